@@ -1,0 +1,1 @@
+"""Links between processes: what carries messages, and nothing of what they mean."""

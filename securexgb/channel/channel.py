@@ -1,0 +1,48 @@
+"""The link between two parties, as protocols see it: tagged messages, in order.
+
+A channel carries opaque payloads. Each message has a tag, the place in the
+program where it was sent; the receiver states the tag that it expects and a
+difference is a ``ProtocolDesync`` at the first wrong message. Channels know
+nothing of shares: whoever sends is responsible for the payload being masked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass
+class Traffic:
+    """What passed through one end of a channel, payload bytes only."""
+
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    messages_sent: int = 0
+    messages_received: int = 0
+
+
+def failure_kind(error: BaseException) -> str:
+    """What the other side is told of a failure: its kind, never its message."""
+    if isinstance(error, KeyboardInterrupt):
+        return "an interruption by its operator"
+    return type(error).__name__
+
+
+class Channel(Protocol):
+    """One end of an ordered, reliable, authenticated link to the other party."""
+
+    traffic: Traffic
+    is_network: bool
+    """Whether the messages leave this process; insecure sources refuse such a channel."""
+
+    def send(self, tag: str, payload: bytes | bytearray | memoryview) -> None:
+        """Queue one message; returns before the peer has read it."""
+
+    def receive(self, tag: str) -> bytes | memoryview:
+        """The next message's payload; raises ProtocolDesync where its tag differs,
+        PeerGone, PeerTimeout or StoppedByPeer where none comes."""
+
+    def close(self, error: BaseException | None = None) -> None:
+        """End the link. With ``error`` the peer is told that this side failed
+        (its kind and side, never a value), so that it stops at once."""

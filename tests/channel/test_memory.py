@@ -1,0 +1,76 @@
+"""The in-process channel: order, tags, ends, deadlines."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from securexgb.channel.memory import memory_pair
+from securexgb.errors import DataError, PeerGone, PeerTimeout, ProtocolDesync, StoppedByPeer
+
+
+def test_messages_arrive_in_order_and_are_counted() -> None:
+    label, feature = memory_pair()
+    buffer = bytearray(b"abc")
+    label.send("a", buffer)
+    buffer[:] = b"xyz"
+    label.send("b", memoryview(b"12345"))
+    assert feature.receive("a") == b"abc"
+    assert feature.receive("b") == b"12345"
+    assert label.traffic.bytes_sent == feature.traffic.bytes_received == 8
+    assert label.traffic.messages_sent == feature.traffic.messages_received == 2
+
+
+def test_another_tag_is_a_desync() -> None:
+    label, feature = memory_pair()
+    label.send("tree 1#2", b"")
+    with pytest.raises(ProtocolDesync, match=r"feature party is at tree 1#3, .* tree 1#2"):
+        feature.receive("tree 1#3")
+
+
+def test_silence_is_a_timeout() -> None:
+    label, _ = memory_pair(timeout_seconds=0.01)
+    with pytest.raises(PeerTimeout, match="feature party sent nothing"):
+        label.receive("a")
+
+
+def test_a_failure_stops_the_waiting_side_at_once() -> None:
+    label, feature = memory_pair()
+    caught: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            feature.receive("a")
+        except StoppedByPeer as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    start = time.perf_counter()
+    label.close(DataError("row 3 holds 17"))
+    thread.join(5)
+    assert time.perf_counter() - start < 1
+    assert str(caught[0]) == "the label party stopped with DataError"
+    with pytest.raises(StoppedByPeer):
+        feature.receive("b")
+
+
+def test_messages_before_the_end_are_still_read() -> None:
+    label, feature = memory_pair()
+    label.send("a", b"1")
+    label.close()
+    assert feature.receive("a") == b"1"
+    with pytest.raises(PeerGone, match="label party closed"):
+        feature.receive("b")
+
+
+def test_the_closed_end_itself_refuses() -> None:
+    label, _ = memory_pair()
+    label.close()
+    label.close(DataError("again"))
+    with pytest.raises(PeerGone):
+        label.send("a", b"")
+    with pytest.raises(PeerGone):
+        label.receive("a")

@@ -1,0 +1,227 @@
+"""The metrics of a report: how well scores rank, how well probabilities are calibrated.
+
+All of them are plain arithmetic on labels and scores that the caller already
+holds; nothing here opens a share. ``labels`` are 0/1, ``scores`` any real
+numbers that grow with the probability of 1; arrays of shape (rows,). Where only
+one class is present a ranking metric does not exist and is ``None``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_curve
+
+__all__ = [
+    "Band",
+    "BinaryMetrics",
+    "CalibrationBin",
+    "KolmogorovSmirnov",
+    "RegressionMetrics",
+    "auc",
+    "binary_metrics",
+    "brier",
+    "calibration",
+    "kolmogorov_smirnov",
+    "lift_table",
+    "log_loss",
+    "regression_metrics",
+    "stability_index",
+]
+
+Reals = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class KolmogorovSmirnov:
+    """The greatest distance between the classes' score distributions, and where it is."""
+
+    value: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Band:
+    """One band of a lift table; band 1 holds the highest scores."""
+
+    band: int
+    rows: int
+    positives: int
+    lowest_score: float
+    rate: float
+    lift: float
+    captured: float
+
+
+@dataclass(frozen=True)
+class CalibrationBin:
+    """Rows of similar probability: what was predicted, what happened."""
+
+    rows: int
+    predicted: float
+    observed: float
+
+
+@dataclass(frozen=True)
+class BinaryMetrics:
+    """All of a binary report's numbers; see the functions of the same names."""
+
+    rows: int
+    positives: int
+    auc: float | None
+    gini: float | None
+    ks: float | None
+    ks_score: float | None
+    logloss: float
+    brier: float
+    error: float
+    roc: list[tuple[float, float]]
+    lift: list[Band]
+    calibration: list[CalibrationBin]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class RegressionMetrics:
+    """A regression report's numbers, in the target's own unit."""
+
+    rows: int
+    rmse: float
+    mae: float
+    r2: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def _roc(labels: Reals, scores: Reals) -> tuple[Reals, Reals, Reals] | None:
+    """False-positive rate, true-positive rate, threshold; None with one class only."""
+    if np.unique(labels).size < 2:
+        return None
+    false_positive, true_positive, thresholds = roc_curve(
+        labels, scores, drop_intermediate=False
+    )
+    return false_positive, true_positive, thresholds
+
+
+def auc(labels: Reals, scores: Reals) -> float | None:
+    """Area under the ROC curve: the chance that a 1 scores above a 0, ties half."""
+    curve = _roc(labels, scores)
+    return None if curve is None else float(np.trapezoid(curve[1], curve[0]))
+
+
+def kolmogorov_smirnov(labels: Reals, scores: Reals) -> KolmogorovSmirnov | None:
+    """max over s of |P(score >= s | 1) - P(score >= s | 0)|, and the lowest s of that set."""
+    curve = _roc(labels, scores)
+    if curve is None:
+        return None
+    distance = np.abs(curve[1] - curve[0])[1:]
+    best = int(np.argmax(distance))
+    return KolmogorovSmirnov(float(distance[best]), float(curve[2][1 + best]))
+
+
+def log_loss(labels: Reals, probabilities: Reals) -> float:
+    """Mean negative log-likelihood; probabilities are kept 1e-15 away from 0 and 1."""
+    clipped = np.clip(probabilities, 1e-15, 1.0 - 1e-15)
+    return float(-np.mean(labels * np.log(clipped) + (1.0 - labels) * np.log1p(-clipped)))
+
+
+def brier(labels: Reals, probabilities: Reals) -> float:
+    """Mean squared difference between probability and label."""
+    return float(np.mean((probabilities - labels) ** 2))
+
+
+def lift_table(labels: Reals, scores: Reals, bands: int = 10) -> list[Band]:
+    """Rows by falling score in bands of equal size: rate, lift, share of the 1s captured."""
+    order = np.argsort(-scores, kind="stable")
+    positives = float(labels.sum())
+    base_rate = positives / max(labels.size, 1)
+    table, seen = [], 0.0
+    for number, rows in enumerate(np.array_split(order, min(bands, labels.size)), start=1):
+        hits = float(labels[rows].sum())
+        seen += hits
+        rate = hits / rows.size
+        table.append(
+            Band(
+                band=number,
+                rows=int(rows.size),
+                positives=int(hits),
+                lowest_score=float(scores[rows].min()),
+                rate=rate,
+                lift=rate / base_rate if base_rate else 0.0,
+                captured=seen / positives if positives else 0.0,
+            )
+        )
+    return table
+
+
+def calibration(labels: Reals, probabilities: Reals, bins: int = 10) -> list[CalibrationBin]:
+    """Mean probability against the observed rate, in ``bins`` equal steps of probability."""
+    index = np.minimum((probabilities * bins).astype(np.int64), bins - 1)
+    return [
+        CalibrationBin(
+            rows=int(inside.sum()),
+            predicted=float(probabilities[inside].mean()),
+            observed=float(labels[inside].mean()),
+        )
+        for inside in (index == number for number in range(bins))
+        if inside.any()
+    ]
+
+
+def stability_index(expected: Reals, actual: Reals, bands: int = 10) -> float:
+    """How far ``actual`` scores have moved from ``expected`` ones (PSI), bands by quantile.
+
+    Shares are kept above 1e-6 so that an empty band counts much but not infinitely.
+    Below 0.1 is usually called stable, above 0.25 shifted.
+    """
+    edges = np.unique(np.quantile(expected, np.linspace(0.0, 1.0, bands + 1)[1:-1]))
+    shares = []
+    for scores in (expected, actual):
+        counts = np.bincount(np.searchsorted(edges, scores, side="right"), minlength=edges.size + 1)
+        shares.append(np.maximum(counts / scores.size, 1e-6))
+    return float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
+
+
+def binary_metrics(labels: Reals, probabilities: Reals) -> BinaryMetrics:
+    """Everything a binary report shows, from labels 0/1 and probabilities of 1."""
+    area = auc(labels, probabilities)
+    distance = kolmogorov_smirnov(labels, probabilities)
+    curve = _roc(labels, probabilities)
+    return BinaryMetrics(
+        rows=int(labels.size),
+        positives=int(labels.sum()),
+        auc=area,
+        gini=None if area is None else 2.0 * area - 1.0,
+        ks=None if distance is None else distance.value,
+        ks_score=None if distance is None else distance.score,
+        logloss=log_loss(labels, probabilities),
+        brier=brier(labels, probabilities),
+        error=float(np.mean((probabilities > 0.5) != (labels > 0.5))),
+        roc=[] if curve is None else _thin(curve[0], curve[1]),
+        lift=lift_table(labels, probabilities),
+        calibration=calibration(labels, probabilities),
+    )
+
+
+def regression_metrics(targets: Reals, predictions: Reals) -> RegressionMetrics:
+    """Everything a regression report shows."""
+    residuals = predictions - targets
+    spread = float(np.sum((targets - targets.mean()) ** 2))
+    return RegressionMetrics(
+        rows=int(targets.size),
+        rmse=float(np.sqrt(np.mean(residuals**2))),
+        mae=float(np.mean(np.abs(residuals))),
+        r2=1.0 - float(np.sum(residuals**2)) / spread if spread else None,
+    )
+
+
+def _thin(x: Reals, y: Reals, most: int = 200) -> list[tuple[float, float]]:
+    """At most ``most`` points of a curve, the ends included: enough for a figure."""
+    keep = np.unique(np.linspace(0, x.size - 1, min(most, x.size)).round().astype(np.int64))
+    return [(float(x[i]), float(y[i])) for i in keep]

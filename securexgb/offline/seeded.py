@@ -1,0 +1,172 @@
+"""What every source with a dealer does at a party: own pieces from the own seed.
+
+The subclasses differ in one thing, where party 1's corrections come from: another
+process (``dealt``), or this one, insecurely (``local``).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb import _kernels
+from securexgb.channel.channel import Channel
+from securexgb.dealer.deal import Kind, Pieces, Streams, complete, matrix_name
+from securexgb.errors import DataError, ProtocolDesync
+from securexgb.offline.blocks import Supply
+from securexgb.offline.correlations import (
+    BitTriples,
+    RandomOTReceiver,
+    RandomOTSender,
+    SharedRandomBits,
+    Triples,
+    VectorProducts,
+    Words,
+)
+
+_WHOLE = (1, 1, 1)
+_BITS_FIRST = (64, 1)
+_MESSAGES = (1, 1)
+_WORDS_ONLY = frozenset({Kind.TRIPLES, Kind.BIT_TRIPLES})
+
+
+@dataclass
+class FixedMatrix:
+    """One registered matrix, at one party.
+
+    ``masked`` is E = M - U at the side that does not own it, None at the owner.
+    ``used`` counts the vectors handed out.
+    """
+
+    name: str
+    owner: int
+    number: int
+    rows: int
+    columns: int
+    masked: Words | None
+    used: int = 0
+
+
+class SeededSource(ABC):
+    """One party's supply, its own pieces drawn from its own seed; see ``dealer.deal``."""
+
+    name = "seeded"
+    evidence = "none"
+
+    def __init__(self, streams: Streams, channel: Channel) -> None:
+        self.offline_seconds = 0.0
+        self.offline_bytes = 0
+        self._rank = streams.rank
+        self._streams = streams
+        self._channel = channel
+        self._matrices: list[FixedMatrix | None] = [None, None]
+        send, receive = (Kind.OT_FROM_0, Kind.OT_FROM_1)[:: 1 - 2 * self._rank]
+        self._triples = self._supply(Kind.TRIPLES, _WHOLE)
+        self._bit_triples = self._supply(Kind.BIT_TRIPLES, _WHOLE)
+        self._shared_bits = self._supply(Kind.SHARED_BITS, _BITS_FIRST)
+        self._sending = self._supply(send, _MESSAGES)
+        self._receiving = self._supply(receive, _BITS_FIRST)
+
+    @abstractmethod
+    def _correction(self, kind: Kind, start: int, count: int) -> Words:
+        """The dealer's piece, shape (count,); called at party 1 only."""
+
+    @abstractmethod
+    def _product_correction(self, matrix: FixedMatrix, start: int, count: int) -> Words:
+        """The dealer's piece, shape (count, columns); called at party 1 only."""
+
+    @abstractmethod
+    def _announce(self, matrix: FixedMatrix) -> None:
+        """Tell whoever deals of a new matrix: its public shape."""
+
+    def triples(self, count: int) -> Triples:
+        return Triples(*self._triples.take(count))
+
+    def bit_triples(self, words: int) -> BitTriples:
+        return BitTriples(*self._bit_triples.take(words))
+
+    def shared_bits(self, count: int) -> SharedRandomBits:
+        return SharedRandomBits(*self._shared_bits.take(count))
+
+    def random_ot_send(self, count: int) -> RandomOTSender:
+        return RandomOTSender(*self._sending.take(count))
+
+    def random_ot_receive(self, count: int) -> RandomOTReceiver:
+        return RandomOTReceiver(*self._receiving.take(count))
+
+    def register_matrix(
+        self, owner: int, rows: int, columns: int, matrix: NDArray[np.uint8] | None, bins: int
+    ) -> None:
+        """See ``offline.source``. A second matrix of the same owner replaces the first."""
+        began = perf_counter()
+        before = self._matrices[owner]
+        number = 0 if before is None else before.number + 1
+        fixed = FixedMatrix(matrix_name(owner, number), owner, number, rows, columns, None)
+        self._announce(fixed)
+        size = 8 * rows * columns
+        if size:
+            tag = f"offline/{fixed.name}"
+            if self._rank == owner:
+                self._channel.send(tag, self._mask(fixed, matrix, bins).data.cast("B"))
+            else:
+                fixed.masked = _as_matrix(self._channel.receive(tag), fixed)
+        self._matrices[owner] = fixed
+        self.offline_bytes += size
+        self.offline_seconds += perf_counter() - began
+
+    def vector_products(self, owner: int, count: int) -> VectorProducts:
+        """See ``offline.source``."""
+        began = perf_counter()
+        fixed = self._matrices[owner]
+        assert fixed is not None, "register_matrix comes first"
+        start, fixed.used = fixed.used, fixed.used + count
+        if self._rank == 0:
+            products = self._streams.products(fixed.name, fixed.columns, start, count)
+        else:
+            products = self._product_correction(fixed, start, count)
+        vectors = None
+        if self._rank != owner:
+            vectors = self._streams.vectors(fixed.name, fixed.rows, start, count)
+            if fixed.masked is not None and count:
+                products = products + _kernels.matrix_product(fixed.masked, vectors)
+        self.offline_seconds += perf_counter() - began
+        return VectorProducts(vectors, products)
+
+    def close(self) -> None:
+        """Forget what is left; corrections that were never used are simply lost."""
+
+    def _supply(self, kind: Kind, per_word: tuple[int, ...]) -> Supply:
+        def make(start: int, count: int) -> Pieces:
+            began = perf_counter()
+            free = self._streams.free(kind, start, count)
+            fitted = self._correction(kind, start, count) if self._rank == 1 else None
+            pieces = complete(kind, self._rank, free, fitted)
+            self.offline_seconds += perf_counter() - began
+            return pieces
+
+        return Supply(make, per_word, whole_words=kind not in _WORDS_ONLY)
+
+    def _mask(self, fixed: FixedMatrix, matrix: NDArray[np.uint8] | None, bins: int) -> Words:
+        """E = M - U, shape (rows, columns)."""
+        if matrix is None or matrix.shape != (fixed.rows, fixed.columns // bins):
+            raise DataError(
+                f"the bucket matrix of party {fixed.owner} must be its bin indices, "
+                f"({fixed.rows}, {fixed.columns // bins}) of uint8"
+            )
+        key = self._streams.mask_key(fixed.name)
+        return _kernels.mask_bucket_matrix(np.ascontiguousarray(matrix), bins, key, 0)
+
+
+def _as_matrix(payload: bytes | memoryview, fixed: FixedMatrix) -> Words:
+    """The received E, without a copy."""
+    if len(payload) != 8 * fixed.rows * fixed.columns:
+        raise ProtocolDesync(
+            f"the masked matrix of party {fixed.owner} has {len(payload)} bytes "
+            f"instead of {8 * fixed.rows * fixed.columns}: the two sides hold different terms"
+        )
+    words: Words = np.frombuffer(payload, dtype="<u8").reshape(fixed.rows, fixed.columns)
+    return words

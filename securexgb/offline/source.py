@@ -1,0 +1,62 @@
+"""Where correlated randomness comes from, as the online protocols see it.
+
+The sources (dealt, two-party, insecure local) differ in trust and in cost, not
+in what they hand out. Pieces are handed out in order and never twice; both
+parties must ask for the same kinds and counts in the same order, which holds
+because control flow is public.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.offline.correlations import (
+    BitTriples,
+    RandomOTReceiver,
+    RandomOTSender,
+    SharedRandomBits,
+    Triples,
+    VectorProducts,
+)
+
+
+class CorrelationSource(Protocol):
+    """One party's supply of correlated randomness for one job."""
+
+    name: str
+    """"dealt", "insecure-local", …: what reports call it."""
+    evidence: str
+    """The dealer's evidence type ("none" where there is no attested dealer)."""
+    offline_seconds: float
+    """Time this party has spent producing or waiting for correlations so far."""
+    offline_bytes: int
+    """Bytes this party has sent or received for correlations so far."""
+
+    def triples(self, count: int) -> Triples: ...
+
+    def bit_triples(self, words: int) -> BitTriples: ...
+
+    def shared_bits(self, count: int) -> SharedRandomBits: ...
+
+    def random_ot_send(self, count: int) -> RandomOTSender: ...
+
+    def random_ot_receive(self, count: int) -> RandomOTReceiver: ...
+
+    def register_matrix(
+        self, owner: int, rows: int, columns: int, matrix: NDArray[np.uint8] | None, bins: int
+    ) -> None:
+        """Fix the private one-hot matrix M of party ``owner`` for the whole job.
+
+        ``matrix``: bin indices (rows, features), dtype uint8, at the owner; None at the
+        other side. M has ``columns = features * bins`` columns, column f * bins + b being
+        one in the rows whose feature f lies in bin b. Called once per owner, by both.
+        Exchanges what the source needs (for a dealer: E = M - U, uniform) on the channel.
+        """
+
+    def vector_products(self, owner: int, count: int) -> VectorProducts:
+        """``count`` fresh random vectors a of the other side, with shares of M^T a."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,179 @@
+"""Reading one side's table: CSV or Parquet by pyarrow, checked column by column.
+
+Each side reads its own file only. What is wrong is said with the side, the file
+and the column, never with a value of the data: the message may end up in a log.
+An empty CSV field, a null and NaN are all "missing"; infinity and text are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from securexgb.errors import DataError, UsageError
+
+__all__ = ["ColumnRoles", "SideTable", "binary_labels", "read_side", "read_table"]
+
+Reals = NDArray[np.float64]
+
+NULLS = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
+
+
+@dataclass(frozen=True)
+class ColumnRoles:
+    """Which column of a file is what; ``features`` None means every other column."""
+
+    features: tuple[str, ...] | None = None
+    label: str | None = None
+    weight: str | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True)
+class SideTable:
+    """One side's rows. ``features`` (rows, columns) with NaN for missing; ``labels`` and
+    ``weights`` (rows,) or None; ``ids`` one text a row, or None where no column is named."""
+
+    names: tuple[str, ...]
+    features: Reals
+    labels: Reals | NDArray[Any] | None
+    weights: Reals | None
+    ids: tuple[str, ...] | None
+
+    @property
+    def rows(self) -> int:
+        return int(self.features.shape[0])
+
+    @property
+    def missing_rates(self) -> dict[str, float]:
+        """Share of missing values of every column."""
+        rates = np.isnan(self.features).mean(axis=0) if self.rows else np.zeros(len(self.names))
+        return {name: float(rate) for name, rate in zip(self.names, rates, strict=True)}
+
+
+def read_table(path: Path, side: str) -> pa.Table:
+    """The file as an Arrow table; CSV, or Parquet where the name ends in .parquet or .pq."""
+    if not path.is_file():
+        raise UsageError(f"{side}: there is no file {path}")
+    try:
+        if path.suffix.lower() in (".parquet", ".pq"):
+            table = pa.parquet.read_table(path)
+        else:
+            convert = pa.csv.ConvertOptions(null_values=NULLS, strings_can_be_null=True)
+            table = pa.csv.read_csv(path, convert_options=convert)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{side}: {path} cannot be read: {_without_values(error)}") from None
+    repeated = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if repeated:
+        raise DataError(f"{side}: {path} has more than one column named {repeated[0]!r}")
+    if table.num_rows == 0:
+        raise DataError(f"{side}: {path} has no rows")
+    return table
+
+
+def read_side(path: Path, roles: ColumnRoles, side: str) -> SideTable:
+    """Read and check one side's file."""
+    table = read_table(path, side)
+    taken = [name for name in (roles.label, roles.weight, roles.id) if name is not None]
+    names = roles.features
+    if names is None:
+        names = tuple(name for name in table.column_names if name not in taken)
+    for name in (*names, *taken):
+        if name not in table.column_names:
+            raise DataError(f"{side}: {path} has no column {name!r}")
+        if name in names and name in taken:
+            raise UsageError(
+                f"{side}: column {name!r} is named both as a feature and as label, weight or id"
+            )
+    columns = [_numbers(table[name], name, side) for name in names]
+    return SideTable(
+        names=tuple(names),
+        features=np.column_stack(columns) if columns else np.empty((table.num_rows, 0)),
+        labels=None if roles.label is None else _labels(table[roles.label], roles.label, side),
+        weights=None if roles.weight is None else _weights(table[roles.weight], roles.weight, side),
+        ids=None if roles.id is None else _ids(table[roles.id], roles.id, side),
+    )
+
+
+def binary_labels(
+    values: NDArray[Any], column: str, side: str
+) -> tuple[Reals, tuple[Any, Any]]:
+    """Labels of two kinds as 0/1, with the two kinds in sorted order; 1 is the greater."""
+    classes, codes = np.unique(values, return_inverse=True)
+    if classes.size != 2:
+        raise DataError(
+            f"{side}: label column {column!r} has {classes.size} different values, and "
+            "binary:logistic needs exactly two classes"
+        )
+    return codes.astype(np.float64), (classes[0].item(), classes[1].item())
+
+
+def _numbers(column: pa.ChunkedArray, name: str, side: str) -> Reals:
+    """One column as float64, NaN for missing."""
+    kind = column.type
+    if pa.types.is_null(kind):
+        return np.full(len(column), np.nan)
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+            or pa.types.is_decimal(kind)):
+        raise DataError(
+            f"{side}: column {name!r} is not numeric (it is read as {kind}); encode it as "
+            "numbers, or leave it out of the features"
+        )
+    values = np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+    infinite = np.flatnonzero(np.isinf(values))
+    if infinite.size:
+        raise DataError(
+            f"{side}: column {name!r} holds infinity, first in data row {infinite[0] + 1}; "
+            "replace it or mark it as missing"
+        )
+    return values
+
+
+def _labels(column: pa.ChunkedArray, name: str, side: str) -> NDArray[Any]:
+    """Labels as they are: numbers or text; none may be missing."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if column.null_count:
+        raise DataError(f"{side}: label column {name!r} has {column.null_count} empty fields")
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return np.asarray(column.to_pylist(), dtype=np.str_)
+    values = _numbers(column, name, side)
+    if np.isnan(values).any():
+        raise DataError(f"{side}: label column {name!r} has {np.isnan(values).sum()} empty fields")
+    return values
+
+
+def _weights(column: pa.ChunkedArray, name: str, side: str) -> Reals:
+    values = _numbers(column, name, side)
+    if not (values >= 0).all():
+        raise DataError(f"{side}: weight column {name!r} has a missing or a negative value")
+    return values
+
+
+def _ids(column: pa.ChunkedArray, name: str, side: str) -> tuple[str, ...]:
+    """Every row's identifier as text; all present and all different."""
+    if column.null_count:
+        raise DataError(f"{side}: id column {name!r} has {column.null_count} empty fields")
+    ids = tuple(str(value) for value in column.to_pylist())
+    seen: dict[str, int] = {}
+    for row, value in enumerate(ids, start=1):
+        if seen.setdefault(value, row) != row:
+            raise DataError(
+                f"{side}: id column {name!r} repeats itself: data rows {seen[value]} and {row} "
+                "hold the same id"
+            )
+    return ids
+
+
+def _without_values(error: BaseException) -> str:
+    """The first line of pyarrow's message, cut before it quotes the file's content."""
+    line = str(error).split("\n")[0]
+    return re.sub(r"(Expected \d+ columns, got \d+).*", r"\1", line)[:200]

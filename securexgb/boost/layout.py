@@ -1,0 +1,95 @@
+"""Layout: the public facts about the data that both parties know and agree on.
+
+Row count, columns per side, bins and whether values may be missing: they give every
+array of a training its shape, and the format its numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from securexgb.arith.fixedpoint import NumberFormat, Penalties
+from securexgb.boost.params import TrainingParams
+from securexgb.errors import DataError, UsageError
+
+MOST_ROWS = 1 << 25
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Shapes of one job.
+
+    ``rows``: training rows. ``label_columns``, ``feature_columns``: columns at the label
+    and at the feature party, numbered label party first. ``bins``: value bins of every
+    column; where ``missing`` is true one more bin, number ``bins``, holds missing values.
+    ``weights``: rows have weights, or scale_pos_weight is not 1.
+    """
+
+    rows: int
+    label_columns: int
+    feature_columns: int
+    bins: int
+    missing: bool
+    weights: bool
+
+    @staticmethod
+    def of(
+        params: TrainingParams, rows: int, columns: tuple[int, int], sample_weights: bool
+    ) -> Layout:
+        """The layout of a job; ``columns`` by rank. Raises on shapes that cannot be trained."""
+        if rows < 1:
+            raise DataError("there are no rows to train on: give both sides at least one row")
+        if rows > MOST_ROWS:
+            raise DataError(f"{rows} rows are too many: at most {MOST_ROWS} are supported")
+        if sum(columns) < 1:
+            raise DataError("neither side has a column to train on: give one side at least one")
+        return Layout(
+            rows=rows,
+            label_columns=columns[0],
+            feature_columns=columns[1],
+            bins=params.max_bin,
+            missing=params.missing == "allowed",
+            weights=sample_weights or params.scale_pos_weight != 1.0,
+        )
+
+    @property
+    def columns(self) -> tuple[int, int]:
+        """Columns by rank."""
+        return (self.label_columns, self.feature_columns)
+
+    @property
+    def total_columns(self) -> int:
+        return self.label_columns + self.feature_columns
+
+    @property
+    def all_bins(self) -> int:
+        """Bins of a column in the bucket matrix, the one for missing values included."""
+        return self.bins + (1 if self.missing else 0)
+
+    @property
+    def cuts(self) -> int:
+        """Cuts of a column: the last one, past every value, parts present from missing."""
+        return self.bins if self.missing else self.bins - 1
+
+    def numbers(self, params: TrainingParams) -> NumberFormat:
+        """The bit widths of this job."""
+        squared_error = params.objective == "reg:squarederror"
+        if squared_error and params.target_bound is None:
+            raise UsageError(
+                "objective 'reg:squarederror' needs target_bound, a public bound on the "
+                "absolute value of the targets: add it to the terms"
+            )
+        return NumberFormat.for_job(
+            rows=self.rows,
+            squared_error=squared_error,
+            gradient_cap=params.gradient_bits,
+            weight_bound=(params.weight_bound if self.weights else 1.0)
+            * max(1.0, params.scale_pos_weight),
+            target_scale=params.target_bound or 1.0 if squared_error else 1.0,
+            penalties=Penalties(
+                params.reg_lambda, params.reg_alpha, params.gamma, params.min_child_weight
+            ),
+        )
+
+    def to_mapping(self) -> dict[str, int | bool]:
+        return asdict(self)

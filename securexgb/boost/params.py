@@ -1,0 +1,231 @@
+"""Training parameters: the one declaration of every parameter, its meaning and its bounds.
+
+Names, meanings and defaults are xgboost's, but for three defaults that fit secure
+training (``n_estimators`` 50, ``max_depth`` 4, ``max_bin`` 32). The estimator, the
+command line, ``job.toml`` and the documentation derive from this class; a name or value
+that is not here is refused with a sentence, never ignored.
+
+All of them are public terms of a job: both parties hold the same values.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+
+from securexgb.errors import UsageError
+
+OBJECTIVES = ("binary:logistic", "reg:squarederror")
+METRICS = {
+    "binary:logistic": ("logloss", "error", "auc"),
+    "reg:squarederror": ("rmse",),
+}
+"""The evaluation metrics of each objective; the first one is its default."""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What is said of one parameter: its sentence, and the values that it takes.
+
+    ``low`` and ``high`` bound a number, inclusively; with ``above_low`` the low end itself
+    is excluded. ``ours``: the parameter does not exist in xgboost.
+    """
+
+    help: str
+    low: float | None = None
+    high: float | None = None
+    above_low: bool = False
+    choices: tuple[str, ...] = ()
+    ours: bool = False
+
+
+def _parameter(default: Any, declaration: Declaration) -> Any:
+    return field(default=default, metadata={"declaration": declaration})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingParams:
+    """The terms of a training; frozen, checked when it is made (``UsageError``)."""
+
+    objective: str = _parameter(
+        "binary:logistic", Declaration("What is learnt from the labels.", choices=OBJECTIVES)
+    )
+    n_estimators: int = _parameter(50, Declaration("Number of trees.", 1, 10_000))
+    learning_rate: float = _parameter(
+        0.3, Declaration("Factor on every leaf value.", 0.0, 1.0, above_low=True)
+    )
+    max_depth: int = _parameter(
+        4, Declaration("Depth of every tree; trees are complete, with dummy splits.", 1, 10)
+    )
+    min_child_weight: float = _parameter(
+        1.0, Declaration("Least sum of hessians in a child.", 0.0, 1e9)
+    )
+    gamma: float = _parameter(0.0, Declaration("Least gain of a split.", 0.0, 1e9))
+    reg_lambda: float = _parameter(1.0, Declaration("L2 penalty on leaf values.", 0.0, 1e6))
+    reg_alpha: float = _parameter(0.0, Declaration("L1 penalty on leaf values.", 0.0, 1e6))
+    subsample: float = _parameter(
+        1.0,
+        Declaration("Share of the rows that a tree is fitted on.", 0.0, 1.0, above_low=True),
+    )
+    colsample_bytree: float = _parameter(
+        1.0, Declaration("Share of the columns that a tree may use.", 0.0, 1.0, above_low=True)
+    )
+    scale_pos_weight: float = _parameter(
+        1.0, Declaration("Factor on the weight of positive rows.", 0.0, 1e4, above_low=True)
+    )
+    base_score: float | None = _parameter(
+        None,
+        Declaration(
+            "Prediction before the first tree: a public number, or none to fit it to the "
+            "labels, in which case the feature party does not learn it.",
+            -1e12,
+            1e12,
+        ),
+    )
+    max_bin: int = _parameter(32, Declaration("Bins a column is divided into.", 2, 255))
+    random_state: int = _parameter(
+        0, Declaration("Seed of the public coins: row and column samples.", 0, 2**63 - 1)
+    )
+    eval_metric: tuple[str, ...] = _parameter(
+        (), Declaration("Metrics of the evaluation sets; none: the objective's default.")
+    )
+    early_stopping_rounds: int | None = _parameter(
+        None,
+        Declaration("Stop when the last metric has not improved for so many trees.", 1, 10_000),
+    )
+    missing: str = _parameter(
+        "allowed",
+        Declaration(
+            "Whether values may be missing (NaN); refusing them makes training cheaper.",
+            choices=("allowed", "refused"),
+            ours=True,
+        ),
+    )
+    gradient_bits: int = _parameter(
+        16, Declaration("Most fraction bits of a gradient.", 4, 20, ours=True)
+    )
+    weight_bound: float = _parameter(
+        1.0,
+        Declaration("Public bound on the rows' weights.", 0.0, 1e6, above_low=True, ours=True),
+    )
+    target_bound: float | None = _parameter(
+        None,
+        Declaration(
+            "Public bound on the absolute value of a regression's targets.",
+            0.0,
+            1e12,
+            above_low=True,
+            ours=True,
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        kinds = get_type_hints(type(self))
+        for name, declaration in declarations().items():
+            value = _checked(name, getattr(self, name), kinds[name], declaration)
+            object.__setattr__(self, name, value)
+        self._check_together()
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> TrainingParams:
+        """From a table of names and values, say of ``job.toml``; unknown names are refused."""
+        known = declarations()
+        for name in values:
+            if name not in known:
+                raise UsageError(
+                    f"there is no training parameter {name!r}; the parameters are {', '.join(known)}"
+                )
+        return cls(**values)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Every name and value; tuples as lists, for TOML and JSON. None means not set."""
+        values = {name: getattr(self, name) for name in declarations()}
+        return values | {"eval_metric": list(self.eval_metric)}
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics to evaluate, never empty."""
+        return self.eval_metric or METRICS[self.objective][:1]
+
+    def _check_together(self) -> None:
+        known = METRICS[self.objective]
+        for metric in self.eval_metric:
+            if metric not in known:
+                raise UsageError(
+                    f"eval_metric {metric!r} does not exist for objective {self.objective!r}; "
+                    f"choose among {', '.join(known)}"
+                )
+        if self.objective == "binary:logistic":
+            if self.base_score is not None and not 0.0 < self.base_score < 1.0:
+                raise UsageError(
+                    "base_score must lie between 0 and 1 for objective 'binary:logistic', "
+                    f"it is {self.base_score}"
+                )
+        elif self.scale_pos_weight != 1.0:
+            raise UsageError("scale_pos_weight is for objective 'binary:logistic' only")
+
+
+def declarations() -> dict[str, Declaration]:
+    """Every parameter's declaration by name, in the order of the class."""
+    return {f.name: f.metadata["declaration"] for f in dataclasses.fields(TrainingParams)}
+
+
+def _checked(name: str, value: Any, kind: Any, declaration: Declaration) -> Any:
+    """The value in its declared type, or a UsageError."""
+    text = str(kind)
+    if value is None:
+        if "None" in text:
+            return None
+        raise UsageError(f"{name} must be given, it is None")
+    if kind is str:
+        return _checked_choice(name, value, declaration)
+    if "tuple" in text:
+        if isinstance(value, str):
+            value = (value,)
+        if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
+            raise UsageError(f"{name} must be a name or a list of names, it is {value!r}")
+        return tuple(value)
+    number = _whole(name, value) if "int" in text else _real(name, value)
+    _check_bounds(name, number, declaration)
+    return number
+
+
+def _checked_choice(name: str, value: Any, declaration: Declaration) -> str:
+    if value not in declaration.choices:
+        raise UsageError(
+            f"{name} {value!r} is not supported; choose among {', '.join(declaration.choices)}"
+        )
+    return str(value)
+
+
+def _whole(name: str, value: Any) -> int:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise UsageError(f"{name} must be a whole number, it is {value!r}") from None
+
+
+def _real(name: str, value: Any) -> float:
+    try:
+        if isinstance(value, (bool, str)):
+            raise TypeError
+        number = float(value)
+    except (TypeError, ValueError):
+        raise UsageError(f"{name} must be a number, it is {value!r}") from None
+    if not math.isfinite(number):
+        raise UsageError(f"{name} must be a finite number, it is {value!r}")
+    return number
+
+
+def _check_bounds(name: str, number: float, declaration: Declaration) -> None:
+    low, high = declaration.low, declaration.high
+    too_low = low is not None and (number < low or (declaration.above_low and number == low))
+    if too_low or (high is not None and number > high):
+        relation = "above" if declaration.above_low else "at least"
+        raise UsageError(f"{name} must be {relation} {low:g} and at most {high:g}, it is {number}")

@@ -1,0 +1,90 @@
+"""One tree of the distributed model: what each party holds of it.
+
+A tree is complete, of depth d: inner nodes in heap order, node 0 the root, node i's
+children 2 i + 1 (left) and 2 i + 2; 2^d - 1 inner nodes, then 2^d leaves from left to
+right. Both parties know who owns each split; feature and threshold are at the owner only;
+leaf values are shared. A row goes left where value < threshold, or where its value is
+missing and the split says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.arith.fixedpoint import NumberFormat, encode
+from securexgb.mpc.party import Party
+from securexgb.mpc.shared import Shared, Words
+from securexgb.mpc.truncate import truncate
+
+NOT_MINE = -1
+
+
+@dataclass(frozen=True, eq=False)
+class TreeHalf:
+    """One party's half of a tree of depth d.
+
+    ``owners``: rank of each inner node's owner, int8 (2^d - 1,). ``features``: own column
+    number, int32, -1 where the other party owns the node. ``bins``: the cut's number,
+    int32, -1 likewise. ``thresholds``: float64, NaN likewise; infinity where every present
+    value goes left. ``missing_left``: bool, False likewise. ``leaf_values``: this party's
+    share, words (2^d,), with the format's margin_bits fraction bits.
+    """
+
+    owners: NDArray[np.int8]
+    features: NDArray[np.int32]
+    bins: NDArray[np.int32]
+    thresholds: NDArray[np.float64]
+    missing_left: NDArray[np.bool_]
+    leaf_values: Words
+
+    @property
+    def depth(self) -> int:
+        return int(self.leaf_values.size).bit_length() - 1
+
+    @property
+    def own_nodes(self) -> NDArray[np.int64]:
+        """Numbers of the inner nodes whose splits this party owns."""
+        return np.flatnonzero(self.features != NOT_MINE)
+
+    def goes_left(self, features: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """For own columns (n, f): whether each row would go left at each own node.
+
+        Shape (n, own nodes), in the order of ``own_nodes``.
+        """
+        nodes = self.own_nodes
+        values = features[:, self.features[nodes]]
+        present = values < self.thresholds[nodes]
+        return np.where(np.isnan(values), self.missing_left[nodes], present)
+
+    def possible_leaves(self, features: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which leaves are possible for each row, judged by own splits alone: (n, 2^d).
+
+        Exactly one leaf is possible at both parties.
+        """
+        rows, leaves = features.shape[0], int(self.leaf_values.size)
+        possible = np.ones((rows, leaves), bool)
+        left = self.goes_left(features)
+        for column, node in enumerate(self.own_nodes):
+            level = int(node + 1).bit_length() - 1
+            width = leaves >> level
+            first = (int(node) + 1 - (1 << level)) * width
+            middle = first + width // 2
+            possible[:, first:middle] &= left[:, column, None]
+            possible[:, middle : first + width] &= ~left[:, column, None]
+        return possible
+
+
+def leaf_values(
+    party: Party, weights: Shared, numbers: NumberFormat, learning_rate: float
+) -> Shared:
+    """-learning_rate * w for shared w = T(G) / (H + lambda): the one place of the rate.
+
+    ``weights``: any shape, leaf_weight_bits fraction bits. Result: margin_bits fraction
+    bits, rounded down exactly.
+    """
+    rate = encode(learning_rate, numbers.rate_bits)
+    bits = numbers.leaf_weight_bits + numbers.rate_bits - numbers.margin_bits
+    return truncate(party, -weights.scale(rate), bits)

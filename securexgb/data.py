@@ -55,7 +55,11 @@ class SideTable:
     @property
     def missing_rates(self) -> dict[str, float]:
         """Share of missing values of every column."""
-        rates = np.isnan(self.features).mean(axis=0) if self.rows else np.zeros(len(self.names))
+        rates = (
+            np.isnan(self.features).mean(axis=0)
+            if self.rows
+            else np.zeros(len(self.names))
+        )
         return {name: float(rate) for name, rate in zip(self.names, rates, strict=True)}
 
 
@@ -70,10 +74,16 @@ def read_table(path: Path, side: str) -> pa.Table:
             convert = pa.csv.ConvertOptions(null_values=NULLS, strings_can_be_null=True)
             table = pa.csv.read_csv(path, convert_options=convert)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{side}: {path} cannot be read: {_without_values(error)}") from None
-    repeated = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+        raise DataError(
+            f"{side}: {path} cannot be read: {_without_values(error)}"
+        ) from None
+    repeated = sorted(
+        {name for name in table.column_names if table.column_names.count(name) > 1}
+    )
     if repeated:
-        raise DataError(f"{side}: {path} has more than one column named {repeated[0]!r}")
+        raise DataError(
+            f"{side}: {path} has more than one column named {repeated[0]!r}"
+        )
     if table.num_rows == 0:
         raise DataError(f"{side}: {path} has no rows")
     return table
@@ -97,8 +107,12 @@ def read_side(path: Path, roles: ColumnRoles, side: str) -> SideTable:
     return SideTable(
         names=tuple(names),
         features=np.column_stack(columns) if columns else np.empty((table.num_rows, 0)),
-        labels=None if roles.label is None else _labels(table[roles.label], roles.label, side),
-        weights=None if roles.weight is None else _weights(table[roles.weight], roles.weight, side),
+        labels=None
+        if roles.label is None
+        else _labels(table[roles.label], roles.label, side),
+        weights=None
+        if roles.weight is None
+        else _weights(table[roles.weight], roles.weight, side),
         ids=None if roles.id is None else _ids(table[roles.id], roles.id, side),
     )
 
@@ -121,13 +135,19 @@ def _numbers(column: pa.ChunkedArray, name: str, side: str) -> Reals:
     kind = column.type
     if pa.types.is_null(kind):
         return np.full(len(column), np.nan)
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
-            or pa.types.is_decimal(kind)):
+    if not (
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_decimal(kind)
+    ):
         raise DataError(
             f"{side}: column {name!r} is not numeric (it is read as {kind}); encode it as "
             "numbers, or leave it out of the features"
         )
-    values = np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+    values = np.asarray(
+        column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64
+    )
     infinite = np.flatnonzero(np.isinf(values))
     if infinite.size:
         raise DataError(
@@ -142,26 +162,34 @@ def _labels(column: pa.ChunkedArray, name: str, side: str) -> NDArray[Any]:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if column.null_count:
-        raise DataError(f"{side}: label column {name!r} has {column.null_count} empty fields")
+        raise DataError(
+            f"{side}: label column {name!r} has {column.null_count} empty fields"
+        )
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return np.asarray(column.to_pylist(), dtype=np.str_)
     values = _numbers(column, name, side)
     if np.isnan(values).any():
-        raise DataError(f"{side}: label column {name!r} has {np.isnan(values).sum()} empty fields")
+        raise DataError(
+            f"{side}: label column {name!r} has {np.isnan(values).sum()} empty fields"
+        )
     return values
 
 
 def _weights(column: pa.ChunkedArray, name: str, side: str) -> Reals:
     values = _numbers(column, name, side)
     if not (values >= 0).all():
-        raise DataError(f"{side}: weight column {name!r} has a missing or a negative value")
+        raise DataError(
+            f"{side}: weight column {name!r} has a missing or a negative value"
+        )
     return values
 
 
 def _ids(column: pa.ChunkedArray, name: str, side: str) -> tuple[str, ...]:
     """Every row's identifier as text; all present and all different."""
     if column.null_count:
-        raise DataError(f"{side}: id column {name!r} has {column.null_count} empty fields")
+        raise DataError(
+            f"{side}: id column {name!r} has {column.null_count} empty fields"
+        )
     ids = tuple(str(value) for value in column.to_pylist())
     seen: dict[str, int] = {}
     for row, value in enumerate(ids, start=1):

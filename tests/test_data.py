@@ -45,13 +45,25 @@ def test_no_feature_columns(tmp_path):
     [
         ("a,b\n1,2\n3\n", ColumnRoles(), "Expected 2 columns, got 1"),
         ("a\n1\nsecret\n", ColumnRoles(), "column 'a' is not numeric"),
-        ("a\n1\ninf\n", ColumnRoles(), "column 'a' holds infinity, first in data row 2"),
+        (
+            "a\n1\ninf\n",
+            ColumnRoles(),
+            "column 'a' holds infinity, first in data row 2",
+        ),
         ("a\n1\n", ColumnRoles(features=("z",)), "has no column 'z'"),
         ("a\n", ColumnRoles(), "has no rows"),
         ("a,a\n1,2\n", ColumnRoles(), "more than one column named 'a'"),
-        ("id,a\nx,1\nx,2\n", ColumnRoles(id="id"), "data rows 1 and 2 hold the same id"),
+        (
+            "id,a\nx,1\nx,2\n",
+            ColumnRoles(id="id"),
+            "data rows 1 and 2 hold the same id",
+        ),
         ("id,a\nx,1\n,2\n", ColumnRoles(id="id"), "id column 'id' has 1 empty fields"),
-        ("y,a\n1,1\n,2\n", ColumnRoles(label="y"), "label column 'y' has 1 empty fields"),
+        (
+            "y,a\n1,1\n,2\n",
+            ColumnRoles(label="y"),
+            "label column 'y' has 1 empty fields",
+        ),
         ("w,a\n1,1\n-1,2\n", ColumnRoles(weight="w"), "weight column 'w'"),
     ],
 )

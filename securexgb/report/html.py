@@ -1,0 +1,267 @@
+"""The report of one side's run: one self-contained HTML page and the same facts as JSON.
+
+A report is written by a side for itself, from what that side holds anyway: its own
+features' names, importance and missing rates, the metrics and predictions that the
+terms give to it, the ledger and the costs. There is no field for anything of the
+other side, so nothing of it can be printed. No scripts, no external files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from html import escape
+from typing import Any
+
+from securexgb.report.figures import bar_chart, line_chart
+from securexgb.report.metrics import BinaryMetrics, RegressionMetrics
+
+__all__ = ["Costs", "RunReport", "render_html", "report_json"]
+
+ASSURANCE = {
+    "none": "none: the dealer's honesty is a matter of contract, not of evidence",
+    "": "there is no dealer",
+}
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What the protocols of one run cost at this side."""
+
+    rounds: int
+    bytes_sent: int
+    bytes_received: int
+    offline_bytes: int
+    offline_seconds: float
+    online_seconds: float
+    total_seconds: float
+    peak_rss_mb: float
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """Everything that one side's report shows; see the module's docstring.
+
+    ``metrics`` None where this side gets no predictions or holds no labels;
+    ``learning_curve``: revealed metric values by "set metric", one per tree.
+    """
+
+    title: str
+    side: str
+    role: str
+    job: str
+    digest: str
+    created: str
+    terms: Mapping[str, Any]
+    ledger: Sequence[Mapping[str, str | int]]
+    costs: Costs
+    offline_source: str
+    dealer_evidence: str
+    versions: Mapping[str, str]
+    warnings: Sequence[str] = ()
+    metrics: BinaryMetrics | RegressionMetrics | None = None
+    metrics_of: str = ""
+    learning_curve: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    importance: Mapping[str, float] = field(default_factory=dict)
+    missing_rates: Mapping[str, float] = field(default_factory=dict)
+
+
+def report_json(report: RunReport) -> dict[str, Any]:
+    """The report as one JSON-ready object; numbers that do not exist are null."""
+    facts: dict[str, Any] = _plain(asdict(report))
+    return facts
+
+
+def render_html(report: RunReport) -> str:
+    """The report as one HTML page."""
+    sections = [
+        _header(report),
+        _warnings(report.warnings),
+        _metrics(report),
+        _learning_curve(report.learning_curve),
+        _section(
+            "Importance of this side's features (total gain is not revealed: split counts)",
+            bar_chart(report.importance),
+        ),
+        _section(
+            "Missing values of this side's features",
+            _table(
+                ("column", "missing"),
+                [(name, f"{rate:.1%}") for name, rate in report.missing_rates.items()],
+            ),
+        ),
+        _section("What was revealed, and to whom", _ledger(report.ledger)),
+        _section("Costs of the protocols at this side", _costs(report)),
+        _section("Terms of the job", _table(("term", "value"), _flat(report.terms))),
+        _section(
+            "Versions", _table(("package", "version"), list(report.versions.items()))
+        ),
+    ]
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f"<title>{escape(report.title)}</title><style>{STYLE}</style></head><body>"
+        f"{''.join(sections)}</body></html>\n"
+    )
+
+
+STYLE = (
+    "body{font-family:sans-serif;color:#222;max-width:900px;margin:2em auto;padding:0 1em}"
+    "table{border-collapse:collapse;margin:.6em 0}td,th{border-bottom:1px solid #ccc;"
+    "padding:.25em .8em;text-align:left;font-variant-numeric:tabular-nums}"
+    "h1{font-size:1.4em}h2{font-size:1.1em;margin-top:1.8em}"
+    ".warning{background:#fff3d6;border-left:4px solid #c2571a;padding:.5em 1em}"
+)
+
+
+def _header(report: RunReport) -> str:
+    facts = [
+        ("side", f"{report.side} ({report.role} party)"),
+        ("job", f"{report.job}, digest {report.digest}"),
+        ("written", report.created),
+        ("offline source", report.offline_source),
+        (
+            "dealer evidence",
+            ASSURANCE.get(report.dealer_evidence, report.dealer_evidence),
+        ),
+    ]
+    return f"<h1>{escape(report.title)}</h1>{_table(('', ''), facts)}"
+
+
+def _warnings(warnings: Sequence[str]) -> str:
+    return "".join(f'<p class="warning">{escape(text)}</p>' for text in warnings)
+
+
+def _metrics(report: RunReport) -> str:
+    metrics = report.metrics
+    if metrics is None:
+        return ""
+    heading = f"Quality on {report.metrics_of}" if report.metrics_of else "Quality"
+    if isinstance(metrics, RegressionMetrics):
+        return _section(
+            heading, _table(("metric", "value"), _numbers(metrics.as_dict()))
+        )
+    names = (
+        "rows",
+        "positives",
+        "auc",
+        "gini",
+        "ks",
+        "ks_score",
+        "logloss",
+        "brier",
+        "error",
+    )
+    facts = {name: value for name, value in metrics.as_dict().items() if name in names}
+    roc = line_chart(
+        {"ROC": metrics.roc},
+        x_label="false-positive rate",
+        y_label="true-positive rate",
+        unit_square=True,
+        diagonal=True,
+    )
+    reliability = line_chart(
+        {
+            "observed": [
+                (entry.predicted, entry.observed) for entry in metrics.calibration
+            ]
+        },
+        x_label="predicted probability",
+        y_label="observed rate",
+        unit_square=True,
+        diagonal=True,
+    )
+    lift = _table(
+        ("band", "rows", "positives", "lowest score", "rate", "lift", "captured"),
+        [
+            (
+                band.band,
+                band.rows,
+                band.positives,
+                f"{band.lowest_score:.4f}",
+                f"{band.rate:.2%}",
+                f"{band.lift:.2f}",
+                f"{band.captured:.1%}",
+            )
+            for band in metrics.lift
+        ],
+    )
+    return (
+        _section(heading, _table(("metric", "value"), _numbers(facts)))
+        + _section("ROC", roc)
+        + _section("Lift, bands of equal size by falling score", lift)
+        + _section("Calibration", reliability)
+    )
+
+
+def _learning_curve(curve: Mapping[str, Sequence[float]]) -> str:
+    lines = {
+        name: [(float(tree), value) for tree, value in enumerate(values, start=1)]
+        for name, values in curve.items()
+    }
+    return _section(
+        "Learning curve", line_chart(lines, x_label="trees", y_label="metric")
+    )
+
+
+def _ledger(ledger: Sequence[Mapping[str, str | int]]) -> str:
+    if not ledger:
+        return "<p>Nothing was opened.</p>"
+    rows = [(row["meaning"], row["to"], row["values"]) for row in ledger]
+    return _table(("what", "to", "values"), rows)
+
+
+def _costs(report: RunReport) -> str:
+    return _table(("cost", "value"), _numbers(asdict(report.costs)))
+
+
+def _section(heading: str, content: str) -> str:
+    return f"<h2>{escape(heading)}</h2>{content}" if content else ""
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    if not rows:
+        return ""
+    top = "".join(f"<th>{escape(name)}</th>" for name in head) if any(head) else ""
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
+        for row in rows
+    )
+    return f"<table>{f'<tr>{top}</tr>' if top else ''}{body}</table>"
+
+
+def _numbers(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (
+            name.replace("_", " "),
+            "not defined"
+            if value is None
+            else f"{value:.4f}"
+            if isinstance(value, float)
+            else f"{value:,}"
+            if isinstance(value, int)
+            else str(value),
+        )
+        for name, value in facts.items()
+    ]
+
+
+def _flat(terms: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for name, value in terms.items():
+        if isinstance(value, Mapping):
+            rows += _flat(value, f"{prefix}{name}.")
+        else:
+            rows.append((f"{prefix}{name}", str(value)))
+    return rows
+
+
+def _plain(value: Any) -> Any:
+    """Values that strict JSON has: no NaN, no infinity, no tuples."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(entry) for name, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

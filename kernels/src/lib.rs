@@ -1,0 +1,19 @@
+//! The hot loops of securexgb, as the Python module `securexgb._kernels`.
+//!
+//! Words are elements of Z_2^64 (`u64`, wrapping). There is no protocol and no network
+//! here: pure functions over slices, one subject a file, exact on every machine. Vector
+//! instructions are chosen at run time (see [`path`]) and change speed only.
+//!
+//! Constant time: no branch and no address depends on shares, masks or keys. The one
+//! exception is [`histogram`], whose addresses are the bins of the caller's own data.
+
+pub mod beaver;
+pub mod bits;
+pub mod histogram;
+pub mod matrix;
+pub mod path;
+pub mod prg;
+pub mod slices;
+
+#[cfg(feature = "python")]
+mod python;

@@ -1,0 +1,1 @@
+"""Arithmetic below every protocol: the ring, fixed point, bits, the pseudorandom stream."""

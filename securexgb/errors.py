@@ -1,0 +1,122 @@
+"""Every exception that securexgb raises on purpose, its exit code and its help sentence.
+
+    SecureXGBError            1   a bug of ours, if raised bare
+      UsageError              2   a flag, a file or a value of the configuration
+      PeerError               3   the peer or the network between
+        PeerGone              3     the other side closed or vanished
+        DealerGone            3     the dealer closed or vanished
+        PeerTimeout           3     the other side is silent past the deadline
+      DataError               4   the rows, columns or labels themselves
+      TrustError              5   a certificate, a digest or evidence does not fit
+        CertificateRefused    5     wrong pin, wrong name, expired
+        TermsDiffer           5     the two sides hold different job terms
+        EvidenceRefused       5     the dealer's evidence is not what the terms ask for
+      ProtocolDesync          6   the two programs are not at the same message
+        MalformedFrame        6     bytes that are no frame of ours, or an oversize one
+      StoppedByPeer           7   the other side failed and said so
+
+A message says what happened, at which side, and what to do next. It never
+holds a secret value.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CertificateRefused",
+    "DataError",
+    "DealerGone",
+    "EvidenceRefused",
+    "MalformedFrame",
+    "PeerError",
+    "PeerGone",
+    "PeerTimeout",
+    "ProtocolDesync",
+    "SecureXGBError",
+    "StoppedByPeer",
+    "TermsDiffer",
+    "TrustError",
+    "UsageError",
+]
+
+
+class SecureXGBError(Exception):
+    """Root of the tree; ``exit_code`` is what the command line returns."""
+
+    exit_code = 1
+    help = "This is a bug in securexgb: please report it with the log of the run."
+
+
+class UsageError(SecureXGBError, ValueError):
+    """A parameter, flag or configuration file is wrong."""
+
+    exit_code = 2
+    help = "Correct the value named above and start again."
+
+
+class PeerError(SecureXGBError):
+    """The other side cannot be reached, or stopped answering."""
+
+    exit_code = 3
+    help = "Check that the other side runs and that its address and port are right."
+
+
+class PeerGone(PeerError):
+    """The connection to the other side ended before the job did."""
+
+
+class DealerGone(PeerError):
+    """The connection to the dealer ended before the job did."""
+
+    help = "Check that the dealer runs; a restarted dealer has a new key, so start the job again."
+
+
+class PeerTimeout(PeerError):
+    """Nothing arrived from the other side within the deadline."""
+
+    help = "The other side may be slow or stuck: look at its log, or raise timeout_seconds."
+
+
+class DataError(SecureXGBError, ValueError):
+    """The data at one side cannot be used as it is."""
+
+    exit_code = 4
+    help = "Correct the data at the side named above and start again."
+
+
+class TrustError(SecureXGBError):
+    """Something that has to be trusted is not what was agreed."""
+
+    exit_code = 5
+    help = "Do not work around this: compare fingerprints and terms with the other side."
+
+
+class CertificateRefused(TrustError):
+    """A certificate is not the pinned one, has another name, or has expired."""
+
+
+class TermsDiffer(TrustError):
+    """The two sides hold different job terms, versions or data layouts."""
+
+    help = "Compare `securexgb job show` at both sides: the ten-character digests must be equal."
+
+
+class EvidenceRefused(TrustError):
+    """The dealer's evidence does not satisfy the terms."""
+
+
+class ProtocolDesync(SecureXGBError):
+    """A message arrived that belongs to another step of the protocol."""
+
+    exit_code = 6
+    help = "Both sides must run the same version of securexgb on the same terms."
+
+
+class MalformedFrame(ProtocolDesync):
+    """Bytes arrived that are no frame of this protocol."""
+
+
+class StoppedByPeer(SecureXGBError):
+    """The other side failed, and told us so."""
+
+    exit_code = 7
+    help = "The cause is at the other side: see the error there."

@@ -1,0 +1,1 @@
+"""Protocols on shares: every file holds one, with its contract declared beside it."""

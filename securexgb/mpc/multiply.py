@@ -1,0 +1,43 @@
+"""Products of shares by Beaver's triples: in the ring for words, in GF(2) for bits.
+
+With a shared random triple c = a b, open d = x - a and e = y - b. Both are uniform,
+so they say nothing of x and y. Then x y = c + d b + e a + d e, a linear combination
+of shares with public factors. One round, two words an element.
+"""
+
+from __future__ import annotations
+
+from securexgb import _kernels
+from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import Cost, protocol
+from securexgb.mpc.shared import Shared, SharedBits
+
+
+@protocol(
+    cost=Cost(rounds=lambda x, y: 1, words=lambda x, y: 2 * x.size),
+    opens="x - a and y - b, uniform",
+    source="Beaver, CRYPTO 1991, section 2",
+    ideal=lambda x, y: Shared(x.words * y.words),
+)
+def multiply(party: Party, x: Shared, y: Shared) -> Shared:
+    """Elementwise ring product of two shared arrays of the same shape."""
+    triple = party.source.triples(x.size)
+    mine = _kernels.triple_open(x.words.reshape(-1), y.words.reshape(-1), triple.a, triple.b)
+    opened = mine + party.exchange(mine)
+    product = _kernels.triple_close(opened, triple.a, triple.b, triple.c, party.rank)
+    return Shared(product.reshape(x.shape))
+
+
+@protocol(
+    cost=Cost(rounds=lambda x, y: 1, words=lambda x, y: 2 * x.words.size),
+    opens="x ^ a and y ^ b, uniform",
+    source="Goldreich, Micali, Wigderson, STOC 1987, with Beaver's triples",
+    ideal=lambda x, y: SharedBits(x.words & y.words, x.count),
+)
+def and_bits(party: Party, x: SharedBits, y: SharedBits) -> SharedBits:
+    """Bitwise and of two shared bit arrays of the same shape."""
+    triple = party.source.bit_triples(x.words.size)
+    mine = _kernels.and_open(x.words.reshape(-1), y.words.reshape(-1), triple.a, triple.b)
+    opened = mine ^ party.exchange(mine)
+    words = _kernels.and_close(opened, triple.a, triple.b, triple.c, party.rank)
+    return SharedBits(words.reshape(x.words.shape), x.count)

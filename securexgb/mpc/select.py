@@ -1,0 +1,81 @@
+"""Rows of a shared matrix kept or dropped by private bits of one party.
+
+The owner of a row holds the bits b; the other party, the helper, holds its share y of
+the vector. The owner's part of b (x + y), b x, is local. For b y they use one random
+oblivious transfer an element: the helper has m0 and m1, the owner a random choice c and
+m_c. The owner sends d = b ^ c, uniform. The helper puts r = -m_d as its share of b y and
+sends t = y + m_d - m_{1-d}, masked by the message that the owner cannot know when b = 0.
+The owner takes m_d = -r where b = 0, and t + m_{1-d} = y - r where b = 1. Two messages,
+one bit and one word. Rows of both owners go together, in opposite directions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb import _kernels
+from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import Cost, protocol
+from securexgb.mpc.shared import Shared, words_per
+from securexgb.offline.correlations import RandomOTReceiver, RandomOTSender
+
+Bits = NDArray[np.bool_]
+Owners = NDArray[np.int64]
+
+
+def _ideal(owners: Owners, bits: Bits, x: Shared) -> Shared:
+    return Shared(x.words * bits.astype(np.uint64))
+
+
+def _most_words(owners: Owners, bits: Bits | None, x: Shared) -> int:
+    columns = x.words.shape[1]
+    mine = int((owners == 0).sum()) * columns
+    other = x.size - mine
+    return max(words_per(mine) + other, words_per(other) + mine)
+
+
+@protocol(
+    cost=Cost(rounds=lambda owners, bits, x: 2, words=_most_words),
+    opens="b ^ c to the helper and y masked by a message unknown to the owner, uniform",
+    source="correlated OT: Asharov, Lindell, Schneider, Zohner, CCS 2013, section 5",
+    ideal=_ideal,
+)
+def select(party: Party, owners: Owners, bits: Bits, x: Shared) -> Shared:
+    """bits * x, rows (v, n): row i's bits are private to party ``owners[i]``.
+
+    ``owners``: public, shape (v,). ``bits``: (v, n), read only in this party's own
+    rows. ``x``: shared (v, n).
+    """
+    own, helped = owners == party.rank, owners != party.rank
+    columns = x.words.shape[1]
+    count_own, count_helped = int(own.sum()) * columns, int(helped.sum()) * columns
+    receiver, sender = _transfers(party, count_own, count_helped)
+    mine = np.ascontiguousarray(bits[own]).reshape(-1)
+    flips = _kernels.pack_bits(mine.view(np.uint8)) ^ receiver.choices
+    theirs = party.exchange(flips, expect=words_per(count_helped))
+    result = np.empty_like(x.words)
+
+    chosen = _kernels.unpack_bits(np.ascontiguousarray(theirs), count_helped).astype(np.bool_)
+    first = np.where(chosen, sender.one, sender.zero)
+    second = np.where(chosen, sender.zero, sender.one)
+    result[helped] = (np.uint64(0) - first).reshape(-1, columns)
+    masked = x.words[helped].reshape(-1) + first - second
+    received = party.exchange(masked, expect=count_own)
+    picked = receiver.chosen + np.where(mine, received, np.uint64(0))
+    local = np.where(mine, x.words[own].reshape(-1), np.uint64(0))
+    result[own] = (picked + local).reshape(-1, columns)
+    return Shared(result)
+
+
+def _transfers(
+    party: Party, count_own: int, count_helped: int
+) -> tuple[RandomOTReceiver, RandomOTSender]:
+    """This party's ends of the transfers; rank 0's receiving ones are always drawn first."""
+    source = party.source
+    if party.rank == 0:
+        receiver = source.random_ot_receive(count_own)
+        return receiver, source.random_ot_send(count_helped)
+    sender = source.random_ot_send(count_helped)
+    return source.random_ot_receive(count_own), sender
+

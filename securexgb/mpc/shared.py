@@ -1,0 +1,145 @@
+"""The two kinds of share, and what may be done to them without a message.
+
+``Shared``: additive, x = x0 + x1 mod 2^64, one word an element. Sums,
+differences and products with public integers are local. ``SharedBits``:
+boolean, b = b0 xor b1, 64 bits to a word along the last axis, so that one
+machine instruction works on 64 elements; leading axes are bit positions or
+batches. Xor and negation are local.
+
+A share says nothing of its secret, so nothing in the control flow may depend on
+one: truth value, comparison, index and float of a share raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Words: TypeAlias = NDArray[np.uint64]
+
+
+def words_per(count: int) -> int:
+    """Words that hold ``count`` packed bits."""
+    return -(-count // 64)
+
+
+def as_words(value: Any) -> Words:
+    """Public signed integers as ring elements (two's complement)."""
+    array = np.asarray(value)
+    return array.astype(np.int64).view(np.uint64) if array.dtype != np.uint64 else array
+
+
+class _Secret:
+    """What every share refuses."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise TypeError(
+            "a share cannot be read: compare with mpc.compare, or open it with a named reveal"
+        )
+
+    __bool__ = __index__ = __float__ = __int__ = __len__ = _refuse
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Shared(_Secret):
+    """One party's additive shares of an array of ring elements.
+
+    ``words``: this party's shares, dtype uint64, the shape of the secret.
+    """
+
+    words: Words
+
+    def __repr__(self) -> str:
+        return f"Shared(shape={self.words.shape})"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.words.shape
+
+    @property
+    def size(self) -> int:
+        return int(self.words.size)
+
+    def __add__(self, other: Shared) -> Shared:
+        return Shared(self.words + other.words)
+
+    def __sub__(self, other: Shared) -> Shared:
+        return Shared(self.words - other.words)
+
+    def __neg__(self) -> Shared:
+        return Shared(np.uint64(0) - self.words)
+
+    def scale(self, public: Any) -> Shared:
+        """The product with public signed integers (broadcast)."""
+        return Shared(self.words * as_words(public))
+
+    def __getitem__(self, key: Any) -> Shared:
+        return Shared(self.words[key])
+
+    def reshape(self, *shape: int) -> Shared:
+        return Shared(self.words.reshape(*shape))
+
+    def sum(self, axis: int | None = None) -> Shared:
+        return Shared(np.asarray(self.words.sum(axis=axis, dtype=np.uint64)))
+
+    def cumsum(self, axis: int) -> Shared:
+        return Shared(self.words.cumsum(axis=axis, dtype=np.uint64))
+
+    @staticmethod
+    def zeros(*shape: int) -> Shared:
+        return Shared(np.zeros(shape, np.uint64))
+
+    @staticmethod
+    def concatenate(parts: Sequence[Shared], axis: int = 0) -> Shared:
+        return Shared(np.concatenate([part.words for part in parts], axis=axis))
+
+    @staticmethod
+    def stack(parts: Sequence[Shared], axis: int = 0) -> Shared:
+        return Shared(np.stack([part.words for part in parts], axis=axis))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SharedBits(_Secret):
+    """One party's boolean shares of bits, packed along the last axis.
+
+    ``words``: uint64, shape (..., ceil(count / 64)); ``count``: bits along the last
+    axis. The bits past ``count`` in the last word carry no meaning.
+    """
+
+    words: Words
+    count: int
+
+    def __repr__(self) -> str:
+        return f"SharedBits(shape={(*self.words.shape[:-1], self.count)})"
+
+    def __xor__(self, other: SharedBits) -> SharedBits:
+        return SharedBits(self.words ^ other.words, self.count)
+
+    def __getitem__(self, key: Any) -> SharedBits:
+        """Selects along the leading axes only."""
+        return SharedBits(self.words[key], self.count)
+
+    def mask(self, public: Words) -> SharedBits:
+        """And with public packed bits."""
+        return SharedBits(self.words & public, self.count)
+
+    def xor_all(self, axis: int = 0) -> SharedBits:
+        """The parity along a leading axis; of disjoint bits, their or."""
+        return SharedBits(np.bitwise_xor.reduce(self.words, axis=axis), self.count)
+
+    @staticmethod
+    def stack(parts: Sequence[SharedBits]) -> SharedBits:
+        return SharedBits(np.stack([part.words for part in parts]), parts[0].count)
+
+    @staticmethod
+    def concatenate(parts: Sequence[SharedBits]) -> SharedBits:
+        """Along the first leading axis."""
+        return SharedBits(np.concatenate([part.words for part in parts]), parts[0].count)

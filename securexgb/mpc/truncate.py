@@ -1,0 +1,59 @@
+"""Exact division of shared integers by a power of two, rounding down.
+
+With an offset the value is z = x + 2^62 in [0, 2^63), shared as z0 + z1 mod 2^64.
+Shifting each share right by f is off in two places. The low parts may carry into the
+quotient: a carry of f bits. And the shares may wrap round 2^64: since z < 2^63, they do
+exactly if one of them has its highest bit set (two summands below 2^63 do not wrap; if
+one is at least 2^63, a sum that did not wrap would be at least 2^63). So the wrap costs
+one product of two private bits. Both corrections are exact: the result does not depend
+on the shares, and equal inputs have equal quotients (near-ties stay ties).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from securexgb.mpc.compare import (
+    carry_rounds,
+    carry_words,
+    fold_carry,
+    generate,
+    own_slices,
+)
+from securexgb.mpc.convert import to_arithmetic
+from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import Cost, protocol
+from securexgb.mpc.shared import Shared, SharedBits, words_per
+
+_OFFSET_BITS = 62
+
+
+@protocol(
+    cost=Cost(
+        rounds=lambda x, bits: carry_rounds(bits) + 1,
+        words=lambda x, bits: carry_words(bits, x.size) + 4 * words_per(x.size),
+    ),
+    opens="masked bits of the Beaver products and of the conversion, uniform",
+    source="wrap from the highest bits: Dalskov, Escudero, Keller, PoPETs 2020; exact carry added",
+    ideal=lambda x, bits: Shared((x.words.view(np.int64) >> np.int64(bits)).view(np.uint64)),
+)
+def truncate(party: Party, x: Shared, bits: int) -> Shared:
+    """floor(x / 2^bits) for signed |x| < 2^62, exact; 1 <= bits <= 61."""
+    offset = np.uint64(1 << _OFFSET_BITS) if party.rank == 0 else np.uint64(0)
+    words = (x.words + offset).reshape(-1)
+    low = own_slices(words, bits)
+    top = own_slices(words >> np.uint64(63), 1)
+    g = generate(party, np.concatenate([low, top]), words.size)
+    wrap = SharedBits(top[0], words.size) ^ g[bits]
+    carry = fold_carry(party, g[:bits], SharedBits(low, words.size))[0]
+    both = to_arithmetic(party, SharedBits.stack([carry, wrap]))
+    quotient = words >> np.uint64(bits)
+    quotient += both.words[0] - (both.words[1] << np.uint64(64 - bits))
+    quotient -= offset >> np.uint64(bits)
+    return Shared(quotient.reshape(x.shape))
+
+
+def round_off(party: Party, x: Shared, bits: int) -> Shared:
+    """x / 2^bits to the nearest integer, halves up; |x| + 2^(bits - 1) < 2^62."""
+    half = np.uint64(1 << (bits - 1)) if party.rank == 0 else np.uint64(0)
+    return truncate(party, Shared(x.words + half), bits)

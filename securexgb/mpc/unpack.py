@@ -1,0 +1,65 @@
+"""Taking a sum of gradient pairs apart: one word G + 2^b H into the words G and H.
+
+G is signed. With the bias 2^(b-1) the low b bits of the word are G + 2^(b-1), not
+negative, and the high bits are H without a borrow. The shares of the low part add up
+with a carry c; lifting G to the ring takes c away, and lifting H takes the carry in and
+the wrap of the whole word away. Both bits come from one carry tree over the word.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from securexgb.mpc.compare import (
+    carry_words,
+    depth_of,
+    fold_carry,
+    fold_words,
+    generate,
+    own_slices,
+    signed,
+)
+from securexgb.mpc.convert import to_arithmetic
+from securexgb.mpc.multiply import and_bits
+from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import Cost, protocol
+from securexgb.mpc.shared import Shared, SharedBits, words_per
+
+
+def _ideal(pairs: Shared, low_bits: int) -> tuple[Shared, Shared]:
+    gradient = signed(pairs.words, low_bits).view(np.uint64)
+    return Shared(gradient), Shared((pairs.words - gradient) >> np.uint64(low_bits))
+
+
+@protocol(
+    cost=Cost(
+        rounds=lambda pairs, low_bits: 1 + depth_of(low_bits) + depth_of(64 - low_bits) + 2,
+        words=lambda pairs, low_bits: (
+            carry_words(64, pairs.size)
+            - fold_words(64, words_per(pairs.size))
+            + fold_words(low_bits, words_per(pairs.size))
+            + fold_words(64 - low_bits, words_per(pairs.size))
+            + 4 * words_per(pairs.size)
+        ),
+    ),
+    opens="masked bits of the Beaver products and of the conversion, uniform",
+    source="docs/protocols.md, gradient pairs",
+    ideal=_ideal,
+)
+def unpack_pairs(party: Party, pairs: Shared, low_bits: int) -> tuple[Shared, Shared]:
+    """(G, H) of words G + 2^low_bits H: |G| < 2^(low_bits-1), 0 <= H < 2^(64-low_bits)."""
+    bias = np.uint64(1 << (low_bits - 1)) if party.rank == 0 else np.uint64(0)
+    words = (pairs.words + bias).reshape(-1)
+    slices = own_slices(words, 64)
+    g, p = generate(party, slices, words.size), SharedBits(slices, words.size)
+    carry, _ = fold_carry(party, g[:low_bits], p[:low_bits])
+    g_high, p_high = fold_carry(party, g[low_bits:], p[low_bits:])
+    wrap = g_high ^ and_bits(party, p_high, carry)
+    lifted = to_arithmetic(party, SharedBits.stack([carry, wrap])).words
+    low_mask = np.uint64((1 << low_bits) - 1)
+    gradient = (words & low_mask) - (lifted[0] << np.uint64(low_bits)) - bias
+    hessian = (words >> np.uint64(low_bits)) + lifted[0]
+    hessian -= lifted[1] << np.uint64(64 - low_bits)
+    return Shared(gradient.reshape(pairs.shape)), Shared(hessian.reshape(pairs.shape))
+
+

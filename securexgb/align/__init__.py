@@ -1,0 +1,1 @@
+"""Which rows the two sides have in common, and in which order."""

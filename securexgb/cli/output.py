@@ -1,0 +1,108 @@
+"""What a command prints: results to stdout as text or JSON, everything else to stderr.
+
+stdout carries the result and nothing else, so ``--format json`` can be piped: one
+object, strict JSON. Notes, warnings and errors are for people and go to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Annotated, Any
+
+import typer
+
+from securexgb.errors import SecureXGBError
+
+__all__ = ["Format", "FormatOption", "explain", "note", "plain", "result", "table"]
+
+BUG = 1
+
+
+class Format(str, Enum):
+    """How a result is printed."""
+
+    text = "text"
+    json = "json"
+
+
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="How the result is printed on stdout.")
+]
+
+
+def result(facts: Mapping[str, Any], text: str, form: Format) -> None:
+    """Print a command's result: the object as JSON, or the text for people."""
+    if form is Format.json:
+        print(json.dumps(plain(facts), allow_nan=False))
+    else:
+        print(text.rstrip("\n"))
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """One line for people."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def table(rows: Sequence[Sequence[object]], head: Sequence[str] = ()) -> str:
+    """Rows as aligned columns; numbers to the right."""
+    cells = [[_cell(entry) for entry in row] for row in ([head] if head else []) + list(rows)]
+    if not cells:
+        return ""
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+    numeric = [
+        bool(rows) and all(isinstance(row[i], (int, float)) for row in rows)
+        for i in range(len(widths))
+    ]
+    lines = [
+        "  ".join(
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(row, widths, numeric, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
+    if head:
+        lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines)
+
+
+def explain(error: BaseException) -> int:
+    """Say on stderr what happened and what to do; the exit code for it.
+
+    Errors raised on purpose get two sentences and no traceback. Anything else is a bug
+    of ours and gets its traceback, which a report needs.
+    """
+    if isinstance(error, SecureXGBError):
+        note(f"error: {error}")
+        note(f"help: {error.help}")
+        return error.exit_code
+    traceback.print_exception(error)
+    note(f"error: unexpected {type(error).__name__}")
+    note(f"help: {SecureXGBError.help}")
+    return BUG
+
+
+def plain(value: Any) -> Any:
+    """Values that strict JSON has: NaN and infinity become null, tuples lists."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(entry) for name, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)

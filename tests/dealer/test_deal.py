@@ -1,0 +1,78 @@
+"""The dealer's arithmetic: block borders do not matter, streams are independent."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from securexgb.arith.prg import Prg
+from securexgb.dealer.deal import (
+    FREE,
+    Kind,
+    Streams,
+    complete,
+    correction,
+    matrix_name,
+    product_correction,
+)
+
+
+def parties(session: str = "s") -> tuple[Streams, Streams]:
+    return Streams(Prg(b"a" * 16), session, 0), Streams(Prg(b"b" * 16), session, 1)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_blocks_may_be_cut_anywhere(kind: Kind) -> None:
+    both = parties()
+    whole = correction(kind, *both, 0, 320)
+    parts = [correction(kind, *both, *cut) for cut in ((0, 64), (64, 192), (256, 64))]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_party_needs_no_other_seed_than_its_own(kind: Kind) -> None:
+    """Party i's free pieces stay the same whatever the other party's seed is."""
+    for rank in (0, 1):
+        ours = Streams(Prg(b"a" * 16), "s", rank)
+        free = ours.free(kind, 64, 64)
+        assert len(free) == len(FREE[kind][rank])
+        again = Streams(Prg(b"a" * 16), "s", rank).free(kind, 64, 64)
+        for left, right in zip(free, again, strict=True):
+            np.testing.assert_array_equal(left, right)
+    assert len(complete(kind, 0, parties()[0].free(kind, 0, 64), None)) in (2, 3)
+
+
+def test_every_stream_is_its_own() -> None:
+    """No two pieces, kinds, matrices, parties or sessions share a word."""
+    words = []
+    for session in ("s", "t"):
+        for streams in parties(session):
+            for kind in Kind:
+                words += streams.free(kind, 0, 64 * 10)
+            for name in (matrix_name(0, 0), matrix_name(0, 1), matrix_name(1, 0)):
+                words.append(streams.vectors(name, 5, 0, 10).ravel())
+                words.append(streams.products(name, 7, 0, 10).ravel())
+                words.append(Prg(streams.mask_key(name)).words_at(0, 50))
+    pool = np.concatenate(words)
+    assert len(np.unique(pool)) == len(pool)
+
+
+@pytest.mark.parametrize("owner", [0, 1])
+def test_product_corrections_may_be_cut_anywhere(owner: int) -> None:
+    both = parties()
+    name = matrix_name(owner, 0)
+    whole = product_correction(owner, name, (9, 4), both, range(5))
+    parts = [product_correction(owner, name, (9, 4), both, at) for at in (range(2), range(2, 5))]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_corrections_look_uniform() -> None:
+    """One bit in two is set, in each of the 64 places, for every kind."""
+    for kind in Kind:
+        words = correction(kind, *parties(), 0, 1 << 14)
+        share = np.array([((words >> np.uint64(bit)) & np.uint64(1)).mean() for bit in range(64)])
+        assert np.abs(share - 0.5).max() < 0.03
+
+
+def test_nothing_shows_a_seed() -> None:
+    assert "a" * 16 not in repr(parties()[0])

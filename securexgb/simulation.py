@@ -10,14 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import Thread
 from typing import Generic, TypeVar
 
-from securexgb.arith.prg import Prg
-from securexgb.channel.memory import memory_pair
-from securexgb.errors import PeerGone, StoppedByPeer
 from securexgb.mpc.party import Party
-from securexgb.offline.local import InsecureLocalSource
+from securexgb.testing.harness import insecure_parties, run_both
 
 __all__ = ["SimulatedCosts", "Simulation", "simulate_parties"]
 
@@ -51,49 +47,16 @@ def simulate_parties(
     timeout_seconds: float = 600.0,
 ) -> Simulation[Result]:
     """Run one program at both parties, each with its own input; raises the first cause."""
-    channels = memory_pair(timeout_seconds)
-    key = Prg(seed.to_bytes(16, "little"))
-    parties = [
-        Party(
-            rank,
-            channels[rank],
-            InsecureLocalSource(rank, channels[rank], seed),
-            key.derive(f"private {rank}"),
-            key.derive("coins"),
-        )
-        for rank in (0, 1)
-    ]
-    results: list[Result | None] = [None, None]
-    errors: list[BaseException | None] = [None, None]
-
-    def play(rank: int) -> None:
-        try:
-            results[rank] = program(parties[rank], inputs[rank])
-        except BaseException as error:  # noqa: BLE001  (handed to the caller below)
-            errors[rank] = error
-            channels[rank].close(error)
-
-    thread = Thread(target=play, args=(1,), name="feature party", daemon=True)
-    thread.start()
-    play(0)
-    thread.join()
-    _raise_cause(errors)
+    parties = insecure_parties(seed, timeout_seconds=timeout_seconds)
+    results = run_both(program, parties, inputs)
     for party in parties:
         party.source.close()
         party.channel.close()
     return Simulation(
-        results=(results[0], results[1]),  # type: ignore[arg-type]
+        results=(results[0], results[1]),
         ledger=parties[0].ledger.rows(),
         costs=_costs(parties),
     )
-
-
-def _raise_cause(errors: Sequence[BaseException | None]) -> None:
-    """Raise the error that stopped the run rather than the one that it caused."""
-    found = [error for error in errors if error is not None]
-    casualties = (PeerGone, StoppedByPeer)
-    for error in sorted(found, key=lambda error: isinstance(error, casualties)):
-        raise error
 
 
 def _costs(parties: Sequence[Party]) -> SimulatedCosts:

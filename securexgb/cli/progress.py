@@ -1,0 +1,87 @@
+"""Progress of a training, for people at a terminal: a bar, and whom one waits for.
+
+Nothing is drawn where stderr is not a terminal. While no message has come for some
+seconds, the line says for whom and at which step of the program this side waits.
+"""
+
+from __future__ import annotations
+
+import sys
+from time import monotonic
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.progress import TimeRemainingColumn
+from rich.text import Text
+
+from securexgb.mpc.party import Party
+
+__all__ = ["TrainingProgress"]
+
+SILENCE_SECONDS = 3.0
+
+
+class _Waiting(ProgressColumn):
+    """ "waiting 12 s for bureau at tree 3/level 2/compare" once the peer has been silent."""
+
+    max_refresh = 0.5
+
+    def __init__(self, party: Party, peer: str) -> None:
+        super().__init__()
+        self._party = party
+        self._peer = peer
+        self._seen = -1
+        self._since = monotonic()
+
+    def render(self, task: Task) -> Text:
+        seen = self._party.channel.traffic.messages_received
+        if seen != self._seen:
+            self._seen, self._since = seen, monotonic()
+        silent = monotonic() - self._since
+        if task.finished or silent < SILENCE_SECONDS:
+            return Text("")
+        return Text(f"waiting {silent:.0f} s for {self._peer} at {self._party.place}")
+
+
+class TrainingProgress:
+    """A context in which ``tree_done`` moves the bar; draws on stderr, terminals only."""
+
+    def __init__(self, party: Party, peer: str, trees: int) -> None:
+        self._party = party
+        self._started = monotonic()
+        self._progress = Progress(
+            TextColumn("tree"),
+            MofNCompleteColumn(),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[facts]}"),
+            TimeRemainingColumn(),
+            _Waiting(party, peer),
+            console=Console(stderr=True),
+            disable=not sys.stderr.isatty(),
+            transient=True,
+        )
+        self._task = self._progress.add_task("training", total=trees, facts="")
+        self._done = 0
+
+    def __enter__(self) -> TrainingProgress:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def tree_done(self, trees: int, metric: str = "") -> None:
+        """``trees`` are grown; ``metric``: the newest value to show, if one was opened."""
+        fresh = max(trees - self._done, 1)
+        seconds = (monotonic() - self._started) / fresh
+        self._started, self._done = monotonic(), trees
+        traffic = self._party.channel.traffic
+        megabytes = (traffic.bytes_sent + traffic.bytes_received) / 1e6
+        facts = f"{metric}  {seconds:.2f} s a tree  {megabytes:.0f} MB  {self._party.rounds} rounds"
+        self._progress.update(self._task, completed=trees, facts=facts.strip())

@@ -4,8 +4,6 @@ Arrays are C-contiguous; a wrong dtype or shape raises ValueError. Results are n
 is released while a kernel runs. See kernels/src for what each one does and how.
 """
 
-from collections.abc import Buffer
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,7 +31,7 @@ def from_slices(slices: Words, count: int) -> Words:
 def pack_words(words: Words, bits: int) -> Bytes:
     """The low bits of each word as a little-endian bit stream of ceil(n bits / 8) bytes."""
 
-def unpack_words(data: Buffer, count: int, bits: int) -> Words:
+def unpack_words(data: bytes | bytearray | memoryview | Bytes, count: int, bits: int) -> Words:
     """Undoes pack_words; data has exactly ceil(count bits / 8) bytes."""
 
 def histogram(bins: Bytes, values: Words, n_bins: int) -> Words:

@@ -1,0 +1,64 @@
+# securexgb: everything that a fresh clone needs, and nothing twice.
+#
+#   make demo    set up, then train on bundled data: both parties and a dealer on this machine
+#   make test    set up, then every check: formats, lints, types, layers, all tests
+#   make proto   generate securexgb/_pb from proto/
+#   make clean   remove what the above made
+#
+# PYTHON=python3.12 chooses the interpreter (3.11 or newer); PYTEST_ARGS go to pytest.
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+BUILD_INPUTS := pyproject.toml Cargo.toml Cargo.lock kernels/Cargo.toml $(wildcard kernels/src/*.rs)
+
+.DEFAULT_GOAL := test
+.DELETE_ON_ERROR:
+.PHONY: demo test lint rust-test python-test proto clean
+
+demo: $(VENV)/.installed
+	$(BIN)/securexgb simulate
+
+test: lint rust-test python-test
+
+lint: $(VENV)/.developer
+	cargo fmt --check
+	cargo clippy --quiet --locked --all-targets -- -D warnings
+	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --quiet --locked --features python -- -D warnings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+rust-test:
+	cargo test --quiet --locked
+
+python-test: $(VENV)/.developer
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+proto: $(VENV)/.developer
+	$(BIN)/python -m tests.generate_stubs
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "securexgb needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@command -v cargo >/dev/null \
+		|| { echo "securexgb needs Rust 1.89 or newer: see https://rustup.rs" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=24"
+	@touch $@
+
+# The package is installed in place; pip builds the kernels in release mode.
+$(VENV)/.installed: $(VENV)/.created $(BUILD_INPUTS)
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.developer: $(VENV)/.created $(BUILD_INPUTS)
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@touch $(VENV)/.installed $@
+
+clean:
+	rm -rf $(VENV) target .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -f securexgb/_kernels*.so

@@ -1,0 +1,45 @@
+"""Bits and words: packing, bit slices and dense streams, typed and for any leading shape.
+
+A packed array holds 64 bits to a word along its last axis, bit i of word w being element 64 w + i.
+Bit slices are the transpose: ``slices[j]`` packs bit j of all elements, so that one machine
+instruction of a boolean circuit works on 64 elements.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb import _kernels
+
+Words = NDArray[np.uint64]
+
+
+def pack_bits(bits: NDArray[np.bool_] | NDArray[np.uint8]) -> Words:
+    """Packs bits (0 or 1) of shape (n,) to words of shape (ceil(n / 64),), the tail zero."""
+    return _kernels.pack_bits(np.ascontiguousarray(bits).view(np.uint8))
+
+
+def unpack_bits(words: Words, count: int) -> NDArray[np.bool_]:
+    """The first ``count`` packed bits, shape (count,)."""
+    return _kernels.unpack_bits(np.ascontiguousarray(words), count).view(np.bool_)
+
+
+def to_slices(words: Words, width: int) -> Words:
+    """The low ``width`` (1 to 64) bits of all elements, shape (width, ceil(size / 64))."""
+    return _kernels.to_slices(np.ascontiguousarray(words).reshape(-1), width)
+
+
+def from_slices(slices: Words, count: int) -> Words:
+    """Undoes ``to_slices``: shape (count,), the bits that have no slice being zero."""
+    return _kernels.from_slices(np.ascontiguousarray(slices), count)
+
+
+def pack_words(words: Words, bits: int) -> NDArray[np.uint8]:
+    """The low ``bits`` (1 to 64) of every word as one little-endian bit stream of bytes."""
+    return _kernels.pack_words(np.ascontiguousarray(words).reshape(-1), bits)
+
+
+def unpack_words(data: bytes | memoryview | NDArray[np.uint8], count: int, bits: int) -> Words:
+    """Undoes ``pack_words``; ValueError where ``data`` is not exactly ``count`` such numbers."""
+    return _kernels.unpack_words(data, count, bits)

@@ -54,9 +54,9 @@ def argmax(
         groups = -(-secret.shape[2] // size)
         lowest = _padded(party, secret[:1], groups * size, _LOWEST)
         winners = _winners(party, lowest.reshape(nodes, groups, size))
-        secret = Shared.concatenate(
-            [lowest, _padded(party, secret[1:], groups * size, 0)]
-        ).reshape(-1, nodes, groups, size)
+        secret = Shared.concatenate([lowest, _padded(party, secret[1:], groups * size, 0)]).reshape(
+            -1, nodes, groups, size
+        )
         if tags is None:
             secret = _pick(party, winners, secret)
             tags = _tag(winners, labels)

@@ -86,16 +86,22 @@ def to_bits(party: Party, x: Shared, width: int) -> SharedBits:
     return SharedBits(slices, x.size)
 
 
+def _ideal_highest(bits: SharedBits) -> SharedBits:
+    words = np.bitwise_or.accumulate(bits.words[::-1], axis=0)
+    words[1:] ^= words[:-1].copy()
+    return SharedBits(words[::-1].copy(), bits.count)
+
+
 @protocol(
     cost=Cost(
         rounds=lambda bits: depth_of(bits.words.shape[0]),
-        words=lambda bits: 2
-        * sum(len(t) for t, _ in _prefix_steps(bits.words.shape[0]))
-        * bits.words.shape[-1],
+        words=lambda bits: (
+            2 * sum(len(t) for t, _ in _prefix_steps(bits.words.shape[0])) * bits.words.shape[-1]
+        ),
     ),
     opens="masked bits of the Beaver products, uniform",
     source="prefix or, then differences of neighbours; as in MPyC's norm",
-    ideal=lambda bits: _ideal_highest(bits),
+    ideal=_ideal_highest,
 )
 def highest_bit(party: Party, bits: SharedBits) -> SharedBits:
     """One-hot mark of the highest set bit along the leading axis; all zero for zero."""
@@ -103,11 +109,5 @@ def highest_bit(party: Party, bits: SharedBits) -> SharedBits:
     for targets, sources in _prefix_steps(words.shape[0]):
         x, y = SharedBits(words[targets], bits.count), SharedBits(words[sources], bits.count)
         words[targets] ^= y.words ^ and_bits(party, x, y).words
-    words[1:] ^= words[:-1].copy()
-    return SharedBits(words[::-1].copy(), bits.count)
-
-
-def _ideal_highest(bits: SharedBits) -> SharedBits:
-    words = np.bitwise_or.accumulate(bits.words[::-1], axis=0)
     words[1:] ^= words[:-1].copy()
     return SharedBits(words[::-1].copy(), bits.count)

@@ -63,7 +63,11 @@ def _ideal(
     ideal=_ideal,
 )
 def histograms(
-    party: Party, shape: MatrixShape, label: Buckets | None, feature: Buckets | None, vectors: Shared
+    party: Party,
+    shape: MatrixShape,
+    label: Buckets | None,
+    feature: Buckets | None,
+    vectors: Shared,
 ) -> tuple[Shared, Shared]:
     """Both parties' histograms of shared vectors (v, rows): each (v, features, bins).
 
@@ -89,5 +93,3 @@ def histograms(
         own_sums = _kernels.histogram(own, vectors.words + received.reshape(count, -1), shape.bins)
         result[party.rank] = Shared(own_sums + mine.products.reshape(own_sums.shape))
     return result[0], result[1]
-
-

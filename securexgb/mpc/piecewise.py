@@ -46,8 +46,12 @@ class Pieces:
     coefficients: NDArray[np.int64]
 
 
-def fit(function: Callable[[Real], Real], spans: tuple[tuple[int, int], ...],
-        below: tuple[float, float], above: tuple[float, float]) -> Pieces:
+def fit(
+    function: Callable[[Real], Real],
+    spans: tuple[tuple[int, int], ...],
+    below: tuple[float, float],
+    above: tuple[float, float],
+) -> Pieces:
     """Parabolas through the ends and the middle of each span; lines c0 + c1 x outside."""
     columns = [[*below, 0.0]]
     for start, stop in spans:
@@ -141,4 +145,3 @@ def sigmoid(party: Party, margins: Shared, out_bits: int) -> Shared:
 def softplus(party: Party, margins: Shared, out_bits: int) -> Shared:
     """log(1 + exp(margin)) with ``out_bits`` fraction bits; error <= 4e-4."""
     return evaluate(party, softplus_pieces(), margins, out_bits)
-

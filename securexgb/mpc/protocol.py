@@ -7,7 +7,8 @@ The registry feeds the cost test, the table in the documentation and the budget.
 ``ideal`` is the functionality that the protocol realises, on values in the clear
 (the ideal world of the simulation paradigm). The insecure plaintext backend of the
 test kit runs it in place of the protocol, so that every algorithm above runs
-unchanged on plain values and must agree with the shared run bit for bit.
+unchanged on plain values and must agree with the shared run bit for bit. A protocol that
+is nothing but a composition of others has ``ideal=None``: its parts are run in the clear.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Declaration:
     cost: Cost
     opens: str
     source: str
-    ideal: Callable[..., Any]
+    ideal: Callable[..., Any] | None
     summary: str
 
 
@@ -52,7 +53,7 @@ REGISTRY: dict[str, Declaration] = {}
 
 
 def protocol(
-    *, cost: Cost, opens: str, source: str, ideal: Callable[..., Any]
+    *, cost: Cost, opens: str, source: str, ideal: Callable[..., Any] | None
 ) -> Callable[[Callable[Concatenate[Party, P], R]], Callable[Concatenate[Party, P], R]]:
     """Declare a protocol; see the module's docstring."""
 
@@ -65,7 +66,7 @@ def protocol(
         @functools.wraps(function)
         def run(party: Party, /, *args: P.args, **kwargs: P.kwargs) -> R:
             with party.step(label):
-                if party.ideal is not None:
+                if party.ideal is not None and ideal is not None:
                     result: R = party.ideal.run(functools.partial(ideal, **kwargs), args)
                     return result
                 return function(party, *args, **kwargs)

@@ -24,12 +24,12 @@ Bits = NDArray[np.bool_]
 Owners = NDArray[np.int64]
 
 
-def _ideal(owners: Owners, bits: Bits, x: Shared) -> Shared:
+def _ideal(_owners: Owners, bits: Bits, x: Shared) -> Shared:
     return Shared(x.words * bits.astype(np.uint64))
 
 
-def _most_words(owners: Owners, bits: Bits | None, x: Shared) -> int:
-    columns = x.words.shape[1]
+def _most_words(owners: Owners, _bits: Bits | None, x: Shared) -> int:
+    columns = int(x.words.shape[1])
     mine = int((owners == 0).sum()) * columns
     other = x.size - mine
     return max(words_per(mine) + other, words_per(other) + mine)
@@ -78,4 +78,3 @@ def _transfers(
         return receiver, source.random_ot_send(count_helped)
     sender = source.random_ot_send(count_helped)
     return source.random_ot_receive(count_own), sender
-

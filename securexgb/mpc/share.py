@@ -17,7 +17,8 @@ def share(party: Party, values: Words | None, owner: int, shape: tuple[int, ...]
     """Shares of ``values`` (ring elements of the given shape, read at ``owner`` only)."""
     if party.rank != owner:
         return Shared(np.zeros(shape, np.uint64))
-    assert values is not None and values.shape == shape
+    assert values is not None
+    assert values.shape == shape
     return Shared(as_words(values))
 
 

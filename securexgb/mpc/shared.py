@@ -45,7 +45,7 @@ class _Secret:
 
     __bool__ = __index__ = __float__ = __int__ = __len__ = _refuse
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse  # type: ignore[assignment]
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -61,5 +61,3 @@ def unpack_pairs(party: Party, pairs: Shared, low_bits: int) -> tuple[Shared, Sh
     hessian = (words >> np.uint64(low_bits)) + lifted[0]
     hessian -= lifted[1] << np.uint64(64 - low_bits)
     return Shared(gradient.reshape(pairs.shape)), Shared(hessian.reshape(pairs.shape))
-
-

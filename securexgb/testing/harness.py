@@ -53,7 +53,7 @@ def _join(first: Any, second: Any) -> Any:
         return SharedBits(first.words ^ second.words, first.count)
     if isinstance(first, np.ndarray) and first.dtype == np.bool_:
         return first | second  # private rows; the other side's are false
-    return first
+    return second if first is None else first
 
 
 def _split(result: Any, rank: int) -> Any:

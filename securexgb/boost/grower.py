@@ -1,0 +1,179 @@
+"""Growing one complete tree, level by level, all nodes of a level at once.
+
+Each node has a shared vector of gradient pairs, zero outside the node. When the splits of
+a level are chosen, their owners keep the left rows by private bits; right = parent - left.
+No node size, membership or weight is opened: both parties learn who owns each split, the
+owner its column and cut. A node that should not split has a shared stop mark, which its
+descendants inherit; all leaves below it get its weight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.arith.fixedpoint import NumberFormat
+from securexgb.arith.prg import Prg
+from securexgb.boost.histogram import Histogram, build, interleave, siblings
+from securexgb.boost.layout import Layout
+from securexgb.boost.split import BestSplits, Candidates, best_splits
+from securexgb.boost.tree import NOT_MINE, TreeHalf, leaf_values
+from securexgb.mpc.matrix import Buckets, MatrixShape
+from securexgb.mpc.multiply import multiply
+from securexgb.mpc.open import open_shared, open_to
+from securexgb.mpc.party import Party
+from securexgb.mpc.reveals import Reveal
+from securexgb.mpc.select import select
+from securexgb.mpc.shared import Shared
+
+
+@dataclass(frozen=True)
+class TreeJob:
+    """What a tree is grown from, besides its gradients.
+
+    ``buckets``: own bin numbers, uint8 (rows, own columns); ``cuts``: float64 (own columns,
+    bins); ``used``: public numbers of the columns that this tree may use, ascending;
+    ``dummies``: this party's private randomness for dummy splits.
+    """
+
+    layout: Layout
+    numbers: NumberFormat
+    max_depth: int
+    learning_rate: float
+    buckets: Buckets
+    cuts: NDArray[np.float64]
+    used: NDArray[np.int64]
+    dummies: Prg
+
+    @property
+    def shape(self) -> MatrixShape:
+        return matrix_shape(self.layout)
+
+
+def matrix_shape(layout: Layout) -> MatrixShape:
+    """The bucket matrices of a training."""
+    return MatrixShape(layout.rows, layout.columns, layout.all_bins)
+
+
+@dataclass(frozen=True)
+class GrownTree:
+    """One party's half of the tree, and shares of each row's leaf value (rows,)."""
+
+    half: TreeHalf
+    values: Shared
+
+
+@dataclass(frozen=True)
+class _Level:
+    """The splits of one level: public owners, own splits, own left bits (nodes, rows)."""
+
+    owners: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    cuts: NDArray[np.int64]
+    missing_left: NDArray[np.bool_]
+    left: NDArray[np.bool_]
+
+
+def grow_tree(party: Party, job: TreeJob, pairs: Shared) -> GrownTree:
+    """Grow a tree on gradient pairs (rows,)."""
+    candidates = Candidates.of(job.layout, job.used)
+    vectors = pairs.reshape(1, -1)
+    histogram = build(party, job.shape, job.buckets, vectors, job.numbers.low_bits)
+    inherited = _Inherited(Shared.zeros(1), Shared.zeros(1))
+    levels: list[_Level] = []
+    for depth in range(job.max_depth):
+        with party.step("level", depth):
+            if depth:
+                vectors, histogram = _children(party, job, levels[-1], vectors, histogram)
+            best = best_splits(
+                party, histogram.columns(job.used), candidates, job.numbers, job.dummies
+            )
+            levels.append(_open_splits(party, job, candidates, best))
+            weights, inherited = _inherit(party, best, inherited)
+    with party.step("leaves"):
+        leaves = leaf_values(party, weights, job.numbers, job.learning_rate)
+        values = _row_values(party, levels, leaves)
+    return GrownTree(_half(party, job, levels, leaves), values)
+
+
+def _children(
+    party: Party, job: TreeJob, level: _Level, vectors: Shared, parents: Histogram
+) -> tuple[Shared, Histogram]:
+    """The next level's vectors and histograms."""
+    left = select(party, level.owners, level.left, vectors)
+    sums = build(party, job.shape, job.buckets, left, job.numbers.low_bits)
+    return interleave(left, vectors - left), siblings(parents, sums)
+
+
+def _open_splits(party: Party, job: TreeJob, candidates: Candidates, best: BestSplits) -> _Level:
+    """Owners to both, each split's candidate to its owner alone."""
+    owners = open_shared(party, best.owner, Reveal.SPLIT_OWNER).view(np.int64)
+    index = np.full(owners.size, -1, np.int64)
+    for rank in (0, 1):
+        nodes = np.flatnonzero(owners == rank)
+        if nodes.size:
+            opened = open_to(party, rank, best.index[nodes], Reveal.SPLIT_INDEX)
+            if opened is not None:
+                index[nodes] = opened.view(np.int64)
+    mine = owners == party.rank
+    columns, cuts, missing_left = candidates.decode(np.where(mine, index, 0))
+    left = np.zeros((owners.size, job.buckets.shape[0]), np.bool_)
+    for node in np.flatnonzero(mine):
+        bins = job.buckets[:, columns[node]]
+        goes = bins <= cuts[node]
+        left[node] = np.where(bins == job.layout.bins, missing_left[node], goes)
+    return _Level(owners, columns, cuts, missing_left, left)
+
+
+@dataclass(frozen=True)
+class _Inherited:
+    """Of each node: 1 where an ancestor stopped, and that ancestor's weight."""
+
+    stopped: Shared
+    weight: Shared
+
+
+def _inherit(party: Party, best: BestSplits, above: _Inherited) -> tuple[Shared, _Inherited]:
+    """The children's weights were they leaves, and what they inherit; heap order."""
+    gap = above.weight - best.weight
+    both = multiply(
+        party,
+        Shared.stack([above.stopped, above.stopped]),
+        Shared.stack([gap, best.stops]),
+    )
+    own = best.weight + both[0]
+    stopped = above.stopped + best.stops - both[1]
+    gaps = Shared.stack([own - best.left, own - best.right])
+    kept = multiply(party, Shared.stack([stopped, stopped]), gaps)
+    weights = interleave(best.left + kept[0], best.right + kept[1])
+    return weights, _Inherited(interleave(stopped, stopped), interleave(own, own))
+
+
+def _row_values(party: Party, levels: list[_Level], leaves: Shared) -> Shared:
+    """Each row's leaf value (rows,), chosen bottom-up: right + bit (left - right)."""
+    rows = levels[0].left.shape[1]
+    values = Shared(np.repeat(leaves.words[:, None], rows, axis=1))
+    for level in reversed(levels):
+        left, right = values[0::2], values[1::2]
+        values = right + select(party, level.owners, level.left, left - right)
+    return values[0]
+
+
+def _half(party: Party, job: TreeJob, levels: list[_Level], leaves: Shared) -> TreeHalf:
+    owners = np.concatenate([level.owners for level in levels])
+    columns = np.concatenate([level.columns for level in levels])
+    cuts = np.concatenate([level.cuts for level in levels])
+    missing_left = np.concatenate([level.missing_left for level in levels])
+    mine = owners == party.rank
+    thresholds = np.full(owners.size, np.nan)
+    thresholds[mine] = job.cuts[columns[mine], cuts[mine]]
+    return TreeHalf(
+        owners=owners.astype(np.int8),
+        features=np.where(mine, columns, NOT_MINE).astype(np.int32),
+        bins=np.where(mine, cuts, NOT_MINE).astype(np.int32),
+        thresholds=thresholds,
+        missing_left=missing_left & mine,
+        leaf_values=leaves.words,
+    )

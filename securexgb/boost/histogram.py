@@ -1,0 +1,59 @@
+"""Histograms of a level: sums of gradients and hessians by node, column and bin.
+
+Only left children are summed over rows; a right child is its parent minus its sibling,
+on the sums, where it is free.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from securexgb.mpc.matrix import Buckets, MatrixShape, histograms
+from securexgb.mpc.party import Party
+from securexgb.mpc.shared import Shared
+from securexgb.mpc.unpack import unpack_pairs
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Shared sums per (node, column, bin), label party's columns first.
+
+    ``gradient``, ``hessian``: integers in the units of the number format.
+    """
+
+    gradient: Shared
+    hessian: Shared
+
+    def minus(self, other: Histogram) -> Histogram:
+        return Histogram(self.gradient - other.gradient, self.hessian - other.hessian)
+
+    def columns(self, used: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Histogram:
+        """The given columns only."""
+        return Histogram(self.gradient[:, used], self.hessian[:, used])
+
+
+def build(
+    party: Party, shape: MatrixShape, buckets: Buckets, pairs: Shared, low_bits: int
+) -> Histogram:
+    """Histograms of gradient pairs ``pairs`` (nodes, rows) over both parties' columns."""
+    label = buckets if party.rank == 0 else None
+    feature = buckets if party.rank == 1 else None
+    sums = histograms(party, shape, label, feature, pairs)
+    gradient, hessian = unpack_pairs(party, Shared.concatenate(sums, axis=1), low_bits)
+    return Histogram(gradient, hessian)
+
+
+def siblings(parents: Histogram, left: Histogram) -> Histogram:
+    """The next level in heap order: each parent's left child, then its right one."""
+    right = parents.minus(left)
+    return Histogram(
+        interleave(left.gradient, right.gradient), interleave(left.hessian, right.hessian)
+    )
+
+
+def interleave(left: Shared, right: Shared) -> Shared:
+    """Children in heap order along the first axis."""
+    stacked = np.stack([left.words, right.words], axis=1)
+    return Shared(stacked.reshape(-1, *left.words.shape[1:]))

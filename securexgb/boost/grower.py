@@ -82,7 +82,7 @@ def grow_tree(party: Party, job: TreeJob, pairs: Shared) -> GrownTree:
     vectors = pairs.reshape(1, -1)
     histogram = build(party, job.shape, job.buckets, vectors, job.numbers.low_bits)
     inherited = _Inherited(Shared.zeros(1), Shared.zeros(1))
-    levels: list[_Level] = []
+    weights, levels = Shared.zeros(2), list[_Level]()
     for depth in range(job.max_depth):
         with party.step("level", depth):
             if depth:

@@ -74,10 +74,12 @@ def carry_out(party: Party, words: Words, width: int) -> SharedBits:
 
 
 def carry_rounds(width: int) -> int:
+    """Rounds of ``carry_out``."""
     return 1 + depth_of(width)
 
 
 def carry_words(width: int, count: int) -> int:
+    """Words that ``carry_out`` sends."""
     return 2 * width * words_per(count) + fold_words(width, words_per(count))
 
 

@@ -44,8 +44,8 @@ class _Secret:
         )
 
     __bool__ = __index__ = __float__ = __int__ = __len__ = _refuse
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse  # type: ignore[assignment]
-    __hash__ = None
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    __hash__ = _refuse
 
 
 @dataclass(frozen=True, eq=False, repr=False)

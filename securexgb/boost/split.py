@@ -264,9 +264,10 @@ def _decide(
     threshold = max(numbers.gain(numbers.gamma, fraction_bits), least)
     gain = best - node_scores - constant(party, threshold, (nodes,))
     some = best - constant(party, 1, (nodes,))
-    zeros = Shared.zeros(nodes)
-    bits = [at_least(party, gain, zeros), at_least(party, some, zeros), dummies.coin]
-    splits, valid, coin = to_arithmetic(party, SharedBits.stack(bits)).words
+    tests = Shared.concatenate([_whole_words(gain), _whole_words(some)])
+    passed = at_least(party, tests, Shared.zeros(tests.size)).words.reshape(2, -1)
+    bits = SharedBits(np.concatenate([passed, dummies.coin.words[None]]), nodes)
+    splits, valid, coin = to_arithmetic(party, bits).words
     stops = constant(party, 1, (nodes,)) - Shared(splits)
     drawn = multiply(party, Shared(coin), dummies.index[1] - dummies.index[0]) + dummies.index[0]
     stand_in = Shared.stack([Shared(coin), drawn])

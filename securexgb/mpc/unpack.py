@@ -11,11 +11,11 @@ from __future__ import annotations
 import numpy as np
 
 from securexgb.mpc.compare import (
-    carry_words,
     depth_of,
     fold_carry,
     fold_words,
     generate,
+    not_bits,
     own_slices,
     signed,
 )
@@ -31,15 +31,16 @@ def _ideal(pairs: Shared, low_bits: int) -> tuple[Shared, Shared]:
     return Shared(gradient), Shared((pairs.words - gradient) >> np.uint64(low_bits))
 
 
+def _block(low_bits: int) -> int:
+    return max(low_bits, 64 - low_bits)
+
+
 @protocol(
     cost=Cost(
-        rounds=lambda pairs, low_bits: 1 + depth_of(low_bits) + depth_of(64 - low_bits) + 2,
+        rounds=lambda pairs, low_bits: 3 + depth_of(_block(low_bits)),
         words=lambda pairs, low_bits: (
-            carry_words(64, pairs.size)
-            - fold_words(64, words_per(pairs.size))
-            + fold_words(low_bits, words_per(pairs.size))
-            + fold_words(64 - low_bits, words_per(pairs.size))
-            + 4 * words_per(pairs.size)
+            (2 * 64 + 4) * words_per(pairs.size)
+            + fold_words(_block(low_bits), 2 * words_per(pairs.size))
         ),
     ),
     opens="masked bits of the Beaver products and of the conversion, uniform",
@@ -52,12 +53,28 @@ def unpack_pairs(party: Party, pairs: Shared, low_bits: int) -> tuple[Shared, Sh
     words = (pairs.words + bias).reshape(-1)
     slices = own_slices(words, 64)
     g, p = generate(party, slices, words.size), SharedBits(slices, words.size)
-    carry, _ = fold_carry(party, g[:low_bits], p[:low_bits])
-    g_high, p_high = fold_carry(party, g[low_bits:], p[low_bits:])
-    wrap = g_high ^ and_bits(party, p_high, carry)
+    block_g, block_p = _fold_both(party, g, p, low_bits)
+    carry = block_g[0]
+    wrap = block_g[1] ^ and_bits(party, block_p[1], carry)
     lifted = to_arithmetic(party, SharedBits.stack([carry, wrap])).words
     low_mask = np.uint64((1 << low_bits) - 1)
     gradient = (words & low_mask) - (lifted[0] << np.uint64(low_bits)) - bias
     hessian = (words >> np.uint64(low_bits)) + lifted[0]
     hessian -= lifted[1] << np.uint64(64 - low_bits)
     return Shared(gradient.reshape(pairs.shape)), Shared(hessian.reshape(pairs.shape))
+
+
+def _fold_both(
+    party: Party, g: SharedBits, p: SharedBits, low_bits: int
+) -> tuple[SharedBits, SharedBits]:
+    """(g, p) of the low and of the high block, folded side by side: leading axis 2."""
+    block, width = _block(low_bits), g.words.shape[1]
+    idle = SharedBits(np.zeros((block, width), np.uint64), g.count)
+    sides = []
+    for bits, filler in ((g, idle), (p, not_bits(party, idle))):
+        low = SharedBits.concatenate([bits[:low_bits], filler[low_bits:]])
+        high = SharedBits.concatenate([bits[low_bits:], filler[64 - low_bits :]])
+        sides.append(np.concatenate([low.words, high.words], axis=1))
+    folded = fold_carry(party, *(SharedBits(words, 128 * width) for words in sides))
+    first, second = (SharedBits(bits.words.reshape(2, width), g.count) for bits in folded)
+    return first, second

@@ -7,23 +7,23 @@ Notation: n rows, W the bound on a row's weight (weight_bound * max(1, scale_pos
 t trees, s = 2^gradient_bits. Logistic: |g| <= W, 0 <= h <= W/4. Squared error, targets
 divided by their bound: g clamped to |g| <= 2 W, h <= W. Overflow budget:
 
-    quantity                      units        bound               why it holds
-    p, of the sigmoid             2^-gb        2^gb                clamped to [2^-c, 1 - 2^-c], c = min(gb, 11)
-    p^2, before its truncation    2^-2gb       2^40 < 2^62         gb <= 20
-    margin - y, squared error     2^-20        2^62                see margins; clamped to 2 before use
-    g or h times weight           2^-(gb+16)   2^57 < 2^62         2^(gb+1) * W * 2^16, refused where W * 2^(gb+17) >= 2^62
-    g, h of a row                 2^-gb        2^30                n = 1 in the next two lines
-    G, sum of g over any rows     2^-gb        n g_max s < 2^30    gb is chosen so
-    H + lambda                    2^-gb        < 2^30              gb is chosen so; lambda counts in
-    pair g + 2^low h, its sums    -            2^(low+high) < 2^64 low, high <= 31
-    weight w = T(G)/(H+lambda)    2^-19        2^11 * 2^19 = 2^30  logistic |g|/h <= 1/p_min <= 2^11, squared error 2
-    w * learning rate             2^-39        2^50 < 2^62         learning rate <= 1, 20 fraction bits
-    leaf value                    2^-20        2^31
-    margin                        2^-20        (t + 1) 2^31 < 2^45 t <= 10^4
-    score * 10^decimals           2^-20        2^62                refused by ``score_fits`` where larger
+    quantity                     units       bound             why it holds
+    p, of the sigmoid            2^-gb       2^gb              the sigmoid's range
+    p^2, before its truncation   2^-2gb      2^40 < 2^62       gb <= 20
+    margin - y, squared error    2^-20       2^46 < 2^62       see margin; clamped to 2 before use
+    g or h times row weight      2^-(gb+16)  W 2^(gb+17)       refused from 2^62 on
+    G, sum of g over any rows    2^-gb       n g_max s < 2^30  gb is chosen so
+    H + lambda                   2^-gb       < 2^30            gb is chosen so, lambda counted in
+    pair g + 2^low h, its sums   -           2^(low + high)    low, high <= 31
+    weight w = T(G)/(H+lambda)   2^-19       2^11 2^19 = 2^30  logistic |g/h| <= 2^11, squared 2
+    w * learning rate            2^-39       2^50 < 2^62       learning rate <= 1, 20 bits
+    leaf value                   2^-20       2^31              w * learning rate, truncated
+    margin                       2^-20       (t+1) 2^31 < 2^45 t <= 10^4
+    margin times rounding steps  2^-40       < 2^62            boost.predict refuses more trees
+    metric sums                  -           < 2^62            boost.evaluation drops bits
 
-A hessian is rounded up, so that no row with weight has hessian zero and |G| <= 2^c (H + n)
-even with lambda = 0.
+A row with weight never has hessian zero: p is within [2^-11, 1 - 2^-11] and weighted hessians
+are rounded up, so that |g / h| <= 2^11 in every row even with lambda = 0.
 """
 
 from __future__ import annotations
@@ -83,18 +83,9 @@ class NumberFormat:
     leaf_weight_integer_bits: int = LEAF_WEIGHT_INTEGER_BITS
     leaf_weight_bits: int = LEAF_WEIGHT_BITS
 
-    @property
-    def probability_clamp(self) -> int:
-        """c: the sigmoid's values are kept within [2^-c, 1 - 2^-c]."""
-        return min(self.gradient_bits, LEAF_WEIGHT_INTEGER_BITS)
-
     def gain(self, real: float, fraction_bits: int) -> int:
         """A public gain, say gamma, as an integer with these fraction bits (rounded up)."""
         return math.ceil(real * 2.0**fraction_bits)
-
-    def score_fits(self, trees: int, decimals: int) -> bool:
-        """Whether margins of so many trees can be rounded to so many decimals in shares."""
-        return (trees + 2) * 2.0 ** (LEAF_WEIGHT_INTEGER_BITS + MARGIN_BITS) * 10**decimals < 2**62
 
     @staticmethod
     def for_job(

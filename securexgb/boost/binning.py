@@ -52,7 +52,7 @@ def _inner_cuts(values: NDArray[np.float64], max_bin: int) -> NDArray[np.float64
         return distinct[1:]
     places = np.arange(1, max_bin) * ordered.size // max_bin
     cuts = np.unique(ordered[places])
-    return cuts[cuts > ordered[0]]
+    return np.asarray(cuts[cuts > ordered[0]], np.float64)
 
 
 def check_columns(columns: Columns, side: str, names: list[str], missing_allowed: bool) -> None:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 from securexgb.arith.fixedpoint import NumberFormat, Penalties
 from securexgb.boost.params import TrainingParams
-from securexgb.errors import DataError, UsageError
+from securexgb.errors import DataError
 
 MOST_ROWS = 1 << 25
 
@@ -73,19 +73,13 @@ class Layout:
 
     def numbers(self, params: TrainingParams) -> NumberFormat:
         """The bit widths of this job."""
-        squared_error = params.objective == "reg:squarederror"
-        if squared_error and params.target_bound is None:
-            raise UsageError(
-                "objective 'reg:squarederror' needs target_bound, a public bound on the "
-                "absolute value of the targets: add it to the terms"
-            )
         return NumberFormat.for_job(
             rows=self.rows,
-            squared_error=squared_error,
+            squared_error=params.objective == "reg:squarederror",
             gradient_cap=params.gradient_bits,
             weight_bound=(params.weight_bound if self.weights else 1.0)
             * max(1.0, params.scale_pos_weight),
-            target_scale=params.target_bound or 1.0 if squared_error else 1.0,
+            target_scale=params.target_scale,
             penalties=Penalties(
                 params.reg_lambda, params.reg_alpha, params.gamma, params.min_child_weight
             ),

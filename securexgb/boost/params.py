@@ -136,9 +136,8 @@ class TrainingParams:
         known = declarations()
         for name in values:
             if name not in known:
-                raise UsageError(
-                    f"there is no training parameter {name!r}; the parameters are {', '.join(known)}"
-                )
+                names = ", ".join(known)
+                raise UsageError(f"there is no training parameter {name!r}; there are {names}")
         return cls(**values)
 
     def to_mapping(self) -> dict[str, Any]:
@@ -150,6 +149,18 @@ class TrainingParams:
     def metrics(self) -> tuple[str, ...]:
         """The metrics to evaluate, never empty."""
         return self.eval_metric or METRICS[self.objective][:1]
+
+    @property
+    def target_scale(self) -> float:
+        """What labels are divided by: the bound on a regression's targets, else 1."""
+        if self.objective != "reg:squarederror":
+            return 1.0
+        if self.target_bound is None:
+            raise UsageError(
+                "objective 'reg:squarederror' needs target_bound, a public bound on the "
+                "absolute value of the targets: add it to the terms"
+            )
+        return self.target_bound
 
     def _check_together(self) -> None:
         known = METRICS[self.objective]

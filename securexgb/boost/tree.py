@@ -9,12 +9,15 @@ missing and the split says so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import NumberFormat, encode
+from securexgb.errors import DataError
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, Words
 from securexgb.mpc.truncate import truncate
@@ -75,6 +78,43 @@ class TreeHalf:
             possible[:, first:middle] &= left[:, column, None]
             possible[:, middle : first + width] &= ~left[:, column, None]
         return possible
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The half as named arrays, for files."""
+        return {name: getattr(self, name) for name in _DTYPES}
+
+    @staticmethod
+    def from_arrays(arrays: Mapping[str, NDArray[Any]], columns: int) -> TreeHalf:
+        """The half that ``arrays`` hold, for a party with so many columns.
+
+        Raises DataError where they are no tree: wrong names, types, shapes or numbers.
+        """
+        if not all(name in arrays and arrays[name].dtype == _DTYPES[name] for name in _DTYPES):
+            raise DataError("a tree of the model file lacks a part, or has one of a wrong type")
+        tree = TreeHalf(**{name: np.asarray(arrays[name]) for name in _DTYPES})
+        leaves, nodes = tree.leaf_values.size, tree.leaf_values.size - 1
+        shapes = {name: array.shape for name, array in tree.arrays().items()}
+        mine = tree.features != NOT_MINE
+        if (
+            leaves < 2
+            or leaves != 1 << tree.depth
+            or any(shapes[n] != ((leaves,) if n == "leaf_values" else (nodes,)) for n in shapes)
+            or bool(np.any((tree.owners != 0) & (tree.owners != 1)))
+            or bool(np.any((tree.features < NOT_MINE) | (tree.features >= columns)))
+            or bool(np.any(np.isnan(tree.thresholds[mine])))
+        ):
+            raise DataError("a tree of the model file is not a complete binary tree of this model")
+        return tree
+
+
+_DTYPES = {
+    "owners": np.dtype(np.int8),
+    "features": np.dtype(np.int32),
+    "bins": np.dtype(np.int32),
+    "thresholds": np.dtype(np.float64),
+    "missing_left": np.dtype(np.bool_),
+    "leaf_values": np.dtype(np.uint64),
+}
 
 
 def leaf_values(

@@ -1,0 +1,161 @@
+"""Agreement: the public facts that both parties compare before a training begins.
+
+One message each way: parameters, row count, own columns, evaluation sets, what a
+checkpoint holds, and a nonce. Everything that the control flow depends on is fixed here;
+whatever does not fit is refused at both sides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from securexgb.boost.checkpoint import Saved, common_trees
+from securexgb.boost.layout import Layout
+from securexgb.boost.params import TrainingParams
+from securexgb.errors import DataError, MalformedFrame, TermsDiffer
+from securexgb.mpc.party import Party
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One party's public facts.
+
+    ``columns``: number of own columns. ``weights``: rows have sample weights (the label
+    party's word counts). ``sets``: (name, rows, has weights) of every evaluation set, the
+    rows of the label party and its weights likewise. ``saved``: model id, coins, session of
+    every saved tree, and after how many trees margins are known; None without checkpoint.
+    """
+
+    params: str
+    digest: str
+    rows: int
+    columns: int
+    weights: bool
+    sets: tuple[tuple[str, int, bool], ...]
+    nonce: str
+    checkpoint: str
+    saved: SavedFacts | None
+
+
+@dataclass(frozen=True)
+class SavedFacts:
+    """The public part of a checkpoint, see ``Facts``."""
+
+    model_id: str
+    coins: str
+    sessions: tuple[str, ...]
+    margins: tuple[int, ...]
+
+    @staticmethod
+    def of(saved: Saved | None) -> SavedFacts | None:
+        if saved is None:
+            return None
+        sessions = tuple(tree.session for tree in saved.trees)
+        return SavedFacts(
+            saved.state.model_id, saved.state.coins, sessions, tuple(sorted(saved.margins))
+        )
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What both parties hold after the exchange, the same at both.
+
+    ``session``: public id of this run. ``trees``: how many saved ones to go on from, 0 to
+    begin anew. ``known_margins``: both have the margins after these trees. ``weighted``:
+    by evaluation set.
+    """
+
+    layout: Layout
+    session: str
+    trees: int
+    known_margins: bool
+    weighted: tuple[bool, ...]
+
+
+def agree(party: Party, params: TrainingParams, mine: Facts) -> Agreement:
+    """Exchange the facts, compare them, and settle shapes and the point to go on from."""
+    with party.step("agree"):
+        theirs = _parse(party.exchange_bytes(json.dumps(asdict(mine)).encode()))
+    both = (mine, theirs) if party.rank == 0 else (theirs, mine)
+    _compare(both)
+    label = both[0]
+    layout = Layout.of(params, label.rows, (label.columns, both[1].columns), label.weights)
+    nonces = f"{label.nonce} {both[1].nonce}"
+    trees = _resumed_trees(both)
+    known = trees > 0 and all(f.saved is not None and trees in f.saved.margins for f in both)
+    return Agreement(
+        layout=layout,
+        session=hashlib.sha256(nonces.encode()).hexdigest()[:32],
+        trees=trees,
+        known_margins=known,
+        weighted=tuple(weighted for _, _, weighted in label.sets),
+    )
+
+
+def _resumed_trees(both: Sequence[Facts]) -> int:
+    label, feature = both[0].saved, both[1].saved
+    if label is None or feature is None:
+        return 0
+    if (label.model_id, label.coins) != (feature.model_id, feature.coins):
+        return 0
+    return common_trees(label.sessions, feature.sessions)
+
+
+def _compare(both: tuple[Facts, Facts]) -> None:
+    label, feature = both
+    if label.params != feature.params or label.digest != feature.digest:
+        raise TermsDiffer("the two sides train with different parameters or job terms")
+    if label.rows != feature.rows:
+        raise DataError(
+            f"the label party has {label.rows} rows to train on, the feature party "
+            f"{feature.rows}: both sides need the same rows in the same order"
+        )
+    if label.checkpoint != feature.checkpoint:
+        raise TermsDiffer(
+            "the two sides differ in checkpoints (none, new or resume): the label party says "
+            f"{label.checkpoint!r}, the feature party {feature.checkpoint!r}; start both alike"
+        )
+    here = [(name, rows) for name, rows, _ in label.sets]
+    there = [(name, rows) for name, rows, _ in feature.sets]
+    if here != there:
+        raise DataError(
+            "the evaluation sets of the two sides differ in name or row count: "
+            f"the label party has {here}, the feature party {there}"
+        )
+
+
+def _parse(payload: bytes) -> Facts:
+    """The other party's facts; nothing in them is trusted to have the right type."""
+    try:
+        content: dict[str, Any] = json.loads(payload)
+        saved = content.pop("saved")
+        sets = tuple((str(n), int(r), bool(w)) for n, r, w in content.pop("sets"))
+        facts = Facts(
+            params=str(content.pop("params")),
+            digest=str(content.pop("digest")),
+            rows=int(content.pop("rows")),
+            columns=int(content.pop("columns")),
+            weights=bool(content.pop("weights")),
+            nonce=str(content.pop("nonce")),
+            checkpoint=str(content.pop("checkpoint")),
+            sets=sets,
+            saved=None if saved is None else _parse_saved(saved),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise MalformedFrame("the other side's description of its data is malformed") from error
+    if content or facts.columns < 0 or facts.rows < 0:
+        raise MalformedFrame("the other side's description of its data is malformed")
+    return facts
+
+
+def _parse_saved(content: dict[str, Any]) -> SavedFacts:
+    return SavedFacts(
+        model_id=str(content["model_id"]),
+        coins=str(content["coins"]),
+        sessions=tuple(str(session) for session in content["sessions"]),
+        margins=tuple(int(count) for count in content["margins"]),
+    )

@@ -1,0 +1,114 @@
+"""Callbacks: what runs before and after a training and each of its trees.
+
+The four hooks are xgboost's. A callback runs at one side, on what that side may know: its
+half of the model and the opened metric values. Where a hook says stop, at either side, both
+sides stop after the same tree, because the decision is exchanged.
+"""
+
+# ruff: noqa: ARG002  (hooks have xgboost's arguments, whether or not they read them)
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from securexgb.boost.ensemble import History, ModelHalf
+from securexgb.boost.evaluation import MAXIMISED
+from securexgb.errors import UsageError
+
+
+class TrainingCallback:
+    """The four hooks; each does nothing until it is overridden."""
+
+    def before_training(self, model: ModelHalf) -> ModelHalf:
+        """Before the first tree; returns the model."""
+        return model
+
+    def before_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
+        """Before tree number ``epoch``; true stops the training."""
+        return False
+
+    def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
+        """After tree number ``epoch`` and its metrics; true stops the training."""
+        return False
+
+    def after_training(self, model: ModelHalf) -> ModelHalf:
+        """After the last tree; returns the model."""
+        return model
+
+
+class EarlyStopping(TrainingCallback):
+    """Stop when a metric has not improved for ``rounds`` trees.
+
+    ``metric_name`` and ``data_name``: as in xgboost, by default the last metric of the last
+    evaluation set. Sets the model's ``best_iteration``. It follows from the opened values
+    alone, so both sides come to the same decision and a resumed training to the same one.
+    """
+
+    def __init__(
+        self,
+        rounds: int,
+        *,
+        metric_name: str | None = None,
+        data_name: str | None = None,
+        min_delta: float = 0.0,
+    ) -> None:
+        if rounds < 1:
+            raise UsageError(f"early_stopping_rounds must be at least 1, it is {rounds}")
+        if min_delta < 0:
+            raise UsageError(f"min_delta must not be negative, it is {min_delta}")
+        self.rounds = rounds
+        self.metric_name = metric_name
+        self.data_name = data_name
+        self.min_delta = min_delta
+
+    def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
+        metric, values = self._watched(evals_log)
+        model.best_iteration = best_iteration(values, metric in MAXIMISED, self.min_delta)
+        return len(values) - 1 - model.best_iteration >= self.rounds
+
+    def _watched(self, evals_log: History) -> tuple[str, list[float]]:
+        if not evals_log:
+            raise UsageError("early stopping needs an evaluation set: give one in eval_set")
+        data = self.data_name if self.data_name is not None else list(evals_log)[-1]
+        if data not in evals_log:
+            raise UsageError(f"early stopping watches {data!r}, which is no evaluation set")
+        metrics = evals_log[data]
+        metric = self.metric_name if self.metric_name is not None else list(metrics)[-1]
+        if metric not in metrics:
+            raise UsageError(f"early stopping watches {metric!r}, which is not in eval_metric")
+        return metric, metrics[metric]
+
+
+def best_iteration(values: Sequence[float], maximise: bool, min_delta: float = 0.0) -> int:
+    """The last value that improved on the best before it by more than ``min_delta``."""
+    best = 0
+    for place, value in enumerate(values):
+        gain = value - values[best] if maximise else values[best] - value
+        if gain > min_delta:
+            best = place
+    return best
+
+
+class CallbackList:
+    """Several callbacks as one; all run, in order, and any of them may stop."""
+
+    def __init__(self, callbacks: Sequence[TrainingCallback]) -> None:
+        self._callbacks = tuple(callbacks)
+
+    def before_training(self, model: ModelHalf) -> ModelHalf:
+        for callback in self._callbacks:
+            model = callback.before_training(model)
+        return model
+
+    def before_iteration(self, model: ModelHalf, epoch: int) -> bool:
+        stops = [c.before_iteration(model, epoch, model.history) for c in self._callbacks]
+        return any(stops)
+
+    def after_iteration(self, model: ModelHalf, epoch: int) -> bool:
+        stops = [c.after_iteration(model, epoch, model.history) for c in self._callbacks]
+        return any(stops)
+
+    def after_training(self, model: ModelHalf) -> ModelHalf:
+        for callback in self._callbacks:
+            model = callback.after_training(model)
+        return model

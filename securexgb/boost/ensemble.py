@@ -1,0 +1,56 @@
+"""The distributed model as one party holds it: its half of every tree, and what belongs to it.
+
+Neither half predicts anything alone. Both halves carry the same ``model_id``, drawn by both
+parties when the training began; halves with different ones do not belong together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from securexgb.arith.fixedpoint import NumberFormat
+from securexgb.boost.layout import Layout
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.tree import TreeHalf
+from securexgb.mpc.party import ROLES, Role
+
+History = dict[str, dict[str, list[float]]]
+"""Metric values: evaluation set -> metric -> one value a tree. Public."""
+
+
+@dataclass(eq=False)
+class ModelHalf:
+    """One party's half of a model; ``trees`` grows while it is trained.
+
+    ``rank``: of the party it belongs to. ``base``: this party's share of the margin before
+    the first tree, one ring word with margin_bits fraction bits; a base_score that was
+    fitted is in the label party's share alone. ``columns``: names of the own columns.
+    ``best_iteration``: of early stopping, else None.
+    """
+
+    rank: int
+    model_id: str
+    job_digest: str
+    params: TrainingParams
+    layout: Layout
+    columns: tuple[str, ...]
+    base: int
+    trees: list[TreeHalf] = field(default_factory=list)
+    history: History = field(default_factory=dict)
+    best_iteration: int | None = None
+
+    @property
+    def role(self) -> Role:
+        return ROLES[self.rank]
+
+    @property
+    def numbers(self) -> NumberFormat:
+        """The bit widths of the job; the same at both parties."""
+        return self.layout.numbers(self.params)
+
+    @property
+    def best_trees(self) -> list[TreeHalf]:
+        """The trees to predict with: up to the best iteration, where there is one."""
+        if self.best_iteration is None:
+            return self.trees
+        return self.trees[: self.best_iteration + 1]

@@ -1,0 +1,219 @@
+"""Loss functions: from margins and labels to one gradient pair a row.
+
+Logistic: p = sigmoid(margin), g = p - y, h = p (1 - p). Squared error, on targets divided
+by their public bound: g = margin - y clamped to [-2, 2], h = 1. Both are multiplied by the
+row's weight, then packed into one ring word g + 2^low_bits h, linear in both. Labels and
+weights are the label party's; margins are shared. Rounding is exact, so the words are a
+function of the data alone.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.arith.fixedpoint import NumberFormat, encode
+from securexgb.boost.params import TrainingParams
+from securexgb.errors import DataError
+from securexgb.mpc.compare import is_negative
+from securexgb.mpc.convert import to_arithmetic
+from securexgb.mpc.multiply import multiply
+from securexgb.mpc.party import Party
+from securexgb.mpc.piecewise import sigmoid
+from securexgb.mpc.share import constant
+from securexgb.mpc.shared import Shared, Words
+from securexgb.mpc.truncate import round_off, truncate
+
+Floats = NDArray[np.float64]
+
+_CLAMP = 2
+"""Squared error: bound on |g|, in units of the targets' bound."""
+_SIGMOID_FLOOR_BITS = 11
+"""mpc.piecewise.sigmoid stays within [2^-11, 1 - 2^-11]."""
+_LEAST_BASE = 1e-6
+"""A fitted base_score of a classification keeps this distance from 0 and 1."""
+
+
+class Objective(Protocol):
+    """What a training needs to know of its loss."""
+
+    def check_labels(self, labels: Floats) -> None:
+        """At the label party: raise DataError for labels that do not fit."""
+
+    def base_margin(self, labels: Floats, weights: Floats | None) -> float:
+        """At the label party: the margin before the first tree, by base_score or fitted."""
+
+    def targets(self, labels: Floats, numbers: NumberFormat) -> Words:
+        """At the label party: labels as ring words, in the unit that ``derivatives`` needs."""
+
+    def derivatives(
+        self, party: Party, margins: Shared, labels: Labels, numbers: NumberFormat
+    ) -> tuple[Shared, Shared]:
+        """(g, h) of every row, times its weight: shared (n,), gradient_bits fraction bits."""
+
+    def predictions(self, margins: Floats) -> Floats:
+        """Opened margins, times target_scale, in the user's unit: probabilities or values."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """What the loss takes from the label party, as its trivial shares.
+
+    ``targets``: shared (n,), see ``Objective.targets``. ``weights``: row weights, shared
+    (n,) with row_weight_bits fraction bits, or None where no row has one.
+    """
+
+    targets: Shared
+    weights: Shared | None
+
+
+def objective_of(params: TrainingParams) -> Objective:
+    """The loss that the terms name."""
+    return Logistic(params) if params.objective == "binary:logistic" else SquaredError(params)
+
+
+def gradient_pairs(
+    party: Party,
+    objective: Objective,
+    margins: Shared,
+    labels: Labels,
+    numbers: NumberFormat,
+) -> Shared:
+    """One word g + 2^low_bits h for every row: shared (n,)."""
+    g, h = objective.derivatives(party, margins, labels, numbers)
+    return g + h.scale(1 << numbers.low_bits)
+
+
+def row_weights(
+    labels: Floats, weights: Floats | None, params: TrainingParams, numbers: NumberFormat
+) -> Words:
+    """At the label party: sample weight times scale_pos_weight, as words (n,).
+
+    Raises DataError for a weight that is negative or beyond the public bound.
+    """
+    values = np.ones(labels.shape) if weights is None else weights
+    if not bool(np.all((values >= 0) & (values <= params.weight_bound))):
+        raise DataError(
+            "a weight of the label party is negative, missing or above weight_bound "
+            f"{params.weight_bound:g}: scale the weights, or agree on a larger bound"
+        )
+    values = values * np.where(labels == 1.0, params.scale_pos_weight, 1.0)
+    words = encode(values, numbers.row_weight_bits)
+    return np.where(values > 0, np.maximum(words, np.uint64(1)), words)
+
+
+class Logistic:
+    """binary:logistic: labels 0 and 1, margins are log odds."""
+
+    def __init__(self, params: TrainingParams) -> None:
+        self._params = params
+
+    def check_labels(self, labels: Floats) -> None:
+        found = np.unique(labels)
+        if not bool(np.all((found == 0) | (found == 1))):
+            listed = ", ".join(f"{value:g}" for value in found[:4])
+            raise DataError(
+                "the label column of the label party must hold 0 and 1 for 'binary:logistic', "
+                f"it holds {listed}{', …' if found.size > 4 else ''}"
+            )
+
+    def base_margin(self, labels: Floats, weights: Floats | None) -> float:
+        base = self._params.base_score
+        if base is None:
+            base = self._fitted(labels, weights)
+        return math.log(base / (1.0 - base))
+
+    def _fitted(self, labels: Floats, weights: Floats | None) -> float:
+        """As xgboost: the mean label; with scale_pos_weight, one Newton step from 1/2."""
+        scale = self._params.scale_pos_weight
+        mean = _mean(labels, weights, np.where(labels == 1.0, scale, 1.0))
+        if scale != 1.0:
+            mean = 1.0 / (1.0 + math.exp(-4.0 * (mean - 0.5)))
+        return min(max(mean, _LEAST_BASE), 1.0 - _LEAST_BASE)
+
+    def targets(self, labels: Floats, numbers: NumberFormat) -> Words:
+        return encode(labels, numbers.gradient_bits)
+
+    def derivatives(
+        self, party: Party, margins: Shared, labels: Labels, numbers: NumberFormat
+    ) -> tuple[Shared, Shared]:
+        bits = numbers.gradient_bits
+        p = sigmoid(party, margins, bits)
+        h = p - round_off(party, multiply(party, p, p), bits)
+        if bits < _SIGMOID_FLOOR_BITS:
+            # p may be 0 or 1 in such coarse units, and h must not vanish: one unit more.
+            h = h + constant(party, 1, h.shape)
+        return _weighted(party, p - labels.targets, h, labels.weights, numbers)
+
+    def predictions(self, margins: Floats) -> Floats:
+        result: Floats = 1.0 / (1.0 + np.exp(-np.clip(margins, -500.0, 500.0)))
+        return result
+
+
+class SquaredError:
+    """reg:squarederror: targets within a public bound, by which they are divided."""
+
+    def __init__(self, params: TrainingParams) -> None:
+        self._bound = params.target_scale
+        self._base_score = params.base_score
+
+    def check_labels(self, labels: Floats) -> None:
+        if not bool(np.all(np.abs(labels) <= self._bound)):
+            raise DataError(
+                "a target of the label party is missing or beyond target_bound "
+                f"{self._bound:g}: agree on a larger bound, or scale the targets"
+            )
+
+    def base_margin(self, labels: Floats, weights: Floats | None) -> float:
+        base = self._base_score
+        if base is None:
+            base = _mean(labels, weights, np.ones(labels.shape))
+        return min(max(base / self._bound, -1.0), 1.0)
+
+    def targets(self, labels: Floats, numbers: NumberFormat) -> Words:
+        return encode(labels / self._bound, numbers.margin_bits)
+
+    def derivatives(
+        self, party: Party, margins: Shared, labels: Labels, numbers: NumberFormat
+    ) -> tuple[Shared, Shared]:
+        g = _clamped(party, margins - labels.targets, _CLAMP << numbers.margin_bits)
+        drop = numbers.margin_bits - numbers.gradient_bits
+        g = round_off(party, g, drop) if drop else g
+        h = constant(party, 1 << numbers.gradient_bits, g.shape)
+        return _weighted(party, g, h, labels.weights, numbers)
+
+    def predictions(self, margins: Floats) -> Floats:
+        return margins
+
+
+def _mean(labels: Floats, weights: Floats | None, factors: Floats) -> float:
+    scaled = factors if weights is None else weights * factors
+    total = float(scaled.sum())
+    return float(scaled @ labels) / total if total > 0 else float(labels.mean())
+
+
+def _weighted(
+    party: Party, g: Shared, h: Shared, weights: Shared | None, numbers: NumberFormat
+) -> tuple[Shared, Shared]:
+    """(g, h) times the weights: g rounded to nearest, h up, so that no row's h vanishes."""
+    if weights is None:
+        return g, h
+    products = multiply(party, Shared.stack([g, -h]), Shared.stack([weights, weights]))
+    bits = numbers.row_weight_bits
+    half = constant(party, [[1 << (bits - 1)], [0]], products.shape)
+    both = truncate(party, products + half, bits)
+    return both[0], -both[1]
+
+
+def _clamped(party: Party, x: Shared, bound: int) -> Shared:
+    """x within [-bound, bound]: |x| < 2^62."""
+    limits = constant(party, [[-bound], [bound]], (2, x.size))
+    both = Shared.stack([x, x])
+    # First row: beyond the lower limit; second row: beyond the upper one.
+    beyond = is_negative(party, (both - limits).scale([[1], [-1]]))
+    flags = to_arithmetic(party, beyond).reshape(2, x.size)
+    return x + multiply(party, flags, limits - both).sum(axis=0)

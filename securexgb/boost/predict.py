@@ -1,0 +1,174 @@
+"""Prediction: scores of rows of which each party holds its own columns.
+
+From its own splits alone each party marks the leaves that are still possible for a row;
+exactly one leaf of a tree is possible at both. With marks a of the label party and b of
+the feature party, and leaf values w = w_0 + w_1 shared,
+
+    score = base + sum over all leaves of (w_0 a) b + (w_1 b) a,
+
+two products of a vector that one party holds with bits that the other one holds: one
+``select`` for all rows, trees and leaves at once. No path, leaf or value of a single tree
+is opened. The score is rounded in shares, before it is opened to whom the terms name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.arith.fixedpoint import LEAF_WEIGHT_INTEGER_BITS
+from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.loss import objective_of
+from securexgb.boost.tree import TreeHalf
+from securexgb.errors import DataError, TermsDiffer, UsageError
+from securexgb.mpc.open import open_shared, open_to
+from securexgb.mpc.party import Party
+from securexgb.mpc.reveals import Reveal
+from securexgb.mpc.select import select
+from securexgb.mpc.shared import Shared, Words
+from securexgb.mpc.truncate import round_off
+
+Floats = NDArray[np.float64]
+Recipient = Literal["label", "feature", "both"]
+
+BATCH_WORDS = 1 << 20
+"""Leaves times rows in one message, at most: 8 MiB."""
+MOST_DECIMALS = 12
+
+
+def predict(
+    party: Party, model: ModelHalf, features: Floats, recipient: Recipient, decimals: int
+) -> Floats | None:
+    """Predictions for rows, own columns (n, f): probabilities, or values of the target.
+
+    Margins are rounded to ``decimals`` decimals in shares and then opened to
+    ``recipient``; a probability is a public function of a margin. Returns None at a party
+    that is not named.
+    """
+    margins = predict_margins(party, model, features, recipient, decimals)
+    return None if margins is None else objective_of(model.params).predictions(margins)
+
+
+def predict_margins(
+    party: Party, model: ModelHalf, features: Floats, recipient: Recipient, decimals: int
+) -> Floats | None:
+    """The same before the link function: log odds, or values of the target."""
+    _check_request(party, model, features, recipient, decimals)
+    trees, numbers = model.best_trees, model.numbers
+    steps = rounding_steps(numbers.target_scale, decimals, numbers.margin_bits)
+    _check_range(model, len(trees), steps, numbers.margin_bits)
+    opened = []
+    for start, stop in row_batches(features.shape[0], trees):
+        base = base_margins(model, stop - start)
+        margins = base + tree_margins(party, trees, features[start:stop])
+        opened.append(_open(party, _rounded(party, margins, steps, numbers.margin_bits), recipient))
+    if any(words is None for words in opened):
+        return None
+    words = np.concatenate([words for words in opened if words is not None])
+    values = words.view(np.int64).astype(np.float64) / steps * numbers.target_scale
+    return np.asarray(np.round(values, decimals), np.float64)
+
+
+def base_margins(model: ModelHalf, rows: int) -> Shared:
+    """The margin before the first tree, for so many rows: shared (rows,)."""
+    return Shared(np.full(rows, model.base, np.uint64))
+
+
+def tree_margins(party: Party, trees: Sequence[TreeHalf], features: Floats) -> Shared:
+    """The sum of the trees' leaf values for each row: shared (n,), margin_bits."""
+    rows = features.shape[0]
+    if not trees:
+        return Shared.zeros(rows)
+    possible = np.concatenate([tree.possible_leaves(features) for tree in trees], axis=1)
+    mine = np.concatenate([tree.leaf_values for tree in trees])
+    # Row r: bits of party r, values of the other one.
+    bits = np.zeros((2, possible.size), np.bool_)
+    values = np.zeros((2, possible.size), np.uint64)
+    bits[party.rank] = possible.reshape(-1)
+    values[1 - party.rank] = np.where(possible, mine, np.uint64(0)).reshape(-1)
+    kept = select(party, np.array([0, 1]), bits, Shared(values))
+    return kept.reshape(2, rows, -1).sum(axis=0).sum(axis=1)
+
+
+def training_margins(party: Party, trees: Sequence[TreeHalf], features: Floats) -> Shared:
+    """``tree_margins`` in batches of rows, for whole data sets."""
+    parts = [
+        tree_margins(party, trees, features[start:stop])
+        for start, stop in row_batches(features.shape[0], trees)
+    ]
+    return Shared.concatenate(parts) if parts else Shared.zeros(0)
+
+
+def row_batches(rows: int, trees: Sequence[TreeHalf]) -> Iterable[tuple[int, int]]:
+    """Ranges of rows that keep a message below BATCH_WORDS."""
+    leaves = max(1, sum(tree.leaf_values.size for tree in trees))
+    size = max(1, BATCH_WORDS // leaves)
+    return [(start, min(start + size, rows)) for start in range(0, rows, size)]
+
+
+def rounding_steps(target_scale: float, decimals: int, margin_bits: int) -> int:
+    """Into how many steps the unit of a margin is divided: at most 2^margin_bits.
+
+    A step is at most 10^-decimals in the user's unit, unless the margins themselves are
+    coarser.
+    """
+    return min(max(1, math.ceil(target_scale * 10.0**decimals)), 1 << margin_bits)
+
+
+def _rounded(party: Party, margins: Shared, steps: int, margin_bits: int) -> Shared:
+    if steps == 1 << margin_bits:
+        return margins
+    return round_off(party, margins.scale(steps), margin_bits)
+
+
+def _open(party: Party, scores: Shared, recipient: Recipient) -> Words | None:
+    if recipient == "both":
+        return open_shared(party, scores, Reveal.PREDICTION)
+    return open_to(party, 0 if recipient == "label" else 1, scores, Reveal.PREDICTION)
+
+
+def _check_request(
+    party: Party, model: ModelHalf, features: Floats, recipient: Recipient, decimals: int
+) -> None:
+    """Refuse what cannot be predicted; both parties compare model and row count."""
+    if model.rank != party.rank:
+        raise UsageError(f"this half of the model belongs to the {model.role} party")
+    if not 0 <= decimals <= MOST_DECIMALS:
+        raise UsageError(f"decimals must be at least 0 and at most {MOST_DECIMALS}")
+    if features.ndim != 2 or features.shape[1] != len(model.columns):
+        raise DataError(
+            f"the {party.role} party's rows must have the {len(model.columns)} columns that the "
+            "model was trained on, in their order"
+        )
+    if bool(np.isinf(features).any()):
+        raise DataError(f"the {party.role} party's rows hold an infinite value")
+    mine = f"{model.model_id} {len(model.best_trees)} {features.shape[0]} {recipient} {decimals}"
+    theirs = party.exchange_bytes(mine.encode()).decode(errors="replace")
+    if theirs != mine:
+        raise TermsDiffer(
+            "the two sides do not ask for the same prediction (model, trees, rows, recipient, "
+            f"decimals): here {mine!r}, at the other side {theirs[:120]!r}"
+        )
+
+
+def _check_range(model: ModelHalf, trees: int, steps: int, margin_bits: int) -> None:
+    """The product with ``steps`` must stay below 2^62, see arith.fixedpoint."""
+    leaf = 2.0 ** (LEAF_WEIGHT_INTEGER_BITS + margin_bits) * model.params.learning_rate
+    base = 2.0 ** (margin_bits + 5)
+    if (trees * leaf + base) * steps + 2.0**margin_bits >= 2.0**62:
+        raise UsageError(f"{trees} trees are too many for this many decimals: ask for fewer")
+
+
+__all__ = [
+    "Recipient",
+    "base_margins",
+    "predict",
+    "predict_margins",
+    "row_batches",
+    "training_margins",
+    "tree_margins",
+]

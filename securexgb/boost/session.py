@@ -1,0 +1,243 @@
+"""A training in progress: what is set up before the first tree, or taken up from a checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from securexgb.arith.fixedpoint import NumberFormat, encode
+from securexgb.arith.prg import KEY_BYTES, Prg
+from securexgb.boost.agreement import Agreement, Facts, SavedFacts, agree
+from securexgb.boost.binning import Binner
+from securexgb.boost.checkpoint import CheckpointStore, Saved, SavedTree, TrainingState
+from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.evaluation import Truth, check_metrics
+from securexgb.boost.grower import TreeJob, matrix_shape
+from securexgb.boost.job import SideData, TrainingJob
+from securexgb.boost.loss import Labels, Objective, objective_of, row_weights
+from securexgb.boost.predict import base_margins, training_margins
+from securexgb.errors import DataError
+from securexgb.mpc.matrix import register
+from securexgb.mpc.party import Party
+from securexgb.mpc.share import share
+from securexgb.mpc.shared import Shared
+
+
+@dataclass(eq=False)
+class DataSet:
+    """A data set during a training. ``margins``: shared (n,), after the model's trees."""
+
+    name: str
+    data: SideData
+    truth: Truth
+    margins: Shared
+
+
+@dataclass(eq=False)
+class Session:
+    """Everything that a training holds between two trees.
+
+    ``trees``: what all trees are grown from. ``coins``: public. ``dummies``: this party's
+    own. ``sets``: the training data first, then the evaluation sets.
+    """
+
+    job: TrainingJob
+    model: ModelHalf
+    numbers: NumberFormat
+    objective: Objective
+    labels: Labels
+    trees: TreeJob
+    coins: Prg
+    dummies: Prg
+    session_id: str
+    sets: list[DataSet]
+
+    def save(self) -> None:
+        """Write the last tree, its metrics and all margins to the checkpoint."""
+        if self.job.store is None:
+            return
+        model = self.model
+        metrics = [values[-1] for of_set in model.history.values() for values in of_set.values()]
+        tree = SavedTree(model.trees[-1], self.session_id, tuple(metrics))
+        self.job.store.save(len(model.trees), tree, [s.margins.words for s in self.sets])
+
+
+def begin(party: Party, job: TrainingJob) -> Session:
+    """Check the own data, agree with the other side, set everything up."""
+    job.check(party.rank)
+    saved = _saved(party, job)
+    agreement = agree(party, job.params, _facts(party, job, saved))
+    if not agreement.trees:
+        saved = None
+    numbers, objective = agreement.layout.numbers(job.params), objective_of(job.params)
+    state = _state(party, job, agreement, saved)
+    binner = Binner.fit(job.data.features, job.params.max_bin)
+    buckets = np.ascontiguousarray(binner.transform(job.data.features))
+    register(party, matrix_shape(agreement.layout), buckets)
+    session = Session(
+        job=job,
+        model=_model(party, job, agreement, state, objective),
+        numbers=numbers,
+        objective=objective,
+        labels=_labels(party, job, objective, agreement, numbers),
+        trees=TreeJob(
+            layout=agreement.layout,
+            numbers=numbers,
+            max_depth=job.params.max_depth,
+            learning_rate=job.params.learning_rate,
+            buckets=buckets,
+            cuts=binner.cuts,
+            used=np.arange(agreement.layout.total_columns),
+            dummies=party.private,
+        ),
+        coins=Prg(bytes.fromhex(state.coins)),
+        dummies=Prg(bytes.fromhex(state.dummies)),
+        session_id=agreement.session,
+        sets=_sets(job, agreement),
+    )
+    _take_up(party, session, agreement, saved)
+    return session
+
+
+def _saved(party: Party, job: TrainingJob) -> Saved | None:
+    """What the checkpoint to resume holds; refused where it is of another training."""
+    if job.store is None or not job.resume:
+        return None
+    saved = job.store.load(len(job.data.columns))
+    if saved is None:
+        return None
+    if saved.state.rank != party.rank or saved.state.job_digest != job.job_digest:
+        raise DataError(
+            f"the checkpoint at the {party.role} party belongs to another job or role: resume "
+            "with the job's own run directory, or start anew"
+        )
+    if saved.state.data != _fingerprint(job):
+        raise DataError(
+            f"the data of the {party.role} party or the parameters are not those that the "
+            "checkpoint was made with: restore them, or start anew"
+        )
+    return saved
+
+
+def _fingerprint(job: TrainingJob) -> str:
+    sets = [(name, data.fingerprint()) for name, data in job.evals]
+    return json.dumps([job.data.fingerprint(), sets, job.params.to_mapping()])
+
+
+def _facts(party: Party, job: TrainingJob, saved: Saved | None) -> Facts:
+    return Facts(
+        params=json.dumps(job.params.to_mapping(), sort_keys=True),
+        digest=job.job_digest,
+        rows=job.data.rows,
+        columns=len(job.data.columns),
+        weights=job.data.weights is not None,
+        sets=tuple((name, data.rows, data.weights is not None) for name, data in job.evals),
+        nonce=party.private.words(2).tobytes().hex(),
+        checkpoint=job.checkpoint,
+        saved=SavedFacts.of(saved),
+    )
+
+
+def _state(
+    party: Party, job: TrainingJob, agreement: Agreement, saved: Saved | None
+) -> TrainingState:
+    """The state to go on with, or a new one; a store is made to hold exactly it."""
+    if saved is not None:
+        assert job.store is not None
+        job.store.cut(agreement.trees)
+        return saved.state
+    state = TrainingState(
+        rank=party.rank,
+        model_id=agreement.session,
+        job_digest=job.job_digest,
+        coins=party.coins.key.hex(),
+        dummies=party.private.words(KEY_BYTES // 8).tobytes().hex(),
+        data=_fingerprint(job),
+    )
+    if job.store is not None:
+        job.store.start(state)
+    return state
+
+
+def _model(
+    party: Party,
+    job: TrainingJob,
+    agreement: Agreement,
+    state: TrainingState,
+    objective: Objective,
+) -> ModelHalf:
+    base = 0
+    if party.rank == 0:
+        assert job.data.labels is not None
+        margin = objective.base_margin(job.data.labels, job.data.weights)
+        base = int(encode(margin, agreement.layout.numbers(job.params).margin_bits))
+    return ModelHalf(
+        rank=party.rank,
+        model_id=state.model_id,
+        job_digest=job.job_digest,
+        params=job.params,
+        layout=agreement.layout,
+        columns=job.data.columns,
+        base=base,
+        history={name: {metric: [] for metric in job.params.metrics} for name, _ in job.evals},
+    )
+
+
+def _labels(
+    party: Party,
+    job: TrainingJob,
+    objective: Objective,
+    agreement: Agreement,
+    numbers: NumberFormat,
+) -> Labels:
+    shape, data = (agreement.layout.rows,), job.data
+    targets = weights = None
+    if data.labels is not None:
+        targets = objective.targets(data.labels, numbers)
+        weights = row_weights(data.labels, data.weights, job.params, numbers)
+    weighted = share(party, weights, 0, shape) if agreement.layout.weights else None
+    return Labels(share(party, targets, 0, shape), weighted)
+
+
+def _sets(job: TrainingJob, agreement: Agreement) -> list[DataSet]:
+    weighted = (agreement.layout.weights, *agreement.weighted)
+    sets: list[DataSet] = []
+    for (name, data), has_weights in zip((("", job.data), *job.evals), weighted, strict=True):
+        truth = Truth(data.rows, has_weights, data.labels, data.weights)
+        if sets:
+            check_metrics(job.params.metrics, truth, name)
+        sets.append(DataSet(name, data, truth, Shared.zeros(data.rows)))
+    return sets
+
+
+def _take_up(party: Party, session: Session, agreement: Agreement, saved: Saved | None) -> None:
+    """Put the saved trees, metrics and margins in place; without any, the base alone."""
+    model, count = session.model, agreement.trees
+    trees = saved.trees[:count] if saved is not None else ()
+    model.trees.extend(tree.half for tree in trees)
+    for tree in trees:
+        values = iter(tree.metrics)
+        for of_set in model.history.values():
+            for history in of_set.values():
+                history.append(next(values))
+    store: CheckpointStore | None = session.job.store
+    known = store.margins(count) if agreement.known_margins and store is not None else None
+    for place, data_set in enumerate(session.sets):
+        if known is not None:
+            data_set.margins = Shared(known[place])
+        else:
+            data_set.margins = base_margins(model, data_set.data.rows) + training_margins(
+                party, model.trees, data_set.data.features
+            )
+
+
+def tree_job(
+    session: Session, number: int, used: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> TreeJob:
+    """What tree ``number`` is grown from: its columns, its own dummies."""
+    return dataclasses.replace(
+        session.trees, used=used, dummies=session.dummies.derive(f"tree {number}")
+    )

@@ -1,0 +1,95 @@
+"""Files on disk: written whole or not at all, read without trusting them.
+
+Arrays are npz files without pickled objects, everything else is JSON. What is truncated,
+damaged or of another kind is refused with a sentence (``DataError``).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.errors import DataError, UsageError
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put ``content`` in the place of ``path`` in one step, readable by the user alone.
+
+    A crash leaves either the old file or the new one: the content is on disk before the
+    name is.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make names that were written or removed in ``directory`` survive a crash."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """The content of an npz file."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **dict(arrays))
+    return buffer.getvalue()
+
+
+def unpack_arrays(content: bytes, name: str) -> Arrays:
+    """The arrays of an npz file's content; ``name`` is for the message."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            return {key: np.asarray(archive[key]) for key in archive.files}
+    except (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(name) from error
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        raise _damaged(name) from error
+
+
+def pack_json(content: Mapping[str, Any]) -> bytes:
+    """One JSON object, sorted and indented, as a file's content."""
+    return (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()
+
+
+def unpack_json(content: bytes, name: str) -> dict[str, Any]:
+    """The JSON object of a file's content."""
+    try:
+        result = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(name) from error
+    if not isinstance(result, dict):
+        raise _damaged(name)
+    return result
+
+
+def read_whole(path: Path) -> bytes:
+    """A file's content; UsageError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or "it cannot be read"
+        raise UsageError(f"cannot read {path.name}: {reason}; check the path") from error
+
+
+def _damaged(name: str) -> DataError:
+    return DataError(f"{name} is truncated or damaged: restore it from a copy")

@@ -12,6 +12,7 @@ from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.tree import TreeHalf
+from securexgb.errors import TermsDiffer
 from securexgb.mpc.party import ROLES, Role
 
 History = dict[str, dict[str, list[float]]]
@@ -54,3 +55,17 @@ class ModelHalf:
         if self.best_iteration is None:
             return self.trees
         return self.trees[: self.best_iteration + 1]
+
+
+def check_pair(label: ModelHalf, feature: ModelHalf) -> None:
+    """Refuse two halves that do not belong together (``TermsDiffer``)."""
+    if label.rank != 0 or feature.rank != 1:
+        raise TermsDiffer(
+            f"a model has a label half and a feature half, these are of the {label.role} and the "
+            f"{feature.role} party"
+        )
+    if label.model_id != feature.model_id or len(label.trees) != len(feature.trees):
+        raise TermsDiffer(
+            "the two halves do not belong together: they come from different trainings; use the "
+            f"files of the same run (here {label.model_id[:8]} and {feature.model_id[:8]})"
+        )

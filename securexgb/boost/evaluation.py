@@ -162,10 +162,10 @@ def _auc(party: Party, margins: Shared, truth: Truth) -> float:
     packed = np.packbits(lowest, bitorder="little").view("<u8")
     flags = to_arithmetic(party, SharedBits(packed, 2 * truth.rows)).reshape(2, truth.rows)
     places = np.arange(1, truth.rows + 1)
-    ranks = flags.scale(places).sum(axis=1)
+    ranks = flags.scale(places).sum(axis=1).reshape(2, 1)
     # In the second order the flag marks negatives, so positives have the other ranks.
     total = int(places.sum())
-    doubled_ranks = (ranks[0] - ranks[1]).reshape(1)
+    doubled_ranks = ranks[0] - ranks[1]
     correction = inverse = None
     if labels is not None:
         positives = int(labels.sum())

@@ -139,6 +139,8 @@ def _check_request(
         raise UsageError(f"this half of the model belongs to the {model.role} party")
     if not 0 <= decimals <= MOST_DECIMALS:
         raise UsageError(f"decimals must be at least 0 and at most {MOST_DECIMALS}")
+    if features.shape[0] == 0:
+        raise DataError(f"the {party.role} party has no rows to predict")
     if features.ndim != 2 or features.shape[1] != len(model.columns):
         raise DataError(
             f"the {party.role} party's rows must have the {len(model.columns)} columns that the "

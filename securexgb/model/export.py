@@ -1,0 +1,46 @@
+"""What one party can show of its half: its own splits, as plain data.
+
+Of the other party's splits only the owner is known here. Leaf values are shares, random
+numbers each for itself, so they are left out.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.tree import TreeHalf
+from securexgb.mpc.party import ROLES
+
+
+def own_splits(model: ModelHalf) -> dict[str, Any]:
+    """A JSON object: role, model id, own columns, and the inner nodes of every tree.
+
+    Node 0 is the root, node i has children 2 i + 1 (left) and 2 i + 2. An own node has
+    ``column``, ``threshold`` (null where every present value goes left) and
+    ``missing_left``. Splits below a node that was not worth splitting are among them: their
+    owner cannot tell.
+    """
+    return {
+        "role": model.role,
+        "model_id": model.model_id,
+        "job_digest": model.job_digest,
+        "columns": list(model.columns),
+        "best_iteration": model.best_iteration,
+        "trees": [
+            [_node(model, tree, node) for node in range(tree.owners.size)] for tree in model.trees
+        ],
+    }
+
+
+def _node(model: ModelHalf, tree: TreeHalf, node: int) -> dict[str, Any]:
+    entry: dict[str, Any] = {"node": node, "owner": ROLES[int(tree.owners[node])]}
+    if tree.owners[node] != model.rank:
+        return entry
+    threshold = float(tree.thresholds[node])
+    return entry | {
+        "column": model.columns[int(tree.features[node])],
+        "threshold": threshold if math.isfinite(threshold) else None,
+        "missing_left": bool(tree.missing_left[node]),
+    }

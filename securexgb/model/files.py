@@ -1,0 +1,110 @@
+"""Model files: one party's half in one npz file, without pickled objects.
+
+The file holds ``model`` (JSON as bytes: format, role, model id, job digest, parameters,
+layout, own column names, metric history) and each part of the trees as one array over all
+trees. A half alone predicts nothing and tells nothing of the other side's splits; its leaf
+values are shares.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.layout import Layout
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.storage import pack_arrays, read_whole, unpack_arrays, unpack_json, write_whole
+from securexgb.boost.tree import TreeHalf
+from securexgb.errors import DataError, UsageError
+from securexgb.mpc.party import ROLES
+
+FORMAT = 1
+
+
+def save_half(model: ModelHalf, path: Path) -> None:
+    """Write a half to ``path``, whole or not at all; an older file there is replaced."""
+    if not path.parent.is_dir():
+        raise UsageError(f"cannot save the model: there is no directory {path.parent}")
+    write_whole(path, dump_half(model))
+
+
+def load_half(path: Path) -> ModelHalf:
+    """Read a half; UsageError where there is no file, DataError where it is no model."""
+    return parse_half(read_whole(path), path.name)
+
+
+def dump_half(model: ModelHalf) -> bytes:
+    """The content of a model file."""
+    header = {
+        "format": FORMAT,
+        "role": model.role,
+        "model_id": model.model_id,
+        "job_digest": model.job_digest,
+        "params": model.params.to_mapping(),
+        "layout": model.layout.to_mapping(),
+        "columns": list(model.columns),
+        "base": str(model.base),
+        "history": model.history,
+        "best_iteration": model.best_iteration,
+        "trees": len(model.trees),
+    }
+    content = {"model": np.frombuffer(json.dumps(header).encode(), np.uint8)}
+    parts = [tree.arrays() for tree in model.trees]
+    if parts:
+        content |= {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+    return pack_arrays(content)
+
+
+def parse_half(content: bytes, name: str) -> ModelHalf:
+    """The half that a model file's content holds; ``name`` is for messages."""
+    arrays = unpack_arrays(content, name)
+    header_bytes = arrays.pop("model", None)
+    if header_bytes is None or header_bytes.dtype != np.uint8:
+        raise DataError(f"{name} is not a model file of securexgb: check the path")
+    header = unpack_json(header_bytes.tobytes(), name)
+    if header.get("format") != FORMAT:
+        raise DataError(
+            f"{name} has format {header.get('format')!r}, this version of securexgb reads "
+            f"format {FORMAT}: use the version that wrote it"
+        )
+    try:
+        return _half(header, arrays)
+    except UsageError as error:
+        raise DataError(f"{name} holds parameters that are not valid: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{name} is damaged: restore it from a copy") from error
+
+
+def _half(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ModelHalf:
+    columns = tuple(str(column) for column in header["columns"])
+    layout = Layout(**header["layout"])
+    rank = ROLES.index(header["role"])
+    if layout.columns[rank] != len(columns):
+        raise ValueError("columns")
+    best, count = header["best_iteration"], int(header["trees"])
+    trees = [
+        TreeHalf.from_arrays({key: part[number] for key, part in arrays.items()}, len(columns))
+        for number in range(count)
+    ]
+    return ModelHalf(
+        rank=rank,
+        model_id=str(header["model_id"]),
+        job_digest=str(header["job_digest"]),
+        params=TrainingParams.from_mapping(header["params"]),
+        layout=layout,
+        columns=columns,
+        base=int(header["base"]) % 2**64,
+        trees=trees,
+        history={
+            str(name): {str(metric): [float(v) for v in values] for metric, values in sets.items()}
+            for name, sets in header["history"].items()
+        },
+        best_iteration=None if best is None else int(best),
+    )

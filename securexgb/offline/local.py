@@ -46,6 +46,15 @@ class InsecureLocalSource(SeededSource):
     def _announce(self, matrix: FixedMatrix) -> None:
         """Nobody deals."""
 
+    def _dealer_bytes(self) -> int:
+        return 0
+
+    def _check(self) -> None:
+        """Nothing can fail."""
+
+    def close(self) -> None:
+        """Nothing to end."""
+
 
 def _streams(seed: int | bytes, rank: int) -> Streams:
     text = seed if isinstance(seed, bytes) else str(seed).encode()

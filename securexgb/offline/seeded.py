@@ -59,10 +59,10 @@ class SeededSource(ABC):
 
     def __init__(self, streams: Streams, channel: Channel) -> None:
         self.offline_seconds = 0.0
-        self.offline_bytes = 0
         self._rank = streams.rank
         self._streams = streams
         self._channel = channel
+        self._matrix_bytes = 0
         self._matrices: list[FixedMatrix | None] = [None, None]
         send, receive = (Kind.OT_FROM_0, Kind.OT_FROM_1)[:: 1 - 2 * self._rank]
         self._triples = self._supply(Kind.TRIPLES, _WHOLE)
@@ -70,6 +70,23 @@ class SeededSource(ABC):
         self._shared_bits = self._supply(Kind.SHARED_BITS, _BITS_FIRST)
         self._sending = self._supply(send, _MESSAGES)
         self._receiving = self._supply(receive, _BITS_FIRST)
+
+    @property
+    def offline_bytes(self) -> int:
+        """Bytes sent or received for correlations: masked matrices, and the dealer's."""
+        return self._matrix_bytes + self._dealer_bytes()
+
+    @abstractmethod
+    def _dealer_bytes(self) -> int:
+        """Bytes exchanged with the dealer so far."""
+
+    @abstractmethod
+    def _check(self) -> None:
+        """Raise where the supply has failed; called at every request."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ask for nothing more; corrections that were never used are simply lost."""
 
     @abstractmethod
     def _correction(self, kind: Kind, start: int, count: int) -> Words:
@@ -84,19 +101,19 @@ class SeededSource(ABC):
         """Tell whoever deals of a new matrix: its public shape."""
 
     def triples(self, count: int) -> Triples:
-        return Triples(*self._triples.take(count))
+        return Triples(*self._take(self._triples, count))
 
     def bit_triples(self, words: int) -> BitTriples:
-        return BitTriples(*self._bit_triples.take(words))
+        return BitTriples(*self._take(self._bit_triples, words))
 
     def shared_bits(self, count: int) -> SharedRandomBits:
-        return SharedRandomBits(*self._shared_bits.take(count))
+        return SharedRandomBits(*self._take(self._shared_bits, count))
 
     def random_ot_send(self, count: int) -> RandomOTSender:
-        return RandomOTSender(*self._sending.take(count))
+        return RandomOTSender(*self._take(self._sending, count))
 
     def random_ot_receive(self, count: int) -> RandomOTReceiver:
-        return RandomOTReceiver(*self._receiving.take(count))
+        return RandomOTReceiver(*self._take(self._receiving, count))
 
     def register_matrix(
         self, owner: int, rows: int, columns: int, matrix: NDArray[np.uint8] | None, bins: int
@@ -115,11 +132,12 @@ class SeededSource(ABC):
             else:
                 fixed.masked = _as_matrix(self._channel.receive(tag), fixed)
         self._matrices[owner] = fixed
-        self.offline_bytes += size
+        self._matrix_bytes += size
         self.offline_seconds += perf_counter() - began
 
     def vector_products(self, owner: int, count: int) -> VectorProducts:
         """See ``offline.source``."""
+        self._check()
         began = perf_counter()
         fixed = self._matrices[owner]
         assert fixed is not None, "register_matrix comes first"
@@ -136,8 +154,9 @@ class SeededSource(ABC):
         self.offline_seconds += perf_counter() - began
         return VectorProducts(vectors, products)
 
-    def close(self) -> None:
-        """Forget what is left; corrections that were never used are simply lost."""
+    def _take(self, supply: Supply, count: int) -> Pieces:
+        self._check()
+        return supply.take(count)
 
     def _supply(self, kind: Kind, per_word: tuple[int, ...]) -> Supply:
         def make(start: int, count: int) -> Pieces:

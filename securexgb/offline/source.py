@@ -26,14 +26,21 @@ from securexgb.offline.correlations import (
 class CorrelationSource(Protocol):
     """One party's supply of correlated randomness for one job."""
 
-    name: str
-    """"dealt", "insecure-local", …: what reports call it."""
-    evidence: str
-    """The dealer's evidence type ("none" where there is no attested dealer)."""
-    offline_seconds: float
-    """Time this party has spent producing or waiting for correlations so far."""
-    offline_bytes: int
-    """Bytes this party has sent or received for correlations so far."""
+    @property
+    def name(self) -> str:
+        """What reports call it: "dealt", "insecure-local", …"""
+
+    @property
+    def evidence(self) -> str:
+        """The dealer's evidence type ("none" where there is no attested dealer)."""
+
+    @property
+    def offline_seconds(self) -> float:
+        """Time this party has spent producing or waiting for correlations so far."""
+
+    @property
+    def offline_bytes(self) -> int:
+        """Bytes this party has sent or received for correlations so far."""
 
     def triples(self, count: int) -> Triples: ...
 

@@ -1,0 +1,177 @@
+"""Starting and stopping the dealer: settings, certificate, port, signals, health.
+
+``run`` is what ``securexgb dealer serve`` and ``parties/dealer/main.py`` call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+import tomllib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from securexgb._pb import dealer_pb2 as pb
+from securexgb.dealer.attestation import Unattested
+from securexgb.dealer.identity import Identity, fingerprint, fresh_identity, key_hash
+from securexgb.dealer.service import SESSIONS, DealerService
+from securexgb.dealer.wire import MESSAGE_BYTES
+from securexgb.errors import SecureXGBError, UsageError
+
+SERVICE = "securexgb.v1.DealerService"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DealerSettings:
+    """The dealer's whole configuration; each field is a key of its ``party.toml``.
+
+    ``certificate``: where the dealer writes its new certificate at each start, for both
+    parties to pin. ``label_certificate`` and ``feature_certificate``: the parties' own.
+    ``timeout_seconds``: how long one party waits for the other to join.
+    """
+
+    listen: str
+    label_certificate: Path
+    feature_certificate: Path
+    certificate: Path
+    name: str = "dealer"
+    role: str = "dealer"
+    timeout_seconds: float = 60.0
+
+    @staticmethod
+    def from_file(path: Path) -> DealerSettings:
+        """Read a TOML file; relative paths count from its folder, unknown keys are refused."""
+        try:
+            table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"the dealer cannot read {path}: {error}") from None
+        known = {entry.name for entry in fields(DealerSettings)}
+        required = {"listen", "label_certificate", "feature_certificate", "certificate"}
+        wrong = sorted(set(table) - known) + sorted(required - set(table))
+        if wrong or table.get("role", "dealer") != "dealer":
+            raise UsageError(
+                f"{path}: unknown, missing or wrong: {', '.join(wrong) or 'role'}; "
+                f'a dealer has role = "dealer" and the keys {", ".join(sorted(known))}'
+            )
+        for key in known & set(table):
+            if key == "timeout_seconds":
+                if not isinstance(table[key], int | float) or not 0 < table[key] <= 86400:
+                    raise UsageError(f"{path}: timeout_seconds must be a number of seconds")
+            elif not isinstance(table[key], str) or not table[key]:
+                raise UsageError(f"{path}: {key} must be text")
+        for key in ("label_certificate", "feature_certificate", "certificate"):
+            table[key] = path.parent / table[key]
+        return DealerSettings(**table)
+
+
+def main(path: Path) -> int:
+    """Serve by a settings file until stopped; one JSON line on stdout once it listens.
+
+    Returns the exit code. The line holds port, certificate file and its fingerprint.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        settings = DealerSettings.from_file(path)
+        run(settings, lambda port, certificate: _announce(settings, port, certificate))
+    except SecureXGBError as error:
+        _log.error("%s %s", error, error.help)
+        return error.exit_code
+    return 0
+
+
+def _announce(settings: DealerSettings, port: int, certificate: bytes) -> None:
+    line = {
+        "port": port,
+        "certificate": str(settings.certificate),
+        "fingerprint": fingerprint(certificate).hex(),
+        "evidence": "none",
+    }
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def run(settings: DealerSettings, started: Callable[[int, bytes], None]) -> None:
+    """Serve until SIGTERM or SIGINT; ``started`` gets the port and the new certificate."""
+    asyncio.run(_run(settings, started))
+
+
+async def _run(settings: DealerSettings, started: Callable[[int, bytes], None]) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    identity = fresh_identity(settings.name)
+    pinned = (_read(settings.label_certificate), _read(settings.feature_certificate))
+    if key_hash(pinned[0]) == key_hash(pinned[1]):
+        raise UsageError("label_certificate and feature_certificate hold the same key")
+    async with serving(settings.listen, identity, pinned, settings.timeout_seconds) as port:
+        settings.certificate.write_bytes(identity.certificate)
+        _log.info(
+            "dealer on port %d, certificate %s", port, fingerprint(identity.certificate).hex()
+        )
+        started(port, identity.certificate)
+        await stop.wait()
+
+
+@asynccontextmanager
+async def serving(
+    listen: str, identity: Identity, pinned: tuple[bytes, bytes], timeout_seconds: float
+) -> AsyncIterator[int]:
+    """A running server; gives its port. ``pinned``: the parties' certificates by rank."""
+    service = DealerService(pinned, Unattested(), timeout_seconds)
+    server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=4 * SESSIONS)
+    handler = grpc.stream_stream_rpc_method_handler(
+        service.deal,
+        request_deserializer=pb.DealRequest.FromString,
+        response_serializer=pb.DealResponse.SerializeToString,
+    )
+    generic = grpc.method_handlers_generic_handler(SERVICE, {"Deal": handler})
+    server.add_generic_rpc_handlers((generic,))
+    status = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(status, server)
+    credentials = grpc.ssl_server_credentials(
+        [(identity.key, identity.certificate)],
+        root_certificates=b"\n".join(pinned),
+        require_client_auth=True,
+    )
+    try:
+        port = server.add_secure_port(listen, credentials)
+    except RuntimeError as error:
+        raise UsageError(f"the dealer cannot listen on {listen}: {error}") from None
+    await server.start()
+    for name in ("", SERVICE):
+        await status.set(name, health_pb2.HealthCheckResponse.SERVING)
+    try:
+        yield port
+    finally:
+        await server.stop(grace=None)
+        service.close()
+
+
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MESSAGE_BYTES),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 2_000),
+    ("grpc.http2.max_ping_strikes", 0),
+)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"the dealer cannot read the certificate {path}: {error}") from None

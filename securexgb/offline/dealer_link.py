@@ -1,0 +1,257 @@
+"""A party's connection to the dealer: pinned TLS, one stream, one reading thread.
+
+Whatever ends the stream (the dealer dies, refuses, or says that the other party is
+gone) becomes one exception that every later call raises.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import grpc
+import numpy as np
+
+from securexgb._pb import dealer_pb2 as pb
+from securexgb.dealer.identity import key_hash
+from securexgb.dealer.session import Refused, Series
+from securexgb.dealer.wire import MESSAGE_BYTES, METHOD, request, series_of
+from securexgb.errors import (
+    CertificateRefused,
+    DealerGone,
+    PeerGone,
+    ProtocolDesync,
+    SecureXGBError,
+    TermsDiffer,
+)
+from securexgb.offline.correlations import Words
+from securexgb.offline.line import Line
+
+_RETRY_SECONDS = 0.5
+_LEAVE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class DealerEndpoint:
+    """Where the dealer is and who everybody is; certificates and keys are PEM.
+
+    ``address`` is host:port, ``name`` the dealer's name in its certificate.
+    """
+
+    address: str
+    name: str
+    certificate: bytes
+    own_key: bytes = field(repr=False)
+    own_certificate: bytes
+    peer_certificate: bytes
+    timeout_seconds: float = 60.0
+
+
+class DealerLink:
+    """The open stream; raises from every method once it has failed."""
+
+    def __init__(self, endpoint: DealerEndpoint) -> None:
+        self.bytes_sent = 0
+        self.bytes_received = 0
+        self._timeout_seconds = endpoint.timeout_seconds
+        self._where = f"the dealer at {endpoint.address}"
+        self._failure: SecureXGBError | None = None
+        self._closing = False
+        self._outbox: SimpleQueue[pb.DealRequest | None] = SimpleQueue()
+        self._replies: SimpleQueue[pb.DealResponse | None] = SimpleQueue()
+        self._lines: dict[Series, Line] = {}
+        self._arrival = threading.Condition()
+        self._grpc = grpc.secure_channel(
+            endpoint.address,
+            grpc.ssl_channel_credentials(
+                endpoint.certificate, endpoint.own_key, endpoint.own_certificate
+            ),
+            options=_options(endpoint),
+        )
+        try:
+            _wait_until_ready(self._grpc, endpoint)
+        except BaseException:
+            self._grpc.close()
+            raise
+        deal = self._grpc.stream_stream(
+            METHOD,
+            request_serializer=pb.DealRequest.SerializeToString,
+            response_deserializer=pb.DealResponse.FromString,
+        )
+        self._call = deal(self._requests())
+        self._reader = threading.Thread(target=self._read, name="dealer", daemon=True)
+        self._reader.start()
+
+    def check(self) -> None:
+        """Raise if the stream has failed."""
+        if self._failure is not None:
+            raise self._failure
+
+    def send(self, message: pb.DealRequest) -> None:
+        """Queue one message."""
+        self.check()
+        self.bytes_sent += message.ByteSize()
+        self._outbox.put(message)
+
+    def reply(self, expected: str) -> pb.DealResponse:
+        """The next message that is no correction."""
+        try:
+            message = self._replies.get(timeout=self._timeout_seconds + 5)
+        except Empty:
+            raise self._silent() from None
+        self.check()
+        if message is None or message.WhichOneof("message") != expected:
+            raise ProtocolDesync(f"{self._where} did not send its {expected}")
+        return message
+
+    def open_line(self, series: Series, line: Line) -> None:
+        """Be ready to draw from a series."""
+        self._lines[series] = line
+
+    def draw(self, series: Series, at: int, count: int) -> Words:
+        """Words ``at`` to ``at + count`` of a series, which must be the next ones.
+
+        Waits for them, and asks further ahead.
+        """
+        line = self._lines[series]
+        assert line.taken == at
+        with self._arrival:
+            for start, words in line.ask(count):
+                self.send(request(series, start, words))
+            while not line.has(count):
+                self.check()
+                before = self.bytes_received
+                came = self._arrival.wait(self._timeout_seconds)
+                if not came and before == self.bytes_received:
+                    raise self._silent()
+            return line.take(count)
+
+    def close(self) -> None:
+        """Leave the session in order if it stands, and end the connection."""
+        if self._closing:
+            return
+        self._closing = True
+        if self._failure is None:
+            self._outbox.put(pb.DealRequest(leave=pb.Leave()))
+        self._outbox.put(None)
+        self._reader.join(_LEAVE_SECONDS)
+        self._call.cancel()
+        self._grpc.close()
+
+    def _requests(self) -> Iterator[pb.DealRequest]:
+        while (message := self._outbox.get()) is not None:
+            yield message
+
+    def _read(self) -> None:
+        """The reading thread: until the stream ends, for whatever reason."""
+        failure: SecureXGBError = DealerGone(f"{self._where} ended the session")
+        try:
+            for message in self._call:
+                self._take_in(message)
+        except grpc.RpcError as error:
+            failure = _explain(error, self._where)
+        except (Refused, ProtocolDesync) as error:
+            failure = ProtocolDesync(f"{self._where} sent what was not asked for: {error}")
+            self._call.cancel()
+        with self._arrival:
+            self._failure = failure
+            self._arrival.notify_all()
+        self._replies.put(None)
+        self._outbox.put(None)
+
+    def _take_in(self, message: pb.DealResponse) -> None:
+        if message.WhichOneof("message") != "correction":
+            self._replies.put(message)
+            return
+        frame = message.correction
+        with self._arrival:
+            self.bytes_received += len(frame.words)
+            line = self._lines.get(series_of(frame))
+            if line is None or len(frame.words) % 8:
+                raise ProtocolDesync("a correction of no known kind")
+            if not line.put(frame.start, np.frombuffer(frame.words, dtype="<u8")):
+                raise ProtocolDesync("a correction out of order")
+            self._arrival.notify_all()
+
+    def _silent(self) -> DealerGone:
+        return DealerGone(f"{self._where} sent nothing for {self._timeout_seconds:g} s")
+
+
+def _wait_until_ready(connection: grpc.Channel, endpoint: DealerEndpoint) -> None:
+    """Wait until the dealer answers; when it does not, find out why."""
+    deadline = time.monotonic() + endpoint.timeout_seconds
+    ready = grpc.channel_ready_future(connection)
+    try:
+        while True:
+            try:
+                ready.result(timeout=_RETRY_SECONDS)
+                return
+            except grpc.FutureTimeoutError:
+                trouble = _diagnose(endpoint)
+            if time.monotonic() >= deadline:
+                raise DealerGone(f"no dealer answers at {endpoint.address}: {trouble}")
+    finally:
+        ready.cancel()
+
+
+def _diagnose(endpoint: DealerEndpoint) -> str:
+    """What stands between us: nobody there, or somebody with another certificate."""
+    host, _, port = endpoint.address.rpartition(":")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((host.strip("[]"), int(port)), 2 * _RETRY_SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname=endpoint.name) as link,
+        ):
+            presented = link.getpeercert(binary_form=True) or b""
+    except (OSError, ValueError) as error:
+        return str(error)
+    if key_hash(ssl.DER_cert_to_PEM_cert(presented).encode()) != key_hash(endpoint.certificate):
+        raise CertificateRefused(
+            f"the dealer at {endpoint.address} has another key than the pinned certificate; "
+            "a dealer has a new key at each start, so get its new certificate from its operator"
+        )
+    return "it has the pinned key, but its certificate's name or dates do not fit"
+
+
+def _options(endpoint: DealerEndpoint) -> list[tuple[str, Any]]:
+    every = int(min(max(endpoint.timeout_seconds / 3, 2), 20) * 1000)
+    return [
+        ("grpc.ssl_target_name_override", endpoint.name),
+        ("grpc.max_receive_message_length", MESSAGE_BYTES),
+        ("grpc.max_send_message_length", MESSAGE_BYTES),
+        ("grpc.keepalive_time_ms", every),
+        ("grpc.keepalive_timeout_ms", every),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.enable_retries", 0),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 1000),
+    ]
+
+
+def _explain(error: grpc.RpcError, where: str) -> SecureXGBError:
+    """The exception for a stream that has ended with a status."""
+    code, details = error.code(), error.details() or ""
+    status = grpc.StatusCode
+    match code:
+        case status.PERMISSION_DENIED | status.UNAUTHENTICATED:
+            return CertificateRefused(f"{where} refused this party's certificate: {details}")
+        case status.FAILED_PRECONDITION:
+            return TermsDiffer(f"{where} ended the session: {details}")
+        case status.INVALID_ARGUMENT:
+            return ProtocolDesync(f"{where} refused a message: {details}")
+        case status.ABORTED:
+            return PeerGone(f"{where} ended the session: {details}")
+        case status.UNAVAILABLE if "handshake" in details.lower() or "ssl" in details.lower():
+            return CertificateRefused(f"{where} and this party refuse each other: {details}")
+        case _:
+            return DealerGone(f"the connection to {where} ended: {code.name} {details}")

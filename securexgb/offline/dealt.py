@@ -1,0 +1,145 @@
+"""Correlations from a dealer, at a party: the client of ``dealer.service``.
+
+Each party gives the dealer a seed and draws its own pieces alone. Party 0 needs
+nothing more. Party 1 draws the corrections ahead of consumption, on another thread,
+into bounded buffers. Before a seed leaves, both parties compare what the dealer has
+told each of them, so that there is one dealer for both.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import numpy as np
+
+from securexgb._pb import dealer_pb2 as pb
+from securexgb.arith.prg import Prg
+from securexgb.channel.channel import Channel
+from securexgb.dealer.deal import Kind, Streams
+from securexgb.dealer.identity import key_hash
+from securexgb.dealer.session import Series, session_name
+from securexgb.dealer.wire import VERSION
+from securexgb.errors import EvidenceRefused
+from securexgb.offline.budget import Budget
+from securexgb.offline.correlations import Words
+from securexgb.offline.dealer_link import DealerEndpoint, DealerLink
+from securexgb.offline.line import Line
+from securexgb.offline.seeded import FixedMatrix, SeededSource
+
+LEAST_WORDS = 1 << 14
+MOST_WORDS = 1 << 20
+"""Kept ahead of consumption, a kind: 128 KiB to 8 MiB."""
+MOST_PRODUCT_WORDS = 1 << 20
+MOST_VECTORS = 64
+"""Kept ahead, a matrix: at most 8 MiB and at most so many vectors."""
+
+
+class DealtSource(SeededSource):
+    """One party's supply from the dealer; made by ``connect``."""
+
+    name = "dealt"
+
+    def __init__(
+        self,
+        streams: Streams,
+        channel: Channel,
+        link: DealerLink,
+        evidence: str,
+        expected: Budget | None,
+    ) -> None:
+        super().__init__(streams, channel)
+        self.evidence = evidence
+        self._link = link
+        self._expected = expected
+        if self._rank == 1:
+            for kind in Kind:
+                total = None if expected is None else expected.of(kind)
+                link.open_line(Series(kind), Line(64, LEAST_WORDS, MOST_WORDS, total))
+
+    @classmethod
+    def connect(
+        cls,
+        rank: int,
+        channel: Channel,
+        endpoint: DealerEndpoint,
+        session: bytes,
+        digest: str,
+        private: Prg,
+        expected: Budget | None = None,
+    ) -> DealtSource:
+        """Join the session at the dealer and give it a seed from ``private``.
+
+        ``session``: 8 to 32 bytes, the same at both parties and new for each run;
+        ``digest``: of the job's terms. Both parties call this at the same time; it
+        speaks one message each way on ``channel``. ``expected``: the job's budget, where
+        it is known: then no more than that is drawn. Raises DealerGone,
+        CertificateRefused, EvidenceRefused, TermsDiffer, ProtocolDesync.
+        """
+        began = perf_counter()
+        own, peer = key_hash(endpoint.own_certificate), key_hash(endpoint.peer_certificate)
+        roster = [own, peer] if rank == 0 else [peer, own]
+        link = DealerLink(endpoint)
+        try:
+            join = pb.Join(
+                version=VERSION, session=session, digest=digest, rank=rank, roster=roster
+            )
+            link.send(pb.DealRequest(join=join))
+            offer = link.reply("offer").offer
+            _compare(channel, key_hash(endpoint.certificate) + offer.SerializeToString())
+            seed = private.derive(f"seed for the dealer in session {session.hex()}")
+            link.send(pb.DealRequest(seed=pb.Seed(seed=seed.key)))
+            link.reply("ready")
+        except BaseException:
+            link.close()
+            raise
+        streams = Streams(seed, session_name(session, offer.instance), rank)
+        source = cls(streams, channel, link, offer.evidence, expected)
+        source.offline_seconds = perf_counter() - began
+        return source
+
+    def close(self) -> None:
+        """Leave the session."""
+        self._link.close()
+
+    def _check(self) -> None:
+        self._link.check()
+
+    def _dealer_bytes(self) -> int:
+        return self._link.bytes_sent + self._link.bytes_received
+
+    def _correction(self, kind: Kind, start: int, count: int) -> Words:
+        return self._link.draw(Series(kind), start, count)
+
+    def _product_correction(self, matrix: FixedMatrix, start: int, count: int) -> Words:
+        shape = (count, matrix.columns)
+        if 0 in shape:
+            return np.zeros(shape, np.uint64)
+        series = Series(None, (matrix.owner, matrix.number))
+        return self._link.draw(series, start * matrix.columns, count * matrix.columns).reshape(
+            shape
+        )
+
+    def _announce(self, matrix: FixedMatrix) -> None:
+        shape = pb.Matrix(
+            owner=matrix.owner, number=matrix.number, rows=matrix.rows, columns=matrix.columns
+        )
+        self._link.send(pb.DealRequest(matrix=shape))
+        if self._rank == 1 and matrix.columns:
+            unit = matrix.columns
+            vectors = max(1, min(MOST_VECTORS, MOST_PRODUCT_WORDS // unit))
+            expected = None
+            if self._expected is not None:
+                expected = unit * self._expected.vectors[matrix.owner]
+            line = Line(unit, unit, vectors * unit, expected)
+            self._link.open_line(Series(None, (matrix.owner, matrix.number)), line)
+
+
+def _compare(channel: Channel, told: bytes) -> None:
+    """Both parties must have been told the same by the same dealer."""
+    tag = "offline/dealer"
+    channel.send(tag, told)
+    if bytes(channel.receive(tag)) != told:
+        raise EvidenceRefused(
+            "the two parties have reached different dealers, or were told different things; "
+            "compare the dealer's address and certificate with the other side"
+        )

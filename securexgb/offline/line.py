@@ -1,0 +1,78 @@
+"""Corrections of one series on their way to party 1: what to ask for, what is here.
+
+How far ahead of consumption to ask is a function of what was consumed so far and of
+nothing else, so the dealer sees the same requests whatever the data are. A line asks
+for about as much again as the job has used, within bounds: an unknown job never
+draws more than twice what it needs plus a first block; with ``expected`` no more
+than that.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from securexgb.dealer.session import REQUEST_WORDS
+from securexgb.offline.correlations import Words
+
+
+class Line:
+    """The buffer of one series; counts are words, multiples of ``unit``.
+
+    ``least`` and ``most``: bounds of what is kept ahead of consumption.
+    ``expected``: what the whole job will take, where it is known.
+    """
+
+    def __init__(self, unit: int, least: int, most: int, expected: int | None = None) -> None:
+        self._unit = unit
+        self._least = least
+        self._most = most
+        self._expected = expected
+        self._frames: deque[Words] = deque()
+        self.requested = 0
+        self.arrived = 0
+        self.taken = 0
+
+    def ask(self, count: int) -> list[tuple[int, int]]:
+        """Requests (start, words) to send now, before ``count`` words are taken."""
+        need = self.taken + count
+        ahead = min(max(need, self._least), self._most)
+        goal = need + ahead
+        if self._expected is not None:
+            goal = max(need, min(goal, self._expected))
+        goal -= goal % self._unit
+        if self.requested >= need and goal - self.requested < ahead // 2:
+            return []
+        step = max(self._unit, REQUEST_WORDS // self._unit * self._unit)
+        cuts = [(start, min(step, goal - start)) for start in range(self.requested, goal, step)]
+        self.requested = max(goal, self.requested)
+        return cuts
+
+    def put(self, start: int, words: Words) -> bool:
+        """Take in a frame; False where it is not the next that was asked for."""
+        if start != self.arrived or not 0 < words.size <= self.requested - start:
+            return False
+        self._frames.append(words)
+        self.arrived += words.size
+        return True
+
+    def has(self, count: int) -> bool:
+        """Whether so many words are here."""
+        return self.arrived - self.taken >= count
+
+    def take(self, count: int) -> Words:
+        """The next words; ``has`` must have said yes."""
+        assert self.has(count)
+        self.taken += count
+        parts: list[Words] = []
+        while count:
+            frame = self._frames.popleft()
+            if frame.size > count:
+                self._frames.appendleft(frame[count:])
+                frame = frame[:count]
+            parts.append(frame)
+            count -= frame.size
+        if len(parts) == 1:
+            return parts[0]
+        return np.concatenate(parts) if parts else np.zeros(0, np.uint64)

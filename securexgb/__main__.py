@@ -1,5 +1,7 @@
 """``python -m securexgb`` is the ``securexgb`` command."""
 
-from securexgb.cli.app import run
+import sys
 
-run()
+from securexgb.cli.app import main
+
+sys.exit(main())

@@ -8,6 +8,7 @@ An empty CSV field, a null and NaN are all "missing"; infinity and text are refu
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from securexgb.errors import DataError, UsageError
 
-__all__ = ["ColumnRoles", "SideTable", "binary_labels", "read_side", "read_table"]
+__all__ = ["ColumnRoles", "SideTable", "binary_labels", "numeric_labels", "read_side", "read_table"]
 
 Reals = NDArray[np.float64]
 
@@ -89,14 +90,16 @@ def read_table(path: Path, side: str) -> pa.Table:
     return table
 
 
-def read_side(path: Path, roles: ColumnRoles, side: str) -> SideTable:
-    """Read and check one side's file."""
+def read_side(
+    path: Path, roles: ColumnRoles, side: str, leave_out: Sequence[str] = ()
+) -> SideTable:
+    """Read and check one side's file; ``leave_out`` names columns that are nobody's."""
     table = read_table(path, side)
     taken = [name for name in (roles.label, roles.weight, roles.id) if name is not None]
     names = roles.features
     if names is None:
-        names = tuple(name for name in table.column_names if name not in taken)
-    for name in (*names, *taken):
+        names = tuple(name for name in table.column_names if name not in (*taken, *leave_out))
+    for name in (*names, *taken, *leave_out):
         if name not in table.column_names:
             raise DataError(f"{side}: {path} has no column {name!r}")
         if name in names and name in taken:
@@ -128,6 +131,13 @@ def binary_labels(
             "binary:logistic needs exactly two classes"
         )
     return codes.astype(np.float64), (classes[0].item(), classes[1].item())
+
+
+def numeric_labels(values: NDArray[Any], column: str, side: str) -> Reals:
+    """Labels of a regression: numbers, not text."""
+    if values.dtype.kind not in "fiub":
+        raise DataError(f"{side}: label column {column!r} holds text; a regression needs numbers")
+    return values.astype(np.float64)
 
 
 def _numbers(column: pa.ChunkedArray, name: str, side: str) -> Reals:

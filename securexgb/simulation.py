@@ -10,15 +10,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Generic, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.boost.booster import SideData, TrainingJob, train
+from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.predict import predict_margins
 from securexgb.mpc.party import Party
 from securexgb.testing.harness import insecure_parties, run_both
 
-__all__ = ["SimulatedCosts", "Simulation", "simulate_parties"]
+__all__ = [
+    "Halves",
+    "SimulatedCosts",
+    "Simulation",
+    "predict_alone",
+    "simulate_parties",
+    "split_columns",
+    "train_alone",
+]
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
+Halves = tuple[ModelHalf, ModelHalf]
+Sides = tuple[NDArray[np.intp], NDArray[np.intp]]
+"""Positions of each side's columns in the whole table, label party first."""
+Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -29,6 +50,11 @@ class SimulatedCosts:
     online_bytes: int
     offline_bytes: int
     offline_seconds: float
+    total_seconds: float
+
+    @property
+    def online_seconds(self) -> float:
+        return max(self.total_seconds - self.offline_seconds, 0.0)
 
 
 @dataclass(frozen=True)
@@ -48,21 +74,77 @@ def simulate_parties(
 ) -> Simulation[Result]:
     """Run one program at both parties, each with its own input; raises the first cause."""
     parties = insecure_parties(seed, timeout_seconds=timeout_seconds)
+    started = perf_counter()
     results = run_both(program, parties, inputs)
+    seconds = perf_counter() - started
     for party in parties:
         party.source.close()
         party.channel.close()
-    return Simulation(
-        results=(results[0], results[1]),
-        ledger=parties[0].ledger.rows(),
-        costs=_costs(parties),
-    )
-
-
-def _costs(parties: Sequence[Party]) -> SimulatedCosts:
-    return SimulatedCosts(
+    costs = SimulatedCosts(
         rounds=parties[0].rounds,
         online_bytes=sum(party.channel.traffic.bytes_sent for party in parties),
         offline_bytes=sum(party.source.offline_bytes for party in parties),
         offline_seconds=max(party.source.offline_seconds for party in parties),
+        total_seconds=seconds,
     )
+    return Simulation((results[0], results[1]), parties[0].ledger.rows(), costs)
+
+
+def split_columns(count: int, feature_party: Sequence[int] | None) -> Sides:
+    """Which columns each side holds; None gives the feature party the second half."""
+    chosen = range((count + 1) // 2, count) if feature_party is None else feature_party
+    features = np.asarray(list(chosen), np.intp)
+    return np.setdiff1d(np.arange(count), features), features
+
+
+def side_data(whole: SideData, sides: Sides) -> tuple[SideData, SideData]:
+    """A whole table as its two sides' parts."""
+    return (
+        SideData(
+            np.ascontiguousarray(whole.features[:, sides[0]]),
+            tuple(whole.columns[i] for i in sides[0]),
+            whole.labels,
+            whole.weights,
+        ),
+        SideData(
+            np.ascontiguousarray(whole.features[:, sides[1]]),
+            tuple(whole.columns[i] for i in sides[1]),
+        ),
+    )
+
+
+def train_alone(
+    params: TrainingParams,
+    whole: SideData,
+    sides: Sides,
+    seed: int,
+    evals: Sequence[tuple[str, SideData]] = (),
+    callbacks: Callable[[Party], Sequence[TrainingCallback]] = lambda _: (),
+) -> Simulation[ModelHalf]:
+    """Train on a whole table; ``callbacks`` makes those that run at the label party."""
+    train_sides = side_data(whole, sides)
+    eval_sides = [(name, side_data(data, sides)) for name, data in evals]
+
+    def program(party: Party, own: SideData) -> ModelHalf:
+        return train(
+            party,
+            TrainingJob(
+                params=params,
+                data=own,
+                evals=tuple((name, both[party.rank]) for name, both in eval_sides),
+                callbacks=tuple(callbacks(party)) if party.rank == 0 else (),
+            ),
+        )
+
+    return simulate_parties(program, train_sides, seed)
+
+
+def predict_alone(
+    halves: Halves, features: Reals, sides: Sides, decimals: int, seed: int
+) -> Simulation[Reals | None]:
+    """Margins of whole rows (n, columns); the label party's result is the first."""
+
+    def program(party: Party, own: Reals) -> Reals | None:
+        return predict_margins(party, halves[party.rank], own, "label", decimals)
+
+    return simulate_parties(program, [features[:, side] for side in sides], seed)

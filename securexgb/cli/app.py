@@ -1,0 +1,46 @@
+"""The ``securexgb`` command: its commands, and how every error becomes an exit code.
+
+0 done, 1 bug, 2 usage or configuration, 3 peer or network, 4 data, 5 trust,
+6 protocol desync, 7 stopped by peer, 130 interrupted (see ``securexgb.errors``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+from securexgb.cli import output
+from securexgb.cli.simulate import simulate
+
+__all__ = ["app", "main"]
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="securexgb",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(simulate)
+
+
+@app.callback()
+def _commands() -> None:
+    """XGBoost across two companies that do not show each other their data."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code. Usage errors of flags are typer's, with code 2."""
+    try:
+        app(args=None if arguments is None else list(arguments))
+    except SystemExit as end:
+        return int(end.code or 0) if not isinstance(end.code, str) else output.BUG
+    except KeyboardInterrupt:
+        output.note("interrupted")
+        return INTERRUPTED
+    except Exception as error:
+        return output.explain(error)
+    return 0
+

@@ -1,0 +1,265 @@
+"""``securexgb simulate``: both parties and a dealer here, on bundled or on anybody's data.
+
+Both sides run in this one process, so nothing is protected; what is measured and what
+is learnt is what two companies would measure and learn.
+"""
+
+from __future__ import annotations
+
+import resource
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from sklearn.datasets import load_breast_cancer
+from sklearn.model_selection import train_test_split
+
+from securexgb.boost.booster import SideData
+from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.ensemble import History, ModelHalf
+from securexgb.boost.loss import objective_of
+from securexgb.boost.params import TrainingParams
+from securexgb.cli.options import parameters, split_names
+from securexgb.cli.output import Format, FormatOption, note, result, table
+from securexgb.cli.plain import plain_xgboost
+from securexgb.cli.progress import TrainingProgress
+from securexgb.data import ColumnRoles, binary_labels, numeric_labels, read_side
+from securexgb.errors import DataError, UsageError
+from securexgb.mpc.party import Party
+from securexgb.report.metrics import auc, kolmogorov_smirnov, regression_metrics
+from securexgb.simulation import Sides, Simulation, predict_alone, split_columns, train_alone
+
+WARNING = (
+    "a simulation protects nothing: both sides and an insecure in-process dealer share "
+    "one process here"
+)
+DECIMALS = 6
+Reals = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """A whole table in two parts, and whose columns are whose."""
+
+    train: SideData
+    test: SideData
+    sides: Sides
+
+
+def simulate(
+    data: Annotated[
+        Path | None,
+        typer.Argument(help="CSV or Parquet; without it, scikit-learn's breast cancer data."),
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="Label column of DATA.")] = None,
+    feature_party_columns: Annotated[
+        str | None,
+        typer.Option(help="Columns of the feature party, by comma; default: the second half."),
+    ] = None,
+    ignore: Annotated[str | None, typer.Option(help="Columns to leave out, by comma.")] = None,
+    objective: Annotated[str | None, typer.Option(help="What is learnt.")] = None,
+    trees: Annotated[int | None, typer.Option(help="Number of trees (n_estimators).")] = None,
+    depth: Annotated[int | None, typer.Option(help="Depth of every tree (max_depth).")] = None,
+    bins: Annotated[int | None, typer.Option(help="Bins of a column (max_bin).")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Factor on leaf values.")] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(help="Any other training parameter, as NAME=VALUE.")
+    ] = None,
+    test_fraction: Annotated[float, typer.Option(help="Share of the rows kept for the test.")] = (
+        0.25
+    ),
+    seed: Annotated[int, typer.Option(help="Seed of the split and of all randomness.")] = 0,
+    form: FormatOption = Format.text,
+) -> None:
+    """Train with both parties and an in-process dealer on this machine, and compare."""
+    flags = {
+        "objective": objective,
+        "n_estimators": trees,
+        "max_depth": depth,
+        "max_bin": bins,
+        "learning_rate": learning_rate,
+        "random_state": seed,
+    }
+    params = parameters(flags, param or [])
+    whole = _load(data, label, split_names(ignore), params)
+    split = _split(whole, split_names(feature_party_columns), params, test_fraction)
+    if params.objective == "reg:squarederror" and params.target_bound is None:
+        params = replace(params, target_bound=_bound(split))
+    note(WARNING)
+    training = train_alone(
+        params, split.train, split.sides, seed, callbacks=lambda party: [_Watch(party, params)]
+    )
+    halves = training.results
+    prediction = predict_alone(halves, split.test.features, split.sides, DECIMALS, seed)
+    margins = prediction.results[0]
+    assert margins is not None
+    secure = objective_of(params).predictions(margins)
+    facts = _facts(params, split, training)
+    facts["ledger"] = _add_ledgers(training.ledger, prediction.ledger)
+    facts |= _quality(params, split, secure, plain_xgboost(params, split.train, split.test))
+    result(facts, _text(facts), form)
+
+
+class _Watch(TrainingCallback):
+    """Moves the progress bar."""
+
+    def __init__(self, party: Party, params: TrainingParams) -> None:
+        self._progress = TrainingProgress(party, "the feature party", params.n_estimators)
+
+    def before_training(self, model: ModelHalf) -> ModelHalf:
+        self._progress.__enter__()
+        return model
+
+    def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
+        self._progress.tree_done(epoch + 1)
+        return False
+
+    def after_training(self, model: ModelHalf) -> ModelHalf:
+        self._progress.__exit__(None, None, None)
+        return model
+
+
+def _load(
+    path: Path | None, label: str | None, ignore: tuple[str, ...] | None, params: TrainingParams
+) -> SideData:
+    """The whole table: all columns, labels as numbers."""
+    if path is None:
+        if label is not None or ignore is not None:
+            raise UsageError("--label and --ignore are for DATA, and no DATA is given")
+        features, labels = load_breast_cancer(return_X_y=True)
+        names = tuple(str(name) for name in load_breast_cancer().feature_names)
+        return SideData(features, names, labels.astype(np.float64))
+    if label is None:
+        raise UsageError("name the label column of DATA by --label")
+    side = "simulation"
+    read = read_side(path, ColumnRoles(label=label), side, leave_out=ignore or ())
+    assert read.labels is not None
+    if params.objective == "binary:logistic":
+        codes, _ = binary_labels(read.labels, label, side)
+    else:
+        codes = numeric_labels(read.labels, label, side)
+    return SideData(read.features, read.names, codes)
+
+
+def _split(
+    whole: SideData, names: tuple[str, ...] | None, params: TrainingParams, test_fraction: float
+) -> Split:
+    """Train and test rows (classes in equal shares), and the sides' columns."""
+    if not 0.0 < test_fraction < 1.0:
+        raise UsageError(f"--test-fraction must lie between 0 and 1, it is {test_fraction}")
+    for name in names or ():
+        if name not in whole.columns:
+            raise UsageError(f"--feature-party-columns names {name!r}, which is no feature column")
+    chosen = None if names is None else [whole.columns.index(name) for name in names]
+    labels = whole.labels
+    assert labels is not None
+    rows = np.arange(whole.rows)
+    classes = labels if params.objective == "binary:logistic" else None
+    try:
+        train_rows, test_rows = train_test_split(
+            rows, test_size=test_fraction, random_state=params.random_state % 2**32,
+            stratify=classes,
+        )
+    except ValueError as error:
+        raise DataError(f"simulation: the rows cannot be split: {error}") from None
+    parts = [
+        SideData(whole.features[part], whole.columns, labels[part])
+        for part in (np.sort(train_rows), np.sort(test_rows))
+    ]
+    return Split(parts[0], parts[1], split_columns(len(whole.columns), chosen))
+
+
+def _bound(split: Split) -> float:
+    """A bound on regression targets, from the data; between companies it is a term."""
+    labels = split.train.labels
+    assert labels is not None
+    return float(np.abs(labels).max()) or 1.0
+
+
+def _facts(
+    params: TrainingParams, split: Split, training: Simulation[ModelHalf]
+) -> dict[str, Any]:
+    """Sizes and costs of the training."""
+    costs = training.costs
+    grown = max(len(training.results[0].trees), 1)
+    megabytes = {
+        "offline": costs.offline_bytes / 1e6,
+        "online": costs.online_bytes / 1e6,
+        "total": (costs.offline_bytes + costs.online_bytes) / 1e6,
+    }
+    return {
+        "rows": split.train.rows,
+        "test_rows": split.test.rows,
+        "label_columns": len(split.sides[0]),
+        "feature_columns": len(split.sides[1]),
+        "trees": len(training.results[0].trees),
+        "depth": params.max_depth,
+        "bins": params.max_bin,
+        "seconds": {
+            "offline": costs.offline_seconds,
+            "online": costs.online_seconds,
+            "total": costs.total_seconds,
+        },
+        "seconds_per_tree": costs.total_seconds / grown,
+        "megabytes": megabytes,
+        "megabytes_per_tree": megabytes["total"] / grown,
+        "rounds": costs.rounds,
+        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "offline_source": "insecure-local",
+        "dealer_evidence": "none",
+        "warning": WARNING,
+    }
+
+
+def _quality(
+    params: TrainingParams, split: Split, secure: Reals, plain: Reals
+) -> dict[str, Any]:
+    """The test's metrics of both models; those that do not apply are null."""
+    labels = split.test.labels
+    assert labels is not None
+    facts: dict[str, Any] = {"auc": None, "xgboost_auc": None, "ks": None, "xgboost_ks": None}
+    for prefix, scores in (("", secure), ("xgboost_", plain)):
+        if params.objective == "binary:logistic":
+            facts[f"{prefix}auc"] = auc(labels, scores)
+            distance = kolmogorov_smirnov(labels, scores)
+            facts[f"{prefix}ks"] = None if distance is None else distance.value
+        else:
+            facts[f"{prefix}rmse"] = regression_metrics(labels, scores).rmse
+    return facts
+
+
+def _add_ledgers(*ledgers: list[dict[str, str | int]]) -> list[dict[str, str | int]]:
+    return [row for ledger in ledgers for row in ledger]
+
+
+def _text(facts: dict[str, Any]) -> str:
+    """The closing table for people."""
+    seconds, megabytes = facts["seconds"], facts["megabytes"]
+    names = [name for name in ("auc", "ks", "rmse") if facts.get(name) is not None]
+    quality = table(
+        [(name, facts[name], facts[f"xgboost_{name}"]) for name in names],
+        ("on the test rows", "secure", "plain xgboost, same bins"),
+    )
+    costs = table(
+        [
+            ("offline", seconds["offline"], megabytes["offline"]),
+            ("online", seconds["online"], megabytes["online"]),
+            ("total", seconds["total"], megabytes["total"]),
+            ("a tree", facts["seconds_per_tree"], facts["megabytes_per_tree"]),
+        ],
+        ("cost", "seconds", "MB"),
+    )
+    ledger = table(
+        [(row["meaning"], row["to"], row["values"]) for row in facts["ledger"]],
+        ("revealed", "to", "values"),
+    )
+    shape = (
+        f"{facts['rows']:,} training rows, {facts['label_columns']} + {facts['feature_columns']} "
+        f"columns, {facts['trees']} trees of depth {facts['depth']}, {facts['bins']} bins; "
+        f"{facts['rounds']:,} rounds, peak memory {facts['peak_rss_mb']:.0f} MB"
+    )
+    evidence = f"dealer evidence: none ({facts['warning']})"
+    return "\n\n".join([shape, quality, costs, ledger, evidence])

@@ -41,8 +41,10 @@ class Channel(Protocol):
 
     def receive(self, tag: str) -> bytes | memoryview:
         """The next message's payload; raises ProtocolDesync where its tag differs,
-        PeerGone, PeerTimeout or StoppedByPeer where none comes."""
+        PeerGone, PeerTimeout or StoppedByPeer where none comes.
+        """
 
     def close(self, error: BaseException | None = None) -> None:
         """End the link. With ``error`` the peer is told that this side failed
-        (its kind and side, never a value), so that it stops at once."""
+        (its kind and side, never a value), so that it stops at once.
+        """

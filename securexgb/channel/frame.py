@@ -1,0 +1,203 @@
+"""Frames: how messages are cut, numbered and written for the wire.
+
+A frame is the protobuf message ``Frame`` of proto/securexgb/v1/channel.proto in a
+canonical form: every field present, in order, with lengths of fixed width. So a
+frame is written with one copy of its payload and read with none, and whatever
+differs from the canonical form in one bit is refused. A test compares with the
+generated protobuf class.
+
+    08 kind | 11 sequence (8) | 19 message_bytes (8) | 22 length (2) tag | 2a length (4) payload
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from securexgb.errors import MalformedFrame
+
+FRAME_BYTES = 1 << 20
+"""No frame is longer than this."""
+TAG_BYTES = 1 << 10
+MESSAGE_BYTES = 4 << 30
+"""No message is longer than this: the uniform matrix of a large job in one piece."""
+CONTROL_BYTES = 1 << 12
+"""Payloads of hello and error frames are short."""
+
+_HEAD = struct.Struct("<BBBQBQBBB")
+_LENGTH = struct.Struct("<BBBBB")
+_OVERHEAD = _HEAD.size + _LENGTH.size
+CHUNK_BYTES = FRAME_BYTES - _OVERHEAD - TAG_BYTES
+"""Payload bytes in one frame."""
+
+
+class Kind(IntEnum):
+    """What a frame is for; the numbers of ``FrameKind`` in channel.proto."""
+
+    HELLO = 1
+    DATA = 2
+    MORE = 3
+    HEARTBEAT = 4
+    ERROR = 5
+    BYE = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame, read. ``payload`` is a view into the bytes that arrived."""
+
+    kind: Kind
+    sequence: int
+    message_bytes: int
+    tag: str
+    payload: memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A whole message or control frame. ``payload`` is read-only."""
+
+    kind: Kind
+    tag: str
+    payload: memoryview
+
+
+def encode(
+    kind: Kind, sequence: int, message_bytes: int, tag: bytes, payload: bytes | memoryview
+) -> bytes:
+    """One frame as bytes."""
+    size, length = len(payload), len(tag)
+    head = _HEAD.pack(
+        0x08, kind, 0x11, sequence, 0x19, message_bytes, 0x22, length & 0x7F | 0x80, length >> 7
+    )
+    tail = _LENGTH.pack(
+        0x2A,
+        size & 0x7F | 0x80,
+        size >> 7 & 0x7F | 0x80,
+        size >> 14 & 0x7F | 0x80,
+        size >> 21,
+    )
+    return b"".join((head, tag, tail, payload))
+
+
+def decode(data: bytes) -> Frame:
+    """Read one frame; MalformedFrame for anything that ``encode`` would not write."""
+    if not _OVERHEAD <= len(data) <= FRAME_BYTES:
+        raise MalformedFrame(f"a frame of {len(data)} bytes arrived; {_OVERHEAD} to {FRAME_BYTES}")
+    key1, kind, key2, sequence, key3, message_bytes, key4, low, high = _HEAD.unpack_from(data)
+    length = (low & 0x7F) | high << 7
+    start = _HEAD.size + length
+    if (key1, key2, key3, key4) != (0x08, 0x11, 0x19, 0x22) or low < 0x80 or length > TAG_BYTES:
+        raise MalformedFrame("a frame arrived whose head is not one of ours")
+    if start + _LENGTH.size > len(data):
+        raise MalformedFrame("a frame arrived that ends within its tag")
+    key5, *digits = _LENGTH.unpack_from(data, start)
+    size = sum((digit & 0x7F) << 7 * i for i, digit in enumerate(digits))
+    padded = all(digit >= 0x80 for digit in digits[:3]) and digits[3] < 0x80
+    if key5 != 0x2A or not padded or start + _LENGTH.size + size != len(data):
+        raise MalformedFrame("a frame arrived whose payload has another length than it says")
+    try:
+        tag = data[_HEAD.size : start].decode()
+        return Frame(
+            Kind(kind), sequence, message_bytes, tag, memoryview(data)[start + _LENGTH.size :]
+        )
+    except ValueError:
+        raise MalformedFrame(
+            "a frame arrived of an unknown kind, or with a tag not UTF-8"
+        ) from None
+
+
+class FrameWriter:
+    """Numbers and cuts what one side sends. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._sequence = 0
+
+    def message(self, tag: str, payload: bytes | bytearray | memoryview) -> Iterator[bytes]:
+        """The frames of one message, each made when it is asked for."""
+        view = memoryview(payload).cast("B")
+        name = tag.encode()[:TAG_BYTES].decode(errors="ignore").encode()
+        if len(view) > MESSAGE_BYTES:
+            raise MalformedFrame(f"a message of {len(view)} bytes at {tag} is too long to send")
+        yield self._frame(Kind.DATA, len(view), name, view[:CHUNK_BYTES])
+        for start in range(CHUNK_BYTES, len(view), CHUNK_BYTES):
+            yield self._frame(Kind.MORE, 0, b"", view[start : start + CHUNK_BYTES])
+
+    def control(self, kind: Kind, payload: bytes = b"") -> bytes:
+        """A hello, error or bye frame."""
+        return self._frame(kind, 0, b"", payload)
+
+    @staticmethod
+    def heartbeat() -> bytes:
+        """The frame that says nothing; it has no number, so it may go between any two."""
+        return encode(Kind.HEARTBEAT, 0, 0, b"", b"")
+
+    def _frame(self, kind: Kind, total: int, tag: bytes, payload: bytes | memoryview) -> bytes:
+        frame = encode(kind, self._sequence, total, tag, payload)
+        self._sequence += 1
+        return frame
+
+
+class FrameReader:
+    """Puts messages together from the frames of one direction and checks their order."""
+
+    def __init__(self) -> None:
+        self._sequence = 0
+        self._tag = ""
+        self._parts: bytearray | None = None
+        self._filled = 0
+
+    def feed(self, data: bytes) -> Message | None:
+        """Take one frame; the message that it completes, if any.
+
+        Raises MalformedFrame for a frame that is not one of ours, out of order, or
+        not what the frames before it announced.
+        """
+        frame = decode(data)
+        if frame.kind is Kind.HEARTBEAT:
+            if frame.sequence or frame.message_bytes or frame.tag or frame.payload:
+                raise MalformedFrame("a heartbeat arrived that is not empty")
+            return None
+        if frame.sequence != self._sequence:
+            raise MalformedFrame(
+                f"frame {frame.sequence} arrived where frame {self._sequence} was due"
+            )
+        self._sequence += 1
+        if (frame.kind is Kind.MORE) != (self._parts is not None):
+            raise MalformedFrame("a frame arrived within another message, or belongs to none")
+        if frame.kind is Kind.DATA:
+            return self._begin(frame)
+        if frame.message_bytes or frame.tag:
+            raise MalformedFrame("a frame arrived with a tag or length that its kind cannot have")
+        if frame.kind is Kind.MORE:
+            return self._continue(frame)
+        if len(frame.payload) > CONTROL_BYTES:
+            raise MalformedFrame("a hello or error frame arrived that is too long")
+        return Message(frame.kind, "", frame.payload)
+
+    def _begin(self, frame: Frame) -> Message | None:
+        total, here = frame.message_bytes, len(frame.payload)
+        if total > MESSAGE_BYTES or here != min(total, CHUNK_BYTES):
+            raise MalformedFrame(
+                f"a message of {total} bytes arrived with {here} in its first frame"
+            )
+        if here == total:
+            return Message(Kind.DATA, frame.tag, frame.payload)
+        self._tag, self._parts, self._filled = frame.tag, bytearray(total), here
+        self._parts[:here] = frame.payload
+        return None
+
+    def _continue(self, frame: Frame) -> Message | None:
+        assert self._parts is not None
+        end = self._filled + len(frame.payload)
+        if len(frame.payload) != min(len(self._parts) - self._filled, CHUNK_BYTES):
+            raise MalformedFrame("a piece of a message arrived that is too short or too long")
+        self._parts[self._filled : end] = frame.payload
+        self._filled = end
+        if end < len(self._parts):
+            return None
+        whole = memoryview(self._parts).toreadonly()
+        self._parts = None
+        return Message(Kind.DATA, self._tag, whole)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from securexgb.mpc.matrix import Buckets, MatrixShape, histograms
+from securexgb.mpc.matrix import Buckets, MatrixShape, histograms, sums_cost
 from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import Shared
-from securexgb.mpc.unpack import unpack_pairs
+from securexgb.mpc.unpack import unpack_cost, unpack_pairs
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,18 @@ class Histogram:
         return Histogram(self.gradient[:, used], self.hessian[:, used])
 
 
+def _cost(shape: MatrixShape, _buckets: Buckets, pairs: Shared, low_bits: int) -> Cost:
+    vectors = pairs.shape[0]
+    sums = vectors * sum(shape.features) * shape.bins
+    return sums_cost(shape, vectors) + unpack_cost(low_bits, sums)
+
+
+@protocol(
+    cost=_cost,
+    opens=COMPOSED,
+    source="docs/protocols.md, histograms",
+    ideal=None,
+)
 def build(
     party: Party, shape: MatrixShape, buckets: Buckets, pairs: Shared, low_bits: int
 ) -> Histogram:

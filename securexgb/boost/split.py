@@ -25,16 +25,18 @@ from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.arith.prg import Prg
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
-from securexgb.mpc.argmax import argmax
-from securexgb.mpc.compare import all_of, at_least, not_bits
-from securexgb.mpc.convert import to_arithmetic, to_bits
-from securexgb.mpc.divide import DENOMINATOR_BITS, QUOTIENT_BITS, divide
-from securexgb.mpc.multiply import multiply
+from securexgb.mpc.argmax import argmax, best_cost
+from securexgb.mpc.compare import all_cost, all_of, at_least, carry_cost, not_bits
+from securexgb.mpc.convert import bits_cost, lift_cost, to_arithmetic, to_bits
+from securexgb.mpc.divide import DENOMINATOR_BITS, QUOTIENT_BITS, divide, quotient_cost
+from securexgb.mpc.multiply import multiply, product_cost
 from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant, constant_bits, share
-from securexgb.mpc.shared import Shared, SharedBits
+from securexgb.mpc.shared import Shared, SharedBits, words_per
 
 _LEAST_GAIN = 1e-6
+_NO_GAIN = 1 << 61  # above every score, see mpc.argmax
 Numbers = NDArray[np.int64]
 
 
@@ -97,6 +99,37 @@ class BestSplits:
     right: Shared
 
 
+def _threshold_cost(count: int, alpha: int) -> Cost:
+    if alpha == 0:
+        return Cost()
+    words = words_per(count)
+    return carry_cost(63, count).times(2) + lift_cost(2 * words) + product_cost(2 * count)
+
+
+def _splits_cost(
+    histogram: Histogram, candidates: Candidates, numbers: NumberFormat, _dummies: Prg
+) -> Cost:
+    nodes, count = histogram.hessian.shape[0], candidates.cut.size
+    width, node_width = words_per(nodes * count), words_per(nodes)
+    quotients = 64 * (2 * width + node_width)
+    weights = (
+        _threshold_cost(quotients, numbers.reg_alpha)
+        + bits_cost(DENOMINATOR_BITS + 1, 64 * (5 * width + node_width))
+        + all_cost(3, width)
+        + quotient_cost(quotients)
+        + product_cost(quotients)
+    )
+    decision = carry_cost(63, 128 * node_width) + lift_cost(3 * node_width)
+    decision += product_cost(nodes) + product_cost(2 * nodes)
+    return weights + best_cost(nodes, count, 2, 2) + decision
+
+
+@protocol(
+    cost=_splits_cost,
+    opens=COMPOSED,
+    source="xgboost 3.2, hist: EnumerateSplit, NeedReplace, CalcSplitGain",
+    ideal=None,
+)
 def best_splits(
     party: Party, histogram: Histogram, candidates: Candidates, numbers: NumberFormat, dummies: Prg
 ) -> BestSplits:
@@ -208,6 +241,12 @@ def _unpadded(values: Shared, sizes: tuple[int, ...]) -> Shared:
     return Shared.concatenate(parts)
 
 
+@protocol(
+    cost=lambda x, alpha: _threshold_cost(x.size, alpha),
+    opens=COMPOSED,
+    source="xgboost 3.2: ThresholdL1",
+    ideal=None,
+)
 def soft_threshold(party: Party, x: Shared, alpha: int) -> Shared:
     """T(x) = sign(x) max(|x| - alpha, 0), flat ``x``."""
     if alpha == 0:
@@ -261,7 +300,7 @@ def _decide(
     nodes = best.size
     fraction_bits = numbers.gradient_bits + QUOTIENT_BITS
     least = int(_LEAST_GAIN / numbers.target_scale**2 * 2.0**fraction_bits) + 1
-    threshold = max(numbers.gain(numbers.gamma, fraction_bits), least)
+    threshold = min(max(numbers.gain(numbers.gamma, fraction_bits), least), _NO_GAIN)
     gain = best - node_scores - constant(party, threshold, (nodes,))
     some = best - constant(party, 1, (nodes,))
     tests = Shared.concatenate([_whole_words(gain), _whole_words(some)])

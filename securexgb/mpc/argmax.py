@@ -14,12 +14,13 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.mpc.compare import all_of, at_least, not_bits
-from securexgb.mpc.convert import to_arithmetic
-from securexgb.mpc.multiply import multiply
+from securexgb.mpc.compare import all_cost, all_of, at_least, carry_cost, not_bits
+from securexgb.mpc.convert import lift_cost, to_arithmetic
+from securexgb.mpc.multiply import multiply, product_cost
 from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
-from securexgb.mpc.shared import Shared, SharedBits
+from securexgb.mpc.shared import Shared, SharedBits, words_per
 
 _LOWEST = -(1 << 61)
 SCORE_BITS = 63
@@ -38,6 +39,30 @@ def stages(candidates: int) -> list[int]:
     return sizes
 
 
+def best_cost(nodes: int, candidates: int, labels: int, payload: int) -> Cost:
+    """Cost of ``argmax`` with so many labels and so much payload a candidate."""
+    total, values = Cost(), 1 + payload
+    for size in stages(candidates):
+        groups = -(-candidates // size)
+        words, pairs = words_per(nodes * groups), size * (size - 1) // 2
+        total += carry_cost(SCORE_BITS - 1, 64 * pairs * words)
+        total += all_cost(size - 1, size * words) + lift_cost(size * words)
+        total += product_cost(values * nodes * groups * size)
+        candidates, values = groups, 1 + payload + labels
+    return total
+
+
+def _cost(scores: Shared, labels: NDArray[np.int64], payload: Shared) -> Cost:
+    nodes, candidates = scores.shape
+    return best_cost(nodes, candidates, labels.shape[0], payload.shape[0])
+
+
+@protocol(
+    cost=_cost,
+    opens=COMPOSED,
+    source="all pairs within groups, then among the winners; docs/protocols.md",
+    ideal=None,
+)
 def argmax(
     party: Party, scores: Shared, labels: NDArray[np.int64], payload: Shared
 ) -> tuple[Shared, Shared, Shared]:

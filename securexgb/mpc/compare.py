@@ -12,12 +12,14 @@ Every result stays shared. An opened comparison bit would order the candidates.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from securexgb import _kernels
-from securexgb.mpc.multiply import and_bits
+from securexgb.mpc.multiply import and_bits, and_cost
 from securexgb.mpc.party import Party
-from securexgb.mpc.protocol import Cost, protocol
+from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
 
 ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -61,9 +63,9 @@ def fold_carry(party: Party, g: SharedBits, p: SharedBits) -> tuple[SharedBits, 
     return g[0], p[0]
 
 
-def fold_words(width: int, words: int) -> int:
-    """Words that ``fold_carry`` sends: 2 for each of the two products of a pair."""
-    return 4 * (width - 1) * words
+def fold_cost(width: int, words: int) -> Cost:
+    """Cost of ``fold_carry``: two products for each of the width - 1 pairs."""
+    return replace(and_cost(2 * (width - 1) * words), rounds=depth_of(width))
 
 
 def carry_out(party: Party, words: Words, width: int) -> SharedBits:
@@ -73,14 +75,9 @@ def carry_out(party: Party, words: Words, width: int) -> SharedBits:
     return fold_carry(party, generate(party, slices, words.size), p)[0]
 
 
-def carry_rounds(width: int) -> int:
-    """Rounds of ``carry_out``."""
-    return 1 + depth_of(width)
-
-
-def carry_words(width: int, count: int) -> int:
-    """Words that ``carry_out`` sends."""
-    return 2 * width * words_per(count) + fold_words(width, words_per(count))
+def carry_cost(width: int, count: int) -> Cost:
+    """Cost of ``carry_out``."""
+    return and_cost(width * words_per(count)) + fold_cost(width, words_per(count))
 
 
 def plain_bits(flags: Words) -> SharedBits:
@@ -96,10 +93,7 @@ def signed(words: Words, width: int = 64) -> np.ndarray[tuple[int, ...], np.dtyp
 
 
 @protocol(
-    cost=Cost(
-        rounds=lambda x, width=64: carry_rounds(width - 1),
-        words=lambda x, width=64: carry_words(width - 1, x.size),
-    ),
+    cost=lambda x, width=64: carry_cost(width - 1, x.size),
     opens="masked bits of the Beaver products, uniform",
     source="carry tree: Ladner, Fischer, J. ACM 1980; products as in multiply",
     ideal=lambda x, width=64: plain_bits((signed(x.words, width) < 0).view(np.uint8)),
@@ -110,11 +104,28 @@ def is_negative(party: Party, x: Shared, width: int = 64) -> SharedBits:
     return SharedBits(top[0], x.size) ^ carry_out(party, x.words, width - 1)
 
 
+@protocol(
+    cost=lambda x, y, width=64: carry_cost(width - 1, x.size),
+    opens=COMPOSED,
+    source="the sign of the difference",
+    ideal=None,
+)
 def at_least(party: Party, x: Shared, y: Shared, width: int = 64) -> SharedBits:
     """[x >= y] for each element, flattened; needs |x - y| < 2^(width - 1)."""
     return not_bits(party, is_negative(party, x - y, width))
 
 
+def all_cost(leading: int, words: int) -> Cost:
+    """Cost of ``all_of`` for ``leading`` bits of each of 64 * ``words`` elements."""
+    return replace(and_cost((leading - 1) * words), rounds=depth_of(leading))
+
+
+@protocol(
+    cost=lambda bits: all_cost(bits.words.shape[0], bits.words[0].size),
+    opens=COMPOSED,
+    source="binary tree of products",
+    ideal=None,
+)
 def all_of(party: Party, bits: SharedBits) -> SharedBits:
     """The and along the leading axis, by a binary tree."""
     while bits.words.shape[0] > 1:

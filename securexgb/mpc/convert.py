@@ -9,14 +9,21 @@ adder, log2(width) rounds).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from securexgb import _kernels
 from securexgb.mpc.compare import depth_of, generate, own_slices
-from securexgb.mpc.multiply import and_bits
+from securexgb.mpc.multiply import and_bits, and_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
+
+
+def lift_cost(words: int) -> Cost:
+    """Cost of ``to_arithmetic`` for so many packed words."""
+    return Cost(rounds=1, label_words=words, feature_words=words, shared_bits=64 * words)
 
 
 def plain_values(bits: SharedBits) -> Words:
@@ -27,7 +34,7 @@ def plain_values(bits: SharedBits) -> Words:
 
 
 @protocol(
-    cost=Cost(rounds=lambda bits: 1, words=lambda bits: bits.words.size),
+    cost=lambda bits: lift_cost(bits.words.size),
     opens="b ^ r, uniform",
     source="daBits: Rotaru, Wood, INDOCRYPT 2019, section 3",
     ideal=lambda bits: Shared(plain_values(bits)),
@@ -56,16 +63,25 @@ def _prefix_steps(width: int) -> list[tuple[list[int], list[int]]]:
     return steps
 
 
-def _adder_words(width: int, count: int) -> int:
-    pairs = sum(len(targets) for targets, _ in _prefix_steps(width - 1))
-    return (2 * (width - 1) + 4 * pairs) * words_per(count)
+def _prefix_cost(width: int, words: int, products: int) -> Cost:
+    """Cost of a run through the network, so many products a step and word."""
+    pairs = sum(len(targets) for targets, _ in _prefix_steps(width))
+    return replace(and_cost(products * pairs * words), rounds=depth_of(width))
+
+
+def bits_cost(width: int, count: int) -> Cost:
+    """Cost of ``to_bits`` for so many elements."""
+    words = words_per(count)
+    return and_cost((width - 1) * words) + _prefix_cost(width - 1, words, 2)
+
+
+def highest_cost(width: int, words: int) -> Cost:
+    """Cost of ``highest_bit`` for ``width`` bits of each of 64 * ``words`` elements."""
+    return _prefix_cost(width, words, 1)
 
 
 @protocol(
-    cost=Cost(
-        rounds=lambda x, width: 1 + depth_of(width - 1),
-        words=lambda x, width: _adder_words(width, x.size),
-    ),
+    cost=lambda x, width: bits_cost(width, x.size),
     opens="masked bits of the Beaver products, uniform",
     source="prefix adder: Sklansky, IRE Trans. Electronic Computers 1960",
     ideal=lambda x, width: SharedBits(_kernels.to_slices(x.words.reshape(-1), width), x.size),
@@ -93,12 +109,7 @@ def _ideal_highest(bits: SharedBits) -> SharedBits:
 
 
 @protocol(
-    cost=Cost(
-        rounds=lambda bits: depth_of(bits.words.shape[0]),
-        words=lambda bits: (
-            2 * sum(len(t) for t, _ in _prefix_steps(bits.words.shape[0])) * bits.words.shape[-1]
-        ),
-    ),
+    cost=lambda bits: highest_cost(bits.words.shape[0], bits.words.shape[1]),
     opens="masked bits of the Beaver products, uniform",
     source="prefix or, then differences of neighbours; as in MPyC's norm",
     ideal=_ideal_highest,

@@ -16,12 +16,13 @@ in (1, 2] has 20 fraction bits; their product is below 2^62.
 
 from __future__ import annotations
 
-from securexgb.mpc.convert import highest_bit, to_arithmetic
-from securexgb.mpc.multiply import and_bits, multiply
+from securexgb.mpc.convert import highest_bit, highest_cost, lift_cost, to_arithmetic
+from securexgb.mpc.multiply import and_bits, and_cost, multiply, product_cost
 from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
-from securexgb.mpc.shared import Shared, SharedBits
-from securexgb.mpc.truncate import round_off, truncate
+from securexgb.mpc.shared import Shared, SharedBits, words_per
+from securexgb.mpc.truncate import round_off, shift_cost, truncate
 
 DENOMINATOR_BITS = 30
 QUOTIENT_BITS = 19
@@ -31,6 +32,30 @@ _ONE = 1 << DENOMINATOR_BITS
 _LINE = 3129098731  # 2.9142 in 30 fraction bits
 
 
+_LAST_SHIFT = 2 * DENOMINATOR_BITS - _RECIPROCAL_BITS
+_QUOTIENT_SHIFT = DENOMINATOR_BITS + _RECIPROCAL_BITS - QUOTIENT_BITS
+
+
+def quotient_cost(count: int) -> Cost:
+    """Cost of ``divide`` for so many quotients."""
+    words = DENOMINATOR_BITS * words_per(count)
+    power = highest_cost(DENOMINATOR_BITS, words_per(count)) + and_cost(words) + lift_cost(words)
+    products = product_cost(2 * count) + reciprocal_cost(count) + product_cost(count)
+    return power + products + shift_cost(_QUOTIENT_SHIFT, count)
+
+
+def reciprocal_cost(count: int) -> Cost:
+    """Cost of ``reciprocal`` for so many denominators."""
+    steps = [product_cost(k * count) + shift_cost(DENOMINATOR_BITS, k * count) for k in (1, 2, 2)]
+    return sum(steps, product_cost(count)) + shift_cost(_LAST_SHIFT, count)
+
+
+@protocol(
+    cost=lambda x, a, bits, gate: quotient_cost(x.size),
+    opens=COMPOSED,
+    source="Goldschmidt, MIT 1964, on a denominator normalised in boolean shares",
+    ideal=None,
+)
 def divide(party: Party, x: Shared, a: Shared, bits: SharedBits, gate: SharedBits) -> Shared:
     """x / a with 19 fraction bits, to the nearest; 0 where ``gate`` is 0 or a = 0.
 
@@ -45,9 +70,15 @@ def divide(party: Party, x: Shared, a: Shared, bits: SharedBits, gate: SharedBit
     power = flags.scale(weights).sum(axis=0)
     scaled = multiply(party, Shared.stack([x, a]), Shared.stack([power, power]))
     product = multiply(party, scaled[0], reciprocal(party, scaled[1]))
-    return round_off(party, product, DENOMINATOR_BITS + _RECIPROCAL_BITS - QUOTIENT_BITS)
+    return round_off(party, product, _QUOTIENT_SHIFT)
 
 
+@protocol(
+    cost=lambda y: reciprocal_cost(y.size),
+    opens=COMPOSED,
+    source="Goldschmidt, MIT 1964",
+    ideal=None,
+)
 def reciprocal(party: Party, y: Shared) -> Shared:
     """1/y with 20 fraction bits for y in [2^29, 2^30); meaningless, but defined, for y = 0."""
     line = constant(party, _LINE, y.shape) - y.scale(2)
@@ -57,7 +88,7 @@ def reciprocal(party: Party, y: Shared) -> Shared:
     pair = _product(party, Shared.stack([second, squared]), Shared.stack([squared, squared]))
     third, fourth = second + pair[0], pair[1]
     last = multiply(party, third, constant(party, _ONE, y.shape) + fourth)
-    return round_off(party, last, 2 * DENOMINATOR_BITS - _RECIPROCAL_BITS)
+    return round_off(party, last, _LAST_SHIFT)
 
 
 def _product(party: Party, x: Shared, y: Shared) -> Shared:

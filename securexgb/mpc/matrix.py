@@ -44,6 +44,18 @@ def register(party: Party, shape: MatrixShape, own: Buckets) -> None:
             party.source.register_matrix(owner, shape.rows, columns, matrix, shape.bins)
 
 
+def sums_cost(shape: MatrixShape, vectors: int) -> Cost:
+    """Cost of ``histograms`` of so many vectors."""
+    to_label, to_feature = (vectors if features else 0 for features in shape.features)
+    return Cost(
+        rounds=1,
+        label_words=to_feature * shape.rows,
+        feature_words=to_label * shape.rows,
+        vectors_label=to_label,
+        vectors_feature=to_feature,
+    )
+
+
 def _ideal(
     shape: MatrixShape, label: Buckets, feature: Buckets, vectors: Shared
 ) -> tuple[Shared, Shared]:
@@ -54,10 +66,7 @@ def _ideal(
 
 
 @protocol(
-    cost=Cost(
-        rounds=lambda shape, label, feature, vectors: 1,
-        words=lambda shape, label, feature, vectors: vectors.size,
-    ),
+    cost=lambda shape, label, feature, vectors: sums_cost(shape, vectors.shape[0]),
     opens="y - a, uniform",
     source="docs/protocols.md, fixed-matrix products; after Delphi, USENIX Security 2020",
     ideal=_ideal,

@@ -13,8 +13,18 @@ from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits
 
 
+def product_cost(count: int) -> Cost:
+    """Cost of ``multiply`` for so many elements."""
+    return Cost(rounds=1, label_words=2 * count, feature_words=2 * count, triples=count)
+
+
+def and_cost(words: int) -> Cost:
+    """Cost of ``and_bits`` for so many packed words."""
+    return Cost(rounds=1, label_words=2 * words, feature_words=2 * words, bit_triples=words)
+
+
 @protocol(
-    cost=Cost(rounds=lambda x, y: 1, words=lambda x, y: 2 * x.size),
+    cost=lambda x, y: product_cost(x.size),
     opens="x - a and y - b, uniform",
     source="Beaver, CRYPTO 1991, section 2",
     ideal=lambda x, y: Shared(x.words * y.words),
@@ -29,7 +39,7 @@ def multiply(party: Party, x: Shared, y: Shared) -> Shared:
 
 
 @protocol(
-    cost=Cost(rounds=lambda x, y: 1, words=lambda x, y: 2 * x.words.size),
+    cost=lambda x, y: and_cost(x.words.size),
     opens="x ^ a and y ^ b, uniform",
     source="Goldreich, Micali, Wigderson, STOC 1987, with Beaver's triples",
     ideal=lambda x, y: SharedBits(x.words & y.words, x.count),

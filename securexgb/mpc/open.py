@@ -12,7 +12,7 @@ from securexgb.mpc.shared import Shared, Words
 
 
 @protocol(
-    cost=Cost(rounds=lambda x: 1, words=lambda x: x.size),
+    cost=lambda x: Cost(rounds=1, label_words=x.size, feature_words=x.size),
     opens="the value itself, to both: counted in the ledger",
     source="additive sharing, by definition",
     ideal=lambda x: x.words,
@@ -24,7 +24,9 @@ def _open(party: Party, x: Shared) -> Words:
 
 
 @protocol(
-    cost=Cost(rounds=lambda x, rank: 1, words=lambda x, rank: x.size),
+    cost=lambda x, rank: Cost(
+        rounds=1, label_words=x.size * (rank == 1), feature_words=x.size * (rank == 0)
+    ),
     opens="the value itself, to one party: counted in the ledger",
     source="additive sharing, by definition",
     ideal=lambda x, rank: x.words,

@@ -18,19 +18,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.mpc.compare import all_of, not_bits
-from securexgb.mpc.convert import to_arithmetic, to_bits
-from securexgb.mpc.multiply import and_bits, multiply
+from securexgb.mpc.compare import all_cost, all_of, not_bits
+from securexgb.mpc.convert import bits_cost, lift_cost, to_arithmetic, to_bits
+from securexgb.mpc.multiply import and_bits, and_cost, multiply, product_cost
 from securexgb.mpc.party import Party
-from securexgb.mpc.shared import Shared, SharedBits
-from securexgb.mpc.truncate import round_off, truncate
+from securexgb.mpc.protocol import COMPOSED, Cost, protocol
+from securexgb.mpc.shared import Shared, SharedBits, words_per
+from securexgb.mpc.truncate import round_off, shift_cost, truncate
 
 MARGIN_BITS = 20
 """Fraction bits of a margin."""
 _COEFFICIENT_BITS = 24
 _RANGE_BITS = 32  # margins are within +-2^11
 _WIDTH_BIT = 19  # an interval is 2^19 units: 1/2
-_INTERVALS = 32
+_INTERVAL_BITS = 5
+_INTERVALS = 1 << _INTERVAL_BITS
 
 Real = NDArray[np.float64]
 
@@ -92,6 +94,26 @@ def softplus_pieces() -> Pieces:
     return fit(softplus, _spans(0, 32), (0.0, 0.0), (0.0, 1.0))
 
 
+def pieces_cost(pieces: Pieces, out_bits: int, count: int) -> Cost:
+    """Cost of ``evaluate`` for so many margins."""
+    words = words_per(count)
+    marks = bits_cost(_RANGE_BITS, count) + all_cost(
+        _RANGE_BITS - _WIDTH_BIT - _INTERVAL_BITS, words
+    )
+    for level in range(_INTERVAL_BITS):
+        marks += and_cost(words << level)
+    marks += lift_cost((len(pieces.spans) + 2) * words)
+    square = product_cost(count) + shift_cost(MARGIN_BITS, count)
+    last = product_cost(count) + shift_cost(MARGIN_BITS + _COEFFICIENT_BITS - out_bits, count)
+    return marks + square + last
+
+
+@protocol(
+    cost=lambda pieces, x, out_bits: pieces_cost(pieces, out_bits, x.size),
+    opens=COMPOSED,
+    source="docs/protocols.md, piecewise parabolas",
+    ideal=None,
+)
 def evaluate(party: Party, pieces: Pieces, x: Shared, out_bits: int) -> Shared:
     """The function of ``x`` (n,), margins with 20 fraction bits, |x| < 2^11 - 8.
 
@@ -110,9 +132,9 @@ def _marks(party: Party, pieces: Pieces, x: Shared) -> SharedBits:
     offset = np.uint64(8 << MARGIN_BITS) if party.rank == 0 else np.uint64(0)
     bits = to_bits(party, Shared(x.words + offset), _RANGE_BITS)
     negative = bits[_RANGE_BITS - 1]
-    high = not_bits(party, bits[_WIDTH_BIT + 5 : _RANGE_BITS])
+    high = not_bits(party, bits[_WIDTH_BIT + _INTERVAL_BITS : _RANGE_BITS])
     inside = all_of(party, high)
-    marks = _demultiplex(party, bits[_WIDTH_BIT : _WIDTH_BIT + 5], inside)
+    marks = _demultiplex(party, bits[_WIDTH_BIT : _WIDTH_BIT + _INTERVAL_BITS], inside)
     first, last = pieces.spans[0][0], pieces.spans[-1][1]
     merged = [marks[start:stop].xor_all() for start, stop in pieces.spans]
     outside = not_bits(party, inside)
@@ -137,11 +159,23 @@ def _demultiplex(party: Party, bits: SharedBits, gate: SharedBits) -> SharedBits
     return SharedBits(marks, bits.count)
 
 
+@protocol(
+    cost=lambda margins, out_bits: pieces_cost(sigmoid_pieces(), out_bits, margins.size),
+    opens=COMPOSED,
+    source="docs/protocols.md, piecewise parabolas",
+    ideal=None,
+)
 def sigmoid(party: Party, margins: Shared, out_bits: int) -> Shared:
     """p = sigmoid(margin) with ``out_bits`` fraction bits; error <= 6e-4, see sigmoid_pieces."""
     return evaluate(party, sigmoid_pieces(), margins, out_bits)
 
 
+@protocol(
+    cost=lambda margins, out_bits: pieces_cost(softplus_pieces(), out_bits, margins.size),
+    opens=COMPOSED,
+    source="docs/protocols.md, piecewise parabolas",
+    ideal=None,
+)
 def softplus(party: Party, margins: Shared, out_bits: int) -> Shared:
     """log(1 + exp(margin)) with ``out_bits`` fraction bits; error <= 4e-4."""
     return evaluate(party, softplus_pieces(), margins, out_bits)

@@ -1,7 +1,8 @@
 """The contract of a protocol, declared beside it and checked by tests.
 
-``@protocol`` puts a function into the registry together with what it costs, what
-correlated randomness it consumes, what its messages show and where it comes from.
+``@protocol`` puts a function into the registry together with what it costs, the
+correlated randomness that it consumes included, what its messages show and where it
+comes from.
 The registry feeds the cost test, the table in the documentation and the budget.
 
 ``ideal`` is the functionality that the protocol realises, on values in the clear
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from securexgb.mpc.party import Party
@@ -26,34 +27,61 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Cost:
-    """Communication of one call: rounds, and payload words sent by one party.
+    """What one call costs, exactly: it follows from public shapes alone.
 
-    ``words`` takes the protocol's arguments without the party. Where the two parties
-    send different amounts, it gives the larger one.
+    ``rounds``: in each both parties send, then both receive. ``label_words``,
+    ``feature_words``: payload words of 8 bytes that each party sends. The rest is the
+    correlated randomness it consumes, in the units of ``offline.budget.Budget``: ring
+    triples, words of 64 bit triples, shared random bits and random transfers (each in
+    whole words of 64), random vectors by the owner of the matrix.
+
+    The cost of a composition is the sum of the costs of its parts, one after the other.
     """
 
-    rounds: Callable[..., int]
-    words: Callable[..., int]
+    rounds: int = 0
+    label_words: int = 0
+    feature_words: int = 0
+    triples: int = 0
+    bit_triples: int = 0
+    shared_bits: int = 0
+    ot_from_label: int = 0
+    ot_from_feature: int = 0
+    vectors_label: int = 0
+    vectors_feature: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(*(a + b for a, b in zip(self.counts(), other.counts(), strict=True)))
+
+    def times(self, factor: int) -> Cost:
+        """So many calls, one after the other."""
+        return Cost(*(factor * count for count in self.counts()))
+
+    def counts(self) -> list[int]:
+        """The numbers in the order of the fields."""
+        return [getattr(self, entry.name) for entry in fields(self)]
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """One row of the registry."""
+    """One row of the registry; ``cost`` takes the protocol's arguments without the party."""
 
     name: str
-    cost: Cost
+    cost: Callable[..., Cost]
     opens: str
     source: str
     ideal: Callable[..., Any] | None
     summary: str
 
 
+COMPOSED = "nothing of its own: it calls other protocols"
+"""What the messages of a composition show."""
+
 REGISTRY: dict[str, Declaration] = {}
 """Filled by the decorator while the modules are imported, constant from then on."""
 
 
 def protocol(
-    *, cost: Cost, opens: str, source: str, ideal: Callable[..., Any] | None
+    *, cost: Callable[..., Cost], opens: str, source: str, ideal: Callable[..., Any] | None
 ) -> Callable[[Callable[Concatenate[Party, P], R]], Callable[Concatenate[Party, P], R]]:
     """Declare a protocol; see the module's docstring."""
 

@@ -28,15 +28,24 @@ def _ideal(_owners: Owners, bits: Bits, x: Shared) -> Shared:
     return Shared(x.words * bits.astype(np.uint64))
 
 
-def _most_words(owners: Owners, _bits: Bits | None, x: Shared) -> int:
-    columns = int(x.words.shape[1])
-    mine = int((owners == 0).sum()) * columns
-    other = x.size - mine
-    return max(words_per(mine) + other, words_per(other) + mine)
+def transfer_cost(label: int, feature: int) -> Cost:
+    """Cost of ``select`` for so many elements whose bits each party owns."""
+    return Cost(
+        rounds=2,
+        label_words=words_per(label) + feature,
+        feature_words=words_per(feature) + label,
+        ot_from_label=64 * words_per(feature),
+        ot_from_feature=64 * words_per(label),
+    )
+
+
+def _cost(owners: Owners, _bits: Bits, x: Shared) -> Cost:
+    label = int((owners == 0).sum()) * int(x.words.shape[1])
+    return transfer_cost(label, x.size - label)
 
 
 @protocol(
-    cost=Cost(rounds=lambda owners, bits, x: 2, words=_most_words),
+    cost=_cost,
     opens="b ^ c to the helper and y masked by a message unknown to the owner, uniform",
     source="correlated OT: Asharov, Lindell, Schneider, Zohner, CCS 2013, section 5",
     ideal=_ideal,

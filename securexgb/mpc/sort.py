@@ -9,12 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.mpc.compare import is_negative
-from securexgb.mpc.convert import to_arithmetic
-from securexgb.mpc.multiply import multiply
+from securexgb.mpc.compare import carry_cost, is_negative
+from securexgb.mpc.convert import lift_cost, to_arithmetic
+from securexgb.mpc.multiply import multiply, product_cost
 from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
-from securexgb.mpc.shared import Shared
+from securexgb.mpc.shared import Shared, words_per
 
 Positions = NDArray[np.intp]
 
@@ -38,16 +39,35 @@ def network(length: int) -> list[tuple[Positions, Positions]]:
     return layers
 
 
+def _padded_length(count: int) -> int:
+    """The power of two that a row of ``count`` keys is filled up to."""
+    return 1 << max(count - 1, 0).bit_length()
+
+
+def sort_cost(rows: int, count: int, width: int) -> Cost:
+    """Cost of ``sort_rows``."""
+    total = Cost()
+    for low, _ in network(_padded_length(count)):
+        pairs = rows * low.size
+        total += carry_cost(width - 1, pairs) + lift_cost(words_per(pairs)) + product_cost(pairs)
+    return total
+
+
+@protocol(
+    cost=lambda keys, width: sort_cost(keys.shape[0], keys.shape[1], width),
+    opens=COMPOSED,
+    source="odd-even merge sort: Batcher, AFIPS 1968",
+    ideal=None,
+)
 def sort_rows(party: Party, keys: Shared, width: int) -> Shared:
     """Each row of ``keys`` (rows, n) in ascending order; |key| < 2^(width - 2).
 
     Shorter rows are filled up with the greatest key, which stays behind.
     """
     rows, count = keys.shape
-    length = 1 << max(count - 1, 0).bit_length()
-    filler = constant(party, 1 << (width - 2), (rows, length - count))
+    filler = constant(party, 1 << (width - 2), (rows, _padded_length(count) - count))
     words = np.concatenate([keys.words, filler.words], axis=1)
-    for low, high in network(length):
+    for low, high in network(words.shape[1]):
         gap = Shared(words[:, high] - words[:, low])
         swapped = to_arithmetic(party, is_negative(party, gap, width)).reshape(*gap.shape)
         move = multiply(party, swapped, gap).words

@@ -14,25 +14,28 @@ from __future__ import annotations
 import numpy as np
 
 from securexgb.mpc.compare import (
-    carry_rounds,
-    carry_words,
     fold_carry,
+    fold_cost,
     generate,
     own_slices,
 )
-from securexgb.mpc.convert import to_arithmetic
+from securexgb.mpc.convert import lift_cost, to_arithmetic
+from securexgb.mpc.multiply import and_cost
 from securexgb.mpc.party import Party
-from securexgb.mpc.protocol import Cost, protocol
+from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, words_per
 
 _OFFSET_BITS = 62
 
 
+def shift_cost(bits: int, count: int) -> Cost:
+    """Cost of ``truncate`` by so many bits for so many elements."""
+    words = words_per(count)
+    return and_cost((bits + 1) * words) + fold_cost(bits, words) + lift_cost(2 * words)
+
+
 @protocol(
-    cost=Cost(
-        rounds=lambda x, bits: carry_rounds(bits) + 1,
-        words=lambda x, bits: carry_words(bits, x.size) + 4 * words_per(x.size),
-    ),
+    cost=lambda x, bits: shift_cost(bits, x.size),
     opens="masked bits of the Beaver products and of the conversion, uniform",
     source="wrap from the highest bits: Dalskov, Escudero, Keller, PoPETs 2020; exact carry added",
     ideal=lambda x, bits: Shared((x.words.view(np.int64) >> np.int64(bits)).view(np.uint64)),
@@ -53,6 +56,12 @@ def truncate(party: Party, x: Shared, bits: int) -> Shared:
     return Shared(quotient.reshape(x.shape))
 
 
+@protocol(
+    cost=lambda x, bits: shift_cost(bits, x.size),
+    opens=COMPOSED,
+    source="half a unit, then truncate",
+    ideal=None,
+)
 def round_off(party: Party, x: Shared, bits: int) -> Shared:
     """x / 2^bits to the nearest integer, halves up; |x| + 2^(bits - 1) < 2^62."""
     half = np.uint64(1 << (bits - 1)) if party.rank == 0 else np.uint64(0)

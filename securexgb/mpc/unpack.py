@@ -11,16 +11,15 @@ from __future__ import annotations
 import numpy as np
 
 from securexgb.mpc.compare import (
-    depth_of,
     fold_carry,
-    fold_words,
+    fold_cost,
     generate,
     not_bits,
     own_slices,
     signed,
 )
-from securexgb.mpc.convert import to_arithmetic
-from securexgb.mpc.multiply import and_bits
+from securexgb.mpc.convert import lift_cost, to_arithmetic
+from securexgb.mpc.multiply import and_bits, and_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, words_per
@@ -35,14 +34,15 @@ def _block(low_bits: int) -> int:
     return max(low_bits, 64 - low_bits)
 
 
+def unpack_cost(low_bits: int, count: int) -> Cost:
+    """Cost of ``unpack_pairs`` for so many words."""
+    words = words_per(count)
+    carries = and_cost(64 * words) + fold_cost(_block(low_bits), 2 * words)
+    return carries + and_cost(words) + lift_cost(2 * words)
+
+
 @protocol(
-    cost=Cost(
-        rounds=lambda pairs, low_bits: 3 + depth_of(_block(low_bits)),
-        words=lambda pairs, low_bits: (
-            (2 * 64 + 4) * words_per(pairs.size)
-            + fold_words(_block(low_bits), 2 * words_per(pairs.size))
-        ),
-    ),
+    cost=lambda pairs, low_bits: unpack_cost(low_bits, pairs.size),
     opens="masked bits of the Beaver products and of the conversion, uniform",
     source="docs/protocols.md, gradient pairs",
     ideal=_ideal,

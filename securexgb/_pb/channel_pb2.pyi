@@ -23,15 +23,15 @@ FRAME_KIND_ERROR: FrameKind
 FRAME_KIND_BYE: FrameKind
 
 class Frame(_message.Message):
-    __slots__ = ("kind", "sequence", "message_bytes", "tag", "payload")
+    __slots__ = ("kind", "sequence", "message_bytes", "payload", "tag")
     KIND_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
-    TAG_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    TAG_FIELD_NUMBER: _ClassVar[int]
     kind: FrameKind
     sequence: int
     message_bytes: int
-    tag: str
     payload: bytes
-    def __init__(self, kind: _Optional[_Union[FrameKind, str]] = ..., sequence: _Optional[int] = ..., message_bytes: _Optional[int] = ..., tag: _Optional[str] = ..., payload: _Optional[bytes] = ...) -> None: ...
+    tag: str
+    def __init__(self, kind: _Optional[_Union[FrameKind, str]] = ..., sequence: _Optional[int] = ..., message_bytes: _Optional[int] = ..., payload: _Optional[bytes] = ..., tag: _Optional[str] = ...) -> None: ...

@@ -2,11 +2,11 @@
 
 A frame is the protobuf message ``Frame`` of proto/securexgb/v1/channel.proto in a
 canonical form: every field present, in order, with lengths of fixed width. So a
-frame is written with one copy of its payload and read with none, and whatever
-differs from the canonical form in one bit is refused. A test compares with the
-generated protobuf class.
+frame is written with one copy of its payload and read with none, the payload is
+aligned for arrays of words, and whatever differs from the canonical form in one bit
+is refused. A test compares with the generated protobuf class.
 
-    08 kind | 11 sequence (8) | 19 message_bytes (8) | 22 length (2) tag | 2a length (4) payload
+    08 kind | 11 sequence (8) | 19 message_bytes (8) | 22 length (3) payload | 2a length (2) tag
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ MESSAGE_BYTES = 4 << 30
 CONTROL_BYTES = 1 << 12
 """Payloads of hello and error frames are short."""
 
-_HEAD = struct.Struct("<BBBQBQBBB")
-_LENGTH = struct.Struct("<BBBBB")
-_OVERHEAD = _HEAD.size + _LENGTH.size
+_HEAD = struct.Struct("<BBBQBQBBBB")
+_TAIL = struct.Struct("<BBB")
+_OVERHEAD = _HEAD.size + _TAIL.size
 CHUNK_BYTES = FRAME_BYTES - _OVERHEAD - TAG_BYTES
 """Payload bytes in one frame."""
 
@@ -69,44 +69,32 @@ def encode(
 ) -> bytes:
     """One frame as bytes."""
     size, length = len(payload), len(tag)
-    head = _HEAD.pack(
-        0x08, kind, 0x11, sequence, 0x19, message_bytes, 0x22, length & 0x7F | 0x80, length >> 7
-    )
-    tail = _LENGTH.pack(
-        0x2A,
-        size & 0x7F | 0x80,
-        size >> 7 & 0x7F | 0x80,
-        size >> 14 & 0x7F | 0x80,
-        size >> 21,
-    )
-    return b"".join((head, tag, tail, payload))
+    digits = size & 0x7F | 0x80, size >> 7 & 0x7F | 0x80, size >> 14
+    head = _HEAD.pack(0x08, kind, 0x11, sequence, 0x19, message_bytes, 0x22, *digits)
+    return b"".join((head, payload, _TAIL.pack(0x2A, length & 0x7F | 0x80, length >> 7), tag))
 
 
 def decode(data: bytes) -> Frame:
     """Read one frame; MalformedFrame for anything that ``encode`` would not write."""
     if not _OVERHEAD <= len(data) <= FRAME_BYTES:
         raise MalformedFrame(f"a frame of {len(data)} bytes arrived; {_OVERHEAD} to {FRAME_BYTES}")
-    key1, kind, key2, sequence, key3, message_bytes, key4, low, high = _HEAD.unpack_from(data)
-    length = (low & 0x7F) | high << 7
-    start = _HEAD.size + length
-    if (key1, key2, key3, key4) != (0x08, 0x11, 0x19, 0x22) or low < 0x80 or length > TAG_BYTES:
+    key1, kind, key2, sequence, key3, message_bytes, key4, *digits = _HEAD.unpack_from(data)
+    keys = (key1, key2, key3, key4)
+    if keys != (0x08, 0x11, 0x19, 0x22) or min(digits[:2]) < 0x80 or digits[2] >= 0x80:
         raise MalformedFrame("a frame arrived whose head is not one of ours")
-    if start + _LENGTH.size > len(data):
-        raise MalformedFrame("a frame arrived that ends within its tag")
-    key5, *digits = _LENGTH.unpack_from(data, start)
-    size = sum((digit & 0x7F) << 7 * i for i, digit in enumerate(digits))
-    padded = all(digit >= 0x80 for digit in digits[:3]) and digits[3] < 0x80
-    if key5 != 0x2A or not padded or start + _LENGTH.size + size != len(data):
-        raise MalformedFrame("a frame arrived whose payload has another length than it says")
+    end = _HEAD.size + ((digits[0] & 0x7F) | (digits[1] & 0x7F) << 7 | digits[2] << 14)
+    if end + _TAIL.size > len(data):
+        raise MalformedFrame("a frame arrived that ends within its payload")
+    key5, low, high = _TAIL.unpack_from(data, end)
+    length = (low & 0x7F) | high << 7
+    if key5 != 0x2A or low < 0x80 or length != len(data) - end - _TAIL.size or length > TAG_BYTES:
+        raise MalformedFrame("a frame arrived whose length is not what it says")
     try:
-        tag = data[_HEAD.size : start].decode()
-        return Frame(
-            Kind(kind), sequence, message_bytes, tag, memoryview(data)[start + _LENGTH.size :]
-        )
+        tag = data[end + _TAIL.size :].decode()
+        payload = memoryview(data)[_HEAD.size : end]
+        return Frame(Kind(kind), sequence, message_bytes, tag, payload)
     except ValueError:
-        raise MalformedFrame(
-            "a frame arrived of an unknown kind, or with a tag not UTF-8"
-        ) from None
+        raise MalformedFrame("a frame arrived of unknown kind, or its tag is no text") from None
 
 
 class FrameWriter:

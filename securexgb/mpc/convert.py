@@ -28,7 +28,7 @@ def lift_cost(words: int) -> Cost:
 
 def plain_values(bits: SharedBits) -> Words:
     """0/1 words of bits in the clear, shape (leading..., count); for functionalities."""
-    padded = _kernels.unpack_bits(bits.words.reshape(-1), bits.words.size * 64)
+    padded = _kernels.unpack_bits(bits.words.ravel(), bits.words.size * 64)
     shape = (*bits.words.shape[:-1], bits.words.shape[-1] * 64)
     return padded.reshape(shape)[..., : bits.count].astype(np.uint64)
 
@@ -84,7 +84,7 @@ def highest_cost(width: int, words: int) -> Cost:
     cost=lambda x, width: bits_cost(width, x.size),
     opens="masked bits of the Beaver products, uniform",
     source="prefix adder: Sklansky, IRE Trans. Electronic Computers 1960",
-    ideal=lambda x, width: SharedBits(_kernels.to_slices(x.words.reshape(-1), width), x.size),
+    ideal=lambda x, width: SharedBits(_kernels.to_slices(x.words.ravel(), width), x.size),
 )
 def to_bits(party: Party, x: Shared, width: int) -> SharedBits:
     """The low ``width`` bits of each element, flattened: shape (width, size)."""

@@ -32,7 +32,7 @@ def and_cost(words: int) -> Cost:
 def multiply(party: Party, x: Shared, y: Shared) -> Shared:
     """Elementwise ring product of two shared arrays of the same shape."""
     triple = party.source.triples(x.size)
-    mine = _kernels.triple_open(x.words.reshape(-1), y.words.reshape(-1), triple.a, triple.b)
+    mine = _kernels.triple_open(x.words.ravel(), y.words.ravel(), triple.a, triple.b)
     opened = mine + party.exchange(mine)
     product = _kernels.triple_close(opened, triple.a, triple.b, triple.c, party.rank)
     return Shared(product.reshape(x.shape))
@@ -47,7 +47,7 @@ def multiply(party: Party, x: Shared, y: Shared) -> Shared:
 def and_bits(party: Party, x: SharedBits, y: SharedBits) -> SharedBits:
     """Bitwise and of two shared bit arrays of the same shape."""
     triple = party.source.bit_triples(x.words.size)
-    mine = _kernels.and_open(x.words.reshape(-1), y.words.reshape(-1), triple.a, triple.b)
+    mine = _kernels.and_open(x.words.ravel(), y.words.ravel(), triple.a, triple.b)
     opened = mine ^ party.exchange(mine)
     words = _kernels.and_close(opened, triple.a, triple.b, triple.c, party.rank)
     return SharedBits(words.reshape(x.words.shape), x.count)

@@ -99,28 +99,28 @@ dispatched! {
     pub fn histogram = histogram_body(bins: Bins<'_>, values: &[u64], sums: &mut [u64]);
 }
 
-/// The matrix M - U, row-major (rows, features x bins): M is one in the column of each
-/// feature's bin, U the words of the stream from `start` on. The bins fit.
-pub fn masked_matrix(bins: Bins<'_>, stream: &Stream, start: u64) -> Vec<u64> {
+/// Overwrites `masked` with the matrix M - U, row-major (rows, features x bins): M is one in
+/// the column of each feature's bin, U the words of the stream from `start` on. The bins fit.
+pub fn masked_matrix(bins: Bins<'_>, stream: &Stream, start: u64, masked: &mut [u64]) {
     let columns = bins.features * bins.bins;
-    let mut masked = vec![0; bins.rows() * columns];
+    if masked.is_empty() {
+        return;
+    }
     // A block at a time: drawn, negated and marked while it is in the cache.
-    let step = (TILE / columns.max(1)).max(1);
-    let blocks = masked.chunks_mut((step * columns).max(1));
-    for (number, (block, of)) in
-        blocks.zip(bins.of.chunks((step * bins.features).max(1))).enumerate()
-    {
+    let step = (TILE / columns).max(1);
+    let blocks = masked.chunks_mut(step * columns).zip(bins.of.chunks(step * bins.features));
+    for (number, (block, of)) in blocks.enumerate() {
         stream.fill(start + (number * step * columns) as u64, block);
         for word in block.iter_mut() {
             *word = word.wrapping_neg();
         }
         for (row, of) in block.chunks_exact_mut(columns).zip(of.chunks_exact(bins.features)) {
             for (feature, &bin) in row.chunks_exact_mut(bins.bins).zip(of) {
-                feature[usize::from(bin)] = feature[usize::from(bin)].wrapping_add(1);
+                let cell = &mut feature[usize::from(bin)];
+                *cell = cell.wrapping_add(1);
             }
         }
     }
-    masked
 }
 
 #[cfg(test)]
@@ -166,7 +166,8 @@ mod tests {
         let of = bins(500, 4, 9);
         let bins = Bins { of: &of, features: 4, bins: 9 };
         let stream = Stream::new(&[6; 16]);
-        let masked = masked_matrix(bins, &stream, 3);
+        let mut masked = vec![0; 500 * 36];
+        masked_matrix(bins, &stream, 3, &mut masked);
         let mut mask = vec![0; masked.len()];
         stream.fill(3, &mut mask);
         for (at, (e, u)) in masked.iter().zip(mask).enumerate() {

@@ -10,6 +10,7 @@
 pub mod beaver;
 pub mod bits;
 pub mod histogram;
+mod lanes;
 pub mod matrix;
 pub mod path;
 pub mod prg;

@@ -1,14 +1,15 @@
 //! Products of vectors with a matrix of words, held or drawn from the keystream.
 //!
-//! A tile of TALL vectors x WIDE columns is summed over a block of rows in registers; the
+//! A tile of TALL vectors x 8 WIDE columns is summed over a block of rows in registers; the
 //! block of the matrix (about 256 KiB) stays in the second-level cache while all
 //! vectors pass over it.
 
+use crate::lanes::Lanes;
 use crate::path::{Path, dispatched};
 use crate::prg::Stream;
 
-/// Columns in one tile.
-const WIDE: usize = 32;
+/// Columns in one tile, in lanes of eight.
+const WIDE: usize = 4;
 /// Vectors in one tile.
 const TALL: usize = 4;
 /// Words of the matrix in one block of rows.
@@ -33,9 +34,9 @@ pub struct Block<'a> {
     pub first: usize,
 }
 
-/// The sums of one tile over the rows of a block.
+/// The sums of V vectors with W x 8 columns over the rows of a block.
 #[inline(always)]
-fn tile<const V: usize, const C: usize>(
+fn tile<L: Lanes, const V: usize, const W: usize>(
     block: &Block<'_>,
     vector: usize,
     column: usize,
@@ -44,72 +45,82 @@ fn tile<const V: usize, const C: usize>(
     let count = block.matrix.len() / block.columns;
     let weights: [&[u64]; V] =
         std::array::from_fn(|v| &block.vectors[(vector + v) * block.rows + block.first..][..count]);
-    let mut total = [[0u64; C]; V];
+    let mut total = [[L::empty_sum(); W]; V];
     for (i, row) in block.matrix.chunks_exact(block.columns).enumerate() {
-        let cells: &[u64; C] = row[column..].first_chunk().expect("the tile lies in the row");
+        let (cells, _) = row[column..].as_chunks::<8>();
+        let cells: [L; W] = std::array::from_fn(|w| L::load(&cells[w]));
         for v in 0..V {
-            let weight = weights[v][i];
-            for c in 0..C {
-                total[v][c] = total[v][c].wrapping_add(cells[c].wrapping_mul(weight));
+            let factor = L::factor(weights[v][i]);
+            for w in 0..W {
+                total[v][w] = cells[w].multiply_add(factor, total[v][w]);
             }
         }
     }
     for (v, total) in total.iter().enumerate() {
-        let sums = &mut sums[(vector + v) * block.columns + column..][..C];
-        for (sum, part) in sums.iter_mut().zip(total) {
-            *sum = sum.wrapping_add(*part);
+        let (sums, _) = sums[(vector + v) * block.columns + column..].as_chunks_mut::<8>();
+        for (sum, &part) in sums.iter_mut().zip(total) {
+            L::add_sum(part, sum);
+        }
+    }
+}
+
+/// The sums of V vectors with the columns from `column` on, one by one.
+#[inline(always)]
+fn edge<const V: usize>(block: &Block<'_>, vector: usize, column: usize, sums: &mut [u64]) {
+    for (i, row) in block.matrix.chunks_exact(block.columns).enumerate() {
+        for v in vector..vector + V {
+            let weight = block.vectors[v * block.rows + block.first + i];
+            let sums = &mut sums[v * block.columns + column..][..block.columns - column];
+            for (sum, cell) in sums.iter_mut().zip(&row[column..]) {
+                *sum = sum.wrapping_add(cell.wrapping_mul(weight));
+            }
         }
     }
 }
 
 #[inline(always)]
-fn strip<const V: usize>(block: &Block<'_>, vector: usize, sums: &mut [u64]) {
+fn strip<L: Lanes, const V: usize>(block: &Block<'_>, vector: usize, sums: &mut [u64]) {
     let mut column = 0;
-    while column + WIDE <= block.columns {
-        tile::<V, WIDE>(block, vector, column, sums);
-        column += WIDE;
+    while L::WIDE && column + 8 * WIDE <= block.columns {
+        tile::<L, V, WIDE>(block, vector, column, sums);
+        column += 8 * WIDE;
     }
     while column + 8 <= block.columns {
-        tile::<V, 8>(block, vector, column, sums);
+        tile::<L, V, 1>(block, vector, column, sums);
         column += 8;
     }
-    while column < block.columns {
-        tile::<V, 1>(block, vector, column, sums);
-        column += 1;
-    }
+    edge::<V>(block, vector, column, sums);
 }
 
 #[inline(always)]
-fn add_block_body(block: &Block<'_>, sums: &mut [u64]) {
+fn add_block_body<L: Lanes>(block: &Block<'_>, sums: &mut [u64]) {
     if block.columns == 0 || block.rows == 0 {
         return;
     }
     let vectors = block.vectors.len() / block.rows;
     let mut vector = 0;
     while vector + TALL <= vectors {
-        strip::<TALL>(block, vector, sums);
+        strip::<L, TALL>(block, vector, sums);
         vector += TALL;
     }
     while vector < vectors {
-        strip::<1>(block, vector, sums);
+        strip::<L, 1>(block, vector, sums);
         vector += 1;
     }
 }
 
 dispatched! {
     /// Adds the product of all vectors with these rows to `sums`, (v, columns).
-    pub fn add_block = add_block_body(block: &Block<'_>, sums: &mut [u64]);
+    pub fn add_block = add_block_body::<Lanes>(block: &Block<'_>, sums: &mut [u64]);
 }
 
 /// Adds `vectors @ matrix`, (v, rows) times (rows, columns), to `sums`; all row-major.
 pub fn product(path: Path, matrix: &[u64], columns: usize, vectors: &[u64], sums: &mut [u64]) {
-    let rows = matrix.len().checked_div(columns).unwrap_or(0);
-    let step = block_rows(columns);
-    for (number, matrix) in matrix.chunks((step * columns).max(1)).enumerate() {
-        let first = number * step;
-        let block = Block { matrix, columns, vectors, rows, first };
-        add_block(path, &block, sums);
-    }
+    // Copied block by block, in order: the tiles' own order is hard on the memory.
+    let draw = |first: usize, block: &mut [u64]| {
+        block.copy_from_slice(&matrix[first..first + block.len()]);
+    };
+    product_of(path, draw, columns, vectors, sums);
 }
 
 /// Adds `vectors @ U` to `sums`, U being the words of the stream from `start` on as a
@@ -121,6 +132,18 @@ pub fn stream_product(
     vectors: &[u64],
     sums: &mut [u64],
 ) {
+    let draw = |first: usize, block: &mut [u64]| stream.fill(start + first as u64, block);
+    product_of(path, draw, columns, vectors, sums);
+}
+
+/// Both products; `draw` writes the words of the matrix from a given one on.
+fn product_of(
+    path: Path,
+    draw: impl Fn(usize, &mut [u64]),
+    columns: usize,
+    vectors: &[u64],
+    sums: &mut [u64],
+) {
     if sums.is_empty() {
         return;
     }
@@ -128,11 +151,9 @@ pub fn stream_product(
     let step = block_rows(columns);
     let mut buffer = vec![0; step.min(rows) * columns];
     for first in (0..rows).step_by(step) {
-        let count = step.min(rows - first);
-        let matrix = &mut buffer[..count * columns];
-        stream.fill(start + (first * columns) as u64, matrix);
-        let block = Block { matrix, columns, vectors, rows, first };
-        add_block(path, &block, sums);
+        let matrix = &mut buffer[..step.min(rows - first) * columns];
+        draw(first * columns, matrix);
+        add_block(path, &Block { matrix, columns, vectors, rows, first }, sums);
     }
 }
 

@@ -3,7 +3,7 @@
 //! A kernel is written once, in portable Rust, as an `#[inline(always)]` function. The
 //! macro `dispatched!` compiles it once more for AVX2 and for AVX-512, where the compiler
 //! turns the same loops into vector code: all paths agree by construction (and a test
-//! says so). A [`Path`] can only be had for an instruction set that this machine has,
+//! says so). Where that is not fast enough a kernel is generic over [`crate::lanes`]. A [`Path`] can only be had for an instruction set that this machine has,
 //! which is what makes the `unsafe` calls below sound.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +64,24 @@ impl Path {
 
 /// `dispatched! { /// doc  pub fn name = body(argument: Type, ...); }` defines `name(path,
 /// argument, ...)`, which runs the `#[inline(always)]` function `body` compiled for `path`.
+/// Written `= body::<Lanes>(...)`, the body is generic over `lanes::Lanes` and gets those of
+/// the path.
 macro_rules! dispatched {
     ($(#[$meta:meta])* pub fn $name:ident = $body:ident($($arg:ident: $type:ty),* $(,)?);) => {
+        $crate::path::dispatched! {
+            @ $(#[$meta])* $name($($arg: $type),*) [$body] [$body] [$body]
+        }
+    };
+    ($(#[$meta:meta])* pub fn $name:ident = $body:ident::<Lanes>($($arg:ident: $type:ty),* $(,)?);) => {
+        $crate::path::dispatched! {
+            @ $(#[$meta])* $name($($arg: $type),*)
+            [$body::<$crate::lanes::Portable>]
+            [$body::<$crate::lanes::Avx2>]
+            [$body::<$crate::lanes::Avx512>]
+        }
+    };
+    (@ $(#[$meta:meta])* $name:ident($($arg:ident: $type:ty),*)
+     [$($portable:tt)*] [$($avx2:tt)*] [$($avx512:tt)*]) => {
         $(#[$meta])*
         #[allow(unsafe_code)]
         pub fn $name(path: $crate::path::Path, $($arg: $type),*) {
@@ -73,14 +89,14 @@ macro_rules! dispatched {
             {
                 #[target_feature(enable = "avx2")]
                 fn avx2($($arg: $type),*) {
-                    $body($($arg),*)
+                    $($avx2)*($($arg),*)
                 }
                 #[target_feature(enable = "avx2,avx512f,avx512dq,avx512bw,avx512vl")]
                 fn avx512($($arg: $type),*) {
-                    $body($($arg),*)
+                    $($avx512)*($($arg),*)
                 }
                 match path.level() {
-                    $crate::path::Level::Portable => $body($($arg),*),
+                    $crate::path::Level::Portable => $($portable)*($($arg),*),
                     // SAFETY: a `Path` of this level exists only where the CPU has it.
                     $crate::path::Level::Avx2 => unsafe { avx2($($arg),*) },
                     // SAFETY: as above.
@@ -90,7 +106,7 @@ macro_rules! dispatched {
             #[cfg(not(target_arch = "x86_64"))]
             {
                 let _ = path;
-                $body($($arg),*)
+                $($portable)*($($arg),*)
             }
         }
     };

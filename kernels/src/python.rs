@@ -1,7 +1,7 @@
 //! The Python module: checks every argument, lets other threads run, calls the kernels.
 //!
 //! Arrays must be C-contiguous and of the stated type and shape; anything else is a
-//! `ValueError` that names the argument. Results are new arrays, handed over without a copy.
+//! `ValueError` that names the argument. Results are new arrays.
 
 use crate::beaver::{self, Masked, Opened};
 use crate::bits;
@@ -10,12 +10,8 @@ use crate::matrix;
 use crate::path::Path;
 use crate::prg::Stream;
 use crate::slices;
-use numpy::ndarray::{Dim, Dimension};
-use numpy::{
-    Element, PyArray, PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray,
-    PyUntypedArrayMethods,
-};
-use pyo3::buffer::PyBuffer;
+use numpy::ndarray::{Dim, Dimension, IntoDimension};
+use numpy::{Element, PyArray, PyArrayMethods, PyReadonlyArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -96,11 +92,26 @@ fn rank_adds_public(rank: u32) -> PyResult<bool> {
     Ok(rank == 0)
 }
 
-type Out1<'py, T> = PyResult<Bound<'py, PyArray1<T>>>;
-type Out2<'py> = PyResult<Bound<'py, PyArray2<u64>>>;
+type Array<'py, T, const D: usize> = Bound<'py, PyArray<T, Dim<[usize; D]>>>;
 
-fn rows_of(py: Python<'_>, words: Vec<u64>, rows: usize, columns: usize) -> Out2<'_> {
-    PyArray1::from_vec(py, words).reshape([rows, columns])
+/// A new array of zeros that `kernel` fills in while other threads run. NumPy allocates
+/// it: large pages, where the system has them, make big results several times faster.
+fn filled<'py, T: Element + Send, const D: usize>(
+    py: Python<'py>,
+    shape: [usize; D],
+    kernel: impl FnOnce(&mut [T]) + Send,
+) -> PyResult<Array<'py, T, D>>
+where
+    Dim<[usize; D]>: Dimension,
+    [usize; D]: IntoDimension<Dim = Dim<[usize; D]>>,
+{
+    let array = PyArray::zeros(py, shape, false);
+    {
+        let mut writable = array.try_readwrite().map_err(|error| refuse(error.to_string()))?;
+        let out = writable.as_slice_mut().map_err(|error| refuse(error.to_string()))?;
+        py.detach(|| kernel(out));
+    }
+    Ok(array)
 }
 
 /// The instruction sets that this machine can run, the one in use last.
@@ -111,54 +122,61 @@ fn simd_paths() -> Vec<&'static str> {
 
 /// Words start..start + count of the key's stream.
 #[pyfunction]
-fn prg_words<'py>(py: Python<'py>, key: &[u8], start: u64, count: usize) -> Out1<'py, u64> {
+fn prg_words<'py>(
+    py: Python<'py>,
+    key: &[u8],
+    start: u64,
+    count: usize,
+) -> PyResult<Array<'py, u64, 1>> {
     let stream = stream(key)?;
     cells(start, 1, count)?;
-    let words = py.detach(|| {
-        let mut words = vec![0; count];
-        stream.fill(start, &mut words);
-        words
-    });
-    Ok(PyArray1::from_vec(py, words))
+    filled(py, [count], |out| stream.fill(start, out))
 }
 
 /// The lowest bit of each byte, 64 to a word.
 #[pyfunction]
-fn pack_bits<'py>(py: Python<'py>, bits: &Bound<'py, PyAny>) -> Out1<'py, u64> {
+fn pack_bits<'py>(py: Python<'py>, bits: &Bound<'py, PyAny>) -> PyResult<Array<'py, u64, 1>> {
     let bits = vector::<u8>(bits, "bits")?;
     let bits = slice(&bits, "bits")?;
-    Ok(PyArray1::from_vec(py, py.detach(|| bits::pack_bits(bits))))
+    filled(py, [bits.len().div_ceil(64)], |out| bits::pack_bits(bits, out))
 }
 
 /// The first count bits as bytes 0 or 1.
 #[pyfunction]
-fn unpack_bits<'py>(py: Python<'py>, words: &Bound<'py, PyAny>, count: usize) -> Out1<'py, u8> {
+fn unpack_bits<'py>(
+    py: Python<'py>,
+    words: &Bound<'py, PyAny>,
+    count: usize,
+) -> PyResult<Array<'py, u8, 1>> {
     let words = vector::<u64>(words, "words")?;
     let words = slice(&words, "words")?;
     check(words.len() == count.div_ceil(64), || {
         format!("{count} bits are {} words, not {}", count.div_ceil(64), words.len())
     })?;
-    Ok(PyArray1::from_vec(py, py.detach(|| bits::unpack_bits(words, count))))
+    filled(py, [count], |out| bits::unpack_bits(words, out))
 }
 
 /// The transpose of words to bit slices, (width, ceil(n / 64)).
 #[pyfunction]
-fn to_slices<'py>(py: Python<'py>, words: &Bound<'py, PyAny>, width: u32) -> Out2<'py> {
+fn to_slices<'py>(
+    py: Python<'py>,
+    words: &Bound<'py, PyAny>,
+    width: u32,
+) -> PyResult<Array<'py, u64, 2>> {
     let words = vector::<u64>(words, "words")?;
     let words = slice(&words, "words")?;
     let rows = self::width(width, "width")? as usize;
     let length = words.len().div_ceil(64);
-    let out = py.detach(|| {
-        let mut out = vec![0; rows * length];
-        slices::to_slices(Path::best(), words, rows, &mut out);
-        out
-    });
-    rows_of(py, out, rows, length)
+    filled(py, [rows, length], |out| slices::to_slices(Path::best(), words, rows, out))
 }
 
 /// The words of bit slices (width, ceil(count / 64)).
 #[pyfunction]
-fn from_slices<'py>(py: Python<'py>, slices: &Bound<'py, PyAny>, count: usize) -> Out1<'py, u64> {
+fn from_slices<'py>(
+    py: Python<'py>,
+    slices: &Bound<'py, PyAny>,
+    count: usize,
+) -> PyResult<Array<'py, u64, 1>> {
     let slices = matrix::<u64>(slices, "slices")?;
     let (rows, length) = shape(&slices);
     check(rows <= 64, || format!("slices must have at most 64 rows, not {rows}"))?;
@@ -166,21 +184,21 @@ fn from_slices<'py>(py: Python<'py>, slices: &Bound<'py, PyAny>, count: usize) -
         format!("{count} elements have slices of {} words, not {length}", count.div_ceil(64))
     })?;
     let slices = slice(&slices, "slices")?;
-    let out = py.detach(|| {
-        let mut out = vec![0; count];
-        slices::from_slices(Path::best(), slices, rows, &mut out);
-        out
-    });
-    Ok(PyArray1::from_vec(py, out))
+    filled(py, [count], |out| slices::from_slices(Path::best(), slices, rows, out))
 }
 
 /// The low bits of each word as a little-endian bit stream.
 #[pyfunction]
-fn pack_words<'py>(py: Python<'py>, words: &Bound<'py, PyAny>, bits: u32) -> Out1<'py, u8> {
+fn pack_words<'py>(
+    py: Python<'py>,
+    words: &Bound<'py, PyAny>,
+    bits: u32,
+) -> PyResult<Array<'py, u8, 1>> {
     let words = vector::<u64>(words, "words")?;
     let words = slice(&words, "words")?;
     let bits = width(bits, "bits")?;
-    Ok(PyArray1::from_vec(py, py.detach(|| bits::pack_words(words, bits))))
+    let length = bits::packed_length(words.len(), bits).expect("a slice of words fits the memory");
+    filled(py, [length], |out| bits::pack_words(Path::best(), words, bits, out))
 }
 
 /// The words of a bit stream; data is anything with a buffer of bytes.
@@ -190,16 +208,18 @@ fn unpack_words<'py>(
     data: &Bound<'py, PyAny>,
     count: usize,
     bits: u32,
-) -> Out1<'py, u64> {
+) -> PyResult<Array<'py, u64, 1>> {
     let bits = width(bits, "bits")?;
-    let data: PyBuffer<u8> = PyBuffer::get(data)
-        .map_err(|_| refuse("data must hold contiguous bytes (bytes, memoryview, uint8)".into()))?;
-    let expected = bits::packed_length(count, bits);
-    check(expected == Some(data.item_count()), || {
-        format!("{count} numbers of {bits} bits do not fit {} bytes exactly", data.item_count())
+    let bytes = py.import("numpy")?.call_method1("frombuffer", (data, "u1"));
+    let bytes = vector::<u8>(
+        &bytes.map_err(|_| refuse("data must hold contiguous bytes, not something else".into()))?,
+        "data",
+    )?;
+    let data = slice(&bytes, "data")?;
+    check(bits::packed_length(count, bits) == Some(data.len()), || {
+        format!("{count} numbers of {bits} bits do not fill {} bytes exactly", data.len())
     })?;
-    let data = data.to_vec(py)?;
-    Ok(PyArray1::from_vec(py, py.detach(|| bits::unpack_words(&data, count, bits))))
+    filled(py, [count], |out| bits::unpack_words(Path::best(), data, bits, out))
 }
 
 /// The checked bins of one party's columns.
@@ -218,19 +238,16 @@ fn histogram<'py>(
     bins: &Bound<'py, PyAny>,
     values: &Bound<'py, PyAny>,
     n_bins: usize,
-) -> PyResult<Bound<'py, PyArray3<u64>>> {
+) -> PyResult<Array<'py, u64, 3>> {
     let of = matrix::<u8>(bins, "bins")?;
     let values = matrix::<u64>(values, "values")?;
     let ((rows, features), (count, length)) = (shape(&of), shape(&values));
     check(rows == length, || format!("bins have {rows} rows, values {length}"))?;
     let bins = bins_of(&of, n_bins)?;
     let values = slice(&values, "values")?;
-    let sums = py.detach(|| {
-        let mut sums = vec![0; count * features * n_bins];
-        tables::histogram(Path::best(), bins, values, &mut sums);
-        sums
-    });
-    PyArray1::from_vec(py, sums).reshape([count, features, n_bins])
+    filled(py, [count, features, n_bins], |sums| {
+        tables::histogram(Path::best(), bins, values, sums);
+    })
 }
 
 /// The one-hot matrix of the bins minus the stream's words, (rows, features * n_bins).
@@ -241,14 +258,13 @@ fn mask_bucket_matrix<'py>(
     n_bins: usize,
     key: &[u8],
     start: u64,
-) -> Out2<'py> {
+) -> PyResult<Array<'py, u64, 2>> {
     let of = matrix::<u8>(bins, "bins")?;
     let (rows, features) = shape(&of);
     let bins = bins_of(&of, n_bins)?;
     let stream = stream(key)?;
     cells(start, rows, features * n_bins)?;
-    let masked = py.detach(|| tables::masked_matrix(bins, &stream, start));
-    rows_of(py, masked, rows, features * n_bins)
+    filled(py, [rows, features * n_bins], |out| tables::masked_matrix(bins, &stream, start, out))
 }
 
 /// vectors @ matrix, (v, columns).
@@ -257,18 +273,15 @@ fn matrix_product<'py>(
     py: Python<'py>,
     matrix: &Bound<'py, PyAny>,
     vectors: &Bound<'py, PyAny>,
-) -> Out2<'py> {
+) -> PyResult<Array<'py, u64, 2>> {
     let held = self::matrix::<u64>(matrix, "matrix")?;
     let vectors = self::matrix::<u64>(vectors, "vectors")?;
     let ((rows, columns), (count, length)) = (shape(&held), shape(&vectors));
     check(rows == length, || format!("matrix has {rows} rows, vectors {length} words"))?;
     let (held, vectors) = (slice(&held, "matrix")?, slice(&vectors, "vectors")?);
-    let out = py.detach(|| {
-        let mut out = vec![0; count * columns];
-        matrix::product(Path::best(), held, columns, vectors, &mut out);
-        out
-    });
-    rows_of(py, out, count, columns)
+    filled(py, [count, columns], |sums| {
+        matrix::product(Path::best(), held, columns, vectors, sums);
+    })
 }
 
 /// vectors @ U, U being (rows, columns) words of the stream, without holding U.
@@ -280,25 +293,26 @@ fn prg_matrix_product<'py>(
     rows: usize,
     columns: usize,
     vectors: &Bound<'py, PyAny>,
-) -> Out2<'py> {
+) -> PyResult<Array<'py, u64, 2>> {
     let stream = stream(key)?;
     cells(start, rows, columns)?;
     let vectors = matrix::<u64>(vectors, "vectors")?;
     let (count, length) = shape(&vectors);
     check(rows == length, || format!("the matrix has {rows} rows, vectors {length} words"))?;
     let vectors = slice(&vectors, "vectors")?;
-    let out = py.detach(|| {
-        let mut out = vec![0; count * columns];
-        matrix::stream_product(Path::best(), (&stream, start), columns, vectors, &mut out);
-        out
-    });
-    rows_of(py, out, count, columns)
+    filled(py, [count, columns], |sums| {
+        matrix::stream_product(Path::best(), (&stream, start), columns, vectors, sums);
+    })
 }
 
 type Open = fn(Path, Masked<'_>, &mut [u64]);
 type Close = fn(Path, Opened<'_>, bool, &mut [u64]);
 
-fn open<'py>(py: Python<'py>, arguments: [&Bound<'py, PyAny>; 4], kernel: Open) -> Out2<'py> {
+fn open<'py>(
+    py: Python<'py>,
+    arguments: [&Bound<'py, PyAny>; 4],
+    kernel: Open,
+) -> PyResult<Array<'py, u64, 2>> {
     let [x, y, a, b] = arguments;
     let arrays = [vector::<u64>(x, "x")?, vector(y, "y")?, vector(a, "a")?, vector(b, "b")?];
     let masked = Masked {
@@ -311,12 +325,7 @@ fn open<'py>(py: Python<'py>, arguments: [&Bound<'py, PyAny>; 4], kernel: Open) 
     check([masked.y, masked.a, masked.b].iter().all(|other| other.len() == count), || {
         "x, y, a and b must have equal lengths".into()
     })?;
-    let out = py.detach(|| {
-        let mut out = vec![0; 2 * count];
-        kernel(Path::best(), masked, &mut out);
-        out
-    });
-    rows_of(py, out, 2, count)
+    filled(py, [2, count], |out| kernel(Path::best(), masked, out))
 }
 
 fn close<'py>(
@@ -325,7 +334,7 @@ fn close<'py>(
     triple: [&Bound<'py, PyAny>; 3],
     rank: u32,
     kernel: Close,
-) -> Out1<'py, u64> {
+) -> PyResult<Array<'py, u64, 1>> {
     let public = matrix::<u64>(opened, "opened")?;
     let (rows, count) = shape(&public);
     check(rows == 2, || format!("opened must have 2 rows, not {rows}"))?;
@@ -343,12 +352,7 @@ fn close<'py>(
         "a, b and c must have the length of opened's rows".into()
     })?;
     let adds_public = rank_adds_public(rank)?;
-    let out = py.detach(|| {
-        let mut out = vec![0; count];
-        kernel(Path::best(), opened, adds_public, &mut out);
-        out
-    });
-    Ok(PyArray1::from_vec(py, out))
+    filled(py, [count], |out| kernel(Path::best(), opened, adds_public, out))
 }
 
 /// x - a and y - b, (2, n): the shares to open.
@@ -359,7 +363,7 @@ fn triple_open<'py>(
     y: &Bound<'py, PyAny>,
     a: &Bound<'py, PyAny>,
     b: &Bound<'py, PyAny>,
-) -> Out2<'py> {
+) -> PyResult<Array<'py, u64, 2>> {
     open(py, [x, y, a, b], beaver::triple_open)
 }
 
@@ -371,7 +375,7 @@ fn and_open<'py>(
     y: &Bound<'py, PyAny>,
     a: &Bound<'py, PyAny>,
     b: &Bound<'py, PyAny>,
-) -> Out2<'py> {
+) -> PyResult<Array<'py, u64, 2>> {
     open(py, [x, y, a, b], beaver::and_open)
 }
 
@@ -384,7 +388,7 @@ fn triple_close<'py>(
     b: &Bound<'py, PyAny>,
     c: &Bound<'py, PyAny>,
     rank: u32,
-) -> Out1<'py, u64> {
+) -> PyResult<Array<'py, u64, 1>> {
     close(py, opened, [a, b, c], rank, beaver::triple_close)
 }
 
@@ -397,7 +401,7 @@ fn and_close<'py>(
     b: &Bound<'py, PyAny>,
     c: &Bound<'py, PyAny>,
     rank: u32,
-) -> Out1<'py, u64> {
+) -> PyResult<Array<'py, u64, 1>> {
     close(py, opened, [a, b, c], rank, beaver::and_close)
 }
 

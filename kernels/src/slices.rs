@@ -4,6 +4,7 @@
 //! boolean circuit works on 64 elements. Eight blocks of 64 x 64 bits are transposed side
 //! by side, lane by lane, which compiles to vector code.
 
+use crate::lanes::Lanes;
 use crate::path::dispatched;
 
 const LANES: usize = 8;
@@ -14,32 +15,32 @@ type Blocks = [[u64; LANES]; 64];
 /// Transposes each lane's 64 x 64 bits: bit j of word k becomes bit k of word j
 /// (Warren, Hacker's Delight, section 7-3).
 #[inline(always)]
-fn transpose(blocks: &mut Blocks) {
-    transpose_step::<32>(blocks, 0x0000_0000_ffff_ffff);
-    transpose_step::<16>(blocks, 0x0000_ffff_0000_ffff);
-    transpose_step::<8>(blocks, 0x00ff_00ff_00ff_00ff);
-    transpose_step::<4>(blocks, 0x0f0f_0f0f_0f0f_0f0f);
-    transpose_step::<2>(blocks, 0x3333_3333_3333_3333);
-    transpose_step::<1>(blocks, 0x5555_5555_5555_5555);
+fn transpose<L: Lanes>(blocks: &mut Blocks) {
+    transpose_step::<L, 32>(blocks, 0x0000_0000_ffff_ffff);
+    transpose_step::<L, 16>(blocks, 0x0000_ffff_0000_ffff);
+    transpose_step::<L, 8>(blocks, 0x00ff_00ff_00ff_00ff);
+    transpose_step::<L, 4>(blocks, 0x0f0f_0f0f_0f0f_0f0f);
+    transpose_step::<L, 2>(blocks, 0x3333_3333_3333_3333);
+    transpose_step::<L, 1>(blocks, 0x5555_5555_5555_5555);
 }
 
 /// Swaps the off-diagonal squares of SIZE x SIZE bits.
 #[inline(always)]
-fn transpose_step<const SIZE: usize>(blocks: &mut Blocks, low: u64) {
-    for pair in blocks.chunks_exact_mut(2 * SIZE) {
-        let (above, below) = pair.split_at_mut(SIZE);
+fn transpose_step<L: Lanes, const SIZE: u32>(blocks: &mut Blocks, low: u64) {
+    let low = L::splat(low);
+    for pair in blocks.chunks_exact_mut(2 * SIZE as usize) {
+        let (above, below) = pair.split_at_mut(SIZE as usize);
         for (a, b) in above.iter_mut().zip(below) {
-            for lane in 0..LANES {
-                let swap = (a[lane] >> SIZE ^ b[lane]) & low;
-                a[lane] ^= swap << SIZE;
-                b[lane] ^= swap;
-            }
+            let (upper, lower) = (L::load(a), L::load(b));
+            let swap = upper.shift_right::<SIZE>().xor(lower).and(low);
+            upper.xor(swap.shift_left::<SIZE>()).store(a);
+            lower.xor(swap).store(b);
         }
     }
 }
 
 #[inline(always)]
-fn to_slices_body(words: &[u64], width: usize, out: &mut [u64]) {
+fn to_slices_body<L: Lanes>(words: &[u64], width: usize, out: &mut [u64]) {
     let length = words.len().div_ceil(64);
     for (group, chunk) in words.chunks(64 * LANES).enumerate() {
         let mut blocks: Blocks = [[0; LANES]; 64];
@@ -48,7 +49,7 @@ fn to_slices_body(words: &[u64], width: usize, out: &mut [u64]) {
                 row[lane] = word;
             }
         }
-        transpose(&mut blocks);
+        transpose::<L>(&mut blocks);
         let first = group * LANES;
         let used = LANES.min(length - first);
         for (slice, row) in blocks.iter().enumerate().take(width) {
@@ -59,7 +60,7 @@ fn to_slices_body(words: &[u64], width: usize, out: &mut [u64]) {
 }
 
 #[inline(always)]
-fn from_slices_body(slices: &[u64], width: usize, out: &mut [u64]) {
+fn from_slices_body<L: Lanes>(slices: &[u64], width: usize, out: &mut [u64]) {
     let length = out.len().div_ceil(64);
     for (group, chunk) in out.chunks_mut(64 * LANES).enumerate() {
         let mut blocks: Blocks = [[0; LANES]; 64];
@@ -69,7 +70,7 @@ fn from_slices_body(slices: &[u64], width: usize, out: &mut [u64]) {
             let at = slice * length + first;
             row[..used].copy_from_slice(&slices[at..at + used]);
         }
-        transpose(&mut blocks);
+        transpose::<L>(&mut blocks);
         for (lane, block) in chunk.chunks_mut(64).enumerate() {
             for (word, row) in block.iter_mut().zip(&blocks) {
                 *word = row[lane];
@@ -81,13 +82,13 @@ fn from_slices_body(slices: &[u64], width: usize, out: &mut [u64]) {
 dispatched! {
     /// Bit j of element i goes to bit i % 64 of `out[j * ceil(n / 64) + i / 64]`, for
     /// j < width <= 64; bits past the last element are zero.
-    pub fn to_slices = to_slices_body(words: &[u64], width: usize, out: &mut [u64]);
+    pub fn to_slices = to_slices_body::<Lanes>(words: &[u64], width: usize, out: &mut [u64]);
 }
 
 dispatched! {
     /// Undoes [`to_slices`]: `slices` has `width` rows of ceil(out.len() / 64) words. Bits
     /// `width` and above of the elements are zero.
-    pub fn from_slices = from_slices_body(slices: &[u64], width: usize, out: &mut [u64]);
+    pub fn from_slices = from_slices_body::<Lanes>(slices: &[u64], width: usize, out: &mut [u64]);
 }
 
 #[cfg(test)]

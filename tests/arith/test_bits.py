@@ -1,0 +1,21 @@
+"""The typed wrappers take any layout and shape that NumPy hands them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from securexgb.arith import bits
+
+
+def test_booleans_pack_and_return() -> None:
+    source = np.arange(130) % 3 == 0
+    packed = bits.pack_bits(source)
+    assert packed.shape == (3,)
+    assert np.array_equal(bits.unpack_bits(packed, 130), source)
+
+
+def test_strided_and_shaped_words_are_taken() -> None:
+    source = np.arange(400, dtype=np.uint64).reshape(20, 20)[:, ::2]
+    flat = source.reshape(-1)
+    assert np.array_equal(bits.from_slices(bits.to_slices(source, 9), 200), flat)
+    assert np.array_equal(bits.unpack_words(bits.pack_words(source, 9), 200, 9), flat)

@@ -1,0 +1,65 @@
+"""What does not fit a kernel is a ValueError that names the argument, never a wrong result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from securexgb import _kernels as k
+
+KEY = bytes(16)
+W = np.zeros(6, np.uint64)
+MATRIX = np.zeros((6, 4), np.uint64)
+VECTORS = np.zeros((2, 6), np.uint64)
+BINS = np.zeros((6, 2), np.uint8)
+
+CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
+    "short key": (k.prg_words, (KEY[:8], 0, 1), "key must have 16 bytes"),
+    "past the stream": (k.prg_words, (KEY, 2**64 - 1, 2), "too many"),
+    "too many words": (k.prg_words, (KEY, 0, 2**61), "too many"),
+    "floats": (k.pack_bits, (np.zeros(3),), "bits must be"),
+    "not an array": (k.pack_bits, ([0, 1],), "bits must be"),
+    "big-endian": (k.pack_words, (W.astype(">u8"), 3), "words must be"),
+    "signed": (k.to_slices, (W.view(np.int64), 3), "words must be"),
+    "strided": (k.to_slices, (W[::2], 3), "words must be"),
+    "two-dimensional": (k.to_slices, (MATRIX, 3), "words must be"),
+    "column-major": (k.matrix_product, (np.asfortranarray(MATRIX), VECTORS), "matrix must be"),
+    "too few words": (k.unpack_bits, (W[:1], 65), "65 bits are 2 words"),
+    "width 0": (k.to_slices, (W, 0), "width must be 1 to 64"),
+    "width 65": (k.pack_words, (W, 65), "bits must be 1 to 64"),
+    "65 slices": (k.from_slices, (np.zeros((65, 1), np.uint64), 3), "at most 64 rows"),
+    "slices of another count": (k.from_slices, (MATRIX, 3), "slices of 1 words"),
+    "data too short": (k.unpack_words, (b"abc", 4, 8), "do not fill 3 bytes"),
+    "data too long": (k.unpack_words, (b"abcde", 4, 8), "do not fill 5 bytes"),
+    "data is text": (k.unpack_words, ("abcd", 4, 8), "contiguous bytes"),
+    "absurd count": (k.unpack_words, (b"", 2**62, 64), "do not fill"),
+    "bin too large": (k.histogram, (BINS + 3, VECTORS, 3), "bins must lie below n_bins = 3"),
+    "257 bins": (k.histogram, (BINS, VECTORS, 257), "n_bins must be 1 to 256"),
+    "rows differ": (k.histogram, (BINS[:5], VECTORS, 3), "bins have 5 rows, values 6"),
+    "masked bin too large": (k.mask_bucket_matrix, (BINS + 3, 3, KEY, 0), "bins must lie below"),
+    "product of other rows": (k.matrix_product, (MATRIX[:5], VECTORS), "matrix has 5 rows"),
+    "drawn product of other rows": (
+        k.prg_matrix_product,
+        (KEY, 0, 5, 4, VECTORS),
+        "the matrix has 5 rows",
+    ),
+    "unequal factors": (k.triple_open, (W, W[:5], W, W), "equal lengths"),
+    "unequal triple": (k.and_close, (VECTORS, W, W, W[:5], 0), "length of opened's rows"),
+    "three opened rows": (k.triple_close, (np.zeros((3, 6), np.uint64), W, W, W, 0), "2 rows"),
+    "rank 2": (k.triple_close, (VECTORS, W, W, W, 2), "rank must be 0 or 1"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_refused(case: str) -> None:
+    kernel, arguments, sentence = CASES[case]
+    with pytest.raises(ValueError, match=sentence):
+        kernel(*arguments)
+
+
+def test_read_only_arguments_are_taken() -> None:
+    frozen = np.frombuffer(bytes(48), np.uint64)
+    assert k.to_slices(frozen, 3).shape == (3, 1)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.arith.fixedpoint import NumberFormat
+from securexgb.arith.fixedpoint import SUM_BITS, NumberFormat
 from securexgb.arith.prg import Prg
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
@@ -102,8 +102,8 @@ class BestSplits:
 def _threshold_cost(count: int, alpha: int) -> Cost:
     if alpha == 0:
         return Cost()
-    words = words_per(count)
-    return carry_cost(63, count).times(2) + lift_cost(2 * words) + product_cost(2 * count)
+    words = 2 * words_per(count)
+    return carry_cost(SUM_BITS + 2, 64 * words) + lift_cost(words) + product_cost(2 * count)
 
 
 def _splits_cost(
@@ -248,13 +248,14 @@ def _unpadded(values: Shared, sizes: tuple[int, ...]) -> Shared:
     ideal=None,
 )
 def soft_threshold(party: Party, x: Shared, alpha: int) -> Shared:
-    """T(x) = sign(x) max(|x| - alpha, 0), flat ``x``."""
+    """T(x) = sign(x) max(|x| - alpha, 0), flat ``x``; |x|, alpha <= 2^SUM_BITS."""
     if alpha == 0:
         return x
     limit = constant(party, alpha, x.shape)
     above, below = x - limit, x + limit
-    bits = [at_least(party, above, Shared.zeros(*x.shape)), at_least(party, -below, limit.scale(0))]
-    flags = to_arithmetic(party, SharedBits.stack(bits))
+    tests = Shared.concatenate([_whole_words(above), _whole_words(-below)])
+    passed = at_least(party, tests, Shared.zeros(tests.size), SUM_BITS + 3)
+    flags = to_arithmetic(party, SharedBits(passed.words.reshape(2, -1), x.size))
     kept = multiply(party, flags, Shared.stack([above, below]))
     return kept.sum(axis=0)
 

@@ -7,10 +7,12 @@ of shares with public factors. One round, two words an element.
 
 from __future__ import annotations
 
+import numpy as np
+
 from securexgb import _kernels
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
-from securexgb.mpc.shared import Shared, SharedBits
+from securexgb.mpc.shared import Shared, SharedBits, Words
 
 
 def product_cost(count: int) -> Cost:
@@ -51,3 +53,8 @@ def and_bits(party: Party, x: SharedBits, y: SharedBits) -> SharedBits:
     opened = mine ^ party.exchange(mine)
     words = _kernels.and_close(opened, triple.a, triple.b, triple.c, party.rank)
     return SharedBits(words.reshape(x.words.shape), x.count)
+
+
+def _flat(words: Words) -> Words:
+    """One contiguous axis; ``reshape`` alone may leave strides."""
+    return np.ascontiguousarray(words).reshape(-1)

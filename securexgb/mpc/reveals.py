@@ -22,6 +22,17 @@ class Reveal(Enum):
     METRIC = "value of an evaluation metric that the terms ask for"
     PREDICTION = "predictions, rounded, to whom the terms name"
 
+    @property
+    def audience(self) -> str:
+        """Who learns it, in words."""
+        match self:
+            case Reveal.SPLIT_INDEX:
+                return "the split's owner"
+            case Reveal.PREDICTION:
+                return "whom the terms name"
+            case _:
+                return "both parties"
+
 
 @dataclass
 class Ledger:

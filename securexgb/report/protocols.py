@@ -1,0 +1,143 @@
+"""What the protocols cost and what may be revealed, as tables for people and programs.
+
+Both tables are generated: the first from the registry that ``@protocol`` fills, the second
+from ``Reveal``. ``securexgb protocols`` prints them, and docs/protocols.md and
+docs/threat-model.md hold them; a test compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import securexgb.mpc.sort  # noqa: F401  (declares a protocol; the others come with boost)
+from securexgb.arith.prg import Prg
+from securexgb.boost.grower import matrix_shape
+from securexgb.boost.histogram import Histogram
+from securexgb.boost.layout import Layout
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.split import Candidates
+from securexgb.mpc.piecewise import softplus_pieces
+from securexgb.mpc.protocol import REGISTRY, Cost, Declaration
+from securexgb.mpc.reveals import Reveal
+from securexgb.mpc.shared import Shared, SharedBits, words_per
+
+Row = dict[str, str | int]
+
+TYPICAL = (
+    "1,000 elements (or margins, denominators, rows); argmax: 4 nodes of 300 candidates; "
+    "sort_rows: 1 row of 1,000 keys; histograms, build and best_splits: 4 nodes, 1,000 rows, "
+    "10 + 10 columns of 16 bins and one for missing values"
+)
+"""The shapes that the figures of ``protocol_rows`` are for."""
+
+_COUNT = 1000
+_NODES = 4
+_KINDS = ("triples", "bit_triples", "shared_bits", "transfers", "vectors")
+
+
+def protocol_rows() -> list[Row]:
+    """One row a protocol, in the order of the layers: its cost at TYPICAL shapes, its source."""
+    arguments = _arguments()
+    return [_row(REGISTRY[name], arguments[name]) for name in arguments]
+
+
+def reveal_rows() -> list[Row]:
+    """One row for each kind of thing that may be opened; there is no other."""
+    return [
+        {"reveal": reveal.name, "what is revealed": reveal.value, "to whom": reveal.audience}
+        for reveal in Reveal
+    ]
+
+
+def markdown(rows: Sequence[Mapping[str, str | int]]) -> str:
+    """The rows as a Markdown table."""
+    heads = list(rows[0])
+    lines = [heads, ["---"] * len(heads), *([_cell(row[h]) for h in heads] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _cell(value: str | int) -> str:
+    return f"{value:,}" if isinstance(value, int) else value.replace("|", "\\|")
+
+
+def _row(declaration: Declaration, arguments: tuple[Any, ...]) -> Row:
+    cost = declaration.cost(*arguments)
+    return {
+        "protocol": declaration.name,
+        "what it does": declaration.summary.replace("``", "`"),
+        "rounds": cost.rounds,
+        "bytes sent": 8 * (cost.label_words + cost.feature_words),
+        **_consumed(cost),
+        "what its messages show": declaration.opens,
+        "source": declaration.source,
+    }
+
+
+def _consumed(cost: Cost) -> dict[str, int]:
+    """Correlations by kind; bit triples singly, transfers and vectors of both directions."""
+    counts = (
+        cost.triples,
+        64 * cost.bit_triples,
+        cost.shared_bits,
+        cost.ot_from_label + cost.ot_from_feature,
+        cost.vectors_label + cost.vectors_feature,
+    )
+    return {kind.replace("_", " "): n for kind, n in zip(_KINDS, counts, strict=True)}
+
+
+def _bits(*leading: int) -> SharedBits:
+    return SharedBits(np.zeros((*leading, words_per(_COUNT)), np.uint64), _COUNT)
+
+
+def _arguments() -> dict[str, tuple[Any, ...]]:
+    """Arguments of TYPICAL shapes for every protocol; only their shapes are read."""
+    x = Shared.zeros(_COUNT)
+    params = TrainingParams(max_bin=16)
+    layout = Layout.of(params, _COUNT, (10, 10), False)
+    shape, numbers = matrix_shape(layout), layout.numbers(params)
+    used = np.arange(layout.total_columns)
+    vectors = Shared.zeros(_NODES, _COUNT)
+    sums = Shared.zeros(_NODES, used.size, layout.all_bins)
+    owners = np.zeros(1, np.int64)
+    return {
+        "mpc.multiply.multiply": (x, x),
+        "mpc.multiply.and_bits": (_bits(), _bits()),
+        "mpc.compare.is_negative": (x,),
+        "mpc.compare.at_least": (x, x),
+        "mpc.compare.all_of": (_bits(3),),
+        "mpc.convert.to_arithmetic": (_bits(),),
+        "mpc.convert.to_bits": (x, 32),
+        "mpc.convert.highest_bit": (_bits(30),),
+        "mpc.truncate.truncate": (x, 20),
+        "mpc.truncate.round_off": (x, 20),
+        "mpc.unpack.unpack_pairs": (x, 30),
+        "mpc.divide.reciprocal": (x,),
+        "mpc.divide.divide": (x, x, _bits(30), _bits()),
+        "mpc.argmax.argmax": (
+            Shared.zeros(_NODES, 300),
+            np.zeros((2, 300), np.int64),
+            Shared.zeros(2, _NODES, 300),
+        ),
+        "mpc.piecewise.evaluate": (softplus_pieces(), x, 16),
+        "mpc.piecewise.sigmoid": (x, 16),
+        "mpc.piecewise.softplus": (x, 16),
+        "mpc.sort.sort_rows": (x.reshape(1, -1), 40),
+        "mpc.select.select": (owners, np.zeros((1, _COUNT), bool), x.reshape(1, -1)),
+        "mpc.matrix.histograms": (shape, None, None, vectors),
+        "mpc.open._open": (x,),
+        "mpc.open._open_to": (x, 0),
+        "boost.histogram.build": (shape, None, vectors, numbers.low_bits),
+        "boost.split.soft_threshold": (x, 1),
+        "boost.split.best_splits": (
+            Histogram(sums, sums),
+            Candidates.of(layout, used),
+            numbers,
+            Prg(bytes(16)),
+        ),
+    }
+
+
+__all__ = ["TYPICAL", "markdown", "protocol_rows", "reveal_rows"]

@@ -1,0 +1,170 @@
+"""For every declared protocol, random arguments of random shapes, one set for each party."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from securexgb.arith.prg import Prg
+from securexgb.boost.histogram import Histogram
+from securexgb.boost.layout import Layout
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.split import Candidates
+from securexgb.mpc.matrix import MatrixShape, register
+from securexgb.mpc.party import Party
+from securexgb.mpc.piecewise import softplus_pieces
+from tests.mpc.kit import Pair, public, shared, shared_bits
+
+Draw = np.random.Generator
+Arguments = list[Pair]
+
+
+def _count(draw: Draw) -> int:
+    """Sizes around the word boundary are the likely ones."""
+    return int(draw.choice([1, 2, 63, 64, 65, 127, 129, draw.integers(1, 400)]))
+
+
+def _numbers(draw: Draw, *shape: int, bits: int = 28) -> Pair:
+    return shared(draw.integers(-(1 << bits), 1 << bits, shape), int(draw.integers(1 << 30)))
+
+
+def _bits(draw: Draw, *shape: int) -> Pair:
+    return shared_bits(draw.integers(0, 2, shape), int(draw.integers(1 << 30)))
+
+
+def _same_shape(draw: Draw) -> Arguments:
+    shape = (int(draw.integers(1, 4)), _count(draw))
+    return [_numbers(draw, *shape), _numbers(draw, *shape)]
+
+
+def _two_bits(draw: Draw) -> Arguments:
+    shape = (int(draw.integers(1, 9)), _count(draw))
+    return [_bits(draw, *shape), _bits(draw, *shape)]
+
+
+def _shift(draw: Draw) -> Arguments:
+    return [_numbers(draw, _count(draw)), public(int(draw.integers(1, 50)))]
+
+
+def _divide(draw: Draw) -> Arguments:
+    count = _count(draw)
+    x, a = _numbers(draw, count, bits=10), shared(draw.integers(1, 1000, count))
+    return [x, a, _bits(draw, 30, count), _bits(draw, count)]
+
+
+def _argmax(draw: Draw) -> Arguments:
+    nodes, candidates = int(draw.integers(1, 5)), int(draw.choice([1, 2, 9, 11, 80, 90, 200]))
+    labels, payload = int(draw.integers(1, 3)), int(draw.integers(0, 3))
+    return [
+        _numbers(draw, nodes, candidates),
+        public(draw.integers(0, 9, (labels, candidates))),
+        _numbers(draw, payload, nodes, candidates),
+    ]
+
+
+def _select(draw: Draw) -> Arguments:
+    owners = draw.integers(0, 2, int(draw.integers(1, 5)))
+    rows = _count(draw)
+    bits = draw.integers(0, 2, (owners.size, rows)).astype(bool)
+    own = [bits & (owners == rank)[:, None] for rank in (0, 1)]
+    return [public(owners), (own[0], own[1]), _numbers(draw, owners.size, rows)]
+
+
+def _shape(draw: Draw) -> MatrixShape:
+    features = [(2, 3), (0, 2), (3, 0), (1, 1)][int(draw.integers(4))]
+    return MatrixShape(_count(draw), features, int(draw.integers(2, 9)))
+
+
+def _histograms(draw: Draw) -> Arguments:
+    shape = _shape(draw)
+    label, feature = (
+        draw.integers(0, shape.bins, (shape.rows, columns)).astype(np.uint8)
+        for columns in shape.features
+    )
+    vectors = _numbers(draw, int(draw.integers(1, 4)), shape.rows)
+    return [public(shape), (label, None), (None, feature), vectors]
+
+
+def _build(draw: Draw) -> Arguments:
+    shape, label, feature, vectors = _histograms(draw)
+    return [shape, (label[0], feature[1]), vectors, public(int(draw.integers(2, 40)))]
+
+
+def _best_splits(draw: Draw) -> Arguments:
+    params = TrainingParams(
+        max_bin=int(draw.integers(2, 9)),
+        missing=str(draw.choice(["allowed", "refused"])),
+        reg_alpha=float(draw.choice([0.0, 0.5])),
+    )
+    layout = Layout.of(params, 1000, (int(draw.integers(0, 3)), int(draw.integers(1, 4))), False)
+    used = np.arange(layout.total_columns)
+    nodes = int(draw.integers(1, 9))
+    shape = (nodes, used.size, layout.all_bins)
+    gradient = shared(np.broadcast_to(draw.integers(-900, 900, shape[::2])[:, None], shape))
+    hessian = shared(np.broadcast_to(draw.integers(0, 900, shape[::2])[:, None], shape))
+    histograms = tuple(Histogram(g, h) for g, h in zip(gradient, hessian, strict=True))
+    return [
+        histograms,  # type: ignore[list-item]
+        public(Candidates.of(layout, used)),
+        public(layout.numbers(params)),
+        (Prg(bytes(16)), Prg(bytes([1] * 16))),
+    ]
+
+
+EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
+    "mpc.open._open": lambda draw: [_numbers(draw, 2, _count(draw))],
+    "mpc.open._open_to": lambda draw: [_numbers(draw, _count(draw)), public(int(draw.integers(2)))],
+    "mpc.multiply.multiply": _same_shape,
+    "mpc.multiply.and_bits": _two_bits,
+    "mpc.compare.is_negative": lambda draw: [
+        _numbers(draw, _count(draw)),
+        public(int(draw.integers(30, 65))),
+    ],
+    "mpc.compare.at_least": _same_shape,
+    "mpc.compare.all_of": lambda draw: _two_bits(draw)[:1],
+    "mpc.convert.to_arithmetic": lambda draw: _two_bits(draw)[:1],
+    "mpc.convert.to_bits": lambda draw: [
+        _numbers(draw, 2, _count(draw)),
+        public(int(draw.integers(2, 65))),
+    ],
+    "mpc.convert.highest_bit": lambda draw: _two_bits(draw)[:1],
+    "mpc.truncate.truncate": _shift,
+    "mpc.truncate.round_off": _shift,
+    "mpc.unpack.unpack_pairs": lambda draw: [
+        _numbers(draw, 2, _count(draw)),
+        public(int(draw.integers(2, 63))),
+    ],
+    "mpc.divide.divide": _divide,
+    "mpc.divide.reciprocal": lambda draw: [shared(draw.integers(1 << 29, 1 << 30, _count(draw)))],
+    "mpc.argmax.argmax": _argmax,
+    "mpc.piecewise.evaluate": lambda draw: [
+        public(softplus_pieces()),
+        _numbers(draw, _count(draw)),
+        public(int(draw.integers(4, 25))),
+    ],
+    "mpc.piecewise.sigmoid": lambda draw: [_numbers(draw, _count(draw)), public(16)],
+    "mpc.piecewise.softplus": lambda draw: [_numbers(draw, _count(draw)), public(20)],
+    "mpc.sort.sort_rows": lambda draw: [
+        _numbers(draw, 2, int(draw.integers(1, 70)), bits=20),
+        public(40),
+    ],
+    "mpc.select.select": _select,
+    "mpc.matrix.histograms": _histograms,
+    "boost.histogram.build": _build,
+    "boost.split.soft_threshold": lambda draw: [
+        _numbers(draw, _count(draw)),
+        public(int(draw.choice([0, 7]))),
+    ],
+    "boost.split.best_splits": _best_splits,
+}
+
+
+def prepare(name: str, party: Party, arguments: list[Any]) -> None:
+    """What has to happen before the call: fixed matrices are registered once a job."""
+    if name == "mpc.matrix.histograms":
+        shape, label, feature = arguments[:3]
+        register(party, shape, label if party.rank == 0 else feature)
+    if name == "boost.histogram.build":
+        register(party, arguments[0], arguments[1])

@@ -1,0 +1,126 @@
+"""Secret inputs for two parties, a program on them, and the result in the clear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb import _kernels
+from securexgb.channel.channel import Channel, Traffic
+from securexgb.channel.memory import memory_pair
+from securexgb.mpc.convert import plain_values
+from securexgb.mpc.party import Party
+from securexgb.mpc.shared import Shared, SharedBits, words_per
+from securexgb.testing.harness import Backend, join_parties, run_both
+
+Pair = tuple[Any, Any]
+Integers = NDArray[np.int64]
+
+
+def shared(values: Any, seed: int = 0) -> Pair:
+    """Uniform shares of signed integers, one for each party."""
+    words = np.asarray(values).astype(np.int64).view(np.uint64)
+    mask = np.random.default_rng(seed).integers(0, 2**64, words.shape, np.uint64)
+    return Shared(mask), Shared(words - mask)
+
+
+def shared_bits(flags: Any, seed: int = 0) -> Pair:
+    """Uniform shares of bits (..., count); the bits past ``count`` are random too."""
+    flags = np.asarray(flags).astype(np.uint8)
+    count = flags.shape[-1]
+    rows = [_kernels.pack_bits(row) for row in flags.reshape(-1, count)]
+    words = np.array(rows, np.uint64).reshape(*flags.shape[:-1], words_per(count))
+    draw = np.random.default_rng(seed)
+    mask, rubbish = (draw.integers(0, 2**64, words.shape, np.uint64) for _ in range(2))
+    if count % 64:
+        words[..., -1] ^= rubbish[..., -1] << np.uint64(count % 64)
+    return SharedBits(mask, count), SharedBits(words ^ mask, count)
+
+
+def public(value: Any) -> Pair:
+    """The same argument at both parties."""
+    return value, value
+
+
+def revealed(first: Any, second: Any) -> Any:
+    """Both parties' results put together: signed integers, 0/1, or what both have anyway."""
+    if isinstance(first, tuple):
+        return tuple(revealed(a, b) for a, b in zip(first, second, strict=True))
+    if isinstance(first, Shared):
+        return (first.words + second.words).view(np.int64)
+    if isinstance(first, SharedBits):
+        joined = SharedBits(first.words ^ second.words, first.count)
+        return plain_values(joined).view(np.int64)
+    return first
+
+
+def evaluate(
+    program: Callable[..., Any], *inputs: Pair, backend: Backend = "shared", seed: int = 0
+) -> Any:
+    """The result of ``program(party, *inputs)`` in the clear."""
+    pairs = memory_pair(20.0)
+    parties = join_parties(pairs, seed, backend, 20.0)
+    sides = [[pair[rank] for pair in inputs] for rank in (0, 1)]
+    return revealed(*run_both(lambda party, given: program(party, *given), parties, sides))
+
+
+def on_both(program: Callable[..., Any], *inputs: Pair, seed: int = 0) -> Any:
+    """The result in the clear, after checking that both backends agree bit for bit."""
+    plain = evaluate(program, *inputs, backend="plaintext", seed=seed)
+    secure = evaluate(program, *inputs, backend="shared", seed=seed)
+    _assert_equal(plain, secure)
+    return secure
+
+
+def _assert_equal(plain: Any, secure: Any) -> None:
+    if isinstance(plain, tuple):
+        for one, other in zip(plain, secure, strict=True):
+            _assert_equal(one, other)
+    else:
+        np.testing.assert_array_equal(plain, secure)
+
+
+class RecordingChannel:
+    """Passes messages on and keeps what this end sends: (tag, payload)."""
+
+    def __init__(self, inner: Channel) -> None:
+        self.inner = inner
+        self.sent: list[tuple[str, bytes]] = []
+
+    @property
+    def traffic(self) -> Traffic:
+        return self.inner.traffic
+
+    @property
+    def is_network(self) -> bool:
+        return self.inner.is_network
+
+    def send(self, tag: str, payload: bytes | bytearray | memoryview) -> None:
+        self.sent.append((tag, bytes(payload)))
+        self.inner.send(tag, payload)
+
+    def receive(self, tag: str) -> bytes | memoryview:
+        return self.inner.receive(tag)
+
+    def close(self, error: BaseException | None = None) -> None:
+        self.inner.close(error)
+
+    def shape(self) -> list[tuple[str, int]]:
+        """Tags and sizes of what was sent."""
+        return [(tag, len(payload)) for tag, payload in self.sent]
+
+    def words(self) -> NDArray[np.uint64]:
+        """All payload as words, in order."""
+        return np.frombuffer(b"".join(payload for _, payload in self.sent), "<u8")
+
+
+def recorded(
+    program: Callable[[Party, Any], Any], inputs: Sequence[Any], seed: int = 0
+) -> tuple[list[Any], tuple[RecordingChannel, RecordingChannel], tuple[Party, Party]]:
+    """A run on shares: results, both ends with all that they sent, both parties."""
+    first, second = (RecordingChannel(channel) for channel in memory_pair(20.0))
+    parties = join_parties((first, second), seed, "shared", 20.0)
+    return run_both(program, parties, inputs), (first, second), parties

@@ -39,7 +39,7 @@ python-test: $(VENV)/.developer
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 proto: $(VENV)/.developer
-	$(BIN)/python -m tests.generate_stubs
+	$(BIN)/python -m securexgb._pb.generate
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

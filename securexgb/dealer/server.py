@@ -29,6 +29,7 @@ from securexgb.dealer.wire import MESSAGE_BYTES
 from securexgb.errors import SecureXGBError, UsageError
 
 SERVICE = "securexgb.v1.DealerService"
+_DAY_SECONDS = 86_400
 _log = logging.getLogger(__name__)
 
 
@@ -64,12 +65,13 @@ class DealerSettings:
                 f"{path}: unknown, missing or wrong: {', '.join(wrong) or 'role'}; "
                 f'a dealer has role = "dealer" and the keys {", ".join(sorted(known))}'
             )
-        for key in known & set(table):
+        for key, value in table.items():
             if key == "timeout_seconds":
-                if not isinstance(table[key], int | float) or not 0 < table[key] <= 86400:
-                    raise UsageError(f"{path}: timeout_seconds must be a number of seconds")
-            elif not isinstance(table[key], str) or not table[key]:
-                raise UsageError(f"{path}: {key} must be text")
+                is_good = type(value) in (int, float) and 0 < value <= _DAY_SECONDS
+            else:
+                is_good = isinstance(value, str) and value != ""
+            if not is_good:
+                raise UsageError(f"{path}: {key} = {value!r} is out of place")
         for key in ("label_certificate", "feature_certificate", "certificate"):
             table[key] = path.parent / table[key]
         return DealerSettings(**table)
@@ -171,7 +173,10 @@ _OPTIONS = (
 
 
 def _read(path: Path) -> bytes:
+    """A certificate file's bytes, once they are known to be a certificate."""
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"the dealer cannot read the certificate {path}: {error}") from None
+        content = path.read_bytes()
+        key_hash(content)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} is no certificate of a party: {error}") from None
+    return content

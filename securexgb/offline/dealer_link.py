@@ -19,7 +19,7 @@ import grpc
 import numpy as np
 
 from securexgb._pb import dealer_pb2 as pb
-from securexgb.dealer.identity import key_hash
+from securexgb.dealer.identity import check_certificate, key_hash
 from securexgb.dealer.session import Refused, Series
 from securexgb.dealer.wire import MESSAGE_BYTES, METHOD, request, series_of
 from securexgb.errors import (
@@ -34,6 +34,8 @@ from securexgb.offline.correlations import Words
 from securexgb.offline.line import Line
 
 _RETRY_SECONDS = 0.5
+_REFUSALS = 4
+"""So often the right dealer may be there without letting us in before we believe it."""
 _LEAVE_SECONDS = 10.0
 
 
@@ -61,6 +63,7 @@ class DealerLink:
         self.bytes_received = 0
         self._timeout_seconds = endpoint.timeout_seconds
         self._where = f"the dealer at {endpoint.address}"
+        check_certificate(endpoint.certificate, endpoint.name)
         self._failure: SecureXGBError | None = None
         self._closing = False
         self._outbox: SimpleQueue[pb.DealRequest | None] = SimpleQueue()
@@ -187,6 +190,7 @@ def _wait_until_ready(connection: grpc.Channel, endpoint: DealerEndpoint) -> Non
     """Wait until the dealer answers; when it does not, find out why."""
     deadline = time.monotonic() + endpoint.timeout_seconds
     ready = grpc.channel_ready_future(connection)
+    refusals = 0
     try:
         while True:
             try:
@@ -194,6 +198,12 @@ def _wait_until_ready(connection: grpc.Channel, endpoint: DealerEndpoint) -> Non
                 return
             except grpc.FutureTimeoutError:
                 trouble = _diagnose(endpoint)
+            refusals = 0 if trouble else refusals + 1
+            if refusals == _REFUSALS:
+                raise CertificateRefused(
+                    f"the dealer at {endpoint.address} refuses this party's certificate; "
+                    "its operator must have this party's present one"
+                )
             if time.monotonic() >= deadline:
                 raise DealerGone(f"no dealer answers at {endpoint.address}: {trouble}")
     finally:
@@ -201,7 +211,7 @@ def _wait_until_ready(connection: grpc.Channel, endpoint: DealerEndpoint) -> Non
 
 
 def _diagnose(endpoint: DealerEndpoint) -> str:
-    """What stands between us: nobody there, or somebody with another certificate."""
+    """Why there is no connection: the network's words, "" where the right dealer is there."""
     host, _, port = endpoint.address.rpartition(":")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -219,7 +229,7 @@ def _diagnose(endpoint: DealerEndpoint) -> str:
             f"the dealer at {endpoint.address} has another key than the pinned certificate; "
             "a dealer has a new key at each start, so get its new certificate from its operator"
         )
-    return "it has the pinned key, but its certificate's name or dates do not fit"
+    return ""
 
 
 def _options(endpoint: DealerEndpoint) -> list[tuple[str, Any]]:

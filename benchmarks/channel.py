@@ -1,0 +1,80 @@
+"""How long one round takes, and how many bytes a second pass: two processes, TLS, loopback.
+
+    python benchmarks/channel.py
+
+Each round both sides send one message and wait for the other's. One JSON line a size:
+bytes each way, median and 99th percentile in microseconds, MB/s each way.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from securexgb.channel.endpoint import Endpoint, Listener, connect
+from securexgb.channel.grpc import GrpcChannel
+from securexgb.channel.handshake import Hello
+from securexgb.channel.keys import Credentials, create_keys
+
+SIZES = [(16, 300), (16, 1500), (1 << 10, 1500), (10 << 10, 1500), (80 << 10, 500)]
+SIZES += [(1 << 20, 60), (8 << 20, 10), (20 << 20, 6)]
+NAMES = {"label": "bank", "feature": "bureau"}
+
+
+def side(role: str, folder: Path, address: str) -> tuple[Endpoint, Hello]:
+    other = "feature" if role == "label" else "label"
+    credentials = Credentials.load(
+        folder / f"{role}.key", folder / f"{role}.pem", folder / f"{other}.pem"
+    )
+    listens = role == "label"
+    return (
+        Endpoint(
+            credentials, NAMES[other], address if listens else None, None if listens else address
+        ),
+        Hello(role, NAMES[role], NAMES[other], "A" * 10, "check", "0"),
+    )
+
+
+def rounds(channel: GrpcChannel, report: bool) -> None:
+    for size, count in SIZES:
+        payload, took = bytes(size), []
+        for _ in range(count):
+            start = time.perf_counter()
+            channel.send("round", payload)
+            channel.receive("round")
+            took.append(1e6 * (time.perf_counter() - start))
+        if report:
+            line = {
+                "bytes": size,
+                "median_us": round(statistics.median(took)),
+                "p99_us": round(sorted(took)[int(0.99 * count)]),
+                "mb_per_second": round(size * count / sum(took), 1),
+            }
+            print(json.dumps(line), flush=True)
+    channel.close()
+
+
+def feature_party(folder: Path, port: int) -> None:
+    rounds(connect(*side("feature", folder, f"127.0.0.1:{port}")), report=False)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for role, party in NAMES.items():
+            create_keys(party, folder / f"{role}.key", folder / f"{role}.pem")
+        endpoint, hello = side("label", folder, "127.0.0.1:0")
+        with Listener(endpoint) as listener:
+            spawn = multiprocessing.get_context("spawn")
+            other = spawn.Process(target=feature_party, args=(folder, listener.port))
+            other.start()
+            rounds(listener.accept(hello), report=True)
+            other.join()
+
+
+if __name__ == "__main__":
+    main()

@@ -31,13 +31,14 @@ __all__ = [
     "predict_alone",
     "simulate_parties",
     "split_columns",
+    "target_bound",
     "train_alone",
 ]
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
-Halves = tuple[ModelHalf, ModelHalf]
-Sides = tuple[NDArray[np.intp], NDArray[np.intp]]
+Halves = tuple[ModelHalf, ...]
+Sides = tuple[NDArray[np.intp], ...]
 """Positions of each side's columns in the whole table, label party first."""
 Reals = NDArray[np.float64]
 
@@ -111,6 +112,12 @@ def side_data(whole: SideData, sides: Sides) -> tuple[SideData, SideData]:
             tuple(whole.columns[i] for i in sides[1]),
         ),
     )
+
+
+def target_bound(labels: Sequence[Reals | None], base_score: float | None = None) -> float:
+    """A bound on regression targets read from all of them; between companies it is a term."""
+    values = [float(np.abs(known).max()) for known in labels if known is not None]
+    return max([*values, abs(base_score or 0.0)]) or 1.0
 
 
 def train_alone(

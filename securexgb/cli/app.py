@@ -43,4 +43,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         return output.explain(error)
     return 0
-

@@ -11,7 +11,7 @@ import math
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -23,7 +23,7 @@ __all__ = ["Format", "FormatOption", "explain", "note", "plain", "result", "tabl
 BUG = 1
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """How a result is printed."""
 
     text = "text"

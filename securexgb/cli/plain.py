@@ -30,9 +30,7 @@ SHARED_NAMES = (
 )
 
 
-def plain_xgboost(
-    params: TrainingParams, train: SideData, test: SideData
-) -> NDArray[np.float64]:
+def plain_xgboost(params: TrainingParams, train: SideData, test: SideData) -> NDArray[np.float64]:
     """Predictions for ``test`` of xgboost trained on ``train`` in the clear."""
     binner = Binner.fit(train.features, params.max_bin)
 

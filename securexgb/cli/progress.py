@@ -11,8 +11,15 @@ from time import monotonic
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
-from rich.progress import TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from securexgb.mpc.party import Party
@@ -23,7 +30,7 @@ SILENCE_SECONDS = 3.0
 
 
 class _Waiting(ProgressColumn):
-    """ "waiting 12 s for bureau at tree 3/level 2/compare" once the peer has been silent."""
+    """Once the peer has been silent: "waiting 12 s for bureau at tree 3/level 2/compare"."""
 
     max_refresh = 0.5
 

@@ -89,7 +89,7 @@ class RunDirectory:
         path = self.path / name
         beside = path.with_name(f".{name}.{os.getpid()}")
         beside.write_text(text)
-        os.replace(beside, path)
+        beside.replace(path)
         return path
 
     def write_json(self, name: str, value: Any) -> Path:

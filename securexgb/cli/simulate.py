@@ -30,7 +30,14 @@ from securexgb.data import ColumnRoles, binary_labels, numeric_labels, read_side
 from securexgb.errors import DataError, UsageError
 from securexgb.mpc.party import Party
 from securexgb.report.metrics import auc, kolmogorov_smirnov, regression_metrics
-from securexgb.simulation import Sides, Simulation, predict_alone, split_columns, train_alone
+from securexgb.simulation import (
+    Sides,
+    Simulation,
+    predict_alone,
+    split_columns,
+    target_bound,
+    train_alone,
+)
 
 WARNING = (
     "a simulation protects nothing: both sides and an insecure in-process dealer share "
@@ -87,7 +94,8 @@ def simulate(
     whole = _load(data, label, split_names(ignore), params)
     split = _split(whole, split_names(feature_party_columns), params, test_fraction)
     if params.objective == "reg:squarederror" and params.target_bound is None:
-        params = replace(params, target_bound=_bound(split))
+        labels = [split.train.labels, split.test.labels]
+        params = replace(params, target_bound=target_bound(labels, params.base_score))
     note(WARNING)
     training = train_alone(
         params, split.train, split.sides, seed, callbacks=lambda party: [_Watch(party, params)]
@@ -160,7 +168,9 @@ def _split(
     classes = labels if params.objective == "binary:logistic" else None
     try:
         train_rows, test_rows = train_test_split(
-            rows, test_size=test_fraction, random_state=params.random_state % 2**32,
+            rows,
+            test_size=test_fraction,
+            random_state=params.random_state % 2**32,
             stratify=classes,
         )
     except ValueError as error:
@@ -172,16 +182,7 @@ def _split(
     return Split(parts[0], parts[1], split_columns(len(whole.columns), chosen))
 
 
-def _bound(split: Split) -> float:
-    """A bound on regression targets, from the data; between companies it is a term."""
-    labels = split.train.labels
-    assert labels is not None
-    return float(np.abs(labels).max()) or 1.0
-
-
-def _facts(
-    params: TrainingParams, split: Split, training: Simulation[ModelHalf]
-) -> dict[str, Any]:
+def _facts(params: TrainingParams, split: Split, training: Simulation[ModelHalf]) -> dict[str, Any]:
     """Sizes and costs of the training."""
     costs = training.costs
     grown = max(len(training.results[0].trees), 1)
@@ -214,9 +215,7 @@ def _facts(
     }
 
 
-def _quality(
-    params: TrainingParams, split: Split, secure: Reals, plain: Reals
-) -> dict[str, Any]:
+def _quality(params: TrainingParams, split: Split, secure: Reals, plain: Reals) -> dict[str, Any]:
     """The test's metrics of both models; those that do not apply are null."""
     labels = split.test.labels
     assert labels is not None
@@ -262,4 +261,4 @@ def _text(facts: dict[str, Any]) -> str:
         f"{facts['rounds']:,} rounds, peak memory {facts['peak_rss_mb']:.0f} MB"
     )
     evidence = f"dealer evidence: none ({facts['warning']})"
-    return "\n\n".join([shape, quality, costs, ledger, evidence])
+    return f"{shape}\n\n{quality}\n\n{costs}\n\n{ledger}\n\n{evidence}"

@@ -1,0 +1,430 @@
+"""The scikit-learn estimators: ``SecureXGBClassifier`` and ``SecureXGBRegressor``.
+
+Alone, an estimator plays both parties in this process, with an insecure in-process
+dealer: for development, teaching and model search. With ``federation=`` it is one
+company's side of a real job: the other company makes the same calls on its own columns,
+and each keeps its half of the model.
+
+No protocol is written here: data is checked, handed to ``jobs``, and the result kept.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from securexgb.boost.booster import SideData, TrainingJob
+from securexgb.boost.booster import train as run_training
+from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.importance import importance
+from securexgb.boost.params import TrainingParams, declarations
+from securexgb.boost.predict import predict_margins
+from securexgb.errors import DataError, UsageError
+from securexgb.estimator_files import restore_estimator, save_estimator
+from securexgb.simulation import predict_alone, split_columns, target_bound, train_alone
+
+if TYPE_CHECKING:
+    from securexgb.federation import Federation
+
+__all__ = ["SecureXGBClassifier", "SecureXGBRegressor"]
+
+Reals = NDArray[np.float64]
+
+
+class _SecureXGBModel(BaseEstimator):
+    """What classifier and regressor share: parameters, data, fitting, predicting, files.
+
+    The training parameters are those of ``boost.params.TrainingParams``, with xgboost's
+    names and meanings. Beyond them: ``feature_party_columns``, names or numbers of the
+    columns that the feature party holds where both are played here (None: the second
+    half); ``prediction_decimals``, to which margins are rounded before they are opened;
+    ``callbacks``, with xgboost's four hooks; ``federation``, this side of a real job.
+    """
+
+    _objective = ""
+    _halves: tuple[ModelHalf, ...]
+    """This process's halves: both alone, one in a federation."""
+    _sides: tuple[NDArray[np.intp], ...]
+    """The columns of X that each of those halves was trained on."""
+
+    def __init__(
+        self,
+        *,
+        objective: str | None = None,
+        n_estimators: int = 50,
+        learning_rate: float = 0.3,
+        max_depth: int = 4,
+        min_child_weight: float = 1.0,
+        gamma: float = 0.0,
+        reg_lambda: float = 1.0,
+        reg_alpha: float = 0.0,
+        subsample: float = 1.0,
+        colsample_bytree: float = 1.0,
+        scale_pos_weight: float = 1.0,
+        base_score: float | None = None,
+        max_bin: int = 32,
+        random_state: Any = 0,
+        eval_metric: str | Sequence[str] = (),
+        early_stopping_rounds: int | None = None,
+        missing: str = "allowed",
+        gradient_bits: int = 16,
+        weight_bound: float = 1.0,
+        target_bound: float | None = None,
+        importance_type: str = "weight",
+        feature_party_columns: Sequence[str] | Sequence[int] | None = None,
+        callbacks: Sequence[Any] | None = None,
+        prediction_decimals: int = 6,
+        federation: Federation | None = None,
+    ) -> None:
+        self.objective = objective
+        self.n_estimators = n_estimators
+        self.learning_rate = learning_rate
+        self.max_depth = max_depth
+        self.min_child_weight = min_child_weight
+        self.gamma = gamma
+        self.reg_lambda = reg_lambda
+        self.reg_alpha = reg_alpha
+        self.subsample = subsample
+        self.colsample_bytree = colsample_bytree
+        self.scale_pos_weight = scale_pos_weight
+        self.base_score = base_score
+        self.max_bin = max_bin
+        self.random_state = random_state
+        self.eval_metric = eval_metric
+        self.early_stopping_rounds = early_stopping_rounds
+        self.missing = missing
+        self.gradient_bits = gradient_bits
+        self.weight_bound = weight_bound
+        self.target_bound = target_bound
+        self.importance_type = importance_type
+        self.feature_party_columns = feature_party_columns
+        self.callbacks = callbacks
+        self.prediction_decimals = prediction_decimals
+        self.federation = federation
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        sample_weight: Any = None,
+        eval_set: Sequence[tuple[Any, Any]] | None = None,
+        sample_weight_eval_set: Sequence[Any] | None = None,
+    ) -> Self:
+        """Train; returns the estimator.
+
+        ``X``: (rows, columns), NaN for missing: array, list, or a pandas, polars or pyarrow
+        table. ``y``: labels; the feature party of a federation passes none. ``eval_set``:
+        pairs (X, y), whose metrics are evaluated after every tree and thereby revealed.
+        """
+        if self.federation is not None and self.federation.role == "feature":
+            train = self._own_columns(X, reset=True)
+        else:
+            train = self._checked(X, y, sample_weight)
+        weights = sample_weight_eval_set or [None] * len(eval_set or ())
+        evals = [
+            (f"validation_{number}", self._checked_more(*pair, weight))
+            for number, (pair, weight) in enumerate(zip(eval_set or (), weights, strict=True))
+        ]
+        if self.federation is None:
+            self._fit_alone(train, evals)
+        else:
+            self._fit_federated(self.federation, train, evals)
+        return self
+
+    def evals_result(self) -> dict[str, dict[str, list[float]]]:
+        """Metric values after each tree, by evaluation set ("validation_0", …) and metric."""
+        check_is_fitted(self)
+        return self._halves[0].history
+
+    @property
+    def best_iteration(self) -> int:
+        """Number of the best tree, from 0; there is one after early stopping only."""
+        check_is_fitted(self)
+        best = self._halves[0].best_iteration
+        if best is None:
+            raise AttributeError("best_iteration exists only with early_stopping_rounds")
+        return best
+
+    @property
+    def feature_importances_(self) -> Reals:
+        """Each column's share of the splits, summing to 1; one side of a federation sees and
+        counts its own splits only."""
+        check_is_fitted(self)
+        counts = np.zeros(self.n_features_in_)
+        for half, side in zip(self._halves, self._sides, strict=True):
+            counts[side] = importance(half, self.importance_type)
+        shares: Reals = counts / max(counts.sum(), 1.0)
+        return shares
+
+    def save_model(self, path: str | Path) -> None:
+        """Write the model into a directory: estimator.json and one npz file a half."""
+        check_is_fitted(self)
+        save_estimator(self, Path(path))
+
+    def load_model(self, path: str | Path) -> None:
+        """Take over the model that ``save_model`` wrote."""
+        restore_estimator(self, Path(path))
+
+    def _fit_alone(self, train: SideData, evals: Sequence[tuple[str, SideData]]) -> None:
+        """Play both parties."""
+        params, seed = self._params([train, *(data for _, data in evals)])
+        sides = split_columns(len(train.columns), self._feature_party_positions())
+        hooks = tuple(self.callbacks or ())
+        run = train_alone(params, train, sides, seed, evals, lambda _: hooks)
+        self._halves, self._sides, self._seed = run.results, sides, seed
+        self.ledger_ = run.ledger
+
+    def _fit_federated(
+        self, federation: Federation, train: SideData, evals: Sequence[tuple[str, SideData]]
+    ) -> None:
+        """Play one party, over the network; the parameters are the terms'."""
+        params = federation.terms.params
+        self._refuse_other_params(params)
+        job = TrainingJob(
+            params=params,
+            data=train,
+            evals=tuple(evals),
+            callbacks=tuple(self.callbacks or ()),
+            job_digest=federation.terms.digest,
+        )
+        with federation.connect() as party:
+            half = run_training(party, job)
+            self.ledger_ = party.ledger.rows()
+        self._halves, self._seed = (half,), 0
+        self._sides = (np.arange(len(train.columns)),)
+
+    def _margins(self, X: Any) -> Reals | None:
+        """Rounded margins; None at a side of a federation that does not get them."""
+        check_is_fitted(self)
+        data = self._own_columns(X, reset=False)
+        if self.federation is not None:
+            terms = self.federation.terms
+            with self.federation.connect() as party:
+                return predict_margins(
+                    party,
+                    self._halves[0],
+                    data.features,
+                    terms.predictions_to,
+                    terms.prediction_decimals,
+                )
+        if len(self._halves) != 2:
+            raise UsageError(
+                "this estimator holds one half of a model: set its federation, and predict "
+                "together with the other side"
+            )
+        run = predict_alone(
+            self._halves, data.features, self._sides, self.prediction_decimals, self._seed
+        )
+        return run.results[0]
+
+    def _params(self, tables: Sequence[SideData]) -> tuple[TrainingParams, int]:
+        """The parameters, checked, and the seed. Bounds that a federation agrees on are read
+        from the data here (training set first): both parties are in this process."""
+        values = {name: getattr(self, name) for name in declarations()}
+        if self.objective not in (None, self._objective):
+            raise UsageError(
+                f"{type(self).__name__} is for objective {self._objective!r}, "
+                f"not {self.objective!r}"
+            )
+        seed = self._integer_seed()
+        values |= {"objective": self._objective, "random_state": seed}
+        weights = tables[0].weights
+        if weights is not None:
+            values["weight_bound"] = max(self.weight_bound, float(weights.max()))
+        if self._objective == "reg:squarederror" and self.target_bound is None:
+            values["target_bound"] = target_bound([data.labels for data in tables], self.base_score)
+        return TrainingParams.from_mapping(values), seed
+
+    def _integer_seed(self) -> int:
+        """random_state as an integer: None is 0, a generator is drawn from."""
+        if self.random_state is None:
+            return 0
+        if isinstance(self.random_state, (int, np.integer)):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(2**31))
+
+    def _refuse_other_params(self, agreed: TrainingParams) -> None:
+        """In a federation a parameter set here must be the terms' one: nothing is ignored."""
+        defaults = TrainingParams()
+        for name in declarations():
+            mine = getattr(self, name)
+            given = tuple(mine) if isinstance(mine, list) else mine
+            if given not in (None, getattr(defaults, name), getattr(agreed, name)):
+                raise UsageError(
+                    f"{name}={given!r} differs from the job's terms, which say "
+                    f"{getattr(agreed, name)!r}: in a federation the terms decide"
+                )
+
+    def _checked(self, X: Any, y: Any, sample_weight: Any) -> SideData:
+        """Training data, checked. Rows of weight zero are left out where both parties are
+        here: they count for nothing, not even in the bins."""
+        X, y = validate_data(
+            self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", y_numeric=False
+        )
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+            if self.federation is None:
+                kept = weights > 0
+                if not kept.any():
+                    raise DataError("every row has sample_weight 0, so there is nothing to learn")
+                X, y, weights = X[kept], y[kept], weights[kept]
+        return SideData(X, self._names(X), self._encoded(y, fitting=True), weights)
+
+    def _checked_more(self, X: Any, y: Any, sample_weight: Any) -> SideData:
+        """An evaluation set, checked against the training data."""
+        data = self._own_columns(X, reset=False)
+        if self.federation is not None and self.federation.role == "feature":
+            return data
+        labels = self._encoded(column_or_1d(y, warn=True), fitting=False)
+        check_consistent_length(X, labels)
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(
+                sample_weight, data.features, dtype=np.float64, ensure_non_negative=True
+            )
+        return SideData(data.features, data.columns, labels, weights)
+
+    def _own_columns(self, X: Any, *, reset: bool) -> SideData:
+        """Rows without labels, checked; a side of a federation may have no column."""
+        least = 1 if self.federation is None else 0
+        X = validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=np.float64,
+            ensure_all_finite="allow-nan",
+            ensure_min_features=least,
+        )
+        return SideData(X, self._names(X))
+
+    def _names(self, X: Reals) -> tuple[str, ...]:
+        names = getattr(self, "feature_names_in_", None)
+        if names is None:
+            return tuple(f"column {number}" for number in range(X.shape[1]))
+        return tuple(str(name) for name in names)
+
+    def _feature_party_positions(self) -> list[int] | None:
+        """``feature_party_columns`` as positions."""
+        if self.feature_party_columns is None:
+            return None
+        names = [str(name) for name in getattr(self, "feature_names_in_", ())]
+        positions = []
+        for column in self.feature_party_columns:
+            if isinstance(column, str):
+                if column not in names:
+                    raise UsageError(f"feature_party_columns names {column!r}, which X lacks")
+                positions.append(names.index(column))
+            else:
+                position = operator.index(column)
+                if not 0 <= position < self.n_features_in_:
+                    raise UsageError(
+                        f"feature_party_columns has {position}, but X has "
+                        f"{self.n_features_in_} columns, counted from 0"
+                    )
+                positions.append(position)
+        return positions
+
+    def _encoded(self, y: Any, *, fitting: bool) -> Reals:
+        """Labels as float64, as training takes them."""
+        raise NotImplementedError
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.target_tags.required = True
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_halves")
+
+
+class SecureXGBClassifier(ClassifierMixin, _SecureXGBModel):
+    """Gradient-boosted trees for two classes; the labels may be of any type.
+
+    The parameters are described in ``boost.params.TrainingParams``; objective is
+    "binary:logistic". Fitted attributes: ``classes_``, ``n_features_in_``,
+    ``feature_names_in_`` (where X has names), ``ledger_`` (what was revealed).
+    """
+
+    _objective = "binary:logistic"
+
+    def decision_function(self, X: Any) -> Reals | None:
+        """Log odds of ``classes_[1]``, shape (rows,)."""
+        return self._margins(X)
+
+    def predict_proba(self, X: Any) -> Reals | None:
+        """Probabilities, shape (rows, 2), in the order of ``classes_``."""
+        margins = self._margins(X)
+        if margins is None:
+            return None
+        positive = 1.0 / (1.0 + np.exp(-margins))
+        return np.column_stack([1.0 - positive, positive])
+
+    def predict(self, X: Any) -> NDArray[Any] | None:
+        """The more probable class of each row."""
+        margins = self._margins(X)
+        return None if margins is None else self.classes_[(margins > 0).astype(np.intp)]
+
+    def _encoded(self, y: Any, *, fitting: bool) -> Reals:
+        if fitting:
+            check_classification_targets(y)
+            kind = type_of_target(y, input_name="y", raise_unknown=True)
+            if kind != "binary":
+                raise DataError(
+                    f"Only binary classification is supported. The type of the target is {kind}."
+                )
+            classes = np.unique(y)
+            if classes.size < 2:
+                raise DataError(
+                    "y holds only one class: give rows of two classes (rows with "
+                    "sample_weight 0 do not count)"
+                )
+            self.classes_ = classes
+        elif not np.isin(y, self.classes_).all():
+            raise DataError("an evaluation set holds a class that the training data lacks")
+        codes: Reals = (np.asarray(y) == self.classes_[1]).astype(np.float64)
+        return codes
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+
+class SecureXGBRegressor(RegressorMixin, _SecureXGBModel):
+    """Gradient-boosted trees for a number, by squared error.
+
+    The parameters are described in ``boost.params.TrainingParams``; objective is
+    "reg:squarederror". Both parties of a federation must agree on ``target_bound``.
+    """
+
+    _objective = "reg:squarederror"
+
+    def predict(self, X: Any) -> Reals | None:
+        """Predicted values, shape (rows,)."""
+        return self._margins(X)
+
+    def _encoded(self, y: Any, *, fitting: bool) -> Reals:
+        values = np.asarray(y, dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise DataError("y holds a missing or an infinite value")
+        return values

@@ -1,0 +1,75 @@
+"""A fitted estimator on disk: a directory with estimator.json and one npz file a half.
+
+No pickle, no keys, no channel. An estimator that played both parties writes both halves;
+one side of a federation writes its own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from securexgb.boost.storage import pack_json, read_whole, unpack_json, write_whole
+from securexgb.errors import DataError, UsageError
+from securexgb.model.files import load_half, save_half
+
+__all__ = ["restore_estimator", "save_estimator"]
+
+FORMAT = 1
+DESCRIPTION = "estimator.json"
+
+
+def save_estimator(model: Any, directory: Path) -> None:
+    """Write a fitted estimator; the directory is made where it does not exist."""
+    if directory.exists() and not directory.is_dir():
+        raise UsageError(f"{directory} is a file: name a directory to save the model in")
+    directory.mkdir(parents=True, exist_ok=True)
+    for half in model._halves:
+        save_half(half, directory / f"{half.role}.npz")
+    classes = getattr(model, "classes_", None)
+    names = getattr(model, "feature_names_in_", None)
+    facts = {
+        "format": FORMAT,
+        "estimator": type(model).__name__,
+        "halves": [half.role for half in model._halves],
+        "sides": [side.tolist() for side in model._sides],
+        "seed": model._seed,
+        "n_features_in": model.n_features_in_,
+        "feature_names_in": None if names is None else [str(name) for name in names],
+        "classes": None
+        if classes is None
+        else {"dtype": classes.dtype.str, "values": classes.tolist()},
+    }
+    write_whole(directory / DESCRIPTION, pack_json(facts))
+
+
+def restore_estimator(model: Any, directory: Path) -> None:
+    """Read what ``save_estimator`` wrote into an estimator of the same class."""
+    facts = unpack_json(read_whole(directory / DESCRIPTION), DESCRIPTION)
+    if facts.get("format") != FORMAT or facts.get("estimator") != type(model).__name__:
+        raise DataError(
+            f"{directory} holds {facts.get('estimator')!r} in format {facts.get('format')!r}, "
+            f"not a {type(model).__name__} that this version of securexgb reads"
+        )
+    try:
+        halves = tuple(load_half(directory / f"{role}.npz") for role in facts["halves"])
+        sides = tuple(np.asarray(side, np.intp) for side in facts["sides"])
+        fitted = {
+            "_halves": halves,
+            "_sides": sides,
+            "_seed": int(facts["seed"]),
+            "n_features_in_": int(facts["n_features_in"]),
+        }
+        if facts["feature_names_in"] is not None:
+            fitted["feature_names_in_"] = np.asarray(facts["feature_names_in"], dtype=object)
+        if facts["classes"] is not None:
+            dtype = np.dtype(facts["classes"]["dtype"])
+            fitted["classes_"] = np.asarray(facts["classes"]["values"], dtype=dtype)
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{DESCRIPTION} is damaged: restore it from a copy") from error
+    if len({half.model_id for half in halves}) != 1:
+        raise DataError(f"the halves in {directory} do not belong together: restore a copy")
+    for name, value in fitted.items():
+        setattr(model, name, value)

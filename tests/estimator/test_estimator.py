@@ -1,0 +1,241 @@
+"""The estimators as their users meet them, both parties in memory."""
+
+import inspect
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.params import TrainingParams, declarations
+from securexgb.errors import DataError, UsageError
+from securexgb.estimator import SecureXGBClassifier, SecureXGBRegressor
+
+SMALL = {"n_estimators": 3, "max_depth": 2, "max_bin": 8}
+
+
+@pytest.fixture(scope="module")
+def cancer():
+    data = load_breast_cancer()
+    return data.data[:200, :6], data.target[:200]
+
+
+@pytest.fixture(scope="module")
+def fitted(cancer):
+    return SecureXGBClassifier(**SMALL).fit(*cancer)
+
+
+def test_parameters_are_those_of_training_params():
+    signature = inspect.signature(SecureXGBClassifier).parameters
+    defaults = TrainingParams()
+    own = {
+        "importance_type",
+        "feature_party_columns",
+        "callbacks",
+        "prediction_decimals",
+        "federation",
+    }
+    assert set(signature) == set(declarations()) | own
+    for name in declarations():
+        if name != "objective":
+            assert signature[name].default == getattr(defaults, name), name
+
+
+def test_refits_are_bit_identical_and_predictions_do_not_depend_on_the_batch(cancer, fitted):
+    X, y = cancer
+    again = SecureXGBClassifier(**SMALL).fit(X, y)
+    whole = fitted.decision_function(X)
+    np.testing.assert_array_equal(whole, again.decision_function(X))
+    for left, right in zip(fitted._halves, again._halves, strict=True):
+        for one, other in zip(left.trees, right.trees, strict=True):
+            np.testing.assert_array_equal(one.leaf_values, other.leaf_values)
+            np.testing.assert_array_equal(one.thresholds, other.thresholds)
+    for rows in ([7], [3, 150, 4], range(100, 200)):
+        np.testing.assert_array_equal(whole[list(rows)], fitted.decision_function(X[list(rows)]))
+
+
+def test_subsamples_follow_random_state(cancer):
+    X, y = cancer
+    settings = SMALL | {"subsample": 0.5, "colsample_bytree": 0.5}
+    scores = [
+        SecureXGBClassifier(**settings, random_state=seed).fit(X, y).decision_function(X)
+        for seed in (1, 1, 2)
+    ]
+    np.testing.assert_array_equal(scores[0], scores[1])
+    assert not np.array_equal(scores[0], scores[2])
+
+
+@pytest.mark.parametrize(
+    "columns", [None, [0], [1, 0], [], list(range(6))], ids=["half", "one", "two", "none", "all"]
+)
+def test_who_holds_which_column_does_not_matter_to_the_scores(cancer, fitted, columns):
+    X, y = cancer
+    other = SecureXGBClassifier(**SMALL, feature_party_columns=columns).fit(X, y)
+    np.testing.assert_allclose(
+        other.predict_proba(X), fitted.predict_proba(X), atol=2e-3
+    )  # ties between equal gains may go to another column
+
+
+def test_string_labels_and_frames(cancer, fitted):
+    X, y = cancer
+    names = [f"c{i}" for i in range(X.shape[1])]
+    labels = np.where(y == 1, "good", "bad")
+    frames = [
+        pd.DataFrame(X, columns=names),
+        pl.DataFrame(X, schema=names),
+        pa.table({name: X[:, i] for i, name in enumerate(names)}),
+    ]
+    for frame in frames:
+        model = SecureXGBClassifier(**SMALL, feature_party_columns=["c3", "c4", "c5"])
+        model.fit(frame, labels)
+        assert model.classes_.tolist() == ["bad", "good"]
+        assert model.feature_names_in_.tolist() == names
+        np.testing.assert_array_equal(
+            model.predict(frame), np.where(fitted.predict(X) == 1, "good", "bad")
+        )
+
+
+def test_missing_values_one_column_and_constant_columns():
+    draws = np.random.default_rng(0)
+    X = draws.normal(size=(60, 1))
+    y = (X[:, 0] > 0).astype(int)
+    X[::7] = np.nan
+    assert SecureXGBClassifier(**SMALL).fit(X, y).score(X, y) > 0.9
+    wide = np.column_stack([np.ones(60), np.full(60, np.nan), X[:, 0]])
+    assert SecureXGBClassifier(**SMALL).fit(wide, y).score(wide, y) > 0.9
+    useless = SecureXGBClassifier(**SMALL).fit(wide[:, :2], y)
+    assert len(np.unique(useless.predict_proba(wide[:, :2])[:, 1])) == 1
+
+
+def test_two_rows():
+    model = SecureXGBClassifier(**SMALL, min_child_weight=0).fit([[0.0], [1.0]], [0, 1])
+    assert model.predict([[0.0], [1.0]]).tolist() == [0, 1]
+    one = SecureXGBRegressor(**SMALL).fit([[0.0]], [3.0])
+    assert one.predict([[5.0]]) == pytest.approx([3.0], abs=1e-5)
+
+
+def test_pickle_clone_and_search(cancer, fitted):
+    X, y = cancer
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.decision_function(X), fitted.decision_function(X))
+    assert not hasattr(clone(fitted), "classes_")
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), SecureXGBClassifier(n_estimators=2, max_bin=8)),
+        {"securexgbclassifier__max_depth": [1, 2]},
+        cv=2,
+    ).fit(X, y)
+    assert search.best_score_ > 0.7
+
+
+def test_evaluation_sets_early_stopping_and_callbacks(cancer):
+    X, y = cancer
+    calls = []
+
+    class Watch(TrainingCallback):
+        def before_training(self, model):
+            calls.append("start")
+            return model
+
+        def after_iteration(self, model, epoch, evals_log):
+            calls.append(epoch)
+            return False
+
+        def after_training(self, model):
+            calls.append("end")
+            return model
+
+    model = SecureXGBClassifier(
+        **SMALL | {"n_estimators": 12, "learning_rate": 1.0},
+        eval_metric=["logloss", "auc"],
+        early_stopping_rounds=2,
+        callbacks=[Watch()],
+    ).fit(X[:120], y[:120], eval_set=[(X[:120], y[:120]), (X[120:], y[120:])])
+    result = model.evals_result()
+    assert list(result) == ["validation_0", "validation_1"]
+    assert list(result["validation_1"]) == ["logloss", "auc"]
+    trees = len(result["validation_1"]["auc"])
+    assert trees < 12
+    assert model.best_iteration == trees - 3
+    assert calls == ["start", *range(trees), "end"]
+    assert {row["reveal"] for row in model.ledger_} == {"METRIC", "SPLIT_INDEX", "SPLIT_OWNER"}
+
+
+def test_importances(cancer, fitted):
+    assert fitted.feature_importances_.shape == (6,)
+    assert fitted.feature_importances_.sum() == pytest.approx(1.0)
+    with pytest.raises(UsageError, match="never revealed"):
+        _ = SecureXGBClassifier(**SMALL, importance_type="gain").fit(*cancer).feature_importances_
+
+
+def test_save_and_load(tmp_path, cancer, fitted):
+    X, _ = cancer
+    fitted.save_model(tmp_path / "model")
+    names = sorted(path.name for path in (tmp_path / "model").iterdir())
+    assert names == ["estimator.json", "feature.npz", "label.npz"]
+    again = SecureXGBClassifier()
+    again.load_model(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+    assert again.classes_.dtype == fitted.classes_.dtype
+    with pytest.raises(DataError, match="SecureXGBClassifier"):
+        SecureXGBRegressor().load_model(tmp_path / "model")
+    content = (tmp_path / "model" / "label.npz").read_bytes()
+    (tmp_path / "model" / "label.npz").write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match="truncated or damaged"):
+        again.load_model(tmp_path / "model")
+
+
+def test_halves_of_two_models_are_refused(tmp_path, cancer, fitted):
+    X, y = cancer
+    fitted.save_model(tmp_path / "a")
+    SecureXGBClassifier(**SMALL, random_state=5).fit(X, y).save_model(tmp_path / "b")
+    (tmp_path / "b" / "feature.npz").replace(tmp_path / "a" / "feature.npz")
+    with pytest.raises(DataError, match="do not belong together"):
+        SecureXGBClassifier().load_model(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"objective": "reg:squarederror"}, "is for objective 'binary:logistic'"),
+        ({"max_depth": 0}, "max_depth must be at least 1"),
+        ({"eval_metric": "rmse"}, "does not exist for objective"),
+        ({"missing": -999}, "missing -999 is not supported"),
+        ({"feature_party_columns": ["x"]}, "feature_party_columns names 'x'"),
+        ({"feature_party_columns": [6]}, "counted from 0"),
+    ],
+)
+def test_refusals(cancer, settings, says):
+    with pytest.raises(UsageError, match=says):
+        SecureXGBClassifier(**SMALL | settings).fit(*cancer)
+
+
+def test_unknown_parameters_and_classes_are_refused(cancer):
+    X, y = cancer
+    with pytest.raises(TypeError):
+        SecureXGBClassifier(tree_method="hist")
+    with pytest.raises(ValueError, match="Only binary classification"):
+        SecureXGBClassifier(**SMALL).fit(X[:3], [0, 1, 2])
+    with pytest.raises(DataError, match="only one class"):
+        SecureXGBClassifier(**SMALL).fit(X, np.ones(len(X)))
+    with pytest.raises(DataError, match="class that the training data lacks"):
+        SecureXGBClassifier(**SMALL).fit(X, y, eval_set=[(X, y + 1)])
+
+
+def test_regression_weights_and_base_score():
+    X, y = load_diabetes(return_X_y=True)
+    X, y = X[:150, :4], y[:150]
+    model = SecureXGBRegressor(n_estimators=8, max_depth=2, max_bin=8).fit(X, y)
+    assert model.score(X, y) > 0.3
+    assert model.predict(X).shape == (150,)
+    heavy = SecureXGBRegressor(**SMALL).fit(X, y, sample_weight=np.where(y > 150, 100.0, 1.0))
+    assert heavy.predict(X).mean() > model.predict(X).mean() + 10
+    fixed = SecureXGBRegressor(**SMALL | {"n_estimators": 1}, base_score=1000.0, learning_rate=1e-6)
+    assert fixed.fit(X, y).predict(X) == pytest.approx(np.full(150, 1000.0), abs=0.1)

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.arith.prg import Prg
+from securexgb.boost.booster import SideData, TrainingJob, train
+from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
 from securexgb.dealer import server
 from securexgb.dealer.identity import fresh_identity, key_hash
@@ -32,7 +34,9 @@ from securexgb.errors import (
     SecureXGBError,
     TermsDiffer,
 )
+from securexgb.mpc.party import Party
 from securexgb.offline.dealt import DealtSource
+from securexgb.testing.harness import run_both
 from tests.dealer.running import (
     PARTIES,
     RunningDealer,
@@ -363,8 +367,15 @@ def test_what_reaches_the_dealer_does_not_depend_on_data(monkeypatch: pytest.Mon
     records = []
     for data_set in range(2):
         seen.clear()
-        with dealer_thread() as running, connected(running) as sources:
-            _consume(sources, np.random.default_rng(data_set))
+        channels = memory_pair(20)
+        rng = np.random.default_rng(data_set)
+        with dealer_thread() as running, connected(running, Terms(channels=channels)) as sources:
+            _consume(sources, rng)
+            parties = [
+                Party(rank, channels[rank], sources[rank], Prg.fresh(), Prg(b"c" * 16))
+                for rank in (0, 1)
+            ]
+            run_both(_grow, parties, _sides(rng))
         records.append(dict(seen))
     assert records[0] == records[1]
     assert {which for which, _, _ in records[0][b"feature"]} == {
@@ -391,3 +402,17 @@ def _consume(sources: tuple[DealtSource, DealtSource], rng: np.random.Generator)
         sources[1].random_ot_receive(count)
         sources[1].random_ot_send(count)
         sources[0].random_ot_receive(count)
+
+
+def _grow(party: Party, side: SideData) -> None:
+    params = TrainingParams(n_estimators=2, max_depth=2, max_bin=8)
+    train(party, TrainingJob(params=params, data=side))
+
+
+def _sides(rng: np.random.Generator) -> tuple[SideData, SideData]:
+    columns = rng.normal(size=(50, 4))
+    labels = (columns[:, 0] + rng.normal(size=50) > 0).astype(np.float64)
+    return (
+        SideData(np.ascontiguousarray(columns[:, :2]), ("a", "b"), labels),
+        SideData(np.ascontiguousarray(columns[:, 2:]), ("c", "d")),
+    )

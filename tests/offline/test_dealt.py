@@ -1,0 +1,163 @@
+"""Correlations from a dealer's process: the laws, bounded reading ahead, accounts, training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from securexgb._pb import dealer_pb2 as pb
+from securexgb.arith.prg import Prg
+from securexgb.boost.booster import SideData, TrainingJob, train
+from securexgb.boost.params import TrainingParams
+from securexgb.channel.memory import memory_pair
+from securexgb.errors import ProtocolDesync
+from securexgb.mpc.party import Party
+from securexgb.offline.budget import Budget, CountingSource
+from securexgb.offline.dealer_link import DealerLink
+from securexgb.offline.dealt import DealtSource
+from securexgb.testing.harness import run_both, run_parties
+from tests.dealer.running import RunningDealer, Terms, connected, dealer_process
+from tests.offline.laws import (
+    check_bit_triples,
+    check_products,
+    check_random_ot,
+    check_shared_bits,
+    check_triples,
+    one_hot,
+)
+
+
+@pytest.fixture(scope="module")
+def dealer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDealer]:
+    with dealer_process(tmp_path_factory.mktemp("dealer")) as running:
+        yield running
+
+
+def test_every_kind_keeps_its_law(dealer: RunningDealer) -> None:
+    with connected(dealer) as (zero, one):
+        assert (zero.name, zero.evidence) == ("dealt", "none")
+        for count in (0, 1, 63, 64, 65, 5000, 300_000, 3):
+            check_triples(zero.triples(count), one.triples(count), count)
+            check_bit_triples(zero.bit_triples(count), one.bit_triples(count), count)
+            check_shared_bits(zero.shared_bits(count), one.shared_bits(count), count)
+            check_random_ot(zero.random_ot_send(count), one.random_ot_receive(count), count)
+            check_random_ot(one.random_ot_send(count), zero.random_ot_receive(count), count)
+
+
+@pytest.mark.parametrize("owner", [0, 1])
+@pytest.mark.parametrize(("rows", "features"), [(1, 1), (500, 3), (5, 0), (0, 2)])
+def test_products(dealer: RunningDealer, owner: int, rows: int, features: int) -> None:
+    n_bins = 7
+    with connected(dealer) as sources:
+        holder, other = sources[owner], sources[1 - owner]
+        for registration in range(2):
+            rng = np.random.default_rng(registration)
+            bins = rng.integers(0, n_bins, (rows, features), np.uint8)
+            holder.register_matrix(owner, rows, features * n_bins, bins, n_bins)
+            other.register_matrix(owner, rows, features * n_bins, None, n_bins)
+            for count in (1, 3, 0, 100):
+                ours = holder.vector_products(owner, count)
+                theirs = other.vector_products(owner, count)
+                check_products(ours, theirs, one_hot(bins, n_bins))
+
+
+def test_a_known_job_draws_no_more_than_it_needs(dealer: RunningDealer) -> None:
+    budget = Budget(triples=128_000, shared_bits=6400)
+    with connected(dealer, Terms(expected=budget)) as (_, one):
+        before = one.offline_bytes
+        for _ in range(100):
+            one.triples(1280)
+            one.shared_bits(64)
+        drawn = one.offline_bytes - before
+    # The supply's blocks are larger than the last request: one block a kind at most.
+    assert budget.correction_bytes((0, 0)) <= drawn <= budget.correction_bytes((0, 0)) + 2**19
+
+
+def test_time_and_bytes_are_accounted(dealer: RunningDealer) -> None:
+    with connected(dealer) as (zero, one):
+        connecting = one.offline_seconds
+        assert connecting > 0
+        before, quiet = one.offline_bytes, zero.offline_bytes
+        one.triples(100_000)
+        assert one.offline_bytes - before >= 800_000
+        assert one.offline_seconds > connecting
+        zero.triples(100_000)
+        assert zero.offline_bytes == quiet
+
+
+def test_messages_stay_below_a_mebibyte(
+    dealer: RunningDealer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    take_in = DealerLink._take_in
+
+    def spy(self: DealerLink, message: pb.DealResponse) -> None:
+        sizes.append(message.ByteSize())
+        take_in(self, message)
+
+    monkeypatch.setattr(DealerLink, "_take_in", spy)
+    with connected(dealer) as (_, one):
+        one.triples(1_000_000)
+    assert sum(sizes) > 8_000_000
+    assert max(sizes) <= 1 << 20
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pb.Correction(kind=pb.KIND_TRIPLES, start=0, words=bytes(8)),
+        pb.Correction(kind=pb.KIND_TRIPLES, start=1 << 40, words=bytes(64)),
+        pb.Correction(kind=pb.KIND_UNSPECIFIED, words=bytes(8)),
+        pb.Correction(kind=pb.KIND_PRODUCTS, owner=1, words=bytes(8)),
+        pb.Correction(kind=pb.KIND_TRIPLES, start=0, words=bytes(7)),
+        pb.Correction(kind=pb.KIND_TRIPLES, start=0),
+    ],
+)
+def test_a_correction_that_was_not_asked_for_is_refused(
+    dealer: RunningDealer, frame: pb.Correction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in = DealerLink._take_in
+
+    def tamper(self: DealerLink, message: pb.DealResponse) -> None:
+        wrong = message.WhichOneof("message") == "correction"
+        take_in(self, pb.DealResponse(correction=frame) if wrong else message)
+
+    with connected(dealer) as (_, one):
+        one.triples(1)
+        monkeypatch.setattr(DealerLink, "_take_in", tamper)
+        with pytest.raises(ProtocolDesync):
+            one.triples(1_000_000)
+
+
+def grow(party: Party, side: SideData) -> tuple[list[list[int]], Budget]:
+    """Train two small trees; own splits, and what was consumed."""
+    counting = CountingSource(party.rank, party.source)
+    party.source = counting
+    params = TrainingParams(n_estimators=2, max_depth=2, max_bin=8)
+    half = train(party, TrainingJob(params=params, data=side))
+    return [
+        [*map(int, tree.features), *map(int, tree.bins)] for tree in half.trees
+    ], counting.budget
+
+
+def test_a_training_gives_the_trees_of_the_local_source(dealer: RunningDealer) -> None:
+    rng = np.random.default_rng(5)
+    columns = rng.normal(size=(60, 4))
+    labels = (columns[:, 0] + columns[:, 3] > 0).astype(np.float64)
+    sides = (
+        SideData(np.ascontiguousarray(columns[:, :2]), ("a", "b"), labels),
+        SideData(np.ascontiguousarray(columns[:, 2:]), ("c", "d")),
+    )
+    alone = run_parties(grow, sides)
+    channels = memory_pair(20)
+    with connected(dealer, Terms(channels=channels)) as sources:
+        assert isinstance(sources[0], DealtSource)
+        coins = b"public coins 123"
+        parties = [
+            Party(rank, channels[rank], sources[rank], Prg.fresh(), Prg(coins)) for rank in (0, 1)
+        ]
+        dealt = run_both(grow, parties, sides)
+    assert dealt == alone
+    assert dealt[0][1] == dealt[1][1]

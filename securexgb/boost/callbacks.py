@@ -5,8 +5,6 @@ half of the model and the opened metric values. Where a hook says stop, at eithe
 sides stop after the same tree, because the decision is exchanged.
 """
 
-# ruff: noqa: ARG002  (hooks have xgboost's arguments, whether or not they read them)
-
 from __future__ import annotations
 
 from collections.abc import Sequence

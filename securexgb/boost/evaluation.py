@@ -43,6 +43,9 @@ _VALUE_BITS = 20
 _SUM_BITS = 61
 """Sums stay below 2^_SUM_BITS, where truncation is exact."""
 _LOSS_INTEGER_BITS = 12
+_GAP_INTEGER_BITS = 6
+"""rmse: |margin - y| < 64 times the targets' bound. Leaves are at most 2, so beyond it a
+model would have run off for a hundred trees in one direction."""
 _KEY_WIDTH = 40
 """auc: sort keys 2 m + y, |m| < 2^17."""
 _INVERSE_BITS = 60
@@ -112,11 +115,10 @@ def _rmse(party: Party, margins: Shared, truth: Truth, numbers: NumberFormat) ->
     if truth.labels is not None:
         targets = encode(truth.labels / numbers.target_scale, numbers.margin_bits)
     gaps = margins - share(party, targets, 0, margins.shape)
-    room = _room(truth) - 2 * _LOSS_INTEGER_BITS
-    bits = min(numbers.margin_bits, room // 2)
+    bits = min(numbers.margin_bits, _room(truth) // 2 - _GAP_INTEGER_BITS)
     if bits < numbers.margin_bits:
         gaps = round_off(party, gaps, numbers.margin_bits - bits)
-    mean = _mean(party, multiply(party, gaps, gaps), 2 * bits, 2 * _LOSS_INTEGER_BITS, truth)
+    mean = _mean(party, multiply(party, gaps, gaps), 2 * bits, 2 * _GAP_INTEGER_BITS, truth)
     return math.sqrt(max(mean, 0.0)) * numbers.target_scale
 
 

@@ -18,7 +18,9 @@ from securexgb.testing.harness import Backend
 Floats = NDArray[np.float64]
 
 
-def table(rows: int, columns: int = 5, missing: float = 0.0, seed: int = 0) -> tuple[Floats, Floats]:
+def table(
+    rows: int, columns: int = 5, missing: float = 0.0, seed: int = 0
+) -> tuple[Floats, Floats]:
     """Features (rows, columns) on a coarse grid, and labels 0/1 that depend on them."""
     draw = np.random.default_rng(seed)
     features = np.round(draw.normal(size=(rows, columns)), 1)
@@ -35,7 +37,10 @@ def sides(
     names = tuple(f"x{number}" for number in range(features.shape[1]))
     return (
         SideData(
-            np.ascontiguousarray(features[:, :label_columns]), names[:label_columns], labels, weights
+            np.ascontiguousarray(features[:, :label_columns]),
+            names[:label_columns],
+            labels,
+            weights,
         ),
         SideData(np.ascontiguousarray(features[:, label_columns:]), names[label_columns:]),
     )

@@ -1,0 +1,143 @@
+"""Prediction: equal to walking the joined trees, in constant rounds, rounded as agreed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from securexgb.boost import predict as module
+from securexgb.boost.booster import TrainingJob, train
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.predict import predict, predict_margins, rounding_steps
+from securexgb.errors import DataError, TermsDiffer, UsageError
+from securexgb.testing import run_parties
+from tests.boost.data import sides, table, train_both
+from tests.reference.oracle import joined
+
+PARAMS = TrainingParams(n_estimators=3, max_depth=3, max_bin=8)
+FEATURES, LABELS = table(80, missing=0.1)
+DATA = sides(FEATURES, LABELS, 2)
+HALVES = train_both(PARAMS, DATA)
+NEW = sides(*table(50, missing=0.2, seed=9), 2)
+
+
+def plain_margins(features: np.ndarray) -> np.ndarray:
+    total = np.full(features.shape[0], np.uint64(HALVES[0].base))
+    for number in range(len(HALVES[0].trees)):
+        tree = joined(HALVES, number)
+        total += tree.leaf_values[np.argmax(tree.possible_leaves(features), axis=1)]
+    return total.view(np.int64) / 2.0**20
+
+
+def ask(backend, recipient="both", decimals=6, data=NEW, halves=HALVES, function=predict_margins):
+    def program(party, given):
+        half, side = given
+        return function(party, half, side.features, recipient, decimals), party.rounds
+
+    return run_parties(program, list(zip(halves, data, strict=True)), backend=backend)
+
+
+def test_margins_are_those_of_the_joined_trees(backend) -> None:
+    (one, _), (two, _) = ask(backend, decimals=9)
+    features = np.concatenate([side.features for side in NEW], axis=1)
+    assert np.array_equal(one, two)
+    assert np.array_equal(one, np.round(plain_margins(features), 9))
+
+
+def test_probabilities_are_the_link_of_the_margins() -> None:
+    (margins, _), _ = ask("plaintext")
+    (scores, _), _ = ask("plaintext", function=predict)
+    assert np.allclose(scores, 1 / (1 + np.exp(-margins)))
+
+
+@pytest.mark.parametrize("decimals", [0, 2, 6])
+def test_scores_are_rounded_before_they_are_opened(backend, decimals: int) -> None:
+    features = np.concatenate([side.features for side in NEW], axis=1)
+    (scores, _), _ = ask(backend, decimals=decimals)
+    assert np.max(np.abs(scores - plain_margins(features))) <= 0.5 * 10**-decimals + 2e-6
+    assert np.array_equal(scores, np.round(scores, decimals))
+
+
+def test_only_the_named_party_gets_scores(backend) -> None:
+    for recipient, rank in (("label", 0), ("feature", 1)):
+        results = ask(backend, recipient=recipient)
+        assert results[rank][0] is not None
+        assert results[1 - rank][0] is None
+
+
+def test_rounds_do_not_depend_on_trees() -> None:
+    short = tuple(replace(half, trees=half.trees[:1]) for half in HALVES)
+    assert ask("shared")[0][1] == ask("shared", halves=short)[0][1]
+
+
+def test_a_rows_score_does_not_depend_on_the_batch(backend, monkeypatch) -> None:
+    whole = ask(backend)[0][0]
+    monkeypatch.setattr(module, "BATCH_WORDS", 100)
+    assert np.array_equal(ask(backend)[0][0], whole)
+
+
+def test_every_scored_row_is_in_the_ledger() -> None:
+    def program(party, given):
+        half, side = given
+        predict(party, half, side.features, "label", 3)
+        return party.ledger.rows()
+
+    rows = run_parties(program, list(zip(HALVES, NEW, strict=True)))[0]
+    assert [(row["reveal"], row["to"], row["values"]) for row in rows] == [
+        ("PREDICTION", "label", 50)
+    ]
+
+
+def test_best_iteration_limits_the_trees() -> None:
+    stopped = tuple(replace(half, best_iteration=0) for half in HALVES)
+    short = tuple(replace(half, trees=half.trees[:1]) for half in HALVES)
+    one, two = (ask("plaintext", halves=halves)[0][0] for halves in (stopped, short))
+    assert np.array_equal(one, two)
+
+
+def test_predictions_of_a_regression_are_in_the_targets_unit(backend) -> None:
+    features, _ = table(60)
+    targets = 1000 * features[:, 0]
+    params = TrainingParams(
+        objective="reg:squarederror", target_bound=8000.0, n_estimators=6, learning_rate=1.0
+    )
+    data = sides(features, targets, 2)
+
+    def program(party, side):
+        model = train(party, TrainingJob(params, side))
+        return predict(party, model, side.features, "both", 1)
+
+    values = run_parties(program, data, backend=backend)[0]
+    assert np.corrcoef(values, targets)[0, 1] > 0.95
+    assert 0.8 < np.std(values) / np.std(targets) < 1.1
+
+
+def test_steps_are_as_fine_as_the_decimals_and_no_finer_than_the_margins() -> None:
+    assert rounding_steps(1.0, 3, 20) == 1000
+    assert rounding_steps(50.0, 0, 20) == 50
+    assert rounding_steps(1.0, 9, 20) == 1 << 20
+    assert rounding_steps(0.001, 1, 20) == 1
+
+
+def test_what_cannot_be_predicted_is_refused() -> None:
+    with pytest.raises(DataError, match="no rows"):
+        ask("plaintext", data=tuple(replace(s, features=s.features[:0]) for s in NEW))
+    with pytest.raises(DataError, match="columns"):
+        ask("plaintext", data=tuple(replace(s, features=s.features[:, :1]) for s in NEW))
+    with pytest.raises(UsageError, match="decimals"):
+        ask("plaintext", decimals=99)
+    with pytest.raises(UsageError, match="belongs to the feature party"):
+        ask("plaintext", halves=HALVES[::-1], data=NEW)
+
+
+def test_halves_of_different_models_are_refused() -> None:
+    other = replace(HALVES[1], model_id="another")
+    with pytest.raises(TermsDiffer, match="same prediction"):
+        ask("shared", halves=(HALVES[0], other))
+
+
+def test_row_counts_must_be_equal() -> None:
+    with pytest.raises(TermsDiffer, match="rows"):
+        ask("shared", data=(NEW[0], replace(NEW[1], features=NEW[1].features[:7])))

@@ -1,0 +1,75 @@
+"""Quotients: within their stated error over the whole range, equal for equal inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from securexgb.mpc.convert import to_bits
+from securexgb.mpc.divide import DENOMINATOR_BITS, QUOTIENT_BITS, divide, reciprocal
+from securexgb.mpc.party import Party
+from securexgb.mpc.shared import Shared, SharedBits
+from tests.mpc.kit import Integers, on_both, shared, shared_bits
+from tests.mpc.strategies import integers, quick
+
+MOST = (1 << DENOMINATOR_BITS) - 1
+
+
+def quotients(party: Party, x: Shared, a: Shared, gate: SharedBits) -> Shared:
+    return divide(party, x, a, to_bits(party, a, DENOMINATOR_BITS), gate)
+
+
+def within_bound(x: Integers, a: Integers) -> bool:
+    """Units of 2^-19: 1/2 for the rounding, and 2^-20.5 of the quotient."""
+    result = on_both(quotients, shared(x, 1), shared(a, 2), shared_bits(np.ones(x.size)))
+    exact = x.astype(float) / a * 2.0**QUOTIENT_BITS
+    return bool((np.abs(result - exact) <= 0.5 + np.abs(exact) * 2.0**-20.5).all())
+
+
+@quick
+@given(integers(1, MOST), st.integers(0, 2**32))
+def test_the_error_is_as_stated(a: Integers, seed: int) -> None:
+    most = np.minimum(a * 2048, MOST)
+    x = np.round(np.random.default_rng(seed).uniform(-1, 1, a.size) * most).astype(np.int64)
+    x[::5] = most[::5]
+    assert within_bound(x, a)
+
+
+def test_every_power_of_two_and_its_neighbours() -> None:
+    powers = [1 << k for k in range(DENOMINATOR_BITS)]
+    a = np.array(sorted({v + d for v in powers for d in (-1, 0, 1)} - {0} | {MOST}))
+    for sign in (-1, 1):
+        assert within_bound(sign * np.minimum(a * 2048, MOST), a)
+        assert within_bound(sign * np.ones_like(a), a)
+
+
+def test_zero_denominators_and_closed_gates_give_zero() -> None:
+    x, a = np.array([5, 5, -7, 0, MOST]), np.array([0, 3, 9, 0, 1])
+    gate = np.array([1, 0, 0, 0, 0])
+    result = on_both(quotients, shared(x), shared(a), shared_bits(gate))
+    np.testing.assert_array_equal(result, np.zeros(5))
+
+
+def test_equal_inputs_have_equal_quotients() -> None:
+    x, a = np.full(200, 12345), np.full(200, 67891)
+    result = on_both(quotients, shared(x, 1), shared(a, 2), shared_bits(np.ones(200)))
+    assert np.unique(result).size == 1
+
+
+def test_scaling_both_by_a_power_of_two_changes_nothing() -> None:
+    """The denominator is normalised, so the error does not depend on its size."""
+    x, a = np.array([1234, -77]), np.array([777, 8191])
+
+    def run(shift: int) -> Any:
+        return on_both(quotients, shared(x << shift), shared(a << shift), shared_bits([1, 1]))
+
+    np.testing.assert_array_equal(run(0), run(15))
+
+
+def test_reciprocal() -> None:
+    y = np.linspace(1 << 29, (1 << 30) - 1, 500).astype(np.int64)
+    result = on_both(reciprocal, shared(y))
+    assert np.abs(result / 2.0**20 - 2.0**30 / y).max() <= 2.0**-21 * 1.02

@@ -1,0 +1,105 @@
+"""Products of words and of bits, conversions, and rows kept by private bits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from securexgb.mpc.compare import all_of, not_bits
+from securexgb.mpc.convert import highest_bit, to_arithmetic, to_bits
+from securexgb.mpc.multiply import and_bits, multiply
+from securexgb.mpc.party import Party
+from securexgb.mpc.select import select
+from securexgb.mpc.shared import Shared, SharedBits
+from tests.mpc.kit import Integers, evaluate, on_both, public, shared, shared_bits
+from tests.mpc.strategies import flags, integers, quick, symmetric
+
+LEAST, MOST = -(2**63), 2**63 - 1
+
+
+@quick
+@given(integers(LEAST, MOST), st.integers(0, 2**32))
+def test_multiply_wraps_as_the_ring_does(x: Integers, seed: int) -> None:
+    y = np.random.default_rng(seed).integers(LEAST, MOST, x.size)
+    result = on_both(multiply, shared(x, 1), shared(y, 2))
+    np.testing.assert_array_equal(result, x * y)
+
+
+def test_multiply_keeps_the_shape_of_strided_shares() -> None:
+    x = np.arange(-12, 12).reshape(2, 3, 4)
+
+    def program(party: Party, a: Shared) -> Shared:
+        turned = Shared(a.words.transpose(2, 0, 1))
+        return multiply(party, turned, turned)
+
+    np.testing.assert_array_equal(on_both(program, shared(x)), (x * x).transpose(2, 0, 1))
+
+
+@quick
+@given(flags(9), st.integers(0, 2**32))
+def test_and_bits(x: Integers, seed: int) -> None:
+    y = np.random.default_rng(seed).integers(0, 2, x.shape)
+    result = on_both(and_bits, shared_bits(x, 1), shared_bits(y, 2))
+    np.testing.assert_array_equal(result, x & y)
+
+
+@quick
+@given(flags(9))
+def test_not_all_and_conversion(x: Integers) -> None:
+    bits = shared_bits(x)
+    np.testing.assert_array_equal(on_both(not_bits, bits), 1 - x)
+    np.testing.assert_array_equal(on_both(all_of, bits), x.all(axis=0).astype(int))
+    np.testing.assert_array_equal(on_both(to_arithmetic, bits), x)
+
+
+def test_conversion_of_one_row_has_its_shape() -> None:
+    np.testing.assert_array_equal(on_both(to_arithmetic, shared_bits([1, 0, 1])), [1, 0, 1])
+
+
+@quick
+@given(flags(33, most=70))
+def test_highest_bit(x: Integers) -> None:
+    expected = np.zeros_like(x)
+    for column in range(x.shape[1]):
+        rows = np.flatnonzero(x[:, column])
+        if rows.size:
+            expected[rows[-1], column] = 1
+    np.testing.assert_array_equal(on_both(highest_bit, shared_bits(x)), expected)
+
+
+@quick
+@given(integers(LEAST, MOST), st.integers(2, 64))
+def test_bits_of_a_number(x: Integers, width: int) -> None:
+    expected = (x[None, :] >> np.arange(width)[:, None]) & 1
+    np.testing.assert_array_equal(on_both(to_bits, shared(x), public(width)), expected)
+
+
+@quick
+@given(symmetric(62, most=70), st.lists(st.integers(0, 1), min_size=1, max_size=5))
+def test_select(row: Integers, owners: list[int]) -> None:
+    by = np.array(owners)
+    x = np.stack([np.roll(row, k) for k in range(by.size)])
+    bits = np.random.default_rng(by.size).integers(0, 2, x.shape).astype(bool)
+    own = [np.where((by == rank)[:, None], bits, False) for rank in (0, 1)]
+    result = on_both(select, public(by), (own[0], own[1]), shared(x))
+    np.testing.assert_array_equal(result, np.where(bits, x, 0))
+
+
+def test_select_reads_own_rows_only() -> None:
+    by, x = np.array([0, 1]), np.array([[5, 6], [7, 8]])
+    bits = np.array([[True, False], [False, True]])
+    rubbish = [np.where((by == rank)[:, None], bits, ~bits) for rank in (0, 1)]
+    result = evaluate(select, public(by), (rubbish[0], rubbish[1]), shared(x))
+    np.testing.assert_array_equal(result, [[5, 0], [0, 8]])
+
+
+@pytest.mark.parametrize("count", [1, 2, 63, 64, 65])
+def test_fewer_bits_than_a_word_and_strided_rows(count: int) -> None:
+    x = np.random.default_rng(count).integers(0, 2, (7, count))
+
+    def program(party: Party, bits: SharedBits) -> SharedBits:
+        return and_bits(party, bits[0:6:2], bits[1:7:2])
+
+    np.testing.assert_array_equal(on_both(program, shared_bits(x)), x[0:6:2] & x[1:7:2])

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import typer
 
-from securexgb.cli import output
+from securexgb.cli import dealer, model, output
+from securexgb.cli.protocols import protocols
 from securexgb.cli.simulate import simulate
 
 __all__ = ["app", "main"]
@@ -24,6 +25,9 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(simulate)
+app.command()(protocols)
+app.add_typer(model.app, name="model")
+app.add_typer(dealer.app, name="dealer")
 
 
 @app.callback()

@@ -1,0 +1,48 @@
+"""``securexgb model``: what this side's half of a model says, and what it does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from securexgb.boost.importance import importance
+from securexgb.cli.output import Format, FormatOption, result, table
+from securexgb.model.export import own_splits
+from securexgb.model.files import load_half
+
+app = typer.Typer(help="This side's half of a model.", no_args_is_help=True)
+
+
+@app.callback()
+def _commands() -> None:
+    """This side's half of a model."""
+
+
+@app.command()
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A half: label.npz or feature.npz.")],
+    form: FormatOption = Format.text,
+) -> None:
+    """Show a half: to which job it belongs, its parameters, the splits of its own columns."""
+    half = load_half(path)
+    counts = dict(zip(half.columns, importance(half).tolist(), strict=True))
+    facts = {
+        **own_splits(half),
+        "params": half.params.to_mapping(),
+        "layout": half.layout.to_mapping(),
+        "history": half.history,
+        "splits_per_column": counts,
+    }
+    shape = half.layout
+    text = "\n\n".join(
+        [
+            f"{half.role} party's half of model {half.model_id}, job {half.job_digest or '-'}: "
+            f"{len(half.trees)} trees of depth {half.params.max_depth}, trained on "
+            f"{shape.rows:,} rows of {shape.label_columns} + {shape.feature_columns} columns",
+            table(sorted(counts.items(), key=lambda item: -item[1]), ("own column", "splits")),
+            "Leaf values are shares and the other side's splits are not known here.",
+        ]
+    )
+    result(facts, text, form)

@@ -1,0 +1,89 @@
+"""Exit codes, the two streams, and the small commands."""
+
+import numpy as np
+import pytest
+
+from securexgb import errors
+from securexgb.boost.booster import SideData
+from securexgb.boost.params import TrainingParams
+from securexgb.cli import app as app_module
+from securexgb.cli.output import explain, plain, table
+from securexgb.model.files import save_half
+from securexgb.simulation import split_columns, train_alone
+
+
+def test_every_error_has_its_code_and_one_sentence(capsys):
+    kinds = [getattr(errors, name) for name in errors.__all__]
+    for kind in kinds:
+        assert explain(kind("bank: the file is empty")) == kind.exit_code
+        lines = capsys.readouterr().err.splitlines()
+        assert lines == ["error: bank: the file is empty", f"help: {kind.help}"]
+    assert {kind.exit_code for kind in kinds} == {1, 2, 3, 4, 5, 6, 7}
+
+
+def test_a_bug_has_code_one_and_a_traceback(capsys):
+    with pytest.raises(IndexError) as caught:
+        _ = np.empty(0)[1]
+    assert explain(caught.value) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_interrupt(securexgb, monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("securexgb.cli.protocols.protocol_rows", interrupt)
+    assert securexgb("protocols").code == 130
+
+
+def test_commands_are_listed(securexgb):
+    done = securexgb("--help")
+    assert done.code == 0
+    commands = {info.name or info.callback.__name__ for info in app_module.app.registered_commands}
+    groups = {info.name for info in app_module.app.registered_groups}
+    for name in commands | groups:
+        assert name in done.stdout
+
+
+def test_protocols(securexgb):
+    facts = securexgb("protocols", "--format", "json").json
+    assert {"mpc.multiply.multiply", "mpc.select.select"} <= {
+        row["protocol"] for row in facts["protocols"]
+    }
+    text = securexgb("protocols").stdout
+    assert "SPLIT_OWNER" in text
+
+
+def test_model_inspect(securexgb, tmp_path):
+    features = np.arange(40.0).reshape(20, 2)
+    data = SideData(features, ("age", "debt"), (features[:, 0] > 19).astype(float))
+    params = TrainingParams(n_estimators=2, max_depth=2)
+    halves = train_alone(params, data, split_columns(2, None), seed=1).results
+    for half in halves:
+        save_half(half, tmp_path / f"{half.role}.npz")
+    facts = securexgb("model", "inspect", tmp_path / "feature.npz", "--format", "json").json
+    assert facts["columns"] == ["debt"]
+    assert len(facts["trees"]) == 2
+    assert "age" not in str(facts)
+    assert "label party's half" in securexgb("model", "inspect", tmp_path / "label.npz").stdout
+    (tmp_path / "label.npz").write_bytes(b"PK")
+    assert securexgb("model", "inspect", tmp_path / "label.npz").code == 4
+    assert securexgb("model", "inspect", tmp_path / "none.npz").code == 2
+
+
+def test_plain_and_table():
+    assert plain({"a": float("inf"), "b": (1, float("nan"))}) == {"a": None, "b": [1, None]}
+    assert table([("x", 1234), ("long name", 5)], ("what", "n")).splitlines() == [
+        "what           n",
+        "---------  -----",
+        "x          1,234",
+        "long name      5",
+    ]
+    assert table([]) == ""
+
+
+@pytest.mark.parametrize("command", ["simulate", "model", "dealer"])
+def test_help_of_each_command(securexgb, command):
+    done = securexgb(command, "--help")
+    assert done.code == 0
+    assert "Usage" in done.stdout

@@ -1,0 +1,102 @@
+"""``securexgb simulate`` on bundled data and on a file of one's own."""
+
+import csv
+
+import numpy as np
+import pytest
+
+KEYS = {
+    "auc", "xgboost_auc", "ks", "rows", "trees", "depth", "bins", "seconds",
+    "seconds_per_tree", "megabytes_per_tree", "rounds", "peak_rss_mb", "ledger",
+}  # fmt: skip
+
+
+def write_table(path, rows=120, labels=("no", "yes")):
+    draws = np.random.default_rng(2)
+    age, income, debt = draws.normal(size=(3, rows))
+    risky = age + debt - income + 0.3 * draws.normal(size=rows) > 0
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["id", "age", "income", "debt", "default"])
+        for row in range(rows):
+            label = labels[int(risky[row]) if len(labels) == 2 else row % len(labels)]
+            writer.writerow([f"c{row}", age[row], "" if row % 10 == 0 else income[row],
+                             debt[row], label])  # fmt: skip
+    return path
+
+
+def test_bundled_data_as_json(securexgb):
+    done = securexgb("simulate", "--trees", 4, "--depth", 2, "--bins", 16, "--format", "json")
+    assert done.code == 0
+    facts = done.json
+    assert set(facts) >= KEYS
+    assert set(facts["seconds"]) == {"offline", "online", "total"}
+    assert facts["auc"] == pytest.approx(facts["xgboost_auc"], abs=0.002)
+    assert (facts["rows"], facts["test_rows"]) == (426, 143)
+    assert (facts["trees"], facts["depth"], facts["bins"]) == (4, 2, 16)
+    assert (facts["label_columns"], facts["feature_columns"]) == (15, 15)
+    owners = [row for row in facts["ledger"] if row["reveal"] == "SPLIT_OWNER"]
+    assert owners[0]["values"] == 4 * 3
+    assert facts["dealer_evidence"] == "none"
+    assert "protects nothing" in done.stderr
+
+
+def test_text_goes_with_a_table_and_a_ledger(securexgb):
+    done = securexgb("simulate", "--trees", 1, "--depth", 1)
+    assert done.code == 0
+    for text in ("plain xgboost", "offline", "which party owns each split", "evidence: none"):
+        assert text in done.stdout
+
+
+def test_own_file_with_text_labels_and_named_columns(securexgb, tmp_path):
+    path = write_table(tmp_path / "loans.csv")
+    done = securexgb(
+        "simulate", path, "--label", "default", "--ignore", "id", "--trees", 3, "--depth", 2,
+        "--feature-party-columns", "income,debt", "--test-fraction", 0.5, "--seed", 4,
+        "--learning-rate", 0.5, "--param", "reg_lambda=2", "--format", "json",
+    )  # fmt: skip
+    assert done.code == 0
+    assert (done.json["label_columns"], done.json["feature_columns"]) == (1, 2)
+    assert (done.json["rows"], done.json["test_rows"]) == (60, 60)
+    assert done.json["auc"] == pytest.approx(done.json["xgboost_auc"], abs=0.02)
+
+
+def test_regression(securexgb, tmp_path):
+    path = write_table(tmp_path / "loans.csv")
+    done = securexgb(
+        "simulate", path, "--label", "debt", "--ignore", "id,default", "--trees", 3,
+        "--objective", "reg:squarederror", "--format", "json",
+    )  # fmt: skip
+    assert done.code == 0
+    assert done.json["auc"] is None
+    assert done.json["rmse"] == pytest.approx(done.json["xgboost_rmse"], rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["--depth", "0"], 2, "max_depth must be at least 1"),
+        (["--param", "tree_method=hist"], 2, "there is no training parameter 'tree_method'"),
+        (["--param", "gamma"], 2, "must have the form NAME=VALUE"),
+        (["--label", "y"], 2, "no DATA is given"),
+        (["--test-fraction", "1.5"], 2, "must lie between 0 and 1"),
+        (["--no-such-flag"], 2, "No such option"),
+        (["nowhere.csv", "--label", "y"], 2, "there is no file nowhere.csv"),
+    ],
+)
+def test_wrong_usage(securexgb, arguments, code, says):
+    done = securexgb("simulate", *arguments)
+    assert done.code == code
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_three_classes_and_text_columns_are_errors_of_the_data(securexgb, tmp_path):
+    path = write_table(tmp_path / "loans.csv", labels=("a", "b", "c"))
+    done = securexgb("simulate", path, "--label", "default", "--ignore", "id")
+    assert (done.code, done.stdout) == (4, "")
+    assert "label column 'default' has 3 different values" in done.stderr
+    done = securexgb("simulate", path, "--label", "default")
+    assert done.code == 4
+    assert "column 'id' is not numeric" in done.stderr

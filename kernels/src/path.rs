@@ -7,6 +7,7 @@
 //! which is what makes the `unsafe` calls below sound.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 pub(crate) enum Level {
     Portable,
     Avx2,
@@ -57,6 +58,7 @@ impl Path {
         }
     }
 
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     pub(crate) fn level(self) -> Level {
         self.0
     }

@@ -1,0 +1,1 @@
+"""Gradient-boosted trees on shares: the algorithm, which knows neither network nor cryptography."""

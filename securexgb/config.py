@@ -77,12 +77,13 @@ class PartyConfig(_File):
     """
 
     role: Literal["label", "feature"] = Field(
-       default= description="label: this side holds the labels; feature: it holds columns only."
+        description="label: this side holds the labels; feature: it holds columns only."
     )
     name: Name = Field(description="This side's name, as in the terms and in its certificate.")
 
     key: Path = Field(
-        default=Path("keys/own.key"), description="Own private key: stays on this machine, mode 600."
+        default=Path("keys/own.key"),
+        description="Own private key: stays on this machine, mode 600.",
     )
     certificate: Path = Field(
         default=Path("keys/own.pem"), description="Own certificate: give it to the other side."
@@ -96,28 +97,42 @@ class PartyConfig(_File):
     )
 
     listen: Address | None = Field(
-        default=None, description="Where this side listens, host:port. One side listens, the other dials."
+        default=None,
+        description="Where this side listens, host:port. One side listens, the other dials.",
     )
     connect: Address | None = Field(
         default=None, description="Where the other side listens, host:port, if this side dials."
     )
-    dealer_address: Address | None = Field(default=None, description="Where the dealer listens, host:port.")
+    dealer_address: Address | None = Field(
+        default=None, description="Where the dealer listens, host:port."
+    )
     timeout_seconds: float = Field(
-        default=60.0, gt=0, le=86400, description="The one deadline: how long to wait for the other side."
+        default=60.0,
+        gt=0,
+        le=86400,
+        description="The one deadline: how long to wait for the other side.",
     )
 
-    train_data: Path | None = Field(default=None, description="This side's training rows, CSV or Parquet.")
+    train_data: Path | None = Field(
+        default=None, description="This side's training rows, CSV or Parquet."
+    )
     eval_data: Sets = Field(
-        default={}, description="Evaluation rows: a file, or a table of files by name, equal at both sides."
+        default={},
+        description="Evaluation rows: a file, or a table of files by name, equal at both sides.",
     )
     predict_data: Path | None = Field(default=None, description="Rows to predict.")
-    label_column: Column | None = Field(default=None, description="Column of labels; label party only.")
-    weight_column: Column | None = Field(default=None, description="Column of weights; label party only.")
+    label_column: Column | None = Field(
+        default=None, description="Column of labels; label party only."
+    )
+    weight_column: Column | None = Field(
+        default=None, description="Column of weights; label party only."
+    )
     feature_columns: tuple[Column, ...] | None = Field(
         default=None, description="Columns to learn from; left out: all others."
     )
     id_column: Column | None = Field(
-        default=None, description="Column of the rows' ids, where it has another name than in the terms."
+        default=None,
+        description="Column of the rows' ids, where it has another name than in the terms.",
     )
     run_directory: Path = Field(default=Path("run"), description="Where runs leave their files.")
 
@@ -171,14 +186,17 @@ class DealerTerms(_File):
 
     name: Name = Field(default="dealer", description="The name in the dealer's certificate.")
     evidence: Literal["none"] = Field(
-        default="none", description="What it must prove of itself; none: both sides trust its operator."
+        default="none",
+        description="What it must prove of itself; none: both sides trust its operator.",
     )
 
 
 class SecurityTerms(_File):
     """The security that the protocols aim at."""
 
-    computational_bits: Literal[128] = Field(default=128, description="Work factor of every cipher.")
+    computational_bits: Literal[128] = Field(
+        default=128, description="Work factor of every cipher."
+    )
     statistical_bits: Literal[40] = Field(default=40, description="For the whole job, not a value.")
 
 
@@ -189,8 +207,12 @@ class JobTerms(_File):
     name: Annotated[str, Field(min_length=1, max_length=80)] = Field(description="The job's name.")
     label_party: Name = Field(description="Name of the side with the labels.")
     feature_party: Name = Field(description="Name of the side with columns only.")
-    algorithm: Literal["ss"] = Field(default="ss", description="ss: secret sharing throughout (SS-XGB).")
-    offline: Literal["dealt"] = Field(default="dealt", description="Correlated randomness: from a dealer.")
+    algorithm: Literal["ss"] = Field(
+        default="ss", description="ss: secret sharing throughout (SS-XGB)."
+    )
+    offline: Literal["dealt"] = Field(
+        default="dealt", description="Correlated randomness: from a dealer."
+    )
     id_column: Column | None = Field(
         default=None,
         description="Column of the rows' ids, known to both sides; they are compared by digest.",
@@ -203,12 +225,20 @@ class JobTerms(_File):
         default="label", description="Who learns predictions."
     )
     prediction_decimals: int = Field(
-        default=4, ge=0, le=6, description="Margins are rounded to so many decimals before they are opened."
+        default=4,
+        ge=0,
+        le=6,
+        description="Margins are rounded to so many decimals before they are opened.",
     )
-    dealer: DealerTerms = Field(default=DealerTerms(), description="The dealer that both sides accept.")
-    security: SecurityTerms = Field(default=SecurityTerms(), description="What the protocols aim at.")
+    dealer: DealerTerms = Field(
+        default=DealerTerms(), description="The dealer that both sides accept."
+    )
+    security: SecurityTerms = Field(
+        default=SecurityTerms(), description="What the protocols aim at."
+    )
     training: Training = Field(
-        default=TrainingParams(), description="Names and meanings are xgboost's; every value is public."
+        default=TrainingParams(),
+        description="Names and meanings are xgboost's; every value is public.",
     )
 
     @model_validator(mode="after")

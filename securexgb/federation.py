@@ -1,0 +1,186 @@
+"""From two files to a ``Party`` that is ready to train: open the link, meet the dealer.
+
+    federation = Federation.from_file("party.toml", job="job.toml")
+    with federation.session("train") as party:
+        half = train(party, job)
+
+Both companies run the same lines, each with its own ``party.toml``. On the way in, both
+sides compare who they are and what they agreed on, join the dealer under a session that
+has never been before, and draw public coins. On the way out both links end in order; an
+error here stops the other side, which is told its kind and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from securexgb import __version__
+from securexgb.arith.prg import Prg
+from securexgb.channel.channel import Channel
+from securexgb.channel.endpoint import Endpoint, connect
+from securexgb.channel.grpc import GrpcChannel
+from securexgb.channel.handshake import Hello
+from securexgb.channel.keys import Certificate, Credentials, read_certificate
+from securexgb.config import JobTerms, PartyConfig
+from securexgb.errors import MalformedFrame, ProtocolDesync, UsageError
+from securexgb.mpc.party import Party
+from securexgb.offline.budget import Budget
+from securexgb.offline.dealer_link import DealerEndpoint
+from securexgb.offline.dealt import DealtSource
+
+__all__ = ["Federation", "Purpose", "draw_coins"]
+
+Purpose = Literal["train", "predict", "evaluate", "check"]
+_NONCE_BYTES = 32
+
+
+class Federation:
+    """One side's membership in a job: its settings and the terms."""
+
+    def __init__(self, config: PartyConfig, terms: JobTerms) -> None:
+        """UsageError where the settings do not fit the terms."""
+        agreed = terms.name_of(config.role)
+        if config.name != agreed:
+            raise UsageError(
+                f"this side is {config.name!r} in party.toml, but the terms name {agreed!r} as the "
+                f"{config.role} party: correct one of the two files"
+            )
+        self.config = config
+        self.terms = terms
+
+    @staticmethod
+    def from_file(
+        party: str | Path = "party.toml",
+        job: str | Path = "job.toml",
+        overrides: Mapping[str, Any] | None = None,
+    ) -> Federation:
+        """From both files; ``overrides`` are settings of ``party.toml`` given as flags."""
+        return Federation(
+            PartyConfig.from_file(Path(party), overrides), JobTerms.from_file(Path(job))
+        )
+
+    @property
+    def role(self) -> Literal["label", "feature"]:
+        return self.config.role
+
+    @property
+    def peer_name(self) -> str:
+        return self.terms.name_of("feature" if self.role == "label" else "label")
+
+    @property
+    def digest(self) -> str:
+        """Ten letters that are equal at both sides when the terms are."""
+        return self.terms.digest
+
+    def endpoint(self) -> Endpoint:
+        """Where and with whom the link is opened; UsageError for keys that cannot be used."""
+        config = self.config
+        credentials = Credentials.load(config.key, config.certificate, config.peer_certificate)
+        return Endpoint(
+            credentials, self.peer_name, config.listen, config.connect, config.timeout_seconds
+        )
+
+    def dealer_endpoint(self, credentials: Credentials) -> DealerEndpoint:
+        """Where the dealer is; UsageError where it is not said or its certificate is missing."""
+        if self.config.dealer_address is None:
+            raise UsageError("the terms ask for a dealer: set dealer_address in party.toml")
+        return DealerEndpoint(
+            address=self.config.dealer_address,
+            name=self.terms.dealer.name,
+            certificate=self.dealer_certificate().pem,
+            own_key=credentials.key,
+            own_certificate=credentials.own.pem,
+            peer_certificate=credentials.peer.pem,
+            timeout_seconds=self.config.timeout_seconds,
+        )
+
+    def dealer_certificate(self) -> Certificate:
+        """The dealer's pinned certificate, its name and dates checked."""
+        certificate = read_certificate(self.config.dealer_certificate)
+        certificate.check(self.terms.dealer.name, "the dealer's pinned certificate")
+        return certificate
+
+    def hello(self, purpose: Purpose) -> Hello:
+        """What this side says first."""
+        return Hello(
+            role=self.role,
+            name=self.config.name,
+            peer_name=self.peer_name,
+            job_digest=self.terms.full_digest,
+            purpose=purpose,
+            package_version=__version__,
+        )
+
+    @contextmanager
+    def session(self, purpose: Purpose, expected: Budget | None = None) -> Iterator[Party]:
+        """This side's party for one run, both links open until the end of the block.
+
+        Blocks until the other side comes, at most ``timeout_seconds``. ``expected``: what
+        the run will consume at most, where it is known.
+        """
+        endpoint = self.endpoint()
+        dealer = self.dealer_endpoint(endpoint.credentials)
+        with ExitStack() as open_links:
+            channel = connect(endpoint, self.hello(purpose))
+            part = _parting(channel)
+            open_links.push(part)
+            private = Prg.fresh()
+            source = self._join_dealer(channel, dealer, private, expected)
+            open_links.callback(source.close)
+            open_links.push(part)  # first of all the other side is told, then the dealer
+            coins = self._coins(channel)
+            yield Party(self.config.rank, channel, source, private.derive("protocols"), coins)
+
+    def _join_dealer(
+        self, channel: GrpcChannel, dealer: DealerEndpoint, private: Prg, expected: Budget | None
+    ) -> DealtSource:
+        return DealtSource.connect(
+            self.config.rank,
+            channel,
+            dealer,
+            channel.session,
+            self.terms.full_digest,
+            private.derive("dealer"),
+            expected,
+        )
+
+    def _coins(self, channel: Channel) -> Prg:
+        if self.terms.coins == "seeded":
+            seed = f"securexgb coins {self.terms.training.random_state}"
+            return Prg(hashlib.sha256(seed.encode()).digest()[:16])
+        return draw_coins(channel, self.config.rank, self.terms.full_digest)
+
+
+def _parting(channel: Channel) -> Callable[[object, BaseException | None, object], None]:
+    """Ends the link when a block ends, with the error that ended it."""
+    return lambda _, error, __: channel.close(error)
+
+
+def draw_coins(channel: Channel, rank: int, digest: str) -> Prg:
+    """Public coins that neither side can choose, while one of them is honest.
+
+    Both commit to random bytes, then open them (Blum, CRYPTO 1981); the coins follow
+    from both. ProtocolDesync where an opening does not fit its commitment.
+    """
+    mine = secrets.token_bytes(_NONCE_BYTES)
+    channel.send("coins/commitment", _commitment(rank, digest, mine))
+    commitment = bytes(channel.receive("coins/commitment"))
+    channel.send("coins/opening", mine)
+    theirs = bytes(channel.receive("coins/opening"))
+    if len(theirs) != _NONCE_BYTES:
+        raise MalformedFrame("the other side's public coins have a wrong length")
+    if _commitment(1 - rank, digest, theirs) != commitment:
+        raise ProtocolDesync("the other side opened other public coins than it had committed to")
+    label, feature = (mine, theirs) if rank == 0 else (theirs, mine)
+    joint = hashlib.sha256(b"securexgb coins" + label + feature + digest.encode())
+    return Prg(joint.digest()[:16])
+
+
+def _commitment(rank: int, digest: str, nonce: bytes) -> bytes:
+    text = f"securexgb coins of party {rank} in job {digest}".encode()
+    return hashlib.sha256(text + nonce).digest()

@@ -102,11 +102,12 @@ class NumberFormat:
         ``weight_bound`` includes scale_pos_weight; ``target_scale`` is 1 for a
         classification. Raises UsageError where too few bits remain.
         """
-        most_g = (2.0 if squared_error else 1.0) * weight_bound
-        most_h = (1.0 if squared_error else 0.25) * weight_bound
-        # Each row may be rounded by one unit; the coarsest unit there is:
+        # In each row the weighted g and h are rounded by one unit at most, and h, before it is
+        # weighted, by one and a half (see boost.loss); the coarsest unit there is:
         unit = 2.0**-LEAST_GRADIENT_BITS
-        sums = max(rows * (most_g + unit), rows * (most_h + unit) + penalties.reg_lambda)
+        most_g = (2.0 if squared_error else 1.0) * weight_bound + unit
+        most_h = (1.0 if squared_error else 0.25 + 1.5 * unit) * weight_bound + unit
+        sums = max(rows * most_g, rows * most_h + penalties.reg_lambda)
         gradient_bits = min(gradient_cap, math.floor(SUM_BITS - math.log2(sums) - 1e-9))
         if gradient_bits < LEAST_GRADIENT_BITS:
             raise UsageError(
@@ -119,8 +120,8 @@ class NumberFormat:
         unit = 2.0**gradient_bits
         return NumberFormat(
             gradient_bits=gradient_bits,
-            low_bits=1 + math.ceil(rows * most_g * unit + rows).bit_length(),
-            high_bits=1 + math.ceil(rows * most_h * unit + rows).bit_length(),
+            low_bits=1 + math.ceil(rows * most_g * unit).bit_length(),
+            high_bits=1 + math.ceil(rows * most_h * unit).bit_length(),
             reg_lambda=round(penalties.reg_lambda * unit),
             reg_alpha=min(round(penalties.reg_alpha / target_scale * unit), 2**SUM_BITS),
             min_child_weight=min(round(penalties.min_child_weight * unit), 2**SUM_BITS),

@@ -155,7 +155,7 @@ def _state(
         job_digest=job.job_digest,
         coins=party.coins.key.hex(),
         dummies=party.private.words(KEY_BYTES // 8).tobytes().hex(),
-        data=_fingerprint(job),
+        data=_fingerprint(job) if job.store is not None else "",
     )
     if job.store is not None:
         job.store.start(state)

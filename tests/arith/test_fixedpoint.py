@@ -51,7 +51,7 @@ def test_the_worst_sums_fit(
         return
     unit = 2**numbers.gradient_bits
     most_g = rows * ((2.0 if squared else 1.0) * weight * unit + 1)
-    most_h = rows * ((1.0 if squared else 0.25) * weight * unit + 1)
+    most_h = rows * ((unit if squared else 0.25 * unit + 1.5) * weight + 1)
     assert most_g < 2**SUM_BITS
     assert most_h + numbers.reg_lambda < 2**SUM_BITS
     assert most_g < 2 ** (numbers.low_bits - 1)

@@ -93,3 +93,30 @@ def test_auc_on_real_data(backend: str) -> None:
     plain = booster.predict(xgboost.DMatrix(binned(features, 32)))
     assert abs(roc_auc_score(labels, scores) - roc_auc_score(labels, plain)) < 0.002
     assert np.max(np.abs(scores - plain)) < 0.01
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_small_problem(seed: int) -> None:
+    """Shapes, penalties, missing values and weights at random; the first tree's gradients
+    are exact, so every split must be xgboost's."""
+    draw = np.random.default_rng(seed)
+    rows, columns = int(draw.integers(5, 400)), int(draw.integers(1, 7))
+    features, labels = table(rows, columns, missing=float(draw.choice([0, 0.1, 0.5])), seed=seed)
+    params = TrainingParams(
+        n_estimators=1,
+        base_score=0.5,
+        max_depth=int(draw.integers(1, 5)),
+        max_bin=int(draw.choice([2, 5, 16, 64, 255])),
+        reg_lambda=float(draw.choice([0, 0.5, 1, 10])),
+        reg_alpha=float(draw.choice([0, 0.3, 2])),
+        gamma=float(draw.choice([0, 0.5, 3])),
+        min_child_weight=float(draw.choice([0, 0.5, 1, 4])),
+        scale_pos_weight=float(draw.choice([1, 0.3, 4])),
+    )
+    weights = draw.uniform(0, 1, rows) if seed % 3 == 0 else None
+    data = sides(features, labels, int(draw.integers(0, columns + 1)), weights)
+    halves = train_both(params, data)
+    booster = xgboost_on_bins(features, labels, params, weights)
+    difference = compare_tree(halves, 0, features, booster)
+    assert difference.splits == []
+    assert difference.leaf_gap < 5e-4

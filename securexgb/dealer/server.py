@@ -25,7 +25,7 @@ from securexgb._pb import dealer_pb2 as pb
 from securexgb.dealer.attestation import Unattested
 from securexgb.dealer.identity import Identity, fingerprint, fresh_identity, key_hash
 from securexgb.dealer.service import SESSIONS, DealerService
-from securexgb.dealer.wire import MESSAGE_BYTES
+from securexgb.dealer.wire import MESSAGE_BYTES, keep_large_buffers
 from securexgb.errors import SecureXGBError, UsageError
 
 SERVICE = "securexgb.v1.DealerService"
@@ -105,6 +105,7 @@ def _announce(settings: DealerSettings, port: int, certificate: bytes) -> None:
 
 def run(settings: DealerSettings, started: Callable[[int, bytes], None]) -> None:
     """Serve until SIGTERM or SIGINT; ``started`` gets the port and the new certificate."""
+    keep_large_buffers()
     asyncio.run(_run(settings, started))
 
 

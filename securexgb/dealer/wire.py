@@ -42,3 +42,12 @@ def series_of(message: pb.Request | pb.Correction) -> Series:
     if kind is None or message.owner or message.number:
         raise Refused("no such kind of correlation")
     return Series(kind)
+
+
+def keep_large_buffers() -> None:
+    """Let malloc keep the memory of messages instead of mapping it anew for each.
+
+    glibc does so for sizes up to the largest that was ever freed. Measured: a quarter
+    of the system time for a stream of 512 KiB messages.
+    """
+    bytearray(16 * MESSAGE_BYTES)

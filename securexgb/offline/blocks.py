@@ -15,8 +15,8 @@ import numpy as np
 from securexgb.dealer.deal import Pieces
 
 FIRST_BLOCK = 1 << 9
-LARGEST_BLOCK = 1 << 15
-"""Elements: 256 KiB a piece, so that a block is made within the processor's cache."""
+LARGEST_BLOCK = 1 << 13
+"""Elements: 64 KiB a piece, so that a block is made within the processor's cache."""
 
 
 class Supply:

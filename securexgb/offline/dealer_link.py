@@ -21,7 +21,7 @@ import numpy as np
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.dealer.identity import check_certificate, key_hash
 from securexgb.dealer.session import Refused, Series
-from securexgb.dealer.wire import MESSAGE_BYTES, METHOD, request, series_of
+from securexgb.dealer.wire import MESSAGE_BYTES, METHOD, keep_large_buffers, request, series_of
 from securexgb.errors import (
     CertificateRefused,
     DealerGone,
@@ -64,6 +64,7 @@ class DealerLink:
         self._timeout_seconds = endpoint.timeout_seconds
         self._where = f"the dealer at {endpoint.address}"
         check_certificate(endpoint.certificate, endpoint.name)
+        keep_large_buffers()
         self._failure: SecureXGBError | None = None
         self._closing = False
         self._outbox: SimpleQueue[pb.DealRequest | None] = SimpleQueue()

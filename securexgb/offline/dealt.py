@@ -28,10 +28,11 @@ from securexgb.offline.seeded import FixedMatrix, SeededSource
 
 LEAST_WORDS = 1 << 14
 MOST_WORDS = 1 << 20
-"""Kept ahead of consumption, a kind: 128 KiB to 8 MiB."""
-MOST_PRODUCT_WORDS = 1 << 20
-MOST_VECTORS = 64
-"""Kept ahead, a matrix: at most 8 MiB and at most so many vectors."""
+PART = 4
+"""Kept ahead of consumption, a kind: a quarter of it, within 128 KiB and 8 MiB."""
+MOST_VECTORS = 32
+"""Kept ahead, a matrix: as many vectors as were used, but no more than these or 8 MiB.
+The dealer goes through the whole mask for each request, so larger ones cost it less."""
 
 
 class DealtSource(SeededSource):
@@ -54,7 +55,7 @@ class DealtSource(SeededSource):
         if self._rank == 1:
             for kind in Kind:
                 total = None if expected is None else expected.of(kind)
-                link.open_line(Series(kind), Line(64, LEAST_WORDS, MOST_WORDS, total))
+                link.open_line(Series(kind), Line(64, LEAST_WORDS, MOST_WORDS, PART, total))
 
     @classmethod
     def connect(
@@ -126,11 +127,11 @@ class DealtSource(SeededSource):
         self._link.send(pb.DealRequest(matrix=shape))
         if self._rank == 1 and matrix.columns:
             unit = matrix.columns
-            vectors = max(1, min(MOST_VECTORS, MOST_PRODUCT_WORDS // unit))
+            vectors = max(1, min(MOST_VECTORS, MOST_WORDS // unit))
             expected = None
             if self._expected is not None:
                 expected = unit * self._expected.vectors[matrix.owner]
-            line = Line(unit, unit, vectors * unit, expected)
+            line = Line(unit, unit, vectors * unit, 1, expected)
             self._link.open_line(Series(None, (matrix.owner, matrix.number)), line)
 
 

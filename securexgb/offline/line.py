@@ -1,10 +1,9 @@
 """Corrections of one series on their way to party 1: what to ask for, what is here.
 
 How far ahead of consumption to ask is a function of what was consumed so far and of
-nothing else, so the dealer sees the same requests whatever the data are. A line asks
-for about as much again as the job has used, within bounds: an unknown job never
-draws more than twice what it needs plus a first block; with ``expected`` no more
-than that.
+nothing else, so the dealer sees the same requests whatever the data are. A line
+keeps a fixed part of what the job has used so far ahead of it, within bounds: an
+unknown job draws little more than it needs; with ``expected`` it draws no more.
 """
 
 from __future__ import annotations
@@ -20,12 +19,16 @@ from securexgb.offline.correlations import Words
 class Line:
     """The buffer of one series; counts are words, multiples of ``unit``.
 
-    ``least`` and ``most``: bounds of what is kept ahead of consumption.
+    ``least`` and ``most``: bounds of what is kept ahead of consumption, which is
+    1 / ``part`` of all that was consumed.
     ``expected``: what the whole job will take, where it is known.
     """
 
-    def __init__(self, unit: int, least: int, most: int, expected: int | None = None) -> None:
+    def __init__(
+        self, unit: int, least: int, most: int, part: int, expected: int | None = None
+    ) -> None:
         self._unit = unit
+        self._part = part
         self._least = least
         self._most = most
         self._expected = expected
@@ -37,7 +40,7 @@ class Line:
     def ask(self, count: int) -> list[tuple[int, int]]:
         """Requests (start, words) to send now, before ``count`` words are taken."""
         need = self.taken + count
-        ahead = min(max(need, self._least), self._most)
+        ahead = min(max(need // self._part, self._least), self._most)
         goal = need + ahead
         if self._expected is not None:
             goal = max(need, min(goal, self._expected))

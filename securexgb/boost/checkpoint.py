@@ -21,6 +21,7 @@ import numpy as np
 
 from securexgb.boost.storage import (
     Arrays,
+    make_directory,
     pack_arrays,
     pack_json,
     read_whole,
@@ -81,7 +82,7 @@ class CheckpointStore:
 
     def start(self, state: TrainingState) -> None:
         """Begin anew: whatever was here is removed."""
-        self._directory.mkdir(parents=True, exist_ok=True)
+        make_directory(self._directory)
         self._remove(after=0)
         self._path("state.json").unlink(missing_ok=True)
         sync_directory(self._directory)

@@ -28,16 +28,27 @@ def write_whole(path: Path, content: bytes) -> None:
     """Put ``content`` in the place of ``path`` in one step, readable by the user alone.
 
     A crash leaves either the old file or the new one: the content is on disk before the
-    name is.
+    name is. UsageError where the disk or its rights do not allow it.
     """
     temporary = path.with_name(f".{path.name}.part")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    sync_directory(path.parent)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_directory(path.parent)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {_reason(error)}; free it or change it") from error
+
+
+def make_directory(directory: Path) -> None:
+    """Create a directory and those above it, where they are missing."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot create {directory}: {_reason(error)}; change the path") from error
 
 
 def sync_directory(directory: Path) -> None:
@@ -96,8 +107,11 @@ def read_whole(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        reason = error.strerror or "it cannot be read"
-        raise UsageError(f"cannot read {path.name}: {reason}; check the path") from error
+        raise UsageError(f"cannot read {path.name}: {_reason(error)}; check the path") from error
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def _damaged(name: str) -> DataError:

@@ -70,6 +70,7 @@ class GrpcChannel:
         self._parted = False  # our last frame is in the outbox
         self._closed = False
         self._hang_up: Callable[[], None] = lambda: None
+        self._incoming: Iterator[bytes] = iter(())
 
     # --- the program's side -------------------------------------------------------
 
@@ -77,7 +78,7 @@ class GrpcChannel:
         """Queue one message, copied; waits only while the bounded buffer is full."""
         with self._lock:
             if self._parted:
-                raise self._end or self._closed_here(tag)
+                raise self._ending(tag)
             for frame in self._writer.message(tag, payload):
                 self._outbox.put(frame, len(frame), self._is_over)
         self.traffic.bytes_sent += memoryview(payload).nbytes
@@ -98,7 +99,7 @@ class GrpcChannel:
         """Exchange the first frames."""
         with self._lock:
             if self._parted:
-                raise self._end or self._closed_here("hello")
+                raise self._ending("hello")
             self._outbox.put(self._writer.control(Kind.HELLO, hello))
         message = self._next("hello")
         if message.kind is not Kind.HELLO:
@@ -126,7 +127,7 @@ class GrpcChannel:
             message = self._wait(tag)
         if message is None:
             self._inbox.put(None)  # for whoever asks again
-            raise self._end or self._closed_here(tag)
+            raise self._ending(tag)
         return message
 
     def _wait(self, tag: str) -> Message | None:
@@ -153,11 +154,17 @@ class GrpcChannel:
         finally:
             self.waiting = None
 
-    def _closed_here(self, tag: str) -> PeerGone:
-        return PeerGone(f"this side has closed its link to {self.peer} (at {tag})")
+    def _ending(self, tag: str) -> SecureXGBError:
+        """Why there is nothing more to send or to receive."""
+        if self._closed or self._end is None:
+            return PeerGone(f"this side has closed its link to {self.peer} (at {tag})")
+        return self._end
 
     def _is_over(self) -> bool:
         return self._over.is_set()
+
+    def _is_done(self) -> bool:
+        return self._closed
 
     # --- gRPC's side --------------------------------------------------------------
 
@@ -178,15 +185,16 @@ class GrpcChannel:
     def start(self, incoming: Iterator[bytes], hang_up: Callable[[], None]) -> None:
         """Begin to read; ``hang_up`` tears the connection down."""
         self._hang_up = hang_up
+        self._incoming = incoming  # gRPC cancels a call that nobody refers to
         name = f"reads {self.peer}"
-        threading.Thread(target=self._read, args=(incoming,), name=name, daemon=True).start()
+        threading.Thread(target=self._read, name=name, daemon=True).start()
 
-    def _read(self, incoming: Iterator[bytes]) -> None:
+    def _read(self) -> None:
         """The reading thread: until the stream ends, for whatever reason."""
         reader = FrameReader()
         end: SecureXGBError = PeerGone(f"the connection to {self.peer} ended in the midst of it")
         try:
-            for data in incoming:
+            for data in self._incoming:
                 self._heard = time.monotonic()
                 message = reader.feed(data)
                 if message is None:
@@ -194,7 +202,8 @@ class GrpcChannel:
                 if message.kind in (Kind.BYE, Kind.ERROR):
                     end = self._explain_last(message)
                     break
-                self._inbox.put(message, len(message.payload) + 1, self._is_over)
+                if not self._closed:
+                    self._inbox.put(message, len(message.payload) + 1, self._is_done)
         except MalformedFrame as error:
             end = MalformedFrame(f"from {self.peer}: {error}")
         except Exception as error:

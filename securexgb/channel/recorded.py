@@ -1,0 +1,62 @@
+"""A channel that notes the tag and the size of everything that passes, both ways.
+
+For transcript tests: two runs on different secrets must leave the same record. The
+payloads themselves are kept only on request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from securexgb.channel.channel import Channel, Traffic
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One message at this end; ``payload`` is None unless payloads are kept."""
+
+    direction: Literal["sent", "received"]
+    tag: str
+    size: int
+    payload: bytes | None = None
+
+
+class RecordedChannel:
+    """Passes everything on to the channel within and keeps the ``transcript``."""
+
+    def __init__(self, channel: Channel, *, keep_payloads: bool = False) -> None:
+        self.transcript: list[Entry] = []
+        self.is_network = channel.is_network
+        self._channel = channel
+        self._keep = keep_payloads
+
+    @property
+    def traffic(self) -> Traffic:
+        return self._channel.traffic
+
+    @traffic.setter
+    def traffic(self, value: Traffic) -> None:
+        self._channel.traffic = value
+
+    @property
+    def shape(self) -> list[tuple[str, str, int]]:
+        """Direction, tag and size of every message, what a transcript test compares."""
+        return [(entry.direction, entry.tag, entry.size) for entry in self.transcript]
+
+    def send(self, tag: str, payload: bytes | bytearray | memoryview) -> None:
+        """Note it and pass it on."""
+        kept = bytes(payload) if self._keep else None
+        self.transcript.append(Entry("sent", tag, memoryview(payload).nbytes, kept))
+        self._channel.send(tag, payload)
+
+    def receive(self, tag: str) -> bytes | memoryview:
+        """Get it and note it."""
+        payload = self._channel.receive(tag)
+        kept = bytes(payload) if self._keep else None
+        self.transcript.append(Entry("received", tag, memoryview(payload).nbytes, kept))
+        return payload
+
+    def close(self, error: BaseException | None = None) -> None:
+        """End the channel within."""
+        self._channel.close(error)

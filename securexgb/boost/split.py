@@ -114,7 +114,7 @@ def _splits_cost(
     quotients = 64 * (2 * width + node_width)
     weights = (
         _threshold_cost(quotients, numbers.reg_alpha)
-        + bits_cost(DENOMINATOR_BITS + 1, 64 * (5 * width + node_width))
+        + bits_cost(DENOMINATOR_BITS + 1, 64 * (5 * width + 2 * node_width))
         + all_cost(3, width)
         + quotient_cost(quotients)
         + product_cost(quotients)
@@ -183,7 +183,8 @@ def _weights(
 ) -> tuple[Shared, Shared]:
     """T(G)/(H + lambda) and T(G)^2/(H + lambda), flat: left and right children, then nodes.
 
-    Both are 0 for the children of a candidate that is not valid.
+    Both are 0 for the children of a candidate that is not valid, and for a node that has
+    less than ``min_child_weight`` itself (a root), as in xgboost.
     """
     nodes, count = sums.left_hessian.shape
     ones = Shared(np.repeat(sums.hessian.words[:, None], count, axis=1))
@@ -197,8 +198,8 @@ def _weights(
     denominators = [
         _whole_words(h + Shared(np.broadcast_to(penalty.words, h.shape))) for h in hessians
     ]
-    tests = [_whole_words(h - Shared(np.broadcast_to(floor.words, h.shape))) for h in hessians[:2]]
-    tests.append(_whole_words(bin_hessians - constant(party, 1, bin_hessians.shape)))
+    tests = [_whole_words(h - Shared(np.broadcast_to(floor.words, h.shape))) for h in hessians]
+    tests.insert(2, _whole_words(bin_hessians - constant(party, 1, bin_hessians.shape)))
     gradients = soft_threshold(
         party,
         Shared.concatenate(
@@ -208,10 +209,9 @@ def _weights(
     )
     bits = to_bits(party, Shared.concatenate([*denominators, *tests]), DENOMINATOR_BITS + 1)
     width, node_width = denominators[0].size // 64, denominators[2].size // 64
-    negative = bits.words[DENOMINATOR_BITS, 2 * width + node_width :].reshape(3, width)
-    valid = all_of(party, not_bits(party, SharedBits(negative, width * 64)))
-    always = constant_bits(party, True, (), node_width * 64)
-    gate = np.concatenate([valid.words, valid.words, always.words])
+    passed = not_bits(party, bits[DENOMINATOR_BITS]).words[2 * width + node_width :]
+    valid = all_of(party, SharedBits(passed[: 3 * width].reshape(3, width), width * 64)).words
+    gate = np.concatenate([valid, valid, passed[3 * width :]])
     divisors = Shared.concatenate(denominators)
     divisor_bits = bits.words[:DENOMINATOR_BITS, : 2 * width + node_width].copy()
     quotients = divide(

@@ -74,8 +74,8 @@ def _spans(first: int, last: int) -> tuple[tuple[int, int], ...]:
 def sigmoid_pieces() -> Pieces:
     """1 / (1 + exp(-x)) on [-7.5, 7.5), constants 2^-11 and 1 - 2^-11 beyond.
 
-    Error at most 2.5e-4 inside and 6e-4 beyond; monotone but for 2^-19 at the joints. The floor keeps the hessian p(1 - p)
-    above 2^-12 and with it every leaf weight below 2^11.
+    Error at most 2.5e-4 inside and 6e-4 beyond; monotone but for 2^-19 at the joints. The
+    floor keeps the hessian p(1 - p) above 2^-12 and with it every leaf weight below 2^11.
     """
     floor = 2.0**-11
 

@@ -1,0 +1,123 @@
+"""One tree on given bin numbers and gradients: how it is grown, and what both halves say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.arith.fixedpoint import NumberFormat
+from securexgb.boost.grower import GrownTree, TreeJob, grow_tree
+from securexgb.boost.layout import Layout
+from securexgb.boost.params import TrainingParams
+from securexgb.mpc.matrix import register
+from securexgb.mpc.party import Party
+from securexgb.mpc.share import share
+from securexgb.testing.harness import Backend, run_parties
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Case:
+    """``bins``: (rows, columns), label party's columns first, params.max_bin where missing.
+
+    ``gradient``, ``hessian``: (rows,) integers with ``numbers.gradient_bits`` fraction bits.
+    """
+
+    bins: Integers
+    label_columns: int
+    gradient: Integers
+    hessian: Integers
+    params: TrainingParams
+    used: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def layout(self) -> Layout:
+        rows, columns = self.bins.shape
+        return Layout.of(
+            self.params, rows, (self.label_columns, columns - self.label_columns), False
+        )
+
+    @property
+    def numbers(self) -> NumberFormat:
+        return self.layout.numbers(self.params)
+
+    @property
+    def columns(self) -> Integers:
+        """The columns that the tree may use."""
+        return self.used if self.used.size else np.arange(self.bins.shape[1])
+
+    def job(self, party: Party) -> TreeJob:
+        own = slice(self.label_columns) if party.rank == 0 else slice(self.label_columns, None)
+        buckets = np.ascontiguousarray(self.bins[:, own]).astype(np.uint8)
+        edges = np.arange(self.params.max_bin) + 0.5
+        return TreeJob(
+            layout=self.layout,
+            numbers=self.numbers,
+            max_depth=self.params.max_depth,
+            learning_rate=self.params.learning_rate,
+            buckets=buckets,
+            cuts=np.tile(edges, (buckets.shape[1], 1)),
+            used=self.columns,
+            dummies=party.private.derive("dummies"),
+        )
+
+    def program(self, party: Party) -> GrownTree:
+        """What a party runs."""
+        job = self.job(party)
+        register(party, job.shape, job.buckets)
+        words = self.gradient + (self.hessian << self.numbers.low_bits)
+        pairs = share(
+            party, words.view(np.uint64) if party.rank == 0 else None, 0, self.gradient.shape
+        )
+        return grow_tree(party, job, pairs)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A tree in the clear; columns are numbers over both parties."""
+
+    owners: Integers
+    columns: Integers
+    cuts: Integers
+    missing_left: NDArray[np.bool_]
+    leaves: Integers
+    values: Integers
+
+    def same_as(self, other: Tree) -> bool:
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return all(np.array_equal(one, two) for one, two in pairs)
+
+
+def grow(case: Case, backend: Backend = "plaintext", seed: int = 0) -> Tree:
+    """The tree that both parties grow."""
+    halves = run_parties(lambda party, _: case.program(party), [None, None], backend, seed)
+    return combined(halves, case.label_columns)
+
+
+def combined(grown: list[GrownTree], label_columns: int) -> Tree:
+    """Both halves put together, and checked against one another."""
+    first, second = (tree.half for tree in grown)
+    np.testing.assert_array_equal(first.owners, second.owners)
+    mine, theirs = first.owners == 0, first.owners == 1
+    for half, own in ((first, mine), (second, theirs)):
+        assert (half.features[~own] == -1).all()
+        assert (half.bins[~own] == -1).all()
+        assert np.isnan(half.thresholds[~own]).all()
+        assert not half.missing_left[~own].any()
+        np.testing.assert_array_equal(half.thresholds[own], half.bins[own] + 0.5)
+
+    def pick(name: str, shift: int = 0) -> Any:
+        return np.where(mine, getattr(first, name), getattr(second, name) + shift)
+
+    return Tree(
+        owners=first.owners.astype(np.int64),
+        columns=pick("features", label_columns).astype(np.int64),
+        cuts=pick("bins").astype(np.int64),
+        missing_left=pick("missing_left", 0).astype(bool),
+        leaves=(first.leaf_values + second.leaf_values).view(np.int64),
+        values=(grown[0].values.words + grown[1].values.words).view(np.int64),
+    )

@@ -1,0 +1,174 @@
+"""Trees equal xgboost's; where rounding decides, exact rational arithmetic is the judge."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import xgboost
+
+from securexgb.boost.params import TrainingParams
+from tests.boost.case import Case, Tree, grow
+from tests.boost.oracle import Choices, Oracle, Rows
+
+LEAST_GAIN = 1e-6
+
+
+def random_case(
+    seed: int,
+    rows: int = 120,
+    columns: tuple[int, int] = (2, 3),
+    holes: float = 0.0,
+    bins: int = 8,
+    **params: Any,
+) -> Case:
+    """Bins and gradients of a random data set; hessians vary as with weights."""
+    draw = np.random.default_rng(seed)
+    settings = {"max_bin": bins, "max_depth": 3, "min_child_weight": 1.0, **params}
+    terms = TrainingParams(**settings)
+    shape = (rows, sum(columns))
+    values = draw.integers(0, bins, shape)
+    labels = (values[:, 0] + values[:, -1] + draw.normal(scale=3, size=rows)) > bins
+    values[draw.random(shape) < holes] = bins
+    empty = np.zeros(rows, np.int64)
+    unit = 1 << Case(values, columns[0], empty, empty, terms).numbers.gradient_bits
+    p = draw.uniform(0.05, 0.95, rows)
+    gradient = np.rint((p - labels) * unit).astype(np.int64)
+    hessian = np.maximum(np.rint(p * (1 - p) * unit).astype(np.int64), 1)
+    return Case(values, columns[0], gradient, hessian, terms)
+
+
+def xgboost_tree(case: Case) -> dict[str, Any]:
+    """xgboost's tree on the same bins and gradients, as nested JSON."""
+    unit = 2.0**case.numbers.gradient_bits
+    values = case.bins[:, case.columns].astype(float)
+    values[values == case.params.max_bin] = np.nan
+    terms = case.params
+    booster = xgboost.train(
+        {
+            "tree_method": "hist",
+            "max_bin": 256,
+            "max_depth": terms.max_depth,
+            "eta": terms.learning_rate,
+            "lambda": terms.reg_lambda,
+            "alpha": terms.reg_alpha,
+            "gamma": terms.gamma,
+            "min_child_weight": terms.min_child_weight,
+            "base_score": 0.0,
+            "nthread": 1,
+        },
+        xgboost.DMatrix(values, np.zeros(len(values))),
+        1,
+        obj=lambda *_: (case.gradient / unit, case.hessian / unit),
+    )
+    tree: dict[str, Any] = json.loads(booster.get_dump(dump_format="json")[0])
+    return tree
+
+
+def our_left(oracle: Oracle, tree: Tree, node: int) -> Rows:
+    """Where our node sends each row."""
+    split = tree.columns[node], tree.cuts[node], tree.missing_left[node]
+    return oracle.goes_left(int(split[0]), int(split[1]), bool(split[2]))
+
+
+def leaf_of(tree: Tree, node: int) -> float:
+    """The common value of all leaves below a node."""
+    level = (node + 1).bit_length() - 1
+    width = len(tree.leaves) >> level
+    first = (node + 1 - (1 << level)) * width
+    assert np.unique(tree.leaves[first : first + width]).size == 1
+    return float(tree.leaves[first] / 2.0**20)
+
+
+def compare(case: Case, tree: Tree) -> int:
+    """Compare with xgboost; how many nodes were left out because of near-ties."""
+    oracle, near_ties = Oracle(case), 0
+    todo = [(0, xgboost_tree(case), np.ones(len(case.bins), bool))]
+    while todo:
+        node, theirs, rows = todo.pop()
+        if "leaf" in theirs:
+            assert leaf_of(tree, node) == oracle.leaf(rows)
+            assert theirs["leaf"] == oracle.leaf(rows)
+            continue
+        column = int(case.columns[int(theirs["split"][1:])])
+        values = case.bins[:, column]
+        goes = np.where(
+            values < case.params.max_bin,
+            values < theirs["split_condition"],
+            theirs["missing"] == theirs["yes"],
+        )
+        left = our_left(oracle, tree, node)
+        if column == tree.columns[node] and np.array_equal(goes & rows, left & rows):
+            children = {child["nodeid"]: child for child in theirs["children"]}
+            todo.append((2 * node + 1, children[theirs["yes"]], rows & left))
+            todo.append((2 * node + 2, children[theirs["no"]], rows & ~left))
+            continue
+        ours, others = (oracle.gain(rows, side) for side in (left, goes))
+        slack = float(oracle.choices(rows).slack.max())
+        assert abs(float(ours - others)) <= 2 * slack, (node, float(ours), float(others))
+        near_ties += 1
+    return near_ties
+
+
+def check_exactly(case: Case, tree: Tree) -> None:
+    """Every node of ours against exact gains."""
+    oracle = Oracle(case)
+    todo = [(0, np.ones(len(case.bins), bool))]
+    while todo:
+        node, rows = todo.pop()
+        if node >= len(tree.columns):
+            assert tree.leaves[node - len(tree.columns)] / 2.0**20 == oracle.leaf(rows)
+            continue
+        choices, best = oracle.best(rows)
+        threshold = max(case.params.gamma, LEAST_GAIN)
+        slack_of_gain = float(choices.slack[best]) if best is not None else 0.0
+        if best is None or choices.gain[best] < threshold - slack_of_gain:
+            assert leaf_of(tree, node) == oracle.leaf(rows)
+        elif choices.gain[best] > threshold + slack_of_gain:
+            left = our_left(oracle, tree, node)
+            check_choice(oracle, choices, best, rows, left)
+            todo.extend([(2 * node + 1, rows & left), (2 * node + 2, rows & ~left)])
+
+
+def check_choice(oracle: Oracle, choices: Choices, best: int, rows: Rows, left: Rows) -> None:
+    """Ours is the first of the best, unless others are within the rounding of our scores."""
+    doubt = choices.slack + choices.slack[best]
+    assert choices.gain[best] - float(oracle.gain(rows, left)) <= doubt.max()
+    splits = zip(choices.column, choices.cut, choices.missing_left, strict=True)
+    sides = [oracle.goes_left(int(f), int(c), bool(m)) & rows for f, c, m in splits]
+    rivals = choices.gain[best] - choices.gain <= doubt
+    if all(np.array_equal(sides[i], sides[best]) for i in np.flatnonzero(rivals)):
+        assert np.array_equal(left & rows, sides[best])
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "missing": {"holes": 0.2},
+    "half missing": {"holes": 0.5, "rows": 60},
+    "missing refused": {"missing": "refused"},
+    "depth 1": {"max_depth": 1},
+    "depth 4": {"max_depth": 4, "holes": 0.1, "rows": 200},
+    "no penalty": {"reg_lambda": 0.0, "min_child_weight": 0.0},
+    "large penalty": {"reg_lambda": 50.0},
+    "alpha": {"reg_alpha": 2.0, "holes": 0.1},
+    "gamma": {"gamma": 4.0},
+    "huge gamma": {"gamma": 1e9},
+    "heavy children": {"min_child_weight": 6.0},
+    "no column at the label party": {"columns": (0, 4)},
+    "no column at the feature party": {"columns": (4, 0), "holes": 0.1},
+    "two bins": {"bins": 2, "columns": (4, 4), "holes": 0.1},
+    "many bins": {"bins": 40, "rows": 100},
+    "few rows": {"rows": 5, "min_child_weight": 0.0},
+    "one row": {"rows": 1, "min_child_weight": 0.0},
+}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name", CASES)
+def test_equals_xgboost_and_the_exact_tree(name: str, seed: int) -> None:
+    case = random_case(seed, **CASES[name])
+    tree = grow(case)
+    assert compare(case, tree) == 0
+    check_exactly(case, tree)

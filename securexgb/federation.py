@@ -16,6 +16,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,8 +27,9 @@ from securexgb.channel.endpoint import Endpoint, connect
 from securexgb.channel.grpc import GrpcChannel
 from securexgb.channel.handshake import Hello
 from securexgb.channel.keys import Certificate, Credentials, read_certificate
+from securexgb.channel.probe import probe
 from securexgb.config import JobTerms, PartyConfig
-from securexgb.errors import MalformedFrame, ProtocolDesync, UsageError
+from securexgb.errors import DealerGone, MalformedFrame, PeerError, ProtocolDesync, UsageError
 from securexgb.mpc.party import Party
 from securexgb.offline.budget import Budget
 from securexgb.offline.dealer_link import DealerEndpoint
@@ -129,12 +131,28 @@ class Federation:
             channel = connect(endpoint, self.hello(purpose))
             part = _parting(channel)
             open_links.push(part)
+            self._reach_dealer(channel, endpoint.credentials)
             private = Prg.fresh()
             source = self._join_dealer(channel, dealer, private, expected)
             open_links.callback(source.close)
             open_links.push(part)  # first of all the other side is told, then the dealer
             coins = self._coins(channel)
             yield Party(self.config.rank, channel, source, private.derive("protocols"), coins)
+
+    def _reach_dealer(self, channel: Channel, credentials: Credentials) -> None:
+        """Both sides see that TLS with the dealer works before either joins it.
+
+        So a dealer that is absent or refused at one side stops the other side at once.
+        """
+        address, seconds = self.config.dealer_address or "", self.config.timeout_seconds
+        dealer = f"the dealer ({self.terms.dealer.name})"
+        pinned = replace(credentials, peer=self.dealer_certificate())
+        try:
+            probe(address, dealer, pinned, seconds)
+        except PeerError as error:
+            raise DealerGone(str(error)) from None
+        channel.send("dealer reached", b"")
+        channel.receive("dealer reached")
 
     def _join_dealer(
         self, channel: GrpcChannel, dealer: DealerEndpoint, private: Prg, expected: Budget | None

@@ -107,10 +107,13 @@ def connected(
 
 
 @contextmanager
-def dealer_process(folder: Path) -> Iterator[RunningDealer]:
-    """``parties/dealer/main.py`` in a process of its own."""
-    (folder / "label.pem").write_bytes(PARTIES[0].certificate)
-    (folder / "feature.pem").write_bytes(PARTIES[1].certificate)
+def dealer_process(
+    folder: Path, certificates: Sequence[bytes] | None = None
+) -> Iterator[RunningDealer]:
+    """``parties/dealer/main.py`` in a process of its own, for the parties of ``certificates``."""
+    pinned = certificates or [party.certificate for party in PARTIES]
+    (folder / "label.pem").write_bytes(pinned[0])
+    (folder / "feature.pem").write_bytes(pinned[1])
     settings = (ROOT / "parties/dealer/party.toml").read_text()
     (folder / "party.toml").write_text(settings.replace("0.0.0.0:7400", "127.0.0.1:0"))
     log = folder / "dealer.log"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 import xgboost
 
 from securexgb.boost.params import TrainingParams
-from tests.boost.case import Case, Tree, grow
+from securexgb.testing.harness import Backend
+from tests.boost.case import Case, Integers, Tree, grow
 from tests.boost.oracle import Choices, Oracle, Rows
 
 LEAST_GAIN = 1e-6
@@ -73,13 +75,23 @@ def our_left(oracle: Oracle, tree: Tree, node: int) -> Rows:
     return oracle.goes_left(int(split[0]), int(split[1]), bool(split[2]))
 
 
-def leaf_of(tree: Tree, node: int) -> float:
-    """The common value of all leaves below a node."""
+def leaves_below(tree: Tree, node: int) -> Integers:
+    """Leaf values below an inner node."""
     level = (node + 1).bit_length() - 1
     width = len(tree.leaves) >> level
     first = (node + 1 - (1 << level)) * width
-    assert np.unique(tree.leaves[first : first + width]).size == 1
-    return float(tree.leaves[first] / 2.0**20)
+    return tree.leaves[first : first + width]
+
+
+def stopped(tree: Tree, node: int) -> bool:
+    """Whether the leaves below are equal."""
+    return bool(np.unique(leaves_below(tree, node)).size == 1)
+
+
+def leaf_of(tree: Tree, node: int) -> float:
+    """The common value of all leaves below a node."""
+    assert stopped(tree, node)
+    return float(leaves_below(tree, node)[0] / 2.0**20)
 
 
 def compare(case: Case, tree: Tree) -> int:
@@ -101,6 +113,7 @@ def compare(case: Case, tree: Tree) -> int:
         )
         left = our_left(oracle, tree, node)
         if column == tree.columns[node] and np.array_equal(goes & rows, left & rows):
+            assert tree.missing_left[node] == (theirs["missing"] == theirs["yes"])
             children = {child["nodeid"]: child for child in theirs["children"]}
             todo.append((2 * node + 1, children[theirs["yes"]], rows & left))
             todo.append((2 * node + 2, children[theirs["no"]], rows & ~left))
@@ -172,3 +185,91 @@ def test_equals_xgboost_and_the_exact_tree(name: str, seed: int) -> None:
     tree = grow(case)
     assert compare(case, tree) == 0
     check_exactly(case, tree)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"columns": (5, 5), "rows": 80, "used": [1, 4, 5, 9]},
+        {"columns": (3, 3), "rows": 80, "used": [0]},
+        {"columns": (3, 3), "rows": 80, "used": [4, 5]},
+    ],
+    ids=["some of both", "one of one side", "the other side's"],
+)
+def test_sampled_columns(settings: dict[str, Any]) -> None:
+    used = np.array(settings.pop("used"))
+    case = replace(random_case(1, **settings), used=used)
+    tree = grow(case)
+    assert set(tree.columns) <= set(used)
+    assert compare(case, tree) == 0
+    check_exactly(case, tree)
+
+
+def test_constant_missing_and_equal_columns() -> None:
+    case = random_case(2, columns=(3, 3), rows=80)
+    case.bins[:, 0] = 3
+    case.bins[:, 3] = case.params.max_bin
+    case.bins[:, 5] = case.bins[:, 1]  # the first of equal columns wins
+    tree = grow(case)
+    assert compare(case, tree) == 0
+    check_exactly(case, tree)
+    assert not {0, 3, 5} & {int(c) for n, c in enumerate(tree.columns) if not stopped(tree, n)}
+
+
+@pytest.mark.parametrize("value", [3, 8])
+def test_no_column_tells_anything(value: int) -> None:
+    """All constant, or all missing: no valid split anywhere, one leaf value."""
+    case = random_case(3)
+    case.bins[:] = value
+    assert stopped(grow(case), 0)
+    check_exactly(case, grow(case))
+
+
+def test_a_first_tree_on_few_positives() -> None:
+    """base_score 1/2 on 3 % positives: gains are small differences of large scores."""
+    case = random_case(4, rows=2000, columns=(3, 3))
+    unit = 1 << case.numbers.gradient_bits
+    positive = np.random.default_rng(0).random(2000) < 0.03 * (1 + (case.bins[:, 4] > 5))
+    gradient = np.where(positive, -unit // 2, unit // 2)
+    case = replace(case, gradient=gradient, hessian=np.full(2000, unit // 4))
+    tree = grow(case)
+    compare(case, tree)
+    check_exactly(case, tree)
+
+
+@pytest.mark.parametrize("name", ["missing", "alpha", "gamma", "no column at the label party"])
+def test_on_shares_bit_for_bit(name: str) -> None:
+    case = random_case(7, **CASES[name])
+    assert grow(case, "shared").same_as(grow(case, "plaintext"))
+
+
+def test_another_seed_of_the_shares_gives_the_same_tree() -> None:
+    case = random_case(8, rows=60, gamma=1.0)
+    assert grow(case, "shared", seed=1).same_as(grow(case, "shared", seed=1))
+    first, second = (grow(case, "shared", seed=seed) for seed in (1, 2))
+    np.testing.assert_array_equal(first.leaves, second.leaves)
+    np.testing.assert_array_equal(first.values, second.values)
+
+
+def test_every_row_gets_the_value_of_its_leaf(backend: Backend) -> None:
+    case = random_case(9, rows=70, holes=0.2, gamma=1.0)
+    tree, oracle = grow(case, backend), Oracle(case)
+    node = np.zeros(70, int)
+    for _ in range(case.params.max_depth):
+        goes = np.array([our_left(oracle, tree, n)[row] for row, n in enumerate(node)])
+        node = 2 * node + np.where(goes, 1, 2)
+    np.testing.assert_array_equal(tree.values, tree.leaves[node - len(tree.columns)])
+
+
+def test_rows_of_no_weight_take_part_in_nothing() -> None:
+    """Rows outside the sample have gradient and hessian 0."""
+    case = random_case(10, rows=100)
+    kept = np.arange(100) % 3 > 0
+    zeroed = replace(case, gradient=case.gradient * kept, hessian=case.hessian * kept)
+    smaller = replace(
+        case, bins=case.bins[kept], gradient=case.gradient[kept], hessian=case.hessian[kept]
+    )
+    assert smaller.numbers.gradient_bits == zeroed.numbers.gradient_bits
+    one, other = grow(zeroed), grow(smaller)
+    np.testing.assert_array_equal(one.leaves, other.leaves)
+    np.testing.assert_array_equal(one.values[kept], other.values)

@@ -30,12 +30,16 @@ NULLS = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
 
 @dataclass(frozen=True)
 class ColumnRoles:
-    """Which column of a file is what; ``features`` None means every other column."""
+    """Which column of a file is what; ``features`` None means every other column.
+
+    ``label_optional``: the file may come without the label column, as rows to predict do.
+    """
 
     features: tuple[str, ...] | None = None
     label: str | None = None
     weight: str | None = None
     id: str | None = None
+    label_optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,7 @@ class SideTable:
     @property
     def missing_rates(self) -> dict[str, float]:
         """Share of missing values of every column."""
-        rates = (
-            np.isnan(self.features).mean(axis=0)
-            if self.rows
-            else np.zeros(len(self.names))
-        )
+        rates = np.isnan(self.features).mean(axis=0) if self.rows else np.zeros(len(self.names))
         return {name: float(rate) for name, rate in zip(self.names, rates, strict=True)}
 
 
@@ -75,16 +75,10 @@ def read_table(path: Path, side: str) -> pa.Table:
             convert = pa.csv.ConvertOptions(null_values=NULLS, strings_can_be_null=True)
             table = pa.csv.read_csv(path, convert_options=convert)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(
-            f"{side}: {path} cannot be read: {_without_values(error)}"
-        ) from None
-    repeated = sorted(
-        {name for name in table.column_names if table.column_names.count(name) > 1}
-    )
+        raise DataError(f"{side}: {path} cannot be read: {_without_values(error)}") from None
+    repeated = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
     if repeated:
-        raise DataError(
-            f"{side}: {path} has more than one column named {repeated[0]!r}"
-        )
+        raise DataError(f"{side}: {path} has more than one column named {repeated[0]!r}")
     if table.num_rows == 0:
         raise DataError(f"{side}: {path} has no rows")
     return table
@@ -95,7 +89,10 @@ def read_side(
 ) -> SideTable:
     """Read and check one side's file; ``leave_out`` names columns that are nobody's."""
     table = read_table(path, side)
-    taken = [name for name in (roles.label, roles.weight, roles.id) if name is not None]
+    label = roles.label
+    if roles.label_optional and label not in table.column_names:
+        label = None
+    taken = [name for name in (label, roles.weight, roles.id) if name is not None]
     names = roles.features
     if names is None:
         names = tuple(name for name in table.column_names if name not in (*taken, *leave_out))
@@ -110,27 +107,30 @@ def read_side(
     return SideTable(
         names=tuple(names),
         features=np.column_stack(columns) if columns else np.empty((table.num_rows, 0)),
-        labels=None
-        if roles.label is None
-        else _labels(table[roles.label], roles.label, side),
-        weights=None
-        if roles.weight is None
-        else _weights(table[roles.weight], roles.weight, side),
+        labels=None if label is None else _labels(table[label], label, side),
+        weights=None if roles.weight is None else _weights(table[roles.weight], roles.weight, side),
         ids=None if roles.id is None else _ids(table[roles.id], roles.id, side),
     )
 
 
 def binary_labels(
-    values: NDArray[Any], column: str, side: str
+    values: NDArray[Any], column: str, side: str, classes: Sequence[Any] | None = None
 ) -> tuple[Reals, tuple[Any, Any]]:
-    """Labels of two kinds as 0/1, with the two kinds in sorted order; 1 is the greater."""
-    classes, codes = np.unique(values, return_inverse=True)
-    if classes.size != 2:
+    """Labels of two kinds as 0/1, and the two kinds in sorted order; 1 is the greater.
+
+    ``classes``: those that a model was trained on, which others must not exceed.
+    """
+    found = np.unique(values)
+    known = found if classes is None else np.asarray(classes)
+    if known.size != 2:
         raise DataError(
-            f"{side}: label column {column!r} has {classes.size} different values, and "
+            f"{side}: label column {column!r} has {known.size} different values, and "
             "binary:logistic needs exactly two classes"
         )
-    return codes.astype(np.float64), (classes[0].item(), classes[1].item())
+    if not np.isin(found, known).all():
+        raise DataError(f"{side}: label column {column!r} has a class that training did not have")
+    codes: Reals = (values == known[1]).astype(np.float64)
+    return codes, (known[0].item(), known[1].item())
 
 
 def numeric_labels(values: NDArray[Any], column: str, side: str) -> Reals:
@@ -155,9 +155,7 @@ def _numbers(column: pa.ChunkedArray, name: str, side: str) -> Reals:
             f"{side}: column {name!r} is not numeric (it is read as {kind}); encode it as "
             "numbers, or leave it out of the features"
         )
-    values = np.asarray(
-        column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64
-    )
+    values = np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
     infinite = np.flatnonzero(np.isinf(values))
     if infinite.size:
         raise DataError(
@@ -172,34 +170,26 @@ def _labels(column: pa.ChunkedArray, name: str, side: str) -> NDArray[Any]:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if column.null_count:
-        raise DataError(
-            f"{side}: label column {name!r} has {column.null_count} empty fields"
-        )
+        raise DataError(f"{side}: label column {name!r} has {column.null_count} empty fields")
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return np.asarray(column.to_pylist(), dtype=np.str_)
     values = _numbers(column, name, side)
     if np.isnan(values).any():
-        raise DataError(
-            f"{side}: label column {name!r} has {np.isnan(values).sum()} empty fields"
-        )
+        raise DataError(f"{side}: label column {name!r} has {np.isnan(values).sum()} empty fields")
     return values
 
 
 def _weights(column: pa.ChunkedArray, name: str, side: str) -> Reals:
     values = _numbers(column, name, side)
     if not (values >= 0).all():
-        raise DataError(
-            f"{side}: weight column {name!r} has a missing or a negative value"
-        )
+        raise DataError(f"{side}: weight column {name!r} has a missing or a negative value")
     return values
 
 
 def _ids(column: pa.ChunkedArray, name: str, side: str) -> tuple[str, ...]:
     """Every row's identifier as text; all present and all different."""
     if column.null_count:
-        raise DataError(
-            f"{side}: id column {name!r} has {column.null_count} empty fields"
-        )
+        raise DataError(f"{side}: id column {name!r} has {column.null_count} empty fields")
     ids = tuple(str(value) for value in column.to_pylist())
     seen: dict[str, int] = {}
     for row, value in enumerate(ids, start=1):

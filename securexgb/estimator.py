@@ -194,16 +194,16 @@ class _SecureXGBModel(BaseEstimator):
         self, federation: Federation, train: SideData, evals: Sequence[tuple[str, SideData]]
     ) -> None:
         """Play one party, over the network; the parameters are the terms'."""
-        params = federation.terms.params
+        params = federation.terms.training
         self._refuse_other_params(params)
         job = TrainingJob(
             params=params,
             data=train,
             evals=tuple(evals),
             callbacks=tuple(self.callbacks or ()),
-            job_digest=federation.terms.digest,
+            job_digest=federation.terms.full_digest,
         )
-        with federation.connect() as party:
+        with federation.session("train") as party:
             half = run_training(party, job)
             self.ledger_ = party.ledger.rows()
         self._halves, self._seed = (half,), 0
@@ -215,7 +215,7 @@ class _SecureXGBModel(BaseEstimator):
         data = self._own_columns(X, reset=False)
         if self.federation is not None:
             terms = self.federation.terms
-            with self.federation.connect() as party:
+            with self.federation.session("predict") as party:
                 return predict_margins(
                     party,
                     self._halves[0],

@@ -10,9 +10,15 @@ from collections.abc import Sequence
 
 import typer
 
-from securexgb.cli import dealer, model, output
+from securexgb.cli import dealer, job, keys, model, output
+from securexgb.cli.check import check
+from securexgb.cli.evaluate import evaluate
+from securexgb.cli.init import init
+from securexgb.cli.predict import predict
 from securexgb.cli.protocols import protocols
+from securexgb.cli.report import report
 from securexgb.cli.simulate import simulate
+from securexgb.cli.train import train
 
 __all__ = ["app", "main"]
 
@@ -24,8 +30,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.command()(simulate)
-app.command()(protocols)
+for command in (simulate, init, check, train, evaluate, predict, report, protocols):
+    app.command()(command)
+app.add_typer(keys.app, name="keys")
+app.add_typer(job.app, name="job")
 app.add_typer(model.app, name="model")
 app.add_typer(dealer.app, name="dealer")
 

@@ -32,13 +32,13 @@ def serve(
     def started(port: int, certificate: bytes) -> None:
         facts = {
             "port": port,
-            "certificate": str(settings.certificate),
+            "certificate": str(settings.certificate.absolute()),
             "fingerprint": fingerprint(certificate).hex(),
             "evidence": "none",
         }
         text = (
             f"listening on port {port}\n"
-            f"certificate {settings.certificate}, fingerprint {facts['fingerprint']}\n"
+            f"certificate {facts['certificate']}, fingerprint {facts['fingerprint']}\n"
             "evidence: none"
         )
         result(facts, text, form)

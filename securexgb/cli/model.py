@@ -27,7 +27,7 @@ def inspect(
 ) -> None:
     """Show a half: to which job it belongs, its parameters, the splits of its own columns."""
     half = load_half(path)
-    counts = dict(zip(half.columns, importance(half).tolist(), strict=True))
+    counts = {name: int(count) for name, count in zip(half.columns, importance(half), strict=True)}
     facts = {
         **own_splits(half),
         "params": half.params.to_mapping(),
@@ -36,12 +36,13 @@ def inspect(
         "splits_per_column": counts,
     }
     shape = half.layout
+    ranked = sorted(counts.items(), key=lambda item: item[1], reverse=True)
     text = "\n\n".join(
         [
             f"{half.role} party's half of model {half.model_id}, job {half.job_digest or '-'}: "
             f"{len(half.trees)} trees of depth {half.params.max_depth}, trained on "
             f"{shape.rows:,} rows of {shape.label_columns} + {shape.feature_columns} columns",
-            table(sorted(counts.items(), key=lambda item: -item[1]), ("own column", "splits")),
+            table(ranked, ("own column", "splits")),
             "Leaf values are shares and the other side's splits are not known here.",
         ]
     )

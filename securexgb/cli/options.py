@@ -1,15 +1,28 @@
-"""What several commands read from their flags: lists of names, training parameters."""
+"""What several commands read from their flags: files, lists of names, training parameters."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import UsageError
 
-__all__ = ["parameters", "split_names"]
+__all__ = [
+    "ConfigOption",
+    "JobOption",
+    "parameters",
+    "read_toml",
+    "split_names",
+    "write_new",
+]
+
+ConfigOption = Annotated[Path, typer.Option("--config", help="This side's settings.")]
+JobOption = Annotated[Path, typer.Option("--job", help="The terms, the same at both sides.")]
 
 
 def split_names(text: str | None) -> tuple[str, ...] | None:
@@ -26,10 +39,26 @@ def parameters(flags: Mapping[str, Any], settings: Sequence[str]) -> TrainingPar
         name, sign, text = setting.partition("=")
         if not sign:
             raise UsageError(f"--param {setting!r} must have the form NAME=VALUE")
-        if name in values:
-            raise UsageError(f"parameter {name!r} is given twice")
+        if name.strip() in values:
+            raise UsageError(f"parameter {name.strip()!r} is given twice")
         values[name.strip()] = _value(text.strip())
     return TrainingParams.from_mapping(values)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as it is, unchecked."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"cannot read {path}: {error}") from None
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that must not exist yet."""
+    if path.exists():
+        raise UsageError(f"{path} exists already: move it away if it is to be replaced")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
 def _value(text: str) -> Any:

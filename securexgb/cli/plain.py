@@ -6,8 +6,9 @@ same candidates; missing values stay missing.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 
 from securexgb.boost.binning import Binner
@@ -32,9 +33,11 @@ SHARED_NAMES = (
 
 def plain_xgboost(params: TrainingParams, train: SideData, test: SideData) -> NDArray[np.float64]:
     """Predictions for ``test`` of xgboost trained on ``train`` in the clear."""
+    import xgboost  # noqa: PLC0415  (slow, and needed here only)
+
     binner = Binner.fit(train.features, params.max_bin)
 
-    def table(data: SideData) -> xgboost.DMatrix:
+    def table(data: SideData) -> Any:
         bins = binner.transform(data.features).astype(np.float64)
         bins[bins == params.max_bin] = np.nan
         return xgboost.DMatrix(bins, data.labels, weight=data.weights)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -50,14 +50,18 @@ class RunDirectory:
         return RunDirectory(path)
 
     @staticmethod
-    def latest(root: Path, digest: str, *, holding: str, side: str) -> RunDirectory:
-        """The newest run of these terms that has a file or folder ``holding``."""
+    def latest(root: Path, digest: str, *, holding: Sequence[str], side: str) -> RunDirectory:
+        """The newest run of these terms that has a file or folder ``holding``.
+
+        Of several names, the first that any run has counts.
+        """
         runs = sorted(root.glob(f"*-{digest}")) if root.is_dir() else []
-        for path in reversed(runs):
-            if (path / holding).exists():
-                return RunDirectory(path)
+        for name in holding:
+            for path in reversed(runs):
+                if (path / name).exists():
+                    return RunDirectory(path)
         raise UsageError(
-            f"{side}: {root} has no run of the job {digest} with a {holding}: "
+            f"{side}: {root} has no run of the job {digest} with a {holding[-1]}: "
             "check the job file and the run directory in party.toml"
         )
 

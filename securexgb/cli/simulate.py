@@ -14,8 +14,6 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from sklearn.datasets import load_breast_cancer
-from sklearn.model_selection import train_test_split
 
 from securexgb.boost.booster import SideData
 from securexgb.boost.callbacks import TrainingCallback
@@ -135,6 +133,8 @@ def _load(
 ) -> SideData:
     """The whole table: all columns, labels as numbers."""
     if path is None:
+        from sklearn.datasets import load_breast_cancer  # noqa: PLC0415  (slow, and needed here only)
+
         if label is not None or ignore is not None:
             raise UsageError("--label and --ignore are for DATA, and no DATA is given")
         features, labels = load_breast_cancer(return_X_y=True)
@@ -162,6 +162,8 @@ def _split(
         if name not in whole.columns:
             raise UsageError(f"--feature-party-columns names {name!r}, which is no feature column")
     chosen = None if names is None else [whole.columns.index(name) for name in names]
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415  (slow, and needed here only)
+
     labels = whole.labels
     assert labels is not None
     rows = np.arange(whole.rows)

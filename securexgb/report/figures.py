@@ -37,17 +37,11 @@ def line_chart(
 
     body = [_axes(x_label, y_label, (low_x, high_x), (low_y, high_y))]
     if diagonal:
-        body.append(
-            _polyline(
-                [place(low_x, low_y), place(high_x, high_y)], "#999999", dashed=True
-            )
-        )
+        body.append(_polyline([place(low_x, low_y), place(high_x, high_y)], "#999999", dashed=True))
     for number, (name, line) in enumerate(lines.items()):
         colour = COLOURS[number % len(COLOURS)]
         body.append(_polyline([place(x, y) for x, y in line], colour))
-        body.append(
-            _text(WIDTH - MARGIN, MARGIN - 8 + 14 * number, name, "end", colour)
-        )
+        body.append(_text(WIDTH - MARGIN, MARGIN - 8 + 14 * number, name, "end", colour))
     return _figure(body, HEIGHT)
 
 
@@ -93,9 +87,7 @@ def _polyline(places: Sequence[str], colour: str, *, dashed: bool = False) -> st
     )
 
 
-def _text(
-    x: int, y: int, text: str, anchor: str = "start", colour: str = "#333333"
-) -> str:
+def _text(x: int, y: int, text: str, anchor: str = "start", colour: str = "#333333") -> str:
     return f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="{colour}">{escape(text)}</text>'
 
 

@@ -94,9 +94,7 @@ def render_html(report: RunReport) -> str:
         _section("What was revealed, and to whom", _ledger(report.ledger)),
         _section("Costs of the protocols at this side", _costs(report)),
         _section("Terms of the job", _table(("term", "value"), _flat(report.terms))),
-        _section(
-            "Versions", _table(("package", "version"), list(report.versions.items()))
-        ),
+        _section("Versions", _table(("package", "version"), list(report.versions.items()))),
     ]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -138,9 +136,7 @@ def _metrics(report: RunReport) -> str:
         return ""
     heading = f"Quality on {report.metrics_of}" if report.metrics_of else "Quality"
     if isinstance(metrics, RegressionMetrics):
-        return _section(
-            heading, _table(("metric", "value"), _numbers(metrics.as_dict()))
-        )
+        return _section(heading, _table(("metric", "value"), _numbers(metrics.as_dict())))
     names = (
         "rows",
         "positives",
@@ -161,11 +157,7 @@ def _metrics(report: RunReport) -> str:
         diagonal=True,
     )
     reliability = line_chart(
-        {
-            "observed": [
-                (entry.predicted, entry.observed) for entry in metrics.calibration
-            ]
-        },
+        {"observed": [(entry.predicted, entry.observed) for entry in metrics.calibration]},
         x_label="predicted probability",
         y_label="observed rate",
         unit_square=True,
@@ -199,9 +191,7 @@ def _learning_curve(curve: Mapping[str, Sequence[float]]) -> str:
         name: [(float(tree), value) for tree, value in enumerate(values, start=1)]
         for name, values in curve.items()
     }
-    return _section(
-        "Learning curve", line_chart(lines, x_label="trees", y_label="metric")
-    )
+    return _section("Learning curve", line_chart(lines, x_label="trees", y_label="metric"))
 
 
 def _ledger(ledger: Sequence[Mapping[str, str | int]]) -> str:
@@ -224,8 +214,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         return ""
     top = "".join(f"<th>{escape(name)}</th>" for name in head) if any(head) else ""
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
-        for row in rows
+        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
     )
     return f"<table>{f'<tr>{top}</tr>' if top else ''}{body}</table>"
 

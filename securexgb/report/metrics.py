@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_curve
 
 __all__ = [
     "Band",
@@ -100,13 +99,20 @@ class RegressionMetrics:
 
 
 def _roc(labels: Reals, scores: Reals) -> tuple[Reals, Reals, Reals] | None:
-    """False-positive rate, true-positive rate, threshold; None with one class only."""
+    """False-positive rate, true-positive rate and threshold, one point a distinct score,
+    from the highest down, after a first point (0, 0, infinity); None with one class only."""
     if np.unique(labels).size < 2:
         return None
-    false_positive, true_positive, thresholds = roc_curve(
-        labels, scores, drop_intermediate=False
+    order = np.argsort(-scores, kind="stable")
+    ordered = scores[order]
+    last = np.append(np.flatnonzero(np.diff(ordered)), ordered.size - 1)
+    hits = np.cumsum(labels[order])[last]
+    misses = last + 1 - hits
+    return (
+        np.append(0.0, misses / misses[-1]),
+        np.append(0.0, hits / hits[-1]),
+        np.append(np.inf, ordered[last]),
     )
-    return false_positive, true_positive, thresholds
 
 
 def auc(labels: Reals, scores: Reals) -> float | None:
@@ -128,9 +134,7 @@ def kolmogorov_smirnov(labels: Reals, scores: Reals) -> KolmogorovSmirnov | None
 def log_loss(labels: Reals, probabilities: Reals) -> float:
     """Mean negative log-likelihood; probabilities are kept 1e-15 away from 0 and 1."""
     clipped = np.clip(probabilities, 1e-15, 1.0 - 1e-15)
-    return float(
-        -np.mean(labels * np.log(clipped) + (1.0 - labels) * np.log1p(-clipped))
-    )
+    return float(-np.mean(labels * np.log(clipped) + (1.0 - labels) * np.log1p(-clipped)))
 
 
 def brier(labels: Reals, probabilities: Reals) -> float:
@@ -144,9 +148,7 @@ def lift_table(labels: Reals, scores: Reals, bands: int = 10) -> list[Band]:
     positives = float(labels.sum())
     base_rate = positives / max(labels.size, 1)
     table, seen = [], 0.0
-    for number, rows in enumerate(
-        np.array_split(order, min(bands, labels.size)), start=1
-    ):
+    for number, rows in enumerate(np.array_split(order, min(bands, labels.size)), start=1):
         hits = float(labels[rows].sum())
         seen += hits
         rate = hits / rows.size
@@ -164,9 +166,7 @@ def lift_table(labels: Reals, scores: Reals, bands: int = 10) -> list[Band]:
     return table
 
 
-def calibration(
-    labels: Reals, probabilities: Reals, bins: int = 10
-) -> list[CalibrationBin]:
+def calibration(labels: Reals, probabilities: Reals, bins: int = 10) -> list[CalibrationBin]:
     """Mean probability against the observed rate, in ``bins`` equal steps of probability."""
     index = np.minimum((probabilities * bins).astype(np.int64), bins - 1)
     return [
@@ -189,9 +189,7 @@ def stability_index(expected: Reals, actual: Reals, bands: int = 10) -> float:
     edges = np.unique(np.quantile(expected, np.linspace(0.0, 1.0, bands + 1)[1:-1]))
     shares = []
     for scores in (expected, actual):
-        counts = np.bincount(
-            np.searchsorted(edges, scores, side="right"), minlength=edges.size + 1
-        )
+        counts = np.bincount(np.searchsorted(edges, scores, side="right"), minlength=edges.size + 1)
         shares.append(np.maximum(counts / scores.size, 1e-6))
     return float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
 
@@ -231,7 +229,5 @@ def regression_metrics(targets: Reals, predictions: Reals) -> RegressionMetrics:
 
 def _thin(x: Reals, y: Reals, most: int = 200) -> list[tuple[float, float]]:
     """At most ``most`` points of a curve, the ends included: enough for a figure."""
-    keep = np.unique(
-        np.linspace(0, x.size - 1, min(most, x.size)).round().astype(np.int64)
-    )
+    keep = np.unique(np.linspace(0, x.size - 1, min(most, x.size)).round().astype(np.int64))
     return [(float(x[i]), float(y[i])) for i in keep]

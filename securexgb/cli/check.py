@@ -1,0 +1,145 @@
+"""``securexgb check``: everything that can be known before a job starts, one line each.
+
+First what concerns this side alone, then, with the other side running ``check`` too,
+the link, the terms, the dealer and the rows. All failures are listed; the exit code is
+the first one's.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from securexgb.cli.options import ConfigOption, JobOption
+from securexgb.cli.output import Format, FormatOption, note, result, table
+from securexgb.cli.reports import versions
+from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_rows
+from securexgb.errors import SecureXGBError, UsageError
+from securexgb.federation import Federation
+
+LEAST_DISK_BYTES = 1 << 30
+
+
+@dataclass
+class _Checks:
+    """What was checked, and the first thing that failed."""
+
+    rows: list[tuple[str, str, str]] = field(default_factory=list)
+    first: SecureXGBError | None = None
+
+    def run(self, name: str, step: Callable[[], str]) -> None:
+        try:
+            self.rows.append((name, "ok", step()))
+        except SecureXGBError as error:
+            self.rows.append((name, "FAILED", str(error)))
+            self.first = self.first or error
+
+
+def check(
+    config: ConfigOption = Path("party.toml"),
+    job: JobOption = Path("job.toml"),
+    local: Annotated[
+        bool, typer.Option("--local", help="Only what this side can check alone.")
+    ] = False,
+    form: FormatOption = Format.text,
+) -> None:
+    """Check files, keys, terms, data, machine, and the link to the other side."""
+    federation = Federation.from_file(config, job)
+    found: dict[str, OwnRows] = {}
+    checks = _Checks()
+    checks.run("terms", lambda: f"digest {federation.digest}, {federation.role} party")
+    checks.run("versions", lambda: ", ".join(f"{n} {v}" for n, v in versions().items()))
+    checks.run("keys", lambda: _keys(federation))
+    checks.run("dealer's certificate", lambda: _dealer(federation))
+    checks.run("data", lambda: _data(federation, found))
+    checks.run("disk", lambda: _disk(federation))
+    checks.run("memory", lambda: _memory(federation, found))
+    if not local and checks.first is None:
+        note(f"waiting for {federation.peer_name}")
+        checks.run("link, dealer, rows", lambda: _link(federation, found))
+    facts = {
+        "digest": federation.digest,
+        "checks": [
+            {"check": name, "status": status, "detail": detail}
+            for name, status, detail in checks.rows
+        ],
+    }
+    result(facts, table(checks.rows, ("check", "status", "detail")), form)
+    if checks.first is not None:
+        raise checks.first
+
+
+def _keys(federation: Federation) -> str:
+    credentials = federation.endpoint().credentials
+    credentials.own.check(federation.config.name, "this side's own certificate")
+    credentials.peer.check(federation.peer_name, "the certificate pinned for the other side")
+    return (
+        f"own {credentials.own.fingerprint[:16]}… until {credentials.own.not_after:%Y-%m-%d}, "
+        f"{credentials.peer.name} {credentials.peer.fingerprint[:16]}… "
+        f"until {credentials.peer.not_after:%Y-%m-%d}"
+    )
+
+
+def _dealer(federation: Federation) -> str:
+    certificate = federation.dealer_certificate()
+    return (
+        f"{certificate.name} {certificate.fingerprint[:16]}…; evidence it gives: "
+        f"{federation.terms.dealer.evidence}"
+    )
+
+
+def _data(federation: Federation, found: dict[str, OwnRows]) -> str:
+    settings = federation.config
+    path = needed_file(settings.train_data, "train_data", settings.name)
+    rows = load_rows(federation, path)
+    found["training data"] = rows
+    for name, more in settings.eval_data.items():
+        needed_file(more, f"eval_data.{name}", settings.name)
+        found[name] = load_rows(federation, more, columns=rows.data.columns, classes=rows.classes)
+    return "; ".join(
+        f"{name}: {own.data.rows:,} rows, {len(own.data.columns)} columns"
+        for name, own in found.items()
+    )
+
+
+def _disk(federation: Federation) -> str:
+    root = federation.config.run_directory
+    existing = next(path for path in (root, *root.absolute().parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    if free < LEAST_DISK_BYTES:
+        raise UsageError(f"{existing} has {free / 1e9:.1f} GB free: make room for run files")
+    if not os.access(existing, os.W_OK):
+        raise UsageError(f"{existing} cannot be written to: change run_directory in party.toml")
+    return f"{free / 1e9:.0f} GB free for {root}"
+
+
+def _memory(federation: Federation, found: dict[str, OwnRows]) -> str:
+    """Free memory against the masked bucket matrix, the largest array of a job."""
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if "training data" not in found:
+        return f"{free / 1e9:.1f} GB free"
+    data = found["training data"].data
+    bins = federation.terms.training.max_bin + 1
+    needed = 8 * data.rows * len(data.columns) * bins
+    if needed > free:
+        raise UsageError(
+            f"{federation.config.name}: about {needed / 1e9:.1f} GB are needed and "
+            f"{free / 1e9:.1f} GB are free: use fewer rows, columns or bins, or a larger machine"
+        )
+    return f"{free / 1e9:.1f} GB free, about {needed / 1e9:.1f} GB needed"
+
+
+def _link(federation: Federation, found: dict[str, OwnRows]) -> str:
+    with federation.session("check") as party:
+        for name, rows in found.items():
+            same_rows(party, federation, rows, name)
+        return (
+            f"{federation.peer_name} has the same terms, version and rows; dealer evidence: "
+            f"{party.source.evidence}"
+        )

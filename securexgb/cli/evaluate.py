@@ -1,0 +1,50 @@
+"""``securexgb evaluate``: the metrics of the terms on the evaluation files, in shares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from securexgb.boost.measure import measure
+from securexgb.cli.finished import finished_run
+from securexgb.cli.options import ConfigOption, JobOption
+from securexgb.cli.output import Format, FormatOption, note, result, table
+from securexgb.cli.predict import RunOption
+from securexgb.cli.sides import load_rows, needed_file, same_rows
+from securexgb.errors import UsageError
+from securexgb.federation import Federation
+
+
+def evaluate(
+    config: ConfigOption = Path("party.toml"),
+    job: JobOption = Path("job.toml"),
+    run: RunOption = None,
+    form: FormatOption = Format.text,
+) -> None:
+    """Measure the model on eval_data; only the metrics' values are opened, to both sides."""
+    federation = Federation.from_file(config, job)
+    settings, training = federation.config, federation.terms.training
+    if not settings.eval_data:
+        raise UsageError(f"{settings.name}: name eval_data in party.toml")
+    for name, path in settings.eval_data.items():
+        needed_file(path, f"eval_data.{name}", settings.name)
+    finished = finished_run(federation, run)
+    note(f"job {federation.digest}, waiting for {federation.peer_name}")
+    metrics = {}
+    with federation.session("evaluate") as party:
+        for name, path in settings.eval_data.items():
+            rows = load_rows(
+                federation, path, columns=finished.half.columns, classes=finished.classes
+            )
+            same_rows(party, federation, rows, name)
+            metrics[name] = measure(party, finished.half, name, rows.data, training.metrics)
+        ledger = party.ledger.rows()
+    finished.run.log("evaluated", metrics=metrics)
+    text = table(
+        [
+            (name, metric, value)
+            for name, found in metrics.items()
+            for metric, value in found.items()
+        ],
+        ("rows", "metric", "value"),
+    )
+    result({"metrics": metrics, "ledger": ledger}, text, form)

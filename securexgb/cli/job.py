@@ -1,0 +1,61 @@
+"""``securexgb job``: the terms that both sides agree on, and their digest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from securexgb.cli.options import parameters, write_new
+from securexgb.cli.output import Format, FormatOption, result
+from securexgb.config import DealerTerms, JobTerms
+
+app = typer.Typer(help="The terms of a job.", no_args_is_help=True)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Option(help="The job's name.")],
+    label_party: Annotated[str, typer.Option(help="Name of the side with the labels.")],
+    feature_party: Annotated[str, typer.Option(help="Name of the side with columns only.")],
+    param: Annotated[
+        list[str] | None, typer.Option(help="A training parameter, as NAME=VALUE.")
+    ] = None,
+    id_column: Annotated[str | None, typer.Option(help="Column of the rows' ids.")] = None,
+    predictions_to: Annotated[
+        str, typer.Option(help="Who learns predictions: label, feature or both.")
+    ] = "label",
+    dealer_name: Annotated[str, typer.Option(help="Name in the dealer's certificate.")] = "dealer",
+    output: Annotated[Path, typer.Option(help="The file to write.")] = Path("job.toml"),
+    form: FormatOption = Format.text,
+) -> None:
+    """Write a commented job.toml: edit it, and give the same file to the other side."""
+    terms = JobTerms.model_validate(
+        {
+            "name": name,
+            "label_party": label_party,
+            "feature_party": feature_party,
+            "id_column": id_column,
+            "predictions_to": predictions_to,
+            "dealer": DealerTerms(name=dealer_name),
+            "training": parameters({}, param or []),
+        }
+    )
+    write_new(output, terms.to_toml())
+    result(
+        {"file": str(output), "digest": terms.digest},
+        f"wrote {output}, digest {terms.digest}",
+        form,
+    )
+
+
+@app.command()
+def show(
+    path: Annotated[Path, typer.Argument(help="The terms.")] = Path("job.toml"),
+    form: FormatOption = Format.text,
+) -> None:
+    """Show the terms and their ten-letter digest, which both sides must see alike."""
+    terms = JobTerms.from_file(path)
+    facts: dict[str, Any] = {"digest": terms.digest, "terms": terms.model_dump(mode="json")}
+    result(facts, f"digest {terms.digest}\n\n{terms.to_toml()}", form)

@@ -1,0 +1,113 @@
+"""Putting a side's report together from its run, and writing it as HTML and JSON."""
+
+from __future__ import annotations
+
+import platform
+import resource
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from securexgb import __version__
+from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.importance import importance
+from securexgb.cli.runs import RunDirectory, timestamp
+from securexgb.federation import Federation
+from securexgb.mpc.party import Party
+from securexgb.report.html import Costs, RunReport, render_html, report_json
+from securexgb.report.metrics import BinaryMetrics, RegressionMetrics
+
+__all__ = ["Quality", "costs_of", "costs_table", "versions", "write_report"]
+
+PACKAGES = ("numpy", "grpcio", "cryptography", "protobuf", "pydantic", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What may be said of the predictions, at a side that has both them and the labels."""
+
+    metrics: BinaryMetrics | RegressionMetrics | None = None
+    rows_from: str = ""
+    warnings: tuple[str, ...] = field(default=())
+
+
+def versions() -> dict[str, str]:
+    """Version of securexgb, of Python and of the libraries that matter."""
+    found = {"securexgb": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def costs_of(party: Party, total_seconds: float) -> Costs:
+    """What this side's protocols have cost so far."""
+    traffic, source = party.channel.traffic, party.source
+    return Costs(
+        rounds=party.rounds,
+        bytes_sent=traffic.bytes_sent,
+        bytes_received=traffic.bytes_received,
+        offline_bytes=source.offline_bytes,
+        offline_seconds=source.offline_seconds,
+        online_seconds=max(total_seconds - source.offline_seconds, 0.0),
+        total_seconds=total_seconds,
+        peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    )
+
+
+def costs_table(costs: Costs) -> list[tuple[str, object]]:
+    """The costs as rows for people."""
+    return [
+        ("rounds", costs.rounds),
+        ("MB sent", costs.bytes_sent / 1e6),
+        ("MB received", costs.bytes_received / 1e6),
+        ("MB offline", costs.offline_bytes / 1e6),
+        ("seconds offline", costs.offline_seconds),
+        ("seconds online", costs.online_seconds),
+        ("seconds total", costs.total_seconds),
+    ]
+
+
+def write_report(
+    federation: Federation,
+    run: RunDirectory,
+    half: ModelHalf,
+    facts: dict[str, Any],
+    quality: Quality,
+) -> RunReport:
+    """Write report.html and report.json of a run.
+
+    ``facts``: what ``train`` has kept in run.json: ledger, costs, offline source, dealer
+    evidence, missing rates.
+    """
+    curve = {
+        f"{data} {metric}": values
+        for data, metrics in half.history.items()
+        for metric, values in metrics.items()
+    }
+    counts = importance(half)
+    report = RunReport(
+        title=f"{federation.terms.name}: report of {federation.config.name}",
+        side=federation.config.name,
+        role=federation.role,
+        job=federation.terms.name,
+        digest=federation.digest,
+        created=timestamp(),
+        terms=federation.terms.model_dump(mode="json"),
+        ledger=facts["ledger"],
+        costs=Costs(**facts["costs"]),
+        offline_source=facts["offline_source"],
+        dealer_evidence=facts["dealer_evidence"],
+        versions=versions(),
+        warnings=quality.warnings,
+        metrics=quality.metrics,
+        metrics_of=quality.rows_from,
+        learning_curve=curve,
+        importance={name: float(count) for name, count in zip(half.columns, counts, strict=True)},
+        missing_rates=facts["missing_rates"],
+    )
+    run.write("report.html", render_html(report))
+    run.write_json("report.json", report_json(report))
+    return report

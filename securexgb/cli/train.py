@@ -1,0 +1,173 @@
+"""``securexgb train``: this side's part of a training, its run directory and its half."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated, Any
+
+import typer
+
+from securexgb.boost.booster import TrainingJob
+from securexgb.boost.booster import train as run_training
+from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.checkpoint import CheckpointStore
+from securexgb.boost.ensemble import History, ModelHalf
+from securexgb.cli.options import ConfigOption, JobOption
+from securexgb.cli.output import Format, FormatOption, note, result, table
+from securexgb.cli.progress import TrainingProgress
+from securexgb.cli.reports import Quality, costs_of, costs_table, write_report
+from securexgb.cli.runs import RunDirectory
+from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_rows
+from securexgb.federation import Federation
+from securexgb.model.files import save_half
+from securexgb.mpc.party import Party
+from securexgb.report.html import Costs
+
+
+def train(
+    config: ConfigOption = Path("party.toml"),
+    job: JobOption = Path("job.toml"),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the newest run of this job.")
+    ] = False,
+    form: FormatOption = Format.text,
+) -> None:
+    """Train together with the other side; leaves a run directory with this side's half."""
+    federation = Federation.from_file(config, job)
+    settings = federation.config
+    needed_file(settings.train_data, "train_data", settings.name)
+    for name, path in settings.eval_data.items():
+        needed_file(path, f"eval_data.{name}", settings.name)
+    root, digest = settings.run_directory, federation.digest
+    if resume:
+        names = ("checkpoint/state.json", "checkpoint")
+        run = RunDirectory.latest(root, digest, holding=names, side=settings.name)
+    else:
+        run = RunDirectory.create(root, digest)
+        run.write("job.toml", federation.terms.to_toml())
+    note(f"job {digest}, run {run.path}, waiting for {federation.peer_name}")
+    run.log("resumed" if resume else "started", digest=digest, role=federation.role)
+    try:
+        half, facts = _train(federation, run, resume)
+    except BaseException as error:
+        run.log("failed", kind=type(error).__name__, message=str(error))
+        raise
+    run.log("finished", trees=len(half.trees))
+    write_report(federation, run, half, facts, Quality())
+    shown = {
+        "run": str(run.path),
+        "model": str(run.model / f"{half.role}.npz"),
+        "digest": digest,
+        "trees": len(half.trees),
+        "best_iteration": half.best_iteration,
+        "metrics": half.history,
+        **facts,
+    }
+    result(shown, _text(run, half, facts), form)
+
+
+def _train(
+    federation: Federation, run: RunDirectory, resume: bool
+) -> tuple[ModelHalf, dict[str, Any]]:
+    """The part with the other side; what is worth keeping of it is written on the way."""
+    settings = federation.config
+    # A run that stopped before its first tree has nothing to go on from, and begins anew.
+    run.checkpoint.mkdir(exist_ok=True)
+    with federation.session("train") as party:
+        began = perf_counter()
+        assert settings.train_data is not None
+        rows = load_rows(federation, settings.train_data)
+        same_rows(party, federation, rows, "training data")
+        evals = []
+        for name, path in settings.eval_data.items():
+            more = load_rows(federation, path, columns=rows.data.columns, classes=rows.classes)
+            same_rows(party, federation, more, name)
+            evals.append((name, more.data))
+        run.log("agreed", rows=rows.data.rows, columns=len(rows.data.columns))
+        trees = federation.terms.training.n_estimators
+        with TrainingProgress(party, federation.peer_name, trees) as progress:
+            half = run_training(
+                party,
+                TrainingJob(
+                    params=federation.terms.training,
+                    data=rows.data,
+                    evals=tuple(evals),
+                    callbacks=(_Recorder(party, run, progress),),
+                    store=CheckpointStore(run.checkpoint),
+                    resume=resume,
+                    job_digest=federation.terms.full_digest,
+                ),
+            )
+        facts = _keep(party, run, half, rows, perf_counter() - began)
+    return half, facts
+
+
+def _keep(
+    party: Party, run: RunDirectory, half: ModelHalf, rows: OwnRows, seconds: float
+) -> dict[str, Any]:
+    """Write model, ledger and what the report needs."""
+    run.model.mkdir(exist_ok=True)
+    save_half(half, run.model / f"{half.role}.npz")
+    run.write_json("ledger.json", party.ledger.rows())
+    facts = {
+        "ledger": party.ledger.rows(),
+        "costs": asdict(costs_of(party, seconds)),
+        "offline_source": party.source.name,
+        "dealer_evidence": party.source.evidence,
+        "missing_rates": rows.missing_rates,
+        "classes": None if rows.classes is None else list(rows.classes),
+    }
+    run.write_json("run.json", facts)
+    return facts
+
+
+class _Recorder(TrainingCallback):
+    """After each tree: a line of metrics, the ledger so far, the progress bar."""
+
+    def __init__(self, party: Party, run: RunDirectory, progress: TrainingProgress) -> None:
+        self._party = party
+        self._run = run
+        self._progress = progress
+        self._began = perf_counter()
+
+    def before_training(self, model: ModelHalf) -> ModelHalf:
+        self._run.log("training", trees_so_far=len(model.trees))
+        return model
+
+    def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
+        newest = {
+            f"{data} {metric}": values[-1]
+            for data, metrics in evals_log.items()
+            for metric, values in metrics.items()
+        }
+        now = perf_counter()
+        traffic = self._party.channel.traffic
+        line = {
+            "tree": epoch,
+            "seconds": now - self._began,
+            "rounds": self._party.rounds,
+            "bytes_sent": traffic.bytes_sent,
+            "bytes_received": traffic.bytes_received,
+        }
+        self._began = now
+        self._run.metric(line | newest)
+        self._run.write_json("ledger.json", self._party.ledger.rows())
+        self._progress.tree_done(
+            epoch + 1, " ".join(f"{name} {value:.4f}" for name, value in newest.items())
+        )
+        return False
+
+
+def _text(run: RunDirectory, half: ModelHalf, facts: dict[str, Any]) -> str:
+    ledger = [(row["meaning"], row["to"], row["values"]) for row in facts["ledger"]]
+    return "\n\n".join(
+        [
+            f"{len(half.trees)} trees; this side's half is in {run.model}, the report is "
+            f"{run.path / 'report.html'}",
+            table(costs_table(Costs(**facts["costs"])), ("cost at this side", "")),
+            table(ledger, ("revealed", "to", "values")),
+            f"dealer evidence: {facts['dealer_evidence']}",
+        ]
+    )

@@ -189,8 +189,6 @@ class DealerService:
 
     async def _converse(self, meeting: Meeting, rank: int, context: Context) -> None:
         session, patience = meeting.session, self._timeout_seconds
-        await meeting.tell()
-        await meeting.until(lambda: len(meeting.present) == 2, patience, "joined the session")
         offer = pb.Offer(instance=session.instance, evidence=self._evidence)
         await context.write(pb.DealResponse(offer=offer))
         session.add_seed(rank, (await self._next(context, "seed", patience)).seed.seed)

@@ -103,6 +103,10 @@ class CountingSource:
     def offline_bytes(self) -> int:
         return self._source.offline_bytes
 
+    @property
+    def offline_channel_bytes(self) -> int:
+        return self._source.offline_channel_bytes
+
     def triples(self, count: int) -> Triples:
         self.budget += Budget(triples=count)
         return self._source.triples(count)

@@ -72,7 +72,8 @@ class DealtSource(SeededSource):
 
         ``session``: 8 to 32 bytes, the same at both parties and new for each run;
         ``digest``: of the job's terms. Both parties call this at the same time; it
-        speaks one message each way on ``channel``. ``expected``: the job's budget, where
+        speaks one message each way on ``channel``, where each also notices at once
+        that the other could not join. ``expected``: the job's budget, where
         it is known: then no more than that is drawn. Raises DealerGone,
         CertificateRefused, EvidenceRefused, TermsDiffer, ProtocolDesync.
         """
@@ -86,6 +87,7 @@ class DealtSource(SeededSource):
             )
             link.send(pb.DealRequest(join=join))
             offer = link.reply("offer").offer
+            _check_evidence(offer.evidence)
             _compare(channel, key_hash(endpoint.certificate) + offer.SerializeToString())
             seed = private.derive(f"seed for the dealer in session {session.hex()}")
             link.send(pb.DealRequest(seed=pb.Seed(seed=seed.key)))
@@ -105,7 +107,9 @@ class DealtSource(SeededSource):
     def _check(self) -> None:
         self._link.check()
 
-    def _dealer_bytes(self) -> int:
+    @property
+    def offline_bytes(self) -> int:
+        """Messages to the dealer and corrections from it, payload only."""
         return self._link.bytes_sent + self._link.bytes_received
 
     def _correction(self, kind: Kind, start: int, count: int) -> Words:
@@ -133,6 +137,13 @@ class DealtSource(SeededSource):
                 expected = unit * self._expected.vectors[matrix.owner]
             line = Line(unit, unit, vectors * unit, 1, expected)
             self._link.open_line(Series(None, (matrix.owner, matrix.number)), line)
+
+
+def _check_evidence(kind: str) -> None:
+    if kind != "none":
+        raise EvidenceRefused(
+            f"the dealer offers evidence of type {kind!r}, which this version cannot verify"
+        )
 
 
 def _compare(channel: Channel, told: bytes) -> None:

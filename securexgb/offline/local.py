@@ -34,11 +34,14 @@ class InsecureLocalSource(SeededSource):
         both = (_streams(seed, 0), _streams(seed, 1))
         super().__init__(both[rank], channel)
         self._both = both
+        self._corrections = 0
 
     def _correction(self, kind: Kind, start: int, count: int) -> Words:
+        self._corrections += count
         return correction(kind, *self._both, start, count)
 
     def _product_correction(self, matrix: FixedMatrix, start: int, count: int) -> Words:
+        self._corrections += count * matrix.columns
         shape = (matrix.rows, matrix.columns)
         at = range(start, start + count)
         return product_correction(matrix.owner, matrix.name, shape, self._both, at)
@@ -46,8 +49,10 @@ class InsecureLocalSource(SeededSource):
     def _announce(self, matrix: FixedMatrix) -> None:
         """Nobody deals."""
 
-    def _dealer_bytes(self) -> int:
-        return 0
+    @property
+    def offline_bytes(self) -> int:
+        """What a dealer would have sent to this party."""
+        return 8 * self._corrections
 
     def _check(self) -> None:
         """Nothing can fail."""

@@ -62,7 +62,7 @@ class SeededSource(ABC):
         self._rank = streams.rank
         self._streams = streams
         self._channel = channel
-        self._matrix_bytes = 0
+        self.offline_channel_bytes = 0
         self._matrices: list[FixedMatrix | None] = [None, None]
         send, receive = (Kind.OT_FROM_0, Kind.OT_FROM_1)[:: 1 - 2 * self._rank]
         self._triples = self._supply(Kind.TRIPLES, _WHOLE)
@@ -72,12 +72,8 @@ class SeededSource(ABC):
         self._receiving = self._supply(receive, _BITS_FIRST)
 
     @property
-    def offline_bytes(self) -> int:
-        """Bytes sent or received for correlations: masked matrices, and the dealer's."""
-        return self._matrix_bytes + self._dealer_bytes()
-
     @abstractmethod
-    def _dealer_bytes(self) -> int:
+    def offline_bytes(self) -> int:
         """Bytes exchanged with the dealer so far."""
 
     @abstractmethod
@@ -129,10 +125,10 @@ class SeededSource(ABC):
             tag = f"offline/{fixed.name}"
             if self._rank == owner:
                 self._channel.send(tag, self._mask(fixed, matrix, bins).data.cast("B"))
+                self.offline_channel_bytes += size
             else:
                 fixed.masked = _as_matrix(self._channel.receive(tag), fixed)
         self._matrices[owner] = fixed
-        self._matrix_bytes += size
         self.offline_seconds += perf_counter() - began
 
     def vector_products(self, owner: int, count: int) -> VectorProducts:

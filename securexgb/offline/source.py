@@ -40,7 +40,11 @@ class CorrelationSource(Protocol):
 
     @property
     def offline_bytes(self) -> int:
-        """Bytes this party has sent or received for correlations so far."""
+        """Bytes this party has exchanged with a dealer so far; nothing of the channel."""
+
+    @property
+    def offline_channel_bytes(self) -> int:
+        """Bytes this party has sent for correlations on the channel (in its traffic too)."""
 
     def triples(self, count: int) -> Triples: ...
 

@@ -21,6 +21,7 @@ from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
 from securexgb.dealer import server
+from securexgb.dealer.attestation import Evidence, Unattested
 from securexgb.dealer.identity import fresh_identity, key_hash
 from securexgb.dealer.service import Context, DealerService
 from securexgb.dealer.wire import METHOD, VERSION
@@ -30,11 +31,14 @@ from securexgb.errors import (
     EvidenceRefused,
     PeerError,
     PeerGone,
+    PeerTimeout,
     ProtocolDesync,
     SecureXGBError,
+    StoppedByPeer,
     TermsDiffer,
 )
 from securexgb.mpc.party import Party
+from securexgb.offline.dealer_link import DealerLink
 from securexgb.offline.dealt import DealtSource
 from securexgb.testing.harness import run_both
 from tests.dealer.running import (
@@ -154,16 +158,17 @@ def test_a_party_in_the_others_place_is_refused(dealer: RunningDealer, rank: int
 
 def test_other_terms_stop_both(dealer: RunningDealer) -> None:
     results = connect_both(dealer, Terms(digests=("one", "another")))
-    assert all(isinstance(result, TermsDiffer) for result in results), results
+    kinds = {type(result) for result in results}
+    assert TermsDiffer in kinds
+    assert kinds <= {TermsDiffer, StoppedByPeer}
 
 
-def test_two_dealers_are_noticed(dealer: RunningDealer) -> None:
-    """Each party at another dealer of the same key: neither dealer sees both, no seed leaves."""
+def test_two_dealers_are_noticed() -> None:
+    """Each party at another dealer, even of the same key: no seed leaves."""
     identity = fresh_identity("dealer")
     with dealer_thread(2, identity) as first, dealer_thread(2, identity) as second:
-        apart = Terms(endpoints=(first.endpoint(0), second.endpoint(1)))
-        results = connect_both(first, apart)
-    assert all(isinstance(result, SecureXGBError) for result in results), results
+        results = connect_both(first, Terms(endpoints=(first.endpoint(0), second.endpoint(1))))
+    assert any(isinstance(result, EvidenceRefused) for result in results), results
 
 
 def test_an_offer_that_differs_stops_both_before_a_seed_leaves(
@@ -187,10 +192,36 @@ def test_an_offer_that_differs_stops_both_before_a_seed_leaves(
 
 
 def test_one_party_alone_waits_no_longer_than_the_deadline(dealer: RunningDealer) -> None:
-    """The dealer of this fixture waits for 1.5 s."""
-    label, _ = memory_pair(5)
-    with pytest.raises(DealerGone, match="other party"):
+    label, _ = memory_pair(0.5)
+    with pytest.raises(PeerTimeout):
         DealtSource.connect(0, label, dealer.endpoint(0), b"s" * 16, "digest", Prg.fresh())
+
+
+def test_a_party_without_the_dealer_stops_the_other_at_once(dealer: RunningDealer) -> None:
+    other = fresh_identity("dealer").certificate
+    began = time.monotonic()
+    results = connect_both(dealer, with_endpoint(dealer, 0, certificate=other))
+    assert isinstance(results[0], CertificateRefused)
+    assert isinstance(results[1], StoppedByPeer)
+    assert time.monotonic() - began < 5
+
+
+def test_evidence_that_cannot_be_verified_is_refused_before_a_seed_leaves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[str | None] = []
+    send = DealerLink.send
+
+    def spy(self: DealerLink, message: pb.DealRequest) -> None:
+        sent.append(message.WhichOneof("message"))
+        send(self, message)
+
+    monkeypatch.setattr(DealerLink, "send", spy)
+    monkeypatch.setattr(Unattested, "evidence", lambda self, data: Evidence("dev"))
+    with dealer_thread() as running:
+        results = connect_both(running)
+    assert any(isinstance(result, EvidenceRefused) for result in results)
+    assert set(sent) == {"join"}
 
 
 def test_a_party_that_vanishes_ends_the_session(dealer: RunningDealer) -> None:

@@ -111,4 +111,6 @@ def test_time_and_bytes_are_accounted() -> None:
     bins = np.zeros((5, 2), np.uint8)
     zero.register_matrix(0, 5, 6, bins, 3)
     one.register_matrix(0, 5, 6, None, 3)
-    assert zero.offline_bytes == one.offline_bytes == 8 * 5 * 6
+    assert (zero.offline_channel_bytes, one.offline_channel_bytes) == (8 * 5 * 6, 0)
+    assert zero.offline_bytes == 0
+    assert 8 * 100_000 <= one.offline_bytes < 8 * 110_000

@@ -121,3 +121,16 @@ def combined(grown: list[GrownTree], label_columns: int) -> Tree:
         leaves=(first.leaf_values + second.leaf_values).view(np.int64),
         values=(grown[0].values.words + grown[1].values.words).view(np.int64),
     )
+
+
+def leaves_below(tree: Tree, node: int) -> Integers:
+    """Leaf values below an inner node."""
+    level = (node + 1).bit_length() - 1
+    width = len(tree.leaves) >> level
+    first = (node + 1 - (1 << level)) * width
+    return tree.leaves[first : first + width]
+
+
+def stopped(tree: Tree, node: int) -> bool:
+    """Whether the leaves below are equal."""
+    return bool(np.unique(leaves_below(tree, node)).size == 1)

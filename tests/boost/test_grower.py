@@ -10,36 +10,12 @@ import numpy as np
 import pytest
 import xgboost
 
-from securexgb.boost.params import TrainingParams
 from securexgb.testing.harness import Backend
-from tests.boost.case import Case, Integers, Tree, grow
+from tests.boost.case import Case, Tree, grow, leaves_below, stopped
+from tests.boost.cases import random_case
 from tests.boost.oracle import Choices, Oracle, Rows
 
 LEAST_GAIN = 1e-6
-
-
-def random_case(
-    seed: int,
-    rows: int = 120,
-    columns: tuple[int, int] = (2, 3),
-    holes: float = 0.0,
-    bins: int = 8,
-    **params: Any,
-) -> Case:
-    """Bins and gradients of a random data set; hessians vary as with weights."""
-    draw = np.random.default_rng(seed)
-    settings = {"max_bin": bins, "max_depth": 3, "min_child_weight": 1.0, **params}
-    terms = TrainingParams(**settings)
-    shape = (rows, sum(columns))
-    values = draw.integers(0, bins, shape)
-    labels = (values[:, 0] + values[:, -1] + draw.normal(scale=3, size=rows)) > bins
-    values[draw.random(shape) < holes] = bins
-    empty = np.zeros(rows, np.int64)
-    unit = 1 << Case(values, columns[0], empty, empty, terms).numbers.gradient_bits
-    p = draw.uniform(0.05, 0.95, rows)
-    gradient = np.rint((p - labels) * unit).astype(np.int64)
-    hessian = np.maximum(np.rint(p * (1 - p) * unit).astype(np.int64), 1)
-    return Case(values, columns[0], gradient, hessian, terms)
 
 
 def xgboost_tree(case: Case) -> dict[str, Any]:
@@ -73,19 +49,6 @@ def our_left(oracle: Oracle, tree: Tree, node: int) -> Rows:
     """Where our node sends each row."""
     split = tree.columns[node], tree.cuts[node], tree.missing_left[node]
     return oracle.goes_left(int(split[0]), int(split[1]), bool(split[2]))
-
-
-def leaves_below(tree: Tree, node: int) -> Integers:
-    """Leaf values below an inner node."""
-    level = (node + 1).bit_length() - 1
-    width = len(tree.leaves) >> level
-    first = (node + 1 - (1 << level)) * width
-    return tree.leaves[first : first + width]
-
-
-def stopped(tree: Tree, node: int) -> bool:
-    """Whether the leaves below are equal."""
-    return bool(np.unique(leaves_below(tree, node)).size == 1)
 
 
 def leaf_of(tree: Tree, node: int) -> float:

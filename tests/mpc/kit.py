@@ -124,3 +124,12 @@ def recorded(
     first, second = (RecordingChannel(channel) for channel in memory_pair(20.0))
     parties = join_parties((first, second), seed, "shared", 20.0)
     return run_both(program, parties, inputs), (first, second), parties
+
+
+def assert_uniform(payload: bytes) -> None:
+    """Chi-square over bytes: 255 degrees of freedom, within 5 standard deviations."""
+    assert len(payload) >= 256 * 20
+    counts = np.bincount(np.frombuffer(payload, np.uint8), minlength=256)
+    expected = len(payload) / 256
+    chi_square = float(((counts - expected) ** 2 / expected).sum())
+    assert abs(chi_square - 255) < 5 * np.sqrt(2 * 255), chi_square

@@ -1,0 +1,101 @@
+"""What a party receives, and its shares of what comes out, look uniform in every protocol."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from securexgb.boost.histogram import Histogram
+from securexgb.boost.split import BestSplits
+from securexgb.mpc.party import Party
+from securexgb.mpc.shared import Shared, SharedBits
+from tests.costs.examples import EXAMPLES, prepare
+from tests.mpc.kit import assert_uniform, recorded
+
+ENOUGH = 256 * 20
+UNIFORM = [name for name in EXAMPLES if "._open" not in name]
+
+
+def own_words(result: Any) -> Iterator[bytes]:
+    """The shares within a result."""
+    if isinstance(result, (Shared, SharedBits)):
+        yield result.words.tobytes()
+    elif isinstance(result, (tuple, BestSplits, Histogram)):
+        for part in result if isinstance(result, tuple) else vars(result).values():
+            yield from own_words(part)
+
+
+def held_by(rank: int, pair: Any) -> Any:
+    """The same secret in shares that are anything but uniform: one side has it, one zeros."""
+    if isinstance(pair[0], Histogram):
+        sums = [held_by(rank, [vars(part)[name] for part in pair]) for name in vars(pair[0])]
+        return [Histogram(*parts) for parts in zip(*sums, strict=True)]
+    if not isinstance(pair[0], (Shared, SharedBits)):
+        return pair
+    if isinstance(pair[0], Shared):
+        holder = pair[0] + pair[1]
+        other = Shared.zeros(*holder.shape)
+    else:
+        holder = pair[0] ^ pair[1]
+        other = SharedBits(np.zeros_like(holder.words), holder.count)
+    return (holder, other) if rank == 0 else (other, holder)
+
+
+def trivial(name: str, arguments: list[Any]) -> bool:
+    """The best of one candidate: its labels are public and go through unmasked."""
+    return name == "mpc.argmax.argmax" and arguments[0][0].shape[1] == 1
+
+
+def run(name: str, seed: int, holder: int | None) -> list[tuple[bytes, bytes]]:
+    """What each side sends, and its shares of the results."""
+    module, function = name.rsplit(".", 1)
+    protocol = getattr(importlib.import_module(f"securexgb.{module}"), function)
+    arguments = EXAMPLES[name](np.random.default_rng(seed))
+    if trivial(name, arguments):
+        return [(b"", b"")] * 2
+    if holder is not None:
+        arguments = [held_by(holder, pair) for pair in arguments]
+
+    def program(party: Party, given: list[Any]) -> tuple[int, bytes]:
+        prepare(name, party, given)
+        return len(party.channel.sent), b"".join(own_words(protocol(party, *given)))  # type: ignore[attr-defined]
+
+    sides = [[pair[rank] for pair in arguments] for rank in (0, 1)]
+    results, channels, _ = recorded(program, sides, seed)
+    return [
+        (b"".join(payload for _, payload in channel.sent[before:]), shares)
+        for channel, (before, shares) in zip(channels, results, strict=True)
+    ]
+
+
+def collect(name: str, place: int, holder: int | None) -> tuple[bytes, bytes]:
+    """For either side, enough of what it sends (0) or of its shares of results (1)."""
+    label, feature = b"", b""
+    for seed in range(500):
+        first, second = run(name, seed, holder)
+        label, feature = label + first[place], feature + second[place]
+        if min(len(label), len(feature)) >= ENOUGH:
+            break
+    return label, feature
+
+
+@pytest.mark.parametrize("holder", [0, 1])
+@pytest.mark.parametrize("name", UNIFORM)
+def test_messages(name: str, holder: int) -> None:
+    for payload in collect(name, 0, holder):
+        assert_uniform(payload)
+
+
+@pytest.mark.parametrize("name", UNIFORM)
+def test_shares_of_results(name: str) -> None:
+    for payload in collect(name, 1, None):
+        assert_uniform(payload)
+
+
+def test_the_chi_square_test_can_tell() -> None:
+    with pytest.raises(AssertionError):
+        assert_uniform(bytes(range(200)) * 50)

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb import _kernels
-from securexgb.channel.channel import Channel, Traffic
+from securexgb.channel.channel import Channel
 from securexgb.channel.memory import memory_pair
+from securexgb.channel.recorded import RecordedChannel
 from securexgb.mpc.convert import plain_values
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, SharedBits, words_per
@@ -83,45 +84,23 @@ def _assert_equal(plain: Any, secure: Any) -> None:
         np.testing.assert_array_equal(plain, secure)
 
 
-class RecordingChannel:
-    """Passes messages on and keeps what this end sends: (tag, payload)."""
+class Recording(RecordedChannel):
+    """Keeps all that this end sends, in order."""
 
-    def __init__(self, inner: Channel) -> None:
-        self.inner = inner
-        self.sent: list[tuple[str, bytes]] = []
-
-    @property
-    def traffic(self) -> Traffic:
-        return self.inner.traffic
+    def __init__(self, channel: Channel) -> None:
+        super().__init__(channel, keep_payloads=True)
 
     @property
-    def is_network(self) -> bool:
-        return self.inner.is_network
-
-    def send(self, tag: str, payload: bytes | bytearray | memoryview) -> None:
-        self.sent.append((tag, bytes(payload)))
-        self.inner.send(tag, payload)
-
-    def receive(self, tag: str) -> bytes | memoryview:
-        return self.inner.receive(tag)
-
-    def close(self, error: BaseException | None = None) -> None:
-        self.inner.close(error)
-
-    def shape(self) -> list[tuple[str, int]]:
-        """Tags and sizes of what was sent."""
-        return [(tag, len(payload)) for tag, payload in self.sent]
-
-    def words(self) -> NDArray[np.uint64]:
-        """All payload as words, in order."""
-        return np.frombuffer(b"".join(payload for _, payload in self.sent), "<u8")
+    def sent(self) -> list[tuple[str, bytes]]:
+        """Tag and payload of every message from this end."""
+        return [(e.tag, e.payload or b"") for e in self.transcript if e.direction == "sent"]
 
 
 def recorded(
     program: Callable[[Party, Any], Any], inputs: Sequence[Any], seed: int = 0
-) -> tuple[list[Any], tuple[RecordingChannel, RecordingChannel], tuple[Party, Party]]:
+) -> tuple[list[Any], tuple[Recording, Recording], tuple[Party, Party]]:
     """A run on shares: results, both ends with all that they sent, both parties."""
-    first, second = (RecordingChannel(channel) for channel in memory_pair(20.0))
+    first, second = (Recording(channel) for channel in memory_pair(20.0))
     parties = join_parties((first, second), seed, "shared", 20.0)
     return run_both(program, parties, inputs), (first, second), parties
 

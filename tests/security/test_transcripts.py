@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 
 from tests.boost.case import Case, Tree, combined, stopped
 from tests.boost.cases import random_case
-from tests.mpc.kit import RecordingChannel, assert_uniform, recorded
+from tests.mpc.kit import Recording, assert_uniform, recorded
 
-Shape = list[tuple[str, int]]
+Shape = list[tuple[str, str, int]]
 
 
-def train(case: Case, seed: int = 0) -> tuple[Tree, tuple[RecordingChannel, RecordingChannel]]:
+def train(case: Case, seed: int = 0) -> tuple[Tree, tuple[Recording, Recording]]:
     """Grow one tree with everything recorded that either side sends."""
     grown, channels, _ = recorded(lambda party, _: case.program(party), [None, None], seed)
     return combined(grown, case.label_columns), channels
 
 
-def shapes(channels: tuple[RecordingChannel, RecordingChannel]) -> tuple[Shape, Shape]:
-    return channels[0].shape(), channels[1].shape()
+def shapes(channels: tuple[Recording, Recording]) -> tuple[Shape, Shape]:
+    return channels[0].shape, channels[1].shape
 
 
 def variants(case: Case) -> dict[str, Case]:

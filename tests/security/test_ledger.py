@@ -1,0 +1,79 @@
+"""The ledger after a training holds the declared reveals with exact counts, nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from securexgb.boost.booster import TrainingJob, train
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.predict import predict
+from securexgb.mpc.party import Party
+from securexgb.mpc.reveals import Audience, Reveal
+from securexgb.testing import run_parties
+from tests.boost.data import jobs, sides, table
+from tests.mpc.kit import recorded
+
+TREES, DEPTH = 3, 2
+SPLITS = TREES * (2**DEPTH - 1)
+
+Entries = dict[tuple[Reveal, Audience], int]
+
+
+def opened(party: Party, job: TrainingJob) -> tuple[Entries, Any, list[Any]]:
+    model = train(party, job)
+    owners = [tree.owners for tree in model.trees]
+    return party.ledger.entries, model, owners
+
+
+@pytest.mark.parametrize("metrics", [(), ("logloss", "error", "auc")])
+def test_a_training(metrics: tuple[str, ...]) -> None:
+    data = sides(*table(60, missing=0.1), label_columns=2)
+    params = TrainingParams(n_estimators=TREES, max_depth=DEPTH, max_bin=6, eval_metric=metrics)
+    evals = {"valid": sides(*table(20, seed=1), label_columns=2)} if metrics else None
+    (label, _, owners), (feature, _, _) = run_parties(opened, jobs(params, data, evals))
+    theirs = int(np.sum(owners))
+    expected: Entries = {
+        (Reveal.SPLIT_OWNER, "both"): SPLITS,
+        (Reveal.SPLIT_INDEX, "label"): SPLITS - theirs,
+        (Reveal.SPLIT_INDEX, "feature"): theirs,
+    }
+    if metrics:
+        expected[Reveal.METRIC, "both"] = len(metrics) * TREES
+    assert label == feature == expected
+
+
+@pytest.mark.parametrize("recipient", ["label", "feature", "both"])
+def test_a_prediction(recipient: Any) -> None:
+    features, labels = table(30)
+    data = sides(features, labels, label_columns=2)
+    params = TrainingParams(n_estimators=1, max_depth=1, max_bin=4)
+
+    def program(party: Party, job: TrainingJob) -> Any:
+        model = train(party, job)
+        party.ledger.entries.clear()
+        scores = predict(party, model, job.data.features[:7], recipient, 4)
+        return party.ledger.entries, scores
+
+    results = run_parties(program, jobs(params, data))
+    assert results[0][0] == results[1][0] == {(Reveal.PREDICTION, recipient): 7}
+    heard = [entries[1] is not None for entries in results]
+    assert heard == [recipient in ("label", "both"), recipient in ("feature", "both")]
+
+
+def test_every_opened_word_is_in_the_ledger() -> None:
+    """Count the words of all opening messages, and compare with the ledger."""
+    data = sides(*table(40), label_columns=2)
+    params = TrainingParams(n_estimators=2, max_depth=2, max_bin=4)
+    _, channels, parties = recorded(train, jobs(params, data))
+    sent = [
+        sum(len(payload) for tag, payload in channel.sent if "/_open" in tag) // 8
+        for channel in channels
+    ]
+    entries = parties[0].ledger.entries
+    both = sum(count for (_, to), count in entries.items() if to == "both")
+    to_label = sum(count for (_, to), count in entries.items() if to == "label")
+    to_feature = sum(count for (_, to), count in entries.items() if to == "feature")
+    assert sent == [both + to_feature, both + to_label]

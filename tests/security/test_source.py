@@ -1,0 +1,160 @@
+"""Rules of the source code that keep secrets in: read from its syntax trees."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import securexgb
+
+ROOT = Path(securexgb.__file__).parent
+
+MASKED = {"mpc/multiply.py", "mpc/convert.py", "mpc/select.py", "mpc/matrix.py"}
+"""Files whose messages are masked words; tests/mpc/test_uniform.py measures each of them."""
+OPENING = {"mpc/open.py"}
+PUBLIC = {
+    "align/ids.py": "row counts and keyed digests of ids, see its docstring",
+    "boost/agreement.py": "public facts of a job: shapes, parameters, a nonce",
+    "boost/booster.py": "whether a party wants to stop: one byte, every tree",
+    "boost/measure.py": "what is to be measured: model id, trees, rows, metrics",
+    "boost/predict.py": "what is to be predicted: model id, trees, rows, recipient",
+}
+"""Files that send public facts, and which ones: a new one has to be argued for here."""
+LINKS = ("channel/", "offline/", "dealer/", "_pb/")
+NO_SIDE_EFFECTS = ("mpc/", "boost/", "arith/")
+
+
+@cache
+def files() -> dict[str, ast.Module]:
+    """Every source file of the package by its path in it."""
+    return {
+        path.relative_to(ROOT).as_posix(): ast.parse(path.read_text())
+        for path in ROOT.rglob("*.py")
+        if "_pb" not in path.parts
+    }
+
+
+def methods(tree: ast.Module) -> Iterator[str]:
+    """Names of all methods that are called."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield node.func.attr
+
+
+def names(tree: ast.Module) -> set[str]:
+    """All names read and imported."""
+    found = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+def imports(tree: ast.Module) -> set[str]:
+    """Top-level names of all imported modules."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def callers(method: str) -> set[str]:
+    return {path for path, tree in files().items() if method in methods(tree)}
+
+
+def test_shares_are_sent_by_few_files() -> None:
+    assert callers("exchange") == MASKED | OPENING
+    assert callers("pass_words") == OPENING
+
+
+def test_public_facts_are_sent_by_files_that_say_which() -> None:
+    assert callers("exchange_bytes") == set(PUBLIC)
+
+
+def test_nobody_above_the_channels_sends_or_receives() -> None:
+    """mpc.party is the one door; federation agrees on coins before there is a party."""
+    for method in ("send", "receive"):
+        found = {path for path in callers(method) if not path.startswith(LINKS)}
+        assert found <= {"mpc/party.py", "federation.py"}, method
+
+
+def test_opening_without_a_name_is_impossible() -> None:
+    """The bare openings stay in their file; all others name a member of Reveal."""
+    for path, tree in files().items():
+        own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+        if path not in OPENING:
+            assert not ({"_open", "_open_to"} - own) & names(tree), path
+        for node in ast.walk(tree):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+                continue
+            if node.func.id in ("open_shared", "open_to"):
+                last = node.args[-1]
+                assert isinstance(last, ast.Attribute), (path, node.lineno)
+                assert isinstance(last.value, ast.Name), (path, node.lineno)
+                assert last.value.id == "Reveal", (path, node.lineno)
+
+
+def test_the_words_of_shares_are_put_together_in_the_opening_alone() -> None:
+    """Nobody decodes a share: ``decode`` is for opened words."""
+    for path, tree in files().items():
+        if path.startswith("mpc/"):
+            assert "decode" not in names(tree), path
+
+
+BANNED_MODULES = {"random", "pickle", "cPickle", "shelve", "marshal", "dill", "cloudpickle"}
+BANNED_CALLS = {"eval", "exec", "compile", "__import__", "print", "input"}
+
+
+def test_no_weak_randomness_no_pickle_no_eval_no_print() -> None:
+    for path, tree in files().items():
+        assert not imports(tree) & BANNED_MODULES, path
+        called = {
+            node.func.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        allowed = {"print"} if path.startswith("cli/") else set()
+        assert not called & BANNED_CALLS - allowed, path
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                assert (node.value.id, node.attr) != ("np", "random"), (path, node.lineno)
+            if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+                assert isinstance(node.value, ast.Constant), (path, node.value.lineno)
+                assert node.value.value is False, (path, node.value.lineno)
+
+
+def test_protocols_and_algorithm_have_no_side_effects() -> None:
+    """No clock, no environment, no network, no log in what both parties must do alike."""
+    for path, tree in files().items():
+        if path.startswith(NO_SIDE_EFFECTS):
+            banned = {"grpc", "asyncio", "socket", "logging", "subprocess", "time"}
+            assert not imports(tree) & banned, path
+            assert "sleep" not in set(methods(tree)), path
+        if path.startswith("mpc/"):
+            assert not imports(tree) & {"os", "json", "secrets", "pathlib"}, path
+
+
+def test_nothing_is_mutated_at_module_level() -> None:
+    """Module-level names hold constants; the registry of protocols is the one exception."""
+    for path, tree in files().items():
+        if not path.startswith(("mpc/", "boost/")):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Global):
+                pytest.fail(f"{path}:{node.lineno} rebinds a module-level name")
+
+
+@pytest.mark.parametrize(
+    "path", ["config.py", "data.py", "estimator.py", "federation.py", "boost/params.py"]
+)
+def test_what_users_give_is_never_asserted(path: str) -> None:
+    """``assert`` vanishes under -O; users' mistakes raise errors with a sentence."""
+    lines = [node.lineno for node in ast.walk(files()[path]) if isinstance(node, ast.Assert)]
+    assert not lines

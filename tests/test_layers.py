@@ -1,0 +1,35 @@
+"""Layers point downward: import-linter checks the contracts of pyproject.toml."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import securexgb
+
+pytest.importorskip("importlinter", reason="import-linter is among the dev tools")
+ROOT = Path(securexgb.__file__).parent.parent
+
+
+def test_the_contracts_hold(tmp_path: Path) -> None:
+    command = Path(sys.executable).with_name("lint-imports")
+    config = ROOT / "pyproject.toml"
+    run = subprocess.run(
+        [command, "--config", config, "--cache-dir", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_the_algorithm_reads_without_networks() -> None:
+    """boost/split.py must be readable by somebody who knows XGBoost and nothing of networks."""
+    text = (ROOT / "securexgb" / "boost" / "split.py").read_text()
+    for word in ("channel", "socket", "message", "grpc", "exchange"):
+        assert word not in text

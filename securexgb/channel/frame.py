@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from securexgb.errors import MalformedFrame
 
@@ -44,8 +44,7 @@ class Kind(IntEnum):
     BYE = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One frame, read. ``payload`` is a view into the bytes that arrived."""
 
     kind: Kind
@@ -55,8 +54,7 @@ class Frame:
     payload: memoryview
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A whole message or control frame. ``payload`` is read-only."""
 
     kind: Kind

@@ -190,11 +190,11 @@ class DealerService:
     async def _converse(self, meeting: Meeting, rank: int, context: Context) -> None:
         session, patience = meeting.session, self._timeout_seconds
         offer = pb.Offer(instance=session.instance, evidence=self._evidence)
-        await context.write(pb.DealResponse(offer=offer))
+        await _send(context, pb.DealResponse(offer=offer))
         session.add_seed(rank, (await self._next(context, "seed", patience)).seed.seed)
         await meeting.tell()
         await meeting.until(lambda: session.is_seeded, patience, "given its seed")
-        await context.write(pb.DealResponse(ready=pb.Ready()))
+        await _send(context, pb.DealResponse(ready=pb.Ready()))
         while True:
             message = await self._next(context, None, None)
             match message.WhichOneof("message"):
@@ -242,8 +242,19 @@ class DealerService:
             flat = np.ascontiguousarray(words).reshape(-1)
             for first in range(0, flat.size, FRAME_WORDS):
                 frame = flat[first : first + FRAME_WORDS]
-                await context.write(_frame(wanted, at, frame.tobytes()))
+                await _send(context, _frame(wanted, at, frame.tobytes()))
                 at += frame.size
+
+
+async def _send(context: Context, message: pb.DealResponse) -> None:
+    """Write one message; to be stopped only between messages, since gRPC cannot end a
+    stream while one is being written."""
+    writing = asyncio.ensure_future(context.write(message))
+    try:
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.wait({writing})
+        raise
 
 
 def _frame(wanted: pb.Request, start: int, words: bytes) -> pb.DealResponse:

@@ -143,8 +143,9 @@ class DealerLink:
         self._closing = True
         if self._failure is None:
             self._outbox.put(pb.DealRequest(leave=pb.Leave()))
+            self._outbox.put(None)
+            self._reader.join(_LEAVE_SECONDS)
         self._outbox.put(None)
-        self._reader.join(_LEAVE_SECONDS)
         self._call.cancel()
         self._grpc.close()
 
@@ -184,7 +185,9 @@ class DealerLink:
             self._arrival.notify_all()
 
     def _silent(self) -> DealerGone:
-        return DealerGone(f"{self._where} sent nothing for {self._timeout_seconds:g} s")
+        silent = DealerGone(f"{self._where} sent nothing for {self._timeout_seconds:g} s")
+        self._failure = silent
+        return silent
 
 
 def _wait_until_ready(connection: grpc.Channel, endpoint: DealerEndpoint) -> None:
@@ -243,6 +246,7 @@ def _options(endpoint: DealerEndpoint) -> list[tuple[str, Any]]:
         ("grpc.keepalive_timeout_ms", every),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.enable_retries", 0),
+        ("grpc.enable_http_proxy", 0),
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 1000),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from securexgb.dealer.deal import Kind
 from securexgb.dealer.session import COLUMNS, REQUEST_WORDS, Refused, Series, Session
@@ -109,6 +111,32 @@ def test_two_sessions_of_one_name_and_equal_seeds_share_nothing() -> None:
     """Each has a name of the dealer's own, mixed into every stream."""
     first, second = (next(s.corrections(TRIPLES, 0, 64))() for s in (seeded(), seeded()))
     assert not (first == second).any()
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([TRIPLES, Series(Kind.OT_FROM_1), PRODUCTS, Series(None, (1, 0))]),
+            st.integers(0, 5).map(lambda units: 64 * units),
+            st.sampled_from([0, 7, 14, 64, 128, 192, 448]),
+        ),
+        max_size=20,
+    )
+)
+def test_no_order_of_requests_serves_a_word_twice(wanted: list[tuple[Series, int, int]]) -> None:
+    session = seeded()
+    for rank in (0, 1):
+        session.register(rank, (0, 0), (3, 7))
+    given_out: dict[Series, int] = {}
+    for series, start, count in wanted:
+        try:
+            words = served(session, series, start, count)
+        except Refused:
+            continue
+        assert start == given_out.get(series, 0)
+        assert words == count
+        given_out[series] = start + count
 
 
 def test_a_session_shows_no_seed() -> None:

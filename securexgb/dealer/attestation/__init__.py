@@ -1,33 +1,23 @@
-"""What vouches for the dealer's program: the seam where evidence plugs in.
+"""What vouches for the dealer's program.
 
-Today there is one attester, ``Unattested``, and every report says so.
+Two halves. The dealer's: ``evidence``, ``claims``, ``verdict`` (for its error) and the
+attesters ``gramine``, ``configfs``, ``dev`` and ``choose``; it is measured, so it is
+small and imports no verifier. The parties': ``policy``, ``verify``, ``intel``, ``snp``
+and ``collateral``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from securexgb.dealer.attestation.claims import Binding, attest
+from securexgb.dealer.attestation.evidence import Attester, Evidence, Unattested
+from securexgb.dealer.attestation.verdict import AttestationError, Verdict
 
-
-@dataclass(frozen=True)
-class Evidence:
-    """A statement about the running dealer; ``type`` "none" states nothing."""
-
-    type: str
-    body: bytes = b""
-    claims: bytes = b""
-
-
-class Attester(Protocol):
-    """Makes evidence at the dealer."""
-
-    def evidence(self, report_data: bytes) -> Evidence:
-        """Evidence that carries these 64 bytes."""
-
-
-class Unattested:
-    """No evidence: the parties trust whoever operates the dealer."""
-
-    def evidence(self, report_data: bytes) -> Evidence:
-        """Always of type "none"; the report data go nowhere."""
-        return Evidence("none")
+__all__ = [
+    "AttestationError",
+    "Attester",
+    "Binding",
+    "Evidence",
+    "Unattested",
+    "Verdict",
+    "attest",
+]

@@ -158,7 +158,7 @@ def test_a_party_in_the_others_place_is_refused(dealer: RunningDealer, rank: int
 
 def test_other_terms_stop_both(dealer: RunningDealer) -> None:
     began = time.monotonic()
-    for _ in range(30):  # a refusal may cross an offer
+    for _ in range(10):  # a refusal may cross an offer
         results = connect_both(dealer, Terms(digests=("one", "another")))
         kinds = {type(result) for result in results}
         assert TermsDiffer in kinds

@@ -44,8 +44,10 @@ def main() -> None:
             listening = json.loads(dealer.stdout.readline())
             for name in SIDES:
                 run(root / name, "keys", "trust", listening["certificate"], "--whose", "dealer")
-            print("\n== check");  print_checks(both(root, "check"))  # fmt: skip
-            print("\n== train");  print_training(both(root, "train"))  # fmt: skip
+            print("\n== check")
+            print_checks(both(root, "check"))
+            print("\n== train")
+            print_training(both(root, "train"))
             print("\n== evaluate")
             print(both(root, "evaluate")["bank"]["metrics"])
             print("\n== predict")
@@ -84,7 +86,8 @@ def write_data(root: Path, rows: int) -> None:
                 writer.writerow(["customer", *names])
                 for row in numbers:
                     cells = [columns[name][row] for name in names]
-                    writer.writerow([f"c{row:05}", *("" if cell != cell else cell for cell in cells)])
+                    known = ["" if np.isnan(cell) else cell for cell in cells]
+                    writer.writerow([f"c{row:05}", *known])
 
 
 def set_up(root: Path, ports: dict[str, int], trees: int) -> None:
@@ -128,7 +131,8 @@ def edit(folder: Path, **values: Any) -> None:
     lines = path.read_text().split("\n")
     for key, value in values.items():
         text = f"{key} = {toml(value)}"
-        places = [n for n, line in enumerate(lines) if line.removeprefix("# ").startswith(f"{key} =")]
+        plain = [line.removeprefix("# ") for line in lines]
+        places = [n for n, line in enumerate(plain) if line.startswith(f"{key} =")]
         lines[places[-1]] = text
     path.write_text("\n".join(lines))
 
@@ -153,7 +157,9 @@ def both(root: Path, command: str) -> dict[str, dict[str, Any]]:
 
 def start(folder: Path, *arguments: Any) -> subprocess.Popen[str]:
     command = [*SECUREXGB, *(str(argument) for argument in arguments)]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(  # noqa: S603  (arguments of this script's own)
+        command, cwd=folder, stdout=subprocess.PIPE, text=True
+    )
 
 
 def finish(folder: Path, process: subprocess.Popen[str]) -> dict[str, Any]:

@@ -1,0 +1,53 @@
+"""Every example runs to its end."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ARGUMENTS = {"two_companies.py": ["{folder}", "--trees", "2", "--rows", "150"]}
+
+
+def test_every_example_is_run_here():
+    assert {path.name for path in (ROOT / "examples").glob("*.py")} == set(ARGUMENTS)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", list(ARGUMENTS))
+def test_example(name, tmp_path):
+    arguments = [text.format(folder=tmp_path / "work") for text in ARGUMENTS[name]]
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / name, *arguments],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip()
+    if name == "two_companies.py":
+        check_two_companies(tmp_path / "work", done.stdout)
+
+
+def check_two_companies(folder, stdout):
+    assert "AUC 0." in stdout
+    files = {"bank": "label.npz", "bureau": "feature.npz"}
+    for name, half in files.items():
+        (run,) = (folder / name / "run").iterdir()
+        found = {path.name for path in run.iterdir()}
+        assert found >= {
+            "job.toml", "log.jsonl", "metrics.jsonl", "ledger.json", "model", "checkpoint",
+            "report.html", "report.json",
+        }  # fmt: skip
+        assert [path.name for path in (run / "model").iterdir()] == [half]
+        other = "arrears" if name == "bank" else "income"
+        assert other not in (run / "report.html").read_text()
+        assert "none: the dealer" in (run / "report.html").read_text()
+    predictions = next((folder / "bank" / "run").glob("*/predictions.csv"))
+    lines = predictions.read_text().splitlines()
+    assert lines[0] == "id,probability of 1.0"
+    assert len(lines) == 51
+    assert not list((folder / "bureau").glob("**/predictions.csv"))

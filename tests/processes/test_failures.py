@@ -1,0 +1,232 @@
+"""Every failure ends both sides in time, each with its exit code and one sentence."""
+
+import contextlib
+import signal
+import socket
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import NameOID
+
+from securexgb.channel.endpoint import connect
+from securexgb.channel.keys import create_keys
+from securexgb.federation import Federation
+from tests.processes.companies import RUN, SIDES, edit_cell, finish
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def codes(ended):
+    return {name: process.code for name, process in ended.items()}
+
+
+def test_nobody_comes(companies):
+    for name in SIDES:
+        companies.settings(name, timeout_seconds=3)
+    companies.start_dealer()
+    alone = finish(companies.start("bank", "train"))
+    assert alone.code == 3
+    assert "bureau (feature party) did not call" in alone.error
+    other = finish(companies.start("bureau", "train"))
+    assert other.code == 3
+    assert "bank" in other.error
+
+
+def test_no_dealer(companies):
+    companies.start_dealer()
+    companies.stop()
+    for name in SIDES:
+        companies.settings(name, timeout_seconds=5)
+    ended = companies.both("train")
+    assert set(codes(ended).values()) <= {3, 7}
+    assert 3 in codes(ended).values()
+    assert any("dealer" in process.error for process in ended.values())
+
+
+def test_peer_is_killed(with_dealer):
+    ended = kill_in_training(with_dealer, "bureau")
+    assert ended.code == 3
+    assert "bureau" in ended.error
+
+
+def test_dealer_is_killed(companies):
+    companies.terms(*SIDES, training={"n_estimators": 500})
+    dealer = companies.start_dealer()
+    sides = {name: companies.start(name, "train") for name in SIDES}
+    wait_for_trees(companies, "bank")
+    dealer.send_signal(signal.SIGKILL)
+    ended = {name: finish(process) for name, process in sides.items()}
+    assert set(codes(ended).values()) <= {3, 7}
+    assert 3 in codes(ended).values()
+    assert any("dealer" in process.error for process in ended.values())
+
+
+def test_interrupt(with_dealer):
+    with_dealer.terms(*SIDES, training={"n_estimators": 500})
+    sides = {name: with_dealer.start(name, "train") for name in SIDES}
+    wait_for_trees(with_dealer, "bank")
+    sides["bank"].send_signal(signal.SIGINT)
+    assert finish(sides["bank"]).code == 130
+    other = finish(sides["bureau"])
+    assert other.code in (3, 7)
+    assert "bank" in other.error
+
+
+def test_wrong_pin(with_dealer):
+    keys = with_dealer.root / "bureau" / "keys"
+    create_keys("bank", keys / "stranger.key", keys / "stranger.pem")
+    (keys / "peer.pem").write_bytes((keys / "stranger.pem").read_bytes())
+    ended = with_dealer.both("train")
+    assert codes(ended) == {"bank": 5, "bureau": 5}
+    assert "not the one pinned for bank" in ended["bureau"].error
+
+
+def test_own_certificate_is_not_the_pinned_one(with_dealer):
+    keys = with_dealer.root / "bureau" / "keys"
+    create_keys("bureau", keys / "new.key", keys / "new.pem")
+    for kind in ("key", "pem"):
+        (keys / f"new.{kind}").replace(keys / f"own.{kind}")
+    ended = with_dealer.both("train")
+    assert codes(ended) == {"bank": 5, "bureau": 5}
+    assert "refused this side's certificate" in ended["bureau"].error
+
+
+def test_wrong_name(with_dealer):
+    keys = with_dealer.root / "bureau" / "keys"
+    create_keys("mallory", keys / "m.key", keys / "m.pem")
+    (with_dealer.root / "bank" / "keys" / "peer.pem").write_bytes((keys / "m.pem").read_bytes())
+    for kind in ("key", "pem"):
+        (keys / f"m.{kind}").replace(keys / f"own.{kind}")
+    ended = with_dealer.both("train")
+    assert codes(ended) == {"bank": 5, "bureau": 5}
+    for process in ended.values():
+        assert "'mallory'" in process.error
+
+
+def test_expired_certificate(with_dealer):
+    expire(with_dealer, "bureau")
+    ended = with_dealer.both("train")
+    assert codes(ended) == {"bank": 5, "bureau": 5}
+    for process in ended.values():
+        assert "expired on" in process.error
+
+
+def test_other_terms(with_dealer):
+    with_dealer.terms("bank", training={"max_depth": 3})
+    ended = with_dealer.both("train")
+    assert codes(ended) == {"bank": 5, "bureau": 5}
+
+
+def test_other_version(with_dealer):
+    newer = f"import securexgb; securexgb.__version__ = '99.0'; {RUN}"
+    sides = {
+        "bank": with_dealer.start("bank", "train"),
+        "bureau": with_dealer.start("bureau", "train", code=newer),
+    }
+    ended = {name: finish(process) for name, process in sides.items()}
+    assert codes(ended) == {"bank": 5, "bureau": 5}
+    for process in ended.values():
+        assert "99.0" in process.error
+
+
+def test_port_in_use(with_dealer):
+    with socket.socket() as occupied:
+        occupied.bind(("127.0.0.1", with_dealer.port))
+        occupied.listen()
+        with_dealer.settings("bureau", timeout_seconds=3)
+        ended = with_dealer.both("train")
+    assert codes(ended) == {"bank": 2, "bureau": 3}
+    assert "port is in use" in ended["bank"].error
+
+
+@pytest.mark.parametrize(
+    ("side", "column", "value", "says"),
+    [
+        ("bank", "default", "2", "label column 'default' has 3 different values"),
+        ("bank", "age", "young", "column 'age' is not numeric"),
+        ("bureau", "cards", "inf", "column 'cards' holds infinity, first in data row 5"),
+    ],
+)
+def test_data_that_cannot_be_used(with_dealer, side, column, value, says):
+    edit_cell(with_dealer.root / side / "train.csv", 5, column, value)
+    ended = with_dealer.both("train")
+    other = "bureau" if side == "bank" else "bank"
+    assert codes(ended) == {side: 4, other: 7}
+    assert says in ended[side].error
+    assert "DataError" in ended[other].error
+
+
+def test_truncated_file(with_dealer):
+    path = with_dealer.root / "bureau" / "train.csv"
+    path.write_text(path.read_text()[:-5])
+    text = path.read_text()
+    path.write_text(text[: text.rindex(",")])
+    ended = with_dealer.both("train")
+    assert codes(ended) == {"bank": 7, "bureau": 4}
+    assert "cannot be read" in ended["bureau"].error
+
+
+def test_rows_in_another_order(with_dealer):
+    path = with_dealer.root / "bureau" / "train.csv"
+    lines = path.read_text().splitlines()
+    lines[3], lines[4] = lines[4], lines[3]
+    path.write_text("\n".join(lines) + "\n")
+    ended = with_dealer.both("train")
+    assert codes(ended) == {"bank": 4, "bureau": 4}
+    for process in ended.values():
+        assert "column 'customer'" in process.error
+        assert "data row 3, 4" in process.error
+
+
+def test_malformed_frame(with_dealer):
+    """The other side has the right keys and terms, but sends bytes that are no frame."""
+    bank = with_dealer.start("bank", "train")
+    folder = with_dealer.root / "bureau"
+    federation = Federation.from_file(folder / "party.toml", folder / "job.toml")
+    channel = connect(federation.endpoint(), federation.hello("train"))
+    channel._outbox.put(b"\xff" * 40)
+    ended = finish(bank)
+    with contextlib.suppress(Exception):
+        channel.close()
+    assert ended.code == 6
+
+
+def wait_for_trees(companies, name, trees=1):
+    """Until a side has written so many trees, at most its test's timeout."""
+    while True:
+        for run in (companies.root / name / "run").glob("*/metrics.jsonl"):
+            if run.read_text().count("\n") >= trees:
+                return
+
+
+def kill_in_training(companies, victim):
+    """Kill one side amid the trees; how the other one ends."""
+    companies.terms(*SIDES, training={"n_estimators": 500})
+    sides = {name: companies.start(name, "train") for name in SIDES}
+    wait_for_trees(companies, victim)
+    sides.pop(victim).send_signal(signal.SIGKILL)
+    (survivor,) = sides.values()
+    return finish(survivor)
+
+
+def expire(companies, name):
+    """Give a side a certificate of its own key that ended yesterday, pinned by the other."""
+    keys = companies.root / name / "keys"
+    key = serialization.load_pem_private_key((keys / "own.key").read_bytes(), None)
+    now = datetime.now(UTC)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=9))
+        .not_valid_after(now - timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (keys / "own.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    companies.pin("bank" if name == "bureau" else "bureau", name)

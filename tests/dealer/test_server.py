@@ -10,9 +10,10 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from securexgb.dealer.identity import fingerprint, fresh_identity, key_hash
+from securexgb.dealer import identity
+from securexgb.dealer.identity import check_certificate, fingerprint, fresh_identity, key_hash
 from securexgb.dealer.server import DealerSettings, main
-from securexgb.errors import UsageError
+from securexgb.errors import CertificateRefused, UsageError
 from tests.dealer.running import PARTIES, connected, dealer_process
 
 GOOD = """role = "dealer"
@@ -88,9 +89,18 @@ def test_each_start_has_a_new_key_that_is_not_on_disk(tmp_path: Path) -> None:
 
 
 def test_identity() -> None:
-    identity = fresh_identity("somebody")
-    assert "PRIVATE" not in repr(identity)
-    assert len(fingerprint(identity.certificate)) == len(key_hash(identity.certificate)) == 32
+    somebody = fresh_identity("somebody")
+    assert "PRIVATE" not in repr(somebody)
+    assert len(fingerprint(somebody.certificate)) == len(key_hash(somebody.certificate)) == 32
+
+
+def test_a_pinned_certificate_has_name_and_dates(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_certificate(fresh_identity("dealer").certificate, "dealer")
+    with pytest.raises(CertificateRefused, match="not for somebody"):
+        check_certificate(fresh_identity("dealer").certificate, "somebody")
+    monkeypatch.setattr(identity, "VALID_DAYS", 0)
+    with pytest.raises(CertificateRefused, match="not today"):
+        check_certificate(fresh_identity("dealer").certificate, "dealer")
 
 
 def test_it_ends_on_a_signal_and_logs_no_value(tmp_path: Path) -> None:

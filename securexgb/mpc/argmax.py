@@ -60,7 +60,7 @@ def _cost(scores: Shared, labels: NDArray[np.int64], payload: Shared) -> Cost:
 @protocol(
     cost=_cost,
     opens=COMPOSED,
-    source="all pairs within groups, then among the winners; docs/protocols.md",
+    source="all pairs within groups, then among the winners: docs/protocols.md, argmax",
     ideal=None,
 )
 def argmax(

@@ -130,7 +130,13 @@ def binary_labels(
     if not np.isin(found, known).all():
         raise DataError(f"{side}: label column {column!r} has a class that training did not have")
     codes: Reals = (values == known[1]).astype(np.float64)
-    return codes, (known[0].item(), known[1].item())
+    return codes, (_named(known[0]), _named(known[1]))
+
+
+def _named(label: Any) -> Any:
+    """A class for people and files: whole numbers without a decimal point."""
+    value = label.item()
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def numeric_labels(values: NDArray[Any], column: str, side: str) -> Reals:

@@ -35,13 +35,13 @@ from securexgb.boost.importance import importance
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import predict_margins
 from securexgb.errors import DataError, UsageError
-from securexgb.estimator_files import restore_estimator, save_estimator
+from securexgb.estimator_files import restore_estimator, save_estimator, saved_kind
 from securexgb.simulation import predict_alone, split_columns, target_bound, train_alone
 
 if TYPE_CHECKING:
     from securexgb.federation import Federation
 
-__all__ = ["SecureXGBClassifier", "SecureXGBRegressor"]
+__all__ = ["SecureXGBClassifier", "SecureXGBRegressor", "load_model"]
 
 Reals = NDArray[np.float64]
 
@@ -428,3 +428,11 @@ class SecureXGBRegressor(RegressorMixin, _SecureXGBModel):
         if not np.isfinite(values).all():
             raise DataError("y holds a missing or an infinite value")
         return values
+
+
+def load_model(path: str | Path) -> SecureXGBClassifier | SecureXGBRegressor:
+    """The estimator that ``save_model`` wrote; set its ``federation`` to predict in one."""
+    kind = saved_kind(Path(path))
+    model = SecureXGBRegressor() if kind == "SecureXGBRegressor" else SecureXGBClassifier()
+    model.load_model(path)
+    return model

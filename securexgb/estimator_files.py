@@ -15,7 +15,7 @@ from securexgb.boost.storage import pack_json, read_whole, unpack_json, write_wh
 from securexgb.errors import DataError, UsageError
 from securexgb.model.files import load_half, save_half
 
-__all__ = ["restore_estimator", "save_estimator"]
+__all__ = ["restore_estimator", "save_estimator", "saved_kind"]
 
 FORMAT = 1
 DESCRIPTION = "estimator.json"
@@ -43,6 +43,11 @@ def save_estimator(model: Any, directory: Path) -> None:
         else {"dtype": classes.dtype.str, "values": classes.tolist()},
     }
     write_whole(directory / DESCRIPTION, pack_json(facts))
+
+
+def saved_kind(directory: Path) -> str:
+    """Name of the class whose model a directory holds."""
+    return str(unpack_json(read_whole(directory / DESCRIPTION), DESCRIPTION).get("estimator"))
 
 
 def restore_estimator(model: Any, directory: Path) -> None:

@@ -81,7 +81,7 @@ def render_html(report: RunReport) -> str:
         _metrics(report),
         _learning_curve(report.learning_curve),
         _section(
-            "Importance of this side's features (total gain is not revealed: split counts)",
+            "Importance of this side's features: number of splits (gains are never opened)",
             bar_chart(report.importance),
         ),
         _section(

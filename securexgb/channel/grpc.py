@@ -192,7 +192,7 @@ class GrpcChannel:
     def _read(self) -> None:
         """The reading thread: until the stream ends, for whatever reason."""
         reader = FrameReader()
-        end: SecureXGBError = PeerGone(f"the connection to {self.peer} ended in the midst of it")
+        end: SecureXGBError = self._explain_break(None)
         try:
             for data in self._incoming:
                 self._heard = time.monotonic()
@@ -234,7 +234,7 @@ class GrpcChannel:
         readable = "".join(c for c in kind if c.isalnum() or c in " _")
         return StoppedByPeer(f"{self.peer} stopped with {readable}")
 
-    def _explain_break(self, error: Exception) -> SecureXGBError:
+    def _explain_break(self, error: Exception | None) -> SecureXGBError:
         """The stream broke off without a last frame."""
         code = error.code() if isinstance(error, grpc.Call) else None
         details = (error.details() or "") if isinstance(error, grpc.Call) else ""
@@ -245,4 +245,4 @@ class GrpcChannel:
                 return CertificateRefused(f"{self.peer} refused this side: {details}")
             case grpc.StatusCode.ALREADY_EXISTS:
                 return PeerError(f"{self.peer} refused this side: {details}")
-        return PeerGone(f"the connection to {self.peer} broke: it ended, or the network failed")
+        return PeerGone(f"the connection to {self.peer} broke: its process or the network failed")

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -324,39 +325,45 @@ channel.receive("never")
 """
 
 
-def start(sides: Sides, role: str, *more: str) -> subprocess.Popen[str]:
+@contextmanager
+def other_process(
+    sides: Sides, role: str, seconds: float
+) -> Iterator[tuple[subprocess.Popen[str], GrpcChannel]]:
+    """The given role in a process of its own, and this side's end of the link."""
     root = str(Path(__file__).parents[2])
-    command = [sys.executable, "-c", PROGRAM, str(sides.folder), role, root, *more]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root)
+    command = [sys.executable, "-c", PROGRAM, str(sides.folder), role, root]
+    with ExitStack() as cleaning:
+        port = []
+        if role == "feature":
+            listener = Listener(sides.endpoint("label", 0, seconds))
+            cleaning.callback(listener.stop)
+            port = [str(listener.port)]
+        process = subprocess.Popen([*command, *port], stdout=subprocess.PIPE, text=True, cwd=root)
+        cleaning.push(process)
+        cleaning.callback(process.kill)
+        assert process.stdout is not None
+        if role == "feature":
+            channel = listener.accept(hello("label"))
+        else:
+            told = int(process.stdout.readline())
+            channel = connect(sides.endpoint("feature", told, seconds), hello("feature"))
+        assert process.stdout.readline() == "open\n"
+        yield process, channel
+        channel.close(PeerGone(""))
 
 
 @pytest.mark.parametrize("role", ["label", "feature"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_process_that_vanishes_is_noticed(sides: Sides, role: str, number: int) -> None:
     """Killed: at once. Stopped: when its heartbeats are missed."""
-    seconds = 20.0
-    if role == "feature":
-        listener = Listener(sides.endpoint("label", 0, seconds))
-        process = start(sides, role, str(listener.port))
-        channel = listener.accept(hello("label"))
-    else:
-        process = start(sides, role)
-        assert process.stdout is not None
-        port = int(process.stdout.readline())
-        channel = connect(sides.endpoint("feature", port, seconds), hello("feature"))
-    assert process.stdout is not None
-    assert process.stdout.readline() == "open\n"
-    if number == signal.SIGSTOP:
-        channel._timeout_seconds = seconds = 2.0
-    process.send_signal(number)
-    started = time.monotonic()
-    with pytest.raises(PeerGone, match="broke" if number == signal.SIGKILL else "no heartbeat"):
-        channel.receive("never")
-    assert time.monotonic() - started < 5
-    process.kill()
-    process.wait()
-    process.stdout.close()
-    channel.close(PeerGone(""))
+    with other_process(sides, role, seconds=20.0) as (process, channel):
+        if number == signal.SIGSTOP:
+            channel._timeout_seconds = 2.0
+        process.send_signal(number)
+        started = time.monotonic()
+        with pytest.raises(PeerGone, match="broke" if number == signal.SIGKILL else "no heartbeat"):
+            channel.receive("never")
+        assert time.monotonic() - started < 5
 
 
 def test_bounded_buffers_hold_a_sender_back(sides: Sides) -> None:

@@ -35,14 +35,14 @@ class Histogram:
         return Histogram(self.gradient[:, used], self.hessian[:, used])
 
 
-def _cost(shape: MatrixShape, _buckets: Buckets, pairs: Shared, low_bits: int) -> Cost:
-    vectors = pairs.shape[0]
+def build_cost(shape: MatrixShape, vectors: int, low_bits: int) -> Cost:
+    """Cost of ``build`` for so many vectors."""
     sums = vectors * sum(shape.features) * shape.bins
     return sums_cost(shape, vectors) + unpack_cost(low_bits, sums)
 
 
 @protocol(
-    cost=_cost,
+    cost=lambda shape, buckets, pairs, low_bits: build_cost(shape, pairs.shape[0], low_bits),
     opens=COMPOSED,
     source="docs/protocols.md, histograms",
     ideal=None,

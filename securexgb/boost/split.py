@@ -106,11 +106,9 @@ def _threshold_cost(count: int, alpha: int) -> Cost:
     return carry_cost(SUM_BITS + 2, 64 * words) + lift_cost(words) + product_cost(2 * count)
 
 
-def _splits_cost(
-    histogram: Histogram, candidates: Candidates, numbers: NumberFormat, _dummies: Prg
-) -> Cost:
-    nodes, count = histogram.hessian.shape[0], candidates.cut.size
-    width, node_width = words_per(nodes * count), words_per(nodes)
+def splits_cost(nodes: int, candidates: int, numbers: NumberFormat) -> Cost:
+    """Cost of ``best_splits`` for so many nodes and candidates."""
+    width, node_width = words_per(nodes * candidates), words_per(nodes)
     quotients = 64 * (2 * width + node_width)
     weights = (
         _threshold_cost(quotients, numbers.reg_alpha)
@@ -121,11 +119,13 @@ def _splits_cost(
     )
     decision = carry_cost(63, 128 * node_width) + lift_cost(3 * node_width)
     decision += product_cost(nodes) + product_cost(2 * nodes)
-    return weights + best_cost(nodes, count, 2, 2) + decision
+    return weights + best_cost(nodes, candidates, 2, 2) + decision
 
 
 @protocol(
-    cost=_splits_cost,
+    cost=lambda histogram, candidates, numbers, dummies: splits_cost(
+        histogram.hessian.shape[0], candidates.cut.size, numbers
+    ),
     opens=COMPOSED,
     source="xgboost 3.2, hist: EnumerateSplit, NeedReplace, CalcSplitGain",
     ideal=None,

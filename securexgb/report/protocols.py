@@ -14,6 +14,7 @@ import numpy as np
 
 import securexgb.mpc.sort  # noqa: F401  (declares a protocol; the others come with boost)
 from securexgb.arith.prg import Prg
+from securexgb.boost.cost import tree_cost
 from securexgb.boost.grower import matrix_shape
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
@@ -33,6 +34,16 @@ TYPICAL = (
 )
 """The shapes that the figures of ``protocol_rows`` are for."""
 
+_TREES = (
+    (569, (15, 15), 3, 16, "refused"),
+    (10_000, (10, 10), 3, 16, "refused"),
+    (10_000, (10, 10), 3, 16, "allowed"),
+    (30_000, (12, 11), 4, 32, "refused"),
+    (30_000, (12, 11), 4, 32, "allowed"),
+    (50_000, (12, 12), 5, 32, "refused"),
+)
+"""Rows, columns by side, depth, bins, missing values."""
+
 _COUNT = 1000
 _NODES = 4
 _KINDS = ("triples", "bit_triples", "shared_bits", "transfers", "vectors")
@@ -50,6 +61,11 @@ def reveal_rows() -> list[Row]:
         {"reveal": reveal.name, "what is revealed": reveal.value, "to whom": reveal.audience}
         for reveal in Reveal
     ]
+
+
+def tree_rows() -> list[Row]:
+    """What one tree costs at some shapes, its gradients given; half the splits at each side."""
+    return [_tree_row(*shape) for shape in _TREES]
 
 
 def markdown(rows: Sequence[Mapping[str, str | int]]) -> str:
@@ -74,6 +90,30 @@ def _row(declaration: Declaration, arguments: tuple[Any, ...]) -> Row:
         "what its messages show": declaration.opens,
         "source": declaration.source,
     }
+
+
+def _tree_row(rows: int, columns: tuple[int, int], depth: int, bins: int, missing: str) -> Row:
+    params = TrainingParams(max_bin=bins, max_depth=depth, missing=missing)
+    layout = Layout.of(params, rows, columns, False)
+    owned = [(1 << level) // 2 for level in range(depth)]
+    cost = tree_cost(layout, layout.numbers(params), sum(columns), owned)
+    singles = cost.triples + cost.bit_triples + cost.shared_bits
+    singles += cost.ot_from_label + cost.ot_from_feature
+    products = cost.vectors_label * columns[0] + cost.vectors_feature * columns[1]
+    return {
+        "rows": rows,
+        "columns": f"{columns[0]} + {columns[1]}",
+        "depth": depth,
+        "bins": bins,
+        "missing values": missing,
+        "rounds": cost.rounds,
+        "MB between the parties": _megabytes(cost.label_words + cost.feature_words),
+        "MB from the dealer": _megabytes(singles + products * layout.all_bins),
+    }
+
+
+def _megabytes(words: int) -> str:
+    return f"{8e-6 * words:.1f}"
 
 
 def _consumed(cost: Cost) -> dict[str, int]:
@@ -140,4 +180,4 @@ def _arguments() -> dict[str, tuple[Any, ...]]:
     }
 
 
-__all__ = ["TYPICAL", "markdown", "protocol_rows", "reveal_rows"]
+__all__ = ["TYPICAL", "markdown", "protocol_rows", "reveal_rows", "tree_rows"]

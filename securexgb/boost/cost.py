@@ -1,0 +1,51 @@
+"""What a tree costs, before it is grown: rounds, bytes and correlations by public shape.
+
+The one thing that is not public beforehand is who will own the splits. It moves bytes from one
+direction to the other, and oblivious transfers alike; their sum is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from securexgb.arith.fixedpoint import NumberFormat
+from securexgb.boost.grower import matrix_shape
+from securexgb.boost.histogram import build_cost
+from securexgb.boost.layout import Layout
+from securexgb.boost.split import splits_cost
+from securexgb.mpc.multiply import product_cost
+from securexgb.mpc.protocol import Cost
+from securexgb.mpc.select import transfer_cost
+from securexgb.mpc.truncate import shift_cost
+
+
+def tree_cost(
+    layout: Layout, numbers: NumberFormat, used: int, label_splits: Sequence[int]
+) -> Cost:
+    """Cost of growing one tree on ``used`` columns, its gradients given.
+
+    ``label_splits``: for each level, how many of its 2^level splits the label party owns.
+    """
+    shape, rows = matrix_shape(layout), layout.rows
+    candidates = used * (layout.cuts + (layout.bins - 1 if layout.missing else 0))
+    total = build_cost(shape, 1, numbers.low_bits)
+    for level, label in enumerate(label_splits):
+        nodes = 1 << level
+        moved = transfer_cost(label * rows, (nodes - label) * rows)
+        total += moved  # each row's leaf value, chosen bottom-up
+        if level + 1 < len(label_splits):
+            total += moved + build_cost(shape, nodes, numbers.low_bits)
+        total += splits_cost(nodes, candidates, numbers) + _opening_cost(nodes, label)
+        total += product_cost(2 * nodes).times(2)  # what children inherit
+    bits = numbers.leaf_weight_bits + numbers.rate_bits - numbers.margin_bits
+    return total + shift_cost(bits, 2 << (len(label_splits) - 1))
+
+
+def _opening_cost(nodes: int, label: int) -> Cost:
+    """Owners to both; the label party's splits to it, the others to the feature party."""
+    feature = nodes - label
+    return Cost(
+        rounds=1 + (label > 0) + (feature > 0),
+        label_words=nodes + feature,
+        feature_words=nodes + label,
+    )

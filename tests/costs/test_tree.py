@@ -1,0 +1,62 @@
+"""A whole tree costs what is predicted from its shape and the owners of its splits."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from securexgb.boost.cost import tree_cost
+from securexgb.boost.grower import GrownTree, grow_tree
+from securexgb.mpc.matrix import register
+from securexgb.mpc.party import Party
+from securexgb.mpc.share import share
+from securexgb.offline.budget import Budget, CountingSource
+from securexgb.testing.harness import insecure_parties, run_both
+from tests.boost.cases import random_case
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"columns": (0, 3), "max_depth": 1},
+        {"columns": (4, 0), "max_depth": 2, "missing": "refused"},
+        {"max_depth": 4, "rows": 30, "reg_alpha": 1.0},
+        {"columns": (3, 3), "used": [0, 2, 5], "gamma": 1.0},
+    ],
+)
+def test_predicted_equals_measured(settings: dict[str, object]) -> None:
+    used = np.array(settings.pop("used", []), np.int64)
+    case = replace(random_case(1, **settings), used=used)  # type: ignore[arg-type]
+
+    def program(party: Party, _: object) -> tuple[GrownTree, int, int, Budget]:
+        job = case.job(party)
+        register(party, job.shape, job.buckets)
+        counting = CountingSource(party.rank, party.source)
+        party.source = counting
+        sent = party.channel.traffic.bytes_sent
+        words = (case.gradient + (case.hessian << case.numbers.low_bits)).view(np.uint64)
+        pairs = share(party, words if party.rank == 0 else None, 0, words.shape)
+        tree = grow_tree(party, job, pairs)
+        return tree, party.rounds, party.channel.traffic.bytes_sent - sent, counting.budget
+
+    label, feature = run_both(program, insecure_parties(0), [None, None])
+    owners = label[0].half.owners
+    depth = case.params.max_depth
+    by_level = [int((owners[2**k - 1 : 2 ** (k + 1) - 1] == 0).sum()) for k in range(depth)]
+    predicted = tree_cost(case.layout, case.numbers, case.columns.size, by_level)
+    assert (label[1], feature[1]) == (predicted.rounds, predicted.rounds)
+    assert (label[2], feature[2]) == (8 * predicted.label_words, 8 * predicted.feature_words)
+    budget = Budget(**{field.name: getattr(predicted, field.name) for field in fields(Budget)})
+    assert label[3] == feature[3] == budget
+
+
+def test_who_owns_the_splits_moves_bytes_from_one_side_to_the_other() -> None:
+    case = random_case(1, rows=64)
+    costs = [tree_cost(case.layout, case.numbers, 5, owned) for owned in ([1, 2, 4], [0, 0, 0])]
+    both = [cost.label_words + cost.feature_words for cost in costs]
+    assert both[0] == both[1]
+    assert costs[0].rounds == costs[1].rounds
+    assert costs[0].ot_from_feature == costs[1].ot_from_label

@@ -252,6 +252,11 @@ class JobTerms(_File):
         """Read ``job.toml``; UsageError for what it cannot hold."""
         return _validate(JobTerms, _read(path), str(path))
 
+    @staticmethod
+    def from_mapping(values: Mapping[str, Any], source: str) -> JobTerms:
+        """From keys and values; UsageError, naming ``source``, for what it cannot hold."""
+        return _validate(JobTerms, values, source)
+
     def to_toml(self) -> str:
         """The file, with a comment for every key."""
         return "# The terms of a job: the same file at both sides.\n" + _to_toml(self)

@@ -16,10 +16,10 @@ from typing import Annotated
 
 import typer
 
-from securexgb.cli.options import ConfigOption, JobOption
+from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result, table
 from securexgb.cli.reports import versions
-from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_rows
+from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_names, same_rows
 from securexgb.errors import SecureXGBError, UsageError
 from securexgb.federation import Federation
 
@@ -44,13 +44,14 @@ class _Checks:
 def check(
     config: ConfigOption = Path("party.toml"),
     job: JobOption = Path("job.toml"),
+    setting: SetOption = None,
     local: Annotated[
         bool, typer.Option("--local", help="Only what this side can check alone.")
     ] = False,
     form: FormatOption = Format.text,
 ) -> None:
     """Check files, keys, terms, data, machine, and the link to the other side."""
-    federation = Federation.from_file(config, job)
+    federation = federation_of(config, job, setting)
     found: dict[str, OwnRows] = {}
     checks = _Checks()
     checks.run("terms", lambda: f"digest {federation.digest}, {federation.role} party")
@@ -137,6 +138,7 @@ def _memory(federation: Federation, found: dict[str, OwnRows]) -> str:
 
 def _link(federation: Federation, found: dict[str, OwnRows]) -> str:
     with federation.session("check") as party:
+        same_names(party, list(found))
         for name, rows in found.items():
             same_rows(party, federation, rows, name)
         return (

@@ -6,22 +6,22 @@ from pathlib import Path
 
 from securexgb.boost.measure import measure
 from securexgb.cli.finished import finished_run
-from securexgb.cli.options import ConfigOption, JobOption
+from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result, table
 from securexgb.cli.predict import RunOption
-from securexgb.cli.sides import load_rows, needed_file, same_rows
+from securexgb.cli.sides import load_rows, needed_file, same_names, same_rows
 from securexgb.errors import UsageError
-from securexgb.federation import Federation
 
 
 def evaluate(
     config: ConfigOption = Path("party.toml"),
     job: JobOption = Path("job.toml"),
+    setting: SetOption = None,
     run: RunOption = None,
     form: FormatOption = Format.text,
 ) -> None:
     """Measure the model on eval_data; only the metrics' values are opened, to both sides."""
-    federation = Federation.from_file(config, job)
+    federation = federation_of(config, job, setting)
     settings, training = federation.config, federation.terms.training
     if not settings.eval_data:
         raise UsageError(f"{settings.name}: name eval_data in party.toml")
@@ -31,6 +31,7 @@ def evaluate(
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
     metrics = {}
     with federation.session("evaluate") as party:
+        same_names(party, list(settings.eval_data))
         for name, path in settings.eval_data.items():
             rows = load_rows(
                 federation, path, columns=finished.half.columns, classes=finished.classes

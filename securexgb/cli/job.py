@@ -9,7 +9,7 @@ import typer
 
 from securexgb.cli.options import parameters, write_new
 from securexgb.cli.output import Format, FormatOption, result
-from securexgb.config import DealerTerms, JobTerms
+from securexgb.config import JobTerms
 
 app = typer.Typer(help="The terms of a job.", no_args_is_help=True)
 
@@ -31,16 +31,17 @@ def new(
     form: FormatOption = Format.text,
 ) -> None:
     """Write a commented job.toml: edit it, and give the same file to the other side."""
-    terms = JobTerms.model_validate(
+    terms = JobTerms.from_mapping(
         {
             "name": name,
             "label_party": label_party,
             "feature_party": feature_party,
             "id_column": id_column,
             "predictions_to": predictions_to,
-            "dealer": DealerTerms(name=dealer_name),
+            "dealer": {"name": dealer_name},
             "training": parameters({}, param or []),
-        }
+        },
+        "the terms",
     )
     write_new(output, terms.to_toml())
     result(

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from securexgb.boost.params import TrainingParams
+from securexgb.config import PartyConfig
 from securexgb.errors import UsageError
+from securexgb.federation import Federation
 
 __all__ = [
     "ConfigOption",
     "JobOption",
+    "SetOption",
+    "federation_of",
     "parameters",
     "read_toml",
     "split_names",
     "write_new",
 ]
 
+PATHS = frozenset(
+    name for name, entry in PartyConfig.model_fields.items() if "Path" in str(entry.annotation)
+)
+"""Settings that are paths."""
+
 ConfigOption = Annotated[Path, typer.Option("--config", help="This side's settings.")]
 JobOption = Annotated[Path, typer.Option("--job", help="The terms, the same at both sides.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="A setting of party.toml, as KEY=VALUE.")
+]
 
 
 def split_names(text: str | None) -> tuple[str, ...] | None:
@@ -35,14 +47,23 @@ def split_names(text: str | None) -> tuple[str, ...] | None:
 def parameters(flags: Mapping[str, Any], settings: Sequence[str]) -> TrainingParams:
     """Training parameters from flags (None: not given) and NAME=VALUE settings."""
     values = {name: value for name, value in flags.items() if value is not None}
-    for setting in settings:
-        name, sign, text = setting.partition("=")
-        if not sign:
-            raise UsageError(f"--param {setting!r} must have the form NAME=VALUE")
-        if name.strip() in values:
-            raise UsageError(f"parameter {name.strip()!r} is given twice")
-        values[name.strip()] = _value(text.strip())
+    for name, value in _pairs(settings, "--param"):
+        if name in values:
+            raise UsageError(f"parameter {name!r} is given twice")
+        values[name] = value
     return TrainingParams.from_mapping(values)
+
+
+def federation_of(config: Path, job: Path, settings: Sequence[str] | None) -> Federation:
+    """This side's membership in the job; ``settings`` (KEY=VALUE) beat party.toml.
+
+    A path in ``settings`` counts from where the command is run.
+    """
+    overrides = dict(_pairs(settings or (), "--set"))
+    for name, value in overrides.items():
+        if name in PATHS and isinstance(value, str):
+            overrides[name] = Path(value).absolute()
+    return Federation.from_file(config, job, overrides)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -59,6 +80,14 @@ def write_new(path: Path, text: str) -> None:
         raise UsageError(f"{path} exists already: move it away if it is to be replaced")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
+
+
+def _pairs(settings: Sequence[str], flag: str) -> Iterator[tuple[str, Any]]:
+    for setting in settings:
+        name, sign, text = setting.partition("=")
+        if not sign:
+            raise UsageError(f"{flag} {setting!r} must have the form NAME=VALUE")
+        yield name.strip(), _value(text.strip())
 
 
 def _value(text: str) -> Any:

@@ -11,11 +11,13 @@ import typer
 from numpy.typing import NDArray
 
 from securexgb.boost.predict import predict as run_prediction
+from securexgb.boost.storage import read_whole, unpack_json
 from securexgb.cli.finished import FinishedRun, finished_run
-from securexgb.cli.options import ConfigOption, JobOption
+from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.reports import Quality, write_report
 from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_rows
+from securexgb.errors import DataError
 from securexgb.federation import Federation
 from securexgb.report.metrics import (
     BinaryMetrics,
@@ -24,6 +26,8 @@ from securexgb.report.metrics import (
     regression_metrics,
 )
 
+PREDICTED = "predicted.json"
+"""Beside a run's model: which rows were predicted, where the scores are, what was opened."""
 Reals = NDArray[np.float64]
 RunOption = Annotated[
     Path | None, typer.Option("--run", help="The run with the model; default: the newest.")
@@ -33,6 +37,7 @@ RunOption = Annotated[
 def predict(
     config: ConfigOption = Path("party.toml"),
     job: JobOption = Path("job.toml"),
+    setting: SetOption = None,
     data: Annotated[
         Path | None, typer.Option(help="Rows to predict; default: predict_data of the settings.")
     ] = None,
@@ -43,9 +48,9 @@ def predict(
     form: FormatOption = Format.text,
 ) -> None:
     """Predict together with the other side; whoever the terms name gets the scores."""
-    federation = Federation.from_file(config, job, {"predict_data": data and data.absolute()})
+    federation = federation_of(config, job, setting)
     side, terms = federation.config.name, federation.terms
-    path = needed_file(federation.config.predict_data, "predict_data", side)
+    path = needed_file(data or federation.config.predict_data, "predict_data", side)
     finished = finished_run(federation, run)
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
     with federation.session("predict") as party:
@@ -79,15 +84,37 @@ def predict(
     target = output or finished.run.path / "predictions.csv"
     _write(target, rows, scores, finished)
     facts["predictions"] = str(target)
-    metrics = _metrics(rows, scores, terms.training.objective)
+    kept = {"data": str(path), "predictions": str(target.absolute()), "ledger": ledger}
+    finished.run.write_json(PREDICTED, kept)
     text = f"{rows.data.rows:,} predictions are in {target}"
+    metrics = _metrics(rows, scores, terms.training.objective)
     if metrics is not None:
         facts["metrics"] = metrics.as_dict()
-        report_facts = finished.facts | {"ledger": [*finished.facts["ledger"], *ledger]}
-        quality = Quality(metrics, path.name)
-        write_report(federation, finished.run, finished.half, report_facts, quality)
+        written = Quality(metrics, path.name, ledger)
+        write_report(federation, finished.run, finished.half, finished.facts, written)
         text += f"; the report with their quality is {finished.run.path / 'report.html'}"
     result(facts, text, form)
+
+
+def quality_of(federation: Federation, finished: FinishedRun) -> Quality:
+    """The quality of the newest predictions of a run, read again from the files."""
+    kept_path = finished.run.path / PREDICTED
+    if not kept_path.exists():
+        return Quality()
+    kept = unpack_json(read_whole(kept_path), PREDICTED)
+    path, half = Path(kept["data"]), finished.half
+    rows = load_rows(
+        federation, path, columns=half.columns, classes=finished.classes, label_optional=True
+    )
+    with Path(kept["predictions"]).open(newline="") as stream:
+        scores = np.array([float(line[1]) for line in list(csv.reader(stream))[1:]])
+    if scores.size != rows.data.rows:
+        raise DataError(
+            f"{federation.config.name}: {path} has {rows.data.rows} rows and the predictions "
+            f"have {scores.size}: predict again"
+        )
+    metrics = _metrics(rows, scores, half.params.objective)
+    return Quality(metrics, path.name, kept["ledger"])
 
 
 def _write(target: Path, rows: OwnRows, scores: Reals, finished: FinishedRun) -> None:

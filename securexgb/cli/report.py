@@ -8,26 +8,27 @@ from typing import Annotated
 import typer
 
 from securexgb.cli.finished import finished_run
-from securexgb.cli.options import ConfigOption, JobOption
+from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, result
-from securexgb.cli.predict import RunOption
-from securexgb.cli.reports import Quality, write_report
-from securexgb.federation import Federation
+from securexgb.cli.predict import RunOption, quality_of
+from securexgb.cli.reports import write_report
 from securexgb.report.html import report_json
 
 
 def report(
     config: ConfigOption = Path("party.toml"),
     job: JobOption = Path("job.toml"),
+    setting: SetOption = None,
     run: RunOption = None,
-    note_text: Annotated[
-        list[str] | None, typer.Option("--note", help="A remark to print at its head.")
+    remark: Annotated[
+        list[str] | None, typer.Option(help="A remark to print at the report's head.")
     ] = None,
     form: FormatOption = Format.text,
 ) -> None:
     """Write report.html and report.json of a run, from what this side has kept."""
-    federation = Federation.from_file(config, job)
+    federation = federation_of(config, job, setting)
     finished = finished_run(federation, run)
-    quality = Quality(warnings=tuple(note_text or ()))
-    written = write_report(federation, finished.run, finished.half, finished.facts, quality)
+    quality = quality_of(federation, finished)
+    half, facts = finished.half, finished.facts
+    written = write_report(federation, finished.run, half, facts, quality, remark or ())
     result(report_json(written), f"wrote {finished.run.path / 'report.html'}", form)

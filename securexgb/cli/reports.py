@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import resource
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -28,7 +29,8 @@ class Quality:
 
     metrics: BinaryMetrics | RegressionMetrics | None = None
     rows_from: str = ""
-    warnings: tuple[str, ...] = field(default=())
+    ledger: Sequence[Mapping[str, Any]] = ()
+    """What was opened for these predictions."""
 
 
 def versions() -> dict[str, str]:
@@ -76,6 +78,7 @@ def write_report(
     half: ModelHalf,
     facts: dict[str, Any],
     quality: Quality,
+    remarks: Sequence[str] = (),
 ) -> RunReport:
     """Write report.html and report.json of a run.
 
@@ -96,12 +99,12 @@ def write_report(
         digest=federation.digest,
         created=timestamp(),
         terms=federation.terms.model_dump(mode="json"),
-        ledger=facts["ledger"],
+        ledger=[*facts["ledger"], *quality.ledger],
         costs=Costs(**facts["costs"]),
         offline_source=facts["offline_source"],
         dealer_evidence=facts["dealer_evidence"],
         versions=versions(),
-        warnings=quality.warnings,
+        warnings=remarks,
         metrics=quality.metrics,
         metrics_of=quality.rows_from,
         learning_curve=curve,

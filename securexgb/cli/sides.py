@@ -14,7 +14,7 @@ from securexgb.errors import UsageError
 from securexgb.federation import Federation
 from securexgb.mpc.party import Party
 
-__all__ = ["OwnRows", "load_rows", "needed_file", "same_rows"]
+__all__ = ["OwnRows", "load_rows", "needed_file", "same_names", "same_rows"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,17 @@ def load_rows(
         labels, found = _coded(federation, table, classes)
     data = SideData(table.features, table.names, labels, table.weights)
     return OwnRows(data, table.ids, found, table.missing_rates)
+
+
+def same_names(party: Party, names: Sequence[str]) -> None:
+    """Both sides name the same files in the same order, or UsageError at both."""
+    mine = ", ".join(names)
+    theirs = party.exchange_bytes(mine.encode()).decode(errors="replace")
+    if theirs != mine:
+        raise UsageError(
+            f"{party.role} party: the evaluation sets are named {mine or 'nothing'!r} here and "
+            f"{theirs[:200] or 'nothing'!r} at the other side: name eval_data alike in party.toml"
+        )
 
 
 def same_rows(party: Party, federation: Federation, rows: OwnRows, name: str) -> None:

@@ -14,12 +14,12 @@ from securexgb.boost.booster import train as run_training
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.checkpoint import CheckpointStore
 from securexgb.boost.ensemble import History, ModelHalf
-from securexgb.cli.options import ConfigOption, JobOption
+from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result, table
 from securexgb.cli.progress import TrainingProgress
 from securexgb.cli.reports import Quality, costs_of, costs_table, write_report
 from securexgb.cli.runs import RunDirectory
-from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_rows
+from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_names, same_rows
 from securexgb.federation import Federation
 from securexgb.model.files import save_half
 from securexgb.mpc.party import Party
@@ -29,13 +29,14 @@ from securexgb.report.html import Costs
 def train(
     config: ConfigOption = Path("party.toml"),
     job: JobOption = Path("job.toml"),
+    setting: SetOption = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the newest run of this job.")
     ] = False,
     form: FormatOption = Format.text,
 ) -> None:
     """Train together with the other side; leaves a run directory with this side's half."""
-    federation = Federation.from_file(config, job)
+    federation = federation_of(config, job, setting)
     settings = federation.config
     needed_file(settings.train_data, "train_data", settings.name)
     for name, path in settings.eval_data.items():
@@ -80,6 +81,7 @@ def _train(
         assert settings.train_data is not None
         rows = load_rows(federation, settings.train_data)
         same_rows(party, federation, rows, "training data")
+        same_names(party, list(settings.eval_data))
         evals = []
         for name, path in settings.eval_data.items():
             more = load_rows(federation, path, columns=rows.data.columns, classes=rows.classes)

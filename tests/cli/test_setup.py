@@ -1,0 +1,100 @@
+"""Setting up: init, keys, job, and what check says of one side alone."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.processes.companies import Companies, edit_cell
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("role", ["label", "feature", "dealer"])
+def test_init_writes_settings_once(securexgb, folder, role):
+    done = securexgb("init", "--role", role, "--format", "json")
+    assert done.code == 0
+    assert done.json["file"] == "party.toml"
+    assert securexgb("init", "--role", role).code == 2
+    assert securexgb("keys", "show").code == 0
+
+
+def test_keys(securexgb, folder):
+    securexgb("init", "--role", "label", "--name", "bank")
+    done = securexgb("keys", "create", "--format", "json")
+    assert done.code == 0
+    assert (folder / "keys" / "own.key").stat().st_mode & 0o777 == 0o600
+    assert "PRIVATE" not in done.stdout
+    again = securexgb("keys", "create")
+    assert again.code == 2
+    assert "exists already" in again.stderr
+    refused = securexgb("keys", "trust", "keys/own.key")
+    assert refused.code == 2
+    assert "private key" in refused.stderr
+    (folder / "other").mkdir()
+    securexgb("init", "--role", "feature", "--name", "bureau", "--output", "other/party.toml")
+    made = securexgb("keys", "create", "--config", "other/party.toml", "--format", "json").json
+    pinned = securexgb("keys", "trust", "other/keys/own.pem", "--format", "json").json
+    assert pinned["fingerprint"] == made["fingerprint"]
+    shown = securexgb("keys", "show", "--format", "json").json["certificates"]
+    assert [(row["whose"], row["name"]) for row in shown] == [
+        ("own", "bank"), ("peer", "bureau"), ("dealer", None),
+    ]  # fmt: skip
+    assert securexgb("keys", "trust", "other/keys/own.pem", "--whose", "label").code == 2
+
+
+def test_a_dealer_makes_its_keys_itself(securexgb, folder):
+    securexgb("init", "--role", "dealer")
+    done = securexgb("keys", "create")
+    assert done.code == 2
+    assert "new one at each start" in done.stderr
+
+
+def test_job_new_and_show(securexgb, folder):
+    arguments = ["job", "new", "--name", "loans", "--label-party", "bank", "--feature-party"]
+    made = securexgb(*arguments, "bureau", "--param", "max_depth=3", "--format", "json")
+    assert made.code == 0
+    shown = securexgb("job", "show", "--format", "json").json
+    assert shown["digest"] == made.json["digest"]
+    assert len(shown["digest"]) == 10
+    assert shown["terms"]["training"]["max_depth"] == 3
+    assert securexgb(*arguments, "bureau").code == 2
+    Path("job.toml").write_text(Path("job.toml").read_text().replace("max_depth = 3", "depth = 3"))
+    wrong = securexgb("job", "show")
+    assert wrong.code == 2
+    assert "there is no training parameter 'depth'" in wrong.stderr
+    unknown = securexgb(*arguments, "bureau", "--predictions-to", "all", "--output", "b.toml")
+    assert unknown.code == 2
+
+
+def test_check_local(securexgb, tmp_path, monkeypatch):
+    companies = Companies(tmp_path)
+    monkeypatch.chdir(tmp_path / "bank")
+    keys = tmp_path / "bank" / "keys"
+    (keys / "dealer.pem").write_bytes((keys / "peer.pem").read_bytes())
+    done = securexgb("check", "--local", "--format", "json")
+    assert done.code == 5
+    assert "'bureau'" in done.stderr
+    status = {row["check"]: row["status"] for row in done.json["checks"]}
+    assert status["dealer's certificate"] == "FAILED"
+    assert status["keys"] == status["data"] == status["disk"] == "ok"
+    edit_cell(tmp_path / "bank" / "train.csv", 3, "default", "maybe")
+    companies.terms("bank", label_party="bank2")
+    assert securexgb("check", "--local").code == 2
+    companies.terms("bank")
+    done = securexgb("check", "--local", "--set", "label_column=nothing")
+    assert "has no column 'nothing'" in done.stdout
+
+
+def test_settings_by_flag(securexgb, tmp_path, monkeypatch):
+    Companies(tmp_path)
+    monkeypatch.chdir(tmp_path / "bank")
+    done = securexgb("train", "--set", "train_data=elsewhere.csv")
+    assert done.code == 2
+    assert f"{tmp_path}/bank/elsewhere.csv" in done.stderr
+    assert securexgb("train", "--set", "timeout_seconds=-1").code == 2
+    assert securexgb("train", "--resume").code == 2
+    assert "has no run of the job" in securexgb("predict").stderr

@@ -17,20 +17,21 @@ import csv
 import json
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
 import loopback
 import numpy as np
-import xgboost
+import oracle
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
-from securexgb.boost.binning import Binner
 from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import predict
+from securexgb.report import metrics
 
 Reals = NDArray[np.float64]
 WORKS = {
@@ -103,8 +104,8 @@ def run_side(options: argparse.Namespace) -> dict[str, Any]:
             "seconds": seconds,
             "offline_seconds": offline,
             "cpu_seconds": process_time() - cpu,
-            "online_bytes": party.channel.traffic.bytes_sent,
-            "offline_bytes": party.source.offline_bytes,
+            "online_bytes": party.channel.traffic.bytes_sent - party.source.offline_channel_bytes,
+            "offline_bytes": party.source.offline_bytes + party.source.offline_channel_bytes,
             "rounds": party.rounds,
             "peak_rss_mb": loopback.own_peak_rss_mb(),
             "ledger": party.ledger.rows(),
@@ -112,7 +113,7 @@ def run_side(options: argparse.Namespace) -> dict[str, Any]:
         if held.size:
             scores = predict(party, half, np.ascontiguousarray(own[held]), "label", 6)
             if scores is not None:
-                result["auc"] = float(roc_auc_score(labels[held], scores))
+                result["auc"] = metrics.auc(labels[held], scores)
     return result
 
 
@@ -122,18 +123,14 @@ def oracle_auc(options: argparse.Namespace) -> float | None:
     fitted, held = split_rows(len(labels), options.test_fraction, options.seed)
     if not held.size:
         return None
-    binner = Binner.fit(table[fitted], options.bins)
-    bins = binner.transform(table).astype(np.float64)
-    settings = {
-        "objective": "binary:logistic",
-        "tree_method": "hist",
-        "max_bin": 256,
-        "max_depth": options.depth,
-        "base_score": 0.5,
-        "nthread": 1,
-    }
-    model = xgboost.train(settings, xgboost.DMatrix(bins[fitted], labels[fitted]), options.trees)
-    return float(roc_auc_score(labels[held], model.predict(xgboost.DMatrix(bins[held]))))
+    # A process of its own: xgboost is not loaded where memory is measured.
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(
+            oracle.auc,
+            (table[fitted], labels[fitted]),
+            (table[held], labels[held]),
+            params_of(options),
+        ).result()
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

@@ -92,11 +92,16 @@ def appraise(
 ) -> Appraisal:
     """Check a report; AttestationError with the reason's code. See ``verify.appraise``."""
     report = Report.parse(evidence.body)
-    chain = _certificates(collateral if collateral is not None else evidence.endorsements)
-    leaf = chain[0]
-    product = _check_chain(chain, now, roots)
-    _check_signature(report, leaf)
-    tcb = _check_endorsement(report, leaf, product)
+    content = collateral if collateral is not None else evidence.endorsements
+    try:
+        chain = _certificates(content)
+        product = _check_chain(chain, now, roots)
+        _check_signature(report, chain[0])
+        tcb = _check_endorsement(report, chain[0], product)
+        until = min(certificate.not_valid_after_utc for certificate in chain)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        # Certificates are parsed field by field, as the fields are asked for.
+        raise AttestationError("malformed", f"a certificate does not parse: {error}") from None
     if report.policy & _DEBUG:
         raise AttestationError("debug", "the guest's policy allows debugging")
     if report.policy & _MIGRATION_AGENT:
@@ -109,7 +114,7 @@ def appraise(
         measurement=report.measurement,
         tcb_status=",".join(f"{name}={value}" for name, value in tcb.items()),
         platform_id=report.chip_id.hex() if report.signing_key == _VCEK else "",
-        until=min(certificate.not_valid_after_utc for certificate in chain),
+        until=until,
         checked=(
             f"The report is signed by a chip's key under AMD's root for {product}.",
             "The certificates' dates; that the key is for this chip and firmware.",
@@ -128,16 +133,13 @@ def _certificates(content: bytes) -> list[x509.Certificate]:
         raise AttestationError("collateral_mismatch", "there are no certificates for this chip")
     if len(content) > COLLATERAL_BYTES:
         raise AttestationError("malformed", f"collateral has at most {COLLATERAL_BYTES} bytes")
-    try:
-        with warnings.catch_warnings():
-            # AMD's leaf certificates have the serial number 0, which RFC 5280 forbids.
-            warnings.simplefilter("ignore")
-            if b"-----BEGIN" in content:
-                found = x509.load_pem_x509_certificates(content)
-            else:
-                found = [x509.load_der_x509_certificate(part) for part in _table(content)]
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise AttestationError("malformed", f"a certificate does not parse: {error}") from None
+    with warnings.catch_warnings():
+        # AMD's leaf certificates have the serial number 0, which RFC 5280 forbids.
+        warnings.simplefilter("ignore")
+        if b"-----BEGIN" in content:
+            found = x509.load_pem_x509_certificates(content)
+        else:
+            found = [x509.load_der_x509_certificate(part) for part in _table(content)]
     if not 3 <= len(found) <= _CERTIFICATES:
         raise AttestationError("malformed", "a chain is leaf, ASK (or ASVK) and ARK")
     return found[:3]

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ARGUMENTS = {"two_companies.py": ["{folder}", "--trees", "2", "--rows", "150"]}
+ARGUMENTS = {
+    "estimator.py": [],
+    "two_companies.py": ["{folder}", "--trees", "2", "--rows", "150"],
+}
 
 
 def test_every_example_is_run_here():

@@ -8,11 +8,11 @@ takes the first caller that TLS lets in and whose name is right, and no second o
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -27,6 +27,10 @@ from securexgb.errors import CertificateRefused, PeerTimeout, UsageError
 SERVICE = "securexgb.v1.ChannelService"
 _LINK = f"/{SERVICE}/Link"
 _STOP_SECONDS = 1.0
+_MOST_CALLS = 8
+
+T = TypeVar("T")
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,9 @@ class Listener:
         self._handshakes = 0
         self._taken = threading.Lock()
         self._refusal: CertificateRefused | None = None
-        self._server = grpc.server(ThreadPoolExecutor(4), options=_options())
+        self._server = grpc.server(
+            _DaemonThreads(), options=_options(), maximum_concurrent_rpcs=_MOST_CALLS
+        )
         self._server.add_registered_method_handlers(SERVICE, {"Link": _handler(self._link)})
         checks = health.HealthServicer()
         checks.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
@@ -151,6 +157,22 @@ class Listener:
         channel.start(frames, self.stop)
         self._arrivals.put(channel)
         return channel.outgoing()
+
+
+class _DaemonThreads(Executor):
+    """A thread for each call, none of which keeps a program from ending."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:
+                future.set_exception(error)
+
+        threading.Thread(target=run, name="answers a call", daemon=True).start()
+        return future
 
 
 def _dial(endpoint: Endpoint, hello: Hello) -> GrpcChannel:

@@ -116,7 +116,9 @@ class GrpcChannel:
         else:
             self._part(Kind.ERROR, pb.Failure(kind=failure_kind(error)).SerializeToString())
         self._inbox.put(None)
-        self._over.wait(min(self._timeout_seconds, _LAST_WORD_SECONDS))
+        # Who is gone will not answer; whoever still computes may take a while.
+        patience = 1.0 if isinstance(error, PeerGone) else _LAST_WORD_SECONDS
+        self._over.wait(min(self._timeout_seconds, patience))
         self._over.set()
         self._hang_up()
 

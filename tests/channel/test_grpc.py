@@ -321,7 +321,7 @@ if role == "label":
 else:
     channel = connect(sides.endpoint("feature", int(sys.argv[4]), 20.0), hello("feature"))
 print("open", flush=True)
-channel.receive("never")
+channel.receive("last")
 """
 
 
@@ -364,6 +364,15 @@ def test_a_process_that_vanishes_is_noticed(sides: Sides, role: str, number: int
         with pytest.raises(PeerGone, match="broke" if number == signal.SIGKILL else "no heartbeat"):
             channel.receive("never")
         assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("role", ["label", "feature"])
+def test_a_program_that_forgets_to_close_still_ends(sides: Sides, role: str) -> None:
+    with other_process(sides, role, seconds=20.0) as (process, channel):
+        channel.send("last", b"")
+        with pytest.raises(PeerGone, match="broke"):
+            channel.receive("never")
+        assert process.wait(10) == 0
 
 
 def test_bounded_buffers_hold_a_sender_back(sides: Sides) -> None:

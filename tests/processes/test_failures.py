@@ -51,6 +51,21 @@ def test_peer_is_killed(with_dealer):
     assert "bureau" in ended.error
 
 
+def test_peer_falls_silent(companies):
+    for name in SIDES:
+        companies.settings(name, timeout_seconds=4)
+    companies.terms(*SIDES, training={"n_estimators": 500})
+    companies.start_dealer()
+    sides = {name: companies.start(name, "train") for name in SIDES}
+    wait_for_trees(companies, "bank")
+    sides["bureau"].send_signal(signal.SIGSTOP)
+    ended = finish(sides["bank"])
+    assert ended.code == 3
+    assert "bureau" in ended.error
+    sides["bureau"].send_signal(signal.SIGCONT)
+    assert finish(sides["bureau"]).code in (3, 7)
+
+
 def test_dealer_is_killed(companies):
     companies.terms(*SIDES, training={"n_estimators": 500})
     dealer = companies.start_dealer()
@@ -166,6 +181,21 @@ def test_truncated_file(with_dealer):
     ended = with_dealer.both("train")
     assert codes(ended) == {"bank": 7, "bureau": 4}
     assert "cannot be read" in ended["bureau"].error
+
+
+def test_truncated_model(with_dealer):
+    assert set(codes(with_dealer.both("train")).values()) == {0}
+    (path,) = with_dealer.root.glob("bank/run/*/model/label.npz")
+    path.write_bytes(path.read_bytes()[:200])
+    ended = finish(with_dealer.start("bank", "predict"))
+    assert ended.code == 4
+    assert "truncated or damaged" in ended.error
+
+
+def test_the_dealer_s_port_is_in_use(with_dealer):
+    second = finish(with_dealer.start("dealer", "dealer", "serve"))
+    assert second.code == 2
+    assert str(with_dealer.dealer_port) in second.error
 
 
 def test_rows_in_another_order(with_dealer):

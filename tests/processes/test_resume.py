@@ -1,7 +1,9 @@
 """kill -9 at a random moment, twice: ``train --resume`` ends with the unbroken run's model."""
 
+import contextlib
 import secrets
 import signal
+import subprocess
 
 import numpy as np
 import pytest
@@ -36,7 +38,10 @@ def test_killed_twice_and_resumed(companies, tmp_path_factory, training):
     for trees, victim in zip(moments, victims, strict=True):
         sides = {name: companies.start(name, *arguments) for name in SIDES}
         wait_for_trees(companies, victim, trees)
-        sides.pop(victim).send_signal(signal.SIGKILL)
+        killed = sides.pop(victim)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            killed.wait(secrets.randbelow(300) / 1000)
+        killed.send_signal(signal.SIGKILL)
         (survivor,) = sides.values()
         assert finish(survivor).code == 3
         arguments = ["train", "--resume"]

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
-from securexgb.dealer.attestation import configfs, gramine
-from securexgb.dealer.attestation.dev import DevAttester
+from securexgb.dealer.attestation.configfs import ConfigfsAttester
 from securexgb.dealer.attestation.evidence import REPORT_DATA_BYTES, Attester, Unattested
 from securexgb.dealer.attestation.files import Files
-from securexgb.dealer.attestation.verdict import AttestationError
+from securexgb.dealer.attestation.gramine import GramineAttester
+from securexgb.dealer.attestation.refusal import AttestationError
 from securexgb.errors import UsageError
 
 CHOICES = ("auto", "sgx-dcap", "tdx-dcap", "sev-snp", "dev", "none")
 
 
-def attester_for(choice: str, dev_key: Path | None = None, files: Files | None = None) -> Attester:
+def attester_for(
+    choice: str,
+    software: Callable[[], Attester] | None = None,
+    files: Files | None = None,
+) -> Attester:
     """The attester by name; a named hardware attester must work now, or UsageError.
 
-    ``auto`` takes Gramine, then configfs-tsm, then none: never ``dev``, which has to be
-    named and needs ``dev_key``, the file of its key.
+    ``auto`` takes Gramine, then configfs-tsm, then none. ``dev`` is never found, only
+    named, and only where the caller brings it (``software``); a measured image does not.
     """
     if choice not in CHOICES:
         raise UsageError(f"evidence = {choice!r}: choose from {', '.join(CHOICES)}")
     if choice == "none":
         return Unattested()
     if choice == "dev":
-        if dev_key is None:
-            raise UsageError("development evidence needs the file of its key")
-        return DevAttester.from_file(dev_key)
-    attesters = (gramine.GramineAttester(files), configfs.ConfigfsAttester(files))
-    for attester in attesters:
+        if software is None:
+            raise UsageError("this dealer makes no development evidence")
+        return software()
+    for attester in (GramineAttester(files), ConfigfsAttester(files)):
         try:
             found = attester.evidence(bytes(REPORT_DATA_BYTES)).type
         except AttestationError:

@@ -2,11 +2,12 @@
 
 Claims are CBOR in RFC 8949's deterministic form, with the names of interoperable RA-TLS:
 
-    {"ctx": 32 bytes, "nonce": 32 bytes, "pubkey-hash": [1, SHA-256 of the SPKI]}
+    {"ctx": 32 bytes, "nonce": 32 bytes, "pubkey-hash": << [1, SHA-256 of the SPKI] >>}
 
-(1 is the registered number of SHA-256.) The report data are SHA-256(claims) and 32 zero
-bytes. Every claim has a fixed size, so claims have one encoding, of 126 bytes, and
-reading them is comparing with it: there is nothing to decode that could surprise.
+(1 is the registered number of SHA-256; << >> is CBOR within a byte string, as Gramine
+and others write it.) The report data are SHA-256(claims) and 32 zero bytes. Every claim
+has a fixed size, so claims have one encoding, of 128 bytes, and reading them is
+comparing with it: there is nothing to decode that could surprise.
 ``ctx`` hashes everything else that both ends must agree on, each part after its length.
 """
 
@@ -16,14 +17,14 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from securexgb.dealer.attestation.evidence import REPORT_DATA_BYTES, Attester, Evidence
-from securexgb.dealer.attestation.verdict import AttestationError
+from securexgb.dealer.attestation.refusal import AttestationError
 
 LABEL, VERSION, RING = b"securexgb dealer attestation", 1, b"Z_2^64"
 HASH_BYTES = 32
 _BYTES_32 = b"\x58\x20"
 _BEFORE_CONTEXT = b"\xa3\x63ctx" + _BYTES_32
 _BEFORE_NONCE = b"\x65nonce" + _BYTES_32
-_BEFORE_KEY = b"\x6bpubkey-hash\x82\x01" + _BYTES_32
+_BEFORE_KEY = b"\x6bpubkey-hash\x58\x24\x82\x01" + _BYTES_32
 
 
 def report_data(claims: bytes) -> bytes:

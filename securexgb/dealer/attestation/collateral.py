@@ -29,7 +29,7 @@ import dcap_qvl
 
 from securexgb.dealer.attestation.appraisal import COLLATERAL_BYTES
 from securexgb.dealer.attestation.evidence import Evidence
-from securexgb.dealer.attestation.verdict import AttestationError
+from securexgb.dealer.attestation.refusal import AttestationError
 from securexgb.errors import UsageError
 
 _CACHE_SECONDS = 86_400
@@ -196,7 +196,7 @@ def _chain(header: str | None) -> str:
 
 def _der(body: bytes) -> bytes:
     """A revocation list; some services spell it in hexadecimal."""
-    if body[:1] == b"0" and re.fullmatch(rb"[0-9A-Fa-f\s]+", body):
+    if body[:2] == b"30" and re.fullmatch(rb"[0-9A-Fa-f\s]+", body):
         return bytes.fromhex(body.decode())
     return body
 

@@ -17,7 +17,7 @@ from securexgb.dealer.attestation.evidence import (
     Evidence,
 )
 from securexgb.dealer.attestation.files import Files, SystemFiles
-from securexgb.dealer.attestation.verdict import AttestationError
+from securexgb.dealer.attestation.refusal import AttestationError
 
 FOLDER = "/sys/kernel/config/tsm/report"
 _PROVIDERS = {b"tdx_guest": "tdx-dcap", b"sev_guest": "sev-snp"}

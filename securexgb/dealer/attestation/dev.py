@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from securexgb.dealer.attestation.evidence import REPORT_DATA_BYTES, Evidence
-from securexgb.dealer.attestation.verdict import AttestationError
+from securexgb.dealer.attestation.refusal import AttestationError
 
 _LABEL = b"securexgb development evidence, no hardware\0"
 _POINT_BYTES = 65

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from securexgb.dealer.attestation.verdict import AttestationError
+from securexgb.dealer.attestation.refusal import AttestationError
 
 TYPES = ("sgx-dcap", "tdx-dcap", "sev-snp", "dev", "none")
 BODY_BYTES, CLAIMS_BYTES, ENDORSEMENT_BYTES = 1 << 16, 1 << 10, 1 << 17

@@ -11,7 +11,7 @@ import threading
 
 from securexgb.dealer.attestation.evidence import BODY_BYTES, REPORT_DATA_BYTES, Evidence
 from securexgb.dealer.attestation.files import Files, SystemFiles
-from securexgb.dealer.attestation.verdict import AttestationError
+from securexgb.dealer.attestation.refusal import AttestationError
 
 FOLDER = "/dev/attestation"
 # Intel's quote format: a header of 48 bytes, then the enclave's report, of which the

@@ -18,7 +18,7 @@ import dcap_qvl
 from securexgb.dealer.attestation.appraisal import COLLATERAL_BYTES, Appraisal, Roots
 from securexgb.dealer.attestation.evidence import Evidence
 from securexgb.dealer.attestation.policy import Intel, Policy, Sgx, Tdx
-from securexgb.dealer.attestation.verdict import AttestationError, Code
+from securexgb.dealer.attestation.refusal import AttestationError, Code
 
 T = TypeVar("T")
 _OUT_OF_DATE = ("OutOfDate", "OutOfDateConfigurationNeeded")
@@ -48,7 +48,7 @@ _REASONS: tuple[tuple[str, Code], ...] = (
     ("below minimum required", "tcb_unknown"),
     ("No TDX module identity", "tcb_unknown"),
     ("UnknownIssuer", "untrusted_root"),
-    ("parse root CA CRL", "untrusted_root"),
+    ("root CA CRL Caused by: InvalidCrlSignature", "untrusted_root"),
     ("InvalidSignatureForPublicKey", "signature"),
     ("InvalidCrlSignatureForPublicKey", "signature"),
     ("ignature is invalid", "signature"),
@@ -153,9 +153,9 @@ def _genuine(
             dcap_qvl.verify_with_root_ca(body, collateral, roots.intel, seconds)
     except ValueError as error:
         text = str(error)
-    fallback: Code = "malformed"
-    code = next((code for fragment, code in _REASONS if fragment in text), fallback)
     line = " ".join(text.removeprefix("Verification failed: ").split())
+    fallback: Code = "malformed"
+    code = next((code for fragment, code in _REASONS if fragment in line), fallback)
     raise AttestationError(code, line[:300])
 
 

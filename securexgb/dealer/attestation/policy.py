@@ -17,14 +17,14 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic import model_validator as after_fields
 
-from securexgb.dealer.attestation.verdict import AttestationError
+from securexgb.dealer.attestation.refusal import AttestationError
 
 POLICY_BYTES = 1 << 16
 _ZEROS_48, _ZEROS_32 = "00" * 48, "00" * 32
 
 
 def _hexadecimal(count: int) -> StringConstraints:
-    return StringConstraints(pattern=rf"^[0-9a-f]{{{2 * count}}}$", to_lower=True, strict=True)
+    return StringConstraints(pattern=rf"^[0-9a-fA-F]{{{2 * count}}}$", to_lower=True, strict=True)
 
 
 Hex8 = Annotated[str, _hexadecimal(8)]

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from securexgb.dealer.attestation.appraisal import COLLATERAL_BYTES, Appraisal, Roots
 from securexgb.dealer.attestation.evidence import Evidence
 from securexgb.dealer.attestation.policy import Policy, Snp
-from securexgb.dealer.attestation.verdict import AttestationError
+from securexgb.dealer.attestation.refusal import AttestationError
 
 REPORT_BYTES, _SIGNED = 0x4A0, 0x2A0
 _DEBUG, _MIGRATION_AGENT, _RESERVED_ONE = 1 << 19, 1 << 18, 1 << 17

@@ -17,7 +17,8 @@ from securexgb.dealer.attestation.claims import HASH_BYTES, Binding
 from securexgb.dealer.attestation.dev import verify_dev
 from securexgb.dealer.attestation.evidence import Evidence
 from securexgb.dealer.attestation.policy import Policy
-from securexgb.dealer.attestation.verdict import AttestationError, Verdict
+from securexgb.dealer.attestation.refusal import AttestationError
+from securexgb.dealer.attestation.verdict import Verdict
 
 VENDORS = Roots()
 _BOUND = (

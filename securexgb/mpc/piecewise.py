@@ -29,7 +29,7 @@ from securexgb.mpc.truncate import round_off, shift_cost, truncate
 MARGIN_BITS = 20
 """Fraction bits of a margin."""
 _COEFFICIENT_BITS = 24
-_RANGE_BITS = 32  # margins are within +-2^11
+_RANGE_BITS = 46  # whatever 10,000 trees with leaves up to 2^11 add up to
 _WIDTH_BIT = 19  # an interval is 2^19 units: 1/2
 _INTERVAL_BITS = 5
 _INTERVALS = 1 << _INTERVAL_BITS
@@ -115,7 +115,9 @@ def pieces_cost(pieces: Pieces, out_bits: int, count: int) -> Cost:
     ideal=None,
 )
 def evaluate(party: Party, pieces: Pieces, x: Shared, out_bits: int) -> Shared:
-    """The function of ``x`` (n,), margins with 20 fraction bits, |x| < 2^11 - 8.
+    """The function of ``x`` (n,), margins with 20 fraction bits, |x| < 2^25 - 8.
+
+    Where a line goes on outside (softplus), |x| < 2^17.
 
     The result has ``out_bits`` <= 24 fraction bits.
     """

@@ -9,15 +9,17 @@ from securexgb.mpc.piecewise import MARGIN_BITS, sigmoid, softplus
 from tests.mpc.kit import Integers, on_both, public, shared
 from tests.mpc.strategies import quick, symmetric
 
-LIMIT = (1 << 31) - (8 << MARGIN_BITS) - 1
+LIMIT = (1 << 45) - (8 << MARGIN_BITS) - 1
 """The greatest margin that is allowed, in units of 2^-20."""
+LINE_LIMIT = (1 << 37) - 1
+"""The greatest one where a function goes on as a line."""
 
 
-def around() -> Integers:
+def around(limit: int = LIMIT) -> Integers:
     """A fine grid of [-20, 20), both sides of every joint, and the ends of the range."""
     joints = np.arange(-32, 33) << (MARGIN_BITS - 1)
     grid = np.linspace(-20 << MARGIN_BITS, 20 << MARGIN_BITS, 6001).astype(np.int64)
-    ends = [-LIMIT, LIMIT]
+    ends = [-limit, -(1 << 31), -(1 << 28), 1 << 28, 1 << 31, limit]
     return np.unique(np.concatenate([grid, joints - 1, joints, joints + 1, ends]))
 
 
@@ -41,7 +43,7 @@ def test_sigmoid_in_coarse_units_stays_between_zero_and_one() -> None:
 
 
 def test_softplus() -> None:
-    x = around()
+    x = around(LINE_LIMIT)
     value = on_both(softplus, shared(x), public(20)) / 2.0**20
     margin = x / 2.0**MARGIN_BITS
     assert np.abs(value - np.logaddexp(0, margin)).max() <= 4e-4
@@ -49,7 +51,7 @@ def test_softplus() -> None:
 
 
 @quick
-@given(symmetric(30))
+@given(symmetric(44))
 def test_any_margin_on_both_backends(x: Integers) -> None:
     p = on_both(sigmoid, shared(x), public(16))
     assert ((p >= 2**5) & (p <= 2**16 - 2**5)).all()

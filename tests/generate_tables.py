@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from securexgb.report.parameters import parameter_rows
 from securexgb.report.protocols import TYPICAL, markdown, protocol_rows, reveal_rows, tree_rows
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -19,6 +20,7 @@ def tables() -> dict[str, str]:
         "protocols": f"Figures for {TYPICAL}.\n\n{markdown(protocol_rows())}",
         "trees": markdown(tree_rows()),
         "reveals": markdown(reveal_rows()),
+        "parameters": markdown(parameter_rows()),
     }
 
 

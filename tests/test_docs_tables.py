@@ -14,7 +14,12 @@ from tests.generate_tables import DOCS, regenerated, tables
 
 @pytest.mark.parametrize(
     ("page", "table"),
-    [("protocols", "protocols"), ("protocols", "trees"), ("threat-model", "reveals")],
+    [
+        ("protocols", "protocols"),
+        ("protocols", "trees"),
+        ("threat-model", "reveals"),
+        ("estimator", "parameters"),
+    ],
 )
 def test_tables_are_up_to_date(page: str, table: str) -> None:
     text = (DOCS / f"{page}.md").read_text()

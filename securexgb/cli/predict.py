@@ -24,6 +24,7 @@ from securexgb.report.metrics import (
     RegressionMetrics,
     binary_metrics,
     regression_metrics,
+    stability_index,
 )
 
 PREDICTED = "predicted.json"
@@ -96,8 +97,13 @@ def predict(
     result(facts, text, form)
 
 
-def quality_of(federation: Federation, finished: FinishedRun) -> Quality:
-    """The quality of the newest predictions of a run, read again from the files."""
+def quality_of(
+    federation: Federation, finished: FinishedRun, baseline: Path | None = None
+) -> Quality:
+    """The quality of the newest predictions of a run, read again from the files.
+
+    ``baseline``: earlier predictions, to say how far the scores have moved since.
+    """
     kept_path = finished.run.path / PREDICTED
     if not kept_path.exists():
         return Quality()
@@ -106,15 +112,28 @@ def quality_of(federation: Federation, finished: FinishedRun) -> Quality:
     rows = load_rows(
         federation, path, columns=half.columns, classes=finished.classes, label_optional=True
     )
-    with Path(kept["predictions"]).open(newline="") as stream:
-        scores = np.array([float(line[1]) for line in list(csv.reader(stream))[1:]])
+    side = federation.config.name
+    scores = _scores(Path(kept["predictions"]), side)
+    index = None if baseline is None else stability_index(_scores(baseline, side), scores)
     if scores.size != rows.data.rows:
         raise DataError(
-            f"{federation.config.name}: {path} has {rows.data.rows} rows and the predictions "
+            f"{side}: {path} has {rows.data.rows} rows and the predictions "
             f"have {scores.size}: predict again"
         )
     metrics = _metrics(rows, scores, half.params.objective)
-    return Quality(metrics, path.name, kept["ledger"])
+    return Quality(metrics, path.name, kept["ledger"], index)
+
+
+def _scores(path: Path, side: str) -> Reals:
+    """The scores of a predictions file."""
+    try:
+        with path.open(newline="") as stream:
+            scores = [float(line[1]) for line in list(csv.reader(stream))[1:]]
+    except (OSError, ValueError, IndexError) as error:
+        raise DataError(f"{side}: {path} is not a predictions file: {error}") from None
+    if not scores:
+        raise DataError(f"{side}: {path} has no predictions")
+    return np.array(scores)
 
 
 def _write(target: Path, rows: OwnRows, scores: Reals, finished: FinishedRun) -> None:

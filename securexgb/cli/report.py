@@ -23,12 +23,15 @@ def report(
     remark: Annotated[
         list[str] | None, typer.Option(help="A remark to print at the report's head.")
     ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Earlier predictions (CSV), for the stability index.")
+    ] = None,
     form: FormatOption = Format.text,
 ) -> None:
     """Write report.html and report.json of a run, from what this side has kept."""
     federation = federation_of(config, job, setting)
     finished = finished_run(federation, run)
-    quality = quality_of(federation, finished)
+    quality = quality_of(federation, finished, baseline)
     half, facts = finished.half, finished.facts
     written = write_report(federation, finished.run, half, facts, quality, remark or ())
     result(report_json(written), f"wrote {finished.run.path / 'report.html'}", form)

@@ -31,6 +31,7 @@ class Quality:
     rows_from: str = ""
     ledger: Sequence[Mapping[str, Any]] = ()
     """What was opened for these predictions."""
+    stability_index: float | None = None
 
 
 def versions() -> dict[str, str]:
@@ -107,6 +108,7 @@ def write_report(
         warnings=remarks,
         metrics=quality.metrics,
         metrics_of=quality.rows_from,
+        stability_index=quality.stability_index,
         learning_curve=curve,
         importance={name: float(count) for name, count in zip(half.columns, counts, strict=True)},
         missing_rates=facts["missing_rates"],

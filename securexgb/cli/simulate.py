@@ -7,6 +7,7 @@ is learnt is what two companies would measure and learn.
 from __future__ import annotations
 
 import resource
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -95,9 +96,13 @@ def simulate(
         labels = [split.train.labels, split.test.labels]
         params = replace(params, target_bound=target_bound(labels, params.base_score))
     note(WARNING)
-    training = train_alone(
-        params, split.train, split.sides, seed, callbacks=lambda party: [_Watch(party, params)]
-    )
+    with ExitStack() as drawn:
+
+        def watch(party: Party) -> list[TrainingCallback]:
+            bar = TrainingProgress(party, "the feature party", params.n_estimators)
+            return [_Watch(drawn.enter_context(bar))]
+
+        training = train_alone(params, split.train, split.sides, seed, callbacks=watch)
     halves = training.results
     prediction = predict_alone(halves, split.test.features, split.sides, DECIMALS, seed)
     margins = prediction.results[0]
@@ -112,20 +117,12 @@ def simulate(
 class _Watch(TrainingCallback):
     """Moves the progress bar."""
 
-    def __init__(self, party: Party, params: TrainingParams) -> None:
-        self._progress = TrainingProgress(party, "the feature party", params.n_estimators)
-
-    def before_training(self, model: ModelHalf) -> ModelHalf:
-        self._progress.__enter__()
-        return model
+    def __init__(self, progress: TrainingProgress) -> None:
+        self._progress = progress
 
     def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
         self._progress.tree_done(epoch + 1)
         return False
-
-    def after_training(self, model: ModelHalf) -> ModelHalf:
-        self._progress.__exit__(None, None, None)
-        return model
 
 
 def _load(

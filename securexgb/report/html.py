@@ -44,6 +44,7 @@ class RunReport:
     """Everything that one side's report shows; see the module's docstring.
 
     ``metrics`` None where this side gets no predictions or holds no labels;
+    ``stability_index``: of these predictions against earlier ones, where some were given.
     ``learning_curve``: revealed metric values by "set metric", one per tree.
     """
 
@@ -62,6 +63,7 @@ class RunReport:
     warnings: Sequence[str] = ()
     metrics: BinaryMetrics | RegressionMetrics | None = None
     metrics_of: str = ""
+    stability_index: float | None = None
     learning_curve: Mapping[str, Sequence[float]] = field(default_factory=dict)
     importance: Mapping[str, float] = field(default_factory=dict)
     missing_rates: Mapping[str, float] = field(default_factory=dict)
@@ -163,6 +165,8 @@ def _metrics(report: RunReport) -> str:
         unit_square=True,
         diagonal=True,
     )
+    if report.stability_index is not None:
+        facts["stability_index"] = report.stability_index
     lift = _table(
         ("band", "rows", "positives", "lowest score", "rate", "lift", "captured"),
         [

@@ -10,11 +10,12 @@ pytestmark = pytest.mark.timeout(200)
 COMMON = """
 import json, pickle, sys
 import pandas as pd
+from sklearn.base import clone
 from securexgb import Federation, SecureXGBClassifier, errors, load_model
 
 own, test = (pd.read_csv(f"{part}.csv").drop(columns="customer") for part in ("train", "test"))
 federation = Federation.from_file("party.toml", job="job.toml")
-model = SecureXGBClassifier(federation=federation)
+model = clone(SecureXGBClassifier(federation=federation))
 """
 
 BANK = (

@@ -60,7 +60,11 @@ def test_text_labels_evaluation_early_stopping_and_both_get_predictions(with_dea
     assert predicted["bank"]["metrics"]["auc"] == pytest.approx(history["auc"][best], abs=1e-3)
     np.testing.assert_array_equal(scores["bank"], simulated(companies, training, best))
 
-    ended("report", "--remark", "second look")
+    for name in SIDES:
+        baseline = companies.root / name / "earlier.csv"
+        lines = (companies.run_directory(name) / "predictions.csv").read_text().splitlines()
+        baseline.write_text("\n".join(lines[:31]) + "\n")
+    ended("report", "--remark", "second look", "--baseline", "earlier.csv")
     pages = {name: companies.run_directory(name) / "report.html" for name in SIDES}
     assert "Calibration" in pages["bank"].read_text()
     assert "Calibration" not in pages["bureau"].read_text()
@@ -70,6 +74,7 @@ def test_text_labels_evaluation_early_stopping_and_both_get_predictions(with_dea
     revealed = {row["reveal"] for row in facts["ledger"]}
     assert revealed == {"SPLIT_OWNER", "SPLIT_INDEX", "METRIC", "PREDICTION"}
     assert facts["dealer_evidence"] == "none"
+    assert facts["stability_index"] >= 0
 
 
 def test_a_side_without_columns_and_weighted_rows(with_dealer, ended):

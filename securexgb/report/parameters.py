@@ -1,0 +1,34 @@
+"""The training parameters as a table, from their one declaration in ``boost.params``."""
+
+from __future__ import annotations
+
+from securexgb.boost.params import Declaration, TrainingParams, declarations
+
+__all__ = ["parameter_rows"]
+
+
+def parameter_rows() -> list[dict[str, str | int]]:
+    """One row a parameter: name, default, the values it takes, what it means."""
+    defaults = TrainingParams()
+    return [
+        {
+            "parameter": f"`{name}`",
+            "default": _shown(getattr(defaults, name)),
+            "values": _values(declaration),
+            "meaning": declaration.help + (" Not in xgboost." if declaration.ours else ""),
+        }
+        for name, declaration in declarations().items()
+    ]
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None or value == () else str(value)
+
+
+def _values(declaration: Declaration) -> str:
+    if declaration.choices:
+        return " or ".join(declaration.choices)
+    if declaration.low is None or declaration.high is None:
+        return "names"
+    relation = "above" if declaration.above_low else "from"
+    return f"{relation} {declaration.low:g} to {declaration.high:g}"

@@ -100,9 +100,7 @@ def test_a_side_without_predictions_has_no_quality_section():
 
 
 def test_regression_and_empty_ledger():
-    page = render_html(
-        make(metrics=regression_metrics(np.ones(2), np.zeros(2)), ledger=[])
-    )
+    page = render_html(make(metrics=regression_metrics(np.ones(2), np.zeros(2)), ledger=[]))
     assert "rmse" in page
     assert "not defined" in page
     assert "Nothing was opened" in page

@@ -19,12 +19,8 @@ def scored() -> tuple[np.ndarray, np.ndarray]:
 def test_agrees_with_scikit_learn(scored):
     labels, scores = scored
     assert metrics.auc(labels, scores) == pytest.approx(roc_auc_score(labels, scores))
-    assert metrics.brier(labels, scores) == pytest.approx(
-        brier_score_loss(labels, scores)
-    )
-    assert metrics.log_loss(labels, scores) == pytest.approx(
-        sklearn_log_loss(labels, scores)
-    )
+    assert metrics.brier(labels, scores) == pytest.approx(brier_score_loss(labels, scores))
+    assert metrics.log_loss(labels, scores) == pytest.approx(sklearn_log_loss(labels, scores))
 
 
 def test_ks_is_the_greatest_distance_and_names_its_score(scored):
@@ -76,9 +72,7 @@ def test_calibration_bins_hold_every_row(scored):
 def test_stability_index_is_zero_on_itself_and_grows_with_a_shift(scored):
     _, scores = scored
     assert metrics.stability_index(scores, scores) == 0.0
-    near, far = (
-        metrics.stability_index(scores, scores + shift) for shift in (0.02, 0.3)
-    )
+    near, far = (metrics.stability_index(scores, scores + shift) for shift in (0.02, 0.3))
     assert 0 < near < far
 
 

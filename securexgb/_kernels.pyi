@@ -60,3 +60,48 @@ def and_open(x: Words, y: Words, a: Words, b: Words) -> Words:
 
 def and_close(opened: Words, a: Words, b: Words, c: Words, rank: int) -> Words:
     """c ^ d & b ^ e & a, ^ d & e at rank 0, opened being (d, e); shape (n,)."""
+
+def ot_offer(secret: bytes) -> bytes:
+    """The base sender's message (32 bytes) for 64 random bytes; see kernels/src/ot_base.rs."""
+
+def ot_choose(session: bytes, offer: bytes, choices: Words, random: bytes) -> tuple[bytes, Words]:
+    """The base receiver's reply and chosen keys (128, 2), for 128 choices packed in (2,).
+
+    ``random``: 128 * 128 bytes. ValueError where the offer is no point.
+    """
+
+def ot_finish(session: bytes, secret: bytes, reply: bytes) -> Words:
+    """The base sender's keys, (128, 2, 2). ValueError where a reply is no point."""
+
+def ot_grow(depth: int, roots: Words, pads: Words) -> tuple[Words, Words]:
+    """All leaves (g, 2^depth, 2) of the roots (g, 2), g = 128 / depth, and what to send.
+
+    ``pads`` and the result's second part: (128, 2, 2), transfer g depth + level.
+    """
+
+def ot_puncture(depth: int, places: Words, pads: Words, sums: Words) -> Words:
+    """All leaves but those at the places, (g, 2^depth, 2), number x at x ^ place.
+
+    ``places``: (2,), 128 bits; ``pads`` (128, 2): keys chosen by their complements;
+    ``sums``: as sent by the other side.
+    """
+
+def ot_receive(
+    leaves: Words, tag: Words, position: int, words: int, packed: bool
+) -> tuple[Words, Words, Words]:
+    """64 * words random transfers: corrections (g - 1) * words to send, choices, chosen messages.
+
+    Messages are words, or bits packed 64 to a word. ``position`` counts words and must
+    never be used twice; ``tag``: (2,), public.
+    """
+
+def ot_send(
+    leaves: Words, tag: Words, places: Words, position: int, corrections: Words, packed: bool
+) -> tuple[Words, Words]:
+    """Both messages of each transfer, for corrections (g - 1, words); else as in ot_receive."""
+
+def ot_products_send(zero: Words, one: Words, factors: Words) -> tuple[Words, Words]:
+    """Message and shares (n,) of factors (n,) times the receiver's, for 64 n transfers."""
+
+def ot_products_receive(chosen: Words, factors: Words, message: Words) -> Words:
+    """The receiver's shares (n,); its factors are its packed choices."""

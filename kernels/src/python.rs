@@ -405,9 +405,17 @@ fn and_close<'py>(
     close(py, opened, [a, b, c], rank, beaver::and_close)
 }
 
+#[path = "ot_python.rs"]
+mod ot;
+
 /// Hot loops of securexgb; see `_kernels.pyi`.
 #[pymodule]
 mod _kernels {
+    #[pymodule_export]
+    use super::ot::{
+        ot_choose, ot_finish, ot_grow, ot_offer, ot_products_receive, ot_products_send,
+        ot_puncture, ot_receive, ot_send,
+    };
     #[pymodule_export]
     use super::{
         and_close, and_open, from_slices, histogram, mask_bucket_matrix, matrix_product, pack_bits,

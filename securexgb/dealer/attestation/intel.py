@@ -142,18 +142,21 @@ def _genuine(
         content: dict[str, Any] = json.loads(found.to_json())
         return content
 
+    def detailed() -> None:
+        if roots.intel is None:
+            dcap_qvl.verify(body, collateral, seconds)
+        else:
+            dcap_qvl.verify_with_root_ca(body, collateral, roots.intel, seconds)
+
     try:
         return _guarded(claims, "the quote is not genuine")
     except AttestationError as refused:
         text = refused.detail
     try:  # the same again, for a text with all causes
-        if roots.intel is None:
-            dcap_qvl.verify(body, collateral, seconds)
-        else:
-            dcap_qvl.verify_with_root_ca(body, collateral, roots.intel, seconds)
-    except ValueError as error:
-        text = str(error)
-    line = " ".join(text.removeprefix("Verification failed: ").split())
+        _guarded(detailed, "the quote is not genuine")
+    except AttestationError as refused:
+        text = refused.detail
+    line = " ".join(text.split()).replace("Verification failed: ", "")
     fallback: Code = "malformed"
     code = next((code for fragment, code in _REASONS if fragment in line), fallback)
     raise AttestationError(code, line[:300])

@@ -121,7 +121,7 @@ def appraise(
             "The measurement is one that the policy names; no debugging, no migration.",
         ),
         not_checked=(
-            "AMD's revocation lists.",
+            "AMD's revocation lists; simultaneous multithreading and other platform settings.",
             "Identity blocks (id_key_digest, author_key_digest), family and image id.",
         ),
     )

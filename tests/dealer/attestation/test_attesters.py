@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -240,6 +241,22 @@ def test_the_files_of_a_machine(tmp_path: Path) -> None:
         files.read(str(path), BODY_BYTES - 1)
     files.write(str(path), b"new")
     assert files.read(str(path), 1 << 17)[:3] == b"new"
+
+
+def test_short_reads_are_read_on(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+
+    def write_slowly() -> None:
+        with path.open("wb", buffering=0) as pipe:
+            for _ in range(5):
+                pipe.write(bytes(100))
+                time.sleep(0.002)
+
+    writer = threading.Thread(target=write_slowly)
+    writer.start()
+    assert len(SystemFiles().read(str(path), 1000)) == 500
+    writer.join()
 
 
 @pytest.mark.skip(reason="needs an SGX, TDX or SEV-SNP machine: evidence was never made on one")

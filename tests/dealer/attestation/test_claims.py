@@ -7,7 +7,7 @@ import re
 
 import cbor2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from securexgb.dealer.attestation import AttestationError, Binding, Evidence
@@ -66,11 +66,13 @@ def test_duplicate_keys_are_refused() -> None:
     assert code(instead) == "malformed"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=CLAIMS_BYTES))
 def test_any_bytes_are_refused(claims: bytes) -> None:
     assert code(claims) == "malformed"
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(BOUND.claims()) - 1), st.integers(1, 255))
 def test_any_changed_byte_is_refused(at: int, mask: int) -> None:
     changed = bytearray(BOUND.claims())

@@ -82,7 +82,7 @@ def signed_regions(body: bytes) -> dict[str, range]:
     ("name", "stride"),
     [
         ("sgx_v3_phala", 1),
-        ("tdx_v4_near", 1),
+        ("tdx_v4_near", 2),
         ("tdx_v5_td15_google", 5),
         ("tdx_v5_td15ex_phala", 5),
     ],

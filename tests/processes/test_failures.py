@@ -90,6 +90,7 @@ def test_interrupt(with_dealer):
 
 
 def test_wrong_pin(with_dealer):
+    with_dealer.settings("bank", timeout_seconds=8)  # it waits for the right caller to the end
     keys = with_dealer.root / "bureau" / "keys"
     create_keys("bank", keys / "stranger.key", keys / "stranger.pem")
     (keys / "peer.pem").write_bytes((keys / "stranger.pem").read_bytes())
@@ -99,6 +100,7 @@ def test_wrong_pin(with_dealer):
 
 
 def test_own_certificate_is_not_the_pinned_one(with_dealer):
+    with_dealer.settings("bank", timeout_seconds=8)  # it waits for the right caller to the end
     keys = with_dealer.root / "bureau" / "keys"
     create_keys("bureau", keys / "new.key", keys / "new.pem")
     for kind in ("key", "pem"):

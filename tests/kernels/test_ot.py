@@ -1,0 +1,99 @@
+"""The kernels of oblivious transfer: their laws, and what they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from securexgb import _kernels as k
+
+RANDOM = np.random.default_rng(1)
+TAG = np.array([1, 2], np.uint64)
+PLACES = np.array([0x0123456789ABCDEF, 0xF0F1F2F3F4F5F6F7], np.uint64)
+
+
+def words(*shape: int) -> k.Words:
+    return RANDOM.integers(0, 2**64, shape, np.uint64)
+
+
+def leaves(depth: int) -> tuple[k.Words, k.Words]:
+    pads = words(128, 2, 2)
+    everything, sums = k.ot_grow(depth, words(128 // depth, 2), pads)
+    off = 1 - k.unpack_bits(PLACES, 128).astype(int)
+    return everything, k.ot_puncture(depth, PLACES, pads[np.arange(128), off], sums)
+
+
+def test_base_transfers() -> None:
+    secret, session = bytes(range(64)), bytes(32)
+    offer = k.ot_offer(secret)
+    reply, chosen = k.ot_choose(session, offer, PLACES, words(128 * 16).tobytes())
+    keys = k.ot_finish(session, secret, reply)
+    bits = k.unpack_bits(PLACES, 128).astype(int)
+    np.testing.assert_array_equal(keys[np.arange(128), bits], chosen)
+    assert np.all(keys[np.arange(128), 1 - bits] != chosen)
+    assert np.all(k.ot_finish(b"\x01" * 32, secret, reply) != keys)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_all_leaves_but_one(depth: int) -> None:
+    everything, known = leaves(depth)
+    bits = k.unpack_bits(PLACES, 128).reshape(-1, depth)
+    places = bits @ (1 << np.arange(depth)[::-1])
+    x = np.arange(1 << depth)
+    for place, whole, ordered in zip(places, everything, known, strict=True):
+        assert np.all(ordered[0] == 0)
+        np.testing.assert_array_equal(ordered[1:], whole[x ^ place][1:])
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_windows_of_positions_agree(packed: bool) -> None:
+    everything, _ = leaves(4)
+    whole = k.ot_receive(everything, TAG, 0, 256, packed)
+    part = k.ot_receive(everything, TAG, 128, 128, packed)
+    np.testing.assert_array_equal(whole[0].reshape(31, 256)[:, 128:], part[0].reshape(31, 128))
+    np.testing.assert_array_equal(whole[1][128:], part[1])
+    np.testing.assert_array_equal(whole[2][whole[2].size // 2 :], part[2])
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 33])
+def test_products(count: int) -> None:
+    zero, one = words(64 * count), words(64 * count)
+    a, b = words(count), words(count)
+    chosen = np.where(k.unpack_bits(b, 64 * count) == 1, one, zero)
+    message, mine = k.ot_products_send(zero, one, a)
+    assert message.nbytes == 8 * (32 * count + (count + 1) // 2)
+    np.testing.assert_array_equal(mine + k.ot_products_receive(chosen, b, message), a * b)
+
+
+W = np.zeros(64, np.uint64)
+CUBE = np.zeros((32, 16, 2), np.uint64)
+PAIRS = np.zeros((128, 2, 2), np.uint64)
+CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
+    "short secret": (k.ot_offer, (bytes(63),), "secret must have 64 bytes"),
+    "no point": (k.ot_choose, (bytes(32), b"\xff" * 32, TAG, bytes(16384)), "must be a point"),
+    "little randomness": (k.ot_choose, (bytes(32), bytes(32), TAG, bytes(8)), "16384 bytes"),
+    "few choices": (k.ot_choose, (bytes(32), bytes(32), W, bytes(16384)), "2 words"),
+    "short reply": (k.ot_finish, (bytes(32), bytes(64), bytes(8)), "8192 bytes"),
+    "no points": (k.ot_finish, (bytes(32), bytes(64), b"\xff" * 8192), "must be points"),
+    "depth 3": (k.ot_grow, (3, W, PAIRS), "depth must be"),
+    "few roots": (k.ot_grow, (4, PAIRS[:5, 0].copy(), PAIRS), "roots must have the shape"),
+    "few pads": (k.ot_grow, (4, PAIRS[:32, 0].copy(), PAIRS[:5]), "pads must have the shape"),
+    "pads of both": (k.ot_puncture, (4, TAG, PAIRS, PAIRS), "pads must be"),
+    "few leaves": (k.ot_receive, (CUBE[:3], TAG, 0, 1, True), "depth must be"),
+    "leaves of another depth": (k.ot_receive, (CUBE[:, :8].copy(), TAG, 0, 1, True), "leaves"),
+    "no leaves": (k.ot_receive, (CUBE[:0], TAG, 0, 1, True), "depth must be"),
+    "far": (k.ot_receive, (CUBE, TAG, 2**62, 1, True), "too many"),
+    "rows": (k.ot_send, (CUBE, TAG, TAG, 0, np.zeros((30, 1), np.uint64), True), "31 rows"),
+    "factors": (k.ot_products_send, (W, W, W), "64 messages a factor"),
+    "message": (k.ot_products_receive, (W, W[:1], W), "message must have 33 words"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_refused(case: str) -> None:
+    kernel, arguments, sentence = CASES[case]
+    with pytest.raises(ValueError, match=sentence):
+        kernel(*arguments)

@@ -1,0 +1,138 @@
+"""Oblivious transfer between two ends: what arrives, what does not, and what it costs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from securexgb import _kernels
+from securexgb.channel.channel import Channel
+from securexgb.channel.recorded import RecordedChannel
+from securexgb.errors import ProtocolDesync
+from securexgb.offline.correlations import RandomOTReceiver, RandomOTSender
+from securexgb.offline.oblivious_transfer import ObliviousTransfer
+from tests.offline.laws import check_random_ot
+from tests.offline.pairs import both, channels, private
+
+Ends = tuple[ObliviousTransfer, ObliviousTransfer]
+
+
+def ends(depth: int = 4, links: tuple[Channel, Channel] | None = None, seed: int = 0) -> Ends:
+    zero, one = links or channels()
+    return (
+        ObliviousTransfer(0, zero, private(0, seed), depth),
+        ObliviousTransfer(1, one, private(1, seed), depth),
+    )
+
+
+def transfer(
+    pair: Ends, from_zero: int, from_one: int, packed: bool = False
+) -> tuple[tuple[RandomOTSender, RandomOTReceiver], tuple[RandomOTSender, RandomOTReceiver]]:
+    counts = (from_zero, from_one)
+    return both(pair, lambda rank, end: end.transfer(counts[rank], counts[1 - rank], packed))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_the_chosen_message_arrives(depth: int) -> None:
+    pair = ends(depth)
+    for from_zero, from_one in [(1, 0), (0, 3), (130, 129), (5, 5)]:
+        (sent0, got0), (sent1, got1) = transfer(pair, from_zero, from_one)
+        check_random_ot(sent0, got1, 64 * from_zero)
+        check_random_ot(sent1, got0, 64 * from_one)
+        for sent in (sent0, sent1):
+            assert np.all(sent.zero != sent.one)
+
+
+@pytest.mark.parametrize("depth", [1, 4])
+def test_bits_are_packed(depth: int) -> None:
+    (sent0, got0), (sent1, got1) = transfer(ends(depth), 140, 2, packed=True)
+    for sent, got, words in ((sent0, got1, 140), (sent1, got0, 2)):
+        assert sent.zero.shape == sent.one.shape == got.choices.shape == (words,)
+        expected = (sent.zero & ~got.choices) | (sent.one & got.choices)
+        np.testing.assert_array_equal(got.chosen, expected)
+
+
+def test_everything_looks_uniform() -> None:
+    (sent, _), (_, got) = transfer(ends(), 4096, 0)
+    count = 64 * 4096
+    chosen = _kernels.unpack_bits(got.choices, count) == 1
+    unknown = np.where(chosen, sent.zero, sent.one)
+    for words in (sent.zero, sent.one, got.chosen, unknown, unknown ^ got.chosen):
+        ones = _kernels.unpack_bits(words, 64 * count).reshape(count, 64).mean(axis=0)
+        assert np.all(np.abs(ones - 0.5) < 6 * 0.5 / np.sqrt(count))
+    assert abs(chosen.mean() - 0.5) < 6 * 0.5 / np.sqrt(count)
+    follows = chosen[1:] == chosen[:-1]
+    assert abs(follows.mean() - 0.5) < 6 * 0.5 / np.sqrt(count)
+
+
+def test_nothing_is_made_twice() -> None:
+    pair = ends()
+    first, second = transfer(pair, 40, 0)[0][0], transfer(pair, 40, 0)[0][0]
+    other = transfer(ends(seed=1), 40, 0)[0][0]
+    drawn = np.concatenate([x for s in (first, second, other) for x in (s.zero, s.one)])
+    assert np.unique(drawn).size == drawn.size
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_the_price(depth: int) -> None:
+    pair = ends(depth)
+    transfer(pair, 0, 1)
+    row = 8 * (128 // depth - 1)
+    setup = 64 + 128 * 64 + 128 * 32
+    assert [end.bytes_sent for end in pair] == [setup + row, setup]
+    transfer(pair, 100, 7, packed=True)
+    assert [end.bytes_sent for end in pair] == [setup + 8 * row, setup + 100 * row]
+
+
+def test_messages_have_the_same_shape_whatever_is_drawn() -> None:
+    logs = []
+    for seed in (1, 2):
+        links = channels()
+        recorded = RecordedChannel(links[0]), RecordedChannel(links[1])
+        transfer(ends(links=recorded, seed=seed), 3, 70)
+        logs.append([link.shape for link in recorded])
+    assert logs[0] == logs[1]
+
+
+class _Altered:
+    """A channel whose messages of one step arrive changed."""
+
+    def __init__(self, inner: Channel, step: str, payload: bytes) -> None:
+        self._inner, self._step, self._payload = inner, step, payload
+        self.traffic, self.is_network = inner.traffic, inner.is_network
+
+    def send(self, tag: str, payload: bytes | bytearray | memoryview) -> None:
+        self._inner.send(tag, payload)
+
+    def receive(self, tag: str) -> bytes | memoryview:
+        payload = self._inner.receive(tag)
+        return self._payload if tag.endswith(self._step) else payload
+
+    def close(self, error: BaseException | None = None) -> None:
+        self._inner.close(error)
+
+
+@pytest.mark.parametrize(
+    ("step", "payload", "sentence"),
+    [
+        ("offer", bytes(63), "63 bytes instead of 64"),
+        ("offer", b"\xff" * 64, "offer must be a point"),
+        ("reply", b"\xff" * 8192, "reply must be points"),
+        ("trees", bytes(8), "8 bytes instead of 4096"),
+        ("extend", bytes(1), "1 bytes instead of 248"),
+    ],
+)
+def test_what_is_malformed_is_refused(step: str, payload: bytes, sentence: str) -> None:
+    zero, one = channels()
+    pair = ends(links=(_Altered(zero, step, payload), one))
+
+    def run(rank: int, end: ObliviousTransfer) -> None:
+        try:
+            end.transfer(1 - rank, rank)
+        except BaseException:
+            (zero, one)[rank].close(ValueError())
+            if rank == 0:
+                raise
+
+    with pytest.raises(ProtocolDesync, match=sentence):
+        both(pair, run)

@@ -1,0 +1,108 @@
+"""The source without a dealer: the laws of every kind, and whole trainings on it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from securexgb.boost.booster import TrainingJob, train
+from securexgb.boost.params import TrainingParams
+from securexgb.channel.channel import Channel
+from securexgb.offline.budget import CountingSource
+from securexgb.offline.local import InsecureLocalSource
+from securexgb.offline.two_party import TwoPartySource
+from securexgb.testing.harness import insecure_parties, run_both
+from tests.boost.data import same_model, sides, table, train_both
+from tests.offline.laws import (
+    check_bit_triples,
+    check_products,
+    check_random_ot,
+    check_shared_bits,
+    check_triples,
+    one_hot,
+)
+from tests.offline.pairs import both, channels, private
+
+COUNTS = (1, 0, 63, 64, 65, 511, 513, 3000, 20000)
+
+
+def source(rank: int, channel: Channel, seed: int = 0, depth: int = 4) -> TwoPartySource:
+    """With matrix products of an insecure source; the rest is what is tested."""
+    products = InsecureLocalSource(rank, channel, 5)
+    return TwoPartySource(rank, channel, private(rank, seed), products, depth)
+
+
+def pair(seed: int = 0, depth: int = 4) -> tuple[TwoPartySource, TwoPartySource]:
+    zero, one = channels()
+    return source(0, zero, seed, depth), source(1, one, seed, depth)
+
+
+@pytest.mark.parametrize("depth", [1, 4, 8])
+def test_every_kind_keeps_its_law(depth: int) -> None:
+    parties = pair(depth=depth)
+    for count in COUNTS[: 9 if depth == 4 else 6]:
+        check_triples(*both(parties, lambda _, s, n=count: s.triples(n)), count)
+        check_bit_triples(*both(parties, lambda _, s, n=count: s.bit_triples(n)), count)
+        check_shared_bits(*both(parties, lambda _, s, n=count: s.shared_bits(n)), count)
+        for sender in (0, 1):
+            ends = both(
+                parties,
+                lambda rank, s, n=count, by=sender: (
+                    s.random_ot_send(n) if rank == by else s.random_ot_receive(n)
+                ),
+            )
+            check_random_ot(ends[sender], ends[1 - sender], count)
+
+
+def test_products_are_passed_on() -> None:
+    parties = pair()
+    bins = np.random.default_rng(0).integers(0, 4, (9, 2), np.uint8)
+
+    def step(rank: int, own: TwoPartySource) -> object:
+        own.register_matrix(1, 9, 8, bins if rank == 1 else None, 4)
+        return own.vector_products(1, 3)
+
+    other, owner = both(parties, step)
+    check_products(owner, other, one_hot(bins, 4))
+    assert parties[1].offline_channel_bytes == 8 * 9 * 8
+    assert parties[0].offline_channel_bytes == 0
+
+
+def test_shares_look_uniform_and_are_never_repeated() -> None:
+    parties = pair()
+    drawn = []
+    for _ in range(2):
+        triples = both(parties, lambda _, s: s.triples(4000))
+        bits = both(parties, lambda _, s: s.bit_triples(4000))
+        shared = both(parties, lambda _, s: s.shared_bits(4032))
+        drawn += [x for t in (*triples, *bits) for x in (t.a, t.b, t.c)]
+        drawn += [x for s in shared for x in (s.boolean, s.arithmetic)]
+    for words in drawn:
+        ones = np.unpackbits(words.view(np.uint8)).mean()
+        assert abs(ones - 0.5) < 6 * 0.5 / np.sqrt(64 * words.size)
+    everything = np.concatenate([words for words in drawn if words.size > 100])
+    assert np.unique(everything).size == everything.size
+
+
+def test_what_it_reports() -> None:
+    parties = pair()
+    both(parties, lambda _, s: s.triples(100))
+    for own in parties:
+        assert (own.name, own.evidence, own.offline_bytes) == ("two-party", "none", 0)
+        assert own.offline_seconds > 0
+        setup, block = 64 + 128 * 64 + 128 * 32, 512 * (8 * 31 + 260)
+        assert own.offline_channel_bytes == setup + block
+        own.close()
+
+
+def test_training_gives_the_trees_of_the_dealt_source() -> None:
+    data = sides(*table(150, missing=0.1), 2)
+    params = TrainingParams(n_estimators=2, max_depth=2, max_bin=8)
+    parties = insecure_parties(3)
+    for party in parties:
+        party.source = CountingSource(party.rank, source(party.rank, party.channel))
+    halves = run_both(lambda party, own: train(party, TrainingJob(params, own)), parties, data)
+    assert same_model(halves, train_both(params, data))
+    sent = [party.source.offline_channel_bytes for party in parties]
+    assert sent[0] > 0
+    assert abs(sent[0] - sent[1]) < sent[0] / 2

@@ -8,10 +8,15 @@
 //! exception is [`histogram`], whose addresses are the bins of the caller's own data.
 
 pub mod beaver;
+pub mod bfv;
+pub mod bfv_lanes;
+pub mod bfv_merge;
+pub mod bfv_ring;
 pub mod bits;
 pub mod histogram;
 mod lanes;
 pub mod matrix;
+pub mod ntt;
 pub mod ot;
 pub mod ot_base;
 pub mod ot_products;

@@ -405,12 +405,16 @@ fn and_close<'py>(
     close(py, opened, [a, b, c], rank, beaver::and_close)
 }
 
+#[path = "bfv_python.rs"]
+mod bfv;
 #[path = "ot_python.rs"]
 mod ot;
 
 /// Hot loops of securexgb; see `_kernels.pyi`.
 #[pymodule]
 mod _kernels {
+    #[pymodule_export]
+    use super::bfv::BfvRing;
     #[pymodule_export]
     use super::ot::{
         ot_choose, ot_finish, ot_grow, ot_offer, ot_products_receive, ot_products_send,

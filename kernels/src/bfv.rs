@@ -1,0 +1,376 @@
+//! The homomorphic scheme: encryption, one-hot products, rerandomised masked results.
+//!
+//! A ciphertext (c0, c1) of a message m in Z_2^64[X] / (X^N + 1) has c0 + c1 s = e +
+//! round(q m / 2^64) mod q, with a ternary secret s and a small error e. The key holder
+//! encrypts symmetrically and sends c0 only; c1 comes from a public seed. Laid out (2, 3, N):
+//! part, limb, coefficient or transformed word.
+
+use crate::bfv_lanes::{Lanes, on_engine};
+use crate::bfv_ring::{
+    self as ring, LIMBS, PRIMES, Ring, Wide, add, errors, from_wire, residue, subtract, ternary,
+    to_wire, to_word,
+};
+use crate::histogram::Bins;
+use crate::ntt::{self, Constants, fold};
+use crate::prg::Stream;
+
+/// Row blocks whose products are summed before they are reduced: far below 2^11.
+const PANEL: usize = 16;
+/// Groups whose plaintexts are transformed together.
+const TILE: usize = 16;
+/// Words of a polynomial that are worked on while they are in the cache.
+const STRIP: usize = 256;
+
+/// Whoever holds the secret: s in all transformed forms.
+pub struct Secret {
+    /// The coefficients, -1 to 1.
+    pub coefficients: Vec<i64>,
+    transformed: Vec<Vec<u64>>,
+}
+
+impl Secret {
+    /// The secret that a 16-byte key stands for.
+    pub fn new(ring: &Ring, key: &[u8; 16]) -> Secret {
+        let coefficients = ternary(&Stream::new(key), 0, ring.degree);
+        let transformed = (0..PRIMES).map(|i| ring.transformed(i, &coefficients)).collect();
+        Secret { coefficients, transformed }
+    }
+
+    /// e - c1 s modulo one prime, as coefficients; c1 is transformed.
+    pub fn mask(&self, ring: &Ring, limb: usize, c1: &[u64], errors: &[i64]) -> Vec<u64> {
+        let table = &ring.tables[limb];
+        let mut product = vec![0; ring.degree];
+        let s = &self.transformed[limb];
+        ntt::multiply(ring.engine, &table.constants, c1, s, &mut product);
+        ntt::inverse(ring.engine, table, &mut product);
+        for (word, &e) in product.iter_mut().zip(errors) {
+            *word = subtract(residue(e, table.p), *word, table.p);
+        }
+        product
+    }
+}
+
+/// Encrypts vectors of at most N words each: c0 of each as N rounded fractions. Ciphertext i
+/// has number first + i in the public stream of c1 and in the private one of the errors;
+/// a number serves once.
+pub fn encrypt(
+    ring: &Ring,
+    secret: &Secret,
+    (public, private, first): (&Stream, &Stream, u64),
+    (values, length): (&[u64], usize),
+    (wire, width): (&mut [u8], usize),
+) {
+    let mut c1 = vec![0; ring.degree];
+    for (i, values) in values.chunks_exact(length).enumerate() {
+        let number = first + i as u64;
+        let errors = errors(private, number, ring.degree);
+        let masks: [Vec<u64>; LIMBS] = std::array::from_fn(|limb| {
+            ring.uniform(public, number, limb, &mut c1);
+            secret.mask(ring, limb, &c1, &errors)
+        });
+        let out = wire[i * ring.degree * width..][..ring.degree * width].chunks_exact_mut(width);
+        for (j, out) in out.enumerate() {
+            let code = ring.encode(values.get(j).copied().unwrap_or(0));
+            let c0 = std::array::from_fn(|l| add(masks[l][j], code[l], ring.p(l)));
+            to_wire(ring.fraction(c0), out);
+        }
+    }
+}
+
+/// The transformed ciphertexts, (count, 2, 3, N), of received c0 and the public stream.
+pub fn expand(
+    ring: &Ring,
+    (public, first): (&Stream, u64),
+    (wire, width): (&[u8], usize),
+    out: &mut [u64],
+) {
+    let n = ring.degree;
+    let ciphertexts = out.chunks_exact_mut(2 * LIMBS * n).zip(wire.chunks_exact(n * width));
+    for (i, (out, wire)) in ciphertexts.enumerate() {
+        let (c0, c1) = out.split_at_mut(LIMBS * n);
+        for (j, bytes) in wire.chunks_exact(width).enumerate() {
+            for (limb, word) in ring.from_fraction(from_wire(bytes)).into_iter().enumerate() {
+                c0[limb * n + j] = word;
+            }
+        }
+        for (limb, c0) in c0.chunks_exact_mut(n).enumerate() {
+            ntt::forward(ring.engine, &ring.tables[limb], c0);
+        }
+        for (limb, c1) in c1.chunks_exact_mut(n).enumerate() {
+            ring.uniform(public, first + i as u64, limb, c1);
+        }
+    }
+}
+
+/// Transformed ciphertexts of a batch of vectors, and the one-hot matrix to multiply with.
+pub struct Batch<'a> {
+    /// (vectors, blocks, 2, 3, N).
+    pub ciphertexts: &'a [u64],
+    /// Vectors.
+    pub vectors: usize,
+    /// Bins of the rows.
+    pub bins: Bins<'a>,
+    /// Columns of the matrix in one product.
+    pub width: usize,
+}
+
+impl Batch<'_> {
+    fn rows_of_block(&self, ring: &Ring) -> usize {
+        ring.degree / self.width
+    }
+
+    /// Adds the one-hot polynomials of the rows of a block to `out`, (groups, N) of 0, 1, -1:
+    /// X^(b w - i) for row i of the block and column b of the group.
+    fn plaintexts(&self, ring: &Ring, block: usize, first_group: usize, out: &mut [i8]) {
+        let (n, w) = (ring.degree, self.rows_of_block(ring));
+        let features = self.bins.features;
+        let columns =
+            first_group * self.width..first_group * self.width + out.len() / n * self.width;
+        let of = &self.bins.of[block * w * features..];
+        for (i, of) in of.chunks_exact(features).take(w).enumerate() {
+            for (feature, &bin) in of.iter().enumerate() {
+                let column = feature * self.bins.bins + usize::from(bin);
+                if columns.contains(&column) {
+                    let inside = column - columns.start;
+                    let place = inside % self.width * w;
+                    let out = &mut out[inside / self.width * n..][..n];
+                    if place >= i {
+                        out[place - i] = 1;
+                    } else {
+                        out[n + place - i] = -1;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One strip of the sums of a tile: plaintexts (G, blocks, N) times one vector's ciphertexts.
+pub struct Strip<'a> {
+    constants: &'a Constants,
+    degree: usize,
+    blocks: usize,
+    plain: &'a [u64],
+    /// (blocks, 2, 3, N), from the first block's limb on.
+    ciphertexts: &'a [u64],
+    /// Word of the polynomials where this strip starts.
+    start: usize,
+    /// Words between the sums of one group and of the next.
+    stride: usize,
+}
+
+/// Adds to `sums` the products of G plaintexts with both parts of the ciphertexts.
+#[inline(always)]
+fn strip_of<L: Lanes, const G: usize>(of: &Strip<'_>, sums: &mut [u64]) {
+    let (n, size) = (of.degree, 2 * LIMBS * of.degree);
+    let p = L::splat(of.constants.modulus());
+    let at = |words: &[u64], place: usize| L::load(&words[place..].as_chunks::<8>().0[0]);
+    for x in (of.start..of.start + STRIP.min(n)).step_by(8) {
+        let mut low = [[L::splat(0); 2]; G];
+        let mut high = low;
+        for r in 0..of.blocks {
+            let parts = [0, LIMBS * n].map(|part| at(of.ciphertexts, r * size + part + x));
+            for g in 0..G {
+                let plain = at(of.plain, (g * of.blocks + r) * n + x);
+                for part in 0..2 {
+                    low[g][part] = low[g][part].add_low(plain, parts[part]);
+                    high[g][part] = high[g][part].add_high(plain, parts[part]);
+                }
+            }
+        }
+        for g in 0..G {
+            for part in 0..2 {
+                let sum =
+                    &mut sums[g * of.stride + part * LIMBS * n + x..].as_chunks_mut::<8>().0[0];
+                let total = fold(low[g][part], high[g][part], of.constants);
+                L::load(sum).plus(total).reduce_once(p).store(sum);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn strip_body<L: Lanes>(of: &Strip<'_>, groups: usize, sums: &mut [u64]) {
+    match groups {
+        4 => strip_of::<L, 4>(of, sums),
+        3 => strip_of::<L, 3>(of, sums),
+        2 => strip_of::<L, 2>(of, sums),
+        _ => strip_of::<L, 1>(of, sums),
+    }
+}
+
+on_engine! {
+    /// `strip_of` for 1 to 4 groups.
+    pub fn strip = strip_body(of: &Strip<'_>, groups: usize, sums: &mut [u64]);
+}
+
+/// Overwrites `out`, (groups, vectors, 2, 3, N), with the sums over all row blocks of
+/// ciphertext times one-hot plaintext, as coefficients, divided by 2^halvings modulo q.
+pub fn products(ring: &Ring, batch: &Batch<'_>, first: usize, halvings: u32, out: &mut [u64]) {
+    let size = 2 * LIMBS * ring.degree;
+    let blocks = batch.ciphertexts.len() / (batch.vectors * size);
+    out.fill(0);
+    for (number, out) in out.chunks_mut(TILE * batch.vectors * size).enumerate() {
+        for panel in (0..blocks).step_by(PANEL) {
+            let panel = panel..blocks.min(panel + PANEL);
+            add_panel(ring, batch, first + number * TILE, panel, out);
+        }
+    }
+    let factors = ring.halvings(halvings);
+    for (i, words) in out.chunks_exact_mut(ring.degree).enumerate() {
+        ntt::inverse(ring.engine, &ring.tables[i % LIMBS], words);
+        if halvings > 0 {
+            words.iter_mut().for_each(|word| *word = factors[i % LIMBS].times(*word));
+        }
+    }
+}
+
+/// Adds the products of a panel of blocks with a tile of groups to `out`.
+fn add_panel(
+    ring: &Ring,
+    batch: &Batch<'_>,
+    first: usize,
+    panel: std::ops::Range<usize>,
+    out: &mut [u64],
+) {
+    let (n, size) = (ring.degree, 2 * LIMBS * ring.degree);
+    let stride = batch.vectors * size;
+    let (groups, length) = (out.len() / stride, panel.len());
+    let blocks = batch.ciphertexts.len() / stride;
+    let mut ones = vec![0i8; length * groups * n];
+    for (block, ones) in panel.clone().zip(ones.chunks_exact_mut(groups * n)) {
+        batch.plaintexts(ring, block, first, ones);
+    }
+    let mut plain = vec![0; groups * length * n];
+    for limb in 0..LIMBS {
+        let table = &ring.tables[limb];
+        for (i, plain) in plain.chunks_exact_mut(n).enumerate() {
+            let (g, r) = (i / length, i % length);
+            for (word, &one) in plain.iter_mut().zip(&ones[(r * groups + g) * n..]) {
+                *word = residue(i64::from(one), table.p);
+            }
+            ntt::forward(ring.engine, table, plain);
+        }
+        for start in (0..n).step_by(STRIP) {
+            for v in 0..batch.vectors {
+                for g in (0..groups).step_by(4) {
+                    let of = Strip {
+                        constants: &table.constants,
+                        degree: n,
+                        blocks: length,
+                        plain: &plain[g * length * n..],
+                        ciphertexts: &batch.ciphertexts
+                            [(v * blocks + panel.start) * size + limb * n..],
+                        start,
+                        stride,
+                    };
+                    let sums = &mut out[g * stride + v * size + limb * n..];
+                    strip(ring.engine, &of, (groups - g).min(4), sums);
+                }
+            }
+        }
+    }
+}
+
+/// What leaves with one result: c1 of N fractions, c0 at the wanted places, own share.
+pub struct Leaving<'a> {
+    /// N fractions of `width` bytes.
+    pub c1: &'a mut [u8],
+    /// One fraction a place.
+    pub c0: &'a mut [u8],
+    /// One word a place.
+    pub shares: &'a mut [u64],
+    /// Bytes of a fraction.
+    pub width: usize,
+}
+
+/// Makes a result fit to leave: adds a fresh encryption of zero under the public key
+/// (transformed, (2, 3, N)), switches to modulus 2^t, and last of all adds a uniform mask to
+/// every c0 that is sent; the negated mask, rounded, is this side's share.
+pub fn finish(
+    ring: &Ring,
+    public_key: &[u64],
+    (private, masks, number): (&Stream, &Stream, u64),
+    (result, places): (&[u64], &[u32]),
+    leaving: Leaving<'_>,
+) {
+    let n = ring.degree;
+    let [u, e0, e1] = [0, 1, 2].map(|i| {
+        let number = 3 * number + i;
+        if i == 0 { ternary(private, number, n) } else { errors(private, number, n) }
+    });
+    let mut fresh = result.to_vec();
+    for limb in 0..LIMBS {
+        let table = &ring.tables[limb];
+        let u = ring.transformed(limb, &u);
+        for (part, e) in [&e0, &e1].into_iter().enumerate() {
+            let at = (part * LIMBS + limb) * n..(part * LIMBS + limb + 1) * n;
+            let mut zero = vec![0; n];
+            let key = &public_key[at.clone()];
+            ntt::multiply(ring.engine, &table.constants, &u, key, &mut zero);
+            ntt::inverse(ring.engine, table, &mut zero);
+            for ((word, &z), &e) in fresh[at].iter_mut().zip(&zero).zip(e) {
+                *word = add(add(*word, z, table.p), residue(e, table.p), table.p);
+            }
+        }
+    }
+    let fraction = |part: usize, j: usize| {
+        ring.fraction(std::array::from_fn(|l| fresh[(part * LIMBS + l) * n + j]))
+    };
+    for (j, out) in leaving.c1.chunks_exact_mut(leaving.width).enumerate() {
+        to_wire(fraction(1, j), out);
+    }
+    let mut random = vec![0; 3 * places.len()];
+    masks.fill(number * 3 * n as u64, &mut random);
+    let outs = leaving.c0.chunks_exact_mut(leaving.width).zip(leaving.shares);
+    for ((&place, random), (out, share)) in places.iter().zip(random.chunks_exact(3)).zip(outs) {
+        to_wire(fraction(0, place as usize), out);
+        let mask = from_wire(&random_bytes(random)[..leaving.width]);
+        to_wire(ring::plus(from_wire(out), mask), out);
+        *share = to_word(mask).wrapping_neg();
+    }
+}
+
+fn random_bytes(words: &[u64]) -> [u8; 24] {
+    std::array::from_fn(|i| words[i / 8].to_le_bytes()[i % 8])
+}
+
+/// The words at the wanted places of a received result. c1 s is computed over the integers,
+/// 32 bits of c1 at a time: |sum| < 2^45, far below the prime.
+pub fn decrypt(
+    ring: &Ring,
+    secret: &Secret,
+    (c1, c0, width): (&[u8], &[u8], usize),
+    places: &[u32],
+    words: &mut [u64],
+) {
+    let table = &ring.tables[0];
+    let digits: Vec<Vec<u64>> = (0..width.div_ceil(4))
+        .map(|digit| {
+            let mut plane: Vec<u64> = c1
+                .chunks_exact(width)
+                .map(|value| {
+                    let bytes = &value[4 * digit..width.min(4 * digit + 4)];
+                    bytes.iter().rev().fold(0, |sum, &byte| sum << 8 | u64::from(byte))
+                })
+                .collect();
+            ntt::forward(ring.engine, table, &mut plane);
+            let mut product = vec![0; ring.degree];
+            let s = &secret.transformed[0];
+            ntt::multiply(ring.engine, &table.constants, &plane, s, &mut product);
+            ntt::inverse(ring.engine, table, &mut product);
+            product
+        })
+        .collect();
+    for ((&place, c0), word) in places.iter().zip(c0.chunks_exact(width)).zip(words) {
+        let sum = digits.iter().rev().fold([0; 3], |sum: Wide, plane| {
+            let value = plane[place as usize];
+            let negative = ((table.p / 2).wrapping_sub(value) as i64) >> 63;
+            let value = value.wrapping_sub(table.p & negative as u64);
+            let shifted = [sum[0] << 32, sum[1] << 32 | sum[0] >> 32, sum[2] << 32 | sum[1] >> 32];
+            ring::plus(shifted, [value, negative as u64, negative as u64])
+        });
+        let bytes: [u8; 24] = std::array::from_fn(|i| sum[i / 8].to_le_bytes()[i % 8]);
+        *word = to_word(ring::plus(from_wire(c0), from_wire(&bytes[..width])));
+    }
+}

@@ -1,0 +1,288 @@
+//! Eight numbers below 2^52 side by side, for arithmetic modulo primes below 2^50.
+//!
+//! Every kernel of the homomorphic scheme is generic over [`Lanes`]; the two implementations
+//! compute the same words, instruction by instruction: `Portable` anywhere, `Ifma` with
+//! AVX-512's 52-bit multiply-add. Nothing here branches on a value or indexes by one.
+#![allow(unsafe_code)]
+
+/// The low 52 bits.
+pub const MASK: u64 = (1 << 52) - 1;
+
+/// Which implementation runs; `Engine::best` proves that the machine has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Engine(Kind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+pub(crate) enum Kind {
+    Portable,
+    Avx2,
+    Ifma,
+}
+
+impl Engine {
+    /// What every machine has.
+    pub const PORTABLE: Engine = Engine(Kind::Portable);
+
+    /// All that this machine can run, the best last.
+    #[allow(unused_mut, reason = "only x86-64 has more than one")]
+    pub fn available() -> Vec<Engine> {
+        let mut engines = vec![Engine::PORTABLE];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2") {
+                engines.push(Engine(Kind::Avx2));
+            }
+            if is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512ifma")
+            {
+                engines.push(Engine(Kind::Ifma));
+            }
+        }
+        engines
+    }
+
+    /// The fastest that this machine can run.
+    pub fn best() -> Engine {
+        use std::sync::OnceLock;
+        static BEST: OnceLock<Engine> = OnceLock::new();
+        *BEST.get_or_init(|| Engine::available().pop().unwrap_or(Engine::PORTABLE))
+    }
+
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Kind::Portable => "portable",
+            Kind::Avx2 => "avx2",
+            Kind::Ifma => "avx512-ifma",
+        }
+    }
+
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+    pub(crate) fn kind(self) -> Kind {
+        self.0
+    }
+}
+
+/// Eight words. Products take the low 52 bits of their factors.
+pub trait Lanes: Copy {
+    /// The eight words.
+    fn load(words: &[u64; 8]) -> Self;
+    /// Overwrites the eight words.
+    fn store(self, words: &mut [u64; 8]);
+    /// The word in all lanes.
+    fn splat(word: u64) -> Self;
+    /// self + other modulo 2^64.
+    fn plus(self, other: Self) -> Self;
+    /// self - other modulo 2^64.
+    fn minus(self, other: Self) -> Self;
+    /// The common bits.
+    fn and(self, other: Self) -> Self;
+    /// The smaller of each pair, unsigned.
+    fn least(self, other: Self) -> Self;
+    /// Each word's bits from 52 on.
+    fn above(self) -> Self;
+    /// self + the low 52 bits of a b.
+    fn add_low(self, a: Self, b: Self) -> Self;
+    /// self + the bits of a b from 52 on.
+    fn add_high(self, a: Self, b: Self) -> Self;
+    /// Word j of row i becomes word i of row j.
+    fn transpose(rows: [Self; 8]) -> [Self; 8];
+
+    /// x - limit where x >= limit, else x; for x and limit below 2^63.
+    #[inline(always)]
+    fn reduce_once(self, limit: Self) -> Self {
+        self.least(self.minus(limit))
+    }
+}
+
+/// Plain words.
+#[derive(Clone, Copy)]
+pub struct Portable([u64; 8]);
+
+impl Portable {
+    #[inline(always)]
+    fn zip(self, other: Self, combine: impl Fn(u64, u64) -> u64) -> Self {
+        Portable(std::array::from_fn(|lane| combine(self.0[lane], other.0[lane])))
+    }
+}
+
+#[inline(always)]
+fn product(a: u64, b: u64) -> u128 {
+    u128::from(a & MASK) * u128::from(b & MASK)
+}
+
+impl Lanes for Portable {
+    #[inline(always)]
+    fn load(words: &[u64; 8]) -> Self {
+        Portable(*words)
+    }
+    #[inline(always)]
+    fn store(self, words: &mut [u64; 8]) {
+        *words = self.0;
+    }
+    #[inline(always)]
+    fn splat(word: u64) -> Self {
+        Portable([word; 8])
+    }
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self.zip(other, u64::wrapping_add)
+    }
+    #[inline(always)]
+    fn minus(self, other: Self) -> Self {
+        self.zip(other, u64::wrapping_sub)
+    }
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        self.zip(other, |a, b| a & b)
+    }
+    #[inline(always)]
+    fn least(self, other: Self) -> Self {
+        self.zip(other, u64::min)
+    }
+    #[inline(always)]
+    fn above(self) -> Self {
+        Portable(self.0.map(|word| word >> 52))
+    }
+    #[inline(always)]
+    fn add_low(self, a: Self, b: Self) -> Self {
+        self.plus(a.zip(b, |a, b| product(a, b) as u64 & MASK))
+    }
+    #[inline(always)]
+    fn add_high(self, a: Self, b: Self) -> Self {
+        self.plus(a.zip(b, |a, b| (product(a, b) >> 52) as u64))
+    }
+    #[inline(always)]
+    fn transpose(rows: [Self; 8]) -> [Self; 8] {
+        std::array::from_fn(|j| Portable(std::array::from_fn(|i| rows[i].0[j])))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub use x86::Ifma;
+
+#[cfg(target_arch = "x86_64")]
+#[allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all, below")]
+mod x86 {
+    //! SAFETY, throughout: `on_engine!` takes this type only with an `Engine` that proves the
+    //! instructions present; loads and stores go through references to 64 bytes.
+
+    use super::Lanes;
+    use std::arch::x86_64::*;
+
+    /// One register of eight words.
+    #[derive(Clone, Copy)]
+    pub struct Ifma(__m512i);
+
+    impl Lanes for Ifma {
+        #[inline(always)]
+        fn load(words: &[u64; 8]) -> Self {
+            Ifma(unsafe { _mm512_loadu_si512(words.as_ptr().cast()) })
+        }
+        #[inline(always)]
+        fn store(self, words: &mut [u64; 8]) {
+            unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), self.0) }
+        }
+        #[inline(always)]
+        fn splat(word: u64) -> Self {
+            Ifma(unsafe { _mm512_set1_epi64(word as i64) })
+        }
+        #[inline(always)]
+        fn plus(self, other: Self) -> Self {
+            Ifma(unsafe { _mm512_add_epi64(self.0, other.0) })
+        }
+        #[inline(always)]
+        fn minus(self, other: Self) -> Self {
+            Ifma(unsafe { _mm512_sub_epi64(self.0, other.0) })
+        }
+        #[inline(always)]
+        fn and(self, other: Self) -> Self {
+            Ifma(unsafe { _mm512_and_si512(self.0, other.0) })
+        }
+        #[inline(always)]
+        fn least(self, other: Self) -> Self {
+            Ifma(unsafe { _mm512_min_epu64(self.0, other.0) })
+        }
+        #[inline(always)]
+        fn above(self) -> Self {
+            Ifma(unsafe { _mm512_srli_epi64::<52>(self.0) })
+        }
+        #[inline(always)]
+        fn add_low(self, a: Self, b: Self) -> Self {
+            Ifma(unsafe { _mm512_madd52lo_epu64(self.0, a.0, b.0) })
+        }
+        #[inline(always)]
+        fn add_high(self, a: Self, b: Self) -> Self {
+            Ifma(unsafe { _mm512_madd52hi_epu64(self.0, a.0, b.0) })
+        }
+        #[inline(always)]
+        fn transpose(rows: [Self; 8]) -> [Self; 8] {
+            // Words within pairs, then pairs of words, then halves of registers.
+            let pairs: [__m512i; 8] = std::array::from_fn(|i| unsafe {
+                let (a, b) = (rows[i & !1].0, rows[i | 1].0);
+                if i % 2 == 0 { _mm512_unpacklo_epi64(a, b) } else { _mm512_unpackhi_epi64(a, b) }
+            });
+            // Row i of `quads`: 128-bit parts of rows {i, i + 2} of a group of four.
+            let quads: [__m512i; 8] = std::array::from_fn(|i| unsafe {
+                let (a, b) = (pairs[i & !2], pairs[i | 2]);
+                if i & 2 == 0 {
+                    _mm512_shuffle_i64x2::<0b10_00_10_00>(a, b)
+                } else {
+                    _mm512_shuffle_i64x2::<0b11_01_11_01>(a, b)
+                }
+            });
+            let whole: [__m512i; 8] = std::array::from_fn(|i| unsafe {
+                let (a, b) = (quads[i & !4], quads[i | 4]);
+                if i & 4 == 0 {
+                    _mm512_shuffle_i64x2::<0b10_00_10_00>(a, b)
+                } else {
+                    _mm512_shuffle_i64x2::<0b11_01_11_01>(a, b)
+                }
+            });
+            // Bits of the word's number come out in the order (0, 1, 2) of i.
+            whole.map(Ifma)
+        }
+    }
+}
+
+/// `on_engine! { /// doc  pub fn name = body(argument: Type, ...); }` defines `name(engine,
+/// argument, ...)`, which runs the `#[inline(always)]` function `body::<L: Lanes>`.
+macro_rules! on_engine {
+    ($(#[$meta:meta])* pub fn $name:ident = $body:ident($($arg:ident: $type:ty),* $(,)?);) => {
+        $(#[$meta])*
+        #[allow(unsafe_code)]
+        pub fn $name(engine: $crate::bfv_lanes::Engine, $($arg: $type),*) {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2,bmi2")]
+                fn avx2($($arg: $type),*) {
+                    $body::<$crate::bfv_lanes::Portable>($($arg),*)
+                }
+                #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx512ifma,bmi2")]
+                fn ifma($($arg: $type),*) {
+                    $body::<$crate::bfv_lanes::Ifma>($($arg),*)
+                }
+                match engine.kind() {
+                    $crate::bfv_lanes::Kind::Portable => {
+                        $body::<$crate::bfv_lanes::Portable>($($arg),*)
+                    }
+                    // SAFETY: an `Engine` of this kind exists only where the CPU has it.
+                    $crate::bfv_lanes::Kind::Avx2 => unsafe { avx2($($arg),*) },
+                    // SAFETY: as above.
+                    $crate::bfv_lanes::Kind::Ifma => unsafe { ifma($($arg),*) },
+                }
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            {
+                let _ = engine;
+                $body::<$crate::bfv_lanes::Portable>($($arg),*)
+            }
+        }
+    };
+}
+
+pub(crate) use on_engine;

@@ -1,0 +1,325 @@
+//! The homomorphic scheme of the Python module; a part of [`super`].
+
+use super::{Array, Vector, array, bins_of, check, filled, matrix, refuse, shape, slice, vector};
+use crate::bfv::{self, Batch, Leaving, Secret};
+use crate::bfv_merge;
+use crate::bfv_ring::{LIMBS, PRIMES, Ring};
+use crate::ntt;
+use crate::prg::Stream;
+use numpy::ndarray::{Dim, Dimension};
+use numpy::{PyArray, PyArrayMethods, PyReadonlyArray};
+use pyo3::prelude::*;
+
+type Words<'py, const D: usize> = PyReadonlyArray<'py, u64, Dim<[usize; D]>>;
+
+/// An array of words whose shape matches where a length is wanted.
+fn words<'py, const D: usize>(
+    argument: &Bound<'py, PyAny>,
+    name: &str,
+    wanted: [Option<usize>; D],
+) -> PyResult<Words<'py, D>>
+where
+    Dim<[usize; D]>: Dimension,
+{
+    let words = array::<u64, Dim<[usize; D]>>(argument, name)?;
+    let found = words.as_array().shape().to_vec();
+    let fits = wanted.iter().zip(&found).all(|(wanted, found)| wanted.is_none_or(|w| w == *found));
+    check(fits, || format!("{name} has the shape {found:?}, which does not fit the ring"))?;
+    Ok(words)
+}
+
+fn stream(key: &[u8], name: &str) -> PyResult<Stream> {
+    Ok(Stream::new(&bytes(key, name)?))
+}
+
+fn bytes(key: &[u8], name: &str) -> PyResult<[u8; 16]> {
+    key.try_into().map_err(|_| refuse(format!("{name} must have 16 bytes, not {}", key.len())))
+}
+
+/// Bytes of a fraction: whole words are 8, and 192 bits are held.
+fn fraction_bytes(width: usize) -> PyResult<usize> {
+    check((9..=24).contains(&width), || format!("width must be 9 to 24 bytes, not {width}"))?;
+    Ok(width)
+}
+
+/// The ring Z_q[X] / (X^N + 1) with its tables; holds nothing secret.
+#[pyclass(frozen)]
+pub(super) struct BfvRing {
+    ring: Ring,
+}
+
+impl BfvRing {
+    fn places<'a>(&self, places: &'a Vector<'_, u32>) -> PyResult<&'a [u32]> {
+        let places = slice(places, "places")?;
+        check(places.iter().all(|&place| (place as usize) < self.ring.degree), || {
+            "places must lie below the degree".into()
+        })?;
+        Ok(places)
+    }
+
+    /// Whether wanted coefficients so far apart can be brought nearer.
+    fn gap(&self, gap: usize) -> PyResult<usize> {
+        check(gap.is_power_of_two() && (2..=self.ring.degree).contains(&gap), || {
+            format!("gap must be a power of two from 2 to the degree, not {gap}")
+        })?;
+        Ok(gap)
+    }
+}
+
+#[pymethods]
+impl BfvRing {
+    #[new]
+    #[allow(clippy::needless_pass_by_value, reason = "pyo3 extracts a vector")]
+    fn new(degree: usize, primes: Vec<u64>) -> PyResult<BfvRing> {
+        let ring = Ring::new(degree, &primes).ok_or_else(|| {
+            refuse(format!(
+                "primes must be {PRIMES} different primes from 2^49 to 2^50 that are 1 modulo \
+                 twice the degree, a power of two from 64 on"
+            ))
+        })?;
+        Ok(BfvRing { ring })
+    }
+
+    /// The instruction set in use.
+    fn engine(&self) -> &'static str {
+        self.ring.engine.name()
+    }
+
+    /// The transform of (count, N) words modulo one of the primes, or back.
+    fn transform<'py>(
+        &self,
+        py: Python<'py>,
+        values: &Bound<'py, PyAny>,
+        prime: usize,
+        back: bool,
+    ) -> PyResult<Array<'py, u64, 2>> {
+        let values = words(values, "values", [None, Some(self.ring.degree)])?;
+        check(prime < PRIMES, || format!("prime must lie below {PRIMES}, not be {prime}"))?;
+        let (count, values) = (values.as_array().nrows(), slice(&values, "values")?);
+        let table = &self.ring.tables[prime];
+        check(values.iter().all(|&word| word < table.p), || "values must be reduced".into())?;
+        filled(py, [count, self.ring.degree], |out| {
+            out.copy_from_slice(values);
+            for polynomial in out.chunks_exact_mut(self.ring.degree) {
+                if back {
+                    ntt::inverse(self.ring.engine, table, polynomial);
+                } else {
+                    ntt::forward(self.ring.engine, table, polynomial);
+                }
+            }
+        })
+    }
+
+    /// c0 of encryptions of vectors (count, length), as (count, N width) bytes.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of one encryption")]
+    fn encrypt<'py>(
+        &self,
+        py: Python<'py>,
+        secret: &[u8],
+        public: &[u8],
+        private: &[u8],
+        first: u64,
+        values: &Bound<'py, PyAny>,
+        width: usize,
+    ) -> PyResult<Array<'py, u8, 2>> {
+        let secret = bytes(secret, "secret")?;
+        let (public, private) = (stream(public, "public")?, stream(private, "private")?);
+        let values = matrix::<u64>(values, "values")?;
+        let (count, length) = shape(&values);
+        check((1..=self.ring.degree).contains(&length), || {
+            format!("values must have 1 to {} columns, not {length}", self.ring.degree)
+        })?;
+        let (values, width) = (slice(&values, "values")?, fraction_bytes(width)?);
+        filled(py, [count, self.ring.degree * width], |out| {
+            let secret = Secret::new(&self.ring, &secret);
+            let at = (&public, &private, first);
+            bfv::encrypt(&self.ring, &secret, at, (values, length), (out, width));
+        })
+    }
+
+    /// The transformed ciphertexts (count, 2, 3, N) of received bytes (count, N width).
+    fn expand<'py>(
+        &self,
+        py: Python<'py>,
+        public: &[u8],
+        first: u64,
+        wire: &Bound<'py, PyAny>,
+    ) -> PyResult<Array<'py, u64, 4>> {
+        let public = stream(public, "public")?;
+        let wire = matrix::<u8>(wire, "wire")?;
+        let (count, length) = shape(&wire);
+        let (n, wire) = (self.ring.degree, slice(&wire, "wire")?);
+        let width = fraction_bytes(length / n)?;
+        check(length == n * width, || format!("wire has {length} columns, not a multiple of {n}"))?;
+        filled(py, [count, 2, LIMBS, n], |out| {
+            bfv::expand(&self.ring, (&public, first), (wire, width), out);
+        })
+    }
+
+    /// Sums over row blocks of ciphertext times one-hot plaintext, (groups, v, 2, 3, N).
+    #[allow(clippy::too_many_arguments, reason = "the arguments of one product")]
+    fn products<'py>(
+        &self,
+        py: Python<'py>,
+        ciphertexts: &Bound<'py, PyAny>,
+        bins: &Bound<'py, PyAny>,
+        n_bins: usize,
+        width: usize,
+        first: usize,
+        groups: usize,
+        halvings: u32,
+    ) -> PyResult<Array<'py, u64, 5>> {
+        let n = self.ring.degree;
+        let wanted = [None, None, Some(2), Some(LIMBS), Some(n)];
+        let ciphertexts = words(ciphertexts, "ciphertexts", wanted)?;
+        let (vectors, blocks) = (ciphertexts.as_array().dim().0, ciphertexts.as_array().dim().1);
+        let of = matrix::<u8>(bins, "bins")?;
+        let (rows, features) = shape(&of);
+        check((1..=n).contains(&width), || format!("width must be 1 to {n}, not {width}"))?;
+        check(vectors > 0 && blocks == rows.div_ceil(n / width), || {
+            format!("{rows} rows fill {} blocks, not {blocks}", rows.div_ceil(n / width))
+        })?;
+        check((first + groups) * width < features * n_bins + width, || {
+            "groups must begin within the columns".into()
+        })?;
+        let bins = bins_of(&of, n_bins)?;
+        let batch =
+            Batch { ciphertexts: slice(&ciphertexts, "ciphertexts")?, vectors, bins, width };
+        filled(py, [groups, vectors, 2, LIMBS, n], |out| {
+            bfv::products(&self.ring, &batch, first, halvings, out);
+        })
+    }
+
+    /// The sent half of a key for merging, (3, 4, N).
+    fn switching_key<'py>(
+        &self,
+        py: Python<'py>,
+        secret: &[u8],
+        public: &[u8],
+        private: &[u8],
+        number: u64,
+        gap: usize,
+    ) -> PyResult<Array<'py, u64, 3>> {
+        let secret = bytes(secret, "secret")?;
+        let (public, private) = (stream(public, "public")?, stream(private, "private")?);
+        let gap = self.gap(gap)?;
+        filled(py, [LIMBS, PRIMES, self.ring.degree], |out| {
+            let secret = Secret::new(&self.ring, &secret);
+            let at = (&public, &private, number);
+            bfv_merge::switching_key(&self.ring, &secret, at, gap, out);
+        })
+    }
+
+    /// Both halves of a key for merging, (3, 2, 4, N).
+    fn whole_key<'py>(
+        &self,
+        py: Python<'py>,
+        public: &[u8],
+        number: u64,
+        sent: &Bound<'py, PyAny>,
+    ) -> PyResult<Array<'py, u64, 4>> {
+        let n = self.ring.degree;
+        let public = stream(public, "public")?;
+        let sent = words(sent, "sent", [Some(LIMBS), Some(PRIMES), Some(n)])?;
+        let sent = slice(&sent, "sent")?;
+        let reduced = sent
+            .chunks_exact(n)
+            .enumerate()
+            .all(|(i, words)| words.iter().all(|&word| word < self.ring.p(i % PRIMES)));
+        check(reduced, || "sent must be reduced modulo the primes".into())?;
+        filled(py, [LIMBS, 2, PRIMES, n], |out| {
+            bfv_merge::whole_key(&self.ring, (&public, number), sent, out);
+        })
+    }
+
+    /// One result (2, 3, N) of two, or of one whose partner is a zero.
+    fn merge<'py>(
+        &self,
+        py: Python<'py>,
+        key: &Bound<'py, PyAny>,
+        gap: usize,
+        even: &Bound<'py, PyAny>,
+        odd: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Array<'py, u64, 3>> {
+        let n = self.ring.degree;
+        let gap = self.gap(gap)?;
+        let key = words(key, "key", [Some(LIMBS), Some(2), Some(PRIMES), Some(n)])?;
+        let result = [Some(2), Some(LIMBS), Some(n)];
+        let even = words(even, "even", result)?;
+        let odd = odd.map(|odd| words(odd, "odd", result)).transpose()?;
+        let odd = odd.as_ref().map(|odd| slice(odd, "odd")).transpose()?;
+        let (key, even) = (slice(&key, "key")?, slice(&even, "even")?);
+        filled(py, [2, LIMBS, n], |out| {
+            bfv_merge::merge(&self.ring, key, gap, (even, odd), out);
+        })
+    }
+
+    /// A result made fit to leave: c1 (N width), c0 (places width) bytes and the own share.
+    #[allow(clippy::too_many_arguments, clippy::type_complexity, reason = "one step's")]
+    fn finish<'py>(
+        &self,
+        py: Python<'py>,
+        public_key: &Bound<'py, PyAny>,
+        private: &[u8],
+        masks: &[u8],
+        number: u64,
+        result: &Bound<'py, PyAny>,
+        places: &Bound<'py, PyAny>,
+        width: usize,
+    ) -> PyResult<(Array<'py, u8, 1>, Array<'py, u8, 1>, Array<'py, u64, 1>)> {
+        let n = self.ring.degree;
+        let wanted = [Some(2), Some(LIMBS), Some(n)];
+        let public_key = words(public_key, "public_key", wanted)?;
+        let result = words(result, "result", wanted)?;
+        let (private, masks) = (stream(private, "private")?, stream(masks, "masks")?);
+        let places = vector::<u32>(places, "places")?;
+        let (places, width) = (self.places(&places)?, fraction_bytes(width)?);
+        let (public_key, result) = (slice(&public_key, "public_key")?, slice(&result, "result")?);
+        let c1 = PyArray::zeros(py, [n * width], false);
+        let c0 = PyArray::zeros(py, [places.len() * width], false);
+        let shares = PyArray::zeros(py, [places.len()], false);
+        {
+            let failed = |error: numpy::BorrowError| refuse(error.to_string());
+            let mut held = (
+                c1.try_readwrite().map_err(failed)?,
+                c0.try_readwrite().map_err(failed)?,
+                shares.try_readwrite().map_err(failed)?,
+            );
+            let leaving = Leaving {
+                c1: held.0.as_slice_mut().map_err(|error| refuse(error.to_string()))?,
+                c0: held.1.as_slice_mut().map_err(|error| refuse(error.to_string()))?,
+                shares: held.2.as_slice_mut().map_err(|error| refuse(error.to_string()))?,
+                width,
+            };
+            py.detach(|| {
+                let streams = (&private, &masks, number);
+                bfv::finish(&self.ring, public_key, streams, (result, places), leaving);
+            });
+        }
+        Ok((c1, c0, shares))
+    }
+
+    /// The words at the places of a received result.
+    fn decrypt<'py>(
+        &self,
+        py: Python<'py>,
+        secret: &[u8],
+        c1: &Bound<'py, PyAny>,
+        c0: &Bound<'py, PyAny>,
+        places: &Bound<'py, PyAny>,
+    ) -> PyResult<Array<'py, u64, 1>> {
+        let secret = bytes(secret, "secret")?;
+        let (c1, c0) = (vector::<u8>(c1, "c1")?, vector::<u8>(c0, "c0")?);
+        let (c1, c0) = (slice(&c1, "c1")?, slice(&c0, "c0")?);
+        let places = vector::<u32>(places, "places")?;
+        let places = self.places(&places)?;
+        let width = fraction_bytes(c1.len() / self.ring.degree)?;
+        check(c1.len() == self.ring.degree * width && c0.len() == places.len() * width, || {
+            format!("c1 and c0 must hold fractions of {width} bytes each")
+        })?;
+        filled(py, [places.len()], |out| {
+            let secret = Secret::new(&self.ring, &secret);
+            bfv::decrypt(&self.ring, &secret, (c1, c0, width), places, out);
+        })
+    }
+}

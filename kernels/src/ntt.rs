@@ -1,0 +1,356 @@
+//! The negacyclic number-theoretic transform: products in Z_p[X] / (X^N + 1).
+//!
+//! Cooley and Tukey forward, Gentleman and Sande back, with Harvey's lazy reductions (J.
+//! Symb. Comp. 2014): values stay below 4p < 2^52 between levels. The last three levels work
+//! on transposed tiles of 64 words and leave them transposed, so the order of the transformed
+//! words is this module's own; pointwise products do not care.
+
+use crate::bfv_lanes::{Lanes, MASK, on_engine};
+
+/// Largest modulus, exclusive: 4p stays below 2^52.
+pub const LIMIT: u64 = 1 << 50;
+
+/// A constant factor modulo p, with its quotient by p: of 64 bits, for single words.
+#[derive(Clone, Copy, Default)]
+pub struct Factor {
+    value: u64,
+    ratio: u64,
+    p: u64,
+}
+
+impl Factor {
+    /// The factor `value`, below p.
+    pub fn new(value: u64, p: u64) -> Factor {
+        Factor { value, ratio: ((u128::from(value) << 64) / u128::from(p)) as u64, p }
+    }
+
+    /// x value mod p, for any word x.
+    #[inline(always)]
+    pub fn times(self, x: u64) -> u64 {
+        let quotient = ((u128::from(x) * u128::from(self.ratio)) >> 64) as u64;
+        let rest = x.wrapping_mul(self.value).wrapping_sub(quotient.wrapping_mul(self.p));
+        rest.min(rest.wrapping_sub(self.p))
+    }
+}
+
+/// base^exponent mod p.
+pub fn power(base: u64, mut exponent: u64, p: u64) -> u64 {
+    let multiply = |a: u64, b: u64| (u128::from(a) * u128::from(b) % u128::from(p)) as u64;
+    let (mut square, mut result) = (base % p, 1);
+    while exponent > 0 {
+        if exponent & 1 == 1 {
+            result = multiply(result, square);
+        }
+        square = multiply(square, square);
+        exponent >>= 1;
+    }
+    result
+}
+
+/// Factors and their 52-bit ratios: one a block for levels of whole registers, seven
+/// registers a tile of 64 words for the last three levels.
+struct Twiddles {
+    factors: Vec<u64>,
+    ratios: Vec<u64>,
+    tails: Vec<[[u64; 8]; 7]>,
+    tail_ratios: Vec<[[u64; 8]; 7]>,
+}
+
+impl Twiddles {
+    /// From the powers of a root in bit-reversed order.
+    fn new(factors: Vec<u64>, p: u64) -> Twiddles {
+        let n = factors.len();
+        let ratio = |w: u64| ((u128::from(w) << 52) / u128::from(p)) as u64;
+        let ratios: Vec<u64> = factors.iter().map(|&w| ratio(w)).collect();
+        let tail = |of: &[u64], tile: usize| -> [[u64; 8]; 7] {
+            std::array::from_fn(|row| {
+                let (level, half) = [(0, 0), (1, 0), (1, 1), (2, 0), (2, 1), (2, 2), (2, 3)][row];
+                std::array::from_fn(|lane| of[((n / 8 + 8 * tile + lane) << level) + half])
+            })
+        };
+        let tails = (0..n / 64).map(|tile| tail(&factors, tile)).collect();
+        let tail_ratios = (0..n / 64).map(|tile| tail(&ratios, tile)).collect();
+        Twiddles { factors, ratios, tails, tail_ratios }
+    }
+}
+
+/// Everything about one prime p = 1 mod 2N.
+pub struct Table {
+    /// The prime.
+    pub p: u64,
+    degree: usize,
+    forward: Twiddles,
+    inverse: Twiddles,
+    /// 1/N, 2^52 and 2^104 mod p with their 52-bit ratios, and 1.
+    pub(crate) constants: Constants,
+}
+
+/// Constants of reductions modulo p: (factor, 52-bit ratio).
+#[derive(Clone, Copy)]
+pub struct Constants {
+    p: u64,
+    one: (u64, u64),
+    shift: (u64, u64),
+    shift_twice: (u64, u64),
+    of_degree: (u64, u64),
+}
+
+impl Constants {
+    /// The prime.
+    #[inline(always)]
+    pub fn modulus(&self) -> u64 {
+        self.p
+    }
+}
+
+impl Table {
+    /// None where p is too large, not 1 mod 2N, or has no root of X^N + 1.
+    pub fn new(degree: usize, p: u64) -> Option<Table> {
+        if !degree.is_power_of_two() || degree < 64 || p >= LIMIT || p < LIMIT / 2 {
+            return None;
+        }
+        let order = 2 * degree as u64;
+        if p % order != 1 {
+            return None;
+        }
+        let root = (2..1000)
+            .map(|base| power(base, (p - 1) / order, p))
+            .find(|&root| power(root, degree as u64, p) == p - 1)?;
+        let powers = |root: u64| {
+            let mut reversed = vec![0; degree];
+            let mut value = 1;
+            for i in 0..degree {
+                reversed[i.reverse_bits() >> (usize::BITS - degree.trailing_zeros())] = value;
+                value = (u128::from(value) * u128::from(root) % u128::from(p)) as u64;
+            }
+            Twiddles::new(reversed, p)
+        };
+        let pair = |w: u64| (w, ((u128::from(w) << 52) / u128::from(p)) as u64);
+        let constants = Constants {
+            p,
+            one: pair(1),
+            shift: pair(power(2, 52, p)),
+            shift_twice: pair(power(2, 104, p)),
+            of_degree: pair(power(degree as u64, p - 2, p)),
+        };
+        let back = power(root, p - 2, p);
+        let (forward, inverse) = (powers(root), powers(back));
+        Some(Table { p, degree, forward, inverse, constants })
+    }
+}
+
+/// x w mod p in [0, 2p), for x below 2^52 and the ratio floor(2^52 w / p).
+#[inline(always)]
+fn times<L: Lanes>(x: L, (w, ratio): (L, L), p: L) -> L {
+    let zero = L::splat(0);
+    let quotient = zero.add_high(x, ratio);
+    zero.add_low(x, w).minus(zero.add_low(quotient, p)).and(L::splat(MASK))
+}
+
+#[inline(always)]
+fn splat<L: Lanes>((w, ratio): (u64, u64)) -> (L, L) {
+    (L::splat(w), L::splat(ratio))
+}
+
+/// low + 2^52 high mod p, fully reduced, for low and high below 2^63.
+#[inline(always)]
+pub fn fold<L: Lanes>(low: L, high: L, c: &Constants) -> L {
+    let (p, mask) = (L::splat(c.p), L::splat(MASK));
+    let high = high.plus(low.above());
+    let sum = times(low.and(mask), splat(c.one), p)
+        .plus(times(high.and(mask), splat(c.shift), p))
+        .plus(times(high.above(), splat(c.shift_twice), p));
+    let twice = L::splat(2 * c.p);
+    sum.reduce_once(L::splat(4 * c.p)).reduce_once(twice).reduce_once(p)
+}
+
+/// (x + w y, x - w y), all below 4p.
+#[inline(always)]
+fn apart<L: Lanes>(x: L, y: L, w: (L, L), p: L, twice: L) -> (L, L) {
+    let x = x.reduce_once(twice);
+    let y = times(y, w, p);
+    (x.plus(y), x.minus(y).plus(twice))
+}
+
+/// (x + y, (x - y) w), all below 2p.
+#[inline(always)]
+fn together<L: Lanes>(x: L, y: L, w: (L, L), p: L, twice: L) -> (L, L) {
+    (x.plus(y).reduce_once(twice), times(x.minus(y).plus(twice), w, p))
+}
+
+/// The pairs of the three levels in a tile of eight registers, and their twiddle registers.
+const TAIL: [[(usize, usize, usize); 4]; 3] = [
+    [(0, 4, 0), (1, 5, 0), (2, 6, 0), (3, 7, 0)],
+    [(0, 2, 1), (1, 3, 1), (4, 6, 2), (5, 7, 2)],
+    [(0, 1, 3), (2, 3, 4), (4, 5, 5), (6, 7, 6)],
+];
+
+#[inline(always)]
+fn forward_body<L: Lanes>(table: &Table, values: &mut [u64]) {
+    let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
+    let tw = &table.forward;
+    let (mut blocks, mut half) = (1, table.degree / 2);
+    while half >= 8 {
+        for (i, block) in values.chunks_exact_mut(2 * half).enumerate() {
+            let w = splat::<L>((tw.factors[blocks + i], tw.ratios[blocks + i]));
+            let (a, b) = block.split_at_mut(half);
+            for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
+                let (sum, rest) = apart(L::load(x), L::load(y), w, p, twice);
+                sum.store(x);
+                rest.store(y);
+            }
+        }
+        blocks *= 2;
+        half /= 2;
+    }
+    for (number, tile) in values.as_chunks_mut::<64>().0.iter_mut().enumerate() {
+        let (rows, _) = tile.as_chunks_mut::<8>();
+        let mut e = L::transpose(std::array::from_fn(|j| L::load(&rows[j])));
+        for level in TAIL {
+            for (x, y, w) in level {
+                let w = (L::load(&tw.tails[number][w]), L::load(&tw.tail_ratios[number][w]));
+                (e[x], e[y]) = apart(e[x], e[y], w, p, twice);
+            }
+        }
+        for (row, e) in rows.iter_mut().zip(e) {
+            e.reduce_once(twice).reduce_once(p).store(row);
+        }
+    }
+}
+
+#[inline(always)]
+fn inverse_body<L: Lanes>(table: &Table, values: &mut [u64]) {
+    let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
+    let tw = &table.inverse;
+    for (number, tile) in values.as_chunks_mut::<64>().0.iter_mut().enumerate() {
+        let (rows, _) = tile.as_chunks_mut::<8>();
+        let mut e: [L; 8] = std::array::from_fn(|j| L::load(&rows[j]));
+        for level in TAIL.iter().rev() {
+            for &(x, y, w) in level {
+                let w = (L::load(&tw.tails[number][w]), L::load(&tw.tail_ratios[number][w]));
+                (e[x], e[y]) = together(e[x], e[y], w, p, twice);
+            }
+        }
+        for (row, e) in rows.iter_mut().zip(L::transpose(e)) {
+            e.store(row);
+        }
+    }
+    let mut half = 8;
+    while half < table.degree {
+        let blocks = table.degree / (2 * half);
+        for (i, block) in values.chunks_exact_mut(2 * half).enumerate() {
+            let w = splat::<L>((tw.factors[blocks + i], tw.ratios[blocks + i]));
+            let (a, b) = block.split_at_mut(half);
+            for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
+                let (sum, rest) = together(L::load(x), L::load(y), w, p, twice);
+                sum.store(x);
+                rest.store(y);
+            }
+        }
+        half *= 2;
+    }
+    let scale = splat::<L>(table.constants.of_degree);
+    for x in values.as_chunks_mut::<8>().0 {
+        times(L::load(x), scale, p).reduce_once(p).store(x);
+    }
+}
+
+#[inline(always)]
+fn multiply_body<L: Lanes>(c: &Constants, a: &[u64], b: &[u64], out: &mut [u64]) {
+    let zero = L::splat(0);
+    let pairs = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+    for (out, (a, b)) in out.as_chunks_mut::<8>().0.iter_mut().zip(pairs) {
+        let (a, b) = (L::load(a), L::load(b));
+        fold(zero.add_low(a, b), zero.add_high(a, b), c).store(out);
+    }
+}
+
+on_engine! {
+    /// The transform of N words below p, in place; the order of the result is our own.
+    pub fn forward = forward_body(table: &Table, values: &mut [u64]);
+}
+
+on_engine! {
+    /// Undoes `forward`.
+    pub fn inverse = inverse_body(table: &Table, values: &mut [u64]);
+}
+
+on_engine! {
+    /// out = a b mod p, word by word; all below p.
+    pub fn multiply = multiply_body(c: &Constants, a: &[u64], b: &[u64], out: &mut [u64]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bfv_lanes::Engine;
+    use crate::prg::Stream;
+
+    const PRIME: u64 = 0x3_ffff_ffff_c001;
+
+    fn words(key: u8, count: usize, p: u64) -> Vec<u64> {
+        let mut words = vec![0; count];
+        Stream::new(&[key; 16]).fill(0, &mut words);
+        words.iter().map(|w| w % p).collect()
+    }
+
+    #[test]
+    fn products_are_negacyclic_on_every_engine() {
+        for degree in [64, 128, 512] {
+            let table = Table::new(degree, PRIME).unwrap();
+            let p = table.p;
+            let (a, b) = (words(1, degree, p), words(2, degree, p));
+            let mut expected = vec![0u64; degree];
+            for i in 0..degree {
+                for j in 0..degree {
+                    let term = (u128::from(a[i]) * u128::from(b[j]) % u128::from(p)) as u64;
+                    let at = &mut expected[(i + j) % degree];
+                    *at = if i + j < degree { (*at + term) % p } else { (*at + p - term) % p };
+                }
+            }
+            for engine in Engine::available() {
+                let (mut x, mut y) = (a.clone(), b.clone());
+                forward(engine, &table, &mut x);
+                forward(engine, &table, &mut y);
+                let mut product = vec![0; degree];
+                multiply(engine, &table.constants, &x, &y, &mut product);
+                inverse(engine, &table, &mut product);
+                assert_eq!(product, expected, "{} {degree}", engine.name());
+            }
+        }
+    }
+
+    #[test]
+    fn engines_agree_word_by_word() {
+        let Some(table) = Table::new(8192, PRIME) else { panic!("not a prime of this degree") };
+        let values = words(3, 8192, table.p);
+        let mut expected = values.clone();
+        forward(Engine::PORTABLE, &table, &mut expected);
+        for engine in Engine::available() {
+            let mut x = values.clone();
+            forward(engine, &table, &mut x);
+            assert_eq!(x, expected, "{}", engine.name());
+            inverse(engine, &table, &mut x);
+            assert_eq!(x, values, "{}", engine.name());
+        }
+    }
+
+    #[test]
+    fn sums_of_many_products_fold() {
+        let table = Table::new(8192, PRIME).unwrap();
+        for (low, high) in [(u64::MAX >> 1, u64::MAX >> 1), (0, 0), (1 << 62, 3), (7, 1 << 62)] {
+            let expected = (u128::from(low) + u128::from(high) * (1 << 52)) % u128::from(table.p);
+            use crate::bfv_lanes::Portable;
+            let mut out = [0; 8];
+            fold(Portable::splat(low), Portable::splat(high), &table.constants).store(&mut out);
+            assert_eq!(u128::from(out[0]), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_prime_of_the_degree_is_refused() {
+        for p in [PRIME - 2, PRIME + 2, (1 << 50) + 1, 17] {
+            assert!(Table::new(8192, p).is_none());
+        }
+    }
+}

@@ -84,8 +84,12 @@ json_values = st.recursive(
 )
 
 
+# Nobody reads pck_crl_issuer_chain: the list must fit the issuer in the quote's own chain.
+MEMBERS = sorted(set(json.loads(COLLATERAL["tdx"])) - {"pck_crl_issuer_chain"})
+
+
 @quick
-@given(st.sampled_from(sorted(json.loads(COLLATERAL["tdx"]))), json_values)
+@given(st.sampled_from(MEMBERS), json_values)
 def test_members_of_collateral(name: str, value: object) -> None:
     whole = json.loads(COLLATERAL["tdx"])
     whole[name] = value

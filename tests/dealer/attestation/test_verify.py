@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from securexgb.dealer.attestation import AttestationError, Binding, Evidence, attest
+from securexgb.dealer.attestation import AttestationError, Binding, Evidence, attest, intel
 from securexgb.dealer.attestation.dev import DevAttester
 from securexgb.dealer.attestation.policy import Policy
 from securexgb.dealer.attestation.refusal import CODES
@@ -264,6 +264,23 @@ def test_guests_that_the_policy_does_not_name(
     laboratory: Laboratory, report: dict[str, Any], code: str
 ) -> None:
     assert refusal(lambda: judged(laboratory, "tdx", **report)) == code
+
+
+def test_owners_that_the_policy_does_not_name(laboratory: Laboratory) -> None:
+    for name in ("mrconfigid", "mrowner", "mrownerconfig"):
+        accepted = policy("tdx", entries=f'{TDX}{name} = "{"ee" * 48}"\n')
+        assert (
+            refusal(lambda accepted=accepted: judged(laboratory, "tdx", accepted)) == "measurement"
+        )  # type: ignore[misc]
+
+
+def test_attributes_are_looked_at_twice() -> None:
+    """dcap-qvl refuses debugging and migration; so do we, whatever it may do one day."""
+    entry = policy("tdx").tdx
+    assert refusal(lambda: intel._check_enclave({"attributes": "07" + "00" * 15}, [])) == "debug"
+    assert refusal(lambda: intel._check_guest({"td_attributes": "01" + "00" * 7}, entry)) == "debug"
+    migratable = {"td_attributes": "0000002000000000"}
+    assert refusal(lambda: intel._check_guest(migratable, entry)) == "migratable"
 
 
 def test_an_enclave_by_its_signer(laboratory: Laboratory) -> None:

@@ -72,7 +72,7 @@ def params_of(options: argparse.Namespace) -> TrainingParams:
         n_estimators=options.trees,
         max_depth=options.depth,
         max_bin=options.bins,
-        missing="refused",
+        missing_values="refused",
         base_score=0.5,
     )
 

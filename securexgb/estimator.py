@@ -81,7 +81,8 @@ class _SecureXGBModel(BaseEstimator):
         random_state: Any = 0,
         eval_metric: str | Sequence[str] = (),
         early_stopping_rounds: int | None = None,
-        missing: str = "allowed",
+        missing: float = np.nan,
+        missing_values: str = "allowed",
         gradient_bits: int = 16,
         weight_bound: float = 1.0,
         target_bound: float | None = None,
@@ -108,6 +109,7 @@ class _SecureXGBModel(BaseEstimator):
         self.eval_metric = eval_metric
         self.early_stopping_rounds = early_stopping_rounds
         self.missing = missing
+        self.missing_values = missing_values
         self.gradient_bits = gradient_bits
         self.weight_bound = weight_bound
         self.target_bound = target_bound
@@ -128,7 +130,7 @@ class _SecureXGBModel(BaseEstimator):
     ) -> Self:
         """Train; returns the estimator.
 
-        ``X``: (rows, columns), NaN for missing: array, list, or a pandas, polars or pyarrow
+        ``X``: (rows, columns), NaN or ``missing`` where there is no value: array, list, or a pandas, polars or pyarrow
         table. ``y``: labels; the feature party of a federation passes none. ``eval_set``:
         pairs (X, y), whose metrics are evaluated after every tree and thereby revealed.
         """
@@ -287,7 +289,8 @@ class _SecureXGBModel(BaseEstimator):
                 if not kept.any():
                     raise DataError("every row has sample_weight 0, so there is nothing to learn")
                 X, y, weights = X[kept], y[kept], weights[kept]
-        return SideData(X, self._names(X), self._encoded(y, fitting=True), weights)
+        features = self._with_nan(X)
+        return SideData(features, self._names(X), self._encoded(y, fitting=True), weights)
 
     def _checked_more(self, X: Any, y: Any, sample_weight: Any) -> SideData:
         """An evaluation set, checked against the training data."""
@@ -314,7 +317,13 @@ class _SecureXGBModel(BaseEstimator):
             ensure_all_finite="allow-nan",
             ensure_min_features=least,
         )
-        return SideData(X, self._names(X))
+        return SideData(self._with_nan(X), self._names(X))
+
+    def _with_nan(self, X: Reals) -> Reals:
+        """The table with NaN in place of the value ``missing``."""
+        if np.isnan(self.missing):
+            return X
+        return np.where(X == self.missing, np.nan, X)
 
     def _names(self, X: Reals) -> tuple[str, ...]:
         names = getattr(self, "feature_names_in_", None)

@@ -70,5 +70,5 @@ def check_columns(columns: Columns, side: str, names: list[str], missing_allowed
         if not missing_allowed and bool(np.isnan(values).any()):
             raise DataError(
                 f"column {name!r} of the {side} party holds missing values, which the terms "
-                'refuse: fill them in, or agree on missing = "allowed"'
+                'refuse: fill them in, or agree on missing_values = "allowed"'
             )

@@ -86,7 +86,10 @@ def _check_data(name: str, data: SideData, job: TrainingJob, rank: int) -> None:
     if data.features.shape[1] != len(data.columns):
         raise DataError(f"{name} at the {side} party has not one name for each column")
     check_columns(
-        data.features, side, list(data.columns), missing_allowed=job.params.missing == "allowed"
+        data.features,
+        side,
+        list(data.columns),
+        missing_allowed=job.params.missing_values == "allowed",
     )
     if rank == 1:
         if data.labels is not None or data.weights is not None:

@@ -48,7 +48,7 @@ class Layout:
             label_columns=columns[0],
             feature_columns=columns[1],
             bins=params.max_bin,
-            missing=params.missing == "allowed",
+            missing=params.missing_values == "allowed",
             weights=sample_weights or params.scale_pos_weight != 1.0,
         )
 

@@ -97,7 +97,7 @@ class TrainingParams:
         None,
         Declaration("Stop when the last metric has not improved for so many trees.", 1, 10_000),
     )
-    missing: str = _parameter(
+    missing_values: str = _parameter(
         "allowed",
         Declaration(
             "Whether values may be missing (NaN); refusing them makes training cheaper.",

@@ -92,9 +92,7 @@ def simulate(
     params = parameters(flags, param or [])
     whole = _load(data, label, split_names(ignore), params)
     split = _split(whole, split_names(feature_party_columns), params, test_fraction)
-    if params.objective == "reg:squarederror" and params.target_bound is None:
-        labels = [split.train.labels, split.test.labels]
-        params = replace(params, target_bound=target_bound(labels, params.base_score))
+    params = _with_terms_of_the_data(params, split, param or [])
     note(WARNING)
     with ExitStack() as drawn:
 
@@ -112,6 +110,20 @@ def simulate(
     facts["ledger"] = _add_ledgers(training.ledger, prediction.ledger)
     facts |= _quality(params, split, secure, plain_xgboost(params, split.train, split.test))
     result(facts, _text(facts), form)
+
+
+def _with_terms_of_the_data(
+    params: TrainingParams, split: Split, given: list[str]
+) -> TrainingParams:
+    """What two companies would agree on beforehand, read from the data here: the bound on
+    targets, and that no value is missing where none is (which halves the candidates)."""
+    if params.objective == "reg:squarederror" and params.target_bound is None:
+        labels = [split.train.labels, split.test.labels]
+        params = replace(params, target_bound=target_bound(labels, params.base_score))
+    is_said = any(item.split("=")[0].strip() == "missing_values" for item in given)
+    if not is_said and not any(np.isnan(part.features).any() for part in (split.train, split.test)):
+        params = replace(params, missing_values="refused")
+    return params
 
 
 class _Watch(TrainingCallback):

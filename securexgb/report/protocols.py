@@ -93,7 +93,7 @@ def _row(declaration: Declaration, arguments: tuple[Any, ...]) -> Row:
 
 
 def _tree_row(rows: int, columns: tuple[int, int], depth: int, bins: int, missing: str) -> Row:
-    params = TrainingParams(max_bin=bins, max_depth=depth, missing=missing)
+    params = TrainingParams(max_bin=bins, max_depth=depth, missing_values=missing)
     layout = Layout.of(params, rows, columns, False)
     owned = [(1 << level) // 2 for level in range(depth)]
     cost = tree_cost(layout, layout.numbers(params), sum(columns), owned)

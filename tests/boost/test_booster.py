@@ -83,7 +83,7 @@ def test_one_class(backend) -> None:
 def test_refused_missing_values_make_the_same_trees_as_allowed_ones() -> None:
     data = sides(*table(120), 2)
     allowed, refused = (
-        train_both(replace(SMALL, missing=word), data) for word in ("allowed", "refused")
+        train_both(replace(SMALL, missing_values=word), data) for word in ("allowed", "refused")
     )
     assert opened_leaves(allowed) == opened_leaves(refused)
 

@@ -135,7 +135,7 @@ CASES: dict[str, dict[str, Any]] = {
     "plain": {},
     "missing": {"holes": 0.2},
     "half missing": {"holes": 0.5, "rows": 60},
-    "missing refused": {"missing": "refused"},
+    "missing refused": {"missing_values": "refused"},
     "depth 1": {"max_depth": 1},
     "depth 4": {"max_depth": 4, "holes": 0.1, "rows": 200},
     "no penalty": {"reg_lambda": 0.0, "min_child_weight": 0.0},

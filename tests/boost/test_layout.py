@@ -14,7 +14,7 @@ LAYOUT = Layout.of(TrainingParams(), 10_000, (3, 7), False)
 def test_bins_and_cuts() -> None:
     allowed = Layout.of(TrainingParams(max_bin=255), 10, (3, 7), False)
     assert (allowed.all_bins, allowed.cuts, allowed.total_columns) == (256, 255, 10)
-    refused = Layout.of(TrainingParams(max_bin=16, missing="refused"), 10, (3, 7), False)
+    refused = Layout.of(TrainingParams(max_bin=16, missing_values="refused"), 10, (3, 7), False)
     assert (refused.all_bins, refused.cuts) == (16, 15)
 
 

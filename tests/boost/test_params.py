@@ -33,7 +33,7 @@ def test_every_parameter_is_declared_with_a_sentence() -> None:
         ("eval_metric", ("mae",)),
         ("eval_metric", 3),
         ("base_score", 1.0),
-        ("missing", "maybe"),
+        ("missing_values", "maybe"),
         ("n_estimators", None),
     ],
 )

@@ -35,7 +35,7 @@ def test_candidates_come_in_xgboosts_order() -> None:
 
 
 def test_without_missing_values_there_is_one_direction() -> None:
-    layout = layout_of(max_bin=4, missing="refused")
+    layout = layout_of(max_bin=4, missing_values="refused")
     found = Candidates.of(layout, np.array([1]))
     np.testing.assert_array_equal(found.cut, [0, 1, 2])
     assert not found.missing_left.any()
@@ -44,7 +44,7 @@ def test_without_missing_values_there_is_one_direction() -> None:
 
 @pytest.mark.parametrize("missing", ["allowed", "refused"])
 def test_an_index_is_unique_at_its_owner_and_decodes(missing: str) -> None:
-    layout = layout_of((3, 4), max_bin=5, missing=missing)
+    layout = layout_of((3, 4), max_bin=5, missing_values=missing)
     used = np.array([0, 2, 3, 6])
     found = Candidates.of(layout, used)
     column, cut, missing_left = found.decode(found.index)

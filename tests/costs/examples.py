@@ -95,7 +95,7 @@ def _build(draw: Draw) -> Arguments:
 def _best_splits(draw: Draw) -> Arguments:
     params = TrainingParams(
         max_bin=int(draw.integers(2, 9)),
-        missing=str(draw.choice(["allowed", "refused"])),
+        missing_values=str(draw.choice(["allowed", "refused"])),
         reg_alpha=float(draw.choice([0.0, 0.5])),
     )
     layout = Layout.of(params, 1000, (int(draw.integers(0, 3)), int(draw.integers(1, 4))), False)

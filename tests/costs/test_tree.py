@@ -22,7 +22,7 @@ from tests.boost.cases import random_case
     [
         {},
         {"columns": (0, 3), "max_depth": 1},
-        {"columns": (4, 0), "max_depth": 2, "missing": "refused"},
+        {"columns": (4, 0), "max_depth": 2, "missing_values": "refused"},
         {"max_depth": 4, "rows": 30, "reg_alpha": 1.0},
         {"columns": (3, 3), "used": [0, 2, 5], "gamma": 1.0},
     ],

@@ -37,6 +37,7 @@ def test_parameters_are_those_of_training_params():
     signature = inspect.signature(SecureXGBClassifier).parameters
     defaults = TrainingParams()
     own = {
+        "missing",
         "importance_type",
         "feature_party_columns",
         "callbacks",
@@ -47,6 +48,17 @@ def test_parameters_are_those_of_training_params():
     for name in declarations():
         if name != "objective":
             assert signature[name].default == getattr(defaults, name), name
+
+
+def test_a_number_may_stand_for_missing(cancer):
+    X, y = cancer
+    holes = np.where(np.random.default_rng(0).random(X.shape) < 0.2, np.nan, X)
+    marked = np.where(np.isnan(holes), -999.0, holes)
+    with_nan = SecureXGBClassifier(**SMALL).fit(holes, y)
+    with_mark = SecureXGBClassifier(**SMALL, missing=-999.0).fit(marked, y)
+    np.testing.assert_array_equal(
+        with_nan.decision_function(holes), with_mark.decision_function(marked)
+    )
 
 
 def test_refits_are_bit_identical_and_predictions_do_not_depend_on_the_batch(cancer, fitted):
@@ -207,7 +219,7 @@ def test_halves_of_two_models_are_refused(tmp_path, cancer, fitted):
         ({"objective": "reg:squarederror"}, "is for objective 'binary:logistic'"),
         ({"max_depth": 0}, "max_depth must be at least 1"),
         ({"eval_metric": "rmse"}, "does not exist for objective"),
-        ({"missing": -999}, "missing -999 is not supported"),
+        ({"missing_values": "some"}, "missing_values 'some' is not supported"),
         ({"feature_party_columns": ["x"]}, "feature_party_columns names 'x'"),
         ({"feature_party_columns": [6]}, "counted from 0"),
     ],

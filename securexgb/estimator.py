@@ -130,9 +130,10 @@ class _SecureXGBModel(BaseEstimator):
     ) -> Self:
         """Train; returns the estimator.
 
-        ``X``: (rows, columns), NaN or ``missing`` where there is no value: array, list, or a pandas, polars or pyarrow
-        table. ``y``: labels; the feature party of a federation passes none. ``eval_set``:
-        pairs (X, y), whose metrics are evaluated after every tree and thereby revealed.
+        ``X``: (rows, columns), NaN or ``missing`` where there is no value: array, list, or a
+        pandas, polars or pyarrow table. ``y``: labels; the feature party of a federation passes
+        none. ``eval_set``: pairs (X, y), whose metrics are evaluated after every tree and
+        thereby revealed.
         """
         if self.federation is not None and self.federation.role == "feature":
             train = self._own_columns(X, reset=True)
@@ -323,7 +324,7 @@ class _SecureXGBModel(BaseEstimator):
         """The table with NaN in place of the value ``missing``."""
         if np.isnan(self.missing):
             return X
-        return np.where(X == self.missing, np.nan, X)
+        return np.where(self.missing == X, np.nan, X)
 
     def _names(self, X: Reals) -> tuple[str, ...]:
         names = getattr(self, "feature_names_in_", None)

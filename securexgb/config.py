@@ -48,6 +48,15 @@ def _named_paths(value: object) -> object:
     return {"eval": value} if isinstance(value, (str, Path)) else value
 
 
+def _listed(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+def _place(value: object) -> object:
+    """A path, or an address where it is written as one."""
+    return Path(value) if isinstance(value, str) and "://" not in value else value
+
+
 def _training(value: object) -> object:
     return TrainingParams.from_mapping(value) if isinstance(value, Mapping) else value
 
@@ -56,6 +65,8 @@ Address = Annotated[str, AfterValidator(_address)]
 Name = Annotated[str, AfterValidator(check_name)]
 Column = Annotated[str, Field(min_length=1)]
 Sets = Annotated[dict[str, Path], BeforeValidator(_named_paths)]
+Place = Annotated[Path | str, BeforeValidator(_place)]
+Evidence = Literal["none", "sgx-dcap", "tdx-dcap", "sev-snp", "dev"]
 Training = Annotated[
     InstanceOf[TrainingParams],
     BeforeValidator(_training),
@@ -93,7 +104,8 @@ class PartyConfig(_File):
     )
     dealer_certificate: Path = Field(
         default=Path("keys/dealer.pem"),
-        description="The dealer's certificate, pinned; a dealer has a new one at each start.",
+        description="The dealer's certificate, pinned; a dealer has a new one at each start. "
+        "Where the terms demand evidence the file may be missing: the evidence decides.",
     )
 
     listen: Address | None = Field(
@@ -105,6 +117,20 @@ class PartyConfig(_File):
     )
     dealer_address: Address | None = Field(
         default=None, description="Where the dealer listens, host:port."
+    )
+    dealer_policy: Path | None = Field(
+        default=None,
+        description="The policy that the dealer's evidence must meet; its hash is in the terms.",
+    )
+    dealer_collateral: Place | None = Field(
+        default=None,
+        description="Intel's or AMD's statements for the evidence: a file, a folder of files, "
+        "or the https address of a service that you choose.",
+    )
+    model_key: Path | None = Field(
+        default=None,
+        description="A file with a key of 64 hex digits: this side's half is then encrypted. "
+        "The environment variable SECUREXGB_MODEL_KEY may hold the digits instead.",
     )
     timeout_seconds: float = Field(
         default=60.0,
@@ -161,7 +187,7 @@ class PartyConfig(_File):
         surroundings = os.environ if environment is None else environment
         for name in known:
             text = surroundings.get(ENVIRONMENT + name.upper())
-            if text is not None:
+            if text is not None and name != "model_key":  # that variable holds the key itself
                 values[name] = text.split(",") if name == "feature_columns" else text
         values |= {k: v for k, v in (overrides or {}).items() if v is not None}
         config = _validate(PartyConfig, values, str(path))
@@ -185,10 +211,25 @@ class DealerTerms(_File):
     """The dealer that both sides accept."""
 
     name: Name = Field(default="dealer", description="The name in the dealer's certificate.")
-    evidence: Literal["none"] = Field(
-        default="none",
-        description="What it must prove of itself; none: both sides trust its operator.",
+    evidence: Annotated[tuple[Evidence, ...], BeforeValidator(_listed)] = Field(
+        default=("none",),
+        min_length=1,
+        description="What may prove which program it runs: sgx-dcap, tdx-dcap, sev-snp; dev "
+        "proves nothing, for rehearsals; none: both sides trust its operator.",
     )
+    policy_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(
+        default=None,
+        description="Hash of the policy that both sides hold: `securexgb dealer policy` prints it.",
+    )
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        is_trusted = self.evidence == ("none",)
+        if not is_trusted and "none" in self.evidence:
+            raise UsageError('evidence "none" stands alone: it accepts any dealer')
+        if is_trusted != (self.policy_sha256 is None):
+            raise UsageError("policy_sha256 is there exactly where evidence is demanded")
+        return self
 
 
 class SecurityTerms(_File):

@@ -29,11 +29,15 @@ from securexgb.channel.handshake import Hello
 from securexgb.channel.keys import Certificate, Credentials, read_certificate
 from securexgb.channel.probe import probe
 from securexgb.config import JobTerms, PartyConfig
+from securexgb.dealer.attestation import AttestationError
+from securexgb.dealer.attestation.policy import Policy
+from securexgb.dealer.attestation.verify import VENDORS
 from securexgb.errors import DealerGone, MalformedFrame, PeerError, ProtocolDesync, UsageError
 from securexgb.mpc.party import Party
 from securexgb.offline.budget import Budget
-from securexgb.offline.dealer_link import DealerEndpoint
+from securexgb.offline.dealer_link import DealerEndpoint, fetch_certificate
 from securexgb.offline.dealt import DealtSource
+from securexgb.offline.trust import Demand, collateral_source
 
 __all__ = ["Federation", "Purpose", "draw_coins"]
 
@@ -43,6 +47,10 @@ _NONCE_BYTES = 32
 
 class Federation:
     """One side's membership in a job: its settings and the terms."""
+
+    roots = VENDORS
+    """Whom the dealer's evidence must lead to. Laboratories change it in their own code; no
+    setting does, and a verdict under other roots never says hardware."""
 
     def __init__(self, config: PartyConfig, terms: JobTerms) -> None:
         """UsageError where the settings do not fit the terms."""
@@ -87,19 +95,63 @@ class Federation:
             credentials, self.peer_name, config.listen, config.connect, config.timeout_seconds
         )
 
+    def demand(self) -> Demand | None:
+        """What the dealer has to prove, by the terms; None where its operator is trusted.
+
+        UsageError where the settings name no policy, AttestationError (policy) where it
+        cannot be used or is not the one of the terms.
+        """
+        agreed = self.terms.dealer
+        if agreed.policy_sha256 is None:
+            return None
+        if self.config.dealer_policy is None:
+            raise UsageError("the terms demand evidence of the dealer: set dealer_policy")
+        policy = Policy.from_file(self.config.dealer_policy)
+        if policy.sha256.hex() != agreed.policy_sha256:
+            raise AttestationError(
+                "policy",
+                f"{self.config.dealer_policy} has the hash {policy.sha256.hex()[:16]}…, "
+                f"the terms name {agreed.policy_sha256[:16]}…",
+            )
+        if set(policy.accept) != set(agreed.evidence):
+            raise AttestationError(
+                "policy",
+                f"it accepts {', '.join(policy.accept)}, the terms {', '.join(agreed.evidence)}",
+            )
+        return Demand(policy, collateral_source(self.config.dealer_collateral), self.roots)
+
     def dealer_endpoint(self, credentials: Credentials) -> DealerEndpoint:
-        """Where the dealer is; UsageError where it is not said or its certificate is missing."""
-        if self.config.dealer_address is None:
-            raise UsageError("the terms ask for a dealer: set dealer_address in party.toml")
+        """Where the dealer is and what it must prove; UsageError where it is not said.
+
+        The certificate is the pinned one. Where there is no such file and evidence is
+        demanded it is the one that the dealer shows, and the evidence decides.
+        """
+        address, certificate = self._know_dealer()
+        name, seconds, demand = self.terms.dealer.name, self.config.timeout_seconds, self.demand()
+        if certificate is None:
+            shown = fetch_certificate(address, name, seconds)
+            certificate = Certificate.parse(shown, f"what listens at {address}")
+            certificate.check(name, "the certificate that the dealer shows")
         return DealerEndpoint(
-            address=self.config.dealer_address,
-            name=self.terms.dealer.name,
-            certificate=self.dealer_certificate().pem,
+            address=address,
+            name=name,
+            certificate=certificate.pem,
             own_key=credentials.key,
             own_certificate=credentials.own.pem,
             peer_certificate=credentials.peer.pem,
-            timeout_seconds=self.config.timeout_seconds,
+            timeout_seconds=seconds,
+            demand=demand,
         )
+
+    def _know_dealer(self) -> tuple[str, Certificate | None]:
+        """Address, and pinned certificate unless evidence stands in for it."""
+        config = self.config
+        if config.dealer_address is None:
+            raise UsageError("the terms ask for a dealer: set dealer_address in party.toml")
+        is_demanded = self.terms.dealer.policy_sha256 is not None
+        if is_demanded and not config.dealer_certificate.exists():
+            return config.dealer_address, None
+        return config.dealer_address, self.dealer_certificate()
 
     def dealer_certificate(self) -> Certificate:
         """The dealer's pinned certificate, its name and dates checked."""
@@ -126,12 +178,12 @@ class Federation:
         the run will consume at most, where it is known.
         """
         endpoint = self.endpoint()
-        dealer = self.dealer_endpoint(endpoint.credentials)
+        self._know_dealer()
         with ExitStack() as open_links:
             channel = connect(endpoint, self.hello(purpose))
             part = _parting(channel)
             open_links.push(part)
-            self._reach_dealer(channel, endpoint.credentials)
+            dealer = self._reach_dealer(channel, endpoint.credentials)
             private = Prg.fresh()
             source = self._join_dealer(channel, dealer, private, expected)
             open_links.callback(source.close)
@@ -139,20 +191,21 @@ class Federation:
             coins = self._coins(channel)
             yield Party(self.config.rank, channel, source, private.derive("protocols"), coins)
 
-    def _reach_dealer(self, channel: Channel, credentials: Credentials) -> None:
+    def _reach_dealer(self, channel: Channel, credentials: Credentials) -> DealerEndpoint:
         """Both sides see that TLS with the dealer works before either joins it.
 
         So a dealer that is absent or refused at one side stops the other side at once.
         """
-        address, seconds = self.config.dealer_address or "", self.config.timeout_seconds
-        dealer = f"the dealer ({self.terms.dealer.name})"
-        pinned = replace(credentials, peer=self.dealer_certificate())
+        dealer = self.dealer_endpoint(credentials)
+        what = f"the dealer ({dealer.name})"
+        pinned = replace(credentials, peer=Certificate.parse(dealer.certificate, what))
         try:
-            probe(address, dealer, pinned, seconds)
+            probe(dealer.address, what, pinned, dealer.timeout_seconds)
         except PeerError as error:
             raise DealerGone(str(error)) from None
         channel.send("dealer reached", b"")
         channel.receive("dealer reached")
+        return dealer
 
     def _join_dealer(
         self, channel: GrpcChannel, dealer: DealerEndpoint, private: Prg, expected: Budget | None

@@ -25,28 +25,32 @@ KIND_OT_FROM_1: Kind
 KIND_PRODUCTS: Kind
 
 class DealRequest(_message.Message):
-    __slots__ = ("join", "seed", "matrix", "request", "leave")
+    __slots__ = ("join", "seed", "matrix", "request", "leave", "attest")
     JOIN_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     MATRIX_FIELD_NUMBER: _ClassVar[int]
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     LEAVE_FIELD_NUMBER: _ClassVar[int]
+    ATTEST_FIELD_NUMBER: _ClassVar[int]
     join: Join
     seed: Seed
     matrix: Matrix
     request: Request
     leave: Leave
-    def __init__(self, join: _Optional[_Union[Join, _Mapping]] = ..., seed: _Optional[_Union[Seed, _Mapping]] = ..., matrix: _Optional[_Union[Matrix, _Mapping]] = ..., request: _Optional[_Union[Request, _Mapping]] = ..., leave: _Optional[_Union[Leave, _Mapping]] = ...) -> None: ...
+    attest: Attest
+    def __init__(self, join: _Optional[_Union[Join, _Mapping]] = ..., seed: _Optional[_Union[Seed, _Mapping]] = ..., matrix: _Optional[_Union[Matrix, _Mapping]] = ..., request: _Optional[_Union[Request, _Mapping]] = ..., leave: _Optional[_Union[Leave, _Mapping]] = ..., attest: _Optional[_Union[Attest, _Mapping]] = ...) -> None: ...
 
 class DealResponse(_message.Message):
-    __slots__ = ("offer", "ready", "correction")
+    __slots__ = ("offer", "ready", "correction", "evidence")
     OFFER_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
     CORRECTION_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
     offer: Offer
     ready: Ready
     correction: Correction
-    def __init__(self, offer: _Optional[_Union[Offer, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., correction: _Optional[_Union[Correction, _Mapping]] = ...) -> None: ...
+    evidence: Evidence
+    def __init__(self, offer: _Optional[_Union[Offer, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., correction: _Optional[_Union[Correction, _Mapping]] = ..., evidence: _Optional[_Union[Evidence, _Mapping]] = ...) -> None: ...
 
 class Join(_message.Message):
     __slots__ = ("version", "session", "digest", "rank", "roster")
@@ -69,6 +73,26 @@ class Offer(_message.Message):
     instance: bytes
     evidence: str
     def __init__(self, instance: _Optional[bytes] = ..., evidence: _Optional[str] = ...) -> None: ...
+
+class Attest(_message.Message):
+    __slots__ = ("nonce", "policy_sha256")
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    POLICY_SHA256_FIELD_NUMBER: _ClassVar[int]
+    nonce: bytes
+    policy_sha256: bytes
+    def __init__(self, nonce: _Optional[bytes] = ..., policy_sha256: _Optional[bytes] = ...) -> None: ...
+
+class Evidence(_message.Message):
+    __slots__ = ("type", "body", "claims", "endorsements")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    CLAIMS_FIELD_NUMBER: _ClassVar[int]
+    ENDORSEMENTS_FIELD_NUMBER: _ClassVar[int]
+    type: str
+    body: bytes
+    claims: bytes
+    endorsements: bytes
+    def __init__(self, type: _Optional[str] = ..., body: _Optional[bytes] = ..., claims: _Optional[bytes] = ..., endorsements: _Optional[bytes] = ...) -> None: ...
 
 class Seed(_message.Message):
     __slots__ = ("seed",)

@@ -11,6 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from securexgb.errors import EvidenceRefused, SecureXGBError, StoppedByPeer
+
+_ABOUT_EVIDENCE = frozenset({"AttestationError", "EvidenceRefused"})
+
 
 @dataclass
 class Traffic:
@@ -27,6 +31,16 @@ def failure_kind(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "an interruption by its operator"
     return type(error).__name__
+
+
+def stopped(peer: str, kind: str) -> SecureXGBError:
+    """The error for a side whose peer says that it failed with ``kind``.
+
+    A dealer that one side refuses is refused for both: that has its own exit code.
+    """
+    if kind in _ABOUT_EVIDENCE:
+        return EvidenceRefused(f"{peer} refuses the dealer's evidence: see the reason there")
+    return StoppedByPeer(f"{peer} stopped with {kind}")
 
 
 class Channel(Protocol):

@@ -23,7 +23,7 @@ from google.protobuf.message import DecodeError
 
 from securexgb._pb import control_pb2 as pb
 from securexgb.channel.bounded import BoundedQueue
-from securexgb.channel.channel import Traffic, failure_kind
+from securexgb.channel.channel import Traffic, failure_kind, stopped
 from securexgb.channel.frame import FrameReader, FrameWriter, Kind, Message
 from securexgb.errors import (
     CertificateRefused,
@@ -33,7 +33,6 @@ from securexgb.errors import (
     PeerTimeout,
     ProtocolDesync,
     SecureXGBError,
-    StoppedByPeer,
 )
 
 _LAST_WORD_SECONDS = 10.0
@@ -234,7 +233,7 @@ class GrpcChannel:
         except DecodeError:
             kind = "an unknown error"
         readable = "".join(c for c in kind if c.isalnum() or c in " _")
-        return StoppedByPeer(f"{self.peer} stopped with {readable}")
+        return stopped(self.peer, readable)
 
     def _explain_break(self, error: Exception | None) -> SecureXGBError:
         """The stream broke off without a last frame."""

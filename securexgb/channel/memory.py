@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from queue import Empty, SimpleQueue
 
-from securexgb.channel.channel import Traffic, failure_kind
-from securexgb.errors import PeerGone, PeerTimeout, ProtocolDesync, SecureXGBError, StoppedByPeer
+from securexgb.channel.channel import Traffic, failure_kind, stopped
+from securexgb.errors import PeerGone, PeerTimeout, ProtocolDesync, SecureXGBError
 
 
 class _End(Exception):
@@ -82,7 +82,7 @@ class MemoryChannel:
             return PeerGone(f"the {self._own}'s end of the in-process link is closed")
         if end.kind is None:
             return PeerGone(f"the {self._peer} closed the link before the job was done")
-        return StoppedByPeer(f"the {self._peer} stopped with {end.kind}")
+        return stopped(f"the {self._peer}", end.kind)
 
 
 def memory_pair(timeout_seconds: float = 60.0) -> tuple[MemoryChannel, MemoryChannel]:

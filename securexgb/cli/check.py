@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,6 +20,7 @@ from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation
 from securexgb.cli.output import Format, FormatOption, note, result, table
 from securexgb.cli.reports import versions
 from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_names, same_rows
+from securexgb.cli.verdicts import short_verdict, verdict_of
 from securexgb.errors import SecureXGBError, UsageError
 from securexgb.federation import Federation
 
@@ -53,24 +54,20 @@ def check(
     """Check files, keys, terms, data, machine, and the link to the other side."""
     federation = federation_of(config, job, setting)
     found: dict[str, OwnRows] = {}
-    checks = _Checks()
+    checks, facts = _Checks(), dict[str, Any](digest=federation.digest, dealer=None)
     checks.run("terms", lambda: f"digest {federation.digest}, {federation.role} party")
     checks.run("versions", lambda: ", ".join(f"{n} {v}" for n, v in versions().items()))
     checks.run("keys", lambda: _keys(federation))
-    checks.run("dealer's certificate", lambda: _dealer(federation))
+    checks.run("dealer", lambda: _dealer(federation))
     checks.run("data", lambda: _data(federation, found))
     checks.run("disk", lambda: _disk(federation))
     checks.run("memory", lambda: _memory(federation, found))
     if not local and checks.first is None:
         note(f"waiting for {federation.peer_name}")
-        checks.run("link, dealer, rows", lambda: _link(federation, found))
-    facts = {
-        "digest": federation.digest,
-        "checks": [
-            {"check": name, "status": status, "detail": detail}
-            for name, status, detail in checks.rows
-        ],
-    }
+        checks.run("link, dealer, rows", lambda: _link(federation, found, facts))
+    facts["checks"] = [
+        {"check": name, "status": status, "detail": detail} for name, status, detail in checks.rows
+    ]
     result(facts, table(checks.rows, ("check", "status", "detail")), form)
     if checks.first is not None:
         raise checks.first
@@ -88,10 +85,15 @@ def _keys(federation: Federation) -> str:
 
 
 def _dealer(federation: Federation) -> str:
-    certificate = federation.dealer_certificate()
+    """What is known of the dealer before it is asked."""
+    demand, path = federation.demand(), federation.config.dealer_certificate
+    if demand is None:
+        certificate = federation.dealer_certificate()
+        return f"{certificate.name} {certificate.fingerprint[:16]}…; evidence demanded: none"
+    pinned = federation.dealer_certificate().fingerprint[:16] + "…" if path.exists() else "not"
     return (
-        f"{certificate.name} {certificate.fingerprint[:16]}…; evidence it gives: "
-        f"{federation.terms.dealer.evidence}"
+        f"evidence demanded: {', '.join(demand.policy.accept)}, "
+        f"policy {demand.policy.sha256.hex()[:16]}…; certificate pinned: {pinned}"
     )
 
 
@@ -136,12 +138,13 @@ def _memory(federation: Federation, found: dict[str, OwnRows]) -> str:
     return f"{free / 1e9:.1f} GB free, about {needed / 1e9:.1f} GB needed"
 
 
-def _link(federation: Federation, found: dict[str, OwnRows]) -> str:
+def _link(federation: Federation, found: dict[str, OwnRows], facts: dict[str, Any]) -> str:
     with federation.session("check") as party:
         same_names(party, list(found))
         for name, rows in found.items():
             same_rows(party, federation, rows, name)
+        facts["dealer"] = verdict_of(party)
         return (
-            f"{federation.peer_name} has the same terms, version and rows; dealer evidence: "
-            f"{party.source.evidence}"
+            f"{federation.peer_name} has the same terms, version and rows; "
+            f"{short_verdict(facts['dealer'])}"
         )

@@ -30,6 +30,10 @@ feature_certificate = "keys/feature.pem"
 # Where it writes its own certificate, a new one at each start, for both sides to pin.
 certificate = "keys/own.pem"
 
+# What vouches for this program: auto (what this machine has), sgx-dcap, tdx-dcap, sev-snp,
+# dev (a key in a file, for rehearsals) or none.
+evidence = "auto"
+
 # How long one party waits for the other to join, and for each step.
 timeout_seconds = 60.0
 """

@@ -10,6 +10,7 @@ import typer
 from securexgb.cli.options import parameters, write_new
 from securexgb.cli.output import Format, FormatOption, result
 from securexgb.config import JobTerms
+from securexgb.dealer.attestation.policy import Policy
 
 app = typer.Typer(help="The terms of a job.", no_args_is_help=True)
 
@@ -27,10 +28,17 @@ def new(
         str, typer.Option(help="Who learns predictions: label, feature or both.")
     ] = "label",
     dealer_name: Annotated[str, typer.Option(help="Name in the dealer's certificate.")] = "dealer",
+    dealer_policy: Annotated[
+        Path | None, typer.Option(help="The policy that the dealer's evidence must meet.")
+    ] = None,
     output: Annotated[Path, typer.Option(help="The file to write.")] = Path("job.toml"),
     form: FormatOption = Format.text,
 ) -> None:
     """Write a commented job.toml: edit it, and give the same file to the other side."""
+    dealer: dict[str, Any] = {"name": dealer_name}
+    if dealer_policy is not None:
+        policy = Policy.from_file(dealer_policy)
+        dealer |= {"evidence": policy.accept, "policy_sha256": policy.sha256.hex()}
     terms = JobTerms.from_mapping(
         {
             "name": name,
@@ -38,7 +46,7 @@ def new(
             "feature_party": feature_party,
             "id_column": id_column,
             "predictions_to": predictions_to,
-            "dealer": {"name": dealer_name},
+            "dealer": dealer,
             "training": parameters({}, param or []),
         },
         "the terms",

@@ -61,7 +61,7 @@ def federation_of(config: Path, job: Path, settings: Sequence[str] | None) -> Fe
     """
     overrides = dict(_pairs(settings or (), "--set"))
     for name, value in overrides.items():
-        if name in PATHS and isinstance(value, str):
+        if name in PATHS and isinstance(value, str) and "://" not in value:
             overrides[name] = Path(value).absolute()
     return Federation.from_file(config, job, overrides)
 

@@ -83,8 +83,8 @@ def write_report(
 ) -> RunReport:
     """Write report.html and report.json of a run.
 
-    ``facts``: what ``train`` has kept in run.json: ledger, costs, offline source, dealer
-    evidence, missing rates.
+    ``facts``: what ``train`` has kept in run.json: ledger, costs, offline source, dealer's
+    evidence and the verdict on it, missing rates.
     """
     curve = {
         f"{data} {metric}": values
@@ -104,6 +104,7 @@ def write_report(
         costs=Costs(**facts["costs"]),
         offline_source=facts["offline_source"],
         dealer_evidence=facts["dealer_evidence"],
+        dealer=facts["dealer"],
         versions=versions(),
         warnings=remarks,
         metrics=quality.metrics,

@@ -20,6 +20,7 @@ from securexgb.cli.progress import TrainingProgress
 from securexgb.cli.reports import Quality, costs_of, costs_table, write_report
 from securexgb.cli.runs import RunDirectory
 from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_names, same_rows
+from securexgb.cli.verdicts import short_verdict, verdict_of
 from securexgb.federation import Federation
 from securexgb.model.files import save_half
 from securexgb.mpc.party import Party
@@ -112,17 +113,23 @@ def _keep(
     """Write model, ledger and what the report needs."""
     run.model.mkdir(exist_ok=True)
     save_half(half, run.model / f"{half.role}.npz")
-    run.write_json("ledger.json", party.ledger.rows())
+    _write_ledger(run, party)
     facts = {
         "ledger": party.ledger.rows(),
         "costs": asdict(costs_of(party, seconds)),
         "offline_source": party.source.name,
         "dealer_evidence": party.source.evidence,
+        "dealer": verdict_of(party),
         "missing_rates": rows.missing_rates,
         "classes": None if rows.classes is None else list(rows.classes),
     }
     run.write_json("run.json", facts)
     return facts
+
+
+def _write_ledger(run: RunDirectory, party: Party) -> None:
+    """What was revealed to whom, and what is known of the dealer meanwhile."""
+    run.write_json("ledger.json", {"dealer": verdict_of(party), "revealed": party.ledger.rows()})
 
 
 class _Recorder(TrainingCallback):
@@ -155,7 +162,7 @@ class _Recorder(TrainingCallback):
         }
         self._began = now
         self._run.metric(line | newest)
-        self._run.write_json("ledger.json", self._party.ledger.rows())
+        _write_ledger(self._run, self._party)
         self._progress.tree_done(
             epoch + 1, " ".join(f"{name} {value:.4f}" for name, value in newest.items())
         )
@@ -170,6 +177,6 @@ def _text(run: RunDirectory, half: ModelHalf, facts: dict[str, Any]) -> str:
             f"{run.path / 'report.html'}",
             table(costs_table(Costs(**facts["costs"])), ("cost at this side", "")),
             table(ledger, ("revealed", "to", "values")),
-            f"dealer evidence: {facts['dealer_evidence']}",
+            short_verdict(facts["dealer"]),
         ]
     )

@@ -22,7 +22,8 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from securexgb._pb import dealer_pb2 as pb
-from securexgb.dealer.attestation import Unattested
+from securexgb.dealer.attestation import Attester
+from securexgb.dealer.attestation.choose import CHOICES, attester_for
 from securexgb.dealer.identity import Identity, fingerprint, fresh_identity, key_hash
 from securexgb.dealer.service import SESSIONS, DealerService
 from securexgb.dealer.wire import MESSAGE_BYTES, keep_large_buffers
@@ -39,6 +40,7 @@ class DealerSettings:
 
     ``certificate``: where the dealer writes its new certificate at each start, for both
     parties to pin. ``label_certificate`` and ``feature_certificate``: the parties' own.
+    ``evidence``: what vouches for this program, one of ``choose.CHOICES``.
     ``timeout_seconds``: how long one party waits for the other to join.
     """
 
@@ -48,6 +50,7 @@ class DealerSettings:
     certificate: Path
     name: str = "dealer"
     role: str = "dealer"
+    evidence: str = "auto"
     timeout_seconds: float = 60.0
 
     @staticmethod
@@ -68,6 +71,8 @@ class DealerSettings:
         for key, value in table.items():
             if key == "timeout_seconds":
                 is_good = type(value) in (int, float) and 0 < value <= _DAY_SECONDS
+            elif key == "evidence":
+                is_good = value in CHOICES
             else:
                 is_good = isinstance(value, str) and value != ""
             if not is_good:
@@ -80,36 +85,43 @@ class DealerSettings:
 def main(path: Path) -> int:
     """Serve by a settings file until stopped; one JSON line on stdout once it listens.
 
-    Returns the exit code. The line holds port, certificate file and its fingerprint.
+    Returns the exit code. The line holds port, certificate file, its fingerprint and the
+    type of evidence.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         settings = DealerSettings.from_file(path)
-        run(settings, lambda port, certificate: _announce(settings, port, certificate))
+        attester = attester_for(settings.evidence)
+        kind = attester.evidence(bytes(64)).type
+        run(settings, attester, lambda port, pem: _announce(settings, port, pem, kind))
     except SecureXGBError as error:
         _log.error("%s %s", error, error.help)
         return error.exit_code
     return 0
 
 
-def _announce(settings: DealerSettings, port: int, certificate: bytes) -> None:
+def _announce(settings: DealerSettings, port: int, certificate: bytes, kind: str) -> None:
     line = {
         "port": port,
         "certificate": str(settings.certificate),
         "fingerprint": fingerprint(certificate).hex(),
-        "evidence": "none",
+        "evidence": kind,
     }
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 
 
-def run(settings: DealerSettings, started: Callable[[int, bytes], None]) -> None:
+def run(
+    settings: DealerSettings, attester: Attester, started: Callable[[int, bytes], None]
+) -> None:
     """Serve until SIGTERM or SIGINT; ``started`` gets the port and the new certificate."""
     keep_large_buffers()
-    asyncio.run(_run(settings, started))
+    asyncio.run(_run(settings, attester, started))
 
 
-async def _run(settings: DealerSettings, started: Callable[[int, bytes], None]) -> None:
+async def _run(
+    settings: DealerSettings, attester: Attester, started: Callable[[int, bytes], None]
+) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -117,7 +129,8 @@ async def _run(settings: DealerSettings, started: Callable[[int, bytes], None]) 
     pinned = (_read(settings.label_certificate), _read(settings.feature_certificate))
     if key_hash(pinned[0]) == key_hash(pinned[1]):
         raise UsageError("label_certificate and feature_certificate hold the same key")
-    async with serving(settings.listen, identity, pinned, settings.timeout_seconds) as port:
+    service = DealerService(identity.certificate, pinned, attester, settings.timeout_seconds)
+    async with serving(settings.listen, identity, pinned, service) as port:
         settings.certificate.write_bytes(identity.certificate)
         _log.info(
             "dealer on port %d, certificate %s", port, fingerprint(identity.certificate).hex()
@@ -128,10 +141,9 @@ async def _run(settings: DealerSettings, started: Callable[[int, bytes], None]) 
 
 @asynccontextmanager
 async def serving(
-    listen: str, identity: Identity, pinned: tuple[bytes, bytes], timeout_seconds: float
+    listen: str, identity: Identity, pinned: tuple[bytes, bytes], service: DealerService
 ) -> AsyncIterator[int]:
     """A running server; gives its port. ``pinned``: the parties' certificates by rank."""
-    service = DealerService(pinned, Unattested(), timeout_seconds)
     server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=4 * SESSIONS)
     handler = grpc.stream_stream_rpc_method_handler(
         service.deal,

@@ -21,7 +21,7 @@ import grpc.aio
 import numpy as np
 
 from securexgb._pb import dealer_pb2 as pb
-from securexgb.dealer.attestation import Attester
+from securexgb.dealer.attestation import AttestationError, Attester, Binding, Evidence, attest
 from securexgb.dealer.identity import key_hash
 from securexgb.dealer.session import FRAME_WORDS, Refused, Session
 from securexgb.dealer.wire import VERSION, series_of
@@ -107,12 +107,21 @@ class Meeting:
 
 
 class DealerService:
-    """Serves the two parties with the public keys in ``roster``, in order of rank."""
+    """Serves the two parties whose certificates are given in order of rank.
+
+    ``own``: the dealer's certificate, whose key the evidence of ``attester`` is about.
+    """
 
     def __init__(
-        self, certificates: tuple[bytes, bytes], attester: Attester, timeout_seconds: float
+        self,
+        own: bytes,
+        certificates: tuple[bytes, bytes],
+        attester: Attester,
+        timeout_seconds: float,
     ) -> None:
+        self._key_hash = key_hash(own)
         self._roster = (key_hash(certificates[0]), key_hash(certificates[1]))
+        self._attester = attester
         self._evidence = attester.evidence(bytes(64)).type
         self._timeout_seconds = timeout_seconds
         self._meetings: dict[bytes, Meeting] = {}
@@ -182,16 +191,22 @@ class DealerService:
             left = True
         finally:
             _log.info("session %s: party %d %s", short, rank, "left" if left else "is gone")
-            if not left:
+            if not (left and session.is_seeded):
                 meeting.end()
-            if rank == 1 or not left:
+            if rank == 1 or meeting.broken.is_set():
                 self._meetings.pop(session.name, None)
 
     async def _converse(self, meeting: Meeting, rank: int, context: Context) -> None:
         session, patience = meeting.session, self._timeout_seconds
         offer = pb.Offer(instance=session.instance, evidence=self._evidence)
         await _send(context, pb.DealResponse(offer=offer))
-        session.add_seed(rank, (await self._next(context, "seed", patience)).seed.seed)
+        message = await self._next(context, None, patience)
+        while message.WhichOneof("message") == "attest":
+            await self._attest(session, message.attest, context)
+            message = await self._next(context, None, patience)
+        if message.WhichOneof("message") == "leave":
+            return
+        session.add_seed(rank, _expected(message, "seed").seed.seed)
         await meeting.tell()
         await meeting.until(lambda: session.is_seeded, patience, "given its seed")
         await _send(context, pb.DealResponse(ready=pb.Ready()))
@@ -205,6 +220,8 @@ class DealerService:
                     await meeting.tell()
                 case "request" if rank == 1:
                     await self._serve(meeting, message.request, context)
+                case "attest":
+                    await self._attest(session, message.attest, context)
                 case "leave":
                     return
                 case _:
@@ -222,9 +239,25 @@ class DealerService:
             ) from None
         if not isinstance(message, pb.DealRequest):
             raise Refusal(grpc.StatusCode.CANCELLED, "the party ended its stream without leaving")
-        if expected is not None and message.WhichOneof("message") != expected:
-            raise Refused(f"the message expected here is {expected}")
-        return message
+        return message if expected is None else _expected(message, expected)
+
+    async def _attest(self, session: Session, asked: pb.Attest, context: Context) -> None:
+        """Answer one challenge; "none" where no evidence can be made."""
+        try:
+            named = session.name + session.instance
+            binding = Binding(self._key_hash, asked.nonce, named, self._roster, asked.policy_sha256)
+        except AttestationError as error:
+            raise Refused(error.detail) from None
+        loop = asyncio.get_running_loop()
+        try:
+            made = await loop.run_in_executor(self._pool, attest, self._attester, binding)
+        except AttestationError as error:
+            _log.warning("no evidence: %s", error.detail)
+            made = Evidence("none")
+        answer = pb.Evidence(
+            type=made.type, body=made.body, claims=made.claims, endorsements=made.endorsements
+        )
+        await _send(context, pb.DealResponse(evidence=answer))
 
     async def _serve(self, meeting: Meeting, wanted: pb.Request, context: Context) -> None:
         """Answer one request, frame by frame."""
@@ -244,6 +277,12 @@ class DealerService:
                 frame = flat[first : first + FRAME_WORDS]
                 await _send(context, _frame(wanted, at, frame.tobytes()))
                 at += frame.size
+
+
+def _expected(message: pb.DealRequest, kind: str) -> pb.DealRequest:
+    if message.WhichOneof("message") != kind:
+        raise Refused(f"the message expected here is {kind}")
+    return message
 
 
 async def _send(context: Context, message: pb.DealResponse) -> None:

@@ -9,7 +9,7 @@ from securexgb._pb import dealer_pb2 as pb
 from securexgb.dealer.deal import Kind
 from securexgb.dealer.session import Refused, Series
 
-VERSION = 1
+VERSION = 2
 METHOD = "/securexgb.v1.DealerService/Deal"
 MESSAGE_BYTES = 1 << 20
 """No message is longer, either way."""

@@ -21,7 +21,14 @@ import numpy as np
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.dealer.identity import check_certificate, key_hash
 from securexgb.dealer.session import Refused, Series
-from securexgb.dealer.wire import MESSAGE_BYTES, METHOD, keep_large_buffers, request, series_of
+from securexgb.dealer.wire import (
+    MESSAGE_BYTES,
+    METHOD,
+    VERSION,
+    keep_large_buffers,
+    request,
+    series_of,
+)
 from securexgb.errors import (
     CertificateRefused,
     DealerGone,
@@ -32,6 +39,7 @@ from securexgb.errors import (
 )
 from securexgb.offline.correlations import Words
 from securexgb.offline.line import Line
+from securexgb.offline.trust import Demand
 
 _RETRY_SECONDS = 0.5
 _REFUSALS = 4
@@ -43,7 +51,8 @@ _LEAVE_SECONDS = 10.0
 class DealerEndpoint:
     """Where the dealer is and who everybody is; certificates and keys are PEM.
 
-    ``address`` is host:port, ``name`` the dealer's name in its certificate.
+    ``address`` is host:port, ``name`` the dealer's name in its certificate. ``demand``:
+    what the dealer has to prove; None where its operator is trusted.
     """
 
     address: str
@@ -53,6 +62,12 @@ class DealerEndpoint:
     own_certificate: bytes
     peer_certificate: bytes
     timeout_seconds: float = 60.0
+    demand: Demand | None = None
+
+    def roster(self, rank: int) -> tuple[bytes, bytes]:
+        """The hashes of both parties' keys in order, this one being party ``rank``."""
+        own, peer = key_hash(self.own_certificate), key_hash(self.peer_certificate)
+        return (own, peer) if rank == 0 else (peer, own)
 
 
 class DealerLink:
@@ -63,6 +78,7 @@ class DealerLink:
         self.bytes_received = 0
         self._timeout_seconds = endpoint.timeout_seconds
         self._where = f"the dealer at {endpoint.address}"
+        self._endpoint = endpoint
         check_certificate(endpoint.certificate, endpoint.name)
         keep_large_buffers()
         self._failure: SecureXGBError | None = None
@@ -113,6 +129,18 @@ class DealerLink:
         if message is None or message.WhichOneof("message") != expected:
             raise ProtocolDesync(f"{self._where} did not send its {expected}")
         return message
+
+    def join(self, session: bytes, digest: str, rank: int) -> pb.Offer:
+        """Enter a session; see ``DealtSource.connect``."""
+        roster = self._endpoint.roster(rank)
+        join = pb.Join(version=VERSION, session=session, digest=digest, rank=rank, roster=roster)
+        self.send(pb.DealRequest(join=join))
+        return self.reply("offer").offer
+
+    def attest(self, challenge: pb.Attest) -> pb.Evidence:
+        """The dealer's evidence about a challenge."""
+        self.send(pb.DealRequest(attest=challenge))
+        return self.reply("evidence").evidence
 
     def open_line(self, series: Series, line: Line) -> None:
         """Be ready to draw from a series."""
@@ -214,21 +242,39 @@ def _wait_until_ready(connection: grpc.Channel, endpoint: DealerEndpoint) -> Non
         ready.cancel()
 
 
-def _diagnose(endpoint: DealerEndpoint) -> str:
-    """Why there is no connection: the network's words, "" where the right dealer is there."""
-    host, _, port = endpoint.address.rpartition(":")
+def fetch_certificate(address: str, name: str, timeout_seconds: float) -> bytes:
+    """The certificate (PEM) that a dealer shows, by plain TLS; it is to be trusted only once
+    evidence is about its key. Tries until the deadline, then DealerGone."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            return _shown(address, name)
+        except (OSError, ValueError) as error:
+            if time.monotonic() + _RETRY_SECONDS > deadline:
+                raise DealerGone(f"no dealer answers at {address}: {error}") from None
+        time.sleep(_RETRY_SECONDS)
+
+
+def _shown(address: str, name: str) -> bytes:
+    host, _, port = address.rpartition(":")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    with (
+        socket.create_connection((host.strip("[]"), int(port)), 2 * _RETRY_SECONDS) as plain,
+        context.wrap_socket(plain, server_hostname=name) as link,
+    ):
+        return ssl.DER_cert_to_PEM_cert(link.getpeercert(binary_form=True) or b"").encode()
+
+
+def _diagnose(endpoint: DealerEndpoint) -> str:
+    """Why there is no connection: the network's words, "" where the right dealer is there."""
     try:
-        with (
-            socket.create_connection((host.strip("[]"), int(port)), 2 * _RETRY_SECONDS) as plain,
-            context.wrap_socket(plain, server_hostname=endpoint.name) as link,
-        ):
-            presented = link.getpeercert(binary_form=True) or b""
+        shown = key_hash(_shown(endpoint.address, endpoint.name))
     except (OSError, ValueError) as error:
         return str(error)
-    if key_hash(ssl.DER_cert_to_PEM_cert(presented).encode()) != key_hash(endpoint.certificate):
+    if shown != key_hash(endpoint.certificate):
         raise CertificateRefused(
             f"the dealer at {endpoint.address} has another key than the pinned certificate; "
             "a dealer has a new key at each start, so get its new certificate from its operator"

@@ -2,8 +2,10 @@
 
 Each party gives the dealer a seed and draws its own pieces alone. Party 0 needs
 nothing more. Party 1 draws the corrections ahead of consumption, on another thread,
-into bounded buffers. Before a seed leaves, both parties compare what the dealer has
-told each of them, so that there is one dealer for both.
+into bounded buffers. Before a seed leaves, each party has verified the dealer's evidence
+where the terms demand any, and both have compared what they were told and what they
+made of it, so that there is one dealer for both. While the session lasts, no correlation
+is taken that is due a new verdict.
 """
 
 from __future__ import annotations
@@ -15,16 +17,17 @@ import numpy as np
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
+from securexgb.dealer.attestation import AttestationError
+from securexgb.dealer.attestation.verdict import Verdict
 from securexgb.dealer.deal import Kind, Streams
 from securexgb.dealer.identity import key_hash
 from securexgb.dealer.session import Series, session_name
-from securexgb.dealer.wire import VERSION
-from securexgb.errors import EvidenceRefused
 from securexgb.offline.budget import Budget
 from securexgb.offline.correlations import Words
 from securexgb.offline.dealer_link import DealerEndpoint, DealerLink
 from securexgb.offline.line import Line
 from securexgb.offline.seeded import FixedMatrix, SeededSource
+from securexgb.offline.trust import Appraisals, Asked, settle, told
 
 LEAST_WORDS = 1 << 14
 MOST_WORDS = 1 << 20
@@ -36,7 +39,7 @@ The dealer goes through the whole mask for each request, so larger ones cost it 
 
 
 class DealtSource(SeededSource):
-    """One party's supply from the dealer; made by ``connect``."""
+    """One party's supply from the dealer; made by ``connect``. ``verdict``: on the dealer."""
 
     name = "dealt"
 
@@ -45,11 +48,12 @@ class DealtSource(SeededSource):
         streams: Streams,
         channel: Channel,
         link: DealerLink,
-        evidence: str,
+        trust: tuple[Verdict, Appraisals | None],
         expected: Budget | None,
     ) -> None:
         super().__init__(streams, channel)
-        self.evidence = evidence
+        self.verdict, self._appraisals = trust
+        self.evidence = self.verdict.type
         self._link = link
         self._expected = expected
         if self._rank == 1:
@@ -78,17 +82,16 @@ class DealtSource(SeededSource):
         CertificateRefused, EvidenceRefused, TermsDiffer, ProtocolDesync.
         """
         began = perf_counter()
-        own, peer = key_hash(endpoint.own_certificate), key_hash(endpoint.peer_certificate)
-        roster = [own, peer] if rank == 0 else [peer, own]
+        roster = endpoint.roster(rank)
         link = DealerLink(endpoint)
         try:
-            join = pb.Join(
-                version=VERSION, session=session, digest=digest, rank=rank, roster=roster
-            )
-            link.send(pb.DealRequest(join=join))
-            offer = link.reply("offer").offer
-            _check_evidence(offer.evidence)
-            _compare(channel, key_hash(endpoint.certificate) + offer.SerializeToString())
+            offer = link.join(session, digest, rank)
+            name = session + offer.instance
+            asked = Asked(key_hash(endpoint.certificate), name, roster)
+            appraisals = None
+            if endpoint.demand is not None:
+                appraisals = Appraisals(endpoint.demand, asked, link.attest)
+            verdict = _agree(channel, appraisals, asked.key_hash, offer)
             seed = private.derive(f"seed for the dealer in session {session.hex()}")
             link.send(pb.DealRequest(seed=pb.Seed(seed=seed.key)))
             link.reply("ready")
@@ -96,7 +99,7 @@ class DealtSource(SeededSource):
             link.close()
             raise
         streams = Streams(seed, session_name(session, offer.instance), rank)
-        source = cls(streams, channel, link, offer.evidence, expected)
+        source = cls(streams, channel, link, (verdict, appraisals), expected)
         source.offline_seconds = perf_counter() - began
         return source
 
@@ -106,6 +109,8 @@ class DealtSource(SeededSource):
 
     def _check(self) -> None:
         self._link.check()
+        if self._appraisals is not None:
+            self._appraisals.renew()
 
     @property
     def offline_bytes(self) -> int:
@@ -139,19 +144,16 @@ class DealtSource(SeededSource):
             self._link.open_line(Series(None, (matrix.owner, matrix.number)), line)
 
 
-def _check_evidence(kind: str) -> None:
-    if kind != "none":
-        raise EvidenceRefused(
-            f"the dealer offers evidence of type {kind!r}, which this version cannot verify"
-        )
-
-
-def _compare(channel: Channel, told: bytes) -> None:
-    """Both parties must have been told the same by the same dealer."""
-    tag = "offline/dealer"
-    channel.send(tag, told)
-    if bytes(channel.receive(tag)) != told:
-        raise EvidenceRefused(
-            "the two parties have reached different dealers, or were told different things; "
-            "compare the dealer's address and certificate with the other side"
-        )
+def _agree(
+    channel: Channel, appraisals: Appraisals | None, key_hash: bytes, offer: pb.Offer
+) -> Verdict:
+    """This party's verdict, once the other party says the same of the same dealer."""
+    verdict: Verdict | AttestationError = Verdict.unattested()
+    if appraisals is not None:
+        try:
+            verdict = appraisals.appraise()
+        except AttestationError as refusal:
+            verdict = refusal
+    tag, own = "offline/dealer", told(verdict, key_hash, offer.instance)
+    channel.send(tag, own)
+    return settle(verdict, own, bytes(channel.receive(tag)))

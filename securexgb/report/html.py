@@ -21,8 +21,11 @@ __all__ = ["Costs", "RunReport", "render_html", "report_json"]
 
 ASSURANCE = {
     "none": "none: the dealer's honesty is a matter of contract, not of evidence",
-    "": "there is no dealer",
+    "dev": "dev: a rehearsal with a key or a root of somebody's own; it proves nothing about a "
+    "machine",
+    "hardware": "hardware: the maker of the processor vouches for the program",
 }
+NO_DEALER = "there is no dealer"
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class RunReport:
 
     ``metrics`` None where this side gets no predictions or holds no labels;
     ``stability_index``: of these predictions against earlier ones, where some were given.
-    ``learning_curve``: revealed metric values by "set metric", one per tree.
+    ``learning_curve``: revealed metric values by "set metric", one per tree. ``dealer``:
+    the verdict on the dealer (a dictionary of ``Verdict``), None where there is no dealer.
     """
 
     title: str
@@ -60,6 +64,7 @@ class RunReport:
     offline_source: str
     dealer_evidence: str
     versions: Mapping[str, str]
+    dealer: Mapping[str, Any] | None = None
     warnings: Sequence[str] = ()
     metrics: BinaryMetrics | RegressionMetrics | None = None
     metrics_of: str = ""
@@ -94,6 +99,7 @@ def render_html(report: RunReport) -> str:
             ),
         ),
         _section("What was revealed, and to whom", _ledger(report.ledger)),
+        _section("The dealer", _dealer(report.dealer)),
         _section("Costs of the protocols at this side", _costs(report)),
         _section("Terms of the job", _table(("term", "value"), _flat(report.terms))),
         _section("Versions", _table(("package", "version"), list(report.versions.items()))),
@@ -120,12 +126,24 @@ def _header(report: RunReport) -> str:
         ("job", f"{report.job}, digest {report.digest}"),
         ("written", report.created),
         ("offline source", report.offline_source),
-        (
-            "dealer evidence",
-            ASSURANCE.get(report.dealer_evidence, report.dealer_evidence),
-        ),
+        ("dealer's assurance", _assurance(report)),
     ]
     return f"<h1>{escape(report.title)}</h1>{_table(('', ''), facts)}"
+
+
+def _assurance(report: RunReport) -> str:
+    return NO_DEALER if report.dealer is None else ASSURANCE[report.dealer["assurance"]]
+
+
+def _dealer(verdict: Mapping[str, Any] | None) -> str:
+    """Everything that the verdict says, and what nobody has checked."""
+    if verdict is None:
+        return ""
+    lists = ("advisories", "checked", "not_checked")
+    rows = [(name.replace("_", " "), value) for name, value in verdict.items()
+            if name not in lists and value]  # fmt: skip
+    rows += [(name.replace("_", " "), line) for name in lists for line in verdict[name]]
+    return _table(("of the dealer", "this side's verdict"), rows)
 
 
 def _warnings(warnings: Sequence[str]) -> str:

@@ -79,7 +79,7 @@ def test_check_local(securexgb, tmp_path, monkeypatch):
     assert done.code == 5
     assert "'bureau'" in done.stderr
     status = {row["check"]: row["status"] for row in done.json["checks"]}
-    assert status["dealer's certificate"] == "FAILED"
+    assert status["dealer"] == "FAILED"
     assert status["keys"] == status["data"] == status["disk"] == "ok"
     edit_cell(tmp_path / "bank" / "train.csv", 3, "default", "maybe")
     companies.terms("bank", label_party="bank2")

@@ -18,11 +18,13 @@ from pathlib import Path
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.channel.memory import memory_pair
+from securexgb.dealer import server
+from securexgb.dealer.attestation import Attester, Unattested
 from securexgb.dealer.identity import Identity, fresh_identity
-from securexgb.dealer.server import serving
 from securexgb.offline.budget import Budget
 from securexgb.offline.dealer_link import DealerEndpoint
 from securexgb.offline.dealt import DealtSource
+from securexgb.offline.trust import Demand
 
 ROOT = Path(__file__).parents[2]
 PARTIES = (fresh_identity("label"), fresh_identity("feature"))
@@ -38,7 +40,9 @@ class RunningDealer:
     process: subprocess.Popen[str] | None = None
     log: Path | None = None
 
-    def endpoint(self, rank: int, timeout_seconds: float = 20) -> DealerEndpoint:
+    def endpoint(
+        self, rank: int, timeout_seconds: float = 20, demand: Demand | None = None
+    ) -> DealerEndpoint:
         return DealerEndpoint(
             address=f"127.0.0.1:{self.port}",
             name="dealer",
@@ -47,6 +51,7 @@ class RunningDealer:
             own_certificate=PARTIES[rank].certificate,
             peer_certificate=PARTIES[1 - rank].certificate,
             timeout_seconds=timeout_seconds,
+            demand=demand,
         )
 
 
@@ -140,18 +145,23 @@ def dealer_process(
 
 @contextmanager
 def dealer_thread(
-    timeout_seconds: float = 20, identity: Identity | None = None, listen: str = "127.0.0.1:0"
+    timeout_seconds: float = 20,
+    identity: Identity | None = None,
+    listen: str = "127.0.0.1:0",
+    attester: Attester | None = None,
 ) -> Iterator[RunningDealer]:
     """The same server in a thread, for tests that look inside."""
     identity = identity or fresh_identity("dealer")
     pinned = (PARTIES[0].certificate, PARTIES[1].certificate)
+    attester = attester or Unattested()
+    service = server.DealerService(identity.certificate, pinned, attester, timeout_seconds)
     started, ports = threading.Event(), list[int]()
     stop: list[asyncio.Event] = []
     loop = asyncio.new_event_loop()
 
     async def serve() -> None:
         stop.append(asyncio.Event())
-        async with serving(listen, identity, pinned, timeout_seconds) as port:
+        async with server.serving(listen, identity, pinned, service) as port:
             ports.append(port)
             started.set()
             await stop[0].wait()

@@ -21,7 +21,7 @@ from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
 from securexgb.dealer import server
-from securexgb.dealer.attestation import Evidence, Unattested
+from securexgb.dealer.attestation.dev import DevAttester
 from securexgb.dealer.identity import fresh_identity, key_hash
 from securexgb.dealer.service import Context, DealerService
 from securexgb.dealer.wire import METHOD, VERSION
@@ -209,9 +209,7 @@ def test_a_party_without_the_dealer_stops_the_other_at_once(dealer: RunningDeale
     assert time.monotonic() - began < 5
 
 
-def test_evidence_that_cannot_be_verified_is_refused_before_a_seed_leaves(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_evidence_that_nobody_demands_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[str | None] = []
     send = DealerLink.send
 
@@ -220,11 +218,9 @@ def test_evidence_that_cannot_be_verified_is_refused_before_a_seed_leaves(
         send(self, message)
 
     monkeypatch.setattr(DealerLink, "send", spy)
-    monkeypatch.setattr(Unattested, "evidence", lambda self, data: Evidence("dev"))
-    with dealer_thread() as running:
-        results = connect_both(running)
-    assert any(isinstance(result, EvidenceRefused) for result in results)
-    assert set(sent) == {"join"}
+    with dealer_thread(attester=DevAttester.fresh()) as running, connected(running) as sources:
+        assert [source.verdict.assurance for source in sources] == ["none", "none"]
+    assert "attest" not in sent
 
 
 def test_a_party_that_vanishes_ends_the_session(dealer: RunningDealer) -> None:

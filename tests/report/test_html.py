@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from securexgb.dealer.attestation.verdict import Verdict
 from securexgb.report.figures import bar_chart, line_chart
 from securexgb.report.html import Costs, RunReport, render_html, report_json
 from securexgb.report.metrics import binary_metrics, regression_metrics
@@ -55,6 +56,7 @@ def make(**changes) -> RunReport:
         "costs": Costs(400, 10, 20, 30, 0.5, 1.5, 2.0, 100.0),
         "offline_source": "dealt",
         "dealer_evidence": "none",
+        "dealer": Verdict.unattested().to_dict(),
         "versions": {"securexgb": "0.1.0"},
         "metrics": binary_metrics(labels, scores),
         "metrics_of": "test.csv",

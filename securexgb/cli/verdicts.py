@@ -1,0 +1,43 @@
+"""A verdict on the dealer, as commands print it and runs keep it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from securexgb.cli.output import table
+from securexgb.mpc.party import Party
+from securexgb.offline.dealt import DealtSource
+
+__all__ = ["short_verdict", "verdict_of", "verdict_text"]
+
+SHOWN = (
+    "assurance", "type", "measurement", "signer", "tcb_status", "platform_id",
+    "collateral_until", "policy_sha256",
+)  # fmt: skip
+
+
+def verdict_of(party: Party) -> dict[str, Any] | None:
+    """The verdict on this run's dealer; None where there is no dealer."""
+    source = party.source
+    return source.verdict.to_dict() if isinstance(source, DealtSource) else None
+
+
+def verdict_text(verdict: Mapping[str, Any]) -> str:
+    """All of a verdict: what it says, what was checked, what was not."""
+    rows = [(name, verdict[name]) for name in SHOWN if verdict[name]]
+    rows += [("advisory", name) for name in verdict["advisories"]]
+    lines = [table(rows)]
+    for head, key in (("checked:", "checked"), ("not checked:", "not_checked")):
+        lines += [head, *(f"  - {sentence}" for sentence in verdict[key])]
+    return "\n".join(lines)
+
+
+def short_verdict(verdict: Mapping[str, Any] | None) -> str:
+    """A verdict in a few lines, for the end of a run."""
+    if verdict is None:
+        return "no dealer"
+    text = f"dealer: assurance {verdict['assurance']}, evidence {verdict['type']}"
+    if verdict["measurement"]:
+        text += f", measurement {verdict['measurement']}, policy {verdict['policy_sha256']}"
+    return "\n".join([text, *(f"  not checked: {line}" for line in verdict["not_checked"])])

@@ -5,16 +5,19 @@ shares; as a one-hot mark it becomes the power of two s that brings the denomina
 y = a s in [2^29, 2^30), that is to [1/2, 1) with 30 fraction bits. Where the mark is gated
 away (an invalid candidate) or a is zero, s = 0 and the quotient is 0.
 
-1/y starts from the line p = 2.9142 - 2 y, whose error e = 1 - y p is at most 0.086, and
-1/y = p / (1 - e) = p (1 + e)(1 + e^2)(1 + e^4) / (1 - e^8): relative error 2^-28 before
-rounding. Each product is rounded exactly, so equal inputs have equal quotients, and the
-plaintext backend has the same ones.
+1/y starts from one of two lines, p = 3.2009 - 2.5 y below 3/4 and 2.4772 - 1.5 y above; the
+bit below the highest one chooses. Their error e = 1 - y p is at most 0.0246, and 1/y =
+p / (1 - e) = p (1 + e)(1 + e^2) / (1 - e^4), where 1 / (1 - e^4) is replaced by the middle of
+its range: relative error 2^-22.4 before rounding. Each product is rounded exactly, so equal
+inputs have equal quotients, and the plaintext backend has the same ones.
 
 Ranges: |x s / y| <= 2^11 (the caller's bound on |x / a|), so |x s| < 2^41; the reciprocal
 in (1, 2] has 20 fraction bits; their product is below 2^62.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from securexgb.mpc.convert import highest_bit, highest_cost, lift_cost, to_arithmetic
 from securexgb.mpc.multiply import and_bits, and_cost, multiply, product_cost
@@ -28,26 +31,30 @@ DENOMINATOR_BITS = 30
 QUOTIENT_BITS = 19
 """Fraction bits of a quotient."""
 _RECIPROCAL_BITS = 20
+_LINE_BITS = 31
+"""Fraction bits of p; a product is shifted back by as many."""
+_LOW_LINE, _HIGH_LINE = round(3.2009 * 2**_LINE_BITS), round(2.47723 * 2**_LINE_BITS)
 _ONE = 1 << DENOMINATOR_BITS
-_LINE = 3129098731  # 2.9142 in 30 fraction bits
-
-
-_LAST_SHIFT = 2 * DENOMINATOR_BITS - _RECIPROCAL_BITS
+_SQUARE_BITS = 2 * DENOMINATOR_BITS - _LINE_BITS
+_MIDDLE = round(0.5 * 0.02456**4 * 2**_SQUARE_BITS)
+_LAST_SHIFT = DENOMINATOR_BITS + _SQUARE_BITS - _RECIPROCAL_BITS
 _QUOTIENT_SHIFT = DENOMINATOR_BITS + _RECIPROCAL_BITS - QUOTIENT_BITS
 
 
 def quotient_cost(count: int) -> Cost:
     """Cost of ``divide`` for so many quotients."""
-    words = DENOMINATOR_BITS * words_per(count)
-    power = highest_cost(DENOMINATOR_BITS, words_per(count)) + and_cost(words) + lift_cost(words)
+    words = words_per(count)
+    marks = highest_cost(DENOMINATOR_BITS, words) + and_cost((2 * DENOMINATOR_BITS - 1) * words)
+    power = marks + lift_cost((DENOMINATOR_BITS + 1) * words)
     products = product_cost(2 * count) + reciprocal_cost(count) + product_cost(count)
     return power + products + shift_cost(_QUOTIENT_SHIFT, count)
 
 
 def reciprocal_cost(count: int) -> Cost:
     """Cost of ``reciprocal`` for so many denominators."""
-    steps = [product_cost(k * count) + shift_cost(DENOMINATOR_BITS, k * count) for k in (1, 2, 2)]
-    return sum(steps, product_cost(count)) + shift_cost(_LAST_SHIFT, count)
+    steps = [product_cost(k * count) + shift_cost(_LINE_BITS, k * count) for k in (1, 2)]
+    lines = product_cost(count)
+    return sum(steps, lines) + product_cost(count) + shift_cost(_LAST_SHIFT, count)
 
 
 @protocol(
@@ -63,33 +70,40 @@ def divide(party: Party, x: Shared, a: Shared, bits: SharedBits, gate: SharedBit
     bits of ``a``; ``gate`` (n,).
     """
     marks = highest_bit(party, bits)
+    gates = SharedBits.stack([gate] * DENOMINATOR_BITS)
+    kept = and_bits(
+        party,
+        SharedBits.concatenate([marks, marks[1:]]),
+        SharedBits.concatenate([gates, bits[:-1]]),
+    )
+    second = kept[DENOMINATOR_BITS:].xor_all()
     flags = to_arithmetic(
-        party, and_bits(party, marks, SharedBits.stack([gate] * DENOMINATOR_BITS))
+        party, SharedBits(np.vstack([kept.words[:DENOMINATOR_BITS], second.words]), x.size)
     )
     weights = [[1 << (DENOMINATOR_BITS - 1 - position)] for position in range(DENOMINATOR_BITS)]
-    power = flags.scale(weights).sum(axis=0)
+    power = flags[:-1].scale(weights).sum(axis=0)
     scaled = multiply(party, Shared.stack([x, a]), Shared.stack([power, power]))
-    product = multiply(party, scaled[0], reciprocal(party, scaled[1]))
+    product = multiply(party, scaled[0], reciprocal(party, scaled[1], flags[-1]))
     return round_off(party, product, _QUOTIENT_SHIFT)
 
 
 @protocol(
-    cost=lambda y: reciprocal_cost(y.size),
+    cost=lambda y, upper: reciprocal_cost(y.size),
     opens=COMPOSED,
     source="Goldschmidt, MIT 1964",
     ideal=None,
 )
-def reciprocal(party: Party, y: Shared) -> Shared:
-    """1/y with 20 fraction bits for y in [2^29, 2^30); meaningless, but defined, for y = 0."""
-    line = constant(party, _LINE, y.shape) - y.scale(2)
-    error = constant(party, _ONE, y.shape) - _product(party, y, line)
-    pair = _product(party, Shared.stack([line, error]), Shared.stack([error, error]))
-    second, squared = line + pair[0], pair[1]
-    pair = _product(party, Shared.stack([second, squared]), Shared.stack([squared, squared]))
-    third, fourth = second + pair[0], pair[1]
-    last = multiply(party, third, constant(party, _ONE, y.shape) + fourth)
-    return round_off(party, last, _LAST_SHIFT)
+def reciprocal(party: Party, y: Shared, upper: Shared) -> Shared:
+    """1/y with 20 fraction bits for y in [2^29, 2^30); meaningless, but defined, for y = 0.
 
-
-def _product(party: Party, x: Shared, y: Shared) -> Shared:
-    return truncate(party, multiply(party, x, y), DENOMINATOR_BITS)
+    ``upper``: 1 where y is 3/4 or more.
+    """
+    base = constant(party, _LOW_LINE, y.shape) - y.scale(5)
+    gap = upper.scale(_HIGH_LINE - _LOW_LINE) + multiply(party, upper, y).scale(2)
+    line, one = base + gap, constant(party, _ONE, y.shape)
+    error = one - truncate(party, multiply(party, y, line), _LINE_BITS)
+    both = multiply(party, Shared.stack([line, error]), Shared.stack([one + error, error]))
+    steps = truncate(party, both, _LINE_BITS)
+    better, square = steps[0], steps[1]
+    rest = constant(party, (1 << _SQUARE_BITS) + _MIDDLE, y.shape) + square
+    return round_off(party, multiply(party, better, rest), _LAST_SHIFT)

@@ -154,7 +154,7 @@ def _arguments() -> dict[str, tuple[Any, ...]]:
         "mpc.truncate.truncate": (x, 20),
         "mpc.truncate.round_off": (x, 20),
         "mpc.unpack.unpack_pairs": (x, 30),
-        "mpc.divide.reciprocal": (x,),
+        "mpc.divide.reciprocal": (x, x),
         "mpc.divide.divide": (x, x, _bits(30), _bits()),
         "mpc.argmax.argmax": (
             Shared.zeros(_NODES, 300),

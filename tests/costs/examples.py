@@ -54,6 +54,11 @@ def _divide(draw: Draw) -> Arguments:
     return [x, a, _bits(draw, 30, count), _bits(draw, count)]
 
 
+def _reciprocal(draw: Draw) -> Arguments:
+    y = draw.integers(1 << 29, 1 << 30, _count(draw))
+    return [shared(y, 1), shared((y >= 3 << 28).astype(np.int64), 2)]
+
+
 def _argmax(draw: Draw) -> Arguments:
     nodes, candidates = int(draw.integers(1, 5)), int(draw.choice([1, 2, 9, 11, 80, 90, 200]))
     labels, payload = int(draw.integers(1, 3)), int(draw.integers(0, 3))
@@ -137,7 +142,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
         public(int(draw.integers(2, 63))),
     ],
     "mpc.divide.divide": _divide,
-    "mpc.divide.reciprocal": lambda draw: [shared(draw.integers(1 << 29, 1 << 30, _count(draw)))],
+    "mpc.divide.reciprocal": _reciprocal,
     "mpc.argmax.argmax": _argmax,
     "mpc.piecewise.evaluate": lambda draw: [
         public(softplus_pieces()),

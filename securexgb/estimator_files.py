@@ -1,7 +1,8 @@
 """A fitted estimator on disk: a directory with estimator.json and one npz file a half.
 
-No pickle, no keys, no channel. An estimator that played both parties writes both halves;
-one side of a federation writes its own.
+No pickle, no channel. An estimator that played both parties writes both halves;
+one side of a federation writes its own. Halves are encrypted where there is a model key: in
+the environment, or as the federation's settings say.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from securexgb.boost.seal import ModelKey, find_key
 from securexgb.boost.storage import pack_json, read_whole, unpack_json, write_whole
 from securexgb.errors import DataError, UsageError
 from securexgb.model.files import load_half, save_half
@@ -26,8 +28,9 @@ def save_estimator(model: Any, directory: Path) -> None:
     if directory.exists() and not directory.is_dir():
         raise UsageError(f"{directory} is a file: name a directory to save the model in")
     directory.mkdir(parents=True, exist_ok=True)
+    key = _key(model)
     for half in model._halves:
-        save_half(half, directory / f"{half.role}.npz")
+        save_half(half, directory / f"{half.role}.npz", key)
     classes = getattr(model, "classes_", None)
     names = getattr(model, "feature_names_in_", None)
     facts = {
@@ -45,6 +48,10 @@ def save_estimator(model: Any, directory: Path) -> None:
     write_whole(directory / DESCRIPTION, pack_json(facts))
 
 
+def _key(model: Any) -> ModelKey | None:
+    return find_key(None if model.federation is None else model.federation.config.model_key)
+
+
 def saved_kind(directory: Path) -> str:
     """Name of the class whose model a directory holds."""
     return str(unpack_json(read_whole(directory / DESCRIPTION), DESCRIPTION).get("estimator"))
@@ -59,7 +66,8 @@ def restore_estimator(model: Any, directory: Path) -> None:
             f"not a {type(model).__name__} that this version of securexgb reads"
         )
     try:
-        halves = tuple(load_half(directory / f"{role}.npz") for role in facts["halves"])
+        key = _key(model)
+        halves = tuple(load_half(directory / f"{role}.npz", key) for role in facts["halves"])
         sides = tuple(np.asarray(side, np.intp) for side in facts["sides"])
         fitted = {
             "_halves": halves,

@@ -3,7 +3,7 @@
 A directory holds ``state.json`` (which training this is), ``tree-N.npz`` (own half of tree
 N) and ``margins-N.npz`` (own shares of all margins after tree N, for the last two trees).
 Every file is written whole or not at all, a tree last, so that a tree that is there is
-complete. No correlation and no mask is ever written.
+complete. No correlation and no mask is ever written. With a key every file is encrypted.
 
 Shares of a tree's leaves only fit those that the other party wrote in the same session:
 each tree carries the session's public id, and two parties resume after the longest common
@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from securexgb.boost.seal import ModelKey, opened_content, sealed_content
 from securexgb.boost.storage import (
     Arrays,
     make_directory,
@@ -77,8 +78,9 @@ class Saved:
 class CheckpointStore:
     """The checkpoints of one party's training in one directory."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, key: ModelKey | None = None) -> None:
         self._directory = directory
+        self._key = key
 
     def start(self, state: TrainingState) -> None:
         """Begin anew: whatever was here is removed."""
@@ -86,7 +88,7 @@ class CheckpointStore:
         self._remove(after=0)
         self._path("state.json").unlink(missing_ok=True)
         sync_directory(self._directory)
-        write_whole(self._path("state.json"), pack_json(asdict(state) | {"format": FORMAT}))
+        self._write(self._path("state.json"), pack_json(asdict(state) | {"format": FORMAT}))
 
     def load(self, columns: int) -> Saved | None:
         """What is here, or None where nothing is; ``columns``: own columns."""
@@ -102,18 +104,18 @@ class CheckpointStore:
     def save(self, count: int, tree: SavedTree, margins: Sequence[Words]) -> None:
         """Write tree number ``count - 1`` and the margins after it, of every data set."""
         arrays = {f"set_{i}": words for i, words in enumerate(margins)}
-        write_whole(self._margins_path(count), pack_arrays(arrays))
+        self._write(self._margins_path(count), pack_arrays(arrays))
         content = tree.half.arrays() | {
             "session": np.frombuffer(tree.session.encode(), np.uint8),
             "metrics": np.array(tree.metrics, np.float64),
         }
-        write_whole(self._path(f"tree-{count - 1}.npz"), pack_arrays(content))
+        self._write(self._path(f"tree-{count - 1}.npz"), pack_arrays(content))
         self._margins_path(count - _KEPT_MARGINS).unlink(missing_ok=True)
 
     def margins(self, count: int) -> list[Words]:
         """The margins after ``count`` trees."""
         path = self._margins_path(count)
-        arrays = unpack_arrays(read_whole(path), path.name)
+        arrays = unpack_arrays(self._read(path), path.name)
         return [arrays[f"set_{i}"] for i in range(len(arrays))]
 
     def cut(self, count: int) -> None:
@@ -129,7 +131,7 @@ class CheckpointStore:
                     path.unlink()
 
     def _state(self) -> TrainingState:
-        content = unpack_json(read_whole(self._path("state.json")), "state.json")
+        content = unpack_json(self._read(self._path("state.json")), "state.json")
         if content.pop("format", None) != FORMAT:
             raise DataError("the checkpoint is of another version of securexgb: start anew")
         try:
@@ -139,7 +141,7 @@ class CheckpointStore:
 
     def _tree(self, number: int, columns: int) -> SavedTree:
         name = f"tree-{number}.npz"
-        arrays: Arrays = unpack_arrays(read_whole(self._path(name)), name)
+        arrays: Arrays = unpack_arrays(self._read(self._path(name)), name)
         half = TreeHalf.from_arrays(arrays, columns)
         try:
             session = bytes(arrays["session"]).decode()
@@ -147,6 +149,15 @@ class CheckpointStore:
         except (KeyError, ValueError) as error:
             raise DataError(f"{name} of the checkpoint is damaged: start anew") from error
         return SavedTree(half, session, metrics)
+
+    def _write(self, path: Path, content: bytes) -> None:
+        write_whole(path, sealed_content(content, {"checkpoint": path.name}, self._key))
+
+    def _read(self, path: Path) -> bytes:
+        about, content = opened_content(read_whole(path), path.name, self._key)
+        if about not in (None, {"checkpoint": path.name}):
+            raise DataError(f"{path.name} of the checkpoint holds another file: start anew")
+        return content
 
     def _path(self, name: str) -> Path:
         return self._directory / name

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.seal import find_key
 from securexgb.cli.runs import RunDirectory
 from securexgb.errors import DataError, TermsDiffer
 from securexgb.federation import Federation
@@ -38,7 +39,11 @@ def finished_run(federation: Federation, path: Path | None) -> FinishedRun:
         run = RunDirectory.latest(root, federation.digest, holding=(name,), side=side)
     else:
         run = RunDirectory(path)
-    half = load_half(run.path / name)
+    half = load_half(run.path / name, find_key(federation.config.model_key))
+    if half.role != federation.role:
+        raise TermsDiffer(
+            f"{federation.config.name}: {name} in {run.path} is the {half.role} party's half"
+        )
     if half.job_digest != federation.terms.full_digest:
         raise TermsDiffer(
             f"{federation.config.name}: the model in {run.path} was trained under the terms "

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from securexgb.boost.importance import importance
+from securexgb.boost.seal import VARIABLE, find_key
 from securexgb.cli.output import Format, FormatOption, result, table
 from securexgb.model.export import own_splits
 from securexgb.model.files import load_half
@@ -23,10 +24,13 @@ def _commands() -> None:
 @app.command()
 def inspect(
     path: Annotated[Path, typer.Argument(help="A half: label.npz or feature.npz.")],
+    key: Annotated[
+        Path | None, typer.Option(help=f"The file of its key, if encrypted; or {VARIABLE}.")
+    ] = None,
     form: FormatOption = Format.text,
 ) -> None:
     """Show a half: to which job it belongs, its parameters, the splits of its own columns."""
-    half = load_half(path)
+    half = load_half(path, find_key(key))
     counts = {name: int(count) for name, count in zip(half.columns, importance(half), strict=True)}
     facts = {
         **own_splits(half),

@@ -14,6 +14,7 @@ from securexgb.boost.booster import train as run_training
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.checkpoint import CheckpointStore
 from securexgb.boost.ensemble import History, ModelHalf
+from securexgb.boost.seal import ModelKey, find_key
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result, table
 from securexgb.cli.progress import TrainingProgress
@@ -42,6 +43,7 @@ def train(
     needed_file(settings.train_data, "train_data", settings.name)
     for name, path in settings.eval_data.items():
         needed_file(path, f"eval_data.{name}", settings.name)
+    key = find_key(settings.model_key)
     root, digest = settings.run_directory, federation.digest
     if resume:
         names = ("checkpoint/state.json", "checkpoint")
@@ -52,7 +54,7 @@ def train(
     note(f"job {digest}, run {run.path}, waiting for {federation.peer_name}")
     run.log("resumed" if resume else "started", digest=digest, role=federation.role)
     try:
-        half, facts = _train(federation, run, resume)
+        half, facts = _train(federation, run, key, resume=resume)
     except BaseException as error:
         run.log("failed", kind=type(error).__name__, message=str(error))
         raise
@@ -71,7 +73,7 @@ def train(
 
 
 def _train(
-    federation: Federation, run: RunDirectory, resume: bool
+    federation: Federation, run: RunDirectory, key: ModelKey | None, *, resume: bool
 ) -> tuple[ModelHalf, dict[str, Any]]:
     """The part with the other side; what is worth keeping of it is written on the way."""
     settings = federation.config
@@ -98,21 +100,19 @@ def _train(
                     data=rows.data,
                     evals=tuple(evals),
                     callbacks=(_Recorder(party, run, progress),),
-                    store=CheckpointStore(run.checkpoint),
+                    store=CheckpointStore(run.checkpoint, key),
                     resume=resume,
                     job_digest=federation.terms.full_digest,
                 ),
             )
-        facts = _keep(party, run, half, rows, perf_counter() - began)
+        facts = _keep(party, run, rows, perf_counter() - began)
+        run.model.mkdir(exist_ok=True)
+        save_half(half, run.model / f"{half.role}.npz", key)
     return half, facts
 
 
-def _keep(
-    party: Party, run: RunDirectory, half: ModelHalf, rows: OwnRows, seconds: float
-) -> dict[str, Any]:
-    """Write model, ledger and what the report needs."""
-    run.model.mkdir(exist_ok=True)
-    save_half(half, run.model / f"{half.role}.npz")
+def _keep(party: Party, run: RunDirectory, rows: OwnRows, seconds: float) -> dict[str, Any]:
+    """Write the ledger and what the report needs."""
     _write_ledger(run, party)
     facts = {
         "ledger": party.ledger.rows(),

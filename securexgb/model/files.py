@@ -3,11 +3,13 @@
 The file holds ``model`` (JSON as bytes: format, role, model id, job digest, parameters,
 layout, own column names, metric history) and each part of the trees as one array over all
 trees. A half alone predicts nothing and tells nothing of the other side's splits; its leaf
-values are shares.
+values are shares. With a key the file is encrypted (``boost.seal``), bound to format, role,
+model id and schema (layout and own columns).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.seal import About, ModelKey, opened_content, sealed_content
 from securexgb.boost.storage import pack_arrays, read_whole, unpack_arrays, unpack_json, write_whole
 from securexgb.boost.tree import TreeHalf
 from securexgb.errors import DataError, UsageError
@@ -26,16 +29,31 @@ from securexgb.mpc.party import ROLES
 FORMAT = 1
 
 
-def save_half(model: ModelHalf, path: Path) -> None:
+def save_half(model: ModelHalf, path: Path, key: ModelKey | None = None) -> None:
     """Write a half to ``path``, whole or not at all; an older file there is replaced."""
     if not path.parent.is_dir():
         raise UsageError(f"cannot save the model: there is no directory {path.parent}")
-    write_whole(path, dump_half(model))
+    write_whole(path, sealed_content(dump_half(model), _about(model), key))
 
 
-def load_half(path: Path) -> ModelHalf:
-    """Read a half; UsageError where there is no file, DataError where it is no model."""
-    return parse_half(read_whole(path), path.name)
+def load_half(path: Path, key: ModelKey | None = None) -> ModelHalf:
+    """Read a half; UsageError where there is no file or no key for it, DataError where it is no
+    model, or not what it says."""
+    about, content = opened_content(read_whole(path), path.name, key)
+    model = parse_half(content, path.name)
+    if about not in (None, _about(model)):
+        raise DataError(f"{path.name} is sealed as another half: restore it from a copy")
+    return model
+
+
+def _about(model: ModelHalf) -> About:
+    schema = json.dumps([model.layout.to_mapping(), list(model.columns)], sort_keys=True)
+    return {
+        "format": FORMAT,
+        "role": model.role,
+        "model_id": model.model_id,
+        "schema": hashlib.sha256(schema.encode()).hexdigest(),
+    }
 
 
 def dump_half(model: ModelHalf) -> bytes:

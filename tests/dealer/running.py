@@ -149,10 +149,10 @@ def dealer_thread(
     identity: Identity | None = None,
     listen: str = "127.0.0.1:0",
     attester: Attester | None = None,
+    pinned: tuple[bytes, bytes] = (PARTIES[0].certificate, PARTIES[1].certificate),
 ) -> Iterator[RunningDealer]:
     """The same server in a thread, for tests that look inside."""
     identity = identity or fresh_identity("dealer")
-    pinned = (PARTIES[0].certificate, PARTIES[1].certificate)
     attester = attester or Unattested()
     service = server.DealerService(identity.certificate, pinned, attester, timeout_seconds)
     started, ports = threading.Event(), list[int]()

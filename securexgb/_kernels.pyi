@@ -87,21 +87,115 @@ def ot_puncture(depth: int, places: Words, pads: Words, sums: Words) -> Words:
     """
 
 def ot_receive(
-    leaves: Words, tag: Words, position: int, words: int, packed: bool
+    leaves: Words, tag: Words, position: int, words: int, width: int
 ) -> tuple[Words, Words, Words]:
     """64 * words random transfers: corrections (g - 1) * words to send, choices, chosen messages.
 
-    Messages are words, or bits packed 64 to a word. ``position`` counts words and must
-    never be used twice; ``tag``: (2,), public.
+    ``width``: 64 where messages are words, 1 for bits packed 64 to a word, 128 for rows of
+    a pool, two words each. ``position`` counts words and must never be used twice;
+    ``tag``: (2,), public.
     """
 
 def ot_send(
-    leaves: Words, tag: Words, places: Words, position: int, corrections: Words, packed: bool
+    leaves: Words, tag: Words, places: Words, position: int, corrections: Words, width: int
 ) -> tuple[Words, Words]:
-    """Both messages of each transfer, for corrections (g - 1, words); else as in ot_receive."""
+    """Both messages of each transfer, for corrections (g - 1, words); else as in ot_receive.
+
+    Of rows the second part is empty.
+    """
+
+def ot_silent_send(
+    rows: Words,
+    tags: Words,
+    first: int,
+    position: int,
+    places: Words,
+    roots: Words,
+    width: int,
+) -> tuple[Words, Words, Words]:
+    """The pool's trees first..first + t for roots (t, 2): 22 t words to send, both messages.
+
+    ``rows``: (2^17 + 11 trees, 2); ``tags``: (3, 2), public, new for each pool;
+    ``places``: (2,), odd. 2048 transfers a tree; see kernels/src/ot_silent.rs.
+    """
+
+def ot_silent_receive(
+    rows: Words, tags: Words, first: int, position: int, message: Words, width: int
+) -> tuple[Words, Words]:
+    """The receiver's end of ot_silent_send: packed choices and chosen messages."""
 
 def ot_products_send(zero: Words, one: Words, factors: Words) -> tuple[Words, Words]:
     """Message and shares (n,) of factors (n,) times the receiver's, for 64 n transfers."""
 
 def ot_products_receive(chosen: Words, factors: Words, message: Words) -> Words:
     """The receiver's shares (n,); its factors are its packed choices."""
+
+class BfvRing:
+    """Z_q[X] / (X^N + 1) with its tables; holds no key. See kernels/src/bfv*.rs and he/bfv.py.
+
+    Keys and seeds are 16 bytes. Ciphertexts are (2, 3, N) words: part, prime, coefficient or
+    transformed word. Fractions of q take ``width`` bytes each, lowest first. ValueError for
+    anything that does not fit the ring.
+    """
+
+    def __init__(self, degree: int, primes: list[int]) -> None:
+        """Three primes of q and the special one, all 1 mod 2 N, between 2^49 and 2^50."""
+
+    def engine(self) -> str:
+        """The instruction set in use."""
+
+    def transform(self, values: Words, prime: int, back: bool) -> Words:
+        """The transform of (count, N) words modulo one of the primes, or back."""
+
+    def encrypt(
+        self, secret: bytes, public: bytes, private: bytes, first: int, values: Words, width: int
+    ) -> Bytes:
+        """c0 of encryptions of (count, <= N) words, (count, N width); numbers first, first + 1, ...
+        of the streams: each serves once.
+        """
+
+    def expand(self, public: bytes, first: int, wire: Bytes) -> Words:
+        """Transformed ciphertexts (count, 2, 3, N) of what ``encrypt`` returned."""
+
+    def products(
+        self,
+        ciphertexts: Words,
+        bins: Bytes,
+        n_bins: int,
+        width: int,
+        groups: tuple[int, int],
+        halvings: int,
+        keys: list[Words],
+    ) -> Words:
+        """Leaves of transformed ciphertexts (v, blocks, 2, 3, N) times one-hot columns of bins
+        (rows, features), for groups first to end of ``width`` columns; times 2^-halvings mod q.
+        Each 2^keys of them merged, leaves ordered by (group, vector): (results, 2, 3, N).
+        """
+
+    def switching_key(
+        self, secret: bytes, public: bytes, private: bytes, number: int, gap: int
+    ) -> Words:
+        """The sent half of the key for merging coefficients ``gap`` apart, (3, 4, N)."""
+
+    def whole_key(self, public: bytes, number: int, sent: Words) -> Words:
+        """The key for merging, (3, 2, 4, N)."""
+
+    def merge(self, keys: list[Words], gap: int, leaves: Words) -> Words:
+        """Leaves (<= 2^keys, 2, 3, N) merged into one; key i is that of gap / 2^i."""
+
+    def finish(
+        self,
+        public_key: Words,
+        private: bytes,
+        masks: bytes,
+        number: int,
+        result: Words,
+        places: NDArray[np.uint32],
+        width: int,
+    ) -> tuple[Bytes, Bytes, Words]:
+        """A result rerandomised, switched to 2^(8 width), then masked: c1 (N width), c0 (places
+        width), own share (places,). ``number`` serves once.
+        """
+
+    def decrypt(self, secret: bytes, c1: Bytes, c0: Bytes, places: NDArray[np.uint32]) -> Words:
+        """The key holder's share, (places,)."""

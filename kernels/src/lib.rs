@@ -20,6 +20,7 @@ pub mod ntt;
 pub mod ot;
 pub mod ot_base;
 pub mod ot_products;
+pub mod ot_silent;
 pub mod ot_tree;
 pub mod path;
 pub mod prg;

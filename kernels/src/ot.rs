@@ -56,17 +56,52 @@ pub enum Messages<'a> {
     Words(&'a mut [u64]),
     /// One bit each, packed.
     Bits(&'a mut [u64]),
+    /// The rows themselves, not hashed, for [`crate::ot_silent`]: the lowest bit is the
+    /// choice at the receiver and zero at the sender, for a D whose lowest bit is one.
+    Rows(&'a mut [Key]),
+    /// Nowhere.
+    Nothing,
 }
 
-impl Messages<'_> {
-    fn put(&mut self, group: usize, hashed: &[u64; 64]) {
-        match self {
-            Messages::Words(out) => out[64 * group..64 * group + 64].copy_from_slice(hashed),
-            Messages::Bits(out) => {
-                out[group] =
-                    hashed.iter().enumerate().fold(0, |word, (bit, hash)| word | (hash & 1) << bit);
+/// H under one key.
+pub(crate) struct Hasher(Aes128);
+
+impl Hasher {
+    /// H for the transfers from this position on.
+    pub(crate) fn new(tag: Key, position: u64) -> Self {
+        let key = u128::from(tag[0] ^ position) | u128::from(tag[1]) << 64;
+        Hasher(Aes128::new(&Array::from(key.to_le_bytes())))
+    }
+
+    /// H of each row ^ `shift`, the first 64 bits or the first one of it; `at` counts words.
+    pub(crate) fn rows(&self, rows: &[Key], shift: Key, at: usize, out: &mut Messages<'_>) {
+        match out {
+            Messages::Words(out) => {
+                let out = out[64 * at..].as_chunks_mut().0.iter_mut();
+                out.zip(rows.as_chunks().0).for_each(|(out, rows)| *out = self.group(rows, shift));
             }
+            Messages::Bits(out) => {
+                for (out, rows) in out[at..].iter_mut().zip(rows.as_chunks().0) {
+                    let hashed = self.group(rows, shift);
+                    let bits = hashed.iter().enumerate();
+                    *out = bits.fold(0, |word, (bit, hash)| word | (hash & 1) << bit);
+                }
+            }
+            Messages::Rows(out) => out[64 * at..64 * at + rows.len()].copy_from_slice(rows),
+            Messages::Nothing => (),
         }
+    }
+
+    #[inline(always)]
+    fn group(&self, rows: &[Key; 64], shift: Key) -> [u64; 64] {
+        let mut blocks = rows.map(|row| {
+            let row = u128::from(row[0] ^ shift[0]) | u128::from(row[1] ^ shift[1]) << 64;
+            Array::from(row.to_le_bytes())
+        });
+        self.0.encrypt_blocks(&mut blocks);
+        std::array::from_fn(|i| {
+            u128::from_le_bytes(blocks[i].into()) as u64 ^ rows[i][0] ^ shift[0]
+        })
     }
 }
 
@@ -111,7 +146,8 @@ struct Expander<'a> {
     streams: Vec<Stream>,
     leaves: Vec<u64>,
     columns: Vec<u64>,
-    rows: [Vec<u64>; 2],
+    halves: [Vec<u64>; 2],
+    rows: Vec<Key>,
 }
 
 impl<'a> Expander<'a> {
@@ -128,7 +164,8 @@ impl<'a> Expander<'a> {
             streams: setup.leaves.iter().map(stream).collect(),
             leaves: vec![0; CHUNK << setup.depth],
             columns: vec![0; COLUMNS * CHUNK],
-            rows: [vec![0; 64 * CHUNK], vec![0; 64 * CHUNK]],
+            halves: [vec![0; 64 * CHUNK], vec![0; 64 * CHUNK]],
+            rows: vec![[0; 2]; 64 * CHUNK],
         }
     }
 
@@ -146,31 +183,17 @@ impl<'a> Expander<'a> {
         &self.leaves[..words]
     }
 
-    fn transpose(&mut self, words: usize) {
+    /// The rows of all columns.
+    fn rows(&mut self, words: usize) -> &mut [Key] {
         let (low, high) = self.columns[..COLUMNS * words].split_at(64 * words);
-        from_slices(self.path, low, 64, &mut self.rows[0][..64 * words]);
-        from_slices(self.path, high, 64, &mut self.rows[1][..64 * words]);
-    }
-
-    /// H of each row ^ `shift`, the first 64 bits of it.
-    fn hash(&self, position: u64, at: usize, words: usize, shift: Key, out: &mut Messages<'_>) {
-        let tag = self.setup.tag;
-        let key = u128::from(tag[0] ^ position) | u128::from(tag[1]) << 64;
-        let cipher = Aes128::new(&Array::from(key.to_le_bytes()));
-        let mut blocks = [Array::from([0; 16]); 64];
-        let mut hashed = [0; 64];
-        let rows = self.rows[0].chunks_exact(64).zip(self.rows[1].chunks_exact(64));
-        for (group, (low, high)) in rows.take(words).enumerate() {
-            for (block, (low, high)) in blocks.iter_mut().zip(low.iter().zip(high)) {
-                let row = u128::from(low ^ shift[0]) | u128::from(high ^ shift[1]) << 64;
-                *block = Array::from(row.to_le_bytes());
-            }
-            cipher.encrypt_blocks(&mut blocks);
-            for ((hash, block), low) in hashed.iter_mut().zip(&blocks).zip(low) {
-                *hash = u128::from_le_bytes((*block).into()) as u64 ^ low ^ shift[0];
-            }
-            out.put(at + group, &hashed);
+        for (half, columns) in self.halves.iter_mut().zip([low, high]) {
+            from_slices(self.path, columns, 64, &mut half[..64 * words]);
         }
+        let halves = self.halves[0].iter().zip(&self.halves[1]);
+        for (row, (low, high)) in self.rows[..64 * words].iter_mut().zip(halves) {
+            *row = [*low, *high];
+        }
+        &mut self.rows[..64 * words]
     }
 }
 
@@ -197,8 +220,13 @@ pub fn receive(
                 *out = sum ^ choice;
             }
         }
-        expander.transpose(words);
-        expander.hash(here, at, words, [0; 2], chosen);
+        let rows = expander.rows(words);
+        if let Messages::Rows(_) = chosen {
+            for (i, row) in rows.iter_mut().enumerate() {
+                row[0] = row[0] & !1 | choices[i / 64] >> (i % 64) & 1;
+            }
+        }
+        Hasher::new(setup.tag, here).rows(rows, [0; 2], at, chosen);
     }
 }
 
@@ -233,9 +261,13 @@ pub fn send(
                 }
             }
         }
-        expander.transpose(words);
-        expander.hash(here, at, words, [0; 2], zero);
-        expander.hash(here, at, words, places, one);
+        let rows = expander.rows(words);
+        if let Messages::Rows(_) = zero {
+            rows.iter_mut().for_each(|row| row[0] &= !1);
+        }
+        let hasher = Hasher::new(setup.tag, here);
+        hasher.rows(rows, [0; 2], at, zero);
+        hasher.rows(rows, places, at, one);
     }
 }
 

@@ -3,8 +3,8 @@
 //!
 //! b = sum of 2^i b_i, and of the i-th transfer only 64 - i bits count. With messages m0, m1
 //! the sender sends t_i = a + m0 - m1 mod 2^(64-i) and holds -2^i m0; the receiver holds
-//! 2^i (m_c + b_i t_i) = 2^i (m0 + b_i a). t_i is masked by the message that the receiver
-//! lacks (b_i = 0), or the sum of what it knows.
+//! 2^i (m_c + b_i t_i) = 2^i (m0 + b_i a). t_i holds both messages, and the receiver lacks
+//! one of them: its mask.
 //!
 //! Packing: t_i and t_(64-i) make one word; t_32, half a word, has a word for two products.
 

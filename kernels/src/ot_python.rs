@@ -4,6 +4,7 @@ use super::{Array, array, check, filled, matrix, refuse, shape, slice, vector};
 use crate::ot::{self, COLUMNS, Messages, Setup, place};
 use crate::ot_base::{self, Key, POINT, RANDOM};
 use crate::ot_products as products;
+use crate::ot_silent::{self, Pool, Tags};
 use crate::ot_tree;
 use crate::path::Path;
 use numpy::ndarray::Dim;
@@ -191,7 +192,7 @@ pub(super) fn ot_receive<'py>(
     tag: &Bound<'py, PyAny>,
     position: u64,
     words: usize,
-    packed: bool,
+    width: usize,
 ) -> PyResult<(Words<'py>, Words<'py>, Words<'py>)> {
     let leaves = array::<u64, Dim<[usize; 3]>>(leaves, "leaves")?;
     let depth = depth_of_leaves(&leaves)?;
@@ -200,9 +201,9 @@ pub(super) fn ot_receive<'py>(
     fits(position, words)?;
     let corrections = zeros(py, rows * words);
     let choices = zeros(py, words);
-    let chosen = zeros(py, if packed { words } else { 64 * words });
+    let chosen = zeros(py, words * width_of(width)?);
     filled_too(py, [&corrections, &choices, &chosen], |[corrections, choices, chosen]| {
-        let mut out = messages(chosen, packed);
+        let mut out = messages(chosen, width);
         ot::receive(Path::best(), setup, position, corrections, choices, &mut out);
     })?;
     Ok((corrections, choices, chosen))
@@ -217,7 +218,7 @@ pub(super) fn ot_send<'py>(
     places: &Bound<'py, PyAny>,
     position: u64,
     corrections: &Bound<'py, PyAny>,
-    packed: bool,
+    width: usize,
 ) -> PyResult<(Words<'py>, Words<'py>)> {
     let leaves = array::<u64, Dim<[usize; 3]>>(leaves, "leaves")?;
     let depth = depth_of_leaves(&leaves)?;
@@ -230,18 +231,34 @@ pub(super) fn ot_send<'py>(
     })?;
     fits(position, words)?;
     let corrections = slice(&corrections, "corrections")?;
-    let size = if packed { words } else { 64 * words };
-    let (zero, one) = (zeros(py, size), zeros(py, size));
+    let (zero, one) = pair(py, words, width)?;
     filled_too(py, [&zero, &one], |[zero, one]| {
-        let (mut zero, mut one) = (messages(zero, packed), messages(one, packed));
+        let (mut zero, mut one) = (messages(zero, width), messages(one, width));
         let out = [&mut zero, &mut one];
         ot::send(Path::best(), setup, places, position, (corrections, words), out);
     })?;
     Ok((zero, one))
 }
 
-fn messages(out: &mut [u64], packed: bool) -> Messages<'_> {
-    if packed { Messages::Bits(out) } else { Messages::Words(out) }
+/// Bits of a message; as many words hold 64 messages.
+fn width_of(width: usize) -> PyResult<usize> {
+    check([1, 64, 128].contains(&width), || format!("width must be 1, 64 or 128, not {width}"))?;
+    Ok(width)
+}
+
+/// Room for both messages, but for one of rows.
+fn pair(py: Python<'_>, words: usize, width: usize) -> PyResult<(Words<'_>, Words<'_>)> {
+    let size = words * width_of(width)?;
+    Ok((zeros(py, size), zeros(py, if width == COLUMNS { 0 } else { size })))
+}
+
+fn messages(out: &mut [u64], width: usize) -> Messages<'_> {
+    match width {
+        _ if out.is_empty() => Messages::Nothing,
+        1 => Messages::Bits(out),
+        64 => Messages::Words(out),
+        _ => Messages::Rows(out.as_chunks_mut().0),
+    }
 }
 
 fn fits(position: u64, words: usize) -> PyResult<()> {
@@ -249,6 +266,103 @@ fn fits(position: u64, words: usize) -> PyResult<()> {
     check(words < 1 << 40 && end.is_some_and(|end| end < 1 << 62), || {
         format!("{words} words from {position} on are too many")
     })
+}
+
+/// The rows of a pool and its tags (3, 2), checked for so many trees.
+struct Held<'py> {
+    rows: Cube<'py, 2>,
+    tags: Tags,
+}
+
+impl<'py> Held<'py> {
+    fn new(
+        rows: &Bound<'py, PyAny>,
+        tags: &Bound<'py, PyAny>,
+        trees: (usize, usize),
+    ) -> PyResult<Self> {
+        let rows = array::<u64, Dim<[usize; 2]>>(rows, "rows")?;
+        let trees = trees.0.checked_add(trees.1).filter(|&trees| trees < 1 << 40);
+        let trees = trees.ok_or_else(|| refuse("first lies too far".into()))?;
+        let needed = ot_silent::LINEAR + trees * ot_silent::DEPTH;
+        let found = rows.as_array().shape().to_vec();
+        check(found[1] == 2 && needed <= found[0], || {
+            format!("rows must have a shape of ({needed} or more, 2), not {found:?}")
+        })?;
+        let tags = cube(tags, "tags", [3, 2])?;
+        let [matrix, trees, hash] =
+            keys(&tags, "tags")?.try_into().map_err(|_| refuse("tags must be three".into()))?;
+        Ok(Held { rows, tags: Tags { matrix, trees, hash } })
+    }
+
+    fn pool(&self) -> PyResult<Pool<'_>> {
+        let rows = keys(&self.rows, "rows")?.split_first_chunk();
+        let (linear, trees) = rows.ok_or_else(|| refuse("rows are too few".into()))?;
+        Ok(Pool { linear, trees, tags: self.tags })
+    }
+}
+
+/// The stretched transfers' message, and both messages of each.
+#[pyfunction]
+#[allow(clippy::too_many_arguments, reason = "Python's arguments")]
+pub(super) fn ot_silent_send<'py>(
+    py: Python<'py>,
+    rows: &Bound<'py, PyAny>,
+    tags: &Bound<'py, PyAny>,
+    first: usize,
+    position: u64,
+    places: &Bound<'py, PyAny>,
+    roots: &Bound<'py, PyAny>,
+    width: usize,
+) -> PyResult<(Words<'py>, Words<'py>, Words<'py>)> {
+    let roots = matrix::<u64>(roots, "roots")?;
+    let (trees, two) = shape(&roots);
+    check(two == 2, || format!("roots must have 2 columns, not {two}"))?;
+    let roots = slice(&roots, "roots")?.as_chunks().0;
+    let held = Held::new(rows, tags, (first, trees))?;
+    let pool = held.pool()?;
+    let places = key(places, "places")?;
+    check(places[0] & 1 == 1, || "places must be odd".into())?;
+    let words = trees * ot_silent::WORDS;
+    fits(position, words)?;
+    let message = zeros(py, 2 * trees * ot_silent::DEPTH);
+    let (zero, one) = pair(py, words, width)?;
+    filled_too(py, [&message, &zero, &one], |[message, zero, one]| {
+        let (mut zero, mut one) = (messages(zero, width), messages(one, width));
+        let sums = message.as_chunks_mut().0;
+        ot_silent::send(pool, first, position, places, roots, sums, [&mut zero, &mut one]);
+    })?;
+    Ok((message, zero, one))
+}
+
+/// The receiver's end: packed choices and chosen messages.
+#[pyfunction]
+pub(super) fn ot_silent_receive<'py>(
+    py: Python<'py>,
+    rows: &Bound<'py, PyAny>,
+    tags: &Bound<'py, PyAny>,
+    first: usize,
+    position: u64,
+    message: &Bound<'py, PyAny>,
+    width: usize,
+) -> PyResult<(Words<'py>, Words<'py>)> {
+    let message = vector::<u64>(message, "message")?;
+    let message = slice(&message, "message")?;
+    let trees = message.len() / (2 * ot_silent::DEPTH);
+    check(message.len() == 2 * ot_silent::DEPTH * trees, || {
+        format!("message must have {} words a tree", 2 * ot_silent::DEPTH)
+    })?;
+    let held = Held::new(rows, tags, (first, trees))?;
+    let pool = held.pool()?;
+    let words = trees * ot_silent::WORDS;
+    fits(position, words)?;
+    let choices = zeros(py, words);
+    let chosen = zeros(py, words * width_of(width)?);
+    filled_too(py, [&choices, &chosen], |[choices, chosen]| {
+        let mut out = messages(chosen, width);
+        let message = message.as_chunks().0;
+        ot_silent::receive(pool, first, position, message, choices, &mut out);
+    })?;
+    Ok((choices, chosen))
 }
 
 /// The message and the shares of the products' sender.

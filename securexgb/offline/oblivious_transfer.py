@@ -1,21 +1,16 @@
 """Random oblivious transfers between the two parties, without a third side.
 
-Once a session, 128 base transfers in each direction (Masny, Rindal, CCS 2019, on
-ristretto255) give one party all leaves of 128 / k trees and the other all but one of
-each. From then on any number of transfers follows from AES streams and one message of
-128 / k - 1 bits a transfer (SoftSpokenOT: Roy, CRYPTO 2022, semi-honest). The kernels
-``ot_base``, ``ot_tree`` and ``ot`` say what is computed; docs/offline.md argues why.
-
-Setup, three messages each way:
-
-    offer      a nonce and the base sender's point; both name the session
-    reply      the base receiver's points: the places of the missing leaves, hidden
-    trees      the sums of each tree's levels, under the base keys
+Once a session, 128 base transfers in each direction (``base_transfer``) give one party
+all leaves of 128 / k trees and the other all but one of each. From then on any number of
+transfers follows from AES streams and one message of 128 / k - 1 bits a transfer
+(SoftSpokenOT: Roy, CRYPTO 2022, semi-honest). Who needs many fills a pool of rows with
+them and stretches it, at 0.7 bits a transfer (Ferret: Yang and others, CCS 2020;
+Half-Tree: Guo and others, EUROCRYPT 2023). The kernels ``ot_base``, ``ot_tree``, ``ot`` and
+``ot_silent`` say what is computed; docs/offline.md argues why.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,153 +18,208 @@ import numpy as np
 from securexgb import _kernels
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
-from securexgb.errors import ProtocolDesync
+from securexgb.offline.base_transfer import Keys, Messages, agree, public_keys
 from securexgb.offline.correlations import RandomOTReceiver, RandomOTSender, Words
 
 TREE_DEPTH = 4
 """k: a transfer costs 128 / k - 1 bits and 2^k / k pieces of AES; measured in docs/offline.md."""
-_BASE = 128
-_NONCE_BYTES = 32
-_POINT_BYTES = 32
+STRETCH_AFTER = 1 << 12
+"""Words of 64 transfers in a direction from which on a pool pays; filling one takes 2,903."""
+WORD, BIT = 64, 1
+"""Bits of a message."""
+_ROW = 128
+
+# Ferret's parameters: learning parity with regular noise, its dimension, trees of 2048
+# leaves (emp-ot's set b11 with the dimension raised from 124,000), and the trees of which
+# the next pool is made.
+_LINEAR = 1 << 17
+_TREES = 4_971
+_LEVELS = 11
+_TREE_WORDS = 32
+_POOL_ROWS = _LINEAR + _TREES * _LEVELS
+_RESERVED = -(-_POOL_ROWS // (64 * _TREE_WORDS))
+_POOL_WORDS = -(-_POOL_ROWS // 64)
+
+_Pair = tuple[Words, Words] | None
+"""Messages zero and one, or choices and messages; None of no transfers."""
 
 
 @dataclass(repr=False)
+class _Pool:
+    """Rows (n, 2) to stretch, the public keys (3, 2), and the trees used up."""
+
+    rows: Words
+    tags: Words
+    used: int = 0
+
+    @property
+    def left(self) -> int:
+        return _TREES - _RESERVED - self.used
+
+
 class _Direction:
     """This party's end of the transfers in one direction.
 
-    ``places`` are the sender's secret (2,), zero at the receiver. ``position`` counts the
-    words of 64 transfers that were made.
+    ``position`` counts the words of 64 transfers that were made.
     """
 
-    leaves: Words
-    tag: Words
-    places: Words
-    position: int = 0
+    def __init__(self, keys: Keys) -> None:
+        self.leaves, self.places = keys.leaves, keys.places
+        self.tag = public_keys(keys.session, "extension", 1)[0]
+        self.position = 0
+        self.pool: _Pool | None = None
+        self._session = keys.session
+        self._pools = 0
 
-    def advance(self, words: int) -> int:
-        """The position of the next ``words`` words, which are used up."""
-        start, self.position = self.position, self.position + words
-        return start
+    def advance(self, share: _Share) -> tuple[int, int]:
+        """The positions of both parts of a request, the stretched one first; used up."""
+        start = self.position
+        middle = start + share.trees * _TREE_WORDS
+        self.position = middle + share.words
+        return start, middle
+
+    def fill(self, rows: Words) -> None:
+        """Put a new pool in the place of the one before."""
+        self._pools += 1
+        tags = public_keys(self._session, f"pool {self._pools}", 3)
+        self.pool = _Pool(rows.reshape(-1, 2)[:_POOL_ROWS], tags)
+
+    def share(self, words: int) -> _Share:
+        """How a request is met; its trees are used up."""
+        if self.pool is None:
+            return _Share(0, words)
+        share = _Share(words // _TREE_WORDS, words % _TREE_WORDS, self.pool.used)
+        self.pool.used += share.trees
+        return share
+
+    def filling(self, words: int, stretch_after: int) -> _Share:
+        """What a new pool is made of, where the next ``words`` words need one."""
+        trees = words // _TREE_WORDS
+        if self.pool is None:
+            pays = trees > 0 and self.position + words > stretch_after
+            return _Share(0, _POOL_WORDS if pays else 0)
+        return _Share(_RESERVED if trees > self.pool.left else 0, 0, _TREES - _RESERVED)
+
+
+@dataclass(frozen=True)
+class _Share:
+    """``trees`` of the pool, from number ``first`` on, and ``words`` by extension."""
+
+    trees: int
+    words: int
+    first: int = 0
 
 
 class ObliviousTransfer:
     """One party's end; nothing is exchanged before the first transfer.
 
     ``private``: this party's randomness for one session, never used for another.
-    ``bytes_sent`` counts what this party has put on the channel.
     """
 
     def __init__(
-        self, rank: int, channel: Channel, private: Prg, tree_depth: int = TREE_DEPTH
+        self,
+        rank: int,
+        channel: Channel,
+        private: Prg,
+        tree_depth: int = TREE_DEPTH,
+        stretch_after: int = STRETCH_AFTER,
     ) -> None:
-        self.bytes_sent = 0
         self._rank = rank
-        self._channel = channel
+        self._messages = Messages(channel)
         self._private = private
         self._depth = tree_depth
-        self._sending: _Direction | None = None
-        self._receiving: _Direction | None = None
+        self._stretch_after = stretch_after
+        self._ends: tuple[_Direction, _Direction] | None = None
+
+    @property
+    def bytes_sent(self) -> int:
+        """What this party has put on the channel."""
+        return self._messages.bytes_sent
 
     def transfer(
-        self, sent: int, received: int, packed: bool = False
+        self, sent: int, received: int, width: int = WORD
     ) -> tuple[RandomOTSender, RandomOTReceiver]:
         """64 * ``sent`` transfers from this party and 64 * ``received`` to it, all random.
 
-        Both parties call with mirrored counts. Messages are words, or with ``packed``
-        single bits, 64 to a word. One message each way.
+        Both parties call with mirrored counts, at most 2^17 each. Messages are words, or
+        with ``width`` BIT single bits, 64 to a word. One message each way, but when a
+        pool is filled.
         """
-        if self._sending is None or self._receiving is None:
-            self._sending, self._receiving = self._connect()
-        receiver = self._receive(self._receiving, received, packed)
-        return self._send(self._sending, sent, packed), receiver
+        if self._ends is None:
+            keys = agree(self._rank, self._depth, self._messages, self._private)
+            self._ends = _Direction(keys[0]), _Direction(keys[1])
+        sending, receiving = self._ends
+        self._fill_pools(sent, received)
+        return self._pass(sending.share(sent), receiving.share(received), width)
 
     def exchange(self, step: str, words: Words, expect: int) -> Words:
         """Send words, where there are any, and receive ``expect`` words."""
         if words.size:
-            self._put(step, words.tobytes())
-        return self._words(step, expect) if expect else np.zeros(0, np.uint64)
+            self._messages.put(step, words.data.cast("B"))
+        return self._messages.words(step, expect) if expect else np.zeros(0, np.uint64)
 
-    def _receive(self, ours: _Direction, words: int, packed: bool) -> RandomOTReceiver:
-        start = ours.advance(words)
-        corrections, choices, chosen = _kernels.ot_receive(
-            ours.leaves, ours.tag, start, words, packed
+    def _fill_pools(self, sent: int, received: int) -> None:
+        assert self._ends is not None
+        shares = [
+            end.filling(words, self._stretch_after)
+            for end, words in zip(self._ends, (sent, received), strict=True)
+        ]
+        if any(share.trees or share.words for share in shares):
+            sender, receiver = self._pass(shares[0], shares[1], _ROW)
+            for end, rows in zip(self._ends, (sender.zero, receiver.chosen), strict=True):
+                if rows.size:
+                    end.fill(rows)
+
+    def _pass(
+        self, sent: _Share, received: _Share, width: int
+    ) -> tuple[RandomOTSender, RandomOTReceiver]:
+        """All of a request: first what needs nothing of the other side, then the rest."""
+        assert self._ends is not None
+        sending, receiving = self._ends
+        send_at, receive_at = sending.advance(sent), receiving.advance(received)
+        extended = self._extend_receive(receiving, received.words, receive_at[1], width)
+        stretched = self._stretch_send(sending, sent, send_at[0], width)
+        sender = _joined(stretched, self._extend_send(sending, sent.words, send_at[1], width))
+        grown = self._stretch_receive(receiving, received, receive_at[0], width)
+        return RandomOTSender(*sender), RandomOTReceiver(*_joined(grown, extended))
+
+    def _extend_receive(self, end: _Direction, words: int, at: int, width: int) -> _Pair:
+        if not words:
+            return None
+        corrections, choices, chosen = _kernels.ot_receive(end.leaves, end.tag, at, words, width)
+        self._messages.put("extend", corrections.data.cast("B"))
+        return choices, chosen
+
+    def _extend_send(self, end: _Direction, words: int, at: int, width: int) -> _Pair:
+        if not words:
+            return None
+        rows = 128 // self._depth - 1
+        corrections = self._messages.words("extend", rows * words).reshape(rows, words)
+        return _kernels.ot_send(end.leaves, end.tag, end.places, at, corrections, width)
+
+    def _stretch_send(self, end: _Direction, share: _Share, at: int, width: int) -> _Pair:
+        if not share.trees:
+            return None
+        assert end.pool is not None
+        roots = self._private.words(2 * share.trees).reshape(-1, 2)
+        sums, zero, one = _kernels.ot_silent_send(
+            end.pool.rows, end.pool.tags, share.first, at, end.places, roots, width
         )
-        if words:
-            self._put("extend", corrections.data.cast("B"))
-        return RandomOTReceiver(choices, chosen)
+        self._messages.put("stretch", sums.data.cast("B"))
+        return zero, one
 
-    def _send(self, ours: _Direction, words: int, packed: bool) -> RandomOTSender:
-        rows = _BASE // self._depth - 1
-        corrections = self._words("extend", rows * words) if words else np.zeros(0, np.uint64)
-        start = ours.advance(words)
-        zero, one = _kernels.ot_send(
-            ours.leaves, ours.tag, ours.places, start, corrections.reshape(rows, words), packed
-        )
-        return RandomOTSender(zero, one)
-
-    def _connect(self) -> tuple[_Direction, _Direction]:
-        """The base transfers; this party's ends as sender and as receiver."""
-        draw = self._private
-        secret = draw.words(8).tobytes()
-        mine = draw.words(_NONCE_BYTES // 8).tobytes() + _kernels.ot_offer(secret)
-        self._put("offer", mine)
-        theirs = self._bytes("offer", _NONCE_BYTES + _POINT_BYTES)
-        offers = (mine, theirs) if self._rank == 0 else (theirs, mine)
-        to_send, to_receive = (
-            _session(sender, self._depth, offers) for sender in (self._rank, 1 - self._rank)
+    def _stretch_receive(self, end: _Direction, share: _Share, at: int, width: int) -> _Pair:
+        if not share.trees:
+            return None
+        assert end.pool is not None
+        sums = self._messages.words("stretch", 2 * _LEVELS * share.trees)
+        return _kernels.ot_silent_receive(
+            end.pool.rows, end.pool.tags, share.first, at, sums, width
         )
 
-        choices = draw.words(_BASE // 64)
-        random = draw.words(_BASE * 16).tobytes()
-        try:
-            reply, chosen = _kernels.ot_choose(to_send, theirs[_NONCE_BYTES:], choices, random)
-            self._put("reply", reply)
-            answer = self._bytes("reply", 2 * _POINT_BYTES * _BASE)
-            pads = _kernels.ot_finish(to_receive, secret, answer)
-        except ValueError as error:
-            raise ProtocolDesync(
-                f"the other side's base transfers are malformed: {error}"
-            ) from None
 
-        roots = draw.words(2 * _BASE // self._depth).reshape(-1, 2)
-        leaves, sums = _kernels.ot_grow(self._depth, roots, pads)
-        self._put("trees", sums.tobytes())
-        received = self._words("trees", 4 * _BASE).reshape(_BASE, 2, 2)
-        places = ~choices
-        known = _kernels.ot_puncture(self._depth, places, chosen, received)
-        none = np.zeros_like(places)
-        return (
-            _Direction(known, _tag(to_send), places),
-            _Direction(leaves, _tag(to_receive), none),
-        )
-
-    def _put(self, step: str, payload: bytes | memoryview) -> None:
-        self._channel.send(_place(step), payload)
-        self.bytes_sent += len(payload)
-
-    def _bytes(self, step: str, count: int) -> bytes:
-        payload = bytes(self._channel.receive(_place(step)))
-        if len(payload) != count:
-            raise ProtocolDesync(
-                f"the message at {_place(step)} has {len(payload)} bytes instead of {count}: "
-                "the two sides run different versions or hold different terms"
-            )
-        return payload
-
-    def _words(self, step: str, count: int) -> Words:
-        return np.frombuffer(self._bytes(step, 8 * count), dtype="<u8")
-
-
-def _place(step: str) -> str:
-    return f"offline/transfers/{step}"
-
-
-def _session(sender: int, depth: int, offers: tuple[bytes, bytes]) -> bytes:
-    """The name of one direction of this session, 32 bytes; both nonces make it unique."""
-    text = b"securexgb transfers from %d, depth %d: " % (sender, depth)
-    return hashlib.sha256(text + offers[0] + offers[1]).digest()
-
-
-def _tag(session: bytes) -> Words:
-    """What the extension's hash keys are derived from, (2,); public."""
-    return np.frombuffer(hashlib.sha256(b"hash of " + session).digest()[:16], dtype="<u8")
+def _joined(first: _Pair, second: _Pair) -> tuple[Words, Words]:
+    """Both parts of a request one after the other."""
+    if first is None or second is None:
+        return first or second or (np.zeros(0, np.uint64), np.zeros(0, np.uint64))
+    return np.concatenate((first[0], second[0])), np.concatenate((first[1], second[1]))

@@ -39,7 +39,7 @@ from securexgb.offline.correlations import (
     VectorProducts,
     Words,
 )
-from securexgb.offline.oblivious_transfer import TREE_DEPTH, ObliviousTransfer
+from securexgb.offline.oblivious_transfer import BIT, TREE_DEPTH, ObliviousTransfer
 
 _TILE = 1 << 11
 """Words of 64 transfers made at a time: 1 MiB a kind of message."""
@@ -153,7 +153,7 @@ class TwoPartySource:
         return receiver.choices, receiver.chosen
 
     def _make_bit_triples(self, words: int) -> Pieces:
-        sender, receiver = self._transfers.transfer(words, words, packed=True)
+        sender, receiver = self._transfers.transfer(words, words, BIT)
         a, b = sender.zero ^ sender.one, receiver.choices
         return a, b, a & b ^ sender.zero ^ receiver.chosen
 

@@ -48,11 +48,11 @@ def test_all_leaves_but_one(depth: int) -> None:
         np.testing.assert_array_equal(ordered[1:], whole[x ^ place][1:])
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_windows_of_positions_agree(packed: bool) -> None:
+@pytest.mark.parametrize("width", [1, 64, 128])
+def test_windows_of_positions_agree(width: int) -> None:
     everything, _ = leaves(4)
-    whole = k.ot_receive(everything, TAG, 0, 256, packed)
-    part = k.ot_receive(everything, TAG, 128, 128, packed)
+    whole = k.ot_receive(everything, TAG, 0, 256, width)
+    part = k.ot_receive(everything, TAG, 128, 128, width)
     np.testing.assert_array_equal(whole[0].reshape(31, 256)[:, 128:], part[0].reshape(31, 128))
     np.testing.assert_array_equal(whole[1][128:], part[1])
     np.testing.assert_array_equal(whole[2][whole[2].size // 2 :], part[2])
@@ -68,9 +68,27 @@ def test_products(count: int) -> None:
     np.testing.assert_array_equal(mine + k.ot_products_receive(chosen, b, message), a * b)
 
 
+@pytest.mark.parametrize("width", [1, 64])
+def test_stretched_transfers(width: int) -> None:
+    trees, tags, places = 2, words(3, 2), PLACES | np.uint64(1)
+    rows = words(2**17 + 3 * 11, 2)
+    rows[:, 0] &= ~np.uint64(1)
+    turned = rows ^ (np.uint64(0) - (words(len(rows)) & np.uint64(1)))[:, None] & places
+    sums, zero, one = k.ot_silent_send(rows, tags, 1, 9, places, words(trees, 2), width)
+    choices, chosen = k.ot_silent_receive(turned, tags, 1, 9, sums, width)
+    assert zero.shape == one.shape == chosen.shape == (trees * 32 * width,)
+    if width == 64:
+        ones = np.where(k.unpack_bits(choices, choices.size * 64) == 1, one, zero)
+        np.testing.assert_array_equal(chosen, ones)
+        assert np.all(zero != one)
+    else:
+        np.testing.assert_array_equal(chosen, (zero & ~choices) | (one & choices))
+
+
 W = np.zeros(64, np.uint64)
 CUBE = np.zeros((32, 16, 2), np.uint64)
 PAIRS = np.zeros((128, 2, 2), np.uint64)
+POOL, TAGS = np.zeros((2**17 + 11, 2), np.uint64), np.zeros((3, 2), np.uint64)
 CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "short secret": (k.ot_offer, (bytes(63),), "secret must have 64 bytes"),
     "no point": (k.ot_choose, (bytes(32), b"\xff" * 32, TAG, bytes(16384)), "must be a point"),
@@ -82,11 +100,17 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "few roots": (k.ot_grow, (4, PAIRS[:5, 0].copy(), PAIRS), "roots must have the shape"),
     "few pads": (k.ot_grow, (4, PAIRS[:32, 0].copy(), PAIRS[:5]), "pads must have the shape"),
     "pads of both": (k.ot_puncture, (4, TAG, PAIRS, PAIRS), "pads must be"),
-    "few leaves": (k.ot_receive, (CUBE[:3], TAG, 0, 1, True), "depth must be"),
-    "leaves of another depth": (k.ot_receive, (CUBE[:, :8].copy(), TAG, 0, 1, True), "leaves"),
-    "no leaves": (k.ot_receive, (CUBE[:0], TAG, 0, 1, True), "depth must be"),
-    "far": (k.ot_receive, (CUBE, TAG, 2**62, 1, True), "too many"),
-    "rows": (k.ot_send, (CUBE, TAG, TAG, 0, np.zeros((30, 1), np.uint64), True), "31 rows"),
+    "few leaves": (k.ot_receive, (CUBE[:3], TAG, 0, 1, 1), "depth must be"),
+    "leaves of another depth": (k.ot_receive, (CUBE[:, :8].copy(), TAG, 0, 1, 1), "leaves"),
+    "no leaves": (k.ot_receive, (CUBE[:0], TAG, 0, 1, 1), "depth must be"),
+    "far": (k.ot_receive, (CUBE, TAG, 2**62, 1, 1), "too many"),
+    "rows": (k.ot_send, (CUBE, TAG, TAG, 0, np.zeros((30, 1), np.uint64), 1), "31 rows"),
+    "width": (k.ot_receive, (CUBE, TAG, 0, 1, 8), "width must be 1, 64 or 128"),
+    "few rows": (k.ot_silent_send, (POOL, TAGS, 1, 0, TAG, TAGS[:1], 1), "rows must have"),
+    "far tree": (k.ot_silent_send, (POOL, TAGS, 2**63, 0, TAG, TAGS[:1], 1), "too far"),
+    "even places": (k.ot_silent_send, (POOL, TAGS, 0, 0, TAG + 1, TAGS[:1], 1), "must be odd"),
+    "two tags": (k.ot_silent_send, (POOL, TAGS[:2], 0, 0, TAG, TAGS[:1], 1), "tags must have"),
+    "half a tree": (k.ot_silent_receive, (POOL, TAGS, 0, 0, W[:11], 1), "22 words a tree"),
     "factors": (k.ot_products_send, (W, W, W), "64 messages a factor"),
     "message": (k.ot_products_receive, (W, W[:1], W), "message must have 33 words"),
 }

@@ -10,26 +10,36 @@ from securexgb.channel.channel import Channel
 from securexgb.channel.recorded import RecordedChannel
 from securexgb.errors import ProtocolDesync
 from securexgb.offline.correlations import RandomOTReceiver, RandomOTSender
-from securexgb.offline.oblivious_transfer import ObliviousTransfer
+from securexgb.offline.oblivious_transfer import BIT, WORD, ObliviousTransfer
 from tests.offline.laws import check_random_ot
 from tests.offline.pairs import both, channels, private
 
 Ends = tuple[ObliviousTransfer, ObliviousTransfer]
 
 
-def ends(depth: int = 4, links: tuple[Channel, Channel] | None = None, seed: int = 0) -> Ends:
+SETUP = 64 + 128 * 64 + 128 * 32
+FILL = 8 * 31 * 2903
+TREE = 16 * 11
+
+
+def ends(
+    depth: int = 4,
+    links: tuple[Channel, Channel] | None = None,
+    seed: int = 0,
+    stretch_after: int = 1 << 20,
+) -> Ends:
     zero, one = links or channels()
     return (
-        ObliviousTransfer(0, zero, private(0, seed), depth),
-        ObliviousTransfer(1, one, private(1, seed), depth),
+        ObliviousTransfer(0, zero, private(0, seed), depth, stretch_after),
+        ObliviousTransfer(1, one, private(1, seed), depth, stretch_after),
     )
 
 
 def transfer(
-    pair: Ends, from_zero: int, from_one: int, packed: bool = False
+    pair: Ends, from_zero: int, from_one: int, width: int = WORD
 ) -> tuple[tuple[RandomOTSender, RandomOTReceiver], tuple[RandomOTSender, RandomOTReceiver]]:
     counts = (from_zero, from_one)
-    return both(pair, lambda rank, end: end.transfer(counts[rank], counts[1 - rank], packed))
+    return both(pair, lambda rank, end: end.transfer(counts[rank], counts[1 - rank], width))
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 8])
@@ -45,15 +55,16 @@ def test_the_chosen_message_arrives(depth: int) -> None:
 
 @pytest.mark.parametrize("depth", [1, 4])
 def test_bits_are_packed(depth: int) -> None:
-    (sent0, got0), (sent1, got1) = transfer(ends(depth), 140, 2, packed=True)
+    (sent0, got0), (sent1, got1) = transfer(ends(depth), 140, 2, width=BIT)
     for sent, got, words in ((sent0, got1, 140), (sent1, got0, 2)):
         assert sent.zero.shape == sent.one.shape == got.choices.shape == (words,)
         expected = (sent.zero & ~got.choices) | (sent.one & got.choices)
         np.testing.assert_array_equal(got.chosen, expected)
 
 
-def test_everything_looks_uniform() -> None:
-    (sent, _), (_, got) = transfer(ends(), 4096, 0)
+@pytest.mark.parametrize("stretch_after", [0, 1 << 20])
+def test_everything_looks_uniform(stretch_after: int) -> None:
+    (sent, _), (_, got) = transfer(ends(stretch_after=stretch_after), 4096, 0)
     count = 64 * 4096
     chosen = _kernels.unpack_bits(got.choices, count) == 1
     unknown = np.where(chosen, sent.zero, sent.one)
@@ -65,10 +76,11 @@ def test_everything_looks_uniform() -> None:
     assert abs(follows.mean() - 0.5) < 6 * 0.5 / np.sqrt(count)
 
 
-def test_nothing_is_made_twice() -> None:
-    pair = ends()
+@pytest.mark.parametrize("stretch_after", [0, 1 << 20])
+def test_nothing_is_made_twice(stretch_after: int) -> None:
+    pair = ends(stretch_after=stretch_after)
     first, second = transfer(pair, 40, 0)[0][0], transfer(pair, 40, 0)[0][0]
-    other = transfer(ends(seed=1), 40, 0)[0][0]
+    other = transfer(ends(seed=1, stretch_after=stretch_after), 40, 0)[0][0]
     drawn = np.concatenate([x for s in (first, second, other) for x in (s.zero, s.one)])
     assert np.unique(drawn).size == drawn.size
 
@@ -78,10 +90,35 @@ def test_the_price(depth: int) -> None:
     pair = ends(depth)
     transfer(pair, 0, 1)
     row = 8 * (128 // depth - 1)
-    setup = 64 + 128 * 64 + 128 * 32
-    assert [end.bytes_sent for end in pair] == [setup + row, setup]
-    transfer(pair, 100, 7, packed=True)
-    assert [end.bytes_sent for end in pair] == [setup + 8 * row, setup + 100 * row]
+    assert [end.bytes_sent for end in pair] == [SETUP + row, SETUP]
+    transfer(pair, 100, 7, width=BIT)
+    assert [end.bytes_sent for end in pair] == [SETUP + 8 * row, SETUP + 100 * row]
+
+
+def test_a_pool_is_filled_once_it_pays_and_then_stretched() -> None:
+    pair = ends(stretch_after=100)
+    transfer(pair, 100, 31)
+    assert [end.bytes_sent for end in pair] == [SETUP + 31 * 248, SETUP + 100 * 248]
+    (sent0, got0), (sent1, got1) = transfer(pair, 70, 3)
+    check_random_ot(sent0, got1, 64 * 70)
+    check_random_ot(sent1, got0, 64 * 3)
+    # Two trees and six words of the label party, whose rows the feature party helped to fill.
+    before = [SETUP + (31 + 3) * 248 + 2 * TREE, SETUP + (100 + 6) * 248 + FILL]
+    assert [end.bytes_sent for end in pair] == before
+    (sent0, got0), (sent1, got1) = transfer(pair, 64, 96)
+    check_random_ot(sent0, got1, 64 * 64)
+    check_random_ot(sent1, got0, 64 * 96)
+    after = [before[0] + FILL + 2 * TREE, before[1] + 3 * TREE]
+    assert [end.bytes_sent for end in pair] == after
+
+
+def test_a_used_up_pool_makes_the_next_one() -> None:
+    pair = ends(stretch_after=0)
+    for _ in range(3):
+        sent, got = transfer(pair, 1 << 16, 0, width=BIT)
+        expected = (sent[0].zero & ~got[1].choices) | (sent[0].one & got[1].choices)
+        np.testing.assert_array_equal(got[1].chosen, expected)
+    assert [end.bytes_sent for end in pair] == [SETUP + (3 * 2048 + 91) * TREE, SETUP + FILL]
 
 
 def test_messages_have_the_same_shape_whatever_is_drawn() -> None:
@@ -89,7 +126,7 @@ def test_messages_have_the_same_shape_whatever_is_drawn() -> None:
     for seed in (1, 2):
         links = channels()
         recorded = RecordedChannel(links[0]), RecordedChannel(links[1])
-        transfer(ends(links=recorded, seed=seed), 3, 70)
+        transfer(ends(links=recorded, seed=seed, stretch_after=40), 3, 70)
         logs.append([link.shape for link in recorded])
     assert logs[0] == logs[1]
 
@@ -119,16 +156,18 @@ class _Altered:
         ("offer", b"\xff" * 64, "offer must be a point"),
         ("reply", b"\xff" * 8192, "reply must be points"),
         ("trees", bytes(8), "8 bytes instead of 4096"),
-        ("extend", bytes(1), "1 bytes instead of 248"),
+        ("extend", bytes(1), "1 bytes instead of 7936"),
+        ("stretch", bytes(1), "1 bytes instead of 176"),
     ],
 )
 def test_what_is_malformed_is_refused(step: str, payload: bytes, sentence: str) -> None:
     zero, one = channels()
-    pair = ends(links=(_Altered(zero, step, payload), one))
+    pair = ends(links=(_Altered(zero, step, payload), one), stretch_after=32)
 
     def run(rank: int, end: ObliviousTransfer) -> None:
         try:
-            end.transfer(1 - rank, rank)
+            for _ in range(2):
+                end.transfer(32, 32)
         except BaseException:
             (zero, one)[rank].close(ValueError())
             if rank == 0:

@@ -11,15 +11,18 @@ use crate::bfv_ring::{
     to_wire, to_word,
 };
 use crate::histogram::Bins;
-use crate::ntt::{self, Constants, fold};
+use crate::ntt::{self, Constants, Scale, fold};
 use crate::prg::Stream;
+use std::ops::Range;
 
 /// Row blocks whose products are summed before they are reduced: far below 2^11.
 const PANEL: usize = 16;
 /// Groups whose plaintexts are transformed together.
 const TILE: usize = 16;
-/// Words of a polynomial that are worked on while they are in the cache.
-const STRIP: usize = 256;
+/// Words of a polynomial that are worked on while they are in the cache, and the length of
+/// the rows that hold them: not a power of two, or they would share a few lines of the cache.
+const STRIP: usize = 64;
+const ROW: usize = STRIP + 8;
 
 /// Whoever holds the secret: s in all transformed forms.
 pub struct Secret {
@@ -145,33 +148,33 @@ impl Batch<'_> {
     }
 }
 
-/// One strip of the sums of a tile: plaintexts (G, blocks, N) times one vector's ciphertexts.
+/// One strip of the sums of a tile: plaintexts (G, blocks) times one vector's ciphertexts.
 pub struct Strip<'a> {
     constants: &'a Constants,
-    degree: usize,
     blocks: usize,
+    /// (G, blocks) rows of `ROW` words.
     plain: &'a [u64],
-    /// (blocks, 2, 3, N), from the first block's limb on.
+    /// (blocks, 2) rows of `ROW` words.
     ciphertexts: &'a [u64],
-    /// Word of the polynomials where this strip starts.
-    start: usize,
-    /// Words between the sums of one group and of the next.
-    stride: usize,
+    /// Words between the sums of one group and of the next, and of one part and of the next.
+    strides: (usize, usize),
 }
 
 /// Adds to `sums` the products of G plaintexts with both parts of the ciphertexts.
 #[inline(always)]
 fn strip_of<L: Lanes, const G: usize>(of: &Strip<'_>, sums: &mut [u64]) {
-    let (n, size) = (of.degree, 2 * LIMBS * of.degree);
     let p = L::splat(of.constants.modulus());
-    let at = |words: &[u64], place: usize| L::load(&words[place..].as_chunks::<8>().0[0]);
-    for x in (of.start..of.start + STRIP.min(n)).step_by(8) {
+    let plain: [&[[u64; ROW]]; G] =
+        std::array::from_fn(|g| &of.plain.as_chunks::<ROW>().0[g * of.blocks..][..of.blocks]);
+    let ciphertexts = &of.ciphertexts.as_chunks::<ROW>().0.as_chunks::<2>().0[..of.blocks];
+    let at = |words: &[u64; ROW], x: usize| L::load(&words.as_chunks::<8>().0[x]);
+    for x in 0..STRIP / 8 {
         let mut low = [[L::splat(0); 2]; G];
         let mut high = low;
-        for r in 0..of.blocks {
-            let parts = [0, LIMBS * n].map(|part| at(of.ciphertexts, r * size + part + x));
+        for (r, parts) in ciphertexts.iter().enumerate() {
+            let parts = [at(&parts[0], x), at(&parts[1], x)];
             for g in 0..G {
-                let plain = at(of.plain, (g * of.blocks + r) * n + x);
+                let plain = at(&plain[g][r], x);
                 for part in 0..2 {
                     low[g][part] = low[g][part].add_low(plain, parts[part]);
                     high[g][part] = high[g][part].add_high(plain, parts[part]);
@@ -180,8 +183,8 @@ fn strip_of<L: Lanes, const G: usize>(of: &Strip<'_>, sums: &mut [u64]) {
         }
         for g in 0..G {
             for part in 0..2 {
-                let sum =
-                    &mut sums[g * of.stride + part * LIMBS * n + x..].as_chunks_mut::<8>().0[0];
+                let place = g * of.strides.0 + part * of.strides.1 + 8 * x;
+                let sum = &mut sums[place..].as_chunks_mut::<8>().0[0];
                 let total = fold(low[g][part], high[g][part], of.constants);
                 L::load(sum).plus(total).reduce_once(p).store(sum);
             }
@@ -204,6 +207,18 @@ on_engine! {
     pub fn strip = strip_body(of: &Strip<'_>, groups: usize, sums: &mut [u64]);
 }
 
+#[inline(always)]
+fn scale_body<L: Lanes>(factor: Scale, words: &mut [u64]) {
+    for words in words.as_chunks_mut::<8>().0 {
+        factor.times(L::load(words)).store(words);
+    }
+}
+
+on_engine! {
+    /// Multiplies every word by the factor.
+    pub fn scale = scale_body(factor: Scale, words: &mut [u64]);
+}
+
 /// Overwrites `out`, (groups, vectors, 2, 3, N), with the sums over all row blocks of
 /// ciphertext times one-hot plaintext, as coefficients, divided by 2^halvings modulo q.
 pub fn products(ring: &Ring, batch: &Batch<'_>, first: usize, halvings: u32, out: &mut [u64]) {
@@ -220,19 +235,13 @@ pub fn products(ring: &Ring, batch: &Batch<'_>, first: usize, halvings: u32, out
     for (i, words) in out.chunks_exact_mut(ring.degree).enumerate() {
         ntt::inverse(ring.engine, &ring.tables[i % LIMBS], words);
         if halvings > 0 {
-            words.iter_mut().for_each(|word| *word = factors[i % LIMBS].times(*word));
+            scale(ring.engine, factors[i % LIMBS], words);
         }
     }
 }
 
 /// Adds the products of a panel of blocks with a tile of groups to `out`.
-fn add_panel(
-    ring: &Ring,
-    batch: &Batch<'_>,
-    first: usize,
-    panel: std::ops::Range<usize>,
-    out: &mut [u64],
-) {
+fn add_panel(ring: &Ring, batch: &Batch<'_>, first: usize, panel: Range<usize>, out: &mut [u64]) {
     let (n, size) = (ring.degree, 2 * LIMBS * ring.degree);
     let stride = batch.vectors * size;
     let (groups, length) = (out.len() / stride, panel.len());
@@ -241,30 +250,39 @@ fn add_panel(
     for (block, ones) in panel.clone().zip(ones.chunks_exact_mut(groups * n)) {
         batch.plaintexts(ring, block, first, ones);
     }
-    let mut plain = vec![0; groups * length * n];
+    let length_of_strip = groups * length * ROW;
+    let mut plain = vec![0; n / STRIP * length_of_strip];
+    let mut ciphertexts = vec![0; length * 2 * ROW];
+    let mut polynomial = vec![0; n];
     for limb in 0..LIMBS {
         let table = &ring.tables[limb];
-        for (i, plain) in plain.chunks_exact_mut(n).enumerate() {
+        for i in 0..groups * length {
             let (g, r) = (i / length, i % length);
-            for (word, &one) in plain.iter_mut().zip(&ones[(r * groups + g) * n..]) {
+            for (word, &one) in polynomial.iter_mut().zip(&ones[(r * groups + g) * n..]) {
                 *word = residue(i64::from(one), table.p);
             }
-            ntt::forward(ring.engine, table, plain);
+            ntt::forward(ring.engine, table, &mut polynomial);
+            for (s, words) in polynomial.as_chunks::<STRIP>().0.iter().enumerate() {
+                plain[s * length_of_strip + i * ROW..][..STRIP].copy_from_slice(words);
+            }
         }
-        for start in (0..n).step_by(STRIP) {
+        for (s, plain) in plain.chunks_exact(length_of_strip).enumerate() {
             for v in 0..batch.vectors {
+                for (i, row) in ciphertexts.as_chunks_mut::<ROW>().0.iter_mut().enumerate() {
+                    let place = (v * blocks + panel.start + i / 2) * size
+                        + (i % 2 * LIMBS + limb) * n
+                        + s * STRIP;
+                    row[..STRIP].copy_from_slice(&batch.ciphertexts[place..][..STRIP]);
+                }
                 for g in (0..groups).step_by(4) {
                     let of = Strip {
                         constants: &table.constants,
-                        degree: n,
                         blocks: length,
-                        plain: &plain[g * length * n..],
-                        ciphertexts: &batch.ciphertexts
-                            [(v * blocks + panel.start) * size + limb * n..],
-                        start,
-                        stride,
+                        plain: &plain[g * length * ROW..],
+                        ciphertexts: &ciphertexts,
+                        strides: (stride, LIMBS * n),
                     };
-                    let sums = &mut out[g * stride + v * size + limb * n..];
+                    let sums = &mut out[g * stride + v * size + limb * n + s * STRIP..];
                     strip(ring.engine, &of, (groups - g).min(4), sums);
                 }
             }

@@ -9,7 +9,7 @@
 use crate::bfv::Secret;
 use crate::bfv_lanes::{Lanes, on_engine};
 use crate::bfv_ring::{LIMBS, PRIMES, Ring, add, errors, residue, subtract};
-use crate::ntt::{self, Constants, Factor, fold};
+use crate::ntt::{self, Constants, Factor, Scale, fold};
 use crate::prg::Stream;
 
 /// The exponent of the automorphism for wanted coefficients `gap` apart.
@@ -20,13 +20,11 @@ fn exponent(degree: usize, gap: usize) -> usize {
 /// The polynomial at X^k; `zero - x` negates.
 fn automorphism<T: Copy>(values: &[T], k: usize, negate: impl Fn(T) -> T, out: &mut [T]) {
     let n = values.len();
+    let out = &mut out[..n];
     for (j, &value) in values.iter().enumerate() {
-        let place = j * k % (2 * n);
-        if place < n {
-            out[place] = value;
-        } else {
-            out[place - n] = negate(value);
-        }
+        // n is a power of two; places and signs are public.
+        let place = j * k;
+        out[place & (n - 1)] = if place & n == 0 { value } else { negate(value) };
     }
 }
 
@@ -102,82 +100,144 @@ on_engine! {
     pub fn switch = switch_body(c: &Constants, digits: [&[u64]; LIMBS], key: [&[u64]; LIMBS], out: &mut [u64]);
 }
 
-/// Merges `odd` into `even`, both (2, 3, N) coefficients; see the module. No `odd` is a zero.
-pub fn merge(
-    ring: &Ring,
-    key: &[u64],
-    gap: usize,
-    (even, odd): (&[u64], Option<&[u64]>),
+#[inline(always)]
+fn apart_body<L: Lanes>(p: u64, even: &mut [u64], shifted: &mut [u64]) {
+    let p = L::splat(p);
+    for (a, b) in even.as_chunks_mut::<8>().0.iter_mut().zip(shifted.as_chunks_mut::<8>().0) {
+        let (x, y) = (L::load(a), L::load(b));
+        x.plus(y).reduce_once(p).store(a);
+        x.plus(p).minus(y).reduce_once(p).store(b);
+    }
+}
+
+/// (x - (low mod P, centred)) / P modulo one prime, plus `own` and `other`.
+#[inline(always)]
+fn down_body<L: Lanes>(
+    primes: (u64, u64),
+    inverse: Scale,
+    [x, low, own]: [&[u64]; 3],
     out: &mut [u64],
 ) {
-    let n = ring.degree;
-    let Some(odd) = odd else {
-        // Nothing to keep apart: only the factor two.
-        for (i, (out, even)) in out.chunks_exact_mut(n).zip(even.chunks_exact(n)).enumerate() {
-            let p = ring.p(i % LIMBS);
-            out.iter_mut().zip(even).for_each(|(out, &x)| *out = add(x, x, p));
-        }
-        return;
-    };
-    let mut turned = vec![0; even.len()];
-    let mut rest = vec![0; n];
-    for i in 0..2 * LIMBS {
-        let p = ring.p(i % LIMBS);
-        let (even, odd) = (&even[i * n..][..n], &odd[i * n..][..n]);
-        let sum = &mut out[i * n..][..n];
-        for j in 0..n {
-            let shifted =
-                if j >= gap / 2 { odd[j - gap / 2] } else { subtract(0, odd[n + j - gap / 2], p) };
-            sum[j] = add(even[j], shifted, p);
-            rest[j] = subtract(even[j], shifted, p);
-        }
-        automorphism(&rest, exponent(n, gap), |x| subtract(0, x, p), &mut turned[i * n..][..n]);
+    let (p, special) = (L::splat(primes.0), L::splat(primes.1));
+    let half = L::splat(primes.1 / 2);
+    let inputs =
+        x.as_chunks::<8>().0.iter().zip(low.as_chunks::<8>().0).zip(own.as_chunks::<8>().0);
+    for (out, ((x, low), own)) in out.as_chunks_mut::<8>().0.iter_mut().zip(inputs) {
+        // All primes lie between 2^49 and 2^50: one subtraction reduces modulo another.
+        let low = L::load(low).plus(half).reduce_once(special).reduce_once(p);
+        let rest = L::load(x).plus(half).plus(p).minus(low);
+        let switched = inverse.times(rest);
+        let sum = L::load(out).plus(L::load(own)).reduce_once(p).plus(switched).reduce_once(p);
+        sum.store(out);
     }
-    let switched = key_switched(ring, key, &turned[LIMBS * n..]);
-    for i in 0..2 * LIMBS {
-        let p = ring.p(i % LIMBS);
-        for j in i * n..(i + 1) * n {
-            let own = if i < LIMBS { turned[j] } else { 0 };
-            out[j] = add(add(out[j], own, p), switched[j], p);
+}
+
+on_engine! {
+    /// The sum and the difference modulo p, in place.
+    pub fn apart = apart_body(p: u64, even: &mut [u64], shifted: &mut [u64]);
+}
+
+on_engine! {
+    /// out + own + round(x / P) modulo p, where `low` is x modulo P; primes are (p, P).
+    pub fn down = down_body(primes: (u64, u64), inverse: Scale, inputs: [&[u64]; 3], out: &mut [u64]);
+}
+
+/// Space that merging works in, kept between calls: nothing in it outlives its use.
+pub struct Space {
+    rest: Vec<u64>,
+    turned: Vec<u64>,
+    digits: Vec<u64>,
+    sums: Vec<u64>,
+    zeros: Vec<u64>,
+}
+
+impl Space {
+    /// Space for polynomials of `degree` coefficients.
+    pub fn new(degree: usize) -> Space {
+        let room = |polynomials: usize| vec![0; polynomials * degree];
+        Space {
+            rest: room(1),
+            turned: room(2 * LIMBS),
+            digits: room(LIMBS),
+            sums: room(2 * PRIMES),
+            zeros: room(1),
         }
     }
 }
 
-/// An encryption under s, (2, 3, N), of what c1 (3, N) stands for under the key's old secret.
-fn key_switched(ring: &Ring, key: &[u64], c1: &[u64]) -> Vec<u64> {
+/// Merges `odd` into `even`, both (2, 3, N) coefficients, with the key of the gap; see the
+/// module. Without `odd` only the factor two is applied.
+pub fn merge(
+    ring: &Ring,
+    key: &[u64],
+    gap: usize,
+    (even, odd): (&mut [u64], Option<&[u64]>),
+    space: &mut Space,
+) {
     let n = ring.degree;
-    let mut sums = vec![0; 2 * PRIMES * n];
-    let mut digits = vec![0; LIMBS * n];
+    let Some(odd) = odd else {
+        for (i, words) in even.chunks_exact_mut(n).enumerate() {
+            let p = ring.p(i % LIMBS);
+            words.iter_mut().for_each(|x| *x = add(*x, *x, p));
+        }
+        return;
+    };
+    let k = exponent(n, gap);
+    for i in 0..2 * LIMBS {
+        let p = ring.p(i % LIMBS);
+        // X^(gap / 2) odd: what passes the end comes back negated.
+        let (stays, wraps) = odd[i * n..][..n].split_at(n - gap / 2);
+        space.rest[gap / 2..].copy_from_slice(stays);
+        space.rest.iter_mut().zip(wraps).for_each(|(out, &x)| *out = subtract(0, x, p));
+        apart(ring.engine, p, &mut even[i * n..][..n], &mut space.rest);
+        let turned = &mut space.turned[i * n..][..n];
+        automorphism(&space.rest, k, |x| subtract(0, x, p), turned);
+    }
+    key_switched(ring, key, space);
+    let sums = &space.sums;
+    for i in 0..2 * LIMBS {
+        let (part, limb) = (i / LIMBS, i % LIMBS);
+        let of = |prime: usize| &sums[(part * PRIMES + prime) * n..][..n];
+        let own = if part == 0 { &space.turned[i * n..][..n] } else { &space.zeros };
+        let primes = (ring.p(limb), ring.p(LIMBS));
+        let inputs = [of(limb), of(LIMBS), own];
+        down(ring.engine, primes, ring.special_inverse[limb], inputs, &mut even[i * n..][..n]);
+    }
+}
+
+/// Overwrites the sums, (2, 4, N), with P times an encryption under s of what the turned c1
+/// stands for under the key's old secret.
+fn key_switched(ring: &Ring, key: &[u64], space: &mut Space) {
+    let n = ring.degree;
     for limb in 0..PRIMES {
         let table = &ring.tables[limb];
-        for (digit, words) in digits.chunks_exact_mut(n).enumerate() {
-            // All primes lie between 2^49 and 2^50: one subtraction reduces.
-            let own = &c1[digit * n..][..n];
+        for (digit, words) in space.digits.chunks_exact_mut(n).enumerate() {
+            // As above: one subtraction reduces.
+            let own = &space.turned[(LIMBS + digit) * n..][..n];
             words.iter_mut().zip(own).for_each(|(word, &x)| *word = x.min(x.wrapping_sub(table.p)));
             ntt::forward(ring.engine, table, words);
         }
         for part in 0..2 {
-            let out = &mut sums[(part * PRIMES + limb) * n..][..n];
+            let out = &mut space.sums[(part * PRIMES + limb) * n..][..n];
             let key = [0, 1, 2].map(|d| &key[((d * 2 + part) * PRIMES + limb) * n..][..n]);
-            let digits = [0, 1, 2].map(|d| &digits[d * n..][..n]);
+            let digits = [0, 1, 2].map(|d| &space.digits[d * n..][..n]);
             switch(ring.engine, &table.constants, digits, key, out);
             ntt::inverse(ring.engine, table, out);
         }
     }
-    // Division by the special prime, rounded: x - (x mod P, centred), times 1 / P.
-    let mut out = vec![0; 2 * LIMBS * n];
-    let special = ring.p(LIMBS);
-    for (part, sums) in sums.chunks_exact(PRIMES * n).enumerate() {
-        for limb in 0..LIMBS {
-            let p = ring.p(limb);
-            let half = special / 2;
-            let out = &mut out[(part * LIMBS + limb) * n..][..n];
-            for (j, out) in out.iter_mut().enumerate() {
-                let low = add(sums[LIMBS * n + j], half, special);
-                let low = subtract(low.min(low.wrapping_sub(p)), half, p);
-                *out = ring.special_inverse[limb].times(subtract(sums[limb * n + j], low, p));
-            }
+}
+
+/// Merges leaves (count, 2, 3, N) into the first: leaf i of 2^levels, those beyond the count
+/// being zero. `keys` are those of the gaps N' = gap, gap / 2, ...
+pub fn merge_all(ring: &Ring, keys: &[&[u64]], gap: usize, leaves: &mut [u64], space: &mut Space) {
+    let size = 2 * LIMBS * ring.degree;
+    let count = leaves.len() / size;
+    for (level, key) in keys.iter().enumerate() {
+        for even in (0..count).step_by(2 << level) {
+            let (head, tail) = leaves.split_at_mut((even + (1 << level)).min(count) * size);
+            let even = &mut head[even * size..][..size];
+            let odd = tail.get(..size);
+            merge(ring, key, gap >> level, (even, odd), space);
         }
     }
-    out
 }

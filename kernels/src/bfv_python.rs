@@ -2,13 +2,14 @@
 
 use super::{Array, Vector, array, bins_of, check, filled, matrix, refuse, shape, slice, vector};
 use crate::bfv::{self, Batch, Leaving, Secret};
-use crate::bfv_merge;
+use crate::bfv_merge::{self, Space};
 use crate::bfv_ring::{LIMBS, PRIMES, Ring};
 use crate::ntt;
 use crate::prg::Stream;
 use numpy::ndarray::{Dim, Dimension};
 use numpy::{PyArray, PyArrayMethods, PyReadonlyArray};
 use pyo3::prelude::*;
+use std::sync::{Mutex, PoisonError};
 
 type Words<'py, const D: usize> = PyReadonlyArray<'py, u64, Dim<[usize; D]>>;
 
@@ -46,6 +47,8 @@ fn fraction_bytes(width: usize) -> PyResult<usize> {
 #[pyclass(frozen)]
 pub(super) struct BfvRing {
     ring: Ring,
+    /// What merging works in, and the products before it: kept, for fresh memory is slow.
+    space: Mutex<(Space, Vec<u64>)>,
 }
 
 impl BfvRing {
@@ -55,6 +58,18 @@ impl BfvRing {
             "places must lie below the degree".into()
         })?;
         Ok(places)
+    }
+
+    /// The keys of the gaps gap, gap / 2, ...
+    fn keys<'py>(&self, keys: &[Bound<'py, PyAny>], gap: usize) -> PyResult<Vec<Words<'py, 4>>> {
+        let whole = [Some(LIMBS), Some(2), Some(PRIMES), Some(self.ring.degree)];
+        if let Some(levels) = keys.len().checked_sub(1) {
+            self.gap(gap)?;
+            check(gap.checked_shr(levels as u32).is_some_and(|last| last >= 2), || {
+                format!("{} keys are too many for a gap of {gap}", keys.len())
+            })?;
+        }
+        keys.iter().map(|key| words(key, "keys", whole)).collect()
     }
 
     /// Whether wanted coefficients so far apart can be brought nearer.
@@ -77,7 +92,8 @@ impl BfvRing {
                  twice the degree, a power of two from 64 on"
             ))
         })?;
-        Ok(BfvRing { ring })
+        let space = Mutex::new((Space::new(degree), Vec::new()));
+        Ok(BfvRing { ring, space })
     }
 
     /// The instruction set in use.
@@ -156,7 +172,9 @@ impl BfvRing {
         })
     }
 
-    /// Sums over row blocks of ciphertext times one-hot plaintext, (groups, v, 2, 3, N).
+    /// Sums over row blocks of ciphertext times one-hot plaintext for some groups of columns,
+    /// one leaf a group and vector (the vectors of a group first), divided by 2^halvings.
+    /// Every 2^keys leaves are merged into one result: (results, 2, 3, N).
     #[allow(clippy::too_many_arguments, reason = "the arguments of one product")]
     fn products<'py>(
         &self,
@@ -165,28 +183,44 @@ impl BfvRing {
         bins: &Bound<'py, PyAny>,
         n_bins: usize,
         width: usize,
-        first: usize,
-        groups: usize,
+        groups: (usize, usize),
         halvings: u32,
-    ) -> PyResult<Array<'py, u64, 5>> {
+        keys: Vec<Bound<'py, PyAny>>,
+    ) -> PyResult<Array<'py, u64, 4>> {
         let n = self.ring.degree;
         let wanted = [None, None, Some(2), Some(LIMBS), Some(n)];
         let ciphertexts = words(ciphertexts, "ciphertexts", wanted)?;
-        let (vectors, blocks) = (ciphertexts.as_array().dim().0, ciphertexts.as_array().dim().1);
+        let (vectors, blocks, _, _, _) = ciphertexts.as_array().dim();
         let of = matrix::<u8>(bins, "bins")?;
         let (rows, features) = shape(&of);
         check((1..=n).contains(&width), || format!("width must be 1 to {n}, not {width}"))?;
         check(vectors > 0 && blocks == rows.div_ceil(n / width), || {
             format!("{rows} rows fill {} blocks, not {blocks}", rows.div_ceil(n / width))
         })?;
-        check((first + groups) * width < features * n_bins + width, || {
-            "groups must begin within the columns".into()
+        let (first, end) = groups;
+        check(first <= end && end <= (features * n_bins).div_ceil(width), || {
+            "groups must lie within the columns".into()
         })?;
         let bins = bins_of(&of, n_bins)?;
+        let gap = n / width;
+        let keys = self.keys(&keys, gap)?;
+        let keys: Vec<&[u64]> =
+            keys.iter().map(|key| slice(key, "keys")).collect::<PyResult<_>>()?;
         let batch =
             Batch { ciphertexts: slice(&ciphertexts, "ciphertexts")?, vectors, bins, width };
-        filled(py, [groups, vectors, 2, LIMBS, n], |out| {
-            bfv::products(&self.ring, &batch, first, halvings, out);
+        let leaves = (end - first) * vectors;
+        let (size, run) = (2 * LIMBS * n, 1 << keys.len());
+        filled(py, [leaves.div_ceil(run), 2, LIMBS, n], |out| {
+            let mut held = self.space.lock().unwrap_or_else(PoisonError::into_inner);
+            let (space, scratch) = &mut *held;
+            scratch.resize(scratch.len().max(leaves * size), 0);
+            let scratch = &mut scratch[..leaves * size];
+            bfv::products(&self.ring, &batch, first, halvings, scratch);
+            let runs = scratch.chunks_mut(run * size).zip(out.chunks_exact_mut(size));
+            for (leaves, out) in runs {
+                bfv_merge::merge_all(&self.ring, &keys, gap, leaves, space);
+                out.copy_from_slice(&leaves[..size]);
+            }
         })
     }
 
@@ -232,25 +266,30 @@ impl BfvRing {
         })
     }
 
-    /// One result (2, 3, N) of two, or of one whose partner is a zero.
+    /// Merges leaves (count, 2, 3, N), count <= 2^keys, into one result (2, 3, N); key i, of
+    /// shape (3, 2, 4, N), is that of gap / 2^i.
     fn merge<'py>(
         &self,
         py: Python<'py>,
-        key: &Bound<'py, PyAny>,
+        keys: Vec<Bound<'py, PyAny>>,
         gap: usize,
-        even: &Bound<'py, PyAny>,
-        odd: Option<&Bound<'py, PyAny>>,
+        leaves: &Bound<'py, PyAny>,
     ) -> PyResult<Array<'py, u64, 3>> {
         let n = self.ring.degree;
-        let gap = self.gap(gap)?;
-        let key = words(key, "key", [Some(LIMBS), Some(2), Some(PRIMES), Some(n)])?;
-        let result = [Some(2), Some(LIMBS), Some(n)];
-        let even = words(even, "even", result)?;
-        let odd = odd.map(|odd| words(odd, "odd", result)).transpose()?;
-        let odd = odd.as_ref().map(|odd| slice(odd, "odd")).transpose()?;
-        let (key, even) = (slice(&key, "key")?, slice(&even, "even")?);
+        let keys = self.keys(&keys, gap)?;
+        let keys: Vec<&[u64]> =
+            keys.iter().map(|key| slice(key, "keys")).collect::<PyResult<_>>()?;
+        let leaves = words(leaves, "leaves", [None, Some(2), Some(LIMBS), Some(n)])?;
+        let count = leaves.as_array().dim().0;
+        check((1..=1 << keys.len()).contains(&count), || {
+            format!("{} keys merge at most {} leaves", keys.len(), 1 << keys.len())
+        })?;
+        let leaves = slice(&leaves, "leaves")?;
         filled(py, [2, LIMBS, n], |out| {
-            bfv_merge::merge(&self.ring, key, gap, (even, odd), out);
+            let mut held = self.space.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut leaves = leaves.to_vec();
+            bfv_merge::merge_all(&self.ring, &keys, gap, &mut leaves, &mut held.0);
+            out.copy_from_slice(&leaves[..out.len()]);
         })
     }
 

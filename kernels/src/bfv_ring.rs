@@ -5,7 +5,7 @@
 //! modulus switching to 2^t and packing at once, and a uniform mask is just random bits.
 
 use crate::bfv_lanes::Engine;
-use crate::ntt::{self, Factor, Table, power};
+use crate::ntt::{self, Factor, Scale, Table, power};
 use crate::prg::Stream;
 
 /// Primes of q.
@@ -35,7 +35,7 @@ pub struct Ring {
     /// 1/2 and the special prime's inverse mod p.
     halves: [Factor; LIMBS],
     /// The inverse of the special prime modulo each of q's.
-    pub special_inverse: [Factor; LIMBS],
+    pub special_inverse: [Scale; LIMBS],
 }
 
 /// a b as words, the lowest first; the words beyond the length of the result are dropped.
@@ -122,7 +122,9 @@ impl Ring {
                 [64, 128, 192].map(|bits| inverse(i, power(2, bits, primes[i])))
             }),
             halves: std::array::from_fn(|i| inverse(i, 2)),
-            special_inverse: std::array::from_fn(|i| inverse(i, primes[LIMBS])),
+            special_inverse: std::array::from_fn(|i| {
+                Scale::new(power(primes[LIMBS] % primes[i], primes[i] - 2, primes[i]), primes[i])
+            }),
             tables,
         })
     }
@@ -133,10 +135,10 @@ impl Ring {
     }
 
     /// 1/2 to the power of `times`, modulo each prime of q.
-    pub fn halvings(&self, times: u32) -> [Factor; LIMBS] {
+    pub fn halvings(&self, times: u32) -> [Scale; LIMBS] {
         std::array::from_fn(|i| {
             let half = self.halves[i].times(1);
-            Factor::new(power(half, u64::from(times), self.p(i)), self.p(i))
+            Scale::new(power(half, u64::from(times), self.p(i)), self.p(i))
         })
     }
 
@@ -151,8 +153,8 @@ impl Ring {
     /// c / q in units of 2^-192, modulo 1, too small by less than 2^-190.
     pub fn fraction(&self, residues: [u64; LIMBS]) -> Wide {
         let mut sum = [0; 3];
-        for i in 0..LIMBS {
-            let words: [u64; 4] = product(&self.reciprocals[i], self.hats[i].times(residues[i]));
+        for (i, residue) in residues.into_iter().enumerate() {
+            let words: [u64; 4] = product(&self.reciprocals[i], self.hats[i].times(residue));
             sum = plus(sum, [words[1], words[2], words[3]]);
         }
         sum

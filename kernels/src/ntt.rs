@@ -33,6 +33,27 @@ impl Factor {
     }
 }
 
+/// A constant factor modulo p with its quotient of 52 bits, for lanes below 2^52.
+#[derive(Clone, Copy)]
+pub struct Scale {
+    pair: (u64, u64),
+    p: u64,
+}
+
+impl Scale {
+    /// The factor `value`, below p.
+    pub fn new(value: u64, p: u64) -> Scale {
+        Scale { pair: (value, ((u128::from(value) << 52) / u128::from(p)) as u64), p }
+    }
+
+    /// x value mod p, fully reduced, for x below 2^52.
+    #[inline(always)]
+    pub fn times<L: Lanes>(self, x: L) -> L {
+        let p = L::splat(self.p);
+        times(x, splat(self.pair), p).reduce_once(p)
+    }
+}
+
 /// base^exponent mod p.
 pub fn power(base: u64, mut exponent: u64, p: u64) -> u64 {
     let multiply = |a: u64, b: u64| (u128::from(a) * u128::from(b) % u128::from(p)) as u64;
@@ -82,7 +103,7 @@ pub struct Table {
     forward: Twiddles,
     inverse: Twiddles,
     /// 1/N, 2^52 and 2^104 mod p with their 52-bit ratios, and 1.
-    pub(crate) constants: Constants,
+    pub constants: Constants,
 }
 
 /// Constants of reductions modulo p: (factor, 52-bit ratio).
@@ -106,7 +127,7 @@ impl Constants {
 impl Table {
     /// None where p is too large, not 1 mod 2N, or has no root of X^N + 1.
     pub fn new(degree: usize, p: u64) -> Option<Table> {
-        if !degree.is_power_of_two() || degree < 64 || p >= LIMIT || p < LIMIT / 2 {
+        if !degree.is_power_of_two() || degree < 64 || !(LIMIT / 2..LIMIT).contains(&p) {
             return None;
         }
         let order = 2 * degree as u64;
@@ -144,7 +165,8 @@ impl Table {
 fn times<L: Lanes>(x: L, (w, ratio): (L, L), p: L) -> L {
     let zero = L::splat(0);
     let quotient = zero.add_high(x, ratio);
-    zero.add_low(x, w).minus(zero.add_low(quotient, p)).and(L::splat(MASK))
+    let minus_p = L::splat(MASK + 1).minus(p);
+    zero.add_low(x, w).add_low(quotient, minus_p).and(L::splat(MASK))
 }
 
 #[inline(always)]
@@ -185,23 +207,53 @@ const TAIL: [[(usize, usize, usize); 4]; 3] = [
     [(0, 1, 3), (2, 3, 4), (4, 5, 5), (6, 7, 6)],
 ];
 
+/// Four quarters of a block, register by register.
+#[inline(always)]
+fn quarters<L: Lanes>(block: &mut [u64], each: impl Fn([L; 4]) -> [L; 4]) {
+    let quarter = block.len() / 4;
+    let (a, b) = block.split_at_mut(2 * quarter);
+    let ((a, b), (c, d)) = (a.split_at_mut(quarter), b.split_at_mut(quarter));
+    let (a, b) = (a.as_chunks_mut::<8>().0, b.as_chunks_mut::<8>().0);
+    let (c, d) = (c.as_chunks_mut::<8>().0, d.as_chunks_mut::<8>().0);
+    for (((a, b), c), d) in a.iter_mut().zip(b).zip(c).zip(d) {
+        let after = each([L::load(a), L::load(b), L::load(c), L::load(d)]);
+        for (place, value) in [a, b, c, d].into_iter().zip(after) {
+            value.store(place);
+        }
+    }
+}
+
+/// Whether the levels of whole registers do not pair up: then the outermost goes alone.
+fn odd_levels(degree: usize) -> bool {
+    (degree / 8).trailing_zeros() % 2 == 1
+}
+
 #[inline(always)]
 fn forward_body<L: Lanes>(table: &Table, values: &mut [u64]) {
     let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
     let tw = &table.forward;
-    let (mut blocks, mut half) = (1, table.degree / 2);
-    while half >= 8 {
-        for (i, block) in values.chunks_exact_mut(2 * half).enumerate() {
-            let w = splat::<L>((tw.factors[blocks + i], tw.ratios[blocks + i]));
-            let (a, b) = block.split_at_mut(half);
-            for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
-                let (sum, rest) = apart(L::load(x), L::load(y), w, p, twice);
-                sum.store(x);
-                rest.store(y);
-            }
+    let w = |i: usize| splat::<L>((tw.factors[i], tw.ratios[i]));
+    let mut blocks = 1;
+    if odd_levels(table.degree) {
+        let (a, b) = values.split_at_mut(table.degree / 2);
+        for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
+            let (sum, rest) = apart(L::load(x), L::load(y), w(1), p, twice);
+            sum.store(x);
+            rest.store(y);
         }
-        blocks *= 2;
-        half /= 2;
+        blocks = 2;
+    }
+    // Two levels at once: the values pass through the registers half as often.
+    while table.degree / blocks >= 32 {
+        for (i, block) in values.chunks_exact_mut(table.degree / blocks).enumerate() {
+            let (outer, low, high) = (w(blocks + i), w(2 * (blocks + i)), w(2 * (blocks + i) + 1));
+            quarters::<L>(block, |[a, b, c, d]| {
+                let ((a, c), (b, d)) = (apart(a, c, outer, p, twice), apart(b, d, outer, p, twice));
+                let ((a, b), (c, d)) = (apart(a, b, low, p, twice), apart(c, d, high, p, twice));
+                [a, b, c, d]
+            });
+        }
+        blocks *= 4;
     }
     for (number, tile) in values.as_chunks_mut::<64>().0.iter_mut().enumerate() {
         let (rows, _) = tile.as_chunks_mut::<8>();
@@ -235,19 +287,29 @@ fn inverse_body<L: Lanes>(table: &Table, values: &mut [u64]) {
             e.store(row);
         }
     }
-    let mut half = 8;
-    while half < table.degree {
-        let blocks = table.degree / (2 * half);
-        for (i, block) in values.chunks_exact_mut(2 * half).enumerate() {
-            let w = splat::<L>((tw.factors[blocks + i], tw.ratios[blocks + i]));
-            let (a, b) = block.split_at_mut(half);
-            for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
-                let (sum, rest) = together(L::load(x), L::load(y), w, p, twice);
-                sum.store(x);
-                rest.store(y);
-            }
+    let w = |i: usize| splat::<L>((tw.factors[i], tw.ratios[i]));
+    let mut size = 32;
+    while size <= table.degree {
+        let blocks = table.degree / size;
+        for (i, block) in values.chunks_exact_mut(size).enumerate() {
+            let (outer, low, high) = (w(blocks + i), w(2 * (blocks + i)), w(2 * (blocks + i) + 1));
+            quarters::<L>(block, |[a, b, c, d]| {
+                let (a, b) = together(a, b, low, p, twice);
+                let (c, d) = together(c, d, high, p, twice);
+                let (a, c) = together(a, c, outer, p, twice);
+                let (b, d) = together(b, d, outer, p, twice);
+                [a, b, c, d]
+            });
         }
-        half *= 2;
+        size *= 4;
+    }
+    if odd_levels(table.degree) {
+        let (a, b) = values.split_at_mut(table.degree / 2);
+        for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
+            let (sum, rest) = together(L::load(x), L::load(y), w(1), p, twice);
+            sum.store(x);
+            rest.store(y);
+        }
     }
     let scale = splat::<L>(table.constants.of_degree);
     for x in values.as_chunks_mut::<8>().0 {

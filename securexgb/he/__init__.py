@@ -1,0 +1,1 @@
+"""Homomorphic encryption: schemes, their parameters and layouts; no protocol, no network."""

@@ -1,0 +1,213 @@
+"""BFV with coefficient encoding: exact sums modulo 2^64 over private one-hot columns.
+
+The key holder Q encrypts symmetrically; the uniform half c1 of each ciphertext comes from a seed
+that both know. The evaluator P multiplies with its one-hot plaintexts, sums over all rows,
+merges, and makes each result fit to leave, in this order:
+
+    1. add an encryption of zero under Q's public key: c1 would be a linear image of the matrix
+    2. switch to modulus 2^t
+    3. add a uniform mask modulo 2^t to every c0 coefficient that is sent, and send only those
+
+so Q sees uniform c0 and a c1 hidden by P's fresh RLWE sample. See ``noise`` for the parameters,
+``layout`` for what lies where, docs/homomorphic.md for the arguments.
+
+Keys: one per key holder, for one job. Streams of errors, masks and zeros are derived from the
+private ``Prg`` by label, and a counter in each moves on with every polynomial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb import _kernels
+from securexgb.arith.prg import KEY_BYTES as SEED_BYTES
+from securexgb.arith.prg import Prg
+from securexgb.errors import ProtocolDesync
+from securexgb.he.layout import MERGING_KEY_BYTES, PUBLIC_KEY_BYTES, Layout
+from securexgb.he.noise import DEGREE, KEY_BYTES, PRIMES, SPECIAL_PRIME
+
+Words = NDArray[np.uint64]
+Bytes = NDArray[np.uint8]
+Buckets = NDArray[np.uint8]
+
+_BLOCKS_A_MESSAGE = 16
+_TILE_LEVELS = 4
+_PRIME_BITS = 50
+_LIMBS = len(PRIMES)
+
+
+def _ring() -> _kernels.BfvRing:
+    return _kernels.BfvRing(DEGREE, [*PRIMES, SPECIAL_PRIME])
+
+
+def _bytes(message: bytes | memoryview, size: int) -> Bytes:
+    """A received message as bytes; ProtocolDesync where it has another size."""
+    if len(message) != size:
+        raise ProtocolDesync(
+            f"a message of the homomorphic scheme has {len(message)} bytes instead of {size}: "
+            "the two sides hold different terms"
+        )
+    return np.frombuffer(message, dtype=np.uint8)
+
+
+def block_counts(layout: Layout) -> list[int]:
+    """Ciphertexts of each message of one vector."""
+    full, rest = divmod(layout.blocks, _BLOCKS_A_MESSAGE)
+    return [_BLOCKS_A_MESSAGE] * full + [rest] * (rest > 0)
+
+
+class BfvKeyHolder:
+    """Q: holds the secret, draws errors; see ``scheme``."""
+
+    __slots__ = ("_errors", "_public", "_ring", "_secret", "_used", "_zeros")
+
+    def __init__(self, private: Prg) -> None:
+        self._ring = _ring()
+        self._secret = private.derive("secret").key
+        self._errors = private.derive("errors of vectors").key
+        self._zeros = private.derive("errors of keys")
+        self._public = Prg(private.derive("public seed").key)
+        self._used = 0
+
+    def announcement(self) -> bytes:
+        """The public seed and half of an encryption of zero, the public key."""
+        zeros = np.zeros((1, DEGREE), np.uint64)
+        public, private = self._public.derive("public key").key, self._zeros.derive("public key")
+        key = self._ring.encrypt(self._secret, public, private.key, 0, zeros, KEY_BYTES)
+        return self._public.key + key.tobytes()
+
+    def merging_key(self, gap: int) -> bytes:
+        """What the evaluator needs to merge coefficients ``gap`` apart; ask once a gap."""
+        public, private = self._public.derive("merging").key, self._zeros.derive("merging").key
+        number = gap.bit_length()
+        key = self._ring.switching_key(self._secret, public, private, number, gap)
+        return _kernels.pack_words(key.reshape(-1), _PRIME_BITS).tobytes()
+
+    def encrypted(self, layout: Layout, vectors: Words) -> Iterator[bytes]:
+        """Messages of vectors (v, rows), at most 16 ciphertexts each."""
+        public, step = self._public.derive("vectors").key, layout.block_rows
+        padded = np.zeros(layout.blocks * step, np.uint64)
+        for vector in vectors:
+            padded[: vector.size] = vector
+            blocks = padded.reshape(-1, step)
+            for count in block_counts(layout):
+                now, blocks = blocks[:count], blocks[count:]
+                first, self._used = self._used, self._used + count
+                width = layout.noise.fresh_bytes
+                yield self._ring.encrypt(
+                    self._secret, public, self._errors, first, now, width
+                ).tobytes()
+
+    def opened(self, layout: Layout, messages: Iterable[bytes | memoryview]) -> Words:
+        """This side's share of the products, (v, columns)."""
+        share = np.zeros((layout.vectors, layout.shape.columns), np.uint64)
+        width = layout.noise.result_bytes
+        for result, message in zip(range(layout.results), messages, strict=True):
+            places, vectors, columns = layout.places(result)
+            data = _bytes(message, (DEGREE + places.size) * width)
+            c1, c0 = data[: DEGREE * width], data[DEGREE * width :]
+            share[vectors, columns] = self._ring.decrypt(self._secret, c1, c0, places)
+        return share
+
+    def __repr__(self) -> str:
+        return f"BfvKeyHolder({self._used} ciphertexts)"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a key holder has a secret and is not pickled")
+
+
+class BfvEvaluator:
+    """P: multiplies ciphertexts under Q's key with its own one-hot columns; see ``scheme``."""
+
+    __slots__ = ("_errors", "_keys", "_masks", "_public", "_public_key", "_ring", "_seen", "_used")
+
+    def __init__(self, private: Prg, announcement: bytes | memoryview) -> None:
+        data = _bytes(announcement, SEED_BYTES + PUBLIC_KEY_BYTES)
+        self._ring = _ring()
+        self._public = Prg(data[:SEED_BYTES].tobytes())
+        key = self._public.derive("public key").key
+        sent = np.ascontiguousarray(data[SEED_BYTES:]).reshape(1, -1)
+        self._public_key = self._ring.expand(key, 0, sent)[0]
+        self._errors = private.derive("encryptions of zero").key
+        self._masks = private.derive("masks").key
+        self._keys: dict[int, Words] = {}
+        self._seen = 0
+        self._used = 0
+
+    def add_merging_key(self, gap: int, message: bytes | memoryview) -> None:
+        """The key for merging coefficients ``gap`` apart."""
+        words = _kernels.unpack_words(
+            _bytes(message, MERGING_KEY_BYTES), _LIMBS * (_LIMBS + 1) * DEGREE, _PRIME_BITS
+        )
+        sent = words.reshape(_LIMBS, _LIMBS + 1, DEGREE)
+        public = self._public.derive("merging").key
+        self._keys[gap] = self._ring.whole_key(public, gap.bit_length(), sent)
+
+    def products(
+        self, layout: Layout, ciphertexts: Words, bins: Buckets
+    ) -> Iterator[tuple[bytes, Words, int]]:
+        """Messages of results, this side's share of each, and its number.
+
+        ``ciphertexts`` as ``expanded`` gives them, ``bins`` (rows, features).
+        """
+        for number, result in enumerate(self._results(layout, ciphertexts, bins)):
+            places, _, _ = layout.places(number)
+            used, self._used = self._used, self._used + 1
+            c1, c0, share = self._ring.finish(
+                self._public_key,
+                self._errors,
+                self._masks,
+                used,
+                result,
+                places,
+                layout.noise.result_bytes,
+            )
+            yield c1.tobytes() + c0.tobytes(), share, number
+
+    def expanded(self, layout: Layout, messages: Iterator[bytes | memoryview]) -> Words:
+        """All ciphertexts of a batch, (v, blocks, 2, 3, N), transformed."""
+        size = DEGREE * layout.noise.fresh_bytes
+        public = self._public.derive("vectors").key
+        held = np.empty((layout.vectors, layout.blocks, 2, _LIMBS, DEGREE), np.uint64)
+        for vector in held:
+            done = 0
+            for count in block_counts(layout):
+                wire = _bytes(next(messages), count * size).reshape(count, size)
+                vector[done : done + count] = self._ring.expand(public, self._seen, wire)
+                done += count
+                self._seen += count
+        return held
+
+    def _results(self, layout: Layout, ciphertexts: Words, bins: Buckets) -> Iterator[Words]:
+        """Merged results, (2, 3, N) each: some groups at a time, then runs of what they give."""
+        keys = [self._keys[gap] for gap in layout.gaps]
+        early = min(layout.levels, _TILE_LEVELS)
+        run = 1 << (layout.levels - early)
+        waiting: list[Words] = []
+        for first in range(0, layout.groups, 1 << _TILE_LEVELS):
+            groups = (first, min(first + (1 << _TILE_LEVELS), layout.groups))
+            width, levels = layout.width, layout.levels
+            waiting.extend(
+                self._ring.products(
+                    ciphertexts, bins, layout.shape.bins, width, groups, levels, keys[:early]
+                )
+            )
+            while len(waiting) >= run:
+                yield self._joined(layout, waiting[:run], keys[early:], early)
+                waiting = waiting[run:]
+        if waiting:
+            yield self._joined(layout, waiting, keys[early:], early)
+
+    def _joined(self, layout: Layout, results: list[Words], keys: list[Words], early: int) -> Words:
+        if not keys:
+            return results[0]
+        return self._ring.merge(keys, layout.block_rows >> early, np.stack(results))
+
+    def __repr__(self) -> str:
+        return f"BfvEvaluator({self._used} results)"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("an evaluator has masks and is not pickled")

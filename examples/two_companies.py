@@ -37,7 +37,8 @@ def main() -> None:
     print(f"working in {root}")
     write_data(root, given.rows)
     ports = {name: free_port() for name in ("bank", "dealer")}
-    set_up(root, ports, given.trees)
+    set_up(root, ports)
+    agree(root, given.trees)
     with start(root / "dealer", "dealer", "serve", "--format", "json") as dealer:
         try:
             assert dealer.stdout is not None
@@ -90,8 +91,8 @@ def write_data(root: Path, rows: int) -> None:
                     writer.writerow([f"c{row:05}", *known])
 
 
-def set_up(root: Path, ports: dict[str, int], trees: int) -> None:
-    """Settings, keys, pinned certificates, terms: what operators do once."""
+def set_up(root: Path, ports: dict[str, int]) -> None:
+    """Settings, keys, pinned certificates: what operators do once."""
     for name, role in (*SIDES.items(), ("dealer", "dealer")):
         (root / name).mkdir(exist_ok=True)
         run(root / name, "init", "--role", role, "--name", name)
@@ -114,11 +115,15 @@ def set_up(root: Path, ports: dict[str, int], trees: int) -> None:
         run(root / "dealer", "keys", "trust", certificate, "--whose", SIDES[other])
         fingerprints = run(root / name, "keys", "show")["certificates"]
         print(f"{name} sees", {row["whose"]: row.get("readable", "-")[:19] for row in fingerprints})
+
+
+def agree(root: Path, trees: int, *options: str) -> None:
+    """The terms of the job, the same at both sides."""
     run(
         root / "bank", "job", "new", "--name", "defaults", "--label-party", "bank",
         "--feature-party", "bureau", "--id-column", "customer",
         "--param", f"n_estimators={trees}", "--param", "max_depth=3", "--param", "max_bin=16",
-        "--param", 'eval_metric=["logloss", "auc"]',
+        "--param", 'eval_metric=["logloss", "auc"]', *options,
     )  # fmt: skip
     (root / "bureau" / "job.toml").write_text((root / "bank" / "job.toml").read_text())
     digests = [run(root / name, "job", "show")["digest"] for name in SIDES]

@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ARGUMENTS = {
+    "attested_dealer.py": ["{folder}"],
     "estimator.py": [],
+    "laboratory.py": [],
     "two_companies.py": ["{folder}", "--trees", "2", "--rows", "150"],
 }
 
@@ -31,6 +33,12 @@ def test_example(name, tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.strip()
+    if name == "attested_dealer.py":
+        assert "assurance dev" in done.stdout
+        assert "refused (measurement)" in done.stdout
+    if name == "laboratory.py":
+        assert "UpToDate" in done.stdout
+        assert done.stdout.count("(untrusted_root)") == done.stdout.count("(svn)") == 2
     if name == "two_companies.py":
         check_two_companies(tmp_path / "work", done.stdout)
 

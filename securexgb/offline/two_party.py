@@ -39,7 +39,7 @@ from securexgb.offline.correlations import (
     VectorProducts,
     Words,
 )
-from securexgb.offline.oblivious_transfer import BIT, TREE_DEPTH, ObliviousTransfer
+from securexgb.offline.oblivious_transfer import BIT, STRETCH_AFTER, ObliviousTransfer
 
 _TILE = 1 << 11
 """Words of 64 transfers made at a time: 1 MiB a kind of message."""
@@ -67,6 +67,8 @@ class TwoPartySource:
     """One party's supply; see ``offline.source``. Made without a message.
 
     ``private``: this party's randomness for this job alone; a resumed job takes new.
+    ``stretch_after``: words of 64 transfers in a direction from which on they are stretched
+    from a pool, equal at both parties; see ``oblivious_transfer``.
     """
 
     name = "two-party"
@@ -79,13 +81,13 @@ class TwoPartySource:
         channel: Channel,
         private: Prg,
         products: MatrixProducts,
-        tree_depth: int = TREE_DEPTH,
+        stretch_after: int = STRETCH_AFTER,
     ) -> None:
         self.offline_seconds = 0.0
         self._rank = rank
         self._products = products
         self._transfers = ObliviousTransfer(
-            rank, channel, private.derive("oblivious transfer"), tree_depth
+            rank, channel, private.derive("oblivious transfer"), stretch_after=stretch_after
         )
         self._draw = private.derive("shares")
         self._triples = self._supply(self._make_triples, (1, 1, 1), 1)

@@ -8,8 +8,10 @@ import pytest
 from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.channel import Channel
+from securexgb.mpc.party import Party
 from securexgb.offline.budget import CountingSource
 from securexgb.offline.local import InsecureLocalSource
+from securexgb.offline.matrix_products import BfvMatrixProducts
 from securexgb.offline.two_party import TwoPartySource
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.boost.data import same_model, sides, table, train_both
@@ -26,21 +28,23 @@ from tests.offline.pairs import both, channels, private
 COUNTS = (1, 0, 63, 64, 65, 511, 513, 3000, 20000)
 
 
-def source(rank: int, channel: Channel, seed: int = 0, depth: int = 4) -> TwoPartySource:
+def source(
+    rank: int, channel: Channel, seed: int = 0, stretch_after: int = 1 << 12
+) -> TwoPartySource:
     """With matrix products of an insecure source; the rest is what is tested."""
     products = InsecureLocalSource(rank, channel, 5)
-    return TwoPartySource(rank, channel, private(rank, seed), products, depth)
+    return TwoPartySource(rank, channel, private(rank, seed), products, stretch_after)
 
 
-def pair(seed: int = 0, depth: int = 4) -> tuple[TwoPartySource, TwoPartySource]:
+def pair(seed: int = 0, stretch_after: int = 1 << 12) -> tuple[TwoPartySource, TwoPartySource]:
     zero, one = channels()
-    return source(0, zero, seed, depth), source(1, one, seed, depth)
+    return source(0, zero, seed, stretch_after), source(1, one, seed, stretch_after)
 
 
-@pytest.mark.parametrize("depth", [1, 4, 8])
-def test_every_kind_keeps_its_law(depth: int) -> None:
-    parties = pair(depth=depth)
-    for count in COUNTS[: 9 if depth == 4 else 6]:
+@pytest.mark.parametrize("stretch_after", [0, 1 << 12, 1 << 30])
+def test_every_kind_keeps_its_law(stretch_after: int) -> None:
+    parties = pair(stretch_after=stretch_after)
+    for count in COUNTS:
         check_triples(*both(parties, lambda _, s, n=count: s.triples(n)), count)
         check_bit_triples(*both(parties, lambda _, s, n=count: s.bit_triples(n)), count)
         check_shared_bits(*both(parties, lambda _, s, n=count: s.shared_bits(n)), count)
@@ -95,12 +99,24 @@ def test_what_it_reports() -> None:
         own.close()
 
 
+class _Bfv(BfvMatrixProducts):
+    @property
+    def offline_channel_bytes(self) -> int:
+        return self.account.bytes_sent
+
+
+def encrypted(party: Party) -> TwoPartySource:
+    """The source of a job without a dealer, matrix products included."""
+    products = _Bfv(party.rank, party.channel, private(party.rank, 9), 1 << 20)
+    return TwoPartySource(party.rank, party.channel, private(party.rank), products, 64)
+
+
 def test_training_gives_the_trees_of_the_dealt_source() -> None:
     data = sides(*table(150, missing=0.1), 2)
     params = TrainingParams(n_estimators=2, max_depth=2, max_bin=8)
     parties = insecure_parties(3)
     for party in parties:
-        party.source = CountingSource(party.rank, source(party.rank, party.channel))
+        party.source = CountingSource(party.rank, encrypted(party))
     halves = run_both(lambda party, own: train(party, TrainingJob(params, own)), parties, data)
     assert same_model(halves, train_both(params, data))
     sent = [party.source.offline_channel_bytes for party in parties]

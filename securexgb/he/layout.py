@@ -33,7 +33,7 @@ _LEAF = 150e-6  # back to coefficients
 _MERGING = 600e-6
 _RESULT = 1.5e-3
 _PRODUCT = 16e-6  # multiply and add: six transformed polynomials
-BYTES_PER_SECOND = 25e6
+BYTES_PER_SECOND = 60e6
 """The bandwidth that layouts are made for."""
 
 CIPHERTEXT_WORDS = 2 * len(PRIMES) * DEGREE

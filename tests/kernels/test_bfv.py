@@ -1,0 +1,185 @@
+"""The kernels of the homomorphic scheme against their definitions in Python's integers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from securexgb import _kernels
+from securexgb.he.noise import MODULUS, PRIMES, SPECIAL_PRIME
+from tests.kernels.reference import prg_words
+
+N = 64
+RING = _kernels.BfvRing(N, [*PRIMES, SPECIAL_PRIME])
+SECRET, PUBLIC, PRIVATE, MASKS = (bytes([i]) * 16 for i in range(1, 5))
+EXACT = 20
+Integers = NDArray[np.object_]
+
+
+def negacyclic(a: Integers, b: Integers) -> Integers:
+    """a b mod X^N + 1, over the integers."""
+    whole = np.convolve(a, b)
+    result = whole[:N].copy()
+    result[: len(whole) - N] -= whole[N:]
+    return result
+
+
+def secret() -> Integers:
+    """The ternary secret of the key, from its definition."""
+    return np.array([(int(w) * 3 >> 64) - 1 for w in prg_words(SECRET, 0, N)], dtype=object)
+
+
+def errors(key: bytes, number: int) -> Integers:
+    """Centred binomial: 21 bits minus 21 bits."""
+    words = [int(w) for w in prg_words(key, number * N, N)]
+    low = (1 << 21) - 1
+    return np.array(
+        [(w & low).bit_count() - (w >> 21 & low).bit_count() for w in words], dtype=object
+    )
+
+
+def integers(ciphertext: NDArray[np.uint64]) -> Integers:
+    """(2, 3, N) transformed residues as coefficients modulo q, (2, N)."""
+    result = np.zeros((2, N), dtype=object)
+    for limb, p in enumerate(PRIMES):
+        part = RING.transform(np.ascontiguousarray(ciphertext[:, limb]), limb, back=True)
+        hat = MODULUS // p
+        result += part.astype(object) * (hat * pow(hat, -1, p))
+    return result % MODULUS
+
+
+def centred(x: Integers, modulus: int) -> Integers:
+    return (x + modulus // 2) % modulus - modulus // 2
+
+
+def encode(words: NDArray[np.uint64]) -> Integers:
+    return np.array([(MODULUS * int(a) + (1 << 63)) >> 64 for a in words], dtype=object)
+
+
+def random_words(count: int, seed: int = 0) -> NDArray[np.uint64]:
+    return np.random.default_rng(seed).integers(0, 1 << 64, count, dtype=np.uint64)
+
+
+def test_transforms_multiply() -> None:
+    rng = np.random.default_rng(1)
+    for prime, p in enumerate([*PRIMES, SPECIAL_PRIME]):
+        a, b = rng.integers(0, p, (2, 1, N), dtype=np.uint64)
+        x, y = RING.transform(a, prime, back=False), RING.transform(b, prime, back=False)
+        product = (x.astype(object) * y.astype(object) % p).astype(np.uint64)
+        expected = negacyclic(a[0].astype(object), b[0].astype(object)) % p
+        np.testing.assert_array_equal(RING.transform(product, prime, back=True)[0], expected)
+
+
+@pytest.mark.parametrize("first", [0, 5])
+def test_an_encryption_is_the_rounded_message_and_a_small_error(first: int) -> None:
+    words = random_words(N)
+    words[:4] = 0, 1, 1 << 63, (1 << 64) - 1
+    wire = RING.encrypt(SECRET, PUBLIC, PRIVATE, first, words[None], EXACT)
+    c0, c1 = integers(RING.expand(PUBLIC, first, wire)[0])
+    phase = c0 + negacyclic(c1, secret())
+    np.testing.assert_array_equal(centred(phase - encode(words), MODULUS), errors(PRIVATE, first))
+    # Never floor(q / 2^64) a: it is off by up to 2^64.
+    floored = (MODULUS >> 64) * words.astype(object)
+    assert max(abs(centred(phase - floored, MODULUS))) > 1 << 60
+
+
+def test_short_wires_round_to_nearest() -> None:
+    words = random_words(N)
+    exact = RING.encrypt(SECRET, PUBLIC, PRIVATE, 0, words[None], EXACT)
+    short = RING.encrypt(SECRET, PUBLIC, PRIVATE, 0, words[None], 17)
+    (c0, c1), (d0, d1) = (integers(RING.expand(PUBLIC, 0, w)[0]) for w in (exact, short))
+    np.testing.assert_array_equal(c1, d1)
+    assert max(abs(centred(c0 - d0, MODULUS))) <= (MODULUS >> 137) + 1
+
+
+def finished(masks: bytes, private: bytes, width: int) -> tuple[Integers, Integers, Integers]:
+    """c1, c0 and share of the zero result under an honest public key."""
+    key = RING.encrypt(SECRET, PUBLIC, PRIVATE, 0, np.zeros((1, N), np.uint64), EXACT)
+    public_key = RING.expand(PUBLIC, 0, key)[0]
+    places = np.arange(N, dtype=np.uint32)
+    zero = np.zeros((2, 3, N), np.uint64)
+    parts = RING.finish(public_key, private, masks, 3, zero, places, width)
+    c1, c0 = (
+        np.array([int.from_bytes(v.tobytes(), "little") for v in part.reshape(N, width)], object)
+        for part in parts[:2]
+    )
+    return c1, c0, parts[2].astype(object)
+
+
+def test_results_are_rerandomised_then_masked_last_and_uniformly() -> None:
+    width = 16
+    mask = [
+        int.from_bytes(prg_words(MASKS, 9 * N + 3 * i, 3).tobytes()[:width], "little")
+        for i in range(N)
+    ]
+    one, two = finished(MASKS, PRIVATE, width), finished(MASKS, bytes(16), width)
+    other = finished(b"other masks here", PRIVATE, width)
+    # A zero result has a random c1, new for new randomness of the evaluator ...
+    assert not np.any(one[0] == 0)
+    assert not np.any(one[0] == two[0])
+    # ... which the mask does not touch; c0 is what it was plus exactly the mask: nothing is
+    # rounded, added or switched after it.
+    np.testing.assert_array_equal(one[0], other[0])
+    phase = (one[1] - np.array(mask, object) + negacyclic(one[0], secret())) % (1 << 8 * width)
+    assert max(abs(centred(phase, 1 << 8 * width))) < 200
+    again = (two[1] - np.array(mask, object) + negacyclic(two[0], secret())) % (1 << 8 * width)
+    assert max(abs(centred(again, 1 << 8 * width))) < 200
+    # The evaluator's share is minus the mask, rounded to words.
+    half = 1 << (8 * width - 65)
+    expected = [-((m + half) >> (8 * width - 64)) % (1 << 64) for m in mask]
+    np.testing.assert_array_equal(one[2], np.array(expected, object))
+
+
+def test_merging_keeps_both_parts_and_adds_little() -> None:
+    gap = 16
+    key = RING.whole_key(PUBLIC, 7, RING.switching_key(SECRET, PUBLIC, PRIVATE, 7, gap))
+    messages = random_words(2 * N).reshape(2, N)
+    wire = RING.encrypt(SECRET, MASKS, PRIVATE, 0, messages, EXACT)
+    leaves = np.zeros((2, 2, 3, N), np.uint64)
+    expanded = RING.expand(MASKS, 0, wire)
+    for limb in range(3):
+        for i in range(2):
+            part = np.ascontiguousarray(expanded[i, :, limb])
+            leaves[i, :, limb] = RING.transform(part, limb, back=True)
+    merged = RING.merge([key], gap, leaves)
+    for limb in range(3):
+        part = np.ascontiguousarray(merged[:, limb])
+        merged[:, limb] = RING.transform(part, limb, back=False)
+    c0, c1 = integers(merged)
+    phase = c0 + negacyclic(c1, secret())
+    for i in range(2):
+        at = slice(i * gap // 2, None, gap)
+        expected = 2 * encode(messages[i])[::gap]
+        assert max(abs(centred(phase[at] - expected, MODULUS))) < 1 << 12
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    good = [*PRIMES, SPECIAL_PRIME]
+    words = np.zeros((1, N), np.uint64)
+    zero = np.zeros((2, 3, N), np.uint64)
+    places = np.array([N], np.uint32)
+    refused = [
+        lambda: _kernels.BfvRing(100, good),
+        lambda: _kernels.BfvRing(N, good[:3]),
+        lambda: _kernels.BfvRing(N, [*good[:3], good[0]]),
+        lambda: RING.encrypt(b"short", PUBLIC, PRIVATE, 0, words, EXACT),
+        lambda: RING.encrypt(SECRET, PUBLIC, PRIVATE, 0, words, 25),
+        lambda: RING.encrypt(SECRET, PUBLIC, PRIVATE, 0, np.zeros((1, N + 1), np.uint64), EXACT),
+        lambda: RING.expand(PUBLIC, 0, np.zeros((1, N * 17 + 1), np.uint8)),
+        lambda: RING.transform(words, 4, back=False),
+        lambda: RING.transform(words + np.uint64(1 << 63), 0, back=False),
+        lambda: RING.merge([], 16, np.zeros((2, 2, 3, N), np.uint64)),
+        lambda: RING.whole_key(PUBLIC, 0, np.full((3, 4, N), 1 << 63, np.uint64)),
+        lambda: RING.switching_key(SECRET, PUBLIC, PRIVATE, 0, 3),
+        lambda: RING.finish(zero, PRIVATE, MASKS, 0, zero, places, 16),
+        lambda: RING.decrypt(
+            SECRET, np.zeros(N * 16, np.uint8), np.zeros(16, np.uint8), places - np.uint32(2)
+        ).reshape(2),
+        lambda: RING.products(
+            np.zeros((1, 2, 2, 3, N), np.uint64), np.zeros((3, 1), np.uint8), 2, 2, (0, 1), 0, []
+        ),
+    ]
+    for call in refused:
+        with pytest.raises(ValueError):  # noqa: PT011
+            call()

@@ -26,11 +26,16 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NoReturn
 
-import gmpy2
-from gmpy2 import mpz
-from phe import paillier as phe
-
 from securexgb.errors import ProtocolDesync, TermsDiffer, UsageError
+
+try:
+    import gmpy2
+    from gmpy2 import mpz
+    from phe import paillier as phe
+except ImportError as missing:
+    raise UsageError(
+        "Paillier needs the packages phe and gmpy2: install securexgb[paillier]"
+    ) from missing
 
 DEFAULT_BITS = 3072
 LEAST_BITS = 2048
@@ -84,8 +89,8 @@ class PublicKey:
     def rerandomise(self, ciphertexts: Sequence[mpz]) -> list[mpz]:
         """The same plaintexts in fresh ciphertexts; for whatever leaves an evaluator.
 
-        With a full-size uniform r^n, even against the key's owner: it knows the factors,
-        can take discrete logarithms base by base and would tell short exponents apart.
+        With a full-size uniform r^n, even against the key's owner: it knows the factors
+        and with them the groups' orders, so no assumption on short exponents binds it.
         """
         zeros = self.encrypt([mpz(0)] * len(ciphertexts))
         return [self.add(*pair) for pair in zip(ciphertexts, zeros, strict=True)]
@@ -190,9 +195,7 @@ class _Residues:
     def draw(self) -> mpz:
         """The product of all bases to the powers of fresh random bytes."""
         square, element = self.square, mpz(1)
-        for powers, digit in zip(
-            self._tables, secrets.token_bytes(len(self._tables)), strict=True
-        ):
+        for powers, digit in zip(self._tables, secrets.token_bytes(len(self._tables)), strict=True):
             element = element * powers[digit] % square
         return element
 

@@ -97,7 +97,7 @@ class PaillierKeyHolder:
 
     def encrypted(self, vectors: Words) -> Iterator[bytes]:
         """Messages of the rows of vectors (v, rows), v at most ``Slots.count``."""
-        step = block(self._secret.public)
+        step = block(self._secret.public.bits)
         for at in range(0, vectors.shape[1], step):
             rows = self._slots.pack(vectors[:, at : at + step].T)
             yield self._secret.public.write(self._secret.encrypt(rows))
@@ -146,7 +146,7 @@ class PaillierEvaluator:
         masks, shares = self._slots.masks(self._private, columns)
         sums = self._public.encrypt(masks)
         self._add_rows(sums, messages)
-        step = block(self._public)
+        step = block(self._public.bits)
         for at in range(0, columns, step):
             share = np.ascontiguousarray(shares[at : at + step].T[:vectors])
             yield self._public.write(sums[at : at + step]), np.uint64(0) - share
@@ -169,9 +169,9 @@ class PaillierEvaluator:
             raise ProtocolDesync("the encrypted vectors have another number of rows")
 
 
-def block(public: PublicKey) -> int:
-    """Ciphertexts of a message."""
-    return max(1, MESSAGE_BYTES // public.ciphertext_bytes)
+def block(key_bits: int) -> int:
+    """Ciphertexts of a message, each of twice the key's size."""
+    return MESSAGE_BYTES // (key_bits // 4)
 
 
 def _log2(count: int) -> int:

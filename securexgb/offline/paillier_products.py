@@ -1,0 +1,244 @@
+"""Shares of M^T a for a private one-hot matrix M and random a, by Paillier, without a dealer.
+
+The same service as ``matrix_products``, for small data and for those whose auditors know
+Paillier. For a matrix of party P the other side Q draws uniform vectors a and sends them
+encrypted, row by row, many vectors to a plaintext; P sums ciphertexts by bins and sends masked
+results; Q decrypts. P's share is the mask.
+
+    register_matrix   Q -> P: the public key
+    vector_products   Q -> P: the rows of a batch, P -> Q: masked products
+
+A batch always has as many vectors as a plaintext has slots, because a row costs the same
+however many of them are used; what was not asked for is kept. Where one direction runs dry,
+the other is filled up with it as far as it would not serve the same request: then both
+parties work at the same time.
+
+P sees ciphertexts under Q's key (decisional composite residuosity). Q sees fresh encryptions
+of masked sums, within 2^-40 of uniform for the whole job (``he.paillier_sums``). Exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.arith.prg import Prg
+from securexgb.channel.channel import Channel
+from securexgb.errors import DataError, UsageError
+from securexgb.he.paillier import DEFAULT_BITS, InsecureSecretKey, SecretKey, check_bits
+from securexgb.he.paillier_sums import PaillierEvaluator, PaillierKeyHolder, Slots, block
+from securexgb.offline.correlations import VectorProducts, Words
+from securexgb.offline.matrix_products import Account
+
+_KEY = "offline/paillier/{}/key"
+_ROWS = "offline/paillier/{}/rows"
+_PRODUCTS = "offline/paillier/{}/products"
+
+
+@dataclass
+class _Matrix:
+    """One registered matrix at one party: its evaluator at the owner, else the key holder."""
+
+    owner: int
+    rows: int
+    columns: int
+    slots: Slots
+    evaluator: PaillierEvaluator | None = None
+    holder: PaillierKeyHolder | None = None
+    stock: list[VectorProducts] = field(default_factory=list)
+    ready: int = 0
+
+    @property
+    def empty(self) -> bool:
+        return not (self.rows and self.columns)
+
+    @property
+    def batch(self) -> int:
+        """Vectors of a batch."""
+        return self.slots.count
+
+    def messages(self, ciphertexts: int) -> int:
+        """Messages of so many ciphertexts, none for an empty matrix."""
+        return 0 if self.empty else -(-ciphertexts // block(self.slots.key_bits))
+
+    def put(self, made: VectorProducts) -> None:
+        self.stock.append(made)
+        self.ready += len(made.products)
+
+    def take(self, count: int) -> VectorProducts:
+        """The next ``count`` vectors; the rest stays."""
+        products = np.concatenate([batch.products for batch in self.stock])
+        vectors = rest = None
+        if self.stock[0].vectors is not None:
+            drawn = [batch.vectors for batch in self.stock if batch.vectors is not None]
+            vectors, rest = np.split(np.concatenate(drawn), [count])
+        self.stock = [VectorProducts(rest, products[count:])]
+        self.ready -= count
+        return VectorProducts(vectors, products[:count])
+
+
+class PaillierMatrixProducts:
+    """One party's end; both call the same methods in the same order.
+
+    ``private``: the party's own stream, fresh for every job; vectors and masks come from it,
+    the randomness of keys and ciphertexts from the operating system. ``values_in_job``: the
+    most words of products, both directions together, that will ever be asked for.
+    ``key_bits``: of both parties' keys. Raises UsageError for a key size below 2048.
+    """
+
+    key_type: type[SecretKey] = SecretKey
+
+    def __init__(
+        self,
+        rank: int,
+        channel: Channel,
+        private: Prg,
+        values_in_job: int,
+        key_bits: int = DEFAULT_BITS,
+    ) -> None:
+        check_bits(key_bits, self.key_type.public_type.least_bits)
+        self.account = Account()
+        self._rank = rank
+        self._channel = channel
+        self._vectors = private.derive("vectors")
+        self._masks = private.derive("masks")
+        self._values_left = self._values_in_job = values_in_job
+        self._key_bits = key_bits
+        self._secret: SecretKey | None = None
+        self._matrices: list[_Matrix | None] = [None, None]
+
+    @property
+    def offline_channel_bytes(self) -> int:
+        return self.account.bytes_sent
+
+    def register_matrix(
+        self, owner: int, rows: int, columns: int, matrix: NDArray[np.uint8] | None, bins: int
+    ) -> None:
+        """See ``offline.source``. A second matrix of the same owner replaces the first."""
+        began = perf_counter()
+        slots = Slots(rows, self._key_bits, self._most_values(columns))
+        new = _Matrix(owner, rows, columns, slots)
+        if self._rank == owner and (matrix is None or matrix.shape != (rows, columns // bins)):
+            raise DataError(
+                f"the bucket matrix of party {owner} must be its bin indices, "
+                f"({rows}, {columns // bins}) of uint8"
+            )
+        if not new.empty:
+            tag = _KEY.format(owner)
+            if matrix is not None and self._rank == owner:
+                announced = self._channel.receive(tag)
+                public = self.key_type.public_type.announced(announced, self._key_bits)
+                new.evaluator = PaillierEvaluator(public, slots, matrix, bins, self._masks)
+            else:
+                if self._secret is None:
+                    self._secret = self.key_type(self._key_bits)
+                new.holder = PaillierKeyHolder(self._secret, slots)
+                self._send(tag, new.holder.announcement())
+        self._matrices[owner] = new
+        self.account.seconds += perf_counter() - began
+
+    def vector_products(self, owner: int, count: int) -> VectorProducts:
+        """See ``offline.source``; raises UsageError past ``values_in_job``."""
+        matrix = self._matrix(owner)
+        self._spend(count * matrix.columns)
+        began = perf_counter()
+        while matrix.ready < count or not matrix.stock:
+            self._make([m for m in self._matrices if m is not None and m.ready < count])
+        self.account.seconds += perf_counter() - began
+        return matrix.take(count)
+
+    def both_products(self, counts: tuple[int, int]) -> tuple[VectorProducts, VectorProducts]:
+        """``counts[i]`` products with party i's matrix."""
+        zero, one = (
+            self.vector_products(owner, count)
+            if count
+            else VectorProducts(None, np.zeros((0, 0), np.uint64))
+            for owner, count in enumerate(counts)
+        )
+        return zero, one
+
+    def _make(self, matrices: list[_Matrix]) -> None:
+        """One batch for each of these: rows cross, are summed, and products cross."""
+        mine = next((m for m in matrices if m.owner == self._rank), None)
+        asked = next((m for m in matrices if m.owner != self._rank), None)
+        outgoing: Iterable[bytes] = ()
+        vectors = np.zeros((0, 0), np.uint64)
+        if asked is not None:
+            vectors = self._vectors.words(asked.batch * asked.rows).reshape(asked.batch, asked.rows)
+            if asked.holder is not None:
+                outgoing = asked.holder.encrypted(vectors)
+        rows = self._swap(_ROWS, outgoing, mine.messages(mine.rows) if mine else 0)
+        answers: list[tuple[bytes, Words]] = []
+        if mine is not None and mine.evaluator is not None:
+            answers = list(mine.evaluator.products(rows, mine.batch))
+        _finish(rows)
+        expected = asked.messages(asked.columns) if asked else 0
+        results = self._swap(_PRODUCTS, (message for message, _ in answers), expected)
+        if asked is not None:
+            products = np.zeros((asked.batch, asked.columns), np.uint64)
+            if asked.holder is not None:
+                products = asked.holder.opened(results, asked.batch)
+            asked.put(VectorProducts(vectors, products))
+        _finish(results)
+        if mine is not None:
+            shares = [share for _, share in answers]
+            nothing = np.zeros((mine.batch, 0 if answers else mine.columns), np.uint64)
+            mine.put(VectorProducts(None, np.concatenate([nothing, *shares], axis=1)))
+
+    def _swap(
+        self, tag: str, outgoing: Iterable[bytes], expected: int
+    ) -> Iterator[bytes | memoryview]:
+        """Receives one message for each one sent, so that nobody's buffers fill up."""
+        for message in outgoing:
+            self._send(tag, message)
+            if expected:
+                expected -= 1
+                yield self._channel.receive(tag)
+        for _ in range(expected):
+            yield self._channel.receive(tag)
+
+    def _most_values(self, columns: int) -> int:
+        """Words that may be masked: what is asked for, and what is left over in the last batch
+        of each direction (half of the sum allows for two of them of different widths).
+        """
+        return 2 * (self._values_in_job + columns * self._key_bits // 128)
+
+    def _spend(self, values: int) -> None:
+        if values > self._values_left:
+            raise UsageError(
+                f"more than the {self._values_in_job} values that the masks were made for: "
+                "state the job's real size"
+            )
+        self._values_left -= values
+
+    def _send(self, tag: str, message: bytes) -> None:
+        self._channel.send(tag, message)
+        self.account.bytes_sent += len(message)
+
+    def _matrix(self, owner: int) -> _Matrix:
+        matrix = self._matrices[owner]
+        assert matrix is not None, "register_matrix comes first"
+        return matrix
+
+
+class InsecurePaillierMatrixProducts(PaillierMatrixProducts):
+    """Any size of key, within one process only: for tests of what does not depend on it."""
+
+    key_type = InsecureSecretKey
+
+    def __init__(
+        self, rank: int, channel: Channel, private: Prg, values_in_job: int, key_bits: int
+    ) -> None:
+        if channel.is_network:
+            raise UsageError("short Paillier keys protect nothing and serve tests in one process")
+        super().__init__(rank, channel, private, values_in_job, key_bits)
+
+
+def _finish(messages: Iterator[bytes | memoryview]) -> None:
+    """Send what is still to be sent; all that was expected has been read."""
+    for _ in messages:
+        raise AssertionError("a message was left unread")

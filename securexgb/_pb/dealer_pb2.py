@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asecurexgb/_pb/dealer.proto\x12\x0csecurexgb.v1\"\x80\x02\n\x0b\x44\x65\x61lRequest\x12\"\n\x04join\x18\x01 \x01(\x0b\x32\x12.securexgb.v1.JoinH\x00\x12\"\n\x04seed\x18\x02 \x01(\x0b\x32\x12.securexgb.v1.SeedH\x00\x12&\n\x06matrix\x18\x03 \x01(\x0b\x32\x14.securexgb.v1.MatrixH\x00\x12(\n\x07request\x18\x04 \x01(\x0b\x32\x15.securexgb.v1.RequestH\x00\x12$\n\x05leave\x18\x05 \x01(\x0b\x32\x13.securexgb.v1.LeaveH\x00\x12&\n\x06\x61ttest\x18\x06 \x01(\x0b\x32\x14.securexgb.v1.AttestH\x00\x42\t\n\x07message\"\xc1\x01\n\x0c\x44\x65\x61lResponse\x12$\n\x05offer\x18\x01 \x01(\x0b\x32\x13.securexgb.v1.OfferH\x00\x12$\n\x05ready\x18\x02 \x01(\x0b\x32\x13.securexgb.v1.ReadyH\x00\x12.\n\ncorrection\x18\x03 \x01(\x0b\x32\x18.securexgb.v1.CorrectionH\x00\x12*\n\x08\x65vidence\x18\x04 \x01(\x0b\x32\x16.securexgb.v1.EvidenceH\x00\x42\t\n\x07message\"V\n\x04Join\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x0f\n\x07session\x18\x02 \x01(\x0c\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x0c\n\x04rank\x18\x04 \x01(\r\x12\x0e\n\x06roster\x18\x05 \x03(\x0c\"+\n\x05Offer\x12\x10\n\x08instance\x18\x01 \x01(\x0c\x12\x10\n\x08\x65vidence\x18\x02 \x01(\t\".\n\x06\x41ttest\x12\r\n\x05nonce\x18\x01 \x01(\x0c\x12\x15\n\rpolicy_sha256\x18\x02 \x01(\x0c\"L\n\x08\x45vidence\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\x12\x0e\n\x06\x63laims\x18\x03 \x01(\x0c\x12\x14\n\x0c\x65ndorsements\x18\x04 \x01(\x0c\"\x14\n\x04Seed\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\"\x07\n\x05Ready\"F\n\x06Matrix\x12\r\n\x05owner\x18\x01 \x01(\r\x12\x0e\n\x06number\x18\x02 \x01(\r\x12\x0c\n\x04rows\x18\x03 \x01(\x04\x12\x0f\n\x07\x63olumns\x18\x04 \x01(\x04\"h\n\x07Request\x12 \n\x04kind\x18\x01 \x01(\x0e\x32\x12.securexgb.v1.Kind\x12\r\n\x05owner\x18\x02 \x01(\r\x12\x0e\n\x06number\x18\x03 \x01(\r\x12\r\n\x05start\x18\x04 \x01(\x04\x12\r\n\x05words\x18\x05 \x01(\x04\"k\n\nCorrection\x12 \n\x04kind\x18\x01 \x01(\x0e\x32\x12.securexgb.v1.Kind\x12\r\n\x05owner\x18\x02 \x01(\r\x12\x0e\n\x06number\x18\x03 \x01(\r\x12\r\n\x05start\x18\x04 \x01(\x04\x12\r\n\x05words\x18\x05 \x01(\x0c\"\x07\n\x05Leave*\x95\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_TRIPLES\x10\x01\x12\x14\n\x10KIND_BIT_TRIPLES\x10\x02\x12\x14\n\x10KIND_SHARED_BITS\x10\x03\x12\x12\n\x0eKIND_OT_FROM_0\x10\x04\x12\x12\n\x0eKIND_OT_FROM_1\x10\x05\x12\x11\n\rKIND_PRODUCTS\x10\x06\x32R\n\rDealerService\x12\x41\n\x04\x44\x65\x61l\x12\x19.securexgb.v1.DealRequest\x1a\x1a.securexgb.v1.DealResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asecurexgb/_pb/dealer.proto\x12\x0csecurexgb.v1\"\x80\x02\n\x0b\x44\x65\x61lRequest\x12\"\n\x04join\x18\x01 \x01(\x0b\x32\x12.securexgb.v1.JoinH\x00\x12\"\n\x04seed\x18\x02 \x01(\x0b\x32\x12.securexgb.v1.SeedH\x00\x12&\n\x06matrix\x18\x03 \x01(\x0b\x32\x14.securexgb.v1.MatrixH\x00\x12(\n\x07request\x18\x04 \x01(\x0b\x32\x15.securexgb.v1.RequestH\x00\x12$\n\x05leave\x18\x05 \x01(\x0b\x32\x13.securexgb.v1.LeaveH\x00\x12&\n\x06\x61ttest\x18\x06 \x01(\x0b\x32\x14.securexgb.v1.AttestH\x00\x42\t\n\x07message\"\xc1\x01\n\x0c\x44\x65\x61lResponse\x12$\n\x05offer\x18\x01 \x01(\x0b\x32\x13.securexgb.v1.OfferH\x00\x12$\n\x05ready\x18\x02 \x01(\x0b\x32\x13.securexgb.v1.ReadyH\x00\x12.\n\ncorrection\x18\x03 \x01(\x0b\x32\x18.securexgb.v1.CorrectionH\x00\x12*\n\x08\x65vidence\x18\x04 \x01(\x0b\x32\x16.securexgb.v1.EvidenceH\x00\x42\t\n\x07message\"V\n\x04Join\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x0f\n\x07session\x18\x02 \x01(\x0c\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x0c\n\x04rank\x18\x04 \x01(\r\x12\x0e\n\x06roster\x18\x05 \x03(\x0c\"\x19\n\x05Offer\x12\x10\n\x08instance\x18\x01 \x01(\x0c\".\n\x06\x41ttest\x12\r\n\x05nonce\x18\x01 \x01(\x0c\x12\x15\n\rpolicy_sha256\x18\x02 \x01(\x0c\"L\n\x08\x45vidence\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\x12\x0e\n\x06\x63laims\x18\x03 \x01(\x0c\x12\x14\n\x0c\x65ndorsements\x18\x04 \x01(\x0c\"\x14\n\x04Seed\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\"\x07\n\x05Ready\"F\n\x06Matrix\x12\r\n\x05owner\x18\x01 \x01(\r\x12\x0e\n\x06number\x18\x02 \x01(\r\x12\x0c\n\x04rows\x18\x03 \x01(\x04\x12\x0f\n\x07\x63olumns\x18\x04 \x01(\x04\"h\n\x07Request\x12 \n\x04kind\x18\x01 \x01(\x0e\x32\x12.securexgb.v1.Kind\x12\r\n\x05owner\x18\x02 \x01(\r\x12\x0e\n\x06number\x18\x03 \x01(\r\x12\r\n\x05start\x18\x04 \x01(\x04\x12\r\n\x05words\x18\x05 \x01(\x04\"k\n\nCorrection\x12 \n\x04kind\x18\x01 \x01(\x0e\x32\x12.securexgb.v1.Kind\x12\r\n\x05owner\x18\x02 \x01(\r\x12\x0e\n\x06number\x18\x03 \x01(\r\x12\r\n\x05start\x18\x04 \x01(\x04\x12\r\n\x05words\x18\x05 \x01(\x0c\"\x07\n\x05Leave*\x95\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_TRIPLES\x10\x01\x12\x14\n\x10KIND_BIT_TRIPLES\x10\x02\x12\x14\n\x10KIND_SHARED_BITS\x10\x03\x12\x12\n\x0eKIND_OT_FROM_0\x10\x04\x12\x12\n\x0eKIND_OT_FROM_1\x10\x05\x12\x11\n\rKIND_PRODUCTS\x10\x06\x32R\n\rDealerService\x12\x41\n\x04\x44\x65\x61l\x12\x19.securexgb.v1.DealRequest\x1a\x1a.securexgb.v1.DealResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'securexgb._pb.dealer_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_KIND']._serialized_start=1086
-  _globals['_KIND']._serialized_end=1235
+  _globals['_KIND']._serialized_start=1068
+  _globals['_KIND']._serialized_end=1217
   _globals['_DEALREQUEST']._serialized_start=45
   _globals['_DEALREQUEST']._serialized_end=301
   _globals['_DEALRESPONSE']._serialized_start=304
@@ -40,23 +40,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOIN']._serialized_start=499
   _globals['_JOIN']._serialized_end=585
   _globals['_OFFER']._serialized_start=587
-  _globals['_OFFER']._serialized_end=630
-  _globals['_ATTEST']._serialized_start=632
-  _globals['_ATTEST']._serialized_end=678
-  _globals['_EVIDENCE']._serialized_start=680
-  _globals['_EVIDENCE']._serialized_end=756
-  _globals['_SEED']._serialized_start=758
-  _globals['_SEED']._serialized_end=778
-  _globals['_READY']._serialized_start=780
-  _globals['_READY']._serialized_end=787
-  _globals['_MATRIX']._serialized_start=789
-  _globals['_MATRIX']._serialized_end=859
-  _globals['_REQUEST']._serialized_start=861
-  _globals['_REQUEST']._serialized_end=965
-  _globals['_CORRECTION']._serialized_start=967
-  _globals['_CORRECTION']._serialized_end=1074
-  _globals['_LEAVE']._serialized_start=1076
-  _globals['_LEAVE']._serialized_end=1083
-  _globals['_DEALERSERVICE']._serialized_start=1237
-  _globals['_DEALERSERVICE']._serialized_end=1319
+  _globals['_OFFER']._serialized_end=612
+  _globals['_ATTEST']._serialized_start=614
+  _globals['_ATTEST']._serialized_end=660
+  _globals['_EVIDENCE']._serialized_start=662
+  _globals['_EVIDENCE']._serialized_end=738
+  _globals['_SEED']._serialized_start=740
+  _globals['_SEED']._serialized_end=760
+  _globals['_READY']._serialized_start=762
+  _globals['_READY']._serialized_end=769
+  _globals['_MATRIX']._serialized_start=771
+  _globals['_MATRIX']._serialized_end=841
+  _globals['_REQUEST']._serialized_start=843
+  _globals['_REQUEST']._serialized_end=947
+  _globals['_CORRECTION']._serialized_start=949
+  _globals['_CORRECTION']._serialized_end=1056
+  _globals['_LEAVE']._serialized_start=1058
+  _globals['_LEAVE']._serialized_end=1065
+  _globals['_DEALERSERVICE']._serialized_start=1219
+  _globals['_DEALERSERVICE']._serialized_end=1301
 # @@protoc_insertion_point(module_scope)

@@ -67,12 +67,10 @@ class Join(_message.Message):
     def __init__(self, version: _Optional[int] = ..., session: _Optional[bytes] = ..., digest: _Optional[str] = ..., rank: _Optional[int] = ..., roster: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Offer(_message.Message):
-    __slots__ = ("instance", "evidence")
+    __slots__ = ("instance",)
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
-    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
     instance: bytes
-    evidence: str
-    def __init__(self, instance: _Optional[bytes] = ..., evidence: _Optional[str] = ...) -> None: ...
+    def __init__(self, instance: _Optional[bytes] = ...) -> None: ...
 
 class Attest(_message.Message):
     __slots__ = ("nonce", "policy_sha256")

@@ -20,7 +20,7 @@ from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation
 from securexgb.cli.output import Format, FormatOption, note, result, table
 from securexgb.cli.reports import versions
 from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_names, same_rows
-from securexgb.cli.verdicts import short_verdict, verdict_of
+from securexgb.cli.verdicts import verdict_line, verdict_of, verdict_text
 from securexgb.errors import SecureXGBError, UsageError
 from securexgb.federation import Federation
 
@@ -68,7 +68,10 @@ def check(
     facts["checks"] = [
         {"check": name, "status": status, "detail": detail} for name, status, detail in checks.rows
     ]
-    result(facts, table(checks.rows, ("check", "status", "detail")), form)
+    text = table(checks.rows, ("check", "status", "detail"))
+    if facts["dealer"] is not None:
+        text += f"\n\nthe dealer:\n{verdict_text(facts['dealer'])}"
+    result(facts, text, form)
     if checks.first is not None:
         raise checks.first
 
@@ -146,5 +149,5 @@ def _link(federation: Federation, found: dict[str, OwnRows], facts: dict[str, An
         facts["dealer"] = verdict_of(party)
         return (
             f"{federation.peer_name} has the same terms, version and rows; "
-            f"{short_verdict(facts['dealer'])}"
+            f"{verdict_line(facts['dealer'])}"
         )

@@ -9,7 +9,7 @@ from securexgb.cli.output import table
 from securexgb.mpc.party import Party
 from securexgb.offline.dealt import DealtSource
 
-__all__ = ["short_verdict", "verdict_of", "verdict_text"]
+__all__ = ["short_verdict", "verdict_line", "verdict_of", "verdict_text"]
 
 SHOWN = (
     "assurance", "type", "measurement", "signer", "tcb_status", "platform_id",
@@ -33,11 +33,19 @@ def verdict_text(verdict: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def short_verdict(verdict: Mapping[str, Any] | None) -> str:
-    """A verdict in a few lines, for the end of a run."""
+def verdict_line(verdict: Mapping[str, Any] | None) -> str:
+    """The assurance and the type, in one line."""
     if verdict is None:
         return "no dealer"
-    text = f"dealer: assurance {verdict['assurance']}, evidence {verdict['type']}"
-    if verdict["measurement"]:
-        text += f", measurement {verdict['measurement']}, policy {verdict['policy_sha256']}"
-    return "\n".join([text, *(f"  not checked: {line}" for line in verdict["not_checked"])])
+    return f"the dealer's assurance: {verdict['assurance']}, evidence: {verdict['type']}"
+
+
+def short_verdict(verdict: Mapping[str, Any] | None) -> str:
+    """A verdict in a few lines, for the end of a run."""
+    lines = [verdict_line(verdict)]
+    if verdict is not None:
+        if verdict["measurement"]:
+            lines.append(f"  measurement {verdict['measurement']}")
+            lines.append(f"  policy {verdict['policy_sha256']}")
+        lines += [f"  not checked: {sentence}" for sentence in verdict["not_checked"]]
+    return "\n".join(lines)

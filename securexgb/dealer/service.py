@@ -122,7 +122,6 @@ class DealerService:
         self._key_hash = key_hash(own)
         self._roster = (key_hash(certificates[0]), key_hash(certificates[1]))
         self._attester = attester
-        self._evidence = attester.evidence(bytes(64)).type
         self._timeout_seconds = timeout_seconds
         self._meetings: dict[bytes, Meeting] = {}
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="deal")
@@ -198,8 +197,7 @@ class DealerService:
 
     async def _converse(self, meeting: Meeting, rank: int, context: Context) -> None:
         session, patience = meeting.session, self._timeout_seconds
-        offer = pb.Offer(instance=session.instance, evidence=self._evidence)
-        await _send(context, pb.DealResponse(offer=offer))
+        await _send(context, pb.DealResponse(offer=pb.Offer(instance=session.instance)))
         message = await self._next(context, None, patience)
         while message.WhichOneof("message") == "attest":
             await self._attest(session, message.attest, context)

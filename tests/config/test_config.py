@@ -45,6 +45,24 @@ def test_flag_beats_environment_beats_file(tmp_path: Path) -> None:
     assert PartyConfig.from_file(path, environment=columns).feature_columns == ("x", "y")
 
 
+def test_collateral_is_a_path_or_an_address(tmp_path: Path) -> None:
+    path = tmp_path / "party.toml"
+    for text, place in (
+        ("c.json", tmp_path / "c.json"),
+        ("/folder", Path("/folder")),
+        ("https://pccs.example.org:8081", "https://pccs.example.org:8081"),
+    ):
+        path.write_text(f'role = "feature"\nname = "bureau"\ndealer_collateral = "{text}"\n')
+        assert PartyConfig.from_file(path, environment={}).dealer_collateral == place
+
+
+def test_the_variable_with_the_model_s_key_is_no_path(tmp_path: Path) -> None:
+    path = tmp_path / "party.toml"
+    path.write_text('role = "feature"\nname = "bureau"\nmodel_key = "k"\n')
+    config = PartyConfig.from_file(path, environment={"SECUREXGB_MODEL_KEY": "ab" * 32})
+    assert config.model_key == tmp_path / "k"
+
+
 def test_one_evaluation_file_is_a_set_called_eval(tmp_path: Path) -> None:
     path = tmp_path / "party.toml"
     path.write_text('role = "feature"\nname = "bureau"\neval_data = "e.csv"\n')
@@ -107,6 +125,9 @@ def test_every_term_changes_the_digest() -> None:
         terms(predictions_to="feature"),
         terms(prediction_decimals=3),
         terms(dealer={"name": "third"}),
+        terms(dealer={"evidence": ["dev"], "policy_sha256": "ab" * 32}),
+        terms(dealer={"evidence": ["dev", "sgx-dcap"], "policy_sha256": "ab" * 32}),
+        terms(dealer={"evidence": ["dev"], "policy_sha256": "ac" * 32}),
         *(
             terms(training={field: value})
             for field, value in [("max_depth", 5), ("gamma", 0.5), ("eval_metric", ["auc"])]
@@ -126,15 +147,21 @@ def test_every_term_changes_the_digest() -> None:
         ({"feature_party": "bank"}, "three names"),
         ({"algorithm": "hybrid"}, "'ss'"),
         ({"extra": 1}, "no key 'extra'"),
+        ({"dealer": {"evidence": "sgx-dcap"}}, "exactly where evidence is demanded"),
+        ({"dealer": {"policy_sha256": "ab" * 32}}, "exactly where evidence is demanded"),
+        ({"dealer": {"evidence": ["none", "dev"], "policy_sha256": "ab" * 32}}, "stands alone"),
+        ({"dealer": {"evidence": "sgx-epid"}}, "sgx-dcap"),
+        ({"dealer": {"evidence": []}}, "at least 1"),
+        ({"dealer": {"evidence": "dev", "policy_sha256": "ab"}}, "policy_sha256"),
         ({"security": {"statistical_bits": 20}}, "40"),
     ],
 )
 def test_wrong_terms_are_refused(changes: dict[str, Any], sentence: str, tmp_path: Path) -> None:
     values = {"name": "churn", "label_party": "bank", "feature_party": "bureau"} | changes
     training = values.pop("training", None)
-    security = values.pop("security", None)
+    security, dealer = values.pop("security", None), values.pop("dealer", None)
     lines = [f"{key} = {value!r}" for key, value in values.items()]
-    for name, table in (("training", training), ("security", security)):
+    for name, table in (("training", training), ("security", security), ("dealer", dealer)):
         if table is not None:
             lines += [f"[{name}]", *(f"{key} = {value!r}" for key, value in table.items())]
     path = tmp_path / "job.toml"

@@ -66,27 +66,20 @@ def test_both_accept_a_rehearsal_and_compute() -> None:
 
 
 class Replaying:
-    """Answers every challenge with evidence about the first."""
+    """Answers every challenge with good evidence about an earlier one."""
 
     def __init__(self) -> None:
-        self._first: Evidence | None = None
+        self._earlier = KEY.evidence(bytes(64))
 
     def evidence(self, report_data: bytes) -> Evidence:
-        self._first = self._first or KEY.evidence(report_data)
-        return self._first
+        return self._earlier
 
 
 class Failing:
-    """Stops making evidence after its first."""
-
-    def __init__(self) -> None:
-        self._calls = 0
+    """Its device is gone."""
 
     def evidence(self, report_data: bytes) -> Evidence:
-        self._calls += 1
-        if self._calls > 1:
-            raise AttestationError("unsupported", "the device is gone")
-        return KEY.evidence(report_data)
+        raise AttestationError("unsupported", "the device is gone")
 
 
 @pytest.mark.parametrize(
@@ -289,6 +282,25 @@ def test_collateral_that_runs_out_means_asking_again(tmp_path: Path) -> None:
         appraisals.renew()
     assert caught.value.code == "collateral_expired"
     assert len(set(asked)) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (pb.Evidence(type="dev", body=bytes(1 << 17)), "malformed"),
+        (pb.Evidence(type="dev", claims=bytes(2000)), "malformed"),
+        (pb.Evidence(type="dev", endorsements=bytes(1 << 18)), "malformed"),
+        (pb.Evidence(type="sgx-epid"), "unsupported"),
+        (pb.Evidence(type=""), "unsupported"),
+        (pb.Evidence(type="none"), "type_not_allowed"),
+        (pb.Evidence(type="dev"), "malformed"),
+    ],
+)
+def test_answers_are_bounded(answer: pb.Evidence, code: str) -> None:
+    about = Asked(bytes(32), b"session-0001", (b"a" * 32, b"b" * 32))
+    with pytest.raises(AttestationError) as caught:
+        Appraisals(rehearsal(KEY), about, lambda _: answer).appraise()
+    assert caught.value.code == code
 
 
 def test_asking_without_a_session_leaves_nothing_at_the_dealer(

@@ -77,6 +77,32 @@ def test_page_is_well_formed_and_self_contained():
     assert "Loan defaults &lt;2026&gt;" in page
 
 
+@pytest.mark.parametrize(
+    ("assurance", "sentence"),
+    [
+        ("none", "a matter of contract, not of evidence"),
+        ("dev", "dev: a rehearsal"),
+        ("hardware", "the maker of the processor vouches"),
+    ],
+)
+def test_the_assurance_and_what_was_not_checked_are_stated(assurance, sentence):
+    verdict = Verdict(
+        assurance, "sgx-dcap", measurement="ab" * 32, policy_sha256="cd" * 32,
+        advisories=("INTEL-SA-00615",), checked=("This was.",), not_checked=("That was not.",),
+    )  # fmt: skip
+    report = make(dealer=verdict.to_dict())
+    page = render_html(report)
+    for text in (sentence, "ab" * 32, "cd" * 32, "INTEL-SA-00615", "This was.", "That was not."):
+        assert text in page
+    assert report_json(report)["dealer"]["assurance"] == assurance
+
+
+def test_a_run_without_a_dealer_says_so():
+    report = make(dealer=None)
+    assert "there is no dealer" in render_html(report)
+    assert report_json(report)["dealer"] is None
+
+
 def test_page_shows_ledger_costs_evidence_versions_and_digest():
     page = render_html(make())
     for text in (

@@ -6,7 +6,8 @@
 
 Both companies run the same lines, each with its own ``party.toml``. On the way in, both
 sides compare who they are and what they agreed on, join the dealer under a session that
-has never been before, and draw public coins. On the way out both links end in order; an
+has never been before (and verify its evidence, where the terms demand any), and draw
+public coins. On the way out both links end in order; an
 error here stops the other side, which is told its kind and nothing else.
 """
 

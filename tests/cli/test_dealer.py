@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from securexgb.cli.verdicts import short_verdict, verdict_text
 from securexgb.config import JobTerms
+from securexgb.dealer.attestation.verdict import Verdict
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "parties" / "dealer" / "policy.toml"
 POLICY = 'version = 1\naccept = ["dev"]\n[[dev]]\nkey = "' + "ab" * 32 + '"\n'
@@ -43,6 +45,22 @@ def test_verify_needs_an_address_and_a_policy(securexgb, folder):
     done = securexgb("dealer", "verify")
     assert done.code == 2
     assert "--policy" in done.stderr
+
+
+def test_the_end_of_a_run_states_the_assurance():
+    verdict = Verdict(
+        "hardware", "tdx-dcap", measurement="ab" * 48, tcb_status="UpToDate",
+        policy_sha256="cd" * 32, checked=("This was.",), not_checked=("That was not.",),
+    ).to_dict()  # fmt: skip
+    short = short_verdict(verdict)
+    assert "assurance: hardware, evidence: tdx-dcap" in short
+    for text in ("ab" * 48, "cd" * 32, "That was not."):
+        assert text in short
+        assert text in verdict_text(verdict)
+    assert "UpToDate" in verdict_text(verdict)
+    assert "This was." in verdict_text(verdict)
+    assert "assurance: none" in short_verdict(Verdict.unattested().to_dict())
+    assert short_verdict(None) == "no dealer"
 
 
 @pytest.mark.skipif(

@@ -1,0 +1,187 @@
+"""Matrix products by Paillier between two parties: exact, kept in stock, bounded, refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from securexgb.channel.recorded import RecordedChannel
+from securexgb.errors import DataError, TermsDiffer, UsageError
+from securexgb.offline.paillier_products import (
+    InsecurePaillierMatrixProducts,
+    PaillierMatrixProducts,
+)
+from securexgb.offline.two_party import TwoPartySource
+from tests.offline.laws import check_products, one_hot
+from tests.offline.pairs import both, channels, private
+
+Ends = tuple[PaillierMatrixProducts, PaillierMatrixProducts]
+SHORT = 512
+
+
+def ends(values: int = 1 << 16, bits: int = SHORT) -> Ends:
+    zero, one = channels()
+    kind = InsecurePaillierMatrixProducts if bits < 2048 else PaillierMatrixProducts
+    return kind(0, zero, private(0), values, bits), kind(1, one, private(1), values, bits)
+
+
+def bins(rows: int, features: int, n_bins: int, seed: int = 0) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, n_bins, (rows, features), np.uint8)
+
+
+def register(pair: Ends, owner: int, matrix: NDArray[np.uint8], n_bins: int) -> None:
+    rows, features = matrix.shape
+    both(
+        pair,
+        lambda rank, end: end.register_matrix(
+            owner, rows, features * n_bins, matrix if rank == owner else None, n_bins
+        ),
+    )
+
+
+def take(pair: Ends, owner: int, count: int, matrix: NDArray[np.uint8], n_bins: int) -> None:
+    made = both(pair, lambda _, end: end.vector_products(owner, count))
+    assert made[owner].products.shape == (count, matrix.shape[1] * n_bins)
+    check_products(made[owner], made[1 - owner], one_hot(matrix, n_bins))
+
+
+def test_exact_with_real_keys() -> None:
+    pair, matrices = ends(bits=2048), (bins(9, 1, 3), bins(9, 2, 3, 1))
+    for owner, matrix in enumerate(matrices):
+        register(pair, owner, matrix, 3)
+    for count in (1, 17):
+        for owner, matrix in enumerate(matrices):
+            take(pair, owner, count, matrix, 3)
+
+
+@pytest.mark.parametrize(
+    ("rows", "features", "n_bins"), [(1, 1, 1), (7, 3, 4), (33, 2, 255), (5, 0, 4), (0, 2, 4)]
+)
+def test_exact_for_every_shape(rows: int, features: int, n_bins: int) -> None:
+    pair = ends()
+    matrices = bins(rows, features, n_bins), bins(rows, 2, n_bins, 1)
+    for owner, matrix in enumerate(matrices):
+        register(pair, owner, matrix, n_bins)
+    for owner, count in ((1, 2), (0, 0), (0, 1), (1, 5), (0, 7), (1, 1), (1, 0)):
+        take(pair, owner, count, matrices[owner], n_bins)
+
+
+def test_both_directions_in_one_call() -> None:
+    pair, matrices = ends(), (bins(6, 1, 3), bins(6, 2, 3, 1))
+    for owner, matrix in enumerate(matrices):
+        register(pair, owner, matrix, 3)
+    zero, one = both(pair, lambda _, end: end.both_products((4, 2)))
+    check_products(zero[0], one[0], one_hot(matrices[0], 3))
+    check_products(one[1], zero[1], one_hot(matrices[1], 3))
+
+
+def test_one_side_without_features() -> None:
+    pair, matrix = ends(), bins(6, 2, 3)
+    register(pair, 1, matrix, 3)
+    take(pair, 1, 4, matrix, 3)
+
+
+def test_a_second_matrix_replaces_the_first() -> None:
+    pair = ends()
+    for seed, rows in enumerate((6, 9)):
+        matrix = bins(rows, 2, 3, seed)
+        register(pair, 0, matrix, 3)
+        take(pair, 0, 2, matrix, 3)
+
+
+def test_shares_and_vectors_look_uniform_and_are_never_repeated() -> None:
+    pair, matrix = ends(), bins(40, 2, 3)
+    register(pair, 0, matrix, 3)
+    drawn = []
+    for _ in range(3):
+        owner, other = both(pair, lambda _, end: end.vector_products(0, 40))
+        assert other.vectors is not None
+        drawn += [owner.products.ravel(), other.products.ravel(), other.vectors.ravel()]
+    for words in drawn:
+        ones = np.unpackbits(words.view(np.uint8)).mean()
+        assert abs(ones - 0.5) < 5 * 0.5 / np.sqrt(64 * words.size)
+    everything = np.concatenate(drawn)
+    assert np.unique(everything).size == everything.size
+
+
+def test_a_batch_serves_several_requests_and_both_sides_account_for_it() -> None:
+    pair, matrix = ends(bits=1024), bins(6, 2, 3)
+    register(pair, 0, matrix, 3)
+    take(pair, 0, 1, matrix, 3)
+    sent = [end.offline_channel_bytes for end in pair]
+    assert sent == [8 + 6 * 256, 128 + 8 + 6 * 256]
+    for _ in range(5):
+        take(pair, 0, 1, matrix, 3)
+    assert [end.offline_channel_bytes for end in pair] == sent
+    assert all(end.account.seconds > 0 for end in pair)
+    assert [end._channel.traffic.bytes_sent for end in pair] == sent
+
+
+def test_messages_depend_on_shapes_only() -> None:
+    """Sizes, order and tags of two runs on different matrices."""
+    seen = []
+    for seed in (0, 1):
+        recorded = tuple(RecordedChannel(channel) for channel in channels())
+        pair = tuple(
+            InsecurePaillierMatrixProducts(rank, recorded[rank], private(rank, seed), 1 << 16, 512)
+            for rank in (0, 1)
+        )
+        for owner in (0, 1):
+            matrix = bins(30, 2, 5, seed) if seed else np.zeros((30, 2), np.uint8)
+            register(pair, owner, matrix, 5)
+            take(pair, owner, 2, matrix, 5)
+        seen.append([channel.shape for channel in recorded])
+    assert seen[0] == seen[1]
+
+
+def test_as_the_products_of_a_two_party_source() -> None:
+    zero, one = channels()
+    sources = tuple(
+        TwoPartySource(
+            rank,
+            channel,
+            private(rank),
+            InsecurePaillierMatrixProducts(rank, channel, private(rank, 1), 1 << 16, SHORT),
+        )
+        for rank, channel in enumerate((zero, one))
+    )
+    matrix = bins(6, 2, 3)
+
+    def step(rank: int, source: TwoPartySource) -> object:
+        source.register_matrix(0, 6, 6, matrix if rank == 0 else None, 3)
+        return source.vector_products(0, 2)
+
+    owner, other = both(sources, step)
+    check_products(owner, other, one_hot(matrix, 3))
+    assert all(source.offline_channel_bytes for source in sources)
+
+
+def test_no_more_values_than_stated() -> None:
+    pair, matrix = ends(values=12), bins(6, 2, 3)
+    register(pair, 0, matrix, 3)
+    take(pair, 0, 2, matrix, 3)
+    for end in pair:
+        with pytest.raises(UsageError, match="more than the 12 values"):
+            end.vector_products(0, 1)
+
+
+def test_refusals() -> None:
+    zero, _ = channels()
+    with pytest.raises(UsageError, match="1024 bits is refused"):
+        PaillierMatrixProducts(0, zero, private(0), 1, 1024)
+    with pytest.raises(DataError, match="must be its bin indices"):
+        ends()[0].register_matrix(0, 6, 6, bins(5, 2, 3), 3)
+    zero.is_network = True
+    with pytest.raises(UsageError, match="protect nothing"):
+        InsecurePaillierMatrixProducts(0, zero, private(0), 1, SHORT)
+
+
+def test_two_sizes_of_key_are_noticed() -> None:
+    zero, one = channels()
+    matrix = bins(6, 2, 3)
+    owner = InsecurePaillierMatrixProducts(0, zero, private(0), 1 << 10, 1024)
+    other = InsecurePaillierMatrixProducts(1, one, private(1), 1 << 10, 512)
+    other.register_matrix(0, 6, 6, None, 3)
+    with pytest.raises(TermsDiffer, match="512 bits and has to be an odd number of 1024"):
+        owner.register_matrix(0, 6, 6, matrix, 3)

@@ -152,7 +152,7 @@ class ObliviousTransfer:
         self._fill_pools(sent, received)
         return self._pass(sending.share(sent), receiving.share(received), width)
 
-    def exchange(self, step: str, words: Words, expect: int) -> Words:
+    def swap(self, step: str, words: Words, expect: int) -> Words:
         """Send words, where there are any, and receive ``expect`` words."""
         if words.size:
             self._messages.put(step, words.data.cast("B"))

@@ -163,7 +163,7 @@ class TwoPartySource:
         sender, receiver = self._transfers.transfer(count, count)
         a, b = self._draw.words(count), receiver.choices
         message, sent = _kernels.ot_products_send(sender.zero, sender.one, a)
-        theirs = self._transfers.exchange("ring triples", message, message.size)
+        theirs = self._transfers.swap("ring triples", message, message.size)
         return a, b, a * b + sent + _kernels.ot_products_receive(receiver.chosen, b, theirs)
 
     def _make_shared_bits(self, words: int) -> Pieces:
@@ -174,7 +174,7 @@ class TwoPartySource:
         own = self._draw.words(sent)
         bits, choices = _spread(own), _spread(receiver.choices)
         masked = bits + sender.zero - sender.one
-        theirs = self._transfers.exchange("shared bits", masked, 64 * received)
+        theirs = self._transfers.swap("shared bits", masked, 64 * received)
         as_sender = bits + _TWO * sender.zero
         as_receiver = choices - _TWO * (receiver.chosen + choices * theirs)
         order = slice(None, None, 1 - 2 * self._rank)

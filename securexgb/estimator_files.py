@@ -82,7 +82,8 @@ def restore_estimator(model: Any, directory: Path) -> None:
             fitted["classes_"] = np.asarray(facts["classes"]["values"], dtype=dtype)
     except (KeyError, TypeError) as error:
         raise DataError(f"{DESCRIPTION} is damaged: restore it from a copy") from error
-    if len({half.model_id for half in halves}) != 1:
+    is_swapped = [half.role for half in halves] != facts["halves"]
+    if is_swapped or len({half.model_id for half in halves}) != 1:
         raise DataError(f"the halves in {directory} do not belong together: restore a copy")
     for name, value in fitted.items():
         setattr(model, name, value)

@@ -150,3 +150,8 @@ def test_an_estimator_s_halves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delenv(VARIABLE)
     with pytest.raises(UsageError, match="is encrypted"):
         loaded.load_model(tmp_path / "sealed")
+    monkeypatch.setenv(VARIABLE, TEXT)
+    one, other = (tmp_path / "sealed" / f"{role}.npz" for role in ("label", "feature"))
+    one.write_bytes(other.read_bytes())
+    with pytest.raises(DataError, match="do not belong together"):
+        loaded.load_model(tmp_path / "sealed")

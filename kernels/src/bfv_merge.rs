@@ -110,6 +110,15 @@ fn apart_body<L: Lanes>(p: u64, even: &mut [u64], shifted: &mut [u64]) {
     }
 }
 
+/// All primes lie between 2^49 and 2^50: one subtraction reduces modulo another.
+#[inline(always)]
+fn reduced_body<L: Lanes>(p: u64, values: &[u64], out: &mut [u64]) {
+    let p = L::splat(p);
+    for (out, x) in out.as_chunks_mut::<8>().0.iter_mut().zip(values.as_chunks::<8>().0) {
+        L::load(x).reduce_once(p).store(out);
+    }
+}
+
 /// (x - (low mod P, centred)) / P modulo one prime, plus `own` and `other`.
 #[inline(always)]
 fn down_body<L: Lanes>(
@@ -123,13 +132,17 @@ fn down_body<L: Lanes>(
     let inputs =
         x.as_chunks::<8>().0.iter().zip(low.as_chunks::<8>().0).zip(own.as_chunks::<8>().0);
     for (out, ((x, low), own)) in out.as_chunks_mut::<8>().0.iter_mut().zip(inputs) {
-        // All primes lie between 2^49 and 2^50: one subtraction reduces modulo another.
         let low = L::load(low).plus(half).reduce_once(special).reduce_once(p);
         let rest = L::load(x).plus(half).plus(p).minus(low);
         let switched = inverse.times(rest);
         let sum = L::load(out).plus(L::load(own)).reduce_once(p).plus(switched).reduce_once(p);
         sum.store(out);
     }
+}
+
+on_engine! {
+    /// The values modulo one prime, modulo another.
+    pub fn reduced = reduced_body(p: u64, values: &[u64], out: &mut [u64]);
 }
 
 on_engine! {
@@ -212,9 +225,8 @@ fn key_switched(ring: &Ring, key: &[u64], space: &mut Space) {
     for limb in 0..PRIMES {
         let table = &ring.tables[limb];
         for (digit, words) in space.digits.chunks_exact_mut(n).enumerate() {
-            // As above: one subtraction reduces.
             let own = &space.turned[(LIMBS + digit) * n..][..n];
-            words.iter_mut().zip(own).for_each(|(word, &x)| *word = x.min(x.wrapping_sub(table.p)));
+            reduced(ring.engine, table.p, own, words);
             ntt::forward(ring.engine, table, words);
         }
         for part in 0..2 {

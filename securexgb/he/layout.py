@@ -30,11 +30,11 @@ Places = NDArray[np.uint32]
 _FRESH = 0.8e-3  # a ciphertext: encryption and expansion
 _TRANSFORM = 60e-6  # a one-hot plaintext, three primes
 _LEAF = 150e-6  # back to coefficients
-_MERGING = 600e-6
+_MERGING = 500e-6
 _RESULT = 1.5e-3
 _PRODUCT = 16e-6  # multiply and add: six transformed polynomials
 BYTES_PER_SECOND = 60e6
-"""The bandwidth that layouts are made for."""
+"""The bandwidth that layouts are made for, where nothing else is said."""
 
 CIPHERTEXT_WORDS = 2 * len(PRIMES) * DEGREE
 MERGING_KEY_BYTES = len(PRIMES) * (len(PRIMES) + 1) * DEGREE * 50 // 8
@@ -47,12 +47,13 @@ _MEMORY_WORDS = 1 << 26
 
 @dataclass(frozen=True)
 class Shape:
-    """A one-hot matrix with features x bins columns, and the values of the whole job."""
+    """A one-hot matrix with features x bins columns, the values of the whole job, the link."""
 
     rows: int
     features: int
     bins: int
     values_in_job: int
+    bytes_per_second: float = BYTES_PER_SECOND
 
     @property
     def columns(self) -> int:
@@ -114,7 +115,7 @@ class Layout:
             + self.results * _RESULT
         )
         keys = self.levels * MERGING_KEY_BYTES * _KEY_SHARE
-        return work + (self.bytes_sent + keys) / BYTES_PER_SECOND
+        return work + (self.bytes_sent + keys) / self.shape.bytes_per_second
 
     def places(self, result: int) -> tuple[Places, NDArray[np.intp], NDArray[np.intp]]:
         """Of a result: wanted coefficients, and the vector and column that each belongs to."""

@@ -25,7 +25,7 @@ from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.errors import DataError, UsageError
 from securexgb.he.bfv import BfvEvaluator, BfvKeyHolder, block_counts
-from securexgb.he.layout import Layout, Shape, batch_limit, best_layout
+from securexgb.he.layout import BYTES_PER_SECOND, Layout, Shape, batch_limit, best_layout
 from securexgb.offline.correlations import VectorProducts, Words
 
 _KEY = "offline/he/{}/key"
@@ -81,15 +81,24 @@ class BfvMatrixProducts:
 
     ``private``: the party's own stream, fresh for every job; keys, errors, masks and vectors are
     derived from it. ``values_in_job``: the most words of products, both directions together,
-    that will ever be asked for.
+    that will ever be asked for. ``bytes_per_second``: the link, for the cost model; public,
+    the same at both sides.
     """
 
-    def __init__(self, rank: int, channel: Channel, private: Prg, values_in_job: int) -> None:
+    def __init__(
+        self,
+        rank: int,
+        channel: Channel,
+        private: Prg,
+        values_in_job: int,
+        bytes_per_second: float = BYTES_PER_SECOND,
+    ) -> None:
         self.account = Account()
         self._rank = rank
         self._channel = channel
         self._private = private
         self._values_left = self._values_in_job = values_in_job
+        self._bytes_per_second = bytes_per_second
         self._registered = 0
         self._matrices: list[_Matrix | None] = [None, None]
         self._vectors = private.derive("vectors")
@@ -99,7 +108,8 @@ class BfvMatrixProducts:
     ) -> None:
         """See ``offline.source``. A second matrix of the same owner replaces the first."""
         began = perf_counter()
-        new = _Matrix(owner, Shape(rows, columns // bins, bins, self._values_in_job))
+        shape = Shape(rows, columns // bins, bins, self._values_in_job, self._bytes_per_second)
+        new = _Matrix(owner, shape)
         self._registered += 1
         if self._rank == owner:
             if matrix is None or matrix.shape != (rows, columns // bins):

@@ -16,6 +16,7 @@ from phe import paillier as phe
 
 from securexgb.arith.prg import Prg
 from securexgb.errors import ProtocolDesync, TermsDiffer, UsageError
+from securexgb.he import paillier_sums
 from securexgb.he.paillier import (
     InsecurePublicKey,
     InsecureSecretKey,
@@ -199,9 +200,13 @@ def test_products_are_exact(secret: SecretKey, rows: int, features: int, bins: i
         np.testing.assert_array_equal(opened + own, vectors @ one_hot(buckets, bins))
 
 
-def test_products_in_several_messages(short: InsecureSecretKey) -> None:
+def test_products_in_several_messages(
+    short: InsecureSecretKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """More rows and more columns than a message holds."""
-    rows, bins = block(512) + 3, 250
+    assert (block(2048), block(3072)) == (1024, 682)
+    monkeypatch.setattr(paillier_sums, "MESSAGE_BYTES", 8192)
+    rows, bins = block(512) + 3, 30
     features = block(512) // bins + 1
     slots = Slots(rows, 512, 1 << 20)
     buckets = np.random.default_rng(1).integers(0, bins, (rows, features), np.uint8)

@@ -56,7 +56,7 @@ def test_exact_with_real_keys() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "features", "n_bins"), [(1, 1, 1), (7, 3, 4), (33, 2, 255), (5, 0, 4), (0, 2, 4)]
+    ("rows", "features", "n_bins"), [(1, 1, 1), (7, 3, 4), (33, 1, 255), (5, 0, 4), (0, 2, 4)]
 )
 def test_exact_for_every_shape(rows: int, features: int, n_bins: int) -> None:
     pair = ends()

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from securexgb.boost.booster import TrainingJob, train
+from securexgb.boost.params import TrainingParams
 from securexgb.channel.recorded import RecordedChannel
 from securexgb.errors import DataError, TermsDiffer, UsageError
 from securexgb.offline.paillier_products import (
@@ -13,6 +15,8 @@ from securexgb.offline.paillier_products import (
     PaillierMatrixProducts,
 )
 from securexgb.offline.two_party import TwoPartySource
+from securexgb.testing.harness import insecure_parties, run_both
+from tests.boost.data import same_model, sides, table, train_both
 from tests.offline.laws import check_products, one_hot
 from tests.offline.pairs import both, channels, private
 
@@ -155,6 +159,18 @@ def test_as_the_products_of_a_two_party_source() -> None:
     owner, other = both(sources, step)
     check_products(owner, other, one_hot(matrix, 3))
     assert all(source.offline_channel_bytes for source in sources)
+
+
+def test_training_gives_the_trees_of_the_dealt_source() -> None:
+    data = sides(*table(60, missing=0.1), 2)
+    params = TrainingParams(n_estimators=2, max_depth=2, max_bin=4)
+    parties = insecure_parties(3)
+    for party in parties:
+        own = private(party.rank), party.channel
+        products = InsecurePaillierMatrixProducts(party.rank, own[1], own[0], 1 << 16, SHORT)
+        party.source = TwoPartySource(party.rank, own[1], own[0].derive("transfers"), products)
+    halves = run_both(lambda party, own: train(party, TrainingJob(params, own)), parties, data)
+    assert same_model(halves, train_both(params, data))
 
 
 def test_no_more_values_than_stated() -> None:

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-import securexgb.mpc.sort  # noqa: F401  (declares a protocol; the others come with boost)
+# These two declare protocols that boost does not bring.
+import securexgb.hybrid.ckks_sigmoid
+import securexgb.mpc.sort  # noqa: F401
 from securexgb.arith.prg import Prg
 from securexgb.boost.cost import tree_cost
 from securexgb.boost.grower import matrix_shape
@@ -20,6 +22,7 @@ from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.split import Candidates
+from securexgb.hybrid.fourier import TERMS
 from securexgb.mpc.piecewise import softplus_pieces
 from securexgb.mpc.protocol import REGISTRY, Cost, Declaration
 from securexgb.mpc.reveals import Reveal
@@ -169,6 +172,9 @@ def _arguments() -> dict[str, tuple[Any, ...]]:
         "mpc.matrix.histograms": (shape, None, None, vectors),
         "mpc.open._open": (x,),
         "mpc.open._open_to": (x, 0),
+        "hybrid.ckks_products.agree_keys": (),
+        "hybrid.ckks_products.products": (None, np.zeros((TERMS, _COUNT)), None),
+        "hybrid.ckks_sigmoid.ckks_sigmoid": (None, x, 16),
         "boost.histogram.build": (shape, None, vectors, numbers.low_bits),
         "boost.split.soft_threshold": (x, 1),
         "boost.split.best_splits": (

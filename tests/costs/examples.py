@@ -12,9 +12,11 @@ from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.split import Candidates
+from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.mpc.matrix import MatrixShape, register
 from securexgb.mpc.party import Party
 from securexgb.mpc.piecewise import softplus_pieces
+from securexgb.testing.harness import run_parties
 from tests.mpc.kit import Pair, public, shared, shared_bits
 
 Draw = np.random.Generator
@@ -118,6 +120,17 @@ def _best_splits(draw: Draw) -> Arguments:
     ]
 
 
+def _ckks_keys() -> Pair:
+    first, second = run_parties(lambda party, _: agree_keys(party), [None, None])
+    return first, second
+
+
+def _ckks_products(draw: Draw) -> Arguments:
+    terms, count = int(draw.integers(1, 4)), int(draw.choice([1, 70, 4096, 4097]))
+    label, feature = draw.uniform(0.1, 0.4, (2, terms, count)) + 0j
+    return [_ckks_keys(), (label, None), (None, feature)]
+
+
 EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.open._open": lambda draw: [_numbers(draw, 2, _count(draw))],
     "mpc.open._open_to": lambda draw: [_numbers(draw, _count(draw)), public(int(draw.integers(2)))],
@@ -157,6 +170,13 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     ],
     "mpc.select.select": _select,
     "mpc.matrix.histograms": _histograms,
+    "hybrid.ckks_products.agree_keys": lambda draw: [],
+    "hybrid.ckks_products.products": _ckks_products,
+    "hybrid.ckks_sigmoid.ckks_sigmoid": lambda draw: [
+        _ckks_keys(),
+        _numbers(draw, _count(draw)),
+        public(int(draw.integers(4, 25))),
+    ],
     "boost.histogram.build": _build,
     "boost.split.soft_threshold": lambda draw: [
         _numbers(draw, _count(draw)),

@@ -1,0 +1,136 @@
+"""CKKS: words of SEAL's objects, parameters, exact slots, precision, what is refused."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from securexgb.arith.prg import Prg
+from securexgb.errors import ProtocolDesync, UsageError
+from securexgb.he import ckks_words
+from securexgb.he.ckks import MASK_BITS, RESULT_BITS, CkksEvaluator, CkksKeyHolder, Numbers
+from securexgb.he.ckks_slots import ROOT_BITS, SLOT_BITS, SlotReader
+from securexgb.he.ckks_words import DEGREE, SLOTS, Seal
+
+TABLE_128_BITS = 218
+"""Greatest modulus for N = 8192, ternary secrets, 128 bits: homomorphicencryption.org, 2018."""
+
+Roles = tuple[CkksKeyHolder, CkksEvaluator]
+
+
+@pytest.fixture(scope="module")
+def roles() -> Roles:
+    holder = CkksKeyHolder()
+    return holder, CkksEvaluator(holder.announcement())
+
+
+def numbers(terms: int, count: int, seed: int = 0) -> Numbers:
+    """Points on the unit circle."""
+    angles = np.random.default_rng(seed).uniform(0, 2 * np.pi, (terms, count))
+    result: Numbers = np.exp(1j * angles)
+    return result
+
+
+def error(roles: Roles, u: Numbers, v: Numbers) -> float:
+    holder, evaluator = roles
+    message, own = evaluator.masked_sum(holder.encrypted(u), v, Prg.fresh())
+    both = own + holder.opened(message, u.shape[1])
+    exact = (u * v).sum(axis=0).imag
+    return float(np.abs(both.view(np.int64) / 2.0**RESULT_BITS - exact).max())
+
+
+def test_parameters_have_128_bits_and_room_for_the_mask() -> None:
+    primes = Seal().primes
+    assert sum(prime.bit_length() for prime in primes) <= TABLE_128_BITS
+    modulus = primes[0] * primes[1]
+    # Message and noise stay below 2^63, see he.ckks.
+    assert modulus // 2 > (1 << MASK_BITS) + (1 << 63)
+
+
+def test_forty_bits_hold_for_all_that_one_key_serves() -> None:
+    from securexgb.he.ckks import CIPHERTEXTS_PER_KEY
+
+    greatest = np.sqrt(DEGREE) * 2.0**54 * 2 + 2.0**45
+    assert CIPHERTEXTS_PER_KEY * greatest / 2.0**MASK_BITS <= 2.0**-40
+
+
+@pytest.mark.parametrize("count", [1, 100, SLOTS])
+def test_sums_of_products(roles: Roles, count: int) -> None:
+    assert error(roles, numbers(10, count, 1), numbers(10, count, 2) / 10) < 2.0**-15
+
+
+@pytest.mark.parametrize("value", [0, 1, -1, 1j, -1j, 0.6 + 0.8j])
+def test_equal_slots_are_the_worst_plaintexts_and_fit(roles: Roles, value: complex) -> None:
+    own = np.full((1, SLOTS), 1 + 0j)
+    assert error(roles, own, np.full((1, SLOTS), value) * 2 + 1e-9) < 2.0**-14
+
+
+def test_zero_against_zero(roles: Roles) -> None:
+    assert error(roles, np.zeros((2, 9), complex), np.full((2, 9), 1e-3 + 0j)) < 2.0**-15
+
+
+def test_a_public_key_encryption_of_the_same_numbers_differs(roles: Roles) -> None:
+    holder, evaluator = roles
+    message = holder.encrypted(numbers(1, 5))
+    first, second = (evaluator.masked_sum(message, numbers(1, 5), Prg.fresh()) for _ in "ab")
+    for part in (0, 1):
+        assert (first[0][part] != second[0][part]).mean() > 0.99
+
+
+def test_ciphertexts_survive_the_way_through_words() -> None:
+    seal = Seal()
+    holder = CkksKeyHolder()
+    words = holder.encrypted(numbers(1, 7))[0]
+    np.testing.assert_array_equal(seal.words(seal.ciphertext(words, 1.0)), words)
+    key = holder.announcement()
+    np.testing.assert_array_equal(seal.key_words(seal.public_key(key)), key)
+
+
+def test_residues_beyond_the_modulus_are_refused(roles: Roles) -> None:
+    words = roles[0].encrypted(numbers(1, 7))
+    words[0, 1, 1, 5] = np.uint64(1) << np.uint64(63)
+    with pytest.raises(ProtocolDesync, match="residues"):
+        roles[1].masked_sum(words, numbers(1, 7), Prg.fresh())
+
+
+def test_slots_are_those_of_seal() -> None:
+    seal = Seal()
+    slots = numbers(1, SLOTS)[0]
+    plain = seal.plaintext(slots, 2.0**20)
+    twice = np.repeat(seal.words(plain, 1), 2, axis=0)
+    transformed = seal.ciphertext(twice, 1.0)
+    seal.evaluator.transform_from_ntt_inplace(transformed)
+    residues = seal.words(transformed)[0, 0]
+    signed = np.where(
+        residues > seal.primes[0] // 2, residues - np.uint64(seal.primes[0]), residues
+    )
+    got = SlotReader().imaginary(signed).view(np.int64) / 2.0 ** (20 + SLOT_BITS)
+    assert np.abs(got - slots.imag).max() < 2.0**-12
+
+
+def test_slots_of_shares_add_up_exactly() -> None:
+    draw, reader = np.random.default_rng(3), SlotReader()
+    secret, mask = (draw.integers(0, 2**64, DEGREE, np.uint64) for _ in range(2))
+    both = reader.imaginary(mask) + reader.imaginary(secret - mask)
+    np.testing.assert_array_equal(both, reader.imaginary(secret))
+
+
+def test_no_root_is_near_a_rounding_boundary() -> None:
+    """Both sides' mathematics libraries give the same integers, even if last digits differ."""
+    angles = np.pi / DEGREE * np.arange(2 * DEGREE)
+    values = 2.0**ROOT_BITS * np.concatenate([np.cos(angles), np.sin(angles)])
+    assert np.abs(values - np.floor(values) - 0.5).min() > 1e-6
+
+
+def test_without_tenseal_the_user_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tenseal", None)
+    with pytest.raises(UsageError, match="TenSEAL"):
+        ckks_words.library()
+
+
+def test_without_files_in_memory_the_user_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(ckks_words.os, "memfd_create")
+    with pytest.raises(UsageError, match="Linux"):
+        ckks_words.library()

@@ -147,6 +147,9 @@ class BfvRing:
     def transform(self, values: Words, prime: int, back: bool) -> Words:
         """The transform of (count, N) words modulo one of the primes, or back."""
 
+    def encode(self, values: Words) -> Words:
+        """round(q a / 2^64) of words (count, N) modulo each prime of q: (count, 3, N)."""
+
     def encrypt(
         self, secret: bytes, public: bytes, private: bytes, first: int, values: Words, width: int
     ) -> Bytes:

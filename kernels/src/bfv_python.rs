@@ -126,6 +126,26 @@ impl BfvRing {
         })
     }
 
+    /// round(q a / 2^64) of words (count, N) modulo each prime of q: (count, 3, N).
+    fn encode<'py>(
+        &self,
+        py: Python<'py>,
+        values: &Bound<'py, PyAny>,
+    ) -> PyResult<Array<'py, u64, 3>> {
+        let n = self.ring.degree;
+        let values = words(values, "values", [None, Some(n)])?;
+        let (count, values) = (values.as_array().nrows(), slice(&values, "values")?);
+        filled(py, [count, LIMBS, n], |out| {
+            for (out, values) in out.chunks_exact_mut(LIMBS * n).zip(values.chunks_exact(n)) {
+                for (j, &word) in values.iter().enumerate() {
+                    for (limb, code) in self.ring.encode(word).into_iter().enumerate() {
+                        out[limb * n + j] = code;
+                    }
+                }
+            }
+        })
+    }
+
     /// c0 of encryptions of vectors (count, length), as (count, N width) bytes.
     #[allow(clippy::too_many_arguments, reason = "the arguments of one encryption")]
     fn encrypt<'py>(

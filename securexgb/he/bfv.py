@@ -26,16 +26,16 @@ from securexgb import _kernels
 from securexgb.arith.prg import KEY_BYTES as SEED_BYTES
 from securexgb.arith.prg import Prg
 from securexgb.errors import ProtocolDesync
-from securexgb.he.layout import MERGING_KEY_BYTES, PUBLIC_KEY_BYTES, Layout
+from securexgb.he.layout import MERGING_KEY_BYTES, PUBLIC_KEY_BYTES, Layout, Places
 from securexgb.he.noise import DEGREE, KEY_BYTES, PRIMES, SPECIAL_PRIME
 
 Words = NDArray[np.uint64]
 Bytes = NDArray[np.uint8]
 Buckets = NDArray[np.uint8]
 
-_BLOCKS_A_MESSAGE = 16
 _TILE_LEVELS = 4
 _PRIME_BITS = 50
+ANNOUNCEMENT_BYTES = SEED_BYTES + PUBLIC_KEY_BYTES
 _LIMBS = len(PRIMES)
 
 
@@ -53,14 +53,8 @@ def _bytes(message: bytes | memoryview, size: int) -> Bytes:
     return np.frombuffer(message, dtype=np.uint8)
 
 
-def block_counts(layout: Layout) -> list[int]:
-    """Ciphertexts of each message of one vector."""
-    full, rest = divmod(layout.blocks, _BLOCKS_A_MESSAGE)
-    return [_BLOCKS_A_MESSAGE] * full + [rest] * (rest > 0)
-
-
 class BfvKeyHolder:
-    """Q: holds the secret, draws errors; see ``scheme``."""
+    """Q: holds the secret, draws errors."""
 
     __slots__ = ("_errors", "_public", "_ring", "_secret", "_used", "_zeros")
 
@@ -93,7 +87,7 @@ class BfvKeyHolder:
         for vector in vectors:
             padded[: vector.size] = vector
             blocks = padded.reshape(-1, step)
-            for count in block_counts(layout):
+            for count in layout.block_counts:
                 now, blocks = blocks[:count], blocks[count:]
                 first, self._used = self._used, self._used + count
                 width = layout.noise.fresh_bytes
@@ -107,10 +101,14 @@ class BfvKeyHolder:
         width = layout.noise.result_bytes
         for result, message in zip(range(layout.results), messages, strict=True):
             places, vectors, columns = layout.places(result)
-            data = _bytes(message, (DEGREE + places.size) * width)
-            c1, c0 = data[: DEGREE * width], data[DEGREE * width :]
-            share[vectors, columns] = self._ring.decrypt(self._secret, c1, c0, places)
+            share[vectors, columns] = self.decrypted(message, places, width)
         return share
+
+    def decrypted(self, message: bytes | memoryview, places: Places, width: int) -> Words:
+        """This side's share of one result's words, (places,)."""
+        data = _bytes(message, (DEGREE + places.size) * width)
+        c1, c0 = data[: DEGREE * width], data[DEGREE * width :]
+        return self._ring.decrypt(self._secret, c1, c0, places)
 
     def __repr__(self) -> str:
         return f"BfvKeyHolder({self._used} ciphertexts)"
@@ -120,12 +118,12 @@ class BfvKeyHolder:
 
 
 class BfvEvaluator:
-    """P: multiplies ciphertexts under Q's key with its own one-hot columns; see ``scheme``."""
+    """P: multiplies ciphertexts under Q's key with its own one-hot columns."""
 
     __slots__ = ("_errors", "_keys", "_masks", "_public", "_public_key", "_ring", "_seen", "_used")
 
     def __init__(self, private: Prg, announcement: bytes | memoryview) -> None:
-        data = _bytes(announcement, SEED_BYTES + PUBLIC_KEY_BYTES)
+        data = _bytes(announcement, ANNOUNCEMENT_BYTES)
         self._ring = _ring()
         self._public = Prg(data[:SEED_BYTES].tobytes())
         key = self._public.derive("public key").key
@@ -155,17 +153,31 @@ class BfvEvaluator:
         """
         for number, result in enumerate(self._results(layout, ciphertexts, bins)):
             places, _, _ = layout.places(number)
-            used, self._used = self._used, self._used + 1
-            c1, c0, share = self._ring.finish(
-                self._public_key,
-                self._errors,
-                self._masks,
-                used,
-                result,
-                places,
-                layout.noise.result_bytes,
-            )
-            yield c1.tobytes() + c0.tobytes(), share, number
+            message, share = self.masked(result, places, layout.noise.result_bytes)
+            yield message, share, number
+
+    def masked(self, result: Words, places: Places, width: int) -> tuple[bytes, Words]:
+        """The message of a result (2, 3, N), rerandomised, switched, masked; the own share."""
+        used, self._used = self._used, self._used + 1
+        c1, c0, share = self._ring.finish(
+            self._public_key, self._errors, self._masks, used, result, places, width
+        )
+        return c1.tobytes() + c0.tobytes(), share
+
+    def plus(self, ciphertexts: Words, words: Words) -> Words:
+        """Transformed ciphertexts (n, 2, 3, N) as coefficients, plus encoded words (n, N)."""
+        result = np.empty_like(ciphertexts)
+        codes = self._ring.encode(words)
+        for limb, p in enumerate(PRIMES):
+            for part in (0, 1):
+                given = np.ascontiguousarray(ciphertexts[:, part, limb])
+                result[:, part, limb] = self._ring.transform(given, limb, back=True)
+            result[:, 0, limb] = (result[:, 0, limb] + codes[:, limb]) % np.uint64(p)
+        return result
+
+    def sum(self, x: Words, y: Words) -> Words:
+        """Sums of ciphertexts (n, 2, 3, N) as coefficients."""
+        return (x + y) % np.array(PRIMES, np.uint64)[:, None]
 
     def expanded(self, layout: Layout, messages: Iterator[bytes | memoryview]) -> Words:
         """All ciphertexts of a batch, (v, blocks, 2, 3, N), transformed."""
@@ -174,7 +186,7 @@ class BfvEvaluator:
         held = np.empty((layout.vectors, layout.blocks, 2, _LIMBS, DEGREE), np.uint64)
         for vector in held:
             done = 0
-            for count in block_counts(layout):
+            for count in layout.block_counts:
                 wire = _bytes(next(messages), count * size).reshape(count, size)
                 vector[done : done + count] = self._ring.expand(public, self._seen, wire)
                 done += count

@@ -42,6 +42,7 @@ MERGING_KEY_BYTES = len(PRIMES) * (len(PRIMES) + 1) * DEGREE * 50 // 8
 
 _KEY_SHARE = 1 / 20  # a key serves a whole job: this much of it counts for one batch
 _MOST_COLUMNS = 64
+_BLOCKS_A_MESSAGE = 16
 _MEMORY_WORDS = 1 << 26
 
 
@@ -90,6 +91,17 @@ class Layout:
     @property
     def results(self) -> int:
         return -(-self.leaves // (1 << self.levels))
+
+    @property
+    def block_counts(self) -> list[int]:
+        """Ciphertexts of each message of one vector: messages are bounded."""
+        full, rest = divmod(self.blocks, _BLOCKS_A_MESSAGE)
+        return [_BLOCKS_A_MESSAGE] * full + [rest] * (rest > 0)
+
+    @property
+    def messages(self) -> int:
+        """Messages of one vector."""
+        return len(self.block_counts)
 
     @property
     def gaps(self) -> tuple[int, ...]:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.errors import DataError, UsageError
-from securexgb.he.bfv import BfvEvaluator, BfvKeyHolder, block_counts
+from securexgb.he.bfv import BfvEvaluator, BfvKeyHolder
 from securexgb.he.layout import BYTES_PER_SECOND, Layout, Shape, batch_limit, best_layout
 from securexgb.offline.correlations import VectorProducts, Words
 
@@ -102,6 +102,11 @@ class BfvMatrixProducts:
         self._registered = 0
         self._matrices: list[_Matrix | None] = [None, None]
         self._vectors = private.derive("vectors")
+
+    @property
+    def offline_channel_bytes(self) -> int:
+        """Bytes that this party has sent."""
+        return self.account.bytes_sent
 
     def register_matrix(
         self, owner: int, rows: int, columns: int, matrix: NDArray[np.uint8] | None, bins: int
@@ -193,7 +198,7 @@ class BfvMatrixProducts:
         assert matrix.evaluator is not None
         layout = matrix.layout(count)
         gaps = matrix.new_gaps(layout)
-        messages = count * len(block_counts(layout))
+        messages = count * layout.messages
         tags = [_MERGING.format(matrix.owner)] * len(gaps)
         received = self._swapped(asking, tags + [_VECTORS.format(matrix.owner)] * messages)
         for gap in gaps:

@@ -7,7 +7,7 @@ remainder theorem). Two things are ours, both under docs/homomorphic.md, "Pailli
 n-th powers modulo n^2 are pairs of p-th powers modulo p^2 and q-th powers modulo q^2, groups
 of p - 1 and q - 1 elements. An element of either is the product of fixed, uniform elements
 R_i raised to random bytes d_i, looked up in tables. By the leftover hash lemma a product of
-(bits of p + 192) / 8 factors is within 2^-76 of uniform even given the tables: full-size
+(bits of p + 192) / 8 factors is within 2^-75 of uniform even given the tables: full-size
 randomness, and no assumption on p and q. Fixed-base tables with *short* exponents would
 need p = q = 3 mod 4 and gcd(p - 1, q - 1) = 2, which phe's key generation (random primes of
 half the length) does not ensure, and an assumption besides; so there are none here.
@@ -32,10 +32,8 @@ try:
     import gmpy2
     from gmpy2 import mpz
     from phe import paillier as phe
-except ImportError as missing:
-    raise UsageError(
-        "Paillier needs the packages phe and gmpy2: install securexgb[paillier]"
-    ) from missing
+except ImportError:  # they are optional: ``check_bits`` says so to who asks for a key
+    gmpy2 = mpz = phe = None
 
 DEFAULT_BITS = 3072
 LEAST_BITS = 2048
@@ -78,7 +76,7 @@ class PublicKey:
         """The modulus, most significant byte first."""
         return int(self.modulus).to_bytes(self.bits // 8, "big")
 
-    def encrypt(self, plaintexts: Sequence[mpz]) -> list[mpz]:
+    def encrypt(self, plaintexts: Sequence[int]) -> list[mpz]:
         """Ciphertexts of numbers below n, each with r^n for its own uniform r below n."""
         return [mpz(self._phe.raw_encrypt(int(plaintext))) for plaintext in plaintexts]
 
@@ -92,7 +90,7 @@ class PublicKey:
         With a full-size uniform r^n, even against the key's owner: it knows the factors
         and with them the groups' orders, so no assumption on short exponents binds it.
         """
-        zeros = self.encrypt([mpz(0)] * len(ciphertexts))
+        zeros = self.encrypt([0] * len(ciphertexts))
         return [self.add(*pair) for pair in zip(ciphertexts, zeros, strict=True)]
 
     def write(self, ciphertexts: Sequence[mpz]) -> bytes:
@@ -131,7 +129,7 @@ class SecretKey:
         self._residues: tuple[_Residues, _Residues] | None = None
         self._step = mpz(0)
 
-    def encrypt(self, plaintexts: Sequence[mpz]) -> list[mpz]:
+    def encrypt(self, plaintexts: Sequence[int]) -> list[mpz]:
         """Ciphertexts of numbers below n, faster than who has only the public key.
 
         The first call makes the tables: 22 MB and half a second at 2048 bits.
@@ -201,7 +199,13 @@ class _Residues:
 
 
 def check_bits(bits: int, least: int = LEAST_BITS) -> None:
-    """UsageError for a key size that is too small or not whole words of both factors."""
+    """UsageError for a key size that is too small or not whole words of both factors, and
+    where phe or gmpy2 is not installed.
+    """
+    if phe is None:
+        raise UsageError(
+            'he="paillier" needs phe and gmpy2 at both sides: pip install "securexgb[paillier]"'
+        )
     if bits < least or bits % 128:
         raise UsageError(
             f"a Paillier key of {bits} bits is refused: take {DEFAULT_BITS}, or {LEAST_BITS} "

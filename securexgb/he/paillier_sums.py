@@ -17,14 +17,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from gmpy2 import mpz
 from numpy.typing import NDArray
 
 from securexgb.arith.prg import Prg
 from securexgb.errors import ProtocolDesync, UsageError
 from securexgb.he.paillier import PublicKey, SecretKey
+
+if TYPE_CHECKING:
+    from gmpy2 import mpz
 
 Words = NDArray[np.uint64]
 Buckets = NDArray[np.uint8]
@@ -60,14 +63,14 @@ class Slots:
         """Slots of a plaintext: together below the modulus."""
         return (self.key_bits - 1) // (8 * self.width_bytes)
 
-    def pack(self, words: Words) -> list[mpz]:
+    def pack(self, words: Words) -> list[int]:
         """Words (n, at most ``count``), each row one plaintext."""
         slots = np.zeros((len(words), words.shape[1], self.width_bytes), np.uint8)
         little = np.ascontiguousarray(words, dtype="<u8")
         slots[..., :_WORD_BYTES] = little.view(np.uint8).reshape(*words.shape, _WORD_BYTES)
         return _numbers(slots)
 
-    def masks(self, private: Prg, number: int) -> tuple[list[mpz], Words]:
+    def masks(self, private: Prg, number: int) -> tuple[list[int], Words]:
         """Plaintexts of uniform masks, and what each slot's takes from its word's share."""
         size = number * self.count * self.width_bytes
         drawn = private.words(-(-size // 8)).astype("<u8").view(np.uint8)[:size]
@@ -84,7 +87,7 @@ class Slots:
 
 
 class PaillierKeyHolder:
-    """Q: encrypts vectors, decrypts masked products; see ``scheme``."""
+    """Q: encrypts random vectors under its own key, decrypts masked products."""
 
     __slots__ = ("_secret", "_slots")
 
@@ -93,6 +96,7 @@ class PaillierKeyHolder:
         self._slots = slots
 
     def announcement(self) -> bytes:
+        """What the evaluator needs once: the modulus."""
         return self._secret.public.announcement()
 
     def encrypted(self, vectors: Words) -> Iterator[bytes]:
@@ -116,7 +120,7 @@ class PaillierKeyHolder:
 
 
 class PaillierEvaluator:
-    """P: sums ciphertexts by bins and masks the sums; see ``scheme``.
+    """P: sums ciphertexts by bins and masks the sums.
 
     ``buckets``: bin indices (rows, features), each below ``bins``.
     """
@@ -179,9 +183,9 @@ def _log2(count: int) -> int:
     return max(count - 1, 0).bit_length()
 
 
-def _numbers(slots: NDArray[np.uint8]) -> list[mpz]:
+def _numbers(slots: NDArray[np.uint8]) -> list[int]:
     """Each row of bytes as a number, least significant first."""
-    return [mpz(int.from_bytes(row.tobytes(), "little")) for row in slots]
+    return [int.from_bytes(row.tobytes(), "little") for row in slots]
 
 
 def _low_words(slots: NDArray[np.uint8]) -> Words:

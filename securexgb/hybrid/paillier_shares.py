@@ -20,9 +20,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
-from gmpy2 import mpz
 
 from securexgb.arith.prg import Prg
 from securexgb.he.paillier import DEFAULT_BITS, PublicKey, SecretKey
@@ -30,6 +30,9 @@ from securexgb.he.paillier_sums import Slots, Words, block
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
 from securexgb.mpc.shared import Shared
+
+if TYPE_CHECKING:
+    from gmpy2 import mpz
 
 _NOTHING = np.zeros(0, np.uint64)
 

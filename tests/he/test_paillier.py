@@ -16,7 +16,7 @@ from phe import paillier as phe
 
 from securexgb.arith.prg import Prg
 from securexgb.errors import ProtocolDesync, TermsDiffer, UsageError
-from securexgb.he import paillier_sums
+from securexgb.he import paillier, paillier_sums
 from securexgb.he.paillier import (
     InsecurePublicKey,
     InsecureSecretKey,
@@ -107,6 +107,12 @@ def test_refused_key_sizes(bits: int) -> None:
         SecretKey(bits)
     with pytest.raises(UsageError, match="is refused"):
         PublicKey((1 << 2047) + 1, bits)
+
+
+def test_where_phe_is_missing_one_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paillier, "phe", None)
+    with pytest.raises(UsageError, match="needs phe and gmpy2 at both sides: pip install"):
+        SecretKey()
 
 
 def test_another_size_than_agreed_is_refused(secret: SecretKey, short: InsecureSecretKey) -> None:

@@ -42,7 +42,7 @@ class Account:
     bytes_sent: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class _Matrix:
     """One registered matrix at one party: the owner has bins, the other side the secret key."""
 
@@ -53,6 +53,25 @@ class _Matrix:
     evaluator: BfvEvaluator | None = None
     gaps: set[int] = field(default_factory=set)
     layouts: dict[int, Layout] = field(default_factory=dict)
+    stock: list[VectorProducts] = field(default_factory=list)
+
+    @property
+    def ready(self) -> int:
+        """Vectors that were made and not yet handed out."""
+        return sum(len(part.products) for part in self.stock)
+
+    def put(self, made: VectorProducts) -> None:
+        self.stock.append(made)
+
+    def take(self, count: int) -> VectorProducts:
+        """The next ``count`` vectors; each is handed out once."""
+        whole = _concatenated(self.stock, self.shape.columns)
+        vectors = rest = None
+        if whole.vectors is not None:
+            vectors, rest = whole.vectors[:count], whole.vectors[count:]
+        left = VectorProducts(rest, whole.products[count:])
+        self.stock = [left] if len(left.products) else []
+        return VectorProducts(vectors, whole.products[:count])
 
     def layout(self, vectors: int) -> Layout:
         """Both sides compute the same from public numbers."""
@@ -82,7 +101,8 @@ class BfvMatrixProducts:
     ``private``: the party's own stream, fresh for every job; keys, errors, masks and vectors are
     derived from it. ``values_in_job``: the most words of products, both directions together,
     that will ever be asked for. ``bytes_per_second``: the link, for the cost model; public,
-    the same at both sides.
+    the same at both sides. ``batch``: vectors that ``vector_products`` makes ahead, best those
+    of one tree; public too.
     """
 
     def __init__(
@@ -92,6 +112,7 @@ class BfvMatrixProducts:
         private: Prg,
         values_in_job: int,
         bytes_per_second: float = BYTES_PER_SECOND,
+        batch: int = 8,
     ) -> None:
         self.account = Account()
         self._rank = rank
@@ -99,6 +120,7 @@ class BfvMatrixProducts:
         self._private = private
         self._values_left = self._values_in_job = values_in_job
         self._bytes_per_second = bytes_per_second
+        self._batch_vectors = batch
         self._registered = 0
         self._matrices: list[_Matrix | None] = [None, None]
         self._vectors = private.derive("vectors")
@@ -135,10 +157,24 @@ class BfvMatrixProducts:
         self.account.seconds += perf_counter() - began
 
     def vector_products(self, owner: int, count: int) -> VectorProducts:
-        """See ``offline.source``; raises UsageError past ``values_in_job``."""
+        """See ``offline.source``; raises UsageError past ``values_in_job``.
+
+        Made ``batch`` at a time, for both parties' matrices at once where both run dry: then
+        both parties work at the same time, and share the transforms of their plaintexts.
+        """
         matrix = self._matrix(owner)
-        counts = (count, 0) if owner == 0 else (0, count)
-        return self.both_products(counts)[matrix.owner]
+        if matrix.ready < count:
+            dry = [m for m in self._matrices if m is not None and m.ready < count]
+            columns = sum(m.shape.columns for m in dry)
+            most = self._values_left // columns if columns else self._batch_vectors
+            made = max(count - min(m.ready for m in dry), min(self._batch_vectors, most))
+            counts = [made if m in dry else 0 for m in self._matrices]
+            for m, products in zip(
+                self._matrices, self.both_products((counts[0], counts[1])), strict=True
+            ):
+                if m in dry:
+                    m.put(products)
+        return matrix.take(count)
 
     def both_products(self, counts: tuple[int, int]) -> tuple[VectorProducts, VectorProducts]:
         """``counts[i]`` products with party i's matrix, both directions at the same time.
@@ -156,7 +192,8 @@ class BfvMatrixProducts:
                 if products is not None:
                     done[owner].append(products)
         self.account.seconds += perf_counter() - began
-        zero, one = (self._joined(owner, parts) for owner, parts in enumerate(done))
+        columns = [0 if m is None else m.shape.columns for m in self._matrices]
+        zero, one = (_concatenated(*both) for both in zip(done, columns, strict=True))
         return zero, one
 
     def _batch(self, counts: list[int]) -> list[VectorProducts | None]:
@@ -238,15 +275,16 @@ class BfvMatrixProducts:
             )
         self._values_left -= values
 
-    def _joined(self, owner: int, parts: list[VectorProducts]) -> VectorProducts:
-        """One batch of all; empty where nothing was asked for."""
-        if not parts:
-            columns = 0 if self._matrices[owner] is None else self._matrix(owner).shape.columns
-            parts = [VectorProducts(None, np.zeros((0, columns), np.uint64))]
-        vectors = None
-        if parts[0].vectors is not None:
-            vectors = np.concatenate([part.vectors for part in parts if part.vectors is not None])
-        return VectorProducts(vectors, np.concatenate([part.products for part in parts]))
+
+def _concatenated(parts: list[VectorProducts], columns: int) -> VectorProducts:
+    """One batch of all; empty where there are none."""
+    if not parts:
+        return VectorProducts(None, np.zeros((0, columns), np.uint64))
+    vectors = [part.vectors for part in parts if part.vectors is not None]
+    return VectorProducts(
+        np.concatenate(vectors) if vectors else None,
+        np.concatenate([part.products for part in parts]),
+    )
 
 
 def _asking(matrix: _Matrix | None, vectors: Words) -> Iterator[tuple[str, bytes]]:

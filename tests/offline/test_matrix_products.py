@@ -90,6 +90,50 @@ def test_one_direction_as_sources_offer_it() -> None:
         assert party.account.bytes_sent > 100_000
 
 
+def test_a_source_makes_a_batch_of_both_matrices_at_once_and_hands_out_each_once() -> None:
+    matrices = (buckets(900, 2, 5), buckets(900, 1, 5))
+    sent: list[int] = []
+
+    def program(party: BfvMatrixProducts) -> Both:
+        parts: list[list[VectorProducts]] = [[], []]
+        for count in (1, 1, 2, 4, 1, 11):
+            for owner in (0, 1):
+                parts[owner].append(party.vector_products(owner, count))
+                sent.append(party.account.bytes_sent)
+        zero, one = (
+            VectorProducts(
+                np.concatenate([p.vectors for p in of if p.vectors is not None])
+                if of[0].vectors is not None
+                else None,
+                np.concatenate([p.products for p in of]),
+            )
+            for of in parts
+        )
+        return zero, one
+
+    zero, one, _ = run(matrices, 5, program)
+    check(matrices, 5, zero, one)
+    assert zero[0].products.shape == (20, 10)
+    assert one[0].vectors is not None
+    assert len(np.unique(one[0].vectors)) == 20 * 900
+    # 1 + 1 + 2 + 4 of a batch of eight, 1 of the next, then 4 more than were left.
+    assert len(set(sent)) == 2 * 3
+
+
+def test_the_last_batch_fits_the_stated_job() -> None:
+    matrices = (buckets(10, 1, 2), buckets(10, 1, 2))
+
+    def program(party: BfvMatrixProducts) -> Both:
+        for _ in range(3):
+            last = party.vector_products(0, 1), party.vector_products(1, 1)
+        return last
+
+    zero, one, _ = run(matrices, 2, program, values=12)
+    check(matrices, 2, zero, one)
+    with pytest.raises(UsageError, match="more than the 11 values"):
+        run(matrices, 2, program, values=11)
+
+
 def test_vectors_are_fresh_each_time_and_uniform() -> None:
     matrices = (buckets(5000, 1, 2), buckets(5000, 0, 2))
 

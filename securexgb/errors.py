@@ -103,6 +103,8 @@ class TermsDiffer(TrustError):
 class EvidenceRefused(TrustError):
     """The dealer's evidence does not satisfy the terms."""
 
+    help = "Find out why before you go on: docs/dealer.md says what each code in brackets means."
+
 
 class ProtocolDesync(SecureXGBError):
     """A message arrived that belongs to another step of the protocol."""

@@ -111,10 +111,9 @@ def verify(
     settings = PartyConfig.from_file(config, given)
     if settings.dealer_policy is None or settings.dealer_address is None:
         raise UsageError("name the dealer's HOST:PORT and its --policy, here or in party.toml")
-    demand = Demand(
-        Policy.from_file(settings.dealer_policy), collateral_source(settings.dealer_collateral)
-    )
+    collected = collateral_source(settings.dealer_collateral)
     try:
+        demand = Demand(Policy.from_file(settings.dealer_policy), collected)
         verdict, shown = _ask(settings, settings.dealer_address, name, demand)
     except AttestationError as refusal:
         facts = {"accepted": False, "code": refusal.code, "detail": refusal.detail}

@@ -111,7 +111,7 @@ def test_one_party_verifies_alone(rehearsal):
     assert "(measurement)" in done.error
     (rehearsal.root / "bank" / "policy.toml").write_text(text.replace("ab" * 32, "<64 digits>"))
     done = finish(rehearsal.start("bank", *command))
-    assert done.code == 5
+    assert (done.code, done.json["code"]) == (5, "policy")
     assert "is still the placeholder" in done.error
 
 

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
-from securexgb.errors import DataError, UsageError
+from securexgb.errors import DataError, ProtocolDesync, UsageError
 from securexgb.he.paillier import DEFAULT_BITS, InsecureSecretKey, SecretKey, check_bits
 from securexgb.he.paillier_sums import PaillierEvaluator, PaillierKeyHolder, Slots, block
 from securexgb.offline.correlations import VectorProducts, Words
@@ -182,6 +182,8 @@ class PaillierMatrixProducts:
             products = np.zeros((asked.batch, asked.columns), np.uint64)
             if asked.holder is not None:
                 products = asked.holder.opened(results, asked.batch)
+            if products.shape[1] != asked.columns:
+                raise ProtocolDesync("another number of encrypted products arrived")
             asked.put(VectorProducts(vectors, products))
         _finish(results)
         if mine is not None:

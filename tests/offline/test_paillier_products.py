@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.recorded import RecordedChannel
-from securexgb.errors import DataError, TermsDiffer, UsageError
+from securexgb.errors import DataError, ProtocolDesync, TermsDiffer, UsageError
 from securexgb.offline.paillier_products import (
     InsecurePaillierMatrixProducts,
     PaillierMatrixProducts,
@@ -201,3 +201,21 @@ def test_two_sizes_of_key_are_noticed() -> None:
     other.register_matrix(0, 6, 6, None, 3)
     with pytest.raises(TermsDiffer, match="512 bits and has to be an odd number of 1024"):
         owner.register_matrix(0, 6, 6, matrix, 3)
+
+
+def test_another_number_of_results_is_noticed() -> None:
+    """The owner has more bins than the other side knows of."""
+    zero, one = channels()
+    owner = InsecurePaillierMatrixProducts(0, zero, private(0), 1 << 10, SHORT)
+    other = InsecurePaillierMatrixProducts(1, one, private(1), 1 << 10, SHORT)
+    other.register_matrix(0, 6, 6, None, 3)
+    owner.register_matrix(0, 6, 8, bins(6, 2, 3), 4)
+
+    def step(rank: int, end: PaillierMatrixProducts) -> None:
+        if rank == 0:
+            end.vector_products(0, 1)
+            return
+        with pytest.raises(ProtocolDesync, match="another number of encrypted products"):
+            end.vector_products(0, 1)
+
+    both((owner, other), step)

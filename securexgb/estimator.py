@@ -84,6 +84,7 @@ class _SecureXGBModel(BaseEstimator):
         missing: float = np.nan,
         missing_values: str = "allowed",
         gradient_bits: int = 16,
+        sigmoid: str = "piecewise",
         weight_bound: float = 1.0,
         target_bound: float | None = None,
         importance_type: str = "weight",
@@ -111,6 +112,7 @@ class _SecureXGBModel(BaseEstimator):
         self.missing = missing
         self.missing_values = missing_values
         self.gradient_bits = gradient_bits
+        self.sigmoid = sigmoid
         self.weight_bound = weight_bound
         self.target_bound = target_bound
         self.importance_type = importance_type

@@ -4,14 +4,15 @@ Logistic: p = sigmoid(margin), g = p - y, h = p (1 - p). Squared error, on targe
 by their public bound: g = margin - y clamped to [-2, 2], h = 1. Both are multiplied by the
 row's weight, then packed into one ring word g + 2^low_bits h, linear in both. Labels and
 weights are the label party's; margins are shared. Rounding is exact, so the words are a
-function of the data alone.
+function of the data alone, but for the noise of ``sigmoid="ckks"``.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from securexgb.arith.fixedpoint import NumberFormat, encode
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError
+from securexgb.hybrid.ckks_products import agree_keys
+from securexgb.hybrid.ckks_sigmoid import ckks_sigmoid
 from securexgb.mpc.compare import is_negative
 from securexgb.mpc.convert import to_arithmetic
 from securexgb.mpc.multiply import multiply
@@ -29,11 +32,12 @@ from securexgb.mpc.shared import Shared, Words
 from securexgb.mpc.truncate import round_off, truncate
 
 Floats = NDArray[np.float64]
+Sigmoid: TypeAlias = Callable[[Party, Shared, int], Shared]
 
 _CLAMP = 2
 """Squared error: bound on |g|, in units of the targets' bound."""
 _SIGMOID_FLOOR_BITS = 11
-"""mpc.piecewise.sigmoid stays within [2^-11, 1 - 2^-11]."""
+"""Every sigmoid stays within [2^-11, 1 - 2^-11]."""
 _LEAST_BASE = 1e-6
 """A fitted base_score of a classification keeps this distance from 0 and 1."""
 
@@ -71,9 +75,23 @@ class Labels:
     weights: Shared | None
 
 
-def objective_of(params: TrainingParams) -> Objective:
-    """The loss that the terms name."""
-    return Logistic(params) if params.objective == "binary:logistic" else SquaredError(params)
+def objective_of(params: TrainingParams, chosen: Sigmoid = sigmoid) -> Objective:
+    """The loss that the terms name; for gradients with the sigmoid of ``sigmoid_of``."""
+    if params.objective == "binary:logistic":
+        return Logistic(params, chosen)
+    return SquaredError(params)
+
+
+def sigmoid_of(party: Party, params: TrainingParams) -> Sigmoid:
+    """The sigmoid that the terms name, for one job: for CKKS both parties make its keys here."""
+    if params.sigmoid == "piecewise":
+        return sigmoid
+    keys = agree_keys(party)
+
+    def under_ckks(party: Party, margins: Shared, out_bits: int) -> Shared:
+        return ckks_sigmoid(party, keys, margins, out_bits)
+
+    return under_ckks
 
 
 def gradient_pairs(
@@ -109,8 +127,9 @@ def row_weights(
 class Logistic:
     """binary:logistic: labels 0 and 1, margins are log odds."""
 
-    def __init__(self, params: TrainingParams) -> None:
+    def __init__(self, params: TrainingParams, chosen: Sigmoid = sigmoid) -> None:
         self._params = params
+        self._sigmoid = chosen
 
     def check_labels(self, labels: Floats) -> None:
         found = np.unique(labels)
@@ -142,7 +161,7 @@ class Logistic:
         self, party: Party, margins: Shared, labels: Labels, numbers: NumberFormat
     ) -> tuple[Shared, Shared]:
         bits = numbers.gradient_bits
-        p = sigmoid(party, margins, bits)
+        p = self._sigmoid(party, margins, bits)
         h = p - round_off(party, multiply(party, p, p), bits)
         if bits < _SIGMOID_FLOOR_BITS:
             # p may be 0 or 1 in such coarse units, and h must not vanish: one unit more.

@@ -27,6 +27,9 @@ METRICS = {
 """The evaluation metrics of each objective; the first one is its default."""
 
 
+SIGMOIDS = ("piecewise", "ckks")
+
+
 @dataclass(frozen=True)
 class Declaration:
     """What is said of one parameter: its sentence, and the values that it takes.
@@ -108,6 +111,15 @@ class TrainingParams:
     gradient_bits: int = _parameter(
         16, Declaration("Most fraction bits of a gradient.", 4, 20, ours=True)
     )
+    sigmoid: str = _parameter(
+        "piecewise",
+        Declaration(
+            "How a classification's gradients are computed: by comparisons, the same in every "
+            "run, or by a Fourier series under CKKS, needs TenSEAL at both sides.",
+            choices=SIGMOIDS,
+            ours=True,
+        ),
+    )
     weight_bound: float = _parameter(
         1.0,
         Declaration("Public bound on the rows' weights.", 0.0, 1e6, above_low=True, ours=True),
@@ -178,6 +190,8 @@ class TrainingParams:
                 )
         elif self.scale_pos_weight != 1.0:
             raise UsageError("scale_pos_weight is for objective 'binary:logistic' only")
+        elif self.sigmoid != SIGMOIDS[0]:
+            raise UsageError("sigmoid is for objective 'binary:logistic' only")
 
 
 def declarations() -> dict[str, Declaration]:

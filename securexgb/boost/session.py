@@ -17,7 +17,7 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import Truth, check_metrics
 from securexgb.boost.grower import TreeJob, matrix_shape
 from securexgb.boost.job import SideData, TrainingJob
-from securexgb.boost.loss import Labels, Objective, objective_of, row_weights
+from securexgb.boost.loss import Labels, Objective, objective_of, row_weights, sigmoid_of
 from securexgb.boost.predict import base_margins, training_margins
 from securexgb.errors import DataError
 from securexgb.mpc.matrix import register
@@ -72,7 +72,8 @@ def begin(party: Party, job: TrainingJob) -> Session:
     agreement = agree(party, job.params, _facts(party, job, saved))
     if not agreement.trees:
         saved = None
-    numbers, objective = agreement.layout.numbers(job.params), objective_of(job.params)
+    numbers = agreement.layout.numbers(job.params)
+    objective = objective_of(job.params, sigmoid_of(party, job.params))
     state = _state(party, job, agreement, saved)
     binner = Binner.fit(job.data.features, job.params.max_bin)
     buckets = np.ascontiguousarray(binner.transform(job.data.features))

@@ -22,6 +22,8 @@ from securexgb.config import JobTerms, PartyConfig
 from securexgb.federation import Federation
 
 Role = Literal["label", "feature"]
+Source = Literal["dealt", "bfv", "paillier"]
+"""Correlations from a dealer, or made by both parties with this scheme for the histograms."""
 ROLES: tuple[Role, Role] = ("label", "feature")
 
 
@@ -66,7 +68,7 @@ def dealer(folder: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
 
 
 def federation(
-    folder: Path, role: Role, ports: tuple[int, int], params: TrainingParams
+    folder: Path, role: Role, ports: tuple[int, int], params: TrainingParams, source: Source
 ) -> Federation:
     """One side's membership; ``ports``: of the label party and of the dealer."""
     address = f"127.0.0.1:{ports[0]}"
@@ -83,7 +85,13 @@ def federation(
         timeout_seconds=600,
     )
     terms = JobTerms(
-        name="benchmark", label_party="label-party", feature_party="feature-party", training=params
+        name="benchmark",
+        label_party="label-party",
+        feature_party="feature-party",
+        algorithm="ss" if source == "dealt" else "hybrid",
+        offline="dealt" if source == "dealt" else "two-party",
+        he="paillier" if source == "paillier" else "bfv",
+        training=params,
     )
     return Federation(config, terms)
 

@@ -93,7 +93,9 @@ def run_side(options: argparse.Namespace) -> dict[str, Any]:
     names = tuple(f"column {i}" for i in range(own.shape[1]))
     data = SideData(np.ascontiguousarray(own[fitted]), names, labels[fitted] if is_label else None)
     ports = (options.label_port, options.dealer_port)
-    federation = loopback.federation(options.folder, options.side, ports, params_of(options))
+    federation = loopback.federation(
+        options.folder, options.side, ports, params_of(options), options.source
+    )
     with federation.session("train") as party:
         party.exchange_bytes(b"both are here")
         started, cpu = perf_counter(), process_time()
@@ -151,8 +153,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     total = slower["seconds"]
     return {
         "work": options.work or str(options.data.name if options.data else "synthetic"),
-        "algorithm": "ss",
-        "offline_source": "dealt",
+        "algorithm": "ss" if options.source == "dealt" else "hybrid",
+        "offline_source": "dealt" if options.source == "dealt" else f"two-party, {options.source}",
         "rows": len(labels) - held,
         "label_columns": mine,
         "feature_columns": table.shape[1] - mine,
@@ -195,6 +197,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--trees", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--test-fraction", type=float, default=0.0)
+    parser.add_argument("--source", choices=("dealt", "bfv", "paillier"), default="dealt")
     parser.add_argument("--data", type=Path, help="a CSV file instead of synthetic rows")
     parser.add_argument("--label", help="the label's column")
     parser.add_argument("--label-columns", help="the label party's columns, comma-separated")

@@ -1,12 +1,13 @@
 """Three processes on this machine: a bank, a bureau and a dealer, over mutual TLS.
 
-    python examples/two_companies.py [FOLDER] [--trees N]
+    python examples/two_companies.py [FOLDER] [--trees N] [--offline two-party]
 
 The bank has the labels and three columns, the bureau four columns of the same
 customers. Each gets a folder with its settings and keys; the script plays both
 operators and the telephone between them: it makes keys, exchanges certificates,
 writes the terms, checks, trains, evaluates and predicts. Between two real companies
-the same commands run on two machines, and the dealer runs on a third.
+the same commands run on two machines, and the dealer runs on a third; with
+``--offline two-party`` there is none, and the two make their correlations alone.
 """
 
 from __future__ import annotations
@@ -32,33 +33,42 @@ def main() -> None:
     options.add_argument("folder", type=Path, nargs="?")
     options.add_argument("--trees", type=int, default=10)
     options.add_argument("--rows", type=int, default=600)
+    options.add_argument("--offline", choices=("dealt", "two-party"), default="dealt")
     given = options.parse_args()
     root = given.folder or Path(tempfile.mkdtemp(prefix="two-companies-"))
     print(f"working in {root}")
     write_data(root, given.rows)
     ports = {name: free_port() for name in ("bank", "dealer")}
     set_up(root, ports)
-    agree(root, given.trees)
+    agree(root, given.trees, "--offline", given.offline)
+    if given.offline == "two-party":
+        work_together(root)
+        return
     with start(root / "dealer", "dealer", "serve", "--format", "json") as dealer:
         try:
             assert dealer.stdout is not None
             listening = json.loads(dealer.stdout.readline())
             for name in SIDES:
                 run(root / name, "keys", "trust", listening["certificate"], "--whose", "dealer")
-            print("\n== check")
-            print_checks(both(root, "check"))
-            print("\n== train")
-            print_training(both(root, "train"))
-            print("\n== evaluate")
-            print(both(root, "evaluate")["bank"]["metrics"])
-            print("\n== predict")
-            predicted = both(root, "predict")
-            print(f"the bureau gets {predicted['bureau']['predictions']}")
-            print(f"the bank gets {predicted['bank']['predictions']}")
-            found = predicted["bank"]["metrics"]
-            print(f"AUC {found['auc']:.4f}, KS {found['ks']:.4f} at score {found['ks_score']:.4f}")
+            work_together(root)
         finally:
             dealer.terminate()
+
+
+def work_together(root: Path) -> None:
+    """What both companies do with the agreed terms."""
+    print("\n== check")
+    print_checks(both(root, "check"))
+    print("\n== train")
+    print_training(both(root, "train"))
+    print("\n== evaluate")
+    print(both(root, "evaluate")["bank"]["metrics"])
+    print("\n== predict")
+    predicted = both(root, "predict")
+    print(f"the bureau gets {predicted['bureau']['predictions']}")
+    print(f"the bank gets {predicted['bank']['predictions']}")
+    found = predicted["bank"]["metrics"]
+    print(f"AUC {found['auc']:.4f}, KS {found['ks']:.4f} at score {found['ks_score']:.4f}")
 
 
 def write_data(root: Path, rows: int) -> None:

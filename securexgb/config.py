@@ -248,11 +248,20 @@ class JobTerms(_File):
     name: Annotated[str, Field(min_length=1, max_length=80)] = Field(description="The job's name.")
     label_party: Name = Field(description="Name of the side with the labels.")
     feature_party: Name = Field(description="Name of the side with columns only.")
-    algorithm: Literal["ss"] = Field(
-        default="ss", description="ss: secret sharing throughout (SS-XGB)."
+    algorithm: Literal["ss", "hybrid"] = Field(
+        default="ss",
+        description="ss: histograms from matrices that a dealer masks (SS-XGB); hybrid: from "
+        "homomorphic encryption (HEP-XGB).",
     )
-    offline: Literal["dealt"] = Field(
-        default="dealt", description="Correlated randomness: from a dealer."
+    offline: Literal["dealt", "two-party"] = Field(
+        default="dealt",
+        description="Correlated randomness: dealt by a dealer (with ss), or made by the two "
+        "parties alone (with hybrid).",
+    )
+    he: Literal["bfv", "paillier"] = Field(
+        default="bfv",
+        description="The scheme of hybrid: bfv is fast, paillier is for small data and for "
+        "auditors who know it.",
     )
     id_column: Column | None = Field(
         default=None,
@@ -286,6 +295,11 @@ class JobTerms(_File):
     def _check_together(self) -> Self:
         if len({self.label_party, self.feature_party, self.dealer.name}) < 3:
             raise UsageError("the label party, the feature party and the dealer need three names")
+        if (self.algorithm, self.offline) not in {("ss", "dealt"), ("hybrid", "two-party")}:
+            raise UsageError(
+                f'algorithm "{self.algorithm}" does not go with offline "{self.offline}": '
+                'choose "ss" with "dealt", or "hybrid" with "two-party"'
+            )
         return self
 
     @staticmethod

@@ -38,12 +38,19 @@ from securexgb.mpc.party import Party
 from securexgb.offline.budget import Budget
 from securexgb.offline.dealer_link import DealerEndpoint, fetch_certificate
 from securexgb.offline.dealt import DealtSource
+from securexgb.offline.matrix_products import BfvMatrixProducts
+from securexgb.offline.paillier_products import PaillierMatrixProducts
+from securexgb.offline.source import CorrelationSource
 from securexgb.offline.trust import Demand, collateral_source
+from securexgb.offline.two_party import TwoPartySource
 
 __all__ = ["Federation", "Purpose", "draw_coins"]
 
 Purpose = Literal["train", "predict", "evaluate", "check"]
 _NONCE_BYTES = 32
+VALUES_IN_JOB = 1 << 28
+"""Words of homomorphic products that a job may take: trees x 2^(depth - 1) x columns x bins of
+both sides. The failure probability of 2^-40 covers so many."""
 
 
 class Federation:
@@ -171,6 +178,11 @@ class Federation:
             package_version=__version__,
         )
 
+    @property
+    def has_dealer(self) -> bool:
+        """Whether the terms ask for a dealer."""
+        return self.terms.offline == "dealt"
+
     @contextmanager
     def session(self, purpose: Purpose, expected: Budget | None = None) -> Iterator[Party]:
         """This side's party for one run, both links open until the end of the block.
@@ -179,14 +191,19 @@ class Federation:
         the run will consume at most, where it is known.
         """
         endpoint = self.endpoint()
-        self._know_dealer()
+        if self.has_dealer:
+            self._know_dealer()
         with ExitStack() as open_links:
             channel = connect(endpoint, self.hello(purpose))
             part = _parting(channel)
             open_links.push(part)
-            dealer = self._reach_dealer(channel, endpoint.credentials)
             private = Prg.fresh()
-            source = self._join_dealer(channel, dealer, private, expected)
+            source: CorrelationSource
+            if self.has_dealer:
+                dealer = self._reach_dealer(channel, endpoint.credentials)
+                source = self._join_dealer(channel, dealer, private, expected)
+            else:
+                source = self._two_party(channel, private)
             open_links.callback(source.close)
             open_links.push(part)  # first of all the other side is told, then the dealer
             coins = self._coins(channel)
@@ -220,6 +237,13 @@ class Federation:
             private.derive("dealer"),
             expected,
         )
+
+    def _two_party(self, channel: Channel, private: Prg) -> TwoPartySource:
+        """Correlations that the two sides make alone, histograms by the scheme of the terms."""
+        scheme = BfvMatrixProducts if self.terms.he == "bfv" else PaillierMatrixProducts
+        rank = self.config.rank
+        products = scheme(rank, channel, private.derive("products"), VALUES_IN_JOB)
+        return TwoPartySource(rank, channel, private.derive("offline"), products)
 
     def _coins(self, channel: Channel) -> Prg:
         if self.terms.coins == "seeded":

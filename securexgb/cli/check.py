@@ -89,6 +89,8 @@ def _keys(federation: Federation) -> str:
 
 def _dealer(federation: Federation) -> str:
     """What is known of the dealer before it is asked."""
+    if not federation.has_dealer:
+        return "none: the two sides make their correlations alone"
     demand, path = federation.demand(), federation.config.dealer_certificate
     if demand is None:
         certificate = federation.dealer_certificate()

@@ -27,6 +27,9 @@ def new(
     predictions_to: Annotated[
         str, typer.Option(help="Who learns predictions: label, feature or both.")
     ] = "label",
+    offline: Annotated[
+        str, typer.Option(help="Correlated randomness: dealt (a dealer), or two-party (none).")
+    ] = "dealt",
     dealer_name: Annotated[str, typer.Option(help="Name in the dealer's certificate.")] = "dealer",
     dealer_policy: Annotated[
         Path | None, typer.Option(help="The policy that the dealer's evidence must meet.")
@@ -46,6 +49,8 @@ def new(
             "feature_party": feature_party,
             "id_column": id_column,
             "predictions_to": predictions_to,
+            "algorithm": "hybrid" if offline == "two-party" else "ss",
+            "offline": offline,
             "dealer": dealer,
             "training": parameters({}, param or []),
         },

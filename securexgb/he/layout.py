@@ -17,11 +17,13 @@ two. Everything here is public, and both sides compute the same.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb.errors import UsageError
 from securexgb.he.noise import DEGREE, KEY_BYTES, PRIMES, Noise, fitted
 
 Places = NDArray[np.uint32]
@@ -165,15 +167,20 @@ def batch_limit(shape: Shape) -> int:
 
 
 def best_layout(shape: Shape, vectors: int) -> Layout:
-    """The cheapest layout by the cost model, ciphertexts fitting the memory."""
-    found: list[Layout] = []
+    """The cheapest layout by the cost model, ciphertexts fitting the memory.
+
+    Layouts whose noise does not fit are passed over; UsageError where none is left.
+    """
+    found = [layout_of(shape, vectors, 1, 0)]
     width = 1
     while width <= _MOST_COLUMNS:
         blocks = -(-shape.rows * width // DEGREE)
         if width == 1 or vectors * blocks * CIPHERTEXT_WORDS <= _MEMORY_WORDS:
             groups = -(-shape.columns // width)
             most = min((DEGREE // width).bit_length(), (groups * vectors - 1).bit_length() + 1)
-            found += [layout_of(shape, vectors, width, levels) for levels in range(most)]
+            for levels in range(most):
+                with suppress(UsageError):
+                    found.append(layout_of(shape, vectors, width, levels))
         width *= 2
     return min(found, key=lambda layout: layout.seconds)
 

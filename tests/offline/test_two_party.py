@@ -99,15 +99,9 @@ def test_what_it_reports() -> None:
         own.close()
 
 
-class _Bfv(BfvMatrixProducts):
-    @property
-    def offline_channel_bytes(self) -> int:
-        return self.account.bytes_sent
-
-
 def encrypted(party: Party) -> TwoPartySource:
     """The source of a job without a dealer, matrix products included."""
-    products = _Bfv(party.rank, party.channel, private(party.rank, 9), 1 << 20)
+    products = BfvMatrixProducts(party.rank, party.channel, private(party.rank, 9), 1 << 20)
     return TwoPartySource(party.rank, party.channel, private(party.rank), products, 64)
 
 

@@ -253,3 +253,67 @@ pub fn merge_all(ring: &Ring, keys: &[&[u64]], gap: usize, leaves: &mut [u64], s
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bfv::{self, Batch};
+    use crate::bfv_lanes::Engine;
+    use crate::histogram::Bins;
+
+    const TEST_PRIMES: [u64; 4] =
+        [0x3_ffff_ffff_c001, 0x3_ffff_fffc_c001, 0x3_ffff_ffef_4001, 0x3_ffff_ffe9_4001];
+
+    /// Numbers modulo the primes of q, for polynomials (count, 3, N).
+    fn residues(ring: &Ring, key: u8, count: usize) -> Vec<u64> {
+        let n = ring.degree;
+        let mut words = vec![0; count * LIMBS * n];
+        for (i, out) in words.chunks_exact_mut(n).enumerate() {
+            ring.uniform(&Stream::new(&[key; 16]), i as u64, i % LIMBS, out);
+        }
+        words
+    }
+
+    #[test]
+    fn products_and_merging_agree_on_every_engine() {
+        let mut results = Vec::new();
+        for engine in Engine::available() {
+            let mut ring = Ring::new(128, &TEST_PRIMES).unwrap();
+            ring.engine = engine;
+            // 40 rows in blocks of 32, 2 vectors; 7 columns of 1 feature in groups of 4.
+            let ciphertexts = residues(&ring, 1, 2 * 2 * 2);
+            let of: Vec<u8> = (0..40).map(|i| i * 5 % 7).collect();
+            let bins = Bins { of: &of, features: 1, bins: 7 };
+            let batch = Batch { ciphertexts: &ciphertexts, vectors: 2, bins, width: 4 };
+            let mut leaves = vec![0; 2 * 2 * 2 * LIMBS * ring.degree];
+            bfv::products(&ring, &batch, 0, 2, &mut leaves);
+            let secret = Secret::new(&ring, &[2; 16]);
+            let (public, private) = (Stream::new(&[3; 16]), Stream::new(&[4; 16]));
+            let keys = [32, 16].map(|gap| {
+                let mut sent = vec![0; LIMBS * PRIMES * ring.degree];
+                switching_key(&ring, &secret, (&public, &private, gap as u64), gap, &mut sent);
+                let mut whole = vec![0; 2 * sent.len()];
+                whole_key(&ring, (&public, gap as u64), &sent, &mut whole);
+                whole
+            });
+            let mut space = Space::new(ring.degree);
+            merge_all(&ring, &[&keys[0], &keys[1]], 32, &mut leaves, &mut space);
+            leaves.truncate(2 * LIMBS * ring.degree);
+            results.push((engine.name(), leaves));
+        }
+        for (name, result) in &results {
+            assert_eq!(*result, results[0].1, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_automorphism_keeps_multiples_of_the_gap_and_negates_what_lies_between() {
+        let values: Vec<i64> = (1..=64).collect();
+        let mut turned = vec![0; 64];
+        automorphism(&values, exponent(64, 16), |x| -x, &mut turned);
+        for j in (0..64).step_by(16) {
+            assert_eq!(turned[j], values[j]);
+            assert_eq!(turned[j + 8], -values[j + 8]);
+        }
+    }
+}

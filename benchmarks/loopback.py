@@ -91,6 +91,7 @@ def federation(
         algorithm="ss" if source == "dealt" else "hybrid",
         offline="dealt" if source == "dealt" else "two-party",
         he="paillier" if source == "paillier" else "bfv",
+        paillier_bits=2048,
         training=params,
     )
     return Federation(config, terms)

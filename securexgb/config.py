@@ -263,6 +263,9 @@ class JobTerms(_File):
         description="The scheme of hybrid: bfv is fast, paillier is for small data and for "
         "auditors who know it.",
     )
+    paillier_bits: Literal[2048, 3072, 4096] = Field(
+        default=3072, description="Length of a Paillier modulus, where he is paillier."
+    )
     id_column: Column | None = Field(
         default=None,
         description="Column of the rows' ids, known to both sides; they are compared by digest.",

@@ -42,7 +42,7 @@ from securexgb.offline.matrix_products import BfvMatrixProducts
 from securexgb.offline.paillier_products import PaillierMatrixProducts
 from securexgb.offline.source import CorrelationSource
 from securexgb.offline.trust import Demand, collateral_source
-from securexgb.offline.two_party import TwoPartySource
+from securexgb.offline.two_party import MatrixProducts, TwoPartySource
 
 __all__ = ["Federation", "Purpose", "draw_coins"]
 
@@ -240,9 +240,14 @@ class Federation:
 
     def _two_party(self, channel: Channel, private: Prg) -> TwoPartySource:
         """Correlations that the two sides make alone, histograms by the scheme of the terms."""
-        scheme = BfvMatrixProducts if self.terms.he == "bfv" else PaillierMatrixProducts
-        rank = self.config.rank
-        products = scheme(rank, channel, private.derive("products"), VALUES_IN_JOB)
+        rank, stream = self.config.rank, private.derive("products")
+        products: MatrixProducts
+        if self.terms.he == "bfv":
+            a_tree = 1 << (self.terms.training.max_depth - 1)
+            products = BfvMatrixProducts(rank, channel, stream, VALUES_IN_JOB, batch=a_tree)
+        else:
+            bits = self.terms.paillier_bits
+            products = PaillierMatrixProducts(rank, channel, stream, VALUES_IN_JOB, bits)
         return TwoPartySource(rank, channel, private.derive("offline"), products)
 
     def _coins(self, channel: Channel) -> Prg:

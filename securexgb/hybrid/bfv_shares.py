@@ -23,6 +23,7 @@ from math import prod
 
 import numpy as np
 
+from securexgb.arith.prg import Prg
 from securexgb.he.bfv import ANNOUNCEMENT_BYTES, BfvEvaluator, BfvKeyHolder
 from securexgb.he.layout import Layout, Shape, layout_of
 from securexgb.he.noise import DEGREE
@@ -61,7 +62,7 @@ def agree_cost(holder: int) -> Cost:
 
 def agree_keys(party: Party, holder: int, values: int) -> BfvKeys:
     """New keys for one job: party ``holder`` makes them, the other gets the public part."""
-    private = party.private.derive(f"bfv shares {holder}")
+    private = Prg(party.private.words(2).tobytes())  # drawn: a second call has other masks
     with party.step("agree_keys"):
         if party.rank == holder:
             secret = BfvKeyHolder(private)

@@ -90,3 +90,12 @@ def test_the_decryptor_sees_uniform_words(value: int) -> None:
         counts = np.bincount(back.words.view(np.uint8).reshape(-1), minlength=256)
         expected = counts.sum() / 256
         assert abs(((counts - expected) ** 2 / expected).sum() - 255) < 6 * 22.6
+
+
+def test_two_agreements_of_one_job_share_no_key_and_no_mask() -> None:
+    def program(party: Party, _: None) -> tuple[bytes, ...]:
+        keys = [agree_keys(party, 0, 100) for _ in range(2)]
+        return tuple(k.secret.announcement() for k in keys if k.secret is not None)
+
+    first, second = run_parties(program, [None, None])[0]
+    assert first != second

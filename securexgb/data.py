@@ -74,9 +74,12 @@ def read_table(path: Path, side: str) -> pa.Table:
         else:
             convert = pa.csv.ConvertOptions(null_values=NULLS, strings_can_be_null=True)
             table = pa.csv.read_csv(path, convert_options=convert)
+        names = table.column_names  # decoded here
+    except UnicodeDecodeError:
+        raise DataError(f"{side}: {path} is not UTF-8 text: save it as UTF-8") from None
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{side}: {path} cannot be read: {_without_values(error)}") from None
-    repeated = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise DataError(f"{side}: {path} has more than one column named {repeated[0]!r}")
     if table.num_rows == 0:

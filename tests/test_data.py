@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from securexgb.data import ColumnRoles, binary_labels, read_side
+from securexgb.data import ColumnRoles, binary_labels, read_side, read_table
 from securexgb.errors import DataError, UsageError
 
 
@@ -94,3 +94,10 @@ def test_binary_labels():
     assert classes == ("bad", "good")
     with pytest.raises(DataError, match="3 different values"):
         binary_labels(np.array([0.0, 1, 2]), "y", "bank")
+
+
+def test_text_that_is_not_utf8_is_refused_with_a_sentence(tmp_path):
+    path = tmp_path / "latin.csv"
+    path.write_bytes("straße,label\n1,0\n2,1\n".encode("latin-1"))
+    with pytest.raises(DataError, match="not UTF-8"):
+        read_table(path, "bank")

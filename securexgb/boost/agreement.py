@@ -133,12 +133,12 @@ def _parse(payload: bytes) -> Facts:
     try:
         content: dict[str, Any] = json.loads(payload)
         saved = content.pop("saved")
-        sets = tuple((str(n), int(r), bool(w)) for n, r, w in content.pop("sets"))
+        sets = tuple((str(n), _count(r), bool(w)) for n, r, w in content.pop("sets"))
         facts = Facts(
             params=str(content.pop("params")),
             digest=str(content.pop("digest")),
-            rows=int(content.pop("rows")),
-            columns=int(content.pop("columns")),
+            rows=_count(content.pop("rows")),
+            columns=_count(content.pop("columns")),
             weights=bool(content.pop("weights")),
             nonce=str(content.pop("nonce")),
             checkpoint=str(content.pop("checkpoint")),
@@ -147,9 +147,15 @@ def _parse(payload: bytes) -> Facts:
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MalformedFrame("the other side's description of its data is malformed") from error
-    if content or facts.columns < 0 or facts.rows < 0:
+    if content:
         raise MalformedFrame("the other side's description of its data is malformed")
     return facts
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError("not a count")
+    return value
 
 
 def _parse_saved(content: dict[str, Any]) -> SavedFacts:
@@ -157,5 +163,5 @@ def _parse_saved(content: dict[str, Any]) -> SavedFacts:
         model_id=str(content["model_id"]),
         coins=str(content["coins"]),
         sessions=tuple(str(session) for session in content["sessions"]),
-        margins=tuple(int(count) for count in content["margins"]),
+        margins=tuple(_count(count) for count in content["margins"]),
     )

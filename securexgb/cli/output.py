@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from securexgb.errors import SecureXGBError
+from securexgb.errors import SecureXGBError, UsageError
 
 __all__ = ["Format", "FormatOption", "explain", "note", "plain", "result", "table"]
 
@@ -74,13 +74,18 @@ def table(rows: Sequence[Sequence[object]], head: Sequence[str] = ()) -> str:
 def explain(error: BaseException) -> int:
     """Say on stderr what happened and what to do; the exit code for it.
 
-    Errors raised on purpose get two sentences and no traceback. Anything else is a bug
-    of ours and gets its traceback, which a report needs.
+    Errors raised on purpose, and files that cannot be read or written, get two sentences
+    and no traceback. Anything else is a bug of ours and gets its traceback, which a report
+    needs.
     """
     if isinstance(error, SecureXGBError):
         note(f"error: {error}")
         note(f"help: {error.help}")
         return error.exit_code
+    if isinstance(error, OSError) and error.filename is not None:
+        note(f"error: {error.filename}: {error.strerror}")
+        note(f"help: {UsageError.help}")
+        return UsageError.exit_code
     traceback.print_exception(error)
     note(f"error: unexpected {type(error).__name__}")
     note(f"help: {SecureXGBError.help}")

@@ -131,6 +131,7 @@ async def _run(
         raise UsageError("label_certificate and feature_certificate hold the same key")
     service = DealerService(identity.certificate, pinned, attester, settings.timeout_seconds)
     async with serving(settings.listen, identity, pinned, service) as port:
+        settings.certificate.parent.mkdir(parents=True, exist_ok=True)
         settings.certificate.write_bytes(identity.certificate)
         _log.info(
             "dealer on port %d, certificate %s", port, fingerprint(identity.certificate).hex()

@@ -24,6 +24,7 @@ from math import prod
 import numpy as np
 
 from securexgb.arith.prg import Prg
+from securexgb.errors import UsageError
 from securexgb.he.bfv import ANNOUNCEMENT_BYTES, BfvEvaluator, BfvKeyHolder
 from securexgb.he.layout import Layout, Shape, layout_of
 from securexgb.he.noise import DEGREE
@@ -34,17 +35,19 @@ from securexgb.mpc.shared import Shared, Words
 _NOTHING = np.zeros(0, np.uint64)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class BfvKeys:
     """One party's part of party ``holder``'s keys: ``secret`` there, ``public`` at the other.
 
-    ``values``: the most words that a job will convert, for the failure bound.
+    ``values``: the most words that a job will convert, for the failure bound; ``converted``:
+    those that it has.
     """
 
     holder: int
     values: int
     secret: BfvKeyHolder | None
     public: BfvEvaluator | None
+    converted: int = 0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -123,6 +126,9 @@ def bfv_to_shares(party: Party, keys: BfvKeys, x: EncryptedWords) -> Shared:
     count = prod(x.shape)
     if not count:
         return Shared.zeros(*x.shape)
+    keys.converted += count
+    if keys.converted > keys.values:
+        raise UsageError(f"these keys were agreed for {keys.values} words, a job converts more")
     layout = _layout(count, keys.values)
     width = layout.noise.result_bytes
     share = np.zeros(count, np.uint64)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 Words = NDArray[np.uint64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Triples:
     """Beaver triples: (a0 + a1)(b0 + b1) = c0 + c1 mod 2^64; arrays of shape (n,)."""
 
@@ -31,7 +31,7 @@ class Triples:
     c: Words
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BitTriples:
     """AND triples, 64 to a word: (a0 ^ a1) & (b0 ^ b1) = c0 ^ c1; shape (n words,)."""
 
@@ -40,7 +40,7 @@ class BitTriples:
     c: Words
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SharedRandomBits:
     """Random bits in both sharings: ``boolean`` packed (ceil(n/64),), ``arithmetic`` (n,)."""
 
@@ -48,7 +48,7 @@ class SharedRandomBits:
     arithmetic: Words
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RandomOTSender:
     """Both random messages of each oblivious transfer; shape (n,) each."""
 
@@ -56,7 +56,7 @@ class RandomOTSender:
     one: Words
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RandomOTReceiver:
     """The random choice bits, packed (ceil(n/64),), and the chosen messages (n,)."""
 
@@ -64,7 +64,7 @@ class RandomOTReceiver:
     chosen: Words
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class VectorProducts:
     """Additive shares of M^T a for a batch of random vectors a.
 

@@ -42,7 +42,7 @@ class Account:
     bytes_sent: int = 0
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class _Matrix:
     """One registered matrix at one party: the owner has bins, the other side the secret key."""
 

@@ -39,7 +39,7 @@ _ROWS = "offline/paillier/{}/rows"
 _PRODUCTS = "offline/paillier/{}/products"
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Matrix:
     """One registered matrix at one party: its evaluator at the owner, else the key holder."""
 

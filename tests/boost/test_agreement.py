@@ -53,3 +53,10 @@ def test_malformed_facts_are_refused(payload: bytes) -> None:
 def test_noise_is_refused(payload: bytes) -> None:
     with pytest.raises(MalformedFrame):
         _parse(payload)
+
+
+@pytest.mark.parametrize("rows", ["Infinity", "1e400", "true", '"7"', "1.5", "-1"])
+def test_a_count_is_a_count(rows: str) -> None:
+    text = json.dumps(asdict(FACTS)).replace(f'"rows": {FACTS.rows}', f'"rows": {rows}')
+    with pytest.raises(MalformedFrame):
+        _parse(text.encode())

@@ -87,3 +87,14 @@ def test_help_of_each_command(securexgb, command):
     done = securexgb(command, "--help")
     assert done.code == 0
     assert "Usage" in done.stdout
+
+
+def test_a_file_that_cannot_be_written_is_no_bug(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert (
+        app_module.main(["init", "--role", "label", "--output", str(tmp_path / "file" / "x.toml")])
+        == 2
+    )
+    said = capsys.readouterr().err
+    assert str(tmp_path) in said
+    assert "Traceback" not in said

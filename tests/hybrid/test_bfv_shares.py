@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from securexgb.errors import UsageError
 from securexgb.he.noise import DEGREE
 from securexgb.hybrid.bfv_shares import (
     add,
@@ -99,3 +100,13 @@ def test_two_agreements_of_one_job_share_no_key_and_no_mask() -> None:
 
     first, second = run_parties(program, [None, None])[0]
     assert first != second
+
+
+def test_more_words_than_agreed_are_refused() -> None:
+    def program(party: Party, x: Shared) -> None:
+        keys = agree_keys(party, 0, 5)
+        for _ in range(2):
+            bfv_to_shares(party, keys, shares_to_bfv(party, keys, x))
+
+    with pytest.raises(UsageError, match="agreed for 5 words"):
+        run_parties(program, shared(np.arange(3)))

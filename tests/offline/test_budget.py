@@ -7,6 +7,7 @@ import numpy as np
 from securexgb.channel.memory import memory_pair
 from securexgb.dealer.deal import Kind
 from securexgb.offline.budget import Budget, CountingSource
+from securexgb.offline.correlations import RandomOTReceiver, Triples
 from securexgb.offline.local import InsecureLocalSource
 from tests.offline.laws import check_random_ot, check_triples
 
@@ -45,3 +46,9 @@ def test_both_parties_count_the_same() -> None:
     assert one.offline_bytes > 0
     assert zero.offline_seconds > 0
     zero.close()
+
+
+def test_no_correlation_shows_itself() -> None:
+    words = np.full(3, 123456789, np.uint64)
+    for piece in (Triples(words, words, words), RandomOTReceiver(words, words)):
+        assert "123456789" not in repr(piece)

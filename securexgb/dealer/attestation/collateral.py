@@ -11,6 +11,7 @@ signed. For AMD it is a PEM file: the chip's certificate, ASK (or ASVK), ARK.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import os
 import re
@@ -197,7 +198,10 @@ def _chain(header: str | None) -> str:
 def _der(body: bytes) -> bytes:
     """A revocation list; some services spell it in hexadecimal."""
     if body[:2] == b"30" and re.fullmatch(rb"[0-9A-Fa-f\s]+", body):
-        return bytes.fromhex(body.decode())
+        try:
+            return bytes.fromhex(body.decode())
+        except ValueError:
+            raise AttestationError("malformed", "a revocation list is no hexadecimal") from None
     return body
 
 
@@ -212,9 +216,14 @@ def _fetch(address: str, seconds: float) -> tuple[bytes, Message]:
     )
     try:
         with opener.open(address, timeout=seconds) as answer:
-            body: bytes = answer.read(COLLATERAL_BYTES + 1)
             headers: Message = answer.headers
-    except (urllib.error.URLError, OSError, ValueError) as error:
+            body, end = b"", time.monotonic() + seconds
+            # The timeout counts from one read to the next; this ends an endless trickle.
+            while (part := answer.read1(1 << 16)) and len(body) <= COLLATERAL_BYTES:
+                body += part
+                if time.monotonic() > end:
+                    raise TimeoutError("the answer takes too long")
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         raise UsageError(f"collateral cannot be fetched from {address}: {error}") from None
     if len(body) > COLLATERAL_BYTES:
         raise UsageError(f"{address} answers with more than {COLLATERAL_BYTES} bytes")

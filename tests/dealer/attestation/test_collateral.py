@@ -147,3 +147,9 @@ def test_a_quote_that_names_no_platform(tmp_path: Path) -> None:
         with pytest.raises(AttestationError) as caught:
             source.collateral(Evidence("sgx-dcap", b"nothing"))
         assert caught.value.code == "malformed"
+
+
+def test_half_a_hexadecimal_digit_is_malformed() -> None:
+    with pytest.raises(AttestationError) as caught:
+        module._der(b"30820")
+    assert caught.value.code == "malformed"

@@ -5,6 +5,11 @@ N) and ``margins-N.npz`` (own shares of all margins after tree N, for the last t
 Every file is written whole or not at all, a tree last, so that a tree that is there is
 complete. No correlation and no mask is ever written. With a key every file is encrypted.
 
+Every file says what it is: its name, the format, role, model id and job digest, and of a
+tree and the margins after it the session too. Trees and margins hold this header beside
+their arrays; an encrypted file shows the same, authenticated. A file of another run, side
+or tree in the place of the right one is refused (``DataError``).
+
 Shares of a tree's leaves only fit those that the other party wrote in the same session:
 each tree carries the session's public id, and two parties resume after the longest common
 beginning of both their lists. What one of them has beyond it is removed first.
@@ -19,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from securexgb.boost.seal import ModelKey, opened_content, sealed_content
+from securexgb.boost.seal import About, ModelKey, opened_content, sealed_content
 from securexgb.boost.storage import (
     Arrays,
     make_directory,
@@ -35,7 +40,7 @@ from securexgb.boost.tree import TreeHalf
 from securexgb.errors import DataError
 from securexgb.mpc.shared import Words
 
-FORMAT = 1
+FORMAT = 2
 _KEPT_MARGINS = 2
 
 
@@ -55,6 +60,16 @@ class TrainingState:
     coins: str
     dummies: str
     data: str
+
+    def about(self, name: str) -> dict[str, str | int]:
+        """What the file ``name`` of this training is, but for a session: its header."""
+        return {
+            "checkpoint": name,
+            "format": FORMAT,
+            "role": "label" if self.rank == 0 else "feature",
+            "model_id": self.model_id,
+            "job_digest": self.job_digest,
+        }
 
 
 @dataclass(frozen=True)
@@ -81,6 +96,7 @@ class CheckpointStore:
     def __init__(self, directory: Path, key: ModelKey | None = None) -> None:
         self._directory = directory
         self._key = key
+        self._training: TrainingState | None = None
 
     def start(self, state: TrainingState) -> None:
         """Begin anew: whatever was here is removed."""
@@ -88,13 +104,15 @@ class CheckpointStore:
         self._remove(after=0)
         self._path("state.json").unlink(missing_ok=True)
         sync_directory(self._directory)
-        self._write(self._path("state.json"), pack_json(asdict(state) | {"format": FORMAT}))
+        content = pack_json(asdict(state) | {"format": FORMAT})
+        self._write("state.json", content, state.about("state.json"))
+        self._training = state
 
     def load(self, columns: int) -> Saved | None:
         """What is here, or None where nothing is; ``columns``: own columns."""
         if not self._path("state.json").exists():
             return None
-        state = self._state()
+        state = self._training = self._state()
         trees: list[SavedTree] = []
         while self._path(f"tree-{len(trees)}.npz").exists():
             trees.append(self._tree(len(trees), columns))
@@ -103,20 +121,22 @@ class CheckpointStore:
 
     def save(self, count: int, tree: SavedTree, margins: Sequence[Words]) -> None:
         """Write tree number ``count - 1`` and the margins after it, of every data set."""
-        arrays = {f"set_{i}": words for i, words in enumerate(margins)}
-        self._write(self._margins_path(count), pack_arrays(arrays))
-        content = tree.half.arrays() | {
-            "session": np.frombuffer(tree.session.encode(), np.uint8),
-            "metrics": np.array(tree.metrics, np.float64),
-        }
-        self._write(self._path(f"tree-{count - 1}.npz"), pack_arrays(content))
+        sets = {f"set_{i}": words for i, words in enumerate(margins)}
+        self._write_arrays(self._margins_path(count).name, sets, tree.session)
+        metrics = {"metrics": np.array(tree.metrics, np.float64)}
+        self._write_arrays(f"tree-{count - 1}.npz", tree.half.arrays() | metrics, tree.session)
         self._margins_path(count - _KEPT_MARGINS).unlink(missing_ok=True)
 
-    def margins(self, count: int) -> list[Words]:
-        """The margins after ``count`` trees."""
-        path = self._margins_path(count)
-        arrays = unpack_arrays(self._read(path), path.name)
-        return [arrays[f"set_{i}"] for i in range(len(arrays))]
+    def margins(self, count: int, session: str) -> list[Words]:
+        """The margins after ``count`` trees, the last of which was grown in ``session``."""
+        name = self._margins_path(count).name
+        arrays, of_session = self._read_arrays(name)
+        if of_session != session:
+            raise _another_file(name)
+        try:
+            return [arrays[f"set_{i}"] for i in range(len(arrays))]
+        except KeyError as error:
+            raise _damaged(name) from error
 
     def cut(self, count: int) -> None:
         """Forget all trees after the first ``count``, for good."""
@@ -131,33 +151,62 @@ class CheckpointStore:
                     path.unlink()
 
     def _state(self) -> TrainingState:
-        content = unpack_json(self._read(self._path("state.json")), "state.json")
+        about, packed = self._read("state.json")
+        content = unpack_json(packed, "state.json")
         if content.pop("format", None) != FORMAT:
             raise DataError("the checkpoint is of another version of securexgb: start anew")
         try:
-            return TrainingState(**content)
+            state = TrainingState(**content)
         except TypeError as error:
-            raise DataError("state.json of the checkpoint is damaged: start anew") from error
+            raise _damaged("state.json") from error
+        if about not in (None, state.about("state.json")):
+            raise _another_file("state.json")
+        return state
 
     def _tree(self, number: int, columns: int) -> SavedTree:
         name = f"tree-{number}.npz"
-        arrays: Arrays = unpack_arrays(self._read(self._path(name)), name)
+        arrays, session = self._read_arrays(name)
         half = TreeHalf.from_arrays(arrays, columns)
         try:
-            session = bytes(arrays["session"]).decode()
             metrics = tuple(float(value) for value in arrays["metrics"])
         except (KeyError, ValueError) as error:
-            raise DataError(f"{name} of the checkpoint is damaged: start anew") from error
+            raise _damaged(name) from error
         return SavedTree(half, session, metrics)
 
-    def _write(self, path: Path, content: bytes) -> None:
-        write_whole(path, sealed_content(content, {"checkpoint": path.name}, self._key))
+    def _about(self, name: str) -> dict[str, str | int]:
+        """The header that ``name`` must have, but for its session."""
+        if self._training is None:
+            self._training = self._state()
+        return self._training.about(name)
 
-    def _read(self, path: Path) -> bytes:
-        about, content = opened_content(read_whole(path), path.name, self._key)
-        if about not in (None, {"checkpoint": path.name}):
-            raise DataError(f"{path.name} of the checkpoint holds another file: start anew")
-        return content
+    def _write_arrays(self, name: str, arrays: Arrays, session: str) -> None:
+        about = self._about(name) | {"session": session}
+        header = np.frombuffer(pack_json(about), np.uint8)
+        self._write(name, pack_arrays(arrays | {"header": header}), about)
+
+    def _read_arrays(self, name: str) -> tuple[Arrays, str]:
+        """Arrays and session of a file that is the one its name says, of this training."""
+        shown, content = self._read(name)
+        arrays: Arrays = unpack_arrays(content, name)
+        if "header" not in arrays:
+            raise _damaged(name)
+        about = unpack_json(arrays.pop("header").tobytes(), name)
+        session = about.get("session")
+        if not isinstance(session, str) or about != self._about(name) | {"session": session}:
+            raise _another_file(name)
+        if shown not in (None, about):
+            raise _another_file(name)
+        return arrays, session
+
+    def _write(self, name: str, content: bytes, about: About) -> None:
+        write_whole(self._path(name), sealed_content(content, about, self._key))
+
+    def _read(self, name: str) -> tuple[About | None, bytes]:
+        """The header that an encrypted file shows (None of a plain one), and the content."""
+        about, content = opened_content(read_whole(self._path(name)), name, self._key)
+        if about is not None and about.get("checkpoint") != name:
+            raise _another_file(name)
+        return about, content
 
     def _path(self, name: str) -> Path:
         return self._directory / name
@@ -172,3 +221,13 @@ def common_trees(mine: Sequence[Any], theirs: Sequence[Any]) -> int:
         if one != other:
             return place
     return min(len(mine), len(theirs))
+
+
+def _damaged(name: str) -> DataError:
+    return DataError(f"{name} of the checkpoint is damaged: start anew")
+
+
+def _another_file(name: str) -> DataError:
+    return DataError(
+        f"{name} of the checkpoint holds another file, of another run, side or tree: start anew"
+    )

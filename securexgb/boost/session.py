@@ -225,7 +225,9 @@ def _take_up(party: Party, session: Session, agreement: Agreement, saved: Saved 
             for history in of_set.values():
                 history.append(next(values))
     store: CheckpointStore | None = session.job.store
-    known = store.margins(count) if agreement.known_margins and store is not None else None
+    known = None
+    if agreement.known_margins and store is not None:
+        known = store.margins(count, trees[-1].session)
     for place, data_set in enumerate(session.sets):
         if known is not None:
             data_set.margins = Shared(known[place])

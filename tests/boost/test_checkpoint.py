@@ -10,8 +10,9 @@ import pytest
 
 from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.callbacks import TrainingCallback
-from securexgb.boost.checkpoint import CheckpointStore, common_trees
+from securexgb.boost.checkpoint import CheckpointStore, SavedTree, TrainingState, common_trees
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.seal import ModelKey
 from securexgb.errors import DataError, SecureXGBError, TermsDiffer
 from securexgb.testing import run_parties
 from tests.boost.data import jobs, same_model, sides, table
@@ -165,6 +166,77 @@ def test_damaged_files_are_refused(tmp_path: Path, name: str, keep: int) -> None
         run(tmp_path, 2, resume=True)
 
 
+def saved(directory: Path, session: str, key: ModelKey | None, rank: int = 0) -> CheckpointStore:
+    """A checkpoint of two trees, grown in ``session``."""
+    half = run_parties(train, list(jobs(replace(PARAMS, n_estimators=1), DATA, {})))[rank]
+    store = CheckpointStore(directory, key)
+    store.start(TrainingState(rank, f"model of {directory.name}", "JOB", "00", "00", "data"))
+    for count in (1, 2):
+        store.save(count, SavedTree(half.trees[0], session, ()), [np.arange(3, dtype=np.uint64)])
+    return store
+
+
+@pytest.mark.parametrize("key", [None, ModelKey(bytes(32))])
+def test_files_of_another_run_side_or_tree_are_refused(tmp_path: Path, key) -> None:
+    own = tmp_path / "own"
+    store = saved(own, "one", key)
+    columns = len(DATA[0].columns)
+    whole = {path.name: path.read_bytes() for path in own.iterdir()}
+    other_run, other_side = tmp_path / "other", tmp_path / "side" / "own"
+    saved(other_run, "one", key)
+    saved(other_side, "one", key, rank=1)
+    assert store.margins(2, "one")[0].tolist() == [0, 1, 2]
+    with pytest.raises(DataError, match="another file"):
+        store.margins(2, "two")
+    for source in (
+        other_run / "margins-2.npz",
+        other_side / "margins-2.npz",
+        own / "margins-1.npz",
+    ):
+        (own / "margins-2.npz").write_bytes(source.read_bytes())
+        for reader in (store, CheckpointStore(own, key)):
+            with pytest.raises(DataError, match="another file"):
+                reader.margins(2, "one")
+    (own / "margins-2.npz").write_bytes(whole["margins-2.npz"])
+    for source in (other_run / "tree-1.npz", other_side / "tree-1.npz", own / "tree-0.npz"):
+        (own / "tree-1.npz").write_bytes(source.read_bytes())
+        with pytest.raises(DataError, match="another file"):
+            CheckpointStore(own, key).load(columns)
+    (own / "tree-1.npz").write_bytes(whole["tree-1.npz"])
+    assert CheckpointStore(own, key).load(columns) is not None
+    (own / "state.json").write_bytes((other_run / "state.json").read_bytes())
+    with pytest.raises(DataError, match="another file"):
+        CheckpointStore(own, key).load(columns)
+
+
+def read_all(store: CheckpointStore) -> None:
+    store.load(len(DATA[0].columns))
+    store.margins(2, "one")
+
+
+def test_a_header_that_is_not_the_content_s_is_refused(tmp_path: Path) -> None:
+    key = ModelKey(bytes(32))
+    store = saved(tmp_path, "one", key)
+    for name in ("state.json", "tree-0.npz", "margins-2.npz"):
+        path = tmp_path / name
+        sealed = path.read_bytes()
+        about, content = key.open(sealed, name)
+        assert (about["role"], about["job_digest"]) == ("label", "JOB")
+        path.write_bytes(key.seal(content, about | {"model_id": "another"}))
+        with pytest.raises(DataError, match="another file"):
+            read_all(store)
+        path.write_bytes(sealed)
+
+
+def test_a_resumed_training_refuses_margins_of_another_run(tmp_path: Path) -> None:
+    broken(tmp_path / "a", 1, (3, None))
+    broken(tmp_path / "b", 2, (3, None))
+    foreign = (tmp_path / "b" / "0" / "margins-3.npz").read_bytes()
+    (tmp_path / "a" / "0" / "margins-3.npz").write_bytes(foreign)
+    with pytest.raises(DataError, match="another file"):
+        run(tmp_path / "a", 3, resume=True)
+
+
 def test_nothing_that_hides_a_share_is_written(tmp_path: Path) -> None:
     """Files hold the tree, margins, and the state named in the module; the user's alone."""
     run(tmp_path, seed=1)
@@ -177,7 +249,7 @@ def test_nothing_that_hides_a_share_is_written(tmp_path: Path) -> None:
     with np.load(tmp_path / "0" / "tree-0.npz", allow_pickle=False) as content:
         assert set(content.files) == {
             "owners", "features", "bins", "thresholds", "missing_left", "leaf_values",
-            "session", "metrics",
+            "header", "metrics",
         }  # fmt: skip
 
 

@@ -127,6 +127,11 @@ class PartyConfig(_File):
         description="Intel's or AMD's statements for the evidence: a file, a folder of files, "
         "or the https address of a service that you choose.",
     )
+    dealer_collateral_cache: Path = Field(
+        default=Path("collateral"),
+        description="A folder for what that address answers: it is asked once a day, and may be "
+        "down while what it said is valid.",
+    )
     model_key: Path | None = Field(
         default=None,
         description="A file with a key of 64 hex digits: this side's half is then encrypted. "

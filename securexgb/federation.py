@@ -126,7 +126,9 @@ class Federation:
                 "policy",
                 f"it accepts {', '.join(policy.accept)}, the terms {', '.join(agreed.evidence)}",
             )
-        return Demand(policy, collateral_source(self.config.dealer_collateral), self.roots)
+        config = self.config
+        source = collateral_source(config.dealer_collateral, config.dealer_collateral_cache)
+        return Demand(policy, source, self.roots)
 
     def dealer_endpoint(self, credentials: Credentials) -> DealerEndpoint:
         """Where the dealer is and what it must prove; UsageError where it is not said.

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from securexgb._pb import dealer_pb2 as pb
@@ -21,6 +21,7 @@ from securexgb.dealer.attestation.appraisal import Roots
 from securexgb.dealer.attestation.collateral import (
     CachedCollateral,
     CollateralSource,
+    Fetch,
     FileCollateral,
     UrlCollateral,
 )
@@ -28,14 +29,10 @@ from securexgb.dealer.attestation.policy import Policy
 from securexgb.dealer.attestation.verdict import Verdict
 from securexgb.dealer.attestation.verify import VENDORS, Challenge
 from securexgb.errors import EvidenceRefused
+from securexgb.offline.collateral_cache import BEFORE_EXPIRY, ServiceCollateral, utc_now
 
 _INTEL = "https://api.trustedservices.intel.com"
 _INTEL_ROOT_CRL = "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der"
-_BEFORE_EXPIRY = timedelta(minutes=10)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -49,11 +46,17 @@ class Demand:
     policy: Policy
     collateral: CollateralSource | None = None
     roots: Roots = VENDORS
-    now: Callable[[], datetime] = _now
+    now: Callable[[], datetime] = utc_now
 
 
-def collateral_source(place: Path | str | None) -> CollateralSource | None:
+def collateral_source(
+    place: Path | str | None, cache: Path | None = None, fetch: Fetch | None = None
+) -> CollateralSource | None:
     """From a setting: a file, a folder of files, or an https address; None for nothing.
+
+    ``cache``: a folder that keeps what an address answers, for a day, and until it runs
+    out while the address does not answer; None: every challenge fetches anew.
+    ``fetch``: other than by https, in tests.
 
     Intel's own service keeps its root revocation list at another address; any other
     service must have it where a PCCS has it.
@@ -62,7 +65,8 @@ def collateral_source(place: Path | str | None) -> CollateralSource | None:
         return None
     if isinstance(place, str):
         root_crl = _INTEL_ROOT_CRL if place.rstrip("/") == _INTEL else None
-        return UrlCollateral(place, root_crl)
+        service = UrlCollateral(place, root_crl, fetch)
+        return service if cache is None else ServiceCollateral(CachedCollateral(cache, service))
     return CachedCollateral(place, None) if place.is_dir() else FileCollateral(place)
 
 
@@ -107,8 +111,8 @@ class Appraisals:
         verdict = challenge.accept(evidence, now, collateral, demand.roots)
         self._again = time.monotonic() + demand.policy.reattest_seconds
         self._expiry = verdict.collateral_until
-        if self._expiry is not None and now < self._expiry - _BEFORE_EXPIRY:
-            self._expiry -= _BEFORE_EXPIRY
+        if self._expiry is not None and now < self._expiry - BEFORE_EXPIRY:
+            self._expiry -= BEFORE_EXPIRY
         return self._same(verdict)
 
     def renew(self) -> None:

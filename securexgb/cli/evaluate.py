@@ -6,6 +6,7 @@ from pathlib import Path
 
 from securexgb.boost.measure import measure
 from securexgb.cli.finished import finished_run
+from securexgb.cli.ledgers import ledger_table, recorded
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result, table
 from securexgb.cli.predict import RunOption
@@ -30,7 +31,7 @@ def evaluate(
     finished = finished_run(federation, run)
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
     metrics = {}
-    with federation.session("evaluate") as party:
+    with federation.session("evaluate") as party, recorded(finished.run, party):
         same_names(party, list(settings.eval_data))
         for name, path in settings.eval_data.items():
             rows = load_rows(
@@ -48,4 +49,5 @@ def evaluate(
         ],
         ("rows", "metric", "value"),
     )
+    text += f"\n\n{ledger_table(ledger)}"
     result({"metrics": metrics, "ledger": ledger}, text, form)

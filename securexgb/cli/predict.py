@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from securexgb.boost.predict import predict as run_prediction
 from securexgb.boost.storage import read_whole, unpack_json
 from securexgb.cli.finished import FinishedRun, finished_run
+from securexgb.cli.ledgers import ledger_table, recorded
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.reports import Quality, write_report
@@ -28,7 +29,7 @@ from securexgb.report.metrics import (
 )
 
 PREDICTED = "predicted.json"
-"""Beside a run's model: which rows were predicted, where the scores are, what was opened."""
+"""Beside a run's model: which rows were predicted, and where the scores are."""
 Reals = NDArray[np.float64]
 RunOption = Annotated[
     Path | None, typer.Option("--run", help="The run with the model; default: the newest.")
@@ -54,7 +55,7 @@ def predict(
     path = needed_file(data or federation.config.predict_data, "predict_data", side)
     finished = finished_run(federation, run)
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
-    with federation.session("predict") as party:
+    with federation.session("predict") as party, recorded(finished.run, party):
         rows = load_rows(
             federation,
             path,
@@ -80,21 +81,22 @@ def predict(
         "ledger": ledger,
     }
     if scores is None:
-        result(facts, f"{rows.data.rows:,} rows predicted for {federation.peer_name}", form)
+        text = f"{rows.data.rows:,} rows predicted for {federation.peer_name}"
+        result(facts, f"{text}\n\n{ledger_table(ledger)}", form)
         return
     target = output or finished.run.path / "predictions.csv"
     _write(target, rows, scores, finished)
     facts["predictions"] = str(target)
-    kept = {"data": str(path), "predictions": str(target.absolute()), "ledger": ledger}
+    kept = {"data": str(path), "predictions": str(target.absolute())}
     finished.run.write_json(PREDICTED, kept)
     text = f"{rows.data.rows:,} predictions are in {target}"
     metrics = _metrics(rows, scores, terms.training.objective)
     if metrics is not None:
         facts["metrics"] = metrics.as_dict()
-        written = Quality(metrics, path.name, ledger)
+        written = Quality(metrics, path.name)
         write_report(federation, finished.run, finished.half, finished.facts, written)
         text += f"; the report with their quality is {finished.run.path / 'report.html'}"
-    result(facts, text, form)
+    result(facts, f"{text}\n\n{ledger_table(ledger)}", form)
 
 
 def quality_of(
@@ -121,7 +123,7 @@ def quality_of(
             f"have {scores.size}: predict again"
         )
     metrics = _metrics(rows, scores, half.params.objective)
-    return Quality(metrics, path.name, kept["ledger"], index)
+    return Quality(metrics, path.name, index)
 
 
 def _scores(path: Path, side: str) -> Reals:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import resource
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from securexgb import __version__
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importance
+from securexgb.cli.ledgers import revealed_in
 from securexgb.cli.runs import RunDirectory, timestamp
 from securexgb.federation import Federation
 from securexgb.mpc.party import Party
@@ -29,8 +30,6 @@ class Quality:
 
     metrics: BinaryMetrics | RegressionMetrics | None = None
     rows_from: str = ""
-    ledger: Sequence[Mapping[str, Any]] = ()
-    """What was opened for these predictions."""
     stability_index: float | None = None
 
 
@@ -83,8 +82,8 @@ def write_report(
 ) -> RunReport:
     """Write report.html and report.json of a run.
 
-    ``facts``: what ``train`` has kept in run.json: ledger, costs, offline source, dealer's
-    evidence and the verdict on it, missing rates.
+    ``facts``: what ``train`` has kept in run.json: costs, offline source, dealer's evidence
+    and the verdict on it, missing rates. The ledger is the run's, of all its sessions.
     """
     curve = {
         f"{data} {metric}": values
@@ -100,7 +99,7 @@ def write_report(
         digest=federation.digest,
         created=timestamp(),
         terms=federation.terms.model_dump(mode="json"),
-        ledger=[*facts["ledger"], *quality.ledger],
+        ledger=revealed_in(run),
         costs=Costs(**facts["costs"]),
         offline_source=facts["offline_source"],
         dealer_evidence=facts["dealer_evidence"],

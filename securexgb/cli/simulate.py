@@ -21,6 +21,7 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.loss import objective_of
 from securexgb.boost.params import TrainingParams
+from securexgb.cli.ledgers import add_ledgers, ledger_table
 from securexgb.cli.options import parameters, split_names
 from securexgb.cli.output import Format, FormatOption, note, result, table
 from securexgb.cli.plain import plain_xgboost
@@ -107,7 +108,7 @@ def simulate(
     assert margins is not None
     secure = objective_of(params).predictions(margins)
     facts = _facts(params, split, training)
-    facts["ledger"] = _add_ledgers(training.ledger, prediction.ledger)
+    facts["ledger"] = add_ledgers(training.ledger, prediction.ledger)
     facts |= _quality(params, split, secure, plain_xgboost(params, split.train, split.test))
     result(facts, _text(facts), form)
 
@@ -241,10 +242,6 @@ def _quality(params: TrainingParams, split: Split, secure: Reals, plain: Reals) 
     return facts
 
 
-def _add_ledgers(*ledgers: list[dict[str, str | int]]) -> list[dict[str, str | int]]:
-    return [row for ledger in ledgers for row in ledger]
-
-
 def _text(facts: dict[str, Any]) -> str:
     """The closing table for people."""
     seconds, megabytes = facts["seconds"], facts["megabytes"]
@@ -262,10 +259,7 @@ def _text(facts: dict[str, Any]) -> str:
         ],
         ("cost", "seconds", "MB"),
     )
-    ledger = table(
-        [(row["meaning"], row["to"], row["values"]) for row in facts["ledger"]],
-        ("revealed", "to", "values"),
-    )
+    ledger = ledger_table(facts["ledger"])
     shape = (
         f"{facts['rows']:,} training rows, {facts['label_columns']} + {facts['feature_columns']} "
         f"columns, {facts['trees']} trees of depth {facts['depth']}, {facts['bins']} bins; "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
@@ -15,6 +17,7 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.checkpoint import CheckpointStore
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.seal import ModelKey, find_key
+from securexgb.cli.ledgers import RunLedger, ledger_table, recorded
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result, table
 from securexgb.cli.progress import TrainingProgress
@@ -79,7 +82,7 @@ def _train(
     settings = federation.config
     # A run that stopped before its first tree has nothing to go on from, and begins anew.
     run.checkpoint.mkdir(exist_ok=True)
-    with federation.session("train") as party:
+    with federation.session("train") as party, recorded(run, party) as ledger:
         began = perf_counter()
         assert settings.train_data is not None
         rows = load_rows(federation, settings.train_data)
@@ -99,23 +102,25 @@ def _train(
                     params=federation.terms.training,
                     data=rows.data,
                     evals=tuple(evals),
-                    callbacks=(_Recorder(party, run, progress),),
+                    callbacks=(_Recorder(party, run, ledger, progress),),
                     store=CheckpointStore(run.checkpoint, key),
                     resume=resume,
                     job_digest=federation.terms.full_digest,
                 ),
             )
-        facts = _keep(party, run, rows, perf_counter() - began)
+        facts = _keep(party, run, ledger, rows, perf_counter() - began)
         run.model.mkdir(exist_ok=True)
         save_half(half, run.model / f"{half.role}.npz", key)
     return half, facts
 
 
-def _keep(party: Party, run: RunDirectory, rows: OwnRows, seconds: float) -> dict[str, Any]:
-    """Write the ledger and what the report needs."""
-    _write_ledger(run, party)
+def _keep(
+    party: Party, run: RunDirectory, ledger: RunLedger, rows: OwnRows, seconds: float
+) -> dict[str, Any]:
+    """Write what the report needs. Costs are of this session, the ledger is of all."""
     facts = {
-        "ledger": party.ledger.rows(),
+        "ledger": ledger.rows(),
+        "costs_of": "the last session",
         "costs": asdict(costs_of(party, seconds)),
         "offline_source": party.source.name,
         "dealer_evidence": party.source.evidence,
@@ -127,22 +132,32 @@ def _keep(party: Party, run: RunDirectory, rows: OwnRows, seconds: float) -> dic
     return facts
 
 
-def _write_ledger(run: RunDirectory, party: Party) -> None:
-    """What was revealed to whom, and what is known of the dealer meanwhile."""
-    run.write_json("ledger.json", {"dealer": verdict_of(party), "revealed": party.ledger.rows()})
+def _cut_metrics(run: RunDirectory, trees: int) -> None:
+    """Leave the lines of the first ``trees`` trees; a line that a crash tore is none."""
+    path = run.path / "metrics.jsonl"
+    lines: dict[int, str] = {}
+    for line in path.read_text().splitlines() if path.exists() else ():
+        with suppress(ValueError, KeyError, TypeError):
+            lines[json.loads(line)["tree"]] = line
+    kept = [lines[tree] + "\n" for tree in sorted(lines) if tree < trees]
+    run.write("metrics.jsonl", "".join(kept))
 
 
 class _Recorder(TrainingCallback):
     """After each tree: a line of metrics, the ledger so far, the progress bar."""
 
-    def __init__(self, party: Party, run: RunDirectory, progress: TrainingProgress) -> None:
+    def __init__(
+        self, party: Party, run: RunDirectory, ledger: RunLedger, progress: TrainingProgress
+    ) -> None:
         self._party = party
         self._run = run
+        self._ledger = ledger
         self._progress = progress
         self._began = perf_counter()
 
     def before_training(self, model: ModelHalf) -> ModelHalf:
         self._run.log("training", trees_so_far=len(model.trees))
+        _cut_metrics(self._run, len(model.trees))
         return model
 
     def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
@@ -162,7 +177,7 @@ class _Recorder(TrainingCallback):
         }
         self._began = now
         self._run.metric(line | newest)
-        _write_ledger(self._run, self._party)
+        self._ledger.write()
         self._progress.tree_done(
             epoch + 1, " ".join(f"{name} {value:.4f}" for name, value in newest.items())
         )
@@ -170,13 +185,12 @@ class _Recorder(TrainingCallback):
 
 
 def _text(run: RunDirectory, half: ModelHalf, facts: dict[str, Any]) -> str:
-    ledger = [(row["meaning"], row["to"], row["values"]) for row in facts["ledger"]]
     return "\n\n".join(
         [
             f"{len(half.trees)} trees; this side's half is in {run.model}, the report is "
             f"{run.path / 'report.html'}",
-            table(costs_table(Costs(**facts["costs"])), ("cost at this side", "")),
-            table(ledger, ("revealed", "to", "values")),
+            table(costs_table(Costs(**facts["costs"])), ("cost of this session at this side", "")),
+            ledger_table(facts["ledger"]),
             short_verdict(facts["dealer"]),
         ]
     )

@@ -1,0 +1,78 @@
+"""A run's ledger.json: what all sessions of a run have revealed, and its table for people.
+
+A run has several sessions: its training, each resumption of it, each evaluation and each
+prediction. What one of them revealed stays revealed, so rows are only ever added.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from securexgb.cli.output import table
+from securexgb.cli.runs import RunDirectory
+from securexgb.cli.verdicts import verdict_of
+from securexgb.errors import DataError
+from securexgb.mpc.party import Party
+
+__all__ = ["RunLedger", "add_ledgers", "ledger_table", "recorded", "revealed_in"]
+
+NAME = "ledger.json"
+Rows = list[dict[str, Any]]
+
+
+def add_ledgers(*ledgers: Sequence[Mapping[str, Any]]) -> Rows:
+    """One row for each (reveal, to), with the sum of its values; in the order of a ledger."""
+    sums: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in (row for ledger in ledgers for row in ledger):
+        key = (row["reveal"], row["to"])
+        values = row["values"] + (sums[key]["values"] if key in sums else 0)
+        sums[key] = {**row, "values": values}
+    return [sums[key] for key in sorted(sums)]
+
+
+def ledger_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows for people."""
+    shown = [(row["meaning"], row["to"], row["values"]) for row in rows]
+    return table(shown, ("revealed", "to", "values"))
+
+
+def revealed_in(run: RunDirectory) -> Rows:
+    """The rows that a run has kept so far; DataError where its file is damaged."""
+    path = run.path / NAME
+    if not path.exists():
+        return []
+    try:
+        return add_ledgers(json.loads(path.read_text())["revealed"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise DataError(f"{path} is damaged: put the file back, or start a new run") from None
+
+
+class RunLedger:
+    """A run's ledger during a session: what was kept before it, and what it reveals."""
+
+    def __init__(self, run: RunDirectory, party: Party) -> None:
+        self._run = run
+        self._party = party
+        self._before = revealed_in(run)
+
+    def rows(self) -> Rows:
+        """All sessions' rows, this one's included."""
+        return add_ledgers(self._before, self._party.ledger.rows())
+
+    def write(self) -> None:
+        """Keep them, with what is known of this session's dealer."""
+        content = {"dealer": verdict_of(self._party), "revealed": self.rows()}
+        self._run.write_json(NAME, content)
+
+
+@contextmanager
+def recorded(run: RunDirectory, party: Party) -> Iterator[RunLedger]:
+    """The run's ledger for one session; written at its end, after an error too."""
+    ledger = RunLedger(run, party)
+    try:
+        yield ledger
+    finally:
+        ledger.write()

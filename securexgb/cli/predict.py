@@ -11,7 +11,7 @@ import typer
 from numpy.typing import NDArray
 
 from securexgb.boost.predict import predict as run_prediction
-from securexgb.boost.storage import read_whole, unpack_json
+from securexgb.boost.storage import make_directory, read_whole, unpack_json
 from securexgb.cli.finished import FinishedRun, finished_run
 from securexgb.cli.ledgers import ledger_table, recorded
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
@@ -54,6 +54,8 @@ def predict(
     side, terms = federation.config.name, federation.terms
     path = needed_file(data or federation.config.predict_data, "predict_data", side)
     finished = finished_run(federation, run)
+    if output is not None:
+        make_directory(output.absolute().parent)  # before anything is opened that it must hold
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
     with federation.session("predict") as party, recorded(finished.run, party):
         rows = load_rows(

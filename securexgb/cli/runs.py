@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from securexgb.boost.storage import make_directory
 from securexgb.cli.output import plain
 from securexgb.errors import UsageError
 
@@ -46,7 +47,7 @@ class RunDirectory:
         while path.exists():
             number += 1
             path = root / f"{time}.{number}-{digest}"
-        path.mkdir(parents=True)
+        make_directory(path)
         return RunDirectory(path)
 
     @staticmethod

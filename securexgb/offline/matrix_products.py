@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
-from securexgb.errors import DataError, UsageError
+from securexgb.errors import UsageError
 from securexgb.he.bfv import BfvEvaluator, BfvKeyHolder
 from securexgb.he.layout import BYTES_PER_SECOND, Layout, Shape, batch_limit, best_layout
 from securexgb.offline.correlations import VectorProducts, Words
+from securexgb.offline.source import own_buckets
 
 _KEY = "offline/he/{}/key"
 _MERGING = "offline/he/{}/merging"
@@ -139,12 +140,7 @@ class BfvMatrixProducts:
         new = _Matrix(owner, shape)
         self._registered += 1
         if self._rank == owner:
-            if matrix is None or matrix.shape != (rows, columns // bins):
-                raise DataError(
-                    f"the bucket matrix of party {owner} must be its bin indices, "
-                    f"({rows}, {columns // bins}) of uint8"
-                )
-            new.bins = np.ascontiguousarray(matrix)
+            new.bins = own_buckets(owner, matrix, rows, columns, bins)
         if not new.empty:
             private = self._private.derive(f"matrix {self._registered}")
             tag = _KEY.format(owner)

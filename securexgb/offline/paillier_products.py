@@ -28,11 +28,12 @@ from numpy.typing import NDArray
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
-from securexgb.errors import DataError, ProtocolDesync, UsageError
+from securexgb.errors import ProtocolDesync, UsageError
 from securexgb.he.paillier import DEFAULT_BITS, InsecureSecretKey, SecretKey, check_bits
 from securexgb.he.paillier_sums import PaillierEvaluator, PaillierKeyHolder, Slots, block
 from securexgb.offline.correlations import VectorProducts, Words
 from securexgb.offline.matrix_products import Account
+from securexgb.offline.source import own_buckets
 
 _KEY = "offline/paillier/{}/key"
 _ROWS = "offline/paillier/{}/rows"
@@ -122,11 +123,8 @@ class PaillierMatrixProducts:
         began = perf_counter()
         slots = Slots(rows, self._key_bits, self._most_values(columns))
         new = _Matrix(owner, rows, columns, slots)
-        if self._rank == owner and (matrix is None or matrix.shape != (rows, columns // bins)):
-            raise DataError(
-                f"the bucket matrix of party {owner} must be its bin indices, "
-                f"({rows}, {columns // bins}) of uint8"
-            )
+        if self._rank == owner:
+            matrix = own_buckets(owner, matrix, rows, columns, bins)
         if not new.empty:
             tag = _KEY.format(owner)
             if matrix is not None and self._rank == owner:

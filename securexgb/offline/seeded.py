@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from securexgb import _kernels
 from securexgb.channel.channel import Channel
 from securexgb.dealer.deal import Kind, Pieces, Streams, complete, matrix_name
-from securexgb.errors import DataError, ProtocolDesync
+from securexgb.errors import ProtocolDesync
 from securexgb.offline.blocks import Supply
 from securexgb.offline.correlations import (
     BitTriples,
@@ -27,6 +27,7 @@ from securexgb.offline.correlations import (
     VectorProducts,
     Words,
 )
+from securexgb.offline.source import own_buckets
 
 _WHOLE = (1, 1, 1)
 _BITS_FIRST = (64, 1)
@@ -167,13 +168,8 @@ class SeededSource(ABC):
 
     def _mask(self, fixed: FixedMatrix, matrix: NDArray[np.uint8] | None, bins: int) -> Words:
         """E = M - U, shape (rows, columns)."""
-        if matrix is None or matrix.shape != (fixed.rows, fixed.columns // bins):
-            raise DataError(
-                f"the bucket matrix of party {fixed.owner} must be its bin indices, "
-                f"({fixed.rows}, {fixed.columns // bins}) of uint8"
-            )
-        key = self._streams.mask_key(fixed.name)
-        return _kernels.mask_bucket_matrix(np.ascontiguousarray(matrix), bins, key, 0)
+        buckets = own_buckets(fixed.owner, matrix, fixed.rows, fixed.columns, bins)
+        return _kernels.mask_bucket_matrix(buckets, bins, self._streams.mask_key(fixed.name), 0)
 
 
 def _as_matrix(payload: bytes | memoryview, fixed: FixedMatrix) -> Words:

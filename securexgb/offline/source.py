@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb.errors import DataError
 from securexgb.offline.correlations import (
     BitTriples,
     RandomOTReceiver,
@@ -71,3 +72,15 @@ class CorrelationSource(Protocol):
         """``count`` fresh random vectors a of the other side, with shares of M^T a."""
 
     def close(self) -> None: ...
+
+
+def own_buckets(
+    owner: int, matrix: NDArray[np.uint8] | None, rows: int, columns: int, bins: int
+) -> NDArray[np.uint8]:
+    """The owner's bin indices (rows, columns / bins), contiguous; DataError for any other shape."""
+    if matrix is None or matrix.shape != (rows, columns // bins):
+        raise DataError(
+            f"the bucket matrix of party {owner} must be its bin indices, "
+            f"({rows}, {columns // bins}) of uint8"
+        )
+    return np.ascontiguousarray(matrix)

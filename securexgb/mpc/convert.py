@@ -21,7 +21,7 @@ from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
 
 
-def lift_cost(words: int) -> Cost:
+def lift_cost(words: int, ring_bits: int = 64) -> Cost:
     """Cost of ``to_arithmetic`` for so many packed words."""
     return Cost(rounds=1, label_words=words, feature_words=words, shared_bits=64 * words)
 
@@ -34,13 +34,13 @@ def plain_values(bits: SharedBits) -> Words:
 
 
 @protocol(
-    cost=lambda bits: lift_cost(bits.words.size),
+    cost=lambda bits, ring_bits=64: lift_cost(bits.words.size, ring_bits),
     opens="b ^ r, uniform",
     source="daBits: Rotaru, Wood, INDOCRYPT 2019, section 3",
-    ideal=lambda bits: Shared(plain_values(bits)),
+    ideal=lambda bits, ring_bits=64: Shared(plain_values(bits)),
 )
-def to_arithmetic(party: Party, bits: SharedBits) -> Shared:
-    """Additive shares of each bit, 0 or 1: shape (leading..., count)."""
+def to_arithmetic(party: Party, bits: SharedBits, ring_bits: int = 64) -> Shared:
+    """Additive shares of each bit, 0 or 1, modulo 2^ring_bits (64, 32): (leading..., count)."""
     total = bits.words.size * 64
     random = party.source.shared_bits(total)
     mine = bits.words.reshape(-1) ^ random.boolean

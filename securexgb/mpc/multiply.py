@@ -55,6 +55,23 @@ def and_bits(party: Party, x: SharedBits, y: SharedBits) -> SharedBits:
     return SharedBits(words.reshape(x.words.shape), x.count)
 
 
+def gate_cost(width: int, words: int) -> Cost:
+    """Cost of ``gate_bits`` for ``width`` bits behind each of so many packed gates."""
+    return and_cost(width * words)
+
+
+@protocol(
+    cost=lambda gate, bits: gate_cost(bits.words.shape[0], gate.words.size),
+    opens="masked gates and bits, uniform",
+    source="Goldreich, Micali, Wigderson, STOC 1987, with Beaver's triples",
+    ideal=lambda gate, bits: SharedBits(gate.words & bits.words, bits.count),
+)
+def gate_bits(party: Party, gate: SharedBits, bits: SharedBits) -> SharedBits:
+    """One shared bit and each of ``width`` others: gate (..., n), bits (width, ..., n)."""
+    spread = SharedBits(np.broadcast_to(gate.words, bits.words.shape).copy(), bits.count)
+    return and_bits(party, spread, bits)
+
+
 def _flat(words: Words) -> Words:
     """One contiguous axis; ``reshape`` alone may leave strides."""
     return np.ascontiguousarray(words).reshape(-1)

@@ -15,7 +15,7 @@ from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, Words
 
 
-def product_cost(count: int) -> Cost:
+def product_cost(count: int, ring_bits: int = 64) -> Cost:
     """Cost of ``multiply`` for so many elements."""
     return Cost(rounds=1, label_words=2 * count, feature_words=2 * count, triples=count)
 
@@ -26,13 +26,13 @@ def and_cost(words: int) -> Cost:
 
 
 @protocol(
-    cost=lambda x, y: product_cost(x.size),
+    cost=lambda x, y, ring_bits=64: product_cost(x.size, ring_bits),
     opens="x - a and y - b, uniform",
     source="Beaver, CRYPTO 1991, section 2",
-    ideal=lambda x, y: Shared(x.words * y.words),
+    ideal=lambda x, y, ring_bits=64: Shared(x.words * y.words),
 )
-def multiply(party: Party, x: Shared, y: Shared) -> Shared:
-    """Elementwise ring product of two shared arrays of the same shape."""
+def multiply(party: Party, x: Shared, y: Shared, ring_bits: int = 64) -> Shared:
+    """Elementwise product of two shared arrays of the same shape, right mod 2^ring_bits."""
     triple = party.source.triples(x.size)
     mine = _kernels.triple_open(x.words.ravel(), y.words.ravel(), triple.a, triple.b)
     opened = mine + party.exchange(mine)

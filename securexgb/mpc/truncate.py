@@ -1,12 +1,13 @@
 """Exact division of shared integers by a power of two, rounding down.
 
-With an offset the value is z = x + 2^62 in [0, 2^63), shared as z0 + z1 mod 2^64.
-Shifting each share right by f is off in two places. The low parts may carry into the
-quotient: a carry of f bits. And the shares may wrap round 2^64: since z < 2^63, they do
-exactly if one of them has its highest bit set (two summands below 2^63 do not wrap; if
-one is at least 2^63, a sum that did not wrap would be at least 2^63). So the wrap costs
-one product of two private bits. Both corrections are exact: the result does not depend
-on the shares, and equal inputs have equal quotients (near-ties stay ties).
+Shares are modulo 2^r, r = 64 or 32. With an offset the value is z = x + 2^(r-2) in
+[0, 2^(r-1)), shared as z0 + z1 mod 2^r. Shifting each share right by f is off in two
+places. The low parts may carry into the quotient: a carry of f bits. And the shares may
+wrap round 2^r: since z < 2^(r-1), they do exactly if one of them has its highest bit set
+(two summands below 2^(r-1) do not wrap; if one is at least 2^(r-1), a sum that did not
+wrap would be, too). So the wrap costs one product of two private bits. Both corrections
+are exact: the result, modulo 2^64 whatever r, does not depend on the shares, and equal
+inputs have equal quotients (near-ties stay ties).
 """
 
 from __future__ import annotations
@@ -18,14 +19,13 @@ from securexgb.mpc.compare import (
     fold_cost,
     generate,
     own_slices,
+    signed,
 )
 from securexgb.mpc.convert import lift_cost, to_arithmetic
 from securexgb.mpc.multiply import and_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, words_per
-
-_OFFSET_BITS = 62
 
 
 def shift_cost(bits: int, count: int) -> Cost:
@@ -34,24 +34,31 @@ def shift_cost(bits: int, count: int) -> Cost:
     return and_cost((bits + 1) * words) + fold_cost(bits, words) + lift_cost(2 * words)
 
 
+def _ideal(x: Shared, bits: int, ring_bits: int = 64) -> Shared:
+    return Shared((signed(x.words, ring_bits) >> np.int64(bits)).view(np.uint64))
+
+
 @protocol(
-    cost=lambda x, bits: shift_cost(bits, x.size),
+    cost=lambda x, bits, ring_bits=64: shift_cost(bits, x.size),
     opens="masked bits of the Beaver products and of the conversion, uniform",
     source="wrap from the highest bits: Dalskov, Escudero, Keller, PoPETs 2020; exact carry added",
-    ideal=lambda x, bits: Shared((x.words.view(np.int64) >> np.int64(bits)).view(np.uint64)),
+    ideal=_ideal,
 )
-def truncate(party: Party, x: Shared, bits: int) -> Shared:
-    """floor(x / 2^bits) for signed |x| < 2^62, exact; 1 <= bits <= 61."""
-    offset = np.uint64(1 << _OFFSET_BITS) if party.rank == 0 else np.uint64(0)
-    words = (x.words + offset).reshape(-1)
+def truncate(party: Party, x: Shared, bits: int, ring_bits: int = 64) -> Shared:
+    """floor(x / 2^bits), exact; signed |x| < 2^(ring_bits - 2), 1 <= bits <= ring_bits - 3.
+
+    ``x`` is shared modulo 2^ring_bits (64, 32), the result modulo 2^64.
+    """
+    offset = np.uint64(1 << (ring_bits - 2)) if party.rank == 0 else np.uint64(0)
+    words = (x.words + offset).reshape(-1) & np.uint64((1 << ring_bits) - 1)
     low = own_slices(words, bits)
-    top = own_slices(words >> np.uint64(63), 1)
+    top = own_slices(words >> np.uint64(ring_bits - 1), 1)
     g = generate(party, np.concatenate([low, top]), words.size)
     wrap = SharedBits(top[0], words.size) ^ g[bits]
     carry = fold_carry(party, g[:bits], SharedBits(low, words.size))[0]
     both = to_arithmetic(party, SharedBits.stack([carry, wrap]))
     quotient = words >> np.uint64(bits)
-    quotient += both.words[0] - (both.words[1] << np.uint64(64 - bits))
+    quotient += both.words[0] - (both.words[1] << np.uint64(ring_bits - bits))
     quotient -= offset >> np.uint64(bits)
     return Shared(quotient.reshape(x.shape))
 

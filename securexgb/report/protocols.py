@@ -148,6 +148,8 @@ def _arguments() -> dict[str, tuple[Any, ...]]:
     return {
         "mpc.multiply.multiply": (x, x),
         "mpc.multiply.and_bits": (_bits(), _bits()),
+        "mpc.multiply.gate_bits": (_bits(), _bits(4)),
+        "mpc.choose.choose": (_bits(), x.reshape(1, -1)),
         "mpc.compare.is_negative": (x,),
         "mpc.compare.at_least": (x, x),
         "mpc.compare.all_of": (_bits(3),),

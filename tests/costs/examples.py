@@ -46,6 +46,16 @@ def _two_bits(draw: Draw) -> Arguments:
     return [_bits(draw, *shape), _bits(draw, *shape)]
 
 
+def _gate(draw: Draw) -> Arguments:
+    count = _count(draw)
+    return [_bits(draw, 2, count), _bits(draw, int(draw.integers(1, 9)), 2, count)]
+
+
+def _choose(draw: Draw) -> Arguments:
+    rows, count = int(draw.integers(1, 4)), _count(draw)
+    return [_bits(draw, count), _numbers(draw, rows, count), public(int(draw.choice([32, 64])))]
+
+
 def _shift(draw: Draw) -> Arguments:
     return [_numbers(draw, _count(draw)), public(int(draw.integers(1, 50)))]
 
@@ -136,6 +146,8 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.open._open_to": lambda draw: [_numbers(draw, _count(draw)), public(int(draw.integers(2)))],
     "mpc.multiply.multiply": _same_shape,
     "mpc.multiply.and_bits": _two_bits,
+    "mpc.multiply.gate_bits": _gate,
+    "mpc.choose.choose": _choose,
     "mpc.compare.is_negative": lambda draw: [
         _numbers(draw, _count(draw)),
         public(int(draw.integers(30, 65))),

@@ -47,6 +47,19 @@ def test_truncation_does_not_depend_on_the_shares(share_of_zero: int) -> None:
 
 
 @quick
+@given(integers(1 - (1 << 30), (1 << 30) - 1), st.integers(1, 29), st.integers(0, 2**32))
+def test_truncation_of_half_words_ignores_their_upper_halves(
+    x: Integers, bits: int, seed: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    first, second = shared(x, seed)
+    for share in (first, second):
+        share.words[:] += draw.integers(0, 1 << 32, x.size, np.uint64) << np.uint64(32)
+    result = on_both(truncate, (first, second), public(bits), public(32))
+    np.testing.assert_array_equal(result, x >> bits)
+
+
+@quick
 @given(integers(-(1 << 61), 1 << 61), st.integers(1, 61))
 def test_rounding_halves_up(x: Integers, bits: int) -> None:
     result = on_both(round_off, shared(x), public(bits))

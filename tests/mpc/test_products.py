@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from securexgb.mpc.choose import choose
 from securexgb.mpc.compare import all_of, not_bits
 from securexgb.mpc.convert import highest_bit, to_arithmetic, to_bits
-from securexgb.mpc.multiply import and_bits, multiply
+from securexgb.mpc.multiply import and_bits, gate_bits, multiply
 from securexgb.mpc.party import Party
 from securexgb.mpc.select import select
 from securexgb.mpc.shared import Shared, SharedBits
@@ -25,6 +26,18 @@ def test_multiply_wraps_as_the_ring_does(x: Integers, seed: int) -> None:
     y = np.random.default_rng(seed).integers(LEAST, MOST, x.size)
     result = on_both(multiply, shared(x, 1), shared(y, 2))
     np.testing.assert_array_equal(result, x * y)
+
+
+@quick
+@given(integers(LEAST, MOST), st.integers(33, 64), st.integers(0, 2**32))
+def test_multiply_in_a_smaller_ring(x: Integers, ring_bits: int, seed: int) -> None:
+    y = np.random.default_rng(seed).integers(LEAST, MOST, x.size)
+
+    def program(party: Party, a: Shared, b: Shared) -> Shared:
+        return multiply(party, a, b, ring_bits).scale(1 << (64 - ring_bits))
+
+    result = on_both(program, shared(x, 1), shared(y, 2))
+    np.testing.assert_array_equal(result, (x * y) << (64 - ring_bits))
 
 
 def test_multiply_keeps_the_shape_of_strided_shares() -> None:
@@ -46,12 +59,35 @@ def test_and_bits(x: Integers, seed: int) -> None:
 
 
 @quick
+@given(flags(40), st.integers(0, 2**32))
+def test_gate_bits(x: Integers, seed: int) -> None:
+    gate = np.random.default_rng(seed).integers(0, 2, x.shape[1:])
+    result = on_both(gate_bits, shared_bits(gate, 1), shared_bits(x, 2))
+    np.testing.assert_array_equal(result, x & gate)
+
+
+@quick
+@given(flags(1), st.integers(1, 5), st.sampled_from([32, 64]), st.integers(0, 2**32))
+def test_choose(bits: Integers, rows: int, ring_bits: int, seed: int) -> None:
+    x = np.random.default_rng(seed).integers(LEAST, MOST, (rows, bits.size))
+
+    def program(party: Party, b: SharedBits, words: Shared) -> Shared:
+        chosen = choose(party, b[0], words, ring_bits)
+        return chosen.scale(1 << (64 - ring_bits))
+
+    result = on_both(program, shared_bits(bits, 1), shared(x, 2))
+    np.testing.assert_array_equal(result, (x * bits) << (64 - ring_bits))
+
+
+@quick
 @given(flags(9))
 def test_not_all_and_conversion(x: Integers) -> None:
     bits = shared_bits(x)
     np.testing.assert_array_equal(on_both(not_bits, bits), 1 - x)
     np.testing.assert_array_equal(on_both(all_of, bits), x.all(axis=0).astype(int))
     np.testing.assert_array_equal(on_both(to_arithmetic, bits), x)
+    halves = np.asarray(evaluate(to_arithmetic, bits, public(32)))
+    np.testing.assert_array_equal(halves & 0xFFFFFFFF, x)
 
 
 def test_conversion_of_one_row_has_its_shape() -> None:

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-# These two declare protocols that boost does not bring.
+# These declare protocols that boost does not bring.
 import securexgb.hybrid.ckks_sigmoid
+import securexgb.mpc.choose
 import securexgb.mpc.sort  # noqa: F401
 from securexgb.arith.prg import Prg
 from securexgb.boost.cost import tree_cost

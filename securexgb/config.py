@@ -33,6 +33,7 @@ from securexgb.boost.params import TrainingParams, declarations
 from securexgb.channel.keys import check_name
 from securexgb.channel.probe import split_address
 from securexgb.errors import SecureXGBError, UsageError
+from securexgb.offline.method import Algorithm, Method, Offline, PaillierBits, Scheme
 
 ENVIRONMENT = "SECUREXGB_"
 DIGEST_LETTERS = 10
@@ -253,22 +254,22 @@ class JobTerms(_File):
     name: Annotated[str, Field(min_length=1, max_length=80)] = Field(description="The job's name.")
     label_party: Name = Field(description="Name of the side with the labels.")
     feature_party: Name = Field(description="Name of the side with columns only.")
-    algorithm: Literal["ss", "hybrid"] = Field(
-        default="ss",
-        description="ss: histograms from matrices that a dealer masks (SS-XGB); hybrid: from "
-        "homomorphic encryption (HEP-XGB).",
+    algorithm: Algorithm = Field(
+        default="hybrid",
+        description="hybrid: histograms by homomorphic encryption between the two parties "
+        "(HEP-XGB); ss: by matrices that a dealer masks (SS-XGB), for small data.",
     )
-    offline: Literal["dealt", "two-party"] = Field(
-        default="dealt",
-        description="Correlated randomness: dealt by a dealer (with ss), or made by the two "
-        "parties alone (with hybrid).",
+    offline: Offline = Field(
+        default="two-party",
+        description="Correlated randomness: two-party: made by the two parties alone, no third "
+        "side (with hybrid); dealt: by a dealer, faster.",
     )
-    he: Literal["bfv", "paillier"] = Field(
+    he: Scheme = Field(
         default="bfv",
         description="The scheme of hybrid: bfv is fast, paillier is for small data and for "
         "auditors who know it.",
     )
-    paillier_bits: Literal[2048, 3072, 4096] = Field(
+    paillier_bits: PaillierBits = Field(
         default=3072, description="Length of a Paillier modulus, where he is paillier."
     )
     id_column: Column | None = Field(
@@ -303,10 +304,11 @@ class JobTerms(_File):
     def _check_together(self) -> Self:
         if len({self.label_party, self.feature_party, self.dealer.name}) < 3:
             raise UsageError("the label party, the feature party and the dealer need three names")
-        if (self.algorithm, self.offline) not in {("ss", "dealt"), ("hybrid", "two-party")}:
+        method = self.method
+        if self.dealer.policy_sha256 is not None and not method.has_dealer:
             raise UsageError(
-                f'algorithm "{self.algorithm}" does not go with offline "{self.offline}": '
-                'choose "ss" with "dealt", or "hybrid" with "two-party"'
+                'evidence is demanded of a dealer, and offline "two-party" has none: choose '
+                'offline "dealt", or demand no evidence'
             )
         return self
 
@@ -329,6 +331,11 @@ class JobTerms(_File):
         """SHA-256 of the canonical terms in base32, 52 letters; what the two sides compare."""
         content = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
         return base64.b32encode(hashlib.sha256(content.encode()).digest()).decode().rstrip("=")
+
+    @property
+    def method(self) -> Method:
+        """How correlations are made; UsageError for terms that do not go together."""
+        return Method(self.algorithm, self.offline, self.he, self.paillier_bits)
 
     @property
     def digest(self) -> str:

@@ -1,14 +1,15 @@
-"""From two files to a ``Party`` that is ready to train: open the link, meet the dealer.
+"""From two files to a ``Party`` that is ready to train: open the link, find the correlations.
 
     federation = Federation.from_file("party.toml", job="job.toml")
     with federation.session("train") as party:
         half = train(party, job)
 
 Both companies run the same lines, each with its own ``party.toml``. On the way in, both
-sides compare who they are and what they agreed on, join the dealer under a session that
-has never been before (and verify its evidence, where the terms demand any), and draw
-public coins. On the way out both links end in order; an
-error here stops the other side, which is told its kind and nothing else.
+sides compare who they are and what they agreed on and draw public coins. Where the terms
+name a dealer they join it under a session that has never been before (and verify its
+evidence, where the terms demand any); by default there is none, and the two make their
+correlations alone. On the way out all links end in order; an error here stops the other
+side, which is told its kind and nothing else.
 """
 
 from __future__ import annotations
@@ -35,22 +36,16 @@ from securexgb.dealer.attestation.policy import Policy
 from securexgb.dealer.attestation.verify import VENDORS
 from securexgb.errors import DealerGone, MalformedFrame, PeerError, ProtocolDesync, UsageError
 from securexgb.mpc.party import Party
-from securexgb.offline.budget import Budget
 from securexgb.offline.dealer_link import DealerEndpoint, fetch_certificate
 from securexgb.offline.dealt import DealtSource
-from securexgb.offline.matrix_products import BfvMatrixProducts
-from securexgb.offline.paillier_products import PaillierMatrixProducts
-from securexgb.offline.source import CorrelationSource
+from securexgb.offline.source import CorrelationSource, MatrixProducts
 from securexgb.offline.trust import Demand, collateral_source
-from securexgb.offline.two_party import MatrixProducts, TwoPartySource
+from securexgb.offline.two_party import TwoPartySource
 
 __all__ = ["Federation", "Purpose", "draw_coins"]
 
 Purpose = Literal["train", "predict", "evaluate", "check"]
 _NONCE_BYTES = 32
-VALUES_IN_JOB = 1 << 28
-"""Words of homomorphic products that a job may take: trees x 2^(depth - 1) x columns x bins of
-both sides. The failure probability of 2^-40 covers so many."""
 
 
 class Federation:
@@ -183,14 +178,13 @@ class Federation:
     @property
     def has_dealer(self) -> bool:
         """Whether the terms ask for a dealer."""
-        return self.terms.offline == "dealt"
+        return self.terms.method.has_dealer
 
     @contextmanager
-    def session(self, purpose: Purpose, expected: Budget | None = None) -> Iterator[Party]:
-        """This side's party for one run, both links open until the end of the block.
+    def session(self, purpose: Purpose) -> Iterator[Party]:
+        """This side's party for one run, all links open until the end of the block.
 
-        Blocks until the other side comes, at most ``timeout_seconds``. ``expected``: what
-        the run will consume at most, where it is known.
+        Blocks until the other side comes, at most ``timeout_seconds``.
         """
         endpoint = self.endpoint()
         if self.has_dealer:
@@ -200,12 +194,7 @@ class Federation:
             part = _parting(channel)
             open_links.push(part)
             private = Prg.fresh()
-            source: CorrelationSource
-            if self.has_dealer:
-                dealer = self._reach_dealer(channel, endpoint.credentials)
-                source = self._join_dealer(channel, dealer, private, expected)
-            else:
-                source = self._two_party(channel, private)
+            source = self._source(channel, endpoint.credentials, private)
             open_links.callback(source.close)
             open_links.push(part)  # first of all the other side is told, then the dealer
             coins = self._coins(channel)
@@ -227,8 +216,24 @@ class Federation:
         channel.receive("dealer reached")
         return dealer
 
+    def _source(
+        self, channel: GrpcChannel, credentials: Credentials, private: Prg
+    ) -> CorrelationSource:
+        """Where this run's correlations come from, by the terms."""
+        rank, method = self.config.rank, self.terms.method
+        a_tree = 1 << (self.terms.training.max_depth - 1)
+        products = method.products(rank, channel, private.derive("products"), a_tree)
+        if products is None or method.has_dealer:
+            dealer = self._reach_dealer(channel, credentials)
+            return self._join_dealer(channel, dealer, private, products)
+        return TwoPartySource(rank, channel, private.derive("offline"), products)
+
     def _join_dealer(
-        self, channel: GrpcChannel, dealer: DealerEndpoint, private: Prg, expected: Budget | None
+        self,
+        channel: GrpcChannel,
+        dealer: DealerEndpoint,
+        private: Prg,
+        products: MatrixProducts | None,
     ) -> DealtSource:
         return DealtSource.connect(
             self.config.rank,
@@ -237,20 +242,8 @@ class Federation:
             channel.session,
             self.terms.full_digest,
             private.derive("dealer"),
-            expected,
+            products,
         )
-
-    def _two_party(self, channel: Channel, private: Prg) -> TwoPartySource:
-        """Correlations that the two sides make alone, histograms by the scheme of the terms."""
-        rank, stream = self.config.rank, private.derive("products")
-        products: MatrixProducts
-        if self.terms.he == "bfv":
-            a_tree = 1 << (self.terms.training.max_depth - 1)
-            products = BfvMatrixProducts(rank, channel, stream, VALUES_IN_JOB, batch=a_tree)
-        else:
-            bits = self.terms.paillier_bits
-            products = PaillierMatrixProducts(rank, channel, stream, VALUES_IN_JOB, bits)
-        return TwoPartySource(rank, channel, private.derive("offline"), products)
 
     def _coins(self, channel: Channel) -> Prg:
         if self.terms.coins == "seeded":

@@ -27,6 +27,7 @@ from securexgb.offline.correlations import Words
 from securexgb.offline.dealer_link import DealerEndpoint, DealerLink
 from securexgb.offline.line import Line
 from securexgb.offline.seeded import FixedMatrix, SeededSource
+from securexgb.offline.source import MatrixProducts
 from securexgb.offline.trust import Appraisals, Asked, settle, told
 
 LEAST_WORDS = 1 << 14
@@ -49,17 +50,17 @@ class DealtSource(SeededSource):
         channel: Channel,
         link: DealerLink,
         trust: tuple[Verdict, Appraisals | None],
-        expected: Budget | None,
+        products: MatrixProducts | None = None,
     ) -> None:
-        super().__init__(streams, channel)
+        super().__init__(streams, channel, products)
         self.verdict, self._appraisals = trust
         self.evidence = self.verdict.type
         self._link = link
-        self._expected = expected
+        self._expected: Budget | None = None
+        self._lines = {kind: Line(64, LEAST_WORDS, MOST_WORDS, PART) for kind in Kind}
         if self._rank == 1:
-            for kind in Kind:
-                total = None if expected is None else expected.of(kind)
-                link.open_line(Series(kind), Line(64, LEAST_WORDS, MOST_WORDS, PART, total))
+            for kind, line in self._lines.items():
+                link.open_line(Series(kind), line)
 
     @classmethod
     def connect(
@@ -70,15 +71,14 @@ class DealtSource(SeededSource):
         session: bytes,
         digest: str,
         private: Prg,
-        expected: Budget | None = None,
+        products: MatrixProducts | None = None,
     ) -> DealtSource:
         """Join the session at the dealer and give it a seed from ``private``.
 
         ``session``: 8 to 32 bytes, the same at both parties and new for each run;
         ``digest``: of the job's terms. Both parties call this at the same time; it
         speaks one message each way on ``channel``, where each also notices at once
-        that the other could not join. ``expected``: the job's budget, where
-        it is known: then no more than that is drawn. Raises DealerGone,
+        that the other could not join. ``products``: see ``SeededSource``. Raises DealerGone,
         CertificateRefused, EvidenceRefused, TermsDiffer, ProtocolDesync.
         """
         began = perf_counter()
@@ -99,9 +99,15 @@ class DealtSource(SeededSource):
             link.close()
             raise
         streams = Streams(seed, session_name(session, offer.instance), rank)
-        source = cls(streams, channel, link, (verdict, appraisals), expected)
+        source = cls(streams, channel, link, (verdict, appraisals), products)
         source.offline_seconds = perf_counter() - began
         return source
+
+    def expect(self, budget: Budget) -> None:
+        """See ``offline.source``; before the first matrix is registered."""
+        self._expected = budget
+        for kind, line in self._lines.items():
+            line.expect(budget.of(kind))
 
     def close(self) -> None:
         """Leave the session."""

@@ -37,6 +37,10 @@ class Line:
         self.arrived = 0
         self.taken = 0
 
+    def expect(self, total: int) -> None:
+        """What the whole job will take, now that it is known."""
+        self._expected = total
+
     def ask(self, count: int) -> list[tuple[int, int]]:
         """Requests (start, words) to send now, before ``count`` words are taken."""
         need = self.taken + count

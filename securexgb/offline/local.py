@@ -15,6 +15,7 @@ from securexgb.dealer.deal import Kind, Streams, correction, product_correction
 from securexgb.errors import UsageError
 from securexgb.offline.correlations import Words
 from securexgb.offline.seeded import FixedMatrix, SeededSource
+from securexgb.offline.source import MatrixProducts
 
 
 class InsecureLocalSource(SeededSource):
@@ -25,14 +26,20 @@ class InsecureLocalSource(SeededSource):
 
     name = "insecure-local"
 
-    def __init__(self, rank: int, channel: Channel, seed: int | bytes) -> None:
+    def __init__(
+        self,
+        rank: int,
+        channel: Channel,
+        seed: int | bytes,
+        products: MatrixProducts | None = None,
+    ) -> None:
         if channel.is_network:
             raise UsageError(
                 "the insecure local source serves two parties in one process only; "
                 "between two machines name a dealer in the job's terms"
             )
         both = (_streams(seed, 0), _streams(seed, 1))
-        super().__init__(both[rank], channel)
+        super().__init__(both[rank], channel, products)
         self._both = both
         self._corrections = 0
 

@@ -1,7 +1,9 @@
 """What every source with a dealer does at a party: own pieces from the own seed.
 
 The subclasses differ in one thing, where party 1's corrections come from: another
-process (``dealt``), or this one, insecurely (``local``).
+process (``dealt``), or this one, insecurely (``local``). Products with a fixed private
+matrix are the dealer's too (algorithm ss), unless the two parties make them by
+homomorphic encryption (algorithm hybrid): then ``products`` does.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from securexgb.offline.correlations import (
     VectorProducts,
     Words,
 )
-from securexgb.offline.source import own_buckets
+from securexgb.offline.source import MatrixProducts, own_buckets
 
 _WHOLE = (1, 1, 1)
 _BITS_FIRST = (64, 1)
@@ -53,17 +55,23 @@ class FixedMatrix:
 
 
 class SeededSource(ABC):
-    """One party's supply, its own pieces drawn from its own seed; see ``dealer.deal``."""
+    """One party's supply, its own pieces drawn from its own seed; see ``dealer.deal``.
+
+    ``products``: who makes matrix products in the dealer's place, on the same channel.
+    """
 
     name = "seeded"
     evidence = "none"
 
-    def __init__(self, streams: Streams, channel: Channel) -> None:
+    def __init__(
+        self, streams: Streams, channel: Channel, products: MatrixProducts | None = None
+    ) -> None:
         self.offline_seconds = 0.0
         self._rank = streams.rank
         self._streams = streams
         self._channel = channel
-        self.offline_channel_bytes = 0
+        self._products = products
+        self._bytes_sent = 0
         self._matrices: list[FixedMatrix | None] = [None, None]
         send, receive = (Kind.OT_FROM_0, Kind.OT_FROM_1)[:: 1 - 2 * self._rank]
         self._triples = self._supply(Kind.TRIPLES, _WHOLE)
@@ -76,6 +84,12 @@ class SeededSource(ABC):
     @abstractmethod
     def offline_bytes(self) -> int:
         """Bytes exchanged with the dealer so far."""
+
+    @property
+    def offline_channel_bytes(self) -> int:
+        """Masked matrices, or what the products have sent."""
+        made = 0 if self._products is None else self._products.offline_channel_bytes
+        return self._bytes_sent + made
 
     @abstractmethod
     def _check(self) -> None:
@@ -117,6 +131,15 @@ class SeededSource(ABC):
     ) -> None:
         """See ``offline.source``. A second matrix of the same owner replaces the first."""
         began = perf_counter()
+        if self._products is None:
+            self._fix_matrix(owner, rows, columns, matrix, bins)
+        else:
+            self._products.register_matrix(owner, rows, columns, matrix, bins)
+        self.offline_seconds += perf_counter() - began
+
+    def _fix_matrix(
+        self, owner: int, rows: int, columns: int, matrix: NDArray[np.uint8] | None, bins: int
+    ) -> None:
         before = self._matrices[owner]
         number = 0 if before is None else before.number + 1
         fixed = FixedMatrix(matrix_name(owner, number), owner, number, rows, columns, None)
@@ -126,16 +149,23 @@ class SeededSource(ABC):
             tag = f"offline/{fixed.name}"
             if self._rank == owner:
                 self._channel.send(tag, self._mask(fixed, matrix, bins).data.cast("B"))
-                self.offline_channel_bytes += size
+                self._bytes_sent += size
             else:
                 fixed.masked = _as_matrix(self._channel.receive(tag), fixed)
         self._matrices[owner] = fixed
-        self.offline_seconds += perf_counter() - began
 
     def vector_products(self, owner: int, count: int) -> VectorProducts:
         """See ``offline.source``."""
         self._check()
         began = perf_counter()
+        if self._products is None:
+            made = self._dealt_products(owner, count)
+        else:
+            made = self._products.vector_products(owner, count)
+        self.offline_seconds += perf_counter() - began
+        return made
+
+    def _dealt_products(self, owner: int, count: int) -> VectorProducts:
         fixed = self._matrices[owner]
         assert fixed is not None, "register_matrix comes first"
         start, fixed.used = fixed.used, fixed.used + count
@@ -148,7 +178,6 @@ class SeededSource(ABC):
             vectors = self._streams.vectors(fixed.name, fixed.rows, start, count)
             if fixed.masked is not None and count:
                 products = products + _kernels.matrix_product(fixed.masked, vectors)
-        self.offline_seconds += perf_counter() - began
         return VectorProducts(vectors, products)
 
     def _take(self, supply: Supply, count: int) -> Pieces:

@@ -74,6 +74,23 @@ class CorrelationSource(Protocol):
     def close(self) -> None: ...
 
 
+class MatrixProducts(Protocol):
+    """Shares of M^T a for fixed private matrices M, made on the same channel.
+
+    The methods are those of ``CorrelationSource``, which see; ``offline_channel_bytes``
+    is what this party has sent for them.
+    """
+
+    @property
+    def offline_channel_bytes(self) -> int: ...
+
+    def register_matrix(
+        self, owner: int, rows: int, columns: int, matrix: NDArray[np.uint8] | None, bins: int
+    ) -> None: ...
+
+    def vector_products(self, owner: int, count: int) -> VectorProducts: ...
+
+
 def own_buckets(
     owner: int, matrix: NDArray[np.uint8] | None, rows: int, columns: int, bins: int
 ) -> NDArray[np.uint8]:

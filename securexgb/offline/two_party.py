@@ -13,14 +13,13 @@ Every kind is made in both directions at once, so both parties work at the same 
 
 Control flow is public, so both parties run dry of a kind at the same request and make
 the next block of it there and then. All results are exact. Products with a fixed
-private matrix come from elsewhere, see ``MatrixProducts``.
+private matrix come from elsewhere, see ``source.MatrixProducts``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,27 +39,11 @@ from securexgb.offline.correlations import (
     Words,
 )
 from securexgb.offline.oblivious_transfer import BIT, STRETCH_AFTER, ObliviousTransfer
+from securexgb.offline.source import MatrixProducts
 
 _TILE = 1 << 11
 """Words of 64 transfers made at a time: 1 MiB a kind of message."""
 _TWO = np.uint64(2)
-
-
-class MatrixProducts(Protocol):
-    """Shares of M^T a for fixed private matrices M, made on the same channel.
-
-    The methods are those of ``CorrelationSource``, which see; ``offline_channel_bytes``
-    is what this party has sent for them.
-    """
-
-    @property
-    def offline_channel_bytes(self) -> int: ...
-
-    def register_matrix(
-        self, owner: int, rows: int, columns: int, matrix: NDArray[np.uint8] | None, bins: int
-    ) -> None: ...
-
-    def vector_products(self, owner: int, count: int) -> VectorProducts: ...
 
 
 class TwoPartySource:

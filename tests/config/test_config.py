@@ -115,6 +115,14 @@ def test_terms_survive_the_file_and_every_key_is_explained(tmp_path: Path) -> No
         assert field.name in table or f"# {field.name} =" in before.to_toml()
 
 
+def test_the_default_needs_no_dealer() -> None:
+    method = terms().method
+    assert (method.algorithm, method.offline, method.he) == ("hybrid", "two-party", "bfv")
+    assert not method.has_dealer
+    assert terms(offline="dealt").method.has_dealer
+    assert terms(offline="dealt", algorithm="ss").method.has_dealer
+
+
 def test_every_term_changes_the_digest() -> None:
     variants = [
         terms(),
@@ -125,9 +133,15 @@ def test_every_term_changes_the_digest() -> None:
         terms(predictions_to="feature"),
         terms(prediction_decimals=3),
         terms(dealer={"name": "third"}),
-        terms(dealer={"evidence": ["dev"], "policy_sha256": "ab" * 32}),
-        terms(dealer={"evidence": ["dev", "sgx-dcap"], "policy_sha256": "ab" * 32}),
-        terms(dealer={"evidence": ["dev"], "policy_sha256": "ac" * 32}),
+        terms(offline="dealt"),
+        terms(offline="dealt", algorithm="ss"),
+        terms(he="paillier"),
+        terms(he="paillier", paillier_bits=2048),
+        terms(offline="dealt", dealer={"evidence": ["dev"], "policy_sha256": "ab" * 32}),
+        terms(
+            offline="dealt", dealer={"evidence": ["dev", "sgx-dcap"], "policy_sha256": "ab" * 32}
+        ),
+        terms(offline="dealt", dealer={"evidence": ["dev"], "policy_sha256": "ac" * 32}),
         *(
             terms(training={field: value})
             for field, value in [("max_depth", 5), ("gamma", 0.5), ("eval_metric", ["auc"])]
@@ -145,9 +159,12 @@ def test_every_term_changes_the_digest() -> None:
         ({"training": {"max_deep": 3}}, "no training parameter 'max_deep'"),
         ({"training": {"max_depth": 99}}, "max_depth must be at least 1"),
         ({"feature_party": "bank"}, "three names"),
-        ({"algorithm": "hybrid"}, "does not go with offline"),
-        ({"offline": "two-party"}, "does not go with offline"),
-        ({"algorithm": "fate"}, "'ss' or 'hybrid'"),
+        ({"algorithm": "ss"}, "needs a dealer, who masks the matrices"),
+        ({"algorithm": "fate"}, "'hybrid' or 'ss'"),
+        ({"offline": "cached"}, "'two-party' or 'dealt'"),
+        ({"he": "elgamal"}, "'bfv' or 'paillier'"),
+        ({"paillier_bits": 1024}, "2048, 3072 or 4096"),
+        ({"dealer": {"evidence": "dev", "policy_sha256": "ab" * 32}}, 'offline "two-party" has'),
         ({"extra": 1}, "no key 'extra'"),
         ({"dealer": {"evidence": "sgx-dcap"}}, "exactly where evidence is demanded"),
         ({"dealer": {"policy_sha256": "ab" * 32}}, "exactly where evidence is demanded"),

@@ -21,7 +21,6 @@ from securexgb.channel.memory import memory_pair
 from securexgb.dealer import server
 from securexgb.dealer.attestation import Attester, Unattested
 from securexgb.dealer.identity import Identity, fresh_identity
-from securexgb.offline.budget import Budget
 from securexgb.offline.dealer_link import DealerEndpoint
 from securexgb.offline.dealt import DealtSource
 from securexgb.offline.trust import Demand
@@ -62,7 +61,6 @@ class Terms:
     session: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     digests: tuple[str, str] = ("digest", "digest")
     endpoints: tuple[DealerEndpoint, DealerEndpoint] | None = None
-    expected: Budget | None = None
     channels: Sequence[Channel] | None = None
 
 
@@ -83,7 +81,6 @@ def connect_both(
                 terms.session,
                 terms.digests[rank],
                 Prg.fresh(),
-                terms.expected,
             )
         except BaseException as error:
             channels[rank].close(error)

@@ -25,6 +25,7 @@ from securexgb.errors import (
     UsageError,
 )
 from securexgb.federation import Federation, draw_coins
+from securexgb.mpc.matrix import MatrixShape, histograms, register
 from securexgb.mpc.multiply import multiply
 from securexgb.mpc.open import open_shared
 from securexgb.mpc.party import Party
@@ -81,8 +82,12 @@ def folders(dealer: RunningDealer, tmp_path: Path) -> dict[Role, Path]:
     return found
 
 
+DEALT = {"algorithm": "ss", "offline": "dealt"}
+
+
 def write_terms(folder: Path, **changes: Any) -> None:
-    values = {"name": "test", "label_party": "bank", "feature_party": "bureau"} | changes
+    names = {"name": "test", "label_party": "bank", "feature_party": "bureau"}
+    values = names | DEALT | changes
     (folder / "job.toml").write_text(JobTerms(**values).to_toml())
 
 
@@ -121,6 +126,57 @@ def test_both_sides_compute_on_shares(folders: dict[Role, Path]) -> None:
     second = run_both(folders, product)
     assert second[0] == second[1]
     assert second[0][1] != first[0][1], "coins are new for every run"
+
+
+Sums = tuple[list[list[int]], str, int]
+
+
+def sums(party: Party) -> Sums:
+    """Bin 2 of a histogram of both parties' columns."""
+    shape = MatrixShape(3, (2, 2), 4)
+    own = np.array([[2, 0], [1, 2], [2, 2]], np.uint8)
+    register(party, shape, own)
+    values = np.array([[5, 6, 7]], np.uint64) if party.rank == 0 else None
+    label, feature = (own, None) if party.rank == 0 else (None, own)
+    both = histograms(party, shape, label, feature, share(party, values, 0, (1, 3)))
+    opened = [open_shared(party, x[0, :, 2], Reveal.METRIC).tolist() for x in both]
+    return opened, party.source.name, party.source.offline_bytes
+
+
+METHODS: list[tuple[dict[str, str | int], str, bool]] = [
+    ({}, "two-party", False),
+    ({"offline": "dealt"}, "dealt", True),
+    ({"offline": "dealt", "algorithm": "ss"}, "dealt", True),
+    ({"he": "paillier", "paillier_bits": 2048}, "two-party", False),
+    ({"he": "paillier", "paillier_bits": 2048, "offline": "dealt"}, "dealt", True),
+]
+
+
+@pytest.mark.parametrize(("method", "name", "has_dealer"), METHODS)
+def test_histograms_are_the_same_by_every_method(
+    folders: dict[Role, Path], method: dict[str, str | int], name: str, has_dealer: bool
+) -> None:
+    if "he" in method:
+        pytest.importorskip("phe")
+    for folder in folders.values():
+        write_terms(folder, **({"algorithm": "hybrid", "offline": "two-party"} | method))
+    for opened, source, from_dealer in run_both(folders, sums):
+        assert opened == [[12, 13], [12, 13]]
+        assert source == name
+        assert bool(from_dealer) == has_dealer
+
+
+def test_no_dealer_is_needed_by_default(folders: dict[Role, Path]) -> None:
+    for folder in folders.values():
+        (folder / "job.toml").write_text(
+            JobTerms(name="test", label_party="bank", feature_party="bureau").to_toml()
+        )
+        (folder / "keys/dealer.pem").unlink()
+        text = (folder / "party.toml").read_text()
+        (folder / "party.toml").write_text(text.replace("dealer_address", "# "))
+    first, second = run_both(folders, product)
+    assert first == second
+    assert (first[0], first[2]) == ([15, 24], "two-party")
 
 
 def test_coins_may_be_seeded_by_the_terms(folders: dict[Role, Path]) -> None:

@@ -65,7 +65,8 @@ def test_products(dealer: RunningDealer, owner: int, rows: int, features: int) -
 
 def test_a_known_job_draws_no_more_than_it_needs(dealer: RunningDealer) -> None:
     budget = Budget(triples=128_000, shared_bits=6400)
-    with connected(dealer, Terms(expected=budget)) as (_, one):
+    with connected(dealer) as (_, one):
+        one.expect(budget)
         before = one.offline_bytes
         for _ in range(100):
             one.triples(1280)

@@ -1,0 +1,67 @@
+"""How a job's correlations are made: what the terms say of it, and what they may not say.
+
+Two things are chosen. *Products* with the fixed matrices of bins come from a dealer (algorithm
+ss, the paper's SS-XGB) or from homomorphic encryption between the two parties (algorithm
+hybrid, its HEP-XGB). *Everything else* is dealt, or made by the two parties from oblivious
+transfers. A method that needs no dealer for the one and a dealer for the other exists:
+hybrid with dealt. The reverse does not, because a dealer that masks matrices is there anyway.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from securexgb.arith.prg import Prg
+from securexgb.channel.channel import Channel
+from securexgb.errors import UsageError
+from securexgb.offline.matrix_products import BfvMatrixProducts
+from securexgb.offline.paillier_products import PaillierMatrixProducts
+from securexgb.offline.source import MatrixProducts
+
+Algorithm = Literal["hybrid", "ss"]
+Offline = Literal["two-party", "dealt"]
+Scheme = Literal["bfv", "paillier"]
+PaillierBits = Literal[2048, 3072, 4096]
+
+VALUES_IN_JOB = 1 << 28
+"""Words of homomorphic products that a job may take: trees x 2^(depth - 1) x columns x bins of
+both sides. The failure probability of 2^-40 covers so many."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to make the correlations; UsageError for a pair that does not go together.
+
+    ``he`` and ``paillier_bits`` are read where the algorithm is hybrid.
+    """
+
+    algorithm: Algorithm = "hybrid"
+    offline: Offline = "two-party"
+    he: Scheme = "bfv"
+    paillier_bits: PaillierBits = 3072
+
+    def __post_init__(self) -> None:
+        if (self.algorithm, self.offline) == ("ss", "two-party"):
+            raise UsageError(
+                'algorithm "ss" needs a dealer, who masks the matrices: choose offline "dealt", '
+                'or algorithm "hybrid", which goes with either'
+            )
+
+    @property
+    def has_dealer(self) -> bool:
+        return self.offline == "dealt"
+
+    def products(
+        self, rank: int, channel: Channel, private: Prg, a_tree: int
+    ) -> MatrixProducts | None:
+        """One party's end of the homomorphic products; None where a dealer makes them.
+
+        ``private``: this party's own stream, for nothing else. ``a_tree``: products that one
+        tree takes of each matrix, made at a time.
+        """
+        if self.algorithm == "ss":
+            return None
+        if self.he == "bfv":
+            return BfvMatrixProducts(rank, channel, private, VALUES_IN_JOB, batch=a_tree)
+        return PaillierMatrixProducts(rank, channel, private, VALUES_IN_JOB, self.paillier_bits)

@@ -43,6 +43,9 @@ def histogram(bins: Bytes, values: Words, n_bins: int) -> Words:
 def mask_bucket_matrix(bins: Bytes, n_bins: int, key: bytes, start: int) -> Words:
     """M - U, shape (n, features n_bins); U[r, c] is word start + r columns + c of the stream."""
 
+def xor_select(marks: Words, selection: Words) -> Words:
+    """Row o: the xor of the marks (m, words) whose bits are set in selection (o, ceil(m / 64))."""
+
 def matrix_product(matrix: Words, vectors: Words) -> Words:
     """vectors @ matrix: matrix (n, c), vectors (v, n), result (v, c)."""
 

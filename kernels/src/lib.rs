@@ -25,6 +25,7 @@ pub mod ot_tree;
 pub mod path;
 pub mod prg;
 pub mod slices;
+pub mod tables;
 
 #[cfg(feature = "python")]
 mod python;

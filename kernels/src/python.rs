@@ -10,6 +10,7 @@ use crate::matrix;
 use crate::path::Path;
 use crate::prg::Stream;
 use crate::slices;
+use crate::tables as lookup;
 use numpy::ndarray::{Dim, Dimension, IntoDimension};
 use numpy::{Element, PyArray, PyArrayMethods, PyReadonlyArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
@@ -405,6 +406,25 @@ fn and_close<'py>(
     close(py, opened, [a, b, c], rank, beaver::and_close)
 }
 
+/// Exclusive ors of the rows of marks that the rows of selection name, (outputs, words).
+#[pyfunction]
+fn xor_select<'py>(
+    py: Python<'py>,
+    marks: &Bound<'py, PyAny>,
+    selection: &Bound<'py, PyAny>,
+) -> PyResult<Array<'py, u64, 2>> {
+    let (marks, selection) =
+        (matrix::<u64>(marks, "marks")?, matrix::<u64>(selection, "selection")?);
+    let ((count, length), (outputs, wide)) = (shape(&marks), shape(&selection));
+    check(count > 0 && wide == count.div_ceil(64), || {
+        format!("{count} marks are selected by {} words, not {wide}", count.div_ceil(64))
+    })?;
+    let (marks, selection) = (slice(&marks, "marks")?, slice(&selection, "selection")?);
+    filled(py, [outputs, length], |out| {
+        lookup::xor_select(Path::best(), marks, count, selection, out);
+    })
+}
+
 #[path = "bfv_python.rs"]
 mod bfv;
 #[path = "ot_python.rs"]
@@ -424,6 +444,6 @@ mod _kernels {
     use super::{
         and_close, and_open, from_slices, histogram, mask_bucket_matrix, matrix_product, pack_bits,
         pack_words, prg_matrix_product, prg_words, simd_paths, to_slices, triple_close,
-        triple_open, unpack_bits, unpack_words,
+        triple_open, unpack_bits, unpack_words, xor_select,
     };
 }

@@ -15,7 +15,8 @@ import numpy as np
 # These declare protocols that boost does not bring.
 import securexgb.hybrid.ckks_sigmoid
 import securexgb.mpc.choose
-import securexgb.mpc.sort  # noqa: F401
+import securexgb.mpc.sort
+import securexgb.mpc.table  # noqa: F401
 from securexgb.arith.prg import Prg
 from securexgb.boost.cost import tree_cost
 from securexgb.boost.grower import matrix_shape
@@ -167,6 +168,8 @@ def _arguments() -> dict[str, tuple[Any, ...]]:
             np.zeros((2, 300), np.int64),
             Shared.zeros(2, _NODES, 300),
         ),
+        "mpc.table.one_hot": (_bits(8),),
+        "mpc.table.lookup": (_bits(11), np.zeros(1 << 11, np.uint64), 30),
         "mpc.piecewise.evaluate": (softplus_pieces(), x, 16),
         "mpc.piecewise.sigmoid": (x, 16),
         "mpc.piecewise.softplus": (x, 16),

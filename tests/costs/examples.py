@@ -81,6 +81,12 @@ def _argmax(draw: Draw) -> Arguments:
     ]
 
 
+def _lookup(draw: Draw) -> Arguments:
+    width, out_bits = int(draw.integers(1, 13)), int(draw.integers(1, 40))
+    table = draw.integers(0, 2**64, 1 << width, np.uint64)
+    return [_bits(draw, width, _count(draw)), public(table), public(out_bits)]
+
+
 def _select(draw: Draw) -> Arguments:
     owners = draw.integers(0, 2, int(draw.integers(1, 5)))
     rows = _count(draw)
@@ -162,6 +168,8 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.convert.highest_bit": lambda draw: _two_bits(draw)[:1],
     "mpc.truncate.truncate": _shift,
     "mpc.truncate.round_off": _shift,
+    "mpc.table.one_hot": lambda draw: [_bits(draw, int(draw.integers(1, 10)), _count(draw))],
+    "mpc.table.lookup": _lookup,
     "mpc.unpack.unpack_pairs": lambda draw: [
         _numbers(draw, 2, _count(draw)),
         public(int(draw.integers(2, 63))),

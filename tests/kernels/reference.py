@@ -39,3 +39,10 @@ def one_hot(bins: NDArray[np.uint8], n_bins: int) -> Words:
     """The bucket matrix, shape (rows, features * n_bins)."""
     hits = bins[:, :, None] == np.arange(n_bins)
     return hits.reshape(len(bins), bins.shape[1] * n_bins).astype(np.uint64)
+
+
+def xor_select(marks: Words, selection: Words) -> Words:
+    """For every row of bits the exclusive or of the marks that it names."""
+    chosen = bits_of(selection, 64).reshape(selection.shape[0], -1)[:, : marks.shape[0]]
+    rows = [np.bitwise_xor.reduce(marks[row == 1], axis=0) for row in chosen]
+    return np.array(rows, np.uint64).reshape(selection.shape[0], marks.shape[1])

@@ -130,3 +130,10 @@ def test_threads_share_the_kernels() -> None:
     for thread in threads:
         thread.join()
     assert all(np.array_equal(result, results[0]) for result in results)
+
+
+@given(SEEDS, st.integers(1, 200), st.integers(1, 9), st.integers(0, 40))
+def test_marks_are_selected_by_bits(seed: int, count: int, outputs: int, length: int) -> None:
+    marks, selection = words(seed, count, length), words(seed + 1, outputs, -(-count // 64))
+    expected = reference.xor_select(marks, selection)
+    assert np.array_equal(_kernels.xor_select(marks, selection), expected)

@@ -36,6 +36,12 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "data too long": (k.unpack_words, (b"abcde", 4, 8), "do not fill 5 bytes"),
     "data is text": (k.unpack_words, ("abcd", 4, 8), "contiguous bytes"),
     "absurd count": (k.unpack_words, (b"", 2**62, 64), "do not fill"),
+    "selection too narrow": (
+        k.xor_select,
+        (np.zeros((65, 2), np.uint64), MATRIX),
+        "by 2 words, not 4",
+    ),
+    "no marks": (k.xor_select, (MATRIX[:0], MATRIX[:, :0]), "0 marks"),
     "bin too large": (k.histogram, (BINS + 3, VECTORS, 3), "bins must lie below n_bins = 3"),
     "257 bins": (k.histogram, (BINS, VECTORS, 257), "n_bins must be 1 to 256"),
     "rows differ": (k.histogram, (BINS[:5], VECTORS, 3), "bins have 5 rows, values 6"),

@@ -94,8 +94,8 @@ def ot_receive(
 ) -> tuple[Words, Words, Words]:
     """64 * words random transfers: corrections (g - 1) * words to send, choices, chosen messages.
 
-    ``width``: 64 where messages are words, 1 for bits packed 64 to a word, 128 for rows of
-    a pool, two words each. ``position`` counts words and must never be used twice;
+    ``width``: bits of a message. 64: a word each; fewer: in slices (width, words), flat;
+    128: rows of a pool, two words each. ``position`` counts words and must never be used twice;
     ``tag``: (2,), public.
     """
 
@@ -127,11 +127,17 @@ def ot_silent_receive(
 ) -> tuple[Words, Words]:
     """The receiver's end of ot_silent_send: packed choices and chosen messages."""
 
-def ot_products_send(zero: Words, one: Words, factors: Words) -> tuple[Words, Words]:
-    """Message and shares (n,) of factors (n,) times the receiver's, for 64 n transfers."""
+def ot_products_send(
+    zero: Words, one: Words, factors: Words, ring_bits: int
+) -> tuple[Words, Words]:
+    """Message and shares (n,) of factors (n,) times the receiver's mod 2^ring_bits.
 
-def ot_products_receive(chosen: Words, factors: Words, message: Words) -> Words:
-    """The receiver's shares (n,); its factors are its packed choices."""
+    Takes ring_bits transfers a factor. The message has words of ``ring_bits`` bits:
+    ceil(ring_bits / 2) a factor, and one for two factors where ring_bits is even.
+    """
+
+def ot_products_receive(chosen: Words, factors: Words, ring_bits: int, message: Words) -> Words:
+    """The receiver's shares (n,); its choices are the low bits of its factors."""
 
 class BfvRing:
     """Z_q[X] / (X^N + 1) with its tables; holds no key. See kernels/src/bfv*.rs and he/bfv.py.

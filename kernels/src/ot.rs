@@ -24,7 +24,7 @@
 use crate::ot_base::Key;
 use crate::path::{Path, dispatched};
 use crate::prg::Stream;
-use crate::slices::from_slices;
+use crate::slices::{from_slices, to_slices};
 use aes::Aes128;
 use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
 
@@ -54,8 +54,8 @@ pub fn place(places: Key, group: usize, depth: usize) -> u64 {
 pub enum Messages<'a> {
     /// A word each.
     Words(&'a mut [u64]),
-    /// One bit each, packed.
-    Bits(&'a mut [u64]),
+    /// So many bits each, packed: slice after slice, a word for 64 transfers in each.
+    Slices(&'a mut [u64], usize),
     /// The rows themselves, not hashed, for [`crate::ot_silent`]: the lowest bit is the
     /// choice at the receiver and zero at the sender, for a D whose lowest bit is one.
     Rows(&'a mut [Key]),
@@ -64,31 +64,43 @@ pub enum Messages<'a> {
 }
 
 /// H under one key.
-pub(crate) struct Hasher(Aes128);
+pub(crate) struct Hasher(Aes128, Path);
 
 impl Hasher {
     /// H for the transfers from this position on.
-    pub(crate) fn new(tag: Key, position: u64) -> Self {
+    pub(crate) fn new(path: Path, tag: Key, position: u64) -> Self {
         let key = u128::from(tag[0] ^ position) | u128::from(tag[1]) << 64;
-        Hasher(Aes128::new(&Array::from(key.to_le_bytes())))
+        Hasher(Aes128::new(&Array::from(key.to_le_bytes())), path)
     }
 
-    /// H of each row ^ `shift`, the first 64 bits or the first one of it; `at` counts words.
+    /// H of each row ^ `shift`, the first 64 bits or fewer of it; `at` counts words.
     pub(crate) fn rows(&self, rows: &[Key], shift: Key, at: usize, out: &mut Messages<'_>) {
         match out {
             Messages::Words(out) => {
                 let out = out[64 * at..].as_chunks_mut().0.iter_mut();
                 out.zip(rows.as_chunks().0).for_each(|(out, rows)| *out = self.group(rows, shift));
             }
-            Messages::Bits(out) => {
-                for (out, rows) in out[at..].iter_mut().zip(rows.as_chunks().0) {
-                    let hashed = self.group(rows, shift);
-                    let bits = hashed.iter().enumerate();
-                    *out = bits.fold(0, |word, (bit, hash)| word | (hash & 1) << bit);
-                }
-            }
+            Messages::Slices(out, width) => self.slices(rows, shift, at, out, *width),
             Messages::Rows(out) => out[64 * at..64 * at + rows.len()].copy_from_slice(rows),
             Messages::Nothing => (),
+        }
+    }
+
+    /// Eight words of transfers at a time, as the transpose takes them.
+    fn slices(&self, rows: &[Key], shift: Key, at: usize, out: &mut [u64], width: usize) {
+        let all = out.len() / width;
+        let (mut hashed, mut slices) = ([0; 512], [0; 512]);
+        for (block, rows) in rows.chunks(512).enumerate() {
+            let words = rows.len() / 64;
+            let hashed = &mut hashed[..rows.len()];
+            let groups = hashed.as_chunks_mut().0.iter_mut().zip(rows.as_chunks().0);
+            groups.for_each(|(out, rows)| *out = self.group(rows, shift));
+            let slices = &mut slices[..width * words];
+            to_slices(self.1, hashed, width, slices);
+            let first = at + 8 * block;
+            for (row, slice) in out.chunks_exact_mut(all).zip(slices.chunks_exact(words)) {
+                row[first..first + words].copy_from_slice(slice);
+            }
         }
     }
 
@@ -226,7 +238,7 @@ pub fn receive(
                 row[0] = row[0] & !1 | choices[i / 64] >> (i % 64) & 1;
             }
         }
-        Hasher::new(setup.tag, here).rows(rows, [0; 2], at, chosen);
+        Hasher::new(path, setup.tag, here).rows(rows, [0; 2], at, chosen);
     }
 }
 
@@ -265,7 +277,7 @@ pub fn send(
         if let Messages::Rows(_) = zero {
             rows.iter_mut().for_each(|row| row[0] &= !1);
         }
-        let hasher = Hasher::new(setup.tag, here);
+        let hasher = Hasher::new(path, setup.tag, here);
         hasher.rows(rows, [0; 2], at, zero);
         hasher.rows(rows, places, at, one);
     }
@@ -331,12 +343,17 @@ mod tests {
                 let all = 64.0 * count as f64;
                 assert!((ones - all / 2.0).abs() < 3.0 * all.sqrt());
 
-                let mut bits = vec![0; count];
-                let setup = Setup { leaves: &all_of(depth, places), depth, tag };
-                let mut out = Messages::Bits(&mut bits);
-                receive(path, setup, 7, &mut corrections, &mut choices, &mut out);
-                for (i, word) in chosen.iter().enumerate() {
-                    assert_eq!(bits[i / 64] >> (i % 64) & 1, word & 1);
+                for width in [1, 7, 63] {
+                    let mut slices = vec![0; width * count];
+                    let setup = Setup { leaves: &all_of(depth, places), depth, tag };
+                    let mut out = Messages::Slices(&mut slices, width);
+                    receive(path, setup, 7, &mut corrections, &mut choices, &mut out);
+                    for (i, word) in chosen.iter().enumerate() {
+                        for bit in 0..width {
+                            let slice = slices[bit * count + i / 64];
+                            assert_eq!(slice >> (i % 64) & 1, word >> bit & 1);
+                        }
+                    }
                 }
             }
         }

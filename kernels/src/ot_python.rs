@@ -242,7 +242,9 @@ pub(super) fn ot_send<'py>(
 
 /// Bits of a message; as many words hold 64 messages.
 fn width_of(width: usize) -> PyResult<usize> {
-    check([1, 64, 128].contains(&width), || format!("width must be 1, 64 or 128, not {width}"))?;
+    check((1..=64).contains(&width) || width == COLUMNS, || {
+        format!("width must be 1 to 64 or 128, not {width}")
+    })?;
     Ok(width)
 }
 
@@ -255,9 +257,9 @@ fn pair(py: Python<'_>, words: usize, width: usize) -> PyResult<(Words<'_>, Word
 fn messages(out: &mut [u64], width: usize) -> Messages<'_> {
     match width {
         _ if out.is_empty() => Messages::Nothing,
-        1 => Messages::Bits(out),
         64 => Messages::Words(out),
-        _ => Messages::Rows(out.as_chunks_mut().0),
+        COLUMNS => Messages::Rows(out.as_chunks_mut().0),
+        _ => Messages::Slices(out, width),
     }
 }
 
@@ -365,25 +367,32 @@ pub(super) fn ot_silent_receive<'py>(
     Ok((choices, chosen))
 }
 
-/// The message and the shares of the products' sender.
+fn ring_of(bits: usize) -> PyResult<usize> {
+    check((1..=64).contains(&bits), || format!("ring_bits must be 1 to 64, not {bits}"))?;
+    Ok(bits)
+}
+
+/// The message, in words of `ring_bits` bits, and the shares of the products' sender.
 #[pyfunction]
 pub(super) fn ot_products_send<'py>(
     py: Python<'py>,
     zero: &Bound<'py, PyAny>,
     one: &Bound<'py, PyAny>,
     factors: &Bound<'py, PyAny>,
+    ring_bits: usize,
 ) -> PyResult<(Words<'py>, Words<'py>)> {
     let [zero, one, factors] =
         [vector::<u64>(zero, "zero")?, vector(one, "one")?, vector(factors, "factors")?];
     let [zero, one, factors] =
         [slice(&zero, "zero")?, slice(&one, "one")?, slice(&factors, "factors")?];
-    check(zero.len() == 64 * factors.len() && one.len() == zero.len(), || {
-        "zero and one must hold 64 messages a factor".into()
+    let messages = ring_of(ring_bits)? * factors.len();
+    check(zero.len() == messages && one.len() == messages, || {
+        format!("zero and one must hold {ring_bits} messages a factor")
     })?;
-    let message = zeros(py, products::message_words(factors.len()));
+    let message = zeros(py, products::message_words(factors.len(), ring_bits));
     let shares = zeros(py, factors.len());
     filled_too(py, [&message, &shares], |[message, shares]| {
-        products::send(zero, one, factors, message, shares);
+        products::send([zero, one], factors, ring_bits, message, shares);
     })?;
     Ok((message, shares))
 }
@@ -394,6 +403,7 @@ pub(super) fn ot_products_receive<'py>(
     py: Python<'py>,
     chosen: &Bound<'py, PyAny>,
     factors: &Bound<'py, PyAny>,
+    ring_bits: usize,
     message: &Bound<'py, PyAny>,
 ) -> PyResult<Words<'py>> {
     let [chosen, factors, message] = [
@@ -403,10 +413,12 @@ pub(super) fn ot_products_receive<'py>(
     ];
     let [chosen, factors, message] =
         [slice(&chosen, "chosen")?, slice(&factors, "factors")?, slice(&message, "message")?];
-    let expected = products::message_words(factors.len());
-    check(chosen.len() == 64 * factors.len(), || "chosen must hold 64 messages a factor".into())?;
+    let expected = products::message_words(factors.len(), ring_of(ring_bits)?);
+    check(chosen.len() == ring_bits * factors.len(), || {
+        format!("chosen must hold {ring_bits} messages a factor")
+    })?;
     check(message.len() == expected, || {
         format!("message must have {expected} words, not {}", message.len())
     })?;
-    filled(py, [factors.len()], |out| products::receive(chosen, factors, message, out))
+    filled(py, [factors.len()], |out| products::receive(chosen, factors, ring_bits, message, out))
 }

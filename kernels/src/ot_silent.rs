@@ -18,6 +18,7 @@
 
 use crate::ot::{Hasher, Messages};
 use crate::ot_base::Key;
+use crate::path::Path;
 use crate::prg::Stream;
 use aes::Aes128;
 use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
@@ -212,7 +213,7 @@ pub fn send(
         grower.sender_tree(first + at, *root, places, sums);
         grower.add_matrix(first + at);
         let here = position + (at * WORDS) as u64;
-        let hasher = Hasher::new(pool.tags.hash, here);
+        let hasher = Hasher::new(Path::best(), pool.tags.hash, here);
         hasher.rows(&grower.level, [0; 2], at * WORDS, zero);
         hasher.rows(&grower.level, places, at * WORDS, one);
     }
@@ -236,7 +237,12 @@ pub fn receive(
             *word = rows.iter().enumerate().fold(0, |word, (i, row)| word | (row[0] & 1) << i);
         }
         let here = position + (at * WORDS) as u64;
-        Hasher::new(pool.tags.hash, here).rows(&grower.level, [0; 2], at * WORDS, chosen);
+        Hasher::new(Path::best(), pool.tags.hash, here).rows(
+            &grower.level,
+            [0; 2],
+            at * WORDS,
+            chosen,
+        );
     }
 }
 

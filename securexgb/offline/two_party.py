@@ -145,9 +145,9 @@ class TwoPartySource:
     def _make_triples(self, count: int) -> Pieces:
         sender, receiver = self._transfers.transfer(count, count)
         a, b = self._draw.words(count), receiver.choices
-        message, sent = _kernels.ot_products_send(sender.zero, sender.one, a)
+        message, sent = _kernels.ot_products_send(sender.zero, sender.one, a, 64)
         theirs = self._transfers.swap("ring triples", message, message.size)
-        return a, b, a * b + sent + _kernels.ot_products_receive(receiver.chosen, b, theirs)
+        return a, b, a * b + sent + _kernels.ot_products_receive(receiver.chosen, b, 64, theirs)
 
     def _make_shared_bits(self, words: int) -> Pieces:
         """The first half with rank 0 as sender, the rest with rank 1."""

@@ -48,27 +48,34 @@ def test_all_leaves_but_one(depth: int) -> None:
         np.testing.assert_array_equal(ordered[1:], whole[x ^ place][1:])
 
 
-@pytest.mark.parametrize("width", [1, 64, 128])
+@pytest.mark.parametrize("width", [1, 7, 63, 64, 128])
 def test_windows_of_positions_agree(width: int) -> None:
     everything, _ = leaves(4)
     whole = k.ot_receive(everything, TAG, 0, 256, width)
     part = k.ot_receive(everything, TAG, 128, 128, width)
     np.testing.assert_array_equal(whole[0].reshape(31, 256)[:, 128:], part[0].reshape(31, 128))
     np.testing.assert_array_equal(whole[1][128:], part[1])
-    np.testing.assert_array_equal(whole[2][whole[2].size // 2 :], part[2])
+    rows = width if width < 64 else 1
+    ends = [chosen.reshape(rows, -1) for chosen in (whole[2], part[2])]
+    np.testing.assert_array_equal(ends[0][:, ends[0].shape[1] // 2 :], ends[1])
 
 
+@pytest.mark.parametrize("ring_bits", [64, 63, 52, 33])
 @pytest.mark.parametrize("count", [0, 1, 2, 33])
-def test_products(count: int) -> None:
-    zero, one = words(64 * count), words(64 * count)
+def test_products(count: int, ring_bits: int) -> None:
+    zero, one = words(ring_bits * count), words(ring_bits * count)
     a, b = words(count), words(count)
-    chosen = np.where(k.unpack_bits(b, 64 * count) == 1, one, zero)
-    message, mine = k.ot_products_send(zero, one, a)
-    assert message.nbytes == 8 * (32 * count + (count + 1) // 2)
-    np.testing.assert_array_equal(mine + k.ot_products_receive(chosen, b, message), a * b)
+    places = np.arange(ring_bits, dtype=np.uint64)
+    chosen = np.where(((b[:, None] >> places) & np.uint64(1)).ravel() == 1, one, zero)
+    message, mine = k.ot_products_send(zero, one, a, ring_bits)
+    bits = ring_bits * (ring_bits + 1) // 2
+    assert 0 <= message.size * ring_bits - count * bits < ring_bits
+    assert not (message >> np.uint64(ring_bits - 1) >> np.uint64(1)).any()
+    both = mine + k.ot_products_receive(chosen, b, ring_bits, message)
+    np.testing.assert_array_equal((both - a * b) << np.uint64(64 - ring_bits), 0)
 
 
-@pytest.mark.parametrize("width", [1, 64])
+@pytest.mark.parametrize("width", [1, 16, 64])
 def test_stretched_transfers(width: int) -> None:
     trees, tags, places = 2, words(3, 2), PLACES | np.uint64(1)
     rows = words(2**17 + 3 * 11, 2)
@@ -82,6 +89,7 @@ def test_stretched_transfers(width: int) -> None:
         np.testing.assert_array_equal(chosen, ones)
         assert np.all(zero != one)
     else:
+        zero, one, chosen = (part.reshape(width, -1) for part in (zero, one, chosen))
         np.testing.assert_array_equal(chosen, (zero & ~choices) | (one & choices))
 
 
@@ -105,14 +113,16 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "no leaves": (k.ot_receive, (CUBE[:0], TAG, 0, 1, 1), "depth must be"),
     "far": (k.ot_receive, (CUBE, TAG, 2**62, 1, 1), "too many"),
     "rows": (k.ot_send, (CUBE, TAG, TAG, 0, np.zeros((30, 1), np.uint64), 1), "31 rows"),
-    "width": (k.ot_receive, (CUBE, TAG, 0, 1, 8), "width must be 1, 64 or 128"),
+    "width": (k.ot_receive, (CUBE, TAG, 0, 1, 65), "width must be 1 to 64 or 128"),
+    "no width": (k.ot_receive, (CUBE, TAG, 0, 1, 0), "width must be 1 to 64 or 128"),
     "few rows": (k.ot_silent_send, (POOL, TAGS, 1, 0, TAG, TAGS[:1], 1), "rows must have"),
     "far tree": (k.ot_silent_send, (POOL, TAGS, 2**63, 0, TAG, TAGS[:1], 1), "too far"),
     "even places": (k.ot_silent_send, (POOL, TAGS, 0, 0, TAG + 1, TAGS[:1], 1), "must be odd"),
     "two tags": (k.ot_silent_send, (POOL, TAGS[:2], 0, 0, TAG, TAGS[:1], 1), "tags must have"),
     "half a tree": (k.ot_silent_receive, (POOL, TAGS, 0, 0, W[:11], 1), "22 words a tree"),
-    "factors": (k.ot_products_send, (W, W, W), "64 messages a factor"),
-    "message": (k.ot_products_receive, (W, W[:1], W), "message must have 33 words"),
+    "factors": (k.ot_products_send, (W, W, W, 64), "64 messages a factor"),
+    "message": (k.ot_products_receive, (W, W[:1], 64, W), "message must have 33 words"),
+    "no ring": (k.ot_products_send, (W, W, W[:1], 0), "ring_bits must be 1 to 64"),
 }
 
 

@@ -1,6 +1,6 @@
 # securexgb: everything that a fresh clone needs, and nothing twice.
 #
-#   make demo    set up, then train on bundled data: both parties and a dealer on this machine
+#   make demo    set up, then train on bundled data: both parties here, no dealer
 #   make test    set up, then every check: formats, lints, types, layers, all tests
 #   make proto   generate securexgb/_pb from proto/
 #   make clean   remove what the above made

@@ -1,13 +1,13 @@
-"""Three processes on this machine: a bank, a bureau and a dealer, over mutual TLS.
+"""Two processes on this machine, a bank and a bureau, over mutual TLS.
 
-    python examples/two_companies.py [FOLDER] [--trees N] [--offline two-party]
+    python examples/two_companies.py [FOLDER] [--trees N] [--offline dealt]
 
 The bank has the labels and three columns, the bureau four columns of the same
 customers. Each gets a folder with its settings and keys; the script plays both
 operators and the telephone between them: it makes keys, exchanges certificates,
 writes the terms, checks, trains, evaluates and predicts. Between two real companies
-the same commands run on two machines, and the dealer runs on a third; with
-``--offline two-party`` there is none, and the two make their correlations alone.
+the same commands run on two machines. Nobody else is needed: the two make their
+correlations alone. With ``--offline dealt`` a dealer, a third process, deals them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> None:
     options.add_argument("folder", type=Path, nargs="?")
     options.add_argument("--trees", type=int, default=10)
     options.add_argument("--rows", type=int, default=600)
-    options.add_argument("--offline", choices=("dealt", "two-party"), default="dealt")
+    options.add_argument("--offline", choices=("two-party", "dealt"), default="two-party")
     given = options.parse_args()
     root = given.folder or Path(tempfile.mkdtemp(prefix="two-companies-"))
     print(f"working in {root}")

@@ -335,7 +335,12 @@ class JobTerms(_File):
     @property
     def method(self) -> Method:
         """How correlations are made; UsageError for terms that do not go together."""
-        return Method(self.algorithm, self.offline, self.he, self.paillier_bits)
+        return Method(
+            algorithm=self.algorithm,
+            offline=self.offline,
+            he=self.he,
+            paillier_bits=self.paillier_bits,
+        )
 
     @property
     def digest(self) -> str:

@@ -1,7 +1,7 @@
 """The scikit-learn estimators: ``SecureXGBClassifier`` and ``SecureXGBRegressor``.
 
-Alone, an estimator plays both parties in this process, with an insecure in-process
-dealer: for development, teaching and model search. With ``federation=`` it is one
+Alone, an estimator plays both parties in this process, by default with an insecure
+in-process dealer: for development, teaching and model search. With ``federation=`` it is one
 company's side of a real job: the other company makes the same calls on its own columns,
 and each keeps its half of the model.
 
@@ -36,6 +36,7 @@ from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import predict_margins
 from securexgb.errors import DataError, UsageError
 from securexgb.estimator_files import restore_estimator, save_estimator, saved_kind
+from securexgb.offline.method import Method
 from securexgb.simulation import predict_alone, split_columns, target_bound, train_alone
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ class _SecureXGBModel(BaseEstimator):
     columns that the feature party holds where both are played here (None: the second
     half); ``prediction_decimals``, to which margins are rounded before they are opened;
     ``callbacks``, with xgboost's four hooks; ``federation``, this side of a real job.
+
+    ``algorithm`` ("hybrid", "ss"), ``he`` ("bfv", "paillier") and ``offline`` ("two-party",
+    "dealt") are terms of a job, and None leaves them to the terms. Alone, None for all three
+    means the in-process dealer; otherwise correlations are made as they say, what is left open
+    being hybrid, bfv and dealt. None of them changes a tree.
     """
 
     _objective = ""
@@ -91,6 +97,9 @@ class _SecureXGBModel(BaseEstimator):
         feature_party_columns: Sequence[str] | Sequence[int] | None = None,
         callbacks: Sequence[Any] | None = None,
         prediction_decimals: int = 6,
+        algorithm: str | None = None,
+        he: str | None = None,
+        offline: str | None = None,
         federation: Federation | None = None,
     ) -> None:
         self.objective = objective
@@ -119,6 +128,9 @@ class _SecureXGBModel(BaseEstimator):
         self.feature_party_columns = feature_party_columns
         self.callbacks = callbacks
         self.prediction_decimals = prediction_decimals
+        self.algorithm = algorithm
+        self.he = he
+        self.offline = offline
         self.federation = federation
 
     def fit(
@@ -191,7 +203,7 @@ class _SecureXGBModel(BaseEstimator):
         params, seed = self._params([train, *(data for _, data in evals)])
         sides = split_columns(len(train.columns), self._feature_party_positions())
         hooks = tuple(self.callbacks or ())
-        run = train_alone(params, train, sides, seed, evals, lambda _: hooks)
+        run = train_alone(params, train, sides, seed, evals, lambda _: hooks, self._method())
         self._halves, self._sides, self._seed = run.results, sides, seed
         self.ledger_ = run.ledger
 
@@ -200,7 +212,7 @@ class _SecureXGBModel(BaseEstimator):
     ) -> None:
         """Play one party, over the network; the parameters are the terms'."""
         params = federation.terms.training
-        self._refuse_other_params(params)
+        self._refuse_other_terms(federation)
         job = TrainingJob(
             params=params,
             data=train,
@@ -234,7 +246,12 @@ class _SecureXGBModel(BaseEstimator):
                 "together with the other side"
             )
         run = predict_alone(
-            self._halves, data.features, self._sides, self.prediction_decimals, self._seed
+            self._halves,
+            data.features,
+            self._sides,
+            self.prediction_decimals,
+            self._seed,
+            self._method(),
         )
         return run.results[0]
 
@@ -264,16 +281,23 @@ class _SecureXGBModel(BaseEstimator):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(2**31))
 
-    def _refuse_other_params(self, agreed: TrainingParams) -> None:
+    def _method(self) -> Method | None:
+        """How both parties played here make their correlations."""
+        return Method.chosen(self.algorithm, self.offline, self.he)
+
+    def _refuse_other_terms(self, federation: Federation) -> None:
         """In a federation a parameter set here must be the terms' one: nothing is ignored."""
-        defaults = TrainingParams()
-        for name in declarations():
+        terms, defaults = federation.terms, TrainingParams()
+        agreed = {name: getattr(terms.training, name) for name in declarations()}
+        usual = {name: getattr(defaults, name) for name in declarations()}
+        agreed |= {name: getattr(terms, name) for name in ("algorithm", "he", "offline")}
+        for name, value in agreed.items():
             mine = getattr(self, name)
             given = tuple(mine) if isinstance(mine, list) else mine
-            if given not in (None, getattr(defaults, name), getattr(agreed, name)):
+            if given not in (None, usual.get(name), value):
                 raise UsageError(
                     f"{name}={given!r} differs from the job's terms, which say "
-                    f"{getattr(agreed, name)!r}: in a federation the terms decide"
+                    f"{value!r}: in a federation the terms decide"
                 )
 
     def _checked(self, X: Any, y: Any, sample_weight: Any) -> SideData:

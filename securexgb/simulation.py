@@ -1,9 +1,11 @@
 """Both parties in one process, two threads: for teaching, development and tests.
 
-The dealer is the insecure in-process one: either thread could compute the other's
-shares, so a simulation protects nothing. What it shows is real: the same protocols,
-the same messages, the same trees. Everything random follows from ``seed``, so a
-simulation repeated gives the same bits.
+Both threads share one memory, so a simulation protects nothing. What it shows is real: the
+same protocols, the same messages, the same trees. Correlations come from a dealer in this
+process, the fastest way for small data; with a ``Method`` they are made as between two
+companies, by the scheme and between the parties that it names. No method changes a tree.
+Everything random follows from ``seed`` (but for what Paillier and CKKS draw from the
+system), so a simulation repeated gives the same bits.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import predict_margins
 from securexgb.mpc.party import Party
+from securexgb.offline.method import Method
 from securexgb.testing.harness import insecure_parties, run_both
 
 __all__ = [
@@ -45,7 +48,10 @@ Reals = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SimulatedCosts:
-    """What a simulation cost: bytes of both directions, seconds of the slower party."""
+    """What a simulation cost: bytes of both directions, seconds of the slower party.
+
+    ``offline_bytes``: from a dealer, and what the parties sent each other for correlations.
+    """
 
     rounds: int
     online_bytes: int
@@ -71,20 +77,23 @@ def simulate_parties(
     program: Callable[[Party, Given], Result],
     inputs: Sequence[Given],
     seed: int,
+    method: Method | None = None,
     timeout_seconds: float = 600.0,
 ) -> Simulation[Result]:
     """Run one program at both parties, each with its own input; raises the first cause."""
-    parties = insecure_parties(seed, timeout_seconds=timeout_seconds)
+    parties = insecure_parties(seed, timeout_seconds=timeout_seconds, method=method)
     started = perf_counter()
     results = run_both(program, parties, inputs)
     seconds = perf_counter() - started
     for party in parties:
         party.source.close()
         party.channel.close()
+    sent = sum(party.channel.traffic.bytes_sent for party in parties)
+    between = sum(party.source.offline_channel_bytes for party in parties)
     costs = SimulatedCosts(
         rounds=parties[0].rounds,
-        online_bytes=sum(party.channel.traffic.bytes_sent for party in parties),
-        offline_bytes=sum(party.source.offline_bytes for party in parties),
+        online_bytes=sent - between,
+        offline_bytes=sum(party.source.offline_bytes for party in parties) + between,
         offline_seconds=max(party.source.offline_seconds for party in parties),
         total_seconds=seconds,
     )
@@ -127,6 +136,7 @@ def train_alone(
     seed: int,
     evals: Sequence[tuple[str, SideData]] = (),
     callbacks: Callable[[Party], Sequence[TrainingCallback]] = lambda _: (),
+    method: Method | None = None,
 ) -> Simulation[ModelHalf]:
     """Train on a whole table; ``callbacks`` makes those that run at the label party."""
     train_sides = side_data(whole, sides)
@@ -143,15 +153,20 @@ def train_alone(
             ),
         )
 
-    return simulate_parties(program, train_sides, seed)
+    return simulate_parties(program, train_sides, seed, method)
 
 
 def predict_alone(
-    halves: Halves, features: Reals, sides: Sides, decimals: int, seed: int
+    halves: Halves,
+    features: Reals,
+    sides: Sides,
+    decimals: int,
+    seed: int,
+    method: Method | None = None,
 ) -> Simulation[Reals | None]:
     """Margins of whole rows (n, columns); the label party's result is the first."""
 
     def program(party: Party, own: Reals) -> Reals | None:
         return predict_margins(party, halves[party.rank], own, "label", decimals)
 
-    return simulate_parties(program, [features[:, side] for side in sides], seed)
+    return simulate_parties(program, [features[:, side] for side in sides], seed, method)

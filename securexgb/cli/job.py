@@ -27,9 +27,17 @@ def new(
     predictions_to: Annotated[
         str, typer.Option(help="Who learns predictions: label, feature or both.")
     ] = "label",
+    algorithm: Annotated[
+        str, typer.Option(help="Histograms: hybrid (homomorphic encryption), or ss (a dealer).")
+    ] = "hybrid",
     offline: Annotated[
-        str, typer.Option(help="Correlated randomness: dealt (a dealer), or two-party (none).")
-    ] = "dealt",
+        str | None,
+        typer.Option(
+            help="Correlated randomness: two-party (no third side), or dealt (a dealer). "
+            "Default: two-party, but dealt with ss or with --dealer-policy."
+        ),
+    ] = None,
+    he: Annotated[str, typer.Option(help="The scheme of hybrid: bfv or paillier.")] = "bfv",
     dealer_name: Annotated[str, typer.Option(help="Name in the dealer's certificate.")] = "dealer",
     dealer_policy: Annotated[
         Path | None, typer.Option(help="The policy that the dealer's evidence must meet.")
@@ -42,6 +50,8 @@ def new(
     if dealer_policy is not None:
         policy = Policy.from_file(dealer_policy)
         dealer |= {"evidence": policy.accept, "policy_sha256": policy.sha256.hex()}
+    if offline is None:
+        offline = "dealt" if dealer_policy is not None or algorithm == "ss" else "two-party"
     terms = JobTerms.from_mapping(
         {
             "name": name,
@@ -49,8 +59,9 @@ def new(
             "feature_party": feature_party,
             "id_column": id_column,
             "predictions_to": predictions_to,
-            "algorithm": "hybrid" if offline == "two-party" else "ss",
+            "algorithm": algorithm,
             "offline": offline,
+            "he": he,
             "dealer": dealer,
             "training": parameters({}, param or []),
         },

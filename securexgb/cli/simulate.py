@@ -1,7 +1,8 @@
-"""``securexgb simulate``: both parties and a dealer here, on bundled or on anybody's data.
+"""``securexgb simulate``: both parties here, on bundled or on anybody's data.
 
 Both sides run in this one process, so nothing is protected; what is measured and what
-is learnt is what two companies would measure and learn.
+is learnt is what two companies would measure and learn. Correlations are made as by a job's
+default terms, homomorphic encryption and no dealer, unless flags say otherwise.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from securexgb.cli.progress import TrainingProgress
 from securexgb.data import ColumnRoles, binary_labels, numeric_labels, read_side
 from securexgb.errors import DataError, UsageError
 from securexgb.mpc.party import Party
+from securexgb.offline.method import Method
 from securexgb.report.metrics import auc, kolmogorov_smirnov, regression_metrics
 from securexgb.simulation import (
     Sides,
@@ -39,10 +41,7 @@ from securexgb.simulation import (
     train_alone,
 )
 
-WARNING = (
-    "a simulation protects nothing: both sides and an insecure in-process dealer share "
-    "one process here"
-)
+WARNING = "a simulation protects nothing: both sides share one process here"
 DECIMALS = 6
 Reals = NDArray[np.float64]
 
@@ -79,9 +78,25 @@ def simulate(
         0.25
     ),
     seed: Annotated[int, typer.Option(help="Seed of the split and of all randomness.")] = 0,
+    algorithm: Annotated[
+        str, typer.Option(help="Histograms: hybrid (homomorphic encryption), or ss (a dealer).")
+    ] = "hybrid",
+    offline: Annotated[
+        str | None,
+        typer.Option(
+            help="Correlated randomness: two-party (no third side), or dealt (by a dealer, in "
+            "this process too). Default: two-party, but dealt with ss."
+        ),
+    ] = None,
+    he: Annotated[
+        str | None, typer.Option(help="The scheme of hybrid: bfv (default) or paillier.")
+    ] = None,
     form: FormatOption = Format.text,
 ) -> None:
-    """Train with both parties and an in-process dealer on this machine, and compare."""
+    """Train with both parties on this machine, and compare with plain xgboost."""
+    method = Method.chosen(
+        algorithm, offline or ("dealt" if algorithm == "ss" else "two-party"), he
+    )
     flags = {
         "objective": objective,
         "n_estimators": trees,
@@ -101,13 +116,14 @@ def simulate(
             bar = TrainingProgress(party, "the feature party", params.n_estimators)
             return [_Watch(drawn.enter_context(bar))]
 
-        training = train_alone(params, split.train, split.sides, seed, callbacks=watch)
+        training = train_alone(params, split.train, split.sides, seed, (), watch, method)
     halves = training.results
-    prediction = predict_alone(halves, split.test.features, split.sides, DECIMALS, seed)
+    prediction = predict_alone(halves, split.test.features, split.sides, DECIMALS, seed, method)
     margins = prediction.results[0]
     assert margins is not None
     secure = objective_of(params).predictions(margins)
-    facts = _facts(params, split, training)
+    assert method is not None
+    facts = _facts(params, split, training) | _method_facts(method)
     facts["ledger"] = add_ledgers(training.ledger, prediction.ledger)
     facts |= _quality(params, split, secure, plain_xgboost(params, split.train, split.test))
     result(facts, _text(facts), form)
@@ -221,9 +237,18 @@ def _facts(params: TrainingParams, split: Split, training: Simulation[ModelHalf]
         "megabytes_per_tree": megabytes["total"] / grown,
         "rounds": costs.rounds,
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "offline_source": "insecure-local",
         "dealer_evidence": "none",
         "warning": WARNING,
+    }
+
+
+def _method_facts(method: Method) -> dict[str, Any]:
+    """How the correlations were made."""
+    return {
+        "algorithm": method.algorithm,
+        "he": method.he if method.algorithm == "hybrid" else None,
+        "offline": method.offline,
+        "offline_source": "insecure-local" if method.has_dealer else "two-party",
     }
 
 
@@ -265,5 +290,7 @@ def _text(facts: dict[str, Any]) -> str:
         f"columns, {facts['trees']} trees of depth {facts['depth']}, {facts['bins']} bins; "
         f"{facts['rounds']:,} rounds, peak memory {facts['peak_rss_mb']:.0f} MB"
     )
-    evidence = f"dealer evidence: none ({facts['warning']})"
+    how = f"{facts['algorithm']} ({facts['he']})" if facts["he"] else facts["algorithm"]
+    dealer = "no dealer" if facts["offline"] == "two-party" else "an in-process dealer"
+    evidence = f"{how}, {dealer}; dealer evidence: none ({facts['warning']})"
     return f"{shape}\n\n{quality}\n\n{costs}\n\n{ledger}\n\n{evidence}"

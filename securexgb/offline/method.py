@@ -10,7 +10,7 @@ hybrid with dealt. The reverse does not, because a dealer that masks matrices is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
@@ -29,7 +29,7 @@ VALUES_IN_JOB = 1 << 28
 both sides. The failure probability of 2^-40 covers so many."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Method:
     """One way to make the correlations; UsageError for a pair that does not go together.
 
@@ -48,20 +48,42 @@ class Method:
                 'or algorithm "hybrid", which goes with either'
             )
 
+    @staticmethod
+    def chosen(algorithm: str | None, offline: str | None, he: str | None) -> Method | None:
+        """Where one process plays both parties: what is said of it, None where nothing is.
+
+        What is left open is hybrid, bfv, and a dealer, who is in the process too.
+        """
+        if algorithm is offline is he is None:
+            return None
+        if he is not None and algorithm == "ss":
+            raise UsageError('he is for algorithm "hybrid": leave it out, or choose "hybrid"')
+        return Method(
+            algorithm=_one_of("algorithm", algorithm or "hybrid", get_args(Algorithm)),
+            offline=_one_of("offline", offline or "dealt", get_args(Offline)),
+            he=_one_of("he", he or "bfv", get_args(Scheme)),
+        )
+
     @property
     def has_dealer(self) -> bool:
         return self.offline == "dealt"
 
     def products(
-        self, rank: int, channel: Channel, private: Prg, a_tree: int
+        self, rank: int, channel: Channel, private: Prg, a_tree: int = 8
     ) -> MatrixProducts | None:
         """One party's end of the homomorphic products; None where a dealer makes them.
 
         ``private``: this party's own stream, for nothing else. ``a_tree``: products that one
-        tree takes of each matrix, made at a time.
+        tree takes of each matrix, best made at a time; public, the same at both parties.
         """
         if self.algorithm == "ss":
             return None
         if self.he == "bfv":
             return BfvMatrixProducts(rank, channel, private, VALUES_IN_JOB, batch=a_tree)
         return PaillierMatrixProducts(rank, channel, private, VALUES_IN_JOB, self.paillier_bits)
+
+
+def _one_of(name: str, value: str, choices: tuple[Any, ...]) -> Any:
+    if value not in choices:
+        raise UsageError(f"{name} {value!r} is not supported; choose among {', '.join(choices)}")
+    return value

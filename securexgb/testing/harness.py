@@ -3,7 +3,8 @@
 ``backend="shared"`` runs the protocols on shares; ``backend="plaintext"`` puts both
 parties' shares together at every protocol and runs its functionality in the clear, which
 every algorithm above must match bit for bit. Neither protects anything: both sides are
-in one process, and the correlations come from an insecure local source.
+in one process. The correlations come from an insecure local source, unless a ``Method``
+says how they are really made.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from securexgb.errors import PeerError, StoppedByPeer
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.offline.local import InsecureLocalSource
+from securexgb.offline.method import Method
+from securexgb.offline.source import CorrelationSource
+from securexgb.offline.two_party import TwoPartySource
 
 Backend = Literal["shared", "plaintext"]
 Result = TypeVar("Result")
@@ -77,27 +81,48 @@ class _Seat:
 
 
 def insecure_parties(
-    seed: int, backend: Backend = "shared", timeout_seconds: float = 60.0
+    seed: int,
+    backend: Backend = "shared",
+    timeout_seconds: float = 60.0,
+    method: Method | None = None,
 ) -> tuple[Party, Party]:
-    """Two connected parties whose randomness all derives from ``seed``."""
+    """Two connected parties whose randomness all derives from ``seed``.
+
+    ``method``: how correlations are made, with an in-process dealer where it has one; None:
+    all by that dealer, which is the fastest for small data.
+    """
     channels = memory_pair(timeout_seconds)
-    return join_parties(channels, seed, backend, timeout_seconds)
+    return join_parties(channels, seed, backend, timeout_seconds, method)
 
 
 def join_parties(
-    channels: tuple[Channel, Channel], seed: int, backend: Backend, timeout_seconds: float
+    channels: tuple[Channel, Channel],
+    seed: int,
+    backend: Backend,
+    timeout_seconds: float,
+    method: Method | None = None,
 ) -> tuple[Party, Party]:
     """The same on given channels (recorded ones, say)."""
     root = Prg(int(seed).to_bytes(16, "little"))
     meeting = InsecureMeeting(timeout_seconds)
     parties = []
     for rank, channel in enumerate(channels):
-        source = InsecureLocalSource(rank, channel, root.derive("correlations").key)
+        source = _source(method, rank, channel, root)
         party = Party(rank, channel, source, root.derive(f"party {rank}"), root.derive("coins"))
         if backend == "plaintext":
             party.ideal = _Seat(meeting, rank)
         parties.append(party)
     return parties[0], parties[1]
+
+
+def _source(method: Method | None, rank: int, channel: Channel, root: Prg) -> CorrelationSource:
+    own = root.derive(f"correlations of party {rank}")
+    products = None
+    if method is not None:
+        products = method.products(rank, channel, own.derive("products"))
+    if method is None or method.has_dealer or products is None:
+        return InsecureLocalSource(rank, channel, root.derive("correlations").key, products)
+    return TwoPartySource(rank, channel, own.derive("offline"), products)
 
 
 def run_parties(

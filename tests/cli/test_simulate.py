@@ -25,8 +25,13 @@ def write_table(path, rows=120, labels=("no", "yes")):
     return path
 
 
+FAST = ("--algorithm", "ss")
+
+
 def test_bundled_data_as_json(securexgb):
-    done = securexgb("simulate", "--trees", 4, "--depth", 2, "--bins", 16, "--format", "json")
+    done = securexgb(
+        "simulate", *FAST, "--trees", 4, "--depth", 2, "--bins", 16, "--format", "json"
+    )
     assert done.code == 0
     facts = done.json
     assert set(facts) >= KEYS
@@ -42,16 +47,39 @@ def test_bundled_data_as_json(securexgb):
 
 
 def test_text_goes_with_a_table_and_a_ledger(securexgb):
-    done = securexgb("simulate", "--trees", 1, "--depth", 1)
+    """By default as between two companies: homomorphic encryption, no dealer."""
+    done = securexgb("simulate", "--trees", 1, "--depth", 1, "--bins", 8)
     assert done.code == 0
     for text in ("plain xgboost", "offline", "which party owns each split", "evidence: none"):
         assert text in done.stdout
+    assert "hybrid (bfv), no dealer" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("flags", "found"),
+    [
+        (("--offline", "dealt"), ("hybrid", "bfv", "dealt", "insecure-local")),
+        (("--algorithm", "ss"), ("ss", None, "dealt", "insecure-local")),
+        ((), ("hybrid", "bfv", "two-party", "two-party")),
+    ],
+)
+def test_how_correlations_are_made(securexgb, tmp_path, flags, found):
+    path = write_table(tmp_path / "loans.csv")
+    done = securexgb(
+        "simulate", path, "--label", "default", "--ignore", "id", "--trees", 1, "--depth", 1,
+        "--bins", 4, *flags, "--format", "json",
+    )  # fmt: skip
+    assert done.code == 0
+    facts = done.json
+    names = ("algorithm", "he", "offline", "offline_source")
+    assert tuple(facts[name] for name in names) == found
+    assert facts["megabytes"]["offline"] > 0
 
 
 def test_own_file_with_text_labels_and_named_columns(securexgb, tmp_path):
     path = write_table(tmp_path / "loans.csv")
     done = securexgb(
-        "simulate", path, "--label", "default", "--ignore", "id", "--trees", 3, "--depth", 2,
+        "simulate", path, *FAST, "--label", "default", "--ignore", "id", "--trees", 3, "--depth", 2,
         "--feature-party-columns", "income,debt", "--test-fraction", 0.5, "--seed", 4,
         "--learning-rate", 0.5, "--param", "reg_lambda=2", "--format", "json",
     )  # fmt: skip
@@ -64,7 +92,7 @@ def test_own_file_with_text_labels_and_named_columns(securexgb, tmp_path):
 def test_regression(securexgb, tmp_path):
     path = write_table(tmp_path / "loans.csv")
     done = securexgb(
-        "simulate", path, "--label", "debt", "--ignore", "id,default", "--trees", 3,
+        "simulate", path, *FAST, "--label", "debt", "--ignore", "id,default", "--trees", 3,
         "--objective", "reg:squarederror", "--format", "json",
     )  # fmt: skip
     assert done.code == 0
@@ -80,6 +108,9 @@ def test_regression(securexgb, tmp_path):
         (["--param", "gamma"], 2, "must have the form NAME=VALUE"),
         (["--label", "y"], 2, "no DATA is given"),
         (["--test-fraction", "1.5"], 2, "must lie between 0 and 1"),
+        (["--algorithm", "ss", "--offline", "two-party"], 2, "needs a dealer"),
+        (["--algorithm", "ss", "--he", "bfv"], 2, 'he is for algorithm "hybrid"'),
+        (["--he", "rsa"], 2, "he 'rsa' is not supported; choose among bfv, paillier"),
         (["--no-such-flag"], 2, "No such option"),
         (["nowhere.csv", "--label", "y"], 2, "there is no file nowhere.csv"),
     ],

@@ -42,6 +42,9 @@ def test_parameters_are_those_of_training_params():
         "feature_party_columns",
         "callbacks",
         "prediction_decimals",
+        "algorithm",
+        "he",
+        "offline",
         "federation",
     }
     assert set(signature) == set(declarations()) | own
@@ -94,6 +97,41 @@ def test_who_holds_which_column_does_not_matter_to_the_scores(cancer, fitted, co
     np.testing.assert_allclose(
         other.predict_proba(X), fitted.predict_proba(X), atol=2e-3
     )  # ties between equal gains may go to another column
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        {"he": "bfv"},
+        {"he": "paillier"},
+        {"algorithm": "ss"},
+        {"algorithm": "hybrid", "offline": "two-party"},
+    ],
+    ids=["bfv", "paillier", "ss", "two-party"],
+)
+def test_every_method_grows_the_same_trees(cancer, fitted, method):
+    """On the same quantised gradients: products are exact, whatever scheme makes them."""
+    if method.get("he") == "paillier":
+        pytest.importorskip("phe")
+    X, y = cancer
+    model = clone(SecureXGBClassifier(**SMALL, **method)).fit(X, y)
+    for mine, other in zip(model._halves, fitted._halves, strict=True):
+        for one, two in zip(mine.trees, other.trees, strict=True):
+            np.testing.assert_array_equal(one.owners, two.owners)
+    assert same_trees(model, fitted)
+    np.testing.assert_array_equal(model.decision_function(X), fitted.decision_function(X))
+
+
+def same_trees(one, other):
+    """Splits where there are any, and leaf values put together, bit for bit."""
+    values = [
+        [
+            sum(half.trees[k].leaf_values for half in model._halves)
+            for k in range(SMALL["n_estimators"])
+        ]
+        for model in (one, other)
+    ]
+    return all(np.array_equal(a, b) for a, b in zip(*values, strict=True))
 
 
 def test_string_labels_and_frames(cancer, fitted):
@@ -220,6 +258,9 @@ def test_halves_of_two_models_are_refused(tmp_path, cancer, fitted):
         ({"max_depth": 0}, "max_depth must be at least 1"),
         ({"eval_metric": "rmse"}, "does not exist for objective"),
         ({"missing_values": "some"}, "missing_values 'some' is not supported"),
+        ({"he": "rsa"}, "choose among bfv, paillier"),
+        ({"he": "bfv", "algorithm": "ss"}, 'he is for algorithm "hybrid"'),
+        ({"algorithm": "ss", "offline": "two-party"}, "needs a dealer"),
         ({"feature_party_columns": ["x"]}, "feature_party_columns names 'x'"),
         ({"feature_party_columns": [6]}, "counted from 0"),
     ],

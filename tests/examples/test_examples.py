@@ -14,7 +14,7 @@ ARGUMENTS = {
     "laboratory.py": [],
     "two_companies.py": ["{folder}", "--trees", "2", "--rows", "150"],
 }
-WITHOUT_DEALER = ["--offline", "two-party"]
+WITH_DEALER = ["--offline", "dealt"]
 
 
 def test_every_example_is_run_here():
@@ -24,7 +24,7 @@ def test_every_example_is_run_here():
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("name", "more"),
-    [*((name, []) for name in ARGUMENTS), ("two_companies.py", WITHOUT_DEALER)],
+    [*((name, []) for name in ARGUMENTS), ("two_companies.py", WITH_DEALER)],
 )
 def test_example(name, more, tmp_path):
     arguments = [text.format(folder=tmp_path / "work") for text in ARGUMENTS[name]] + more
@@ -44,7 +44,7 @@ def test_example(name, more, tmp_path):
         assert "UpToDate" in done.stdout
         assert done.stdout.count("(untrusted_root)") == done.stdout.count("(svn)") == 2
     if name == "two_companies.py":
-        says = "there is no dealer" if more else "none: the dealer"
+        says = "none: the dealer" if more else "there is no dealer"
         check_two_companies(tmp_path / "work", done.stdout, says)
 
 

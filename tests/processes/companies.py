@@ -45,11 +45,22 @@ class Ended:
         return sentence
 
 
+DEALT = {"algorithm": "ss", "offline": "dealt"}
+"""Terms with a dealer: those of most tests, because its failures are among theirs."""
+
+
 class Companies:
     """``bank`` (label party) and ``bureau`` (feature party) under ``root``."""
 
-    def __init__(self, root: Path, training: Mapping[str, Any] | None = None, rows: int = 60):
+    def __init__(
+        self,
+        root: Path,
+        training: Mapping[str, Any] | None = None,
+        rows: int = 60,
+        method: Mapping[str, Any] = DEALT,
+    ):
         self.root = root
+        self.method = dict(method)
         self.processes: list[subprocess.Popen[str]] = []
         self.port, self.dealer_port = free_port(), free_port()
         self.training = {"n_estimators": 2, "max_depth": 2, "max_bin": 8} | dict(training or {})
@@ -93,7 +104,7 @@ class Companies:
             "id_column": "customer",
             "coins": "seeded",
             "training": params,
-        }
+        } | self.method
         terms = JobTerms.model_validate(values | changes)
         for name in names:
             (self.root / name / "job.toml").write_text(terms.to_toml())

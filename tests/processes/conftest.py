@@ -16,3 +16,11 @@ def companies(tmp_path):
 def with_dealer(companies):
     companies.start_dealer()
     return companies
+
+
+@pytest.fixture
+def without_dealer(tmp_path):
+    """By the default terms: nobody else is needed."""
+    made = Companies(tmp_path, method={})
+    yield made
+    made.stop()

@@ -231,6 +231,8 @@ def wait_for_trees(companies, name, trees=1):
         for run in (companies.root / name / "run").glob("*/metrics.jsonl"):
             if run.read_text().count("\n") >= trees:
                 return
+        running = [process for process in companies.processes[-2:] if process.poll() is None]
+        assert running, [process.communicate() for process in companies.processes[-2:]]
 
 
 def kill_in_training(companies, victim):

@@ -1,0 +1,56 @@
+"""The default terms, end to end and when they fail: two processes and nobody else."""
+
+import signal
+
+import numpy as np
+import pytest
+
+from securexgb.config import JobTerms
+from tests.processes.companies import DEALT, SIDES, Companies, finish
+from tests.processes.test_failures import codes, kill_in_training, wait_for_trees
+from tests.processes.test_resume import TREES, leaves, scores
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_from_check_to_predictions(without_dealer):
+    terms = JobTerms.from_file(without_dealer.root / "bank" / "job.toml")
+    assert (terms.algorithm, terms.he, terms.offline) == ("hybrid", "bfv", "two-party")
+    for command in ("check", "train", "predict"):
+        ended = without_dealer.both(command)
+        assert set(codes(ended).values()) == {0}, ended
+    (report,) = without_dealer.root.glob("bank/run/*/report.json")
+    assert '"offline_source": "two-party"' in report.read_text()
+    assert not list(without_dealer.root.glob("*/keys/dealer.pem"))
+
+
+@pytest.mark.parametrize("victim", SIDES)
+def test_one_side_is_killed(without_dealer, victim):
+    ended = kill_in_training(without_dealer, victim)
+    assert ended.code == 3
+    assert victim in ended.error
+
+
+def test_one_side_is_interrupted(without_dealer):
+    without_dealer.terms(*SIDES, training={"n_estimators": 500})
+    sides = {name: without_dealer.start(name, "train") for name in SIDES}
+    wait_for_trees(without_dealer, "bureau")
+    sides["bureau"].send_signal(signal.SIGINT)
+    ended = {name: finish(process) for name, process in sides.items()}
+    assert ended["bureau"].code == 130
+    assert ended["bank"].code in (3, 7)
+
+
+@pytest.mark.parametrize("method", [{"offline": "dealt"}, DEALT], ids=["bfv and dealer", "dealer"])
+def test_the_trees_are_those_of_a_dealer(without_dealer, tmp_path_factory, method):
+    training = {"n_estimators": TREES, "max_depth": 2}
+    with_dealer = Companies(tmp_path_factory.mktemp("dealt"), training, method=method)
+    without_dealer.terms(*SIDES, training=training)
+    try:
+        with_dealer.start_dealer()
+        for companies in (with_dealer, without_dealer):
+            assert set(codes(companies.both("train")).values()) == {0}
+        np.testing.assert_array_equal(leaves(with_dealer), leaves(without_dealer))
+        assert scores(with_dealer) == scores(without_dealer)
+    finally:
+        with_dealer.stop()

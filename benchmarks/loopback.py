@@ -1,30 +1,46 @@
-"""Three processes on loopback: label party, feature party and dealer, mutual TLS between all.
+"""Processes on one machine: label party, feature party and dealer, mutual TLS between all.
 
 Everything that a benchmark of the network needs: keys, settings and terms in a folder,
-the dealer's process, and both parties' processes running the same script.
+the dealer's process, and both parties' processes.
 """
 
 from __future__ import annotations
 
 import json
-import resource
+import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from securexgb.boost.params import TrainingParams
+from works import Work
+
 from securexgb.channel.keys import create_keys
 from securexgb.config import JobTerms, PartyConfig
 from securexgb.federation import Federation
 
 Role = Literal["label", "feature"]
-Source = Literal["dealt", "bfv", "paillier"]
-"""Correlations from a dealer, or made by both parties with this scheme for the histograms."""
 ROLES: tuple[Role, Role] = ("label", "feature")
+Link = Callable[[int], AbstractContextManager[int]]
+"""Something between two processes: takes the port to reach, gives the port to call."""
+_HERE = Path(__file__).resolve().parent
+_KILL_AFTER_SECONDS = 10.0
+_GLANCE_SECONDS = 0.05
+
+
+class Ports(NamedTuple):
+    """Where the label party listens, where the feature party calls, where the dealer is.
+
+    The first two differ where a shaped link lies between; no dealer: 0.
+    """
+
+    label: int
+    connect: int
+    dealer: int
 
 
 def free_port() -> int:
@@ -32,6 +48,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def environment() -> dict[str, str]:
+    """Children find the package where this process found it."""
+    paths = [str(_HERE.parent), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
 
 def prepare(folder: Path) -> None:
@@ -58,68 +80,88 @@ def dealer(folder: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        env=environment(),
     )
     try:
         assert process.stdout is not None
         yield int(json.loads(process.stdout.readline())["port"]), process
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=_KILL_AFTER_SECONDS)
 
 
-def federation(
-    folder: Path, role: Role, ports: tuple[int, int], params: TrainingParams, source: Source
-) -> Federation:
-    """One side's membership; ``ports``: of the label party and of the dealer."""
-    address = f"127.0.0.1:{ports[0]}"
+def dealer_of(work: Work, folder: Path) -> Any:
+    """A dealer's process if the work needs one, else (0, None)."""
+    return dealer(folder) if work.offline == "dealt" else nullcontext((0, None))
+
+
+def federation(folder: Path, role: Role, ports: Ports, work: Work) -> Federation:
+    """One side's membership."""
+    is_label = role == "label"
     config = PartyConfig(
         role=role,
         name=f"{role}-party",
         key=folder / f"{role}.key",
         certificate=folder / f"{role}.pem",
-        peer_certificate=folder / f"{ROLES[1 - ROLES.index(role)]}.pem",
+        peer_certificate=folder / f"{ROLES[is_label]}.pem",
         dealer_certificate=folder / "dealer.pem",
-        listen=address if role == "label" else None,
-        connect=address if role == "feature" else None,
-        dealer_address=f"127.0.0.1:{ports[1]}",
+        listen=f"127.0.0.1:{ports.label}" if is_label else None,
+        connect=None if is_label else f"127.0.0.1:{ports.connect}",
+        dealer_address=f"127.0.0.1:{ports.dealer}" if ports.dealer else None,
         timeout_seconds=600,
     )
-    terms = JobTerms(
-        name="benchmark",
-        label_party="label-party",
-        feature_party="feature-party",
-        algorithm="ss" if source == "dealt" else "hybrid",
-        offline="dealt" if source == "dealt" else "two-party",
-        he="paillier" if source == "paillier" else "bfv",
-        paillier_bits=2048,
-        training=params,
-    )
-    return Federation(config, terms)
+    terms = {
+        "name": "benchmark",
+        "label_party": "label-party",
+        "feature_party": "feature-party",
+        "algorithm": work.algorithm,
+        "offline": work.offline,
+        "he": work.he,
+        "paillier_bits": work.paillier_bits,
+        "training": work.params,
+    }
+    return Federation(config, JobTerms.from_mapping(terms, "the benchmark's terms"))
 
 
-def run_sides(script: str, arguments: list[str]) -> list[dict[str, Any]]:
-    """Run ``script --side ROLE ARGUMENTS`` for both roles; the JSON line each one prints."""
+def run_sides(folder: Path, ports: Ports) -> list[dict[str, Any]]:
+    """Run party.py for both roles; what each one found. Where one fails both end."""
+    numbers = [str(port) for port in ports]
     processes = [
         subprocess.Popen(
-            [sys.executable, script, "--side", role, *arguments], stdout=subprocess.PIPE, text=True
+            [sys.executable, str(_HERE / "party.py"), str(folder), role, *numbers],
+            env=environment(),
         )
         for role in ROLES
     ]
-    outputs = [process.communicate()[0] for process in processes]
+    try:
+        while any(process.poll() is None for process in processes):
+            if any(process.returncode for process in processes):
+                break
+            time.sleep(_GLANCE_SECONDS)
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
     for role, process in zip(ROLES, processes, strict=True):
         if process.returncode:
             sys.exit(f"the {role} party ended with code {process.returncode}")
-    return [json.loads(output) for output in outputs]
+    return [json.loads((folder / f"{role}.json").read_text("utf-8")) for role in ROLES]
 
 
 def own_peak_rss_mb() -> float:
-    """Peak resident memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Peak resident memory of this process so far (Linux)."""
+    return _peak_rss_mb("self")
 
 
 def peak_rss_mb(process: subprocess.Popen[str]) -> float:
     """Peak resident memory of a running child (Linux)."""
-    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+    return _peak_rss_mb(str(process.pid))
+
+
+def _peak_rss_mb(process: str) -> float:
+    # Not getrusage: its peak is inherited from the process that started this one.
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
     line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
 
@@ -127,4 +169,18 @@ def peak_rss_mb(process: subprocess.Popen[str]) -> float:
 def cpu_seconds(process: subprocess.Popen[str]) -> float:
     """Processor time of a running child so far (Linux)."""
     fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / 100
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def stamped(line: dict[str, Any]) -> str:
+    """The line as JSON on one line, numbers to six digits, with the day."""
+    when = time.strftime("%Y-%m-%d", time.gmtime())
+    return json.dumps(_rounded(line | {"date": when})) + "\n"
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: _rounded(part) for key, part in value.items()}
+    return [_rounded(part) for part in value] if isinstance(value, list) else value

@@ -1,0 +1,138 @@
+"""Run a work by two processes and a dealer where there is one, and sum up what it cost."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+import loopback
+import oracle
+from inputs import Data
+from works import Work
+
+_MEGA = 1e6
+
+
+@contextmanager
+def direct(port: int) -> Iterator[int]:
+    """No link between: the caller calls the port itself."""
+    yield port
+
+
+def measured(work: Work, link: loopback.Link = direct) -> dict[str, Any]:
+    """The JSON line of one run; ``link`` lies between the parties, and before the dealer.
+
+    Each tree has the seconds of its slower party. ``median`` and ``mean`` are over trees;
+    ``once`` is what came before the first tree, and what the first tree took beyond the
+    median: keys, base transfers and first blocks are made there.
+    """
+    data = Data.of(work)
+    line = _described(work, data) | {"load_before": round(os.getloadavg()[0], 2)}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "work.json").write_text(work.to_json(), encoding="utf-8")
+        data.save(folder)
+        loopback.prepare(folder)
+        line |= _run(folder, work, link)
+    line["xgboost_auc"] = _oracle_auc(work, data)
+    return line
+
+
+def _described(work: Work, data: Data) -> dict[str, Any]:
+    return {
+        "work": work.name,
+        "rows": int(data.fitted.size),
+        "test_rows": int(data.held.size),
+        "label_columns": data.mine,
+        "feature_columns": data.table.shape[1] - data.mine,
+        "trees": work.trees,
+        "depth": work.depth,
+        "bins": work.bins,
+        "algorithm": work.algorithm,
+        "offline": work.offline,
+        "he": work.he if work.algorithm == "hybrid" else None,
+        "paillier_bits": work.paillier_bits if work.he == "paillier" else None,
+    }
+
+
+def _run(folder: Path, work: Work, link: loopback.Link) -> dict[str, Any]:
+    with loopback.dealer_of(work, folder) as (dealer_port, dealer):
+        label = loopback.free_port()
+        with link(label) as connect, link(dealer_port) as reached:
+            ports = loopback.Ports(label, connect, reached if dealer_port else 0)
+            sides = loopback.run_sides(folder, ports)
+        deals = None
+        if dealer is not None:
+            cpu, peak = loopback.cpu_seconds(dealer), loopback.peak_rss_mb(dealer)
+            deals = {"cpu_seconds": cpu, "peak_rss_mb": peak}
+    return summed_up(sides, deals)
+
+
+def summed_up(sides: list[dict[str, Any]], dealer: dict[str, float] | None) -> dict[str, Any]:
+    """One line from what both parties said."""
+    pairs = zip(sides[0]["trees"], sides[1]["trees"], strict=True)
+    trees = [_joined(label, feature) for label, feature in pairs]
+    setup = _joined(sides[0]["setup"], sides[1]["setup"])
+    middle = {key: median(tree[key] for tree in trees) for key in trees[0]}
+    peaks: dict[str, float] = {
+        role: side["peak_rss_mb"] for role, side in zip(loopback.ROLES, sides, strict=True)
+    }
+    before = {role: side["rss_before_mb"] for role, side in zip(loopback.ROLES, sides, strict=True)}
+    line: dict[str, Any] = {
+        "source": sides[0]["source"],
+        "median": middle,
+        "mean": {key: fmean(tree[key] for tree in trees) for key in trees[0]},
+        "once": {
+            "before_first_tree": setup,
+            "more_in_first_tree": {
+                key: max(trees[0][key] - middle[key], 0.0) for key in ("total_seconds", "megabytes")
+            },
+        },
+        "tree_seconds": [round(tree["total_seconds"], 4) for tree in trees],
+        "peak_rss_mb": peaks,
+        "rss_before_mb": before,
+        "auc": sides[0].get("auc"),
+        "ledger": sides[0]["ledger"],
+    }
+    if dealer is not None:
+        line["dealer_cpu_seconds_a_tree"] = dealer["cpu_seconds"] / len(trees)
+        peaks["dealer"] = dealer["peak_rss_mb"]
+    if "prediction" in sides[0]:
+        line["prediction"] = _joined(sides[0]["prediction"], sides[1]["prediction"])
+    return line
+
+
+def _joined(label: dict[str, float], feature: dict[str, float]) -> dict[str, float]:
+    """Both parties' expenses for one thing: times of the slower, bytes of both."""
+    slower = max(label, feature, key=lambda side: side["seconds"])
+    online, offline = (
+        (label[name] + feature[name]) / _MEGA for name in ("online_bytes", "offline_bytes")
+    )
+    return {
+        "total_seconds": slower["seconds"],
+        "offline_seconds": slower["offline_seconds"],
+        "online_seconds": slower["seconds"] - slower["offline_seconds"],
+        "megabytes": online + offline,
+        "offline_megabytes": offline,
+        "online_megabytes": online,
+        "rounds": slower["rounds"],
+        "label_cpu_seconds": label["cpu_seconds"],
+        "feature_cpu_seconds": feature["cpu_seconds"],
+    }
+
+
+def _oracle_auc(work: Work, data: Data) -> float | None:
+    """Plain xgboost on the same bins and rows."""
+    if not data.held.size:
+        return None
+    parts = [(data.table[rows], data.labels[rows]) for rows in (data.fitted, data.held)]
+    # A process of its own, so that nothing of it stays behind.
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(oracle.auc, parts[0], parts[1], work.params).result()

@@ -1,0 +1,86 @@
+"""What is trained in a benchmark: rows, columns, shape of the trees, and under which terms."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from securexgb.boost.params import TrainingParams
+
+
+@dataclass(frozen=True)
+class Work:
+    """A training. ``columns``: of each side, of synthetic data.
+
+    ``data``: a CSV file, or "breast-cancer", in place of synthetic rows. ``algorithm`` to
+    ``paillier_bits`` are the terms of the same names.
+    """
+
+    name: str = "synthetic"
+    rows: int = 10_000
+    columns: int = 10
+    depth: int = 3
+    bins: int = 16
+    trees: int = 10
+    seed: int = 0
+    test_fraction: float = 0.0
+    data: str = ""
+    label: str = ""
+    label_columns: str = ""
+    algorithm: str = "hybrid"
+    offline: str = "two-party"
+    he: str = "bfv"
+    paillier_bits: int = 2048
+
+    @property
+    def params(self) -> TrainingParams:
+        return TrainingParams(
+            n_estimators=self.trees,
+            max_depth=self.depth,
+            max_bin=self.bins,
+            missing_values="refused",
+            base_score=0.5,
+        )
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> Work:
+        return Work(**json.loads(text))
+
+
+WORKS = {
+    "W1": Work("W1", 10_000, 10, 3, 16, 20),
+    "W2": Work("W2", 50_000, 12, 5, 32, 5),
+    "W3": Work("W3", 200_000, 10, 4, 32, 4),
+    "1M": Work("1M", 1_000_000, 10, 4, 16, 3),
+}
+"""The standard works, with as many trees as make a median."""
+
+
+def add_options(parser: argparse.ArgumentParser, **defaults: Any) -> None:
+    """A flag for each field of a work; what is not given is the work's."""
+    parser.add_argument("--work", choices=sorted(WORKS), help="a standard work to start from")
+    choices = {
+        "algorithm": ("hybrid", "ss"),
+        "offline": ("two-party", "dealt"),
+        "he": ("bfv", "paillier"),
+    }
+    for entry in fields(Work):
+        flag = "--" + entry.name.replace("_", "-")
+        kind = {"int": int, "float": float}.get(str(entry.type), str)
+        parser.add_argument(flag, type=kind, choices=choices.get(entry.name))
+    parser.set_defaults(**defaults)
+
+
+def chosen(options: argparse.Namespace) -> Work:
+    """The work that the flags describe."""
+    given = {f.name: getattr(options, f.name) for f in fields(Work)}
+    given = {name: value for name, value in given.items() if value is not None}
+    if "data" in given:
+        given = {"name": Path(given["data"]).name} | given
+    return replace(WORKS[options.work] if options.work else Work(), **given)

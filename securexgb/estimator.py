@@ -90,7 +90,7 @@ class _SecureXGBModel(BaseEstimator):
         missing: float = np.nan,
         missing_values: str = "allowed",
         gradient_bits: int = 16,
-        sigmoid: str = "piecewise",
+        sigmoid: str = "table",
         weight_bound: float = 1.0,
         target_bound: float | None = None,
         importance_type: str = "weight",

@@ -20,17 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import ROW_WEIGHT_BITS, NumberFormat, encode
+from securexgb.boost.rows import blocks
 from securexgb.errors import DataError, UsageError
 from securexgb.mpc.compare import is_negative
 from securexgb.mpc.convert import to_arithmetic
 from securexgb.mpc.multiply import multiply
 from securexgb.mpc.open import open_shared
 from securexgb.mpc.party import Party
-from securexgb.mpc.piecewise import softplus
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.select import select
 from securexgb.mpc.share import share
 from securexgb.mpc.shared import Shared, SharedBits
+from securexgb.mpc.sigmoid import softplus
 from securexgb.mpc.sort import sort_rows
 from securexgb.mpc.truncate import round_off, truncate
 
@@ -96,7 +97,8 @@ def _logloss(party: Party, margins: Shared, truth: Truth, numbers: NumberFormat)
     if truth.labels is not None:
         labelled[0] = truth.labels == 1
     products = select(party, np.zeros(1, np.int64), labelled, margins.reshape(1, -1))
-    losses = softplus(party, margins, numbers.margin_bits) - products[0]
+    parts = [softplus(party, margins[rows]) for rows in blocks(truth.rows)]
+    losses = Shared.concatenate(parts) - products[0]
     return _mean(party, losses, numbers.margin_bits, _LOSS_INTEGER_BITS, truth)
 
 

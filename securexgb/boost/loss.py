@@ -1,10 +1,10 @@
 """Loss functions: from margins and labels to one gradient pair a row.
 
-Logistic: p = sigmoid(margin), g = p - y, h = p (1 - p). Squared error, on targets divided
-by their public bound: g = margin - y clamped to [-2, 2], h = 1. Both are multiplied by the
-row's weight, then packed into one ring word g + 2^low_bits h, linear in both. Labels and
-weights are the label party's; margins are shared. Rounding is exact, so the words are a
-function of the data alone, but for the noise of ``sigmoid="ckks"``.
+Logistic: p = sigmoid(margin), g = p - y, h = p (1 - p); one table has p and h. Squared error,
+on targets divided by their public bound: g = margin - y clamped to [-2, 2], h = 1. Both are
+multiplied by the row's weight, then packed into one ring word g + 2^low_bits h, linear in both.
+Labels and weights are the label party's; margins are shared. Rounding is exact, so the words
+are a function of the data alone, but for the noise of ``sigmoid="ckks"``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import NumberFormat, encode
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.rows import BLOCK_ROWS, blocks
 from securexgb.errors import DataError
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_sigmoid import ckks_sigmoid
@@ -26,18 +27,17 @@ from securexgb.mpc.compare import is_negative
 from securexgb.mpc.convert import to_arithmetic
 from securexgb.mpc.multiply import multiply
 from securexgb.mpc.party import Party
-from securexgb.mpc.piecewise import sigmoid
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, Words
+from securexgb.mpc.sigmoid import FLOOR_BITS, sigmoid
 from securexgb.mpc.truncate import round_off, truncate
 
 Floats = NDArray[np.float64]
-Sigmoid: TypeAlias = Callable[[Party, Shared, int], Shared]
+Sigmoid: TypeAlias = Callable[[Party, Shared, int], tuple[Shared, Shared]]
+"""(p, p (1 - p)) of margins (n,), with so many fraction bits."""
 
 _CLAMP = 2
 """Squared error: bound on |g|, in units of the targets' bound."""
-_SIGMOID_FLOOR_BITS = 11
-"""Every sigmoid stays within [2^-11, 1 - 2^-11]."""
 _LEAST_BASE = 1e-6
 """A fitted base_score of a classification keeps this distance from 0 and 1."""
 
@@ -74,6 +74,9 @@ class Labels:
     targets: Shared
     weights: Shared | None
 
+    def __getitem__(self, rows: slice) -> Labels:
+        return Labels(self.targets[rows], None if self.weights is None else self.weights[rows])
+
 
 def objective_of(params: TrainingParams, chosen: Sigmoid = sigmoid) -> Objective:
     """The loss that the terms name; for gradients with the sigmoid of ``sigmoid_of``."""
@@ -84,12 +87,17 @@ def objective_of(params: TrainingParams, chosen: Sigmoid = sigmoid) -> Objective
 
 def sigmoid_of(party: Party, params: TrainingParams) -> Sigmoid:
     """The sigmoid that the terms name, for one job: for CKKS both parties make its keys here."""
-    if params.sigmoid == "piecewise":
+    if params.sigmoid == "table":
         return sigmoid
     keys = agree_keys(party)
 
-    def under_ckks(party: Party, margins: Shared, out_bits: int) -> Shared:
-        return ckks_sigmoid(party, keys, margins, out_bits)
+    def under_ckks(party: Party, margins: Shared, out_bits: int) -> tuple[Shared, Shared]:
+        p = ckks_sigmoid(party, keys, margins, out_bits)
+        h = p - round_off(party, multiply(party, p, p), out_bits)
+        if out_bits < FLOOR_BITS:
+            # p may be 0 or 1 in such coarse units, and h must not vanish: one unit more.
+            h = h + constant(party, 1, h.shape)
+        return p, h
 
     return under_ckks
 
@@ -100,10 +108,14 @@ def gradient_pairs(
     margins: Shared,
     labels: Labels,
     numbers: NumberFormat,
+    block_rows: int = BLOCK_ROWS,
 ) -> Shared:
     """One word g + 2^low_bits h for every row: shared (n,)."""
-    g, h = objective.derivatives(party, margins, labels, numbers)
-    return g + h.scale(1 << numbers.low_bits)
+    pairs = []
+    for rows in blocks(margins.size, block_rows):
+        g, h = objective.derivatives(party, margins[rows], labels[rows], numbers)
+        pairs.append(g + h.scale(1 << numbers.low_bits))
+    return Shared.concatenate(pairs)
 
 
 def row_weights(
@@ -160,12 +172,7 @@ class Logistic:
     def derivatives(
         self, party: Party, margins: Shared, labels: Labels, numbers: NumberFormat
     ) -> tuple[Shared, Shared]:
-        bits = numbers.gradient_bits
-        p = self._sigmoid(party, margins, bits)
-        h = p - round_off(party, multiply(party, p, p), bits)
-        if bits < _SIGMOID_FLOOR_BITS:
-            # p may be 0 or 1 in such coarse units, and h must not vanish: one unit more.
-            h = h + constant(party, 1, h.shape)
+        p, h = self._sigmoid(party, margins, numbers.gradient_bits)
         return _weighted(party, p - labels.targets, h, labels.weights, numbers)
 
     def predictions(self, margins: Floats) -> Floats:

@@ -27,7 +27,7 @@ METRICS = {
 """The evaluation metrics of each objective; the first one is its default."""
 
 
-SIGMOIDS = ("piecewise", "ckks")
+SIGMOIDS = ("table", "ckks")
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,9 @@ class TrainingParams:
         16, Declaration("Most fraction bits of a gradient.", 4, 20, ours=True)
     )
     sigmoid: str = _parameter(
-        "piecewise",
+        "table",
         Declaration(
-            "How a classification's gradients are computed: by comparisons, the same in every "
+            "How a classification's gradients are computed: from a table, the same in every "
             "run, or by a Fourier series under CKKS, needs TenSEAL at both sides.",
             choices=SIGMOIDS,
             ours=True,

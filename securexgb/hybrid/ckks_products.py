@@ -66,7 +66,7 @@ class CkksKeys:
         if self.served > CIPHERTEXTS_PER_KEY:
             raise UsageError(
                 f'sigmoid="ckks" hides {CIPHERTEXTS_PER_KEY:,} ciphertexts of a job at 40 bits, '
-                'and this job has more: train fewer trees, or use sigmoid="piecewise"'
+                'and this job has more: train fewer trees, or use sigmoid="table"'
             )
 
 

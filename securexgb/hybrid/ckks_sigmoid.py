@@ -3,7 +3,7 @@
 Inside [-7, 7) the series of ``fourier``: the label party encrypts exp(i j w x0), the feature
 party multiplies by b_j exp(i j w x1), and the imaginary part comes back as shares
 (``ckks_products``). Outside, two comparisons on shares put the constants 2^-11 and 1 - 2^-11 in
-its place, the same as ``mpc.piecewise``, so that leaf weights stay below 2^11. At the clamp the
+its place, the same as ``mpc.sigmoid``, so that leaf weights stay below 2^11. At the clamp the
 series is above 2^-11: p never falls when it saturates.
 
 The error is at most 6e-4 for every margin as measured, 9e-4 by worst-case bounds. Encryption
@@ -22,15 +22,14 @@ from securexgb.mpc.compare import carry_cost, is_negative
 from securexgb.mpc.convert import lift_cost, to_arithmetic
 from securexgb.mpc.multiply import multiply, product_cost
 from securexgb.mpc.party import Party
-from securexgb.mpc.piecewise import MARGIN_BITS
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, words_per
+from securexgb.mpc.sigmoid import FLOOR_BITS, MARGIN_BITS
 from securexgb.mpc.truncate import round_off, shift_cost
 
 _CLAMP = 7 << MARGIN_BITS
-_WIDTH = 47  # margins up to 2^45 units, as mpc.piecewise, and the clamp
-_FLOOR_BITS = 11
+_WIDTH = 47  # margins up to 2^45 units, as mpc.sigmoid, and the clamp
 
 
 def sigmoid_cost(count: int, out_bits: int) -> Cost:
@@ -52,7 +51,7 @@ def ckks_sigmoid(party: Party, keys: CkksKeys, margins: Shared, out_bits: int) -
     ``margins``: (n,), 20 fraction bits, |x| < 2^25 - 8.
     """
     inside = round_off(party, _series(party, keys, margins), RESULT_BITS - out_bits)
-    unit, floor = 1 << out_bits, 1 << out_bits >> _FLOOR_BITS
+    unit, floor = 1 << out_bits, 1 << out_bits >> FLOOR_BITS
     below, above = _marks(party, margins)
     half = constant(party, unit >> 1, margins.shape)
     ends = below.scale(floor) + above.scale(unit - floor)

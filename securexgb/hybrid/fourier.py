@@ -19,8 +19,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.mpc.piecewise import MARGIN_BITS
 from securexgb.mpc.shared import Words
+from securexgb.mpc.sigmoid import MARGIN_BITS
 
 Numbers = NDArray[np.complex128]
 

@@ -25,7 +25,7 @@ from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.split import Candidates
 from securexgb.hybrid.fourier import TERMS
-from securexgb.mpc.piecewise import softplus_pieces
+from securexgb.mpc.lift import binary
 from securexgb.mpc.protocol import REGISTRY, Cost, Declaration
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.shared import Shared, SharedBits, words_per
@@ -170,9 +170,10 @@ def _arguments() -> dict[str, tuple[Any, ...]]:
         ),
         "mpc.table.one_hot": (_bits(8),),
         "mpc.table.lookup": (_bits(11), np.zeros(1 << 11, np.uint64), 30),
-        "mpc.piecewise.evaluate": (softplus_pieces(), x, 16),
-        "mpc.piecewise.sigmoid": (x, 16),
-        "mpc.piecewise.softplus": (x, 16),
+        "mpc.magnitude.magnitude": (x, 12, 11),
+        "mpc.lift.lift_numbers": (_bits(30), (binary(16), binary(14))),
+        "mpc.sigmoid.sigmoid": (x, 16),
+        "mpc.sigmoid.softplus": (x,),
         "mpc.sort.sort_rows": (x.reshape(1, -1), 40),
         "mpc.select.select": (owners, np.zeros((1, _COUNT), bool), x.reshape(1, -1)),
         "mpc.matrix.histograms": (shape, None, None, vectors),

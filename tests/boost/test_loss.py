@@ -16,6 +16,7 @@ from securexgb.boost.loss import (
     row_weights,
 )
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.rows import BLOCK_ROWS
 from securexgb.errors import DataError
 from securexgb.mpc.open import open_shared
 from securexgb.mpc.reveals import Reveal
@@ -25,8 +26,9 @@ from securexgb.testing import run_parties
 ROWS = 400
 
 
-def pairs(params, margins, labels, weights, backend, rows=ROWS):
+def pairs(params, margins, labels, weights, backend, block_rows=BLOCK_ROWS):
     """Opened (g, h) of every row."""
+    rows = margins.size
     layout = Layout.of(params, rows, (1, 1), weights is not None)
     numbers = layout.numbers(params)
     objective = objective_of(params)
@@ -42,7 +44,8 @@ def pairs(params, margins, labels, weights, backend, rows=ROWS):
             words = row_weights(labels, weights, params, numbers) if holds else None
             row_words = share(party, words, 0, margins.shape)
         shared = share(party, margin_words, 0, margins.shape)
-        words = gradient_pairs(party, objective, shared, Labels(targets, row_words), numbers)
+        given = Labels(targets, row_words)
+        words = gradient_pairs(party, objective, shared, given, numbers, block_rows)
         return open_shared(party, words, Reveal.METRIC)
 
     words = run_parties(program, [True, None], backend=backend)[0]
@@ -64,7 +67,8 @@ def test_logistic(backend, weighted: bool) -> None:
     weights = draw.uniform(0, 5, ROWS) if weighted else None
     if weights is not None:
         weights[:5] = 0
-    params = TrainingParams(weight_bound=5.0, scale_pos_weight=2.0 if weighted else 1.0)
+    scaled = 2.0 if weighted else 1.0
+    params = TrainingParams(weight_bound=5.0, scale_pos_weight=scaled, gradient_bits=16)
     (g, h), _, _ = pairs(params, margins, labels, weights, backend)
     p = 1 / (1 + np.exp(-margins))
     scale = weights * np.where(labels == 1, 2.0, 1.0) if weights is not None else 1.0
@@ -86,11 +90,25 @@ def test_backends_agree_bit_for_bit() -> None:
     assert np.array_equal(*words)
 
 
+@pytest.mark.parametrize("objective", ["binary:logistic", "reg:squarederror"])
+def test_blocks_of_any_size_give_the_same_pairs(backend, objective: str) -> None:
+    draw = np.random.default_rng(4)
+    margins, labels = draw.normal(size=ROWS), (draw.random(ROWS) < 0.5).astype(float)
+    weights = draw.uniform(0, 1, ROWS)
+    bound = 1.0 if objective == "reg:squarederror" else None
+    params = TrainingParams(objective=objective, target_bound=bound)
+    words = [
+        pairs(params, margins, labels, weights, backend, size)[2] for size in (64, 192, BLOCK_ROWS)
+    ]
+    np.testing.assert_array_equal(words[0], words[1])
+    np.testing.assert_array_equal(words[0], words[2])
+
+
 def test_a_row_with_weight_never_has_hessian_zero() -> None:
     """Also in the coarsest units, where the sigmoid's ends round to 0 and 1."""
     margins = np.linspace(-30, 30, 101)
     params = TrainingParams(gradient_bits=4)
-    (g, h), _, _ = pairs(params, margins, np.zeros(101), None, "plaintext", rows=101)
+    (g, h), _, _ = pairs(params, margins, np.zeros(101), None, "plaintext")
     assert np.all(h > 0)
     assert np.all(np.abs(g) <= 2.0**11 * h)
 
@@ -102,7 +120,9 @@ def test_squared_error(backend, weighted: bool) -> None:
     margins = labels + draw.normal(scale=20, size=ROWS)
     margins[0] = labels[0] + 170.0  # beyond the clamp
     weights = draw.uniform(0, 2, ROWS) if weighted else None
-    params = TrainingParams(objective="reg:squarederror", target_bound=50.0, weight_bound=2.0)
+    params = TrainingParams(
+        objective="reg:squarederror", target_bound=50.0, weight_bound=2.0, gradient_bits=16
+    )
     (g, h), _, _ = pairs(params, margins, labels, weights, backend)
     scale = np.ones(ROWS) if weights is None else weights
     residual = np.clip((margins - labels) / 50, -2, 2)

@@ -13,9 +13,9 @@ from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.split import Candidates
 from securexgb.hybrid.ckks_products import agree_keys
+from securexgb.mpc.lift import Number
 from securexgb.mpc.matrix import MatrixShape, register
 from securexgb.mpc.party import Party
-from securexgb.mpc.piecewise import softplus_pieces
 from securexgb.testing.harness import run_parties
 from tests.mpc.kit import Pair, public, shared, shared_bits
 
@@ -85,6 +85,15 @@ def _lookup(draw: Draw) -> Arguments:
     width, out_bits = int(draw.integers(1, 13)), int(draw.integers(1, 40))
     table = draw.integers(0, 2**64, 1 << width, np.uint64)
     return [_bits(draw, width, _count(draw)), public(table), public(out_bits)]
+
+
+def _lift_numbers(draw: Draw) -> Arguments:
+    sizes = draw.integers(1, 21, int(draw.integers(1, 4)))
+    numbers = tuple(
+        Number(tuple(1 << int(place) for place in draw.permutation(size)), int(size))
+        for size in sizes
+    )
+    return [_bits(draw, int(sizes.sum()), _count(draw)), public(numbers)]
 
 
 def _select(draw: Draw) -> Arguments:
@@ -177,13 +186,17 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.divide.divide": _divide,
     "mpc.divide.reciprocal": _reciprocal,
     "mpc.argmax.argmax": _argmax,
-    "mpc.piecewise.evaluate": lambda draw: [
-        public(softplus_pieces()),
+    "mpc.magnitude.magnitude": lambda draw: [
         _numbers(draw, _count(draw)),
-        public(int(draw.integers(4, 25))),
+        public(int(draw.integers(1, 20))),
+        public(int(draw.integers(1, 20))),
     ],
-    "mpc.piecewise.sigmoid": lambda draw: [_numbers(draw, _count(draw)), public(16)],
-    "mpc.piecewise.softplus": lambda draw: [_numbers(draw, _count(draw)), public(20)],
+    "mpc.lift.lift_numbers": _lift_numbers,
+    "mpc.sigmoid.sigmoid": lambda draw: [
+        _numbers(draw, _count(draw)),
+        public(int(draw.integers(4, 21))),
+    ],
+    "mpc.sigmoid.softplus": lambda draw: [_numbers(draw, _count(draw))],
     "mpc.sort.sort_rows": lambda draw: [
         _numbers(draw, 2, int(draw.integers(1, 70)), bits=20),
         public(40),

@@ -10,8 +10,8 @@ from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_sigmoid import ckks_sigmoid
 from securexgb.hybrid.fourier import SERIES, waves_of
 from securexgb.mpc.party import Party
-from securexgb.mpc.piecewise import MARGIN_BITS
 from securexgb.mpc.shared import Shared
+from securexgb.mpc.sigmoid import MARGIN_BITS
 from securexgb.testing.harness import Backend
 from tests.mpc.kit import Integers, evaluate, public, shared
 

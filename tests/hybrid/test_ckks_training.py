@@ -46,14 +46,12 @@ def test_gradients_keep_every_leaf_weight_in_its_bound() -> None:
 def test_trees_are_those_of_the_other_sigmoid() -> None:
     """On data whose splits are no near-ties; leaves agree to the sigmoids' errors."""
     data = sides(*table(300), 2)
-    piecewise, ckks = (
-        train_both(replace(PARAMS, sigmoid=name), data) for name in ("piecewise", "ckks")
-    )
-    for one, other in zip(piecewise, ckks, strict=True):
+    by_table, ckks = (train_both(replace(PARAMS, sigmoid=name), data) for name in ("table", "ckks"))
+    for one, other in zip(by_table, ckks, strict=True):
         for tree, same in zip(one.trees, other.trees, strict=True):
             np.testing.assert_array_equal(tree.owners, same.owners)
             np.testing.assert_array_equal(tree.features, same.features)
-    leaves = np.array(opened_leaves(piecewise)) - np.array(opened_leaves(ckks))
+    leaves = np.array(opened_leaves(by_table)) - np.array(opened_leaves(ckks))
     assert np.abs(leaves).max() < 0.005 * 2**20
 
 
@@ -64,7 +62,7 @@ def test_the_estimator_takes_it() -> None:
     given = {"n_estimators": 3, "max_depth": 2, "max_bin": 8}
     both = [
         SecureXGBClassifier(sigmoid=name, **given).fit(x, y).predict_proba(x)[:, 1]
-        for name in ("piecewise", "ckks")
+        for name in ("table", "ckks")
     ]
     assert np.abs(both[0] - both[1]).max() < 5e-3
 

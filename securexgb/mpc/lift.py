@@ -1,0 +1,162 @@
+"""Numbers from their shared bits, in the smallest ring that holds them.
+
+A bit shared as b0 ^ b1 is the integer b0 + b1 - 2 b0 b1, each summand known to one party: one
+product of private bits. Where the bit weighs 2^j and the sum is wanted modulo 2^R, the
+product is wanted modulo 2^(R-1-j) only, and the bits of a number take half the words (the
+observation of ABY). The product is one oblivious transfer: the receiver's bit b chooses, the
+sender's bit a is the difference. They hold a random one, messages m0, m1 and choice c; the
+receiver sends d = b ^ c, the sender t = a + m_d - m_{1-d}, keeps -m_d, and the receiver has
+m_d or t + m_{1-d} = a + m_d. Every other bit goes in the other direction.
+
+A number below 2^(R-1), shared modulo 2^R by words in [0, 2^R), is brought to the whole ring
+exactly: the words add up past 2^R if and only if one of them has its top bit (were it only
+one and no wrap, the sum would have that bit too). Their or is one more such product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb import _kernels
+from securexgb.mpc.convert import plain_values
+from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import Cost, protocol
+from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
+from securexgb.offline.correlations import RandomOTReceiver, RandomOTSender
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number: the weights of its bits, positive, and how many bits it has at most.
+
+    The weighted sum lies in [0, 2^width), whatever the bits are that occur; width <= 62.
+    """
+
+    weights: tuple[int, ...]
+    width: int
+
+    @property
+    def precisions(self) -> list[int]:
+        """For every bit the modulus 2^w that its product is needed in."""
+        return [self.width + 1 - (weight & -weight).bit_length() for weight in self.weights]
+
+
+def binary(width: int) -> Number:
+    """A number whose bits are given, lowest first."""
+    return Number(tuple(1 << place for place in range(width)), width)
+
+
+def _products_cost(precisions: Sequence[int], words: int) -> Cost:
+    """Cost of ``_products`` for rows of so many words."""
+    to_label, to_feature = precisions[::2], precisions[1::2]
+    return Cost(
+        rounds=2,
+        label_words=words * (len(to_label) + sum(to_feature)),
+        feature_words=words * (len(to_feature) + sum(to_label)),
+        ot_from_label=64 * words * len(to_feature),
+        ot_from_feature=64 * words * len(to_label),
+    )
+
+
+def _precisions(numbers: Sequence[Number]) -> tuple[list[int], list[int]]:
+    """Of the bits' products and of the wraps'."""
+    bits = [width for number in numbers for width in number.precisions]
+    return bits, [63 - number.width for number in numbers]
+
+
+def numbers_cost(numbers: Sequence[Number], words: int) -> Cost:
+    """Cost of ``lift_numbers`` for 64 * ``words`` elements."""
+    bits, wraps = _precisions(numbers)
+    return _products_cost(bits, words) + _products_cost(wraps, words)
+
+
+def _ideal(bits: SharedBits, numbers: tuple[Number, ...]) -> Shared:
+    weights = np.array([w for number in numbers for w in number.weights], np.uint64)
+    starts = np.cumsum([0, *(len(number.weights) for number in numbers[:-1])])
+    return Shared(np.add.reduceat(plain_values(bits) * weights[:, None], starts, axis=0))
+
+
+@protocol(
+    cost=lambda bits, numbers: numbers_cost(numbers, bits.words.shape[1]),
+    opens="b ^ c to one side and bits masked by a message unknown to the other, uniform",
+    source="smaller rings for higher bits: Demmler, Schneider, Zohner, NDSS 2015 (ABY), III-E",
+    ideal=_ideal,
+)
+def lift_numbers(party: Party, bits: SharedBits, numbers: tuple[Number, ...]) -> Shared:
+    """Numbers (k, n) from their bits, all numbers' bits one after the other: (sum of bits, n)."""
+    own = np.ascontiguousarray(bits.words)
+    precisions, wraps = _precisions(numbers)
+    products = _products(party, own, precisions, bits.count)
+    sums = np.zeros((len(numbers), bits.count), np.uint64)
+    row = 0
+    for total, number in zip(sums, numbers, strict=True):
+        for weight in number.weights:
+            single = _kernels.unpack_bits(own[row], 64 * own.shape[1])[: bits.count]
+            total += (single - (products[row] << np.uint64(1))) * np.uint64(weight)
+            row += 1
+    return Shared(_widened(party, sums, wraps))
+
+
+def _widened(party: Party, sums: Words, wraps: list[int]) -> Words:
+    """Shares modulo 2^64 of numbers below 2^(R-1), shared modulo 2^R; 64 - R by row."""
+    count = sums.shape[1]
+    spare = np.array(wraps, np.uint64)[:, None]
+    words = sums << spare >> spare
+    tops = words >> (np.uint64(63) - spare)
+    own = np.stack([_kernels.to_slices(row, 1)[0] for row in tops])
+    both = _products(party, own, wraps, count)
+    return words - ((tops - both) << (np.uint64(64) - spare))
+
+
+def _products(party: Party, own: Words, precisions: Sequence[int], count: int) -> Words:
+    """Shares of the products of both parties' bits: row k modulo 2^precisions[k], (rows, n).
+
+    ``own``: this party's bits, packed (rows, words). The label party receives in even rows.
+    """
+    rows, words = range(len(precisions)), words_per(count)
+    padded = 64 * words
+    received, sent = rows[party.rank :: 2], rows[1 - party.rank :: 2]
+    receiver, sender = _transfers(party, padded * len(received), padded * len(sent))
+    result = np.empty((len(rows), padded), np.uint64)
+    flips = own[received].reshape(-1) ^ receiver.choices
+    theirs = party.exchange(flips, expect=words * len(sent)).reshape(len(sent), words)
+    zeros, ones = (m.reshape(len(sent), padded) for m in (sender.zero, sender.one))
+    message = []
+    for row, flip, zero, one in zip(sent, theirs, zeros, ones, strict=True):
+        result[row], correction = _offered(own[row], flip, zero, one)
+        message.append(_kernels.to_slices(correction, precisions[row]))
+    expected = sum(precisions[row] for row in received)
+    payload = np.concatenate([*message, np.empty((0, words), np.uint64)])
+    corrections = party.exchange(payload.reshape(-1), expect=expected * words)
+    corrections = corrections.reshape(expected, words)
+    for row, chosen in zip(received, receiver.chosen.reshape(len(received), padded), strict=True):
+        taken, corrections = np.split(corrections, [precisions[row]])
+        result[row] = chosen + _flags(own[row]) * _kernels.from_slices(taken, padded)
+    return result[:, :count]
+
+
+def _offered(own: Words, flip: Words, zero: Words, one: Words) -> tuple[Words, Words]:
+    """The sender's shares of one row of products, and what it sends for them."""
+    flipped = _flags(flip)
+    difference = zero - one
+    np.negative(difference, out=difference, where=flipped)
+    return np.uint64(0) - np.where(flipped, one, zero), difference + _flags(own)
+
+
+def _flags(packed: Words) -> NDArray[np.bool_]:
+    """Packed bits singly, as truth values."""
+    return _kernels.unpack_bits(np.ascontiguousarray(packed), packed.size * 64).view(np.bool_)
+
+
+def _transfers(party: Party, received: int, sent: int) -> tuple[RandomOTReceiver, RandomOTSender]:
+    """This party's ends of the transfers; rank 0's receiving ones are always drawn first."""
+    source = party.source
+    if party.rank == 0:
+        receiver = source.random_ot_receive(received)
+        return receiver, source.random_ot_send(sent)
+    sender = source.random_ot_send(sent)
+    return source.random_ot_receive(received), sender

@@ -14,6 +14,7 @@ class FrameKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FRAME_KIND_HEARTBEAT: _ClassVar[FrameKind]
     FRAME_KIND_ERROR: _ClassVar[FrameKind]
     FRAME_KIND_BYE: _ClassVar[FrameKind]
+    FRAME_KIND_CREDIT: _ClassVar[FrameKind]
 FRAME_KIND_UNSPECIFIED: FrameKind
 FRAME_KIND_HELLO: FrameKind
 FRAME_KIND_DATA: FrameKind
@@ -21,17 +22,20 @@ FRAME_KIND_MORE: FrameKind
 FRAME_KIND_HEARTBEAT: FrameKind
 FRAME_KIND_ERROR: FrameKind
 FRAME_KIND_BYE: FrameKind
+FRAME_KIND_CREDIT: FrameKind
 
 class Frame(_message.Message):
-    __slots__ = ("kind", "sequence", "message_bytes", "payload", "tag")
+    __slots__ = ("kind", "sequence", "message_bytes", "payload", "tag", "lane")
     KIND_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
     TAG_FIELD_NUMBER: _ClassVar[int]
+    LANE_FIELD_NUMBER: _ClassVar[int]
     kind: FrameKind
     sequence: int
     message_bytes: int
     payload: bytes
     tag: str
-    def __init__(self, kind: _Optional[_Union[FrameKind, str]] = ..., sequence: _Optional[int] = ..., message_bytes: _Optional[int] = ..., payload: _Optional[bytes] = ..., tag: _Optional[str] = ...) -> None: ...
+    lane: int
+    def __init__(self, kind: _Optional[_Union[FrameKind, str]] = ..., sequence: _Optional[int] = ..., message_bytes: _Optional[int] = ..., payload: _Optional[bytes] = ..., tag: _Optional[str] = ..., lane: _Optional[int] = ...) -> None: ...

@@ -48,6 +48,10 @@ class BoundedQueue(Generic[T]):
                     self._room.notify_all()
         return item
 
+    @property
+    def is_empty(self) -> bool:
+        return self._items.empty()
+
     def _wait_for_room(self, until: Callable[[], bool]) -> None:
         with self._room:
             self._waiting = True

@@ -8,22 +8,39 @@ nothing of shares: whoever sends is responsible for the payload being masked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+import threading
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
 from securexgb.errors import EvidenceRefused, SecureXGBError, StoppedByPeer
 
+LaneName = Literal["online", "offline"]
+LANES: tuple[LaneName, ...] = ("online", "offline")
+"""Ordered streams of one link: for the protocols, and for what is produced ahead of them."""
 _ABOUT_EVIDENCE = frozenset({"AttestationError", "EvidenceRefused"})
 
 
 @dataclass
 class Traffic:
-    """What passed through one end of a channel, payload bytes only."""
+    """What passed through one end of a channel, all lanes together, payload bytes only."""
 
     bytes_sent: int = 0
     bytes_received: int = 0
     messages_sent: int = 0
     messages_received: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def sent(self, size: int) -> None:
+        """Count a message out."""
+        with self._lock:
+            self.bytes_sent += size
+            self.messages_sent += 1
+
+    def received(self, size: int) -> None:
+        """Count a message in."""
+        with self._lock:
+            self.bytes_received += size
+            self.messages_received += 1
 
 
 def failure_kind(error: BaseException) -> str:
@@ -56,6 +73,13 @@ class Channel(Protocol):
     def receive(self, tag: str) -> bytes | memoryview:
         """The next message's payload; raises ProtocolDesync where its tag differs,
         PeerGone, PeerTimeout or StoppedByPeer where none comes.
+        """
+
+    def lane(self, name: LaneName) -> Channel:
+        """The named stream of messages of this link, in an order of its own.
+
+        A lane is for one thread at each end, and what passes on one does not wait for the
+        other. Each channel is its link's "online" lane. Ends and errors reach all lanes.
         """
 
     def close(self, error: BaseException | None = None) -> None:

@@ -1,9 +1,9 @@
 """The channel between two machines: one gRPC stream each way, read ahead by a thread.
 
-The program's thread cuts a message into frames and leaves them in a queue that gRPC
-empties; a reading thread puts arriving frames together into another queue where
-``receive`` finds them. Both queues are bounded, a heartbeat goes out when nothing else
-does, and every wait ends at the one deadline.
+The program's threads, one a lane, cut messages into frames and leave them in a queue that
+gRPC empties; a reading thread puts arriving frames together into queues, one a lane, where
+``receive`` finds them. All queues are bounded (``channel.lanes``), a heartbeat goes out when
+nothing else does, and every wait ends at the one deadline.
 
 A link ends in order: the side that closes sends a last frame (bye, or error with the
 failure's kind), the other side's reading thread answers with its own, and only then is
@@ -22,9 +22,9 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from securexgb._pb import control_pb2 as pb
-from securexgb.channel.bounded import BoundedQueue
-from securexgb.channel.channel import Traffic, failure_kind, stopped
+from securexgb.channel.channel import LANES, Channel, LaneName, Traffic, failure_kind, stopped
 from securexgb.channel.frame import FrameReader, FrameWriter, Kind, Message
+from securexgb.channel.lanes import Inbox, Outbox, Window, size_of
 from securexgb.errors import (
     CertificateRefused,
     MalformedFrame,
@@ -41,8 +41,68 @@ _MOST_BEAT_SECONDS = 5.0
 _MISSED_BEATS = 6
 
 
+class _Lane:
+    """One end of one lane: what a thread of the program sends and receives."""
+
+    is_network = True
+
+    def __init__(self, link: GrpcChannel, number: int) -> None:
+        self.traffic = link.traffic
+        self.number = number
+        self.lock = threading.Lock()  # of the writer, for a whole message
+        self.writer = FrameWriter(number)
+        self.window = Window()
+        self.inbox = Inbox()
+        self._link = link
+
+    def send(self, tag: str, payload: bytes | bytearray | memoryview) -> None:
+        """Queue one message, copied; waits only while the bounded buffers are full."""
+        link, content = self._link, memoryview(payload)
+        self.window.reserve(size_of(content), link.patience(tag))
+        with self.lock:
+            if link.parted:
+                raise link.ending(tag)
+            for frame in self.writer.message(tag, content):
+                link.outbox.put(frame, self.number, link.is_over)
+        self.traffic.sent(content.nbytes)
+
+    def receive(self, tag: str) -> memoryview:
+        """The next message's payload, read-only; errors as the interface says."""
+        message = self.take(tag)
+        if message.kind is not Kind.DATA or message.tag != tag:
+            sent = message.tag or "hello"
+            raise ProtocolDesync(
+                f"this side is at {tag}, but {self._link.peer} sent a message of {sent}"
+            )
+        self.traffic.received(len(message.payload))
+        return message.payload
+
+    def take(self, tag: str) -> Message:
+        """The next message or control frame, whatever it is."""
+        link = self._link
+        try:
+            message = self.inbox.get(_GLANCE_SECONDS)
+        except Empty:
+            message = link.wait(self, tag)
+        if message is None:
+            self.inbox.end()  # for whoever asks again
+            raise link.ending(tag)
+        taken = self.inbox.credit()
+        if taken is not None:
+            link.outbox.put_credit(FrameWriter.credit(self.number, taken))
+        return message
+
+    def lane(self, name: LaneName) -> Channel:
+        """Of the same link."""
+        return self._link.lane(name)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """End the link."""
+        self._link.close(error)
+
+
 class GrpcChannel:
-    """One end of a link over gRPC; made by ``endpoint.connect``.
+    """One end of a link over gRPC, and its online lane; made by ``endpoint.connect``.
 
     ``peer``: for messages, such as "bureau (feature party)". ``waiting``: the tag and
     the time (monotonic) since when the program waits for the peer, if it is long.
@@ -56,17 +116,15 @@ class GrpcChannel:
         self.peer = peer
         self.session = b""
         self.waiting: tuple[str, float] | None = None
+        self.parted = False  # our last frame is in the outbox
+        self.outbox = Outbox(len(LANES))
         self._timeout_seconds = timeout_seconds
         self._beat_seconds = min(_MOST_BEAT_SECONDS, timeout_seconds / 4)
         self._answers = answers
-        self._outbox: BoundedQueue[bytes | None] = BoundedQueue()
-        self._inbox: BoundedQueue[Message | None] = BoundedQueue()
-        self._writer = FrameWriter()
-        self._lock = threading.Lock()  # of the writer and what is put into the outbox
+        self._lanes = [_Lane(self, number) for number in range(len(LANES))]
         self._heard = time.monotonic()
         self._end: SecureXGBError | None = None
         self._over = threading.Event()  # the peer's last frame has come, or none will
-        self._parted = False  # our last frame is in the outbox
         self._closed = False
         self._hang_up: Callable[[], None] = lambda: None
         self._incoming: Iterator[bytes] = iter(())
@@ -74,33 +132,26 @@ class GrpcChannel:
     # --- the program's side -------------------------------------------------------
 
     def send(self, tag: str, payload: bytes | bytearray | memoryview) -> None:
-        """Queue one message, copied; waits only while the bounded buffer is full."""
-        with self._lock:
-            if self._parted:
-                raise self._ending(tag)
-            for frame in self._writer.message(tag, payload):
-                self._outbox.put(frame, len(frame), self._is_over)
-        self.traffic.bytes_sent += memoryview(payload).nbytes
-        self.traffic.messages_sent += 1
+        """Queue one message, copied; waits only while the bounded buffers are full."""
+        self._lanes[0].send(tag, payload)
 
     def receive(self, tag: str) -> memoryview:
         """The next message's payload, read-only; errors as the interface says."""
-        message = self._next(tag)
-        if message.kind is not Kind.DATA or message.tag != tag:
-            raise ProtocolDesync(
-                f"this side is at {tag}, but {self.peer} sent a message of {message.tag or 'hello'}"
-            )
-        self.traffic.bytes_received += len(message.payload)
-        self.traffic.messages_received += 1
-        return message.payload
+        return self._lanes[0].receive(tag)
+
+    def lane(self, name: LaneName) -> Channel:
+        """The named lane."""
+        return self._lanes[LANES.index(name)]
 
     def greet(self, hello: bytes) -> bytes:
         """Exchange the first frames."""
-        with self._lock:
-            if self._parted:
-                raise self._ending("hello")
-            self._outbox.put(self._writer.control(Kind.HELLO, hello))
-        message = self._next("hello")
+        lane = self._lanes[0]
+        lane.window.reserve(size_of(memoryview(hello)), self.is_over)
+        with lane.lock:
+            if self.parted:
+                raise self.ending("hello")
+            self.outbox.put(lane.writer.control(Kind.HELLO, hello))
+        message = lane.take("hello")
         if message.kind is not Kind.HELLO:
             raise ProtocolDesync(f"{self.peer} did not begin with a hello")
         return bytes(message.payload)
@@ -114,27 +165,18 @@ class GrpcChannel:
             self._part(Kind.BYE)
         else:
             self._part(Kind.ERROR, pb.Failure(kind=failure_kind(error)).SerializeToString())
-        self._inbox.put(None)
+        self._end_lanes()
         # Who is gone will not answer; whoever still computes may take a while.
         patience = 1.0 if isinstance(error, PeerGone) else _LAST_WORD_SECONDS
         self._over.wait(min(self._timeout_seconds, patience))
         self._over.set()
         self._hang_up()
 
-    def _next(self, tag: str) -> Message:
-        try:
-            message = self._inbox.get(_GLANCE_SECONDS)
-        except Empty:
-            message = self._wait(tag)
-        if message is None:
-            self._inbox.put(None)  # for whoever asks again
-            raise self._ending(tag)
-        return message
-
-    def _wait(self, tag: str) -> Message | None:
+    def wait(self, lane: _Lane, tag: str) -> Message | None:
         """The slow path of a receive: watch the deadline and the heartbeats."""
         began = time.monotonic() - _GLANCE_SECONDS
-        self.waiting = (tag, began)
+        if lane.number == 0:
+            self.waiting = (tag, began)
         silence = min(self._timeout_seconds, _MISSED_BEATS * self._beat_seconds)
         try:
             while True:
@@ -151,21 +193,40 @@ class GrpcChannel:
                         f" (waiting at {tag})"
                     )
                 with contextlib.suppress(Empty):
-                    return self._inbox.get(min(left, _GLANCE_SECONDS))
+                    return lane.inbox.get(min(left, _GLANCE_SECONDS))
         finally:
-            self.waiting = None
+            if lane.number == 0:
+                self.waiting = None
 
-    def _ending(self, tag: str) -> SecureXGBError:
+    def patience(self, tag: str) -> Callable[[], bool]:
+        """For a sender that waits for room: whether to give up; PeerTimeout at the deadline."""
+        began = time.monotonic()
+
+        def gives_up() -> bool:
+            if time.monotonic() - began > self._timeout_seconds:
+                raise PeerTimeout(
+                    f"{self.peer} has read nothing of what was sent to it for "
+                    f"{self._timeout_seconds:g} s (sending at {tag})"
+                )
+            return self._closed or self.is_over()
+
+        return gives_up
+
+    def ending(self, tag: str) -> SecureXGBError:
         """Why there is nothing more to send or to receive."""
         if self._closed or self._end is None:
             return PeerGone(f"this side has closed its link to {self.peer} (at {tag})")
         return self._end
 
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
+        """Whether the other side's last frame has come, or none will."""
         return self._over.is_set()
 
-    def _is_done(self) -> bool:
-        return self._closed
+    def _end_lanes(self) -> None:
+        """Let everybody who waits look up."""
+        for lane in self._lanes:
+            lane.inbox.end()
+            lane.window.wake()
 
     # --- gRPC's side --------------------------------------------------------------
 
@@ -173,7 +234,7 @@ class GrpcChannel:
         """What this side sends, frame by frame; gRPC's thread takes from it."""
         while True:
             try:
-                frame = self._outbox.get(self._beat_seconds)
+                frame = self.outbox.get(self._beat_seconds)
             except Empty:
                 yield FrameWriter.heartbeat()
                 continue
@@ -192,7 +253,7 @@ class GrpcChannel:
 
     def _read(self) -> None:
         """The reading thread: until the stream ends, for whatever reason."""
-        reader = FrameReader()
+        reader = FrameReader(len(LANES))
         end: SecureXGBError = self._explain_break(None)
         try:
             for data in self._incoming:
@@ -203,27 +264,32 @@ class GrpcChannel:
                 if message.kind in (Kind.BYE, Kind.ERROR):
                     end = self._explain_last(message)
                     break
-                if not self._closed:
-                    self._inbox.put(message, len(message.payload) + 1, self._is_done)
+                if message.kind is Kind.CREDIT:
+                    self._lanes[message.lane].window.credit(message.number)
+                elif not self._closed:
+                    self._lanes[message.lane].inbox.put(message)
         except MalformedFrame as error:
             end = MalformedFrame(f"from {self.peer}: {error}")
         except Exception as error:
             end = self._explain_break(error)
         self._end = end
-        self._over.set()  # frees a sender that waits for room, and with it the lock
+        self._over.set()  # frees a sender that waits for room, and with it its lane's lock
         if isinstance(end, MalformedFrame):
             self._part(Kind.ERROR, pb.Failure(kind="MalformedFrame").SerializeToString())
         else:
             self._part(Kind.BYE)
-        self._inbox.put(None)
+        self._end_lanes()
 
     def _part(self, kind: Kind, payload: bytes = b"") -> None:
-        """Queue our last frame, once."""
-        with self._lock:
-            if not self._parted:
-                self._parted = True
-                self._outbox.put(self._writer.control(kind, payload))
-                self._outbox.put(None)
+        """Queue our last frame, once: an error at once, a bye after all that was sent."""
+        with self._lanes[0].lock:
+            if self.parted:
+                return
+            self.parted = True
+            frame = self._lanes[0].writer.control(kind, payload)
+        put = self.outbox.put if kind is Kind.ERROR else self.outbox.put_last
+        put(frame)
+        put(None)
 
     def _explain_last(self, message: Message) -> SecureXGBError:
         if message.kind is Kind.BYE:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from securexgb.channel.channel import Channel, Traffic
+from securexgb.channel.channel import Channel, LaneName, Traffic
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,17 @@ class Entry:
 
 
 class RecordedChannel:
-    """Passes everything on to the channel within and keeps the ``transcript``."""
+    """Passes everything on to the channel within and keeps the ``transcript`` of its lane.
+
+    ``offline``: the recorded offline lane, once somebody has asked for it.
+    """
 
     def __init__(self, channel: Channel, *, keep_payloads: bool = False) -> None:
         self.transcript: list[Entry] = []
         self.is_network = channel.is_network
         self._channel = channel
         self._keep = keep_payloads
+        self.offline: RecordedChannel | None = None
 
     @property
     def traffic(self) -> Traffic:
@@ -56,6 +60,14 @@ class RecordedChannel:
         kept = bytes(payload) if self._keep else None
         self.transcript.append(Entry("received", tag, memoryview(payload).nbytes, kept))
         return payload
+
+    def lane(self, name: LaneName) -> RecordedChannel:
+        """The lane, recorded on its own."""
+        if name == "online":
+            return self
+        if self.offline is None:
+            self.offline = RecordedChannel(self._channel.lane(name), keep_payloads=self._keep)
+        return self.offline
 
     def close(self, error: BaseException | None = None) -> None:
         """End the channel within."""

@@ -19,14 +19,16 @@ from securexgb.channel.frame import (
 from securexgb.errors import MalformedFrame
 
 words = st.integers(0, 2**64 - 1)
+lanes = st.integers(0, 127)
 
 
-@given(st.sampled_from(Kind), words, words, st.text(max_size=200), st.binary(max_size=400))
+@given(st.sampled_from(Kind), words, words, st.text(max_size=200), st.binary(max_size=400), lanes)
 def test_a_frame_is_the_protobuf_message(
-    kind: Kind, sequence: int, total: int, tag: str, payload: bytes
+    kind: Kind, sequence: int, total: int, tag: str, payload: bytes, lane: int
 ) -> None:
-    data = encode(kind, sequence, total, tag.encode(), payload)
+    data = encode(kind, sequence, total, tag.encode(), payload, lane)
     message = ProtobufFrame.FromString(data)
+    assert message.lane == decode(data).lane == lane
     assert (message.kind, message.sequence, message.message_bytes) == (kind, sequence, total)
     assert (message.tag, message.payload) == (tag, payload)
     frame = decode(data)
@@ -68,7 +70,8 @@ def test_a_changed_frame_is_refused_or_reads_canonically(data: st.DataObject) ->
         read = decode(bytes(frame))
     except MalformedFrame:
         return
-    again = encode(read.kind, read.sequence, read.message_bytes, read.tag.encode(), read.payload)
+    tag = read.tag.encode()
+    again = encode(read.kind, read.sequence, read.message_bytes, tag, read.payload, read.lane)
     assert again == bytes(frame)
 
 
@@ -110,14 +113,35 @@ LONG = encode(Kind.DATA, 0, CHUNK_BYTES + 1, b"", bytes(CHUNK_BYTES))
         [encode(Kind.HEARTBEAT, 0, 0, b"", b"x")],
         [encode(Kind.ERROR, 0, 0, b"", bytes(5000))],
         [encode(Kind.BYE, 0, 3, b"", b"")],
+        [encode(Kind.BYE, 0, 0, b"", b"", 1)],
+        [encode(Kind.DATA, 0, 0, b"", b"", 2)],
+        [encode(Kind.CREDIT, 1, 7, b"", b"", 1)],
+        [encode(Kind.CREDIT, 0, 7, b"t", b"", 1)],
+        [encode(Kind.HEARTBEAT, 0, 7, b"", b"")],
+        [encode(Kind.HEARTBEAT, 0, 0, b"", b"", 1)],
         [encode(Kind.DATA, 0, FRAME_BYTES, b"", bytes(FRAME_BYTES))],
         [encode(Kind.DATA, 0, 0, b"\xff", b"")],
         [encode(Kind.DATA, 0, 0, b"x" * 1025, b"")],
     ],
 )
 def test_frames_out_of_place_are_refused(frames: list[bytes]) -> None:
-    reader = FrameReader()
+    reader = FrameReader(2)
     for frame in frames[:-1]:
         reader.feed(frame)
     with pytest.raises(MalformedFrame):
         reader.feed(frames[-1])
+
+
+def test_lanes_are_numbered_and_put_together_apart() -> None:
+    writers, reader = [FrameWriter(lane) for lane in (0, 1)], FrameReader(2)
+    sizes = (3 * CHUNK_BYTES, CHUNK_BYTES + 5)
+    frames = [list(w.message(f"t{i}", bytes(sizes[i]))) for i, w in enumerate(writers)]
+    order = [frames[0][0], frames[1][0], frames[0][1], frames[1][1], frames[0][2]]
+    credit = reader.feed(FrameWriter.credit(1, 77))
+    assert credit is not None
+    assert (credit.kind, credit.lane, credit.number) == (Kind.CREDIT, 1, 77)
+    done = [message for message in map(reader.feed, order) if message is not None]
+    assert [(m.lane, m.tag, len(m.payload)) for m in done] == [
+        (1, "t1", sizes[1]),
+        (0, "t0", sizes[0]),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
@@ -74,3 +75,50 @@ def test_the_closed_end_itself_refuses() -> None:
         label.send("a", b"")
     with pytest.raises(PeerGone):
         label.receive("a")
+
+
+def test_lanes_have_their_own_order_and_one_account() -> None:
+    label, feature = memory_pair()
+    label.lane("offline").send("ahead", b"12")
+    label.lane("online").send("now", b"3")
+    assert feature.receive("now") == b"3"
+    assert feature.lane("offline").receive("ahead") == b"12"
+    assert label.traffic.bytes_sent == feature.traffic.bytes_received == 3
+    assert label.lane("offline") is label.lane("offline")
+    assert label.lane("offline").lane("online").traffic is label.traffic
+
+
+def test_the_end_reaches_both_lanes() -> None:
+    label, feature = memory_pair()
+    label.lane("offline").send("ahead", b"1")
+    label.lane("offline").close(DataError(""))
+    assert feature.lane("offline").receive("ahead") == b"1"
+    for end, error in ((feature, StoppedByPeer), (label, PeerGone)):
+        for lane in (end, end.lane("offline")):
+            with pytest.raises(error):
+                lane.receive("a")
+
+
+@pytest.mark.parametrize("freeing", ["close", "peer", "deadline"])
+def test_a_lane_that_nobody_reads_holds_its_sender_back(freeing: str) -> None:
+    label, feature = memory_pair(timeout_seconds=0.2 if freeing == "deadline" else 20)
+    chunk, sent = bytes(8 << 20), []
+
+    def fill() -> None:
+        with contextlib.suppress(PeerGone, PeerTimeout):
+            for _ in range(12):
+                label.lane("offline").send("ahead", chunk)
+                sent.append(1)
+
+    thread = threading.Thread(target=fill, daemon=True)
+    thread.start()
+    while len(sent) < 8:
+        assert thread.is_alive()
+    label.send("now", b"1")
+    assert feature.receive("now") == b"1"
+    if freeing != "deadline":
+        (label if freeing == "close" else feature).close()
+    thread.join(5)
+    assert not thread.is_alive()
+    if freeing == "deadline":
+        assert len(sent) == 8

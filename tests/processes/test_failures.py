@@ -218,7 +218,7 @@ def test_malformed_frame(with_dealer):
     folder = with_dealer.root / "bureau"
     federation = Federation.from_file(folder / "party.toml", folder / "job.toml")
     channel = connect(federation.endpoint(), federation.hello("train"))
-    channel._outbox.put(b"\xff" * 40)
+    channel.outbox.put(b"\xff" * 40)
     ended = finish(bank)
     with contextlib.suppress(Exception):
         channel.close()

@@ -81,9 +81,12 @@ def main() -> None:
             def vector_products_10000_by_170(count: int) -> object:
                 return party.vector_products(0, count)
 
+            def gates_1(count: int) -> object:
+                return party.gates(count, 1)
+
             for kind in (
                 party.triples,
-                party.bit_triples,
+                gates_1,
                 party.shared_bits,
                 party.random_ot_send,
                 party.random_ot_receive,

@@ -11,15 +11,35 @@ class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     KIND_UNSPECIFIED: _ClassVar[Kind]
     KIND_TRIPLES: _ClassVar[Kind]
-    KIND_BIT_TRIPLES: _ClassVar[Kind]
+    KIND_GATES_1: _ClassVar[Kind]
+    KIND_GATES_2: _ClassVar[Kind]
+    KIND_GATES_4: _ClassVar[Kind]
+    KIND_GATES_8: _ClassVar[Kind]
+    KIND_GATES_16: _ClassVar[Kind]
+    KIND_GATES_32: _ClassVar[Kind]
+    KIND_DIGITS_2_FROM_0: _ClassVar[Kind]
+    KIND_DIGITS_2_FROM_1: _ClassVar[Kind]
+    KIND_DIGITS_7_FROM_0: _ClassVar[Kind]
+    KIND_DIGITS_7_FROM_1: _ClassVar[Kind]
     KIND_SHARED_BITS: _ClassVar[Kind]
+    KIND_HALF_BITS: _ClassVar[Kind]
     KIND_OT_FROM_0: _ClassVar[Kind]
     KIND_OT_FROM_1: _ClassVar[Kind]
     KIND_PRODUCTS: _ClassVar[Kind]
 KIND_UNSPECIFIED: Kind
 KIND_TRIPLES: Kind
-KIND_BIT_TRIPLES: Kind
+KIND_GATES_1: Kind
+KIND_GATES_2: Kind
+KIND_GATES_4: Kind
+KIND_GATES_8: Kind
+KIND_GATES_16: Kind
+KIND_GATES_32: Kind
+KIND_DIGITS_2_FROM_0: Kind
+KIND_DIGITS_2_FROM_1: Kind
+KIND_DIGITS_7_FROM_0: Kind
+KIND_DIGITS_7_FROM_1: Kind
 KIND_SHARED_BITS: Kind
+KIND_HALF_BITS: Kind
 KIND_OT_FROM_0: Kind
 KIND_OT_FROM_1: Kind
 KIND_PRODUCTS: Kind

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from securexgb.arith.prg import KEY_BYTES, Prg
-from securexgb.dealer.deal import Kind, Streams, correction, matrix_name, product_correction
-from securexgb.offline.correlations import Words
+from securexgb.dealer.deal import SHAPES, Streams, correction, matrix_name, product_correction
+from securexgb.offline.correlations import Kind, Words
 
 FRAME_WORDS = 1 << 16
 """Words in one message to party 1: 512 KiB."""
@@ -101,22 +101,26 @@ class Session:
         """Check a request of ``count`` words and give the work that it takes, in order."""
         if self._parties is None or not self.knows(series):
             raise Refused("not before both parties have given their parts")
-        width = 1 if series.matrix is None else self._shapes[series.matrix][1][1]
-        unit = 64 if series.matrix is None else width
-        if not 0 < count <= max(REQUEST_WORDS, width) or width == 0 or count % unit:
+        unit = self._unit(series)
+        if not 0 < count <= max(REQUEST_WORDS, unit) or unit == 0 or count % unit:
             raise Refused(f"a request of {count} words cannot be served")
         if start != self._served.get(series, 0):
             raise Refused(f"{series.name}: word {start} is not the next one")
         self._served[series] = start + count
-        elements = range(start // width, (start + count) // width)
-        return (
-            self._matrix_work(series, elements) if series.matrix else self._work(series, elements)
-        )
+        units = range(start // unit, (start + count) // unit)
+        return self._matrix_work(series, units) if series.matrix else self._work(series, units)
 
-    def _work(self, series: Series, elements: range) -> Iterator[Work]:
+    def _unit(self, series: Series) -> int:
+        """Words that belong together: of a block of elements, or of a vector."""
+        if series.matrix is not None:
+            return self._shapes[series.matrix][1][1]
+        assert series.kind is not None
+        return SHAPES[series.kind].fitted.words
+
+    def _work(self, series: Series, blocks: range) -> Iterator[Work]:
         assert series.kind is not None
         assert self._parties is not None
-        for at in _cut(elements, FRAME_WORDS):
+        for at in _cut(blocks, FRAME_WORDS // self._unit(series)):
             yield partial(correction, series.kind, *self._parties, at.start, len(at))
 
     def _matrix_work(self, series: Series, vectors: range) -> Iterator[Work]:

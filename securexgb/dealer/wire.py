@@ -6,22 +6,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from securexgb._pb import dealer_pb2 as pb
-from securexgb.dealer.deal import Kind
 from securexgb.dealer.session import Refused, Series
+from securexgb.offline.correlations import Kind
 
-VERSION = 2
+VERSION = 3
 METHOD = "/securexgb.v1.DealerService/Deal"
 MESSAGE_BYTES = 1 << 20
 """No message is longer, either way."""
 
 KIND_NUMBERS: Mapping[Kind, pb.Kind] = MappingProxyType(
-    {
-        Kind.TRIPLES: pb.KIND_TRIPLES,
-        Kind.BIT_TRIPLES: pb.KIND_BIT_TRIPLES,
-        Kind.SHARED_BITS: pb.KIND_SHARED_BITS,
-        Kind.OT_FROM_0: pb.KIND_OT_FROM_0,
-        Kind.OT_FROM_1: pb.KIND_OT_FROM_1,
-    }
+    {kind: getattr(pb, f"KIND_{kind.name}") for kind in Kind}
 )
 _KINDS = MappingProxyType({number: kind for kind, number in KIND_NUMBERS.items()})
 

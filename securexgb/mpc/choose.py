@@ -1,29 +1,88 @@
-"""Shared words kept or dropped by shared bits: b x."""
+"""Shared words kept or dropped by shared bits: b x.
+
+With b = b0 ^ b1 and x = x0 + x1, for each party's share of x
+
+    b x_i = b_i x_i + b_j (1 - 2 b_i) x_i,
+
+the other party's bit times a word that party i knows: a correlated oblivious transfer from
+i to j, in both directions at once. With a random transfer (messages m0, m1; choice c with
+m_c) j sends d = b_j ^ c, uniform. The sender puts -m_d as its share of the product and sends
+t = (1 - 2 b_i) x_i + m_d - m_{1-d}, masked by whichever of the two messages j lacks; j takes
+m_d where b_j = 0, and t + m_{1-d} where b_j = 1. Two rounds.
+
+A message of 64 bits masks one word, or two halves where only 32 bits count; for more words
+with the same bit as many more transfers are taken.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from securexgb.mpc.convert import lift_cost, plain_values, to_arithmetic
-from securexgb.mpc.multiply import multiply, product_cost
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb import _kernels
+from securexgb.mpc.convert import plain_values
 from securexgb.mpc.party import Party
-from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.shared import Shared, SharedBits, words_per
+from securexgb.mpc.protocol import Cost, protocol
+from securexgb.mpc.select import transfers
+from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
+from securexgb.offline.correlations import TRANSFERS
+
+Values = NDArray[np.unsignedinteger[Any]]
 
 
 def choose_cost(rows: int, count: int, ring_bits: int = 64) -> Cost:
     """Cost of ``choose`` for (rows, count) words."""
-    return lift_cost(words_per(count), ring_bits) + product_cost(rows * count)
+    flips = words_per(_messages(rows, ring_bits) * count)
+    sent = flips + -(-rows * count * ring_bits // 64)
+    return Cost.alike(2, sent, dict.fromkeys(TRANSFERS, 64 * flips))
+
+
+def _messages(rows: int, ring_bits: int) -> int:
+    """Transfers for a column of so many words."""
+    return -(-rows * ring_bits // 64)
+
+
+def _ideal(bits: SharedBits, x: Shared, ring_bits: int = 64) -> Shared:  # noqa: ARG001
+    return Shared(plain_values(bits) * x.words)
 
 
 @protocol(
-    cost=lambda bits, x, ring_bits=64: choose_cost(*x.shape, ring_bits),
-    opens=COMPOSED,
-    source="a conversion and a product",
-    ideal=lambda bits, x, ring_bits=64: Shared(plain_values(bits) * x.words),
+    cost=lambda bits, x, ring_bits=64: choose_cost(x.shape[0], x.shape[1], ring_bits),
+    opens="b ^ c, and words masked by a message unknown to the receiver, uniform",
+    source="correlated OT: Asharov, Lindell, Schneider, Zohner, CCS 2013, section 5",
+    ideal=_ideal,
 )
 def choose(party: Party, bits: SharedBits, x: Shared, ring_bits: int = 64) -> Shared:
-    """bits * x for bits (n,) and words (k, n); right modulo 2^ring_bits (64, 32)."""
-    lifted = to_arithmetic(party, bits, ring_bits)
-    spread = np.broadcast_to(lifted.words, x.shape)
-    return multiply(party, Shared(np.ascontiguousarray(spread)), x)
+    """bits * x for bits (n,) and words (k, n), right modulo 2^ring_bits (64, 32)."""
+    rows, count = x.shape
+    total = _messages(rows, ring_bits) * count
+    receiver, sender = transfers(party, total, total)
+    own = _kernels.unpack_bits(np.ascontiguousarray(bits.words), count).astype(np.bool_)
+    mine = np.tile(own, _messages(rows, ring_bits))
+    flips = _kernels.pack_bits(mine.view(np.uint8)) ^ receiver.choices
+    d = _kernels.unpack_bits(np.ascontiguousarray(party.exchange(flips)), total).astype(np.bool_)
+
+    dtype: type[Any] = np.uint32 if ring_bits == 32 else np.uint64
+
+    def rows_of(messages: Words) -> Values:
+        pads: Values = messages.view(dtype).reshape(-1, count, 64 // ring_bits)
+        return np.moveaxis(pads, 1, 2).reshape(-1, count)[:rows]
+
+    first = rows_of(np.where(d, sender.one, sender.zero))
+    second = rows_of(np.where(d, sender.zero, sender.one))
+    chosen = rows_of(np.ascontiguousarray(receiver.chosen))
+    words: Values = x.words.astype(dtype)
+    sent = np.where(own, np.negative(words), words) + first - second
+    theirs = party.exchange(_packed(sent)).view(dtype)[: sent.size].reshape(rows, count)
+    kept = np.where(own, words + theirs, 0) + chosen - first
+    return Shared(kept.astype(np.uint64))
+
+
+def _packed(values: Values) -> Words:
+    """Words or pairs of halves, the last one filled up."""
+    flat = values.reshape(-1)
+    if flat.itemsize == 4 and flat.size % 2:
+        flat = np.append(flat, np.uint32(0))
+    return np.ascontiguousarray(flat).view(np.uint64)

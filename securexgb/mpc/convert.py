@@ -19,11 +19,12 @@ from securexgb.mpc.multiply import and_bits, and_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
+from securexgb.offline.correlations import BITS
 
 
 def lift_cost(words: int, ring_bits: int = 64) -> Cost:
     """Cost of ``to_arithmetic`` for so many packed words."""
-    return Cost(rounds=1, label_words=words, feature_words=words, shared_bits=64 * words)
+    return Cost.alike(1, words, {BITS[ring_bits]: 64 * words})
 
 
 def plain_values(bits: SharedBits) -> Words:
@@ -42,7 +43,7 @@ def plain_values(bits: SharedBits) -> Words:
 def to_arithmetic(party: Party, bits: SharedBits, ring_bits: int = 64) -> Shared:
     """Additive shares of each bit, 0 or 1, modulo 2^ring_bits (64, 32): (leading..., count)."""
     total = bits.words.size * 64
-    random = party.source.shared_bits(total)
+    random = party.source.shared_bits(total, ring_bits)
     mine = bits.words.reshape(-1) ^ random.boolean
     opened = mine ^ party.exchange(mine)
     flags = _kernels.unpack_bits(opened, total).astype(np.uint64)

@@ -20,6 +20,7 @@ from securexgb import _kernels
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared
+from securexgb.offline.correlations import Budget
 
 Buckets = NDArray[np.uint8]
 
@@ -51,8 +52,7 @@ def sums_cost(shape: MatrixShape, vectors: int) -> Cost:
         rounds=1,
         label_words=to_feature * shape.rows,
         feature_words=to_label * shape.rows,
-        vectors_label=to_label,
-        vectors_feature=to_feature,
+        correlations=Budget(vectors=(to_label, to_feature)),
     )
 
 

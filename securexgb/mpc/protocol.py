@@ -15,11 +15,12 @@ is nothing but a composition of others has ``ideal=None``: its parts are run in 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from securexgb.mpc.party import Party
+from securexgb.offline.correlations import Budget, Kind
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,10 +31,8 @@ class Cost:
     """What one call costs, exactly: it follows from public shapes alone.
 
     ``rounds``: in each both parties send, then both receive. ``label_words``,
-    ``feature_words``: payload words of 8 bytes that each party sends. The rest is the
-    correlated randomness it consumes, in the units of ``offline.budget.Budget``: ring
-    triples, words of 64 bit triples, shared random bits and random transfers (each in
-    whole words of 64), random vectors by the owner of the matrix.
+    ``feature_words``: payload words of 8 bytes that each party sends. ``correlations``: the
+    correlated randomness it consumes, by kind.
 
     The cost of a composition is the sum of the costs of its parts, one after the other.
     """
@@ -41,24 +40,36 @@ class Cost:
     rounds: int = 0
     label_words: int = 0
     feature_words: int = 0
-    triples: int = 0
-    bit_triples: int = 0
-    shared_bits: int = 0
-    ot_from_label: int = 0
-    ot_from_feature: int = 0
-    vectors_label: int = 0
-    vectors_feature: int = 0
+    correlations: Budget = field(default_factory=Budget)
+
+    @classmethod
+    def alike(cls, rounds: int, words: int, kinds: Mapping[Kind, int]) -> Cost:
+        """Each party sends so many words."""
+        return cls(rounds, words, words, Budget.of(kinds))
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(*(a + b for a, b in zip(self.counts(), other.counts(), strict=True)))
+        return Cost(
+            self.rounds + other.rounds,
+            self.label_words + other.label_words,
+            self.feature_words + other.feature_words,
+            self.correlations + other.correlations,
+        )
+
+    def __sub__(self, other: Cost) -> Cost:
+        return self + other.times(-1)
 
     def times(self, factor: int) -> Cost:
         """So many calls, one after the other."""
-        return Cost(*(factor * count for count in self.counts()))
+        return Cost(
+            factor * self.rounds,
+            factor * self.label_words,
+            factor * self.feature_words,
+            self.correlations.times(factor),
+        )
 
-    def counts(self) -> list[int]:
-        """The numbers in the order of the fields."""
-        return [getattr(self, entry.name) for entry in fields(self)]
+    def at_once(self, other: Cost) -> Cost:
+        """Both in the same rounds."""
+        return replace(self + other, rounds=max(self.rounds, other.rounds))
 
 
 @dataclass(frozen=True)

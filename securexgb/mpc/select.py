@@ -18,7 +18,7 @@ from securexgb import _kernels
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, words_per
-from securexgb.offline.correlations import RandomOTReceiver, RandomOTSender
+from securexgb.offline.correlations import Budget, Kind, RandomOTReceiver, RandomOTSender
 
 Bits = NDArray[np.bool_]
 Owners = NDArray[np.int64]
@@ -34,8 +34,9 @@ def transfer_cost(label: int, feature: int) -> Cost:
         rounds=2,
         label_words=words_per(label) + feature,
         feature_words=words_per(feature) + label,
-        ot_from_label=64 * words_per(feature),
-        ot_from_feature=64 * words_per(label),
+        correlations=Budget.of(
+            {Kind.OT_FROM_0: 64 * words_per(feature), Kind.OT_FROM_1: 64 * words_per(label)}
+        ),
     )
 
 
@@ -59,7 +60,7 @@ def select(party: Party, owners: Owners, bits: Bits, x: Shared) -> Shared:
     own, helped = owners == party.rank, owners != party.rank
     columns = x.words.shape[1]
     count_own, count_helped = int(own.sum()) * columns, int(helped.sum()) * columns
-    receiver, sender = _transfers(party, count_own, count_helped)
+    receiver, sender = transfers(party, count_own, count_helped)
     mine = np.ascontiguousarray(bits[own]).reshape(-1)
     flips = _kernels.pack_bits(mine.view(np.uint8)) ^ receiver.choices
     theirs = party.exchange(flips, expect=words_per(count_helped))
@@ -77,7 +78,7 @@ def select(party: Party, owners: Owners, bits: Bits, x: Shared) -> Shared:
     return Shared(result)
 
 
-def _transfers(
+def transfers(
     party: Party, count_own: int, count_helped: int
 ) -> tuple[RandomOTReceiver, RandomOTSender]:
     """This party's ends of the transfers; rank 0's receiving ones are always drawn first."""

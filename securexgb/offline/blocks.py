@@ -23,16 +23,14 @@ class Supply:
     """The correlations of one kind at one party, in order.
 
     ``make(start, count)`` gives the arrays of elements start .. start + count, both
-    multiples of 64. ``per_word`` says for each array how many elements one word holds:
-    64 where bits are packed, else 1. ``whole_words``: every request starts a new word of
+    multiples of 64, which lie along the last axis. ``packed``: the first array has 64
+    elements to a word, the others one. ``whole_words``: every request starts a new word of
     packed bits, at this party or at the other.
     """
 
-    def __init__(
-        self, make: Callable[[int, int], Pieces], per_word: tuple[int, ...], whole_words: bool
-    ) -> None:
+    def __init__(self, make: Callable[[int, int], Pieces], packed: bool, whole_words: bool) -> None:
         self._make = make
-        self._per_word = per_word
+        self._packed = packed
         self._whole_words = whole_words
         self._arrays: Pieces = ()
         self._made = 0
@@ -51,14 +49,11 @@ class Supply:
             start, end = 0, end - start
         self._at = end
         if not self._whole_words:
-            return tuple([array[start:end] for array in self._arrays])
+            return tuple([array[..., start:end] for array in self._arrays])
         stop = start + count
-        return tuple(
-            [
-                array[start >> 6 : end >> 6] if per_word == 64 else array[start:stop]
-                for array, per_word in zip(self._arrays, self._per_word, strict=True)
-            ]
-        )
+        first, *others = self._arrays
+        head = first[start >> 6 : end >> 6] if self._packed else first[start:stop]
+        return head, *[array[start:stop] for array in others]
 
     def _refill(self, needed: int) -> None:
         """Put at least ``needed`` elements before us: the rest of this block and a new one."""
@@ -67,8 +62,10 @@ class Supply:
         count += -count % 64
         fresh = self._make(self._made, count)
         if rest:
-            left = [a[self._at // p :] for a, p in zip(self._arrays, self._per_word, strict=True)]
-            fresh = tuple(np.concatenate(pair) for pair in zip(left, fresh, strict=True))
+            first, *others = self._arrays
+            head = first[self._at >> 6 :] if self._packed else first[..., self._at :]
+            left = (head, *[array[..., self._at :] for array in others])
+            fresh = tuple(np.concatenate(pair, -1) for pair in zip(left, fresh, strict=True))
         for array in fresh:
             array.flags.writeable = False
         self._arrays = fresh

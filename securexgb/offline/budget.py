@@ -1,82 +1,32 @@
-"""How much of what a job consumes, before it starts or while it runs.
+"""How much of what a job consumes, counted while it runs.
 
 Control flow is public, so one run counts for every run of the same shape.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.dealer.deal import Kind
 from securexgb.offline.correlations import (
-    BitTriples,
+    BITS,
+    DIGITS,
+    TRANSFERS,
+    Budget,
+    DigitReceiver,
+    DigitSender,
+    GateTriples,
+    Kind,
     RandomOTReceiver,
     RandomOTSender,
     SharedRandomBits,
     Triples,
     VectorProducts,
+    gate_kind,
 )
 from securexgb.offline.source import CorrelationSource
-
-
-@dataclass(frozen=True)
-class Budget:
-    """Correlations by kind, in elements as they are used up.
-
-    Kinds with packed bits count in whole words of 64 elements a request. ``bit_triples``
-    are words; ``ot_from_label`` and ``ot_from_feature`` go by their sender; ``vectors_…``
-    by the owner of the matrix.
-    """
-
-    triples: int = 0
-    bit_triples: int = 0
-    shared_bits: int = 0
-    ot_from_label: int = 0
-    ot_from_feature: int = 0
-    vectors_label: int = 0
-    vectors_feature: int = 0
-
-    def __add__(self, other: Budget) -> Budget:
-        return Budget(*(a + b for a, b in zip(self.counts(), other.counts(), strict=True)))
-
-    def __sub__(self, other: Budget) -> Budget:
-        return Budget(*(a - b for a, b in zip(self.counts(), other.counts(), strict=True)))
-
-    def times(self, factor: int) -> Budget:
-        """For so many trees, batches or runs."""
-        return Budget(*(factor * count for count in self.counts()))
-
-    def counts(self) -> list[int]:
-        """The numbers in the order of the fields."""
-        return [getattr(self, entry.name) for entry in fields(self)]
-
-    def of(self, kind: Kind) -> int:
-        """The count of one element-wise kind."""
-        match kind:
-            case Kind.TRIPLES:
-                return self.triples
-            case Kind.BIT_TRIPLES:
-                return self.bit_triples
-            case Kind.SHARED_BITS:
-                return self.shared_bits
-            case Kind.OT_FROM_0:
-                return self.ot_from_label
-            case Kind.OT_FROM_1:
-                return self.ot_from_feature
-
-    @property
-    def vectors(self) -> tuple[int, int]:
-        """Vectors by the owner's rank."""
-        return self.vectors_label, self.vectors_feature
-
-    def correction_bytes(self, columns: tuple[int, int]) -> int:
-        """What the dealer sends to party 1; ``columns``: of the matrices by owner."""
-        words = sum(self.of(kind) for kind in Kind)
-        products = sum(v * c for v, c in zip(self.vectors, columns, strict=True))
-        return 8 * (words + products)
 
 
 class CountingSource:
@@ -107,24 +57,32 @@ class CountingSource:
     def offline_channel_bytes(self) -> int:
         return self._source.offline_channel_bytes
 
-    def triples(self, count: int) -> Triples:
-        self.budget += Budget(triples=count)
-        return self._source.triples(count)
+    def triples(self, count: int, ring_bits: int = 64) -> Triples:
+        self._count({Kind.TRIPLES: count})
+        return self._source.triples(count, ring_bits)
 
-    def bit_triples(self, words: int) -> BitTriples:
-        self.budget += Budget(bit_triples=words)
-        return self._source.bit_triples(words)
+    def gates(self, words: int, width: int) -> GateTriples:
+        self._count({gate_kind(width): words})
+        return self._source.gates(words, width)
 
-    def shared_bits(self, count: int) -> SharedRandomBits:
-        self.budget += Budget(shared_bits=_whole_words(count))
-        return self._source.shared_bits(count)
+    def digit_send(self, words: int, width: int) -> DigitSender:
+        self._count({DIGITS[width, self._rank]: words})
+        return self._source.digit_send(words, width)
+
+    def digit_receive(self, words: int, width: int) -> DigitReceiver:
+        self._count({DIGITS[width, 1 - self._rank]: words})
+        return self._source.digit_receive(words, width)
+
+    def shared_bits(self, count: int, ring_bits: int = 64) -> SharedRandomBits:
+        self._count({BITS[ring_bits]: _whole_words(count)})
+        return self._source.shared_bits(count, ring_bits)
 
     def random_ot_send(self, count: int) -> RandomOTSender:
-        self.budget += _transfers(self._rank, count)
+        self._count({TRANSFERS[self._rank]: _whole_words(count)})
         return self._source.random_ot_send(count)
 
     def random_ot_receive(self, count: int) -> RandomOTReceiver:
-        self.budget += _transfers(1 - self._rank, count)
+        self._count({TRANSFERS[1 - self._rank]: _whole_words(count)})
         return self._source.random_ot_receive(count)
 
     def register_matrix(
@@ -133,17 +91,18 @@ class CountingSource:
         self._source.register_matrix(owner, rows, columns, matrix, bins)
 
     def vector_products(self, owner: int, count: int) -> VectorProducts:
-        self.budget += Budget(vectors_feature=count) if owner else Budget(vectors_label=count)
+        self._count({}, (0, count) if owner else (count, 0))
         return self._source.vector_products(owner, count)
 
     def close(self) -> None:
         self._source.close()
+
+    def _count(self, kinds: Mapping[Kind, int], vectors: tuple[int, int] = (0, 0)) -> None:
+        self.budget += Budget.of(kinds, vectors)
 
 
 def _whole_words(count: int) -> int:
     return count + -count % 64
 
 
-def _transfers(sender: int, count: int) -> Budget:
-    whole = _whole_words(count)
-    return Budget(ot_from_feature=whole) if sender else Budget(ot_from_label=whole)
+__all__ = ["Budget", "CountingSource"]

@@ -19,11 +19,11 @@ from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.dealer.attestation import AttestationError
 from securexgb.dealer.attestation.verdict import Verdict
-from securexgb.dealer.deal import Kind, Streams
+from securexgb.dealer.deal import BLOCK, SHAPES, Streams
 from securexgb.dealer.identity import key_hash
 from securexgb.dealer.session import Series, session_name
 from securexgb.offline.budget import Budget
-from securexgb.offline.correlations import Words
+from securexgb.offline.correlations import Kind, Words
 from securexgb.offline.dealer_link import DealerEndpoint, DealerLink
 from securexgb.offline.line import Line
 from securexgb.offline.seeded import FixedMatrix, SeededSource
@@ -57,7 +57,9 @@ class DealtSource(SeededSource):
         self.evidence = self.verdict.type
         self._link = link
         self._expected: Budget | None = None
-        self._lines = {kind: Line(64, LEAST_WORDS, MOST_WORDS, PART) for kind in Kind}
+        self._lines = {
+            kind: Line(SHAPES[kind].fitted.words, LEAST_WORDS, MOST_WORDS, PART) for kind in Kind
+        }
         if self._rank == 1:
             for kind, line in self._lines.items():
                 link.open_line(Series(kind), line)
@@ -107,7 +109,7 @@ class DealtSource(SeededSource):
         """See ``offline.source``; before the first matrix is registered."""
         self._expected = budget
         for kind, line in self._lines.items():
-            line.expect(budget.of(kind))
+            line.expect(-(-budget[kind] // BLOCK) * SHAPES[kind].fitted.words)
 
     def close(self) -> None:
         """Leave the session."""
@@ -124,7 +126,8 @@ class DealtSource(SeededSource):
         return self._link.bytes_sent + self._link.bytes_received
 
     def _correction(self, kind: Kind, start: int, count: int) -> Words:
-        return self._link.draw(Series(kind), start, count)
+        words = SHAPES[kind].fitted.words
+        return self._link.draw(Series(kind), start * words, count * words)
 
     def _product_correction(self, matrix: FixedMatrix, start: int, count: int) -> Words:
         shape = (count, matrix.columns)

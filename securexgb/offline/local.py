@@ -11,9 +11,9 @@ import hashlib
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
-from securexgb.dealer.deal import Kind, Streams, correction, product_correction
+from securexgb.dealer.deal import Streams, correction, product_correction
 from securexgb.errors import UsageError
-from securexgb.offline.correlations import Words
+from securexgb.offline.correlations import Kind, Words
 from securexgb.offline.seeded import FixedMatrix, SeededSource
 from securexgb.offline.source import MatrixProducts
 
@@ -44,8 +44,9 @@ class InsecureLocalSource(SeededSource):
         self._corrections = 0
 
     def _correction(self, kind: Kind, start: int, count: int) -> Words:
-        self._corrections += count
-        return correction(kind, *self._both, start, count)
+        fitted = correction(kind, *self._both, start, count)
+        self._corrections += fitted.size
+        return fitted
 
     def _product_correction(self, matrix: FixedMatrix, start: int, count: int) -> Words:
         self._corrections += count * matrix.columns

@@ -25,8 +25,8 @@ TREE_DEPTH = 4
 """k: a transfer costs 128 / k - 1 bits and 2^k / k pieces of AES; measured in docs/offline.md."""
 STRETCH_AFTER = 1 << 12
 """Words of 64 transfers in a direction from which on a pool pays; filling one takes 2,903."""
-WORD, BIT = 64, 1
-"""Bits of a message."""
+WORD = 64
+"""Bits of a message that is a word."""
 _ROW = 128
 
 # Ferret's parameters: learning parity with regular noise, its dimension, trees of 2048
@@ -142,8 +142,8 @@ class ObliviousTransfer:
         """64 * ``sent`` transfers from this party and 64 * ``received`` to it, all random.
 
         Both parties call with mirrored counts, at most 2^17 each. Messages are words, or
-        with ``width`` BIT single bits, 64 to a word. One message each way, but when a
-        pool is filled.
+        with a smaller ``width`` so many bits in slices, (width, words). One message each
+        way, but when a pool is filled.
         """
         if self._ends is None:
             keys = agree(self._rank, self._depth, self._messages, self._private)
@@ -179,9 +179,14 @@ class ObliviousTransfer:
         send_at, receive_at = sending.advance(sent), receiving.advance(received)
         extended = self._extend_receive(receiving, received.words, receive_at[1], width)
         stretched = self._stretch_send(sending, sent, send_at[0], width)
-        sender = _joined(stretched, self._extend_send(sending, sent.words, send_at[1], width))
+        both = stretched, self._extend_send(sending, sent.words, send_at[1], width)
         grown = self._stretch_receive(receiving, received, receive_at[0], width)
-        return RandomOTSender(*sender), RandomOTReceiver(*_joined(grown, extended))
+        zero, one = (_joined(*parts, width) for parts in _columns(both))
+        choices, chosen = _columns((grown, extended))
+        return (
+            RandomOTSender(zero, one),
+            RandomOTReceiver(_joined(*choices, WORD), _joined(*chosen, width)),
+        )
 
     def _extend_receive(self, end: _Direction, words: int, at: int, width: int) -> _Pair:
         if not words:
@@ -218,8 +223,17 @@ class ObliviousTransfer:
         )
 
 
-def _joined(first: _Pair, second: _Pair) -> tuple[Words, Words]:
-    """Both parts of a request one after the other."""
-    if first is None or second is None:
-        return first or second or (np.zeros(0, np.uint64), np.zeros(0, np.uint64))
-    return np.concatenate((first[0], second[0])), np.concatenate((first[1], second[1]))
+def _columns(pairs: tuple[_Pair, _Pair]) -> tuple[tuple[Words, Words], tuple[Words, Words]]:
+    """The first members of both pairs and the second ones; empty where there is no pair."""
+    none = np.zeros(0, np.uint64)
+    first, second = (pair or (none, none) for pair in pairs)
+    return (first[0], second[0]), (first[1], second[1])
+
+
+def _joined(first: Words, second: Words, width: int) -> Words:
+    """Both parts of a request one after the other, slice by slice where there are slices."""
+    if width < WORD:
+        first, second = first.reshape(width, -1), second.reshape(width, -1)
+    if not first.size or not second.size:
+        return first if first.size else second
+    return np.concatenate((first, second), axis=-1)

@@ -17,24 +17,26 @@ from numpy.typing import NDArray
 
 from securexgb import _kernels
 from securexgb.channel.channel import Channel
-from securexgb.dealer.deal import Kind, Pieces, Streams, complete, matrix_name
+from securexgb.dealer.deal import BLOCK, Pieces, Streams, complete, matrix_name
 from securexgb.errors import ProtocolDesync
 from securexgb.offline.blocks import Supply
 from securexgb.offline.correlations import (
-    BitTriples,
+    BITS,
+    DIGITS,
+    TRANSFERS,
+    DigitReceiver,
+    DigitSender,
+    GateTriples,
+    Kind,
     RandomOTReceiver,
     RandomOTSender,
     SharedRandomBits,
     Triples,
     VectorProducts,
     Words,
+    gate_kind,
 )
 from securexgb.offline.source import MatrixProducts, own_buckets
-
-_WHOLE = (1, 1, 1)
-_BITS_FIRST = (64, 1)
-_MESSAGES = (1, 1)
-_WORDS_ONLY = frozenset({Kind.TRIPLES, Kind.BIT_TRIPLES})
 
 
 @dataclass
@@ -73,12 +75,7 @@ class SeededSource(ABC):
         self._products = products
         self._bytes_sent = 0
         self._matrices: list[FixedMatrix | None] = [None, None]
-        send, receive = (Kind.OT_FROM_0, Kind.OT_FROM_1)[:: 1 - 2 * self._rank]
-        self._triples = self._supply(Kind.TRIPLES, _WHOLE)
-        self._bit_triples = self._supply(Kind.BIT_TRIPLES, _WHOLE)
-        self._shared_bits = self._supply(Kind.SHARED_BITS, _BITS_FIRST)
-        self._sending = self._supply(send, _MESSAGES)
-        self._receiving = self._supply(receive, _BITS_FIRST)
+        self._supplies = {kind: self._supply(kind) for kind in Kind}
 
     @property
     @abstractmethod
@@ -101,7 +98,7 @@ class SeededSource(ABC):
 
     @abstractmethod
     def _correction(self, kind: Kind, start: int, count: int) -> Words:
-        """The dealer's piece, shape (count,); called at party 1 only."""
+        """The dealer's piece of so many blocks of 64 elements, as sent; at party 1 only."""
 
     @abstractmethod
     def _product_correction(self, matrix: FixedMatrix, start: int, count: int) -> Words:
@@ -111,20 +108,28 @@ class SeededSource(ABC):
     def _announce(self, matrix: FixedMatrix) -> None:
         """Tell whoever deals of a new matrix: its public shape."""
 
-    def triples(self, count: int) -> Triples:
-        return Triples(*self._take(self._triples, count))
+    def triples(self, count: int, ring_bits: int = 64) -> Triples:
+        """See ``offline.source``; right modulo 2^64 whatever is asked for."""
+        return Triples(*self._take(Kind.TRIPLES, count))
 
-    def bit_triples(self, words: int) -> BitTriples:
-        return BitTriples(*self._take(self._bit_triples, words))
+    def gates(self, words: int, width: int) -> GateTriples:
+        a, b, c = self._take(gate_kind(width), words)
+        return GateTriples(a, b[:width], c[:width])
 
-    def shared_bits(self, count: int) -> SharedRandomBits:
-        return SharedRandomBits(*self._take(self._shared_bits, count))
+    def digit_send(self, words: int, width: int) -> DigitSender:
+        return DigitSender(*self._take(DIGITS[width, self._rank], words))
+
+    def digit_receive(self, words: int, width: int) -> DigitReceiver:
+        return DigitReceiver(*self._take(DIGITS[width, 1 - self._rank], words))
+
+    def shared_bits(self, count: int, ring_bits: int = 64) -> SharedRandomBits:
+        return SharedRandomBits(*self._take(BITS[ring_bits], count))
 
     def random_ot_send(self, count: int) -> RandomOTSender:
-        return RandomOTSender(*self._take(self._sending, count))
+        return RandomOTSender(*self._take(TRANSFERS[self._rank], count))
 
     def random_ot_receive(self, count: int) -> RandomOTReceiver:
-        return RandomOTReceiver(*self._take(self._receiving, count))
+        return RandomOTReceiver(*self._take(TRANSFERS[1 - self._rank], count))
 
     def register_matrix(
         self, owner: int, rows: int, columns: int, matrix: NDArray[np.uint8] | None, bins: int
@@ -180,20 +185,22 @@ class SeededSource(ABC):
                 products = products + _kernels.matrix_product(fixed.masked, vectors)
         return VectorProducts(vectors, products)
 
-    def _take(self, supply: Supply, count: int) -> Pieces:
+    def _take(self, kind: Kind, count: int) -> Pieces:
         self._check()
-        return supply.take(count)
+        return self._supplies[kind].take(count)
 
-    def _supply(self, kind: Kind, per_word: tuple[int, ...]) -> Supply:
+    def _supply(self, kind: Kind) -> Supply:
         def make(start: int, count: int) -> Pieces:
             began = perf_counter()
-            free = self._streams.free(kind, start, count)
-            fitted = self._correction(kind, start, count) if self._rank == 1 else None
+            blocks = (start // BLOCK, count // BLOCK)
+            free = self._streams.free(kind, *blocks)
+            fitted = self._correction(kind, *blocks) if self._rank == 1 else None
             pieces = complete(kind, self._rank, free, fitted)
             self.offline_seconds += perf_counter() - began
             return pieces
 
-        return Supply(make, per_word, whole_words=kind not in _WORDS_ONLY)
+        packed = kind in (*BITS.values(), TRANSFERS[1 - self._rank])
+        return Supply(make, packed, whole_words=packed or kind in TRANSFERS)
 
     def _mask(self, fixed: FixedMatrix, matrix: NDArray[np.uint8] | None, bins: int) -> Words:
         """E = M - U, shape (rows, columns)."""

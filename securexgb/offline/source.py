@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from securexgb.errors import DataError
 from securexgb.offline.correlations import (
-    BitTriples,
+    DigitReceiver,
+    DigitSender,
+    GateTriples,
     RandomOTReceiver,
     RandomOTSender,
     SharedRandomBits,
@@ -47,11 +49,20 @@ class CorrelationSource(Protocol):
     def offline_channel_bytes(self) -> int:
         """Bytes this party has sent for correlations on the channel (in its traffic too)."""
 
-    def triples(self, count: int) -> Triples: ...
+    def triples(self, count: int, ring_bits: int = 64) -> Triples:
+        """Right modulo 2^ring_bits (1 to 64), uniform modulo 2^64."""
 
-    def bit_triples(self, words: int) -> BitTriples: ...
+    def gates(self, words: int, width: int) -> GateTriples:
+        """64 * words gates, each with ``width`` (1 to 32) bits behind it."""
 
-    def shared_bits(self, count: int) -> SharedRandomBits: ...
+    def digit_send(self, words: int, width: int) -> DigitSender:
+        """64 * words transfers of one of 16 messages of ``width`` (2, 7) bits to the other."""
+
+    def digit_receive(self, words: int, width: int) -> DigitReceiver:
+        """The other end of ``digit_send``."""
+
+    def shared_bits(self, count: int, ring_bits: int = 64) -> SharedRandomBits:
+        """Additive shares modulo 2^ring_bits (64, 32), in the low bits of words."""
 
     def random_ot_send(self, count: int) -> RandomOTSender: ...
 

@@ -1,15 +1,16 @@
 """Correlations that the two parties make alone, from oblivious transfers.
 
-Every kind is made in both directions at once, so both parties work at the same time:
+Kinds without a direction are made in both at once, so both parties work at the same time:
 
     random OT      as it comes: no second message
-    bit triples    two transfers of a bit for an and: with messages m0, m1 of my transfer
-                   and choice c, chosen m_c of the other one, a = m0 ^ m1, b = c and the share
-                   of c is a & b ^ m0 ^ m_c. Both cross products are there: no second message
+    gates          two transfers of ``width`` bits: with messages m0, m1 of my transfer and
+                   choice c, chosen m_c of the other one, a = c, b = m0 ^ m1 and the share of c
+                   is a & b ^ m0 ^ m_c. Both cross products are there: no second message
+    digits         one of 16 from four transfers, see ``digit_pads``: no second message
     shared bits    r = r0 ^ r1 = r0 + r1 - 2 r0 r1; the product of the sender's bit r0 and
-                   the receiver's choice r1 takes one transfer and one word
-    ring triples   both cross products of (a0 + a1)(b0 + b1) bit by bit of b, the choices:
-                   64 transfers and 260 bytes each (Gilboa, CRYPTO 1999)
+                   the receiver's choice r1 takes one transfer and one word, or half a word
+    ring triples   both cross products of (a0 + a1)(b0 + b1) mod 2^r bit by bit of b, the
+                   choices: r transfers and r (r + 1) / 16 bytes each (Gilboa, CRYPTO 1999)
 
 Control flow is public, so both parties run dry of a kind at the same request and make
 the next block of it there and then. All results are exact. Products with a fixed
@@ -27,10 +28,13 @@ from numpy.typing import NDArray
 from securexgb import _kernels
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
-from securexgb.dealer.deal import Pieces
+from securexgb.dealer.deal import Pieces, pick
 from securexgb.offline.blocks import Supply
 from securexgb.offline.correlations import (
-    BitTriples,
+    GATES,
+    DigitReceiver,
+    DigitSender,
+    GateTriples,
     RandomOTReceiver,
     RandomOTSender,
     SharedRandomBits,
@@ -38,11 +42,14 @@ from securexgb.offline.correlations import (
     VectorProducts,
     Words,
 )
-from securexgb.offline.oblivious_transfer import BIT, STRETCH_AFTER, ObliviousTransfer
+from securexgb.offline.oblivious_transfer import STRETCH_AFTER, WORD, ObliviousTransfer
 from securexgb.offline.source import MatrixProducts
 
 _TILE = 1 << 11
 """Words of 64 transfers made at a time: 1 MiB a kind of message."""
+_DIGIT_BITS = 4
+_SINGLE = frozenset({"shared bits", "sent", "received"})
+"""Kinds whose elements are single transfers; of the others a word of 64."""
 _TWO = np.uint64(2)
 
 
@@ -73,30 +80,41 @@ class TwoPartySource:
             rank, channel, private.derive("oblivious transfer"), stretch_after=stretch_after
         )
         self._draw = private.derive("shares")
-        self._triples = self._supply(self._make_triples, (1, 1, 1), 1)
-        self._bit_triples = self._supply(self._make_bit_triples, (1, 1, 1), 1)
-        self._shared_bits = self._supply(self._make_shared_bits, (64, 1), 64)
-        self._sending = self._supply(self._make_sending, (1, 1), 64)
-        self._receiving = self._supply(self._make_receiving, (64, 1), 64)
+        self._supplies: dict[tuple[str, int], Supply] = {}
 
     @property
     def offline_channel_bytes(self) -> int:
         return self._transfers.bytes_sent + self._products.offline_channel_bytes
 
-    def triples(self, count: int) -> Triples:
-        return Triples(*self._triples.take(count))
+    def triples(self, count: int, ring_bits: int = WORD) -> Triples:
+        """See ``offline.source``. Every ring has a supply of its own."""
+        supply = self._supply("triples", ring_bits, self._make_triples)
+        return Triples(*supply.take(count))
 
-    def bit_triples(self, words: int) -> BitTriples:
-        return BitTriples(*self._bit_triples.take(words))
+    def gates(self, words: int, width: int) -> GateTriples:
+        wide = next(size for size in GATES if size >= width)
+        a, b, c = self._supply("gates", wide, self._make_gates).take(words)
+        return GateTriples(a, b[:width], c[:width])
 
-    def shared_bits(self, count: int) -> SharedRandomBits:
-        return SharedRandomBits(*self._shared_bits.take(count))
+    def digit_send(self, words: int, width: int) -> DigitSender:
+        supply = self._supply("sent digits", width, self._make_sent_digits)
+        return DigitSender(*supply.take(words))
+
+    def digit_receive(self, words: int, width: int) -> DigitReceiver:
+        supply = self._supply("received digits", width, self._make_received_digits)
+        return DigitReceiver(*supply.take(words))
+
+    def shared_bits(self, count: int, ring_bits: int = WORD) -> SharedRandomBits:
+        supply = self._supply("shared bits", ring_bits, self._make_shared_bits)
+        return SharedRandomBits(*supply.take(count))
 
     def random_ot_send(self, count: int) -> RandomOTSender:
-        return RandomOTSender(*self._sending.take(count))
+        supply = self._supply("sent", WORD, self._make_sent)
+        return RandomOTSender(*supply.take(count))
 
     def random_ot_receive(self, count: int) -> RandomOTReceiver:
-        return RandomOTReceiver(*self._receiving.take(count))
+        supply = self._supply("received", WORD, self._make_received)
+        return RandomOTReceiver(*supply.take(count))
 
     def register_matrix(
         self, owner: int, rows: int, columns: int, matrix: NDArray[np.uint8] | None, bins: int
@@ -114,50 +132,93 @@ class TwoPartySource:
     def close(self) -> None:
         """Nothing runs on its own; what was not used is lost."""
 
-    def _supply(
-        self, tile: Callable[[int], Pieces], per_word: tuple[int, ...], elements: int
-    ) -> Supply:
-        """Blocks of a kind with so many ``elements`` to a word of transfers, tile by tile."""
+    def _supply(self, name: str, bits: int, make: Callable[[int, int], Pieces]) -> Supply:
+        """The supply of a kind; ``make(elements, bits)`` makes a tile of it."""
+        found = self._supplies.get((name, bits))
+        if found is None:
+            whole_words = name in _SINGLE
+            tile = _TILE * (64 if whole_words else 1)
+            if "digits" in name:
+                tile //= _DIGIT_BITS
+            packed = whole_words and name != "sent"
+            found = Supply(self._tiled(make, bits, tile), packed, whole_words)
+            self._supplies[name, bits] = found
+        return found
 
-        def make(_start: int, count: int) -> Pieces:
+    def _tiled(
+        self, make: Callable[[int, int], Pieces], bits: int, tile: int
+    ) -> Callable[[int, int], Pieces]:
+        def block(_start: int, count: int) -> Pieces:
             began = perf_counter()
-            words = count // elements
-            sizes = [min(_TILE, words - at) for at in range(0, words, _TILE)]
-            tiles = [tile(size) for size in sizes]
+            sizes = [min(tile, count - at) for at in range(0, count, tile)]
+            tiles = [make(size, bits) for size in sizes]
             self.offline_seconds += perf_counter() - began
-            return tuple(np.concatenate(parts) for parts in zip(*tiles, strict=True))
+            if len(tiles) == 1:
+                return tiles[0]
+            return tuple(np.concatenate(parts, axis=-1) for parts in zip(*tiles, strict=True))
 
-        return Supply(make, per_word, whole_words=elements == 64)
+        return block
 
-    def _make_sending(self, words: int) -> Pieces:
-        sender, _ = self._transfers.transfer(words, 0)
+    def _make_sent(self, count: int, width: int) -> Pieces:
+        sender, _ = self._transfers.transfer(count // 64, 0, width)
         return sender.zero, sender.one
 
-    def _make_receiving(self, words: int) -> Pieces:
-        _, receiver = self._transfers.transfer(0, words)
+    def _make_received(self, count: int, width: int) -> Pieces:
+        _, receiver = self._transfers.transfer(0, count // 64, width)
         return receiver.choices, receiver.chosen
 
-    def _make_bit_triples(self, words: int) -> Pieces:
-        sender, receiver = self._transfers.transfer(words, words, BIT)
-        a, b = sender.zero ^ sender.one, receiver.choices
+    def _make_gates(self, words: int, width: int) -> Pieces:
+        sender, receiver = self._transfers.transfer(words, words, width)
+        a, b = receiver.choices, sender.zero ^ sender.one
         return a, b, a & b ^ sender.zero ^ receiver.chosen
 
-    def _make_triples(self, count: int) -> Pieces:
-        sender, receiver = self._transfers.transfer(count, count)
-        a, b = self._draw.words(count), receiver.choices
-        message, sent = _kernels.ot_products_send(sender.zero, sender.one, a, 64)
-        theirs = self._transfers.swap("ring triples", message, message.size)
-        return a, b, a * b + sent + _kernels.ot_products_receive(receiver.chosen, b, 64, theirs)
+    def _make_sent_digits(self, words: int, width: int) -> Pieces:
+        sender, _ = self._transfers.transfer(_DIGIT_BITS * words, 0, 8 * width)
+        keys = np.stack((sender.zero, sender.one)).reshape(2, 8, width, _DIGIT_BITS, words)
+        return (digit_pads(keys),)
 
-    def _make_shared_bits(self, words: int) -> Pieces:
+    def _make_received_digits(self, words: int, width: int) -> Pieces:
+        _, receiver = self._transfers.transfer(0, _DIGIT_BITS * words, 8 * width)
+        choices = receiver.choices.reshape(_DIGIT_BITS, words)
+        return choices, digit_pad(receiver.chosen.reshape(8, width, _DIGIT_BITS, words), choices)
+
+    def _make_triples(self, count: int, ring_bits: int) -> Pieces:
+        """The bits of b above the ring are random: b masks whole words."""
+        words = count * ring_bits // 64
+        sender, receiver = self._transfers.transfer(words, words)
+        a, b = self._draw.words(count), receiver.choices
+        if ring_bits < WORD:
+            above = self._draw.words(count) << np.uint64(ring_bits)
+            b = _kernels.unpack_words(b.view(np.uint8), count, ring_bits) | above
+        message, sent = _kernels.ot_products_send(sender.zero, sender.one, a, ring_bits)
+        theirs = self._swap_short("ring triples", message, ring_bits)
+        received = _kernels.ot_products_receive(receiver.chosen, b, ring_bits, theirs)
+        return a, b, a * b + sent + received
+
+    def _swap_short(self, step: str, words: Words, bits: int) -> Words:
+        """Swap equally many words of so many bits."""
+        if bits == WORD:
+            return self._transfers.swap(step, words, words.size)
+        packed = _kernels.pack_words(words, bits)
+        whole = np.zeros(-(-packed.size // 8), np.uint64)
+        whole.view(np.uint8)[: packed.size] = packed
+        theirs = self._transfers.swap(step, whole, whole.size)
+        return _kernels.unpack_words(theirs.view(np.uint8)[: packed.size], words.size, bits)
+
+    def _make_shared_bits(self, count: int, ring_bits: int) -> Pieces:
         """The first half with rank 0 as sender, the rest with rank 1."""
+        words = count // 64
         halves = (words // 2, words - words // 2)
         sent, received = halves[self._rank], halves[1 - self._rank]
         sender, receiver = self._transfers.transfer(sent, received)
         own = self._draw.words(sent)
         bits, choices = _spread(own), _spread(receiver.choices)
         masked = bits + sender.zero - sender.one
-        theirs = self._transfers.swap("shared bits", masked, 64 * received)
+        if ring_bits < WORD:
+            masked = masked.astype(np.uint32).view(np.uint64)
+        theirs = self._transfers.swap("shared bits", masked, ring_bits * received)
+        if ring_bits < WORD:
+            theirs = theirs.view(np.uint32).astype(np.uint64)
         as_sender = bits + _TWO * sender.zero
         as_receiver = choices - _TWO * (receiver.chosen + choices * theirs)
         order = slice(None, None, 1 - 2 * self._rank)
@@ -170,3 +231,39 @@ class TwoPartySource:
 def _spread(packed: Words) -> Words:
     """Packed bits as one word each, 0 or 1."""
     return _kernels.unpack_bits(packed, 64 * packed.size).astype(np.uint64)
+
+
+def digit_pads(keys: Words) -> Words:
+    """Pads (16, width, n) of transfers of one of 16 from the sender's keys.
+
+    ``keys``: (2, 8, width, 4, n), key [b, :, :, j] of the digit's bit j with value b, cut into
+    8 segments. The pad of entry i is the sum over j of segment s_j(i) of key (j, i_j), where
+    s_j(i) is i without its bit j: each key gives each of its 8 entries a segment of its own.
+    The receiver has the keys (j, c_j). Entry i != c differs from c in some bit; let j be the
+    first. Segment s_j(i) of (j, i_j) is unknown to it and occurs in no other pad, so the 15
+    pads that it did not choose are uniform and independent to it (after Naor, Pinkas, STOC 1999).
+    """
+    n = keys.shape[-1]
+    pads = np.empty((16, *keys.shape[2:3], n), np.uint64)
+    for entry in range(16):
+        first, second, third, fourth = (
+            keys[entry >> j & 1, _segment(entry, j), :, j] for j in range(_DIGIT_BITS)
+        )
+        pads[entry] = first ^ second
+        pads[entry] ^= third
+        pads[entry] ^= fourth
+    return pads
+
+
+def digit_pad(keys: Words, choices: Words) -> Words:
+    """The receiver's pad (width, n) from its keys (8, width, 4, n) for choices (4, n)."""
+    total = np.zeros((keys.shape[1], keys.shape[3]), np.uint64)
+    for j in range(_DIGIT_BITS):
+        total ^= pick(keys[:, :, j], np.delete(choices, j, axis=0))
+    return total
+
+
+def _segment(entry: int, bit: int) -> int:
+    """The number without this bit."""
+    low = entry & ((1 << bit) - 1)
+    return low | entry >> (bit + 1) << bit

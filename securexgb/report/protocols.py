@@ -49,9 +49,18 @@ _TREES = (
 )
 """Rows, columns by side, depth, bins, missing values."""
 
+_KINDS = (
+    ("triples", "products", 1),
+    ("gates", "gates", 64),
+    ("digits", "digits", 64),
+    ("shared", "lifts", 1),
+    ("half", "lifts", 1),
+    ("ot", "transfers", 1),
+)
+"""How a kind of correlation begins, the column that counts it, how many an element holds."""
+
 _COUNT = 1000
 _NODES = 4
-_KINDS = ("triples", "bit_triples", "shared_bits", "transfers", "vectors")
 
 
 def protocol_rows() -> list[Row]:
@@ -102,9 +111,7 @@ def _tree_row(rows: int, columns: tuple[int, int], depth: int, bins: int, missin
     layout = Layout.of(params, rows, columns, False)
     owned = [(1 << level) // 2 for level in range(depth)]
     cost = tree_cost(layout, layout.numbers(params), sum(columns), owned)
-    singles = cost.triples + cost.bit_triples + cost.shared_bits
-    singles += cost.ot_from_label + cost.ot_from_feature
-    products = cost.vectors_label * columns[0] + cost.vectors_feature * columns[1]
+    words = (columns[0] * layout.all_bins, columns[1] * layout.all_bins)
     return {
         "rows": rows,
         "columns": f"{columns[0]} + {columns[1]}",
@@ -113,7 +120,7 @@ def _tree_row(rows: int, columns: tuple[int, int], depth: int, bins: int, missin
         "missing values": missing,
         "rounds": cost.rounds,
         "MB between the parties": _megabytes(cost.label_words + cost.feature_words),
-        "MB from the dealer": _megabytes(singles + products * layout.all_bins),
+        "MB from the dealer": _megabytes(cost.correlations.correction_words(words)),
     }
 
 
@@ -122,15 +129,14 @@ def _megabytes(words: int) -> str:
 
 
 def _consumed(cost: Cost) -> dict[str, int]:
-    """Correlations by kind; bit triples singly, transfers and vectors of both directions."""
-    counts = (
-        cost.triples,
-        64 * cost.bit_triples,
-        cost.shared_bits,
-        cost.ot_from_label + cost.ot_from_feature,
-        cost.vectors_label + cost.vectors_feature,
-    )
-    return {kind.replace("_", " "): n for kind, n in zip(_KINDS, counts, strict=True)}
+    """Correlations by what they are for, widths and directions together."""
+    found = {"products": 0, "gates": 0, "digits": 0, "lifts": 0, "transfers": 0}
+    for kind, count in cost.correlations.items().items():
+        column, size = next(
+            (column, size) for prefix, column, size in _KINDS if kind.value.startswith(prefix)
+        )
+        found[column] += size * count
+    return found | {"vectors": sum(cost.correlations.vectors)}
 
 
 def _bits(*leading: int) -> SharedBits:

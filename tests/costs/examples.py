@@ -53,7 +53,7 @@ def _gate(draw: Draw) -> Arguments:
 
 def _choose(draw: Draw) -> Arguments:
     rows, count = int(draw.integers(1, 4)), _count(draw)
-    return [_bits(draw, count), _numbers(draw, rows, count), public(int(draw.choice([32, 64])))]
+    return [_bits(draw, count), _numbers(draw, rows, count)]
 
 
 def _shift(draw: Draw) -> Arguments:
@@ -217,6 +217,18 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     ],
     "boost.split.best_splits": _best_splits,
 }
+
+
+HALVES: dict[str, Callable[[Draw], Arguments]] = {
+    "mpc.choose.choose": lambda draw: [*_choose(draw), public(32)],
+    "mpc.convert.to_arithmetic": lambda draw: [*_two_bits(draw)[:1], public(32)],
+    "mpc.truncate.truncate": lambda draw: [
+        _numbers(draw, _count(draw)),
+        public(int(draw.integers(1, 30))),
+        public(32),
+    ],
+}
+"""The same for protocols on shares modulo 2^32."""
 
 
 def prepare(name: str, party: Party, arguments: list[Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import fields
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,19 +12,26 @@ import pytest
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import REGISTRY, Cost
 from securexgb.offline.budget import Budget, CountingSource
+from securexgb.offline.correlations import Kind
 from securexgb.report.protocols import protocol_rows
 from securexgb.testing.harness import insecure_parties, run_both
-from tests.costs.examples import EXAMPLES, prepare
+from tests.costs.examples import EXAMPLES, HALVES, prepare
+from tests.mpc.kit import Pair
 
 
 def test_every_declared_protocol_is_measured_here() -> None:
     assert set(EXAMPLES) == set(REGISTRY) == {row["protocol"] for row in protocol_rows()}
 
 
+CASES = [*EXAMPLES.items(), *HALVES.items()]
+
+
 @pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("name", list(EXAMPLES))
-def test_measured_equals_declared(name: str, seed: int) -> None:
-    arguments = EXAMPLES[name](np.random.default_rng(seed))
+@pytest.mark.parametrize(("name", "example"), CASES)
+def test_measured_equals_declared(
+    name: str, example: Callable[[np.random.Generator], list[Pair]], seed: int
+) -> None:
+    arguments = example(np.random.default_rng(seed))
     sides = [[pair[rank] for pair in arguments] for rank in (0, 1)]
     module, function = name.rsplit(".", 1)
     protocol = getattr(importlib.import_module(f"securexgb.{module}"), function)
@@ -42,17 +49,15 @@ def test_measured_equals_declared(name: str, seed: int) -> None:
         declared = REGISTRY[name].cost(*side)
         assert (label[0], feature[0]) == (declared.rounds, declared.rounds)
         assert (label[1], feature[1]) == (8 * declared.label_words, 8 * declared.feature_words)
-        assert label[2] == feature[2] == _budget(declared)
-
-
-def _budget(cost: Cost) -> Budget:
-    return Budget(**{field.name: getattr(cost, field.name) for field in fields(Budget)})
+        assert label[2] == feature[2] == declared.correlations
 
 
 def test_costs_add_up() -> None:
-    one, two = Cost(rounds=1, triples=5), Cost(rounds=2, label_words=7)
-    assert one + two == Cost(rounds=3, label_words=7, triples=5)
-    assert two.times(3) == Cost(rounds=6, label_words=21)
+    five = Budget.of({Kind.TRIPLES: 5})
+    one, two = Cost(rounds=1, correlations=five), Cost(rounds=2, label_words=7)
+    assert one + two == Cost(rounds=3, label_words=7, correlations=five)
+    assert one.at_once(two) == Cost(rounds=2, label_words=7, correlations=five)
+    assert two.times(3) - two == two.times(2) == Cost(rounds=4, label_words=14)
 
 
 def test_every_declaration_explains_itself() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from securexgb.mpc.matrix import register
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import share
 from securexgb.offline.budget import Budget, CountingSource
+from securexgb.offline.correlations import Kind
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.boost.cases import random_case
 
@@ -49,8 +50,7 @@ def test_predicted_equals_measured(settings: dict[str, object]) -> None:
     predicted = tree_cost(case.layout, case.numbers, case.columns.size, by_level)
     assert (label[1], feature[1]) == (predicted.rounds, predicted.rounds)
     assert (label[2], feature[2]) == (8 * predicted.label_words, 8 * predicted.feature_words)
-    budget = Budget(**{field.name: getattr(predicted, field.name) for field in fields(Budget)})
-    assert label[3] == feature[3] == budget
+    assert label[3] == feature[3] == predicted.correlations
 
 
 def test_who_owns_the_splits_moves_bytes_from_one_side_to_the_other() -> None:
@@ -59,4 +59,4 @@ def test_who_owns_the_splits_moves_bytes_from_one_side_to_the_other() -> None:
     both = [cost.label_words + cost.feature_words for cost in costs]
     assert both[0] == both[1]
     assert costs[0].rounds == costs[1].rounds
-    assert costs[0].ot_from_feature == costs[1].ot_from_label
+    assert costs[0].correlations[Kind.OT_FROM_1] == costs[1].correlations[Kind.OT_FROM_0]

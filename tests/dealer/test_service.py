@@ -424,7 +424,8 @@ def _consume(sources: tuple[DealtSource, DealtSource], rng: np.random.Generator)
     for count in (1, 30, 2000, 70_000):
         for source in sources:
             source.triples(count)
-            source.bit_triples(count)
+            source.gates(count // 10, 4)
+            source.shared_bits(count, 32)
             source.shared_bits(count)
             source.vector_products(0, 3)
             source.vector_products(1, 5)

@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from securexgb import _kernels
 from securexgb.offline.correlations import (
-    BitTriples,
+    DigitReceiver,
+    DigitSender,
+    GateTriples,
     RandomOTReceiver,
     RandomOTSender,
     SharedRandomBits,
@@ -17,21 +19,36 @@ from securexgb.offline.correlations import (
 )
 
 
-def check_triples(x: Triples, y: Triples, count: int) -> None:
+def check_triples(x: Triples, y: Triples, count: int, ring_bits: int = 64) -> None:
     assert x.a.shape == x.b.shape == x.c.shape == y.a.shape == y.b.shape == y.c.shape == (count,)
-    np.testing.assert_array_equal((x.a + y.a) * (x.b + y.b), x.c + y.c)
+    difference = (x.a + y.a) * (x.b + y.b) - (x.c + y.c)
+    np.testing.assert_array_equal(difference << np.uint64(64 - ring_bits), 0)
 
 
-def check_bit_triples(x: BitTriples, y: BitTriples, words: int) -> None:
-    assert x.a.shape == x.b.shape == x.c.shape == y.a.shape == y.b.shape == y.c.shape == (words,)
+def check_gates(x: GateTriples, y: GateTriples, words: int, width: int) -> None:
+    assert x.a.shape == y.a.shape == (words,)
+    assert x.b.shape == x.c.shape == y.b.shape == y.c.shape == (width, words)
     np.testing.assert_array_equal((x.a ^ y.a) & (x.b ^ y.b), x.c ^ y.c)
 
 
-def check_shared_bits(x: SharedRandomBits, y: SharedRandomBits, count: int) -> None:
+def check_digits(sender: DigitSender, receiver: DigitReceiver, words: int, width: int) -> None:
+    assert sender.messages.shape == (16, width, words)
+    assert receiver.choices.shape == (4, words)
+    assert receiver.chosen.shape == (width, words)
+    for entry in range(16):
+        bits = [bit if entry >> j & 1 else ~bit for j, bit in enumerate(receiver.choices)]
+        here = np.bitwise_and.reduce(bits)
+        np.testing.assert_array_equal((sender.messages[entry] ^ receiver.chosen) & here, 0)
+
+
+def check_shared_bits(
+    x: SharedRandomBits, y: SharedRandomBits, count: int, ring_bits: int = 64
+) -> None:
     assert x.boolean.shape == y.boolean.shape == (-(-count // 64),)
     assert x.arithmetic.shape == y.arithmetic.shape == (count,)
     bits = _kernels.unpack_bits(x.boolean ^ y.boolean, count)
-    np.testing.assert_array_equal(x.arithmetic + y.arithmetic, bits)
+    difference = x.arithmetic + y.arithmetic - bits
+    np.testing.assert_array_equal(difference << np.uint64(64 - ring_bits), 0)
 
 
 def check_random_ot(sender: RandomOTSender, receiver: RandomOTReceiver, count: int) -> None:

@@ -15,12 +15,14 @@ from securexgb.channel.memory import memory_pair
 from securexgb.errors import ProtocolDesync
 from securexgb.mpc.party import Party
 from securexgb.offline.budget import Budget, CountingSource
+from securexgb.offline.correlations import Kind
 from securexgb.offline.dealer_link import DealerLink
 from securexgb.offline.dealt import DealtSource
 from securexgb.testing.harness import run_both, run_parties
 from tests.dealer.running import RunningDealer, Terms, connected, dealer_process
 from tests.offline.laws import (
-    check_bit_triples,
+    check_digits,
+    check_gates,
     check_products,
     check_random_ot,
     check_shared_bits,
@@ -40,10 +42,16 @@ def test_every_kind_keeps_its_law(dealer: RunningDealer) -> None:
         assert (zero.name, zero.evidence) == ("dealt", "none")
         for count in (0, 1, 63, 64, 65, 5000, 300_000, 3):
             check_triples(zero.triples(count), one.triples(count), count)
-            check_bit_triples(zero.bit_triples(count), one.bit_triples(count), count)
             check_shared_bits(zero.shared_bits(count), one.shared_bits(count), count)
+            halves = zero.shared_bits(count, 32), one.shared_bits(count, 32)
+            check_shared_bits(*halves, count, 32)
             check_random_ot(zero.random_ot_send(count), one.random_ot_receive(count), count)
             check_random_ot(one.random_ot_send(count), zero.random_ot_receive(count), count)
+        for count in (0, 1, 65, 5000, 40_000, 3):
+            for width in (1, 2, 3, 32):
+                check_gates(zero.gates(count, width), one.gates(count, width), count, width)
+            check_digits(zero.digit_send(count, 2), one.digit_receive(count, 2), count, 2)
+            check_digits(one.digit_send(count, 7), zero.digit_receive(count, 7), count, 7)
 
 
 @pytest.mark.parametrize("owner", [0, 1])
@@ -64,7 +72,7 @@ def test_products(dealer: RunningDealer, owner: int, rows: int, features: int) -
 
 
 def test_a_known_job_draws_no_more_than_it_needs(dealer: RunningDealer) -> None:
-    budget = Budget(triples=128_000, shared_bits=6400)
+    budget = Budget.of({Kind.TRIPLES: 128_000, Kind.SHARED_BITS: 6400})
     with connected(dealer) as (_, one):
         one.expect(budget)
         before = one.offline_bytes
@@ -72,8 +80,9 @@ def test_a_known_job_draws_no_more_than_it_needs(dealer: RunningDealer) -> None:
             one.triples(1280)
             one.shared_bits(64)
         drawn = one.offline_bytes - before
+    needed = 8 * budget.correction_words((0, 0))
     # The supply's blocks are larger than the last request: one block a kind at most.
-    assert budget.correction_bytes((0, 0)) <= drawn <= budget.correction_bytes((0, 0)) + 2**19
+    assert needed <= drawn <= needed + 2**19
 
 
 def test_time_and_bytes_are_accounted(dealer: RunningDealer) -> None:

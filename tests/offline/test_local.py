@@ -13,7 +13,8 @@ from securexgb.channel.memory import memory_pair
 from securexgb.errors import DataError, UsageError
 from securexgb.offline.local import InsecureLocalSource
 from tests.offline.laws import (
-    check_bit_triples,
+    check_digits,
+    check_gates,
     check_products,
     check_random_ot,
     check_shared_bits,
@@ -35,10 +36,27 @@ def test_every_kind_keeps_its_law(counts: list[int]) -> None:
     zero, one = make_pair()
     for count in counts:
         check_triples(zero.triples(count), one.triples(count), count)
-        check_bit_triples(zero.bit_triples(count), one.bit_triples(count), count)
-        check_shared_bits(zero.shared_bits(count), one.shared_bits(count), count)
+        check_triples(zero.triples(count, 52), one.triples(count, 52), count)
+        for bits in (32, 64):
+            pieces = zero.shared_bits(count, bits), one.shared_bits(count, bits)
+            check_shared_bits(*pieces, count, bits)
         check_random_ot(zero.random_ot_send(count), one.random_ot_receive(count), count)
         check_random_ot(one.random_ot_send(count), zero.random_ot_receive(count), count)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.sampled_from([0, 1, 63, 65, 600]), max_size=4))
+def test_every_width_keeps_its_law(counts: list[int]) -> None:
+    zero, one = make_pair()
+    for count in counts:
+        for width in (1, 2, 3, 8, 11, 32):
+            check_gates(zero.gates(count, width), one.gates(count, width), count, width)
+        for width in (2, 7):
+            ends = zero.digit_send(count, width), one.digit_receive(count, width)
+            check_digits(*ends, count, width)
+            check_digits(
+                one.digit_send(count, width), zero.digit_receive(count, width), count, width
+            )
 
 
 @pytest.mark.parametrize("owner", [0, 1])
@@ -67,8 +85,9 @@ def test_nothing_is_handed_out_twice() -> None:
 
 def _words(zero: InsecureLocalSource, one: InsecureLocalSource, count: int) -> list[np.ndarray]:
     x, y, ot = zero.triples(count), one.triples(count), zero.random_ot_send(count)
-    z = zero.bit_triples(count)
-    return [x.a, x.b, x.c, y.a, y.b, z.a, z.b, z.c, zero.shared_bits(count).arithmetic, ot.zero]
+    z, digits = zero.gates(count, 2), zero.digit_send(count, 2)
+    bits = [*z.b, *z.c, *digits.messages.reshape(32, -1)]
+    return [x.a, x.b, x.c, y.a, y.b, z.a, *bits, zero.shared_bits(count).arithmetic, ot.zero]
 
 
 def test_the_same_seed_gives_the_same_pieces_and_another_seed_others() -> None:

@@ -10,7 +10,7 @@ from securexgb.channel.channel import Channel
 from securexgb.channel.recorded import RecordedChannel
 from securexgb.errors import ProtocolDesync
 from securexgb.offline.correlations import RandomOTReceiver, RandomOTSender
-from securexgb.offline.oblivious_transfer import BIT, WORD, ObliviousTransfer
+from securexgb.offline.oblivious_transfer import WORD, ObliviousTransfer
 from tests.offline.laws import check_random_ot
 from tests.offline.pairs import both, channels, private
 
@@ -53,11 +53,14 @@ def test_the_chosen_message_arrives(depth: int) -> None:
             assert np.all(sent.zero != sent.one)
 
 
-@pytest.mark.parametrize("depth", [1, 4])
-def test_bits_are_packed(depth: int) -> None:
-    (sent0, got0), (sent1, got1) = transfer(ends(depth), 140, 2, width=BIT)
+@pytest.mark.parametrize("width", [1, 2, 32, 56])
+@pytest.mark.parametrize("stretch_after", [0, 1 << 20])
+def test_short_messages_are_packed(stretch_after: int, width: int) -> None:
+    pair = ends(stretch_after=stretch_after)
+    (sent0, got0), (sent1, got1) = transfer(pair, 140, 2, width=width)
     for sent, got, words in ((sent0, got1, 140), (sent1, got0, 2)):
-        assert sent.zero.shape == sent.one.shape == got.choices.shape == (words,)
+        assert got.choices.shape == (words,)
+        assert sent.zero.shape == sent.one.shape == got.chosen.shape == (width, words)
         expected = (sent.zero & ~got.choices) | (sent.one & got.choices)
         np.testing.assert_array_equal(got.chosen, expected)
 
@@ -91,7 +94,7 @@ def test_the_price(depth: int) -> None:
     transfer(pair, 0, 1)
     row = 8 * (128 // depth - 1)
     assert [end.bytes_sent for end in pair] == [SETUP + row, SETUP]
-    transfer(pair, 100, 7, width=BIT)
+    transfer(pair, 100, 7, width=1)
     assert [end.bytes_sent for end in pair] == [SETUP + 8 * row, SETUP + 100 * row]
 
 
@@ -115,7 +118,7 @@ def test_a_pool_is_filled_once_it_pays_and_then_stretched() -> None:
 def test_a_used_up_pool_makes_the_next_one() -> None:
     pair = ends(stretch_after=0)
     for _ in range(3):
-        sent, got = transfer(pair, 1 << 16, 0, width=BIT)
+        sent, got = transfer(pair, 1 << 16, 0, width=1)
         expected = (sent[0].zero & ~got[1].choices) | (sent[0].one & got[1].choices)
         np.testing.assert_array_equal(got[1].chosen, expected)
     assert [end.bytes_sent for end in pair] == [SETUP + (3 * 2048 + 91) * TREE, SETUP + FILL]

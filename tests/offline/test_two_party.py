@@ -12,11 +12,12 @@ from securexgb.mpc.party import Party
 from securexgb.offline.budget import CountingSource
 from securexgb.offline.local import InsecureLocalSource
 from securexgb.offline.matrix_products import BfvMatrixProducts
-from securexgb.offline.two_party import TwoPartySource
+from securexgb.offline.two_party import TwoPartySource, digit_pads
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.boost.data import same_model, sides, table, train_both
 from tests.offline.laws import (
-    check_bit_triples,
+    check_digits,
+    check_gates,
     check_products,
     check_random_ot,
     check_shared_bits,
@@ -45,9 +46,12 @@ def pair(seed: int = 0, stretch_after: int = 1 << 12) -> tuple[TwoPartySource, T
 def test_every_kind_keeps_its_law(stretch_after: int) -> None:
     parties = pair(stretch_after=stretch_after)
     for count in COUNTS:
-        check_triples(*both(parties, lambda _, s, n=count: s.triples(n)), count)
-        check_bit_triples(*both(parties, lambda _, s, n=count: s.bit_triples(n)), count)
-        check_shared_bits(*both(parties, lambda _, s, n=count: s.shared_bits(n)), count)
+        for bits in (64, 52, 33):
+            triples = both(parties, lambda _, s, n=count, r=bits: s.triples(n, r))
+            check_triples(*triples, count, bits)
+        for bits in (64, 32):
+            shared = both(parties, lambda _, s, n=count, r=bits: s.shared_bits(n, r))
+            check_shared_bits(*shared, count, bits)
         for sender in (0, 1):
             ends = both(
                 parties,
@@ -56,6 +60,36 @@ def test_every_kind_keeps_its_law(stretch_after: int) -> None:
                 ),
             )
             check_random_ot(ends[sender], ends[1 - sender], count)
+
+
+@pytest.mark.parametrize("stretch_after", [0, 1 << 30])
+def test_every_width_keeps_its_law(stretch_after: int) -> None:
+    parties = pair(stretch_after=stretch_after)
+    for count in (1, 0, 65, 700, 5000):
+        for width in (1, 2, 5, 32):
+            gates = both(parties, lambda _, s, n=count, w=width: s.gates(n, w))
+            check_gates(*gates, count, width)
+        for width, sender in ((2, 0), (7, 1), (2, 1)):
+            ends = both(
+                parties,
+                lambda rank, s, n=count, w=width, by=sender: (
+                    s.digit_send(n, w) if rank == by else s.digit_receive(n, w)
+                ),
+            )
+            check_digits(ends[sender], ends[1 - sender], count, width)
+
+
+def test_pads_of_digits_use_every_segment_once() -> None:
+    """What makes the pads that were not chosen independent, see ``digit_pads``."""
+    keys = np.zeros((2, 8, 1, 4, 64), np.uint64)
+    places = [(b, s, j) for b in (0, 1) for s in range(8) for j in range(4)]
+    for bit, (b, s, j) in enumerate(places):
+        keys[b, s, 0, j, bit] = 1
+    pads = digit_pads(keys)[:, 0]
+    np.testing.assert_array_equal(pads.sum(axis=0), np.ones(64))
+    for entry, pad in enumerate(pads):
+        used = [places[at] for at in np.flatnonzero(pad)]
+        assert sorted((j, b) for b, _, j in used) == [(j, entry >> j & 1) for j in range(4)]
 
 
 def test_products_are_passed_on() -> None:
@@ -77,9 +111,14 @@ def test_shares_look_uniform_and_are_never_repeated() -> None:
     drawn = []
     for _ in range(2):
         triples = both(parties, lambda _, s: s.triples(4000))
-        bits = both(parties, lambda _, s: s.bit_triples(4000))
+        gates = both(parties, lambda _, s: s.gates(4000, 2))
+        sent, received = both(
+            parties,
+            lambda rank, s: s.digit_receive(4000, 7) if rank else s.digit_send(4000, 7),
+        )
         shared = both(parties, lambda _, s: s.shared_bits(4032))
-        drawn += [x for t in (*triples, *bits) for x in (t.a, t.b, t.c)]
+        drawn += [x for t in (*triples, *gates) for x in (t.a, t.b.ravel(), t.c.ravel())]
+        drawn += [sent.messages.ravel(), received.choices.ravel()]
         drawn += [x for s in shared for x in (s.boolean, s.arithmetic)]
     for words in drawn:
         ones = np.unpackbits(words.view(np.uint8)).mean()

@@ -169,19 +169,33 @@ class BfvRing:
     def expand(self, public: bytes, first: int, wire: Bytes) -> Words:
         """Transformed ciphertexts (count, 2, 3, N) of what ``encrypt`` returned."""
 
+    def encrypt_shorts(
+        self,
+        keys: tuple[bytes, bytes, bytes],
+        number: int,
+        shorts: bytes,
+        vectors: tuple[int, int],
+        length: int,
+        bits: int,
+        width: int,
+    ) -> Bytes:
+        """Encryptions modulo 2^bits of ternary secrets (first, count) of the stream ``shorts``,
+        each of ``length`` numbers, laid out as in he/layout.py: (count length / N, N width).
+        ``keys``: secret, public, private; numbers of ciphertexts from ``number`` on.
+        """
+
     def products(
         self,
         ciphertexts: Words,
-        bins: Bytes,
-        n_bins: int,
-        width: int,
-        groups: tuple[int, int],
+        matrix: Words,
+        bits: int,
+        columns: tuple[int, int],
         halvings: int,
         keys: list[Words],
     ) -> Words:
-        """Leaves of transformed ciphertexts (v, blocks, 2, 3, N) times one-hot columns of bins
-        (rows, features), for groups first to end of ``width`` columns; times 2^-halvings mod q.
-        Each 2^keys of them merged, leaves ordered by (group, vector): (results, 2, 3, N).
+        """Leaves of transformed ciphertexts (groups, 2, 3, N) of short secrets times columns first
+        to end of a matrix (columns, 2, length) modulo 2^bits; times 2^-halvings mod q. Each
+        2^keys of them merged: (results, 2, 3, N).
         """
 
     def switching_key(
@@ -204,10 +218,47 @@ class BfvRing:
         result: Words,
         places: NDArray[np.uint32],
         width: int,
+        bits: int,
     ) -> tuple[Bytes, Bytes, Words]:
         """A result rerandomised, switched to 2^(8 width), then masked: c1 (N width), c0 (places
-        width), own share (places,). ``number`` serves once.
+        width), own share modulo 2^bits (places, 2), low and high words. ``number`` serves once.
         """
 
-    def decrypt(self, secret: bytes, c1: Bytes, c0: Bytes, places: NDArray[np.uint32]) -> Words:
-        """The key holder's share, (places,)."""
+    def decrypt(
+        self, secret: bytes, c1: Bytes, c0: Bytes, places: NDArray[np.uint32], bits: int
+    ) -> Words:
+        """The key holder's share modulo 2^bits, (places, 2): low and high words."""
+
+class RlwePads:
+    """Public polynomials A of a matrix of so many rows, from public coins; products with them.
+
+    See kernels/src/pads.rs. ``mirrored``: for ``matrix``, otherwise for ``masked``.
+    """
+
+    def __init__(
+        self,
+        degree: int,
+        primes: tuple[int, int],
+        bits: int,
+        coins: bytes,
+        rows: int,
+        mirrored: bool,
+    ) -> None: ...
+    def matrix(self, bins: Bytes, n_bins: int) -> Words:
+        """W = M^T A modulo 2^bits of bins (rows, features): (features n_bins, 2, degree), low and
+        high words.
+        """
+
+    def masked(
+        self, secrets: bytes, errors: bytes, first: int, vectors: Words, shift: int
+    ) -> Bytes:
+        """2^shift y - a modulo 2^bits of vectors (v, rows), ceil(bits / 8) bytes a row, flat; pads
+        first, first + 1, ... of the streams of secrets and errors: each serves once.
+        """
+
+def masked_sums(
+    bins: Bytes, n_bins: int, vectors: Words, message: Bytes, shift: int, bits: int
+) -> Words:
+    """Sums per bin of 2^shift y + m modulo 2^bits, ``message`` as ``RlwePads.masked`` makes it:
+    (v, features, n_bins, 2), low and high words.
+    """

@@ -1,7 +1,7 @@
-//! The homomorphic scheme: encryption, one-hot products, rerandomised masked results.
+//! The homomorphic scheme: encryption, products with a matrix, rerandomised masked results.
 //!
-//! A ciphertext (c0, c1) of a message m in Z_2^64[X] / (X^N + 1) has c0 + c1 s = e +
-//! round(q m / 2^64) mod q, with a ternary secret s and a small error e. The key holder
+//! A ciphertext (c0, c1) of a message m in Z_2^k[X] / (X^N + 1) has c0 + c1 s = e +
+//! round(q m / 2^k) mod q, with a ternary secret s and a small error e. The key holder
 //! encrypts symmetrically and sends c0 only; c1 comes from a public seed. Laid out (2, 3, N):
 //! part, limb, coefficient or transformed word.
 
@@ -10,15 +10,15 @@ use crate::bfv_ring::{
     self as ring, LIMBS, PRIMES, Ring, Wide, add, errors, from_wire, residue, subtract, ternary,
     to_wire, to_word,
 };
-use crate::histogram::Bins;
 use crate::ntt::{self, Constants, Scale, fold};
+use crate::pads::{Reduce, Word, low_bits};
 use crate::prg::Stream;
 use std::ops::Range;
 
-/// Row blocks whose products are summed before they are reduced: far below 2^11.
+/// Ciphertexts whose products are summed before they are reduced: far below 2^11.
 const PANEL: usize = 16;
-/// Groups whose plaintexts are transformed together.
-const TILE: usize = 16;
+/// Rows of the matrix whose plaintexts are transformed together.
+const TILE: usize = 8;
 /// Words of a polynomial that are worked on while they are in the cache, and the length of
 /// the rows that hold them: not a power of two, or they would share a few lines of the cache.
 const STRIP: usize = 64;
@@ -53,29 +53,69 @@ impl Secret {
     }
 }
 
-/// Encrypts vectors of at most N words each: c0 of each as N rounded fractions. Ciphertext i
+/// Encrypts polynomials of numbers modulo q: c0 of each as N rounded fractions. Ciphertext i
 /// has number first + i in the public stream of c1 and in the private one of the errors;
-/// a number serves once.
+/// a number serves once. `code` overwrites the (3, N) residues of polynomial i.
 pub fn encrypt(
     ring: &Ring,
     secret: &Secret,
     (public, private, first): (&Stream, &Stream, u64),
-    (values, length): (&[u64], usize),
+    code: impl Fn(usize, &mut [u64]),
     (wire, width): (&mut [u8], usize),
 ) {
-    let mut c1 = vec![0; ring.degree];
-    for (i, values) in values.chunks_exact(length).enumerate() {
+    let n = ring.degree;
+    let mut c1 = vec![0; n];
+    let mut codes = vec![0; LIMBS * n];
+    for (i, out) in wire.chunks_exact_mut(n * width).enumerate() {
         let number = first + i as u64;
-        let errors = errors(private, number, ring.degree);
-        let masks: [Vec<u64>; LIMBS] = std::array::from_fn(|limb| {
+        let errors = errors(private, number, n);
+        code(i, &mut codes);
+        for (limb, codes) in codes.chunks_exact_mut(n).enumerate() {
             ring.uniform(public, number, limb, &mut c1);
-            secret.mask(ring, limb, &c1, &errors)
-        });
-        let out = wire[i * ring.degree * width..][..ring.degree * width].chunks_exact_mut(width);
-        for (j, out) in out.enumerate() {
-            let code = ring.encode(values.get(j).copied().unwrap_or(0));
-            let c0 = std::array::from_fn(|l| add(masks[l][j], code[l], ring.p(l)));
-            to_wire(ring.fraction(c0), out);
+            let masks = secret.mask(ring, limb, &c1, &errors);
+            for (code, mask) in codes.iter_mut().zip(masks) {
+                *code = add(*code, mask, ring.p(limb));
+            }
+        }
+        for (j, out) in out.chunks_exact_mut(width).enumerate() {
+            to_wire(ring.fraction(std::array::from_fn(|l| codes[l * n + j])), out);
+        }
+    }
+}
+
+/// The residues, (3, N), of round(q a / 2^64) for at most N words.
+pub fn words_code(ring: &Ring, words: &[u64], codes: &mut [u64]) {
+    codes.fill(0);
+    for (j, &word) in words.iter().enumerate() {
+        for (limb, code) in ring.encode(word).into_iter().enumerate() {
+            codes[limb * ring.degree + j] = code;
+        }
+    }
+}
+
+/// The residues of polynomial `group` of V short secrets (V, length), modulo 2^bits: with D =
+/// N / V it has coefficient group D + j of secret v, j < D, at X^(v D - j).
+pub fn shorts_code(
+    ring: &Ring,
+    (secrets, length): (&[i64], usize),
+    (group, bits): (usize, u32),
+    codes: &mut [u64],
+) {
+    let n = ring.degree;
+    let vectors = secrets.len() / length;
+    let distance = n / vectors;
+    let one = ring.from_fraction(ring::unit(bits));
+    let minus_one = std::array::from_fn::<_, LIMBS, _>(|l| subtract(0, one[l], ring.p(l)));
+    for (v, secret) in secrets.chunks_exact(length).enumerate() {
+        for (j, &s) in secret[group * distance..][..distance].iter().enumerate() {
+            // X^-j is -X^(N - j).
+            let (place, s) = if v * distance >= j { (v * distance - j, s) } else { (n - j, -s) };
+            for limb in 0..LIMBS {
+                let (plus, minus) = ((s & 1) as u64, (s >> 1 & 1) as u64);
+                let chosen = one[limb] & (plus ^ minus).wrapping_neg()
+                    | minus_one[limb] & minus.wrapping_neg();
+                codes[limb * n + place] = chosen;
+            }
         }
     }
 }
@@ -105,46 +145,37 @@ pub fn expand(
     }
 }
 
-/// Transformed ciphertexts of a batch of vectors, and the one-hot matrix to multiply with.
+/// Transformed ciphertexts of V short secrets, and the matrix to multiply with.
 pub struct Batch<'a> {
-    /// (vectors, blocks, 2, 3, N).
+    /// (groups, 2, 3, N), as `shorts_code` lays them out.
     pub ciphertexts: &'a [u64],
-    /// Vectors.
-    pub vectors: usize,
-    /// Bins of the rows.
-    pub bins: Bins<'a>,
-    /// Columns of the matrix in one product.
-    pub width: usize,
+    /// (columns, 2, length): low and high words of numbers modulo 2^bits.
+    pub matrix: &'a [u64],
+    /// Numbers a column of the matrix: groups D.
+    pub length: usize,
+    /// Bits of a number.
+    pub bits: u32,
 }
 
 impl Batch<'_> {
-    fn rows_of_block(&self, ring: &Ring) -> usize {
-        ring.degree / self.width
-    }
-
-    /// Adds the one-hot polynomials of the rows of a block to `out`, (groups, N) of 0, 1, -1:
-    /// X^(b w - i) for row i of the block and column b of the group.
-    fn plaintexts(&self, ring: &Ring, block: usize, first_group: usize, out: &mut [i8]) {
-        let (n, w) = (ring.degree, self.rows_of_block(ring));
-        let features = self.bins.features;
-        let columns =
-            first_group * self.width..first_group * self.width + out.len() / n * self.width;
-        let of = &self.bins.of[block * w * features..];
-        for (i, of) in of.chunks_exact(features).take(w).enumerate() {
-            for (feature, &bin) in of.iter().enumerate() {
-                let column = feature * self.bins.bins + usize::from(bin);
-                if columns.contains(&column) {
-                    let inside = column - columns.start;
-                    let place = inside % self.width * w;
-                    let out = &mut out[inside / self.width * n..][..n];
-                    if place >= i {
-                        out[place - i] = 1;
-                    } else {
-                        out[n + place - i] = -1;
-                    }
-                }
-            }
-        }
+    /// The transform of sum_j W[column, group D + j] X^j modulo one prime.
+    fn plaintext(
+        &self,
+        ring: &Ring,
+        (limb, reduce): (usize, &Reduce),
+        (column, group): (usize, usize),
+        out: &mut [u64],
+    ) {
+        let distance = self.length / (self.ciphertexts.len() / (2 * LIMBS * ring.degree));
+        let (low, high) =
+            self.matrix[column * 2 * self.length..][..2 * self.length].split_at(self.length);
+        let at = group * distance..(group + 1) * distance;
+        let short: Vec<u64> = low[at.clone()]
+            .iter()
+            .zip(&high[at])
+            .map(|(&low, &high)| reduce.of(Word::from(high) << 64 | Word::from(low)))
+            .collect();
+        ntt::forward_short(ring.engine, &ring.tables[limb], &short, out);
     }
 }
 
@@ -219,15 +250,16 @@ on_engine! {
     pub fn scale = scale_body(factor: Scale, words: &mut [u64]);
 }
 
-/// Overwrites `out`, (groups, vectors, 2, 3, N), with the sums over all row blocks of
-/// ciphertext times one-hot plaintext, as coefficients, divided by 2^halvings modulo q.
+/// Overwrites `out`, (columns, 2, 3, N), with the sums over all groups of ciphertext times
+/// plaintext for the columns from `first` on, as coefficients, divided by 2^halvings modulo q.
+/// Coefficient v D of a column is W[column] times secret v.
 pub fn products(ring: &Ring, batch: &Batch<'_>, first: usize, halvings: u32, out: &mut [u64]) {
     let size = 2 * LIMBS * ring.degree;
-    let blocks = batch.ciphertexts.len() / (batch.vectors * size);
+    let groups = batch.ciphertexts.len() / size;
     out.fill(0);
-    for (number, out) in out.chunks_mut(TILE * batch.vectors * size).enumerate() {
-        for panel in (0..blocks).step_by(PANEL) {
-            let panel = panel..blocks.min(panel + PANEL);
+    for (number, out) in out.chunks_mut(TILE * size).enumerate() {
+        for panel in (0..groups).step_by(PANEL) {
+            let panel = panel..groups.min(panel + PANEL);
             add_panel(ring, batch, first + number * TILE, panel, out);
         }
     }
@@ -240,51 +272,39 @@ pub fn products(ring: &Ring, batch: &Batch<'_>, first: usize, halvings: u32, out
     }
 }
 
-/// Adds the products of a panel of blocks with a tile of groups to `out`.
+/// Adds the products of a panel of ciphertexts with a tile of columns to `out`.
 fn add_panel(ring: &Ring, batch: &Batch<'_>, first: usize, panel: Range<usize>, out: &mut [u64]) {
     let (n, size) = (ring.degree, 2 * LIMBS * ring.degree);
-    let stride = batch.vectors * size;
-    let (groups, length) = (out.len() / stride, panel.len());
-    let blocks = batch.ciphertexts.len() / stride;
-    let mut ones = vec![0i8; length * groups * n];
-    for (block, ones) in panel.clone().zip(ones.chunks_exact_mut(groups * n)) {
-        batch.plaintexts(ring, block, first, ones);
-    }
-    let length_of_strip = groups * length * ROW;
+    let (columns, length) = (out.len() / size, panel.len());
+    let length_of_strip = columns * length * ROW;
     let mut plain = vec![0; n / STRIP * length_of_strip];
     let mut ciphertexts = vec![0; length * 2 * ROW];
     let mut polynomial = vec![0; n];
     for limb in 0..LIMBS {
         let table = &ring.tables[limb];
-        for i in 0..groups * length {
-            let (g, r) = (i / length, i % length);
-            for (word, &one) in polynomial.iter_mut().zip(&ones[(r * groups + g) * n..]) {
-                *word = residue(i64::from(one), table.p);
-            }
-            ntt::forward(ring.engine, table, &mut polynomial);
+        let reduce = Reduce::new(table.p, batch.bits);
+        for i in 0..columns * length {
+            let of = (first + i / length, panel.start + i % length);
+            batch.plaintext(ring, (limb, &reduce), of, &mut polynomial);
             for (s, words) in polynomial.as_chunks::<STRIP>().0.iter().enumerate() {
                 plain[s * length_of_strip + i * ROW..][..STRIP].copy_from_slice(words);
             }
         }
         for (s, plain) in plain.chunks_exact(length_of_strip).enumerate() {
-            for v in 0..batch.vectors {
-                for (i, row) in ciphertexts.as_chunks_mut::<ROW>().0.iter_mut().enumerate() {
-                    let place = (v * blocks + panel.start + i / 2) * size
-                        + (i % 2 * LIMBS + limb) * n
-                        + s * STRIP;
-                    row[..STRIP].copy_from_slice(&batch.ciphertexts[place..][..STRIP]);
-                }
-                for g in (0..groups).step_by(4) {
-                    let of = Strip {
-                        constants: &table.constants,
-                        blocks: length,
-                        plain: &plain[g * length * ROW..],
-                        ciphertexts: &ciphertexts,
-                        strides: (stride, LIMBS * n),
-                    };
-                    let sums = &mut out[g * stride + v * size + limb * n + s * STRIP..];
-                    strip(ring.engine, &of, (groups - g).min(4), sums);
-                }
+            for (i, row) in ciphertexts.as_chunks_mut::<ROW>().0.iter_mut().enumerate() {
+                let place = (panel.start + i / 2) * size + (i % 2 * LIMBS + limb) * n + s * STRIP;
+                row[..STRIP].copy_from_slice(&batch.ciphertexts[place..][..STRIP]);
+            }
+            for g in (0..columns).step_by(4) {
+                let of = Strip {
+                    constants: &table.constants,
+                    blocks: length,
+                    plain: &plain[g * length * ROW..],
+                    ciphertexts: &ciphertexts,
+                    strides: (size, LIMBS * n),
+                };
+                let sums = &mut out[g * size + limb * n + s * STRIP..];
+                strip(ring.engine, &of, (columns - g).min(4), sums);
             }
         }
     }
@@ -296,10 +316,12 @@ pub struct Leaving<'a> {
     pub c1: &'a mut [u8],
     /// One fraction a place.
     pub c0: &'a mut [u8],
-    /// One word a place.
+    /// Two words a place, low and high.
     pub shares: &'a mut [u64],
     /// Bytes of a fraction.
     pub width: usize,
+    /// Bits of a share.
+    pub bits: u32,
 }
 
 /// Makes a result fit to leave: adds a fresh encryption of zero under the public key
@@ -340,26 +362,32 @@ pub fn finish(
     }
     let mut random = vec![0; 3 * places.len()];
     masks.fill(number * 3 * n as u64, &mut random);
-    let outs = leaving.c0.chunks_exact_mut(leaving.width).zip(leaving.shares);
+    let outs = leaving.c0.chunks_exact_mut(leaving.width).zip(leaving.shares.chunks_exact_mut(2));
     for ((&place, random), (out, share)) in places.iter().zip(random.chunks_exact(3)).zip(outs) {
         to_wire(fraction(0, place as usize), out);
         let mask = from_wire(&random_bytes(random)[..leaving.width]);
         to_wire(ring::plus(from_wire(out), mask), out);
-        *share = to_word(mask).wrapping_neg();
+        put(to_word(mask, leaving.bits).wrapping_neg(), leaving.bits, share);
     }
+}
+
+/// Low and high word of a number modulo 2^bits.
+fn put(word: Word, bits: u32, out: &mut [u64]) {
+    let word = word & low_bits(bits);
+    (out[0], out[1]) = (word as u64, (word >> 64) as u64);
 }
 
 fn random_bytes(words: &[u64]) -> [u8; 24] {
     std::array::from_fn(|i| words[i / 8].to_le_bytes()[i % 8])
 }
 
-/// The words at the wanted places of a received result. c1 s is computed over the integers,
-/// 32 bits of c1 at a time: |sum| < 2^45, far below the prime.
+/// The numbers modulo 2^bits, low and high word each, at the wanted places of a received result.
+/// c1 s is computed over the integers, 32 bits of c1 at a time: |sum| < 2^45, far below the prime.
 pub fn decrypt(
     ring: &Ring,
     secret: &Secret,
     (c1, c0, width): (&[u8], &[u8], usize),
-    places: &[u32],
+    (places, bits): (&[u32], u32),
     words: &mut [u64],
 ) {
     let table = &ring.tables[0];
@@ -380,7 +408,8 @@ pub fn decrypt(
             product
         })
         .collect();
-    for ((&place, c0), word) in places.iter().zip(c0.chunks_exact(width)).zip(words) {
+    let outs = c0.chunks_exact(width).zip(words.chunks_exact_mut(2));
+    for (&place, (c0, word)) in places.iter().zip(outs) {
         let sum = digits.iter().rev().fold([0; 3], |sum: Wide, plane| {
             let value = plane[place as usize];
             let negative = ((table.p / 2).wrapping_sub(value) as i64) >> 63;
@@ -389,6 +418,6 @@ pub fn decrypt(
             ring::plus(shifted, [value, negative as u64, negative as u64])
         });
         let bytes: [u8; 24] = std::array::from_fn(|i| sum[i / 8].to_le_bytes()[i % 8]);
-        *word = to_word(ring::plus(from_wire(c0), from_wire(&bytes[..width])));
+        put(to_word(ring::plus(from_wire(c0), from_wire(&bytes[..width])), bits), bits, word);
     }
 }

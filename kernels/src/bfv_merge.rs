@@ -259,7 +259,6 @@ mod tests {
     use super::*;
     use crate::bfv::{self, Batch};
     use crate::bfv_lanes::Engine;
-    use crate::histogram::Bins;
 
     const TEST_PRIMES: [u64; 4] =
         [0x3_ffff_ffff_c001, 0x3_ffff_fffc_c001, 0x3_ffff_ffef_4001, 0x3_ffff_ffe9_4001];
@@ -280,12 +279,15 @@ mod tests {
         for engine in Engine::available() {
             let mut ring = Ring::new(128, &TEST_PRIMES).unwrap();
             ring.engine = engine;
-            // 40 rows in blocks of 32, 2 vectors; 7 columns of 1 feature in groups of 4.
-            let ciphertexts = residues(&ring, 1, 2 * 2 * 2);
-            let of: Vec<u8> = (0..40).map(|i| i * 5 % 7).collect();
-            let bins = Bins { of: &of, features: 1, bins: 7 };
-            let batch = Batch { ciphertexts: &ciphertexts, vectors: 2, bins, width: 4 };
-            let mut leaves = vec![0; 2 * 2 * 2 * LIMBS * ring.degree];
+            // 4 columns of 64 numbers; secrets 32 apart fill 2 ciphertexts.
+            let ciphertexts = residues(&ring, 1, 2 * 2);
+            let mut matrix = vec![0; 4 * 2 * 64];
+            Stream::new(&[5; 16]).fill(0, &mut matrix);
+            for high in matrix.chunks_exact_mut(64).skip(1).step_by(2) {
+                high.iter_mut().for_each(|word| *word &= 0xfff);
+            }
+            let batch = Batch { ciphertexts: &ciphertexts, matrix: &matrix, length: 64, bits: 76 };
+            let mut leaves = vec![0; 4 * 2 * LIMBS * ring.degree];
             bfv::products(&ring, &batch, 0, 2, &mut leaves);
             let secret = Secret::new(&ring, &[2; 16]);
             let (public, private) = (Stream::new(&[3; 16]), Stream::new(&[4; 16]));

@@ -1,9 +1,9 @@
 //! The homomorphic scheme of the Python module; a part of [`super`].
 
-use super::{Array, Vector, array, bins_of, check, filled, matrix, refuse, shape, slice, vector};
+use super::{Array, Vector, array, check, filled, matrix, refuse, shape, slice, vector};
 use crate::bfv::{self, Batch, Leaving, Secret};
 use crate::bfv_merge::{self, Space};
-use crate::bfv_ring::{LIMBS, PRIMES, Ring};
+use crate::bfv_ring::{LIMBS, PRIMES, Ring, ternary};
 use crate::ntt;
 use crate::prg::Stream;
 use numpy::ndarray::{Dim, Dimension};
@@ -37,10 +37,15 @@ fn bytes(key: &[u8], name: &str) -> PyResult<[u8; 16]> {
     key.try_into().map_err(|_| refuse(format!("{name} must have 16 bytes, not {}", key.len())))
 }
 
-/// Bytes of a fraction: whole words are 8, and 192 bits are held.
+/// Bytes of a fraction: 192 bits are held.
 fn fraction_bytes(width: usize) -> PyResult<usize> {
-    check((9..=24).contains(&width), || format!("width must be 9 to 24 bytes, not {width}"))?;
+    check((1..=24).contains(&width), || format!("width must be 1 to 24 bytes, not {width}"))?;
     Ok(width)
+}
+
+fn number_bits(bits: u32) -> PyResult<u32> {
+    check((2..=100).contains(&bits), || format!("bits must be 2 to 100, not {bits}"))?;
+    Ok(bits)
 }
 
 /// The ring Z_q[X] / (X^N + 1) with its tables; holds nothing secret.
@@ -169,7 +174,46 @@ impl BfvRing {
         filled(py, [count, self.ring.degree * width], |out| {
             let secret = Secret::new(&self.ring, &secret);
             let at = (&public, &private, first);
-            bfv::encrypt(&self.ring, &secret, at, (values, length), (out, width));
+            let code = |i: usize, codes: &mut [u64]| {
+                bfv::words_code(&self.ring, &values[i * length..(i + 1) * length], codes);
+            };
+            bfv::encrypt(&self.ring, &secret, at, code, (out, width));
+        })
+    }
+
+    /// c0 of encryptions of short secrets first..first + count of a stream, ternary of `length`
+    /// coefficients each, modulo 2^bits: (count length / N, N width) bytes.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of one encryption")]
+    fn encrypt_shorts<'py>(
+        &self,
+        py: Python<'py>,
+        keys: (Vec<u8>, Vec<u8>, Vec<u8>),
+        number: u64,
+        shorts: &[u8],
+        vectors: (u64, usize),
+        length: usize,
+        bits: u32,
+        width: usize,
+    ) -> PyResult<Array<'py, u8, 2>> {
+        let n = self.ring.degree;
+        let secret = bytes(&keys.0, "secret")?;
+        let (public, private) = (stream(&keys.1, "public")?, stream(&keys.2, "private")?);
+        let shorts = stream(shorts, "shorts")?;
+        let (first, count) = vectors;
+        let fits = count.is_power_of_two() && length.is_power_of_two() && count <= n;
+        check(fits && (n / count..=n).contains(&length), || {
+            format!("{count} vectors of {length} numbers do not fill whole ciphertexts")
+        })?;
+        let (bits, width) = (number_bits(bits)?, fraction_bytes(width)?);
+        filled(py, [count * length / n, n * width], |out| {
+            let secret = Secret::new(&self.ring, &secret);
+            let all: Vec<i64> =
+                (0..count as u64).flat_map(|v| ternary(&shorts, first + v, length)).collect();
+            let at = (&public, &private, number);
+            let code = |group: usize, codes: &mut [u64]| {
+                bfv::shorts_code(&self.ring, (&all, length), (group, bits), codes);
+            };
+            bfv::encrypt(&self.ring, &secret, at, code, (out, width));
         })
     }
 
@@ -192,43 +236,41 @@ impl BfvRing {
         })
     }
 
-    /// Sums over row blocks of ciphertext times one-hot plaintext for some groups of columns,
-    /// one leaf a group and vector (the vectors of a group first), divided by 2^halvings.
-    /// Every 2^keys leaves are merged into one result: (results, 2, 3, N).
+    /// Leaves of some columns: sums of ciphertexts (groups, 2, 3, N) times the columns of W,
+    /// (columns, 2, length), low and high words modulo 2^bits; divided by 2^halvings. Every
+    /// 2^keys leaves are merged into one result: (results, 2, 3, N).
     #[allow(clippy::too_many_arguments, reason = "the arguments of one product")]
     fn products<'py>(
         &self,
         py: Python<'py>,
         ciphertexts: &Bound<'py, PyAny>,
-        bins: &Bound<'py, PyAny>,
-        n_bins: usize,
-        width: usize,
-        groups: (usize, usize),
+        matrix: &Bound<'py, PyAny>,
+        bits: u32,
+        columns: (usize, usize),
         halvings: u32,
         keys: Vec<Bound<'py, PyAny>>,
     ) -> PyResult<Array<'py, u64, 4>> {
         let n = self.ring.degree;
-        let wanted = [None, None, Some(2), Some(LIMBS), Some(n)];
+        let wanted = [None, Some(2), Some(LIMBS), Some(n)];
         let ciphertexts = words(ciphertexts, "ciphertexts", wanted)?;
-        let (vectors, blocks, _, _, _) = ciphertexts.as_array().dim();
-        let of = matrix::<u8>(bins, "bins")?;
-        let (rows, features) = shape(&of);
-        check((1..=n).contains(&width), || format!("width must be 1 to {n}, not {width}"))?;
-        check(vectors > 0 && blocks == rows.div_ceil(n / width), || {
-            format!("{rows} rows fill {} blocks, not {blocks}", rows.div_ceil(n / width))
-        })?;
-        let (first, end) = groups;
-        check(first <= end && end <= (features * n_bins).div_ceil(width), || {
-            "groups must lie within the columns".into()
-        })?;
-        let bins = bins_of(&of, n_bins)?;
-        let gap = n / width;
+        let matrix = words(matrix, "matrix", [None, Some(2), None])?;
+        let groups = ciphertexts.as_array().dim().0;
+        let (count, _, length) = matrix.as_array().dim();
+        let gap = length.checked_div(groups).unwrap_or(0);
+        let fits = gap.is_power_of_two() && gap * groups == length && gap <= n;
+        check(fits, || format!("{groups} ciphertexts do not hold secrets of {length} numbers"))?;
+        let (first, end) = columns;
+        check(first <= end && end <= count, || "columns must lie within the matrix".into())?;
         let keys = self.keys(&keys, gap)?;
         let keys: Vec<&[u64]> =
             keys.iter().map(|key| slice(key, "keys")).collect::<PyResult<_>>()?;
-        let batch =
-            Batch { ciphertexts: slice(&ciphertexts, "ciphertexts")?, vectors, bins, width };
-        let leaves = (end - first) * vectors;
+        let batch = Batch {
+            ciphertexts: slice(&ciphertexts, "ciphertexts")?,
+            matrix: slice(&matrix, "matrix")?,
+            length,
+            bits: number_bits(bits)?,
+        };
+        let leaves = end - first;
         let (size, run) = (2 * LIMBS * n, 1 << keys.len());
         filled(py, [leaves.div_ceil(run), 2, LIMBS, n], |out| {
             let mut held = self.space.lock().unwrap_or_else(PoisonError::into_inner);
@@ -313,7 +355,8 @@ impl BfvRing {
         })
     }
 
-    /// A result made fit to leave: c1 (N width), c0 (places width) bytes and the own share.
+    /// A result made fit to leave: c1 (N width), c0 (places width) bytes and the own share
+    /// modulo 2^bits, (places, 2) low and high words.
     #[allow(clippy::too_many_arguments, clippy::type_complexity, reason = "one step's")]
     fn finish<'py>(
         &self,
@@ -325,7 +368,8 @@ impl BfvRing {
         result: &Bound<'py, PyAny>,
         places: &Bound<'py, PyAny>,
         width: usize,
-    ) -> PyResult<(Array<'py, u8, 1>, Array<'py, u8, 1>, Array<'py, u64, 1>)> {
+        bits: u32,
+    ) -> PyResult<(Array<'py, u8, 1>, Array<'py, u8, 1>, Array<'py, u64, 2>)> {
         let n = self.ring.degree;
         let wanted = [Some(2), Some(LIMBS), Some(n)];
         let public_key = words(public_key, "public_key", wanted)?;
@@ -336,7 +380,8 @@ impl BfvRing {
         let (public_key, result) = (slice(&public_key, "public_key")?, slice(&result, "result")?);
         let c1 = PyArray::zeros(py, [n * width], false);
         let c0 = PyArray::zeros(py, [places.len() * width], false);
-        let shares = PyArray::zeros(py, [places.len()], false);
+        let bits = number_bits(bits)?;
+        let shares = PyArray::zeros(py, [places.len(), 2], false);
         {
             let failed = |error: numpy::BorrowError| refuse(error.to_string());
             let mut held = (
@@ -349,6 +394,7 @@ impl BfvRing {
                 c0: held.1.as_slice_mut().map_err(|error| refuse(error.to_string()))?,
                 shares: held.2.as_slice_mut().map_err(|error| refuse(error.to_string()))?,
                 width,
+                bits,
             };
             py.detach(|| {
                 let streams = (&private, &masks, number);
@@ -358,7 +404,7 @@ impl BfvRing {
         Ok((c1, c0, shares))
     }
 
-    /// The words at the places of a received result.
+    /// The numbers modulo 2^bits at the places of a received result, low and high words.
     fn decrypt<'py>(
         &self,
         py: Python<'py>,
@@ -366,7 +412,8 @@ impl BfvRing {
         c1: &Bound<'py, PyAny>,
         c0: &Bound<'py, PyAny>,
         places: &Bound<'py, PyAny>,
-    ) -> PyResult<Array<'py, u64, 1>> {
+        bits: u32,
+    ) -> PyResult<Array<'py, u64, 2>> {
         let secret = bytes(secret, "secret")?;
         let (c1, c0) = (vector::<u8>(c1, "c1")?, vector::<u8>(c0, "c0")?);
         let (c1, c0) = (slice(&c1, "c1")?, slice(&c0, "c0")?);
@@ -376,9 +423,10 @@ impl BfvRing {
         check(c1.len() == self.ring.degree * width && c0.len() == places.len() * width, || {
             format!("c1 and c0 must hold fractions of {width} bytes each")
         })?;
-        filled(py, [places.len()], |out| {
+        let bits = number_bits(bits)?;
+        filled(py, [places.len(), 2], |out| {
             let secret = Secret::new(&self.ring, &secret);
-            bfv::decrypt(&self.ring, &secret, (c1, c0, width), places, out);
+            bfv::decrypt(&self.ring, &secret, (c1, c0, width), (places, bits), out);
         })
     }
 }

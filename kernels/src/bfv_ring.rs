@@ -242,9 +242,19 @@ fn bytes_of(f: Wide) -> [u8; 24] {
     std::array::from_fn(|i| f[i / 8].to_le_bytes()[i % 8])
 }
 
-/// round(2^64 f) modulo 2^64: the word that a fraction stands for.
-pub fn to_word(f: Wide) -> u64 {
-    plus(f, [0, 1 << 63, 0])[2]
+/// round(2^bits f) modulo 2^128: the number modulo 2^bits that a fraction stands for; bits < 128.
+pub fn to_word(f: Wide, bits: u32) -> u128 {
+    let dropped = 192 - bits;
+    let mut half = [0; 3];
+    half[(dropped - 1) as usize / 64] = 1 << ((dropped - 1) % 64);
+    let [_, middle, high] = plus(f, half);
+    (u128::from(high) << 64 | u128::from(middle)) >> (128 - bits)
+}
+
+/// The fraction 2^-bits, bits from 1 to 192.
+pub fn unit(bits: u32) -> Wide {
+    let place = 192 - bits;
+    std::array::from_fn(|i| u64::from(place / 64 == i as u32) << (place % 64))
 }
 
 #[cfg(test)]
@@ -263,12 +273,23 @@ mod tests {
         words.extend([0, 1, u64::MAX, 1 << 63]);
         for a in words {
             let code = ring.encode(a);
-            assert_eq!(to_word(ring.fraction(code)), a);
+            assert_eq!(to_word(ring.fraction(code), 64), u128::from(a));
+            assert_eq!(to_word(ring.fraction(code), 80), u128::from(a) << 16);
             // 2^152 > 4 q: so many bits hold a number modulo q exactly.
             let mut wire = [0; 20];
             to_wire(ring.fraction(code), &mut wire);
             assert_eq!(ring.from_fraction(from_wire(&wire)), code);
         }
+    }
+
+    #[test]
+    fn units_stand_for_one() {
+        let ring = Ring::new(64, &TEST_PRIMES).unwrap();
+        for bits in [1, 40, 64, 65, 80] {
+            assert_eq!(to_word(unit(bits), bits), 1);
+            assert_eq!(to_word(ring.fraction(ring.from_fraction(unit(bits))), bits), 1);
+        }
+        assert_eq!(ring.from_fraction(unit(64)), ring.encode(1));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! on transposed tiles of 64 words and leave them transposed, so the order of the transformed
 //! words is this module's own; pointwise products do not care.
 
-use crate::bfv_lanes::{Lanes, MASK, on_engine};
+use crate::bfv_lanes::{Engine, Lanes, MASK, on_engine};
 
 /// Largest modulus, exclusive: 4p stays below 2^52.
 pub const LIMIT: u64 = 1 << 50;
@@ -228,13 +228,23 @@ fn odd_levels(degree: usize) -> bool {
     (degree / 8).trailing_zeros() % 2 == 1
 }
 
+/// The most blocks, at most `blocks`, that the transform can start from.
+fn blocks_to_start(degree: usize, blocks: usize) -> usize {
+    let mut start = if odd_levels(degree) && blocks >= 2 { 2 } else { 1 };
+    while 4 * start <= blocks && degree / start >= 32 {
+        start *= 4;
+    }
+    start
+}
+
+/// The transform whose first levels have been done: `blocks` is 1 or what `blocks_to_start` says.
 #[inline(always)]
-fn forward_body<L: Lanes>(table: &Table, values: &mut [u64]) {
+fn forward_body<L: Lanes>(table: &Table, blocks: usize, values: &mut [u64]) {
     let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
     let tw = &table.forward;
     let w = |i: usize| splat::<L>((tw.factors[i], tw.ratios[i]));
-    let mut blocks = 1;
-    if odd_levels(table.degree) {
+    let mut blocks = blocks;
+    if odd_levels(table.degree) && blocks == 1 {
         let (a, b) = values.split_at_mut(table.degree / 2);
         for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
             let (sum, rest) = apart(L::load(x), L::load(y), w(1), p, twice);
@@ -328,8 +338,25 @@ fn multiply_body<L: Lanes>(c: &Constants, a: &[u64], b: &[u64], out: &mut [u64])
 }
 
 on_engine! {
-    /// The transform of N words below p, in place; the order of the result is our own.
-    pub fn forward = forward_body(table: &Table, values: &mut [u64]);
+    /// The levels of the transform from so many blocks on.
+    pub fn forward_from = forward_body(table: &Table, blocks: usize, values: &mut [u64]);
+}
+
+/// The transform of N words below p, in place; the order of the result is our own.
+pub fn forward(engine: Engine, table: &Table, values: &mut [u64]) {
+    forward_from(engine, table, 1, values);
+}
+
+/// The transform of a polynomial of degree below short.len(), a power of two. While the upper
+/// halves of all blocks are zero, a level does nothing but copy: those levels are left out.
+pub fn forward_short(engine: Engine, table: &Table, short: &[u64], values: &mut [u64]) {
+    let blocks = blocks_to_start(table.degree, table.degree / short.len());
+    for block in values.chunks_exact_mut(table.degree / blocks) {
+        let (own, rest) = block.split_at_mut(short.len());
+        own.copy_from_slice(short);
+        rest.fill(0);
+    }
+    forward_from(engine, table, blocks, values);
 }
 
 on_engine! {
@@ -345,7 +372,6 @@ on_engine! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bfv_lanes::Engine;
     use crate::prg::Stream;
 
     const PRIME: u64 = 0x3_ffff_ffff_c001;
@@ -394,6 +420,24 @@ mod tests {
             assert_eq!(x, expected, "{}", engine.name());
             inverse(engine, &table, &mut x);
             assert_eq!(x, values, "{}", engine.name());
+        }
+    }
+
+    #[test]
+    fn short_polynomials_have_the_same_transform() {
+        for degree in [64, 128, 512, 8192] {
+            let table = Table::new(degree, PRIME).unwrap();
+            for length in [1, 2, 8, 32, degree / 4, degree / 2, degree] {
+                let short = words(4, length, table.p);
+                let mut expected = short.clone();
+                expected.resize(degree, 0);
+                forward(Engine::PORTABLE, &table, &mut expected);
+                for engine in Engine::available() {
+                    let mut values = vec![7; degree];
+                    forward_short(engine, &table, &short, &mut values);
+                    assert_eq!(values, expected, "{} {degree} {length}", engine.name());
+                }
+            }
         }
     }
 

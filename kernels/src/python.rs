@@ -429,6 +429,8 @@ fn xor_select<'py>(
 mod bfv;
 #[path = "ot_python.rs"]
 mod ot;
+#[path = "pads_python.rs"]
+mod pads;
 
 /// Hot loops of securexgb; see `_kernels.pyi`.
 #[pymodule]
@@ -440,6 +442,8 @@ mod _kernels {
         ot_choose, ot_finish, ot_grow, ot_offer, ot_products_receive, ot_products_send,
         ot_puncture, ot_receive, ot_send, ot_silent_receive, ot_silent_send,
     };
+    #[pymodule_export]
+    use super::pads::{RlwePads, masked_sums};
     #[pymodule_export]
     use super::{
         and_close, and_open, from_slices, histogram, mask_bucket_matrix, matrix_product, pack_bits,

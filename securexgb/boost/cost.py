@@ -20,13 +20,18 @@ from securexgb.mpc.truncate import shift_cost
 
 
 def tree_cost(
-    layout: Layout, numbers: NumberFormat, used: int, label_splits: Sequence[int]
+    layout: Layout,
+    numbers: NumberFormat,
+    used: int,
+    label_splits: Sequence[int],
+    noise_bits: int = 0,
 ) -> Cost:
     """Cost of growing one tree on ``used`` columns, its gradients given.
 
     ``label_splits``: for each level, how many of its 2^level splits the label party owns.
+    ``noise_bits``: of the source of correlations, 0 where it is a dealer.
     """
-    shape, rows = matrix_shape(layout), layout.rows
+    shape, rows = matrix_shape(layout, numbers, noise_bits), layout.rows
     candidates = used * (layout.cuts + (layout.bins - 1 if layout.missing else 0))
     total = build_cost(shape, 1, numbers.low_bits)
     for level, label in enumerate(label_splits):

@@ -35,7 +35,8 @@ class TreeJob:
 
     ``buckets``: own bin numbers, uint8 (rows, own columns); ``cuts``: float64 (own columns,
     bins); ``used``: public numbers of the columns that this tree may use, ascending;
-    ``dummies``: this party's private randomness for dummy splits.
+    ``dummies``: this party's private randomness for dummy splits; ``noise_bits``: of the source
+    of correlations, see ``MatrixShape``.
     """
 
     layout: Layout
@@ -46,15 +47,17 @@ class TreeJob:
     cuts: NDArray[np.float64]
     used: NDArray[np.int64]
     dummies: Prg
+    noise_bits: int = 0
 
     @property
     def shape(self) -> MatrixShape:
-        return matrix_shape(self.layout)
+        return matrix_shape(self.layout, self.numbers, self.noise_bits)
 
 
-def matrix_shape(layout: Layout) -> MatrixShape:
-    """The bucket matrices of a training."""
-    return MatrixShape(layout.rows, layout.columns, layout.all_bins)
+def matrix_shape(layout: Layout, numbers: NumberFormat, noise_bits: int = 0) -> MatrixShape:
+    """The bucket matrices of a training, and the sums that are taken over them."""
+    bits = numbers.low_bits + numbers.high_bits
+    return MatrixShape(layout.rows, layout.columns, layout.all_bins, bits, noise_bits)
 
 
 @dataclass(frozen=True)

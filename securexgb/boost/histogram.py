@@ -14,7 +14,6 @@ from securexgb.mpc.matrix import Buckets, MatrixShape, histograms, sums_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import Shared
-from securexgb.mpc.unpack import unpack_cost, unpack_pairs
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,7 @@ class Histogram:
 
 def build_cost(shape: MatrixShape, vectors: int, low_bits: int) -> Cost:
     """Cost of ``build`` for so many vectors."""
-    sums = vectors * sum(shape.features) * shape.bins
-    return sums_cost(shape, vectors) + unpack_cost(low_bits, sums)
+    return sums_cost(shape, vectors, low_bits)
 
 
 @protocol(
@@ -53,9 +51,7 @@ def build(
     """Histograms of gradient pairs ``pairs`` (nodes, rows) over both parties' columns."""
     label = buckets if party.rank == 0 else None
     feature = buckets if party.rank == 1 else None
-    sums = histograms(party, shape, label, feature, pairs)
-    gradient, hessian = unpack_pairs(party, Shared.concatenate(sums, axis=1), low_bits)
-    return Histogram(gradient, hessian)
+    return Histogram(*histograms(party, shape, label, feature, pairs, low_bits))
 
 
 def siblings(parents: Histogram, left: Histogram) -> Histogram:

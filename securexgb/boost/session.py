@@ -17,6 +17,7 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import Truth, check_metrics
 from securexgb.boost.grower import TreeJob, matrix_shape
 from securexgb.boost.job import SideData, TrainingJob
+from securexgb.boost.layout import Layout
 from securexgb.boost.loss import Labels, Objective, objective_of, row_weights, sigmoid_of
 from securexgb.boost.predict import base_margins, training_margins
 from securexgb.errors import DataError
@@ -77,7 +78,8 @@ def begin(party: Party, job: TrainingJob) -> Session:
     state = _state(party, job, agreement, saved)
     binner = Binner.fit(job.data.features, job.params.max_bin)
     buckets = np.ascontiguousarray(binner.transform(job.data.features))
-    register(party, matrix_shape(agreement.layout), buckets)
+    noise_bits = _noise_bits(party, agreement.layout, numbers)
+    register(party, matrix_shape(agreement.layout, numbers, noise_bits), buckets)
     session = Session(
         job=job,
         model=_model(party, job, agreement, state, objective),
@@ -93,6 +95,7 @@ def begin(party: Party, job: TrainingJob) -> Session:
             cuts=binner.cuts,
             used=np.arange(agreement.layout.total_columns),
             dummies=party.private,
+            noise_bits=noise_bits,
         ),
         coins=Prg(bytes.fromhex(state.coins)),
         dummies=Prg(bytes.fromhex(state.dummies)),
@@ -101,6 +104,13 @@ def begin(party: Party, job: TrainingJob) -> Session:
     )
     _take_up(party, session, agreement, saved)
     return session
+
+
+def _noise_bits(party: Party, layout: Layout, numbers: NumberFormat) -> int:
+    """What the source of correlations leaves in the low bits of sums."""
+    if party.ideal is not None:
+        return 0
+    return party.source.noise_bits(layout.rows, numbers.low_bits + numbers.high_bits)
 
 
 def _saved(party: Party, job: TrainingJob) -> Saved | None:

@@ -1,7 +1,7 @@
-"""BFV with coefficient encoding: exact sums modulo 2^64 over private one-hot columns.
+"""BFV with coefficient encoding: short secrets times a private matrix, words to and fro.
 
 The key holder Q encrypts symmetrically; the uniform half c1 of each ciphertext comes from a seed
-that both know. The evaluator P multiplies with its one-hot plaintexts, sums over all rows,
+that both know. The evaluator P multiplies with the rows of its matrix, sums over all groups,
 merges, and makes each result fit to leave, in this order:
 
     1. add an encryption of zero under Q's public key: c1 would be a linear image of the matrix
@@ -26,12 +26,17 @@ from securexgb import _kernels
 from securexgb.arith.prg import KEY_BYTES as SEED_BYTES
 from securexgb.arith.prg import Prg
 from securexgb.errors import ProtocolDesync
-from securexgb.he.layout import MERGING_KEY_BYTES, PUBLIC_KEY_BYTES, Layout, Places
-from securexgb.he.noise import DEGREE, KEY_BYTES, PRIMES, SPECIAL_PRIME
+from securexgb.he.layout import (
+    MERGING_KEY_BYTES,
+    PUBLIC_KEY_BYTES,
+    Layout,
+    Places,
+    messages_of,
+)
+from securexgb.he.noise import DEGREE, KEY_BYTES, PRIMES, SHORT, SPECIAL_PRIME, Precision
 
 Words = NDArray[np.uint64]
 Bytes = NDArray[np.uint8]
-Buckets = NDArray[np.uint8]
 
 _TILE_LEVELS = 4
 _PRIME_BITS = 50
@@ -80,35 +85,44 @@ class BfvKeyHolder:
         key = self._ring.switching_key(self._secret, public, private, number, gap)
         return _kernels.pack_words(key.reshape(-1), _PRIME_BITS).tobytes()
 
-    def encrypted(self, layout: Layout, vectors: Words) -> Iterator[bytes]:
-        """Messages of vectors (v, rows), at most 16 ciphertexts each."""
-        public, step = self._public.derive("vectors").key, layout.block_rows
-        padded = np.zeros(layout.blocks * step, np.uint64)
-        for vector in vectors:
-            padded[: vector.size] = vector
-            blocks = padded.reshape(-1, step)
-            for count in layout.block_counts:
-                now, blocks = blocks[:count], blocks[count:]
-                first, self._used = self._used, self._used + count
-                width = layout.noise.fresh_bytes
-                yield self._ring.encrypt(
-                    self._secret, public, self._errors, first, now, width
-                ).tobytes()
+    def encrypted_words(self, words: Words, precision: Precision) -> bytes:
+        """Ciphertexts of words (count, <= N)."""
+        public = self._public.derive("vectors").key
+        first, self._used = self._used, self._used + len(words)
+        width = precision.fresh_bytes
+        return self._ring.encrypt(self._secret, public, self._errors, first, words, width).tobytes()
+
+    def encrypted_shorts(self, layout: Layout, secrets: bytes, first: int) -> Iterator[bytes]:
+        """Messages of a batch: the secrets first, first + 1, ... of the stream of this key."""
+        public, precision = self._public.derive("vectors").key, layout.precision
+        number, self._used = self._used, self._used + layout.groups
+        sent = self._ring.encrypt_shorts(
+            (self._secret, public, self._errors),
+            number,
+            secrets,
+            (first, layout.vectors),
+            SHORT,
+            precision.word_bits,
+            precision.fresh_bytes,
+        )
+        for count in messages_of(layout.groups):
+            now, sent = sent[:count], sent[count:]
+            yield now.tobytes()
 
     def opened(self, layout: Layout, messages: Iterable[bytes | memoryview]) -> Words:
-        """This side's share of the products, (v, columns)."""
-        share = np.zeros((layout.vectors, layout.shape.columns), np.uint64)
-        width = layout.noise.result_bytes
+        """This side's share of the products, (v, columns, 2): low and high words."""
+        share = np.zeros((layout.vectors, layout.columns, 2), np.uint64)
         for result, message in zip(range(layout.results), messages, strict=True):
             places, vectors, columns = layout.places(result)
-            share[vectors, columns] = self.decrypted(message, places, width)
+            share[vectors, columns] = self.decrypted(message, places, layout.precision)
         return share
 
-    def decrypted(self, message: bytes | memoryview, places: Places, width: int) -> Words:
-        """This side's share of one result's words, (places,)."""
+    def decrypted(self, message: bytes | memoryview, places: Places, precision: Precision) -> Words:
+        """This side's share of one result's numbers, (places, 2): low and high words."""
+        width = precision.result_bytes
         data = _bytes(message, (DEGREE + places.size) * width)
         c1, c0 = data[: DEGREE * width], data[DEGREE * width :]
-        return self._ring.decrypt(self._secret, c1, c0, places)
+        return self._ring.decrypt(self._secret, c1, c0, places, precision.word_bits)
 
     def __repr__(self) -> str:
         return f"BfvKeyHolder({self._used} ciphertexts)"
@@ -145,22 +159,26 @@ class BfvEvaluator:
         self._keys[gap] = self._ring.whole_key(public, gap.bit_length(), sent)
 
     def products(
-        self, layout: Layout, ciphertexts: Words, bins: Buckets
+        self, layout: Layout, ciphertexts: Words, matrix: Words
     ) -> Iterator[tuple[bytes, Words, int]]:
         """Messages of results, this side's share of each, and its number.
 
-        ``ciphertexts`` as ``expanded`` gives them, ``bins`` (rows, features).
+        ``ciphertexts`` as ``expanded`` gives them; ``matrix`` (columns, 2, 4096): low and high
+        words of W.
         """
-        for number, result in enumerate(self._results(layout, ciphertexts, bins)):
+        for number, result in enumerate(self._results(layout, ciphertexts, matrix)):
             places, _, _ = layout.places(number)
-            message, share = self.masked(result, places, layout.noise.result_bytes)
+            message, share = self.masked(result, places, layout.precision)
             yield message, share, number
 
-    def masked(self, result: Words, places: Places, width: int) -> tuple[bytes, Words]:
-        """The message of a result (2, 3, N), rerandomised, switched, masked; the own share."""
+    def masked(self, result: Words, places: Places, precision: Precision) -> tuple[bytes, Words]:
+        """The message of a result (2, 3, N), rerandomised, switched, masked; the own share,
+        (places, 2): low and high words.
+        """
         used, self._used = self._used, self._used + 1
+        width, bits = precision.result_bytes, precision.word_bits
         c1, c0, share = self._ring.finish(
-            self._public_key, self._errors, self._masks, used, result, places, width
+            self._public_key, self._errors, self._masks, used, result, places, width, bits
         )
         return c1.tobytes() + c0.tobytes(), share
 
@@ -179,33 +197,32 @@ class BfvEvaluator:
         """Sums of ciphertexts (n, 2, 3, N) as coefficients."""
         return (x + y) % np.array(PRIMES, np.uint64)[:, None]
 
-    def expanded(self, layout: Layout, messages: Iterator[bytes | memoryview]) -> Words:
-        """All ciphertexts of a batch, (v, blocks, 2, 3, N), transformed."""
-        size = DEGREE * layout.noise.fresh_bytes
+    def expanded(
+        self, ciphertexts: int, messages: Iterator[bytes | memoryview], precision: Precision
+    ) -> Words:
+        """Received ciphertexts (count, 2, 3, N), transformed."""
+        size = DEGREE * precision.fresh_bytes
         public = self._public.derive("vectors").key
-        held = np.empty((layout.vectors, layout.blocks, 2, _LIMBS, DEGREE), np.uint64)
-        for vector in held:
-            done = 0
-            for count in layout.block_counts:
-                wire = _bytes(next(messages), count * size).reshape(count, size)
-                vector[done : done + count] = self._ring.expand(public, self._seen, wire)
-                done += count
-                self._seen += count
+        held = np.empty((ciphertexts, 2, _LIMBS, DEGREE), np.uint64)
+        done = 0
+        for count in messages_of(ciphertexts):
+            wire = _bytes(next(messages), count * size).reshape(count, size)
+            held[done : done + count] = self._ring.expand(public, self._seen, wire)
+            done += count
+            self._seen += count
         return held
 
-    def _results(self, layout: Layout, ciphertexts: Words, bins: Buckets) -> Iterator[Words]:
-        """Merged results, (2, 3, N) each: some groups at a time, then runs of what they give."""
+    def _results(self, layout: Layout, ciphertexts: Words, matrix: Words) -> Iterator[Words]:
+        """Merged results, (2, 3, N) each: some columns at a time, then runs of what they give."""
         keys = [self._keys[gap] for gap in layout.gaps]
         early = min(layout.levels, _TILE_LEVELS)
         run = 1 << (layout.levels - early)
+        bits = layout.precision.word_bits
         waiting: list[Words] = []
-        for first in range(0, layout.groups, 1 << _TILE_LEVELS):
-            groups = (first, min(first + (1 << _TILE_LEVELS), layout.groups))
-            width, levels = layout.width, layout.levels
+        for first in range(0, layout.columns, 1 << _TILE_LEVELS):
+            columns = (first, min(first + (1 << _TILE_LEVELS), layout.columns))
             waiting.extend(
-                self._ring.products(
-                    ciphertexts, bins, layout.shape.bins, width, groups, levels, keys[:early]
-                )
+                self._ring.products(ciphertexts, matrix, bits, columns, layout.levels, keys[:early])
             )
             while len(waiting) >= run:
                 yield self._joined(layout, waiting[:run], keys[early:], early)
@@ -216,7 +233,7 @@ class BfvEvaluator:
     def _joined(self, layout: Layout, results: list[Words], keys: list[Words], early: int) -> Words:
         if not keys:
             return results[0]
-        return self._ring.merge(keys, layout.block_rows >> early, np.stack(results))
+        return self._ring.merge(keys, layout.distance >> early, np.stack(results))
 
     def __repr__(self) -> str:
         return f"BfvEvaluator({self._used} results)"

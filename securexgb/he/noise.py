@@ -1,28 +1,37 @@
-"""Parameters of the BFV scheme: ring, noise and failure probability, in this one place.
+"""Parameters of the homomorphic scheme: rings, noise and failure probability, in this one place.
 
-Words have k = 64 bits. The ring is Z_q[X] / (X^N + 1), N = 8192, q three primes of 50 bits; a
-fourth prime of 50 bits is special: it appears in the keys for merging only. Together 200 bits,
-below the 218 that the homomorphic encryption standard allows at N = 8192 for 128 bits of
-classical security and ternary secrets.
+Two rings. BFV works over Z_q[X] / (X^N + 1), N = 8192, q three primes of 50 bits; a fourth prime
+of 50 bits is special: it appears in the keys for merging only. Together 200 bits, below the 218
+that the homomorphic encryption standard allows at N = 8192. Pads are ring-LWE samples over
+Z_2^kappa[X] / (X^4096 + 1), kappa at most 79, below the 109 that it allows at 4096. Both for 128
+bits of classical security and ternary secrets.
 
-Errors are centred binomial, variance 10.5 (standard deviation 3.24). Noise adds up as follows,
-as variances of one coefficient, in units of 1 of Z_q:
+Errors are centred binomial: variance 10.5 (standard deviation 3.24), subgaussian with the same
+parameter (Hoeffding). A sum of independent errors times known numbers is subgaussian with the
+sum of squares times 10.5, so the following add up like variances, of one coefficient:
 
-    an encrypted word       10.5 + 1/12 (rounding of the encoding) + (q / 2^s)^2 / 12, s the bits
-                            of c0 on the wire
-    a product               that, times the one-hot entries in a group's product: they take
-                            different coefficients of one error, so there is no cross term
+    an encrypted number     10.5 + 1/6 (rounding of the encoding) + (q / 2^s)^2 / 12, s the bits
+                            of c0 on the wire, in units of 1 of Z_q
+    a product with W        that, times 4096 (2^(kappa - 1))^2
     one merging             10.5 N (three digits below 2^50 against the special prime, E d^2 =
                             p^2 / 3) + (N + 1) / 12 (rounding of the division)
     levels of merging       each doubles the noise of those before: (4^levels - 1) / 3 mergings
     encryption of zero      10.5 (2 N + 1)
-    modulus switching       all of it times (2^t / q)^2, plus (N + 1) / 12
+    modulus switching       all of it times (2^t / q)^2, plus (N + 1) / 12, in units of 1 of Z_2^t
+    a pad's own errors      10.5 times the rows of a bin, at most all rows, in units of 1 of
+                            Z_2^kappa
 
-Both parties round to words locally. A value is off by one where the noise crosses the edge of a
-cell, and the mask makes the position in the cell uniform: probability E|noise| 2^64 / 2^t. The
-sum over all values of a job has to stay below 2^-40; the smallest t of whole bytes that does is
-taken, and what fits no t is refused. Rounding errors and digits are taken as uniform and
-independent of the secret, as usual; the secret's weight is bounded by N.
+*Sums* are shifted up by tau bits before they meet the noise, kappa = (bits of a sum) + tau, and
+rounded again on shares. They are exact while all noise together stays below 2^(tau - 1); with
+spread S one value does not with probability 2 exp(-x^2 / (2 S^2)), x = 2^(tau - 1) - 1. The
+smallest tau with less than 2^-40 for all values of a job is taken, then the shortest messages.
+
+*Words* (conversions, ``hybrid.bfv_shares``) have no bits to spare: both parties round to words
+locally, and the mask makes the position in a cell uniform, so a value is off by one with
+probability E|noise| 2^64 / 2^t, again below 2^-40 for all of a job.
+
+Rounding errors and digits are taken as uniform and independent of the secret, as usual; the
+secret's weight is bounded by N.
 """
 
 from __future__ import annotations
@@ -36,9 +45,18 @@ WORD_BITS = 64
 STATISTICAL_BITS = 40
 DEGREE = 8192
 ERROR_VARIANCE = 10.5
+ENCODING_VARIANCE = 1 / 6
+"""At most 1/2 off, times a ternary coefficient; of a whole word it is 1/12."""
+
+SHORT = 4096
+"""Degree of the ring of pads: the numbers of a vector's secret."""
+MOST_PAD_BITS = 79
+"""Above, exact products with two primes do not hold the sums over 2^20 rows."""
+MOST_NOISE_BITS = 24
 
 PRIMES = (0x3FFFFFFFFC001, 0x3FFFFFFFCC001, 0x3FFFFFFEF4001)
-"""The primes of q: the largest below 2^50 that are 1 modulo 2 N."""
+"""The primes of q: the largest below 2^50 that are 1 modulo 2 N. The first two also serve the
+exact products of pads."""
 
 SPECIAL_PRIME = 0x3FFFFFFE94001
 """The prime of the keys for merging."""
@@ -52,51 +70,96 @@ STANDARD_BITS = {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768: 88
 KEY_BYTES = 20
 """Bytes of a number modulo q that loses nothing: 2^160 > 4 q."""
 
+_MOST_LEVELS = 10
+"""Levels of merging that noise is reckoned with: 2^10 results of eight vectors in one."""
+_ADDED = 1024
+"""Encrypted words that may be added before they are converted back."""
+_Q = float(MODULUS)
+
 
 @dataclass(frozen=True)
-class Noise:
-    """Precision of one kind of product; see ``fitted``.
+class Precision:
+    """Lengths of one kind of ciphertext, and what they are good for.
 
-    ``fresh_bytes`` and ``result_bytes``: a coefficient of a sent vector and of a result.
-    ``failure_log2``: log2 of the probability that any value of the job is off by one.
+    ``fresh_bytes`` and ``result_bytes``: of a coefficient that is sent to the evaluator and back.
+    ``word_bits``: of the numbers; ``noise_bits``: the lowest of these, which rounding takes
+    away (0 for words). ``spread``: noise, a standard deviation, in units of 1 of the numbers.
     """
 
     fresh_bytes: int
     result_bytes: int
-    deviation: float
-    failure_log2: float
+    word_bits: int
+    noise_bits: int
+    spread: float
 
 
-def check_security() -> None:
+def check_security(pad_bits: int = 0) -> None:
     """Refuse parameters that the standard's table does not cover."""
     bits = math.log2(MODULUS) + math.log2(SPECIAL_PRIME)
-    if bits > STANDARD_BITS[DEGREE]:
-        raise UsageError(
-            f"a modulus of {bits:.0f} bits at degree {DEGREE} has less than 128 bits of security"
-        )
+    for degree, used in ((DEGREE, bits), (SHORT, pad_bits)):
+        if used > STANDARD_BITS[degree]:
+            raise UsageError(
+                f"a modulus of {used:.0f} bits at degree {degree} has less than 128 bits of "
+                "security"
+            )
 
 
-def deviation(ones: int, levels: int, fresh_bytes: int, result_bytes: int) -> float:
-    """Standard deviation of a result's noise, in units of 1 of Z_(2^t), t = 8 result_bytes.
+def result_spread(squares: float, word_bits: int, fresh_bytes: int, result_bytes: int) -> float:
+    """Standard deviation of a result's noise, in units of 1 of numbers modulo 2^word_bits.
 
-    ``ones``: entries of the one-hot matrix in one product; ``levels`` of merging.
+    ``squares``: the sum of squares of what one result multiplies encrypted numbers with.
     """
-    q = float(MODULUS)
-    fresh = ERROR_VARIANCE + 1 / 12 + (q / 2.0 ** (8 * fresh_bytes)) ** 2 / 12
+    fresh = ERROR_VARIANCE + ENCODING_VARIANCE + (_Q / 2.0 ** (8 * fresh_bytes)) ** 2 / 12
     rounding = (DEGREE + 1) / 12
     merging = ERROR_VARIANCE * DEGREE + rounding
     zero = ERROR_VARIANCE * (2 * DEGREE + 1)
-    total = ones * fresh + (4.0**levels - 1) / 3 * merging + zero
-    return math.sqrt(total * (2.0 ** (8 * result_bytes) / q) ** 2 + rounding)
+    total = squares * fresh + (4.0**_MOST_LEVELS - 1) / 3 * merging + zero
+    switched = rounding * 4.0 ** (word_bits - 8 * result_bytes)
+    return math.sqrt(total * (2.0**word_bits / _Q) ** 2 + switched)
 
 
-def failure_log2(spread: float, result_bytes: int, values: int) -> float:
+def sums_spread(rows: int, pad_bits: int, fresh_bytes: int, result_bytes: int) -> float:
+    """Standard deviation of all noise in a sum over at most so many rows."""
+    squares = SHORT * 4.0 ** (pad_bits - 1)
+    result = result_spread(squares, pad_bits, fresh_bytes, result_bytes)
+    return math.sqrt(ERROR_VARIANCE * rows + result**2)
+
+
+def sums_failure_log2(spread: float, noise_bits: int, values: int) -> float:
+    """log2 of the bound on the probability that one of ``values`` sums is wrong."""
+    least = 2.0 ** (noise_bits - 1) - 1
+    return 1 + math.log2(max(values, 1)) - (least / spread) ** 2 / 2 / math.log(2)
+
+
+def sums_precision(rows: int, sum_bits: int, values: int) -> Precision:
+    """For exact sums over the rows of a bin, numbers modulo 2^sum_bits.
+
+    Raises UsageError where no precision is enough for all ``values`` of a job.
+    """
+    for noise_bits in range(2, MOST_NOISE_BITS + 1):
+        pad_bits = sum_bits + noise_bits
+        if pad_bits > MOST_PAD_BITS:
+            break
+        check_security(pad_bits)
+        for fresh_bytes in range(-(-pad_bits // 8), KEY_BYTES + 1):
+            for result_bytes in range(-(-sum_bits // 8), KEY_BYTES - 1):
+                spread = sums_spread(rows, pad_bits, fresh_bytes, result_bytes)
+                if sums_failure_log2(spread, noise_bits, values) <= -STATISTICAL_BITS:
+                    return Precision(fresh_bytes, result_bytes, pad_bits, noise_bits, spread)
+    raise UsageError(
+        f"sums of {sum_bits} bits over {rows} rows, {values} values in the job, need pads of more "
+        f"than the {MOST_PAD_BITS} bits that there are for a failure below "
+        f"2^-{STATISTICAL_BITS}: use fewer rows, fewer trees or lower bounds on weights"
+    )
+
+
+def words_failure_log2(spread: float, values: int) -> float:
     """log2 of the bound on the probability that one of ``values`` words is off by one."""
-    return math.log2(spread) + WORD_BITS - 8 * result_bytes + math.log2(max(values, 1))
+    return math.log2(spread) + math.log2(max(values, 1))
 
 
-def fitted(ones: int, levels: int, values: int) -> Noise:
-    """The shortest ciphertexts that keep a job of ``values`` words right.
+def words_precision(values: int) -> Precision:
+    """For conversions of ``values`` words in a job, hundreds of them added in between.
 
     Raises UsageError where no modulus up to q is large enough.
     """
@@ -104,12 +167,10 @@ def fitted(ones: int, levels: int, values: int) -> Noise:
     largest = math.floor(math.log2(MODULUS)) // 8
     for result_bytes in range(WORD_BITS // 8 + 1, largest + 1):
         for fresh_bytes in (result_bytes, result_bytes + 1, KEY_BYTES):
-            spread = deviation(ones, levels, fresh_bytes, result_bytes)
-            failure = failure_log2(spread, result_bytes, values)
-            if failure <= -STATISTICAL_BITS:
-                return Noise(fresh_bytes, result_bytes, spread, failure)
+            spread = result_spread(_ADDED, WORD_BITS, fresh_bytes, result_bytes)
+            if words_failure_log2(spread, values) <= -STATISTICAL_BITS:
+                return Precision(fresh_bytes, result_bytes, WORD_BITS, 0, spread)
     raise UsageError(
-        f"products of {ones} entries, {values} values in the job and {levels} levels of merging "
-        f"need more than the {8 * largest} bits that the homomorphic scheme has for a failure "
-        f"below 2^-{STATISTICAL_BITS}: train fewer trees or use fewer rows"
+        f"conversions of {values} words in a job need more than the {8 * largest} bits that the "
+        f"homomorphic scheme has for a failure below 2^-{STATISTICAL_BITS}: convert fewer"
     )

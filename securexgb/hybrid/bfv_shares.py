@@ -26,8 +26,8 @@ import numpy as np
 from securexgb.arith.prg import Prg
 from securexgb.errors import UsageError
 from securexgb.he.bfv import ANNOUNCEMENT_BYTES, BfvEvaluator, BfvKeyHolder
-from securexgb.he.layout import Layout, Shape, layout_of
-from securexgb.he.noise import DEGREE
+from securexgb.he.layout import messages_of
+from securexgb.he.noise import DEGREE, Precision, words_precision
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
 from securexgb.mpc.shared import Shared, Words
@@ -79,29 +79,31 @@ def to_bfv_cost(holder: int, words: int, values: int) -> Cost:
     """Cost of ``shares_to_bfv``."""
     if not words:
         return Cost()
-    layout = _layout(words, values)
-    size = layout.blocks * DEGREE * layout.noise.fresh_bytes
-    return _sent(holder, layout.messages, size // 8)
+    blocks = -(-words // DEGREE)
+    size = blocks * DEGREE * words_precision(values).fresh_bytes
+    return _sent(holder, len(messages_of(blocks)), size // 8)
 
 
 def shares_to_bfv(party: Party, keys: BfvKeys, x: Shared) -> EncryptedWords:
     """Ciphertexts of a shared array, at the party that does not hold the key."""
     if not x.size:
         return EncryptedWords(x.shape, None)
-    layout = _layout(x.size, keys.values)
-    own = np.ascontiguousarray(x.words).reshape(1, -1)
+    precision = words_precision(keys.values)
+    blocks = -(-x.size // DEGREE)
+    own = np.zeros((blocks, DEGREE), np.uint64)
+    own.reshape(-1)[: x.size] = x.words.reshape(-1)
+    counts, size = messages_of(blocks), DEGREE * precision.fresh_bytes
     with party.step("shares_to_bfv"):
         if keys.secret is not None:
-            for message in keys.secret.encrypted(layout, own):
+            for count in counts:
+                now, own = own[:count], own[count:]
+                message = keys.secret.encrypted_words(now, precision)
                 _pass(party, keys.holder, message, len(message))
             return EncryptedWords(x.shape, None)
         assert keys.public is not None
-        size = DEGREE * layout.noise.fresh_bytes
-        received = (_pass(party, keys.holder, b"", n * size) for n in layout.block_counts)
-        (ciphertexts,) = keys.public.expanded(layout, received)
-    padded = np.zeros((layout.blocks, DEGREE), np.uint64)
-    padded.reshape(-1)[: x.size] = own
-    return EncryptedWords(x.shape, keys.public.plus(ciphertexts, padded))
+        received = (_pass(party, keys.holder, b"", n * size) for n in counts)
+        ciphertexts = keys.public.expanded(blocks, received, precision)
+    return EncryptedWords(x.shape, keys.public.plus(ciphertexts, own))
 
 
 def add(keys: BfvKeys, x: EncryptedWords, y: EncryptedWords) -> EncryptedWords:
@@ -116,8 +118,7 @@ def to_shares_cost(holder: int, words: int, values: int) -> Cost:
     """Cost of ``bfv_to_shares``."""
     if not words:
         return Cost()
-    layout = _layout(words, values)
-    sizes = _result_bytes(words, layout)
+    sizes = _result_bytes(words, words_precision(values))
     return _sent(1 - holder, len(sizes), sum(-(-size // 8) for size in sizes))
 
 
@@ -129,34 +130,29 @@ def bfv_to_shares(party: Party, keys: BfvKeys, x: EncryptedWords) -> Shared:
     keys.converted += count
     if keys.converted > keys.values:
         raise UsageError(f"these keys were agreed for {keys.values} words, a job converts more")
-    layout = _layout(count, keys.values)
-    width = layout.noise.result_bytes
+    precision = words_precision(keys.values)
     share = np.zeros(count, np.uint64)
     with party.step("bfv_to_shares"):
-        for block, size in enumerate(_result_bytes(count, layout)):
+        for block, size in enumerate(_result_bytes(count, precision)):
             at = slice(block * DEGREE, min((block + 1) * DEGREE, count))
             places = np.arange(at.stop - at.start, dtype=np.uint32)
             if keys.secret is not None:
                 message = _pass(party, 1 - keys.holder, b"", size)
-                share[at] = keys.secret.decrypted(message, places, width)
+                share[at] = keys.secret.decrypted(message, places, precision)[:, 0]
             else:
                 assert keys.public is not None
                 assert x.ciphertexts is not None
-                message, share[at] = keys.public.masked(x.ciphertexts[block], places, width)
+                message, part = keys.public.masked(x.ciphertexts[block], places, precision)
+                share[at] = part[:, 0]
                 _pass(party, 1 - keys.holder, message, size)
     return Shared(share.reshape(x.shape))
 
 
-def _layout(words: int, values: int) -> Layout:
-    """Words as the rows of one vector, N to a ciphertext."""
-    return layout_of(Shape(words, 1, 1, values), 1, 1, 0)
-
-
-def _result_bytes(words: int, layout: Layout) -> list[int]:
+def _result_bytes(words: int, precision: Precision) -> list[int]:
     """Size of each result's message: all of c1, and c0 of the words in the block."""
     full, rest = divmod(words, DEGREE)
     counts = [DEGREE] * full + [rest] * (rest > 0)
-    return [(DEGREE + count) * layout.noise.result_bytes for count in counts]
+    return [(DEGREE + count) * precision.result_bytes for count in counts]
 
 
 def _pass(party: Party, sender: int, own: bytes, size: int) -> bytes:

@@ -1,12 +1,17 @@
-"""Histograms: a private, fixed one-hot matrix times a shared vector.
+"""Histograms: a private, fixed one-hot matrix times a shared vector of gradient pairs.
 
 Party P has the bucket matrix M (rows, features x bins), fixed for the whole job. For each
-vector of the job the offline source hands the helper Q a uniform vector a, and both
-additive shares of M^T a (c_P + c_Q). Online Q sends y - a, its share masked, and P adds it
-up locally: M^T (x + y) = M^T (x + (y - a)) + M^T a. P's share is the first term, a plain
-scatter-add, plus c_P; Q's is c_Q. One message of n words, whatever the features and bins.
+vector of the job the offline source hands the helper Q a pad a, and both additive shares of
+M^T a (c_P + c_Q). Online Q sends y - a, its share masked, and P adds it up locally:
+M^T (x + y) = M^T (x + (y - a)) + M^T a. P's share is the first term, a plain scatter-add, plus
+c_P; Q's is c_Q. One message of n words, whatever the features and bins.
 
-P sees y - a, uniform. Q sees nothing. Each a serves once.
+Pads are uniform words modulo 2^64 and products exact, or pads are pseudorandom modulo a larger
+2^kappa and products have noise r (``offline.matrix_products``). Then t = ``noise_bits`` zeros are
+put below the pairs first, Q sends 2^t y - a, and the sums are 2^t M^T (x + y) - r: what stands
+in the low t bits goes when the sums are taken apart (``mpc.fields``), on shares, exactly.
+
+P sees y - a, uniform or pseudorandom. Q sees nothing. Each a serves once.
 """
 
 from __future__ import annotations
@@ -17,21 +22,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb import _kernels
+from securexgb.mpc.compare import signed
+from securexgb.mpc.fields import Widths, split_cost, split_fields
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
+<<<<<<< securexgb/mpc/matrix.py
+from securexgb.mpc.shared import Shared, Words
+from securexgb.offline.correlations import PadProducts, VectorProducts
+=======
 from securexgb.mpc.shared import Shared
 from securexgb.offline.correlations import Budget
+>>>>>>> /tmp/scratch/h2_new
 
 Buckets = NDArray[np.uint8]
+Bytes = NDArray[np.uint8]
+Products = VectorProducts | PadProducts
 
 
 @dataclass(frozen=True)
 class MatrixShape:
-    """The public shapes of both parties' bucket matrices."""
+    """The public shapes of both parties' bucket matrices, and of the sums that are taken.
+
+    ``word_bits``: of a sum of pairs, G and H together. ``noise_bits``: what the source of
+    correlations says for so many rows and bits.
+    """
 
     rows: int
     features: tuple[int, int]
     bins: int
+    word_bits: int = 64
+    noise_bits: int = 0
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row in the message."""
+        return 8 if self.noise_bits == 0 else -(-(self.word_bits + self.noise_bits) // 8)
+
+    def widths(self, low_bits: int) -> Widths:
+        """Of the fields of a sum."""
+        return self.noise_bits, low_bits, self.word_bits - low_bits
+
+    def message_words(self, vectors: int) -> int:
+        """Whole words of the message of so many vectors."""
+        return -(-vectors * self.rows * self.row_bytes // 8)
 
 
 def register(party: Party, shape: MatrixShape, own: Buckets) -> None:
@@ -42,32 +75,45 @@ def register(party: Party, shape: MatrixShape, own: Buckets) -> None:
         if features:
             matrix = own if owner == party.rank else None
             columns = features * shape.bins
-            party.source.register_matrix(owner, shape.rows, columns, matrix, shape.bins)
+            party.source.register_matrix(
+                owner, shape.rows, columns, matrix, shape.bins, shape.word_bits
+            )
 
 
-def sums_cost(shape: MatrixShape, vectors: int) -> Cost:
+def sums_cost(shape: MatrixShape, vectors: int, low_bits: int) -> Cost:
     """Cost of ``histograms`` of so many vectors."""
     to_label, to_feature = (vectors if features else 0 for features in shape.features)
-    return Cost(
+    masked = Cost(
         rounds=1,
+<<<<<<< securexgb/mpc/matrix.py
+        label_words=shape.message_words(to_feature),
+        feature_words=shape.message_words(to_label),
+        vectors_label=to_label,
+        vectors_feature=to_feature,
+=======
         label_words=to_feature * shape.rows,
         feature_words=to_label * shape.rows,
         correlations=Budget(vectors=(to_label, to_feature)),
+>>>>>>> /tmp/scratch/h2_new
     )
+    sums = vectors * sum(shape.features) * shape.bins
+    return masked + split_cost(shape.widths(low_bits), sums)
 
 
 def _ideal(
-    shape: MatrixShape, label: Buckets, feature: Buckets, vectors: Shared
+    shape: MatrixShape, label: Buckets, feature: Buckets, pairs: Shared, low_bits: int
 ) -> tuple[Shared, Shared]:
-    def histogram(buckets: Buckets) -> Shared:
-        return Shared(_kernels.histogram(buckets, vectors.words, shape.bins))
-
-    return histogram(label), histogram(feature)
+    sums = [_kernels.histogram(own, pairs.words, shape.bins) for own in (label, feature)]
+    words = np.concatenate(sums, axis=1)
+    gradient = signed(words, low_bits).view(np.uint64)
+    high = np.uint64((1 << (shape.word_bits - low_bits)) - 1)
+    return Shared(gradient), Shared((words - gradient) >> np.uint64(low_bits) & high)
 
 
 @protocol(
-    cost=lambda shape, label, feature, vectors: sums_cost(shape, vectors.shape[0]),
-    opens="y - a, uniform",
+    cost=lambda shape, label, feature, pairs, low_bits: sums_cost(shape, pairs.shape[0], low_bits),
+    opens="y - a, uniform or pseudorandom; masked bits of the Beaver products and of the "
+    "conversion, uniform",
     source="docs/protocols.md, fixed-matrix products; after Delphi, USENIX Security 2020",
     ideal=_ideal,
 )
@@ -76,14 +122,17 @@ def histograms(
     shape: MatrixShape,
     label: Buckets | None,
     feature: Buckets | None,
-    vectors: Shared,
+    pairs: Shared,
+    low_bits: int,
 ) -> tuple[Shared, Shared]:
-    """Both parties' histograms of shared vectors (v, rows): each (v, features, bins).
+    """Sums of G and of H of shared pairs (v, rows) by column and bin, each (v, columns, bins).
 
-    ``label`` and ``feature``: bin indices (rows, features), at their owner only.
+    ``label`` and ``feature``: bin indices (rows, features), at their owner only; the label
+    party's columns come first. Pairs are G + 2^low_bits H, |G| < 2^(low_bits - 1), 0 <= H <
+    2^(word_bits - low_bits) for every sum.
     """
     own = label if party.rank == 0 else feature
-    count, other = vectors.shape[0], 1 - party.rank
+    count, other = pairs.shape[0], 1 - party.rank
     products = [
         party.source.vector_products(owner, count) if shape.features[owner] else None
         for owner in (0, 1)
@@ -91,14 +140,52 @@ def histograms(
     helped, mine = products[other], products[party.rank]
     masked = np.zeros(0, np.uint64)
     if helped is not None:
-        assert helped.vectors is not None
-        masked = vectors.words - helped.vectors
-    received = party.exchange(masked.reshape(-1), expect=vectors.size if mine else 0)
-    result = [Shared.zeros(count, features, shape.bins) for features in shape.features]
+        masked = _whole_words(_masked(helped, pairs.words))
+    received = party.exchange(masked, expect=shape.message_words(count) if mine else 0)
+    sums = [np.zeros((count, n, shape.bins, 2), np.uint64) for n in shape.features]
     if helped is not None:
-        result[other] = Shared(helped.products.reshape(count, -1, shape.bins))
+        sums[other] = _wide(helped).reshape(count, -1, shape.bins, 2)
     if mine is not None:
         assert own is not None
-        own_sums = _kernels.histogram(own, vectors.words + received.reshape(count, -1), shape.bins)
-        result[party.rank] = Shared(own_sums + mine.products.reshape(own_sums.shape))
-    return result[0], result[1]
+        message = received.view(np.uint8)[: count * shape.rows * shape.row_bytes]
+        sums[party.rank] = _sums(shape, own, pairs.words, message, mine)
+    return split_fields(party, np.concatenate(sums, axis=1), shape.widths(low_bits))
+
+
+def _masked(products: Products, vectors: Words) -> Bytes:
+    """The message that hides this party's vectors (v, rows)."""
+    if isinstance(products, VectorProducts):
+        assert products.vectors is not None
+        return (vectors - products.vectors).reshape(-1).view(np.uint8)
+    assert products.pads is not None
+    return products.pads.masked(vectors)
+
+
+def _sums(
+    shape: MatrixShape, own: Buckets, vectors: Words, message: Bytes, products: Products
+) -> Words:
+    """The owner's summands, (v, features, bins, 2)."""
+    if isinstance(products, VectorProducts):
+        masked = message.view(np.uint64).reshape(vectors.shape)
+        sums = _kernels.histogram(own, vectors + masked, shape.bins)
+        return np.stack(
+            [sums + products.products.reshape(sums.shape), np.zeros_like(sums)], axis=-1
+        )
+    bits = shape.word_bits + shape.noise_bits
+    sums = _kernels.masked_sums(own, shape.bins, vectors, message, shape.noise_bits, bits)
+    more = products.products.reshape(sums.shape)
+    low = sums[..., 0] + more[..., 0]
+    return np.stack([low, sums[..., 1] + more[..., 1] + (low < more[..., 0])], axis=-1)
+
+
+def _wide(products: Products) -> Words:
+    """The helper's summands, (v, columns, 2)."""
+    if isinstance(products, PadProducts):
+        return products.products
+    return np.stack([products.products, np.zeros_like(products.products)], axis=-1)
+
+
+def _whole_words(message: Bytes) -> Words:
+    """Bytes as words, the last filled up with zeros."""
+    padded = np.concatenate([message, np.zeros(-message.size % 8, np.uint8)])
+    return padded.view(np.uint64)

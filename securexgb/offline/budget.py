@@ -11,6 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.offline.correlations import (
+<<<<<<< securexgb/offline/budget.py
+    BitTriples,
+    PadProducts,
+=======
     BITS,
     DIGITS,
     TRANSFERS,
@@ -19,6 +23,7 @@ from securexgb.offline.correlations import (
     DigitSender,
     GateTriples,
     Kind,
+>>>>>>> /tmp/scratch/h2_new
     RandomOTReceiver,
     RandomOTSender,
     SharedRandomBits,
@@ -85,13 +90,27 @@ class CountingSource:
         self._count({TRANSFERS[1 - self._rank]: _whole_words(count)})
         return self._source.random_ot_receive(count)
 
-    def register_matrix(
-        self, owner: int, rows: int, columns: int, matrix: NDArray[np.uint8] | None, bins: int
-    ) -> None:
-        self._source.register_matrix(owner, rows, columns, matrix, bins)
+    def noise_bits(self, rows: int, word_bits: int) -> int:
+        return self._source.noise_bits(rows, word_bits)
 
+    def register_matrix(
+        self,
+        owner: int,
+        rows: int,
+        columns: int,
+        matrix: NDArray[np.uint8] | None,
+        bins: int,
+        word_bits: int = 64,
+    ) -> None:
+        self._source.register_matrix(owner, rows, columns, matrix, bins, word_bits)
+
+<<<<<<< securexgb/offline/budget.py
+    def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts:
+        self.budget += Budget(vectors_feature=count) if owner else Budget(vectors_label=count)
+=======
     def vector_products(self, owner: int, count: int) -> VectorProducts:
         self._count({}, (0, count) if owner else (count, 0))
+>>>>>>> /tmp/scratch/h2_new
         return self._source.vector_products(owner, count)
 
     def close(self) -> None:

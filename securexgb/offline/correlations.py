@@ -18,8 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+<<<<<<< securexgb/offline/correlations.py
+from typing import Protocol
+=======
 from enum import Enum
 from types import MappingProxyType
+>>>>>>> /tmp/scratch/h2_new
 
 import numpy as np
 from numpy.typing import NDArray
@@ -187,4 +191,27 @@ class VectorProducts:
     """
 
     vectors: Words | None
+    products: Words
+
+
+class Pads(Protocol):
+    """Pseudorandom vectors a of the side that does not own M, made when they are used."""
+
+    def masked(self, vectors: Words) -> NDArray[np.uint8]:
+        """2^noise_bits y - a modulo 2^b of vectors y (v, n), ceil(b / 8) bytes an element, flat.
+
+        Once only: a pad serves one message.
+        """
+
+
+@dataclass(frozen=True, repr=False)
+class PadProducts:
+    """Noisy shares of M^T a for a batch of pads a, modulo 2^b, b above 64 in general.
+
+    ``pads`` at the side that does not own M, None at the owner; ``products`` (v, columns, 2),
+    low and high words, at both: they add up to M^T a - r with |r| < 2^(noise_bits - 1), b and
+    noise_bits as agreed when M was registered.
+    """
+
+    pads: Pads | None
     products: Words

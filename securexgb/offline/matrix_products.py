@@ -1,18 +1,24 @@
-"""Shares of M^T a for a private one-hot matrix M and random a, by BFV, without a dealer.
+"""Pads for histograms and shares of M^T a, by ring-LWE and BFV, without a dealer.
 
-For a matrix of party P the other side Q draws uniform vectors a and sends them encrypted; P
-multiplies with M under encryption and sends masked results; Q decrypts. P's share is the mask.
+For a matrix M of party P the other side Q's pads are ring-LWE samples a = A s + e: A public and
+fixed with M, a fresh ternary s (4096 numbers) and fresh small errors for each vector. Then
+M^T a = W s + M^T e with W = M^T A, known to P. Q encrypts s, P multiplies with W under encryption
+and sends masked results, Q decrypts: work and bytes that do not depend on the number of rows.
+Shares are those of W s, with some noise more; M^T e is missing. Whoever takes sums multiplies
+them by 2^noise_bits and rounds (``mpc.matrix``).
 
-    register_matrix   Q -> P: the public key, once
-    vector_products   Q -> P: keys for merging, where new; encrypted vectors
+    register_matrix   both ways: what A is drawn from; Q -> P: the public key
+    vector_products   Q -> P: keys for merging, where new; encrypted secrets
                       P -> Q: masked products
 
-P sees ciphertexts under Q's key. Q sees uniform c0 and RLWE-masked c1 (``he.bfv``). Shares are
-right except with probability 2^-40 for all ``values_in_job`` words together (``he.noise``).
+P sees ciphertexts under Q's key. Q sees uniform c0 and RLWE-masked c1 (``he.bfv``). Pads hide what
+they are added to by ring-LWE. Sums are right except with probability 2^-40 for all
+``values_in_job`` together (``he.noise``).
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -21,18 +27,24 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb import _kernels
+from securexgb.arith.prg import KEY_BYTES as COIN_BYTES
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
-from securexgb.errors import UsageError
+from securexgb.errors import ProtocolDesync, UsageError
 from securexgb.he.bfv import BfvEvaluator, BfvKeyHolder
-from securexgb.he.layout import BYTES_PER_SECOND, Layout, Shape, batch_limit, best_layout
-from securexgb.offline.correlations import VectorProducts, Words
+from securexgb.he.layout import Layout, batch_vectors, messages_of
+from securexgb.he.noise import PRIMES, SHORT, Precision, sums_precision
+from securexgb.offline.correlations import PadProducts, Words
 from securexgb.offline.source import own_buckets
 
+_COINS = "offline/he/{}/coins"
 _KEY = "offline/he/{}/key"
 _MERGING = "offline/he/{}/merging"
-_VECTORS = "offline/he/{}/vectors"
+_SECRETS = "offline/he/{}/secrets"
 _PRODUCTS = "offline/he/{}/products"
+
+_Messages = Iterator[tuple[str, bytes]]
 
 
 @dataclass
@@ -43,42 +55,63 @@ class Account:
     bytes_sent: int = 0
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class _Helper:
+    """Q's part of a matrix: its BFV secret, and the streams that pads are drawn from."""
+
+    holder: BfvKeyHolder
+    pads: _kernels.RlwePads
+    shorts: bytes
+    errors: bytes
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Owner:
+    """P's part: Q's public key, and W (columns, 2, 4096), low and high words."""
+
+    evaluator: BfvEvaluator
+    matrix: Words
+
+
 @dataclass(eq=False, repr=False)
 class _Matrix:
-    """One registered matrix at one party: the owner has bins, the other side the secret key."""
+    """One registered matrix at one party. Vectors are numbered: each number serves once."""
 
     owner: int
-    shape: Shape
-    bins: NDArray[np.uint8] | None = None
-    holder: BfvKeyHolder | None = None
-    evaluator: BfvEvaluator | None = None
+    columns: int
+    precision: Precision
+    part: _Owner | _Helper | None = None
     gaps: set[int] = field(default_factory=set)
-    layouts: dict[int, Layout] = field(default_factory=dict)
-    stock: list[VectorProducts] = field(default_factory=list)
+    next_batch: int = 0
+    stock: list[Words] = field(default_factory=list)
+    made: int = 0
+    used: int = 0
 
     @property
     def ready(self) -> int:
         """Vectors that were made and not yet handed out."""
-        return sum(len(part.products) for part in self.stock)
+        return self.made - self.used
 
-    def put(self, made: VectorProducts) -> None:
-        self.stock.append(made)
+    def put(self, products: Words) -> None:
+        self.stock.append(products)
+        self.made += len(products)
 
-    def take(self, count: int) -> VectorProducts:
-        """The next ``count`` vectors; each is handed out once."""
-        whole = _concatenated(self.stock, self.shape.columns)
-        vectors = rest = None
-        if whole.vectors is not None:
-            vectors, rest = whole.vectors[:count], whole.vectors[count:]
-        left = VectorProducts(rest, whole.products[count:])
-        self.stock = [left] if len(left.products) else []
-        return VectorProducts(vectors, whole.products[:count])
+    def take(self, count: int) -> PadProducts:
+        """The next ``count`` vectors."""
+        first, self.used = self.used, self.used + count
+        products = np.concatenate([*self.stock, np.zeros((0, self.columns, 2), np.uint64)])
+        self.stock = [products[count:]]
+        pads = None
+        if isinstance(self.part, _Helper):
+            noise = self.precision.noise_bits
+            pads = RlwePad(self.part, first, count, noise)
+        return PadProducts(pads, products[:count])
 
-    def layout(self, vectors: int) -> Layout:
-        """Both sides compute the same from public numbers."""
-        if vectors not in self.layouts:
-            self.layouts[vectors] = best_layout(self.shape, vectors)
-        return self.layouts[vectors]
+    def layout(self, wanted: int) -> Layout:
+        """The next batch, for at least ``wanted`` vectors or as many as fit; batches double."""
+        vectors = batch_vectors(max(wanted, self.next_batch))
+        self.next_batch = 2 * vectors
+        return Layout(self.columns, vectors, self.precision)
 
     def new_gaps(self, layout: Layout) -> list[int]:
         """Gaps whose keys the owner of the matrix has not had yet; from now on it has."""
@@ -86,165 +119,162 @@ class _Matrix:
         self.gaps.update(gaps)
         return gaps
 
-    def batches(self, count: int) -> list[int]:
-        """``count`` vectors in batches that fit the owner's memory, as equal as can be."""
-        parts = -(-count // batch_limit(self.shape))
-        return [count // parts + (i < count % parts) for i in range(parts)]
 
-    @property
-    def empty(self) -> bool:
-        return not (self.shape.rows and self.shape.columns)
+@dataclass(eq=False, repr=False)
+class RlwePad:
+    """Q's pads of some vectors; made when they are used, each once."""
+
+    _helper: _Helper
+    _first: int
+    _count: int
+    _noise_bits: int
+
+    def masked(self, vectors: Words) -> NDArray[np.uint8]:
+        """2^noise_bits y - a of vectors y (count, rows): ceil(bits / 8) bytes a row, flat."""
+        assert len(vectors) == self._count, "a pad serves once"
+        self._count = -1
+        of, vectors = self._helper, np.ascontiguousarray(vectors)
+        return of.pads.masked(of.shorts, of.errors, self._first, vectors, self._noise_bits)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("pads have secrets and are not pickled")
 
 
 class BfvMatrixProducts:
     """One party's end; both call the same methods in the same order.
 
-    ``private``: the party's own stream, fresh for every job; keys, errors, masks and vectors are
+    ``private``: the party's own stream, fresh for every job; keys, errors, masks and secrets are
     derived from it. ``values_in_job``: the most words of products, both directions together,
-    that will ever be asked for. ``bytes_per_second``: the link, for the cost model; public,
-    the same at both sides. ``batch``: vectors that ``vector_products`` makes ahead, best those
-    of one tree; public too.
+    that will ever be asked for. ``batch``: vectors that are made ahead at first, best those of
+    one tree; public, the same at both sides.
     """
 
     def __init__(
-        self,
-        rank: int,
-        channel: Channel,
-        private: Prg,
-        values_in_job: int,
-        bytes_per_second: float = BYTES_PER_SECOND,
-        batch: int = 8,
+        self, rank: int, channel: Channel, private: Prg, values_in_job: int, batch: int = 8
     ) -> None:
         self.account = Account()
         self._rank = rank
         self._channel = channel
         self._private = private
         self._values_left = self._values_in_job = values_in_job
-        self._bytes_per_second = bytes_per_second
         self._batch_vectors = batch
         self._registered = 0
         self._matrices: list[_Matrix | None] = [None, None]
-        self._vectors = private.derive("vectors")
 
     @property
     def offline_channel_bytes(self) -> int:
         """Bytes that this party has sent."""
         return self.account.bytes_sent
 
+    def noise_bits(self, rows: int, word_bits: int) -> int:
+        """See ``offline.source``; UsageError where no parameters fit."""
+        return sums_precision(rows, word_bits, self._values_in_job).noise_bits
+
     def register_matrix(
-        self, owner: int, rows: int, columns: int, matrix: NDArray[np.uint8] | None, bins: int
+        self,
+        owner: int,
+        rows: int,
+        columns: int,
+        matrix: NDArray[np.uint8] | None,
+        bins: int,
+        word_bits: int = 64,
     ) -> None:
         """See ``offline.source``. A second matrix of the same owner replaces the first."""
         began = perf_counter()
-        shape = Shape(rows, columns // bins, bins, self._values_in_job, self._bytes_per_second)
-        new = _Matrix(owner, shape)
-        self._registered += 1
+        precision = sums_precision(rows, word_bits, self._values_in_job)
+        new = _Matrix(owner, columns, precision, next_batch=self._batch_vectors)
+        own = None
         if self._rank == owner:
-            new.bins = own_buckets(owner, matrix, rows, columns, bins)
-        if not new.empty:
+            own = own_buckets(owner, matrix, rows, columns, bins)
+        self._registered += 1
+        if rows and columns:
             private = self._private.derive(f"matrix {self._registered}")
+            coins, bits = self._coins(owner), precision.word_bits
+            pads = _kernels.RlwePads(SHORT, PRIMES[:2], bits, coins, rows, own is not None)
             tag = _KEY.format(owner)
-            if self._rank == owner:
-                new.evaluator = BfvEvaluator(private, self._channel.receive(tag))
+            if own is not None:
+                evaluator = BfvEvaluator(private, self._channel.receive(tag))
+                new.part = _Owner(evaluator, pads.matrix(own, bins))
             else:
-                new.holder = BfvKeyHolder(private)
-                self._send(tag, new.holder.announcement())
+                holder = BfvKeyHolder(private)
+                self._send(tag, holder.announcement())
+                shorts, errors = private.derive("shorts"), private.derive("errors of pads")
+                new.part = _Helper(holder, pads, shorts.key, errors.key)
         self._matrices[owner] = new
         self.account.seconds += perf_counter() - began
 
-    def vector_products(self, owner: int, count: int) -> VectorProducts:
+    def vector_products(self, owner: int, count: int) -> PadProducts:
         """See ``offline.source``; raises UsageError past ``values_in_job``.
 
-        Made ``batch`` at a time, for both parties' matrices at once where both run dry: then
-        both parties work at the same time, and share the transforms of their plaintexts.
+        Made in batches, for both parties' matrices at once where both run dry: then both parties
+        work at the same time.
         """
         matrix = self._matrix(owner)
-        if matrix.ready < count:
+        self._spend(count * matrix.columns)
+        began = perf_counter()
+        while matrix.ready < count:
             dry = [m for m in self._matrices if m is not None and m.ready < count]
-            columns = sum(m.shape.columns for m in dry)
-            most = self._values_left // columns if columns else self._batch_vectors
-            made = max(count - min(m.ready for m in dry), min(self._batch_vectors, most))
-            counts = [made if m in dry else 0 for m in self._matrices]
-            for m, products in zip(
-                self._matrices, self.both_products((counts[0], counts[1])), strict=True
-            ):
-                if m in dry:
-                    m.put(products)
+            layouts = {m.owner: m.layout(count - m.ready) for m in dry}
+            self._make(dry, layouts)
+        self.account.seconds += perf_counter() - began
         return matrix.take(count)
 
-    def both_products(self, counts: tuple[int, int]) -> tuple[VectorProducts, VectorProducts]:
-        """``counts[i]`` products with party i's matrix, both directions at the same time.
+    def _coins(self, owner: int) -> bytes:
+        """The key of the public coins that A is drawn from: both sides contribute."""
+        tag = _COINS.format(owner)
+        own = self._private.derive(f"coins {self._registered}").key
+        self._send(tag, own)
+        received = bytes(self._channel.receive(tag))
+        if len(received) != COIN_BYTES:
+            raise ProtocolDesync("the two sides' coins for pads have different lengths")
+        both = (own, received)[:: 1 - 2 * self._rank]
+        return hashlib.sha256(b"securexgb pads" + b"".join(both)).digest()[:COIN_BYTES]
 
-        A count of zero needs no registered matrix, and gives empty products.
-        """
-        began = perf_counter()
-        done: list[list[VectorProducts]] = [[], []]
-        batches = [
-            self._matrix(i).batches(count) if count else [] for i, count in enumerate(counts)
-        ]
-        for step in range(max(map(len, batches))):
-            now = [sizes[step] if step < len(sizes) else 0 for sizes in batches]
-            for owner, products in enumerate(self._batch(now)):
-                if products is not None:
-                    done[owner].append(products)
-        self.account.seconds += perf_counter() - began
-        columns = [0 if m is None else m.shape.columns for m in self._matrices]
-        zero, one = (_concatenated(*both) for both in zip(done, columns, strict=True))
-        return zero, one
-
-    def _batch(self, counts: list[int]) -> list[VectorProducts | None]:
-        """One batch of each direction: vectors cross, are multiplied, and products cross."""
-        own, other = self._rank, 1 - self._rank
-        for owner, count in enumerate(counts):
-            self._spend(count * self._matrix(owner).shape.columns if count else 0)
-        mine = self._matrix(own) if counts[own] else None
-        asked = self._matrix(other) if counts[other] else None
-        products: list[VectorProducts | None] = [None, None]
-        vectors = np.zeros((0, 0), np.uint64)
+    def _make(self, matrices: list[_Matrix], layouts: dict[int, Layout]) -> None:
+        """One batch of each: secrets cross, are multiplied, and products cross."""
+        mine = next((m for m in matrices if m.owner == self._rank), None)
+        asked = next((m for m in matrices if m.owner != self._rank), None)
+        asking: _Messages = iter(())
         if asked is not None:
-            vectors = self._vectors.words(counts[other] * asked.shape.rows)
-            vectors = vectors.reshape(counts[other], asked.shape.rows)
-        share, results = self._multiplied(mine, counts[own], _asking(asked, vectors))
-        tag = _PRODUCTS.format(other)
-        expected = 0 if asked is None or asked.empty else asked.layout(len(vectors)).results
-        received = self._swapped(results, [tag] * expected)
+            asking = _asking(asked, layouts[asked.owner])
+        share, results = self._multiplied(mine, layouts, asking)
+        expected = 0
+        if asked is not None and asked.part is not None:
+            expected = layouts[asked.owner].results
+        received = self._swapped(results, [_PRODUCTS.format(1 - self._rank)] * expected)
         if asked is not None:
-            products[other] = VectorProducts(vectors, _opened(asked, len(vectors), received))
-        for _ in received:
-            raise AssertionError("all that was expected has been read")
+            asked.put(_opened(asked, layouts[asked.owner], received))
+        _finish(received)
         if mine is not None:
-            products[own] = VectorProducts(None, share)
-        return products
+            mine.put(share)
 
     def _multiplied(
-        self, matrix: _Matrix | None, count: int, asking: Iterator[tuple[str, bytes]]
-    ) -> tuple[Words, Iterator[tuple[str, bytes]]]:
-        """P: its share, (count, columns), filled while the masked products are read.
+        self, matrix: _Matrix | None, layouts: dict[int, Layout], asking: _Messages
+    ) -> tuple[Words, _Messages]:
+        """P: its share, (vectors, columns, 2), filled while the masked products are read.
 
-        Sends ``asking`` while it receives the other side's vectors.
+        Sends ``asking`` while it receives the other side's secrets.
         """
-        if matrix is None or matrix.empty:
-            for _ in self._swapped(asking, []):
-                pass
-            columns = 0 if matrix is None else matrix.shape.columns
-            return np.zeros((count, columns), np.uint64), iter(())
-        assert matrix.evaluator is not None
-        layout = matrix.layout(count)
+        if matrix is None or matrix.part is None:
+            _finish(self._swapped(asking, []))
+            vectors = 0 if matrix is None else layouts[matrix.owner].vectors
+            return np.zeros((vectors, 0 if matrix is None else matrix.columns, 2), np.uint64), iter(
+                ()
+            )
+        assert isinstance(matrix.part, _Owner)
+        layout, evaluator = layouts[matrix.owner], matrix.part.evaluator
         gaps = matrix.new_gaps(layout)
-        messages = count * layout.messages
         tags = [_MERGING.format(matrix.owner)] * len(gaps)
-        received = self._swapped(asking, tags + [_VECTORS.format(matrix.owner)] * messages)
+        tags += [_SECRETS.format(matrix.owner)] * len(messages_of(layout.groups))
+        received = self._swapped(asking, tags)
         for gap in gaps:
-            matrix.evaluator.add_merging_key(gap, next(received))
-        ciphertexts = matrix.evaluator.expanded(layout, received)
-        for _ in received:
-            raise AssertionError("all that was expected has been read")
-        share = np.zeros((count, matrix.shape.columns), np.uint64)
+            evaluator.add_merging_key(gap, next(received))
+        ciphertexts = evaluator.expanded(layout.groups, received, layout.precision)
+        _finish(received)
+        share = np.zeros((layout.vectors, layout.columns, 2), np.uint64)
         return share, _answers(matrix, layout, ciphertexts, share)
 
-    def _swapped(
-        self, outgoing: Iterator[tuple[str, bytes]], tags: list[str]
-    ) -> Iterator[bytes | memoryview]:
+    def _swapped(self, outgoing: _Messages, tags: list[str]) -> Iterator[bytes | memoryview]:
         """Receives what the tags say, one for each message sent: nobody's buffers fill up."""
         waiting = iter(tags)
         for tag, message in outgoing:
@@ -272,44 +302,37 @@ class BfvMatrixProducts:
         self._values_left -= values
 
 
-def _concatenated(parts: list[VectorProducts], columns: int) -> VectorProducts:
-    """One batch of all; empty where there are none."""
-    if not parts:
-        return VectorProducts(None, np.zeros((0, columns), np.uint64))
-    vectors = [part.vectors for part in parts if part.vectors is not None]
-    return VectorProducts(
-        np.concatenate(vectors) if vectors else None,
-        np.concatenate([part.products for part in parts]),
-    )
+def _finish(messages: Iterator[bytes | memoryview]) -> None:
+    """Send what is still to be sent; all that was expected has been read."""
+    for _ in messages:
+        raise AssertionError("a message was left unread")
 
 
-def _asking(matrix: _Matrix | None, vectors: Words) -> Iterator[tuple[str, bytes]]:
-    """Q: new keys for merging, then the encrypted vectors (v, rows)."""
-    if matrix is None or matrix.empty:
+def _asking(matrix: _Matrix, layout: Layout) -> _Messages:
+    """Q: new keys for merging, then the encrypted secrets."""
+    if matrix.part is None:
         return
-    assert matrix.holder is not None
-    layout = matrix.layout(len(vectors))
+    assert isinstance(matrix.part, _Helper)
+    holder = matrix.part.holder
     for gap in matrix.new_gaps(layout):
-        yield _MERGING.format(matrix.owner), matrix.holder.merging_key(gap)
-    for message in matrix.holder.encrypted(layout, vectors):
-        yield _VECTORS.format(matrix.owner), message
+        yield _MERGING.format(matrix.owner), holder.merging_key(gap)
+    for message in holder.encrypted_shorts(layout, matrix.part.shorts, matrix.made):
+        yield _SECRETS.format(matrix.owner), message
 
 
-def _answers(
-    matrix: _Matrix, layout: Layout, ciphertexts: Words, share: Words
-) -> Iterator[tuple[str, bytes]]:
+def _answers(matrix: _Matrix, layout: Layout, ciphertexts: Words, share: Words) -> _Messages:
     """P: the masked products; fills in its own ``share``."""
-    assert matrix.evaluator is not None
-    assert matrix.bins is not None
-    for message, part, number in matrix.evaluator.products(layout, ciphertexts, matrix.bins):
+    assert isinstance(matrix.part, _Owner)
+    products = matrix.part.evaluator.products(layout, ciphertexts, matrix.part.matrix)
+    for message, part, number in products:
         _, vectors, columns = layout.places(number)
         share[vectors, columns] = part
         yield _PRODUCTS.format(matrix.owner), message
 
 
-def _opened(matrix: _Matrix, count: int, messages: Iterator[bytes | memoryview]) -> Words:
-    """Q: its share of the products, (count, columns)."""
-    if matrix.empty:
-        return np.zeros((count, matrix.shape.columns), np.uint64)
-    assert matrix.holder is not None
-    return matrix.holder.opened(matrix.layout(count), messages)
+def _opened(matrix: _Matrix, layout: Layout, messages: Iterator[bytes | memoryview]) -> Words:
+    """Q: its share of the products, (vectors, columns, 2)."""
+    if matrix.part is None:
+        return np.zeros((layout.vectors, matrix.columns, 2), np.uint64)
+    assert isinstance(matrix.part, _Helper)
+    return matrix.part.holder.opened(layout, messages)

@@ -116,8 +116,18 @@ class PaillierMatrixProducts:
     def offline_channel_bytes(self) -> int:
         return self.account.bytes_sent
 
+    def noise_bits(self, rows: int, word_bits: int) -> int:
+        """See ``offline.source``: Paillier's sums are exact."""
+        return 0
+
     def register_matrix(
-        self, owner: int, rows: int, columns: int, matrix: NDArray[np.uint8] | None, bins: int
+        self,
+        owner: int,
+        rows: int,
+        columns: int,
+        matrix: NDArray[np.uint8] | None,
+        bins: int,
+        word_bits: int = 64,
     ) -> None:
         """See ``offline.source``. A second matrix of the same owner replaces the first."""
         began = perf_counter()

@@ -21,6 +21,10 @@ from securexgb.dealer.deal import BLOCK, Pieces, Streams, complete, matrix_name
 from securexgb.errors import ProtocolDesync
 from securexgb.offline.blocks import Supply
 from securexgb.offline.correlations import (
+<<<<<<< securexgb/offline/seeded.py
+    BitTriples,
+    PadProducts,
+=======
     BITS,
     DIGITS,
     TRANSFERS,
@@ -28,6 +32,7 @@ from securexgb.offline.correlations import (
     DigitSender,
     GateTriples,
     Kind,
+>>>>>>> /tmp/scratch/h2_new
     RandomOTReceiver,
     RandomOTSender,
     SharedRandomBits,
@@ -131,15 +136,25 @@ class SeededSource(ABC):
     def random_ot_receive(self, count: int) -> RandomOTReceiver:
         return RandomOTReceiver(*self._take(TRANSFERS[1 - self._rank], count))
 
+    def noise_bits(self, rows: int, word_bits: int) -> int:
+        """See ``offline.source``: what is dealt is exact."""
+        return 0 if self._products is None else self._products.noise_bits(rows, word_bits)
+
     def register_matrix(
-        self, owner: int, rows: int, columns: int, matrix: NDArray[np.uint8] | None, bins: int
+        self,
+        owner: int,
+        rows: int,
+        columns: int,
+        matrix: NDArray[np.uint8] | None,
+        bins: int,
+        word_bits: int = 64,
     ) -> None:
         """See ``offline.source``. A second matrix of the same owner replaces the first."""
         began = perf_counter()
         if self._products is None:
             self._fix_matrix(owner, rows, columns, matrix, bins)
         else:
-            self._products.register_matrix(owner, rows, columns, matrix, bins)
+            self._products.register_matrix(owner, rows, columns, matrix, bins, word_bits)
         self.offline_seconds += perf_counter() - began
 
     def _fix_matrix(
@@ -159,10 +174,11 @@ class SeededSource(ABC):
                 fixed.masked = _as_matrix(self._channel.receive(tag), fixed)
         self._matrices[owner] = fixed
 
-    def vector_products(self, owner: int, count: int) -> VectorProducts:
+    def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts:
         """See ``offline.source``."""
         self._check()
         began = perf_counter()
+        made: VectorProducts | PadProducts
         if self._products is None:
             made = self._dealt_products(owner, count)
         else:

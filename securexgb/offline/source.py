@@ -15,9 +15,14 @@ from numpy.typing import NDArray
 
 from securexgb.errors import DataError
 from securexgb.offline.correlations import (
+<<<<<<< securexgb/offline/source.py
+    BitTriples,
+    PadProducts,
+=======
     DigitReceiver,
     DigitSender,
     GateTriples,
+>>>>>>> /tmp/scratch/h2_new
     RandomOTReceiver,
     RandomOTSender,
     SharedRandomBits,
@@ -68,18 +73,32 @@ class CorrelationSource(Protocol):
 
     def random_ot_receive(self, count: int) -> RandomOTReceiver: ...
 
+    def noise_bits(self, rows: int, word_bits: int) -> int:
+        """Bits of noise in products of a matrix with so many rows, for sums modulo 2^word_bits.
+
+        0 where products are exact: ``vector_products`` gives VectorProducts then, PadProducts
+        otherwise. Public; UsageError where the sums are beyond what the source can do.
+        """
+
     def register_matrix(
-        self, owner: int, rows: int, columns: int, matrix: NDArray[np.uint8] | None, bins: int
+        self,
+        owner: int,
+        rows: int,
+        columns: int,
+        matrix: NDArray[np.uint8] | None,
+        bins: int,
+        word_bits: int = 64,
     ) -> None:
         """Fix the private one-hot matrix M of party ``owner`` for the whole job.
 
         ``matrix``: bin indices (rows, features), dtype uint8, at the owner; None at the
         other side. M has ``columns = features * bins`` columns, column f * bins + b being
-        one in the rows whose feature f lies in bin b. Called once per owner, by both.
+        one in the rows whose feature f lies in bin b. ``word_bits``: of the sums that will be
+        taken, where there is noise. Called once per owner, by both.
         Exchanges what the source needs (for a dealer: E = M - U, uniform) on the channel.
         """
 
-    def vector_products(self, owner: int, count: int) -> VectorProducts:
+    def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts:
         """``count`` fresh random vectors a of the other side, with shares of M^T a."""
 
     def close(self) -> None: ...
@@ -95,11 +114,19 @@ class MatrixProducts(Protocol):
     @property
     def offline_channel_bytes(self) -> int: ...
 
+    def noise_bits(self, rows: int, word_bits: int) -> int: ...
+
     def register_matrix(
-        self, owner: int, rows: int, columns: int, matrix: NDArray[np.uint8] | None, bins: int
+        self,
+        owner: int,
+        rows: int,
+        columns: int,
+        matrix: NDArray[np.uint8] | None,
+        bins: int,
+        word_bits: int = 64,
     ) -> None: ...
 
-    def vector_products(self, owner: int, count: int) -> VectorProducts: ...
+    def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts: ...
 
 
 def own_buckets(

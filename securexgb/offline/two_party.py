@@ -31,10 +31,15 @@ from securexgb.channel.channel import Channel
 from securexgb.dealer.deal import Pieces, pick
 from securexgb.offline.blocks import Supply
 from securexgb.offline.correlations import (
+<<<<<<< securexgb/offline/two_party.py
+    BitTriples,
+    PadProducts,
+=======
     GATES,
     DigitReceiver,
     DigitSender,
     GateTriples,
+>>>>>>> /tmp/scratch/h2_new
     RandomOTReceiver,
     RandomOTSender,
     SharedRandomBits,
@@ -116,14 +121,23 @@ class TwoPartySource:
         supply = self._supply("received", WORD, self._make_received)
         return RandomOTReceiver(*supply.take(count))
 
+    def noise_bits(self, rows: int, word_bits: int) -> int:
+        return self._products.noise_bits(rows, word_bits)
+
     def register_matrix(
-        self, owner: int, rows: int, columns: int, matrix: NDArray[np.uint8] | None, bins: int
+        self,
+        owner: int,
+        rows: int,
+        columns: int,
+        matrix: NDArray[np.uint8] | None,
+        bins: int,
+        word_bits: int = 64,
     ) -> None:
         began = perf_counter()
-        self._products.register_matrix(owner, rows, columns, matrix, bins)
+        self._products.register_matrix(owner, rows, columns, matrix, bins, word_bits)
         self.offline_seconds += perf_counter() - began
 
-    def vector_products(self, owner: int, count: int) -> VectorProducts:
+    def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts:
         began = perf_counter()
         made = self._products.vector_products(owner, count)
         self.offline_seconds += perf_counter() - began

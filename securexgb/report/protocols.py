@@ -148,7 +148,8 @@ def _arguments() -> dict[str, tuple[Any, ...]]:
     x = Shared.zeros(_COUNT)
     params = TrainingParams(max_bin=16)
     layout = Layout.of(params, _COUNT, (10, 10), False)
-    shape, numbers = matrix_shape(layout), layout.numbers(params)
+    numbers = layout.numbers(params)
+    shape = matrix_shape(layout, numbers)
     used = np.arange(layout.total_columns)
     vectors = Shared.zeros(_NODES, _COUNT)
     sums = Shared.zeros(_NODES, used.size, layout.all_bins)
@@ -182,7 +183,7 @@ def _arguments() -> dict[str, tuple[Any, ...]]:
         "mpc.sigmoid.softplus": (x,),
         "mpc.sort.sort_rows": (x.reshape(1, -1), 40),
         "mpc.select.select": (owners, np.zeros((1, _COUNT), bool), x.reshape(1, -1)),
-        "mpc.matrix.histograms": (shape, None, None, vectors),
+        "mpc.matrix.histograms": (shape, None, None, vectors, numbers.low_bits),
         "mpc.open._open": (x,),
         "mpc.open._open_to": (x, 0),
         "hybrid.ckks_products.agree_keys": (),

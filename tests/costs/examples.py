@@ -116,12 +116,13 @@ def _histograms(draw: Draw) -> Arguments:
         for columns in shape.features
     )
     vectors = _numbers(draw, int(draw.integers(1, 4)), shape.rows)
-    return [public(shape), (label, None), (None, feature), vectors]
+    low_bits = public(int(draw.integers(2, 40)))
+    return [public(shape), (label, None), (None, feature), vectors, low_bits]
 
 
 def _build(draw: Draw) -> Arguments:
-    shape, label, feature, vectors = _histograms(draw)
-    return [shape, (label[0], feature[1]), vectors, public(int(draw.integers(2, 40)))]
+    shape, label, feature, vectors, low_bits = _histograms(draw)
+    return [shape, (label[0], feature[1]), vectors, low_bits]
 
 
 def _best_splits(draw: Draw) -> Arguments:

@@ -1,34 +1,126 @@
-"""Histograms of shared vectors equal the plain scatter-add, whichever side has no column."""
+"""Histograms of shared pairs equal plain sums, exactly, whoever makes the pads."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from securexgb.mpc.matrix import Buckets, MatrixShape, histograms, register
+from securexgb.arith.prg import Prg
+from securexgb.errors import UsageError
+from securexgb.mpc.matrix import Buckets, MatrixShape, histograms, register, sums_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
+from securexgb.offline.budget import Budget, CountingSource
+from securexgb.offline.local import InsecureLocalSource
+from securexgb.offline.matrix_products import BfvMatrixProducts
+from securexgb.testing.harness import insecure_parties, run_both
 from tests.mpc.kit import Integers, on_both, shared
+
+BINS = 5
 
 
 def plain(buckets: Buckets, vectors: Integers, bins: int) -> Integers:
     one_hot = np.eye(bins, dtype=np.int64)[buckets]
-    return np.einsum("vn,nfb->vfb", vectors, one_hot)
+    sums: Integers = np.einsum("vn,nfb->vfb", vectors, one_hot)
+    return sums
+
+
+def bfv_parties(seed: int, batch: int = 8) -> tuple[Party, Party]:
+    """Two parties that make pads, and all else insecurely."""
+    parties = insecure_parties(seed)
+    for party in parties:
+        private = Prg(bytes([seed, party.rank] * 8))
+        products = BfvMatrixProducts(party.rank, party.channel, private, 1 << 28, batch)
+        party.source = InsecureLocalSource(party.rank, party.channel, seed, products)
+    return parties
+
+
+def example(
+    rows: int, features: tuple[int, int], widths: tuple[int, int], counts: tuple[int, ...]
+) -> tuple[tuple[Buckets, Buckets], list[tuple[Integers, Integers]]]:
+    """Bins of both sides, and G and H of batches of vectors, as large as the sums may be."""
+    draw = np.random.default_rng(rows)
+    label, feature = (draw.integers(0, BINS, (rows, f)).astype(np.uint8) for f in features)
+    most_g, most_h = ((1 << widths[0] - 1) - 1) // rows, ((1 << widths[1]) - 1) // rows
+    batches = [
+        (
+            draw.integers(-most_g, most_g + 1, (count, rows)),
+            draw.integers(0, most_h + 1, (count, rows)),
+        )
+        for count in counts
+    ]
+    return (label, feature), batches
 
 
 @pytest.mark.parametrize("features", [(2, 3), (0, 2), (3, 0)])
-@pytest.mark.parametrize("rows", [1, 70])
-def test_histograms(rows: int, features: tuple[int, int]) -> None:
-    draw, shape = np.random.default_rng(rows), MatrixShape(rows, features, 5)
-    label, feature = (draw.integers(0, 5, (rows, f)).astype(np.uint8) for f in features)
-    batches = [draw.integers(-(2**62), 2**62, (count, rows)) for count in (1, 3)]
+@pytest.mark.parametrize(("rows", "widths"), [(1, (30, 30)), (70, (40, 24)), (70, (9, 13))])
+def test_histograms(rows: int, widths: tuple[int, int], features: tuple[int, int]) -> None:
+    shape = MatrixShape(rows, features, BINS, sum(widths))
+    sides, batches = example(rows, features, widths, (1, 3))
+    pairs = [shared(g + (h << widths[0])) for g, h in batches]
 
-    def program(party: Party, own: Buckets, *vectors: Shared) -> tuple[tuple[Shared, Shared], ...]:
+    def program(party: Party, own: Buckets, *pairs: Shared) -> tuple[tuple[Shared, Shared], ...]:
         register(party, shape, own)
-        sides = (own, None) if party.rank == 0 else (None, own)
-        return tuple(histograms(party, shape, *sides, batch) for batch in vectors)
+        label, feature = (own, None) if party.rank == 0 else (None, own)
+        return tuple(histograms(party, shape, label, feature, batch, widths[0]) for batch in pairs)
 
-    results = on_both(program, (label, feature), *(shared(b) for b in batches))
-    for result, batch in zip(results, batches, strict=True):
-        np.testing.assert_array_equal(result[0], plain(label, batch, 5))
-        np.testing.assert_array_equal(result[1], plain(feature, batch, 5))
+    for result, batch in zip(on_both(program, sides, *pairs), batches, strict=True):
+        for found, values in zip(result, batch, strict=True):
+            expected = [plain(buckets, values, BINS) for buckets in sides]
+            np.testing.assert_array_equal(found, np.concatenate(expected, axis=1))
+
+
+@pytest.mark.parametrize(
+    ("rows", "features", "widths"),
+    [
+        (1, (1, 2), (10, 9)),
+        (700, (2, 1), (25, 20)),
+        (5000, (2, 0), (31, 29)),
+        (4096, (0, 1), (30, 26)),
+        (20_000, (2, 2), (31, 30)),
+    ],
+)
+def test_histograms_with_pads_are_exact_and_cost_what_is_declared(
+    rows: int, features: tuple[int, int], widths: tuple[int, int]
+) -> None:
+    sides, batches = example(rows, features, widths, (1, 2, 4, 4))
+    pairs = [shared(g + (h << widths[0])) for g, h in batches]
+
+    def program(
+        party: Party, given: tuple[Buckets, list[Shared]]
+    ) -> tuple[list[tuple[Shared, Shared]], list[tuple[int, int, Budget]], MatrixShape]:
+        own, pairs = given
+        noise_bits = party.source.noise_bits(rows, sum(widths))
+        shape = MatrixShape(rows, features, BINS, sum(widths), noise_bits)
+        register(party, shape, own)
+        label, feature = (own, None) if party.rank == 0 else (None, own)
+        results, costs = [], []
+        made = party.source
+        for batch in pairs:
+            counting = CountingSource(party.rank, made)
+            party.source = counting
+            before = party.rounds, party.channel.traffic.bytes_sent - made.offline_channel_bytes
+            results.append(histograms(party, shape, label, feature, batch, widths[0]))
+            sent = party.channel.traffic.bytes_sent - made.offline_channel_bytes
+            costs.append((party.rounds - before[0], sent - before[1], counting.budget))
+        return results, costs, shape
+
+    inputs = [(sides[rank], [pair[rank] for pair in pairs]) for rank in (0, 1)]
+    (mine, of_label, shape), (theirs, of_feature, _) = run_both(program, bfv_parties(3), inputs)
+    assert shape.noise_bits >= 4
+    for zero, one, batch in zip(mine, theirs, batches, strict=True):
+        for first, second, values in zip(zero, one, batch, strict=True):
+            expected = [plain(buckets, values, BINS) for buckets in sides]
+            found = (first.words + second.words).view(np.int64)
+            np.testing.assert_array_equal(found, np.concatenate(expected, axis=1))
+    for cost, other, (g, _) in zip(of_label, of_feature, batches, strict=True):
+        declared = sums_cost(shape, len(g), widths[0])
+        assert cost[:2] == (declared.rounds, 8 * declared.label_words)
+        assert other[:2] == (declared.rounds, 8 * declared.feature_words)
+        assert cost[2] == other[2]
+
+
+def test_sums_that_pads_cannot_hide_are_refused() -> None:
+    (party, _) = bfv_parties(1)
+    with pytest.raises(UsageError, match="79 bits"):
+        party.source.noise_bits(10**6, 64)

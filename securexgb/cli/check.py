@@ -128,9 +128,9 @@ def _disk(federation: Federation) -> str:
 
 
 def _memory(federation: Federation, found: dict[str, OwnRows]) -> str:
-    """Free memory against the masked bucket matrix, the largest array of a job."""
+    """Free memory against the masked bucket matrix, the largest array of a job with ss."""
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if "training data" not in found:
+    if "training data" not in found or federation.terms.algorithm != "ss":
         return f"{free / 1e9:.1f} GB free"
     data = found["training data"].data
     bins = federation.terms.training.max_bin + 1

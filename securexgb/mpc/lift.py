@@ -26,7 +26,7 @@ from securexgb.mpc.convert import plain_values
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
-from securexgb.offline.correlations import RandomOTReceiver, RandomOTSender
+from securexgb.offline.correlations import Budget, Kind, RandomOTReceiver, RandomOTSender
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,12 @@ def _products_cost(precisions: Sequence[int], words: int) -> Cost:
         rounds=2,
         label_words=words * (len(to_label) + sum(to_feature)),
         feature_words=words * (len(to_feature) + sum(to_label)),
-        ot_from_label=64 * words * len(to_feature),
-        ot_from_feature=64 * words * len(to_label),
+        correlations=Budget.of(
+            {
+                Kind.OT_FROM_0: 64 * words * len(to_feature),
+                Kind.OT_FROM_1: 64 * words * len(to_label),
+            }
+        ),
     )
 
 

@@ -26,13 +26,8 @@ from securexgb.mpc.compare import signed
 from securexgb.mpc.fields import Widths, split_cost, split_fields
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
-<<<<<<< securexgb/mpc/matrix.py
 from securexgb.mpc.shared import Shared, Words
-from securexgb.offline.correlations import PadProducts, VectorProducts
-=======
-from securexgb.mpc.shared import Shared
-from securexgb.offline.correlations import Budget
->>>>>>> /tmp/scratch/h2_new
+from securexgb.offline.correlations import Budget, PadProducts, VectorProducts
 
 Buckets = NDArray[np.uint8]
 Bytes = NDArray[np.uint8]
@@ -85,16 +80,9 @@ def sums_cost(shape: MatrixShape, vectors: int, low_bits: int) -> Cost:
     to_label, to_feature = (vectors if features else 0 for features in shape.features)
     masked = Cost(
         rounds=1,
-<<<<<<< securexgb/mpc/matrix.py
         label_words=shape.message_words(to_feature),
         feature_words=shape.message_words(to_label),
-        vectors_label=to_label,
-        vectors_feature=to_feature,
-=======
-        label_words=to_feature * shape.rows,
-        feature_words=to_label * shape.rows,
         correlations=Budget(vectors=(to_label, to_feature)),
->>>>>>> /tmp/scratch/h2_new
     )
     sums = vectors * sum(shape.features) * shape.bins
     return masked + split_cost(shape.widths(low_bits), sums)

@@ -11,10 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.offline.correlations import (
-<<<<<<< securexgb/offline/budget.py
-    BitTriples,
-    PadProducts,
-=======
     BITS,
     DIGITS,
     TRANSFERS,
@@ -23,7 +19,7 @@ from securexgb.offline.correlations import (
     DigitSender,
     GateTriples,
     Kind,
->>>>>>> /tmp/scratch/h2_new
+    PadProducts,
     RandomOTReceiver,
     RandomOTSender,
     SharedRandomBits,
@@ -104,13 +100,8 @@ class CountingSource:
     ) -> None:
         self._source.register_matrix(owner, rows, columns, matrix, bins, word_bits)
 
-<<<<<<< securexgb/offline/budget.py
     def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts:
-        self.budget += Budget(vectors_feature=count) if owner else Budget(vectors_label=count)
-=======
-    def vector_products(self, owner: int, count: int) -> VectorProducts:
         self._count({}, (0, count) if owner else (count, 0))
->>>>>>> /tmp/scratch/h2_new
         return self._source.vector_products(owner, count)
 
     def close(self) -> None:

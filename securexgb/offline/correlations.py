@@ -18,12 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-<<<<<<< securexgb/offline/correlations.py
-from typing import Protocol
-=======
 from enum import Enum
 from types import MappingProxyType
->>>>>>> /tmp/scratch/h2_new
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray

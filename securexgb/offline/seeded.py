@@ -21,10 +21,6 @@ from securexgb.dealer.deal import BLOCK, Pieces, Streams, complete, matrix_name
 from securexgb.errors import ProtocolDesync
 from securexgb.offline.blocks import Supply
 from securexgb.offline.correlations import (
-<<<<<<< securexgb/offline/seeded.py
-    BitTriples,
-    PadProducts,
-=======
     BITS,
     DIGITS,
     TRANSFERS,
@@ -32,7 +28,7 @@ from securexgb.offline.correlations import (
     DigitSender,
     GateTriples,
     Kind,
->>>>>>> /tmp/scratch/h2_new
+    PadProducts,
     RandomOTReceiver,
     RandomOTSender,
     SharedRandomBits,

@@ -15,14 +15,10 @@ from numpy.typing import NDArray
 
 from securexgb.errors import DataError
 from securexgb.offline.correlations import (
-<<<<<<< securexgb/offline/source.py
-    BitTriples,
-    PadProducts,
-=======
     DigitReceiver,
     DigitSender,
     GateTriples,
->>>>>>> /tmp/scratch/h2_new
+    PadProducts,
     RandomOTReceiver,
     RandomOTSender,
     SharedRandomBits,

@@ -31,15 +31,11 @@ from securexgb.channel.channel import Channel
 from securexgb.dealer.deal import Pieces, pick
 from securexgb.offline.blocks import Supply
 from securexgb.offline.correlations import (
-<<<<<<< securexgb/offline/two_party.py
-    BitTriples,
-    PadProducts,
-=======
     GATES,
     DigitReceiver,
     DigitSender,
     GateTriples,
->>>>>>> /tmp/scratch/h2_new
+    PadProducts,
     RandomOTReceiver,
     RandomOTSender,
     SharedRandomBits,

@@ -1,0 +1,114 @@
+"""How does the cost of a tree grow with rows, columns, bins and depth?
+
+    python benchmarks/growth.py                         # around W1
+    python benchmarks/growth.py --vary rows --trees 3 --offline dealt
+
+One JSON line a point: that of ``training.py`` for W1 with one dimension changed, and what the
+cost model says of it before it runs: rounds and payload megabytes of the growing
+(``boost.cost.tree_cost``, exact), and the correlations that it consumes. The gradients are not
+in that model: what they cost a row is taken from their own declarations by a counting run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict, replace
+from typing import Any
+
+import loopback
+import works
+from measure import measured
+
+from securexgb.boost.cost import tree_cost
+from securexgb.boost.layout import Layout
+from securexgb.boost.loss import Labels, gradient_pairs, objective_of
+from securexgb.boost.params import TrainingParams
+from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import Cost
+from securexgb.mpc.shared import Shared
+from securexgb.offline.budget import CountingSource
+from securexgb.testing.harness import run_parties
+
+VARIED = {
+    "rows": (2_500, 5_000, 10_000, 20_000, 40_000, 80_000),
+    "columns": (2, 5, 10, 20, 40),
+    "bins": (4, 8, 16, 32, 64),
+    "depth": (1, 2, 3, 4, 5, 6),
+}
+_SAMPLE_ROWS = 4096
+
+
+def model(work: works.Work) -> dict[str, Any]:
+    """What one tree should cost; who owns which split does not matter to these sums."""
+    layout = Layout.of(work.params, work.rows, (work.columns, work.columns), False)
+    numbers = layout.numbers(work.params)
+    owned = [(1 << level) // 2 for level in range(work.depth)]
+    growing = tree_cost(layout, numbers, 2 * work.columns, owned)
+    gradients = gradients_cost(work.params, layout)
+    words = growing.label_words + growing.feature_words + gradients.label_words
+    counts = asdict(growing + gradients)
+    kinds = {
+        name: count for name, count in counts.items() if "words" not in name and name != "rounds"
+    }
+    return {
+        "rounds": growing.rounds + gradients.rounds,
+        "online_megabytes": 8e-6 * (words + gradients.feature_words),
+        "gradients_megabytes": 8e-6 * (gradients.label_words + gradients.feature_words),
+        "correlations": kinds,
+    }
+
+
+def gradients_cost(params: TrainingParams, layout: Layout) -> Cost:
+    """Cost of all rows' gradients: of a sample of whole words, times as many."""
+    numbers = layout.numbers(params)
+
+    def count(party: Party, _: object) -> dict[str, int]:
+        counting = CountingSource(party.rank, party.source)
+        party.source = counting
+        rounds, sent = party.rounds, party.channel.traffic.bytes_sent
+        margins = Shared.zeros(_SAMPLE_ROWS)
+        labels = Labels(Shared.zeros(_SAMPLE_ROWS), None)
+        gradient_pairs(party, objective_of(params), margins, labels, numbers)
+        words = (party.channel.traffic.bytes_sent - sent) // 8
+        return asdict(counting.budget) | {"rounds": party.rounds - rounds, "words": words}
+
+    label, feature = run_parties(count, [None, None])
+    times = -(-layout.rows // 64) * 64 / _SAMPLE_ROWS
+    scaled = {name: round(times * value) for name, value in label.items()}
+    rounds, words = label["rounds"], scaled.pop("words")
+    theirs = round(times * feature["words"])
+    return Cost(**scaled | {"rounds": rounds, "label_words": words, "feature_words": theirs})
+
+
+def points(base: works.Work, names: list[str]) -> list[tuple[str, int, works.Work]]:
+    """Dimension, value and work of every point; the base belongs to each dimension."""
+    changed = {
+        "rows": lambda value: replace(base, rows=value),
+        "columns": lambda value: replace(base, columns=value),
+        "bins": lambda value: replace(base, bins=value),
+        "depth": lambda value: replace(base, depth=value),
+    }
+    return [(name, value, changed[name](value)) for name in names for value in VARIED[name]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    works.add_options(parser, work="W1", trees=4)
+    parser.add_argument("--vary", choices=list(VARIED), help="only this")
+    parser.add_argument("--values", help="instead of the usual ones, comma-separated")
+    options = parser.parse_args()
+    names = [options.vary] if options.vary else list(VARIED)
+    known: dict[works.Work, dict[str, Any]] = {}
+    for name, value, work in points(works.chosen(options), names):
+        if options.values and str(value) not in options.values.split(","):
+            continue
+        if work not in known:
+            known[work] = {"model": model(work)} | measured(work)
+        line = {"question": "growth", "varied": name, "value": value} | known[work]
+        sys.stdout.write(loopback.stamped(line))
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""How fast is each protocol, each kind of correlation and each kernel?
+
+    python benchmarks/operations.py
+    python benchmarks/operations.py --count 1000 --only mpc.compare
+
+One JSON line a protocol and source. Both parties are threads of this process, so seconds hold
+the work of both; bytes are those of both. With the source "insecure-local" correlations are
+next to free, so that is the protocol's own speed; with "two-party" they are made on demand,
+and the line says how much of the time and of the bytes that was. Then a line for each kind of
+correlation that two parties make, and one for each kernel on one thread. Elements are those of
+the protocol's first argument unless ``unit`` says otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from time import perf_counter
+from typing import Any
+
+import loopback
+import numpy as np
+
+from securexgb import _kernels
+from securexgb.hybrid.ckks_products import agree_keys
+from securexgb.mpc.matrix import register
+from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import REGISTRY
+from securexgb.offline.method import Method
+from securexgb.report.protocols import arguments
+from securexgb.testing.harness import insecure_parties, run_both
+
+COUNT = 1 << 15
+METHODS = {"insecure-local": None, "two-party": Method()}
+UNITS = {
+    "mpc.argmax.argmax": ("candidates", 4 * 300),
+    "boost.split.best_splits": ("candidates", 4 * 20 * 31),
+    "boost.score.scores": ("candidates", 4 * 20 * 31),
+    "boost.leaves.leaf_weights": ("splits", 7),
+    "hybrid.ckks_products.agree_keys": ("keys", 2),
+}
+"""Protocols whose size is not that of the vector: what is counted, and how much of it."""
+SLOW = {"mpc.sort.sort_rows": 1 << 10}
+"""Those that are run on fewer elements."""
+
+
+def given(name: str, party: Party, count: int) -> list[Any]:
+    """This party's arguments; what has to happen before the call has happened."""
+    args: list[Any] = list(arguments(count)[name])
+    if name in {"mpc.matrix.histograms", "boost.histogram.build"}:
+        shape = args[0]
+        own = np.zeros((shape.rows, shape.features[party.rank]), np.uint8)
+        own += np.arange(shape.rows, dtype=np.uint64)[:, None].astype(np.uint8) % shape.bins
+        register(party, shape, own)
+        args[1 + party.rank if name == "mpc.matrix.histograms" else 1] = own
+    if name.startswith("hybrid.ckks") and args:
+        args[0] = agree_keys(party)
+    if name == "hybrid.ckks_products.products":
+        numbers = np.full_like(args[1], 0.1, dtype=np.complex128)
+        args[1:] = [numbers, None] if party.rank == 0 else [None, numbers]
+    return args
+
+
+def protocol(name: str, source: str, count: int) -> dict[str, Any]:
+    """One line: the second of two calls, so that keys and first blocks are there."""
+    module, function = name.rsplit(".", 1)
+    run = getattr(importlib.import_module(f"securexgb.{module}"), function)
+    count = min(count, SLOW.get(name, count))
+
+    def measure(party: Party, _: object) -> dict[str, float]:
+        args = given(name, party, count)
+        run(party, *args)
+        party.exchange_bytes(b"")
+        before = _spent(party)
+        run(party, *args)
+        return {key: value - before[key] for key, value in _spent(party).items()}
+
+    parties = insecure_parties(0, timeout_seconds=300, method=METHODS[source])
+    label, feature = run_both(measure, parties, [None, None])
+    unit, elements = UNITS.get(name, ("elements", count))
+    seconds = max(label["seconds"], feature["seconds"])
+    return {
+        "question": "operations",
+        "protocol": name,
+        "source": source,
+        "unit": unit,
+        "count": elements,
+        "seconds": seconds,
+        "per_second": elements / seconds,
+        "offline_seconds": max(label["offline_seconds"], feature["offline_seconds"]),
+        "rounds": label["rounds"],
+        "online_bytes": label["online_bytes"] + feature["online_bytes"],
+        "offline_bytes": label["offline_bytes"] + feature["offline_bytes"],
+    }
+
+
+def _spent(party: Party) -> dict[str, float]:
+    made = party.source.offline_channel_bytes
+    return {
+        "seconds": perf_counter(),
+        "rounds": party.rounds,
+        "offline_seconds": party.source.offline_seconds,
+        "online_bytes": party.channel.traffic.bytes_sent - made,
+        "offline_bytes": made + party.source.offline_bytes,
+    }
+
+
+def correlations(count: int) -> Iterator[dict[str, Any]]:
+    """One line for each kind that two parties make from transfers."""
+    kinds: dict[str, Callable[[Party], object]] = {
+        "triples": lambda party: party.source.triples(count),
+        "gates (words of 64)": lambda party: party.source.gates(count, 1),
+        "shared_bits": lambda party: party.source.shared_bits(count),
+        "random_ot": lambda party: (
+            party.source.random_ot_receive(count)
+            if party.rank
+            else party.source.random_ot_send(count)
+        ),
+    }
+    for kind, draw in kinds.items():
+        spent = _drawn(draw)
+        yield {
+            "question": "operations",
+            "correlation": kind,
+            "count": count,
+            "seconds": spent["seconds"],
+            "per_second": count / spent["seconds"],
+            "bytes": spent["offline_bytes"],
+        }
+
+
+def _drawn(draw: Callable[[Party], object]) -> dict[str, float]:
+    """What the third of three draws costs both parties: by then pools are stretched."""
+
+    def measure(party: Party, _: object) -> dict[str, float]:
+        for _ in range(2):
+            draw(party)
+        before = _spent(party)
+        draw(party)
+        return {key: value - before[key] for key, value in _spent(party).items()}
+
+    parties = insecure_parties(0, timeout_seconds=300, method=Method())
+    label, feature = run_both(measure, parties, [None, None])
+    return {
+        "seconds": max(label["seconds"], feature["seconds"]),
+        "offline_bytes": label["offline_bytes"] + feature["offline_bytes"],
+    }
+
+
+def kernels(count: int) -> Iterator[dict[str, Any]]:
+    """One line for each kernel that goes through rows or bits."""
+    words = _kernels.prg_words(bytes(16), 0, count)
+    bits = (words & np.uint64(1)).astype(np.uint8)
+    slices = _kernels.to_slices(words, 64)
+    packed = _kernels.pack_words(words, 48)
+    bins = (words % np.uint64(17)).astype(np.uint8).reshape(-1, 1).repeat(10, axis=1)
+    opened = np.stack([words, words])
+    steps: dict[str, tuple[str, int, Callable[[], object]]] = {
+        "prg_words": ("words", count, lambda: _kernels.prg_words(bytes(16), 0, count)),
+        "pack_bits": ("bits", count, lambda: _kernels.pack_bits(bits)),
+        "to_slices (64 bits)": ("words", count, lambda: _kernels.to_slices(words, 64)),
+        "from_slices (64 bits)": ("words", count, lambda: _kernels.from_slices(slices, count)),
+        "pack_words (48 bits)": ("words", count, lambda: _kernels.pack_words(words, 48)),
+        "unpack_words (48 bits)": (
+            "words", count, lambda: _kernels.unpack_words(packed, count, 48),
+        ),
+        "triple_close": (
+            "products", count, lambda: _kernels.triple_close(opened, words, words, words, 0),
+        ),
+        "and_close": (
+            "bits", 64 * count, lambda: _kernels.and_close(opened, words, words, words, 0),
+        ),
+        "histogram (10 columns)": (
+            "cells", 10 * count, lambda: _kernels.histogram(bins, words[None], 17),
+        ),
+    }  # fmt: skip
+    for name, (unit, elements, step) in steps.items():
+        seconds = _best_of(step)
+        yield {
+            "question": "operations",
+            "kernel": name,
+            "unit": unit,
+            "seconds": seconds,
+            "per_second": elements / seconds,
+        }
+
+
+def _best_of(step: Callable[[], object], times: int = 7) -> float:
+    """Seconds of the quickest run."""
+    found = []
+    for _ in range(times):
+        began = perf_counter()
+        step()
+        found.append(perf_counter() - began)
+    return min(found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--count", type=int, default=COUNT, help="elements of a vector")
+    parser.add_argument("--only", default="", help="protocols whose names begin so")
+    options = parser.parse_args()
+    lines: list[Iterator[dict[str, Any]]] = [
+        (protocol(name, source, options.count) for source in METHODS)
+        for name in arguments(64)
+        if name.startswith(options.only) and name in REGISTRY
+    ]
+    if not options.only:
+        lines += [correlations(options.count), kernels(options.count)]
+    for group in lines:
+        for line in group:
+            sys.stdout.write(loopback.stamped(line))
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

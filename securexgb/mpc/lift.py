@@ -25,8 +25,9 @@ from securexgb import _kernels
 from securexgb.mpc.convert import plain_values
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
+from securexgb.mpc.select import transfers
 from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
-from securexgb.offline.correlations import Budget, Kind, RandomOTReceiver, RandomOTSender
+from securexgb.offline.correlations import Budget, Kind
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def _products(party: Party, own: Words, precisions: Sequence[int], count: int) -
     rows, words = range(len(precisions)), words_per(count)
     padded = 64 * words
     received, sent = rows[party.rank :: 2], rows[1 - party.rank :: 2]
-    receiver, sender = _transfers(party, padded * len(received), padded * len(sent))
+    receiver, sender = transfers(party, padded * len(received), padded * len(sent))
     result = np.empty((len(rows), padded), np.uint64)
     flips = own[received].reshape(-1) ^ receiver.choices
     theirs = party.exchange(flips, expect=words * len(sent)).reshape(len(sent), words)
@@ -154,13 +155,3 @@ def _offered(own: Words, flip: Words, zero: Words, one: Words) -> tuple[Words, W
 def _flags(packed: Words) -> NDArray[np.bool_]:
     """Packed bits singly, as truth values."""
     return _kernels.unpack_bits(np.ascontiguousarray(packed), packed.size * 64).view(np.bool_)
-
-
-def _transfers(party: Party, received: int, sent: int) -> tuple[RandomOTReceiver, RandomOTSender]:
-    """This party's ends of the transfers; rank 0's receiving ones are always drawn first."""
-    source = party.source
-    if party.rank == 0:
-        receiver = source.random_ot_receive(received)
-        return receiver, source.random_ot_send(sent)
-    sender = source.random_ot_send(sent)
-    return source.random_ot_receive(received), sender

@@ -83,6 +83,11 @@ class NumberFormat:
     leaf_weight_integer_bits: int = LEAF_WEIGHT_INTEGER_BITS
     leaf_weight_bits: int = LEAF_WEIGHT_BITS
 
+    @property
+    def hessian_bits(self) -> int:
+        """Width of H + lambda, which is not negative."""
+        return ((1 << (self.high_bits - 1)) - 1 + self.reg_lambda).bit_length()
+
     def gain(self, real: float, fraction_bits: int) -> int:
         """A public gain, say gamma, as an integer with these fraction bits (rounded up)."""
         return math.ceil(real * 2.0**fraction_bits)

@@ -3,8 +3,8 @@
 Each node has a shared vector of gradient pairs, zero outside the node. When the splits of
 a level are chosen, their owners keep the left rows by private bits; right = parent - left.
 No node size, membership or weight is opened: both parties learn who owns each split, the
-owner its column and cut. A node that should not split has a shared stop mark, which its
-descendants inherit; all leaves below it get its weight.
+owner its column and cut. Which nodes should not have split, and the leaves' weights, follow when
+the tree is complete (``boost.leaves``).
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.arith.prg import Prg
 from securexgb.boost.histogram import Histogram, build, interleave, siblings
 from securexgb.boost.layout import Layout
+from securexgb.boost.leaves import LevelSums, leaf_weights
 from securexgb.boost.split import BestSplits, Candidates, best_splits
 from securexgb.boost.tree import NOT_MINE, TreeHalf, leaf_values
+from securexgb.mpc.argmax import LABEL_BITS
 from securexgb.mpc.matrix import Buckets, MatrixShape
-from securexgb.mpc.multiply import multiply
 from securexgb.mpc.open import open_shared, open_to
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
@@ -84,18 +85,17 @@ def grow_tree(party: Party, job: TreeJob, pairs: Shared) -> GrownTree:
     candidates = Candidates.of(job.layout, job.used)
     vectors = pairs.reshape(1, -1)
     histogram = build(party, job.shape, job.buckets, vectors, job.numbers.low_bits)
-    inherited = _Inherited(Shared.zeros(1), Shared.zeros(1))
-    weights, levels = Shared.zeros(2), list[_Level]()
+    levels, sums = list[_Level](), list[LevelSums]()
     for depth in range(job.max_depth):
         with party.step("level", depth):
             if depth:
                 vectors, histogram = _children(party, job, levels[-1], vectors, histogram)
-            best = best_splits(
-                party, histogram.columns(job.used), candidates, job.numbers, job.dummies
-            )
+            used = histogram.columns(job.used)
+            best = best_splits(party, used, candidates, job.numbers, job.dummies)
             levels.append(_open_splits(party, job, candidates, best))
-            weights, inherited = _inherit(party, best, inherited)
+            sums.append(LevelSums.of(used, best.left))
     with party.step("leaves"):
+        weights = leaf_weights(party, sums, job.numbers)
         leaves = leaf_values(party, weights, job.numbers, job.learning_rate)
         values = _row_values(party, levels, leaves)
     return GrownTree(_half(party, job, levels, leaves), values)
@@ -112,14 +112,17 @@ def _children(
 
 def _open_splits(party: Party, job: TreeJob, candidates: Candidates, best: BestSplits) -> _Level:
     """Owners to both, each split's candidate to its owner alone."""
-    owners = open_shared(party, best.owner, Reveal.SPLIT_OWNER).view(np.int64)
+    # What stands above the labels' bits is shifted out before a share leaves.
+    high = 64 - LABEL_BITS
+    owner, number = (tag.scale(1 << high) for tag in (best.owner, best.index))
+    owners = open_shared(party, owner, Reveal.SPLIT_OWNER).view(np.int64) >> high
     index = np.full(owners.size, -1, np.int64)
     for rank in (0, 1):
         nodes = np.flatnonzero(owners == rank)
         if nodes.size:
-            opened = open_to(party, rank, best.index[nodes], Reveal.SPLIT_INDEX)
+            opened = open_to(party, rank, number[nodes], Reveal.SPLIT_INDEX)
             if opened is not None:
-                index[nodes] = opened.view(np.int64)
+                index[nodes] = opened.view(np.int64) >> high
     mine = owners == party.rank
     columns, cuts, missing_left = candidates.decode(np.where(mine, index, 0))
     left = np.zeros((owners.size, job.buckets.shape[0]), np.bool_)
@@ -128,30 +131,6 @@ def _open_splits(party: Party, job: TreeJob, candidates: Candidates, best: BestS
         goes = bins <= cuts[node]
         left[node] = np.where(bins == job.layout.bins, missing_left[node], goes)
     return _Level(owners, columns, cuts, missing_left, left)
-
-
-@dataclass(frozen=True)
-class _Inherited:
-    """Of each node: 1 where an ancestor stopped, and that ancestor's weight."""
-
-    stopped: Shared
-    weight: Shared
-
-
-def _inherit(party: Party, best: BestSplits, above: _Inherited) -> tuple[Shared, _Inherited]:
-    """The children's weights were they leaves, and what they inherit; heap order."""
-    gap = above.weight - best.weight
-    both = multiply(
-        party,
-        Shared.stack([above.stopped, above.stopped]),
-        Shared.stack([gap, best.stops]),
-    )
-    own = best.weight + both[0]
-    stopped = above.stopped + best.stops - both[1]
-    gaps = Shared.stack([own - best.left, own - best.right])
-    kept = multiply(party, Shared.stack([stopped, stopped]), gaps)
-    weights = interleave(best.left + kept[0], best.right + kept[1])
-    return weights, _Inherited(interleave(stopped, stopped), interleave(own, own))
 
 
 def _row_values(party: Party, levels: list[_Level], leaves: Shared) -> Shared:

@@ -1,144 +1,167 @@
-"""The greatest of many shared scores, and what belongs to it, without opening anything.
+"""What belongs to the greatest of many shared scores, without opening anything.
 
 Candidates are split into groups of m; within a group all pairs are compared at once, and
 a candidate wins if it wins all its comparisons (an and of m - 1 bits). Of equal scores the
-one at the lower public position wins. The winner's mark multiplies scores and labels, and
-the winners of all groups go to the next stage. Three stages of groups of ten need far
-fewer rounds than ten stages of pairs, for some four times as many comparisons.
+one at the lower public position wins. The winner's mark chooses score and payload, and
+the winners of all groups go to the next stage. A group of m takes (m - 1) / 2 comparisons a
+candidate, so the first groups, of which there are most, are small and the last one is large:
+three stages take less than three times as many comparisons as there are candidates.
+
+Labels are public at first, so the first stage's winners have theirs from lifted marks, as a
+sum; from there on they are shared words like the payload. The last stage has one entry more,
+the fallback, which wins where its score is above all others.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb.mpc.choose import choose, choose_cost
 from securexgb.mpc.compare import all_cost, all_of, at_least, carry_cost, not_bits
 from securexgb.mpc.convert import lift_cost, to_arithmetic
-from securexgb.mpc.multiply import multiply, product_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, SharedBits, words_per
 
-_LOWEST = -(1 << 61)
-SCORE_BITS = 63
-"""|score| < 2^61, so a difference needs 63 bits with its sign."""
+LABEL_BITS = 32
+"""Labels are shared modulo 2^32."""
+_TWO_STAGES = 48
+"""Up to so many candidates two stages do; a third saves comparisons, for ten rounds more."""
 
 
-def stages(candidates: int) -> list[int]:
-    """Group sizes, stage after stage."""
-    count = 1 if candidates <= 10 else 2 if candidates <= 80 else 3 if candidates <= 2000 else 4
-    sizes = []
-    while candidates > 1:
-        size = max(2, int(np.ceil(candidates ** (1 / count))))
-        sizes.append(size)
-        candidates = -(-candidates // size)
-        count = max(count - 1, 1)
-    return sizes
+def _pairs(size: int) -> int:
+    return size * (size - 1) // 2
 
 
-def best_cost(nodes: int, candidates: int, labels: int, payload: int) -> Cost:
+@cache
+def stages(candidates: int) -> tuple[int, ...]:
+    """Group sizes, stage after stage: the fewest comparisons; the fallback is in the last one."""
+    plans = []
+    for first in range(2, max(3, candidates + 1)):
+        groups = -(-candidates // first)
+        for second in range(1, 1 + (groups if candidates > _TWO_STAGES else 1)):
+            left = -(-groups // second)
+            count = groups * _pairs(first) + left * _pairs(second) + _pairs(left + 1)
+            plans.append((count, first, second, left + 1))
+    _, first, second, last = min(plans)
+    return (first, last) if second == 1 else (first, second, last)
+
+
+def best_cost(nodes: int, candidates: int, labels: int, payload: int, score_bits: int) -> Cost:
     """Cost of ``argmax`` with so many labels and so much payload a candidate."""
-    total, values = Cost(), 1 + payload
-    for size in stages(candidates):
-        groups = -(-candidates // size)
-        words, pairs = words_per(nodes * groups), size * (size - 1) // 2
-        total += carry_cost(SCORE_BITS - 1, 64 * pairs * words)
-        total += all_cost(size - 1, size * words) + lift_cost(size * words)
-        total += product_cost(values * nodes * groups * size)
-        candidates, values = groups, 1 + payload + labels
+    sizes, total = stages(candidates), Cost()
+    for stage, size in enumerate(sizes):
+        last = stage == len(sizes) - 1
+        candidates = 1 if last else -(-candidates // size)
+        words = words_per(nodes * candidates)
+        total += carry_cost(score_bits - 1, 64 * _pairs(size) * words)
+        total += all_cost(size - 1, size * words)
+        rows = payload + (0 if last else 1) + (labels if stage else 0)
+        total += choose_cost(rows, 64 * size * words)
+        total += Cost() if stage else lift_cost(size * words, LABEL_BITS)
     return total
 
 
-def _cost(scores: Shared, labels: NDArray[np.int64], payload: Shared) -> Cost:
-    nodes, candidates = scores.shape
-    return best_cost(nodes, candidates, labels.shape[0], payload.shape[0])
-
-
 @protocol(
-    cost=_cost,
+    cost=lambda scores, labels, payload, fallback, score_bits: best_cost(
+        *scores.shape, labels.shape[0], payload.shape[0], score_bits
+    ),
     opens=COMPOSED,
     source="all pairs within groups, then among the winners: docs/protocols.md, argmax",
     ideal=None,
 )
 def argmax(
-    party: Party, scores: Shared, labels: NDArray[np.int64], payload: Shared
-) -> tuple[Shared, Shared, Shared]:
-    """The best score of each row with its labels and payload.
+    party: Party,
+    scores: Shared,
+    labels: NDArray[np.int64],
+    payload: Shared,
+    fallback: Shared,
+    score_bits: int,
+) -> tuple[Shared, Shared]:
+    """Labels and payload of the best score of each row.
 
-    ``scores`` (nodes, candidates), |score| < 2^61; ``labels`` public (k, candidates);
-    ``payload`` shared (j, nodes, candidates), j >= 0. Returns shapes (nodes,), (k, nodes),
-    (j, nodes). Ties go to the lowest position.
+    ``scores`` (nodes, candidates), 0 <= score < 2^(score_bits - 1), shared modulo
+    2^score_bits; ``labels`` public (k, candidates); ``payload`` (j, nodes, candidates), j >= 1;
+    ``fallback`` (1 + j + k, nodes): the score, the payload and the labels of what wins where it
+    is above all scores. Returns (k, nodes) modulo 2^32 and (j, nodes). Ties go to the lowest
+    position, the fallback's is the last.
     """
     nodes, candidates = scores.shape
-    secret = Shared.concatenate([scores.reshape(1, nodes, candidates), payload])
-    tags: Shared | None = None
-    for size in stages(candidates):
-        groups = -(-secret.shape[2] // size)
-        lowest = _padded(party, secret[:1], groups * size, _LOWEST)
-        winners = _winners(party, lowest.reshape(nodes, groups, size))
-        secret = Shared.concatenate([lowest, _padded(party, secret[1:], groups * size, 0)]).reshape(
-            -1, nodes, groups, size
-        )
-        if tags is None:
-            secret = _pick(party, winners, secret)
-            tags = _tag(winners, labels)
-        else:
-            rest = _padded(party, tags, groups * size, 0).reshape(-1, nodes, groups, size)
-            picked = _pick(party, winners, Shared.concatenate([secret, rest]))
-            secret, tags = picked[: secret.shape[0]], picked[secret.shape[0] :]
-    if tags is None:
-        tags = constant(party, labels[:, None, :], (len(labels), nodes, 1))
-    return secret[0, :, 0], tags[:, :, 0], secret[1:, :, 0]
+    kept = 1 + payload.shape[0]
+    values = Shared.concatenate([scores.reshape(1, nodes, candidates), payload])
+    *first, last = stages(candidates)
+    for stage, size in enumerate(first):
+        grouped = _Groups.of(values, size)
+        marks = _winners(party, grouped, score_bits)
+        values = grouped.chosen(party, marks, 0)
+        if stage == 0:
+            values = Shared.concatenate([values, _tags(party, grouped, marks, labels)])
+    everything = Shared.concatenate([values, fallback.reshape(-1, nodes, 1)], axis=2)
+    grouped = _Groups.of(everything, last)
+    best = grouped.chosen(party, _winners(party, grouped, score_bits), 1).reshape(-1, nodes)
+    return best[kept - 1 :], best[: kept - 1]
 
 
-def _tag(winners: Shared, labels: NDArray[np.int64]) -> Shared:
-    """The winners' public labels, (k, nodes, groups): linear in the marks, so local."""
-    _, groups, size = winners.shape
+class _Groups:
+    """Rows of values (k, nodes, candidates) in groups of ``size``.
+
+    ``words``: (k, size, places), a place for every group of every node, filled up with zeros to
+    whole packed words; the last group of a node is filled up with zeros too.
+    """
+
+    def __init__(self, words: Shared, nodes: int, groups: int) -> None:
+        self.words, self.nodes, self.groups = words, nodes, groups
+
+    @staticmethod
+    def of(values: Shared, size: int) -> _Groups:
+        rows, nodes, candidates = values.shape
+        groups = -(-candidates // size)
+        padded = np.pad(values.words, ((0, 0), (0, 0), (0, groups * size - candidates)))
+        by_place = padded.reshape(rows, nodes, groups, size).transpose(0, 3, 1, 2)
+        by_place = by_place.reshape(rows, size, nodes * groups)
+        filled = np.pad(by_place, ((0, 0), (0, 0), (0, -(nodes * groups) % 64)))
+        return _Groups(Shared(filled), nodes, groups)
+
+    def chosen(self, party: Party, marks: SharedBits, first_row: int) -> Shared:
+        """The marked entries of the rows from ``first_row`` on: (rows, nodes, groups)."""
+        rows, size, _ = self.words[first_row:].shape
+        flat = self.words[first_row:].reshape(rows, -1)
+        kept = choose(party, SharedBits(marks.words.reshape(-1), flat.shape[1]), flat)
+        return self.by_node(kept.reshape(rows, size, -1).sum(axis=1))
+
+    def by_node(self, values: Shared) -> Shared:
+        """(rows, places) -> (rows, nodes, groups)."""
+        shape = (values.shape[0], self.nodes, self.groups)
+        return values[:, : self.nodes * self.groups].reshape(*shape)
+
+
+def _tags(party: Party, grouped: _Groups, marks: SharedBits, labels: NDArray[np.int64]) -> Shared:
+    """The winners' public labels, (k, nodes, groups): linear in the marks."""
+    size, groups = marks.words.shape[0], grouped.groups
     padded = np.pad(labels, ((0, 0), (0, groups * size - labels.shape[1])))
-    spread = padded.reshape(len(labels), 1, groups, size).view(np.uint64)
-    return Shared((winners.words[None] * spread).sum(axis=3, dtype=np.uint64))
+    spread = padded.reshape(-1, groups, size).transpose(0, 2, 1).view(np.uint64)
+    lifted = to_arithmetic(party, marks, LABEL_BITS)
+    flags = grouped.by_node(lifted).words
+    return Shared(np.einsum("sng,ksg->kng", flags, spread))
 
 
-def _padded(party: Party, values: Shared, length: int, fill: int) -> Shared:
-    missing = length - values.shape[-1]
-    if not missing:
-        return values
-    pad = constant(party, fill, (*values.shape[:-1], missing))
-    return Shared.concatenate([values, pad], axis=-1)
-
-
-def _winners(party: Party, scores: Shared) -> Shared:
-    """0/1 marks of the winners, one in each group: (nodes, groups, size)."""
-    nodes, groups, size = scores.shape
+def _winners(party: Party, grouped: _Groups, score_bits: int) -> SharedBits:
+    """Marks of the winners, one in each group: (size, places)."""
+    scores = grouped.words[0]
+    size, places = scores.shape
     pairs = list(combinations(range(size), 2))
     position = {pair: place for place, pair in enumerate(pairs)}
-    width = nodes * groups
-    by_place = scores.words.transpose(2, 0, 1).reshape(size, width)
-    by_place = np.pad(by_place, ((0, 0), (0, -width % 64)))  # a row fills whole packed words
     first, second = (np.array(column) for column in zip(*pairs, strict=True))
-    flat = at_least(party, Shared(by_place[first]), Shared(by_place[second]), SCORE_BITS)
-    holds = SharedBits(flat.words.reshape(len(pairs), -1), width)
+    flat = at_least(party, scores[first], scores[second], score_bits)
+    holds = SharedBits(flat.words.reshape(len(pairs), -1), places)
     beats = not_bits(party, holds)
     contests = [
-        SharedBits.stack(
-            [
-                holds[position[j, i]] if j < i else beats[position[i, j]]
-                for i in range(size)
-                if i != j
-            ]
-        )
+        [holds[position[j, i]] if j < i else beats[position[i, j]] for i in range(size) if i != j]
         for j in range(size)
     ]
-    joined = SharedBits(np.stack([contest.words for contest in contests], axis=1), width)
-    marks = to_arithmetic(party, all_of(party, joined)).words
-    return Shared(np.ascontiguousarray(marks.reshape(size, nodes, groups).transpose(1, 2, 0)))
-
-
-def _pick(party: Party, winners: Shared, values: Shared) -> Shared:
-    """The winner's entry of each group: values (k, nodes, groups, size) -> (k, nodes, groups)."""
-    marks = np.broadcast_to(winners.words, values.shape)
-    product = multiply(party, values, Shared(np.ascontiguousarray(marks)))
-    return product.sum(axis=3)
+    words = np.stack([[bits.words for bits in contest] for contest in contests], axis=1)
+    return all_of(party, SharedBits(words, places))

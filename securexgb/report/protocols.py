@@ -22,8 +22,10 @@ from securexgb.boost.cost import tree_cost
 from securexgb.boost.grower import matrix_shape
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
+from securexgb.boost.leaves import LevelSums
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.split import Candidates
+from securexgb.boost.score import score_bits
+from securexgb.boost.split import Candidates, child_sums
 from securexgb.hybrid.fourier import TERMS
 from securexgb.mpc.lift import binary
 from securexgb.mpc.protocol import REGISTRY, Cost, Declaration
@@ -34,8 +36,8 @@ Row = dict[str, str | int]
 
 TYPICAL = (
     "1,000 elements (or margins, denominators, rows); argmax: 4 nodes of 300 candidates; "
-    "sort_rows: 1 row of 1,000 keys; histograms, build and best_splits: 4 nodes, 1,000 rows, "
-    "10 + 10 columns of 16 bins and one for missing values"
+    "sort_rows: 1 row of 1,000 keys; histograms, build, scores and best_splits: 4 nodes, "
+    "1,000 rows, 10 + 10 columns of 16 bins and one for missing values; leaf_weights: 3 levels"
 )
 """The shapes that the figures of ``protocol_rows`` are for."""
 
@@ -65,8 +67,8 @@ _NODES = 4
 
 def protocol_rows() -> list[Row]:
     """One row a protocol, in the order of the layers: its cost at TYPICAL shapes, its source."""
-    arguments = _arguments()
-    return [_row(REGISTRY[name], arguments[name]) for name in arguments]
+    given = arguments()
+    return [_row(REGISTRY[name], given[name]) for name in given]
 
 
 def reveal_rows() -> list[Row]:
@@ -139,65 +141,71 @@ def _consumed(cost: Cost) -> dict[str, int]:
     return found | {"vectors": sum(cost.correlations.vectors)}
 
 
-def _bits(*leading: int) -> SharedBits:
-    return SharedBits(np.zeros((*leading, words_per(_COUNT)), np.uint64), _COUNT)
+def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
+    """Arguments for every protocol, with ``count`` elements in place of TYPICAL's 1,000.
 
+    All shares are of zeros; private inputs and keys of one party are None.
+    """
 
-def _arguments() -> dict[str, tuple[Any, ...]]:
-    """Arguments of TYPICAL shapes for every protocol; only their shapes are read."""
-    x = Shared.zeros(_COUNT)
+    def bits(*leading: int) -> SharedBits:
+        return SharedBits(np.zeros((*leading, words_per(count)), np.uint64), count)
+
+    x = Shared.zeros(count)
     params = TrainingParams(max_bin=16)
-    layout = Layout.of(params, _COUNT, (10, 10), False)
+    layout = Layout.of(params, count, (10, 10), False)
     numbers = layout.numbers(params)
     shape = matrix_shape(layout, numbers)
     used = np.arange(layout.total_columns)
-    vectors = Shared.zeros(_NODES, _COUNT)
+    vectors = Shared.zeros(_NODES, count)
     sums = Shared.zeros(_NODES, used.size, layout.all_bins)
-    owners = np.zeros(1, np.int64)
+    owners, candidates = np.zeros(1, np.int64), Candidates.of(layout, used)
+    levels = [LevelSums(*[Shared.zeros(1 << level)] * 3) for level in range(3)]
     return {
         "mpc.multiply.multiply": (x, x),
-        "mpc.multiply.and_bits": (_bits(), _bits()),
-        "mpc.multiply.gate_bits": (_bits(), _bits(4)),
-        "mpc.choose.choose": (_bits(), x.reshape(1, -1)),
+        "mpc.multiply.and_bits": (bits(), bits()),
+        "mpc.multiply.gate_bits": (bits(), bits(4)),
+        "mpc.choose.choose": (bits(), x.reshape(1, -1)),
         "mpc.compare.is_negative": (x,),
         "mpc.compare.at_least": (x, x),
-        "mpc.compare.all_of": (_bits(3),),
-        "mpc.convert.to_arithmetic": (_bits(),),
+        "mpc.compare.all_of": (bits(3),),
+        "mpc.convert.to_arithmetic": (bits(),),
         "mpc.convert.to_bits": (x, 32),
-        "mpc.convert.highest_bit": (_bits(30),),
+        "mpc.convert.highest_bit": (bits(30),),
         "mpc.truncate.truncate": (x, 20),
         "mpc.truncate.round_off": (x, 20),
         "mpc.unpack.unpack_pairs": (x, 30),
         "mpc.divide.reciprocal": (x, x),
-        "mpc.divide.divide": (x, x, _bits(30), _bits()),
+        "mpc.divide.divide": (x, x, bits(30), bits()),
         "mpc.argmax.argmax": (
             Shared.zeros(_NODES, 300),
             np.zeros((2, 300), np.int64),
-            Shared.zeros(2, _NODES, 300),
+            Shared.zeros(1, _NODES, 300),
+            Shared.zeros(4, _NODES),
+            score_bits(numbers),
         ),
-        "mpc.table.one_hot": (_bits(8),),
-        "mpc.table.lookup": (_bits(11), np.zeros(1 << 11, np.uint64), 30),
+        "mpc.bound.reaches": (bits(25), 3 << 12),
+        "mpc.logarithm.log2_bits": ((bits(48), bits(25), bits(25)),),
+        "mpc.table.one_hot": (bits(8),),
+        "mpc.table.lookup": (bits(11), np.zeros(1 << 11, np.uint64), 30),
         "mpc.magnitude.magnitude": (x, 12, 11),
-        "mpc.lift.lift_numbers": (_bits(30), (binary(16), binary(14))),
+        "mpc.lift.lift_numbers": (bits(30), (binary(16), binary(14))),
         "mpc.sigmoid.sigmoid": (x, 16),
         "mpc.sigmoid.softplus": (x,),
         "mpc.sort.sort_rows": (x.reshape(1, -1), 40),
-        "mpc.select.select": (owners, np.zeros((1, _COUNT), bool), x.reshape(1, -1)),
+        "mpc.select.select": (owners, np.zeros((1, count), bool), x.reshape(1, -1)),
         "mpc.matrix.histograms": (shape, None, None, vectors, numbers.low_bits),
         "mpc.open._open": (x,),
         "mpc.open._open_to": (x, 0),
         "hybrid.ckks_products.agree_keys": (),
-        "hybrid.ckks_products.products": (None, np.zeros((TERMS, _COUNT)), None),
+        "hybrid.ckks_products.products": (None, np.zeros((TERMS, count)), None),
         "hybrid.ckks_sigmoid.ckks_sigmoid": (None, x, 16),
         "boost.histogram.build": (shape, None, vectors, numbers.low_bits),
-        "boost.split.soft_threshold": (x, 1),
-        "boost.split.best_splits": (
-            Histogram(sums, sums),
-            Candidates.of(layout, used),
-            numbers,
-            Prg(bytes(16)),
-        ),
+        "boost.weights.soft_threshold": (x, 1),
+        "boost.weights.weigh": (x.reshape(1, -1), x.reshape(1, -1), numbers, False),
+        "boost.score.scores": (child_sums(Histogram(sums, sums), candidates), numbers),
+        "boost.split.best_splits": (Histogram(sums, sums), candidates, numbers, Prg(bytes(16))),
+        "boost.leaves.leaf_weights": (levels, numbers),
     }
 
 
-__all__ = ["TYPICAL", "markdown", "protocol_rows", "reveal_rows", "tree_rows"]
+__all__ = ["TYPICAL", "arguments", "markdown", "protocol_rows", "reveal_rows", "tree_rows"]

@@ -11,14 +11,18 @@ from hypothesis import strategies as st
 
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
+from securexgb.boost.leaves import LevelSums, judge
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.split import Candidates, best_splits, soft_threshold
+from securexgb.boost.split import Candidates, best_splits
+from securexgb.boost.weights import soft_threshold
+from securexgb.mpc.argmax import LABEL_BITS
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
 from tests.mpc.kit import Integers, Pair, on_both, public, shared
 from tests.mpc.strategies import integers, quick
 
-UNIT = 1 << 16
+UNIT = 1 << 12
+HIGH = 64 - LABEL_BITS
 
 
 def layout_of(columns: tuple[int, int] = (1, 1), rows: int = 100, **params: Any) -> Layout:
@@ -68,13 +72,15 @@ def best(gradient: Any, hessian: Any, **params: Any) -> dict[str, Integers]:
     params = {"max_bin": np.shape(gradient)[-1] - 1, "reg_lambda": 0.0, **params}
     layout = layout_of(**params)
     numbers = layout.numbers(TrainingParams(**params))
-    assert numbers.gradient_bits == 16
+    assert numbers.gradient_bits == 12
     candidates = Candidates.of(layout, np.arange(2))
 
     def program(party: Party, g: Shared, h: Shared) -> tuple[Shared, ...]:
         dummies = party.private.derive("dummies")
         found = best_splits(party, Histogram(g, h), candidates, numbers, dummies)
-        return tuple(vars(found).values())
+        verdicts = judge(party, [LevelSums.of(Histogram(g, h), found.left)], numbers)
+        labels = (found.owner.scale(1 << HIGH), found.index.scale(1 << HIGH))
+        return (*labels, *vars(verdicts).values())
 
     sums: list[Pair] = [
         shared(np.rint(np.asarray(values) * UNIT).astype(np.int64), seed)
@@ -82,6 +88,7 @@ def best(gradient: Any, hessian: Any, **params: Any) -> dict[str, Integers]:
     ]
     names = ("owner", "index", "stops", "weight", "left", "right")
     found = dict(zip(names, on_both(program, *sums), strict=True))
+    found |= {name: found[name] >> HIGH for name in ("owner", "index")}
     decoded = candidates.decode(found["index"])
     return found | dict(zip(("column", "cut", "missing_left"), decoded, strict=True))
 
@@ -121,7 +128,7 @@ def test_present_from_missing() -> None:
     assert (found["owner"], found["cut"], found["missing_left"]) == (0, 2, False)
 
 
-@pytest.mark.parametrize(("least", "stops"), [(1.0, 0), (1.0 + 2.0**-16, 1)])
+@pytest.mark.parametrize(("least", "stops"), [(1.0, 0), (1.0 + 2.0**-12, 1)])
 def test_min_child_weight_is_reached_by_equality(least: float, stops: int) -> None:
     sums = [[[3.0, 0, -1, 0], [2, 0, 0, 0]]], [[[1.0, 0, 3, 0], [4, 0, 0, 0]]]
     assert best(*sums, min_child_weight=least)["stops"] == stops

@@ -10,8 +10,9 @@ import numpy as np
 from securexgb.arith.prg import Prg
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
+from securexgb.boost.leaves import LevelSums
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.split import Candidates
+from securexgb.boost.split import Candidates, child_sums
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.mpc.lift import Number
 from securexgb.mpc.matrix import MatrixShape, register
@@ -73,11 +74,13 @@ def _reciprocal(draw: Draw) -> Arguments:
 
 def _argmax(draw: Draw) -> Arguments:
     nodes, candidates = int(draw.integers(1, 5)), int(draw.choice([1, 2, 9, 11, 80, 90, 200]))
-    labels, payload = int(draw.integers(1, 3)), int(draw.integers(0, 3))
+    labels, payload = int(draw.integers(1, 3)), int(draw.integers(1, 3))
     return [
         _numbers(draw, nodes, candidates),
         public(draw.integers(0, 9, (labels, candidates))),
         _numbers(draw, payload, nodes, candidates),
+        _numbers(draw, 1 + payload + labels, nodes),
+        public(int(draw.integers(25, 64))),
     ]
 
 
@@ -146,6 +149,51 @@ def _best_splits(draw: Draw) -> Arguments:
     ]
 
 
+def _scores(draw: Draw) -> Arguments:
+    histograms, candidates, numbers, _ = _best_splits(draw)
+    pair: Pair = tuple(child_sums(h, c) for h, c in zip(histograms, candidates, strict=True))
+    return [pair, numbers]
+
+
+def _weigh(draw: Draw) -> Arguments:
+    params = TrainingParams(reg_alpha=float(draw.choice([0.0, 0.5])))
+    numbers = Layout.of(params, 1000, (1, 1), False).numbers(params)
+    shape = (int(draw.integers(1, 4)), _count(draw))
+    hessian = shared(draw.integers(0, 900, shape))
+    return [
+        shared(draw.integers(-900, 900, shape)),
+        hessian,
+        public(numbers),
+        public(bool(draw.integers(2))),
+    ]
+
+
+def _leaf_weights(draw: Draw) -> Arguments:
+    params = TrainingParams(reg_alpha=float(draw.choice([0.0, 0.5])))
+    numbers = Layout.of(params, 1000, (1, 1), False).numbers(params)
+    first, second = [], []
+    for level in range(int(draw.integers(1, 5))):
+        nodes, seed = 1 << level, int(draw.integers(1 << 30))
+        gradient = shared(draw.integers(-900, 900, nodes), seed)
+        hessian = shared(draw.integers(900, 1800, nodes), seed + 1)
+        left = shared(draw.integers(0, 900, nodes) << numbers.low_bits, seed + 2)
+        for side, *sums in zip((first, second), gradient, hessian, left, strict=True):
+            side.append(LevelSums(*sums))
+    return [(first, second), public(numbers)]
+
+
+def _reaches(draw: Draw) -> Arguments:
+    width = int(draw.integers(2, 31))
+    return [_bits(draw, width, _count(draw)), public(int(draw.integers(1, 1 << width)))]
+
+
+def _log2_bits(draw: Draw) -> Arguments:
+    count = 64 * int(draw.integers(1, 4))
+    widths = draw.integers(2, 60, int(draw.integers(1, 4)))
+    numbers = [_bits(draw, int(width), count) for width in widths]
+    return [(tuple(first for first, _ in numbers), tuple(second for _, second in numbers))]
+
+
 def _ckks_keys() -> Pair:
     first, second = run_parties(lambda party, _: agree_keys(party), [None, None])
     return first, second
@@ -187,6 +235,8 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.divide.divide": _divide,
     "mpc.divide.reciprocal": _reciprocal,
     "mpc.argmax.argmax": _argmax,
+    "mpc.bound.reaches": _reaches,
+    "mpc.logarithm.log2_bits": _log2_bits,
     "mpc.magnitude.magnitude": lambda draw: [
         _numbers(draw, _count(draw)),
         public(int(draw.integers(1, 20))),
@@ -212,11 +262,14 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
         public(int(draw.integers(4, 25))),
     ],
     "boost.histogram.build": _build,
-    "boost.split.soft_threshold": lambda draw: [
+    "boost.weights.soft_threshold": lambda draw: [
         _numbers(draw, _count(draw)),
         public(int(draw.choice([0, 7]))),
     ],
+    "boost.weights.weigh": _weigh,
+    "boost.score.scores": _scores,
     "boost.split.best_splits": _best_splits,
+    "boost.leaves.leaf_weights": _leaf_weights,
 }
 
 

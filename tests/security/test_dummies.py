@@ -10,8 +10,10 @@ import pytest
 
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
+from securexgb.boost.leaves import LevelSums, judge
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.split import BestSplits, Candidates, best_splits
+from securexgb.boost.split import Candidates, best_splits
+from securexgb.mpc.argmax import LABEL_BITS
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
 from securexgb.testing import run_parties
@@ -29,22 +31,26 @@ def outcome(columns: tuple[int, int], hessian: int, seed: int = 0) -> tuple[Any,
     used = np.arange(layout.total_columns)
     candidates, numbers = Candidates.of(layout, used), layout.numbers(PARAMS)
 
-    def program(party: Party, _: object) -> BestSplits:
+    def program(party: Party, _: object) -> tuple[Shared, ...]:
         shape = (NODES, used.size, layout.all_bins)
         sums = np.zeros(shape, np.uint64)
         sums[:, :, 1] = hessian * (party.rank == 0)
         histogram = Histogram(Shared(sums), Shared(sums))
-        return best_splits(party, histogram, candidates, numbers, party.private.derive("dummies"))
+        dummies = party.private.derive("dummies")
+        best = best_splits(party, histogram, candidates, numbers, dummies)
+        verdicts = judge(party, [LevelSums.of(histogram, best.left)], numbers)
+        high = 64 - LABEL_BITS
+        return best.owner.scale(1 << high), best.index.scale(1 << high), verdicts.stops
 
-    first, second = run_parties(program, [None, None], "plaintext", seed)
-    return [
-        (vars(first)[name].words + vars(second)[name].words).view(np.int64)
-        for name in ("owner", "index", "stops")
-    ], candidates
+    both = run_parties(program, [None, None], "plaintext", seed)
+    owner, index, stops = (
+        (first.words + second.words).view(np.int64) for first, second in zip(*both, strict=True)
+    )
+    return [owner >> (64 - LABEL_BITS), index >> (64 - LABEL_BITS), stops], candidates
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("hessian", [0, 1 << 16], ids=["empty", "all rows in one bin"])
+@pytest.mark.parametrize("hessian", [0, 1 << 12], ids=["empty", "all rows in one bin"])
 def test_owner_and_candidate_are_drawn(hessian: int, seed: int) -> None:
     (owner, index, stops), candidates = outcome((2, 3), hessian, seed)
     assert (stops == 1).all()
@@ -80,7 +86,7 @@ def test_the_coin_is_the_xor_of_both_parties_bits() -> None:
 
 def test_leaves_below_stopped_nodes_are_equal(backend: Backend) -> None:
     case = random_case(11, rows=60, holes=0.1)
-    pure = replace(case, gradient=np.full(60, 1 << 14), hessian=np.full(60, 1 << 14))
+    pure = replace(case, gradient=np.full(60, 1 << 10), hessian=np.full(60, 1 << 10))
     no_gradient = replace(case, gradient=np.zeros(60, np.int64))
     heavy = replace(case, params=replace(case.params, min_child_weight=1000.0))
     for stopping in (pure, no_gradient, heavy):

@@ -1,0 +1,120 @@
+"""Which nodes should not have split, and what the leaves weigh; once for the whole tree.
+
+Growing a level needs no more than its best splits, so stop marks and weights wait until the
+tree is complete, and all nodes are divided in one batch. A node stops where its best split
+gains no more than gamma, and 10^-6 (xgboost 3.2, hist), or where it has none. Its descendants
+inherit the mark; all leaves below get its weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from securexgb.arith.fixedpoint import NumberFormat
+from securexgb.boost.histogram import Histogram, interleave
+from securexgb.boost.weights import weigh, weights_cost
+from securexgb.mpc.compare import at_least, carry_cost
+from securexgb.mpc.convert import lift_cost, to_arithmetic
+from securexgb.mpc.divide import QUOTIENT_BITS
+from securexgb.mpc.multiply import multiply, product_cost
+from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import COMPOSED, Cost, protocol
+from securexgb.mpc.share import constant
+from securexgb.mpc.shared import Shared, words_per
+from securexgb.mpc.unpack import unpack_cost, unpack_pairs
+
+_LEAST_GAIN = 1e-6
+_NO_GAIN = 1 << 61
+"""Above every gain."""
+
+
+@dataclass(frozen=True)
+class LevelSums:
+    """Of each node of a level, shared (nodes,): G, H, and its left child's G + 2^low_bits H."""
+
+    gradient: Shared
+    hessian: Shared
+    left: Shared
+
+    @staticmethod
+    def of(histogram: Histogram, left: Shared) -> LevelSums:
+        gradient, hessian = (
+            sums[:, 0].sum(axis=1) for sums in (histogram.gradient, histogram.hessian)
+        )
+        return LevelSums(gradient, hessian, left)
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Of each node, shared (nodes,): 1 where it stops; weights of it and of its children."""
+
+    stops: Shared
+    weight: Shared
+    left: Shared
+    right: Shared
+
+    def level(self, depth: int) -> Verdicts:
+        """The nodes of one level, of a whole tree in heap order."""
+        nodes = slice((1 << depth) - 1, (2 << depth) - 1)
+        return Verdicts(*(values[nodes] for values in vars(self).values()))
+
+
+def leaf_weights_cost(depth: int, numbers: NumberFormat) -> Cost:
+    """Cost of ``leaf_weights`` for a tree of this depth."""
+    nodes = (1 << depth) - 1
+    total = unpack_cost(numbers.low_bits, nodes) + weights_cost(3, nodes, numbers, together=False)
+    total += carry_cost(63, nodes) + lift_cost(words_per(nodes))
+    return sum((product_cost(2 << level).times(2) for level in range(depth)), total)
+
+
+def _cost(levels: Sequence[LevelSums], numbers: NumberFormat) -> Cost:
+    return leaf_weights_cost(len(levels), numbers)
+
+
+@protocol(
+    cost=_cost,
+    opens=COMPOSED,
+    source="xgboost 3.2: CalcSplitGain, CalcWeight, gamma as in UpdatePosition",
+    ideal=None,
+)
+def leaf_weights(party: Party, levels: Sequence[LevelSums], numbers: NumberFormat) -> Shared:
+    """T(G)/(H + lambda) of the leaves, or of the node above where one stops: (2^depth,)."""
+    verdicts = judge(party, levels, numbers)
+    stopped, above = Shared.zeros(1), Shared.zeros(1)
+    weights = above
+    for depth in range(len(levels)):
+        here = verdicts.level(depth)
+        both = multiply(
+            party, Shared.stack([stopped, stopped]), Shared.stack([above - here.weight, here.stops])
+        )
+        own = here.weight + both[0]
+        stopped = stopped + here.stops - both[1]
+        gaps = Shared.stack([own - here.left, own - here.right])
+        kept = multiply(party, Shared.stack([stopped, stopped]), gaps)
+        weights = interleave(here.left + kept[0], here.right + kept[1])
+        stopped, above = interleave(stopped, stopped), interleave(own, own)
+    return weights
+
+
+def judge(party: Party, levels: Sequence[LevelSums], numbers: NumberFormat) -> Verdicts:
+    """Of the nodes of all levels together, in their order; an ancestor's stop is not in it."""
+    gradient, hessian, pairs = (
+        Shared.concatenate([getattr(level, name) for level in levels])
+        for name in ("gradient", "hessian", "left")
+    )
+    left_gradient, left_hessian = unpack_pairs(party, pairs, numbers.low_bits)
+    weights, scores = weigh(
+        party,
+        Shared.stack([gradient, left_gradient, gradient - left_gradient]),
+        Shared.stack([hessian, left_hessian, hessian - left_hessian]),
+        numbers,
+        False,
+    )
+    fraction_bits = numbers.gradient_bits + QUOTIENT_BITS
+    least = int(_LEAST_GAIN / numbers.target_scale**2 * 2.0**fraction_bits) + 1
+    threshold = min(max(numbers.gain(numbers.gamma, fraction_bits), least), _NO_GAIN)
+    gain = scores[1] + scores[2] - scores[0] - constant(party, threshold, gradient.shape)
+    splits = to_arithmetic(party, at_least(party, gain, Shared.zeros(*gain.shape)))
+    stops = constant(party, 1, gradient.shape) - splits
+    return Verdicts(stops, weights[0], weights[1], weights[2])

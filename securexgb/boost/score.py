@@ -1,0 +1,185 @@
+"""Scores by which the candidates of a node are ranked.
+
+With H' = H + lambda at each child and D = G_L H_R' - G_R H_L', the children's T(G)^2 / H' add
+up, where alpha is 0, to
+
+    G_L^2 / H_L' + G_R^2 / H_R' = G^2 / (H + 2 lambda) + D^2 / (H_L' H_R' (H + 2 lambda)),
+
+so what ranks them within a node is D^2 / (H_L' H_R'), without the difference of nearly equal
+numbers in which a gain loses its digits. The score is its logarithm, 2 log2 |D| - log2 H_L' -
+log2 H_R' in units of 2^-15 (``mpc.logarithm``). Its relative error: D and each H' are cut to
+15 significant bits, which moves D^2 and H_L' H_R' by less than 2^-13 each; each of the four
+logarithms is off by less than 2^-14.1 (2 log2 |D| counts twice), together 2^-12.1 up or down.
+Two candidates are ranked right where their D^2 / (H_L' H_R') differ by a factor of more than
+1 + 2^-13 + 2^-13 + 2 ln 2 2^-12.1, which is below 1 + 2^-10.8. Candidates with the same G_L and
+H_L have the same score.
+
+|D| is taken as one's complement, D xor sign: of a negative D it is one unit, 2^(-2 gradient_bits),
+too small. That is far below every gain that is not noise. But for a D with few significant bits
+it shows in the mantissa, and two candidates that part the rows alike, left for right, would not
+tie. Within a column such are the two directions of the missing values (where one bin is all
+that is left besides), so D is always taken of the child without them. Of two columns that
+mirror each other either may win.
+
+D = G_L (H + 2 lambda) - G H_L' takes two products. Where alpha is not 0 there is no such
+form, and every candidate takes two divisions (``boost.weights``): some ten times as much.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from securexgb.arith.fixedpoint import NumberFormat
+from securexgb.boost.weights import weigh, weights_cost
+from securexgb.mpc.bound import reaches, reaches_cost
+from securexgb.mpc.compare import all_cost, all_of
+from securexgb.mpc.convert import bits_cost, lift_cost, to_arithmetic, to_bits
+from securexgb.mpc.logarithm import LOG_BITS, log2_bits, log2_cost, log2_weights
+from securexgb.mpc.multiply import gate_bits, gate_cost, multiply, product_cost
+from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import COMPOSED, Cost, protocol
+from securexgb.mpc.share import constant
+from securexgb.mpc.shared import Shared, SharedBits, words_per
+
+_QUOTIENT_SCORE_BITS = 63
+_RING_BITS = 32
+
+
+@dataclass(frozen=True)
+class ChildSums:
+    """Sums of one child per candidate (nodes, c), and the nodes' own (nodes,).
+
+    The child is the one without the missing values, be it left or right; all that is said here
+    of G_L and H_L may as well be said of it.
+    """
+
+    child_gradient: Shared
+    child_hessian: Shared
+    gradient: Shared
+    hessian: Shared
+
+
+def _offset(numbers: NumberFormat) -> int:
+    """What brings the score of a valid candidate above 1."""
+    return (2 * numbers.hessian_bits << LOG_BITS) + 2
+
+
+def score_bits(numbers: NumberFormat) -> int:
+    """0 <= score < 2^(score_bits - 1)."""
+    if numbers.reg_alpha:
+        return _QUOTIENT_SCORE_BITS
+    return (_offset(numbers) + (2 * _product_bits(numbers) << LOG_BITS)).bit_length() + 1
+
+
+def _product_bits(numbers: NumberFormat) -> int:
+    """Bits of D, its sign included: |D| <= (|G_L| + |G_R|) max(H_L', H_R')."""
+    return numbers.low_bits + numbers.hessian_bits
+
+
+def _ring_bits(numbers: NumberFormat) -> int:
+    return max(_product_bits(numbers), 33)
+
+
+def scores_cost(nodes: int, candidates: int, numbers: NumberFormat) -> Cost:
+    """Cost of ``scores`` for so many nodes and candidates."""
+    count = nodes * candidates
+    if numbers.reg_alpha:
+        return weights_cost(2, count, numbers, together=True)
+    words, wide, narrow = words_per(count), _product_bits(numbers), numbers.hessian_bits
+    bound = numbers.min_child_weight + numbers.reg_lambda
+    total = product_cost(2 * 64 * words) + bits_cost(wide, 64 * words)
+    total += bits_cost(narrow, 128 * words) + reaches_cost(narrow, bound, 2 * words)
+    total += log2_cost([wide - 1, narrow, narrow], words) + all_cost(3, words)
+    rows = sum(len(log2_weights(width)) for width in (wide - 1, narrow, narrow))
+    return total + gate_cost(rows, words) + lift_cost((rows + 1) * words, _RING_BITS)
+
+
+@protocol(
+    cost=lambda sums, numbers: scores_cost(*sums.child_hessian.shape, numbers),
+    opens=COMPOSED,
+    source="xgboost 3.2, hist: EvaluateSplits; the form with D as in docs/training.md",
+    ideal=None,
+)
+def scores(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shared:
+    """Scores (nodes, c), shared modulo 2^``score_bits``, 0 <= score < 2^(score_bits - 1).
+
+    Of the valid candidates of a node the best has the greatest. Not valid, with score 0, is a
+    candidate that leaves a child less than ``min_child_weight``, or has no gain at all:
+    children's scores of 0 (alpha > 0) or D = 0.
+    """
+    if numbers.reg_alpha:
+        return _by_quotients(party, sums, numbers)
+    return _by_logarithms(party, sums, numbers)
+
+
+def _by_quotients(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shared:
+    shape = sums.child_hessian.shape
+    sides = [
+        Shared.stack([left.reshape(-1), (_spread(whole, shape) - left).reshape(-1)])
+        for left, whole in (
+            (sums.child_gradient, sums.gradient),
+            (sums.child_hessian, sums.hessian),
+        )
+    ]
+    _, both = weigh(party, sides[0], sides[1], numbers, True)
+    return both.sum(axis=0).reshape(*shape)
+
+
+def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shared:
+    shape = sums.child_hessian.shape
+    penalty, narrow = numbers.reg_lambda, numbers.hessian_bits
+    total = sums.hessian + constant(party, 2 * penalty, sums.hessian.shape)
+    left = _whole_words(sums.child_hessian + constant(party, penalty, shape))
+    whole = _whole_words(_spread(total, shape))
+    difference = _determinant(party, sums, left, whole, numbers)
+    d = to_bits(party, difference, _product_bits(numbers))
+    h = to_bits(party, Shared.concatenate([left, whole - left]), narrow)
+    sides = h.words.reshape(narrow, 2, -1)
+    magnitude = d[:-1].words ^ d[-1].words
+    widths = (magnitude.shape[0], narrow, narrow)
+    bits = (magnitude, sides[:, 0], sides[:, 1])
+    count = left.size
+    logs, above = log2_bits(
+        party, tuple(SharedBits(np.ascontiguousarray(words), count) for words in bits)
+    )
+    heavy = reaches(party, h, numbers.min_child_weight + penalty).words.reshape(2, -1)
+    valid = all_of(party, SharedBits(np.concatenate([heavy, above[:1].words]), count))
+    kept = gate_bits(party, valid, SharedBits.concatenate(logs))
+    lifted = to_arithmetic(
+        party, SharedBits(np.concatenate([kept.words, valid.words[None]]), count), _RING_BITS
+    )
+    factors = [
+        factor * weight
+        for factor, width in zip((2, -1, -1), widths, strict=True)
+        for weight in log2_weights(width)
+    ]
+    factors.append(_offset(numbers))
+    score = lifted.scale(np.array(factors)[:, None]).sum(axis=0)
+    return score[: shape[0] * shape[1]].reshape(*shape)
+
+
+def _determinant(
+    party: Party, sums: ChildSums, left: Shared, whole: Shared, numbers: NumberFormat
+) -> Shared:
+    """D, flat, right modulo the width of D."""
+    gradient = _whole_words(_spread(sums.gradient, sums.child_gradient.shape))
+    products = multiply(
+        party,
+        Shared.stack([_whole_words(sums.child_gradient), gradient]),
+        Shared.stack([whole, left]),
+        _ring_bits(numbers),
+    )
+    return products[0] - products[1]
+
+
+def _spread(values: Shared, shape: tuple[int, ...]) -> Shared:
+    """A node's value for each of its candidates."""
+    return Shared(np.broadcast_to(values.words[:, None], shape))
+
+
+def _whole_words(values: Shared) -> Shared:
+    """Flat, filled up with zeros to a multiple of 64, so that its bits fill whole words."""
+    flat = values.words.reshape(-1)
+    return Shared(np.pad(flat, (0, -flat.size % 64)))

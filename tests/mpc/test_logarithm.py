@@ -1,0 +1,68 @@
+"""Logarithms: error as stated, all mantissas and exponents, equal for equal numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from securexgb.mpc.logarithm import LOG_BITS, MANTISSA_BITS, log2_bits, log2_weights
+from securexgb.mpc.party import Party
+from securexgb.mpc.shared import SharedBits
+from tests.mpc.kit import Integers, Pair, on_both, shared_bits
+
+TABLE_ERROR = 2.0**-14.1
+
+
+def program(party: Party, *numbers: SharedBits) -> tuple[SharedBits, ...]:
+    logarithms, above = log2_bits(party, numbers)
+    return (*logarithms, above)
+
+
+def bits_of(x: Integers, width: int) -> Pair:
+    return shared_bits((x[None] >> np.arange(width)[:, None]) & 1, width)
+
+
+def logarithms(*numbers: tuple[Integers, int]) -> list[NDArray[np.float64]]:
+    """Of numbers and their widths; zeros are checked to be marked as such."""
+    *found, above = on_both(program, *(bits_of(*number) for number in numbers))
+    np.testing.assert_array_equal(above, np.stack([x > 0 for x, _ in numbers]))
+    return [
+        (bits * np.array(log2_weights(width))[:, None]).sum(axis=0) / (1 << LOG_BITS)
+        for bits, (_, width) in zip(found, numbers, strict=True)
+    ]
+
+
+def test_every_mantissa() -> None:
+    """15 significant bits, the leading one among them: nothing is cut off."""
+    x = np.arange(1 << MANTISSA_BITS, 2 << MANTISSA_BITS)
+    (found,) = logarithms((x, MANTISSA_BITS + 1))
+    assert np.abs(found - np.log2(x)).max() <= TABLE_ERROR
+
+
+@pytest.mark.parametrize("width", range(2, 11))
+def test_every_number_of_few_bits(width: int) -> None:
+    x = np.arange(1 << width)
+    filled = np.pad(x, (0, -x.size % 64))
+    (found,) = logarithms((filled, width))
+    assert np.abs(found[1 : x.size] - np.log2(x[1:])).max() <= TABLE_ERROR
+
+
+def test_numbers_of_different_widths_at_once() -> None:
+    draw, widths = np.random.default_rng(0), (62, 47, 33, 25, 25, 16, 9)
+    numbers = [
+        ((draw.integers(0, 2**62, 640) >> draw.integers(0, 62, 640)) & ((1 << width) - 1), width)
+        for width in widths
+    ]
+    for found, (x, _) in zip(logarithms(*numbers), numbers, strict=True):
+        error = found[x > 0] - np.log2(x[x > 0].astype(np.float64))
+        cut = 2.0**-MANTISSA_BITS / np.log(2)
+        assert error.max() <= TABLE_ERROR
+        assert error.min() >= -TABLE_ERROR - cut
+        assert np.unique(found[x == 0]).size <= 1
+
+
+def test_every_power_of_two() -> None:
+    x = np.concatenate([np.int64(1) << np.arange(62), np.zeros(2, np.int64)])
+    (found,) = logarithms((x, 62))
+    assert np.abs(found[:62] - np.arange(62)).max() <= TABLE_ERROR

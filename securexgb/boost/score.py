@@ -34,9 +34,10 @@ import numpy as np
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.weights import weigh, weights_cost
 from securexgb.mpc.bound import reaches, reaches_cost
-from securexgb.mpc.compare import all_cost, all_of
-from securexgb.mpc.convert import bits_cost, lift_cost, to_arithmetic, to_bits
-from securexgb.mpc.logarithm import LOG_BITS, log2_bits, log2_cost, log2_weights
+from securexgb.mpc.compare import all_cost, all_of, not_bits
+from securexgb.mpc.convert import bits_cost, to_bits
+from securexgb.mpc.lift import Number, lift_numbers, numbers_cost
+from securexgb.mpc.logarithm import log2_bits, log2_cost, log2_weights
 from securexgb.mpc.multiply import gate_bits, gate_cost, multiply, product_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
@@ -44,7 +45,6 @@ from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, SharedBits, words_per
 
 _QUOTIENT_SCORE_BITS = 63
-_RING_BITS = 32
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,19 @@ class ChildSums:
     hessian: Shared
 
 
-def _offset(numbers: NumberFormat) -> int:
-    """What brings the score of a valid candidate above 1."""
-    return (2 * numbers.hessian_bits << LOG_BITS) + 2
-
-
 def score_bits(numbers: NumberFormat) -> int:
     """0 <= score < 2^(score_bits - 1)."""
-    if numbers.reg_alpha:
-        return _QUOTIENT_SCORE_BITS
-    return (_offset(numbers) + (2 * _product_bits(numbers) << LOG_BITS)).bit_length() + 1
+    return _QUOTIENT_SCORE_BITS if numbers.reg_alpha else _number(numbers).width + 1
+
+
+def _number(numbers: NumberFormat) -> Number:
+    """How a score is made of bits: those of 2 log2 |D|, the flipped ones of log2 H_L' and
+    log2 H_R' (-w b is w (1 - b), but for a constant), and one of a valid candidate, for 2.
+    """
+    hessian = log2_weights(numbers.hessian_bits)
+    weights = [2 * weight for weight in log2_weights(_product_bits(numbers) - 1)]
+    weights += [*hessian, *hessian, 2]
+    return Number(tuple(weights), sum(weights).bit_length())
 
 
 def _product_bits(numbers: NumberFormat) -> int:
@@ -93,17 +96,19 @@ def scores_cost(nodes: int, candidates: int, numbers: NumberFormat) -> Cost:
     total += bits_cost(narrow, 128 * words) + reaches_cost(narrow, bound, 2 * words)
     total += log2_cost([wide - 1, narrow, narrow], words) + all_cost(3, words)
     rows = sum(len(log2_weights(width)) for width in (wide - 1, narrow, narrow))
-    return total + gate_cost(rows, words) + lift_cost((rows + 1) * words, _RING_BITS)
+    return total + gate_cost(rows, words) + numbers_cost([_number(numbers)], words)
 
 
 @protocol(
-    cost=lambda sums, numbers: scores_cost(*sums.child_hessian.shape, numbers),
+    cost=lambda sums, numbers: scores_cost(
+        sums.child_hessian.shape[0], sums.child_hessian.shape[1], numbers
+    ),
     opens=COMPOSED,
     source="xgboost 3.2, hist: EvaluateSplits; the form with D as in docs/training.md",
     ideal=None,
 )
 def scores(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shared:
-    """Scores (nodes, c), shared modulo 2^``score_bits``, 0 <= score < 2^(score_bits - 1).
+    """Scores (nodes, c), 0 <= score < 2^(score_bits - 1).
 
     Of the valid candidates of a node the best has the greatest. Not valid, with score 0, is a
     candidate that leaves a child less than ``min_child_weight``, or has no gain at all:
@@ -138,7 +143,6 @@ def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shar
     h = to_bits(party, Shared.concatenate([left, whole - left]), narrow)
     sides = h.words.reshape(narrow, 2, -1)
     magnitude = d[:-1].words ^ d[-1].words
-    widths = (magnitude.shape[0], narrow, narrow)
     bits = (magnitude, sides[:, 0], sides[:, 1])
     count = left.size
     logs, above = log2_bits(
@@ -146,17 +150,10 @@ def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shar
     )
     heavy = reaches(party, h, numbers.min_child_weight + penalty).words.reshape(2, -1)
     valid = all_of(party, SharedBits(np.concatenate([heavy, above[:1].words]), count))
-    kept = gate_bits(party, valid, SharedBits.concatenate(logs))
-    lifted = to_arithmetic(
-        party, SharedBits(np.concatenate([kept.words, valid.words[None]]), count), _RING_BITS
-    )
-    factors = [
-        factor * weight
-        for factor, width in zip((2, -1, -1), widths, strict=True)
-        for weight in log2_weights(width)
-    ]
-    factors.append(_offset(numbers))
-    score = lifted.scale(np.array(factors)[:, None]).sum(axis=0)
+    summands = SharedBits.concatenate([logs[0], not_bits(party, SharedBits.concatenate(logs[1:]))])
+    kept = gate_bits(party, valid, summands).words
+    bits_of_score = SharedBits(np.concatenate([kept, valid.words[None]]), count)
+    score = lift_numbers(party, bits_of_score, (_number(numbers),))[0]
     return score[: shape[0] * shape[1]].reshape(*shape)
 
 

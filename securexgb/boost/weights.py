@@ -30,7 +30,7 @@ def weights_cost(rows: int, count: int, numbers: NumberFormat, together: bool) -
 
 @protocol(
     cost=lambda gradient, hessian, numbers, together: weights_cost(
-        *gradient.shape, numbers, together
+        gradient.shape[0], gradient.shape[1], numbers, together
     ),
     opens=COMPOSED,
     source="xgboost 3.2: CalcWeight, CalcGain",

@@ -68,7 +68,7 @@ def best_cost(nodes: int, candidates: int, labels: int, payload: int, score_bits
 
 @protocol(
     cost=lambda scores, labels, payload, fallback, score_bits: best_cost(
-        *scores.shape, labels.shape[0], payload.shape[0], score_bits
+        scores.shape[0], scores.shape[1], labels.shape[0], payload.shape[0], score_bits
     ),
     opens=COMPOSED,
     source="all pairs within groups, then among the winners: docs/protocols.md, argmax",
@@ -122,8 +122,8 @@ class _Groups:
         groups = -(-candidates // size)
         padded = np.pad(values.words, ((0, 0), (0, 0), (0, groups * size - candidates)))
         by_place = padded.reshape(rows, nodes, groups, size).transpose(0, 3, 1, 2)
-        by_place = by_place.reshape(rows, size, nodes * groups)
-        filled = np.pad(by_place, ((0, 0), (0, 0), (0, -(nodes * groups) % 64)))
+        flat = by_place.reshape(rows, size, nodes * groups)
+        filled = np.pad(flat, ((0, 0), (0, 0), (0, -(nodes * groups) % 64)))
         return _Groups(Shared(filled), nodes, groups)
 
     def chosen(self, party: Party, marks: SharedBits, first_row: int) -> Shared:

@@ -23,9 +23,6 @@ UNIFORM = [name for name in EXAMPLES if "._open" not in name and not name.starts
 """Ciphertexts are residues modulo primes, not whole words: tests/hybrid and
 tests/security/test_ckks_attack.py look at those."""
 
-MODULO_2_32 = {"boost.score.scores"}
-"""Protocols whose results are shared modulo 2^32: the upper halves say nothing."""
-
 
 def own_words(result: Any) -> Iterator[bytes]:
     """The shares within a result."""
@@ -69,8 +66,6 @@ def run(name: str, seed: int, holder: int | None) -> list[tuple[bytes, bytes]]:
 
     sides = [[pair[rank] for pair in arguments] for rank in (0, 1)]
     results, channels, _ = recorded(program, sides, seed)
-    if name in MODULO_2_32:
-        results = [(n, np.frombuffer(words, "<u8").astype("<u4").tobytes()) for n, words in results]
     return [
         (b"".join(payload for _, payload in channel.sent[before:]), shares)
         for channel, (before, shares) in zip(channels, results, strict=True)

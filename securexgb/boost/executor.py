@@ -1,0 +1,102 @@
+"""The work of one party on its own rows: the one seam at which it may run elsewhere.
+
+Everything that touches a party's bin indices once a job has begun is here: sums per bin of
+words given for every row, and which rows a split of its own sends left. Rows fall into
+blocks; sums add up over blocks and bits lie side by side, so an engine that keeps each block
+on a machine of its own sends it its rows' words and gets back a table of the size of a
+histogram. It sees what this party sees, its own data and shares, and belongs to it.
+
+The protocols, their messages and their randomness stay in the one process that holds the
+channel: an executor exchanges nothing with the other party.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb import _kernels
+from securexgb.boost.rows import BLOCK_ROWS, blocks
+
+Words = NDArray[np.uint64]
+Bits = NDArray[np.bool_]
+Bytes = NDArray[np.uint8]
+Buckets = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """Splits of this party's columns, one a node: a row goes left if its bin is at most the cut.
+
+    ``columns``, ``cuts``: (k,). ``missing_left``: (k,), where rows without a value go.
+    """
+
+    columns: NDArray[np.int64]
+    cuts: NDArray[np.int64]
+    missing_left: Bits
+
+
+class Executor(Protocol):
+    """One party's rows, wherever they lie; made once a job from its bin indices."""
+
+    def sums(self, values: Words) -> Words:
+        """Sums mod 2^64 of values (v, rows) by column and bin: (v, features, bins)."""
+
+    def masked_sums(self, vectors: Words, message: Bytes, shift: int, bits: int) -> Words:
+        """The same of 2^shift y + m mod 2^bits: low and high words, (v, features, bins, 2).
+
+        ``vectors``: y (v, rows); ``message``: m (v, rows), ceil(bits / 8) bytes each, flat.
+        """
+
+    def left(self, cuts: Cuts) -> Bits:
+        """Whether each row goes left at each of k splits: (k, rows)."""
+
+
+class LocalExecutor:
+    """All rows in this process, block after block.
+
+    ``buckets``: (rows, features) bin indices below ``bins``; ``missing_bin``: the index of rows
+    without a value, or ``bins`` where there is none.
+    """
+
+    def __init__(
+        self, buckets: Buckets, bins: int, missing_bin: int, block_rows: int = BLOCK_ROWS
+    ) -> None:
+        self._buckets = buckets
+        self._bins = bins
+        self._missing_bin = missing_bin
+        self._block_rows = block_rows
+
+    def sums(self, values: Words) -> Words:
+        total = np.zeros((values.shape[0], self._buckets.shape[1], self._bins), np.uint64)
+        for rows in blocks(self._buckets.shape[0], self._block_rows):
+            part = np.ascontiguousarray(values[:, rows])
+            total += _kernels.histogram(self._buckets[rows], part, self._bins)
+        return total
+
+    def masked_sums(self, vectors: Words, message: Bytes, shift: int, bits: int) -> Words:
+        by_row = message.reshape(*vectors.shape, -1)
+        low = high = np.zeros((vectors.shape[0], self._buckets.shape[1], self._bins), np.uint64)
+        for rows in blocks(self._buckets.shape[0], self._block_rows):
+            part = np.ascontiguousarray(vectors[:, rows])
+            sent = np.ascontiguousarray(by_row[:, rows]).reshape(-1)
+            block = self._buckets[rows]
+            sums = _kernels.masked_sums(block, self._bins, part, sent, shift, bits)
+            low = low + sums[..., 0]
+            high = high + sums[..., 1] + (low < sums[..., 0])
+        masks = np.array([(1 << min(bits, 64)) - 1, (1 << max(bits - 64, 0)) - 1], np.uint64)
+        return np.stack([low, high], axis=-1) & masks
+
+    def left(self, cuts: Cuts) -> Bits:
+        result = np.empty((cuts.columns.size, self._buckets.shape[0]), np.bool_)
+        for rows in blocks(self._buckets.shape[0], self._block_rows):
+            block = self._buckets[rows]
+            for node, column in enumerate(cuts.columns):
+                found = block[:, column]
+                left = found <= cuts.cuts[node]
+                missing = found == self._missing_bin
+                result[node, rows] = np.where(missing, cuts.missing_left[node], left)
+        return result

@@ -1,0 +1,67 @@
+"""Row-block work: sums and left bits are the same in blocks of any size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from securexgb.boost.executor import Cuts, Executor, LocalExecutor
+from securexgb.boost.rows import BLOCK_ROWS, blocks
+
+ROWS, FEATURES, BINS = 500, 3, 6
+MISSING = BINS - 1
+
+
+def buckets() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, BINS, (ROWS, FEATURES), np.uint8)
+
+
+def executor(block_rows: int) -> Executor:
+    return LocalExecutor(buckets(), BINS, MISSING, block_rows)
+
+
+@pytest.mark.parametrize("block_rows", [64, 192, BLOCK_ROWS])
+def test_sums_are_those_over_all_rows(block_rows: int) -> None:
+    values = np.random.default_rng(1).integers(0, 2**64, (2, ROWS), np.uint64)
+    one_hot = (buckets()[:, :, None] == np.arange(BINS)).astype(np.uint64)
+    expected = np.einsum("vn,nfb->vfb", values, one_hot)
+    np.testing.assert_array_equal(executor(block_rows).sums(values), expected)
+
+
+@pytest.mark.parametrize("bits", [50, 64, 70, 79])
+@pytest.mark.parametrize("block_rows", [64, 192, BLOCK_ROWS])
+def test_masked_sums_carry_into_their_high_words(block_rows: int, bits: int) -> None:
+    draw = np.random.default_rng(2)
+    values = draw.integers(0, 2**64, (2, ROWS), np.uint64)
+    message = draw.integers(0, 256, 2 * ROWS * -(-bits // 8), np.uint8)
+    found = executor(block_rows).masked_sums(values, message, 3, bits)
+    numbers = [[int(word) for word in row] for row in values]
+    masks = [int.from_bytes(m.tobytes(), "little") for m in message.reshape(2 * ROWS, -1)]
+    expected = np.zeros((2, FEATURES, BINS), object)
+    for vector in range(2):
+        for row, bins in enumerate(buckets()):
+            word = (numbers[vector][row] << 3) + masks[vector * ROWS + row]
+            expected[vector, np.arange(FEATURES), bins] += word
+    expected %= 1 << bits
+    np.testing.assert_array_equal(found[..., 0].astype(object), expected % (1 << 64))
+    np.testing.assert_array_equal(found[..., 1].astype(object), expected >> 64)
+
+
+@pytest.mark.parametrize("block_rows", [64, 192, BLOCK_ROWS])
+def test_left_bits(block_rows: int) -> None:
+    cuts = Cuts(np.array([0, 2]), np.array([1, 3]), np.array([True, False]))
+    left = executor(block_rows).left(cuts)
+    first, second = buckets()[:, 0], buckets()[:, 2]
+    np.testing.assert_array_equal(left[0], (first <= 1) | (first == MISSING))
+    np.testing.assert_array_equal(left[1], (second <= 3) & (second != MISSING))
+
+
+def test_no_splits_of_its_own() -> None:
+    none = Cuts(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bool_))
+    assert executor(64).left(none).shape == (0, ROWS)
+
+
+@pytest.mark.parametrize("rows", [1, 64, 127, 128, 500])
+def test_blocks_cover_every_row_once(rows: int) -> None:
+    covered = [row for block in blocks(rows, 128) for row in range(rows)[block]]
+    assert covered == list(range(rows))

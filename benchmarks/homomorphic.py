@@ -1,10 +1,11 @@
-"""What do matrix products by BFV cost? Both directions of one tree, in one process.
+"""What do histograms without a dealer cost? Pads and products of one tree, in one process.
 
-    python benchmarks/homomorphic.py [W1 W2 W3 ...] [--bytes-per-second 60e6]
+    python benchmarks/homomorphic.py [W1 W2 W3 1M]
 
-One JSON line a shape: what the layout is, processor seconds of one party (both run at the same
-time, each in a thread; keys are made before the clock starts), wall seconds, and megabytes of
-both parties together. First one line with the times of single steps.
+One JSON line a shape: parameters, then processor seconds of one party (both run at the same time,
+each in a thread), and megabytes of both parties together. ``setup``: once a job, W and keys.
+``offline``: products of one tree, as a share of a full batch. ``online``: masking the vectors,
+and adding up by bin, without taking the sums apart. First one line with times of single steps.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ import numpy as np
 from securexgb import _kernels
 from securexgb.arith.prg import Prg
 from securexgb.channel.memory import memory_pair
-from securexgb.he.layout import Shape, best_layout
-from securexgb.he.noise import DEGREE, PRIMES, SPECIAL_PRIME
+from securexgb.he.layout import MOST_VECTORS, Layout
+from securexgb.he.noise import DEGREE, PRIMES, SHORT, SPECIAL_PRIME, sums_precision
 from securexgb.offline.matrix_products import BfvMatrixProducts
 
 # Rows, columns a side, bins (one for missing values), vectors a direction and tree.
@@ -31,7 +32,8 @@ SHAPES = {
     "W3": (200_000, 10, 33, 8),
     "1M": (1_000_000, 10, 17, 8),
 }
-TREES = 100
+WORD_BITS = 60
+VALUES = 1 << 28
 
 
 def best_of(step: Callable[[], object], times: int = 50) -> float:
@@ -49,71 +51,98 @@ def steps() -> dict[str, object]:
     ring = _kernels.BfvRing(DEGREE, [*PRIMES, SPECIAL_PRIME])
     key, seed = b"a" * 16, b"b" * 16
     words = np.ones((1, DEGREE), np.uint64)
-    wire = ring.encrypt(key, seed, key, 0, words, 17)
+    wire = ring.encrypt(key, seed, key, 0, words, 18)
     pair = np.ones((2, 2, 3, DEGREE), np.uint64)
     merging = ring.whole_key(seed, 0, ring.switching_key(key, seed, key, 0, 64))
     places = np.arange(DEGREE, dtype=np.uint32)
-    c1, c0, _ = ring.finish(pair[0], key, seed, 0, pair[0], places, 17)
+    c1, c0, _ = ring.finish(pair[0], key, seed, 0, pair[0], places, 9, 73)
+    groups = MOST_VECTORS * SHORT // DEGREE
+    batch = ring.prepare(np.ones((groups, 2, 3, DEGREE), np.uint64), SHORT)
+    matrix = np.ones((32, 2, SHORT), np.uint64)
+    pads = _kernels.RlwePads(SHORT, PRIMES[:2], 73, seed, SHORT, False)
+    row = np.ones((1, SHORT), np.uint64)
     return {
         "engine": ring.engine(),
         "transform_us": best_of(lambda: ring.transform(words, 0, False)),
-        "encrypt_us": best_of(lambda: ring.encrypt(key, seed, key, 0, words, 17)),
+        "encrypt_us": best_of(lambda: ring.encrypt(key, seed, key, 0, words, 18)),
         "expand_us": best_of(lambda: ring.expand(seed, 0, wire)),
         "merge_us": best_of(lambda: ring.merge([merging], 64, pair)),
-        "finish_us": best_of(lambda: ring.finish(pair[0], key, seed, 0, pair[0], places, 17)),
-        "decrypt_us": best_of(lambda: ring.decrypt(key, c1, c0, places)),
+        "finish_us": best_of(lambda: ring.finish(pair[0], key, seed, 0, pair[0], places, 9, 73)),
+        "decrypt_us": best_of(lambda: ring.decrypt(key, c1, c0, places, 73)),
+        "leaf_of_128_us": best_of(lambda: ring.products(batch, groups, matrix, 73, 0, []), 5) / 32,
+        "pad_of_4096_us": best_of(lambda: pads.masked(key, seed, 0, row, 13)),
     }
 
 
-def tree(name: str, bytes_per_second: float) -> dict[str, object]:
+def tree(name: str) -> dict[str, object]:
     """One tree's products in both directions."""
     rows, features, bins, vectors = SHAPES[name]
-    values = 2 * features * bins * vectors * TREES
     channels = memory_pair(600)
     rng = np.random.default_rng(0)
     matrices = rng.integers(0, bins, (2, rows, features), dtype=np.uint8)
+    shares = rng.integers(0, 1 << 60, (vectors, rows), dtype=np.uint64)
+    precision = sums_precision(rows, WORD_BITS, VALUES)
+    bits, shift = precision.word_bits, precision.noise_bits
 
-    def one(rank: int) -> tuple[float, float, float, int]:
-        party = BfvMatrixProducts(rank, channels[rank], Prg.fresh(), values, bytes_per_second)
+    def one(rank: int) -> dict[str, float]:
+        party = BfvMatrixProducts(rank, channels[rank], Prg.fresh(), VALUES, MOST_VECTORS)
+        clock, sent = [thread_time()], [0]
+
+        def lap() -> None:
+            clock.append(thread_time())
+            sent.append(party.account.bytes_sent)
+
         for owner in (0, 1):
             matrix = matrices[owner] if owner == rank else None
-            party.register_matrix(owner, rows, features * bins, matrix, bins)
-        party.both_products((vectors, vectors))
-        sent = party.account.bytes_sent
-        cpu, wall = thread_time(), perf_counter()
-        party.both_products((vectors, vectors))
-        again = party.account.bytes_sent - sent
-        return thread_time() - cpu, perf_counter() - wall, again / 1e6, sent - again
+            party.register_matrix(owner, rows, features * bins, matrix, bins, WORD_BITS)
+        lap()
+        for _ in range(2):  # the first batch comes with keys
+            for owner in (0, 1):
+                party.vector_products(owner, MOST_VECTORS)
+            lap()
+        products = [party.vector_products(owner, vectors) for owner in (0, 1)]
+        pads = products[1 - rank].pads
+        assert pads is not None
+        clock.append(thread_time())
+        message = pads.masked(shares)
+        _kernels.masked_sums(matrices[rank], bins, shares, message, shift, bits)
+        clock.append(thread_time())
+        share = vectors / MOST_VECTORS
+        return {
+            "setup": clock[1] - clock[0],
+            "offline": (clock[3] - clock[2]) * share,
+            "online": clock[5] - clock[4],
+            "keys": sent[1] + (sent[2] - sent[1]) - (sent[3] - sent[2]),
+            "bytes": (sent[3] - sent[2]) * share,
+        }
 
     with ThreadPoolExecutor(2) as pool:
         done = list(pool.map(one, (0, 1)))
-    layout = best_layout(Shape(rows, features, bins, values, bytes_per_second), vectors)
+    layout = Layout(features * bins, MOST_VECTORS, precision)
     return {
         "shape": name,
-        "rows": rows,
-        "columns": layout.shape.columns,
         "vectors": vectors,
-        "width": layout.width,
-        "levels": layout.levels,
-        "fresh_bytes": layout.noise.fresh_bytes,
-        "result_bytes": layout.noise.result_bytes,
-        "failure_log2": round(layout.noise.failure_log2, 1),
-        "cpu_seconds_a_party": round(max(cpu for cpu, _, _, _ in done), 3),
-        "wall_seconds": round(max(wall for _, wall, _, _ in done), 3),
-        "megabytes_a_tree": round(sum(size for _, _, size, _ in done), 2),
-        "megabytes_a_vector": round(sum(size for _, _, size, _ in done) / 2 / vectors, 3),
-        "megabytes_of_keys_once": round(sum(once for _, _, _, once in done) / 1e6, 2),
+        "pad_bits": bits,
+        "noise_bits": shift,
+        "fresh_bytes": precision.fresh_bytes,
+        "result_bytes": precision.result_bytes,
+        "results_a_batch": layout.results,
+        "cpu_seconds_setup": round(max(part["setup"] for part in done), 3),
+        "cpu_seconds_offline": round(max(part["offline"] for part in done), 4),
+        "cpu_seconds_online": round(max(part["online"] for part in done), 4),
+        "megabytes_offline": round(sum(part["bytes"] for part in done) / 1e6, 2),
+        "megabytes_online": round(2e-6 * vectors * rows * -(-bits // 8), 2),
+        "megabytes_of_keys_once": round(sum(part["keys"] for part in done) / 1e6, 2),
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("shapes", nargs="*", default=["W1", "W2", "W3"], metavar="shape")
-    parser.add_argument("--bytes-per-second", type=float, default=60e6)
+    parser.add_argument("shapes", nargs="*", default=list(SHAPES), metavar="shape")
     arguments = parser.parse_args()
     print(json.dumps(steps()))
     for name in arguments.shapes:
-        print(json.dumps(tree(name, arguments.bytes_per_second)), flush=True)
+        print(json.dumps(tree(name)), flush=True)
 
 
 if __name__ == "__main__":

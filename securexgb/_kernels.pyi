@@ -184,18 +184,21 @@ class BfvRing:
         ``keys``: secret, public, private; numbers of ciphertexts from ``number`` on.
         """
 
+    def prepare(self, ciphertexts: Words, length: int) -> Words:
+        """Transformed ciphertexts (groups, 2, 3, N) of short secrets, ready for ``products``."""
+
     def products(
         self,
-        ciphertexts: Words,
+        prepared: Words,
+        groups: int,
         matrix: Words,
         bits: int,
-        columns: tuple[int, int],
         halvings: int,
         keys: list[Words],
     ) -> Words:
-        """Leaves of transformed ciphertexts (groups, 2, 3, N) of short secrets times columns first
-        to end of a matrix (columns, 2, length) modulo 2^bits; times 2^-halvings mod q. Each
-        2^keys of them merged: (results, 2, 3, N).
+        """Leaves of what ``prepare`` gave, of so many ciphertexts, times columns of a matrix
+        (columns, 2, length) modulo 2^bits; times 2^-halvings mod q. Each 2^keys of them merged:
+        (results, 2, 3, N).
         """
 
     def switching_key(

@@ -1,28 +1,17 @@
-//! The homomorphic scheme: encryption, products with a matrix, rerandomised masked results.
+//! The homomorphic scheme: encryption, and results made fit to leave.
 //!
 //! A ciphertext (c0, c1) of a message m in Z_2^k[X] / (X^N + 1) has c0 + c1 s = e +
 //! round(q m / 2^k) mod q, with a ternary secret s and a small error e. The key holder
 //! encrypts symmetrically and sends c0 only; c1 comes from a public seed. Laid out (2, 3, N):
 //! part, limb, coefficient or transformed word.
 
-use crate::bfv_lanes::{Lanes, on_engine};
 use crate::bfv_ring::{
     self as ring, LIMBS, PRIMES, Ring, Wide, add, errors, from_wire, residue, subtract, ternary,
     to_wire, to_word,
 };
-use crate::ntt::{self, Constants, Scale, fold};
-use crate::pads::{Reduce, Word, low_bits};
+use crate::ntt;
+use crate::pads::{Word, low_bits};
 use crate::prg::Stream;
-use std::ops::Range;
-
-/// Ciphertexts whose products are summed before they are reduced: far below 2^11.
-const PANEL: usize = 16;
-/// Rows of the matrix whose plaintexts are transformed together.
-const TILE: usize = 8;
-/// Words of a polynomial that are worked on while they are in the cache, and the length of
-/// the rows that hold them: not a power of two, or they would share a few lines of the cache.
-const STRIP: usize = 64;
-const ROW: usize = STRIP + 8;
 
 /// Whoever holds the secret: s in all transformed forms.
 pub struct Secret {
@@ -141,171 +130,6 @@ pub fn expand(
         }
         for (limb, c1) in c1.chunks_exact_mut(n).enumerate() {
             ring.uniform(public, first + i as u64, limb, c1);
-        }
-    }
-}
-
-/// Transformed ciphertexts of V short secrets, and the matrix to multiply with.
-pub struct Batch<'a> {
-    /// (groups, 2, 3, N), as `shorts_code` lays them out.
-    pub ciphertexts: &'a [u64],
-    /// (columns, 2, length): low and high words of numbers modulo 2^bits.
-    pub matrix: &'a [u64],
-    /// Numbers a column of the matrix: groups D.
-    pub length: usize,
-    /// Bits of a number.
-    pub bits: u32,
-}
-
-impl Batch<'_> {
-    /// The transform of sum_j W[column, group D + j] X^j modulo one prime.
-    fn plaintext(
-        &self,
-        ring: &Ring,
-        (limb, reduce): (usize, &Reduce),
-        (column, group): (usize, usize),
-        out: &mut [u64],
-    ) {
-        let distance = self.length / (self.ciphertexts.len() / (2 * LIMBS * ring.degree));
-        let (low, high) =
-            self.matrix[column * 2 * self.length..][..2 * self.length].split_at(self.length);
-        let at = group * distance..(group + 1) * distance;
-        let short: Vec<u64> = low[at.clone()]
-            .iter()
-            .zip(&high[at])
-            .map(|(&low, &high)| reduce.of(Word::from(high) << 64 | Word::from(low)))
-            .collect();
-        ntt::forward_short(ring.engine, &ring.tables[limb], &short, out);
-    }
-}
-
-/// One strip of the sums of a tile: plaintexts (G, blocks) times one vector's ciphertexts.
-pub struct Strip<'a> {
-    constants: &'a Constants,
-    blocks: usize,
-    /// (G, blocks) rows of `ROW` words.
-    plain: &'a [u64],
-    /// (blocks, 2) rows of `ROW` words.
-    ciphertexts: &'a [u64],
-    /// Words between the sums of one group and of the next, and of one part and of the next.
-    strides: (usize, usize),
-}
-
-/// Adds to `sums` the products of G plaintexts with both parts of the ciphertexts.
-#[inline(always)]
-fn strip_of<L: Lanes, const G: usize>(of: &Strip<'_>, sums: &mut [u64]) {
-    let p = L::splat(of.constants.modulus());
-    let plain: [&[[u64; ROW]]; G] =
-        std::array::from_fn(|g| &of.plain.as_chunks::<ROW>().0[g * of.blocks..][..of.blocks]);
-    let ciphertexts = &of.ciphertexts.as_chunks::<ROW>().0.as_chunks::<2>().0[..of.blocks];
-    let at = |words: &[u64; ROW], x: usize| L::load(&words.as_chunks::<8>().0[x]);
-    for x in 0..STRIP / 8 {
-        let mut low = [[L::splat(0); 2]; G];
-        let mut high = low;
-        for (r, parts) in ciphertexts.iter().enumerate() {
-            let parts = [at(&parts[0], x), at(&parts[1], x)];
-            for g in 0..G {
-                let plain = at(&plain[g][r], x);
-                for part in 0..2 {
-                    low[g][part] = low[g][part].add_low(plain, parts[part]);
-                    high[g][part] = high[g][part].add_high(plain, parts[part]);
-                }
-            }
-        }
-        for g in 0..G {
-            for part in 0..2 {
-                let place = g * of.strides.0 + part * of.strides.1 + 8 * x;
-                let sum = &mut sums[place..].as_chunks_mut::<8>().0[0];
-                let total = fold(low[g][part], high[g][part], of.constants);
-                L::load(sum).plus(total).reduce_once(p).store(sum);
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn strip_body<L: Lanes>(of: &Strip<'_>, groups: usize, sums: &mut [u64]) {
-    match groups {
-        4 => strip_of::<L, 4>(of, sums),
-        3 => strip_of::<L, 3>(of, sums),
-        2 => strip_of::<L, 2>(of, sums),
-        _ => strip_of::<L, 1>(of, sums),
-    }
-}
-
-on_engine! {
-    /// `strip_of` for 1 to 4 groups.
-    pub fn strip = strip_body(of: &Strip<'_>, groups: usize, sums: &mut [u64]);
-}
-
-#[inline(always)]
-fn scale_body<L: Lanes>(factor: Scale, words: &mut [u64]) {
-    for words in words.as_chunks_mut::<8>().0 {
-        factor.times(L::load(words)).store(words);
-    }
-}
-
-on_engine! {
-    /// Multiplies every word by the factor.
-    pub fn scale = scale_body(factor: Scale, words: &mut [u64]);
-}
-
-/// Overwrites `out`, (columns, 2, 3, N), with the sums over all groups of ciphertext times
-/// plaintext for the columns from `first` on, as coefficients, divided by 2^halvings modulo q.
-/// Coefficient v D of a column is W[column] times secret v.
-pub fn products(ring: &Ring, batch: &Batch<'_>, first: usize, halvings: u32, out: &mut [u64]) {
-    let size = 2 * LIMBS * ring.degree;
-    let groups = batch.ciphertexts.len() / size;
-    out.fill(0);
-    for (number, out) in out.chunks_mut(TILE * size).enumerate() {
-        for panel in (0..groups).step_by(PANEL) {
-            let panel = panel..groups.min(panel + PANEL);
-            add_panel(ring, batch, first + number * TILE, panel, out);
-        }
-    }
-    let factors = ring.halvings(halvings);
-    for (i, words) in out.chunks_exact_mut(ring.degree).enumerate() {
-        ntt::inverse(ring.engine, &ring.tables[i % LIMBS], words);
-        if halvings > 0 {
-            scale(ring.engine, factors[i % LIMBS], words);
-        }
-    }
-}
-
-/// Adds the products of a panel of ciphertexts with a tile of columns to `out`.
-fn add_panel(ring: &Ring, batch: &Batch<'_>, first: usize, panel: Range<usize>, out: &mut [u64]) {
-    let (n, size) = (ring.degree, 2 * LIMBS * ring.degree);
-    let (columns, length) = (out.len() / size, panel.len());
-    let length_of_strip = columns * length * ROW;
-    let mut plain = vec![0; n / STRIP * length_of_strip];
-    let mut ciphertexts = vec![0; length * 2 * ROW];
-    let mut polynomial = vec![0; n];
-    for limb in 0..LIMBS {
-        let table = &ring.tables[limb];
-        let reduce = Reduce::new(table.p, batch.bits);
-        for i in 0..columns * length {
-            let of = (first + i / length, panel.start + i % length);
-            batch.plaintext(ring, (limb, &reduce), of, &mut polynomial);
-            for (s, words) in polynomial.as_chunks::<STRIP>().0.iter().enumerate() {
-                plain[s * length_of_strip + i * ROW..][..STRIP].copy_from_slice(words);
-            }
-        }
-        for (s, plain) in plain.chunks_exact(length_of_strip).enumerate() {
-            for (i, row) in ciphertexts.as_chunks_mut::<ROW>().0.iter_mut().enumerate() {
-                let place = (panel.start + i / 2) * size + (i % 2 * LIMBS + limb) * n + s * STRIP;
-                row[..STRIP].copy_from_slice(&batch.ciphertexts[place..][..STRIP]);
-            }
-            for g in (0..columns).step_by(4) {
-                let of = Strip {
-                    constants: &table.constants,
-                    blocks: length,
-                    plain: &plain[g * length * ROW..],
-                    ciphertexts: &ciphertexts,
-                    strides: (size, LIMBS * n),
-                };
-                let sums = &mut out[g * size + limb * n + s * STRIP..];
-                strip(ring.engine, &of, (columns - g).min(4), sums);
-            }
         }
     }
 }

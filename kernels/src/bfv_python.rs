@@ -1,8 +1,9 @@
 //! The homomorphic scheme of the Python module; a part of [`super`].
 
 use super::{Array, Vector, array, check, filled, matrix, refuse, shape, slice, vector};
-use crate::bfv::{self, Batch, Leaving, Secret};
+use crate::bfv::{self, Leaving, Secret};
 use crate::bfv_merge::{self, Space};
+use crate::bfv_products::{self, Columns, Spread};
 use crate::bfv_ring::{LIMBS, PRIMES, Ring, ternary};
 use crate::ntt;
 use crate::prg::Stream;
@@ -75,6 +76,16 @@ impl BfvRing {
             })?;
         }
         keys.iter().map(|key| words(key, "keys", whole)).collect()
+    }
+
+    /// Secrets of `length` numbers in so many ciphertexts.
+    fn spread(&self, groups: usize, length: usize) -> PyResult<Spread> {
+        let vectors = (self.ring.degree * groups).checked_div(length).unwrap_or(0);
+        Spread::new(self.ring.degree, vectors, length)
+            .filter(|spread| spread.groups() == groups)
+            .ok_or_else(|| {
+                refuse(format!("{groups} ciphertexts do not hold secrets of {length} numbers"))
+            })
     }
 
     /// Whether wanted coefficients so far apart can be brought nearer.
@@ -236,51 +247,60 @@ impl BfvRing {
         })
     }
 
-    /// Leaves of some columns: sums of ciphertexts (groups, 2, 3, N) times the columns of W,
-    /// (columns, 2, length), low and high words modulo 2^bits; divided by 2^halvings. Every
-    /// 2^keys leaves are merged into one result: (results, 2, 3, N).
+    /// Transformed ciphertexts (groups, 2, 3, N) of V short secrets, V = N groups / length, made
+    /// ready for `products`.
+    fn prepare<'py>(
+        &self,
+        py: Python<'py>,
+        ciphertexts: &Bound<'py, PyAny>,
+        length: usize,
+    ) -> PyResult<Array<'py, u64, 1>> {
+        let wanted = [None, Some(2), Some(LIMBS), Some(self.ring.degree)];
+        let ciphertexts = words(ciphertexts, "ciphertexts", wanted)?;
+        let spread = self.spread(ciphertexts.as_array().dim().0, length)?;
+        let ciphertexts = slice(&ciphertexts, "ciphertexts")?;
+        filled(py, [spread.words()], |out| {
+            bfv_products::prepare(&self.ring, spread, ciphertexts, out);
+        })
+    }
+
+    /// Leaves of columns of W, (columns, 2, length), low and high words modulo 2^bits: prepared
+    /// ciphertexts of `groups` times column, divided by 2^halvings. Every 2^keys leaves are
+    /// merged into one result: (results, 2, 3, N).
     #[allow(clippy::too_many_arguments, reason = "the arguments of one product")]
     fn products<'py>(
         &self,
         py: Python<'py>,
-        ciphertexts: &Bound<'py, PyAny>,
+        prepared: &Bound<'py, PyAny>,
+        groups: usize,
         matrix: &Bound<'py, PyAny>,
         bits: u32,
-        columns: (usize, usize),
         halvings: u32,
         keys: Vec<Bound<'py, PyAny>>,
     ) -> PyResult<Array<'py, u64, 4>> {
         let n = self.ring.degree;
-        let wanted = [None, Some(2), Some(LIMBS), Some(n)];
-        let ciphertexts = words(ciphertexts, "ciphertexts", wanted)?;
         let matrix = words(matrix, "matrix", [None, Some(2), None])?;
-        let groups = ciphertexts.as_array().dim().0;
-        let (count, _, length) = matrix.as_array().dim();
-        let gap = length.checked_div(groups).unwrap_or(0);
-        let fits = gap.is_power_of_two() && gap * groups == length && gap <= n;
-        check(fits, || format!("{groups} ciphertexts do not hold secrets of {length} numbers"))?;
-        let (first, end) = columns;
-        check(first <= end && end <= count, || "columns must lie within the matrix".into())?;
-        let keys = self.keys(&keys, gap)?;
+        let (leaves, _, length) = matrix.as_array().dim();
+        let spread = self.spread(groups, length)?;
+        let prepared = vector::<u64>(prepared, "prepared")?;
+        let prepared = slice(&prepared, "prepared")?;
+        check(prepared.len() == spread.words(), || {
+            format!("prepared must have {} words, not {}", spread.words(), prepared.len())
+        })?;
+        let keys = self.keys(&keys, spread.distance())?;
         let keys: Vec<&[u64]> =
             keys.iter().map(|key| slice(key, "keys")).collect::<PyResult<_>>()?;
-        let batch = Batch {
-            ciphertexts: slice(&ciphertexts, "ciphertexts")?,
-            matrix: slice(&matrix, "matrix")?,
-            length,
-            bits: number_bits(bits)?,
-        };
-        let leaves = end - first;
+        let columns = Columns { words: slice(&matrix, "matrix")?, bits: number_bits(bits)? };
         let (size, run) = (2 * LIMBS * n, 1 << keys.len());
         filled(py, [leaves.div_ceil(run), 2, LIMBS, n], |out| {
             let mut held = self.space.lock().unwrap_or_else(PoisonError::into_inner);
             let (space, scratch) = &mut *held;
             scratch.resize(scratch.len().max(leaves * size), 0);
             let scratch = &mut scratch[..leaves * size];
-            bfv::products(&self.ring, &batch, first, halvings, scratch);
+            bfv_products::products(&self.ring, spread, prepared, columns, halvings, scratch);
             let runs = scratch.chunks_mut(run * size).zip(out.chunks_exact_mut(size));
             for (leaves, out) in runs {
-                bfv_merge::merge_all(&self.ring, &keys, gap, leaves, space);
+                bfv_merge::merge_all(&self.ring, &keys, spread.distance(), leaves, space);
                 out.copy_from_slice(&leaves[..size]);
             }
         })

@@ -11,6 +11,7 @@ pub mod beaver;
 pub mod bfv;
 pub mod bfv_lanes;
 pub mod bfv_merge;
+pub mod bfv_products;
 pub mod bfv_ring;
 pub mod bits;
 pub mod histogram;

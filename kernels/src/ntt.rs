@@ -46,6 +46,11 @@ impl Scale {
         Scale { pair: (value, ((u128::from(value) << 52) / u128::from(p)) as u64), p }
     }
 
+    /// x value mod p for one x below p.
+    pub fn single(self, x: u64) -> u64 {
+        (u128::from(x) * u128::from(self.pair.0) % u128::from(self.p)) as u64
+    }
+
     /// x value mod p, fully reduced, for x below 2^52.
     #[inline(always)]
     pub fn times<L: Lanes>(self, x: L) -> L {
@@ -125,6 +130,12 @@ impl Constants {
 }
 
 impl Table {
+    /// The root at a place of the tree of blocks: block i of 2^l has place 2^l + i and splits in
+    /// two modulo X^half - root and X^half + root.
+    pub fn root(&self, place: usize) -> u64 {
+        self.forward.factors[place]
+    }
+
     /// None where p is too large, not 1 mod 2N, or has no root of X^N + 1.
     pub fn new(degree: usize, p: u64) -> Option<Table> {
         if !degree.is_power_of_two() || degree < 64 || !(LIMIT / 2..LIMIT).contains(&p) {
@@ -280,6 +291,51 @@ fn forward_body<L: Lanes>(table: &Table, blocks: usize, values: &mut [u64]) {
     }
 }
 
+/// The first levels of the transform, plainly: 2^levels blocks of at least 8 words. Block i then
+/// holds the polynomial modulo X^size - `Table::root(2^levels + i)`^2.
+#[inline(always)]
+fn forward_levels_body<L: Lanes>(table: &Table, levels: u32, values: &mut [u64]) {
+    let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
+    for level in 0..levels {
+        let size = table.degree >> level;
+        for (i, block) in values.chunks_exact_mut(size).enumerate() {
+            let at = (1 << level) + i;
+            let w = splat::<L>((table.forward.factors[at], table.forward.ratios[at]));
+            let (a, b) = block.split_at_mut(size / 2);
+            for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
+                let (sum, rest) = apart(L::load(x), L::load(y), w, p, twice);
+                sum.store(x);
+                rest.store(y);
+            }
+        }
+    }
+    for x in values.as_chunks_mut::<8>().0 {
+        L::load(x).reduce_once(twice).reduce_once(p).store(x);
+    }
+}
+
+/// Undoes `forward_levels`, times the factor, which has to undo 2^levels too.
+#[inline(always)]
+fn inverse_levels_body<L: Lanes>(table: &Table, levels: u32, factor: Scale, values: &mut [u64]) {
+    let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
+    for level in (0..levels).rev() {
+        let size = table.degree >> level;
+        for (i, block) in values.chunks_exact_mut(size).enumerate() {
+            let at = (1 << level) + i;
+            let w = splat::<L>((table.inverse.factors[at], table.inverse.ratios[at]));
+            let (a, b) = block.split_at_mut(size / 2);
+            for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
+                let (sum, rest) = together(L::load(x), L::load(y), w, p, twice);
+                sum.store(x);
+                rest.store(y);
+            }
+        }
+    }
+    for x in values.as_chunks_mut::<8>().0 {
+        factor.times(L::load(x)).store(x);
+    }
+}
+
 #[inline(always)]
 fn inverse_body<L: Lanes>(table: &Table, values: &mut [u64]) {
     let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
@@ -360,6 +416,16 @@ pub fn forward_short(engine: Engine, table: &Table, short: &[u64], values: &mut 
 }
 
 on_engine! {
+    /// The first levels of the transform, to blocks of at least 8 words; below p.
+    pub fn forward_levels = forward_levels_body(table: &Table, levels: u32, values: &mut [u64]);
+}
+
+on_engine! {
+    /// Undoes `forward_levels`, times 2^levels and the factor.
+    pub fn inverse_levels = inverse_levels_body(table: &Table, levels: u32, factor: Scale, values: &mut [u64]);
+}
+
+on_engine! {
     /// Undoes `forward`.
     pub fn inverse = inverse_body(table: &Table, values: &mut [u64]);
 }
@@ -420,6 +486,33 @@ mod tests {
             assert_eq!(x, expected, "{}", engine.name());
             inverse(engine, &table, &mut x);
             assert_eq!(x, values, "{}", engine.name());
+        }
+    }
+
+    #[test]
+    fn the_first_levels_are_remainders() {
+        let table = Table::new(128, PRIME).unwrap();
+        let p = u128::from(table.p);
+        let values = words(5, 128, table.p);
+        for levels in 0..5 {
+            let size = 128 >> levels;
+            for engine in Engine::available() {
+                let mut found = values.clone();
+                forward_levels(engine, &table, levels, &mut found);
+                for (i, block) in found.chunks_exact(size).enumerate() {
+                    let root = u128::from(table.root((1 << levels) + i));
+                    let zeta = root * root % p;
+                    for (j, &word) in block.iter().enumerate() {
+                        let sum = (0..1 << levels).rev().fold(0, |sum, part| {
+                            (sum * zeta + u128::from(values[part * size + j])) % p
+                        });
+                        assert_eq!(u128::from(word), sum, "{} {levels}", engine.name());
+                    }
+                }
+                let back = power(power(2, u64::from(levels), table.p), table.p - 2, table.p);
+                inverse_levels(engine, &table, levels, Scale::new(back, table.p), &mut found);
+                assert_eq!(found, values);
+            }
         }
     }
 

@@ -38,7 +38,7 @@ from securexgb.he.noise import DEGREE, KEY_BYTES, PRIMES, SHORT, SPECIAL_PRIME, 
 Words = NDArray[np.uint64]
 Bytes = NDArray[np.uint8]
 
-_TILE_LEVELS = 4
+_TILE_LEVELS = 5
 _PRIME_BITS = 50
 ANNOUNCEMENT_BYTES = SEED_BYTES + PUBLIC_KEY_BYTES
 _LIMBS = len(PRIMES)
@@ -218,11 +218,12 @@ class BfvEvaluator:
         early = min(layout.levels, _TILE_LEVELS)
         run = 1 << (layout.levels - early)
         bits = layout.precision.word_bits
+        prepared = self._ring.prepare(ciphertexts, SHORT)
         waiting: list[Words] = []
         for first in range(0, layout.columns, 1 << _TILE_LEVELS):
-            columns = (first, min(first + (1 << _TILE_LEVELS), layout.columns))
+            now = matrix[first : first + (1 << _TILE_LEVELS)]
             waiting.extend(
-                self._ring.products(ciphertexts, matrix, bits, columns, layout.levels, keys[:early])
+                self._ring.products(prepared, layout.groups, now, bits, layout.levels, keys[:early])
             )
             while len(waiting) >= run:
                 yield self._joined(layout, waiting[:run], keys[early:], early)

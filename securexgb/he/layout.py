@@ -30,7 +30,7 @@ MERGING_KEY_BYTES = len(PRIMES) * (len(PRIMES) + 1) * DEGREE * 50 // 8
 PUBLIC_KEY_BYTES = DEGREE * KEY_BYTES
 """The sent half of the public key."""
 
-LEAST_VECTORS = 8
+LEAST_VECTORS = 16
 MOST_VECTORS = 128
 _A_MESSAGE = 16
 

@@ -70,8 +70,8 @@ STANDARD_BITS = {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768: 88
 KEY_BYTES = 20
 """Bytes of a number modulo q that loses nothing: 2^160 > 4 q."""
 
-_MOST_LEVELS = 10
-"""Levels of merging that noise is reckoned with: 2^10 results of eight vectors in one."""
+_MOST_LEVELS = 9
+"""Levels of merging that noise is reckoned with: 2^9 results of sixteen vectors in one."""
 _ADDED = 1024
 """Encrypted words that may be added before they are converted back."""
 _Q = float(MODULUS)

@@ -20,6 +20,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb import _kernels
 from securexgb.mpc.choose import choose, choose_cost
 from securexgb.mpc.compare import all_cost, all_of, at_least, carry_cost, not_bits
 from securexgb.mpc.convert import lift_cost, to_arithmetic
@@ -57,12 +58,12 @@ def best_cost(nodes: int, candidates: int, labels: int, payload: int, score_bits
     for stage, size in enumerate(sizes):
         last = stage == len(sizes) - 1
         candidates = 1 if last else -(-candidates // size)
-        words = words_per(nodes * candidates)
-        total += carry_cost(score_bits - 1, 64 * _pairs(size) * words)
-        total += all_cost(size - 1, size * words)
+        places = nodes * candidates
+        words = words_per(size * places)
+        total += carry_cost(score_bits - 1, _pairs(size) * places) + all_cost(size - 1, words)
         rows = payload + (0 if last else 1) + (labels if stage else 0)
-        total += choose_cost(rows, 64 * size * words)
-        total += Cost() if stage else lift_cost(size * words, LABEL_BITS)
+        total += choose_cost(rows, size * places)
+        total += Cost() if stage else lift_cost(words, LABEL_BITS)
     return total
 
 
@@ -109,8 +110,8 @@ def argmax(
 class _Groups:
     """Rows of values (k, nodes, candidates) in groups of ``size``.
 
-    ``words``: (k, size, places), a place for every group of every node, filled up with zeros to
-    whole packed words; the last group of a node is filled up with zeros too.
+    ``words``: (k, size, places), a place for every group of every node; the last group of a
+    node is filled up with zeros.
     """
 
     def __init__(self, words: Shared, nodes: int, groups: int) -> None:
@@ -122,46 +123,44 @@ class _Groups:
         groups = -(-candidates // size)
         padded = np.pad(values.words, ((0, 0), (0, 0), (0, groups * size - candidates)))
         by_place = padded.reshape(rows, nodes, groups, size).transpose(0, 3, 1, 2)
-        flat = by_place.reshape(rows, size, nodes * groups)
-        filled = np.pad(flat, ((0, 0), (0, 0), (0, -(nodes * groups) % 64)))
-        return _Groups(Shared(filled), nodes, groups)
+        return _Groups(Shared(by_place.reshape(rows, size, nodes * groups)), nodes, groups)
 
     def chosen(self, party: Party, marks: SharedBits, first_row: int) -> Shared:
         """The marked entries of the rows from ``first_row`` on: (rows, nodes, groups)."""
-        rows, size, _ = self.words[first_row:].shape
-        flat = self.words[first_row:].reshape(rows, -1)
-        kept = choose(party, SharedBits(marks.words.reshape(-1), flat.shape[1]), flat)
-        return self.by_node(kept.reshape(rows, size, -1).sum(axis=1))
+        values = self.words[first_row:]
+        kept = choose(party, marks, values.reshape(values.shape[0], -1))
+        return self.by_group(kept.reshape(*values.shape).sum(axis=1))
 
-    def by_node(self, values: Shared) -> Shared:
+    def by_group(self, values: Shared) -> Shared:
         """(rows, places) -> (rows, nodes, groups)."""
-        shape = (values.shape[0], self.nodes, self.groups)
-        return values[:, : self.nodes * self.groups].reshape(*shape)
+        return values.reshape(values.shape[0], self.nodes, self.groups)
 
 
 def _tags(party: Party, grouped: _Groups, marks: SharedBits, labels: NDArray[np.int64]) -> Shared:
     """The winners' public labels, (k, nodes, groups): linear in the marks."""
-    size, groups = marks.words.shape[0], grouped.groups
+    groups, size = grouped.groups, grouped.words.shape[1]
     padded = np.pad(labels, ((0, 0), (0, groups * size - labels.shape[1])))
     spread = padded.reshape(-1, groups, size).transpose(0, 2, 1).view(np.uint64)
-    lifted = to_arithmetic(party, marks, LABEL_BITS)
-    flags = grouped.by_node(lifted).words
-    return Shared(np.einsum("sng,ksg->kng", flags, spread))
+    lifted = to_arithmetic(party, marks, LABEL_BITS).reshape(size, -1)
+    return Shared(np.einsum("sng,ksg->kng", grouped.by_group(lifted).words, spread))
 
 
 def _winners(party: Party, grouped: _Groups, score_bits: int) -> SharedBits:
-    """Marks of the winners, one in each group: (size, places)."""
+    """Marks of the winners, one in each group, flat: (size * places,)."""
     scores = grouped.words[0]
     size, places = scores.shape
     pairs = list(combinations(range(size), 2))
     position = {pair: place for place, pair in enumerate(pairs)}
     first, second = (np.array(column) for column in zip(*pairs, strict=True))
-    flat = at_least(party, scores[first], scores[second], score_bits)
-    holds = SharedBits(flat.words.reshape(len(pairs), -1), places)
-    beats = not_bits(party, holds)
-    contests = [
-        [holds[position[j, i]] if j < i else beats[position[i, j]] for i in range(size) if i != j]
-        for j in range(size)
+    holds = at_least(party, scores[first], scores[second], score_bits)
+    # Rows of single bits, so that places need not fill whole words.
+    both = [
+        _kernels.unpack_bits(bits.words, holds.count).reshape(len(pairs), places)
+        for bits in (holds, not_bits(party, holds))
     ]
-    words = np.stack([[bits.words for bits in contest] for contest in contests], axis=1)
-    return all_of(party, SharedBits(words, places))
+    contests = np.empty((size - 1, size, places), np.uint8)
+    for j in range(size):
+        for row, i in enumerate(place for place in range(size) if place != j):
+            contests[row, j] = both[0][position[j, i]] if j < i else both[1][position[i, j]]
+    words = np.stack([_kernels.pack_bits(row.reshape(-1)) for row in contests])
+    return all_of(party, SharedBits(words, size * places))

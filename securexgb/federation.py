@@ -38,7 +38,8 @@ from securexgb.errors import DealerGone, MalformedFrame, PeerError, ProtocolDesy
 from securexgb.mpc.party import Party
 from securexgb.offline.dealer_link import DealerEndpoint, fetch_certificate
 from securexgb.offline.dealt import DealtSource
-from securexgb.offline.source import CorrelationSource, MatrixProducts
+from securexgb.offline.producer import ProductsAhead
+from securexgb.offline.source import CorrelationSource
 from securexgb.offline.trust import Demand, collateral_source
 from securexgb.offline.two_party import TwoPartySource
 
@@ -233,7 +234,7 @@ class Federation:
         channel: GrpcChannel,
         dealer: DealerEndpoint,
         private: Prg,
-        products: MatrixProducts | None,
+        products: ProductsAhead | None,
     ) -> DealtSource:
         return DealtSource.connect(
             self.config.rank,

@@ -86,8 +86,9 @@ def simulate_parties(
     results = run_both(program, parties, inputs)
     seconds = perf_counter() - started
     for party in parties:
-        party.source.close()
         party.channel.close()
+    for party in parties:
+        party.source.close()
     sent = sum(party.channel.traffic.bytes_sent for party in parties)
     between = sum(party.source.offline_channel_bytes for party in parties)
     costs = SimulatedCosts(

@@ -51,6 +51,10 @@ class CountingSource:
         return self._source.offline_seconds
 
     @property
+    def waited_seconds(self) -> float:
+        return self._source.waited_seconds
+
+    @property
     def offline_bytes(self) -> int:
         return self._source.offline_bytes
 

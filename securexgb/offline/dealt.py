@@ -26,8 +26,8 @@ from securexgb.offline.budget import Budget
 from securexgb.offline.correlations import Kind, Words
 from securexgb.offline.dealer_link import DealerEndpoint, DealerLink
 from securexgb.offline.line import Line
+from securexgb.offline.producer import ProductsAhead
 from securexgb.offline.seeded import FixedMatrix, SeededSource
-from securexgb.offline.source import MatrixProducts
 from securexgb.offline.trust import Appraisals, Asked, settle, told
 
 LEAST_WORDS = 1 << 14
@@ -50,7 +50,7 @@ class DealtSource(SeededSource):
         channel: Channel,
         link: DealerLink,
         trust: tuple[Verdict, Appraisals | None],
-        products: MatrixProducts | None = None,
+        products: ProductsAhead | None = None,
     ) -> None:
         super().__init__(streams, channel, products)
         self.verdict, self._appraisals = trust
@@ -73,7 +73,7 @@ class DealtSource(SeededSource):
         session: bytes,
         digest: str,
         private: Prg,
-        products: MatrixProducts | None = None,
+        products: ProductsAhead | None = None,
     ) -> DealtSource:
         """Join the session at the dealer and give it a seed from ``private``.
 
@@ -102,7 +102,7 @@ class DealtSource(SeededSource):
             raise
         streams = Streams(seed, session_name(session, offer.instance), rank)
         source = cls(streams, channel, link, (verdict, appraisals), products)
-        source.offline_seconds = perf_counter() - began
+        source._seconds = perf_counter() - began
         return source
 
     def expect(self, budget: Budget) -> None:
@@ -112,8 +112,9 @@ class DealtSource(SeededSource):
             line.expect(-(-budget[kind] // BLOCK) * SHAPES[kind].fitted.words)
 
     def close(self) -> None:
-        """Leave the session."""
+        """Leave the session, and stop producing."""
         self._link.close()
+        super().close()
 
     def _check(self) -> None:
         self._link.check()

@@ -14,8 +14,8 @@ from securexgb.channel.channel import Channel
 from securexgb.dealer.deal import Streams, correction, product_correction
 from securexgb.errors import UsageError
 from securexgb.offline.correlations import Kind, Words
+from securexgb.offline.producer import ProductsAhead
 from securexgb.offline.seeded import FixedMatrix, SeededSource
-from securexgb.offline.source import MatrixProducts
 
 
 class InsecureLocalSource(SeededSource):
@@ -31,7 +31,7 @@ class InsecureLocalSource(SeededSource):
         rank: int,
         channel: Channel,
         seed: int | bytes,
-        products: MatrixProducts | None = None,
+        products: ProductsAhead | None = None,
     ) -> None:
         if channel.is_network:
             raise UsageError(
@@ -64,9 +64,6 @@ class InsecureLocalSource(SeededSource):
 
     def _check(self) -> None:
         """Nothing can fail."""
-
-    def close(self) -> None:
-        """Nothing to end."""
 
 
 def _streams(seed: int | bytes, rank: int) -> Streams:

@@ -22,6 +22,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from threading import Lock
 from time import perf_counter
 
 import numpy as np
@@ -86,21 +87,19 @@ class _Matrix:
     stock: list[Words] = field(default_factory=list)
     made: int = 0
     used: int = 0
-
-    @property
-    def ready(self) -> int:
-        """Vectors that were made and not yet handed out."""
-        return self.made - self.used
+    lock: Lock = field(default_factory=Lock)
 
     def put(self, products: Words) -> None:
-        self.stock.append(products)
-        self.made += len(products)
+        with self.lock:
+            self.stock.append(products)
+            self.made += len(products)
 
     def take(self, count: int) -> PadProducts:
-        """The next ``count`` vectors."""
+        """The next ``count`` vectors; another thread may put more."""
         first, self.used = self.used, self.used + count
-        products = np.concatenate([*self.stock, np.zeros((0, self.columns, 2), np.uint64)])
-        self.stock = [products[count:]]
+        with self.lock:
+            products = np.concatenate([*self.stock, np.zeros((0, self.columns, 2), np.uint64)])
+            self.stock = [products[count:]]
         pads = None
         if isinstance(self.part, _Helper):
             noise = self.precision.noise_bits
@@ -211,13 +210,15 @@ class BfvMatrixProducts:
         """
         matrix = self._matrix(owner)
         self._spend(count * matrix.columns)
-        began = perf_counter()
-        while matrix.ready < count:
-            dry = [m for m in self._matrices if m is not None and m.ready < count]
-            layouts = {m.owner: m.layout(count - m.ready) for m in dry}
-            self._make(dry, layouts)
-        self.account.seconds += perf_counter() - began
+        self.prepare(matrix.used + count)
         return matrix.take(count)
+
+    def prepare(self, vectors: int) -> None:
+        """See ``offline.source``."""
+        began = perf_counter()
+        while dry := [m for m in self._matrices if m is not None and m.made < vectors]:
+            self._make(dry, {m.owner: m.layout(vectors - m.made) for m in dry})
+        self.account.seconds += perf_counter() - began
 
     def _coins(self, owner: int) -> bytes:
         """The key of the public coins that A is drawn from: both sides contribute."""

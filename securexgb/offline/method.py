@@ -17,6 +17,7 @@ from securexgb.channel.channel import Channel
 from securexgb.errors import UsageError
 from securexgb.offline.matrix_products import BfvMatrixProducts
 from securexgb.offline.paillier_products import PaillierMatrixProducts
+from securexgb.offline.producer import ProductsAhead
 from securexgb.offline.source import MatrixProducts
 
 Algorithm = Literal["hybrid", "ss"]
@@ -70,17 +71,22 @@ class Method:
 
     def products(
         self, rank: int, channel: Channel, private: Prg, a_tree: int = 8
-    ) -> MatrixProducts | None:
+    ) -> ProductsAhead | None:
         """One party's end of the homomorphic products; None where a dealer makes them.
 
-        ``private``: this party's own stream, for nothing else. ``a_tree``: products that one
-        tree takes of each matrix, best made at a time; public, the same at both parties.
+        They are made on the link's offline lane. ``private``: this party's own stream, for
+        nothing else. ``a_tree``: products that one tree takes of each matrix, best made at a
+        time; public, the same at both parties.
         """
         if self.algorithm == "ss":
             return None
+        lane, bits = channel.lane("offline"), self.paillier_bits
+        made: MatrixProducts
         if self.he == "bfv":
-            return BfvMatrixProducts(rank, channel, private, VALUES_IN_JOB, batch=a_tree)
-        return PaillierMatrixProducts(rank, channel, private, VALUES_IN_JOB, self.paillier_bits)
+            made = BfvMatrixProducts(rank, lane, private, VALUES_IN_JOB, batch=a_tree)
+        else:
+            made = PaillierMatrixProducts(rank, lane, private, VALUES_IN_JOB, bits)
+        return ProductsAhead(made, a_tree)
 
 
 def _one_of(name: str, value: str, choices: tuple[Any, ...]) -> Any:

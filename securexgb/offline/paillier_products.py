@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from threading import Lock
 from time import perf_counter
 
 import numpy as np
@@ -51,7 +52,9 @@ class _Matrix:
     evaluator: PaillierEvaluator | None = None
     holder: PaillierKeyHolder | None = None
     stock: list[VectorProducts] = field(default_factory=list)
-    ready: int = 0
+    made: int = 0
+    used: int = 0
+    lock: Lock = field(default_factory=Lock)
 
     @property
     def empty(self) -> bool:
@@ -67,18 +70,21 @@ class _Matrix:
         return 0 if self.empty else -(-ciphertexts // block(self.slots.key_bits))
 
     def put(self, made: VectorProducts) -> None:
-        self.stock.append(made)
-        self.ready += len(made.products)
+        with self.lock:
+            self.stock.append(made)
+            self.made += len(made.products)
 
     def take(self, count: int) -> VectorProducts:
-        """The next ``count`` vectors; the rest stays."""
-        products = np.concatenate([batch.products for batch in self.stock])
-        vectors = rest = None
-        if self.stock[0].vectors is not None:
+        """The next ``count`` vectors; the rest stays, and another thread may put more."""
+        with self.lock:
+            nothing = np.zeros((0, self.columns), np.uint64)
+            products = np.concatenate([nothing, *(batch.products for batch in self.stock)])
             drawn = [batch.vectors for batch in self.stock if batch.vectors is not None]
-            vectors, rest = np.split(np.concatenate(drawn), [count])
-        self.stock = [VectorProducts(rest, products[count:])]
-        self.ready -= count
+            vectors = rest = None
+            if drawn:
+                vectors, rest = np.split(np.concatenate(drawn), [count])
+            self.stock = [VectorProducts(rest, products[count:])]
+        self.used += count
         return VectorProducts(vectors, products[:count])
 
 
@@ -153,11 +159,15 @@ class PaillierMatrixProducts:
         """See ``offline.source``; raises UsageError past ``values_in_job``."""
         matrix = self._matrix(owner)
         self._spend(count * matrix.columns)
-        began = perf_counter()
-        while matrix.ready < count or not matrix.stock:
-            self._make([m for m in self._matrices if m is not None and m.ready < count])
-        self.account.seconds += perf_counter() - began
+        self.prepare(matrix.used + count)
         return matrix.take(count)
+
+    def prepare(self, vectors: int) -> None:
+        """See ``offline.source``."""
+        began = perf_counter()
+        while dry := [m for m in self._matrices if m is not None and m.made < vectors]:
+            self._make(dry)
+        self.account.seconds += perf_counter() - began
 
     def both_products(self, counts: tuple[int, int]) -> tuple[VectorProducts, VectorProducts]:
         """``counts[i]`` products with party i's matrix."""

@@ -37,7 +37,8 @@ from securexgb.offline.correlations import (
     Words,
     gate_kind,
 )
-from securexgb.offline.source import MatrixProducts, own_buckets
+from securexgb.offline.producer import ProductsAhead
+from securexgb.offline.source import own_buckets
 
 
 @dataclass
@@ -60,16 +61,16 @@ class FixedMatrix:
 class SeededSource(ABC):
     """One party's supply, its own pieces drawn from its own seed; see ``dealer.deal``.
 
-    ``products``: who makes matrix products in the dealer's place, on the same channel.
+    ``products``: who makes matrix products in the dealer's place, on the offline lane.
     """
 
     name = "seeded"
     evidence = "none"
 
     def __init__(
-        self, streams: Streams, channel: Channel, products: MatrixProducts | None = None
+        self, streams: Streams, channel: Channel, products: ProductsAhead | None = None
     ) -> None:
-        self.offline_seconds = 0.0
+        self._seconds = 0.0
         self._rank = streams.rank
         self._streams = streams
         self._channel = channel
@@ -77,6 +78,15 @@ class SeededSource(ABC):
         self._bytes_sent = 0
         self._matrices: list[FixedMatrix | None] = [None, None]
         self._supplies = {kind: self._supply(kind) for kind in Kind}
+
+    @property
+    def offline_seconds(self) -> float:
+        return self._seconds + (0.0 if self._products is None else self._products.producer.seconds)
+
+    @property
+    def waited_seconds(self) -> float:
+        made = self._products
+        return self._seconds + (0.0 if made is None else made.producer.waited_seconds)
 
     @property
     @abstractmethod
@@ -93,9 +103,10 @@ class SeededSource(ABC):
     def _check(self) -> None:
         """Raise where the supply has failed; called at every request."""
 
-    @abstractmethod
     def close(self) -> None:
-        """Ask for nothing more; corrections that were never used are simply lost."""
+        """Ask for nothing more; what was never used is simply lost. After the channel."""
+        if self._products is not None:
+            self._products.producer.close()
 
     @abstractmethod
     def _correction(self, kind: Kind, start: int, count: int) -> Words:
@@ -146,12 +157,12 @@ class SeededSource(ABC):
         word_bits: int = 64,
     ) -> None:
         """See ``offline.source``. A second matrix of the same owner replaces the first."""
-        began = perf_counter()
-        if self._products is None:
-            self._fix_matrix(owner, rows, columns, matrix, bins)
-        else:
+        if self._products is not None:
             self._products.register_matrix(owner, rows, columns, matrix, bins, word_bits)
-        self.offline_seconds += perf_counter() - began
+            return
+        began = perf_counter()
+        self._fix_matrix(owner, rows, columns, matrix, bins)
+        self._seconds += perf_counter() - began
 
     def _fix_matrix(
         self, owner: int, rows: int, columns: int, matrix: NDArray[np.uint8] | None, bins: int
@@ -173,13 +184,11 @@ class SeededSource(ABC):
     def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts:
         """See ``offline.source``."""
         self._check()
+        if self._products is not None:
+            return self._products.vector_products(owner, count)
         began = perf_counter()
-        made: VectorProducts | PadProducts
-        if self._products is None:
-            made = self._dealt_products(owner, count)
-        else:
-            made = self._products.vector_products(owner, count)
-        self.offline_seconds += perf_counter() - began
+        made = self._dealt_products(owner, count)
+        self._seconds += perf_counter() - began
         return made
 
     def _dealt_products(self, owner: int, count: int) -> VectorProducts:
@@ -208,7 +217,7 @@ class SeededSource(ABC):
             free = self._streams.free(kind, *blocks)
             fitted = self._correction(kind, *blocks) if self._rank == 1 else None
             pieces = complete(kind, self._rank, free, fitted)
-            self.offline_seconds += perf_counter() - began
+            self._seconds += perf_counter() - began
             return pieces
 
         packed = kind in (*BITS.values(), TRANSFERS[1 - self._rank])

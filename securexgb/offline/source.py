@@ -40,7 +40,12 @@ class CorrelationSource(Protocol):
 
     @property
     def offline_seconds(self) -> float:
-        """Time this party has spent producing or waiting for correlations so far."""
+        """Time this party has spent producing correlations so far, the other's part included."""
+
+    @property
+    def waited_seconds(self) -> float:
+        """Time its protocols have waited for correlations so far: ``offline_seconds`` where
+        these are made when they are asked for, less where they are made ahead."""
 
     @property
     def offline_bytes(self) -> int:
@@ -101,7 +106,7 @@ class CorrelationSource(Protocol):
 
 
 class MatrixProducts(Protocol):
-    """Shares of M^T a for fixed private matrices M, made on the same channel.
+    """Shares of M^T a for fixed private matrices M, made between the two parties.
 
     The methods are those of ``CorrelationSource``, which see; ``offline_channel_bytes``
     is what this party has sent for them.
@@ -123,6 +128,12 @@ class MatrixProducts(Protocol):
     ) -> None: ...
 
     def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts: ...
+
+    def prepare(self, vectors: int) -> None:
+        """Make ahead the first ``vectors`` of each registered matrix, counted from its start.
+
+        After it these vectors take no message, and another thread may ask for them.
+        """
 
 
 def own_buckets(

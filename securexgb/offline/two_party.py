@@ -12,15 +12,14 @@ Kinds without a direction are made in both at once, so both parties work at the 
     ring triples   both cross products of (a0 + a1)(b0 + b1) mod 2^r bit by bit of b, the
                    choices: r transfers and r (r + 1) / 16 bytes each (Gilboa, CRYPTO 1999)
 
-Control flow is public, so both parties run dry of a kind at the same request and make
-the next block of it there and then. All results are exact. Products with a fixed
-private matrix come from elsewhere, see ``source.MatrixProducts``.
+Blocks are made ahead of their use on a thread and a lane of their own (``producer``); control
+flow is public, so both parties order the same ones. All results are exact. Products with a
+fixed private matrix come from elsewhere, see ``source.MatrixProducts``, by the same thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +43,7 @@ from securexgb.offline.correlations import (
     Words,
 )
 from securexgb.offline.oblivious_transfer import STRETCH_AFTER, WORD, ObliviousTransfer
-from securexgb.offline.source import MatrixProducts
+from securexgb.offline.producer import ProductsAhead, Stream
 
 _TILE = 1 << 11
 """Words of 64 transfers made at a time: 1 MiB a kind of message."""
@@ -57,7 +56,9 @@ _TWO = np.uint64(2)
 class TwoPartySource:
     """One party's supply; see ``offline.source``. Made without a message.
 
-    ``private``: this party's randomness for this job alone; a resumed job takes new.
+    ``channel``: its offline lane carries everything, as it does for ``products``, whose
+    producer makes all kinds. ``private``: this party's randomness for this job alone; a
+    resumed job takes new.
     ``stretch_after``: words of 64 transfers in a direction from which on they are stretched
     from a pool, equal at both parties; see ``oblivious_transfer``.
     """
@@ -71,17 +72,28 @@ class TwoPartySource:
         rank: int,
         channel: Channel,
         private: Prg,
-        products: MatrixProducts,
+        products: ProductsAhead,
         stretch_after: int = STRETCH_AFTER,
     ) -> None:
-        self.offline_seconds = 0.0
         self._rank = rank
         self._products = products
+        self._producer = products.producer
         self._transfers = ObliviousTransfer(
-            rank, channel, private.derive("oblivious transfer"), stretch_after=stretch_after
+            rank,
+            channel.lane("offline"),
+            private.derive("oblivious transfer"),
+            stretch_after=stretch_after,
         )
         self._draw = private.derive("shares")
         self._supplies: dict[tuple[str, int], Supply] = {}
+
+    @property
+    def offline_seconds(self) -> float:
+        return self._producer.seconds
+
+    @property
+    def waited_seconds(self) -> float:
+        return self._producer.waited_seconds
 
     @property
     def offline_channel_bytes(self) -> int:
@@ -129,18 +141,14 @@ class TwoPartySource:
         bins: int,
         word_bits: int = 64,
     ) -> None:
-        began = perf_counter()
         self._products.register_matrix(owner, rows, columns, matrix, bins, word_bits)
-        self.offline_seconds += perf_counter() - began
 
     def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts:
-        began = perf_counter()
-        made = self._products.vector_products(owner, count)
-        self.offline_seconds += perf_counter() - began
-        return made
+        return self._products.vector_products(owner, count)
 
     def close(self) -> None:
-        """Nothing runs on its own; what was not used is lost."""
+        """Stop producing; what was not used is lost. After the channel."""
+        self._producer.close()
 
     def _supply(self, name: str, bits: int, make: Callable[[int, int], Pieces]) -> Supply:
         """The supply of a kind; ``make(elements, bits)`` makes a tile of it."""
@@ -151,23 +159,10 @@ class TwoPartySource:
             if "digits" in name:
                 tile //= _DIGIT_BITS
             packed = whole_words and name != "sent"
-            found = Supply(self._tiled(make, bits, tile), packed, whole_words)
+            stream = Stream(self._producer, lambda count: make(count, bits), tile)
+            found = Supply(stream.take, packed, whole_words)
             self._supplies[name, bits] = found
         return found
-
-    def _tiled(
-        self, make: Callable[[int, int], Pieces], bits: int, tile: int
-    ) -> Callable[[int, int], Pieces]:
-        def block(_start: int, count: int) -> Pieces:
-            began = perf_counter()
-            sizes = [min(tile, count - at) for at in range(0, count, tile)]
-            tiles = [make(size, bits) for size in sizes]
-            self.offline_seconds += perf_counter() - began
-            if len(tiles) == 1:
-                return tiles[0]
-            return tuple(np.concatenate(parts, axis=-1) for parts in zip(*tiles, strict=True))
-
-        return block
 
     def _make_sent(self, count: int, width: int) -> Pieces:
         sender, _ = self._transfers.transfer(count // 64, 0, width)

@@ -14,6 +14,7 @@ from securexgb.offline.paillier_products import (
     InsecurePaillierMatrixProducts,
     PaillierMatrixProducts,
 )
+from securexgb.offline.producer import ProductsAhead
 from securexgb.offline.two_party import TwoPartySource
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.boost.data import same_model, sides, table, train_both
@@ -146,7 +147,11 @@ def test_as_the_products_of_a_two_party_source() -> None:
             rank,
             channel,
             private(rank),
-            InsecurePaillierMatrixProducts(rank, channel, private(rank, 1), 1 << 16, SHORT),
+            ProductsAhead(
+                InsecurePaillierMatrixProducts(
+                    rank, channel.lane("offline"), private(rank, 1), 1 << 16, SHORT
+                )
+            ),
         )
         for rank, channel in enumerate((zero, one))
     )
@@ -166,9 +171,11 @@ def test_training_gives_the_trees_of_the_dealt_source() -> None:
     params = TrainingParams(n_estimators=2, max_depth=2, max_bin=4)
     parties = insecure_parties(3)
     for party in parties:
-        own = private(party.rank), party.channel
-        products = InsecurePaillierMatrixProducts(party.rank, own[1], own[0], 1 << 16, SHORT)
-        party.source = TwoPartySource(party.rank, own[1], own[0].derive("transfers"), products)
+        own, lane = private(party.rank), party.channel.lane("offline")
+        products = ProductsAhead(
+            InsecurePaillierMatrixProducts(party.rank, lane, own, 1 << 16, SHORT)
+        )
+        party.source = TwoPartySource(party.rank, party.channel, own.derive("transfers"), products)
     halves = run_both(lambda party, own: train(party, TrainingJob(params, own)), parties, data)
     assert same_model(halves, train_both(params, data))
 

@@ -12,6 +12,7 @@ from securexgb.mpc.party import Party
 from securexgb.offline.budget import CountingSource
 from securexgb.offline.local import InsecureLocalSource
 from securexgb.offline.matrix_products import BfvMatrixProducts
+from securexgb.offline.producer import ProductsAhead
 from securexgb.offline.two_party import TwoPartySource, digit_pads
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.boost.data import same_model, sides, table, train_both
@@ -29,11 +30,18 @@ from tests.offline.pairs import both, channels, private
 COUNTS = (1, 0, 63, 64, 65, 511, 513, 3000, 20000)
 
 
+class DealtProducts(InsecureLocalSource):
+    """Products that cost nothing."""
+
+    def prepare(self, vectors: int) -> None:
+        """They take no message."""
+
+
 def source(
     rank: int, channel: Channel, seed: int = 0, stretch_after: int = 1 << 12
 ) -> TwoPartySource:
     """With matrix products of an insecure source; the rest is what is tested."""
-    products = InsecureLocalSource(rank, channel, 5)
+    products = ProductsAhead(DealtProducts(rank, channel.lane("offline"), 5))
     return TwoPartySource(rank, channel, private(rank, seed), products, stretch_after)
 
 
@@ -133,14 +141,16 @@ def test_what_it_reports() -> None:
     for own in parties:
         assert (own.name, own.evidence, own.offline_bytes) == ("two-party", "none", 0)
         assert own.offline_seconds > 0
-        setup, block = 64 + 128 * 64 + 128 * 32, 512 * (8 * 31 + 260)
+        assert own.waited_seconds > 0
+        setup, block = 64 + 128 * 64 + 128 * 32, 640 * (8 * 31 + 260)  # a quarter ahead
         assert own.offline_channel_bytes == setup + block
         own.close()
 
 
 def encrypted(party: Party) -> TwoPartySource:
     """The source of a job without a dealer, matrix products included."""
-    products = BfvMatrixProducts(party.rank, party.channel, private(party.rank, 9), 1 << 20)
+    lane = party.channel.lane("offline")
+    products = ProductsAhead(BfvMatrixProducts(party.rank, lane, private(party.rank, 9), 1 << 20))
     return TwoPartySource(party.rank, party.channel, private(party.rank), products, 64)
 
 

@@ -1,0 +1,251 @@
+"""Production ahead on another thread: the same blocks at both parties, errors, ends, bounds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from securexgb.boost.booster import TrainingJob, train
+from securexgb.boost.params import TrainingParams
+from securexgb.channel.memory import MemoryChannel, memory_pair
+from securexgb.dealer.deal import Pieces
+from securexgb.errors import DataError, PeerGone, ProtocolDesync, StoppedByPeer
+from securexgb.offline.correlations import Triples, VectorProducts
+from securexgb.offline.matrix_products import BfvMatrixProducts
+from securexgb.offline.method import Method
+from securexgb.offline.producer import MOST_TILES, Producer, ProductsAhead, Stream
+from securexgb.offline.two_party import TwoPartySource
+from securexgb.testing.harness import insecure_parties, run_both
+from tests.boost.data import same_model, sides, table, train_both
+from tests.offline.laws import check_triples
+from tests.offline.pairs import both, private
+
+pytestmark = pytest.mark.timeout(60)
+TILE = 256
+
+
+@pytest.fixture
+def producer() -> Iterator[Producer]:
+    made = Producer()
+    yield made
+    made.close()
+
+
+class Counter:
+    """Makes elements that are their own numbers, as words and as packed bits of parity."""
+
+    def __init__(self) -> None:
+        self.made: list[int] = []
+
+    def __call__(self, count: int) -> Pieces:
+        start = sum(self.made)
+        self.made.append(count)
+        numbers = np.arange(start, start + count, dtype=np.uint64)
+        return numbers[::64] // np.uint64(64), np.stack([numbers, numbers])
+
+
+def drawn(stream: Stream, counts: list[int]) -> None:
+    start = 0
+    for count in counts:
+        packed, numbers = stream.take(start, count)
+        np.testing.assert_array_equal(packed, np.arange(start // 64, (start + count) // 64))
+        np.testing.assert_array_equal(numbers[1], np.arange(start, start + count))
+        start += count
+
+
+def test_elements_come_in_order_and_ahead_is_bounded(producer: Producer) -> None:
+    make, counts = Counter(), [64, 640, 64, 64 * 200, 128, 64 * 1000, 64]
+    stream = Stream(producer, make, TILE)
+    drawn(stream, counts)
+    producer.run(lambda: None)  # everything that was ordered before is made
+    taken = sum(counts)
+    assert taken <= sum(make.made) <= taken + MOST_TILES * TILE
+    assert max(make.made) <= TILE
+    assert producer.seconds > 0
+
+
+def test_a_known_need_is_met_exactly(producer: Producer) -> None:
+    make = Counter()
+    stream = Stream(producer, make, TILE)
+    stream.expect(64 * 99 - 3)
+    drawn(stream, [64] * 99)
+    producer.run(lambda: None)
+    assert sum(make.made) == 64 * 99
+    drawn_more = stream.take(0, 128)[1]
+    assert drawn_more.shape == (2, 128)  # more than was expected is no error
+
+
+def test_what_is_ordered_depends_on_counts_alone(producer: Producer) -> None:
+    """However fast the other side's thread is: the same tiles."""
+    rng = np.random.default_rng(0)
+    counts = [int(64 * n) for n in rng.integers(1, 90, 60)]
+    tiles = []
+    for slow in (False, True):
+        make, gate = Counter(), threading.Event()
+        own = Producer()
+        stream = Stream(own, make, TILE)
+        if slow:
+            own.order(lambda gate=gate: gate.wait(0.1) and None)
+        drawn(stream, counts)
+        own.run(lambda: None)
+        own.close()
+        tiles.append(make.made)
+    assert tiles[0] == tiles[1]
+
+
+def test_a_failure_reaches_every_later_taker(producer: Producer) -> None:
+    def make(count: int) -> Pieces:
+        raise ProtocolDesync("a message of no known kind")
+
+    streams = [Stream(producer, make, TILE), Stream(producer, Counter(), TILE)]
+    for stream in (*streams, *streams):
+        with pytest.raises(ProtocolDesync, match="no known kind"):
+            stream.take(0, 64)
+
+
+def test_a_failure_wakes_a_waiting_taker(producer: Producer) -> None:
+    gate = threading.Event()
+
+    def fail() -> None:
+        gate.wait(10)
+        raise DataError("in the middle")
+
+    producer.order(fail)
+    threading.Timer(0.1, gate.set).start()
+    with pytest.raises(DataError, match="in the middle"):
+        producer.run(lambda: None)
+    assert producer.waited_seconds > 0.05
+
+
+def test_close_wakes_a_waiting_taker_and_ends_the_thread() -> None:
+    producer, gate = Producer(), threading.Event()
+    producer.order(lambda: gate.wait(10) and None)
+    threading.Timer(0.1, producer.close).start()
+    with pytest.raises(PeerGone, match="closed its source"):
+        producer.wait(lambda: False)
+    gate.set()
+    producer.close()
+    assert producer._thread is not None
+    assert not producer._thread.is_alive()
+    with pytest.raises(PeerGone):
+        producer.order(lambda: None)
+
+
+Pair = tuple[TwoPartySource, TwoPartySource]
+
+
+def connected(seconds: float = 20) -> tuple[tuple[MemoryChannel, MemoryChannel], Pair]:
+    channels = memory_pair(seconds)
+
+    def source(rank: int) -> TwoPartySource:
+        lane = channels[rank].lane("offline")
+        made = BfvMatrixProducts(rank, lane, private(rank, 1), 1 << 20)
+        return TwoPartySource(rank, channels[rank], private(rank), ProductsAhead(made))
+
+    return channels, (source(0), source(1))
+
+
+def test_parties_may_be_far_apart() -> None:
+    """One goes on as far as it can before the other begins; what they get fits together."""
+    channels, parties = connected()
+    counts = (100, 5000, 64, 20_000)
+
+    def step(rank: int, own: TwoPartySource) -> list[Triples]:
+        if rank:
+            channels[1].receive("the other one waits")
+        else:
+            threading.Timer(0.2, channels[0].send, ("the other one waits", b"")).start()
+        return [own.triples(count) for count in counts]
+
+    for count, one, two in zip(counts, *both(parties, step), strict=True):
+        check_triples(one, two, count, 64)
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_the_other_side_s_failure_is_one_here(failing: int) -> None:
+    channels, parties = connected()
+
+    def step(rank: int, own: TwoPartySource) -> None:
+        own.triples(10)
+        if rank == failing:
+            channels[rank].close(DataError("a secret"))
+            own.close()
+            return
+        with pytest.raises(StoppedByPeer, match="stopped with DataError"):
+            own.triples(1_000_000)
+        own.close()
+        assert own._producer._thread is not None
+        assert not own._producer._thread.is_alive()
+
+    both(parties, step)
+
+
+@pytest.mark.parametrize("he", ["bfv"])
+@pytest.mark.parametrize("offline", ["two-party", "dealt"])
+def test_a_training_with_production_ahead(he: str, offline: str) -> None:
+    data = sides(*table(150, missing=0.1), 2)
+    params = TrainingParams(n_estimators=3, max_depth=3, max_bin=8)
+    method = Method.chosen("hybrid", offline, he)
+    parties = insecure_parties(3, method=method)
+    before = threading.active_count()
+    halves = run_both(lambda party, own: train(party, TrainingJob(params, own)), parties, data)
+    assert same_model(halves, train_both(params, data))
+    assert threading.active_count() == before + 2
+    for party in parties:
+        party.channel.close()
+        party.source.close()
+        assert party.source.offline_seconds > 0
+        assert party.source.waited_seconds > 0
+    assert threading.active_count() == before
+
+
+class SlowProducts:
+    """Products that note what was prepared, and by which thread."""
+
+    offline_channel_bytes = 0
+
+    def __init__(self) -> None:
+        self.prepared: list[int] = []
+        self.threads: set[str] = set()
+
+    def noise_bits(self, rows: int, word_bits: int) -> int:
+        return 0
+
+    def register_matrix(self, *_: object) -> None:
+        self.threads.add(threading.current_thread().name)
+
+    def vector_products(self, owner: int, count: int) -> VectorProducts:
+        return VectorProducts(None, np.zeros((count, 1), np.uint64))
+
+    def prepare(self, vectors: int) -> None:
+        self.threads.add(threading.current_thread().name)
+        self.prepared.append(vectors)
+
+
+def products_of(expected: int | None, take: Callable[[ProductsAhead], None]) -> SlowProducts:
+    within = SlowProducts()
+    ahead = ProductsAhead(within, 4)
+    ahead.register_matrix(0, 9, 1, None, 1)
+    if expected is not None:
+        ahead.expect(expected)
+    take(ahead)
+    ahead.producer.run(lambda: None)
+    ahead.producer.close()
+    return within
+
+
+def test_products_are_prepared_a_tree_ahead_on_the_producer_s_thread() -> None:
+    def trees(ahead: ProductsAhead) -> None:
+        for _ in range(3):
+            for count in (1, 1, 2):
+                for owner in (0, 1):
+                    assert len(ahead.vector_products(owner, count).products) == count
+
+    within = products_of(None, trees)
+    assert within.prepared == sorted(set(within.prepared))
+    assert 12 < within.prepared[-1] <= 16
+    assert within.threads == {"correlations"}
+    assert products_of(12, trees).prepared[-1] == 12

@@ -132,13 +132,16 @@ Sums = tuple[list[list[int]], str, int]
 
 
 def sums(party: Party) -> Sums:
-    """Bin 2 of a histogram of both parties' columns."""
-    shape = MatrixShape(3, (2, 2), 4)
+    """Bin 2 of the columns of both parties: sums of G and of H."""
+    low_bits, bits = 8, 16
+    noise = party.source.noise_bits(3, bits)
+    shape = MatrixShape(3, (2, 2), 4, bits, noise)
     own = np.array([[2, 0], [1, 2], [2, 2]], np.uint8)
     register(party, shape, own)
-    values = np.array([[5, 6, 7]], np.uint64) if party.rank == 0 else None
+    pairs = np.array([[5, 6, 7]], np.uint64) + np.uint64(1 << low_bits)
+    shared = share(party, pairs if party.rank == 0 else None, 0, (1, 3))
     label, feature = (own, None) if party.rank == 0 else (None, own)
-    both = histograms(party, shape, label, feature, share(party, values, 0, (1, 3)))
+    both = histograms(party, shape, label, feature, shared, low_bits)
     opened = [open_shared(party, x[0, :, 2], Reveal.METRIC).tolist() for x in both]
     return opened, party.source.name, party.source.offline_bytes
 
@@ -161,7 +164,7 @@ def test_histograms_are_the_same_by_every_method(
     for folder in folders.values():
         write_terms(folder, **({"algorithm": "hybrid", "offline": "two-party"} | method))
     for opened, source, from_dealer in run_both(folders, sums):
-        assert opened == [[12, 13], [12, 13]]
+        assert opened == [[12, 13, 12, 13], [2, 2, 2, 2]]
         assert source == name
         assert bool(from_dealer) == has_dealer
 

@@ -39,8 +39,8 @@ _SLOPE_BITS = 7
 _OUT_BITS = LOG_BITS + _SLOPE_BITS
 
 
-def _tables() -> Words:
-    """base[a, b] + 2^15 slope[a] c, where b and c are one index: (2^9,), high bits a."""
+def log_tables() -> tuple[Words, Words]:
+    """base (2^4, 2^5) by a and b, slope[a] c (2^4, 2^5) by a and c, in units of 2^-15."""
     f = np.arange(1 << MANTISSA_BITS) / (1 << MANTISSA_BITS)
     exact = (np.log2(1 + f) * (1 << LOG_BITS)).reshape(1 << _HIGH, 1 << _MIDDLE, 1 << _LOW)
     ends = np.log2(1 + np.arange((1 << _HIGH) + 1) / (1 << _HIGH)) * (1 << LOG_BITS)
@@ -48,8 +48,7 @@ def _tables() -> Words:
     slope = np.rint(steps[:, None] * np.arange(1 << _LOW))
     rest = exact - slope[:, None]
     base = np.rint((rest.max(axis=2) + rest.min(axis=2)) / 2)
-    table: Words = (base + slope * (1 << LOG_BITS)).astype(np.uint64).reshape(-1)
-    return table
+    return base.astype(np.uint64), slope.astype(np.uint64)
 
 
 def log2_weights(width: int) -> list[int]:
@@ -109,16 +108,18 @@ def log2_bits(
     exponents, mantissas, above = _normalised(party, numbers)
     words = above.words.shape[1]
     low, rest = mantissas[:_LOW], mantissas[_LOW:]
+    base, slope = log_tables()
+    joint = (base + (slope << np.uint64(LOG_BITS))).reshape(-1)
     indices = np.stack([rest, np.concatenate([low, rest[_MIDDLE:]])], axis=1)
     found = lookup(
         party,
         SharedBits(indices.reshape(_INDEX, -1), 2 * len(numbers) * count),
-        _tables(),
+        joint,
         _OUT_BITS,
     ).words.reshape(_OUT_BITS, 2, len(numbers), words)
-    base, slope = found[:LOG_BITS, 0], found[LOG_BITS:, 1]
+    firsts, seconds = found[:LOG_BITS, 0], found[LOG_BITS:, 1]
     return tuple(
-        SharedBits(np.concatenate([base[:, k], slope[:, k], *exponents[k]]), count)
+        SharedBits(np.concatenate([firsts[:, k], seconds[:, k], *exponents[k]]), count)
         for k in range(len(numbers))
     ), above
 

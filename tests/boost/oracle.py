@@ -19,6 +19,8 @@ from tests.boost.case import Case
 
 Rows = NDArray[np.bool_]
 
+RANKED = 2.0**-10.8
+"""Scores of D^2 / (H_L' H_R') that differ by more than this, relatively, are ranked right."""
 _DOUBTFUL = 1e-9
 """Doubles decide differences of gains that are greater than this, relative to the scores."""
 
@@ -27,8 +29,9 @@ _DOUBTFUL = 1e-9
 class Choices:
     """The valid candidates of a node in order of preference: arrays (c,).
 
-    ``left``: (c, 2) integer sums (G, H); ``gain``: as doubles; ``slack``: what our
-    fixed-point scores may be off by.
+    ``left``: (c, 2) integer sums (G, H); ``gain``: as doubles; ``slack``: what the gain that
+    we test against gamma may be off by; ``doubt``: two candidates may be ranked the wrong way
+    round if their gains differ by no more than the sum of theirs.
     """
 
     column: NDArray[np.int64]
@@ -37,6 +40,7 @@ class Choices:
     left: NDArray[np.int64]
     gain: NDArray[np.float64]
     slack: NDArray[np.float64]
+    doubt: NDArray[np.float64]
 
 
 class Oracle:
@@ -122,7 +126,20 @@ class Oracle:
         )
         gain = scores[0] + scores[1] - scores[2]
         slack = slacks[0] + slacks[1] + slacks[2]
-        return Choices(found[:, 0], found[:, 1], found[:, 2].astype(bool), left, gain, slack)
+        doubt = slack if self.case.params.reg_alpha else self._doubt(left, both)
+        marks = found[:, 2].astype(bool)
+        return Choices(found[:, 0], found[:, 1], marks, left, gain, slack, doubt)
+
+    def _doubt(self, left: NDArray[np.int64], both: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Half of what scores leave open of D^2 / (H_L' H_R' (H + 2 lambda)), see boost.score."""
+        real, node = left / self._unit, both / self._unit
+        below = real[:, 1] + self.case.params.reg_lambda
+        other = node[1] + 2 * self.case.params.reg_lambda - below
+        determinant = np.abs(real[:, 0] * (below + other) - node[0] * below)
+        one_unit = 2 * determinant / self._unit**2
+        scale = below * other * (below + other)
+        doubt = determinant**2 * RANKED / 2 + one_unit
+        return np.divide(doubt, scale, out=np.zeros_like(doubt), where=scale > 0)
 
     def _real(self, sums: NDArray[np.int64]) -> tuple[Any, Any]:
         """Scores as doubles, and the error of ours."""

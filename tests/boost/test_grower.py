@@ -85,8 +85,8 @@ def compare(case: Case, tree: Tree) -> int:
             todo.append((2 * node + 2, children[theirs["no"]], rows & ~left))
             continue
         ours, others = (oracle.gain(rows, side) for side in (left, goes))
-        slack = float(oracle.choices(rows).slack.max())
-        assert abs(float(ours - others)) <= 2 * slack, (node, float(ours), float(others))
+        doubt = float(oracle.choices(rows).doubt.max())
+        assert abs(float(ours - others)) <= 2 * doubt, (node, float(ours), float(others))
         near_ties += 1
     return near_ties
 
@@ -122,7 +122,7 @@ def check_exactly(case: Case, tree: Tree) -> None:
 
 def check_choice(oracle: Oracle, choices: Choices, best: int, rows: Rows, left: Rows) -> None:
     """Ours is the first of the best, unless others are within the rounding of our scores."""
-    doubt = choices.slack + choices.slack[best]
+    doubt = choices.doubt + choices.doubt[best]
     assert choices.gain[best] - float(oracle.gain(rows, left)) <= doubt.max()
     splits = zip(choices.column, choices.cut, choices.missing_left, strict=True)
     sides = [oracle.goes_left(int(f), int(c), bool(m)) & rows for f, c, m in splits]

@@ -169,9 +169,6 @@ def kernels(count: int) -> Iterator[dict[str, Any]]:
         "triple_close": (
             "products", count, lambda: _kernels.triple_close(opened, words, words, words, 0),
         ),
-        "and_close": (
-            "bits", 64 * count, lambda: _kernels.and_close(opened, words, words, words, 0),
-        ),
         "histogram (10 columns)": (
             "cells", 10 * count, lambda: _kernels.histogram(bins, words[None], 17),
         ),

@@ -58,11 +58,22 @@ def triple_open(x: Words, y: Words, a: Words, b: Words) -> Words:
 def triple_close(opened: Words, a: Words, b: Words, c: Words, rank: int) -> Words:
     """c + d b + e a, plus d e at rank 0, opened being (d, e); shape (n,)."""
 
-def and_open(x: Words, y: Words, a: Words, b: Words) -> Words:
-    """(x ^ a, y ^ b), shape (2, n)."""
+def digit_answer(messages: Words, flips: Words, own: Words, width: int) -> Words:
+    """The sender's share, row 0, and its answers, the others: (16, width, n).
 
-def and_close(opened: Words, a: Words, b: Words, c: Words, rank: int) -> Words:
-    """c ^ d & b ^ e & a, ^ d & e at rank 0, opened being (d, e); shape (n,)."""
+    ``messages``: (16, width, n); ``flips``, ``own``: (4, n). ``width`` 2: carry out of the sum of
+    both digits, and whether a carry would go through; 7: also the carries into bits 1, 2, 3, and
+    whether one would reach bits 2 and 3. See kernels/src/digits.rs.
+    """
+
+def digit_take(answers: Words, chosen: Words, own: Words) -> Words:
+    """The receiver's share (width, n): answers (15, width, n), chosen (width, n), own (4, n)."""
+
+def digit_pads(zero: Words, one: Words) -> Words:
+    """All pads (16, width, n) from a sender's keys (8 width, 4 n); see offline/two_party.py."""
+
+def digit_pad(keys: Words, choices: Words) -> Words:
+    """The pads (width, n) of choices (4, n) from a receiver's keys (8 width, 4 n)."""
 
 def ot_offer(secret: bytes) -> bytes:
     """The base sender's message (32 bytes) for 64 random bytes; see kernels/src/ot_base.rs."""

@@ -48,11 +48,6 @@ fn triple_open_body(masked: Masked<'_>, out: &mut [u64]) {
 }
 
 #[inline(always)]
-fn and_open_body(masked: Masked<'_>, out: &mut [u64]) {
-    open_body(masked, out, |x, a| x ^ a);
-}
-
-#[inline(always)]
 fn triple_close_body(opened: Opened<'_>, adds_public: bool, out: &mut [u64]) {
     let Opened { d, e, a, b, c } = opened;
     let once = u64::from(adds_public);
@@ -64,35 +59,14 @@ fn triple_close_body(opened: Opened<'_>, adds_public: bool, out: &mut [u64]) {
     }
 }
 
-#[inline(always)]
-fn and_close_body(opened: Opened<'_>, adds_public: bool, out: &mut [u64]) {
-    let Opened { d, e, a, b, c } = opened;
-    let once = u64::from(adds_public).wrapping_neg();
-    for ((((out, (&d, &e)), &a), &b), &c) in
-        out.iter_mut().zip(d.iter().zip(e)).zip(a).zip(b).zip(c)
-    {
-        *out = c ^ (d & (b ^ (e & once))) ^ (e & a);
-    }
-}
-
 dispatched! {
     /// x - a, then y - b: the shares to open.
     pub fn triple_open = triple_open_body(masked: Masked<'_>, out: &mut [u64]);
 }
 
 dispatched! {
-    /// x ^ a, then y ^ b: the shares to open.
-    pub fn and_open = and_open_body(masked: Masked<'_>, out: &mut [u64]);
-}
-
-dispatched! {
     /// c + d b + e a, and d e where this party adds the public part.
     pub fn triple_close = triple_close_body(opened: Opened<'_>, adds_public: bool, out: &mut [u64]);
-}
-
-dispatched! {
-    /// c ^ d & b ^ e & a, and d & e where this party adds the public part.
-    pub fn and_close = and_close_body(opened: Opened<'_>, adds_public: bool, out: &mut [u64]);
 }
 
 #[cfg(test)]
@@ -148,11 +122,5 @@ mod tests {
     fn every_path_multiplies_shared_words() {
         let (add, subtract) = (u64::wrapping_add, u64::wrapping_sub);
         agrees(triple_open, triple_close, add, subtract, u64::wrapping_mul);
-    }
-
-    #[test]
-    fn every_path_conjoins_shared_bits() {
-        let xor = |a, b| a ^ b;
-        agrees(and_open, and_close, xor, xor, |a, b| a & b);
     }
 }

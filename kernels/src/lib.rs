@@ -14,6 +14,7 @@ pub mod bfv_merge;
 pub mod bfv_products;
 pub mod bfv_ring;
 pub mod bits;
+pub mod digits;
 pub mod histogram;
 mod lanes;
 pub mod matrix;

@@ -368,18 +368,6 @@ fn triple_open<'py>(
     open(py, [x, y, a, b], beaver::triple_open)
 }
 
-/// x ^ a and y ^ b, (2, n): the shares to open.
-#[pyfunction]
-fn and_open<'py>(
-    py: Python<'py>,
-    x: &Bound<'py, PyAny>,
-    y: &Bound<'py, PyAny>,
-    a: &Bound<'py, PyAny>,
-    b: &Bound<'py, PyAny>,
-) -> PyResult<Array<'py, u64, 2>> {
-    open(py, [x, y, a, b], beaver::and_open)
-}
-
 /// c + d b + e a, plus d e at rank 0; opened holds d and e.
 #[pyfunction]
 fn triple_close<'py>(
@@ -391,19 +379,6 @@ fn triple_close<'py>(
     rank: u32,
 ) -> PyResult<Array<'py, u64, 1>> {
     close(py, opened, [a, b, c], rank, beaver::triple_close)
-}
-
-/// c ^ d & b ^ e & a, ^ d & e at rank 0; opened holds d and e.
-#[pyfunction]
-fn and_close<'py>(
-    py: Python<'py>,
-    opened: &Bound<'py, PyAny>,
-    a: &Bound<'py, PyAny>,
-    b: &Bound<'py, PyAny>,
-    c: &Bound<'py, PyAny>,
-    rank: u32,
-) -> PyResult<Array<'py, u64, 1>> {
-    close(py, opened, [a, b, c], rank, beaver::and_close)
 }
 
 /// Exclusive ors of the rows of marks that the rows of selection name, (outputs, words).
@@ -427,6 +402,8 @@ fn xor_select<'py>(
 
 #[path = "bfv_python.rs"]
 mod bfv;
+#[path = "digits_python.rs"]
+mod digits;
 #[path = "ot_python.rs"]
 mod ot;
 #[path = "pads_python.rs"]
@@ -438,6 +415,8 @@ mod _kernels {
     #[pymodule_export]
     use super::bfv::BfvRing;
     #[pymodule_export]
+    use super::digits::{digit_answer, digit_pad, digit_pads, digit_take};
+    #[pymodule_export]
     use super::ot::{
         ot_choose, ot_finish, ot_grow, ot_offer, ot_products_receive, ot_products_send,
         ot_puncture, ot_receive, ot_send, ot_silent_receive, ot_silent_send,
@@ -446,8 +425,8 @@ mod _kernels {
     use super::pads::{RlwePads, masked_sums};
     #[pymodule_export]
     use super::{
-        and_close, and_open, from_slices, histogram, mask_bucket_matrix, matrix_product, pack_bits,
-        pack_words, prg_matrix_product, prg_words, simd_paths, to_slices, triple_close,
-        triple_open, unpack_bits, unpack_words, xor_select,
+        from_slices, histogram, mask_bucket_matrix, matrix_product, pack_bits, pack_words,
+        prg_matrix_product, prg_words, simd_paths, to_slices, triple_close, triple_open,
+        unpack_bits, unpack_words, xor_select,
     };
 }

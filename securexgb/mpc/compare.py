@@ -2,22 +2,32 @@
 
 A shared word is x = x0 + x1 mod 2^64, and each party knows its own summand in the
 clear. Every question about the bits of x is a question about the carries of that one
-addition: with generate bits g = x0 & x1 (one round: each factor is known to one
-party) and propagate bits p = x0 ^ x1 (free), blocks of positions combine by
-(g, p) o (g', p') = (g ^ p g', p p'), which is associative: a binary tree finds a carry
-in log2(width) rounds. Bits lie in slices, 64 elements to a word.
+addition. A block of positions makes a carry (g) or lets one through (p); digits of four
+bits have theirs from tables (``digits``), and neighbouring blocks combine by
+(g, p) o (g', p') = (g ^ p g', p p'), one gate for two bits. That is associative: a binary
+tree over the digits finds a carry in 2 + log2(width / 4) rounds. Bits lie in slices, 64
+elements to a word.
 
 Every result stays shared. An opened comparison bit would order the candidates.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from securexgb import _kernels
-from securexgb.mpc.multiply import and_bits, and_cost
+from securexgb.mpc.digits import (
+    CARRIES,
+    digit_cost,
+    digit_tables,
+    digits_in,
+    own_digits,
+    own_slices,
+)
+from securexgb.mpc.multiply import and_bits, and_cost, gate_bits, gate_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
@@ -30,54 +40,73 @@ def depth_of(width: int) -> int:
     return max(width - 1, 0).bit_length()
 
 
-def own_slices(words: Words, width: int) -> Words:
-    """This party's summand, bit by bit: (width, ceil(n / 64))."""
-    return _kernels.to_slices(np.ascontiguousarray(words).reshape(-1), width)
-
-
 def not_bits(party: Party, bits: SharedBits) -> SharedBits:
     """The negation of shared bits; local."""
     return SharedBits(bits.words ^ ONES, bits.count) if party.rank == 0 else bits
 
 
 def generate(party: Party, slices: Words, count: int) -> SharedBits:
-    """g = x0 & x1 for every slice; one round."""
+    """The and of a bit of each party's for every slice; one round."""
     mine, none = SharedBits(slices, count), SharedBits(np.zeros_like(slices), count)
     pair = (mine, none) if party.rank == 0 else (none, mine)
     return and_bits(party, *pair)
 
 
-def fold_carry(party: Party, g: SharedBits, p: SharedBits) -> tuple[SharedBits, SharedBits]:
-    """(g, p) of a whole block of positions (leading axis, lowest first) by a binary tree."""
-    while g.words.shape[0] > 1:
-        size = g.words.shape[0]
-        low, high = slice(0, size - 1, 2), slice(1, size, 2)
-        left = SharedBits.concatenate([p[high], p[high]])
-        product = and_bits(party, left, SharedBits.concatenate([g[low], p[low]]))
-        pairs = size // 2
-        g_next, p_next = g[high] ^ product[:pairs], product[pairs:]
-        if size % 2:
-            g_next = SharedBits.concatenate([g_next, g[size - 1 :]])
-            p_next = SharedBits.concatenate([p_next, p[size - 1 :]])
-        g, p = g_next, p_next
-    return g[0], p[0]
+Block = tuple[Words, int]
+"""This party's summands (n,), of which the low bits count: so many."""
 
 
-def fold_cost(width: int, words: int) -> Cost:
-    """Cost of ``fold_carry``: two products for each of the width - 1 pairs."""
-    return replace(and_cost(2 * (width - 1) * words), rounds=depth_of(width))
+def carry_blocks(party: Party, blocks: Sequence[Block]) -> tuple[SharedBits, SharedBits]:
+    """(g, p) of the sums of both parties' summands, block by block: (blocks, n) each."""
+    count = blocks[0][0].size
+    filler = int(party.rank == 0)  # one party's ones below let a carry pass and make none
+    own = np.concatenate([own_digits(words.reshape(-1), width, filler) for words, width in blocks])
+    g, p = digit_tables(party, own, CARRIES)
+    sizes = [digits_in(width) for _, width in blocks]
+    while max(sizes) > 1:
+        g, p = _fold_level(party, g, p, (sizes, count))
+        sizes = [-(-size // 2) for size in sizes]
+    return SharedBits(g, count), SharedBits(p, count)
+
+
+def _fold_level(
+    party: Party, g: Words, p: Words, shape: tuple[list[int], int]
+) -> tuple[Words, Words]:
+    """Neighbours joined in pairs within blocks of so many pieces of so many elements."""
+    sizes, count = shape
+    tops: list[int] = []
+    high: list[int] = []
+    for size, end in zip(sizes, np.cumsum(sizes), strict=True):
+        first = int(end) - size
+        pairs = [first + at for at in range(1, size, 2)]
+        high += pairs
+        tops += pairs + [int(end) - 1] * (size % 2)
+    low = [at - 1 for at in high]
+    pair = SharedBits(np.stack([g[low], p[low]]), count)
+    product = gate_bits(party, SharedBits(p[high], count), pair).words
+    joined = [tops.index(at) for at in high]
+    g, p = g[tops], p[tops]
+    g[joined] ^= product[0]
+    p[joined] = product[1]
+    return g, p
+
+
+def blocks_cost(widths: Sequence[int], count: int) -> Cost:
+    """Cost of ``carry_blocks`` for so many elements."""
+    words, sizes = words_per(count), [digits_in(width) for width in widths]
+    gates = gate_cost(2, sum(size - 1 for size in sizes) * words)
+    joined = replace(gates, rounds=depth_of(max(sizes)))
+    return digit_cost(sum(sizes) * words, CARRIES) + joined
 
 
 def carry_out(party: Party, words: Words, width: int) -> SharedBits:
     """The carry out of the low ``width`` bits of the sum of both parties' words."""
-    slices = own_slices(words, width)
-    p = SharedBits(slices, words.size)
-    return fold_carry(party, generate(party, slices, words.size), p)[0]
+    return carry_blocks(party, [(words, width)])[0][0]
 
 
 def carry_cost(width: int, count: int) -> Cost:
     """Cost of ``carry_out``."""
-    return and_cost(width * words_per(count)) + fold_cost(width, words_per(count))
+    return blocks_cost([width], count)
 
 
 def plain_bits(flags: Words) -> SharedBits:
@@ -94,8 +123,8 @@ def signed(words: Words, width: int = 64) -> np.ndarray[tuple[int, ...], np.dtyp
 
 @protocol(
     cost=lambda x, width=64: carry_cost(width - 1, x.size),
-    opens="masked bits of the Beaver products, uniform",
-    source="carry tree: Ladner, Fischer, J. ACM 1980; products as in multiply",
+    opens="masked digits, tables and gates, uniform",
+    source="tables of digits as in Rathee and others (CrypTFlow2), CCS 2020; carry tree",
     ideal=lambda x, width=64: plain_bits((signed(x.words, width) < 0).view(np.uint8)),
 )
 def is_negative(party: Party, x: Shared, width: int = 64) -> SharedBits:

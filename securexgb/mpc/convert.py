@@ -3,8 +3,13 @@
 To additive shares: open the bit masked by a random one that is known in both
 sharings, e = b ^ r; then b = e + r - 2 e r is linear in r. One round, one bit.
 
-To boolean shares: add both parties' words with shared carries (Sklansky's prefix
-adder, log2(width) rounds).
+To boolean shares: add both parties' words. Tables give for each digit of four bits what it
+makes of a carry in; a prefix network over the digits (Sklansky's, 2 + log2(width / 4) rounds)
+gives the carries in, and a gate a digit lets them into its sum bits.
+
+The network joins blocks by (g, p) o (g', p') = (g ^ p g', p p'). All targets of a level take in
+the same lower block, so its g and p are the gates where there are many targets, and g alone
+where that block is the lowest one.
 """
 
 from __future__ import annotations
@@ -14,8 +19,9 @@ from dataclasses import replace
 import numpy as np
 
 from securexgb import _kernels
-from securexgb.mpc.compare import depth_of, generate, own_slices
-from securexgb.mpc.multiply import and_bits, and_cost
+from securexgb.mpc.compare import depth_of
+from securexgb.mpc.digits import DIGIT, SUMS, digit_cost, digit_tables, digits_in, own_digits
+from securexgb.mpc.multiply import gate_bits, gate_cost, gates_at_once
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
@@ -54,53 +60,84 @@ def to_arithmetic(party: Party, bits: SharedBits, ring_bits: int = 64) -> Shared
     return Shared(words.reshape(shape)[..., : bits.count])
 
 
-def _prefix_steps(width: int) -> list[tuple[list[int], list[int]]]:
-    """Sklansky's network: per level the positions that absorb, and from which one."""
-    steps = []
+Join = tuple[list[int], int]
+"""The positions of a block, and the last one of the block below it."""
+
+
+def _prefix_levels(width: int) -> list[list[Join]]:
+    """Sklansky's network: per level the blocks that take in their neighbours below."""
+    levels = []
     for level in range(depth_of(width)):
         block = 1 << level
-        targets = [i for i in range(width) if i & block]
-        steps.append((targets, [(i & ~(block - 1)) - 1 for i in targets]))
-    return steps
+        starts = range(block, width, 2 * block)
+        levels.append([(list(range(s, min(s + block, width))), s - 1) for s in starts])
+    return levels
 
 
-def _prefix_cost(width: int, words: int, products: int) -> Cost:
-    """Cost of a run through the network, so many products a step and word."""
-    pairs = sum(len(targets) for targets, _ in _prefix_steps(width))
-    return replace(and_cost(products * pairs * words), rounds=depth_of(width))
+def prefix_cost(width: int, words: int) -> Cost:
+    """Cost of ``prefix_carries`` over so many positions."""
+    total = Cost()
+    for level in _prefix_levels(width):
+        gates = Cost(rounds=1)
+        for at, (block, _) in enumerate(level):
+            single = len(block) == 1
+            gate = gate_cost(2 if at and single else len(block), words)
+            gates = gates.at_once(gate.times(1 if at == 0 or single else 2))
+        total += replace(gates, rounds=1)
+    return total
+
+
+def prefix_carries(party: Party, g: Words, p: Words) -> Words:
+    """The carry out of each position and all below it, (positions, words)."""
+    g, p = g.copy(), p.copy()
+    for level in _prefix_levels(g.shape[0]):
+        jobs = []
+        for at, (block, below) in enumerate(level):
+            if at and len(block) == 1:
+                jobs.append((p[block[0]], np.stack([g[below], p[below]])))
+            else:
+                gates = [g[below], p[below]] if at else [g[below]]
+                jobs += [(gate, p[block]) for gate in gates]
+        products = iter(gates_at_once(party, jobs))
+        for at, (block, _) in enumerate(level):
+            product = next(products)
+            if at and len(block) == 1:
+                g[block] ^= product[0]
+                p[block] = product[1]
+            else:
+                g[block] ^= product
+                p[block] = next(products) if at else p[block]
+    return g
 
 
 def bits_cost(width: int, count: int) -> Cost:
     """Cost of ``to_bits`` for so many elements."""
-    words = words_per(count)
-    return and_cost((width - 1) * words) + _prefix_cost(width - 1, words, 2)
-
-
-def highest_cost(width: int, words: int) -> Cost:
-    """Cost of ``highest_bit`` for ``width`` bits of each of 64 * ``words`` elements."""
-    return _prefix_cost(width, words, 1)
+    words, digits = words_per(count), digits_in(width)
+    carries = prefix_cost(digits - 1, words)
+    inside = gate_cost(DIGIT - 1, (digits - 1) * words) if digits > 1 else Cost()
+    return digit_cost(digits * words, SUMS) + carries + inside
 
 
 @protocol(
     cost=lambda x, width: bits_cost(width, x.size),
-    opens="masked bits of the Beaver products, uniform",
-    source="prefix adder: Sklansky, IRE Trans. Electronic Computers 1960",
+    opens="masked digits, tables and gates, uniform",
+    source="tables of digits as in compare; prefix network: Sklansky, IRE Trans. El. Comp. 1960",
     ideal=lambda x, width: SharedBits(_kernels.to_slices(x.words.ravel(), width), x.size),
 )
 def to_bits(party: Party, x: Shared, width: int) -> SharedBits:
     """The low ``width`` bits of each element, flattened: shape (width, size)."""
-    slices = own_slices(x.words, width)
-    low = slices[:-1]
-    g = generate(party, low, x.size).words.copy()
-    p = low.copy()
-    for targets, sources in _prefix_steps(width - 1):
-        left = SharedBits(np.concatenate([p[targets], p[targets]]), x.size)
-        right = SharedBits(np.concatenate([g[sources], p[sources]]), x.size)
-        product = and_bits(party, left, right).words
-        g[targets] ^= product[: len(targets)]
-        p[targets] = product[len(targets) :]
-    slices[1:] ^= g
-    return SharedBits(slices, x.size)
+    own = own_digits(x.words.reshape(-1), width)
+    table = digit_tables(party, own, SUMS)
+    sums = own.copy()
+    sums[:, 1:] ^= table[2:5].swapaxes(0, 1)
+    digits = own.shape[0]
+    if digits > 1:
+        carries = prefix_carries(party, table[0, :-1], table[1, :-1])
+        sums[1:, 0] ^= carries
+        reached = np.stack([own[1:, 0], table[5, 1:], table[6, 1:]])
+        flips = gate_bits(party, SharedBits(carries, x.size), SharedBits(reached, x.size))
+        sums[1:, 1:] ^= flips.words.swapaxes(0, 1)
+    return SharedBits(sums.reshape(DIGIT * digits, -1)[DIGIT * digits - width :], x.size)
 
 
 def _ideal_highest(bits: SharedBits) -> SharedBits:
@@ -109,17 +146,27 @@ def _ideal_highest(bits: SharedBits) -> SharedBits:
     return SharedBits(words[::-1].copy(), bits.count)
 
 
+def highest_cost(width: int, words: int) -> Cost:
+    """Cost of ``highest_bit`` for ``width`` bits of each of 64 * ``words`` elements."""
+    total = Cost()
+    for level in _prefix_levels(width):
+        joins = sum((gate_cost(len(block), words) for block, _ in level), Cost())
+        total += replace(joins, rounds=1)
+    return total
+
+
 @protocol(
-    cost=lambda bits: highest_cost(bits.words.shape[0], bits.words.shape[1]),
-    opens="masked bits of the Beaver products, uniform",
+    cost=lambda bits: highest_cost(bits.words.shape[0], bits.words[0].size),
+    opens="masked gates, uniform",
     source="prefix or, then differences of neighbours; as in MPyC's norm",
     ideal=_ideal_highest,
 )
 def highest_bit(party: Party, bits: SharedBits) -> SharedBits:
     """One-hot mark of the highest set bit along the leading axis; all zero for zero."""
     words = bits.words[::-1].copy()
-    for targets, sources in _prefix_steps(words.shape[0]):
-        x, y = SharedBits(words[targets], bits.count), SharedBits(words[sources], bits.count)
-        words[targets] ^= y.words ^ and_bits(party, x, y).words
+    for level in _prefix_levels(words.shape[0]):
+        products = gates_at_once(party, [(words[below], words[block]) for block, below in level])
+        for (block, below), product in zip(level, products, strict=True):
+            words[block] ^= words[below] ^ product
     words[1:] ^= words[:-1].copy()
     return SharedBits(words[::-1].copy(), bits.count)

@@ -7,7 +7,7 @@ shares add up with the carry out of the fields below, and without the carry out 
 
     G = g0 + g1 + c_t - 2^b c_b - 2^(b - 1)        H = h0 + h1 + c_b - 2^h c_h
 
-Generate and propagate bits of all fields come from one carry tree, as deep as the widest field.
+Generate and propagate bits of all fields come from carry trees side by side.
 Nothing is rounded but the noise, so G and H are exact. Without noise, t = 0, there is no c_t.
 """
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from securexgb.mpc.compare import fold_carry, fold_cost, generate, own_slices
+from securexgb.mpc.compare import blocks_cost, carry_blocks
 from securexgb.mpc.convert import lift_cost, to_arithmetic
 from securexgb.mpc.multiply import and_bits, and_cost
 from securexgb.mpc.party import Party
@@ -29,7 +29,7 @@ Widths = tuple[int, int, int]
 def split_cost(widths: Widths, count: int) -> Cost:
     """Cost of ``split_fields`` for so many words."""
     words, fields = words_per(count), sum(width > 0 for width in widths)
-    cost = and_cost(max(widths) * fields * words) + fold_cost(max(widths), fields * words)
+    cost = blocks_cost([width for width in widths if width], count)
     return cost + and_cost(words).times(fields - 1) + lift_cost(fields * words)
 
 
@@ -69,21 +69,9 @@ def _field(words: Words, start: int, width: int) -> Words:
 
 def _carries(party: Party, fields: list[Words], widths: Widths) -> SharedBits:
     """The carries out of each field of some width, lowest first: (fields, n)."""
-    count, most = fields[0].size, max(widths)
-    slices = []
-    for field, width in zip(fields, widths, strict=True):
-        if width:
-            # Shifted up to a common width: below, one party's ones let the (absent) carry pass.
-            spare = most - width
-            ones = np.uint64((1 << spare) - 1 if party.rank == 0 else 0)
-            slices.append(own_slices(field << np.uint64(spare) | ones, most))
-    wide, words = np.concatenate(slices, axis=1), slices[0].shape[1]
-    total = 64 * wide.shape[1]
-    g, p = fold_carry(party, generate(party, wide, total), SharedBits(wide, total))
-    of_field = [
-        [SharedBits(part, count) for part in bits.words.reshape(-1, words)] for bits in (g, p)
-    ]
-    carries = [of_field[0][0]]
-    for generates, passes in zip(*(bits[1:] for bits in of_field), strict=True):
-        carries.append(generates ^ and_bits(party, passes, carries[-1]))
+    blocks = [(field, width) for field, width in zip(fields, widths, strict=True) if width]
+    g, p = carry_blocks(party, blocks)
+    carries = [g[0]]
+    for at in range(1, len(blocks)):
+        carries.append(g[at] ^ and_bits(party, p[at], carries[-1]))
     return SharedBits.stack(carries)

@@ -23,10 +23,10 @@ from securexgb.mpc.compare import (
     depth_of,
     generate,
     not_bits,
-    own_slices,
     plain_bits,
     signed,
 )
+from securexgb.mpc.digits import own_slices
 from securexgb.mpc.multiply import and_cost, gate_bits, gate_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol

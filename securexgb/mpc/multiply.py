@@ -11,13 +11,16 @@ gates are the cheap ones.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from securexgb import _kernels
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, Words
-from securexgb.offline.correlations import GATES, Budget, Kind, gate_kind
+from securexgb.offline.correlations import GATES, Budget, GateTriples, Kind, gate_kind
 
 WIDEST = max(GATES)
 
@@ -72,7 +75,8 @@ def multiply(party: Party, x: Shared, y: Shared, ring_bits: int = 64) -> Shared:
 )
 def and_bits(party: Party, x: SharedBits, y: SharedBits) -> SharedBits:
     """Bitwise and of two shared bit arrays of the same shape."""
-    return SharedBits(_gate(party, x.words, y.words[None])[0], x.count)
+    (product,) = gates_at_once(party, [(x.words, y.words[None])])
+    return SharedBits(product[0], x.count)
 
 
 @protocol(
@@ -83,26 +87,53 @@ def and_bits(party: Party, x: SharedBits, y: SharedBits) -> SharedBits:
 )
 def gate_bits(party: Party, gate: SharedBits, bits: SharedBits) -> SharedBits:
     """One shared bit and each of ``width`` others: gate (..., n), bits (width, ..., n)."""
-    return SharedBits(_gate(party, gate.words, bits.words), bits.count)
+    (product,) = gates_at_once(party, [(gate.words, bits.words)])
+    return SharedBits(product, bits.count)
 
 
-def _gate(party: Party, gate: Words, bits: Words) -> Words:
-    """gate & bits for words (...) and (width, ...)."""
-    behind = bits.reshape(bits.shape[0], -1)
-    parts = [slice(part.start, part.stop) for part in _parts(bits.shape[0])]
-    triples = [party.source.gates(gate.size, part.stop - part.start) for part in parts]
-    mine = np.empty((len(parts) + behind.shape[0], gate.size), np.uint64)
-    for row, triple in enumerate(triples):
-        np.bitwise_xor(gate.reshape(-1), triple.a, out=mine[row])
-    for part, triple in zip(parts, triples, strict=True):
-        np.bitwise_xor(behind[part], triple.b, out=mine[len(parts) :][part])
-    opened = mine ^ party.exchange(mine)
-    result = np.empty(behind.shape, np.uint64)
-    for part, triple, d in zip(parts, triples, opened, strict=False):
-        e, out = opened[len(parts) :][part], result[part]
-        once = e if party.rank == 0 else np.zeros_like(e[:1])
-        np.bitwise_xor(triple.b, once, out=out)
-        out &= d
-        out ^= triple.c
-        out ^= e & triple.a
-    return result.reshape(bits.shape)
+def gates_at_once(party: Party, jobs: Sequence[tuple[Words, Words]]) -> list[Words]:
+    """Gates of several widths in one round: words (...) and (width, ...) to (width, ...) each."""
+    gates = [_Gate.of(party, gate, bits) for gate, bits in jobs]
+    opened = [word for gate in gates for word in gate.masked]
+    mine = np.concatenate(opened) if opened else np.zeros(0, np.uint64)
+    public = mine ^ party.exchange(mine)
+    cuts = np.cumsum([word.size for word in opened])[:-1]
+    parts = iter(np.split(public, cuts))
+    return [gate.product([next(parts) for _ in gate.masked], party.rank) for gate in gates]
+
+
+@dataclass(frozen=True)
+class _Gate:
+    """Gates (n,) with bits (width, n) behind each, a triple for every 32 of them."""
+
+    gate: Words
+    bits: Words
+    shape: tuple[int, ...]
+    triples: list[GateTriples]
+
+    @classmethod
+    def of(cls, party: Party, gate: Words, bits: Words) -> _Gate:
+        behind = bits.reshape(bits.shape[0], -1)
+        triples = [party.source.gates(gate.size, len(part)) for part in _parts(len(bits))]
+        return cls(gate.reshape(-1), behind, bits.shape, triples)
+
+    @property
+    def masked(self) -> list[Words]:
+        """What is opened: for each triple the gates, then the bits."""
+        words = []
+        for triple, part in zip(self.triples, _parts(len(self.bits)), strict=True):
+            words.append(self.gate ^ triple.a)
+            words.append((self.bits[part.start : part.stop] ^ triple.b).reshape(-1))
+        return words
+
+    def product(self, opened: list[Words], rank: int) -> Words:
+        """This party's shares, for what was opened."""
+        result = np.empty(self.bits.shape, np.uint64)
+        parts = zip(self.triples, _parts(len(self.bits)), opened[::2], opened[1::2], strict=True)
+        for triple, part, d, flat in parts:
+            e = flat.reshape(len(part), -1)
+            out = result[part.start : part.stop]
+            np.bitwise_and(triple.b ^ e if rank == 0 else triple.b, d, out=out)
+            out ^= triple.c
+            out ^= e & triple.a
+        return result.reshape(self.shape)

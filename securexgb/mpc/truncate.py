@@ -14,15 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from securexgb.mpc.compare import (
-    fold_carry,
-    fold_cost,
-    generate,
-    own_slices,
-    signed,
-)
+from securexgb.mpc.compare import blocks_cost, carry_blocks, signed
 from securexgb.mpc.convert import lift_cost, to_arithmetic
-from securexgb.mpc.multiply import and_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, words_per
@@ -30,8 +23,7 @@ from securexgb.mpc.shared import Shared, SharedBits, words_per
 
 def shift_cost(bits: int, count: int) -> Cost:
     """Cost of ``truncate`` by so many bits for so many elements."""
-    words = words_per(count)
-    return and_cost((bits + 1) * words) + fold_cost(bits, words) + lift_cost(2 * words)
+    return blocks_cost([bits, 1], count) + lift_cost(2 * words_per(count))
 
 
 def _ideal(x: Shared, bits: int, ring_bits: int = 64) -> Shared:
@@ -40,7 +32,7 @@ def _ideal(x: Shared, bits: int, ring_bits: int = 64) -> Shared:
 
 @protocol(
     cost=lambda x, bits, ring_bits=64: shift_cost(bits, x.size),
-    opens="masked bits of the Beaver products and of the conversion, uniform",
+    opens="masked digits, tables and gates, and masked bits of the conversion, uniform",
     source="wrap from the highest bits: Dalskov, Escudero, Keller, PoPETs 2020; exact carry added",
     ideal=_ideal,
 )
@@ -51,12 +43,9 @@ def truncate(party: Party, x: Shared, bits: int, ring_bits: int = 64) -> Shared:
     """
     offset = np.uint64(1 << (ring_bits - 2)) if party.rank == 0 else np.uint64(0)
     words = (x.words + offset).reshape(-1) & np.uint64((1 << ring_bits) - 1)
-    low = own_slices(words, bits)
-    top = own_slices(words >> np.uint64(ring_bits - 1), 1)
-    g = generate(party, np.concatenate([low, top]), words.size)
-    wrap = SharedBits(top[0], words.size) ^ g[bits]
-    carry = fold_carry(party, g[:bits], SharedBits(low, words.size))[0]
-    both = to_arithmetic(party, SharedBits.stack([carry, wrap]))
+    top = words >> np.uint64(ring_bits - 1)
+    g, p = carry_blocks(party, [(words, bits), (top, 1)])
+    both = to_arithmetic(party, SharedBits.stack([g[0], g[1] ^ p[1]]))
     quotient = words >> np.uint64(bits)
     quotient += both.words[0] - (both.words[1] << np.uint64(ring_bits - bits))
     quotient -= offset >> np.uint64(bits)

@@ -6,7 +6,7 @@ Kinds without a direction are made in both at once, so both parties work at the 
     gates          two transfers of ``width`` bits: with messages m0, m1 of my transfer and
                    choice c, chosen m_c of the other one, a = c, b = m0 ^ m1 and the share of c
                    is a & b ^ m0 ^ m_c. Both cross products are there: no second message
-    digits         one of 16 from four transfers, see ``digit_pads``: no second message
+    digits         one of 16 from four transfers, see ``_make_sent_digits``: no second message
     shared bits    r = r0 ^ r1 = r0 + r1 - 2 r0 r1; the product of the sender's bit r0 and
                    the receiver's choice r1 takes one transfer and one word, or half a word
     ring triples   both cross products of (a0 + a1)(b0 + b1) mod 2^r bit by bit of b, the
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from securexgb import _kernels
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
-from securexgb.dealer.deal import Pieces, pick
+from securexgb.dealer.deal import Pieces
 from securexgb.offline.blocks import Supply
 from securexgb.offline.correlations import (
     GATES,
@@ -178,14 +178,23 @@ class TwoPartySource:
         return a, b, a & b ^ sender.zero ^ receiver.chosen
 
     def _make_sent_digits(self, words: int, width: int) -> Pieces:
+        """Pads of all entries, from four transfers each.
+
+        Keys (j, b) of the digit's bits j with values b are cut into 8 segments of ``width``
+        bits. The pad of entry i is the sum over j of segment s_j(i) of key (j, i_j), where s_j(i)
+        is i without its bit j: each key gives each of its 8 entries a segment of its own. The
+        receiver has the keys (j, c_j). Entry i != c differs from c in some bit; let j be the
+        first. Segment s_j(i) of (j, i_j) is unknown to it and occurs in no other pad, so the
+        15 pads that it did not choose are uniform and independent to it (after Naor, Pinkas,
+        STOC 1999).
+        """
         sender, _ = self._transfers.transfer(_DIGIT_BITS * words, 0, 8 * width)
-        keys = np.stack((sender.zero, sender.one)).reshape(2, 8, width, _DIGIT_BITS, words)
-        return (digit_pads(keys),)
+        return (_kernels.digit_pads(sender.zero, sender.one),)
 
     def _make_received_digits(self, words: int, width: int) -> Pieces:
         _, receiver = self._transfers.transfer(0, _DIGIT_BITS * words, 8 * width)
         choices = receiver.choices.reshape(_DIGIT_BITS, words)
-        return choices, digit_pad(receiver.chosen.reshape(8, width, _DIGIT_BITS, words), choices)
+        return choices, _kernels.digit_pad(receiver.chosen, choices)
 
     def _make_triples(self, count: int, ring_bits: int) -> Pieces:
         """The bits of b above the ring are random: b masks whole words."""
@@ -236,39 +245,3 @@ class TwoPartySource:
 def _spread(packed: Words) -> Words:
     """Packed bits as one word each, 0 or 1."""
     return _kernels.unpack_bits(packed, 64 * packed.size).astype(np.uint64)
-
-
-def digit_pads(keys: Words) -> Words:
-    """Pads (16, width, n) of transfers of one of 16 from the sender's keys.
-
-    ``keys``: (2, 8, width, 4, n), key [b, :, :, j] of the digit's bit j with value b, cut into
-    8 segments. The pad of entry i is the sum over j of segment s_j(i) of key (j, i_j), where
-    s_j(i) is i without its bit j: each key gives each of its 8 entries a segment of its own.
-    The receiver has the keys (j, c_j). Entry i != c differs from c in some bit; let j be the
-    first. Segment s_j(i) of (j, i_j) is unknown to it and occurs in no other pad, so the 15
-    pads that it did not choose are uniform and independent to it (after Naor, Pinkas, STOC 1999).
-    """
-    n = keys.shape[-1]
-    pads = np.empty((16, *keys.shape[2:3], n), np.uint64)
-    for entry in range(16):
-        first, second, third, fourth = (
-            keys[entry >> j & 1, _segment(entry, j), :, j] for j in range(_DIGIT_BITS)
-        )
-        pads[entry] = first ^ second
-        pads[entry] ^= third
-        pads[entry] ^= fourth
-    return pads
-
-
-def digit_pad(keys: Words, choices: Words) -> Words:
-    """The receiver's pad (width, n) from its keys (8, width, 4, n) for choices (4, n)."""
-    total = np.zeros((keys.shape[1], keys.shape[3]), np.uint64)
-    for j in range(_DIGIT_BITS):
-        total ^= pick(keys[:, :, j], np.delete(choices, j, axis=0))
-    return total
-
-
-def _segment(entry: int, bit: int) -> int:
-    """The number without this bit."""
-    low = entry & ((1 << bit) - 1)
-    return low | entry >> (bit + 1) << bit

@@ -110,15 +110,6 @@ def test_beaver_multiplication(seed: int, count: int) -> None:
     assert np.array_equal(z, (x[0] + x[1]) * (y[0] + y[1]))
 
 
-@given(SEEDS, st.integers(0, 100))
-def test_beaver_conjunction(seed: int, count: int) -> None:
-    x, y, a, b, c = words(seed, 10, count).reshape(5, 2, count)
-    c[1] = (a[0] ^ a[1]) & (b[0] ^ b[1]) ^ c[0]
-    first, second = (_kernels.and_open(x[r], y[r], a[r], b[r]) for r in (0, 1))
-    z = [_kernels.and_close(first ^ second, a[r], b[r], c[r], r) for r in (0, 1)]
-    assert np.array_equal(z[0] ^ z[1], (x[0] ^ x[1]) & (y[0] ^ y[1]))
-
-
 def test_threads_share_the_kernels() -> None:
     results: list[np.ndarray] = []
     threads = [

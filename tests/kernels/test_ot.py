@@ -93,7 +93,47 @@ def test_stretched_transfers(width: int) -> None:
         np.testing.assert_array_equal(chosen, (zero & ~choices) | (one & choices))
 
 
+def packed(numbers: np.ndarray, bits: int) -> k.Words:
+    return k.to_slices(numbers.astype(np.uint64), bits)
+
+
+@pytest.mark.parametrize("width", [2, 7])
+@pytest.mark.parametrize("count", [0, 64, 640])
+def test_digits(count: int, width: int) -> None:
+    x, y = RANDOM.integers(0, 16, (2, count))
+    n = count // 64
+    zero, one, choices = words(8 * width, 4 * n), words(8 * width, 4 * n), words(4, n)
+    flat = choices.reshape(-1)
+    messages = k.digit_pads(zero, one)
+    chosen = k.digit_pad((zero & ~flat) | (one & flat), choices)
+    sent = k.digit_answer(messages, packed(x, 4) ^ choices, packed(y, 4), width)
+    both = sent[0] ^ k.digit_take(sent[1:], chosen, packed(x, 4))
+    carries = [((x % (1 << j)) + (y % (1 << j))) >> j for j in (4, 1, 2, 3)]
+    through = [((x ^ y) % (1 << j)) == (1 << j) - 1 for j in (4, 2, 3)]
+    expected = [carries[0], through[0], *carries[1:], *through[1:]][:width]
+    found = [k.unpack_bits(row, count) for row in both]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_pads_of_digits_use_every_segment_once() -> None:
+    """What makes the pads that were not chosen independent; see two_party."""
+    keys, width = np.zeros((2, 8, 2, 4), np.uint64), 2
+    places = [(b, s, j) for b in (0, 1) for s in range(8) for j in range(4)]
+    for bit, (b, s, j) in enumerate(places):
+        keys[b, s, :, j] = 1 << bit
+    pads = k.digit_pads(*keys.reshape(2, 8 * width, 4))
+    for entry, pad in enumerate(pads[..., 0]):
+        bits = k.unpack_bits(pad[:1], 64)
+        used = [places[at] for at in np.flatnonzero(bits)]
+        assert sorted((j, b) for b, _, j in used) == [(j, entry >> j & 1) for j in range(4)]
+        assert pad[0] == pad[1]
+        others = np.delete(pads[:, 0, 0], entry)
+        assert not (others & pad[0]).any()
+
+
 W = np.zeros(64, np.uint64)
+DIGITS = np.zeros((4, 1), np.uint64)
+KEYS = np.zeros((16, 4), np.uint64)
 CUBE = np.zeros((32, 16, 2), np.uint64)
 PAIRS = np.zeros((128, 2, 2), np.uint64)
 POOL, TAGS = np.zeros((2**17 + 11, 2), np.uint64), np.zeros((3, 2), np.uint64)
@@ -122,6 +162,12 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "half a tree": (k.ot_silent_receive, (POOL, TAGS, 0, 0, W[:11], 1), "22 words a tree"),
     "factors": (k.ot_products_send, (W, W, W, 64), "64 messages a factor"),
     "message": (k.ot_products_receive, (W, W[:1], 64, W), "message must have 33 words"),
+    "three bits": (k.digit_pad, (KEYS, KEYS[:3]), "4 rows, not 3"),
+    "short keys": (k.digit_pads, (KEYS[:15], KEYS[:15]), "width must be 2 or 7"),
+    "other keys": (k.digit_pads, (KEYS, KEYS[:8]), "both have the shape"),
+    "more keys": (k.digit_pad, (KEYS, np.zeros((4, 2), np.uint64)), "keys must have the shape"),
+    "entries": (k.digit_answer, (CUBE[:16], DIGITS, DIGITS, 2), "messages must have the shape"),
+    "answers": (k.digit_take, (CUBE[:16], KEYS[:2, :1].copy(), DIGITS), "answers must have"),
     "no ring": (k.ot_products_send, (W, W, W[:1], 0), "ring_bits must be 1 to 64"),
 }
 

@@ -53,7 +53,7 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
         "the matrix has 5 rows",
     ),
     "unequal factors": (k.triple_open, (W, W[:5], W, W), "equal lengths"),
-    "unequal triple": (k.and_close, (VECTORS, W, W, W[:5], 0), "length of opened's rows"),
+    "unequal triple": (k.triple_close, (VECTORS, W, W, W[:5], 0), "length of opened's rows"),
     "three opened rows": (k.triple_close, (np.zeros((3, 6), np.uint64), W, W, W, 0), "2 rows"),
     "rank 2": (k.triple_close, (VECTORS, W, W, W, 2), "rank must be 0 or 1"),
 }

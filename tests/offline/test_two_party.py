@@ -13,7 +13,7 @@ from securexgb.offline.budget import CountingSource
 from securexgb.offline.local import InsecureLocalSource
 from securexgb.offline.matrix_products import BfvMatrixProducts
 from securexgb.offline.producer import ProductsAhead
-from securexgb.offline.two_party import TwoPartySource, digit_pads
+from securexgb.offline.two_party import TwoPartySource
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.boost.data import same_model, sides, table, train_both
 from tests.offline.laws import (
@@ -85,19 +85,6 @@ def test_every_width_keeps_its_law(stretch_after: int) -> None:
                 ),
             )
             check_digits(ends[sender], ends[1 - sender], count, width)
-
-
-def test_pads_of_digits_use_every_segment_once() -> None:
-    """What makes the pads that were not chosen independent, see ``digit_pads``."""
-    keys = np.zeros((2, 8, 1, 4, 64), np.uint64)
-    places = [(b, s, j) for b in (0, 1) for s in range(8) for j in range(4)]
-    for bit, (b, s, j) in enumerate(places):
-        keys[b, s, 0, j, bit] = 1
-    pads = digit_pads(keys)[:, 0]
-    np.testing.assert_array_equal(pads.sum(axis=0), np.ones(64))
-    for entry, pad in enumerate(pads):
-        used = [places[at] for at in np.flatnonzero(pad)]
-        assert sorted((j, b) for b, _, j in used) == [(j, entry >> j & 1) for j in range(4)]
 
 
 def test_products_are_passed_on() -> None:

@@ -118,7 +118,8 @@ def _joined(label: dict[str, float], feature: dict[str, float]) -> dict[str, flo
     return {
         "total_seconds": slower["seconds"],
         "offline_seconds": slower["offline_seconds"],
-        "online_seconds": slower["seconds"] - slower["offline_seconds"],
+        "waited_seconds": slower["waited_seconds"],
+        "online_seconds": slower["seconds"] - slower["waited_seconds"],
         "megabytes": online + offline,
         "offline_megabytes": offline,
         "online_megabytes": online,

@@ -31,12 +31,14 @@ from securexgb.report import metrics
 class Snapshot:
     """What this party has spent so far; bytes are payload that it sent.
 
-    ``offline_seconds``: those in which it made correlations or waited for them.
+    ``offline_seconds``: those in which it made correlations, on a thread of their own;
+    ``waited_seconds``: those in which its protocols waited for them.
     ``offline_bytes``: what it sent for them, and all it exchanged with a dealer.
     """
 
     seconds: float
     offline_seconds: float
+    waited_seconds: float
     cpu_seconds: float
     online_bytes: int
     offline_bytes: int
@@ -48,6 +50,7 @@ class Snapshot:
         return Snapshot(
             seconds=perf_counter(),
             offline_seconds=source.offline_seconds,
+            waited_seconds=source.waited_seconds,
             cpu_seconds=process_time(),
             online_bytes=party.channel.traffic.bytes_sent - source.offline_channel_bytes,
             offline_bytes=source.offline_bytes + source.offline_channel_bytes,

@@ -353,8 +353,8 @@ mod tests {
         let mut all = Vec::new();
         for (block, a) in a.chunks_exact(degree).enumerate() {
             let e = errors(&Stream::new(&[3; 16]), number * blocks + block as u64, degree);
-            for i in 0..degree {
-                let mut sum = e[i] as i128 as Word;
+            for (i, &e) in e.iter().enumerate() {
+                let mut sum = e as i128 as Word;
                 for (j, &s) in s.iter().enumerate() {
                     let s = s as i128 as Word;
                     let (place, sign) =

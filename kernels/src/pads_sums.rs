@@ -87,7 +87,7 @@ mod tests {
         for (rows, vectors, bits, shift) in [(3, 1, 7, 2), (9000, 3, 76, 16), (20_000, 4, 64, 13)] {
             let (features, count) = (2, 5);
             let of: Vec<u8> = (0..rows * features).map(|i| (i * i % 7 % count) as u8).collect();
-            let width = (bits as u32).div_ceil(8) as usize;
+            let width = u32::div_ceil(bits, 8) as usize;
             let mut vectors_of = vec![0; vectors * rows];
             Stream::new(&[1; 16]).fill(0, &mut vectors_of);
             let mut message = vec![0; (vectors * rows * width).div_ceil(8)];

@@ -70,7 +70,7 @@ STANDARD_BITS = {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768: 88
 KEY_BYTES = 20
 """Bytes of a number modulo q that loses nothing: 2^160 > 4 q."""
 
-_MOST_LEVELS = 9
+MOST_LEVELS = 9
 """Levels of merging that noise is reckoned with: 2^9 results of sixteen vectors in one."""
 _ADDED = 1024
 """Encrypted words that may be added before they are converted back."""
@@ -104,16 +104,19 @@ def check_security(pad_bits: int = 0) -> None:
             )
 
 
-def result_spread(squares: float, word_bits: int, fresh_bytes: int, result_bytes: int) -> float:
+def result_spread(
+    squares: float, levels: int, word_bits: int, fresh_bytes: int, result_bytes: int
+) -> float:
     """Standard deviation of a result's noise, in units of 1 of numbers modulo 2^word_bits.
 
-    ``squares``: the sum of squares of what one result multiplies encrypted numbers with.
+    ``squares``: the sum of squares of what one result multiplies encrypted numbers with;
+    ``levels`` of merging.
     """
     fresh = ERROR_VARIANCE + ENCODING_VARIANCE + (_Q / 2.0 ** (8 * fresh_bytes)) ** 2 / 12
     rounding = (DEGREE + 1) / 12
     merging = ERROR_VARIANCE * DEGREE + rounding
     zero = ERROR_VARIANCE * (2 * DEGREE + 1)
-    total = squares * fresh + (4.0**_MOST_LEVELS - 1) / 3 * merging + zero
+    total = squares * fresh + (4.0**levels - 1) / 3 * merging + zero
     switched = rounding * 4.0 ** (word_bits - 8 * result_bytes)
     return math.sqrt(total * (2.0**word_bits / _Q) ** 2 + switched)
 
@@ -121,7 +124,7 @@ def result_spread(squares: float, word_bits: int, fresh_bytes: int, result_bytes
 def sums_spread(rows: int, pad_bits: int, fresh_bytes: int, result_bytes: int) -> float:
     """Standard deviation of all noise in a sum over at most so many rows."""
     squares = SHORT * 4.0 ** (pad_bits - 1)
-    result = result_spread(squares, pad_bits, fresh_bytes, result_bytes)
+    result = result_spread(squares, MOST_LEVELS, pad_bits, fresh_bytes, result_bytes)
     return math.sqrt(ERROR_VARIANCE * rows + result**2)
 
 
@@ -167,7 +170,7 @@ def words_precision(values: int) -> Precision:
     largest = math.floor(math.log2(MODULUS)) // 8
     for result_bytes in range(WORD_BITS // 8 + 1, largest + 1):
         for fresh_bytes in (result_bytes, result_bytes + 1, KEY_BYTES):
-            spread = result_spread(_ADDED, WORD_BITS, fresh_bytes, result_bytes)
+            spread = result_spread(_ADDED, 0, WORD_BITS, fresh_bytes, result_bytes)
             if words_failure_log2(spread, values) <= -STATISTICAL_BITS:
                 return Precision(fresh_bytes, result_bytes, WORD_BITS, 0, spread)
     raise UsageError(

@@ -12,14 +12,44 @@ from securexgb import _kernels
 from securexgb.arith.prg import Prg
 from securexgb.errors import ProtocolDesync
 from securexgb.he.bfv import BfvEvaluator, BfvKeyHolder
-from securexgb.he.layout import Layout, Shape, layout_of
-from securexgb.he.noise import DEGREE
+from securexgb.he.layout import Layout
+from securexgb.he.noise import (
+    DEGREE,
+    MOST_LEVELS,
+    SHORT,
+    result_spread,
+    sums_precision,
+    words_precision,
+)
 
 Words = NDArray[np.uint64]
+SHORTS = bytes([9]) * 16
+PRECISION = sums_precision(4000, 60, 1 << 28)
 
 
 def key(number: int) -> Prg:
     return Prg(bytes([number]) * 16)
+
+
+def secrets(first: int, count: int) -> Words:
+    """The ternary secrets of the stream, (count, 4096), modulo 2^64."""
+    words = _kernels.prg_words(SHORTS, first * SHORT, count * SHORT)
+    return np.array([(int(w) * 3 >> 64) - 1 for w in words], object).reshape(count, SHORT)
+
+
+def integers(words: Words) -> NDArray[np.object_]:
+    """(..., 2) low and high words."""
+    return words[..., 0].astype(object) + (words[..., 1].astype(object) << 64)
+
+
+def matrix(columns: int, seed: int = 0, fill: int | None = None) -> Words:
+    """(columns, 2, 4096), uniform modulo 2^kappa or the same everywhere."""
+    rng = np.random.default_rng(seed)
+    low = rng.integers(0, 1 << 64, (columns, SHORT), dtype=np.uint64)
+    high = rng.integers(0, 1 << PRECISION.word_bits - 64, (columns, SHORT), dtype=np.uint64)
+    if fill is not None:
+        low, high = np.full_like(low, fill), np.zeros_like(high)
+    return np.stack([low, high], axis=1)
 
 
 class Pair:
@@ -32,136 +62,119 @@ class Pair:
         for gap in layout.gaps:
             self.evaluator.add_merging_key(gap, self.holder.merging_key(gap))
 
-    def run(self, vectors: Words, bins: NDArray[np.uint8]) -> tuple[Words, Words, list[bytes]]:
-        """Both shares, and the evaluator's messages."""
-        sent = self.holder.encrypted(self.layout, vectors)
-        held = self.evaluator.expanded(self.layout, sent)
-        share = np.zeros((len(vectors), self.layout.shape.columns), np.uint64)
+    def run(self, of: Words, first: int = 0) -> tuple[Words, Words, list[bytes]]:
+        """Both shares (v, columns, 2), and the evaluator's messages."""
+        layout = self.layout
+        sent = self.holder.encrypted_shorts(layout, SHORTS, first)
+        held = self.evaluator.expanded(layout.groups, sent, layout.precision)
+        share = np.zeros((layout.vectors, layout.columns, 2), np.uint64)
         messages = []
-        for message, part, number in self.evaluator.products(self.layout, held, bins):
-            _, owners, columns = self.layout.places(number)
+        for message, part, number in self.evaluator.products(layout, held, of):
+            _, owners, columns = layout.places(number)
             share[owners, columns] = part
             messages.append(message)
-        return share, self.holder.opened(self.layout, messages), messages
+        return share, self.holder.opened(layout, messages), messages
+
+    def noise(self, of: Words, first: int = 0) -> NDArray[np.object_]:
+        """What the shares are off by."""
+        mine, theirs, _ = self.run(of, first)
+        modulus = 1 << self.layout.precision.word_bits
+        exact = secrets(first, self.layout.vectors) @ integers(np.moveaxis(of, 1, 2)).T
+        off = integers(mine) + integers(theirs) - exact
+        return (off + modulus // 2) % modulus - modulus // 2
 
 
-def inputs(rows: int, features: int, bins: int, vectors: int) -> tuple[Words, NDArray[np.uint8]]:
-    rng = np.random.default_rng(rows)
-    return (
-        rng.integers(0, 1 << 64, (vectors, rows), dtype=np.uint64),
-        rng.integers(0, bins, (rows, features), dtype=np.uint8),
-    )
+@pytest.mark.parametrize(("columns", "vectors"), [(1, 16), (5, 32), (70, 128), (130, 64)])
+def test_shares_add_up_to_the_products_and_little_noise(columns: int, vectors: int) -> None:
+    pair = Pair(Layout(columns, vectors, PRECISION))
+    of = matrix(columns)
+    word_bits, fresh, result = PRECISION.word_bits, PRECISION.fresh_bytes, PRECISION.result_bytes
+    squares = SHORT * 4.0 ** (word_bits - 1)
+    spread = result_spread(squares, MOST_LEVELS, word_bits, fresh, result)
+    assert spread * 8 < 2 ** (PRECISION.noise_bits - 1)
+    for first in (0, vectors):
+        noise = pair.noise(of, first).astype(float)
+        # Reckoned with the largest numbers, every one: the deviation of uniform ones is smaller.
+        assert spread / 8 < np.sqrt(np.mean(noise**2)) < spread
+        assert np.abs(noise).max() < 2 ** (PRECISION.noise_bits - 1)
 
 
-@pytest.mark.parametrize("levels", [0, 2, 5, 8])
-@pytest.mark.parametrize("width", [2, 16])
-def test_shares_to_homomorphic_to_shares_is_the_sum(levels: int, width: int) -> None:
-    layout = layout_of(Shape(3000, 2, 5, 1000), 3, width, levels)
-    vectors, bins = inputs(3000, 2, 5, 3)
-    pair = Pair(layout)
-    expected = _kernels.histogram(bins, vectors, 5).reshape(3, -1)
-    for _ in range(2):
-        mine, theirs, _ = pair.run(vectors, bins)
-        np.testing.assert_array_equal(mine + theirs, expected)
-
-
-def test_a_round_trip_without_a_matrix_is_the_identity() -> None:
-    """One row a block and one column: what was encrypted comes back in shares."""
-    layout = layout_of(Shape(1, 1, 1, 10), 4, 1, 0)
-    vectors, bins = inputs(1, 1, 1, 4)
-    mine, theirs, _ = Pair(layout).run(vectors, bins)
-    np.testing.assert_array_equal(mine + theirs, vectors)
+def test_words_there_and_back_are_the_identity() -> None:
+    precision = words_precision(1 << 20)
+    holder = BfvKeyHolder(key(1))
+    evaluator = BfvEvaluator(key(2), holder.announcement())
+    words = np.random.default_rng(1).integers(0, 1 << 64, (2, DEGREE), dtype=np.uint64)
+    held = evaluator.expanded(2, iter([holder.encrypted_words(words, precision)]), precision)
+    sums = evaluator.plus(held, words)
+    places = np.arange(DEGREE, dtype=np.uint32)
+    for row, ciphertext in zip(words, sums, strict=True):
+        message, mine = evaluator.masked(ciphertext, places, precision)
+        theirs = holder.decrypted(message, places, precision)
+        assert not mine[:, 1].any()
+        np.testing.assert_array_equal(mine[:, 0] + theirs[:, 0], row + row)
 
 
 def test_what_leaves_the_evaluator_is_fresh_each_time() -> None:
-    """Same vectors, same keys, same matrix: c1 and c0 are new, or c1 would give the matrix."""
-    layout = layout_of(Shape(500, 1, 4, 100), 1, 4, 0)
-    vectors, bins = inputs(500, 1, 4, 1)
-    first, second = (Pair(layout, evaluator=number).run(vectors, bins)[2][0] for number in (2, 3))
-    a, b = (
-        np.frombuffer(m, np.uint8).reshape(-1, layout.noise.result_bytes) for m in (first, second)
-    )
-    # Of 17 bytes the top eight or so would agree if only rounding or small noise were new.
-    assert not np.any((a[:, -8:] == b[:, -8:]).all(axis=1))
+    """Same secrets, same keys, same matrix: c1 and c0 are new, or c1 would give the matrix."""
+    layout = Layout(4, 16, PRECISION)
+    of = matrix(4)
+    first, second = (Pair(layout, evaluator=number).run(of)[2][0] for number in (2, 3))
+    width = PRECISION.result_bytes
+    a, b = (np.frombuffer(m, np.uint8).reshape(-1, width) for m in (first, second))
+    # The leading five of nine bytes would agree if only rounding or small noise were new.
+    assert (a[:, -5:] == b[:, -5:]).all(axis=1).mean() < 0.001
 
 
 def test_only_wanted_coefficients_are_sent() -> None:
-    layout = layout_of(Shape(500, 1, 3, 100), 2, 4, 1)
-    vectors, bins = inputs(500, 1, 3, 2)
-    _, _, messages = Pair(layout).run(vectors, bins)
-    assert [len(m) for m in messages] == [(DEGREE + 6) * layout.noise.result_bytes]
+    layout = Layout(3, 16, PRECISION)
+    _, _, messages = Pair(layout).run(matrix(3))
+    assert [len(m) for m in messages] == [(DEGREE + 3 * 16) * PRECISION.result_bytes]
 
 
-@pytest.mark.parametrize("bin_of_all", [0, 3])
-def test_the_decryptor_sees_uniform_words(bin_of_all: int) -> None:
-    """Sums of nothing and of everything look alike: bytes of c0, c1 and shares are uniform."""
-    layout = layout_of(Shape(100, 64, 32, 10**4), 1, 64, 3)
-    vectors, _ = inputs(100, 64, 32, 1)
-    bins = np.full((100, 64), bin_of_all, np.uint8)
-    _, opened, messages = Pair(layout).run(vectors, bins)
-    width = layout.noise.result_bytes
-    views = {"share": opened.view(np.uint8)}
+def assert_uniform_bytes(view: NDArray[np.uint8], name: str) -> None:
+    """255 degrees of freedom: mean 255, deviation 22.6."""
+    counts = np.bincount(view.reshape(-1), minlength=256)
+    expected = counts.sum() / 256
+    statistic = ((counts - expected) ** 2 / expected).sum()
+    assert 255 - 6 * 22.6 < statistic < 255 + 6 * 22.6, name
+
+
+@pytest.mark.parametrize("fill", [0, 1])
+def test_the_decryptor_sees_uniform_words(fill: int) -> None:
+    """Products with nothing and with the same everywhere look alike: c0, c1, shares uniform."""
+    layout = Layout(64, 128, PRECISION)
+    _, opened, messages = Pair(layout).run(matrix(64, fill=fill))
+    width = PRECISION.result_bytes
+    # A share is a number modulo 2^(8 width), in units of 2^(8 width - kappa).
+    spare = PRECISION.word_bits - 8 * width
+    assert spare >= 0
+    views = {"share": (opened[..., 0] >> np.uint64(spare)).astype(np.uint32).view(np.uint8)}
     for name, part in (("c1", slice(0, DEGREE * width)), ("c0", slice(DEGREE * width, None))):
         views[name] = np.frombuffer(b"".join(m[part] for m in messages), np.uint8)
     for name, view in views.items():
-        counts = np.bincount(view.reshape(-1), minlength=256)
-        expected = counts.sum() / 256
-        statistic = ((counts - expected) ** 2 / expected).sum()
-        # 255 degrees of freedom: mean 255, deviation 22.6.
-        assert 255 - 6 * 22.6 < statistic < 255 + 6 * 22.6, name
+        assert_uniform_bytes(view, name)
 
 
 def test_the_evaluator_sees_uniform_bytes() -> None:
-    layout = layout_of(Shape(100, 1, 4, 100), 1, 4, 0)
-    (message,) = BfvKeyHolder(key(1)).encrypted(layout, np.zeros((1, 100), np.uint64))
-    counts = np.bincount(np.frombuffer(message, np.uint8), minlength=256)
-    expected = counts.sum() / 256
-    assert abs(((counts - expected) ** 2 / expected).sum() - 255) < 6 * 22.6
-
-
-def test_measured_noise_stays_within_its_bound() -> None:
-    """Decrypted with the masks taken off again: the deviation that the parameters state."""
-    layout = layout_of(Shape(4000, 2, 4, 1000), 8, 4, 5)
-    vectors, bins = inputs(4000, 2, 4, 8)
-    pair = Pair(layout)
-    width = layout.noise.result_bytes
-    held = pair.evaluator.expanded(layout, pair.holder.encrypted(layout, vectors))
-    secret = key(1).derive("secret").key
-    s = np.array([(int(w) * 3 >> 64) - 1 for w in _kernels.prg_words(secret, 0, DEGREE)])
-    masks = key(2).derive("masks").key
-    noise = []
-    exact = _kernels.histogram(bins, vectors, 4).reshape(8, -1)
-    for message, _, number in pair.evaluator.products(layout, held, bins):
-        places, owners, columns = layout.places(number)
-        data = [
-            int.from_bytes(message[i : i + width], "little") for i in range(0, len(message), width)
-        ]
-        c1, c0 = data[:DEGREE], data[DEGREE:]
-        for i, place in enumerate(places.tolist()):
-            drawn = _kernels.prg_words(masks, 3 * (number * DEGREE + i), 3).tobytes()[:width]
-            turned = [int(x) for x in np.concatenate([s[place::-1], -s[:place:-1]])]
-            phase = c0[i] - int.from_bytes(drawn, "little")
-            phase += sum(x * y for x, y in zip(c1, turned, strict=True))
-            phase -= int(exact[owners[i], columns[i]]) << 8 * width - 64
-            half = 1 << 8 * width - 1
-            noise.append((phase + half) % (2 * half) - half)
-    measured = np.sqrt(np.mean(np.square(np.array(noise, float))))
-    assert layout.noise.deviation / 4 < measured < 1.2 * layout.noise.deviation
+    layout = Layout(1, 16, PRECISION)
+    (message,) = BfvKeyHolder(key(1)).encrypted_shorts(layout, SHORTS, 0)
+    # The highest byte of a fraction of q is uniform up to 2^-8; so are all that lie on the wire.
+    assert_uniform_bytes(np.frombuffer(message, np.uint8), "c0")
 
 
 def test_a_message_of_another_size_is_a_desync() -> None:
-    layout = layout_of(Shape(10, 1, 2, 10), 1, 2, 0)
+    layout = Layout(2, 16, PRECISION)
     pair = Pair(layout)
     with pytest.raises(ProtocolDesync, match="different terms"):
         pair.holder.opened(layout, [b"short"])
     with pytest.raises(ProtocolDesync, match="different terms"):
-        pair.evaluator.expanded(layout, iter([b"short"]))
+        pair.evaluator.expanded(layout.groups, iter([b"short"]), PRECISION)
     with pytest.raises(ProtocolDesync, match="different terms"):
         BfvEvaluator(key(1), b"short")
 
 
 def test_secrets_are_neither_shown_nor_pickled() -> None:
-    pair = Pair(layout_of(Shape(10, 1, 2, 10), 1, 2, 0))
+    pair = Pair(Layout(2, 16, PRECISION))
     assert repr(pair.holder) == "BfvKeyHolder(0 ciphertexts)"
     assert repr(pair.evaluator) == "BfvEvaluator(0 results)"
     for role in (pair.holder, pair.evaluator):

@@ -1,60 +1,74 @@
-"""The layout: no cross terms, every value in its place, the same for both sides."""
+"""The layout: no cross terms, every value in its place, batches that both sides agree on."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from securexgb.he.layout import Shape, batch_limit, best_layout, layout_of
-from securexgb.he.noise import DEGREE, MODULUS
+from securexgb.he.layout import (
+    LEAST_VECTORS,
+    MERGING_KEY_BYTES,
+    MOST_VECTORS,
+    Layout,
+    batch_vectors,
+    messages_of,
+)
+from securexgb.he.noise import DEGREE, SHORT, sums_precision
+
+PRECISION = sums_precision(1000, 60, 10**6)
 
 
-@pytest.mark.parametrize(("degree", "width"), [(64, 1), (64, 4), (64, 5), (60, 7), (64, 64)])
-def test_coefficients_are_sums_per_column(degree: int, width: int) -> None:
-    """Also for widths that do not divide the degree."""
-    rng = np.random.default_rng(width)
-    w = degree // width
-    a = rng.integers(-1000, 1000, w)
-    columns = rng.integers(0, width, w)
-    vector, ones = np.zeros(degree, int), np.zeros(degree, int)
-    vector[:w] = a
-    for i, column in enumerate(columns):
-        exponent = column * w - i
-        ones[exponent % degree] += 1 if exponent >= 0 else -1
-    whole = np.convolve(vector, ones)
+@pytest.mark.parametrize(("degree", "vectors"), [(64, 1), (64, 4), (64, 16), (64, 64)])
+def test_coefficients_are_the_products_of_each_vector(degree: int, vectors: int) -> None:
+    rng = np.random.default_rng(vectors)
+    distance = degree // vectors
+    secrets = rng.integers(-1, 2, (vectors, distance))
+    row = rng.integers(-1000, 1000, distance)
+    spread, short = np.zeros(degree, int), np.zeros(degree, int)
+    short[:distance] = row
+    for v in range(vectors):
+        for j in range(distance):
+            exponent = v * distance - j
+            spread[exponent % degree] += secrets[v, j] * (1 if exponent >= 0 else -1)
+    whole = np.convolve(spread, short)
     product = whole[:degree].copy()
     product[: degree - 1] -= whole[degree:]
-    expected = np.bincount(columns, weights=a, minlength=width)
-    np.testing.assert_array_equal(product[np.arange(width) * w], expected)
+    np.testing.assert_array_equal(product[::distance], secrets @ row)
 
 
-@pytest.mark.parametrize("width", [1, 4, 16])
-@pytest.mark.parametrize("levels", [0, 1, 5])
-def test_every_value_has_one_place(width: int, levels: int) -> None:
-    layout = layout_of(Shape(5000, 3, 7, 1000), 5, width, levels)
-    seen = np.zeros((5, 21), int)
+@pytest.mark.parametrize("vectors", [16, 64, 128])
+@pytest.mark.parametrize("columns", [1, 2, 21, 64, 400])
+def test_every_value_has_one_place(columns: int, vectors: int) -> None:
+    layout = Layout(columns, vectors, PRECISION)
+    seen = np.zeros((vectors, columns), int)
     for result in range(layout.results):
-        places, vectors, columns = layout.places(result)
+        places, owners, of = layout.places(result)
         assert places.dtype == np.uint32
         assert len(set(places.tolist())) == places.size
         assert places.max() < DEGREE
-        np.add.at(seen, (vectors, columns), 1)
+        np.add.at(seen, (owners, of), 1)
     assert (seen == 1).all()
+    assert layout.gaps == tuple(layout.distance >> i for i in range(layout.levels))
+    assert all(gap >= 2 for gap in layout.gaps)
+    assert layout.groups * DEGREE == vectors * SHORT
 
 
-def test_the_cost_model_balances_bytes_against_merging() -> None:
-    wide = best_layout(Shape(10_000, 10, 17, 10**6), 4)
-    tall = best_layout(Shape(1_000_000, 10, 17, 10**6), 4)
-    assert wide.width > tall.width
-    assert wide.levels > 0
-    for other in (1, 2, 8, 16):
-        assert layout_of(wide.shape, 4, other, wide.levels - 2).seconds >= wide.seconds
+def test_few_columns_are_merged_no_further_than_they_fill() -> None:
+    assert Layout(1, 16, PRECISION).levels == 0
+    assert Layout(5, 16, PRECISION).levels == 3
+    assert Layout(10_000, 16, PRECISION).levels == 9
+    assert Layout(10_000, 128, PRECISION).levels == 6
 
 
-def test_two_sides_find_the_same_and_memory_is_bounded() -> None:
-    shape = Shape(1_000_000, 10, 17, 10**6)
-    count = batch_limit(shape)
-    layout = best_layout(shape, count)
-    assert layout == best_layout(Shape(1_000_000, 10, 17, 10**6), count)
-    assert count * layout.blocks * 6 * DEGREE * 8 <= 1 << 29
-    assert MODULUS >> 149 == 1
+def test_batches_are_powers_of_two_within_bounds() -> None:
+    assert [batch_vectors(n) for n in (1, 16, 17, 100, 128, 5000)] == [16, 16, 32, 128, 128, 128]
+    assert (LEAST_VECTORS, MOST_VECTORS) == (16, 128)
+    assert messages_of(35) == [16, 16, 3]
+    assert messages_of(32) == [16, 16]
+
+
+def test_bytes_do_not_depend_on_rows_and_fall_with_the_batch() -> None:
+    a_vector = [Layout(170, v, PRECISION).bytes_sent / v for v in (16, 32, 64, 128)]
+    assert a_vector == sorted(a_vector, reverse=True)
+    assert a_vector[-1] < 80_000
+    assert MERGING_KEY_BYTES == 614_400

@@ -14,6 +14,10 @@ N = 64
 RING = _kernels.BfvRing(N, [*PRIMES, SPECIAL_PRIME])
 SECRET, PUBLIC, PRIVATE, MASKS = (bytes([i]) * 16 for i in range(1, 5))
 EXACT = 20
+BITS = 73
+KEYS = (SECRET, PUBLIC, PRIVATE)
+WIDE = _kernels.BfvRing(512, [*PRIMES, SPECIAL_PRIME])
+PREPARED = WIDE.prepare(np.zeros((8, 2, 3, 512), np.uint64), 256)
 Integers = NDArray[np.object_]
 
 
@@ -93,18 +97,39 @@ def test_short_wires_round_to_nearest() -> None:
     assert max(abs(centred(c0 - d0, MODULUS))) <= (MODULUS >> 137) + 1
 
 
+def test_short_secrets_lie_one_distance_apart_backwards() -> None:
+    """Numbers g D to g D + D of four secrets of 32 numbers, D = 16, in ciphertext g."""
+    vectors, length, distance, first = 4, 32, N // 4, 3
+    wire = RING.encrypt_shorts(KEYS, 5, MASKS, (first, vectors), length, BITS, EXACT)
+    unit = (MODULUS + (1 << BITS - 1)) >> BITS
+    drawn = prg_words(MASKS, first * length, vectors * length)
+    secrets = np.array([(int(w) * 3 >> 64) - 1 for w in drawn], object).reshape(vectors, length)
+    for g, ciphertext in enumerate(RING.expand(PUBLIC, 5, wire)):
+        expected = np.zeros(N, object)
+        for v in range(vectors):
+            for j in range(distance):
+                exponent = v * distance - j
+                sign = 1 if exponent >= 0 else -1
+                expected[exponent % N] += sign * unit * secrets[v, g * distance + j]
+        c0, c1 = integers(ciphertext)
+        phase = c0 + negacyclic(c1, secret())
+        off = centred(phase - expected, MODULUS)
+        np.testing.assert_array_equal(off, errors(PRIVATE, 5 + g))
+
+
 def finished(masks: bytes, private: bytes, width: int) -> tuple[Integers, Integers, Integers]:
     """c1, c0 and share of the zero result under an honest public key."""
     key = RING.encrypt(SECRET, PUBLIC, PRIVATE, 0, np.zeros((1, N), np.uint64), EXACT)
     public_key = RING.expand(PUBLIC, 0, key)[0]
     places = np.arange(N, dtype=np.uint32)
     zero = np.zeros((2, 3, N), np.uint64)
-    parts = RING.finish(public_key, private, masks, 3, zero, places, width)
+    parts = RING.finish(public_key, private, masks, 3, zero, places, width, BITS)
     c1, c0 = (
         np.array([int.from_bytes(v.tobytes(), "little") for v in part.reshape(N, width)], object)
         for part in parts[:2]
     )
-    return c1, c0, parts[2].astype(object)
+    share = parts[2].astype(object)
+    return c1, c0, share[:, 0] + (share[:, 1] << 64)
 
 
 def test_results_are_rerandomised_then_masked_last_and_uniformly() -> None:
@@ -125,9 +150,9 @@ def test_results_are_rerandomised_then_masked_last_and_uniformly() -> None:
     assert max(abs(centred(phase, 1 << 8 * width))) < 200
     again = (two[1] - np.array(mask, object) + negacyclic(two[0], secret())) % (1 << 8 * width)
     assert max(abs(centred(again, 1 << 8 * width))) < 200
-    # The evaluator's share is minus the mask, rounded to words.
-    half = 1 << (8 * width - 65)
-    expected = [-((m + half) >> (8 * width - 64)) % (1 << 64) for m in mask]
+    # The evaluator's share is minus the mask, rounded to numbers of so many bits.
+    half = 1 << (8 * width - BITS - 1)
+    expected = [-((m + half) >> (8 * width - BITS)) % (1 << BITS) for m in mask]
     np.testing.assert_array_equal(one[2], np.array(expected, object))
 
 
@@ -172,13 +197,19 @@ def test_what_does_not_fit_is_refused() -> None:
         lambda: RING.merge([], 16, np.zeros((2, 2, 3, N), np.uint64)),
         lambda: RING.whole_key(PUBLIC, 0, np.full((3, 4, N), 1 << 63, np.uint64)),
         lambda: RING.switching_key(SECRET, PUBLIC, PRIVATE, 0, 3),
-        lambda: RING.finish(zero, PRIVATE, MASKS, 0, zero, places, 16),
+        lambda: RING.finish(zero, PRIVATE, MASKS, 0, zero, places, 16, BITS),
+        lambda: RING.finish(zero, PRIVATE, MASKS, 0, zero, places[:0], 16, 101),
         lambda: RING.decrypt(
-            SECRET, np.zeros(N * 16, np.uint8), np.zeros(16, np.uint8), places - np.uint32(2)
-        ).reshape(2),
-        lambda: RING.products(
-            np.zeros((1, 2, 2, 3, N), np.uint64), np.zeros((3, 1), np.uint8), 2, 2, (0, 1), 0, []
+            SECRET, np.zeros(N * 16, np.uint8), np.zeros(9, np.uint8), places - np.uint32(2), BITS
         ),
+        lambda: RING.encrypt_shorts((SECRET, PUBLIC, b""), 0, MASKS, (0, 4), 32, BITS, EXACT),
+        lambda: RING.encrypt_shorts(KEYS, 0, MASKS, (0, 3), 32, BITS, EXACT),
+        lambda: RING.encrypt_shorts(KEYS, 0, MASKS, (0, 4), 8, BITS, EXACT),
+        lambda: RING.prepare(np.zeros((1, 2, 3, N), np.uint64), N),
+        lambda: WIDE.prepare(np.zeros((7, 2, 3, 512), np.uint64), 256),
+        lambda: WIDE.products(PREPARED[1:], 8, np.zeros((1, 2, 256), np.uint64), BITS, 0, []),
+        lambda: WIDE.products(PREPARED, 8, np.zeros((1, 2, 128), np.uint64), BITS, 0, []),
+        lambda: WIDE.products(PREPARED, 8, np.zeros((1, 2, 256), np.uint64), 1, 0, []),
     ]
     for call in refused:
         with pytest.raises(ValueError):  # noqa: PT011

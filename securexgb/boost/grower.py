@@ -94,6 +94,7 @@ def grow_tree(party: Party, job: TreeJob, pairs: Shared) -> GrownTree:
             best = best_splits(party, used, candidates, job.numbers, job.dummies)
             levels.append(_open_splits(party, job, candidates, best))
             sums.append(LevelSums.of(used, best.left))
+    del vectors, histogram
     with party.step("leaves"):
         weights = leaf_weights(party, sums, job.numbers)
         leaves = leaf_values(party, weights, job.numbers, job.learning_rate)
@@ -136,10 +137,11 @@ def _open_splits(party: Party, job: TreeJob, candidates: Candidates, best: BestS
 def _row_values(party: Party, levels: list[_Level], leaves: Shared) -> Shared:
     """Each row's leaf value (rows,), chosen bottom-up: right + bit (left - right)."""
     rows = levels[0].left.shape[1]
-    values = Shared(np.repeat(leaves.words[:, None], rows, axis=1))
+    values = leaves.reshape(-1, 1)  # one word a node, until the first choice among them
     for level in reversed(levels):
         left, right = values[0::2], values[1::2]
-        values = right + select(party, level.owners, level.left, left - right)
+        gap = Shared(np.broadcast_to((left - right).words, (level.owners.size, rows)))
+        values = right + select(party, level.owners, level.left, gap)
     return values[0]
 
 

@@ -57,11 +57,13 @@ class SimulatedCosts:
     online_bytes: int
     offline_bytes: int
     offline_seconds: float
+    waited_seconds: float
     total_seconds: float
 
     @property
     def online_seconds(self) -> float:
-        return max(self.total_seconds - self.offline_seconds, 0.0)
+        """Without waiting for correlations; they are made at the same time."""
+        return max(self.total_seconds - self.waited_seconds, 0.0)
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ def simulate_parties(
         online_bytes=sent - between,
         offline_bytes=sum(party.source.offline_bytes for party in parties) + between,
         offline_seconds=max(party.source.offline_seconds for party in parties),
+        waited_seconds=max(party.source.waited_seconds for party in parties),
         total_seconds=seconds,
     )
     return Simulation((results[0], results[1]), parties[0].ledger.rows(), costs)

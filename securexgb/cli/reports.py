@@ -51,9 +51,10 @@ def costs_of(party: Party, total_seconds: float) -> Costs:
         rounds=party.rounds,
         bytes_sent=traffic.bytes_sent,
         bytes_received=traffic.bytes_received,
-        offline_bytes=source.offline_bytes,
+        offline_bytes=source.offline_bytes + source.offline_channel_bytes,
         offline_seconds=source.offline_seconds,
-        online_seconds=max(total_seconds - source.offline_seconds, 0.0),
+        waited_seconds=source.waited_seconds,
+        online_seconds=max(total_seconds - source.waited_seconds, 0.0),
         total_seconds=total_seconds,
         peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     )
@@ -67,6 +68,7 @@ def costs_table(costs: Costs) -> list[tuple[str, object]]:
         ("MB received", costs.bytes_received / 1e6),
         ("MB offline", costs.offline_bytes / 1e6),
         ("seconds offline", costs.offline_seconds),
+        ("seconds waited for it", costs.waited_seconds),
         ("seconds online", costs.online_seconds),
         ("seconds total", costs.total_seconds),
     ]

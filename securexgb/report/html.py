@@ -30,13 +30,21 @@ NO_DEALER = "there is no dealer"
 
 @dataclass(frozen=True)
 class Costs:
-    """What the protocols of one run cost at this side."""
+    """What the protocols of one run cost at this side.
+
+    ``bytes_sent``, ``bytes_received``: on the link to the other side, everything together.
+    ``offline_bytes``: what of ``bytes_sent`` was for correlations, and all that was exchanged
+    with a dealer. ``offline_seconds``: in which correlations were made, ahead of their use
+    where no dealer deals them; ``waited_seconds``: in which the protocols waited for them;
+    ``online_seconds``: the total without the waiting. Offline and online overlap.
+    """
 
     rounds: int
     bytes_sent: int
     bytes_received: int
     offline_bytes: int
     offline_seconds: float
+    waited_seconds: float
     online_seconds: float
     total_seconds: float
     peak_rss_mb: float

@@ -53,7 +53,7 @@ def make(**changes) -> RunReport:
                 "values": 70,
             }
         ],
-        "costs": Costs(400, 10, 20, 30, 0.5, 1.5, 2.0, 100.0),
+        "costs": Costs(400, 10, 20, 30, 0.5, 0.4, 1.6, 2.0, 100.0),
         "offline_source": "dealt",
         "dealer_evidence": "none",
         "dealer": Verdict.unattested().to_dict(),

@@ -12,12 +12,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.arith.fixedpoint import NumberFormat, encode
+from securexgb.arith.fixedpoint import (
+    LEAF_WEIGHT_INTEGER_BITS,
+    MARGIN_BITS,
+    NumberFormat,
+    encode,
+)
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import BLOCK_ROWS, blocks
 from securexgb.errors import DataError
@@ -78,17 +84,29 @@ class Labels:
         return Labels(self.targets[rows], None if self.weights is None else self.weights[rows])
 
 
-def objective_of(params: TrainingParams, chosen: Sigmoid = sigmoid) -> Objective:
-    """The loss that the terms name; for gradients with the sigmoid of ``sigmoid_of``."""
+def objective_of(params: TrainingParams, chosen: Sigmoid | None = None) -> Objective:
+    """The loss that the terms name; ``chosen``: a sigmoid in the table's place."""
     if params.objective == "binary:logistic":
         return Logistic(params, chosen)
     return SquaredError(params)
 
 
-def sigmoid_of(party: Party, params: TrainingParams) -> Sigmoid:
-    """The sigmoid that the terms name, for one job: for CKKS both parties make its keys here."""
+def margin_bits(params: TrainingParams) -> int:
+    """Bits of a classification's margin, its sign included: base and all leaves at their most.
+
+    A leaf is at most learning_rate times 2^11, and what rounding adds to that.
+    """
+    base = -math.log(_LEAST_BASE) + 1.0
+    if params.base_score is not None:
+        base = abs(math.log(params.base_score / (1.0 - params.base_score)))
+    leaves = params.n_estimators * params.learning_rate * ((1 << LEAF_WEIGHT_INTEGER_BITS) + 1)
+    return math.ceil(max(base + leaves, 8.0)).bit_length() + MARGIN_BITS + 1
+
+
+def sigmoid_of(party: Party, params: TrainingParams) -> Sigmoid | None:
+    """What takes the table's place, for one job: for CKKS both parties make its keys here."""
     if params.sigmoid == "table":
-        return sigmoid
+        return None
     keys = agree_keys(party)
 
     def under_ckks(party: Party, margins: Shared, out_bits: int) -> tuple[Shared, Shared]:
@@ -139,9 +157,9 @@ def row_weights(
 class Logistic:
     """binary:logistic: labels 0 and 1, margins are log odds."""
 
-    def __init__(self, params: TrainingParams, chosen: Sigmoid = sigmoid) -> None:
+    def __init__(self, params: TrainingParams, chosen: Sigmoid | None = None) -> None:
         self._params = params
-        self._sigmoid = chosen
+        self._sigmoid = chosen or partial(sigmoid, range_bits=margin_bits(params))
 
     def check_labels(self, labels: Floats) -> None:
         found = np.unique(labels)

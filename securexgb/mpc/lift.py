@@ -136,7 +136,7 @@ def _products(party: Party, own: Words, precisions: Sequence[int], count: int) -
         message.append(_kernels.to_slices(correction, precisions[row]))
     expected = sum(precisions[row] for row in received)
     payload = np.concatenate([*message, np.empty((0, words), np.uint64)])
-    corrections = party.exchange(payload.reshape(-1), expect=expected * words)
+    corrections = party.exchange(payload, expect=expected * words)
     corrections = corrections.reshape(expected, words)
     for row, chosen in zip(received, receiver.chosen.reshape(len(received), padded), strict=True):
         taken, corrections = np.split(corrections, [precisions[row]])

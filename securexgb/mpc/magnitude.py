@@ -3,8 +3,9 @@
 x = x0 + x1 has a low part (below the table's step), a middle part (the index) and a high
 part, which is 0 or -1 where x is inside. Of the low part only the carry matters, of the
 middle part every sum bit, of the high part the sign and whether it is 0 or -1. With h0, h1
-the parties' own high parts and c the carry into them, that is h0 + h1 = -c or -c - 1, and each
-of the three values 0, -1, -2 of h0 + h1 is an equality of numbers that the parties know.
+the parties' own high parts and c the carry into them that is h0 + h1 = -c or -c - 1. Each of
+the values 0, -1, -2 of h0 + h1 is a sum of all ones of numbers that the parties know: of h0
+and h1 - 1, of h0 and h1, of h0 and h1 + 1. All parts are taken digit by digit (``mpc.digits``).
 
 Negative numbers are mirrored by one's complement, ~x = -x - 1, which is free; the index
 outside the range is all ones.
@@ -12,33 +13,79 @@ outside the range is all ones.
 
 from __future__ import annotations
 
-from itertools import zip_longest
+from dataclasses import dataclass
+from itertools import pairwise, zip_longest
 
 import numpy as np
 
 from securexgb import _kernels
-from securexgb.mpc.compare import (
-    all_cost,
-    all_of,
-    depth_of,
-    generate,
-    not_bits,
-    plain_bits,
-    signed,
+from securexgb.mpc.compare import depth_of, not_bits, plain_bits, signed
+from securexgb.mpc.digits import (
+    CARRIES,
+    DIGIT,
+    SUMS,
+    digit_cost,
+    digit_tables,
+    digits_in,
+    own_digits,
+    own_slices,
 )
-from securexgb.mpc.digits import own_slices
-from securexgb.mpc.multiply import and_cost, gate_bits, gate_cost
+from securexgb.mpc.multiply import gate_bits, gate_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
-from securexgb.mpc.shared import Shared, SharedBits, words_per
+from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
 
 RANGE_BITS = 46
 """Numbers are within [-2^45, 2^45): whatever 10,000 trees with leaves up to 2^11 add up to."""
 
-_TWO_LESS = np.uint64((1 << 64) - 2)
-
 Step = tuple[int, int]
 """The block that ends at the first position takes in the one that ends at the second."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """Which bits of a number are an index: ``bits`` of them from ``step_bits`` on.
+
+    Numbers lie within [-2^(range_bits - 1), 2^(range_bits - 1)); at least two of their bits, the
+    sign's included, lie above the index. 1 <= ``step_bits``, ``bits``; ``range_bits`` <= 62.
+    """
+
+    step_bits: int
+    bits: int
+    range_bits: int = RANGE_BITS
+
+    @property
+    def high_bits(self) -> int:
+        """Bits above the index, the sign's included."""
+        return self.range_bits - self.step_bits - self.bits
+
+    @property
+    def digits(self) -> tuple[int, int, int, int, int]:
+        """Of the low part, the high one without the sign, it as 0 and as -2, the middle one."""
+        equal = digits_in(self.high_bits)
+        high = digits_in(self.high_bits - 1)
+        return digits_in(self.step_bits), high, equal, equal, digits_in(self.bits)
+
+    @property
+    def ends(self) -> list[int]:
+        """Where each of these begins, all digits in one row, and the number of digits."""
+        ends = [0]
+        for digits in self.digits:
+            ends.append(ends[-1] + digits)
+        return ends
+
+    def network(self) -> list[list[Step]]:
+        """How digits are joined, level by level; of the middle part all prefixes but the last."""
+        ends = self.ends
+        folds = [_fold(start, stop) for start, stop in pairwise(ends[:5])]
+        nothing: list[Step] = []
+        levels = zip_longest(*folds, _prefix(ends[4], ends[5] - 1), fillvalue=nothing)
+        return [[step for steps in level for step in steps] for level in levels]
+
+    @property
+    def behind(self) -> int:
+        """Bits that a carry meets in a digit of the middle part: its sum's, and its way out."""
+        return DIGIT - 1 if self.bits % DIGIT else DIGIT
 
 
 def _fold(start: int, stop: int) -> list[list[Step]]:
@@ -60,78 +107,108 @@ def _prefix(start: int, stop: int) -> list[list[Step]]:
     return levels
 
 
-def _network(step_bits: int, index_bits: int) -> list[list[Step]]:
-    """All three parts side by side, level by level; the highest bit is left out."""
-    middle = step_bits + index_bits
-    low, high = _fold(0, step_bits), _fold(middle, RANGE_BITS - 1)
-    nothing: list[Step] = []
-    parts = zip_longest(low, _prefix(step_bits, middle), high, fillvalue=nothing)
-    return [[*a, *b, *c] for a, b, c in parts]
-
-
-def magnitude_cost(step_bits: int, index_bits: int, count: int) -> Cost:
+def magnitude_cost(index: Index, count: int) -> Cost:
     """Cost of ``magnitude`` for so many elements."""
-    words, high = words_per(count), RANGE_BITS - step_bits - index_bits
-    cost = and_cost((RANGE_BITS - 1) * words) + all_cost(high, 2 * words)
-    for level in _network(step_bits, index_bits):
+    words, (*narrow, middle) = words_per(count), index.digits
+    cost = digit_cost(sum(narrow) * words, CARRIES) + digit_cost(middle * words, SUMS)
+    for level in index.network():
         cost += gate_cost(2, len(level) * words)
-    return cost + gate_cost(index_bits, words).times(2) + gate_cost(2, 2 * words)
+    if middle > 1:
+        cost += gate_cost(middle - 1, words)
+    cost += gate_cost(index.behind, middle * words) + gate_cost(2, 2 * words)
+    return cost + gate_cost(index.bits, words)
 
 
-def _ideal(x: Shared, step_bits: int, index_bits: int) -> tuple[SharedBits, SharedBits]:
-    values = signed(x.words, RANGE_BITS)
-    indices = np.minimum((values ^ (values >> 63)) >> step_bits, (1 << index_bits) - 1)
-    slices = _kernels.to_slices(indices.view(np.uint64), index_bits)
+def _ideal(x: Shared, index: Index) -> tuple[SharedBits, SharedBits]:
+    values = signed(x.words, index.range_bits)
+    indices = np.minimum((values ^ (values >> 63)) >> index.step_bits, (1 << index.bits) - 1)
+    slices = _kernels.to_slices(indices.view(np.uint64), index.bits)
     return plain_bits((values < 0).view(np.uint8)), SharedBits(slices, x.size)
 
 
 @protocol(
-    cost=lambda x, step_bits, index_bits: magnitude_cost(step_bits, index_bits, x.size),
-    opens="masked bits of the gates, uniform",
-    source="docs/training.md; carries as in compare, equality of private numbers by an and tree",
+    cost=lambda x, index: magnitude_cost(index, x.size),
+    opens="masked digits and tables, masked bits of the gates, uniform",
+    source="docs/protocols.md, tables; digits as in compare",
     ideal=_ideal,
 )
-def magnitude(
-    party: Party, x: Shared, step_bits: int, index_bits: int
-) -> tuple[SharedBits, SharedBits]:
-    """(negative (n,), index (index_bits, n)) of each x (n,), -2^45 <= x < 2^45.
+def magnitude(party: Party, x: Shared, index: Index) -> tuple[SharedBits, SharedBits]:
+    """(negative (n,), number (index.bits, n)) of each x (n,).
 
-    With m = x or, where x is negative, -x - 1, the index is floor(m / 2^step_bits), at most
-    2^index_bits - 1. At least two positions, of 46, lie above the index.
+    With m = x or, where x is negative, -x - 1, the number is floor(m / 2^step_bits), at most
+    2^bits - 1.
     """
-    middle, top = step_bits + index_bits, RANGE_BITS - 1
-    slices = own_slices(x.words, RANGE_BITS)
-    g = generate(party, slices[:top], x.size).words.copy()
-    p = slices[:top].copy()
-    for level in _network(step_bits, index_bits):
+    words = x.words.reshape(-1)
+    g, p, within = _tables(party, words, index)
+    for level in index.network():
         into, taken = (list(positions) for positions in zip(*level, strict=True))
         pairs = SharedBits(np.stack([g[taken], p[taken]]), x.size)
         product = gate_bits(party, SharedBits(p[into], x.size), pairs).words
         g[into] ^= product[0]
         p[into] = product[1]
-    # The carry out of the low part runs through the middle, c comes out of that.
-    carry, inner = SharedBits(g[step_bits - 1], x.size), slice(step_bits, middle)
-    g[inner] ^= gate_bits(party, carry, SharedBits(p[inner], x.size)).words
-    sums = slices[inner].copy()
-    sums[0] ^= carry.words
-    sums[1:] ^= g[step_bits : middle - 1]
-    c, all_ones = g[middle - 1], p[top - 1]
-    equal = _equalities(party, x, middle).words
-    gates, behind = [all_ones, c], [[c, equal[0] ^ equal[1]], [slices[top], np.zeros_like(c)]]
+    low, high, zero, two, _ = (end - 1 for end in index.ends[1:])
+    sums, carry = _middle(party, words, index, (g[low], g[two + 1 :], p[two + 1 :], within))
+    sign = own_slices(words >> np.uint64(index.range_bits - 1), 1)[0]
+    gates = [p[high], carry]
+    behind = [[carry, p[zero] ^ p[two]], [sign, np.zeros_like(carry)]]
     through = gate_bits(
         party, SharedBits(np.array(gates), x.size), SharedBits(np.array(behind), x.size)
     ).words
-    negative = slices[top] ^ g[top - 1] ^ through[0, 0]
-    inside = SharedBits(through[1, 0] ^ equal[0] ^ through[0, 1], x.size)
-    index = gate_bits(party, inside, SharedBits(sums ^ negative, x.size))
+    negative = sign ^ g[high] ^ through[0, 0]
+    inside = SharedBits(through[1, 0] ^ p[zero] ^ through[0, 1], x.size)
+    found = gate_bits(party, inside, SharedBits(sums ^ negative, x.size))
     outside = not_bits(party, inside).words
-    return SharedBits(negative, x.size), SharedBits(index.words ^ outside, x.size)
+    return SharedBits(negative, x.size), SharedBits(found.words ^ outside, x.size)
 
 
-def _equalities(party: Party, x: Shared, middle: int) -> SharedBits:
-    """Whether the high parts of both summands add up to 0, and to -2: (2, n)."""
-    high = x.words.reshape(-1) >> np.uint64(middle)
-    zero, two = (high, high) if party.rank == 0 else (np.uint64(0) - high, _TWO_LESS - high)
-    width = RANGE_BITS - middle
-    differ = np.stack([own_slices(zero, width), own_slices(two, width)], axis=1)
-    return all_of(party, not_bits(party, SharedBits(differ, x.size)))
+def _tables(party: Party, words: Words, index: Index) -> tuple[Words, Words, Words]:
+    """(g, p) of all digits in the order of ``index.digits``; more of the middle ones (5, d, n)."""
+    high = words >> np.uint64(index.step_bits + index.bits)
+    # Sums of the second party's number less or plus one that are all ones: 0 and -2.
+    shift = np.uint64(party.rank)
+    filler = 1 - party.rank
+    narrow = np.concatenate(
+        [
+            own_digits(words, index.step_bits),
+            own_digits(high, index.high_bits - 1, filler),
+            own_digits(high - shift, index.high_bits, filler),
+            own_digits(high + shift, index.high_bits, filler),
+        ]
+    )
+    g, p = digit_tables(party, narrow, CARRIES)
+    wide = digit_tables(party, _middle_digits(words, index), SUMS)
+    return np.concatenate([g, wide[0]]), np.concatenate([p, wide[1]]), wide[2:]
+
+
+def _middle_digits(words: Words, index: Index) -> Words:
+    """This party's summand of the middle part, filled up from above: (digits, 4, n)."""
+    mask = np.uint64((1 << index.bits) - 1)
+    digits = digits_in(index.bits)
+    middle = words >> np.uint64(index.step_bits) & mask
+    return own_slices(middle, DIGIT * digits).reshape(digits, DIGIT, -1)
+
+
+def _middle(
+    party: Party, words: Words, index: Index, tables: tuple[Words, Words, Words, Words]
+) -> tuple[Words, Words]:
+    """The middle part's sum bits (bits, n) and the carry out of it.
+
+    ``tables``: the carry into it; g and p, joined for all digits but the last; the carries
+    into bits 1, 2, 3 of each digit, and whether one would reach bits 2 and 3.
+    """
+    into, g, p, within = tables
+    carries = into[None]
+    if len(g) > 1:
+        through = gate_bits(
+            party, SharedBits(into, words.size), SharedBits(p[:-1], words.size)
+        ).words
+        carries = np.concatenate([carries, g[:-1] ^ through])
+    xors = _middle_digits(words, index).swapaxes(0, 1)
+    reach = np.concatenate([xors[:1], within[3:], p[None]])[: index.behind]
+    met = gate_bits(party, SharedBits(carries, words.size), SharedBits(reach, words.size)).words
+    sums = np.concatenate([xors[:1] ^ carries, xors[1:] ^ within[:3] ^ met[: DIGIT - 1]])
+    # What would be the carry into the bit above the index, or out of the last digit.
+    place = (index.bits - 1) % DIGIT
+    own = within[place, -1] if place < DIGIT - 1 else g[-1]
+    flat = sums.swapaxes(0, 1).reshape(-1, sums.shape[-1])
+    return flat[: index.bits], own ^ met[place, -1]

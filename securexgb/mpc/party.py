@@ -79,7 +79,7 @@ class Party:
         """One round: send these words, receive as many (the shape is kept) or ``expect``."""
         tag = self._tag()
         self.rounds += 1
-        self.channel.send(tag, np.ascontiguousarray(words).data.cast("B"))
+        self.channel.send(tag, np.ascontiguousarray(words).reshape(-1).data.cast("B"))
         received = np.frombuffer(self.channel.receive(tag), dtype="<u8")
         _check_count(received, words.size if expect is None else expect, tag)
         return received.reshape(words.shape) if expect is None else received

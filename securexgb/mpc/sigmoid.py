@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from securexgb.mpc.choose import choose, choose_cost
 from securexgb.mpc.compare import not_bits
 from securexgb.mpc.lift import Number, binary, lift_numbers, numbers_cost
-from securexgb.mpc.magnitude import magnitude, magnitude_cost
+from securexgb.mpc.magnitude import RANGE_BITS, Index, magnitude, magnitude_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, words_per
@@ -81,29 +81,39 @@ def softplus_table() -> NDArray[np.uint64]:
     return np.rint(scaled).astype(np.uint64)
 
 
-def sigmoid_cost(out_bits: int, count: int) -> Cost:
+def _index(bits: int, range_bits: int) -> Index:
+    """Steps of |x| < 8."""
+    return Index(MARGIN_BITS + _LIMIT_BITS - bits, bits, range_bits)
+
+
+def sigmoid_cost(out_bits: int, count: int, range_bits: int = RANGE_BITS) -> Cost:
     """Cost of ``sigmoid`` for so many margins."""
     table, words = sigmoid_table(out_bits), words_per(count)
-    cost = magnitude_cost(MARGIN_BITS + _LIMIT_BITS - _SIGMOID_BITS, _SIGMOID_BITS, count)
+    cost = magnitude_cost(_index(_SIGMOID_BITS, range_bits), count)
     cost += lookup_cost(_SIGMOID_BITS, table.low_bits + table.high_bits, words)
     return cost + numbers_cost(table.numbers, words)
 
 
 @protocol(
-    cost=lambda margins, out_bits: sigmoid_cost(out_bits, margins.size),
+    cost=lambda margins, out_bits, range_bits=RANGE_BITS: sigmoid_cost(
+        out_bits, margins.size, range_bits
+    ),
     opens=COMPOSED,
     source="docs/training.md, the sigmoid",
     ideal=None,
 )
-def sigmoid(party: Party, margins: Shared, out_bits: int) -> tuple[Shared, Shared]:
-    """(p, p (1 - p)) of margins (n,), |x| < 2^25, both with ``out_bits`` <= 20 fraction bits.
+def sigmoid(
+    party: Party, margins: Shared, out_bits: int, range_bits: int = RANGE_BITS
+) -> tuple[Shared, Shared]:
+    """(p, p (1 - p)) of margins (n,), both with ``out_bits`` <= 20 fraction bits.
+
+    Margins are below 2^(range_bits - 1) units of 2^-20; a closer bound, 26 at least, is cheaper.
 
     p is within 2^-11 and half a unit of the sigmoid (a unit, where units are coarser than 2^-11),
     never falls as x grows, and is mirrored: p(-x - 2^-20) = 1 - p(x).
     """
     table = sigmoid_table(out_bits)
-    step = MARGIN_BITS + _LIMIT_BITS - _SIGMOID_BITS
-    negative, index = magnitude(party, margins, step, _SIGMOID_BITS)
+    negative, index = magnitude(party, margins, _index(_SIGMOID_BITS, range_bits))
     found = lookup(party, index, table.entries, table.low_bits + table.high_bits).words
     positive = not_bits(party, negative).words
     p = [found[: table.low_bits] ^ positive, positive[None]]
@@ -115,7 +125,7 @@ def sigmoid(party: Party, margins: Shared, out_bits: int) -> tuple[Shared, Share
 def softplus_cost(count: int) -> Cost:
     """Cost of ``softplus`` for so many margins."""
     words = words_per(count)
-    cost = magnitude_cost(MARGIN_BITS + _LIMIT_BITS - _SOFTPLUS_BITS, _SOFTPLUS_BITS, count)
+    cost = magnitude_cost(_index(_SOFTPLUS_BITS, RANGE_BITS), count)
     cost += lookup_cost(_SOFTPLUS_BITS, _SOFTPLUS_FRACTION_BITS, words)
     return cost + numbers_cost([binary(_SOFTPLUS_FRACTION_BITS)], words) + choose_cost(1, count)
 
@@ -131,8 +141,7 @@ def softplus(party: Party, margins: Shared) -> Shared:
 
     The error is at most 4e-4.
     """
-    step = MARGIN_BITS + _LIMIT_BITS - _SOFTPLUS_BITS
-    negative, index = magnitude(party, margins, step, _SOFTPLUS_BITS)
+    negative, index = magnitude(party, margins, _index(_SOFTPLUS_BITS, RANGE_BITS))
     found = lookup(party, index, softplus_table(), _SOFTPLUS_FRACTION_BITS)
     part = lift_numbers(party, found, (binary(_SOFTPLUS_FRACTION_BITS),))
     line = choose(party, not_bits(party, negative), margins.reshape(1, -1))

@@ -28,6 +28,7 @@ from securexgb.boost.score import score_bits
 from securexgb.boost.split import Candidates, child_sums
 from securexgb.hybrid.fourier import TERMS
 from securexgb.mpc.lift import binary
+from securexgb.mpc.magnitude import Index
 from securexgb.mpc.protocol import REGISTRY, Cost, Declaration
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.shared import Shared, SharedBits, words_per
@@ -187,7 +188,7 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
         "mpc.logarithm.log2_bits": ((bits(48), bits(25), bits(25)),),
         "mpc.table.one_hot": (bits(8),),
         "mpc.table.lookup": (bits(11), np.zeros(1 << 11, np.uint64), 30),
-        "mpc.magnitude.magnitude": (x, 12, 11),
+        "mpc.magnitude.magnitude": (x, Index(12, 11)),
         "mpc.lift.lift_numbers": (bits(30), (binary(16), binary(14))),
         "mpc.sigmoid.sigmoid": (x, 16),
         "mpc.sigmoid.softplus": (x,),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from securexgb.boost.loss import (
     Logistic,
     SquaredError,
     gradient_pairs,
+    margin_bits,
     objective_of,
     row_weights,
 )
@@ -88,6 +91,23 @@ def test_backends_agree_bit_for_bit() -> None:
         for backend in ("plaintext", "shared")
     ]
     assert np.array_equal(*words)
+
+
+@pytest.mark.parametrize(
+    ("terms", "bits"),
+    [({}, 36), ({"n_estimators": 10_000, "learning_rate": 1.0}, 46), ({"n_estimators": 1}, 31)],
+)
+def test_margins_stay_in_their_bits(terms: dict[str, Any], bits: int) -> None:
+    params = TrainingParams(**terms)
+    assert margin_bits(params) == bits
+    most = params.n_estimators * params.learning_rate * 2**11 + 14
+    margins = np.array([most, -most, 0.1, -0.1])
+    (g, _), _, _ = pairs(params, margins, np.zeros(4), None, "shared")
+    np.testing.assert_allclose(g, [1 - 2**-11, 2**-11, 0.525, 0.475], atol=1e-3)
+
+
+def test_a_base_far_out_has_room() -> None:
+    assert margin_bits(TrainingParams(base_score=1e-300, n_estimators=1, learning_rate=0.1)) == 31
 
 
 @pytest.mark.parametrize("objective", ["binary:logistic", "reg:squarederror"])

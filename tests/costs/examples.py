@@ -15,6 +15,7 @@ from securexgb.boost.params import TrainingParams
 from securexgb.boost.split import Candidates, child_sums
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.mpc.lift import Number
+from securexgb.mpc.magnitude import Index
 from securexgb.mpc.matrix import MatrixShape, register
 from securexgb.mpc.party import Party
 from securexgb.testing.harness import run_parties
@@ -88,6 +89,13 @@ def _lookup(draw: Draw) -> Arguments:
     width, out_bits = int(draw.integers(1, 13)), int(draw.integers(1, 40))
     table = draw.integers(0, 2**64, 1 << width, np.uint64)
     return [_bits(draw, width, _count(draw)), public(table), public(out_bits)]
+
+
+def _magnitude(draw: Draw) -> Arguments:
+    step_bits, bits = (int(size) for size in draw.integers(1, 15, 2))
+    above = int(draw.integers(2, 15))
+    index = Index(step_bits, bits, step_bits + bits + above)
+    return [_numbers(draw, _count(draw), bits=index.range_bits - 1), public(index)]
 
 
 def _lift_numbers(draw: Draw) -> Arguments:
@@ -237,15 +245,12 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.argmax.argmax": _argmax,
     "mpc.bound.reaches": _reaches,
     "mpc.logarithm.log2_bits": _log2_bits,
-    "mpc.magnitude.magnitude": lambda draw: [
-        _numbers(draw, _count(draw)),
-        public(int(draw.integers(1, 20))),
-        public(int(draw.integers(1, 20))),
-    ],
+    "mpc.magnitude.magnitude": _magnitude,
     "mpc.lift.lift_numbers": _lift_numbers,
     "mpc.sigmoid.sigmoid": lambda draw: [
         _numbers(draw, _count(draw)),
         public(int(draw.integers(4, 21))),
+        public(int(draw.integers(30, 47))),
     ],
     "mpc.sigmoid.softplus": lambda draw: [_numbers(draw, _count(draw))],
     "mpc.sort.sort_rows": lambda draw: [

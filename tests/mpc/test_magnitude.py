@@ -7,30 +7,42 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from securexgb.mpc.magnitude import RANGE_BITS, magnitude
+from securexgb.mpc.magnitude import Index, magnitude, magnitude_cost
 from tests.mpc.kit import Integers, on_both, public, shared
 from tests.mpc.strategies import integers, quick
 
-LIMIT = 1 << (RANGE_BITS - 1)
 
-
-def check(x: Integers, step_bits: int, index_bits: int, seed: int = 0) -> None:
-    negative, index = on_both(magnitude, shared(x, seed), public(step_bits), public(index_bits))
+def check(x: Integers, index: Index, seed: int = 0) -> None:
+    negative, found = on_both(magnitude, shared(x, seed), public(index))
     np.testing.assert_array_equal(negative, (x < 0).astype(int))
-    found = (index << np.arange(index_bits)[:, None]).sum(axis=0)
+    number = (found << np.arange(index.bits)[:, None]).sum(axis=0)
     size = np.where(x < 0, -x - 1, x)
-    np.testing.assert_array_equal(found, np.minimum(size >> step_bits, (1 << index_bits) - 1))
+    np.testing.assert_array_equal(
+        number, np.minimum(size >> index.step_bits, (1 << index.bits) - 1)
+    )
 
 
 @quick
-@given(integers(-LIMIT, LIMIT - 1), st.integers(1, 20), st.integers(1, 20))
-def test_any_number(x: Integers, step_bits: int, index_bits: int) -> None:
-    check(x, step_bits, index_bits)
+@given(integers(-(1 << 61), (1 << 61) - 1), st.integers(1, 20), st.integers(1, 20), st.data())
+def test_any_number(x: Integers, step_bits: int, bits: int, data: st.DataObject) -> None:
+    range_bits = data.draw(st.integers(step_bits + bits + 2, 62))
+    check(x >> (62 - range_bits), Index(step_bits, bits, range_bits))
 
 
-@pytest.mark.parametrize("step_bits", [10, 12])
-@pytest.mark.parametrize("seed", range(5))
-def test_both_sides_of_every_power_of_two(step_bits: int, seed: int) -> None:
-    powers = 1 << np.arange(RANGE_BITS - 1)
-    near = np.concatenate([powers - 1, powers, powers + 1, [LIMIT - 1, 0]])
-    check(np.concatenate([near, ~near]), step_bits, 23 - step_bits, seed)
+@pytest.mark.parametrize("range_bits", [25, 26, 31, 36, 46])
+@pytest.mark.parametrize("step_bits", [9, 10, 11, 12])
+@pytest.mark.parametrize("seed", range(3))
+def test_both_sides_of_every_power_of_two(range_bits: int, step_bits: int, seed: int) -> None:
+    limit = 1 << (range_bits - 1)
+    powers = 1 << np.arange(range_bits - 1)
+    near = np.concatenate([powers - 1, powers, powers + 1, [limit - 1, 0]])
+    near = near[near < limit]
+    check(np.concatenate([near, ~near]), Index(step_bits, 23 - step_bits, range_bits), seed)
+
+
+def test_the_sigmoid_s_parts() -> None:
+    """Low part and index of 3 digits each; above them 3 digits and twice 4 for the two tests."""
+    index = Index(12, 11, 36)
+    assert index.digits == (3, 3, 4, 4, 3)
+    assert [len(level) for level in index.network()] == [1 + 1 + 2 + 2 + 1, 1 + 1 + 1 + 1]
+    assert magnitude_cost(index, 64).rounds == 2 + 2 + 2 + 4

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import loopback
@@ -28,7 +28,8 @@ from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
 from securexgb.mpc.shared import Shared
 from securexgb.offline.budget import CountingSource
-from securexgb.testing.harness import run_parties
+from securexgb.offline.correlations import Budget
+from securexgb.testing.harness import insecure_parties, run_parties
 
 VARIED = {
     "rows": (2_500, 5_000, 10_000, 20_000, 40_000, 80_000),
@@ -44,18 +45,18 @@ def model(work: works.Work) -> dict[str, Any]:
     layout = Layout.of(work.params, work.rows, (work.columns, work.columns), False)
     numbers = layout.numbers(work.params)
     owned = [(1 << level) // 2 for level in range(work.depth)]
-    growing = tree_cost(layout, numbers, 2 * work.columns, owned)
+    bits = numbers.low_bits + numbers.high_bits
+    noise_bits = insecure_parties(0, method=work.method)[0].source.noise_bits(work.rows, bits)
+    growing = tree_cost(layout, numbers, 2 * work.columns, owned, noise_bits)
     gradients = gradients_cost(work.params, layout)
-    words = growing.label_words + growing.feature_words + gradients.label_words
-    counts = asdict(growing + gradients)
-    kinds = {
-        name: count for name, count in counts.items() if "words" not in name and name != "rounds"
-    }
+    whole = growing + gradients
+    kinds = {kind.value: count for kind, count in whole.correlations.items().items() if count}
     return {
-        "rounds": growing.rounds + gradients.rounds,
-        "online_megabytes": 8e-6 * (words + gradients.feature_words),
+        "rounds": whole.rounds,
+        "online_megabytes": 8e-6 * (whole.label_words + whole.feature_words),
         "gradients_megabytes": 8e-6 * (gradients.label_words + gradients.feature_words),
         "correlations": kinds,
+        "vectors": sum(whole.correlations.vectors),
     }
 
 
@@ -63,7 +64,7 @@ def gradients_cost(params: TrainingParams, layout: Layout) -> Cost:
     """Cost of all rows' gradients: of a sample of whole words, times as many."""
     numbers = layout.numbers(params)
 
-    def count(party: Party, _: object) -> dict[str, int]:
+    def count(party: Party, _: object) -> tuple[int, int, Budget]:
         counting = CountingSource(party.rank, party.source)
         party.source = counting
         rounds, sent = party.rounds, party.channel.traffic.bytes_sent
@@ -71,14 +72,12 @@ def gradients_cost(params: TrainingParams, layout: Layout) -> Cost:
         labels = Labels(Shared.zeros(_SAMPLE_ROWS), None)
         gradient_pairs(party, objective_of(params), margins, labels, numbers)
         words = (party.channel.traffic.bytes_sent - sent) // 8
-        return asdict(counting.budget) | {"rounds": party.rounds - rounds, "words": words}
+        return party.rounds - rounds, words, counting.budget
 
-    label, feature = run_parties(count, [None, None])
+    (rounds, mine, used), (_, theirs, _) = run_parties(count, [None, None])
     times = -(-layout.rows // 64) * 64 / _SAMPLE_ROWS
-    scaled = {name: round(times * value) for name, value in label.items()}
-    rounds, words = label["rounds"], scaled.pop("words")
-    theirs = round(times * feature["words"])
-    return Cost(**scaled | {"rounds": rounds, "label_words": words, "feature_words": theirs})
+    kinds = {kind: round(times * number) for kind, number in used.items().items()}
+    return Cost(rounds, round(times * mine), round(times * theirs), Budget.of(kinds))
 
 
 def points(base: works.Work, names: list[str]) -> list[tuple[str, int, works.Work]]:

@@ -5,10 +5,10 @@
 
 One JSON line a protocol and source. Both parties are threads of this process, so seconds hold
 the work of both; bytes are those of both. With the source "insecure-local" correlations are
-next to free, so that is the protocol's own speed; with "two-party" they are made on demand,
-and the line says how much of the time and of the bytes that was. Then a line for each kind of
-correlation that two parties make, and one for each kernel on one thread. Elements are those of
-the protocol's first argument unless ``unit`` says otherwise.
+next to free, so that is the protocol's own speed; with "two-party" both parties make them on
+threads of their own, and the line says how long the protocol waited for them. Then a line for
+each kind of correlation that two parties make, and one for each kernel on one thread. Elements
+are those of the protocol's first argument unless ``unit`` says otherwise.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -25,14 +26,16 @@ import numpy as np
 
 from securexgb import _kernels
 from securexgb.hybrid.ckks_products import agree_keys
-from securexgb.mpc.matrix import register
+from securexgb.mpc.matrix import MatrixShape, register
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import REGISTRY
+from securexgb.offline.correlations import Kind
 from securexgb.offline.method import Method
 from securexgb.report.protocols import arguments
 from securexgb.testing.harness import insecure_parties, run_both
 
-COUNT = 1 << 15
+COUNT = 1 << 14
+_CALLS, _DRAWS = 3, 4
 METHODS = {"insecure-local": None, "two-party": Method()}
 UNITS = {
     "mpc.argmax.argmax": ("candidates", 4 * 300),
@@ -50,7 +53,7 @@ def given(name: str, party: Party, count: int) -> list[Any]:
     """This party's arguments; what has to happen before the call has happened."""
     args: list[Any] = list(arguments(count)[name])
     if name in {"mpc.matrix.histograms", "boost.histogram.build"}:
-        shape = args[0]
+        shape = args[0] = _noisy(party, args[0])
         own = np.zeros((shape.rows, shape.features[party.rank]), np.uint8)
         own += np.arange(shape.rows, dtype=np.uint64)[:, None].astype(np.uint8) % shape.bins
         register(party, shape, own)
@@ -63,8 +66,14 @@ def given(name: str, party: Party, count: int) -> list[Any]:
     return args
 
 
+def _noisy(party: Party, shape: MatrixShape) -> MatrixShape:
+    """The shape with the noise of this party's source."""
+    noise_bits = party.source.noise_bits(shape.rows, shape.word_bits)
+    return replace(shape, noise_bits=noise_bits)
+
+
 def protocol(name: str, source: str, count: int) -> dict[str, Any]:
-    """One line: the second of two calls, so that keys and first blocks are there."""
+    """One line: the mean of calls after a first one, so that keys and first blocks are there."""
     module, function = name.rsplit(".", 1)
     run = getattr(importlib.import_module(f"securexgb.{module}"), function)
     count = min(count, SLOW.get(name, count))
@@ -74,11 +83,15 @@ def protocol(name: str, source: str, count: int) -> dict[str, Any]:
         run(party, *args)
         party.exchange_bytes(b"")
         before = _spent(party)
-        run(party, *args)
-        return {key: value - before[key] for key, value in _spent(party).items()}
+        for _ in range(_CALLS):
+            run(party, *args)
+        return {key: (value - before[key]) / _CALLS for key, value in _spent(party).items()}
 
     parties = insecure_parties(0, timeout_seconds=300, method=METHODS[source])
-    label, feature = run_both(measure, parties, [None, None])
+    try:
+        label, feature = run_both(measure, parties, [None, None])
+    finally:
+        _close(parties)
     unit, elements = UNITS.get(name, ("elements", count))
     seconds = max(label["seconds"], feature["seconds"])
     return {
@@ -89,7 +102,7 @@ def protocol(name: str, source: str, count: int) -> dict[str, Any]:
         "count": elements,
         "seconds": seconds,
         "per_second": elements / seconds,
-        "offline_seconds": max(label["offline_seconds"], feature["offline_seconds"]),
+        "waited_seconds": max(label["waited_seconds"], feature["waited_seconds"]),
         "rounds": label["rounds"],
         "online_bytes": label["online_bytes"] + feature["online_bytes"],
         "offline_bytes": label["offline_bytes"] + feature["offline_bytes"],
@@ -101,52 +114,71 @@ def _spent(party: Party) -> dict[str, float]:
     return {
         "seconds": perf_counter(),
         "rounds": party.rounds,
-        "offline_seconds": party.source.offline_seconds,
+        "waited_seconds": party.source.waited_seconds,
         "online_bytes": party.channel.traffic.bytes_sent - made,
         "offline_bytes": made + party.source.offline_bytes,
     }
 
 
 def correlations(count: int) -> Iterator[dict[str, Any]]:
-    """One line for each kind that two parties make from transfers."""
-    kinds: dict[str, Callable[[Party], object]] = {
-        "triples": lambda party: party.source.triples(count),
-        "gates (words of 64)": lambda party: party.source.gates(count, 1),
-        "shared_bits": lambda party: party.source.shared_bits(count),
-        "random_ot": lambda party: (
-            party.source.random_ot_receive(count)
-            if party.rank
-            else party.source.random_ot_send(count)
-        ),
-    }
-    for kind, draw in kinds.items():
-        spent = _drawn(draw)
+    """One line for each kind that two parties make from transfers, in elements of the kind."""
+    for kind in Kind:
+        seconds, sent = _drawn(kind, count)
         yield {
             "question": "operations",
-            "correlation": kind,
-            "count": count,
-            "seconds": spent["seconds"],
-            "per_second": count / spent["seconds"],
-            "bytes": spent["offline_bytes"],
+            "correlation": kind.value,
+            "seconds": seconds,
+            "per_second": count / seconds,
+            "bytes_each": sent / count,
         }
 
 
-def _drawn(draw: Callable[[Party], object]) -> dict[str, float]:
-    """What the third of three draws costs both parties: by then pools are stretched."""
+def _draw(party: Party, kind: Kind, count: int) -> object:
+    """``count`` elements of a kind: words of 64 where these are gates or digits."""
+    source, (name, *rest) = party.source, kind.value.split("_")
+    if name == "gates":
+        return source.gates(count, int(rest[0]))
+    if name == "digits":
+        sends = int(rest[2]) == party.rank
+        return (source.digit_send if sends else source.digit_receive)(count, int(rest[0]))
+    if name == "ot":
+        sends = int(rest[1]) == party.rank
+        return (source.random_ot_send if sends else source.random_ot_receive)(count)
+    if kind is Kind.TRIPLES:
+        return source.triples(count)
+    return source.shared_bits(count, 32 if kind is Kind.HALF_BITS else 64)
 
-    def measure(party: Party, _: object) -> dict[str, float]:
-        for _ in range(2):
-            draw(party)
+
+def _drawn(kind: Kind, count: int) -> tuple[float, float]:
+    """Seconds and bytes of both parties for ``count`` elements: the mean of later draws.
+
+    By then pools are stretched, and what is made ahead has reached its bound.
+    """
+
+    def measure(party: Party, _: object) -> tuple[float, float]:
+        for _ in range(_DRAWS):
+            _draw(party, kind, count)
         before = _spent(party)
-        draw(party)
-        return {key: value - before[key] for key, value in _spent(party).items()}
+        for _ in range(_DRAWS):
+            _draw(party, kind, count)
+        after = _spent(party)
+        seconds, made = (after[key] - before[key] for key in ("seconds", "offline_bytes"))
+        return seconds / _DRAWS, made / _DRAWS
 
     parties = insecure_parties(0, timeout_seconds=300, method=Method())
-    label, feature = run_both(measure, parties, [None, None])
-    return {
-        "seconds": max(label["seconds"], feature["seconds"]),
-        "offline_bytes": label["offline_bytes"] + feature["offline_bytes"],
-    }
+    try:
+        label, feature = run_both(measure, parties, [None, None])
+    finally:
+        _close(parties)
+    return max(label[0], feature[0]), label[1] + feature[1]
+
+
+def _close(parties: tuple[Party, Party]) -> None:
+    """End what runs ahead, the link first."""
+    for party in parties:
+        party.channel.close()
+    for party in parties:
+        party.source.close()
 
 
 def kernels(count: int) -> Iterator[dict[str, Any]]:
@@ -194,22 +226,25 @@ def _best_of(step: Callable[[], object], times: int = 7) -> float:
     return min(found)
 
 
+def measured(count: int, only: str) -> Iterator[dict[str, Any]]:
+    """All lines."""
+    for name in arguments(64):
+        if name in REGISTRY and name.startswith(only):
+            for source in METHODS:
+                yield protocol(name, source, count)
+    if not only:
+        yield from correlations(count)
+        yield from kernels(count)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--count", type=int, default=COUNT, help="elements of a vector")
     parser.add_argument("--only", default="", help="protocols whose names begin so")
     options = parser.parse_args()
-    lines: list[Iterator[dict[str, Any]]] = [
-        (protocol(name, source, options.count) for source in METHODS)
-        for name in arguments(64)
-        if name.startswith(options.only) and name in REGISTRY
-    ]
-    if not options.only:
-        lines += [correlations(options.count), kernels(options.count)]
-    for group in lines:
-        for line in group:
-            sys.stdout.write(loopback.stamped(line))
-            sys.stdout.flush()
+    for line in measured(options.count, options.only):
+        sys.stdout.write(loopback.stamped(line))
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

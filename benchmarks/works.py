@@ -6,9 +6,10 @@ import argparse
 import json
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from securexgb.boost.params import TrainingParams
+from securexgb.offline.method import Algorithm, Method, Offline, PaillierBits, Scheme
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,26 @@ class Work:
             base_score=0.5,
         )
 
+    @property
+    def method(self) -> Method:
+        """How correlations are made; the terms' own checks are done here too."""
+        return Method(
+            algorithm=_one_of(get_args(Algorithm), self.algorithm),
+            offline=_one_of(get_args(Offline), self.offline),
+            he=_one_of(get_args(Scheme), self.he),
+            paillier_bits=_one_of(get_args(PaillierBits), self.paillier_bits),
+        )
+
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
     @staticmethod
     def from_json(text: str) -> Work:
         return Work(**json.loads(text))
+
+
+def _one_of(choices: tuple[Any, ...], value: object) -> Any:
+    return next(choice for choice in choices if choice == value)
 
 
 WORKS = {
@@ -66,9 +81,9 @@ def add_options(parser: argparse.ArgumentParser, **defaults: Any) -> None:
     """A flag for each field of a work; what is not given is the work's."""
     parser.add_argument("--work", choices=sorted(WORKS), help="a standard work to start from")
     choices = {
-        "algorithm": ("hybrid", "ss"),
-        "offline": ("two-party", "dealt"),
-        "he": ("bfv", "paillier"),
+        "algorithm": get_args(Algorithm),
+        "offline": get_args(Offline),
+        "he": get_args(Scheme),
     }
     for entry in fields(Work):
         flag = "--" + entry.name.replace("_", "-")

@@ -11,7 +11,7 @@
 use crate::bfv_lanes::{Engine, Lanes, on_engine};
 use crate::bfv_ring::{errors, residue, subtract, ternary};
 use crate::histogram::Bins;
-use crate::ntt::{self, Constants, Factor, Table, fold, power};
+use crate::ntt::{self, Constants, Factor, Scale, Table, fold, power};
 use crate::prg::Stream;
 
 /// Primes of exact products.
@@ -76,7 +76,7 @@ pub struct Pads {
     pub engine: Engine,
     tables: [Table; PAIR],
     /// 1 / p1 modulo p2.
-    inverse: Factor,
+    inverse: Scale,
     /// Transformed, (blocks, 2, N): A for pads, A at 1 / X for the matrix.
     publics: Vec<u64>,
 }
@@ -112,6 +112,23 @@ on_engine! {
     pub fn folded = folded_body(c: &Constants, low: &mut [u64], high: &[u64]);
 }
 
+#[inline(always)]
+fn lift_body<L: Lanes>(primes: (u64, u64), inverse: Scale, first: &[u64], second: &mut [u64]) {
+    let (p, half) = (L::splat(primes.1), L::splat(primes.1 / 2));
+    for (x, y) in first.as_chunks::<8>().0.iter().zip(second.as_chunks_mut::<8>().0) {
+        // p1 < 2 p2: one subtraction reduces.
+        let rest = L::load(y).plus(p).minus(L::load(x).reduce_once(p)).reduce_once(p);
+        let quotient = inverse.times(rest);
+        // Above half, less p2: through a residue that starts at the half.
+        quotient.plus(half).reduce_once(p).minus(half).store(y);
+    }
+}
+
+on_engine! {
+    /// The centred quotients by p1 modulo p2 of second - first.
+    pub fn lift = lift_body(primes: (u64, u64), inverse: Scale, first: &[u64], second: &mut [u64]);
+}
+
 impl Pads {
     /// None where the primes do not suit the degree or there are too many bits.
     ///
@@ -128,7 +145,7 @@ impl Pads {
             return None;
         }
         let tables = [Table::new(degree, first)?, Table::new(degree, second)?];
-        let inverse = Factor::new(power(first % second, second - 2, second), second);
+        let inverse = Scale::new(power(first % second, second - 2, second), second);
         let blocks = rows.div_ceil(degree);
         let publics = vec![0; blocks * PAIR * degree];
         let engine = Engine::best();
@@ -171,16 +188,17 @@ impl Pads {
         std::array::from_fn(|i| Reduce::new(self.tables[i].p, self.bits))
     }
 
-    /// The signed integer with these residues, below p1 p2 / 2 in size, modulo 2^128.
+    /// The signed integers with these residues, far below p1 p2 / 2 in size, are first + p1 times
+    /// what becomes of `second` here, centred.
+    fn lifted(&self, first: &[u64], second: &mut [u64]) {
+        lift(self.engine, (self.tables[0].p, self.tables[1].p), self.inverse, first, second);
+    }
+
+    /// The signed integer of a pair from `lifted`, modulo 2^128.
     #[inline(always)]
     fn combined(&self, first: u64, second: u64) -> Word {
-        let [p, q] = [self.tables[0].p, self.tables[1].p];
-        let whole = Word::from(p) * Word::from(q);
-        // p < 2 q: one subtraction reduces.
-        let rest = subtract(second, first.min(first.wrapping_sub(q)), q);
-        let x = Word::from(first) + Word::from(p) * Word::from(self.inverse.times(rest));
-        let negative = (whole / 2).wrapping_sub(x) >> 127;
-        x.wrapping_sub(whole & negative.wrapping_neg())
+        let product = i128::from(self.tables[0].p as i64) * i128::from(second as i64);
+        (product as Word).wrapping_add(Word::from(first))
     }
 
     /// Vector `number`'s secret; a number serves one vector.
@@ -204,7 +222,7 @@ impl Pads {
     ) {
         let n = self.degree;
         let e = errors(errors_of, number * self.blocks() as u64 + block as u64, n);
-        let [first, second]: [Vec<u64>; PAIR] = std::array::from_fn(|i| {
+        let [first, mut second]: [Vec<u64>; PAIR] = std::array::from_fn(|i| {
             let table = &self.tables[i];
             let a = &self.publics[(block * PAIR + i) * n..][..n];
             let mut product = vec![0; n];
@@ -212,6 +230,7 @@ impl Pads {
             ntt::inverse(self.engine, table, &mut product);
             product
         });
+        self.lifted(&first, &mut second);
         let mask = low_bits(self.bits);
         for (((out, &e), first), second) in out.iter_mut().zip(&e).zip(first).zip(second) {
             let product = self.combined(first, second);
@@ -293,10 +312,12 @@ impl Pads {
             folded(self.engine, &table.constants, low, high);
             ntt::inverse(self.engine, table, low);
         }
+        let (first, second) = sums.split_at_mut(2 * n);
+        self.lifted(&first[..n], &mut second[..n]);
         let (low, high) = out.split_at_mut(n);
         for (j, (low, high)) in low.iter_mut().zip(high).enumerate() {
             let word = Word::from(*high) << 64 | Word::from(*low);
-            let word = word.wrapping_add(self.combined(sums[j], sums[2 * n + j]));
+            let word = word.wrapping_add(self.combined(first[j], second[j]));
             let word = word & low_bits(self.bits);
             (*low, *high) = (word as u64, (word >> 64) as u64);
         }
@@ -321,9 +342,14 @@ fn one_hot(bins: Bins<'_>, first_row: usize, first: usize, (n, ones): (usize, &m
 /// 2^shift y - a modulo 2^bits, ceil(bits / 8) bytes each.
 fn packed(vector: &[u64], pad: &[Word], (shift, bits): (u32, u32), out: &mut [u8]) {
     let width = bits.div_ceil(8) as usize;
-    for ((&y, &a), out) in vector.iter().zip(pad).zip(out.chunks_exact_mut(width)) {
+    for (i, (&y, &a)) in vector.iter().zip(pad).enumerate() {
         let word = (Word::from(y) << shift).wrapping_sub(a) & low_bits(bits);
-        out.copy_from_slice(&word.to_le_bytes()[..width]);
+        let bytes = word.to_le_bytes();
+        // Whole words, where there is room: what is too much is overwritten by the next.
+        match out[i * width..].first_chunk_mut() {
+            Some(whole) => *whole = bytes,
+            None => out[i * width..][..width].copy_from_slice(&bytes[..width]),
+        }
     }
 }
 

@@ -33,11 +33,17 @@ impl Masked<'_> {
     fn parts(&self, vector: usize, first: usize, out: (&mut [u64], &mut [u64])) {
         let width = self.bits.div_ceil(8) as usize;
         let at = vector * self.rows + first;
-        let inputs = self.vectors[at..].iter().zip(self.message[at * width..].chunks_exact(width));
-        for ((&y, bytes), (low, high)) in inputs.zip(out.0.iter_mut().zip(out.1)) {
-            let mut all = [0; 16];
-            all[..width].copy_from_slice(bytes);
-            let word = Word::from_le_bytes(all).wrapping_add(Word::from(y) << self.shift);
+        let outs = out.0.iter_mut().zip(out.1);
+        for (i, (&y, (low, high))) in self.vectors[at..].iter().zip(outs).enumerate() {
+            let bytes = &self.message[(at + i) * width..];
+            // Whole words, where there are so many bytes: what is too much is masked away.
+            let received = bytes.first_chunk().copied().unwrap_or_else(|| {
+                let mut last = [0; 16];
+                last[..width].copy_from_slice(&bytes[..width]);
+                last
+            });
+            let word = Word::from_le_bytes(received) & low_bits(self.bits);
+            let word = word.wrapping_add(Word::from(y) << self.shift);
             let word = word & low_bits(self.bits);
             *low = word as u64 & ((1 << PART) - 1);
             *high = (word >> PART) as u64;

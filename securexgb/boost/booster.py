@@ -41,6 +41,7 @@ def train(party: Party, job: TrainingJob) -> ModelHalf:
                 stop |= callbacks.before_iteration(session.model, number)
                 if _either(party, stop):
                     break
+                party.source.begin_tree(job.params.n_estimators - number)
                 _grow(party, session, number)
                 stop = callbacks.after_iteration(session.model, number)
                 session.save()

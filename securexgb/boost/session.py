@@ -17,8 +17,8 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import Truth, check_metrics
 from securexgb.boost.grower import TreeJob, matrix_shape
 from securexgb.boost.job import SideData, TrainingJob
-from securexgb.boost.layout import Layout
 from securexgb.boost.loss import Labels, Objective, objective_of, row_weights, sigmoid_of
+from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import base_margins, training_margins
 from securexgb.errors import DataError
 from securexgb.mpc.matrix import register
@@ -78,7 +78,7 @@ def begin(party: Party, job: TrainingJob) -> Session:
     state = _state(party, job, agreement, saved)
     binner = Binner.fit(job.data.features, job.params.max_bin)
     buckets = np.ascontiguousarray(binner.transform(job.data.features))
-    noise_bits = _noise_bits(party, agreement.layout, numbers)
+    noise_bits = _planned(party, job.params, agreement, numbers)
     register(party, matrix_shape(agreement.layout, numbers, noise_bits), buckets)
     session = Session(
         job=job,
@@ -106,10 +106,15 @@ def begin(party: Party, job: TrainingJob) -> Session:
     return session
 
 
-def _noise_bits(party: Party, layout: Layout, numbers: NumberFormat) -> int:
-    """What the source of correlations leaves in the low bits of sums."""
+def _planned(
+    party: Party, params: TrainingParams, agreement: Agreement, numbers: NumberFormat
+) -> int:
+    """Tell the source of correlations what is coming; what it leaves in the low bits of sums."""
     if party.ideal is not None:
         return 0
+    layout = agreement.layout
+    vectors = (params.n_estimators - agreement.trees) << (params.max_depth - 1)
+    party.source.plan(vectors, vectors * layout.total_columns * layout.all_bins)
     return party.source.noise_bits(layout.rows, numbers.low_bits + numbers.high_bits)
 
 

@@ -90,6 +90,12 @@ class CountingSource:
         self._count({TRANSFERS[1 - self._rank]: _whole_words(count)})
         return self._source.random_ot_receive(count)
 
+    def plan(self, vectors: int, values: int) -> None:
+        self._source.plan(vectors, values)
+
+    def begin_tree(self, left: int) -> None:
+        self._source.begin_tree(left)
+
     def noise_bits(self, rows: int, word_bits: int) -> int:
         return self._source.noise_bits(rows, word_bits)
 

@@ -19,10 +19,9 @@ from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.dealer.attestation import AttestationError
 from securexgb.dealer.attestation.verdict import Verdict
-from securexgb.dealer.deal import BLOCK, SHAPES, Streams
+from securexgb.dealer.deal import SHAPES, Streams
 from securexgb.dealer.identity import key_hash
 from securexgb.dealer.session import Series, session_name
-from securexgb.offline.budget import Budget
 from securexgb.offline.correlations import Kind, Words
 from securexgb.offline.dealer_link import DealerEndpoint, DealerLink
 from securexgb.offline.line import Line
@@ -56,7 +55,7 @@ class DealtSource(SeededSource):
         self.verdict, self._appraisals = trust
         self.evidence = self.verdict.type
         self._link = link
-        self._expected: Budget | None = None
+        self._vectors: int | None = None
         self._lines = {
             kind: Line(SHAPES[kind].fitted.words, LEAST_WORDS, MOST_WORDS, PART) for kind in Kind
         }
@@ -105,11 +104,15 @@ class DealtSource(SeededSource):
         source._seconds = perf_counter() - began
         return source
 
-    def expect(self, budget: Budget) -> None:
-        """See ``offline.source``; before the first matrix is registered."""
-        self._expected = budget
-        for kind, line in self._lines.items():
-            line.expect(-(-budget[kind] // BLOCK) * SHAPES[kind].fitted.words)
+    def plan(self, vectors: int, values: int) -> None:
+        """See ``offline.source``."""
+        super().plan(vectors, values)
+        self._vectors = vectors
+
+    def begin_tree(self, left: int) -> None:
+        """See ``offline.source``."""
+        for line in self._lines.values():
+            line.begin_tree(left)
 
     def close(self) -> None:
         """Leave the session, and stop producing."""
@@ -147,9 +150,7 @@ class DealtSource(SeededSource):
         if self._rank == 1 and matrix.columns:
             unit = matrix.columns
             vectors = max(1, min(MOST_VECTORS, MOST_WORDS // unit))
-            expected = None
-            if self._expected is not None:
-                expected = unit * self._expected.vectors[matrix.owner]
+            expected = None if self._vectors is None else unit * self._vectors
             line = Line(unit, unit, vectors * unit, 1, expected)
             self._link.open_line(Series(None, (matrix.owner, matrix.number)), line)
 

@@ -16,6 +16,18 @@ from securexgb.dealer.session import REQUEST_WORDS
 from securexgb.offline.correlations import Words
 
 
+class Habit:
+    """What a job takes of one kind, tree by tree; trees take alike."""
+
+    def __init__(self) -> None:
+        self._before: int | None = None
+
+    def expected(self, taken: int, left: int) -> int | None:
+        """What the whole job will take, with ``left`` trees to come; None before the second."""
+        before, self._before = self._before, taken
+        return None if before is None else taken + left * (taken - before)
+
+
 class Line:
     """The buffer of one series; counts are words, multiples of ``unit``.
 
@@ -32,14 +44,16 @@ class Line:
         self._least = least
         self._most = most
         self._expected = expected
+        self._habit = Habit()
         self._frames: deque[Words] = deque()
         self.requested = 0
         self.arrived = 0
         self.taken = 0
 
-    def expect(self, total: int) -> None:
-        """What the whole job will take, now that it is known."""
-        self._expected = total
+    def begin_tree(self, left: int) -> None:
+        """Before each tree; see ``offline.source``."""
+        expected = self._habit.expected(self.taken, left)
+        self._expected = self._expected if expected is None else expected
 
     def ask(self, count: int) -> list[tuple[int, int]]:
         """Requests (start, words) to send now, before ``count`` words are taken."""

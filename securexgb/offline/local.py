@@ -62,6 +62,9 @@ class InsecureLocalSource(SeededSource):
         """What a dealer would have sent to this party."""
         return 8 * self._corrections
 
+    def begin_tree(self, left: int) -> None:
+        """Nothing is drawn ahead."""
+
     def _check(self) -> None:
         """Nothing can fail."""
 

@@ -106,9 +106,11 @@ class _Matrix:
             pads = RlwePad(self.part, first, count, noise)
         return PadProducts(pads, products[:count])
 
-    def layout(self, wanted: int) -> Layout:
-        """The next batch, for at least ``wanted`` vectors or as many as fit; batches double."""
-        vectors = batch_vectors(max(wanted, self.next_batch))
+    def layout(self, wanted: int, in_job: int | None) -> Layout:
+        """The next batch, for at least ``wanted`` vectors or as many as fit; batches double, but
+        nothing is made beyond what the job takes."""
+        left = self.next_batch if in_job is None else in_job - self.made
+        vectors = batch_vectors(max(wanted, min(self.next_batch, left)))
         self.next_batch = 2 * vectors
         return Layout(self.columns, vectors, self.precision)
 
@@ -156,6 +158,7 @@ class BfvMatrixProducts:
         self._channel = channel
         self._private = private
         self._values_left = self._values_in_job = values_in_job
+        self._vectors_in_job: int | None = None
         self._batch_vectors = batch
         self._registered = 0
         self._matrices: list[_Matrix | None] = [None, None]
@@ -164,6 +167,11 @@ class BfvMatrixProducts:
     def offline_channel_bytes(self) -> int:
         """Bytes that this party has sent."""
         return self.account.bytes_sent
+
+    def plan(self, vectors: int, values: int) -> None:
+        """See ``offline.source``: parameters are made for what the job asks for."""
+        self._vectors_in_job = vectors
+        self._values_left = self._values_in_job = values
 
     def noise_bits(self, rows: int, word_bits: int) -> int:
         """See ``offline.source``; UsageError where no parameters fit."""
@@ -217,7 +225,8 @@ class BfvMatrixProducts:
         """See ``offline.source``."""
         began = perf_counter()
         while dry := [m for m in self._matrices if m is not None and m.made < vectors]:
-            self._make(dry, {m.owner: m.layout(vectors - m.made) for m in dry})
+            most = self._vectors_in_job
+            self._make(dry, {m.owner: m.layout(vectors - m.made, most) for m in dry})
         self.account.seconds += perf_counter() - began
 
     def _coins(self, owner: int) -> bytes:

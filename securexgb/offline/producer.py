@@ -6,9 +6,9 @@ parties put the same orders into their queues; the producing thread works them o
 the other, exchanging messages with the other party's producing thread on the offline lane.
 How far it has come does not matter to anybody but a taker who has to wait.
 
-How far ahead: a quarter of what was taken so far of a kind, at most ``MOST_TILES``; where the
-job's need is known (``expect``) that far from the start, and nothing beyond it. So the buffers
-are bounded, and little or nothing is made in vain.
+How far ahead: a quarter of what was taken so far of a kind, at most ``MOST_TILES``; from the
+second tree on, that far whatever was taken, and nothing beyond what the trees to come will take
+if they are like the last one. So the buffers are bounded, and little is made in vain.
 
 An error ends the production; whoever takes next gets it.
 """
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from securexgb.dealer.deal import Pieces
 from securexgb.errors import PeerGone
 from securexgb.offline.correlations import PadProducts, VectorProducts
+from securexgb.offline.line import Habit
 from securexgb.offline.source import MatrixProducts
 
 PART = 4
@@ -126,11 +127,12 @@ class Stream:
         self._arrived = 0
         self._taken = 0
         self._tiles: deque[tuple[Pieces, int]] = deque()
+        self._habit = Habit()
         self._expected: int | None = None
 
-    def expect(self, total: int) -> None:
-        """What the job will take of this kind, now that it is known."""
-        self._expected = total + -total % 64
+    def begin_tree(self, left: int) -> None:
+        """Before each tree; see ``offline.source``."""
+        self._expected = self._habit.expected(self._taken, left)
 
     def take(self, _start: int, count: int) -> Pieces:
         """The next ``count`` elements, a multiple of 64."""
@@ -200,9 +202,10 @@ class ProductsAhead:
     def offline_channel_bytes(self) -> int:
         return self._within.offline_channel_bytes
 
-    def expect(self, vectors: int) -> None:
-        """How many vectors of each matrix the job will take, now that it is known."""
+    def plan(self, vectors: int, values: int) -> None:
+        """See ``offline.source``."""
         self._expected = vectors
+        self._within.plan(vectors, values)
 
     def noise_bits(self, rows: int, word_bits: int) -> int:
         return self._within.noise_bits(rows, word_bits)

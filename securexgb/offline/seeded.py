@@ -143,6 +143,15 @@ class SeededSource(ABC):
     def random_ot_receive(self, count: int) -> RandomOTReceiver:
         return RandomOTReceiver(*self._take(TRANSFERS[1 - self._rank], count))
 
+    def plan(self, vectors: int, values: int) -> None:
+        """See ``offline.source``."""
+        if self._products is not None:
+            self._products.plan(vectors, values)
+
+    @abstractmethod
+    def begin_tree(self, left: int) -> None:
+        """See ``offline.source``."""
+
     def noise_bits(self, rows: int, word_bits: int) -> int:
         """See ``offline.source``: what is dealt is exact."""
         return 0 if self._products is None else self._products.noise_bits(rows, word_bits)

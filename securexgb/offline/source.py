@@ -74,6 +74,18 @@ class CorrelationSource(Protocol):
 
     def random_ot_receive(self, count: int) -> RandomOTReceiver: ...
 
+    def plan(self, vectors: int, values: int) -> None:
+        """What a training will ask of products, before its first matrix is registered.
+
+        ``vectors``: of each matrix; ``values``: words of products, of both matrices. Public.
+        """
+
+    def begin_tree(self, left: int) -> None:
+        """Before each tree: so many are left, this one included, and they take alike.
+
+        A source that works ahead of requests stops where the last tree will.
+        """
+
     def noise_bits(self, rows: int, word_bits: int) -> int:
         """Bits of noise in products of a matrix with so many rows, for sums modulo 2^word_bits.
 
@@ -114,6 +126,8 @@ class MatrixProducts(Protocol):
 
     @property
     def offline_channel_bytes(self) -> int: ...
+
+    def plan(self, vectors: int, values: int) -> None: ...
 
     def noise_bits(self, rows: int, word_bits: int) -> int: ...
 

@@ -86,6 +86,7 @@ class TwoPartySource:
         )
         self._draw = private.derive("shares")
         self._supplies: dict[tuple[str, int], Supply] = {}
+        self._streams: list[Stream] = []
 
     @property
     def offline_seconds(self) -> float:
@@ -129,6 +130,13 @@ class TwoPartySource:
         supply = self._supply("received", WORD, self._make_received)
         return RandomOTReceiver(*supply.take(count))
 
+    def plan(self, vectors: int, values: int) -> None:
+        self._products.plan(vectors, values)
+
+    def begin_tree(self, left: int) -> None:
+        for stream in self._streams:
+            stream.begin_tree(left)
+
     def noise_bits(self, rows: int, word_bits: int) -> int:
         return self._products.noise_bits(rows, word_bits)
 
@@ -160,6 +168,7 @@ class TwoPartySource:
                 tile //= _DIGIT_BITS
             packed = whole_words and name != "sent"
             stream = Stream(self._producer, lambda count: make(count, bits), tile)
+            self._streams.append(stream)
             found = Supply(stream.take, packed, whole_words)
             self._supplies[name, bits] = found
         return found

@@ -71,16 +71,17 @@ def test_products(dealer: RunningDealer, owner: int, rows: int, features: int) -
                 check_products(ours, theirs, one_hot(bins, n_bins))
 
 
-def test_a_known_job_draws_no_more_than_it_needs(dealer: RunningDealer) -> None:
-    budget = Budget.of({Kind.TRIPLES: 128_000, Kind.SHARED_BITS: 6400})
+def test_no_more_is_drawn_than_the_trees_will_take(dealer: RunningDealer) -> None:
+    a_tree = Budget.of({Kind.TRIPLES: 128_000, Kind.SHARED_BITS: 6400})
     with connected(dealer) as (_, one):
-        one.expect(budget)
         before = one.offline_bytes
-        for _ in range(100):
-            one.triples(1280)
-            one.shared_bits(64)
+        for left in (3, 2, 1):
+            one.begin_tree(left)
+            for _ in range(100):
+                one.triples(1280)
+                one.shared_bits(64)
         drawn = one.offline_bytes - before
-    needed = 8 * budget.correction_words((0, 0))
+    needed = 8 * a_tree.times(3).correction_words((0, 0))
     # The supply's blocks are larger than the last request: one block a kind at most.
     assert needed <= drawn <= needed + 2**19
 

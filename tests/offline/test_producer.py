@@ -67,15 +67,16 @@ def test_elements_come_in_order_and_ahead_is_bounded(producer: Producer) -> None
     assert producer.seconds > 0
 
 
-def test_a_known_need_is_met_exactly(producer: Producer) -> None:
+def test_nothing_is_made_beyond_the_last_tree(producer: Producer) -> None:
     make = Counter()
     stream = Stream(producer, make, TILE)
-    stream.expect(64 * 99 - 3)
-    drawn(stream, [64] * 99)
+    for left in (4, 3, 2, 1):
+        stream.begin_tree(left)
+        for count in (64, 64 * 30, 64 * 5):
+            stream.take(0, count)
     producer.run(lambda: None)
-    assert sum(make.made) == 64 * 99
-    drawn_more = stream.take(0, 128)[1]
-    assert drawn_more.shape == (2, 128)  # more than was expected is no error
+    assert sum(make.made) == 4 * 64 * 36
+    assert stream.take(0, 128)[1].shape == (2, 128)  # more than was expected is no error
 
 
 def test_what_is_ordered_depends_on_counts_alone(producer: Producer) -> None:
@@ -211,6 +212,9 @@ class SlowProducts:
         self.prepared: list[int] = []
         self.threads: set[str] = set()
 
+    def plan(self, vectors: int, values: int) -> None:
+        self.planned = vectors, values
+
     def noise_bits(self, rows: int, word_bits: int) -> int:
         return 0
 
@@ -230,7 +234,7 @@ def products_of(expected: int | None, take: Callable[[ProductsAhead], None]) -> 
     ahead = ProductsAhead(within, 4)
     ahead.register_matrix(0, 9, 1, None, 1)
     if expected is not None:
-        ahead.expect(expected)
+        ahead.plan(expected, 1)
     take(ahead)
     ahead.producer.run(lambda: None)
     ahead.producer.close()

@@ -14,6 +14,7 @@ divided by their bound: g clamped to |g| <= 2 W, h <= W. Overflow budget:
     g or h times row weight      2^-(gb+16)  W 2^(gb+17)       refused from 2^62 on
     G, sum of g over any rows    2^-gb       n g_max s < 2^30  gb is chosen so
     H + lambda                   2^-gb       < 2^30            gb is chosen so, lambda counted in
+    D, see boost.score           2^-2gb      2^60              |G| H' with the two above
     pair g + 2^low h, its sums   -           2^(low + high)    low, high <= 31
     weight w = T(G)/(H+lambda)   2^-19       2^11 2^19 = 2^30  logistic |g/h| <= 2^11, squared 2
     w * learning rate            2^-39       2^50 < 2^62       learning rate <= 1, 20 bits
@@ -63,15 +64,19 @@ class NumberFormat:
     """The bit widths of one job, and its penalties as integers of those widths.
 
     ``gradient_bits``: fraction bits of g, h, G, H. ``low_bits``: width of signed G in a
-    gradient pair; ``high_bits``: width of H. ``reg_lambda``, ``reg_alpha``,
-    ``min_child_weight``: integers in units of G and H. ``gamma``: a real, in units of
-    G^2/H for targets divided by ``target_scale``. ``target_scale``: what margins are
-    multiplied by to give predictions of the user's unit; 1 for a classification.
+    gradient pair; ``high_bits``: width of H; ``hessian_bits``: width of H + lambda, which is
+    not negative; ``determinant_bits``: width of signed D, see ``boost.score``.
+    ``reg_lambda``, ``reg_alpha``, ``min_child_weight``: integers in units of G and H.
+    ``gamma``: a real, in units of G^2/H for targets divided by ``target_scale``.
+    ``target_scale``: what margins are multiplied by to give predictions of the user's unit;
+    1 for a classification.
     """
 
     gradient_bits: int
     low_bits: int
     high_bits: int
+    hessian_bits: int
+    determinant_bits: int
     reg_lambda: int
     reg_alpha: int
     min_child_weight: int
@@ -82,11 +87,6 @@ class NumberFormat:
     row_weight_bits: int = ROW_WEIGHT_BITS
     leaf_weight_integer_bits: int = LEAF_WEIGHT_INTEGER_BITS
     leaf_weight_bits: int = LEAF_WEIGHT_BITS
-
-    @property
-    def hessian_bits(self) -> int:
-        """Width of H + lambda, which is not negative."""
-        return ((1 << (self.high_bits - 1)) - 1 + self.reg_lambda).bit_length()
 
     def gain(self, real: float, fraction_bits: int) -> int:
         """A public gain, say gamma, as an integer with these fraction bits (rounded up)."""
@@ -107,11 +107,7 @@ class NumberFormat:
         ``weight_bound`` includes scale_pos_weight; ``target_scale`` is 1 for a
         classification. Raises UsageError where too few bits remain.
         """
-        # In each row the weighted g and h are rounded by one unit at most, and h, before it is
-        # weighted, by one and a half (see boost.loss); the coarsest unit there is:
-        unit = 2.0**-LEAST_GRADIENT_BITS
-        most_g = (2.0 if squared_error else 1.0) * weight_bound + unit
-        most_h = (1.0 if squared_error else 0.25 + 1.5 * unit) * weight_bound + unit
+        most_g, most_h = _most(squared_error, weight_bound, LEAST_GRADIENT_BITS)
         sums = max(rows * most_g, rows * most_h + penalties.reg_lambda)
         gradient_bits = min(gradient_cap, math.floor(SUM_BITS - math.log2(sums) - 1e-9))
         if gradient_bits < LEAST_GRADIENT_BITS:
@@ -123,16 +119,33 @@ class NumberFormat:
         if weight_bound * 2.0 ** (gradient_bits + 1 + ROW_WEIGHT_BITS) >= 2.0**62:
             raise UsageError(f"weight_bound {weight_bound:g} is too large: scale the weights down")
         unit = 2.0**gradient_bits
+        most_g, most_h = _most(squared_error, weight_bound, gradient_bits)
+        g, h = (math.ceil(rows * most * unit) for most in (most_g, most_h))
+        reg_lambda = round(penalties.reg_lambda * unit)
         return NumberFormat(
             gradient_bits=gradient_bits,
-            low_bits=1 + math.ceil(rows * most_g * unit).bit_length(),
-            high_bits=1 + math.ceil(rows * most_h * unit).bit_length(),
-            reg_lambda=round(penalties.reg_lambda * unit),
+            low_bits=1 + g.bit_length(),
+            high_bits=1 + h.bit_length(),
+            hessian_bits=max(h + reg_lambda, 2).bit_length(),
+            # |G_L| H_R + |G_R| H_L: of n_L n_R <= n^2 / 4 pairs of rows, twice.
+            determinant_bits=1 + (g * h // 2 + g * reg_lambda + 1).bit_length(),
+            reg_lambda=reg_lambda,
             reg_alpha=min(round(penalties.reg_alpha / target_scale * unit), 2**SUM_BITS),
             min_child_weight=min(round(penalties.min_child_weight * unit), 2**SUM_BITS),
             gamma=penalties.gamma / target_scale**2,
             target_scale=target_scale,
         )
+
+
+def _most(squared_error: bool, weight_bound: float, gradient_bits: int) -> tuple[float, float]:
+    """Bounds on a row's weighted |g| and h, as reals.
+
+    Both are rounded by one unit at most, and h, before it is weighted, by one and a half
+    (see boost.loss).
+    """
+    unit = 2.0**-gradient_bits
+    most_g = (2.0 if squared_error else 1.0) * weight_bound + unit
+    return most_g, (1.0 if squared_error else 0.25 + 1.5 * unit) * weight_bound + unit
 
 
 @dataclass(frozen=True)

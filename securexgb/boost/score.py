@@ -71,18 +71,13 @@ def _number(numbers: NumberFormat) -> Number:
     log2 H_R' (-w b is w (1 - b), but for a constant), and one of a valid candidate, for 2.
     """
     hessian = log2_weights(numbers.hessian_bits)
-    weights = [2 * weight for weight in log2_weights(_product_bits(numbers) - 1)]
+    weights = [2 * weight for weight in log2_weights(numbers.determinant_bits - 1)]
     weights += [*hessian, *hessian, 2]
     return Number(tuple(weights), sum(weights).bit_length())
 
 
-def _product_bits(numbers: NumberFormat) -> int:
-    """Bits of D, its sign included: |D| <= (|G_L| + |G_R|) max(H_L', H_R')."""
-    return numbers.low_bits + numbers.hessian_bits
-
-
 def _ring_bits(numbers: NumberFormat) -> int:
-    return max(_product_bits(numbers), 33)
+    return max(numbers.determinant_bits, 33)
 
 
 def scores_cost(nodes: int, candidates: int, numbers: NumberFormat) -> Cost:
@@ -90,7 +85,7 @@ def scores_cost(nodes: int, candidates: int, numbers: NumberFormat) -> Cost:
     count = nodes * candidates
     if numbers.reg_alpha:
         return weights_cost(2, count, numbers, together=True)
-    words, wide, narrow = words_per(count), _product_bits(numbers), numbers.hessian_bits
+    words, wide, narrow = words_per(count), numbers.determinant_bits, numbers.hessian_bits
     bound = numbers.min_child_weight + numbers.reg_lambda
     total = product_cost(2 * 64 * words) + bits_cost(wide, 64 * words)
     total += bits_cost(narrow, 128 * words) + reaches_cost(narrow, bound, 2 * words)
@@ -139,7 +134,7 @@ def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shar
     left = _whole_words(sums.child_hessian + constant(party, penalty, shape))
     whole = _whole_words(_spread(total, shape))
     difference = _determinant(party, sums, left, whole, numbers)
-    d = to_bits(party, difference, _product_bits(numbers))
+    d = to_bits(party, difference, numbers.determinant_bits)
     h = to_bits(party, Shared.concatenate([left, whole - left]), narrow)
     sides = h.words.reshape(narrow, 2, -1)
     magnitude = d[:-1].words ^ d[-1].words

@@ -57,6 +57,13 @@ def test_the_worst_sums_fit(
     assert most_g < 2 ** (numbers.low_bits - 1)
     assert most_h < 2**numbers.high_bits
     assert numbers.low_bits + numbers.high_bits <= 64
+    assert most_h + numbers.reg_lambda < 2**numbers.hessian_bits
+    for left in {0, 1, rows // 2, rows}:
+        parts = left / rows, 1 - left / rows
+        sides = [(part * most_g, part * most_h + numbers.reg_lambda) for part in parts]
+        determinant = sides[0][0] * sides[1][1] + sides[1][0] * sides[0][1]
+        assert determinant * (1 - 2**-40) < 2 ** (numbers.determinant_bits - 1)
+    assert numbers.determinant_bits <= 62
     assert numbers.gradient_bits <= cap
     assert 2 * weight * unit * 2**ROW_WEIGHT_BITS < 2**62
 

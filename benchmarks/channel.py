@@ -8,12 +8,15 @@ bytes each way, median and 99th percentile in microseconds, MB/s each way.
 
 from __future__ import annotations
 
-import json
+import argparse
 import multiprocessing
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
+
+import loopback
 
 from securexgb.channel.endpoint import Endpoint, Listener, connect
 from securexgb.channel.grpc import GrpcChannel
@@ -39,8 +42,9 @@ def side(role: str, folder: Path, address: str) -> tuple[Endpoint, Hello]:
     )
 
 
-def rounds(channel: GrpcChannel, report: bool) -> None:
-    for size, count in SIZES:
+def rounds(channel: GrpcChannel, scale: float, report: bool) -> None:
+    for size, most in SIZES:
+        count = max(1, round(scale * most))
         payload, took = bytes(size), []
         for _ in range(count):
             start = time.perf_counter()
@@ -49,20 +53,25 @@ def rounds(channel: GrpcChannel, report: bool) -> None:
             took.append(1e6 * (time.perf_counter() - start))
         if report:
             line = {
+                "question": "channel",
                 "bytes": size,
-                "median_us": round(statistics.median(took)),
-                "p99_us": round(sorted(took)[int(0.99 * count)]),
-                "mb_per_second": round(size * count / sum(took), 1),
+                "median_us": statistics.median(took),
+                "p99_us": sorted(took)[int(0.99 * count)],
+                "mb_per_second": size * count / sum(took),
             }
-            print(json.dumps(line), flush=True)
+            sys.stdout.write(loopback.stamped(line))
+            sys.stdout.flush()
     channel.close()
 
 
-def feature_party(folder: Path, port: int) -> None:
-    rounds(connect(*side("feature", folder, f"127.0.0.1:{port}")), report=False)
+def feature_party(folder: Path, port: int, scale: float) -> None:
+    rounds(connect(*side("feature", folder, f"127.0.0.1:{port}")), scale, report=False)
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--scale", type=float, default=1.0, help="of the number of rounds")
+    scale = parser.parse_args().scale
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for role, party in NAMES.items():
@@ -70,9 +79,9 @@ def main() -> None:
         endpoint, hello = side("label", folder, "127.0.0.1:0")
         with Listener(endpoint) as listener:
             spawn = multiprocessing.get_context("spawn")
-            other = spawn.Process(target=feature_party, args=(folder, listener.port))
+            other = spawn.Process(target=feature_party, args=(folder, listener.port, scale))
             other.start()
-            rounds(listener.accept(hello), report=True)
+            rounds(listener.accept(hello), scale, report=True)
             other.join()
 
 

@@ -2,30 +2,34 @@
 
     python benchmarks/dealer.py
 
-One JSON line a kind of correlation: millions of elements a second at the feature party
+One JSON line a kind of correlation: elements a second at the feature party
 (which waits for its corrections), payload MB/s, and processor milliseconds of the dealer
 for a million elements; for products of a masked matrix, vectors instead.
 """
 
 from __future__ import annotations
 
-import json
+import argparse
+import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from subprocess import Popen
 from time import perf_counter
 
+import kinds
 import loopback
 import numpy as np
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.memory import memory_pair
+from securexgb.offline.correlations import Kind
 from securexgb.offline.dealer_link import DealerEndpoint
 from securexgb.offline.dealt import DealtSource
 
-BLOCK, BLOCKS = 1 << 15, 600
+BLOCK, BLOCKS = 1 << 13, 100
 ROWS, FEATURES, BINS, VECTORS = 10_000, 10, 17, 320
 
 
@@ -53,51 +57,51 @@ def connect_both(folder: Path, port: int) -> tuple[DealtSource, DealtSource]:
 
 
 def measure(
-    party: DealtSource, dealer: Popen[str], draw: Callable[[int], object], size: int, times: int
+    party: DealtSource,
+    dealer: Popen[str],
+    name: str,
+    draw: Callable[[int], object],
+    sizes: tuple[int, int],
 ) -> None:
-    """Draw ``times`` times ``size`` elements; one line."""
+    """Draw so many elements so many times; one line."""
+    size, times = sizes
     cpu, began, received = loopback.cpu_seconds(dealer), perf_counter(), party.offline_bytes
     for _ in range(times):
         draw(size)
     seconds, count = perf_counter() - began, size * times
     cpu = loopback.cpu_seconds(dealer) - cpu
     line = {
-        "kind": draw.__name__,
-        "millions_per_second": round(count / seconds / 1e6, 4),
-        "mb_per_second": round((party.offline_bytes - received) / seconds / 1e6, 1),
-        "dealer_cpu_ms_per_million": round(1e3 * cpu / (count / 1e6), 1),
+        "question": "dealer",
+        "kind": name,
+        "per_second": count / seconds,
+        "mb_per_second": (party.offline_bytes - received) / seconds / 1e6,
+        "dealer_cpu_ms_per_million": 1e3 * cpu / (count / 1e6),
     }
-    print(json.dumps(line), flush=True)
+    sys.stdout.write(loopback.stamped(line))
+    sys.stdout.flush()
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--scale", type=float, default=1.0, help="of the number of draws")
+    scale = parser.parse_args().scale
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(2) as pool:
         folder = Path(name)
         loopback.prepare(folder)
         with loopback.dealer(folder) as (port, dealer):
             sources = connect_both(folder, port)
             party = sources[1]
-
-            def vector_products_10000_by_170(count: int) -> object:
-                return party.vector_products(0, count)
-
-            def gates_1(count: int) -> object:
-                return party.gates(count, 1)
-
-            for kind in (
-                party.triples,
-                gates_1,
-                party.shared_bits,
-                party.random_ot_send,
-                party.random_ot_receive,
-            ):
-                measure(party, dealer, kind, BLOCK, BLOCKS)
+            for kind in Kind:
+                drawn = partial(kinds.draw, 1, party, kind)
+                measure(party, dealer, kind.value, drawn, (BLOCK, max(1, round(scale * BLOCKS))))
             bins = np.zeros((ROWS, FEATURES), np.uint8)
             shape = (0, ROWS, FEATURES * BINS)
             waiting = pool.submit(sources[0].register_matrix, *shape, bins, BINS)
             party.register_matrix(*shape, None, BINS)
             waiting.result()
-            measure(party, dealer, vector_products_10000_by_170, 4, VECTORS // 4)
+            products = partial(party.vector_products, 0)
+            sizes = (4, max(1, round(scale * VECTORS / 4)))
+            measure(party, dealer, f"vector_products_{ROWS}_by_{FEATURES * BINS}", products, sizes)
             for source in sources:
                 source.close()
 

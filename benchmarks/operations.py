@@ -21,6 +21,7 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
+import kinds
 import loopback
 import numpy as np
 
@@ -133,22 +134,6 @@ def correlations(count: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _draw(party: Party, kind: Kind, count: int) -> object:
-    """``count`` elements of a kind: words of 64 where these are gates or digits."""
-    source, (name, *rest) = party.source, kind.value.split("_")
-    if name == "gates":
-        return source.gates(count, int(rest[0]))
-    if name == "digits":
-        sends = int(rest[2]) == party.rank
-        return (source.digit_send if sends else source.digit_receive)(count, int(rest[0]))
-    if name == "ot":
-        sends = int(rest[1]) == party.rank
-        return (source.random_ot_send if sends else source.random_ot_receive)(count)
-    if kind is Kind.TRIPLES:
-        return source.triples(count)
-    return source.shared_bits(count, 32 if kind is Kind.HALF_BITS else 64)
-
-
 def _drawn(kind: Kind, count: int) -> tuple[float, float]:
     """Seconds and bytes of both parties for ``count`` elements: the mean of later draws.
 
@@ -157,10 +142,10 @@ def _drawn(kind: Kind, count: int) -> tuple[float, float]:
 
     def measure(party: Party, _: object) -> tuple[float, float]:
         for _ in range(_DRAWS):
-            _draw(party, kind, count)
+            kinds.draw(party.rank, party.source, kind, count)
         before = _spent(party)
         for _ in range(_DRAWS):
-            _draw(party, kind, count)
+            kinds.draw(party.rank, party.source, kind, count)
         after = _spent(party)
         seconds, made = (after[key] - before[key] for key in ("seconds", "offline_bytes"))
         return seconds / _DRAWS, made / _DRAWS

@@ -1,0 +1,107 @@
+"""Measures everything, one thing after the other, then writes docs/benchmarks.md.
+
+    python benchmarks/run.py                    # some 15 minutes on two cores that do nothing else
+    python benchmarks/run.py training network   # these questions only, the others as they are
+    python benchmarks/run.py --tiny --results FOLDER     # does it run?
+
+Each question's JSON lines replace results/QUESTION.jsonl when all of its runs have ended well;
+where one fails, the old lines stay and the others go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import loopback
+import report
+
+HERE = Path(__file__).resolve().parent
+CREDIT = "--label default.payment.next.month --label-columns LIMIT_BAL,SEX,EDUCATION,MARRIAGE,AGE"
+DEALT = "--offline dealt"
+_TRAINING = (
+    "training.py --work W1 --repeat 3",
+    "training.py --work W2",
+    "training.py --work W3",
+    "training.py --work 1M",
+    f"training.py --work W1 {DEALT} --repeat 3",
+    f"training.py --work W2 {DEALT}",
+    f"training.py --work W3 {DEALT}",
+    f"training.py --work 1M {DEALT}",
+    f"training.py --work W1 {DEALT} --algorithm ss",
+    "training.py --work W1 --he paillier --trees 3",
+)
+ACCURACY = "training.py --data breast-cancer --depth 4 --bins 32 --trees 50 --test-fraction 0.25"
+PLAN: dict[str, tuple[str, ...]] = {
+    "machine": ("machine.py",),
+    "training": _TRAINING,
+    "accuracy": (f"{ACCURACY} {DEALT}", "training.py --work W1 --test-fraction 0.25"),
+    "network": ("network.py", "network.py --work W1 --trees 5 --profile WAN"),
+    "memory": ("memory.py",),
+    "growth": ("growth.py",),
+    "operations": ("operations.py",),
+    "channel": ("channel.py",),
+    "dealer": ("dealer.py",),
+    "homomorphic": ("homomorphic.py W1 W2 W3 1M",),
+}
+_SMALL = "--rows 300 --columns 2 --depth 2 --bins 4 --trees 2"
+TINY: dict[str, tuple[str, ...]] = {
+    "machine": ("machine.py",),
+    "training": (f"training.py {_SMALL}", f"training.py {_SMALL} {DEALT}"),
+    "accuracy": (f"training.py {_SMALL} {DEALT} --test-fraction 0.3",),
+    "network": (f"network.py {_SMALL} --profile LAN",),
+    "memory": ("memory.py --rows-list 200,400 --columns 2 --depth 2 --bins 4",),
+    "growth": (f"growth.py {_SMALL} --vary depth --values 1,2",),
+    "operations": ("operations.py --count 64",),
+    "channel": ("channel.py --scale 0.01",),
+    "dealer": ("dealer.py --scale 0.01",),
+}
+
+
+def measured(question: str, commands: tuple[str, ...], results: Path) -> bool:
+    """Run a question's commands; whether all ended well."""
+    lines = []
+    for command in commands:
+        began = time.monotonic()
+        script, *arguments = command.split()
+        done = subprocess.run(
+            [sys.executable, str(HERE / script), *arguments],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+            env=loopback.environment(),
+        )
+        verdict = f"failed with {done.returncode}" if done.returncode else "done"
+        took = time.monotonic() - began
+        sys.stderr.write(f"{command}: {verdict} after {took:.0f} s\n")
+        if done.returncode:
+            return False
+        lines.append(done.stdout)
+    results.mkdir(parents=True, exist_ok=True)
+    (results / f"{question}.jsonl").write_text("".join(lines), encoding="utf-8")
+    return True
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("questions", nargs="*", metavar="question", help=", ".join(PLAN))
+    parser.add_argument("--tiny", action="store_true", help="seconds, not for figures")
+    parser.add_argument("--credit", help="credit_default.csv: measured too, with accuracy")
+    parser.add_argument("--results", type=Path, default=report.RESULTS, help="folder of the lines")
+    options = parser.parse_args()
+    plan = dict(TINY if options.tiny else PLAN)
+    if options.credit:
+        more = f"--data {options.credit} {CREDIT} --depth 4 --bins 32 --trees 20"
+        plan["accuracy"] += (f"training.py {more} --test-fraction 0.25",)
+    chosen = options.questions or list(plan)
+    well = [measured(question, plan[question], options.results) for question in chosen]
+    if options.results == report.RESULTS:
+        report.write(report.RESULTS, report.DOCS)
+    sys.exit(0 if all(well) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,8 @@
 use crate::bfv::Secret;
 use crate::bfv_lanes::{Lanes, on_engine};
 use crate::bfv_ring::{LIMBS, PRIMES, Ring, add, errors, residue, subtract};
-use crate::ntt::{self, Constants, Factor, Scale, fold};
+use crate::modular::{Factor, Scale};
+use crate::ntt::{self, Constants, fold};
 use crate::prg::Stream;
 
 /// The exponent of the automorphism for wanted coefficients `gap` apart.

@@ -10,7 +10,8 @@
 
 use crate::bfv_lanes::{Lanes, on_engine};
 use crate::bfv_ring::{LIMBS, Ring, subtract};
-use crate::ntt::{self, Constants, Factor, Scale, Table, fold, power};
+use crate::modular::{Factor, Scale, power};
+use crate::ntt::{self, Constants, Table, fold};
 use crate::pads::{Reduce, Word};
 
 /// Vectors side by side in a product of matrices.

@@ -4,8 +4,10 @@
 //! switching only. On the wire a number c is the fraction c / q, rounded to t bits: that is
 //! modulus switching to 2^t and packing at once, and a uniform mask is just random bits.
 
-use crate::bfv_lanes::{Engine, Lanes, on_engine};
-use crate::ntt::{self, Factor, Scale, Table, power};
+use crate::bfv_lanes::Engine;
+use crate::modular::{Factor, Scale, power};
+use crate::ntt::{self, Table};
+use crate::path::{Path, dispatched};
 use crate::prg::Stream;
 
 /// Primes of q.
@@ -217,20 +219,19 @@ pub fn errors(stream: &Stream, polynomial: u64, degree: usize) -> Vec<i64> {
     let mut words = vec![0; degree];
     stream.fill(polynomial * degree as u64, &mut words);
     let mut errors = vec![0; degree];
-    binomial(Engine::best(), &words, &mut errors);
+    binomial(Path::best(), &words, &mut errors);
     errors
 }
 
-/// Plain on every engine: it is the compiler that counts bits with what there is.
 #[inline(always)]
-fn binomial_body<L: Lanes>(words: &[u64], errors: &mut [i64]) {
+fn binomial_body(words: &[u64], errors: &mut [i64]) {
     let ones = |word: u64| i64::from((word & ((1 << ETA) - 1)).count_ones());
     for (error, &word) in errors.iter_mut().zip(words) {
         *error = ones(word) - ones(word >> ETA);
     }
 }
 
-on_engine! {
+dispatched! {
     /// Centred binomial errors of uniform words.
     pub fn binomial = binomial_body(words: &[u64], errors: &mut [i64]);
 }

@@ -18,6 +18,7 @@ pub mod digits;
 pub mod histogram;
 mod lanes;
 pub mod matrix;
+pub mod modular;
 pub mod ntt;
 pub mod ot;
 pub mod ot_base;

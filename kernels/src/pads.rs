@@ -11,7 +11,8 @@
 use crate::bfv_lanes::{Engine, Lanes, on_engine};
 use crate::bfv_ring::{errors, residue, subtract, ternary};
 use crate::histogram::Bins;
-use crate::ntt::{self, Constants, Factor, Scale, Table, fold, power};
+use crate::modular::{Factor, Scale, power};
+use crate::ntt::{self, Constants, Table, fold};
 use crate::prg::Stream;
 
 /// Primes of exact products.

@@ -6,7 +6,8 @@ m_u = [v = u], the entry is the exclusive or of all m_u T[u], which is linear, s
 both parts are made: for each i the or of [j = u] T[i, u] over u is local, the mark [i] lets
 the right one through. That is some 2^|j| + 2^|i| (output bits) ands in place of 2^w.
 
-Marks of several bits are all products of the marks of their halves, a tree of log2 levels.
+Marks of several bits are all products of the marks of two parts of them, a tree: the one that
+is cheapest with one round more than the flattest, where a gate and the bits behind it count.
 One-hot marks add up to 1, so the first row and the first column of such a product of
 tables follow from the rest, and the first high part needs no gate.
 
@@ -15,88 +16,115 @@ Nothing is opened and no address depends on a share: every entry of the table ta
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
 from securexgb import _kernels
 from securexgb.mpc.compare import not_bits
-from securexgb.mpc.multiply import gate_bits, gate_cost
+from securexgb.mpc.multiply import WIDEST, gate_bits, gate_cost, gates_at_once
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import SharedBits, Words
 
 MOST_BITS = 14
 """Bits of an index, at most."""
+GATE_WEIGHT = 64
+"""A gate is as dear as so many bits behind it (measured without a dealer: two transfers)."""
 _SOURCE = "Tables by one-hot marks: Launchbury et al., ICFP 2012; outer products as there"
+
+
+def _weight(gates: int, width: int) -> int:
+    """Of so many gates with so many bits behind each."""
+    return gates * (-(-width // WIDEST) * GATE_WEIGHT + width)
 
 
 @dataclass(frozen=True)
 class _Product:
-    """Two neighbouring pieces of an index: their bits, lower first, and in which group."""
+    """A piece of an index and how its marks are made: those of its lower bits times the rest's.
 
-    group: int
+    ``start``, ``width``: its bits; ``low``: how many lower ones. ``height``: rounds.
+    """
+
+    start: int
     low: int
-    high: int
+    width: int
+    height: int
 
     @property
     def gates(self) -> int:
         """Marks that let others through: the fewer ones, but for the first."""
-        return (1 << min(self.low, self.high)) - 1
+        return (1 << min(self.low, self.width - self.low)) - 1
 
     @property
-    def width(self) -> int:
+    def behind(self) -> int:
         """Marks that each of them lets through or not."""
-        return (1 << max(self.low, self.high)) - 1
+        return (1 << max(self.low, self.width - self.low)) - 1
 
 
-def _levels(widths: tuple[int, ...]) -> Iterator[list[_Product]]:
-    """The products of each level of all groups' trees: neighbours join until one piece is left."""
-    pieces = [[1] * width for width in widths]
-    while any(len(group) > 1 for group in pieces):
-        products = []
-        for which, group in enumerate(pieces):
-            pairs = list(zip(group[::2], group[1::2], strict=False))
-            products += [_Product(which, *pair) for pair in pairs]
-            pieces[which] = [a + b for a, b in pairs] + group[2 * len(pairs) :]
-        yield products
+@cache
+def _tree(width: int, rounds: int) -> tuple[_Product, ...] | None:
+    """The products that make the marks of so many bits with the least weight, if there is time.
+
+    The whole comes last; none for a single bit.
+    """
+    if width == 1:
+        return ()
+    best: tuple[_Product, ...] | None = None
+    for low in range(1, width // 2 + 1):
+        first, second = _tree(low, rounds - 1), _tree(width - low, rounds - 1)
+        if rounds < 1 or first is None or second is None:
+            continue
+        moved = [_Product(p.start + low, p.low, p.width, p.height) for p in second]
+        height = 1 + max((p.height for p in (*first, *second)), default=0)
+        tree = (*first, *moved, _Product(0, low, width, height))
+        if best is None or _weight_of(tree) < _weight_of(best):
+            best = tree
+    return best
 
 
-def _by_width(products: list[_Product]) -> dict[int, list[int]]:
-    """Products whose gates are equally wide go together: width -> their numbers."""
-    together: dict[int, list[int]] = {}
-    for number, product in enumerate(products):
-        together.setdefault(product.width, []).append(number)
-    return together
+def _weight_of(tree: tuple[_Product, ...]) -> int:
+    return sum(_weight(product.gates, product.behind) for product in tree)
+
+
+def _products(width: int) -> tuple[_Product, ...]:
+    """The best tree with one round more than the flattest one has."""
+    tree = _tree(width, (width - 1).bit_length() + 1) if width else ()
+    assert tree is not None
+    return tree
+
+
+def _levels(widths: tuple[int, ...]) -> list[list[tuple[int, _Product]]]:
+    """The products of several groups by round, with the group of each."""
+    all_of = [(group, p) for group, width in enumerate(widths) for p in _products(width)]
+    rounds = max((product.height for _, product in all_of), default=0)
+    return [[(g, p) for g, p in all_of if p.height == height + 1] for height in range(rounds)]
 
 
 def marks_cost(widths: tuple[int, ...], words: int) -> Cost:
     """Cost of the marks of groups of so many bits, side by side, of 64 * ``words`` elements."""
     total = Cost()
-    for products in _levels(widths):
-        for width, numbers in _by_width(products).items():
-            total += gate_cost(width, words * sum(products[k].gates for k in numbers))
+    for level in _levels(widths):
+        costs = [gate_cost(product.behind, product.gates * words) for _, product in level]
+        total += reduce(Cost.at_once, costs)
     return total
 
 
 def split_of(width: int, out_bits: int) -> int:
-    """How many bits the high part has: the choice with the fewest gated bits.
+    """How many bits the high part has: the choice of the least weight."""
 
-    A gate counts as one bit: that is what it sends apart from what it lets through.
-    """
+    def weight(high: int) -> int:
+        marks = _weight_of(_products(width - high)) + _weight_of(_products(high))
+        return marks + _weight((1 << high) - 1, out_bits)
 
-    def bits(high: int) -> int:
-        products = [p for level in _levels((width - high, high)) for p in level]
-        return sum(p.gates * (1 + p.width) for p in products) + ((1 << high) - 1) * (1 + out_bits)
-
-    return min(range(width), key=bits)
+    return min(range(width), key=weight)
 
 
-def lookup_cost(width: int, out_bits: int, words: int) -> Cost:
-    """Cost of ``lookup`` for 64 * ``words`` elements."""
-    high = split_of(width, out_bits)
+def lookup_cost(width: int, out_bits: int, words: int, high: int | None = None) -> Cost:
+    """Cost of ``lookup`` for 64 * ``words`` elements; ``high``: a split other than the best."""
+    high = split_of(width, out_bits) if high is None else high
     cost = marks_cost((width - high, high), words)
     return cost + gate_cost(out_bits, ((1 << high) - 1) * words) if high else cost
 
@@ -168,45 +196,35 @@ def _select(marks: Words, rows: Words, out_bits: int) -> Words:
 def _marks(party: Party, groups: list[SharedBits]) -> list[SharedBits]:
     """One-hot marks of several numbers (w_k, n) at once: (2^w_k, n) each."""
     count = groups[0].count
-    pieces = [
-        [np.stack([not_bits(party, bit).words, bit.words]) for bit in _each(group)]
-        for group in groups
-    ]
-    for products in _levels(tuple(len(group) for group in pieces)):
-        joined = _multiply(party, products, pieces, count)
-        for which, group in enumerate(pieces):
-            done = [m for p, m in zip(products, joined, strict=True) if p.group == which]
-            pieces[which] = done + group[2 * len(done) :]
-    return [SharedBits(group[0], count) for group in pieces]
+    widths = tuple(group.words.shape[0] for group in groups)
+    marks: dict[tuple[int, int, int], Words] = {}
+    for group, bits in enumerate(groups):
+        for place in range(widths[group]):
+            bit = bits[place]
+            marks[group, place, 1] = np.stack([not_bits(party, bit).words, bit.words])
+    for level in _levels(widths):
+        pairs = [_sides(marks, group, product) for group, product in level]
+        jobs = [_job(*sorted(pair, key=len)) for pair in pairs]
+        inner = gates_at_once(party, jobs)
+        for (group, product), (low, high), part in zip(level, pairs, inner, strict=True):
+            turned = part if len(low) <= len(high) else part.swapaxes(0, 1)
+            marks[group, product.start, product.width] = _complete(low, high, turned)
+    whole = [marks[group, 0, width] for group, width in enumerate(widths)]
+    return [SharedBits(words, count) for words in whole]
 
 
-def _each(bits: SharedBits) -> list[SharedBits]:
-    return [bits[k] for k in range(bits.words.shape[0])]
+def _sides(
+    marks: dict[tuple[int, int, int], Words], group: int, product: _Product
+) -> tuple[Words, Words]:
+    """Marks of a product's lower bits and of the rest; used once, so taken out."""
+    start, low = product.start, product.low
+    return marks.pop((group, start, low)), marks.pop((group, start + low, product.width - low))
 
 
-def _multiply(
-    party: Party, products: list[_Product], pieces: list[list[Words]], count: int
-) -> list[Words]:
-    """One level: the joint marks (2^(low + high), words) of every product."""
-    pairs = [pair for group in pieces for pair in zip(group[::2], group[1::2], strict=False)]
-    results: dict[int, Words] = {}
-    for width, numbers in _by_width(products).items():
-        sides = [sorted(pairs[k], key=len) for k in numbers]
-        gates = np.concatenate([few[1:] for few, _ in sides])
-        vectors = [
-            np.broadcast_to(many[1:, None], (width, len(few) - 1, many.shape[1]))
-            for few, many in sides
-        ]
-        inner = gate_bits(
-            party,
-            SharedBits(gates, count),
-            SharedBits(np.concatenate(vectors, axis=1), count),
-        ).words
-        ends = np.cumsum([products[k].gates for k in numbers])[:-1]
-        for k, part in zip(numbers, np.split(inner, ends, axis=1), strict=True):
-            low_is_gate = products[k].low <= products[k].high
-            results[k] = _complete(*pairs[k], part if low_is_gate else part.swapaxes(0, 1))
-    return [results[k] for k in range(len(products))]
+def _job(few: Words, many: Words) -> tuple[Words, Words]:
+    """Gates and what is behind them: all marks but the first of either side."""
+    shape = len(many) - 1, len(few) - 1, many.shape[1]
+    return few[1:], np.broadcast_to(many[1:, None], shape)
 
 
 def _complete(low: Words, high: Words, inner: Words) -> Words:

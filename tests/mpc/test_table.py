@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from securexgb.mpc.multiply import gate_cost
-from securexgb.mpc.table import lookup, lookup_cost, marks_cost, one_hot, split_of
+from securexgb.mpc.protocol import Cost
+from securexgb.mpc.table import GATE_WEIGHT, lookup, lookup_cost, marks_cost, one_hot, split_of
+from securexgb.offline.correlations import GATES
 from tests.mpc.kit import Integers, on_both, public, shared_bits
 from tests.mpc.strategies import flags, quick
 
@@ -48,27 +50,28 @@ def test_any_count(bits: Integers, out_bits: int, seed: int) -> None:
     np.testing.assert_array_equal(result, expected)
 
 
-@pytest.mark.parametrize("width", range(1, 15))
-@pytest.mark.parametrize("out_bits", [1, 8, 30, 60])
-def test_no_other_split_gates_fewer_bits(width: int, out_bits: int) -> None:
-    def gated(high: int) -> int:
-        """A gate is one bit and the bits it lets through or not."""
-        costs = []
-        for part in (high, width - high):
-            pieces = [1] * part
-            while len(pieces) > 1:
-                pairs = list(zip(pieces[::2], pieces[1::2], strict=False))
-                costs += [((1 << min(p)) - 1) << max(p) for p in pairs]
-                pieces = [sum(p) for p in pairs] + pieces[2 * len(pairs) :]
-        return sum(costs) + ((1 << high) - 1) * (1 + out_bits)
+def weight(cost: Cost) -> int:
+    """Bits behind gates, and for each gate as much as many more."""
+    gates = sum(cost.correlations[kind] for kind in GATES.values())
+    return GATE_WEIGHT * gates + cost.label_words - gates
 
-    assert gated(split_of(width, out_bits)) == min(gated(high) for high in range(width))
+
+@pytest.mark.parametrize("width", range(1, 15))
+@pytest.mark.parametrize("out_bits", [1, 8, 21, 30, 60])
+def test_no_other_split_is_cheaper(width: int, out_bits: int) -> None:
+    costs = [weight(lookup_cost(width, out_bits, 1, high)) for high in range(width)]
+    assert weight(lookup_cost(width, out_bits, 1)) == min(costs)
+
+
+@pytest.mark.parametrize("width", range(1, 15))
+def test_one_round_more_than_the_flattest_tree(width: int) -> None:
+    assert marks_cost((width,), 1).rounds <= (width - 1).bit_length() + 1
 
 
 def test_cost_of_the_sigmoid_s_table() -> None:
-    """3 bits over 8 bits: pairs, fours, the marks of 8 bits, and one gate for 7 of 8 rows."""
-    assert split_of(11, 30) == 3
-    levels = [gate_cost(1, 5), gate_cost(3, 7), gate_cost(15, 15), gate_cost(30, 7)]
-    assert lookup_cost(11, 30, 1) == levels[0] + levels[1] + levels[2] + levels[3]
-    assert lookup_cost(11, 30, 1).rounds == 4
-    assert marks_cost((8,), 1).rounds == 3
+    """3 bits over 8, of 3 times 5: marks of 2 bits, of 3 and 4, of 5, of 8, then 7 of 8 rows."""
+    assert split_of(11, 21) == 3
+    levels = [gate_cost(1, 4), gate_cost(3, 5), gate_cost(15, 1), gate_cost(31, 7)]
+    levels.append(gate_cost(21, 7))
+    assert lookup_cost(11, 21, 1) == sum(levels, Cost())
+    assert marks_cost((8, 3), 1).rounds == 4

@@ -10,8 +10,9 @@ Coefficient v D of s p is the sum of W_(b, g D + j) s_(v, g D + j): |j - j'| < D
 terms. Summed over groups, a column makes one *leaf* with V wanted coefficients, D apart; 2^levels
 leaves are merged into one result, leaf number l then lies at offset reversed(l) D / 2^levels.
 
-Large batches merge less for a vector, small ones wait less for the first. So batches double, from
-what one tree takes up to 128 vectors. Everything here is public, both sides compute the same.
+Large batches merge less for a vector, small ones wait less for the first. So batches start with 64
+vectors, or with what one tree takes where nobody says how many a job will take, and double to 128.
+Everything here is public, both sides compute the same.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ PUBLIC_KEY_BYTES = DEGREE * KEY_BYTES
 """The sent half of the public key."""
 
 LEAST_VECTORS = 16
+FIRST_VECTORS = 64
+"""Of the first batch, where the job takes so many: the first tree waits for it."""
 MOST_VECTORS = 128
 _A_MESSAGE = 16
 

@@ -34,7 +34,7 @@ from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.errors import ProtocolDesync, UsageError
 from securexgb.he.bfv import BfvEvaluator, BfvKeyHolder
-from securexgb.he.layout import Layout, batch_vectors, messages_of
+from securexgb.he.layout import FIRST_VECTORS, Layout, batch_vectors, messages_of
 from securexgb.he.noise import PRIMES, SHORT, Precision, sums_precision
 from securexgb.offline.correlations import PadProducts, Words
 from securexgb.offline.source import own_buckets
@@ -189,7 +189,8 @@ class BfvMatrixProducts:
         """See ``offline.source``. A second matrix of the same owner replaces the first."""
         began = perf_counter()
         precision = sums_precision(rows, word_bits, self._values_in_job)
-        new = _Matrix(owner, columns, precision, next_batch=self._batch_vectors)
+        first = max(self._batch_vectors, min(FIRST_VECTORS, self._vectors_in_job or 0))
+        new = _Matrix(owner, columns, precision, next_batch=first)
         own = None
         if self._rank == owner:
             own = own_buckets(owner, matrix, rows, columns, bins)

@@ -16,8 +16,10 @@ from securexgb.offline.budget import Budget, CountingSource
 from securexgb.offline.correlations import Kind
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.boost.cases import random_case
+from tests.mpc.kit import parties_with_pads
 
 
+@pytest.mark.parametrize("pads", [False, True])
 @pytest.mark.parametrize(
     "settings",
     [
@@ -28,26 +30,35 @@ from tests.boost.cases import random_case
         {"columns": (3, 3), "used": [0, 2, 5], "gamma": 1.0},
     ],
 )
-def test_predicted_equals_measured(settings: dict[str, object]) -> None:
+def test_predicted_equals_measured(settings: dict[str, object], pads: bool) -> None:
+    """With correlations from a dealer, and with pads, whose messages are longer."""
+    settings = dict(settings)
     used = np.array(settings.pop("used", []), np.int64)
     case = replace(random_case(1, **settings), used=used)  # type: ignore[arg-type]
 
-    def program(party: Party, _: object) -> tuple[GrownTree, int, int, Budget]:
-        job = case.job(party)
+    def online_bytes(party: Party) -> int:
+        return party.channel.traffic.bytes_sent - party.source.offline_channel_bytes
+
+    def program(party: Party, noise_bits: int) -> tuple[GrownTree, int, int, Budget]:
+        job = replace(case.job(party), noise_bits=noise_bits)
         register(party, job.shape, job.buckets)
         counting = CountingSource(party.rank, party.source)
         party.source = counting
-        sent = party.channel.traffic.bytes_sent
+        sent = online_bytes(party)
         words = (case.gradient + (case.hessian << case.numbers.low_bits)).view(np.uint64)
         pairs = share(party, words if party.rank == 0 else None, 0, words.shape)
         tree = grow_tree(party, job, pairs)
-        return tree, party.rounds, party.channel.traffic.bytes_sent - sent, counting.budget
+        return tree, party.rounds, online_bytes(party) - sent, counting.budget
 
-    label, feature = run_both(program, insecure_parties(0), [None, None])
+    parties = parties_with_pads(0) if pads else insecure_parties(0)
+    bits = case.numbers.low_bits + case.numbers.high_bits
+    noise_bits = parties[0].source.noise_bits(case.layout.rows, bits)
+    assert (noise_bits > 0) == pads
+    label, feature = run_both(program, parties, [noise_bits, noise_bits])
     owners = label[0].half.owners
     depth = case.params.max_depth
     by_level = [int((owners[2**k - 1 : 2 ** (k + 1) - 1] == 0).sum()) for k in range(depth)]
-    predicted = tree_cost(case.layout, case.numbers, case.columns.size, by_level)
+    predicted = tree_cost(case.layout, case.numbers, case.columns.size, by_level, noise_bits)
     assert (label[1], feature[1]) == (predicted.rounds, predicted.rounds)
     assert (label[2], feature[2]) == (8 * predicted.label_words, 8 * predicted.feature_words)
     assert label[3] == feature[3] == predicted.correlations

@@ -9,16 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb import _kernels
+from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.channel.memory import memory_pair
 from securexgb.channel.recorded import RecordedChannel
 from securexgb.mpc.convert import plain_values
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, SharedBits, words_per
-from securexgb.testing.harness import Backend, join_parties, run_both
+from securexgb.offline.local import InsecureLocalSource
+from securexgb.offline.matrix_products import BfvMatrixProducts
+from securexgb.testing.harness import Backend, insecure_parties, join_parties, run_both
 
 Pair = tuple[Any, Any]
 Integers = NDArray[np.int64]
+
+
+def parties_with_pads(seed: int, batch: int = 8) -> tuple[Party, Party]:
+    """Two parties that make the pads of histograms themselves, and all else insecurely."""
+    parties = insecure_parties(seed)
+    for party in parties:
+        private = Prg(bytes([seed, party.rank] * 8))
+        products = BfvMatrixProducts(party.rank, party.channel, private, 1 << 28, batch)
+        party.source = InsecureLocalSource(party.rank, party.channel, seed, products)
+    return parties
 
 
 def shared(values: Any, seed: int = 0) -> Pair:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from securexgb.arith.prg import Prg
 from securexgb.errors import UsageError
 from securexgb.mpc.matrix import Buckets, MatrixShape, histograms, register, sums_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
 from securexgb.offline.budget import Budget, CountingSource
-from securexgb.offline.local import InsecureLocalSource
-from securexgb.offline.matrix_products import BfvMatrixProducts
-from securexgb.testing.harness import insecure_parties, run_both
-from tests.mpc.kit import Integers, on_both, shared
+from securexgb.testing.harness import run_both
+from tests.mpc.kit import Integers, on_both, parties_with_pads, shared
 
 BINS = 5
 
@@ -23,16 +20,6 @@ def plain(buckets: Buckets, vectors: Integers, bins: int) -> Integers:
     one_hot = np.eye(bins, dtype=np.int64)[buckets]
     sums: Integers = np.einsum("vn,nfb->vfb", vectors, one_hot)
     return sums
-
-
-def bfv_parties(seed: int, batch: int = 8) -> tuple[Party, Party]:
-    """Two parties that make pads, and all else insecurely."""
-    parties = insecure_parties(seed)
-    for party in parties:
-        private = Prg(bytes([seed, party.rank] * 8))
-        products = BfvMatrixProducts(party.rank, party.channel, private, 1 << 28, batch)
-        party.source = InsecureLocalSource(party.rank, party.channel, seed, products)
-    return parties
 
 
 def example(
@@ -106,7 +93,9 @@ def test_histograms_with_pads_are_exact_and_cost_what_is_declared(
         return results, costs, shape
 
     inputs = [(sides[rank], [pair[rank] for pair in pairs]) for rank in (0, 1)]
-    (mine, of_label, shape), (theirs, of_feature, _) = run_both(program, bfv_parties(3), inputs)
+    (mine, of_label, shape), (theirs, of_feature, _) = run_both(
+        program, parties_with_pads(3), inputs
+    )
     assert shape.noise_bits >= 4
     for zero, one, batch in zip(mine, theirs, batches, strict=True):
         for first, second, values in zip(zero, one, batch, strict=True):
@@ -121,6 +110,6 @@ def test_histograms_with_pads_are_exact_and_cost_what_is_declared(
 
 
 def test_sums_that_pads_cannot_hide_are_refused() -> None:
-    (party, _) = bfv_parties(1)
+    (party, _) = parties_with_pads(1)
     with pytest.raises(UsageError, match="79 bits"):
         party.source.noise_bits(10**6, 64)

@@ -40,6 +40,7 @@ from securexgb.errors import UsageError
 SUM_BITS = 30
 """G and H + lambda stay below 2^SUM_BITS in absolute value."""
 LEAST_GRADIENT_BITS = 4
+_LEAST_GAIN = 1e-6
 MARGIN_BITS = 20
 RATE_BITS = 20
 ROW_WEIGHT_BITS = 16
@@ -87,6 +88,11 @@ class NumberFormat:
     row_weight_bits: int = ROW_WEIGHT_BITS
     leaf_weight_integer_bits: int = LEAF_WEIGHT_INTEGER_BITS
     leaf_weight_bits: int = LEAF_WEIGHT_BITS
+
+    @property
+    def least_gain(self) -> float:
+        """The least gain of a split (xgboost 3.2, hist), in the units of ``gamma``."""
+        return _LEAST_GAIN / self.target_scale**2
 
     def gain(self, real: float, fraction_bits: int) -> int:
         """A public gain, say gamma, as an integer with these fraction bits (rounded up)."""

@@ -24,7 +24,6 @@ from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, words_per
 from securexgb.mpc.unpack import unpack_cost, unpack_pairs
 
-_LEAST_GAIN = 1e-6
 _NO_GAIN = 1 << 61
 """Above every gain."""
 
@@ -112,7 +111,7 @@ def judge(party: Party, levels: Sequence[LevelSums], numbers: NumberFormat) -> V
         False,
     )
     fraction_bits = numbers.gradient_bits + QUOTIENT_BITS
-    least = int(_LEAST_GAIN / numbers.target_scale**2 * 2.0**fraction_bits) + 1
+    least = int(numbers.least_gain * 2.0**fraction_bits) + 1
     threshold = min(max(numbers.gain(numbers.gamma, fraction_bits), least), _NO_GAIN)
     gain = scores[1] + scores[2] - scores[0] - constant(party, threshold, gradient.shape)
     splits = to_arithmetic(party, at_least(party, gain, Shared.zeros(*gain.shape)))

@@ -21,12 +21,17 @@ tie. Within a column such are the two directions of the missing values (where on
 that is left besides), so D is always taken of the child without them. Of two columns that
 mirror each other either may win.
 
+The bits below which no leading one is searched are public. Valid H' are at least mu =
+min_child_weight + lambda; and a D so small that D^2 / (2 mu^3) is below the least gain of a split,
+10^-6, counts as zero.
+
 D = G_L (H + 2 lambda) - G H_L' takes two products. Where alpha is not 0 there is no such
 form, and every candidate takes two divisions (``boost.weights``): some ten times as much.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,10 +75,28 @@ def _number(numbers: NumberFormat) -> Number:
     """How a score is made of bits: those of 2 log2 |D|, the flipped ones of log2 H_L' and
     log2 H_R' (-w b is w (1 - b), but for a constant), and one of a valid candidate, for 2.
     """
-    hessian = log2_weights(numbers.hessian_bits)
-    weights = [2 * weight for weight in log2_weights(numbers.determinant_bits - 1)]
+    d, h = _least(numbers)
+    hessian = log2_weights(numbers.hessian_bits - h)
+    weights = [2 * weight for weight in log2_weights(numbers.determinant_bits - 1 - d)]
     weights += [*hessian, *hessian, 2]
     return Number(tuple(weights), sum(weights).bit_length())
+
+
+def _bound(numbers: NumberFormat) -> int:
+    """mu: what H' must reach at both children."""
+    return numbers.min_child_weight + numbers.reg_lambda
+
+
+def _least(numbers: NumberFormat) -> tuple[int, int]:
+    """The exponents below which |D| and H' count as zero."""
+    bound = _bound(numbers)
+    if not bound:
+        return 0, 0
+    # D is in units of u^2 and mu of u = 2^-gradient_bits, so D^2 / (2 mu^3) is in units of u.
+    small = 2.0 * float(bound) ** 3 * numbers.least_gain * 2.0**numbers.gradient_bits
+    d = max(math.floor(math.log2(small) / 2), 0)
+    most = numbers.determinant_bits - 1, numbers.hessian_bits
+    return min(d, most[0] - 2), min(bound.bit_length() - 1, most[1] - 2)
 
 
 def _ring_bits(numbers: NumberFormat) -> int:
@@ -86,11 +109,13 @@ def scores_cost(nodes: int, candidates: int, numbers: NumberFormat) -> Cost:
     if numbers.reg_alpha:
         return weights_cost(2, count, numbers, together=True)
     words, wide, narrow = words_per(count), numbers.determinant_bits, numbers.hessian_bits
-    bound = numbers.min_child_weight + numbers.reg_lambda
+    d, h = _least(numbers)
     total = product_cost(2 * 64 * words) + bits_cost(wide, 64 * words)
-    total += bits_cost(narrow, 128 * words) + reaches_cost(narrow, bound, 2 * words)
-    total += log2_cost([wide - 1, narrow, narrow], words) + all_cost(3, words)
-    rows = sum(len(log2_weights(width)) for width in (wide - 1, narrow, narrow))
+    total += bits_cost(narrow, 128 * words)
+    if _bound(numbers) != 1 << h:
+        total += reaches_cost(narrow, _bound(numbers), 2 * words)
+    total += log2_cost([wide - 1 - d, narrow - h, narrow - h], words) + all_cost(3, words)
+    rows = len(_number(numbers).weights) - 1
     return total + gate_cost(rows, words) + numbers_cost([_number(numbers)], words)
 
 
@@ -107,7 +132,7 @@ def scores(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shared:
 
     Of the valid candidates of a node the best has the greatest. Not valid, with score 0, is a
     candidate that leaves a child less than ``min_child_weight``, or has no gain at all:
-    children's scores of 0 (alpha > 0) or D = 0.
+    children's scores of 0 (alpha > 0) or a D that counts as zero.
     """
     if numbers.reg_alpha:
         return _by_quotients(party, sums, numbers)
@@ -140,11 +165,16 @@ def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shar
     magnitude = d[:-1].words ^ d[-1].words
     bits = (magnitude, sides[:, 0], sides[:, 1])
     count = left.size
-    logs, above = log2_bits(
-        party, tuple(SharedBits(np.ascontiguousarray(words), count) for words in bits)
+    least_d, least_h = _least(numbers)
+    logs, valid_parts = log2_bits(
+        party,
+        tuple(SharedBits(np.ascontiguousarray(words), count) for words in bits),
+        (least_d, least_h, least_h),
     )
-    heavy = reaches(party, h, numbers.min_child_weight + penalty).words.reshape(2, -1)
-    valid = all_of(party, SharedBits(np.concatenate([heavy, above[:1].words]), count))
+    if _bound(numbers) != 1 << least_h:
+        heavy = reaches(party, h, _bound(numbers)).words.reshape(2, -1)
+        valid_parts = SharedBits(np.concatenate([valid_parts[:1].words, heavy]), count)
+    valid = all_of(party, valid_parts)
     summands = SharedBits.concatenate([logs[0], not_bits(party, SharedBits.concatenate(logs[1:]))])
     kept = gate_bits(party, valid, summands).words
     bits_of_score = SharedBits(np.concatenate([kept, valid.words[None]]), count)

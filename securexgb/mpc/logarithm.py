@@ -3,7 +3,8 @@
 The leading one of x is found and brought to the top by a binary search in boolean shares: the
 or of the upper half of a window says which half goes on, and is a bit of the exponent. The
 ors of all aligned blocks are made beforehand, one and for each, since the ones that are
-needed later go through the same gates. That is a gate a bit of x and one a level.
+needed later go through the same gates. That is a gate a bit of x and one a level. Where the
+caller takes all x below 2^j for zero, only the bits from j on are searched.
 
 Of x = 2^e (1 + f) the 14 bits m of f below the leading one are kept, so that f is at most 2^-14
 too small. log2(1 + f) is the sum of two entries of tables (a bipartite table: Das Sarma, Matula,
@@ -52,7 +53,7 @@ def log_tables() -> tuple[Words, Words]:
 
 
 def log2_weights(width: int) -> list[int]:
-    """What each bit of a logarithm counts, in units of 2^-15: of a number of so many bits."""
+    """What each bit of a logarithm counts, in units of 2^-15, ``width`` bits being searched."""
     powers = [*range(LOG_BITS), *range(_SLOPE_BITS)]
     powers += [LOG_BITS + level for level in range(depth_of(width))]
     return [1 << power for power in powers]
@@ -68,7 +69,7 @@ def _block_pairs(widths: Sequence[int]) -> list[int]:
 
 
 def log2_cost(widths: Sequence[int], words: int) -> Cost:
-    """Cost of ``log2_bits`` for numbers of these widths, 64 * ``words`` elements each."""
+    """Cost of ``log2_bits`` for numbers with so many bits searched, 64 * ``words`` elements."""
     total = Cost()
     for pairs in _block_pairs(widths):
         total += and_cost(pairs * words)
@@ -84,8 +85,9 @@ def _gated(level: int) -> int:
     return MANTISSA_BITS + (1 << level) + sum(1 << (level - 1 - k) for k in range(1, level))
 
 
-def _cost(numbers: tuple[SharedBits, ...]) -> Cost:
-    return log2_cost([bits.words.shape[0] for bits in numbers], numbers[0].words.shape[1])
+def _cost(numbers: tuple[SharedBits, ...], least: tuple[int, ...]) -> Cost:
+    widths = [bits.words.shape[0] - low for bits, low in zip(numbers, least, strict=True)]
+    return log2_cost(widths, numbers[0].words.shape[1])
 
 
 @protocol(
@@ -95,17 +97,18 @@ def _cost(numbers: tuple[SharedBits, ...]) -> Cost:
     ideal=None,
 )
 def log2_bits(
-    party: Party, numbers: tuple[SharedBits, ...]
+    party: Party, numbers: tuple[SharedBits, ...], least: tuple[int, ...]
 ) -> tuple[tuple[SharedBits, ...], SharedBits]:
-    """Logarithms of unsigned numbers, as bits; and whether each number is above zero.
+    """log2(x / 2^j) of unsigned numbers, as bits; and whether each reaches 2^j.
 
-    ``numbers``: bits (w, n), lowest first, w >= 2 of each its own, n the same for all and a
-    multiple of 64. Returns for each number bits (k, n) whose sum with ``log2_weights(w)`` is the
-    logarithm in units of 2^-15, that of zero being some value near 0; and flags (numbers, n).
+    ``numbers``: bits (w, n), lowest first, w of each its own, n the same for all and a
+    multiple of 64; ``least``: j of each, w - j >= 2. Returns for each number bits (k, n) whose
+    sum with ``log2_weights(w - j)`` is the logarithm in units of 2^-15, some value below 1 where
+    the number is below 2^j; and flags (numbers, n).
     """
     count = numbers[0].count
     assert count % 64 == 0
-    exponents, mantissas, above = _normalised(party, numbers)
+    exponents, mantissas, above = _normalised(party, numbers, least)
     words = above.words.shape[1]
     low, rest = mantissas[:_LOW], mantissas[_LOW:]
     base, slope = log_tables()
@@ -124,10 +127,9 @@ def log2_bits(
     ), above
 
 
-def _blocks(party: Party, numbers: tuple[SharedBits, ...]) -> list[list[Words]]:
+def _blocks(party: Party, heads: list[Words], count: int) -> list[list[Words]]:
     """For each number, the ors of its aligned blocks of 1, 2, 4, ... bits; two last of all."""
-    levels = [[bits.words] for bits in numbers]
-    count = numbers[0].count
+    levels = [[head] for head in heads]
     while grow := [known for known in levels if known[-1].shape[0] > 2]:
         tops = [known[-1] for known in grow]
         upper = np.concatenate([rows[1::2] for rows in tops])
@@ -142,14 +144,19 @@ def _blocks(party: Party, numbers: tuple[SharedBits, ...]) -> list[list[Words]]:
 
 
 def _normalised(
-    party: Party, numbers: tuple[SharedBits, ...]
+    party: Party, numbers: tuple[SharedBits, ...], least: tuple[int, ...]
 ) -> tuple[list[list[Words]], Words, SharedBits]:
     """Exponents' bits, lowest first; mantissas (14, numbers, words); flags of the leading ones."""
-    count, depths = numbers[0].count, [depth_of(bits.words.shape[0]) for bits in numbers]
-    windows, ors = [], []
-    for depth, known in zip(depths, _blocks(party, numbers), strict=True):
+    count, windows, ors = numbers[0].count, [], []
+    heads = [bits.words[low:] for bits, low in zip(numbers, least, strict=True)]
+    depths = [depth_of(head.shape[0]) for head in heads]
+    for depth, known, bits, cut in zip(
+        depths, _blocks(party, heads, count), numbers, least, strict=True
+    ):
         padded = [_filled(rows, 1 << (depth - level)) for level, rows in enumerate(known)]
-        windows.append(_filled(padded[0], MANTISSA_BITS + (1 << depth), below=MANTISSA_BITS))
+        below = bits.words[max(cut - MANTISSA_BITS, 0) : cut]
+        nothing = np.zeros((MANTISSA_BITS - below.shape[0], below.shape[1]), np.uint64)
+        windows.append(np.concatenate([nothing, below, padded[0]]))
         # Of two neighbouring blocks the upper one's or decides.
         ors.append([rows[1::2] for rows in padded])
     exponents: list[list[Words]] = [[] for _ in numbers]
@@ -182,6 +189,6 @@ def _taken_apart(rows: Words, level: int) -> tuple[Words, list[Words]]:
     return window, blocks
 
 
-def _filled(rows: Words, length: int, below: int = 0) -> Words:
-    """Rows of zeros around: ``below`` many first, up to ``length`` after."""
-    return np.pad(rows, ((below, length - below - rows.shape[0]), (0, 0)))
+def _filled(rows: Words, length: int) -> Words:
+    """Rows of zeros above, up to ``length``."""
+    return np.pad(rows, ((0, length - rows.shape[0]), (0, 0)))

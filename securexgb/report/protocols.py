@@ -185,7 +185,7 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
             score_bits(numbers),
         ),
         "mpc.bound.reaches": (bits(25), 3 << 12),
-        "mpc.logarithm.log2_bits": ((bits(48), bits(25), bits(25)),),
+        "mpc.logarithm.log2_bits": ((bits(48), bits(25), bits(25)), (16, 13, 13)),
         "mpc.table.one_hot": (bits(8),),
         "mpc.table.lookup": (bits(11), np.zeros(1 << 11, np.uint64), 30),
         "mpc.magnitude.magnitude": (x, Index(12, 11)),

@@ -51,8 +51,13 @@ class Node:
     def valid(self, numbers: NumberFormat) -> NDArray[np.bool_]:
         least = numbers.min_child_weight
         heavy = (self.child_hessian >= least) & (self.hessian - self.child_hessian >= least)
+        bound = numbers.min_child_weight + numbers.reg_lambda
+        small = 2 * Fraction(bound) ** 3 * Fraction(1e-6) * 2**numbers.gradient_bits
+        places = 0
+        while 4 ** (places + 1) <= small:
+            places += 1
         found: NDArray[np.bool_] = heavy & np.array(
-            [magnitude(d) > 0 for d in self.determinants(numbers)]
+            [magnitude(d) >= 1 << places for d in self.determinants(numbers)]
         )
         return found
 

@@ -199,7 +199,9 @@ def _log2_bits(draw: Draw) -> Arguments:
     count = 64 * int(draw.integers(1, 4))
     widths = draw.integers(2, 60, int(draw.integers(1, 4)))
     numbers = [_bits(draw, int(width), count) for width in widths]
-    return [(tuple(first for first, _ in numbers), tuple(second for _, second in numbers))]
+    least = tuple(int(draw.integers(0, width - 1)) for width in widths)
+    sides = tuple(first for first, _ in numbers), tuple(second for _, second in numbers)
+    return [sides, public(least)]
 
 
 def _ckks_keys() -> Pair:

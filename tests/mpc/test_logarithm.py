@@ -14,9 +14,12 @@ from tests.mpc.kit import Integers, Pair, on_both, shared_bits
 TABLE_ERROR = 2.0**-14.1
 
 
-def program(party: Party, *numbers: SharedBits) -> tuple[SharedBits, ...]:
-    logarithms, above = log2_bits(party, numbers)
-    return (*logarithms, above)
+def run(least: tuple[int, ...], *numbers: tuple[Integers, int]) -> list[Integers]:
+    def program(party: Party, *bits: SharedBits) -> tuple[SharedBits, ...]:
+        logarithms, above = log2_bits(party, bits, least)
+        return (*logarithms, above)
+
+    return list(on_both(program, *(bits_of(*number) for number in numbers)))
 
 
 def bits_of(x: Integers, width: int) -> Pair:
@@ -25,7 +28,7 @@ def bits_of(x: Integers, width: int) -> Pair:
 
 def logarithms(*numbers: tuple[Integers, int]) -> list[NDArray[np.float64]]:
     """Of numbers and their widths; zeros are checked to be marked as such."""
-    *found, above = on_both(program, *(bits_of(*number) for number in numbers))
+    *found, above = run((0,) * len(numbers), *numbers)
     np.testing.assert_array_equal(above, np.stack([x > 0 for x, _ in numbers]))
     return [
         (bits * np.array(log2_weights(width))[:, None]).sum(axis=0) / (1 << LOG_BITS)
@@ -66,3 +69,14 @@ def test_every_power_of_two() -> None:
     x = np.concatenate([np.int64(1) << np.arange(62), np.zeros(2, np.int64)])
     (found,) = logarithms((x, 62))
     assert np.abs(found[:62] - np.arange(62)).max() <= TABLE_ERROR
+
+
+@pytest.mark.parametrize("least", [1, 5, 13, 14, 15, 20])
+def test_from_a_least_exponent_on_nothing_else_changes(least: int) -> None:
+    x, width = np.random.default_rng(least).integers(0, 2**23, 640) >> np.arange(640) % 23, 23
+    (whole,) = logarithms((x, width))
+    bits, above = run((least,), (x, width))
+    found = (bits * np.array(log2_weights(width - least))[:, None]).sum(axis=0) / (1 << LOG_BITS)
+    np.testing.assert_array_equal(above[0], x >= 1 << least)
+    np.testing.assert_array_equal(found[x >= 1 << least], whole[x >= 1 << least] - least)
+    assert found[x < 1 << least].max() < 1

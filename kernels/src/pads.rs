@@ -131,7 +131,7 @@ on_engine! {
 }
 
 impl Pads {
-    /// None where the primes do not suit the degree or there are too many bits.
+    /// None where the primes do not suit the degree, there are too many bits or no rows.
     ///
     /// `mirrored`: for `matrix`; otherwise for pads.
     pub fn new(
@@ -142,7 +142,7 @@ impl Pads {
         mirrored: bool,
     ) -> Option<Pads> {
         let [first, second] = primes;
-        if first == second || !(2..=MOST_BITS).contains(&bits) {
+        if first == second || !(2..=MOST_BITS).contains(&bits) || rows == 0 {
             return None;
         }
         let tables = [Table::new(degree, first)?, Table::new(degree, second)?];
@@ -281,9 +281,8 @@ impl Pads {
                     ones.fill(0);
                     one_hot(bins, block * n, tile.start, (n, ones));
                     for (ones, sums) in ones.chunks_exact(n).zip(sums.chunks_exact_mut(4 * n)) {
-                        if ones.contains(&1) {
-                            self.add_block(block, ones, &mut scratch, sums);
-                        }
+                        // Also where no row has this bin: the time does not depend on bins.
+                        self.add_block(block, ones, &mut scratch, sums);
                     }
                 }
                 for (sums, out) in sums.chunks_exact_mut(4 * n).zip(out.chunks_exact_mut(2 * n)) {

@@ -31,7 +31,7 @@ impl RlwePads {
         let pads = pads.ok_or_else(|| {
             refuse(format!(
                 "primes must be two different primes from 2^49 to 2^50 that are 1 modulo twice \
-                 the degree, and bits 2 to {MOST_BITS}"
+                 the degree, bits 2 to {MOST_BITS}, rows at least 1"
             ))
         })?;
         Ok(RlwePads { pads })

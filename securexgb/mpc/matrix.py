@@ -175,5 +175,6 @@ def _wide(products: Products) -> Words:
 
 def _whole_words(message: Bytes) -> Words:
     """Bytes as words, the last filled up with zeros."""
-    padded = np.concatenate([message, np.zeros(-message.size % 8, np.uint8)])
-    return padded.view(np.uint64)
+    if message.size % 8:
+        message = np.concatenate([message, np.zeros(-message.size % 8, np.uint8)])
+    return message.view(np.uint64)

@@ -117,6 +117,7 @@ def test_what_does_not_fit_is_refused() -> None:
         lambda: _kernels.RlwePads(100, PAIR, 70, COINS, 10, False),
         lambda: _kernels.RlwePads(N, (PRIMES[0], PRIMES[0]), 70, COINS, 10, False),
         lambda: _kernels.RlwePads(N, PAIR, 70, b"short", 10, False),
+        lambda: _kernels.RlwePads(N, PAIR, 70, COINS, 0, False),
         lambda: pads.masked(SECRETS, ERRORS, 0, vectors[:, 1:], 5),
         lambda: pads.masked(SECRETS, ERRORS, 0, vectors, 64),
         lambda: pads.matrix(bins[1:], 2),

@@ -18,6 +18,8 @@ compositions of (g, p) would take twenty-odd.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from securexgb import _kernels
@@ -54,10 +56,10 @@ def own_digits(words: Words, width: int, filler: int = 0) -> Words:
     return slices.reshape(digits, DIGIT, -1)
 
 
-def digit_cost(digits: int, width: int) -> Cost:
-    """Cost of ``digit_tables`` for so many words of 64 digits."""
+def digit_cost(digits: int, width: int, used: int | None = None) -> Cost:
+    """Cost of ``digit_tables`` for so many words of 64 digits; ``used``: see ``transfer``."""
     first, second = digits // 2, digits - digits // 2
-    asked, answered = DIGIT, 15 * width
+    asked, answered = DIGIT, 15 * (width if used is None else used)
     return Cost(
         rounds=2,
         label_words=answered * first + asked * second,
@@ -71,23 +73,56 @@ def digit_tables(party: Party, own: Words, width: int) -> Words:
 
     ``width``: CARRIES or SUMS. The label party answers for the first half.
     """
-    shape = own.shape[0], own.shape[2]
-    flat = np.ascontiguousarray(own.swapaxes(0, 1)).reshape(DIGIT, -1)
-    half = flat.shape[1] // 2
-    parts = [np.ascontiguousarray(part) for part in np.split(flat, [half], axis=1)]
-    sent, received = parts[party.rank], parts[1 - party.rank]
-    sender, receiver = _transfers(party, sent.shape[1], received.shape[1], width)
+    sent, received = halves(party, own)
 
-    flips = party.exchange((received ^ receiver.choices).reshape(-1), expect=sent.size)
-    messages = np.ascontiguousarray(sender.messages)
-    table = _kernels.digit_answer(messages, flips.reshape(sent.shape), sent, width)
-    count = received.shape[1]
-    words = party.exchange(table[1:].reshape(-1), expect=15 * width * count)
-    answers = words.reshape(15, width, count)
-    chosen = np.ascontiguousarray(receiver.chosen)
-    taken = _kernels.digit_take(answers, chosen, received)
-    order = slice(None, None, 1 - 2 * party.rank)
-    return np.concatenate((table[0], taken)[order], axis=1).reshape(width, *shape)
+    def answer(messages: Words, flips: Words) -> Words:
+        return _kernels.digit_answer(messages, flips, sent, width)
+
+    parts = transfer(party, received, sent.shape[1], answer, (width, width))
+    return np.concatenate(parts, axis=1).reshape(width, own.shape[0], own.shape[2])
+
+
+def halves(party: Party, own: Words) -> tuple[Words, Words]:
+    """Of digits (digits, bits, n) those that this party answers for and those that it asks for.
+
+    Bit by bit: (bits, half of all words); the label party answers for the first half.
+    """
+    flat = np.ascontiguousarray(own.swapaxes(0, 1)).reshape(own.shape[1], -1)
+    parts = [np.ascontiguousarray(part) for part in np.split(flat, [flat.shape[1] // 2], axis=1)]
+    return parts[party.rank], parts[1 - party.rank]
+
+
+def transfer(
+    party: Party,
+    asked: Words,
+    answered: int,
+    answer: Callable[[Words, Words], Words],
+    widths: tuple[int, int],
+) -> tuple[Words, Words]:
+    """Shares of the entries that the label party answers for, and of the others.
+
+    ``asked``: this party's digits (4, n); ``answered``: words of the other party's. ``answer``:
+    from random messages (16, used, n) and flips (4, n) to this party's share and the answers,
+    (16, used, n). ``widths``: bits of the transfers' messages, and how many of them are used.
+    """
+    width, used = widths
+    sender, receiver = _transfers(party, answered, asked.shape[1], width)
+    flips = party.exchange((asked ^ receiver.choices).reshape(-1), expect=DIGIT * answered)
+    messages = np.ascontiguousarray(sender.messages[:, :used])
+    table = answer(messages, flips.reshape(DIGIT, answered))
+    count = asked.shape[1]
+    words = party.exchange(table[1:].reshape(-1), expect=15 * used * count)
+    chosen = np.ascontiguousarray(receiver.chosen[:used])
+    answers, step = words.reshape(15, used, count), width if used == width else CARRIES
+    taken = np.concatenate(
+        [
+            _kernels.digit_take(
+                np.ascontiguousarray(answers[:, bit : bit + step]), chosen[bit : bit + step], asked
+            )
+            for bit in range(0, used, step)
+        ]
+    )
+    return (table[0], taken) if party.rank == 0 else (taken, table[0])
 
 
 def _transfers(

@@ -3,9 +3,9 @@
 x = x0 + x1 has a low part (below the table's step), a middle part (the index) and a high
 part, which is 0 or -1 where x is inside. Of the low part only the carry matters, of the
 middle part every sum bit, of the high part the sign and whether it is 0 or -1. With h0, h1
-the parties' own high parts and c the carry into them that is h0 + h1 = -c or -c - 1. Each of
-the values 0, -1, -2 of h0 + h1 is a sum of all ones of numbers that the parties know: of h0
-and h1 - 1, of h0 and h1, of h0 and h1 + 1. All parts are taken digit by digit (``mpc.digits``).
+the parties' own high parts and c the carry into them that is h0 + h1 = -c or -c - 1: 0 and -2
+are equalities of private numbers (``mpc.signs``), -1 lets a carry through all its bits. All
+parts are taken digit by digit.
 
 Negative numbers are mirrored by one's complement, ~x = -x - 1, which is free; the index
 outside the range is all ones.
@@ -34,6 +34,7 @@ from securexgb.mpc.multiply import gate_bits, gate_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
+from securexgb.mpc.signs import sign_tables, signs_cost
 
 RANGE_BITS = 46
 """Numbers are within [-2^45, 2^45): whatever 10,000 trees with leaves up to 2^11 add up to."""
@@ -61,10 +62,9 @@ class Index:
 
     @property
     def digits(self) -> tuple[int, int, int, int, int]:
-        """Of the low part, the high one without the sign, it as 0 and as -2, the middle one."""
-        equal = digits_in(self.high_bits)
-        high = digits_in(self.high_bits - 1)
-        return digits_in(self.step_bits), high, equal, equal, digits_in(self.bits)
+        """Of the low part, the high one's carries, it as 0 and as -2, and the middle part."""
+        high = digits_in(self.high_bits)
+        return digits_in(self.step_bits), high, high, high, digits_in(self.bits)
 
     @property
     def ends(self) -> list[int]:
@@ -109,8 +109,9 @@ def _prefix(start: int, stop: int) -> list[list[Step]]:
 
 def magnitude_cost(index: Index, count: int) -> Cost:
     """Cost of ``magnitude`` for so many elements."""
-    words, (*narrow, middle) = words_per(count), index.digits
-    cost = digit_cost(sum(narrow) * words, CARRIES) + digit_cost(middle * words, SUMS)
+    words, (low, *_, middle) = words_per(count), index.digits
+    cost = digit_cost(low * words, CARRIES) + digit_cost(middle * words, SUMS)
+    cost += signs_cost(index.high_bits, words)
     for level in index.network():
         cost += gate_cost(2, len(level) * words)
     if middle > 1:
@@ -163,21 +164,15 @@ def magnitude(party: Party, x: Shared, index: Index) -> tuple[SharedBits, Shared
 
 def _tables(party: Party, words: Words, index: Index) -> tuple[Words, Words, Words]:
     """(g, p) of all digits in the order of ``index.digits``; more of the middle ones (5, d, n)."""
+    low = digit_tables(party, own_digits(words, index.step_bits), CARRIES)
     high = words >> np.uint64(index.step_bits + index.bits)
-    # Sums of the second party's number less or plus one that are all ones: 0 and -2.
-    shift = np.uint64(party.rank)
-    filler = 1 - party.rank
-    narrow = np.concatenate(
-        [
-            own_digits(words, index.step_bits),
-            own_digits(high, index.high_bits - 1, filler),
-            own_digits(high - shift, index.high_bits, filler),
-            own_digits(high + shift, index.high_bits, filler),
-        ]
-    )
-    g, p = digit_tables(party, narrow, CARRIES)
-    wide = digit_tables(party, _middle_digits(words, index), SUMS)
-    return np.concatenate([g, wide[0]]), np.concatenate([p, wide[1]]), wide[2:]
+    signs = sign_tables(party, high, index.high_bits)
+    middle = digit_tables(party, _middle_digits(words, index), SUMS)
+    # Of the equalities only the products count, as of p.
+    none = np.zeros_like(signs[0])
+    g = np.concatenate([low[0], signs[0], none, none, middle[0]])
+    p = np.concatenate([low[1], *signs[1:], middle[1]])
+    return g, p, middle[2:]
 
 
 def _middle_digits(words: Words, index: Index) -> Words:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from securexgb.mpc.magnitude import Index, magnitude, magnitude_cost
+from securexgb.offline.correlations import DIGITS
 from tests.mpc.kit import Integers, on_both, public, shared
 from tests.mpc.strategies import integers, quick
 
@@ -41,8 +42,11 @@ def test_both_sides_of_every_power_of_two(range_bits: int, step_bits: int, seed:
 
 
 def test_the_sigmoid_s_parts() -> None:
-    """Low part and index of 3 digits each; above them 3 digits and twice 4 for the two tests."""
+    """Low part and index of 3 digits each; above them 4, for carries and for two equalities."""
     index = Index(12, 11, 36)
-    assert index.digits == (3, 3, 4, 4, 3)
-    assert [len(level) for level in index.network()] == [1 + 1 + 2 + 2 + 1, 1 + 1 + 1 + 1]
-    assert magnitude_cost(index, 64).rounds == 2 + 2 + 2 + 4
+    assert index.digits == (3, 4, 4, 4, 3)
+    assert [len(level) for level in index.network()] == [1 + 2 + 2 + 2 + 1, 1 + 1 + 1 + 1]
+    cost = magnitude_cost(index, 64)
+    assert cost.rounds == 2 + 2 + 2 + 2 + 4
+    assert cost.correlations[DIGITS[2, 0]] + cost.correlations[DIGITS[2, 1]] == 3
+    assert cost.correlations[DIGITS[7, 0]] + cost.correlations[DIGITS[7, 1]] == 3 + 4

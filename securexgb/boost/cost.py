@@ -13,7 +13,7 @@ from securexgb.boost.grower import matrix_shape
 from securexgb.boost.histogram import build_cost
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import leaf_weights_cost
-from securexgb.boost.split import splits_cost
+from securexgb.boost.split import dummies_cost, splits_cost
 from securexgb.mpc.protocol import Cost
 from securexgb.mpc.select import transfer_cost
 from securexgb.mpc.truncate import shift_cost
@@ -41,6 +41,7 @@ def tree_cost(
         if level + 1 < len(label_splits):
             total += moved + build_cost(shape, nodes, numbers.low_bits)
         total += splits_cost(nodes, candidates, numbers) + _opening_cost(nodes, label)
+    total += dummies_cost((1 << len(label_splits)) - 1)
     total += leaf_weights_cost(len(label_splits), numbers)
     bits = numbers.leaf_weight_bits + numbers.rate_bits - numbers.margin_bits
     return total + shift_cost(bits, 2 << (len(label_splits) - 1))

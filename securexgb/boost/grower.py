@@ -19,7 +19,7 @@ from securexgb.arith.prg import Prg
 from securexgb.boost.histogram import Histogram, build, interleave, siblings
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import LevelSums, leaf_weights
-from securexgb.boost.split import BestSplits, Candidates, best_splits
+from securexgb.boost.split import BestSplits, Candidates, best_splits, draw_dummies
 from securexgb.boost.tree import NOT_MINE, TreeHalf, leaf_values
 from securexgb.mpc.argmax import LABEL_BITS
 from securexgb.mpc.matrix import Buckets, MatrixShape
@@ -85,13 +85,15 @@ def grow_tree(party: Party, job: TreeJob, pairs: Shared) -> GrownTree:
     candidates = Candidates.of(job.layout, job.used)
     vectors = pairs.reshape(1, -1)
     histogram = build(party, job.shape, job.buckets, vectors, job.numbers.low_bits)
+    dummies = draw_dummies(party, candidates, (1 << job.max_depth) - 1, job.dummies)
     levels, sums = list[_Level](), list[LevelSums]()
     for depth in range(job.max_depth):
         with party.step("level", depth):
             if depth:
                 vectors, histogram = _children(party, job, levels[-1], vectors, histogram)
             used = histogram.columns(job.used)
-            best = best_splits(party, used, candidates, job.numbers, job.dummies)
+            nodes = slice((1 << depth) - 1, (2 << depth) - 1)
+            best = best_splits(party, used, candidates, job.numbers, dummies[:, nodes])
             levels.append(_open_splits(party, job, candidates, best))
             sums.append(LevelSums.of(used, best.left))
     del vectors, histogram

@@ -96,7 +96,7 @@ class BestSplits:
 def splits_cost(nodes: int, candidates: int, numbers: NumberFormat) -> Cost:
     """Cost of ``best_splits`` for so many nodes and candidates."""
     best = best_cost(nodes, candidates, _LABELS, _PAYLOAD, score_bits(numbers))
-    return dummies_cost(nodes) + scores_cost(nodes, candidates, numbers) + best
+    return scores_cost(nodes, candidates, numbers) + best
 
 
 @protocol(
@@ -108,16 +108,23 @@ def splits_cost(nodes: int, candidates: int, numbers: NumberFormat) -> Cost:
     ideal=None,
 )
 def best_splits(
-    party: Party, histogram: Histogram, candidates: Candidates, numbers: NumberFormat, dummies: Prg
+    party: Party,
+    histogram: Histogram,
+    candidates: Candidates,
+    numbers: NumberFormat,
+    dummies: Shared,
 ) -> BestSplits:
-    """The best candidate of every node; ``histogram`` holds the used columns only."""
+    """The best candidate of every node; ``histogram`` holds the used columns only.
+
+    ``dummies``: (4, nodes), see ``draw_dummies``.
+    """
     sums = child_sums(histogram, candidates)
     tags, left = argmax(
         party,
         scores(party, sums, numbers),
         np.stack([candidates.owner, candidates.index]),
         _left_pairs(sums, candidates, numbers).reshape(1, *sums.child_hessian.shape),
-        _fallback(party, candidates, histogram.hessian.shape[0], dummies),
+        dummies,
         score_bits(numbers),
     )
     return BestSplits(tags[0], tags[1], left[0])
@@ -144,18 +151,18 @@ def _left_pairs(sums: ChildSums, candidates: Candidates, numbers: NumberFormat) 
 
 
 def dummies_cost(nodes: int) -> Cost:
-    """Cost of the dummy splits of so many nodes."""
+    """Cost of ``draw_dummies`` for so many nodes."""
     words = words_per(nodes)
     return lift_cost(words, LABEL_BITS) + choose_cost(1, 64 * words, LABEL_BITS)
 
 
-def _fallback(party: Party, candidates: Candidates, nodes: int, dummies: Prg) -> Shared:
+def draw_dummies(party: Party, candidates: Candidates, nodes: int, private: Prg) -> Shared:
     """What takes part in the argmax for nodes without a valid candidate: (4, nodes).
 
     Score 1, above all that are not valid; no sums; owner and index of a dummy. Each party draws
     bits, whose xor is the coin, and candidates of its own.
     """
-    words, padded = dummies.words(2 * nodes), 64 * words_per(nodes)
+    words, padded = private.words(2 * nodes), 64 * words_per(nodes)
     indices = []
     for rank in (0, 1):
         own = candidates.index[candidates.owner == rank]

@@ -17,7 +17,6 @@ import securexgb.hybrid.ckks_sigmoid
 import securexgb.mpc.choose
 import securexgb.mpc.sort
 import securexgb.mpc.table  # noqa: F401
-from securexgb.arith.prg import Prg
 from securexgb.boost.cost import tree_cost
 from securexgb.boost.grower import matrix_shape
 from securexgb.boost.histogram import Histogram
@@ -26,6 +25,7 @@ from securexgb.boost.leaves import LevelSums
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.score import score_bits
 from securexgb.boost.split import Candidates, child_sums
+from securexgb.hybrid.ckks_scores import Limbs
 from securexgb.hybrid.fourier import TERMS
 from securexgb.mpc.lift import binary
 from securexgb.mpc.magnitude import Index
@@ -199,12 +199,13 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
         "mpc.open._open_to": (x, 0),
         "hybrid.ckks_products.agree_keys": (),
         "hybrid.ckks_products.products": (None, np.zeros((TERMS, count)), None),
+        "hybrid.ckks_scores.tree_scores": (None, np.zeros((1, count, 1)), None, Limbs(20, (12,))),
         "hybrid.ckks_sigmoid.ckks_sigmoid": (None, x, 16),
         "boost.histogram.build": (shape, None, vectors, numbers.low_bits),
         "boost.weights.soft_threshold": (x, 1),
         "boost.weights.weigh": (x.reshape(1, -1), x.reshape(1, -1), numbers, False),
         "boost.score.scores": (child_sums(Histogram(sums, sums), candidates), numbers),
-        "boost.split.best_splits": (Histogram(sums, sums), candidates, numbers, Prg(bytes(16))),
+        "boost.split.best_splits": (Histogram(sums, sums), candidates, numbers, None),
         "boost.leaves.leaf_weights": (levels, numbers),
     }
 

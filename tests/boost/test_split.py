@@ -13,7 +13,7 @@ from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import LevelSums, judge
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.split import Candidates, best_splits
+from securexgb.boost.split import Candidates, best_splits, draw_dummies
 from securexgb.boost.weights import soft_threshold
 from securexgb.mpc.argmax import LABEL_BITS
 from securexgb.mpc.party import Party
@@ -76,7 +76,8 @@ def best(gradient: Any, hessian: Any, **params: Any) -> dict[str, Integers]:
     candidates = Candidates.of(layout, np.arange(2))
 
     def program(party: Party, g: Shared, h: Shared) -> tuple[Shared, ...]:
-        dummies = party.private.derive("dummies")
+        private = party.private.derive("dummies")
+        dummies = draw_dummies(party, candidates, g.shape[0], private)
         found = best_splits(party, Histogram(g, h), candidates, numbers, dummies)
         verdicts = judge(party, [LevelSums.of(Histogram(g, h), found.left)], numbers)
         labels = (found.owner.scale(1 << HIGH), found.index.scale(1 << HIGH))

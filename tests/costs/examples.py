@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from securexgb.arith.prg import Prg
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import LevelSums
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.split import Candidates, child_sums
 from securexgb.hybrid.ckks_products import agree_keys
+from securexgb.hybrid.ckks_scores import Limbs
 from securexgb.mpc.lift import Number
 from securexgb.mpc.magnitude import Index
 from securexgb.mpc.matrix import MatrixShape, register
@@ -153,7 +153,7 @@ def _best_splits(draw: Draw) -> Arguments:
         histograms,  # type: ignore[list-item]
         public(Candidates.of(layout, used)),
         public(layout.numbers(params)),
-        (Prg(bytes(16)), Prg(bytes([1] * 16))),
+        _numbers(draw, 4, nodes),
     ]
 
 
@@ -215,6 +215,17 @@ def _ckks_products(draw: Draw) -> Arguments:
     return [_ckks_keys(), (label, None), (None, feature)]
 
 
+def _ckks_scores(draw: Draw) -> Arguments:
+    trees, rows, depth = (int(n) for n in draw.integers((1, 1, 1), (4, 70, 4)))
+    marks = draw.random((2, trees, rows, 1 << depth)) < 0.5
+    return [
+        _ckks_keys(),
+        (marks[0], marks[1]),
+        _numbers(draw, trees, 1 << depth),
+        public(Limbs.of(int(draw.choice([1, 50, 900])), depth, 20, 11)),
+    ]
+
+
 EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.open._open": lambda draw: [_numbers(draw, 2, _count(draw))],
     "mpc.open._open_to": lambda draw: [_numbers(draw, _count(draw)), public(int(draw.integers(2)))],
@@ -263,6 +274,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.matrix.histograms": _histograms,
     "hybrid.ckks_products.agree_keys": lambda draw: [],
     "hybrid.ckks_products.products": _ckks_products,
+    "hybrid.ckks_scores.tree_scores": _ckks_scores,
     "hybrid.ckks_sigmoid.ckks_sigmoid": lambda draw: [
         _ckks_keys(),
         _numbers(draw, _count(draw)),

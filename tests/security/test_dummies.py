@@ -12,7 +12,7 @@ from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import LevelSums, judge
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.split import Candidates, best_splits
+from securexgb.boost.split import Candidates, best_splits, draw_dummies
 from securexgb.mpc.argmax import LABEL_BITS
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
@@ -36,7 +36,7 @@ def outcome(columns: tuple[int, int], hessian: int, seed: int = 0) -> tuple[Any,
         sums = np.zeros(shape, np.uint64)
         sums[:, :, 1] = hessian * (party.rank == 0)
         histogram = Histogram(Shared(sums), Shared(sums))
-        dummies = party.private.derive("dummies")
+        dummies = draw_dummies(party, candidates, NODES, party.private.derive("dummies"))
         best = best_splits(party, histogram, candidates, numbers, dummies)
         verdicts = judge(party, [LevelSums.of(histogram, best.left)], numbers)
         high = 64 - LABEL_BITS

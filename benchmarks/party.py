@@ -22,7 +22,7 @@ from works import Work
 from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
-from securexgb.boost.predict import predict
+from securexgb.boost.predict import Request, predict
 from securexgb.mpc.party import Party
 from securexgb.report import metrics
 
@@ -108,7 +108,7 @@ def run(folder: Path, role: loopback.Role, ports: loopback.Ports) -> dict[str, A
         held = np.ascontiguousarray(rows["held"])
         if len(held):
             start = Snapshot.of(party)
-            scores = predict(party, half, held, "label", 6)
+            scores = predict(party, half, held, Request())
             result["prediction"] = Snapshot.of(party).since(start)
             if scores is not None:
                 result["auc"] = metrics.auc(rows["held_labels"], scores)

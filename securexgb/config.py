@@ -30,6 +30,7 @@ from pydantic import (
 )
 
 from securexgb.boost.params import TrainingParams, declarations
+from securexgb.boost.predict import Prediction, Request
 from securexgb.channel.keys import check_name
 from securexgb.channel.probe import split_address
 from securexgb.errors import SecureXGBError, UsageError
@@ -289,6 +290,11 @@ class JobTerms(_File):
         le=6,
         description="Margins are rounded to so many decimals before they are opened.",
     )
+    prediction: Prediction = Field(
+        default="transfers",
+        description="How scores are computed: transfers: exact; ckks: under homomorphic "
+        "encryption, for the label party alone, to hundredths of a margin.",
+    )
     dealer: DealerTerms = Field(
         default=DealerTerms(), description="The dealer that both sides accept."
     )
@@ -304,7 +310,7 @@ class JobTerms(_File):
     def _check_together(self) -> Self:
         if len({self.label_party, self.feature_party, self.dealer.name}) < 3:
             raise UsageError("the label party, the feature party and the dealer need three names")
-        method = self.method
+        method, _ = self.method, self.request
         if self.dealer.policy_sha256 is not None and not method.has_dealer:
             raise UsageError(
                 'evidence is demanded of a dealer, and offline "two-party" has none: choose '
@@ -341,6 +347,11 @@ class JobTerms(_File):
             he=self.he,
             paillier_bits=self.paillier_bits,
         )
+
+    @property
+    def request(self) -> Request:
+        """What is asked of a prediction; UsageError for terms that do not go together."""
+        return Request(self.predictions_to, self.prediction_decimals, self.prediction)
 
     @property
     def digest(self) -> str:

@@ -33,7 +33,7 @@ from securexgb.boost.booster import train as run_training
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importance
 from securexgb.boost.params import TrainingParams, declarations
-from securexgb.boost.predict import predict_margins
+from securexgb.boost.predict import Request, predict_margins
 from securexgb.errors import DataError, UsageError
 from securexgb.estimator_files import restore_estimator, save_estimator, saved_kind
 from securexgb.offline.method import Method
@@ -59,7 +59,8 @@ class _SecureXGBModel(BaseEstimator):
     ``algorithm`` ("hybrid", "ss"), ``he`` ("bfv", "paillier") and ``offline`` ("two-party",
     "dealt") are terms of a job, and None leaves them to the terms. Alone, None for all three
     means the in-process dealer; otherwise correlations are made as they say, what is left open
-    being hybrid, bfv and dealt. None of them changes a tree.
+    being hybrid, bfv and dealt. None of them changes a tree. ``prediction`` is a term, too:
+    "transfers" (the default) or "ckks", with which margins are rounded to hundredths.
     """
 
     _objective = ""
@@ -100,6 +101,7 @@ class _SecureXGBModel(BaseEstimator):
         algorithm: str | None = None,
         he: str | None = None,
         offline: str | None = None,
+        prediction: str | None = None,
         federation: Federation | None = None,
     ) -> None:
         self.objective = objective
@@ -131,6 +133,7 @@ class _SecureXGBModel(BaseEstimator):
         self.algorithm = algorithm
         self.he = he
         self.offline = offline
+        self.prediction = prediction
         self.federation = federation
 
     def fit(
@@ -231,15 +234,10 @@ class _SecureXGBModel(BaseEstimator):
         check_is_fitted(self)
         data = self._own_columns(X, reset=False)
         if self.federation is not None:
+            self._refuse_other_terms(self.federation)
             terms = self.federation.terms
             with self.federation.session("predict") as party:
-                return predict_margins(
-                    party,
-                    self._halves[0],
-                    data.features,
-                    terms.predictions_to,
-                    terms.prediction_decimals,
-                )
+                return predict_margins(party, self._halves[0], data.features, terms.request)
         if len(self._halves) != 2:
             raise UsageError(
                 "this estimator holds one half of a model: set its federation, and predict "
@@ -249,7 +247,7 @@ class _SecureXGBModel(BaseEstimator):
             self._halves,
             data.features,
             self._sides,
-            self.prediction_decimals,
+            self._request(),
             self._seed,
             self._method(),
         )
@@ -281,6 +279,11 @@ class _SecureXGBModel(BaseEstimator):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(2**31))
 
+    def _request(self) -> Request:
+        """What both parties played here ask of a prediction."""
+        prediction = self.prediction or "transfers"
+        return Request("label", self.prediction_decimals, prediction)  # type: ignore[arg-type]
+
     def _method(self) -> Method | None:
         """How both parties played here make their correlations."""
         return Method.chosen(self.algorithm, self.offline, self.he)
@@ -290,7 +293,9 @@ class _SecureXGBModel(BaseEstimator):
         terms, defaults = federation.terms, TrainingParams()
         agreed = {name: getattr(terms.training, name) for name in declarations()}
         usual = {name: getattr(defaults, name) for name in declarations()}
-        agreed |= {name: getattr(terms, name) for name in ("algorithm", "he", "offline")}
+        agreed |= {
+            name: getattr(terms, name) for name in ("algorithm", "he", "offline", "prediction")
+        }
         for name, value in agreed.items():
             mine = getattr(self, name)
             given = tuple(mine) if isinstance(mine, list) else mine

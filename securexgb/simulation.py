@@ -22,7 +22,7 @@ from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.predict import predict_margins
+from securexgb.boost.predict import Request, predict_margins
 from securexgb.mpc.party import Party
 from securexgb.offline.method import Method
 from securexgb.testing.harness import insecure_parties, run_both
@@ -164,13 +164,13 @@ def predict_alone(
     halves: Halves,
     features: Reals,
     sides: Sides,
-    decimals: int,
+    request: Request,
     seed: int,
     method: Method | None = None,
 ) -> Simulation[Reals | None]:
-    """Margins of whole rows (n, columns); the label party's result is the first."""
+    """Margins of whole rows (n, columns), for the label party, whose result is the first."""
 
     def program(party: Party, own: Reals) -> Reals | None:
-        return predict_margins(party, halves[party.rank], own, "label", decimals)
+        return predict_margins(party, halves[party.rank], own, request)
 
     return simulate_parties(program, [features[:, side] for side in sides], seed, method)

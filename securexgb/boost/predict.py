@@ -7,14 +7,21 @@ the feature party, and leaf values w = w_0 + w_1 shared,
     score = base + sum over all leaves of (w_0 a) b + (w_1 b) a,
 
 two products of a vector that one party holds with bits that the other one holds: one
-``select`` for all rows, trees and leaves at once. No path, leaf or value of a single tree
-is opened. The score is rounded in shares, before it is opened to whom the terms name.
+``select`` for all rows, trees and leaves at once (prediction "transfers"), exact; or products
+under homomorphic encryption (prediction "ckks", ``hybrid.ckks_scores``), off by 2^-10 at most.
+No path, leaf or value of a single tree is opened. The score is rounded in shares, before it
+is opened to whom the terms name.
+
+Under CKKS the label party holds the key and is the only one that gets scores: whoever computes
+on ciphertexts must not see what they decrypt to, with its noise. And scores are rounded to steps
+of at least ten times the error, so that it shows only in a score next to a boundary.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -25,6 +32,8 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.loss import objective_of
 from securexgb.boost.tree import TreeHalf
 from securexgb.errors import DataError, TermsDiffer, UsageError
+from securexgb.hybrid.ckks_products import agree_keys
+from securexgb.hybrid.ckks_scores import Limbs, tree_scores
 from securexgb.mpc.open import open_shared, open_to
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
@@ -34,37 +43,69 @@ from securexgb.mpc.truncate import round_off
 
 Floats = NDArray[np.float64]
 Recipient = Literal["label", "feature", "both"]
+Prediction = Literal["transfers", "ckks"]
+PREDICTIONS: tuple[Prediction, ...] = ("transfers", "ckks")
 
 BATCH_WORDS = 1 << 20
 """Leaves times rows in one message, at most: 8 MiB."""
 MOST_DECIMALS = 12
+STEPS_UNDER_CKKS = 100
+"""Of a margin's unit, at most: its error is below a tenth of such a step."""
 
 
-def predict(
-    party: Party, model: ModelHalf, features: Floats, recipient: Recipient, decimals: int
-) -> Floats | None:
+@dataclass(frozen=True)
+class Request:
+    """What both parties ask for: the same at both.
+
+    ``recipient``: who gets scores; ``decimals``: to which margins are rounded before they are
+    opened, but to a hundredth of their unit at the finest under CKKS; ``prediction``: how
+    scores are computed.
+    """
+
+    recipient: Recipient = "label"
+    decimals: int = 6
+    prediction: Prediction = "transfers"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.decimals <= MOST_DECIMALS:
+            raise UsageError(f"decimals must be at least 0 and at most {MOST_DECIMALS}")
+        if self.prediction not in PREDICTIONS:
+            raise UsageError(
+                f"prediction {self.prediction!r} is not supported; choose among "
+                f"{', '.join(PREDICTIONS)}"
+            )
+        if self.prediction == "ckks" and self.recipient != "label":
+            raise UsageError(
+                'prediction "ckks" gives scores to the label party alone, which holds the key: '
+                'choose predictions_to "label", or prediction "transfers"'
+            )
+
+
+def predict(party: Party, model: ModelHalf, features: Floats, request: Request) -> Floats | None:
     """Predictions for rows, own columns (n, f): probabilities, or values of the target.
 
-    Margins are rounded to ``decimals`` decimals in shares and then opened to
-    ``recipient``; a probability is a public function of a margin. Returns None at a party
-    that is not named.
+    Margins are rounded in shares and then opened to whom ``request`` names; a probability is
+    a public function of a margin. Returns None at a party that is not named.
     """
-    margins = predict_margins(party, model, features, recipient, decimals)
+    margins = predict_margins(party, model, features, request)
     return None if margins is None else objective_of(model.params).predictions(margins)
 
 
 def predict_margins(
-    party: Party, model: ModelHalf, features: Floats, recipient: Recipient, decimals: int
+    party: Party, model: ModelHalf, features: Floats, request: Request
 ) -> Floats | None:
     """The same before the link function: log odds, or values of the target."""
-    _check_request(party, model, features, recipient, decimals)
-    trees, numbers = model.best_trees, model.numbers
+    _check_request(party, model, features, request)
+    trees, numbers, decimals = model.best_trees, model.numbers, request.decimals
     steps = rounding_steps(numbers.target_scale, decimals, numbers.margin_bits)
+    if request.prediction == "ckks":
+        steps = min(steps, STEPS_UNDER_CKKS)
     _check_range(model, len(trees), steps, numbers.margin_bits)
-    opened = []
+    scores = _scores_of(party, model, request)
+    recipient, opened = request.recipient, []
     for start, stop in row_batches(features.shape[0], trees):
         base = base_margins(model, stop - start)
-        margins = base + tree_margins(party, trees, features[start:stop])
+        margins = base + scores(trees, features[start:stop])
         opened.append(_open(party, _rounded(party, margins, steps, numbers.margin_bits), recipient))
     if any(words is None for words in opened):
         return None
@@ -92,6 +133,25 @@ def tree_margins(party: Party, trees: Sequence[TreeHalf], features: Floats) -> S
     values[1 - party.rank] = np.where(possible, mine, np.uint64(0)).reshape(-1)
     kept = select(party, np.array([0, 1]), bits, Shared(values))
     return kept.reshape(2, rows, -1).sum(axis=0).sum(axis=1)
+
+
+def _scores_of(
+    party: Party, model: ModelHalf, request: Request
+) -> Callable[[Sequence[TreeHalf], Floats], Shared]:
+    """What computes the trees' part of a margin; for CKKS both parties make its keys here."""
+    if request.prediction == "transfers" or not model.best_trees:
+        return lambda trees, features: tree_margins(party, trees, features)
+    keys = agree_keys(party)
+    depth, numbers = model.params.max_depth, model.numbers
+    integers = LEAF_WEIGHT_INTEGER_BITS
+    limbs = Limbs.of(len(model.best_trees), depth, numbers.margin_bits, integers)
+
+    def under_ckks(trees: Sequence[TreeHalf], features: Floats) -> Shared:
+        marks = np.stack([tree.possible_leaves(features) for tree in trees])
+        values = Shared(np.stack([tree.leaf_values for tree in trees]))
+        return tree_scores(party, keys, marks, values, limbs)
+
+    return under_ckks
 
 
 def training_margins(party: Party, trees: Sequence[TreeHalf], features: Floats) -> Shared:
@@ -131,14 +191,10 @@ def _open(party: Party, scores: Shared, recipient: Recipient) -> Words | None:
     return open_to(party, 0 if recipient == "label" else 1, scores, Reveal.PREDICTION)
 
 
-def _check_request(
-    party: Party, model: ModelHalf, features: Floats, recipient: Recipient, decimals: int
-) -> None:
+def _check_request(party: Party, model: ModelHalf, features: Floats, request: Request) -> None:
     """Refuse what cannot be predicted; both parties compare model and row count."""
     if model.rank != party.rank:
         raise UsageError(f"this half of the model belongs to the {model.role} party")
-    if not 0 <= decimals <= MOST_DECIMALS:
-        raise UsageError(f"decimals must be at least 0 and at most {MOST_DECIMALS}")
     if features.shape[0] == 0:
         raise DataError(f"the {party.role} party has no rows to predict")
     if features.ndim != 2 or features.shape[1] != len(model.columns):
@@ -148,12 +204,13 @@ def _check_request(
         )
     if bool(np.isinf(features).any()):
         raise DataError(f"the {party.role} party's rows hold an infinite value")
-    mine = f"{model.model_id} {len(model.best_trees)} {features.shape[0]} {recipient} {decimals}"
+    asked = f"{request.recipient} {request.decimals} {request.prediction}"
+    mine = f"{model.model_id} {len(model.best_trees)} {features.shape[0]} {asked}"
     theirs = party.exchange_bytes(mine.encode()).decode(errors="replace")
     if theirs != mine:
         raise TermsDiffer(
             "the two sides do not ask for the same prediction (model, trees, rows, recipient, "
-            f"decimals): here {mine!r}, at the other side {theirs[:120]!r}"
+            f"decimals, way): here {mine!r}, at the other side {theirs[:120]!r}"
         )
 
 
@@ -166,7 +223,9 @@ def _check_range(model: ModelHalf, trees: int, steps: int, margin_bits: int) -> 
 
 
 __all__ = [
+    "Prediction",
     "Recipient",
+    "Request",
     "base_margins",
     "predict",
     "predict_margins",

@@ -27,6 +27,9 @@ def new(
     predictions_to: Annotated[
         str, typer.Option(help="Who learns predictions: label, feature or both.")
     ] = "label",
+    prediction: Annotated[
+        str, typer.Option(help="How scores are computed: transfers, or ckks (in hundredths).")
+    ] = "transfers",
     algorithm: Annotated[
         str, typer.Option(help="Histograms: hybrid (homomorphic encryption), or ss (a dealer).")
     ] = "hybrid",
@@ -59,6 +62,7 @@ def new(
             "feature_party": feature_party,
             "id_column": id_column,
             "predictions_to": predictions_to,
+            "prediction": prediction,
             "algorithm": algorithm,
             "offline": offline,
             "he": he,

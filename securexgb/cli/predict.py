@@ -66,13 +66,7 @@ def predict(
             label_optional=True,
         )
         same_rows(party, federation, rows, "rows to predict")
-        scores = run_prediction(
-            party,
-            finished.half,
-            rows.data.features,
-            terms.predictions_to,
-            terms.prediction_decimals,
-        )
+        scores = run_prediction(party, finished.half, rows.data.features, terms.request)
         ledger = party.ledger.rows()
     finished.run.log("predicted", rows=rows.data.rows, to=terms.predictions_to)
     facts: dict[str, Any] = {

@@ -22,6 +22,7 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.loss import objective_of
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.predict import Request
 from securexgb.cli.ledgers import add_ledgers, ledger_table
 from securexgb.cli.options import parameters, split_names
 from securexgb.cli.output import Format, FormatOption, note, result, table
@@ -42,7 +43,7 @@ from securexgb.simulation import (
 )
 
 WARNING = "a simulation protects nothing: both sides share one process here"
-DECIMALS = 6
+REQUEST = Request("label", 6)
 Reals = NDArray[np.float64]
 
 
@@ -118,7 +119,7 @@ def simulate(
 
         training = train_alone(params, split.train, split.sides, seed, (), watch, method)
     halves = training.results
-    prediction = predict_alone(halves, split.test.features, split.sides, DECIMALS, seed, method)
+    prediction = predict_alone(halves, split.test.features, split.sides, REQUEST, seed, method)
     margins = prediction.results[0]
     assert margins is not None
     secure = objective_of(params).predictions(margins)

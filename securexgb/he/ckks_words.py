@@ -43,11 +43,11 @@ def library() -> Any:
         from tenseal import sealapi  # noqa: PLC0415 (optional, and slow to load)
     except ImportError as error:
         raise UsageError(
-            'sigmoid="ckks" needs TenSEAL at both sides: pip install "securexgb[ckks]"'
+            '"ckks" needs TenSEAL at both sides: pip install "securexgb[ckks]"'
         ) from error
     if not hasattr(os, "memfd_create"):
         raise UsageError(
-            'sigmoid="ckks" needs files in memory, which this system has not: use Linux'
+            '"ckks" needs files in memory, which this system has not: use Linux'
         )
     return sealapi
 

@@ -65,8 +65,8 @@ class CkksKeys:
         self.served += ciphertexts
         if self.served > CIPHERTEXTS_PER_KEY:
             raise UsageError(
-                f'sigmoid="ckks" hides {CIPHERTEXTS_PER_KEY:,} ciphertexts of a job at 40 bits, '
-                'and this job has more: train fewer trees, or use sigmoid="table"'
+                f"a CKKS key hides {CIPHERTEXTS_PER_KEY:,} ciphertexts at 40 bits, and this run "
+                "has more: take fewer trees or rows, or compute without CKKS"
             )
 
 

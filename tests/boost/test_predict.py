@@ -10,7 +10,7 @@ import pytest
 from securexgb.boost import predict as module
 from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.predict import predict, predict_margins, rounding_steps
+from securexgb.boost.predict import Request, predict, predict_margins, rounding_steps
 from securexgb.errors import DataError, TermsDiffer, UsageError
 from securexgb.testing import run_parties
 from tests.boost.data import sides, table, train_both
@@ -32,9 +32,13 @@ def plain_margins(features: np.ndarray) -> np.ndarray:
 
 
 def ask(backend, recipient="both", decimals=6, data=NEW, halves=HALVES, function=predict_margins):
+    return asked(backend, Request(recipient, decimals), data, halves, function)
+
+
+def asked(backend, request, data=NEW, halves=HALVES, function=predict_margins):
     def program(party, given):
         half, side = given
-        return function(party, half, side.features, recipient, decimals), party.rounds
+        return function(party, half, side.features, request), party.rounds
 
     return run_parties(program, list(zip(halves, data, strict=True)), backend=backend)
 
@@ -81,7 +85,7 @@ def test_a_rows_score_does_not_depend_on_the_batch(backend, monkeypatch) -> None
 def test_every_scored_row_is_in_the_ledger() -> None:
     def program(party, given):
         half, side = given
-        predict(party, half, side.features, "label", 3)
+        predict(party, half, side.features, Request("label", 3))
         return party.ledger.rows()
 
     rows = run_parties(program, list(zip(HALVES, NEW, strict=True)))[0]
@@ -107,7 +111,7 @@ def test_predictions_of_a_regression_are_in_the_targets_unit(backend) -> None:
 
     def program(party, side):
         model = train(party, TrainingJob(params, side))
-        return predict(party, model, side.features, "both", 1)
+        return predict(party, model, side.features, Request("both", 1))
 
     values = run_parties(program, data, backend=backend)[0]
     assert np.corrcoef(values, targets)[0, 1] > 0.95
@@ -141,3 +145,29 @@ def test_halves_of_different_models_are_refused() -> None:
 def test_row_counts_must_be_equal() -> None:
     with pytest.raises(TermsDiffer, match="rows"):
         ask("shared", data=(NEW[0], replace(NEW[1], features=NEW[1].features[:7])))
+
+
+def test_scores_under_ckks_are_within_the_stated_bound(backend) -> None:
+    pytest.importorskip("tenseal")
+    (scores, rounds), (nothing, _) = asked(backend, Request("label", 2, "ckks"))
+    features = np.concatenate([side.features for side in NEW], axis=1)
+    exact = plain_margins(features)
+    assert nothing is None
+    assert np.abs(scores - exact).max() <= 0.005 + 2.0**-10
+    # Rounding is the same but next to a boundary.
+    assert (scores == np.round(exact, 2)).mean() > 0.9
+    assert rounds < 60
+
+
+def test_scores_under_ckks_are_opened_in_hundredths() -> None:
+    pytest.importorskip("tenseal")
+    scores = asked("shared", Request("label", 6, "ckks"))[0][0]
+    assert np.array_equal(scores, np.round(scores, 2))
+
+
+def test_scores_under_ckks_are_for_the_label_party() -> None:
+    for recipient in ("feature", "both"):
+        with pytest.raises(UsageError, match="which holds the key"):
+            Request(recipient, 2, "ckks")
+    with pytest.raises(UsageError, match="choose among transfers, ckks"):
+        Request("label", 2, "bfv")

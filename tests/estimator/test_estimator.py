@@ -45,6 +45,7 @@ def test_parameters_are_those_of_training_params():
         "algorithm",
         "he",
         "offline",
+        "prediction",
         "federation",
     }
     assert set(signature) == set(declarations()) | own
@@ -120,6 +121,19 @@ def test_every_method_grows_the_same_trees(cancer, fitted, method):
             np.testing.assert_array_equal(one.owners, two.owners)
     assert same_trees(model, fitted)
     np.testing.assert_array_equal(model.decision_function(X), fitted.decision_function(X))
+
+
+def test_scores_under_ckks_agree_with_the_exact_ones(cancer, fitted):
+    pytest.importorskip("tenseal")
+    X, _ = cancer
+    exact = fitted.decision_function(X)
+    model = pickle.loads(pickle.dumps(fitted)).set_params(prediction="ckks")
+    scores = model.decision_function(X)
+    assert np.abs(scores - exact).max() <= 0.005 + 2.0**-10
+    np.testing.assert_array_equal(scores, np.round(scores, 2))
+    assert (model.predict(X) == fitted.predict(X)).mean() > 0.98
+    with pytest.raises(UsageError, match="choose among transfers, ckks"):
+        model.set_params(prediction="bfv").predict(X)
 
 
 def same_trees(one, other):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from securexgb.boost.ensemble import check_pair
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.predict import predict
+from securexgb.boost.predict import Request, predict
 from securexgb.boost.storage import pack_arrays, unpack_arrays
 from securexgb.errors import DataError, SecureXGBError, TermsDiffer, UsageError
 from securexgb.model.files import dump_half, load_half, parse_half, save_half
@@ -41,7 +41,7 @@ def test_a_saved_model_predicts_the_same(tmp_path: Path) -> None:
 
     def program(party, half_and_side):
         half, side = half_and_side
-        return predict(party, half, side.features, "both", 6)
+        return predict(party, half, side.features, Request("both"))
 
     scores = [
         run_parties(program, list(zip(pair, DATA, strict=True)))[0] for pair in (HALVES, loaded)

@@ -8,6 +8,7 @@ import pytest
 
 from securexgb.boost.booster import SideData
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.predict import Request
 from securexgb.data import ColumnRoles, read_side
 from securexgb.simulation import predict_alone, train_alone
 from tests.processes.companies import SIDES, edit_cell, finish
@@ -145,5 +146,7 @@ def simulated(companies, training, best):
     settings |= {"n_estimators": best + 1, "early_stopping_rounds": None}
     sides = (np.arange(3), np.arange(3, 5))
     run = train_alone(TrainingParams.from_mapping(settings), parts["train"], sides, seed=9)
-    margins = predict_alone(run.results, parts["test"].features, sides, 6, seed=2).results[0]
+    margins = predict_alone(run.results, parts["test"].features, sides, Request(), seed=2).results[
+        0
+    ]
     return 1.0 / (1.0 + np.exp(-margins))

@@ -24,6 +24,22 @@ def test_from_check_to_predictions(without_dealer):
     assert not list(without_dealer.root.glob("*/keys/dealer.pem"))
 
 
+def test_predictions_under_ckks_are_near_the_exact_ones(without_dealer):
+    pytest.importorskip("tenseal")
+    found = {}
+    for prediction in ("ckks", "transfers"):
+        without_dealer.terms(*SIDES, prediction=prediction, prediction_decimals=2)
+        for command in ("train", "predict"):
+            ended = without_dealer.both(command)
+            assert set(codes(ended).values()) == {0}, ended
+        assert ended["bureau"].json["predictions"] is None
+        path = without_dealer.root / "bank" / ended["bank"].json["predictions"]
+        lines = path.read_text().splitlines()[1:]
+        found[prediction] = [float(line.split(",")[1]) for line in lines]
+    # Margins differ by one step at most, probabilities by a quarter of it.
+    assert found["ckks"] == pytest.approx(found["transfers"], abs=0.0026)
+
+
 @pytest.mark.parametrize("victim", SIDES)
 def test_one_side_is_killed(without_dealer, victim):
     ended = kill_in_training(without_dealer, victim)

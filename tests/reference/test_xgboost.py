@@ -11,7 +11,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import roc_auc_score
 
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.predict import predict
+from securexgb.boost.predict import Request, predict
 from securexgb.testing import run_parties
 from tests.boost.data import sides, table, train_both
 from tests.reference.oracle import binned, compare_tree, xgboost_on_bins
@@ -96,7 +96,7 @@ def test_auc_on_real_data(backend: str) -> None:
         from securexgb.boost.booster import TrainingJob, train
 
         model = train(party, TrainingJob(params, side))
-        return predict(party, model, side.features, "label", 6)
+        return predict(party, model, side.features, Request())
 
     scores = run_parties(program, data, backend=backend)[0]
     booster = xgboost_on_bins(features, labels, params)

@@ -9,7 +9,7 @@ import pytest
 
 from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.predict import predict
+from securexgb.boost.predict import Request, predict
 from securexgb.mpc.party import Party
 from tests.boost.data import jobs, sides, table
 from tests.mpc.kit import recorded
@@ -19,7 +19,7 @@ ROWS = 50
 
 def program(party: Party, job: TrainingJob) -> None:
     model = train(party, job)
-    predict(party, model, job.data.features, "both", 4)
+    predict(party, model, job.data.features, Request("both", 4))
 
 
 def transcripts(params: TrainingParams, features: Any, labels: Any, weights: Any) -> Any:

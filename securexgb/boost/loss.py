@@ -29,8 +29,8 @@ from securexgb.boost.rows import BLOCK_ROWS, blocks
 from securexgb.errors import DataError
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_sigmoid import ckks_sigmoid
+from securexgb.mpc.choose import choose
 from securexgb.mpc.compare import is_negative
-from securexgb.mpc.convert import to_arithmetic
 from securexgb.mpc.multiply import multiply
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import constant
@@ -259,5 +259,5 @@ def _clamped(party: Party, x: Shared, bound: int) -> Shared:
     both = Shared.stack([x, x])
     # First row: beyond the lower limit; second row: beyond the upper one.
     beyond = is_negative(party, (both - limits).scale([[1], [-1]]))
-    flags = to_arithmetic(party, beyond).reshape(2, x.size)
-    return x + multiply(party, flags, limits - both).sum(axis=0)
+    gaps = (limits - both).reshape(1, 2 * x.size)
+    return x + choose(party, beyond, gaps).reshape(2, x.size).sum(axis=0)

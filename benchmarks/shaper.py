@@ -165,22 +165,20 @@ def link(profile: Profile, report: list[dict[str, float]] | None = None) -> loop
             return
         command = [sys.executable, str(Path(__file__).resolve())]
         arguments = [str(port), str(profile.megabits), str(profile.milliseconds)]
-        process = subprocess.Popen(
+        with subprocess.Popen(
             command + arguments,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             env=loopback.environment(),
-        )
-        assert process.stdout is not None
-        try:
-            yield int(process.stdout.readline())
-            if report is not None:
-                report.append(json.loads(process.communicate()[0]))
-        finally:
-            if process.poll() is None:
+        ) as process:
+            assert process.stdout is not None
+            try:
+                yield int(process.stdout.readline())
+                if report is not None:
+                    report.append(json.loads(process.communicate()[0]))
+            finally:
                 process.kill()
-            process.wait()
 
     return opened
 
@@ -218,10 +216,10 @@ def _round_trip(end: socket.socket, size: int) -> float:
 
 
 def _echo(server: socket.socket) -> None:
-    end = server.accept()[0]
-    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    while data := end.recv(1 << 16):
-        end.sendall(data)
+    with server.accept()[0] as end:
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while data := end.recv(1 << 16):
+            end.sendall(data)
 
 
 def main() -> None:

@@ -1,0 +1,83 @@
+"""Writes docs/benchmarks.md and its plots from the JSON lines in results/.
+
+    python benchmarks/report.py
+
+Nothing there is written by hand: figures come from the lines, sentences from template.md. A
+test compares the page with what this makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import lines
+import sections
+from lines import Results
+
+RESULTS = Path(__file__).resolve().parent / "results"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+TEMPLATE = Path(__file__).resolve().parent / "template.md"
+PLOTS = {
+    "benchmarks-training.svg": sections.training_plot,
+    "benchmarks-network.svg": sections.network_plot,
+    "benchmarks-memory.svg": sections.memory_plot,
+    "benchmarks-growth-seconds.svg": sections.growth_seconds_plot,
+    "benchmarks-growth-bytes.svg": sections.growth_bytes_plot,
+}
+
+
+def page(results: Results) -> str:
+    """The text of docs/benchmarks.md."""
+
+    def made(section: Callable[[Results], str], *needed: str) -> str:
+        if any(not results.get(name) for name in needed):
+            return "Not measured yet.\n"
+        return section(results)
+
+    has_growth = bool(results.get("growth"))
+    prices = sections.prices(results) if has_growth else None
+    return TEMPLATE.read_text("utf-8").format(
+        days=sections.days(results),
+        machine=made(sections.machine, "machine").rstrip(),
+        comparison=made(sections.comparison, "training"),
+        training=made(sections.training, "training"),
+        once=made(sections.once, "training"),
+        accuracy=made(sections.accuracy, "accuracy"),
+        netem=made(sections.netem, "network").rstrip(),
+        network_goal=f"{sections.NETWORK_GOAL:g}",
+        network=made(sections.network, "network"),
+        memory_goal=f"{sections.MEMORY_GOAL_MB:,.0f}",
+        memory=made(sections.memory, "memory"),
+        growth=made(sections.growth, "growth"),
+        a_round="?" if prices is None else f"{1e3 * prices.a_round:.2f}",
+        a_megabyte="?" if prices is None else f"{1e3 * prices.a_megabyte:.1f}",
+        prices_off="?" if prices is None else f"{100 * prices.off:.0f} %",
+        consumed=made(sections.consumed, "growth", "operations"),
+        protocols=made(sections.protocols, "operations"),
+        correlations=made(sections.correlations, "operations", "dealer"),
+        kernels=made(sections.kernels, "operations"),
+        channel=made(sections.channel, "channel"),
+    )
+
+
+def plots(results: Results) -> dict[str, str]:
+    """The files beside the page by name; those whose figures are there."""
+    needed = ("training", "network", "memory", "growth", "growth")
+    return {
+        name: draw(results)
+        for (name, draw), question in zip(PLOTS.items(), needed, strict=True)
+        if results.get(question)
+    }
+
+
+def write(results: Path, docs: Path) -> None:
+    """The page and its plots into a folder."""
+    found = lines.read(results)
+    (docs / "benchmarks.md").write_text(page(found), encoding="utf-8")
+    for name, drawn in plots(found).items():
+        (docs / name).write_text(drawn, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(RESULTS, DOCS)

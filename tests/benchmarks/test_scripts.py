@@ -1,0 +1,71 @@
+"""Every benchmark runs, at sizes of no interest, and a page can be made of what they print."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.benchmarks.conftest import BENCHMARKS
+
+MODULES = {
+    "fits", "inputs", "kinds", "lines", "loopback", "measure", "oracle", "party", "plots",
+    "report", "run", "sections", "shaper", "works",
+}  # fmt: skip
+
+
+def start(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, BENCHMARKS / "run.py", "--tiny", "--results", folder, *arguments],
+        env=os.environ | {"PYTHONPATH": str(BENCHMARKS.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_script_is_in_the_plan():
+    import run
+
+    questions = {path.stem for path in BENCHMARKS.glob("*.py")} - MODULES
+    for plan in (run.PLAN, run.TINY):
+        scripts = {command.split()[0] for commands in plan.values() for command in commands}
+        assert {f"{question}.py" for question in questions} == scripts
+    assert set(run.TINY) == set(run.PLAN)
+
+
+@pytest.mark.timeout(600)
+def test_all_run(tmp_path):
+    done = start(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    import run
+
+    assert {path.stem for path in tmp_path.glob("*.jsonl")} == set(run.TINY)
+    for path in tmp_path.glob("*.jsonl"):
+        for line in path.read_text().splitlines():
+            assert json.loads(line)
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert "Not measured yet." not in page
+    growth = (tmp_path / "growth.jsonl").read_text().splitlines()
+    for line in map(json.loads, growth):
+        # Exact but for a byte a party and tree, and the gradients, scaled from a sample.
+        assert line["median"]["online_megabytes"] == pytest.approx(
+            line["model"]["online_megabytes"], rel=1e-3
+        )
+
+
+def test_every_protocol_is_measured():
+    from operations import arguments
+
+    from securexgb.mpc.protocol import REGISTRY
+
+    assert set(arguments(64)) == set(REGISTRY)
+
+
+def test_old_lines_stay_where_a_benchmark_fails(tmp_path):
+    import run
+
+    (tmp_path / "channel.jsonl").write_text("old")
+    assert not run.measured("channel", ("channel.py --no-such-flag",), tmp_path)
+    assert (tmp_path / "channel.jsonl").read_text() == "old"

@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from securexgb import _kernels
 from securexgb.mpc.convert import plain_values
@@ -100,8 +99,11 @@ def lift_numbers(party: Party, bits: SharedBits, numbers: tuple[Number, ...]) ->
     row = 0
     for total, number in zip(sums, numbers, strict=True):
         for weight in number.weights:
-            single = _kernels.unpack_bits(own[row], 64 * own.shape[1])[: bits.count]
-            total += (single - (products[row] << np.uint64(1))) * np.uint64(weight)
+            part = products[row]
+            part <<= np.uint64(1)
+            np.subtract(_numbers(own[row])[: bits.count], part, out=part)
+            part *= np.uint64(weight)
+            total += part
             row += 1
     return Shared(_widened(party, sums, wraps))
 
@@ -140,18 +142,24 @@ def _products(party: Party, own: Words, precisions: Sequence[int], count: int) -
     corrections = corrections.reshape(expected, words)
     for row, chosen in zip(received, receiver.chosen.reshape(len(received), padded), strict=True):
         taken, corrections = np.split(corrections, [precisions[row]])
-        result[row] = chosen + _flags(own[row]) * _kernels.from_slices(taken, padded)
+        part = _kernels.from_slices(taken, padded)
+        part *= _numbers(own[row])
+        np.add(part, chosen, out=result[row])
     return result[:, :count]
 
 
 def _offered(own: Words, flip: Words, zero: Words, one: Words) -> tuple[Words, Words]:
-    """The sender's shares of one row of products, and what it sends for them."""
-    flipped = _flags(flip)
-    difference = zero - one
-    np.negative(difference, out=difference, where=flipped)
-    return np.uint64(0) - np.where(flipped, one, zero), difference + _flags(own)
+    """The sender's shares of one row of products, -m_d, and what it sends, a + m_d - m_{1-d}."""
+    correction = zero - one
+    swapped = correction * _numbers(flip)
+    kept = swapped - zero
+    swapped <<= np.uint64(1)
+    correction -= swapped
+    correction += _numbers(own)
+    return kept, correction
 
 
-def _flags(packed: Words) -> NDArray[np.bool_]:
-    """Packed bits singly, as truth values."""
-    return _kernels.unpack_bits(np.ascontiguousarray(packed), packed.size * 64).view(np.bool_)
+def _numbers(packed: Words) -> Words:
+    """Packed bits singly, as words 0 and 1."""
+    flags = _kernels.unpack_bits(np.ascontiguousarray(packed), packed.size * 64)
+    return flags.astype(np.uint64)

@@ -30,6 +30,8 @@ from securexgb.mpc.shared import Shared, SharedBits, words_per
 
 LABEL_BITS = 32
 """Labels are shared modulo 2^32."""
+_LARGEST = 128
+"""Groups of the first stages are no larger: the best sizes are far below it."""
 _TWO_STAGES = 48
 """Up to so many candidates two stages do; a third saves comparisons, for ten rounds more."""
 
@@ -42,9 +44,9 @@ def _pairs(size: int) -> int:
 def stages(candidates: int) -> tuple[int, ...]:
     """Group sizes, stage after stage: the fewest comparisons; the fallback is in the last one."""
     plans = []
-    for first in range(2, max(3, candidates + 1)):
+    for first in range(2, min(max(candidates, 2), _LARGEST) + 1):
         groups = -(-candidates // first)
-        for second in range(1, 1 + (groups if candidates > _TWO_STAGES else 1)):
+        for second in range(1, 1 + (min(groups, _LARGEST) if candidates > _TWO_STAGES else 1)):
             left = -(-groups // second)
             count = groups * _pairs(first) + left * _pairs(second) + _pairs(left + 1)
             plans.append((count, first, second, left + 1))

@@ -2,6 +2,7 @@
 #
 #   make demo    set up, then train on bundled data: both parties here, no dealer
 #   make test    set up, then every check: formats, lints, types, layers, all tests
+#   make benchmarks   set up, then measure everything and write docs/benchmarks.md (20 minutes)
 #   make proto   generate securexgb/_pb from proto/
 #   make clean   remove what the above made
 #
@@ -16,7 +17,7 @@ BUILD_INPUTS := pyproject.toml Cargo.toml Cargo.lock kernels/Cargo.toml $(wildca
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test lint rust-test python-test proto clean
+.PHONY: demo benchmarks test lint rust-test python-test proto clean
 
 demo: $(VENV)/.installed
 	$(BIN)/securexgb simulate
@@ -37,6 +38,9 @@ rust-test:
 
 python-test: $(VENV)/.developer
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+benchmarks: $(VENV)/.developer
+	$(BIN)/python benchmarks/run.py
 
 proto: $(VENV)/.developer
 	$(BIN)/python -m securexgb._pb.generate

@@ -11,7 +11,7 @@ from tests.benchmarks.conftest import BENCHMARKS
 
 MODULES = {
     "fits", "inputs", "kinds", "lines", "loopback", "measure", "oracle", "party", "plots",
-    "report", "run", "sections", "shaper", "works",
+    "relay", "report", "run", "sections", "shaper", "works",
 }  # fmt: skip
 
 

@@ -205,7 +205,12 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
         "boost.weights.soft_threshold": (x, 1),
         "boost.weights.weigh": (x.reshape(1, -1), x.reshape(1, -1), numbers, False),
         "boost.score.scores": (child_sums(Histogram(sums, sums), candidates), numbers),
-        "boost.split.best_splits": (Histogram(sums, sums), candidates, numbers, None),
+        "boost.split.best_splits": (
+            Histogram(sums, sums),
+            candidates,
+            numbers,
+            Shared.zeros(4, _NODES),
+        ),
         "boost.leaves.leaf_weights": (levels, numbers),
     }
 

@@ -41,7 +41,7 @@ class Prices:
     @staticmethod
     def of(points: Sequence[Line]) -> Prices:
         """From the online seconds of all points, each counted by its relative error."""
-        seconds = np.array([at(p, "median.online_seconds") for p in points])
+        seconds = np.array([at(p, "mean.online_seconds") for p in points])
         parts = np.array(
             [[at(p, "model.rounds"), at(p, "model.online_megabytes")] for p in points], float
         )

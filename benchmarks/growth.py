@@ -93,7 +93,7 @@ def points(base: works.Work, names: list[str]) -> list[tuple[str, int, works.Wor
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    works.add_options(parser, work="W1", trees=4)
+    works.add_options(parser, work="W1", trees=6)
     parser.add_argument("--vary", choices=list(VARIED), help="only this")
     parser.add_argument("--values", help="instead of the usual ones, comma-separated")
     options = parser.parse_args()

@@ -29,9 +29,9 @@ def direct(port: int) -> Iterator[int]:
 def measured(work: Work, link: loopback.Link = direct) -> dict[str, Any]:
     """The JSON line of one run; ``link`` lies between the parties, and before the dealer.
 
-    Each tree has the seconds of its slower party. ``median`` and ``mean`` are over trees;
-    ``once`` is what came before the first tree, and what the first tree took beyond the
-    median: keys, base transfers and first blocks are made there.
+    Each tree has the seconds of its slower party. ``mean`` is over all trees: what is made for
+    many of them at once (products are) counts in it, wherever it was made. ``median``: of most
+    trees. ``before_first_tree``: what is paid once; the first tree has its keys and first pools.
     """
     data = Data.of(work)
     line = _described(work, data) | {"load_before": round(os.getloadavg()[0], 2)}
@@ -89,12 +89,8 @@ def summed_up(sides: list[dict[str, Any]], dealer: dict[str, float] | None) -> d
         "source": sides[0]["source"],
         "median": middle,
         "mean": {key: fmean(tree[key] for tree in trees) for key in trees[0]},
-        "once": {
-            "before_first_tree": setup,
-            "more_in_first_tree": {
-                key: max(trees[0][key] - middle[key], 0.0) for key in ("total_seconds", "megabytes")
-            },
-        },
+        "before_first_tree": setup,
+        "first_tree": trees[0],
         "tree_seconds": [round(tree["total_seconds"], 4) for tree in trees],
         "peak_rss_mb": peaks,
         "rss_before_mb": before,

@@ -42,7 +42,7 @@ def over(work: works.Work, profile: shaper.Profile) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    works.add_options(parser, work="W2", trees=3)
+    works.add_options(parser, work="W2", trees=4)
     parser.add_argument("--profile", choices=list(shaper.PROFILES), help="only this one")
     options = parser.parse_args()
     for name, profile in shaper.PROFILES.items():

@@ -32,14 +32,14 @@ _TRAINING = (
     f"training.py --work W3 {DEALT}",
     f"training.py --work 1M {DEALT}",
     f"training.py --work W1 {DEALT} --algorithm ss",
-    "training.py --work W1 --he paillier --trees 3",
+    "training.py --work W1 --he paillier --trees 4",
 )
 ACCURACY = "training.py --data breast-cancer --depth 4 --bins 32 --trees 50 --test-fraction 0.25"
 PLAN: dict[str, tuple[str, ...]] = {
     "machine": ("machine.py",),
     "training": _TRAINING,
     "accuracy": (f"{ACCURACY} {DEALT}", "training.py --work W1 --test-fraction 0.25"),
-    "network": ("network.py", "network.py --work W1 --trees 5 --profile WAN"),
+    "network": ("network.py", "network.py --work W1 --trees 8 --profile WAN"),
     "memory": ("memory.py",),
     "growth": ("growth.py",),
     "operations": ("operations.py",),

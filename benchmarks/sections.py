@@ -88,7 +88,7 @@ def _goal(work: str, share: float) -> str:
 def _figure(runs: list[Line]) -> str | None:
     if not runs:
         return None
-    seconds, sent = middle(runs, "median.total_seconds"), middle(runs, "median.megabytes")
+    seconds, sent = middle(runs, "mean.total_seconds"), middle(runs, "mean.megabytes")
     return f"**{number(seconds)} s, {number(sent)} MB**"
 
 
@@ -96,24 +96,24 @@ def training(results: Results) -> str:
     """All runs, a row for each work and way."""
     rows = []
     for (work, method), runs in grouped(results["training"], "work", "method").items():
-        figures = [f"median.{name}_seconds" for name in ("total", "waited", "online", "offline")]
-        sizes = [f"median.{name}megabytes" for name in ("", "online_", "offline_")]
-        sides = ["median.label_cpu_seconds", "median.feature_cpu_seconds"]
+        figures = [f"mean.{name}_seconds" for name in ("total", "waited", "online", "offline")]
+        sizes = [f"mean.{name}megabytes" for name in ("", "online_", "offline_")]
+        sides = ["mean.label_cpu_seconds", "mean.feature_cpu_seconds"]
         rows.append(
             [
                 work,
                 method,
                 f"{len(runs)} x {runs[0]['trees']}",
                 *(middle(runs, path) for path in figures),
-                middle(runs, "mean.total_seconds"),
+                middle(runs, "median.total_seconds"),
                 *(middle(runs, path) for path in sizes),
-                round(middle(runs, "median.rounds")),
+                round(middle(runs, "mean.rounds")),
                 ", ".join(number(middle(runs, path)) for path in sides),
             ]
         )
     head = (
         "work", "correlations", "runs x trees", "s a tree", "waiting", "online", "offline",
-        "mean s", "MB a tree", "online", "offline", "rounds", "CPU s: label, feature",
+        "median s", "MB a tree", "online", "offline", "rounds", "CPU s: label, feature",
     )  # fmt: skip
     return table(head, rows)
 
@@ -121,7 +121,7 @@ def training(results: Results) -> str:
 def training_plot(results: Results) -> str:
     rows = {}
     for (work, method), runs in grouped(results["training"], "work", "method").items():
-        total = max(middle(runs, "median.total_seconds"), 1e-9)
+        total = max(middle(runs, "mean.total_seconds"), 1e-9)
         if total < 60:
             rows[f"{work}, {method}"] = _parts(runs)
     return bars(rows, "s")
@@ -129,29 +129,30 @@ def training_plot(results: Results) -> str:
 
 def _parts(runs: list[Line]) -> dict[str, float]:
     return {
-        "online": middle(runs, "median.online_seconds"),
-        "waiting for correlations": middle(runs, "median.waited_seconds"),
+        "online": middle(runs, "mean.online_seconds"),
+        "waiting for correlations": middle(runs, "mean.waited_seconds"),
     }
 
 
 def once(results: Results) -> str:
-    """What a job pays once."""
+    """What a job pays once, and what processes need."""
     rows = []
     for (work, method), runs in grouped(results["training"], "work", "method").items():
-        first, more = "once.before_first_tree", "once.more_in_first_tree"
         paths = [
-            f"{when}.{what}" for what in ("total_seconds", "megabytes") for when in (first, more)
+            f"{when}.{what}"
+            for what in ("total_seconds", "megabytes")
+            for when in ("before_first_tree", "first_tree")
         ]
-        dealer = at(runs[0], "dealer_cpu_seconds_a_tree")
         peaks = [middle(runs, f"peak_rss_mb.{side}") for side in ("label", "feature")]
-        if dealer is not None:
+        dealer = None
+        if at(runs[0], "dealer_cpu_seconds_a_tree") is not None:
             dealer = middle(runs, "dealer_cpu_seconds_a_tree")
             peaks.append(middle(runs, "peak_rss_mb.dealer"))
         row = [work, method, *(middle(runs, path) for path in paths)]
         rows.append([*row, ", ".join(map(number, peaks)), dealer])
     head = (
-        "work", "correlations", "s before the first tree", "s more in it",
-        "MB before the first tree", "MB more in it", "peak MB: label, feature, dealer",
+        "work", "correlations", "s before the first tree", "s of the first tree",
+        "MB before the first tree", "MB of it", "peak MB: label, feature, dealer",
         "dealer's CPU s a tree",
     )  # fmt: skip
     return table(head, rows)
@@ -181,10 +182,10 @@ def network(results: Results) -> str:
                 f"{name}: {link['megabits']:g} Mbit/s, {link['milliseconds']:g} ms each way",
                 f"{number(check['megabits_per_second'])} Mbit/s, "
                 f"{number(check['milliseconds_each_way'])} ms",
-                middle(runs, "median.total_seconds"),
-                middle(runs, "median.waited_seconds"),
-                round(middle(runs, "median.rounds")),
-                middle(runs, "median.megabytes"),
+                middle(runs, "mean.total_seconds"),
+                middle(runs, "mean.waited_seconds"),
+                round(middle(runs, "mean.rounds")),
+                middle(runs, "mean.megabytes"),
                 round(sum(at(runs[0], "megabytes_on_the_links"))),
             ]
         )
@@ -221,7 +222,7 @@ def memory(results: Results) -> str:
             line["rows"],
             *(at(line, f"rss_before_mb.{side}") for side in ("label", "feature")),
             *(at(line, f"peak_rss_mb.{side}") for side in ("label", "feature")),
-            at(line, "median.total_seconds"),
+            at(line, "mean.total_seconds"),
         ]
         for line in results["memory"]
     ]
@@ -261,10 +262,10 @@ def _curves(points: list[Line], kinds: Mapping[str, str]) -> dict[str, list[tupl
 
 def growth_seconds_plot(results: Results) -> str:
     kinds = {"total": "total", "online": "online", "offline work": "offline"}
-    paths = {label: f"median.{kind}_seconds" for label, kind in kinds.items()}
+    paths = {label: f"mean.{kind}_seconds" for label, kind in kinds.items()}
     panels = []
     for (name,), points in grouped(results["growth"], "varied").items():
-        fit = _fit(name, points, "median.total_seconds")
+        fit = _fit(name, points, "mean.total_seconds")
         values = [line["value"] for line in points]
         line = {"line": [(x, max(fit(_driver(name, x)), 0.0)) for x in values]}
         curves = _curves(points, paths)
@@ -273,7 +274,7 @@ def growth_seconds_plot(results: Results) -> str:
 
 
 def growth_bytes_plot(results: Results) -> str:
-    paths = {"online": "median.online_megabytes", "offline": "median.offline_megabytes"}
+    paths = {"online": "mean.online_megabytes", "offline": "mean.offline_megabytes"}
     model = {"online, cost model": "model.online_megabytes"}
     panels = []
     for (name,), points in grouped(results["growth"], "varied").items():
@@ -297,15 +298,15 @@ def growth(results: Results) -> str:
     rows: list[list[object]] = []
     for (name,), points in grouped(results["growth"], "varied").items():
         factor, what = unit[name]
-        total = _fit(name, points, "median.total_seconds")
-        online = _fit(name, points, "median.online_seconds")
+        total = _fit(name, points, "mean.total_seconds")
+        online = _fit(name, points, "mean.online_seconds")
         sent, modelled = (
             _fit(name, points, path)
-            for path in ("median.offline_megabytes", "model.online_megabytes")
+            for path in ("mean.offline_megabytes", "model.online_megabytes")
         )
         values = f"{points[0]['value']:,} to {points[-1]['value']:,}"
         off = max(
-            abs(at(p, "median.online_megabytes") / at(p, "model.online_megabytes") - 1)
+            abs(at(p, "mean.online_megabytes") / at(p, "model.online_megabytes") - 1)
             for p in points
         )
         rows.append(
@@ -347,7 +348,7 @@ def consumed(results: Results) -> str:
         size = each.get(kind)
         rows.append([kind, count, size, None if size is None else count * size / 1e6])
     made = sum(float(str(row[3])) for row in rows if row[3] is not None)
-    rest = max(at(base, "median.offline_megabytes") - made, 0.0)
+    rest = max(at(base, "mean.offline_megabytes") - made, 0.0)
     rows.append(["products with the matrices, and rounding", base["model"]["vectors"], None, rest])
     return table(("kind", "elements a tree", "bytes each, both parties", "MB"), rows)
 

@@ -8,7 +8,7 @@
         --test-fraction 0.25
 
 One JSON line a run, see ``measure.measured``: seconds (offline, online, total), payload
-megabytes, rounds and processor seconds a tree as median and mean over trees; what is paid once
+megabytes, rounds and processor seconds a tree as mean and median over trees; what is paid once
 a job; peak memory; AUC beside plain xgboost's where rows are held out.
 """
 

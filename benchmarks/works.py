@@ -69,12 +69,12 @@ def _one_of(choices: tuple[Any, ...], value: object) -> Any:
 
 
 WORKS = {
-    "W1": Work("W1", 10_000, 10, 3, 16, 20),
-    "W2": Work("W2", 50_000, 12, 5, 32, 5),
-    "W3": Work("W3", 200_000, 10, 4, 32, 4),
-    "1M": Work("1M", 1_000_000, 10, 4, 16, 3),
+    "W1": Work("W1", 10_000, 10, 3, 16, 32),
+    "W2": Work("W2", 50_000, 12, 5, 32, 8),
+    "W3": Work("W3", 200_000, 10, 4, 32, 8),
+    "1M": Work("1M", 1_000_000, 10, 4, 16, 4),
 }
-"""The standard works, with as many trees as make a median."""
+"""The standard works, with as many trees as take whole batches of products, but for the last."""
 
 
 def add_options(parser: argparse.ArgumentParser, **defaults: Any) -> None:

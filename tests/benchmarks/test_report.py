@@ -61,7 +61,7 @@ def test_lines_through_points():
     points = [
         {
             "model": {"rounds": rounds, "online_megabytes": size},
-            "median": {"online_seconds": 0.001 * rounds + 0.02 * size},
+            "mean": {"online_seconds": 0.001 * rounds + 0.02 * size},
         }
         for rounds, size in ((100, 1.0), (200, 1.5), (300, 9.0))
     ]

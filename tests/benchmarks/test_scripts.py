@@ -50,7 +50,7 @@ def test_all_run(tmp_path):
     growth = (tmp_path / "growth.jsonl").read_text().splitlines()
     for line in map(json.loads, growth):
         # Exact but for a byte a party and tree, and the gradients, scaled from a sample.
-        assert line["median"]["online_megabytes"] == pytest.approx(
+        assert line["mean"]["online_megabytes"] == pytest.approx(
             line["model"]["online_megabytes"], rel=1e-3
         )
 

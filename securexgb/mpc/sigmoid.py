@@ -5,9 +5,10 @@ entry stands for everything beyond. Both functions are known on the whole line f
 right or left half: sigmoid(-x) = 1 - sigmoid(x), softplus(x) = max(x, 0) + softplus(-|x|).
 There is no product and no truncation, so the results are exact functions of the step.
 
-Sigmoid: steps of 1/256; the table holds p of the negative half and h = p (1 - p) beside it. On
-the positive half 1 - p is p's complement and one unit, linear in p's bits flipped by the
-sign. Bits become numbers in the smallest ring that holds them (``mpc.lift``).
+Sigmoid: steps of 1/256, or down to 1/2048 where gradients are finer than 2^-12; the table holds
+p of the negative half and h = p (1 - p) beside it. On the positive half 1 - p is p's complement
+and one unit, linear in p's bits flipped by the sign. Bits become numbers in the smallest ring
+that holds them (``mpc.lift``).
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from securexgb.mpc.magnitude import RANGE_BITS, Index, magnitude, magnitude_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, words_per
-from securexgb.mpc.table import lookup, lookup_cost
+from securexgb.mpc.table import MOST_BITS, lookup, lookup_cost
 
 MARGIN_BITS = 20
 """Fraction bits of a margin."""
 FLOOR_BITS = 11
 """Every sigmoid stays within [2^-11, 1 - 2^-11], every gradient within 2^11 hessians."""
 _LIMIT_BITS = 3  # the tables reach up to 8
-_SIGMOID_BITS = 11
+_LEAST_SIGMOID_BITS = 11
 _SOFTPLUS_BITS = 13
 _SOFTPLUS_FRACTION_BITS = 16
 
@@ -56,13 +57,18 @@ def _middles(index_bits: int) -> NDArray[np.float64]:
     return middles * 2.0 ** (_LIMIT_BITS - index_bits)
 
 
+def _sigmoid_bits(out_bits: int) -> int:
+    """Bits of the index: the slope is at most 1/4, so that steps err by 2^-index_bits at most."""
+    return min(max(out_bits - 1, _LEAST_SIGMOID_BITS), MOST_BITS)
+
+
 def sigmoid_table(out_bits: int) -> SigmoidTable:
     """p and h in units of 2^-out_bits, 4 <= out_bits <= 20: p to nearest, h down.
 
     p is at least 2^-11, or 0 in units that are coarser; h is at least 2^-11 (1 - p).
     """
     unit, low_bits = 1 << out_bits, out_bits - 1
-    exact = 1 / (1 + np.exp(_middles(_SIGMOID_BITS)))
+    exact = 1 / (1 + np.exp(_middles(_sigmoid_bits(out_bits))))
     p = np.rint(exact * unit).astype(np.int64)
     p = np.clip(p, unit >> FLOOR_BITS, (1 << low_bits) - 1)
     least = -((p - unit) >> FLOOR_BITS)
@@ -89,8 +95,9 @@ def _index(bits: int, range_bits: int) -> Index:
 def sigmoid_cost(out_bits: int, count: int, range_bits: int = RANGE_BITS) -> Cost:
     """Cost of ``sigmoid`` for so many margins."""
     table, words = sigmoid_table(out_bits), words_per(count)
-    cost = magnitude_cost(_index(_SIGMOID_BITS, range_bits), count)
-    cost += lookup_cost(_SIGMOID_BITS, table.low_bits + table.high_bits, words)
+    index_bits = _sigmoid_bits(out_bits)
+    cost = magnitude_cost(_index(index_bits, range_bits), count)
+    cost += lookup_cost(index_bits, table.low_bits + table.high_bits, words)
     return cost + numbers_cost(table.numbers, words)
 
 
@@ -109,11 +116,12 @@ def sigmoid(
 
     Margins are below 2^(range_bits - 1) units of 2^-20; a closer bound, 26 at least, is cheaper.
 
-    p is within 2^-11 and half a unit of the sigmoid (a unit, where units are coarser than 2^-11),
-    never falls as x grows, and is mirrored: p(-x - 2^-20) = 1 - p(x).
+    p is within 2^-11 and half a unit of the sigmoid, a unit where units are coarser than 2^-11;
+    within 2^-14 and half a unit where they are 2^-15 or finer and |x| < 7.5. It never falls as x
+    grows, and is mirrored: p(-x - 2^-20) = 1 - p(x).
     """
     table = sigmoid_table(out_bits)
-    negative, index = magnitude(party, margins, _index(_SIGMOID_BITS, range_bits))
+    negative, index = magnitude(party, margins, _index(_sigmoid_bits(out_bits), range_bits))
     found = lookup(party, index, table.entries, table.low_bits + table.high_bits).words
     positive = not_bits(party, negative).words
     p = [found[: table.low_bits] ^ positive, positive[None]]

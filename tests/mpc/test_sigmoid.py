@@ -32,6 +32,9 @@ def test_sigmoid(bits: int) -> None:
     half = 2.0 ** -(bits + 1)
     assert np.abs(p - exact).max() <= 2.0**-11 + half
     assert np.abs(h - exact * (1 - exact)).max() <= 2.0**-11 + 2 * half
+    inside = np.abs(x) < 7.5 * 2**MARGIN_BITS
+    steps = 2.0 ** -min(bits - 1, 14)
+    assert np.abs(p - exact)[inside].max() <= steps + half
     assert (np.diff(p) >= 0).all()
     assert p.min() == 2.0**-11
     assert p.max() == 1 - 2.0**-11
@@ -59,9 +62,10 @@ def test_coarse_units(bits: int) -> None:
     assert (np.maximum(p, (1 << bits) - p) <= h << 11).all()
 
 
-def test_bits_of_the_default_table() -> None:
-    table = sigmoid_table(16)
-    assert (table.entries.size, table.low_bits, table.high_bits) == (2048, 15, 14)
+@pytest.mark.parametrize(("bits", "entries"), [(4, 2048), (12, 2048), (14, 8192), (16, 16384)])
+def test_finer_gradients_have_finer_steps(bits: int, entries: int) -> None:
+    table = sigmoid_table(bits)
+    assert (table.entries.size, table.low_bits) == (entries, bits - 1)
 
 
 def test_softplus() -> None:

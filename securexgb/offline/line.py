@@ -17,15 +17,20 @@ from securexgb.offline.correlations import Words
 
 
 class Habit:
-    """What a job takes of one kind, tree by tree; trees take alike."""
+    """What a job takes of one kind, tree by tree; ``a_tree``: what the last one took."""
 
     def __init__(self) -> None:
+        self.a_tree = 0
         self._before: int | None = None
 
     def expected(self, taken: int, left: int) -> int | None:
-        """What the whole job will take, with ``left`` trees to come; None before the second."""
+        """What the whole job will take, with ``left`` trees to come that take like the last one;
+        None before the second."""
         before, self._before = self._before, taken
-        return None if before is None else taken + left * (taken - before)
+        if before is None:
+            return None
+        self.a_tree = taken - before
+        return taken + left * self.a_tree
 
 
 class Line:

@@ -6,9 +6,9 @@ parties put the same orders into their queues; the producing thread works them o
 the other, exchanging messages with the other party's producing thread on the offline lane.
 How far it has come does not matter to anybody but a taker who has to wait.
 
-How far ahead: a quarter of what was taken so far of a kind, at most ``MOST_TILES``; from the
-second tree on, that far whatever was taken, and nothing beyond what the trees to come will take
-if they are like the last one. So the buffers are bounded, and little is made in vain.
+How far ahead: a quarter of what was taken so far of a kind; from the second tree on what the last
+tree took, and nothing beyond what the trees to come will take if they are like it; never more than
+``MOST_TILES``. So the buffers are bounded, and little is made in vain.
 
 An error ends the production; whoever takes next gets it.
 """
@@ -154,8 +154,8 @@ class Stream:
 
     def _order(self, need: int) -> None:
         """What is needed now, and more of the same: a function of counts and nothing else."""
-        most = MOST_TILES * self._tile
-        ahead = min(need // PART, most) if self._expected is None else most
+        wanted = need // PART if self._expected is None else self._habit.a_tree
+        ahead = min(wanted, MOST_TILES * self._tile)
         goal = need + ahead
         if self._expected is not None:
             goal = max(need, min(goal, self._expected))

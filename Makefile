@@ -20,7 +20,7 @@ BUILD_INPUTS := pyproject.toml Cargo.toml Cargo.lock kernels/Cargo.toml $(wildca
 .PHONY: demo benchmarks test lint rust-test python-test proto clean
 
 demo: $(VENV)/.installed
-	$(BIN)/securexgb simulate
+	$(BIN)/securexgb simulate --trees 20
 
 test: lint rust-test python-test
 

@@ -230,6 +230,7 @@ def _facts(params: TrainingParams, split: Split, training: Simulation[ModelHalf]
         "bins": params.max_bin,
         "seconds": {
             "offline": costs.offline_seconds,
+            "waited": costs.waited_seconds,
             "online": costs.online_seconds,
             "total": costs.total_seconds,
         },
@@ -278,8 +279,9 @@ def _text(facts: dict[str, Any]) -> str:
     )
     costs = table(
         [
-            ("offline", seconds["offline"], megabytes["offline"]),
-            ("online", seconds["online"], megabytes["online"]),
+            ("offline: correlations are made", seconds["offline"], megabytes["offline"]),
+            ("protocols wait for them", seconds["waited"], None),
+            ("online: the total without that", seconds["online"], megabytes["online"]),
             ("total", seconds["total"], megabytes["total"]),
             ("a tree", facts["seconds_per_tree"], facts["megabytes_per_tree"]),
         ],

@@ -35,7 +35,9 @@ def test_bundled_data_as_json(securexgb):
     assert done.code == 0
     facts = done.json
     assert set(facts) >= KEYS
-    assert set(facts["seconds"]) == {"offline", "online", "total"}
+    seconds = facts["seconds"]
+    assert set(seconds) == {"offline", "waited", "online", "total"}
+    assert seconds["online"] + seconds["waited"] == pytest.approx(seconds["total"])
     assert facts["auc"] == pytest.approx(facts["xgboost_auc"], abs=0.002)
     assert (facts["rows"], facts["test_rows"]) == (426, 143)
     assert (facts["trees"], facts["depth"], facts["bins"]) == (4, 2, 16)

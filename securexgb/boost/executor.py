@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 
 from securexgb import _kernels
 from securexgb.boost.rows import BLOCK_ROWS, blocks
+from securexgb.mpc.matrix import Buckets, Bytes, OwnRows
+from securexgb.mpc.shared import Words
 
-Words = NDArray[np.uint64]
 Bits = NDArray[np.bool_]
-Bytes = NDArray[np.uint8]
-Buckets = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -39,17 +38,11 @@ class Cuts:
     missing_left: Bits
 
 
-class Executor(Protocol):
-    """One party's rows, wherever they lie; made once a job from its bin indices."""
+class Executor(OwnRows, Protocol):
+    """One party's rows, wherever they lie; made once a job from its bin indices.
 
-    def sums(self, values: Words) -> Words:
-        """Sums mod 2^64 of values (v, rows) by column and bin: (v, features, bins)."""
-
-    def masked_sums(self, vectors: Words, message: Bytes, shift: int, bits: int) -> Words:
-        """The same of 2^shift y + m mod 2^bits: low and high words, (v, features, bins, 2).
-
-        ``vectors``: y (v, rows); ``message``: m (v, rows), ceil(bits / 8) bytes each, flat.
-        """
+    Histograms need its sums (``mpc.matrix.OwnRows``), splits of its own the left bits.
+    """
 
     def left(self, cuts: Cuts) -> Bits:
         """Whether each row goes left at each of k splits: (k, rows)."""

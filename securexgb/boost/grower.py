@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.arith.prg import Prg
+from securexgb.boost.executor import Cuts, Executor
 from securexgb.boost.histogram import Histogram, build, interleave, siblings
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import LevelSums, leaf_weights
 from securexgb.boost.split import BestSplits, Candidates, best_splits, draw_dummies
 from securexgb.boost.tree import NOT_MINE, TreeHalf, leaf_values
 from securexgb.mpc.argmax import LABEL_BITS
-from securexgb.mpc.matrix import Buckets, MatrixShape
+from securexgb.mpc.matrix import MatrixShape
 from securexgb.mpc.open import open_shared, open_to
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
@@ -34,17 +35,16 @@ from securexgb.mpc.shared import Shared
 class TreeJob:
     """What a tree is grown from, besides its gradients.
 
-    ``buckets``: own bin numbers, uint8 (rows, own columns); ``cuts``: float64 (own columns,
-    bins); ``used``: public numbers of the columns that this tree may use, ascending;
-    ``dummies``: this party's private randomness for dummy splits; ``noise_bits``: of the source
-    of correlations, see ``MatrixShape``.
+    ``executor``: own rows; ``cuts``: float64 (own columns, bins); ``used``: public numbers of
+    the columns that this tree may use, ascending; ``dummies``: this party's private randomness
+    for dummy splits; ``noise_bits``: of the source of correlations, see ``MatrixShape``.
     """
 
     layout: Layout
     numbers: NumberFormat
     max_depth: int
     learning_rate: float
-    buckets: Buckets
+    executor: Executor
     cuts: NDArray[np.float64]
     used: NDArray[np.int64]
     dummies: Prg
@@ -84,7 +84,7 @@ def grow_tree(party: Party, job: TreeJob, pairs: Shared) -> GrownTree:
     """Grow a tree on gradient pairs (rows,)."""
     candidates = Candidates.of(job.layout, job.used)
     vectors = pairs.reshape(1, -1)
-    histogram = build(party, job.shape, job.buckets, vectors, job.numbers.low_bits)
+    histogram = build(party, job.shape, job.executor, vectors, job.numbers.low_bits)
     dummies = draw_dummies(party, candidates, (1 << job.max_depth) - 1, job.dummies)
     levels, sums = list[_Level](), list[LevelSums]()
     for depth in range(job.max_depth):
@@ -109,7 +109,7 @@ def _children(
 ) -> tuple[Shared, Histogram]:
     """The next level's vectors and histograms."""
     left = select(party, level.owners, level.left, vectors)
-    sums = build(party, job.shape, job.buckets, left, job.numbers.low_bits)
+    sums = build(party, job.shape, job.executor, left, job.numbers.low_bits)
     return interleave(left, vectors - left), siblings(parents, sums)
 
 
@@ -128,11 +128,8 @@ def _open_splits(party: Party, job: TreeJob, candidates: Candidates, best: BestS
                 index[nodes] = opened.view(np.int64) >> high
     mine = owners == party.rank
     columns, cuts, missing_left = candidates.decode(np.where(mine, index, 0))
-    left = np.zeros((owners.size, job.buckets.shape[0]), np.bool_)
-    for node in np.flatnonzero(mine):
-        bins = job.buckets[:, columns[node]]
-        goes = bins <= cuts[node]
-        left[node] = np.where(bins == job.layout.bins, missing_left[node], goes)
+    left = np.zeros((owners.size, job.layout.rows), np.bool_)
+    left[mine] = job.executor.left(Cuts(columns[mine], cuts[mine], missing_left[mine]))
     return _Level(owners, columns, cuts, missing_left, left)
 
 

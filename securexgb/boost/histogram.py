@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from securexgb.mpc.matrix import Buckets, MatrixShape, histograms, sums_cost
+from securexgb.mpc.matrix import MatrixShape, OwnRows, histograms, sums_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import Shared
@@ -40,17 +40,19 @@ def build_cost(shape: MatrixShape, vectors: int, low_bits: int) -> Cost:
 
 
 @protocol(
-    cost=lambda shape, buckets, pairs, low_bits: build_cost(shape, pairs.shape[0], low_bits),
+    cost=lambda shape, own, pairs, low_bits: build_cost(shape, pairs.shape[0], low_bits),
     opens=COMPOSED,
     source="docs/protocols.md, histograms",
     ideal=None,
 )
 def build(
-    party: Party, shape: MatrixShape, buckets: Buckets, pairs: Shared, low_bits: int
+    party: Party, shape: MatrixShape, own: OwnRows, pairs: Shared, low_bits: int
 ) -> Histogram:
-    """Histograms of gradient pairs ``pairs`` (nodes, rows) over both parties' columns."""
-    label = buckets if party.rank == 0 else None
-    feature = buckets if party.rank == 1 else None
+    """Histograms of gradient pairs ``pairs`` (nodes, rows) over both parties' columns.
+
+    ``own``: this party's rows.
+    """
+    label, feature = (own, None) if party.rank == 0 else (None, own)
     return Histogram(*histograms(party, shape, label, feature, pairs, low_bits))
 
 

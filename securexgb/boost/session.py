@@ -15,6 +15,7 @@ from securexgb.boost.binning import Binner
 from securexgb.boost.checkpoint import CheckpointStore, Saved, SavedTree, TrainingState
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import Truth, check_metrics
+from securexgb.boost.executor import LocalExecutor
 from securexgb.boost.grower import TreeJob, matrix_shape
 from securexgb.boost.job import SideData, TrainingJob
 from securexgb.boost.loss import Labels, Objective, objective_of, row_weights, sigmoid_of
@@ -91,7 +92,9 @@ def begin(party: Party, job: TrainingJob) -> Session:
             numbers=numbers,
             max_depth=job.params.max_depth,
             learning_rate=job.params.learning_rate,
-            buckets=buckets,
+            executor=LocalExecutor(
+                buckets, agreement.layout.all_bins, missing_bin=agreement.layout.bins
+            ),
             cuts=binner.cuts,
             used=np.arange(agreement.layout.total_columns),
             dummies=party.private,

@@ -17,11 +17,11 @@ P sees y - a, uniform or pseudorandom. Q sees nothing. Each a serves once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb import _kernels
 from securexgb.mpc.compare import signed
 from securexgb.mpc.fields import Widths, split_cost, split_fields
 from securexgb.mpc.party import Party
@@ -32,6 +32,19 @@ from securexgb.offline.correlations import Budget, PadProducts, VectorProducts
 Buckets = NDArray[np.uint8]
 Bytes = NDArray[np.uint8]
 Products = VectorProducts | PadProducts
+
+
+class OwnRows(Protocol):
+    """One party's bucket matrix, wherever its rows lie; it exchanges nothing."""
+
+    def sums(self, values: Words) -> Words:
+        """Sums mod 2^64 of values (v, rows) by column and bin: (v, features, bins)."""
+
+    def masked_sums(self, vectors: Words, message: Bytes, shift: int, bits: int) -> Words:
+        """The same of 2^shift y + m mod 2^bits: low and high words, (v, features, bins, 2).
+
+        ``vectors``: y (v, rows); ``message``: m (v, rows), ceil(bits / 8) bytes each, flat.
+        """
 
 
 @dataclass(frozen=True)
@@ -89,10 +102,9 @@ def sums_cost(shape: MatrixShape, vectors: int, low_bits: int) -> Cost:
 
 
 def _ideal(
-    shape: MatrixShape, label: Buckets, feature: Buckets, pairs: Shared, low_bits: int
+    shape: MatrixShape, label: OwnRows, feature: OwnRows, pairs: Shared, low_bits: int
 ) -> tuple[Shared, Shared]:
-    sums = [_kernels.histogram(own, pairs.words, shape.bins) for own in (label, feature)]
-    words = np.concatenate(sums, axis=1)
+    words = np.concatenate([own.sums(pairs.words) for own in (label, feature)], axis=1)
     gradient = signed(words, low_bits).view(np.uint64)
     high = np.uint64((1 << (shape.word_bits - low_bits)) - 1)
     return Shared(gradient), Shared((words - gradient) >> np.uint64(low_bits) & high)
@@ -108,15 +120,15 @@ def _ideal(
 def histograms(
     party: Party,
     shape: MatrixShape,
-    label: Buckets | None,
-    feature: Buckets | None,
+    label: OwnRows | None,
+    feature: OwnRows | None,
     pairs: Shared,
     low_bits: int,
 ) -> tuple[Shared, Shared]:
     """Sums of G and of H of shared pairs (v, rows) by column and bin, each (v, columns, bins).
 
-    ``label`` and ``feature``: bin indices (rows, features), at their owner only; the label
-    party's columns come first. Pairs are G + 2^low_bits H, |G| < 2^(low_bits - 1), 0 <= H <
+    ``label`` and ``feature``: the rows' bins, at their owner only, as they were registered; the
+    label party's columns come first. Pairs are G + 2^low_bits H, |G| < 2^(low_bits - 1), 0 <= H <
     2^(word_bits - low_bits) for every sum.
     """
     own = label if party.rank == 0 else feature
@@ -150,17 +162,17 @@ def _masked(products: Products, vectors: Words) -> Bytes:
 
 
 def _sums(
-    shape: MatrixShape, own: Buckets, vectors: Words, message: Bytes, products: Products
+    shape: MatrixShape, own: OwnRows, vectors: Words, message: Bytes, products: Products
 ) -> Words:
     """The owner's summands, (v, features, bins, 2)."""
     if isinstance(products, VectorProducts):
         masked = message.view(np.uint64).reshape(vectors.shape)
-        sums = _kernels.histogram(own, vectors + masked, shape.bins)
+        sums = own.sums(vectors + masked)
         return np.stack(
             [sums + products.products.reshape(sums.shape), np.zeros_like(sums)], axis=-1
         )
     bits = shape.word_bits + shape.noise_bits
-    sums = _kernels.masked_sums(own, shape.bins, vectors, message, shape.noise_bits, bits)
+    sums = own.masked_sums(vectors, message, shape.noise_bits, bits)
     more = products.products.reshape(sums.shape)
     low = sums[..., 0] + more[..., 0]
     return np.stack([low, sums[..., 1] + more[..., 1] + (low < more[..., 0])], axis=-1)

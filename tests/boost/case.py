@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import NumberFormat
+from securexgb.boost.executor import LocalExecutor
 from securexgb.boost.grower import GrownTree, TreeJob, grow_tree
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
-from securexgb.mpc.matrix import register
+from securexgb.mpc.matrix import Buckets, register
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import share
 from securexgb.testing.harness import Backend, run_parties
@@ -50,16 +51,20 @@ class Case:
         """The columns that the tree may use."""
         return self.used if self.used.size else np.arange(self.bins.shape[1])
 
+    def buckets(self, rank: int) -> Buckets:
+        """A party's own bins."""
+        own = slice(self.label_columns) if rank == 0 else slice(self.label_columns, None)
+        return np.ascontiguousarray(self.bins[:, own]).astype(np.uint8)
+
     def job(self, party: Party) -> TreeJob:
-        own = slice(self.label_columns) if party.rank == 0 else slice(self.label_columns, None)
-        buckets = np.ascontiguousarray(self.bins[:, own]).astype(np.uint8)
+        layout, buckets = self.layout, self.buckets(party.rank)
         edges = np.arange(self.params.max_bin) + 0.5
         return TreeJob(
-            layout=self.layout,
+            layout=layout,
             numbers=self.numbers,
             max_depth=self.params.max_depth,
             learning_rate=self.params.learning_rate,
-            buckets=buckets,
+            executor=LocalExecutor(buckets, layout.all_bins, layout.bins),
             cuts=np.tile(edges, (buckets.shape[1], 1)),
             used=self.columns,
             dummies=party.private.derive("dummies"),
@@ -68,7 +73,7 @@ class Case:
     def program(self, party: Party) -> GrownTree:
         """What a party runs."""
         job = self.job(party)
-        register(party, job.shape, job.buckets)
+        register(party, job.shape, self.buckets(party.rank))
         words = self.gradient + (self.hessian << self.numbers.low_bits)
         pairs = share(
             party, words.view(np.uint64) if party.rank == 0 else None, 0, self.gradient.shape

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from securexgb.boost.executor import LocalExecutor
 from securexgb.boost.histogram import Histogram, build, interleave, siblings
 from securexgb.mpc.matrix import MatrixShape, register
 from securexgb.mpc.party import Party
@@ -45,8 +46,9 @@ def test_equal_to_plain_sums(rows: int, nodes: int, seed: int) -> None:
     shape = MatrixShape(rows, (2, 3), BINS)
 
     def program(party: Party, own: np.ndarray, pairs: Shared) -> tuple[Shared, Shared]:
-        register(party, shape, np.ascontiguousarray(own))
-        histogram = build(party, shape, np.ascontiguousarray(own), pairs, LOW_BITS)
+        own = np.ascontiguousarray(own)
+        register(party, shape, own)
+        histogram = build(party, shape, LocalExecutor(own, BINS, BINS), pairs, LOW_BITS)
         return histogram.gradient, histogram.hessian
 
     pairs = shared(gradient + (hessian << LOW_BITS), seed)
@@ -69,7 +71,7 @@ def test_all_rows_at_the_limit_of_the_format(sign: int, backend: Backend) -> Non
     def program(party: Party, vectors: Shared) -> tuple[Shared, Shared]:
         own = buckets if party.rank == 0 else np.zeros((rows, 0), np.uint8)
         register(party, shape, own)
-        histogram = build(party, shape, own, vectors, LOW_BITS)
+        histogram = build(party, shape, LocalExecutor(own, 2, 2), vectors, LOW_BITS)
         return histogram.gradient, histogram.hessian
 
     gradient, hessian = evaluate(program, pairs, backend=backend)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from securexgb.boost.executor import LocalExecutor
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import LevelSums
@@ -16,7 +17,7 @@ from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_scores import Limbs
 from securexgb.mpc.lift import Number
 from securexgb.mpc.magnitude import Index
-from securexgb.mpc.matrix import MatrixShape, register
+from securexgb.mpc.matrix import Buckets, MatrixShape, register
 from securexgb.mpc.party import Party
 from securexgb.testing.harness import run_parties
 from tests.mpc.kit import Pair, public, shared, shared_bits
@@ -120,10 +121,18 @@ def _shape(draw: Draw) -> MatrixShape:
     return MatrixShape(_count(draw), features, int(draw.integers(2, 9)))
 
 
+class _Rows(LocalExecutor):
+    """Rows that can still be registered."""
+
+    def __init__(self, buckets: Buckets, bins: int) -> None:
+        super().__init__(buckets, bins, bins)
+        self.buckets = buckets
+
+
 def _histograms(draw: Draw) -> Arguments:
     shape = _shape(draw)
     label, feature = (
-        draw.integers(0, shape.bins, (shape.rows, columns)).astype(np.uint8)
+        _Rows(draw.integers(0, shape.bins, (shape.rows, columns)).astype(np.uint8), shape.bins)
         for columns in shape.features
     )
     vectors = _numbers(draw, int(draw.integers(1, 4)), shape.rows)
@@ -308,6 +317,6 @@ def prepare(name: str, party: Party, arguments: list[Any]) -> None:
     """What has to happen before the call: fixed matrices are registered once a job."""
     if name == "mpc.matrix.histograms":
         shape, label, feature = arguments[:3]
-        register(party, shape, label if party.rank == 0 else feature)
+        register(party, shape, (label if party.rank == 0 else feature).buckets)
     if name == "boost.histogram.build":
-        register(party, arguments[0], arguments[1])
+        register(party, arguments[0], arguments[1].buckets)

@@ -41,7 +41,7 @@ def test_predicted_equals_measured(settings: dict[str, object], pads: bool) -> N
 
     def program(party: Party, noise_bits: int) -> tuple[GrownTree, int, int, Budget]:
         job = replace(case.job(party), noise_bits=noise_bits)
-        register(party, job.shape, job.buckets)
+        register(party, job.shape, case.buckets(party.rank))
         counting = CountingSource(party.rank, party.source)
         party.source = counting
         sent = online_bytes(party)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
+from securexgb.boost.executor import LocalExecutor
 from securexgb.channel.keys import create_keys
 from securexgb.channel.memory import memory_pair
 from securexgb.config import JobTerms
@@ -140,7 +141,8 @@ def sums(party: Party) -> Sums:
     register(party, shape, own)
     pairs = np.array([[5, 6, 7]], np.uint64) + np.uint64(1 << low_bits)
     shared = share(party, pairs if party.rank == 0 else None, 0, (1, 3))
-    label, feature = (own, None) if party.rank == 0 else (None, own)
+    rows = LocalExecutor(own, 4, 4)
+    label, feature = (rows, None) if party.rank == 0 else (None, rows)
     both = histograms(party, shape, label, feature, shared, low_bits)
     opened = [open_shared(party, x[0, :, 2], Reveal.METRIC).tolist() for x in both]
     return opened, party.source.name, party.source.offline_bytes

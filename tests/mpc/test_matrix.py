@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from securexgb.boost.executor import LocalExecutor
 from securexgb.errors import UsageError
 from securexgb.mpc.matrix import Buckets, MatrixShape, histograms, register, sums_cost
 from securexgb.mpc.party import Party
@@ -48,7 +49,8 @@ def test_histograms(rows: int, widths: tuple[int, int], features: tuple[int, int
 
     def program(party: Party, own: Buckets, *pairs: Shared) -> tuple[tuple[Shared, Shared], ...]:
         register(party, shape, own)
-        label, feature = (own, None) if party.rank == 0 else (None, own)
+        rows_of = LocalExecutor(own, BINS, BINS)
+        label, feature = (rows_of, None) if party.rank == 0 else (None, rows_of)
         return tuple(histograms(party, shape, label, feature, batch, widths[0]) for batch in pairs)
 
     for result, batch in zip(on_both(program, sides, *pairs), batches, strict=True):
@@ -80,7 +82,8 @@ def test_histograms_with_pads_are_exact_and_cost_what_is_declared(
         noise_bits = party.source.noise_bits(rows, sum(widths))
         shape = MatrixShape(rows, features, BINS, sum(widths), noise_bits)
         register(party, shape, own)
-        label, feature = (own, None) if party.rank == 0 else (None, own)
+        rows_of = LocalExecutor(own, BINS, BINS)
+        label, feature = (rows_of, None) if party.rank == 0 else (None, rows_of)
         results, costs = [], []
         made = party.source
         for batch in pairs:

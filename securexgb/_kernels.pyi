@@ -106,8 +106,8 @@ def ot_receive(
     """64 * words random transfers: corrections (g - 1) * words to send, choices, chosen messages.
 
     ``width``: bits of a message. 64: a word each; fewer: in slices (width, words), flat;
-    128: rows of a pool, two words each. ``position`` counts words and must never be used twice;
-    ``tag``: (2,), public.
+    128: all first words, then all second ones; 0: rows of a pool, two words each.
+    ``position`` counts words and must never be used twice; ``tag``: (2,), public.
     """
 
 def ot_send(
@@ -137,6 +137,12 @@ def ot_silent_receive(
     rows: Words, tags: Words, first: int, position: int, message: Words, width: int
 ) -> tuple[Words, Words]:
     """The receiver's end of ot_silent_send: packed choices and chosen messages."""
+
+def ot_expand(keys: Words, count: int, ring_bits: int) -> Words:
+    """Streams of keys (2, n), ``count`` words each: (n / ring_bits, count, ring_bits), flat.
+
+    For ot_products_…: ``count`` factors with the same choices.
+    """
 
 def ot_products_send(
     zero: Words, one: Words, factors: Words, ring_bits: int

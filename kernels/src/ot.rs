@@ -54,6 +54,8 @@ pub fn place(places: Key, group: usize, depth: usize) -> u64 {
 pub enum Messages<'a> {
     /// A word each.
     Words(&'a mut [u64]),
+    /// Two words each: all first ones, then all second ones.
+    Keys(&'a mut [u64]),
     /// So many bits each, packed: slice after slice, a word for 64 transfers in each.
     Slices(&'a mut [u64], usize),
     /// The rows themselves, not hashed, for [`crate::ot_silent`]: the lowest bit is the
@@ -73,12 +75,21 @@ impl Hasher {
         Hasher(Aes128::new(&Array::from(key.to_le_bytes())), path)
     }
 
-    /// H of each row ^ `shift`, the first 64 bits or fewer of it; `at` counts words.
+    /// H of each row ^ `shift`, or the first bits of it; `at` counts words.
     pub(crate) fn rows(&self, rows: &[Key], shift: Key, at: usize, out: &mut Messages<'_>) {
         match out {
             Messages::Words(out) => {
                 let out = out[64 * at..].as_chunks_mut().0.iter_mut();
-                out.zip(rows.as_chunks().0).for_each(|(out, rows)| *out = self.group(rows, shift));
+                out.zip(rows.as_chunks().0)
+                    .for_each(|(out, rows)| *out = self.group(rows, shift)[0]);
+            }
+            Messages::Keys(out) => {
+                let (first, second) = out.split_at_mut(out.len() / 2);
+                let first = first[64 * at..].as_chunks_mut().0.iter_mut();
+                let pairs = first.zip(second[64 * at..].as_chunks_mut().0);
+                for ((first, second), rows) in pairs.zip(rows.as_chunks().0) {
+                    [*first, *second] = self.group(rows, shift);
+                }
             }
             Messages::Slices(out, width) => self.slices(rows, shift, at, out, *width),
             Messages::Rows(out) => out[64 * at..64 * at + rows.len()].copy_from_slice(rows),
@@ -94,7 +105,7 @@ impl Hasher {
             let words = rows.len() / 64;
             let hashed = &mut hashed[..rows.len()];
             let groups = hashed.as_chunks_mut().0.iter_mut().zip(rows.as_chunks().0);
-            groups.for_each(|(out, rows)| *out = self.group(rows, shift));
+            groups.for_each(|(out, rows)| *out = self.group(rows, shift)[0]);
             let slices = &mut slices[..width * words];
             to_slices(self.1, hashed, width, slices);
             let first = at + 8 * block;
@@ -105,15 +116,18 @@ impl Hasher {
     }
 
     #[inline(always)]
-    fn group(&self, rows: &[Key; 64], shift: Key) -> [u64; 64] {
+    fn group(&self, rows: &[Key; 64], shift: Key) -> [[u64; 64]; 2] {
         let mut blocks = rows.map(|row| {
             let row = u128::from(row[0] ^ shift[0]) | u128::from(row[1] ^ shift[1]) << 64;
             Array::from(row.to_le_bytes())
         });
         self.0.encrypt_blocks(&mut blocks);
-        std::array::from_fn(|i| {
-            u128::from_le_bytes(blocks[i].into()) as u64 ^ rows[i][0] ^ shift[0]
-        })
+        let hashed = |i: usize, word: usize| {
+            (u128::from_le_bytes(blocks[i].into()) >> (64 * word)) as u64
+                ^ rows[i][word]
+                ^ shift[word]
+        };
+        [0, 1].map(|word| std::array::from_fn(|i| hashed(i, word)))
     }
 }
 
@@ -343,6 +357,12 @@ mod tests {
                 let all = 64.0 * count as f64;
                 assert!((ones - all / 2.0).abs() < 3.0 * all.sqrt());
 
+                let mut keys = vec![0; 128 * count];
+                let setup = Setup { leaves: &all_of(depth, places), depth, tag };
+                let mut out = Messages::Keys(&mut keys);
+                receive(path, setup, 7, &mut corrections, &mut choices, &mut out);
+                assert_eq!(keys[..64 * count], chosen);
+                assert_ne!(keys[64 * count..], chosen);
                 for width in [1, 7, 63] {
                     let mut slices = vec![0; width * count];
                     let setup = Setup { leaves: &all_of(depth, places), depth, tag };

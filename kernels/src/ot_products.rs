@@ -9,6 +9,8 @@
 //! Packing: t_i and t_(r-i) make one word of r bits; where r is even, t_(r/2), half a word,
 //! has a word for two products.
 
+use crate::prg::Stream;
+
 /// Words of r bits of a message for so many products.
 pub fn message_words(count: usize, ring_bits: usize) -> usize {
     let halves = if ring_bits.is_multiple_of(2) { count.div_ceil(2) } else { 0 };
@@ -75,10 +77,24 @@ pub fn receive(
     }
 }
 
+/// The streams of keys, low and high words, `count` words each, for products of `count` factors
+/// with the same choices: for each `ring_bits` keys word after word, `ring_bits` a product.
+pub fn expand([low, high]: [&[u64]; 2], count: usize, ring_bits: usize, out: &mut [u64]) {
+    let mut words = vec![0; count];
+    for (number, (&low, &high)) in low.iter().zip(high).enumerate() {
+        let key = u128::from(low) | u128::from(high) << 64;
+        Stream::new(&key.to_le_bytes()).fill(0, &mut words);
+        let (row, place) = (number / ring_bits, number % ring_bits);
+        let rows = out[row * count * ring_bits..].chunks_exact_mut(ring_bits);
+        for (messages, word) in rows.zip(&words) {
+            messages[place] = *word;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prg::Stream;
 
     #[test]
     fn shares_add_up_to_products() {
@@ -99,6 +115,21 @@ mod tests {
             for i in 0..count {
                 let sum = mine[i].wrapping_add(theirs[i]);
                 assert_eq!(low(sum, r), low(a[i].wrapping_mul(b[i]), r));
+            }
+        }
+    }
+
+    #[test]
+    fn streams_are_side_by_side() {
+        let (low, high) = ([1, 2, 3, 4, 5, 6], [9, 8, 7, 6, 5, 4]);
+        let mut out = vec![0; 6 * 5];
+        expand([&low, &high], 5, 3, &mut out);
+        for number in 0..6 {
+            let key = u128::from(low[number]) | u128::from(high[number]) << 64;
+            let mut words = [0; 5];
+            Stream::new(&key.to_le_bytes()).fill(0, &mut words);
+            for (j, word) in words.iter().enumerate() {
+                assert_eq!(out[(number / 3 * 5 + j) * 3 + number % 3], *word);
             }
         }
     }

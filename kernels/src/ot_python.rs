@@ -240,25 +240,29 @@ pub(super) fn ot_send<'py>(
     Ok((zero, one))
 }
 
-/// Bits of a message; as many words hold 64 messages.
+/// Rows of a pool, in place of the bits of a message.
+const ROWS: usize = 0;
+
+/// Words that hold 64 messages, for the bits of one.
 fn width_of(width: usize) -> PyResult<usize> {
-    check((1..=64).contains(&width) || width == COLUMNS, || {
-        format!("width must be 1 to 64 or 128, not {width}")
+    check(width <= 64 || width == COLUMNS, || {
+        format!("width must be 1 to 64, 128, or 0 for rows, not {width}")
     })?;
-    Ok(width)
+    Ok(if width == ROWS { COLUMNS } else { width })
 }
 
 /// Room for both messages, but for one of rows.
 fn pair(py: Python<'_>, words: usize, width: usize) -> PyResult<(Words<'_>, Words<'_>)> {
     let size = words * width_of(width)?;
-    Ok((zeros(py, size), zeros(py, if width == COLUMNS { 0 } else { size })))
+    Ok((zeros(py, size), zeros(py, if width == ROWS { 0 } else { size })))
 }
 
 fn messages(out: &mut [u64], width: usize) -> Messages<'_> {
     match width {
         _ if out.is_empty() => Messages::Nothing,
+        ROWS => Messages::Rows(out.as_chunks_mut().0),
         64 => Messages::Words(out),
-        COLUMNS => Messages::Rows(out.as_chunks_mut().0),
+        COLUMNS => Messages::Keys(out),
         _ => Messages::Slices(out, width),
     }
 }
@@ -365,6 +369,25 @@ pub(super) fn ot_silent_receive<'py>(
         ot_silent::receive(pool, first, position, message, choices, &mut out);
     })?;
     Ok((choices, chosen))
+}
+
+/// Streams of keys (2, n), `count` words each, n a multiple of `ring_bits`: for each such group
+/// of keys word after word, (n / ring_bits, count, ring_bits) flat.
+#[pyfunction]
+pub(super) fn ot_expand<'py>(
+    py: Python<'py>,
+    keys: &Bound<'py, PyAny>,
+    count: usize,
+    ring_bits: usize,
+) -> PyResult<Words<'py>> {
+    let keys = matrix::<u64>(keys, "keys")?;
+    let (two, n) = shape(&keys);
+    check(two == 2 && n.is_multiple_of(ring_of(ring_bits)?), || {
+        format!("keys must have the shape (2, {ring_bits} rows)")
+    })?;
+    check(n.checked_mul(count).is_some_and(|size| size < 1 << 40), || "too many words".into())?;
+    let (first, second) = slice(&keys, "keys")?.split_at(n);
+    filled(py, [n * count], |out| products::expand([first, second], count, ring_bits, out))
 }
 
 fn ring_of(bits: usize) -> PyResult<usize> {

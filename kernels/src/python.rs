@@ -418,7 +418,7 @@ mod _kernels {
     use super::digits::{digit_answer, digit_pad, digit_pads, digit_take};
     #[pymodule_export]
     use super::ot::{
-        ot_choose, ot_finish, ot_grow, ot_offer, ot_products_receive, ot_products_send,
+        ot_choose, ot_expand, ot_finish, ot_grow, ot_offer, ot_products_receive, ot_products_send,
         ot_puncture, ot_receive, ot_send, ot_silent_receive, ot_silent_send,
     };
     #[pymodule_export]

@@ -26,6 +26,8 @@ class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     KIND_OT_FROM_0: _ClassVar[Kind]
     KIND_OT_FROM_1: _ClassVar[Kind]
     KIND_PRODUCTS: _ClassVar[Kind]
+    KIND_KEYS_FROM_0: _ClassVar[Kind]
+    KIND_KEYS_FROM_1: _ClassVar[Kind]
 KIND_UNSPECIFIED: Kind
 KIND_TRIPLES: Kind
 KIND_GATES_1: Kind
@@ -43,6 +45,8 @@ KIND_HALF_BITS: Kind
 KIND_OT_FROM_0: Kind
 KIND_OT_FROM_1: Kind
 KIND_PRODUCTS: Kind
+KIND_KEYS_FROM_0: Kind
+KIND_KEYS_FROM_1: Kind
 
 class DealRequest(_message.Message):
     __slots__ = ("join", "seed", "matrix", "request", "leave", "attest")

@@ -43,9 +43,10 @@ from securexgb.mpc.compare import all_cost, all_of, not_bits
 from securexgb.mpc.convert import bits_cost, to_bits
 from securexgb.mpc.lift import Number, lift_numbers, numbers_cost
 from securexgb.mpc.logarithm import log2_bits, log2_cost, log2_weights
-from securexgb.mpc.multiply import gate_bits, gate_cost, multiply, product_cost
+from securexgb.mpc.multiply import gate_bits, gate_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
+from securexgb.mpc.scale import scale_cost, scale_rows
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, SharedBits, words_per
 
@@ -99,10 +100,6 @@ def _least(numbers: NumberFormat) -> tuple[int, int]:
     return min(d, most[0] - 2), min(bound.bit_length() - 1, most[1] - 2)
 
 
-def _ring_bits(numbers: NumberFormat) -> int:
-    return max(numbers.determinant_bits, 33)
-
-
 def scores_cost(nodes: int, candidates: int, numbers: NumberFormat) -> Cost:
     """Cost of ``scores`` for so many nodes and candidates."""
     count = nodes * candidates
@@ -110,7 +107,7 @@ def scores_cost(nodes: int, candidates: int, numbers: NumberFormat) -> Cost:
         return weights_cost(2, count, numbers, together=True)
     words, wide, narrow = words_per(count), numbers.determinant_bits, numbers.hessian_bits
     d, h = _least(numbers)
-    total = product_cost(2 * 64 * words) + bits_cost(wide, 64 * words)
+    total = scale_cost(2 * nodes, candidates, wide) + bits_cost(wide, 64 * words)
     total += bits_cost(narrow, 128 * words)
     if _bound(numbers) != 1 << h:
         total += reaches_cost(narrow, _bound(numbers), 2 * words)
@@ -156,9 +153,9 @@ def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shar
     shape = sums.child_hessian.shape
     penalty, narrow = numbers.reg_lambda, numbers.hessian_bits
     total = sums.hessian + constant(party, 2 * penalty, sums.hessian.shape)
-    left = _whole_words(sums.child_hessian + constant(party, penalty, shape))
-    whole = _whole_words(_spread(total, shape))
-    difference = _determinant(party, sums, left, whole, numbers)
+    penalised = sums.child_hessian + constant(party, penalty, shape)
+    left, whole = _whole_words(penalised), _whole_words(_spread(total, shape))
+    difference = _determinant(party, sums, penalised, total, numbers)
     d = to_bits(party, difference, numbers.determinant_bits)
     h = to_bits(party, Shared.concatenate([left, whole - left]), narrow)
     sides = h.words.reshape(narrow, 2, -1)
@@ -183,17 +180,14 @@ def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shar
 
 
 def _determinant(
-    party: Party, sums: ChildSums, left: Shared, whole: Shared, numbers: NumberFormat
+    party: Party, sums: ChildSums, left: Shared, total: Shared, numbers: NumberFormat
 ) -> Shared:
-    """D, flat, right modulo the width of D."""
-    gradient = _whole_words(_spread(sums.gradient, sums.child_gradient.shape))
-    products = multiply(
-        party,
-        Shared.stack([_whole_words(sums.child_gradient), gradient]),
-        Shared.stack([whole, left]),
-        _ring_bits(numbers),
-    )
-    return products[0] - products[1]
+    """D, flat, right modulo the width of D; ``left`` (nodes, c) and ``total`` with penalties."""
+    rows = Shared.concatenate([sums.child_gradient, left])
+    of_nodes = Shared.concatenate([total, sums.gradient])
+    products = scale_rows(party, rows, of_nodes, numbers.determinant_bits)
+    nodes = left.shape[0]
+    return _whole_words(products[:nodes] - products[nodes:])
 
 
 def _spread(values: Shared, shape: tuple[int, ...]) -> Shared:

@@ -14,6 +14,7 @@ party 1, so that party 0 never waits for anybody.
     half_bits        the same with two halves of 32 bits to an arithmetic word
     ot_from_0        zero, delta          choices           chosen = zero + choice * delta
     ot_from_1        choices, chosen      delta             zero = chosen - choice * delta
+    keys_from_…      the same with messages of two words
     products         products             -                 a U - products0
 
 For digits_from_1 the messages are messages' ^ base. For products, a is drawn by the party
@@ -98,8 +99,14 @@ def _bits(per_block: int) -> Shape:
     return Shape(((boolean, arithmetic), (boolean,)), arithmetic)
 
 
-_ZERO, _DELTA = Piece("zero"), Piece("delta")
-_CHOICES, _CHOSEN = Piece("choices", (), 1), Piece("chosen")
+def _transfers(words: int, sender: int) -> Shape:
+    rows = (words,) if words > 1 else ()
+    choices, chosen = Piece("choices", (), 1), Piece("chosen", rows)
+    zero, delta = Piece("zero", rows), Piece("delta", rows)
+    if sender == 0:
+        return Shape(((zero, delta), (choices,)), chosen)
+    return Shape(((choices, chosen), (delta,)), zero)
+
 
 SHAPES: Mapping[Kind, Shape] = MappingProxyType(
     {Kind.TRIPLES: _triple()}
@@ -107,8 +114,9 @@ SHAPES: Mapping[Kind, Shape] = MappingProxyType(
     | {kind: _digits(*of) for of, kind in DIGITS.items()}
     | {kind: _bits(ring_bits) for ring_bits, kind in BITS.items()}
     | {
-        Kind.OT_FROM_0: Shape(((_ZERO, _DELTA), (_CHOICES,)), _CHOSEN),
-        Kind.OT_FROM_1: Shape(((_CHOICES, _CHOSEN), (_DELTA,)), _ZERO),
+        kind: _transfers(words, sender)
+        for words, kinds in TRANSFERS.items()
+        for sender, kind in enumerate(kinds)
     }
 )
 
@@ -192,10 +200,10 @@ def _fit(kind: Kind, first: Pieces, second: Pieces) -> Words:
             (r0, s0), (r1,) = first, second
             halves: NDArray[np.uint32] = _spread(r0 ^ r1).astype(np.uint32) - s0.view(np.uint32)
             return halves.view(np.uint64)
-        case Kind.OT_FROM_0:
+        case Kind.OT_FROM_0 | Kind.KEYS_FROM_0:
             (messages, delta), (choices,) = first, second
             return messages + delta * _spread(choices)
-        case Kind.OT_FROM_1:
+        case Kind.OT_FROM_1 | Kind.KEYS_FROM_1:
             (choices, chosen), (delta,) = first, second
             return chosen - delta * _spread(choices)
     if len(first) == 3:  # gates
@@ -227,7 +235,7 @@ def complete(kind: Kind, rank: int, free: Pieces, fitted: Words | None) -> Piece
         free = (*free, SHAPES[kind].fitted.array(fitted))
     if kind is Kind.HALF_BITS:
         return free[0], free[1].view(np.uint32).astype(np.uint64)
-    if kind is TRANSFERS[rank]:
+    if any(kind is kinds[rank] for kinds in TRANSFERS.values()):
         zero, delta = free if rank == 0 else free[::-1]
         return zero, zero + delta
     if rank == 1 and SHAPES[kind].fitted.name == "base":

@@ -79,12 +79,15 @@ def select(party: Party, owners: Owners, bits: Bits, x: Shared) -> Shared:
 
 
 def transfers(
-    party: Party, count_own: int, count_helped: int
+    party: Party, count_own: int, count_helped: int, words: int = 1
 ) -> tuple[RandomOTReceiver, RandomOTSender]:
-    """This party's ends of the transfers; rank 0's receiving ones are always drawn first."""
+    """This party's ends of the transfers; rank 0's receiving ones are always drawn first.
+
+    ``words``: of a message.
+    """
     source = party.source
     if party.rank == 0:
-        receiver = source.random_ot_receive(count_own)
-        return receiver, source.random_ot_send(count_helped)
-    sender = source.random_ot_send(count_helped)
-    return source.random_ot_receive(count_own), sender
+        receiver = source.random_ot_receive(count_own, words)
+        return receiver, source.random_ot_send(count_helped, words)
+    sender = source.random_ot_send(count_helped, words)
+    return source.random_ot_receive(count_own, words), sender

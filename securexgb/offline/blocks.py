@@ -52,8 +52,8 @@ class Supply:
             return tuple([array[..., start:end] for array in self._arrays])
         stop = start + count
         first, *others = self._arrays
-        head = first[start >> 6 : end >> 6] if self._packed else first[start:stop]
-        return head, *[array[start:stop] for array in others]
+        head = first[start >> 6 : end >> 6] if self._packed else first[..., start:stop]
+        return head, *[array[..., start:stop] for array in others]
 
     def _refill(self, needed: int) -> None:
         """Put at least ``needed`` elements before us: the rest of this block and a new one."""

@@ -10,7 +10,7 @@ word w is element 64 w + i).
     Digits(n, w, sender)   64 transfers of one of 16 messages of w bits to a word: sender:
                        all messages; receiver: a random choice and the chosen message
     SharedBits(n)      r: the same random bit, as r0^r1 (packed) and as s0+s1 mod 2^ring_bits
-    RandomOT(n, sender)    sender: words m0, m1; receiver: packed bits c and words m_c
+    RandomOT(n, k, sender)  sender: m0, m1 of k words; receiver: packed bits c and m_c
     MatrixProducts     for a fixed private matrix, see ``source.MatrixProducts``
 """
 
@@ -49,6 +49,8 @@ class Kind(Enum):
     HALF_BITS = "half_bits"
     OT_FROM_0 = "ot_from_0"
     OT_FROM_1 = "ot_from_1"
+    KEYS_FROM_0 = "keys_from_0"
+    KEYS_FROM_1 = "keys_from_1"
 
 
 GATES: Mapping[int, Kind] = MappingProxyType(
@@ -61,14 +63,16 @@ DIGITS: Mapping[tuple[int, int], Kind] = MappingProxyType(
 """By the bits of a message and the rank of the sender."""
 BITS: Mapping[int, Kind] = MappingProxyType({64: Kind.SHARED_BITS, 32: Kind.HALF_BITS})
 """By the ring of the additive shares."""
-TRANSFERS = (Kind.OT_FROM_0, Kind.OT_FROM_1)
-"""By the rank of the sender."""
+TRANSFERS: Mapping[int, tuple[Kind, Kind]] = MappingProxyType(
+    {1: (Kind.OT_FROM_0, Kind.OT_FROM_1), 2: (Kind.KEYS_FROM_0, Kind.KEYS_FROM_1)}
+)
+"""By the words of a message, and the rank of the sender."""
 
 _CORRECTION_WORDS: Mapping[Kind, int] = MappingProxyType(
     dict.fromkeys(Kind, 64)
     | {kind: 64 * width for width, kind in GATES.items()}
     | {kind: 64 * width for (width, _), kind in DIGITS.items()}
-    | {Kind.HALF_BITS: 32}
+    | {Kind.HALF_BITS: 32, Kind.KEYS_FROM_0: 128, Kind.KEYS_FROM_1: 128}
 )
 
 
@@ -165,7 +169,7 @@ class SharedRandomBits:
 
 @dataclass(frozen=True, repr=False)
 class RandomOTSender:
-    """Both random messages of each oblivious transfer; shape (n,) each."""
+    """Both random messages of each oblivious transfer; shape (n,) each, or (2, n)."""
 
     zero: Words
     one: Words
@@ -173,7 +177,7 @@ class RandomOTSender:
 
 @dataclass(frozen=True, repr=False)
 class RandomOTReceiver:
-    """The random choice bits, packed (ceil(n/64),), and the chosen messages (n,)."""
+    """The random choice bits, packed (ceil(n/64),), and the chosen messages (n,) or (2, n)."""
 
     choices: Words
     chosen: Words

@@ -27,7 +27,10 @@ STRETCH_AFTER = 1 << 12
 """Words of 64 transfers in a direction from which on a pool pays; filling one takes 2,903."""
 WORD = 64
 """Bits of a message that is a word."""
-_ROW = 128
+KEY = 128
+"""Bits of a message that is a key: two words, in rows (2, n)."""
+_ROWS = 0
+"""For rows of a pool in place of messages."""
 
 # Ferret's parameters: learning parity with regular noise, its dimension, trees of 2048
 # leaves (emp-ot's set b11 with the dimension raised from 124,000), and the trees of which
@@ -142,8 +145,8 @@ class ObliviousTransfer:
         """64 * ``sent`` transfers from this party and 64 * ``received`` to it, all random.
 
         Both parties call with mirrored counts, at most 2^17 each. Messages are words, or
-        with a smaller ``width`` so many bits in slices, (width, words). One message each
-        way, but when a pool is filled.
+        with a smaller ``width`` so many bits in slices, (width, words), or with KEY two
+        words, (2, n). One message each way, but when a pool is filled.
         """
         if self._ends is None:
             keys = agree(self._rank, self._depth, self._messages, self._private)
@@ -165,7 +168,7 @@ class ObliviousTransfer:
             for end, words in zip(self._ends, (sent, received), strict=True)
         ]
         if any(share.trees or share.words for share in shares):
-            sender, receiver = self._pass(shares[0], shares[1], _ROW)
+            sender, receiver = self._pass(shares[0], shares[1], _ROWS)
             for end, rows in zip(self._ends, (sender.zero, receiver.chosen), strict=True):
                 if rows.size:
                     end.fill(rows)
@@ -232,8 +235,9 @@ def _columns(pairs: tuple[_Pair, _Pair]) -> tuple[tuple[Words, Words], tuple[Wor
 
 def _joined(first: Words, second: Words, width: int) -> Words:
     """Both parts of a request one after the other, slice by slice where there are slices."""
-    if width < WORD:
-        first, second = first.reshape(width, -1), second.reshape(width, -1)
+    rows = 2 if width == KEY else width if 0 < width < WORD else 0
+    if rows:
+        first, second = first.reshape(rows, -1), second.reshape(rows, -1)
     if not first.size or not second.size:
         return first if first.size else second
     return np.concatenate((first, second), axis=-1)

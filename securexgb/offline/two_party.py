@@ -122,12 +122,12 @@ class TwoPartySource:
         supply = self._supply("shared bits", ring_bits, self._make_shared_bits)
         return SharedRandomBits(*supply.take(count))
 
-    def random_ot_send(self, count: int) -> RandomOTSender:
-        supply = self._supply("sent", WORD, self._make_sent)
+    def random_ot_send(self, count: int, words: int = 1) -> RandomOTSender:
+        supply = self._supply("sent", words * WORD, self._make_sent)
         return RandomOTSender(*supply.take(count))
 
-    def random_ot_receive(self, count: int) -> RandomOTReceiver:
-        supply = self._supply("received", WORD, self._make_received)
+    def random_ot_receive(self, count: int, words: int = 1) -> RandomOTReceiver:
+        supply = self._supply("received", words * WORD, self._make_received)
         return RandomOTReceiver(*supply.take(count))
 
     def plan(self, vectors: int, values: int) -> None:

@@ -59,6 +59,11 @@ def _choose(draw: Draw) -> Arguments:
     return [_bits(draw, count), _numbers(draw, rows, count)]
 
 
+def _scale(draw: Draw) -> Arguments:
+    rows, count = int(draw.integers(1, 40)), int(draw.choice([1, 2, 65, 300]))
+    return [_numbers(draw, rows, count), _numbers(draw, rows), public(64)]
+
+
 def _shift(draw: Draw) -> Arguments:
     return [_numbers(draw, _count(draw)), public(int(draw.integers(1, 50)))]
 
@@ -242,6 +247,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.multiply.and_bits": _two_bits,
     "mpc.multiply.gate_bits": _gate,
     "mpc.choose.choose": _choose,
+    "mpc.scale.scale_rows": _scale,
     "mpc.compare.is_negative": lambda draw: [
         _numbers(draw, _count(draw)),
         public(int(draw.integers(30, 65))),
@@ -303,6 +309,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
 
 HALVES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.choose.choose": lambda draw: [*_choose(draw), public(32)],
+    "mpc.scale.scale_rows": lambda draw: [*_scale(draw)[:2], public(int(draw.integers(33, 64)))],
     "mpc.convert.to_arithmetic": lambda draw: [*_two_bits(draw)[:1], public(32)],
     "mpc.truncate.truncate": lambda draw: [
         _numbers(draw, _count(draw)),
@@ -310,7 +317,7 @@ HALVES: dict[str, Callable[[Draw], Arguments]] = {
         public(32),
     ],
 }
-"""The same for protocols on shares modulo 2^32."""
+"""The same for protocols in smaller rings."""
 
 
 def prepare(name: str, party: Party, arguments: list[Any]) -> None:

@@ -48,14 +48,14 @@ def test_all_leaves_but_one(depth: int) -> None:
         np.testing.assert_array_equal(ordered[1:], whole[x ^ place][1:])
 
 
-@pytest.mark.parametrize("width", [1, 7, 63, 64, 128])
+@pytest.mark.parametrize("width", [0, 1, 7, 63, 64, 128])
 def test_windows_of_positions_agree(width: int) -> None:
     everything, _ = leaves(4)
     whole = k.ot_receive(everything, TAG, 0, 256, width)
     part = k.ot_receive(everything, TAG, 128, 128, width)
     np.testing.assert_array_equal(whole[0].reshape(31, 256)[:, 128:], part[0].reshape(31, 128))
     np.testing.assert_array_equal(whole[1][128:], part[1])
-    rows = width if width < 64 else 1
+    rows = {0: 1, 64: 1, 128: 2}.get(width, width)
     ends = [chosen.reshape(rows, -1) for chosen in (whole[2], part[2])]
     np.testing.assert_array_equal(ends[0][:, ends[0].shape[1] // 2 :], ends[1])
 
@@ -91,6 +91,15 @@ def test_stretched_transfers(width: int) -> None:
     else:
         zero, one, chosen = (part.reshape(width, -1) for part in (zero, one, chosen))
         np.testing.assert_array_equal(chosen, (zero & ~choices) | (one & choices))
+
+
+@pytest.mark.parametrize("count", [0, 1, 9])
+def test_keys_are_expanded_for_products(count: int) -> None:
+    keys = words(2, 6)
+    streams = k.ot_expand(keys, count, 3).reshape(2, count, 3)
+    for number, key in enumerate(keys.T):
+        expected = k.prg_words(key.tobytes(), 0, count)
+        np.testing.assert_array_equal(streams[number // 3, :, number % 3], expected)
 
 
 def packed(numbers: np.ndarray, bits: int) -> k.Words:
@@ -153,8 +162,8 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "no leaves": (k.ot_receive, (CUBE[:0], TAG, 0, 1, 1), "depth must be"),
     "far": (k.ot_receive, (CUBE, TAG, 2**62, 1, 1), "too many"),
     "rows": (k.ot_send, (CUBE, TAG, TAG, 0, np.zeros((30, 1), np.uint64), 1), "31 rows"),
-    "width": (k.ot_receive, (CUBE, TAG, 0, 1, 65), "width must be 1 to 64 or 128"),
-    "no width": (k.ot_receive, (CUBE, TAG, 0, 1, 0), "width must be 1 to 64 or 128"),
+    "width": (k.ot_receive, (CUBE, TAG, 0, 1, 65), "width must be 1 to 64"),
+    "odd keys": (k.ot_expand, (KEYS[:2], 5, 3), "keys must have the shape"),
     "few rows": (k.ot_silent_send, (POOL, TAGS, 1, 0, TAG, TAGS[:1], 1), "rows must have"),
     "far tree": (k.ot_silent_send, (POOL, TAGS, 2**63, 0, TAG, TAGS[:1], 1), "too far"),
     "even places": (k.ot_silent_send, (POOL, TAGS, 0, 0, TAG + 1, TAGS[:1], 1), "must be odd"),

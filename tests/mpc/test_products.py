@@ -12,6 +12,7 @@ from securexgb.mpc.compare import all_of, not_bits
 from securexgb.mpc.convert import highest_bit, to_arithmetic, to_bits
 from securexgb.mpc.multiply import and_bits, gate_bits, multiply
 from securexgb.mpc.party import Party
+from securexgb.mpc.scale import scale_rows
 from securexgb.mpc.select import select
 from securexgb.mpc.shared import Shared, SharedBits
 from tests.mpc.kit import Integers, evaluate, on_both, public, shared, shared_bits
@@ -38,6 +39,18 @@ def test_multiply_in_a_smaller_ring(x: Integers, ring_bits: int, seed: int) -> N
 
     result = on_both(program, shared(x, 1), shared(y, 2))
     np.testing.assert_array_equal(result, (x * y) << (64 - ring_bits))
+
+
+@quick
+@given(integers(LEAST, MOST, most=20), st.integers(1, 70), st.integers(33, 64), st.integers(0, 99))
+def test_rows_times_numbers(y: Integers, count: int, ring_bits: int, seed: int) -> None:
+    x = np.random.default_rng(seed).integers(LEAST, MOST, (y.size, count))
+
+    def program(party: Party, a: Shared, b: Shared) -> Shared:
+        return scale_rows(party, a, b, ring_bits).scale(1 << (64 - ring_bits))
+
+    result = on_both(program, shared(x, 1), shared(y, 2))
+    np.testing.assert_array_equal(result, (x * y[:, None]) << (64 - ring_bits))
 
 
 def test_multiply_keeps_the_shape_of_strided_shares() -> None:

@@ -51,8 +51,11 @@ def check_shared_bits(
     np.testing.assert_array_equal(difference << np.uint64(64 - ring_bits), 0)
 
 
-def check_random_ot(sender: RandomOTSender, receiver: RandomOTReceiver, count: int) -> None:
-    assert sender.zero.shape == sender.one.shape == receiver.chosen.shape == (count,)
+def check_random_ot(
+    sender: RandomOTSender, receiver: RandomOTReceiver, count: int, words: int = 1
+) -> None:
+    shape = (count,) if words == 1 else (words, count)
+    assert sender.zero.shape == sender.one.shape == receiver.chosen.shape == shape
     assert receiver.choices.shape == (-(-count // 64),)
     chosen_one = _kernels.unpack_bits(receiver.choices, count) == 1
     np.testing.assert_array_equal(np.where(chosen_one, sender.one, sender.zero), receiver.chosen)

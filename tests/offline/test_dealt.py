@@ -52,6 +52,8 @@ def test_every_kind_keeps_its_law(dealer: RunningDealer) -> None:
                 check_gates(zero.gates(count, width), one.gates(count, width), count, width)
             check_digits(zero.digit_send(count, 2), one.digit_receive(count, 2), count, 2)
             check_digits(one.digit_send(count, 7), zero.digit_receive(count, 7), count, 7)
+            keys = one.random_ot_send(count, 2), zero.random_ot_receive(count, 2)
+            check_random_ot(*keys, count, 2)
 
 
 @pytest.mark.parametrize("owner", [0, 1])

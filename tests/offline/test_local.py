@@ -54,9 +54,11 @@ def test_every_width_keeps_its_law(counts: list[int]) -> None:
         for width in (2, 7):
             ends = zero.digit_send(count, width), one.digit_receive(count, width)
             check_digits(*ends, count, width)
-            check_digits(
-                one.digit_send(count, width), zero.digit_receive(count, width), count, width
-            )
+            ends = one.digit_send(count, width), zero.digit_receive(count, width)
+            check_digits(*ends, count, width)
+        keys = zero.random_ot_send(count, 2), one.random_ot_receive(count, 2)
+        check_random_ot(*keys, count, 2)
+        check_random_ot(one.random_ot_send(count, 2), zero.random_ot_receive(count, 2), count, 2)
 
 
 @pytest.mark.parametrize("owner", [0, 1])

@@ -60,14 +60,14 @@ def test_every_kind_keeps_its_law(stretch_after: int) -> None:
         for bits in (64, 32):
             shared = both(parties, lambda _, s, n=count, r=bits: s.shared_bits(n, r))
             check_shared_bits(*shared, count, bits)
-        for sender in (0, 1):
+        for sender, words in ((0, 1), (1, 1), (1, 2)):
             ends = both(
                 parties,
-                lambda rank, s, n=count, by=sender: (
-                    s.random_ot_send(n) if rank == by else s.random_ot_receive(n)
+                lambda rank, s, n=count, by=sender, w=words: (
+                    s.random_ot_send(n, w) if rank == by else s.random_ot_receive(n, w)
                 ),
             )
-            check_random_ot(ends[sender], ends[1 - sender], count)
+            check_random_ot(ends[sender], ends[1 - sender], count, words)
 
 
 @pytest.mark.parametrize("stretch_after", [0, 1 << 30])

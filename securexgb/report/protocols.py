@@ -167,6 +167,7 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
         "mpc.multiply.and_bits": (bits(), bits()),
         "mpc.multiply.gate_bits": (bits(), bits(4)),
         "mpc.choose.choose": (bits(), x.reshape(1, -1)),
+        "mpc.scale.scale_rows": (x.reshape(1, -1), Shared.zeros(1), 52),
         "mpc.compare.is_negative": (x,),
         "mpc.compare.at_least": (x, x),
         "mpc.compare.all_of": (bits(3),),

@@ -15,8 +15,8 @@ def draw(rank: int, source: CorrelationSource, kind: Kind, count: int) -> object
         sends = int(rest[2]) == rank
         return (source.digit_send if sends else source.digit_receive)(count, int(rest[0]))
     if name == "ot":
-        sends = int(rest[1]) == rank
-        return (source.random_ot_send if sends else source.random_ot_receive)(count)
+        sends = int(rest[2]) == rank
+        return (source.random_ot_send if sends else source.random_ot_receive)(count, int(rest[0]))
     if kind is Kind.TRIPLES:
         return source.triples(count)
     return source.shared_bits(count, 32 if kind is Kind.HALF_BITS else 64)

@@ -30,6 +30,7 @@ from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.mpc.matrix import MatrixShape, register
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import REGISTRY
+from securexgb.mpc.shared import Shared
 from securexgb.offline.correlations import Kind
 from securexgb.offline.method import Method
 from securexgb.report.protocols import arguments
@@ -61,6 +62,8 @@ def given(name: str, party: Party, count: int) -> list[Any]:
         args[1 + party.rank if name == "mpc.matrix.histograms" else 1] = own
     if name.startswith("hybrid.ckks") and args:
         args[0] = agree_keys(party)
+    if name == "hybrid.ckks_scores.tree_scores":
+        args[2] = Shared.zeros(1, 1)  # one tree of one leaf
     if name == "hybrid.ckks_products.products":
         numbers = np.full_like(args[1], 0.1, dtype=np.complex128)
         args[1:] = [numbers, None] if party.rank == 0 else [None, numbers]

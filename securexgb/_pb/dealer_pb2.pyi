@@ -23,11 +23,17 @@ class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     KIND_DIGITS_7_FROM_1: _ClassVar[Kind]
     KIND_SHARED_BITS: _ClassVar[Kind]
     KIND_HALF_BITS: _ClassVar[Kind]
-    KIND_OT_FROM_0: _ClassVar[Kind]
-    KIND_OT_FROM_1: _ClassVar[Kind]
+    KIND_OT_8_FROM_0: _ClassVar[Kind]
+    KIND_OT_8_FROM_1: _ClassVar[Kind]
+    KIND_OT_16_FROM_0: _ClassVar[Kind]
+    KIND_OT_16_FROM_1: _ClassVar[Kind]
+    KIND_OT_32_FROM_0: _ClassVar[Kind]
+    KIND_OT_32_FROM_1: _ClassVar[Kind]
+    KIND_OT_64_FROM_0: _ClassVar[Kind]
+    KIND_OT_64_FROM_1: _ClassVar[Kind]
+    KIND_OT_128_FROM_0: _ClassVar[Kind]
+    KIND_OT_128_FROM_1: _ClassVar[Kind]
     KIND_PRODUCTS: _ClassVar[Kind]
-    KIND_KEYS_FROM_0: _ClassVar[Kind]
-    KIND_KEYS_FROM_1: _ClassVar[Kind]
 KIND_UNSPECIFIED: Kind
 KIND_TRIPLES: Kind
 KIND_GATES_1: Kind
@@ -42,11 +48,17 @@ KIND_DIGITS_7_FROM_0: Kind
 KIND_DIGITS_7_FROM_1: Kind
 KIND_SHARED_BITS: Kind
 KIND_HALF_BITS: Kind
-KIND_OT_FROM_0: Kind
-KIND_OT_FROM_1: Kind
+KIND_OT_8_FROM_0: Kind
+KIND_OT_8_FROM_1: Kind
+KIND_OT_16_FROM_0: Kind
+KIND_OT_16_FROM_1: Kind
+KIND_OT_32_FROM_0: Kind
+KIND_OT_32_FROM_1: Kind
+KIND_OT_64_FROM_0: Kind
+KIND_OT_64_FROM_1: Kind
+KIND_OT_128_FROM_0: Kind
+KIND_OT_128_FROM_1: Kind
 KIND_PRODUCTS: Kind
-KIND_KEYS_FROM_0: Kind
-KIND_KEYS_FROM_1: Kind
 
 class DealRequest(_message.Message):
     __slots__ = ("join", "seed", "matrix", "request", "leave", "attest")

@@ -90,7 +90,10 @@ def grow_tree(party: Party, job: TreeJob, pairs: Shared) -> GrownTree:
     for depth in range(job.max_depth):
         with party.step("level", depth):
             if depth:
-                vectors, histogram = _children(party, job, levels[-1], vectors, histogram)
+                left, histogram = _left_children(party, job, levels[-1], vectors, histogram)
+                if depth + 1 < job.max_depth:
+                    vectors = interleave(left, vectors - left)
+                del left
             used = histogram.columns(job.used)
             nodes = slice((1 << depth) - 1, (2 << depth) - 1)
             best = best_splits(party, used, candidates, job.numbers, dummies[:, nodes])
@@ -104,13 +107,13 @@ def grow_tree(party: Party, job: TreeJob, pairs: Shared) -> GrownTree:
     return GrownTree(_half(party, job, levels, leaves), values)
 
 
-def _children(
+def _left_children(
     party: Party, job: TreeJob, level: _Level, vectors: Shared, parents: Histogram
 ) -> tuple[Shared, Histogram]:
-    """The next level's vectors and histograms."""
+    """The vectors of the next level's left children, and all its histograms."""
     left = select(party, level.owners, level.left, vectors)
     sums = build(party, job.shape, job.executor, left, job.numbers.low_bits)
-    return interleave(left, vectors - left), siblings(parents, sums)
+    return left, siblings(parents, sums)
 
 
 def _open_splits(party: Party, job: TreeJob, candidates: Candidates, best: BestSplits) -> _Level:
@@ -140,7 +143,8 @@ def _row_values(party: Party, levels: list[_Level], leaves: Shared) -> Shared:
     for level in reversed(levels):
         left, right = values[0::2], values[1::2]
         gap = Shared(np.broadcast_to((left - right).words, (level.owners.size, rows)))
-        values = right + select(party, level.owners, level.left, gap)
+        chosen = select(party, level.owners, level.left, gap).words
+        values = Shared(np.add(chosen, right.words, out=chosen))
     return values[0]
 
 

@@ -12,14 +12,14 @@ party 1, so that party 0 never waits for anybody.
     digits_from_1    choices, chosen      messages'         base = chosen ^ messages'[choices]
     shared_bits      boolean, arithmetic  boolean           s1 = (r0^r1) - s0
     half_bits        the same with two halves of 32 bits to an arithmetic word
-    ot_from_0        zero, delta          choices           chosen = zero + choice * delta
-    ot_from_1        choices, chosen      delta             zero = chosen - choice * delta
-    keys_from_…      the same with messages of two words
+    ot_w_from_0      zero, delta          choices           chosen = zero + choice * delta
+    ot_w_from_1      choices, chosen      delta             zero = chosen - choice * delta
     products         products             -                 a U - products0
 
-For digits_from_1 the messages are messages' ^ base. For products, a is drawn by the party
-that does not own the matrix and the mask U by the owner. A correction is uniform given
-party 1's own pieces, because party 0's share in it is a fresh one-time pad.
+For digits_from_1 the messages are messages' ^ base. Of w bits 64 / w lie in a word, and 128
+are two words. For products, a is drawn by the party that does not own the matrix and the mask U
+by the owner. A correction is uniform given party 1's own pieces, because party 0's share in it is
+a fresh one-time pad.
 
 Every piece of every kind is a stream of its own: AES-128-CTR under
 HKDF(seed, session, kind, piece). Elements are counted in blocks of 64, for each of which a
@@ -33,6 +33,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,7 @@ from securexgb.arith.prg import Prg
 from securexgb.offline.correlations import BITS, DIGITS, GATES, TRANSFERS, Kind, Words
 
 Pieces = tuple[Words, ...]
+Numbers = NDArray[np.unsignedinteger[Any]]
 
 BLOCK = 64
 """Elements."""
@@ -99,10 +101,10 @@ def _bits(per_block: int) -> Shape:
     return Shape(((boolean, arithmetic), (boolean,)), arithmetic)
 
 
-def _transfers(words: int, sender: int) -> Shape:
-    rows = (words,) if words > 1 else ()
-    choices, chosen = Piece("choices", (), 1), Piece("chosen", rows)
-    zero, delta = Piece("zero", rows), Piece("delta", rows)
+def _transfers(bits: int, sender: int) -> Shape:
+    rows, per_block = (() if bits <= BLOCK else (bits // BLOCK,)), min(bits, BLOCK)
+    zero, delta = Piece("zero", rows, per_block), Piece("delta", rows, per_block)
+    choices, chosen = Piece("choices", (), 1), Piece("chosen", rows, per_block)
     if sender == 0:
         return Shape(((zero, delta), (choices,)), chosen)
     return Shape(((choices, chosen), (delta,)), zero)
@@ -113,11 +115,7 @@ SHAPES: Mapping[Kind, Shape] = MappingProxyType(
     | {kind: _triple(width) for width, kind in GATES.items()}
     | {kind: _digits(*of) for of, kind in DIGITS.items()}
     | {kind: _bits(ring_bits) for ring_bits, kind in BITS.items()}
-    | {
-        kind: _transfers(words, sender)
-        for words, kinds in TRANSFERS.items()
-        for sender, kind in enumerate(kinds)
-    }
+    | {kind: _transfers(*of) for of, kind in TRANSFERS.items()}
 )
 
 TILE = 1 << 15
@@ -189,23 +187,19 @@ def correction(kind: Kind, zero: Streams, one: Streams, start: int, count: int) 
 
 def _fit(kind: Kind, first: Pieces, second: Pieces) -> Words:
     """The correction for both parties' free pieces."""
-    match kind:
-        case Kind.TRIPLES:
-            (a0, b0, c0), (a1, b1) = first, second
-            return (a0 + a1) * (b0 + b1) - c0
-        case Kind.SHARED_BITS:
-            (r0, s0), (r1,) = first, second
-            return _spread(r0 ^ r1) - s0
-        case Kind.HALF_BITS:
-            (r0, s0), (r1,) = first, second
-            halves: NDArray[np.uint32] = _spread(r0 ^ r1).astype(np.uint32) - s0.view(np.uint32)
-            return halves.view(np.uint64)
-        case Kind.OT_FROM_0 | Kind.KEYS_FROM_0:
-            (messages, delta), (choices,) = first, second
-            return messages + delta * _spread(choices)
-        case Kind.OT_FROM_1 | Kind.KEYS_FROM_1:
-            (choices, chosen), (delta,) = first, second
-            return chosen - delta * _spread(choices)
+    if kind is Kind.TRIPLES:
+        (a0, b0, c0), (a1, b1) = first, second
+        return (a0 + a1) * (b0 + b1) - c0
+    if kind in BITS.values():
+        (r0, s0), (r1,) = first, second
+        summand = _lanes(kind, s0)
+        return (_spread(r0 ^ r1, summand) - summand).view(np.uint64)
+    if kind in TRANSFERS.values():
+        from_zero = kind is TRANSFERS[SHAPES[kind].fitted.words, 0]
+        *free, choices = (*first, *second) if from_zero else (first[1], *second, first[0])
+        message, delta = (_lanes(kind, piece) for piece in free)
+        part = delta * _spread(choices, delta)
+        return (message + part if from_zero else message - part).view(np.uint64)
     if len(first) == 3:  # gates
         (a0, b0, c0), (a1, b1) = first, second
         return (a0 ^ a1) & (b0 ^ b1) ^ c0
@@ -233,11 +227,14 @@ def complete(kind: Kind, rank: int, free: Pieces, fitted: Words | None) -> Piece
     if rank == 1:
         assert fitted is not None
         free = (*free, SHAPES[kind].fitted.array(fitted))
-    if kind is Kind.HALF_BITS:
-        return free[0], free[1].view(np.uint32).astype(np.uint64)
-    if any(kind is kinds[rank] for kinds in TRANSFERS.values()):
+    if kind in BITS.values():
+        return free[0], _lanes(kind, free[1]).astype(np.uint64, copy=False)
+    if kind in TRANSFERS.values():
+        if SHAPES[kind].free[rank][0].name == "choices":
+            return free[0], _lanes(kind, free[1]).astype(np.uint64, copy=False)
         zero, delta = free if rank == 0 else free[::-1]
-        return zero, zero + delta
+        both = _lanes(kind, zero), _lanes(kind, zero) + _lanes(kind, delta)
+        return tuple([message.astype(np.uint64, copy=False) for message in both])
     if rank == 1 and SHAPES[kind].fitted.name == "base":
         return (free[0] ^ free[1],)
     return free
@@ -259,5 +256,10 @@ def product_correction(
     return _kernels.prg_matrix_product(key, 0, rows, columns, vectors) - shares
 
 
-def _spread(packed: Words) -> Words:
-    return _kernels.unpack_bits(packed, BLOCK * packed.size).astype(np.uint64)
+def _lanes(kind: Kind, piece: Words) -> Numbers:
+    """The numbers of a piece, as many bits as it has words for 64 of them."""
+    return piece.view(f"<u{SHAPES[kind].fitted.per_block // 8}")
+
+
+def _spread(packed: Words, like: Numbers) -> Numbers:
+    return _kernels.unpack_bits(packed, BLOCK * packed.size).astype(like.dtype)

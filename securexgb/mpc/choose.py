@@ -36,7 +36,7 @@ def choose_cost(rows: int, count: int, ring_bits: int = 64) -> Cost:
     """Cost of ``choose`` for (rows, count) words."""
     flips = words_per(_messages(rows, ring_bits) * count)
     sent = flips + -(-rows * count * ring_bits // 64)
-    return Cost.alike(2, sent, dict.fromkeys(TRANSFERS[1], 64 * flips))
+    return Cost.alike(2, sent, {TRANSFERS[64, rank]: 64 * flips for rank in (0, 1)})
 
 
 def _messages(rows: int, ring_bits: int) -> int:

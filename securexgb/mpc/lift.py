@@ -6,7 +6,8 @@ product is wanted modulo 2^(R-1-j) only, and the bits of a number take half the 
 observation of ABY). The product is one oblivious transfer: the receiver's bit b chooses, the
 sender's bit a is the difference. They hold a random one, messages m0, m1 and choice c; the
 receiver sends d = b ^ c, the sender t = a + m_d - m_{1-d}, keeps -m_d, and the receiver has
-m_d or t + m_{1-d} = a + m_d. Every other bit goes in the other direction.
+m_d or t + m_{1-d} = a + m_d. Every other bit goes in the other direction. Messages have the
+fewest bits that transfers come in: a dealer's corrections are as long.
 
 A number below 2^(R-1), shared modulo 2^R by words in [0, 2^R), is brought to the whole ring
 exactly: the words add up past 2^R if and only if one of them has its top bit (were it only
@@ -15,6 +16,7 @@ one and no wrap, the sum would have that bit too). Their or is one more such pro
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,7 +28,7 @@ from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.select import transfers
 from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
-from securexgb.offline.correlations import Budget, Kind
+from securexgb.offline.correlations import TRANSFERS, Budget, transfer_bits
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,14 @@ def binary(width: int) -> Number:
 def _products_cost(precisions: Sequence[int], words: int) -> Cost:
     """Cost of ``_products`` for rows of so many words."""
     to_label, to_feature = precisions[::2], precisions[1::2]
+    drawn = Counter(
+        TRANSFERS[transfer_bits(precision), 1 - row % 2] for row, precision in enumerate(precisions)
+    )
     return Cost(
         rounds=2,
         label_words=words * (len(to_label) + sum(to_feature)),
         feature_words=words * (len(to_feature) + sum(to_label)),
-        correlations=Budget.of(
-            {
-                Kind.OT_FROM_0: 64 * words * len(to_feature),
-                Kind.OT_FROM_1: 64 * words * len(to_label),
-            }
-        ),
+        correlations=Budget.of({kind: 64 * words * rows for kind, rows in drawn.items()}),
     )
 
 
@@ -127,25 +127,44 @@ def _products(party: Party, own: Words, precisions: Sequence[int], count: int) -
     rows, words = range(len(precisions)), words_per(count)
     padded = 64 * words
     received, sent = rows[party.rank :: 2], rows[1 - party.rank :: 2]
-    receiver, sender = transfers(party, padded * len(received), padded * len(sent))
+    ends = _ends(party, precisions, words)
     result = np.empty((len(rows), padded), np.uint64)
-    flips = own[received].reshape(-1) ^ receiver.choices
+    choices = np.array([ends[row][0] for row in received], np.uint64).reshape(-1)
+    flips = own[received].reshape(-1) ^ choices
     theirs = party.exchange(flips, expect=words * len(sent)).reshape(len(sent), words)
-    zeros, ones = (m.reshape(len(sent), padded) for m in (sender.zero, sender.one))
     message = []
-    for row, flip, zero, one in zip(sent, theirs, zeros, ones, strict=True):
-        result[row], correction = _offered(own[row], flip, zero, one)
+    for row, flip in zip(sent, theirs, strict=True):
+        result[row], correction = _offered(own[row], flip, *ends[row])
         message.append(_kernels.to_slices(correction, precisions[row]))
     expected = sum(precisions[row] for row in received)
     payload = np.concatenate([*message, np.empty((0, words), np.uint64)])
     corrections = party.exchange(payload, expect=expected * words)
     corrections = corrections.reshape(expected, words)
-    for row, chosen in zip(received, receiver.chosen.reshape(len(received), padded), strict=True):
+    for row in received:
         taken, corrections = np.split(corrections, [precisions[row]])
         part = _kernels.from_slices(taken, padded)
         part *= _numbers(own[row])
-        np.add(part, chosen, out=result[row])
+        np.add(part, ends[row][1], out=result[row])
     return result[:, :count]
+
+
+def _ends(party: Party, precisions: Sequence[int], words: int) -> dict[int, tuple[Words, Words]]:
+    """Random transfers by row, of the fewest bits: choices and what was chosen, or both messages."""
+    ends: dict[int, tuple[Words, Words]] = {}
+    widths = [transfer_bits(precision) for precision in precisions]
+    for bits in sorted(set(widths)):
+        rows = [row for row, width in enumerate(widths) if width == bits]
+        own = [row for row in rows if row % 2 == party.rank]
+        other = [row for row in rows if row % 2 != party.rank]
+        receiver, sender = transfers(party, 64 * words * len(own), 64 * words * len(other), bits)
+        ends |= _by_row(own, receiver.choices, receiver.chosen)
+        ends |= _by_row(other, sender.zero, sender.one)
+    return ends
+
+
+def _by_row(rows: list[int], first: Words, second: Words) -> dict[int, tuple[Words, Words]]:
+    pairs = (array.reshape(len(rows), array.size // max(len(rows), 1)) for array in (first, second))
+    return dict(zip(rows, zip(*pairs, strict=True), strict=True))
 
 
 def _offered(own: Words, flip: Words, zero: Words, one: Words) -> tuple[Words, Words]:

@@ -22,6 +22,7 @@ from securexgb.mpc.select import transfers
 from securexgb.mpc.shared import Shared, Words, words_per
 from securexgb.offline.correlations import TRANSFERS
 
+_KEY_BITS = 128
 _CHUNK = 1 << 18
 """Words of streams held at a time: 2 MiB a kind."""
 
@@ -43,7 +44,7 @@ def scale_cost(rows: int, count: int, ring_bits: int) -> Cost:
     words = words_per(rows * ring_bits)
     sums = (_message_words(len(c) * count, ring_bits) for c in _chunks(rows, count, ring_bits))
     sent = words + -(-sum(sums) * ring_bits // 64)
-    return Cost.alike(2, sent, dict.fromkeys(TRANSFERS[2], 64 * words))
+    return Cost.alike(2, sent, {TRANSFERS[_KEY_BITS, rank]: 64 * words for rank in (0, 1)})
 
 
 @protocol(
@@ -56,7 +57,7 @@ def scale_rows(party: Party, x: Shared, y: Shared, ring_bits: int) -> Shared:
     """x (rows, k) times y (rows,), right modulo 2^ring_bits (1 to 64) only."""
     rows, count = x.shape
     total = rows * ring_bits
-    receiver, sender = transfers(party, total, total, 2)
+    receiver, sender = transfers(party, total, total, _KEY_BITS)
     places = np.arange(ring_bits, dtype=np.uint64)
     bits = ((y.words[:, None] >> places) & np.uint64(1)).astype(np.uint8).reshape(-1)
     asked = party.exchange(_kernels.pack_bits(bits) ^ receiver.choices)

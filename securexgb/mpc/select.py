@@ -35,7 +35,10 @@ def transfer_cost(label: int, feature: int) -> Cost:
         label_words=words_per(label) + feature,
         feature_words=words_per(feature) + label,
         correlations=Budget.of(
-            {Kind.OT_FROM_0: 64 * words_per(feature), Kind.OT_FROM_1: 64 * words_per(label)}
+            {
+                Kind.OT_64_FROM_0: 64 * words_per(feature),
+                Kind.OT_64_FROM_1: 64 * words_per(label),
+            }
         ),
     )
 
@@ -57,37 +60,46 @@ def select(party: Party, owners: Owners, bits: Bits, x: Shared) -> Shared:
     ``owners``: public, shape (v,). ``bits``: (v, n), read only in this party's own
     rows. ``x``: shared (v, n).
     """
-    own, helped = owners == party.rank, owners != party.rank
+    own, helped = np.flatnonzero(owners == party.rank), np.flatnonzero(owners != party.rank)
     columns = x.words.shape[1]
-    count_own, count_helped = int(own.sum()) * columns, int(helped.sum()) * columns
+    count_own, count_helped = own.size * columns, helped.size * columns
     receiver, sender = transfers(party, count_own, count_helped)
     mine = np.ascontiguousarray(bits[own]).reshape(-1)
     flips = _kernels.pack_bits(mine.view(np.uint8)) ^ receiver.choices
     theirs = party.exchange(flips, expect=words_per(count_helped))
-    result = np.empty_like(x.words)
-
-    chosen = _kernels.unpack_bits(np.ascontiguousarray(theirs), count_helped).astype(np.bool_)
-    first = np.where(chosen, sender.one, sender.zero)
-    second = np.where(chosen, sender.zero, sender.one)
-    result[helped] = (np.uint64(0) - first).reshape(-1, columns)
-    masked = x.words[helped].reshape(-1) + first - second
+    result = np.empty(x.words.shape, np.uint64)
+    # One row after another: at a million columns every further array of all rows counts.
+    chosen = _kernels.unpack_bits(np.ascontiguousarray(theirs), count_helped).view(np.bool_)
+    masked = np.empty(count_helped, np.uint64)
+    for row, part in zip(helped, _parts(helped.size, columns), strict=True):
+        zero, one = sender.zero[part], sender.one[part]
+        first = np.where(chosen[part], one, zero)
+        second = np.where(chosen[part], zero, one)
+        np.negative(first, out=result[row])
+        masked[part] = x.words[row] + first - second
+    del sender
     received = party.exchange(masked, expect=count_own)
-    picked = receiver.chosen + np.where(mine, received, np.uint64(0))
-    local = np.where(mine, x.words[own].reshape(-1), np.uint64(0))
-    result[own] = (picked + local).reshape(-1, columns)
+    for row, part in zip(own, _parts(own.size, columns), strict=True):
+        kept = np.where(mine[part], received[part] + x.words[row], np.uint64(0))
+        np.add(receiver.chosen[part], kept, out=result[row])
     return Shared(result)
 
 
+def _parts(rows: int, columns: int) -> list[slice]:
+    """Where each of so many rows lies among all their elements."""
+    return [slice(row * columns, (row + 1) * columns) for row in range(rows)]
+
+
 def transfers(
-    party: Party, count_own: int, count_helped: int, words: int = 1
+    party: Party, count_own: int, count_helped: int, bits: int = 64
 ) -> tuple[RandomOTReceiver, RandomOTSender]:
     """This party's ends of the transfers; rank 0's receiving ones are always drawn first.
 
-    ``words``: of a message.
+    Messages are right modulo 2^bits, or have two words where ``bits`` is 128.
     """
     source = party.source
     if party.rank == 0:
-        receiver = source.random_ot_receive(count_own, words)
-        return receiver, source.random_ot_send(count_helped, words)
-    sender = source.random_ot_send(count_helped, words)
-    return source.random_ot_receive(count_own, words), sender
+        receiver = source.random_ot_receive(count_own, bits)
+        return receiver, source.random_ot_send(count_helped, bits)
+    sender = source.random_ot_send(count_helped, bits)
+    return source.random_ot_receive(count_own, bits), sender

@@ -82,13 +82,13 @@ class CountingSource:
         self._count({BITS[ring_bits]: _whole_words(count)})
         return self._source.shared_bits(count, ring_bits)
 
-    def random_ot_send(self, count: int, words: int = 1) -> RandomOTSender:
-        self._count({TRANSFERS[words][self._rank]: _whole_words(count)})
-        return self._source.random_ot_send(count, words)
+    def random_ot_send(self, count: int, bits: int = 64) -> RandomOTSender:
+        self._count({TRANSFERS[bits, self._rank]: _whole_words(count)})
+        return self._source.random_ot_send(count, bits)
 
-    def random_ot_receive(self, count: int, words: int = 1) -> RandomOTReceiver:
-        self._count({TRANSFERS[words][1 - self._rank]: _whole_words(count)})
-        return self._source.random_ot_receive(count, words)
+    def random_ot_receive(self, count: int, bits: int = 64) -> RandomOTReceiver:
+        self._count({TRANSFERS[bits, 1 - self._rank]: _whole_words(count)})
+        return self._source.random_ot_receive(count, bits)
 
     def plan(self, vectors: int, values: int) -> None:
         self._source.plan(vectors, values)

@@ -10,7 +10,8 @@ word w is element 64 w + i).
     Digits(n, w, sender)   64 transfers of one of 16 messages of w bits to a word: sender:
                        all messages; receiver: a random choice and the chosen message
     SharedBits(n)      r: the same random bit, as r0^r1 (packed) and as s0+s1 mod 2^ring_bits
-    RandomOT(n, k, sender)  sender: m0, m1 of k words; receiver: packed bits c and m_c
+    RandomOT(n, sender)    sender: words m0, m1; receiver: packed bits c and words that are
+                       m_c mod 2^bits; of 128 bits, two words each
     MatrixProducts     for a fixed private matrix, see ``source.MatrixProducts``
 """
 
@@ -47,10 +48,16 @@ class Kind(Enum):
     DIGITS_7_FROM_1 = "digits_7_from_1"
     SHARED_BITS = "shared_bits"
     HALF_BITS = "half_bits"
-    OT_FROM_0 = "ot_from_0"
-    OT_FROM_1 = "ot_from_1"
-    KEYS_FROM_0 = "keys_from_0"
-    KEYS_FROM_1 = "keys_from_1"
+    OT_8_FROM_0 = "ot_8_from_0"
+    OT_8_FROM_1 = "ot_8_from_1"
+    OT_16_FROM_0 = "ot_16_from_0"
+    OT_16_FROM_1 = "ot_16_from_1"
+    OT_32_FROM_0 = "ot_32_from_0"
+    OT_32_FROM_1 = "ot_32_from_1"
+    OT_64_FROM_0 = "ot_64_from_0"
+    OT_64_FROM_1 = "ot_64_from_1"
+    OT_128_FROM_0 = "ot_128_from_0"
+    OT_128_FROM_1 = "ot_128_from_1"
 
 
 GATES: Mapping[int, Kind] = MappingProxyType(
@@ -63,22 +70,32 @@ DIGITS: Mapping[tuple[int, int], Kind] = MappingProxyType(
 """By the bits of a message and the rank of the sender."""
 BITS: Mapping[int, Kind] = MappingProxyType({64: Kind.SHARED_BITS, 32: Kind.HALF_BITS})
 """By the ring of the additive shares."""
-TRANSFERS: Mapping[int, tuple[Kind, Kind]] = MappingProxyType(
-    {1: (Kind.OT_FROM_0, Kind.OT_FROM_1), 2: (Kind.KEYS_FROM_0, Kind.KEYS_FROM_1)}
+TRANSFERS: Mapping[tuple[int, int], Kind] = MappingProxyType(
+    {
+        (bits, rank): Kind(f"ot_{bits}_from_{rank}")
+        for bits in (8, 16, 32, 64, 128)
+        for rank in (0, 1)
+    }
 )
-"""By the words of a message, and the rank of the sender."""
+"""By the bits of a message and the rank of the sender."""
 
 _CORRECTION_WORDS: Mapping[Kind, int] = MappingProxyType(
     dict.fromkeys(Kind, 64)
     | {kind: 64 * width for width, kind in GATES.items()}
     | {kind: 64 * width for (width, _), kind in DIGITS.items()}
-    | {Kind.HALF_BITS: 32, Kind.KEYS_FROM_0: 128, Kind.KEYS_FROM_1: 128}
+    | {kind: ring_bits for ring_bits, kind in BITS.items()}
+    | {kind: bits for (bits, _), kind in TRANSFERS.items()}
 )
 
 
 def gate_kind(width: int) -> Kind:
     """The narrowest kind of gates for so many bits, at most 32."""
     return GATES[1 << (width - 1).bit_length()]
+
+
+def transfer_bits(precision: int) -> int:
+    """The bits of the narrowest transfers whose messages mask numbers mod 2^precision."""
+    return max(8, 1 << (precision - 1).bit_length())
 
 
 @dataclass(frozen=True)
@@ -169,7 +186,7 @@ class SharedRandomBits:
 
 @dataclass(frozen=True, repr=False)
 class RandomOTSender:
-    """Both random messages of each oblivious transfer; shape (n,) each, or (2, n)."""
+    """Both random messages of each oblivious transfer, shape (n,) each; of 128 bits, (2, n)."""
 
     zero: Words
     one: Words

@@ -137,11 +137,11 @@ class SeededSource(ABC):
     def shared_bits(self, count: int, ring_bits: int = 64) -> SharedRandomBits:
         return SharedRandomBits(*self._take(BITS[ring_bits], count))
 
-    def random_ot_send(self, count: int, words: int = 1) -> RandomOTSender:
-        return RandomOTSender(*self._take(TRANSFERS[words][self._rank], count))
+    def random_ot_send(self, count: int, bits: int = 64) -> RandomOTSender:
+        return RandomOTSender(*self._take(TRANSFERS[bits, self._rank], count))
 
-    def random_ot_receive(self, count: int, words: int = 1) -> RandomOTReceiver:
-        return RandomOTReceiver(*self._take(TRANSFERS[words][1 - self._rank], count))
+    def random_ot_receive(self, count: int, bits: int = 64) -> RandomOTReceiver:
+        return RandomOTReceiver(*self._take(TRANSFERS[bits, 1 - self._rank], count))
 
     def plan(self, vectors: int, values: int) -> None:
         """See ``offline.source``."""
@@ -229,10 +229,9 @@ class SeededSource(ABC):
             self._seconds += perf_counter() - began
             return pieces
 
-        received = [kinds[1 - self._rank] for kinds in TRANSFERS.values()]
-        sent = [kinds[self._rank] for kinds in TRANSFERS.values()]
+        received = {kind for (_, rank), kind in TRANSFERS.items() if rank != self._rank}
         packed = kind in (*BITS.values(), *received)
-        return Supply(make, packed, whole_words=packed or kind in sent)
+        return Supply(make, packed, whole_words=packed or kind in TRANSFERS.values())
 
     def _mask(self, fixed: FixedMatrix, matrix: NDArray[np.uint8] | None, bins: int) -> Words:
         """E = M - U, shape (rows, columns)."""

@@ -70,10 +70,11 @@ class CorrelationSource(Protocol):
     def shared_bits(self, count: int, ring_bits: int = 64) -> SharedRandomBits:
         """Additive shares modulo 2^ring_bits (64, 32), in the low bits of words."""
 
-    def random_ot_send(self, count: int, words: int = 1) -> RandomOTSender:
-        """Messages of one word, or keys of two."""
+    def random_ot_send(self, count: int, bits: int = 64) -> RandomOTSender:
+        """Messages right modulo 2^bits (64, 32, 16, 8), in the low bits of words; 128: (2, n)."""
 
-    def random_ot_receive(self, count: int, words: int = 1) -> RandomOTReceiver: ...
+    def random_ot_receive(self, count: int, bits: int = 64) -> RandomOTReceiver:
+        """The other end of ``random_ot_send``."""
 
     def plan(self, vectors: int, values: int) -> None:
         """What a training will ask of products, before its first matrix is registered.

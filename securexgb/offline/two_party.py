@@ -122,12 +122,13 @@ class TwoPartySource:
         supply = self._supply("shared bits", ring_bits, self._make_shared_bits)
         return SharedRandomBits(*supply.take(count))
 
-    def random_ot_send(self, count: int, words: int = 1) -> RandomOTSender:
-        supply = self._supply("sent", words * WORD, self._make_sent)
+    def random_ot_send(self, count: int, bits: int = WORD) -> RandomOTSender:
+        """See ``offline.source``; of 64 bits at least, as they cost the same."""
+        supply = self._supply("sent", max(bits, WORD), self._make_sent)
         return RandomOTSender(*supply.take(count))
 
-    def random_ot_receive(self, count: int, words: int = 1) -> RandomOTReceiver:
-        supply = self._supply("received", words * WORD, self._make_received)
+    def random_ot_receive(self, count: int, bits: int = WORD) -> RandomOTReceiver:
+        supply = self._supply("received", max(bits, WORD), self._make_received)
         return RandomOTReceiver(*supply.take(count))
 
     def plan(self, vectors: int, values: int) -> None:

@@ -59,7 +59,6 @@ _KINDS = (
     ("shared", "lifts", 1),
     ("half", "lifts", 1),
     ("ot", "transfers", 1),
-    ("keys", "transfers", 1),
 )
 """How a kind of correlation begins, the column that counts it, how many an element holds."""
 

@@ -71,6 +71,7 @@ def test_who_owns_the_splits_moves_bytes_from_one_side_to_the_other() -> None:
     assert both[0] == both[1]
     assert costs[0].rounds == costs[1].rounds
     transfers = [
-        cost.correlations[Kind.OT_FROM_0] + cost.correlations[Kind.OT_FROM_1] for cost in costs
+        cost.correlations[Kind.OT_64_FROM_0] + cost.correlations[Kind.OT_64_FROM_1]
+        for cost in costs
     ]
     assert transfers[0] == transfers[1]

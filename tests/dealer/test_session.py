@@ -117,7 +117,7 @@ def test_two_sessions_of_one_name_and_equal_seeds_share_nothing() -> None:
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from([TRIPLES, Series(Kind.OT_FROM_1), PRODUCTS, Series(None, (1, 0))]),
+            st.sampled_from([TRIPLES, Series(Kind.OT_64_FROM_1), PRODUCTS, Series(None, (1, 0))]),
             st.integers(0, 5).map(lambda units: 64 * units),
             st.sampled_from([0, 7, 14, 64, 128, 192, 448]),
         ),

@@ -52,13 +52,14 @@ def check_shared_bits(
 
 
 def check_random_ot(
-    sender: RandomOTSender, receiver: RandomOTReceiver, count: int, words: int = 1
+    sender: RandomOTSender, receiver: RandomOTReceiver, count: int, bits: int = 64
 ) -> None:
-    shape = (count,) if words == 1 else (words, count)
+    shape = (count,) if bits <= 64 else (bits // 64, count)
     assert sender.zero.shape == sender.one.shape == receiver.chosen.shape == shape
     assert receiver.choices.shape == (-(-count // 64),)
     chosen_one = _kernels.unpack_bits(receiver.choices, count) == 1
-    np.testing.assert_array_equal(np.where(chosen_one, sender.one, sender.zero), receiver.chosen)
+    difference = np.where(chosen_one, sender.one, sender.zero) - receiver.chosen
+    np.testing.assert_array_equal(difference << np.uint64(max(64 - bits, 0)), 0)
 
 
 def one_hot(bins: NDArray[np.uint8], n_bins: int) -> Words:

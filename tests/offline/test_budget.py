@@ -41,6 +41,7 @@ def test_both_parties_count_the_same() -> None:
     check_digits(zero.digit_send(3, 2), one.digit_receive(3, 2), 3, 2)
     check_random_ot(zero.random_ot_send(3), one.random_ot_receive(3), 3)
     check_random_ot(one.random_ot_send(130), zero.random_ot_receive(130), 130)
+    check_random_ot(one.random_ot_send(3, 16), zero.random_ot_receive(3, 16), 3)
     zero.register_matrix(0, 4, 6, np.zeros((4, 2), np.uint8), 3)
     one.register_matrix(0, 4, 6, None, 3)
     for source in (zero, one):
@@ -52,8 +53,9 @@ def test_both_parties_count_the_same() -> None:
             Kind.SHARED_BITS: 128,
             Kind.HALF_BITS: 64,
             Kind.DIGITS_2_FROM_0: 3,
-            Kind.OT_FROM_0: 64,
-            Kind.OT_FROM_1: 192,
+            Kind.OT_64_FROM_0: 64,
+            Kind.OT_64_FROM_1: 192,
+            Kind.OT_16_FROM_1: 64,
         },
         (5, 0),
     )

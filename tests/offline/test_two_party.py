@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -60,14 +62,14 @@ def test_every_kind_keeps_its_law(stretch_after: int) -> None:
         for bits in (64, 32):
             shared = both(parties, lambda _, s, n=count, r=bits: s.shared_bits(n, r))
             check_shared_bits(*shared, count, bits)
-        for sender, words in ((0, 1), (1, 1), (1, 2)):
+        for sender, bits in product((0, 1), (8, 16, 32, 64, 128)):
             ends = both(
                 parties,
-                lambda rank, s, n=count, by=sender, w=words: (
-                    s.random_ot_send(n, w) if rank == by else s.random_ot_receive(n, w)
+                lambda rank, s, n=count, by=sender, r=bits: (
+                    s.random_ot_send(n, r) if rank == by else s.random_ot_receive(n, r)
                 ),
             )
-            check_random_ot(ends[sender], ends[1 - sender], count, words)
+            check_random_ot(ends[sender], ends[1 - sender], count, bits)
 
 
 @pytest.mark.parametrize("stretch_after", [0, 1 << 30])

@@ -149,7 +149,7 @@ def _products(party: Party, own: Words, precisions: Sequence[int], count: int) -
 
 
 def _ends(party: Party, precisions: Sequence[int], words: int) -> dict[int, tuple[Words, Words]]:
-    """Random transfers by row, of the fewest bits: choices and what was chosen, or both messages."""
+    """Random transfers by row, of few bits: choices and what they chose, or both messages."""
     ends: dict[int, tuple[Words, Words]] = {}
     widths = [transfer_bits(precision) for precision in precisions]
     for bits in sorted(set(widths)):

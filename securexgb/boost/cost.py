@@ -29,7 +29,8 @@ def tree_cost(
     """Cost of growing one tree on ``used`` columns, its gradients given.
 
     ``label_splits``: for each level, how many of its 2^level splits the label party owns.
-    ``noise_bits``: of the source of correlations, 0 where it is a dealer.
+    ``noise_bits``: of the source of correlations, 0 where it is a dealer. Without a dealer the
+    scores' products cost differently, see ``boost.score``.
     """
     shape, rows = matrix_shape(layout, numbers, noise_bits), layout.rows
     candidates = used * (layout.cuts + (layout.bins - 1 if layout.missing else 0))

@@ -43,10 +43,10 @@ from securexgb.mpc.compare import all_cost, all_of, not_bits
 from securexgb.mpc.convert import bits_cost, to_bits
 from securexgb.mpc.lift import Number, lift_numbers, numbers_cost
 from securexgb.mpc.logarithm import log2_bits, log2_cost, log2_weights
-from securexgb.mpc.multiply import gate_bits, gate_cost
+from securexgb.mpc.multiply import gate_bits, gate_cost, multiply, product_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.scale import scale_cost, scale_rows
+from securexgb.mpc.scale import scale_rows
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, SharedBits, words_per
 
@@ -101,13 +101,16 @@ def _least(numbers: NumberFormat) -> tuple[int, int]:
 
 
 def scores_cost(nodes: int, candidates: int, numbers: NumberFormat) -> Cost:
-    """Cost of ``scores`` for so many nodes and candidates."""
+    """Cost of ``scores`` for so many nodes and candidates, with a dealer's triples.
+
+    Without a dealer ``scale_cost`` takes the place of ``product_cost``.
+    """
     count = nodes * candidates
     if numbers.reg_alpha:
         return weights_cost(2, count, numbers, together=True)
     words, wide, narrow = words_per(count), numbers.determinant_bits, numbers.hessian_bits
     d, h = _least(numbers)
-    total = scale_cost(2 * nodes, candidates, wide) + bits_cost(wide, 64 * words)
+    total = product_cost(2 * count) + bits_cost(wide, 64 * words)
     total += bits_cost(narrow, 128 * words)
     if _bound(numbers) != 1 << h:
         total += reaches_cost(narrow, _bound(numbers), 2 * words)
@@ -185,7 +188,11 @@ def _determinant(
     """D, flat, right modulo the width of D; ``left`` (nodes, c) and ``total`` with penalties."""
     rows = Shared.concatenate([sums.child_gradient, left])
     of_nodes = Shared.concatenate([total, sums.gradient])
-    products = scale_rows(party, rows, of_nodes, numbers.determinant_bits)
+    if party.source.dealt:
+        spread = _spread(of_nodes, rows.shape)
+        products = multiply(party, rows, spread, numbers.determinant_bits)
+    else:
+        products = scale_rows(party, rows, of_nodes, numbers.determinant_bits)
     nodes = left.shape[0]
     return _whole_words(products[:nodes] - products[nodes:])
 

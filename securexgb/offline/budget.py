@@ -47,6 +47,10 @@ class CountingSource:
         return self._source.evidence
 
     @property
+    def dealt(self) -> bool:
+        return self._source.dealt
+
+    @property
     def offline_seconds(self) -> float:
         return self._source.offline_seconds
 

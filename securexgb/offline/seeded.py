@@ -66,6 +66,7 @@ class SeededSource(ABC):
 
     name = "seeded"
     evidence = "none"
+    dealt = True
 
     def __init__(
         self, streams: Streams, channel: Channel, products: ProductsAhead | None = None

@@ -39,6 +39,10 @@ class CorrelationSource(Protocol):
         """The dealer's evidence type ("none" where there is no attested dealer)."""
 
     @property
+    def dealt(self) -> bool:
+        """Whether a triple costs its words and no transfers, as it does from a dealer. Public."""
+
+    @property
     def offline_seconds(self) -> float:
         """Time this party has spent producing correlations so far, the other's part included."""
 

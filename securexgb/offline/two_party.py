@@ -65,6 +65,7 @@ class TwoPartySource:
 
     name = "two-party"
     evidence = "none"
+    dealt = False
     offline_bytes = 0
 
     def __init__(

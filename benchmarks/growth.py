@@ -20,12 +20,16 @@ import loopback
 import works
 from measure import measured
 
+from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.cost import tree_cost
 from securexgb.boost.layout import Layout
 from securexgb.boost.loss import Labels, gradient_pairs, objective_of
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.tree import value_bits
+from securexgb.mpc.multiply import product_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
+from securexgb.mpc.scale import scale_cost
 from securexgb.mpc.shared import Shared
 from securexgb.offline.budget import CountingSource
 from securexgb.offline.correlations import Budget
@@ -44,10 +48,14 @@ def model(work: works.Work) -> dict[str, Any]:
     """What one tree should cost; who owns which split does not matter to these sums."""
     layout = Layout.of(work.params, work.rows, (work.columns, work.columns), False)
     numbers = layout.numbers(work.params)
+    source = insecure_parties(0, method=work.method)[0].source
+    vectors = work.trees << (work.depth - 1)
+    source.plan(vectors, vectors * layout.total_columns * layout.all_bins)
+    noise_bits = source.noise_bits(work.rows, numbers.low_bits + numbers.high_bits)
     owned = [(1 << level) // 2 for level in range(work.depth)]
-    bits = numbers.low_bits + numbers.high_bits
-    noise_bits = insecure_parties(0, method=work.method)[0].source.noise_bits(work.rows, bits)
-    growing = tree_cost(layout, numbers, 2 * work.columns, owned, noise_bits)
+    growing = tree_cost(layout, numbers, layout.total_columns, owned, noise_bits)
+    if not source.dealt:
+        growing += without_dealer(layout, numbers, work.depth)
     gradients = gradients_cost(work.params, layout)
     whole = growing + gradients
     kinds = {kind.value: count for kind, count in whole.correlations.items().items() if count}
@@ -58,6 +66,17 @@ def model(work: works.Work) -> dict[str, Any]:
         "correlations": kinds,
         "vectors": sum(whole.correlations.vectors),
     }
+
+
+def without_dealer(layout: Layout, numbers: NumberFormat, depth: int) -> Cost:
+    """What the scores' products cost more where nobody deals triples, see ``boost.score``."""
+    candidates = layout.total_columns * layout.cuts
+    more = Cost()
+    for level in range(depth):
+        nodes = 1 << level
+        more += scale_cost(2 * nodes, candidates, numbers.determinant_bits)
+        more = more - product_cost(2 * nodes * candidates)
+    return more
 
 
 def gradients_cost(params: TrainingParams, layout: Layout) -> Cost:

@@ -26,6 +26,7 @@ import loopback
 import numpy as np
 
 from securexgb import _kernels
+from securexgb.boost.executor import LocalExecutor
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.mpc.matrix import MatrixShape, register
 from securexgb.mpc.party import Party
@@ -59,7 +60,8 @@ def given(name: str, party: Party, count: int) -> list[Any]:
         own = np.zeros((shape.rows, shape.features[party.rank]), np.uint8)
         own += np.arange(shape.rows, dtype=np.uint64)[:, None].astype(np.uint8) % shape.bins
         register(party, shape, own)
-        args[1 + party.rank if name == "mpc.matrix.histograms" else 1] = own
+        place = 1 + party.rank if name == "mpc.matrix.histograms" else 1
+        args[place] = LocalExecutor(own, shape.bins, shape.bins)
     if name.startswith("hybrid.ckks") and args:
         args[0] = agree_keys(party)
     if name == "hybrid.ckks_scores.tree_scores":

@@ -38,7 +38,10 @@ ACCURACY = "training.py --data breast-cancer --depth 4 --bins 32 --trees 50 --te
 PLAN: dict[str, tuple[str, ...]] = {
     "machine": ("machine.py",),
     "training": _TRAINING,
-    "accuracy": (f"{ACCURACY} {DEALT}", "training.py --work W1 --test-fraction 0.25"),
+    "accuracy": (
+        f"{ACCURACY} {DEALT}",
+        *(f"training.py --work W1 {DEALT} --seed {s} --test-fraction 0.25" for s in range(3)),
+    ),
     "network": ("network.py", "network.py --work W1 --trees 8 --profile WAN"),
     "memory": ("memory.py",),
     "growth": ("growth.py",),

@@ -197,15 +197,15 @@ def network(results: Results) -> str:
 
 
 def network_plot(results: Results) -> str:
+    """Every work on loopback, then over its links."""
     rows = {}
-    for line in results["training"]:
-        if line["method"] == "two parties" and line["work"] in {
-            one["work"] for one in results["network"]
-        }:
-            rows[f"{line['work']}, loopback"] = _parts([line])
-    for (work, name), runs in grouped(results["network"], "work", "profile.name").items():
-        rows[f"{work}, {name}"] = _parts(runs)
-    return bars(dict(sorted(rows.items())), "s")
+    on_loopback = grouped(results["training"], "work", "method")
+    for (work,), found in grouped(results["network"], "work").items():
+        if runs := on_loopback.get((work, found[0]["method"])):
+            rows[f"{work}, loopback"] = _parts(runs)
+        for (name,), runs in grouped(found, "profile.name").items():
+            rows[f"{work}, {name}"] = _parts(runs)
+    return bars(rows, "s")
 
 
 def netem(results: Results) -> str:

@@ -51,7 +51,7 @@ def test_all_run(tmp_path):
     for line in map(json.loads, growth):
         # Exact but for a byte a party and tree, and the gradients, scaled from a sample.
         assert line["mean"]["online_megabytes"] == pytest.approx(
-            line["model"]["online_megabytes"], rel=1e-3
+            line["model"]["online_megabytes"], rel=1e-2
         )
 
 

@@ -25,7 +25,6 @@ from securexgb.boost.cost import tree_cost
 from securexgb.boost.layout import Layout
 from securexgb.boost.loss import Labels, gradient_pairs, objective_of
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.tree import value_bits
 from securexgb.mpc.multiply import product_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost

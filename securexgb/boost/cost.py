@@ -14,6 +14,7 @@ from securexgb.boost.histogram import build_cost
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import leaf_weights_cost
 from securexgb.boost.split import dummies_cost, splits_cost
+from securexgb.mpc.lift import widen_cost
 from securexgb.mpc.protocol import Cost
 from securexgb.mpc.select import transfer_cost
 from securexgb.mpc.truncate import shift_cost
@@ -25,12 +26,13 @@ def tree_cost(
     used: int,
     label_splits: Sequence[int],
     noise_bits: int = 0,
+    ring_bits: int = 32,
 ) -> Cost:
     """Cost of growing one tree on ``used`` columns, its gradients given.
 
     ``label_splits``: for each level, how many of its 2^level splits the label party owns.
     ``noise_bits``: of the source of correlations, 0 where it is a dealer. Without a dealer the
-    scores' products cost differently, see ``boost.score``.
+    scores' products cost differently, see ``boost.score``. ``ring_bits``: see ``tree.value_bits``.
     """
     shape, rows = matrix_shape(layout, numbers, noise_bits), layout.rows
     candidates = used * (layout.cuts + (layout.bins - 1 if layout.missing else 0))
@@ -38,10 +40,12 @@ def tree_cost(
     for level, label in enumerate(label_splits):
         nodes = 1 << level
         moved = transfer_cost(label * rows, (nodes - label) * rows)
-        total += moved  # each row's leaf value, chosen bottom-up
+        # Each row's leaf value, chosen bottom-up.
+        total += transfer_cost(label * rows, (nodes - label) * rows, ring_bits)
         if level + 1 < len(label_splits):
             total += moved + build_cost(shape, nodes, numbers.low_bits)
         total += splits_cost(nodes, candidates, numbers) + _opening_cost(nodes, label)
+    total += widen_cost(ring_bits, rows) if ring_bits < 64 else Cost()
     total += dummies_cost((1 << len(label_splits)) - 1)
     total += leaf_weights_cost(len(label_splits), numbers)
     bits = numbers.leaf_weight_bits + numbers.rate_bits - numbers.margin_bits

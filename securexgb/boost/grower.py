@@ -21,8 +21,9 @@ from securexgb.boost.histogram import Histogram, build, interleave, siblings
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import LevelSums, leaf_weights
 from securexgb.boost.split import BestSplits, Candidates, best_splits, draw_dummies
-from securexgb.boost.tree import NOT_MINE, TreeHalf, leaf_values
+from securexgb.boost.tree import NOT_MINE, TreeHalf, leaf_values, value_bits
 from securexgb.mpc.argmax import LABEL_BITS
+from securexgb.mpc.lift import widen
 from securexgb.mpc.matrix import MatrixShape
 from securexgb.mpc.open import open_shared, open_to
 from securexgb.mpc.party import Party
@@ -103,7 +104,7 @@ def grow_tree(party: Party, job: TreeJob, pairs: Shared) -> GrownTree:
     with party.step("leaves"):
         weights = leaf_weights(party, sums, job.numbers)
         leaves = leaf_values(party, weights, job.numbers, job.learning_rate)
-        values = _row_values(party, levels, leaves)
+        values = _row_values(party, levels, leaves, value_bits(job.learning_rate))
     return GrownTree(_half(party, job, levels, leaves), values)
 
 
@@ -136,16 +137,19 @@ def _open_splits(party: Party, job: TreeJob, candidates: Candidates, best: BestS
     return _Level(owners, columns, cuts, missing_left, left)
 
 
-def _row_values(party: Party, levels: list[_Level], leaves: Shared) -> Shared:
-    """Each row's leaf value (rows,), chosen bottom-up: right + bit (left - right)."""
+def _row_values(party: Party, levels: list[_Level], leaves: Shared, ring_bits: int) -> Shared:
+    """Each row's leaf value (rows,), chosen bottom-up: right + bit (left - right).
+
+    ``ring_bits``: modulo which the values are chosen, see ``value_bits``.
+    """
     rows = levels[0].left.shape[1]
     values = leaves.reshape(-1, 1)  # one word a node, until the first choice among them
     for level in reversed(levels):
         left, right = values[0::2], values[1::2]
         gap = Shared(np.broadcast_to((left - right).words, (level.owners.size, rows)))
-        chosen = select(party, level.owners, level.left, gap).words
+        chosen = select(party, level.owners, level.left, gap, ring_bits).words
         values = Shared(np.add(chosen, right.words, out=chosen))
-    return values[0]
+    return values[0] if ring_bits == 64 else widen(party, values[0], ring_bits)
 
 
 def _half(party: Party, job: TreeJob, levels: list[_Level], leaves: Shared) -> TreeHalf:

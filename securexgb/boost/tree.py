@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.arith.fixedpoint import NumberFormat, encode
+from securexgb.arith.fixedpoint import LEAF_WEIGHT_INTEGER_BITS, MARGIN_BITS, NumberFormat, encode
 from securexgb.errors import DataError
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, Words
@@ -115,6 +115,16 @@ _DTYPES = {
     "missing_left": np.dtype(np.bool_),
     "leaf_values": np.dtype(np.uint64),
 }
+
+
+def value_bits(learning_rate: float) -> int:
+    """The smallest ring (64, 32 bits) in which rows' leaf values are told apart, signs included.
+
+    A leaf is at most learning_rate times 2^11 and a unit, with 20 fraction bits; ``widen`` takes
+    what is below 2^30.
+    """
+    most = learning_rate * 2.0 ** (LEAF_WEIGHT_INTEGER_BITS + MARGIN_BITS) + 2
+    return 32 if most < 2.0**30 else 64
 
 
 def leaf_values(

@@ -23,10 +23,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from securexgb import _kernels
+from securexgb.mpc.compare import signed
 from securexgb.mpc.convert import plain_values
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.select import transfers
+from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
 from securexgb.offline.correlations import TRANSFERS, Budget, transfer_bits
 
@@ -106,6 +108,25 @@ def lift_numbers(party: Party, bits: SharedBits, numbers: tuple[Number, ...]) ->
             total += part
             row += 1
     return Shared(_widened(party, sums, wraps))
+
+
+def widen_cost(ring_bits: int, count: int) -> Cost:
+    """Cost of ``widen`` for so many numbers."""
+    return _products_cost([64 - ring_bits], words_per(count))
+
+
+@protocol(
+    cost=lambda x, ring_bits: widen_cost(ring_bits, x.size),
+    opens="as lift_numbers",
+    source="as lift_numbers, its second part",
+    ideal=lambda x, ring_bits: Shared(signed(x.words, ring_bits).view(np.uint64)),
+)
+def widen(party: Party, x: Shared, ring_bits: int) -> Shared:
+    """Numbers (n,) shared modulo 2^ring_bits, |x| < 2^(ring_bits - 2), in the whole ring."""
+    bias = 1 << (ring_bits - 2)
+    biased = x + constant(party, bias, x.shape)
+    widened = _widened(party, biased.words[None], [64 - ring_bits])[0]
+    return Shared(widened) - constant(party, bias, x.shape)
 
 
 def _widened(party: Party, sums: Words, wraps: list[int]) -> Words:

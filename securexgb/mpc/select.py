@@ -6,7 +6,8 @@ oblivious transfer an element: the helper has m0 and m1, the owner a random choi
 m_c. The owner sends d = b ^ c, uniform. The helper puts r = -m_d as its share of b y and
 sends t = y + m_d - m_{1-d}, masked by the message that the owner cannot know when b = 0.
 The owner takes m_d = -r where b = 0, and t + m_{1-d} = y - r where b = 1. Two messages,
-one bit and one word. Rows of both owners go together, in opposite directions.
+one bit and one word, or half a word where only 32 bits count. Rows of both owners go together,
+in opposite directions.
 """
 
 from __future__ import annotations
@@ -17,35 +18,40 @@ from numpy.typing import NDArray
 from securexgb import _kernels
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
-from securexgb.mpc.shared import Shared, words_per
-from securexgb.offline.correlations import Budget, Kind, RandomOTReceiver, RandomOTSender
+from securexgb.mpc.shared import Shared, Words, words_per
+from securexgb.offline.correlations import TRANSFERS, Budget, RandomOTReceiver, RandomOTSender
 
 Bits = NDArray[np.bool_]
 Owners = NDArray[np.int64]
 
 
-def _ideal(_owners: Owners, bits: Bits, x: Shared) -> Shared:
+def _ideal(_owners: Owners, bits: Bits, x: Shared, ring_bits: int = 64) -> Shared:  # noqa: ARG001
     return Shared(x.words * bits.astype(np.uint64))
 
 
-def transfer_cost(label: int, feature: int) -> Cost:
+def transfer_cost(label: int, feature: int, ring_bits: int = 64) -> Cost:
     """Cost of ``select`` for so many elements whose bits each party owns."""
     return Cost(
         rounds=2,
-        label_words=words_per(label) + feature,
-        feature_words=words_per(feature) + label,
+        label_words=words_per(label) + _packed_words(feature, ring_bits),
+        feature_words=words_per(feature) + _packed_words(label, ring_bits),
         correlations=Budget.of(
             {
-                Kind.OT_64_FROM_0: 64 * words_per(feature),
-                Kind.OT_64_FROM_1: 64 * words_per(label),
+                TRANSFERS[ring_bits, 0]: 64 * words_per(feature),
+                TRANSFERS[ring_bits, 1]: 64 * words_per(label),
             }
         ),
     )
 
 
-def _cost(owners: Owners, _bits: Bits, x: Shared) -> Cost:
+def _packed_words(count: int, ring_bits: int) -> int:
+    """Words for so many numbers of 64 or 32 bits."""
+    return -(-count * ring_bits // 64)
+
+
+def _cost(owners: Owners, _bits: Bits, x: Shared, ring_bits: int = 64) -> Cost:
     label = int((owners == 0).sum()) * int(x.words.shape[1])
-    return transfer_cost(label, x.size - label)
+    return transfer_cost(label, x.size - label, ring_bits)
 
 
 @protocol(
@@ -54,16 +60,16 @@ def _cost(owners: Owners, _bits: Bits, x: Shared) -> Cost:
     source="correlated OT: Asharov, Lindell, Schneider, Zohner, CCS 2013, section 5",
     ideal=_ideal,
 )
-def select(party: Party, owners: Owners, bits: Bits, x: Shared) -> Shared:
+def select(party: Party, owners: Owners, bits: Bits, x: Shared, ring_bits: int = 64) -> Shared:
     """bits * x, rows (v, n): row i's bits are private to party ``owners[i]``.
 
     ``owners``: public, shape (v,). ``bits``: (v, n), read only in this party's own
-    rows. ``x``: shared (v, n).
+    rows. ``x``: shared (v, n). The result is right modulo 2^ring_bits (64, 32) only.
     """
     own, helped = np.flatnonzero(owners == party.rank), np.flatnonzero(owners != party.rank)
     columns = x.words.shape[1]
     count_own, count_helped = own.size * columns, helped.size * columns
-    receiver, sender = transfers(party, count_own, count_helped)
+    receiver, sender = transfers(party, count_own, count_helped, ring_bits)
     mine = np.ascontiguousarray(bits[own]).reshape(-1)
     flips = _kernels.pack_bits(mine.view(np.uint8)) ^ receiver.choices
     theirs = party.exchange(flips, expect=words_per(count_helped))
@@ -78,7 +84,7 @@ def select(party: Party, owners: Owners, bits: Bits, x: Shared) -> Shared:
         np.negative(first, out=result[row])
         masked[part] = x.words[row] + first - second
     del sender
-    received = party.exchange(masked, expect=count_own)
+    received = _swapped(party, masked, count_own, ring_bits)
     for row, part in zip(own, _parts(own.size, columns), strict=True):
         kept = np.where(mine[part], received[part] + x.words[row], np.uint64(0))
         np.add(receiver.chosen[part], kept, out=result[row])
@@ -88,6 +94,16 @@ def select(party: Party, owners: Owners, bits: Bits, x: Shared) -> Shared:
 def _parts(rows: int, columns: int) -> list[slice]:
     """Where each of so many rows lies among all their elements."""
     return [slice(row * columns, (row + 1) * columns) for row in range(rows)]
+
+
+def _swapped(party: Party, words: Words, expect: int, ring_bits: int) -> Words:
+    """The other party's words for this party's, two of them packed in one where they may be."""
+    if ring_bits == 64:
+        return party.exchange(words, expect=expect)
+    halves = np.zeros(2 * _packed_words(words.size, 32), np.uint32)
+    halves[: words.size] = words
+    received = party.exchange(halves.view(np.uint64), expect=_packed_words(expect, 32))
+    return received.view(np.uint32)[:expect].astype(np.uint64)
 
 
 def transfers(

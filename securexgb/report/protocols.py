@@ -25,6 +25,7 @@ from securexgb.boost.leaves import LevelSums
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.score import score_bits
 from securexgb.boost.split import Candidates, child_sums
+from securexgb.boost.tree import value_bits
 from securexgb.hybrid.ckks_scores import Limbs
 from securexgb.hybrid.fourier import TERMS
 from securexgb.mpc.lift import binary
@@ -113,7 +114,9 @@ def _tree_row(rows: int, columns: tuple[int, int], depth: int, bins: int, missin
     params = TrainingParams(max_bin=bins, max_depth=depth, missing_values=missing)
     layout = Layout.of(params, rows, columns, False)
     owned = [(1 << level) // 2 for level in range(depth)]
-    cost = tree_cost(layout, layout.numbers(params), sum(columns), owned)
+    ring_bits = value_bits(params.learning_rate)
+    numbers = layout.numbers(params)
+    cost = tree_cost(layout, numbers, sum(columns), owned, ring_bits=ring_bits)
     words = (columns[0] * layout.all_bins, columns[1] * layout.all_bins)
     return {
         "rows": rows,
@@ -191,6 +194,7 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
         "mpc.table.lookup": (bits(11), np.zeros(1 << 11, np.uint64), 30),
         "mpc.magnitude.magnitude": (x, Index(12, 11)),
         "mpc.lift.lift_numbers": (bits(30), (binary(16), binary(14))),
+        "mpc.lift.widen": (x, 32),
         "mpc.sigmoid.sigmoid": (x, 16),
         "mpc.sigmoid.softplus": (x,),
         "mpc.sort.sort_rows": (x.reshape(1, -1), 40),

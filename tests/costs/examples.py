@@ -121,6 +121,10 @@ def _select(draw: Draw) -> Arguments:
     return [public(owners), (own[0], own[1]), _numbers(draw, owners.size, rows)]
 
 
+def _widen(draw: Draw) -> Arguments:
+    return [_numbers(draw, _count(draw)), public(32)]
+
+
 def _shape(draw: Draw) -> MatrixShape:
     features = [(2, 3), (0, 2), (3, 0), (1, 1)][int(draw.integers(4))]
     return MatrixShape(_count(draw), features, int(draw.integers(2, 9)))
@@ -285,6 +289,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
         _numbers(draw, 2, int(draw.integers(1, 70)), bits=20),
         public(40),
     ],
+    "mpc.lift.widen": _widen,
     "mpc.select.select": _select,
     "mpc.matrix.histograms": _histograms,
     "hybrid.ckks_products.agree_keys": lambda draw: [],
@@ -311,6 +316,7 @@ HALVES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.choose.choose": lambda draw: [*_choose(draw), public(32)],
     "mpc.scale.scale_rows": lambda draw: [*_scale(draw)[:2], public(int(draw.integers(33, 64)))],
     "mpc.convert.to_arithmetic": lambda draw: [*_two_bits(draw)[:1], public(32)],
+    "mpc.select.select": lambda draw: [*_select(draw), public(32)],
     "mpc.truncate.truncate": lambda draw: [
         _numbers(draw, _count(draw)),
         public(int(draw.integers(1, 30))),

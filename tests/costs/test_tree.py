@@ -9,6 +9,7 @@ import pytest
 
 from securexgb.boost.cost import tree_cost
 from securexgb.boost.grower import GrownTree, grow_tree
+from securexgb.boost.tree import value_bits
 from securexgb.mpc.matrix import register
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import share
@@ -58,7 +59,10 @@ def test_predicted_equals_measured(settings: dict[str, object], pads: bool) -> N
     owners = label[0].half.owners
     depth = case.params.max_depth
     by_level = [int((owners[2**k - 1 : 2 ** (k + 1) - 1] == 0).sum()) for k in range(depth)]
-    predicted = tree_cost(case.layout, case.numbers, case.columns.size, by_level, noise_bits)
+    ring_bits = value_bits(case.params.learning_rate)
+    predicted = tree_cost(
+        case.layout, case.numbers, case.columns.size, by_level, noise_bits, ring_bits
+    )
     assert (label[1], feature[1]) == (predicted.rounds, predicted.rounds)
     assert (label[2], feature[2]) == (8 * predicted.label_words, 8 * predicted.feature_words)
     assert label[3] == feature[3] == predicted.correlations

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from securexgb.mpc.choose import choose
 from securexgb.mpc.compare import all_of, not_bits
 from securexgb.mpc.convert import highest_bit, to_arithmetic, to_bits
+from securexgb.mpc.lift import widen
 from securexgb.mpc.multiply import and_bits, gate_bits, multiply
 from securexgb.mpc.party import Party
 from securexgb.mpc.scale import scale_rows
@@ -133,6 +134,21 @@ def test_select(row: Integers, owners: list[int]) -> None:
     bits = np.random.default_rng(by.size).integers(0, 2, x.shape).astype(bool)
     own = [np.where((by == rank)[:, None], bits, False) for rank in (0, 1)]
     result = on_both(select, public(by), (own[0], own[1]), shared(x))
+    np.testing.assert_array_equal(result, np.where(bits, x, 0))
+
+
+@pytest.mark.parametrize("count", [1, 2, 65])
+def test_select_and_widen_in_half_words(count: int) -> None:
+    rng = np.random.default_rng(count)
+    by, x = np.array([0, 1, 1]), rng.integers(1 - 2**30, 2**30, (3, count))
+    bits = rng.integers(0, 2, x.shape).astype(bool)
+    own = [np.where((by == rank)[:, None], bits, False) for rank in (0, 1)]
+
+    def both(party: Party, owners: Integers, mine: Integers, values: Shared) -> Shared:
+        kept = select(party, owners, mine.astype(bool), values, 32)
+        return Shared(np.stack([widen(party, row, 32).words for row in kept]))
+
+    result = on_both(both, public(by), (own[0], own[1]), shared(x))
     np.testing.assert_array_equal(result, np.where(bits, x, 0))
 
 

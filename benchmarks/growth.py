@@ -25,6 +25,7 @@ from securexgb.boost.cost import tree_cost
 from securexgb.boost.layout import Layout
 from securexgb.boost.loss import Labels, gradient_pairs, objective_of
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.tree import value_bits
 from securexgb.mpc.multiply import product_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
@@ -52,7 +53,8 @@ def model(work: works.Work) -> dict[str, Any]:
     source.plan(vectors, vectors * layout.total_columns * layout.all_bins)
     noise_bits = source.noise_bits(work.rows, numbers.low_bits + numbers.high_bits)
     owned = [(1 << level) // 2 for level in range(work.depth)]
-    growing = tree_cost(layout, numbers, layout.total_columns, owned, noise_bits)
+    ring_bits = value_bits(work.params.learning_rate)
+    growing = tree_cost(layout, numbers, layout.total_columns, owned, noise_bits, ring_bits)
     if not source.dealt:
         growing += without_dealer(layout, numbers, work.depth)
     gradients = gradients_cost(work.params, layout)

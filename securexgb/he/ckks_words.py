@@ -46,9 +46,7 @@ def library() -> Any:
             '"ckks" needs TenSEAL at both sides: pip install "securexgb[ckks]"'
         ) from error
     if not hasattr(os, "memfd_create"):
-        raise UsageError(
-            '"ckks" needs files in memory, which this system has not: use Linux'
-        )
+        raise UsageError('"ckks" needs files in memory, which this system has not: use Linux')
     return sealapi
 
 

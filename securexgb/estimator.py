@@ -90,7 +90,7 @@ class _SecureXGBModel(BaseEstimator):
         early_stopping_rounds: int | None = None,
         missing: float = np.nan,
         missing_values: str = "allowed",
-        gradient_bits: int = 12,
+        gradient_bits: int = 16,
         sigmoid: str = "table",
         weight_bound: float = 1.0,
         target_bound: float | None = None,

@@ -109,7 +109,7 @@ class TrainingParams:
         ),
     )
     gradient_bits: int = _parameter(
-        12, Declaration("Most fraction bits of a gradient.", 4, 20, ours=True)
+        16, Declaration("Most fraction bits of a gradient.", 4, 20, ours=True)
     )
     sigmoid: str = _parameter(
         "table",

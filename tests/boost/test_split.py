@@ -69,7 +69,8 @@ def test_soft_threshold(x: Integers, alpha: int) -> None:
 
 def best(gradient: Any, hessian: Any, **params: Any) -> dict[str, Integers]:
     """Outcome for sums (nodes, 2 columns, bins): column 0 is the label party's."""
-    params = {"max_bin": np.shape(gradient)[-1] - 1, "reg_lambda": 0.0, **params}
+    bins = np.shape(gradient)[-1] - 1
+    params = {"max_bin": bins, "reg_lambda": 0.0, "gradient_bits": 12, **params}
     layout = layout_of(**params)
     numbers = layout.numbers(TrainingParams(**params))
     assert numbers.gradient_bits == 12

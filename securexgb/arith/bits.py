@@ -40,6 +40,23 @@ def pack_words(words: Words, bits: int) -> NDArray[np.uint8]:
     return _kernels.pack_words(np.ascontiguousarray(words).reshape(-1), bits)
 
 
+def whole_words(data: NDArray[np.uint8]) -> Words:
+    """Bytes (n,) as words (ceil(n / 8),), the last filled up with zeros."""
+    if data.size % 8:
+        data = np.concatenate([data, np.zeros(-data.size % 8, np.uint8)])
+    return data.view(np.uint64)
+
+
+def pack_dense(words: Words, bits: int) -> Words:
+    """The stream of ``pack_words`` in whole words: shape (ceil(size bits / 64),)."""
+    return whole_words(pack_words(words, bits))
+
+
+def unpack_dense(dense: Words, count: int, bits: int) -> Words:
+    """Undoes ``pack_dense``: shape (count,)."""
+    return unpack_words(dense.view(np.uint8)[: -(-count * bits // 8)], count, bits)
+
+
 def unpack_words(data: bytes | memoryview | NDArray[np.uint8], count: int, bits: int) -> Words:
     """Undoes ``pack_words``; ValueError where ``data`` is not exactly ``count`` such numbers."""
     return _kernels.unpack_words(data, count, bits)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from securexgb.cli.options import parameters, write_new
+from securexgb.cli.options import AlgorithmOption, parameters, write_new
 from securexgb.cli.output import Format, FormatOption, result
 from securexgb.config import JobTerms
 from securexgb.dealer.attestation.policy import Policy
@@ -30,9 +30,7 @@ def new(
     prediction: Annotated[
         str, typer.Option(help="How scores are computed: transfers, or ckks (in hundredths).")
     ] = "transfers",
-    algorithm: Annotated[
-        str, typer.Option(help="Histograms: hybrid (homomorphic encryption), or ss (a dealer).")
-    ] = "hybrid",
+    algorithm: AlgorithmOption = "hybrid",
     offline: Annotated[
         str | None,
         typer.Option(

@@ -15,6 +15,7 @@ from securexgb.errors import UsageError
 from securexgb.federation import Federation
 
 __all__ = [
+    "AlgorithmOption",
     "ConfigOption",
     "JobOption",
     "SetOption",
@@ -30,6 +31,9 @@ PATHS = frozenset(
 )
 """Settings that are paths."""
 
+AlgorithmOption = Annotated[
+    str, typer.Option(help="Histograms: hybrid (homomorphic encryption), or ss (a dealer).")
+]
 ConfigOption = Annotated[Path, typer.Option("--config", help="This side's settings.")]
 JobOption = Annotated[Path, typer.Option("--job", help="The terms, the same at both sides.")]
 SetOption = Annotated[

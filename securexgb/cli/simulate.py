@@ -24,7 +24,7 @@ from securexgb.boost.loss import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
 from securexgb.cli.ledgers import add_ledgers, ledger_table
-from securexgb.cli.options import parameters, split_names
+from securexgb.cli.options import AlgorithmOption, parameters, split_names
 from securexgb.cli.output import Format, FormatOption, note, result, table
 from securexgb.cli.plain import plain_xgboost
 from securexgb.cli.progress import TrainingProgress
@@ -79,9 +79,7 @@ def simulate(
         0.25
     ),
     seed: Annotated[int, typer.Option(help="Seed of the split and of all randomness.")] = 0,
-    algorithm: Annotated[
-        str, typer.Option(help="Histograms: hybrid (homomorphic encryption), or ss (a dealer).")
-    ] = "hybrid",
+    algorithm: AlgorithmOption = "hybrid",
     offline: Annotated[
         str | None,
         typer.Option(

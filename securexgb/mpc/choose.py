@@ -25,7 +25,7 @@ from securexgb import _kernels
 from securexgb.mpc.convert import plain_values
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
-from securexgb.mpc.select import transfers
+from securexgb.mpc.select import packed_words, swapped, transfers
 from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
 from securexgb.offline.correlations import TRANSFERS
 
@@ -35,13 +35,13 @@ Values = NDArray[np.unsignedinteger[Any]]
 def choose_cost(rows: int, count: int, ring_bits: int = 64) -> Cost:
     """Cost of ``choose`` for (rows, count) words."""
     flips = words_per(_messages(rows, ring_bits) * count)
-    sent = flips + -(-rows * count * ring_bits // 64)
+    sent = flips + packed_words(rows * count, ring_bits)
     return Cost.alike(2, sent, {TRANSFERS[64, rank]: 64 * flips for rank in (0, 1)})
 
 
 def _messages(rows: int, ring_bits: int) -> int:
     """Transfers for a column of so many words."""
-    return -(-rows * ring_bits // 64)
+    return packed_words(rows, ring_bits)
 
 
 def _ideal(bits: SharedBits, x: Shared, ring_bits: int = 64) -> Shared:  # noqa: ARG001
@@ -75,14 +75,7 @@ def choose(party: Party, bits: SharedBits, x: Shared, ring_bits: int = 64) -> Sh
     chosen = rows_of(np.ascontiguousarray(receiver.chosen))
     words: Values = x.words.astype(dtype)
     sent = np.where(own, np.negative(words), words) + first - second
-    theirs = party.exchange(_packed(sent)).view(dtype)[: sent.size].reshape(rows, count)
+    message = sent.reshape(-1).astype(np.uint64, copy=False)
+    theirs = swapped(party, message, sent.size, ring_bits).astype(dtype).reshape(rows, count)
     kept = np.where(own, words + theirs, 0) + chosen - first
     return Shared(kept.astype(np.uint64))
-
-
-def _packed(values: Values) -> Words:
-    """Words or pairs of halves, the last one filled up."""
-    flat = values.reshape(-1)
-    if flat.itemsize == 4 and flat.size % 2:
-        flat = np.append(flat, np.uint32(0))
-    return np.ascontiguousarray(flat).view(np.uint64)

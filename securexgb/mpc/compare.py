@@ -45,13 +45,6 @@ def not_bits(party: Party, bits: SharedBits) -> SharedBits:
     return SharedBits(bits.words ^ ONES, bits.count) if party.rank == 0 else bits
 
 
-def generate(party: Party, slices: Words, count: int) -> SharedBits:
-    """The and of a bit of each party's for every slice; one round."""
-    mine, none = SharedBits(slices, count), SharedBits(np.zeros_like(slices), count)
-    pair = (mine, none) if party.rank == 0 else (none, mine)
-    return and_bits(party, *pair)
-
-
 Block = tuple[Words, int]
 """This party's summands (n,), of which the low bits count: so many."""
 

@@ -21,6 +21,7 @@ lifts, scales and adds them all at once, see ``log2_weights``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -40,6 +41,7 @@ _SLOPE_BITS = 7
 _OUT_BITS = LOG_BITS + _SLOPE_BITS
 
 
+@cache
 def log_tables() -> tuple[Words, Words]:
     """base (2^4, 2^5) by a and b, slope[a] c (2^4, 2^5) by a and c, in units of 2^-15."""
     f = np.arange(1 << MANTISSA_BITS) / (1 << MANTISSA_BITS)

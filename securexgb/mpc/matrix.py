@@ -22,6 +22,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb.arith.bits import whole_words
 from securexgb.mpc.compare import signed
 from securexgb.mpc.fields import Widths, split_cost, split_fields
 from securexgb.mpc.party import Party
@@ -140,7 +141,7 @@ def histograms(
     helped, mine = products[other], products[party.rank]
     masked = np.zeros(0, np.uint64)
     if helped is not None:
-        masked = _whole_words(_masked(helped, pairs.words))
+        masked = whole_words(_masked(helped, pairs.words))
     received = party.exchange(masked, expect=shape.message_words(count) if mine else 0)
     sums = [np.zeros((count, n, shape.bins, 2), np.uint64) for n in shape.features]
     if helped is not None:
@@ -183,10 +184,3 @@ def _wide(products: Products) -> Words:
     if isinstance(products, PadProducts):
         return products.products
     return np.stack([products.products, np.zeros_like(products.products)], axis=-1)
-
-
-def _whole_words(message: Bytes) -> Words:
-    """Bytes as words, the last filled up with zeros."""
-    if message.size % 8:
-        message = np.concatenate([message, np.zeros(-message.size % 8, np.uint8)])
-    return message.view(np.uint64)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from securexgb import _kernels
+from securexgb.arith.bits import pack_dense, unpack_dense
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.select import transfers
@@ -91,9 +92,6 @@ def _streams(keys: Words, rows: range, count: int, ring_bits: int) -> Words:
 def _swapped(party: Party, messages: list[Words], ring_bits: int) -> list[Words]:
     """The other party's messages for this party's, packed on their way."""
     words = np.concatenate(messages) if messages else np.zeros(0, np.uint64)
-    packed = _kernels.pack_words(words, ring_bits)
-    whole = np.zeros(-(-packed.size // 8), np.uint64)
-    whole.view(np.uint8)[: packed.size] = packed
-    received = party.exchange(whole).view(np.uint8)[: packed.size]
-    theirs = _kernels.unpack_words(received, words.size, ring_bits)
+    received = party.exchange(pack_dense(words, ring_bits))
+    theirs = unpack_dense(received, words.size, ring_bits)
     return np.split(theirs, np.cumsum([message.size for message in messages])[:-1])

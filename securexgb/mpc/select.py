@@ -33,8 +33,8 @@ def transfer_cost(label: int, feature: int, ring_bits: int = 64) -> Cost:
     """Cost of ``select`` for so many elements whose bits each party owns."""
     return Cost(
         rounds=2,
-        label_words=words_per(label) + _packed_words(feature, ring_bits),
-        feature_words=words_per(feature) + _packed_words(label, ring_bits),
+        label_words=words_per(label) + packed_words(feature, ring_bits),
+        feature_words=words_per(feature) + packed_words(label, ring_bits),
         correlations=Budget.of(
             {
                 TRANSFERS[ring_bits, 0]: 64 * words_per(feature),
@@ -44,7 +44,7 @@ def transfer_cost(label: int, feature: int, ring_bits: int = 64) -> Cost:
     )
 
 
-def _packed_words(count: int, ring_bits: int) -> int:
+def packed_words(count: int, ring_bits: int) -> int:
     """Words for so many numbers of 64 or 32 bits."""
     return -(-count * ring_bits // 64)
 
@@ -84,7 +84,7 @@ def select(party: Party, owners: Owners, bits: Bits, x: Shared, ring_bits: int =
         np.negative(first, out=result[row])
         masked[part] = x.words[row] + first - second
     del sender
-    received = _swapped(party, masked, count_own, ring_bits)
+    received = swapped(party, masked, count_own, ring_bits)
     for row, part in zip(own, _parts(own.size, columns), strict=True):
         kept = np.where(mine[part], received[part] + x.words[row], np.uint64(0))
         np.add(receiver.chosen[part], kept, out=result[row])
@@ -96,13 +96,13 @@ def _parts(rows: int, columns: int) -> list[slice]:
     return [slice(row * columns, (row + 1) * columns) for row in range(rows)]
 
 
-def _swapped(party: Party, words: Words, expect: int, ring_bits: int) -> Words:
+def swapped(party: Party, words: Words, expect: int, ring_bits: int) -> Words:
     """The other party's words for this party's, two of them packed in one where they may be."""
     if ring_bits == 64:
         return party.exchange(words, expect=expect)
-    halves = np.zeros(2 * _packed_words(words.size, 32), np.uint32)
+    halves = np.zeros(2 * packed_words(words.size, 32), np.uint32)
     halves[: words.size] = words
-    received = party.exchange(halves.view(np.uint64), expect=_packed_words(expect, 32))
+    received = party.exchange(halves.view(np.uint64), expect=packed_words(expect, 32))
     return received.view(np.uint32)[:expect].astype(np.uint64)
 
 

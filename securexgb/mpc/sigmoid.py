@@ -16,6 +16,7 @@ value[a, b] + more[a, c].
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +89,7 @@ def _middles(index_bits: int) -> NDArray[np.float64]:
     return middles * 2.0 ** (_LIMIT_BITS - index_bits)
 
 
+@cache
 def sigmoid_table(out_bits: int) -> SigmoidTable:
     """p and h in units of 2^-out_bits, 4 <= out_bits <= 20: p to nearest, h down.
 

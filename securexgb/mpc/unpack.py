@@ -1,21 +1,18 @@
-"""Taking a sum of gradient pairs apart: one word G + 2^b H into the words G and H.
+"""Taking a sum of gradient pairs apart: one word G + 2^b H modulo 2^64 into the words G and H.
 
-G is signed. With the bias 2^(b-1) the low b bits of the word are G + 2^(b-1), not
-negative, and the high bits are H without a borrow. The shares of the low part add up
-with a carry c; lifting G to the ring takes c away, and lifting H takes the carry in and
-the wrap of the whole word away. Both bits come from one carry tree over the word.
+G is signed. It is the case of ``mpc.fields`` in which the two fields fill a word and there is no
+noise below them.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from securexgb.mpc.compare import blocks_cost, carry_blocks, signed
-from securexgb.mpc.convert import lift_cost, to_arithmetic
-from securexgb.mpc.multiply import and_bits, and_cost
+from securexgb.mpc.compare import signed
+from securexgb.mpc.fields import Widths, split_cost, split_fields
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
-from securexgb.mpc.shared import Shared, SharedBits, words_per
+from securexgb.mpc.shared import Shared
 
 
 def _ideal(pairs: Shared, low_bits: int) -> tuple[Shared, Shared]:
@@ -23,10 +20,13 @@ def _ideal(pairs: Shared, low_bits: int) -> tuple[Shared, Shared]:
     return Shared(gradient), Shared((pairs.words - gradient) >> np.uint64(low_bits))
 
 
+def _widths(low_bits: int) -> Widths:
+    return 0, low_bits, 64 - low_bits
+
+
 def unpack_cost(low_bits: int, count: int) -> Cost:
     """Cost of ``unpack_pairs`` for so many words."""
-    words = words_per(count)
-    return blocks_cost([low_bits, 64 - low_bits], count) + and_cost(words) + lift_cost(2 * words)
+    return split_cost(_widths(low_bits), count)
 
 
 @protocol(
@@ -37,14 +37,5 @@ def unpack_cost(low_bits: int, count: int) -> Cost:
 )
 def unpack_pairs(party: Party, pairs: Shared, low_bits: int) -> tuple[Shared, Shared]:
     """(G, H) of words G + 2^low_bits H: |G| < 2^(low_bits-1), 0 <= H < 2^(64-low_bits)."""
-    bias = np.uint64(1 << (low_bits - 1)) if party.rank == 0 else np.uint64(0)
-    words = (pairs.words + bias).reshape(-1)
-    g, p = carry_blocks(party, [(words, low_bits), (words >> np.uint64(low_bits), 64 - low_bits)])
-    carry = g[0]
-    wrap = g[1] ^ and_bits(party, p[1], carry)
-    lifted = to_arithmetic(party, SharedBits.stack([carry, wrap])).words
-    low_mask = np.uint64((1 << low_bits) - 1)
-    gradient = (words & low_mask) - (lifted[0] << np.uint64(low_bits)) - bias
-    hessian = (words >> np.uint64(low_bits)) + lifted[0]
-    hessian -= lifted[1] << np.uint64(64 - low_bits)
-    return Shared(gradient.reshape(pairs.shape)), Shared(hessian.reshape(pairs.shape))
+    wide = np.stack([pairs.words, np.zeros_like(pairs.words)], axis=-1)
+    return split_fields(party, wide, _widths(low_bits))

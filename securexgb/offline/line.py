@@ -33,6 +33,20 @@ class Habit:
         return taken + left * self.a_tree
 
 
+def goal_of(need: int, asked: int, ahead: int, expected: int | None, unit: int) -> int:
+    """How far to ask where ``need`` is needed, ``asked`` was asked for and ``ahead`` is wanted.
+
+    A multiple of ``unit`` (as ``need`` is), nothing beyond what the job is ``expected`` to take;
+    ``asked`` itself where a request is not worth it.
+    """
+    goal = need + ahead
+    if expected is not None:
+        goal = max(need, min(goal, expected))
+    goal -= goal % unit
+    is_enough = asked >= need and goal - asked < ahead // 2
+    return asked if is_enough else max(goal, asked)
+
+
 class Line:
     """The buffer of one series; counts are words, multiples of ``unit``.
 
@@ -64,15 +78,10 @@ class Line:
         """Requests (start, words) to send now, before ``count`` words are taken."""
         need = self.taken + count
         ahead = min(max(need // self._part, self._least), self._most)
-        goal = need + ahead
-        if self._expected is not None:
-            goal = max(need, min(goal, self._expected))
-        goal -= goal % self._unit
-        if self.requested >= need and goal - self.requested < ahead // 2:
-            return []
+        goal = goal_of(need, self.requested, ahead, self._expected, self._unit)
         step = max(self._unit, REQUEST_WORDS // self._unit * self._unit)
         cuts = [(start, min(step, goal - start)) for start in range(self.requested, goal, step)]
-        self.requested = max(goal, self.requested)
+        self.requested = goal
         return cuts
 
     def put(self, start: int, words: Words) -> bool:

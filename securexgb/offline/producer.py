@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from securexgb.dealer.deal import Pieces
 from securexgb.errors import PeerGone
 from securexgb.offline.correlations import PadProducts, VectorProducts
-from securexgb.offline.line import Habit
+from securexgb.offline.line import Habit, goal_of
 from securexgb.offline.source import MatrixProducts
 
 PART = 4
@@ -156,12 +156,7 @@ class Stream:
         """What is needed now, and more of the same: a function of counts and nothing else."""
         wanted = need // PART if self._expected is None else self._habit.a_tree
         ahead = min(wanted, MOST_TILES * self._tile)
-        goal = need + ahead
-        if self._expected is not None:
-            goal = max(need, min(goal, self._expected))
-        goal -= goal % 64
-        if self._ordered >= need and goal - self._ordered < ahead // 2:
-            return
+        goal = goal_of(need, self._ordered, ahead, self._expected, 64)
         while self._ordered < goal:
             size = min(self._tile, goal - self._ordered)
             self._ordered += size

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb import _kernels
+from securexgb.arith.bits import pack_dense, unpack_dense
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.dealer.deal import Pieces
@@ -224,11 +225,8 @@ class TwoPartySource:
         """Swap equally many words of so many bits."""
         if bits == WORD:
             return self._transfers.swap(step, words, words.size)
-        packed = _kernels.pack_words(words, bits)
-        whole = np.zeros(-(-packed.size // 8), np.uint64)
-        whole.view(np.uint8)[: packed.size] = packed
-        theirs = self._transfers.swap(step, whole, whole.size)
-        return _kernels.unpack_words(theirs.view(np.uint8)[: packed.size], words.size, bits)
+        packed = pack_dense(words, bits)
+        return unpack_dense(self._transfers.swap(step, packed, packed.size), words.size, bits)
 
     def _make_shared_bits(self, count: int, ring_bits: int) -> Pieces:
         """The first half with rank 0 as sender, the rest with rank 1."""

@@ -19,3 +19,12 @@ def test_strided_and_shaped_words_are_taken() -> None:
     flat = source.reshape(-1)
     assert np.array_equal(bits.from_slices(bits.to_slices(source, 9), 200), flat)
     assert np.array_equal(bits.unpack_words(bits.pack_words(source, 9), 200, 9), flat)
+
+
+def test_dense_words_are_the_stream_filled_up() -> None:
+    source = np.arange(7, dtype=np.uint64)
+    for width in (1, 9, 33, 64):
+        dense = bits.pack_dense(source, width)
+        assert dense.shape == (-(-7 * width // 64),)
+        mask = np.uint64(2**width - 1)
+        assert np.array_equal(bits.unpack_dense(dense, 7, width), source & mask)

@@ -3,28 +3,36 @@
 A real x is the ring word floor(x * 2^f) mod 2^64, f its fraction bits. The numbers of
 fraction bits follow from public terms alone, so both parties compute the same ones.
 
-Notation: n rows, W the bound on a row's weight (weight_bound * max(1, scale_pos_weight)),
-t trees, s = 2^gradient_bits. Logistic: |g| <= W, 0 <= h <= W/4. Squared error, targets
-divided by their bound: g clamped to |g| <= 2 W, h <= W. Overflow budget:
+Rows need to be right relatively, or on average; sums need to be right absolutely. So a row's g
+and h have units of their own, finer than those of sums: b_g and b_h fraction bits against s. They
+are added up exactly, and running sums are rounded to s bits when they are taken apart.
+
+Scales are public powers of two. Weights (scale_pos_weight included) are divided by 2^k, the mean
+weight is at most 1 then; lambda, alpha, gamma and min_child_weight are divided by it too, which
+changes no tree. Targets of a regression are centred, and divided by S = 2^target_exponent, their
+root mean square is at most 1 then.
+
+Notation: n rows, l = log2 n, t trees. Logistic: |g| <= w, 0 <= h <= w / 4, and the weights w add
+up to n at most. Squared error: g = margin - y, h = w. With the full rows and a learning rate of at
+most 1 no tree makes the sum of w g^2 greater, which is at most n at the start; so the sum of
+w |g| over any rows is at most n (Cauchy, Schwarz). Subsampling may make it greater; then
+there are four bits more. Overflow budget:
 
     quantity                     units       bound             why it holds
-    p, of the sigmoid            2^-gb       2^gb              the sigmoid's range
-    p^2, before its truncation   2^-2gb      2^40 < 2^62       gb <= 20
-    margin - y, squared error    2^-20       2^46 < 2^62       see margin; clamped to 2 before use
-    g or h times row weight      2^-(gb+16)  W 2^(gb+17)       refused from 2^62 on
-    G, sum of g over any rows    2^-gb       n g_max s < 2^30  gb is chosen so
-    H + lambda                   2^-gb       < 2^30            gb is chosen so, lambda counted in
-    D, see boost.score           2^-2gb      2^60              |G| H' with the two above
-    pair g + 2^low h, its sums   -           2^(low + high)    low, high <= 31
-    weight w = T(G)/(H+lambda)   2^-19       2^11 2^19 = 2^30  logistic |g/h| <= 2^11, squared 2
+    p, h of the sigmoid          2^-b        2^b               the sigmoid's range
+    margin - y, squared error    2^-20       2^46 < 2^62       see margin
+    g or h times row weight      2^-(b+20)   n 2^(b+20) < 2^62 b <= 20 to 2^17 rows, then 16
+    G, H, sums of rows           2^-b_g      n 2^b_g, widths   exact in the ring of their width
+    G, rounded sums              2^-s        2^30              s is chosen so
+    H + lambda                   2^-s        < 2^30            s is chosen so, lambda counted in
+    D, see boost.score           2^-2s       2^60              |G| H' with the two above
+    pair G + 2^low H             -           2^(low + high)    low, high <= 31
+    weight w = T(G)/(H+lambda)   2^-19       2^11 2^19 = 2^30  clipped there, see boost.weights
     w * learning rate            2^-39       2^50 < 2^62       learning rate <= 1, 20 bits
     leaf value                   2^-20       2^31              w * learning rate, truncated
     margin                       2^-20       (t+1) 2^31 < 2^45 t <= 10^4
     margin times rounding steps  2^-40       < 2^62            boost.predict refuses more trees
     metric sums                  -           < 2^62            boost.evaluation drops bits
-
-A row with weight never has hessian zero: p is within [2^-11, 1 - 2^-11] and weighted hessians
-are rounded up, so that |g / h| <= 2^11 in every row even with lambda = 0.
 """
 
 from __future__ import annotations
@@ -39,11 +47,18 @@ from securexgb.errors import UsageError
 
 SUM_BITS = 30
 """G and H + lambda stay below 2^SUM_BITS in absolute value."""
-LEAST_GRADIENT_BITS = 4
+MOST_SUM_FRACTION_BITS = 16
+"""Fraction bits of sums where the terms say nothing of ``gradient_bits``."""
+FINE_ROWS = 1 << 17
+"""Up to so many rows their gradients are finer: the coins of more rows even out."""
+_FINE_ROW_BITS = 20, 18
+_ROW_BITS = 16, 14
 _LEAST_GAIN = 1e-6
+_SQUARED_SLACK = 1.5
+_SUBSAMPLE_SLACK = 16.0
 MARGIN_BITS = 20
 RATE_BITS = 20
-ROW_WEIGHT_BITS = 16
+ROW_WEIGHT_BITS = 20
 LEAF_WEIGHT_INTEGER_BITS = 11
 LEAF_WEIGHT_BITS = 19
 
@@ -64,16 +79,24 @@ def decode(words: NDArray[np.uint64], fraction_bits: int) -> NDArray[np.float64]
 class NumberFormat:
     """The bit widths of one job, and its penalties as integers of those widths.
 
-    ``gradient_bits``: fraction bits of g, h, G, H. ``low_bits``: width of signed G in a
-    gradient pair; ``high_bits``: width of H; ``hessian_bits``: width of H + lambda, which is
-    not negative; ``determinant_bits``: width of signed D, see ``boost.score``.
+    ``gradient_bits``: fraction bits of sums G and H that are taken apart. ``row_gradient_bits``,
+    ``row_hessian_bits``: of a row's g and h, and of their exact sums, which have
+    ``gradient_sum_bits`` (signed) and ``hessian_sum_bits`` (not negative) bits. ``fine``: whether
+    the sigmoid's steps are fine. ``low_bits``: width of signed G in a pair; ``high_bits``: width
+    of H; ``hessian_bits``: width of H + lambda, which is not negative; ``determinant_bits``:
+    width of signed D, see ``boost.score``.
     ``reg_lambda``, ``reg_alpha``, ``min_child_weight``: integers in units of G and H.
-    ``gamma``: a real, in units of G^2/H for targets divided by ``target_scale``.
-    ``target_scale``: what margins are multiplied by to give predictions of the user's unit;
-    1 for a classification.
+    ``gamma``, ``least_gain``: reals, in units of G^2/H for scaled weights and targets.
+    ``weight_exponent``: k, rows' weights are divided by 2^k. ``target_scale``: what margins are
+    multiplied by to give predictions of the user's unit; 1 for a classification.
     """
 
     gradient_bits: int
+    row_gradient_bits: int
+    row_hessian_bits: int
+    gradient_sum_bits: int
+    hessian_sum_bits: int
+    fine: bool
     low_bits: int
     high_bits: int
     hessian_bits: int
@@ -82,6 +105,8 @@ class NumberFormat:
     reg_alpha: int
     min_child_weight: int
     gamma: float
+    least_gain: float
+    weight_exponent: int
     target_scale: float
     margin_bits: int = MARGIN_BITS
     rate_bits: int = RATE_BITS
@@ -90,9 +115,12 @@ class NumberFormat:
     leaf_weight_bits: int = LEAF_WEIGHT_BITS
 
     @property
-    def least_gain(self) -> float:
-        """The least gain of a split (xgboost 3.2, hist), in the units of ``gamma``."""
-        return _LEAST_GAIN / self.target_scale**2
+    def dropped_bits(self) -> tuple[int, int]:
+        """Low bits of exact sums of g and of h that are rounded off."""
+        return (
+            self.row_gradient_bits - self.gradient_bits,
+            self.row_hessian_bits - self.gradient_bits,
+        )
 
     def gain(self, real: float, fraction_bits: int) -> int:
         """A public gain, say gamma, as an integer with these fraction bits (rounded up)."""
@@ -103,55 +131,99 @@ class NumberFormat:
         *,
         rows: int,
         squared_error: bool,
-        gradient_cap: int,
-        weight_bound: float,
+        subsampled: bool,
+        gradient_cap: int | None,
+        weight_exponent: int,
         target_scale: float,
         penalties: Penalties,
     ) -> NumberFormat:
         """The finest format in which nothing overflows.
 
-        ``weight_bound`` includes scale_pos_weight; ``target_scale`` is 1 for a
-        classification. Raises UsageError where too few bits remain.
+        ``gradient_cap``: most fraction bits of sums, and rows have no more than sums; None:
+        rows are finer than sums. ``target_scale`` is 1 for a classification. Raises UsageError
+        where too few bits remain.
         """
-        most_g, most_h = _most(squared_error, weight_bound, LEAST_GRADIENT_BITS)
-        sums = max(rows * most_g, rows * most_h + penalties.reg_lambda)
-        gradient_bits = min(gradient_cap, math.floor(SUM_BITS - math.log2(sums) - 1e-9))
-        if gradient_bits < LEAST_GRADIENT_BITS:
+        scale = 2.0**-weight_exponent
+        bounds = _Bounds.of(rows, squared_error, subsampled, gradient_cap)
+        most_bits = MOST_SUM_FRACTION_BITS if gradient_cap is None else gradient_cap
+        for gradient_bits in range(most_bits, -1, -1):
+            unit = 2.0**gradient_bits
+            g, h = bounds.sums(gradient_bits)
+            reg_lambda = round(penalties.reg_lambda * scale * unit)
+            if max(g, h + reg_lambda) < 1 << SUM_BITS:
+                break
+        else:
             raise UsageError(
-                f"{rows} rows with weights up to {weight_bound:g} and reg_lambda "
-                f"{penalties.reg_lambda:g} leave {gradient_bits} bits for a gradient, "
-                f"{LEAST_GRADIENT_BITS} are needed: use fewer rows or lower bounds at both sides"
+                f"{rows} rows and reg_lambda {penalties.reg_lambda:g} with weights divided by "
+                f"2^{weight_exponent} leave no bits for a gradient: use fewer rows, a lower "
+                "reg_lambda or larger weights, and the same terms at both sides"
             )
-        if weight_bound * 2.0 ** (gradient_bits + 1 + ROW_WEIGHT_BITS) >= 2.0**62:
-            raise UsageError(f"weight_bound {weight_bound:g} is too large: scale the weights down")
-        unit = 2.0**gradient_bits
-        most_g, most_h = _most(squared_error, weight_bound, gradient_bits)
-        g, h = (math.ceil(rows * most * unit) for most in (most_g, most_h))
-        reg_lambda = round(penalties.reg_lambda * unit)
+        row_g, row_h = bounds.row_bits(gradient_bits)
+        exact_g, exact_h = bounds.exact_sums(gradient_bits)
+        gain_scale = scale / target_scale**2
         return NumberFormat(
             gradient_bits=gradient_bits,
+            row_gradient_bits=row_g,
+            row_hessian_bits=row_h,
+            gradient_sum_bits=1 + exact_g.bit_length(),
+            hessian_sum_bits=exact_h.bit_length(),
+            fine=rows <= FINE_ROWS,
             low_bits=1 + g.bit_length(),
             high_bits=1 + h.bit_length(),
             hessian_bits=max(h + reg_lambda, 2).bit_length(),
-            # |G_L| H_R + |G_R| H_L: of n_L n_R <= n^2 / 4 pairs of rows, twice.
-            determinant_bits=1 + (g * h // 2 + g * reg_lambda + 1).bit_length(),
+            # |G_L| H_R + |G_R| H_L: at most W_L W_R / 2 for weights that add up to W, so W^2 / 8
+            # or g h / 2, and a little more for what each row is rounded by.
+            determinant_bits=1 + (g * h * 9 // 16 + g * reg_lambda + 1).bit_length(),
             reg_lambda=reg_lambda,
-            reg_alpha=min(round(penalties.reg_alpha / target_scale * unit), 2**SUM_BITS),
-            min_child_weight=min(round(penalties.min_child_weight * unit), 2**SUM_BITS),
-            gamma=penalties.gamma / target_scale**2,
+            reg_alpha=min(round(penalties.reg_alpha * scale / target_scale * unit), 2**SUM_BITS),
+            min_child_weight=min(round(penalties.min_child_weight * scale * unit), 2**SUM_BITS),
+            gamma=penalties.gamma * gain_scale,
+            least_gain=_LEAST_GAIN * gain_scale,
+            weight_exponent=weight_exponent,
             target_scale=target_scale,
         )
 
 
-def _most(squared_error: bool, weight_bound: float, gradient_bits: int) -> tuple[float, float]:
-    """Bounds on a row's weighted |g| and h, as reals.
+@dataclass(frozen=True)
+class _Bounds:
+    """What rows add up to at most: ``most_g``, ``most_h`` a row, on average, as reals.
 
-    Both are rounded by one unit at most, and h, before it is weighted, by one and a half
-    (see boost.loss).
+    A row is rounded by two units of its g, or three of its h, at most (boost.loss).
     """
-    unit = 2.0**-gradient_bits
-    most_g = (2.0 if squared_error else 1.0) * weight_bound + unit
-    return most_g, (1.0 if squared_error else 0.25 + 1.5 * unit) * weight_bound + unit
+
+    rows: int
+    most_g: float
+    most_h: float
+    least_row_bits: tuple[int, int]
+
+    @staticmethod
+    def of(rows: int, squared_error: bool, subsampled: bool, gradient_cap: int | None) -> _Bounds:
+        most_g, most_h = 1.0, 0.25
+        if squared_error:
+            most_g, most_h = (_SUBSAMPLE_SLACK if subsampled else _SQUARED_SLACK), 1.0
+        row_bits = 0, 0
+        if gradient_cap is None:
+            row_bits = _FINE_ROW_BITS if rows <= FINE_ROWS else _ROW_BITS
+        return _Bounds(rows, most_g, most_h, row_bits)
+
+    def row_bits(self, gradient_bits: int) -> tuple[int, int]:
+        """Fraction bits of a row's g and h: those of sums, or more."""
+        g, h = self.least_row_bits
+        return max(g, gradient_bits), max(h, gradient_bits)
+
+    def exact_sums(self, gradient_bits: int) -> tuple[int, int]:
+        """Bounds on exact sums of |g| and h, in units of rows."""
+        g, h = self.row_bits(gradient_bits)
+        return (
+            math.ceil(self.rows * (self.most_g * 2.0**g + 2)),
+            math.ceil(self.rows * (self.most_h * 2.0**h + 3)),
+        )
+
+    def sums(self, gradient_bits: int) -> tuple[int, int]:
+        """The same of rounded sums, in units of sums."""
+        pairs = zip(self.exact_sums(gradient_bits), self.row_bits(gradient_bits), strict=True)
+        g, h = ((exact >> (bits - gradient_bits)) + 1 for exact, bits in pairs)
+        return g, h
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,9 @@ class ModelHalf:
 
     ``rank``: of the party it belongs to. ``base``: this party's share of the margin before
     the first tree, one ring word with margin_bits fraction bits; a base_score that was
-    fitted is in the label party's share alone. ``columns``: names of the own columns.
+    fitted is in the label party's share alone. ``centre``: of a regression, what targets were
+    centred at, in the user's unit; known to the label party, 0 at the other, and added where
+    predictions are opened. ``columns``: names of the own columns.
     ``best_iteration``: of early stopping, else None.
     """
 
@@ -36,6 +38,7 @@ class ModelHalf:
     layout: Layout
     columns: tuple[str, ...]
     base: int
+    centre: float = 0.0
     trees: list[TreeHalf] = field(default_factory=list)
     history: History = field(default_factory=dict)
     best_iteration: int | None = None

@@ -76,9 +76,9 @@ class Layout:
         return NumberFormat.for_job(
             rows=self.rows,
             squared_error=params.objective == "reg:squarederror",
+            subsampled=params.subsample < 1.0,
             gradient_cap=params.gradient_bits,
-            weight_bound=(params.weight_bound if self.weights else 1.0)
-            * max(1.0, params.scale_pos_weight),
+            weight_exponent=(params.weight_exponent or 0) if self.weights else 0,
             target_scale=params.target_scale,
             penalties=Penalties(
                 params.reg_lambda, params.reg_alpha, params.gamma, params.min_child_weight

@@ -85,8 +85,8 @@ class TrainingParams:
         Declaration(
             "Prediction before the first tree: a public number, or none to fit it to the "
             "labels, in which case the feature party does not learn it.",
-            -1e12,
-            1e12,
+            -1e15,
+            1e15,
         ),
     )
     max_bin: int = _parameter(32, Declaration("Bins a column is divided into.", 2, 255))
@@ -108,8 +108,15 @@ class TrainingParams:
             ours=True,
         ),
     )
-    gradient_bits: int = _parameter(
-        16, Declaration("Most fraction bits of a gradient.", 4, 20, ours=True)
+    gradient_bits: int | None = _parameter(
+        None,
+        Declaration(
+            "Most fraction bits of gradients and their sums; none: as many as fit, and more for "
+            "rows than for sums.",
+            4,
+            20,
+            ours=True,
+        ),
     )
     sigmoid: str = _parameter(
         "table",
@@ -120,16 +127,49 @@ class TrainingParams:
             ours=True,
         ),
     )
-    weight_bound: float = _parameter(
-        1.0,
-        Declaration("Public bound on the rows' weights.", 0.0, 1e6, above_low=True, ours=True),
+    weight_exponent: int | None = _parameter(
+        None,
+        Declaration(
+            "Rows' weights, times scale_pos_weight, are divided by 2^weight_exponent, so that "
+            "their mean is at most 1; none: 0. `check` proposes it at the label party.",
+            -60,
+            60,
+            ours=True,
+        ),
+    )
+    target_exponent: int | None = _parameter(
+        None,
+        Declaration(
+            "A regression's targets, centred, are divided by 2^target_exponent, so that their "
+            "root mean square is at most 1. `check` proposes it at the label party.",
+            -60,
+            60,
+            ours=True,
+        ),
+    )
+    metric_exponent: int | None = _parameter(
+        None,
+        Declaration(
+            "Metrics are opened in steps of at most 10^metric_exponent; none: 4 decimals, "
+            "of a regression 4 digits of 2^target_exponent; auc and error always have 4 decimals. "
+            "`check` proposes it at the label party.",
+            -30,
+            30,
+            ours=True,
+        ),
+    )
+    weight_bound: float | None = _parameter(
+        None,
+        Declaration(
+            "Refuse rows' weights above this; none: no bound.", 0.0, 1e12, above_low=True, ours=True
+        ),
     )
     target_bound: float | None = _parameter(
         None,
         Declaration(
-            "Public bound on the absolute value of a regression's targets.",
+            "Refuse a regression's targets of a greater absolute value; none: no bound.",
             0.0,
-            1e12,
+            1e15,
             above_low=True,
             ours=True,
         ),
@@ -164,15 +204,21 @@ class TrainingParams:
 
     @property
     def target_scale(self) -> float:
-        """What labels are divided by: the bound on a regression's targets, else 1."""
+        """What centred targets are divided by: 2^target_exponent of a regression, else 1."""
         if self.objective != "reg:squarederror":
             return 1.0
-        if self.target_bound is None:
+        if self.target_exponent is None:
             raise UsageError(
-                "objective 'reg:squarederror' needs target_bound, a public bound on the "
-                "absolute value of the targets: add it to the terms"
+                "objective 'reg:squarederror' needs target_exponent, the order of magnitude of the "
+                "targets' spread: `securexgb check` at the label party proposes the line to add "
+                "to the terms"
             )
-        return self.target_bound
+        return 2.0**self.target_exponent
+
+    @property
+    def weight_scale(self) -> float:
+        """What rows' weights, times scale_pos_weight, are divided by."""
+        return 2.0 ** (self.weight_exponent or 0)
 
     def _check_together(self) -> None:
         known = METRICS[self.objective]
@@ -188,6 +234,11 @@ class TrainingParams:
                     "base_score must lie between 0 and 1 for objective 'binary:logistic', "
                     f"it is {self.base_score}"
                 )
+        elif self.base_score is not None and abs(self.base_score) > (self.target_bound or math.inf):
+            raise UsageError(
+                f"base_score {self.base_score:g} is beyond target_bound {self.target_bound:g}: "
+                "targets cannot be there; correct one of them"
+            )
         elif self.scale_pos_weight != 1.0:
             raise UsageError("scale_pos_weight is for objective 'binary:logistic' only")
         elif self.sigmoid != SIGMOIDS[0]:

@@ -67,6 +67,7 @@ def dump_half(model: ModelHalf) -> bytes:
         "layout": model.layout.to_mapping(),
         "columns": list(model.columns),
         "base": str(model.base),
+        "centre": model.centre,
         "history": model.history,
         "best_iteration": model.best_iteration,
         "trees": len(model.trees),
@@ -119,6 +120,7 @@ def _half(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ModelHalf:
         layout=layout,
         columns=columns,
         base=int(header["base"]) % 2**64,
+        centre=float(header["centre"]),
         trees=trees,
         history={
             str(name): {str(metric): [float(v) for v in values] for metric, values in sets.items()}

@@ -188,7 +188,7 @@ class NumberFormat:
 class _Bounds:
     """What rows add up to at most: ``most_g``, ``most_h`` a row, on average, as reals.
 
-    A row is rounded by two units of its g, or three of its h, at most (boost.loss).
+    A row is rounded by two units of its g, or four of its h, at most (boost.loss).
     """
 
     rows: int
@@ -216,7 +216,7 @@ class _Bounds:
         g, h = self.row_bits(gradient_bits)
         return (
             math.ceil(self.rows * (self.most_g * 2.0**g + 2)),
-            math.ceil(self.rows * (self.most_h * 2.0**h + 3)),
+            math.ceil(self.rows * (self.most_h * 2.0**h + 4)),
         )
 
     def sums(self, gradient_bits: int) -> tuple[int, int]:

@@ -8,11 +8,12 @@ between the parties is the data that they put in, and their half of what comes o
 from __future__ import annotations
 
 from securexgb.boost.callbacks import CallbackList, EarlyStopping
+from securexgb.boost.dither import Dither
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import metric_value
 from securexgb.boost.grower import grow_tree
 from securexgb.boost.job import SideData, TrainingJob
-from securexgb.boost.loss import gradient_pairs
+from securexgb.boost.loss import gradient_vectors
 from securexgb.boost.predict import training_margins
 from securexgb.boost.sample import sampled_columns, sampled_rows
 from securexgb.boost.session import Session, begin, tree_job
@@ -57,14 +58,15 @@ def _grow(party: Party, session: Session, number: int) -> None:
     """Grow tree ``number``, move all margins, open the metrics."""
     model, params = session.model, session.job.params
     training = session.sets[0]
-    pairs = gradient_pairs(
-        party, session.objective, training.margins, session.labels, session.numbers
+    coins = Dither.of(params.random_state, number)
+    vectors = gradient_vectors(
+        party, session.objective, training.margins, session.labels, session.numbers, coins
     )
     rows = sampled_rows(session.coins, params, model.layout, number)
     if rows is not None:
-        pairs = pairs.scale(rows)
+        vectors = vectors.scale(rows)
     used = sampled_columns(session.coins, params, model.layout, number)
-    grown = grow_tree(party, tree_job(session, number, used), pairs)
+    grown = grow_tree(party, tree_job(session, number, used), vectors)
     model.trees.append(grown.half)
     training.margins = training.margins + grown.values
     for data_set in session.sets[1:]:

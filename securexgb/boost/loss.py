@@ -1,10 +1,11 @@
-"""Loss functions: from margins and labels to one gradient pair a row.
+"""Loss functions: from margins and labels to one gradient and one hessian a row.
 
-Logistic: p = sigmoid(margin), g = p - y, h = p (1 - p); one table has p and h. Squared error,
-on targets divided by their public bound: g = margin - y clamped to [-2, 2], h = 1. Both are
-multiplied by the row's weight, then packed into one ring word g + 2^low_bits h, linear in both.
-Labels and weights are the label party's; margins are shared. Rounding is exact, so the words
-are a function of the data alone, but for the noise of ``sigmoid="ckks"``.
+Logistic: p = sigmoid(margin), g = p - y, h = p (1 - p); tables have p and h. Squared error, on
+targets that are centred and divided by their public scale: g = margin - y, h = 1. Both are
+multiplied by the row's weight, divided by the weights' public scale. They are two vectors, each
+with fraction bits of its own. Labels and weights are the label party's; margins are shared.
+Rounding is exact, and by public coins right on average (``boost.dither``), so the words are a
+function of the data alone, but for the noise of ``sigmoid="ckks"``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -24,46 +24,57 @@ from securexgb.arith.fixedpoint import (
     NumberFormat,
     encode,
 )
+from securexgb.boost.dither import Dither, by_row
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import BLOCK_ROWS, blocks
+from securexgb.boost.scales import check_targets, check_weights, mean_target
 from securexgb.errors import DataError
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_sigmoid import ckks_sigmoid
-from securexgb.mpc.choose import choose
-from securexgb.mpc.compare import is_negative
 from securexgb.mpc.multiply import multiply
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, Words
-from securexgb.mpc.sigmoid import FLOOR_BITS, sigmoid
+from securexgb.mpc.sigmoid import sigmoid, sigmoid_table
 from securexgb.mpc.truncate import round_off, truncate
 
 Floats = NDArray[np.float64]
-Sigmoid: TypeAlias = Callable[[Party, Shared, int], tuple[Shared, Shared]]
-"""(p, p (1 - p)) of margins (n,), with so many fraction bits."""
+Sigmoid: TypeAlias = Callable[[Party, Shared, int, int], tuple[Shared, Shared]]
+"""(p, p (1 - p)) of margins (n,), with so many fraction bits each."""
 
-_CLAMP = 2
-"""Squared error: bound on |g|, in units of the targets' bound."""
 _LEAST_BASE = 1e-6
 """A fitted base_score of a classification keeps this distance from 0 and 1."""
+_WEIGHTED_BITS = 16
+"""Least fraction bits of g and h before they are weighted."""
+_PRODUCT_BITS = 61
+"""Weighted gradients, before they are rounded, are below 2^_PRODUCT_BITS."""
 
 
 class Objective(Protocol):
     """What a training needs to know of its loss."""
 
     def check_labels(self, labels: Floats) -> None:
-        """At the label party: raise DataError for labels that do not fit."""
+        """At the label party: raise DataError for labels of any set that do not fit."""
+
+    def check_scales(self, labels: Floats, weights: Floats | None) -> None:
+        """At the label party: raise DataError for a training set that its scales do not fit."""
 
     def base_margin(self, labels: Floats, weights: Floats | None) -> float:
         """At the label party: the margin before the first tree, by base_score or fitted."""
 
-    def targets(self, labels: Floats, numbers: NumberFormat) -> Words:
+    def centre(self, labels: Floats, weights: Floats | None) -> float:
+        """At the label party: what margins are relative to, in the user's unit."""
+
+    def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
         """At the label party: labels as ring words, in the unit that ``derivatives`` needs."""
 
     def derivatives(
-        self, party: Party, margins: Shared, labels: Labels, numbers: NumberFormat
+        self, party: Party, margins: Shared, labels: Labels, numbers: NumberFormat, coins: Dither
     ) -> tuple[Shared, Shared]:
-        """(g, h) of every row, times its weight: shared (n,), gradient_bits fraction bits."""
+        """(g, h) of every row, times its weight: shared (n,), with the fraction bits of rows.
+
+        The first row's number is divisible by 64.
+        """
 
     def predictions(self, margins: Floats) -> Floats:
         """Opened margins, times target_scale, in the user's unit: probabilities or values."""
@@ -85,7 +96,7 @@ class Labels:
 
 
 def objective_of(params: TrainingParams, chosen: Sigmoid | None = None) -> Objective:
-    """The loss that the terms name; ``chosen``: a sigmoid in the table's place."""
+    """The loss that the terms name; ``chosen``: a sigmoid in the tables' place."""
     if params.objective == "binary:logistic":
         return Logistic(params, chosen)
     return SquaredError(params)
@@ -100,7 +111,7 @@ def margin_bits(params: TrainingParams) -> int:
     if params.base_score is not None:
         base = abs(math.log(params.base_score / (1.0 - params.base_score)))
     leaves = params.n_estimators * params.learning_rate * ((1 << LEAF_WEIGHT_INTEGER_BITS) + 1)
-    return math.ceil(max(base + leaves, 8.0)).bit_length() + MARGIN_BITS + 1
+    return math.ceil(max(base + leaves, 16.0)).bit_length() + MARGIN_BITS + 1
 
 
 def sigmoid_of(party: Party, params: TrainingParams) -> Sigmoid | None:
@@ -109,48 +120,42 @@ def sigmoid_of(party: Party, params: TrainingParams) -> Sigmoid | None:
         return None
     keys = agree_keys(party)
 
-    def under_ckks(party: Party, margins: Shared, out_bits: int) -> tuple[Shared, Shared]:
-        p = ckks_sigmoid(party, keys, margins, out_bits)
-        h = p - round_off(party, multiply(party, p, p), out_bits)
-        if out_bits < FLOOR_BITS:
-            # p may be 0 or 1 in such coarse units, and h must not vanish: one unit more.
-            h = h + constant(party, 1, h.shape)
-        return p, h
+    def under_ckks(
+        party: Party, margins: Shared, gradient_bits: int, hessian_bits: int
+    ) -> tuple[Shared, Shared]:
+        p = ckks_sigmoid(party, keys, margins, gradient_bits)
+        square = round_off(party, multiply(party, p, p), 2 * gradient_bits - hessian_bits)
+        if gradient_bits > hessian_bits:
+            return p, round_off(party, p, gradient_bits - hessian_bits) - square
+        return p, p - square
 
     return under_ckks
 
 
-def gradient_pairs(
+def gradient_vectors(
     party: Party,
     objective: Objective,
     margins: Shared,
     labels: Labels,
     numbers: NumberFormat,
+    coins: Dither,
     block_rows: int = BLOCK_ROWS,
 ) -> Shared:
-    """One word g + 2^low_bits h for every row: shared (n,)."""
-    pairs = []
+    """g and h of every row: shared (2, n), with the fraction bits of rows."""
+    parts = []
     for rows in blocks(margins.size, block_rows):
-        g, h = objective.derivatives(party, margins[rows], labels[rows], numbers)
-        pairs.append(g + h.scale(1 << numbers.low_bits))
-    return Shared.concatenate(pairs)
+        both = objective.derivatives(party, margins[rows], labels[rows], numbers, coins)
+        parts.append(Shared.stack(both))
+    return Shared.concatenate(parts, axis=1)
 
 
 def row_weights(
     labels: Floats, weights: Floats | None, params: TrainingParams, numbers: NumberFormat
 ) -> Words:
-    """At the label party: sample weight times scale_pos_weight, as words (n,).
-
-    Raises DataError for a weight that is negative or beyond the public bound.
-    """
+    """At the label party: sample weight times scale_pos_weight, scaled, as words (n,)."""
     values = np.ones(labels.shape) if weights is None else weights
-    if not bool(np.all((values >= 0) & (values <= params.weight_bound))):
-        raise DataError(
-            "a weight of the label party is negative, missing or above weight_bound "
-            f"{params.weight_bound:g}: scale the weights, or agree on a larger bound"
-        )
     values = values * np.where(labels == 1.0, params.scale_pos_weight, 1.0)
-    words = encode(values, numbers.row_weight_bits)
+    words = encode(values / 2.0**numbers.weight_exponent, numbers.row_weight_bits)
     return np.where(values > 0, np.maximum(words, np.uint64(1)), words)
 
 
@@ -159,7 +164,8 @@ class Logistic:
 
     def __init__(self, params: TrainingParams, chosen: Sigmoid | None = None) -> None:
         self._params = params
-        self._sigmoid = chosen or partial(sigmoid, range_bits=margin_bits(params))
+        self._chosen = chosen
+        self._range_bits = margin_bits(params)
 
     def check_labels(self, labels: Floats) -> None:
         found = np.unique(labels)
@@ -170,28 +176,55 @@ class Logistic:
                 f"it holds {listed}{', …' if found.size > 4 else ''}"
             )
 
+    def check_scales(self, labels: Floats, weights: Floats | None) -> None:
+        check_weights(labels, weights, self._params)
+
     def base_margin(self, labels: Floats, weights: Floats | None) -> float:
         base = self._params.base_score
         if base is None:
             base = self._fitted(labels, weights)
         return math.log(base / (1.0 - base))
 
+    def centre(self, labels: Floats, weights: Floats | None) -> float:
+        return 0.0
+
     def _fitted(self, labels: Floats, weights: Floats | None) -> float:
         """As xgboost: the mean label; with scale_pos_weight, one Newton step from 1/2."""
         scale = self._params.scale_pos_weight
-        mean = _mean(labels, weights, np.where(labels == 1.0, scale, 1.0))
+        factors = np.where(labels == 1.0, scale, 1.0)
+        mean = mean_target(labels, factors if weights is None else weights * factors)
         if scale != 1.0:
             mean = 1.0 / (1.0 + math.exp(-4.0 * (mean - 0.5)))
         return min(max(mean, _LEAST_BASE), 1.0 - _LEAST_BASE)
 
-    def targets(self, labels: Floats, numbers: NumberFormat) -> Words:
-        return encode(labels, numbers.gradient_bits)
+    def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
+        return labels.astype(np.uint64)
 
     def derivatives(
-        self, party: Party, margins: Shared, labels: Labels, numbers: NumberFormat
+        self, party: Party, margins: Shared, labels: Labels, numbers: NumberFormat, coins: Dither
     ) -> tuple[Shared, Shared]:
-        p, h = self._sigmoid(party, margins, numbers.gradient_bits)
-        return _weighted(party, p - labels.targets, h, labels.weights, numbers)
+        bits, drop = numbers.row_gradient_bits, 0
+        if labels.weights is not None:
+            bits, drop = _bits_before_weights(numbers)
+        both = bits, numbers.row_hessian_bits + drop
+        p, h = self._sigmoid(party, margins, both, numbers.fine, coins)
+        g = p - labels.targets.scale(1 << bits)
+        if labels.weights is None:
+            return g, h
+        return _weighted(party, (g, h), labels.weights, numbers.row_weight_bits + drop, coins)
+
+    def _sigmoid(
+        self,
+        party: Party,
+        margins: Shared,
+        bits: tuple[int, int],
+        fine: bool,
+        coins: Dither,
+    ) -> tuple[Shared, Shared]:
+        if self._chosen is not None:
+            return self._chosen(party, margins, *bits)
+        table = sigmoid_table(*bits, fine, coins.tables)
+        return sigmoid(party, margins, table, self._range_bits)
 
     def predictions(self, margins: Floats) -> Floats:
         result: Floats = 1.0 / (1.0 + np.exp(-np.clip(margins, -500.0, 500.0)))
@@ -199,65 +232,73 @@ class Logistic:
 
 
 class SquaredError:
-    """reg:squarederror: targets within a public bound, by which they are divided."""
+    """reg:squarederror: targets, centred, in units of their public scale."""
 
     def __init__(self, params: TrainingParams) -> None:
-        self._bound = params.target_scale
-        self._base_score = params.base_score
+        self._params = params
 
     def check_labels(self, labels: Floats) -> None:
-        if not bool(np.all(np.abs(labels) <= self._bound)):
+        bound = math.inf if self._params.target_bound is None else self._params.target_bound
+        if not bool(np.all(np.isfinite(labels) & (np.abs(labels) <= bound))):
             raise DataError(
-                "a target of the label party is missing or beyond target_bound "
-                f"{self._bound:g}: agree on a larger bound, or scale the targets"
+                "a target of the label party is missing, infinite or beyond target_bound "
+                f"{bound:g}: correct the column, or agree on a larger bound"
             )
 
-    def base_margin(self, labels: Floats, weights: Floats | None) -> float:
-        base = self._base_score
-        if base is None:
-            base = _mean(labels, weights, np.ones(labels.shape))
-        return min(max(base / self._bound, -1.0), 1.0)
+    def check_scales(self, labels: Floats, weights: Floats | None) -> None:
+        check_weights(labels, weights, self._params)
+        check_targets(labels, weights, self._params)
 
-    def targets(self, labels: Floats, numbers: NumberFormat) -> Words:
-        return encode(labels / self._bound, numbers.margin_bits)
+    def base_margin(self, labels: Floats, weights: Floats | None) -> float:
+        return 0.0
+
+    def centre(self, labels: Floats, weights: Floats | None) -> float:
+        base = self._params.base_score
+        return mean_target(labels, weights) if base is None else base
+
+    def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
+        return encode((labels - centre) / numbers.target_scale, numbers.margin_bits)
 
     def derivatives(
-        self, party: Party, margins: Shared, labels: Labels, numbers: NumberFormat
+        self, party: Party, margins: Shared, labels: Labels, numbers: NumberFormat, coins: Dither
     ) -> tuple[Shared, Shared]:
-        g = _clamped(party, margins - labels.targets, _CLAMP << numbers.margin_bits)
-        drop = numbers.margin_bits - numbers.gradient_bits
-        g = round_off(party, g, drop) if drop else g
-        h = constant(party, 1 << numbers.gradient_bits, g.shape)
-        return _weighted(party, g, h, labels.weights, numbers)
+        bits = numbers.row_gradient_bits
+        g, drop = margins - labels.targets, numbers.margin_bits - bits
+        if labels.weights is None:
+            g = _rounded(party, g, drop, coins.gradient) if drop else g
+            return g, constant(party, 1 << numbers.row_hessian_bits, g.shape)
+        g = _rounded(party, g, drop, coins.tables[0]) if drop else g
+        more = bits - numbers.row_hessian_bits
+        h = constant(party, 1 << bits, g.shape)
+        products = _weighted(party, (g, h), labels.weights, numbers.row_weight_bits, coins)
+        h = _rounded(party, products[1], more, coins.tables[2]) if more else products[1]
+        return products[0], h
 
     def predictions(self, margins: Floats) -> Floats:
         return margins
 
 
-def _mean(labels: Floats, weights: Floats | None, factors: Floats) -> float:
-    scaled = factors if weights is None else weights * factors
-    total = float(scaled.sum())
-    return float(scaled @ labels) / total if total > 0 else float(labels.mean())
+def _bits_before_weights(numbers: NumberFormat) -> tuple[int, int]:
+    """Fraction bits of g before it is weighted, and how many more these are than after."""
+    least = min(numbers.row_gradient_bits, numbers.row_hessian_bits)
+    # The words of sums say how many bits all rows' weights have together.
+    rows = numbers.gradient_sum_bits - 1 - numbers.row_gradient_bits
+    room = _PRODUCT_BITS - numbers.row_weight_bits - rows - numbers.row_gradient_bits
+    more = min(max(_WEIGHTED_BITS - least, 0), room)
+    return numbers.row_gradient_bits + more, more
 
 
 def _weighted(
-    party: Party, g: Shared, h: Shared, weights: Shared | None, numbers: NumberFormat
+    party: Party, both: tuple[Shared, Shared], weights: Shared, drop: int, coins: Dither
 ) -> tuple[Shared, Shared]:
-    """(g, h) times the weights: g rounded to nearest, h up, so that no row's h vanishes."""
-    if weights is None:
-        return g, h
-    products = multiply(party, Shared.stack([g, -h]), Shared.stack([weights, weights]))
-    bits = numbers.row_weight_bits
-    half = constant(party, [[1 << (bits - 1)], [0]], products.shape)
-    both = truncate(party, products + half, bits)
-    return both[0], -both[1]
+    """(g, h) times the weights, ``drop`` bits less, rounded by coins."""
+    products = multiply(party, Shared.stack(both), Shared.stack([weights, weights]))
+    rows = weights.size
+    added = np.stack([by_row(c, rows, drop) for c in (coins.gradient, coins.hessian)])
+    rounded = truncate(party, products + constant(party, added, products.shape), drop)
+    return rounded[0], rounded[1]
 
 
-def _clamped(party: Party, x: Shared, bound: int) -> Shared:
-    """x within [-bound, bound]: |x| < 2^62."""
-    limits = constant(party, [[-bound], [bound]], (2, x.size))
-    both = Shared.stack([x, x])
-    # First row: beyond the lower limit; second row: beyond the upper one.
-    beyond = is_negative(party, (both - limits).scale([[1], [-1]]))
-    gaps = (limits - both).reshape(1, 2 * x.size)
-    return x + choose(party, beyond, gaps).reshape(2, x.size).sum(axis=0)
+def _rounded(party: Party, x: Shared, drop: int, coins: NDArray[np.int64]) -> Shared:
+    """x without its low ``drop`` bits, rounded by coins."""
+    return truncate(party, x + constant(party, by_row(coins, x.size, drop), x.shape), drop)

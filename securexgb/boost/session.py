@@ -188,11 +188,11 @@ def _model(
     state: TrainingState,
     objective: Objective,
 ) -> ModelHalf:
-    base = 0
-    if party.rank == 0:
-        assert job.data.labels is not None
-        margin = objective.base_margin(job.data.labels, job.data.weights)
+    base, centre, data = 0, 0.0, job.data
+    if data.labels is not None:
+        margin = objective.base_margin(data.labels, data.weights)
         base = int(encode(margin, agreement.layout.numbers(job.params).margin_bits))
+        centre = objective.centre(data.labels, data.weights)
     return ModelHalf(
         rank=party.rank,
         model_id=state.model_id,
@@ -201,6 +201,7 @@ def _model(
         layout=agreement.layout,
         columns=job.data.columns,
         base=base,
+        centre=centre,
         history={name: {metric: [] for metric in job.params.metrics} for name, _ in job.evals},
     )
 
@@ -215,7 +216,8 @@ def _labels(
     shape, data = (agreement.layout.rows,), job.data
     targets = weights = None
     if data.labels is not None:
-        targets = objective.targets(data.labels, numbers)
+        centre = objective.centre(data.labels, data.weights)
+        targets = objective.targets(data.labels, centre, numbers)
         weights = row_weights(data.labels, data.weights, job.params, numbers)
     weighted = share(party, weights, 0, shape) if agreement.layout.weights else None
     return Labels(share(party, targets, 0, shape), weighted)

@@ -2,14 +2,20 @@
 
 T is the soft threshold by alpha. Both are exact up to the rounding of the quotient, so that
 the gain of a split is tested against gamma as xgboost does.
+
+A weight ends at 2^11 = L, whatever a rare event's hessians add up to. Where |T(G)| > L (H + lambda)
+the quotient +-L / 1 is taken in its place, chosen by a shared bit; T(G) times it is the score. The
+step is left out where public terms say that it never counts: H is at least min_child_weight
+where the weight is not 0 anyway.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from securexgb.arith.fixedpoint import SUM_BITS, NumberFormat
-from securexgb.mpc.compare import all_cost, all_of, at_least, carry_cost, not_bits
+from securexgb.arith.fixedpoint import LEAF_WEIGHT_INTEGER_BITS, SUM_BITS, NumberFormat
+from securexgb.mpc.choose import choose, choose_cost
+from securexgb.mpc.compare import all_cost, all_of, at_least, carry_cost, is_negative, not_bits
 from securexgb.mpc.convert import bits_cost, lift_cost, to_arithmetic, to_bits
 from securexgb.mpc.divide import DENOMINATOR_BITS, divide, quotient_cost
 from securexgb.mpc.multiply import multiply, product_cost
@@ -18,12 +24,16 @@ from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, SharedBits, words_per
 
+_MOST = 1 << LEAF_WEIGHT_INTEGER_BITS
+_CLIP_WIDTH = SUM_BITS + LEAF_WEIGHT_INTEGER_BITS + 2
+
 
 def weights_cost(rows: int, count: int, numbers: NumberFormat, together: bool) -> Cost:
     """Cost of ``weigh`` for (rows, count) sums."""
     words = words_per(count)
     padded = 64 * words * rows
     total = _threshold_cost(padded, numbers.reg_alpha) + bits_cost(DENOMINATOR_BITS + 1, 2 * padded)
+    total += clip_cost(padded) if needs_clip(numbers) else Cost()
     total += all_cost(rows, words) if together else Cost()
     return total + quotient_cost(padded) + product_cost(padded)
 
@@ -39,9 +49,9 @@ def weights_cost(rows: int, count: int, numbers: NumberFormat, together: bool) -
 def weigh(
     party: Party, gradient: Shared, hessian: Shared, numbers: NumberFormat, together: bool
 ) -> tuple[Shared, Shared]:
-    """T(G)/(H + lambda) with 19 fraction bits, and T(G)^2/(H + lambda): (k, n) each.
+    """T(G)/(H + lambda) with 19 fraction bits, and T(G) times it: (k, n) each.
 
-    Both are 0 where H is below ``min_child_weight``; with ``together``, in all k rows of a
+    The first is within 2^11. Both are 0 where H is below ``min_child_weight``; with ``together``, in all k rows of a
     column where one of them is.
     """
     rows, count = hessian.shape
@@ -50,23 +60,59 @@ def weigh(
     width = h.shape[1] // 64
     below = Shared(h) + constant(party, numbers.reg_lambda, h.shape)
     test = Shared(h) - constant(party, numbers.min_child_weight, h.shape)
-    bits = to_bits(party, Shared.stack([below, test]), DENOMINATOR_BITS + 1).words
+    short = soft_threshold(party, Shared(g.reshape(-1)), numbers.reg_alpha)
+    above, below = short, below.reshape(-1)
+    if needs_clip(numbers):
+        above, below = clipped(party, above, below)
+    tested = Shared.stack([below, test.reshape(-1)])
+    bits = to_bits(party, tested, DENOMINATOR_BITS + 1).words
     bits = bits.reshape(-1, 2, rows, width)
     passed = not_bits(party, SharedBits(bits[DENOMINATOR_BITS, 1], h.shape[1]))
     if together:
         valid = all_of(party, passed).words
         passed = SharedBits(np.broadcast_to(valid, passed.words.shape), h.shape[1])
-    short = soft_threshold(party, Shared(g.reshape(-1)), numbers.reg_alpha)
     quotients = divide(
         party,
-        short,
-        below.reshape(-1),
+        above,
+        below,
         SharedBits(bits[:DENOMINATOR_BITS, 0].reshape(DENOMINATOR_BITS, -1), h.size),
         SharedBits(np.ascontiguousarray(passed.words).reshape(-1), h.size),
     )
     scores = multiply(party, short, quotients)
     shape = (rows, h.shape[1])
     return quotients.reshape(*shape)[:, :count], scores.reshape(*shape)[:, :count]
+
+
+def needs_clip(numbers: NumberFormat) -> bool:
+    """Whether a quotient that counts may be beyond 2^11 at all."""
+    least = numbers.min_child_weight + numbers.reg_lambda
+    return least * _MOST < 1 << (numbers.low_bits - 1)
+
+
+def clip_cost(count: int) -> Cost:
+    """Cost of ``clipped`` for so many quotients."""
+    return carry_cost(_CLIP_WIDTH - 1, 2 * count) + choose_cost(2, 2 * count)
+
+
+@protocol(
+    cost=lambda x, a: clip_cost(x.size),
+    opens=COMPOSED,
+    source="docs/training.md, leaves",
+    ideal=None,
+)
+def clipped(party: Party, x: Shared, a: Shared) -> tuple[Shared, Shared]:
+    """(x, a), or (2^11, 1) where x > 2^11 a, (-2^11, 1) where -x > 2^11 a: flat, a >= 0.
+
+    |x|, a < 2^SUM_BITS; their number is a multiple of 64.
+    """
+    limit = a.scale(_MOST)
+    beyond = is_negative(party, Shared.concatenate([limit - x, limit + x]), _CLIP_WIDTH)
+    ends = constant(party, [[_MOST], [-_MOST]], (2, x.size))
+    gaps = ends - Shared.stack([x, x])
+    rest = constant(party, 1, a.shape) - a
+    moved = choose(party, beyond, Shared.stack([gaps.reshape(-1), Shared.concatenate([rest, rest])]))
+    both = moved.reshape(2, 2, x.size).sum(axis=1)
+    return x + both[0], a + both[1]
 
 
 def _threshold_cost(count: int, alpha: int) -> Cost:

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from securexgb.arith.fixedpoint import (
-    ROW_WEIGHT_BITS,
     SUM_BITS,
     NumberFormat,
     Penalties,
@@ -27,31 +26,58 @@ def test_negative_values_are_twos_complement() -> None:
     assert encode(np.array([-1.0]), 4)[0] == np.uint64(2**64 - 16)
 
 
+def _format(
+    rows: int,
+    *,
+    squared: bool = False,
+    subsampled: bool = False,
+    cap: int | None = None,
+    exponent: int = 0,
+    penalty: float = 1.0,
+) -> NumberFormat:
+    penalties = Penalties(reg_lambda=penalty, reg_alpha=1.0, gamma=1.0, min_child_weight=1.0)
+    return NumberFormat.for_job(
+        rows=rows,
+        squared_error=squared,
+        subsampled=subsampled,
+        gradient_cap=cap,
+        weight_exponent=exponent,
+        target_scale=1.0,
+        penalties=penalties,
+    )
+
+
 @given(
     rows=st.integers(1, 1 << 25),
     squared=st.booleans(),
-    cap=st.integers(4, 20),
-    weight=st.floats(1e-3, 1e4),
+    subsampled=st.booleans(),
+    cap=st.none() | st.integers(4, 20),
+    exponent=st.integers(-30, 30),
     penalty=st.floats(0, 1e5),
 )
 def test_the_worst_sums_fit(
-    rows: int, squared: bool, cap: int, weight: float, penalty: float
+    rows: int, squared: bool, subsampled: bool, cap: int | None, exponent: int, penalty: float
 ) -> None:
-    penalties = Penalties(reg_lambda=penalty, reg_alpha=1.0, gamma=1.0, min_child_weight=1.0)
     try:
-        numbers = NumberFormat.for_job(
-            rows=rows,
-            squared_error=squared,
-            gradient_cap=cap,
-            weight_bound=weight,
-            target_scale=1.0,
-            penalties=penalties,
+        numbers = _format(
+            rows,
+            squared=squared,
+            subsampled=subsampled,
+            cap=cap,
+            exponent=exponent,
+            penalty=penalty,
         )
     except UsageError:
         return
-    unit = 2**numbers.gradient_bits
-    most_g = rows * ((2.0 if squared else 1.0) * weight * unit + 1)
-    most_h = rows * ((unit if squared else 0.25 * unit + 1.5) * weight + 1)
+    row_g, row_h = (2**bits for bits in (numbers.row_gradient_bits, numbers.row_hessian_bits))
+    mean_g = (16.0 if subsampled else 1.0) if squared else 1.0
+    exact_g = rows * (mean_g * row_g + 2)
+    exact_h = rows * ((1.0 if squared else 0.25) * row_h + 4)
+    assert exact_g < 2 ** (numbers.gradient_sum_bits - 1)
+    assert exact_h < 2**numbers.hessian_sum_bits
+    drop_g, drop_h = numbers.dropped_bits
+    assert min(drop_g, drop_h) >= 0
+    most_g, most_h = exact_g / 2**drop_g + 0.5, exact_h / 2**drop_h + 0.5
     assert most_g < 2**SUM_BITS
     assert most_h + numbers.reg_lambda < 2**SUM_BITS
     assert most_g < 2 ** (numbers.low_bits - 1)
@@ -64,18 +90,39 @@ def test_the_worst_sums_fit(
         determinant = sides[0][0] * sides[1][1] + sides[1][0] * sides[0][1]
         assert determinant * (1 - 2**-40) < 2 ** (numbers.determinant_bits - 1)
     assert numbers.determinant_bits <= 62
-    assert numbers.gradient_bits <= cap
-    assert 2 * weight * unit * 2**ROW_WEIGHT_BITS < 2**62
+    assert numbers.gradient_bits <= (16 if cap is None else cap)
+    if cap is not None:
+        assert row_g == row_h == 2**numbers.gradient_bits
+
+
+@pytest.mark.parametrize(
+    ("rows", "sums", "row_bits", "widths"),
+    [
+        (10_000, 16, (20, 18), (35, 30)),
+        (1 << 17, 12, (20, 18), (39, 34)),
+        (1_000_000, 10, (16, 14), (37, 32)),
+        (10_000_000, 6, (16, 14), (41, 36)),
+    ],
+)
+def test_rows_are_finer_than_sums(
+    rows: int, sums: int, row_bits: tuple[int, int], widths: tuple[int, int]
+) -> None:
+    numbers = _format(rows)
+    assert numbers.gradient_bits == sums
+    assert (numbers.row_gradient_bits, numbers.row_hessian_bits) == row_bits
+    assert (numbers.gradient_sum_bits, numbers.hessian_sum_bits) == widths
+
+
+def test_weights_scale_changes_no_tree() -> None:
+    """Dividing weights by 2^k divides every penalty by it, exactly."""
+    one, other = _format(1000), _format(1000, exponent=5)
+    assert other.reg_lambda * 32 == one.reg_lambda
+    assert other.min_child_weight * 32 == one.min_child_weight
+    assert other.reg_alpha * 32 == one.reg_alpha
+    assert other.gamma * 32 == one.gamma
+    assert other.least_gain * 32 == one.least_gain
 
 
 def test_too_many_rows_are_refused_with_a_sentence() -> None:
-    penalties = Penalties(0.0, 0.0, 0.0, 0.0)
-    with pytest.raises(UsageError, match="bits for a gradient"):
-        NumberFormat.for_job(
-            rows=1 << 25,
-            squared_error=True,
-            gradient_cap=16,
-            weight_bound=4.0,
-            target_scale=1.0,
-            penalties=penalties,
-        )
+    with pytest.raises(UsageError, match="no bits for a gradient"):
+        _format(1 << 25, exponent=-20, penalty=1e6)

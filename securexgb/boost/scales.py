@@ -43,53 +43,60 @@ class Outcomes:
     weights: Floats | None = None
 
 
-def row_factors(rows: Outcomes, params: TrainingParams) -> Floats | None:
-    """Each row's weight times scale_pos_weight, (n,); None where that is 1 everywhere."""
-    if rows.weights is None and params.scale_pos_weight == 1.0:
-        return None
-    weights = np.ones(rows.labels.shape) if rows.weights is None else rows.weights
-    if params.scale_pos_weight == 1.0:
+def row_factors(labels: Floats, weights: Floats | None, params: TrainingParams) -> Floats | None:
+    """Each row's weight times scale_pos_weight, (n,); None where no row has one."""
+    scale = params.scale_pos_weight
+    if scale == 1.0:
         return weights
-    return weights * np.where(rows.labels == 1.0, params.scale_pos_weight, 1.0)
+    factors = np.where(labels == 1.0, scale, 1.0)
+    return factors if weights is None else weights * factors
 
 
-def centre_of(rows: Outcomes, params: TrainingParams) -> float:
-    """What a regression's targets are centred at: base_score, or else their weighted mean."""
-    if params.base_score is not None:
-        return params.base_score
-    if rows.labels.size == 0:
+def mean_target(labels: Floats, weights: Floats | None) -> float:
+    """The weighted mean; the plain one where all weights are 0.
+
+    It is exact where all labels are the same, and near where an offset is large.
+    """
+    if labels.size == 0:
         return 0.0
-    # From the first one on: exact where all are the same, and near it where an offset is large.
-    first = float(rows.labels[0])
-    return first + _mean(rows.labels - first, rows.weights)
+    first = float(labels[0])
+    return first + _mean(labels - first, weights)
 
 
-def needed_weight_exponent(rows: Outcomes, params: TrainingParams) -> int | None:
+def centre_of(labels: Floats, weights: Floats | None, params: TrainingParams) -> float:
+    """What a regression's targets are centred at: base_score, or else their weighted mean."""
+    return mean_target(labels, weights) if params.base_score is None else params.base_score
+
+
+def needed_weight_exponent(
+    labels: Floats, weights: Floats | None, params: TrainingParams
+) -> int | None:
     """The least k with a mean of weights, scale_pos_weight included, of at most 2^k.
 
     None where any k will do: there are no weights, or all are 0.
     """
-    factors = row_factors(rows, params)
+    factors = row_factors(labels, weights, params)
     if factors is None:
         return None
     most = float(factors.max(initial=0.0))
     return None if most == 0.0 else _exponent(most, float((factors / most).mean()))
 
 
-def needed_target_exponent(rows: Outcomes, params: TrainingParams) -> int | None:
+def needed_target_exponent(
+    labels: Floats, weights: Floats | None, params: TrainingParams
+) -> int | None:
     """The least k with a (weighted) root mean square of centred targets of at most 2^k.
 
     Weights count as they are after rounding, by the exponent that ``params`` have. None where
     all targets equal the centre, so any k will do.
     """
-    gaps = np.abs(rows.labels - centre_of(rows, params))
+    gaps = np.abs(labels - centre_of(labels, weights, params))
     most = float(gaps.max(initial=0.0))
     if most == 0.0:
         return None
-    weights = None
-    if rows.weights is not None:
+    if weights is not None:
         unit = params.weight_scale * 2.0**-ROW_WEIGHT_BITS
-        weights = np.where(rows.weights > 0, np.maximum(np.rint(rows.weights / unit), 1.0), 0.0)
+        weights = np.where(weights > 0, np.maximum(np.rint(weights / unit), 1.0), 0.0)
     single = _exponent(most, 1.0) - _MOST_GAP_BITS
     root = math.sqrt(_mean((gaps / most) ** 2, weights))
     return single if root == 0.0 else max(_exponent(most, root), single)
@@ -118,45 +125,32 @@ def with_scales(
     For who has all labels and decides alone; two companies write them into their terms.
     """
     if params.weight_exponent is None:
-        needed = needed_weight_exponent(train, params)
+        needed = needed_weight_exponent(train.labels, train.weights, params)
         if needed is not None:
             params = replace(params, weight_exponent=_within("weight_exponent", needed))
     if params.target_exponent is None and params.objective == "reg:squarederror":
-        needed = needed_target_exponent(train, params) or 0
+        needed = needed_target_exponent(train.labels, train.weights, params) or 0
         params = replace(params, target_exponent=_within("target_exponent", needed))
     if params.metric_exponent is None:
         params = replace(params, metric_exponent=proposed_metric_exponent(train, measured, params))
     return params
 
 
-def check_weights(rows: Outcomes, params: TrainingParams) -> None:
-    """At the label party: DataError for training weights that cannot be used as they are."""
-    weights = rows.weights
-    if weights is not None and not bool(np.all((weights >= 0) & np.isfinite(weights))):
-        raise DataError(
-            "a weight of the label party is negative, missing or infinite: correct the weights"
-        )
+def check_weights(labels: Floats, weights: Floats | None, params: TrainingParams) -> None:
+    """At the label party: DataError for training weights that do not fit the terms."""
     bound = params.weight_bound
     if weights is not None and bound is not None and float(weights.max(initial=0.0)) > bound:
         raise DataError(
             f"a weight of the label party is above weight_bound {bound:g}: correct the weights, "
             "or agree on a larger bound"
         )
-    needed = needed_weight_exponent(rows, params)
+    needed = needed_weight_exponent(labels, weights, params)
     _check_fit("weight_exponent", params.weight_exponent, needed, "the mean of the weights")
 
 
-def check_targets(rows: Outcomes, params: TrainingParams) -> None:
-    """At the label party: DataError for a regression's targets that cannot be used as they are."""
-    targets, bound = rows.labels, params.target_bound
-    if not bool(np.all(np.isfinite(targets))):
-        raise DataError("a target of the label party is missing or infinite: correct the targets")
-    if bound is not None and float(np.abs(targets).max(initial=0.0)) > bound:
-        raise DataError(
-            f"a target of the label party is beyond target_bound {bound:g}: correct the targets, "
-            "or agree on a larger bound"
-        )
-    needed = needed_target_exponent(rows, params)
+def check_targets(labels: Floats, weights: Floats | None, params: TrainingParams) -> None:
+    """At the label party: DataError for a regression's targets that do not fit the terms."""
+    needed = needed_target_exponent(labels, weights, params)
     if params.target_exponent is None:
         proposed = _within("target_exponent", needed or 0)
         raise DataError(
@@ -212,7 +206,7 @@ def _mean(values: Floats, weights: Floats | None) -> float:
 def _constant_metric(train: Outcomes, rows: Outcomes, params: TrainingParams) -> float:
     """logloss or rmse, by the objective, of the model before its first tree."""
     if params.objective == "reg:squarederror":
-        gaps = np.abs(rows.labels - centre_of(train, params))
+        gaps = np.abs(rows.labels - centre_of(train.labels, train.weights, params))
         most = float(gaps.max(initial=0.0))
         return most * math.sqrt(_mean((gaps / most) ** 2, rows.weights)) if most > 0.0 else 0.0
     base = _mean(train.labels, train.weights) if params.base_score is None else params.base_score

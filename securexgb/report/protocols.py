@@ -33,6 +33,7 @@ from securexgb.mpc.magnitude import Index
 from securexgb.mpc.protocol import REGISTRY, Cost, Declaration
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.shared import Shared, SharedBits, words_per
+from securexgb.mpc.sigmoid import sigmoid_table
 
 Row = dict[str, str | int]
 
@@ -195,7 +196,7 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
         "mpc.magnitude.magnitude": (x, Index(12, 11)),
         "mpc.lift.lift_numbers": (bits(30), (binary(16), binary(14))),
         "mpc.lift.widen": (x, 32),
-        "mpc.sigmoid.sigmoid": (x, 16),
+        "mpc.sigmoid.sigmoid": (x, sigmoid_table(20, 18, True, np.zeros((4, 64), np.int64))),
         "mpc.sigmoid.softplus": (x,),
         "mpc.sort.sort_rows": (x.reshape(1, -1), 40),
         "mpc.select.select": (owners, np.zeros((1, count), bool), x.reshape(1, -1)),
@@ -205,7 +206,7 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
         "hybrid.ckks_products.agree_keys": (),
         "hybrid.ckks_products.products": (None, np.zeros((TERMS, count)), None),
         "hybrid.ckks_scores.tree_scores": (None, np.zeros((1, count, 1)), None, Limbs(20, (12,))),
-        "hybrid.ckks_sigmoid.ckks_sigmoid": (None, x, 16),
+        "hybrid.ckks_sigmoid.ckks_sigmoid": (None, x, 20, 18),
         "boost.histogram.build": (shape, None, vectors, numbers.low_bits),
         "boost.weights.soft_threshold": (x, 1),
         "boost.weights.weigh": (x.reshape(1, -1), x.reshape(1, -1), numbers, False),

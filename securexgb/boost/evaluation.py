@@ -96,9 +96,9 @@ def _logloss(party: Party, margins: Shared, truth: Truth, numbers: NumberFormat)
     labelled = np.zeros((1, truth.rows), np.bool_)
     if truth.labels is not None:
         labelled[0] = truth.labels == 1
-    products = select(party, np.zeros(1, np.int64), labelled, margins.reshape(1, -1))
+    products = select(party, np.zeros(1, np.int64), labelled, margins.reshape(1, 1, -1), (64,))
     parts = [softplus(party, margins[rows]) for rows in blocks(truth.rows)]
-    losses = Shared.concatenate(parts) - products[0]
+    losses = Shared.concatenate(parts) - products[0, 0]
     return _mean(party, losses, numbers.margin_bits, _LOSS_INTEGER_BITS, truth)
 
 

@@ -131,7 +131,7 @@ def tree_margins(party: Party, trees: Sequence[TreeHalf], features: Floats) -> S
     values = np.zeros((2, possible.size), np.uint64)
     bits[party.rank] = possible.reshape(-1)
     values[1 - party.rank] = np.where(possible, mine, np.uint64(0)).reshape(-1)
-    kept = select(party, np.array([0, 1]), bits, Shared(values))
+    kept = select(party, np.array([0, 1]), bits, Shared(values[:, None]), (64,))
     return kept.reshape(2, rows, -1).sum(axis=0).sum(axis=1)
 
 

@@ -79,8 +79,9 @@ def begin(party: Party, job: TrainingJob) -> Session:
     state = _state(party, job, agreement, saved)
     binner = Binner.fit(job.data.features, job.params.max_bin)
     buckets = np.ascontiguousarray(binner.transform(job.data.features))
-    noise_bits = _planned(party, job.params, agreement, numbers)
-    register(party, matrix_shape(agreement.layout, numbers, noise_bits), buckets)
+    _plan(party, job.params, agreement)
+    shape = matrix_shape(agreement.layout, numbers, job.params.max_depth)
+    shape = register(party, shape, buckets)
     session = Session(
         job=job,
         model=_model(party, job, agreement, state, objective),
@@ -98,7 +99,7 @@ def begin(party: Party, job: TrainingJob) -> Session:
             cuts=binner.cuts,
             used=np.arange(agreement.layout.total_columns),
             dummies=party.private,
-            noise_bits=noise_bits,
+            shape=shape,
         ),
         coins=Prg(bytes.fromhex(state.coins)),
         dummies=Prg(bytes.fromhex(state.dummies)),
@@ -109,16 +110,13 @@ def begin(party: Party, job: TrainingJob) -> Session:
     return session
 
 
-def _planned(
-    party: Party, params: TrainingParams, agreement: Agreement, numbers: NumberFormat
-) -> int:
-    """Tell the source of correlations what is coming; what it leaves in the low bits of sums."""
+def _plan(party: Party, params: TrainingParams, agreement: Agreement) -> None:
+    """Tell the source of correlations what is coming: left children's pairs, and the roots'."""
     if party.ideal is not None:
-        return 0
+        return
     layout = agreement.layout
-    vectors = (params.n_estimators - agreement.trees) << (params.max_depth - 1)
-    party.source.plan(vectors, vectors * layout.total_columns * layout.all_bins)
-    return party.source.noise_bits(layout.rows, numbers.low_bits + numbers.high_bits)
+    pairs = (params.n_estimators - agreement.trees) << (params.max_depth - 1)
+    party.source.plan(pairs, 2 * pairs * layout.total_columns * layout.all_bins)
 
 
 def _saved(party: Party, job: TrainingJob) -> Saved | None:

@@ -27,7 +27,7 @@ from securexgb.arith.fixedpoint import (
 from securexgb.boost.dither import Dither, by_row
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import BLOCK_ROWS, blocks
-from securexgb.boost.scales import check_targets, check_weights, mean_target
+from securexgb.boost.scales import centre_of, check_targets, check_weights, mean_target
 from securexgb.errors import DataError
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_sigmoid import ckks_sigmoid
@@ -253,8 +253,7 @@ class SquaredError:
         return 0.0
 
     def centre(self, labels: Floats, weights: Floats | None) -> float:
-        base = self._params.base_score
-        return mean_target(labels, weights) if base is None else base
+        return centre_of(labels, weights, self._params)
 
     def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
         return encode((labels - centre) / numbers.target_scale, numbers.margin_bits)

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import log_loss, mean_squared_error, roc_auc_score
 
-from securexgb.arith.fixedpoint import encode
+from securexgb.arith.fixedpoint import MARGIN_BITS, encode
 from securexgb.boost.evaluation import Truth, check_metrics, metric_value
-from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, UsageError
 from securexgb.mpc.shared import Shared
 from securexgb.testing import run_parties
 
-REGRESSION = TrainingParams(objective="reg:squarederror", target_bound=20.0)
+REGRESSION = TrainingParams(objective="reg:squarederror", target_exponent=3)
 
 
-def value(metric, margins, labels, backend, weights=None, params=None):
+def value(metric, margins, labels, backend, weights=None, params=None, centre=0.0):
     params = params or TrainingParams()
     rows = margins.size
-    numbers = Layout.of(params, rows, (1, 1), False).numbers(params)
-    words = encode(margins / numbers.target_scale, numbers.margin_bits)
+    words = encode((margins - centre) / params.target_scale, MARGIN_BITS)
     mask = np.random.default_rng(0).integers(0, 2**64, rows, np.uint64)
 
     def program(party, _):
         mine = Shared(words - mask if party.rank == 0 else mask)
         here = party.rank == 0
         truth = Truth(
-            rows, weights is not None, labels if here else None, weights if here else None
+            rows,
+            weights is not None,
+            labels if here else None,
+            weights if here else None,
+            centre if here else 0.0,
         )
-        result = metric_value(party, metric, mine, truth, numbers)
+        check_metrics(truth, "test", params, (metric,))
+        result = metric_value(party, metric, mine, truth, params)
         return result, party.ledger.rows()
 
     results = run_parties(program, [None, None], backend=backend)
@@ -53,7 +58,7 @@ def test_auc_counts_ties_as_half(backend, rows: int) -> None:
     margins, labels, _ = sample(rows)
     margins = np.round(margins)
     expected = roc_auc_score(labels, margins)
-    assert value("auc", margins, labels, backend) == pytest.approx(expected, abs=2e-6)
+    assert value("auc", margins, labels, backend) == pytest.approx(expected, abs=2.0**-15 + 1e-9)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -72,7 +77,7 @@ def test_error(backend, weighted: bool) -> None:
     margins, labels, weights = sample(333)
     chosen = weights if weighted else None
     expected = np.average((margins > 0) != (labels == 1), weights=chosen)
-    assert value("error", margins, labels, backend, chosen) == pytest.approx(expected, abs=1e-5)
+    assert value("error", margins, labels, backend, chosen) == pytest.approx(expected, abs=6e-5)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -106,11 +111,21 @@ def test_backends_agree_bit_for_bit() -> None:
         assert plain == shared
 
 
-def test_auc_is_refused_where_it_is_not_defined() -> None:
+def refuse(truth, metrics, params=None) -> None:
+    check_metrics(truth, "test", params or TrainingParams(), metrics)
+
+
+def test_what_a_metric_is_not_defined_for_is_refused() -> None:
     with pytest.raises(DataError, match="both classes"):
-        check_metrics(("auc",), Truth(3, False, np.ones(3), None), "test")
+        refuse(Truth(3, False, np.ones(3), None), ("auc",))
     with pytest.raises(UsageError, match="no weights"):
-        check_metrics(("auc",), Truth(3, True, None, None), "test")
+        refuse(Truth(3, True, None, None), ("auc",))
     with pytest.raises(DataError, match="no rows"):
-        check_metrics(("error",), Truth(0, False, None, None), "test")
-    check_metrics(("auc",), Truth(3, False, None, None), "test")
+        refuse(Truth(0, False, None, None), ("error",))
+    with pytest.raises(DataError, match="every weight"):
+        refuse(Truth(3, True, np.ones(3), np.zeros(3)), ("error",))
+    far = Truth(2, False, np.array([1e6 + 8.0 * 8191, 1e6]), None, 1e6)
+    refuse(far, ("rmse",), REGRESSION)
+    with pytest.raises(DataError, match="too far"):
+        refuse(replace(far, centre=1e6 - 10), ("rmse",), REGRESSION)
+    refuse(Truth(3, False, None, None), ("auc",))

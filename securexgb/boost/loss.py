@@ -27,7 +27,13 @@ from securexgb.arith.fixedpoint import (
 from securexgb.boost.dither import Dither, by_row
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import BLOCK_ROWS, blocks
-from securexgb.boost.scales import centre_of, check_targets, check_weights, mean_target
+from securexgb.boost.scales import (
+    centre_of,
+    check_targets,
+    check_weights,
+    mean_target,
+    row_factors,
+)
 from securexgb.errors import DataError
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_sigmoid import ckks_sigmoid
@@ -153,8 +159,8 @@ def row_weights(
     labels: Floats, weights: Floats | None, params: TrainingParams, numbers: NumberFormat
 ) -> Words:
     """At the label party: sample weight times scale_pos_weight, scaled, as words (n,)."""
-    values = np.ones(labels.shape) if weights is None else weights
-    values = values * np.where(labels == 1.0, params.scale_pos_weight, 1.0)
+    factors = row_factors(labels, weights, params)
+    values = np.ones(labels.shape) if factors is None else factors
     words = encode(values / 2.0**numbers.weight_exponent, numbers.row_weight_bits)
     return np.where(values > 0, np.maximum(words, np.uint64(1)), words)
 
@@ -190,10 +196,8 @@ class Logistic:
 
     def _fitted(self, labels: Floats, weights: Floats | None) -> float:
         """As xgboost: the mean label; with scale_pos_weight, one Newton step from 1/2."""
-        scale = self._params.scale_pos_weight
-        factors = np.where(labels == 1.0, scale, 1.0)
-        mean = mean_target(labels, factors if weights is None else weights * factors)
-        if scale != 1.0:
+        mean = mean_target(labels, row_factors(labels, weights, self._params))
+        if self._params.scale_pos_weight != 1.0:
             mean = 1.0 / (1.0 + math.exp(-4.0 * (mean - 0.5)))
         return min(max(mean, _LEAST_BASE), 1.0 - _LEAST_BASE)
 

@@ -209,6 +209,7 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
         "boost.histogram.build": (shape, None, vectors, numbers.low_bits),
         "boost.weights.soft_threshold": (x, 1),
         "boost.weights.weigh": (x.reshape(1, -1), x.reshape(1, -1), numbers, False),
+        "boost.weights.clipped": (x, x),
         "boost.score.scores": (child_sums(Histogram(sums, sums), candidates), numbers),
         "boost.split.best_splits": (
             Histogram(sums, sums),

@@ -183,7 +183,8 @@ def _scores(draw: Draw) -> Arguments:
 
 def _weigh(draw: Draw) -> Arguments:
     params = TrainingParams(reg_alpha=float(draw.choice([0.0, 0.5])))
-    numbers = Layout.of(params, 1000, (1, 1), False).numbers(params)
+    rows = int(draw.choice([1000, 10_000]))  # without and with the clip
+    numbers = Layout.of(params, rows, (1, 1), False).numbers(params)
     shape = (int(draw.integers(1, 4)), _count(draw))
     hessian = shared(draw.integers(0, 900, shape))
     return [
@@ -192,6 +193,11 @@ def _weigh(draw: Draw) -> Arguments:
         public(numbers),
         public(bool(draw.integers(2))),
     ]
+
+
+def _clipped(draw: Draw) -> Arguments:
+    count = 64 * int(draw.integers(1, 4))
+    return [shared(draw.integers(-900, 900, count)), shared(draw.integers(0, 9, count))]
 
 
 def _leaf_weights(draw: Draw) -> Arguments:
@@ -306,6 +312,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
         public(int(draw.choice([0, 7]))),
     ],
     "boost.weights.weigh": _weigh,
+    "boost.weights.clipped": _clipped,
     "boost.score.scores": _scores,
     "boost.split.best_splits": _best_splits,
     "boost.leaves.leaf_weights": _leaf_weights,

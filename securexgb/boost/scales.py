@@ -42,6 +42,10 @@ class Outcomes:
     labels: Floats
     weights: Floats | None = None
 
+    @property
+    def columns(self) -> tuple[Floats, Floats | None]:
+        return self.labels, self.weights
+
 
 def row_factors(labels: Floats, weights: Floats | None, params: TrainingParams) -> Floats | None:
     """Each row's weight times scale_pos_weight, (n,); None where no row has one."""
@@ -125,15 +129,45 @@ def with_scales(
     For who has all labels and decides alone; two companies write them into their terms.
     """
     if params.weight_exponent is None:
-        needed = needed_weight_exponent(train.labels, train.weights, params)
+        needed = needed_weight_exponent(*train.columns, params)
         if needed is not None:
             params = replace(params, weight_exponent=_within("weight_exponent", needed))
     if params.target_exponent is None and params.objective == "reg:squarederror":
-        needed = needed_target_exponent(train.labels, train.weights, params) or 0
+        needed = needed_target_exponent(*train.columns, params) or 0
         params = replace(params, target_exponent=_within("target_exponent", needed))
     if params.metric_exponent is None:
         params = replace(params, metric_exponent=proposed_metric_exponent(train, measured, params))
     return params
+
+
+def proposed_lines(
+    params: TrainingParams, train: Outcomes, measured: Sequence[Outcomes] = ()
+) -> dict[str, int]:
+    """Exponents that the terms should have and do not have, by name, for the label party to see.
+
+    Those that are missing, too small, or too large by more than REMARKED_SPARE_BITS; of metrics
+    those that are missing.
+    """
+    lines: dict[str, int] = {}
+    needed = needed_weight_exponent(*train.columns, params)
+    if needed is not None and not _is_close("weight_exponent", params.weight_exponent or 0, needed):
+        lines["weight_exponent"] = _within("weight_exponent", needed)
+        params = replace(params, weight_exponent=lines["weight_exponent"])
+    if params.objective == "reg:squarederror":
+        needed, given = needed_target_exponent(*train.columns, params), params.target_exponent
+        is_unfit = needed is not None and not _is_close("target_exponent", given or 0, needed)
+        if given is None or is_unfit:
+            lines["target_exponent"] = _within("target_exponent", needed or 0)
+    if params.metric_exponent is None:
+        proposed = proposed_metric_exponent(train, measured, params)
+        if proposed is not None:
+            lines["metric_exponent"] = proposed
+    return lines
+
+
+def _is_close(name: str, given: int, needed: int) -> bool:
+    least = _within(name, needed)
+    return least <= given <= least + REMARKED_SPARE_BITS
 
 
 def check_weights(labels: Floats, weights: Floats | None, params: TrainingParams) -> None:
@@ -206,7 +240,7 @@ def _mean(values: Floats, weights: Floats | None) -> float:
 def _constant_metric(train: Outcomes, rows: Outcomes, params: TrainingParams) -> float:
     """logloss or rmse, by the objective, of the model before its first tree."""
     if params.objective == "reg:squarederror":
-        gaps = np.abs(rows.labels - centre_of(train.labels, train.weights, params))
+        gaps = np.abs(rows.labels - centre_of(*train.columns, params))
         most = float(gaps.max(initial=0.0))
         return most * math.sqrt(_mean((gaps / most) ** 2, rows.weights)) if most > 0.0 else 0.0
     base = _mean(train.labels, train.weights) if params.base_score is None else params.base_score

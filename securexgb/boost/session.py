@@ -82,9 +82,10 @@ def begin(party: Party, job: TrainingJob) -> Session:
     _plan(party, job.params, agreement)
     shape = matrix_shape(agreement.layout, numbers, job.params.max_depth)
     shape = register(party, shape, buckets)
+    model = _model(party, job, agreement, state, objective)
     session = Session(
         job=job,
-        model=_model(party, job, agreement, state, objective),
+        model=model,
         numbers=numbers,
         objective=objective,
         labels=_labels(party, job, objective, agreement, numbers),
@@ -104,7 +105,7 @@ def begin(party: Party, job: TrainingJob) -> Session:
         coins=Prg(bytes.fromhex(state.coins)),
         dummies=Prg(bytes.fromhex(state.dummies)),
         session_id=agreement.session,
-        sets=_sets(job, agreement),
+        sets=_sets(job, agreement, model.centre),
     )
     _take_up(party, session, agreement, saved)
     return session
@@ -221,13 +222,13 @@ def _labels(
     return Labels(share(party, targets, 0, shape), weighted)
 
 
-def _sets(job: TrainingJob, agreement: Agreement) -> list[DataSet]:
+def _sets(job: TrainingJob, agreement: Agreement, centre: float) -> list[DataSet]:
     weighted = (agreement.layout.weights, *agreement.weighted)
     sets: list[DataSet] = []
     for (name, data), has_weights in zip((("", job.data), *job.evals), weighted, strict=True):
-        truth = Truth(data.rows, has_weights, data.labels, data.weights)
+        truth = Truth(data.rows, has_weights, data.labels, data.weights, centre)
         if sets:
-            check_metrics(job.params.metrics, truth, name)
+            check_metrics(truth, name, job.params, job.params.metrics)
         sets.append(DataSet(name, data, truth, Shared.zeros(data.rows)))
     return sets
 

@@ -36,13 +36,13 @@ from securexgb.boost.scales import (
 )
 from securexgb.errors import DataError
 from securexgb.hybrid.ckks_products import agree_keys
-from securexgb.hybrid.ckks_sigmoid import ckks_sigmoid
+from securexgb.hybrid.ckks_sigmoid import ckks_sigmoid, refuse_rare
 from securexgb.mpc.multiply import multiply
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, Words
 from securexgb.mpc.sigmoid import sigmoid, sigmoid_table
-from securexgb.mpc.truncate import round_off, truncate
+from securexgb.mpc.truncate import truncate
 
 Floats = NDArray[np.float64]
 Sigmoid: TypeAlias = Callable[[Party, Shared, int, int], tuple[Shared, Shared]]
@@ -129,11 +129,7 @@ def sigmoid_of(party: Party, params: TrainingParams) -> Sigmoid | None:
     def under_ckks(
         party: Party, margins: Shared, gradient_bits: int, hessian_bits: int
     ) -> tuple[Shared, Shared]:
-        p = ckks_sigmoid(party, keys, margins, gradient_bits)
-        square = round_off(party, multiply(party, p, p), 2 * gradient_bits - hessian_bits)
-        if gradient_bits > hessian_bits:
-            return p, round_off(party, p, gradient_bits - hessian_bits) - square
-        return p, p - square
+        return ckks_sigmoid(party, keys, margins, gradient_bits, hessian_bits)
 
     return under_ckks
 
@@ -184,6 +180,8 @@ class Logistic:
 
     def check_scales(self, labels: Floats, weights: Floats | None) -> None:
         check_weights(labels, weights, self._params)
+        if self._params.sigmoid == "ckks":
+            refuse_rare(mean_target(labels, row_factors(labels, weights, self._params)))
 
     def base_margin(self, labels: Floats, weights: Floats | None) -> float:
         base = self._params.base_score

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import MARGIN_BITS
+from securexgb.boost.dither import FRACTION_BITS, Dither
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
 from securexgb.mpc.sigmoid import (
@@ -79,6 +80,23 @@ def test_means_over_the_classes_are_right(
         allowed = smaller * STEP[fine] * 1.3 + unit * np.where(smaller / unit < 600, 1 / 32, 1)
         assert (np.abs(found.mean(axis=1) * unit - wanted) <= allowed).all()
         assert (np.abs(found * unit - wanted[:, None]) <= allowed[:, None] + 2 * unit).all()
+
+
+@pytest.mark.parametrize("bits", [(20, 18), (16, 14)])
+def test_rare_events_are_right_over_some_trees(bits: tuple[int, int]) -> None:
+    """With the coins of trees: p of 1e-6, a unit and less, to one in a hundred."""
+    assert FRACTION_BITS == COIN_BITS
+    x = (np.array([-13.8, -11.5, -9.2]) * ONE).astype(np.int64)
+    exact = logistic(x)
+    means = []
+    for tree in range(16):
+        table = sigmoid_table(*bits, True, Dither.of(7, tree).tables)
+        found = by_class(x, table)
+        means.append([one.mean(axis=1) / 2.0**of for one, of in zip(found, bits, strict=True)])
+    p, h = np.mean(means, axis=0)
+    slack = 2.0 ** -np.array(bits) / 64
+    assert (np.abs(p - exact) <= exact * 2.0**-10 + slack[0]).all()
+    assert (np.abs(h - exact * (1 - exact)) <= exact * 2.0**-10 + slack[1]).all()
 
 
 @pytest.mark.parametrize("fine", [True, False])

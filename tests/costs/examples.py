@@ -20,6 +20,7 @@ from securexgb.mpc.magnitude import Index
 from securexgb.mpc.matrix import Buckets, MatrixShape, register
 from securexgb.mpc.party import Party
 from securexgb.mpc.sigmoid import COIN_BITS, sigmoid_table
+from securexgb.mpc.table import Tables
 from securexgb.testing.harness import run_parties
 from tests.mpc.kit import Pair, public, shared, shared_bits
 
@@ -92,12 +93,15 @@ def _argmax(draw: Draw) -> Arguments:
     ]
 
 
-def _lookup(draw: Draw) -> Arguments:
-    width, out_bits = int(draw.integers(1, 13)), int(draw.integers(1, 40))
-    runs = tuple(int(run) for run in draw.integers(0, 90, int(draw.integers(1, 5))))
-    runs = (*runs, _count(draw))
-    table = draw.integers(0, 2**64, (len(runs), 1 << width), np.uint64)
-    return [_bits(draw, width, sum(runs)), public(table), public(out_bits), public(runs)]
+def _lookups(draw: Draw) -> Arguments:
+    runs = (*(int(run) for run in draw.integers(0, 90, int(draw.integers(4)))), _count(draw))
+    sizes = draw.integers(1, (13, 41), (int(draw.integers(1, 4)), 2)).tolist()
+    tables = [
+        Tables(draw.integers(0, 2**64, (len(runs), 1 << width), np.uint64), out_bits)
+        for width, out_bits in sizes
+    ]
+    bits = _bits(draw, sum(width for width, _ in sizes), sum(runs))
+    return [bits, public(tables), public(runs)]
 
 
 def _sigmoid(draw: Draw) -> Arguments:
@@ -283,7 +287,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.truncate.truncate": _shift,
     "mpc.truncate.round_off": _shift,
     "mpc.table.one_hot": lambda draw: [_bits(draw, int(draw.integers(1, 10)), _count(draw))],
-    "mpc.table.lookup": _lookup,
+    "mpc.table.lookups": _lookups,
     "mpc.unpack.unpack_pairs": lambda draw: [
         _numbers(draw, 2, _count(draw)),
         public(int(draw.integers(2, 63))),

@@ -214,7 +214,7 @@ class BfvRing:
         keys: list[Words],
     ) -> Words:
         """Leaves of what ``prepare`` gave, of so many ciphertexts, times columns of a matrix
-        (columns, 2, length) modulo 2^bits; times 2^-halvings mod q. Each 2^keys of them merged:
+        (columns, length) modulo 2^bits; times 2^-halvings mod q. Each 2^keys of them merged:
         (results, 2, 3, N).
         """
 
@@ -241,13 +241,13 @@ class BfvRing:
         bits: int,
     ) -> tuple[Bytes, Bytes, Words]:
         """A result rerandomised, switched to 2^(8 width), then masked: c1 (N width), c0 (places
-        width), own share modulo 2^bits (places, 2), low and high words. ``number`` serves once.
+        width), own share modulo 2^bits (places,), bits at most 64. ``number`` serves once.
         """
 
     def decrypt(
         self, secret: bytes, c1: Bytes, c0: Bytes, places: NDArray[np.uint32], bits: int
     ) -> Words:
-        """The key holder's share modulo 2^bits, (places, 2): low and high words."""
+        """The key holder's share modulo 2^bits, (places,)."""
 
 class RlwePads:
     """Public polynomials A of a matrix of so many rows, from public coins; products with them.
@@ -265,20 +265,11 @@ class RlwePads:
         mirrored: bool,
     ) -> None: ...
     def matrix(self, bins: Bytes, n_bins: int) -> Words:
-        """W = M^T A modulo 2^bits of bins (rows, features): (features n_bins, 2, degree), low and
-        high words.
-        """
+        """W = M^T A modulo 2^bits of bins (rows, features): (features n_bins, degree)."""
 
     def masked(
         self, secrets: bytes, errors: bytes, first: int, vectors: Words, shift: int
-    ) -> Bytes:
-        """2^shift y - a modulo 2^bits of vectors (v, rows), ceil(bits / 8) bytes a row, flat; pads
-        first, first + 1, ... of the streams of secrets and errors: each serves once.
+    ) -> Words:
+        """2^shift y - a modulo 2^bits of vectors y (v, rows); pads first, first + 1, ... of the
+        streams of secrets and errors: each serves once.
         """
-
-def masked_sums(
-    bins: Bytes, n_bins: int, vectors: Words, message: Bytes, shift: int, bits: int
-) -> Words:
-    """Sums per bin of 2^shift y + m modulo 2^bits, ``message`` as ``RlwePads.masked`` makes it:
-    (v, features, n_bins, 2), low and high words.
-    """

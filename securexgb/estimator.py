@@ -37,7 +37,7 @@ from securexgb.boost.predict import Request, predict_margins
 from securexgb.errors import DataError, UsageError
 from securexgb.estimator_files import restore_estimator, save_estimator, saved_kind
 from securexgb.offline.method import Method
-from securexgb.simulation import predict_alone, split_columns, target_bound, train_alone
+from securexgb.simulation import predict_alone, split_columns, train_alone
 
 if TYPE_CHECKING:
     from securexgb.federation import Federation
@@ -53,8 +53,9 @@ class _SecureXGBModel(BaseEstimator):
     The training parameters are those of ``boost.params.TrainingParams``, with xgboost's
     names and meanings. Beyond them: ``feature_party_columns``, names or numbers of the
     columns that the feature party holds where both are played here (None: the second
-    half); ``prediction_decimals``, to which margins are rounded before they are opened;
-    ``callbacks``, with xgboost's four hooks; ``federation``, this side of a real job.
+    half); ``prediction_decimals``, to which margins are rounded before they are opened (of a
+    regression in units of 2^target_exponent); ``callbacks``, with xgboost's four hooks;
+    ``federation``, this side of a real job.
 
     ``algorithm`` ("hybrid", "ss"), ``he`` ("bfv", "paillier") and ``offline`` ("two-party",
     "dealt") are terms of a job, and None leaves them to the terms. Alone, None for all three
@@ -90,9 +91,12 @@ class _SecureXGBModel(BaseEstimator):
         early_stopping_rounds: int | None = None,
         missing: float = np.nan,
         missing_values: str = "allowed",
-        gradient_bits: int = 16,
+        gradient_bits: int | None = None,
         sigmoid: str = "table",
-        weight_bound: float = 1.0,
+        weight_exponent: int | None = None,
+        target_exponent: int | None = None,
+        metric_exponent: int | None = None,
+        weight_bound: float | None = None,
         target_bound: float | None = None,
         importance_type: str = "weight",
         feature_party_columns: Sequence[str] | Sequence[int] | None = None,
@@ -124,6 +128,9 @@ class _SecureXGBModel(BaseEstimator):
         self.missing_values = missing_values
         self.gradient_bits = gradient_bits
         self.sigmoid = sigmoid
+        self.weight_exponent = weight_exponent
+        self.target_exponent = target_exponent
+        self.metric_exponent = metric_exponent
         self.weight_bound = weight_bound
         self.target_bound = target_bound
         self.importance_type = importance_type
@@ -203,7 +210,7 @@ class _SecureXGBModel(BaseEstimator):
 
     def _fit_alone(self, train: SideData, evals: Sequence[tuple[str, SideData]]) -> None:
         """Play both parties."""
-        params, seed = self._params([train, *(data for _, data in evals)])
+        params, seed = self._params()
         sides = split_columns(len(train.columns), self._feature_party_positions())
         hooks = tuple(self.callbacks or ())
         run = train_alone(params, train, sides, seed, evals, lambda _: hooks, self._method())
@@ -253,9 +260,8 @@ class _SecureXGBModel(BaseEstimator):
         )
         return run.results[0]
 
-    def _params(self, tables: Sequence[SideData]) -> tuple[TrainingParams, int]:
-        """The parameters, checked, and the seed. Bounds that a federation agrees on are read
-        from the data here (training set first): both parties are in this process."""
+    def _params(self) -> tuple[TrainingParams, int]:
+        """The parameters, checked, and the seed."""
         values = {name: getattr(self, name) for name in declarations()}
         if self.objective not in (None, self._objective):
             raise UsageError(
@@ -264,11 +270,6 @@ class _SecureXGBModel(BaseEstimator):
             )
         seed = self._integer_seed()
         values |= {"objective": self._objective, "random_state": seed}
-        weights = tables[0].weights
-        if weights is not None:
-            values["weight_bound"] = max(self.weight_bound, float(weights.max()))
-        if self._objective == "reg:squarederror" and self.target_bound is None:
-            values["target_bound"] = target_bound([data.labels for data in tables], self.base_score)
         return TrainingParams.from_mapping(values), seed
 
     def _integer_seed(self) -> int:
@@ -455,7 +456,7 @@ class SecureXGBRegressor(RegressorMixin, _SecureXGBModel):
     """Gradient-boosted trees for a number, by squared error.
 
     The parameters are described in ``boost.params.TrainingParams``; objective is
-    "reg:squarederror". Both parties of a federation must agree on ``target_bound``.
+    "reg:squarederror". Both parties of a federation must agree on ``target_exponent``.
     """
 
     _objective = "reg:squarederror"

@@ -23,6 +23,8 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict_margins
+from securexgb.boost.scales import Outcomes, with_scales
+from securexgb.errors import DataError
 from securexgb.mpc.party import Party
 from securexgb.offline.method import Method
 from securexgb.testing.harness import insecure_parties, run_both
@@ -34,7 +36,6 @@ __all__ = [
     "predict_alone",
     "simulate_parties",
     "split_columns",
-    "target_bound",
     "train_alone",
 ]
 
@@ -127,10 +128,10 @@ def side_data(whole: SideData, sides: Sides) -> tuple[SideData, SideData]:
     )
 
 
-def target_bound(labels: Sequence[Reals | None], base_score: float | None = None) -> float:
-    """A bound on regression targets read from all of them; between companies it is a term."""
-    values = [float(np.abs(known).max()) for known in labels if known is not None]
-    return max([*values, abs(base_score or 0.0)]) or 1.0
+def _outcomes(data: SideData) -> Outcomes:
+    if data.labels is None:
+        raise DataError("there are no labels: a whole table comes with them")
+    return Outcomes(data.labels, data.weights)
 
 
 def train_alone(
@@ -142,7 +143,12 @@ def train_alone(
     callbacks: Callable[[Party], Sequence[TrainingCallback]] = lambda _: (),
     method: Method | None = None,
 ) -> Simulation[ModelHalf]:
-    """Train on a whole table; ``callbacks`` makes those that run at the label party."""
+    """Train on a whole table; ``callbacks`` makes those that run at the label party.
+
+    Scales of weights, targets and metrics that are not set follow from the data: here nobody has
+    to agree on them.
+    """
+    params = with_scales(params, _outcomes(whole), [_outcomes(data) for _, data in evals])
     train_sides = side_data(whole, sides)
     eval_sides = [(name, side_data(data, sides)) for name, data in evals]
 

@@ -7,7 +7,7 @@ import pytest
 
 from securexgb.boost.booster import SideData
 from securexgb.errors import DataError
-from securexgb.simulation import side_data, simulate_parties, split_columns, target_bound
+from securexgb.simulation import side_data, simulate_parties, split_columns
 
 
 @pytest.mark.parametrize(
@@ -31,12 +31,6 @@ def test_side_data_gives_labels_to_the_label_party_alone():
     np.testing.assert_array_equal(feature.features, [[1.0], [4.0]])
     assert feature.labels is feature.weights is None
     assert label.labels is not None
-
-
-def test_target_bound():
-    assert target_bound([np.array([-3.0, 2.0]), None]) == 3.0
-    assert target_bound([np.array([1.0])], base_score=-7.0) == 7.0
-    assert target_bound([np.zeros(2)]) == 1.0
 
 
 def test_the_cause_is_raised_and_not_the_casualty():

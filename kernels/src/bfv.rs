@@ -10,7 +10,7 @@ use crate::bfv_ring::{
     to_wire, to_word,
 };
 use crate::ntt;
-use crate::pads::{Word, low_bits};
+use crate::pads::low_bits;
 use crate::prg::Stream;
 
 /// Whoever holds the secret: s in all transformed forms.
@@ -140,11 +140,11 @@ pub struct Leaving<'a> {
     pub c1: &'a mut [u8],
     /// One fraction a place.
     pub c0: &'a mut [u8],
-    /// Two words a place, low and high.
+    /// One word a place.
     pub shares: &'a mut [u64],
     /// Bytes of a fraction.
     pub width: usize,
-    /// Bits of a share.
+    /// Bits of a share, at most 64.
     pub bits: u32,
 }
 
@@ -186,26 +186,20 @@ pub fn finish(
     }
     let mut random = vec![0; 3 * places.len()];
     masks.fill(number * 3 * n as u64, &mut random);
-    let outs = leaving.c0.chunks_exact_mut(leaving.width).zip(leaving.shares.chunks_exact_mut(2));
+    let outs = leaving.c0.chunks_exact_mut(leaving.width).zip(leaving.shares);
     for ((&place, random), (out, share)) in places.iter().zip(random.chunks_exact(3)).zip(outs) {
         to_wire(fraction(0, place as usize), out);
         let mask = from_wire(&random_bytes(random)[..leaving.width]);
         to_wire(ring::plus(from_wire(out), mask), out);
-        put(to_word(mask, leaving.bits).wrapping_neg(), leaving.bits, share);
+        *share = to_word(mask, leaving.bits).wrapping_neg() & low_bits(leaving.bits);
     }
-}
-
-/// Low and high word of a number modulo 2^bits.
-fn put(word: Word, bits: u32, out: &mut [u64]) {
-    let word = word & low_bits(bits);
-    (out[0], out[1]) = (word as u64, (word >> 64) as u64);
 }
 
 fn random_bytes(words: &[u64]) -> [u8; 24] {
     std::array::from_fn(|i| words[i / 8].to_le_bytes()[i % 8])
 }
 
-/// The numbers modulo 2^bits, low and high word each, at the wanted places of a received result.
+/// The numbers modulo 2^bits, bits at most 64, at the wanted places of a received result.
 /// c1 s is computed over the integers, 32 bits of c1 at a time: |sum| < 2^45, far below the prime.
 pub fn decrypt(
     ring: &Ring,
@@ -232,7 +226,7 @@ pub fn decrypt(
             product
         })
         .collect();
-    let outs = c0.chunks_exact(width).zip(words.chunks_exact_mut(2));
+    let outs = c0.chunks_exact(width).zip(words);
     for (&place, (c0, word)) in places.iter().zip(outs) {
         let sum = digits.iter().rev().fold([0; 3], |sum: Wide, plane| {
             let value = plane[place as usize];
@@ -242,6 +236,6 @@ pub fn decrypt(
             ring::plus(shifted, [value, negative as u64, negative as u64])
         });
         let bytes: [u8; 24] = std::array::from_fn(|i| sum[i / 8].to_le_bytes()[i % 8]);
-        put(to_word(ring::plus(from_wire(c0), from_wire(&bytes[..width])), bits), bits, word);
+        *word = to_word(ring::plus(from_wire(c0), from_wire(&bytes[..width])), bits);
     }
 }

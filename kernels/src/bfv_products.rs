@@ -12,7 +12,7 @@ use crate::bfv_lanes::{Lanes, on_engine};
 use crate::bfv_ring::{LIMBS, Ring, subtract};
 use crate::modular::{Factor, Scale, power};
 use crate::ntt::{self, Constants, Table, fold};
-use crate::pads::{Reduce, Word};
+use crate::pads::Reduce;
 
 /// Vectors side by side in a product of matrices.
 const SIDE: usize = 16;
@@ -176,7 +176,7 @@ pub fn prepare(ring: &Ring, spread: Spread, ciphertexts: &[u64], out: &mut [u64]
     }
 }
 
-/// Columns of a matrix, (columns, 2, length): low and high words of numbers modulo 2^bits.
+/// Columns of a matrix, (columns, length): numbers modulo 2^bits.
 #[derive(Clone, Copy)]
 pub struct Columns<'a> {
     /// The words of the columns that are wanted.
@@ -196,18 +196,17 @@ pub fn products(
     out: &mut [u64],
 ) {
     let (n, d, length) = (ring.degree, spread.distance(), spread.length);
-    let count = columns.words.len() / (2 * length);
+    let count = columns.words.len() / length;
     let halvings = ring.halvings(halvings);
     let mut numbers = vec![0; count * length];
     out.fill(0);
     for (limb, prepared) in prepared.chunks_exact(spread.words() / LIMBS).enumerate() {
         let (c1, c0) = prepared.split_at(spread.points_words());
         let reduce = Reduce::new(ring.p(limb), columns.bits);
-        let lines = numbers.chunks_exact_mut(length).zip(columns.words.chunks_exact(2 * length));
+        let lines = numbers.chunks_exact_mut(length).zip(columns.words.chunks_exact(length));
         for (numbers, words) in lines {
-            let (low, high) = words.split_at(length);
-            for ((number, &low), &high) in numbers.iter_mut().zip(low).zip(high) {
-                *number = reduce.of(Word::from(high) << 64 | Word::from(low));
+            for (number, &word) in numbers.iter_mut().zip(words) {
+                *number = reduce.of(word);
             }
         }
         let wanted = wanted_sums(ring, (spread, limb), c0, &numbers);
@@ -338,7 +337,7 @@ mod tests {
 
     #[test]
     fn leaves_are_the_definition_on_every_engine() {
-        let (n, vectors, length, bits) = (512, 16, 256, 76);
+        let (n, vectors, length, bits) = (512, 16, 256, 57);
         let spread = Spread::new(n, vectors, length).unwrap();
         let (d, groups, columns) = (spread.distance(), spread.groups(), 5);
         for engine in Engine::available() {
@@ -352,11 +351,9 @@ mod tests {
             for (i, words) in ciphertexts.chunks_exact_mut(n).enumerate() {
                 ntt::forward(engine, &ring.tables[i % LIMBS], words);
             }
-            let mut matrix = vec![0; columns * 2 * length];
+            let mut matrix = vec![0; columns * length];
             Stream::new(&[5; 16]).fill(0, &mut matrix);
-            for high in matrix.chunks_exact_mut(length).skip(1).step_by(2) {
-                high.iter_mut().for_each(|word| *word &= 0xfff);
-            }
+            matrix.iter_mut().for_each(|word| *word &= (1 << bits) - 1);
             let mut prepared = vec![0; spread.words()];
             prepare(&ring, spread, &ciphertexts, &mut prepared);
             let mut leaves = vec![1; columns * 2 * LIMBS * n];
@@ -370,8 +367,7 @@ mod tests {
                 for g in 0..groups {
                     let c = &plain[((g * 2 + part) * LIMBS + limb) * n..][..n];
                     for j in 0..d {
-                        let at = column * 2 * length + g * d + j;
-                        let w = Word::from(matrix[at + length]) << 64 | Word::from(matrix[at]);
+                        let w = matrix[column * length + g * d + j];
                         for (i, &c) in c.iter().enumerate() {
                             let term = multiply(reduce.of(w), c, p);
                             let sum = &mut expected[(i + j) % n];

@@ -45,7 +45,7 @@ fn fraction_bytes(width: usize) -> PyResult<usize> {
 }
 
 fn number_bits(bits: u32) -> PyResult<u32> {
-    check((2..=100).contains(&bits), || format!("bits must be 2 to 100, not {bits}"))?;
+    check((2..=64).contains(&bits), || format!("bits must be 2 to 64, not {bits}"))?;
     Ok(bits)
 }
 
@@ -264,9 +264,9 @@ impl BfvRing {
         })
     }
 
-    /// Leaves of columns of W, (columns, 2, length), low and high words modulo 2^bits: prepared
-    /// ciphertexts of `groups` times column, divided by 2^halvings. Every 2^keys leaves are
-    /// merged into one result: (results, 2, 3, N).
+    /// Leaves of columns of W, (columns, length) modulo 2^bits: prepared ciphertexts of `groups`
+    /// times column, divided by 2^halvings. Every 2^keys leaves are merged into one result:
+    /// (results, 2, 3, N).
     #[allow(clippy::too_many_arguments, reason = "the arguments of one product")]
     fn products<'py>(
         &self,
@@ -279,8 +279,8 @@ impl BfvRing {
         keys: Vec<Bound<'py, PyAny>>,
     ) -> PyResult<Array<'py, u64, 4>> {
         let n = self.ring.degree;
-        let matrix = words(matrix, "matrix", [None, Some(2), None])?;
-        let (leaves, _, length) = matrix.as_array().dim();
+        let matrix = words(matrix, "matrix", [None, None])?;
+        let (leaves, length) = matrix.as_array().dim();
         let spread = self.spread(groups, length)?;
         let prepared = vector::<u64>(prepared, "prepared")?;
         let prepared = slice(&prepared, "prepared")?;
@@ -376,7 +376,7 @@ impl BfvRing {
     }
 
     /// A result made fit to leave: c1 (N width), c0 (places width) bytes and the own share
-    /// modulo 2^bits, (places, 2) low and high words.
+    /// modulo 2^bits, (places,).
     #[allow(clippy::too_many_arguments, clippy::type_complexity, reason = "one step's")]
     fn finish<'py>(
         &self,
@@ -389,7 +389,7 @@ impl BfvRing {
         places: &Bound<'py, PyAny>,
         width: usize,
         bits: u32,
-    ) -> PyResult<(Array<'py, u8, 1>, Array<'py, u8, 1>, Array<'py, u64, 2>)> {
+    ) -> PyResult<(Array<'py, u8, 1>, Array<'py, u8, 1>, Array<'py, u64, 1>)> {
         let n = self.ring.degree;
         let wanted = [Some(2), Some(LIMBS), Some(n)];
         let public_key = words(public_key, "public_key", wanted)?;
@@ -401,7 +401,7 @@ impl BfvRing {
         let c1 = PyArray::zeros(py, [n * width], false);
         let c0 = PyArray::zeros(py, [places.len() * width], false);
         let bits = number_bits(bits)?;
-        let shares = PyArray::zeros(py, [places.len(), 2], false);
+        let shares = PyArray::zeros(py, [places.len()], false);
         {
             let failed = |error: numpy::BorrowError| refuse(error.to_string());
             let mut held = (
@@ -424,7 +424,7 @@ impl BfvRing {
         Ok((c1, c0, shares))
     }
 
-    /// The numbers modulo 2^bits at the places of a received result, low and high words.
+    /// The numbers modulo 2^bits at the places of a received result.
     fn decrypt<'py>(
         &self,
         py: Python<'py>,
@@ -433,7 +433,7 @@ impl BfvRing {
         c0: &Bound<'py, PyAny>,
         places: &Bound<'py, PyAny>,
         bits: u32,
-    ) -> PyResult<Array<'py, u64, 2>> {
+    ) -> PyResult<Array<'py, u64, 1>> {
         let secret = bytes(secret, "secret")?;
         let (c1, c0) = (vector::<u8>(c1, "c1")?, vector::<u8>(c0, "c0")?);
         let (c1, c0) = (slice(&c1, "c1")?, slice(&c0, "c0")?);
@@ -444,7 +444,7 @@ impl BfvRing {
             format!("c1 and c0 must hold fractions of {width} bytes each")
         })?;
         let bits = number_bits(bits)?;
-        filled(py, [places.len(), 2], |out| {
+        filled(py, [places.len()], |out| {
             let secret = Secret::new(&self.ring, &secret);
             bfv::decrypt(&self.ring, &secret, (c1, c0, width), (places, bits), out);
         })

@@ -26,7 +26,6 @@ pub mod ot_products;
 pub mod ot_silent;
 pub mod ot_tree;
 pub mod pads;
-pub mod pads_sums;
 pub mod path;
 pub mod prg;
 pub mod slices;

@@ -3,10 +3,11 @@
 //! Over R = Z_2^kappa[X] / (X^N + 1) the rows of a vector are cut in blocks of N; block beta of
 //! the pad is a = A_beta s + e, with a public uniform A_beta, a fresh ternary s for the whole
 //! vector and fresh centred binomial errors e. For a one-hot matrix M the product M^T a is
-//! W s + M^T e with W = M^T A: N words a column, however many rows there are.
+//! W s + M^T e with W = M^T A: N words a column, however many rows there are. Two pads may have
+//! the same s, where their A and e are drawn from different streams.
 //!
 //! Products are exact: numbers are held modulo two primes p1 p2 > 2^99, reconstructed as
-//! signed integers below half of that, and reduced modulo 2^kappa.
+//! signed integers below half of that, and reduced modulo 2^kappa, kappa at most 64.
 
 use crate::bfv_lanes::{Engine, Lanes, on_engine};
 use crate::bfv_ring::{errors, residue, subtract, ternary};
@@ -17,27 +18,23 @@ use crate::prg::Stream;
 
 /// Primes of exact products.
 pub const PAIR: usize = 2;
-/// The most bits of a word: 2^20 of them, signed, add up to less than p1 p2 / 2.
-pub const MOST_BITS: u32 = 79;
+/// The most bits of a word.
+pub const MOST_BITS: u32 = 64;
 /// Blocks of rows whose sums are exact before they are reduced modulo 2^kappa.
 const PASS_ROWS: usize = 1 << 20;
 /// Columns that are summed together: their sums stay in the cache.
 const TILE: usize = 16;
 
-/// A number modulo 2^kappa, kappa at most 128.
-pub type Word = u128;
-
-/// The low `bits` bits.
+/// The low `bits` bits, 1 to 64.
 #[inline(always)]
-pub fn low_bits(bits: u32) -> Word {
-    Word::MAX >> (128 - bits)
+pub fn low_bits(bits: u32) -> u64 {
+    u64::MAX >> (64 - bits)
 }
 
 /// x < 2^bits, read as signed, modulo a prime; no branch.
 #[derive(Clone, Copy)]
 pub struct Reduce {
     one: Factor,
-    shift: Factor,
     whole: u64,
     bits: u32,
     p: u64,
@@ -46,22 +43,14 @@ pub struct Reduce {
 impl Reduce {
     /// Of words of so many bits.
     pub fn new(p: u64, bits: u32) -> Reduce {
-        Reduce {
-            one: Factor::new(1, p),
-            shift: Factor::new(power(2, 64, p), p),
-            whole: power(2, u64::from(bits), p),
-            bits,
-            p,
-        }
+        Reduce { one: Factor::new(1, p), whole: power(2, u64::from(bits), p), bits, p }
     }
 
     /// The residue.
     #[inline(always)]
-    pub fn of(&self, x: Word) -> u64 {
-        let sum = self.one.times(x as u64) + self.shift.times((x >> 64) as u64);
-        let sum = sum.min(sum.wrapping_sub(self.p));
-        let negative = ((x >> (self.bits - 1)) as u64 & 1).wrapping_neg();
-        subtract(sum, self.whole & negative, self.p)
+    pub fn of(&self, x: u64) -> u64 {
+        let negative = (x >> (self.bits - 1) & 1).wrapping_neg();
+        subtract(self.one.times(x), self.whole & negative, self.p)
     }
 }
 
@@ -160,15 +149,15 @@ impl Pads {
         self.rows.div_ceil(self.degree)
     }
 
-    /// Coefficient i of block beta is made of words 2 (beta N + i) and the next of the coins.
+    /// Coefficient i of block beta is word beta N + i of the coins.
     fn draw(&mut self, coins: &Stream, mirrored: bool) {
         let n = self.degree;
         let reduce = self.reductions();
-        let mut words = vec![0; 2 * n];
+        let mut words = vec![0; n];
         for (block, out) in self.publics.chunks_exact_mut(PAIR * n).enumerate() {
-            coins.fill((block * 2 * n) as u64, &mut words);
-            for (i, pair) in words.as_chunks::<2>().0.iter().enumerate() {
-                let a = (Word::from(pair[1]) << 64 | Word::from(pair[0])) & low_bits(self.bits);
+            coins.fill((block * n) as u64, &mut words);
+            for (i, word) in words.iter().enumerate() {
+                let a = word & low_bits(self.bits);
                 for (limb, reduce) in reduce.iter().enumerate() {
                     let word = reduce.of(a);
                     // At 1 / X: X^-i = -X^(N - i).
@@ -195,11 +184,10 @@ impl Pads {
         lift(self.engine, (self.tables[0].p, self.tables[1].p), self.inverse, first, second);
     }
 
-    /// The signed integer of a pair from `lifted`, modulo 2^128.
+    /// The signed integer of a pair from `lifted`, modulo 2^64.
     #[inline(always)]
-    fn combined(&self, first: u64, second: u64) -> Word {
-        let product = i128::from(self.tables[0].p as i64) * i128::from(second as i64);
-        (product as Word).wrapping_add(Word::from(first))
+    fn combined(&self, first: u64, second: u64) -> u64 {
+        self.tables[0].p.wrapping_mul(second).wrapping_add(first)
     }
 
     /// Vector `number`'s secret; a number serves one vector.
@@ -219,7 +207,7 @@ impl Pads {
         short: &Short,
         (errors_of, number): (&Stream, u64),
         block: usize,
-        out: &mut [Word],
+        out: &mut [u64],
     ) {
         let n = self.degree;
         let e = errors(errors_of, number * self.blocks() as u64 + block as u64, n);
@@ -235,34 +223,36 @@ impl Pads {
         let mask = low_bits(self.bits);
         for (((out, &e), first), second) in out.iter_mut().zip(&e).zip(first).zip(second) {
             let product = self.combined(first, second);
-            *out = product.wrapping_add(e as i128 as Word) & mask;
+            *out = product.wrapping_add(e as u64) & mask;
         }
     }
 
-    /// The messages of vectors (v, rows): 2^shift y - a modulo 2^kappa, ceil(kappa / 8) bytes a
-    /// row, lowest first. Vector i of these has the pad first + i.
+    /// Overwrites `out`, (v, rows), with 2^shift y - a modulo 2^kappa of vectors y (v, rows).
+    /// Vector i of these has the pad first + i.
     pub fn masked(
         &self,
         (secrets, errors): (&Stream, &Stream),
         first: u64,
         (vectors, shift): (&[u64], u32),
-        out: &mut [u8],
+        out: &mut [u64],
     ) {
-        let width = self.bits.div_ceil(8) as usize;
+        let mask = low_bits(self.bits);
         let mut pad = vec![0; self.degree];
-        let lines = vectors.chunks_exact(self.rows).zip(out.chunks_exact_mut(self.rows * width));
+        let lines = vectors.chunks_exact(self.rows).zip(out.chunks_exact_mut(self.rows));
         for (i, (vector, out)) in lines.enumerate() {
             let number = first + i as u64;
             let short = self.short(secrets, number);
-            let blocks = vector.chunks(self.degree).zip(out.chunks_mut(self.degree * width));
+            let blocks = vector.chunks(self.degree).zip(out.chunks_mut(self.degree));
             for (block, (vector, out)) in blocks.enumerate() {
                 self.block(&short, (errors, number), block, &mut pad);
-                packed(vector, &pad, (shift, self.bits), out);
+                for ((out, &y), &a) in out.iter_mut().zip(vector).zip(&pad) {
+                    *out = (y << shift).wrapping_sub(a) & mask;
+                }
             }
         }
     }
 
-    /// Overwrites `out`, (columns, 2, N), with W = M^T A modulo 2^kappa: low and high words.
+    /// Overwrites `out`, (columns, N), with W = M^T A modulo 2^kappa.
     /// Row b of W, taken times the coefficients of s, is the sum of A s over the rows in bin b.
     pub fn matrix(&self, bins: Bins<'_>, out: &mut [u64]) {
         let (n, columns) = (self.degree, bins.features * bins.bins);
@@ -272,7 +262,7 @@ impl Pads {
         let mut scratch = vec![0; n];
         for first in (0..columns).step_by(TILE) {
             let tile = first..columns.min(first + TILE);
-            let out = &mut out[tile.start * 2 * n..tile.end * 2 * n];
+            let out = &mut out[tile.start * n..tile.end * n];
             let sums = &mut sums[..tile.len() * PAIR * 2 * n];
             let ones = &mut ones[..tile.len() * n];
             for start in (0..self.blocks()).step_by(PASS_ROWS / n) {
@@ -285,7 +275,7 @@ impl Pads {
                         self.add_block(block, ones, &mut scratch, sums);
                     }
                 }
-                for (sums, out) in sums.chunks_exact_mut(4 * n).zip(out.chunks_exact_mut(2 * n)) {
+                for (sums, out) in sums.chunks_exact_mut(4 * n).zip(out.chunks_exact_mut(n)) {
                     self.add_sums(sums, out);
                 }
             }
@@ -314,12 +304,8 @@ impl Pads {
         }
         let (first, second) = sums.split_at_mut(2 * n);
         self.lifted(&first[..n], &mut second[..n]);
-        let (low, high) = out.split_at_mut(n);
-        for (j, (low, high)) in low.iter_mut().zip(high).enumerate() {
-            let word = Word::from(*high) << 64 | Word::from(*low);
-            let word = word.wrapping_add(self.combined(first[j], second[j]));
-            let word = word & low_bits(self.bits);
-            (*low, *high) = (word as u64, (word >> 64) as u64);
+        for (j, out) in out.iter_mut().enumerate() {
+            *out = out.wrapping_add(self.combined(first[j], second[j])) & low_bits(self.bits);
         }
     }
 }
@@ -339,20 +325,6 @@ fn one_hot(bins: Bins<'_>, first_row: usize, first: usize, (n, ones): (usize, &m
     }
 }
 
-/// 2^shift y - a modulo 2^bits, ceil(bits / 8) bytes each.
-fn packed(vector: &[u64], pad: &[Word], (shift, bits): (u32, u32), out: &mut [u8]) {
-    let width = bits.div_ceil(8) as usize;
-    for (i, (&y, &a)) in vector.iter().zip(pad).enumerate() {
-        let word = (Word::from(y) << shift).wrapping_sub(a) & low_bits(bits);
-        let bytes = word.to_le_bytes();
-        // Whole words, where there is room: what is too much is overwritten by the next.
-        match out[i * width..].first_chunk_mut() {
-            Some(whole) => *whole = bytes,
-            None => out[i * width..][..width].copy_from_slice(&bytes[..width]),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -367,24 +339,20 @@ mod tests {
     }
 
     /// A_beta s + e by the definition.
-    fn expected(degree: usize, bits: u32, rows: usize, number: u64) -> Vec<Word> {
-        let mut coins = vec![0; 2 * rows.div_ceil(degree) * degree];
-        Stream::new(&[1; 16]).fill(0, &mut coins);
-        let a: Vec<Word> = coins
-            .chunks_exact(2)
-            .map(|pair| Word::from(pair[1]) << 64 | Word::from(pair[0]))
-            .collect();
+    fn expected(degree: usize, bits: u32, rows: usize, number: u64) -> Vec<u64> {
+        let mut a = vec![0; rows.div_ceil(degree) * degree];
+        Stream::new(&[1; 16]).fill(0, &mut a);
         let s = ternary(&Stream::new(&[2; 16]), number, degree);
         let blocks = rows.div_ceil(degree) as u64;
         let mut all = Vec::new();
         for (block, a) in a.chunks_exact(degree).enumerate() {
             let e = errors(&Stream::new(&[3; 16]), number * blocks + block as u64, degree);
             for (i, &e) in e.iter().enumerate() {
-                let mut sum = e as i128 as Word;
+                let mut sum = e as u64;
                 for (j, &s) in s.iter().enumerate() {
-                    let s = s as i128 as Word;
+                    let s = s as u64;
                     let (place, sign) =
-                        if j <= i { (i - j, 1) } else { (i + degree - j, Word::MAX) };
+                        if j <= i { (i - j, 1) } else { (i + degree - j, u64::MAX) };
                     sum = sum.wrapping_add(a[place].wrapping_mul(s).wrapping_mul(sign));
                 }
                 all.push(sum & low_bits(bits));
@@ -396,21 +364,17 @@ mod tests {
 
     #[test]
     fn pads_are_the_definition_on_every_engine() {
-        for (degree, bits, rows) in [(64, 20, 10), (64, 73, 200), (128, 64, 128), (64, 79, 65)] {
+        for (degree, bits, rows) in [(64, 20, 10), (64, 53, 200), (128, 64, 128), (64, 63, 65)] {
             for engine in Engine::available() {
                 let pads = pads(degree, bits, rows, false, engine);
                 let (secrets, errors) = (Stream::new(&[2; 16]), Stream::new(&[3; 16]));
                 let vectors = vec![5; 2 * rows];
-                let width = bits.div_ceil(8) as usize;
-                let mut out = vec![0; 2 * rows * width];
+                let mut out = vec![0; 2 * rows];
                 pads.masked((&secrets, &errors), 4, (&vectors, 3), &mut out);
-                for (i, out) in out.chunks_exact(rows * width).enumerate() {
+                for (i, out) in out.chunks_exact(rows).enumerate() {
                     let a = expected(degree, bits, rows, 4 + i as u64);
-                    for (a, bytes) in a.iter().zip(out.chunks_exact(width)) {
-                        let mut word = [0; 16];
-                        word[..width].copy_from_slice(bytes);
-                        let expected = (40 as Word).wrapping_sub(*a) & low_bits(bits);
-                        assert_eq!(Word::from_le_bytes(word), expected);
+                    for (a, &word) in a.iter().zip(out) {
+                        assert_eq!(word, 40u64.wrapping_sub(*a) & low_bits(bits));
                     }
                 }
             }
@@ -419,27 +383,26 @@ mod tests {
 
     #[test]
     fn the_matrix_times_the_secret_is_the_sum_of_the_pad_without_its_errors() {
-        let (degree, bits, rows, features, count) = (64, 73, 200, 3, 7);
+        let (degree, bits, rows, features, count) = (64, 57, 200, 3, 7);
         let of: Vec<u8> = (0..rows * features).map(|i| (i * i % 11 % count) as u8).collect();
         let bins = Bins { of: &of, features, bins: count };
         for engine in Engine::available() {
-            let mut w = vec![0; features * count * 2 * degree];
+            let mut w = vec![0; features * count * degree];
             pads(degree, bits, rows, true, engine).matrix(bins, &mut w);
             let s = ternary(&Stream::new(&[2; 16]), 9, degree);
             let a = expected(degree, bits, rows, 9);
             let e: Vec<i64> = (0..4)
                 .flat_map(|block| errors(&Stream::new(&[3; 16]), 9 * 4 + block, degree))
                 .collect();
-            for (column, w) in w.chunks_exact(2 * degree).enumerate() {
-                let mut sum: Word = 0;
-                for (j, &s) in s.iter().enumerate() {
-                    let w = Word::from(w[degree + j]) << 64 | Word::from(w[j]);
-                    sum = sum.wrapping_add(w.wrapping_mul(s as i128 as Word));
+            for (column, w) in w.chunks_exact(degree).enumerate() {
+                let mut sum = 0u64;
+                for (&w, &s) in w.iter().zip(&s) {
+                    sum = sum.wrapping_add(w.wrapping_mul(s as u64));
                 }
-                let mut expected: Word = 0;
+                let mut expected = 0u64;
                 for row in 0..rows {
                     if usize::from(of[row * features + column / count]) == column % count {
-                        let term = a[row].wrapping_sub(e[row] as i128 as Word);
+                        let term = a[row].wrapping_sub(e[row] as u64);
                         expected = expected.wrapping_add(term);
                     }
                 }
@@ -451,10 +414,12 @@ mod tests {
     #[test]
     fn residues_are_signed() {
         let p = PRIMES[0];
-        let reduce = Reduce::new(p, 70);
-        for x in [0, 1, (1 << 69) - 1, 1 << 69, (1 << 70) - 1, 12345 << 50] {
-            let signed = if x < 1 << 69 { x as i128 } else { x as i128 - (1 << 70) };
-            assert_eq!(i128::from(reduce.of(x)), signed.rem_euclid(i128::from(p)));
+        for bits in [40, 60, 64] {
+            let (reduce, half) = (Reduce::new(p, bits), 1u64 << (bits - 1));
+            for x in [0, 1, half - 1, half, low_bits(bits), 12345 << 20] {
+                let signed = i128::from(x) - if x < half { 0 } else { 1i128 << bits };
+                assert_eq!(i128::from(reduce.of(x)), signed.rem_euclid(i128::from(p)));
+            }
         }
     }
 
@@ -462,7 +427,7 @@ mod tests {
     fn what_makes_no_pads_is_refused() {
         let coins = Stream::new(&[1; 16]);
         let [p, q] = PRIMES;
-        for (primes, bits) in [([p, p], 70), ([p, q], 80), ([p, q], 1), ([p, q + 2], 70)] {
+        for (primes, bits) in [([p, p], 60), ([p, q], 65), ([p, q], 1), ([p, q + 2], 60)] {
             assert!(Pads::new(64, primes, bits, (&coins, 10), false).is_none());
         }
     }

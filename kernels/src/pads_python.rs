@@ -1,10 +1,7 @@
 //! Ring-LWE pads of the Python module; a part of [`super`].
 
-use super::{Array, array, bins_of, check, filled, matrix, refuse, shape, slice, stream, vector};
+use super::{Array, bins_of, check, filled, matrix, refuse, shape, slice, stream};
 use crate::pads::{MOST_BITS, PAIR, Pads};
-use crate::pads_sums::{self, Masked};
-use crate::path::Path;
-use numpy::ndarray::Dim;
 use pyo3::prelude::*;
 
 /// Public polynomials of a matrix, and the exact products with them; holds nothing secret.
@@ -38,24 +35,24 @@ impl RlwePads {
     }
 
     /// W = M^T A modulo 2^bits of the one-hot matrix of bins (rows, features): (features
-    /// n_bins, 2, degree), low and high words. For mirrored polynomials.
+    /// n_bins, degree). For mirrored polynomials.
     fn matrix<'py>(
         &self,
         py: Python<'py>,
         bins: &Bound<'py, PyAny>,
         n_bins: usize,
-    ) -> PyResult<Array<'py, u64, 3>> {
+    ) -> PyResult<Array<'py, u64, 2>> {
         let of = matrix::<u8>(bins, "bins")?;
         let (rows, features) = shape(&of);
         check(rows == self.pads.rows, || {
             format!("bins must have {} rows, not {rows}", self.pads.rows)
         })?;
         let bins = bins_of(&of, n_bins)?;
-        filled(py, [features * n_bins, 2, self.pads.degree], |out| self.pads.matrix(bins, out))
+        filled(py, [features * n_bins, self.pads.degree], |out| self.pads.matrix(bins, out))
     }
 
-    /// 2^shift y - a modulo 2^bits of vectors y (v, rows), ceil(bits / 8) bytes a row, flat; pads
-    /// first, first + 1, ... of the streams of secrets and errors: each serves once.
+    /// 2^shift y - a modulo 2^bits of vectors y (v, rows); pads first, first + 1, ... of the
+    /// streams of secrets and errors: each serves once.
     fn masked<'py>(
         &self,
         py: Python<'py>,
@@ -64,7 +61,7 @@ impl RlwePads {
         first: u64,
         vectors: &Bound<'py, PyAny>,
         shift: u32,
-    ) -> PyResult<Array<'py, u8, 1>> {
+    ) -> PyResult<Array<'py, u64, 2>> {
         let (secrets, errors) = (stream(secrets)?, stream(errors)?);
         let vectors = matrix::<u64>(vectors, "vectors")?;
         let (count, rows) = shape(&vectors);
@@ -72,41 +69,8 @@ impl RlwePads {
             format!("vectors must have {} rows, shift must lie below 64", self.pads.rows)
         })?;
         let vectors = slice(&vectors, "vectors")?;
-        let width = self.pads.bits.div_ceil(8) as usize;
-        filled(py, [count * rows * width], |out| {
+        filled(py, [count, rows], |out| {
             self.pads.masked((&secrets, &errors), first, (vectors, shift), out);
         })
     }
-}
-
-/// Sums per bin of 2^shift y + m modulo 2^bits, for vectors y (v, rows) and the message of
-/// v rows ceil(bits / 8) bytes: (v, features, n_bins, 2), low and high words.
-#[pyfunction]
-pub(super) fn masked_sums<'py>(
-    py: Python<'py>,
-    bins: &Bound<'py, PyAny>,
-    n_bins: usize,
-    vectors: &Bound<'py, PyAny>,
-    message: &Bound<'py, PyAny>,
-    shift: u32,
-    bits: u32,
-) -> PyResult<Array<'py, u64, 4>> {
-    let of = matrix::<u8>(bins, "bins")?;
-    let (rows, features) = shape(&of);
-    let own = array::<u64, Dim<[usize; 2]>>(vectors, "vectors")?;
-    let (count, length) = shape(&own);
-    let message = vector::<u8>(message, "message")?;
-    let (own, message) = (slice(&own, "vectors")?, slice(&message, "message")?);
-    check((2..=MOST_BITS).contains(&bits) && shift < 64, || {
-        format!("bits must be 2 to {MOST_BITS}, shift below 64")
-    })?;
-    let width = bits.div_ceil(8) as usize;
-    check(length == rows && message.len() == count * rows * width, || {
-        format!("vectors and message must have {rows} rows of {width} bytes")
-    })?;
-    let bins = bins_of(&of, n_bins)?;
-    let masked = Masked { vectors: own, message, rows, shift, bits };
-    filled(py, [count, features, n_bins, 2], |out| {
-        pads_sums::sums(Path::best(), bins, masked, out);
-    })
 }

@@ -422,7 +422,7 @@ mod _kernels {
         ot_puncture, ot_receive, ot_send, ot_silent_receive, ot_silent_send,
     };
     #[pymodule_export]
-    use super::pads::{RlwePads, masked_sums};
+    use super::pads::RlwePads;
     #[pymodule_export]
     use super::{
         from_slices, histogram, mask_bucket_matrix, matrix_product, pack_bits, pack_words,

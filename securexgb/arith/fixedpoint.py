@@ -160,6 +160,9 @@ class NumberFormat:
             )
         row_g, row_h = bounds.row_bits(gradient_bits)
         exact_g, exact_h = bounds.exact_sums(gradient_bits)
+        # A unit of rounded sums more: half a one is added before the low bits go.
+        exact_g += 1 << (row_g - gradient_bits)
+        exact_h += 1 << (row_h - gradient_bits)
         gain_scale = scale / target_scale**2
         return NumberFormat(
             gradient_bits=gradient_bits,

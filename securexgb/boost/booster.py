@@ -76,4 +76,4 @@ def _grow(party: Party, session: Session, number: int) -> None:
             data_set.margins = data_set.margins + moved
             for metric, values in model.history[data_set.name].items():
                 margins, truth = data_set.margins, data_set.truth
-                values.append(metric_value(party, metric, margins, truth, session.numbers))
+                values.append(metric_value(party, metric, margins, truth, params))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.grower import matrix_shape
-from securexgb.boost.histogram import build_cost
+from securexgb.boost.histogram import build_cost, running_cost
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import leaf_weights_cost
 from securexgb.boost.split import dummies_cost, splits_cost
@@ -34,16 +34,17 @@ def tree_cost(
     ``noise_bits``: of the source of correlations, 0 where it is a dealer. Without a dealer the
     scores' products cost differently, see ``boost.score``. ``ring_bits``: see ``tree.value_bits``.
     """
-    shape, rows = matrix_shape(layout, numbers, noise_bits), layout.rows
+    shape, rows = matrix_shape(layout, numbers, len(label_splits), noise_bits), layout.rows
     candidates = used * (layout.cuts + (layout.bins - 1 if layout.missing else 0))
-    total = build_cost(shape, 1, numbers.low_bits)
+    total = build_cost(shape, 1)
     for level, label in enumerate(label_splits):
         nodes = 1 << level
-        moved = transfer_cost(label * rows, (nodes - label) * rows)
+        moved = transfer_cost(label * rows, (nodes - label) * rows, shape.sum_bits)
         # Each row's leaf value, chosen bottom-up.
-        total += transfer_cost(label * rows, (nodes - label) * rows, ring_bits)
+        total += transfer_cost(label * rows, (nodes - label) * rows, (ring_bits,))
         if level + 1 < len(label_splits):
-            total += moved + build_cost(shape, nodes, numbers.low_bits)
+            total += moved + build_cost(shape, nodes)
+        total += running_cost(shape, nodes * used * layout.all_bins, numbers)
         total += splits_cost(nodes, candidates, numbers) + _opening_cost(nodes, label)
     total += widen_cost(ring_bits, rows) if ring_bits < 64 else Cost()
     total += dummies_cost((1 << len(label_splits)) - 1)

@@ -28,7 +28,7 @@ Integers = NDArray[np.int64]
 
 _TABLE_COINS = 4
 _FIELDS = np.arange(CLASSES, dtype=np.int64)
-_REVERSED = sum((_FIELDS >> place & 1) << (5 - place) for place in range(6))
+_REVERSED = np.array([int(f"{field:06b}"[::-1], 2) for field in range(CLASSES)], np.int64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,25 +1,32 @@
 """Evaluation: metrics of a data set whose margins are shared and labels private.
 
-Each metric is computed in shares and its value alone is opened, to both parties, with a
-resolution of 2^-20. Means are over the rows' weights, where a set has them; the weights are
-scaled at the label party so that they add up to the row count, which makes the divisor
-public and their sum not.
+Each metric is computed in shares and its value alone is opened, to both parties, rounded to steps
+that the terms allow: about 10^-4 for error and auc, metric_exponent for the others. Means are over
+the rows' weights, where a set has them; the weights are scaled at the label party so that they
+add up to the row count, which makes the divisor public and their sum not.
 
     logloss   mean of softplus(m) - y m
     error     mean of [m > 0] xor y
     rmse      root of the mean of (m - y)^2
     auc       (sum of the positives' ranks - P (P + 1) / 2) / (P N); tied margins count half
+
+A single row may have the weight of all, so a sum has as many bits as the greatest value, the rows
+and the weights have together. Values that are too wide for one word are taken apart into limbs,
+which are added up each in a word of its own; no bit is lost before the mean is rounded.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.arith.fixedpoint import ROW_WEIGHT_BITS, NumberFormat, encode
+from securexgb.arith.fixedpoint import MARGIN_BITS, ROW_WEIGHT_BITS, encode
+from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks
 from securexgb.errors import DataError, UsageError
 from securexgb.mpc.compare import is_negative
@@ -30,7 +37,7 @@ from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.select import select
 from securexgb.mpc.share import share
-from securexgb.mpc.shared import Shared, SharedBits
+from securexgb.mpc.shared import Shared, SharedBits, Words
 from securexgb.mpc.sigmoid import softplus
 from securexgb.mpc.sort import sort_rows
 from securexgb.mpc.truncate import round_off, truncate
@@ -39,17 +46,17 @@ Floats = NDArray[np.float64]
 
 MAXIMISED = frozenset({"auc"})
 """Metrics of which more is better."""
-_VALUE_BITS = 20
-"""Fraction bits of an opened metric."""
+_DECIMALS = 1e-4
+"""Largest step of error and auc, and of the others where the terms say nothing."""
 _SUM_BITS = 61
 """Sums stay below 2^_SUM_BITS, where truncation is exact."""
 _LOSS_INTEGER_BITS = 12
-_GAP_INTEGER_BITS = 6
-"""rmse: |margin - y| < 64 times the targets' bound. Leaves are at most 2, so beyond it a
-model would have run off for a hundred trees in one direction."""
+_GAP_BITS, _GAP_INTEGER_BITS = 16, 13
+"""rmse: fraction bits of |margin - y|, which is below 2^13, in units of the targets' scale."""
 _KEY_WIDTH = 40
 """auc: sort keys 2 m + y, |m| < 2^17."""
 _INVERSE_BITS = 60
+_AUC_BITS = 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,33 +64,56 @@ class Truth:
     """What a data set is measured against.
 
     ``rows``: public. ``weighted``: public. ``labels``, ``weights``: at the label party, (n,);
-    None at the other one (and ``weights`` where not weighted).
+    None at the other one (and ``weights`` where not weighted). ``centre``: what the margins of a
+    regression are relative to, at the label party.
     """
 
     rows: int
     weighted: bool
     labels: Floats | None
     weights: Floats | None
+    centre: float = 0.0
 
 
 def metric_value(
-    party: Party, metric: str, margins: Shared, truth: Truth, numbers: NumberFormat
+    party: Party, metric: str, margins: Shared, truth: Truth, params: TrainingParams
 ) -> float:
-    """The opened value of one metric; margins shared (n,), margin_bits fraction bits."""
+    """The opened value of one metric; margins shared (n,), MARGIN_BITS fraction bits.
+
+    Steps are the largest power of two, times 1 / rows, that the terms allow. The square of rmse is
+    opened in steps of at most 1,000 square units: an rmse of 1,000 units is right to half a unit.
+    """
     with party.step(metric):
         if metric == "auc":
             return _auc(party, margins, truth)
         if metric == "logloss":
-            return _logloss(party, margins, truth, numbers)
+            return _logloss(party, margins, truth, metric_unit(params))
         if metric == "error":
             return _error(party, margins, truth)
-        return _rmse(party, margins, truth, numbers)
+        return _rmse(party, margins, truth, params)
 
 
-def check_metrics(metrics: tuple[str, ...], truth: Truth, name: str) -> None:
+def metric_unit(params: TrainingParams) -> float:
+    """The largest step of logloss or rmse, by the terms."""
+    if params.metric_exponent is not None:
+        return 10.0**params.metric_exponent
+    return _DECIMALS * params.target_scale
+
+
+def check_metrics(truth: Truth, name: str, params: TrainingParams, metrics: Sequence[str]) -> None:
     """Refuse a set that a metric is not defined for, before any round is spent."""
     if truth.rows < 1:
         raise DataError(f"the evaluation set {name!r} has no rows")
+    if truth.weights is not None and not bool(truth.weights.any()):
+        raise DataError(f"every weight of the evaluation set {name!r} at the label party is 0")
+    if truth.labels is not None and "rmse" in metrics:
+        gaps = np.abs(truth.labels - truth.centre) / params.target_scale
+        if not bool(np.all(gaps < 2**_GAP_INTEGER_BITS)):
+            raise DataError(
+                f"a target of the evaluation set {name!r} at the label party is too far from those "
+                f"of the training data, more than 2^{_GAP_INTEGER_BITS} times 2^target_exponent: "
+                "correct it, or agree on a larger target_exponent"
+            )
     if "auc" not in metrics:
         return
     if truth.weighted:
@@ -92,14 +122,14 @@ def check_metrics(metrics: tuple[str, ...], truth: Truth, name: str) -> None:
         raise DataError(f"auc needs both classes in the evaluation set {name!r}")
 
 
-def _logloss(party: Party, margins: Shared, truth: Truth, numbers: NumberFormat) -> float:
+def _logloss(party: Party, margins: Shared, truth: Truth, step: float) -> float:
     labelled = np.zeros((1, truth.rows), np.bool_)
     if truth.labels is not None:
         labelled[0] = truth.labels == 1
-    products = select(party, np.zeros(1, np.int64), labelled, margins.reshape(1, -1))
+    products = select(party, np.zeros(1, np.int64), labelled, margins.reshape(1, 1, -1), (64,))
     parts = [softplus(party, margins[rows]) for rows in blocks(truth.rows)]
-    losses = Shared.concatenate(parts) - products[0]
-    return _mean(party, losses, numbers.margin_bits, _LOSS_INTEGER_BITS, truth)
+    losses = Shared.concatenate(parts) - products[0, 0]
+    return _mean(party, losses, truth, Mean(MARGIN_BITS, _LOSS_INTEGER_BITS, step))
 
 
 def _error(party: Party, margins: Shared, truth: Truth) -> float:
@@ -109,48 +139,79 @@ def _error(party: Party, margins: Shared, truth: Truth) -> float:
         flips[: truth.rows] = truth.labels == 1
         packed = np.packbits(flips, bitorder="little").view("<u8")
         wrong = SharedBits(wrong.words ^ packed, wrong.count)
-    return _mean(party, to_arithmetic(party, wrong), 0, 1, truth)
+    return _mean(party, to_arithmetic(party, wrong), truth, Mean(0, 1, _DECIMALS))
 
 
-def _rmse(party: Party, margins: Shared, truth: Truth, numbers: NumberFormat) -> float:
-    targets = None
+def _rmse(party: Party, margins: Shared, truth: Truth, params: TrainingParams) -> float:
+    targets, scale = None, params.target_scale
     if truth.labels is not None:
-        targets = encode(truth.labels / numbers.target_scale, numbers.margin_bits)
+        targets = encode((truth.labels - truth.centre) / scale, MARGIN_BITS)
     gaps = margins - share(party, targets, 0, margins.shape)
-    bits = min(numbers.margin_bits, _room(truth) // 2 - _GAP_INTEGER_BITS)
-    if bits < numbers.margin_bits:
-        gaps = round_off(party, gaps, numbers.margin_bits - bits)
-    mean = _mean(party, multiply(party, gaps, gaps), 2 * bits, 2 * _GAP_INTEGER_BITS, truth)
-    return math.sqrt(max(mean, 0.0)) * numbers.target_scale
+    gaps = round_off(party, gaps, MARGIN_BITS - _GAP_BITS)
+    step = 1000.0 * (metric_unit(params) / scale) ** 2
+    as_mean = Mean(2 * _GAP_BITS, 2 * _GAP_INTEGER_BITS, step)
+    mean = _mean(party, multiply(party, gaps, gaps), truth, as_mean)
+    return math.sqrt(max(mean, 0.0)) * scale
 
 
-def _room(truth: Truth) -> int:
-    """Bits that the values of a mean over the rows may have."""
-    return _SUM_BITS - (truth.rows - 1).bit_length() - (ROW_WEIGHT_BITS if truth.weighted else 0)
+@dataclass(frozen=True)
+class Mean:
+    """Of what a mean is: values below 2^``integer_bits``, and so many bits of fractions; and in
+    steps of at most what it is opened."""
+
+    fraction_bits: int
+    integer_bits: int
+    step: float
 
 
-def _mean(
-    party: Party, values: Shared, fraction_bits: int, integer_bits: int, truth: Truth
-) -> float:
-    """The opened mean of shared values (n,), |value| < 2^integer_bits."""
-    bits = min(fraction_bits, _room(truth) - integer_bits)
-    if bits < fraction_bits:
-        values = round_off(party, values, fraction_bits - bits)
+def _mean(party: Party, values: Shared, truth: Truth, mean: Mean) -> float:
+    """The opened mean of shared values (n,), to the nearest step."""
+    rows, bits = truth.rows, mean.fraction_bits
+    room = _SUM_BITS - (rows - 1).bit_length() - (ROW_WEIGHT_BITS if truth.weighted else 0)
+    places = _places(bits + mean.integer_bits, room)
+    limbs = _limbs(party, values, places)
     if truth.weighted:
-        scaled = None
-        if truth.weights is not None:
-            total = float(truth.weights.sum())
-            factor = truth.rows / total if total > 0 else 0.0
-            scaled = encode(truth.weights * factor, ROW_WEIGHT_BITS)
-        values = multiply(party, values, share(party, scaled, 0, values.shape))
+        words = None if truth.weights is None else _weights(truth.weights)
+        repeated = None if words is None else np.broadcast_to(words, limbs.shape)
+        limbs = multiply(party, limbs, share(party, repeated, 0, limbs.shape))
         bits += ROW_WEIGHT_BITS
-    total_words = values.sum().reshape(1)
-    # The sum over n rows has log2 n bits more than the mean: drop what is past its resolution.
-    drop = bits + truth.rows.bit_length() - 1 - _VALUE_BITS
-    if drop > 0:
-        total_words = truncate(party, total_words, drop)
-    opened = int(open_shared(party, total_words, Reveal.METRIC).view(np.int64)[0])
-    return opened * 2.0 ** max(drop, 0) / (truth.rows * 2.0**bits)
+    sums = limbs.sum(axis=1)
+    total = sums[:1]
+    for number in range(1, len(places)):
+        carry = truncate(party, total, places[number] - places[number - 1])
+        total = carry + sums[number : number + 1]
+    drop = max(math.floor(math.log2(mean.step) + math.log2(rows) + bits), places[-1])
+    drop = min(drop, places[-1] + _SUM_BITS)
+    if drop > places[-1]:
+        total = round_off(party, total, drop - places[-1])
+    opened = int(open_shared(party, total, Reveal.METRIC).view(np.int64)[0])
+    return opened * (1 << drop) / (rows << bits)
+
+
+def _places(width: int, room: int) -> list[int]:
+    """At which bits to take values of ``width`` apart: the lowest bit of each limb, from 0."""
+    places = [max(width - room, 0)]
+    while places[0] > 0:
+        places.insert(0, max(places[0] - room, 0))
+    return places
+
+
+def _limbs(party: Party, values: Shared, places: Sequence[int]) -> Shared:
+    """Values (n,) as limbs (k, n) that begin at these bits; the last one has the sign."""
+    limbs = []
+    for low, high in pairwise(places):
+        above = truncate(party, values, high - low)
+        limbs.append(values - above.scale(1 << (high - low)))
+        values = above
+    return Shared.stack([*limbs, values])
+
+
+def _weights(weights: Floats) -> Words:
+    """Weights that add up to the number of rows, exactly, as words with ROW_WEIGHT_BITS."""
+    shares = np.cumsum(weights / weights.max())
+    ends = np.rint(shares / shares[-1] * weights.size * 2.0**ROW_WEIGHT_BITS)
+    words: Words = np.diff(ends, prepend=0.0).astype(np.uint64)
+    return words
 
 
 def _auc(party: Party, margins: Shared, truth: Truth) -> float:
@@ -178,5 +239,5 @@ def _auc(party: Party, margins: Shared, truth: Truth) -> float:
         inverse = np.array([round(2**_INVERSE_BITS / (2 * pairs))], np.uint64)
     doubled_pairs = doubled_ranks + share(party, correction, 0, (1,))
     value = multiply(party, doubled_pairs, share(party, inverse, 0, (1,)))
-    value = round_off(party, value, _INVERSE_BITS - _VALUE_BITS)
-    return float(open_shared(party, value, Reveal.METRIC).view(np.int64)[0]) / 2.0**_VALUE_BITS
+    value = round_off(party, value, _INVERSE_BITS - _AUC_BITS)
+    return float(open_shared(party, value, Reveal.METRIC).view(np.int64)[0]) / 2.0**_AUC_BITS

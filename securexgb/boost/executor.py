@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from securexgb import _kernels
 from securexgb.boost.rows import BLOCK_ROWS, blocks
-from securexgb.mpc.matrix import Buckets, Bytes, OwnRows
+from securexgb.mpc.matrix import Buckets, OwnRows
 from securexgb.mpc.shared import Words
 
 Bits = NDArray[np.bool_]
@@ -69,19 +69,6 @@ class LocalExecutor:
             part = np.ascontiguousarray(values[:, rows])
             total += _kernels.histogram(self._buckets[rows], part, self._bins)
         return total
-
-    def masked_sums(self, vectors: Words, message: Bytes, shift: int, bits: int) -> Words:
-        by_row = message.reshape(*vectors.shape, -1)
-        low = high = np.zeros((vectors.shape[0], self._buckets.shape[1], self._bins), np.uint64)
-        for rows in blocks(self._buckets.shape[0], self._block_rows):
-            part = np.ascontiguousarray(vectors[:, rows])
-            sent = np.ascontiguousarray(by_row[:, rows]).reshape(-1)
-            block = self._buckets[rows]
-            sums = _kernels.masked_sums(block, self._bins, part, sent, shift, bits)
-            low = low + sums[..., 0]
-            high = high + sums[..., 1] + (low < sums[..., 0])
-        masks = np.array([(1 << min(bits, 64)) - 1, (1 << max(bits - 64, 0)) - 1], np.uint64)
-        return np.stack([low, high], axis=-1) & masks
 
     def left(self, cuts: Cuts) -> Bits:
         result = np.empty((cuts.columns.size, self._buckets.shape[0]), np.bool_)

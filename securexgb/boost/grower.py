@@ -1,6 +1,6 @@
 """Growing one complete tree, level by level, all nodes of a level at once.
 
-Each node has a shared vector of gradient pairs, zero outside the node. When the splits of
+Each node has shared vectors of its rows' g and h, zero outside the node. When the splits of
 a level are chosen, their owners keep the left rows by private bits; right = parent - left.
 No node size, membership or weight is opened: both parties learn who owns each split, the
 owner its column and cut. Which nodes should not have split, and the leaves' weights, follow when
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.arith.prg import Prg
 from securexgb.boost.executor import Cuts, Executor
-from securexgb.boost.histogram import Histogram, build, interleave, siblings
+from securexgb.boost.histogram import NoisySums, build, interleave, running, siblings
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import LevelSums, leaf_weights
 from securexgb.boost.split import BestSplits, Candidates, best_splits, draw_dummies
@@ -38,7 +38,7 @@ class TreeJob:
 
     ``executor``: own rows; ``cuts``: float64 (own columns, bins); ``used``: public numbers of
     the columns that this tree may use, ascending; ``dummies``: this party's private randomness
-    for dummy splits; ``noise_bits``: of the source of correlations, see ``MatrixShape``.
+    for dummy splits; ``shape``: of the matrices as they were registered.
     """
 
     layout: Layout
@@ -49,17 +49,18 @@ class TreeJob:
     cuts: NDArray[np.float64]
     used: NDArray[np.int64]
     dummies: Prg
-    noise_bits: int = 0
-
-    @property
-    def shape(self) -> MatrixShape:
-        return matrix_shape(self.layout, self.numbers, self.noise_bits)
+    shape: MatrixShape
 
 
-def matrix_shape(layout: Layout, numbers: NumberFormat, noise_bits: int = 0) -> MatrixShape:
-    """The bucket matrices of a training, and the sums that are taken over them."""
-    bits = numbers.low_bits + numbers.high_bits
-    return MatrixShape(layout.rows, layout.columns, layout.all_bins, bits, noise_bits)
+def matrix_shape(
+    layout: Layout, numbers: NumberFormat, max_depth: int, noise_bits: int = 0
+) -> MatrixShape:
+    """The bucket matrices of a training, and the sums that are taken over them.
+
+    A node's sums are those of its parent minus its sibling's, and so on: of a vector a level.
+    """
+    bits = numbers.gradient_sum_bits, numbers.hessian_sum_bits
+    return MatrixShape(layout.rows, layout.columns, layout.all_bins, bits, max_depth, noise_bits)
 
 
 @dataclass(frozen=True)
@@ -81,40 +82,42 @@ class _Level:
     left: NDArray[np.bool_]
 
 
-def grow_tree(party: Party, job: TreeJob, pairs: Shared) -> GrownTree:
-    """Grow a tree on gradient pairs (rows,)."""
+def grow_tree(party: Party, job: TreeJob, vectors: Shared) -> GrownTree:
+    """Grow a tree on the rows' g and h, ``vectors`` (2, rows).
+
+    Right modulo 2^gradient_sum_bits and 2^hessian_sum_bits of the number format.
+    """
     candidates = Candidates.of(job.layout, job.used)
-    vectors = pairs.reshape(1, -1)
-    histogram = build(party, job.shape, job.executor, vectors, job.numbers.low_bits)
+    vectors = vectors.reshape(1, *vectors.shape)
+    sums = build(party, job.shape, job.executor, vectors)
     dummies = draw_dummies(party, candidates, (1 << job.max_depth) - 1, job.dummies)
-    levels, sums = list[_Level](), list[LevelSums]()
+    levels, chosen = list[_Level](), list[LevelSums]()
     for depth in range(job.max_depth):
         with party.step("level", depth):
             if depth:
-                left, histogram = _left_children(party, job, levels[-1], vectors, histogram)
+                left, sums = _left_children(party, job, levels[-1], vectors, sums)
                 if depth + 1 < job.max_depth:
                     vectors = interleave(left, vectors - left)
                 del left
-            used = histogram.columns(job.used)
+            histogram = running(party, job.shape, sums, job.used, job.numbers)
             nodes = slice((1 << depth) - 1, (2 << depth) - 1)
-            best = best_splits(party, used, candidates, job.numbers, dummies[:, nodes])
+            best = best_splits(party, histogram, candidates, job.numbers, dummies[:, nodes])
             levels.append(_open_splits(party, job, candidates, best))
-            sums.append(LevelSums.of(used, best.left))
-    del vectors, histogram
+            chosen.append(LevelSums.of(histogram, best.left))
+    del vectors, sums
     with party.step("leaves"):
-        weights = leaf_weights(party, sums, job.numbers)
+        weights = leaf_weights(party, chosen, job.numbers)
         leaves = leaf_values(party, weights, job.numbers, job.learning_rate)
         values = _row_values(party, levels, leaves, value_bits(job.learning_rate))
     return GrownTree(_half(party, job, levels, leaves), values)
 
 
 def _left_children(
-    party: Party, job: TreeJob, level: _Level, vectors: Shared, parents: Histogram
-) -> tuple[Shared, Histogram]:
-    """The vectors of the next level's left children, and all its histograms."""
-    left = select(party, level.owners, level.left, vectors)
-    sums = build(party, job.shape, job.executor, left, job.numbers.low_bits)
-    return left, siblings(parents, sums)
+    party: Party, job: TreeJob, level: _Level, vectors: Shared, parents: NoisySums
+) -> tuple[Shared, NoisySums]:
+    """The vectors of the next level's left children, and the sums of all its nodes."""
+    left = select(party, level.owners, level.left, vectors, job.shape.sum_bits)
+    return left, siblings(parents, build(party, job.shape, job.executor, left))
 
 
 def _open_splits(party: Party, job: TreeJob, candidates: Candidates, best: BestSplits) -> _Level:
@@ -147,8 +150,9 @@ def _row_values(party: Party, levels: list[_Level], leaves: Shared, ring_bits: i
     for level in reversed(levels):
         left, right = values[0::2], values[1::2]
         gap = Shared(np.broadcast_to((left - right).words, (level.owners.size, rows)))
-        chosen = select(party, level.owners, level.left, gap, ring_bits).words
-        values = Shared(np.add(chosen, right.words, out=chosen))
+        chosen = select(party, level.owners, level.left, gap.reshape(-1, 1, rows), (ring_bits,))
+        kept = chosen.words[:, 0]
+        values = Shared(np.add(kept, right.words, out=kept))
     return values[0] if ring_bits == 64 else widen(party, values[0], ring_bits)
 
 

@@ -1,7 +1,11 @@
 """Histograms of a level: sums of gradients and hessians by node, column and bin.
 
-Only left children are summed over rows; a right child is its parent minus its sibling,
-on the sums, where it is free.
+Only left children are summed over rows; a right child is its parent minus its sibling, on the
+sums as they are: exact, in the units of rows, with the noise of the source of correlations, and
+shared. Nothing is rounded on this way, so a node's sums do not depend on the path to it. Then the
+sums of every node are cumulated over bins, locally, and what comes out is rounded to the units in
+which splits are found: running sums over the same rows are equal after it, in whatever column,
+and a child's hessian, a difference of running ones, is never negative.
 """
 
 from __future__ import annotations
@@ -9,59 +13,92 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.mpc.matrix import MatrixShape, OwnRows, histograms, sums_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import Shared
+from securexgb.mpc.unpack import round_cost, round_sums
+
+
+@dataclass(frozen=True)
+class NoisySums:
+    """Shared sums in units of rows, not to be opened: ``words`` (nodes, 2, columns, bins).
+
+    Of g and of h, 2^noise_bits times the sum, and noise, modulo 2^ring_bits of the shape that they
+    were built with; label party's columns first.
+    """
+
+    words: Shared
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """Shared sums per (node, column, bin), label party's columns first.
+    """Shared running sums per (node, column, bin), rounded: of all bins up to and with this one.
 
-    ``gradient``, ``hessian``: integers in the units of the number format.
+    ``gradient``, ``hessian``: integers in the units of the number format. The bin of missing values
+    is the last one, so the last running sum of any column is the node's.
     """
 
     gradient: Shared
     hessian: Shared
 
-    def minus(self, other: Histogram) -> Histogram:
-        return Histogram(self.gradient - other.gradient, self.hessian - other.hessian)
-
-    def columns(self, used: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Histogram:
-        """The given columns only."""
-        return Histogram(self.gradient[:, used], self.hessian[:, used])
+    @property
+    def totals(self) -> tuple[Shared, Shared]:
+        """G and H of the nodes, (nodes,) each."""
+        return self.gradient[:, 0, -1], self.hessian[:, 0, -1]
 
 
-def build_cost(shape: MatrixShape, vectors: int, low_bits: int) -> Cost:
-    """Cost of ``build`` for so many vectors."""
-    return sums_cost(shape, vectors, low_bits)
+def build_cost(shape: MatrixShape, vectors: int) -> Cost:
+    """Cost of ``build`` for so many pairs of vectors."""
+    return sums_cost(shape, vectors)
 
 
 @protocol(
-    cost=lambda shape, own, pairs, low_bits: build_cost(shape, pairs.shape[0], low_bits),
+    cost=lambda shape, own, vectors: build_cost(shape, vectors.shape[0]),
     opens=COMPOSED,
     source="docs/protocols.md, histograms",
     ideal=None,
 )
-def build(
-    party: Party, shape: MatrixShape, own: OwnRows, pairs: Shared, low_bits: int
-) -> Histogram:
-    """Histograms of gradient pairs ``pairs`` (nodes, rows) over both parties' columns.
+def build(party: Party, shape: MatrixShape, own: OwnRows, vectors: Shared) -> NoisySums:
+    """Sums of gradients and hessians ``vectors`` (nodes, 2, rows) over both parties' columns.
 
     ``own``: this party's rows.
     """
     label, feature = (own, None) if party.rank == 0 else (None, own)
-    return Histogram(*histograms(party, shape, label, feature, pairs, low_bits))
+    return NoisySums(histograms(party, shape, label, feature, vectors))
 
 
-def siblings(parents: Histogram, left: Histogram) -> Histogram:
+def siblings(parents: NoisySums, left: NoisySums) -> NoisySums:
     """The next level in heap order: each parent's left child, then its right one."""
-    right = parents.minus(left)
-    return Histogram(
-        interleave(left.gradient, right.gradient), interleave(left.hessian, right.hessian)
-    )
+    return NoisySums(interleave(left.words, parents.words - left.words))
+
+
+def running_cost(shape: MatrixShape, sums: int, numbers: NumberFormat) -> Cost:
+    """Cost of ``running`` for so many pairs of sums: nodes times used columns times bins."""
+    return round_cost(shape.widths(numbers.dropped_bits), sums)
+
+
+@protocol(
+    cost=lambda shape, sums, used, numbers: running_cost(
+        shape, sums.words.shape[0] * used.size * sums.words.shape[3], numbers
+    ),
+    opens=COMPOSED,
+    source="docs/protocols.md, histograms",
+    ideal=None,
+)
+def running(
+    party: Party,
+    shape: MatrixShape,
+    sums: NoisySums,
+    used: NDArray[np.int64],
+    numbers: NumberFormat,
+) -> Histogram:
+    """The running sums of the used columns, rounded to the units of the number format."""
+    cumulated = sums.words[:, :, used].cumsum(axis=3)
+    return Histogram(*round_sums(party, cumulated, shape.widths(numbers.dropped_bits)))
 
 
 def interleave(left: Shared, right: Shared) -> Shared:

@@ -38,10 +38,7 @@ class LevelSums:
 
     @staticmethod
     def of(histogram: Histogram, left: Shared) -> LevelSums:
-        gradient, hessian = (
-            sums[:, 0].sum(axis=1) for sums in (histogram.gradient, histogram.hessian)
-        )
-        return LevelSums(gradient, hessian, left)
+        return LevelSums(*histogram.totals, left)
 
 
 @dataclass(frozen=True)

@@ -27,16 +27,22 @@ from securexgb.arith.fixedpoint import (
 from securexgb.boost.dither import Dither, by_row
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import BLOCK_ROWS, blocks
-from securexgb.boost.scales import check_targets, check_weights, mean_target
+from securexgb.boost.scales import (
+    centre_of,
+    check_targets,
+    check_weights,
+    mean_target,
+    row_factors,
+)
 from securexgb.errors import DataError
 from securexgb.hybrid.ckks_products import agree_keys
-from securexgb.hybrid.ckks_sigmoid import ckks_sigmoid
+from securexgb.hybrid.ckks_sigmoid import ckks_sigmoid, refuse_rare
 from securexgb.mpc.multiply import multiply
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, Words
 from securexgb.mpc.sigmoid import sigmoid, sigmoid_table
-from securexgb.mpc.truncate import round_off, truncate
+from securexgb.mpc.truncate import truncate
 
 Floats = NDArray[np.float64]
 Sigmoid: TypeAlias = Callable[[Party, Shared, int, int], tuple[Shared, Shared]]
@@ -123,11 +129,7 @@ def sigmoid_of(party: Party, params: TrainingParams) -> Sigmoid | None:
     def under_ckks(
         party: Party, margins: Shared, gradient_bits: int, hessian_bits: int
     ) -> tuple[Shared, Shared]:
-        p = ckks_sigmoid(party, keys, margins, gradient_bits)
-        square = round_off(party, multiply(party, p, p), 2 * gradient_bits - hessian_bits)
-        if gradient_bits > hessian_bits:
-            return p, round_off(party, p, gradient_bits - hessian_bits) - square
-        return p, p - square
+        return ckks_sigmoid(party, keys, margins, gradient_bits, hessian_bits)
 
     return under_ckks
 
@@ -153,8 +155,8 @@ def row_weights(
     labels: Floats, weights: Floats | None, params: TrainingParams, numbers: NumberFormat
 ) -> Words:
     """At the label party: sample weight times scale_pos_weight, scaled, as words (n,)."""
-    values = np.ones(labels.shape) if weights is None else weights
-    values = values * np.where(labels == 1.0, params.scale_pos_weight, 1.0)
+    factors = row_factors(labels, weights, params)
+    values = np.ones(labels.shape) if factors is None else factors
     words = encode(values / 2.0**numbers.weight_exponent, numbers.row_weight_bits)
     return np.where(values > 0, np.maximum(words, np.uint64(1)), words)
 
@@ -178,6 +180,8 @@ class Logistic:
 
     def check_scales(self, labels: Floats, weights: Floats | None) -> None:
         check_weights(labels, weights, self._params)
+        if self._params.sigmoid == "ckks":
+            refuse_rare(mean_target(labels, row_factors(labels, weights, self._params)))
 
     def base_margin(self, labels: Floats, weights: Floats | None) -> float:
         base = self._params.base_score
@@ -190,10 +194,8 @@ class Logistic:
 
     def _fitted(self, labels: Floats, weights: Floats | None) -> float:
         """As xgboost: the mean label; with scale_pos_weight, one Newton step from 1/2."""
-        scale = self._params.scale_pos_weight
-        factors = np.where(labels == 1.0, scale, 1.0)
-        mean = mean_target(labels, factors if weights is None else weights * factors)
-        if scale != 1.0:
+        mean = mean_target(labels, row_factors(labels, weights, self._params))
+        if self._params.scale_pos_weight != 1.0:
             mean = 1.0 / (1.0 + math.exp(-4.0 * (mean - 0.5)))
         return min(max(mean, _LEAST_BASE), 1.0 - _LEAST_BASE)
 
@@ -253,8 +255,7 @@ class SquaredError:
         return 0.0
 
     def centre(self, labels: Floats, weights: Floats | None) -> float:
-        base = self._params.base_score
-        return mean_target(labels, weights) if base is None else base
+        return centre_of(labels, weights, self._params)
 
     def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
         return encode((labels - centre) / numbers.target_scale, numbers.margin_bits)

@@ -35,11 +35,11 @@ def measure(
                 f"here {mine!r}, at the other side {theirs[:120]!r}"
             )
         weighted = weighted if party.rank == 0 else flag == "1"
-        truth = Truth(data.rows, weighted, data.labels, data.weights)
-        check_metrics(tuple(metrics), truth, name)
+        truth = Truth(data.rows, weighted, data.labels, data.weights, model.centre)
+        check_metrics(truth, name, model.params, metrics)
         margins = base_margins(model, data.rows) + training_margins(
             party, model.best_trees, data.features
         )
         return {
-            metric: metric_value(party, metric, margins, truth, model.numbers) for metric in metrics
+            metric: metric_value(party, metric, margins, truth, model.params) for metric in metrics
         }

@@ -10,7 +10,9 @@ two products of a vector that one party holds with bits that the other one holds
 ``select`` for all rows, trees and leaves at once (prediction "transfers"), exact; or products
 under homomorphic encryption (prediction "ckks", ``hybrid.ckks_scores``), off by 2^-10 at most.
 No path, leaf or value of a single tree is opened. The score is rounded in shares, before it
-is opened to whom the terms name.
+is opened to whom the terms name. Scores of a regression are relative to the centre of the
+targets, and in units of their scale. The centre is the label party's: it adds it to what was opened
+to it alone, and, rounded, to its share of what the feature party gets.
 
 Under CKKS the label party holds the key and is the only one that gets scores: whoever computes
 on ciphertexts must not see what they decrypt to, with its noise. And scores are rounded to steps
@@ -19,7 +21,6 @@ of at least ten times the error, so that it shows only in a score next to a boun
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -27,7 +28,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.arith.fixedpoint import LEAF_WEIGHT_INTEGER_BITS
+from securexgb.arith.fixedpoint import LEAF_WEIGHT_INTEGER_BITS, MARGIN_BITS
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.loss import objective_of
 from securexgb.boost.tree import TreeHalf
@@ -51,6 +52,8 @@ BATCH_WORDS = 1 << 20
 MOST_DECIMALS = 12
 STEPS_UNDER_CKKS = 100
 """Of a margin's unit, at most: its error is below a tenth of such a step."""
+_BASE_INTEGER_BITS = 10
+"""Log odds of any base_score are below 2^_BASE_INTEGER_BITS."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class Request:
 
     ``recipient``: who gets scores; ``decimals``: to which margins are rounded before they are
     opened, but to a hundredth of their unit at the finest under CKKS; ``prediction``: how
-    scores are computed.
+    scores are computed. A regression's margins are in units of 2^target_exponent, so a
+    step of its predictions is 10^-decimals of that.
     """
 
     recipient: Recipient = "label"
@@ -96,22 +100,24 @@ def predict_margins(
 ) -> Floats | None:
     """The same before the link function: log odds, or values of the target."""
     _check_request(party, model, features, request)
-    trees, numbers, decimals = model.best_trees, model.numbers, request.decimals
-    steps = rounding_steps(numbers.target_scale, decimals, numbers.margin_bits)
+    trees, recipient, scale = model.best_trees, request.recipient, model.numbers.target_scale
+    steps = rounding_steps(request.decimals)
     if request.prediction == "ckks":
         steps = min(steps, STEPS_UNDER_CKKS)
-    _check_range(model, len(trees), steps, numbers.margin_bits)
+    _check_range(model, len(trees), steps)
+    centre = 0 if recipient == "label" else _centre_steps(model, steps, scale)
     scores = _scores_of(party, model, request)
-    recipient, opened = request.recipient, []
+    opened = []
     for start, stop in row_batches(features.shape[0], trees):
         base = base_margins(model, stop - start)
-        margins = base + scores(trees, features[start:stop])
-        opened.append(_open(party, _rounded(party, margins, steps, numbers.margin_bits), recipient))
+        rounded = _rounded(party, base + scores(trees, features[start:stop]), steps)
+        moved = Shared(rounded.words + np.int64(centre).view(np.uint64))
+        opened.append(_open(party, moved, recipient))
     if any(words is None for words in opened):
         return None
     words = np.concatenate([words for words in opened if words is not None])
-    values = words.view(np.int64).astype(np.float64) / steps * numbers.target_scale
-    return np.asarray(np.round(values, decimals), np.float64)
+    values: Floats = words.view(np.int64).astype(np.float64) / steps * scale
+    return values + model.centre if recipient == "label" else values
 
 
 def base_margins(model: ModelHalf, rows: int) -> Shared:
@@ -131,7 +137,7 @@ def tree_margins(party: Party, trees: Sequence[TreeHalf], features: Floats) -> S
     values = np.zeros((2, possible.size), np.uint64)
     bits[party.rank] = possible.reshape(-1)
     values[1 - party.rank] = np.where(possible, mine, np.uint64(0)).reshape(-1)
-    kept = select(party, np.array([0, 1]), bits, Shared(values))
+    kept = select(party, np.array([0, 1]), bits, Shared(values[:, None]), (64,))
     return kept.reshape(2, rows, -1).sum(axis=0).sum(axis=1)
 
 
@@ -170,19 +176,27 @@ def row_batches(rows: int, trees: Sequence[TreeHalf]) -> Iterable[tuple[int, int
     return [(start, min(start + size, rows)) for start in range(0, rows, size)]
 
 
-def rounding_steps(target_scale: float, decimals: int, margin_bits: int) -> int:
-    """Into how many steps the unit of a margin is divided: at most 2^margin_bits.
-
-    A step is at most 10^-decimals in the user's unit, unless the margins themselves are
-    coarser.
-    """
-    return min(max(1, math.ceil(target_scale * 10.0**decimals)), 1 << margin_bits)
+def rounding_steps(decimals: int) -> int:
+    """Into how many steps the unit of a margin is divided: margins have no more themselves."""
+    return int(min(10**decimals, 1 << MARGIN_BITS))
 
 
-def _rounded(party: Party, margins: Shared, steps: int, margin_bits: int) -> Shared:
-    if steps == 1 << margin_bits:
+def _rounded(party: Party, margins: Shared, steps: int) -> Shared:
+    if steps == 1 << MARGIN_BITS:
         return margins
-    return round_off(party, margins.scale(steps), margin_bits)
+    return round_off(party, margins.scale(steps), MARGIN_BITS)
+
+
+def _centre_steps(model: ModelHalf, steps: int, scale: float) -> int:
+    """The centre in steps, for this party's share; it is 0 at the feature party."""
+    centre = model.centre / scale * steps
+    if abs(centre) >= 2.0**62:
+        raise UsageError(
+            f"the targets of the {model.role} party are too far from 0, relative to their spread, "
+            "for predictions that the feature party receives: ask for fewer decimals, or give "
+            'them to the label party (predictions_to "label")'
+        )
+    return round(centre)
 
 
 def _open(party: Party, scores: Shared, recipient: Recipient) -> Words | None:
@@ -214,11 +228,11 @@ def _check_request(party: Party, model: ModelHalf, features: Floats, request: Re
         )
 
 
-def _check_range(model: ModelHalf, trees: int, steps: int, margin_bits: int) -> None:
+def _check_range(model: ModelHalf, trees: int, steps: int) -> None:
     """The product with ``steps`` must stay below 2^62, see arith.fixedpoint."""
-    leaf = 2.0 ** (LEAF_WEIGHT_INTEGER_BITS + margin_bits) * model.params.learning_rate
-    base = 2.0 ** (margin_bits + 5)
-    if (trees * leaf + base) * steps + 2.0**margin_bits >= 2.0**62:
+    leaf = 2.0 ** (LEAF_WEIGHT_INTEGER_BITS + MARGIN_BITS) * model.params.learning_rate
+    base = 2.0 ** (MARGIN_BITS + _BASE_INTEGER_BITS)
+    if (trees * leaf + base) * steps + 2.0**MARGIN_BITS >= 2.0**62:
         raise UsageError(f"{trees} trees are too many for this many decimals: ask for fewer")
 
 

@@ -79,11 +79,13 @@ def begin(party: Party, job: TrainingJob) -> Session:
     state = _state(party, job, agreement, saved)
     binner = Binner.fit(job.data.features, job.params.max_bin)
     buckets = np.ascontiguousarray(binner.transform(job.data.features))
-    noise_bits = _planned(party, job.params, agreement, numbers)
-    register(party, matrix_shape(agreement.layout, numbers, noise_bits), buckets)
+    _plan(party, job.params, agreement)
+    shape = matrix_shape(agreement.layout, numbers, job.params.max_depth)
+    shape = register(party, shape, buckets)
+    model = _model(party, job, agreement, state, objective)
     session = Session(
         job=job,
-        model=_model(party, job, agreement, state, objective),
+        model=model,
         numbers=numbers,
         objective=objective,
         labels=_labels(party, job, objective, agreement, numbers),
@@ -98,27 +100,24 @@ def begin(party: Party, job: TrainingJob) -> Session:
             cuts=binner.cuts,
             used=np.arange(agreement.layout.total_columns),
             dummies=party.private,
-            noise_bits=noise_bits,
+            shape=shape,
         ),
         coins=Prg(bytes.fromhex(state.coins)),
         dummies=Prg(bytes.fromhex(state.dummies)),
         session_id=agreement.session,
-        sets=_sets(job, agreement),
+        sets=_sets(job, agreement, model.centre),
     )
     _take_up(party, session, agreement, saved)
     return session
 
 
-def _planned(
-    party: Party, params: TrainingParams, agreement: Agreement, numbers: NumberFormat
-) -> int:
-    """Tell the source of correlations what is coming; what it leaves in the low bits of sums."""
+def _plan(party: Party, params: TrainingParams, agreement: Agreement) -> None:
+    """Tell the source of correlations what is coming: left children's pairs, and the roots'."""
     if party.ideal is not None:
-        return 0
+        return
     layout = agreement.layout
-    vectors = (params.n_estimators - agreement.trees) << (params.max_depth - 1)
-    party.source.plan(vectors, vectors * layout.total_columns * layout.all_bins)
-    return party.source.noise_bits(layout.rows, numbers.low_bits + numbers.high_bits)
+    pairs = (params.n_estimators - agreement.trees) << (params.max_depth - 1)
+    party.source.plan(pairs, 2 * pairs * layout.total_columns * layout.all_bins)
 
 
 def _saved(party: Party, job: TrainingJob) -> Saved | None:
@@ -223,13 +222,13 @@ def _labels(
     return Labels(share(party, targets, 0, shape), weighted)
 
 
-def _sets(job: TrainingJob, agreement: Agreement) -> list[DataSet]:
+def _sets(job: TrainingJob, agreement: Agreement, centre: float) -> list[DataSet]:
     weighted = (agreement.layout.weights, *agreement.weighted)
     sets: list[DataSet] = []
     for (name, data), has_weights in zip((("", job.data), *job.evals), weighted, strict=True):
-        truth = Truth(data.rows, has_weights, data.labels, data.weights)
+        truth = Truth(data.rows, has_weights, data.labels, data.weights, centre)
         if sets:
-            check_metrics(job.params.metrics, truth, name)
+            check_metrics(truth, name, job.params, job.params.metrics)
         sets.append(DataSet(name, data, truth, Shared.zeros(data.rows)))
     return sets
 

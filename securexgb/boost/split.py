@@ -132,15 +132,12 @@ def best_splits(
 
 def child_sums(histogram: Histogram, candidates: Candidates) -> ChildSums:
     """Sums by candidate of the child without the missing values, and of the nodes; local."""
-    parts, totals = [], []
-    bins = candidates.bins
-    for values in (histogram.gradient, histogram.hessian):
-        running = values[:, :, :bins].cumsum(axis=2)
+    parts = []
+    for running in (histogram.gradient, histogram.hessian):
         below = running[:, candidates.column, candidates.cut].words
-        present = running[:, candidates.column, bins - 1].words
+        present = running[:, candidates.column, candidates.bins - 1].words
         parts.append(Shared(np.where(candidates.missing_left, present - below, below)))
-        totals.append(values[:, 0].sum(axis=1))
-    return ChildSums(parts[0], parts[1], totals[0], totals[1])
+    return ChildSums(parts[0], parts[1], *histogram.totals)
 
 
 def _left_pairs(sums: ChildSums, candidates: Candidates, numbers: NumberFormat) -> Shared:

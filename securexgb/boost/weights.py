@@ -51,8 +51,8 @@ def weigh(
 ) -> tuple[Shared, Shared]:
     """T(G)/(H + lambda) with 19 fraction bits, and T(G) times it: (k, n) each.
 
-    The first is within 2^11. Both are 0 where H is below ``min_child_weight``; with ``together``, in all k rows of a
-    column where one of them is.
+    The first is within 2^11. Both are 0 where H is below ``min_child_weight``; with
+    ``together``, in all k rows of a column where one of them is.
     """
     rows, count = hessian.shape
     filling = ((0, 0), (0, -count % 64))
@@ -110,7 +110,8 @@ def clipped(party: Party, x: Shared, a: Shared) -> tuple[Shared, Shared]:
     ends = constant(party, [[_MOST], [-_MOST]], (2, x.size))
     gaps = ends - Shared.stack([x, x])
     rest = constant(party, 1, a.shape) - a
-    moved = choose(party, beyond, Shared.stack([gaps.reshape(-1), Shared.concatenate([rest, rest])]))
+    moves = Shared.stack([gaps.reshape(-1), Shared.concatenate([rest, rest])])
+    moved = choose(party, beyond, moves)
     both = moved.reshape(2, 2, x.size).sum(axis=1)
     return x + both[0], a + both[1]
 

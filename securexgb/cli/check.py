@@ -16,6 +16,10 @@ from typing import Annotated, Any
 
 import typer
 
+from securexgb.boost.layout import Layout
+from securexgb.boost.loss import objective_of
+from securexgb.boost.scales import Outcomes, proposed_lines
+from securexgb.cli.bits import bits_facts, bits_line, bits_warnings
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result, table
 from securexgb.cli.reports import versions
@@ -54,12 +58,15 @@ def check(
     """Check files, keys, terms, data, machine, and the link to the other side."""
     federation = federation_of(config, job, setting)
     found: dict[str, OwnRows] = {}
-    checks, facts = _Checks(), dict[str, Any](digest=federation.digest, dealer=None)
+    checks, facts = _Checks(), dict[str, Any](digest=federation.digest, dealer=None, proposed={})
     checks.run("terms", lambda: f"digest {federation.digest}, {federation.role} party")
     checks.run("versions", lambda: ", ".join(f"{n} {v}" for n, v in versions().items()))
     checks.run("keys", lambda: _keys(federation))
     checks.run("dealer", lambda: _dealer(federation))
     checks.run("data", lambda: _data(federation, found))
+    if federation.role == "label":
+        checks.run("scales", lambda: _scales(federation, found, facts))
+    checks.run("numbers", lambda: _numbers(federation, found, facts))
     checks.run("disk", lambda: _disk(federation))
     checks.run("memory", lambda: _memory(federation, found))
     if not local and checks.first is None:
@@ -69,6 +76,9 @@ def check(
         {"check": name, "status": status, "detail": detail} for name, status, detail in checks.rows
     ]
     text = table(checks.rows, ("check", "status", "detail"))
+    if facts["proposed"]:
+        lines = "\n".join(f"{name} = {value}" for name, value in facts["proposed"].items())
+        text += f"\n\nproposed for [training] of job.toml, at both sides:\n{lines}"
     if facts["dealer"] is not None:
         text += f"\n\nthe dealer:\n{verdict_text(facts['dealer'])}"
     result(facts, text, form)
@@ -114,6 +124,42 @@ def _data(federation: Federation, found: dict[str, OwnRows]) -> str:
         f"{name}: {own.data.rows:,} rows, {len(own.data.columns)} columns"
         for name, own in found.items()
     )
+
+
+def _scales(federation: Federation, found: dict[str, OwnRows], facts: dict[str, Any]) -> str:
+    """Whether the exponents of the terms fit this side's labels and weights; which would."""
+    params = federation.terms.training
+    sets = [
+        Outcomes(rows.data.labels, rows.data.weights)
+        for rows in found.values()
+        if rows.data.labels is not None
+    ]
+    if not sets:
+        return "not known without labels"
+    facts["proposed"] = proposed_lines(params, sets[0], sets[1:])
+    objective_of(params).check_scales(sets[0].labels, sets[0].weights)
+    others = [name for name in facts["proposed"] if name != "metric_exponent"]
+    remark = f"{', '.join(others)} could be smaller, for more precise numbers" if others else "fit"
+    if "metric_exponent" in facts["proposed"]:
+        remark += "; metric_exponent is not set, so metrics are opened to 4 decimals"
+        if params.objective == "reg:squarederror":
+            remark += " of 2^target_exponent"
+    return remark
+
+
+def _numbers(federation: Federation, found: dict[str, OwnRows], facts: dict[str, Any]) -> str:
+    """The bits of the job's gradients."""
+    params = federation.terms.training
+    if "training data" not in found:
+        return "not known without data"
+    if "target_exponent" in facts["proposed"] and params.target_exponent is None:
+        return "not known without target_exponent"
+    data = found["training data"].data
+    is_weighted = data.weights is not None or params.weight_exponent is not None
+    columns = (max(len(data.columns), 1), 0)
+    numbers = Layout.of(params, data.rows, columns, is_weighted).numbers(params)
+    facts["gradient_bits"] = bits_facts(numbers)
+    return "; ".join([bits_line(numbers), *bits_warnings(numbers)])
 
 
 def _disk(federation: Federation) -> str:

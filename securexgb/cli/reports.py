@@ -12,6 +12,7 @@ from typing import Any
 from securexgb import __version__
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importance
+from securexgb.cli.bits import bits_line, bits_warnings
 from securexgb.cli.ledgers import revealed_in
 from securexgb.cli.runs import RunDirectory, timestamp
 from securexgb.federation import Federation
@@ -103,11 +104,12 @@ def write_report(
         terms=federation.terms.model_dump(mode="json"),
         ledger=revealed_in(run),
         costs=Costs(**facts["costs"]),
+        numbers=bits_line(half.numbers),
         offline_source=facts["offline_source"],
         dealer_evidence=facts["dealer_evidence"],
         dealer=facts["dealer"],
         versions=versions(),
-        warnings=remarks,
+        warnings=(*remarks, *bits_warnings(half.numbers)),
         metrics=quality.metrics,
         metrics_of=quality.rows_from,
         stability_index=quality.stability_index,

@@ -23,6 +23,7 @@ from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.loss import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
+from securexgb.cli.bits import bits_facts, bits_line, bits_warnings
 from securexgb.cli.ledgers import add_ledgers, ledger_table
 from securexgb.cli.options import AlgorithmOption, parameters, split_names
 from securexgb.cli.output import Format, FormatOption, note, result, table
@@ -38,7 +39,6 @@ from securexgb.simulation import (
     Simulation,
     predict_alone,
     split_columns,
-    target_bound,
     train_alone,
 )
 
@@ -123,6 +123,9 @@ def simulate(
     secure = objective_of(params).predictions(margins)
     assert method is not None
     facts = _facts(params, split, training) | _method_facts(method)
+    for warning in bits_warnings(halves[0].numbers):
+        note(f"warning: {warning}")
+    facts["numbers"] = bits_line(halves[0].numbers)
     facts["ledger"] = add_ledgers(training.ledger, prediction.ledger)
     facts |= _quality(params, split, secure, plain_xgboost(params, split.train, split.test))
     result(facts, _text(facts), form)
@@ -131,11 +134,8 @@ def simulate(
 def _with_terms_of_the_data(
     params: TrainingParams, split: Split, given: list[str]
 ) -> TrainingParams:
-    """What two companies would agree on beforehand, read from the data here: the bound on
-    targets, and that no value is missing where none is (which halves the candidates)."""
-    if params.objective == "reg:squarederror" and params.target_bound is None:
-        labels = [split.train.labels, split.test.labels]
-        params = replace(params, target_bound=target_bound(labels, params.base_score))
+    """What two companies would agree on beforehand, read from the data here: that no value is
+    missing where none is (which halves the candidates)."""
     is_said = any(item.split("=")[0].strip() == "missing_values" for item in given)
     if not is_said and not any(np.isnan(part.features).any() for part in (split.train, split.test)):
         params = replace(params, missing_values="refused")
@@ -220,6 +220,7 @@ def _facts(params: TrainingParams, split: Split, training: Simulation[ModelHalf]
     }
     return {
         "rows": split.train.rows,
+        "gradient_bits": bits_facts(training.results[0].numbers),
         "test_rows": split.test.rows,
         "label_columns": len(split.sides[0]),
         "feature_columns": len(split.sides[1]),
@@ -294,4 +295,4 @@ def _text(facts: dict[str, Any]) -> str:
     how = f"{facts['algorithm']} ({facts['he']})" if facts["he"] else facts["algorithm"]
     dealer = "no dealer" if facts["offline"] == "two-party" else "an in-process dealer"
     evidence = f"{how}, {dealer}; dealer evidence: none ({facts['warning']})"
-    return f"{shape}\n\n{quality}\n\n{costs}\n\n{ledger}\n\n{evidence}"
+    return f"{shape}\n{facts['numbers']}\n\n{quality}\n\n{costs}\n\n{ledger}\n\n{evidence}"

@@ -17,6 +17,7 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.checkpoint import CheckpointStore
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.seal import ModelKey, find_key
+from securexgb.cli.bits import bits_facts, bits_line, bits_warnings
 from securexgb.cli.ledgers import RunLedger, ledger_table, recorded
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result, table
@@ -70,6 +71,7 @@ def train(
         "trees": len(half.trees),
         "best_iteration": half.best_iteration,
         "metrics": half.history,
+        "gradient_bits": bits_facts(half.numbers),
         **facts,
     }
     result(shown, _text(run, half, facts), form)
@@ -156,7 +158,11 @@ class _Recorder(TrainingCallback):
         self._began = perf_counter()
 
     def before_training(self, model: ModelHalf) -> ModelHalf:
-        self._run.log("training", trees_so_far=len(model.trees))
+        self._run.log(
+            "training", trees_so_far=len(model.trees), gradient_bits=bits_facts(model.numbers)
+        )
+        for warning in bits_warnings(model.numbers):
+            note(f"warning: {warning}")
         _cut_metrics(self._run, len(model.trees))
         return model
 
@@ -179,7 +185,7 @@ class _Recorder(TrainingCallback):
         self._run.metric(line | newest)
         self._ledger.write()
         self._progress.tree_done(
-            epoch + 1, " ".join(f"{name} {value:.4f}" for name, value in newest.items())
+            epoch + 1, " ".join(f"{name} {value:.5g}" for name, value in newest.items())
         )
         return False
 
@@ -188,7 +194,7 @@ def _text(run: RunDirectory, half: ModelHalf, facts: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             f"{len(half.trees)} trees; this side's half is in {run.model}, the report is "
-            f"{run.path / 'report.html'}",
+            f"{run.path / 'report.html'}\n{bits_line(half.numbers)}",
             table(costs_table(Costs(**facts["costs"])), ("cost of this session at this side", "")),
             ledger_table(facts["ledger"]),
             short_verdict(facts["dealer"]),

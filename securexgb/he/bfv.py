@@ -110,15 +110,15 @@ class BfvKeyHolder:
             yield now.tobytes()
 
     def opened(self, layout: Layout, messages: Iterable[bytes | memoryview]) -> Words:
-        """This side's share of the products, (v, columns, 2): low and high words."""
-        share = np.zeros((layout.vectors, layout.columns, 2), np.uint64)
+        """This side's share of the products, (v, columns)."""
+        share = np.zeros((layout.vectors, layout.columns), np.uint64)
         for result, message in zip(range(layout.results), messages, strict=True):
             places, vectors, columns = layout.places(result)
             share[vectors, columns] = self.decrypted(message, places, layout.precision)
         return share
 
     def decrypted(self, message: bytes | memoryview, places: Places, precision: Precision) -> Words:
-        """This side's share of one result's numbers, (places, 2): low and high words."""
+        """This side's share of one result's numbers, (places,)."""
         width = precision.result_bytes
         data = _bytes(message, (DEGREE + places.size) * width)
         c1, c0 = data[: DEGREE * width], data[DEGREE * width :]
@@ -163,8 +163,7 @@ class BfvEvaluator:
     ) -> Iterator[tuple[bytes, Words, int]]:
         """Messages of results, this side's share of each, and its number.
 
-        ``ciphertexts`` as ``expanded`` gives them; ``matrix`` (columns, 2, 4096): low and high
-        words of W.
+        ``ciphertexts`` as ``expanded`` gives them; ``matrix`` (columns, 4096): the columns of W.
         """
         for number, result in enumerate(self._results(layout, ciphertexts, matrix)):
             places, _, _ = layout.places(number)
@@ -172,9 +171,7 @@ class BfvEvaluator:
             yield message, share, number
 
     def masked(self, result: Words, places: Places, precision: Precision) -> tuple[bytes, Words]:
-        """The message of a result (2, 3, N), rerandomised, switched, masked; the own share,
-        (places, 2): low and high words.
-        """
+        """The message of a result (2, 3, N), rerandomised, switched, masked; the own share."""
         used, self._used = self._used, self._used + 1
         width, bits = precision.result_bytes, precision.word_bits
         c1, c0, share = self._ring.finish(

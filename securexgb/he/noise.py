@@ -3,7 +3,7 @@
 Two rings. BFV works over Z_q[X] / (X^N + 1), N = 8192, q three primes of 50 bits; a fourth prime
 of 50 bits is special: it appears in the keys for merging only. Together 200 bits, below the 218
 that the homomorphic encryption standard allows at N = 8192. Pads are ring-LWE samples over
-Z_2^kappa[X] / (X^4096 + 1), kappa at most 79, below the 109 that it allows at 4096. Both for 128
+Z_2^kappa[X] / (X^4096 + 1), kappa at most 64, below the 109 that it allows at 4096. Both for 128
 bits of classical security and ternary secrets.
 
 Errors are centred binomial: variance 10.5 (standard deviation 3.24), subgaussian with the same
@@ -18,13 +18,20 @@ sum of squares times 10.5, so the following add up like variances, of one coeffi
     levels of merging       each doubles the noise of those before: (4^levels - 1) / 3 mergings
     encryption of zero      10.5 (2 N + 1)
     modulus switching       all of it times (2^t / q)^2, plus (N + 1) / 12, in units of 1 of Z_2^t
-    a pad's own errors      10.5 times the rows of a bin, at most all rows, in units of 1 of
-                            Z_2^kappa
+    a pad's own errors      10.5 times the rows of a bin, in units of 1 of Z_2^kappa
 
-*Sums* are shifted up by tau bits before they meet the noise, kappa = (bits of a sum) + tau, and
-rounded again on shares. They are exact while all noise together stays below 2^(tau - 1); with
-spread S one value does not with probability 2 exp(-x^2 / (2 S^2)), x = 2^(tau - 1) - 1. The
-smallest tau with less than 2^-40 for all values of a job is taken, then the shortest messages.
+*Sums* are shifted up by tau bits before they meet the noise, kappa = (bits of a sum) + tau. What
+is taken apart is a running sum over up to B bins of a column, of a node that is its parent minus
+its sibling and so on, up to C vectors of the job. The bins have disjoint rows, so pads' own errors
+add up to 10.5 times all rows at most. The results of B bins come from the same ciphertexts: their
+noises may depend on one another, and subgaussian parameters of such add up (Hoelder), so the
+spread of a result counts B times. Vectors have secrets and errors of their own:
+
+    S^2 = C (10.5 rows + (B spread of a result)^2)
+
+A sum is exact while all its noise stays below 2^(tau - 1); it does not with probability
+2 exp(-x^2 / (2 S^2)), x = 2^(tau - 1) - 1. The smallest tau with less than 2^-40 for all values of
+a job is taken, then the shortest messages.
 
 *Words* (conversions, ``hybrid.bfv_shares``) have no bits to spare: both parties round to words
 locally, and the mask makes the position in a cell uniform, so a value is off by one with
@@ -50,8 +57,8 @@ ENCODING_VARIANCE = 1 / 6
 
 SHORT = 4096
 """Degree of the ring of pads: the numbers of a vector's secret."""
-MOST_PAD_BITS = 79
-"""Above, exact products with two primes do not hold the sums over 2^20 rows."""
+MOST_PAD_BITS = 64
+"""A number of a pad is a word."""
 MOST_NOISE_BITS = 24
 
 PRIMES = (0x3FFFFFFFFC001, 0x3FFFFFFFCC001, 0x3FFFFFFEF4001)
@@ -121,11 +128,25 @@ def result_spread(
     return math.sqrt(total * (2.0**word_bits / _Q) ** 2 + switched)
 
 
-def sums_spread(rows: int, pad_bits: int, fresh_bytes: int, result_bytes: int) -> float:
-    """Standard deviation of all noise in a sum over at most so many rows."""
+@dataclass(frozen=True)
+class Sums:
+    """What is taken apart: running sums over ``bins`` bins of ``rows`` rows, of ``chain`` vectors.
+
+    ``bits``: of a sum. ``values``: so many sums in a job.
+    """
+
+    rows: int
+    bits: int
+    bins: int
+    chain: int
+    values: int
+
+
+def sums_spread(sums: Sums, pad_bits: int, fresh_bytes: int, result_bytes: int) -> float:
+    """Standard deviation of all noise in one of these sums."""
     squares = SHORT * 4.0 ** (pad_bits - 1)
     result = result_spread(squares, MOST_LEVELS, pad_bits, fresh_bytes, result_bytes)
-    return math.sqrt(ERROR_VARIANCE * rows + result**2)
+    return math.sqrt(sums.chain * (ERROR_VARIANCE * sums.rows + (sums.bins * result) ** 2))
 
 
 def sums_failure_log2(spread: float, noise_bits: int, values: int) -> float:
@@ -134,25 +155,25 @@ def sums_failure_log2(spread: float, noise_bits: int, values: int) -> float:
     return 1 + math.log2(max(values, 1)) - (least / spread) ** 2 / 2 / math.log(2)
 
 
-def sums_precision(rows: int, sum_bits: int, values: int) -> Precision:
-    """For exact sums over the rows of a bin, numbers modulo 2^sum_bits.
+def sums_precision(sums: Sums) -> Precision:
+    """For sums that are exact once their noise is taken away.
 
-    Raises UsageError where no precision is enough for all ``values`` of a job.
+    Raises UsageError where no precision is enough for all values of the job.
     """
     for noise_bits in range(2, MOST_NOISE_BITS + 1):
-        pad_bits = sum_bits + noise_bits
+        pad_bits = sums.bits + noise_bits
         if pad_bits > MOST_PAD_BITS:
             break
         check_security(pad_bits)
         for fresh_bytes in range(-(-pad_bits // 8), KEY_BYTES + 1):
-            for result_bytes in range(-(-sum_bits // 8), KEY_BYTES - 1):
-                spread = sums_spread(rows, pad_bits, fresh_bytes, result_bytes)
-                if sums_failure_log2(spread, noise_bits, values) <= -STATISTICAL_BITS:
+            for result_bytes in range(-(-sums.bits // 8), KEY_BYTES - 1):
+                spread = sums_spread(sums, pad_bits, fresh_bytes, result_bytes)
+                if sums_failure_log2(spread, noise_bits, sums.values) <= -STATISTICAL_BITS:
                     return Precision(fresh_bytes, result_bytes, pad_bits, noise_bits, spread)
     raise UsageError(
-        f"sums of {sum_bits} bits over {rows} rows, {values} values in the job, need pads of more "
-        f"than the {MOST_PAD_BITS} bits that there are for a failure below "
-        f"2^-{STATISTICAL_BITS}: use fewer rows, fewer trees or lower bounds on weights"
+        f"sums of {sums.bits} bits over {sums.rows} rows, {sums.values} in the job, need pads of "
+        f"more than the {MOST_PAD_BITS} bits that there are for a failure below "
+        f"2^-{STATISTICAL_BITS}: use fewer rows, fewer trees or fewer gradient_bits"
     )
 
 

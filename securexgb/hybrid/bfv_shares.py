@@ -138,12 +138,11 @@ def bfv_to_shares(party: Party, keys: BfvKeys, x: EncryptedWords) -> Shared:
             places = np.arange(at.stop - at.start, dtype=np.uint32)
             if keys.secret is not None:
                 message = _pass(party, 1 - keys.holder, b"", size)
-                share[at] = keys.secret.decrypted(message, places, precision)[:, 0]
+                share[at] = keys.secret.decrypted(message, places, precision)
             else:
                 assert keys.public is not None
                 assert x.ciphertexts is not None
-                message, part = keys.public.masked(x.ciphertexts[block], places, precision)
-                share[at] = part[:, 0]
+                message, share[at] = keys.public.masked(x.ciphertexts[block], places, precision)
                 _pass(party, 1 - keys.holder, message, size)
     return Shared(share.reshape(x.shape))
 

@@ -9,9 +9,10 @@ change a term, and the shares may be taken modulo 2^25. With x = x0 + x1
 
 so that each factor depends on one party's share alone.
 
-The series is fitted on |x| <= 11, since the result is clamped outside [-7, 7); between 11 and
-16 it is free to turn back. Fitted as far as 12 the greatest error would be 1.7e-3, 4.4e-4,
-1.2e-4 for 8, 10, 12 terms; as far as 11 it is 1.3e-3, 3.3e-4, 8e-5.
+The result is clamped outside [-8, 8). The series is fitted on |x| <= 11 all the same, and free to
+turn back between 11 and 16 only: so it keeps its distance from 0 and 1, and its terms add
+up to 1 (``he.ckks`` hides sums below 2). Fitted as far as 12 the greatest error would be
+1.7e-3, 4.4e-4, 1.2e-4 for 8, 10, 12 terms; as far as 11 it is 1.3e-3, 3.3e-4, 8e-5.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb.arith.fixedpoint import MARGIN_BITS
 from securexgb.mpc.shared import Words
-from securexgb.mpc.sigmoid import MARGIN_BITS
 
 Numbers = NDArray[np.complex128]
 

@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 
 from securexgb import _kernels
 from securexgb.mpc.convert import plain_values
+from securexgb.mpc.packed import packed_words, swapped
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
-from securexgb.mpc.select import packed_words, swapped, transfers
+from securexgb.mpc.select import transfers
 from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
 from securexgb.offline.correlations import TRANSFERS
 
@@ -35,13 +36,13 @@ Values = NDArray[np.unsignedinteger[Any]]
 def choose_cost(rows: int, count: int, ring_bits: int = 64) -> Cost:
     """Cost of ``choose`` for (rows, count) words."""
     flips = words_per(_messages(rows, ring_bits) * count)
-    sent = flips + packed_words(rows * count, ring_bits)
+    sent = flips + packed_words(rows * count, (ring_bits,))
     return Cost.alike(2, sent, {TRANSFERS[64, rank]: 64 * flips for rank in (0, 1)})
 
 
 def _messages(rows: int, ring_bits: int) -> int:
     """Transfers for a column of so many words."""
-    return packed_words(rows, ring_bits)
+    return packed_words(rows, (ring_bits,))
 
 
 def _ideal(bits: SharedBits, x: Shared, ring_bits: int = 64) -> Shared:  # noqa: ARG001
@@ -76,6 +77,7 @@ def choose(party: Party, bits: SharedBits, x: Shared, ring_bits: int = 64) -> Sh
     words: Values = x.words.astype(dtype)
     sent = np.where(own, np.negative(words), words) + first - second
     message = sent.reshape(-1).astype(np.uint64, copy=False)
-    theirs = swapped(party, message, sent.size, ring_bits).astype(dtype).reshape(rows, count)
+    (theirs,) = swapped(party, [message], sent.size, (ring_bits,))
+    theirs = theirs.astype(dtype).reshape(rows, count)
     kept = np.where(own, words + theirs, 0) + chosen - first
     return Shared(kept.astype(np.uint64))

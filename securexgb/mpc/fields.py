@@ -1,17 +1,18 @@
-"""Taking sums of gradient pairs apart: a word of three fields into the integers G and H.
+"""Words of two fields taken apart: the integer of each field out of the sum of both parties' words.
 
-A word modulo 2^(t + b + h) is 2^t (G + 2^b H) + r with noise |r| < 2^(t - 1) and a signed G. The
-bias 2^(t - 1) + 2^(t + b - 1) makes its low t bits noise alone, the next b bits G + 2^(b - 1) and
-the rest H, none of them negative. Each party's summands of a field are known to it; a field's
-shares add up with the carry out of the fields below, and without the carry out of its own:
+A word modulo 2^(low + high) is split into its low bits and its high ones, as they are. Each
+party's summands of a field are known to it; a field's shares add up with the carry out of the
+field below, and without the carry out of its own:
 
-    G = g0 + g1 + c_t - 2^b c_b - 2^(b - 1)        H = h0 + h1 + c_b - 2^h c_h
+    low = l0 + l1 - 2^low c_low        high = h0 + h1 + c_low - 2^high c_high
 
-Generate and propagate bits of all fields come from carry trees side by side.
-Nothing is rounded but the noise, so G and H are exact. Without noise, t = 0, there is no c_t.
+Generate and propagate bits of all fields, of words of several kinds side by side, come from carry
+trees at once. Nothing is rounded: whoever wants a field rounded adds a public number before.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,56 +23,55 @@ from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
 from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
 
-Widths = tuple[int, int, int]
-"""t, b and h: bits of the noise, of G and of H; t may be 0."""
+Widths = tuple[int, int]
+"""Bits of the low field, which may be 0, and of the high one; 64 together at most."""
 
 
-def split_cost(widths: Widths, count: int) -> Cost:
-    """Cost of ``split_fields`` for so many words."""
-    words, fields = words_per(count), sum(width > 0 for width in widths)
-    cost = blocks_cost([width for width in widths if width], count)
-    return cost + and_cost(words).times(fields - 1) + lift_cost(fields * words)
+def split_cost(widths: Sequence[Widths], count: int) -> Cost:
+    """Cost of ``split_fields`` for so many words of each kind."""
+    words, fields = words_per(count), [field for pair in widths for field in pair if field]
+    joined = len(fields) - len(widths)
+    cost = blocks_cost(fields, count) + lift_cost(len(fields) * words)
+    return cost + and_cost(joined * words) if joined else cost
 
 
-def split_fields(party: Party, words: Words, widths: Widths) -> tuple[Shared, Shared]:
-    """G and H of this party's summands ``words`` (..., 2): low and high words."""
-    noise, low, _ = widths
-    shape, both = words.shape[:-1], words.reshape(-1, 2)
-    if party.rank == 0:
-        both = _plus(both, (1 << noise >> 1) + (1 << (noise + low - 1)))
-    starts = (0, noise, noise + low)
-    fields = [_field(both, at, width) for at, width in zip(starts, widths, strict=True)]
-    carries = to_arithmetic(party, _carries(party, fields, widths)).words
-    zero = np.zeros_like(carries[0])
-    from_noise, from_low, from_high = ([zero] if noise == 0 else []) + list(carries)
-    gradient = fields[1] + from_noise - (from_low << np.uint64(low))
-    if party.rank == 0:
-        gradient -= np.uint64(1 << (low - 1))
-    hessian = fields[2] + from_low - (from_high << np.uint64(widths[2]))
-    return Shared(gradient.reshape(shape)), Shared(hessian.reshape(shape))
-
-
-def _plus(words: Words, public: int) -> Words:
-    """The sums modulo 2^128 of words (n, 2) and a constant."""
-    low = words[:, 0] + np.uint64(public % 2**64)
-    carry = low < words[:, 0]
-    return np.stack([low, words[:, 1] + np.uint64(public >> 64) + carry], axis=1)
+def split_fields(
+    party: Party, kinds: Sequence[Words], widths: Sequence[Widths]
+) -> list[tuple[Shared, Shared]]:
+    """The low and the high fields of this party's summands (n,), for each kind of word."""
+    blocks = []
+    for words, (low, high) in zip(kinds, widths, strict=True):
+        blocks += [(_field(words, 0, low), low)] if low else []
+        blocks.append((_field(words, low, high), high))
+    carries = iter(to_arithmetic(party, _carries(party, blocks, widths)).words)
+    parts, found = iter(blocks), []
+    for low, high in widths:
+        below = from_low = np.zeros_like(kinds[0])
+        if low:
+            (below, _), from_low = next(parts), next(carries)
+            below = below - (from_low << np.uint64(low))
+        (above, _), from_high = next(parts), next(carries)
+        # 2^64 is nothing: a field of a whole word has no carry to take away.
+        lost = from_high << np.uint64(high) if high < 64 else np.uint64(0)
+        found.append((Shared(below), Shared(above + from_low - lost)))
+    return found
 
 
 def _field(words: Words, start: int, width: int) -> Words:
-    """Bits start to start + width of words (n, 2); width is at most 64."""
-    at, inside = divmod(start, 64)
-    field = words[:, at] >> np.uint64(inside)
-    if inside and at == 0:
-        field |= words[:, 1] << np.uint64(64 - inside)
-    return field & np.uint64((1 << width) - 1)
+    """Bits start to start + width."""
+    return words >> np.uint64(start) & np.uint64((1 << width) - 1)
 
 
-def _carries(party: Party, fields: list[Words], widths: Widths) -> SharedBits:
-    """The carries out of each field of some width, lowest first: (fields, n)."""
-    blocks = [(field, width) for field, width in zip(fields, widths, strict=True) if width]
+def _carries(party: Party, blocks: list[tuple[Words, int]], widths: Sequence[Widths]) -> SharedBits:
+    """The carry out of each field that has a width, in their order: (fields, n)."""
     g, p = carry_blocks(party, blocks)
-    carries = [g[0]]
-    for at in range(1, len(blocks)):
-        carries.append(g[at] ^ and_bits(party, p[at], carries[-1]))
-    return SharedBits.stack(carries)
+    at, above = -1, []
+    for low, _ in widths:
+        at += 2 if low else 1
+        above += [at] if low else []
+    if above:
+        through = and_bits(party, p[above], g[[place - 1 for place in above]]).words
+        carries = g.words.copy()
+        carries[above] ^= through
+        return SharedBits(carries, g.count)
+    return g

@@ -35,7 +35,7 @@ from securexgb.offline.correlations import TRANSFERS, Budget, transfer_bits
 
 @dataclass(frozen=True)
 class Number:
-    """One number: the weights of its bits, positive, and how many bits it has at most.
+    """One number: the weights of its bits, modulo 2^64, and how many bits it has at most.
 
     The weighted sum lies in [0, 2^width), whatever the bits are that occur; width <= 62.
     """

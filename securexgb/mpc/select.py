@@ -1,13 +1,15 @@
-"""Rows of a shared matrix kept or dropped by private bits of one party.
+"""Rows of shared words kept or dropped by private bits of one party.
 
 The owner of a row holds the bits b; the other party, the helper, holds its share y of
-the vector. The owner's part of b (x + y), b x, is local. For b y they use one random
-oblivious transfer an element: the helper has m0 and m1, the owner a random choice c and
+the words that a bit is for. The owner's part of b (x + y), b x, is local. For b y they use one
+random oblivious transfer an element: the helper has m0 and m1, the owner a random choice c and
 m_c. The owner sends d = b ^ c, uniform. The helper puts r = -m_d as its share of b y and
 sends t = y + m_d - m_{1-d}, masked by the message that the owner cannot know when b = 0.
 The owner takes m_d = -r where b = 0, and t + m_{1-d} = y - r where b = 1. Two messages,
-one bit and one word, or half a word where only 32 bits count. Rows of both owners go together,
-in opposite directions.
+one bit and the words' bits. Rows of both owners go together, in opposite directions.
+
+One transfer serves all k words of an element: its message is cut into fields of as many bits as
+the words count for, 128 together at most.
 """
 
 from __future__ import annotations
@@ -16,42 +18,71 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb import _kernels
+from securexgb.errors import UsageError
+from securexgb.mpc.packed import RingBits, packed_words, swapped
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, Words, words_per
-from securexgb.offline.correlations import TRANSFERS, Budget, RandomOTReceiver, RandomOTSender
+from securexgb.offline.correlations import (
+    TRANSFERS,
+    Budget,
+    RandomOTReceiver,
+    RandomOTSender,
+    transfer_bits,
+)
 
 Bits = NDArray[np.bool_]
 Owners = NDArray[np.int64]
 
 
-def _ideal(_owners: Owners, bits: Bits, x: Shared, ring_bits: int = 64) -> Shared:  # noqa: ARG001
-    return Shared(x.words * bits.astype(np.uint64))
+def _ideal(_owners: Owners, bits: Bits, x: Shared, ring_bits: RingBits) -> Shared:  # noqa: ARG001
+    return Shared(x.words * bits[:, None].astype(np.uint64))
 
 
-def transfer_cost(label: int, feature: int, ring_bits: int = 64) -> Cost:
+def transfer_cost(label: int, feature: int, ring_bits: RingBits) -> Cost:
     """Cost of ``select`` for so many elements whose bits each party owns."""
+    bits = message_bits(ring_bits)
     return Cost(
         rounds=2,
         label_words=words_per(label) + packed_words(feature, ring_bits),
         feature_words=words_per(feature) + packed_words(label, ring_bits),
         correlations=Budget.of(
             {
-                TRANSFERS[ring_bits, 0]: 64 * words_per(feature),
-                TRANSFERS[ring_bits, 1]: 64 * words_per(label),
+                TRANSFERS[bits, 0]: 64 * words_per(feature),
+                TRANSFERS[bits, 1]: 64 * words_per(label),
             }
         ),
     )
 
 
-def packed_words(count: int, ring_bits: int) -> int:
-    """Words for so many numbers of 64 or 32 bits."""
-    return -(-count * ring_bits // 64)
+def message_bits(ring_bits: RingBits) -> int:
+    """Bits of the transfers that serve words of so many bits."""
+    limbs = 1 + max(limb for limb, _ in _places(ring_bits))
+    return transfer_bits(sum(ring_bits)) if limbs == 1 else 64 * limbs
 
 
-def _cost(owners: Owners, _bits: Bits, x: Shared, ring_bits: int = 64) -> Cost:
-    label = int((owners == 0).sum()) * int(x.words.shape[1])
-    return transfer_cost(label, x.size - label, ring_bits)
+def _places(ring_bits: RingBits) -> list[tuple[int, int]]:
+    """The word of a message that each field lies in, and its lowest bit there."""
+    places, limb, at = [], 0, 0
+    for bits in ring_bits:
+        if at + bits > 64:
+            limb, at = limb + 1, 0
+        places.append((limb, at))
+        at += bits
+    if limb > 1:
+        raise UsageError(f"one transfer of 128 bits does not serve words of {ring_bits} bits")
+    return places
+
+
+def _fields(message: Words, ring_bits: RingBits) -> list[Words]:
+    """The fields of messages (n,) or (2, n): (n,) each, with rubbish above their bits."""
+    limbs = message.reshape(-1, message.shape[-1])
+    return [limbs[limb] >> np.uint64(at) for limb, at in _places(ring_bits)]
+
+
+def _cost(owners: Owners, _bits: Bits, x: Shared, ring_bits: RingBits) -> Cost:
+    label = int((owners == 0).sum()) * x.shape[2]
+    return transfer_cost(label, x.shape[0] * x.shape[2] - label, ring_bits)
 
 
 @protocol(
@@ -60,50 +91,43 @@ def _cost(owners: Owners, _bits: Bits, x: Shared, ring_bits: int = 64) -> Cost:
     source="correlated OT: Asharov, Lindell, Schneider, Zohner, CCS 2013, section 5",
     ideal=_ideal,
 )
-def select(party: Party, owners: Owners, bits: Bits, x: Shared, ring_bits: int = 64) -> Shared:
-    """bits * x, rows (v, n): row i's bits are private to party ``owners[i]``.
+def select(party: Party, owners: Owners, bits: Bits, x: Shared, ring_bits: RingBits) -> Shared:
+    """bits * x, rows (v, k, n): row i's bits are private to party ``owners[i]``.
 
     ``owners``: public, shape (v,). ``bits``: (v, n), read only in this party's own
-    rows. ``x``: shared (v, n). The result is right modulo 2^ring_bits (64, 32) only.
+    rows. ``x``: shared (v, k, n), the k words of an element together. The results are right modulo
+    2^ring_bits only: one number of bits for each of the k words.
     """
     own, helped = np.flatnonzero(owners == party.rank), np.flatnonzero(owners != party.rank)
-    columns = x.words.shape[1]
+    columns = x.shape[2]
     count_own, count_helped = own.size * columns, helped.size * columns
-    receiver, sender = transfers(party, count_own, count_helped, ring_bits)
+    receiver, sender = transfers(party, count_own, count_helped, message_bits(ring_bits))
     mine = np.ascontiguousarray(bits[own]).reshape(-1)
     flips = _kernels.pack_bits(mine.view(np.uint8)) ^ receiver.choices
     theirs = party.exchange(flips, expect=words_per(count_helped))
     result = np.empty(x.words.shape, np.uint64)
     # One row after another: at a million columns every further array of all rows counts.
     chosen = _kernels.unpack_bits(np.ascontiguousarray(theirs), count_helped).view(np.bool_)
-    masked = np.empty(count_helped, np.uint64)
+    masked = np.empty((len(ring_bits), count_helped), np.uint64)
     for row, part in zip(helped, _parts(helped.size, columns), strict=True):
-        zero, one = sender.zero[part], sender.one[part]
-        first = np.where(chosen[part], one, zero)
-        second = np.where(chosen[part], zero, one)
-        np.negative(first, out=result[row])
-        masked[part] = x.words[row] + first - second
+        zero, one = sender.zero[..., part], sender.one[..., part]
+        first = _fields(np.where(chosen[part], one, zero), ring_bits)
+        second = _fields(np.where(chosen[part], zero, one), ring_bits)
+        for word, (known, other) in enumerate(zip(first, second, strict=True)):
+            np.negative(known, out=result[row, word])
+            masked[word, part] = x.words[row, word] + known - other
     del sender
-    received = swapped(party, masked, count_own, ring_bits)
+    received = swapped(party, list(masked), count_own, ring_bits)
     for row, part in zip(own, _parts(own.size, columns), strict=True):
-        kept = np.where(mine[part], received[part] + x.words[row], np.uint64(0))
-        np.add(receiver.chosen[part], kept, out=result[row])
+        for word, known in enumerate(_fields(receiver.chosen[..., part], ring_bits)):
+            kept = np.where(mine[part], received[word, part] + x.words[row, word], np.uint64(0))
+            np.add(known, kept, out=result[row, word])
     return Shared(result)
 
 
 def _parts(rows: int, columns: int) -> list[slice]:
     """Where each of so many rows lies among all their elements."""
     return [slice(row * columns, (row + 1) * columns) for row in range(rows)]
-
-
-def swapped(party: Party, words: Words, expect: int, ring_bits: int) -> Words:
-    """The other party's words for this party's, two of them packed in one where they may be."""
-    if ring_bits == 64:
-        return party.exchange(words, expect=expect)
-    halves = np.zeros(2 * packed_words(words.size, 32), np.uint32)
-    halves[: words.size] = words
-    received = party.exchange(halves.view(np.uint64), expect=packed_words(expect, 32))
-    return received.view(np.uint32)[:expect].astype(np.uint64)
 
 
 def transfers(

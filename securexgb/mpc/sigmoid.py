@@ -1,16 +1,23 @@
 """The sigmoid and the softplus of a shared margin, by tables over its magnitude.
 
-|x| in [0, 8) is cut into steps; the entry of a step is the function in its middle, the last
-entry stands for everything beyond. Both functions are known on the whole line from their
-right or left half: sigmoid(-x) = 1 - sigmoid(x), softplus(x) = max(x, 0) + softplus(-|x|).
-There is no product and no truncation, so the results are exact functions of the step.
+|x| in [0, 16) is cut into equal steps; the entry of a step is the function in its middle. Both
+functions are known on the whole line from one half: sigmoid(-x) = 1 - sigmoid(x),
+softplus(x) = max(x, 0) + softplus(-|x|). There is no product and no truncation, so the results
+are exact functions of the step.
 
-Sigmoid: the table holds p of the negative half and h = p (1 - p) beside it. On the positive half
-1 - p is p's complement and one unit, linear in p's bits flipped by the sign. Bits become numbers
-in the smallest ring that holds them (``mpc.lift``). Steps are 1/256 wide. For gradients finer than
-2^-12 they are 1/2048 wide, and the entries are sums of two tables (bipartite: Das Sarma, Matula,
-ARITH 1995): with a the upper six bits of the index, b the middle three and c the lower five,
-value[a, b] + more[a, c].
+Where x is negative the entries are p = sigmoid(x) and h = p (1 - p); where it is not, 1 - p is p's
+complement and one unit, linear in p's bits flipped by the sign. From 16 on p and h are 0: exp(-16)
+is 1e-7. Bits become numbers in the smallest ring that holds them (``mpc.lift``).
+
+An entry is the sum of two tables' (bipartite: Das Sarma, Matula, ARITH 1995): with a the upper bits
+of the index, b the middle and c the lower ones, value[a, b] + more[a, c].
+
+Below a few units an entry rounded to the nearest would be wrong by as much as it is worth, in
+every tree, for rows of a rare event. So it is floor(v + u), u a public coin, another one for each
+of 64 classes of rows and every tree (``boost.dither``): right on average. Rows of a class are put
+side by side, and each class has tables of its own. Where the value has 2^9 units or more u is
+1/2, so that rows with equal margins have equal gradients there. How wide entries are does not
+depend on the coins.
 """
 
 from __future__ import annotations
@@ -21,198 +28,267 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb.arith import logistic
+from securexgb.arith.fixedpoint import MARGIN_BITS
+from securexgb.arith.logistic import LIMIT_BITS, VALUE_BITS
 from securexgb.mpc.choose import choose, choose_cost
 from securexgb.mpc.compare import not_bits
-from securexgb.mpc.lift import Number, binary, lift_numbers, numbers_cost
+from securexgb.mpc.lift import Number, lift_numbers, numbers_cost
 from securexgb.mpc.magnitude import RANGE_BITS, Index, magnitude, magnitude_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.shared import Shared, SharedBits, words_per
+from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
 from securexgb.mpc.table import lookup, lookup_cost
 
-MARGIN_BITS = 20
-"""Fraction bits of a margin."""
-FLOOR_BITS = 11
-"""Every sigmoid stays within [2^-11, 1 - 2^-11], every gradient within 2^11 hessians."""
-_LIMIT_BITS = 3  # the tables reach up to 8
-_COARSE_BITS = 12
-"""Fraction bits up to which one table serves."""
-_COARSE_INDEX = 11
-_LOW, _MIDDLE, _HIGH = 5, 3, 6
-_FINE_INDEX = _LOW + _MIDDLE + _HIGH
-_SOFTPLUS_BITS = 13
-_SOFTPLUS_FRACTION_BITS = 16
+COIN_BITS = 32
+"""Fraction bits of a coin."""
+MOST_BITS = 20
+"""Fraction bits of p and of h, at most."""
 Integers = NDArray[np.int64]
 
+_NEAREST_BITS = 9
+"""Values of 2^9 units and more are rounded to the nearest."""
+
 
 @dataclass(frozen=True)
-class Entries:
-    """A table over some bits of the index: p's part, and h's part above it.
+class Steps:
+    """How the index is cut: ``high`` bits a, ``middle`` bits b, ``low`` bits c."""
 
-    ``bits``: which bits of the index, lowest first; ``low_bits``, ``high_bits``: widths of the
-    parts of p and h.
-    """
-
-    bits: tuple[int, ...]
-    entries: NDArray[np.uint64]
-    low_bits: int
-    high_bits: int
+    high: int
+    middle: int
+    low: int
 
     @property
-    def out_bits(self) -> int:
-        return self.low_bits + self.high_bits
+    def bits(self) -> int:
+        return self.high + self.middle + self.low
+
+    @property
+    def places(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Which bits of the index address the values, and which what is added."""
+        above = range(self.low + self.middle, self.bits)
+        return tuple(range(self.low, self.bits)), (*range(self.low), *above)
+
+    def index(self, range_bits: int) -> Index:
+        """Steps of |x| < 16."""
+        return Index(MARGIN_BITS + LIMIT_BITS - self.bits, self.bits, range_bits)
+
+
+_FINE, _COARSE = Steps(7, 3, 4), Steps(6, 3, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A falling function as value[a, b] + more[a, c], units of 2^-52; values (a, b), more (a, c).
+
+    ``value`` is 0 in the last cell, which stands for all that is beyond 16.
+    """
+
+    value: Integers
+    more: Integers
 
     @staticmethod
-    def of(bits: range | tuple[int, ...], p: Integers, h: Integers, low_bits: int = 0) -> Entries:
-        """Parts that are not negative; p's has ``low_bits`` at least."""
-        low_bits = max(low_bits, int(p.max()).bit_length())
-        entries = (p | h << low_bits).view(np.uint64)
-        return Entries(tuple(bits), entries, low_bits, int(h.max()).bit_length())
+    def of(values: Integers, steps: Steps, drop: int = 0) -> Curve:
+        """The nearest sums: ``more`` is the mean over b, ``value`` the middle of what is left.
+
+        ``more`` is in multiples of 2^drop.
+        """
+        cells = values.reshape(1 << steps.high, 1 << steps.middle, 1 << steps.low)
+        total, cut = (cells - cells[..., -1:]).sum(axis=1), drop + steps.middle
+        more = (total + (1 << cut >> 1) >> cut) << drop
+        rest = cells - more[:, None]
+        value = rest.max(axis=2) + rest.min(axis=2) >> 1
+        value[-1, -1] = 0
+        return Curve(value, more)
+
+    def rounded(self, fraction_bits: int, coins: Integers, most: int) -> tuple[Integers, Integers]:
+        """(values, more) in units of 2^-fraction_bits, by class: coins (2, classes).
+
+        Both are rounded to the nearest where a's least value is large enough. No sum exceeds
+        ``most``.
+        """
+        drop = VALUE_BITS - fraction_bits
+        nearest, half = self.value[:, -1:] >> drop >= 1 << _NEAREST_BITS, 1 << (drop - 1)
+        scaled = coins[:, :, None, None] << (drop - COIN_BITS)
+        value = self.value + np.where(nearest, half, scaled[0]) >> drop
+        more = self.more + np.where(nearest, half, scaled[1]) >> drop
+        return np.minimum(value, most - more.max(axis=2, keepdims=True)), more
+
+    def lengths(self, fraction_bits: int, most: int) -> tuple[int, int]:
+        """How many bits values and what is added have, whatever the coins."""
+        greatest = (1 << COIN_BITS) - 1
+        coins = np.array([[greatest, 0], [0, greatest]])
+        return _lengths(self.rounded(fraction_bits, coins, most))
+
+
+def _lengths(parts: tuple[Integers, Integers]) -> tuple[int, int]:
+    value, more = (int(part.max()).bit_length() for part in parts)
+    return value, more
+
+
+def _most(gradient_bits: int, hessian_bits: int) -> tuple[int, int]:
+    """What p and h never exceed: 1, and 1/4 with two units (see arith.fixedpoint, sums of h)."""
+    return 1 << gradient_bits, (1 << hessian_bits >> 2) + 2
 
 
 @dataclass(frozen=True)
-class SigmoidTable:
-    """p of the negative half and h by step of |x|: each the sum of its parts in all tables.
+class Shape:
+    """What tables of the sigmoid cost, whatever the coins.
 
-    ``numbers``: how p and h are made of p's bits of all tables, flipped where x is not negative,
-    a bit that says so, and h's bits.
+    ``parts``: how many bits p and h have in the values, and in what is added. ``numbers``: how p
+    and h are made of p's bits of both, flipped where x is not negative, a bit that says so, and
+    h's bits.
     """
 
-    index_bits: int
-    tables: tuple[Entries, ...]
+    steps: Steps
+    parts: tuple[tuple[int, int], tuple[int, int]]
     numbers: tuple[Number, Number]
 
 
-def _middles(index_bits: int) -> NDArray[np.float64]:
-    """|x| in the middle of every step."""
-    middles: NDArray[np.float64] = np.arange(0.5, 1 << index_bits)
-    return middles * 2.0 ** (_LIMIT_BITS - index_bits)
+@dataclass(frozen=True, eq=False)
+class SigmoidTable:
+    """Tables by class of rows, (classes, entries): the values, and what is added.
+
+    In an entry h's part stands above p's.
+    """
+
+    shape: Shape
+    tables: tuple[Words, Words]
 
 
 @cache
-def sigmoid_table(out_bits: int) -> SigmoidTable:
-    """p and h in units of 2^-out_bits, 4 <= out_bits <= 20: p to nearest, h down.
+def _curves(steps: Steps) -> tuple[Curve, Curve]:
+    """p and h."""
+    p, h = logistic.logistic(steps.bits)
+    return Curve.of(p, steps), Curve.of(h, steps)
 
-    p is at least 2^-11, or 0 in units that are coarser; h is at least 2^-11 (1 - p).
+
+@cache
+def sigmoid_shape(gradient_bits: int, hessian_bits: int, fine: bool) -> Shape:
+    """Of the tables with so many fraction bits of p and of h, 0 to 20 each."""
+    steps = _FINE if fine else _COARSE
+    (p, h), most = _curves(steps), _most(gradient_bits, hessian_bits)
+    p_parts, h_parts = p.lengths(gradient_bits, most[0]), h.lengths(hessian_bits, most[1])
+    # Where x is not negative: 2^gradient_bits - p, of all bits flipped and a number more.
+    weights = [1 << place for length in p_parts for place in range(length)]
+    positive = ((1 << gradient_bits) - sum(weights)) % (1 << 64)
+    high = tuple(1 << place for length in h_parts for place in range(length))
+    numbers = (
+        Number((*weights, positive), gradient_bits + 1),
+        Number(high, most[1].bit_length()),
+    )
+    return Shape(steps, ((p_parts[0], h_parts[0]), (p_parts[1], h_parts[1])), numbers)
+
+
+def sigmoid_table(
+    gradient_bits: int, hessian_bits: int, fine: bool, coins: Integers
+) -> SigmoidTable:
+    """Tables of p and h with so many fraction bits, 0 to 20 each, for one tree.
+
+    ``fine``: steps of 2^-10, else 2^-8. ``coins``: (4, classes), fractions in units of 2^-32, for
+    p's values, what is added to them, and the same of h. Where no coin is left p and h are within
+    2^-10 (2^-8) of the exact ones, relatively; elsewhere their means are.
     """
-    fine = out_bits > _COARSE_BITS
-    index_bits = _FINE_INDEX if fine else _COARSE_INDEX
-    unit, low_bits = 1 << out_bits, out_bits - 1
-    exact = 1 / (1 + np.exp(_middles(index_bits)))
-    p = np.rint(exact * unit).astype(np.int64)
-    p = np.clip(p, unit >> FLOOR_BITS, (1 << low_bits) - 1)
-    least = -((p - unit) >> FLOOR_BITS)
-    h = np.maximum((exact * (1 - exact) * unit).astype(np.int64), least)
-    tables = (
-        _two_tables(p, h, low_bits) if fine else (Entries.of(range(index_bits), p, h, low_bits),)
+    shape = sigmoid_shape(gradient_bits, hessian_bits, fine)
+    (p, h), most = _curves(shape.steps), _most(gradient_bits, hessian_bits)
+    p_parts = p.rounded(gradient_bits, coins[:2], most[0])
+    h_parts = h.rounded(hessian_bits, coins[2:], most[1])
+    classes = coins.shape[1]
+    values, added = (
+        (low | high << bits).reshape(classes, -1).view(np.uint64)
+        for low, high, (bits, _) in zip(p_parts, h_parts, shape.parts, strict=True)
     )
-    # Where x is not negative: 2^out_bits - p, of all bits flipped and a number more.
-    weights = [1 << place for table in tables for place in range(table.low_bits)]
-    positive = unit - sum(weights)
-    high = tuple(1 << place for table in tables for place in range(table.high_bits))
-    width = out_bits if p.min() else out_bits + 1
-    numbers = Number((*weights, positive), width), Number(high, sum(high).bit_length())
-    return SigmoidTable(index_bits, tables, numbers)
+    return SigmoidTable(shape, (values, added))
 
 
-def _two_tables(p: Integers, h: Integers, low_bits: int) -> tuple[Entries, Entries]:
-    """Values and what is added within a cell, both bounds of p and the least h kept."""
-    value_p, more_p = _two_parts(p)
-    whole = value_p[..., None] + more_p[:, None]
-    value_p += np.maximum(int(p.min()) - whole.min(axis=2), 0)
-    value_p -= np.maximum(whole.max(axis=2) - int(p.max()), 0)
-    value_h, more_h = _two_parts(h)
-    least = -((value_p[..., None] + more_p[:, None] - (2 << low_bits)) >> FLOOR_BITS)
-    value_h += np.maximum((least - more_h[:, None]).max(axis=2) - value_h, 0)
-    places = (*range(_LOW), *range(_LOW + _MIDDLE, _FINE_INDEX))
-    return (
-        Entries.of(range(_LOW, _FINE_INDEX), value_p.reshape(-1), value_h.reshape(-1), low_bits),
-        Entries.of(places, more_p.reshape(-1), more_h.reshape(-1)),
-    )
-
-
-def _two_parts(values: Integers) -> tuple[Integers, Integers]:
-    """Falling values (a, b, c) as value[a, b] + more[a, c], more >= 0."""
-    cells = values.reshape(-1, 1 << _MIDDLE, 1 << _LOW)
-    more = np.rint((cells - cells[:, :, -1:]).mean(axis=1)).astype(np.int64)
-    rest = cells - more[:, None]
-    return (rest.max(axis=2) + rest.min(axis=2)) >> 1, more
-
-
-def softplus_table() -> NDArray[np.uint64]:
-    """softplus(-|x|) in units of 2^-16, by step of 1/1024."""
-    scaled = np.log1p(np.exp(-_middles(_SOFTPLUS_BITS))) * 2.0**_SOFTPLUS_FRACTION_BITS
-    return np.rint(scaled).astype(np.uint64)
-
-
-def _index(bits: int, range_bits: int) -> Index:
-    """Steps of |x| < 8."""
-    return Index(MARGIN_BITS + _LIMIT_BITS - bits, bits, range_bits)
-
-
-def sigmoid_cost(out_bits: int, count: int, range_bits: int = RANGE_BITS) -> Cost:
+def sigmoid_cost(shape: Shape, count: int, range_bits: int = RANGE_BITS) -> Cost:
     """Cost of ``sigmoid`` for so many margins."""
-    table, words = sigmoid_table(out_bits), words_per(count)
-    cost = magnitude_cost(_index(table.index_bits, range_bits), count)
-    for part in table.tables:
-        cost += lookup_cost(len(part.bits), part.out_bits, words)
-    return cost + numbers_cost(table.numbers, words)
+    words = words_per(count)
+    cost = magnitude_cost(shape.steps.index(range_bits), count)
+    for places, bits in zip(shape.steps.places, shape.parts, strict=True):
+        cost += lookup_cost(len(places), sum(bits), words)
+    return cost + numbers_cost(shape.numbers, words)
 
 
 @protocol(
-    cost=lambda margins, out_bits, range_bits=RANGE_BITS: sigmoid_cost(
-        out_bits, margins.size, range_bits
+    cost=lambda margins, table, range_bits=RANGE_BITS: sigmoid_cost(
+        table.shape, margins.size, range_bits
     ),
     opens=COMPOSED,
     source="docs/training.md, the sigmoid",
     ideal=None,
 )
 def sigmoid(
-    party: Party, margins: Shared, out_bits: int, range_bits: int = RANGE_BITS
+    party: Party, margins: Shared, table: SigmoidTable, range_bits: int = RANGE_BITS
 ) -> tuple[Shared, Shared]:
-    """(p, p (1 - p)) of margins (n,), both with ``out_bits`` <= 20 fraction bits.
+    """(p, p (1 - p)) of margins (n,), with the fraction bits of the table.
 
     Margins are below 2^(range_bits - 1) units of 2^-20; a closer bound, 26 at least, is cheaper.
-
-    p is within 2^-11 and half a unit of the sigmoid, a unit where units are coarser than 2^-11;
-    within 2^-13 and a unit where they are finer than 2^-12 and |x| < 7.5. As x grows it never falls
-    by more than a unit or 2^-16, and not at all in units of 2^-12 or more. It is mirrored:
-    p(-x - 2^-20) = 1 - p(x).
+    Row i is of class i modulo the number of classes, so blocks of a multiple of them may
+    go through one by one. p is mirrored: p(-x - 2^-20) = 1 - p(x) within a class.
     """
-    table = sigmoid_table(out_bits)
-    negative, index = magnitude(party, margins, _index(table.index_bits, range_bits))
+    order, runs = _by_class(margins.size, len(table.tables[0]))
+    steps = table.shape.steps
+    negative, index = magnitude(party, margins[order], steps.index(range_bits))
     positive = not_bits(party, negative).words
     p, h = [], []
-    for part in table.tables:
-        found = lookup(party, index[list(part.bits)], part.entries, part.out_bits).words
-        p.append(found[: part.low_bits] ^ positive)
-        h.append(found[part.low_bits :])
+    parts = zip(steps.places, table.tables, table.shape.parts, strict=True)
+    for places, entries, (low, high) in parts:
+        found = lookup(party, index[list(places)], entries, low + high, runs).words
+        p.append(found[:low] ^ positive)
+        h.append(found[low:])
     bits = SharedBits(np.concatenate([*p, positive[None], *h]), margins.size)
-    both = lift_numbers(party, bits, table.numbers)
-    return both[0], both[1]
+    both = lift_numbers(party, bits, table.shape.numbers).words
+    result = np.empty_like(both)
+    result[:, order] = both
+    return Shared(result[0]), Shared(result[1])
 
 
-def softplus_cost(count: int) -> Cost:
+def _by_class(rows: int, classes: int) -> tuple[Integers, tuple[int, ...]]:
+    """Rows in the order of their classes, and how many each class has."""
+    padded = np.arange(-(-rows // classes) * classes).reshape(-1, classes)
+    ordered = padded.T.reshape(-1)
+    return ordered[ordered < rows], tuple((padded < rows).sum(axis=0).tolist())
+
+
+@cache
+def _softplus_table() -> tuple[tuple[Words, Words], tuple[int, int], Number]:
+    """The values and what is added, their widths, and the number that they make up."""
+    drop = VALUE_BITS - MARGIN_BITS
+    curve = Curve.of(logistic.softplus(_FINE.bits), _FINE, drop)
+    value, more = curve.value + (1 << drop >> 1) >> drop, curve.more >> drop
+    lengths = _lengths((value, more))
+    weights = tuple(1 << place for length in lengths for place in range(length))
+    most = int((value + more.max(axis=1, keepdims=True)).max())
+    tables = value.reshape(-1).view(np.uint64), more.reshape(-1).view(np.uint64)
+    return tables, lengths, Number(weights, most.bit_length())
+
+
+def softplus_cost(count: int, range_bits: int = RANGE_BITS) -> Cost:
     """Cost of ``softplus`` for so many margins."""
-    words = words_per(count)
-    cost = magnitude_cost(_index(_SOFTPLUS_BITS, RANGE_BITS), count)
-    cost += lookup_cost(_SOFTPLUS_BITS, _SOFTPLUS_FRACTION_BITS, words)
-    return cost + numbers_cost([binary(_SOFTPLUS_FRACTION_BITS)], words) + choose_cost(1, count)
+    words, (_, lengths, number) = words_per(count), _softplus_table()
+    cost = magnitude_cost(_FINE.index(range_bits), count)
+    for places, length in zip(_FINE.places, lengths, strict=True):
+        cost += lookup_cost(len(places), length, words)
+    return cost + numbers_cost([number], words) + choose_cost(1, count)
 
 
 @protocol(
-    cost=lambda margins: softplus_cost(margins.size),
+    cost=lambda margins, range_bits=RANGE_BITS: softplus_cost(margins.size, range_bits),
     opens=COMPOSED,
     source="docs/training.md, the sigmoid",
     ideal=None,
 )
-def softplus(party: Party, margins: Shared) -> Shared:
-    """log(1 + exp(margin)) of margins (n,), |x| < 2^25, with their 20 fraction bits.
+def softplus(party: Party, margins: Shared, range_bits: int = RANGE_BITS) -> Shared:
+    """log(1 + exp(margin)) of margins (n,), with their 20 fraction bits; a bound as ``sigmoid``.
 
-    The error is at most 4e-4.
+    Beside a step's 2^-11 the error is relative to softplus(-|x|), and a unit of 2^-20.
     """
-    negative, index = magnitude(party, margins, _index(_SOFTPLUS_BITS, RANGE_BITS))
-    found = lookup(party, index, softplus_table(), _SOFTPLUS_FRACTION_BITS)
-    part = lift_numbers(party, found, (binary(_SOFTPLUS_FRACTION_BITS),))
+    negative, index = magnitude(party, margins, _FINE.index(range_bits))
+    tables, lengths, number = _softplus_table()
+    found = [
+        lookup(party, index[list(places)], table, length)
+        for places, table, length in zip(_FINE.places, tables, lengths, strict=True)
+    ]
+    part = lift_numbers(party, SharedBits.concatenate(found), (number,))
     line = choose(party, not_bits(party, negative), margins.reshape(1, -1))
-    return line[0] + part[0].scale(1 << (MARGIN_BITS - _SOFTPLUS_FRACTION_BITS))
+    return line[0] + part[0]

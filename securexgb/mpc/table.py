@@ -27,7 +27,7 @@ from securexgb.mpc.compare import not_bits
 from securexgb.mpc.multiply import WIDEST, gate_bits, gate_cost, gates_at_once
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.shared import SharedBits, Words
+from securexgb.mpc.shared import SharedBits, Words, words_per
 
 MOST_BITS = 14
 """Bits of an index, at most."""
@@ -136,9 +136,13 @@ def _ideal_marks(bits: SharedBits) -> SharedBits:
     return SharedBits(np.stack(rows), bits.count)
 
 
-def _ideal_lookup(bits: SharedBits, table: Words, out_bits: int) -> SharedBits:
+def _ideal_lookup(
+    bits: SharedBits, table: Words, out_bits: int, runs: tuple[int, ...] = ()
+) -> SharedBits:
     values = _kernels.from_slices(np.ascontiguousarray(bits.words), bits.count)
-    return SharedBits(_kernels.to_slices(table[values], out_bits), bits.count)
+    tables = table.reshape(-1, 1 << bits.words.shape[0])
+    which = np.repeat(np.arange(len(tables)), runs or bits.count)
+    return SharedBits(_kernels.to_slices(tables[which, values], out_bits), bits.count)
 
 
 @protocol(
@@ -153,44 +157,78 @@ def one_hot(party: Party, bits: SharedBits) -> SharedBits:
 
 
 @protocol(
-    cost=lambda bits, table, out_bits: lookup_cost(
+    cost=lambda bits, table, out_bits, runs=(): lookup_cost(
         bits.words.shape[0], out_bits, bits.words.shape[1]
     ),
     opens=COMPOSED,
     source=_SOURCE,
     ideal=_ideal_lookup,
 )
-def lookup(party: Party, bits: SharedBits, table: NDArray[np.uint64], out_bits: int) -> SharedBits:
+def lookup(
+    party: Party,
+    bits: SharedBits,
+    table: NDArray[np.uint64],
+    out_bits: int,
+    runs: tuple[int, ...] = (),
+) -> SharedBits:
     """The low ``out_bits`` bits of ``table[v]``, (out_bits, n), lowest first.
 
     ``bits``: (w, n), 1 <= w <= 14, the bits of v, lowest first; ``table``: public, (2^w,);
-    1 <= ``out_bits`` <= 64.
+    1 <= ``out_bits`` <= 64. Several tables (k, 2^w) serve k ``runs`` of elements one after the
+    other, of so many elements each, n in all; what is sent is the same.
     """
     width, count = bits.words.shape[0], bits.count
-    assert table.shape == (1 << width,)
+    tables = table.reshape(-1, 1 << width)
+    runs = runs or (count,)
+    assert len(runs) == len(tables)
+    assert sum(runs) == count
     assert width <= MOST_BITS
     high = split_of(width, out_bits)
     if not high:
-        return SharedBits(_select(_marks(party, [bits])[0].words, table[None], out_bits), count)
+        marks = _marks(party, [bits])[0].words
+        return SharedBits(_select(marks, tables[:, None], out_bits, runs), count)
     low_marks, high_marks = _marks(party, [bits[: width - high], bits[width - high :]])
-    rows = table.reshape(1 << high, -1).copy()
+    rows = tables.reshape(len(tables), 1 << high, -1).copy()
     # Marks add up to 1: T[0] always comes through, the others' difference to it where i > 0.
-    rows[1:] ^= rows[0]
-    found = _select(low_marks.words, rows, out_bits).reshape(1 << high, out_bits, -1)
+    rows[:, 1:] ^= rows[:, :1]
+    found = _select(low_marks.words, rows, out_bits, runs).reshape(1 << high, out_bits, -1)
     gated = np.ascontiguousarray(found[1:].swapaxes(0, 1))
     through = gate_bits(party, high_marks[1:], SharedBits(gated, count))
     return SharedBits(found[0], count) ^ through.xor_all(axis=1)
 
 
-def _select(marks: Words, rows: Words, out_bits: int) -> Words:
-    """For each row of entries (r, m) the marked entry's bits, (r * out_bits, words)."""
-    shifts = np.arange(out_bits, dtype=np.uint64)[:, None]
-    flags = (rows[:, None, :] >> shifts & np.uint64(1)).astype(np.uint8)
-    flags = flags.reshape(-1, rows.shape[1])
-    padded = np.zeros((flags.shape[0], -(-flags.shape[1] // 64) * 64), np.uint8)
-    padded[:, : flags.shape[1]] = flags
-    selection = np.packbits(padded, axis=1, bitorder="little").view("<u8")
-    return _kernels.xor_select(marks, selection)
+def _select(marks: Words, rows: Words, out_bits: int, runs: tuple[int, ...]) -> Words:
+    """For each row of entries (k, r, m) the marked entry's bits, (r * out_bits, words)."""
+    selections = _selections(rows, out_bits)
+    if len(selections) == 1:
+        return _kernels.xor_select(marks, selections[0])
+    found = np.zeros((selections.shape[1], marks.shape[1]), np.uint64)
+    end = 0
+    for selection, run in zip(selections, runs, strict=True):
+        start, end = end, end + run
+        words = slice(start >> 6, words_per(end))
+        part = _kernels.xor_select(np.ascontiguousarray(marks[:, words]), selection)
+        found[:, words] ^= part & _within(start, end)
+    return found
+
+
+def _within(start: int, end: int) -> Words:
+    """Ones at the places from ``start`` to ``end`` of the words that have some of them."""
+    first, words = start >> 6, words_per(end) - (start >> 6)
+    mask = np.full(words, ~np.uint64(0))
+    if words:
+        mask[0] &= ~np.uint64(0) << np.uint64(start - 64 * first)
+        mask[-1] &= ~np.uint64(0) >> np.uint64(-end % 64)
+    return mask
+
+
+def _selections(rows: Words, out_bits: int) -> Words:
+    """Bits of entries (k, r, m) by place, packed: (k, r * out_bits, ceil(m / 64))."""
+    tables, lines, size = rows.shape
+    padded = np.zeros((tables, lines, 64 * words_per(size)), np.uint64)
+    padded[..., :size] = rows
+    bits = _kernels.to_slices(padded.reshape(-1), out_bits).reshape(out_bits, tables, lines, -1)
+    return np.ascontiguousarray(bits.transpose(1, 2, 0, 3)).reshape(tables, lines * out_bits, -1)
 
 
 def _marks(party: Party, groups: list[SharedBits]) -> list[SharedBits]:

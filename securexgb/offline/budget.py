@@ -14,6 +14,7 @@ from securexgb.offline.correlations import (
     BITS,
     DIGITS,
     TRANSFERS,
+    BucketMatrix,
     Budget,
     DigitReceiver,
     DigitSender,
@@ -100,19 +101,11 @@ class CountingSource:
     def begin_tree(self, left: int) -> None:
         self._source.begin_tree(left)
 
-    def noise_bits(self, rows: int, word_bits: int) -> int:
-        return self._source.noise_bits(rows, word_bits)
+    def noise_bits(self, matrix: BucketMatrix) -> int:
+        return self._source.noise_bits(matrix)
 
-    def register_matrix(
-        self,
-        owner: int,
-        rows: int,
-        columns: int,
-        matrix: NDArray[np.uint8] | None,
-        bins: int,
-        word_bits: int = 64,
-    ) -> None:
-        self._source.register_matrix(owner, rows, columns, matrix, bins, word_bits)
+    def register_matrix(self, matrix: BucketMatrix, own: NDArray[np.uint8] | None) -> None:
+        self._source.register_matrix(matrix, own)
 
     def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts:
         self._count({}, (0, count) if owner else (count, 0))

@@ -103,7 +103,8 @@ class Budget:
     """How much of which kind, in elements as they are used up.
 
     ``counts``: in the order of ``Kind``; kinds with packed bits, in whole words of 64
-    elements a request. ``vectors``: for products, by the rank of the matrix's owner.
+    elements a request. ``vectors``: pairs of vectors, for products, by the rank of the
+    matrix's owner.
     """
 
     counts: tuple[int, ...] = (0,) * len(Kind)
@@ -137,7 +138,7 @@ class Budget:
     def correction_words(self, columns: tuple[int, int]) -> int:
         """What a dealer sends to party 1; ``columns``: of the matrices by owner."""
         kinds = sum(n * _CORRECTION_WORDS[kind] for kind, n in self.items().items()) // 64
-        return kinds + sum(v * c for v, c in zip(self.vectors, columns, strict=True))
+        return kinds + sum(2 * v * c for v, c in zip(self.vectors, columns, strict=True))
 
 
 @dataclass(frozen=True, repr=False)
@@ -200,12 +201,40 @@ class RandomOTReceiver:
     chosen: Words
 
 
+@dataclass(frozen=True)
+class BucketMatrix:
+    """What is public of a party's one-hot matrix M, and of the sums that are taken over it.
+
+    ``owner``: its rank. M has ``columns``, ``bins`` of each feature: column f * bins + b is one in
+    the rows whose feature f lies in bin b. Vectors come in pairs, of g and of h;
+    ``gradient_sum_bits``, ``hessian_sum_bits``: of their sums over any rows, one sign included.
+    ``chain``: so many vectors' sums are added up or subtracted at most, before a sum over up to
+    ``bins`` columns of a feature is used.
+    """
+
+    owner: int
+    rows: int
+    columns: int
+    bins: int
+    gradient_sum_bits: int
+    hessian_sum_bits: int
+    chain: int = 1
+
+    @property
+    def features(self) -> int:
+        return self.columns // self.bins
+
+    @property
+    def sum_bits(self) -> tuple[int, int]:
+        return self.gradient_sum_bits, self.hessian_sum_bits
+
+
 @dataclass(frozen=True, repr=False)
 class VectorProducts:
-    """Additive shares of M^T a for a batch of random vectors a.
+    """Additive shares of M^T a for pairs of random vectors a.
 
-    ``vectors`` (v, n) at the side that does not own M, None at the owner;
-    ``products`` (v, columns) at both: they add up to M^T a.
+    ``vectors`` (v, 2, n) at the side that does not own M, None at the owner;
+    ``products`` (v, 2, columns) at both: they add up to M^T a.
     """
 
     vectors: Words | None
@@ -213,10 +242,10 @@ class VectorProducts:
 
 
 class Pads(Protocol):
-    """Pseudorandom vectors a of the side that does not own M, made when they are used."""
+    """Pseudorandom pairs a of the side that does not own M, made when they are used."""
 
-    def masked(self, vectors: Words) -> NDArray[np.uint8]:
-        """2^noise_bits y - a modulo 2^b of vectors y (v, n), ceil(b / 8) bytes an element, flat.
+    def masked(self, vectors: Words) -> Words:
+        """2^noise_bits y - a of pairs y (v, 2, n), each modulo 2^(bits of its sums + noise_bits).
 
         Once only: a pad serves one message.
         """
@@ -224,11 +253,11 @@ class Pads(Protocol):
 
 @dataclass(frozen=True, repr=False)
 class PadProducts:
-    """Noisy shares of M^T a for a batch of pads a, modulo 2^b, b above 64 in general.
+    """Noisy shares of M^T a for pairs of pads a, modulo 2^(bits of their sums + noise_bits).
 
-    ``pads`` at the side that does not own M, None at the owner; ``products`` (v, columns, 2),
-    low and high words, at both: they add up to M^T a - r with |r| < 2^(noise_bits - 1), b and
-    noise_bits as agreed when M was registered.
+    ``pads`` at the side that does not own M, None at the owner; ``products`` (v, 2, columns) at
+    both: they add up to M^T a - r. |r| < 2^(noise_bits - 1), of what ``BucketMatrix.chain`` adds up
+    too; bits as agreed when M was registered.
     """
 
     pads: Pads | None

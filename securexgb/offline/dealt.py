@@ -150,7 +150,7 @@ class DealtSource(SeededSource):
         if self._rank == 1 and matrix.columns:
             unit = matrix.columns
             vectors = max(1, min(MOST_VECTORS, MOST_WORDS // unit))
-            expected = None if self._vectors is None else unit * self._vectors
+            expected = None if self._vectors is None else 2 * unit * self._vectors
             line = Line(unit, unit, vectors * unit, 1, expected)
             self._link.open_line(Series(None, (matrix.owner, matrix.number)), line)
 

@@ -7,6 +7,10 @@ and sends masked results, Q decrypts: work and bytes that do not depend on the n
 Shares are those of W s, with some noise more; M^T e is missing. Whoever takes sums multiplies
 them by 2^noise_bits and rounds (``mpc.matrix``).
 
+Vectors come in pairs, of g and of h. Both pads of a pair have the same s, with public polynomials
+A_g and A_h of their own and errors of their own: more samples under one secret, as blocks of rows
+are anyway. So s is encrypted and sent once a pair, and P multiplies it with W_g and W_h.
+
     register_matrix   both ways: what A is drawn from; Q -> P: the public key
     vector_products   Q -> P: keys for merging, where new; encrypted secrets
                       P -> Q: masked products
@@ -35,8 +39,8 @@ from securexgb.channel.channel import Channel
 from securexgb.errors import ProtocolDesync, UsageError
 from securexgb.he.bfv import BfvEvaluator, BfvKeyHolder
 from securexgb.he.layout import FIRST_VECTORS, Layout, batch_vectors, messages_of
-from securexgb.he.noise import PRIMES, SHORT, Precision, sums_precision
-from securexgb.offline.correlations import PadProducts, Words
+from securexgb.he.noise import PRIMES, SHORT, Precision, Sums, sums_precision
+from securexgb.offline.correlations import BucketMatrix, PadProducts, Words
 from securexgb.offline.source import own_buckets
 
 _COINS = "offline/he/{}/coins"
@@ -44,6 +48,7 @@ _KEY = "offline/he/{}/key"
 _MERGING = "offline/he/{}/merging"
 _SECRETS = "offline/he/{}/secrets"
 _PRODUCTS = "offline/he/{}/products"
+_PAIR = "g", "h"
 
 _Messages = Iterator[tuple[str, bytes]]
 
@@ -58,17 +63,20 @@ class Account:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _Helper:
-    """Q's part of a matrix: its BFV secret, and the streams that pads are drawn from."""
+    """Q's part of a matrix: its BFV secret, and the streams that pads are drawn from.
+
+    ``pads``, ``errors``: of g and of h; ``shorts``: the secrets of both.
+    """
 
     holder: BfvKeyHolder
-    pads: _kernels.RlwePads
+    pads: list[_kernels.RlwePads]
     shorts: bytes
-    errors: bytes
+    errors: list[bytes]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _Owner:
-    """P's part: Q's public key, and W (columns, 2, 4096), low and high words."""
+    """P's part: Q's public key, and W_g above W_h, (2 columns, 4096)."""
 
     evaluator: BfvEvaluator
     matrix: Words
@@ -76,10 +84,13 @@ class _Owner:
 
 @dataclass(eq=False, repr=False)
 class _Matrix:
-    """One registered matrix at one party. Vectors are numbered: each number serves once."""
+    """One registered matrix at one party. Pairs are numbered: each number serves once.
+
+    ``products``: of a pair, one for each column and each of its vectors.
+    """
 
     owner: int
-    columns: int
+    products: int
     precision: Precision
     part: _Owner | _Helper | None = None
     gaps: set[int] = field(default_factory=set)
@@ -98,13 +109,13 @@ class _Matrix:
         """The next ``count`` vectors; another thread may put more."""
         first, self.used = self.used, self.used + count
         with self.lock:
-            products = np.concatenate([*self.stock, np.zeros((0, self.columns, 2), np.uint64)])
+            products = np.concatenate([*self.stock, np.zeros((0, self.products), np.uint64)])
             self.stock = [products[count:]]
         pads = None
         if isinstance(self.part, _Helper):
             noise = self.precision.noise_bits
             pads = RlwePad(self.part, first, count, noise)
-        return PadProducts(pads, products[:count])
+        return PadProducts(pads, products[:count].reshape(count, 2, self.products // 2))
 
     def layout(self, wanted: int, in_job: int | None) -> Layout:
         """The next batch, for at least ``wanted`` vectors or as many as fit; batches double, but
@@ -112,7 +123,7 @@ class _Matrix:
         left = self.next_batch if in_job is None else in_job - self.made
         vectors = batch_vectors(max(wanted, min(self.next_batch, left)))
         self.next_batch = 2 * vectors
-        return Layout(self.columns, vectors, self.precision)
+        return Layout(self.products, vectors, self.precision)
 
     def new_gaps(self, layout: Layout) -> list[int]:
         """Gaps whose keys the owner of the matrix has not had yet; from now on it has."""
@@ -123,19 +134,23 @@ class _Matrix:
 
 @dataclass(eq=False, repr=False)
 class RlwePad:
-    """Q's pads of some vectors; made when they are used, each once."""
+    """Q's pads of some pairs of vectors; made when they are used, each once."""
 
     _helper: _Helper
     _first: int
     _count: int
     _noise_bits: int
 
-    def masked(self, vectors: Words) -> NDArray[np.uint8]:
-        """2^noise_bits y - a of vectors y (count, rows): ceil(bits / 8) bytes a row, flat."""
-        assert len(vectors) == self._count, "a pad serves once"
+    def masked(self, vectors: Words) -> Words:
+        """2^noise_bits y - a of pairs y (count, 2, rows); UsageError where used before."""
+        if len(vectors) != self._count:
+            raise UsageError("a pad serves once, and for as many vectors as it was made for")
         self._count = -1
-        of, vectors = self._helper, np.ascontiguousarray(vectors)
-        return of.pads.masked(of.shorts, of.errors, self._first, vectors, self._noise_bits)
+        of, result = self._helper, np.empty_like(vectors)
+        for word, (pads, errors) in enumerate(zip(of.pads, of.errors, strict=True)):
+            given = np.ascontiguousarray(vectors[:, word])
+            result[:, word] = pads.masked(of.shorts, errors, self._first, given, self._noise_bits)
+        return result
 
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("pads have secrets and are not pickled")
@@ -146,8 +161,8 @@ class BfvMatrixProducts:
 
     ``private``: the party's own stream, fresh for every job; keys, errors, masks and secrets are
     derived from it. ``values_in_job``: the most words of products, both directions together,
-    that will ever be asked for. ``batch``: vectors that are made ahead at first, best those of
-    one tree; public, the same at both sides.
+    that will ever be asked for. ``batch``: pairs of vectors that are made ahead at first, best
+    those of one tree; public, the same at both sides.
     """
 
     def __init__(
@@ -173,43 +188,45 @@ class BfvMatrixProducts:
         self._vectors_in_job = vectors
         self._values_left = self._values_in_job = values
 
-    def noise_bits(self, rows: int, word_bits: int) -> int:
+    def noise_bits(self, matrix: BucketMatrix) -> int:
         """See ``offline.source``; UsageError where no parameters fit."""
-        return sums_precision(rows, word_bits, self._values_in_job).noise_bits
+        return self._precision(matrix).noise_bits
 
-    def register_matrix(
-        self,
-        owner: int,
-        rows: int,
-        columns: int,
-        matrix: NDArray[np.uint8] | None,
-        bins: int,
-        word_bits: int = 64,
-    ) -> None:
+    def register_matrix(self, matrix: BucketMatrix, own: NDArray[np.uint8] | None) -> None:
         """See ``offline.source``. A second matrix of the same owner replaces the first."""
         began = perf_counter()
-        precision = sums_precision(rows, word_bits, self._values_in_job)
         first = max(self._batch_vectors, min(FIRST_VECTORS, self._vectors_in_job or 0))
-        new = _Matrix(owner, columns, precision, next_batch=first)
-        own = None
-        if self._rank == owner:
-            own = own_buckets(owner, matrix, rows, columns, bins)
+        new = _Matrix(matrix.owner, 2 * matrix.columns, self._precision(matrix), next_batch=first)
+        own = own_buckets(matrix, own) if self._rank == matrix.owner else None
         self._registered += 1
-        if rows and columns:
-            private = self._private.derive(f"matrix {self._registered}")
-            coins, bits = self._coins(owner), precision.word_bits
-            pads = _kernels.RlwePads(SHORT, PRIMES[:2], bits, coins, rows, own is not None)
-            tag = _KEY.format(owner)
-            if own is not None:
-                evaluator = BfvEvaluator(private, self._channel.receive(tag))
-                new.part = _Owner(evaluator, pads.matrix(own, bins))
-            else:
-                holder = BfvKeyHolder(private)
-                self._send(tag, holder.announcement())
-                shorts, errors = private.derive("shorts"), private.derive("errors of pads")
-                new.part = _Helper(holder, pads, shorts.key, errors.key)
-        self._matrices[owner] = new
+        if matrix.rows and matrix.columns:
+            new.part = self._part(matrix, own, new.precision.noise_bits)
+        self._matrices[matrix.owner] = new
         self.account.seconds += perf_counter() - began
+
+    def _precision(self, matrix: BucketMatrix) -> Precision:
+        """A vector serves two nodes at most, left child and right: two sums a product."""
+        bits, values = max(matrix.sum_bits), 2 * self._values_in_job
+        return sums_precision(Sums(matrix.rows, bits, matrix.bins, matrix.chain, values))
+
+    def _part(
+        self, matrix: BucketMatrix, own: NDArray[np.uint8] | None, noise_bits: int
+    ) -> _Owner | _Helper:
+        """What this party needs of a matrix; ``own``: at its owner."""
+        private = self._private.derive(f"matrix {self._registered}")
+        coins, tag = self._coins(matrix.owner), _KEY.format(matrix.owner)
+        pads = []
+        for word, bits in zip(_PAIR, matrix.sum_bits, strict=True):
+            public, bits = coins.derive(word).key, bits + noise_bits
+            mirrored = own is not None
+            pads.append(_kernels.RlwePads(SHORT, PRIMES[:2], bits, public, matrix.rows, mirrored))
+        if own is not None:
+            evaluator = BfvEvaluator(private, self._channel.receive(tag))
+            return _Owner(evaluator, np.concatenate([p.matrix(own, matrix.bins) for p in pads]))
+        holder = BfvKeyHolder(private)
+        self._send(tag, holder.announcement())
+        errors = [private.derive(f"errors of pads, {word}").key for word in _PAIR]
+        return _Helper(holder, pads, private.derive("shorts").key, errors)
 
     def vector_products(self, owner: int, count: int) -> PadProducts:
         """See ``offline.source``; raises UsageError past ``values_in_job``.
@@ -218,7 +235,7 @@ class BfvMatrixProducts:
         work at the same time.
         """
         matrix = self._matrix(owner)
-        self._spend(count * matrix.columns)
+        self._spend(count * matrix.products)
         self.prepare(matrix.used + count)
         return matrix.take(count)
 
@@ -230,8 +247,8 @@ class BfvMatrixProducts:
             self._make(dry, {m.owner: m.layout(vectors - m.made, most) for m in dry})
         self.account.seconds += perf_counter() - began
 
-    def _coins(self, owner: int) -> bytes:
-        """The key of the public coins that A is drawn from: both sides contribute."""
+    def _coins(self, owner: int) -> Prg:
+        """The public coins that A_g and A_h are drawn from: both sides contribute."""
         tag = _COINS.format(owner)
         own = self._private.derive(f"coins {self._registered}").key
         self._send(tag, own)
@@ -239,7 +256,7 @@ class BfvMatrixProducts:
         if len(received) != COIN_BYTES:
             raise ProtocolDesync("the two sides' coins for pads have different lengths")
         both = (own, received)[:: 1 - 2 * self._rank]
-        return hashlib.sha256(b"securexgb pads" + b"".join(both)).digest()[:COIN_BYTES]
+        return Prg(hashlib.sha256(b"securexgb pads" + b"".join(both)).digest()[:COIN_BYTES])
 
     def _make(self, matrices: list[_Matrix], layouts: dict[int, Layout]) -> None:
         """One batch of each: secrets cross, are multiplied, and products cross."""
@@ -262,14 +279,14 @@ class BfvMatrixProducts:
     def _multiplied(
         self, matrix: _Matrix | None, layouts: dict[int, Layout], asking: _Messages
     ) -> tuple[Words, _Messages]:
-        """P: its share, (vectors, columns, 2), filled while the masked products are read.
+        """P: its share, (pairs, products), filled while the masked products are read.
 
         Sends ``asking`` while it receives the other side's secrets.
         """
         if matrix is None or matrix.part is None:
             _finish(self._swapped(asking, []))
             vectors = 0 if matrix is None else layouts[matrix.owner].vectors
-            return np.zeros((vectors, 0 if matrix is None else matrix.columns, 2), np.uint64), iter(
+            return np.zeros((vectors, 0 if matrix is None else matrix.products), np.uint64), iter(
                 ()
             )
         assert isinstance(matrix.part, _Owner)
@@ -282,7 +299,7 @@ class BfvMatrixProducts:
             evaluator.add_merging_key(gap, next(received))
         ciphertexts = evaluator.expanded(layout.groups, received, layout.precision)
         _finish(received)
-        share = np.zeros((layout.vectors, layout.columns, 2), np.uint64)
+        share = np.zeros((layout.vectors, layout.columns), np.uint64)
         return share, _answers(matrix, layout, ciphertexts, share)
 
     def _swapped(self, outgoing: _Messages, tags: list[str]) -> Iterator[bytes | memoryview]:
@@ -301,7 +318,8 @@ class BfvMatrixProducts:
 
     def _matrix(self, owner: int) -> _Matrix:
         matrix = self._matrices[owner]
-        assert matrix is not None, "register_matrix comes first"
+        if matrix is None:
+            raise UsageError(f"the matrix of party {owner} is not registered: do that first")
         return matrix
 
     def _spend(self, values: int) -> None:
@@ -342,8 +360,8 @@ def _answers(matrix: _Matrix, layout: Layout, ciphertexts: Words, share: Words) 
 
 
 def _opened(matrix: _Matrix, layout: Layout, messages: Iterator[bytes | memoryview]) -> Words:
-    """Q: its share of the products, (vectors, columns, 2)."""
+    """Q: its share of the products, (pairs, products)."""
     if matrix.part is None:
-        return np.zeros((layout.vectors, matrix.columns, 2), np.uint64)
+        return np.zeros((layout.vectors, matrix.products), np.uint64)
     assert isinstance(matrix.part, _Helper)
     return matrix.part.holder.opened(layout, messages)

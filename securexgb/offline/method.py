@@ -26,7 +26,7 @@ Scheme = Literal["bfv", "paillier"]
 PaillierBits = Literal[2048, 3072, 4096]
 
 VALUES_IN_JOB = 1 << 28
-"""Words of homomorphic products that a job may take: trees x 2^(depth - 1) x columns x bins of
+"""Words of homomorphic products that a job may take: trees x 2^depth x columns x bins of
 both sides. The failure probability of 2^-40 covers so many."""
 
 

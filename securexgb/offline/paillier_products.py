@@ -8,8 +8,9 @@ results; Q decrypts. P's share is the mask.
     register_matrix   Q -> P: the public key
     vector_products   Q -> P: the rows of a batch, P -> Q: masked products
 
-A batch always has as many vectors as a plaintext has slots, because a row costs the same
-however many of them are used; what was not asked for is kept. Where one direction runs dry,
+Vectors are handed out in pairs, of g and of h. A batch always has as many vectors as a plaintext
+has slots, because a row costs the same however many of them are used; what was not asked for is
+kept. Where one direction runs dry,
 the other is filled up with it as far as it would not serve the same request: then both
 parties work at the same time.
 
@@ -32,7 +33,7 @@ from securexgb.channel.channel import Channel
 from securexgb.errors import ProtocolDesync, UsageError
 from securexgb.he.paillier import DEFAULT_BITS, InsecureSecretKey, SecretKey, check_bits
 from securexgb.he.paillier_sums import PaillierEvaluator, PaillierKeyHolder, Slots, block
-from securexgb.offline.correlations import VectorProducts, Words
+from securexgb.offline.correlations import BucketMatrix, VectorProducts, Words
 from securexgb.offline.matrix_products import Account
 from securexgb.offline.source import own_buckets
 
@@ -43,7 +44,10 @@ _PRODUCTS = "offline/paillier/{}/products"
 
 @dataclass(eq=False, repr=False)
 class _Matrix:
-    """One registered matrix at one party: its evaluator at the owner, else the key holder."""
+    """One registered matrix at one party: its evaluator at the owner, else the key holder.
+
+    ``made``, ``used``: single vectors.
+    """
 
     owner: int
     rows: int
@@ -75,17 +79,19 @@ class _Matrix:
             self.made += len(made.products)
 
     def take(self, count: int) -> VectorProducts:
-        """The next ``count`` vectors; the rest stays, and another thread may put more."""
+        """The next ``count`` pairs; the rest stays, and another thread may put more."""
+        single = 2 * count
         with self.lock:
             nothing = np.zeros((0, self.columns), np.uint64)
             products = np.concatenate([nothing, *(batch.products for batch in self.stock)])
             drawn = [batch.vectors for batch in self.stock if batch.vectors is not None]
             vectors = rest = None
             if drawn:
-                vectors, rest = np.split(np.concatenate(drawn), [count])
-            self.stock = [VectorProducts(rest, products[count:])]
-        self.used += count
-        return VectorProducts(vectors, products[:count])
+                vectors, rest = np.split(np.concatenate(drawn), [single])
+                vectors = vectors.reshape(count, 2, self.rows)
+            self.stock = [VectorProducts(rest, products[single:])]
+        self.used += single
+        return VectorProducts(vectors, products[:single].reshape(count, 2, self.columns))
 
 
 class PaillierMatrixProducts:
@@ -126,31 +132,23 @@ class PaillierMatrixProducts:
         """See ``offline.source``: the statistical distance is for what the job asks for."""
         self._values_left = self._values_in_job = values
 
-    def noise_bits(self, rows: int, word_bits: int) -> int:
+    def noise_bits(self, matrix: BucketMatrix) -> int:
         """See ``offline.source``: Paillier's sums are exact."""
         return 0
 
-    def register_matrix(
-        self,
-        owner: int,
-        rows: int,
-        columns: int,
-        matrix: NDArray[np.uint8] | None,
-        bins: int,
-        word_bits: int = 64,
-    ) -> None:
+    def register_matrix(self, matrix: BucketMatrix, own: NDArray[np.uint8] | None) -> None:
         """See ``offline.source``. A second matrix of the same owner replaces the first."""
         began = perf_counter()
-        slots = Slots(rows, self._key_bits, self._most_values(columns))
-        new = _Matrix(owner, rows, columns, slots)
-        if self._rank == owner:
-            matrix = own_buckets(owner, matrix, rows, columns, bins)
+        owner = matrix.owner
+        slots = Slots(matrix.rows, self._key_bits, self._most_values(matrix.columns))
+        new = _Matrix(owner, matrix.rows, matrix.columns, slots)
+        own = own_buckets(matrix, own) if self._rank == owner else None
         if not new.empty:
             tag = _KEY.format(owner)
-            if matrix is not None and self._rank == owner:
+            if own is not None:
                 announced = self._channel.receive(tag)
                 public = self.key_type.public_type.announced(announced, self._key_bits)
-                new.evaluator = PaillierEvaluator(public, slots, matrix, bins, self._masks)
+                new.evaluator = PaillierEvaluator(public, slots, own, matrix.bins, self._masks)
             else:
                 if self._secret is None:
                     self._secret = self.key_type(self._key_bits)
@@ -162,12 +160,15 @@ class PaillierMatrixProducts:
     def vector_products(self, owner: int, count: int) -> VectorProducts:
         """See ``offline.source``; raises UsageError past ``values_in_job``."""
         matrix = self._matrix(owner)
-        self._spend(count * matrix.columns)
-        self.prepare(matrix.used + count)
+        self._spend(2 * count * matrix.columns)
+        self._prepare(matrix.used + 2 * count)
         return matrix.take(count)
 
     def prepare(self, vectors: int) -> None:
         """See ``offline.source``."""
+        self._prepare(2 * vectors)
+
+    def _prepare(self, vectors: int) -> None:
         began = perf_counter()
         while dry := [m for m in self._matrices if m is not None and m.made < vectors]:
             self._make(dry)
@@ -178,7 +179,7 @@ class PaillierMatrixProducts:
         zero, one = (
             self.vector_products(owner, count)
             if count
-            else VectorProducts(None, np.zeros((0, 0), np.uint64))
+            else VectorProducts(None, np.zeros((0, 2, 0), np.uint64))
             for owner, count in enumerate(counts)
         )
         return zero, one
@@ -245,7 +246,8 @@ class PaillierMatrixProducts:
 
     def _matrix(self, owner: int) -> _Matrix:
         matrix = self._matrices[owner]
-        assert matrix is not None, "register_matrix comes first"
+        if matrix is None:
+            raise UsageError(f"the matrix of party {owner} is not registered: do that first")
         return matrix
 
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from securexgb.dealer.deal import Pieces
 from securexgb.errors import PeerGone
-from securexgb.offline.correlations import PadProducts, VectorProducts
+from securexgb.offline.correlations import BucketMatrix, PadProducts, VectorProducts
 from securexgb.offline.line import Habit, goal_of
 from securexgb.offline.source import MatrixProducts
 
@@ -180,7 +180,7 @@ class ProductsAhead:
 
     ``within`` exchanges messages when it registers a matrix and when it prepares vectors;
     both happen in the producer's thread, so ``within`` is made with the offline lane.
-    ``a_tree``: vectors of each matrix that a tree takes; so many are kept ahead. Public,
+    ``a_tree``: pairs of vectors of each matrix that a tree takes; so many are kept ahead. Public,
     the same at both parties.
     """
 
@@ -202,25 +202,14 @@ class ProductsAhead:
         self._expected = vectors
         self._within.plan(vectors, values)
 
-    def noise_bits(self, rows: int, word_bits: int) -> int:
-        return self._within.noise_bits(rows, word_bits)
+    def noise_bits(self, matrix: BucketMatrix) -> int:
+        return self._within.noise_bits(matrix)
 
-    def register_matrix(
-        self,
-        owner: int,
-        rows: int,
-        columns: int,
-        matrix: NDArray[np.uint8] | None,
-        bins: int,
-        word_bits: int = 64,
-    ) -> None:
+    def register_matrix(self, matrix: BucketMatrix, own: NDArray[np.uint8] | None) -> None:
         """In its turn, and finished when this returns."""
-        within = self._within
-        self.producer.run(
-            lambda: within.register_matrix(owner, rows, columns, matrix, bins, word_bits)
-        )
+        self.producer.run(lambda: self._within.register_matrix(matrix, own))
         self._ordered = self._prepared = 0
-        self._taken[owner] = 0
+        self._taken[matrix.owner] = 0
 
     def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts:
         """The next ones, once they are there; and more are ordered."""

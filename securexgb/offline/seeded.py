@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from securexgb import _kernels
 from securexgb.channel.channel import Channel
 from securexgb.dealer.deal import BLOCK, Pieces, Streams, complete, matrix_name
-from securexgb.errors import ProtocolDesync
+from securexgb.errors import ProtocolDesync, UsageError
 from securexgb.offline.blocks import Supply
 from securexgb.offline.correlations import (
     BITS,
     DIGITS,
     TRANSFERS,
+    BucketMatrix,
     DigitReceiver,
     DigitSender,
     GateTriples,
@@ -46,7 +47,7 @@ class FixedMatrix:
     """One registered matrix, at one party.
 
     ``masked`` is E = M - U at the side that does not own it, None at the owner.
-    ``used`` counts the vectors handed out.
+    ``used`` counts the vectors handed out, two a pair.
     """
 
     name: str
@@ -153,39 +154,30 @@ class SeededSource(ABC):
     def begin_tree(self, left: int) -> None:
         """See ``offline.source``."""
 
-    def noise_bits(self, rows: int, word_bits: int) -> int:
+    def noise_bits(self, matrix: BucketMatrix) -> int:
         """See ``offline.source``: what is dealt is exact."""
-        return 0 if self._products is None else self._products.noise_bits(rows, word_bits)
+        return 0 if self._products is None else self._products.noise_bits(matrix)
 
-    def register_matrix(
-        self,
-        owner: int,
-        rows: int,
-        columns: int,
-        matrix: NDArray[np.uint8] | None,
-        bins: int,
-        word_bits: int = 64,
-    ) -> None:
+    def register_matrix(self, matrix: BucketMatrix, own: NDArray[np.uint8] | None) -> None:
         """See ``offline.source``. A second matrix of the same owner replaces the first."""
         if self._products is not None:
-            self._products.register_matrix(owner, rows, columns, matrix, bins, word_bits)
+            self._products.register_matrix(matrix, own)
             return
         began = perf_counter()
-        self._fix_matrix(owner, rows, columns, matrix, bins)
+        self._fix_matrix(matrix, own)
         self._seconds += perf_counter() - began
 
-    def _fix_matrix(
-        self, owner: int, rows: int, columns: int, matrix: NDArray[np.uint8] | None, bins: int
-    ) -> None:
-        before = self._matrices[owner]
+    def _fix_matrix(self, matrix: BucketMatrix, own: NDArray[np.uint8] | None) -> None:
+        owner, before = matrix.owner, self._matrices[matrix.owner]
         number = 0 if before is None else before.number + 1
-        fixed = FixedMatrix(matrix_name(owner, number), owner, number, rows, columns, None)
+        name = matrix_name(owner, number)
+        fixed = FixedMatrix(name, owner, number, matrix.rows, matrix.columns, None)
         self._announce(fixed)
-        size = 8 * rows * columns
+        size = 8 * matrix.rows * matrix.columns
         if size:
             tag = f"offline/{fixed.name}"
             if self._rank == owner:
-                self._channel.send(tag, self._mask(fixed, matrix, bins).data.cast("B"))
+                self._channel.send(tag, self._mask(name, matrix, own).data.cast("B"))
                 self._bytes_sent += size
             else:
                 fixed.masked = _as_matrix(self._channel.receive(tag), fixed)
@@ -202,19 +194,21 @@ class SeededSource(ABC):
         return made
 
     def _dealt_products(self, owner: int, count: int) -> VectorProducts:
-        fixed = self._matrices[owner]
-        assert fixed is not None, "register_matrix comes first"
-        start, fixed.used = fixed.used, fixed.used + count
+        fixed, single = self._matrices[owner], 2 * count
+        if fixed is None:
+            raise UsageError(f"the matrix of party {owner} is not registered: do that first")
+        start, fixed.used = fixed.used, fixed.used + single
         if self._rank == 0:
-            products = self._streams.products(fixed.name, fixed.columns, start, count)
+            products = self._streams.products(fixed.name, fixed.columns, start, single)
         else:
-            products = self._product_correction(fixed, start, count)
+            products = self._product_correction(fixed, start, single)
         vectors = None
         if self._rank != owner:
-            vectors = self._streams.vectors(fixed.name, fixed.rows, start, count)
+            vectors = self._streams.vectors(fixed.name, fixed.rows, start, single)
             if fixed.masked is not None and count:
                 products = products + _kernels.matrix_product(fixed.masked, vectors)
-        return VectorProducts(vectors, products)
+            vectors = vectors.reshape(count, 2, fixed.rows)
+        return VectorProducts(vectors, products.reshape(count, 2, fixed.columns))
 
     def _take(self, kind: Kind, count: int) -> Pieces:
         self._check()
@@ -234,10 +228,10 @@ class SeededSource(ABC):
         packed = kind in (*BITS.values(), *received)
         return Supply(make, packed, whole_words=packed or kind in TRANSFERS.values())
 
-    def _mask(self, fixed: FixedMatrix, matrix: NDArray[np.uint8] | None, bins: int) -> Words:
+    def _mask(self, name: str, matrix: BucketMatrix, own: NDArray[np.uint8] | None) -> Words:
         """E = M - U, shape (rows, columns)."""
-        buckets = own_buckets(fixed.owner, matrix, fixed.rows, fixed.columns, bins)
-        return _kernels.mask_bucket_matrix(buckets, bins, self._streams.mask_key(fixed.name), 0)
+        buckets = own_buckets(matrix, own)
+        return _kernels.mask_bucket_matrix(buckets, matrix.bins, self._streams.mask_key(name), 0)
 
 
 def _as_matrix(payload: bytes | memoryview, fixed: FixedMatrix) -> Words:

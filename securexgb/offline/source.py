@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from securexgb.errors import DataError
 from securexgb.offline.correlations import (
+    BucketMatrix,
     DigitReceiver,
     DigitSender,
     GateTriples,
@@ -83,7 +84,8 @@ class CorrelationSource(Protocol):
     def plan(self, vectors: int, values: int) -> None:
         """What a training will ask of products, before its first matrix is registered.
 
-        ``vectors``: of each matrix; ``values``: words of products, of both matrices. Public.
+        ``vectors``: pairs of vectors, for each matrix; ``values``: words of products, of both
+        matrices. Public.
         """
 
     def begin_tree(self, left: int) -> None:
@@ -92,33 +94,23 @@ class CorrelationSource(Protocol):
         A source that works ahead of requests stops where the last tree will.
         """
 
-    def noise_bits(self, rows: int, word_bits: int) -> int:
-        """Bits of noise in products of a matrix with so many rows, for sums modulo 2^word_bits.
+    def noise_bits(self, matrix: BucketMatrix) -> int:
+        """Bits of noise in products of such a matrix.
 
         0 where products are exact: ``vector_products`` gives VectorProducts then, PadProducts
         otherwise. Public; UsageError where the sums are beyond what the source can do.
         """
 
-    def register_matrix(
-        self,
-        owner: int,
-        rows: int,
-        columns: int,
-        matrix: NDArray[np.uint8] | None,
-        bins: int,
-        word_bits: int = 64,
-    ) -> None:
-        """Fix the private one-hot matrix M of party ``owner`` for the whole job.
+    def register_matrix(self, matrix: BucketMatrix, own: NDArray[np.uint8] | None) -> None:
+        """Fix the private one-hot matrix M of one party for the whole job.
 
-        ``matrix``: bin indices (rows, features), dtype uint8, at the owner; None at the
-        other side. M has ``columns = features * bins`` columns, column f * bins + b being
-        one in the rows whose feature f lies in bin b. ``word_bits``: of the sums that will be
-        taken, where there is noise. Called once per owner, by both.
-        Exchanges what the source needs (for a dealer: E = M - U, uniform) on the channel.
+        ``own``: bin indices (rows, features), dtype uint8, at the owner; None at the other side.
+        Called once per owner, by both. Exchanges what the source needs (for a dealer: E = M - U,
+        uniform) on the channel.
         """
 
     def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts:
-        """``count`` fresh random vectors a of the other side, with shares of M^T a."""
+        """``count`` fresh pairs of random vectors a of the other side, with shares of M^T a."""
 
     def close(self) -> None: ...
 
@@ -135,17 +127,9 @@ class MatrixProducts(Protocol):
 
     def plan(self, vectors: int, values: int) -> None: ...
 
-    def noise_bits(self, rows: int, word_bits: int) -> int: ...
+    def noise_bits(self, matrix: BucketMatrix) -> int: ...
 
-    def register_matrix(
-        self,
-        owner: int,
-        rows: int,
-        columns: int,
-        matrix: NDArray[np.uint8] | None,
-        bins: int,
-        word_bits: int = 64,
-    ) -> None: ...
+    def register_matrix(self, matrix: BucketMatrix, own: NDArray[np.uint8] | None) -> None: ...
 
     def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts: ...
 
@@ -156,13 +140,11 @@ class MatrixProducts(Protocol):
         """
 
 
-def own_buckets(
-    owner: int, matrix: NDArray[np.uint8] | None, rows: int, columns: int, bins: int
-) -> NDArray[np.uint8]:
-    """The owner's bin indices (rows, columns / bins), contiguous; DataError for any other shape."""
-    if matrix is None or matrix.shape != (rows, columns // bins):
+def own_buckets(matrix: BucketMatrix, own: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    """The owner's bin indices (rows, features), contiguous; DataError for any other shape."""
+    if own is None or own.shape != (matrix.rows, matrix.features):
         raise DataError(
-            f"the bucket matrix of party {owner} must be its bin indices, "
-            f"({rows}, {columns // bins}) of uint8"
+            f"the bucket matrix of party {matrix.owner} must be its bin indices, "
+            f"({matrix.rows}, {matrix.features}) of uint8"
         )
-    return np.ascontiguousarray(matrix)
+    return np.ascontiguousarray(own)

@@ -32,6 +32,7 @@ from securexgb.dealer.deal import Pieces
 from securexgb.offline.blocks import Supply
 from securexgb.offline.correlations import (
     GATES,
+    BucketMatrix,
     DigitReceiver,
     DigitSender,
     GateTriples,
@@ -140,19 +141,11 @@ class TwoPartySource:
         for stream in self._streams:
             stream.begin_tree(left)
 
-    def noise_bits(self, rows: int, word_bits: int) -> int:
-        return self._products.noise_bits(rows, word_bits)
+    def noise_bits(self, matrix: BucketMatrix) -> int:
+        return self._products.noise_bits(matrix)
 
-    def register_matrix(
-        self,
-        owner: int,
-        rows: int,
-        columns: int,
-        matrix: NDArray[np.uint8] | None,
-        bins: int,
-        word_bits: int = 64,
-    ) -> None:
-        self._products.register_matrix(owner, rows, columns, matrix, bins, word_bits)
+    def register_matrix(self, matrix: BucketMatrix, own: NDArray[np.uint8] | None) -> None:
+        self._products.register_matrix(matrix, own)
 
     def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts:
         return self._products.vector_products(owner, count)

@@ -56,6 +56,7 @@ class RunReport:
 
     ``metrics`` None where this side gets no predictions or holds no labels;
     ``stability_index``: of these predictions against earlier ones, where some were given.
+    ``numbers``: the bits that gradients had.
     ``learning_curve``: revealed metric values by "set metric", one per tree. ``dealer``:
     the verdict on the dealer (a dictionary of ``Verdict``), None where there is no dealer.
     """
@@ -69,6 +70,7 @@ class RunReport:
     terms: Mapping[str, Any]
     ledger: Sequence[Mapping[str, str | int]]
     costs: Costs
+    numbers: str
     offline_source: str
     dealer_evidence: str
     versions: Mapping[str, str]
@@ -133,6 +135,7 @@ def _header(report: RunReport) -> str:
         ("side", f"{report.side} ({report.role} party)"),
         ("job", f"{report.job}, digest {report.digest}"),
         ("written", report.created),
+        ("numbers", report.numbers),
         ("offline source", report.offline_source),
         ("dealer's assurance", _assurance(report)),
     ]
@@ -200,7 +203,7 @@ def _metrics(report: RunReport) -> str:
                 band.band,
                 band.rows,
                 band.positives,
-                f"{band.lowest_score:.4f}",
+                f"{band.lowest_score:.4g}",
                 f"{band.rate:.2%}",
                 f"{band.lift:.2f}",
                 f"{band.captured:.1%}",
@@ -255,6 +258,8 @@ def _numbers(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
             name.replace("_", " "),
             "not defined"
             if value is None
+            else f"{value:.4g}"
+            if isinstance(value, float) and 0.0 < abs(value) < 0.1
             else f"{value:.4f}"
             if isinstance(value, float)
             else f"{value:,}"

@@ -19,7 +19,7 @@ import securexgb.mpc.sort
 import securexgb.mpc.table  # noqa: F401
 from securexgb.boost.cost import tree_cost
 from securexgb.boost.grower import matrix_shape
-from securexgb.boost.histogram import Histogram
+from securexgb.boost.histogram import Histogram, NoisySums
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import LevelSums
 from securexgb.boost.params import TrainingParams
@@ -33,13 +33,15 @@ from securexgb.mpc.magnitude import Index
 from securexgb.mpc.protocol import REGISTRY, Cost, Declaration
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.shared import Shared, SharedBits, words_per
+from securexgb.mpc.sigmoid import sigmoid_table
 
 Row = dict[str, str | int]
 
 TYPICAL = (
     "1,000 elements (or margins, denominators, rows); argmax: 4 nodes of 300 candidates; "
-    "sort_rows: 1 row of 1,000 keys; histograms, build, scores and best_splits: 4 nodes, "
-    "1,000 rows, 10 + 10 columns of 16 bins and one for missing values; leaf_weights: 3 levels"
+    "sort_rows: 1 row of 1,000 keys; histograms, build, round_sums, running, scores and "
+    "best_splits: 4 nodes, 1,000 rows, 10 + 10 columns of 16 bins and one for missing values; "
+    "leaf_weights: 3 levels"
 )
 """The shapes that the figures of ``protocol_rows`` are for."""
 
@@ -158,9 +160,10 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
     params = TrainingParams(max_bin=16)
     layout = Layout.of(params, count, (10, 10), False)
     numbers = layout.numbers(params)
-    shape = matrix_shape(layout, numbers)
+    shape = matrix_shape(layout, numbers, params.max_depth)
     used = np.arange(layout.total_columns)
-    vectors = Shared.zeros(_NODES, count)
+    vectors = Shared.zeros(_NODES, 2, count)
+    noisy = Shared.zeros(_NODES, 2, used.size, layout.all_bins)
     sums = Shared.zeros(_NODES, used.size, layout.all_bins)
     owners, candidates = np.zeros(1, np.int64), Candidates.of(layout, used)
     levels = [LevelSums(*[Shared.zeros(1 << level)] * 3) for level in range(3)]
@@ -179,6 +182,7 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
         "mpc.truncate.truncate": (x, 20),
         "mpc.truncate.round_off": (x, 20),
         "mpc.unpack.unpack_pairs": (x, 30),
+        "mpc.unpack.round_sums": (noisy, shape.widths(numbers.dropped_bits)),
         "mpc.divide.reciprocal": (x, x),
         "mpc.divide.divide": (x, x, bits(30), bits()),
         "mpc.argmax.argmax": (
@@ -195,20 +199,22 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
         "mpc.magnitude.magnitude": (x, Index(12, 11)),
         "mpc.lift.lift_numbers": (bits(30), (binary(16), binary(14))),
         "mpc.lift.widen": (x, 32),
-        "mpc.sigmoid.sigmoid": (x, 16),
+        "mpc.sigmoid.sigmoid": (x, sigmoid_table(20, 18, True, np.zeros((4, 64), np.int64))),
         "mpc.sigmoid.softplus": (x,),
         "mpc.sort.sort_rows": (x.reshape(1, -1), 40),
-        "mpc.select.select": (owners, np.zeros((1, count), bool), x.reshape(1, -1)),
-        "mpc.matrix.histograms": (shape, None, None, vectors, numbers.low_bits),
+        "mpc.select.select": (owners, np.zeros((1, count), bool), x.reshape(1, 1, -1), (64,)),
+        "mpc.matrix.histograms": (shape, None, None, vectors),
         "mpc.open._open": (x,),
         "mpc.open._open_to": (x, 0),
         "hybrid.ckks_products.agree_keys": (),
         "hybrid.ckks_products.products": (None, np.zeros((TERMS, count)), None),
         "hybrid.ckks_scores.tree_scores": (None, np.zeros((1, count, 1)), None, Limbs(20, (12,))),
-        "hybrid.ckks_sigmoid.ckks_sigmoid": (None, x, 16),
-        "boost.histogram.build": (shape, None, vectors, numbers.low_bits),
+        "hybrid.ckks_sigmoid.ckks_sigmoid": (None, x, 20, 18),
+        "boost.histogram.build": (shape, None, vectors),
+        "boost.histogram.running": (shape, NoisySums(noisy), used, numbers),
         "boost.weights.soft_threshold": (x, 1),
         "boost.weights.weigh": (x.reshape(1, -1), x.reshape(1, -1), numbers, False),
+        "boost.weights.clipped": (x, x),
         "boost.score.scores": (child_sums(Histogram(sums, sums), candidates), numbers),
         "boost.split.best_splits": (
             Histogram(sums, sums),

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.executor import LocalExecutor
-from securexgb.boost.grower import GrownTree, TreeJob, grow_tree
+from securexgb.boost.grower import GrownTree, TreeJob, grow_tree, matrix_shape
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.mpc.matrix import Buckets, register
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import share
+from securexgb.mpc.shared import Shared
 from securexgb.testing.harness import Backend, run_parties
 
 Integers = NDArray[np.int64]
@@ -25,7 +26,7 @@ Integers = NDArray[np.int64]
 class Case:
     """``bins``: (rows, columns), label party's columns first, params.max_bin where missing.
 
-    ``gradient``, ``hessian``: (rows,) integers with ``numbers.gradient_bits`` fraction bits.
+    ``gradient``, ``hessian``: (rows,) integers in the units of rows, see ``numbers``.
     """
 
     bins: Integers
@@ -57,7 +58,9 @@ class Case:
         return np.ascontiguousarray(self.bins[:, own]).astype(np.uint8)
 
     def job(self, party: Party) -> TreeJob:
+        """What a party grows the tree from; its matrix is registered."""
         layout, buckets = self.layout, self.buckets(party.rank)
+        shape = register(party, matrix_shape(layout, self.numbers, self.params.max_depth), buckets)
         edges = np.arange(self.params.max_bin) + 0.5
         return TreeJob(
             layout=layout,
@@ -68,17 +71,17 @@ class Case:
             cuts=np.tile(edges, (buckets.shape[1], 1)),
             used=self.columns,
             dummies=party.private.derive("dummies"),
+            shape=shape,
         )
+
+    def vectors(self, party: Party) -> Shared:
+        """g and h of the rows, (2, rows)."""
+        words = np.stack([self.gradient, self.hessian]).view(np.uint64)
+        return share(party, words if party.rank == 0 else None, 0, words.shape)
 
     def program(self, party: Party) -> GrownTree:
         """What a party runs."""
-        job = self.job(party)
-        register(party, job.shape, self.buckets(party.rank))
-        words = self.gradient + (self.hessian << self.numbers.low_bits)
-        pairs = share(
-            party, words.view(np.uint64) if party.rank == 0 else None, 0, self.gradient.shape
-        )
-        return grow_tree(party, job, pairs)
+        return grow_tree(party, self.job(party), self.vectors(party))
 
 
 @dataclass(frozen=True)

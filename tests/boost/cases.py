@@ -16,9 +16,13 @@ def random_case(
     columns: tuple[int, int] = (2, 3),
     holes: float = 0.0,
     bins: int = 8,
+    fine: bool = False,
     **params: Any,
 ) -> Case:
-    """Bins and gradients of a random data set; hessians vary as with weights."""
+    """Bins and gradients of a random data set; hessians vary as with weights.
+
+    Gradients are whole units of sums, so that nothing is rounded off, or with ``fine`` any ones.
+    """
     draw = np.random.default_rng(seed)
     settings = {"max_bin": bins, "max_depth": 3, "min_child_weight": 1.0, **params}
     terms = TrainingParams(**settings)
@@ -27,8 +31,15 @@ def random_case(
     labels = (values[:, 0] + values[:, -1] + draw.normal(scale=3, size=rows)) > bins
     values[draw.random(shape) < holes] = bins
     empty = np.zeros(rows, np.int64)
-    unit = 1 << Case(values, columns[0], empty, empty, terms).numbers.gradient_bits
+    numbers = Case(values, columns[0], empty, empty, terms).numbers
+    no_g, no_h = (0, 0) if fine else numbers.dropped_bits
     p = draw.uniform(0.05, 0.95, rows)
-    gradient = np.rint((p - labels) * unit).astype(np.int64)
-    hessian = np.maximum(np.rint(p * (1 - p) * unit).astype(np.int64), 1)
-    return Case(values, columns[0], gradient, hessian, terms)
+    gradient = np.rint((p - labels) * 2.0 ** (numbers.row_gradient_bits - no_g))
+    hessian = np.rint(p * (1 - p) * 2.0 ** (numbers.row_hessian_bits - no_h))
+    return Case(
+        values,
+        columns[0],
+        gradient.astype(np.int64) << no_g,
+        np.maximum(hessian, 1).astype(np.int64) << no_h,
+        terms,
+    )

@@ -44,12 +44,14 @@ class Choices:
 
 
 class Oracle:
-    """Exact sums and gains for a case."""
+    """Exact sums and gains for a case whose gradients are whole units of sums."""
 
     def __init__(self, case: Case) -> None:
         self.case = case
         self._unit = 1 << case.numbers.gradient_bits
-        self._pairs = np.stack([case.gradient, case.hessian], axis=1)
+        rows, dropped = np.stack([case.gradient, case.hessian], axis=1), case.numbers.dropped_bits
+        self._pairs = rows >> np.array(dropped)
+        assert np.array_equal(self._pairs << np.array(dropped), rows)
         self._least = Fraction(case.params.min_child_weight) * self._unit
 
     def sums(self, rows: Rows) -> NDArray[np.int64]:

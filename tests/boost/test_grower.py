@@ -20,8 +20,7 @@ LEAST_GAIN = 1e-6
 
 def xgboost_tree(case: Case) -> dict[str, Any]:
     """xgboost's tree on the same bins and gradients, as nested JSON."""
-    unit = 2.0**case.numbers.gradient_bits
-    values = case.bins[:, case.columns].astype(float)
+    numbers, values = case.numbers, case.bins[:, case.columns].astype(float)
     values[values == case.params.max_bin] = np.nan
     terms = case.params
     booster = xgboost.train(
@@ -39,7 +38,10 @@ def xgboost_tree(case: Case) -> dict[str, Any]:
         },
         xgboost.DMatrix(values, np.zeros(len(values))),
         1,
-        obj=lambda *_: (case.gradient / unit, case.hessian / unit),
+        obj=lambda *_: (
+            case.gradient / 2.0**numbers.row_gradient_bits,
+            case.hessian / 2.0**numbers.row_hessian_bits,
+        ),
     )
     tree: dict[str, Any] = json.loads(booster.get_dump(dump_format="json")[0])
     return tree
@@ -203,10 +205,10 @@ def test_no_column_tells_anything(value: int) -> None:
 def test_a_first_tree_on_few_positives() -> None:
     """base_score 1/2 on 3 % positives: gains are small differences of large scores."""
     case = random_case(4, rows=2000, columns=(3, 3))
-    unit = 1 << case.numbers.gradient_bits
+    g_unit, h_unit = 1 << case.numbers.row_gradient_bits, 1 << case.numbers.row_hessian_bits
     positive = np.random.default_rng(0).random(2000) < 0.03 * (1 + (case.bins[:, 4] > 5))
-    gradient = np.where(positive, -unit // 2, unit // 2)
-    case = replace(case, gradient=gradient, hessian=np.full(2000, unit // 4))
+    gradient = np.where(positive, -g_unit // 2, g_unit // 2)
+    case = replace(case, gradient=gradient, hessian=np.full(2000, h_unit // 4))
     tree = grow(case)
     compare(case, tree)
     check_exactly(case, tree)
@@ -245,6 +247,7 @@ def test_rows_of_no_weight_take_part_in_nothing() -> None:
         case, bins=case.bins[kept], gradient=case.gradient[kept], hessian=case.hessian[kept]
     )
     assert smaller.numbers.gradient_bits == zeroed.numbers.gradient_bits
+    assert smaller.numbers.dropped_bits == zeroed.numbers.dropped_bits
     one, other = grow(zeroed), grow(smaller)
     np.testing.assert_array_equal(one.leaves, other.leaves)
     np.testing.assert_array_equal(one.values[kept], other.values)

@@ -19,6 +19,7 @@ from securexgb.mpc.lift import Number
 from securexgb.mpc.magnitude import Index
 from securexgb.mpc.matrix import Buckets, MatrixShape, register
 from securexgb.mpc.party import Party
+from securexgb.mpc.sigmoid import COIN_BITS, sigmoid_table
 from securexgb.testing.harness import run_parties
 from tests.mpc.kit import Pair, public, shared, shared_bits
 
@@ -93,8 +94,17 @@ def _argmax(draw: Draw) -> Arguments:
 
 def _lookup(draw: Draw) -> Arguments:
     width, out_bits = int(draw.integers(1, 13)), int(draw.integers(1, 40))
-    table = draw.integers(0, 2**64, 1 << width, np.uint64)
-    return [_bits(draw, width, _count(draw)), public(table), public(out_bits)]
+    runs = tuple(int(run) for run in draw.integers(0, 90, int(draw.integers(1, 5))))
+    runs = (*runs, _count(draw))
+    table = draw.integers(0, 2**64, (len(runs), 1 << width), np.uint64)
+    return [_bits(draw, width, sum(runs)), public(table), public(out_bits), public(runs)]
+
+
+def _sigmoid(draw: Draw) -> Arguments:
+    bits = [int(size) for size in draw.integers(0, 21, 2)]
+    coins = draw.integers(0, 1 << COIN_BITS, (4, 64))
+    table = sigmoid_table(bits[0], bits[1], bool(draw.integers(2)), coins)
+    return [_numbers(draw, _count(draw)), public(table), public(int(draw.integers(30, 47)))]
 
 
 def _magnitude(draw: Draw) -> Arguments:
@@ -183,7 +193,8 @@ def _scores(draw: Draw) -> Arguments:
 
 def _weigh(draw: Draw) -> Arguments:
     params = TrainingParams(reg_alpha=float(draw.choice([0.0, 0.5])))
-    numbers = Layout.of(params, 1000, (1, 1), False).numbers(params)
+    rows = int(draw.choice([1000, 10_000]))  # without and with the clip
+    numbers = Layout.of(params, rows, (1, 1), False).numbers(params)
     shape = (int(draw.integers(1, 4)), _count(draw))
     hessian = shared(draw.integers(0, 900, shape))
     return [
@@ -192,6 +203,11 @@ def _weigh(draw: Draw) -> Arguments:
         public(numbers),
         public(bool(draw.integers(2))),
     ]
+
+
+def _clipped(draw: Draw) -> Arguments:
+    count = 64 * int(draw.integers(1, 4))
+    return [shared(draw.integers(-900, 900, count)), shared(draw.integers(0, 9, count))]
 
 
 def _leaf_weights(draw: Draw) -> Arguments:
@@ -279,12 +295,11 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.logarithm.log2_bits": _log2_bits,
     "mpc.magnitude.magnitude": _magnitude,
     "mpc.lift.lift_numbers": _lift_numbers,
-    "mpc.sigmoid.sigmoid": lambda draw: [
+    "mpc.sigmoid.sigmoid": _sigmoid,
+    "mpc.sigmoid.softplus": lambda draw: [
         _numbers(draw, _count(draw)),
-        public(int(draw.integers(4, 21))),
         public(int(draw.integers(30, 47))),
     ],
-    "mpc.sigmoid.softplus": lambda draw: [_numbers(draw, _count(draw))],
     "mpc.sort.sort_rows": lambda draw: [
         _numbers(draw, 2, int(draw.integers(1, 70)), bits=20),
         public(40),
@@ -298,7 +313,8 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "hybrid.ckks_sigmoid.ckks_sigmoid": lambda draw: [
         _ckks_keys(),
         _numbers(draw, _count(draw)),
-        public(int(draw.integers(4, 25))),
+        public(int(draw.integers(0, 21))),
+        public(int(draw.integers(0, 21))),
     ],
     "boost.histogram.build": _build,
     "boost.weights.soft_threshold": lambda draw: [
@@ -306,6 +322,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
         public(int(draw.choice([0, 7]))),
     ],
     "boost.weights.weigh": _weigh,
+    "boost.weights.clipped": _clipped,
     "boost.score.scores": _scores,
     "boost.split.best_splits": _best_splits,
     "boost.leaves.leaf_weights": _leaf_weights,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from securexgb.errors import UsageError
 from securexgb.mpc.choose import choose
 from securexgb.mpc.compare import all_of, not_bits
 from securexgb.mpc.convert import highest_bit, to_arithmetic, to_bits
@@ -14,7 +17,7 @@ from securexgb.mpc.lift import widen
 from securexgb.mpc.multiply import and_bits, gate_bits, multiply
 from securexgb.mpc.party import Party
 from securexgb.mpc.scale import scale_rows
-from securexgb.mpc.select import select
+from securexgb.mpc.select import message_bits, select
 from securexgb.mpc.shared import Shared, SharedBits
 from tests.mpc.kit import Integers, evaluate, on_both, public, shared, shared_bits
 from tests.mpc.strategies import flags, integers, quick, symmetric
@@ -133,8 +136,42 @@ def test_select(row: Integers, owners: list[int]) -> None:
     x = np.stack([np.roll(row, k) for k in range(by.size)])
     bits = np.random.default_rng(by.size).integers(0, 2, x.shape).astype(bool)
     own = [np.where((by == rank)[:, None], bits, False) for rank in (0, 1)]
-    result = on_both(select, public(by), (own[0], own[1]), shared(x))
-    np.testing.assert_array_equal(result, np.where(bits, x, 0))
+    result = on_both(select, public(by), (own[0], own[1]), shared(x[:, None]), public((64,)))
+    np.testing.assert_array_equal(result[:, 0], np.where(bits, x, 0))
+
+
+@quick
+@given(
+    st.lists(st.integers(0, 1), min_size=1, max_size=4),
+    st.sampled_from(
+        [(1,), (33, 31), (35, 31), (64, 64), (7, 1, 9), (64, 1), (40, 24, 64), (3, 64), (63, 2)]
+    ),
+    st.integers(1, 130),
+    st.integers(0, 1 << 30),
+)
+def test_select_of_several_words_by_one_bit(
+    owners: list[int], widths: tuple[int, ...], count: int, seed: int
+) -> None:
+    """Only as many bits of each word as are asked for count, and travel."""
+    draw, by = np.random.default_rng(seed), np.array(owners)
+    x = draw.integers(-(2**63), 2**63, (by.size, len(widths), count))
+    bits = draw.integers(0, 2, (by.size, count)).astype(bool)
+    own = [np.where((by == rank)[:, None], bits, False) for rank in (0, 1)]
+
+    def program(party: Party, owners: Integers, mine: Any, values: Shared) -> Shared:
+        kept = select(party, owners, mine, values, widths)
+        return Shared(kept.words << np.array([64 - w for w in widths], np.uint64)[:, None])
+
+    result = on_both(program, public(by), (own[0], own[1]), shared(x, seed))
+    high = np.array([64 - w for w in widths])[:, None]
+    np.testing.assert_array_equal(result, np.where(bits[:, None], x << high, 0))
+
+
+def test_words_that_no_transfer_serves_are_refused() -> None:
+    assert [message_bits(w) for w in ((5,), (33, 31), (35, 31), (64, 64))] == [8, 64, 128, 128]
+    for widths in ((64, 64, 1), (40, 40, 40)):
+        with pytest.raises(UsageError, match="one transfer of 128 bits"):
+            message_bits(widths)
 
 
 @pytest.mark.parametrize("count", [1, 2, 65])
@@ -145,10 +182,10 @@ def test_select_and_widen_in_half_words(count: int) -> None:
     own = [np.where((by == rank)[:, None], bits, False) for rank in (0, 1)]
 
     def both(party: Party, owners: Integers, mine: Integers, values: Shared) -> Shared:
-        kept = select(party, owners, mine.astype(bool), values, 32)
-        return Shared(np.stack([widen(party, row, 32).words for row in kept]))
+        kept = select(party, owners, mine.astype(bool), values, (32,))
+        return Shared(np.stack([widen(party, row, 32).words for row in kept[:, 0]]))
 
-    result = on_both(both, public(by), (own[0], own[1]), shared(x))
+    result = on_both(both, public(by), (own[0], own[1]), shared(x[:, None]))
     np.testing.assert_array_equal(result, np.where(bits, x, 0))
 
 
@@ -156,8 +193,9 @@ def test_select_reads_own_rows_only() -> None:
     by, x = np.array([0, 1]), np.array([[5, 6], [7, 8]])
     bits = np.array([[True, False], [False, True]])
     rubbish = [np.where((by == rank)[:, None], bits, ~bits) for rank in (0, 1)]
-    result = evaluate(select, public(by), (rubbish[0], rubbish[1]), shared(x))
-    np.testing.assert_array_equal(result, [[5, 0], [0, 8]])
+    given = shared(x[:, None])
+    result = evaluate(select, public(by), (rubbish[0], rubbish[1]), given, public((64,)))
+    np.testing.assert_array_equal(result[:, 0], [[5, 0], [0, 8]])
 
 
 @pytest.mark.parametrize("count", [1, 2, 63, 64, 65])

@@ -86,7 +86,7 @@ def test_a_side_without_columns_and_weighted_rows(with_dealer, ended):
         weights = ["weight", *(str(1 + row % 3) for row in range(60))]
         path.write_text("\n".join(f"{a},{b}" for a, b in zip(lines, weights, strict=True)) + "\n")
     companies.settings("bank", weight_column="weight", feature_columns=[])
-    companies.terms(*SIDES, training={"weight_bound": 3.0})
+    companies.terms(*SIDES, training={"weight_exponent": 1, "weight_bound": 3.0})
     trained = ended("train")
     owners = {(row["reveal"], row["to"]) for row in trained["bank"]["ledger"]}
     assert ("SPLIT_INDEX", "label") not in owners

@@ -54,6 +54,7 @@ def make(**changes) -> RunReport:
             }
         ],
         "costs": Costs(400, 10, 20, 30, 0.5, 0.4, 1.6, 2.0, 100.0),
+        "numbers": "gradients: 20 + 18 bits a row, 16 a sum",
         "offline_source": "dealt",
         "dealer_evidence": "none",
         "dealer": Verdict.unattested().to_dict(),

@@ -1,0 +1,249 @@
+"""Scales: the public powers that weights, targets and metrics are measured in.
+
+Weights and targets of one scale in the data become numbers of another one in the ring: weights
+(times scale_pos_weight) are divided by 2^weight_exponent, targets are centred and divided by
+2^target_exponent, metrics are opened in steps of 10^metric_exponent. All three are terms, known to
+both sides. They follow from labels and weights, which the label party alone has: it computes
+them here, ``check`` shows them to it, and it tells the other side by writing them into the terms.
+
+Too small an exponent would let sums overflow, so it is refused before anything is sent. One that is
+far too large would leave only zeros, and a model that is a constant: it is refused as well.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.arith.fixedpoint import ROW_WEIGHT_BITS
+from securexgb.boost.params import TrainingParams, declarations
+from securexgb.errors import DataError
+
+Floats = NDArray[np.float64]
+
+MOST_SPARE_BITS = 8
+"""An exponent that is too large by more than this is refused."""
+REMARKED_SPARE_BITS = 1
+"""One that is too large by more than this is worth a remark."""
+_MOST_GAP_BITS = 25
+"""A single target is less than 2^_MOST_GAP_BITS times the scale away from the centre."""
+_DIGITS = 4
+"""Significant digits of the constant model's metric."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """What the label party alone has of some rows: labels (n,), and their weights or None."""
+
+    labels: Floats
+    weights: Floats | None = None
+
+    @property
+    def columns(self) -> tuple[Floats, Floats | None]:
+        return self.labels, self.weights
+
+
+def row_factors(labels: Floats, weights: Floats | None, params: TrainingParams) -> Floats | None:
+    """Each row's weight times scale_pos_weight, (n,); None where no row has one."""
+    scale = params.scale_pos_weight
+    if scale == 1.0:
+        return weights
+    factors = np.where(labels == 1.0, scale, 1.0)
+    return factors if weights is None else weights * factors
+
+
+def mean_target(labels: Floats, weights: Floats | None) -> float:
+    """The weighted mean; the plain one where all weights are 0.
+
+    It is exact where all labels are the same, and near where an offset is large.
+    """
+    if labels.size == 0:
+        return 0.0
+    first = float(labels[0])
+    return first + _mean(labels - first, weights)
+
+
+def centre_of(labels: Floats, weights: Floats | None, params: TrainingParams) -> float:
+    """What a regression's targets are centred at: base_score, or else their weighted mean."""
+    return mean_target(labels, weights) if params.base_score is None else params.base_score
+
+
+def needed_weight_exponent(
+    labels: Floats, weights: Floats | None, params: TrainingParams
+) -> int | None:
+    """The least k with a mean of weights, scale_pos_weight included, of at most 2^k.
+
+    None where any k will do: there are no weights, or all are 0.
+    """
+    factors = row_factors(labels, weights, params)
+    if factors is None:
+        return None
+    most = float(factors.max(initial=0.0))
+    return None if most == 0.0 else _exponent(most, float((factors / most).mean()))
+
+
+def needed_target_exponent(
+    labels: Floats, weights: Floats | None, params: TrainingParams
+) -> int | None:
+    """The least k with a (weighted) root mean square of centred targets of at most 2^k.
+
+    Weights count as they are after rounding, by the exponent that ``params`` have. None where
+    all targets equal the centre, so any k will do.
+    """
+    gaps = np.abs(labels - centre_of(labels, weights, params))
+    most = float(gaps.max(initial=0.0))
+    if most == 0.0:
+        return None
+    if weights is not None:
+        unit = params.weight_scale * 2.0**-ROW_WEIGHT_BITS
+        weights = np.where(weights > 0, np.maximum(np.rint(weights / unit), 1.0), 0.0)
+    single = _exponent(most, 1.0) - _MOST_GAP_BITS
+    root = math.sqrt(_mean((gaps / most) ** 2, weights))
+    return single if root == 0.0 else max(_exponent(most, root), single)
+
+
+def proposed_metric_exponent(
+    train: Outcomes, measured: Sequence[Outcomes], params: TrainingParams
+) -> int | None:
+    """10^this is a unit in the fourth digit of the metric before the first tree.
+
+    ``measured``: the evaluation sets; the last one counts, which early stopping looks at, or the
+    training rows where there is none. None where the metric is 0 already.
+    """
+    for rows in (*reversed(measured), train):
+        value = _constant_metric(train, rows, params)
+        if value > 0.0:
+            return _within("metric_exponent", math.floor(math.log10(value)) - (_DIGITS - 1))
+    return None
+
+
+def with_scales(
+    params: TrainingParams, train: Outcomes, measured: Sequence[Outcomes] = ()
+) -> TrainingParams:
+    """``params`` with every exponent that is not set, from the data.
+
+    For who has all labels and decides alone; two companies write them into their terms.
+    """
+    if params.weight_exponent is None:
+        needed = needed_weight_exponent(*train.columns, params)
+        if needed is not None:
+            params = replace(params, weight_exponent=_within("weight_exponent", needed))
+    if params.target_exponent is None and params.objective == "reg:squarederror":
+        needed = needed_target_exponent(*train.columns, params) or 0
+        params = replace(params, target_exponent=_within("target_exponent", needed))
+    if params.metric_exponent is None:
+        params = replace(params, metric_exponent=proposed_metric_exponent(train, measured, params))
+    return params
+
+
+def proposed_lines(
+    params: TrainingParams, train: Outcomes, measured: Sequence[Outcomes] = ()
+) -> dict[str, int]:
+    """Exponents that the terms should have and do not have, by name, for the label party to see.
+
+    Those that are missing, too small, or too large by more than REMARKED_SPARE_BITS; of metrics
+    those that are missing.
+    """
+    lines: dict[str, int] = {}
+    needed = needed_weight_exponent(*train.columns, params)
+    if needed is not None and not _is_close("weight_exponent", params.weight_exponent or 0, needed):
+        lines["weight_exponent"] = _within("weight_exponent", needed)
+        params = replace(params, weight_exponent=lines["weight_exponent"])
+    if params.objective == "reg:squarederror":
+        needed, given = needed_target_exponent(*train.columns, params), params.target_exponent
+        is_unfit = needed is not None and not _is_close("target_exponent", given or 0, needed)
+        if given is None or is_unfit:
+            lines["target_exponent"] = _within("target_exponent", needed or 0)
+    if params.metric_exponent is None:
+        proposed = proposed_metric_exponent(train, measured, params)
+        if proposed is not None:
+            lines["metric_exponent"] = proposed
+    return lines
+
+
+def _is_close(name: str, given: int, needed: int) -> bool:
+    least = _within(name, needed)
+    return least <= given <= least + REMARKED_SPARE_BITS
+
+
+def check_weights(labels: Floats, weights: Floats | None, params: TrainingParams) -> None:
+    """At the label party: DataError for training weights that do not fit the terms."""
+    bound = params.weight_bound
+    if weights is not None and bound is not None and float(weights.max(initial=0.0)) > bound:
+        raise DataError(
+            f"a weight of the label party is above weight_bound {bound:g}: correct the weights, "
+            "or agree on a larger bound"
+        )
+    needed = needed_weight_exponent(labels, weights, params)
+    _check_fit("weight_exponent", params.weight_exponent, needed, "the mean of the weights")
+
+
+def check_targets(labels: Floats, weights: Floats | None, params: TrainingParams) -> None:
+    """At the label party: DataError for a regression's targets that do not fit the terms."""
+    needed = needed_target_exponent(labels, weights, params)
+    if params.target_exponent is None:
+        proposed = _within("target_exponent", needed or 0)
+        raise DataError(
+            "objective 'reg:squarederror' needs target_exponent, the order of magnitude of the "
+            f"targets' spread at the label party: {line_to_add('target_exponent', proposed)}"
+        )
+    _check_fit("target_exponent", params.target_exponent, needed, "the spread of the targets")
+
+
+def line_to_add(name: str, value: int) -> str:
+    """What to write into the terms, as the end of a sentence."""
+    return f"write `{name} = {value}` into [training] of job.toml, at both sides"
+
+
+def _check_fit(name: str, given: int | None, needed: int | None, what: str) -> None:
+    """DataError where the exponent ``given`` is below the one needed, or far above it."""
+    used = given or 0
+    if needed is None or needed <= used <= needed + MOST_SPARE_BITS:
+        return
+    is_set = f"{name} is {given}" if given is not None else f"{name} is not set, which means 0"
+    relation = "above" if needed > used else "far below"
+    problem = f"{what} at the label party is {relation} 2^{used} ({is_set})"
+    if _within(name, needed) != needed:
+        raise DataError(f"{problem}: bring it nearer to 1, by a factor on the whole column")
+    raise DataError(f"{problem}: {line_to_add(name, needed)}")
+
+
+def _within(name: str, exponent: int) -> int:
+    """The nearest exponent that is declared."""
+    declared = declarations()[name]
+    assert declared.low is not None
+    assert declared.high is not None
+    return int(min(max(exponent, declared.low), declared.high))
+
+
+def _exponent(scale: float, factor: float) -> int:
+    """The least k with scale * factor <= 2^k; both positive, their product may underflow."""
+    parts = [math.frexp(scale), math.frexp(factor)]
+    mantissa, carry = math.frexp(parts[0][0] * parts[1][0])
+    exponent = parts[0][1] + parts[1][1] + carry
+    return exponent - 1 if mantissa == 0.5 else exponent
+
+
+def _mean(values: Floats, weights: Floats | None) -> float:
+    """The weighted mean; the plain one where all weights are 0."""
+    most = 0.0 if weights is None else float(weights.max(initial=0.0))
+    if weights is None or most == 0.0:
+        return float(values.mean())
+    scaled = weights / most
+    return float(scaled @ values / scaled.sum())
+
+
+def _constant_metric(train: Outcomes, rows: Outcomes, params: TrainingParams) -> float:
+    """logloss or rmse, by the objective, of the model before its first tree."""
+    if params.objective == "reg:squarederror":
+        gaps = np.abs(rows.labels - centre_of(*train.columns, params))
+        most = float(gaps.max(initial=0.0))
+        return most * math.sqrt(_mean((gaps / most) ** 2, rows.weights)) if most > 0.0 else 0.0
+    base = _mean(train.labels, train.weights) if params.base_score is None else params.base_score
+    base = min(max(base, 1e-9), 1.0 - 1e-9)
+    rate = _mean(rows.labels, rows.weights)
+    return -rate * math.log(base) - (1.0 - rate) * math.log1p(-base)

@@ -264,9 +264,14 @@ def _weighted() -> list[Problem]:
     for kind in ("1", "1e-7", "1e5", "lognormal 0 3"):
         draw = events(0.5, kind)
         found.append(Problem("weights", f"all {kind}", draw, 4_000, 20_000, 10, _FREE))
-    found.append(
-        Problem("weights", "lognormal 5 1.5", events(9e-4, "lognormal 5 1.5"), 60_000, 100_000, 10)
-    )
+    amounts_of = "lognormal 5 1.5"
+    for rate, rows, params in (
+        (0.1, 20_000, {}),
+        (9e-4, 60_000, {"reg_lambda": 450.0, "min_child_weight": 450.0}),
+        (9e-4, 60_000, {}),
+    ):
+        name = f"{amounts_of}, rate {rate:g}" + (", penalties of 450" if params else "")
+        found.append(Problem("weights", name, events(rate, amounts_of), rows, 100_000, 10, params))
     for scale in (1e1, 1e2, 1e3, 1e4):
         params = {"scale_pos_weight": scale}
         name = f"scale_pos_weight {scale:g}"

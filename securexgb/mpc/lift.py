@@ -23,8 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from securexgb import _kernels
+from securexgb.arith.bits import unpack_bits
 from securexgb.mpc.compare import signed
-from securexgb.mpc.convert import plain_values
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.select import transfers
@@ -81,9 +81,11 @@ def numbers_cost(numbers: Sequence[Number], words: int) -> Cost:
 
 
 def _ideal(bits: SharedBits, numbers: tuple[Number, ...]) -> Shared:
-    weights = np.array([w for number in numbers for w in number.weights], np.uint64)
-    starts = np.cumsum([0, *(len(number.weights) for number in numbers[:-1])])
-    return Shared(np.add.reduceat(plain_values(bits) * weights[:, None], starts, axis=0))
+    sums, rows = np.zeros((len(numbers), bits.count), np.uint64), iter(bits.words)
+    for total, number in zip(sums, numbers, strict=True):
+        for weight in number.weights:
+            total += unpack_bits(next(rows), bits.count) * np.uint64(weight)
+    return Shared(sums)
 
 
 @protocol(

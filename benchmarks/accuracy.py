@@ -1,0 +1,273 @@
+"""What number formats cost: the product's models beside xgboost's, on the same bins.
+
+    python benchmarks/accuracy.py                       # some 30 minutes on a core
+    python benchmarks/accuracy.py --group rates --draws 2
+    python benchmarks/accuracy.py --old CHECKOUT        # an older revision in the product's place
+    python benchmarks/accuracy.py --quick               # tiny sets: does it run?
+    python benchmarks/accuracy.py --shares              # ten sets, in shares and in plaintext
+
+A JSON line for each draw of each problem. Trees are grown on the plaintext backend, which
+computes the functionality of every protocol in the clear; --shares says whether shares give
+the same bits. docs/accuracy.md is made of the lines by report.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import judged
+import numpy as np
+import xgboost
+from numpy.typing import NDArray
+from problems import Problem, Rows, problems
+
+Reals = NDArray[np.float64]
+HERE = Path(__file__).resolve().parent
+_QUICK_ROWS = 400
+_QUICK_TREES = 3
+_SHARED = (
+    "0.5", "1e-3", "1e-4", "four segments", "1e-4, 20,000 rows", "all 1e-7", "lognormal 0 3",
+    "scale_pos_weight 1e+04", "f + 1e6", "f, weights lognormal 0 3",
+)  # fmt: skip
+
+
+class Build:
+    """A revision of the product at work in a process of its own."""
+
+    def __init__(self, checkout: Path, worker: subprocess.Popen[str]) -> None:
+        self.checkout, self._worker = checkout, worker
+        found = self._answer()["from"]
+        if Path(found).resolve() != checkout.resolve():
+            raise SystemExit(f"{checkout} holds no securexgb of its own: {found} was imported")
+
+    @staticmethod
+    @contextmanager
+    def at(checkout: Path) -> Iterator[Build]:
+        """The build of a checkout."""
+        with subprocess.Popen(
+            [sys.executable, str(HERE / "grown.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(checkout)},
+        ) as worker:
+            yield Build(checkout, worker)
+            assert worker.stdin is not None
+            worker.stdin.close()
+
+    def __call__(
+        self, job: Job, backend: str = "plaintext", predict: bool = False
+    ) -> tuple[dict[str, Any], Reals]:
+        """What it answered, and margins of the rows to judge by; none where it refused."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            job.save(folder, backend, predict)
+            assert self._worker.stdin is not None
+            print(folder, file=self._worker.stdin, flush=True)
+            answer = self._answer()
+            if "refused" in answer:
+                return answer, np.zeros(0)
+            return answer, np.load(folder / "margins.npy")
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._worker.stdout is not None
+        line = self._worker.stdout.readline()
+        if not line:
+            raise SystemExit(f"the build of {self.checkout} has ended, see above")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+class Job:
+    """One draw of a problem."""
+
+    def __init__(self, problem: Problem, seed: int) -> None:
+        self.problem, self.seed = problem, seed
+        self.train, self.test = problem.drawn(seed)
+
+    def save(self, folder: Path, backend: str, predict: bool) -> None:
+        """Everything that a build needs."""
+        labels = self.test.target
+        arrays = {"train": self.train.values, "labels": self.train.target}
+        arrays |= {"test": self.test.values, "test_labels": labels}
+        if self.train.weights is not None:
+            arrays["weights"] = self.train.weights
+        for name, array in arrays.items():
+            np.save(folder / f"{name}.npy", array)
+        asked = {"params": self.problem.settings, "backend": backend}
+        asked |= {"metric": self.problem.metric, "predict": predict}
+        (folder / "job.json").write_text(json.dumps(asked), encoding="utf-8")
+
+
+def plain(job: Job) -> tuple[dict[str, Any], Reals]:
+    """xgboost's answer and margins; a regression's targets are centred, since it has 24 bits."""
+    train, test, settings = job.train, job.test, dict(job.problem.settings)
+    less = float(np.average(train.target, weights=train.weights)) if _squares(job) else 0.0
+    labels = train.target - less
+    known = {"max_depth", "reg_lambda", "min_child_weight", "scale_pos_weight"}
+    terms = {name: settings[name] for name in known & set(settings)}
+    terms |= {"objective": settings.get("objective", "binary:logistic"), "max_bin": 512}
+    terms |= {"tree_method": "hist", "learning_rate": 0.3, "nthread": 1}
+    fitted = xgboost.DMatrix(train.values, labels, weight=train.weights)
+    held = xgboost.DMatrix(test.values, test.target - less)
+    seen: dict[str, Any] = {}
+    stops = settings.get("early_stopping_rounds")
+    model = xgboost.train(
+        terms,
+        fitted,
+        settings["n_estimators"],
+        evals=[(held, "test")] if job.problem.metric else [],
+        evals_result=seen,
+        early_stopping_rounds=stops,
+        verbose_eval=False,
+    )
+    until = (0, model.best_iteration + 1) if stops else (0, 0)
+    margins = model.predict(held, output_margin=True, iteration_range=until)
+    first = xgboost.DMatrix(test.values[:1])
+    path = []
+    if job.problem.group == "flat":
+        path = [
+            float(model.predict(first, output_margin=True, iteration_range=(0, number + 1))[0])
+            for number in range(settings["n_estimators"])
+        ]
+    best = model.best_iteration if stops else None
+    answer = {"history": seen.get("test", {}), "best": best, "path": path}
+    return answer, np.asarray(margins, np.float64) + less
+
+
+def compared(job: Job, build: Build) -> dict[str, Any]:
+    """The line of one draw."""
+    problem, train, test = job.problem, job.train, job.test
+    answer, margins = build(job)
+    other, reference = plain(job)
+    positives = None if problem.is_regression else int(train.target.sum())
+    line = _described(problem) | {"draw": job.seed, "positives": positives}
+    line["seconds"] = answer.get("seconds")
+    if "refused" in answer:
+        return line | {"refused": answer["refused"]}
+    if problem.group == "flat":
+        kept = {name: _at(path["path"]) for name, path in (("ours", answer), ("xgboost", other))}
+        return line | kept
+    if problem.metric:
+        return line | _opened(test, (answer, other), (margins, reference), _squares(job))
+    if _squares(job):
+        ours, plain_one = (judged.of_amounts(test, values) for values in (margins, reference))
+        apart = judged.amounts_apart(test, margins, reference)
+        return line | {"ours": ours, "xgboost": plain_one, "apart": apart}
+    ours, plain_one = (judged.of_events(train, test, values) for values in (margins, reference))
+    apart = judged.events_apart(ours, plain_one, (margins, reference))
+    return line | {"ours": ours, "xgboost": plain_one, "apart": apart}
+
+
+def in_shares(job: Job, build: Build) -> dict[str, Any]:
+    """Whether a training in shares gives the bits of the plaintext backend."""
+    answers = [build(job, backend, predict=True)[0] for backend in ("shared", "plaintext")]
+    line = _described(job.problem) | {"draw": job.seed, "group": "shares"}
+    line["seconds"] = [answer.get("seconds") for answer in answers]
+    for name in ("digest", "opened"):
+        values = {answer.get(name, answer.get("refused")) for answer in answers}
+        line[name] = "equal" if len(values) == 1 else "differs"
+    return line
+
+
+def _described(problem: Problem) -> dict[str, Any]:
+    settings = problem.settings
+    return {
+        "question": "numbers",
+        "group": problem.group,
+        "problem": problem.name,
+        "rows": problem.rows,
+        "test_rows": problem.test_rows,
+        "trees": settings["n_estimators"],
+        "depth": settings["max_depth"],
+    }
+
+
+def _squares(job: Job) -> bool:
+    return job.problem.is_regression
+
+
+def _at(path: list[float]) -> dict[str, float]:
+    """Chances of the one row after so many trees."""
+    return {
+        str(trees): float(judged.chances(np.array(path[trees - 1])))
+        for trees in (1, 10, 50, 500)
+        if trees <= len(path)
+    }
+
+
+def _opened(
+    test: Rows,
+    answers: tuple[dict[str, Any], dict[str, Any]],
+    margins: tuple[Reals, Reals],
+    squared: bool,
+) -> dict[str, Any]:
+    """What a metric was opened as, and what it is."""
+    line: dict[str, Any] = {}
+    for name, answer, values in zip(("ours", "xgboost"), answers, margins, strict=True):
+        history = answer["history"]["rmse" if squared else "logloss"]
+        if squared:
+            true = float(np.sqrt(np.mean((values - test.target) ** 2)))
+        else:
+            true = float(np.mean(np.logaddexp(0, values) - test.target * values))
+        last = history[answer["best"]] if squared else history[-1]
+        line[name] = {"opened": last, "true": true, "trees": len(history), "best": answer["best"]}
+    return line
+
+
+def quick(problem: Problem) -> Problem:
+    """The problem at a size that says nothing."""
+    settings = dict(problem.params)
+    settings["n_estimators"] = min(problem.settings["n_estimators"], _QUICK_TREES)
+    rows = min(problem.rows, _QUICK_ROWS)
+    held = min(problem.test_rows, _QUICK_ROWS)
+    return replace(problem, rows=rows, test_rows=held, draws=1, params=settings)
+
+
+def shortened(problem: Problem) -> Problem:
+    """The problem with as many trees as shares grow in a minute."""
+    trees = min(problem.settings["n_estimators"], 20)
+    return replace(problem, params=dict(problem.params) | {"n_estimators": trees})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--group", action="append", help="of these problems only")
+    parser.add_argument("--problem", action="append", help="these only")
+    parser.add_argument("--draws", type=int, help="at most so many of each")
+    parser.add_argument("--old", type=Path, help="a checkout to grow trees by, not this one")
+    parser.add_argument("--shares", action="store_true", help="compare shares with plaintext")
+    parser.add_argument("--quick", action="store_true", help="tiny sets: does it run?")
+    options = parser.parse_args()
+    chosen = [
+        problem
+        for problem in problems()
+        if not options.group or problem.group in options.group
+        if not options.problem or problem.name in options.problem
+        if not options.shares or problem.name in _SHARED
+    ]
+    if options.quick:
+        chosen = [quick(problem) for problem in chosen]
+    if options.shares:
+        chosen = [shortened(problem) for problem in chosen]
+    with Build.at(options.old or HERE.parent) as build:
+        for problem in chosen:
+            draws = 1 if options.shares else min(problem.draws, options.draws or problem.draws)
+            for seed in range(draws):
+                job = Job(problem, seed)
+                line = in_shares(job, build) if options.shares else compared(job, build)
+                print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()

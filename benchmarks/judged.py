@@ -1,0 +1,74 @@
+"""How two models differ: the figures that a table of accuracy has, from their margins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from problems import Rows
+
+Reals = NDArray[np.float64]
+COUNTED = 20
+"""Least positives of a segment whose mean prediction counts."""
+
+
+def expected_auc(rates: Reals, scores: Reals) -> float | None:
+    """AUC of scores where a row is positive with this probability, ties half."""
+    _, place = np.unique(scores, return_inverse=True)
+    hits = np.bincount(place, rates)
+    misses = np.bincount(place, 1 - rates)
+    if hits.size < 2 or hits.sum() == 0 or misses.sum() == 0:
+        return None
+    below = np.cumsum(misses) - misses / 2
+    return float((hits * below).sum() / hits.sum() / misses.sum())
+
+
+def chances(margins: Reals) -> Reals:
+    """Probabilities of log odds."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(margins, -700, 700))), np.float64)
+
+
+def of_events(train: Rows, test: Rows, margins: Reals) -> dict[str, Any]:
+    """A classification's figures on the rows to judge by; segments by training positives."""
+    chance = chances(margins)
+    count = int(max(train.segments.max(), test.segments.max())) + 1
+    rows = np.maximum(np.bincount(test.segments, minlength=count), 1)
+    return {
+        "auc": expected_auc(test.truth, margins),
+        "logloss": float(np.mean(np.logaddexp(0, margins) - test.truth * margins)),
+        "mean": float(chance.mean()),
+        "median": float(np.median(margins)),
+        "segments": list(np.bincount(test.segments, chance, count) / rows),
+        "positives": [int(x) for x in np.bincount(train.segments, train.target, count)],
+    }
+
+
+def events_apart(
+    ours: dict[str, Any], other: dict[str, Any], margins: Sequence[Reals]
+) -> dict[str, Any]:
+    """Differences of ``ours`` to ``other``; ``margins`` of both in that order."""
+    pairs = zip(ours["segments"], other["segments"], other["positives"], strict=True)
+    segments = [a / b - 1 for a, b, positives in pairs if positives >= COUNTED]
+    auc = None if ours["auc"] is None or other["auc"] is None else ours["auc"] - other["auc"]
+    return {
+        "auc": auc,
+        "logloss": ours["logloss"] / other["logloss"] - 1,
+        "mean": ours["mean"] / other["mean"] - 1,
+        "segment": max(segments, key=abs, default=None),
+        "median": ours["median"] - other["median"],
+        "typical": float(np.median(np.abs(margins[0] - margins[1]))),
+        "worst_chance": float(np.abs(chances(margins[0]) - chances(margins[1])).max()),
+    }
+
+
+def of_amounts(test: Rows, values: Reals) -> dict[str, Any]:
+    """A regression's figures."""
+    return {"rmse": float(np.sqrt(np.mean((values - test.target) ** 2)))}
+
+
+def amounts_apart(test: Rows, ours: Reals, other: Reals) -> dict[str, Any]:
+    """Differences in standard deviations of the target."""
+    gaps = np.abs(ours - other) / test.target.std()
+    return {"worst": float(gaps.max()), "typical": float(np.median(gaps))}

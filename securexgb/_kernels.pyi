@@ -129,7 +129,7 @@ def ot_silent_send(
 ) -> tuple[Words, Words, Words]:
     """The pool's trees first..first + t for roots (t, 2): 22 t words to send, both messages.
 
-    ``rows``: (2^17 + 11 trees, 2); ``tags``: (3, 2), public, new for each pool;
+    ``rows``: (2^18 + 11 trees, 2); ``tags``: (3, 2), public, new for each pool;
     ``places``: (2,), odd. 2048 transfers a tree; see kernels/src/ot_silent.rs.
     """
 

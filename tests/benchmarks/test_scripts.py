@@ -10,7 +10,7 @@ import pytest
 from tests.benchmarks.conftest import BENCHMARKS
 
 MODULES = {
-    "fits", "inputs", "kinds", "lines", "loopback", "measure", "oracle", "party", "plots",
+    "fits", "inputs", "kinds", "lines", "loopback", "measure", "oracle", "parity", "party", "plots",
     "relay", "report", "run", "sections", "shaper", "works",
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from securexgb import _kernels as k
+from securexgb.offline.oblivious_transfer import DIMENSION
 
 RANDOM = np.random.default_rng(1)
 TAG = np.array([1, 2], np.uint64)
@@ -78,7 +79,7 @@ def test_products(count: int, ring_bits: int) -> None:
 @pytest.mark.parametrize("width", [1, 16, 64])
 def test_stretched_transfers(width: int) -> None:
     trees, tags, places = 2, words(3, 2), PLACES | np.uint64(1)
-    rows = words(2**17 + 3 * 11, 2)
+    rows = words(DIMENSION + 3 * 11, 2)
     rows[:, 0] &= ~np.uint64(1)
     turned = rows ^ (np.uint64(0) - (words(len(rows)) & np.uint64(1)))[:, None] & places
     sums, zero, one = k.ot_silent_send(rows, tags, 1, 9, places, words(trees, 2), width)
@@ -145,7 +146,7 @@ DIGITS = np.zeros((4, 1), np.uint64)
 KEYS = np.zeros((16, 4), np.uint64)
 CUBE = np.zeros((32, 16, 2), np.uint64)
 PAIRS = np.zeros((128, 2, 2), np.uint64)
-POOL, TAGS = np.zeros((2**17 + 11, 2), np.uint64), np.zeros((3, 2), np.uint64)
+POOL, TAGS = np.zeros((DIMENSION + 11, 2), np.uint64), np.zeros((3, 2), np.uint64)
 CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "short secret": (k.ot_offer, (bytes(63),), "secret must have 64 bytes"),
     "no point": (k.ot_choose, (bytes(32), b"\xff" * 32, TAG, bytes(16384)), "must be a point"),

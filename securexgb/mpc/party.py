@@ -34,8 +34,9 @@ class Party:
     """This side's context.
 
     ``rank``: 0 is the label party, 1 the feature party. ``private``: this party's own
-    randomness. ``coins``: public coins, equal at both sides. ``ideal`` is None; the
-    insecure plaintext backend of the test kit sets it, see ``mpc.protocol``.
+    randomness. ``padding``: a stream of it for ``mpc.padding``. ``coins``: public coins, equal at
+    both sides. ``ideal`` is None; the insecure plaintext backend of the test kit sets it, see
+    ``mpc.protocol``.
     """
 
     ideal: IdealWorld | None = None
@@ -47,6 +48,7 @@ class Party:
         self.channel = channel
         self.source = source
         self.private = private
+        self.padding = private.derive("padding")
         self.coins = coins
         self.ledger = Ledger()
         self.rounds = 0

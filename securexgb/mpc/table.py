@@ -205,7 +205,7 @@ def _marks(party: Party, groups: list[SharedBits]) -> list[SharedBits]:
     for level in _levels(widths):
         pairs = [_sides(marks, group, product) for group, product in level]
         jobs = [_job(*sorted(pair, key=len)) for pair in pairs]
-        inner = gates_at_once(party, jobs)
+        inner = gates_at_once(party, jobs, count)
         for (group, product), (low, high), part in zip(level, pairs, inner, strict=True):
             turned = part if len(low) <= len(high) else part.swapaxes(0, 1)
             marks[group, product.start, product.width] = _complete(low, high, turned)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import leak_tables
 import lines
 import sections
 from lines import Results
@@ -58,6 +59,7 @@ def page(results: Results) -> str:
         correlations=made(sections.correlations, "operations", "dealer"),
         kernels=made(sections.kernels, "operations"),
         channel=made(sections.channel, "channel"),
+        leaks=made(leak_tables.leaks, "leaks"),
     )
 
 

@@ -49,6 +49,7 @@ PLAN: dict[str, tuple[str, ...]] = {
     "channel": ("channel.py",),
     "dealer": ("dealer.py",),
     "homomorphic": ("homomorphic.py W1 W2 W3 1M",),
+    "leaks": ("leaks.py",),
 }
 _SMALL = "--rows 300 --columns 2 --depth 2 --bins 4 --trees 2"
 TINY: dict[str, tuple[str, ...]] = {
@@ -62,6 +63,7 @@ TINY: dict[str, tuple[str, ...]] = {
     "channel": ("channel.py --scale 0.01",),
     "dealer": ("dealer.py --scale 0.01",),
     "homomorphic": ("homomorphic.py W1",),
+    "leaks": ("leaks.py --rows 60 --columns 2 --trees 2 --depth 2 --repeat 1 --sweeps 1",),
 }
 
 
@@ -93,13 +95,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("questions", nargs="*", metavar="question", help=", ".join(PLAN))
     parser.add_argument("--tiny", action="store_true", help="seconds, not for figures")
-    parser.add_argument("--credit", help="credit_default.csv: measured too, with accuracy")
+    parser.add_argument("--credit", help="credit_default.csv, for accuracy and leaks")
     parser.add_argument("--results", type=Path, default=report.RESULTS, help="folder of the lines")
     options = parser.parse_args()
     plan = dict(TINY if options.tiny else PLAN)
     if options.credit:
         more = f"--data {options.credit} {CREDIT} --depth 4 --bins 32 --trees 20"
         plan["accuracy"] += (f"training.py {more} --test-fraction 0.25",)
+        plan["leaks"] = (f"leaks.py --credit {options.credit}",)
     chosen = options.questions or list(plan)
     well = [measured(question, plan[question], options.results) for question in chosen]
     is_ours = options.results == report.RESULTS

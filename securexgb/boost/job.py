@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from securexgb.boost.binning import check_columns
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.checkpoint import CheckpointStore
+from securexgb.boost.leak import NO_FLOORS, Floors
 from securexgb.boost.loss import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, UsageError
@@ -49,7 +50,8 @@ class TrainingJob:
     """A training as one party sees it.
 
     ``evals``: named evaluation sets, in order. ``callbacks`` run at this side only.
-    ``store``: where to keep checkpoints; ``resume``: go on from what is there.
+    ``store``: where to keep checkpoints; ``resume``: go on from what is there. ``floors``: the
+    least rows, equal at both sides like all terms.
     """
 
     params: TrainingParams
@@ -59,6 +61,12 @@ class TrainingJob:
     store: CheckpointStore | None = None
     resume: bool = False
     job_digest: str = ""
+    floors: Floors = NO_FLOORS
+
+    @property
+    def set_rows(self) -> list[tuple[str, int]]:
+        """Names and row counts of the evaluation sets."""
+        return [(name, data.rows) for name, data in self.evals]
 
     @property
     def checkpoint(self) -> str:

@@ -72,6 +72,8 @@ def begin(party: Party, job: TrainingJob) -> Session:
     job.check(party.rank)
     saved = _saved(party, job)
     agreement = agree(party, job.params, _facts(party, job, saved))
+    # The row counts are public and equal by now: both sides refuse, before anything is opened.
+    job.floors.check(job.data.rows, job.set_rows)
     if not agreement.trees:
         saved = None
     numbers = agreement.layout.numbers(job.params)

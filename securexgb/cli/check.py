@@ -1,8 +1,8 @@
 """``securexgb check``: everything that can be known before a job starts, one line each.
 
 First what concerns this side alone, then, with the other side running ``check`` too,
-the link, the terms, the dealer and the rows. All failures are listed; the exit code is
-the first one's.
+the link, the terms, the dealer, the rows, and what the training would open. All failures
+are listed; the exit code is the first one's.
 """
 
 from __future__ import annotations
@@ -16,13 +16,24 @@ from typing import Annotated, Any
 
 import typer
 
+from securexgb.boost.layout import Layout
+from securexgb.boost.leak import before_training
+from securexgb.cli.leaks import facts_of, leaks_text
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result, table
 from securexgb.cli.reports import versions
-from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_names, same_rows
+from securexgb.cli.sides import (
+    OwnRows,
+    column_counts,
+    load_rows,
+    needed_file,
+    same_names,
+    same_rows,
+)
 from securexgb.cli.verdicts import verdict_line, verdict_of, verdict_text
 from securexgb.errors import SecureXGBError, UsageError
 from securexgb.federation import Federation
+from securexgb.mpc.party import Party
 
 LEAST_DISK_BYTES = 1 << 30
 
@@ -54,12 +65,13 @@ def check(
     """Check files, keys, terms, data, machine, and the link to the other side."""
     federation = federation_of(config, job, setting)
     found: dict[str, OwnRows] = {}
-    checks, facts = _Checks(), dict[str, Any](digest=federation.digest, dealer=None)
+    checks, facts = _Checks(), dict[str, Any](digest=federation.digest, dealer=None, leaks=[])
     checks.run("terms", lambda: f"digest {federation.digest}, {federation.role} party")
     checks.run("versions", lambda: ", ".join(f"{n} {v}" for n, v in versions().items()))
     checks.run("keys", lambda: _keys(federation))
     checks.run("dealer", lambda: _dealer(federation))
     checks.run("data", lambda: _data(federation, found))
+    checks.run("enough rows", lambda: _enough_rows(federation, found))
     checks.run("disk", lambda: _disk(federation))
     checks.run("memory", lambda: _memory(federation, found))
     if not local and checks.first is None:
@@ -69,6 +81,8 @@ def check(
         {"check": name, "status": status, "detail": detail} for name, status, detail in checks.rows
     ]
     text = table(checks.rows, ("check", "status", "detail"))
+    if facts["leaks"]:
+        text += f"\n\nat worst:\n{leaks_text(facts['leaks'])}"
     if facts["dealer"] is not None:
         text += f"\n\nthe dealer:\n{verdict_text(facts['dealer'])}"
     result(facts, text, form)
@@ -116,6 +130,23 @@ def _data(federation: Federation, found: dict[str, OwnRows]) -> str:
     )
 
 
+def _enough_rows(federation: Federation, found: dict[str, OwnRows]) -> str:
+    floors = federation.terms.floors
+    if "training data" in found:
+        training_rows, sets = _row_counts(found)
+        floors.check(training_rows, sets)
+    return (
+        f"the terms ask for {floors.training_rows:,} to train on and "
+        f"{floors.evaluation_rows:,} to evaluate"
+    )
+
+
+def _row_counts(found: dict[str, OwnRows]) -> tuple[int, list[tuple[str, int]]]:
+    """Of the training data, and of each evaluation set."""
+    (_, training), *sets = [(name, own.data.rows) for name, own in found.items()]
+    return training, sets
+
+
 def _disk(federation: Federation) -> str:
     root = federation.config.run_directory
     existing = next(path for path in (root, *root.absolute().parents) if path.exists())
@@ -149,7 +180,17 @@ def _link(federation: Federation, found: dict[str, OwnRows], facts: dict[str, An
         for name, rows in found.items():
             same_rows(party, federation, rows, name)
         facts["dealer"] = verdict_of(party)
+        facts["leaks"] = _leaks(party, federation, found)
         return (
             f"{federation.peer_name} has the same terms, version and rows; "
             f"{verdict_line(facts['dealer'])}"
         )
+
+
+def _leaks(party: Party, federation: Federation, found: dict[str, OwnRows]) -> list[dict[str, Any]]:
+    """What the training would open at worst; the two column counts are public."""
+    columns = column_counts(party, len(found["training data"].data.columns))
+    training_rows, sets = _row_counts(found)
+    params = federation.terms.training
+    layout = Layout.of(params, training_rows, columns, False)
+    return facts_of(before_training(params, layout, sets))

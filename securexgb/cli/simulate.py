@@ -20,9 +20,12 @@ from numpy.typing import NDArray
 from securexgb.boost.booster import SideData
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
+from securexgb.boost.layout import Layout
+from securexgb.boost.leak import Floors, after_training, before_training
 from securexgb.boost.loss import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
+from securexgb.cli.leaks import facts_of, leaks_text, note_leaks
 from securexgb.cli.ledgers import add_ledgers, ledger_table
 from securexgb.cli.options import AlgorithmOption, parameters, split_names
 from securexgb.cli.output import Format, FormatOption, note, result, table
@@ -54,6 +57,11 @@ class Split:
     train: SideData
     test: SideData
     sides: Sides
+
+    def layout(self, params: TrainingParams) -> Layout:
+        """The shapes of the training."""
+        label, feature = (len(side) for side in self.sides)
+        return Layout.of(params, self.train.rows, (label, feature), False)
 
 
 def simulate(
@@ -109,6 +117,9 @@ def simulate(
     split = _split(whole, split_names(feature_party_columns), params, test_fraction)
     params = _with_terms_of_the_data(params, split, param or [])
     note(WARNING)
+    for sentence in Floors().sentences(split.train.rows):
+        note(f"between two companies this would be refused: {sentence}")
+    note_leaks(before_training(params, split.layout(params)))
     with ExitStack() as drawn:
 
         def watch(party: Party) -> list[TrainingCallback]:
@@ -123,6 +134,7 @@ def simulate(
     secure = objective_of(params).predictions(margins)
     assert method is not None
     facts = _facts(params, split, training) | _method_facts(method)
+    facts["leaks"] = facts_of(after_training(halves[0]))
     facts["ledger"] = add_ledgers(training.ledger, prediction.ledger)
     facts |= _quality(params, split, secure, plain_xgboost(params, split.train, split.test))
     result(facts, _text(facts), form)
@@ -285,7 +297,7 @@ def _text(facts: dict[str, Any]) -> str:
         ],
         ("cost", "seconds", "MB"),
     )
-    ledger = ledger_table(facts["ledger"])
+    ledger = f"{ledger_table(facts['ledger'])}\n\n{leaks_text(facts['leaks'])}"
     shape = (
         f"{facts['rows']:,} training rows, {facts['label_columns']} + {facts['feature_columns']} "
         f"columns, {facts['trees']} trees of depth {facts['depth']}, {facts['bins']} bins; "

@@ -46,6 +46,17 @@ def test_bundled_data_as_json(securexgb):
     assert owners[0]["values"] == 4 * 3
     assert facts["dealer_evidence"] == "none"
     assert "protects nothing" in done.stderr
+    indices = {
+        row["to"]: row["values"] for row in facts["ledger"] if row["reveal"] == "SPLIT_INDEX"
+    }
+    (leak,) = facts["leaks"]
+    assert (leak["labels"], leak["openings"], leak["outcomes"]) == (
+        426,
+        indices["feature"],
+        15 * 15,
+    )
+    assert "426 training rows are fewer than min_training_rows = 1000" in done.stderr
+    assert "at worst: training rows: up to 94 bits about 426 labels" in done.stderr
 
 
 def test_text_goes_with_a_table_and_a_ledger(securexgb):
@@ -55,6 +66,7 @@ def test_text_goes_with_a_table_and_a_ledger(securexgb):
     for text in ("plain xgboost", "offline", "which party owns each split", "evidence: none"):
         assert text in done.stdout
     assert "hybrid (bfv), no dealer" in done.stdout
+    assert "about 426 labels are opened to the feature party" in done.stdout
 
 
 @pytest.mark.parametrize(

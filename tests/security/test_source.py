@@ -33,7 +33,7 @@ PUBLIC = {
     "boost/booster.py": "whether a party wants to stop: one byte, every tree",
     "boost/measure.py": "what is to be measured: model id, trees, rows, metrics",
     "boost/predict.py": "what is to be predicted: model id, trees, rows, recipient",
-    "cli/sides.py": "names of the evaluation sets",
+    "cli/sides.py": "names of the evaluation sets; how many columns each side holds",
 }
 """Files that send public facts, and which ones: a new one has to be argued for here."""
 LINKS = ("channel/", "offline/", "dealer/", "_pb/")

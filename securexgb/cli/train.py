@@ -17,6 +17,7 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.checkpoint import CheckpointStore
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.seal import ModelKey, find_key
+from securexgb.boost.storage import make_directory
 from securexgb.cli.ledgers import RunLedger, ledger_table, recorded
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result, table
@@ -81,7 +82,7 @@ def _train(
     """The part with the other side; what is worth keeping of it is written on the way."""
     settings = federation.config
     # A run that stopped before its first tree has nothing to go on from, and begins anew.
-    run.checkpoint.mkdir(exist_ok=True)
+    make_directory(run.checkpoint)
     with federation.session("train") as party, recorded(run, party) as ledger:
         began = perf_counter()
         assert settings.train_data is not None
@@ -109,7 +110,7 @@ def _train(
                 ),
             )
         facts = _keep(party, run, ledger, rows, perf_counter() - began)
-        run.model.mkdir(exist_ok=True)
+        make_directory(run.model)
         save_half(half, run.model / f"{half.role}.npz", key)
     return half, facts
 

@@ -153,6 +153,33 @@ def test_protocols_and_algorithm_have_no_side_effects() -> None:
             assert not imports(tree) & {"os", "json", "secrets", "pathlib"}, path
 
 
+WRITING = {
+    "boost/storage.py": "what a run leaves, for the user alone",
+    "channel/keys.py": "keys (0600) and certificates",
+    "cli/options.py": "new settings and terms, to be edited and sent",
+    "dealer/attestation/collateral.py": "what the vendor publishes",
+    "dealer/attestation/files.py": "a kernel's interface",
+    "dealer/server.py": "the dealer's certificate",
+}
+
+
+def test_what_a_run_leaves_is_written_in_one_place() -> None:
+    """There files are 0600 and directories 0700; tests/processes walk what a run left."""
+    for method in ("write_text", "write_bytes", "mkdir"):
+        assert callers(method) <= set(WRITING), method
+    for path, tree in files().items():
+        modes = [
+            node.args[0].value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "open"
+            and node.args
+            and isinstance(node.args[0], ast.Constant)
+        ]
+        assert not set("".join(map(str, modes))) & set("wax+"), path
+
+
 def test_nothing_is_mutated_at_module_level() -> None:
     """Module-level names hold constants; the registry of protocols is the one exception."""
     for path, tree in files().items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -164,7 +165,7 @@ def paillier_masks_fit_what_they_hide() -> None:
 
 def paillier_masks_have_a_budget() -> None:
     def program(party: Party, _: object) -> None:
-        public = InsecurePublicKey((1 << 511) + 1, 512)
+        public = InsecureSecretKey(512).public
         keys = PaillierKeys(0, public, None, Prg(bytes(16)), converted=8)
         words = Encrypted((3,), SLOTS, 2, [])
         expect(UsageError, "10 words a job", lambda: paillier_to_shares(party, keys, words))
@@ -175,9 +176,10 @@ def paillier_masks_have_a_budget() -> None:
 def paillier_plaintexts_and_keys_have_their_size() -> None:
     large = 1 << (8 * SLOTS.count * SLOTS.width_bytes)
     expect(ProtocolDesync, "larger than its slots", lambda: SLOTS.words([large]))
-    announced = (1).to_bytes(64, "big")
-    key = lambda: InsecurePublicKey.announced(announced, 512)  # noqa: E731
-    expect(TermsDiffer, "Paillier modulus", key)
+    for modulus, kind in ((1, TermsDiffer), ((1 << 511) + 1, ProtocolDesync)):
+        announced = modulus.to_bytes(64, "big")
+        key = partial(InsecurePublicKey.announced, announced, 512)
+        expect(kind, "Paillier modulus", key)
 
 
 def messages_have_their_length() -> None:

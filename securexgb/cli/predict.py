@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 from numpy.typing import NDArray
 
 from securexgb.boost.predict import predict as run_prediction
-from securexgb.boost.storage import make_directory, read_whole, unpack_json
+from securexgb.boost.storage import make_directory, read_whole, unpack_json, write_whole
 from securexgb.cli.finished import FinishedRun, finished_run
 from securexgb.cli.ledgers import ledger_table, recorded
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
@@ -138,12 +139,13 @@ def _write(target: Path, rows: OwnRows, scores: Reals, finished: FinishedRun) ->
     """One line a row: id (or row number), and the probability or the value."""
     classes = finished.classes
     name = "prediction" if classes is None else f"probability of {classes[1]}"
-    with target.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["row" if rows.ids is None else "id", name])
-        keys = rows.ids or range(1, scores.size + 1)
-        for key, score in zip(keys, scores, strict=True):
-            writer.writerow([key, repr(float(score))])
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream)
+    writer.writerow(["row" if rows.ids is None else "id", name])
+    keys = rows.ids or range(1, scores.size + 1)
+    for key, score in zip(keys, scores, strict=True):
+        writer.writerow([key, repr(float(score))])
+    write_whole(target, stream.getvalue().encode())
 
 
 def _metrics(

@@ -18,6 +18,7 @@ from securexgb.boost.checkpoint import CheckpointStore
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.leak import after_training, before_training
 from securexgb.boost.seal import ModelKey, find_key
+from securexgb.boost.storage import make_directory
 from securexgb.cli.leaks import facts_of, leaks_text, note_leaks
 from securexgb.cli.ledgers import RunLedger, ledger_table, recorded
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
@@ -83,7 +84,7 @@ def _train(
     """The part with the other side; what is worth keeping of it is written on the way."""
     settings = federation.config
     # A run that stopped before its first tree has nothing to go on from, and begins anew.
-    run.checkpoint.mkdir(exist_ok=True)
+    make_directory(run.checkpoint)
     with federation.session("train") as party, recorded(run, party) as ledger:
         began = perf_counter()
         assert settings.train_data is not None
@@ -112,7 +113,7 @@ def _train(
         leaks = facts_of(after_training(half, training.set_rows))
         facts = _kept(party, ledger, rows, perf_counter() - began) | {"leaks": leaks}
         run.write_json("run.json", facts)
-        run.model.mkdir(exist_ok=True)
+        make_directory(run.model)
         save_half(half, run.model / f"{half.role}.npz", key)
     return half, facts
 

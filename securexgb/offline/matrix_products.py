@@ -32,7 +32,7 @@ from securexgb import _kernels
 from securexgb.arith.prg import KEY_BYTES as COIN_BYTES
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
-from securexgb.errors import ProtocolDesync, UsageError
+from securexgb.errors import ProtocolDesync, SecureXGBError, UsageError
 from securexgb.he.bfv import BfvEvaluator, BfvKeyHolder
 from securexgb.he.layout import FIRST_VECTORS, Layout, batch_vectors, messages_of
 from securexgb.he.noise import PRIMES, SHORT, Precision, sums_precision
@@ -131,8 +131,12 @@ class RlwePad:
     _noise_bits: int
 
     def masked(self, vectors: Words) -> NDArray[np.uint8]:
-        """2^noise_bits y - a of vectors y (count, rows): ceil(bits / 8) bytes a row, flat."""
-        assert len(vectors) == self._count, "a pad serves once"
+        """2^noise_bits y - a of vectors y (count, rows): ceil(bits / 8) bytes a row, flat.
+
+        SecureXGBError for a second call: two messages under one pad show the vectors' difference.
+        """
+        if len(vectors) != self._count:
+            raise SecureXGBError("a pad serves once, and as many vectors as it was made for")
         self._count = -1
         of, vectors = self._helper, np.ascontiguousarray(vectors)
         return of.pads.masked(of.shorts, of.errors, self._first, vectors, self._noise_bits)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.memory import memory_pair
-from securexgb.errors import DataError, UsageError
+from securexgb.errors import DataError, SecureXGBError, UsageError
 from securexgb.offline.correlations import PadProducts, Words
 from securexgb.offline.matrix_products import BfvMatrixProducts
 
@@ -151,7 +151,7 @@ def test_a_pad_serves_one_message_and_is_not_pickled() -> None:
     pads = one[0].pads
     assert pads is not None
     pads.masked(np.zeros((2, 10), np.uint64))
-    with pytest.raises(AssertionError, match="once"):
+    with pytest.raises(SecureXGBError, match="once"):
         pads.masked(np.zeros((2, 10), np.uint64))
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(pads)

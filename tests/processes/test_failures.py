@@ -209,7 +209,7 @@ def test_rows_in_another_order(with_dealer):
     assert codes(ended) == {"bank": 4, "bureau": 4}
     for process in ended.values():
         assert "column 'customer'" in process.error
-        assert "data row 3, 4" in process.error
+        assert "first between data rows 1 and 60;" in process.error
 
 
 def test_too_few_rows(with_dealer):

@@ -71,11 +71,25 @@ def test_text_labels_evaluation_early_stopping_and_both_get_predictions(with_dea
     assert "Calibration" not in pages["bureau"].read_text()
     for page in pages.values():
         assert "second look" in page.read_text()
+    for name in SIDES:
+        assert_private(companies.run_directory(name), role=SIDES[name])
     facts = json.loads((companies.run_directory("bank") / "report.json").read_text())
     revealed = {row["reveal"] for row in facts["ledger"]}
     assert revealed == {"SPLIT_OWNER", "SPLIT_INDEX", "METRIC", "PREDICTION"}
     assert facts["dealer_evidence"] == "none"
     assert facts["stability_index"] >= 0
+
+
+def assert_private(run, role):
+    """Nobody but the user reads what ``train``, ``evaluate``, ``predict`` and ``report`` left."""
+    left = {path.relative_to(run).as_posix(): path for path in run.rglob("*")}
+    assert left.keys() >= {
+        "job.toml", "run.json", "log.jsonl", "metrics.jsonl", "ledger.json", "predicted.json",
+        "predictions.csv", "report.html", "report.json", f"model/{role}.npz",
+        "checkpoint/state.json",
+    }  # fmt: skip
+    for path in (run.parent, run, *left.values()):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
 
 
 def test_a_side_without_columns_and_weighted_rows(with_dealer, ended):

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from securexgb.cli.columns import columns_without_cut, uncut_sentence
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result, table
 from securexgb.cli.reports import versions
@@ -60,6 +61,7 @@ def check(
     checks.run("keys", lambda: _keys(federation))
     checks.run("dealer", lambda: _dealer(federation))
     checks.run("data", lambda: _data(federation, found))
+    checks.run("columns", lambda: _columns(found))
     checks.run("disk", lambda: _disk(federation))
     checks.run("memory", lambda: _memory(federation, found))
     if not local and checks.first is None:
@@ -114,6 +116,13 @@ def _data(federation: Federation, found: dict[str, OwnRows]) -> str:
         f"{name}: {own.data.rows:,} rows, {len(own.data.columns)} columns"
         for name, own in found.items()
     )
+
+
+def _columns(found: dict[str, OwnRows]) -> str:
+    """Columns of the training data that no split can use; their names stay at this side."""
+    if "training data" not in found:
+        return "not read"
+    return uncut_sentence(columns_without_cut(found["training data"].data))
 
 
 def _disk(federation: Federation) -> str:

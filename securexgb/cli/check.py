@@ -10,13 +10,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from securexgb.boost.booster import SideData
+from securexgb.boost.layout import Layout
 from securexgb.cli.columns import columns_without_cut, uncut_sentence
+from securexgb.cli.forecast import Job, forecast
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result, table
 from securexgb.cli.reports import versions
@@ -24,8 +27,13 @@ from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_names, sam
 from securexgb.cli.verdicts import verdict_line, verdict_of, verdict_text
 from securexgb.errors import SecureXGBError, UsageError
 from securexgb.federation import Federation
+from securexgb.mpc.party import Party
 
 LEAST_DISK_BYTES = 1 << 30
+
+
+class _Warning(str):
+    """A detail that deserves attention and stops nothing."""
 
 
 @dataclass
@@ -37,7 +45,9 @@ class _Checks:
 
     def run(self, name: str, step: Callable[[], str]) -> None:
         try:
-            self.rows.append((name, "ok", step()))
+            detail = step()
+            status = "warning" if isinstance(detail, _Warning) else "ok"
+            self.rows.append((name, status, detail))
         except SecureXGBError as error:
             self.rows.append((name, "FAILED", str(error)))
             self.first = self.first or error
@@ -55,7 +65,10 @@ def check(
     """Check files, keys, terms, data, machine, and the link to the other side."""
     federation = federation_of(config, job, setting)
     found: dict[str, OwnRows] = {}
-    checks, facts = _Checks(), dict[str, Any](digest=federation.digest, dealer=None)
+    checks, facts = (
+        _Checks(),
+        dict[str, Any](digest=federation.digest, dealer=None, peer_columns=None),
+    )
     checks.run("terms", lambda: f"digest {federation.digest}, {federation.role} party")
     checks.run("versions", lambda: ", ".join(f"{n} {v}" for n, v in versions().items()))
     checks.run("keys", lambda: _keys(federation))
@@ -67,6 +80,8 @@ def check(
     if not local and checks.first is None:
         note(f"waiting for {federation.peer_name}")
         checks.run("link, dealer, rows", lambda: _link(federation, found, facts))
+    if "training data" in found:
+        checks.run("cost", lambda: _cost(federation, found["training data"].data, facts))
     facts["checks"] = [
         {"check": name, "status": status, "detail": detail} for name, status, detail in checks.rows
     ]
@@ -152,12 +167,39 @@ def _memory(federation: Federation, found: dict[str, OwnRows]) -> str:
     return f"{free / 1e9:.1f} GB free, about {needed / 1e9:.1f} GB needed"
 
 
+def _cost(federation: Federation, data: SideData, facts: dict[str, Any]) -> str:
+    """What a tree costs and how much memory this side needs; see ``cli.forecast``."""
+    params, own = federation.terms.training, len(data.columns)
+    peer: int | None = facts["peer_columns"]
+    columns = (own, own if peer is None else peer)[:: 1 - 2 * federation.config.rank]
+    weighted = data.weights is not None or params.weight_bound != 1.0
+    layout = Layout.of(params, data.rows, (columns[0], columns[1]), weighted)
+    found = forecast(Job(params, layout, federation.terms.method), federation.config.rank)
+    facts["forecast"] = asdict(found)
+    text = found.text()
+    if peer is None:
+        text += "; reckoned with as many columns at the other side as here"
+    whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if found.memory_bytes > whole / 2:
+        return _Warning(
+            f"{text}. That is more than half of this machine's {whole / 1e9:.0f} GB: use fewer "
+            "bins, columns or levels, or a larger machine"
+        )
+    return text
+
+
+def _peer_columns(party: Party, own: int) -> int:
+    """The other side's number of columns, which a training makes public too."""
+    return int.from_bytes(party.exchange_bytes(own.to_bytes(8, "little")), "little")
+
+
 def _link(federation: Federation, found: dict[str, OwnRows], facts: dict[str, Any]) -> str:
     with federation.session("check") as party:
         same_names(party, list(found))
         for name, rows in found.items():
             same_rows(party, federation, rows, name)
         facts["dealer"] = verdict_of(party)
+        facts["peer_columns"] = _peer_columns(party, len(found["training data"].data.columns))
         return (
             f"{federation.peer_name} has the same terms, version and rows; "
             f"{verdict_line(facts['dealer'])}"

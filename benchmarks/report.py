@@ -45,6 +45,7 @@ def page(results: Results) -> str:
         training=made(sections.training, "training"),
         once=made(sections.once, "training"),
         accuracy=made(sections.accuracy, "accuracy"),
+        bins=made(sections.bins, "binning"),
         netem=made(sections.netem, "network").rstrip(),
         network_goal=f"{sections.NETWORK_GOAL:g}",
         network=made(sections.network, "network"),

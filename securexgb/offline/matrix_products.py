@@ -45,7 +45,20 @@ _MERGING = "offline/he/{}/merging"
 _SECRETS = "offline/he/{}/secrets"
 _PRODUCTS = "offline/he/{}/products"
 
+WIDE = 2
+"""Words of a number modulo 2^kappa, low and high."""
+WORD_BYTES = 8
 _Messages = Iterator[tuple[str, bytes]]
+
+
+def matrix_bytes(columns: int) -> int:
+    """Of W, which the owner of a matrix with so many columns holds for the whole job."""
+    return columns * WIDE * SHORT * WORD_BYTES
+
+
+def stock_bytes(columns: int, vectors: int) -> int:
+    """Of one side's share of so many products."""
+    return vectors * columns * WIDE * WORD_BYTES
 
 
 @dataclass

@@ -115,6 +115,23 @@ def test_check_local(securexgb, tmp_path, monkeypatch):
     assert "has no column 'nothing'" in done.stdout
 
 
+def test_check_names_columns_without_a_cut(securexgb, tmp_path, monkeypatch):
+    Companies(tmp_path, method={})
+    monkeypatch.chdir(tmp_path / "bank")
+
+    def columns():
+        done = securexgb("check", "--local", "--format", "json")
+        assert done.code == 0
+        details = {row["check"]: row["detail"] for row in done.json["checks"]}
+        return details["columns"]
+
+    assert columns() == "every column has values to cut between"
+    for row in range(1, 61):
+        edit_cell(tmp_path / "bank" / "train.csv", row, "age", "41")
+        edit_cell(tmp_path / "bank" / "train.csv", row, "loan", "")
+    assert columns().startswith("no cut in 'age', 'loan': one value or none in all rows")
+
+
 def test_settings_by_flag(securexgb, tmp_path, monkeypatch):
     Companies(tmp_path)
     monkeypatch.chdir(tmp_path / "bank")

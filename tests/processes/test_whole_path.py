@@ -37,6 +37,8 @@ def test_text_labels_evaluation_early_stopping_and_both_get_predictions(with_dea
             edit_cell(path, row, "default", "bad" if value == "1" else "good")
     edit_cell(companies.root / "bureau" / "train.csv", 4, "cards", "")
     for name in SIDES:
+        for row, odd in enumerate(("007", "7", "NA"), start=1):
+            edit_cell(companies.root / name / "test.csv", row, "customer", odd)
         with (companies.root / name / "party.toml").open("a") as settings:
             settings.write('eval_data = { valid = "test.csv" }\n')
     training = {
@@ -136,6 +138,7 @@ def read_scores(companies, name):
     with (companies.run_directory(name) / "predictions.csv").open(newline="") as stream:
         lines = list(csv.reader(stream))
     assert lines[0] == ["id", "probability of good" if name == "bank" else "prediction"]
+    assert [line[0] for line in lines[1:5]] == ["007", "7", "NA", "c0063"]
     return np.array([float(line[1]) for line in lines[1:]])
 
 

@@ -134,7 +134,9 @@ def flat(positives: int, negatives: int) -> Draw:
     return draw
 
 
-def amounts(change: Callable[[np.random.Generator, Reals, Reals], Reals], weights: str = "") -> Draw:
+def amounts(
+    change: Callable[[np.random.Generator, Reals, Reals], Reals], weights: str = ""
+) -> Draw:
     """A regression: ``change(rng, values, f)`` makes targets of a function f of the columns."""
 
     def draw(rng: np.random.Generator, rows: int) -> Rows:
@@ -276,7 +278,9 @@ def _weighted() -> list[Problem]:
         params = {"scale_pos_weight": scale}
         name = f"scale_pos_weight {scale:g}"
         found.append(Problem("weights", name, events(1e-3), 60_000, 100_000, 10, params))
-    return [replace(p, name=p.name.removeprefix("all ") if "log" in p.name else p.name) for p in found]
+    return [
+        replace(p, name=p.name.removeprefix("all ") if "log" in p.name else p.name) for p in found
+    ]
 
 
 def _regressions() -> list[Problem]:
@@ -296,9 +300,7 @@ def _regressions() -> list[Problem]:
     ]
     many = {"f, 200,000 rows": _offset(0), "lognormal, s = 3, 200,000 rows": _lognormal(3)}
     for name, change in many.items():
-        found.append(
-            Problem("regression", name, amounts(change), 200_000, 200_000, 1, _SQUARED)
-        )
+        found.append(Problem("regression", name, amounts(change), 200_000, 200_000, 1, _SQUARED))
     long = _SQUARED | {"n_estimators": 300}
     found.append(Problem("regression", "f, 300 trees", amounts(_offset(0)), 5_000, 5_000, 3, long))
     return found

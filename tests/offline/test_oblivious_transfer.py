@@ -18,7 +18,7 @@ Ends = tuple[ObliviousTransfer, ObliviousTransfer]
 
 
 SETUP = 64 + 128 * 64 + 128 * 32
-FILL = 8 * 31 * 2903
+FILL = 8 * 31 * 4536
 TREE = 16 * 11
 
 
@@ -121,7 +121,7 @@ def test_a_used_up_pool_makes_the_next_one() -> None:
         sent, got = transfer(pair, 1 << 16, 0, width=1)
         expected = (sent[0].zero & ~got[1].choices) | (sent[0].one & got[1].choices)
         np.testing.assert_array_equal(got[1].chosen, expected)
-    assert [end.bytes_sent for end in pair] == [SETUP + (3 * 2048 + 91) * TREE, SETUP + FILL]
+    assert [end.bytes_sent for end in pair] == [SETUP + (3 * 2048 + 2 * 142) * TREE, SETUP + FILL]
 
 
 def test_messages_have_the_same_shape_whatever_is_drawn() -> None:

@@ -47,6 +47,7 @@ def test_bundled_data_as_json(securexgb):
     owners = [row for row in facts["ledger"] if row["reveal"] == "SPLIT_OWNER"]
     assert owners[0]["values"] == 4 * 3
     assert facts["dealer_evidence"] == "none"
+    assert facts["gradient_bits"] == {"row_gradient": 20, "row_hessian": 18, "sum": 16}
     assert "protects nothing" in done.stderr
     indices = {
         row["to"]: row["values"] for row in facts["ledger"] if row["reveal"] == "SPLIT_INDEX"
@@ -75,6 +76,17 @@ def test_text_goes_with_a_table_and_a_ledger(securexgb):
         assert text in done.stdout
     assert "hybrid (bfv), no dealer" in done.stdout
     assert "about 426 labels are opened to the feature party" in done.stdout
+    assert "\ngradients: 20 + 18 bits a row, 16 a sum\n" in done.stdout
+    assert "fewer than 12" not in done.stderr
+
+
+def test_few_bits_are_told_with_the_cure(securexgb):
+    done = securexgb(
+        "simulate", *FAST, "--trees", 1, "--depth", 1, "--bins", 4, "--param", "gradient_bits=8"
+    )
+    assert "gradients: 8 + 8 bits a row, 8 a sum" in done.stdout
+    assert "8 bits a row, fewer than 12" in done.stderr
+    assert "leave gradient_bits out" in done.stderr
 
 
 @pytest.mark.parametrize(

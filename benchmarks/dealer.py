@@ -25,12 +25,13 @@ import numpy as np
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.memory import memory_pair
-from securexgb.offline.correlations import Kind
+from securexgb.offline.correlations import BucketMatrix, Kind
 from securexgb.offline.dealer_link import DealerEndpoint
 from securexgb.offline.dealt import DealtSource
 
 BLOCK, BLOCKS = 1 << 13, 100
 ROWS, FEATURES, BINS, VECTORS = 10_000, 10, 17, 320
+SUM_BITS = 35, 31
 
 
 def connect_both(folder: Path, port: int) -> tuple[DealtSource, DealtSource]:
@@ -95,9 +96,9 @@ def main() -> None:
                 drawn = partial(kinds.draw, 1, party, kind)
                 measure(party, dealer, kind.value, drawn, (BLOCK, max(1, round(scale * BLOCKS))))
             bins = np.zeros((ROWS, FEATURES), np.uint8)
-            shape = (0, ROWS, FEATURES * BINS)
-            waiting = pool.submit(sources[0].register_matrix, *shape, bins, BINS)
-            party.register_matrix(*shape, None, BINS)
+            matrix = BucketMatrix(0, ROWS, FEATURES * BINS, BINS, *SUM_BITS)
+            waiting = pool.submit(sources[0].register_matrix, matrix, bins)
+            party.register_matrix(matrix, None)
             waiting.result()
             products = partial(party.vector_products, 0)
             sizes = (4, max(1, round(scale * VECTORS / 4)))

@@ -22,6 +22,7 @@ from measure import measured
 
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.cost import tree_cost
+from securexgb.boost.grower import matrix_shape
 from securexgb.boost.layout import Layout
 from securexgb.boost.loss import Labels, gradient_pairs, objective_of
 from securexgb.boost.params import TrainingParams
@@ -50,8 +51,8 @@ def model(work: works.Work) -> dict[str, Any]:
     numbers = layout.numbers(work.params)
     source = insecure_parties(0, method=work.method)[0].source
     vectors = work.trees << (work.depth - 1)
-    source.plan(vectors, vectors * layout.total_columns * layout.all_bins)
-    noise_bits = source.noise_bits(work.rows, numbers.low_bits + numbers.high_bits)
+    source.plan(vectors, 2 * vectors * layout.total_columns * layout.all_bins)
+    noise_bits = source.noise_bits(matrix_shape(layout, numbers, work.depth).matrix(0))
     owned = [(1 << level) // 2 for level in range(work.depth)]
     ring_bits = value_bits(work.params.learning_rate)
     growing = tree_cost(layout, numbers, layout.total_columns, owned, noise_bits, ring_bits)

@@ -19,20 +19,21 @@ from time import perf_counter, thread_time
 import numpy as np
 
 from securexgb import _kernels
+from securexgb.arith.bits import pack_dense, unpack_dense
 from securexgb.arith.prg import Prg
 from securexgb.channel.memory import memory_pair
 from securexgb.he.layout import MOST_VECTORS, Layout
-from securexgb.he.noise import DEGREE, PRIMES, SHORT, SPECIAL_PRIME, sums_precision
+from securexgb.he.noise import DEGREE, PRIMES, SHORT, SPECIAL_PRIME, Sums, sums_precision
+from securexgb.offline.correlations import BucketMatrix
 from securexgb.offline.matrix_products import BfvMatrixProducts
 
-# Rows, columns a side, bins (one for missing values), vectors a direction and tree.
+# Rows, columns a side, bins (one for missing values), depth, bits of sums of g and of h.
 SHAPES = {
-    "W1": (10_000, 10, 17, 4),
-    "W2": (50_000, 12, 33, 16),
-    "W3": (200_000, 10, 33, 8),
-    "1M": (1_000_000, 10, 17, 8),
+    "W1": (10_000, 10, 17, 3, (35, 31)),
+    "W2": (50_000, 12, 33, 5, (37, 33)),
+    "W3": (200_000, 10, 33, 4, (35, 31)),
+    "1M": (1_000_000, 10, 17, 4, (37, 33)),
 }
-WORD_BITS = 60
 VALUES = 1 << 28
 
 
@@ -51,38 +52,40 @@ def steps() -> dict[str, object]:
     ring = _kernels.BfvRing(DEGREE, [*PRIMES, SPECIAL_PRIME])
     key, seed = b"a" * 16, b"b" * 16
     words = np.ones((1, DEGREE), np.uint64)
-    wire = ring.encrypt(key, seed, key, 0, words, 18)
+    wire = ring.encrypt(key, seed, key, 0, words, 13)
     pair = np.ones((2, 2, 3, DEGREE), np.uint64)
     merging = ring.whole_key(seed, 0, ring.switching_key(key, seed, key, 0, 64))
     places = np.arange(DEGREE, dtype=np.uint32)
-    c1, c0, _ = ring.finish(pair[0], key, seed, 0, pair[0], places, 9, 73)
+    c1, c0, _ = ring.finish(pair[0], key, seed, 0, pair[0], places, 7, 49)
     groups = MOST_VECTORS * SHORT // DEGREE
     batch = ring.prepare(np.ones((groups, 2, 3, DEGREE), np.uint64), SHORT)
-    matrix = np.ones((32, 2, SHORT), np.uint64)
-    pads = _kernels.RlwePads(SHORT, PRIMES[:2], 73, seed, SHORT, False)
+    matrix = np.ones((32, SHORT), np.uint64)
+    pads = _kernels.RlwePads(SHORT, PRIMES[:2], 49, seed, SHORT, False)
     row = np.ones((1, SHORT), np.uint64)
     return {
         "engine": ring.engine(),
         "transform_us": best_of(lambda: ring.transform(words, 0, False)),
-        "encrypt_us": best_of(lambda: ring.encrypt(key, seed, key, 0, words, 18)),
+        "encrypt_us": best_of(lambda: ring.encrypt(key, seed, key, 0, words, 13)),
         "expand_us": best_of(lambda: ring.expand(seed, 0, wire)),
         "merge_us": best_of(lambda: ring.merge([merging], 64, pair)),
-        "finish_us": best_of(lambda: ring.finish(pair[0], key, seed, 0, pair[0], places, 9, 73)),
-        "decrypt_us": best_of(lambda: ring.decrypt(key, c1, c0, places, 73)),
-        "leaf_of_128_us": best_of(lambda: ring.products(batch, groups, matrix, 73, 0, []), 5) / 32,
+        "finish_us": best_of(lambda: ring.finish(pair[0], key, seed, 0, pair[0], places, 7, 49)),
+        "decrypt_us": best_of(lambda: ring.decrypt(key, c1, c0, places, 49)),
+        "leaf_of_128_us": best_of(lambda: ring.products(batch, groups, matrix, 49, 0, []), 5) / 32,
         "pad_of_4096_us": best_of(lambda: pads.masked(key, seed, 0, row, 13)),
     }
 
 
 def tree(name: str) -> dict[str, object]:
     """One tree's products in both directions."""
-    rows, features, bins, vectors = SHAPES[name]
+    rows, features, bins, depth, sum_bits = SHAPES[name]
+    vectors = 1 << (depth - 1)
     channels = memory_pair(600)
     rng = np.random.default_rng(0)
     matrices = rng.integers(0, bins, (2, rows, features), dtype=np.uint8)
-    shares = rng.integers(0, 1 << 60, (vectors, rows), dtype=np.uint64)
-    precision = sums_precision(rows, WORD_BITS, VALUES)
-    bits, shift = precision.word_bits, precision.noise_bits
+    shares = rng.integers(0, 1 << 64, (vectors, 2, rows), dtype=np.uint64)
+    precision = sums_precision(Sums(rows, max(sum_bits), bins, depth, 2 * VALUES))
+    shift = precision.noise_bits
+    wire = [bits + shift for bits in sum_bits]
 
     def one(rank: int) -> dict[str, float]:
         party = BfvMatrixProducts(rank, channels[rank], Prg.fresh(), VALUES, MOST_VECTORS)
@@ -93,8 +96,8 @@ def tree(name: str) -> dict[str, object]:
             sent.append(party.account.bytes_sent)
 
         for owner in (0, 1):
-            matrix = matrices[owner] if owner == rank else None
-            party.register_matrix(owner, rows, features * bins, matrix, bins, WORD_BITS)
+            matrix = BucketMatrix(owner, rows, features * bins, bins, *sum_bits, depth)
+            party.register_matrix(matrix, matrices[owner] if owner == rank else None)
         lap()
         for _ in range(2):  # the first batch comes with keys
             for owner in (0, 1):
@@ -104,8 +107,13 @@ def tree(name: str) -> dict[str, object]:
         pads = products[1 - rank].pads
         assert pads is not None
         clock.append(thread_time())
-        message = pads.masked(shares)
-        _kernels.masked_sums(matrices[rank], bins, shares, message, shift, bits)
+        masked = pads.masked(shares)
+        values = shares << np.uint64(shift)
+        for word, bits in enumerate(wire):
+            message = pack_dense(masked[:, word].reshape(-1), bits)
+            received = unpack_dense(message, vectors * rows, bits)
+            values[:, word] += received.reshape(vectors, rows)
+        _kernels.histogram(matrices[rank], values.reshape(-1, rows), bins)
         clock.append(thread_time())
         share = vectors / MOST_VECTORS
         return {
@@ -118,11 +126,11 @@ def tree(name: str) -> dict[str, object]:
 
     with ThreadPoolExecutor(2) as pool:
         done = list(pool.map(one, (0, 1)))
-    layout = Layout(features * bins, MOST_VECTORS, precision)
+    layout = Layout(2 * features * bins, MOST_VECTORS, precision)
     return {
         "shape": name,
         "vectors": vectors,
-        "pad_bits": bits,
+        "pad_bits": wire,
         "noise_bits": shift,
         "fresh_bytes": precision.fresh_bytes,
         "result_bytes": precision.result_bytes,
@@ -131,7 +139,7 @@ def tree(name: str) -> dict[str, object]:
         "cpu_seconds_offline": round(max(part["offline"] for part in done), 4),
         "cpu_seconds_online": round(max(part["online"] for part in done), 4),
         "megabytes_offline": round(sum(part["bytes"] for part in done) / 1e6, 2),
-        "megabytes_online": round(2e-6 * vectors * rows * -(-bits // 8), 2),
+        "megabytes_online": round(2e-6 * vectors * rows * sum(wire) / 8, 2),
         "megabytes_of_keys_once": round(sum(part["keys"] for part in done) / 1e6, 2),
     }
 

@@ -17,7 +17,6 @@ import argparse
 import importlib
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -28,7 +27,7 @@ import numpy as np
 from securexgb import _kernels
 from securexgb.boost.executor import LocalExecutor
 from securexgb.hybrid.ckks_products import agree_keys
-from securexgb.mpc.matrix import MatrixShape, register
+from securexgb.mpc.matrix import register
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import REGISTRY
 from securexgb.mpc.shared import Shared
@@ -56,10 +55,10 @@ def given(name: str, party: Party, count: int) -> list[Any]:
     """This party's arguments; what has to happen before the call has happened."""
     args: list[Any] = list(arguments(count)[name])
     if name in {"mpc.matrix.histograms", "boost.histogram.build"}:
-        shape = args[0] = _noisy(party, args[0])
+        shape = args[0]
         own = np.zeros((shape.rows, shape.features[party.rank]), np.uint8)
         own += np.arange(shape.rows, dtype=np.uint64)[:, None].astype(np.uint8) % shape.bins
-        register(party, shape, own)
+        args[0] = register(party, shape, own)
         place = 1 + party.rank if name == "mpc.matrix.histograms" else 1
         args[place] = LocalExecutor(own, shape.bins, shape.bins)
     if name.startswith("hybrid.ckks") and args:
@@ -70,12 +69,6 @@ def given(name: str, party: Party, count: int) -> list[Any]:
         numbers = np.full_like(args[1], 0.1, dtype=np.complex128)
         args[1:] = [numbers, None] if party.rank == 0 else [None, numbers]
     return args
-
-
-def _noisy(party: Party, shape: MatrixShape) -> MatrixShape:
-    """The shape with the noise of this party's source."""
-    noise_bits = party.source.noise_bits(shape.rows, shape.word_bits)
-    return replace(shape, noise_bits=noise_bits)
 
 
 def protocol(name: str, source: str, count: int) -> dict[str, Any]:

@@ -4,6 +4,8 @@ Arrays are C-contiguous; a wrong dtype or shape raises ValueError. Results are n
 is released while a kernel runs. See kernels/src for what each one does and how.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,8 +45,12 @@ def histogram(bins: Bytes, values: Words, n_bins: int) -> Words:
 def mask_bucket_matrix(bins: Bytes, n_bins: int, key: bytes, start: int) -> Words:
     """M - U, shape (n, features n_bins); U[r, c] is word start + r columns + c of the stream."""
 
-def xor_select(marks: Words, selection: Words) -> Words:
-    """Row o: the xor of the marks (m, words) whose bits are set in selection (o, ceil(m / 64))."""
+def xor_select(marks: Words, selections: Words, runs: Sequence[int]) -> Words:
+    """Elements in runs of so many each, marks (m, words), 64 elements to a word.
+
+    Row o holds the xor of the marks whose bits are set in row o of the run's selection, (runs, o,
+    ceil(m / 64)); zero past the last run.
+    """
 
 def matrix_product(matrix: Words, vectors: Words) -> Words:
     """vectors @ matrix: matrix (n, c), vectors (v, n), result (v, c)."""

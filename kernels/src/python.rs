@@ -381,22 +381,30 @@ fn triple_close<'py>(
     close(py, opened, [a, b, c], rank, beaver::triple_close)
 }
 
-/// Exclusive ors of the rows of marks that the rows of selection name, (outputs, words).
+/// For runs of elements, exclusive ors of the rows of marks that the rows of each run's selection
+/// name, (outputs, words).
 #[pyfunction]
 fn xor_select<'py>(
     py: Python<'py>,
     marks: &Bound<'py, PyAny>,
-    selection: &Bound<'py, PyAny>,
+    selections: &Bound<'py, PyAny>,
+    runs: Vec<usize>,
 ) -> PyResult<Array<'py, u64, 2>> {
-    let (marks, selection) =
-        (matrix::<u64>(marks, "marks")?, matrix::<u64>(selection, "selection")?);
-    let ((count, length), (outputs, wide)) = (shape(&marks), shape(&selection));
+    let marks = matrix::<u64>(marks, "marks")?;
+    let selections = array::<u64, Dim<[usize; 3]>>(selections, "selections")?;
+    let (count, length) = shape(&marks);
+    let [tables, outputs, wide] = selections.as_array().dim().into();
     check(count > 0 && wide == count.div_ceil(64), || {
         format!("{count} marks are selected by {} words, not {wide}", count.div_ceil(64))
     })?;
-    let (marks, selection) = (slice(&marks, "marks")?, slice(&selection, "selection")?);
+    check(tables == runs.len(), || format!("{} runs have {tables} selections", runs.len()))?;
+    let elements = runs.iter().try_fold(0, |sum: usize, &run| sum.checked_add(run));
+    check(elements.is_some_and(|sum| sum.div_ceil(64) <= length), || {
+        format!("the runs do not fit {length} words")
+    })?;
+    let (marks, selections) = (slice(&marks, "marks")?, slice(&selections, "selections")?);
     filled(py, [outputs, length], |out| {
-        lookup::xor_select(Path::best(), marks, count, selection, out);
+        lookup::xor_select(Path::best(), marks, count, selections, &runs, out);
     })
 }
 

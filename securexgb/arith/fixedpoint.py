@@ -54,8 +54,8 @@ FINE_ROWS = 1 << 17
 _FINE_ROW_BITS = 20, 18
 _ROW_BITS = 16, 14
 _LEAST_GAIN = 1e-6
-"""xgboost's, in the user's units."""
-_FEW_GAINS = 100
+"""xgboost's. It would leave a constant of targets that spread over 10^-5 or less: where they spread
+over less than 1, it counts in units of their scale."""
 _SQUARED_SLACK = 1.5
 _SUBSAMPLE_SLACK = 16.0
 MARGIN_BITS = 20
@@ -183,21 +183,10 @@ class NumberFormat:
             reg_alpha=min(round(penalties.reg_alpha * scale / target_scale * unit), 2**SUM_BITS),
             min_child_weight=min(round(penalties.min_child_weight * scale * unit), 2**SUM_BITS),
             gamma=penalties.gamma * gain_scale,
-            least_gain=_least_gain(rows, gain_scale),
+            least_gain=_LEAST_GAIN * scale / max(target_scale, 1.0) ** 2,
             weight_exponent=weight_exponent,
             target_scale=target_scale,
         )
-
-
-def _least_gain(rows: int, gain_scale: float) -> float:
-    """A split gains at least this, in units of scaled weights and targets.
-
-    As in xgboost, but where targets or weights are so small that all of them together are not
-    worth a hundred such gains: there xgboost's model would be a constant, and ours is what it
-    is for targets of spread 1.
-    """
-    least = _LEAST_GAIN * gain_scale
-    return least if rows >= _FEW_GAINS * least else _LEAST_GAIN
 
 
 @dataclass(frozen=True)

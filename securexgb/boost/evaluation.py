@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import MARGIN_BITS, ROW_WEIGHT_BITS, encode
+from securexgb.boost.loss import margin_bits
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks
 from securexgb.errors import DataError, UsageError
@@ -87,7 +88,7 @@ def metric_value(
         if metric == "auc":
             return _auc(party, margins, truth)
         if metric == "logloss":
-            return _logloss(party, margins, truth, metric_unit(params))
+            return _logloss(party, margins, truth, params)
         if metric == "error":
             return _error(party, margins, truth)
         return _rmse(party, margins, truth, params)
@@ -122,14 +123,16 @@ def check_metrics(truth: Truth, name: str, params: TrainingParams, metrics: Sequ
         raise DataError(f"auc needs both classes in the evaluation set {name!r}")
 
 
-def _logloss(party: Party, margins: Shared, truth: Truth, step: float) -> float:
+def _logloss(party: Party, margins: Shared, truth: Truth, params: TrainingParams) -> float:
     labelled = np.zeros((1, truth.rows), np.bool_)
     if truth.labels is not None:
         labelled[0] = truth.labels == 1
     products = select(party, np.zeros(1, np.int64), labelled, margins.reshape(1, 1, -1), (64,))
-    parts = [softplus(party, margins[rows]) for rows in blocks(truth.rows)]
+    range_bits = margin_bits(params)
+    parts = [softplus(party, margins[rows], range_bits) for rows in blocks(truth.rows)]
     losses = Shared.concatenate(parts) - products[0, 0]
-    return _mean(party, losses, truth, Mean(MARGIN_BITS, _LOSS_INTEGER_BITS, step))
+    as_mean = Mean(MARGIN_BITS, _LOSS_INTEGER_BITS, metric_unit(params))
+    return _mean(party, losses, truth, as_mean)
 
 
 def _error(party: Party, margins: Shared, truth: Truth) -> float:

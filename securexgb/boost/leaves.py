@@ -2,8 +2,8 @@
 
 Growing a level needs no more than its best splits, so stop marks and weights wait until the
 tree is complete, and all nodes are divided in one batch. A node stops where its best split
-gains no more than gamma, and 10^-6 (xgboost 3.2, hist), or where it has none. Its descendants
-inherit the mark; all leaves below get its weight.
+gains no more than gamma, and the least gain (xgboost 3.2, hist), or where it has none. Its
+descendants inherit the mark; all leaves below get its weight.
 """
 
 from __future__ import annotations

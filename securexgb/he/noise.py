@@ -29,9 +29,10 @@ spread of a result counts B times. Vectors have secrets and errors of their own:
 
     S^2 = C (10.5 rows + (B spread of a result)^2)
 
+Besides, each side rounds its share of each result to a whole number: by 1 together, B C in a sum.
 A sum is exact while all its noise stays below 2^(tau - 1); it does not with probability
-2 exp(-x^2 / (2 S^2)), x = 2^(tau - 1) - 1. The smallest tau with less than 2^-40 for all values of
-a job is taken, then the shortest messages.
+2 exp(-x^2 / (2 S^2)), x = 2^(tau - 1) - B C. The smallest tau with less than 2^-40 for all values
+of a job is taken, then the shortest messages.
 
 *Words* (conversions, ``hybrid.bfv_shares``) have no bits to spare: both parties round to words
 locally, and the mask makes the position in a cell uniform, so a value is off by one with
@@ -149,10 +150,10 @@ def sums_spread(sums: Sums, pad_bits: int, fresh_bytes: int, result_bytes: int) 
     return math.sqrt(sums.chain * (ERROR_VARIANCE * sums.rows + (sums.bins * result) ** 2))
 
 
-def sums_failure_log2(spread: float, noise_bits: int, values: int) -> float:
-    """log2 of the bound on the probability that one of ``values`` sums is wrong."""
-    least = 2.0 ** (noise_bits - 1) - 1
-    return 1 + math.log2(max(values, 1)) - (least / spread) ** 2 / 2 / math.log(2)
+def sums_failure_log2(sums: Sums, spread: float, noise_bits: int) -> float:
+    """log2 of the bound on the probability that one of a job's sums is wrong."""
+    least = max(2.0 ** (noise_bits - 1) - sums.bins * sums.chain, 0.0)
+    return 1 + math.log2(max(sums.values, 1)) - (least / spread) ** 2 / 2 / math.log(2)
 
 
 def sums_precision(sums: Sums) -> Precision:
@@ -168,7 +169,7 @@ def sums_precision(sums: Sums) -> Precision:
         for fresh_bytes in range(-(-pad_bits // 8), KEY_BYTES + 1):
             for result_bytes in range(-(-sums.bits // 8), KEY_BYTES - 1):
                 spread = sums_spread(sums, pad_bits, fresh_bytes, result_bytes)
-                if sums_failure_log2(spread, noise_bits, sums.values) <= -STATISTICAL_BITS:
+                if sums_failure_log2(sums, spread, noise_bits) <= -STATISTICAL_BITS:
                     return Precision(fresh_bytes, result_bytes, pad_bits, noise_bits, spread)
     raise UsageError(
         f"sums of {sums.bits} bits over {sums.rows} rows, {sums.values} in the job, need pads of "

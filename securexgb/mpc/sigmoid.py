@@ -22,6 +22,7 @@ depend on the coins.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -37,8 +38,8 @@ from securexgb.mpc.lift import Number, lift_numbers, numbers_cost
 from securexgb.mpc.magnitude import RANGE_BITS, Index, magnitude, magnitude_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
-from securexgb.mpc.table import lookup, lookup_cost
+from securexgb.mpc.shared import Shared, SharedBits, words_per
+from securexgb.mpc.table import Tables, lookups, lookups_cost
 
 COIN_BITS = 32
 """Fraction bits of a coin."""
@@ -71,6 +72,18 @@ class Steps:
     def index(self, range_bits: int) -> Index:
         """Steps of |x| < 16."""
         return Index(MARGIN_BITS + LIMIT_BITS - self.bits, self.bits, range_bits)
+
+    def look_up(
+        self, party: Party, index: SharedBits, tables: Sequence[Tables], runs: tuple[int, ...]
+    ) -> tuple[SharedBits, ...]:
+        """Entries of the values and of what is added."""
+        places = [place for part in self.places for place in part]
+        return lookups(party, index[places], tables, runs)
+
+    def cost(self, widths: Sequence[int], words: int) -> Cost:
+        """Cost of these look-ups for 64 * ``words`` elements."""
+        pairs = zip(self.places, widths, strict=True)
+        return lookups_cost([(len(places), width) for places, width in pairs], words)
 
 
 _FINE, _COARSE = Steps(7, 3, 4), Steps(6, 3, 3)
@@ -152,7 +165,7 @@ class SigmoidTable:
     """
 
     shape: Shape
-    tables: tuple[Words, Words]
+    tables: tuple[Tables, Tables]
 
 
 @cache
@@ -194,8 +207,8 @@ def sigmoid_table(
     h_parts = h.rounded(hessian_bits, coins[2:], most[1])
     classes = coins.shape[1]
     values, added = (
-        (low | high << bits).reshape(classes, -1).view(np.uint64)
-        for low, high, (bits, _) in zip(p_parts, h_parts, shape.parts, strict=True)
+        Tables((low | high << bits[0]).reshape(classes, -1).view(np.uint64), sum(bits))
+        for low, high, bits in zip(p_parts, h_parts, shape.parts, strict=True)
     )
     return SigmoidTable(shape, (values, added))
 
@@ -204,8 +217,7 @@ def sigmoid_cost(shape: Shape, count: int, range_bits: int = RANGE_BITS) -> Cost
     """Cost of ``sigmoid`` for so many margins."""
     words = words_per(count)
     cost = magnitude_cost(shape.steps.index(range_bits), count)
-    for places, bits in zip(shape.steps.places, shape.parts, strict=True):
-        cost += lookup_cost(len(places), sum(bits), words)
+    cost += shape.steps.cost([sum(bits) for bits in shape.parts], words)
     return cost + numbers_cost(shape.numbers, words)
 
 
@@ -226,16 +238,14 @@ def sigmoid(
     Row i is of class i modulo the number of classes, so blocks of a multiple of them may
     go through one by one. p is mirrored: p(-x - 2^-20) = 1 - p(x) within a class.
     """
-    order, runs = _by_class(margins.size, len(table.tables[0]))
+    order, runs = _by_class(margins.size, len(table.tables[0].entries))
     steps = table.shape.steps
     negative, index = magnitude(party, margins[order], steps.index(range_bits))
     positive = not_bits(party, negative).words
-    p, h = [], []
-    parts = zip(steps.places, table.tables, table.shape.parts, strict=True)
-    for places, entries, (low, high) in parts:
-        found = lookup(party, index[list(places)], entries, low + high, runs).words
-        p.append(found[:low] ^ positive)
-        h.append(found[low:])
+    found = [bits.words for bits in steps.look_up(party, index, table.tables, runs)]
+    cuts = [low for low, _ in table.shape.parts]
+    p = [words[:low] ^ positive for words, low in zip(found, cuts, strict=True)]
+    h = [words[low:] for words, low in zip(found, cuts, strict=True)]
     bits = SharedBits(np.concatenate([*p, positive[None], *h]), margins.size)
     both = lift_numbers(party, bits, table.shape.numbers).words
     result = np.empty_like(both)
@@ -251,24 +261,26 @@ def _by_class(rows: int, classes: int) -> tuple[Integers, tuple[int, ...]]:
 
 
 @cache
-def _softplus_table() -> tuple[tuple[Words, Words], tuple[int, int], Number]:
-    """The values and what is added, their widths, and the number that they make up."""
+def _softplus_tables() -> tuple[tuple[Tables, Tables], Number]:
+    """The values and what is added, and the number that they make up."""
     drop = VALUE_BITS - MARGIN_BITS
     curve = Curve.of(logistic.softplus(_FINE.bits), _FINE, drop)
     value, more = curve.value + (1 << drop >> 1) >> drop, curve.more >> drop
     lengths = _lengths((value, more))
+    values, added = (
+        Tables(part.reshape(1, -1).view(np.uint64), length)
+        for part, length in zip((value, more), lengths, strict=True)
+    )
     weights = tuple(1 << place for length in lengths for place in range(length))
     most = int((value + more.max(axis=1, keepdims=True)).max())
-    tables = value.reshape(-1).view(np.uint64), more.reshape(-1).view(np.uint64)
-    return tables, lengths, Number(weights, most.bit_length())
+    return (values, added), Number(weights, most.bit_length())
 
 
 def softplus_cost(count: int, range_bits: int = RANGE_BITS) -> Cost:
     """Cost of ``softplus`` for so many margins."""
-    words, (_, lengths, number) = words_per(count), _softplus_table()
+    words, (tables, number) = words_per(count), _softplus_tables()
     cost = magnitude_cost(_FINE.index(range_bits), count)
-    for places, length in zip(_FINE.places, lengths, strict=True):
-        cost += lookup_cost(len(places), length, words)
+    cost += _FINE.cost([part.out_bits for part in tables], words)
     return cost + numbers_cost([number], words) + choose_cost(1, count)
 
 
@@ -284,11 +296,8 @@ def softplus(party: Party, margins: Shared, range_bits: int = RANGE_BITS) -> Sha
     Beside a step's 2^-11 the error is relative to softplus(-|x|), and a unit of 2^-20.
     """
     negative, index = magnitude(party, margins, _FINE.index(range_bits))
-    tables, lengths, number = _softplus_table()
-    found = [
-        lookup(party, index[list(places)], table, length)
-        for places, table, length in zip(_FINE.places, tables, lengths, strict=True)
-    ]
+    tables, number = _softplus_tables()
+    found = _FINE.look_up(party, index, tables, (margins.size,))
     part = lift_numbers(party, SharedBits.concatenate(found), (number,))
     line = choose(party, not_bits(party, negative), margins.reshape(1, -1))
     return line[0] + part[0]

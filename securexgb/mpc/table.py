@@ -16,15 +16,15 @@ Nothing is opened and no address depends on a share: every entry of the table ta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
 
 import numpy as np
-from numpy.typing import NDArray
 
 from securexgb import _kernels
 from securexgb.mpc.compare import not_bits
-from securexgb.mpc.multiply import WIDEST, gate_bits, gate_cost, gates_at_once
+from securexgb.mpc.multiply import WIDEST, gate_cost, gates_at_once
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import SharedBits, Words, words_per
@@ -124,9 +124,24 @@ def split_of(width: int, out_bits: int) -> int:
 
 def lookup_cost(width: int, out_bits: int, words: int, high: int | None = None) -> Cost:
     """Cost of ``lookup`` for 64 * ``words`` elements; ``high``: a split other than the best."""
-    high = split_of(width, out_bits) if high is None else high
-    cost = marks_cost((width - high, high), words)
-    return cost + gate_cost(out_bits, ((1 << high) - 1) * words) if high else cost
+    highs = None if high is None else (high,)
+    return lookups_cost([(width, out_bits)], words, highs)
+
+
+def lookups_cost(
+    shapes: Sequence[tuple[int, int]], words: int, highs: Sequence[int] | None = None
+) -> Cost:
+    """The same of ``lookups``; ``shapes``: bits of each index, and of its entries."""
+    if highs is None:
+        highs = [split_of(width, out_bits) for width, out_bits in shapes]
+    cuts = zip(shapes, highs, strict=True)
+    cost = marks_cost(tuple(w for (width, _), high in cuts for w in (width - high, high)), words)
+    gates = [
+        gate_cost(out_bits, ((1 << high) - 1) * words)
+        for (_, out_bits), high in zip(shapes, highs, strict=True)
+        if high
+    ]
+    return cost + reduce(Cost.at_once, gates, Cost())
 
 
 def _ideal_marks(bits: SharedBits) -> SharedBits:
@@ -136,13 +151,58 @@ def _ideal_marks(bits: SharedBits) -> SharedBits:
     return SharedBits(np.stack(rows), bits.count)
 
 
-def _ideal_lookup(
-    bits: SharedBits, table: Words, out_bits: int, runs: tuple[int, ...] = ()
-) -> SharedBits:
-    values = _kernels.from_slices(np.ascontiguousarray(bits.words), bits.count)
-    tables = table.reshape(-1, 1 << bits.words.shape[0])
-    which = np.repeat(np.arange(len(tables)), runs or bits.count)
-    return SharedBits(_kernels.to_slices(tables[which, values], out_bits), bits.count)
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """Public tables that an index of w bits is looked up in: ``entries`` (k, 2^w), one by run.
+
+    The low ``out_bits`` bits of an entry count; 1 <= w <= 14, 1 <= out_bits <= 64.
+    """
+
+    entries: Words
+    out_bits: int
+
+    @property
+    def width(self) -> int:
+        """Bits of the index."""
+        return int(self.entries.shape[1]).bit_length() - 1
+
+    @property
+    def high(self) -> int:
+        """Bits of the high part."""
+        return split_of(self.width, self.out_bits)
+
+    def parts(self, bits: SharedBits) -> list[SharedBits]:
+        """The index's low part, and the high one if there is one."""
+        low = self.width - self.high
+        return [bits[:low], bits[low:]] if self.high else [bits]
+
+    def found(self, low_marks: SharedBits, runs: tuple[int, ...]) -> Words:
+        """For each high part the entry's bits, from the low part's marks: (2^high, out, words).
+
+        Marks add up to 1: the first always comes through, the others are their difference to it.
+        """
+        rows = self.entries.reshape(len(self.entries), 1 << self.high, -1).copy()
+        rows[:, 1:] ^= rows[:, :1]
+        found = _kernels.xor_select(low_marks.words, _selections(rows, self.out_bits), runs)
+        return found.reshape(1 << self.high, self.out_bits, -1)
+
+
+def _indices(bits: SharedBits, tables: Sequence[Tables]) -> list[SharedBits]:
+    """The bits of each index, which lie one after the other."""
+    ends = np.cumsum([one.width for one in tables]).tolist()
+    return [bits[end - one.width : end] for end, one in zip(ends, tables, strict=True)]
+
+
+def _ideal_lookups(
+    bits: SharedBits, tables: Sequence[Tables], runs: tuple[int, ...]
+) -> tuple[SharedBits, ...]:
+    which = np.repeat(np.arange(len(runs)), runs)
+    result = []
+    for index, one in zip(_indices(bits, tables), tables, strict=True):
+        values = _kernels.from_slices(np.ascontiguousarray(index.words), bits.count)
+        found = _kernels.to_slices(one.entries[which, values], one.out_bits)
+        result.append(SharedBits(found, bits.count))
+    return tuple(result)
 
 
 @protocol(
@@ -157,69 +217,45 @@ def one_hot(party: Party, bits: SharedBits) -> SharedBits:
 
 
 @protocol(
-    cost=lambda bits, table, out_bits, runs=(): lookup_cost(
-        bits.words.shape[0], out_bits, bits.words.shape[1]
+    cost=lambda bits, tables, runs: lookups_cost(
+        [(one.width, one.out_bits) for one in tables], bits.words.shape[1]
     ),
     opens=COMPOSED,
     source=_SOURCE,
-    ideal=_ideal_lookup,
+    ideal=_ideal_lookups,
 )
-def lookup(
-    party: Party,
-    bits: SharedBits,
-    table: NDArray[np.uint64],
-    out_bits: int,
-    runs: tuple[int, ...] = (),
-) -> SharedBits:
-    """The low ``out_bits`` bits of ``table[v]``, (out_bits, n), lowest first.
+def lookups(
+    party: Party, bits: SharedBits, tables: Sequence[Tables], runs: tuple[int, ...]
+) -> tuple[SharedBits, ...]:
+    """Entries of public tables at shared indices, at once: the bits (out_bits, n) of each.
 
-    ``bits``: (w, n), 1 <= w <= 14, the bits of v, lowest first; ``table``: public, (2^w,);
-    1 <= ``out_bits`` <= 64. Several tables (k, 2^w) serve k ``runs`` of elements one after the
-    other, of so many elements each, n in all; what is sent is the same.
+    ``bits``: those of the indices one after the other, each lowest first, (sum of widths, n).
+    Elements lie in k ``runs`` one after the other, of so many each, n in all; each has a table
+    of its own for each index. What is sent does not depend on the runs.
     """
-    width, count = bits.words.shape[0], bits.count
-    tables = table.reshape(-1, 1 << width)
-    runs = runs or (count,)
-    assert len(runs) == len(tables)
-    assert sum(runs) == count
-    assert width <= MOST_BITS
-    high = split_of(width, out_bits)
-    if not high:
-        marks = _marks(party, [bits])[0].words
-        return SharedBits(_select(marks, tables[:, None], out_bits, runs), count)
-    low_marks, high_marks = _marks(party, [bits[: width - high], bits[width - high :]])
-    rows = tables.reshape(len(tables), 1 << high, -1).copy()
-    # Marks add up to 1: T[0] always comes through, the others' difference to it where i > 0.
-    rows[:, 1:] ^= rows[:, :1]
-    found = _select(low_marks.words, rows, out_bits, runs).reshape(1 << high, out_bits, -1)
-    gated = np.ascontiguousarray(found[1:].swapaxes(0, 1))
-    through = gate_bits(party, high_marks[1:], SharedBits(gated, count))
-    return SharedBits(found[0], count) ^ through.xor_all(axis=1)
+    assert sum(runs) == bits.count
+    for one in tables:
+        assert one.entries.shape == (len(runs), 1 << one.width)
+        assert one.width <= MOST_BITS
+    indices = zip(_indices(bits, tables), tables, strict=True)
+    marks = iter(_marks(party, [part for index, one in indices for part in one.parts(index)]))
+    found, jobs = [], []
+    for one in tables:
+        found.append(one.found(next(marks), runs))
+        if one.high:
+            behind = np.ascontiguousarray(found[-1][1:].swapaxes(0, 1))
+            jobs.append((next(marks).words[1:], behind))
+    through = iter(gates_at_once(party, jobs) if jobs else [])
+    result = []
+    for part, one in zip(found, tables, strict=True):
+        others = np.bitwise_xor.reduce(next(through), axis=1) if one.high else np.uint64(0)
+        result.append(SharedBits(part[0] ^ others, bits.count))
+    return tuple(result)
 
 
-def _select(marks: Words, rows: Words, out_bits: int, runs: tuple[int, ...]) -> Words:
-    """For each row of entries (k, r, m) the marked entry's bits, (r * out_bits, words)."""
-    selections = _selections(rows, out_bits)
-    if len(selections) == 1:
-        return _kernels.xor_select(marks, selections[0])
-    found = np.zeros((selections.shape[1], marks.shape[1]), np.uint64)
-    end = 0
-    for selection, run in zip(selections, runs, strict=True):
-        start, end = end, end + run
-        words = slice(start >> 6, words_per(end))
-        part = _kernels.xor_select(np.ascontiguousarray(marks[:, words]), selection)
-        found[:, words] ^= part & _within(start, end)
-    return found
-
-
-def _within(start: int, end: int) -> Words:
-    """Ones at the places from ``start`` to ``end`` of the words that have some of them."""
-    first, words = start >> 6, words_per(end) - (start >> 6)
-    mask = np.full(words, ~np.uint64(0))
-    if words:
-        mask[0] &= ~np.uint64(0) << np.uint64(start - 64 * first)
-        mask[-1] &= ~np.uint64(0) >> np.uint64(-end % 64)
-    return mask
+def lookup(party: Party, bits: SharedBits, table: Words, out_bits: int) -> SharedBits:
+    """The entries of one table (2^w,) for all elements, see ``Tables``: bits (out_bits, n)."""
+    return lookups(party, bits, [Tables(table[None], out_bits)], (bits.count,))[0]
 
 
 def _selections(rows: Words, out_bits: int) -> Words:

@@ -34,6 +34,7 @@ from securexgb.mpc.protocol import REGISTRY, Cost, Declaration
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.shared import Shared, SharedBits, words_per
 from securexgb.mpc.sigmoid import sigmoid_table
+from securexgb.mpc.table import Tables
 
 Row = dict[str, str | int]
 
@@ -195,7 +196,11 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
         "mpc.bound.reaches": (bits(25), 3 << 12),
         "mpc.logarithm.log2_bits": ((bits(48), bits(25), bits(25)), (16, 13, 13)),
         "mpc.table.one_hot": (bits(8),),
-        "mpc.table.lookup": (bits(11), np.zeros(1 << 11, np.uint64), 30),
+        "mpc.table.lookups": (
+            bits(11),
+            [Tables(np.zeros((1, 1 << 11), np.uint64), 30)],
+            (count,),
+        ),
         "mpc.magnitude.magnitude": (x, Index(12, 11)),
         "mpc.lift.lift_numbers": (bits(30), (binary(16), binary(14))),
         "mpc.lift.widen": (x, 32),

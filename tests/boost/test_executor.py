@@ -28,25 +28,6 @@ def test_sums_are_those_over_all_rows(block_rows: int) -> None:
     np.testing.assert_array_equal(executor(block_rows).sums(values), expected)
 
 
-@pytest.mark.parametrize("bits", [50, 64, 70, 79])
-@pytest.mark.parametrize("block_rows", [64, 192, BLOCK_ROWS])
-def test_masked_sums_carry_into_their_high_words(block_rows: int, bits: int) -> None:
-    draw = np.random.default_rng(2)
-    values = draw.integers(0, 2**64, (2, ROWS), np.uint64)
-    message = draw.integers(0, 256, 2 * ROWS * -(-bits // 8), np.uint8)
-    found = executor(block_rows).masked_sums(values, message, 3, bits)
-    numbers = [[int(word) for word in row] for row in values]
-    masks = [int.from_bytes(m.tobytes(), "little") for m in message.reshape(2 * ROWS, -1)]
-    expected = np.zeros((2, FEATURES, BINS), object)
-    for vector in range(2):
-        for row, bins in enumerate(buckets()):
-            word = (numbers[vector][row] << 3) + masks[vector * ROWS + row]
-            expected[vector, np.arange(FEATURES), bins] += word
-    expected %= 1 << bits
-    np.testing.assert_array_equal(found[..., 0].astype(object), expected % (1 << 64))
-    np.testing.assert_array_equal(found[..., 1].astype(object), expected >> 64)
-
-
 @pytest.mark.parametrize("block_rows", [64, 192, BLOCK_ROWS])
 def test_left_bits(block_rows: int) -> None:
     cuts = Cuts(np.array([0, 2]), np.array([1, 3]), np.array([True, False]))

@@ -10,10 +10,16 @@ import numpy as np
 import pytest
 import xgboost
 
-from securexgb.testing.harness import Backend
-from tests.boost.case import Case, Tree, grow, leaves_below, stopped
+from securexgb.arith.prg import Prg
+from securexgb.mpc.party import Party
+from securexgb.offline.local import InsecureLocalSource
+from securexgb.offline.paillier_products import InsecurePaillierMatrixProducts
+from securexgb.offline.producer import ProductsAhead
+from securexgb.testing.harness import Backend, insecure_parties, run_both
+from tests.boost.case import Case, Tree, combined, grow, leaves_below, stopped
 from tests.boost.cases import random_case
 from tests.boost.oracle import Choices, Oracle, Rows
+from tests.mpc.kit import parties_with_pads
 
 LEAST_GAIN = 1e-6
 
@@ -218,6 +224,49 @@ def test_a_first_tree_on_few_positives() -> None:
 def test_on_shares_bit_for_bit(name: str) -> None:
     case = random_case(7, **CASES[name])
     assert grow(case, "shared").same_as(grow(case, "plaintext"))
+
+
+def paillier(party: Party) -> None:
+    """Products by Paillier with short keys, all else as it is."""
+    own, lane = Prg(bytes([party.rank] * 16)), party.channel.lane("offline")
+    products = InsecurePaillierMatrixProducts(party.rank, lane, own, 1 << 16, 512)
+    party.source = InsecureLocalSource(party.rank, party.channel, 0, ProductsAhead(products))
+
+
+@pytest.mark.parametrize("name", ["missing", "depth 4", "few rows"])
+def test_every_source_of_products_grows_the_same_tree(name: str) -> None:
+    """With gradients in the finest units: exact products, and noisy ones that are rounded."""
+    settings = {"rows": 90, **CASES[name], "fine": True, "columns": (2, 2)}
+    case = random_case(11, **settings)
+    case.bins[:, 3] = case.bins[:, 0]  # the same sums by other columns, with other noise
+    assert case.numbers.dropped_bits == (4, 2)
+    expected = grow(case)
+    splits = [node for node in range(len(expected.columns)) if not stopped(expected, node)]
+    assert 3 not in expected.columns[splits]
+    with_paillier = insecure_parties(0)
+    for party in with_paillier:
+        paillier(party)
+    for parties in (insecure_parties(0), parties_with_pads(0), with_paillier):
+        halves = run_both(lambda party, _: case.program(party), parties, [None, None])
+        assert combined(halves, case.label_columns).same_as(expected)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_finer_than_sums_grow_xgboosts_tree(seed: int) -> None:
+    """A sum is off by half a unit of 2^-16 at most: the same splits, and leaves next to it."""
+    case = random_case(seed, rows=400, holes=0.1, fine=True)
+    tree = grow(case)
+    todo = [(0, xgboost_tree(case))]
+    while todo:
+        node, theirs = todo.pop()
+        if "leaf" in theirs:
+            assert leaf_of(tree, node) == pytest.approx(theirs["leaf"], abs=1e-4)
+            continue
+        assert case.columns[int(theirs["split"][1:])] == tree.columns[node]
+        assert theirs["split_condition"] == tree.cuts[node] + 1
+        children = {child["nodeid"]: child for child in theirs["children"]}
+        todo.append((2 * node + 1, children[theirs["yes"]]))
+        todo.append((2 * node + 2, children[theirs["no"]]))
 
 
 def test_another_seed_of_the_shares_gives_the_same_tree() -> None:

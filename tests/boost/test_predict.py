@@ -9,6 +9,7 @@ import pytest
 
 from securexgb.boost import predict as module
 from securexgb.boost.booster import TrainingJob, train
+from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict, predict_margins, rounding_steps
 from securexgb.errors import DataError, TermsDiffer, UsageError
@@ -116,6 +117,48 @@ def test_predictions_of_a_regression_are_in_the_targets_unit(backend) -> None:
     values = run_parties(program, data, backend=backend)[0]
     assert np.corrcoef(values, targets)[0, 1] > 0.95
     assert 0.8 < np.std(values) / np.std(targets) < 1.1
+
+
+def regression(offset: float) -> tuple[ModelHalf, ModelHalf]:
+    """Both halves of a regression on targets with this offset."""
+    features, _ = table(60)
+    targets = 3.0 * features[:, 0] + offset
+    params = TrainingParams(objective="reg:squarederror", target_exponent=2, n_estimators=4)
+    return train_both(params, sides(features, targets, 2))
+
+
+@pytest.mark.parametrize("decimals", [0, 3, 9])
+def test_who_receives_a_regression_changes_it_by_a_rounded_centre_at_most(decimals: int) -> None:
+    halves = regression(1e6)
+    runs = {
+        recipient: ask("plaintext", recipient, decimals, halves=halves)
+        for recipient in ("label", "feature", "both")
+    }
+    label, feature = runs["label"][0][0], runs["feature"][1][0]
+    assert np.array_equal(feature, runs["both"][0][0])
+    assert np.array_equal(feature, runs["both"][1][0])
+    step = 4.0 / min(10**decimals, 2**20)
+    assert np.abs(label - feature).max() <= step / 2 + 1e-9
+    # The centre is the label party's: what the feature party gets are whole steps.
+    assert np.abs(feature / step - np.rint(feature / step)).max() < 1e-3
+    assert halves[1].centre == 0.0
+
+
+def test_a_centre_too_far_away_for_the_feature_party_is_refused() -> None:
+    halves = regression(1e14)
+    scores = ask("plaintext", "label", 6, halves=halves)[0][0]
+    assert np.abs(scores - 1e14).max() < 20
+    with pytest.raises(UsageError, match="the label party are too far from 0"):
+        ask("plaintext", "feature", 6, halves=halves)
+    assert np.abs(ask("plaintext", "feature", 0, halves=halves)[1][0] - 1e14).max() < 20
+
+
+def test_scores_of_a_regression_under_ckks() -> None:
+    pytest.importorskip("tenseal")
+    halves = regression(1e6)
+    exact = ask("plaintext", "label", 9, halves=halves)[0][0]
+    scores = asked("plaintext", Request("label", 6, "ckks"), halves=halves)[0][0]
+    assert np.abs(scores - exact).max() <= 4.0 * (0.005 + 2.0**-10)
 
 
 def test_steps_are_as_fine_as_the_decimals_and_no_finer_than_the_margins() -> None:

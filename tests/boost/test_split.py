@@ -68,7 +68,7 @@ def test_soft_threshold(x: Integers, alpha: int) -> None:
 
 
 def best(gradient: Any, hessian: Any, **params: Any) -> dict[str, Integers]:
-    """Outcome for sums (nodes, 2 columns, bins): column 0 is the label party's."""
+    """Outcome for sums by bin (nodes, 2 columns, bins): column 0 is the label party's."""
     bins = np.shape(gradient)[-1] - 1
     params = {"max_bin": bins, "reg_lambda": 0.0, "gradient_bits": 12, **params}
     layout = layout_of(**params)
@@ -85,7 +85,7 @@ def best(gradient: Any, hessian: Any, **params: Any) -> dict[str, Integers]:
         return (*labels, *vars(verdicts).values())
 
     sums: list[Pair] = [
-        shared(np.rint(np.asarray(values) * UNIT).astype(np.int64), seed)
+        shared(np.rint(np.asarray(values) * UNIT).astype(np.int64).cumsum(axis=2), seed)
         for seed, values in enumerate((gradient, hessian))
     ]
     names = ("owner", "index", "stops", "weight", "left", "right")

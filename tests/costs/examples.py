@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from securexgb.boost.executor import LocalExecutor
-from securexgb.boost.histogram import Histogram
+from securexgb.boost.grower import matrix_shape
+from securexgb.boost.histogram import Histogram, NoisySums
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import LevelSums
 from securexgb.boost.params import TrainingParams
@@ -20,6 +21,8 @@ from securexgb.mpc.magnitude import Index
 from securexgb.mpc.matrix import Buckets, MatrixShape, register
 from securexgb.mpc.party import Party
 from securexgb.mpc.sigmoid import COIN_BITS, sigmoid_table
+from securexgb.mpc.table import Tables
+from securexgb.mpc.unpack import SumWidths
 from securexgb.testing.harness import run_parties
 from tests.mpc.kit import Pair, public, shared, shared_bits
 
@@ -92,12 +95,15 @@ def _argmax(draw: Draw) -> Arguments:
     ]
 
 
-def _lookup(draw: Draw) -> Arguments:
-    width, out_bits = int(draw.integers(1, 13)), int(draw.integers(1, 40))
-    runs = tuple(int(run) for run in draw.integers(0, 90, int(draw.integers(1, 5))))
-    runs = (*runs, _count(draw))
-    table = draw.integers(0, 2**64, (len(runs), 1 << width), np.uint64)
-    return [_bits(draw, width, sum(runs)), public(table), public(out_bits), public(runs)]
+def _lookups(draw: Draw) -> Arguments:
+    runs = (*(int(run) for run in draw.integers(0, 90, int(draw.integers(4)))), _count(draw))
+    sizes = draw.integers(1, (13, 41), (int(draw.integers(1, 4)), 2)).tolist()
+    tables = [
+        Tables(draw.integers(0, 2**64, (len(runs), 1 << width), np.uint64), out_bits)
+        for width, out_bits in sizes
+    ]
+    bits = _bits(draw, sum(width for width, _ in sizes), sum(runs))
+    return [bits, public(tables), public(runs)]
 
 
 def _sigmoid(draw: Draw) -> Arguments:
@@ -128,7 +134,9 @@ def _select(draw: Draw) -> Arguments:
     rows = _count(draw)
     bits = draw.integers(0, 2, (owners.size, rows)).astype(bool)
     own = [bits & (owners == rank)[:, None] for rank in (0, 1)]
-    return [public(owners), (own[0], own[1]), _numbers(draw, owners.size, rows)]
+    widths = [(64,), (32,), (35, 31), (20, 17, 9)][int(draw.integers(4))]
+    values = _numbers(draw, owners.size, len(widths), rows)
+    return [public(owners), (own[0], own[1]), values, public(widths)]
 
 
 def _widen(draw: Draw) -> Arguments:
@@ -137,7 +145,8 @@ def _widen(draw: Draw) -> Arguments:
 
 def _shape(draw: Draw) -> MatrixShape:
     features = [(2, 3), (0, 2), (3, 0), (1, 1)][int(draw.integers(4))]
-    return MatrixShape(_count(draw), features, int(draw.integers(2, 9)))
+    bits = int(draw.integers(20, 50)), int(draw.integers(20, 50))
+    return MatrixShape(_count(draw), features, int(draw.integers(2, 9)), bits)
 
 
 class _Rows(LocalExecutor):
@@ -154,14 +163,36 @@ def _histograms(draw: Draw) -> Arguments:
         _Rows(draw.integers(0, shape.bins, (shape.rows, columns)).astype(np.uint8), shape.bins)
         for columns in shape.features
     )
-    vectors = _numbers(draw, int(draw.integers(1, 4)), shape.rows)
-    low_bits = public(int(draw.integers(2, 40)))
-    return [public(shape), (label, None), (None, feature), vectors, low_bits]
+    vectors = _numbers(draw, int(draw.integers(1, 4)), 2, shape.rows)
+    return [public(shape), (label, None), (None, feature), vectors]
 
 
 def _build(draw: Draw) -> Arguments:
-    shape, label, feature, vectors, low_bits = _histograms(draw)
-    return [shape, (label[0], feature[1]), vectors, low_bits]
+    shape, label, feature, vectors = _histograms(draw)
+    return [shape, (label[0], feature[1]), vectors]
+
+
+def _round_sums(draw: Draw) -> Arguments:
+    widths = tuple(
+        SumWidths(*(int(bits) for bits in draw.integers((0, 0, 1), (18, 7, 35))), is_signed)
+        for is_signed in (True, False)
+    )
+    return [_numbers(draw, int(draw.integers(1, 5)), 2, _count(draw)), public(widths)]
+
+
+def _running(draw: Draw) -> Arguments:
+    layout = Layout.of(TrainingParams(max_bin=int(draw.integers(2, 9))), 1000, (3, 2), False)
+    numbers = layout.numbers(TrainingParams())
+    shape = matrix_shape(layout, numbers, 3, int(draw.choice([0, 13])))
+    sums = _numbers(draw, int(draw.integers(1, 5)), 2, layout.total_columns, layout.all_bins)
+    noisy = tuple(NoisySums(side) for side in sums)
+    used = np.flatnonzero(draw.random(layout.total_columns) < 0.7)
+    return [
+        public(shape),
+        noisy,  # type: ignore[list-item]
+        public(used if used.size else np.arange(1)),
+        public(numbers),
+    ]
 
 
 def _best_splits(draw: Draw) -> Arguments:
@@ -174,8 +205,10 @@ def _best_splits(draw: Draw) -> Arguments:
     used = np.arange(layout.total_columns)
     nodes = int(draw.integers(1, 9))
     shape = (nodes, used.size, layout.all_bins)
-    gradient = shared(np.broadcast_to(draw.integers(-900, 900, shape[::2])[:, None], shape))
-    hessian = shared(np.broadcast_to(draw.integers(0, 900, shape[::2])[:, None], shape))
+    by_bin = draw.integers((-900, 0), 900, (*shape[::2], 2)).cumsum(axis=1)
+    gradient, hessian = (
+        shared(np.broadcast_to(by_bin[:, None, :, word], shape)) for word in (0, 1)
+    )
     histograms = tuple(Histogram(g, h) for g, h in zip(gradient, hessian, strict=True))
     return [
         histograms,  # type: ignore[list-item]
@@ -283,11 +316,12 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.truncate.truncate": _shift,
     "mpc.truncate.round_off": _shift,
     "mpc.table.one_hot": lambda draw: [_bits(draw, int(draw.integers(1, 10)), _count(draw))],
-    "mpc.table.lookup": _lookup,
+    "mpc.table.lookups": _lookups,
     "mpc.unpack.unpack_pairs": lambda draw: [
         _numbers(draw, 2, _count(draw)),
         public(int(draw.integers(2, 63))),
     ],
+    "mpc.unpack.round_sums": _round_sums,
     "mpc.divide.divide": _divide,
     "mpc.divide.reciprocal": _reciprocal,
     "mpc.argmax.argmax": _argmax,
@@ -317,6 +351,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
         public(int(draw.integers(0, 21))),
     ],
     "boost.histogram.build": _build,
+    "boost.histogram.running": _running,
     "boost.weights.soft_threshold": lambda draw: [
         _numbers(draw, _count(draw)),
         public(int(draw.choice([0, 7]))),
@@ -333,7 +368,6 @@ HALVES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.choose.choose": lambda draw: [*_choose(draw), public(32)],
     "mpc.scale.scale_rows": lambda draw: [*_scale(draw)[:2], public(int(draw.integers(33, 64)))],
     "mpc.convert.to_arithmetic": lambda draw: [*_two_bits(draw)[:1], public(32)],
-    "mpc.select.select": lambda draw: [*_select(draw), public(32)],
     "mpc.truncate.truncate": lambda draw: [
         _numbers(draw, _count(draw)),
         public(int(draw.integers(1, 30))),

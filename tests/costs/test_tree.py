@@ -10,9 +10,7 @@ import pytest
 from securexgb.boost.cost import tree_cost
 from securexgb.boost.grower import GrownTree, grow_tree
 from securexgb.boost.tree import value_bits
-from securexgb.mpc.matrix import register
 from securexgb.mpc.party import Party
-from securexgb.mpc.share import share
 from securexgb.offline.budget import Budget, CountingSource
 from securexgb.offline.correlations import Kind
 from securexgb.testing.harness import insecure_parties, run_both
@@ -40,22 +38,19 @@ def test_predicted_equals_measured(settings: dict[str, object], pads: bool) -> N
     def online_bytes(party: Party) -> int:
         return party.channel.traffic.bytes_sent - party.source.offline_channel_bytes
 
-    def program(party: Party, noise_bits: int) -> tuple[GrownTree, int, int, Budget]:
-        job = replace(case.job(party), noise_bits=noise_bits)
-        register(party, job.shape, case.buckets(party.rank))
+    def program(party: Party, _: object) -> tuple[GrownTree, int, int, Budget, int]:
+        job, vectors = case.job(party), case.vectors(party)
         counting = CountingSource(party.rank, party.source)
         party.source = counting
         sent = online_bytes(party)
-        words = (case.gradient + (case.hessian << case.numbers.low_bits)).view(np.uint64)
-        pairs = share(party, words if party.rank == 0 else None, 0, words.shape)
-        tree = grow_tree(party, job, pairs)
-        return tree, party.rounds, online_bytes(party) - sent, counting.budget
+        tree = grow_tree(party, job, vectors)
+        sent = online_bytes(party) - sent
+        return tree, party.rounds, sent, counting.budget, job.shape.noise_bits
 
     parties = parties_with_pads(0) if pads else insecure_parties(0)
-    bits = case.numbers.low_bits + case.numbers.high_bits
-    noise_bits = parties[0].source.noise_bits(case.layout.rows, bits)
+    label, feature = run_both(program, parties, [None, None])
+    noise_bits = label[4]
     assert (noise_bits > 0) == pads
-    label, feature = run_both(program, parties, [noise_bits, noise_bits])
     owners = label[0].half.owners
     depth = case.params.max_depth
     by_level = [int((owners[2**k - 1 : 2 ** (k + 1) - 1] == 0).sum()) for k in range(depth)]

@@ -51,7 +51,7 @@ from tests.dealer.running import (
     dealer_thread,
     with_endpoint,
 )
-from tests.offline.laws import check_triples
+from tests.offline.laws import bucket_matrix, check_triples
 
 
 @pytest.fixture(scope="module")
@@ -418,9 +418,9 @@ def _consume(sources: tuple[DealtSource, DealtSource], rng: np.random.Generator)
     rows, features, n_bins = 40, 2, 5
     for owner in (0, 1):
         bins = rng.integers(0, n_bins, (rows, features), np.uint8)
+        matrix = bucket_matrix(owner, rows, features, n_bins)
         for rank in (owner, 1 - owner):
-            matrix = bins if rank == owner else None
-            sources[rank].register_matrix(owner, rows, features * n_bins, matrix, n_bins)
+            sources[rank].register_matrix(matrix, bins if rank == owner else None)
     for count in (1, 30, 2000, 70_000):
         for source in sources:
             source.triples(count)

@@ -32,6 +32,7 @@ from securexgb.mpc.open import open_shared
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.share import share
+from securexgb.mpc.unpack import round_sums
 from tests.dealer.running import RunningDealer, dealer_process
 
 Role = Literal["label", "feature"]
@@ -134,16 +135,14 @@ Sums = tuple[list[list[int]], str, int]
 
 def sums(party: Party) -> Sums:
     """Bin 2 of the columns of both parties: sums of G and of H."""
-    low_bits, bits = 8, 16
-    noise = party.source.noise_bits(3, bits)
-    shape = MatrixShape(3, (2, 2), 4, bits, noise)
     own = np.array([[2, 0], [1, 2], [2, 2]], np.uint8)
-    register(party, shape, own)
-    pairs = np.array([[5, 6, 7]], np.uint64) + np.uint64(1 << low_bits)
-    shared = share(party, pairs if party.rank == 0 else None, 0, (1, 3))
+    shape = register(party, MatrixShape(3, (2, 2), 4, (8, 8)), own)
+    vectors = np.array([[[5, 6, 7], [1, 1, 1]]], np.uint64)
+    shared = share(party, vectors if party.rank == 0 else None, 0, vectors.shape)
     rows = LocalExecutor(own, 4, 4)
     label, feature = (rows, None) if party.rank == 0 else (None, rows)
-    both = histograms(party, shape, label, feature, shared, low_bits)
+    noisy = histograms(party, shape, label, feature, shared)
+    both = round_sums(party, noisy, shape.widths((0, 0)))
     opened = [open_shared(party, x[0, :, 2], Reveal.METRIC).tolist() for x in both]
     return opened, party.source.name, party.source.offline_bytes
 

@@ -13,9 +13,9 @@ from securexgb.he.layout import (
     batch_vectors,
     messages_of,
 )
-from securexgb.he.noise import DEGREE, SHORT, sums_precision
+from securexgb.he.noise import DEGREE, SHORT, Sums, sums_precision
 
-PRECISION = sums_precision(1000, 60, 10**6)
+PRECISION = sums_precision(Sums(1000, 40, 8, 3, 10**6))
 
 
 @pytest.mark.parametrize(("degree", "vectors"), [(64, 1), (64, 4), (64, 16), (64, 64)])

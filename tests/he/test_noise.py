@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from securexgb.errors import UsageError
 from securexgb.he import noise
-from securexgb.he.noise import MODULUS, PRIMES, SPECIAL_PRIME, sums_precision, words_precision
+from securexgb.he.noise import (
+    MODULUS,
+    PRIMES,
+    SPECIAL_PRIME,
+    Sums,
+    sums_precision,
+    words_precision,
+)
 
 
 def is_prime(n: int) -> bool:
@@ -48,15 +56,18 @@ def test_a_modulus_beyond_the_table_is_refused(
 ) -> None:
     monkeypatch.setattr(noise, degree, 2048)
     with pytest.raises(UsageError, match="128 bits of security"):
-        sums_precision(1000, 60, 1000)
+        sums_precision(Sums(1000, 48, 17, 3, 1000))
 
 
-@pytest.mark.parametrize("rows", [1, 10_000, 1_000_000, 4_000_000])
-@pytest.mark.parametrize("sum_bits", [10, 44, 60])
-@pytest.mark.parametrize("values", [1, 1000, 2**28])
-def test_the_failure_bound_holds_for_a_whole_job(rows: int, sum_bits: int, values: int) -> None:
-    found = sums_precision(rows, sum_bits, values)
-    assert found.word_bits == sum_bits + found.noise_bits <= 79
+@pytest.mark.parametrize("rows", [1, 10_000, 1_000_000, 1 << 25])
+@pytest.mark.parametrize("bits", [10, 33, 42])
+@pytest.mark.parametrize("values", [1, 2**29])
+@pytest.mark.parametrize(("bins", "chain"), [(1, 1), (33, 5), (256, 10)])
+def test_the_failure_bound_holds_for_a_whole_job(
+    rows: int, bits: int, values: int, bins: int, chain: int
+) -> None:
+    found = sums_precision(Sums(rows, bits, bins, chain, values))
+    assert found.word_bits == bits + found.noise_bits <= 64
     result = noise.result_spread(
         4096 * 4.0 ** (found.word_bits - 1),
         noise.MOST_LEVELS,
@@ -64,33 +75,57 @@ def test_the_failure_bound_holds_for_a_whole_job(rows: int, sum_bits: int, value
         found.fresh_bytes,
         found.result_bytes,
     )
-    spread = math.hypot(math.sqrt(10.5 * rows), result)
+    # Errors of all rows' pads are independent; the noises of a column's results may be the same
+    # one, and each is rounded by one besides. Vectors of a chain are independent.
+    spread = math.sqrt(chain) * math.hypot(math.sqrt(10.5 * rows), bins * result)
     assert spread == pytest.approx(found.spread)
     # A subgaussian bound on all values of the job: 2 values exp(-x^2 / 2 S^2) < 2^-40.
-    least = 2 ** (found.noise_bits - 1) - 1
+    least = 2 ** (found.noise_bits - 1) - bins * chain
+    assert least > 0
     assert 2 * values * math.exp(-((least / spread) ** 2) / 2) <= 2.0**-40
-    # The pads' own errors alone would be too much for one bit less.
-    less = noise.sums_failure_log2(math.sqrt(10.5 * rows), found.noise_bits - 2, values)
-    assert less > -40
+    # Pads' own errors and roundings alone would be too much for two bits less.
+    short = 2 ** (found.noise_bits - 3) - bins * chain
+    own = math.sqrt(10.5 * rows * chain)
+    assert short <= 0 or 2 * values * math.exp(-((short / own) ** 2) / 2) > 2.0**-40
+
+
+SHAPES = {
+    "W1": Sums(10_000, 35, 17, 3, 1 << 29),
+    "W2": Sums(50_000, 37, 33, 5, 1 << 29),
+    "W3": Sums(200_000, 35, 33, 4, 1 << 29),
+    "1M": Sums(1_000_000, 37, 17, 4, 1 << 29),
+    "10M": Sums(10_000_000, 41, 33, 5, 1 << 29),
+}
 
 
 def test_figures_of_the_documentation() -> None:
-    found = {n: sums_precision(n, 60, 1 << 28) for n in (10**4, 5 * 10**4, 2 * 10**5, 10**6)}
-    assert [p.noise_bits for p in found.values()] == [13, 14, 15, 16]
-    assert [(p.fresh_bytes, p.result_bytes) for p in found.values()] == [
-        (18, 9),
-        (18, 9),
-        (18, 9),
-        (19, 9),
+    found = {name: sums_precision(of) for name, of in SHAPES.items()}
+    assert [(p.noise_bits, p.word_bits, p.fresh_bytes, p.result_bytes) for p in found.values()] == [
+        (14, 49, 13, 7),
+        (15, 52, 14, 7),
+        (16, 51, 13, 7),
+        (17, 54, 14, 7),
+        (19, 60, 15, 8),
     ]
 
 
 def test_noise_grows_with_everything_that_makes_it() -> None:
-    base = noise.sums_spread(10_000, 73, 18, 9)
-    assert noise.sums_spread(10_000_000, 73, 18, 9) > base
-    assert noise.sums_spread(10_000, 76, 18, 9) > base
-    assert noise.sums_spread(10_000, 73, 16, 9) > base
-    assert noise.sums_spread(10_000, 73, 18, 8) > base
+    of = SHAPES["W1"]
+    base = noise.sums_spread(of, 49, 13, 7)
+    for more in ({"rows": 10_000_000}, {"bins": 34}, {"chain": 4}):
+        assert noise.sums_spread(replace(of, **more), 49, 13, 7) > base
+    assert noise.sums_spread(of, 54, 13, 7) > base
+    assert noise.sums_spread(of, 49, 11, 7) > base
+    assert noise.sums_spread(of, 49, 13, 6) > base
+    assert noise.sums_spread(replace(of, chain=12), 49, 13, 7) == pytest.approx(2 * base)
+
+
+def test_more_bins_and_vectors_take_more_bits() -> None:
+    """As many roundings as there are bins and vectors count, however few the rows are."""
+    few = Sums(100, 30, 2, 1, 1000)
+    many = replace(few, bins=256, chain=10)
+    assert 2 ** (sums_precision(many).noise_bits - 1) > 256 * 10
+    assert sums_precision(few).noise_bits < sums_precision(many).noise_bits
 
 
 @pytest.mark.parametrize("values", [1, 10**6, 2**33])
@@ -102,7 +137,7 @@ def test_words_come_back_right(values: int) -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(UsageError, match="79 bits"):
-        sums_precision(10**6, 64, 2**28)
+    with pytest.raises(UsageError, match="64 bits"):
+        sums_precision(Sums(10**6, 50, 17, 4, 2**28))
     with pytest.raises(UsageError, match="convert fewer"):
         words_precision(2**80)

@@ -12,7 +12,7 @@ from securexgb import _kernels
 from securexgb.arith.prg import Prg
 from securexgb.he.bfv import BfvEvaluator, BfvKeyHolder
 from securexgb.he.layout import Layout
-from securexgb.he.noise import DEGREE, SHORT, sums_precision
+from securexgb.he.noise import DEGREE, SHORT, Sums, sums_precision
 
 seal = pytest.importorskip("tenseal.sealapi")
 
@@ -61,7 +61,7 @@ def test_sums_of_plaintext_products_are_seals() -> None:
 
     Ours have noise in the low bits, so the matrix has nothing there and results are rounded.
     """
-    precision = sums_precision(4096, 60, 100)
+    precision = sums_precision(Sums(4096, 44, 2, 1, 100))
     noise, bits = precision.noise_bits, precision.word_bits
     layout = Layout(2, 16, precision)
     distance, shorts = layout.distance, bytes([7]) * 16
@@ -95,15 +95,12 @@ def test_sums_of_plaintext_products_are_seals() -> None:
     evaluator = BfvEvaluator(Prg(bytes([1]) * 16), holder.announcement())
     for gap in layout.gaps:
         evaluator.add_merging_key(gap, holder.merging_key(gap))
-    words = np.zeros((2, 2, SHORT), np.uint64)
-    words[:, 0] = (rows << noise) % (1 << 64)
-    words[:, 1] = rows << noise >> 64
+    words = (rows << noise).astype(np.uint64)
     sent = holder.encrypted_shorts(layout, shorts, 0)
     held = evaluator.expanded(layout.groups, sent, precision)
     ((message, share, number),) = evaluator.products(layout, held, words)
     opened = holder.opened(layout, [message])
     _, vectors, columns = layout.places(number)
     for v, column, own in zip(vectors, columns, share.astype(object), strict=True):
-        low, high = opened[v, column].astype(object)
-        both = (own[0] + low + (own[1] + high << 64) + (1 << noise - 1)) % (1 << bits)
+        both = (own + int(opened[v, column]) + (1 << noise - 1)) % (1 << bits)
         assert both >> noise & (1 << BITS) - 1 == theirs[column][v]

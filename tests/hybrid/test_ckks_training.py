@@ -9,10 +9,11 @@ import pytest
 
 from securexgb import SecureXGBClassifier
 from securexgb.arith.fixedpoint import encode
+from securexgb.boost.dither import Dither
 from securexgb.boost.layout import Layout
 from securexgb.boost.loss import Labels, objective_of, sigmoid_of
 from securexgb.boost.params import TrainingParams
-from securexgb.errors import UsageError
+from securexgb.errors import DataError, UsageError
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import share
 from securexgb.mpc.shared import Shared
@@ -22,8 +23,8 @@ from tests.mpc.kit import Pair, evaluate, shared
 PARAMS = TrainingParams(n_estimators=3, max_depth=2, max_bin=8, sigmoid="ckks")
 
 
-def test_gradients_keep_every_leaf_weight_in_its_bound() -> None:
-    """|g| <= 2^11 h, as the fixed point of leaf weights needs, out to where p saturates."""
+def test_gradients_are_right_to_the_sigmoid_s_error() -> None:
+    """Out to where p is 0 or 1 and h is 0; nowhere is h negative."""
     margins = np.linspace(-9, 9, 2001)
     numbers = Layout.of(PARAMS, margins.size, (1, 1), False).numbers(PARAMS)
     words: Pair = shared(encode(margins, numbers.margin_bits).view(np.int64))
@@ -32,15 +33,21 @@ def test_gradients_keep_every_leaf_weight_in_its_bound() -> None:
         objective = objective_of(PARAMS, sigmoid_of(party, PARAMS))
         zeros = np.zeros(margins.size, np.uint64) if party.rank == 0 else None
         labels = Labels(share(party, zeros, 0, margins.shape), None)
-        return objective.derivatives(party, given, labels, numbers)
+        return objective.derivatives(party, given, labels, numbers, Dither.of(0, 0))
 
-    g, h = (part / 2.0**numbers.gradient_bits for part in evaluate(program, words))
+    g, h = evaluate(program, words)
     p = 1 / (1 + np.exp(-margins))
-    assert np.abs(g - p).max() < 7e-4
-    assert np.abs(h - p * (1 - p)).max() < 7e-4
-    assert (h > 0).all()
-    for label in (0, 1):
-        assert (np.abs(g - label) <= 2.0**11 * h + 2.0**-10).all()
+    assert np.abs(g / 2.0**numbers.row_gradient_bits - p).max() < 3.6e-4
+    assert np.abs(h / 2.0**numbers.row_hessian_bits - p * (1 - p)).max() < 3.6e-4
+    assert h.min() == 0
+
+
+@pytest.mark.parametrize("rate", [0.005, 0.995])
+def test_rare_events_are_refused(rate: float) -> None:
+    draw = np.random.default_rng(0)
+    x, y = draw.normal(size=(2000, 2)), (np.arange(2000) < 2000 * rate).astype(int)
+    with pytest.raises(DataError, match='sigmoid = "table"'):
+        SecureXGBClassifier(sigmoid="ckks", n_estimators=1, max_depth=2, max_bin=8).fit(x, y)
 
 
 def test_trees_are_those_of_the_other_sigmoid() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from numpy.typing import NDArray
@@ -41,8 +43,12 @@ def one_hot(bins: NDArray[np.uint8], n_bins: int) -> Words:
     return hits.reshape(len(bins), bins.shape[1] * n_bins).astype(np.uint64)
 
 
-def xor_select(marks: Words, selection: Words) -> Words:
-    """For every row of bits the exclusive or of the marks that it names."""
-    chosen = bits_of(selection, 64).reshape(selection.shape[0], -1)[:, : marks.shape[0]]
-    rows = [np.bitwise_xor.reduce(marks[row == 1], axis=0) for row in chosen]
-    return np.array(rows, np.uint64).reshape(selection.shape[0], marks.shape[1])
+def xor_select(marks: Words, selections: Words, runs: Sequence[int]) -> Words:
+    """For every row of bits the exclusive or of the marks that it names, run by run."""
+    found = np.zeros((selections.shape[1], 64 * marks.shape[1]), np.uint8)
+    bits, end = bits_of(marks, 64).reshape(len(marks), -1), 0
+    for selection, run in zip(selections, runs, strict=True):
+        start, end = end, end + run
+        chosen = bits_of(selection, 64).reshape(len(selection), -1)[:, : len(marks)]
+        found[:, start:end] = chosen @ bits[:, start:end] & 1  # parity survives the wrap
+    return pack_bits(found)

@@ -14,7 +14,7 @@ N = 64
 RING = _kernels.BfvRing(N, [*PRIMES, SPECIAL_PRIME])
 SECRET, PUBLIC, PRIVATE, MASKS = (bytes([i]) * 16 for i in range(1, 5))
 EXACT = 20
-BITS = 73
+BITS = 57
 KEYS = (SECRET, PUBLIC, PRIVATE)
 WIDE = _kernels.BfvRing(512, [*PRIMES, SPECIAL_PRIME])
 PREPARED = WIDE.prepare(np.zeros((8, 2, 3, 512), np.uint64), 256)
@@ -128,8 +128,7 @@ def finished(masks: bytes, private: bytes, width: int) -> tuple[Integers, Intege
         np.array([int.from_bytes(v.tobytes(), "little") for v in part.reshape(N, width)], object)
         for part in parts[:2]
     )
-    share = parts[2].astype(object)
-    return c1, c0, share[:, 0] + (share[:, 1] << 64)
+    return c1, c0, parts[2].astype(object)
 
 
 def test_results_are_rerandomised_then_masked_last_and_uniformly() -> None:
@@ -198,7 +197,7 @@ def test_what_does_not_fit_is_refused() -> None:
         lambda: RING.whole_key(PUBLIC, 0, np.full((3, 4, N), 1 << 63, np.uint64)),
         lambda: RING.switching_key(SECRET, PUBLIC, PRIVATE, 0, 3),
         lambda: RING.finish(zero, PRIVATE, MASKS, 0, zero, places, 16, BITS),
-        lambda: RING.finish(zero, PRIVATE, MASKS, 0, zero, places[:0], 16, 101),
+        lambda: RING.finish(zero, PRIVATE, MASKS, 0, zero, places[:0], 16, 65),
         lambda: RING.decrypt(
             SECRET, np.zeros(N * 16, np.uint8), np.zeros(9, np.uint8), places - np.uint32(2), BITS
         ),
@@ -207,9 +206,9 @@ def test_what_does_not_fit_is_refused() -> None:
         lambda: RING.encrypt_shorts(KEYS, 0, MASKS, (0, 4), 8, BITS, EXACT),
         lambda: RING.prepare(np.zeros((1, 2, 3, N), np.uint64), N),
         lambda: WIDE.prepare(np.zeros((7, 2, 3, 512), np.uint64), 256),
-        lambda: WIDE.products(PREPARED[1:], 8, np.zeros((1, 2, 256), np.uint64), BITS, 0, []),
-        lambda: WIDE.products(PREPARED, 8, np.zeros((1, 2, 128), np.uint64), BITS, 0, []),
-        lambda: WIDE.products(PREPARED, 8, np.zeros((1, 2, 256), np.uint64), 1, 0, []),
+        lambda: WIDE.products(PREPARED[1:], 8, np.zeros((1, 256), np.uint64), BITS, 0, []),
+        lambda: WIDE.products(PREPARED, 8, np.zeros((1, 128), np.uint64), BITS, 0, []),
+        lambda: WIDE.products(PREPARED, 8, np.zeros((1, 256), np.uint64), 1, 0, []),
     ]
     for call in refused:
         with pytest.raises(ValueError):  # noqa: PT011

@@ -123,8 +123,10 @@ def test_threads_share_the_kernels() -> None:
     assert all(np.array_equal(result, results[0]) for result in results)
 
 
-@given(SEEDS, st.integers(1, 200), st.integers(1, 9), st.integers(0, 40))
-def test_marks_are_selected_by_bits(seed: int, count: int, outputs: int, length: int) -> None:
-    marks, selection = words(seed, count, length), words(seed + 1, outputs, -(-count // 64))
-    expected = reference.xor_select(marks, selection)
-    assert np.array_equal(_kernels.xor_select(marks, selection), expected)
+@given(SEEDS, st.integers(1, 200), st.integers(1, 9), st.lists(st.integers(0, 400), max_size=9))
+def test_marks_are_selected_by_bits(seed: int, count: int, outputs: int, runs: list[int]) -> None:
+    length = 1 + sum(runs) // 64
+    marks, wide = words(seed, count, length), -(-count // 64)
+    selections = words(seed + 1, len(runs) * outputs, wide).reshape(len(runs), outputs, wide)
+    expected = reference.xor_select(marks, selections, runs)
+    assert np.array_equal(_kernels.xor_select(marks, selections, runs), expected)

@@ -13,6 +13,7 @@ from securexgb import _kernels as k
 KEY = bytes(16)
 W = np.zeros(6, np.uint64)
 MATRIX = np.zeros((6, 4), np.uint64)
+ONE_SELECTION = np.zeros((1, 6, 1), np.uint64)
 VECTORS = np.zeros((2, 6), np.uint64)
 BINS = np.zeros((6, 2), np.uint8)
 
@@ -38,10 +39,12 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "absurd count": (k.unpack_words, (b"", 2**62, 64), "do not fill"),
     "selection too narrow": (
         k.xor_select,
-        (np.zeros((65, 2), np.uint64), MATRIX),
+        (np.zeros((65, 2), np.uint64), MATRIX[None], [128]),
         "by 2 words, not 4",
     ),
-    "no marks": (k.xor_select, (MATRIX[:0], MATRIX[:, :0]), "0 marks"),
+    "no marks": (k.xor_select, (MATRIX[:0], MATRIX[None, :, :0], [0]), "0 marks"),
+    "a selection too few": (k.xor_select, (MATRIX, ONE_SELECTION, [1, 2]), "2 runs have 1"),
+    "runs too long": (k.xor_select, (MATRIX, ONE_SELECTION, [257]), "do not fit 4 words"),
     "bin too large": (k.histogram, (BINS + 3, VECTORS, 3), "bins must lie below n_bins = 3"),
     "257 bins": (k.histogram, (BINS, VECTORS, 257), "n_bins must be 1 to 256"),
     "rows differ": (k.histogram, (BINS[:5], VECTORS, 3), "bins have 5 rows, values 6"),

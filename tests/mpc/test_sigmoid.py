@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import MARGIN_BITS
+from securexgb.boost.dither import FRACTION_BITS, Dither
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
 from securexgb.mpc.sigmoid import (
@@ -81,6 +82,23 @@ def test_means_over_the_classes_are_right(
         assert (np.abs(found * unit - wanted[:, None]) <= allowed[:, None] + 2 * unit).all()
 
 
+@pytest.mark.parametrize("bits", [(20, 18), (16, 14)])
+def test_rare_events_are_right_over_some_trees(bits: tuple[int, int]) -> None:
+    """With the coins of trees: p of 1e-6, a unit and less, to one in a hundred."""
+    assert FRACTION_BITS == COIN_BITS
+    x = (np.array([-13.8, -11.5, -9.2]) * ONE).astype(np.int64)
+    exact = logistic(x)
+    means = []
+    for tree in range(16):
+        table = sigmoid_table(*bits, True, Dither.of(7, tree).tables)
+        found = by_class(x, table)
+        means.append([one.mean(axis=1) / 2.0**of for one, of in zip(found, bits, strict=True)])
+    p, h = np.mean(means, axis=0)
+    slack = 2.0 ** -np.array(bits) / 64
+    assert (np.abs(p - exact) <= exact * 2.0**-10 + slack[0]).all()
+    assert (np.abs(h - exact * (1 - exact)) <= exact * 2.0**-10 + slack[1]).all()
+
+
 @pytest.mark.parametrize("fine", [True, False])
 def test_large_entries_are_the_same_in_all_classes(fine: bool) -> None:
     """Rows with equal margins have equal gradients, and ties stay ties."""
@@ -134,13 +152,14 @@ def test_what_is_sent_does_not_depend_on_the_coins(bits: int) -> None:
             table = sigmoid_table(bits, 20 - bits, fine, coins)
             assert table.shape is shape
             for entries, widths in zip(table.tables, shape.parts, strict=True):
-                assert int(entries.max()).bit_length() <= sum(widths)
+                assert entries.out_bits == sum(widths)
+                assert int(entries.entries.max()).bit_length() <= sum(widths)
 
 
 def test_costs() -> None:
     """Rounds and bits a row, both directions together: those of one table of these widths."""
     fine, coarse = sigmoid_shape(20, 18, True), sigmoid_shape(16, 14, False)
-    for shape, rounds, bits in ((fine, 27, 3579), (coarse, 27, 2375)):
+    for shape, rounds, bits in ((fine, 22, 3579), (coarse, 22, 2375)):
         cost = sigmoid_cost(shape, 10_000)
         assert cost.rounds == rounds
         assert (cost.label_words + cost.feature_words) * 64 // 10_000 == bits

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,17 @@ from hypothesis import strategies as st
 
 from securexgb.mpc.multiply import gate_cost
 from securexgb.mpc.protocol import Cost
-from securexgb.mpc.table import GATE_WEIGHT, lookup, lookup_cost, marks_cost, one_hot, split_of
+from securexgb.mpc.table import (
+    GATE_WEIGHT,
+    Tables,
+    lookup,
+    lookup_cost,
+    lookups,
+    lookups_cost,
+    marks_cost,
+    one_hot,
+    split_of,
+)
 from securexgb.offline.correlations import GATES
 from tests.mpc.kit import Integers, on_both, public, shared_bits
 from tests.mpc.strategies import flags, quick
@@ -48,6 +60,40 @@ def test_any_count(bits: Integers, out_bits: int, seed: int) -> None:
     expected = (found >> np.arange(out_bits, dtype=np.uint64)[:, None]) & np.uint64(1)
     result = on_both(lookup, shared_bits(bits), public(table), public(out_bits))
     np.testing.assert_array_equal(result, expected)
+
+
+@quick
+@given(flags(11), st.integers(1, 64), st.integers(1, 70), st.integers(0, 2**32))
+def test_a_table_for_each_run(bits: Integers, out_bits: int, tables: int, seed: int) -> None:
+    """Runs of any sizes, also none; what is sent is what one table sends."""
+    (width, count), draw = bits.shape, np.random.default_rng(seed)
+    table = draw.integers(0, 2**64, (tables, 1 << width), np.uint64)
+    which = np.sort(draw.integers(0, tables, count))
+    runs = tuple(np.bincount(which, minlength=tables).tolist())
+    found = table[which, (bits << np.arange(width)[:, None]).sum(axis=0)]
+    expected = (found >> np.arange(out_bits, dtype=np.uint64)[:, None]) & np.uint64(1)
+
+    tables = public((Tables(table, out_bits),))
+    result = on_both(lookups, shared_bits(bits), tables, public(runs))
+    np.testing.assert_array_equal(result[0], expected)
+
+
+def test_look_ups_at_once() -> None:
+    """Of several widths and splits, in the rounds of the longest."""
+    draw = np.random.default_rng(5)
+    shapes = [(3, 4), (10, 35), (11, 21), (1, 1)]
+    tables = [draw.integers(0, 2**64, (1, 1 << width), np.uint64) for width, _ in shapes]
+    values = [draw.integers(0, 1 << width, 130) for width, _ in shapes]
+    cost = lookups_cost(shapes, 3)
+    alone = [lookup_cost(width, out_bits, 3) for width, out_bits in shapes]
+    assert cost == replace(sum(alone, Cost()), rounds=max(one.rounds for one in alone))
+
+    bits = [bits_of(value, width) for value, (width, _) in zip(values, shapes, strict=True)]
+    asked = [Tables(one, out_bits) for one, (_, out_bits) in zip(tables, shapes, strict=True)]
+    found = on_both(lookups, shared_bits(np.concatenate(bits)), public(asked), public((130,)))
+    for value, table, (_, out_bits), one in zip(values, tables, shapes, found, strict=True):
+        expected = table[0, value] >> np.arange(out_bits, dtype=np.uint64)[:, None] & np.uint64(1)
+        np.testing.assert_array_equal(one, expected)
 
 
 def weight(cost: Cost) -> int:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from securexgb import _kernels
 from securexgb.offline.correlations import (
+    BucketMatrix,
     DigitReceiver,
     DigitSender,
     GateTriples,
@@ -62,6 +63,11 @@ def check_random_ot(
     np.testing.assert_array_equal(difference << np.uint64(max(64 - bits, 0)), 0)
 
 
+def bucket_matrix(owner: int, rows: int, features: int, bins: int) -> BucketMatrix:
+    """A matrix for sums of 34 and 31 bits."""
+    return BucketMatrix(owner, rows, features * bins, bins, 34, 31)
+
+
 def one_hot(bins: NDArray[np.uint8], n_bins: int) -> Words:
     """The bucket matrix, (rows, features * n_bins)."""
     return np.eye(n_bins, dtype=np.uint64)[bins].reshape(len(bins), bins.shape[1] * n_bins)
@@ -70,4 +76,5 @@ def one_hot(bins: NDArray[np.uint8], n_bins: int) -> Words:
 def check_products(owner: VectorProducts, other: VectorProducts, matrix: Words) -> None:
     assert owner.vectors is None
     assert other.vectors is not None
+    assert other.vectors.shape == (len(owner.products), 2, len(matrix))
     np.testing.assert_array_equal(owner.products + other.products, other.vectors @ matrix)

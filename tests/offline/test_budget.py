@@ -10,7 +10,7 @@ from securexgb.dealer.deal import SHAPES
 from securexgb.offline.budget import Budget, CountingSource
 from securexgb.offline.correlations import Kind, RandomOTReceiver, Triples
 from securexgb.offline.local import InsecureLocalSource
-from tests.offline.laws import check_digits, check_random_ot, check_triples
+from tests.offline.laws import bucket_matrix, check_digits, check_random_ot, check_triples
 
 
 def test_arithmetic() -> None:
@@ -18,7 +18,7 @@ def test_arithmetic() -> None:
     assert one + one == one.times(2)
     assert one.times(3) - one == one.times(2)
     assert (one[Kind.TRIPLES], one[Kind.GATES_4], one[Kind.GATES_8]) == (3, 5, 0)
-    assert one.correction_words((10, 7)) == 3 + 5 * 4 + 2 * 7
+    assert one.correction_words((10, 7)) == 3 + 5 * 4 + 2 * 2 * 7
     assert sum(one.items().values()) == 8
 
 
@@ -42,8 +42,9 @@ def test_both_parties_count_the_same() -> None:
     check_random_ot(zero.random_ot_send(3), one.random_ot_receive(3), 3)
     check_random_ot(one.random_ot_send(130), zero.random_ot_receive(130), 130)
     check_random_ot(one.random_ot_send(3, 16), zero.random_ot_receive(3, 16), 3)
-    zero.register_matrix(0, 4, 6, np.zeros((4, 2), np.uint8), 3)
-    one.register_matrix(0, 4, 6, None, 3)
+    matrix = bucket_matrix(0, 4, 2, 3)
+    zero.register_matrix(matrix, np.zeros((4, 2), np.uint8))
+    one.register_matrix(matrix, None)
     for source in (zero, one):
         source.vector_products(0, 5)
     expected = Budget.of(

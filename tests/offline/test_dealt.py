@@ -21,6 +21,7 @@ from securexgb.offline.dealt import DealtSource
 from securexgb.testing.harness import run_both, run_parties
 from tests.dealer.running import RunningDealer, Terms, connected, dealer_process
 from tests.offline.laws import (
+    bucket_matrix,
     check_digits,
     check_gates,
     check_products,
@@ -66,8 +67,9 @@ def test_products(dealer: RunningDealer, owner: int, rows: int, features: int) -
         for registration in range(2):
             rng = np.random.default_rng(registration)
             bins = rng.integers(0, n_bins, (rows, features), np.uint8)
-            holder.register_matrix(owner, rows, features * n_bins, bins, n_bins)
-            other.register_matrix(owner, rows, features * n_bins, None, n_bins)
+            matrix = bucket_matrix(owner, rows, features, n_bins)
+            holder.register_matrix(matrix, bins)
+            other.register_matrix(matrix, None)
             for count in (1, 3, 0, 100):
                 ours = holder.vector_products(owner, count)
                 theirs = other.vector_products(owner, count)

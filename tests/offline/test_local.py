@@ -13,6 +13,7 @@ from securexgb.channel.memory import memory_pair
 from securexgb.errors import DataError, UsageError
 from securexgb.offline.local import InsecureLocalSource
 from tests.offline.laws import (
+    bucket_matrix,
     check_digits,
     check_gates,
     check_products,
@@ -69,11 +70,12 @@ def test_products_of_a_private_matrix(owner: int, rows: int, features: int) -> N
     holder, other = sources[owner], sources[1 - owner]
     for registration in range(2):
         bins = np.random.default_rng(registration).integers(0, n_bins, (rows, features), np.uint8)
-        holder.register_matrix(owner, rows, features * n_bins, bins, n_bins)
-        other.register_matrix(owner, rows, features * n_bins, None, n_bins)
+        matrix = bucket_matrix(owner, rows, features, n_bins)
+        holder.register_matrix(matrix, bins)
+        other.register_matrix(matrix, None)
         for count in (1, 3, 0, 2):
             ours, theirs = holder.vector_products(owner, count), other.vector_products(owner, count)
-            assert ours.products.shape == (count, features * n_bins)
+            assert ours.products.shape == (count, 2, features * n_bins)
             check_products(ours, theirs, one_hot(bins, n_bins))
 
 
@@ -114,7 +116,12 @@ def test_a_channel_that_leaves_the_process_is_refused() -> None:
 def test_a_matrix_of_another_shape_is_refused() -> None:
     zero, _ = make_pair()
     with pytest.raises(DataError, match=r"\(4, 3\)"):
-        zero.register_matrix(0, 4, 21, np.zeros((4, 2), np.uint8), 7)
+        zero.register_matrix(bucket_matrix(0, 4, 3, 7), np.zeros((4, 2), np.uint8))
+
+
+def test_products_come_after_the_matrix() -> None:
+    with pytest.raises(UsageError, match="party 1 is not registered"):
+        make_pair()[0].vector_products(1, 1)
 
 
 def test_two_threads_agree() -> None:
@@ -130,8 +137,9 @@ def test_time_and_bytes_are_accounted() -> None:
     one.triples(100_000)
     assert one.offline_seconds > 0
     bins = np.zeros((5, 2), np.uint8)
-    zero.register_matrix(0, 5, 6, bins, 3)
-    one.register_matrix(0, 5, 6, None, 3)
+    matrix = bucket_matrix(0, 5, 2, 3)
+    zero.register_matrix(matrix, bins)
+    one.register_matrix(matrix, None)
     assert (zero.offline_channel_bytes, one.offline_channel_bytes) == (8 * 5 * 6, 0)
     assert zero.offline_bytes == 0
     assert 8 * 100_000 <= one.offline_bytes < 8 * 110_000

@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 from securexgb.arith.prg import Prg
 from securexgb.channel.memory import memory_pair
 from securexgb.errors import DataError, UsageError
-from securexgb.offline.correlations import PadProducts, Words
+from securexgb.offline.correlations import BucketMatrix, PadProducts, Words
 from securexgb.offline.matrix_products import BfvMatrixProducts
+from tests.offline.laws import bucket_matrix, one_hot
 
 Both = tuple[PadProducts, PadProducts]
 Buckets = NDArray[np.uint8]
-Integers = NDArray[np.object_]
-BITS = 60
 
 
 def run(
@@ -42,7 +41,7 @@ def run(
         for owner, matrix in enumerate(matrices):
             rows, features = matrix.shape
             own = matrix if owner == rank else None
-            parties[rank].register_matrix(owner, rows, features * bins, own, bins, BITS)
+            parties[rank].register_matrix(bucket_matrix(owner, rows, features, bins), own)
         return program(parties[rank])
 
     with ThreadPoolExecutor(2) as pool:
@@ -50,38 +49,31 @@ def run(
     return zero, other, parties
 
 
-def pads_of(products: PadProducts, rows: int, bits: int) -> Integers:
-    """The vectors a themselves, (v, rows): what zeros are masked with."""
+def pads_of(products: PadProducts, rows: int) -> Words:
+    """The pairs a themselves, (v, 2, rows): what zeros are masked with."""
     assert products.pads is not None
-    count, width = len(products.products), -(-bits // 8)
-    message = products.pads.masked(np.zeros((count, rows), np.uint64)).tobytes()
-    words = [
-        int.from_bytes(message[i : i + width], "little") for i in range(0, len(message), width)
-    ]
-    return -np.array(words, object).reshape(count, rows)
+    return np.uint64(0) - products.pads.masked(
+        np.zeros((len(products.products), 2, rows), np.uint64)
+    )
 
 
-def integers(words: Words) -> Integers:
-    low, high = words[..., 0].astype(object), words[..., 1].astype(object)
-    both: Integers = low + (high << 64)
-    return both
+def noise_bits(party: BfvMatrixProducts, rows: int, bins: int) -> int:
+    return party.noise_bits(bucket_matrix(0, rows, 1, bins))
 
 
-def check(
-    owner: PadProducts, other: PadProducts, matrix: Buckets, bins: int, noise: int
-) -> Integers:
-    """Both shares add up to M^T a but for noise, which is returned; the pads too."""
-    rows, bits = len(matrix), BITS + noise
+def check(owner: PadProducts, other: PadProducts, matrix: Buckets, bins: int, noise: int) -> Words:
+    """Both shares add up to M^T a but for noise; the pads."""
     assert owner.pads is None
     assert owner.products.shape == other.products.shape
-    pads = pads_of(other, rows, bits)
-    if not matrix.shape[1]:
-        return pads
-    one_hot = np.concatenate([np.eye(bins, dtype=object)[column] for column in matrix.T], axis=1)
-    off = pads @ one_hot - integers(owner.products) - integers(other.products)
-    off = (off + (1 << bits - 1)) % (1 << bits) - (1 << bits - 1)
-    assert np.abs(off).max(initial=0) < 1 << noise - 1
-    return pads % (1 << bits)
+    of = bucket_matrix(0, *matrix.shape, bins)
+    pads = pads_of(other, len(matrix))
+    for word, bits in enumerate(of.sum_bits):
+        high = np.uint64(64 - bits - noise)
+        sums = pads[:, word] @ one_hot(matrix, bins)
+        off = (sums - owner.products[:, word] - other.products[:, word]) << high
+        assert np.abs(off.view(np.int64) >> high.astype(np.int64)).max(initial=0) < 1 << noise - 1
+        pads[:, word] = pads[:, word] << high >> high
+    return pads
 
 
 def buckets(rows: int, features: int, bins: int, seed: int = 0) -> Buckets:
@@ -112,7 +104,7 @@ def test_any_shape_is_right_up_to_noise(
             party.vector_products(1, counts[1] if features[1] else 0),
         ),
     )
-    noise = parties[0].noise_bits(rows, BITS)
+    noise = noise_bits(parties[0], rows, bins)
     if features[0]:
         check(zero[0], one[0], matrices[0], bins, noise)
     if features[1]:
@@ -135,12 +127,12 @@ def test_batches_grow_and_every_pad_is_handed_out_once() -> None:
         return made[0][1], made[1][1]
 
     _, _, parties = run(matrices, 5, program)
-    noise = parties[0].noise_bits(900, BITS)
+    noise = noise_bits(parties[0], 900, 5)
     of = {which: [products for at, products in made if at == which] for which in range(4)}
     pads = [check(a, b, matrices[0], 5, noise) for a, b in zip(of[0], of[2], strict=True)]
     assert [len(part) for part in pads] == list(counts)
     # No word of any vector comes twice.
-    assert len(set(np.concatenate(pads).reshape(-1).tolist())) == sum(counts) * 900
+    assert len(set(np.concatenate(pads).reshape(-1).tolist())) == 2 * sum(counts) * 900
     # Sixteen first, both matrices at once; then 32 for the 17th, 64 and 128 for the rest.
     assert len(set(sent)) == 4
 
@@ -150,9 +142,11 @@ def test_a_pad_serves_one_message_and_is_not_pickled() -> None:
     _, one, _ = run(matrices, 2, of_both(2, 1))
     pads = one[0].pads
     assert pads is not None
-    pads.masked(np.zeros((2, 10), np.uint64))
-    with pytest.raises(AssertionError, match="once"):
-        pads.masked(np.zeros((2, 10), np.uint64))
+    with pytest.raises(UsageError, match="as many vectors"):
+        pads.masked(np.zeros((1, 2, 10), np.uint64))
+    pads.masked(np.zeros((2, 2, 10), np.uint64))
+    with pytest.raises(UsageError, match="once"):
+        pads.masked(np.zeros((2, 2, 10), np.uint64))
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(pads)
 
@@ -177,41 +171,45 @@ def test_both_sides_contribute_to_the_public_polynomials() -> None:
 
         def one(rank: int, parties: list[BfvMatrixProducts] = parties) -> PadProducts:
             own = buckets(50, 1, 2) if rank == 0 else None
-            parties[rank].register_matrix(0, 50, 2, own, 2, BITS)
+            parties[rank].register_matrix(bucket_matrix(0, 50, 1, 2), own)
             return parties[rank].vector_products(0, 1)
 
         with ThreadPoolExecutor(2) as pool:
             _, other = pool.map(one, (0, 1))
-        found.append(pads_of(other, 50, BITS + parties[0].noise_bits(50, BITS)))
+        found.append(pads_of(other, 50))
     assert not np.any(found[0] == found[1])
+    # g and h have polynomials of their own: with the same they would differ by errors alone.
+    gaps = (found[0][:, 0] - found[0][:, 1] << np.uint64(20)).view(np.int64) >> 20
+    assert np.abs(gaps).min() > 100
 
 
 def test_nothing_asked_is_nothing_given() -> None:
     matrices = (buckets(10, 1, 2), buckets(10, 0, 2))
     zero, one, parties = run(matrices, 2, of_both(0, 0))
     assert zero[0].products.shape == one[0].products.shape == (0, 2, 2)
-    assert zero[1].products.shape == (0, 0, 2)
+    assert zero[1].products.shape == (0, 2, 0)
     assert parties[0].account.bytes_sent < 1000
 
 
 def test_a_larger_job_than_stated_is_refused() -> None:
     matrices = (buckets(10, 1, 2), buckets(10, 1, 2))
-    run(matrices, 2, of_both(2, 1), values=6)
-    with pytest.raises(UsageError, match="more than the 5 values"):
-        run(matrices, 2, of_both(2, 1), values=5)
+    run(matrices, 2, of_both(2, 1), values=12)
+    with pytest.raises(UsageError, match="more than the 11 values"):
+        run(matrices, 2, of_both(2, 1), values=11)
 
 
 def test_a_job_beyond_the_parameters_is_refused() -> None:
     channel, _ = memory_pair(5)
     party = BfvMatrixProducts(0, channel, Prg.fresh(), 1 << 28)
+    matrix = BucketMatrix(0, 10**6, 6, 3, 50, 46, chain=4)
     with pytest.raises(UsageError, match=r"failure below 2\^-40"):
-        party.noise_bits(10**6, 64)
+        party.noise_bits(matrix)
     with pytest.raises(UsageError, match=r"failure below 2\^-40"):
-        party.register_matrix(0, 10**6, 6, buckets(5, 2, 3), 3, 64)
+        party.register_matrix(matrix, buckets(5, 2, 3))
 
 
 def test_a_matrix_of_another_shape_is_refused() -> None:
     channel, _ = memory_pair(5)
     party = BfvMatrixProducts(0, channel, Prg.fresh(), 10)
     with pytest.raises(DataError, match="bucket matrix of party 0"):
-        party.register_matrix(0, 4, 6, buckets(5, 2, 3), 3, BITS)
+        party.register_matrix(bucket_matrix(0, 4, 2, 3), buckets(5, 2, 3))

@@ -18,7 +18,7 @@ from securexgb.offline.producer import ProductsAhead
 from securexgb.offline.two_party import TwoPartySource
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.boost.data import same_model, sides, table, train_both
-from tests.offline.laws import check_products, one_hot
+from tests.offline.laws import bucket_matrix, check_products, one_hot
 from tests.offline.pairs import both, channels, private
 
 Ends = tuple[PaillierMatrixProducts, PaillierMatrixProducts]
@@ -36,18 +36,13 @@ def bins(rows: int, features: int, n_bins: int, seed: int = 0) -> NDArray[np.uin
 
 
 def register(pair: Ends, owner: int, matrix: NDArray[np.uint8], n_bins: int) -> None:
-    rows, features = matrix.shape
-    both(
-        pair,
-        lambda rank, end: end.register_matrix(
-            owner, rows, features * n_bins, matrix if rank == owner else None, n_bins
-        ),
-    )
+    of = bucket_matrix(owner, *matrix.shape, n_bins)
+    both(pair, lambda rank, end: end.register_matrix(of, matrix if rank == owner else None))
 
 
 def take(pair: Ends, owner: int, count: int, matrix: NDArray[np.uint8], n_bins: int) -> None:
     made = both(pair, lambda _, end: end.vector_products(owner, count))
-    assert made[owner].products.shape == (count, matrix.shape[1] * n_bins)
+    assert made[owner].products.shape == (count, 2, matrix.shape[1] * n_bins)
     check_products(made[owner], made[1 - owner], one_hot(matrix, n_bins))
 
 
@@ -116,7 +111,8 @@ def test_a_batch_serves_several_requests_and_both_sides_account_for_it() -> None
     take(pair, 0, 1, matrix, 3)
     sent = [end.offline_channel_bytes for end in pair]
     assert sent == [8 + 6 * 256, 128 + 8 + 6 * 256]
-    for _ in range(5):
+    # Seven vectors to a plaintext: three pairs, and one waits for its other half.
+    for _ in range(2):
         take(pair, 0, 1, matrix, 3)
     assert [end.offline_channel_bytes for end in pair] == sent
     assert all(end.account.seconds > 0 for end in pair)
@@ -158,7 +154,7 @@ def test_as_the_products_of_a_two_party_source() -> None:
     matrix = bins(6, 2, 3)
 
     def step(rank: int, source: TwoPartySource) -> object:
-        source.register_matrix(0, 6, 6, matrix if rank == 0 else None, 3)
+        source.register_matrix(bucket_matrix(0, 6, 2, 3), matrix if rank == 0 else None)
         return source.vector_products(0, 2)
 
     owner, other = both(sources, step)
@@ -181,11 +177,11 @@ def test_training_gives_the_trees_of_the_dealt_source() -> None:
 
 
 def test_no_more_values_than_stated() -> None:
-    pair, matrix = ends(values=12), bins(6, 2, 3)
+    pair, matrix = ends(values=24), bins(6, 2, 3)
     register(pair, 0, matrix, 3)
     take(pair, 0, 2, matrix, 3)
     for end in pair:
-        with pytest.raises(UsageError, match="more than the 12 values"):
+        with pytest.raises(UsageError, match="more than the 24 values"):
             end.vector_products(0, 1)
 
 
@@ -194,7 +190,7 @@ def test_refusals() -> None:
     with pytest.raises(UsageError, match="1024 bits is refused"):
         PaillierMatrixProducts(0, zero, private(0), 1, 1024)
     with pytest.raises(DataError, match="must be its bin indices"):
-        ends()[0].register_matrix(0, 6, 6, bins(5, 2, 3), 3)
+        ends()[0].register_matrix(bucket_matrix(0, 6, 2, 3), bins(5, 2, 3))
     zero.is_network = True
     with pytest.raises(UsageError, match="protect nothing"):
         InsecurePaillierMatrixProducts(0, zero, private(0), 1, SHORT)
@@ -205,9 +201,10 @@ def test_two_sizes_of_key_are_noticed() -> None:
     matrix = bins(6, 2, 3)
     owner = InsecurePaillierMatrixProducts(0, zero, private(0), 1 << 10, 1024)
     other = InsecurePaillierMatrixProducts(1, one, private(1), 1 << 10, 512)
-    other.register_matrix(0, 6, 6, None, 3)
+    of = bucket_matrix(0, 6, 2, 3)
+    other.register_matrix(of, None)
     with pytest.raises(TermsDiffer, match="512 bits and has to be an odd number of 1024"):
-        owner.register_matrix(0, 6, 6, matrix, 3)
+        owner.register_matrix(of, matrix)
 
 
 def test_another_number_of_results_is_noticed() -> None:
@@ -215,8 +212,8 @@ def test_another_number_of_results_is_noticed() -> None:
     zero, one = channels()
     owner = InsecurePaillierMatrixProducts(0, zero, private(0), 1 << 10, SHORT)
     other = InsecurePaillierMatrixProducts(1, one, private(1), 1 << 10, SHORT)
-    other.register_matrix(0, 6, 6, None, 3)
-    owner.register_matrix(0, 6, 8, bins(6, 2, 3), 4)
+    other.register_matrix(bucket_matrix(0, 6, 2, 3), None)
+    owner.register_matrix(bucket_matrix(0, 6, 2, 4), bins(6, 2, 3))
 
     def step(rank: int, end: PaillierMatrixProducts) -> None:
         if rank == 0:

@@ -13,14 +13,14 @@ from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import MemoryChannel, memory_pair
 from securexgb.dealer.deal import Pieces
 from securexgb.errors import DataError, PeerGone, ProtocolDesync, StoppedByPeer
-from securexgb.offline.correlations import Triples, VectorProducts
+from securexgb.offline.correlations import BucketMatrix, Triples, VectorProducts
 from securexgb.offline.matrix_products import BfvMatrixProducts
 from securexgb.offline.method import Method
 from securexgb.offline.producer import MOST_TILES, Producer, ProductsAhead, Stream
 from securexgb.offline.two_party import TwoPartySource
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.boost.data import same_model, sides, table, train_both
-from tests.offline.laws import check_triples
+from tests.offline.laws import bucket_matrix, check_triples
 from tests.offline.pairs import both, private
 
 pytestmark = pytest.mark.timeout(60)
@@ -215,14 +215,14 @@ class SlowProducts:
     def plan(self, vectors: int, values: int) -> None:
         self.planned = vectors, values
 
-    def noise_bits(self, rows: int, word_bits: int) -> int:
+    def noise_bits(self, matrix: BucketMatrix) -> int:
         return 0
 
     def register_matrix(self, *_: object) -> None:
         self.threads.add(threading.current_thread().name)
 
     def vector_products(self, owner: int, count: int) -> VectorProducts:
-        return VectorProducts(None, np.zeros((count, 1), np.uint64))
+        return VectorProducts(None, np.zeros((count, 2, 1), np.uint64))
 
     def prepare(self, vectors: int) -> None:
         self.threads.add(threading.current_thread().name)
@@ -232,7 +232,7 @@ class SlowProducts:
 def products_of(expected: int | None, take: Callable[[ProductsAhead], None]) -> SlowProducts:
     within = SlowProducts()
     ahead = ProductsAhead(within, 4)
-    ahead.register_matrix(0, 9, 1, None, 1)
+    ahead.register_matrix(bucket_matrix(0, 9, 1, 1), None)
     if expected is not None:
         ahead.plan(expected, 1)
     take(ahead)

@@ -19,6 +19,7 @@ from securexgb.offline.two_party import TwoPartySource
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.boost.data import same_model, sides, table, train_both
 from tests.offline.laws import (
+    bucket_matrix,
     check_digits,
     check_gates,
     check_products,
@@ -94,7 +95,7 @@ def test_products_are_passed_on() -> None:
     bins = np.random.default_rng(0).integers(0, 4, (9, 2), np.uint8)
 
     def step(rank: int, own: TwoPartySource) -> object:
-        own.register_matrix(1, 9, 8, bins if rank == 1 else None, 4)
+        own.register_matrix(bucket_matrix(1, 9, 2, 4), bins if rank == 1 else None)
         return own.vector_products(1, 3)
 
     other, owner = both(parties, step)

@@ -23,6 +23,7 @@ Reals = NDArray[np.float64]
 BINS = 32
 COLUMNS = 6
 LEAST_POSITIVES = 16
+_HELD = 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,13 +218,13 @@ def _rates() -> list[Problem]:
         (1e-4, 200_000, 20),
     ):
         params = {"n_estimators": trees}
-        found.append(Problem("rates", f"{rate:g}", events(rate), rows, 100_000, 10, params))
-    big = [("1.2e-3", 1_000_000, 3), ("1e-5", 2_000_000, 3)]
+        found.append(Problem("rates", f"{rate:g}", events(rate), rows, _HELD, 10, params))
+    big = [("1.2e-3", 1_000_000, 2), ("1e-5", 2_000_000, 2)]
     for name, rows, draws in big:
         found.append(Problem("rates", name, events(float(name)), rows, 200_000, draws))
     for order in "yx":
         name = f"3e-4, rows sorted by {order}"
-        found.append(Problem("rates", name, events(3e-4), 60_000, 100_000, 10, order=order))
+        found.append(Problem("rates", name, events(3e-4), 60_000, _HELD, 6, order=order))
     return found
 
 
@@ -237,7 +238,7 @@ def _segments() -> list[Problem]:
             "four segments",
             segmented((0.4, 0.4, 0.15, 0.05), (5e-4, 2e-3, 2e-2, 0.3)),
             100_000,
-            100_000,
+            _HELD,
             10,
         ),
     ]
@@ -265,7 +266,7 @@ def _weighted() -> list[Problem]:
     found = []
     for kind in ("1", "1e-7", "1e5", "lognormal 0 3"):
         draw = events(0.5, kind)
-        found.append(Problem("weights", f"all {kind}", draw, 4_000, 20_000, 10, _FREE))
+        found.append(Problem("weights", f"all {kind}", draw, 4_000, 20_000, 4, _FREE))
     amounts_of = "lognormal 5 1.5"
     for rate, rows, params in (
         (0.1, 20_000, {}),
@@ -273,11 +274,11 @@ def _weighted() -> list[Problem]:
         (9e-4, 60_000, {}),
     ):
         name = f"{amounts_of}, rate {rate:g}" + (", penalties of 450" if params else "")
-        found.append(Problem("weights", name, events(rate, amounts_of), rows, 100_000, 10, params))
+        found.append(Problem("weights", name, events(rate, amounts_of), rows, _HELD, 4, params))
     for scale in (1e1, 1e2, 1e3, 1e4):
         params = {"scale_pos_weight": scale}
         name = f"scale_pos_weight {scale:g}"
-        found.append(Problem("weights", name, events(1e-3), 60_000, 100_000, 10, params))
+        found.append(Problem("weights", name, events(1e-3), 60_000, _HELD, 3, params))
     return [
         replace(p, name=p.name.removeprefix("all ") if "log" in p.name else p.name) for p in found
     ]

@@ -219,7 +219,12 @@ class BfvMatrixProducts:
         """See ``offline.source``. A second matrix of the same owner replaces the first."""
         began = perf_counter()
         first = max(self._batch_vectors, min(FIRST_VECTORS, self._vectors_in_job or 0))
-        new = _Matrix(matrix.owner, 2 * matrix.columns, pads_precision(matrix, self._values_in_job), next_batch=first)
+        new = _Matrix(
+            matrix.owner,
+            2 * matrix.columns,
+            pads_precision(matrix, self._values_in_job),
+            next_batch=first,
+        )
         own = own_buckets(matrix, own) if self._rank == matrix.owner else None
         self._registered += 1
         if matrix.rows and matrix.columns:

@@ -86,14 +86,13 @@ fn equal(a: u64, b: u64) -> u64 {
 
 /// The ten places that three words of the stream name: three fields of each word from its
 /// lowest bit on, and one made of what is above them in two words. No two share a bit.
+#[inline(always)]
 fn places(words: &[u64; PLACE_WORDS]) -> [usize; PLACES] {
-    std::array::from_fn(|i| {
-        let field = match i {
-            9 => words[0] >> (3 * FIELD) | words[1] >> (3 * FIELD) << ABOVE,
-            _ => words[i / 3] >> (i as u32 % 3 * FIELD),
-        };
-        field as usize % DIMENSION
-    })
+    let [a, b, c] = *words;
+    let above = a >> (3 * FIELD) | b >> (3 * FIELD) << ABOVE;
+    let three = |word: u64| [word, word >> FIELD, word >> (2 * FIELD)];
+    let ([a0, a1, a2], [b0, b1, b2], [c0, c1, c2]) = (three(a), three(b), three(c));
+    [a0, a1, a2, b0, b1, b2, c0, c1, c2, above].map(|bits| bits as usize % DIMENSION)
 }
 
 /// Room and keys for one tree after another.

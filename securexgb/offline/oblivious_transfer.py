@@ -49,6 +49,9 @@ _TREE_WORDS = (1 << LEVELS) // WORD
 _POOL_ROWS = DIMENSION + TREES * LEVELS
 _RESERVED = -(-_POOL_ROWS // (64 * _TREE_WORDS))
 _POOL_WORDS = -(-_POOL_ROWS // 64)
+FRESH_EVERY = 8
+"""Pools from one that is extended from the base transfers to the next such one: who solves a pool
+knows the choices that make the pool after it, and so on up to there. Measured in docs/offline.md."""
 _MOST_WORDS = 1 << 16
 """Of one request, fewer than a pool gives."""
 
@@ -108,9 +111,14 @@ class _Direction:
         """What a new pool is made of, where the next ``words`` words need one."""
         trees = words // _TREE_WORDS
         if self.pool is None:
-            pays = trees > 0 and self.position + words > stretch_after
-            return _Share(0, _POOL_WORDS if pays else 0)
-        return _Share(_RESERVED if trees > self.pool.left else 0, 0, TREES - _RESERVED)
+            is_needed = trees > 0 and self.position + words > stretch_after
+        else:
+            is_needed = trees > self.pool.left
+        if not is_needed:
+            return _Share(0, 0)
+        if self._pools % FRESH_EVERY == 0:
+            return _Share(0, _POOL_WORDS)
+        return _Share(_RESERVED, 0, TREES - _RESERVED)
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ def segmented(shares: tuple[float, ...], rates: tuple[float, ...]) -> Draw:
 def flat(positives: int, negatives: int) -> Draw:
     """Constant columns: all that is to be learnt is the rate. The last row is to judge by."""
 
-    def draw(rng: np.random.Generator, rows: int) -> Rows:
+    def draw(_rng: np.random.Generator, rows: int) -> Rows:
         target = np.zeros(rows)
         target[:positives] = 1.0
         rate = positives / (positives + negatives)
@@ -180,11 +180,11 @@ def _weights(rng: np.random.Generator, kind: str, rows: int) -> Reals | None:
     return np.full(rows, float(kind))
 
 
-def _claims(rng: np.random.Generator, values: Reals, f: Reals) -> Reals:
+def _claims(_rng: np.random.Generator, values: Reals, f: Reals) -> Reals:
     return np.where(values[:, 2] > 1.6, np.exp(f / 1.9 + 6), 0.0)
 
 
-def _outlier(rng: np.random.Generator, values: Reals, f: Reals) -> Reals:
+def _outlier(_rng: np.random.Generator, _values: Reals, f: Reals) -> Reals:
     return np.where(np.arange(f.size) == 0, 1e6, f)
 
 

@@ -49,6 +49,7 @@ PLAN: dict[str, tuple[str, ...]] = {
     "channel": ("channel.py",),
     "dealer": ("dealer.py",),
     "homomorphic": ("homomorphic.py W1 W2 W3 1M",),
+    "security": ("security.py",),
 }
 _SMALL = "--rows 300 --columns 2 --depth 2 --bins 4 --trees 2"
 TINY: dict[str, tuple[str, ...]] = {
@@ -62,6 +63,7 @@ TINY: dict[str, tuple[str, ...]] = {
     "channel": ("channel.py --scale 0.01",),
     "dealer": ("dealer.py --scale 0.01",),
     "homomorphic": ("homomorphic.py W1",),
+    "security": ("security.py --share 0.01",),
 }
 
 

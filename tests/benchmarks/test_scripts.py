@@ -10,8 +10,8 @@ import pytest
 from tests.benchmarks.conftest import BENCHMARKS
 
 MODULES = {
-    "fits", "inputs", "kinds", "lines", "loopback", "measure", "oracle", "parity", "party", "plots",
-    "relay", "report", "run", "sections", "shaper", "works",
+    "fits", "inputs", "kinds", "lattices", "lines", "loopback", "measure", "oracle", "parity",
+    "party", "plots", "relay", "report", "run", "sections", "shaper", "works",
 }  # fmt: skip
 
 

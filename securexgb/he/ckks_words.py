@@ -28,7 +28,7 @@ DEGREE = 8192
 SLOTS = DEGREE // 2
 PRIMES = 2
 """Primes of a ciphertext's modulus; a public key has one more."""
-_PRIME_BITS = (60, 60, 60)
+PRIME_BITS = (60, 60, 60)
 
 _HEADER = 16  # bytes: magic and version (5), compression (1), reserved (2), total size (8)
 _COMPRESSION = 5
@@ -57,7 +57,7 @@ class Seal:
         self.api = api = library()
         parameters = api.EncryptionParameters(api.SCHEME_TYPE.CKKS)
         parameters.set_poly_modulus_degree(DEGREE)
-        parameters.set_coeff_modulus(api.CoeffModulus.Create(DEGREE, list(_PRIME_BITS)))
+        parameters.set_coeff_modulus(api.CoeffModulus.Create(DEGREE, list(PRIME_BITS)))
         self.context = api.SEALContext(parameters, True, api.SEC_LEVEL_TYPE.TC128)
         if not self.context.parameters_set():
             raise UsageError(

@@ -51,8 +51,7 @@ _RESERVED = -(-_POOL_ROWS // (64 * _TREE_WORDS))
 _POOL_WORDS = -(-_POOL_ROWS // 64)
 FRESH_EVERY = 8
 """Pools from one that is extended from the base transfers to the next such one: who solves a pool
-knows the choices that make the pool after it, and so on up to there. Cost: docs/offline.md.
-"""
+knows the choices that make the next, and so on up to there. Measured in docs/offline.md."""
 _MOST_WORDS = 1 << 16
 """Of one request, fewer than a pool gives."""
 

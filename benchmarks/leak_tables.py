@@ -59,7 +59,7 @@ def _positives(lines: Lines) -> str:
 def _evaluation(lines: Lines) -> str:
     found = [
         [
-            *_shape(line)[:4],
+            *_shape(line),
             _share(line["value"]),
             f"{line['all_right']} of {line['sets']}",
             line["label_vectors_that_fit"],
@@ -68,7 +68,7 @@ def _evaluation(lines: Lines) -> str:
         for line in lines
     ]
     head = ["labels right", "sets all right", "label vectors that fit", "without the metric"]
-    return table([*SHAPE[:4], *head], found)
+    return table([*SHAPE, *head], found)
 
 
 def _dummies(lines: Lines) -> str:

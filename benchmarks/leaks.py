@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -257,7 +258,7 @@ def evaluation(sizes: Sizes) -> Iterator[Line]:
     for table in sizes.tables(5_000):
         fitted = table.rows(slice(0, len(table.labels) // 2))
         params = sizes.params(10, 4, eval_metric=("logloss",))
-        for count in (8, 12, 16):
+        for count, decimals in product((8, 12, 16), (6, 4)):
             right, fits, base = [], [], []
             for number in range(max(2, 3 * sizes.repeat)):
                 start = len(fitted.labels) + count * number
@@ -265,7 +266,7 @@ def evaluation(sizes: Sizes) -> Iterator[Line]:
                 if len(held.labels) < count:
                     break
                 halves = trained(fitted, params, held)
-                opened = halves[0].history["held"]["logloss"][-1]
+                opened = round(halves[0].history["held"]["logloss"][-1], decimals)
                 all_labels, misfit = _fitting(margins(halves, held, 4), opened)
                 truth = (all_labels == held.labels).all(axis=1).argmax()
                 right.append(float((all_labels[misfit.argmin()] == held.labels).mean()))
@@ -273,7 +274,8 @@ def evaluation(sizes: Sizes) -> Iterator[Line]:
                 base.append(_up_to_a_flip(float(held.labels.mean())))
             if not right:
                 continue
-            yield table.rows(slice(0, count)).line("evaluation", params) | {
+            setting = f"{decimals} decimals of the loss"
+            yield table.rows(slice(0, count)).line("evaluation", params, setting) | {
                 "what": f"labels right, mean of {len(right)} sets",
                 "value": mean(right),
                 "all_right": sum(share == 1.0 for share in right),

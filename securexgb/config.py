@@ -289,7 +289,8 @@ class JobTerms(_File):
         default=4,
         ge=0,
         le=6,
-        description="Margins are rounded to so many decimals before they are opened.",
+        description="Margins are rounded to so many decimals before they are opened; what that "
+        "hides and what not is measured in docs/operations.md.",
     )
     prediction: Prediction = Field(
         default="transfers",

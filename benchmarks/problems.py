@@ -23,6 +23,7 @@ Reals = NDArray[np.float64]
 BINS = 32
 COLUMNS = 6
 LEAST_POSITIVES = 16
+_HELD = 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +126,7 @@ def segmented(shares: tuple[float, ...], rates: tuple[float, ...]) -> Draw:
 def flat(positives: int, negatives: int) -> Draw:
     """Constant columns: all that is to be learnt is the rate. The last row is to judge by."""
 
-    def draw(rng: np.random.Generator, rows: int) -> Rows:
+    def draw(_rng: np.random.Generator, rows: int) -> Rows:
         target = np.zeros(rows)
         target[:positives] = 1.0
         rate = positives / (positives + negatives)
@@ -134,7 +135,9 @@ def flat(positives: int, negatives: int) -> Draw:
     return draw
 
 
-def amounts(change: Callable[[np.random.Generator, Reals, Reals], Reals], weights: str = "") -> Draw:
+def amounts(
+    change: Callable[[np.random.Generator, Reals, Reals], Reals], weights: str = ""
+) -> Draw:
     """A regression: ``change(rng, values, f)`` makes targets of a function f of the columns."""
 
     def draw(rng: np.random.Generator, rows: int) -> Rows:
@@ -177,11 +180,11 @@ def _weights(rng: np.random.Generator, kind: str, rows: int) -> Reals | None:
     return np.full(rows, float(kind))
 
 
-def _claims(rng: np.random.Generator, values: Reals, f: Reals) -> Reals:
+def _claims(_rng: np.random.Generator, values: Reals, f: Reals) -> Reals:
     return np.where(values[:, 2] > 1.6, np.exp(f / 1.9 + 6), 0.0)
 
 
-def _outlier(rng: np.random.Generator, values: Reals, f: Reals) -> Reals:
+def _outlier(_rng: np.random.Generator, _values: Reals, f: Reals) -> Reals:
     return np.where(np.arange(f.size) == 0, 1e6, f)
 
 
@@ -215,13 +218,13 @@ def _rates() -> list[Problem]:
         (1e-4, 200_000, 20),
     ):
         params = {"n_estimators": trees}
-        found.append(Problem("rates", f"{rate:g}", events(rate), rows, 100_000, 10, params))
-    big = [("1.2e-3", 1_000_000, 3), ("1e-5", 2_000_000, 3)]
+        found.append(Problem("rates", f"{rate:g}", events(rate), rows, _HELD, 10, params))
+    big = [("1.2e-3", 1_000_000, 2), ("1e-5", 2_000_000, 2)]
     for name, rows, draws in big:
         found.append(Problem("rates", name, events(float(name)), rows, 200_000, draws))
     for order in "yx":
         name = f"3e-4, rows sorted by {order}"
-        found.append(Problem("rates", name, events(3e-4), 60_000, 100_000, 10, order=order))
+        found.append(Problem("rates", name, events(3e-4), 60_000, _HELD, 6, order=order))
     return found
 
 
@@ -235,7 +238,7 @@ def _segments() -> list[Problem]:
             "four segments",
             segmented((0.4, 0.4, 0.15, 0.05), (5e-4, 2e-3, 2e-2, 0.3)),
             100_000,
-            100_000,
+            _HELD,
             10,
         ),
     ]
@@ -263,7 +266,7 @@ def _weighted() -> list[Problem]:
     found = []
     for kind in ("1", "1e-7", "1e5", "lognormal 0 3"):
         draw = events(0.5, kind)
-        found.append(Problem("weights", f"all {kind}", draw, 4_000, 20_000, 10, _FREE))
+        found.append(Problem("weights", f"all {kind}", draw, 4_000, 20_000, 4, _FREE))
     amounts_of = "lognormal 5 1.5"
     for rate, rows, params in (
         (0.1, 20_000, {}),
@@ -271,12 +274,14 @@ def _weighted() -> list[Problem]:
         (9e-4, 60_000, {}),
     ):
         name = f"{amounts_of}, rate {rate:g}" + (", penalties of 450" if params else "")
-        found.append(Problem("weights", name, events(rate, amounts_of), rows, 100_000, 10, params))
+        found.append(Problem("weights", name, events(rate, amounts_of), rows, _HELD, 4, params))
     for scale in (1e1, 1e2, 1e3, 1e4):
         params = {"scale_pos_weight": scale}
         name = f"scale_pos_weight {scale:g}"
-        found.append(Problem("weights", name, events(1e-3), 60_000, 100_000, 10, params))
-    return [replace(p, name=p.name.removeprefix("all ") if "log" in p.name else p.name) for p in found]
+        found.append(Problem("weights", name, events(1e-3), 60_000, _HELD, 3, params))
+    return [
+        replace(p, name=p.name.removeprefix("all ") if "log" in p.name else p.name) for p in found
+    ]
 
 
 def _regressions() -> list[Problem]:
@@ -296,9 +301,7 @@ def _regressions() -> list[Problem]:
     ]
     many = {"f, 200,000 rows": _offset(0), "lognormal, s = 3, 200,000 rows": _lognormal(3)}
     for name, change in many.items():
-        found.append(
-            Problem("regression", name, amounts(change), 200_000, 200_000, 1, _SQUARED)
-        )
+        found.append(Problem("regression", name, amounts(change), 200_000, 200_000, 1, _SQUARED))
     long = _SQUARED | {"n_estimators": 300}
     found.append(Problem("regression", "f, 300 trees", amounts(_offset(0)), 5_000, 5_000, 3, long))
     return found

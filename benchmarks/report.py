@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import leak_tables
 import lines
 import sections
 from lines import Results
@@ -44,6 +45,7 @@ def page(results: Results) -> str:
         training=made(sections.training, "training"),
         once=made(sections.once, "training"),
         accuracy=made(sections.accuracy, "accuracy"),
+        bins=made(sections.bins, "binning"),
         netem=made(sections.netem, "network").rstrip(),
         network_goal=f"{sections.NETWORK_GOAL:g}",
         network=made(sections.network, "network"),
@@ -58,6 +60,7 @@ def page(results: Results) -> str:
         correlations=made(sections.correlations, "operations", "dealer"),
         kernels=made(sections.kernels, "operations"),
         channel=made(sections.channel, "channel"),
+        leaks=made(leak_tables.leaks, "leaks"),
     )
 
 

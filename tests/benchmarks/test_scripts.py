@@ -10,8 +10,8 @@ import pytest
 from tests.benchmarks.conftest import BENCHMARKS
 
 MODULES = {
-    "fits", "inputs", "kinds", "lines", "loopback", "measure", "oracle", "party", "plots",
-    "relay", "report", "run", "sections", "shaper", "works",
+    "attacks", "fits", "inputs", "kinds", "lattices", "leak_tables", "lines", "loopback", "measure",
+    "oracle", "parity", "party", "plots", "relay", "report", "run", "sections", "shaper", "works",
 }  # fmt: skip
 
 

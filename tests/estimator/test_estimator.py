@@ -232,6 +232,18 @@ def test_evaluation_sets_early_stopping_and_callbacks(cancer):
     assert {row["reveal"] for row in model.ledger_} == {"METRIC", "SPLIT_INDEX", "SPLIT_OWNER"}
 
 
+def test_the_leak_meter_is_an_attribute_and_few_rows_are_told_in_the_log(cancer, caplog):
+    X, y = cancer
+    with caplog.at_level("INFO", logger="securexgb.estimator"):
+        model = SecureXGBClassifier(**SMALL).fit(X, y, eval_set=[(X[:50], y[:50])])
+    revealed = {(row["reveal"], row["to"]): row["values"] for row in model.ledger_}
+    assert model.leak_.openings == revealed["SPLIT_INDEX", "feature"]
+    assert (model.leak_.labels, model.leak_.outcomes) == (200, 3 * 15)
+    assert model.leak_.sentence in caplog.text
+    assert "200 training rows are fewer than min_training_rows" in caplog.text
+    assert "'validation_0' has 50 rows" in caplog.text
+
+
 def test_scales_follow_from_the_data(cancer):
     X, y = cancer
     weights = np.full(200, 1e-7)

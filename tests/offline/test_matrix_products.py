@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.memory import memory_pair
-from securexgb.errors import DataError, UsageError
+from securexgb.errors import DataError, SecureXGBError, UsageError
 from securexgb.offline.correlations import BucketMatrix, PadProducts, Words
 from securexgb.offline.matrix_products import BfvMatrixProducts
 from tests.offline.laws import bucket_matrix, one_hot
@@ -142,10 +142,10 @@ def test_a_pad_serves_one_message_and_is_not_pickled() -> None:
     _, one, _ = run(matrices, 2, of_both(2, 1))
     pads = one[0].pads
     assert pads is not None
-    with pytest.raises(UsageError, match="as many vectors"):
+    with pytest.raises(SecureXGBError, match="as many vectors"):
         pads.masked(np.zeros((1, 2, 10), np.uint64))
     pads.masked(np.zeros((2, 2, 10), np.uint64))
-    with pytest.raises(UsageError, match="once"):
+    with pytest.raises(SecureXGBError, match="once"):
         pads.masked(np.zeros((2, 2, 10), np.uint64))
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(pads)

@@ -75,7 +75,7 @@ def test_squared_error_over_many_trees(weighted: bool) -> None:
         target_bound=128.0,
         weight_bound=2.0,
         reg_alpha=5.0,
-        gamma=20.0,
+        gamma=25.0,
     )
     halves = train_both(params, sides(features, targets, 2, weights))
     booster = xgboost_on_bins(features, targets, params, weights)

@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict
+from securexgb.boost.scales import Outcomes, with_scales
 from securexgb.testing import run_parties
 from tests.boost.data import sides, table, train_both
 from tests.reference.oracle import binned, compare_tree, xgboost_on_bins
@@ -42,18 +43,18 @@ def test_first_tree_is_xgboosts(case: str, missing: float) -> None:
     settings = {"base_score": BASE, "n_estimators": 1, "max_depth": 3, "max_bin": 16}
     settings |= {"gradient_bits": FINE} | CASES[case]
     params = TrainingParams(**settings)
+    params = with_scales(params, Outcomes(labels))
     halves = train_both(params, sides(features, labels, 2))
     difference = compare_tree(halves, 0, features, xgboost_on_bins(features, labels, params))
     assert difference.splits == []
-    assert difference.leaf_gap < 2e-3 if params.base_score is None else 2e-4
+    assert difference.leaf_gap < (2e-3 if params.base_score is None else 2e-4)
 
 
 def test_sample_weights() -> None:
     features, labels = table(400, seed=5)
     weights = np.random.default_rng(1).uniform(0, 3, 400)
-    params = TrainingParams(
-        n_estimators=1, max_depth=3, base_score=BASE, weight_bound=3.0, gradient_bits=FINE
-    )
+    params = TrainingParams(n_estimators=1, max_depth=3, base_score=BASE, gradient_bits=FINE)
+    params = with_scales(params, Outcomes(labels, weights))
     halves = train_both(params, sides(features, labels, 2, weights))
     booster = xgboost_on_bins(features, labels, params, weights)
     difference = compare_tree(halves, 0, features, booster)
@@ -72,11 +73,10 @@ def test_squared_error_over_many_trees(weighted: bool) -> None:
         n_estimators=8,
         gradient_bits=FINE,
         max_depth=3,
-        target_bound=128.0,
-        weight_bound=2.0,
         reg_alpha=5.0,
         gamma=25.0,
     )
+    params = with_scales(params, Outcomes(targets, weights))
     halves = train_both(params, sides(features, targets, 2, weights))
     booster = xgboost_on_bins(features, targets, params, weights)
     for number in range(8):
@@ -126,6 +126,7 @@ def test_any_small_problem(seed: int) -> None:
     )
     weights = draw.uniform(0, 1, rows) if seed % 3 == 0 else None
     data = sides(features, labels, int(draw.integers(0, columns + 1)), weights)
+    params = with_scales(params, Outcomes(labels, weights))
     halves = train_both(params, data)
     booster = xgboost_on_bins(features, labels, params, weights)
     difference = compare_tree(halves, 0, features, booster)

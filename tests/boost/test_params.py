@@ -55,14 +55,20 @@ def test_the_mapping_round_trips() -> None:
 
 def test_default_metrics() -> None:
     for objective, metrics in METRICS.items():
-        bound = 1.0 if objective == "reg:squarederror" else None
-        params = TrainingParams(objective=objective, target_bound=bound)
+        params = TrainingParams(objective=objective)
         assert params.metrics == metrics[:1]
 
 
-def test_regression_needs_a_public_bound() -> None:
-    with pytest.raises(UsageError, match="target_bound"):
+def test_regression_needs_a_public_scale() -> None:
+    with pytest.raises(UsageError, match="target_exponent"):
         _ = TrainingParams(objective="reg:squarederror").target_scale
+
+
+def test_a_base_score_beyond_the_targets_bound_is_refused() -> None:
+    terms = {"objective": "reg:squarederror", "target_bound": 10.0}
+    assert TrainingParams(**terms, base_score=-10.0).base_score == -10.0
+    with pytest.raises(UsageError, match="base_score 1000 is beyond target_bound 10"):
+        TrainingParams(**terms, base_score=1000.0)
 
 
 def test_scale_pos_weight_is_for_classification() -> None:

@@ -62,6 +62,16 @@ def test_default_metrics() -> None:
 def test_regression_needs_a_public_scale() -> None:
     with pytest.raises(UsageError, match="target_exponent"):
         _ = TrainingParams(objective="reg:squarederror").target_scale
+    params = TrainingParams(objective="reg:squarederror", target_exponent=-3)
+    assert params.target_scale == 0.125
+
+
+def test_base_score_is_within_the_targets_bound() -> None:
+    settings = {"objective": "reg:squarederror", "base_score": -1000.0}
+    with pytest.raises(UsageError, match="base_score -1000 is beyond target_bound 10"):
+        TrainingParams(**settings, target_bound=10.0)
+    assert TrainingParams(**settings, target_bound=1000.0).base_score == -1000.0
+    assert TrainingParams(**settings).base_score == -1000.0
 
 
 def test_a_base_score_beyond_the_targets_bound_is_refused() -> None:

@@ -11,8 +11,8 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import roc_auc_score
 
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.scales import Outcomes, with_scales
 from securexgb.boost.predict import Request, predict
+from securexgb.boost.scales import Outcomes, with_scales
 from securexgb.testing import run_parties
 from tests.boost.data import sides, table, train_both
 from tests.reference.oracle import binned, compare_tree, xgboost_on_bins

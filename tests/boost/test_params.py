@@ -74,13 +74,6 @@ def test_base_score_is_within_the_targets_bound() -> None:
     assert TrainingParams(**settings).base_score == -1000.0
 
 
-def test_a_base_score_beyond_the_targets_bound_is_refused() -> None:
-    terms = {"objective": "reg:squarederror", "target_bound": 10.0}
-    assert TrainingParams(**terms, base_score=-10.0).base_score == -10.0
-    with pytest.raises(UsageError, match="base_score 1000 is beyond target_bound 10"):
-        TrainingParams(**terms, base_score=1000.0)
-
-
 def test_scale_pos_weight_is_for_classification() -> None:
     with pytest.raises(UsageError, match="scale_pos_weight"):
         TrainingParams(objective="reg:squarederror", scale_pos_weight=2.0)

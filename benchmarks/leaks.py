@@ -125,9 +125,14 @@ def credit(path: Path, rows: int) -> Table:
 
 
 def trained(
-    table: Table, params: TrainingParams, held: Table | None = None, seed: int = 0
+    table: Table,
+    params: TrainingParams,
+    held: Table | None = None,
+    seed: int = 0,
+    lasting: int | None = None,
 ) -> list[ModelHalf]:
-    """Both halves; ``held`` is the evaluation set. ``seed``: of everything random in the run."""
+    """Both halves; ``held`` is the evaluation set. ``seed``: of everything random in the run;
+    ``lasting``: of what both sides keep from run to run, None where they keep nothing."""
     evals: list[tuple[tuple[str, SideData], ...]] = [(), ()]
     if held is not None:
         evals = [(("held", side),) for side in held.sides()]
@@ -135,7 +140,8 @@ def trained(
     def program(party: Party, own: SideData) -> ModelHalf:
         return train(party, TrainingJob(params=params, data=own, evals=evals[party.rank]))
 
-    return run_parties(program, table.sides(), "plaintext", seed, timeout_seconds=600)
+    sides = table.sides()
+    return run_parties(program, sides, "plaintext", seed, timeout_seconds=600, lasting=lasting)
 
 
 def margins(halves: Sequence[ModelHalf], table: Table, decimals: int) -> Reals:
@@ -312,20 +318,24 @@ def watched_scores() -> Iterator[list[list[Reals]]]:
 
 
 def dummies(sizes: Sizes) -> Iterator[Line]:
-    """Which splits are dummies: those whose owner is another one in another run of the job."""
-    for table in sizes.tables(3_000):
+    """Which splits are dummies: those whose owner is another one in another run of the job.
+
+    So it would be if dummies were drawn anew in every run, and so it is with secrets that are kept.
+    """
+    for table, lasting in product(sizes.tables(3_000), (None, 0)):
         params = sizes.params(20, 5, min_child_weight=5.0)
         owners, is_dummy = [], np.zeros(0, bool)
         for run in range(6):
             with watched_scores() as seen:
-                halves = trained(table, params, seed=run)
+                halves = trained(table, params, seed=run, lasting=lasting)
             owners.append(np.concatenate([tree.owners for tree in halves[0].trees]))
             both = [a + b for a, b in zip(*seen, strict=True)]
             is_dummy = np.concatenate([(found == 0).all(axis=1) for found in both])
         for runs in (2, 6):
             changed = (np.array(owners[:runs]) != owners[0]).any(axis=0)
             theirs = is_dummy & (owners[0] == 1)
-            yield table.line("dummies", params, f"{runs} runs") | {
+            drawn = "as they are" if lasting is not None else "if drawn anew in every run"
+            yield table.line("dummies", params, f"{runs} runs, {drawn}") | {
                 "what": "dummies of the feature party that the label party sees",
                 "value": float(changed[theirs].mean()) if theirs.any() else 0.0,
                 "dummies": int(theirs.sum()),

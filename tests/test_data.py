@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from securexgb.cli.predictions import read_scores, write_predictions
@@ -203,6 +203,7 @@ def test_text_labels_still_read_missing_values(tmp_path):
     assert table.labels.tolist() == ["good", "bad"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=20, unique=True))
 def test_predictions_carry_ids_back_unchanged(tmp_path_factory, ids):
     path = tmp_path_factory.mktemp("written") / "predictions.csv"

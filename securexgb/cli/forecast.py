@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from securexgb import _kernels
 from securexgb.boost.cost import candidates_of, tree_cost, without_dealer
 from securexgb.boost.dither import Dither
 from securexgb.boost.grower import matrix_shape
@@ -58,12 +59,21 @@ BASE_BYTES = 200e6
 BYTES_A_ROW = 900
 """Of a block of rows, while gradients are made and rows are moved."""
 BYTES_A_ROW_AND_NODE = 55
-BYTES_A_CANDIDATE = 9500
-"""Of a node of the last level: what memory is taken beyond the arrays that are counted, fitted
-to the peaks in docs/benchmarks.md ("Memory", "Growth", "Training") and one wide training."""
-SECONDS_A_PRODUCT = 11e-6
-"""Of a vector with a column of a matrix under BFV, in full batches: docs/homomorphic.md,
-"Figures": a leaf and a merging for 128 vectors take some 1.4 ms."""
+BYTES_A_CANDIDATE = 2700
+AHEAD_A_CANDIDATE = 6800
+MOST_AHEAD = 110e6
+"""Of a node of the last level: what memory is taken beyond the arrays that are counted, and the
+correlations that wait for it, which are bounded (``offline.producer``). Fitted to the peaks in
+docs/benchmarks.md ("Memory", "Growth", "Training") and that of one wide training."""
+
+PRODUCTS: Mapping[str, tuple[float, float]] = {
+    "avx512": (0.014e-3, 0.5e-3),
+    "avx2": (0.13e-3, 6e-3),
+    "portable": (0.13e-3, 6e-3),
+}
+"""Seconds of a batch of products under BFV, a column: for each ciphertext, and for merging; by the
+instructions that there are. avx512: docs/homomorphic.md, "Figures". avx2: batches of 32 and 128
+vectors with 500 to 2,000 columns on such a machine; without, at least as much."""
 
 _SAMPLE_ROWS = 4096
 
@@ -213,7 +223,9 @@ def _products(job: Job, columns: int) -> tuple[float, float]:
     columns *= 2  # of g's sums and of h's
     batch = _batch(job, columns)
     share = job.vectors_a_tree / batch.vectors
-    return share * batch.bytes_sent, share * batch.vectors * columns * SECONDS_A_PRODUCT
+    a_ciphertext, merging = PRODUCTS[_kernels.simd_paths()[-1]]
+    seconds = columns * (batch.groups * a_ciphertext + merging)
+    return share * batch.bytes_sent, share * seconds
 
 
 def _matrix_bytes(job: Job, rank: int) -> int:
@@ -234,5 +246,6 @@ def _memory(job: Job, rank: int) -> float:
     stock = 0
     if job.has_pads:
         stock = stock_bytes(layout.total_columns * layout.all_bins, batch_vectors(job.vectors))
-    level = nodes * candidates_of(layout, layout.total_columns) * BYTES_A_CANDIDATE
+    candidates = nodes * candidates_of(layout, layout.total_columns)
+    level = candidates * BYTES_A_CANDIDATE + min(candidates * AHEAD_A_CANDIDATE, MOST_AHEAD)
     return BASE_BYTES + rows + stock + level

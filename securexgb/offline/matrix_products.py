@@ -169,10 +169,13 @@ class RlwePad:
         if len(vectors) != self._count:
             raise SecureXGBError("a pad serves once, and as many vectors as it was made for")
         self._count = -1
-        of, result = self._helper, np.empty_like(vectors)
-        for word, (pads, errors) in enumerate(zip(of.pads, of.errors, strict=True)):
-            given = np.ascontiguousarray(vectors[:, word])
-            result[:, word] = pads.masked(of.shorts, errors, self._first, given, self._noise_bits)
+        of, noise = self._helper, self._noise_bits
+        result = np.empty(vectors.shape, np.uint64)
+        # One vector after another: at a million rows every further array of all counts.
+        for number, pair in enumerate(np.ascontiguousarray(vectors), self._first):
+            row = result[number - self._first]
+            for word, (pads, errors) in enumerate(zip(of.pads, of.errors, strict=True)):
+                row[word] = pads.masked(of.shorts, errors, number, pair[word : word + 1], noise)
         return result
 
     def __reduce__(self) -> tuple[object, ...]:

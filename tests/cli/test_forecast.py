@@ -13,7 +13,7 @@ from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
 from securexgb.cli.forecast import Job, forecast, whole_tree_cost
-from securexgb.offline.correlations import Kind
+from securexgb.offline.correlations import BucketMatrix, Kind
 from securexgb.offline.matrix_products import BfvMatrixProducts, matrix_bytes, stock_bytes
 from securexgb.offline.method import Method
 from securexgb.simulation import train_alone
@@ -62,11 +62,11 @@ def test_memory_of_the_products_matrix_is_that_of_the_arrays():
 
     class End:
         def __init__(self, rank):
-            self.rank, self.channel = rank, channels[rank]
+            self.rank, self.channel, self.ideal = rank, channels[rank], None
 
     def program(end, products):
         own = matrix if end.rank == 0 else None
-        products.register_matrix(0, rows, features * bins, own, bins, 60)
+        products.register_matrix(BucketMatrix(0, rows, features * bins, bins, 35, 31), own)
         made = products.vector_products(0, 8).products
         part = products._matrices[0].part
         return made, part.matrix if end.rank == 0 else None

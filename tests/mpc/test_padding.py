@@ -62,12 +62,22 @@ INDEX = Index(step_bits=6, bits=5, range_bits=16)
 CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any]]] = {
     "select": (
         select,
-        lambda n: [public(np.zeros(3, np.int64)), selection(3, n), numbers(3, n)],
+        lambda n: [
+            public(np.zeros(3, np.int64)),
+            selection(3, n),
+            numbers(3, 2, n),
+            public((35, 31)),
+        ],
         lambda n: ([3 * n], [0]),
     ),
     "select half words": (
         select,
-        lambda n: [public(np.zeros(1, np.int64)), selection(1, n), numbers(1, n), public(32)],
+        lambda n: [
+            public(np.zeros(1, np.int64)),
+            selection(1, n),
+            numbers(1, 1, n),
+            public((32,)),
+        ],
         lambda n: ([n], [0]),
     ),
     "choose": (choose, lambda n: [bits(n), numbers(2, n)], lambda n: ([2 * n], [2 * n])),

@@ -36,7 +36,7 @@ from securexgb.hybrid.bfv_shares import BfvKeys, EncryptedWords, bfv_to_shares
 from securexgb.hybrid.ckks_products import CkksEvaluator, CkksKeys
 from securexgb.hybrid.paillier_shares import Encrypted, PaillierKeys, add, paillier_to_shares
 from securexgb.mpc.party import Party
-from securexgb.offline.correlations import Kind, PadProducts
+from securexgb.offline.correlations import BucketMatrix, Kind, PadProducts
 from securexgb.offline.dealer_link import DealerLink
 from securexgb.offline.line import Line
 from securexgb.offline.matrix_products import BfvMatrixProducts
@@ -73,7 +73,7 @@ def products(then: Callable[[BfvMatrixProducts], Any], values: int = 1000) -> li
         maker = BfvMatrixProducts(rank, channel, Prg(bytes([rank]) * 16), values)
         for owner in (0, 1):
             own = np.zeros((10, 1), np.uint8) if owner == rank else None
-            maker.register_matrix(owner, 10, 2, own, 2, 60)
+            maker.register_matrix(BucketMatrix(owner, 10, 2, 2, 35, 31), own)
         return then(maker)
 
     return both(program)
@@ -84,7 +84,7 @@ def a_pad_serves_once() -> None:
         return [maker.vector_products(owner, 2) for owner in (0, 1)]
 
     pads = products(take)[1][0].pads
-    vectors = np.zeros((2, 10), np.uint64)
+    vectors = np.zeros((2, 2, 10), np.uint64)
     expect(SecureXGBError, "serves once", lambda: pads.masked(vectors[:1]))
     pads.masked(vectors)
     expect(SecureXGBError, "serves once", lambda: pads.masked(vectors))
@@ -104,7 +104,8 @@ def pads_coins_have_their_length() -> None:
             return
         maker = BfvMatrixProducts(rank, channel, Prg(bytes(16)), 1000)
         own = np.zeros((10, 1), np.uint8)
-        register = lambda: maker.register_matrix(0, 10, 2, own, 2, 60)  # noqa: E731
+        matrix = BucketMatrix(0, 10, 2, 2, 35, 31)
+        register = lambda: maker.register_matrix(matrix, own)  # noqa: E731
         expect(ProtocolDesync, "different lengths", register)
 
     both(program)
@@ -119,12 +120,12 @@ def corrections_are_drawn_in_order() -> None:
 
 
 def seal_checks_its_parameters() -> None:
-    kept = ckks_words._PRIME_BITS
-    ckks_words._PRIME_BITS = (60, 60, 60, 60)  # 240 bits, where 218 have 128 bits of security
+    kept = ckks_words.PRIME_BITS
+    ckks_words.PRIME_BITS = (60, 60, 60, 60)  # 240 bits, where 218 have 128 bits of security
     try:
         expect(UsageError, "SEAL refuses the parameters", ckks_words.Seal)
     finally:
-        ckks_words._PRIME_BITS = kept
+        ckks_words.PRIME_BITS = kept
 
 
 def ckks_residues_are_below_their_primes() -> None:

@@ -186,7 +186,8 @@ def _numbers(federation: Federation, found: dict[str, OwnRows], facts: dict[str,
     columns = (max(len(data.columns), 1), 0)
     numbers = Layout.of(params, data.rows, columns, is_weighted).numbers(params)
     facts["gradient_bits"] = bits_facts(numbers)
-    return "; ".join([bits_line(numbers), *bits_warnings(numbers)])
+    warnings = bits_warnings(numbers)
+    return _Warning("; ".join([bits_line(numbers), *warnings])) if warnings else bits_line(numbers)
 
 
 def _enough_rows(federation: Federation, found: dict[str, OwnRows]) -> str:

@@ -54,7 +54,8 @@ NIST_FACTORING = {2048: 112, 3072: 128}
 """SP 800-57 part 1, revision 5, table 2."""
 RANDOMNESS_BITS = 75
 """Of a Paillier ciphertext's randomness, see he/paillier.py."""
-TYPICAL_ROWS, TYPICAL_SUM_BITS = 1_000_000, 60
+TYPICAL_ROWS, TYPICAL_SUM_BITS = 1_000_000, 37
+TYPICAL_BINS, TYPICAL_DEPTH = 33, 4
 DEVIATION = math.sqrt(noise.ERROR_VARIANCE)
 TEMPLATE = re.compile(r"(<!-- generated: security -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -146,8 +147,9 @@ def symmetric() -> Iterator[Row]:
 
 def statistical() -> Iterator[Row]:
     """What is wrong, or seen, with a probability that no computation changes; for a whole job."""
-    precision = noise.sums_precision(TYPICAL_ROWS, TYPICAL_SUM_BITS, VALUES_IN_JOB)
-    failure = noise.sums_failure_log2(precision.spread, precision.noise_bits, VALUES_IN_JOB)
+    sums = noise.Sums(TYPICAL_ROWS, TYPICAL_SUM_BITS, TYPICAL_BINS, TYPICAL_DEPTH, VALUES_IN_JOB)
+    precision = noise.sums_precision(sums)
+    failure = noise.sums_failure_log2(sums, precision.spread, precision.noise_bits)
     values = f"2^{math.log2(VALUES_IN_JOB):.0f} values"
     sizes = f"{TYPICAL_ROWS:,} rows, {values}"
     yield Row("sums of BFV and pads are right", sizes, "noise over half a unit", -failure, "proof")

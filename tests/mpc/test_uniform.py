@@ -80,7 +80,7 @@ def run(name: str, seed: int, holder: int | None) -> list[tuple[bytes, bytes]]:
 def collect(name: str, place: int, holder: int | None) -> tuple[bytes, bytes]:
     """For either side, enough of what it sends (0) or of its shares of results (1)."""
     label, feature = b"", b""
-    for seed in range(500):
+    for seed in range(2000):
         first, second = run(name, seed, holder)
         label, feature = label + first[place], feature + second[place]
         if min(len(label), len(feature)) >= ENOUGH:

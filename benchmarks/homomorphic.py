@@ -29,10 +29,10 @@ from securexgb.offline.matrix_products import BfvMatrixProducts
 
 # Rows, columns a side, bins (one for missing values), depth, bits of sums of g and of h.
 SHAPES = {
-    "W1": (10_000, 10, 17, 3, (35, 31)),
-    "W2": (50_000, 12, 33, 5, (37, 33)),
-    "W3": (200_000, 10, 33, 4, (35, 31)),
-    "1M": (1_000_000, 10, 17, 4, (37, 33)),
+    "W1": (10_000, 10, 17, 3, (35, 30)),
+    "W2": (50_000, 12, 33, 5, (37, 32)),
+    "W3": (200_000, 10, 33, 4, (35, 30)),
+    "1M": (1_000_000, 10, 17, 4, (37, 32)),
 }
 VALUES = 1 << 28
 

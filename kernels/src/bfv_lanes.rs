@@ -1,8 +1,9 @@
 //! Eight numbers below 2^52 side by side, for arithmetic modulo primes below 2^50.
 //!
-//! Every kernel of the homomorphic scheme is generic over [`Lanes`]; the two implementations
-//! compute the same words, instruction by instruction: `Portable` anywhere, `Ifma` with
-//! AVX-512's 52-bit multiply-add. Nothing here branches on a value or indexes by one.
+//! Every kernel of the homomorphic scheme is generic over [`Lanes`]. Three implementations give
+//! the same words once these are reduced: `Portable` anywhere, `Ifma` with AVX-512's 52-bit
+//! multiply-add, `Avx2` with the multiply-add of floating point. Nothing here branches on a value
+//! or indexes by one.
 #![allow(unsafe_code)]
 
 /// The low 52 bits.
@@ -30,7 +31,10 @@ impl Engine {
         let mut engines = vec![Engine::PORTABLE];
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2") {
+            if is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("bmi2")
+                && is_x86_feature_detected!("fma")
+            {
                 engines.push(Engine(Kind::Avx2));
             }
             if is_x86_feature_detected!("avx512f")
@@ -67,8 +71,12 @@ impl Engine {
     }
 }
 
-/// Eight words. Products take the low 52 bits of their factors.
+/// Eight words. Factors of products are below 2^52.
 pub trait Lanes: Copy {
+    /// Words made ready for `add_product`.
+    type Operand: Copy;
+    /// How many registers the machine has.
+    const REGISTERS: usize;
     /// The eight words.
     fn load(words: &[u64; 8]) -> Self;
     /// Overwrites the eight words.
@@ -81,22 +89,21 @@ pub trait Lanes: Copy {
     fn minus(self, other: Self) -> Self;
     /// The common bits.
     fn and(self, other: Self) -> Self;
-    /// The smaller of each pair, unsigned.
-    fn least(self, other: Self) -> Self;
+    /// x - limit where x >= limit, else x; for x and limit below 2^63.
+    fn reduce_once(self, limit: Self) -> Self;
     /// Each word's bits from 52 on.
     fn above(self) -> Self;
-    /// self + the low 52 bits of a b.
-    fn add_low(self, a: Self, b: Self) -> Self;
-    /// self + the bits of a b from 52 on.
-    fn add_high(self, a: Self, b: Self) -> Self;
+    /// The words as factors.
+    fn operand(self) -> Self::Operand;
+    /// Adds a b to the number low + 2^52 high, up to what `settled` takes away again. Up to 2^10
+    /// products keep low below 2^63.
+    fn add_product(sums: (Self, Self), a: Self::Operand, b: Self::Operand) -> (Self, Self);
+    /// The sums after so many products.
+    fn settled(sums: (Self, Self), products: u64) -> (Self, Self);
+    /// self w mod p in [0, 2p), for w below p and the ratio floor(2^52 w / p).
+    fn times(self, factor: (Self, Self), p: Self) -> Self;
     /// Word j of row i becomes word i of row j.
     fn transpose(rows: [Self; 8]) -> [Self; 8];
-
-    /// x - limit where x >= limit, else x; for x and limit below 2^63.
-    #[inline(always)]
-    fn reduce_once(self, limit: Self) -> Self {
-        self.least(self.minus(limit))
-    }
 }
 
 /// Plain words.
@@ -115,7 +122,47 @@ fn product(a: u64, b: u64) -> u128 {
     u128::from(a & MASK) * u128::from(b & MASK)
 }
 
+/// What an implementation with `add_low` and `add_high` multiplies by: the low 52 bits of a
+/// product, and its bits from 52 on.
+macro_rules! products_by_halves {
+    () => {
+        type Operand = Self;
+        #[inline(always)]
+        fn operand(self) -> Self {
+            self
+        }
+        #[inline(always)]
+        fn add_product((low, high): (Self, Self), a: Self, b: Self) -> (Self, Self) {
+            (low.add_low(a, b), high.add_high(a, b))
+        }
+        #[inline(always)]
+        fn settled(sums: (Self, Self), _products: u64) -> (Self, Self) {
+            sums
+        }
+        #[inline(always)]
+        fn times(self, (w, ratio): (Self, Self), p: Self) -> Self {
+            let zero = Self::splat(0);
+            let quotient = zero.add_high(self, ratio);
+            let minus_p = Self::splat(MASK + 1).minus(p);
+            zero.add_low(self, w).add_low(quotient, minus_p).and(Self::splat(MASK))
+        }
+    };
+}
+
+impl Portable {
+    #[inline(always)]
+    fn add_low(self, a: Self, b: Self) -> Self {
+        self.plus(a.zip(b, |a, b| product(a, b) as u64 & MASK))
+    }
+    #[inline(always)]
+    fn add_high(self, a: Self, b: Self) -> Self {
+        self.plus(a.zip(b, |a, b| (product(a, b) >> 52) as u64))
+    }
+}
+
 impl Lanes for Portable {
+    const REGISTERS: usize = 16;
+    products_by_halves!();
     #[inline(always)]
     fn load(words: &[u64; 8]) -> Self {
         Portable(*words)
@@ -141,20 +188,12 @@ impl Lanes for Portable {
         self.zip(other, |a, b| a & b)
     }
     #[inline(always)]
-    fn least(self, other: Self) -> Self {
-        self.zip(other, u64::min)
+    fn reduce_once(self, limit: Self) -> Self {
+        self.zip(self.minus(limit), u64::min)
     }
     #[inline(always)]
     fn above(self) -> Self {
         Portable(self.0.map(|word| word >> 52))
-    }
-    #[inline(always)]
-    fn add_low(self, a: Self, b: Self) -> Self {
-        self.plus(a.zip(b, |a, b| product(a, b) as u64 & MASK))
-    }
-    #[inline(always)]
-    fn add_high(self, a: Self, b: Self) -> Self {
-        self.plus(a.zip(b, |a, b| (product(a, b) >> 52) as u64))
     }
     #[inline(always)]
     fn transpose(rows: [Self; 8]) -> [Self; 8] {
@@ -171,14 +210,27 @@ mod x86 {
     //! SAFETY, throughout: `on_engine!` takes this type only with an `Engine` that proves the
     //! instructions present; loads and stores go through references to 64 bytes.
 
-    use super::Lanes;
+    use super::{Lanes, MASK};
     use std::arch::x86_64::*;
 
     /// One register of eight words.
     #[derive(Clone, Copy)]
     pub struct Ifma(__m512i);
 
+    impl Ifma {
+        #[inline(always)]
+        fn add_low(self, a: Self, b: Self) -> Self {
+            Ifma(unsafe { _mm512_madd52lo_epu64(self.0, a.0, b.0) })
+        }
+        #[inline(always)]
+        fn add_high(self, a: Self, b: Self) -> Self {
+            Ifma(unsafe { _mm512_madd52hi_epu64(self.0, a.0, b.0) })
+        }
+    }
+
     impl Lanes for Ifma {
+        const REGISTERS: usize = 32;
+        products_by_halves!();
         #[inline(always)]
         fn load(words: &[u64; 8]) -> Self {
             Ifma(unsafe { _mm512_loadu_si512(words.as_ptr().cast()) })
@@ -204,20 +256,12 @@ mod x86 {
             Ifma(unsafe { _mm512_and_si512(self.0, other.0) })
         }
         #[inline(always)]
-        fn least(self, other: Self) -> Self {
-            Ifma(unsafe { _mm512_min_epu64(self.0, other.0) })
+        fn reduce_once(self, limit: Self) -> Self {
+            Ifma(unsafe { _mm512_min_epu64(self.0, self.minus(limit).0) })
         }
         #[inline(always)]
         fn above(self) -> Self {
             Ifma(unsafe { _mm512_srli_epi64::<52>(self.0) })
-        }
-        #[inline(always)]
-        fn add_low(self, a: Self, b: Self) -> Self {
-            Ifma(unsafe { _mm512_madd52lo_epu64(self.0, a.0, b.0) })
-        }
-        #[inline(always)]
-        fn add_high(self, a: Self, b: Self) -> Self {
-            Ifma(unsafe { _mm512_madd52hi_epu64(self.0, a.0, b.0) })
         }
         #[inline(always)]
         fn transpose(rows: [Self; 8]) -> [Self; 8] {
@@ -258,9 +302,9 @@ macro_rules! on_engine {
         pub fn $name(engine: $crate::bfv_lanes::Engine, $($arg: $type),*) {
             #[cfg(target_arch = "x86_64")]
             {
-                #[target_feature(enable = "avx2,bmi2")]
+                #[target_feature(enable = "avx2,bmi2,fma")]
                 fn avx2($($arg: $type),*) {
-                    $body::<$crate::bfv_lanes::Portable>($($arg),*)
+                    $body::<$crate::bfv_avx2::Avx2>($($arg),*)
                 }
                 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx512ifma,bmi2")]
                 fn ifma($($arg: $type),*) {

@@ -84,15 +84,13 @@ fn switch_body<L: Lanes>(
     key: [&[u64]; LIMBS],
     out: &mut [u64],
 ) {
-    let at = |words: &[u64], place: usize| L::load(&words[place..].as_chunks::<8>().0[0]);
     for (x, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-        let (mut low, mut high) = (L::splat(0), L::splat(0));
+        let mut sums = (L::splat(0), L::splat(0));
         for i in 0..LIMBS {
-            let (a, b) = (at(digits[i], 8 * x), at(key[i], 8 * x));
-            low = low.add_low(a, b);
-            high = high.add_high(a, b);
+            let (a, b) = (&digits[i].as_chunks::<8>().0[x], &key[i].as_chunks::<8>().0[x]);
+            sums = L::add_product(sums, L::load(a).operand(), L::load(b).operand());
         }
-        fold(low, high, c).store(out);
+        fold(L::settled(sums, LIMBS as u64), c).store(out);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::modular::{Factor, Scale, power};
 use crate::ntt::{self, Constants, Table, fold};
 use crate::pads::Reduce;
 
-/// Vectors side by side in a product of matrices.
+/// The fewest vectors: so many lie side by side in a product of matrices.
 const SIDE: usize = 16;
 /// Products that are added before they are reduced: far below 2^11.
 const PANEL: usize = 512;
@@ -73,9 +73,10 @@ fn transposed_body<L: Lanes>((from, columns): (&[u64], usize), (to, stride): (&m
     let rows = from.len() / columns;
     for i in (0..rows).step_by(8) {
         for j in (0..columns).step_by(8) {
-            let block = std::array::from_fn(|r| {
-                L::load(&from[(i + r) * columns + j..].as_chunks::<8>().0[0])
-            });
+            let mut block = [L::splat(0); 8];
+            for (r, row) in block.iter_mut().enumerate() {
+                *row = L::load(&from[(i + r) * columns + j..].as_chunks::<8>().0[0]);
+            }
             for (c, row) in L::transpose(block).into_iter().enumerate() {
                 row.store(&mut to[(j + c) * stride + i..].as_chunks_mut::<8>().0[0]);
             }
@@ -99,28 +100,33 @@ pub struct Product<'a> {
 }
 
 #[inline(always)]
-fn add_rows<L: Lanes, const R: usize>(of: &Product<'_>, first: usize, out: &mut [u64]) {
+fn add_rows<L: Lanes, const R: usize, const S: usize>(
+    of: &Product<'_>,
+    first: usize,
+    out: &mut [u64],
+) {
     let p = L::splat(of.constants.modulus());
     let rows: [&[u64]; R] = std::array::from_fn(|r| &of.a[(first + r) * of.stride..][..of.inner]);
-    for v in (0..of.vectors).step_by(SIDE) {
-        let mut low = [[L::splat(0); 2]; R];
-        let mut high = low;
+    for v in (0..of.vectors).step_by(8 * S) {
+        let mut sums = [[(L::splat(0), L::splat(0)); S]; R];
         for (g, b) in of.b.chunks_exact(of.vectors).enumerate() {
-            let pair = &b[v..v + SIDE].as_chunks::<8>().0;
-            let pair = [L::load(&pair[0]), L::load(&pair[1])];
-            for r in 0..R {
-                let a = L::splat(rows[r][g]);
-                for x in 0..2 {
-                    low[r][x] = low[r][x].add_low(a, pair[x]);
-                    high[r][x] = high[r][x].add_high(a, pair[x]);
+            let b = b[v..v + 8 * S].as_chunks::<8>().0;
+            let mut side = [L::splat(0).operand(); S];
+            for (operand, b) in side.iter_mut().zip(b) {
+                *operand = L::load(b).operand();
+            }
+            for (sums, row) in sums.iter_mut().zip(rows) {
+                let a = L::splat(row[g]).operand();
+                for (sum, &b) in sums.iter_mut().zip(&side) {
+                    *sum = L::add_product(*sum, a, b);
                 }
             }
         }
-        for r in 0..R {
-            for x in 0..2 {
+        for (r, sums) in sums.into_iter().enumerate() {
+            for (x, sum) in sums.into_iter().enumerate() {
                 let place = (first + r) * of.vectors + v + 8 * x;
                 let out = &mut out[place..].as_chunks_mut::<8>().0[0];
-                let sum = fold(low[r][x], high[r][x], of.constants);
+                let sum = fold(L::settled(sum, of.inner as u64), of.constants);
                 L::load(out).plus(sum).reduce_once(p).store(out);
             }
         }
@@ -129,14 +135,24 @@ fn add_rows<L: Lanes, const R: usize>(of: &Product<'_>, first: usize, out: &mut 
 
 #[inline(always)]
 fn add_product_body<L: Lanes>(of: &Product<'_>, out: &mut [u64]) {
+    if L::REGISTERS == 32 {
+        add_all::<L, 4, 2>(of, out);
+    } else {
+        add_all::<L, 2, 1>(of, out);
+    }
+}
+
+/// R rows at a time, 8 S vectors side by side: as many sums as registers hold.
+#[inline(always)]
+fn add_all<L: Lanes, const R: usize, const S: usize>(of: &Product<'_>, out: &mut [u64]) {
     let rows = out.len() / of.vectors;
     let mut first = 0;
-    while first + 4 <= rows {
-        add_rows::<L, 4>(of, first, out);
-        first += 4;
+    while first + R <= rows {
+        add_rows::<L, R, S>(of, first, out);
+        first += R;
     }
     for row in first..rows {
-        add_rows::<L, 1>(of, row, out);
+        add_rows::<L, 1, S>(of, row, out);
     }
 }
 

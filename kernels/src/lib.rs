@@ -9,6 +9,8 @@
 
 pub mod beaver;
 pub mod bfv;
+#[cfg(target_arch = "x86_64")]
+pub mod bfv_avx2;
 pub mod bfv_lanes;
 pub mod bfv_merge;
 pub mod bfv_products;

@@ -1,6 +1,6 @@
 //! Numbers modulo a prime below 2^50: constant factors and powers, without a division or a branch.
 
-use crate::bfv_lanes::{Lanes, MASK};
+use crate::bfv_lanes::Lanes;
 
 /// A constant factor modulo p, with its quotient by p: of 64 bits, for single words.
 #[derive(Clone, Copy, Default)]
@@ -47,7 +47,7 @@ impl Scale {
     #[inline(always)]
     pub fn times<L: Lanes>(self, x: L) -> L {
         let p = L::splat(self.p);
-        times(x, (L::splat(self.pair.0), L::splat(self.pair.1)), p).reduce_once(p)
+        x.times((L::splat(self.pair.0), L::splat(self.pair.1)), p).reduce_once(p)
     }
 }
 
@@ -63,13 +63,4 @@ pub fn power(base: u64, mut exponent: u64, p: u64) -> u64 {
         exponent >>= 1;
     }
     result
-}
-
-/// x w mod p in [0, 2p), for x below 2^52 and the ratio floor(2^52 w / p).
-#[inline(always)]
-pub fn times<L: Lanes>(x: L, (w, ratio): (L, L), p: L) -> L {
-    let zero = L::splat(0);
-    let quotient = zero.add_high(x, ratio);
-    let minus_p = L::splat(MASK + 1).minus(p);
-    zero.add_low(x, w).add_low(quotient, minus_p).and(L::splat(MASK))
 }

@@ -6,7 +6,7 @@
 //! words is this module's own; pointwise products do not care.
 
 use crate::bfv_lanes::{Engine, Lanes, MASK, on_engine};
-use crate::modular::{Scale, power, times};
+use crate::modular::{Scale, power};
 
 /// Largest modulus, exclusive: 4p stays below 2^52.
 pub const LIMIT: u64 = 1 << 50;
@@ -35,6 +35,16 @@ impl Twiddles {
         let tails = (0..n / 64).map(|tile| tail(&factors, tile)).collect();
         let tail_ratios = (0..n / 64).map(|tile| tail(&ratios, tile)).collect();
         Twiddles { factors, ratios, tails, tail_ratios }
+    }
+
+    #[inline(always)]
+    fn at<L: Lanes>(&self, place: usize) -> (L, L) {
+        (L::splat(self.factors[place]), L::splat(self.ratios[place]))
+    }
+
+    #[inline(always)]
+    fn tail<L: Lanes>(&self, tile: usize, row: usize) -> (L, L) {
+        (L::load(&self.tails[tile][row]), L::load(&self.tail_ratios[tile][row]))
     }
 }
 
@@ -114,14 +124,17 @@ fn splat<L: Lanes>((w, ratio): (u64, u64)) -> (L, L) {
     (L::splat(w), L::splat(ratio))
 }
 
-/// low + 2^52 high mod p, fully reduced, for low and high below 2^63.
+/// low + 2^52 high mod p, fully reduced, for a low below 2^63 and a number from 0 to 2^115; high
+/// may be as negative as low allows.
 #[inline(always)]
-pub fn fold<L: Lanes>(low: L, high: L, c: &Constants) -> L {
+pub fn fold<L: Lanes>((low, high): (L, L), c: &Constants) -> L {
     let (p, mask) = (L::splat(c.p), L::splat(MASK));
     let high = high.plus(low.above());
-    let sum = times(low.and(mask), splat(c.one), p)
-        .plus(times(high.and(mask), splat(c.shift), p))
-        .plus(times(high.above(), splat(c.shift_twice), p));
+    let sum = low
+        .and(mask)
+        .times(splat(c.one), p)
+        .plus(high.and(mask).times(splat(c.shift), p))
+        .plus(high.above().times(splat(c.shift_twice), p));
     let twice = L::splat(2 * c.p);
     sum.reduce_once(L::splat(4 * c.p)).reduce_once(twice).reduce_once(p)
 }
@@ -130,14 +143,14 @@ pub fn fold<L: Lanes>(low: L, high: L, c: &Constants) -> L {
 #[inline(always)]
 fn apart<L: Lanes>(x: L, y: L, w: (L, L), p: L, twice: L) -> (L, L) {
     let x = x.reduce_once(twice);
-    let y = times(y, w, p);
+    let y = y.times(w, p);
     (x.plus(y), x.minus(y).plus(twice))
 }
 
 /// (x + y, (x - y) w), all below 2p.
 #[inline(always)]
 fn together<L: Lanes>(x: L, y: L, w: (L, L), p: L, twice: L) -> (L, L) {
-    (x.plus(y).reduce_once(twice), times(x.minus(y).plus(twice), w, p))
+    (x.plus(y).reduce_once(twice), x.minus(y).plus(twice).times(w, p))
 }
 
 /// The pairs of the three levels in a tile of eight registers, and their twiddle registers.
@@ -147,20 +160,23 @@ const TAIL: [[(usize, usize, usize); 4]; 3] = [
     [(0, 1, 3), (2, 3, 4), (4, 5, 5), (6, 7, 6)],
 ];
 
-/// Four quarters of a block, register by register.
-#[inline(always)]
-fn quarters<L: Lanes>(block: &mut [u64], each: impl Fn([L; 4]) -> [L; 4]) {
-    let quarter = block.len() / 4;
-    let (a, b) = block.split_at_mut(2 * quarter);
-    let ((a, b), (c, d)) = (a.split_at_mut(quarter), b.split_at_mut(quarter));
-    let (a, b) = (a.as_chunks_mut::<8>().0, b.as_chunks_mut::<8>().0);
-    let (c, d) = (c.as_chunks_mut::<8>().0, d.as_chunks_mut::<8>().0);
-    for (((a, b), c), d) in a.iter_mut().zip(b).zip(c).zip(d) {
-        let after = each([L::load(a), L::load(b), L::load(c), L::load(d)]);
-        for (place, value) in [a, b, c, d].into_iter().zip(after) {
-            value.store(place);
+/// Four quarters of a block, register by register. A macro: closures are not sure to be inlined.
+macro_rules! quarters {
+    ($block:expr, |$a:ident, $b:ident, $c:ident, $d:ident| $after:expr) => {
+        let quarter = $block.len() / 4;
+        let (a, b) = $block.split_at_mut(2 * quarter);
+        let ((a, b), (c, d)) = (a.split_at_mut(quarter), b.split_at_mut(quarter));
+        let (a, b) = (a.as_chunks_mut::<8>().0, b.as_chunks_mut::<8>().0);
+        let (c, d) = (c.as_chunks_mut::<8>().0, d.as_chunks_mut::<8>().0);
+        for (((a, b), c), d) in a.iter_mut().zip(b).zip(c).zip(d) {
+            let ($a, $b, $c, $d) = (L::load(a), L::load(b), L::load(c), L::load(d));
+            let after: [L; 4] = $after;
+            after[0].store(a);
+            after[1].store(b);
+            after[2].store(c);
+            after[3].store(d);
         }
-    }
+    };
 }
 
 /// Whether the levels of whole registers do not pair up: then the outermost goes alone.
@@ -178,16 +194,25 @@ fn blocks_to_start(degree: usize, blocks: usize) -> usize {
 }
 
 /// The transform whose first levels have been done: `blocks` is 1 or what `blocks_to_start` says.
+/// Eight registers.
+#[inline(always)]
+fn loaded<L: Lanes>(rows: &[[u64; 8]]) -> [L; 8] {
+    let mut registers = [L::splat(0); 8];
+    for (register, row) in registers.iter_mut().zip(rows) {
+        *register = L::load(row);
+    }
+    registers
+}
+
 #[inline(always)]
 fn forward_body<L: Lanes>(table: &Table, blocks: usize, values: &mut [u64]) {
     let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
     let tw = &table.forward;
-    let w = |i: usize| splat::<L>((tw.factors[i], tw.ratios[i]));
     let mut blocks = blocks;
     if odd_levels(table.degree) && blocks == 1 {
         let (a, b) = values.split_at_mut(table.degree / 2);
         for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
-            let (sum, rest) = apart(L::load(x), L::load(y), w(1), p, twice);
+            let (sum, rest) = apart(L::load(x), L::load(y), tw.at(1), p, twice);
             sum.store(x);
             rest.store(y);
         }
@@ -196,8 +221,9 @@ fn forward_body<L: Lanes>(table: &Table, blocks: usize, values: &mut [u64]) {
     // Two levels at once: the values pass through the registers half as often.
     while table.degree / blocks >= 32 {
         for (i, block) in values.chunks_exact_mut(table.degree / blocks).enumerate() {
-            let (outer, low, high) = (w(blocks + i), w(2 * (blocks + i)), w(2 * (blocks + i) + 1));
-            quarters::<L>(block, |[a, b, c, d]| {
+            let (outer, low, high) =
+                (tw.at(blocks + i), tw.at(2 * (blocks + i)), tw.at(2 * (blocks + i) + 1));
+            quarters!(block, |a, b, c, d| {
                 let ((a, c), (b, d)) = (apart(a, c, outer, p, twice), apart(b, d, outer, p, twice));
                 let ((a, b), (c, d)) = (apart(a, b, low, p, twice), apart(c, d, high, p, twice));
                 [a, b, c, d]
@@ -207,10 +233,10 @@ fn forward_body<L: Lanes>(table: &Table, blocks: usize, values: &mut [u64]) {
     }
     for (number, tile) in values.as_chunks_mut::<64>().0.iter_mut().enumerate() {
         let (rows, _) = tile.as_chunks_mut::<8>();
-        let mut e = L::transpose(std::array::from_fn(|j| L::load(&rows[j])));
+        let mut e = L::transpose(loaded(rows));
         for level in TAIL {
             for (x, y, w) in level {
-                let w = (L::load(&tw.tails[number][w]), L::load(&tw.tail_ratios[number][w]));
+                let w = tw.tail(number, w);
                 (e[x], e[y]) = apart(e[x], e[y], w, p, twice);
             }
         }
@@ -229,7 +255,7 @@ fn forward_levels_body<L: Lanes>(table: &Table, levels: u32, values: &mut [u64])
         let size = table.degree >> level;
         for (i, block) in values.chunks_exact_mut(size).enumerate() {
             let at = (1 << level) + i;
-            let w = splat::<L>((table.forward.factors[at], table.forward.ratios[at]));
+            let w = table.forward.at(at);
             let (a, b) = block.split_at_mut(size / 2);
             for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
                 let (sum, rest) = apart(L::load(x), L::load(y), w, p, twice);
@@ -251,7 +277,7 @@ fn inverse_levels_body<L: Lanes>(table: &Table, levels: u32, factor: Scale, valu
         let size = table.degree >> level;
         for (i, block) in values.chunks_exact_mut(size).enumerate() {
             let at = (1 << level) + i;
-            let w = splat::<L>((table.inverse.factors[at], table.inverse.ratios[at]));
+            let w = table.inverse.at(at);
             let (a, b) = block.split_at_mut(size / 2);
             for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
                 let (sum, rest) = together(L::load(x), L::load(y), w, p, twice);
@@ -271,10 +297,10 @@ fn inverse_body<L: Lanes>(table: &Table, values: &mut [u64]) {
     let tw = &table.inverse;
     for (number, tile) in values.as_chunks_mut::<64>().0.iter_mut().enumerate() {
         let (rows, _) = tile.as_chunks_mut::<8>();
-        let mut e: [L; 8] = std::array::from_fn(|j| L::load(&rows[j]));
+        let mut e: [L; 8] = loaded(rows);
         for level in TAIL.iter().rev() {
             for &(x, y, w) in level {
-                let w = (L::load(&tw.tails[number][w]), L::load(&tw.tail_ratios[number][w]));
+                let w = tw.tail(number, w);
                 (e[x], e[y]) = together(e[x], e[y], w, p, twice);
             }
         }
@@ -282,13 +308,13 @@ fn inverse_body<L: Lanes>(table: &Table, values: &mut [u64]) {
             e.store(row);
         }
     }
-    let w = |i: usize| splat::<L>((tw.factors[i], tw.ratios[i]));
     let mut size = 32;
     while size <= table.degree {
         let blocks = table.degree / size;
         for (i, block) in values.chunks_exact_mut(size).enumerate() {
-            let (outer, low, high) = (w(blocks + i), w(2 * (blocks + i)), w(2 * (blocks + i) + 1));
-            quarters::<L>(block, |[a, b, c, d]| {
+            let (outer, low, high) =
+                (tw.at(blocks + i), tw.at(2 * (blocks + i)), tw.at(2 * (blocks + i) + 1));
+            quarters!(block, |a, b, c, d| {
                 let (a, b) = together(a, b, low, p, twice);
                 let (c, d) = together(c, d, high, p, twice);
                 let (a, c) = together(a, c, outer, p, twice);
@@ -301,24 +327,24 @@ fn inverse_body<L: Lanes>(table: &Table, values: &mut [u64]) {
     if odd_levels(table.degree) {
         let (a, b) = values.split_at_mut(table.degree / 2);
         for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
-            let (sum, rest) = together(L::load(x), L::load(y), w(1), p, twice);
+            let (sum, rest) = together(L::load(x), L::load(y), tw.at(1), p, twice);
             sum.store(x);
             rest.store(y);
         }
     }
     let scale = splat::<L>(table.constants.of_degree);
     for x in values.as_chunks_mut::<8>().0 {
-        times(L::load(x), scale, p).reduce_once(p).store(x);
+        L::load(x).times(scale, p).reduce_once(p).store(x);
     }
 }
 
 #[inline(always)]
 fn multiply_body<L: Lanes>(c: &Constants, a: &[u64], b: &[u64], out: &mut [u64]) {
-    let zero = L::splat(0);
     let pairs = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
     for (out, (a, b)) in out.as_chunks_mut::<8>().0.iter_mut().zip(pairs) {
-        let (a, b) = (L::load(a), L::load(b));
-        fold(zero.add_low(a, b), zero.add_high(a, b), c).store(out);
+        let none = (L::splat(0), L::splat(0));
+        let sums = L::add_product(none, L::load(a).operand(), L::load(b).operand());
+        fold(L::settled(sums, 1), c).store(out);
     }
 }
 
@@ -464,13 +490,43 @@ mod tests {
     }
 
     #[test]
+    fn factors_at_the_edges_are_exact_on_every_engine() {
+        let table = Table::new(64, PRIME).unwrap();
+        let (p, most) = (table.p, MASK);
+        let mut values = words(6, 64, 1 << 52);
+        values[..10].copy_from_slice(&[
+            0,
+            1,
+            p - 1,
+            p,
+            2 * p - 1,
+            2 * p,
+            4 * p - 1,
+            most - 1,
+            most,
+            1 << 51,
+        ]);
+        let factors = [0, 1, 2, p / 2, p / 2 + 1, p - 2, p - 1, 1 << 49, values[20] % p];
+        for factor in factors {
+            for engine in Engine::available() {
+                let mut found = values.clone();
+                inverse_levels(engine, &table, 0, Scale::new(factor, p), &mut found);
+                for (&x, found) in values.iter().zip(found) {
+                    let expected = u128::from(x) * u128::from(factor) % u128::from(p);
+                    assert_eq!(u128::from(found), expected, "{} {x} {factor}", engine.name());
+                }
+            }
+        }
+    }
+
+    #[test]
     fn sums_of_many_products_fold() {
         let table = Table::new(8192, PRIME).unwrap();
         for (low, high) in [(u64::MAX >> 1, u64::MAX >> 1), (0, 0), (1 << 62, 3), (7, 1 << 62)] {
             let expected = (u128::from(low) + u128::from(high) * (1 << 52)) % u128::from(table.p);
             use crate::bfv_lanes::Portable;
             let mut out = [0; 8];
-            fold(Portable::splat(low), Portable::splat(high), &table.constants).store(&mut out);
+            fold((Portable::splat(low), Portable::splat(high)), &table.constants).store(&mut out);
             assert_eq!(u128::from(out[0]), expected);
         }
     }

@@ -79,9 +79,10 @@ fn accumulate_body<L: Lanes>(a: &[u64], b: &[u64], low: &mut [u64], high: &mut [
     let inputs = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
     let sums = low.as_chunks_mut::<8>().0.iter_mut().zip(high.as_chunks_mut::<8>().0);
     for ((a, b), (low, high)) in inputs.zip(sums) {
-        let (a, b) = (L::load(a), L::load(b));
-        L::load(low).add_low(a, b).store(low);
-        L::load(high).add_high(a, b).store(high);
+        let (a, b) = (L::load(a).operand(), L::load(b).operand());
+        let sums = L::settled(L::add_product((L::load(low), L::load(high)), a, b), 1);
+        sums.0.store(low);
+        sums.1.store(high);
     }
 }
 
@@ -93,7 +94,7 @@ on_engine! {
 #[inline(always)]
 fn folded_body<L: Lanes>(c: &Constants, low: &mut [u64], high: &[u64]) {
     for (low, high) in low.as_chunks_mut::<8>().0.iter_mut().zip(high.as_chunks::<8>().0) {
-        fold(L::load(low), L::load(high), c).store(low);
+        fold((L::load(low), L::load(high)), c).store(low);
     }
 }
 
@@ -360,6 +361,29 @@ mod tests {
         }
         all.truncate(rows);
         all
+    }
+
+    #[test]
+    fn many_products_at_the_edges_add_up_on_every_engine() {
+        let table = Table::new(64, PRIMES[0]).unwrap();
+        let most = (1 << 52) - 1;
+        let edges = [0, 1, 2, 1 << 25, (1 << 26) - 1, 1 << 51, most - 1, most];
+        let a: Vec<u64> = (0..64).map(|i| edges[i / 8]).collect();
+        let b: Vec<u64> = (0..64).map(|i| edges[i % 8]).collect();
+        for times in [1, 3, 1 << 10] {
+            for engine in Engine::available() {
+                let (mut low, mut high) = (vec![0; 64], vec![0; 64]);
+                for _ in 0..times {
+                    accumulate(engine, &a, &b, &mut low, &mut high);
+                }
+                folded(engine, &table.constants, &mut low, &high);
+                for (i, &found) in low.iter().enumerate() {
+                    let product = u128::from(a[i]) * u128::from(b[i]);
+                    let expected = product * times % u128::from(table.p);
+                    assert_eq!(u128::from(found), expected, "{} {i} {times}", engine.name());
+                }
+            }
+        }
     }
 
     #[test]

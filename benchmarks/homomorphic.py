@@ -63,7 +63,7 @@ def steps() -> dict[str, object]:
     pads = _kernels.RlwePads(SHORT, PRIMES[:2], 49, seed, SHORT, False)
     row = np.ones((1, SHORT), np.uint64)
     return {
-        "engine": ring.engine(),
+        "path": ring.path(),
         "transform_us": best_of(lambda: ring.transform(words, 0, False)),
         "encrypt_us": best_of(lambda: ring.encrypt(key, seed, key, 0, words, 13)),
         "expand_us": best_of(lambda: ring.expand(seed, 0, wire)),

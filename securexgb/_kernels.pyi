@@ -164,7 +164,7 @@ def ot_products_receive(chosen: Words, factors: Words, ring_bits: int, message: 
     """The receiver's shares (n,); its choices are the low bits of its factors."""
 
 class BfvRing:
-    """Z_q[X] / (X^N + 1) with its tables; holds no key. See kernels/src/bfv*.rs and he/bfv.py.
+    """Z_q[X] / (X^N + 1) with its tables; holds no key. See kernels/src/lattice and he/bfv.py.
 
     Keys and seeds are 16 bytes. Ciphertexts are (2, 3, N) words: part, prime, coefficient or
     transformed word. Fractions of q take ``width`` bytes each, lowest first. ValueError for
@@ -174,7 +174,7 @@ class BfvRing:
     def __init__(self, degree: int, primes: list[int]) -> None:
         """Three primes of q and the special one, all 1 mod 2 N, between 2^49 and 2^50."""
 
-    def engine(self) -> str:
+    def path(self) -> str:
         """The instruction set in use."""
 
     def transform(self, values: Words, prime: int, back: bool) -> Words:
@@ -259,7 +259,7 @@ class BfvRing:
 class RlwePads:
     """Public polynomials A of a matrix of so many rows, from public coins; products with them.
 
-    See kernels/src/pads.rs. ``mirrored``: for ``matrix``, otherwise for ``masked``.
+    See kernels/src/lattice/masks.rs. ``mirrored``: for ``matrix``, otherwise for ``masked``.
     """
 
     def __init__(

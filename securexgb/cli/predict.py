@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from securexgb.boost.predict import predict as run_prediction
-from securexgb.boost.storage import make_directory, read_whole, unpack_json
 from securexgb.cli.finished import FinishedRun, finished_run
 from securexgb.cli.ledgers import ledger_table, recorded
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
@@ -25,6 +24,7 @@ from securexgb.report.metrics import (
     regression_metrics,
     stability_index,
 )
+from securexgb.storage.whole import make_directory, read_whole, unpack_json
 
 PREDICTED = "predicted.json"
 """Beside a run's model: which rows were predicted, and where the scores are."""

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from securexgb.boost.seal import find_key
 from securexgb.dealer.attestation.dev import DevAttester
 from securexgb.dealer.attestation.policy import Policy
 from securexgb.dealer.identity import key_hash
 from securexgb.dealer.service import DealerService
 from securexgb.model.files import load_half
+from securexgb.storage.sealed import find_key
 from tests.dealer.attestation.examples import INTEL, SGX, LaboratoryAttester
 from tests.dealer.attestation.laboratory import Laboratory, Window
 from tests.dealer.running import dealer_thread

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from securexgb.boost import storage
 from securexgb.errors import DataError, UsageError
+from securexgb.storage import whole
 
 ARRAYS = {"a": np.arange(5, dtype=np.uint64), "b": np.array([[1.5, np.nan]]), "c": np.zeros((0, 3))}
 
 
 def test_arrays_round_trip() -> None:
-    found = storage.unpack_arrays(storage.pack_arrays(ARRAYS), "x")
+    found = whole.unpack_arrays(whole.pack_arrays(ARRAYS), "x")
     assert set(found) == set(ARRAYS)
     for name, array in ARRAYS.items():
         assert found[name].dtype == array.dtype
@@ -25,19 +25,19 @@ def test_arrays_round_trip() -> None:
 
 
 def test_the_same_arrays_give_the_same_bytes() -> None:
-    assert storage.pack_arrays(ARRAYS) == storage.pack_arrays(ARRAYS)
+    assert whole.pack_arrays(ARRAYS) == whole.pack_arrays(ARRAYS)
 
 
 @given(st.binary(max_size=300))
 def test_noise_is_refused(content: bytes) -> None:
     with pytest.raises(DataError, match="x is truncated or damaged"):
-        storage.unpack_arrays(content, "x")
+        whole.unpack_arrays(content, "x")
 
 
 @pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"\xff", b"[" * 100_000])
 def test_what_is_no_json_object_is_refused(content: bytes) -> None:
     with pytest.raises(DataError, match="x is truncated or damaged"):
-        storage.unpack_json(content, "x")
+        whole.unpack_json(content, "x")
 
 
 def test_files_and_directories_are_the_user_s_alone(tmp_path: Path) -> None:
@@ -45,13 +45,13 @@ def test_files_and_directories_are_the_user_s_alone(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         directory = tmp_path / "a" / "b"
-        storage.make_directory(directory)
-        storage.make_directory(directory)
+        whole.make_directory(directory)
+        whole.make_directory(directory)
         part = directory / ".whole.part"
         part.touch()
-        storage.write_whole(directory / "whole", b"content")
-        storage.append_line(directory / "lines", "one")
-        storage.append_line(directory / "lines", "two")
+        whole.write_whole(directory / "whole", b"content")
+        whole.append_line(directory / "lines", "one")
+        whole.append_line(directory / "lines", "two")
     finally:
         os.umask(before)
     assert (directory / "lines").read_text() == "one\ntwo\n"
@@ -60,31 +60,31 @@ def test_files_and_directories_are_the_user_s_alone(tmp_path: Path) -> None:
     for name in ("whole", "lines"):
         assert (directory / name).stat().st_mode & 0o777 == 0o600
     with pytest.raises(UsageError, match="cannot create"):
-        storage.make_directory(directory / "whole")
+        whole.make_directory(directory / "whole")
     with pytest.raises(UsageError, match="cannot write"):
-        storage.append_line(directory, "a line")
+        whole.append_line(directory, "a line")
 
 
 def test_a_crash_while_writing_leaves_the_old_file(tmp_path: Path, monkeypatch) -> None:
     path = tmp_path / "file"
-    storage.write_whole(path, b"old")
+    whole.write_whole(path, b"old")
 
     def crash(descriptor: int) -> None:
         raise OSError("the disk is full")
 
     monkeypatch.setattr(os, "fsync", crash)
     with pytest.raises(UsageError, match="the disk is full"):
-        storage.write_whole(path, b"new")
+        whole.write_whole(path, b"new")
     assert path.read_bytes() == b"old"
 
 
 def test_files_are_for_the_user_alone(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    storage.write_whole(path, b"x")
+    whole.write_whole(path, b"x")
     assert path.stat().st_mode & 0o777 == 0o600
     assert [found.name for found in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read nothing"):
-        storage.read_whole(tmp_path / "nothing")
+        whole.read_whole(tmp_path / "nothing")

@@ -14,9 +14,9 @@ from securexgb.boost.booster import train
 from securexgb.boost.checkpoint import CheckpointStore
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.seal import VARIABLE, ModelKey, find_key
 from securexgb.errors import DataError, UsageError
 from securexgb.model.files import dump_half, load_half, save_half
+from securexgb.storage.sealed import VARIABLE, ModelKey, find_key
 from securexgb.testing import run_parties
 from tests.boost.data import jobs, same_model, sides, table, train_both
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from securexgb.boost.storage import read_whole
 from securexgb.errors import DataError, UsageError
+from securexgb.storage.whole import read_whole
 
 VARIABLE = "SECUREXGB_MODEL_KEY"
 _MAGIC = b"securexgb sealed 1\n"

@@ -22,16 +22,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from securexgb.arith.prg import Prg
+from securexgb.attestation.collateral import FileCollateral
+from securexgb.attestation.trust import Demand
+from securexgb.attestation.verify import VENDORS
 from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
-from securexgb.dealer.attestation.collateral import FileCollateral
-from securexgb.dealer.attestation.verify import VENDORS
 from securexgb.mpc.party import Party
-from securexgb.offline.trust import Demand
 from securexgb.testing.harness import run_both
-from tests.dealer.attestation.examples import SIGNED, LaboratoryAttester, policy, roots
-from tests.dealer.attestation.laboratory import Laboratory, Window
+from tests.attestation.examples import SIGNED, LaboratoryAttester, policy, roots
+from tests.attestation.laboratory import Laboratory, Window
 from tests.dealer.running import RunningDealer, Terms, connect_both, connected, dealer_thread
 
 

@@ -24,6 +24,9 @@ from typing import Any, Literal
 
 from securexgb import __version__
 from securexgb.arith.prg import KEY_BYTES, Prg
+from securexgb.attestation.policy import Policy
+from securexgb.attestation.trust import Demand, collateral_source
+from securexgb.attestation.verify import VENDORS
 from securexgb.channel.channel import Channel
 from securexgb.channel.endpoint import Endpoint, connect
 from securexgb.channel.grpc import GrpcChannel
@@ -31,16 +34,13 @@ from securexgb.channel.handshake import Hello
 from securexgb.channel.keys import Certificate, Credentials, read_certificate
 from securexgb.channel.probe import probe
 from securexgb.config import JobTerms, PartyConfig
-from securexgb.dealer.attestation import AttestationError
-from securexgb.dealer.attestation.policy import Policy
-from securexgb.dealer.attestation.verify import VENDORS
+from securexgb.dealer.refusal import AttestationError
 from securexgb.errors import DealerGone, MalformedFrame, PeerError, ProtocolDesync, UsageError
 from securexgb.mpc.party import Party
 from securexgb.offline.dealer_link import DealerEndpoint, fetch_certificate
 from securexgb.offline.dealt import DealtSource
 from securexgb.offline.producer import ProductsAhead
 from securexgb.offline.source import CorrelationSource
-from securexgb.offline.trust import Demand, collateral_source
 from securexgb.offline.two_party import TwoPartySource
 
 __all__ = ["Federation", "Purpose", "draw_coins"]

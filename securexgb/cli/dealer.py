@@ -11,22 +11,23 @@ from typing import Annotated
 
 import typer
 
+from securexgb.attestation.policy import Policy
+from securexgb.attestation.trust import Appraisals, Asked, Demand, collateral_source
+from securexgb.attestation.verdict import Verdict
 from securexgb.channel.keys import Certificate, Credentials
 from securexgb.channel.probe import probe
 from securexgb.cli.options import ConfigOption
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.verdicts import verdict_text
 from securexgb.config import PartyConfig
-from securexgb.dealer.attestation import AttestationError, Attester
-from securexgb.dealer.attestation.choose import CHOICES, attester_for
-from securexgb.dealer.attestation.dev import DevAttester
-from securexgb.dealer.attestation.policy import Policy
-from securexgb.dealer.attestation.verdict import Verdict
+from securexgb.dealer.attesters.choose import CHOICES, attester_for
+from securexgb.dealer.attesters.dev import DevAttester
+from securexgb.dealer.evidence import Attester
 from securexgb.dealer.identity import fingerprint, key_hash
+from securexgb.dealer.refusal import AttestationError
 from securexgb.dealer.server import DealerSettings, run
 from securexgb.errors import UsageError
 from securexgb.offline.dealer_link import DealerEndpoint, DealerLink, fetch_certificate
-from securexgb.offline.trust import Appraisals, Asked, Demand, collateral_source
 
 app = typer.Typer(help="The dealer: its process, its evidence.", no_args_is_help=True)
 EvidenceChoice = StrEnum("EvidenceChoice", {name: name for name in CHOICES})  # type: ignore[misc]

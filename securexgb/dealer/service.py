@@ -21,8 +21,10 @@ import grpc.aio
 import numpy as np
 
 from securexgb._pb import dealer_pb2 as pb
-from securexgb.dealer.attestation import AttestationError, Attester, Binding, Evidence, attest
+from securexgb.dealer.claims import Binding, attest
+from securexgb.dealer.evidence import Attester, Evidence
 from securexgb.dealer.identity import key_hash
+from securexgb.dealer.refusal import AttestationError
 from securexgb.dealer.session import FRAME_WORDS, Refused, Session
 from securexgb.dealer.wire import VERSION, series_of
 

@@ -19,6 +19,7 @@ import grpc
 import numpy as np
 
 from securexgb._pb import dealer_pb2 as pb
+from securexgb.attestation.trust import Demand
 from securexgb.dealer.identity import check_certificate, key_hash
 from securexgb.dealer.session import Refused, Series
 from securexgb.dealer.wire import (
@@ -39,7 +40,6 @@ from securexgb.errors import (
 )
 from securexgb.offline.correlations import Words
 from securexgb.offline.line import Line
-from securexgb.offline.trust import Demand
 
 _RETRY_SECONDS = 0.5
 _REFUSALS = 4

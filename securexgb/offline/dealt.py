@@ -16,18 +16,18 @@ import numpy as np
 
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.arith.prg import Prg
+from securexgb.attestation.trust import Appraisals, Asked, settle, told
+from securexgb.attestation.verdict import Verdict
 from securexgb.channel.channel import Channel
-from securexgb.dealer.attestation import AttestationError
-from securexgb.dealer.attestation.verdict import Verdict
 from securexgb.dealer.deal import SHAPES, Streams
 from securexgb.dealer.identity import key_hash
+from securexgb.dealer.refusal import AttestationError
 from securexgb.dealer.session import Series, session_name
 from securexgb.offline.correlations import Kind, Words
 from securexgb.offline.dealer_link import DealerEndpoint, DealerLink
 from securexgb.offline.line import Line
 from securexgb.offline.producer import ProductsAhead
 from securexgb.offline.seeded import FixedMatrix, SeededSource
-from securexgb.offline.trust import Appraisals, Asked, settle, told
 
 LEAST_WORDS = 1 << 14
 MOST_WORDS = 1 << 20

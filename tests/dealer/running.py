@@ -16,14 +16,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from securexgb.arith.prg import Prg
+from securexgb.attestation.trust import Demand
 from securexgb.channel.channel import Channel
 from securexgb.channel.memory import memory_pair
 from securexgb.dealer import server
-from securexgb.dealer.attestation import Attester, Unattested
+from securexgb.dealer.evidence import Attester, Unattested
 from securexgb.dealer.identity import Identity, fresh_identity
 from securexgb.offline.dealer_link import DealerEndpoint
 from securexgb.offline.dealt import DealtSource
-from securexgb.offline.trust import Demand
 
 ROOT = Path(__file__).parents[2]
 PARTIES = (fresh_identity("label"), fresh_identity("feature"))

@@ -13,24 +13,26 @@ from pathlib import Path
 import pytest
 
 from securexgb._pb import dealer_pb2 as pb
+from securexgb.attestation.collateral import FileCollateral
+from securexgb.attestation.collateral_cache import ServiceCollateral, valid_until
+from securexgb.attestation.policy import Policy
+from securexgb.attestation.trust import Appraisals, Asked, Demand, collateral_source
+from securexgb.attestation.verify import VENDORS, Challenge
 from securexgb.channel.memory import memory_pair
 from securexgb.dealer import service
-from securexgb.dealer.attestation import AttestationError, Attester, Binding, Evidence, attest
-from securexgb.dealer.attestation.collateral import FileCollateral
-from securexgb.dealer.attestation.dev import DevAttester
-from securexgb.dealer.attestation.policy import Policy
-from securexgb.dealer.attestation.verify import VENDORS, Challenge
+from securexgb.dealer.attesters.dev import DevAttester
+from securexgb.dealer.claims import Binding, attest
+from securexgb.dealer.evidence import Attester, Evidence
 from securexgb.dealer.identity import fresh_identity, key_hash
+from securexgb.dealer.refusal import AttestationError
 from securexgb.dealer.service import DealerService
 from securexgb.dealer.session import Session
 from securexgb.errors import EvidenceRefused, ProtocolDesync, UsageError
-from securexgb.offline.collateral_cache import ServiceCollateral, valid_until
 from securexgb.offline.dealer_link import DealerLink
 from securexgb.offline.dealt import DealtSource
-from securexgb.offline.trust import Appraisals, Asked, Demand, collateral_source
-from tests.dealer.attestation.examples import LaboratoryAttester, policy, roots
-from tests.dealer.attestation.laboratory import NOW, Laboratory, Window
-from tests.dealer.attestation.test_collateral import Service
+from tests.attestation.examples import LaboratoryAttester, policy, roots
+from tests.attestation.laboratory import NOW, Laboratory, Window
+from tests.attestation.test_collateral import Service
 from tests.dealer.running import RunningDealer, Terms, connect_both, connected, dealer_thread
 from tests.offline.laws import check_triples
 

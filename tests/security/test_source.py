@@ -157,8 +157,8 @@ WRITING = {
     "storage/whole.py": "what a run leaves, for the user alone",
     "channel/keys.py": "keys (0600) and certificates",
     "cli/options.py": "new settings and terms, to be edited and sent",
-    "dealer/attestation/collateral.py": "what the vendor publishes",
-    "dealer/attestation/files.py": "a kernel's interface",
+    "attestation/collateral.py": "what the vendor publishes",
+    "dealer/attesters/files.py": "a kernel's interface",
     "dealer/server.py": "the dealer's certificate",
 }
 

@@ -8,7 +8,7 @@ once. Everything that is refused is an AttestationError with a stable code.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from securexgb.attestation import intel, snp
@@ -16,7 +16,7 @@ from securexgb.attestation.appraisal import Appraisal, Roots
 from securexgb.attestation.dev import verify_dev
 from securexgb.attestation.policy import Policy
 from securexgb.attestation.verdict import Verdict
-from securexgb.dealer.claims import HASH_BYTES, Binding
+from securexgb.dealer.claims import BEFORE_CONTEXT, BEFORE_KEY, BEFORE_NONCE, HASH_BYTES, Binding
 from securexgb.dealer.evidence import Evidence
 from securexgb.dealer.refusal import AttestationError
 
@@ -49,7 +49,7 @@ def verify(
         raise AttestationError("type_not_allowed", f"the policy does not accept {evidence.type}")
     if expected.policy_sha256 != policy.sha256:
         raise AttestationError("policy", "the binding names another policy")
-    expected.check(evidence.claims)
+    check_claims(evidence.claims, expected)
     found = appraise(evidence, policy, now, collateral, roots)
     if found.report_data != expected.report_data():
         raise AttestationError("report_data", "it was made about other claims than those shown")
@@ -67,6 +67,29 @@ def verify(
         checked=(*found.checked, _BOUND),
         not_checked=(*found.not_checked, *_ALWAYS_OPEN),
     )
+
+
+def check_claims(claims: bytes, expected: Binding) -> None:
+    """Raise AttestationError where claims are not exactly the expected ones."""
+    form = expected.claims()
+    if claims == form:
+        return
+    start = 0
+    for before in (BEFORE_CONTEXT, BEFORE_NONCE, BEFORE_KEY):
+        if claims[start : start + len(before)] != before:
+            raise AttestationError("malformed", "the claims are not in their one form")
+        start += len(before) + HASH_BYTES
+    if len(claims) != len(form):
+        raise AttestationError("malformed", "the claims are cut or have a tail")
+    if claims[-HASH_BYTES:] != expected.key_hash:
+        raise AttestationError("key", "it is about another key than the connection's")
+    at = len(BEFORE_CONTEXT)
+    if claims[at : at + HASH_BYTES] == expected.context():
+        raise AttestationError("nonce", "it answers another challenge")
+    swapped = replace(expected, roster=(expected.roster[1], expected.roster[0]))
+    if claims[at : at + HASH_BYTES] == swapped.context():
+        raise AttestationError("roster", "it names the two parties in the other order")
+    raise AttestationError("roster", "it is about other parties, session, role or policy")
 
 
 def appraise(

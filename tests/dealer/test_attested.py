@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email.message import Message
 from pathlib import Path
 
 import pytest
 
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.attestation.collateral import FileCollateral
-from securexgb.attestation.collateral_cache import ServiceCollateral, valid_until
 from securexgb.attestation.policy import Policy
-from securexgb.attestation.trust import Appraisals, Asked, Demand, collateral_source
+from securexgb.attestation.trust import Appraisals, Asked, Demand
 from securexgb.attestation.verify import VENDORS, Challenge
 from securexgb.channel.memory import memory_pair
 from securexgb.dealer import service
@@ -27,12 +24,11 @@ from securexgb.dealer.identity import fresh_identity, key_hash
 from securexgb.dealer.refusal import AttestationError
 from securexgb.dealer.service import DealerService
 from securexgb.dealer.session import Session
-from securexgb.errors import EvidenceRefused, ProtocolDesync, UsageError
+from securexgb.errors import EvidenceRefused, ProtocolDesync
 from securexgb.offline.dealer_link import DealerLink
 from securexgb.offline.dealt import DealtSource
 from tests.attestation.examples import LaboratoryAttester, policy, roots
-from tests.attestation.laboratory import NOW, Laboratory, Window
-from tests.attestation.test_collateral import Service
+from tests.attestation.laboratory import Laboratory, Window
 from tests.dealer.running import RunningDealer, Terms, connect_both, connected, dealer_thread
 from tests.offline.laws import check_triples
 
@@ -346,67 +342,6 @@ def test_malformed_challenges_are_refused(challenge: pb.Attest) -> None:
         with pytest.raises(ProtocolDesync):
             link.attest(challenge)
         link.close()
-
-
-def test_where_collateral_comes_from(tmp_path: Path) -> None:
-    assert collateral_source(None) is None
-    path = tmp_path / "one.json"
-    path.write_bytes(b"{}")
-    found = collateral_source(path)
-    assert isinstance(found, FileCollateral)
-    assert type(collateral_source(tmp_path)).__name__ == "CachedCollateral"
-    with pytest.raises(UsageError, match="https"):
-        collateral_source("http://pccs.example.org")
-    intel = collateral_source("https://api.trustedservices.intel.com/")
-    other = collateral_source("https://pccs.example.org:8081")
-    assert "certificates.trustedservices.intel.com" in intel._root_crl  # type: ignore[union-attr]
-    assert other._root_crl.startswith("https://pccs.example.org:8081/")  # type: ignore[union-attr]
-
-
-def test_an_address_is_asked_once_a_day(tmp_path: Path) -> None:
-    """Kept beside the settings; used while the service is down, until it runs out."""
-    laboratory, service = Laboratory(), Service("tdx")
-    quote = Evidence("tdx-dcap", laboratory.tdx(bytes(64)))
-    source = collateral_source("https://collateral.invalid", tmp_path / "kept", service)
-    assert isinstance(source, ServiceCollateral)
-    source = replace(source, now=lambda: NOW)
-    first = source.collateral(quote)
-    assert first is not None
-    assert source.collateral(quote) == first
-    assert len(service.asked) == 4
-    (kept,) = (tmp_path / "kept").iterdir()
-    assert kept.name == "tdx-ABCDEF012345-platform.collateral"
-    os.utime(kept, (0, 0))
-    assert source.collateral(quote) == first
-    assert len(service.asked) == 8, "a day is over"
-
-    def down(address: str, seconds: float) -> tuple[bytes, Message]:
-        raise UsageError(f"collateral cannot be fetched from {address}")
-
-    lone = collateral_source("https://collateral.invalid", tmp_path / "kept", down)
-    assert isinstance(lone, ServiceCollateral)
-    os.utime(kept, (0, 0))
-    assert replace(lone, now=lambda: NOW).collateral(quote) == first
-    end = valid_until(first)
-    assert NOW < end < NOW + timedelta(days=400)
-    with pytest.raises(UsageError, match="cannot be fetched"):
-        replace(lone, now=lambda: end).collateral(quote)
-    os.utime(kept)
-    replace(source, now=lambda: end - timedelta(minutes=5)).collateral(quote)
-    assert len(service.asked) == 12, "it is about to run out"
-    kept.write_bytes(b"{}")
-    assert source.collateral(quote) == first
-    with pytest.raises(UsageError, match="cannot be fetched"):
-        replace(lone, cache=replace(lone.cache, folder=tmp_path / "none")).collateral(quote)
-
-
-def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    (tmp_path / "kept").write_bytes(b"")
-    quote = Evidence("tdx-dcap", Laboratory().tdx(bytes(64)))
-    source = collateral_source("https://collateral.invalid", tmp_path / "kept", Service("tdx"))
-    assert source is not None
-    with pytest.raises(UsageError, match="dealer_collateral_cache"):
-        source.collateral(quote)
 
 
 def spy_on_messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:

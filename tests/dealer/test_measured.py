@@ -31,7 +31,7 @@ NEVER = {
     "cbor2", "dcap_qvl", "narwhals", "pandas", "polars", "pyarrow", "pydantic", "rich",
     "scipy", "sklearn", "typer", "xgboost",
 }  # fmt: skip
-ATTESTATION_LINES, ALL_LINES = 280, 1250
+ATTESTATION_LINES, ALL_LINES = 242, 1218
 """Most lines with code. The design's aim for the whole is 800; the truth is printed."""
 
 

@@ -33,7 +33,6 @@ from securexgb.channel.grpc import GrpcChannel
 from securexgb.channel.handshake import Hello
 from securexgb.channel.keys import Certificate, Credentials, read_certificate
 from securexgb.channel.probe import probe
-from securexgb.config import JobTerms, PartyConfig
 from securexgb.dealer.refusal import AttestationError
 from securexgb.errors import DealerGone, MalformedFrame, PeerError, ProtocolDesync, UsageError
 from securexgb.mpc.party import Party
@@ -42,6 +41,8 @@ from securexgb.offline.dealt import DealtSource
 from securexgb.offline.producer import ProductsAhead
 from securexgb.offline.source import CorrelationSource
 from securexgb.offline.two_party import TwoPartySource
+from securexgb.terms.job import JobTerms
+from securexgb.terms.party import PartyConfig
 
 __all__ = ["Federation", "Purpose", "draw_coins"]
 

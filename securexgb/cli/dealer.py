@@ -19,7 +19,6 @@ from securexgb.channel.probe import probe
 from securexgb.cli.options import ConfigOption
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.verdicts import verdict_text
-from securexgb.config import PartyConfig
 from securexgb.dealer.attesters.choose import CHOICES, attester_for
 from securexgb.dealer.attesters.dev import DevAttester
 from securexgb.dealer.evidence import Attester
@@ -28,6 +27,7 @@ from securexgb.dealer.refusal import AttestationError
 from securexgb.dealer.server import DealerSettings, run
 from securexgb.errors import UsageError
 from securexgb.offline.dealer_link import DealerEndpoint, DealerLink, fetch_certificate
+from securexgb.terms.party import PartyConfig
 
 app = typer.Typer(help="The dealer: its process, its evidence.", no_args_is_help=True)
 EvidenceChoice = StrEnum("EvidenceChoice", {name: name for name in CHOICES})  # type: ignore[misc]

@@ -7,7 +7,7 @@ import pytest
 
 from securexgb.attestation.verdict import Verdict
 from securexgb.cli.verdicts import short_verdict, verdict_text
-from securexgb.config import JobTerms
+from securexgb.terms.job import JobTerms
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "parties" / "dealer" / "policy.toml"
 POLICY = 'version = 1\naccept = ["dev"]\n[[dev]]\nkey = "' + "ab" * 32 + '"\n'

@@ -14,7 +14,6 @@ import pytest
 from securexgb.boost.executor import LocalExecutor
 from securexgb.channel.keys import create_keys
 from securexgb.channel.memory import memory_pair
-from securexgb.config import JobTerms
 from securexgb.errors import (
     CertificateRefused,
     DataError,
@@ -33,6 +32,7 @@ from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.share import share
 from securexgb.mpc.unpack import round_sums
+from securexgb.terms.job import JobTerms
 from tests.dealer.running import RunningDealer, dealer_process
 
 Role = Literal["label", "feature"]

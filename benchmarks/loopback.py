@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple
 from works import Work
 
 from securexgb.channel.keys import create_keys
-from securexgb.federation import Federation
+from securexgb.federation.session import Federation
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
 

@@ -39,7 +39,7 @@ from securexgb.cli.sides import (
 )
 from securexgb.cli.verdicts import verdict_line, verdict_of, verdict_text
 from securexgb.errors import SecureXGBError, UsageError
-from securexgb.federation import Federation
+from securexgb.federation.session import Federation
 
 LEAST_DISK_BYTES = 1 << 30
 

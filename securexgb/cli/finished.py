@@ -10,7 +10,7 @@ from typing import Any
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.cli.runs import RunDirectory
 from securexgb.errors import DataError, TermsDiffer
-from securexgb.federation import Federation
+from securexgb.federation.session import Federation
 from securexgb.model.files import load_half
 from securexgb.storage.sealed import find_key
 

@@ -11,7 +11,7 @@ import typer
 
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import UsageError
-from securexgb.federation import Federation
+from securexgb.federation.session import Federation
 from securexgb.terms.party import PartyConfig
 
 __all__ = [

@@ -16,7 +16,7 @@ from securexgb.cli.predictions import Reals, read_scores, write_predictions
 from securexgb.cli.reports import Quality, write_report
 from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_rows
 from securexgb.errors import DataError
-from securexgb.federation import Federation
+from securexgb.federation.session import Federation
 from securexgb.report.metrics import (
     BinaryMetrics,
     RegressionMetrics,

@@ -27,7 +27,7 @@ from securexgb.cli.reports import Quality, costs_of, costs_table, write_report
 from securexgb.cli.runs import RunDirectory
 from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_names, same_rows
 from securexgb.cli.verdicts import short_verdict, verdict_of
-from securexgb.federation import Federation
+from securexgb.federation.session import Federation
 from securexgb.model.files import save_half
 from securexgb.mpc.party import Party
 from securexgb.report.html import Costs

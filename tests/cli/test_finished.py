@@ -7,7 +7,7 @@ import pytest
 from securexgb.boost.params import TrainingParams
 from securexgb.cli.finished import finished_run
 from securexgb.errors import DataError, TermsDiffer, UsageError
-from securexgb.federation import Federation
+from securexgb.federation.session import Federation
 from securexgb.model.files import save_half
 from securexgb.storage.sealed import ModelKey
 from securexgb.terms.job import JobTerms

@@ -24,7 +24,8 @@ from securexgb.errors import (
     TermsDiffer,
     UsageError,
 )
-from securexgb.federation import Federation, draw_coins
+from securexgb.federation.coins import draw_coins
+from securexgb.federation.session import Federation
 from securexgb.mpc.matrix import MatrixShape, histograms, register
 from securexgb.mpc.multiply import multiply
 from securexgb.mpc.open import open_shared

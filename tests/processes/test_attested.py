@@ -25,7 +25,7 @@ from tests.processes.companies import RUN, SIDES, finish
 pytestmark = pytest.mark.timeout(180)
 PARTY = (
     "from pathlib import Path; from securexgb.attestation.appraisal import Roots; "
-    "from securexgb.federation import Federation; "
+    "from securexgb.federation.session import Federation; "
     f"Federation.roots = Roots(intel=Path('../root.der').read_bytes()); {RUN}"
 )
 

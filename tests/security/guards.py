@@ -27,7 +27,7 @@ from securexgb.errors import (
     TermsDiffer,
     UsageError,
 )
-from securexgb.federation import draw_coins
+from securexgb.federation.coins import draw_coins
 from securexgb.he import ckks_words
 from securexgb.he.ckks import CIPHERTEXTS_PER_KEY
 from securexgb.he.paillier import InsecurePublicKey, InsecureSecretKey

@@ -14,29 +14,31 @@ side, which is told its kind and nothing else.
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from securexgb import __version__
 from securexgb.arith.prg import KEY_BYTES, Prg
-from securexgb.attestation.policy import Policy
-from securexgb.attestation.trust import Demand, collateral_source
+from securexgb.attestation.trust import Demand
 from securexgb.attestation.verify import VENDORS
 from securexgb.channel.channel import Channel
 from securexgb.channel.endpoint import Endpoint, connect
 from securexgb.channel.grpc import GrpcChannel
 from securexgb.channel.handshake import Hello
-from securexgb.channel.keys import Certificate, Credentials, read_certificate
-from securexgb.channel.probe import probe
-from securexgb.dealer.refusal import AttestationError
-from securexgb.errors import DealerGone, MalformedFrame, PeerError, ProtocolDesync, UsageError
+from securexgb.channel.keys import Certificate, Credentials
+from securexgb.errors import UsageError
+from securexgb.federation.coins import draw_coins, seeded_coins
+from securexgb.federation.dealer import (
+    dealer_certificate,
+    dealer_endpoint,
+    demand_of,
+    find_dealer,
+    reach_dealer,
+)
 from securexgb.mpc.party import Party
-from securexgb.offline.dealer_link import DealerEndpoint, fetch_certificate
+from securexgb.offline.dealer_link import DealerEndpoint
 from securexgb.offline.dealt import DealtSource
 from securexgb.offline.producer import ProductsAhead
 from securexgb.offline.source import CorrelationSource
@@ -44,10 +46,9 @@ from securexgb.offline.two_party import TwoPartySource
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
 
-__all__ = ["Federation", "Purpose", "draw_coins"]
+__all__ = ["Federation", "Purpose"]
 
 Purpose = Literal["train", "predict", "evaluate", "check"]
-_NONCE_BYTES = 32
 
 
 class Federation:
@@ -101,70 +102,12 @@ class Federation:
         )
 
     def demand(self) -> Demand | None:
-        """What the dealer has to prove, by the terms; None where its operator is trusted.
-
-        UsageError where the settings name no policy, AttestationError (policy) where it
-        cannot be used or is not the one of the terms.
-        """
-        agreed = self.terms.dealer
-        if agreed.policy_sha256 is None:
-            return None
-        if self.config.dealer_policy is None:
-            raise UsageError("the terms demand evidence of the dealer: set dealer_policy")
-        policy = Policy.from_file(self.config.dealer_policy)
-        if policy.sha256.hex() != agreed.policy_sha256:
-            raise AttestationError(
-                "policy",
-                f"{self.config.dealer_policy} has the hash {policy.sha256.hex()[:16]}…, "
-                f"the terms name {agreed.policy_sha256[:16]}…",
-            )
-        if set(policy.accept) != set(agreed.evidence):
-            raise AttestationError(
-                "policy",
-                f"it accepts {', '.join(policy.accept)}, the terms {', '.join(agreed.evidence)}",
-            )
-        config = self.config
-        source = collateral_source(config.dealer_collateral, config.dealer_collateral_cache)
-        return Demand(policy, source, self.roots)
-
-    def dealer_endpoint(self, credentials: Credentials) -> DealerEndpoint:
-        """Where the dealer is and what it must prove; UsageError where it is not said.
-
-        The certificate is the pinned one. Where there is no such file and evidence is
-        demanded it is the one that the dealer shows, and the evidence decides.
-        """
-        address, certificate = self._know_dealer()
-        name, seconds, demand = self.terms.dealer.name, self.config.timeout_seconds, self.demand()
-        if certificate is None:
-            shown = fetch_certificate(address, name, seconds)
-            certificate = Certificate.parse(shown, f"what listens at {address}")
-            certificate.check(name, "the certificate that the dealer shows")
-        return DealerEndpoint(
-            address=address,
-            name=name,
-            certificate=certificate.pem,
-            own_key=credentials.key,
-            own_certificate=credentials.own.pem,
-            peer_certificate=credentials.peer.pem,
-            timeout_seconds=seconds,
-            demand=demand,
-        )
-
-    def _know_dealer(self) -> tuple[str, Certificate | None]:
-        """Address, and pinned certificate unless evidence stands in for it."""
-        config = self.config
-        if config.dealer_address is None:
-            raise UsageError("the terms ask for a dealer: set dealer_address in party.toml")
-        is_demanded = self.terms.dealer.policy_sha256 is not None
-        if is_demanded and not config.dealer_certificate.exists():
-            return config.dealer_address, None
-        return config.dealer_address, self.dealer_certificate()
+        """What the dealer has to prove, by the terms; errors as ``federation.dealer``'s."""
+        return demand_of(self.config, self.terms, self.roots)
 
     def dealer_certificate(self) -> Certificate:
         """The dealer's pinned certificate, its name and dates checked."""
-        certificate = read_certificate(self.config.dealer_certificate)
-        certificate.check(self.terms.dealer.name, "the dealer's pinned certificate")
-        return certificate
+        return dealer_certificate(self.config, self.terms)
 
     def hello(self, purpose: Purpose) -> Hello:
         """What this side says first."""
@@ -190,7 +133,7 @@ class Federation:
         """
         endpoint = self.endpoint()
         if self.has_dealer:
-            self._know_dealer()
+            find_dealer(self.config, self.terms)
         with ExitStack() as open_links:
             channel = connect(endpoint, self.hello(purpose))
             part = _parting(channel)
@@ -204,22 +147,6 @@ class Federation:
             own = private.derive("protocols")
             yield Party(self.config.rank, channel, source, own, coins, lasting)
 
-    def _reach_dealer(self, channel: Channel, credentials: Credentials) -> DealerEndpoint:
-        """Both sides see that TLS with the dealer works before either joins it.
-
-        So a dealer that is absent or refused at one side stops the other side at once.
-        """
-        dealer = self.dealer_endpoint(credentials)
-        what = f"the dealer ({dealer.name})"
-        pinned = replace(credentials, peer=Certificate.parse(dealer.certificate, what))
-        try:
-            probe(dealer.address, what, pinned, dealer.timeout_seconds)
-        except PeerError as error:
-            raise DealerGone(str(error)) from None
-        channel.send("dealer reached", b"")
-        channel.receive("dealer reached")
-        return dealer
-
     def _source(
         self, channel: GrpcChannel, credentials: Credentials, private: Prg
     ) -> CorrelationSource:
@@ -228,7 +155,8 @@ class Federation:
         a_tree = 1 << (self.terms.training.max_depth - 1)
         products = method.products(rank, channel, private.derive("products"), a_tree)
         if products is None or method.has_dealer:
-            dealer = self._reach_dealer(channel, credentials)
+            dealer = dealer_endpoint(self.config, self.terms, credentials, self.roots)
+            reach_dealer(channel, dealer, credentials)
             return self._join_dealer(channel, dealer, private, products)
         return TwoPartySource(rank, channel, private.derive("offline"), products)
 
@@ -251,36 +179,10 @@ class Federation:
 
     def _coins(self, channel: Channel) -> Prg:
         if self.terms.coins == "seeded":
-            seed = f"securexgb coins {self.terms.training.random_state}"
-            return Prg(hashlib.sha256(seed.encode()).digest()[:16])
+            return seeded_coins(self.terms.training.random_state)
         return draw_coins(channel, self.config.rank, self.terms.full_digest)
 
 
 def _parting(channel: Channel) -> Callable[[object, BaseException | None, object], None]:
     """Ends the link when a block ends, with the error that ended it."""
     return lambda _, error, __: channel.close(error)
-
-
-def draw_coins(channel: Channel, rank: int, digest: str) -> Prg:
-    """Public coins that neither side can choose, while one of them is honest.
-
-    Both commit to random bytes, then open them (Blum, CRYPTO 1981); the coins follow
-    from both. ProtocolDesync where an opening does not fit its commitment.
-    """
-    mine = secrets.token_bytes(_NONCE_BYTES)
-    channel.send("coins/commitment", _commitment(rank, digest, mine))
-    commitment = bytes(channel.receive("coins/commitment"))
-    channel.send("coins/opening", mine)
-    theirs = bytes(channel.receive("coins/opening"))
-    if len(theirs) != _NONCE_BYTES:
-        raise MalformedFrame("the other side's public coins have a wrong length")
-    if _commitment(1 - rank, digest, theirs) != commitment:
-        raise ProtocolDesync("the other side opened other public coins than it had committed to")
-    label, feature = (mine, theirs) if rank == 0 else (theirs, mine)
-    joint = hashlib.sha256(b"securexgb coins" + label + feature + digest.encode())
-    return Prg(joint.digest()[:16])
-
-
-def _commitment(rank: int, digest: str, nonce: bytes) -> bytes:
-    text = f"securexgb coins of party {rank} in job {digest}".encode()
-    return hashlib.sha256(text + nonce).digest()

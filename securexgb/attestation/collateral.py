@@ -32,6 +32,7 @@ from securexgb.attestation.appraisal import COLLATERAL_BYTES
 from securexgb.dealer.evidence import Evidence
 from securexgb.dealer.refusal import AttestationError
 from securexgb.errors import UsageError
+from securexgb.storage.whole import make_directory, write_whole
 
 _CACHE_SECONDS = 86_400
 _SECONDS_A_REQUEST, _SECONDS_IN_ALL = 20.0, 60.0
@@ -79,11 +80,20 @@ class CachedCollateral:
             raise AttestationError("collateral_mismatch", f"{self.folder} has no {path.name}")
         content = self.source.collateral(evidence)
         if content is not None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(f".{os.getpid()}.part")
-            part.write_bytes(content)
-            part.replace(path)
+            self._keep(path, content)
         return content
+
+    def _keep(self, path: Path, content: bytes) -> None:
+        """Two programs may share the folder, so each writes under a name of its own."""
+        part = path.with_suffix(f".{os.getpid()}.part")
+        try:
+            make_directory(self.folder)
+            write_whole(part, content)
+            part.replace(path)
+        except (UsageError, OSError) as error:
+            raise UsageError(
+                f"collateral cannot be kept in {self.folder}: {error}; set dealer_collateral_cache"
+            ) from None
 
 
 Fetch = Callable[[str, float], tuple[bytes, Message]]

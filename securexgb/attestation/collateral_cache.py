@@ -49,10 +49,6 @@ class ServiceCollateral:
             if kept is None or now >= valid_until(kept):
                 raise
             return kept
-        except OSError as error:
-            raise UsageError(
-                f"collateral cannot be kept in {cache.folder}: {error}; set dealer_collateral_cache"
-            ) from None
 
     def _kept(self, evidence: Evidence) -> bytes | None:
         """What the folder holds, of any age; None where it holds nothing that can be read."""

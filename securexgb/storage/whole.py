@@ -1,6 +1,7 @@
 """Files on disk: the user's alone, written whole or not at all, read without trusting them.
 
-Everything that a run leaves is written here, in files of mode 0600 and directories of 0700.
+Everything that a run leaves is written here, in files of mode 0600 and directories of 0700;
+so are keys, and certificates, which everybody may read.
 
 Arrays are npz files without pickled objects, everything else is JSON. What is truncated,
 damaged or of another kind is refused with a sentence (``DataError``).
@@ -28,24 +29,44 @@ Arrays = dict[str, NDArray[Any]]
 _FILE, _DIRECTORY = 0o600, 0o700
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, mode: int = _FILE) -> None:
     """Put ``content`` in the place of ``path`` in one step, readable by the user alone.
 
     A crash leaves either the old file or the new one: the content is on disk before the
-    name is. UsageError where the disk or its rights do not allow it.
+    name is. ``mode``: other than 0600 for what anybody may read. UsageError where the disk
+    or its rights do not allow it.
     """
     temporary = path.with_name(f".{path.name}.part")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE)
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, _FILE)  # it may have been there
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_through(temporary, os.O_TRUNC, content, mode)
         temporary.replace(path)
         sync_directory(path.parent)
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {_reason(error)}; free it or change it") from error
+        raise _cannot_write(path, error) from error
+
+
+def write_new(path: Path, content: bytes, mode: int = _FILE) -> None:
+    """The same for a file that must not be there yet; UsageError where it is.
+
+    The name is taken before there is content: a crash in between leaves a file that is cut.
+    """
+    try:
+        _write_through(path, os.O_EXCL, content, mode)
+        sync_directory(path.parent)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already: move it away if it is to be replaced") from None
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def _write_through(path: Path, flag: int, content: bytes, mode: int) -> None:
+    """Write a file and wait until it is on disk."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)  # it may have been there, and the umask is not ours
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
 
 
 def append_line(path: Path, line: str) -> None:
@@ -55,7 +76,7 @@ def append_line(path: Path, line: str) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(line + "\n")
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {_reason(error)}; free it or change it") from error
+        raise _cannot_write(path, error) from error
 
 
 def make_directory(directory: Path) -> None:
@@ -126,6 +147,10 @@ def read_whole(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read {path.name}: {_reason(error)}; check the path") from error
+
+
+def _cannot_write(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"cannot write {path}: {_reason(error)}; free it or change it")
 
 
 def _reason(error: OSError) -> str:

@@ -46,6 +46,7 @@ def test_an_address_is_asked_once_a_day(tmp_path: Path) -> None:
     assert source.collateral(quote) == first
     assert len(service.asked) == 4
     (kept,) = (tmp_path / "kept").iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
     assert kept.name == "tdx-ABCDEF012345-platform.collateral"
     os.utime(kept, (0, 0))
     assert source.collateral(quote) == first

@@ -155,9 +155,7 @@ def test_protocols_and_algorithm_have_no_side_effects() -> None:
 
 WRITING = {
     "storage/whole.py": "what a run leaves, for the user alone",
-    "channel/keys.py": "keys (0600) and certificates",
     "cli/options.py": "new settings and terms, to be edited and sent",
-    "attestation/collateral.py": "what the vendor publishes",
     "dealer/attesters/files.py": "a kernel's interface",
     "dealer/server.py": "the dealer's certificate",
 }

@@ -85,6 +85,26 @@ def test_files_are_for_the_user_alone(tmp_path: Path) -> None:
     assert [found.name for found in tmp_path.iterdir()] == ["file"]
 
 
+def test_a_new_file_replaces_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    whole.write_new(path, b"first")
+    assert path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(UsageError, match="file exists already"):
+        whole.write_new(path, b"second")
+    with pytest.raises(UsageError, match="cannot write"):
+        whole.write_new(tmp_path / "none" / "file", b"")
+    assert path.read_bytes() == b"first"
+
+
+def test_what_is_public_may_be_read_by_all(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        whole.write_whole(tmp_path / "certificate", b"", 0o644)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "certificate").stat().st_mode & 0o777 == 0o644
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read nothing"):
         whole.read_whole(tmp_path / "nothing")

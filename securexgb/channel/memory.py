@@ -1,6 +1,6 @@
 """A channel between two threads of one process: simulation, tests and the estimator alone.
 
-Each direction of a lane is a bounded queue. A payload is copied when it is sent, so that the
+Each direction of a stream is a bounded queue. A payload is copied when it is sent, so that the
 sender may go on writing into its array, and the receiver gets read-only bytes.
 """
 
@@ -12,7 +12,7 @@ from queue import Empty
 from time import monotonic
 
 from securexgb.channel.bounded import BoundedQueue
-from securexgb.channel.channel import LANES, LaneName, Traffic, failure_kind, stopped
+from securexgb.channel.channel import STREAMS, StreamName, Traffic, failure_kind, stopped
 from securexgb.errors import PeerGone, PeerTimeout, ProtocolDesync, SecureXGBError
 
 
@@ -23,17 +23,17 @@ class _End(Exception):
         self.kind = kind
 
 
-_Line = BoundedQueue[tuple[str, bytes] | _End]
-_Lines = dict[LaneName, _Line]
+_Direction = BoundedQueue[tuple[str, bytes] | _End]
+_Directions = dict[StreamName, _Direction]
 
 
 class MemoryChannel:
-    """One end of one lane of an in-process link; made in pairs by ``memory_pair``."""
+    """One end of one stream of an in-process link; made in pairs by ``memory_pair``."""
 
     is_network = False
 
     def __init__(
-        self, names: tuple[str, str], inbox: _Lines, outbox: _Lines, timeout: float
+        self, names: tuple[str, str], inbox: _Directions, outbox: _Directions, timeout: float
     ) -> None:
         """``names``: of this side and of the other."""
         self.traffic = Traffic()
@@ -83,8 +83,8 @@ class MemoryChannel:
         self.traffic.received(len(content))
         return content
 
-    def lane(self, name: LaneName) -> MemoryChannel:
-        """The other lane of this end, or this one."""
+    def stream(self, name: StreamName) -> MemoryChannel:
+        """The other stream of this end, or this one."""
         if name == "online":
             return self
         if self._offline is None:
@@ -98,7 +98,7 @@ class MemoryChannel:
         if self._shared.closed:
             return
         self._shared.closed = True
-        for name in LANES:
+        for name in STREAMS:
             self._shared.outbox[name].put(_End(None if error is None else failure_kind(error)))
             self._shared.inbox[name].put(_End(None))
 
@@ -112,10 +112,10 @@ class MemoryChannel:
 
 @dataclass
 class _Shared:
-    """What the lanes of one end have in common."""
+    """What the streams of one end have in common."""
 
-    inbox: _Lines
-    outbox: _Lines
+    inbox: _Directions
+    outbox: _Directions
     closed: bool = False
     peer: _Shared | None = None
 
@@ -127,7 +127,7 @@ class _Shared:
 
 def memory_pair(timeout_seconds: float = 60.0) -> tuple[MemoryChannel, MemoryChannel]:
     """Both ends of a link: the label party's (rank 0) and the feature party's (rank 1)."""
-    to_feature, to_label = ({name: _Line() for name in LANES} for _ in range(2))
+    to_feature, to_label = ({name: _Direction() for name in STREAMS} for _ in range(2))
     names = ("label party", "feature party")
     label = MemoryChannel(names, to_label, to_feature, timeout_seconds)
     feature = MemoryChannel(names[::-1], to_feature, to_label, timeout_seconds)

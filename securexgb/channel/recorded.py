@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from securexgb.channel.channel import Channel, LaneName, Traffic
+from securexgb.channel.channel import Channel, StreamName, Traffic
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Entry:
 
 
 class RecordedChannel:
-    """Passes everything on to the channel within and keeps the ``transcript`` of its lane.
+    """Passes everything on to the channel within and keeps the ``transcript`` of its stream.
 
-    ``offline``: the recorded offline lane, once somebody has asked for it.
+    ``offline``: the recorded offline stream, once somebody has asked for it.
     """
 
     def __init__(self, channel: Channel, *, keep_payloads: bool = False) -> None:
@@ -61,12 +61,12 @@ class RecordedChannel:
         self.transcript.append(Entry("received", tag, memoryview(payload).nbytes, kept))
         return payload
 
-    def lane(self, name: LaneName) -> RecordedChannel:
-        """The lane, recorded on its own."""
+    def stream(self, name: StreamName) -> RecordedChannel:
+        """The stream, recorded on its own."""
         if name == "online":
             return self
         if self.offline is None:
-            self.offline = RecordedChannel(self._channel.lane(name), keep_payloads=self._keep)
+            self.offline = RecordedChannel(self._channel.stream(name), keep_payloads=self._keep)
         return self.offline
 
     def close(self, error: BaseException | None = None) -> None:

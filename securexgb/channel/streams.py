@@ -1,10 +1,10 @@
-"""What keeps the lanes of one link apart: who goes first, and how much may be under way.
+"""What keeps the streams of one link apart: who goes first, and how much may be under way.
 
-Frames of all lanes leave through one connection. Those of the first lane go before those of
-the second, so protocols do not wait behind what is produced ahead for them. On each lane a
+Frames of all streams leave through one connection. Those of the first stream go before those of
+the second, so protocols do not wait behind what is produced ahead for them. On each stream a
 side begins a message only while at most 64 MiB of earlier ones have not been taken by the
-other side's program, which says what it takes (CREDIT frames). So a lane that nobody reads
-stops its own sender, and the reading thread never has to wait for room: the other lane flows.
+other side's program, which says what it takes (CREDIT frames). So a stream that nobody reads
+stops its own sender, and the reading thread never has to wait for room: the other stream flows.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ _GLANCE_SECONDS = 0.5
 
 
 class Outbox:
-    """Frames that wait for the connection: credits first, then lane by lane, then the end."""
+    """Frames that wait for the connection: credits first, then stream by stream, then the end."""
 
-    def __init__(self, lanes: int) -> None:
+    def __init__(self, streams: int) -> None:
         self._ready: SimpleQueue[None] = SimpleQueue()
-        self._queues: list[BoundedQueue[bytes | None]] = [BoundedQueue() for _ in range(lanes + 2)]
+        self._queues: list[BoundedQueue[bytes | None]] = [
+            BoundedQueue() for _ in range(streams + 2)
+        ]
 
-    def put(self, frame: bytes | None, lane: int = 0, until: Callable[[], bool] = bool) -> None:
-        """A frame of a lane, None for the end; waits for room unless ``until`` holds."""
-        self._put(frame, lane + 1, until)
+    def put(self, frame: bytes | None, stream: int = 0, until: Callable[[], bool] = bool) -> None:
+        """A frame of a stream, None for the end; waits for room unless ``until`` holds."""
+        self._put(frame, stream + 1, until)
 
     def put_credit(self, frame: bytes) -> None:
         """Ahead of all others; never waits."""
@@ -51,7 +53,7 @@ class Outbox:
 
 
 class Window:
-    """What one side has sent on a lane and the other side's program has not taken."""
+    """What one side has sent on a stream and the other side's program has not taken."""
 
     def __init__(self, limit: int = BUFFER_BYTES) -> None:
         self._limit = limit
@@ -81,7 +83,7 @@ class Window:
 
 
 class Inbox:
-    """Messages of one lane that the program has not taken yet; None is the end."""
+    """Messages of one stream that the program has not taken yet; None is the end."""
 
     def __init__(self, limit: int = BUFFER_BYTES) -> None:
         self._limit = limit

@@ -60,7 +60,7 @@ class _Stream:
         link, content = self._link, memoryview(payload)
         self.window.reserve(size_of(content), link.patience(tag))
         with self.lock:
-            if link.parted:
+            if link.has_parted:
                 raise link.ending(tag)
             for frame in self.writer.message(tag, content):
                 link.outbox.put(frame, self.number, link.is_over)
@@ -110,22 +110,22 @@ class GrpcChannel:
 
     is_network = True
 
-    def __init__(self, peer: str, timeout_seconds: float, *, answers: bool) -> None:
-        """``answers``: this side is gRPC's server, which ends the call."""
+    def __init__(self, peer: str, timeout_seconds: float, *, is_server: bool) -> None:
+        """``is_server``: this side is gRPC's server, which ends the call."""
         self.traffic = Traffic()
         self.peer = peer
         self.session = b""
         self.waiting: tuple[str, float] | None = None
-        self.parted = False  # our last frame is in the outbox
+        self.has_parted = False  # our last frame is in the outbox
         self.outbox = Outbox(len(STREAMS))
         self._timeout_seconds = timeout_seconds
         self._beat_seconds = min(_MOST_BEAT_SECONDS, timeout_seconds / 4)
-        self._answers = answers
+        self._is_server = is_server
         self._streams = [_Stream(self, number) for number in range(len(STREAMS))]
         self._heard = time.monotonic()
         self._end: SecureXGBError | None = None
         self._over = threading.Event()  # the peer's last frame has come, or none will
-        self._closed = False
+        self._is_closed = False
         self._hang_up: Callable[[], None] = lambda: None
         self._incoming: Iterator[bytes] = iter(())
 
@@ -148,7 +148,7 @@ class GrpcChannel:
         stream = self._streams[0]
         stream.window.reserve(size_of(memoryview(hello)), self.is_over)
         with stream.lock:
-            if self.parted:
+            if self.has_parted:
                 raise self.ending("hello")
             self.outbox.put(stream.writer.control(Kind.HELLO, hello))
         message = stream.take("hello")
@@ -158,9 +158,9 @@ class GrpcChannel:
 
     def close(self, error: BaseException | None = None) -> None:
         """Say the last word, wait for the other's, and end the connection."""
-        if self._closed:
+        if self._is_closed:
             return
-        self._closed = True
+        self._is_closed = True
         if error is None:
             self._part(Kind.BYE)
         else:
@@ -208,13 +208,13 @@ class GrpcChannel:
                     f"{self.peer} has read nothing of what was sent to it for "
                     f"{self._timeout_seconds:g} s (sending at {tag})"
                 )
-            return self._closed or self.is_over()
+            return self._is_closed or self.is_over()
 
         return gives_up
 
     def ending(self, tag: str) -> SecureXGBError:
         """Why there is nothing more to send or to receive."""
-        if self._closed or self._end is None:
+        if self._is_closed or self._end is None:
             return PeerGone(f"this side has closed its link to {self.peer} (at {tag})")
         return self._end
 
@@ -241,7 +241,7 @@ class GrpcChannel:
             if frame is None:
                 break
             yield frame
-        if self._answers:
+        if self._is_server:
             self._over.wait(min(self._timeout_seconds, _LAST_WORD_SECONDS))
 
     def start(self, incoming: Iterator[bytes], hang_up: Callable[[], None]) -> None:
@@ -266,7 +266,7 @@ class GrpcChannel:
                     break
                 if message.kind is Kind.CREDIT:
                     self._streams[message.stream].window.credit(message.number)
-                elif not self._closed:
+                elif not self._is_closed:
                     self._streams[message.stream].inbox.put(message)
         except MalformedFrame as error:
             end = MalformedFrame(f"from {self.peer}: {error}")
@@ -283,9 +283,9 @@ class GrpcChannel:
     def _part(self, kind: Kind, payload: bytes = b"") -> None:
         """Queue our last frame, once: an error at once, a bye after all that was sent."""
         with self._streams[0].lock:
-            if self.parted:
+            if self.has_parted:
                 return
-            self.parted = True
+            self.has_parted = True
             frame = self._streams[0].writer.control(kind, payload)
         put = self.outbox.put if kind is Kind.ERROR else self.outbox.put_last
         put(frame)

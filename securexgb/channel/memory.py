@@ -55,9 +55,9 @@ class MemoryChannel:
                 raise PeerTimeout(f"the {self._peer} has not read what the {self._own} sent")
             return self._shared.is_over
 
-        if not self._shared.closed:
+        if not self._shared.is_closed:
             self._outbox.put((tag, content), len(content) + 1, gives_up)
-        if self._shared.closed:
+        if self._shared.is_closed:
             raise PeerGone(f"the {self._own}'s end of the in-process link is closed (at {tag})")
         self.traffic.sent(len(content))
 
@@ -95,15 +95,15 @@ class MemoryChannel:
 
     def close(self, error: BaseException | None = None) -> None:
         """End the link for both sides; later calls do nothing."""
-        if self._shared.closed:
+        if self._shared.is_closed:
             return
-        self._shared.closed = True
+        self._shared.is_closed = True
         for name in STREAMS:
             self._shared.outbox[name].put(_End(None if error is None else failure_kind(error)))
             self._shared.inbox[name].put(_End(None))
 
     def _explain(self, end: _End) -> SecureXGBError:
-        if self._shared.closed:
+        if self._shared.is_closed:
             return PeerGone(f"the {self._own}'s end of the in-process link is closed")
         if end.kind is None:
             return PeerGone(f"the {self._peer} closed the link before the job was done")
@@ -116,13 +116,13 @@ class _Shared:
 
     inbox: _Directions
     outbox: _Directions
-    closed: bool = False
+    is_closed: bool = False
     peer: _Shared | None = None
 
     @property
     def is_over(self) -> bool:
         """Whether nobody will read what is sent."""
-        return self.closed or (self.peer is not None and self.peer.closed)
+        return self.is_closed or (self.peer is not None and self.peer.is_closed)
 
 
 def memory_pair(timeout_seconds: float = 60.0) -> tuple[MemoryChannel, MemoryChannel]:

@@ -186,13 +186,13 @@ class DealerService:
         session = meeting.session
         short = session.name.hex()[:8]
         _log.info("session %s: party %d joined", short, rank)
-        left = False
+        has_left = False
         try:
             await meeting.unless_broken(self._converse(meeting, rank, context))
-            left = True
+            has_left = True
         finally:
-            _log.info("session %s: party %d %s", short, rank, "left" if left else "is gone")
-            if not (left and session.is_seeded):
+            _log.info("session %s: party %d %s", short, rank, "left" if has_left else "is gone")
+            if not (has_left and session.is_seeded):
                 meeting.end()
             if rank == 1 or meeting.broken.is_set():
                 self._meetings.pop(session.name, None)

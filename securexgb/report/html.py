@@ -188,15 +188,15 @@ def _metrics(report: RunReport) -> str:
         {"ROC": metrics.roc},
         x_label="false-positive rate",
         y_label="true-positive rate",
-        unit_square=True,
-        diagonal=True,
+        is_unit_square=True,
+        has_diagonal=True,
     )
     reliability = line_chart(
         {"observed": [(entry.predicted, entry.observed) for entry in metrics.calibration]},
         x_label="predicted probability",
         y_label="observed rate",
-        unit_square=True,
-        diagonal=True,
+        is_unit_square=True,
+        has_diagonal=True,
     )
     if report.stability_index is not None:
         facts["stability_index"] = report.stability_index

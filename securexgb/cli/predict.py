@@ -17,13 +17,8 @@ from securexgb.cli.reports import Quality, write_report
 from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_rows
 from securexgb.errors import DataError
 from securexgb.federation.session import Federation
-from securexgb.report.metrics import (
-    BinaryMetrics,
-    RegressionMetrics,
-    binary_metrics,
-    regression_metrics,
-    stability_index,
-)
+from securexgb.report.metrics import binary_metrics, regression_metrics, stability_index
+from securexgb.report.record import BinaryMetrics, RegressionMetrics
 from securexgb.storage.whole import make_directory, read_whole, unpack_json
 
 PREDICTED = "predicted.json"

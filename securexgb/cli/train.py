@@ -30,7 +30,7 @@ from securexgb.cli.verdicts import short_verdict, verdict_of
 from securexgb.federation.session import Federation
 from securexgb.model.files import save_half
 from securexgb.mpc.party import Party
-from securexgb.report.html import Costs
+from securexgb.report.record import Costs
 from securexgb.storage.sealed import ModelKey, find_key
 from securexgb.storage.whole import make_directory
 

@@ -10,8 +10,9 @@ import pytest
 from securexgb.attestation.verdict import Verdict
 from securexgb.boost.leak import Leak
 from securexgb.report.figures import bar_chart, line_chart
-from securexgb.report.html import Costs, RunReport, render_html, report_json
+from securexgb.report.html import render_html
 from securexgb.report.metrics import binary_metrics, regression_metrics
+from securexgb.report.record import Costs, RunReport, report_json
 
 VOID = {"meta", "rect", "path", "polyline"}
 

@@ -1,6 +1,6 @@
 """A party's side of the dealer's evidence: what it demands, asks, and asks again.
 
-``Demand`` is what a party brings: the policy and where collateral comes from.
+``AttestationRequirement`` is what a party brings: the policy and where collateral comes from.
 ``Appraisals`` is one session's series of challenges to one dealer, each with a fresh
 nonce of this party's own. The first comes before any seed; the next is due after the
 policy's time, and before collateral runs out. All of it happens at the party: nothing
@@ -37,7 +37,7 @@ _INTEL_ROOT_CRL = "https://certificates.trustedservices.intel.com/IntelSGXRootCA
 
 
 @dataclass(frozen=True)
-class Demand:
+class AttestationRequirement:
     """What this party demands of the dealer.
 
     ``collateral``: None where the accepted types need none, or bring their own.
@@ -72,7 +72,7 @@ def collateral_source(
 
 
 @dataclass(frozen=True)
-class Asked:
+class EvidenceSubject:
     """Whom the evidence must be about: dealer's key, session's name, parties in order."""
 
     key_hash: bytes
@@ -84,10 +84,13 @@ class Appraisals:
     """Challenges to one dealer in one session; ``ask`` sends one and waits for its answer."""
 
     def __init__(
-        self, demand: Demand, asked: Asked, ask: Callable[[pb.Attest], pb.Evidence]
+        self,
+        requirement: AttestationRequirement,
+        subject: EvidenceSubject,
+        ask: Callable[[pb.Attest], pb.Evidence],
     ) -> None:
-        self._demand = demand
-        self._asked = asked
+        self._requirement = requirement
+        self._subject = subject
         self._ask = ask
         self._first: Verdict | None = None
         self._again = 0.0
@@ -95,22 +98,24 @@ class Appraisals:
 
     def appraise(self) -> Verdict:
         """One challenge; AttestationError where the answer is not accepted."""
-        demand, asked = self._demand, self._asked
-        challenge = Challenge.fresh(demand.policy, asked.key_hash, asked.session, asked.roster)
+        requirement, subject = self._requirement, self._subject
+        challenge = Challenge.fresh(
+            requirement.policy, subject.key_hash, subject.session, subject.roster
+        )
         binding = challenge.binding
         answer = self._ask(pb.Attest(nonce=binding.nonce, policy_sha256=binding.policy_sha256))
         evidence = Evidence(answer.type, answer.body, answer.claims, answer.endorsements)
-        if evidence.type not in demand.policy.accept:
+        if evidence.type not in requirement.policy.accept:
             raise AttestationError(
                 "type_not_allowed",
                 f"the dealer's is {evidence.type}, the policy accepts "
-                f"{', '.join(demand.policy.accept)}",
+                f"{', '.join(requirement.policy.accept)}",
             )
-        source = demand.collateral
+        source = requirement.collateral
         collateral = None if source is None else source.collateral(evidence)
-        now = demand.now()
-        verdict = challenge.accept(evidence, now, collateral, demand.roots)
-        self._again = time.monotonic() + demand.policy.reattest_seconds
+        now = requirement.now()
+        verdict = challenge.accept(evidence, now, collateral, requirement.roots)
+        self._again = time.monotonic() + requirement.policy.reattest_seconds
         self._expiry = verdict.collateral_until
         if self._expiry is not None and now < self._expiry - BEFORE_EXPIRY:
             self._expiry -= BEFORE_EXPIRY
@@ -119,7 +124,7 @@ class Appraisals:
     def renew(self) -> None:
         """Ask again where it is time; AttestationError where the dealer fails then."""
         is_late = time.monotonic() >= self._again
-        if is_late or (self._expiry is not None and self._demand.now() >= self._expiry):
+        if is_late or (self._expiry is not None and self._requirement.now() >= self._expiry):
             self.appraise()
 
     def _same(self, verdict: Verdict) -> Verdict:
@@ -130,7 +135,7 @@ class Appraisals:
         return verdict
 
 
-def told(verdict: Verdict | AttestationError, key_hash: bytes, instance: bytes) -> bytes:
+def verdict_message(verdict: Verdict | AttestationError, key_hash: bytes, instance: bytes) -> bytes:
     """What a party says of the dealer to the other party, over their own link."""
     if isinstance(verdict, AttestationError):
         return b"refused " + verdict.code.encode()
@@ -138,7 +143,7 @@ def told(verdict: Verdict | AttestationError, key_hash: bytes, instance: bytes) 
     return b"accepted " + verdict.dealer_digest(key_hash, instance) + policy
 
 
-def settle(verdict: Verdict | AttestationError, own: bytes, theirs: bytes) -> Verdict:
+def agreed_verdict(verdict: Verdict | AttestationError, own: bytes, theirs: bytes) -> Verdict:
     """This party's verdict where both accept the same dealer, else EvidenceRefused."""
     if isinstance(verdict, AttestationError):
         raise verdict

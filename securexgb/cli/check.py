@@ -129,14 +129,14 @@ def _dealer(federation: Federation) -> str:
     """What is known of the dealer before it is asked."""
     if not federation.has_dealer:
         return "none: the two sides make their correlations alone"
-    demand, path = federation.demand(), federation.config.dealer_certificate
-    if demand is None:
+    requirement, path = federation.dealer_requirement(), federation.config.dealer_certificate
+    if requirement is None:
         certificate = federation.dealer_certificate()
         return f"{certificate.name} {certificate.fingerprint[:16]}…; evidence demanded: none"
     pinned = federation.dealer_certificate().fingerprint[:16] + "…" if path.exists() else "not"
     return (
-        f"evidence demanded: {', '.join(demand.policy.accept)}, "
-        f"policy {demand.policy.sha256.hex()[:16]}…; certificate pinned: {pinned}"
+        f"evidence demanded: {', '.join(requirement.policy.accept)}, "
+        f"policy {requirement.policy.sha256.hex()[:16]}…; certificate pinned: {pinned}"
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from securexgb.attestation.appraisal import Roots
 from securexgb.attestation.policy import Policy
-from securexgb.attestation.trust import Demand, collateral_source
+from securexgb.attestation.trust import AttestationRequirement, collateral_source
 from securexgb.channel.channel import Channel
 from securexgb.channel.keys import Certificate, Credentials, read_certificate
 from securexgb.channel.probe import probe
@@ -21,7 +21,9 @@ from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
 
 
-def demand_of(config: PartyConfig, terms: JobTerms, roots: Roots) -> Demand | None:
+def dealer_requirement(
+    config: PartyConfig, terms: JobTerms, roots: Roots
+) -> AttestationRequirement | None:
     """What the dealer has to prove, by the terms; None where its operator is trusted.
 
     UsageError where the settings name no policy, AttestationError (policy) where it
@@ -45,7 +47,7 @@ def demand_of(config: PartyConfig, terms: JobTerms, roots: Roots) -> Demand | No
             f"it accepts {', '.join(policy.accept)}, the terms {', '.join(agreed.evidence)}",
         )
     source = collateral_source(config.dealer_collateral, config.dealer_collateral_cache)
-    return Demand(policy, source, roots)
+    return AttestationRequirement(policy, source, roots)
 
 
 def dealer_endpoint(
@@ -58,7 +60,7 @@ def dealer_endpoint(
     """
     address, certificate = find_dealer(config, terms)
     name, seconds = terms.dealer.name, config.timeout_seconds
-    demand = demand_of(config, terms, roots)
+    requirement = dealer_requirement(config, terms, roots)
     if certificate is None:
         shown = fetch_certificate(address, name, seconds)
         certificate = Certificate.parse(shown, f"what listens at {address}")
@@ -71,7 +73,7 @@ def dealer_endpoint(
         own_certificate=credentials.own.pem,
         peer_certificate=credentials.peer.pem,
         timeout_seconds=seconds,
-        demand=demand,
+        requirement=requirement,
     )
 
 

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from securexgb import __version__
 from securexgb.arith.prg import KEY_BYTES, Prg
-from securexgb.attestation.trust import Demand
+from securexgb.attestation.trust import AttestationRequirement
 from securexgb.attestation.verify import VENDORS
 from securexgb.channel.channel import Channel
 from securexgb.channel.endpoint import Endpoint, connect
@@ -33,7 +33,7 @@ from securexgb.federation.coins import draw_coins, seeded_coins
 from securexgb.federation.dealer import (
     dealer_certificate,
     dealer_endpoint,
-    demand_of,
+    dealer_requirement,
     find_dealer,
     reach_dealer,
 )
@@ -101,9 +101,9 @@ class Federation:
             credentials, self.peer_name, config.listen, config.connect, config.timeout_seconds
         )
 
-    def demand(self) -> Demand | None:
+    def dealer_requirement(self) -> AttestationRequirement | None:
         """What the dealer has to prove, by the terms; errors as ``federation.dealer``'s."""
-        return demand_of(self.config, self.terms, self.roots)
+        return dealer_requirement(self.config, self.terms, self.roots)
 
     def dealer_certificate(self) -> Certificate:
         """The dealer's pinned certificate, its name and dates checked."""

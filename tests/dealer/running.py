@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from securexgb.arith.prg import Prg
-from securexgb.attestation.trust import Demand
+from securexgb.attestation.trust import AttestationRequirement
 from securexgb.channel.channel import Channel
 from securexgb.channel.memory import memory_pair
 from securexgb.dealer import server
@@ -40,7 +40,10 @@ class RunningDealer:
     log: Path | None = None
 
     def endpoint(
-        self, rank: int, timeout_seconds: float = 20, demand: Demand | None = None
+        self,
+        rank: int,
+        timeout_seconds: float = 20,
+        requirement: AttestationRequirement | None = None,
     ) -> DealerEndpoint:
         return DealerEndpoint(
             address=f"127.0.0.1:{self.port}",
@@ -50,7 +53,7 @@ class RunningDealer:
             own_certificate=PARTIES[rank].certificate,
             peer_certificate=PARTIES[1 - rank].certificate,
             timeout_seconds=timeout_seconds,
-            demand=demand,
+            requirement=requirement,
         )
 
 

@@ -13,7 +13,7 @@ import pytest
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.attestation.collateral import FileCollateral
 from securexgb.attestation.policy import Policy
-from securexgb.attestation.trust import Appraisals, Asked, Demand
+from securexgb.attestation.trust import Appraisals, AttestationRequirement, EvidenceSubject
 from securexgb.attestation.verify import VENDORS, Challenge
 from securexgb.channel.memory import memory_pair
 from securexgb.dealer import service
@@ -36,15 +36,19 @@ KEY = DevAttester.fresh()
 OTHER = DevAttester.fresh()
 
 
-def rehearsal(*keys: DevAttester) -> Demand:
+def rehearsal(*keys: DevAttester) -> AttestationRequirement:
     """Accepts dev evidence by any of these keys."""
     entries = "".join(f'[[dev]]\nkey = "{key.key_hash}"\n' for key in keys)
-    return Demand(Policy.from_toml(f'version = 1\naccept = ["dev"]\n{entries}'))
+    return AttestationRequirement(Policy.from_toml(f'version = 1\naccept = ["dev"]\n{entries}'))
 
 
-def demanding(dealer: RunningDealer, first: Demand, second: Demand | None = None) -> Terms:
+def demanding(
+    dealer: RunningDealer,
+    first: AttestationRequirement,
+    second: AttestationRequirement | None = None,
+) -> Terms:
     """Both parties demand something of this dealer."""
-    ends = dealer.endpoint(0, demand=first), dealer.endpoint(1, demand=second or first)
+    ends = dealer.endpoint(0, requirement=first), dealer.endpoint(1, requirement=second or first)
     return Terms(endpoints=ends)
 
 
@@ -85,21 +89,24 @@ class Failing:
 
 
 @pytest.mark.parametrize(
-    ("attester", "demand", "code"),
+    ("attester", "requirement", "code"),
     [
         (None, rehearsal(KEY), "type_not_allowed"),
         (KEY, rehearsal(OTHER), "measurement"),
-        (KEY, Demand(policy()), "type_not_allowed"),
+        (KEY, AttestationRequirement(policy()), "type_not_allowed"),
         (Replaying(), rehearsal(KEY), "report_data"),
         (Failing(), rehearsal(KEY), "type_not_allowed"),
     ],
 )
 def test_refusals_stop_both_before_a_seed_leaves(
-    attester: Attester | None, demand: Demand, code: str, monkeypatch: pytest.MonkeyPatch
+    attester: Attester | None,
+    requirement: AttestationRequirement,
+    code: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sent = spy_on_messages(monkeypatch)
     with dealer_thread(attester=attester) as dealer:
-        assert codes(connect_both(dealer, demanding(dealer, demand))) == [code, code]
+        assert codes(connect_both(dealer, demanding(dealer, requirement))) == [code, code]
     assert set(sent) <= {"join", "attest", "leave"}
 
 
@@ -140,8 +147,11 @@ def test_two_genuine_dealers_one_a_party(
         dealer_thread(identity=identity, attester=KEY) as first,
         dealer_thread(identity=identity, attester=KEY) as second,
     ):
-        demand = rehearsal(KEY)
-        ends = first.endpoint(0, demand=demand), second.endpoint(1, demand=demand)
+        requirement = rehearsal(KEY)
+        ends = (
+            first.endpoint(0, requirement=requirement),
+            second.endpoint(1, requirement=requirement),
+        )
         results = connect_both(first, Terms(endpoints=ends))
     assert codes(results) == ["", ""]
     assert "different dealers" in str(results[0])
@@ -180,29 +190,31 @@ def test_no_seed_and_no_correlation_before_both_verdicts(monkeypatch: pytest.Mon
     assert events.count("dealer has a seed") == 2
 
 
-def laboratory_demand(laboratory: Laboratory, folder: Path, days: float = 20) -> Demand:
+def laboratory_requirement(
+    laboratory: Laboratory, folder: Path, days: float = 20
+) -> AttestationRequirement:
     """Trusts the laboratory; its collateral lasts for so many days."""
     now = datetime.now(UTC)
     path = folder / f"{days:g} days.json"
     window = Window(now - timedelta(days=2), now + timedelta(days=days))
     path.write_bytes(laboratory.collateral("sgx", window=window))
-    return Demand(policy(), FileCollateral(path), roots(laboratory))
+    return AttestationRequirement(policy(), FileCollateral(path), roots(laboratory))
 
 
 def test_a_quote_through_the_real_verifier(tmp_path: Path) -> None:
     laboratory = Laboratory()
-    demand = laboratory_demand(laboratory, tmp_path)
+    requirement = laboratory_requirement(laboratory, tmp_path)
     with dealer_thread(attester=LaboratoryAttester(laboratory)) as dealer:
-        with connected(dealer, demanding(dealer, demand)) as (zero, one):
+        with connected(dealer, demanding(dealer, requirement)) as (zero, one):
             assert zero.verdict.type == "sgx-dcap"
             assert zero.verdict.assurance == "dev"  # hardware only under the vendors' roots
             assert zero.verdict.tcb_status == "UpToDate"
             assert zero.verdict.to_dict() == one.verdict.to_dict()
         refused = {
-            "untrusted_root": replace(demand, roots=VENDORS),
-            "collateral_expired": laboratory_demand(laboratory, tmp_path, days=-1),
-            "collateral_mismatch": replace(demand, collateral=None),
-            "measurement": replace(demand, policy=policy(entries=ANOTHER)),
+            "untrusted_root": replace(requirement, roots=VENDORS),
+            "collateral_expired": laboratory_requirement(laboratory, tmp_path, days=-1),
+            "collateral_mismatch": replace(requirement, collateral=None),
+            "measurement": replace(requirement, policy=policy(entries=ANOTHER)),
         }
         for code, wrong in refused.items():
             assert codes(connect_both(dealer, demanding(dealer, wrong))) == [code, code]
@@ -254,12 +266,12 @@ def test_a_dealer_that_fails_later_stops_both() -> None:
 
 def test_collateral_that_runs_out_means_asking_again(tmp_path: Path) -> None:
     laboratory = Laboratory()
-    demand = laboratory_demand(laboratory, tmp_path, days=1)
+    requirement = laboratory_requirement(laboratory, tmp_path, days=1)
     later = [datetime.now(UTC)]
     asked = []
     attester = LaboratoryAttester(laboratory)
-    demand = replace(demand, now=lambda: later[0])
-    about = Asked(bytes(32), b"session-0001", (b"a" * 32, b"b" * 32))
+    requirement = replace(requirement, now=lambda: later[0])
+    about = EvidenceSubject(bytes(32), b"session-0001", (b"a" * 32, b"b" * 32))
 
     def ask(challenge: pb.Attest) -> pb.Evidence:
         asked.append(challenge.nonce)
@@ -270,7 +282,7 @@ def test_collateral_that_runs_out_means_asking_again(tmp_path: Path) -> None:
         )  # fmt: skip
         return pb.Evidence(type=made.type, body=made.body, claims=made.claims)
 
-    appraisals = Appraisals(demand, about, ask)
+    appraisals = Appraisals(requirement, about, ask)
     until = appraisals.appraise().collateral_until
     assert until is not None
     appraisals.renew()
@@ -299,7 +311,7 @@ def test_collateral_that_runs_out_means_asking_again(tmp_path: Path) -> None:
     ],
 )
 def test_answers_are_bounded(answer: pb.Evidence, code: str) -> None:
-    about = Asked(bytes(32), b"session-0001", (b"a" * 32, b"b" * 32))
+    about = EvidenceSubject(bytes(32), b"session-0001", (b"a" * 32, b"b" * 32))
     with pytest.raises(AttestationError) as caught:
         Appraisals(rehearsal(KEY), about, lambda _: answer).appraise()
     assert caught.value.code == code
@@ -322,7 +334,7 @@ def test_asking_without_a_session_leaves_nothing_at_the_dealer(
             endpoint, session = dealer.endpoint(rank), secrets.token_bytes(16)
             link = DealerLink(endpoint)
             offer = link.join(session, "verify", rank)
-            about = Asked(
+            about = EvidenceSubject(
                 key_hash(dealer.certificate), session + offer.instance, endpoint.roster(rank)
             )
             assert Appraisals(rehearsal(KEY), about, link.attest).appraise().type == "dev"

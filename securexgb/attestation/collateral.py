@@ -124,10 +124,10 @@ class UrlCollateral:
         end = time.monotonic() + _SECONDS_IN_ALL
 
         def get(address: str) -> tuple[bytes, Message]:
-            left = min(_SECONDS_A_REQUEST, end - time.monotonic())
-            if left <= 0:
+            remaining_seconds = min(_SECONDS_A_REQUEST, end - time.monotonic())
+            if remaining_seconds <= 0:
                 raise UsageError("fetching collateral takes too long")
-            return self._fetch(address, left)
+            return self._fetch(address, remaining_seconds)
 
         sgx, own = (f"{self._base}/{name}/certification/v4" for name in ("sgx", tee))
         pck_crl, pck_headers = get(f"{sgx}/pckcrl?ca={authority}&encoding=der")

@@ -61,13 +61,13 @@ class Frame(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A whole message or control frame. ``payload`` is read-only; ``number``: a credit's bytes."""
+    """A whole message, read-only, or a control frame; ``taken_bytes``: what a credit says."""
 
     kind: Kind
     tag: str
     payload: memoryview
     stream: int = 0
-    number: int = 0
+    taken_bytes: int = 0
 
 
 def encode(

@@ -46,11 +46,11 @@ class _Stream:
 
     is_network = True
 
-    def __init__(self, link: GrpcChannel, number: int) -> None:
+    def __init__(self, link: GrpcChannel, index: int) -> None:
         self.traffic = link.traffic
-        self.number = number
+        self.index = index
         self.lock = threading.Lock()  # of the writer, for a whole message
-        self.writer = FrameWriter(number)
+        self.writer = FrameWriter(index)
         self.window = Window()
         self.inbox = Inbox()
         self._link = link
@@ -63,7 +63,7 @@ class _Stream:
             if link.has_parted:
                 raise link.ending(tag)
             for frame in self.writer.message(tag, content):
-                link.outbox.put(frame, self.number, link.is_over)
+                link.outbox.put(frame, self.index, link.is_over)
         self.traffic.sent(content.nbytes)
 
     def receive(self, tag: str) -> memoryview:
@@ -89,7 +89,7 @@ class _Stream:
             raise link.ending(tag)
         taken = self.inbox.credit()
         if taken is not None:
-            link.outbox.put_credit(FrameWriter.credit(self.number, taken))
+            link.outbox.put_credit(FrameWriter.credit(self.index, taken))
         return message
 
     def stream(self, name: StreamName) -> Channel:
@@ -121,7 +121,7 @@ class GrpcChannel:
         self._timeout_seconds = timeout_seconds
         self._beat_seconds = min(_MOST_BEAT_SECONDS, timeout_seconds / 4)
         self._is_server = is_server
-        self._streams = [_Stream(self, number) for number in range(len(STREAMS))]
+        self._streams = [_Stream(self, index) for index in range(len(STREAMS))]
         self._heard = time.monotonic()
         self._end: SecureXGBError | None = None
         self._over = threading.Event()  # the peer's last frame has come, or none will
@@ -175,27 +175,27 @@ class GrpcChannel:
     def wait(self, stream: _Stream, tag: str) -> Message | None:
         """The slow path of a receive: watch the deadline and the heartbeats."""
         began = time.monotonic() - _GLANCE_SECONDS
-        if stream.number == 0:
+        if stream.index == 0:
             self.waiting = (tag, began)
         silence = min(self._timeout_seconds, _MISSED_BEATS * self._beat_seconds)
         try:
             while True:
                 now = time.monotonic()
-                left = began + self._timeout_seconds - now
+                remaining_seconds = began + self._timeout_seconds - now
                 if now - self._heard > silence:
                     raise PeerGone(
                         f"nothing has come from {self.peer} for {now - self._heard:.0f} s, no "
                         f"heartbeat either (waiting at {tag})"
                     )
-                if left <= 0:
+                if remaining_seconds <= 0:
                     raise PeerTimeout(
                         f"{self.peer} is alive but sent no message for {self._timeout_seconds:g} s"
                         f" (waiting at {tag})"
                     )
                 with contextlib.suppress(Empty):
-                    return stream.inbox.get(min(left, _GLANCE_SECONDS))
+                    return stream.inbox.get(min(remaining_seconds, _GLANCE_SECONDS))
         finally:
-            if stream.number == 0:
+            if stream.index == 0:
                 self.waiting = None
 
     def patience(self, tag: str) -> Callable[[], bool]:
@@ -265,7 +265,7 @@ class GrpcChannel:
                     end = self._explain_last(message)
                     break
                 if message.kind is Kind.CREDIT:
-                    self._streams[message.stream].window.credit(message.number)
+                    self._streams[message.stream].window.credit(message.taken_bytes)
                 elif not self._is_closed:
                     self._streams[message.stream].inbox.put(message)
         except MalformedFrame as error:

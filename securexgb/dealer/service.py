@@ -214,9 +214,9 @@ class DealerService:
             message = await self._next(context, None, None)
             match message.WhichOneof("message"):
                 case "matrix":
-                    told = message.matrix
-                    shape = (told.rows, told.columns)
-                    session.register(rank, (told.owner, told.number), shape)
+                    matrix = message.matrix
+                    shape = (matrix.rows, matrix.columns)
+                    session.register(rank, (matrix.owner, matrix.number), shape)
                     await meeting.tell()
                 case "request" if rank == 1:
                     await self._serve(meeting, message.request, context)

@@ -139,7 +139,7 @@ def test_streams_are_numbered_and_put_together_apart() -> None:
     order = [frames[0][0], frames[1][0], frames[0][1], frames[1][1], frames[0][2]]
     credit = reader.feed(FrameWriter.credit(1, 77))
     assert credit is not None
-    assert (credit.kind, credit.stream, credit.number) == (Kind.CREDIT, 1, 77)
+    assert (credit.kind, credit.stream, credit.taken_bytes) == (Kind.CREDIT, 1, 77)
     done = [message for message in map(reader.feed, order) if message is not None]
     assert [(m.stream, m.tag, len(m.payload)) for m in done] == [
         (1, "t1", sizes[1]),

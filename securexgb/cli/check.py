@@ -39,7 +39,7 @@ from securexgb.cli.sides import (
 )
 from securexgb.cli.verdicts import verdict_line, verdict_of, verdict_text
 from securexgb.errors import SecureXGBError, UsageError
-from securexgb.federation import Federation
+from securexgb.federation.session import Federation
 
 LEAST_DISK_BYTES = 1 << 30
 
@@ -129,14 +129,14 @@ def _dealer(federation: Federation) -> str:
     """What is known of the dealer before it is asked."""
     if not federation.has_dealer:
         return "none: the two sides make their correlations alone"
-    demand, path = federation.demand(), federation.config.dealer_certificate
-    if demand is None:
+    requirement, path = federation.dealer_requirement(), federation.config.dealer_certificate
+    if requirement is None:
         certificate = federation.dealer_certificate()
         return f"{certificate.name} {certificate.fingerprint[:16]}…; evidence demanded: none"
     pinned = federation.dealer_certificate().fingerprint[:16] + "…" if path.exists() else "not"
     return (
-        f"evidence demanded: {', '.join(demand.policy.accept)}, "
-        f"policy {demand.policy.sha256.hex()[:16]}…; certificate pinned: {pinned}"
+        f"evidence demanded: {', '.join(requirement.policy.accept)}, "
+        f"policy {requirement.policy.sha256.hex()[:16]}…; certificate pinned: {pinned}"
     )
 
 

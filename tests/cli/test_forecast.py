@@ -15,11 +15,11 @@ from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
 from securexgb.cli.forecast import Job, forecast, whole_tree_cost
-from securexgb.config import JobTerms
 from securexgb.offline.correlations import BucketMatrix, Kind
 from securexgb.offline.matrix_products import BfvMatrixProducts, matrix_bytes, stock_bytes
 from securexgb.offline.method import Method
 from securexgb.simulation import train_alone
+from securexgb.terms.job import JobTerms
 from securexgb.testing.harness import run_both
 from tests.cli.test_setup import Companies
 

@@ -1,4 +1,4 @@
-"""What does not fit a kernel is a ValueError that names the argument (if in a note), never a wrong result."""
+"""What does not fit a kernel is a ValueError that names the argument, never a wrong result."""
 
 from __future__ import annotations
 

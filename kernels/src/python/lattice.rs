@@ -1,22 +1,22 @@
 //! The homomorphic scheme BFV, for Python.
 
 use super::arguments::{Bytes, Given, Key, Words, check, refuse};
-use super::results::{Array, filled, filled_too, zeros};
+use super::results::{Array, filled};
 use crate::lattice::ntt;
 use crate::lattice::packing::{self, Space};
 use crate::lattice::products::{self, Columns, Spread};
-use crate::lattice::ring::{LIMBS, PRIMES, Ring, ternary};
-use crate::lattice::rlwe::{self, Leaving, Secret};
+use crate::lattice::ring::{LIMBS, PRIMES, Ring};
+use crate::lattice::rlwe;
 use pyo3::prelude::*;
 use std::sync::{Mutex, PoisonError};
 
 /// Bytes of a fraction: 192 bits are held.
-fn fraction_bytes(width: usize) -> PyResult<usize> {
+pub(super) fn fraction_bytes(width: usize) -> PyResult<usize> {
     check((1..=24).contains(&width), || format!("width must be 1 to 24 bytes, not {width}"))?;
     Ok(width)
 }
 
-fn number_bits(bits: u32) -> PyResult<u32> {
+pub(super) fn number_bits(bits: u32) -> PyResult<u32> {
     check((2..=64).contains(&bits), || format!("bits must be 2 to 64, not {bits}"))?;
     Ok(bits)
 }
@@ -24,13 +24,13 @@ fn number_bits(bits: u32) -> PyResult<u32> {
 /// The ring Z_q[X] / (X^N + 1) with its tables; holds nothing secret.
 #[pyclass(frozen)]
 pub(super) struct BfvRing {
-    ring: Ring,
+    pub(super) ring: Ring,
     /// What merging works in, and the products before it: kept, for fresh memory is slow.
     space: Mutex<(Space, Vec<u64>)>,
 }
 
 impl BfvRing {
-    fn places<'a>(&self, places: &'a Given<'_, u32, 1>) -> PyResult<&'a [u32]> {
+    pub(super) fn places<'a>(&self, places: &'a Given<'_, u32, 1>) -> PyResult<&'a [u32]> {
         check(places.iter().all(|&place| (place as usize) < self.ring.degree), || {
             "places must lie below the degree".into()
         })?;
@@ -60,7 +60,7 @@ impl BfvRing {
     }
 
     /// Whether wanted coefficients so far apart can be brought nearer.
-    fn gap(&self, gap: usize) -> PyResult<usize> {
+    pub(super) fn gap(&self, gap: usize) -> PyResult<usize> {
         check(gap.is_power_of_two() && (2..=self.ring.degree).contains(&gap), || {
             format!("gap must be a power of two from 2 to the degree, not {gap}")
         })?;
@@ -127,69 +127,6 @@ impl BfvRing {
                     }
                 }
             }
-        })
-    }
-
-    /// c0 of encryptions of vectors (count, length), as (count, N width) bytes.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of one encryption")]
-    fn encrypt<'py>(
-        &self,
-        py: Python<'py>,
-        secret: Key,
-        public: Key,
-        private: Key,
-        first: u64,
-        values: Words<'py, 2>,
-        width: usize,
-    ) -> PyResult<Array<'py, u8, 2>> {
-        let (public, private) = (public.stream(), private.stream());
-        let [count, length] = values.shape();
-        check((1..=self.ring.degree).contains(&length), || {
-            format!("values must have 1 to {} columns, not {length}", self.ring.degree)
-        })?;
-        let (values, width): (&[u64], usize) = (&values, fraction_bytes(width)?);
-        filled(py, [count, self.ring.degree * width], |out| {
-            let secret = Secret::new(&self.ring, &secret.0);
-            let at = (&public, &private, first);
-            let code = |i: usize, codes: &mut [u64]| {
-                rlwe::words_code(&self.ring, &values[i * length..(i + 1) * length], codes);
-            };
-            rlwe::encrypt(&self.ring, &secret, at, code, (out, width));
-        })
-    }
-
-    /// c0 of encryptions of short secrets first..first + count of a stream, ternary of `length`
-    /// coefficients each, modulo 2^bits: (count length / N, N width) bytes.
-    #[allow(clippy::too_many_arguments, reason = "the arguments of one encryption")]
-    fn encrypt_shorts<'py>(
-        &self,
-        py: Python<'py>,
-        keys: (Key, Key, Key),
-        number: u64,
-        shorts: Key,
-        vectors: (u64, usize),
-        length: usize,
-        bits: u32,
-        width: usize,
-    ) -> PyResult<Array<'py, u8, 2>> {
-        let n = self.ring.degree;
-        let (secret, public, private) = (keys.0, keys.1.stream(), keys.2.stream());
-        let shorts = shorts.stream();
-        let (first, count) = vectors;
-        let fits = count.is_power_of_two() && length.is_power_of_two() && count <= n;
-        check(fits && (n / count..=n).contains(&length), || {
-            format!("{count} vectors of {length} numbers do not fill whole ciphertexts")
-        })?;
-        let (bits, width) = (number_bits(bits)?, fraction_bytes(width)?);
-        filled(py, [count * length / n, n * width], |out| {
-            let secret = Secret::new(&self.ring, &secret.0);
-            let all: Vec<i64> =
-                (0..count as u64).flat_map(|v| ternary(&shorts, first + v, length)).collect();
-            let at = (&public, &private, number);
-            let code = |group: usize, codes: &mut [u64]| {
-                rlwe::shorts_code(&self.ring, (&all, length), (group, bits), codes);
-            };
-            rlwe::encrypt(&self.ring, &secret, at, code, (out, width));
         })
     }
 
@@ -261,25 +198,6 @@ impl BfvRing {
         })
     }
 
-    /// The sent half of a key for merging, (3, 4, N).
-    fn switching_key<'py>(
-        &self,
-        py: Python<'py>,
-        secret: Key,
-        public: Key,
-        private: Key,
-        number: u64,
-        gap: usize,
-    ) -> PyResult<Array<'py, u64, 3>> {
-        let (public, private) = (public.stream(), private.stream());
-        let gap = self.gap(gap)?;
-        filled(py, [LIMBS, PRIMES, self.ring.degree], |out| {
-            let secret = Secret::new(&self.ring, &secret.0);
-            let at = (&public, &private, number);
-            packing::switching_key(&self.ring, &secret, at, gap, out);
-        })
-    }
-
     /// Both halves of a key for merging, (3, 2, 4, N).
     fn whole_key<'py>(
         &self,
@@ -323,62 +241,6 @@ impl BfvRing {
             let mut leaves = leaves.to_vec();
             packing::merge_all(&self.ring, &keys, gap, &mut leaves, &mut held.0);
             out.copy_from_slice(&leaves[..out.len()]);
-        })
-    }
-
-    /// A result made fit to leave: c1 (N width), c0 (places width) bytes and the own share
-    /// modulo 2^bits, (places,).
-    #[allow(clippy::too_many_arguments, clippy::type_complexity, reason = "one step's")]
-    fn finish<'py>(
-        &self,
-        py: Python<'py>,
-        public_key: Words<'py, 3>,
-        private: Key,
-        masks: Key,
-        number: u64,
-        result: Words<'py, 3>,
-        places: Given<'py, u32, 1>,
-        width: usize,
-        bits: u32,
-    ) -> PyResult<(Array<'py, u8, 1>, Array<'py, u8, 1>, Array<'py, u64, 1>)> {
-        let n = self.ring.degree;
-        public_key.must_have([2, LIMBS, n], "public_key")?;
-        result.must_have([2, LIMBS, n], "result")?;
-        let (private, masks) = (private.stream(), masks.stream());
-        let (places, width) = (self.places(&places)?, fraction_bytes(width)?);
-        let (public_key, result, bits): (&[u64], &[u64], _) =
-            (&public_key, &result, number_bits(bits)?);
-        let (c1, c0) = (zeros(py, [n * width]), zeros(py, [places.len() * width]));
-        let mut own = vec![0; places.len()];
-        filled_too(py, [&c1, &c0], |[c1, c0]| {
-            let leaving = Leaving { c1, c0, shares: &mut own, width, bits };
-            let streams = (&private, &masks, number);
-            rlwe::finish(&self.ring, public_key, streams, (result, places), leaving);
-        })?;
-        let shares = filled(py, [places.len()], |out| out.copy_from_slice(&own))?;
-        Ok((c1, c0, shares))
-    }
-
-    /// The numbers modulo 2^bits at the places of a received result.
-    fn decrypt<'py>(
-        &self,
-        py: Python<'py>,
-        secret: Key,
-        c1: Bytes<'py, 1>,
-        c0: Bytes<'py, 1>,
-        places: Given<'py, u32, 1>,
-        bits: u32,
-    ) -> PyResult<Array<'py, u64, 1>> {
-        let (c1, c0): (&[u8], &[u8]) = (&c1, &c0);
-        let places = self.places(&places)?;
-        let width = fraction_bytes(c1.len() / self.ring.degree)?;
-        check(c1.len() == self.ring.degree * width && c0.len() == places.len() * width, || {
-            format!("c1 and c0 must hold fractions of {width} bytes each")
-        })?;
-        let bits = number_bits(bits)?;
-        filled(py, [places.len()], |out| {
-            let secret = Secret::new(&self.ring, &secret.0);
-            rlwe::decrypt(&self.ring, &secret, (c1, c0, width), (places, bits), out);
         })
     }
 }

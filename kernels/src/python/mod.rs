@@ -3,6 +3,7 @@
 //! Results are new arrays. What arguments must be is said in [`arguments`].
 
 mod arguments;
+mod bfv_keys;
 mod digits;
 mod lattice;
 mod masks;
@@ -15,6 +16,8 @@ use pyo3::prelude::*;
 /// Hot loops of securexgb; see `_kernels.pyi`.
 #[pymodule]
 mod _kernels {
+    #[pymodule_export]
+    use super::bfv_keys::{BfvMasker, BfvSecretKey};
     #[pymodule_export]
     use super::digits::{digit_answer, digit_pad, digit_pads, digit_take};
     #[pymodule_export]

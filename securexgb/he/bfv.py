@@ -42,6 +42,7 @@ _TILE_LEVELS = 5
 _PRIME_BITS = 50
 ANNOUNCEMENT_BYTES = SEED_BYTES + PUBLIC_KEY_BYTES
 _LIMBS = len(PRIMES)
+_COLUMN = np.array(PRIMES, np.uint64)[:, None]
 
 
 def _ring() -> _kernels.BfvRing:
@@ -167,20 +168,24 @@ class BfvEvaluator:
         c1, c0, share = self._masker.finish(result, places, width, bits)
         return c1.tobytes() + c0.tobytes(), share
 
-    def plus(self, ciphertexts: Words, words: Words) -> Words:
-        """Transformed ciphertexts (n, 2, 3, N) as coefficients, plus encoded words (n, N)."""
+    def coefficients(self, ciphertexts: Words) -> Words:
+        """Transformed ciphertexts (n, 2, 3, N) as coefficients."""
         result = np.empty_like(ciphertexts)
-        codes = self._ring.encode(words)
-        for limb, p in enumerate(PRIMES):
+        for limb in range(_LIMBS):
             for part in (0, 1):
                 given = np.ascontiguousarray(ciphertexts[:, part, limb])
                 result[:, part, limb] = self._ring.transform(given, limb, back=True)
-            result[:, 0, limb] = (result[:, 0, limb] + codes[:, limb]) % np.uint64(p)
+        return result
+
+    def plus(self, ciphertexts: Words, words: Words) -> Words:
+        """Ciphertexts (n, 2, 3, N) as coefficients, plus encoded words (n, N)."""
+        result = ciphertexts.copy()
+        result[:, 0] = (result[:, 0] + self._ring.encode(words)) % _COLUMN
         return result
 
     def sum(self, x: Words, y: Words) -> Words:
         """Sums of ciphertexts (n, 2, 3, N) as coefficients."""
-        return (x + y) % np.array(PRIMES, np.uint64)[:, None]
+        return (x + y) % _COLUMN
 
     def expanded(
         self, ciphertexts: int, messages: Iterator[bytes | memoryview], precision: Precision

@@ -29,13 +29,13 @@ from sklearn.utils.validation import (
 )
 
 from securexgb.boost.booster import SideData, TrainingJob
-from securexgb.boost.booster import train as run_training
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importance
 from securexgb.boost.leak import Floors, Leak, after_training
 from securexgb.boost.params import TrainingParams, declarations
-from securexgb.boost.predict import Request, predict_margins
+from securexgb.boost.predict import Request
 from securexgb.errors import DataError, UsageError
+from securexgb.estimator_federation import Ids, ids_of, predicted, refuse_other_terms, trained
 from securexgb.estimator_files import restore_estimator, save_estimator, saved_kind
 from securexgb.offline.method import Method
 from securexgb.simulation import column_positions, predict_alone, split_columns, train_alone
@@ -153,13 +153,16 @@ class _SecureXGBModel(BaseEstimator):
         sample_weight: Any = None,
         eval_set: Sequence[tuple[Any, Any]] | None = None,
         sample_weight_eval_set: Sequence[Any] | None = None,
+        ids: Any = None,
+        eval_set_ids: Sequence[Any] | None = None,
     ) -> Self:
         """Train; returns the estimator.
 
         ``X``: (rows, columns), NaN or ``missing`` where there is no value: array, list, or a
         pandas, polars or pyarrow table. ``y``: labels; the feature party of a federation passes
         none. ``eval_set``: pairs (X, y), whose metrics are evaluated after every tree and
-        thereby revealed.
+        thereby revealed. ``ids``, ``eval_set_ids``: of the rows, texts or whole numbers, where a
+        federation's terms name an id_column: both sides compare them before anything else.
         """
         if self.federation is not None and self.federation.role == "feature":
             train = self._own_columns(X, reset=True)
@@ -170,10 +173,13 @@ class _SecureXGBModel(BaseEstimator):
             (f"validation_{number}", self._checked_more(*pair, weight))
             for number, (pair, weight) in enumerate(zip(eval_set or (), weights, strict=True))
         ]
+        more = zip(evals, eval_set_ids or [None] * len(evals), strict=True)
+        compared = [ids_of(self.federation, ids, train.rows, "training data")]
+        compared += [ids_of(self.federation, own, data.rows, name) for (name, data), own in more]
         if self.federation is None:
             self._fit_alone(train, evals)
         else:
-            self._fit_federated(self.federation, train, evals)
+            self._fit_federated(self.federation, train, evals, compared)
         return self
 
     def evals_result(self) -> dict[str, dict[str, list[float]]]:
@@ -232,34 +238,34 @@ class _SecureXGBModel(BaseEstimator):
             _log.info("between two companies: %s", sentence)
 
     def _fit_federated(
-        self, federation: Federation, train: SideData, evals: Sequence[tuple[str, SideData]]
+        self,
+        federation: Federation,
+        train: SideData,
+        evals: Sequence[tuple[str, SideData]],
+        ids: Sequence[Ids | None],
     ) -> None:
         """Play one party, over the network; the parameters are the terms'."""
-        params = federation.terms.training
-        self._refuse_other_terms(federation)
+        refuse_other_terms(self, federation)
         job = TrainingJob(
-            params=params,
+            params=federation.terms.training,
             data=train,
             evals=tuple(evals),
             callbacks=tuple(self.callbacks or ()),
             job_digest=federation.terms.full_digest,
             floors=federation.terms.floors,
         )
-        with federation.session("train") as party:
-            half = run_training(party, job)
-            self.ledger_ = party.ledger.rows()
+        half, self.ledger_ = trained(federation, job, ids)
         self._halves, self._seed = (half,), 0
         self._sides = (np.arange(len(train.columns)),)
 
-    def _margins(self, X: Any) -> Reals | None:
+    def _margins(self, X: Any, ids: Any) -> Reals | None:
         """Rounded margins; None at a side of a federation that does not get them."""
         check_is_fitted(self)
         data = self._own_columns(X, reset=False)
+        compared = ids_of(self.federation, ids, data.rows, "rows to predict")
         if self.federation is not None:
-            self._refuse_other_terms(self.federation)
-            terms = self.federation.terms
-            with self.federation.session("predict") as party:
-                return predict_margins(party, self._halves[0], data.features, terms.request)
+            refuse_other_terms(self, self.federation)
+            return predicted(self.federation, self._halves[0], data.features, compared)
         if len(self._halves) != 2:
             raise UsageError(
                 "this estimator holds one half of a model: set its federation, and predict "
@@ -303,23 +309,6 @@ class _SecureXGBModel(BaseEstimator):
     def _method(self) -> Method | None:
         """How both parties played here make their correlations."""
         return Method.chosen(self.algorithm, self.offline, self.he)
-
-    def _refuse_other_terms(self, federation: Federation) -> None:
-        """In a federation a parameter set here must be the terms' one: nothing is ignored."""
-        terms, defaults = federation.terms, TrainingParams()
-        agreed = {name: getattr(terms.training, name) for name in declarations()}
-        usual = {name: getattr(defaults, name) for name in declarations()}
-        agreed |= {
-            name: getattr(terms, name) for name in ("algorithm", "he", "offline", "prediction")
-        }
-        for name, value in agreed.items():
-            mine = getattr(self, name)
-            given = tuple(mine) if isinstance(mine, list) else mine
-            if given not in (None, usual.get(name), value):
-                raise UsageError(
-                    f"{name}={given!r} differs from the job's terms, which say "
-                    f"{value!r}: in a federation the terms decide"
-                )
 
     def _checked(self, X: Any, y: Any, sample_weight: Any) -> SideData:
         """Training data, checked. Rows of weight zero are left out where both parties are
@@ -404,21 +393,21 @@ class SecureXGBClassifier(ClassifierMixin, _SecureXGBModel):
 
     _objective = "binary:logistic"
 
-    def decision_function(self, X: Any) -> Reals | None:
+    def decision_function(self, X: Any, *, ids: Any = None) -> Reals | None:
         """Log odds of ``classes_[1]``, shape (rows,)."""
-        return self._margins(X)
+        return self._margins(X, ids)
 
-    def predict_proba(self, X: Any) -> Reals | None:
+    def predict_proba(self, X: Any, *, ids: Any = None) -> Reals | None:
         """Probabilities, shape (rows, 2), in the order of ``classes_``."""
-        margins = self._margins(X)
+        margins = self._margins(X, ids)
         if margins is None:
             return None
         positive = 1.0 / (1.0 + np.exp(-margins))
         return np.column_stack([1.0 - positive, positive])
 
-    def predict(self, X: Any) -> NDArray[Any] | None:
+    def predict(self, X: Any, *, ids: Any = None) -> NDArray[Any] | None:
         """The more probable class of each row."""
-        margins = self._margins(X)
+        margins = self._margins(X, ids)
         return None if margins is None else self.classes_[(margins > 0).astype(np.intp)]
 
     def _encoded(self, y: Any, *, fitting: bool) -> Reals:
@@ -456,9 +445,9 @@ class SecureXGBRegressor(RegressorMixin, _SecureXGBModel):
 
     _objective = "reg:squarederror"
 
-    def predict(self, X: Any) -> Reals | None:
+    def predict(self, X: Any, *, ids: Any = None) -> Reals | None:
         """Predicted values, shape (rows,)."""
-        return self._margins(X)
+        return self._margins(X, ids)
 
     def _encoded(self, y: Any, *, fitting: bool) -> Reals:
         values = np.asarray(y, dtype=np.float64)

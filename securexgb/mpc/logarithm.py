@@ -25,7 +25,7 @@ from functools import cache
 
 import numpy as np
 
-from securexgb.mpc.compare import depth_of
+from securexgb.mpc.carries import depth_of
 from securexgb.mpc.multiply import and_bits, and_cost, gate_bits, gate_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol

@@ -9,7 +9,6 @@ the steps (``carries``) takes a gate for each. Below the lowest one of b nothing
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from securexgb.mpc.carries import fold, join_carries, network_cost
 from securexgb.mpc.compare import not_bits, plain_bits
@@ -34,25 +33,25 @@ def reaches_cost(width: int, bound: int, words: int) -> Cost:
 
 def _ideal(bits: SharedBits, bound: int) -> SharedBits:
     powers = np.uint64(1) << np.arange(bits.words.shape[0], dtype=np.uint64)
-    values: NDArray[np.uint64] = (plain_values(bits) * powers[:, None]).sum(axis=0, dtype=np.uint64)
-    return plain_bits((values >= np.uint64(max(bound, 0))).view(np.uint8))
+    values = np.tensordot(powers, plain_values(bits), 1)
+    return plain_bits(values >= np.uint64(max(bound, 0)))
 
 
 @protocol(
-    cost=lambda bits, bound: reaches_cost(bits.words.shape[0], bound, bits.words.shape[1]),
+    cost=lambda bits, bound: reaches_cost(bits.words.shape[0], bound, bits.words[0].size),
     opens="masked bits of the products, uniform",
     source="carry tree: Ladner, Fischer, J. ACM 1980, with a public summand",
     ideal=_ideal,
 )
 def reaches(party: Party, bits: SharedBits, bound: int) -> SharedBits:
-    """[x >= bound] for unsigned x with bits (w, n), lowest first, w <= 63; ``bound`` < 2^63."""
+    """[x >= bound] for unsigned x with bits (w, ..., n), lowest first, w <= 63; bound < 2^63."""
     width = bits.words.shape[0]
     if not 0 < bound < 1 << width:
-        return constant_bits(party, bound <= 0, (), bits.count)
+        return constant_bits(party, bound <= 0, bits.shape[1:-1], bits.count)
     free = _free_bits(bound)
     digits = np.array([bound >> place & 1 for place in range(free, width)], np.bool_)
     x, none = bits[free:], np.uint64(0)
-    ones = digits[:, None]
+    ones = np.expand_dims(digits, tuple(range(1, x.words.ndim)))
     g = np.where(ones, none, x.words)
     p = np.where(ones, x.words, not_bits(party, x).words)
     g[0] = x.words[0]  # the lowest one of the bound: no bits below it had to be reached

@@ -16,8 +16,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
-from securexgb import _kernels
+from securexgb.arith.bits import pack_bits, words_per
 from securexgb.mpc.carries import Network, depth_of, fold, join_carries, network_cost, side_by_side
 from securexgb.mpc.digits import (
     CARRIES,
@@ -26,12 +27,11 @@ from securexgb.mpc.digits import (
     digit_tables,
     digits_in,
     own_digits,
-    own_slices,
 )
 from securexgb.mpc.multiply import and_bits, and_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
+from securexgb.mpc.shared import Shared, SharedBits, Words
 
 ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 
@@ -48,7 +48,7 @@ Block = tuple[Words, int]
 def carry_blocks(party: Party, blocks: Sequence[Block]) -> tuple[SharedBits, SharedBits]:
     """(g, p) of the sums of both parties' summands, block by block: (blocks, n) each."""
     count = blocks[0][0].size
-    own = Digits.joined([own_digits(party, words.reshape(-1), width) for words, width in blocks])
+    own = Digits.joined([own_digits(party, words, width) for words, width in blocks])
     g, p = digit_tables(party, own, CARRIES)
     folds, last = _folds([width for _, width in blocks])
     join_carries(party, folds, g, p, count)
@@ -78,10 +78,9 @@ def carry_cost(width: int, count: int) -> Cost:
     return blocks_cost([width], count)
 
 
-def plain_bits(flags: Words) -> SharedBits:
+def plain_bits(flags: NDArray[np.bool_]) -> SharedBits:
     """Bits in the clear as packed words; for functionalities only."""
-    flat = np.asarray(flags).reshape(-1).astype(np.uint8)
-    return SharedBits(_kernels.pack_bits(flat), flat.size)
+    return SharedBits(pack_bits(flags), flags.shape[-1])
 
 
 def signed(words: Words, width: int = 64) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
@@ -94,12 +93,12 @@ def signed(words: Words, width: int = 64) -> np.ndarray[tuple[int, ...], np.dtyp
     cost=lambda x, width=64: carry_cost(width - 1, x.size),
     opens="masked digits, tables and gates, uniform",
     source="tables of digits as in Rathee and others (CrypTFlow2), CCS 2020; carry tree",
-    ideal=lambda x, width=64: plain_bits((signed(x.words, width) < 0).view(np.uint8)),
+    ideal=lambda x, width=64: plain_bits(signed(x.words, width).reshape(-1) < 0),
 )
 def is_negative(party: Party, x: Shared, width: int = 64) -> SharedBits:
     """The sign of each element of ``x``, flattened; needs |x| < 2^(width - 1)."""
-    top = own_slices(x.words >> np.uint64(width - 1), 1)
-    return SharedBits(top[0], x.size) ^ carry_out(party, x.words, width - 1)
+    flat = x.words.reshape(-1)
+    return (Shared(flat >> np.uint64(width - 1))).lowest_bits() ^ carry_out(party, flat, width - 1)
 
 
 @protocol(

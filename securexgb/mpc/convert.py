@@ -10,18 +10,19 @@ gives the carries in, and a gate a digit lets them into its sum bits.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 
-from securexgb import _kernels
+from securexgb.arith.bits import WORD, to_slices, unpack_bits, words_per
 from securexgb.mpc.carries import join_carries, network_cost, prefix
 from securexgb.mpc.digits import DIGIT, SUMS, digit_cost, digit_tables, digits_in, own_digits
 from securexgb.mpc.multiply import gate_bits, gate_cost, gates_at_once
 from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
-from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
+from securexgb.mpc.shared import Shared, SharedBits, Words
 from securexgb.offline.correlations import BITS
 
 
@@ -32,9 +33,7 @@ def lift_cost(words: int, ring_bits: int = 64) -> Cost:
 
 def plain_values(bits: SharedBits) -> Words:
     """0/1 words of bits in the clear, shape (leading..., count); for functionalities."""
-    padded = _kernels.unpack_bits(bits.words.ravel(), bits.words.size * 64)
-    shape = (*bits.words.shape[:-1], bits.words.shape[-1] * 64)
-    return padded.reshape(shape)[..., : bits.count].astype(np.uint64)
+    return bits.flags().astype(np.uint64)
 
 
 @protocol(
@@ -45,36 +44,39 @@ def plain_values(bits: SharedBits) -> Words:
 )
 def to_arithmetic(party: Party, bits: SharedBits, ring_bits: int = 64) -> Shared:
     """Additive shares of each bit, 0 or 1, modulo 2^ring_bits (64, 32): (leading..., count)."""
-    total = bits.words.size * 64
-    random = party.source.shared_bits(total, ring_bits)
+    random = party.source.shared_bits(bits.words.size * WORD, ring_bits)
     masked = bits.words ^ random.boolean.reshape(bits.words.shape)
     mine = fill_up(party, masked, bits.count).reshape(-1)
-    opened = mine ^ party.exchange(mine)
-    flags = _kernels.unpack_bits(opened, total).astype(np.uint64)
+    flags = unpack_bits(mine ^ party.exchange(mine), mine.size * WORD).astype(np.uint64)
     words = random.arithmetic * (np.uint64(1) - np.uint64(2) * flags)
     if party.rank == 0:
         words += flags
-    shape = (*bits.words.shape[:-1], bits.words.shape[-1] * 64)
-    return Shared(words.reshape(shape)[..., : bits.count])
+    return Shared(words.reshape(*bits.words.shape[:-1], -1)[..., : bits.count])
 
 
-def bits_cost(width: int, count: int) -> Cost:
-    """Cost of ``to_bits`` for so many elements."""
-    words, digits = words_per(count), digits_in(width)
+def rows_words(shape: tuple[int, ...]) -> int:
+    """Words of packed bits for rows of elements, each of which begins a new one."""
+    return math.prod(shape[:-1]) * words_per(shape[-1])
+
+
+def bits_cost(width: int, words: int) -> Cost:
+    """Cost of ``to_bits`` for 64 * ``words`` elements."""
+    digits = digits_in(width)
     carries = network_cost(prefix(0, digits - 1, closed=True), words)
     inside = gate_cost(DIGIT - 1, (digits - 1) * words) if digits > 1 else Cost()
     return digit_cost(digits * words, SUMS) + carries + inside
 
 
 @protocol(
-    cost=lambda x, width: bits_cost(width, x.size),
+    cost=lambda x, width: bits_cost(width, rows_words(x.shape)),
     opens="masked digits, tables and gates, uniform",
     source="tables of digits as in compare; prefix network: Sklansky, IRE Trans. El. Comp. 1960",
-    ideal=lambda x, width: SharedBits(_kernels.to_slices(x.words.ravel(), width), x.size),
+    ideal=lambda x, width: SharedBits(to_slices(x.words, width), x.shape[-1]),
 )
 def to_bits(party: Party, x: Shared, width: int) -> SharedBits:
-    """The low ``width`` bits of each element, flattened: shape (width, size)."""
-    own = own_digits(party, x.words.reshape(-1), width)
+    """The low ``width`` bits of each element (..., n), row by row: (width, ..., n)."""
+    count = x.shape[-1]
+    own = own_digits(party, x.words, width)
     table = digit_tables(party, own, SUMS)
     sums = own.bits.copy()
     sums[:, 1:] ^= table[2:5].swapaxes(0, 1)
@@ -82,12 +84,13 @@ def to_bits(party: Party, x: Shared, width: int) -> SharedBits:
     if digits > 1:
         carries = table[0, :-1]
         network = prefix(0, digits - 1, closed=True)
-        join_carries(party, network, carries, table[1, :-1], x.size)
+        join_carries(party, network, carries, table[1, :-1], count)
         sums[1:, 0] ^= carries
         reached = np.stack([own.bits[1:, 0], table[5, 1:], table[6, 1:]])
-        flips = gate_bits(party, SharedBits(carries, x.size), SharedBits(reached, x.size))
+        flips = gate_bits(party, SharedBits(carries, count), SharedBits(reached, count))
         sums[1:, 1:] ^= flips.words.swapaxes(0, 1)
-    return SharedBits(sums.reshape(DIGIT * digits, -1)[DIGIT * digits - width :], x.size)
+    found = sums.reshape(DIGIT * digits, *x.shape[:-1], words_per(count))
+    return SharedBits(found[DIGIT * digits - width :], count)
 
 
 def _ideal_highest(bits: SharedBits) -> SharedBits:

@@ -18,7 +18,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from securexgb import _kernels
+from securexgb.arith.bits import to_slices, words_per
 from securexgb.mpc.carries import Network, fold, join_carries, network_cost, prefix, side_by_side
 from securexgb.mpc.compare import not_bits, plain_bits, signed
 from securexgb.mpc.digits import (
@@ -30,12 +30,11 @@ from securexgb.mpc.digits import (
     digit_tables,
     digits_in,
     own_digits,
-    own_slices,
 )
 from securexgb.mpc.multiply import gate_bits, gate_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
-from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
+from securexgb.mpc.shared import Shared, SharedBits, Words
 from securexgb.mpc.signs import sign_tables, signs_cost
 
 RANGE_BITS = 46
@@ -100,8 +99,8 @@ def magnitude_cost(index: Index, count: int) -> Cost:
 def _ideal(x: Shared, index: Index) -> tuple[SharedBits, SharedBits]:
     values = signed(x.words, index.range_bits)
     indices = np.minimum((values ^ (values >> 63)) >> index.step_bits, (1 << index.bits) - 1)
-    slices = _kernels.to_slices(indices.view(np.uint64), index.bits)
-    return plain_bits((values < 0).view(np.uint8)), SharedBits(slices, x.size)
+    slices = to_slices(indices.view(np.uint64), index.bits)
+    return plain_bits(values < 0), SharedBits(slices, x.size)
 
 
 @protocol(
@@ -121,7 +120,7 @@ def magnitude(party: Party, x: Shared, index: Index) -> tuple[SharedBits, Shared
     join_carries(party, index.network(), g, p, x.size)
     low, high, zero, two, _ = (end - 1 for end in index.ends[1:])
     sums, carry = _middle(party, words, index, (g[low], g[two + 1 :], p[two + 1 :], within))
-    sign = own_slices(words >> np.uint64(index.range_bits - 1), 1)[0]
+    sign = to_slices(words >> np.uint64(index.range_bits - 1), 1)[0]
     gates = [p[high], carry]
     behind = [[carry, p[zero] ^ p[two]], [sign, np.zeros_like(carry)]]
     through = gate_bits(

@@ -16,7 +16,7 @@ from securexgb.boost.job import SideData, TrainingJob
 from securexgb.boost.loss import gradient_vectors
 from securexgb.boost.predict import training_margins
 from securexgb.boost.sample import sampled_columns, sampled_rows
-from securexgb.boost.session import Session, begin, tree_job
+from securexgb.boost.session import Session, begin, begin_tree, tree_job
 from securexgb.mpc.party import Party
 
 __all__ = ["SideData", "TrainingJob", "train"]
@@ -42,7 +42,7 @@ def train(party: Party, job: TrainingJob) -> ModelHalf:
                 stop |= callbacks.before_iteration(session.model, number)
                 if _either(party, stop):
                     break
-                party.source.begin_tree(job.params.n_estimators - number)
+                begin_tree(party, job.params, number)
                 _grow(party, session, number)
                 stop = callbacks.after_iteration(session.model, number)
                 session.save()

@@ -37,8 +37,8 @@ from securexgb.mpc.open import open_shared
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.select import select
-from securexgb.mpc.share import share
-from securexgb.mpc.shared import Shared, SharedBits, Words
+from securexgb.mpc.share import share, share_bits
+from securexgb.mpc.shared import Shared, Words
 from securexgb.mpc.sigmoid import softplus
 from securexgb.mpc.sort import sort_rows
 from securexgb.mpc.truncate import round_off, truncate
@@ -136,12 +136,8 @@ def _logloss(party: Party, margins: Shared, truth: Truth, params: TrainingParams
 
 
 def _error(party: Party, margins: Shared, truth: Truth) -> float:
-    wrong = is_negative(party, -margins)
-    if truth.labels is not None:
-        flips = np.zeros(wrong.words.size * 64, np.uint8)
-        flips[: truth.rows] = truth.labels == 1
-        packed = np.packbits(flips, bitorder="little").view("<u8")
-        wrong = SharedBits(wrong.words ^ packed, wrong.count)
+    positive = None if truth.labels is None else truth.labels == 1
+    wrong = is_negative(party, -margins) ^ share_bits(party, positive, 0, truth.rows)
     return _mean(party, to_arithmetic(party, wrong), truth, Mean(0, 1, _DECIMALS))
 
 
@@ -224,11 +220,9 @@ def _auc(party: Party, margins: Shared, truth: Truth) -> float:
     second = share(party, None if labels is None else np.uint64(1) - labels, 0, margins.shape)
     doubled = margins.scale(2)
     ordered = sort_rows(party, Shared.stack([doubled + first, doubled + second]), _KEY_WIDTH)
-    # The label is the lowest bit of a key, and that of a sum is the xor of both shares'.
-    lowest = (ordered.words & np.uint64(1)).reshape(-1).astype(np.uint8)
-    lowest = np.concatenate([lowest, np.zeros(-lowest.size % 64, np.uint8)])
-    packed = np.packbits(lowest, bitorder="little").view("<u8")
-    flags = to_arithmetic(party, SharedBits(packed, 2 * truth.rows)).reshape(2, truth.rows)
+    # The label is the lowest bit of a key.
+    lowest = ordered.reshape(-1).lowest_bits()
+    flags = to_arithmetic(party, lowest).reshape(2, truth.rows)
     places = np.arange(1, truth.rows + 1)
     ranks = flags.scale(places).sum(axis=1).reshape(2, 1)
     # In the second order the flag marks negatives, so positives have the other ranks.

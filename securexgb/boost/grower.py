@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.arith.prg import Prg
 from securexgb.boost.executor import Cuts, Executor
-from securexgb.boost.histogram import NoisySums, build, interleave, running, siblings
+from securexgb.boost.histogram import NoisySums, build, running, siblings
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import LevelSums, leaf_weights
 from securexgb.boost.split import BestSplits, Candidates, best_splits, draw_dummies
@@ -97,7 +97,7 @@ def grow_tree(party: Party, job: TreeJob, vectors: Shared) -> GrownTree:
             if depth:
                 left, sums = _left_children(party, job, levels[-1], vectors, sums)
                 if depth + 1 < job.max_depth:
-                    vectors = interleave(left, vectors - left)
+                    vectors = Shared.interleave(left, vectors - left)
                 del left
             histogram = running(party, job.shape, sums, job.used, job.numbers)
             nodes = slice((1 << depth) - 1, (2 << depth) - 1)
@@ -149,10 +149,9 @@ def _row_values(party: Party, levels: list[_Level], leaves: Shared, ring_bits: i
     values = leaves.reshape(-1, 1)  # one word a node, until the first choice among them
     for level in reversed(levels):
         left, right = values[0::2], values[1::2]
-        gap = Shared(np.broadcast_to((left - right).words, (level.owners.size, rows)))
-        chosen = select(party, level.owners, level.left, gap.reshape(-1, 1, rows), (ring_bits,))
-        kept = chosen.words[:, 0]
-        values = Shared(np.add(kept, right.words, out=kept))
+        gap = (left - right).broadcast_to(level.owners.size, rows).reshape(-1, 1, rows)
+        values = select(party, level.owners, level.left, gap, (ring_bits,))[:, 0]
+        values += right
     return values[0] if ring_bits == 64 else widen(party, values[0], ring_bits)
 
 
@@ -170,5 +169,5 @@ def _half(party: Party, job: TreeJob, levels: list[_Level], leaves: Shared) -> T
         bins=np.where(mine, cuts, NOT_MINE).astype(np.int32),
         thresholds=thresholds,
         missing_left=missing_left & mine,
-        leaf_values=leaves.words,
+        leaf_values=leaves.own_share(),
     )

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import NumberFormat
-from securexgb.boost.histogram import Histogram, interleave
+from securexgb.boost.histogram import Histogram
 from securexgb.boost.weights import weigh, weights_cost
 from securexgb.mpc.compare import at_least, carry_cost
 from securexgb.mpc.convert import lift_cost, to_arithmetic
@@ -21,7 +22,7 @@ from securexgb.mpc.multiply import multiply, product_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
-from securexgb.mpc.shared import Shared, words_per
+from securexgb.mpc.shared import Shared
 from securexgb.mpc.unpack import unpack_cost, unpack_pairs
 
 _NO_GAIN = 1 << 61
@@ -88,8 +89,8 @@ def leaf_weights(party: Party, levels: Sequence[LevelSums], numbers: NumberForma
         stopped = stopped + here.stops - both[1]
         gaps = Shared.stack([own - here.left, own - here.right])
         kept = multiply(party, Shared.stack([stopped, stopped]), gaps)
-        weights = interleave(here.left + kept[0], here.right + kept[1])
-        stopped, above = interleave(stopped, stopped), interleave(own, own)
+        weights = Shared.interleave(here.left + kept[0], here.right + kept[1])
+        stopped, above = Shared.interleave(stopped, stopped), Shared.interleave(own, own)
     return weights
 
 

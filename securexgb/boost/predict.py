@@ -39,6 +39,7 @@ from securexgb.mpc.open import open_shared, open_to
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.select import select
+from securexgb.mpc.share import share
 from securexgb.mpc.shared import Shared, Words
 from securexgb.mpc.truncate import round_off
 
@@ -106,13 +107,13 @@ def predict_margins(
         steps = min(steps, STEPS_UNDER_CKKS)
     _check_range(model, len(trees), steps)
     centre = 0 if recipient == "label" else _centre_steps(model, steps, scale)
+    mine = np.array([centre], np.int64).view(np.uint64)
     scores = _scores_of(party, model, request)
     opened = []
     for start, stop in row_batches(features.shape[0], trees):
         base = base_margins(model, stop - start)
         rounded = _rounded(party, base + scores(trees, features[start:stop]), steps)
-        moved = Shared(rounded.words + np.int64(centre).view(np.uint64))
-        opened.append(_open(party, moved, recipient))
+        opened.append(_open(party, rounded + share(party, mine, 0, (1,)), recipient))
     if any(words is None for words in opened):
         return None
     words = np.concatenate([words for words in opened if words is not None])

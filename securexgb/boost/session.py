@@ -63,7 +63,7 @@ class Session:
         model = self.model
         metrics = [values[-1] for of_set in model.history.values() for values in of_set.values()]
         tree = SavedTree(model.trees[-1], self.session_id, tuple(metrics))
-        self.job.store.save(len(model.trees), tree, [s.margins.words for s in self.sets])
+        self.job.store.save(len(model.trees), tree, [s.margins.own_share() for s in self.sets])
 
 
 def begin(party: Party, job: TrainingJob) -> Session:
@@ -129,6 +129,11 @@ def _plan(party: Party, params: TrainingParams, agreement: Agreement) -> None:
     layout = agreement.layout
     pairs = (params.n_estimators - agreement.trees) << (params.max_depth - 1)
     party.source.plan(pairs, 2 * pairs * layout.total_columns * layout.all_bins)
+
+
+def begin_tree(party: Party, params: TrainingParams, number: int) -> None:
+    """Tell the source of correlations that tree ``number`` comes, and how many more."""
+    party.source.begin_tree(params.n_estimators - number)
 
 
 def _saved(party: Party, job: TrainingJob) -> Saved | None:

@@ -13,16 +13,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb import _kernels
+from securexgb.arith.bits import WORD, pack_bits
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Words
-
-_WORD = 64
 
 
 def fill_up(party: Party, words: Words, count: int) -> Words:
     """Packed bits (..., ceil(count / 64)), those past ``count`` made random; in place."""
-    used = count % _WORD
+    used = count % WORD
     if used and words.size:
         tails = words[..., -1]
         random = party.padding.words(tails.size).reshape(tails.shape)
@@ -32,4 +30,4 @@ def fill_up(party: Party, words: Words, count: int) -> Words:
 
 def pack_filled(party: Party, bits: NDArray[np.bool_] | NDArray[np.uint8]) -> Words:
     """Bits (n,) packed to whole words (ceil(n / 64),), the last filled up."""
-    return fill_up(party, _kernels.pack_bits(bits.view(np.uint8)), bits.size)
+    return fill_up(party, pack_bits(bits), bits.size)

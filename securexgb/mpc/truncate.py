@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from securexgb.arith.bits import words_per
 from securexgb.mpc.compare import blocks_cost, carry_blocks, signed
 from securexgb.mpc.convert import lift_cost, to_arithmetic
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.shared import Shared, SharedBits, words_per
+from securexgb.mpc.shared import Shared, SharedBits
 
 
 def shift_cost(bits: int, count: int) -> Cost:

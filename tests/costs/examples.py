@@ -260,11 +260,12 @@ def _leaf_weights(draw: Draw) -> Arguments:
 
 def _reaches(draw: Draw) -> Arguments:
     width = int(draw.integers(2, 31))
-    return [_bits(draw, width, _count(draw)), public(int(draw.integers(1, 1 << width)))]
+    bits = _bits(draw, width, int(draw.integers(1, 4)), _count(draw))
+    return [bits, public(int(draw.integers(1, 1 << width)))]
 
 
 def _log2_bits(draw: Draw) -> Arguments:
-    count = 64 * int(draw.integers(1, 4))
+    count = _count(draw)
     widths = draw.integers(2, 60, int(draw.integers(1, 4)))
     numbers = [_bits(draw, int(width), count) for width in widths]
     least = tuple(int(draw.integers(0, width - 1)) for width in widths)

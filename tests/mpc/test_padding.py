@@ -105,6 +105,11 @@ CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any
         lambda n: [numbers(n), public(22)],
         lambda n: ([12 * n], [10 * n]),
     ),
+    "to_bits of rows": (
+        to_bits,
+        lambda n: [numbers(2, n), public(22)],
+        lambda n: ([24 * n], [20 * n]),
+    ),
     "carries of one digit": (
         tables,
         lambda n: [numbers(n), public(1), public(CARRIES)],

@@ -28,6 +28,7 @@ from typing import Any
 import judged
 import numpy as np
 import xgboost
+from judged import Margins
 from numpy.typing import NDArray
 from problems import Problem, Rows, problems
 
@@ -67,8 +68,8 @@ class Build:
 
     def __call__(
         self, job: Job, backend: str = "plaintext", predict: bool = False
-    ) -> tuple[dict[str, Any], Reals]:
-        """What it answered, and margins of the rows to judge by; none where it refused."""
+    ) -> tuple[dict[str, Any], Margins | None]:
+        """What it answered, and margins; none where it refused."""
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             job.save(folder, backend, predict)
@@ -76,8 +77,9 @@ class Build:
             print(folder, file=self._worker.stdin, flush=True)
             answer = self._answer()
             if "refused" in answer:
-                return answer, np.zeros(0)
-            return answer, np.load(folder / "margins.npy")
+                return answer, None
+            files = (folder / f"{name}_margins.npy" for name in ("train", "test"))
+            return answer, Margins(*(np.load(file) for file in files))
 
     def _answer(self) -> dict[str, Any]:
         assert self._worker.stdout is not None
@@ -109,18 +111,21 @@ class Job:
         (folder / "job.json").write_text(json.dumps(asked), encoding="utf-8")
 
 
-def plain(job: Job) -> tuple[dict[str, Any], Reals]:
-    """xgboost's answer and margins; a regression's targets are centred, since it has 24 bits."""
-    train, test, settings = job.train, job.test, dict(job.problem.settings)
-    less = float(np.average(train.target, weights=train.weights)) if _squares(job) else 0.0
-    labels = train.target - less
+def plain(job: Job) -> tuple[dict[str, Any], Margins]:
+    """xgboost's answer and margins.
+
+    Targets of a regression are centred, since its numbers have 24 bits; those that spread over
+    less than 1 are brought to 1, since it splits for no gain below 1e-6.
+    """
+    train, test, settings = job.train, job.test, job.problem.settings
+    less, unit = _scale(train) if job.problem.is_regression else (0.0, 1.0)
     known = {"max_depth", "reg_lambda", "min_child_weight", "scale_pos_weight"}
     terms = {name: settings[name] for name in known & set(settings)}
     terms |= {"objective": settings.get("objective", "binary:logistic"), "max_bin": 512}
     terms |= {"tree_method": "hist", "learning_rate": 0.3, "nthread": 1}
-    fitted = xgboost.DMatrix(train.values, labels, weight=train.weights)
-    held = xgboost.DMatrix(test.values, test.target - less)
-    seen: dict[str, Any] = {}
+    fitted = xgboost.DMatrix(train.values, (train.target - less) / unit, weight=train.weights)
+    held = xgboost.DMatrix(test.values, (test.target - less) / unit)
+    seen: dict[str, dict[str, list[float]]] = {}
     stops = settings.get("early_stopping_rounds")
     model = xgboost.train(
         terms,
@@ -131,18 +136,27 @@ def plain(job: Job) -> tuple[dict[str, Any], Reals]:
         early_stopping_rounds=stops,
         verbose_eval=False,
     )
-    until = (0, model.best_iteration + 1) if stops else (0, 0)
-    margins = model.predict(held, output_margin=True, iteration_range=until)
-    first = xgboost.DMatrix(test.values[:1])
-    path = []
-    if job.problem.group == "flat":
-        path = [
-            float(model.predict(first, output_margin=True, iteration_range=(0, number + 1))[0])
-            for number in range(settings["n_estimators"])
-        ]
     best = model.best_iteration if stops else None
-    answer = {"history": seen.get("test", {}), "best": best, "path": path}
-    return answer, np.asarray(margins, np.float64) + less
+
+    def margins(rows: xgboost.DMatrix, trees: int) -> Reals:
+        found = model.predict(rows, output_margin=True, iteration_range=(0, trees))
+        return np.asarray(found, np.float64) * unit + less
+
+    path: list[float] = []
+    if job.problem.group == "flat":
+        first = xgboost.DMatrix(test.values[:1])
+        path = [float(margins(first, n + 1)[0]) for n in range(settings["n_estimators"])]
+    history = {name: [v * unit for v in values] for name, values in seen.get("test", {}).items()}
+    until = 0 if best is None else best + 1
+    answer = {"history": history, "best": best, "path": path}
+    return answer, Margins(margins(fitted, until), margins(held, until))
+
+
+def _scale(train: Rows) -> tuple[float, float]:
+    """The mean of the targets, and a power of two above their spread, 1 at most."""
+    mean = float(np.average(train.target, weights=train.weights))
+    spread = float(np.sqrt(np.mean((train.target - mean) ** 2)))
+    return mean, min(1.0, 2.0 ** float(np.ceil(np.log2(spread))))
 
 
 def compared(job: Job, build: Build) -> dict[str, Any]:
@@ -153,18 +167,18 @@ def compared(job: Job, build: Build) -> dict[str, Any]:
     positives = None if problem.is_regression else int(train.target.sum())
     line = _described(problem) | {"draw": job.seed, "positives": positives}
     line["seconds"] = answer.get("seconds")
-    if "refused" in answer:
+    if margins is None:
         return line | {"refused": answer["refused"]}
     if problem.group == "flat":
         kept = {name: _at(path["path"]) for name, path in (("ours", answer), ("xgboost", other))}
         return line | kept
     if problem.metric:
-        return line | _opened(test, (answer, other), (margins, reference), _squares(job))
-    if _squares(job):
-        ours, plain_one = (judged.of_amounts(test, values) for values in (margins, reference))
-        apart = judged.amounts_apart(test, margins, reference)
+        return line | _opened(test, (answer, other), (margins, reference))
+    if problem.is_regression:
+        ours, plain_one = (judged.of_amounts(test, m.test) for m in (margins, reference))
+        apart = judged.amounts_apart(test, margins.test, reference.test)
         return line | {"ours": ours, "xgboost": plain_one, "apart": apart}
-    ours, plain_one = (judged.of_events(train, test, values) for values in (margins, reference))
+    ours, plain_one = (judged.of_events(train, test, m) for m in (margins, reference))
     apart = judged.events_apart(ours, plain_one, (margins, reference))
     return line | {"ours": ours, "xgboost": plain_one, "apart": apart}
 
@@ -193,10 +207,6 @@ def _described(problem: Problem) -> dict[str, Any]:
     }
 
 
-def _squares(job: Job) -> bool:
-    return job.problem.is_regression
-
-
 def _at(path: list[float]) -> dict[str, float]:
     """Chances of the one row after so many trees."""
     return {
@@ -207,21 +217,18 @@ def _at(path: list[float]) -> dict[str, float]:
 
 
 def _opened(
-    test: Rows,
-    answers: tuple[dict[str, Any], dict[str, Any]],
-    margins: tuple[Reals, Reals],
-    squared: bool,
+    test: Rows, answers: tuple[dict[str, Any], dict[str, Any]], margins: tuple[Margins, Margins]
 ) -> dict[str, Any]:
-    """What a metric was opened as, and what it is."""
+    """What a metric was opened as after the best tree, and what it is."""
     line: dict[str, Any] = {}
-    for name, answer, values in zip(("ours", "xgboost"), answers, margins, strict=True):
-        history = answer["history"]["rmse" if squared else "logloss"]
-        if squared:
-            true = float(np.sqrt(np.mean((values - test.target) ** 2)))
-        else:
-            true = float(np.mean(np.logaddexp(0, values) - test.target * values))
-        last = history[answer["best"]] if squared else history[-1]
-        line[name] = {"opened": last, "true": true, "trees": len(history), "best": answer["best"]}
+    for name, answer, both in zip(("ours", "xgboost"), answers, margins, strict=True):
+        ((metric, history),) = answer["history"].items()
+        gaps = both.test - test.target
+        true = float(np.sqrt(np.mean(gaps**2)))
+        if metric == "logloss":
+            true = float(np.mean(np.logaddexp(0, both.test) - test.target * both.test))
+        best = answer["best"] if answer["best"] is not None else len(history) - 1
+        line[name] = {"opened": history[best], "true": true, "trees": len(history), "best": best}
     return line
 
 

@@ -67,7 +67,9 @@ class Trees:
         self.params, numbers = halves[0].params, halves[0].numbers
         self.unit = numbers.target_scale * 2.0**-numbers.margin_bits
         self.centre = float(getattr(halves[0], "centre", 0.0))
-        self.base = int(np.array(sum(half.base for half in halves) % 2**64, np.uint64).view(np.int64))
+        self.base = int(
+            np.array(sum(half.base for half in halves) % 2**64, np.uint64).view(np.int64)
+        )
         first = len(halves[0].columns)
         pairs = zip(halves[0].best_trees, halves[1].best_trees, strict=True)
         self.trees = [_joined(one, two, first) for one, two in pairs]
@@ -125,7 +127,8 @@ def grown(folder: Path) -> dict[str, Any]:
     began = time.monotonic()
     results = run_parties(program, [0, 1], job["backend"], timeout_seconds=HOURS)
     trees = Trees([half for half, _ in results])
-    np.save(folder / "margins.npy", trees.margins(arrays["test"])[0])
+    for name in ("train", "test"):
+        np.save(folder / f"{name}_margins.npy", trees.margins(arrays[name])[0])
     opened = results[0][1]
     half = results[0][0]
     return {

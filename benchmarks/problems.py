@@ -24,6 +24,9 @@ BINS = 32
 COLUMNS = 6
 LEAST_POSITIVES = 16
 _HELD = 50_000
+_STRENGTH = 0.7
+"""Of what columns say about log odds. Were it much more, first trees would overshoot: a leaf of
+r times the mean rate moves log odds by 0.3 r."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +49,8 @@ class Rows:
 
 
 Draw = Callable[[np.random.Generator, int], Rows]
+Change = Callable[[Reals, Reals], Reals]
+"""A regression's target, of the columns and of a function f of them with noise."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ def events(rate: float, weights: str = "") -> Draw:
 
     def draw(rng: np.random.Generator, rows: int) -> Rows:
         values = rng.normal(size=(rows, COLUMNS))
-        margins = _signal(values)
+        margins = _STRENGTH * _signal(values)
         truth = _sigmoid(margins + _shift(margins, rate))
         tenths = np.argsort(np.argsort(truth)) * 10 // rows
         return Rows(values, _labels(rng, truth), truth, tenths, _weights(rng, weights, rows))
@@ -114,7 +119,7 @@ def segmented(shares: tuple[float, ...], rates: tuple[float, ...]) -> Draw:
         values = rng.normal(size=(rows, COLUMNS))
         segments = np.searchsorted(np.cumsum(shares)[:-1], rng.random(rows), side="right")
         values[:, -1] = segments
-        margins, truth = 0.7 * _signal(values), np.empty(rows)
+        margins, truth = _STRENGTH * _signal(values), np.empty(rows)
         for number, rate in enumerate(rates):
             inside = segments == number
             truth[inside] = _sigmoid(margins[inside] + _shift(margins[inside], rate))
@@ -126,7 +131,7 @@ def segmented(shares: tuple[float, ...], rates: tuple[float, ...]) -> Draw:
 def flat(positives: int, negatives: int) -> Draw:
     """Constant columns: all that is to be learnt is the rate. The last row is to judge by."""
 
-    def draw(rng: np.random.Generator, rows: int) -> Rows:
+    def draw(_rng: np.random.Generator, rows: int) -> Rows:
         target = np.zeros(rows)
         target[:positives] = 1.0
         rate = positives / (positives + negatives)
@@ -135,12 +140,12 @@ def flat(positives: int, negatives: int) -> Draw:
     return draw
 
 
-def amounts(change: Callable[[np.random.Generator, Reals, Reals], Reals], weights: str = "") -> Draw:
-    """A regression: ``change(rng, values, f)`` makes targets of a function f of the columns."""
+def amounts(change: Change, weights: str = "") -> Draw:
+    """A regression."""
 
     def draw(rng: np.random.Generator, rows: int) -> Rows:
         values = rng.normal(size=(rows, COLUMNS))
-        target = change(rng, values, _signal(values) + rng.normal(size=rows) * 0.3)
+        target = change(values, _signal(values) + rng.normal(size=rows) * 0.3)
         zeros = np.zeros(rows, np.int64)
         return Rows(values, target, target, zeros, _weights(rng, weights, rows))
 
@@ -178,25 +183,26 @@ def _weights(rng: np.random.Generator, kind: str, rows: int) -> Reals | None:
     return np.full(rows, float(kind))
 
 
-def _claims(rng: np.random.Generator, values: Reals, f: Reals) -> Reals:
+def _claims(values: Reals, f: Reals) -> Reals:
     return np.where(values[:, 2] > 1.6, np.exp(f / 1.9 + 6), 0.0)
 
 
-def _outlier(rng: np.random.Generator, values: Reals, f: Reals) -> Reals:
+def _outlier(_values: Reals, f: Reals) -> Reals:
     return np.where(np.arange(f.size) == 0, 1e6, f)
 
 
-def _offset(offset: float, factor: float = 1.0) -> Callable[..., Reals]:
-    return lambda rng, values, f: offset + factor * f
+def _offset(offset: float, factor: float = 1.0) -> Change:
+    return lambda values, f: offset + factor * f
 
 
-def _lognormal(spread: float) -> Callable[..., Reals]:
-    return lambda rng, values, f: np.exp(spread * f / 1.9)
+def _lognormal(spread: float) -> Change:
+    return lambda values, f: np.exp(spread * f / 1.9)
 
 
 _SQUARED = {"objective": "reg:squarederror"}
 _FREE = {"reg_lambda": 0.0, "min_child_weight": 0.0}
-_SEGMENTS = segmented((0.88, 0.06, 0.03, 0.02, 0.01), (1.2e-5, 3e-4, 3e-3, 3e-2, 0.3))
+_FOUR = segmented((0.4, 0.3, 0.2, 0.1), (5e-4, 2e-3, 1e-2, 4e-2))
+_FIVE = segmented((0.6, 0.2, 0.1, 0.06, 0.04), (1e-5, 1e-4, 4e-4, 1e-3, 2e-3))
 _HALVES = segmented((0.5, 0.5), (5e-6, 2e-3))
 
 
@@ -217,28 +223,21 @@ def _rates() -> list[Problem]:
     ):
         params = {"n_estimators": trees}
         found.append(Problem("rates", f"{rate:g}", events(rate), rows, _HELD, 10, params))
-    big = [("1.2e-3", 1_000_000, 2), ("1e-5", 2_000_000, 2)]
+    big = [("1.2e-3", 1_000_000, 4), ("1e-5", 2_000_000, 4)]
     for name, rows, draws in big:
         found.append(Problem("rates", name, events(float(name)), rows, 200_000, draws))
     for order in "yx":
         name = f"3e-4, rows sorted by {order}"
-        found.append(Problem("rates", name, events(3e-4), 60_000, _HELD, 6, order=order))
+        found.append(Problem("rates", name, events(3e-4), 60_000, _HELD, 10, order=order))
     return found
 
 
 def _segments() -> list[Problem]:
     long = {"n_estimators": 60}
     return [
-        Problem("segments", "five segments", _SEGMENTS, 2_000_000, 200_000, 2),
+        Problem("segments", "five segments", _FIVE, 2_000_000, 200_000, 2),
         Problem("segments", "two halves", _HALVES, 2_000_000, 200_000, 2, long),
-        Problem(
-            "segments",
-            "four segments",
-            segmented((0.4, 0.4, 0.15, 0.05), (5e-4, 2e-3, 2e-2, 0.3)),
-            100_000,
-            _HELD,
-            10,
-        ),
+        Problem("segments", "four segments", _FOUR, 100_000, _HELD, 10),
     ]
 
 
@@ -264,7 +263,7 @@ def _weighted() -> list[Problem]:
     found = []
     for kind in ("1", "1e-7", "1e5", "lognormal 0 3"):
         draw = events(0.5, kind)
-        found.append(Problem("weights", f"all {kind}", draw, 4_000, 20_000, 4, _FREE))
+        found.append(Problem("weights", f"all {kind}", draw, 4_000, 20_000, 10, _FREE))
     amounts_of = "lognormal 5 1.5"
     for rate, rows, params in (
         (0.1, 20_000, {}),
@@ -272,12 +271,14 @@ def _weighted() -> list[Problem]:
         (9e-4, 60_000, {}),
     ):
         name = f"{amounts_of}, rate {rate:g}" + (", penalties of 450" if params else "")
-        found.append(Problem("weights", name, events(rate, amounts_of), rows, _HELD, 4, params))
+        found.append(Problem("weights", name, events(rate, amounts_of), rows, _HELD, 10, params))
     for scale in (1e1, 1e2, 1e3, 1e4):
         params = {"scale_pos_weight": scale}
         name = f"scale_pos_weight {scale:g}"
-        found.append(Problem("weights", name, events(1e-3), 60_000, _HELD, 3, params))
-    return [replace(p, name=p.name.removeprefix("all ") if "log" in p.name else p.name) for p in found]
+        found.append(Problem("weights", name, events(1e-3), 60_000, _HELD, 10, params))
+    return [
+        replace(p, name=p.name.removeprefix("all ") if "log" in p.name else p.name) for p in found
+    ]
 
 
 def _regressions() -> list[Problem]:
@@ -293,13 +294,11 @@ def _regressions() -> list[Problem]:
         "f, weights lognormal 0 3": amounts(_offset(0), "lognormal 0 3"),
     }
     found = [
-        Problem("regression", name, draw, 5_000, 5_000, 3, _SQUARED) for name, draw in sets.items()
+        Problem("regression", name, draw, 5_000, 5_000, 10, _SQUARED) for name, draw in sets.items()
     ]
     many = {"f, 200,000 rows": _offset(0), "lognormal, s = 3, 200,000 rows": _lognormal(3)}
     for name, change in many.items():
-        found.append(
-            Problem("regression", name, amounts(change), 200_000, 200_000, 1, _SQUARED)
-        )
+        found.append(Problem("regression", name, amounts(change), 200_000, _HELD, 4, _SQUARED))
     long = _SQUARED | {"n_estimators": 300}
     found.append(Problem("regression", "f, 300 trees", amounts(_offset(0)), 5_000, 5_000, 3, long))
     return found

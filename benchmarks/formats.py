@@ -1,0 +1,185 @@
+"""The tables of docs/accuracy.md, from the lines of accuracy.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from statistics import fmean, median, stdev
+
+from lines import Line, Results, at, grouped, table
+
+BUILDS = {"numbers": "product", "numbers-before": "before"}
+"""Files of results, and what their build is called in the tables."""
+SAME = 2e-3
+"""Chances apart by more than this mean another split somewhere."""
+SAME_DEVIATIONS = 1e-3
+
+
+def events(results: Results, group: str) -> str:
+    """Differences to xgboost of a group's classifications, means over draws."""
+    rows: list[Sequence[object]] = []
+    for name in _names(results, group):
+        for build, lines in _of(results, group, name):
+            kept = [line for line in lines if "apart" in line]
+            if not kept:
+                rows.append([*_set(lines, build), "refused", *[""] * 6])
+                continue
+            same = sum(at(line, "apart.worst_chance") <= SAME for line in kept)
+            drawn = f"{len(kept)}" + (f" of {len(lines)}" if len(kept) < len(lines) else "")
+            rows.append(
+                [
+                    *_set(lines, build),
+                    drawn,
+                    f"{fmean(at(line, 'xgboost.auc') for line in kept):.4f}",
+                    _mean(kept, "auc", 1.0, 4),
+                    _mean(kept, "logloss", 100.0, 2),
+                    _mean(kept, "fitted_mean", 100.0, 2),
+                    _mean(kept, "median", 1.0, 3),
+                    f"{same} of {len(kept)}",
+                ]
+            )
+    head = (
+        "set", "rows, positives, trees", "build", "draws", "AUC, xgboost", "d AUC", "d log-loss, %",
+        "d mean p, %", "d median logit", "same model",
+    )  # fmt: skip
+    return table(head, rows)
+
+
+def segments(results: Results) -> str:
+    """Mean chances of segments, first draw, beside xgboost's."""
+    rows: list[Sequence[object]] = []
+    for name in _names(results, "segments"):
+        found = {build: lines[0] for build, lines in _of(results, "segments", name)}
+        line = found["product"]
+        for number, positives in enumerate(at(line, "ours.positives")):
+            chances = [at(line, "xgboost.segments")[number]]
+            chances += [at(found.get(build, {}), "ours.segments") for build in BUILDS.values()]
+            cells = [chances[0]] + [None if of is None else of[number] for of in chances[1:]]
+            rows.append([f"{name}, {line['rows']:,} rows", positives, *map(_chance, cells)])
+    return table(("set", "positives", "xgboost", "product", "before"), rows)
+
+
+def flat(results: Results) -> str:
+    """What becomes of a rate, tree after tree."""
+    rows: list[Sequence[object]] = []
+    for name in _names(results, "flat"):
+        found = {build: lines[0] for build, lines in _of(results, "flat", name)}
+        whom = {"xgboost": at(found["product"], "xgboost")}
+        whom |= {build: at(line, "ours") for build, line in found.items()}
+        is_common = name.startswith("1 -")
+        for who, after in whom.items():
+            cells = [1 - p if is_common else p for p in after.values()]
+            rows.append([name, who, *map(_chance, cells)])
+    return table(("rate", "by", "1 tree", "10", "50", "500"), rows)
+
+
+def regressions(results: Results) -> str:
+    """RMSE beside xgboost's."""
+    rows: list[Sequence[object]] = []
+    for name in _names(results, "regression"):
+        for build, lines in _of(results, "regression", name):
+            kept = [line for line in lines if "apart" in line]
+            if not kept:
+                rows.append([*_set(lines, build)[:3], "refused", *[""] * 4])
+                continue
+            ratios = [100 * (at(x, "ours.rmse") / at(x, "xgboost.rmse") - 1) for x in kept]
+            same = sum(at(line, "apart.worst") <= SAME_DEVIATIONS for line in kept)
+            rows.append(
+                [
+                    *_set(lines, build)[:3],
+                    len(kept),
+                    _digits(median(at(line, "xgboost.rmse") for line in kept)),
+                    f"{median(ratios):+.3f}",
+                    f"{median(at(line, 'apart.worst') for line in kept):.1e}",
+                    f"{same} of {len(kept)}",
+                ]
+            )
+    head = (
+        "targets", "rows, trees", "build", "draws", "RMSE, xgboost", "d RMSE, %", "worst, sd",
+        "same model",
+    )  # fmt: skip
+    return table(head, rows)
+
+
+def metrics(results: Results) -> str:
+    """What was opened after the best tree."""
+    rows: list[Sequence[object]] = []
+    for name in _names(results, "metrics"):
+        found = {build: lines[0] for build, lines in _of(results, "metrics", name)}
+        whom = {"xgboost": at(found["product"], "xgboost")}
+        whom |= {build: at(line, "ours") for build, line in found.items()}
+        for who, of in whom.items():
+            values = (_digits(of["opened"]), _digits(of["true"]))
+            rows.append([name, who, *values, of["best"] + 1, of["trees"]])
+    return table(("metric", "by", "opened", "of the model", "best tree", "trees grown"), rows)
+
+
+def shares(results: Results) -> str:
+    """Whether the backends agree."""
+    rows = [
+        [line["problem"], line["rows"], line["trees"], line["digest"], line["opened"]]
+        for line in results["numbers"]
+        if line["group"] == "shares"
+    ]
+    return table(("set", "rows", "trees", "splits and leaf values", "predictions"), rows)
+
+
+def page(results: Results, template: str) -> str:
+    """The text of docs/accuracy.md."""
+
+    def made(section: Callable[[Results], str], group: str) -> str:
+        found = {line["group"] for line in results.get("numbers", ())}
+        return section(results) if group in found else "Not measured yet.\n"
+
+    return template.format(
+        rates=made(lambda found: events(found, "rates"), "rates"),
+        segments=made(segments, "segments"),
+        apart=made(lambda found: events(found, "segments"), "segments"),
+        flat=made(flat, "flat"),
+        long=made(lambda found: events(found, "long"), "long"),
+        weights=made(lambda found: events(found, "weights"), "weights"),
+        regressions=made(regressions, "regression"),
+        metrics=made(metrics, "metrics"),
+        shares=made(shares, "shares"),
+    )
+
+
+def _names(results: Results, group: str) -> Iterable[str]:
+    return dict.fromkeys(x["problem"] for x in results["numbers"] if x["group"] == group)
+
+
+def _of(results: Results, group: str, name: str) -> Iterable[tuple[str, list[Line]]]:
+    """A problem's lines by build."""
+    for file, build in BUILDS.items():
+        lines = grouped(results.get(file, ()), "group", "problem").get((group, name))
+        if lines:
+            yield build, lines
+
+
+def _set(lines: Sequence[Line], build: str) -> tuple[object, object, object]:
+    """What was trained; once for both builds."""
+    if build != "product":
+        return "", "", build
+    line = lines[0]
+    parts = [f"{line['rows']:,}", f"{line['trees']}"]
+    if line["positives"] is not None:
+        parts.insert(1, f"{round(fmean(x['positives'] for x in lines)):,}")
+    return line["problem"], "; ".join(parts), build
+
+
+def _mean(lines: Sequence[Line], name: str, factor: float, decimals: int) -> str:
+    """A mean over draws, and its standard error."""
+    values = [factor * value for line in lines if (value := at(line, f"apart.{name}")) is not None]
+    if not values:
+        return ""
+    text = f"{fmean(values):+.{decimals}f}"
+    if len(values) > 1:
+        text += f" ± {stdev(values) / len(values) ** 0.5:.{decimals}f}"
+    return text
+
+
+def _chance(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _digits(value: float) -> str:
+    return f"{value:.4g}" if value < 1e4 else f"{value:,.0f}"

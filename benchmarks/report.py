@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import formats
+import leak_tables
 import lines
 import sections
 from lines import Results
@@ -46,6 +47,7 @@ def page(results: Results) -> str:
         training=made(sections.training, "training"),
         once=made(sections.once, "training"),
         accuracy=made(sections.accuracy, "accuracy"),
+        bins=made(sections.bins, "binning"),
         netem=made(sections.netem, "network").rstrip(),
         network_goal=f"{sections.NETWORK_GOAL:g}",
         network=made(sections.network, "network"),
@@ -60,6 +62,7 @@ def page(results: Results) -> str:
         correlations=made(sections.correlations, "operations", "dealer"),
         kernels=made(sections.kernels, "operations"),
         channel=made(sections.channel, "channel"),
+        leaks=made(leak_tables.leaks, "leaks"),
     )
 
 

@@ -42,7 +42,7 @@ PLAN: dict[str, tuple[str, ...]] = {
         f"{ACCURACY} {DEALT}",
         *(f"training.py --work W1 {DEALT} --seed {s} --test-fraction 0.25" for s in range(3)),
     ),
-    "numbers": ("accuracy.py", "accuracy.py --shares"),
+    "binning": ("binning.py",),
     "network": ("network.py", "network.py --work W1 --trees 8 --profile WAN"),
     "memory": ("memory.py",),
     "growth": ("growth.py",),
@@ -50,13 +50,16 @@ PLAN: dict[str, tuple[str, ...]] = {
     "channel": ("channel.py",),
     "dealer": ("dealer.py",),
     "homomorphic": ("homomorphic.py W1 W2 W3 1M",),
+    "leaks": ("leaks.py",),
+    "security": ("security.py",),
+    "numbers": ("accuracy.py", "accuracy.py --shares"),
 }
 _SMALL = "--rows 300 --columns 2 --depth 2 --bins 4 --trees 2"
 TINY: dict[str, tuple[str, ...]] = {
     "machine": ("machine.py",),
     "training": (f"training.py {_SMALL}", f"training.py {_SMALL} {DEALT}"),
     "accuracy": (f"training.py {_SMALL} {DEALT} --test-fraction 0.3",),
-    "numbers": ("accuracy.py --quick", "accuracy.py --quick --shares"),
+    "binning": ("binning.py --rows 300 --splits 1 --weighted-sets 2 --trees 2",),
     "network": (f"network.py {_SMALL} --profile LAN",),
     "memory": ("memory.py --rows-list 200,400 --columns 2 --depth 2 --bins 4",),
     "growth": (f"growth.py {_SMALL} --vary depth --values 1,2",),
@@ -64,6 +67,9 @@ TINY: dict[str, tuple[str, ...]] = {
     "channel": ("channel.py --scale 0.01",),
     "dealer": ("dealer.py --scale 0.01",),
     "homomorphic": ("homomorphic.py W1",),
+    "leaks": ("leaks.py --rows 60 --columns 2 --trees 2 --depth 2 --repeat 1 --sweeps 1",),
+    "security": ("security.py --share 0.01",),
+    "numbers": ("accuracy.py --quick", "accuracy.py --quick --shares"),
 }
 
 
@@ -95,13 +101,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("questions", nargs="*", metavar="question", help=", ".join(PLAN))
     parser.add_argument("--tiny", action="store_true", help="seconds, not for figures")
-    parser.add_argument("--credit", help="credit_default.csv: measured too, with accuracy")
+    parser.add_argument(
+        "--credit", help="credit_default.csv: measured too (accuracy, leaks, binning)"
+    )
     parser.add_argument("--results", type=Path, default=report.RESULTS, help="folder of the lines")
     options = parser.parse_args()
     plan = dict(TINY if options.tiny else PLAN)
     if options.credit:
         more = f"--data {options.credit} {CREDIT} --depth 4 --bins 32 --trees 20"
         plan["accuracy"] += (f"training.py {more} --test-fraction 0.25",)
+        plan["leaks"] = (f"leaks.py --credit {options.credit}",)
+        plan["binning"] = (f"binning.py --credit {options.credit}",)
     chosen = options.questions or list(plan)
     well = [measured(question, plan[question], options.results) for question in chosen]
     is_ours = options.results == report.RESULTS

@@ -170,6 +170,23 @@ def accuracy(results: Results) -> str:
     return table(head, rows)
 
 
+def bins(results: Results) -> str:
+    """By data set: AUC on xgboost's own cuts, and the change by others."""
+    versions = sorted({line["xgboost"] for line in results["binning"]})
+    rows: list[list[object]] = []
+    for (data, count), measured in grouped(results["binning"], "data", "bins").items():
+        first = measured[0]
+        by = {line["xgboost"]: f"{line['xgboost_auc']:.4f}" for line in measured}
+        rows.append([data, f"{first['rows']:,} x {first['columns']}", count])
+        rows[-1] += [by.get(version) for version in versions]
+        for rule in ("quantiles", "capped"):
+            change, uncut = at(first, f"change.{rule}"), at(first, f"without_cut.{rule}")
+            text = "" if change is None else f"{change['mean']:+.4f} ± {change['error']:.4f}"
+            rows[-1].append(f"{text}, {uncut} without a cut" if uncut else text)
+    own = [f"AUC, own cuts of xgboost {version}" for version in versions]
+    return table(("data", "rows x columns", "bins", *own, "plain quantiles", "our cuts"), rows)
+
+
 def network(results: Results) -> str:
     """By work and link."""
     rows = []

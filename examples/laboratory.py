@@ -83,7 +83,14 @@ def grow(dealer: RunningDealer, demand: Demand) -> int:
         for sentence in verdict.not_checked:
             print(f"  not checked: {sentence}")
         parties = [
-            Party(rank, channels[rank], sources[rank], Prg.fresh(), Prg(b"public coins 123"))
+            Party(
+                rank,
+                channels[rank],
+                sources[rank],
+                private=Prg.fresh(),
+                coins=Prg(b"public coins 123"),
+                lasting=Prg.fresh(),
+            )
             for rank in (0, 1)
         ]
         halves = run_both(one_side, parties, sides)

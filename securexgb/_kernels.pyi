@@ -64,10 +64,11 @@ def triple_open(x: Words, y: Words, a: Words, b: Words) -> Words:
 def triple_close(opened: Words, a: Words, b: Words, c: Words, rank: int) -> Words:
     """c + d b + e a, plus d e at rank 0, opened being (d, e); shape (n,)."""
 
-def digit_answer(messages: Words, flips: Words, own: Words, width: int) -> Words:
+def digit_answer(messages: Words, flips: Words, own: Words, free: Bytes, width: int) -> Words:
     """The sender's share, row 0, and its answers, the others: (16, width, n).
 
-    ``messages``: (16, width, n); ``flips``, ``own``: (4, n). ``width`` 2: carry out of the sum of
+    ``messages``: (16, width, n); ``flips``, ``own``: (4, n); ``free``: (n,), the bits of the
+    receiver's digits that count as ones whatever they are. ``width`` 2: carry out of the sum of
     both digits, and whether a carry would go through; 7: also the carries into bits 1, 2, 3, and
     whether one would reach bits 2 and 3. See kernels/src/digits.rs.
     """
@@ -135,7 +136,7 @@ def ot_silent_send(
 ) -> tuple[Words, Words, Words]:
     """The pool's trees first..first + t for roots (t, 2): 22 t words to send, both messages.
 
-    ``rows``: (2^17 + 11 trees, 2); ``tags``: (3, 2), public, new for each pool;
+    ``rows``: (2^18 + 11 trees, 2); ``tags``: (3, 2), public, new for each pool;
     ``places``: (2,), odd. 2048 transfers a tree; see kernels/src/ot_silent.rs.
     """
 

@@ -29,6 +29,7 @@ from pydantic import (
     model_validator,
 )
 
+from securexgb.boost.leak import Floors
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Prediction, Request
 from securexgb.channel.keys import check_name
@@ -288,12 +289,25 @@ class JobTerms(_File):
         default=4,
         ge=0,
         le=6,
-        description="Margins are rounded to so many decimals before they are opened.",
+        description="Margins are rounded to so many decimals before they are opened; what that "
+        "hides and what not is measured in docs/operations.md.",
     )
     prediction: Prediction = Field(
         default="transfers",
         description="How scores are computed: transfers: exact; ckks: under homomorphic "
         "encryption, for the label party alone, to hundredths of a margin.",
+    )
+    min_training_rows: int = Field(
+        default=Floors.training_rows,
+        ge=1,
+        description="Training on fewer rows is refused: splits on few rows tell the feature "
+        "party their labels.",
+    )
+    min_evaluation_rows: int = Field(
+        default=Floors.evaluation_rows,
+        ge=1,
+        description="Evaluating fewer rows is refused: a metric of few rows tells the feature "
+        "party their labels.",
     )
     dealer: DealerTerms = Field(
         default=DealerTerms(), description="The dealer that both sides accept."
@@ -352,6 +366,11 @@ class JobTerms(_File):
     def request(self) -> Request:
         """What is asked of a prediction; UsageError for terms that do not go together."""
         return Request(self.predictions_to, self.prediction_decimals, self.prediction)
+
+    @property
+    def floors(self) -> Floors:
+        """The least rows that the two sides work on."""
+        return Floors(self.min_training_rows, self.min_evaluation_rows)
 
     @property
     def digest(self) -> str:

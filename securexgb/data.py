@@ -3,10 +3,15 @@
 Each side reads its own file only. What is wrong is said with the side, the file
 and the column, never with a value of the data: the message may end up in a log.
 An empty CSV field, a null and NaN are all "missing"; infinity and text are refused.
+
+Ids are text, character for character as the file has them, and nothing is guessed: 007 and 7
+are two ids, so are NA and nan, blanks count, and digits have no limit. Two sides agree on a row
+only where these texts are equal, and predictions carry the same text back.
 """
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
@@ -26,6 +32,7 @@ __all__ = ["ColumnRoles", "SideTable", "binary_labels", "numeric_labels", "read_
 Reals = NDArray[np.float64]
 
 NULLS = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
+"""What a CSV field may say for "no value", in every column but that of the ids."""
 
 
 @dataclass(frozen=True)
@@ -64,20 +71,24 @@ class SideTable:
         return {name: float(rate) for name, rate in zip(self.names, rates, strict=True)}
 
 
-def read_table(path: Path, side: str) -> pa.Table:
-    """The file as an Arrow table; CSV, or Parquet where the name ends in .parquet or .pq."""
+def read_table(path: Path, side: str, id_column: str | None = None) -> pa.Table:
+    """The file as an Arrow table; CSV, or Parquet where the name ends in .parquet or .pq.
+
+    ``id_column``: of a CSV file, the column whose fields stay text as they are, quotes removed.
+    """
     if not path.is_file():
         raise UsageError(f"{side}: there is no file {path}")
     try:
         if path.suffix.lower() in (".parquet", ".pq"):
             table = pa.parquet.read_table(path)
         else:
-            convert = pa.csv.ConvertOptions(null_values=NULLS, strings_can_be_null=True)
-            table = pa.csv.read_csv(path, convert_options=convert)
+            table = _read_csv(path, id_column)
         names = table.column_names  # decoded here
     except UnicodeDecodeError:
         raise DataError(f"{side}: {path} is not UTF-8 text: save it as UTF-8") from None
     except (pa.ArrowException, OSError) as error:
+        if "invalid UTF8" in str(error):
+            raise DataError(f"{side}: {path} is not UTF-8 text: save it as UTF-8") from None
         raise DataError(f"{side}: {path} cannot be read: {_without_values(error)}") from None
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
@@ -87,11 +98,54 @@ def read_table(path: Path, side: str) -> pa.Table:
     return table
 
 
+def _read_csv(path: Path, id_column: str | None) -> pa.Table:
+    """Types are inferred, but that of the ids, which is text without nulls.
+
+    pyarrow makes nulls of strings in all columns or in none, hence the second step. A quoted field
+    may hold line breaks; see ``_WholeBreaks``.
+    """
+    convert = pa.csv.ConvertOptions(
+        null_values=NULLS,
+        strings_can_be_null=False,
+        column_types={} if id_column is None else {id_column: pa.string()},
+    )
+    parse = pa.csv.ParseOptions(newlines_in_values=True)
+    with pa.input_stream(str(path), compression="detect") as stream:
+        source = pa.PythonFile(_WholeBreaks(stream), mode="r")
+        table = pa.csv.read_csv(source, convert_options=convert, parse_options=parse)
+    for place, column in enumerate(table.columns):
+        if table.field(place).name != id_column and pa.types.is_string(column.type):
+            is_null = pa.compute.is_in(column, value_set=pa.array(NULLS))
+            known = pa.compute.if_else(is_null, pa.scalar(None, pa.string()), column)
+            table = table.set_column(place, table.field(place), known)
+    return table
+
+
+class _WholeBreaks(io.RawIOBase):
+    """A stream of which no block ends between CR and LF.
+
+    pyarrow drops an LF that begins a block after a CR, in quotes too, where both belong to the
+    text (seen with pyarrow 26.0): an id would depend on its place in the file.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._held = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        block: bytes = self._held + self._stream.read(max(size - len(self._held), 1))
+        self._held = b"\r" if len(block) > 1 and block.endswith(b"\r") else b""
+        return block.removesuffix(self._held)
+
+
 def read_side(
     path: Path, roles: ColumnRoles, side: str, leave_out: Sequence[str] = ()
 ) -> SideTable:
     """Read and check one side's file; ``leave_out`` names columns that are nobody's."""
-    table = read_table(path, side)
+    table = read_table(path, side, roles.id)
     label = roles.label
     if roles.label_optional and label not in table.column_names:
         label = None
@@ -197,9 +251,13 @@ def _weights(column: pa.ChunkedArray, name: str, side: str) -> Reals:
 
 def _ids(column: pa.ChunkedArray, name: str, side: str) -> tuple[str, ...]:
     """Every row's identifier as text; all present and all different."""
-    if column.null_count:
-        raise DataError(f"{side}: id column {name!r} has {column.null_count} empty fields")
-    ids = tuple(str(value) for value in column.to_pylist())
+    ids = _id_texts(column, name, side)
+    empty = [row for row, value in enumerate(ids, start=1) if not value]
+    if empty:
+        raise DataError(
+            f"{side}: id column {name!r} has {len(empty)} empty fields, first in data row "
+            f"{empty[0]}: give every row an id"
+        )
     seen: dict[str, int] = {}
     for row, value in enumerate(ids, start=1):
         if seen.setdefault(value, row) != row:
@@ -207,7 +265,40 @@ def _ids(column: pa.ChunkedArray, name: str, side: str) -> tuple[str, ...]:
                 f"{side}: id column {name!r} repeats itself: data rows {seen[value]} and {row} "
                 "hold the same id"
             )
-    return ids
+    return tuple(ids)
+
+
+def _id_texts(column: pa.ChunkedArray, name: str, side: str) -> list[str]:
+    """Text as it is, whole numbers of Parquet in decimal digits; empty for a null.
+
+    Anything else has more than one text (1, 1.0, 1e0), of which the other side might have another.
+    """
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    kind = column.type
+    if not (
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
+        or pa.types.is_binary(kind)  # Parquet text without the mark that says so
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_null(kind)
+    ):
+        raise DataError(
+            f"{side}: id column {name!r} holds {kind} values, and ids are text or whole numbers: "
+            "write the column as text, in the same spelling at both sides"
+        )
+    try:
+        return [_id_text(value) for value in column.to_pylist()]
+    except UnicodeDecodeError:
+        raise DataError(f"{side}: id column {name!r} is not UTF-8 text") from None
+
+
+def _id_text(value: str | bytes | int | None) -> str:
+    if value is None:
+        return ""
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _without_values(error: BaseException) -> str:

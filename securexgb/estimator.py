@@ -10,7 +10,7 @@ No protocol is written here: data is checked, handed to ``jobs``, and the result
 
 from __future__ import annotations
 
-import operator
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -32,12 +32,13 @@ from securexgb.boost.booster import SideData, TrainingJob
 from securexgb.boost.booster import train as run_training
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importance
+from securexgb.boost.leak import Floors, Leak, after_training
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request, predict_margins
 from securexgb.errors import DataError, UsageError
 from securexgb.estimator_files import restore_estimator, save_estimator, saved_kind
 from securexgb.offline.method import Method
-from securexgb.simulation import predict_alone, split_columns, train_alone
+from securexgb.simulation import column_positions, predict_alone, split_columns, train_alone
 
 if TYPE_CHECKING:
     from securexgb.federation import Federation
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["SecureXGBClassifier", "SecureXGBRegressor", "load_model"]
 
 Reals = NDArray[np.float64]
+_log = logging.getLogger(__name__)
 
 
 class _SecureXGBModel(BaseEstimator):
@@ -199,6 +201,13 @@ class _SecureXGBModel(BaseEstimator):
         shares: Reals = counts / max(counts.sum(), 1.0)
         return shares
 
+    @property
+    def leak_(self) -> Leak:
+        """How many bits about the training rows' labels the splits have opened to the feature
+        party, at most: ``bits``, ``labels``, ``sentence``, and ``warning`` where they are many."""
+        check_is_fitted(self)
+        return after_training(self._halves[0])[0]
+
     def save_model(self, path: str | Path) -> None:
         """Write the model into a directory: estimator.json and one npz file a half."""
         check_is_fitted(self)
@@ -211,11 +220,16 @@ class _SecureXGBModel(BaseEstimator):
     def _fit_alone(self, train: SideData, evals: Sequence[tuple[str, SideData]]) -> None:
         """Play both parties."""
         params, seed = self._params()
-        sides = split_columns(len(train.columns), self._feature_party_positions())
+        names = [str(name) for name in getattr(self, "feature_names_in_", ())]
+        count = len(train.columns)
+        sides = split_columns(count, column_positions(self.feature_party_columns, names, count))
         hooks = tuple(self.callbacks or ())
         run = train_alone(params, train, sides, seed, evals, lambda _: hooks, self._method())
         self._halves, self._sides, self._seed = run.results, sides, seed
         self.ledger_ = run.ledger
+        set_rows = [(name, data.rows) for name, data in evals]
+        for sentence in [self.leak_.sentence, *Floors().sentences(train.rows, set_rows)]:
+            _log.info("between two companies: %s", sentence)
 
     def _fit_federated(
         self, federation: Federation, train: SideData, evals: Sequence[tuple[str, SideData]]
@@ -229,6 +243,7 @@ class _SecureXGBModel(BaseEstimator):
             evals=tuple(evals),
             callbacks=tuple(self.callbacks or ()),
             job_digest=federation.terms.full_digest,
+            floors=federation.terms.floors,
         )
         with federation.session("train") as party:
             half = run_training(party, job)
@@ -364,27 +379,6 @@ class _SecureXGBModel(BaseEstimator):
             return tuple(f"column {number}" for number in range(X.shape[1]))
         return tuple(str(name) for name in names)
 
-    def _feature_party_positions(self) -> list[int] | None:
-        """``feature_party_columns`` as positions."""
-        if self.feature_party_columns is None:
-            return None
-        names = [str(name) for name in getattr(self, "feature_names_in_", ())]
-        positions = []
-        for column in self.feature_party_columns:
-            if isinstance(column, str):
-                if column not in names:
-                    raise UsageError(f"feature_party_columns names {column!r}, which X lacks")
-                positions.append(names.index(column))
-            else:
-                position = operator.index(column)
-                if not 0 <= position < self.n_features_in_:
-                    raise UsageError(
-                        f"feature_party_columns has {position}, but X has "
-                        f"{self.n_features_in_} columns, counted from 0"
-                    )
-                positions.append(position)
-        return positions
-
     def _encoded(self, y: Any, *, fitting: bool) -> Reals:
         """Labels as float64, as training takes them."""
         raise NotImplementedError
@@ -404,7 +398,8 @@ class SecureXGBClassifier(ClassifierMixin, _SecureXGBModel):
 
     The parameters are described in ``boost.params.TrainingParams``; objective is
     "binary:logistic". Fitted attributes: ``classes_``, ``n_features_in_``,
-    ``feature_names_in_`` (where X has names), ``ledger_`` (what was revealed).
+    ``feature_names_in_`` (where X has names), ``ledger_`` (what was revealed),
+    ``leak_`` (how much that can say of the labels).
     """
 
     _objective = "binary:logistic"

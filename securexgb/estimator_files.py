@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from securexgb.boost.seal import ModelKey, find_key
-from securexgb.boost.storage import pack_json, read_whole, unpack_json, write_whole
+from securexgb.boost.storage import make_directory, pack_json, read_whole, unpack_json, write_whole
 from securexgb.errors import DataError, UsageError
 from securexgb.model.files import load_half, save_half
 
@@ -27,7 +27,7 @@ def save_estimator(model: Any, directory: Path) -> None:
     """Write a fitted estimator; the directory is made where it does not exist."""
     if directory.exists() and not directory.is_dir():
         raise UsageError(f"{directory} is a file: name a directory to save the model in")
-    directory.mkdir(parents=True, exist_ok=True)
+    make_directory(directory)
     key = _key(model)
     for half in model._halves:
         save_half(half, directory / f"{half.role}.npz", key)

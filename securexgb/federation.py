@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from securexgb import __version__
-from securexgb.arith.prg import Prg
+from securexgb.arith.prg import KEY_BYTES, Prg
 from securexgb.channel.channel import Channel
 from securexgb.channel.endpoint import Endpoint, connect
 from securexgb.channel.grpc import GrpcChannel
@@ -199,7 +199,9 @@ class Federation:
             open_links.callback(source.close)
             open_links.push(part)  # first of all the other side is told, then the dealer
             coins = self._coins(channel)
-            yield Party(self.config.rank, channel, source, private.derive("protocols"), coins)
+            lasting = Prg(endpoint.credentials.lasting_secret(KEY_BYTES))
+            own = private.derive("protocols")
+            yield Party(self.config.rank, channel, source, own, coins, lasting)
 
     def _reach_dealer(self, channel: Channel, credentials: Credentials) -> DealerEndpoint:
         """Both sides see that TLS with the dealer works before either joins it.

@@ -10,6 +10,7 @@ system), so a simulation repeated gives the same bits.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -24,7 +25,7 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict_margins
 from securexgb.boost.scales import Outcomes, with_scales
-from securexgb.errors import DataError
+from securexgb.errors import DataError, UsageError
 from securexgb.mpc.party import Party
 from securexgb.offline.method import Method
 from securexgb.testing.harness import insecure_parties, run_both
@@ -33,6 +34,7 @@ __all__ = [
     "Halves",
     "SimulatedCosts",
     "Simulation",
+    "column_positions",
     "predict_alone",
     "simulate_parties",
     "split_columns",
@@ -110,6 +112,29 @@ def split_columns(count: int, feature_party: Sequence[int] | None) -> Sides:
     chosen = range((count + 1) // 2, count) if feature_party is None else feature_party
     features = np.asarray(list(chosen), np.intp)
     return np.setdiff1d(np.arange(count), features), features
+
+
+def column_positions(
+    chosen: Sequence[str] | Sequence[int] | None, names: Sequence[str], count: int
+) -> list[int] | None:
+    """The feature party's columns, given by names or numbers, as numbers among ``count``."""
+    if chosen is None:
+        return None
+    positions = []
+    for column in chosen:
+        if isinstance(column, str):
+            if column not in names:
+                raise UsageError(f"feature_party_columns names {column!r}, which X lacks")
+            positions.append(names.index(column))
+        else:
+            position = operator.index(column)
+            if not 0 <= position < count:
+                raise UsageError(
+                    f"feature_party_columns has {position}, but X has {count} columns, "
+                    "counted from 0"
+                )
+            positions.append(position)
+    return positions
 
 
 def side_data(whole: SideData, sides: Sides) -> tuple[SideData, SideData]:

@@ -5,7 +5,8 @@
 //! The sender holds messages for every entry, the receiver a random choice c and its message. The
 //! receiver's digit x goes as x ^ c; entry e is masked by message e ^ x ^ c. The sender's share of
 //! the result is what would stand in entry 0, so entry 0 need not be sent: the others are sent
-//! ^ that share. See `securexgb/mpc/digits.py`.
+//! ^ that share. Bits of x that are free count as ones, whatever they are, so that the receiver can
+//! put random ones there. See `securexgb/mpc/digits.py`.
 //!
 //! Constant time: every entry is worked on.
 
@@ -79,11 +80,13 @@ fn pick_lanes(
     table[0]
 }
 
-/// The sum of a digit and the public digit `entry`: carry out, whether a carry would go through,
-/// the carries into bits 1 to 3, and whether one would reach bits 2 and 3.
+/// The sum of a digit and the public digit `entry`, whose `free` bits are ones: carry out,
+/// whether a carry would go through, the carries into bits 1 to 3, and whether one would reach
+/// bits 2 and 3.
 #[inline(always)]
-fn sum(digit: [Lanes; BITS], entry: usize) -> [Lanes; MOST] {
-    let bit = |j: usize| [(entry as u64 >> j & 1).wrapping_neg(); LANES];
+fn sum(digit: [Lanes; BITS], entry: usize, free: [Lanes; BITS]) -> [Lanes; MOST] {
+    let bit =
+        |j: usize| map(free[j], [(entry as u64 >> j & 1).wrapping_neg(); LANES], |a, b| a | b);
     let mut carry = and(digit[0], bit(0));
     let mut through = xor(digit[0], bit(0));
     let mut out = [[0; LANES]; MOST];
@@ -103,8 +106,27 @@ fn digit(rows: &[u64], n: usize, at: usize, used: usize) -> [Lanes; BITS] {
     std::array::from_fn(|j| load(&rows[j * n..], at, used))
 }
 
+/// The marks of free bits for words `at` to `at + used`.
 #[inline(always)]
-fn answer_body(messages: &[u64], flips: &[u64], own: &[u64], width: usize, out: &mut [u64]) {
+fn marks(free: &[u8], at: usize, used: usize) -> [Lanes; BITS] {
+    std::array::from_fn(|j| {
+        let mut lanes = [0; LANES];
+        for (lane, bits) in lanes.iter_mut().zip(&free[at..at + used]) {
+            *lane = u64::from(bits >> j & 1).wrapping_neg();
+        }
+        lanes
+    })
+}
+
+#[inline(always)]
+fn answer_body(
+    messages: &[u64],
+    flips: &[u64],
+    own: (&[u64], &[u8]),
+    width: usize,
+    out: &mut [u64],
+) {
+    let (own, free) = own;
     let n = own.len() / BITS;
     for at in (0..n).step_by(LANES) {
         let used = LANES.min(n - at);
@@ -121,11 +143,11 @@ fn answer_body(messages: &[u64], flips: &[u64], own: &[u64], width: usize, out: 
                 }
             }
         }
-        let own = digit(own, n, at, used);
+        let (own, free) = (digit(own, n, at, used), marks(free, at, used));
         let mut mine = [[0; LANES]; MOST];
         let mut rows = out.chunks_exact_mut(n);
         for (entry, masks) in masks.iter().enumerate() {
-            let values = sum(own, entry);
+            let values = sum(own, entry, free);
             for bit in 0..width {
                 let masked = xor(masks[bit], values[bit]);
                 let answer = xor(masked, mine[bit]);
@@ -209,9 +231,10 @@ fn segment(entry: usize, bit: usize) -> usize {
 
 dispatched! {
     /// The sender's share and the answers for the receiver's flips (4, n) and its own digit
-    /// (4, n): (16, width, n), the share first. `width`: 2 for carries alone, 7 for sums.
+    /// (4, n): (16, width, n), the share first. `width`: 2 for carries alone, 7 for sums. With
+    /// the own digit come the bits of the receiver's digit that are free, (n,).
     pub fn answer = answer_body(
-        messages: &[u64], flips: &[u64], own: &[u64], width: usize, out: &mut [u64],
+        messages: &[u64], flips: &[u64], own: (&[u64], &[u8]), width: usize, out: &mut [u64],
     );
 }
 
@@ -281,12 +304,14 @@ mod tests {
 
             let flips: Vec<u64> = x.iter().zip(&choices).map(|(x, c)| x ^ c).collect();
             let mut sent = vec![0; 16 * width * n];
-            answer(path, &messages, &flips, &y, width, &mut sent);
+            // Free bits of the receiver's digits: none, the lowest one, the highest two.
+            let free: Vec<u8> = (0..n).map(|word| [0, 1, 12][word % 3]).collect();
+            answer(path, &messages, &flips, (&y, &free), width, &mut sent);
             let (mine, answers) = sent.split_at(width * n);
             let mut theirs = vec![0; width * n];
             take(path, answers, &chosen, &x, width, &mut theirs);
             for i in 0..64 * n {
-                let (a, b) = (number(&x, n, i), number(&y, n, i));
+                let (a, b) = (number(&x, n, i) | free[i / 64] as usize, number(&y, n, i));
                 let carry = |bits: usize| {
                     let low = (1 << bits) - 1;
                     ((a & low) + (b & low)) >> bits

@@ -1,6 +1,6 @@
 //! The digits of the Python module; a part of [`super`].
 
-use super::{Array, Matrix, array, check, filled, matrix, shape, slice};
+use super::{Array, Matrix, array, check, filled, matrix, shape, slice, vector};
 use crate::digits::{self, BITS, ENTRIES, MOST};
 use crate::path::Path;
 use numpy::PyReadonlyArray;
@@ -44,13 +44,16 @@ pub(super) fn digit_answer<'py>(
     messages: &Bound<'py, PyAny>,
     flips: &Bound<'py, PyAny>,
     own: &Bound<'py, PyAny>,
+    free: &Bound<'py, PyAny>,
     width: usize,
 ) -> PyResult<Array<'py, u64, 3>> {
     let (own, n) = digits_of(own, "own")?;
+    let free = vector::<u8>(free, "free")?;
     let flips = shaped(flips, "flips", [BITS, n])?;
     let messages = shaped(messages, "messages", [ENTRIES, width_of(width)?, n])?;
     let (messages, flips) = (slice(&messages, "messages")?, slice(&flips, "flips")?);
-    let own = slice(&own, "own")?;
+    let own = (slice(&own, "own")?, slice(&free, "free")?);
+    check(own.1.len() == n, || format!("free must have {n} numbers, not {}", own.1.len()))?;
     filled(py, [ENTRIES, width, n], |out| {
         digits::answer(Path::best(), messages, flips, own, width, out);
     })

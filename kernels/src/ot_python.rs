@@ -289,7 +289,7 @@ impl<'py> Held<'py> {
         let rows = array::<u64, Dim<[usize; 2]>>(rows, "rows")?;
         let trees = trees.0.checked_add(trees.1).filter(|&trees| trees < 1 << 40);
         let trees = trees.ok_or_else(|| refuse("first lies too far".into()))?;
-        let needed = ot_silent::LINEAR + trees * ot_silent::DEPTH;
+        let needed = ot_silent::DIMENSION + trees * ot_silent::DEPTH;
         let found = rows.as_array().shape().to_vec();
         check(found[1] == 2 && needed <= found[0], || {
             format!("rows must have a shape of ({needed} or more, 2), not {found:?}")

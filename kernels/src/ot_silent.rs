@@ -9,10 +9,12 @@
 //! the one whose path it is NOT given, place = !u, and at that place the sum of all others:
 //! leaf ^ D. Leaf i is then w_i at the sender and w_i ^ e_i D at the receiver, e a unit vector.
 //!
-//! To row i of all trees both add ten of the pool's 2^17 rows, at places that a public
+//! To row i of all trees both add ten of the pool's 2^18 rows, at places that a public
 //! stream names: z = q A ^ w and y = v A ^ w ^ e D = z ^ (u A ^ e) D. The choice u A ^ e is
-//! pseudorandom by learning parity with regular noise. The lowest bit of D is one and that of
-//! z zero, so that the lowest bit of a receiver's row is its choice.
+//! pseudorandom by learning parity with regular noise; docs/offline.md has the attacks that
+//! the dimension and the number of trees are chosen against, and tests compute them. The
+//! lowest bit of D is one and that of z zero, so that the lowest bit of a receiver's row is
+//! its choice.
 //!
 //! H'(y) = AES(s(y)) ^ s(y), s(a || b) = (a ^ b) || a, under a public key.
 
@@ -29,10 +31,18 @@ pub const DEPTH: usize = 11;
 pub const LEAVES: usize = 1 << DEPTH;
 /// Words of 64 transfers that one tree gives.
 pub const WORDS: usize = LEAVES / 64;
-/// Rows of a pool that belong to the matrix: the dimension of the parity problem.
-pub const LINEAR: usize = 1 << 17;
-/// Words of the public stream that name the ten rows added to a row.
+/// Rows of a pool that belong to the matrix: the dimension of the parity problem, a power of
+/// two, so that a place is a field of bits.
+pub const DIMENSION: usize = 1 << 18;
+/// Rows of the pool that are added to a row.
+pub const PLACES: usize = 10;
+/// Words of the public stream that name them.
 const PLACE_WORDS: usize = 3;
+/// Bits of a place.
+const FIELD: u32 = DIMENSION.trailing_zeros();
+/// Bits of a word above three fields; two words' make the tenth place.
+const ABOVE: u32 = u64::BITS - 3 * FIELD;
+const _: () = assert!(3 * FIELD < u64::BITS && 2 * ABOVE >= FIELD);
 
 /// What both parties know of one pool: keys of the public matrix, of the trees, of the hash.
 #[derive(Clone, Copy)]
@@ -49,7 +59,7 @@ pub struct Tags {
 #[derive(Clone, Copy)]
 pub struct Pool<'a> {
     /// The rows for the matrix.
-    pub linear: &'a [Key; LINEAR],
+    pub linear: &'a [Key; DIMENSION],
     /// `DEPTH` rows a tree.
     pub trees: &'a [Key],
     /// The public keys.
@@ -72,6 +82,17 @@ fn masked(key: Key, mask: u64) -> Key {
 fn equal(a: u64, b: u64) -> u64 {
     let difference = a ^ b;
     ((difference | difference.wrapping_neg()) >> 63).wrapping_sub(1)
+}
+
+/// The ten places that three words of the stream name: three fields of each word from its
+/// lowest bit on, and one made of what is above them in two words. No two share a bit.
+#[inline(always)]
+fn places(words: &[u64; PLACE_WORDS]) -> [usize; PLACES] {
+    let [a, b, c] = *words;
+    let above = a >> (3 * FIELD) | b >> (3 * FIELD) << ABOVE;
+    let three = |word: u64| [word, word >> FIELD, word >> (2 * FIELD)];
+    let ([a0, a1, a2], [b0, b1, b2], [c0, c1, c2]) = (three(a), three(b), three(c));
+    [a0, a1, a2, b0, b1, b2, c0, c1, c2, above].map(|bits| bits as usize % DIMENSION)
 }
 
 /// Room and keys for one tree after another.
@@ -184,14 +205,9 @@ impl<'a> Grower<'a> {
     fn add_matrix(&mut self, tree: usize) {
         let linear = self.pool.linear;
         self.matrix.fill((tree * self.places.len()) as u64, &mut self.places);
-        let places = self.places.as_chunks::<PLACE_WORDS>().0;
-        for (leaf, words) in self.level.iter_mut().zip(places) {
-            let row = |bits: u64| linear[bits as usize % LINEAR];
-            let mut sum = xor(*leaf, row(words[0] >> 51 | words[1] >> 51 << 13));
-            for word in words {
-                sum = xor(sum, xor(row(*word), xor(row(word >> 17), row(word >> 34))));
-            }
-            *leaf = sum;
+        let all = self.places.as_chunks::<PLACE_WORDS>().0;
+        for (leaf, words) in self.level.iter_mut().zip(all) {
+            *leaf = places(words).iter().fold(*leaf, |sum, &place| xor(sum, linear[place]));
         }
     }
 }
@@ -257,10 +273,26 @@ mod tests {
     }
 
     #[test]
+    fn every_bit_of_the_stream_belongs_to_one_place_at_most() {
+        let mut owners = vec![];
+        for bit in 0..64 * PLACE_WORDS {
+            let mut words = [0; PLACE_WORDS];
+            words[bit / 64] = 1 << (bit % 64);
+            let found = places(&words);
+            let named: Vec<usize> = (0..PLACES).filter(|&i| found[i] != 0).collect();
+            assert!(named.len() <= 1);
+            owners.extend(named.iter().map(|&i| (i, found[i])));
+        }
+        owners.sort_unstable();
+        let all = (0..PLACES).flat_map(|i| (0..FIELD).map(move |bit| (i, 1 << bit)));
+        assert_eq!(owners, all.collect::<Vec<_>>());
+    }
+
+    #[test]
     fn rows_stay_correlated_and_choices_are_the_matrix_product_plus_noise() {
         let (first, trees) = (2, 3);
         let places = [0x1234_5678_9abc_def1, 0x0fed_cba9_8765_4321];
-        let mut pools = [keys(1, LINEAR + 5 * DEPTH), vec![]];
+        let mut pools = [keys(1, DIMENSION + 5 * DEPTH), vec![]];
         pools[0].iter_mut().for_each(|row| row[0] &= !1);
         let bits = keys(2, pools[0].len());
         let turned = |(q, u): (&Key, &Key)| xor(*q, masked(places, (u[0] & 1).wrapping_neg()));

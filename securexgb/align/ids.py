@@ -2,31 +2,40 @@
 
 The ids of a job are known to both companies: that is a term of the job, for they
 have exchanged a list of common customers before. This check neither finds common
-rows nor hides ids from somebody who already has a list of them: each side sends
-digests under a key that both have drawn for this job. What the other side can do with them
-is try ids that it knows. Where all rows agree it learns nothing new; where they do
-not, it can test guesses against the rows of one block, the first that differs. So
-ids that must stay hidden from the other company need private set intersection,
-which is not this.
+rows nor hides ids from somebody who already has a list of them. What it does is to tell
+as little as it can where the lists turn out to be different ones.
 
-What is sent: the number of rows; 16 bytes for every 1,024 rows; and only where
-those differ, 16 bytes for each row of the first block that does. No id is sent and
-none is put into an error message: each side names the number of its own row.
+Each side sends digests under a key that both have drawn for this check, from the system's
+randomness even where the job's public coins are seeded. First one digest of all ids: where
+the two agree that is all, one bit. Only where they do not, one digest a step of the first half
+of what is known to differ, down to a block of 512 to 1,023 rows (all rows, where there are
+fewer than 1,024): one bit more a step.
+
+A digest can be tried against guesses, because both sides know the key. So none is ever taken
+of less than 512 rows, unless the whole table has less: who guesses must guess hundreds of
+ids at once, in their order. A digest of one row would give away every id that comes from a list or
+has few digits. Who knows all ids of a block but one or two can still find these; ids that must
+stay hidden from the other company need private set intersection, which is not this.
+
+No id is sent and none is put into an error message: it names the block, the same at both sides.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import secrets
+from collections.abc import Sequence
 
-from securexgb.errors import DataError
+from securexgb.errors import DataError, MalformedFrame
 from securexgb.mpc.party import Party
 
-__all__ = ["BLOCK_ROWS", "check_same_rows"]
+__all__ = ["LEAST_ROWS", "check_same_rows"]
 
-BLOCK_ROWS = 1024
+LEAST_ROWS = 512
+"""Rows of the smallest block that a digest is taken of, unless the table has fewer."""
 DIGEST_BYTES = 16
-MOST_NAMED = 5
+_COUNT_BYTES = 8
+_NONCE_BYTES = 32
 
 
 def check_same_rows(party: Party, ids: Sequence[str] | None, rows: int, column: str | None) -> None:
@@ -36,8 +45,10 @@ def check_same_rows(party: Party, ids: Sequence[str] | None, rows: int, column: 
     number of rows is compared). ``column``: the id column's name, for the message.
     """
     with party.step("rows"):
-        key = party.coins.derive("row ids").key
-        theirs = int.from_bytes(party.exchange_bytes(rows.to_bytes(8, "little")), "little")
+        nonce = secrets.token_bytes(_NONCE_BYTES if ids is not None else 0)
+        message = rows.to_bytes(_COUNT_BYTES, "little") + nonce
+        received = _exchange(party, message)
+        theirs = int.from_bytes(received[:_COUNT_BYTES], "little")
         if theirs != rows:
             raise DataError(
                 f"{party.role} party: this side has {rows} rows and the other side {theirs}: "
@@ -45,19 +56,15 @@ def check_same_rows(party: Party, ids: Sequence[str] | None, rows: int, column: 
             )
         if ids is None:
             return
-        blocks = [_digest(key, block) for block in _blocks(ids)]
-        differing = _first_differences(blocks, _exchange(party, blocks))
-        if not differing:
+        nonces = (nonce, received[_COUNT_BYTES:])[:: 1 - 2 * party.rank]
+        key = hashlib.sha256(b"securexgb row ids" + b"".join(nonces)).digest()
+        if _agree(party, key, ids):
             return
-        first = differing[0] * BLOCK_ROWS
-        block = ids[first : first + BLOCK_ROWS]
-        singles = [_digest(key, [value]) for value in block]
-        wrong = _first_differences(singles, _exchange(party, singles))
-        named = ", ".join(str(first + row + 1) for row in wrong[:MOST_NAMED])
+        first, end = _first_block_that_differs(party, key, ids)
         raise DataError(
             f"{party.role} party: the ids in column {column!r} differ from the other side's, "
-            f"first in data row {named}{' and more' if len(wrong) > MOST_NAMED else ''}; both "
-            "files must hold the same rows in the same order (aligning them is not built in yet)"
+            f"first between data rows {first + 1} and {end}; both files must hold the same rows in "
+            "the same order (aligning them is not built in yet)"
         )
 
 
@@ -65,9 +72,22 @@ def _by(column: str | None) -> str:
     return f" (compare their id column {column!r})" if column is not None else ""
 
 
-def _blocks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(ids), BLOCK_ROWS):
-        yield ids[start : start + BLOCK_ROWS]
+def _first_block_that_differs(party: Party, key: bytes, ids: Sequence[str]) -> tuple[int, int]:
+    """The range of its rows, 512 to 1,023 of them, or all where there are fewer."""
+    first, end = 0, len(ids)
+    while end - first >= 2 * LEAST_ROWS:
+        middle = (first + end) // 2
+        if _agree(party, key, ids[first:middle]):
+            first = middle
+        else:
+            end = middle
+    return first, end
+
+
+def _agree(party: Party, key: bytes, block: Sequence[str]) -> bool:
+    """Whether both sides have these ids; one digest each way."""
+    own = _digest(key, block)
+    return own == _exchange(party, own)
 
 
 def _digest(key: bytes, values: Sequence[str]) -> bytes:
@@ -80,10 +100,9 @@ def _digest(key: bytes, values: Sequence[str]) -> bytes:
     return state.digest()
 
 
-def _exchange(party: Party, digests: Sequence[bytes]) -> list[bytes]:
-    content = party.exchange_bytes(b"".join(digests))
-    return [content[at : at + DIGEST_BYTES] for at in range(0, len(content), DIGEST_BYTES)]
-
-
-def _first_differences(own: Sequence[bytes], theirs: Sequence[bytes]) -> list[int]:
-    return [place for place, pair in enumerate(zip(own, theirs, strict=True)) if pair[0] != pair[1]]
+def _exchange(party: Party, message: bytes) -> bytes:
+    """One round; the other side's message has this one's length."""
+    received = party.exchange_bytes(message)
+    if len(received) != len(message):
+        raise MalformedFrame("the other side's message about its rows has a wrong length")
+    return received

@@ -9,8 +9,9 @@ are added up exactly, and running sums are rounded to s bits when they are taken
 
 Scales are public powers of two. Weights (scale_pos_weight included) are divided by 2^k, the mean
 weight is at most 1 then; lambda, alpha, gamma and min_child_weight are divided by it too, which
-changes no tree. Targets of a regression are centred, and divided by S = 2^target_exponent, their
-root mean square is at most 1 then.
+changes no tree. Where k > 0 there are k fraction bits more while they fit: so weights that are
+whole numbers give what repeated rows give. Targets of a regression are centred, and divided by
+S = 2^target_exponent, their root mean square is at most 1 then.
 
 Notation: n rows, l = log2 n, t trees. Logistic: |g| <= w, 0 <= h <= w / 4, and the weights w add
 up to n at most. Squared error: g = margin - y, h = w. With the full rows and a learning rate of at
@@ -53,6 +54,8 @@ FINE_ROWS = 1 << 17
 """Up to so many rows their gradients are finer: the coins of more rows even out."""
 _FINE_ROW_BITS = 20, 18
 _ROW_BITS = 16, 14
+_MOST_ROW_BITS = 37
+"""log2 of the rows and fraction bits of g together, at most, where weights ask for more bits."""
 _LEAST_GAIN = 1e-6
 """xgboost's. It would leave a constant of targets that spread over 10^-5 or less: where they spread
 over less than 1, it counts in units of their scale."""
@@ -146,8 +149,9 @@ class NumberFormat:
         where too few bits remain.
         """
         scale = 2.0**-weight_exponent
-        bounds = _Bounds.of(rows, squared_error, subsampled, gradient_cap)
+        bounds = _Bounds.of(rows, squared_error, subsampled, gradient_cap, weight_exponent)
         most_bits = MOST_SUM_FRACTION_BITS if gradient_cap is None else gradient_cap
+        most_bits += max(weight_exponent, 0)
         for gradient_bits in range(most_bits, -1, -1):
             unit = 2.0**gradient_bits
             g, h = bounds.sums(gradient_bits)
@@ -202,13 +206,22 @@ class _Bounds:
     least_row_bits: tuple[int, int]
 
     @staticmethod
-    def of(rows: int, squared_error: bool, subsampled: bool, gradient_cap: int | None) -> _Bounds:
+    def of(
+        rows: int,
+        squared_error: bool,
+        subsampled: bool,
+        gradient_cap: int | None,
+        weight_exponent: int,
+    ) -> _Bounds:
         most_g, most_h = 1.0, 0.25
         if squared_error:
             most_g, most_h = (_SUBSAMPLE_SLACK if subsampled else _SQUARED_SLACK), 1.0
         row_bits = 0, 0
         if gradient_cap is None:
             row_bits = _FINE_ROW_BITS if rows <= FINE_ROWS else _ROW_BITS
+            room = _MOST_ROW_BITS - math.ceil(math.log2(rows)) - row_bits[0]
+            more = max(min(weight_exponent, room), 0)
+            row_bits = row_bits[0] + more, row_bits[1] + more
         return _Bounds(rows, most_g, most_h, row_bits)
 
     def row_bits(self, gradient_bits: int) -> tuple[int, int]:

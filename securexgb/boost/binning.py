@@ -5,6 +5,11 @@ values in [cut[b-1], cut[b]), so "value < cut[b]" sends bins 0..b to the left. A
 with at most max_bin distinct values gets one bin for each. The last bin used ends at
 infinity, as do unused bins beyond it. Missing values (NaN) have bin number max_bin.
 Nothing here leaves the party.
+
+A column with more values is cut at equal *capped* ranks: a value counts for one bin at most,
+however many rows have it. Plain ranks leave no cut in a column that is 0 in 98 % of the rows,
+because every quantile is 0 there; capped ones give 0 a bin and the others to the rest. Where no
+value has more than a bin's share of the rows, capped ranks are plain ones.
 """
 
 from __future__ import annotations
@@ -44,15 +49,48 @@ class Binner:
         return bins
 
 
+def without_cut(columns: Columns) -> NDArray[np.intp]:
+    """Numbers of the columns (n, f) that have one value at most, so nothing to cut between."""
+    found = []
+    for feature in range(columns.shape[1]):
+        values = columns[:, feature]
+        present = values[~np.isnan(values)]
+        if present.size == 0 or present.min() == present.max():
+            found.append(feature)
+    return np.array(found, np.intp)
+
+
 def _inner_cuts(values: NDArray[np.float64], max_bin: int) -> NDArray[np.float64]:
-    """At most max_bin - 1 ascending cuts, each a value of the data but the least one."""
+    """At most max_bin - 1 ascending cuts, each a value of the data but the least one.
+
+    With more than max_bin distinct values there are exactly max_bin - 1 cuts: no value weighs
+    more than the distance of two ranks, so each rank falls into a value of its own, and the first
+    one beyond the least value.
+    """
     ordered = np.sort(values[~np.isnan(values)])
-    distinct = np.unique(ordered)
-    if distinct.size <= max_bin:
-        return distinct[1:]
-    places = np.arange(1, max_bin) * ordered.size // max_bin
-    cuts = np.unique(ordered[places])
-    return np.asarray(cuts[cuts > ordered[0]], np.float64)
+    starts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+    if starts.size < max_bin:
+        return ordered[starts]
+    starts = np.concatenate([[0], starts])
+    counts = np.diff(starts, append=ordered.size)
+    weights, a_bin = _capped(counts, max_bin)
+    ranks = a_bin * np.arange(1, max_bin)
+    return ordered[starts[np.searchsorted(np.cumsum(weights), ranks, side="right")]]
+
+
+def _capped(counts: NDArray[np.int64], max_bin: int) -> tuple[NDArray[np.int64], int]:
+    """Weights min(count, t) of the values, and t, where t is a bin's share of all weights.
+
+    t = sum of min(count, t) / max_bin. If the m greatest counts are those above t, then t is the
+    sum of the others over max_bin - m; the least m that fits is the solution. Returned are whole
+    numbers, (max_bin - m) times these, below 2^33 for 2^25 rows. ``counts``: more than max_bin.
+    """
+    greatest = np.sort(np.partition(counts, -max_bin)[-max_bin:])[::-1]
+    others = counts.sum() - np.concatenate([[0], np.cumsum(greatest[:-1])])
+    bins = np.arange(max_bin, 0, -1)
+    heavy = int(np.argmax(greatest * bins <= others))
+    a_bin = int(others[heavy])
+    return np.minimum(counts * bins[heavy], a_bin), a_bin
 
 
 def check_columns(columns: Columns, side: str, names: list[str], missing_allowed: bool) -> None:

@@ -40,7 +40,7 @@ from securexgb.boost.tree import TreeHalf
 from securexgb.errors import DataError
 from securexgb.mpc.shared import Words
 
-FORMAT = 2
+FORMAT = 3
 _KEPT_MARGINS = 2
 
 
@@ -49,16 +49,13 @@ class TrainingState:
     """Which training a checkpoint belongs to.
 
     ``model_id``, ``job_digest``, ``coins`` (key of the public coins, hex): the same at both
-    parties. ``dummies``: key of this party's random dummy splits, hex, private; it makes a
-    resumed training draw the same ones. ``data``: fingerprint of this party's own data,
-    which stays here.
+    parties. ``data``: fingerprint of this party's own data, which stays here.
     """
 
     rank: int
     model_id: str
     job_digest: str
     coins: str
-    dummies: str
     data: str
 
     def about(self, name: str) -> dict[str, str | int]:

@@ -15,7 +15,9 @@ from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import leaf_weights_cost
 from securexgb.boost.split import dummies_cost, splits_cost
 from securexgb.mpc.lift import widen_cost
+from securexgb.mpc.multiply import product_cost
 from securexgb.mpc.protocol import Cost
+from securexgb.mpc.scale import scale_cost
 from securexgb.mpc.select import transfer_cost
 from securexgb.mpc.truncate import shift_cost
 
@@ -35,7 +37,7 @@ def tree_cost(
     scores' products cost differently, see ``boost.score``. ``ring_bits``: see ``tree.value_bits``.
     """
     shape, rows = matrix_shape(layout, numbers, len(label_splits), noise_bits), layout.rows
-    candidates = used * (layout.cuts + (layout.bins - 1 if layout.missing else 0))
+    candidates = candidates_of(layout, used)
     total = build_cost(shape, 1)
     for level, label in enumerate(label_splits):
         nodes = 1 << level
@@ -51,6 +53,23 @@ def tree_cost(
     total += leaf_weights_cost(len(label_splits), numbers)
     bits = numbers.leaf_weight_bits + numbers.rate_bits - numbers.margin_bits
     return total + shift_cost(bits, 2 << (len(label_splits) - 1))
+
+
+def without_dealer(layout: Layout, numbers: NumberFormat, used: int, depth: int) -> Cost:
+    """What a tree's scores cost more where nobody deals triples, see ``boost.score``."""
+    if numbers.reg_alpha:
+        return Cost()
+    more = Cost()
+    for level in range(depth):
+        rows, count = 2 << level, candidates_of(layout, used)
+        more += scale_cost(rows, count, numbers.determinant_bits)
+        more -= product_cost(rows * count)
+    return more
+
+
+def candidates_of(layout: Layout, used: int) -> int:
+    """Candidates of a node on so many columns: cuts, and the other side of the missing."""
+    return used * (layout.cuts + (layout.bins - 1 if layout.missing else 0))
 
 
 def _opening_cost(nodes: int, label: int) -> Cost:

@@ -37,8 +37,8 @@ class TreeJob:
     """What a tree is grown from, besides its gradients.
 
     ``executor``: own rows; ``cuts``: float64 (own columns, bins); ``used``: public numbers of
-    the columns that this tree may use, ascending; ``dummies``: this party's private randomness
-    for dummy splits; ``shape``: of the matrices as they were registered.
+    the columns that this tree may use, ascending; ``dummies``: what this party draws dummy splits
+    from, not read before; ``shape``: of the matrices as they were registered.
     """
 
     layout: Layout

@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from securexgb.boost.binning import check_columns
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.checkpoint import CheckpointStore
+from securexgb.boost.leak import NO_FLOORS, Floors
 from securexgb.boost.loss import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, UsageError
 
 Floats = NDArray[np.float64]
+
+_HASHED_ROWS = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +40,29 @@ class SideData:
         return int(self.features.shape[0])
 
     def fingerprint(self) -> str:
-        """SHA-256 of everything here; for this party alone."""
+        """SHA-256 of everything here, in this order of rows; for this party alone."""
         digest = hashlib.sha256(repr((self.columns, self.features.shape)).encode())
         for array in (self.features, self.labels, self.weights):
             digest.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def fingerprint_of_set(self) -> str:
+        """SHA-256 of everything here, whatever the order of rows; for this party alone.
+
+        Each row, with its label and weight, is hashed on its own, and the sorted digests are
+        hashed again: two tables agree exactly where they hold the same rows as often. Equal
+        numbers count as equal: zero has one sign, and there is one NaN.
+        """
+        more = [part for part in (self.labels, self.weights) if part is not None]
+        about = (self.columns, self.rows, self.labels is not None, self.weights is not None)
+        digest = hashlib.sha256(repr(about).encode())
+        rows = bytearray()
+        for start in range(0, self.rows, _HASHED_ROWS):
+            block = slice(start, start + _HASHED_ROWS)
+            table = np.column_stack([self.features[block], *(part[block] for part in more)])
+            table = np.ascontiguousarray(np.where(np.isnan(table), np.nan, table + 0.0))
+            rows += b"".join(hashlib.sha256(row).digest() for row in table)
+        digest.update(np.sort(np.frombuffer(rows, "S32")).tobytes())
         return digest.hexdigest()
 
 
@@ -49,7 +71,8 @@ class TrainingJob:
     """A training as one party sees it.
 
     ``evals``: named evaluation sets, in order. ``callbacks`` run at this side only.
-    ``store``: where to keep checkpoints; ``resume``: go on from what is there.
+    ``store``: where to keep checkpoints; ``resume``: go on from what is there. ``floors``: the
+    least rows, equal at both sides like all terms.
     """
 
     params: TrainingParams
@@ -59,6 +82,12 @@ class TrainingJob:
     store: CheckpointStore | None = None
     resume: bool = False
     job_digest: str = ""
+    floors: Floors = NO_FLOORS
+
+    @property
+    def set_rows(self) -> list[tuple[str, int]]:
+        """Names and row counts of the evaluation sets."""
+        return [(name, data.rows) for name, data in self.evals]
 
     @property
     def checkpoint(self) -> str:

@@ -52,6 +52,8 @@ _LEAST_BASE = 1e-6
 """A fitted base_score of a classification keeps this distance from 0 and 1."""
 _WEIGHTED_BITS = 16
 """Least fraction bits of g and h before they are weighted."""
+_MOST_TABLE_BITS = 20
+"""Most fraction bits of the sigmoid."""
 _PRODUCT_BITS = 61
 """Weighted gradients, before they are rounded, are below 2^_PRODUCT_BITS."""
 
@@ -263,15 +265,16 @@ class SquaredError:
     def derivatives(
         self, party: Party, margins: Shared, labels: Labels, numbers: NumberFormat, coins: Dither
     ) -> tuple[Shared, Shared]:
-        bits = numbers.row_gradient_bits
+        bits = min(numbers.row_gradient_bits, numbers.margin_bits)
         g, drop = margins - labels.targets, numbers.margin_bits - bits
         if labels.weights is None:
             g = _rounded(party, g, drop, coins.gradient) if drop else g
             return g, constant(party, 1 << numbers.row_hessian_bits, g.shape)
         g = _rounded(party, g, drop, coins.tables[0]) if drop else g
-        more = bits - numbers.row_hessian_bits
         h = constant(party, 1 << bits, g.shape)
-        products = _weighted(party, (g, h), labels.weights, numbers.row_weight_bits, coins)
+        drop = numbers.row_weight_bits + bits - numbers.row_gradient_bits
+        products = _weighted(party, (g, h), labels.weights, drop, coins)
+        more = numbers.row_gradient_bits - numbers.row_hessian_bits
         h = _rounded(party, products[1], more, coins.tables[2]) if more else products[1]
         return products[0], h
 
@@ -281,12 +284,13 @@ class SquaredError:
 
 def _bits_before_weights(numbers: NumberFormat) -> tuple[int, int]:
     """Fraction bits of g before it is weighted, and how many more these are than after."""
-    least = min(numbers.row_gradient_bits, numbers.row_hessian_bits)
+    after = numbers.row_gradient_bits
+    least = min(after, numbers.row_hessian_bits)
     # The words of sums say how many bits all rows' weights have together.
-    rows = numbers.gradient_sum_bits - 1 - numbers.row_gradient_bits
-    room = _PRODUCT_BITS - numbers.row_weight_bits - rows - numbers.row_gradient_bits
-    more = min(max(_WEIGHTED_BITS - least, 0), room)
-    return numbers.row_gradient_bits + more, more
+    rows = numbers.gradient_sum_bits - 1 - after
+    room = min(_MOST_TABLE_BITS, _PRODUCT_BITS - numbers.row_weight_bits - rows)
+    before = min(after + max(_WEIGHTED_BITS - least, 0), room)
+    return before, before - after
 
 
 def _weighted(

@@ -31,10 +31,13 @@ def sampled_columns(
     coins: Prg, params: TrainingParams, layout: Layout, tree: int
 ) -> NDArray[np.int64]:
     """Numbers of the sampled columns over both parties, ascending; at least one."""
-    total = layout.total_columns
-    count = max(1, int(params.colsample_bytree * total))
-    words = _coins(coins, params, "columns", tree).words(total)
-    return np.sort(np.argsort(words, kind="stable")[:count])
+    words = _coins(coins, params, "columns", tree).words(layout.total_columns)
+    return np.sort(np.argsort(words, kind="stable")[: sampled_count(params, layout)])
+
+
+def sampled_count(params: TrainingParams, layout: Layout) -> int:
+    """How many columns over both parties a tree may use."""
+    return max(1, int(params.colsample_bytree * layout.total_columns))
 
 
 def _coins(coins: Prg, params: TrainingParams, purpose: str, tree: int) -> Prg:

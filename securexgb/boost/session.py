@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from securexgb.arith.fixedpoint import NumberFormat, encode
-from securexgb.arith.prg import KEY_BYTES, Prg
+from securexgb.arith.prg import Prg
 from securexgb.boost.agreement import Agreement, Facts, SavedFacts, agree
 from securexgb.boost.binning import Binner
 from securexgb.boost.checkpoint import CheckpointStore, Saved, SavedTree, TrainingState
@@ -42,8 +42,8 @@ class DataSet:
 class Session:
     """Everything that a training holds between two trees.
 
-    ``trees``: what all trees are grown from. ``coins``: public. ``dummies``: this party's
-    own. ``sets``: the training data first, then the evaluation sets.
+    ``trees``: what all trees are grown from; of its ``dummies`` each tree takes a stream of
+    its own. ``coins``: public. ``sets``: the training data first, then the evaluation sets.
     """
 
     job: TrainingJob
@@ -53,7 +53,6 @@ class Session:
     labels: Labels
     trees: TreeJob
     coins: Prg
-    dummies: Prg
     session_id: str
     sets: list[DataSet]
 
@@ -72,6 +71,8 @@ def begin(party: Party, job: TrainingJob) -> Session:
     job.check(party.rank)
     saved = _saved(party, job)
     agreement = agree(party, job.params, _facts(party, job, saved))
+    # The row counts are public and equal by now: both sides refuse, before anything is opened.
+    job.floors.check(job.data.rows, job.set_rows)
     if not agreement.trees:
         saved = None
     numbers = agreement.layout.numbers(job.params)
@@ -99,16 +100,26 @@ def begin(party: Party, job: TrainingJob) -> Session:
             ),
             cuts=binner.cuts,
             used=np.arange(agreement.layout.total_columns),
-            dummies=party.private,
+            dummies=_dummies(party, job),
             shape=shape,
         ),
         coins=Prg(bytes.fromhex(state.coins)),
-        dummies=Prg(bytes.fromhex(state.dummies)),
         session_id=agreement.session,
         sets=_sets(job, agreement, model.centre),
     )
     _take_up(party, session, agreement, saved)
     return session
+
+
+def _dummies(party: Party, job: TrainingJob) -> Prg:
+    """What this party's dummy splits are drawn from: the same in every run on this data.
+
+    Were they drawn anew in each run, whoever sees the owners of two runs of a job would see
+    which ones changed: the dummies. The data is hashed as a set of rows, because the next
+    run may have them in another order. Terms are not hashed: neither another number of trees nor
+    another depth may draw anew what stays a dummy.
+    """
+    return party.lasting.derive(f"dummy splits, data {job.data.fingerprint_of_set()}")
 
 
 def _plan(party: Party, params: TrainingParams, agreement: Agreement) -> None:
@@ -172,7 +183,6 @@ def _state(
         model_id=agreement.session,
         job_digest=job.job_digest,
         coins=party.coins.key.hex(),
-        dummies=party.private.words(KEY_BYTES // 8).tobytes().hex(),
         data=_fingerprint(job) if job.store is not None else "",
     )
     if job.store is not None:
@@ -261,5 +271,5 @@ def tree_job(
 ) -> TreeJob:
     """What tree ``number`` is grown from: its columns, its own dummies."""
     return dataclasses.replace(
-        session.trees, used=used, dummies=session.dummies.derive(f"tree {number}")
+        session.trees, used=used, dummies=session.trees.dummies.derive(f"tree {number}")
     )

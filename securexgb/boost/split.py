@@ -157,19 +157,22 @@ def draw_dummies(party: Party, candidates: Candidates, nodes: int, private: Prg)
     """What takes part in the argmax for nodes without a valid candidate: (4, nodes).
 
     Score 1, above all that are not valid; no sums; owner and index of a dummy. Each party draws
-    bits, whose xor is the coin, and candidates of its own.
+    bits, whose xor is the coin, and candidates of its own. Bit and word of a node follow from
+    ``private`` and the node's number alone, so that a deeper tree has the same at its top.
     """
-    words, padded = private.words(2 * nodes), 64 * words_per(nodes)
+    padded = 64 * words_per(nodes)
+    bits = private.derive("coin").words(words_per(nodes))
+    words = private.derive("candidate").words(nodes)
     indices = []
     for rank in (0, 1):
         own = candidates.index[candidates.owner == rank]
-        drawn = own[words[nodes:] % np.uint64(own.size)] if own.size else np.zeros(nodes, np.int64)
+        drawn = own[words % np.uint64(own.size)] if own.size else np.zeros(nodes, np.int64)
         indices.append(share(party, drawn.view(np.uint64), rank, (nodes,)))
     sides = np.unique(candidates.owner)
     if sides.size == 1:
         coin = constant_bits(party, bool(sides[0]), (), padded)
     else:
-        coin = SharedBits(words[: words_per(nodes)].copy(), padded)
+        coin = SharedBits(bits, padded)
     gap = np.pad((indices[1] - indices[0]).words, (0, padded - nodes))
     drawn_by = choose(party, coin, Shared(gap[None]), LABEL_BITS)[0, :nodes]
     owner = to_arithmetic(party, coin, LABEL_BITS)[:nodes]

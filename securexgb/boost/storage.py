@@ -1,4 +1,6 @@
-"""Files on disk: written whole or not at all, read without trusting them.
+"""Files on disk: the user's alone, written whole or not at all, read without trusting them.
+
+Everything that a run leaves is written here, in files of mode 0600 and directories of 0700.
 
 Arrays are npz files without pickled objects, everything else is JSON. What is truncated,
 damaged or of another kind is refused with a sentence (``DataError``).
@@ -23,6 +25,8 @@ from securexgb.errors import DataError, UsageError
 
 Arrays = dict[str, NDArray[Any]]
 
+_FILE, _DIRECTORY = 0o600, 0o700
+
 
 def write_whole(path: Path, content: bytes) -> None:
     """Put ``content`` in the place of ``path`` in one step, readable by the user alone.
@@ -32,8 +36,9 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     temporary = path.with_name(f".{path.name}.part")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE)
         with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, _FILE)  # it may have been there
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -43,10 +48,23 @@ def write_whole(path: Path, content: bytes) -> None:
         raise UsageError(f"cannot write {path}: {_reason(error)}; free it or change it") from error
 
 
-def make_directory(directory: Path) -> None:
-    """Create a directory and those above it, where they are missing."""
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file; one that is new is readable by the user alone. Errors as above."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _FILE)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {_reason(error)}; free it or change it") from error
+
+
+def make_directory(directory: Path) -> None:
+    """Create a directory and those above it, where they are missing, for the user alone."""
+    try:
+        missing = [path for path in (directory, *directory.parents) if not path.exists()]
+        for path in reversed(missing):
+            path.mkdir(_DIRECTORY, exist_ok=True)
+        directory.mkdir(exist_ok=True)  # refuses what is there and is no directory
     except OSError as error:
         raise UsageError(f"cannot create {directory}: {_reason(error)}; change the path") from error
 

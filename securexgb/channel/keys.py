@@ -16,6 +16,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from securexgb.errors import CertificateRefused, UsageError
@@ -94,6 +95,21 @@ class Credentials:
     def key(self) -> bytes:
         """The private key, PEM."""
         return _read(self.key_path, "the private key")
+
+    def lasting_secret(self, size: int) -> bytes:
+        """A secret that stays the same from run to run, as long as this side keeps its key.
+
+        HKDF-SHA256 (RFC 5869) of the private key in its one DER form, so that it does not
+        depend on how the file is written. TLS signs with the key and never hashes it so.
+        """
+        key = serialization.load_pem_private_key(self.key, None)
+        content = key.private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        kdf = HKDF(hashes.SHA256(), size, salt=b"securexgb", info=b"lasting secret")
+        return kdf.derive(content)
 
     @staticmethod
     def load(key_path: Path, certificate_path: Path, peer_path: Path) -> Credentials:

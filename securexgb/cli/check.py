@@ -1,8 +1,8 @@
 """``securexgb check``: everything that can be known before a job starts, one line each.
 
 First what concerns this side alone, then, with the other side running ``check`` too,
-the link, the terms, the dealer and the rows. All failures are listed; the exit code is
-the first one's.
+the link, the terms, the dealer, the rows, and what the training would open. All failures
+are listed; the exit code is the first one's.
 """
 
 from __future__ import annotations
@@ -10,25 +10,41 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from securexgb.boost.booster import SideData
 from securexgb.boost.layout import Layout
+from securexgb.boost.leak import before_training
 from securexgb.boost.loss import objective_of
 from securexgb.boost.scales import Outcomes, proposed_lines
 from securexgb.cli.bits import bits_facts, bits_line, bits_warnings
+from securexgb.cli.columns import columns_without_cut, uncut_sentence
+from securexgb.cli.forecast import Job, forecast
+from securexgb.cli.leaks import facts_of, leaks_text
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result, table
 from securexgb.cli.reports import versions
-from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_names, same_rows
+from securexgb.cli.sides import (
+    OwnRows,
+    column_counts,
+    load_rows,
+    needed_file,
+    same_names,
+    same_rows,
+)
 from securexgb.cli.verdicts import verdict_line, verdict_of, verdict_text
 from securexgb.errors import SecureXGBError, UsageError
 from securexgb.federation import Federation
 
 LEAST_DISK_BYTES = 1 << 30
+
+
+class _Warning(str):
+    """A detail that deserves attention and stops nothing."""
 
 
 @dataclass
@@ -40,7 +56,9 @@ class _Checks:
 
     def run(self, name: str, step: Callable[[], str]) -> None:
         try:
-            self.rows.append((name, "ok", step()))
+            detail = step()
+            status = "warning" if isinstance(detail, _Warning) else "ok"
+            self.rows.append((name, status, detail))
         except SecureXGBError as error:
             self.rows.append((name, "FAILED", str(error)))
             self.first = self.first or error
@@ -58,12 +76,17 @@ def check(
     """Check files, keys, terms, data, machine, and the link to the other side."""
     federation = federation_of(config, job, setting)
     found: dict[str, OwnRows] = {}
-    checks, facts = _Checks(), dict[str, Any](digest=federation.digest, dealer=None, proposed={})
+    checks = _Checks()
+    facts = dict[str, Any](
+        digest=federation.digest, dealer=None, leaks=[], peer_columns=None, proposed={}
+    )
     checks.run("terms", lambda: f"digest {federation.digest}, {federation.role} party")
     checks.run("versions", lambda: ", ".join(f"{n} {v}" for n, v in versions().items()))
     checks.run("keys", lambda: _keys(federation))
     checks.run("dealer", lambda: _dealer(federation))
     checks.run("data", lambda: _data(federation, found))
+    checks.run("enough rows", lambda: _enough_rows(federation, found))
+    checks.run("columns", lambda: _columns(found))
     if federation.role == "label":
         checks.run("scales", lambda: _scales(federation, found, facts))
     checks.run("numbers", lambda: _numbers(federation, found, facts))
@@ -72,6 +95,8 @@ def check(
     if not local and checks.first is None:
         note(f"waiting for {federation.peer_name}")
         checks.run("link, dealer, rows", lambda: _link(federation, found, facts))
+    if "training data" in found:
+        checks.run("cost", lambda: _cost(federation, found["training data"].data, facts))
     facts["checks"] = [
         {"check": name, "status": status, "detail": detail} for name, status, detail in checks.rows
     ]
@@ -79,6 +104,8 @@ def check(
     if facts["proposed"]:
         lines = "\n".join(f"{name} = {value}" for name, value in facts["proposed"].items())
         text += f"\n\nproposed for [training] of job.toml, at both sides:\n{lines}"
+    if facts["leaks"]:
+        text += f"\n\nat worst:\n{leaks_text(facts['leaks'])}"
     if facts["dealer"] is not None:
         text += f"\n\nthe dealer:\n{verdict_text(facts['dealer'])}"
     result(facts, text, form)
@@ -159,7 +186,32 @@ def _numbers(federation: Federation, found: dict[str, OwnRows], facts: dict[str,
     columns = (max(len(data.columns), 1), 0)
     numbers = Layout.of(params, data.rows, columns, is_weighted).numbers(params)
     facts["gradient_bits"] = bits_facts(numbers)
-    return "; ".join([bits_line(numbers), *bits_warnings(numbers)])
+    warnings = bits_warnings(numbers)
+    return _Warning("; ".join([bits_line(numbers), *warnings])) if warnings else bits_line(numbers)
+
+
+def _enough_rows(federation: Federation, found: dict[str, OwnRows]) -> str:
+    floors = federation.terms.floors
+    if "training data" in found:
+        training_rows, sets = _row_counts(found)
+        floors.check(training_rows, sets)
+    return (
+        f"the terms ask for {floors.training_rows:,} to train on and "
+        f"{floors.evaluation_rows:,} to evaluate"
+    )
+
+
+def _row_counts(found: dict[str, OwnRows]) -> tuple[int, list[tuple[str, int]]]:
+    """Of the training data, and of each evaluation set."""
+    (_, training), *sets = [(name, own.data.rows) for name, own in found.items()]
+    return training, sets
+
+
+def _columns(found: dict[str, OwnRows]) -> str:
+    """Columns of the training data that no split can use; their names stay at this side."""
+    if "training data" not in found:
+        return "not read"
+    return uncut_sentence(columns_without_cut(found["training data"].data))
 
 
 def _disk(federation: Federation) -> str:
@@ -189,13 +241,47 @@ def _memory(federation: Federation, found: dict[str, OwnRows]) -> str:
     return f"{free / 1e9:.1f} GB free, about {needed / 1e9:.1f} GB needed"
 
 
+def _cost(federation: Federation, data: SideData, facts: dict[str, Any]) -> str:
+    """What a tree costs and how much memory this side needs; see ``cli.forecast``."""
+    params, own = federation.terms.training, len(data.columns)
+    peer: int | None = facts["peer_columns"]
+    columns = (own, own if peer is None else peer)[:: 1 - 2 * federation.config.rank]
+    weighted = data.weights is not None or params.weight_bound != 1.0
+    layout = Layout.of(params, data.rows, (columns[0], columns[1]), weighted)
+    found = forecast(Job(params, layout, federation.terms.method), federation.config.rank)
+    facts["forecast"] = asdict(found)
+    text = found.text()
+    if peer is None:
+        text += "; reckoned with as many columns at the other side as here"
+    whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if found.memory_bytes > whole / 2:
+        return _Warning(
+            f"{text}. That is more than half of this machine's {whole / 1e9:.0f} GB: use fewer "
+            "bins, columns or levels, or a larger machine"
+        )
+    return text
+
+
 def _link(federation: Federation, found: dict[str, OwnRows], facts: dict[str, Any]) -> str:
     with federation.session("check") as party:
         same_names(party, list(found))
         for name, rows in found.items():
             same_rows(party, federation, rows, name)
         facts["dealer"] = verdict_of(party)
+        columns = column_counts(party, len(found["training data"].data.columns))
+        facts["peer_columns"] = columns[1 - party.rank]
+        facts["leaks"] = _leaks(federation, found, columns)
         return (
             f"{federation.peer_name} has the same terms, version and rows; "
             f"{verdict_line(facts['dealer'])}"
         )
+
+
+def _leaks(
+    federation: Federation, found: dict[str, OwnRows], columns: tuple[int, int]
+) -> list[dict[str, Any]]:
+    """What the training would open at worst; ``columns``: their public counts by rank."""
+    training_rows, sets = _row_counts(found)
+    params = federation.terms.training
+    layout = Layout.of(params, training_rows, columns, False)
+    return facts_of(before_training(params, layout, sets))

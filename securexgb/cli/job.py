@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from securexgb.boost.leak import Floors
+from securexgb.cli.leaks import a_tree
 from securexgb.cli.options import AlgorithmOption, parameters, write_new
 from securexgb.cli.output import Format, FormatOption, result
 from securexgb.config import JobTerms
@@ -30,6 +32,12 @@ def new(
     prediction: Annotated[
         str, typer.Option(help="How scores are computed: transfers, or ckks (in hundredths).")
     ] = "transfers",
+    min_training_rows: Annotated[
+        int, typer.Option(help="Training on fewer rows is refused.")
+    ] = Floors.training_rows,
+    min_evaluation_rows: Annotated[
+        int, typer.Option(help="Evaluating fewer rows is refused.")
+    ] = Floors.evaluation_rows,
     algorithm: AlgorithmOption = "hybrid",
     offline: Annotated[
         str | None,
@@ -61,6 +69,8 @@ def new(
             "id_column": id_column,
             "predictions_to": predictions_to,
             "prediction": prediction,
+            "min_training_rows": min_training_rows,
+            "min_evaluation_rows": min_evaluation_rows,
             "algorithm": algorithm,
             "offline": offline,
             "he": he,
@@ -84,5 +94,15 @@ def show(
 ) -> None:
     """Show the terms and their ten-letter digest, which both sides must see alike."""
     terms = JobTerms.from_file(path)
-    facts: dict[str, Any] = {"digest": terms.digest, "terms": terms.model_dump(mode="json")}
-    result(facts, f"digest {terms.digest}\n\n{terms.to_toml()}", form)
+    bits = a_tree(terms.training)
+    facts: dict[str, Any] = {
+        "digest": terms.digest,
+        "terms": terms.model_dump(mode="json"),
+        "bits_a_tree": bits,
+    }
+    said = ", ".join(f"{value:,.0f} with {columns}" for columns, value in bits.items())
+    leak = (
+        f"a tree opens at worst so many bits about the labels, by the feature party's columns: "
+        f"{said}; {terms.training.n_estimators} trees as many times that"
+    )
+    result(facts, f"digest {terms.digest}\n\n{terms.to_toml()}\n{leak}", form)

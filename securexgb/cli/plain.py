@@ -1,7 +1,8 @@
-"""Plain xgboost on the same bins: what a simulation is compared with.
+"""Plain xgboost: what a simulation is compared with.
 
-Every column is replaced by its bin number, so that xgboost's own binning finds the
-same candidates; missing values stay missing.
+On the same bins every column is replaced by its bin number, so that xgboost's own binning finds
+the same candidates. On its own bins, as many, xgboost gets the values themselves and cuts them
+by its own sketch. Missing values stay missing.
 """
 
 from __future__ import annotations
@@ -31,19 +32,31 @@ SHARED_NAMES = (
 )
 
 
-def plain_xgboost(params: TrainingParams, train: SideData, test: SideData) -> NDArray[np.float64]:
-    """Predictions for ``test`` of xgboost trained on ``train`` in the clear."""
+def plain_xgboost(
+    params: TrainingParams, train: SideData, test: SideData, *, own_bins: bool = False
+) -> NDArray[np.float64]:
+    """Predictions for ``test`` of xgboost trained on ``train`` in the clear.
+
+    ``own_bins``: xgboost chooses at most ``max_bin`` bins a column itself.
+    """
     import xgboost  # noqa: PLC0415  (slow, and needed here only)
 
     binner = Binner.fit(train.features, params.max_bin)
 
     def table(data: SideData) -> Any:
+        if own_bins:
+            return xgboost.DMatrix(data.features, data.labels, weight=data.weights)
         bins = binner.transform(data.features).astype(np.float64)
         bins[bins == params.max_bin] = np.nan
         return xgboost.DMatrix(bins, data.labels, weight=data.weights)
 
     settings = {name: getattr(params, name) for name in SHARED_NAMES}
-    settings |= {"tree_method": "hist", "max_bin": 256, "seed": params.random_state, "nthread": 1}
+    settings |= {
+        "tree_method": "hist",
+        "max_bin": params.max_bin if own_bins else 256,
+        "seed": params.random_state,
+        "nthread": 1,
+    }
     if params.base_score is not None:
         settings["base_score"] = params.base_score
     model = xgboost.train(settings, table(train), params.n_estimators)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from securexgb.boost.predict import predict as run_prediction
 from securexgb.boost.storage import make_directory, read_whole, unpack_json
@@ -16,6 +13,7 @@ from securexgb.cli.finished import FinishedRun, finished_run
 from securexgb.cli.ledgers import ledger_table, recorded
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
+from securexgb.cli.predictions import Reals, read_scores, write_predictions
 from securexgb.cli.reports import Quality, write_report
 from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_rows
 from securexgb.errors import DataError
@@ -30,7 +28,6 @@ from securexgb.report.metrics import (
 
 PREDICTED = "predicted.json"
 """Beside a run's model: which rows were predicted, and where the scores are."""
-Reals = NDArray[np.float64]
 RunOption = Annotated[
     Path | None, typer.Option("--run", help="The run with the model; default: the newest.")
 ]
@@ -81,7 +78,7 @@ def predict(
         result(facts, f"{text}\n\n{ledger_table(ledger)}", form)
         return
     target = output or finished.run.path / "predictions.csv"
-    _write(target, rows, scores, finished)
+    write_predictions(target, rows.ids, scores, finished.classes)
     facts["predictions"] = str(target)
     kept = {"data": str(path), "predictions": str(target.absolute())}
     finished.run.write_json(PREDICTED, kept)
@@ -111,8 +108,8 @@ def quality_of(
         federation, path, columns=half.columns, classes=finished.classes, label_optional=True
     )
     side = federation.config.name
-    scores = _scores(Path(kept["predictions"]), side)
-    index = None if baseline is None else stability_index(_scores(baseline, side), scores)
+    scores = read_scores(Path(kept["predictions"]), side)
+    index = None if baseline is None else stability_index(read_scores(baseline, side), scores)
     if scores.size != rows.data.rows:
         raise DataError(
             f"{side}: {path} has {rows.data.rows} rows and the predictions "
@@ -120,30 +117,6 @@ def quality_of(
         )
     metrics = _metrics(rows, scores, half.params.objective)
     return Quality(metrics, path.name, index)
-
-
-def _scores(path: Path, side: str) -> Reals:
-    """The scores of a predictions file."""
-    try:
-        with path.open(newline="") as stream:
-            scores = [float(line[1]) for line in list(csv.reader(stream))[1:]]
-    except (OSError, ValueError, IndexError) as error:
-        raise DataError(f"{side}: {path} is not a predictions file: {error}") from None
-    if not scores:
-        raise DataError(f"{side}: {path} has no predictions")
-    return np.array(scores)
-
-
-def _write(target: Path, rows: OwnRows, scores: Reals, finished: FinishedRun) -> None:
-    """One line a row: id (or row number), and the probability or the value."""
-    classes = finished.classes
-    name = "prediction" if classes is None else f"probability of {classes[1]}"
-    with target.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["row" if rows.ids is None else "id", name])
-        keys = rows.ids or range(1, scores.size + 1)
-        for key, score in zip(keys, scores, strict=True):
-            writer.writerow([key, repr(float(score))])
 
 
 def _metrics(

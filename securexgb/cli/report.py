@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from securexgb.cli.finished import finished_run
+from securexgb.cli.leaks import leaks_text
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, result
 from securexgb.cli.predict import RunOption, quality_of
@@ -34,4 +35,5 @@ def report(
     quality = quality_of(federation, finished, baseline)
     half, facts = finished.half, finished.facts
     written = write_report(federation, finished.run, half, facts, quality, remark or ())
-    result(report_json(written), f"wrote {finished.run.path / 'report.html'}", form)
+    text = f"wrote {finished.run.path / 'report.html'}\n\n{leaks_text(facts['leaks'])}"
+    result(report_json(written), text, form)

@@ -86,7 +86,8 @@ def write_report(
     """Write report.html and report.json of a run.
 
     ``facts``: what ``train`` has kept in run.json: costs, offline source, dealer's evidence
-    and the verdict on it, missing rates. The ledger is the run's, of all its sessions.
+    and the verdict on it, missing rates, what the leak meter says. The ledger is the run's, of
+    all its sessions.
     """
     curve = {
         f"{data} {metric}": values
@@ -103,6 +104,7 @@ def write_report(
         created=timestamp(),
         terms=federation.terms.model_dump(mode="json"),
         ledger=revealed_in(run),
+        leaks=facts["leaks"],
         costs=Costs(**facts["costs"]),
         numbers=bits_line(half.numbers),
         offline_source=facts["offline_source"],

@@ -8,19 +8,19 @@
     model/         this side's half of the finished model
     report.html    the report, with report.json beside it
 
-Files that are replaced are replaced whole: written beside, then renamed.
+Files are the user's alone (mode 0600, directories 0700); those that are replaced are replaced
+whole: written beside, then renamed.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from securexgb.boost.storage import make_directory
+from securexgb.boost.storage import append_line, make_directory, write_whole
 from securexgb.cli.output import plain
 from securexgb.errors import UsageError
 
@@ -92,15 +92,11 @@ class RunDirectory:
     def write(self, name: str, text: str) -> Path:
         """Replace one file as a whole."""
         path = self.path / name
-        beside = path.with_name(f".{name}.{os.getpid()}")
-        beside.write_text(text)
-        beside.replace(path)
+        write_whole(path, text.encode())
         return path
 
     def write_json(self, name: str, value: Any) -> Path:
         return self.write(name, json.dumps(plain(value), indent=1, allow_nan=False) + "\n")
 
     def _append(self, name: str, facts: Mapping[str, Any]) -> None:
-        line = json.dumps(plain(facts), allow_nan=False)
-        with (self.path / name).open("a") as stream:
-            stream.write(line + "\n")
+        append_line(self.path / name, json.dumps(plain(facts), allow_nan=False))

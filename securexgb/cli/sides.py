@@ -14,7 +14,7 @@ from securexgb.errors import UsageError
 from securexgb.federation import Federation
 from securexgb.mpc.party import Party
 
-__all__ = ["OwnRows", "load_rows", "needed_file", "same_names", "same_rows"]
+__all__ = ["OwnRows", "column_counts", "load_rows", "needed_file", "same_names", "same_rows"]
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,12 @@ def same_names(party: Party, names: Sequence[str]) -> None:
             f"{party.role} party: the evaluation sets are named {mine or 'nothing'!r} here and "
             f"{theirs[:200] or 'nothing'!r} at the other side: name eval_data alike in party.toml"
         )
+
+
+def column_counts(party: Party, mine: int) -> tuple[int, int]:
+    """How many columns each side holds, by rank: a public fact, as in a training."""
+    theirs = int.from_bytes(party.exchange_bytes(mine.to_bytes(8, "little"))[:8], "little")
+    return (mine, theirs) if party.rank == 0 else (theirs, mine)
 
 
 def same_rows(party: Party, federation: Federation, rows: OwnRows, name: str) -> None:

@@ -20,10 +20,14 @@ from numpy.typing import NDArray
 from securexgb.boost.booster import SideData
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
+from securexgb.boost.layout import Layout
+from securexgb.boost.leak import Floors, after_training, before_training
 from securexgb.boost.loss import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
 from securexgb.cli.bits import bits_facts, bits_line, bits_warnings
+from securexgb.cli.columns import columns_without_cut, uncut_sentence
+from securexgb.cli.leaks import facts_of, leaks_text, note_leaks
 from securexgb.cli.ledgers import add_ledgers, ledger_table
 from securexgb.cli.options import AlgorithmOption, parameters, split_names
 from securexgb.cli.output import Format, FormatOption, note, result, table
@@ -31,13 +35,14 @@ from securexgb.cli.plain import plain_xgboost
 from securexgb.cli.progress import TrainingProgress
 from securexgb.data import ColumnRoles, binary_labels, numeric_labels, read_side
 from securexgb.errors import DataError, UsageError
-from securexgb.mpc.party import Party
+from securexgb.mpc.party import ROLES, Party
 from securexgb.offline.method import Method
 from securexgb.report.metrics import auc, kolmogorov_smirnov, regression_metrics
 from securexgb.simulation import (
     Sides,
     Simulation,
     predict_alone,
+    side_data,
     split_columns,
     train_alone,
 )
@@ -54,6 +59,11 @@ class Split:
     train: SideData
     test: SideData
     sides: Sides
+
+    def layout(self, params: TrainingParams) -> Layout:
+        """The shapes of the training."""
+        label, feature = (len(side) for side in self.sides)
+        return Layout.of(params, self.train.rows, (label, feature), False)
 
 
 def simulate(
@@ -109,6 +119,12 @@ def simulate(
     split = _split(whole, split_names(feature_party_columns), params, test_fraction)
     params = _with_terms_of_the_data(params, split, param or [])
     note(WARNING)
+    for sentence in Floors().sentences(split.train.rows):
+        note(f"between two companies this would be refused: {sentence}")
+    note_leaks(before_training(params, split.layout(params)))
+    uncut = _uncut(split)
+    for role, names in uncut.items():
+        note(f"{role} party: {uncut_sentence(names)}")
     with ExitStack() as drawn:
 
         def watch(party: Party) -> list[TrainingCallback]:
@@ -126,8 +142,10 @@ def simulate(
     for warning in bits_warnings(halves[0].numbers):
         note(f"warning: {warning}")
     facts["numbers"] = bits_line(halves[0].numbers)
+    facts["leaks"] = facts_of(after_training(halves[0]))
     facts["ledger"] = add_ledgers(training.ledger, prediction.ledger)
-    facts |= _quality(params, split, secure, plain_xgboost(params, split.train, split.test))
+    facts["columns_without_cut"] = uncut
+    facts |= _quality(params, split, secure)
     result(facts, _text(facts), form)
 
 
@@ -253,12 +271,26 @@ def _method_facts(method: Method) -> dict[str, Any]:
     }
 
 
-def _quality(params: TrainingParams, split: Split, secure: Reals, plain: Reals) -> dict[str, Any]:
-    """The test's metrics of both models; those that do not apply are null."""
+def _uncut(split: Split) -> dict[str, list[str]]:
+    """By role, the columns of which no split can make use."""
+    sides = zip(ROLES, side_data(split.train, split.sides), strict=True)
+    named = {role: columns_without_cut(data) for role, data in sides}
+    return {role: names for role, names in named.items() if names}
+
+
+def _quality(params: TrainingParams, split: Split, secure: Reals) -> dict[str, Any]:
+    """The test's metrics of the model, of xgboost on the same bins and of xgboost on its own
+    bins; those that do not apply are null."""
     labels = split.test.labels
     assert labels is not None
-    facts: dict[str, Any] = {"auc": None, "xgboost_auc": None, "ks": None, "xgboost_ks": None}
-    for prefix, scores in (("", secure), ("xgboost_", plain)):
+    facts: dict[str, Any] = {}
+    models = {
+        "": secure,
+        "xgboost_": plain_xgboost(params, split.train, split.test),
+        "xgboost_raw_": plain_xgboost(params, split.train, split.test, own_bins=True),
+    }
+    for prefix, scores in models.items():
+        facts |= {f"{prefix}auc": None, f"{prefix}ks": None}
         if params.objective == "binary:logistic":
             facts[f"{prefix}auc"] = auc(labels, scores)
             distance = kolmogorov_smirnov(labels, scores)
@@ -273,8 +305,11 @@ def _text(facts: dict[str, Any]) -> str:
     seconds, megabytes = facts["seconds"], facts["megabytes"]
     names = [name for name in ("auc", "ks", "rmse") if facts.get(name) is not None]
     quality = table(
-        [(name, facts[name], facts[f"xgboost_{name}"]) for name in names],
-        ("on the test rows", "secure", "plain xgboost, same bins"),
+        [
+            (name, facts[name], facts[f"xgboost_{name}"], facts[f"xgboost_raw_{name}"])
+            for name in names
+        ],
+        ("on the test rows", "secure", "plain xgboost, same bins", "plain xgboost, its own bins"),
     )
     costs = table(
         [
@@ -286,7 +321,7 @@ def _text(facts: dict[str, Any]) -> str:
         ],
         ("cost", "seconds", "MB"),
     )
-    ledger = ledger_table(facts["ledger"])
+    ledger = f"{ledger_table(facts['ledger'])}\n\n{leaks_text(facts['leaks'])}"
     shape = (
         f"{facts['rows']:,} training rows, {facts['label_columns']} + {facts['feature_columns']} "
         f"columns, {facts['trees']} trees of depth {facts['depth']}, {facts['bins']} bins; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
@@ -16,8 +16,11 @@ from securexgb.boost.booster import train as run_training
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.checkpoint import CheckpointStore
 from securexgb.boost.ensemble import History, ModelHalf
+from securexgb.boost.leak import after_training, before_training
 from securexgb.boost.seal import ModelKey, find_key
+from securexgb.boost.storage import make_directory
 from securexgb.cli.bits import bits_facts, bits_line, bits_warnings
+from securexgb.cli.leaks import facts_of, leaks_text, note_leaks
 from securexgb.cli.ledgers import RunLedger, ledger_table, recorded
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result, table
@@ -83,7 +86,7 @@ def _train(
     """The part with the other side; what is worth keeping of it is written on the way."""
     settings = federation.config
     # A run that stopped before its first tree has nothing to go on from, and begins anew.
-    run.checkpoint.mkdir(exist_ok=True)
+    make_directory(run.checkpoint)
     with federation.session("train") as party, recorded(run, party) as ledger:
         began = perf_counter()
         assert settings.train_data is not None
@@ -98,29 +101,28 @@ def _train(
         run.log("agreed", rows=rows.data.rows, columns=len(rows.data.columns))
         trees = federation.terms.training.n_estimators
         with TrainingProgress(party, federation.peer_name, trees) as progress:
-            half = run_training(
-                party,
-                TrainingJob(
-                    params=federation.terms.training,
-                    data=rows.data,
-                    evals=tuple(evals),
-                    callbacks=(_Recorder(party, run, ledger, progress),),
-                    store=CheckpointStore(run.checkpoint, key),
-                    resume=resume,
-                    job_digest=federation.terms.full_digest,
-                ),
+            training = TrainingJob(
+                params=federation.terms.training,
+                data=rows.data,
+                evals=tuple(evals),
+                store=CheckpointStore(run.checkpoint, key),
+                resume=resume,
+                job_digest=federation.terms.full_digest,
+                floors=federation.terms.floors,
             )
-        facts = _keep(party, run, ledger, rows, perf_counter() - began)
-        run.model.mkdir(exist_ok=True)
+            recorder = _Recorder(party, run, ledger, progress, training.set_rows)
+            half = run_training(party, replace(training, callbacks=(recorder,)))
+        leaks = facts_of(after_training(half, training.set_rows))
+        facts = _kept(party, ledger, rows, perf_counter() - began) | {"leaks": leaks}
+        run.write_json("run.json", facts)
+        make_directory(run.model)
         save_half(half, run.model / f"{half.role}.npz", key)
     return half, facts
 
 
-def _keep(
-    party: Party, run: RunDirectory, ledger: RunLedger, rows: OwnRows, seconds: float
-) -> dict[str, Any]:
-    """Write what the report needs. Costs are of this session, the ledger is of all."""
-    facts = {
+def _kept(party: Party, ledger: RunLedger, rows: OwnRows, seconds: float) -> dict[str, Any]:
+    """What the report needs of the session. Costs are of this session, the ledger is of all."""
+    return {
         "ledger": ledger.rows(),
         "costs_of": "the last session",
         "costs": asdict(costs_of(party, seconds)),
@@ -130,8 +132,6 @@ def _keep(
         "missing_rates": rows.missing_rates,
         "classes": None if rows.classes is None else list(rows.classes),
     }
-    run.write_json("run.json", facts)
-    return facts
 
 
 def _cut_metrics(run: RunDirectory, trees: int) -> None:
@@ -146,23 +146,30 @@ def _cut_metrics(run: RunDirectory, trees: int) -> None:
 
 
 class _Recorder(TrainingCallback):
-    """After each tree: a line of metrics, the ledger so far, the progress bar."""
+    """First what is opened at worst; after each tree a line of metrics, the ledger, the bar."""
 
     def __init__(
-        self, party: Party, run: RunDirectory, ledger: RunLedger, progress: TrainingProgress
+        self,
+        party: Party,
+        run: RunDirectory,
+        ledger: RunLedger,
+        progress: TrainingProgress,
+        set_rows: list[tuple[str, int]],
     ) -> None:
         self._party = party
         self._run = run
         self._ledger = ledger
         self._progress = progress
+        self._set_rows = set_rows
         self._began = perf_counter()
 
     def before_training(self, model: ModelHalf) -> ModelHalf:
+        note_leaks(before_training(model.params, model.layout, self._set_rows))
+        for warning in bits_warnings(model.numbers):
+            note(f"warning: {warning}")
         self._run.log(
             "training", trees_so_far=len(model.trees), gradient_bits=bits_facts(model.numbers)
         )
-        for warning in bits_warnings(model.numbers):
-            note(f"warning: {warning}")
         _cut_metrics(self._run, len(model.trees))
         return model
 
@@ -197,6 +204,7 @@ def _text(run: RunDirectory, half: ModelHalf, facts: dict[str, Any]) -> str:
             f"{run.path / 'report.html'}\n{bits_line(half.numbers)}",
             table(costs_table(Costs(**facts["costs"])), ("cost of this session at this side", "")),
             ledger_table(facts["ledger"]),
+            leaks_text(facts["leaks"]),
             short_verdict(facts["dealer"]),
         ]
     )

@@ -45,6 +45,7 @@ KEY_WORDS = 2 * (PRIMES + 1) * DEGREE
 
 _OWN_BITS = 28  # of the key holder's numbers
 _FACTOR_BITS = 26  # of the evaluator's
+_SHIFT = 4.0  # above every factor's absolute value
 MASK_BITS = 118
 _DROPPED = 30
 RESULT_BITS = _OWN_BITS + _FACTOR_BITS - _DROPPED + SLOT_BITS
@@ -119,18 +120,31 @@ class CkksEvaluator:
         return result, np.uint64(0) - self._slots.imaginary(own)[: numbers.shape[1]]
 
     def _sum(self, messages: Words, numbers: Numbers) -> Any:
-        """The sum, rerandomised, as a ciphertext in plain coefficients."""
+        """The sum, rerandomised, as a ciphertext in plain coefficients.
+
+        SEAL refuses to multiply by zero, and to skip such a term would show in the time how many of
+        this party's marks are none. So every factor has ``_SHIFT`` added in all slots, which is
+        one integer on the constant coefficient, and that integer times all ciphertexts is taken
+        off again: the same operations for all numbers, and exactly the same sum.
+        """
         seal = self._seal
-        total, product = seal.api.Ciphertext(), seal.api.Ciphertext()
+        total, product, shifted = (seal.api.Ciphertext() for _ in range(3))
         self._encryptor.encrypt_zero(seal.level, total)
         total.scale = 2.0 ** (_OWN_BITS + _FACTOR_BITS)
-        for words, row in zip(messages, numbers, strict=True):
+        factors = np.zeros((len(numbers), SLOTS), np.complex128)
+        factors[:, : numbers.shape[1]] = numbers
+        for number, (words, row) in enumerate(zip(messages, factors, strict=True)):
             ciphertext = seal.ciphertext(words, 2.0**_OWN_BITS)
-            plain = seal.plaintext(row, 2.0**_FACTOR_BITS)
-            if plain.is_zero():
-                continue  # SEAL refuses a product that hides nothing; this one adds nothing
+            plain = seal.plaintext(row + _SHIFT, 2.0**_FACTOR_BITS)
             seal.evaluator.multiply_plain(ciphertext, plain, product)
             seal.evaluator.add_inplace(total, product)
+            if number:
+                seal.evaluator.add_inplace(shifted, ciphertext)
+            else:
+                shifted = ciphertext
+        plain = seal.plaintext(np.full(SLOTS, _SHIFT, np.complex128), 2.0**_FACTOR_BITS)
+        seal.evaluator.multiply_plain(shifted, plain, product)
+        seal.evaluator.sub_inplace(total, product)
         seal.evaluator.transform_from_ntt_inplace(total)
         return total
 

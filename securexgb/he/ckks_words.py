@@ -28,7 +28,7 @@ DEGREE = 8192
 SLOTS = DEGREE // 2
 PRIMES = 2
 """Primes of a ciphertext's modulus; a public key has one more."""
-_PRIME_BITS = (60, 60, 60)
+PRIME_BITS = (60, 60, 60)
 
 _HEADER = 16  # bytes: magic and version (5), compression (1), reserved (2), total size (8)
 _COMPRESSION = 5
@@ -57,9 +57,13 @@ class Seal:
         self.api = api = library()
         parameters = api.EncryptionParameters(api.SCHEME_TYPE.CKKS)
         parameters.set_poly_modulus_degree(DEGREE)
-        parameters.set_coeff_modulus(api.CoeffModulus.Create(DEGREE, list(_PRIME_BITS)))
+        parameters.set_coeff_modulus(api.CoeffModulus.Create(DEGREE, list(PRIME_BITS)))
         self.context = api.SEALContext(parameters, True, api.SEC_LEVEL_TYPE.TC128)
-        assert self.context.parameters_set()
+        if not self.context.parameters_set():
+            raise UsageError(
+                f"SEAL refuses the parameters of CKKS: {self.context.parameters_error_message()}; "
+                'install TenSEAL as pip install "securexgb[ckks]" does'
+            )
         self.primes = tuple(int(m.value()) for m in parameters.coeff_modulus())
         self.encoder = api.CKKSEncoder(self.context)
         self.evaluator = api.Evaluator(self.context)
@@ -128,7 +132,10 @@ def _saved(stored: Any) -> tuple[bytes, bytes]:
         stored.save(path)
         data = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
     header = data[:_HEADER]
-    assert header[_COMPRESSION] == _ZSTD
+    if header[_COMPRESSION] != _ZSTD:
+        raise UsageError(
+            'this build of TenSEAL writes files in another form: pip install "securexgb[ckks]"'
+        )
     with pa.input_stream(pa.py_buffer(data[_HEADER:]), compression="zstd") as stream:
         return header, stream.read()
 

@@ -4,7 +4,9 @@ Two rings. BFV works over Z_q[X] / (X^N + 1), N = 8192, q three primes of 50 bit
 of 50 bits is special: it appears in the keys for merging only. Together 200 bits, below the 218
 that the homomorphic encryption standard allows at N = 8192. Pads are ring-LWE samples over
 Z_2^kappa[X] / (X^4096 + 1), kappa at most 64, below the 109 that it allows at 4096. Both for 128
-bits of classical security and ternary secrets.
+bits of classical security and ternary secrets. Estimates of the best known attacks: pads 177
+bits, of which many vectors under one A may cost 17; ciphertexts 189; keys for merging 138. A
+modulus 2^kappa asks for errors that are uniform modulo 2: centred binomial ones are, exactly.
 
 Errors are centred binomial: variance 10.5 (standard deviation 3.24), subgaussian with the same
 parameter (Hoeffding). A sum of independent errors times known numbers is subgaussian with the

@@ -7,10 +7,12 @@ remainder theorem). Two things are ours, both under docs/homomorphic.md, "Pailli
 n-th powers modulo n^2 are pairs of p-th powers modulo p^2 and q-th powers modulo q^2, groups
 of p - 1 and q - 1 elements. An element of either is the product of fixed, uniform elements
 R_i raised to random bytes d_i, looked up in tables. By the leftover hash lemma a product of
-(bits of p + 192) / 8 factors is within 2^-75 of uniform even given the tables: full-size
-randomness, and no assumption on p and q. Fixed-base tables with *short* exponents would
-need p = q = 3 mod 4 and gcd(p - 1, q - 1) = 2, which phe's key generation (random primes of
-half the length) does not ensure, and an assumption besides; so there are none here.
+(bits of p + 192) / 8 factors is so close to uniform, even given the tables, that a ciphertext is
+within 2^-75 of a fresh one at 2048 bits and 2^-95 at 3072 (the page has the sum), to be
+multiplied by a job's number of ciphertexts. Full-size randomness, and no assumption on p and q.
+Fixed-base tables with *short* exponents would need p = q = 3 mod 4 and gcd(p - 1, q - 1) = 2,
+which phe's key generation (random primes of half the length) does not ensure, and an assumption
+besides; so there are none here.
 
 *Messages*: the key's name (8 bytes of a hash of n), then ciphertexts of fixed length.
 
@@ -38,6 +40,7 @@ except ImportError:  # they are optional: ``check_bits`` says so to who asks for
 DEFAULT_BITS = 3072
 LEAST_BITS = 2048
 NAME_BYTES = 8
+_SMALL = 1 << 16
 _SURPLUS_BITS = 192
 """Random bits of a product above the size of its group; see the module's docstring."""
 
@@ -46,7 +49,8 @@ class PublicKey:
     """The modulus n of ``bits`` bits: encrypts for its owner, adds, reads and writes.
 
     Raises UsageError where ``bits`` is too small a size, TermsDiffer where ``modulus`` has
-    another size.
+    another size, ProtocolDesync where it is no product of two large primes as far as can be
+    seen: it is prime, a power, or has a prime factor below 2^16.
     """
 
     __slots__ = ("_phe", "bits", "ciphertext_bytes", "modulus", "name", "square")
@@ -59,6 +63,11 @@ class PublicKey:
             raise TermsDiffer(
                 f"the Paillier modulus that arrived has {modulus.bit_length()} bits and has to be "
                 f"an odd number of {bits}: set the same key size at both sides"
+            )
+        if _is_implausible(mpz(modulus)):
+            raise ProtocolDesync(
+                "the Paillier modulus that arrived is no product of two large primes: the other "
+                "side's key generation is broken"
             )
         self.bits = bits
         self.ciphertext_bytes = bits // 4
@@ -196,6 +205,14 @@ class _Residues:
         for powers, digit in zip(self._tables, secrets.token_bytes(len(self._tables)), strict=True):
             element = element * powers[digit] % square
         return element
+
+
+def _is_implausible(modulus: mpz) -> bool:
+    """Whether a modulus would betray its factors, or has none. Not whether r^n hides: for that
+    n must be prime to the group's order, which holds for two primes of equal length and cannot be
+    seen without them."""
+    has_small = gmpy2.gcd(modulus, gmpy2.primorial(_SMALL)) != 1
+    return bool(has_small or gmpy2.is_power(modulus) or gmpy2.is_prime(modulus))
 
 
 def check_bits(bits: int, least: int = LEAST_BITS) -> None:

@@ -79,8 +79,13 @@ class Slots:
         return _numbers(slots), _low_words(slots)
 
     def words(self, plaintexts: Iterable[int]) -> Words:
-        """The words of plaintexts, modulo 2^64: (plaintexts, count)."""
-        size = self.count * self.width_bytes
+        """The words of plaintexts, modulo 2^64: (plaintexts, count).
+
+        ProtocolDesync where one is larger than any masked sum: the peer has used another layout.
+        """
+        size, plaintexts = self.count * self.width_bytes, list(plaintexts)
+        if any(plaintext >> (8 * size) for plaintext in plaintexts):
+            raise ProtocolDesync("a Paillier plaintext is larger than its slots")
         data = b"".join(plaintext.to_bytes(size, "little") for plaintext in plaintexts)
         slots = np.frombuffer(data, np.uint8).reshape(-1, self.count, self.width_bytes)
         return _low_words(slots)
@@ -107,14 +112,10 @@ class PaillierKeyHolder:
             yield self._secret.public.write(self._secret.encrypt(rows))
 
     def opened(self, messages: Iterable[bytes | memoryview], vectors: int) -> Words:
-        """This side's share of the products, (v, columns); ProtocolDesync where a plaintext
-        is larger than any masked sum: the peer has used another layout.
-        """
+        """This side's share of the products, (v, columns); see ``Slots.words``."""
         opened = [np.zeros((0, self._slots.count), np.uint64)]
         for message in messages:
             plaintexts = self._secret.decrypt(self._secret.public.read(message))
-            if any(p >> (8 * self._slots.count * self._slots.width_bytes) for p in plaintexts):
-                raise ProtocolDesync("a Paillier plaintext is larger than its slots")
             opened.append(self._slots.words(plaintexts))
         return np.ascontiguousarray(np.concatenate(opened).T[:vectors])
 
@@ -132,7 +133,11 @@ class PaillierEvaluator:
     ) -> None:
         if buckets.size and buckets.max() >= bins:
             raise ValueError(f"a bin is not below {bins}")
-        assert len(buckets) <= slots.summands
+        if len(buckets) > slots.summands:
+            raise UsageError(
+                f"masks were made for sums of {slots.summands} rows and would not hide sums of "
+                f"{len(buckets)}: state the real number of rows"
+            )
         self._public = public
         self._slots = slots
         self._buckets = buckets

@@ -107,8 +107,12 @@ def shares_to_bfv(party: Party, keys: BfvKeys, x: Shared) -> EncryptedWords:
 
 
 def add(keys: BfvKeys, x: EncryptedWords, y: EncryptedWords) -> EncryptedWords:
-    """The sum, local. The noise of one is below 2^-10 of the bound's: hundreds may be added."""
-    assert x.shape == y.shape
+    """The sum, local. The noise of one is below 2^-10 of the bound's: hundreds may be added.
+
+    UsageError where the shapes differ.
+    """
+    if x.shape != y.shape:
+        raise UsageError("two arrays of ciphertexts with different shapes have no sum")
     if keys.public is None or x.ciphertexts is None or y.ciphertexts is None:
         return EncryptedWords(x.shape, None)
     return EncryptedWords(x.shape, keys.public.sum(x.ciphertexts, y.ciphertexts))

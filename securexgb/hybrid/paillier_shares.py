@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from securexgb.arith.prg import Prg
+from securexgb.errors import UsageError
 from securexgb.he.paillier import DEFAULT_BITS, PublicKey, SecretKey
 from securexgb.he.paillier_sums import Slots, Words, block
 from securexgb.mpc.party import Party
@@ -37,14 +38,18 @@ if TYPE_CHECKING:
 _NOTHING = np.zeros(0, np.uint64)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class PaillierKeys:
-    """One party's part of party ``holder``'s keys; ``secret`` at the holder only."""
+    """One party's part of party ``holder``'s keys; ``secret`` at the holder only.
+
+    ``converted``: words that were converted back so far, for the bound over a job.
+    """
 
     holder: int
     public: PublicKey
     secret: SecretKey | None
     masks: Prg
+    converted: int = 0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -92,8 +97,11 @@ def conversion_cost(sender: int, words: int, slots: Slots) -> Cost:
 
 
 def shares_to_paillier(party: Party, keys: PaillierKeys, x: Shared, slots: Slots) -> Encrypted:
-    """Ciphertexts of a shared array, at the party that does not hold the key."""
-    assert slots.summands >= 2
+    """Ciphertexts of a shared array, at the party that does not hold the key.
+
+    UsageError where slots have no room for a sum of two words, one of each party.
+    """
+    _check_room(slots, 2)
     words = np.zeros((-(-x.size // slots.count), slots.count), np.uint64)
     words.reshape(-1)[: x.size] = x.words.reshape(-1)
     own = slots.pack(words)
@@ -108,17 +116,28 @@ def shares_to_paillier(party: Party, keys: PaillierKeys, x: Shared, slots: Slots
 
 
 def add(keys: PaillierKeys, x: Encrypted, y: Encrypted) -> Encrypted:
-    """The sum, local. There must be room for it in the slots."""
+    """The sum, local. UsageError where slots have no room for it, so that masks would not hide it,
+    and where the two are laid out differently.
+    """
     summands = x.summands + y.summands
-    assert x.shape == y.shape
-    assert x.slots == y.slots
-    assert summands <= x.slots.summands
+    if x.shape != y.shape or x.slots != y.slots:
+        raise UsageError("two arrays of ciphertexts with different shapes or slots have no sum")
+    _check_room(x.slots, summands)
     pairs = zip(x.ciphertexts, y.ciphertexts, strict=True)
     return Encrypted(x.shape, x.slots, summands, [keys.public.add(*pair) for pair in pairs])
 
 
 def paillier_to_shares(party: Party, keys: PaillierKeys, x: Encrypted) -> Shared:
-    """Additive shares of what the evaluator has encrypted."""
+    """Additive shares of what the evaluator has encrypted.
+
+    UsageError for more words than the slots' masks were made for, in one job.
+    """
+    keys.converted += prod(x.shape)
+    if keys.converted > x.slots.values_in_job:
+        raise UsageError(
+            f"the masks were made for {x.slots.values_in_job} words a job, and more are converted: "
+            "state the job's real size"
+        )
     evaluator, number = 1 - keys.holder, -(-prod(x.shape) // x.slots.count)
     with party.step("paillier_to_shares"):
         if keys.secret is not None:
@@ -130,6 +149,14 @@ def paillier_to_shares(party: Party, keys: PaillierKeys, x: Encrypted) -> Shared
         masked = [keys.public.add(*pair) for pair in zip(x.ciphertexts, fresh, strict=True)]
         _pass_all(party, keys, evaluator, masked, number)
     return -_shaped(low, x.shape)
+
+
+def _check_room(slots: Slots, summands: int) -> None:
+    if summands > slots.summands:
+        raise UsageError(
+            f"masks were made for sums of {slots.summands} words and would not hide sums of "
+            f"{summands}: state the real number"
+        )
 
 
 def _pass_all(

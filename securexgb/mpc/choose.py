@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from securexgb import _kernels
 from securexgb.mpc.convert import plain_values
 from securexgb.mpc.packed import packed_words, swapped
+from securexgb.mpc.padding import pack_filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.select import transfers
@@ -62,7 +63,7 @@ def choose(party: Party, bits: SharedBits, x: Shared, ring_bits: int = 64) -> Sh
     receiver, sender = transfers(party, total, total)
     own = _kernels.unpack_bits(np.ascontiguousarray(bits.words), count).astype(np.bool_)
     mine = np.tile(own, _messages(rows, ring_bits))
-    flips = _kernels.pack_bits(mine.view(np.uint8)) ^ receiver.choices
+    flips = pack_filled(party, mine) ^ receiver.choices
     d = _kernels.unpack_bits(np.ascontiguousarray(party.exchange(flips)), total).astype(np.bool_)
 
     dtype: type[Any] = np.uint32 if ring_bits == 32 else np.uint64

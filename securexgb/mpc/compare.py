@@ -21,6 +21,7 @@ import numpy as np
 from securexgb import _kernels
 from securexgb.mpc.digits import (
     CARRIES,
+    Digits,
     digit_cost,
     digit_tables,
     digits_in,
@@ -52,8 +53,7 @@ Block = tuple[Words, int]
 def carry_blocks(party: Party, blocks: Sequence[Block]) -> tuple[SharedBits, SharedBits]:
     """(g, p) of the sums of both parties' summands, block by block: (blocks, n) each."""
     count = blocks[0][0].size
-    filler = int(party.rank == 0)  # one party's ones below let a carry pass and make none
-    own = np.concatenate([own_digits(words.reshape(-1), width, filler) for words, width in blocks])
+    own = Digits.joined([own_digits(party, words.reshape(-1), width) for words, width in blocks])
     g, p = digit_tables(party, own, CARRIES)
     sizes = [digits_in(width) for _, width in blocks]
     while max(sizes) > 1:

@@ -22,6 +22,7 @@ from securexgb import _kernels
 from securexgb.mpc.compare import depth_of
 from securexgb.mpc.digits import DIGIT, SUMS, digit_cost, digit_tables, digits_in, own_digits
 from securexgb.mpc.multiply import gate_bits, gate_cost, gates_at_once
+from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
@@ -50,7 +51,8 @@ def to_arithmetic(party: Party, bits: SharedBits, ring_bits: int = 64) -> Shared
     """Additive shares of each bit, 0 or 1, modulo 2^ring_bits (64, 32): (leading..., count)."""
     total = bits.words.size * 64
     random = party.source.shared_bits(total, ring_bits)
-    mine = bits.words.reshape(-1) ^ random.boolean
+    masked = bits.words ^ random.boolean.reshape(bits.words.shape)
+    mine = fill_up(party, masked, bits.count).reshape(-1)
     opened = mine ^ party.exchange(mine)
     flags = _kernels.unpack_bits(opened, total).astype(np.uint64)
     words = random.arithmetic * (np.uint64(1) - np.uint64(2) * flags)
@@ -87,8 +89,8 @@ def prefix_cost(width: int, words: int) -> Cost:
     return total
 
 
-def prefix_carries(party: Party, g: Words, p: Words) -> Words:
-    """The carry out of each position and all below it, (positions, words)."""
+def prefix_carries(party: Party, g: Words, p: Words, count: int) -> Words:
+    """The carry out of each position and all below it, (positions, words) of ``count`` bits."""
     g, p = g.copy(), p.copy()
     for level in _prefix_levels(g.shape[0]):
         jobs = []
@@ -98,7 +100,7 @@ def prefix_carries(party: Party, g: Words, p: Words) -> Words:
             else:
                 gates = [g[below], p[below]] if at else [g[below]]
                 jobs += [(gate, p[block]) for gate in gates]
-        products = iter(gates_at_once(party, jobs))
+        products = iter(gates_at_once(party, jobs, count))
         for at, (block, _) in enumerate(level):
             product = next(products)
             if at and len(block) == 1:
@@ -126,15 +128,15 @@ def bits_cost(width: int, count: int) -> Cost:
 )
 def to_bits(party: Party, x: Shared, width: int) -> SharedBits:
     """The low ``width`` bits of each element, flattened: shape (width, size)."""
-    own = own_digits(x.words.reshape(-1), width)
+    own = own_digits(party, x.words.reshape(-1), width)
     table = digit_tables(party, own, SUMS)
-    sums = own.copy()
+    sums = own.bits.copy()
     sums[:, 1:] ^= table[2:5].swapaxes(0, 1)
-    digits = own.shape[0]
+    digits = sums.shape[0]
     if digits > 1:
-        carries = prefix_carries(party, table[0, :-1], table[1, :-1])
+        carries = prefix_carries(party, table[0, :-1], table[1, :-1], x.size)
         sums[1:, 0] ^= carries
-        reached = np.stack([own[1:, 0], table[5, 1:], table[6, 1:]])
+        reached = np.stack([own.bits[1:, 0], table[5, 1:], table[6, 1:]])
         flips = gate_bits(party, SharedBits(carries, x.size), SharedBits(reached, x.size))
         sums[1:, 1:] ^= flips.words.swapaxes(0, 1)
     return SharedBits(sums.reshape(DIGIT * digits, -1)[DIGIT * digits - width :], x.size)
@@ -165,7 +167,8 @@ def highest_bit(party: Party, bits: SharedBits) -> SharedBits:
     """One-hot mark of the highest set bit along the leading axis; all zero for zero."""
     words = bits.words[::-1].copy()
     for level in _prefix_levels(words.shape[0]):
-        products = gates_at_once(party, [(words[below], words[block]) for block, below in level])
+        gates = [(words[below], words[block]) for block, below in level]
+        products = gates_at_once(party, gates, bits.count)
         for (block, below), product in zip(level, products, strict=True):
             words[block] ^= words[below] ^ product
     words[1:] ^= words[:-1].copy()

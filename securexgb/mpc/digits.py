@@ -11,6 +11,11 @@ share m_c = m_d; else it adds m_c to answer x. Of the answers it can open that o
 other one is masked by a message of its own that the receiver lacks; and that one is
 f(x) ^ f(0) under m_d, which the receiver lacks unless x = 0.
 
+A number that does not fill its digits leaves some bits of one digit free: they count as ones at the
+receiver and are zeros at the sender, so that a carry goes through them and none is made. The
+receiver puts random bits there, which the sender's table does not heed: a constant would show the
+choices that mask it.
+
 Half of the digits go in each direction, so both parties work and send alike. Two rounds;
 four transfers of one bit of work a digit, where four products of bits of both and the three
 compositions of (g, p) would take twenty-odd.
@@ -18,20 +23,30 @@ compositions of (g, p) would take twenty-odd.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from securexgb import _kernels
+from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
 from securexgb.mpc.shared import Words
 from securexgb.offline.correlations import DIGITS, Budget, DigitReceiver, DigitSender
 
+Marks = NDArray[np.uint8]
+Number = TypeVar("Number", np.uint64, np.uint8)
+
 DIGIT = 4
 CARRIES, SUMS = 2, 7
 """Bits of an entry: g, p; with the carries into bits 1, 2, 3 and whether one would reach
 bits 2 and 3."""
+
+
+_PLACES = np.arange(DIGIT, dtype=np.uint8)[:, None]
 
 
 def digits_in(width: int) -> int:
@@ -44,16 +59,40 @@ def own_slices(words: Words, width: int) -> Words:
     return _kernels.to_slices(np.ascontiguousarray(words).reshape(-1), width)
 
 
-def own_digits(words: Words, width: int, filler: int = 0) -> Words:
-    """The low ``width`` bits, bit by bit of each digit: (digits, 4, ceil(n / 64)).
+@dataclass(frozen=True, repr=False)
+class Digits:
+    """This party's digits of several numbers, and which of their bits are free.
 
-    The lowest digit is filled up from below, with ones where ``filler`` is 1.
+    ``bits``: (digits, 4, ceil(n / 64)), lowest bit first, zeros where they are free, random past
+    the last of n. ``free``: public, for each digit a number whose bits say so, (digits,).
     """
+
+    bits: Words
+    free: Marks
+
+    @classmethod
+    def of(cls, party: Party, words: Words, free: Sequence[int]) -> Digits:
+        """As many digits of words (n,) as ``free`` has."""
+        slices = fill_up(party, own_slices(words, DIGIT * len(free)), words.size)
+        return cls(slices.reshape(len(free), DIGIT, -1), np.array(free, np.uint8))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Digits]) -> Digits:
+        """The digits of several numbers of the same elements."""
+        bits, free = ([vars(part)[name] for part in parts] for name in ("bits", "free"))
+        return cls(np.concatenate(bits), np.concatenate(free))
+
+    def flat(self) -> Marks:
+        """``free`` for each word of the digits side by side."""
+        return np.repeat(self.free, self.bits.shape[-1])
+
+
+def own_digits(party: Party, words: Words, width: int) -> Digits:
+    """The low ``width`` bits of this party's summands (n,), filled up from below."""
     digits = digits_in(width)
     spare = DIGIT * digits - width
-    below = np.uint64(((1 << spare) - 1) * filler)
-    slices = own_slices(words << np.uint64(spare) | below, DIGIT * digits)
-    return slices.reshape(digits, DIGIT, -1)
+    free = [(1 << spare) - 1] + [0] * (digits - 1)
+    return Digits.of(party, words << np.uint64(spare), free)
 
 
 def digit_cost(digits: int, width: int, used: int | None = None) -> Cost:
@@ -68,28 +107,43 @@ def digit_cost(digits: int, width: int, used: int | None = None) -> Cost:
     )
 
 
-def digit_tables(party: Party, own: Words, width: int) -> Words:
-    """Shares (width, digits, n) of the entries for both parties' digits (digits, 4, n).
+def digit_tables(party: Party, own: Digits, width: int) -> Words:
+    """Shares (width, digits, n) of the entries for both parties' digits.
 
     ``width``: CARRIES or SUMS. The label party answers for the first half.
     """
-    sent, received = halves(party, own)
+    digits, _, words = own.bits.shape
+    sent, received = halves(party, own.bits.swapaxes(0, 1).reshape(DIGIT, -1))
+    free, drawn = halves(party, own.flat())
 
     def answer(messages: Words, flips: Words) -> Words:
-        return _kernels.digit_answer(messages, flips, sent, width)
+        return _kernels.digit_answer(messages, flips, sent, free, width)
 
-    parts = transfer(party, received, sent.shape[1], answer, (width, width))
-    return np.concatenate(parts, axis=1).reshape(width, own.shape[0], own.shape[2])
+    asked = with_drawn(party, received, drawn)
+    parts = transfer(party, asked, sent.shape[1], answer, (width, width))
+    return np.concatenate(parts, axis=1).reshape(width, digits, words)
 
 
-def halves(party: Party, own: Words) -> tuple[Words, Words]:
-    """Of digits (digits, bits, n) those that this party answers for and those that it asks for.
+def halves(party: Party, flat: NDArray[Number]) -> tuple[NDArray[Number], NDArray[Number]]:
+    """Of all words of digits (..., words) those that this party answers for and the others.
 
-    Bit by bit: (bits, half of all words); the label party answers for the first half.
+    The label party answers for the first half.
     """
-    flat = np.ascontiguousarray(own.swapaxes(0, 1)).reshape(own.shape[1], -1)
-    parts = [np.ascontiguousarray(part) for part in np.split(flat, [flat.shape[1] // 2], axis=1)]
+    middle = flat.shape[-1] // 2
+    parts = [np.ascontiguousarray(part) for part in (flat[..., :middle], flat[..., middle:])]
     return parts[party.rank], parts[1 - party.rank]
+
+
+def with_drawn(party: Party, asked: Words, free: Marks) -> Words:
+    """Digits (4, n) with random bits where ``free`` (n,) has them."""
+    where = np.flatnonzero(free)
+    if not where.size:
+        return asked
+    marks = np.uint64(0) - (free[where] >> _PLACES & np.uint8(1)).astype(np.uint64)
+    random = party.padding.words(marks.size).reshape(marks.shape)
+    asked = asked.copy()
+    asked[:, where] ^= random & marks
+    return asked
 
 
 def transfer(

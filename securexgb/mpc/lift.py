@@ -25,6 +25,7 @@ import numpy as np
 from securexgb import _kernels
 from securexgb.arith.bits import unpack_bits
 from securexgb.mpc.compare import signed
+from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.select import transfers
@@ -153,8 +154,8 @@ def _products(party: Party, own: Words, precisions: Sequence[int], count: int) -
     ends = _ends(party, precisions, words)
     result = np.empty((len(rows), padded), np.uint64)
     choices = np.array([ends[row][0] for row in received], np.uint64).reshape(-1)
-    flips = own[received].reshape(-1) ^ choices
-    theirs = party.exchange(flips, expect=words * len(sent)).reshape(len(sent), words)
+    flips = fill_up(party, own[received] ^ choices.reshape(len(received), words), count)
+    theirs = party.exchange(flips.reshape(-1), expect=words * len(sent)).reshape(len(sent), words)
     message = []
     for row, flip in zip(sent, theirs, strict=True):
         result[row], correction = _offered(own[row], flip, *ends[row])

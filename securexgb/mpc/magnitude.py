@@ -24,6 +24,7 @@ from securexgb.mpc.digits import (
     CARRIES,
     DIGIT,
     SUMS,
+    Digits,
     digit_cost,
     digit_tables,
     digits_in,
@@ -164,10 +165,10 @@ def magnitude(party: Party, x: Shared, index: Index) -> tuple[SharedBits, Shared
 
 def _tables(party: Party, words: Words, index: Index) -> tuple[Words, Words, Words]:
     """(g, p) of all digits in the order of ``index.digits``; more of the middle ones (5, d, n)."""
-    low = digit_tables(party, own_digits(words, index.step_bits), CARRIES)
+    low = digit_tables(party, own_digits(party, words, index.step_bits), CARRIES)
     high = words >> np.uint64(index.step_bits + index.bits)
     signs = sign_tables(party, high, index.high_bits)
-    middle = digit_tables(party, _middle_digits(words, index), SUMS)
+    middle = digit_tables(party, _middle_digits(party, words, index), SUMS)
     # Of the equalities only the products count, as of p.
     none = np.zeros_like(signs[0])
     g = np.concatenate([low[0], signs[0], none, none, middle[0]])
@@ -175,12 +176,13 @@ def _tables(party: Party, words: Words, index: Index) -> tuple[Words, Words, Wor
     return g, p, middle[2:]
 
 
-def _middle_digits(words: Words, index: Index) -> Words:
-    """This party's summand of the middle part, filled up from above: (digits, 4, n)."""
+def _middle_digits(party: Party, words: Words, index: Index) -> Digits:
+    """This party's summand of the middle part, filled up from above."""
     mask = np.uint64((1 << index.bits) - 1)
     digits = digits_in(index.bits)
     middle = words >> np.uint64(index.step_bits) & mask
-    return own_slices(middle, DIGIT * digits).reshape(digits, DIGIT, -1)
+    free = (1 << DIGIT) - (1 << (index.bits - 1) % DIGIT + 1)
+    return Digits.of(party, middle, [0] * (digits - 1) + [free])
 
 
 def _middle(
@@ -198,7 +200,7 @@ def _middle(
             party, SharedBits(into, words.size), SharedBits(p[:-1], words.size)
         ).words
         carries = np.concatenate([carries, g[:-1] ^ through])
-    xors = _middle_digits(words, index).swapaxes(0, 1)
+    xors = _middle_digits(party, words, index).bits.swapaxes(0, 1)
     reach = np.concatenate([xors[:1], within[3:], p[None]])[: index.behind]
     met = gate_bits(party, SharedBits(carries, words.size), SharedBits(reach, words.size)).words
     sums = np.concatenate([xors[:1] ^ carries, xors[1:] ^ within[:3] ^ met[: DIGIT - 1]])

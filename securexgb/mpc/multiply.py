@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from securexgb import _kernels
+from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
-from securexgb.mpc.shared import Shared, SharedBits, Words
+from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
 from securexgb.offline.correlations import GATES, Budget, GateTriples, Kind, gate_kind
 
 WIDEST = max(GATES)
@@ -75,7 +76,7 @@ def multiply(party: Party, x: Shared, y: Shared, ring_bits: int = 64) -> Shared:
 )
 def and_bits(party: Party, x: SharedBits, y: SharedBits) -> SharedBits:
     """Bitwise and of two shared bit arrays of the same shape."""
-    (product,) = gates_at_once(party, [(x.words, y.words[None])])
+    (product,) = gates_at_once(party, [(x.words, y.words[None])], x.count)
     return SharedBits(product[0], x.count)
 
 
@@ -87,15 +88,19 @@ def and_bits(party: Party, x: SharedBits, y: SharedBits) -> SharedBits:
 )
 def gate_bits(party: Party, gate: SharedBits, bits: SharedBits) -> SharedBits:
     """One shared bit and each of ``width`` others: gate (..., n), bits (width, ..., n)."""
-    (product,) = gates_at_once(party, [(gate.words, bits.words)])
+    (product,) = gates_at_once(party, [(gate.words, bits.words)], bits.count)
     return SharedBits(product, bits.count)
 
 
-def gates_at_once(party: Party, jobs: Sequence[tuple[Words, Words]]) -> list[Words]:
-    """Gates of several widths in one round: words (...) and (width, ...) to (width, ...) each."""
+def gates_at_once(party: Party, jobs: Sequence[tuple[Words, Words]], count: int) -> list[Words]:
+    """Gates of several widths in one round: words (...) and (width, ...) to (width, ...) each.
+
+    ``count``: bits along the last axis of all of them.
+    """
     gates = [_Gate.of(party, gate, bits) for gate, bits in jobs]
     opened = [word for gate in gates for word in gate.masked]
     mine = np.concatenate(opened) if opened else np.zeros(0, np.uint64)
+    fill_up(party, mine.reshape(-1, max(1, words_per(count))), count)
     public = mine ^ party.exchange(mine)
     cuts = np.cumsum([word.size for word in opened])[:-1]
     parts = iter(np.split(public, cuts))

@@ -34,20 +34,32 @@ class Party:
     """This side's context.
 
     ``rank``: 0 is the label party, 1 the feature party. ``private``: this party's own
-    randomness. ``coins``: public coins, equal at both sides. ``ideal`` is None; the
-    insecure plaintext backend of the test kit sets it, see ``mpc.protocol``.
+    randomness, new in every run. ``padding``: a stream of it for ``mpc.padding``. ``coins``:
+    public coins, equal at both sides. ``lasting``: what follows from a secret that this party
+    keeps, the same in every run; only streams derived from it are used, each for what must not
+    change when a run is repeated.
+    ``ideal`` is None; the insecure plaintext backend of the test kit sets it, see
+    ``mpc.protocol``.
     """
 
     ideal: IdealWorld | None = None
 
     def __init__(
-        self, rank: int, channel: Channel, source: CorrelationSource, private: Prg, coins: Prg
+        self,
+        rank: int,
+        channel: Channel,
+        source: CorrelationSource,
+        private: Prg,
+        coins: Prg,
+        lasting: Prg,
     ) -> None:
         self.rank = rank
         self.channel = channel
         self.source = source
         self.private = private
+        self.padding = private.derive("padding")
         self.coins = coins
+        self.lasting = lasting
         self.ledger = Ledger()
         self.rounds = 0
         self._path: list[str] = []

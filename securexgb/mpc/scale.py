@@ -17,6 +17,7 @@ import numpy as np
 
 from securexgb import _kernels
 from securexgb.arith.bits import pack_dense, unpack_dense
+from securexgb.mpc.padding import pack_filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.select import transfers
@@ -61,7 +62,7 @@ def scale_rows(party: Party, x: Shared, y: Shared, ring_bits: int) -> Shared:
     receiver, sender = transfers(party, total, total, _KEY_BITS)
     places = np.arange(ring_bits, dtype=np.uint64)
     bits = ((y.words[:, None] >> places) & np.uint64(1)).astype(np.uint8).reshape(-1)
-    asked = party.exchange(_kernels.pack_bits(bits) ^ receiver.choices)
+    asked = party.exchange(pack_filled(party, bits) ^ receiver.choices)
     d = _kernels.unpack_bits(asked, total).astype(np.bool_)
     keys = (np.where(d, sender.one, sender.zero), np.where(d, sender.zero, sender.one))
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from securexgb import _kernels
 from securexgb.errors import UsageError
 from securexgb.mpc.packed import RingBits, packed_words, swapped
+from securexgb.mpc.padding import pack_filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, Words, words_per
@@ -103,7 +104,7 @@ def select(party: Party, owners: Owners, bits: Bits, x: Shared, ring_bits: RingB
     count_own, count_helped = own.size * columns, helped.size * columns
     receiver, sender = transfers(party, count_own, count_helped, message_bits(ring_bits))
     mine = np.ascontiguousarray(bits[own]).reshape(-1)
-    flips = _kernels.pack_bits(mine.view(np.uint8)) ^ receiver.choices
+    flips = pack_filled(party, mine) ^ receiver.choices
     theirs = party.exchange(flips, expect=words_per(count_helped))
     result = np.empty(x.words.shape, np.uint64)
     # One row after another: at a million columns every further array of all rows counts.

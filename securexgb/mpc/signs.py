@@ -15,11 +15,13 @@ import numpy as np
 from securexgb.mpc.digits import (
     DIGIT,
     SUMS,
+    Marks,
     digit_cost,
     digits_in,
     halves,
     own_digits,
     transfer,
+    with_drawn,
 )
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
@@ -38,25 +40,27 @@ def signs_cost(width: int, words: int) -> Cost:
 def sign_tables(party: Party, words: Words, width: int) -> Words:
     """Shares (4, digits, n) of g, p, [0], [-2] for every digit of the low ``width`` bits.
 
-    The lowest digit is filled up so that carries go through; of the highest one, g and p are
+    The lowest digit's free bits let carries through and are equal; of the highest one, g and p are
     of its lower three bits. All [0] are 1 if and only if both summands add up to 0, likewise -2.
     """
-    filler = 1 - party.rank
-    own = own_digits(words, width, filler)
-    # What the other party's number would have to be, filled up as it fills up.
-    zero = own_digits(np.uint64(0) - words, width, 1 - filler)
-    two = own_digits(np.uint64(0) - words - np.uint64(2), width, 1 - filler)
-    top = np.zeros_like(own[:, :1])
+    own = own_digits(party, words, width)
+    # What the other party's number would have to be.
+    zero = own_digits(party, np.uint64(0) - words, width)
+    two = own_digits(party, np.uint64(0) - words - np.uint64(2), width)
+    digits, _, columns = own.bits.shape
+    top = np.zeros((digits, 1, columns), np.uint64)
     top[-1] = ~np.uint64(0)
-    sent, asked = halves(party, np.concatenate([own, zero, two, top], axis=1))
-    table = _table(*np.split(sent, [DIGIT, 2 * DIGIT, 3 * DIGIT]))
+    rows = np.concatenate([own.bits, zero.bits, two.bits, top], axis=1).swapaxes(0, 1)
+    sent, asked = halves(party, rows.reshape(len(rows), -1))
+    free, drawn = halves(party, own.flat())
+    table = _heedless(_table(*np.split(sent, [DIGIT, 2 * DIGIT, 3 * DIGIT])), free)
 
     def answer(messages: Words, flips: Words) -> Words:
         return _answer(messages, flips, table)
 
-    own_asked = np.ascontiguousarray(asked[:DIGIT])
+    own_asked = with_drawn(party, asked[:DIGIT], drawn)
     parts = transfer(party, own_asked, sent.shape[1], answer, (SUMS, USED))
-    return np.concatenate(parts, axis=1).reshape(USED, own.shape[0], own.shape[2])
+    return np.concatenate(parts, axis=1).reshape(USED, digits, columns)
 
 
 def _one_hot(digits: Words) -> Words:
@@ -75,6 +79,18 @@ def _table(own: Words, zero: Words, two: Words, top: Words) -> Words:
     g = np.where(top, _reaching(lower, 8 - (values & 7)), _reaching(whole, _ENTRIES - values))
     p = np.where(top, lower[7 - (values & 7)], whole[::-1])
     return np.stack([g, p, _one_hot(zero), _one_hot(two)], axis=1)
+
+
+def _heedless(table: Words, free: Marks) -> Words:
+    """Entries that do not depend on bits that are free: for g and p these are ones, and equalities
+    are with numbers that have zeros there."""
+    values = np.arange(_ENTRIES, dtype=np.uint8)
+    for bits in np.unique(free[free > 0]):
+        where = np.flatnonzero(free == bits)
+        part = table[:, :, where]
+        table[:, :2, where] = part[values | bits, :2]
+        table[:, 2:, where] = part[values & ~bits, 2:]
+    return table
 
 
 def _reaching(marks: Words, bounds: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Words:

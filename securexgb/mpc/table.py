@@ -245,7 +245,7 @@ def lookups(
         if one.high:
             behind = np.ascontiguousarray(found[-1][1:].swapaxes(0, 1))
             jobs.append((next(marks).words[1:], behind))
-    through = iter(gates_at_once(party, jobs) if jobs else [])
+    through = iter(gates_at_once(party, jobs, bits.count) if jobs else [])
     result = []
     for part, one in zip(found, tables, strict=True):
         others = np.bitwise_xor.reduce(next(through), axis=1) if one.high else np.uint64(0)
@@ -279,7 +279,7 @@ def _marks(party: Party, groups: list[SharedBits]) -> list[SharedBits]:
     for level in _levels(widths):
         pairs = [_sides(marks, group, product) for group, product in level]
         jobs = [_job(*sorted(pair, key=len)) for pair in pairs]
-        inner = gates_at_once(party, jobs)
+        inner = gates_at_once(party, jobs, count)
         for (group, product), (low, high), part in zip(level, pairs, inner, strict=True):
             turned = part if len(low) <= len(high) else part.swapaxes(0, 1)
             marks[group, product.start, product.width] = _complete(low, high, turned)

@@ -149,10 +149,15 @@ class DealerLink:
     def draw(self, series: Series, at: int, count: int) -> Words:
         """Words ``at`` to ``at + count`` of a series, which must be the next ones.
 
+        SecureXGBError where they are not: a mask would go with another mask's correction, or
+        serve again.
         Waits for them, and asks further ahead.
         """
         line = self._lines[series]
-        assert line.taken == at
+        if line.taken != at:
+            raise SecureXGBError(
+                f"{series.name}: word {at} is drawn where word {line.taken} is next"
+            )
         with self._arrival:
             for start, words in line.ask(count):
                 self.send(request(series, start, words))

@@ -13,6 +13,7 @@ from collections import deque
 import numpy as np
 
 from securexgb.dealer.session import REQUEST_WORDS
+from securexgb.errors import SecureXGBError
 from securexgb.offline.correlations import Words
 
 
@@ -97,8 +98,9 @@ class Line:
         return self.arrived - self.taken >= count
 
     def take(self, count: int) -> Words:
-        """The next words; ``has`` must have said yes."""
-        assert self.has(count)
+        """The next words; ``has`` must have said yes, or SecureXGBError."""
+        if not self.has(count):
+            raise SecureXGBError("more corrections are taken than have arrived")
         self.taken += count
         parts: list[Words] = []
         while count:

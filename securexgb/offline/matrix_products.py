@@ -36,7 +36,7 @@ from securexgb import _kernels
 from securexgb.arith.prg import KEY_BYTES as COIN_BYTES
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
-from securexgb.errors import ProtocolDesync, UsageError
+from securexgb.errors import ProtocolDesync, SecureXGBError, UsageError
 from securexgb.he.bfv import BfvEvaluator, BfvKeyHolder
 from securexgb.he.layout import FIRST_VECTORS, Layout, batch_vectors, messages_of
 from securexgb.he.noise import PRIMES, SHORT, Precision, Sums, sums_precision
@@ -50,7 +50,27 @@ _SECRETS = "offline/he/{}/secrets"
 _PRODUCTS = "offline/he/{}/products"
 _PAIR = "g", "h"
 
+WORD_BYTES = 8
 _Messages = Iterator[tuple[str, bytes]]
+
+
+def matrix_bytes(columns: int) -> int:
+    """Of W_g and W_h, which the owner of a matrix with so many columns holds for the whole job."""
+    return columns * len(_PAIR) * SHORT * WORD_BYTES
+
+
+def stock_bytes(columns: int, vectors: int) -> int:
+    """Of one side's share of the products of so many pairs of vectors."""
+    return vectors * columns * len(_PAIR) * WORD_BYTES
+
+
+def pads_precision(matrix: BucketMatrix, values_in_job: int) -> Precision:
+    """Of the products of pairs with a matrix; UsageError where no parameters fit.
+
+    A vector serves two nodes at most, left child and right: two sums a product.
+    """
+    bits, values = max(matrix.sum_bits), 2 * values_in_job
+    return sums_precision(Sums(matrix.rows, bits, matrix.bins, matrix.chain, values))
 
 
 @dataclass
@@ -142,14 +162,20 @@ class RlwePad:
     _noise_bits: int
 
     def masked(self, vectors: Words) -> Words:
-        """2^noise_bits y - a of pairs y (count, 2, rows); UsageError where used before."""
+        """2^noise_bits y - a of pairs y (count, 2, rows).
+
+        SecureXGBError for a second call: two messages under one pad show the vectors' difference.
+        """
         if len(vectors) != self._count:
-            raise UsageError("a pad serves once, and for as many vectors as it was made for")
+            raise SecureXGBError("a pad serves once, and as many vectors as it was made for")
         self._count = -1
-        of, result = self._helper, np.empty_like(vectors)
-        for word, (pads, errors) in enumerate(zip(of.pads, of.errors, strict=True)):
-            given = np.ascontiguousarray(vectors[:, word])
-            result[:, word] = pads.masked(of.shorts, errors, self._first, given, self._noise_bits)
+        of, noise = self._helper, self._noise_bits
+        result = np.empty(vectors.shape, np.uint64)
+        # One vector after another: at a million rows every further array of all counts.
+        for number, pair in enumerate(np.ascontiguousarray(vectors), self._first):
+            row = result[number - self._first]
+            for word, (pads, errors) in enumerate(zip(of.pads, of.errors, strict=True)):
+                row[word] = pads.masked(of.shorts, errors, number, pair[word : word + 1], noise)
         return result
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -190,24 +216,24 @@ class BfvMatrixProducts:
 
     def noise_bits(self, matrix: BucketMatrix) -> int:
         """See ``offline.source``; UsageError where no parameters fit."""
-        return self._precision(matrix).noise_bits
+        return pads_precision(matrix, self._values_in_job).noise_bits
 
     def register_matrix(self, matrix: BucketMatrix, own: NDArray[np.uint8] | None) -> None:
         """See ``offline.source``. A second matrix of the same owner replaces the first."""
         began = perf_counter()
         first = max(self._batch_vectors, min(FIRST_VECTORS, self._vectors_in_job or 0))
-        new = _Matrix(matrix.owner, 2 * matrix.columns, self._precision(matrix), next_batch=first)
+        new = _Matrix(
+            matrix.owner,
+            2 * matrix.columns,
+            pads_precision(matrix, self._values_in_job),
+            next_batch=first,
+        )
         own = own_buckets(matrix, own) if self._rank == matrix.owner else None
         self._registered += 1
         if matrix.rows and matrix.columns:
             new.part = self._part(matrix, own, new.precision.noise_bits)
         self._matrices[matrix.owner] = new
         self.account.seconds += perf_counter() - began
-
-    def _precision(self, matrix: BucketMatrix) -> Precision:
-        """A vector serves two nodes at most, left child and right: two sums a product."""
-        bits, values = max(matrix.sum_bits), 2 * self._values_in_job
-        return sums_precision(Sums(matrix.rows, bits, matrix.bins, matrix.chain, values))
 
     def _part(
         self, matrix: BucketMatrix, own: NDArray[np.uint8] | None, noise_bits: int

@@ -18,13 +18,14 @@ import numpy as np
 from securexgb import _kernels
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
+from securexgb.errors import UsageError
 from securexgb.offline.base_transfer import Keys, Messages, agree, public_keys
 from securexgb.offline.correlations import RandomOTReceiver, RandomOTSender, Words
 
 TREE_DEPTH = 4
 """k: a transfer costs 128 / k - 1 bits and 2^k / k pieces of AES; measured in docs/offline.md."""
 STRETCH_AFTER = 1 << 12
-"""Words of 64 transfers in a direction from which on a pool pays; filling one takes 2,903."""
+"""Words of 64 transfers in a direction from which on a pool pays; filling one takes 4,536."""
 WORD = 64
 """Bits of a message that is a word."""
 KEY = 128
@@ -32,16 +33,27 @@ KEY = 128
 _ROWS = 0
 """For rows of a pool in place of messages."""
 
-# Ferret's parameters: learning parity with regular noise, its dimension, trees of 2048
-# leaves (emp-ot's set b11 with the dimension raised from 124,000), and the trees of which
-# the next pool is made.
-_LINEAR = 1 << 17
-_TREES = 4_971
-_LEVELS = 11
-_TREE_WORDS = 32
-_POOL_ROWS = _LINEAR + _TREES * _LEVELS
+# Learning parity with regular noise, as in Ferret. The numbers are chosen against the attacks in
+# docs/offline.md; benchmarks/security.py computes their bits from these very names, and a test
+# holds them to a floor. A pool serves fewer trees than emp-ot's set b11 (4,971): more samples
+# of one secret are what the algebraic attack of degree three takes.
+DIMENSION = 1 << 18
+"""Rows of a pool in the parity problem's secret; the same in kernels/src/ot_silent.rs."""
+TREES = 2_560
+"""Trees that are grown from a pool, with one noisy sample each."""
+LEVELS = 11
+"""Of a tree, which has 2^LEVELS leaves: as many samples."""
+PLACES = 10
+"""Rows of the pool added to a leaf: ones in a row of the public matrix."""
+_TREE_WORDS = (1 << LEVELS) // WORD
+_POOL_ROWS = DIMENSION + TREES * LEVELS
 _RESERVED = -(-_POOL_ROWS // (64 * _TREE_WORDS))
 _POOL_WORDS = -(-_POOL_ROWS // 64)
+FRESH_EVERY = 8
+"""Pools from one that is extended from the base transfers to the next such one: who solves a pool
+knows the choices that make the next, and so on up to there. Measured in docs/offline.md."""
+_MOST_WORDS = 1 << 16
+"""Of one request, fewer than a pool gives."""
 
 _Pair = tuple[Words, Words] | None
 """Messages zero and one, or choices and messages; None of no transfers."""
@@ -57,7 +69,7 @@ class _Pool:
 
     @property
     def left(self) -> int:
-        return _TREES - _RESERVED - self.used
+        return TREES - _RESERVED - self.used
 
 
 class _Direction:
@@ -99,9 +111,14 @@ class _Direction:
         """What a new pool is made of, where the next ``words`` words need one."""
         trees = words // _TREE_WORDS
         if self.pool is None:
-            pays = trees > 0 and self.position + words > stretch_after
-            return _Share(0, _POOL_WORDS if pays else 0)
-        return _Share(_RESERVED if trees > self.pool.left else 0, 0, _TREES - _RESERVED)
+            is_needed = trees > 0 and self.position + words > stretch_after
+        else:
+            is_needed = trees > self.pool.left
+        if not is_needed:
+            return _Share(0, 0)
+        if self._pools % FRESH_EVERY == 0:
+            return _Share(0, _POOL_WORDS)
+        return _Share(_RESERVED, 0, TREES - _RESERVED)
 
 
 @dataclass(frozen=True)
@@ -144,10 +161,15 @@ class ObliviousTransfer:
     ) -> tuple[RandomOTSender, RandomOTReceiver]:
         """64 * ``sent`` transfers from this party and 64 * ``received`` to it, all random.
 
-        Both parties call with mirrored counts, at most 2^17 each. Messages are words, or
+        Both parties call with mirrored counts, at most 2^16 each. Messages are words, or
         with a smaller ``width`` so many bits in slices, (width, words), or with KEY two
         words, (2, n). One message each way, but when a pool is filled.
         """
+        if max(sent, received) > _MOST_WORDS:
+            raise UsageError(
+                f"{max(sent, received)} words of transfers asked for at once are more than the "
+                f"{_MOST_WORDS} that are sure to be in one pool"
+            )
         if self._ends is None:
             keys = agree(self._rank, self._depth, self._messages, self._private)
             self._ends = _Direction(keys[0]), _Direction(keys[1])
@@ -220,7 +242,7 @@ class ObliviousTransfer:
         if not share.trees:
             return None
         assert end.pool is not None
-        sums = self._messages.words("stretch", 2 * _LEVELS * share.trees)
+        sums = self._messages.words("stretch", 2 * LEVELS * share.trees)
         return _kernels.ot_silent_receive(
             end.pool.rows, end.pool.tags, share.first, at, sums, width
         )

@@ -59,6 +59,8 @@ class RunReport:
     ``numbers``: the bits that gradients had.
     ``learning_curve``: revealed metric values by "set metric", one per tree. ``dealer``:
     the verdict on the dealer (a dictionary of ``Verdict``), None where there is no dealer.
+    ``leaks``: what the leak meter says of the training and of its evaluation sets (dictionaries
+    of ``boost.leak.Leak``).
     """
 
     title: str
@@ -74,6 +76,7 @@ class RunReport:
     offline_source: str
     dealer_evidence: str
     versions: Mapping[str, str]
+    leaks: Sequence[Mapping[str, Any]] = ()
     dealer: Mapping[str, Any] | None = None
     warnings: Sequence[str] = ()
     metrics: BinaryMetrics | RegressionMetrics | None = None
@@ -92,9 +95,10 @@ def report_json(report: RunReport) -> dict[str, Any]:
 
 def render_html(report: RunReport) -> str:
     """The report as one HTML page."""
+    found = [leak["warning"] for leak in report.leaks if leak["warning"]]
     sections = [
         _header(report),
-        _warnings(report.warnings),
+        _warnings([*report.warnings, *found]),
         _metrics(report),
         _learning_curve(report.learning_curve),
         _section(
@@ -108,7 +112,7 @@ def render_html(report: RunReport) -> str:
                 [(name, f"{rate:.1%}") for name, rate in report.missing_rates.items()],
             ),
         ),
-        _section("What was revealed, and to whom", _ledger(report.ledger)),
+        _section("What was revealed, and to whom", _ledger(report.ledger) + _leaks(report.leaks)),
         _section("The dealer", _dealer(report.dealer)),
         _section("Costs of the protocols at this side", _costs(report)),
         _section("Terms of the job", _table(("term", "value"), _flat(report.terms))),
@@ -232,6 +236,10 @@ def _ledger(ledger: Sequence[Mapping[str, str | int]]) -> str:
         return "<p>Nothing was opened.</p>"
     rows = [(row["meaning"], row["to"], row["values"]) for row in ledger]
     return _table(("what", "to", "values"), rows)
+
+
+def _leaks(leaks: Sequence[Mapping[str, Any]]) -> str:
+    return "".join(f"<p>{escape(leak['sentence'])}</p>" for leak in leaks)
 
 
 def _costs(report: RunReport) -> str:

@@ -85,14 +85,17 @@ def insecure_parties(
     backend: Backend = "shared",
     timeout_seconds: float = 60.0,
     method: Method | None = None,
+    lasting: int | None = None,
 ) -> tuple[Party, Party]:
     """Two connected parties whose randomness all derives from ``seed``.
+
+    ``lasting``: stands for the secrets that parties keep from run to run; None: ``seed``.
 
     ``method``: how correlations are made, with an in-process dealer where it has one; None:
     all by that dealer, which is the fastest for small data.
     """
     channels = memory_pair(timeout_seconds)
-    return join_parties(channels, seed, backend, timeout_seconds, method)
+    return join_parties(channels, seed, backend, timeout_seconds, method, lasting)
 
 
 def join_parties(
@@ -101,18 +104,25 @@ def join_parties(
     backend: Backend,
     timeout_seconds: float,
     method: Method | None = None,
+    lasting: int | None = None,
 ) -> tuple[Party, Party]:
     """The same on given channels (recorded ones, say)."""
-    root = Prg(int(seed).to_bytes(16, "little"))
+    root = _root(seed)
+    kept = root if lasting is None else _root(lasting)
     meeting = InsecureMeeting(timeout_seconds)
     parties = []
     for rank, channel in enumerate(channels):
         source = _source(method, rank, channel, root)
-        party = Party(rank, channel, source, root.derive(f"party {rank}"), root.derive("coins"))
+        own, coins = root.derive(f"party {rank}"), root.derive("coins")
+        party = Party(rank, channel, source, own, coins, kept.derive(f"lasting secret {rank}"))
         if backend == "plaintext":
             party.ideal = _Seat(meeting, rank)
         parties.append(party)
     return parties[0], parties[1]
+
+
+def _root(seed: int) -> Prg:
+    return Prg(int(seed).to_bytes(16, "little"))
 
 
 def _source(method: Method | None, rank: int, channel: Channel, root: Prg) -> CorrelationSource:
@@ -131,12 +141,14 @@ def run_parties(
     backend: Backend = "shared",
     seed: int = 0,
     timeout_seconds: float = 60.0,
+    lasting: int | None = None,
 ) -> list[Result]:
     """``program(party, inputs[rank])`` at both sides; both results.
 
     Where a side fails the other is stopped at once, and the cause is raised, not the casualty.
     """
-    return run_both(program, insecure_parties(seed, backend, timeout_seconds), inputs)
+    parties = insecure_parties(seed, backend, timeout_seconds, lasting=lasting)
+    return run_both(program, parties, inputs)
 
 
 def run_both(

@@ -90,7 +90,7 @@ def test_the_worst_sums_fit(
         determinant = sides[0][0] * sides[1][1] + sides[1][0] * sides[0][1]
         assert determinant * (1 - 2**-40) < 2 ** (numbers.determinant_bits - 1)
     assert numbers.determinant_bits <= 62
-    assert numbers.gradient_bits <= (16 if cap is None else cap)
+    assert numbers.gradient_bits <= (16 if cap is None else cap) + max(exponent, 0)
     if cap is not None:
         assert row_g == row_h == 2**numbers.gradient_bits
 
@@ -113,14 +113,27 @@ def test_rows_are_finer_than_sums(
     assert (numbers.gradient_sum_bits, numbers.hessian_sum_bits) == widths
 
 
-def test_weights_scale_changes_no_tree() -> None:
+@pytest.mark.parametrize("exponent", [-5, 5, 12])
+def test_weights_scale_changes_no_tree(exponent: int) -> None:
     """Dividing weights by 2^k divides every penalty by it, exactly."""
-    one, other = _format(1000), _format(1000, exponent=5)
-    assert other.reg_lambda * 32 == one.reg_lambda
-    assert other.min_child_weight * 32 == one.min_child_weight
-    assert other.reg_alpha * 32 == one.reg_alpha
-    assert other.gamma * 32 == one.gamma
-    assert other.least_gain * 32 == one.least_gain
+    one, other = _format(1000), _format(1000, exponent=exponent)
+    units = 2.0**one.gradient_bits, 2.0**other.gradient_bits
+    for name in ("reg_lambda", "min_child_weight", "reg_alpha"):
+        reals = [getattr(fmt, name) / unit for fmt, unit in zip((one, other), units, strict=True)]
+        assert reals[1] * 2.0**exponent == reals[0]
+    assert other.gamma * 2.0**exponent == one.gamma
+    assert other.least_gain * 2.0**exponent == one.least_gain
+
+
+def test_heavier_weights_are_as_fine_as_repeated_rows() -> None:
+    """A mean weight of 2^k: the same absolute units as 2^k times the rows have."""
+    weighted, repeated = _format(500, exponent=4), _format(8000)
+    assert weighted.gradient_bits - 4 == repeated.gradient_bits == 16
+    assert weighted.row_gradient_bits - 4 == repeated.row_gradient_bits == 20
+    assert weighted.row_hessian_bits - 4 == repeated.row_hessian_bits == 18
+    assert weighted.reg_lambda == repeated.reg_lambda
+    # But no wider than sums over 2^17 rows.
+    assert _format(100_000, exponent=13).gradient_sum_bits <= 39
 
 
 def test_too_many_rows_are_refused_with_a_sentence() -> None:

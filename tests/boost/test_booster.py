@@ -183,7 +183,7 @@ GOOD = sides(*table(20), 2)
     [
         ({"labels": None}, {}, DataError, "one label"),
         ({"labels": np.arange(20.0)}, {}, DataError, "must hold 0 and 1"),
-        ({"weights": np.full(20, 2.0)}, {}, DataError, "weight_bound"),
+        ({"weights": np.full(20, 2.0)}, {}, DataError, "`weight_exponent = 1`"),
         ({"weights": np.full(3, 1.0)}, {}, DataError, "one weight"),
         ({}, {"labels": np.ones(20)}, UsageError, "feature party comes with labels"),
         ({}, {"features": np.full((20, 3), np.inf)}, DataError, "infinite"),

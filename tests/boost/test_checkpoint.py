@@ -44,7 +44,7 @@ def run(directory: Path, seed: int, resume: bool = False, crash=(None, None), pa
         callbacks = () if crash[rank] is None else (Crash(crash[rank]),)
         store = CheckpointStore(directory / str(rank))
         given.append(replace(job, store=store, resume=resume, callbacks=callbacks))
-    halves = run_parties(train, given, seed=seed, backend="shared")
+    halves = run_parties(train, given, seed=seed, backend="shared", lasting=0)
     return halves[0], halves[1]
 
 
@@ -59,7 +59,7 @@ def trees(directory: Path, rank: int) -> int:
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory):
-    """Per seed of the first run: its coins and dummies go on in the resumed one."""
+    """Of the first run's seed: its coins go on in the resumed one, and so do the dummies."""
     return run(tmp_path_factory.mktemp("unbroken"), seed=1)
 
 
@@ -170,7 +170,7 @@ def saved(directory: Path, session: str, key: ModelKey | None, rank: int = 0) ->
     """A checkpoint of two trees, grown in ``session``."""
     half = run_parties(train, list(jobs(replace(PARAMS, n_estimators=1), DATA, {})))[rank]
     store = CheckpointStore(directory, key)
-    store.start(TrainingState(rank, f"model of {directory.name}", "JOB", "00", "00", "data"))
+    store.start(TrainingState(rank, f"model of {directory.name}", "JOB", "00", "data"))
     for count in (1, 2):
         store.save(count, SavedTree(half.trees[0], session, ()), [np.arange(3, dtype=np.uint64)])
     return store

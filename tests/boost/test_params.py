@@ -55,14 +55,23 @@ def test_the_mapping_round_trips() -> None:
 
 def test_default_metrics() -> None:
     for objective, metrics in METRICS.items():
-        bound = 1.0 if objective == "reg:squarederror" else None
-        params = TrainingParams(objective=objective, target_bound=bound)
+        params = TrainingParams(objective=objective)
         assert params.metrics == metrics[:1]
 
 
-def test_regression_needs_a_public_bound() -> None:
-    with pytest.raises(UsageError, match="target_bound"):
+def test_regression_needs_a_public_scale() -> None:
+    with pytest.raises(UsageError, match="target_exponent"):
         _ = TrainingParams(objective="reg:squarederror").target_scale
+    params = TrainingParams(objective="reg:squarederror", target_exponent=-3)
+    assert params.target_scale == 0.125
+
+
+def test_base_score_is_within_the_targets_bound() -> None:
+    settings = {"objective": "reg:squarederror", "base_score": -1000.0}
+    with pytest.raises(UsageError, match="base_score -1000 is beyond target_bound 10"):
+        TrainingParams(**settings, target_bound=10.0)
+    assert TrainingParams(**settings, target_bound=1000.0).base_score == -1000.0
+    assert TrainingParams(**settings).base_score == -1000.0
 
 
 def test_scale_pos_weight_is_for_classification() -> None:

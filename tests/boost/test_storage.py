@@ -40,6 +40,31 @@ def test_what_is_no_json_object_is_refused(content: bytes) -> None:
         storage.unpack_json(content, "x")
 
 
+def test_files_and_directories_are_the_user_s_alone(tmp_path: Path) -> None:
+    """Whatever the umask, and where a part of an earlier crash was left open to others."""
+    before = os.umask(0)
+    try:
+        directory = tmp_path / "a" / "b"
+        storage.make_directory(directory)
+        storage.make_directory(directory)
+        part = directory / ".whole.part"
+        part.touch()
+        storage.write_whole(directory / "whole", b"content")
+        storage.append_line(directory / "lines", "one")
+        storage.append_line(directory / "lines", "two")
+    finally:
+        os.umask(before)
+    assert (directory / "lines").read_text() == "one\ntwo\n"
+    for path in (directory, directory.parent):
+        assert path.stat().st_mode & 0o777 == 0o700
+    for name in ("whole", "lines"):
+        assert (directory / name).stat().st_mode & 0o777 == 0o600
+    with pytest.raises(UsageError, match="cannot create"):
+        storage.make_directory(directory / "whole")
+    with pytest.raises(UsageError, match="cannot write"):
+        storage.append_line(directory, "a line")
+
+
 def test_a_crash_while_writing_leaves_the_old_file(tmp_path: Path, monkeypatch) -> None:
     path = tmp_path / "file"
     storage.write_whole(path, b"old")

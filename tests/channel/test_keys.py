@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from securexgb.channel.keys import (
     Credentials,
@@ -76,6 +77,26 @@ def test_what_is_no_certificate_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         trust(tmp_path / "nothing.pem", tmp_path / "peer.pem")
     assert not (tmp_path / "peer.pem").exists()
+
+
+def test_the_lasting_secret_is_the_key_s_and_no_file_s(tmp_path: Path) -> None:
+    for name in ("bank", "bureau"):
+        create_keys(name, tmp_path / f"{name}.key", tmp_path / f"{name}.pem")
+
+    def secret(name: str) -> bytes:
+        path, other = tmp_path / f"{name}.key", tmp_path / "bureau.pem"
+        return Credentials.load(path, tmp_path / f"{name}.pem", other).lasting_secret(16)
+
+    first = secret("bank")
+    assert first == secret("bank")
+    assert len(first) == 16
+    assert first != secret("bureau")
+    path = tmp_path / "bank.key"
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    sec1 = serialization.PrivateFormat.TraditionalOpenSSL
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    path.write_bytes(key.private_bytes(pem, sec1, plain))
+    assert secret("bank") == first
 
 
 def test_credentials_must_belong_together_and_be_private(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A run's ledger adds up over its sessions; both commands run here, over a link in memory."""
 
 import json
+import re
 from contextlib import contextmanager
 
 import pytest
@@ -12,7 +13,7 @@ from securexgb.cli.predict import predict
 from securexgb.cli.progress import TrainingProgress
 from securexgb.cli.runs import RunDirectory
 from securexgb.cli.train import train
-from securexgb.errors import DataError
+from securexgb.errors import DataError, UsageError
 from securexgb.federation import Federation
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.processes.companies import SIDES, Companies
@@ -106,7 +107,10 @@ def test_evaluations_and_predictions_are_printed_and_added(both, companies, caps
     trained = {name: counts(made, name) for name in SIDES}
     capsys.readouterr()
     both(made, evaluate)
-    assert capsys.readouterr().out.count("value of an evaluation metric") == len(SIDES)
+    said = capsys.readouterr().out
+    assert said.count("value of an evaluation metric") == len(SIDES)
+    leak = "evaluation set 'valid': up to 14 bits about 60 labels are opened to the feature party"
+    assert said.count(leak) == len(SIDES)
     for times in (1, 2):
         both(made, predict)
         assert capsys.readouterr().out.count("predictions, rounded") == len(SIDES)
@@ -116,9 +120,31 @@ def test_evaluations_and_predictions_are_printed_and_added(both, companies, caps
             assert now.pop(metric) == trained[name][metric] + 1
             assert all(now[key] == trained[name][key] for key in now)
     report = json.loads((made.run_directory("bank") / "report.json").read_text())
+    training, valid = report["leaks"]
+    assert (training["labels"], valid["labels"]) == (60, 60)
+    assert training["openings"] == trained["bank"]["SPLIT_INDEX", "feature"]
+    assert valid["openings"] == trained["bank"]["METRIC", "both"] == TREES
     assert {row["reveal"]: row["values"] for row in report["ledger"]}["PREDICTION"] == 120
     both(made, predict, form=Format.json)
     assert '"ledger": [{"reveal": "PREDICTION"' in capsys.readouterr().out
+
+
+def test_an_evaluation_of_too_few_rows_is_refused_before_it_opens_anything(both, companies):
+    """The second of two sets is too small, and nothing of the first one is opened."""
+    made = companies("loans")
+    made.terms(*SIDES, min_evaluation_rows=10)
+    both(made, train)
+    for side in SIDES:
+        folder = made.root / side
+        lines = (folder / "test.csv").read_text().splitlines()
+        (folder / "small.csv").write_text("\n".join(lines[:10]) + "\n")
+        sets = 'eval_data = { valid = "test.csv", small = "small.csv" }'
+        text = re.sub("eval_data.*", sets, (folder / "party.toml").read_text())
+        (folder / "party.toml").write_text(text)
+    before = {name: counts(made, name) for name in SIDES}
+    with pytest.raises(UsageError, match="'small' has 9 rows, fewer than min_evaluation_rows = 10"):
+        both(made, evaluate)
+    assert {name: counts(made, name) for name in SIDES} == before
 
 
 def test_rows_add_up_by_what_and_to_whom(tmp_path):

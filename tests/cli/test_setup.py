@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.processes.companies import Companies, edit_cell
@@ -61,6 +62,13 @@ def test_job_new_and_show(securexgb, folder):
     assert shown["digest"] == made.json["digest"]
     assert len(shown["digest"]) == 10
     assert shown["terms"]["training"]["max_depth"] == 3
+    assert (shown["terms"]["min_training_rows"], shown["terms"]["min_evaluation_rows"]) == (
+        1000,
+        200,
+    )
+    # Seven splits, each one of 63 candidates a column: 32 cuts up, 31 down.
+    assert shown["bits_a_tree"]["10"] == pytest.approx(7 * np.log2(630))
+    assert "65 with 10" in securexgb("job", "show").stdout
     assert securexgb(*arguments, "bureau").code == 2
     Path("job.toml").write_text(Path("job.toml").read_text().replace("max_depth = 3", "depth = 3"))
     wrong = securexgb("job", "show")
@@ -68,6 +76,19 @@ def test_job_new_and_show(securexgb, folder):
     assert "there is no training parameter 'depth'" in wrong.stderr
     unknown = securexgb(*arguments, "bureau", "--predictions-to", "all", "--output", "b.toml")
     assert unknown.code == 2
+
+
+def test_floors_are_terms(securexgb, folder):
+    arguments = ["job", "new", "--name", "n", "--label-party", "bank", "--feature-party", "bureau"]
+    made = [
+        securexgb(*arguments, *more, "--output", f"{number}.toml", "--format", "json").json
+        for number, more in enumerate([(), ("--min-training-rows", 50, "--min-evaluation-rows", 9)])
+    ]
+    assert made[0]["digest"] != made[1]["digest"]
+    terms = securexgb("job", "show", "1.toml", "--format", "json").json["terms"]
+    assert (terms["min_training_rows"], terms["min_evaluation_rows"]) == (50, 9)
+    refused = securexgb(*arguments, "--min-training-rows", 0, "--output", "2.toml")
+    assert refused.code == 2
 
 
 def test_check_local(securexgb, tmp_path, monkeypatch):
@@ -81,12 +102,34 @@ def test_check_local(securexgb, tmp_path, monkeypatch):
     status = {row["check"]: row["status"] for row in done.json["checks"]}
     assert status["dealer"] == "FAILED"
     assert status["keys"] == status["data"] == status["disk"] == "ok"
+    companies.terms("bank", min_training_rows=61)
+    done = securexgb("check", "--local", "--format", "json")
+    few = {row["check"]: row for row in done.json["checks"]}["enough rows"]
+    assert few["status"] == "FAILED"
+    assert "60 training rows are fewer than min_training_rows = 61" in few["detail"]
     edit_cell(tmp_path / "bank" / "train.csv", 3, "default", "maybe")
     companies.terms("bank", label_party="bank2")
     assert securexgb("check", "--local").code == 2
     companies.terms("bank")
     done = securexgb("check", "--local", "--set", "label_column=nothing")
     assert "has no column 'nothing'" in done.stdout
+
+
+def test_check_names_columns_without_a_cut(securexgb, tmp_path, monkeypatch):
+    Companies(tmp_path, method={})
+    monkeypatch.chdir(tmp_path / "bank")
+
+    def columns():
+        done = securexgb("check", "--local", "--format", "json")
+        assert done.code == 0
+        details = {row["check"]: row["detail"] for row in done.json["checks"]}
+        return details["columns"]
+
+    assert columns() == "every column has values to cut between"
+    for row in range(1, 61):
+        edit_cell(tmp_path / "bank" / "train.csv", row, "age", "41")
+        edit_cell(tmp_path / "bank" / "train.csv", row, "loan", "")
+    assert columns().startswith("no cut in 'age', 'loan': one value or none in all rows")
 
 
 def test_settings_by_flag(securexgb, tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 KEYS = {
-    "auc", "xgboost_auc", "ks", "rows", "trees", "depth", "bins", "seconds",
+    "auc", "xgboost_auc", "xgboost_raw_auc", "ks", "rows", "trees", "depth", "bins", "seconds",
     "seconds_per_tree", "megabytes_per_tree", "rounds", "peak_rss_mb", "ledger",
 }  # fmt: skip
 
@@ -39,22 +39,54 @@ def test_bundled_data_as_json(securexgb):
     assert set(seconds) == {"offline", "waited", "online", "total"}
     assert seconds["online"] + seconds["waited"] == pytest.approx(seconds["total"])
     assert facts["auc"] == pytest.approx(facts["xgboost_auc"], abs=0.002)
+    assert facts["auc"] == pytest.approx(facts["xgboost_raw_auc"], abs=0.02)
+    assert facts["columns_without_cut"] == {}
     assert (facts["rows"], facts["test_rows"]) == (426, 143)
     assert (facts["trees"], facts["depth"], facts["bins"]) == (4, 2, 16)
     assert (facts["label_columns"], facts["feature_columns"]) == (15, 15)
     owners = [row for row in facts["ledger"] if row["reveal"] == "SPLIT_OWNER"]
     assert owners[0]["values"] == 4 * 3
     assert facts["dealer_evidence"] == "none"
+    assert facts["gradient_bits"] == {"row_gradient": 20, "row_hessian": 18, "sum": 16}
     assert "protects nothing" in done.stderr
+    indices = {
+        row["to"]: row["values"] for row in facts["ledger"] if row["reveal"] == "SPLIT_INDEX"
+    }
+    (leak,) = facts["leaks"]
+    assert (leak["labels"], leak["openings"], leak["outcomes"]) == (
+        426,
+        indices["feature"],
+        15 * 15,
+    )
+    assert "426 training rows are fewer than min_training_rows = 1000" in done.stderr
+    assert "at worst: training rows: up to 94 bits about 426 labels" in done.stderr
 
 
 def test_text_goes_with_a_table_and_a_ledger(securexgb):
     """By default as between two companies: homomorphic encryption, no dealer."""
     done = securexgb("simulate", "--trees", 1, "--depth", 1, "--bins", 8)
     assert done.code == 0
-    for text in ("plain xgboost", "offline", "which party owns each split", "evidence: none"):
+    for text in (
+        "same bins",
+        "its own bins",
+        "offline",
+        "which party owns each split",
+        "evidence: none",
+    ):
         assert text in done.stdout
     assert "hybrid (bfv), no dealer" in done.stdout
+    assert "about 426 labels are opened to the feature party" in done.stdout
+    assert "\ngradients: 20 + 18 bits a row, 16 a sum\n" in done.stdout
+    assert "fewer than 12" not in done.stderr
+
+
+def test_few_bits_are_told_with_the_cure(securexgb):
+    done = securexgb(
+        "simulate", *FAST, "--trees", 1, "--depth", 1, "--bins", 4, "--param", "gradient_bits=8"
+    )
+    assert "gradients: 8 + 8 bits a row, 8 a sum" in done.stdout
+    assert "8 bits a row, fewer than 12" in done.stderr
+    assert "leave gradient_bits out" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -100,6 +132,25 @@ def test_regression(securexgb, tmp_path):
     assert done.code == 0
     assert done.json["auc"] is None
     assert done.json["rmse"] == pytest.approx(done.json["xgboost_rmse"], rel=0.02)
+    assert done.json["rmse"] == pytest.approx(done.json["xgboost_raw_rmse"], rel=0.1)
+    assert done.json["xgboost_raw_auc"] is None
+
+
+def test_columns_without_a_cut_are_named(securexgb, tmp_path):
+    path = write_table(tmp_path / "loans.csv")
+    with path.open(newline="") as stream:
+        head, *lines = csv.reader(stream)
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["always", "never", *head])
+        writer.writerows(["4.2", "", *line] for line in lines)
+    done = securexgb(
+        "simulate", path, *FAST, "--label", "default", "--ignore", "id", "--trees", 1, "--depth", 1,
+        "--feature-party-columns", "never,debt", "--format", "json",
+    )  # fmt: skip
+    assert done.json["columns_without_cut"] == {"label": ["always"], "feature": ["never"]}
+    assert "label party: no cut in 'always': one value" in done.stderr
+    assert "feature party: no cut in 'never': one value" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def _argmax(draw: Draw) -> Arguments:
 
 def _lookups(draw: Draw) -> Arguments:
     runs = (*(int(run) for run in draw.integers(0, 90, int(draw.integers(4)))), _count(draw))
-    sizes = draw.integers(1, (13, 41), (int(draw.integers(1, 4)), 2)).tolist()
+    sizes = draw.integers((5, 1), (13, 41), (int(draw.integers(1, 4)), 2)).tolist()
     tables = [
         Tables(draw.integers(0, 2**64, (len(runs), 1 << width), np.uint64), out_bits)
         for width, out_bits in sizes
@@ -146,7 +146,8 @@ def _widen(draw: Draw) -> Arguments:
 def _shape(draw: Draw) -> MatrixShape:
     features = [(2, 3), (0, 2), (3, 0), (1, 1)][int(draw.integers(4))]
     bits = int(draw.integers(20, 50)), int(draw.integers(20, 50))
-    return MatrixShape(_count(draw), features, int(draw.integers(2, 9)), bits)
+    # Whole words of any width: packed messages have no end that is filled up with zeros.
+    return MatrixShape(64 * int(draw.integers(1, 5)), features, int(draw.integers(2, 9)), bits)
 
 
 class _Rows(LocalExecutor):

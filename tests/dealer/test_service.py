@@ -402,7 +402,7 @@ def test_what_reaches_the_dealer_does_not_depend_on_data(monkeypatch: pytest.Mon
         with dealer_thread() as running, connected(running, Terms(channels=channels)) as sources:
             _consume(sources, rng)
             parties = [
-                Party(rank, channels[rank], sources[rank], Prg.fresh(), Prg(b"c" * 16))
+                Party(rank, channels[rank], sources[rank], Prg.fresh(), Prg(b"c" * 16), Prg.fresh())
                 for rank in (0, 1)
             ]
             run_both(_grow, parties, _sides(rng))

@@ -232,6 +232,42 @@ def test_evaluation_sets_early_stopping_and_callbacks(cancer):
     assert {row["reveal"] for row in model.ledger_} == {"METRIC", "SPLIT_INDEX", "SPLIT_OWNER"}
 
 
+def test_the_leak_meter_is_an_attribute_and_few_rows_are_told_in_the_log(cancer, caplog):
+    X, y = cancer
+    with caplog.at_level("INFO", logger="securexgb.estimator"):
+        model = SecureXGBClassifier(**SMALL).fit(X, y, eval_set=[(X[:50], y[:50])])
+    revealed = {(row["reveal"], row["to"]): row["values"] for row in model.ledger_}
+    assert model.leak_.openings == revealed["SPLIT_INDEX", "feature"]
+    assert (model.leak_.labels, model.leak_.outcomes) == (200, 3 * 15)
+    assert model.leak_.sentence in caplog.text
+    assert "200 training rows are fewer than min_training_rows" in caplog.text
+    assert "'validation_0' has 50 rows" in caplog.text
+
+
+def test_scales_follow_from_the_data(cancer):
+    X, y = cancer
+    weights = np.full(200, 1e-7)
+    model = SecureXGBClassifier(**SMALL).fit(X, y, sample_weight=weights)
+    params = model._halves[0].params
+    assert (params.weight_exponent, params.target_exponent) == (-23, None)
+    assert params.metric_exponent == -4
+    values = SecureXGBRegressor(**SMALL).fit(X, 1e6 + y)
+    params = values._halves[0].params
+    assert (params.weight_exponent, params.target_exponent) == (None, -1)
+    assert values._halves[0].centre == pytest.approx(1e6 + y.mean())
+    assert values.score(X, 1e6 + y) > 0.5
+    given = SecureXGBRegressor(**SMALL, target_exponent=2, metric_exponent=-6).fit(X, y)
+    params = given._halves[0].params
+    assert (params.target_exponent, params.metric_exponent) == (2, -6)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_targets_beyond_every_scale_are_refused_with_the_cure(cancer, scale):
+    X, y = cancer
+    with pytest.raises(DataError, match="by a factor on the whole column"):
+        SecureXGBRegressor(**SMALL).fit(X, y * scale)
+
+
 def test_importances(cancer, fitted):
     assert fitted.feature_importances_.shape == (6,)
     assert fitted.feature_importances_.sum() == pytest.approx(1.0)
@@ -271,6 +307,7 @@ def test_halves_of_two_models_are_refused(tmp_path, cancer, fitted):
         ({"objective": "reg:squarederror"}, "is for objective 'binary:logistic'"),
         ({"max_depth": 0}, "max_depth must be at least 1"),
         ({"eval_metric": "rmse"}, "does not exist for objective"),
+        ({"metric_exponent": 99}, "metric_exponent must be at least -30"),
         ({"missing_values": "some"}, "missing_values 'some' is not supported"),
         ({"he": "rsa"}, "choose among bfv, paillier"),
         ({"he": "bfv", "algorithm": "ss"}, 'he is for algorithm "hybrid"'),

@@ -64,6 +64,6 @@ def check_two_companies(folder, stdout, says):
         assert says in (run / "report.html").read_text()
     predictions = next((folder / "bank" / "run").glob("*/predictions.csv"))
     lines = predictions.read_text().splitlines()
-    assert lines[0] == "id,probability of 1"
+    assert lines[0] == '"id","probability of 1"'
     assert len(lines) == 51
     assert not list((folder / "bureau").glob("**/predictions.csv"))

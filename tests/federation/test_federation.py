@@ -130,6 +130,18 @@ def test_both_sides_compute_on_shares(folders: dict[Role, Path]) -> None:
     assert second[0][1] != first[0][1], "coins are new for every run"
 
 
+def test_what_lasts_is_the_side_s_own_and_the_rest_is_new(folders: dict[Role, Path]) -> None:
+    """The same in every run, different at the sides, and not what masks are drawn from."""
+
+    def keys(party: Party) -> tuple[bytes, bytes]:
+        return party.lasting.key, party.private.key
+
+    first, second = run_both(folders, keys), run_both(folders, keys)
+    assert [lasting for lasting, _ in first] == [lasting for lasting, _ in second]
+    others = [private for run in (first, second) for _, private in run]
+    assert len({*others, *(lasting for lasting, _ in first)}) == 6
+
+
 Sums = tuple[list[list[int]], str, int]
 
 

@@ -96,6 +96,21 @@ def test_shares_add_up_to_the_products_and_little_noise(columns: int, vectors: i
         assert np.abs(noise).max() < 2 ** (PRECISION.noise_bits - 1)
 
 
+def test_shares_of_products_are_multiples_of_what_a_result_has_no_bits_for() -> None:
+    """docs/proof.md, "What BFV realises": kappa - t low bits of either share are zero, and those
+    of P are uniform above them."""
+    precision = replace(PRECISION, result_bytes=6)
+    unused = precision.word_bits - 8 * precision.result_bytes
+    assert unused == 9
+    mine, theirs, _ = Pair(Layout(70, 64, precision)).run(matrix(70))
+    for share in (mine, theirs):
+        assert not (share & np.uint64((1 << unused) - 1)).any()
+        assert (share >> np.uint64(unused) & np.uint64(1)).any()
+    counts = np.bincount((mine >> np.uint64(unused) & np.uint64(15)).reshape(-1).view(np.int64))
+    expected = mine.size / 16
+    assert np.sum((counts - expected) ** 2) / expected < 55  # 15 degrees of freedom: 2e-6
+
+
 def test_words_there_and_back_are_the_identity() -> None:
     precision = words_precision(1 << 20)
     holder = BfvKeyHolder(key(1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,6 +70,51 @@ def test_equal_slots_are_the_worst_plaintexts_and_fit(roles: Roles, value: compl
 
 def test_zero_against_zero(roles: Roles) -> None:
     assert error(roles, np.zeros((2, 9), complex), np.full((2, 9), 1e-3 + 0j)) < 2.0**-15
+
+
+class Counted:
+    """SEAL's evaluator, noting which operations are asked for, in order."""
+
+    def __init__(self, evaluator: Any) -> None:
+        self.evaluator, self.calls = evaluator, list[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        self.calls.append(name)
+        return getattr(self.evaluator, name)
+
+
+def test_the_evaluator_s_work_does_not_depend_on_its_numbers(
+    roles: Roles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its marks are zero it computes the same: the same operations in the same order."""
+    holder, evaluator = roles
+    u = numbers(3, 20)
+    messages = holder.encrypted(u)
+    dense = numbers(3, 20, 1)
+    sparse, none = dense * [[1], [0], [1]], np.zeros((3, 20), complex)
+    seen = []
+    for v in (dense, sparse, none):
+        counted = Counted(evaluator._seal.evaluator)
+        with monkeypatch.context() as patch:
+            patch.setattr(evaluator._seal, "evaluator", counted)
+            message, own = evaluator.masked_sum(messages, v, Prg.fresh())
+        seen.append(counted.calls)
+        both = (own + holder.opened(message, 20)).view(np.int64) / 2.0**RESULT_BITS
+        assert np.abs(both - (u * v).sum(axis=0).imag).max() < 2.0**-15
+    assert seen[0] == seen[1] == seen[2]
+    assert seen[0].count("multiply_plain") == 4
+
+
+def test_a_shift_of_the_factors_leaves_no_trace(roles: Roles) -> None:
+    """Decrypted, sums of products differ by the encryption of zero alone: 2^26 of 2^54 at most."""
+    holder, evaluator = roles
+    messages = holder.encrypted(numbers(2, SLOTS))
+    sums = []
+    for _ in range(2):
+        words = evaluator._seal.words(evaluator._sum(messages, np.zeros((2, SLOTS), complex)))
+        sums.append(np.array(holder.decrypted(words), object))
+    assert max(abs(value) for value in np.concatenate(sums)) < 1 << 26
+    assert (sums[0] != sums[1]).any()
 
 
 def test_a_public_key_encryption_of_the_same_numbers_differs(roles: Roles) -> None:

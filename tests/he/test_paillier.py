@@ -126,6 +126,16 @@ def test_another_size_than_agreed_is_refused(secret: SecretKey, short: InsecureS
     assert same.name == secret.public.name
 
 
+def test_a_modulus_that_betrays_its_factors_is_refused(short: InsecureSecretKey) -> None:
+    p, q = short._pair.p, short._pair.q
+    prime = int(gmpy2.next_prime(mpz(1) << 511))
+    small = 65521 * int(gmpy2.next_prime((mpz(1) << 511) // 65521))
+    for modulus in (prime, small, max(p, q) ** 2, 3 * ((1 << 511) // 3 | 1)):
+        with pytest.raises(ProtocolDesync, match="no product of two large primes"):
+            short.public_type(modulus, 512)
+    short.public_type(p * q, 512)
+
+
 def test_messages_under_another_key_are_refused(short: InsecureSecretKey) -> None:
     public, other = short.public, InsecureSecretKey(512).public
     message = public.write(public.encrypt([mpz(1), mpz(2)]))

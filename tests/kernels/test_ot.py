@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from securexgb import _kernels as k
+from securexgb.offline.oblivious_transfer import DIMENSION
 
 RANDOM = np.random.default_rng(1)
 TAG = np.array([1, 2], np.uint64)
@@ -78,7 +79,7 @@ def test_products(count: int, ring_bits: int) -> None:
 @pytest.mark.parametrize("width", [1, 16, 64])
 def test_stretched_transfers(width: int) -> None:
     trees, tags, places = 2, words(3, 2), PLACES | np.uint64(1)
-    rows = words(2**17 + 3 * 11, 2)
+    rows = words(DIMENSION + 3 * 11, 2)
     rows[:, 0] &= ~np.uint64(1)
     turned = rows ^ (np.uint64(0) - (words(len(rows)) & np.uint64(1)))[:, None] & places
     sums, zero, one = k.ot_silent_send(rows, tags, 1, 9, places, words(trees, 2), width)
@@ -115,8 +116,10 @@ def test_digits(count: int, width: int) -> None:
     flat = choices.reshape(-1)
     messages = k.digit_pads(zero, one)
     chosen = k.digit_pad((zero & ~flat) | (one & flat), choices)
-    sent = k.digit_answer(messages, packed(x, 4) ^ choices, packed(y, 4), width)
+    free = RANDOM.integers(0, 16, n, np.uint8)
+    sent = k.digit_answer(messages, packed(x, 4) ^ choices, packed(y, 4), free, width)
     both = sent[0] ^ k.digit_take(sent[1:], chosen, packed(x, 4))
+    x = x | np.repeat(free, 64)
     carries = [((x % (1 << j)) + (y % (1 << j))) >> j for j in (4, 1, 2, 3)]
     through = [((x ^ y) % (1 << j)) == (1 << j) - 1 for j in (4, 2, 3)]
     expected = [carries[0], through[0], *carries[1:], *through[1:]][:width]
@@ -143,9 +146,10 @@ def test_pads_of_digits_use_every_segment_once() -> None:
 W = np.zeros(64, np.uint64)
 DIGITS = np.zeros((4, 1), np.uint64)
 KEYS = np.zeros((16, 4), np.uint64)
+ENTRIES, FREE = np.zeros((16, 2, 1), np.uint64), np.zeros(1, np.uint8)
 CUBE = np.zeros((32, 16, 2), np.uint64)
 PAIRS = np.zeros((128, 2, 2), np.uint64)
-POOL, TAGS = np.zeros((2**17 + 11, 2), np.uint64), np.zeros((3, 2), np.uint64)
+POOL, TAGS = np.zeros((DIMENSION + 11, 2), np.uint64), np.zeros((3, 2), np.uint64)
 CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "short secret": (k.ot_offer, (bytes(63),), "secret must have 64 bytes"),
     "no point": (k.ot_choose, (bytes(32), b"\xff" * 32, TAG, bytes(16384)), "must be a point"),
@@ -175,7 +179,12 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "short keys": (k.digit_pads, (KEYS[:15], KEYS[:15]), "width must be 2 or 7"),
     "other keys": (k.digit_pads, (KEYS, KEYS[:8]), "both have the shape"),
     "more keys": (k.digit_pad, (KEYS, np.zeros((4, 2), np.uint64)), "keys must have the shape"),
-    "entries": (k.digit_answer, (CUBE[:16], DIGITS, DIGITS, 2), "messages must have the shape"),
+    "entries": (
+        k.digit_answer,
+        (CUBE[:16], DIGITS, DIGITS, FREE, 2),
+        "messages must have the shape",
+    ),
+    "free": (k.digit_answer, (ENTRIES, DIGITS, DIGITS, FREE[:0], 2), "free must have 1 numbers"),
     "answers": (k.digit_take, (CUBE[:16], KEYS[:2, :1].copy(), DIGITS), "answers must have"),
     "no ring": (k.ot_products_send, (W, W, W[:1], 0), "ring_bits must be 1 to 64"),
 }

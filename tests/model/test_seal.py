@@ -37,7 +37,8 @@ def path(tmp_path: Path) -> Path:
 def test_what_is_opened_is_what_was_sealed(path: Path) -> None:
     assert dump_half(load_half(path, KEY)) == dump_half(HALVES[0])
     hidden = path.read_bytes()
-    assert HALVES[0].columns[0].encode() not in hidden.split(b"}", 1)[1]
+    assert HALVES[0].params.objective.encode() in dump_half(HALVES[0])
+    assert HALVES[0].params.objective.encode() not in hidden.split(b"}", 1)[1]
     assert b'"role": "label"' in hidden
     save_half(HALVES[0], path, KEY)
     assert path.read_bytes() != hidden, "the nonce is new each time"

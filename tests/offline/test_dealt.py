@@ -172,7 +172,8 @@ def test_a_training_gives_the_trees_of_the_local_source(dealer: RunningDealer) -
         assert isinstance(sources[0], DealtSource)
         coins = b"public coins 123"
         parties = [
-            Party(rank, channels[rank], sources[rank], Prg.fresh(), Prg(coins)) for rank in (0, 1)
+            Party(rank, channels[rank], sources[rank], Prg.fresh(), Prg(coins), Prg.fresh())
+            for rank in (0, 1)
         ]
         dealt = run_both(grow, parties, sides)
     assert dealt == alone

@@ -8,7 +8,8 @@ import pytest
 from securexgb import _kernels
 from securexgb.channel.channel import Channel
 from securexgb.channel.recorded import RecordedChannel
-from securexgb.errors import ProtocolDesync
+from securexgb.errors import ProtocolDesync, UsageError
+from securexgb.offline import oblivious_transfer
 from securexgb.offline.correlations import RandomOTReceiver, RandomOTSender
 from securexgb.offline.oblivious_transfer import WORD, ObliviousTransfer
 from tests.offline.laws import check_random_ot
@@ -18,7 +19,7 @@ Ends = tuple[ObliviousTransfer, ObliviousTransfer]
 
 
 SETUP = 64 + 128 * 64 + 128 * 32
-FILL = 8 * 31 * 2903
+FILL = 8 * 31 * 4536
 TREE = 16 * 11
 
 
@@ -121,7 +122,26 @@ def test_a_used_up_pool_makes_the_next_one() -> None:
         sent, got = transfer(pair, 1 << 16, 0, width=1)
         expected = (sent[0].zero & ~got[1].choices) | (sent[0].one & got[1].choices)
         np.testing.assert_array_equal(got[1].chosen, expected)
-    assert [end.bytes_sent for end in pair] == [SETUP + (3 * 2048 + 91) * TREE, SETUP + FILL]
+    assert [end.bytes_sent for end in pair] == [SETUP + (3 * 2048 + 2 * 142) * TREE, SETUP + FILL]
+
+
+def test_every_few_pools_one_is_made_from_the_base_transfers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(oblivious_transfer, "FRESH_EVERY", 2)
+    pair = ends(stretch_after=0)
+    for _ in range(5):
+        sent, got = transfer(pair, 1 << 16, 0, width=1)
+        expected = (sent[0].zero & ~got[1].choices) | (sent[0].one & got[1].choices)
+        np.testing.assert_array_equal(got[1].chosen, expected)
+    stretched = 5 * 2048 + 2 * 142
+    assert [end.bytes_sent for end in pair] == [SETUP + stretched * TREE, SETUP + 3 * FILL]
+
+
+def test_more_than_a_pool_gives_is_refused() -> None:
+    for end in ends():
+        with pytest.raises(UsageError, match="65537 words of transfers"):
+            end.transfer(0, (1 << 16) + 1)
 
 
 def test_messages_have_the_same_shape_whatever_is_drawn() -> None:

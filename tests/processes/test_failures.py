@@ -209,7 +209,24 @@ def test_rows_in_another_order(with_dealer):
     assert codes(ended) == {"bank": 4, "bureau": 4}
     for process in ended.values():
         assert "column 'customer'" in process.error
-        assert "data row 3, 4" in process.error
+        assert "first between data rows 1 and 60;" in process.error
+
+
+def test_too_few_rows(with_dealer):
+    """By other terms than theirs so few rows are refused, at both sides alike."""
+    for name in SIDES:
+        with (with_dealer.root / name / "party.toml").open("a") as settings:
+            settings.write('eval_data = { valid = "test.csv" }\n')
+    with_dealer.terms(*SIDES, min_training_rows=61)
+    ended = with_dealer.both("train")
+    assert codes(ended) == {"bank": 2, "bureau": 2}
+    for process in ended.values():
+        assert "60 training rows are fewer than min_training_rows = 61" in process.error
+    with_dealer.terms(*SIDES, min_evaluation_rows=61)
+    ended = with_dealer.both("train")
+    assert codes(ended) == {"bank": 2, "bureau": 2}
+    for process in ended.values():
+        assert "'valid' has 60 rows" in process.error
 
 
 def test_malformed_frame(with_dealer):

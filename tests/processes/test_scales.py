@@ -73,3 +73,13 @@ def test_a_base_score_that_no_target_can_have(without_dealer):
     ended = companies.both("train")
     assert [process.code for process in ended.values()] == [2, 2]
     assert "base_score 1000 is beyond target_bound 10" in ended["bureau"].error
+
+
+def test_few_bits_are_a_warning_of_check(without_dealer):
+    companies = without_dealer
+    companies.terms(*SIDES, training={"gradient_bits": 8})
+    for process in companies.both("check", "--local").values():
+        assert process.code == 0
+        (row,) = [row for row in process.json["checks"] if row["check"] == "numbers"]
+        assert row["status"] == "warning"
+        assert row["detail"].startswith("gradients: 8 + 8 bits a row, 8 a sum; gradients have 8")

@@ -37,6 +37,8 @@ def test_text_labels_evaluation_early_stopping_and_both_get_predictions(with_dea
             edit_cell(path, row, "default", "bad" if value == "1" else "good")
     edit_cell(companies.root / "bureau" / "train.csv", 4, "cards", "")
     for name in SIDES:
+        for row, odd in enumerate(("007", "7", "NA"), start=1):
+            edit_cell(companies.root / name / "test.csv", row, "customer", odd)
         with (companies.root / name / "party.toml").open("a") as settings:
             settings.write('eval_data = { valid = "test.csv" }\n')
     training = {
@@ -71,11 +73,25 @@ def test_text_labels_evaluation_early_stopping_and_both_get_predictions(with_dea
     assert "Calibration" not in pages["bureau"].read_text()
     for page in pages.values():
         assert "second look" in page.read_text()
+    for name in SIDES:
+        assert_private(companies.run_directory(name), role=SIDES[name])
     facts = json.loads((companies.run_directory("bank") / "report.json").read_text())
     revealed = {row["reveal"] for row in facts["ledger"]}
     assert revealed == {"SPLIT_OWNER", "SPLIT_INDEX", "METRIC", "PREDICTION"}
     assert facts["dealer_evidence"] == "none"
     assert facts["stability_index"] >= 0
+
+
+def assert_private(run, role):
+    """Nobody but the user reads what ``train``, ``evaluate``, ``predict`` and ``report`` left."""
+    left = {path.relative_to(run).as_posix(): path for path in run.rglob("*")}
+    assert left.keys() >= {
+        "job.toml", "run.json", "log.jsonl", "metrics.jsonl", "ledger.json", "predicted.json",
+        "predictions.csv", "report.html", "report.json", f"model/{role}.npz",
+        "checkpoint/state.json",
+    }  # fmt: skip
+    for path in (run.parent, run, *left.values()):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
 
 
 def test_a_side_without_columns_and_weighted_rows(with_dealer, ended):
@@ -122,6 +138,7 @@ def read_scores(companies, name):
     with (companies.run_directory(name) / "predictions.csv").open(newline="") as stream:
         lines = list(csv.reader(stream))
     assert lines[0] == ["id", "probability of good" if name == "bank" else "prediction"]
+    assert [line[0] for line in lines[1:5]] == ["007", "7", "NA", "c0063"]
     return np.array([float(line[1]) for line in lines[1:]])
 
 

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from securexgb.boost.leak import Leak
 from securexgb.dealer.attestation.verdict import Verdict
 from securexgb.report.figures import bar_chart, line_chart
 from securexgb.report.html import Costs, RunReport, render_html, report_json
@@ -120,6 +121,14 @@ def test_page_shows_ledger_costs_evidence_versions_and_digest():
         "income",
     ):
         assert text in page
+
+
+def test_page_and_json_show_what_the_leak_meter_says():
+    leaks = [Leak("training rows", 10, 5, 64).to_mapping()]
+    page = render_html(make(leaks=leaks))
+    assert "up to 30 bits about 10 labels" in page
+    assert '<p class="warning">training rows: 30 bits' in page
+    assert report_json(make(leaks=leaks))["leaks"] == leaks
 
 
 def test_a_side_without_predictions_has_no_quality_section():

@@ -43,7 +43,7 @@ def transcripts(params: TrainingParams, features: Any, labels: Any, weights: Any
         ),
         TrainingParams(
             objective="reg:squarederror",
-            target_bound=3.0,
+            target_exponent=0,
             n_estimators=2,
             max_depth=2,
             max_bin=6,

@@ -78,7 +78,8 @@ def appraise(
     claims = _genuine(evidence.body, _collateral(collateral), now, roots)
     if claims["latest_issue_date"] > now.timestamp():
         raise AttestationError("collateral_future", "a part of the collateral is not valid yet")
-    assert policy.intel is not None
+    if policy.intel is None:
+        raise AttestationError("policy", "it has no section for Intel's platforms")
     advisories = _check_platform(claims, policy.intel, now)
     if evidence.type == "sgx-dcap":
         report = claims["report"]["SgxEnclave"]

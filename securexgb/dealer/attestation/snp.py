@@ -207,7 +207,8 @@ def _extension(leaf: x509.Certificate, name: str) -> bytes:
         found = leaf.extensions.get_extension_for_oid(x509.ObjectIdentifier(_OID + name)).value
     except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
         raise AttestationError("malformed", f"the certificate lacks extension {name}") from None
-    assert isinstance(found, x509.UnrecognizedExtension)
+    if not isinstance(found, x509.UnrecognizedExtension):
+        raise AttestationError("malformed", f"extension {name} of the certificate is another one")
     return found.value
 
 

@@ -1,0 +1,164 @@
+"""The leak meter: how many bits about the labels a job can open, counted before and after.
+
+Every split that the feature party owns tells it one of its candidates: which of its own cuts
+parted the labels best at that node. That is a function of the labels, with as many outcomes as
+the feature party has candidates, so B = opened splits x log2(candidates) bits bound what these
+openings say of N labels. A label of two classes is one bit, so with B well above N nothing keeps
+the labels from being determined, and for small jobs they are (docs/threat-model.md has the
+figures). A small B proves no more than that most labels stay open: what all labels have in
+common, say a scoring model, takes few bits. Before a training the owners are not known, and
+every split of every tree counts; after it, those that the feature party owns. Not counted: who
+owns each split, one bit more at most.
+
+A metric of an evaluation set is a function of that set's labels, and is opened with four digits.
+
+Floors are the other half: below so many rows two companies' job is refused unless its terms
+say otherwise. Row counts are public, so both sides refuse alike, before anything is opened.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.layout import Layout
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.sample import sampled_count
+from securexgb.boost.split import Candidates
+from securexgb.errors import UsageError
+
+__all__ = ["Floors", "Leak", "after_training", "before_training", "of_metrics", "of_splits"]
+
+METRIC_VALUES = 10_000
+"""Outcomes of an opened metric: four digits."""
+MUCH_BITS_A_LABEL = 0.25
+"""From here on a warning is due."""
+Sets = Iterable[tuple[str, int]]
+"""Names and row counts of evaluation sets."""
+
+
+@dataclass(frozen=True)
+class Leak:
+    """What is opened to the feature party about so many labels of the label party.
+
+    ``about``: which rows, for people. ``openings``: values opened; ``outcomes``: how many
+    different ones each of them can be.
+    """
+
+    about: str
+    labels: int
+    openings: int
+    outcomes: int
+
+    @property
+    def bits(self) -> float:
+        """At most so many are opened."""
+        return self.openings * math.log2(max(self.outcomes, 1))
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"{self.about}: up to {math.ceil(self.bits):,} bits about {self.labels:,} labels are "
+            "opened to the feature party"
+        )
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence where there are many bits for so few labels, else None."""
+        if self.bits <= MUCH_BITS_A_LABEL * self.labels:
+            return None
+        return (
+            f"{self.about}: {math.ceil(self.bits):,} bits are more than a quarter of "
+            f"{self.labels:,} labels, enough to rebuild many of them: use more rows, fewer or "
+            "shallower trees, fewer metrics (docs/threat-model.md)"
+        )
+
+    def to_mapping(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "about": self.about,
+            "labels": self.labels,
+            "openings": self.openings,
+            "outcomes": self.outcomes,
+            "bits": self.bits,
+            "sentence": self.sentence,
+            "warning": self.warning,
+        }
+
+
+@dataclass(frozen=True)
+class Floors:
+    """The least rows that two companies work on; the defaults are those of a job's terms."""
+
+    training_rows: int = 1000
+    evaluation_rows: int = 200
+
+    def sentences(self, training_rows: int | None, sets: Sets = ()) -> list[str]:
+        """What lies below its floor, and what to do; none where nothing does.
+
+        ``training_rows``: None where nothing is trained.
+        """
+        found = []
+        if training_rows is not None and training_rows < self.training_rows:
+            found.append(
+                f"{training_rows:,} training rows are fewer than min_training_rows = "
+                f"{self.training_rows}: splits on so few rows tell the feature party their "
+                "labels; train on more rows, or agree on a lower min_training_rows in job.toml"
+            )
+        for name, rows in sets:
+            if rows < self.evaluation_rows:
+                found.append(
+                    f"the evaluation set {name!r} has {rows:,} rows, fewer than "
+                    f"min_evaluation_rows = {self.evaluation_rows}: a metric of so few rows tells "
+                    "the feature party their labels; evaluate more rows, or agree on a lower "
+                    "min_evaluation_rows in job.toml"
+                )
+        return found
+
+    def check(self, training_rows: int | None, sets: Sets = ()) -> None:
+        """Refuse what lies below its floor (UsageError)."""
+        found = self.sentences(training_rows, sets)
+        if found:
+            raise UsageError("; ".join(found))
+
+
+NO_FLOORS = Floors(0, 0)
+"""Where nobody has agreed on any: both parties in one process, or a program of one's own."""
+
+
+def of_splits(params: TrainingParams, layout: Layout, splits: int) -> Leak:
+    """So many splits opened to the feature party."""
+    columns = min(sampled_count(params, layout), layout.feature_columns)
+    a_column = Candidates.of(layout, np.arange(1)).cut.size
+    return Leak("training rows", layout.rows, splits, columns * a_column)
+
+
+def of_metrics(name: str, rows: int, values: int) -> Leak:
+    """So many metric values of an evaluation set opened."""
+    return Leak(f"evaluation set {name!r}", rows, values, METRIC_VALUES)
+
+
+def before_training(params: TrainingParams, layout: Layout, sets: Sets = ()) -> list[Leak]:
+    """The worst case: every split of every tree goes to the feature party. Training rows first."""
+    trees = params.n_estimators
+    splits = trees * ((1 << params.max_depth) - 1)
+    metrics = trees * len(params.metrics)
+    return [
+        of_splits(params, layout, splits),
+        *(of_metrics(name, rows, metrics) for name, rows in sets),
+    ]
+
+
+def after_training(half: ModelHalf, sets: Sets = ()) -> list[Leak]:
+    """What the trees have opened; either half knows who owns each split."""
+    splits = sum(int(np.count_nonzero(tree.owners == 1)) for tree in half.trees)
+    metrics = len(half.trees) * len(half.params.metrics)
+    return [
+        of_splits(half.params, half.layout, splits),
+        *(of_metrics(name, rows, metrics) for name, rows in sets),
+    ]

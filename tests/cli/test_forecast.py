@@ -1,0 +1,117 @@
+"""What ``check`` foresees: exact where it says so, and made of the shapes that training uses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from securexgb.arith.prg import Prg
+from securexgb.boost.booster import SideData
+from securexgb.boost.layout import Layout
+from securexgb.boost.params import TrainingParams
+from securexgb.channel.memory import memory_pair
+from securexgb.cli.forecast import Job, forecast, whole_tree_cost
+from securexgb.offline.correlations import BucketMatrix, Kind
+from securexgb.offline.matrix_products import BfvMatrixProducts, matrix_bytes, stock_bytes
+from securexgb.offline.method import Method
+from securexgb.simulation import train_alone
+from securexgb.testing.harness import run_both
+from tests.cli.test_setup import Companies
+
+PARAMS = TrainingParams(n_estimators=3, max_depth=2, max_bin=5, base_score=0.5)
+TWO_PARTY, DEALT = Method(), Method(algorithm="ss", offline="dealt")
+
+
+def job(method=TWO_PARTY, rows=4096, columns=(2, 1), **changes):
+    params = replace(PARAMS, **changes)
+    return Job(params, Layout.of(params, rows, columns, False), method)
+
+
+def trained(of, trees):
+    draws = np.random.default_rng(4)
+    table = draws.normal(size=(of.layout.rows, of.layout.total_columns))
+    labels = (draws.random(of.layout.rows) < 0.3).astype(float)
+    whole = SideData(table, tuple(f"c{i}" for i in range(table.shape[1])), labels)
+    sides = (np.arange(of.layout.label_columns), np.arange(of.layout.label_columns, table.shape[1]))
+    return train_alone(replace(of.params, n_estimators=trees), whole, sides, 1, method=of.method)
+
+
+@pytest.mark.parametrize(
+    ("method", "missing"), [(TWO_PARTY, "refused"), (DEALT, "refused"), (DEALT, "allowed")]
+)
+def test_a_tree_more_costs_what_is_foreseen(method, missing):
+    """The third tree of three: what a job costs once falls out. (With two or three trees margins
+    have the same number of bits.)"""
+    of = job(method, rows=1024, missing_values=missing)
+    two, three = (trained(of, trees).costs for trees in (2, 3))
+    found = forecast(of, 0)
+    assert three.online_bytes - two.online_bytes == pytest.approx(found.online_bytes, rel=0.01)
+    assert three.rounds - two.rounds == pytest.approx(found.rounds, abs=3)
+
+
+def test_memory_of_the_products_matrix_is_that_of_the_arrays():
+    rows, features, bins = 50, 3, 4
+    matrix = np.random.default_rng(0).integers(0, bins, (rows, features)).astype(np.uint8)
+    channels = memory_pair(30.0)
+    ends = [
+        BfvMatrixProducts(rank, channel, Prg(bytes(15) + bytes([rank])), 10_000)
+        for rank, channel in enumerate(channels)
+    ]
+
+    class End:
+        def __init__(self, rank):
+            self.rank, self.channel, self.ideal = rank, channels[rank], None
+
+    def program(end, products):
+        own = matrix if end.rank == 0 else None
+        products.register_matrix(BucketMatrix(0, rows, features * bins, bins, 35, 31), own)
+        made = products.vector_products(0, 8).products
+        part = products._matrices[0].part
+        return made, part.matrix if end.rank == 0 else None
+
+    (made, held), _ = run_both(program, [End(0), End(1)], ends)
+    assert held.nbytes == matrix_bytes(features * bins)
+    assert made.nbytes == stock_bytes(features * bins, 8)
+
+
+def test_memory_grows_with_own_columns_times_bins():
+    narrow, wide = (forecast(job(columns=(own, 5)), 0) for own in (5, 105))
+    bins = narrow_bins = PARAMS.max_bin + 1
+    assert wide.matrix_bytes - narrow.matrix_bytes == matrix_bytes(100 * bins)
+    assert wide.memory_bytes - narrow.memory_bytes > matrix_bytes(100 * narrow_bins)
+    assert forecast(job(columns=(5, 105)), 0).matrix_bytes == narrow.matrix_bytes
+    masked = forecast(job(DEALT, rows=1000, columns=(5, 7)), 0)
+    assert masked.matrix_bytes == 8 * 1000 * 7 * bins
+
+
+def test_every_kind_has_a_price_and_paillier_has_none():
+    from securexgb.cli.forecast import PRICES
+
+    assert {kind.value.split("_")[0] for kind in Kind} == set(PRICES)
+    found = forecast(job(Method(he="paillier")), 1)
+    assert (found.offline_bytes, found.seconds) == (None, None)
+    assert "Paillier" in found.text()
+
+
+def test_own_columns_may_be_none_and_columns_may_be_sampled():
+    assert forecast(job(columns=(0, 3)), 0).matrix_bytes == 0
+    half = whole_tree_cost(job(columns=(4, 4), colsample_bytree=0.5))
+    assert half.label_words < whole_tree_cost(job(columns=(4, 4))).label_words
+
+
+def test_check_says_it(securexgb, tmp_path, monkeypatch):
+    Companies(tmp_path, method={})
+    monkeypatch.chdir(tmp_path / "bank")
+    done = securexgb("check", "--local", "--format", "json")
+    assert done.code == 0
+    (row,) = [row for row in done.json["checks"] if row["check"] == "cost"]
+    assert row["status"] == "ok"
+    assert "as many columns at the other side as here" in row["detail"]
+    assert done.json["forecast"]["rounds"] > 0
+    monkeypatch.setattr("os.sysconf", lambda name: 1 << 14)
+    done = securexgb("check", "--local", "--format", "json")
+    (row,) = [row for row in done.json["checks"] if row["check"] == "cost"]
+    assert row["status"] == "warning"
+    assert "more than half of this machine's" in row["detail"]

@@ -1,0 +1,190 @@
+"""No mask is sent where no element is: those bits are random, in every protocol that sends masks.
+
+A program is run many times with everything equal but the parties' streams of padding. Bits of the
+first messages that then differ from run to run are filled up; all others have to be elements,
+whose number is known. Were one bit past the elements a constant, its mask, a choice of a transfer,
+would be read in the clear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from securexgb.arith.prg import Prg
+from securexgb.mpc.choose import choose
+from securexgb.mpc.compare import all_of, is_negative
+from securexgb.mpc.convert import highest_bit, to_arithmetic, to_bits
+from securexgb.mpc.digits import CARRIES, DIGIT, SUMS, digit_tables, own_digits
+from securexgb.mpc.lift import binary, lift_numbers, widen
+from securexgb.mpc.magnitude import Index, magnitude
+from securexgb.mpc.multiply import and_bits, gate_bits
+from securexgb.mpc.party import Party
+from securexgb.mpc.scale import scale_rows
+from securexgb.mpc.select import select
+from securexgb.mpc.shared import Shared
+from securexgb.mpc.signs import sign_tables
+from securexgb.mpc.table import one_hot
+from tests.mpc.kit import Pair, public, recorded, shared, shared_bits
+
+RUNS = 24
+Program = Callable[..., Any]
+DRAW = np.random.default_rng(5)
+
+
+def numbers(*shape: int) -> Pair:
+    return shared(DRAW.integers(-(1 << 20), 1 << 20, shape))
+
+
+def bits(*shape: int) -> Pair:
+    return shared_bits(DRAW.integers(0, 2, shape))
+
+
+def selection(*shape: int) -> Pair:
+    """One owner's private bits, all rows the label party's."""
+    return DRAW.integers(0, 2, shape).astype(bool), np.zeros(shape, np.bool_)
+
+
+def tables(party: Party, x: Shared, width: int, entry: int) -> Any:
+    return digit_tables(party, own_digits(party, x.words, width), entry)
+
+
+def signs(party: Party, x: Shared, width: int) -> Any:
+    return sign_tables(party, x.words, width)
+
+
+INDEX = Index(step_bits=6, bits=5, range_bits=16)
+# The program, its arguments for n elements, and how many elements' bits the label and the feature
+# party send in their first messages, a number for each message, by n.
+CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any]]] = {
+    "select": (
+        select,
+        lambda n: [
+            public(np.zeros(3, np.int64)),
+            selection(3, n),
+            numbers(3, 2, n),
+            public((35, 31)),
+        ],
+        lambda n: ([3 * n], [0]),
+    ),
+    "select half words": (
+        select,
+        lambda n: [
+            public(np.zeros(1, np.int64)),
+            selection(1, n),
+            numbers(1, 1, n),
+            public((32,)),
+        ],
+        lambda n: ([n], [0]),
+    ),
+    "choose": (choose, lambda n: [bits(n), numbers(2, n)], lambda n: ([2 * n], [2 * n])),
+    "choose half words": (
+        choose,
+        lambda n: [bits(n), numbers(2, n), public(32)],
+        lambda n: ([n], [n]),
+    ),
+    "scale_rows": (
+        scale_rows,
+        lambda n: [numbers(n, 2), numbers(n), public(21)],
+        lambda n: ([21 * n], [21 * n]),
+    ),
+    # Of three bits the label party receives two; then one number's carry, which it receives too.
+    "lift_numbers": (
+        lift_numbers,
+        lambda n: [bits(3, n), public((binary(3),))],
+        lambda n: ([2 * n], [n]),
+    ),
+    "widen": (widen, lambda n: [numbers(n), public(32)], lambda n: ([n], [0])),
+    # The label party answers for the lower half, where the free bits are.
+    "is_negative": (is_negative, lambda n: [numbers(n)], lambda n: ([32 * n], [31 * n])),
+    "to_bits": (
+        to_bits,
+        lambda n: [numbers(n), public(22)],
+        lambda n: ([12 * n], [10 * n]),
+    ),
+    "carries of one digit": (
+        tables,
+        lambda n: [numbers(n), public(1), public(CARRIES)],
+        lambda n: ([n], [0]) if n <= 64 else ([n - 64], [64]),
+    ),
+    "sums": (
+        tables,
+        lambda n: [numbers(n), public(8), public(SUMS)],
+        lambda n: ([4 * n], [4 * n]),
+    ),
+    "signs": (signs, lambda n: [numbers(n), public(13)], lambda n: ([8 * n], [5 * n])),
+    # Two digits of the low part (6 bits), two of the high one (5), two of the middle one (5).
+    "magnitude": (
+        magnitude,
+        lambda n: [numbers(n), public(INDEX)],
+        lambda n: ([4 * n, 4 * n, 1 * n], [2 * n, 1 * n, 4 * n]),
+    ),
+    "and_bits": (and_bits, lambda n: [bits(3, n), bits(3, n)], lambda n: ([6 * n], [6 * n])),
+    "gate_bits": (
+        gate_bits,
+        lambda n: [bits(2, n), bits(5, 2, n)],
+        lambda n: ([12 * n], [12 * n]),
+    ),
+    "all_of": (all_of, lambda n: [bits(5, n)], lambda n: ([4 * n, 2 * n], [4 * n, 2 * n])),
+    "one_hot": (one_hot, lambda n: [bits(2, n)], lambda n: ([2 * n], [2 * n])),
+    "highest_bit": (highest_bit, lambda n: [bits(2, n)], lambda n: ([2 * n], [2 * n])),
+    "to_arithmetic": (to_arithmetic, lambda n: [bits(3, n)], lambda n: ([3 * n], [3 * n])),
+}
+
+
+def messages(program: Program, arguments: list[Pair], run: int) -> list[list[bytes]]:
+    """What both parties send, in one of many runs that differ in padding."""
+
+    def padded(party: Party, given: list[Any]) -> None:
+        party.padding = Prg(bytes([run, party.rank] * 8))
+        program(party, *given)
+
+    sides = [[pair[rank] for pair in arguments] for rank in (0, 1)]
+    _, channels, _ = recorded(padded, sides)
+    return [[payload for _, payload in channel.sent] for channel in channels]
+
+
+def masks_of(name: str) -> int:
+    """Every how-manieth message has masked bits: after a transfer's flips come answers."""
+    gates = {"and_bits", "gate_bits", "all_of", "one_hot", "highest_bit", "to_arithmetic"}
+    return 1 if name in gates else 2
+
+
+@pytest.mark.parametrize("count", [1, 65])
+@pytest.mark.parametrize("name", CASES)
+def test_only_elements_are_masked_constants(name: str, count: int) -> None:
+    program, arguments, expected = CASES[name]
+    given = arguments(count)
+    runs = [messages(program, given, run) for run in range(RUNS)]
+    for rank in (0, 1):
+        for number, elements in enumerate(expected(count)[rank]):
+            at = masks_of(name) * number
+            drawn = np.array([np.frombuffer(run[rank][at], np.uint8) for run in runs])
+            fixed = ~np.bitwise_or.reduce(drawn ^ drawn[0], axis=0)
+            assert int(np.unpackbits(fixed).sum()) == elements, (rank, number)
+
+
+def test_what_fills_up_is_uniform() -> None:
+    n, drawn = 65, []
+    for run in range(200):
+        sent = messages(and_bits, [bits(3, n), bits(3, n)], run)
+        tails = np.frombuffer(sent[0][0], np.uint64).reshape(-1, 2)[:, 1] >> np.uint64(n - 64)
+        drawn.append(tails)
+    words = np.concatenate(drawn)
+    ones = [(words >> np.uint64(place) & np.uint64(1)).mean() for place in range(63)]
+    assert np.all(np.abs(np.array(ones) - 0.5) < 5 * 0.5 / np.sqrt(words.size))
+    assert np.unique(words).size == words.size
+
+
+def test_free_bits_are_of_the_digits_that_are_not_full() -> None:
+    def digits(party: Party, x: Shared) -> Any:
+        return own_digits(party, x.words, 9)
+
+    pair = numbers(70)
+    (label, _), _, _ = recorded(digits, list(pair))
+    assert label.free.tolist() == [7, 0, 0]
+    assert label.bits.shape == (3, DIGIT, 2)
+    assert not label.bits[0, :3, 0].any()

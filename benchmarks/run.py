@@ -1,6 +1,6 @@
-"""Measures everything, one thing after the other, then writes docs/benchmarks.md.
+"""Measures everything, one thing after the other, then writes docs/benchmarks.md and accuracy.md.
 
-    python benchmarks/run.py                    # some 15 minutes on two cores that do nothing else
+    python benchmarks/run.py                    # over an hour on two cores that do nothing else
     python benchmarks/run.py training network   # these questions only, the others as they are
     python benchmarks/run.py --tiny --results FOLDER     # does it run? The page goes there too
 

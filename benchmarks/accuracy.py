@@ -3,6 +3,7 @@
     python benchmarks/accuracy.py                       # some 30 minutes on a core
     python benchmarks/accuracy.py --group rates --draws 2
     python benchmarks/accuracy.py --old CHECKOUT        # an older revision in the product's place
+    python benchmarks/accuracy.py --largest             # 10 million rows, 16 GB of memory
     python benchmarks/accuracy.py --quick               # tiny sets: does it run?
     python benchmarks/accuracy.py --shares              # ten sets, in shares and in plaintext
 
@@ -30,7 +31,7 @@ import numpy as np
 import xgboost
 from judged import Margins
 from numpy.typing import NDArray
-from problems import Problem, Rows, problems
+from problems import LARGEST, Problem, Rows, problems
 
 Reals = NDArray[np.float64]
 HERE = Path(__file__).resolve().parent
@@ -253,6 +254,8 @@ def shortened(problem: Problem) -> Problem:
 
 def chosen(options: argparse.Namespace) -> list[Problem]:
     """The problems that the flags ask for."""
+    if options.largest:
+        return [quick(LARGEST) if options.quick else LARGEST]
     found = [
         problem
         for problem in problems()
@@ -275,6 +278,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, help="at most so many of each")
     parser.add_argument("--old", type=Path, help="a checkout to grow trees by, not this one")
     parser.add_argument("--shares", action="store_true", help="compare shares with plaintext")
+    parser.add_argument("--largest", action="store_true", help="10 million rows only")
     parser.add_argument("--quick", action="store_true", help="tiny sets: does it run?")
     options = parser.parse_args()
     with Build.at(options.old or HERE.parent) as build:

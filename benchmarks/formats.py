@@ -7,8 +7,8 @@ from statistics import fmean, median, stdev
 
 from lines import Line, Results, at, grouped, table
 
-BUILDS = {"numbers": "product", "numbers-before": "before"}
-"""Files of results, and what their build is called in the tables."""
+BUILDS = {"product": ("numbers", "numbers-largest"), "before": ("numbers-before",)}
+"""What builds are called in the tables, and their files of results."""
 SAME = 2e-3
 """Chances apart by more than this mean another split somewhere."""
 SAME_DEVIATIONS = 1e-3
@@ -21,7 +21,7 @@ def events(results: Results, group: str) -> str:
         for build, lines in _of(results, group, name):
             kept = [line for line in lines if "apart" in line]
             if not kept:
-                rows.append([*_set(lines, build), "refused", *[""] * 6])
+                rows.append([*_set(lines, build), "refused", *[""] * 7])
                 continue
             same = sum(at(line, "apart.worst_chance") <= SAME for line in kept)
             drawn = f"{len(kept)}" + (f" of {len(lines)}" if len(kept) < len(lines) else "")
@@ -33,13 +33,14 @@ def events(results: Results, group: str) -> str:
                     _mean(kept, "auc", 1.0, 4),
                     _mean(kept, "logloss", 100.0, 2),
                     _mean(kept, "fitted_mean", 100.0, 2),
+                    _worst_segment(kept),
                     _mean(kept, "median", 1.0, 3),
                     f"{same} of {len(kept)}",
                 ]
             )
     head = (
         "set", "rows, positives, trees", "build", "draws", "AUC, xgboost", "d AUC", "d log-loss, %",
-        "d mean p, %", "d median logit", "same model",
+        "d mean p, %", "worst segment, %", "d median logit", "same model",
     )  # fmt: skip
     return table(head, rows)
 
@@ -52,7 +53,7 @@ def segments(results: Results) -> str:
         line = found["product"]
         for number, positives in enumerate(at(line, "ours.positives")):
             chances = [at(line, "xgboost.segments")[number]]
-            chances += [at(found.get(build, {}), "ours.segments") for build in BUILDS.values()]
+            chances += [at(found.get(build, {}), "ours.segments") for build in BUILDS]
             cells = [chances[0]] + [None if of is None else of[number] for of in chances[1:]]
             rows.append([f"{name}, {line['rows']:,} rows", positives, *map(_chance, cells)])
     return table(("set", "positives", "xgboost", "product", "before"), rows)
@@ -144,13 +145,18 @@ def page(results: Results, template: str) -> str:
 
 
 def _names(results: Results, group: str) -> Iterable[str]:
-    return dict.fromkeys(x["problem"] for x in results["numbers"] if x["group"] == group)
+    lines = _lines(results, "product")
+    return dict.fromkeys(line["problem"] for line in lines if line["group"] == group)
+
+
+def _lines(results: Results, build: str) -> list[Line]:
+    return [line for file in BUILDS[build] for line in results.get(file, ())]
 
 
 def _of(results: Results, group: str, name: str) -> Iterable[tuple[str, list[Line]]]:
     """A problem's lines by build."""
-    for file, build in BUILDS.items():
-        lines = grouped(results.get(file, ()), "group", "problem").get((group, name))
+    for build in BUILDS:
+        lines = grouped(_lines(results, build), "group", "problem").get((group, name))
         if lines:
             yield build, lines
 
@@ -175,6 +181,11 @@ def _mean(lines: Sequence[Line], name: str, factor: float, decimals: int) -> str
     if len(values) > 1:
         text += f" ± {stdev(values) / len(values) ** 0.5:.{decimals}f}"
     return text
+
+
+def _worst_segment(lines: Sequence[Line]) -> str:
+    values = [value for line in lines if (value := at(line, "apart.segment")) is not None]
+    return f"{100 * max(values, key=abs):+.1f}" if values else ""
 
 
 def _chance(value: float | None) -> str:

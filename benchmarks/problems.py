@@ -58,7 +58,8 @@ class Problem:
     """A training. ``draws``: seeds 0, 1, … that the tables have; ``params``: of a training.
 
     ``order``: of the training rows: drawn, "y" or "x" (sorted by the label, by a column).
-    ``metric``: whether the metric of the test rows is opened after every tree.
+    ``key``: of problems that are drawn alike. ``metric``: whether the metric of the test rows is
+    opened after every tree.
     """
 
     group: str
@@ -69,6 +70,7 @@ class Problem:
     draws: int = 1
     params: Mapping[str, Any] = field(default_factory=dict)
     order: str = "drawn"
+    key: str = ""
     metric: bool = False
 
     @property
@@ -83,7 +85,7 @@ class Problem:
 
     def drawn(self, seed: int) -> tuple[Rows, Rows]:
         """Rows to train on and rows to judge by, bin numbers as values."""
-        rng = np.random.default_rng([seed, *self.name.encode()])
+        rng = np.random.default_rng([seed, *(self.key or self.name).encode()])
         whole = self.draw(rng, self.rows + self.test_rows)
         train, test = whole[: self.rows], whole[self.rows :]
         if not self.is_regression:
@@ -92,7 +94,7 @@ class Problem:
         if self.order != "drawn":
             keys = train.target if self.order == "y" else train.values[:, 0]
             train = train[np.argsort(keys, kind="stable")]
-        binner = Binner.fit(train.values, BINS)
+        binner = Binner.fit(train.values, self.settings["max_bin"])
         return tuple(  # type: ignore[return-value]
             replace(part, values=binner.transform(part.values).astype(np.float64))
             for part in (train, test)
@@ -206,8 +208,12 @@ _FIVE = segmented((0.6, 0.2, 0.1, 0.06, 0.04), (1e-5, 1e-4, 4e-4, 1e-3, 2e-3))
 _HALVES = segmented((0.5, 0.5), (5e-6, 2e-3))
 
 
+LARGEST = Problem("rates", "2.7e-3", events(2.7e-3), 10_000_000, _HELD, 1, {"n_estimators": 8})
+"""It takes some 16 GB, so it is run where it is asked for."""
+
+
 def problems() -> tuple[Problem, ...]:
-    """All of them, in the order of the tables."""
+    """All others, in the order of the tables."""
     return (*_rates(), *_segments(), *_flat(), *_long(), *_weighted(), *_regressions(), *_metrics())
 
 
@@ -263,7 +269,7 @@ def _weighted() -> list[Problem]:
     found = []
     for kind in ("1", "1e-7", "1e5", "lognormal 0 3"):
         draw = events(0.5, kind)
-        found.append(Problem("weights", f"all {kind}", draw, 4_000, 20_000, 10, _FREE))
+        found.append(Problem("weights", f"all {kind}", draw, 4_000, 20_000, 10, _FREE, key="all"))
     amounts_of = "lognormal 5 1.5"
     for rate, rows, params in (
         (0.1, 20_000, {}),
@@ -294,7 +300,8 @@ def _regressions() -> list[Problem]:
         "f, weights lognormal 0 3": amounts(_offset(0), "lognormal 0 3"),
     }
     found = [
-        Problem("regression", name, draw, 5_000, 5_000, 10, _SQUARED) for name, draw in sets.items()
+        Problem("regression", name, draw, 5_000, 5_000, 10, _SQUARED, key="f")
+        for name, draw in sets.items()
     ]
     many = {"f, 200,000 rows": _offset(0), "lognormal, s = 3, 200,000 rows": _lognormal(3)}
     for name, change in many.items():
@@ -306,15 +313,14 @@ def _regressions() -> list[Problem]:
 
 def _metrics() -> list[Problem]:
     stops = _SQUARED | {
-        "n_estimators": 40, "early_stopping_rounds": 3, "max_depth": 3, "max_bin": 16,
+        "n_estimators": 40, "early_stopping_rounds": 5, "max_depth": 3, "max_bin": 16,
     }  # fmt: skip
+    changes = {f"rmse, f + {offset:g}": _offset(offset) for offset in (0.0, 1e3, 1e6)}
+    changes["rmse, 0.001 f"] = _offset(0, 1e-3)
     found = [
-        Problem("metrics", f"rmse, f + {o:g}", amounts(_offset(o)), 800, 800, 1, stops, metric=True)
-        for o in (0.0, 1e3, 1e6)
+        Problem("metrics", name, amounts(of), 800, 800, 1, stops, key="rmse", metric=True)
+        for name, of in changes.items()
     ]
-    small = amounts(_offset(0, 1e-3))
-    found.append(Problem("metrics", "rmse, 0.001 f", small, 800, 800, 1, stops, metric=True))
-    found.append(
-        Problem("metrics", "logloss, rate 3e-4", events(3e-4), 60_000, 60_000, 1, metric=True)
-    )
+    rare = events(3e-4)
+    found.append(Problem("metrics", "logloss, rate 3e-4", rare, 60_000, 60_000, 1, metric=True))
     return found

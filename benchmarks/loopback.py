@@ -20,8 +20,9 @@ from typing import Any, Literal, NamedTuple
 from works import Work
 
 from securexgb.channel.keys import create_keys
-from securexgb.config import JobTerms, PartyConfig
-from securexgb.federation import Federation
+from securexgb.federation.session import Federation
+from securexgb.terms.job import JobTerms
+from securexgb.terms.party import PartyConfig
 
 Role = Literal["label", "feature"]
 ROLES: tuple[Role, Role] = ("label", "feature")

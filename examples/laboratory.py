@@ -22,32 +22,34 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from securexgb.arith.prg import Prg
+from securexgb.attestation.collateral import FileCollateral
+from securexgb.attestation.trust import AttestationRequirement
+from securexgb.attestation.verify import VENDORS
 from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
-from securexgb.dealer.attestation.collateral import FileCollateral
-from securexgb.dealer.attestation.verify import VENDORS
 from securexgb.mpc.party import Party
-from securexgb.offline.trust import Demand
 from securexgb.testing.harness import run_both
-from tests.dealer.attestation.examples import SIGNED, LaboratoryAttester, policy, roots
-from tests.dealer.attestation.laboratory import Laboratory, Window
+from tests.attestation.examples import SIGNED, LaboratoryAttester, policy, roots
+from tests.attestation.laboratory import Laboratory, Window
 from tests.dealer.running import RunningDealer, Terms, connect_both, connected, dealer_thread
 
 
 def main() -> None:
     laboratory = Laboratory()
     with tempfile.TemporaryDirectory() as folder:
-        demand = Demand(policy(), collateral(laboratory, Path(folder)), roots(laboratory))
+        requirement = AttestationRequirement(
+            policy(), collateral(laboratory, Path(folder)), roots(laboratory)
+        )
         with dealer_thread(attester=LaboratoryAttester(laboratory)) as dealer:
-            trees = grow(dealer, demand)
+            trees = grow(dealer, requirement)
             print(f"{trees} trees with correlations from the verified dealer\n")
             print("the same quote by the root that the package trusts:")
-            show_refusal(dealer, replace(demand, roots=VENDORS))
+            show_refusal(dealer, replace(requirement, roots=VENDORS))
         old = LaboratoryAttester(laboratory, isv_svn=6)
         with dealer_thread(attester=old) as dealer:
             print("an older version of the program than the policy wants:")
-            show_refusal(dealer, replace(demand, policy=policy(entries=SIGNED)))
+            show_refusal(dealer, replace(requirement, policy=policy(entries=SIGNED)))
 
 
 def collateral(laboratory: Laboratory, folder: Path) -> FileCollateral:
@@ -59,12 +61,12 @@ def collateral(laboratory: Laboratory, folder: Path) -> FileCollateral:
     return FileCollateral(path)
 
 
-def demanding(dealer: RunningDealer, demand: Demand) -> Terms:
-    ends = dealer.endpoint(0, demand=demand), dealer.endpoint(1, demand=demand)
+def demanding(dealer: RunningDealer, requirement: AttestationRequirement) -> Terms:
+    ends = dealer.endpoint(0, requirement=requirement), dealer.endpoint(1, requirement=requirement)
     return Terms(endpoints=ends)
 
 
-def grow(dealer: RunningDealer, demand: Demand) -> int:
+def grow(dealer: RunningDealer, requirement: AttestationRequirement) -> int:
     """Both parties verify, then train; how many trees."""
     rng = np.random.default_rng(1)
     columns = rng.normal(size=(80, 4))
@@ -74,7 +76,7 @@ def grow(dealer: RunningDealer, demand: Demand) -> int:
         SideData(np.ascontiguousarray(columns[:, 2:]), ("c", "d")),
     )
     channels = memory_pair(60)
-    with connected(dealer, replace(demanding(dealer, demand), channels=channels)) as sources:
+    with connected(dealer, replace(demanding(dealer, requirement), channels=channels)) as sources:
         verdict = sources[0].verdict
         print(f"assurance {verdict.assurance}, type {verdict.type}, TCB {verdict.tcb_status}")
         print(f"measurement {verdict.measurement}")
@@ -102,8 +104,8 @@ def one_side(party: Party, side: SideData):
     return train(party, TrainingJob(params=params, data=side))
 
 
-def show_refusal(dealer: RunningDealer, demand: Demand) -> None:
-    refusals = connect_both(dealer, demanding(dealer, demand))
+def show_refusal(dealer: RunningDealer, requirement: AttestationRequirement) -> None:
+    refusals = connect_both(dealer, demanding(dealer, requirement))
     for name, refusal in zip(("bank", "bureau"), refusals, strict=True):
         print(f"  {name}: {refusal}")
 

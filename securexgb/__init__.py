@@ -15,7 +15,7 @@ from securexgb import errors
 
 if TYPE_CHECKING:
     from securexgb.estimator import SecureXGBClassifier, SecureXGBRegressor, load_model
-    from securexgb.federation import Federation
+    from securexgb.federation.session import Federation
 
 __version__ = "0.1.0"
 
@@ -30,7 +30,7 @@ __all__ = [
 
 
 _HOMES = {
-    "Federation": "securexgb.federation",
+    "Federation": "securexgb.federation.session",
     "SecureXGBClassifier": "securexgb.estimator",
     "SecureXGBRegressor": "securexgb.estimator",
     "load_model": "securexgb.estimator",

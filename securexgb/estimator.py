@@ -41,7 +41,7 @@ from securexgb.offline.method import Method
 from securexgb.simulation import column_positions, predict_alone, split_columns, train_alone
 
 if TYPE_CHECKING:
-    from securexgb.federation import Federation
+    from securexgb.federation.session import Federation
 
 __all__ = ["SecureXGBClassifier", "SecureXGBRegressor", "load_model"]
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from securexgb.boost.seal import ModelKey, find_key
-from securexgb.boost.storage import make_directory, pack_json, read_whole, unpack_json, write_whole
 from securexgb.errors import DataError, UsageError
 from securexgb.model.files import load_half, save_half
+from securexgb.storage.sealed import ModelKey, find_key
+from securexgb.storage.whole import make_directory, pack_json, read_whole, unpack_json, write_whole
 
 __all__ = ["restore_estimator", "save_estimator", "saved_kind"]
 

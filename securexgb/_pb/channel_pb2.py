@@ -24,17 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsecurexgb/_pb/channel.proto\x12\x0csecurexgb.v1\"\x83\x01\n\x05\x46rame\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.securexgb.v1.FrameKind\x12\x10\n\x08sequence\x18\x02 \x01(\x06\x12\x15\n\rmessage_bytes\x18\x03 \x01(\x06\x12\x0f\n\x07payload\x18\x04 \x01(\x0c\x12\x0b\n\x03tag\x18\x05 \x01(\t\x12\x0c\n\x04lane\x18\x06 \x01(\r*\xc2\x01\n\tFrameKind\x12\x1a\n\x16\x46RAME_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x46RAME_KIND_HELLO\x10\x01\x12\x13\n\x0f\x46RAME_KIND_DATA\x10\x02\x12\x13\n\x0f\x46RAME_KIND_MORE\x10\x03\x12\x18\n\x14\x46RAME_KIND_HEARTBEAT\x10\x04\x12\x14\n\x10\x46RAME_KIND_ERROR\x10\x05\x12\x12\n\x0e\x46RAME_KIND_BYE\x10\x06\x12\x15\n\x11\x46RAME_KIND_CREDIT\x10\x07\x32\x46\n\x0e\x43hannelService\x12\x34\n\x04Link\x12\x13.securexgb.v1.Frame\x1a\x13.securexgb.v1.Frame(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsecurexgb/_pb/channel.proto\x12\x0csecurexgb.v1\"\x85\x01\n\x05\x46rame\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.securexgb.v1.FrameKind\x12\x10\n\x08sequence\x18\x02 \x01(\x06\x12\x15\n\rmessage_bytes\x18\x03 \x01(\x06\x12\x0f\n\x07payload\x18\x04 \x01(\x0c\x12\x0b\n\x03tag\x18\x05 \x01(\t\x12\x0e\n\x06stream\x18\x06 \x01(\r*\xc2\x01\n\tFrameKind\x12\x1a\n\x16\x46RAME_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x46RAME_KIND_HELLO\x10\x01\x12\x13\n\x0f\x46RAME_KIND_DATA\x10\x02\x12\x13\n\x0f\x46RAME_KIND_MORE\x10\x03\x12\x18\n\x14\x46RAME_KIND_HEARTBEAT\x10\x04\x12\x14\n\x10\x46RAME_KIND_ERROR\x10\x05\x12\x12\n\x0e\x46RAME_KIND_BYE\x10\x06\x12\x15\n\x11\x46RAME_KIND_CREDIT\x10\x07\x32\x46\n\x0e\x43hannelService\x12\x34\n\x04Link\x12\x13.securexgb.v1.Frame\x1a\x13.securexgb.v1.Frame(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'securexgb._pb.channel_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FRAMEKIND']._serialized_start=180
-  _globals['_FRAMEKIND']._serialized_end=374
+  _globals['_FRAMEKIND']._serialized_start=182
+  _globals['_FRAMEKIND']._serialized_end=376
   _globals['_FRAME']._serialized_start=46
-  _globals['_FRAME']._serialized_end=177
-  _globals['_CHANNELSERVICE']._serialized_start=376
-  _globals['_CHANNELSERVICE']._serialized_end=446
+  _globals['_FRAME']._serialized_end=179
+  _globals['_CHANNELSERVICE']._serialized_start=378
+  _globals['_CHANNELSERVICE']._serialized_end=448
 # @@protoc_insertion_point(module_scope)

@@ -25,17 +25,17 @@ FRAME_KIND_BYE: FrameKind
 FRAME_KIND_CREDIT: FrameKind
 
 class Frame(_message.Message):
-    __slots__ = ("kind", "sequence", "message_bytes", "payload", "tag", "lane")
+    __slots__ = ("kind", "sequence", "message_bytes", "payload", "tag", "stream")
     KIND_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
     TAG_FIELD_NUMBER: _ClassVar[int]
-    LANE_FIELD_NUMBER: _ClassVar[int]
+    STREAM_FIELD_NUMBER: _ClassVar[int]
     kind: FrameKind
     sequence: int
     message_bytes: int
     payload: bytes
     tag: str
-    lane: int
-    def __init__(self, kind: _Optional[_Union[FrameKind, str]] = ..., sequence: _Optional[int] = ..., message_bytes: _Optional[int] = ..., payload: _Optional[bytes] = ..., tag: _Optional[str] = ..., lane: _Optional[int] = ...) -> None: ...
+    stream: int
+    def __init__(self, kind: _Optional[_Union[FrameKind, str]] = ..., sequence: _Optional[int] = ..., message_bytes: _Optional[int] = ..., payload: _Optional[bytes] = ..., tag: _Optional[str] = ..., stream: _Optional[int] = ...) -> None: ...

@@ -24,8 +24,11 @@ from typing import Any
 
 import numpy as np
 
-from securexgb.boost.seal import About, ModelKey, opened_content, sealed_content
-from securexgb.boost.storage import (
+from securexgb.boost.tree import TreeHalf
+from securexgb.errors import DataError
+from securexgb.mpc.shared import Words
+from securexgb.storage.sealed import About, ModelKey, opened_content, sealed_content
+from securexgb.storage.whole import (
     Arrays,
     make_directory,
     pack_arrays,
@@ -36,9 +39,6 @@ from securexgb.boost.storage import (
     unpack_json,
     write_whole,
 )
-from securexgb.boost.tree import TreeHalf
-from securexgb.errors import DataError
-from securexgb.mpc.shared import Words
 
 FORMAT = 3
 _KEPT_MARGINS = 2

@@ -41,7 +41,7 @@ from securexgb.mpc.multiply import multiply
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, Words
-from securexgb.mpc.sigmoid import sigmoid, sigmoid_table
+from securexgb.mpc.sigmoid import MOST_BITS, sigmoid, sigmoid_table
 from securexgb.mpc.truncate import truncate
 
 Floats = NDArray[np.float64]
@@ -52,8 +52,6 @@ _LEAST_BASE = 1e-6
 """A fitted base_score of a classification keeps this distance from 0 and 1."""
 _WEIGHTED_BITS = 16
 """Least fraction bits of g and h before they are weighted."""
-_MOST_TABLE_BITS = 20
-"""Most fraction bits of the sigmoid."""
 _PRODUCT_BITS = 61
 """Weighted gradients, before they are rounded, are below 2^_PRODUCT_BITS."""
 
@@ -288,7 +286,7 @@ def _bits_before_weights(numbers: NumberFormat) -> tuple[int, int]:
     least = min(after, numbers.row_hessian_bits)
     # The words of sums say how many bits all rows' weights have together.
     rows = numbers.gradient_sum_bits - 1 - after
-    room = min(_MOST_TABLE_BITS, _PRODUCT_BITS - numbers.row_weight_bits - rows)
+    room = min(MOST_BITS, _PRODUCT_BITS - numbers.row_weight_bits - rows)
     before = min(after + max(_WEIGHTED_BITS - least, 0), room)
     return before, before - after
 

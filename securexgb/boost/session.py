@@ -89,7 +89,7 @@ def begin(party: Party, job: TrainingJob) -> Session:
         model=model,
         numbers=numbers,
         objective=objective,
-        labels=_labels(party, job, objective, agreement, numbers),
+        labels=_labels(party, job, objective, model),
         trees=TreeJob(
             layout=agreement.layout,
             numbers=numbers,
@@ -219,16 +219,14 @@ def _labels(
     party: Party,
     job: TrainingJob,
     objective: Objective,
-    agreement: Agreement,
-    numbers: NumberFormat,
+    model: ModelHalf,
 ) -> Labels:
-    shape, data = (agreement.layout.rows,), job.data
+    shape, data, numbers = (model.layout.rows,), job.data, model.numbers
     targets = weights = None
     if data.labels is not None:
-        centre = objective.centre(data.labels, data.weights)
-        targets = objective.targets(data.labels, centre, numbers)
+        targets = objective.targets(data.labels, model.centre, numbers)
         weights = row_weights(data.labels, data.weights, job.params, numbers)
-    weighted = share(party, weights, 0, shape) if agreement.layout.weights else None
+    weighted = share(party, weights, 0, shape) if model.layout.weights else None
     return Labels(share(party, targets, 0, shape), weighted)
 
 

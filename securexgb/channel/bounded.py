@@ -25,7 +25,7 @@ class BoundedQueue(Generic[T]):
         self._items: SimpleQueue[tuple[T, int]] = SimpleQueue()
         self._put_bytes = 0
         self._got_bytes = 0
-        self._waiting = False
+        self._is_waiting = False
         self._room = threading.Condition()
 
     def put(self, item: T, size: int = 0, until: Callable[[], bool] = lambda: False) -> None:
@@ -43,7 +43,7 @@ class BoundedQueue(Generic[T]):
         item, size = self._items.get(timeout=timeout_seconds)
         if size:
             self._got_bytes += size
-            if self._waiting:
+            if self._is_waiting:
                 with self._room:
                     self._room.notify_all()
         return item
@@ -54,7 +54,7 @@ class BoundedQueue(Generic[T]):
 
     def _wait_for_room(self, until: Callable[[], bool]) -> None:
         with self._room:
-            self._waiting = True
+            self._is_waiting = True
             while self._put_bytes - self._got_bytes > self._limit and not until():
                 self._room.wait(_GLANCE_SECONDS)
-            self._waiting = False
+            self._is_waiting = False

@@ -14,15 +14,15 @@ from typing import Literal, Protocol
 
 from securexgb.errors import EvidenceRefused, SecureXGBError, StoppedByPeer
 
-LaneName = Literal["online", "offline"]
-LANES: tuple[LaneName, ...] = ("online", "offline")
+StreamName = Literal["online", "offline"]
+STREAMS: tuple[StreamName, ...] = ("online", "offline")
 """Ordered streams of one link: for the protocols, and for what is produced ahead of them."""
 _ABOUT_EVIDENCE = frozenset({"AttestationError", "EvidenceRefused"})
 
 
 @dataclass
 class Traffic:
-    """What passed through one end of a channel, all lanes together, payload bytes only."""
+    """What passed through one end of a channel, all streams together, payload bytes only."""
 
     bytes_sent: int = 0
     bytes_received: int = 0
@@ -75,11 +75,11 @@ class Channel(Protocol):
         PeerGone, PeerTimeout or StoppedByPeer where none comes.
         """
 
-    def lane(self, name: LaneName) -> Channel:
+    def stream(self, name: StreamName) -> Channel:
         """The named stream of messages of this link, in an order of its own.
 
-        A lane is for one thread at each end, and what passes on one does not wait for the
-        other. Each channel is its link's "online" lane. Ends and errors reach all lanes.
+        A stream is for one thread at each end, and what passes on one does not wait for the
+        other. Each channel is its link's "online" stream. Ends and errors reach all streams.
         """
 
     def close(self, error: BaseException | None = None) -> None:

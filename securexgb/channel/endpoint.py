@@ -153,7 +153,7 @@ class Listener:
             context.abort(grpc.StatusCode.PERMISSION_DENIED, f"it waits for {expected!r}")
         if not self._taken.acquire(blocking=False):
             context.abort(grpc.StatusCode.ALREADY_EXISTS, "it is in a session already")
-        channel = GrpcChannel(expected, self._endpoint.timeout_seconds, answers=True)
+        channel = GrpcChannel(expected, self._endpoint.timeout_seconds, is_server=True)
         channel.start(frames, self.stop)
         self._arrivals.put(channel)
         return channel.outgoing()
@@ -182,7 +182,7 @@ def _dial(endpoint: Endpoint, hello: Hello) -> GrpcChannel:
     tls = grpc.ssl_channel_credentials(trusted.peer.pem, trusted.key, trusted.own.pem)
     names = [("grpc.ssl_target_name_override", endpoint.peer_name)]
     connection = grpc.secure_channel(address, tls, options=[*_options(), *names])
-    channel = GrpcChannel(peer, endpoint.timeout_seconds, answers=False)
+    channel = GrpcChannel(peer, endpoint.timeout_seconds, is_server=False)
     channel.start(connection.stream_stream(_LINK)(channel.outgoing()), connection.close)
     return channel
 

@@ -7,9 +7,9 @@ aligned for arrays of words, and whatever differs from the canonical form in one
 is refused. A test compares with the generated protobuf class.
 
     08 kind | 11 sequence (8) | 19 message_bytes (8) | 22 length (3) payload | 2a length (2) tag
-    | 30 lane
+    | 30 stream
 
-Lanes are independent: each has its own numbers and its own message in progress.
+Streams are independent: each has its own numbers and its own message in progress.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ CONTROL_BYTES = 1 << 12
 
 _HEAD = struct.Struct("<BBBQBQBBBB")
 _TAIL = struct.Struct("<BBB")
-_LANE = struct.Struct("<BB")
-_OVERHEAD = _HEAD.size + _TAIL.size + _LANE.size
+_STREAM = struct.Struct("<BB")
+_OVERHEAD = _HEAD.size + _TAIL.size + _STREAM.size
 CHUNK_BYTES = FRAME_BYTES - _OVERHEAD - TAG_BYTES
 """Payload bytes in one frame."""
 
@@ -57,17 +57,17 @@ class Frame(NamedTuple):
     message_bytes: int
     tag: str
     payload: memoryview
-    lane: int
+    stream: int
 
 
 class Message(NamedTuple):
-    """A whole message or control frame. ``payload`` is read-only; ``number``: a credit's bytes."""
+    """A whole message, read-only, or a control frame; ``taken_bytes``: what a credit says."""
 
     kind: Kind
     tag: str
     payload: memoryview
-    lane: int = 0
-    number: int = 0
+    stream: int = 0
+    taken_bytes: int = 0
 
 
 def encode(
@@ -76,14 +76,14 @@ def encode(
     message_bytes: int,
     tag: bytes,
     payload: bytes | memoryview,
-    lane: int = 0,
+    stream: int = 0,
 ) -> bytes:
     """One frame as bytes."""
     size, length = len(payload), len(tag)
     digits = size & 0x7F | 0x80, size >> 7 & 0x7F | 0x80, size >> 14
     head = _HEAD.pack(0x08, kind, 0x11, sequence, 0x19, message_bytes, 0x22, *digits)
     tail = _TAIL.pack(0x2A, length & 0x7F | 0x80, length >> 7)
-    return b"".join((head, payload, tail, tag, _LANE.pack(0x30, lane)))
+    return b"".join((head, payload, tail, tag, _STREAM.pack(0x30, stream)))
 
 
 def decode(data: bytes) -> Frame:
@@ -95,29 +95,29 @@ def decode(data: bytes) -> Frame:
     if keys != (0x08, 0x11, 0x19, 0x22) or min(digits[:2]) < 0x80 or digits[2] >= 0x80:
         raise MalformedFrame("a frame arrived whose head is not one of ours")
     end = _HEAD.size + ((digits[0] & 0x7F) | (digits[1] & 0x7F) << 7 | digits[2] << 14)
-    last = len(data) - _LANE.size
+    last = len(data) - _STREAM.size
     if end + _TAIL.size > last:
         raise MalformedFrame("a frame arrived that ends within its payload")
     key5, low, high = _TAIL.unpack_from(data, end)
     length = (low & 0x7F) | high << 7
     if key5 != 0x2A or low < 0x80 or length != last - end - _TAIL.size or length > TAG_BYTES:
         raise MalformedFrame("a frame arrived whose length is not what it says")
-    key6, lane = _LANE.unpack_from(data, last)
-    if key6 != 0x30 or lane >= 0x80:
+    key6, stream = _STREAM.unpack_from(data, last)
+    if key6 != 0x30 or stream >= 0x80:
         raise MalformedFrame("a frame arrived whose end is not one of ours")
     try:
         tag = data[end + _TAIL.size : last].decode()
         payload = memoryview(data)[_HEAD.size : end]
-        return Frame(Kind(kind), sequence, message_bytes, tag, payload, lane)
+        return Frame(Kind(kind), sequence, message_bytes, tag, payload, stream)
     except ValueError:
         raise MalformedFrame("a frame arrived of unknown kind, or its tag is no text") from None
 
 
 class FrameWriter:
-    """Numbers and cuts what one side sends on one lane. Not thread-safe."""
+    """Numbers and cuts what one side sends on one stream. Not thread-safe."""
 
-    def __init__(self, lane: int = 0) -> None:
-        self._lane = lane
+    def __init__(self, stream: int = 0) -> None:
+        self._stream = stream
         self._sequence = 0
 
     def message(self, tag: str, payload: bytes | bytearray | memoryview) -> Iterator[bytes]:
@@ -131,7 +131,7 @@ class FrameWriter:
             yield self._frame(Kind.MORE, 0, b"", view[start : start + CHUNK_BYTES])
 
     def control(self, kind: Kind, payload: bytes = b"") -> bytes:
-        """A hello, error or bye frame; on lane 0."""
+        """A hello, error or bye frame; on stream 0."""
         return self._frame(kind, 0, b"", payload)
 
     @staticmethod
@@ -140,12 +140,12 @@ class FrameWriter:
         return encode(Kind.HEARTBEAT, 0, 0, b"", b"")
 
     @staticmethod
-    def credit(lane: int, taken: int) -> bytes:
-        """So many bytes of a lane have been taken; without a number, too."""
-        return encode(Kind.CREDIT, 0, taken, b"", b"", lane)
+    def credit(stream: int, taken: int) -> bytes:
+        """So many bytes of a stream have been taken; without a number, too."""
+        return encode(Kind.CREDIT, 0, taken, b"", b"", stream)
 
     def _frame(self, kind: Kind, total: int, tag: bytes, payload: bytes | memoryview) -> bytes:
-        frame = encode(kind, self._sequence, total, tag, payload, self._lane)
+        frame = encode(kind, self._sequence, total, tag, payload, self._stream)
         self._sequence += 1
         return frame
 
@@ -153,8 +153,8 @@ class FrameWriter:
 class FrameReader:
     """Puts messages together from the frames of one direction and checks their order."""
 
-    def __init__(self, lanes: int = 1) -> None:
-        self._lanes = [_LaneReader(lane) for lane in range(lanes)]
+    def __init__(self, streams: int = 1) -> None:
+        self._streams = [_StreamReader(stream) for stream in range(streams)]
 
     def feed(self, data: bytes) -> Message | None:
         """Take one frame; the message that it completes, if any.
@@ -163,29 +163,29 @@ class FrameReader:
         not what the frames before it announced.
         """
         frame = decode(data)
-        if frame.lane >= len(self._lanes):
-            raise MalformedFrame(f"a frame arrived for lane {frame.lane}, which is not there")
+        if frame.stream >= len(self._streams):
+            raise MalformedFrame(f"a frame arrived for stream {frame.stream}, which is not there")
         if frame.kind in (Kind.HEARTBEAT, Kind.CREDIT):
             return _unnumbered(frame)
-        return self._lanes[frame.lane].feed(frame)
+        return self._streams[frame.stream].feed(frame)
 
 
 def _unnumbered(frame: Frame) -> Message | None:
     is_beat = frame.kind is Kind.HEARTBEAT
     if frame.sequence or frame.tag or frame.payload or (is_beat and frame.message_bytes):
         raise MalformedFrame("a heartbeat or credit arrived that holds something else")
-    if is_beat and frame.lane:
-        raise MalformedFrame("a heartbeat arrived on a lane of its own")
+    if is_beat and frame.stream:
+        raise MalformedFrame("a heartbeat arrived on a stream of its own")
     if is_beat:
         return None
-    return Message(Kind.CREDIT, "", frame.payload, frame.lane, frame.message_bytes)
+    return Message(Kind.CREDIT, "", frame.payload, frame.stream, frame.message_bytes)
 
 
-class _LaneReader:
-    """One lane's part of ``FrameReader``."""
+class _StreamReader:
+    """One stream's part of ``FrameReader``."""
 
-    def __init__(self, lane: int) -> None:
-        self._lane = lane
+    def __init__(self, stream: int) -> None:
+        self._stream = stream
         self._sequence = 0
         self._tag = ""
         self._parts: bytearray | None = None
@@ -205,7 +205,7 @@ class _LaneReader:
             raise MalformedFrame("a frame arrived with a tag or length that its kind cannot have")
         if frame.kind is Kind.MORE:
             return self._continue(frame)
-        if len(frame.payload) > CONTROL_BYTES or self._lane:
+        if len(frame.payload) > CONTROL_BYTES or self._stream:
             raise MalformedFrame("a hello or error frame arrived that is too long, or elsewhere")
         return Message(frame.kind, "", frame.payload)
 
@@ -216,7 +216,7 @@ class _LaneReader:
                 f"a message of {total} bytes arrived with {here} in its first frame"
             )
         if here == total:
-            return Message(Kind.DATA, frame.tag, frame.payload, self._lane)
+            return Message(Kind.DATA, frame.tag, frame.payload, self._stream)
         self._tag, self._parts, self._filled = frame.tag, bytearray(total), here
         self._parts[:here] = frame.payload
         return None
@@ -232,4 +232,4 @@ class _LaneReader:
             return None
         whole = memoryview(self._parts).toreadonly()
         self._parts = None
-        return Message(Kind.DATA, self._tag, whole, self._lane)
+        return Message(Kind.DATA, self._tag, whole, self._stream)

@@ -1,8 +1,8 @@
-"""The channel between two machines: one gRPC stream each way, read ahead by a thread.
+"""The channel between two machines: one gRPC call for both directions, read ahead by a thread.
 
-The program's threads, one a lane, cut messages into frames and leave them in a queue that
-gRPC empties; a reading thread puts arriving frames together into queues, one a lane, where
-``receive`` finds them. All queues are bounded (``channel.lanes``), a heartbeat goes out when
+The program's threads, one a stream, cut messages into frames and leave them in a queue that
+gRPC empties; a reading thread puts arriving frames together into queues, one a stream, where
+``receive`` finds them. All queues are bounded (``channel.streams``), a heartbeat goes out when
 nothing else does, and every wait ends at the one deadline.
 
 A link ends in order: the side that closes sends a last frame (bye, or error with the
@@ -22,9 +22,9 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from securexgb._pb import control_pb2 as pb
-from securexgb.channel.channel import LANES, Channel, LaneName, Traffic, failure_kind, stopped
+from securexgb.channel.channel import STREAMS, Channel, StreamName, Traffic, failure_kind, stopped
 from securexgb.channel.frame import FrameReader, FrameWriter, Kind, Message
-from securexgb.channel.lanes import Inbox, Outbox, Window, size_of
+from securexgb.channel.streams import Inbox, Outbox, Window, size_of
 from securexgb.errors import (
     CertificateRefused,
     MalformedFrame,
@@ -41,16 +41,16 @@ _MOST_BEAT_SECONDS = 5.0
 _MISSED_BEATS = 6
 
 
-class _Lane:
-    """One end of one lane: what a thread of the program sends and receives."""
+class _Stream:
+    """One end of one stream: what a thread of the program sends and receives."""
 
     is_network = True
 
-    def __init__(self, link: GrpcChannel, number: int) -> None:
+    def __init__(self, link: GrpcChannel, index: int) -> None:
         self.traffic = link.traffic
-        self.number = number
+        self.index = index
         self.lock = threading.Lock()  # of the writer, for a whole message
-        self.writer = FrameWriter(number)
+        self.writer = FrameWriter(index)
         self.window = Window()
         self.inbox = Inbox()
         self._link = link
@@ -60,10 +60,10 @@ class _Lane:
         link, content = self._link, memoryview(payload)
         self.window.reserve(size_of(content), link.patience(tag))
         with self.lock:
-            if link.parted:
+            if link.has_parted:
                 raise link.ending(tag)
             for frame in self.writer.message(tag, content):
-                link.outbox.put(frame, self.number, link.is_over)
+                link.outbox.put(frame, self.index, link.is_over)
         self.traffic.sent(content.nbytes)
 
     def receive(self, tag: str) -> memoryview:
@@ -89,12 +89,12 @@ class _Lane:
             raise link.ending(tag)
         taken = self.inbox.credit()
         if taken is not None:
-            link.outbox.put_credit(FrameWriter.credit(self.number, taken))
+            link.outbox.put_credit(FrameWriter.credit(self.index, taken))
         return message
 
-    def lane(self, name: LaneName) -> Channel:
+    def stream(self, name: StreamName) -> Channel:
         """Of the same link."""
-        return self._link.lane(name)
+        return self._link.stream(name)
 
     def close(self, error: BaseException | None = None) -> None:
         """End the link."""
@@ -102,7 +102,7 @@ class _Lane:
 
 
 class GrpcChannel:
-    """One end of a link over gRPC, and its online lane; made by ``endpoint.connect``.
+    """One end of a link over gRPC, and its online stream; made by ``endpoint.connect``.
 
     ``peer``: for messages, such as "bureau (feature party)". ``waiting``: the tag and
     the time (monotonic) since when the program waits for the peer, if it is long.
@@ -110,22 +110,22 @@ class GrpcChannel:
 
     is_network = True
 
-    def __init__(self, peer: str, timeout_seconds: float, *, answers: bool) -> None:
-        """``answers``: this side is gRPC's server, whose stream ends the call."""
+    def __init__(self, peer: str, timeout_seconds: float, *, is_server: bool) -> None:
+        """``is_server``: this side is gRPC's server, which ends the call."""
         self.traffic = Traffic()
         self.peer = peer
         self.session = b""
         self.waiting: tuple[str, float] | None = None
-        self.parted = False  # our last frame is in the outbox
-        self.outbox = Outbox(len(LANES))
+        self.has_parted = False  # our last frame is in the outbox
+        self.outbox = Outbox(len(STREAMS))
         self._timeout_seconds = timeout_seconds
         self._beat_seconds = min(_MOST_BEAT_SECONDS, timeout_seconds / 4)
-        self._answers = answers
-        self._lanes = [_Lane(self, number) for number in range(len(LANES))]
+        self._is_server = is_server
+        self._streams = [_Stream(self, index) for index in range(len(STREAMS))]
         self._heard = time.monotonic()
         self._end: SecureXGBError | None = None
         self._over = threading.Event()  # the peer's last frame has come, or none will
-        self._closed = False
+        self._is_closed = False
         self._hang_up: Callable[[], None] = lambda: None
         self._incoming: Iterator[bytes] = iter(())
 
@@ -133,69 +133,69 @@ class GrpcChannel:
 
     def send(self, tag: str, payload: bytes | bytearray | memoryview) -> None:
         """Queue one message, copied; waits only while the bounded buffers are full."""
-        self._lanes[0].send(tag, payload)
+        self._streams[0].send(tag, payload)
 
     def receive(self, tag: str) -> memoryview:
         """The next message's payload, read-only; errors as the interface says."""
-        return self._lanes[0].receive(tag)
+        return self._streams[0].receive(tag)
 
-    def lane(self, name: LaneName) -> Channel:
-        """The named lane."""
-        return self._lanes[LANES.index(name)]
+    def stream(self, name: StreamName) -> Channel:
+        """The named stream."""
+        return self._streams[STREAMS.index(name)]
 
     def greet(self, hello: bytes) -> bytes:
         """Exchange the first frames."""
-        lane = self._lanes[0]
-        lane.window.reserve(size_of(memoryview(hello)), self.is_over)
-        with lane.lock:
-            if self.parted:
+        stream = self._streams[0]
+        stream.window.reserve(size_of(memoryview(hello)), self.is_over)
+        with stream.lock:
+            if self.has_parted:
                 raise self.ending("hello")
-            self.outbox.put(lane.writer.control(Kind.HELLO, hello))
-        message = lane.take("hello")
+            self.outbox.put(stream.writer.control(Kind.HELLO, hello))
+        message = stream.take("hello")
         if message.kind is not Kind.HELLO:
             raise ProtocolDesync(f"{self.peer} did not begin with a hello")
         return bytes(message.payload)
 
     def close(self, error: BaseException | None = None) -> None:
         """Say the last word, wait for the other's, and end the connection."""
-        if self._closed:
+        if self._is_closed:
             return
-        self._closed = True
+        self._is_closed = True
         if error is None:
             self._part(Kind.BYE)
         else:
             self._part(Kind.ERROR, pb.Failure(kind=failure_kind(error)).SerializeToString())
-        self._end_lanes()
+        self._end_streams()
         # Who is gone will not answer; whoever still computes may take a while.
         patience = 1.0 if isinstance(error, PeerGone) else _LAST_WORD_SECONDS
         self._over.wait(min(self._timeout_seconds, patience))
         self._over.set()
         self._hang_up()
 
-    def wait(self, lane: _Lane, tag: str) -> Message | None:
+    def wait(self, stream: _Stream, tag: str) -> Message | None:
         """The slow path of a receive: watch the deadline and the heartbeats."""
         began = time.monotonic() - _GLANCE_SECONDS
-        if lane.number == 0:
+        if stream.index == 0:
             self.waiting = (tag, began)
         silence = min(self._timeout_seconds, _MISSED_BEATS * self._beat_seconds)
         try:
             while True:
                 now = time.monotonic()
-                left = began + self._timeout_seconds - now
+                remaining_seconds = began + self._timeout_seconds - now
                 if now - self._heard > silence:
                     raise PeerGone(
                         f"nothing has come from {self.peer} for {now - self._heard:.0f} s, no "
                         f"heartbeat either (waiting at {tag})"
                     )
-                if left <= 0:
+                if remaining_seconds <= 0:
                     raise PeerTimeout(
                         f"{self.peer} is alive but sent no message for {self._timeout_seconds:g} s"
                         f" (waiting at {tag})"
                     )
                 with contextlib.suppress(Empty):
-                    return lane.inbox.get(min(left, _GLANCE_SECONDS))
+                    return stream.inbox.get(min(remaining_seconds, _GLANCE_SECONDS))
         finally:
-            if lane.number == 0:
+            if stream.index == 0:
                 self.waiting = None
 
     def patience(self, tag: str) -> Callable[[], bool]:
@@ -208,13 +208,13 @@ class GrpcChannel:
                     f"{self.peer} has read nothing of what was sent to it for "
                     f"{self._timeout_seconds:g} s (sending at {tag})"
                 )
-            return self._closed or self.is_over()
+            return self._is_closed or self.is_over()
 
         return gives_up
 
     def ending(self, tag: str) -> SecureXGBError:
         """Why there is nothing more to send or to receive."""
-        if self._closed or self._end is None:
+        if self._is_closed or self._end is None:
             return PeerGone(f"this side has closed its link to {self.peer} (at {tag})")
         return self._end
 
@@ -222,11 +222,11 @@ class GrpcChannel:
         """Whether the other side's last frame has come, or none will."""
         return self._over.is_set()
 
-    def _end_lanes(self) -> None:
+    def _end_streams(self) -> None:
         """Let everybody who waits look up."""
-        for lane in self._lanes:
-            lane.inbox.end()
-            lane.window.wake()
+        for stream in self._streams:
+            stream.inbox.end()
+            stream.window.wake()
 
     # --- gRPC's side --------------------------------------------------------------
 
@@ -241,7 +241,7 @@ class GrpcChannel:
             if frame is None:
                 break
             yield frame
-        if self._answers:
+        if self._is_server:
             self._over.wait(min(self._timeout_seconds, _LAST_WORD_SECONDS))
 
     def start(self, incoming: Iterator[bytes], hang_up: Callable[[], None]) -> None:
@@ -252,8 +252,8 @@ class GrpcChannel:
         threading.Thread(target=self._read, name=name, daemon=True).start()
 
     def _read(self) -> None:
-        """The reading thread: until the stream ends, for whatever reason."""
-        reader = FrameReader(len(LANES))
+        """The reading thread: until the call ends, for whatever reason."""
+        reader = FrameReader(len(STREAMS))
         end: SecureXGBError = self._explain_break(None)
         try:
             for data in self._incoming:
@@ -265,28 +265,28 @@ class GrpcChannel:
                     end = self._explain_last(message)
                     break
                 if message.kind is Kind.CREDIT:
-                    self._lanes[message.lane].window.credit(message.number)
-                elif not self._closed:
-                    self._lanes[message.lane].inbox.put(message)
+                    self._streams[message.stream].window.credit(message.taken_bytes)
+                elif not self._is_closed:
+                    self._streams[message.stream].inbox.put(message)
         except MalformedFrame as error:
             end = MalformedFrame(f"from {self.peer}: {error}")
         except Exception as error:
             end = self._explain_break(error)
         self._end = end
-        self._over.set()  # frees a sender that waits for room, and with it its lane's lock
+        self._over.set()  # frees a sender that waits for room, and with it its stream's lock
         if isinstance(end, MalformedFrame):
             self._part(Kind.ERROR, pb.Failure(kind="MalformedFrame").SerializeToString())
         else:
             self._part(Kind.BYE)
-        self._end_lanes()
+        self._end_streams()
 
     def _part(self, kind: Kind, payload: bytes = b"") -> None:
         """Queue our last frame, once: an error at once, a bye after all that was sent."""
-        with self._lanes[0].lock:
-            if self.parted:
+        with self._streams[0].lock:
+            if self.has_parted:
                 return
-            self.parted = True
-            frame = self._lanes[0].writer.control(kind, payload)
+            self.has_parted = True
+            frame = self._streams[0].writer.control(kind, payload)
         put = self.outbox.put if kind is Kind.ERROR else self.outbox.put_last
         put(frame)
         put(None)
@@ -302,7 +302,7 @@ class GrpcChannel:
         return stopped(self.peer, readable)
 
     def _explain_break(self, error: Exception | None) -> SecureXGBError:
-        """The stream broke off without a last frame."""
+        """The call broke off without a last frame."""
         code = error.code() if isinstance(error, grpc.Call) else None
         details = (error.details() or "") if isinstance(error, grpc.Call) else ""
         match code:

@@ -7,7 +7,6 @@ from then on TLS accepts exactly that certificate from the other side and nothin
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,8 +19,11 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from securexgb.errors import CertificateRefused, UsageError
+from securexgb.storage.whole import make_directory, write_new, write_whole
 
 VALID_DAYS = 825
+_FOR_ALL = 0o644
+"""Mode of a certificate's file: it is public."""
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -159,8 +161,10 @@ def create_keys(
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    _write(key_path, secret, 0o600)
-    _write(certificate_path, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+    make_directory(key_path.parent)
+    write_new(key_path, secret)
+    make_directory(certificate_path.parent)
+    write_new(certificate_path, certificate.public_bytes(serialization.Encoding.PEM), _FOR_ALL)
     return read_certificate(certificate_path)
 
 
@@ -177,8 +181,8 @@ def trust(received: Path, pinned_path: Path, name: str | None = None) -> Certifi
         )
     certificate = Certificate.parse(content, str(received))
     certificate.check(name or certificate.name, "the received certificate")
-    pinned_path.parent.mkdir(parents=True, exist_ok=True)
-    pinned_path.write_bytes(certificate.pem)
+    make_directory(pinned_path.parent)
+    write_whole(pinned_path, certificate.pem, _FOR_ALL)
     return certificate
 
 
@@ -209,9 +213,3 @@ def _read(path: Path, what: str) -> bytes:
         raise UsageError(
             f"{what} cannot be read from {path}: {error.strerror}; see `securexgb keys`"
         ) from None
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(content)

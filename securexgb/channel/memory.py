@@ -1,6 +1,6 @@
 """A channel between two threads of one process: simulation, tests and the estimator alone.
 
-Each direction of a lane is a bounded queue. A payload is copied when it is sent, so that the
+Each direction of a stream is a bounded queue. A payload is copied when it is sent, so that the
 sender may go on writing into its array, and the receiver gets read-only bytes.
 """
 
@@ -12,7 +12,7 @@ from queue import Empty
 from time import monotonic
 
 from securexgb.channel.bounded import BoundedQueue
-from securexgb.channel.channel import LANES, LaneName, Traffic, failure_kind, stopped
+from securexgb.channel.channel import STREAMS, StreamName, Traffic, failure_kind, stopped
 from securexgb.errors import PeerGone, PeerTimeout, ProtocolDesync, SecureXGBError
 
 
@@ -23,17 +23,17 @@ class _End(Exception):
         self.kind = kind
 
 
-_Line = BoundedQueue[tuple[str, bytes] | _End]
-_Lines = dict[LaneName, _Line]
+_Direction = BoundedQueue[tuple[str, bytes] | _End]
+_Directions = dict[StreamName, _Direction]
 
 
 class MemoryChannel:
-    """One end of one lane of an in-process link; made in pairs by ``memory_pair``."""
+    """One end of one stream of an in-process link; made in pairs by ``memory_pair``."""
 
     is_network = False
 
     def __init__(
-        self, names: tuple[str, str], inbox: _Lines, outbox: _Lines, timeout: float
+        self, names: tuple[str, str], inbox: _Directions, outbox: _Directions, timeout: float
     ) -> None:
         """``names``: of this side and of the other."""
         self.traffic = Traffic()
@@ -55,9 +55,9 @@ class MemoryChannel:
                 raise PeerTimeout(f"the {self._peer} has not read what the {self._own} sent")
             return self._shared.is_over
 
-        if not self._shared.closed:
+        if not self._shared.is_closed:
             self._outbox.put((tag, content), len(content) + 1, gives_up)
-        if self._shared.closed:
+        if self._shared.is_closed:
             raise PeerGone(f"the {self._own}'s end of the in-process link is closed (at {tag})")
         self.traffic.sent(len(content))
 
@@ -83,8 +83,8 @@ class MemoryChannel:
         self.traffic.received(len(content))
         return content
 
-    def lane(self, name: LaneName) -> MemoryChannel:
-        """The other lane of this end, or this one."""
+    def stream(self, name: StreamName) -> MemoryChannel:
+        """The other stream of this end, or this one."""
         if name == "online":
             return self
         if self._offline is None:
@@ -95,15 +95,15 @@ class MemoryChannel:
 
     def close(self, error: BaseException | None = None) -> None:
         """End the link for both sides; later calls do nothing."""
-        if self._shared.closed:
+        if self._shared.is_closed:
             return
-        self._shared.closed = True
-        for name in LANES:
+        self._shared.is_closed = True
+        for name in STREAMS:
             self._shared.outbox[name].put(_End(None if error is None else failure_kind(error)))
             self._shared.inbox[name].put(_End(None))
 
     def _explain(self, end: _End) -> SecureXGBError:
-        if self._shared.closed:
+        if self._shared.is_closed:
             return PeerGone(f"the {self._own}'s end of the in-process link is closed")
         if end.kind is None:
             return PeerGone(f"the {self._peer} closed the link before the job was done")
@@ -112,22 +112,22 @@ class MemoryChannel:
 
 @dataclass
 class _Shared:
-    """What the lanes of one end have in common."""
+    """What the streams of one end have in common."""
 
-    inbox: _Lines
-    outbox: _Lines
-    closed: bool = False
+    inbox: _Directions
+    outbox: _Directions
+    is_closed: bool = False
     peer: _Shared | None = None
 
     @property
     def is_over(self) -> bool:
         """Whether nobody will read what is sent."""
-        return self.closed or (self.peer is not None and self.peer.closed)
+        return self.is_closed or (self.peer is not None and self.peer.is_closed)
 
 
 def memory_pair(timeout_seconds: float = 60.0) -> tuple[MemoryChannel, MemoryChannel]:
     """Both ends of a link: the label party's (rank 0) and the feature party's (rank 1)."""
-    to_feature, to_label = ({name: _Line() for name in LANES} for _ in range(2))
+    to_feature, to_label = ({name: _Direction() for name in STREAMS} for _ in range(2))
     names = ("label party", "feature party")
     label = MemoryChannel(names, to_label, to_feature, timeout_seconds)
     feature = MemoryChannel(names[::-1], to_feature, to_label, timeout_seconds)

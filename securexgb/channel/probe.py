@@ -76,12 +76,12 @@ def _greet(plain: socket.socket, address: str, peer: str, credentials: Credentia
                 "`securexgb keys show` at both sides"
             )
         try:
-            refused = link.recv(1) == b""
+            is_refused = link.recv(1) == b""
         except TimeoutError:
             raise PeerTimeout(f"{peer} at {address} falls silent after the handshake") from None
         except OSError:
-            refused = True
-    if refused:
+            is_refused = True
+    if is_refused:
         raise CertificateRefused(
             f"{peer} at {address} refused this side's certificate "
             f"{credentials.own.fingerprint[:16]}… ({credentials.own.name}): it has pinned another "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from securexgb.channel.channel import Channel, LaneName, Traffic
+from securexgb.channel.channel import Channel, StreamName, Traffic
 
 
 @dataclass(frozen=True)
@@ -23,16 +23,16 @@ class Entry:
 
 
 class RecordedChannel:
-    """Passes everything on to the channel within and keeps the ``transcript`` of its lane.
+    """Passes everything on to the channel within and keeps the ``transcript`` of its stream.
 
-    ``offline``: the recorded offline lane, once somebody has asked for it.
+    ``offline``: the recorded offline stream, once somebody has asked for it.
     """
 
-    def __init__(self, channel: Channel, *, keep_payloads: bool = False) -> None:
+    def __init__(self, channel: Channel, *, keeps_payloads: bool = False) -> None:
         self.transcript: list[Entry] = []
         self.is_network = channel.is_network
         self._channel = channel
-        self._keep = keep_payloads
+        self._keeps_payloads = keeps_payloads
         self.offline: RecordedChannel | None = None
 
     @property
@@ -50,23 +50,25 @@ class RecordedChannel:
 
     def send(self, tag: str, payload: bytes | bytearray | memoryview) -> None:
         """Note it and pass it on."""
-        kept = bytes(payload) if self._keep else None
+        kept = bytes(payload) if self._keeps_payloads else None
         self.transcript.append(Entry("sent", tag, memoryview(payload).nbytes, kept))
         self._channel.send(tag, payload)
 
     def receive(self, tag: str) -> bytes | memoryview:
         """Get it and note it."""
         payload = self._channel.receive(tag)
-        kept = bytes(payload) if self._keep else None
+        kept = bytes(payload) if self._keeps_payloads else None
         self.transcript.append(Entry("received", tag, memoryview(payload).nbytes, kept))
         return payload
 
-    def lane(self, name: LaneName) -> RecordedChannel:
-        """The lane, recorded on its own."""
+    def stream(self, name: StreamName) -> RecordedChannel:
+        """The stream, recorded on its own."""
         if name == "online":
             return self
         if self.offline is None:
-            self.offline = RecordedChannel(self._channel.lane(name), keep_payloads=self._keep)
+            self.offline = RecordedChannel(
+                self._channel.stream(name), keeps_payloads=self._keeps_payloads
+            )
         return self.offline
 
     def close(self, error: BaseException | None = None) -> None:

@@ -20,6 +20,7 @@ from securexgb.boost.booster import SideData
 from securexgb.boost.layout import Layout
 from securexgb.boost.leak import before_training
 from securexgb.boost.loss import objective_of
+from securexgb.boost.params import TrainingParams
 from securexgb.boost.scales import Outcomes, proposed_lines
 from securexgb.cli.bits import bits_facts, bits_line, bits_warnings
 from securexgb.cli.columns import columns_without_cut, uncut_sentence
@@ -38,7 +39,7 @@ from securexgb.cli.sides import (
 )
 from securexgb.cli.verdicts import verdict_line, verdict_of, verdict_text
 from securexgb.errors import SecureXGBError, UsageError
-from securexgb.federation import Federation
+from securexgb.federation.session import Federation
 
 LEAST_DISK_BYTES = 1 << 30
 
@@ -128,14 +129,14 @@ def _dealer(federation: Federation) -> str:
     """What is known of the dealer before it is asked."""
     if not federation.has_dealer:
         return "none: the two sides make their correlations alone"
-    demand, path = federation.demand(), federation.config.dealer_certificate
-    if demand is None:
+    requirement, path = federation.dealer_requirement(), federation.config.dealer_certificate
+    if requirement is None:
         certificate = federation.dealer_certificate()
         return f"{certificate.name} {certificate.fingerprint[:16]}…; evidence demanded: none"
     pinned = federation.dealer_certificate().fingerprint[:16] + "…" if path.exists() else "not"
     return (
-        f"evidence demanded: {', '.join(demand.policy.accept)}, "
-        f"policy {demand.policy.sha256.hex()[:16]}…; certificate pinned: {pinned}"
+        f"evidence demanded: {', '.join(requirement.policy.accept)}, "
+        f"policy {requirement.policy.sha256.hex()[:16]}…; certificate pinned: {pinned}"
     )
 
 
@@ -182,12 +183,17 @@ def _numbers(federation: Federation, found: dict[str, OwnRows], facts: dict[str,
     if "target_exponent" in facts["proposed"] and params.target_exponent is None:
         return "not known without target_exponent"
     data = found["training data"].data
-    is_weighted = data.weights is not None or params.weight_exponent is not None
     columns = (max(len(data.columns), 1), 0)
-    numbers = Layout.of(params, data.rows, columns, is_weighted).numbers(params)
+    numbers = _layout(params, data, columns).numbers(params)
     facts["gradient_bits"] = bits_facts(numbers)
     warnings = bits_warnings(numbers)
     return _Warning("; ".join([bits_line(numbers), *warnings])) if warnings else bits_line(numbers)
+
+
+def _layout(params: TrainingParams, data: SideData, columns: tuple[int, int]) -> Layout:
+    """The training's shapes; that rows have weights the feature party sees by the terms alone."""
+    is_weighted = data.weights is not None or params.weight_exponent is not None
+    return Layout.of(params, data.rows, columns, is_weighted)
 
 
 def _enough_rows(federation: Federation, found: dict[str, OwnRows]) -> str:
@@ -246,8 +252,7 @@ def _cost(federation: Federation, data: SideData, facts: dict[str, Any]) -> str:
     params, own = federation.terms.training, len(data.columns)
     peer: int | None = facts["peer_columns"]
     columns = (own, own if peer is None else peer)[:: 1 - 2 * federation.config.rank]
-    weighted = data.weights is not None or params.weight_bound != 1.0
-    layout = Layout.of(params, data.rows, (columns[0], columns[1]), weighted)
+    layout = _layout(params, data, (columns[0], columns[1]))
     found = forecast(Job(params, layout, federation.terms.method), federation.config.rank)
     facts["forecast"] = asdict(found)
     text = found.text()

@@ -11,22 +11,28 @@ from typing import Annotated
 
 import typer
 
+from securexgb.attestation.policy import Policy
+from securexgb.attestation.trust import (
+    Appraisals,
+    AttestationRequirement,
+    EvidenceSubject,
+    collateral_source,
+)
+from securexgb.attestation.verdict import Verdict
 from securexgb.channel.keys import Certificate, Credentials
 from securexgb.channel.probe import probe
 from securexgb.cli.options import ConfigOption
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.verdicts import verdict_text
-from securexgb.config import PartyConfig
-from securexgb.dealer.attestation import AttestationError, Attester
-from securexgb.dealer.attestation.choose import CHOICES, attester_for
-from securexgb.dealer.attestation.dev import DevAttester
-from securexgb.dealer.attestation.policy import Policy
-from securexgb.dealer.attestation.verdict import Verdict
+from securexgb.dealer.attesters.choose import CHOICES, attester_for
+from securexgb.dealer.attesters.dev import DevAttester
+from securexgb.dealer.evidence import Attester
 from securexgb.dealer.identity import fingerprint, key_hash
+from securexgb.dealer.refusal import AttestationError
 from securexgb.dealer.server import DealerSettings, run
 from securexgb.errors import UsageError
 from securexgb.offline.dealer_link import DealerEndpoint, DealerLink, fetch_certificate
-from securexgb.offline.trust import Appraisals, Asked, Demand, collateral_source
+from securexgb.terms.party import PartyConfig
 
 app = typer.Typer(help="The dealer: its process, its evidence.", no_args_is_help=True)
 EvidenceChoice = StrEnum("EvidenceChoice", {name: name for name in CHOICES})  # type: ignore[misc]
@@ -113,8 +119,8 @@ def verify(
         raise UsageError("name the dealer's HOST:PORT and its --policy, here or in party.toml")
     collected = collateral_source(settings.dealer_collateral)
     try:
-        demand = Demand(Policy.from_file(settings.dealer_policy), collected)
-        verdict, shown = _ask(settings, settings.dealer_address, name, demand)
+        requirement = AttestationRequirement(Policy.from_file(settings.dealer_policy), collected)
+        verdict, shown = _ask(settings, settings.dealer_address, name, requirement)
     except AttestationError as refusal:
         facts = {"accepted": False, "code": refusal.code, "detail": refusal.detail}
         result(facts, f"refused ({refusal.code}): {refusal.detail}", form)
@@ -135,7 +141,9 @@ def _absolute(place: str | None) -> str | None:
     return place if place is None or "://" in place else str(Path(place).absolute())
 
 
-def _ask(settings: PartyConfig, address: str, name: str, demand: Demand) -> tuple[Verdict, bytes]:
+def _ask(
+    settings: PartyConfig, address: str, name: str, requirement: AttestationRequirement
+) -> tuple[Verdict, bytes]:
     """A session of one challenge, without a seed; the verdict and the certificate shown."""
     own = Credentials.load(settings.key, settings.certificate, settings.peer_certificate)
     shown = fetch_certificate(address, name, settings.timeout_seconds)
@@ -157,7 +165,7 @@ def _ask(settings: PartyConfig, address: str, name: str, demand: Demand) -> tupl
         session = secrets.token_bytes(16)
         offer = link.join(session, "verify", settings.rank)
         roster = endpoint.roster(settings.rank)
-        asked = Asked(key_hash(shown), session + offer.instance, roster)
-        return Appraisals(demand, asked, link.attest).appraise(), shown
+        subject = EvidenceSubject(key_hash(shown), session + offer.instance, roster)
+        return Appraisals(requirement, subject, link.attest).appraise(), shown
     finally:
         link.close()

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.seal import find_key
 from securexgb.cli.runs import RunDirectory
 from securexgb.errors import DataError, TermsDiffer
-from securexgb.federation import Federation
+from securexgb.federation.session import Federation
 from securexgb.model.files import load_half
+from securexgb.storage.sealed import find_key
 
 __all__ = ["FinishedRun", "finished_run"]
 

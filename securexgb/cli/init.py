@@ -11,7 +11,7 @@ import typer
 from securexgb.channel.keys import check_name
 from securexgb.cli.options import write_new
 from securexgb.cli.output import Format, FormatOption, result
-from securexgb.config import PartyConfig
+from securexgb.terms.party import PartyConfig
 
 DEALER_TEMPLATE = """\
 # Settings of {name}, a dealer. It holds no data and sees none.

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from securexgb.attestation.policy import Policy
 from securexgb.boost.leak import Floors
 from securexgb.cli.leaks import a_tree
 from securexgb.cli.options import AlgorithmOption, parameters, write_new
 from securexgb.cli.output import Format, FormatOption, result
-from securexgb.config import JobTerms
-from securexgb.dealer.attestation.policy import Policy
+from securexgb.terms.job import JobTerms
 
 app = typer.Typer(help="The terms of a job.", no_args_is_help=True)
 

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from securexgb.boost.importance import importance
-from securexgb.boost.seal import VARIABLE, find_key
 from securexgb.cli.output import Format, FormatOption, result, table
 from securexgb.model.export import own_splits
 from securexgb.model.files import load_half
+from securexgb.storage.sealed import VARIABLE, find_key
 
 app = typer.Typer(help="This side's half of a model.", no_args_is_help=True)
 

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from securexgb.boost.params import TrainingParams
-from securexgb.config import PartyConfig
 from securexgb.errors import UsageError
-from securexgb.federation import Federation
+from securexgb.federation.session import Federation
+from securexgb.terms.party import PartyConfig
 
 __all__ = [
     "AlgorithmOption",

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from securexgb.boost.predict import predict as run_prediction
-from securexgb.boost.storage import make_directory, read_whole, unpack_json
 from securexgb.cli.finished import FinishedRun, finished_run
 from securexgb.cli.ledgers import ledger_table, recorded
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
@@ -17,14 +16,10 @@ from securexgb.cli.predictions import Reals, read_scores, write_predictions
 from securexgb.cli.reports import Quality, write_report
 from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_rows
 from securexgb.errors import DataError
-from securexgb.federation import Federation
-from securexgb.report.metrics import (
-    BinaryMetrics,
-    RegressionMetrics,
-    binary_metrics,
-    regression_metrics,
-    stability_index,
-)
+from securexgb.federation.session import Federation
+from securexgb.report.metrics import binary_metrics, regression_metrics, stability_index
+from securexgb.report.record import BinaryMetrics, RegressionMetrics
+from securexgb.storage.whole import make_directory, read_whole, unpack_json
 
 PREDICTED = "predicted.json"
 """Beside a run's model: which rows were predicted, and where the scores are."""

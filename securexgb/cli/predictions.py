@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.boost.storage import write_whole
 from securexgb.errors import DataError
+from securexgb.storage.whole import write_whole
 
 __all__ = ["Reals", "read_scores", "write_predictions"]
 

@@ -13,7 +13,7 @@ from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation
 from securexgb.cli.output import Format, FormatOption, result
 from securexgb.cli.predict import RunOption, quality_of
 from securexgb.cli.reports import write_report
-from securexgb.report.html import report_json
+from securexgb.report.record import report_json
 
 
 def report(

@@ -15,10 +15,10 @@ from securexgb.boost.importance import importance
 from securexgb.cli.bits import bits_line, bits_warnings
 from securexgb.cli.ledgers import revealed_in
 from securexgb.cli.runs import RunDirectory, timestamp
-from securexgb.federation import Federation
+from securexgb.federation.session import Federation
 from securexgb.mpc.party import Party
-from securexgb.report.html import Costs, RunReport, render_html, report_json
-from securexgb.report.metrics import BinaryMetrics, RegressionMetrics
+from securexgb.report.html import render_html
+from securexgb.report.record import BinaryMetrics, Costs, RegressionMetrics, RunReport, report_json
 
 __all__ = ["Quality", "costs_of", "costs_table", "versions", "write_report"]
 

@@ -20,9 +20,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from securexgb.boost.storage import append_line, make_directory, write_whole
 from securexgb.cli.output import plain
 from securexgb.errors import UsageError
+from securexgb.storage.whole import append_line, make_directory, write_whole
 
 __all__ = ["RunDirectory", "timestamp"]
 

@@ -11,7 +11,7 @@ from securexgb.align.ids import check_same_rows
 from securexgb.boost.booster import SideData
 from securexgb.data import ColumnRoles, SideTable, binary_labels, numeric_labels, read_side
 from securexgb.errors import UsageError
-from securexgb.federation import Federation
+from securexgb.federation.session import Federation
 from securexgb.mpc.party import Party
 
 __all__ = ["OwnRows", "column_counts", "load_rows", "needed_file", "same_names", "same_rows"]

@@ -17,8 +17,6 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.checkpoint import CheckpointStore
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.leak import after_training, before_training
-from securexgb.boost.seal import ModelKey, find_key
-from securexgb.boost.storage import make_directory
 from securexgb.cli.bits import bits_facts, bits_line, bits_warnings
 from securexgb.cli.leaks import facts_of, leaks_text, note_leaks
 from securexgb.cli.ledgers import RunLedger, ledger_table, recorded
@@ -29,10 +27,12 @@ from securexgb.cli.reports import Quality, costs_of, costs_table, write_report
 from securexgb.cli.runs import RunDirectory
 from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_names, same_rows
 from securexgb.cli.verdicts import short_verdict, verdict_of
-from securexgb.federation import Federation
+from securexgb.federation.session import Federation
 from securexgb.model.files import save_half
 from securexgb.mpc.party import Party
-from securexgb.report.html import Costs
+from securexgb.report.record import Costs
+from securexgb.storage.sealed import ModelKey, find_key
+from securexgb.storage.whole import make_directory
 
 
 def train(

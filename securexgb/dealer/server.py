@@ -22,8 +22,8 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from securexgb._pb import dealer_pb2 as pb
-from securexgb.dealer.attestation import Attester
-from securexgb.dealer.attestation.choose import CHOICES, attester_for
+from securexgb.dealer.attesters.choose import CHOICES, attester_for
+from securexgb.dealer.evidence import Attester
 from securexgb.dealer.identity import Identity, fingerprint, fresh_identity, key_hash
 from securexgb.dealer.service import SESSIONS, DealerService
 from securexgb.dealer.wire import MESSAGE_BYTES, keep_large_buffers

@@ -21,8 +21,10 @@ import grpc.aio
 import numpy as np
 
 from securexgb._pb import dealer_pb2 as pb
-from securexgb.dealer.attestation import AttestationError, Attester, Binding, Evidence, attest
+from securexgb.dealer.claims import Binding, attest
+from securexgb.dealer.evidence import Attester, Evidence
 from securexgb.dealer.identity import key_hash
+from securexgb.dealer.refusal import AttestationError
 from securexgb.dealer.session import FRAME_WORDS, Refused, Session
 from securexgb.dealer.wire import VERSION, series_of
 
@@ -184,13 +186,13 @@ class DealerService:
         session = meeting.session
         short = session.name.hex()[:8]
         _log.info("session %s: party %d joined", short, rank)
-        left = False
+        has_left = False
         try:
             await meeting.unless_broken(self._converse(meeting, rank, context))
-            left = True
+            has_left = True
         finally:
-            _log.info("session %s: party %d %s", short, rank, "left" if left else "is gone")
-            if not (left and session.is_seeded):
+            _log.info("session %s: party %d %s", short, rank, "left" if has_left else "is gone")
+            if not (has_left and session.is_seeded):
                 meeting.end()
             if rank == 1 or meeting.broken.is_set():
                 self._meetings.pop(session.name, None)
@@ -212,9 +214,9 @@ class DealerService:
             message = await self._next(context, None, None)
             match message.WhichOneof("message"):
                 case "matrix":
-                    told = message.matrix
-                    shape = (told.rows, told.columns)
-                    session.register(rank, (told.owner, told.number), shape)
+                    matrix = message.matrix
+                    shape = (matrix.rows, matrix.columns)
+                    session.register(rank, (matrix.owner, matrix.number), shape)
                     await meeting.tell()
                 case "request" if rank == 1:
                     await self._serve(meeting, message.request, context)

@@ -85,12 +85,12 @@ class Session:
         (owner, number), (rows, columns) = matrix, shape
         if owner not in (0, 1) or rows > ROWS or columns > COLUMNS or rows * columns > CELLS:
             raise Refused("no such matrix")
-        told = self._shapes.setdefault(matrix, {})
+        named = self._shapes.setdefault(matrix, {})
         expected = sum(1 for (o, n), by in self._shapes.items() if o == owner and rank in by)
-        if rank in told or number != expected or number >= MATRICES:
+        if rank in named or number != expected or number >= MATRICES:
             raise Refused("the matrices of an owner are numbered in order")
-        told[rank] = shape
-        if len(set(told.values())) > 1:
+        named[rank] = shape
+        if len(set(named.values())) > 1:
             raise Refused("the two parties name different shapes for one matrix")
 
     def knows(self, series: Series) -> bool:

@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from securexgb.arith.prg import Prg
 from securexgb.he.ckks_slots import SLOT_BITS, SlotReader
-from securexgb.he.ckks_words import DEGREE, PRIMES, SLOTS, Seal, Words
+from securexgb.he.ckks_words import DEGREE, PRIMES, SLOTS, SealLibrary, Words
 
 Numbers = NDArray[np.complex128]
 
@@ -58,7 +58,7 @@ class CkksKeyHolder:
     """Encrypts its own numbers, decrypts masked sums."""
 
     def __init__(self) -> None:
-        self._seal = seal = Seal()
+        self._seal = seal = SealLibrary()
         generator = seal.api.KeyGenerator(seal.context)
         self._public = seal.api.PublicKey()
         generator.create_public_key(self._public)
@@ -104,7 +104,7 @@ class CkksEvaluator:
     """Multiplies ciphertexts by its own numbers and masks what leaves."""
 
     def __init__(self, public_key: Words) -> None:
-        self._seal = seal = Seal()
+        self._seal = seal = SealLibrary()
         self._encryptor = seal.api.Encryptor(seal.context, seal.public_key(public_key))
         self._slots = SlotReader()
 

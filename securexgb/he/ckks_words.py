@@ -50,7 +50,7 @@ def library() -> Any:
     return sealapi
 
 
-class Seal:
+class SealLibrary:
     """The context of our parameters, and the way of its objects to words and back."""
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 The file holds ``model`` (JSON as bytes: format, role, model id, job digest, parameters,
 layout, own column names, metric history) and each part of the trees as one array over all
 trees. A half alone predicts nothing and tells nothing of the other side's splits; its leaf
-values are shares. With a key the file is encrypted (``boost.seal``), bound to format, role,
+values are shares. With a key the file is encrypted (``storage.sealed``), bound to format, role,
 model id and schema (layout and own columns).
 """
 
@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.seal import About, ModelKey, opened_content, sealed_content
-from securexgb.boost.storage import pack_arrays, read_whole, unpack_arrays, unpack_json, write_whole
 from securexgb.boost.tree import TreeHalf
 from securexgb.errors import DataError, UsageError
 from securexgb.mpc.party import ROLES
+from securexgb.storage.sealed import About, ModelKey, opened_content, sealed_content
+from securexgb.storage.whole import pack_arrays, read_whole, unpack_arrays, unpack_json, write_whole
 
 FORMAT = 1
 

@@ -36,7 +36,7 @@ def _chunks(rows: int, count: int, ring_bits: int) -> list[range]:
 
 
 def _message_words(products: int, ring_bits: int) -> int:
-    """Words of ``ring_bits`` bits for so many products, see kernels/src/ot_products.rs."""
+    """Words of ``ring_bits`` bits for so many products, see kernels/src/ot/gilboa.rs."""
     halves = 0 if ring_bits % 2 else -(-products // 2)
     return -(-ring_bits // 2) * products + halves
 

@@ -19,6 +19,7 @@ import grpc
 import numpy as np
 
 from securexgb._pb import dealer_pb2 as pb
+from securexgb.attestation.trust import AttestationRequirement
 from securexgb.dealer.identity import check_certificate, key_hash
 from securexgb.dealer.session import Refused, Series
 from securexgb.dealer.wire import (
@@ -39,7 +40,6 @@ from securexgb.errors import (
 )
 from securexgb.offline.correlations import Words
 from securexgb.offline.line import Line
-from securexgb.offline.trust import Demand
 
 _RETRY_SECONDS = 0.5
 _REFUSALS = 4
@@ -51,7 +51,7 @@ _LEAVE_SECONDS = 10.0
 class DealerEndpoint:
     """Where the dealer is and who everybody is; certificates and keys are PEM.
 
-    ``address`` is host:port, ``name`` the dealer's name in its certificate. ``demand``:
+    ``address`` is host:port, ``name`` the dealer's name in its certificate. ``requirement``:
     what the dealer has to prove; None where its operator is trusted.
     """
 
@@ -62,7 +62,7 @@ class DealerEndpoint:
     own_certificate: bytes
     peer_certificate: bytes
     timeout_seconds: float = 60.0
-    demand: Demand | None = None
+    requirement: AttestationRequirement | None = None
 
     def roster(self, rank: int) -> tuple[bytes, bytes]:
         """The hashes of both parties' keys in order, this one being party ``rank``."""

@@ -16,18 +16,18 @@ import numpy as np
 
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.arith.prg import Prg
+from securexgb.attestation.trust import Appraisals, EvidenceSubject, agreed_verdict, verdict_message
+from securexgb.attestation.verdict import Verdict
 from securexgb.channel.channel import Channel
-from securexgb.dealer.attestation import AttestationError
-from securexgb.dealer.attestation.verdict import Verdict
 from securexgb.dealer.deal import SHAPES, Streams
 from securexgb.dealer.identity import key_hash
+from securexgb.dealer.refusal import AttestationError
 from securexgb.dealer.session import Series, session_name
 from securexgb.offline.correlations import Kind, Words
 from securexgb.offline.dealer_link import DealerEndpoint, DealerLink
 from securexgb.offline.line import Line
 from securexgb.offline.producer import ProductsAhead
 from securexgb.offline.seeded import FixedMatrix, SeededSource
-from securexgb.offline.trust import Appraisals, Asked, settle, told
 
 LEAST_WORDS = 1 << 14
 MOST_WORDS = 1 << 20
@@ -88,11 +88,11 @@ class DealtSource(SeededSource):
         try:
             offer = link.join(session, digest, rank)
             name = session + offer.instance
-            asked = Asked(key_hash(endpoint.certificate), name, roster)
+            subject = EvidenceSubject(key_hash(endpoint.certificate), name, roster)
             appraisals = None
-            if endpoint.demand is not None:
-                appraisals = Appraisals(endpoint.demand, asked, link.attest)
-            verdict = _agree(channel, appraisals, asked.key_hash, offer)
+            if endpoint.requirement is not None:
+                appraisals = Appraisals(endpoint.requirement, subject, link.attest)
+            verdict = _agree(channel, appraisals, subject.key_hash, offer)
             seed = private.derive(f"seed for the dealer in session {session.hex()}")
             link.send(pb.DealRequest(seed=pb.Seed(seed=seed.key)))
             link.reply("ready")
@@ -165,6 +165,6 @@ def _agree(
             verdict = appraisals.appraise()
         except AttestationError as refusal:
             verdict = refusal
-    tag, own = "offline/dealer", told(verdict, key_hash, offer.instance)
+    tag, own = "offline/dealer", verdict_message(verdict, key_hash, offer.instance)
     channel.send(tag, own)
-    return settle(verdict, own, bytes(channel.receive(tag)))
+    return agreed_verdict(verdict, own, bytes(channel.receive(tag)))

@@ -80,7 +80,7 @@ class Method:
         """
         if self.algorithm == "ss":
             return None
-        lane, bits = channel.lane("offline"), self.paillier_bits
+        lane, bits = channel.stream("offline"), self.paillier_bits
         made: MatrixProducts
         if self.he == "bfv":
             made = BfvMatrixProducts(rank, lane, private, VALUES_IN_JOB, batch=a_tree)

@@ -83,7 +83,7 @@ class TwoPartySource:
         self._producer = products.producer
         self._transfers = ObliviousTransfer(
             rank,
-            channel.lane("offline"),
+            channel.stream("offline"),
             private.derive("oblivious transfer"),
             stretch_after=stretch_after,
         )

@@ -17,18 +17,18 @@ def line_chart(
     *,
     x_label: str,
     y_label: str,
-    unit_square: bool = False,
-    diagonal: bool = False,
+    is_unit_square: bool = False,
+    has_diagonal: bool = False,
 ) -> str:
     """One polyline for each entry of ``lines``, with axes, end values and a legend.
 
-    ``unit_square`` fixes both axes to 0..1; ``diagonal`` draws y = x, dashed.
+    ``is_unit_square`` fixes both axes to 0..1; ``has_diagonal`` draws y = x, dashed.
     """
     points = [point for line in lines.values() for point in line]
     if not points:
         return ""
-    low_x, high_x = _range([x for x, _ in points], unit_square)
-    low_y, high_y = _range([y for _, y in points], unit_square)
+    low_x, high_x = _range([x for x, _ in points], is_unit_square)
+    low_y, high_y = _range([y for _, y in points], is_unit_square)
 
     def place(x: float, y: float) -> str:
         across = MARGIN + (x - low_x) / (high_x - low_x) * (WIDTH - 2 * MARGIN)
@@ -36,8 +36,10 @@ def line_chart(
         return f"{across:.1f},{up:.1f}"
 
     body = [_axes(x_label, y_label, (low_x, high_x), (low_y, high_y))]
-    if diagonal:
-        body.append(_polyline([place(low_x, low_y), place(high_x, high_y)], "#999999", dashed=True))
+    if has_diagonal:
+        body.append(
+            _polyline([place(low_x, low_y), place(high_x, high_y)], "#999999", is_dashed=True)
+        )
     for number, (name, line) in enumerate(lines.items()):
         colour = COLOURS[number % len(COLOURS)]
         body.append(_polyline([place(x, y) for x, y in line], colour))
@@ -65,8 +67,8 @@ def bar_chart(bars: Mapping[str, float], *, most: int = 20) -> str:
     return _figure(body, 16 + 20 * len(chosen))
 
 
-def _range(values: Sequence[float], unit: bool) -> tuple[float, float]:
-    if unit:
+def _range(values: Sequence[float], is_unit: bool) -> tuple[float, float]:
+    if is_unit:
         return 0.0, 1.0
     low, high = min(values), max(values)
     return (low, high) if high > low else (low - 0.5, high + 0.5)
@@ -79,8 +81,8 @@ def _figure(body: Sequence[str], height: int) -> str:
     )
 
 
-def _polyline(places: Sequence[str], colour: str, *, dashed: bool = False) -> str:
-    dashes = ' stroke-dasharray="4 4"' if dashed else ""
+def _polyline(places: Sequence[str], colour: str, *, is_dashed: bool = False) -> str:
+    dashes = ' stroke-dasharray="4 4"' if is_dashed else ""
     return (
         f'<polyline fill="none" stroke="{colour}" stroke-width="1.6"{dashes} '
         f'points="{" ".join(places)}"/>'

@@ -1,23 +1,19 @@
-"""The report of one side's run: one self-contained HTML page and the same facts as JSON.
+"""The report of one side's run as one self-contained HTML page: no scripts, no external files.
 
-A report is written by a side for itself, from what that side holds anyway: its own
-features' names, importance and missing rates, the metrics and predictions that the
-terms give to it, the ledger and the costs. There is no field for anything of the
-other side, so nothing of it can be printed. No scripts, no external files.
+It prints the fields of a ``RunReport`` and nothing else.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from html import escape
 from typing import Any
 
 from securexgb.report.figures import bar_chart, line_chart
-from securexgb.report.metrics import BinaryMetrics, RegressionMetrics
+from securexgb.report.record import RegressionMetrics, RunReport
 
-__all__ = ["Costs", "RunReport", "render_html", "report_json"]
+__all__ = ["render_html"]
 
 ASSURANCE = {
     "none": "none: the dealer's honesty is a matter of contract, not of evidence",
@@ -26,71 +22,6 @@ ASSURANCE = {
     "hardware": "hardware: the maker of the processor vouches for the program",
 }
 NO_DEALER = "there is no dealer"
-
-
-@dataclass(frozen=True)
-class Costs:
-    """What the protocols of one run cost at this side.
-
-    ``bytes_sent``, ``bytes_received``: on the link to the other side, everything together.
-    ``offline_bytes``: what of ``bytes_sent`` was for correlations, and all that was exchanged
-    with a dealer. ``offline_seconds``: in which correlations were made, ahead of their use
-    where no dealer deals them; ``waited_seconds``: in which the protocols waited for them;
-    ``online_seconds``: the total without the waiting. Offline and online overlap.
-    """
-
-    rounds: int
-    bytes_sent: int
-    bytes_received: int
-    offline_bytes: int
-    offline_seconds: float
-    waited_seconds: float
-    online_seconds: float
-    total_seconds: float
-    peak_rss_mb: float
-
-
-@dataclass(frozen=True)
-class RunReport:
-    """Everything that one side's report shows; see the module's docstring.
-
-    ``metrics`` None where this side gets no predictions or holds no labels;
-    ``stability_index``: of these predictions against earlier ones, where some were given.
-    ``numbers``: the bits that gradients had.
-    ``learning_curve``: revealed metric values by "set metric", one per tree. ``dealer``:
-    the verdict on the dealer (a dictionary of ``Verdict``), None where there is no dealer.
-    ``leaks``: what the leak meter says of the training and of its evaluation sets (dictionaries
-    of ``boost.leak.Leak``).
-    """
-
-    title: str
-    side: str
-    role: str
-    job: str
-    digest: str
-    created: str
-    terms: Mapping[str, Any]
-    ledger: Sequence[Mapping[str, str | int]]
-    costs: Costs
-    numbers: str
-    offline_source: str
-    dealer_evidence: str
-    versions: Mapping[str, str]
-    leaks: Sequence[Mapping[str, Any]] = ()
-    dealer: Mapping[str, Any] | None = None
-    warnings: Sequence[str] = ()
-    metrics: BinaryMetrics | RegressionMetrics | None = None
-    metrics_of: str = ""
-    stability_index: float | None = None
-    learning_curve: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    importance: Mapping[str, float] = field(default_factory=dict)
-    missing_rates: Mapping[str, float] = field(default_factory=dict)
-
-
-def report_json(report: RunReport) -> dict[str, Any]:
-    """The report as one JSON-ready object; numbers that do not exist are null."""
-    facts: dict[str, Any] = _plain(asdict(report))
-    return facts
 
 
 def render_html(report: RunReport) -> str:
@@ -188,15 +119,15 @@ def _metrics(report: RunReport) -> str:
         {"ROC": metrics.roc},
         x_label="false-positive rate",
         y_label="true-positive rate",
-        unit_square=True,
-        diagonal=True,
+        is_unit_square=True,
+        has_diagonal=True,
     )
     reliability = line_chart(
         {"observed": [(entry.predicted, entry.observed) for entry in metrics.calibration]},
         x_label="predicted probability",
         y_label="observed rate",
-        unit_square=True,
-        diagonal=True,
+        is_unit_square=True,
+        has_diagonal=True,
     )
     if report.stability_index is not None:
         facts["stability_index"] = report.stability_index
@@ -286,14 +217,3 @@ def _flat(terms: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         else:
             rows.append((f"{prefix}{name}", str(value)))
     return rows
-
-
-def _plain(value: Any) -> Any:
-    """Values that strict JSON has: no NaN, no infinity, no tuples."""
-    if isinstance(value, Mapping):
-        return {str(name): _plain(entry) for name, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -8,18 +8,18 @@ one class is present a ranking metric does not exist and is ``None``.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb.report.record import (
+    Band,
+    BinaryMetrics,
+    CalibrationBin,
+    KolmogorovSmirnov,
+    RegressionMetrics,
+)
+
 __all__ = [
-    "Band",
-    "BinaryMetrics",
-    "CalibrationBin",
-    "KolmogorovSmirnov",
-    "RegressionMetrics",
     "auc",
     "binary_metrics",
     "brier",
@@ -32,70 +32,6 @@ __all__ = [
 ]
 
 Reals = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class KolmogorovSmirnov:
-    """The greatest distance between the classes' score distributions, and where it is."""
-
-    value: float
-    score: float
-
-
-@dataclass(frozen=True)
-class Band:
-    """One band of a lift table; band 1 holds the highest scores."""
-
-    band: int
-    rows: int
-    positives: int
-    lowest_score: float
-    rate: float
-    lift: float
-    captured: float
-
-
-@dataclass(frozen=True)
-class CalibrationBin:
-    """Rows of similar probability: what was predicted, what happened."""
-
-    rows: int
-    predicted: float
-    observed: float
-
-
-@dataclass(frozen=True)
-class BinaryMetrics:
-    """All of a binary report's numbers; see the functions of the same names."""
-
-    rows: int
-    positives: int
-    auc: float | None
-    gini: float | None
-    ks: float | None
-    ks_score: float | None
-    logloss: float
-    brier: float
-    error: float
-    roc: list[tuple[float, float]]
-    lift: list[Band]
-    calibration: list[CalibrationBin]
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class RegressionMetrics:
-    """A regression report's numbers, in the target's own unit."""
-
-    rows: int
-    rmse: float
-    mae: float
-    r2: float | None
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def _roc(labels: Reals, scores: Reals) -> tuple[Reals, Reals, Reals] | None:

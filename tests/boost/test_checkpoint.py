@@ -12,8 +12,8 @@ from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.checkpoint import CheckpointStore, SavedTree, TrainingState, common_trees
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.seal import ModelKey
 from securexgb.errors import DataError, SecureXGBError, TermsDiffer
+from securexgb.storage.sealed import ModelKey
 from securexgb.testing import run_parties
 from tests.boost.data import jobs, same_model, sides, table
 

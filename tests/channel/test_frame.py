@@ -19,16 +19,16 @@ from securexgb.channel.frame import (
 from securexgb.errors import MalformedFrame
 
 words = st.integers(0, 2**64 - 1)
-lanes = st.integers(0, 127)
+streams = st.integers(0, 127)
 
 
-@given(st.sampled_from(Kind), words, words, st.text(max_size=200), st.binary(max_size=400), lanes)
+@given(st.sampled_from(Kind), words, words, st.text(max_size=200), st.binary(max_size=400), streams)
 def test_a_frame_is_the_protobuf_message(
-    kind: Kind, sequence: int, total: int, tag: str, payload: bytes, lane: int
+    kind: Kind, sequence: int, total: int, tag: str, payload: bytes, stream: int
 ) -> None:
-    data = encode(kind, sequence, total, tag.encode(), payload, lane)
+    data = encode(kind, sequence, total, tag.encode(), payload, stream)
     message = ProtobufFrame.FromString(data)
-    assert message.lane == decode(data).lane == lane
+    assert message.stream == decode(data).stream == stream
     assert (message.kind, message.sequence, message.message_bytes) == (kind, sequence, total)
     assert (message.tag, message.payload) == (tag, payload)
     frame = decode(data)
@@ -71,7 +71,7 @@ def test_a_changed_frame_is_refused_or_reads_canonically(data: st.DataObject) ->
     except MalformedFrame:
         return
     tag = read.tag.encode()
-    again = encode(read.kind, read.sequence, read.message_bytes, tag, read.payload, read.lane)
+    again = encode(read.kind, read.sequence, read.message_bytes, tag, read.payload, read.stream)
     assert again == bytes(frame)
 
 
@@ -132,16 +132,16 @@ def test_frames_out_of_place_are_refused(frames: list[bytes]) -> None:
         reader.feed(frames[-1])
 
 
-def test_lanes_are_numbered_and_put_together_apart() -> None:
-    writers, reader = [FrameWriter(lane) for lane in (0, 1)], FrameReader(2)
+def test_streams_are_numbered_and_put_together_apart() -> None:
+    writers, reader = [FrameWriter(stream) for stream in (0, 1)], FrameReader(2)
     sizes = (3 * CHUNK_BYTES, CHUNK_BYTES + 5)
     frames = [list(w.message(f"t{i}", bytes(sizes[i]))) for i, w in enumerate(writers)]
     order = [frames[0][0], frames[1][0], frames[0][1], frames[1][1], frames[0][2]]
     credit = reader.feed(FrameWriter.credit(1, 77))
     assert credit is not None
-    assert (credit.kind, credit.lane, credit.number) == (Kind.CREDIT, 1, 77)
+    assert (credit.kind, credit.stream, credit.taken_bytes) == (Kind.CREDIT, 1, 77)
     done = [message for message in map(reader.feed, order) if message is not None]
-    assert [(m.lane, m.tag, len(m.payload)) for m in done] == [
+    assert [(m.stream, m.tag, len(m.payload)) for m in done] == [
         (1, "t1", sizes[1]),
         (0, "t0", sizes[0]),
     ]

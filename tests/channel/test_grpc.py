@@ -19,7 +19,7 @@ import grpc
 import pytest
 
 from securexgb.channel import endpoint as endpoints
-from securexgb.channel.channel import LANES, LaneName
+from securexgb.channel.channel import STREAMS, StreamName
 from securexgb.channel.endpoint import Listener, connect
 from securexgb.channel.frame import FRAME_BYTES, Kind, encode
 from securexgb.channel.grpc import GrpcChannel
@@ -399,14 +399,14 @@ def test_bounded_buffers_hold_a_sender_back(sides: Sides) -> None:
     label.close()
 
 
-def test_lanes_do_not_wait_for_each_other(link: tuple[GrpcChannel, GrpcChannel]) -> None:
-    """A lane that nobody reads stops its own sender; the other one flows, many times over."""
+def test_streams_do_not_wait_for_each_other(link: tuple[GrpcChannel, GrpcChannel]) -> None:
+    """A stream that nobody reads stops its own sender; the other one flows, many times over."""
     label, feature = link
     chunk = bytes(1 << 20)
 
     def fill() -> None:
         for _ in range(90):
-            label.lane("offline").send("ahead", chunk)
+            label.stream("offline").send("ahead", chunk)
 
     with ThreadPoolExecutor(1) as pool:
         job = pool.submit(fill)
@@ -415,48 +415,48 @@ def test_lanes_do_not_wait_for_each_other(link: tuple[GrpcChannel, GrpcChannel])
             assert len(feature.receive(f"now#{number}")) == len(chunk)
         assert not job.done()
         for _ in range(90):
-            assert len(feature.lane("offline").receive("ahead")) == len(chunk)
+            assert len(feature.stream("offline").receive("ahead")) == len(chunk)
         job.result(10)
     assert label.traffic.bytes_sent == feature.traffic.bytes_received == 290 << 20
-    assert feature.lane("online").traffic is feature.traffic
+    assert feature.stream("online").traffic is feature.traffic
 
 
-def test_messages_of_two_lanes_pass_at_once(link: tuple[GrpcChannel, GrpcChannel]) -> None:
+def test_messages_of_two_streams_pass_at_once(link: tuple[GrpcChannel, GrpcChannel]) -> None:
     sizes = [0, 1, FRAME_BYTES, 3 * FRAME_BYTES + 17] * 20
 
-    def work(end: GrpcChannel, name: LaneName) -> list[int]:
-        lane, got = end.lane(name), []
+    def work(end: GrpcChannel, name: StreamName) -> list[int]:
+        stream, got = end.stream(name), []
         for number, size in enumerate(sizes):
-            lane.send(f"{name}#{number}", bytes(size))
-            got.append(len(lane.receive(f"{name}#{number}")))
+            stream.send(f"{name}#{number}", bytes(size))
+            got.append(len(stream.receive(f"{name}#{number}")))
         return got
 
-    jobs: list[tuple[GrpcChannel, LaneName]] = [(end, name) for end in link for name in LANES]
+    jobs: list[tuple[GrpcChannel, StreamName]] = [(end, name) for end in link for name in STREAMS]
     with ThreadPoolExecutor(4) as pool:
         assert all(got == sizes for got in pool.map(lambda job: work(*job), jobs))
 
 
-@pytest.mark.parametrize("name", LANES)
-def test_the_end_reaches_whoever_waits_on_a_lane(
-    link: tuple[GrpcChannel, GrpcChannel], name: LaneName
+@pytest.mark.parametrize("name", STREAMS)
+def test_the_end_reaches_whoever_waits_on_a_stream(
+    link: tuple[GrpcChannel, GrpcChannel], name: StreamName
 ) -> None:
     label, feature = link
     with ThreadPoolExecutor(1) as pool:
-        job = pool.submit(label.lane(name).receive, "never")
-        feature.lane("offline").close(DataError(""))
+        job = pool.submit(label.stream(name).receive, "never")
+        feature.stream("offline").close(DataError(""))
         with pytest.raises(StoppedByPeer, match="DataError"):
             job.result(10)
 
 
-@pytest.mark.parametrize("name", LANES)
+@pytest.mark.parametrize("name", STREAMS)
 def test_closing_frees_the_own_threads(
-    link: tuple[GrpcChannel, GrpcChannel], name: LaneName
+    link: tuple[GrpcChannel, GrpcChannel], name: StreamName
 ) -> None:
     label, _ = link
     with ThreadPoolExecutor(2) as pool:
-        waiting = pool.submit(label.lane(name).receive, "never")
+        waiting = pool.submit(label.stream(name).receive, "never")
         full = pool.submit(
-            lambda: [label.lane("offline").send("much", bytes(1 << 20)) for _ in range(99)]
+            lambda: [label.stream("offline").send("much", bytes(1 << 20)) for _ in range(99)]
         )
         label.close()
         for job in (waiting, full):
@@ -468,9 +468,9 @@ def test_what_was_sent_ahead_is_read_after_an_orderly_end(
     link: tuple[GrpcChannel, GrpcChannel],
 ) -> None:
     label, feature = link
-    label.lane("offline").send("ahead", bytes(9 << 20))
+    label.stream("offline").send("ahead", bytes(9 << 20))
     label.close()
-    assert len(feature.lane("offline").receive("ahead")) == 9 << 20
+    assert len(feature.stream("offline").receive("ahead")) == 9 << 20
 
 
 def test_a_credit_for_what_was_never_sent_stops_both(link: tuple[GrpcChannel, GrpcChannel]) -> None:
@@ -479,4 +479,4 @@ def test_a_credit_for_what_was_never_sent_stops_both(link: tuple[GrpcChannel, Gr
     with pytest.raises(MalformedFrame, match="never sent"):
         feature.receive("a")
     with pytest.raises(StoppedByPeer, match="stopped with MalformedFrame"):
-        label.lane("offline").receive("a")
+        label.stream("offline").receive("a")

@@ -77,37 +77,37 @@ def test_the_closed_end_itself_refuses() -> None:
         label.receive("a")
 
 
-def test_lanes_have_their_own_order_and_one_account() -> None:
+def test_streams_have_their_own_order_and_one_account() -> None:
     label, feature = memory_pair()
-    label.lane("offline").send("ahead", b"12")
-    label.lane("online").send("now", b"3")
+    label.stream("offline").send("ahead", b"12")
+    label.stream("online").send("now", b"3")
     assert feature.receive("now") == b"3"
-    assert feature.lane("offline").receive("ahead") == b"12"
+    assert feature.stream("offline").receive("ahead") == b"12"
     assert label.traffic.bytes_sent == feature.traffic.bytes_received == 3
-    assert label.lane("offline") is label.lane("offline")
-    assert label.lane("offline").lane("online").traffic is label.traffic
+    assert label.stream("offline") is label.stream("offline")
+    assert label.stream("offline").stream("online").traffic is label.traffic
 
 
-def test_the_end_reaches_both_lanes() -> None:
+def test_the_end_reaches_both_streams() -> None:
     label, feature = memory_pair()
-    label.lane("offline").send("ahead", b"1")
-    label.lane("offline").close(DataError(""))
-    assert feature.lane("offline").receive("ahead") == b"1"
+    label.stream("offline").send("ahead", b"1")
+    label.stream("offline").close(DataError(""))
+    assert feature.stream("offline").receive("ahead") == b"1"
     for end, error in ((feature, StoppedByPeer), (label, PeerGone)):
-        for lane in (end, end.lane("offline")):
+        for stream in (end, end.stream("offline")):
             with pytest.raises(error):
-                lane.receive("a")
+                stream.receive("a")
 
 
 @pytest.mark.parametrize("freeing", ["close", "peer", "deadline"])
-def test_a_lane_that_nobody_reads_holds_its_sender_back(freeing: str) -> None:
+def test_a_stream_that_nobody_reads_holds_its_sender_back(freeing: str) -> None:
     label, feature = memory_pair(timeout_seconds=0.2 if freeing == "deadline" else 20)
     chunk, sent = bytes(8 << 20), []
 
     def fill() -> None:
         with contextlib.suppress(PeerGone, PeerTimeout):
             for _ in range(12):
-                label.lane("offline").send("ahead", chunk)
+                label.stream("offline").send("ahead", chunk)
                 sent.append(1)
 
     thread = threading.Thread(target=fill, daemon=True)

@@ -23,7 +23,7 @@ def test_both_directions_are_noted() -> None:
 def test_payloads_are_kept_on_request_only() -> None:
     label, _ = memory_pair()
     RecordedChannel(label).send("a", b"1")
-    recorded = RecordedChannel(label, keep_payloads=True)
+    recorded = RecordedChannel(label, keeps_payloads=True)
     recorded.send("a", b"1")
     assert recorded.transcript == [Entry("sent", "a", 1, b"1")]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from securexgb.attestation.verdict import Verdict
 from securexgb.cli.verdicts import short_verdict, verdict_text
-from securexgb.config import JobTerms
-from securexgb.dealer.attestation.verdict import Verdict
+from securexgb.terms.job import JobTerms
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "parties" / "dealer" / "policy.toml"
 POLICY = 'version = 1\naccept = ["dev"]\n[[dev]]\nkey = "' + "ab" * 32 + '"\n'

@@ -5,12 +5,13 @@ import secrets
 import pytest
 
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.seal import ModelKey
 from securexgb.cli.finished import finished_run
-from securexgb.config import JobTerms, PartyConfig
 from securexgb.errors import DataError, TermsDiffer, UsageError
-from securexgb.federation import Federation
+from securexgb.federation.session import Federation
 from securexgb.model.files import save_half
+from securexgb.storage.sealed import ModelKey
+from securexgb.terms.job import JobTerms
+from securexgb.terms.party import PartyConfig
 from tests.boost.data import sides, table, train_both
 
 PARAMS = TrainingParams(n_estimators=1, max_depth=2, max_bin=4)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from securexgb.offline.correlations import BucketMatrix, Kind
 from securexgb.offline.matrix_products import BfvMatrixProducts, matrix_bytes, stock_bytes
 from securexgb.offline.method import Method
 from securexgb.simulation import train_alone
+from securexgb.terms.job import JobTerms
 from securexgb.testing.harness import run_both
 from tests.cli.test_setup import Companies
 
@@ -101,6 +104,12 @@ def test_own_columns_may_be_none_and_columns_may_be_sampled():
     assert half.label_words < whole_tree_cost(job(columns=(4, 4))).label_words
 
 
+def row_columns(facts):
+    """How many columns the data has, by the line that says so."""
+    (row,) = [row for row in facts["checks"] if row["check"] == "data"]
+    return int(re.search(r"(\d+) columns", row["detail"])[1])
+
+
 def test_check_says_it(securexgb, tmp_path, monkeypatch):
     Companies(tmp_path, method={})
     monkeypatch.chdir(tmp_path / "bank")
@@ -110,6 +119,12 @@ def test_check_says_it(securexgb, tmp_path, monkeypatch):
     assert row["status"] == "ok"
     assert "as many columns at the other side as here" in row["detail"]
     assert done.json["forecast"]["rounds"] > 0
+    # Rows have no weights here, and are not reckoned as if they had.
+    terms, columns = JobTerms.from_file(Path("job.toml")), row_columns(done.json)
+    layout = Layout.of(terms.training, 60, (columns, columns), False)
+    plain = whole_tree_cost(Job(terms.training, layout, terms.method))
+    words = plain.label_words + plain.feature_words
+    assert done.json["forecast"]["online_bytes"] == 8 * words
     monkeypatch.setattr("os.sysconf", lambda name: 1 << 14)
     done = securexgb("check", "--local", "--format", "json")
     (row,) = [row for row in done.json["checks"] if row["check"] == "cost"]

@@ -14,7 +14,7 @@ from securexgb.cli.progress import TrainingProgress
 from securexgb.cli.runs import RunDirectory
 from securexgb.cli.train import train
 from securexgb.errors import DataError, UsageError
-from securexgb.federation import Federation
+from securexgb.federation.session import Federation
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.processes.companies import SIDES, Companies
 

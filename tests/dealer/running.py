@@ -16,14 +16,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from securexgb.arith.prg import Prg
+from securexgb.attestation.trust import AttestationRequirement
 from securexgb.channel.channel import Channel
 from securexgb.channel.memory import memory_pair
 from securexgb.dealer import server
-from securexgb.dealer.attestation import Attester, Unattested
+from securexgb.dealer.evidence import Attester, Unattested
 from securexgb.dealer.identity import Identity, fresh_identity
 from securexgb.offline.dealer_link import DealerEndpoint
 from securexgb.offline.dealt import DealtSource
-from securexgb.offline.trust import Demand
 
 ROOT = Path(__file__).parents[2]
 PARTIES = (fresh_identity("label"), fresh_identity("feature"))
@@ -40,7 +40,10 @@ class RunningDealer:
     log: Path | None = None
 
     def endpoint(
-        self, rank: int, timeout_seconds: float = 20, demand: Demand | None = None
+        self,
+        rank: int,
+        timeout_seconds: float = 20,
+        requirement: AttestationRequirement | None = None,
     ) -> DealerEndpoint:
         return DealerEndpoint(
             address=f"127.0.0.1:{self.port}",
@@ -50,7 +53,7 @@ class RunningDealer:
             own_certificate=PARTIES[rank].certificate,
             peer_certificate=PARTIES[1 - rank].certificate,
             timeout_seconds=timeout_seconds,
-            demand=demand,
+            requirement=requirement,
         )
 
 

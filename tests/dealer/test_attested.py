@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email.message import Message
 from pathlib import Path
 
 import pytest
 
 from securexgb._pb import dealer_pb2 as pb
+from securexgb.attestation.collateral import FileCollateral
+from securexgb.attestation.policy import Policy
+from securexgb.attestation.trust import Appraisals, AttestationRequirement, EvidenceSubject
+from securexgb.attestation.verify import VENDORS, Challenge
 from securexgb.channel.memory import memory_pair
 from securexgb.dealer import service
-from securexgb.dealer.attestation import AttestationError, Attester, Binding, Evidence, attest
-from securexgb.dealer.attestation.collateral import FileCollateral
-from securexgb.dealer.attestation.dev import DevAttester
-from securexgb.dealer.attestation.policy import Policy
-from securexgb.dealer.attestation.verify import VENDORS, Challenge
+from securexgb.dealer.attesters.dev import DevAttester
+from securexgb.dealer.claims import Binding, attest
+from securexgb.dealer.evidence import Attester, Evidence
 from securexgb.dealer.identity import fresh_identity, key_hash
+from securexgb.dealer.refusal import AttestationError
 from securexgb.dealer.service import DealerService
 from securexgb.dealer.session import Session
-from securexgb.errors import EvidenceRefused, ProtocolDesync, UsageError
-from securexgb.offline.collateral_cache import ServiceCollateral, valid_until
+from securexgb.errors import EvidenceRefused, ProtocolDesync
 from securexgb.offline.dealer_link import DealerLink
 from securexgb.offline.dealt import DealtSource
-from securexgb.offline.trust import Appraisals, Asked, Demand, collateral_source
-from tests.dealer.attestation.examples import LaboratoryAttester, policy, roots
-from tests.dealer.attestation.laboratory import NOW, Laboratory, Window
-from tests.dealer.attestation.test_collateral import Service
+from tests.attestation.examples import LaboratoryAttester, policy, roots
+from tests.attestation.laboratory import Laboratory, Window
 from tests.dealer.running import RunningDealer, Terms, connect_both, connected, dealer_thread
 from tests.offline.laws import check_triples
 
@@ -38,15 +36,19 @@ KEY = DevAttester.fresh()
 OTHER = DevAttester.fresh()
 
 
-def rehearsal(*keys: DevAttester) -> Demand:
+def rehearsal(*keys: DevAttester) -> AttestationRequirement:
     """Accepts dev evidence by any of these keys."""
     entries = "".join(f'[[dev]]\nkey = "{key.key_hash}"\n' for key in keys)
-    return Demand(Policy.from_toml(f'version = 1\naccept = ["dev"]\n{entries}'))
+    return AttestationRequirement(Policy.from_toml(f'version = 1\naccept = ["dev"]\n{entries}'))
 
 
-def demanding(dealer: RunningDealer, first: Demand, second: Demand | None = None) -> Terms:
+def demanding(
+    dealer: RunningDealer,
+    first: AttestationRequirement,
+    second: AttestationRequirement | None = None,
+) -> Terms:
     """Both parties demand something of this dealer."""
-    ends = dealer.endpoint(0, demand=first), dealer.endpoint(1, demand=second or first)
+    ends = dealer.endpoint(0, requirement=first), dealer.endpoint(1, requirement=second or first)
     return Terms(endpoints=ends)
 
 
@@ -87,21 +89,24 @@ class Failing:
 
 
 @pytest.mark.parametrize(
-    ("attester", "demand", "code"),
+    ("attester", "requirement", "code"),
     [
         (None, rehearsal(KEY), "type_not_allowed"),
         (KEY, rehearsal(OTHER), "measurement"),
-        (KEY, Demand(policy()), "type_not_allowed"),
+        (KEY, AttestationRequirement(policy()), "type_not_allowed"),
         (Replaying(), rehearsal(KEY), "report_data"),
         (Failing(), rehearsal(KEY), "type_not_allowed"),
     ],
 )
 def test_refusals_stop_both_before_a_seed_leaves(
-    attester: Attester | None, demand: Demand, code: str, monkeypatch: pytest.MonkeyPatch
+    attester: Attester | None,
+    requirement: AttestationRequirement,
+    code: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sent = spy_on_messages(monkeypatch)
     with dealer_thread(attester=attester) as dealer:
-        assert codes(connect_both(dealer, demanding(dealer, demand))) == [code, code]
+        assert codes(connect_both(dealer, demanding(dealer, requirement))) == [code, code]
     assert set(sent) <= {"join", "attest", "leave"}
 
 
@@ -142,8 +147,11 @@ def test_two_genuine_dealers_one_a_party(
         dealer_thread(identity=identity, attester=KEY) as first,
         dealer_thread(identity=identity, attester=KEY) as second,
     ):
-        demand = rehearsal(KEY)
-        ends = first.endpoint(0, demand=demand), second.endpoint(1, demand=demand)
+        requirement = rehearsal(KEY)
+        ends = (
+            first.endpoint(0, requirement=requirement),
+            second.endpoint(1, requirement=requirement),
+        )
         results = connect_both(first, Terms(endpoints=ends))
     assert codes(results) == ["", ""]
     assert "different dealers" in str(results[0])
@@ -182,29 +190,31 @@ def test_no_seed_and_no_correlation_before_both_verdicts(monkeypatch: pytest.Mon
     assert events.count("dealer has a seed") == 2
 
 
-def laboratory_demand(laboratory: Laboratory, folder: Path, days: float = 20) -> Demand:
+def laboratory_requirement(
+    laboratory: Laboratory, folder: Path, days: float = 20
+) -> AttestationRequirement:
     """Trusts the laboratory; its collateral lasts for so many days."""
     now = datetime.now(UTC)
     path = folder / f"{days:g} days.json"
     window = Window(now - timedelta(days=2), now + timedelta(days=days))
     path.write_bytes(laboratory.collateral("sgx", window=window))
-    return Demand(policy(), FileCollateral(path), roots(laboratory))
+    return AttestationRequirement(policy(), FileCollateral(path), roots(laboratory))
 
 
 def test_a_quote_through_the_real_verifier(tmp_path: Path) -> None:
     laboratory = Laboratory()
-    demand = laboratory_demand(laboratory, tmp_path)
+    requirement = laboratory_requirement(laboratory, tmp_path)
     with dealer_thread(attester=LaboratoryAttester(laboratory)) as dealer:
-        with connected(dealer, demanding(dealer, demand)) as (zero, one):
+        with connected(dealer, demanding(dealer, requirement)) as (zero, one):
             assert zero.verdict.type == "sgx-dcap"
             assert zero.verdict.assurance == "dev"  # hardware only under the vendors' roots
             assert zero.verdict.tcb_status == "UpToDate"
             assert zero.verdict.to_dict() == one.verdict.to_dict()
         refused = {
-            "untrusted_root": replace(demand, roots=VENDORS),
-            "collateral_expired": laboratory_demand(laboratory, tmp_path, days=-1),
-            "collateral_mismatch": replace(demand, collateral=None),
-            "measurement": replace(demand, policy=policy(entries=ANOTHER)),
+            "untrusted_root": replace(requirement, roots=VENDORS),
+            "collateral_expired": laboratory_requirement(laboratory, tmp_path, days=-1),
+            "collateral_mismatch": replace(requirement, collateral=None),
+            "measurement": replace(requirement, policy=policy(entries=ANOTHER)),
         }
         for code, wrong in refused.items():
             assert codes(connect_both(dealer, demanding(dealer, wrong))) == [code, code]
@@ -256,12 +266,12 @@ def test_a_dealer_that_fails_later_stops_both() -> None:
 
 def test_collateral_that_runs_out_means_asking_again(tmp_path: Path) -> None:
     laboratory = Laboratory()
-    demand = laboratory_demand(laboratory, tmp_path, days=1)
+    requirement = laboratory_requirement(laboratory, tmp_path, days=1)
     later = [datetime.now(UTC)]
     asked = []
     attester = LaboratoryAttester(laboratory)
-    demand = replace(demand, now=lambda: later[0])
-    about = Asked(bytes(32), b"session-0001", (b"a" * 32, b"b" * 32))
+    requirement = replace(requirement, now=lambda: later[0])
+    about = EvidenceSubject(bytes(32), b"session-0001", (b"a" * 32, b"b" * 32))
 
     def ask(challenge: pb.Attest) -> pb.Evidence:
         asked.append(challenge.nonce)
@@ -272,7 +282,7 @@ def test_collateral_that_runs_out_means_asking_again(tmp_path: Path) -> None:
         )  # fmt: skip
         return pb.Evidence(type=made.type, body=made.body, claims=made.claims)
 
-    appraisals = Appraisals(demand, about, ask)
+    appraisals = Appraisals(requirement, about, ask)
     until = appraisals.appraise().collateral_until
     assert until is not None
     appraisals.renew()
@@ -301,7 +311,7 @@ def test_collateral_that_runs_out_means_asking_again(tmp_path: Path) -> None:
     ],
 )
 def test_answers_are_bounded(answer: pb.Evidence, code: str) -> None:
-    about = Asked(bytes(32), b"session-0001", (b"a" * 32, b"b" * 32))
+    about = EvidenceSubject(bytes(32), b"session-0001", (b"a" * 32, b"b" * 32))
     with pytest.raises(AttestationError) as caught:
         Appraisals(rehearsal(KEY), about, lambda _: answer).appraise()
     assert caught.value.code == code
@@ -324,7 +334,7 @@ def test_asking_without_a_session_leaves_nothing_at_the_dealer(
             endpoint, session = dealer.endpoint(rank), secrets.token_bytes(16)
             link = DealerLink(endpoint)
             offer = link.join(session, "verify", rank)
-            about = Asked(
+            about = EvidenceSubject(
                 key_hash(dealer.certificate), session + offer.instance, endpoint.roster(rank)
             )
             assert Appraisals(rehearsal(KEY), about, link.attest).appraise().type == "dev"
@@ -344,67 +354,6 @@ def test_malformed_challenges_are_refused(challenge: pb.Attest) -> None:
         with pytest.raises(ProtocolDesync):
             link.attest(challenge)
         link.close()
-
-
-def test_where_collateral_comes_from(tmp_path: Path) -> None:
-    assert collateral_source(None) is None
-    path = tmp_path / "one.json"
-    path.write_bytes(b"{}")
-    found = collateral_source(path)
-    assert isinstance(found, FileCollateral)
-    assert type(collateral_source(tmp_path)).__name__ == "CachedCollateral"
-    with pytest.raises(UsageError, match="https"):
-        collateral_source("http://pccs.example.org")
-    intel = collateral_source("https://api.trustedservices.intel.com/")
-    other = collateral_source("https://pccs.example.org:8081")
-    assert "certificates.trustedservices.intel.com" in intel._root_crl  # type: ignore[union-attr]
-    assert other._root_crl.startswith("https://pccs.example.org:8081/")  # type: ignore[union-attr]
-
-
-def test_an_address_is_asked_once_a_day(tmp_path: Path) -> None:
-    """Kept beside the settings; used while the service is down, until it runs out."""
-    laboratory, service = Laboratory(), Service("tdx")
-    quote = Evidence("tdx-dcap", laboratory.tdx(bytes(64)))
-    source = collateral_source("https://collateral.invalid", tmp_path / "kept", service)
-    assert isinstance(source, ServiceCollateral)
-    source = replace(source, now=lambda: NOW)
-    first = source.collateral(quote)
-    assert first is not None
-    assert source.collateral(quote) == first
-    assert len(service.asked) == 4
-    (kept,) = (tmp_path / "kept").iterdir()
-    assert kept.name == "tdx-ABCDEF012345-platform.collateral"
-    os.utime(kept, (0, 0))
-    assert source.collateral(quote) == first
-    assert len(service.asked) == 8, "a day is over"
-
-    def down(address: str, seconds: float) -> tuple[bytes, Message]:
-        raise UsageError(f"collateral cannot be fetched from {address}")
-
-    lone = collateral_source("https://collateral.invalid", tmp_path / "kept", down)
-    assert isinstance(lone, ServiceCollateral)
-    os.utime(kept, (0, 0))
-    assert replace(lone, now=lambda: NOW).collateral(quote) == first
-    end = valid_until(first)
-    assert NOW < end < NOW + timedelta(days=400)
-    with pytest.raises(UsageError, match="cannot be fetched"):
-        replace(lone, now=lambda: end).collateral(quote)
-    os.utime(kept)
-    replace(source, now=lambda: end - timedelta(minutes=5)).collateral(quote)
-    assert len(service.asked) == 12, "it is about to run out"
-    kept.write_bytes(b"{}")
-    assert source.collateral(quote) == first
-    with pytest.raises(UsageError, match="cannot be fetched"):
-        replace(lone, cache=replace(lone.cache, folder=tmp_path / "none")).collateral(quote)
-
-
-def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    (tmp_path / "kept").write_bytes(b"")
-    quote = Evidence("tdx-dcap", Laboratory().tdx(bytes(64)))
-    source = collateral_source("https://collateral.invalid", tmp_path / "kept", Service("tdx"))
-    assert source is not None
-    with pytest.raises(UsageError, match="dealer_collateral_cache"):
-        source.collateral(quote)
 
 
 def spy_on_messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:

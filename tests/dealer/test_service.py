@@ -21,7 +21,7 @@ from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
 from securexgb.dealer import server
-from securexgb.dealer.attestation.dev import DevAttester
+from securexgb.dealer.attesters.dev import DevAttester
 from securexgb.dealer.identity import fresh_identity, key_hash
 from securexgb.dealer.service import Context, DealerService
 from securexgb.dealer.wire import METHOD, VERSION

@@ -14,7 +14,6 @@ import pytest
 from securexgb.boost.executor import LocalExecutor
 from securexgb.channel.keys import create_keys
 from securexgb.channel.memory import memory_pair
-from securexgb.config import JobTerms
 from securexgb.errors import (
     CertificateRefused,
     DataError,
@@ -25,7 +24,8 @@ from securexgb.errors import (
     TermsDiffer,
     UsageError,
 )
-from securexgb.federation import Federation, draw_coins
+from securexgb.federation.coins import draw_coins
+from securexgb.federation.session import Federation
 from securexgb.mpc.matrix import MatrixShape, histograms, register
 from securexgb.mpc.multiply import multiply
 from securexgb.mpc.open import open_shared
@@ -33,6 +33,7 @@ from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.share import share
 from securexgb.mpc.unpack import round_sums
+from securexgb.terms.job import JobTerms
 from tests.dealer.running import RunningDealer, dealer_process
 
 Role = Literal["label", "feature"]

@@ -13,7 +13,7 @@ from securexgb.errors import ProtocolDesync, UsageError
 from securexgb.he import ckks_words
 from securexgb.he.ckks import MASK_BITS, RESULT_BITS, CkksEvaluator, CkksKeyHolder, Numbers
 from securexgb.he.ckks_slots import ROOT_BITS, SLOT_BITS, SlotReader
-from securexgb.he.ckks_words import DEGREE, SLOTS, Seal
+from securexgb.he.ckks_words import DEGREE, SLOTS, SealLibrary
 
 TABLE_128_BITS = 218
 """Greatest modulus for N = 8192, ternary secrets, 128 bits: homomorphicencryption.org, 2018."""
@@ -43,7 +43,7 @@ def error(roles: Roles, u: Numbers, v: Numbers) -> float:
 
 
 def test_parameters_have_128_bits_and_room_for_the_mask() -> None:
-    primes = Seal().primes
+    primes = SealLibrary().primes
     assert sum(prime.bit_length() for prime in primes) <= TABLE_128_BITS
     modulus = primes[0] * primes[1]
     # Message and noise stay below 2^63, see he.ckks.
@@ -126,7 +126,7 @@ def test_a_public_key_encryption_of_the_same_numbers_differs(roles: Roles) -> No
 
 
 def test_ciphertexts_survive_the_way_through_words() -> None:
-    seal = Seal()
+    seal = SealLibrary()
     holder = CkksKeyHolder()
     words = holder.encrypted(numbers(1, 7))[0]
     np.testing.assert_array_equal(seal.words(seal.ciphertext(words, 1.0)), words)
@@ -142,7 +142,7 @@ def test_residues_beyond_the_modulus_are_refused(roles: Roles) -> None:
 
 
 def test_slots_are_those_of_seal() -> None:
-    seal = Seal()
+    seal = SealLibrary()
     slots = numbers(1, SLOTS)[0]
     plain = seal.plaintext(slots, 2.0**20)
     twice = np.repeat(seal.words(plain, 1), 2, axis=0)

@@ -19,7 +19,7 @@ seal = pytest.importorskip("tenseal.sealapi")
 BITS = 32
 
 
-class Seal:
+class SealLibrary:
     """BFV of SEAL with plaintext modulus 2^32."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ def test_sums_of_plaintext_products_are_seals() -> None:
     drawn = _kernels.prg_words(shorts, 0, 16 * SHORT)
     secrets = [(int(w) * 3 >> 64) - 1 for w in drawn]
 
-    other = Seal()
+    other = SealLibrary()
     theirs = []
     for row in rows:
         total = None

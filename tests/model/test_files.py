@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from securexgb.boost.ensemble import check_pair
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict
-from securexgb.boost.storage import pack_arrays, unpack_arrays
 from securexgb.errors import DataError, SecureXGBError, TermsDiffer, UsageError
 from securexgb.model.files import dump_half, load_half, parse_half, save_half
+from securexgb.storage.whole import pack_arrays, unpack_arrays
 from securexgb.testing import run_parties
 from tests.boost.data import same_model, sides, table, train_both
 

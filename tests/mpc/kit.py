@@ -101,7 +101,7 @@ class Recording(RecordedChannel):
     """Keeps all that this end sends, in order."""
 
     def __init__(self, channel: Channel) -> None:
-        super().__init__(channel, keep_payloads=True)
+        super().__init__(channel, keeps_payloads=True)
 
     @property
     def sent(self) -> list[tuple[str, bytes]]:

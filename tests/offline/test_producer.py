@@ -142,7 +142,7 @@ def connected(seconds: float = 20) -> tuple[tuple[MemoryChannel, MemoryChannel],
     channels = memory_pair(seconds)
 
     def source(rank: int) -> TwoPartySource:
-        lane = channels[rank].lane("offline")
+        lane = channels[rank].stream("offline")
         made = BfvMatrixProducts(rank, lane, private(rank, 1), 1 << 20)
         return TwoPartySource(rank, channels[rank], private(rank), ProductsAhead(made))
 

@@ -44,7 +44,7 @@ def source(
     rank: int, channel: Channel, seed: int = 0, stretch_after: int = 1 << 12
 ) -> TwoPartySource:
     """With matrix products of an insecure source; the rest is what is tested."""
-    products = ProductsAhead(DealtProducts(rank, channel.lane("offline"), 5))
+    products = ProductsAhead(DealtProducts(rank, channel.stream("offline"), 5))
     return TwoPartySource(rank, channel, private(rank, seed), products, stretch_after)
 
 
@@ -139,7 +139,7 @@ def test_what_it_reports() -> None:
 
 def encrypted(party: Party) -> TwoPartySource:
     """The source of a job without a dealer, matrix products included."""
-    lane = party.channel.lane("offline")
+    lane = party.channel.stream("offline")
     products = ProductsAhead(BfvMatrixProducts(party.rank, lane, private(party.rank, 9), 1 << 20))
     return TwoPartySource(party.rank, party.channel, private(party.rank), products, 64)
 

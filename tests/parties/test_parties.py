@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from securexgb.config import PartyConfig
 from securexgb.dealer.server import DealerSettings
+from securexgb.terms.party import PartyConfig
 
 PARTIES = Path(__file__).resolve().parents[2] / "parties"
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.keys import create_keys
-from securexgb.config import JobTerms
+from securexgb.terms.job import JobTerms
 
 ROOT = Path(__file__).resolve().parents[2]
 SIDES = {"bank": "label", "bureau": "feature"}

@@ -11,21 +11,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from securexgb.boost.seal import find_key
-from securexgb.dealer.attestation.dev import DevAttester
-from securexgb.dealer.attestation.policy import Policy
+from securexgb.attestation.policy import Policy
+from securexgb.dealer.attesters.dev import DevAttester
 from securexgb.dealer.identity import key_hash
 from securexgb.dealer.service import DealerService
 from securexgb.model.files import load_half
-from tests.dealer.attestation.examples import INTEL, SGX, LaboratoryAttester
-from tests.dealer.attestation.laboratory import Laboratory, Window
+from securexgb.storage.sealed import find_key
+from tests.attestation.examples import INTEL, SGX, LaboratoryAttester
+from tests.attestation.laboratory import Laboratory, Window
 from tests.dealer.running import dealer_thread
 from tests.processes.companies import RUN, SIDES, finish
 
 pytestmark = pytest.mark.timeout(180)
 PARTY = (
-    "from pathlib import Path; from securexgb.dealer.attestation.appraisal import Roots; "
-    "from securexgb.federation import Federation; "
+    "from pathlib import Path; from securexgb.attestation.appraisal import Roots; "
+    "from securexgb.federation.session import Federation; "
     f"Federation.roots = Roots(intel=Path('../root.der').read_bytes()); {RUN}"
 )
 
@@ -206,8 +206,8 @@ def test_a_refusal_amid_the_trees_stops_both(rehearsal):
         dealer=tomllib.loads((rehearsal.root / "bank" / "job.toml").read_text())["dealer"],
     )
     doubting = (
-        "from securexgb.offline.trust import Appraisals as A; "
-        "from securexgb.dealer.attestation import AttestationError as E\n"
+        "from securexgb.attestation.trust import Appraisals as A; "
+        "from securexgb.dealer.refusal import AttestationError as E\n"
         "seen, first = [], A.renew\n"
         "def renew(self):\n"
         "    seen.append(1)\n"

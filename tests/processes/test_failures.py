@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from securexgb.channel.endpoint import connect
 from securexgb.channel.keys import create_keys
-from securexgb.federation import Federation
+from securexgb.federation.session import Federation
 from tests.processes.companies import RUN, SIDES, edit_cell, finish
 
 pytestmark = pytest.mark.timeout(180)

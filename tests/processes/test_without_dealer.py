@@ -5,7 +5,7 @@ import signal
 import numpy as np
 import pytest
 
-from securexgb.config import JobTerms
+from securexgb.terms.job import JobTerms
 from tests.processes.companies import DEALT, SIDES, Companies, finish
 from tests.processes.test_failures import codes, kill_in_training, wait_for_trees
 from tests.processes.test_resume import TREES, leaves, scores

@@ -7,11 +7,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from securexgb.attestation.verdict import Verdict
 from securexgb.boost.leak import Leak
-from securexgb.dealer.attestation.verdict import Verdict
 from securexgb.report.figures import bar_chart, line_chart
-from securexgb.report.html import Costs, RunReport, render_html, report_json
+from securexgb.report.html import render_html
 from securexgb.report.metrics import binary_metrics, regression_metrics
+from securexgb.report.record import Costs, RunReport, report_json
 
 VOID = {"meta", "rect", "path", "polyline"}
 

@@ -27,7 +27,7 @@ from securexgb.errors import (
     TermsDiffer,
     UsageError,
 )
-from securexgb.federation import draw_coins
+from securexgb.federation.coins import draw_coins
 from securexgb.he import ckks_words
 from securexgb.he.ckks import CIPHERTEXTS_PER_KEY
 from securexgb.he.paillier import InsecurePublicKey, InsecureSecretKey
@@ -123,13 +123,13 @@ def seal_checks_its_parameters() -> None:
     kept = ckks_words.PRIME_BITS
     ckks_words.PRIME_BITS = (60, 60, 60, 60)  # 240 bits, where 218 have 128 bits of security
     try:
-        expect(UsageError, "SEAL refuses the parameters", ckks_words.Seal)
+        expect(UsageError, "SEAL refuses the parameters", ckks_words.SealLibrary)
     finally:
         ckks_words.PRIME_BITS = kept
 
 
 def ckks_residues_are_below_their_primes() -> None:
-    seal = ckks_words.Seal()
+    seal = ckks_words.SealLibrary()
     words = np.full((2, ckks_words.PRIMES, ckks_words.DEGREE), 1 << 63, np.uint64)
     expect(ProtocolDesync, "residues", lambda: seal.ciphertext(words, 1.0))
     keys = np.full((2, ckks_words.PRIMES + 1, ckks_words.DEGREE), 1 << 63, np.uint64)

@@ -1,0 +1,63 @@
+"""Evidence by a key in a file: exercises every step, proves nothing about a machine.
+
+A measured image has no such key. How a party checks it: ``attestation.dev``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from securexgb.dealer.evidence import REPORT_DATA_BYTES, Evidence
+from securexgb.dealer.refusal import AttestationError
+
+LABEL = b"securexgb development evidence, no hardware\0"
+
+
+class DevAttester:
+    """Signs the report data. ``key_hash``: what a policy's ``[[dev]] key`` holds."""
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
+        self._key = key
+        self._point = key.public_key().public_bytes(
+            serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+        )
+        self.key_hash = hashlib.sha256(self._point).hexdigest()
+
+    @staticmethod
+    def fresh() -> DevAttester:
+        """With a new P-256 key."""
+        return DevAttester(ec.generate_private_key(ec.SECP256R1()))
+
+    @staticmethod
+    def from_file(path: Path) -> DevAttester:
+        """With the key in a PEM file, which is made (mode 0600) where there is none."""
+        if not path.exists():
+            key = ec.generate_private_key(ec.SECP256R1())
+            text = key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+            with os.fdopen(
+                os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
+            ) as file:
+                file.write(text)
+        try:
+            loaded = serialization.load_pem_private_key(path.read_bytes(), None)
+        except (OSError, ValueError, TypeError) as error:
+            raise AttestationError("malformed", f"{path} holds no key: {error}") from None
+        if not (isinstance(loaded, ec.EllipticCurvePrivateKey) and loaded.key_size == 256):
+            raise AttestationError("malformed", f"{path} holds no P-256 key")
+        return DevAttester(loaded)
+
+    def evidence(self, report_data: bytes) -> Evidence:
+        """Report data, public key and signature."""
+        if len(report_data) != REPORT_DATA_BYTES:
+            raise AttestationError("malformed", f"report data have {REPORT_DATA_BYTES} bytes")
+        signature = self._key.sign(LABEL + report_data, ec.ECDSA(hashes.SHA256()))
+        return Evidence("dev", report_data + self._point + signature)

@@ -1,0 +1,188 @@
+"""From two files to a ``Party`` that is ready to train: open the link, find the correlations.
+
+    federation = Federation.from_file("party.toml", job="job.toml")
+    with federation.session("train") as party:
+        half = train(party, job)
+
+Both companies run the same lines, each with its own ``party.toml``. On the way in, both
+sides compare who they are and what they agreed on and draw public coins. Where the terms
+name a dealer they join it under a session that has never been before (and verify its
+evidence, where the terms demand any); by default there is none, and the two make their
+correlations alone. On the way out all links end in order; an error here stops the other
+side, which is told its kind and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from securexgb import __version__
+from securexgb.arith.prg import KEY_BYTES, Prg
+from securexgb.attestation.trust import AttestationRequirement
+from securexgb.attestation.verify import VENDORS
+from securexgb.channel.channel import Channel
+from securexgb.channel.endpoint import Endpoint, connect
+from securexgb.channel.grpc import GrpcChannel
+from securexgb.channel.handshake import Hello
+from securexgb.channel.keys import Certificate, Credentials
+from securexgb.errors import UsageError
+from securexgb.federation.coins import draw_coins, seeded_coins
+from securexgb.federation.dealer import (
+    dealer_certificate,
+    dealer_endpoint,
+    dealer_requirement,
+    find_dealer,
+    reach_dealer,
+)
+from securexgb.mpc.party import Party
+from securexgb.offline.dealer_link import DealerEndpoint
+from securexgb.offline.dealt import DealtSource
+from securexgb.offline.producer import ProductsAhead
+from securexgb.offline.source import CorrelationSource
+from securexgb.offline.two_party import TwoPartySource
+from securexgb.terms.job import JobTerms
+from securexgb.terms.party import PartyConfig
+
+__all__ = ["Federation", "Purpose"]
+
+Purpose = Literal["train", "predict", "evaluate", "check"]
+
+
+class Federation:
+    """One side's membership in a job: its settings and the terms."""
+
+    roots = VENDORS
+    """Whom the dealer's evidence must lead to. Laboratories change it in their own code; no
+    setting does, and a verdict under other roots never says hardware."""
+
+    def __init__(self, config: PartyConfig, terms: JobTerms) -> None:
+        """UsageError where the settings do not fit the terms."""
+        agreed = terms.name_of(config.role)
+        if config.name != agreed:
+            raise UsageError(
+                f"this side is {config.name!r} in party.toml, but the terms name {agreed!r} as the "
+                f"{config.role} party: correct one of the two files"
+            )
+        self.config = config
+        self.terms = terms
+
+    @staticmethod
+    def from_file(
+        party: str | Path = "party.toml",
+        job: str | Path = "job.toml",
+        overrides: Mapping[str, Any] | None = None,
+    ) -> Federation:
+        """From both files; ``overrides`` are settings of ``party.toml`` given as flags."""
+        return Federation(
+            PartyConfig.from_file(Path(party), overrides), JobTerms.from_file(Path(job))
+        )
+
+    @property
+    def role(self) -> Literal["label", "feature"]:
+        return self.config.role
+
+    @property
+    def peer_name(self) -> str:
+        return self.terms.name_of("feature" if self.role == "label" else "label")
+
+    @property
+    def digest(self) -> str:
+        """Ten letters that are equal at both sides when the terms are."""
+        return self.terms.digest
+
+    def endpoint(self) -> Endpoint:
+        """Where and with whom the link is opened; UsageError for keys that cannot be used."""
+        config = self.config
+        credentials = Credentials.load(config.key, config.certificate, config.peer_certificate)
+        return Endpoint(
+            credentials, self.peer_name, config.listen, config.connect, config.timeout_seconds
+        )
+
+    def dealer_requirement(self) -> AttestationRequirement | None:
+        """What the dealer has to prove, by the terms; errors as ``federation.dealer``'s."""
+        return dealer_requirement(self.config, self.terms, self.roots)
+
+    def dealer_certificate(self) -> Certificate:
+        """The dealer's pinned certificate, its name and dates checked."""
+        return dealer_certificate(self.config, self.terms)
+
+    def hello(self, purpose: Purpose) -> Hello:
+        """What this side says first."""
+        return Hello(
+            role=self.role,
+            name=self.config.name,
+            peer_name=self.peer_name,
+            job_digest=self.terms.full_digest,
+            purpose=purpose,
+            package_version=__version__,
+        )
+
+    @property
+    def has_dealer(self) -> bool:
+        """Whether the terms ask for a dealer."""
+        return self.terms.method.has_dealer
+
+    @contextmanager
+    def session(self, purpose: Purpose) -> Iterator[Party]:
+        """This side's party for one run, all links open until the end of the block.
+
+        Blocks until the other side comes, at most ``timeout_seconds``.
+        """
+        endpoint = self.endpoint()
+        if self.has_dealer:
+            find_dealer(self.config, self.terms)
+        with ExitStack() as open_links:
+            channel = connect(endpoint, self.hello(purpose))
+            part = _parting(channel)
+            open_links.push(part)
+            private = Prg.fresh()
+            source = self._source(channel, endpoint.credentials, private)
+            open_links.callback(source.close)
+            open_links.push(part)  # first of all the other side is told, then the dealer
+            coins = self._coins(channel)
+            lasting = Prg(endpoint.credentials.lasting_secret(KEY_BYTES))
+            own = private.derive("protocols")
+            yield Party(self.config.rank, channel, source, own, coins, lasting)
+
+    def _source(
+        self, channel: GrpcChannel, credentials: Credentials, private: Prg
+    ) -> CorrelationSource:
+        """Where this run's correlations come from, by the terms."""
+        rank, method = self.config.rank, self.terms.method
+        a_tree = 1 << (self.terms.training.max_depth - 1)
+        products = method.products(rank, channel, private.derive("products"), a_tree)
+        if products is None or method.has_dealer:
+            dealer = dealer_endpoint(self.config, self.terms, credentials, self.roots)
+            reach_dealer(channel, dealer, credentials)
+            return self._join_dealer(channel, dealer, private, products)
+        return TwoPartySource(rank, channel, private.derive("offline"), products)
+
+    def _join_dealer(
+        self,
+        channel: GrpcChannel,
+        dealer: DealerEndpoint,
+        private: Prg,
+        products: ProductsAhead | None,
+    ) -> DealtSource:
+        return DealtSource.connect(
+            self.config.rank,
+            channel,
+            dealer,
+            channel.session,
+            self.terms.full_digest,
+            private.derive("dealer"),
+            products,
+        )
+
+    def _coins(self, channel: Channel) -> Prg:
+        if self.terms.coins == "seeded":
+            return seeded_coins(self.terms.training.random_state)
+        return draw_coins(channel, self.config.rank, self.terms.full_digest)
+
+
+def _parting(channel: Channel) -> Callable[[object, BaseException | None, object], None]:
+    """Ends the link when a block ends, with the error that ended it."""
+    return lambda _, error, __: channel.close(error)

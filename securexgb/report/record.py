@@ -1,0 +1,154 @@
+"""What a report holds: the facts of one side's run, before they are a page or a JSON file.
+
+A report is written by a side for itself, from what that side holds anyway: its own
+features' names, importance and missing rates, the metrics and predictions that the
+terms give to it, the ledger and the costs. There is no field for anything of the
+other side, so nothing of it can be printed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class KolmogorovSmirnov:
+    """The greatest distance between the classes' score distributions, and where it is."""
+
+    value: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Band:
+    """One band of a lift table; band 1 holds the highest scores."""
+
+    band: int
+    rows: int
+    positives: int
+    lowest_score: float
+    rate: float
+    lift: float
+    captured: float
+
+
+@dataclass(frozen=True)
+class CalibrationBin:
+    """Rows of similar probability: what was predicted, what happened."""
+
+    rows: int
+    predicted: float
+    observed: float
+
+
+@dataclass(frozen=True)
+class BinaryMetrics:
+    """All of a binary report's numbers; see the functions of the same names."""
+
+    rows: int
+    positives: int
+    auc: float | None
+    gini: float | None
+    ks: float | None
+    ks_score: float | None
+    logloss: float
+    brier: float
+    error: float
+    roc: list[tuple[float, float]]
+    lift: list[Band]
+    calibration: list[CalibrationBin]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class RegressionMetrics:
+    """A regression report's numbers, in the target's own unit."""
+
+    rows: int
+    rmse: float
+    mae: float
+    r2: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What the protocols of one run cost at this side.
+
+    ``bytes_sent``, ``bytes_received``: on the link to the other side, everything together.
+    ``offline_bytes``: what of ``bytes_sent`` was for correlations, and all that was exchanged
+    with a dealer. ``offline_seconds``: in which correlations were made, ahead of their use
+    where no dealer deals them; ``waited_seconds``: in which the protocols waited for them;
+    ``online_seconds``: the total without the waiting. Offline and online overlap.
+    """
+
+    rounds: int
+    bytes_sent: int
+    bytes_received: int
+    offline_bytes: int
+    offline_seconds: float
+    waited_seconds: float
+    online_seconds: float
+    total_seconds: float
+    peak_rss_mb: float
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """Everything that one side's report shows; see the module's docstring.
+
+    ``metrics`` None where this side gets no predictions or holds no labels;
+    ``stability_index``: of these predictions against earlier ones, where some were given.
+    ``numbers``: the bits that gradients had.
+    ``learning_curve``: revealed metric values by "set metric", one per tree. ``dealer``:
+    the verdict on the dealer (a dictionary of ``Verdict``), None where there is no dealer.
+    ``leaks``: what the leak meter says of the training and of its evaluation sets (dictionaries
+    of ``boost.leak.Leak``).
+    """
+
+    title: str
+    side: str
+    role: str
+    job: str
+    digest: str
+    created: str
+    terms: Mapping[str, Any]
+    ledger: Sequence[Mapping[str, str | int]]
+    costs: Costs
+    numbers: str
+    offline_source: str
+    dealer_evidence: str
+    versions: Mapping[str, str]
+    leaks: Sequence[Mapping[str, Any]] = ()
+    dealer: Mapping[str, Any] | None = None
+    warnings: Sequence[str] = ()
+    metrics: BinaryMetrics | RegressionMetrics | None = None
+    metrics_of: str = ""
+    stability_index: float | None = None
+    learning_curve: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    importance: Mapping[str, float] = field(default_factory=dict)
+    missing_rates: Mapping[str, float] = field(default_factory=dict)
+
+
+def report_json(report: RunReport) -> dict[str, Any]:
+    """The report as one JSON-ready object; numbers that do not exist are null."""
+    facts: dict[str, Any] = _plain(asdict(report))
+    return facts
+
+
+def _plain(value: Any) -> Any:
+    """Values that strict JSON has: no NaN, no infinity, no tuples."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(entry) for name, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

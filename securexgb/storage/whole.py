@@ -1,0 +1,161 @@
+"""Files on disk: the user's alone, written whole or not at all, read without trusting them.
+
+Everything that a run leaves is written here, in files of mode 0600 and directories of 0700;
+so are keys, and certificates, which everybody may read.
+
+Arrays are npz files without pickled objects, everything else is JSON. What is truncated,
+damaged or of another kind is refused with a sentence (``DataError``).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.errors import DataError, UsageError
+
+Arrays = dict[str, NDArray[Any]]
+
+_FILE, _DIRECTORY = 0o600, 0o700
+
+
+def write_whole(path: Path, content: bytes, mode: int = _FILE) -> None:
+    """Put ``content`` in the place of ``path`` in one step, readable by the user alone.
+
+    A crash leaves either the old file or the new one: the content is on disk before the
+    name is. ``mode``: other than 0600 for what anybody may read. UsageError where the disk
+    or its rights do not allow it.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        _write_through(temporary, os.O_TRUNC, content, mode)
+        temporary.replace(path)
+        sync_directory(path.parent)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def write_new(path: Path, content: bytes, mode: int = _FILE) -> None:
+    """The same for a file that must not be there yet; UsageError where it is.
+
+    The name is taken before there is content: a crash in between leaves a file that is cut.
+    """
+    try:
+        _write_through(path, os.O_EXCL, content, mode)
+        sync_directory(path.parent)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already: move it away if it is to be replaced") from None
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def _write_through(path: Path, flag: int, content: bytes, mode: int) -> None:
+    """Write a file and wait until it is on disk."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)  # it may have been there, and the umask is not ours
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file; one that is new is readable by the user alone. Errors as above."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _FILE)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def make_directory(directory: Path) -> None:
+    """Create a directory and those above it, where they are missing, for the user alone."""
+    try:
+        missing = [path for path in (directory, *directory.parents) if not path.exists()]
+        for path in reversed(missing):
+            path.mkdir(_DIRECTORY, exist_ok=True)
+        directory.mkdir(exist_ok=True)  # refuses what is there and is no directory
+    except OSError as error:
+        raise UsageError(f"cannot create {directory}: {_reason(error)}; change the path") from error
+
+
+def sync_directory(directory: Path) -> None:
+    """Make names that were written or removed in ``directory`` survive a crash."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """The content of an npz file."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **dict(arrays))
+    return buffer.getvalue()
+
+
+def unpack_arrays(content: bytes, name: str) -> Arrays:
+    """The arrays of an npz file's content; ``name`` is for the message.
+
+    Each member's checksum is verified before anything in it is believed.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = {info.filename: archive.read(info) for info in archive.infolist()}
+        return {key.removesuffix(".npy"): _array(member) for key, member in members.items()}
+    except (ValueError, OSError, EOFError, KeyError, TypeError, MemoryError) as error:
+        raise _damaged(name) from error
+    except (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError) as error:
+        raise _damaged(name) from error
+
+
+def _array(member: bytes) -> NDArray[Any]:
+    return np.asarray(np.lib.format.read_array(io.BytesIO(member), allow_pickle=False))
+
+
+def pack_json(content: Mapping[str, Any]) -> bytes:
+    """One JSON object, sorted and indented, as a file's content."""
+    return (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()
+
+
+def unpack_json(content: bytes, name: str) -> dict[str, Any]:
+    """The JSON object of a file's content."""
+    try:
+        result = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(name) from error
+    if not isinstance(result, dict):
+        raise _damaged(name)
+    return result
+
+
+def read_whole(path: Path) -> bytes:
+    """A file's content; UsageError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {path.name}: {_reason(error)}; check the path") from error
+
+
+def _cannot_write(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"cannot write {path}: {_reason(error)}; free it or change it")
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _damaged(name: str) -> DataError:
+    return DataError(f"{name} is truncated or damaged: restore it from a copy")

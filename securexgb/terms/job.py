@@ -1,0 +1,207 @@
+"""``job.toml``: the contract of two sides; what is computed, and who learns what.
+
+Both sides hold the same terms; their digest is compared before the first message.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, InstanceOf, PlainSerializer, model_validator
+
+from securexgb.boost.leak import Floors
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.predict import Prediction, Request
+from securexgb.errors import UsageError
+from securexgb.offline.method import Algorithm, Method, Offline, PaillierBits, Scheme
+from securexgb.terms.toml import Column, Name, TomlFile, read_toml, to_toml, validate
+
+DIGEST_LETTERS = 10
+
+
+def _listed(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+def _training(value: object) -> object:
+    return TrainingParams.from_mapping(value) if isinstance(value, Mapping) else value
+
+
+Evidence = Literal["none", "sgx-dcap", "tdx-dcap", "sev-snp", "dev"]
+Training = Annotated[
+    InstanceOf[TrainingParams],
+    BeforeValidator(_training),
+    PlainSerializer(TrainingParams.to_mapping),
+]
+
+
+class DealerTerms(TomlFile):
+    """The dealer that both sides accept."""
+
+    name: Name = Field(default="dealer", description="The name in the dealer's certificate.")
+    evidence: Annotated[tuple[Evidence, ...], BeforeValidator(_listed)] = Field(
+        default=("none",),
+        min_length=1,
+        description="What may prove which program it runs: sgx-dcap, tdx-dcap, sev-snp; dev "
+        "proves nothing, for rehearsals; none: both sides trust its operator.",
+    )
+    policy_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(
+        default=None,
+        description="Hash of the policy that both sides hold: `securexgb dealer policy` prints it.",
+    )
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        is_trusted = self.evidence == ("none",)
+        if not is_trusted and "none" in self.evidence:
+            raise UsageError('evidence "none" stands alone: it accepts any dealer')
+        if is_trusted != (self.policy_sha256 is None):
+            raise UsageError("policy_sha256 is there exactly where evidence is demanded")
+        return self
+
+
+class SecurityTerms(TomlFile):
+    """The security that the protocols aim at."""
+
+    computational_bits: Literal[128] = Field(
+        default=128, description="Work factor of every cipher."
+    )
+    statistical_bits: Literal[40] = Field(default=40, description="For the whole job, not a value.")
+
+
+class JobTerms(TomlFile):
+    """The contract between the two sides; each field is a key of ``job.toml``."""
+
+    format: Literal[1] = Field(default=1, description="Version of this file.")
+    name: Annotated[str, Field(min_length=1, max_length=80)] = Field(description="The job's name.")
+    label_party: Name = Field(description="Name of the side with the labels.")
+    feature_party: Name = Field(description="Name of the side with columns only.")
+    algorithm: Algorithm = Field(
+        default="hybrid",
+        description="hybrid: histograms by homomorphic encryption between the two parties "
+        "(HEP-XGB); ss: by matrices that a dealer masks (SS-XGB), for small data.",
+    )
+    offline: Offline = Field(
+        default="two-party",
+        description="Correlated randomness: two-party: made by the two parties alone, no third "
+        "side (with hybrid); dealt: by a dealer, faster.",
+    )
+    he: Scheme = Field(
+        default="bfv",
+        description="The scheme of hybrid: bfv is fast, paillier is for small data and for "
+        "auditors who know it.",
+    )
+    paillier_bits: PaillierBits = Field(
+        default=3072, description="Length of a Paillier modulus, where he is paillier."
+    )
+    id_column: Column | None = Field(
+        default=None,
+        description="Column of the rows' ids, known to both sides; they are compared by digest.",
+    )
+    coins: Literal["drawn", "seeded"] = Field(
+        default="drawn",
+        description="Public coins for samples: drawn by both for each run, or from random_state.",
+    )
+    predictions_to: Literal["label", "feature", "both"] = Field(
+        default="label", description="Who learns predictions."
+    )
+    prediction_decimals: int = Field(
+        default=4,
+        ge=0,
+        le=6,
+        description="Margins are rounded to so many decimals before they are opened; what that "
+        "hides and what not is measured in docs/operations.md.",
+    )
+    prediction: Prediction = Field(
+        default="transfers",
+        description="How scores are computed: transfers: exact; ckks: under homomorphic "
+        "encryption, for the label party alone, to hundredths of a margin.",
+    )
+    min_training_rows: int = Field(
+        default=Floors.training_rows,
+        ge=1,
+        description="Training on fewer rows is refused: splits on few rows tell the feature "
+        "party their labels.",
+    )
+    min_evaluation_rows: int = Field(
+        default=Floors.evaluation_rows,
+        ge=1,
+        description="Evaluating fewer rows is refused: a metric of few rows tells the feature "
+        "party their labels.",
+    )
+    dealer: DealerTerms = Field(
+        default=DealerTerms(), description="The dealer that both sides accept."
+    )
+    security: SecurityTerms = Field(
+        default=SecurityTerms(), description="What the protocols aim at."
+    )
+    training: Training = Field(
+        default=TrainingParams(),
+        description="Names and meanings are xgboost's; every value is public.",
+    )
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if len({self.label_party, self.feature_party, self.dealer.name}) < 3:
+            raise UsageError("the label party, the feature party and the dealer need three names")
+        method, _ = self.method, self.request
+        if self.dealer.policy_sha256 is not None and not method.has_dealer:
+            raise UsageError(
+                'evidence is demanded of a dealer, and offline "two-party" has none: choose '
+                'offline "dealt", or demand no evidence'
+            )
+        return self
+
+    @staticmethod
+    def from_file(path: Path) -> JobTerms:
+        """Read ``job.toml``; UsageError for what it cannot hold."""
+        return validate(JobTerms, read_toml(path), str(path))
+
+    @staticmethod
+    def from_mapping(values: Mapping[str, Any], source: str) -> JobTerms:
+        """From keys and values; UsageError, naming ``source``, for what it cannot hold."""
+        return validate(JobTerms, values, source)
+
+    def to_toml(self) -> str:
+        """The file, with a comment for every key."""
+        return "# The terms of a job: the same file at both sides.\n" + to_toml(self)
+
+    @cached_property
+    def full_digest(self) -> str:
+        """SHA-256 of the canonical terms in base32, 52 letters; what the two sides compare."""
+        content = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return base64.b32encode(hashlib.sha256(content.encode()).digest()).decode().rstrip("=")
+
+    @property
+    def method(self) -> Method:
+        """How correlations are made; UsageError for terms that do not go together."""
+        return Method(
+            algorithm=self.algorithm,
+            offline=self.offline,
+            he=self.he,
+            paillier_bits=self.paillier_bits,
+        )
+
+    @property
+    def request(self) -> Request:
+        """What is asked of a prediction; UsageError for terms that do not go together."""
+        return Request(self.predictions_to, self.prediction_decimals, self.prediction)
+
+    @property
+    def floors(self) -> Floors:
+        """The least rows that the two sides work on."""
+        return Floors(self.min_training_rows, self.min_evaluation_rows)
+
+    @property
+    def digest(self) -> str:
+        """The first ten letters of the digest, for people."""
+        return self.full_digest[:DIGEST_LETTERS]
+
+    def name_of(self, role: Literal["label", "feature"]) -> str:
+        return self.label_party if role == "label" else self.feature_party

@@ -1,0 +1,184 @@
+"""``party.toml``: one side's private settings; where its files, keys and addresses are.
+
+Nobody else sees the file. What both sides agree on is in ``terms.job``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from securexgb.channel.keys import check_name
+from securexgb.channel.probe import split_address
+from securexgb.errors import UsageError
+from securexgb.terms.toml import Column, Name, TomlFile, read_toml, to_toml, validate
+
+ENVIRONMENT = "SECUREXGB_"
+
+
+def _address(value: str) -> str:
+    split_address(value)
+    return value
+
+
+def _named_paths(value: object) -> object:
+    """One path alone is the set called "eval"."""
+    return {"eval": value} if isinstance(value, (str, Path)) else value
+
+
+def _place(value: object) -> object:
+    """A path, or an address where it is written as one."""
+    return Path(value) if isinstance(value, str) and "://" not in value else value
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Sets = Annotated[dict[str, Path], BeforeValidator(_named_paths)]
+Place = Annotated[Path | str, BeforeValidator(_place)]
+
+
+class PartyConfig(TomlFile):
+    """This side's private settings; each field is a key of ``party.toml``.
+
+    Relative paths count from the file's folder. A flag beats ``SECUREXGB_<KEY>`` in the
+    environment, which beats the file.
+    """
+
+    role: Literal["label", "feature"] = Field(
+        description="label: this side holds the labels; feature: it holds columns only."
+    )
+    name: Name = Field(description="This side's name, as in the terms and in its certificate.")
+
+    key: Path = Field(
+        default=Path("keys/own.key"),
+        description="Own private key: stays on this machine, mode 600.",
+    )
+    certificate: Path = Field(
+        default=Path("keys/own.pem"), description="Own certificate: give it to the other side."
+    )
+    peer_certificate: Path = Field(
+        default=Path("keys/peer.pem"), description="The other side's certificate, pinned."
+    )
+    dealer_certificate: Path = Field(
+        default=Path("keys/dealer.pem"),
+        description="The dealer's certificate, pinned; a dealer has a new one at each start. "
+        "Where the terms demand evidence the file may be missing: the evidence decides.",
+    )
+
+    listen: Address | None = Field(
+        default=None,
+        description="Where this side listens, host:port. One side listens, the other dials.",
+    )
+    connect: Address | None = Field(
+        default=None, description="Where the other side listens, host:port, if this side dials."
+    )
+    dealer_address: Address | None = Field(
+        default=None, description="Where the dealer listens, host:port."
+    )
+    dealer_policy: Path | None = Field(
+        default=None,
+        description="The policy that the dealer's evidence must meet; its hash is in the terms.",
+    )
+    dealer_collateral: Place | None = Field(
+        default=None,
+        description="Intel's or AMD's statements for the evidence: a file, a folder of files, "
+        "or the https address of a service that you choose.",
+    )
+    dealer_collateral_cache: Path = Field(
+        default=Path("collateral"),
+        description="A folder for what that address answers: it is asked once a day, and may be "
+        "down while what it said is valid.",
+    )
+    model_key: Path | None = Field(
+        default=None,
+        description="A file with a key of 64 hex digits: this side's half is then encrypted. "
+        "The environment variable SECUREXGB_MODEL_KEY may hold the digits instead.",
+    )
+    timeout_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        le=86400,
+        description="The one deadline: how long to wait for the other side.",
+    )
+
+    train_data: Path | None = Field(
+        default=None, description="This side's training rows, CSV or Parquet."
+    )
+    eval_data: Sets = Field(
+        default={},
+        description="Evaluation rows: a file, or a table of files by name, equal at both sides.",
+    )
+    predict_data: Path | None = Field(default=None, description="Rows to predict.")
+    label_column: Column | None = Field(
+        default=None, description="Column of labels; label party only."
+    )
+    weight_column: Column | None = Field(
+        default=None, description="Column of weights; label party only."
+    )
+    feature_columns: tuple[Column, ...] | None = Field(
+        default=None, description="Columns to learn from; left out: all others."
+    )
+    id_column: Column | None = Field(
+        default=None,
+        description="Column of the rows' ids, where it has another name than in the terms.",
+    )
+    run_directory: Path = Field(default=Path("run"), description="Where runs leave their files.")
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.listen is not None and self.connect is not None:
+            raise UsageError("listen and connect are both given: one side listens, one dials")
+        if self.role == "feature" and (self.label_column or self.weight_column):
+            raise UsageError("labels and weights are the label party's, this is the feature party")
+        return self
+
+    @property
+    def rank(self) -> int:
+        """0 for the label party, 1 for the feature party."""
+        return 0 if self.role == "label" else 1
+
+    @staticmethod
+    def from_file(
+        path: Path,
+        overrides: Mapping[str, Any] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> PartyConfig:
+        """Read ``party.toml``; ``overrides`` (flags; None is not given) beat the environment."""
+        values = read_toml(path)
+        known = PartyConfig.model_fields
+        surroundings = os.environ if environment is None else environment
+        for name in known:
+            text = surroundings.get(ENVIRONMENT + name.upper())
+            if text is not None and name != "model_key":  # that variable holds the key itself
+                values[name] = text.split(",") if name == "feature_columns" else text
+        values |= {k: v for k, v in (overrides or {}).items() if v is not None}
+        config = validate(PartyConfig, values, str(path))
+        return config.model_copy(update=_rebased(config, path.parent))
+
+    @staticmethod
+    def template(role: Literal["label", "feature"], name: str) -> str:
+        """The commented ``party.toml`` that ``securexgb init`` writes."""
+        example: dict[str, Any] = {"role": role, "name": check_name(name)}
+        example |= {"dealer_address": "127.0.0.1:7400", "train_data": "train.csv"}
+        if role == "label":
+            example |= {"listen": "0.0.0.0:7300", "label_column": "label"}
+        else:
+            example |= {"connect": "label-party.example:7300"}
+        config = validate(PartyConfig, example, "template")
+        head = f"# Settings of {name}, the {role} party. Private: nobody else needs this file.\n"
+        return head + to_toml(config)
+
+
+def _rebased(config: PartyConfig, folder: Path) -> dict[str, Any]:
+    """Every relative path of the settings, from the file's folder."""
+    moved: dict[str, Any] = {}
+    for name in PartyConfig.model_fields:
+        value = getattr(config, name)
+        if isinstance(value, Path):
+            moved[name] = folder / value
+        elif name == "eval_data":
+            moved[name] = {key: folder / path for key, path in value.items()}
+    return moved

@@ -1,0 +1,103 @@
+"""TOML files whose keys are all known: read, checked with one sentence, written with comments.
+
+What ``party`` and ``job`` have in common. A key that nobody knows is refused; what is
+wrong with a file is said at once and in words.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from securexgb.boost.params import TrainingParams, declarations
+from securexgb.channel.keys import check_name
+from securexgb.errors import SecureXGBError, UsageError
+
+Name = Annotated[str, AfterValidator(check_name)]
+Column = Annotated[str, Field(min_length=1)]
+
+
+class TomlFile(BaseModel):
+    """What both files have in common: frozen, and nothing in it that is not known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+_Model = TypeVar("_Model", bound=TomlFile)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The keys and values of a file; UsageError where it cannot be read or is no TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"cannot read {path}: {error}; `securexgb init` and `job new` write one"
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not TOML: {error}") from None
+
+
+def validate(model: type[_Model], values: Mapping[str, Any], source: str) -> _Model:
+    """The checked model, or one sentence about everything that is wrong."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        wrong = [_sentence(item["loc"], item["msg"], item["type"]) for item in error.errors()]
+        raise UsageError(f"{source}: {'; '.join(wrong)}") from None
+    except SecureXGBError as error:
+        raise UsageError(f"{source}: {error}") from None
+
+
+def _sentence(place: tuple[int | str, ...], text: str, kind: str) -> str:
+    where = ".".join(str(part) for part in place)
+    if kind == "extra_forbidden":
+        return f"there is no key {where!r}"
+    if kind == "missing":
+        return f"{where} is missing"
+    text = text.removeprefix("Value error, ")
+    return f"{where}: {text[:1].lower()}{text[1:]}" if where else text
+
+
+def to_toml(model: TomlFile) -> str:
+    """Every key with its comment; those that are not set are commented out."""
+    lines: list[str] = []
+    tables: list[str] = []
+    for name, entry in type(model).model_fields.items():
+        value, comment = getattr(model, name), f"\n# {entry.description}\n"
+        if isinstance(value, TrainingParams):
+            tables.append(f"{comment}[{name}]\n{_training_toml(value)}")
+        elif isinstance(value, TomlFile):
+            tables.append(f"{comment}[{name}]{to_toml(value)}")
+        else:
+            lines.append(comment + _line(name, value))
+    return "".join(lines + tables)
+
+
+def _training_toml(params: TrainingParams) -> str:
+    values = params.to_mapping()
+    told = declarations()
+    return "".join(f"# {told[name].help}\n{_line(name, values[name])}" for name in values)
+
+
+def _line(name: str, value: Any) -> str:
+    if value is None or value == {}:
+        return f"# {name} =\n"
+    return f"{name} = {_toml(value)}\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items())
+        return f"{{ {inner} }}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    if isinstance(value, (bool, int, float)):
+        return json.dumps(value)
+    # TOML's basic strings take JSON's escapes, but for the delete character.
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007F")

@@ -5,13 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean, median, stdev
 
+import bars
 from lines import Line, Results, at, grouped, table
 
 BUILDS = {"product": ("numbers", "numbers-largest"), "before": ("numbers-before",)}
 """What builds are called in the tables, and their files of results."""
+CHANCES = ("rates", "segments", "long", "weights")
+"""Groups of classifications that are compared draw by draw."""
 SAME = 2e-3
 """Chances apart by more than this mean another split somewhere."""
 SAME_DEVIATIONS = 1e-3
+
+
+def verdicts(results: Results) -> str:
+    """Which sets keep to the bars; of the product alone."""
+    rows: list[Sequence[object]] = []
+    for group in CHANCES:
+        for name in _names(results, group):
+            lines = [line for line in dict(_of(results, group, name))["product"] if "apart" in line]
+            found = bars.judged(lines)
+            cells = ["" if one is None else one.cell for one in found]
+            rows.append([group, name, len(lines), *cells, bars.summary(found)])
+    return table(("group", "set", "draws", *(bar.name for bar in bars.BARS), "bars"), rows)
 
 
 def events(results: Results, group: str) -> str:
@@ -132,6 +147,7 @@ def page(results: Results, template: str) -> str:
         return section(results) if group in found else "Not measured yet.\n"
 
     return template.format(
+        bars=made(verdicts, "rates"),
         rates=made(lambda found: events(found, "rates"), "rates"),
         segments=made(segments, "segments"),
         apart=made(lambda found: events(found, "segments"), "segments"),

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from bars import COUNTED
 from numpy.typing import NDArray
 from problems import Rows
 
 Reals = NDArray[np.float64]
-COUNTED = 20
-"""Least positives of a segment whose mean prediction counts."""
 
 
 @dataclass(frozen=True, eq=False)

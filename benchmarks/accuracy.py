@@ -6,10 +6,12 @@
     python benchmarks/accuracy.py --largest             # 10 million rows, 16 GB of memory
     python benchmarks/accuracy.py --quick               # tiny sets: does it run?
     python benchmarks/accuracy.py --shares              # ten sets, in shares and in plaintext
+    python benchmarks/accuracy.py --itself              # xgboost beside xgboost on fewer rows
 
 A JSON line for each draw of each problem. Trees are grown on the plaintext backend, which
 computes the functionality of every protocol in the clear; --shares says whether shares give
-the same bits. docs/accuracy.md is made of the lines by report.py.
+the same bits, --itself how far xgboost is from itself when it has hardly fewer rows. docs/accuracy.md
+is made of the lines by report.py.
 """
 
 from __future__ import annotations
@@ -34,10 +36,14 @@ from numpy.typing import NDArray
 from problems import LARGEST, Problem, Rows, problems
 
 Reals = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 HERE = Path(__file__).resolve().parent
 _QUICK_ROWS = 400
 _QUICK_TREES = 3
 _QUICK_SETS = 2
+_LEFT_OUT = 3e-3
+"""Share of the rows that xgboost does without, beside itself."""
+_ITSELF_ROWS = 200_000
 _SHARED = (
     "0.5", "0.001", "0.0001", "four segments", "1e-4, 20,000 rows", "all 1e-7", "lognormal 0 3",
     "scale_pos_weight 10000", "f + 1e6", "f, weights lognormal 0 3",
@@ -114,8 +120,8 @@ class Job:
         (folder / "job.json").write_text(json.dumps(asked), encoding="utf-8")
 
 
-def plain(job: Job) -> tuple[dict[str, Any], Margins]:
-    """xgboost's answer and margins.
+def plain(job: Job, kept: Flags | None = None) -> tuple[dict[str, Any], Margins]:
+    """xgboost's answer and margins of all rows; ``kept``: those that it is trained on.
 
     Targets of a regression are centred, since its numbers have 24 bits; those that spread over
     less than 1 are brought to 1, since it splits for no gain below 1e-6.
@@ -126,7 +132,8 @@ def plain(job: Job) -> tuple[dict[str, Any], Margins]:
     terms = {name: settings[name] for name in known & set(settings)}
     terms |= {"objective": settings.get("objective", "binary:logistic"), "max_bin": 512}
     terms |= {"tree_method": "hist", "learning_rate": 0.3, "nthread": 1}
-    fitted = xgboost.DMatrix(train.values, (train.target - less) / unit, weight=train.weights)
+    rows = train if kept is None else train[kept]
+    fitted = xgboost.DMatrix(rows.values, (rows.target - less) / unit, weight=rows.weights)
     held = xgboost.DMatrix(test.values, (test.target - less) / unit)
     seen: dict[str, dict[str, list[float]]] = {}
     stops = settings.get("early_stopping_rounds")
@@ -152,7 +159,8 @@ def plain(job: Job) -> tuple[dict[str, Any], Margins]:
     history = {name: [v * unit for v in values] for name, values in seen.get("test", {}).items()}
     until = 0 if best is None else best + 1
     answer = {"history": history, "best": best, "path": path}
-    return answer, Margins(margins(fitted, until), margins(held, until))
+    whole = fitted if kept is None else xgboost.DMatrix(train.values)
+    return answer, Margins(margins(whole, until), margins(held, until))
 
 
 def _scale(train: Rows) -> tuple[float, float]:
@@ -177,13 +185,26 @@ def compared(job: Job, build: Build) -> dict[str, Any]:
         return line | kept
     if problem.metric:
         return line | _opened(test, (answer, other), (margins, reference))
-    if problem.is_regression:
-        ours, plain_one = (judged.of_amounts(test, m.test) for m in (margins, reference))
+    return line | _figures(job, margins, reference)
+
+
+def _figures(job: Job, margins: Margins, reference: Margins) -> dict[str, Any]:
+    """What two models give, and how far they are apart."""
+    train, test = job.train, job.test
+    if job.problem.is_regression:
+        one, other = (judged.of_amounts(test, m.test) for m in (margins, reference))
         apart = judged.amounts_apart(test, margins.test, reference.test)
-        return line | {"ours": ours, "xgboost": plain_one, "apart": apart}
-    ours, plain_one = (judged.of_events(train, test, m) for m in (margins, reference))
-    apart = judged.events_apart(ours, plain_one, (margins, reference))
-    return line | {"ours": ours, "xgboost": plain_one, "apart": apart}
+        return {"ours": one, "xgboost": other, "apart": apart}
+    one, other = (judged.of_events(train, test, m) for m in (margins, reference))
+    apart = judged.events_apart(one, other, (margins, reference))
+    return {"ours": one, "xgboost": other, "apart": apart}
+
+
+def beside_itself(job: Job) -> dict[str, Any]:
+    """xgboost without a few rows in the product's place."""
+    kept = np.random.default_rng(job.seed).random(job.problem.rows) >= _LEFT_OUT
+    line = _described(job.problem) | {"group": "itself", "of": job.problem.group, "draw": job.seed}
+    return line | _figures(job, plain(job, kept)[1], plain(job)[1])
 
 
 def in_shares(job: Job, build: Build) -> dict[str, Any]:
@@ -252,6 +273,12 @@ def shortened(problem: Problem) -> Problem:
     return replace(problem, params=dict(problem.params) | {"n_estimators": trees})
 
 
+def _is_compared(problem: Problem) -> bool:
+    """Whether there are figures of it to lay beside xgboost's on fewer rows."""
+    is_single = problem.group == "flat" or problem.metric
+    return problem.rows <= _ITSELF_ROWS and not is_single
+
+
 def chosen(options: argparse.Namespace) -> list[Problem]:
     """The problems that the flags ask for."""
     if options.largest:
@@ -262,6 +289,7 @@ def chosen(options: argparse.Namespace) -> list[Problem]:
         if not options.group or problem.group in options.group
         if not options.problem or problem.name in options.problem
         if not options.shares or problem.name in _SHARED
+        if not options.itself or _is_compared(problem)
     ]
     if options.quick:
         groups: dict[str, list[Problem]] = {}
@@ -278,6 +306,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, help="at most so many of each")
     parser.add_argument("--old", type=Path, help="a checkout to grow trees by, not this one")
     parser.add_argument("--shares", action="store_true", help="compare shares with plaintext")
+    parser.add_argument("--itself", action="store_true", help="xgboost beside xgboost")
     parser.add_argument("--largest", action="store_true", help="10 million rows only")
     parser.add_argument("--quick", action="store_true", help="tiny sets: does it run?")
     options = parser.parse_args()
@@ -285,9 +314,13 @@ def main() -> None:
         for problem in chosen(options):
             draws = 1 if options.shares else min(problem.draws, options.draws or problem.draws)
             for seed in range(draws):
-                job = Job(problem, seed)
-                line = in_shares(job, build) if options.shares else compared(job, build)
-                print(json.dumps(line), flush=True)
+                print(json.dumps(_line(Job(problem, seed), build, options)), flush=True)
+
+
+def _line(job: Job, build: Build, options: argparse.Namespace) -> dict[str, Any]:
+    if options.itself:
+        return beside_itself(job)
+    return in_shares(job, build) if options.shares else compared(job, build)
 
 
 if __name__ == "__main__":

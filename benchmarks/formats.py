@@ -60,6 +60,25 @@ def events(results: Results, group: str) -> str:
     return table(head, rows)
 
 
+def itself(results: Results) -> str:
+    """Distances of the product to xgboost, and of xgboost to itself on fewer rows."""
+    rows: list[Sequence[object]] = []
+    found = [line for line in results["numbers"] if line["group"] == "itself"]
+    for (group, name), beside in grouped(found, "of", "problem").items():
+        measured = dict(_of(results, group, name)).get("product", ())
+        ours = [line for line in measured if "apart" in line]
+        both = (ours, beside)
+        ratios = [[100 * (_rmse(x) - 1) for x in lines if at(x, "ours.rmse")] for lines in both]
+        if ratios[0]:
+            cells = ["", "", "", "", *(_distance(of, 3) for of in ratios)]
+        else:
+            cells = [_apart(of, what, n) for what, n in _DISTANCES for of in both] + ["", ""]
+        rows.append([group, name, f"{len(ours)}; {len(beside)}", *cells])
+    whom = ("product", "xgboost")
+    head = (f"{of}, {who}" for of in ("AUC", "median logit", "RMSE, %") for who in whom)
+    return table(("group", "set", "draws", *head), rows)
+
+
 def segments(results: Results) -> str:
     """Mean chances of segments, first draw, beside xgboost's."""
     rows: list[Sequence[object]] = []
@@ -97,14 +116,14 @@ def regressions(results: Results) -> str:
             if not kept:
                 rows.append([*_set(lines, build)[:3], "refused", *[""] * 4])
                 continue
-            ratios = [100 * (at(x, "ours.rmse") / at(x, "xgboost.rmse") - 1) for x in kept]
+            ratios = [100 * (_rmse(line) - 1) for line in kept]
             same = sum(at(line, "apart.worst") <= SAME_DEVIATIONS for line in kept)
             rows.append(
                 [
                     *_set(lines, build)[:3],
                     len(kept),
                     _digits(median(at(line, "xgboost.rmse") for line in kept)),
-                    f"{median(ratios):+.3f}",
+                    _about(ratios, 3),
                     f"{median(at(line, 'apart.worst') for line in kept):.1e}",
                     f"{same} of {len(kept)}",
                 ]
@@ -155,6 +174,7 @@ def page(results: Results, template: str) -> str:
         long=made(lambda found: events(found, "long"), "long"),
         weights=made(lambda found: events(found, "weights"), "weights"),
         regressions=made(regressions, "regression"),
+        itself=made(itself, "itself"),
         metrics=made(metrics, "metrics"),
         shares=made(shares, "shares"),
     )
@@ -193,6 +213,28 @@ def _mean(lines: Sequence[Line], name: str, factor: float, decimals: int) -> str
     values = [factor * value for line in lines if (value := at(line, f"apart.{name}")) is not None]
     if not values:
         return ""
+    return _about(values, decimals)
+
+
+_DISTANCES = (("auc", 4), ("median", 3))
+
+
+def _apart(lines: Sequence[Line], name: str, decimals: int) -> str:
+    values = [value for line in lines if (value := at(line, f"apart.{name}")) is not None]
+    return _distance(values, decimals)
+
+
+def _distance(values: Sequence[float], decimals: int) -> str:
+    """The mean of the values without their signs."""
+    return f"{fmean(map(abs, values)):.{decimals}f}" if values else ""
+
+
+def _rmse(line: Line) -> float:
+    """As a multiple of xgboost's."""
+    return float(at(line, "ours.rmse") / at(line, "xgboost.rmse"))
+
+
+def _about(values: Sequence[float], decimals: int) -> str:
     text = f"{fmean(values):+.{decimals}f}"
     if len(values) > 1:
         text += f" ± {stdev(values) / len(values) ** 0.5:.{decimals}f}"

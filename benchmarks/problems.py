@@ -305,7 +305,7 @@ def _regressions() -> list[Problem]:
     ]
     many = {"f, 200,000 rows": _offset(0), "lognormal, s = 3, 200,000 rows": _lognormal(3)}
     for name, change in many.items():
-        found.append(Problem("regression", name, amounts(change), 200_000, _HELD, 4, _SQUARED))
+        found.append(Problem("regression", name, amounts(change), 200_000, _HELD, 10, _SQUARED))
     long = _SQUARED | {"n_estimators": 300}
     found.append(Problem("regression", "f, 300 trees", amounts(_offset(0)), 5_000, 5_000, 3, long))
     return found

@@ -10,8 +10,8 @@
 
 A JSON line for each draw of each problem. Trees are grown on the plaintext backend, which
 computes the functionality of every protocol in the clear; --shares says whether shares give
-the same bits, --itself how far xgboost is from itself when it has hardly fewer rows. docs/accuracy.md
-is made of the lines by report.py.
+the same bits, --itself how far xgboost is from itself when it has hardly fewer rows. The page
+docs/accuracy.md is made of the lines by report.py.
 """
 
 from __future__ import annotations

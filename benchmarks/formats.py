@@ -26,6 +26,11 @@ def verdicts(results: Results) -> str:
             found = bars.judged(lines)
             cells = ["" if one is None else one.cell for one in found]
             rows.append([group, name, len(lines), *cells, bars.summary(found)])
+    for name in _names(results, "flat"):
+        lines = dict(_of(results, "flat", name))["product"]
+        found = bars.judged([{"apart": {"fitted_mean": _off(line)}} for line in lines])
+        cells = ["" if one is None else one.cell for one in found]
+        rows.append(["flat", name, len(lines), *cells, bars.summary(found)])
     return table(("group", "set", "draws", *(bar.name for bar in bars.BARS), "bars"), rows)
 
 
@@ -58,6 +63,13 @@ def events(results: Results, group: str) -> str:
         "d mean p, %", "worst segment, %", "d median logit", "same model",
     )  # fmt: skip
     return table(head, rows)
+
+
+def _off(line: Line) -> float:
+    """How far the chance of the rare class is off, of a rate alone, after the last tree."""
+    both = [list(at(line, whose).values())[-1] for whose in ("ours", "xgboost")]
+    ours, other = (1 - p for p in both) if line["problem"].startswith("1 -") else both
+    return float(ours / other - 1)
 
 
 def itself(results: Results) -> str:
@@ -103,7 +115,7 @@ def flat(results: Results) -> str:
         is_common = name.startswith("1 -")
         for who, after in whom.items():
             cells = [1 - p if is_common else p for p in after.values()]
-            rows.append([name, who, *map(_chance, cells)])
+            rows.append([name, who, *(f"{cell:.4g}" for cell in cells)])
     return table(("rate", "by", "1 tree", "10", "50", "500"), rows)
 
 

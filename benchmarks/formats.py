@@ -115,7 +115,7 @@ def flat(results: Results) -> str:
         is_common = name.startswith("1 -")
         for who, after in whom.items():
             cells = [1 - p if is_common else p for p in after.values()]
-            rows.append([name, who, *(f"{cell:.4g}" for cell in cells)])
+            rows.append([name, who, *(f"{cell:.3e}" for cell in cells)])
     return table(("rate", "by", "1 tree", "10", "50", "500"), rows)
 
 

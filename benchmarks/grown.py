@@ -41,7 +41,7 @@ def params_of(settings: dict[str, Any], labels: Reals, weights: Reals | None) ->
     known = declarations()
     params = TrainingParams(**{name: settings[name] for name in settings if name in known})
     if "weight_exponent" in known:
-        from securexgb.boost.scales import Outcomes, with_scales  # noqa: PLC0415
+        from securexgb.boost.proposals import Outcomes, with_scales  # noqa: PLC0415
 
         return with_scales(params, Outcomes(labels, weights))
     values = params.to_mapping()

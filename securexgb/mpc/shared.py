@@ -89,6 +89,9 @@ class Shared(_Secret):
     def reshape(self, *shape: int) -> Shared:
         return Shared(self.words.reshape(*shape))
 
+    def transpose(self, *axes: int) -> Shared:
+        return Shared(self.words.transpose(*axes))
+
     def broadcast_to(self, *shape: int) -> Shared:
         return Shared(np.broadcast_to(self.words, shape))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.layout import Layout
-from securexgb.boost.objective.registry import OBJECTIVES
+from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.tree import TreeHalf
 from securexgb.errors import TermsDiffer
@@ -60,7 +60,7 @@ class ModelHalf:
     @property
     def outputs(self) -> int:
         """Margins a row, and trees a round."""
-        return OBJECTIVES[self.params.objective].outputs
+        return objective_of(self.params).outputs
 
     @property
     def rounds(self) -> list[Round]:

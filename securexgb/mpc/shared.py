@@ -163,10 +163,6 @@ class SharedBits(_Secret):
         """Selects along the leading axes only."""
         return SharedBits(self.words[key], self.count)
 
-    def mask(self, public: Words) -> SharedBits:
-        """And with public packed bits."""
-        return SharedBits(self.words & public, self.count)
-
     def xor_all(self, axis: int = 0) -> SharedBits:
         """The parity along a leading axis; of disjoint bits, their or."""
         return SharedBits(np.bitwise_xor.reduce(self.words, axis=axis), self.count)

@@ -55,13 +55,7 @@ def sigmoid_of(party: Party, params: TrainingParams) -> Sigmoid | None:
     if params.sigmoid == "table":
         return None
     keys = agree_keys(party)
-
-    def under_ckks(
-        party: Party, margins: Shared, gradient_bits: int, hessian_bits: int
-    ) -> tuple[Shared, Shared]:
-        return ckks_sigmoid(party, keys, margins, gradient_bits, hessian_bits)
-
-    return under_ckks
+    return lambda party, margins, *bits: ckks_sigmoid(party, keys, margins, *bits)
 
 
 class Logistic(Objective):
@@ -126,8 +120,7 @@ class Logistic(Objective):
         return of_rows
 
     def _sigmoid(self, bits: tuple[int, int], fine: bool, coins: Dither) -> _Curve:
-        if self._chosen is not None:
-            chosen = self._chosen
+        if (chosen := self._chosen) is not None:
             return lambda party, margins: chosen(party, margins, *bits)
         table, range_bits = sigmoid_table(*bits, fine, coins.tables), margin_bits(self._params)
         return lambda party, margins: sigmoid(party, margins, table, range_bits)

@@ -67,12 +67,15 @@ class Objective(ABC):
     """
 
     traits: ClassVar[Traits]
-    outputs: ClassVar[int] = 1
-    """Margins a row, and trees a round."""
 
     def __init__(self, params: TrainingParams, chosen: Sigmoid | None = None) -> None:
         self._params = params
         self._chosen = chosen
+
+    @property
+    def outputs(self) -> int:
+        """Margins a row, and trees a round."""
+        return 1
 
     @abstractmethod
     def check_labels(self, labels: Floats) -> None:

@@ -43,7 +43,7 @@ def params_of(
     known = declarations()
     params = TrainingParams(**{name: settings[name] for name in settings if name in known})
     if "weight_exponent" in known:
-        from securexgb.boost.scales import Outcomes, with_scales  # noqa: PLC0415
+        from securexgb.boost.proposals import Outcomes, with_scales  # noqa: PLC0415
 
         return with_scales(params, Outcomes(labels, weights))
     values = params.to_mapping()

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import MARGIN_BITS, ROW_WEIGHT_BITS, encode
-from securexgb.boost.loss import margin_bits
+from securexgb.boost.objective.logistic import margin_bits
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks
 from securexgb.errors import DataError, UsageError
@@ -79,19 +79,13 @@ class Truth:
 def metric_value(
     party: Party, metric: str, margins: Shared, truth: Truth, params: TrainingParams
 ) -> float:
-    """The opened value of one metric; margins shared (n,), MARGIN_BITS fraction bits.
+    """The opened value of one metric; margins shared (outputs, n), MARGIN_BITS fraction bits.
 
     Steps are the largest power of two, times 1 / rows, that the terms allow. The square of rmse is
     opened in steps of at most 1,000 square units: an rmse of 1,000 units is right to half a unit.
     """
     with party.step(metric):
-        if metric == "auc":
-            return _auc(party, margins, truth)
-        if metric == "logloss":
-            return _logloss(party, margins, truth, params)
-        if metric == "error":
-            return _error(party, margins, truth)
-        return _rmse(party, margins, truth, params)
+        return _METRICS[metric](party, margins[0], truth, params)
 
 
 def metric_unit(params: TrainingParams) -> float:
@@ -135,7 +129,7 @@ def _logloss(party: Party, margins: Shared, truth: Truth, params: TrainingParams
     return _mean(party, losses, truth, as_mean)
 
 
-def _error(party: Party, margins: Shared, truth: Truth) -> float:
+def _error(party: Party, margins: Shared, truth: Truth, _params: TrainingParams) -> float:
     positive = None if truth.labels is None else truth.labels == 1
     wrong = is_negative(party, -margins) ^ share_bits(party, positive, 0, truth.rows)
     return _mean(party, to_arithmetic(party, wrong), truth, Mean(0, 1, _DECIMALS))
@@ -213,7 +207,7 @@ def _weights(weights: Floats) -> Words:
     return words
 
 
-def _auc(party: Party, margins: Shared, truth: Truth) -> float:
+def _auc(party: Party, margins: Shared, truth: Truth, _params: TrainingParams) -> float:
     """Sort twice, ties once with negatives first and once with positives first."""
     labels = None if truth.labels is None else (truth.labels == 1).astype(np.uint64)
     first = share(party, labels, 0, margins.shape)
@@ -238,3 +232,7 @@ def _auc(party: Party, margins: Shared, truth: Truth) -> float:
     value = multiply(party, doubled_pairs, share(party, inverse, 0, (1,)))
     value = round_off(party, value, _INVERSE_BITS - _AUC_BITS)
     return float(open_shared(party, value, Reveal.METRIC).view(np.int64)[0]) / 2.0**_AUC_BITS
+
+
+_METRICS = {"logloss": _logloss, "error": _error, "rmse": _rmse, "auc": _auc}
+"""Of one margin a row, (n,)."""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import NumberFormat
+from securexgb.boost.layout import Layout
 from securexgb.mpc.matrix import MatrixShape, OwnRows, histograms, sums_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
@@ -33,6 +34,10 @@ class NoisySums:
 
     sums: Shared
 
+    @property
+    def nodes(self) -> int:
+        return self.sums.shape[0]
+
 
 @dataclass(frozen=True)
 class Histogram:
@@ -49,6 +54,17 @@ class Histogram:
     def totals(self) -> tuple[Shared, Shared]:
         """G and H of the nodes, (nodes,) each."""
         return self.gradient[:, 0, -1], self.hessian[:, 0, -1]
+
+
+def matrix_shape(
+    layout: Layout, numbers: NumberFormat, max_depth: int, noise_bits: int = 0
+) -> MatrixShape:
+    """The bucket matrices of a training, and the sums that are taken over them.
+
+    A node's sums are those of its parent minus its sibling's, and so on: of a vector a level.
+    """
+    bits = numbers.gradient_sum_bits, numbers.hessian_sum_bits
+    return MatrixShape(layout.rows, layout.columns, layout.all_bins, bits, max_depth, noise_bits)
 
 
 def build_cost(shape: MatrixShape, vectors: int) -> Cost:
@@ -83,7 +99,7 @@ def running_cost(shape: MatrixShape, sums: int, numbers: NumberFormat) -> Cost:
 
 @protocol(
     cost=lambda shape, sums, used, numbers: running_cost(
-        shape, sums.sums.shape[0] * used.size * sums.sums.shape[3], numbers
+        shape, sums.nodes * used.size * sums.sums.shape[3], numbers
     ),
     opens=COMPOSED,
     source="docs/protocols.md, histograms",

@@ -51,22 +51,22 @@ class Verdicts:
     left: Shared
     right: Shared
 
-    def level(self, depth: int) -> Verdicts:
-        """The nodes of one level, of a whole tree in heap order."""
-        nodes = slice((1 << depth) - 1, (2 << depth) - 1)
+    def level(self, depth: int, roots: int) -> Verdicts:
+        """The nodes of one level, of whole trees whose levels lie one after the other."""
+        nodes = slice(roots * ((1 << depth) - 1), roots * ((2 << depth) - 1))
         return Verdicts(*(values[nodes] for values in vars(self).values()))
 
 
-def leaf_weights_cost(depth: int, numbers: NumberFormat) -> Cost:
-    """Cost of ``leaf_weights`` for a tree of this depth."""
-    nodes = (1 << depth) - 1
+def leaf_weights_cost(depth: int, numbers: NumberFormat, roots: int = 1) -> Cost:
+    """Cost of ``leaf_weights`` for so many trees of this depth."""
+    nodes = roots * ((1 << depth) - 1)
     total = unpack_cost(numbers.low_bits, nodes) + weights_cost(3, nodes, numbers, together=False)
     total += carry_cost(63, nodes) + lift_cost(words_per(nodes))
-    return sum((product_cost(2 << level).times(2) for level in range(depth)), total)
+    return sum((product_cost(roots * (2 << level)).times(2) for level in range(depth)), total)
 
 
 def _cost(levels: Sequence[LevelSums], numbers: NumberFormat) -> Cost:
-    return leaf_weights_cost(len(levels), numbers)
+    return leaf_weights_cost(len(levels), numbers, levels[0].gradient.size)
 
 
 @protocol(
@@ -76,12 +76,16 @@ def _cost(levels: Sequence[LevelSums], numbers: NumberFormat) -> Cost:
     ideal=None,
 )
 def leaf_weights(party: Party, levels: Sequence[LevelSums], numbers: NumberFormat) -> Shared:
-    """T(G)/(H + lambda) of the leaves, or of the node above where one stops: (2^depth,)."""
+    """T(G)/(H + lambda) of the leaves, or of the node above where one stops.
+
+    ``levels``: of trees whose roots are the nodes of the first one. Result: (roots * 2^depth,).
+    """
     verdicts = judge(party, levels, numbers)
-    stopped, above = Shared.zeros(1), Shared.zeros(1)
+    roots = levels[0].gradient.size
+    stopped, above = Shared.zeros(roots), Shared.zeros(roots)
     weights = above
     for depth in range(len(levels)):
-        here = verdicts.level(depth)
+        here = verdicts.level(depth, roots)
         both = multiply(
             party, Shared.stack([stopped, stopped]), Shared.stack([above - here.weight, here.stops])
         )

@@ -46,7 +46,7 @@ def scale_cost(rows: int, count: int, ring_bits: int) -> Cost:
     """Cost of ``scale_rows`` for (rows, count) words."""
     words = words_per(rows * ring_bits)
     sums = (_message_words(len(c) * count, ring_bits) for c in _chunks(rows, count, ring_bits))
-    sent = words + -(-sum(sums) * ring_bits // 64)
+    sent = words + words_per(sum(sums) * ring_bits)
     return Cost.alike(2, sent, {TRANSFERS[_KEY_BITS, rank]: 64 * words for rank in (0, 1)})
 
 

@@ -89,6 +89,9 @@ class Shared(_Secret):
     def reshape(self, *shape: int) -> Shared:
         return Shared(self.words.reshape(*shape))
 
+    def transpose(self, *axes: int) -> Shared:
+        return Shared(self.words.transpose(*axes))
+
     def broadcast_to(self, *shape: int) -> Shared:
         return Shared(np.broadcast_to(self.words, shape))
 
@@ -159,10 +162,6 @@ class SharedBits(_Secret):
     def __getitem__(self, key: Any) -> SharedBits:
         """Selects along the leading axes only."""
         return SharedBits(self.words[key], self.count)
-
-    def mask(self, public: Words) -> SharedBits:
-        """And with public packed bits."""
-        return SharedBits(self.words & public, self.count)
 
     def xor_all(self, axis: int = 0) -> SharedBits:
         """The parity along a leading axis; of disjoint bits, their or."""

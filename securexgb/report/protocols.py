@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-# These declare protocols that boost does not bring.
+# These declare protocols that the imports below do not bring.
+import securexgb.boost.grower
 import securexgb.hybrid.ckks_sigmoid
 import securexgb.mpc.choose
 import securexgb.mpc.sort
 import securexgb.mpc.table  # noqa: F401
 from securexgb.arith.bits import words_per
 from securexgb.boost.cost import tree_cost
-from securexgb.boost.grower import matrix_shape
-from securexgb.boost.histogram import Histogram, NoisySums
+from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import LevelSums
 from securexgb.boost.params import TrainingParams

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.executor import LocalExecutor
-from securexgb.boost.grower import matrix_shape
-from securexgb.boost.histogram import NoisySums, build, running, siblings
+from securexgb.boost.histogram import NoisySums, build, matrix_shape, running, siblings
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.mpc.matrix import MatrixShape, register

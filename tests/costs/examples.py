@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from securexgb.boost.executor import LocalExecutor
-from securexgb.boost.grower import matrix_shape
-from securexgb.boost.histogram import Histogram, NoisySums
+from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import LevelSums
 from securexgb.boost.params import TrainingParams

@@ -1,6 +1,6 @@
 """What number formats cost: the product's models beside xgboost's, on the same bins.
 
-    python benchmarks/accuracy.py                       # some 30 minutes on a core
+    python benchmarks/accuracy.py                       # two hours on a core
     python benchmarks/accuracy.py --group rates --draws 2
     python benchmarks/accuracy.py --old CHECKOUT        # an older revision in the product's place
     python benchmarks/accuracy.py --largest             # 10 million rows, 16 GB of memory
@@ -43,7 +43,6 @@ _QUICK_TREES = 3
 _QUICK_SETS = 2
 _LEFT_OUT = 3e-3
 """Share of the rows that xgboost does without, beside itself."""
-_ITSELF_ROWS = 200_000
 _SHARED = (
     "0.5", "0.001", "0.0001", "four segments", "1e-4, 20,000 rows", "all 1e-7", "lognormal 0 3",
     "scale_pos_weight 10000", "f + 1e6", "f, weights lognormal 0 3",
@@ -275,8 +274,7 @@ def shortened(problem: Problem) -> Problem:
 
 def _is_compared(problem: Problem) -> bool:
     """Whether there are figures of it to lay beside xgboost's on fewer rows."""
-    is_single = problem.group == "flat" or problem.metric
-    return problem.rows <= _ITSELF_ROWS and not is_single
+    return problem.group != "flat" and not problem.metric
 
 
 def chosen(options: argparse.Namespace) -> list[Problem]:

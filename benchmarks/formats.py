@@ -49,7 +49,7 @@ def events(results: Results, group: str) -> str:
                 [
                     *_set(lines, build),
                     drawn,
-                    f"{fmean(at(line, 'xgboost.auc') for line in kept):.4f}",
+                    _auc(kept),
                     _mean(kept, "auc", 1.0, 4),
                     _mean(kept, "logloss", 100.0, 2),
                     _mean(kept, "fitted_mean", 100.0, 2),
@@ -251,6 +251,12 @@ def _about(values: Sequence[float], decimals: int) -> str:
     if len(values) > 1:
         text += f" ± {stdev(values) / len(values) ** 0.5:.{decimals}f}"
     return text
+
+
+def _auc(lines: Sequence[Line]) -> str:
+    """xgboost's; a model that is a constant has none."""
+    values = [value for line in lines if (value := at(line, "xgboost.auc")) is not None]
+    return f"{fmean(values):.4f}" if values else ""
 
 
 def _worst_segment(lines: Sequence[Line]) -> str:

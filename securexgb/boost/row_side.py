@@ -105,7 +105,6 @@ class LocalRows:
         Right modulo 2^gradient_sum_bits and 2^hessian_sum_bits of the number format.
         """
         self._vectors = vectors
-        self._splits = []
 
     def root_sums(self) -> NoisySums:
         return build(self._party, self.shape, self._executor, self._vectors)
@@ -123,6 +122,7 @@ class LocalRows:
         self._splits.append(self.splits_of(level))
         bits = value_bits(self._job.params.learning_rate)
         self._margins = self._margins + self._values(values, bits)
+        self._splits = []
 
     def checkpoint(self) -> Shared:
         return self._margins

@@ -11,8 +11,6 @@ from securexgb.boost.predict import base_margins, training_margins
 from securexgb.errors import TermsDiffer
 from securexgb.mpc.party import Party
 
-__all__ = ["measure"]
-
 
 def measure(
     party: Party, model: ModelHalf, name: str, data: SideData, metrics: Sequence[str]

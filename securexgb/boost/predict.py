@@ -246,16 +246,3 @@ def _check_range(model: ModelHalf, trees: int, steps: int) -> None:
     base = 2.0 ** (MARGIN_BITS + _BASE_INTEGER_BITS)
     if (trees * leaf + base) * steps + 2.0**MARGIN_BITS >= 2.0**62:
         raise UsageError(f"{trees} trees are too many for this many decimals: ask for fewer")
-
-
-__all__ = [
-    "Prediction",
-    "Recipient",
-    "Request",
-    "base_margins",
-    "predict",
-    "predict_margins",
-    "row_batches",
-    "training_margins",
-    "tree_margins",
-]

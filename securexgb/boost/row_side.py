@@ -105,7 +105,6 @@ class LocalRows:
         Right modulo 2^gradient_sum_bits and 2^hessian_sum_bits of the number format.
         """
         self._vectors = vectors
-        self._splits = []
 
     def root_sums(self) -> NoisySums:
         return build(self._party, self.shape, self._executor, self._vectors)
@@ -113,23 +112,24 @@ class LocalRows:
     def split(self, level: ToldSplits) -> NoisySums:
         if self._splits:
             self._vectors = Shared.interleave(self._left, self._vectors - self._left)
-        splits = self._split(level)
-        self._left = splits.keep_left(self._party, self._vectors, self.shape.sum_bits)
+            self._left = Shared.zeros(0)
+        self._splits.append(self.splits_of(level))
+        self._left = self._splits[-1].keep_left(self._party, self._vectors, self.shape.sum_bits)
         return build(self._party, self.shape, self._executor, self._left)
 
     def leaves(self, level: ToldSplits, values: Shared) -> None:
         self._vectors = self._left = Shared.zeros(0)
-        self._split(level)
+        self._splits.append(self.splits_of(level))
         bits = value_bits(self._job.params.learning_rate)
         self._margins = self._margins + self._values(values, bits)
+        self._splits = []
 
     def checkpoint(self) -> Shared:
         return self._margins
 
-    def _split(self, level: ToldSplits) -> LevelSplits:
-        splits = OwnedSplits.of(self._party.rank, level, self._executor, self._job.layout.rows)
-        self._splits.append(splits)
-        return splits
+    def splits_of(self, level: ToldSplits) -> LevelSplits:
+        """Which rows go left, as far as this party knows."""
+        return OwnedSplits.of(self._party.rank, level, self._executor, self._job.layout.rows)
 
     def _values(self, leaves: Shared, ring_bits: int) -> Shared:
         """Each row's leaf value (outputs, rows), chosen bottom-up: right + bit (left - right).

@@ -30,6 +30,7 @@ from securexgb.boost.score import ChildSums, score_bits, scores, scores_cost
 from securexgb.mpc.argmax import LABEL_BITS, argmax, best_cost
 from securexgb.mpc.choose import choose, choose_cost
 from securexgb.mpc.convert import lift_cost, to_arithmetic
+from securexgb.mpc.padding import filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant, constant_bits, share
@@ -174,7 +175,7 @@ def draw_dummies(party: Party, candidates: Candidates, nodes: int, private: Prg)
         coin = constant_bits(party, bool(sides[0]), (), padded)
     else:
         coin = SharedBits(bits, padded)
-    gap = (indices[1] - indices[0]).padded()
+    gap = filled(party, indices[1] - indices[0])
     drawn_by = choose(party, coin, gap.reshape(1, -1), LABEL_BITS)[0, :nodes]
     owner = to_arithmetic(party, coin, LABEL_BITS)[:nodes]
     score, sums = constant(party, 1, (nodes,)), Shared.zeros(nodes)

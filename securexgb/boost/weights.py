@@ -18,6 +18,7 @@ from securexgb.mpc.compare import all_cost, all_of, at_least, carry_cost, is_neg
 from securexgb.mpc.convert import bits_cost, lift_cost, to_arithmetic, to_bits
 from securexgb.mpc.divide import DENOMINATOR_BITS, divide, quotient_cost
 from securexgb.mpc.multiply import multiply, product_cost
+from securexgb.mpc.padding import filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
@@ -55,7 +56,7 @@ def weigh(
     ``together``, in all k rows of a column where one of them is.
     """
     rows, count = hessian.shape
-    g, h = gradient.padded(), hessian.padded()
+    g, h = filled(party, gradient), filled(party, hessian)
     below = h + constant(party, numbers.reg_lambda, h.shape)
     test = h - constant(party, numbers.min_child_weight, h.shape)
     short = soft_threshold(party, g.reshape(-1), numbers.reg_alpha)
@@ -124,7 +125,7 @@ def soft_threshold(party: Party, x: Shared, alpha: int) -> Shared:
         return x
     limit = constant(party, alpha, x.shape)
     above, below = x - limit, x + limit
-    tests = Shared.stack([above, -below]).padded()
+    tests = filled(party, Shared.stack([above, -below]))
     passed = at_least(party, tests, Shared.zeros(*tests.shape), SUM_BITS + 3)
     flags = to_arithmetic(party, passed.cut(2, x.size))
     kept = multiply(party, flags, Shared.stack([above, below]))

@@ -10,12 +10,14 @@ none for nothing. So what is no element is drawn from a stream of this party's o
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.bits import WORD, pack_bits
 from securexgb.mpc.party import Party
-from securexgb.mpc.shared import Words
+from securexgb.mpc.shared import Shared, Words
 
 
 def fill_up(party: Party, words: Words, count: int) -> Words:
@@ -26,6 +28,13 @@ def fill_up(party: Party, words: Words, count: int) -> Words:
         random = party.padding.words(tails.size).reshape(tails.shape)
         tails ^= random << np.uint64(used)
     return words
+
+
+def filled(party: Party, x: Shared) -> Shared:
+    """Words (..., n), with random ones up to a multiple of 64: what is no element has no range."""
+    missing = (*x.shape[:-1], -x.shape[-1] % WORD)
+    random = party.padding.words(math.prod(missing)).reshape(missing)
+    return Shared.concatenate([x, Shared(random)], axis=-1)
 
 
 def pack_filled(party: Party, bits: NDArray[np.bool_] | NDArray[np.uint8]) -> Words:

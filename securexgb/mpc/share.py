@@ -29,7 +29,6 @@ def share_bits(party: Party, flags: NDArray[np.bool_] | None, owner: int, count:
     if party.rank != owner:
         return constant_bits(party, False, (), count)
     assert flags is not None
-    assert flags.shape == (count,)
     return SharedBits(pack_bits(flags), count)
 
 

@@ -19,7 +19,7 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.arith.bits import WORD, pack_bits, padded, unpack_bits, words_per
+from securexgb.arith.bits import WORD, pack_bits, unpack_bits, words_per
 
 Words: TypeAlias = NDArray[np.uint64]
 
@@ -94,10 +94,6 @@ class Shared(_Secret):
 
     def broadcast_to(self, *shape: int) -> Shared:
         return Shared(np.broadcast_to(self.words, shape))
-
-    def padded(self) -> Shared:
-        """The last axis filled up with zeros to a multiple of 64."""
-        return Shared(padded(self.words))
 
     def own_share(self) -> Words:
         """This party's share, for what it keeps to itself: its model half, its checkpoint."""

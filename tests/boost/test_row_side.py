@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -10,13 +10,16 @@ import pytest
 from securexgb.boost.booster import train
 from securexgb.boost.grower import grow_trees
 from securexgb.boost.histogram import NoisySums
-from securexgb.boost.level import ToldSplits
+from securexgb.boost.level import LevelSplits, OwnedSplits, ToldSplits
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import tree_margins
 from securexgb.boost.row_side import LocalRows, RowJob
 from securexgb.boost.tree import TreeHalf
+from securexgb.mpc.choose import choose
+from securexgb.mpc.packed import RingBits
 from securexgb.mpc.party import Party
-from securexgb.mpc.shared import Shared
+from securexgb.mpc.share import share_bits
+from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.testing import run_parties
 from securexgb.testing.harness import Backend
 from tests.boost.case import GrownTree, combined
@@ -66,6 +69,44 @@ class TwoParts:
 
     def checkpoint(self) -> Shared:
         return Shared.concatenate([part.checkpoint() for part in self._parts], axis=1)
+
+
+@dataclass(frozen=True)
+class SharedSplits:
+    """Splits of which nobody sees where a row goes: shared bits (nodes, rows)."""
+
+    bits: SharedBits
+
+    def keep_left(self, party: Party, x: Shared, ring_bits: RingBits) -> Shared:
+        nodes = range(x.shape[0])
+        return Shared.stack([choose(party, self.bits[node], x[node]) for node in nodes])
+
+
+class SharedRows(LocalRows):
+    """A row side whose left bits are shared, of whoever owns the splits."""
+
+    def splits_of(self, level: ToldSplits) -> LevelSplits:
+        known = super().splits_of(level)
+        assert isinstance(known, OwnedSplits)
+        pairs = zip(known.owners.tolist(), known.left, strict=True)
+        party, rows = self._party, known.left.shape[1]
+        return SharedSplits(
+            SharedBits.stack(
+                [
+                    share_bits(party, left if owner == party.rank else None, owner, rows)
+                    for owner, left in pairs
+                ]
+            )
+        )
+
+
+def test_children_and_values_do_not_ask_who_knows_the_splits(backend: Backend) -> None:
+    features, labels = table(100)
+    params = TrainingParams(n_estimators=2, max_depth=3, max_bin=8)
+    data = sides(features, labels, 2)
+    given = jobs(params, data, row_side=SharedRows)
+    first, second = run_parties(train, given, backend=backend)
+    assert same_model((first, second), train_both(params, data))
 
 
 @pytest.mark.parametrize("objective", ["binary:logistic", "reg:squarederror"])

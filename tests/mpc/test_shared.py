@@ -68,7 +68,6 @@ def test_local_operations() -> None:
         (Shared.interleave, np.array([X[0], Y[0], X[1], Y[1]])),
         (lambda a, b: Shared.where(X > 0, a, b), np.where(X > 0, X, Y)),
         (lambda a, _: a[:, None].broadcast_to(2, 4, 3), np.broadcast_to(X[:, None], (2, 4, 3))),
-        (lambda a, _: a.padded(), np.pad(X, ((0, 0), (0, 61)))),
         (lambda a, _: a.lowest_bits(), X % 2),
     ]
     for operation, expected in operations:

@@ -2,7 +2,7 @@
 #
 #   make demo    set up, then train on bundled data: both parties here, no dealer
 #   make test    set up, then every check: formats, lints, types, layers, all tests
-#   make benchmarks   set up, then measure everything and write docs/benchmarks.md (20 minutes)
+#   make benchmarks   set up, then measure everything and write their pages (over an hour)
 #   make proto   generate securexgb/_pb from proto/
 #   make clean   remove what the above made
 #

@@ -24,7 +24,7 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict_margins
-from securexgb.boost.scales import Outcomes, with_scales
+from securexgb.boost.proposals import Outcomes, with_scales
 from securexgb.errors import DataError, UsageError
 from securexgb.mpc.party import Party
 from securexgb.offline.method import Method

@@ -8,15 +8,13 @@ between the parties is the data that they put in, and their half of what comes o
 from __future__ import annotations
 
 from securexgb.boost.callbacks import CallbackList, EarlyStopping
-from securexgb.boost.dither import Dither
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import metric_value
-from securexgb.boost.grower import grow_tree
+from securexgb.boost.grower import grow_trees
 from securexgb.boost.job import SideData, TrainingJob
-from securexgb.boost.loss import gradient_vectors
 from securexgb.boost.predict import training_margins
-from securexgb.boost.sample import sampled_columns, sampled_rows
-from securexgb.boost.session import Session, begin, tree_job
+from securexgb.boost.sample import sampled_columns
+from securexgb.boost.session import Session, begin, begin_tree, tree_job
 from securexgb.mpc.party import Party
 
 __all__ = ["SideData", "TrainingJob", "train"]
@@ -35,14 +33,14 @@ def train(party: Party, job: TrainingJob) -> ModelHalf:
         callbacks = CallbackList([*early, *job.callbacks])
         session.model = callbacks.before_training(session.model)
         # A resumed training may have been stopped by what it had already seen.
-        done = len(session.model.trees)
+        done = len(session.model.rounds)
         stop = bool(done) and CallbackList(early).after_iteration(session.model, done - 1)
         for number in range(done, job.params.n_estimators):
             with party.step("tree", number):
                 stop |= callbacks.before_iteration(session.model, number)
                 if _either(party, stop):
                     break
-                party.source.begin_tree(job.params.n_estimators - number)
+                begin_tree(party, job.params, number)
                 _grow(party, session, number)
                 stop = callbacks.after_iteration(session.model, number)
                 session.save()
@@ -55,24 +53,15 @@ def _either(party: Party, stop: bool) -> bool:
 
 
 def _grow(party: Party, session: Session, number: int) -> None:
-    """Grow tree ``number``, move all margins, open the metrics."""
+    """Grow the trees of round ``number``, move all margins, open the metrics."""
     model, params = session.model, session.job.params
-    training = session.sets[0]
-    coins = Dither.of(params.random_state, number)
-    vectors = gradient_vectors(
-        party, session.objective, training.margins, session.labels, session.numbers, coins
-    )
-    rows = sampled_rows(session.coins, params, model.layout, number)
-    if rows is not None:
-        vectors = vectors.scale(rows)
+    session.rows.gradients(number)
     used = sampled_columns(session.coins, params, model.layout, number)
-    grown = grow_tree(party, tree_job(session, number, used), vectors)
-    model.trees.append(grown.half)
-    training.margins = training.margins + grown.values
-    for data_set in session.sets[1:]:
+    model.trees += grow_trees(party, tree_job(session, number, used), session.rows)
+    for data_set in session.sets:
         with party.step(data_set.name):
             features = data_set.data.features
-            moved = training_margins(party, [grown.half], features)
+            moved = training_margins(party, model, model.rounds[-1:], features)
             data_set.margins = data_set.margins + moved
             for metric, values in model.history[data_set.name].items():
                 margins, truth = data_set.margins, data_set.truth

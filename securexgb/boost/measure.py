@@ -11,8 +11,6 @@ from securexgb.boost.predict import base_margins, training_margins
 from securexgb.errors import TermsDiffer
 from securexgb.mpc.party import Party
 
-__all__ = ["measure"]
-
 
 def measure(
     party: Party, model: ModelHalf, name: str, data: SideData, metrics: Sequence[str]
@@ -23,7 +21,7 @@ def measure(
     sides do not measure the same model on as many rows.
     """
     with party.step(name):
-        mine = f"{model.model_id} {len(model.best_trees)} {data.rows} {','.join(metrics)}"
+        mine = f"{model.model_id} {len(model.best_rounds)} {data.rows} {','.join(metrics)}"
         weighted = data.weights is not None
         sent = f"{int(weighted)} {mine}"
         flag, _, theirs = (
@@ -38,7 +36,7 @@ def measure(
         truth = Truth(data.rows, weighted, data.labels, data.weights, model.centre)
         check_metrics(truth, name, model.params, metrics)
         margins = base_margins(model, data.rows) + training_margins(
-            party, model.best_trees, data.features
+            party, model, model.best_rounds, data.features
         )
         return {
             metric: metric_value(party, metric, margins, truth, model.params) for metric in metrics

@@ -8,21 +8,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from securexgb.arith.fixedpoint import NumberFormat, encode
+from securexgb.arith.fixedpoint import encode
 from securexgb.arith.prg import Prg
 from securexgb.boost.agreement import Agreement, Facts, SavedFacts, agree
 from securexgb.boost.binning import Binner
 from securexgb.boost.checkpoint import CheckpointStore, Saved, SavedTree, TrainingState
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import Truth, check_metrics
-from securexgb.boost.executor import LocalExecutor
-from securexgb.boost.grower import TreeJob, matrix_shape
+from securexgb.boost.grower import TreeJob
 from securexgb.boost.job import SideData, TrainingJob
-from securexgb.boost.loss import Labels, Objective, objective_of, row_weights, sigmoid_of
+from securexgb.boost.objective.logistic import sigmoid_of
+from securexgb.boost.objective.objective import Labels, Objective, row_weights
+from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import base_margins, training_margins
+from securexgb.boost.row_side import RowJob, RowSide
 from securexgb.errors import DataError
-from securexgb.mpc.matrix import register
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import share
 from securexgb.mpc.shared import Shared
@@ -30,7 +31,7 @@ from securexgb.mpc.shared import Shared
 
 @dataclass(eq=False)
 class DataSet:
-    """A data set during a training. ``margins``: shared (n,), after the model's trees."""
+    """A data set during a training. ``margins``: shared (outputs, n), after the model's trees."""
 
     name: str
     data: SideData
@@ -40,18 +41,16 @@ class DataSet:
 
 @dataclass(eq=False)
 class Session:
-    """Everything that a training holds between two trees.
+    """Everything that a training holds between two rounds.
 
-    ``trees``: what all trees are grown from; of its ``dummies`` each tree takes a stream of
-    its own. ``coins``: public. ``sets``: the training data first, then the evaluation sets.
+    ``trees``: what all trees are grown from; of its ``dummies`` each round takes a stream of
+    its own. ``rows``: the training rows. ``coins``: public. ``sets``: the evaluation sets.
     """
 
     job: TrainingJob
     model: ModelHalf
-    numbers: NumberFormat
-    objective: Objective
-    labels: Labels
     trees: TreeJob
+    rows: RowSide
     coins: Prg
     session_id: str
     sets: list[DataSet]
@@ -63,7 +62,9 @@ class Session:
         model = self.model
         metrics = [values[-1] for of_set in model.history.values() for values in of_set.values()]
         tree = SavedTree(model.trees[-1], self.session_id, tuple(metrics))
-        self.job.store.save(len(model.trees), tree, [s.margins.words for s in self.sets])
+        margins = [self.rows.checkpoint(), *(data_set.margins for data_set in self.sets)]
+        shares = [of_set.own_share().reshape(-1) for of_set in margins]
+        self.job.store.save(len(model.trees), tree, shares)
 
 
 def begin(party: Party, job: TrainingJob) -> Session:
@@ -81,31 +82,25 @@ def begin(party: Party, job: TrainingJob) -> Session:
     binner = Binner.fit(job.data.features, job.params.max_bin)
     buckets = np.ascontiguousarray(binner.transform(job.data.features))
     _plan(party, job.params, agreement)
-    shape = matrix_shape(agreement.layout, numbers, job.params.max_depth)
-    shape = register(party, shape, buckets)
     model = _model(party, job, agreement, state, objective)
+    labels, coins = _labels(party, job, objective, model), Prg(bytes.fromhex(state.coins))
+    of_rows = RowJob(job.params, agreement.layout, numbers, objective, labels, coins, buckets)
     session = Session(
         job=job,
         model=model,
-        numbers=numbers,
-        objective=objective,
-        labels=_labels(party, job, objective, model),
         trees=TreeJob(
             layout=agreement.layout,
             numbers=numbers,
             max_depth=job.params.max_depth,
             learning_rate=job.params.learning_rate,
-            executor=LocalExecutor(
-                buckets, agreement.layout.all_bins, missing_bin=agreement.layout.bins
-            ),
             cuts=binner.cuts,
             used=np.arange(agreement.layout.total_columns),
             dummies=_dummies(party, job),
-            shape=shape,
         ),
-        coins=Prg(bytes.fromhex(state.coins)),
+        rows=job.row_side(party, of_rows),
+        coins=coins,
         session_id=agreement.session,
-        sets=_sets(job, agreement, model.centre),
+        sets=_sets(job, agreement, model),
     )
     _take_up(party, session, agreement, saved)
     return session
@@ -129,6 +124,11 @@ def _plan(party: Party, params: TrainingParams, agreement: Agreement) -> None:
     layout = agreement.layout
     pairs = (params.n_estimators - agreement.trees) << (params.max_depth - 1)
     party.source.plan(pairs, 2 * pairs * layout.total_columns * layout.all_bins)
+
+
+def begin_tree(party: Party, params: TrainingParams, number: int) -> None:
+    """Tell the source of correlations that tree ``number`` comes, and how many more."""
+    party.source.begin_tree(params.n_estimators - number)
 
 
 def _saved(party: Party, job: TrainingJob) -> Saved | None:
@@ -230,14 +230,12 @@ def _labels(
     return Labels(share(party, targets, 0, shape), weighted)
 
 
-def _sets(job: TrainingJob, agreement: Agreement, centre: float) -> list[DataSet]:
-    weighted = (agreement.layout.weights, *agreement.weighted)
+def _sets(job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[DataSet]:
     sets: list[DataSet] = []
-    for (name, data), has_weights in zip((("", job.data), *job.evals), weighted, strict=True):
-        truth = Truth(data.rows, has_weights, data.labels, data.weights, centre)
-        if sets:
-            check_metrics(truth, name, job.params, job.params.metrics)
-        sets.append(DataSet(name, data, truth, Shared.zeros(data.rows)))
+    for (name, data), weighted in zip(job.evals, agreement.weighted, strict=True):
+        truth = Truth(data.rows, weighted, data.labels, data.weights, model.centre)
+        check_metrics(truth, name, job.params, job.params.metrics)
+        sets.append(DataSet(name, data, truth, base_margins(model, data.rows)))
     return sets
 
 
@@ -254,20 +252,23 @@ def _take_up(party: Party, session: Session, agreement: Agreement, saved: Saved 
     store: CheckpointStore | None = session.job.store
     known = None
     if agreement.known_margins and store is not None:
-        known = store.margins(count, trees[-1].session)
-    for place, data_set in enumerate(session.sets):
+        known = [Shared(words) for words in store.margins(count, trees[-1].session)]
+    margins = []
+    for place, data in enumerate((session.job.data, *(of_set.data for of_set in session.sets))):
         if known is not None:
-            data_set.margins = Shared(known[place])
+            margins.append(known[place].reshape(model.outputs, -1))
         else:
-            data_set.margins = base_margins(model, data_set.data.rows) + training_margins(
-                party, model.trees, data_set.data.features
-            )
+            grown = training_margins(party, model, model.rounds, data.features)
+            margins.append(base_margins(model, data.rows) + grown)
+    session.rows.start(margins[0])
+    for data_set, known_ones in zip(session.sets, margins[1:], strict=True):
+        data_set.margins = known_ones
 
 
 def tree_job(
     session: Session, number: int, used: np.ndarray[tuple[int], np.dtype[np.int64]]
 ) -> TreeJob:
-    """What tree ``number`` is grown from: its columns, its own dummies."""
+    """What the trees of round ``number`` are grown from: their columns, their own dummies."""
     return dataclasses.replace(
         session.trees, used=used, dummies=session.trees.dummies.derive(f"tree {number}")
     )

@@ -22,7 +22,7 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.layout import Layout
 from securexgb.boost.leak import Floors, after_training, before_training
-from securexgb.boost.loss import objective_of
+from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
 from securexgb.cli.bits import bits_facts, bits_line, bits_warnings

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import MARGIN_BITS
 from securexgb.errors import DataError
 from securexgb.he.ckks import RESULT_BITS
@@ -26,7 +27,7 @@ from securexgb.mpc.multiply import multiply, product_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
-from securexgb.mpc.shared import Shared, words_per
+from securexgb.mpc.shared import Shared
 from securexgb.mpc.truncate import round_off, shift_cost
 
 P_BITS = 20

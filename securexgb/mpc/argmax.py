@@ -20,13 +20,13 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb import _kernels
+from securexgb.arith.bits import pack_bits, words_per
 from securexgb.mpc.choose import choose, choose_cost
 from securexgb.mpc.compare import all_cost, all_of, at_least, carry_cost, not_bits
 from securexgb.mpc.convert import lift_cost, to_arithmetic
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.shared import Shared, SharedBits, words_per
+from securexgb.mpc.shared import Shared, SharedBits
 
 LABEL_BITS = 32
 """Labels are shared modulo 2^32."""
@@ -156,13 +156,10 @@ def _winners(party: Party, grouped: _Groups, score_bits: int) -> SharedBits:
     first, second = (np.array(column) for column in zip(*pairs, strict=True))
     holds = at_least(party, scores[first], scores[second], score_bits)
     # Rows of single bits, so that places need not fill whole words.
-    both = [
-        _kernels.unpack_bits(bits.words, holds.count).reshape(len(pairs), places)
-        for bits in (holds, not_bits(party, holds))
-    ]
-    contests = np.empty((size - 1, size, places), np.uint8)
+    both = [bits.flags().reshape(len(pairs), places) for bits in (holds, not_bits(party, holds))]
+    contests = np.empty((size - 1, size, places), np.bool_)
     for j in range(size):
         for row, i in enumerate(place for place in range(size) if place != j):
             contests[row, j] = both[0][position[j, i]] if j < i else both[1][position[i, j]]
-    words = np.stack([_kernels.pack_bits(row.reshape(-1)) for row in contests])
+    words = pack_bits(contests.reshape(size - 1, -1))
     return all_of(party, SharedBits(words, size * places))

@@ -17,7 +17,7 @@ from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.job import SideData
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.scales import Outcomes, with_scales
+from securexgb.boost.proposals import Outcomes, with_scales
 from securexgb.mpc.party import Party
 from securexgb.testing import run_parties
 from securexgb.testing.harness import Backend

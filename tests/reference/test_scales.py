@@ -15,7 +15,7 @@ from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict
-from securexgb.boost.scales import Outcomes, with_scales
+from securexgb.boost.proposals import Outcomes, with_scales
 from securexgb.testing import run_parties
 from tests.boost.data import sides
 from tests.reference.oracle import xgboost_on_bins

@@ -189,7 +189,6 @@ def test_nothing_is_mutated_at_module_level() -> None:
 
 
 ASSERTED = {
-    "mpc/logarithm.py": ["count % 64 == 0"],
     "mpc/share.py": ["values.shape == shape"],
     "mpc/table.py": [
         "sum(runs) == bits.count",

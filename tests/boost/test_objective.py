@@ -10,21 +10,18 @@ import pytest
 from securexgb.arith.fixedpoint import encode
 from securexgb.boost.dither import Dither
 from securexgb.boost.layout import Layout
-from securexgb.boost.loss import (
-    Labels,
-    Logistic,
-    SquaredError,
-    gradient_vectors,
-    margin_bits,
-    objective_of,
-    row_weights,
-)
+from securexgb.boost.objective import logistic
+from securexgb.boost.objective.logistic import Logistic, margin_bits
+from securexgb.boost.objective.objective import Labels, gradient_vectors, row_weights
+from securexgb.boost.objective.registry import objective_of
+from securexgb.boost.objective.squared import SquaredError
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import BLOCK_ROWS
 from securexgb.errors import DataError
 from securexgb.mpc.open import open_shared
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.share import share
+from securexgb.mpc.sigmoid import sigmoid_table
 from securexgb.testing import run_parties
 
 ROWS = 400
@@ -50,8 +47,9 @@ def vectors(params, margins, labels, weights, backend, block_rows=BLOCK_ROWS, tr
             row_words = share(party, row_words, 0, shape)
         given = Labels(share(party, targets, 0, shape), row_words)
         margin_words = share(party, words, 0, shape)
+        margin_words = margin_words.reshape(1, -1)
         both = gradient_vectors(party, objective, margin_words, given, numbers, coins, block_rows)
-        return open_shared(party, both, Reveal.METRIC)
+        return open_shared(party, both[0], Reveal.METRIC)
 
     words = run_parties(program, [True, None], backend=backend)[0].view(np.int64)
     bits = np.array([numbers.row_gradient_bits, numbers.row_hessian_bits])
@@ -118,6 +116,19 @@ def test_blocks_of_any_size_give_the_same_pairs(backend, objective: str) -> None
     ]
     np.testing.assert_array_equal(words[0], words[1])
     np.testing.assert_array_equal(words[0], words[2])
+
+
+def test_a_tree_s_tables_are_made_once(monkeypatch) -> None:
+    made = []
+
+    def counted(*arguments):
+        made.append(arguments)
+        return sigmoid_table(*arguments)
+
+    monkeypatch.setattr(logistic, "sigmoid_table", counted)
+    margins, labels = np.zeros(ROWS), np.zeros(ROWS)
+    vectors(TrainingParams(), margins, labels, None, "plaintext", block_rows=64)
+    assert len(made) == 2  # one at each party
 
 
 def test_rare_events_are_right_on_average_in_coarse_units() -> None:

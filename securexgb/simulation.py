@@ -28,7 +28,7 @@ from securexgb.boost.scales import Outcomes, with_scales
 from securexgb.errors import DataError, UsageError
 from securexgb.mpc.party import Party
 from securexgb.offline.method import Method
-from securexgb.testing.harness import insecure_parties, run_both
+from securexgb.jobs.local import insecure_parties, run_both
 
 __all__ = [
     "Halves",

@@ -20,12 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import securexgb
-from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request, predict_margins
 from securexgb.boost.tree import TreeHalf
 from securexgb.errors import SecureXGBError
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.testing.harness import run_parties
 
@@ -52,12 +54,12 @@ def params_of(settings: dict[str, Any], labels: Reals, weights: Reals | None) ->
     return TrainingParams.from_mapping(values)
 
 
-def sides(values: Reals, labels: Reals, weights: Reals | None) -> tuple[SideData, SideData]:
+def sides(values: Reals, labels: Reals, weights: Reals | None) -> tuple[Rows, Rows]:
     """Both parties' data: the label party has the first half of the columns."""
     cut = values.shape[1] // 2
     names = tuple(f"column {number}" for number in range(values.shape[1]))
     mine, theirs = (np.ascontiguousarray(part) for part in (values[:, :cut], values[:, cut:]))
-    return SideData(mine, names[:cut], labels, weights), SideData(theirs, names[cut:])
+    return Rows(mine, names[:cut], labels, weights), Rows(theirs, names[cut:])
 
 
 class Trees:
@@ -120,7 +122,7 @@ def grown(folder: Path) -> dict[str, Any]:
         half = train(party, TrainingJob(params=params, data=fitted[rank], evals=evals))
         opened = None
         if job["predict"]:
-            some = held[rank].features[:PREDICTED]
+            some = held[rank].values[:PREDICTED]
             opened = predict_margins(party, half, some, Request("label"))
         return half, opened
 

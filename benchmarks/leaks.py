@@ -32,10 +32,12 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from securexgb.boost import split
-from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict_margins
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.report.metrics import auc
 from securexgb.testing.harness import run_parties
@@ -62,10 +64,10 @@ class Table:
     def rows(self, chosen: slice) -> Table:
         return Table(self.name, self.label[chosen], self.feature[chosen], self.labels[chosen])
 
-    def sides(self) -> tuple[SideData, SideData]:
+    def sides(self) -> tuple[Rows, Rows]:
         return (
-            SideData(self.label, tuple(f"l{i}" for i in range(self.label.shape[1])), self.labels),
-            SideData(self.feature, tuple(f"f{i}" for i in range(self.feature.shape[1]))),
+            Rows(self.label, tuple(f"l{i}" for i in range(self.label.shape[1])), self.labels),
+            Rows(self.feature, tuple(f"f{i}" for i in range(self.feature.shape[1]))),
         )
 
     def line(self, attack: str, params: TrainingParams, setting: str = "") -> Line:
@@ -133,11 +135,11 @@ def trained(
 ) -> list[ModelHalf]:
     """Both halves; ``held`` is the evaluation set. ``seed``: of everything random in the run;
     ``lasting``: of what both sides keep from run to run, None where they keep nothing."""
-    evals: list[tuple[tuple[str, SideData], ...]] = [(), ()]
+    evals: list[tuple[tuple[str, Rows], ...]] = [(), ()]
     if held is not None:
         evals = [(("held", side),) for side in held.sides()]
 
-    def program(party: Party, own: SideData) -> ModelHalf:
+    def program(party: Party, own: Rows) -> ModelHalf:
         return train(party, TrainingJob(params=params, data=own, evals=evals[party.rank]))
 
     sides = table.sides()
@@ -147,9 +149,9 @@ def trained(
 def margins(halves: Sequence[ModelHalf], table: Table, decimals: int) -> Reals:
     """What a prediction opens."""
 
-    def program(party: Party, own: SideData) -> Reals | None:
+    def program(party: Party, own: Rows) -> Reals | None:
         request = Request("label", decimals)
-        return predict_margins(party, halves[party.rank], own.features, request)
+        return predict_margins(party, halves[party.rank], own.values, request)
 
     found = run_parties(program, table.sides(), "plaintext", timeout_seconds=600)[0]
     assert found is not None

@@ -19,10 +19,12 @@ import loopback
 import numpy as np
 from works import Work
 
-from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.predict import Request, predict
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.report import metrics
 
@@ -90,7 +92,7 @@ def run(folder: Path, role: loopback.Role, ports: loopback.Ports) -> dict[str, A
         rows = dict(saved)
     fitted = rows["fitted"]
     names = tuple(f"column {i}" for i in range(fitted.shape[1]))
-    data = SideData(np.ascontiguousarray(fitted), names, rows.get("labels"))
+    data = Rows(np.ascontiguousarray(fitted), names, rows.get("labels"))
     before = loopback.own_peak_rss_mb()
     with loopback.federation(folder, role, ports, work).session("train") as party:
         party.exchange_bytes(b"both are here")

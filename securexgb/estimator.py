@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,17 +29,20 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from securexgb.boost.booster import SideData, TrainingJob
-from securexgb.boost.booster import train as run_training
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importance
 from securexgb.boost.leak import Floors, Leak, after_training
 from securexgb.boost.params import TrainingParams, declarations
-from securexgb.boost.predict import Request, predict_margins
+from securexgb.boost.predict import Request
 from securexgb.errors import DataError, UsageError
 from securexgb.estimator_files import restore_estimator, save_estimator, saved_kind
+from securexgb.jobs.alignment import own_ids
+from securexgb.jobs.prediction import Predictor
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.simulation import column_positions, predict_alone, split_columns, train_alone
+from securexgb.jobs.training import agreed_job
+from securexgb.jobs.training import train as run_training
 from securexgb.offline.method import Method
-from securexgb.simulation import column_positions, predict_alone, split_columns, train_alone
 
 if TYPE_CHECKING:
     from securexgb.federation.session import Federation
@@ -153,22 +157,33 @@ class _SecureXGBModel(BaseEstimator):
         sample_weight: Any = None,
         eval_set: Sequence[tuple[Any, Any]] | None = None,
         sample_weight_eval_set: Sequence[Any] | None = None,
+        ids: Any = None,
+        ids_eval_set: Sequence[Any] | None = None,
     ) -> Self:
         """Train; returns the estimator.
 
         ``X``: (rows, columns), NaN or ``missing`` where there is no value: array, list, or a
         pandas, polars or pyarrow table. ``y``: labels; the feature party of a federation passes
         none. ``eval_set``: pairs (X, y), whose metrics are evaluated after every tree and
-        thereby revealed.
+        thereby revealed. ``ids``: in a federation whose terms name an id_column, one text or
+        whole number a row, unless X is a table with that column; the other side must have the
+        same ones in the same order.
         """
+        if self.federation is not None:
+            self._refuse_other_terms(self.federation)
+        X, row_ids = own_ids(self.federation, X, ids)
         if self.federation is not None and self.federation.role == "feature":
             train = self._own_columns(X, reset=True)
         else:
             train = self._checked(X, y, sample_weight)
-        weights = sample_weight_eval_set or [None] * len(eval_set or ())
+        train = _with_ids(train, row_ids)
+        none = [None] * len(eval_set or ())
+        given = zip(
+            eval_set or (), sample_weight_eval_set or none, ids_eval_set or none, strict=True
+        )
         evals = [
-            (f"validation_{number}", self._checked_more(*pair, weight))
-            for number, (pair, weight) in enumerate(zip(eval_set or (), weights, strict=True))
+            (f"validation_{number}", self._checked_more(*pair, weight, more_ids))
+            for number, (pair, weight, more_ids) in enumerate(given)
         ]
         if self.federation is None:
             self._fit_alone(train, evals)
@@ -217,49 +232,40 @@ class _SecureXGBModel(BaseEstimator):
         """Take over the model that ``save_model`` wrote."""
         restore_estimator(self, Path(path))
 
-    def _fit_alone(self, train: SideData, evals: Sequence[tuple[str, SideData]]) -> None:
+    def _fit_alone(self, train: Rows, evals: Sequence[tuple[str, Rows]]) -> None:
         """Play both parties."""
         params, seed = self._params()
         names = [str(name) for name in getattr(self, "feature_names_in_", ())]
-        count = len(train.columns)
+        count = len(train.column_names)
         sides = split_columns(count, column_positions(self.feature_party_columns, names, count))
         hooks = tuple(self.callbacks or ())
         run = train_alone(params, train, sides, seed, evals, lambda _: hooks, self._method())
         self._halves, self._sides, self._seed = run.results, sides, seed
         self.ledger_ = run.ledger
-        set_rows = [(name, data.rows) for name, data in evals]
-        for sentence in [self.leak_.sentence, *Floors().sentences(train.rows, set_rows)]:
+        set_rows = [(name, data.count) for name, data in evals]
+        for sentence in [self.leak_.sentence, *Floors().sentences(train.count, set_rows)]:
             _log.info("between two companies: %s", sentence)
 
     def _fit_federated(
-        self, federation: Federation, train: SideData, evals: Sequence[tuple[str, SideData]]
+        self, federation: Federation, train: Rows, evals: Sequence[tuple[str, Rows]]
     ) -> None:
         """Play one party, over the network; the parameters are the terms'."""
-        params = federation.terms.training
-        self._refuse_other_terms(federation)
-        job = TrainingJob(
-            params=params,
-            data=train,
-            evals=tuple(evals),
-            callbacks=tuple(self.callbacks or ()),
-            job_digest=federation.terms.full_digest,
-            floors=federation.terms.floors,
-        )
         with federation.session("train") as party:
-            half = run_training(party, job)
+            job = agreed_job(party, federation, train, evals)
+            half = run_training(party, replace(job, callbacks=tuple(self.callbacks or ())))
             self.ledger_ = party.ledger.rows()
         self._halves, self._seed = (half,), 0
-        self._sides = (np.arange(len(train.columns)),)
+        self._sides = (np.arange(len(train.column_names)),)
 
-    def _margins(self, X: Any) -> Reals | None:
+    def _margins(self, X: Any, ids: Any) -> Reals | None:
         """Rounded margins; None at a side of a federation that does not get them."""
         check_is_fitted(self)
-        data = self._own_columns(X, reset=False)
+        X, row_ids = own_ids(self.federation, X, ids)
+        rows = _with_ids(self._own_columns(X, reset=False), row_ids)
         if self.federation is not None:
             self._refuse_other_terms(self.federation)
-            terms = self.federation.terms
-            with self.federation.session("predict") as party:
-                return predict_margins(party, self._halves[0], data.features, terms.request)
+            with Predictor.open(self.federation, self._halves[0]) as predictor:
+                return predictor.margins(rows)
         if len(self._halves) != 2:
             raise UsageError(
                 "this estimator holds one half of a model: set its federation, and predict "
@@ -267,7 +273,7 @@ class _SecureXGBModel(BaseEstimator):
             )
         run = predict_alone(
             self._halves,
-            data.features,
+            rows,
             self._sides,
             self._request(),
             self._seed,
@@ -321,7 +327,7 @@ class _SecureXGBModel(BaseEstimator):
                     f"{value!r}: in a federation the terms decide"
                 )
 
-    def _checked(self, X: Any, y: Any, sample_weight: Any) -> SideData:
+    def _checked(self, X: Any, y: Any, sample_weight: Any) -> Rows:
         """Training data, checked. Rows of weight zero are left out where both parties are
         here: they count for nothing, not even in the bins."""
         X, y = validate_data(
@@ -338,11 +344,12 @@ class _SecureXGBModel(BaseEstimator):
                     raise DataError("every row has sample_weight 0, so there is nothing to learn")
                 X, y, weights = X[kept], y[kept], weights[kept]
         features = self._with_nan(X)
-        return SideData(features, self._names(X), self._encoded(y, fitting=True), weights)
+        return Rows(features, self._names(X), self._encoded(y, fitting=True), weights)
 
-    def _checked_more(self, X: Any, y: Any, sample_weight: Any) -> SideData:
+    def _checked_more(self, X: Any, y: Any, sample_weight: Any, ids: Any) -> Rows:
         """An evaluation set, checked against the training data."""
-        data = self._own_columns(X, reset=False)
+        X, row_ids = own_ids(self.federation, X, ids)
+        data = _with_ids(self._own_columns(X, reset=False), row_ids)
         if self.federation is not None and self.federation.role == "feature":
             return data
         labels = self._encoded(column_or_1d(y, warn=True), fitting=False)
@@ -350,11 +357,11 @@ class _SecureXGBModel(BaseEstimator):
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(
-                sample_weight, data.features, dtype=np.float64, ensure_non_negative=True
+                sample_weight, data.values, dtype=np.float64, ensure_non_negative=True
             )
-        return SideData(data.features, data.columns, labels, weights)
+        return replace(data, labels=labels, weights=weights)
 
-    def _own_columns(self, X: Any, *, reset: bool) -> SideData:
+    def _own_columns(self, X: Any, *, reset: bool) -> Rows:
         """Rows without labels, checked; a side of a federation may have no column."""
         least = 1 if self.federation is None else 0
         X = validate_data(
@@ -365,7 +372,7 @@ class _SecureXGBModel(BaseEstimator):
             ensure_all_finite="allow-nan",
             ensure_min_features=least,
         )
-        return SideData(self._with_nan(X), self._names(X))
+        return Rows(self._with_nan(X), self._names(X))
 
     def _with_nan(self, X: Reals) -> Reals:
         """The table with NaN in place of the value ``missing``."""
@@ -393,6 +400,13 @@ class _SecureXGBModel(BaseEstimator):
         return hasattr(self, "_halves")
 
 
+def _with_ids(rows: Rows, ids: tuple[str, ...] | None) -> Rows:
+    """The rows with their ids, one each."""
+    if ids is not None and len(ids) != rows.count:
+        raise DataError(f"there are {len(ids)} ids for {rows.count} rows: give one a row")
+    return replace(rows, ids=ids)
+
+
 class SecureXGBClassifier(ClassifierMixin, _SecureXGBModel):
     """Gradient-boosted trees for two classes; the labels may be of any type.
 
@@ -404,21 +418,21 @@ class SecureXGBClassifier(ClassifierMixin, _SecureXGBModel):
 
     _objective = "binary:logistic"
 
-    def decision_function(self, X: Any) -> Reals | None:
+    def decision_function(self, X: Any, *, ids: Any = None) -> Reals | None:
         """Log odds of ``classes_[1]``, shape (rows,)."""
-        return self._margins(X)
+        return self._margins(X, ids)
 
-    def predict_proba(self, X: Any) -> Reals | None:
+    def predict_proba(self, X: Any, *, ids: Any = None) -> Reals | None:
         """Probabilities, shape (rows, 2), in the order of ``classes_``."""
-        margins = self._margins(X)
+        margins = self._margins(X, ids)
         if margins is None:
             return None
         positive = 1.0 / (1.0 + np.exp(-margins))
         return np.column_stack([1.0 - positive, positive])
 
-    def predict(self, X: Any) -> NDArray[Any] | None:
+    def predict(self, X: Any, *, ids: Any = None) -> NDArray[Any] | None:
         """The more probable class of each row."""
-        margins = self._margins(X)
+        margins = self._margins(X, ids)
         return None if margins is None else self.classes_[(margins > 0).astype(np.intp)]
 
     def _encoded(self, y: Any, *, fitting: bool) -> Reals:
@@ -456,9 +470,9 @@ class SecureXGBRegressor(RegressorMixin, _SecureXGBModel):
 
     _objective = "reg:squarederror"
 
-    def predict(self, X: Any) -> Reals | None:
+    def predict(self, X: Any, *, ids: Any = None) -> Reals | None:
         """Predicted values, shape (rows,)."""
-        return self._margins(X)
+        return self._margins(X, ids)
 
     def _encoded(self, y: Any, *, fitting: bool) -> Reals:
         values = np.asarray(y, dtype=np.float64)

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from securexgb.cli.predictions import read_scores, write_predictions
-from securexgb.data import ColumnRoles, binary_labels, read_side, read_table
 from securexgb.errors import DataError, UsageError
+from securexgb.jobs.files import ColumnRoles, binary_labels, read_side, read_table
+from securexgb.jobs.prediction import read_scores, write_predictions
 
 
 def write(folder: Path, text: str) -> Path:
@@ -27,8 +27,8 @@ def write(folder: Path, text: str) -> Path:
 def test_roles_and_missing_values(tmp_path):
     path = write(tmp_path, "id,a,b,y,w\nr1,1,,0,1\nr2,NA,2.5,1,2\n")
     table = read_side(path, ColumnRoles(label="y", weight="w", id="id"), "bank")
-    assert table.names == ("a", "b")
-    np.testing.assert_array_equal(table.features, [[1, np.nan], [np.nan, 2.5]])
+    assert table.column_names == ("a", "b")
+    np.testing.assert_array_equal(table.values, [[1, np.nan], [np.nan, 2.5]])
     np.testing.assert_array_equal(table.labels, [0, 1])
     np.testing.assert_array_equal(table.weights, [1, 2])
     assert table.ids == ("r1", "r2")
@@ -39,12 +39,12 @@ def test_parquet_and_booleans_and_an_all_missing_column(tmp_path):
     path = tmp_path / "table.parquet"
     pa.parquet.write_table(pa.table({"a": [True, None], "b": pa.nulls(2)}), path)
     table = read_side(path, ColumnRoles(), "bank")
-    np.testing.assert_array_equal(table.features, [[1, np.nan], [np.nan, np.nan]])
+    np.testing.assert_array_equal(table.values, [[1, np.nan], [np.nan, np.nan]])
 
 
 def test_no_feature_columns(tmp_path):
     table = read_side(write(tmp_path, "id\n1\n2\n"), ColumnRoles(id="id"), "bureau")
-    assert table.features.shape == (2, 0)
+    assert table.values.shape == (2, 0)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_ids_of_csv_are_its_text_to_the_letter(tmp_path, quoting):
     path.write_bytes(csv_of(ODD_IDS, quoting))
     table = read_side(path, ColumnRoles(id="id"), "bank")
     assert table.ids == ODD_IDS
-    np.testing.assert_array_equal(table.features[:, 0], np.arange(len(ODD_IDS)))
+    np.testing.assert_array_equal(table.values[:, 0], np.arange(len(ODD_IDS)))
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,8 @@ def test_text_labels_still_read_missing_values(tmp_path):
     path = write(tmp_path, "id,y,a\nNA,good,1\nnull,bad,\n")
     table = read_side(path, ColumnRoles(id="id", label="y"), "bank")
     assert table.ids == ("NA", "null")
-    assert table.labels.tolist() == ["good", "bad"]
+    assert table.classes == ("bad", "good")
+    assert table.labels.tolist() == [1, 0]
 
 
 @settings(deadline=None)
@@ -211,8 +212,8 @@ def test_predictions_carry_ids_back_unchanged(tmp_path_factory, ids):
     write_predictions(path, ids, scores, ("bad", "good"))
     table = read_side(path, ColumnRoles(id="id"), "bank")
     assert table.ids == tuple(ids)
-    assert table.names == ("probability of good",)
-    np.testing.assert_array_equal(table.features[:, 0], scores)
+    assert table.column_names == ("probability of good",)
+    np.testing.assert_array_equal(table.values[:, 0], scores)
     np.testing.assert_array_equal(read_scores(path, "bank"), scores)
     with path.open(newline="", encoding="utf-8") as stream:
         assert [line[0] for line in csv.reader(stream)][1:] == ids

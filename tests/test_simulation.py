@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pytest
 
-from securexgb.boost.booster import SideData
 from securexgb.errors import DataError
-from securexgb.simulation import side_data, simulate_parties, split_columns
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.simulation import side_data, simulate_parties, split_columns
 
 
 @pytest.mark.parametrize(
@@ -25,10 +25,10 @@ def test_split_columns(count, chosen, label, feature):
 
 
 def test_side_data_gives_labels_to_the_label_party_alone():
-    whole = SideData(np.arange(6.0).reshape(2, 3), ("a", "b", "c"), np.ones(2), np.ones(2))
+    whole = Rows(np.arange(6.0).reshape(2, 3), ("a", "b", "c"), np.ones(2), np.ones(2))
     label, feature = side_data(whole, split_columns(3, [1]))
-    assert (label.columns, feature.columns) == (("a", "c"), ("b",))
-    np.testing.assert_array_equal(feature.features, [[1.0], [4.0]])
+    assert (label.column_names, feature.column_names) == (("a", "c"), ("b",))
+    np.testing.assert_array_equal(feature.values, [[1.0], [4.0]])
     assert feature.labels is feature.weights is None
     assert label.labels is not None
 

@@ -7,46 +7,45 @@ between the parties is the data that they put in, and their half of what comes o
 
 from __future__ import annotations
 
-from securexgb.boost.callbacks import CallbackList, EarlyStopping
+from collections.abc import Sequence
+
+from securexgb.boost.callbacks import CallbackList, EarlyStopping, TrainingCallback
 from securexgb.boost.dither import Dither
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import metric_value
 from securexgb.boost.grower import grow_tree
-from securexgb.boost.job import SideData, TrainingJob
 from securexgb.boost.loss import gradient_vectors
 from securexgb.boost.predict import training_margins
 from securexgb.boost.sample import sampled_columns, sampled_rows
-from securexgb.boost.session import Session, begin, tree_job
+from securexgb.boost.state import State
 from securexgb.mpc.party import Party
 
-__all__ = ["SideData", "TrainingJob", "train"]
+__all__ = ["grow_model"]
 
 
-def train(party: Party, job: TrainingJob) -> ModelHalf:
-    """Train a model with the other party; returns this party's half of it.
+def grow_model(party: Party, state: State, callbacks: Sequence[TrainingCallback] = ()) -> ModelHalf:
+    """Grow the trees that ``state`` still lacks; returns this party's half of the model.
 
-    Both parties call it with the same ``params``, ``job_digest``, rows and evaluation sets.
-    Raises DataError, UsageError or TermsDiffer before the first tree where they do not fit.
+    Callbacks run at this side only, and either side's may stop both.
     """
-    with party.step("train"):
-        session = begin(party, job)
-        rounds = job.params.early_stopping_rounds
-        early = () if rounds is None else (EarlyStopping(rounds),)
-        callbacks = CallbackList([*early, *job.callbacks])
-        session.model = callbacks.before_training(session.model)
-        # A resumed training may have been stopped by what it had already seen.
-        done = len(session.model.trees)
-        stop = bool(done) and CallbackList(early).after_iteration(session.model, done - 1)
-        for number in range(done, job.params.n_estimators):
-            with party.step("tree", number):
-                stop |= callbacks.before_iteration(session.model, number)
-                if _either(party, stop):
-                    break
-                party.source.begin_tree(job.params.n_estimators - number)
-                _grow(party, session, number)
-                stop = callbacks.after_iteration(session.model, number)
-                session.save()
-        return callbacks.after_training(session.model)
+    params = state.model.params
+    rounds = params.early_stopping_rounds
+    early = () if rounds is None else (EarlyStopping(rounds),)
+    all_callbacks = CallbackList([*early, *callbacks])
+    state.model = all_callbacks.before_training(state.model)
+    # A resumed training may have been stopped by what it had already seen.
+    done = len(state.model.trees)
+    stop = bool(done) and CallbackList(early).after_iteration(state.model, done - 1)
+    for number in range(done, params.n_estimators):
+        with party.step("tree", number):
+            stop |= all_callbacks.before_iteration(state.model, number)
+            if _either(party, stop):
+                break
+            party.source.begin_tree(params.n_estimators - number)
+            _grow(party, state, number)
+            stop = all_callbacks.after_iteration(state.model, number)
+            state.keep(state)
+    return all_callbacks.after_training(state.model)
 
 
 def _either(party: Party, stop: bool) -> bool:
@@ -54,25 +53,24 @@ def _either(party: Party, stop: bool) -> bool:
     return stop | (party.exchange_bytes(b"\1" if stop else b"\0") != b"\0")
 
 
-def _grow(party: Party, session: Session, number: int) -> None:
+def _grow(party: Party, state: State, number: int) -> None:
     """Grow tree ``number``, move all margins, open the metrics."""
-    model, params = session.model, session.job.params
-    training = session.sets[0]
+    model, params = state.model, state.model.params
+    training = state.sets[0]
     coins = Dither.of(params.random_state, number)
     vectors = gradient_vectors(
-        party, session.objective, training.margins, session.labels, session.numbers, coins
+        party, state.objective, training.margins, state.labels, state.numbers, coins
     )
-    rows = sampled_rows(session.coins, params, model.layout, number)
+    rows = sampled_rows(state.coins, params, model.layout, number)
     if rows is not None:
         vectors = vectors.scale(rows)
-    used = sampled_columns(session.coins, params, model.layout, number)
-    grown = grow_tree(party, tree_job(session, number, used), vectors)
+    used = sampled_columns(state.coins, params, model.layout, number)
+    grown = grow_tree(party, state.tree_job(number, used), vectors)
     model.trees.append(grown.half)
     training.margins = training.margins + grown.values
-    for data_set in session.sets[1:]:
+    for data_set in state.sets[1:]:
         with party.step(data_set.name):
-            features = data_set.data.features
-            moved = training_margins(party, [grown.half], features)
+            moved = training_margins(party, [grown.half], data_set.values)
             data_set.margins = data_set.margins + moved
             for metric, values in model.history[data_set.name].items():
                 margins, truth = data_set.margins, data_set.truth

@@ -19,7 +19,7 @@ say otherwise. Row counts are public, so both sides refuse alike, before anythin
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +89,11 @@ class Leak:
             "sentence": self.sentence,
             "warning": self.warning,
         }
+
+    @staticmethod
+    def from_mapping(facts: Mapping[str, Any]) -> Leak:
+        """Back from JSON."""
+        return Leak(*(facts[name] for name in ("about", "labels", "openings", "outcomes")))
 
 
 @dataclass(frozen=True)

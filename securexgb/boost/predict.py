@@ -85,6 +85,23 @@ class Request:
             )
 
 
+class Scoring:
+    """How one session computes the trees' part of margins, from its first rows on.
+
+    Under CKKS both parties make its keys then, once.
+    """
+
+    def __init__(self) -> None:
+        self._scores: Callable[[Sequence[TreeHalf], Floats], Shared] | None = None
+
+    def of(
+        self, party: Party, model: ModelHalf, request: Request
+    ) -> Callable[[Sequence[TreeHalf], Floats], Shared]:
+        if self._scores is None:
+            self._scores = _scores_of(party, model, request)
+        return self._scores
+
+
 def predict(party: Party, model: ModelHalf, features: Floats, request: Request) -> Floats | None:
     """Predictions for rows, own columns (n, f): probabilities, or values of the target.
 
@@ -96,9 +113,16 @@ def predict(party: Party, model: ModelHalf, features: Floats, request: Request) 
 
 
 def predict_margins(
-    party: Party, model: ModelHalf, features: Floats, request: Request
+    party: Party,
+    model: ModelHalf,
+    features: Floats,
+    request: Request,
+    scoring: Scoring | None = None,
 ) -> Floats | None:
-    """The same before the link function: log odds, or values of the target."""
+    """The same before the link function: log odds, or values of the target.
+
+    ``scoring``: of a session in which the same model scores the same request more than once.
+    """
     _check_request(party, model, features, request)
     trees, recipient, scale = model.best_trees, request.recipient, model.numbers.target_scale
     steps = rounding_steps(request.decimals)
@@ -106,7 +130,7 @@ def predict_margins(
         steps = min(steps, STEPS_UNDER_CKKS)
     _check_range(model, len(trees), steps)
     centre = 0 if recipient == "label" else _centre_steps(model, steps, scale)
-    scores = _scores_of(party, model, request)
+    scores = (scoring or Scoring()).of(party, model, request)
     opened = []
     for start, stop in row_batches(features.shape[0], trees):
         base = base_margins(model, stop - start)
@@ -240,6 +264,7 @@ __all__ = [
     "Prediction",
     "Recipient",
     "Request",
+    "Scoring",
     "base_margins",
     "predict",
     "predict_margins",

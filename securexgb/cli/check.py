@@ -16,30 +16,25 @@ from typing import Annotated, Any
 
 import typer
 
-from securexgb.boost.booster import SideData
 from securexgb.boost.layout import Layout
-from securexgb.boost.leak import before_training
+from securexgb.boost.leak import Leak, before_training
 from securexgb.boost.loss import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.scales import Outcomes, proposed_lines
-from securexgb.cli.bits import bits_facts, bits_line, bits_warnings
 from securexgb.cli.columns import columns_without_cut, uncut_sentence
 from securexgb.cli.forecast import Job, forecast
 from securexgb.cli.leaks import facts_of, leaks_text
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result, table
-from securexgb.cli.reports import versions
-from securexgb.cli.sides import (
-    OwnRows,
-    column_counts,
-    load_rows,
-    needed_file,
-    same_names,
-    same_rows,
-)
-from securexgb.cli.verdicts import verdict_line, verdict_of, verdict_text
+from securexgb.cli.verdicts import verdict_line, verdict_text
 from securexgb.errors import SecureXGBError, UsageError
 from securexgb.federation.session import Federation
+from securexgb.jobs.alignment import column_counts, same_names, same_rows
+from securexgb.jobs.files import load_rows, load_sets, needed_file
+from securexgb.jobs.ledgers import verdict_of
+from securexgb.jobs.reports import versions
+from securexgb.jobs.rows import Rows
+from securexgb.report.bits import bits_facts, bits_line, bits_warnings
 
 LEAST_DISK_BYTES = 1 << 30
 
@@ -76,7 +71,7 @@ def check(
 ) -> None:
     """Check files, keys, terms, data, machine, and the link to the other side."""
     federation = federation_of(config, job, setting)
-    found: dict[str, OwnRows] = {}
+    found: dict[str, Rows] = {}
     checks = _Checks()
     facts = dict[str, Any](
         digest=federation.digest, dealer=None, leaks=[], peer_columns=None, proposed={}
@@ -97,7 +92,7 @@ def check(
         note(f"waiting for {federation.peer_name}")
         checks.run("link, dealer, rows", lambda: _link(federation, found, facts))
     if "training data" in found:
-        checks.run("cost", lambda: _cost(federation, found["training data"].data, facts))
+        checks.run("cost", lambda: _cost(federation, found["training data"], facts))
     facts["checks"] = [
         {"check": name, "status": status, "detail": detail} for name, status, detail in checks.rows
     ]
@@ -107,6 +102,7 @@ def check(
         text += f"\n\nproposed for [training] of job.toml, at both sides:\n{lines}"
     if facts["leaks"]:
         text += f"\n\nat worst:\n{leaks_text(facts['leaks'])}"
+        facts["leaks"] = facts_of(facts["leaks"])
     if facts["dealer"] is not None:
         text += f"\n\nthe dealer:\n{verdict_text(facts['dealer'])}"
     result(facts, text, form)
@@ -140,27 +136,25 @@ def _dealer(federation: Federation) -> str:
     )
 
 
-def _data(federation: Federation, found: dict[str, OwnRows]) -> str:
+def _data(federation: Federation, found: dict[str, Rows]) -> str:
     settings = federation.config
     path = needed_file(settings.train_data, "train_data", settings.name)
     rows = load_rows(federation, path)
     found["training data"] = rows
     for name, more in settings.eval_data.items():
         needed_file(more, f"eval_data.{name}", settings.name)
-        found[name] = load_rows(federation, more, columns=rows.data.columns, classes=rows.classes)
+    found |= load_sets(federation, rows.column_names, rows.classes)
     return "; ".join(
-        f"{name}: {own.data.rows:,} rows, {len(own.data.columns)} columns"
+        f"{name}: {own.count:,} rows, {len(own.column_names)} columns"
         for name, own in found.items()
     )
 
 
-def _scales(federation: Federation, found: dict[str, OwnRows], facts: dict[str, Any]) -> str:
+def _scales(federation: Federation, found: dict[str, Rows], facts: dict[str, Any]) -> str:
     """Whether the exponents of the terms fit this side's labels and weights; which would."""
     params = federation.terms.training
     sets = [
-        Outcomes(rows.data.labels, rows.data.weights)
-        for rows in found.values()
-        if rows.data.labels is not None
+        Outcomes(rows.labels, rows.weights) for rows in found.values() if rows.labels is not None
     ]
     if not sets:
         return "not known without labels"
@@ -175,28 +169,28 @@ def _scales(federation: Federation, found: dict[str, OwnRows], facts: dict[str, 
     return remark
 
 
-def _numbers(federation: Federation, found: dict[str, OwnRows], facts: dict[str, Any]) -> str:
+def _numbers(federation: Federation, found: dict[str, Rows], facts: dict[str, Any]) -> str:
     """The bits of the job's gradients."""
     params = federation.terms.training
     if "training data" not in found:
         return "not known without data"
     if "target_exponent" in facts["proposed"] and params.target_exponent is None:
         return "not known without target_exponent"
-    data = found["training data"].data
-    columns = (max(len(data.columns), 1), 0)
+    data = found["training data"]
+    columns = (max(len(data.column_names), 1), 0)
     numbers = _layout(params, data, columns).numbers(params)
     facts["gradient_bits"] = bits_facts(numbers)
     warnings = bits_warnings(numbers)
     return _Warning("; ".join([bits_line(numbers), *warnings])) if warnings else bits_line(numbers)
 
 
-def _layout(params: TrainingParams, data: SideData, columns: tuple[int, int]) -> Layout:
+def _layout(params: TrainingParams, data: Rows, columns: tuple[int, int]) -> Layout:
     """The training's shapes; that rows have weights the feature party sees by the terms alone."""
     is_weighted = data.weights is not None or params.weight_exponent is not None
-    return Layout.of(params, data.rows, columns, is_weighted)
+    return Layout.of(params, data.count, columns, is_weighted)
 
 
-def _enough_rows(federation: Federation, found: dict[str, OwnRows]) -> str:
+def _enough_rows(federation: Federation, found: dict[str, Rows]) -> str:
     floors = federation.terms.floors
     if "training data" in found:
         training_rows, sets = _row_counts(found)
@@ -207,17 +201,17 @@ def _enough_rows(federation: Federation, found: dict[str, OwnRows]) -> str:
     )
 
 
-def _row_counts(found: dict[str, OwnRows]) -> tuple[int, list[tuple[str, int]]]:
+def _row_counts(found: dict[str, Rows]) -> tuple[int, list[tuple[str, int]]]:
     """Of the training data, and of each evaluation set."""
-    (_, training), *sets = [(name, own.data.rows) for name, own in found.items()]
+    (_, training), *sets = [(name, own.count) for name, own in found.items()]
     return training, sets
 
 
-def _columns(found: dict[str, OwnRows]) -> str:
+def _columns(found: dict[str, Rows]) -> str:
     """Columns of the training data that no split can use; their names stay at this side."""
     if "training data" not in found:
         return "not read"
-    return uncut_sentence(columns_without_cut(found["training data"].data))
+    return uncut_sentence(columns_without_cut(found["training data"]))
 
 
 def _disk(federation: Federation) -> str:
@@ -231,14 +225,14 @@ def _disk(federation: Federation) -> str:
     return f"{free / 1e9:.0f} GB free for {root}"
 
 
-def _memory(federation: Federation, found: dict[str, OwnRows]) -> str:
+def _memory(federation: Federation, found: dict[str, Rows]) -> str:
     """Free memory against the masked bucket matrix, the largest array of a job with ss."""
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if "training data" not in found or federation.terms.algorithm != "ss":
         return f"{free / 1e9:.1f} GB free"
-    data = found["training data"].data
+    data = found["training data"]
     bins = federation.terms.training.max_bin + 1
-    needed = 8 * data.rows * len(data.columns) * bins
+    needed = 8 * data.count * len(data.column_names) * bins
     if needed > free:
         raise UsageError(
             f"{federation.config.name}: about {needed / 1e9:.1f} GB are needed and "
@@ -247,9 +241,9 @@ def _memory(federation: Federation, found: dict[str, OwnRows]) -> str:
     return f"{free / 1e9:.1f} GB free, about {needed / 1e9:.1f} GB needed"
 
 
-def _cost(federation: Federation, data: SideData, facts: dict[str, Any]) -> str:
+def _cost(federation: Federation, data: Rows, facts: dict[str, Any]) -> str:
     """What a tree costs and how much memory this side needs; see ``cli.forecast``."""
-    params, own = federation.terms.training, len(data.columns)
+    params, own = federation.terms.training, len(data.column_names)
     peer: int | None = facts["peer_columns"]
     columns = (own, own if peer is None else peer)[:: 1 - 2 * federation.config.rank]
     layout = _layout(params, data, (columns[0], columns[1]))
@@ -267,13 +261,13 @@ def _cost(federation: Federation, data: SideData, facts: dict[str, Any]) -> str:
     return text
 
 
-def _link(federation: Federation, found: dict[str, OwnRows], facts: dict[str, Any]) -> str:
+def _link(federation: Federation, found: dict[str, Rows], facts: dict[str, Any]) -> str:
     with federation.session("check") as party:
-        same_names(party, list(found))
-        for name, rows in found.items():
-            same_rows(party, federation, rows, name)
+        sets = list(found.items())
+        same_names(party, sets)
+        same_rows(party, sets, federation.terms.id_column)
         facts["dealer"] = verdict_of(party)
-        columns = column_counts(party, len(found["training data"].data.columns))
+        columns = column_counts(party, len(found["training data"].column_names))
         facts["peer_columns"] = columns[1 - party.rank]
         facts["leaks"] = _leaks(federation, found, columns)
         return (
@@ -282,11 +276,9 @@ def _link(federation: Federation, found: dict[str, OwnRows], facts: dict[str, An
         )
 
 
-def _leaks(
-    federation: Federation, found: dict[str, OwnRows], columns: tuple[int, int]
-) -> list[dict[str, Any]]:
+def _leaks(federation: Federation, found: dict[str, Rows], columns: tuple[int, int]) -> list[Leak]:
     """What the training would open at worst; ``columns``: their public counts by rank."""
     training_rows, sets = _row_counts(found)
     params = federation.terms.training
     layout = Layout.of(params, training_rows, columns, False)
-    return facts_of(before_training(params, layout, sets))
+    return before_training(params, layout, sets)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from securexgb.boost.binning import without_cut
-from securexgb.boost.booster import SideData
+from securexgb.jobs.rows import Rows
 
 __all__ = ["columns_without_cut", "uncut_sentence"]
 
 MOST_NAMED = 10
 
 
-def columns_without_cut(data: SideData) -> list[str]:
+def columns_without_cut(data: Rows) -> list[str]:
     """Names of the columns with one value at most."""
-    return [data.columns[column] for column in without_cut(data.features)]
+    return [data.column_names[column] for column in without_cut(data.values)]
 
 
 def uncut_sentence(names: Sequence[str]) -> str:

@@ -25,6 +25,7 @@ from securexgb.boost.tree import value_bits
 from securexgb.he.layout import Layout as Batch
 from securexgb.he.layout import batch_vectors
 from securexgb.he.noise import Precision
+from securexgb.jobs.simulation import simulate_parties
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
 from securexgb.mpc.shared import Shared
@@ -32,7 +33,6 @@ from securexgb.offline.budget import CountingSource
 from securexgb.offline.correlations import Budget
 from securexgb.offline.matrix_products import matrix_bytes, pads_precision, stock_bytes
 from securexgb.offline.method import Method
-from securexgb.simulation import simulate_parties
 
 __all__ = ["Forecast", "Job", "forecast", "gradients_cost", "whole_tree_cost"]
 

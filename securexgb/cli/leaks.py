@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from securexgb.boost.layout import Layout
@@ -21,19 +21,19 @@ def facts_of(leaks: Sequence[Leak]) -> list[dict[str, Any]]:
     return [leak.to_mapping() for leak in leaks]
 
 
-def leaks_text(facts: Sequence[Mapping[str, Any]]) -> str:
+def leaks_text(leaks: Sequence[Leak]) -> str:
     """A line for each, and one for each warning."""
     lines = []
-    for leak in facts:
-        lines.append(str(leak["sentence"]))
-        if leak["warning"]:
-            lines.append(f"warning: {leak['warning']}")
+    for leak in leaks:
+        lines.append(leak.sentence)
+        if leak.warning:
+            lines.append(f"warning: {leak.warning}")
     return "\n".join(lines)
 
 
 def note_leaks(leaks: Sequence[Leak]) -> None:
     """Before anything is opened: the worst case, on stderr."""
-    note(f"at worst: {leaks_text(facts_of(leaks))}")
+    note(f"at worst: {leaks_text(leaks)}")
 
 
 def a_tree(params: TrainingParams) -> dict[int, float]:

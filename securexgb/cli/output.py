@@ -7,7 +7,6 @@ object, strict JSON. Notes, warnings and errors are for people and go to stderr.
 from __future__ import annotations
 
 import json
-import math
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -17,8 +16,9 @@ from typing import Annotated, Any
 import typer
 
 from securexgb.errors import SecureXGBError, UsageError
+from securexgb.report.record import plain
 
-__all__ = ["Format", "FormatOption", "explain", "note", "plain", "result", "table"]
+__all__ = ["Format", "FormatOption", "explain", "ledger_table", "note", "result", "table"]
 
 BUG = 1
 
@@ -92,15 +92,10 @@ def explain(error: BaseException) -> int:
     return BUG
 
 
-def plain(value: Any) -> Any:
-    """Values that strict JSON has: NaN and infinity become null, tuples lists."""
-    if isinstance(value, Mapping):
-        return {str(name): plain(entry) for name, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(entry) for entry in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+def ledger_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What was revealed, for people."""
+    shown = [(row["meaning"], row["to"], row["values"]) for row in rows]
+    return table(shown, ("revealed", "to", "values"))
 
 
 def _cell(value: object) -> str:

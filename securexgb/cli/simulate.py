@@ -8,8 +8,9 @@ default terms, homomorphic encryption and no dealer, unless flags say otherwise.
 from __future__ import annotations
 
 import resource
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,53 +18,38 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from securexgb.boost.booster import SideData
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
-from securexgb.boost.layout import Layout
-from securexgb.boost.leak import Floors, after_training, before_training
+from securexgb.boost.leak import Floors, Leak, after_training, before_training
 from securexgb.boost.loss import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
-from securexgb.cli.bits import bits_facts, bits_line, bits_warnings
 from securexgb.cli.columns import columns_without_cut, uncut_sentence
 from securexgb.cli.leaks import facts_of, leaks_text, note_leaks
-from securexgb.cli.ledgers import add_ledgers, ledger_table
 from securexgb.cli.options import AlgorithmOption, parameters, split_names
-from securexgb.cli.output import Format, FormatOption, note, result, table
-from securexgb.cli.plain import plain_xgboost
+from securexgb.cli.output import Format, FormatOption, ledger_table, note, result, table
 from securexgb.cli.progress import TrainingProgress
-from securexgb.data import ColumnRoles, binary_labels, numeric_labels, read_side
-from securexgb.errors import DataError, UsageError
-from securexgb.mpc.party import ROLES, Party
-from securexgb.offline.method import Method
-from securexgb.report.metrics import auc, kolmogorov_smirnov, regression_metrics
-from securexgb.simulation import (
-    Sides,
+from securexgb.errors import UsageError
+from securexgb.jobs.files import ColumnRoles, read_side
+from securexgb.jobs.ledgers import add_ledgers
+from securexgb.jobs.plain import plain_xgboost
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.simulation import (
     Simulation,
+    Split,
     predict_alone,
     side_data,
-    split_columns,
+    split_rows,
     train_alone,
 )
+from securexgb.mpc.party import ROLES, Party
+from securexgb.offline.method import Method
+from securexgb.report.bits import bits_facts, bits_line, bits_warnings
+from securexgb.report.metrics import auc, kolmogorov_smirnov, regression_metrics
 
 WARNING = "a simulation protects nothing: both sides share one process here"
 REQUEST = Request("label", 6)
 Reals = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Split:
-    """A whole table in two parts, and whose columns are whose."""
-
-    train: SideData
-    test: SideData
-    sides: Sides
-
-    def layout(self, params: TrainingParams) -> Layout:
-        """The shapes of the training."""
-        label, feature = (len(side) for side in self.sides)
-        return Layout.of(params, self.train.rows, (label, feature), False)
 
 
 def simulate(
@@ -116,10 +102,12 @@ def simulate(
     }
     params = parameters(flags, param or [])
     whole = _load(data, label, split_names(ignore), params)
-    split = _split(whole, split_names(feature_party_columns), params, test_fraction)
-    params = _with_terms_of_the_data(params, split, param or [])
+    split = split_rows(whole, split_names(feature_party_columns), params, test_fraction)
+    is_said = any(item.split("=")[0].strip() == "missing_values" for item in param or [])
+    if not is_said and not split.has_missing:
+        params = replace(params, missing_values="refused")
     note(WARNING)
-    for sentence in Floors().sentences(split.train.rows):
+    for sentence in Floors().sentences(split.train.count):
         note(f"between two companies this would be refused: {sentence}")
     note_leaks(before_training(params, split.layout(params)))
     uncut = _uncut(split)
@@ -133,7 +121,7 @@ def simulate(
 
         training = train_alone(params, split.train, split.sides, seed, (), watch, method)
     halves = training.results
-    prediction = predict_alone(halves, split.test.features, split.sides, REQUEST, seed, method)
+    prediction = predict_alone(halves, split.test, split.sides, REQUEST, seed, method)
     margins = prediction.results[0]
     assert margins is not None
     secure = objective_of(params).predictions(margins)
@@ -142,22 +130,12 @@ def simulate(
     for warning in bits_warnings(halves[0].numbers):
         note(f"warning: {warning}")
     facts["numbers"] = bits_line(halves[0].numbers)
-    facts["leaks"] = facts_of(after_training(halves[0]))
+    leaks = after_training(halves[0])
+    facts["leaks"] = facts_of(leaks)
     facts["ledger"] = add_ledgers(training.ledger, prediction.ledger)
     facts["columns_without_cut"] = uncut
     facts |= _quality(params, split, secure)
-    result(facts, _text(facts), form)
-
-
-def _with_terms_of_the_data(
-    params: TrainingParams, split: Split, given: list[str]
-) -> TrainingParams:
-    """What two companies would agree on beforehand, read from the data here: that no value is
-    missing where none is (which halves the candidates)."""
-    is_said = any(item.split("=")[0].strip() == "missing_values" for item in given)
-    if not is_said and not any(np.isnan(part.features).any() for part in (split.train, split.test)):
-        params = replace(params, missing_values="refused")
-    return params
+    result(facts, _text(facts, leaks), form)
 
 
 class _Watch(TrainingCallback):
@@ -173,7 +151,7 @@ class _Watch(TrainingCallback):
 
 def _load(
     path: Path | None, label: str | None, ignore: tuple[str, ...] | None, params: TrainingParams
-) -> SideData:
+) -> Rows:
     """The whole table: all columns, labels as numbers."""
     if path is None:
         from sklearn.datasets import load_breast_cancer  # noqa: PLC0415  (slow, and needed here only)
@@ -182,49 +160,11 @@ def _load(
             raise UsageError("--label and --ignore are for DATA, and no DATA is given")
         features, labels = load_breast_cancer(return_X_y=True)
         names = tuple(str(name) for name in load_breast_cancer().feature_names)
-        return SideData(features, names, labels.astype(np.float64))
+        return Rows(features, names, labels.astype(np.float64))
     if label is None:
         raise UsageError("name the label column of DATA by --label")
-    side = "simulation"
-    read = read_side(path, ColumnRoles(label=label), side, leave_out=ignore or ())
-    assert read.labels is not None
-    if params.objective == "binary:logistic":
-        codes, _ = binary_labels(read.labels, label, side)
-    else:
-        codes = numeric_labels(read.labels, label, side)
-    return SideData(read.features, read.names, codes)
-
-
-def _split(
-    whole: SideData, names: tuple[str, ...] | None, params: TrainingParams, test_fraction: float
-) -> Split:
-    """Train and test rows (classes in equal shares), and the sides' columns."""
-    if not 0.0 < test_fraction < 1.0:
-        raise UsageError(f"--test-fraction must lie between 0 and 1, it is {test_fraction}")
-    for name in names or ():
-        if name not in whole.columns:
-            raise UsageError(f"--feature-party-columns names {name!r}, which is no feature column")
-    chosen = None if names is None else [whole.columns.index(name) for name in names]
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415  (slow, and needed here only)
-
-    labels = whole.labels
-    assert labels is not None
-    rows = np.arange(whole.rows)
-    classes = labels if params.objective == "binary:logistic" else None
-    try:
-        train_rows, test_rows = train_test_split(
-            rows,
-            test_size=test_fraction,
-            random_state=params.random_state % 2**32,
-            stratify=classes,
-        )
-    except ValueError as error:
-        raise DataError(f"simulation: the rows cannot be split: {error}") from None
-    parts = [
-        SideData(whole.features[part], whole.columns, labels[part])
-        for part in (np.sort(train_rows), np.sort(test_rows))
-    ]
-    return Split(parts[0], parts[1], split_columns(len(whole.columns), chosen))
+    roles = ColumnRoles(label=label, objective=params.objective)
+    return read_side(path, roles, "simulation", leave_out=ignore or ())
 
 
 def _facts(params: TrainingParams, split: Split, training: Simulation[ModelHalf]) -> dict[str, Any]:
@@ -237,9 +177,9 @@ def _facts(params: TrainingParams, split: Split, training: Simulation[ModelHalf]
         "total": (costs.offline_bytes + costs.online_bytes) / 1e6,
     }
     return {
-        "rows": split.train.rows,
+        "rows": split.train.count,
         "gradient_bits": bits_facts(training.results[0].numbers),
-        "test_rows": split.test.rows,
+        "test_rows": split.test.count,
         "label_columns": len(split.sides[0]),
         "feature_columns": len(split.sides[1]),
         "trees": len(training.results[0].trees),
@@ -300,7 +240,7 @@ def _quality(params: TrainingParams, split: Split, secure: Reals) -> dict[str, A
     return facts
 
 
-def _text(facts: dict[str, Any]) -> str:
+def _text(facts: dict[str, Any], leaks: Sequence[Leak]) -> str:
     """The closing table for people."""
     seconds, megabytes = facts["seconds"], facts["megabytes"]
     names = [name for name in ("auc", "ks", "rmse") if facts.get(name) is not None]
@@ -321,7 +261,7 @@ def _text(facts: dict[str, Any]) -> str:
         ],
         ("cost", "seconds", "MB"),
     )
-    ledger = f"{ledger_table(facts['ledger'])}\n\n{leaks_text(facts['leaks'])}"
+    ledger = f"{ledger_table(facts['ledger'])}\n\n{leaks_text(leaks)}"
     shape = (
         f"{facts['rows']:,} training rows, {facts['label_columns']} + {facts['feature_columns']} "
         f"columns, {facts['trees']} trees of depth {facts['depth']}, {facts['bins']} bins; "

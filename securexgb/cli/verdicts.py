@@ -1,4 +1,4 @@
-"""A verdict on the dealer, as commands print it and runs keep it."""
+"""A verdict on the dealer, as commands print it."""
 
 from __future__ import annotations
 
@@ -6,21 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from securexgb.cli.output import table
-from securexgb.mpc.party import Party
-from securexgb.offline.dealt import DealtSource
 
-__all__ = ["short_verdict", "verdict_line", "verdict_of", "verdict_text"]
+__all__ = ["short_verdict", "verdict_line", "verdict_text"]
 
 SHOWN = (
     "assurance", "type", "measurement", "signer", "tcb_status", "platform_id",
     "collateral_until", "policy_sha256",
 )  # fmt: skip
-
-
-def verdict_of(party: Party) -> dict[str, Any] | None:
-    """The verdict on this run's dealer; None where there is no dealer."""
-    source = party.source
-    return source.verdict.to_dict() if isinstance(source, DealtSource) else None
 
 
 def verdict_text(verdict: Mapping[str, Any]) -> str:

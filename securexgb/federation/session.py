@@ -93,6 +93,12 @@ class Federation:
         """Ten letters that are equal at both sides when the terms are."""
         return self.terms.digest
 
+    @property
+    def id_column(self) -> str | None:
+        """What this side calls the rows' ids; None where the terms ask for none."""
+        agreed = self.terms.id_column
+        return None if agreed is None else self.config.id_column or agreed
+
     def endpoint(self) -> Endpoint:
         """Where and with whom the link is opened; UsageError for keys that cannot be used."""
         config = self.config

@@ -139,16 +139,16 @@ class RunReport:
 
 def report_json(report: RunReport) -> dict[str, Any]:
     """The report as one JSON-ready object; numbers that do not exist are null."""
-    facts: dict[str, Any] = _plain(asdict(report))
+    facts: dict[str, Any] = plain(asdict(report))
     return facts
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Values that strict JSON has: no NaN, no infinity, no tuples."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(entry) for name, entry in value.items()}
+        return {str(name): plain(entry) for name, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.testing import run_parties
 from securexgb.testing.harness import Backend
@@ -32,24 +34,24 @@ def table(
 
 def sides(
     features: Floats, labels: Floats, label_columns: int, weights: Floats | None = None
-) -> tuple[SideData, SideData]:
+) -> tuple[Rows, Rows]:
     """The same rows cut between two parties."""
     names = tuple(f"x{number}" for number in range(features.shape[1]))
     return (
-        SideData(
+        Rows(
             np.ascontiguousarray(features[:, :label_columns]),
             names[:label_columns],
             labels,
             weights,
         ),
-        SideData(np.ascontiguousarray(features[:, label_columns:]), names[label_columns:]),
+        Rows(np.ascontiguousarray(features[:, label_columns:]), names[label_columns:]),
     )
 
 
 def jobs(
     params: TrainingParams,
-    data: tuple[SideData, SideData],
-    evals: dict[str, tuple[SideData, SideData]] | None = None,
+    data: tuple[Rows, Rows],
+    evals: dict[str, tuple[Rows, Rows]] | None = None,
     **more: Any,
 ) -> tuple[TrainingJob, TrainingJob]:
     """Both parties' jobs."""
@@ -63,9 +65,9 @@ def jobs(
 
 def train_both(
     params: TrainingParams,
-    data: tuple[SideData, SideData],
+    data: tuple[Rows, Rows],
     backend: Backend = "plaintext",
-    evals: dict[str, tuple[SideData, SideData]] | None = None,
+    evals: dict[str, tuple[Rows, Rows]] | None = None,
     seed: int = 0,
 ) -> tuple[ModelHalf, ModelHalf]:
     """Both halves of a model."""

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from securexgb.boost.agreement import Facts, SavedFacts, _parse
 from securexgb.errors import MalformedFrame
+from securexgb.jobs.agreement import Facts, SavedFacts, _parse
 
 FACTS = Facts(
     params="{}",

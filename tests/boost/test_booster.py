@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, SecureXGBError, TermsDiffer, UsageError
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.training import train
 from securexgb.testing import run_parties
 from tests.boost.data import jobs, opened_leaves, same_model, sides, table, train_both
 
@@ -198,7 +200,7 @@ def test_data_that_does_not_fit_is_refused(label, feature, error, words) -> None
 
 
 def test_no_columns_at_all_are_refused() -> None:
-    data = (SideData(np.zeros((5, 0)), (), np.zeros(5)), SideData(np.zeros((5, 0)), ()))
+    data = (Rows(np.zeros((5, 0)), (), np.zeros(5)), Rows(np.zeros((5, 0)), ()))
     with pytest.raises(DataError, match="neither side has a column"):
         train_both(SMALL, data)
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.callbacks import TrainingCallback
-from securexgb.boost.checkpoint import CheckpointStore, SavedTree, TrainingState, common_trees
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, SecureXGBError, TermsDiffer
+from securexgb.jobs.checkpoint import CheckpointStore, SavedTree, TrainingState, common_trees
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.training import train
 from securexgb.storage.sealed import ModelKey
 from securexgb.testing import run_parties
 from tests.boost.data import jobs, same_model, sides, table
@@ -180,7 +181,7 @@ def saved(directory: Path, session: str, key: ModelKey | None, rank: int = 0) ->
 def test_files_of_another_run_side_or_tree_are_refused(tmp_path: Path, key) -> None:
     own = tmp_path / "own"
     store = saved(own, "one", key)
-    columns = len(DATA[0].columns)
+    columns = len(DATA[0].column_names)
     whole = {path.name: path.read_bytes() for path in own.iterdir()}
     other_run, other_side = tmp_path / "other", tmp_path / "side" / "own"
     saved(other_run, "one", key)
@@ -210,7 +211,7 @@ def test_files_of_another_run_side_or_tree_are_refused(tmp_path: Path, key) -> N
 
 
 def read_all(store: CheckpointStore) -> None:
-    store.load(len(DATA[0].columns))
+    store.load(len(DATA[0].column_names))
     store.margins(2, "one")
 
 

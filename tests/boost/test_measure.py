@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from securexgb.boost.booster import SideData
-from securexgb.boost.measure import measure
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, TermsDiffer, UsageError
-from securexgb.simulation import side_data, simulate_parties, split_columns, train_alone
+from securexgb.jobs.evaluation import measure
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.simulation import side_data, simulate_parties, split_columns, train_alone
 
 SIDES = split_columns(3, None)
 
@@ -17,7 +17,7 @@ def trained():
     draws = np.random.default_rng(0)
     features = draws.normal(size=(160, 3))
     labels = (features.sum(axis=1) + draws.normal(size=160) > 0).astype(float)
-    tables = [SideData(features[part], ("a", "b", "c"), labels[part])
+    tables = [Rows(features[part], ("a", "b", "c"), labels[part])
               for part in (slice(100), slice(100, 160))]  # fmt: skip
     params = TrainingParams(n_estimators=3, max_depth=2, eval_metric=("logloss", "error", "auc"))
     run = train_alone(params, tables[0], SIDES, 1, [("valid", tables[1])])
@@ -44,7 +44,7 @@ def test_weights_are_the_label_party_s(trained):
     halves, table = trained
     label, feature = side_data(table, SIDES)
     weights = np.where(label.labels == 1, 3.0, 1.0)
-    weighted = SideData(label.features, label.columns, label.labels, weights)
+    weighted = Rows(label.values, label.column_names, label.labels, weights)
     found = measured(halves, (weighted, feature), ("logloss",)).results
     plain = measured(halves, (label, feature), ("logloss",)).results
     assert found[0] == found[1] != plain[0]
@@ -55,9 +55,9 @@ def test_weights_are_the_label_party_s(trained):
 def test_different_rows_and_one_class_are_refused(trained):
     halves, table = trained
     label, feature = side_data(table, SIDES)
-    fewer = SideData(feature.features[1:], feature.columns)
+    fewer = Rows(feature.values[1:], feature.column_names)
     with pytest.raises(TermsDiffer, match="do not measure the same"):
         measured(halves, (label, fewer), ("auc",))
-    ones = SideData(label.features, label.columns, np.ones(label.rows))
+    ones = Rows(label.values, label.column_names, np.ones(label.count))
     with pytest.raises(DataError, match="both classes"):
         measured(halves, (ones, feature), ("auc",))

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from securexgb import errors
-from securexgb.boost.booster import SideData
 from securexgb.boost.params import TrainingParams
 from securexgb.cli import app as app_module
-from securexgb.cli.output import explain, plain, table
+from securexgb.cli.output import explain, table
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.simulation import split_columns, train_alone
 from securexgb.model.files import save_half
-from securexgb.simulation import split_columns, train_alone
+from securexgb.report.record import plain
 
 
 def test_every_error_has_its_code_and_one_sentence(capsys):
@@ -56,7 +57,7 @@ def test_protocols(securexgb):
 
 def test_model_inspect(securexgb, tmp_path):
     features = np.arange(40.0).reshape(20, 2)
-    data = SideData(features, ("age", "debt"), (features[:, 0] > 19).astype(float))
+    data = Rows(features, ("age", "debt"), (features[:, 0] > 19).astype(float))
     params = TrainingParams(n_estimators=2, max_depth=2)
     halves = train_alone(params, data, split_columns(2, None), seed=1).results
     for half in halves:

@@ -1,14 +1,17 @@
 """A finished run's half: what is in its place must be this side's, under its key."""
 
 import secrets
+from dataclasses import replace
 
 import pytest
 
+from securexgb.boost.leak import after_training
 from securexgb.boost.params import TrainingParams
-from securexgb.cli.finished import finished_run
 from securexgb.errors import DataError, TermsDiffer, UsageError
 from securexgb.federation.session import Federation
+from securexgb.jobs.runs import RunDirectory, RunRecord, finished_run
 from securexgb.model.files import save_half
+from securexgb.report.record import Costs
 from securexgb.storage.sealed import ModelKey
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
@@ -28,12 +31,29 @@ def test_a_half_in_another_s_place(tmp_path):
     halves = train_both(PARAMS, sides(*table(40), 2))
     run = tmp_path / "run"
     (run / "model").mkdir(parents=True)
-    (run / "run.json").write_text("{}")
+    costs = Costs(0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    record = RunRecord(
+        ledger=[],
+        costs=costs,
+        offline_source="none",
+        dealer_evidence="none",
+        dealer=None,
+        missing_rates={},
+        classes=(0, 1),
+        leaks=after_training(halves[0]),
+    )
+    record.write(RunDirectory(run))
     path, key = run / "model" / "label.npz", ModelKey.from_text(text, "test")
     for half in halves:
         half.job_digest = terms.full_digest
     save_half(halves[0], path, key)
-    assert finished_run(federation, run).half.role == "label"
+    found = finished_run(federation, run)
+    assert found.half.role == "label"
+    assert found.record == replace(record, classes=[0, 1])
+    (run / "run.json").write_text("{}")
+    with pytest.raises(DataError, match=r"run\.json in .* is missing or damaged"):
+        finished_run(federation, run)
+    record.write(RunDirectory(run))
     save_half(halves[1], path, key)
     with pytest.raises(TermsDiffer, match="the feature party's half"):
         finished_run(federation, run)

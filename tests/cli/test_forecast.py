@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from securexgb.arith.prg import Prg
-from securexgb.boost.booster import SideData
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
 from securexgb.cli.forecast import Job, forecast, whole_tree_cost
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.simulation import train_alone
 from securexgb.offline.correlations import BucketMatrix, Kind
 from securexgb.offline.matrix_products import BfvMatrixProducts, matrix_bytes, stock_bytes
 from securexgb.offline.method import Method
-from securexgb.simulation import train_alone
 from securexgb.terms.job import JobTerms
 from securexgb.testing.harness import run_both
 from tests.cli.test_setup import Companies
@@ -36,7 +36,7 @@ def trained(of, trees):
     draws = np.random.default_rng(4)
     table = draws.normal(size=(of.layout.rows, of.layout.total_columns))
     labels = (draws.random(of.layout.rows) < 0.3).astype(float)
-    whole = SideData(table, tuple(f"c{i}" for i in range(table.shape[1])), labels)
+    whole = Rows(table, tuple(f"c{i}" for i in range(table.shape[1])), labels)
     sides = (np.arange(of.layout.label_columns), np.arange(of.layout.label_columns, table.shape[1]))
     return train_alone(replace(of.params, n_estimators=trees), whole, sides, 1, method=of.method)
 

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 import pytest
 
 from securexgb.cli.evaluate import evaluate
-from securexgb.cli.ledgers import add_ledgers, revealed_in
 from securexgb.cli.output import Format
 from securexgb.cli.predict import predict
 from securexgb.cli.progress import TrainingProgress
-from securexgb.cli.runs import RunDirectory
 from securexgb.cli.train import train
 from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
+from securexgb.jobs.ledgers import add_ledgers, revealed_in
+from securexgb.jobs.runs import RunDirectory
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.processes.companies import SIDES, Companies
 

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.arith.prg import Prg
-from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
 from securexgb.dealer import server
@@ -37,6 +36,9 @@ from securexgb.errors import (
     StoppedByPeer,
     TermsDiffer,
 )
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.offline.dealer_link import DealerLink
 from securexgb.offline.dealt import DealtSource
@@ -435,15 +437,15 @@ def _consume(sources: tuple[DealtSource, DealtSource], rng: np.random.Generator)
         sources[0].random_ot_receive(count)
 
 
-def _grow(party: Party, side: SideData) -> None:
+def _grow(party: Party, side: Rows) -> None:
     params = TrainingParams(n_estimators=2, max_depth=2, max_bin=8)
     train(party, TrainingJob(params=params, data=side))
 
 
-def _sides(rng: np.random.Generator) -> tuple[SideData, SideData]:
+def _sides(rng: np.random.Generator) -> tuple[Rows, Rows]:
     columns = rng.normal(size=(50, 4))
     labels = (columns[:, 0] + rng.normal(size=50) > 0).astype(np.float64)
     return (
-        SideData(np.ascontiguousarray(columns[:, :2]), ("a", "b"), labels),
-        SideData(np.ascontiguousarray(columns[:, 2:]), ("c", "d")),
+        Rows(np.ascontiguousarray(columns[:, :2]), ("a", "b"), labels),
+        Rows(np.ascontiguousarray(columns[:, 2:]), ("c", "d")),
     )

@@ -9,10 +9,12 @@ import pytest
 
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.arith.prg import Prg
-from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
 from securexgb.errors import ProtocolDesync
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.offline.budget import Budget, CountingSource
 from securexgb.offline.correlations import Kind
@@ -147,7 +149,7 @@ def test_a_correction_that_was_not_asked_for_is_refused(
             one.triples(1_000_000)
 
 
-def grow(party: Party, side: SideData) -> tuple[list[list[int]], Budget]:
+def grow(party: Party, side: Rows) -> tuple[list[list[int]], Budget]:
     """Train two small trees; own splits, and what was consumed."""
     counting = CountingSource(party.rank, party.source)
     party.source = counting
@@ -163,8 +165,8 @@ def test_a_training_gives_the_trees_of_the_local_source(dealer: RunningDealer) -
     columns = rng.normal(size=(60, 4))
     labels = (columns[:, 0] + columns[:, 3] > 0).astype(np.float64)
     sides = (
-        SideData(np.ascontiguousarray(columns[:, :2]), ("a", "b"), labels),
-        SideData(np.ascontiguousarray(columns[:, 2:]), ("c", "d")),
+        Rows(np.ascontiguousarray(columns[:, :2]), ("a", "b"), labels),
+        Rows(np.ascontiguousarray(columns[:, 2:]), ("c", "d")),
     )
     alone = run_parties(grow, sides)
     channels = memory_pair(20)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.recorded import RecordedChannel
 from securexgb.errors import DataError, ProtocolDesync, TermsDiffer, UsageError
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.training import train
 from securexgb.offline.paillier_products import (
     InsecurePaillierMatrixProducts,
     PaillierMatrixProducts,

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import MemoryChannel, memory_pair
 from securexgb.dealer.deal import Pieces
 from securexgb.errors import DataError, PeerGone, ProtocolDesync, StoppedByPeer
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.training import train
 from securexgb.offline.correlations import BucketMatrix, Triples, VectorProducts
 from securexgb.offline.matrix_products import BfvMatrixProducts
 from securexgb.offline.method import Method

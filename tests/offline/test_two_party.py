@@ -7,9 +7,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.channel import Channel
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.offline.budget import CountingSource
 from securexgb.offline.local import InsecureLocalSource

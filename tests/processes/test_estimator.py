@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.base import clone
 from securexgb import Federation, SecureXGBClassifier, errors, load_model
 
-own, test = (pd.read_csv(f"{part}.csv").drop(columns="customer") for part in ("train", "test"))
+own, test = (pd.read_csv(f"{part}.csv") for part in ("train", "test"))
 federation = Federation.from_file("party.toml", job="job.toml")
 model = clone(SecureXGBClassifier(federation=federation))
 """
@@ -40,8 +40,9 @@ print(json.dumps({
 BUREAU = (
     COMMON
     + """
-model.fit(own, eval_set=[(test, None)])
-answers = [model.predict_proba(test), model.predict(test)]
+ids, test_ids = own.pop("customer"), test.pop("customer")
+model.fit(own, eval_set=[(test, None)], ids=ids, ids_eval_set=[test_ids])
+answers = [model.predict_proba(test, ids=test_ids), model.predict(test, ids=test_ids)]
 print(json.dumps({"answers": answers, "history": model.evals_result()}))
 """
 )

@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from securexgb.boost.booster import SideData
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
-from securexgb.data import ColumnRoles, read_side
-from securexgb.simulation import predict_alone, train_alone
+from securexgb.jobs.files import ColumnRoles, read_side
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.simulation import predict_alone, train_alone
 from tests.processes.companies import SIDES, edit_cell, finish
 
 pytestmark = pytest.mark.timeout(300)
@@ -154,16 +154,14 @@ def simulated(companies, training, best):
             )
             for name in SIDES
         ]
-        parts[part] = SideData(
-            np.column_stack([table.features for table in tables]),
-            tuple(name for table in tables for name in table.names),
-            (tables[0].labels == "good").astype(float),
+        parts[part] = Rows(
+            np.column_stack([table.values for table in tables]),
+            tuple(name for table in tables for name in table.column_names),
+            tables[0].labels,
         )
     settings = companies.training | training
     settings |= {"n_estimators": best + 1, "early_stopping_rounds": None}
     sides = (np.arange(3), np.arange(3, 5))
     run = train_alone(TrainingParams.from_mapping(settings), parts["train"], sides, seed=9)
-    margins = predict_alone(run.results, parts["test"].features, sides, Request(), seed=2).results[
-        0
-    ]
+    margins = predict_alone(run.results, parts["test"], sides, Request(), seed=2).results[0]
     return 1.0 / (1.0 + np.exp(-margins))

@@ -13,11 +13,12 @@ import pytest
 import xgboost
 from numpy.typing import NDArray
 
-from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.job import SideData
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.scales import Outcomes, with_scales
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.testing import run_parties
 from securexgb.testing.harness import Backend
@@ -52,7 +53,7 @@ def learnt(
     params = with_scales(TrainingParams(**(USUAL | settings)), Outcomes(labels, weights))
     cut = values.shape[1] // 2
 
-    def program(party: Party, own: SideData) -> ModelHalf:
+    def program(party: Party, own: Rows) -> ModelHalf:
         return train(party, TrainingJob(params=params, data=own))
 
     halves = run_parties(program, sides(values, labels, cut, weights), backend)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Audience, Reveal
 from securexgb.testing import run_parties
@@ -54,7 +55,7 @@ def test_a_prediction(recipient: Any) -> None:
     def program(party: Party, job: TrainingJob) -> Any:
         model = train(party, job)
         party.ledger.entries.clear()
-        scores = predict(party, model, job.data.features[:7], Request(recipient, 4))
+        scores = predict(party, model, job.data.values[:7], Request(recipient, 4))
         return party.ledger.entries, scores
 
     results = run_parties(program, jobs(params, data))

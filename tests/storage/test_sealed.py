@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from securexgb import SecureXGBClassifier
-from securexgb.boost.booster import train
-from securexgb.boost.checkpoint import CheckpointStore
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, UsageError
+from securexgb.jobs.checkpoint import CheckpointStore
+from securexgb.jobs.training import train
 from securexgb.model.files import dump_half, load_half, save_half
 from securexgb.storage.sealed import VARIABLE, ModelKey, find_key
 from securexgb.testing import run_parties
@@ -117,7 +117,7 @@ def grow(
 
 def test_checkpoints_are_sealed(tmp_path: Path) -> None:
     whole = grow(tmp_path, 2, KEY)
-    own, columns = tmp_path / "0", len(DATA[0].columns)
+    own, columns = tmp_path / "0", len(DATA[0].column_names)
     assert len(list(own.iterdir())) >= 4
     for path in own.iterdir():
         assert path.read_bytes().startswith(b"securexgb sealed 1\n"), path

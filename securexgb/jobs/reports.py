@@ -7,21 +7,37 @@ import resource
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from pathlib import Path
 
 from securexgb import __version__
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importance
-from securexgb.cli.bits import bits_line, bits_warnings
-from securexgb.cli.ledgers import revealed_in
-from securexgb.cli.runs import RunDirectory, timestamp
+from securexgb.errors import DataError
 from securexgb.federation.session import Federation
+from securexgb.jobs.files import load_rows
+from securexgb.jobs.ledgers import revealed_in
+from securexgb.jobs.prediction import Reals, read_scores
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.runs import FinishedRun, RunDirectory, RunRecord, timestamp
 from securexgb.mpc.party import Party
+from securexgb.report.bits import bits_line, bits_warnings
 from securexgb.report.html import render_html
+from securexgb.report.metrics import binary_metrics, regression_metrics, stability_index
 from securexgb.report.record import BinaryMetrics, Costs, RegressionMetrics, RunReport, report_json
+from securexgb.storage.whole import read_whole, unpack_json
 
-__all__ = ["Quality", "costs_of", "costs_table", "versions", "write_report"]
+__all__ = [
+    "Quality",
+    "costs_of",
+    "keep_prediction",
+    "metrics_of",
+    "quality_of",
+    "versions",
+    "write_report",
+]
 
+_PREDICTED = "predicted.json"
+"""Beside a run's model: which rows were predicted, and where the scores are."""
 PACKAGES = ("numpy", "grpcio", "cryptography", "protobuf", "pydantic", "pyarrow")
 
 
@@ -61,33 +77,17 @@ def costs_of(party: Party, total_seconds: float) -> Costs:
     )
 
 
-def costs_table(costs: Costs) -> list[tuple[str, object]]:
-    """The costs as rows for people."""
-    return [
-        ("rounds", costs.rounds),
-        ("MB sent", costs.bytes_sent / 1e6),
-        ("MB received", costs.bytes_received / 1e6),
-        ("MB offline", costs.offline_bytes / 1e6),
-        ("seconds offline", costs.offline_seconds),
-        ("seconds waited for it", costs.waited_seconds),
-        ("seconds online", costs.online_seconds),
-        ("seconds total", costs.total_seconds),
-    ]
-
-
 def write_report(
     federation: Federation,
     run: RunDirectory,
     half: ModelHalf,
-    facts: dict[str, Any],
+    record: RunRecord,
     quality: Quality,
     remarks: Sequence[str] = (),
 ) -> RunReport:
     """Write report.html and report.json of a run.
 
-    ``facts``: what ``train`` has kept in run.json: costs, offline source, dealer's evidence
-    and the verdict on it, missing rates, what the leak meter says. The ledger is the run's, of
-    all its sessions.
+    The ledger is the run's, of all its sessions.
     """
     curve = {
         f"{data} {metric}": values
@@ -104,12 +104,12 @@ def write_report(
         created=timestamp(),
         terms=federation.terms.model_dump(mode="json"),
         ledger=revealed_in(run),
-        leaks=facts["leaks"],
-        costs=Costs(**facts["costs"]),
+        leaks=[leak.to_mapping() for leak in record.leaks],
+        costs=record.costs,
         numbers=bits_line(half.numbers),
-        offline_source=facts["offline_source"],
-        dealer_evidence=facts["dealer_evidence"],
-        dealer=facts["dealer"],
+        offline_source=record.offline_source,
+        dealer_evidence=record.dealer_evidence,
+        dealer=record.dealer,
         versions=versions(),
         warnings=(*remarks, *bits_warnings(half.numbers)),
         metrics=quality.metrics,
@@ -117,8 +117,53 @@ def write_report(
         stability_index=quality.stability_index,
         learning_curve=curve,
         importance={name: float(count) for name, count in zip(half.columns, counts, strict=True)},
-        missing_rates=facts["missing_rates"],
+        missing_rates=record.missing_rates,
     )
     run.write("report.html", render_html(report))
     run.write_json("report.json", report_json(report))
     return report
+
+
+def keep_prediction(run: RunDirectory, data: Path, predictions: Path) -> None:
+    """Say in a run which rows were predicted, and where the scores are."""
+    kept = {"data": str(data), "predictions": str(predictions.absolute())}
+    run.write_json(_PREDICTED, kept)
+
+
+def quality_of(
+    federation: Federation, finished: FinishedRun, baseline: Path | None = None
+) -> Quality:
+    """The quality of the newest predictions of a run, read again from the files.
+
+    ``baseline``: earlier predictions, to say how far the scores have moved since.
+    """
+    kept_path = finished.run.path / _PREDICTED
+    if not kept_path.exists():
+        return Quality()
+    kept = unpack_json(read_whole(kept_path), _PREDICTED)
+    path, half = Path(kept["data"]), finished.half
+    rows = load_rows(
+        federation, path, columns=half.columns, classes=finished.record.classes, label_optional=True
+    )
+    side = federation.config.name
+    scores = read_scores(Path(kept["predictions"]), side)
+    index = None if baseline is None else stability_index(read_scores(baseline, side), scores)
+    if scores.size != rows.count:
+        raise DataError(
+            f"{side}: {path} has {rows.count} rows and the predictions "
+            f"have {scores.size}: predict again"
+        )
+    metrics = metrics_of(rows, scores, half.params.objective)
+    return Quality(metrics, path.name, index)
+
+
+def metrics_of(
+    rows: Rows, scores: Reals, objective: str
+) -> BinaryMetrics | RegressionMetrics | None:
+    """How good the scores are, where this side holds labels of the same rows."""
+    labels = rows.labels
+    if labels is None:
+        return None
+    if objective == "binary:logistic":
+        return binary_metrics(labels, scores)
+    return regression_metrics(labels, scores)

@@ -1,4 +1,4 @@
-"""A run's ledger.json: what all sessions of a run have revealed, and its table for people.
+"""A run's ledger.json: what all sessions of a run have revealed.
 
 A run has several sessions: its training, each resumption of it, each evaluation and each
 prediction. What one of them revealed stays revealed, so rows are only ever added.
@@ -11,19 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from securexgb.cli.output import table
-from securexgb.cli.runs import RunDirectory
-from securexgb.cli.verdicts import verdict_of
 from securexgb.errors import DataError
+from securexgb.jobs.runs import LedgerRows, RunDirectory
 from securexgb.mpc.party import Party
+from securexgb.offline.dealt import DealtSource
 
-__all__ = ["RunLedger", "add_ledgers", "ledger_table", "recorded", "revealed_in"]
+__all__ = ["RunLedger", "add_ledgers", "recorded", "revealed_in", "verdict_of"]
 
 NAME = "ledger.json"
-Rows = list[dict[str, Any]]
 
 
-def add_ledgers(*ledgers: Sequence[Mapping[str, Any]]) -> Rows:
+def add_ledgers(*ledgers: Sequence[Mapping[str, Any]]) -> LedgerRows:
     """One row for each (reveal, to), with the sum of its values; in the order of a ledger."""
     sums: dict[tuple[str, str], dict[str, Any]] = {}
     for row in (row for ledger in ledgers for row in ledger):
@@ -33,13 +31,7 @@ def add_ledgers(*ledgers: Sequence[Mapping[str, Any]]) -> Rows:
     return [sums[key] for key in sorted(sums)]
 
 
-def ledger_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows for people."""
-    shown = [(row["meaning"], row["to"], row["values"]) for row in rows]
-    return table(shown, ("revealed", "to", "values"))
-
-
-def revealed_in(run: RunDirectory) -> Rows:
+def revealed_in(run: RunDirectory) -> LedgerRows:
     """The rows that a run has kept so far; DataError where its file is damaged."""
     path = run.path / NAME
     if not path.exists():
@@ -58,7 +50,7 @@ class RunLedger:
         self._party = party
         self._before = revealed_in(run)
 
-    def rows(self) -> Rows:
+    def rows(self) -> LedgerRows:
         """All sessions' rows, this one's included."""
         return add_ledgers(self._before, self._party.ledger.rows())
 
@@ -76,3 +68,9 @@ def recorded(run: RunDirectory, party: Party) -> Iterator[RunLedger]:
         yield ledger
     finally:
         ledger.write()
+
+
+def verdict_of(party: Party) -> dict[str, Any] | None:
+    """The verdict on this run's dealer; None where there is no dealer."""
+    source = party.source
+    return source.verdict.to_dict() if isinstance(source, DealtSource) else None

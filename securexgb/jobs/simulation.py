@@ -12,32 +12,38 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.predict import Request, predict_margins
+from securexgb.boost.predict import Request
 from securexgb.boost.scales import Outcomes, with_scales
 from securexgb.errors import DataError, UsageError
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.local import insecure_parties, run_both
+from securexgb.jobs.prediction import Predictor
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.offline.method import Method
-from securexgb.jobs.local import insecure_parties, run_both
 
 __all__ = [
     "Halves",
     "SimulatedCosts",
     "Simulation",
+    "Split",
     "column_positions",
     "predict_alone",
     "simulate_parties",
     "split_columns",
+    "split_rows",
     "train_alone",
 ]
 
@@ -114,6 +120,55 @@ def split_columns(count: int, feature_party: Sequence[int] | None) -> Sides:
     return np.setdiff1d(np.arange(count), features), features
 
 
+@dataclass(frozen=True)
+class Split:
+    """A whole table in two parts, and whose columns are whose."""
+
+    train: Rows
+    test: Rows
+    sides: Sides
+
+    def layout(self, params: TrainingParams) -> Layout:
+        """The shapes of the training."""
+        label, feature = (len(side) for side in self.sides)
+        return Layout.of(params, self.train.count, (label, feature), False)
+
+    @property
+    def has_missing(self) -> bool:
+        """Whether any value is missing: two companies would agree beforehand that none is, which
+        halves the candidates."""
+        return any(bool(np.isnan(part.values).any()) for part in (self.train, self.test))
+
+
+def split_rows(
+    whole: Rows, names: tuple[str, ...] | None, params: TrainingParams, test_fraction: float
+) -> Split:
+    """Train and test rows (classes in equal shares), and the sides' columns."""
+    if not 0.0 < test_fraction < 1.0:
+        raise UsageError(f"--test-fraction must lie between 0 and 1, it is {test_fraction}")
+    for name in names or ():
+        if name not in whole.column_names:
+            raise UsageError(f"--feature-party-columns names {name!r}, which is no feature column")
+    chosen = None if names is None else [whole.column_names.index(name) for name in names]
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415  (slow, and needed here only)
+
+    labels = whole.labels
+    assert labels is not None
+    rows = np.arange(whole.count)
+    classes = labels if params.objective == "binary:logistic" else None
+    try:
+        train_rows, test_rows = train_test_split(
+            rows,
+            test_size=test_fraction,
+            random_state=params.random_state % 2**32,
+            stratify=classes,
+        )
+    except ValueError as error:
+        raise DataError(f"simulation: the rows cannot be split: {error}") from None
+    parts = [whole.take(np.sort(part)) for part in (train_rows, test_rows)]
+    return Split(parts[0], parts[1], split_columns(len(whole.column_names), chosen))
+
+
 def column_positions(
     chosen: Sequence[str] | Sequence[int] | None, names: Sequence[str], count: int
 ) -> list[int] | None:
@@ -137,23 +192,13 @@ def column_positions(
     return positions
 
 
-def side_data(whole: SideData, sides: Sides) -> tuple[SideData, SideData]:
-    """A whole table as its two sides' parts."""
-    return (
-        SideData(
-            np.ascontiguousarray(whole.features[:, sides[0]]),
-            tuple(whole.columns[i] for i in sides[0]),
-            whole.labels,
-            whole.weights,
-        ),
-        SideData(
-            np.ascontiguousarray(whole.features[:, sides[1]]),
-            tuple(whole.columns[i] for i in sides[1]),
-        ),
-    )
+def side_data(whole: Rows, sides: Sides) -> tuple[Rows, Rows]:
+    """A whole table as its two sides' parts: labels and weights are the label party's."""
+    label, feature = (whole.take_columns(side) for side in sides)
+    return label, replace(feature, labels=None, weights=None, classes=None)
 
 
-def _outcomes(data: SideData) -> Outcomes:
+def _outcomes(data: Rows) -> Outcomes:
     if data.labels is None:
         raise DataError("there are no labels: a whole table comes with them")
     return Outcomes(data.labels, data.weights)
@@ -161,10 +206,10 @@ def _outcomes(data: SideData) -> Outcomes:
 
 def train_alone(
     params: TrainingParams,
-    whole: SideData,
+    whole: Rows,
     sides: Sides,
     seed: int,
-    evals: Sequence[tuple[str, SideData]] = (),
+    evals: Sequence[tuple[str, Rows]] = (),
     callbacks: Callable[[Party], Sequence[TrainingCallback]] = lambda _: (),
     method: Method | None = None,
 ) -> Simulation[ModelHalf]:
@@ -174,26 +219,23 @@ def train_alone(
     to agree on them.
     """
     params = with_scales(params, _outcomes(whole), [_outcomes(data) for _, data in evals])
-    train_sides = side_data(whole, sides)
-    eval_sides = [(name, side_data(data, sides)) for name, data in evals]
+    jobs = [TrainingJob(params=params, data=data) for data in side_data(whole, sides)]
+    for name, data in evals:
+        jobs = [
+            replace(job, evals=(*job.evals, (name, own)))
+            for job, own in zip(jobs, side_data(data, sides), strict=True)
+        ]
 
-    def program(party: Party, own: SideData) -> ModelHalf:
-        return train(
-            party,
-            TrainingJob(
-                params=params,
-                data=own,
-                evals=tuple((name, both[party.rank]) for name, both in eval_sides),
-                callbacks=tuple(callbacks(party)) if party.rank == 0 else (),
-            ),
-        )
+    def program(party: Party, job: TrainingJob) -> ModelHalf:
+        watching = tuple(callbacks(party)) if party.rank == 0 else ()
+        return train(party, replace(job, callbacks=watching))
 
-    return simulate_parties(program, train_sides, seed, method)
+    return simulate_parties(program, jobs, seed, method)
 
 
 def predict_alone(
     halves: Halves,
-    features: Reals,
+    whole: Rows,
     sides: Sides,
     request: Request,
     seed: int,
@@ -201,7 +243,7 @@ def predict_alone(
 ) -> Simulation[Reals | None]:
     """Margins of whole rows (n, columns), for the label party, whose result is the first."""
 
-    def program(party: Party, own: Reals) -> Reals | None:
-        return predict_margins(party, halves[party.rank], own, request)
+    def program(party: Party, own: Rows) -> Reals | None:
+        return Predictor(party, halves[party.rank], request).margins(own)
 
-    return simulate_parties(program, [features[:, side] for side in sides], seed, method)
+    return simulate_parties(program, side_data(whole, sides), seed, method)

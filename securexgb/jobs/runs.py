@@ -1,6 +1,7 @@
 """The directory that a run leaves: run/<time>-<digest>/, what is in it, and how it is written.
 
     job.toml       the terms as they were agreed
+    run.json       a ``RunRecord``: what the report needs of the training
     log.jsonl      one object an event, the newest last
     metrics.jsonl  one object a tree
     ledger.json    what was revealed to whom, so far
@@ -16,15 +17,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from securexgb.cli.output import plain
-from securexgb.errors import UsageError
+from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.leak import Leak
+from securexgb.errors import DataError, TermsDiffer, UsageError
+from securexgb.federation.session import Federation
+from securexgb.model.files import load_half
+from securexgb.report.record import Costs, plain
+from securexgb.storage.sealed import find_key
 from securexgb.storage.whole import append_line, make_directory, write_whole
 
-__all__ = ["RunDirectory", "timestamp"]
+__all__ = ["FinishedRun", "LedgerRows", "RunDirectory", "RunRecord", "finished_run", "timestamp"]
+
+LedgerRows = list[dict[str, Any]]
+"""What was revealed: reveal, meaning, to, values."""
+_RECORD = "run.json"
 
 
 def timestamp() -> str:
@@ -100,3 +111,73 @@ class RunDirectory:
 
     def _append(self, name: str, facts: Mapping[str, Any]) -> None:
         append_line(self.path / name, json.dumps(plain(facts), allow_nan=False))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """What a training leaves beside its model, for its report.
+
+    ``ledger``: of all sessions of the run; ``costs``: of what ``costs_of`` says.
+    ``dealer``: a dictionary of ``Verdict``, None where there is no dealer. ``missing_rates``:
+    of the own columns. ``classes``: the two labels as the label party's file has them.
+    """
+
+    ledger: LedgerRows
+    costs_of: str = "the last session"
+    costs: Costs
+    offline_source: str
+    dealer_evidence: str
+    dealer: Mapping[str, Any] | None
+    missing_rates: Mapping[str, float]
+    classes: Sequence[Any] | None
+    leaks: Sequence[Leak]
+
+    def to_mapping(self) -> dict[str, Any]:
+        """For JSON."""
+        leaks = [leak.to_mapping() for leak in self.leaks]
+        return {**self.__dict__, "costs": asdict(self.costs), "leaks": leaks}
+
+    @staticmethod
+    def from_mapping(facts: Mapping[str, Any]) -> RunRecord:
+        """From the JSON; KeyError or TypeError where it is none of these."""
+        leaks = [Leak.from_mapping(leak) for leak in facts["leaks"]]
+        return RunRecord(**{**facts, "costs": Costs(**facts["costs"]), "leaks": leaks})
+
+    def write(self, run: RunDirectory) -> None:
+        run.write_json(_RECORD, self.to_mapping())
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A finished run of this side: its half of the model, and what training kept beside it."""
+
+    run: RunDirectory
+    half: ModelHalf
+    record: RunRecord
+
+
+def finished_run(federation: Federation, path: Path | None) -> FinishedRun:
+    """The run at ``path``, or the newest finished one of these terms."""
+    name = f"model/{federation.role}.npz"
+    if path is None:
+        root, side = federation.config.run_directory, federation.config.name
+        run = RunDirectory.latest(root, federation.digest, holding=(name,), side=side)
+    else:
+        run = RunDirectory(path)
+    half = load_half(run.path / name, find_key(federation.config.model_key))
+    if half.role != federation.role:
+        raise TermsDiffer(
+            f"{federation.config.name}: {name} in {run.path} is the {half.role} party's half"
+        )
+    if half.job_digest != federation.terms.full_digest:
+        raise TermsDiffer(
+            f"{federation.config.name}: the model in {run.path} was trained under the terms "
+            f"{half.job_digest[:10] or 'of no job'}, and the job file says {federation.digest}"
+        )
+    try:
+        record = RunRecord.from_mapping(json.loads((run.path / _RECORD).read_text()))
+    except (OSError, ValueError, KeyError, TypeError):
+        raise DataError(
+            f"{federation.config.name}: {_RECORD} in {run.path} is missing or damaged"
+        ) from None
+    return FinishedRun(run, half, record)

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.boost.binning import Binner
-from securexgb.boost.booster import SideData
 from securexgb.boost.params import TrainingParams
+from securexgb.jobs.rows import Rows
 
 __all__ = ["plain_xgboost"]
 
@@ -33,7 +33,7 @@ SHARED_NAMES = (
 
 
 def plain_xgboost(
-    params: TrainingParams, train: SideData, test: SideData, *, own_bins: bool = False
+    params: TrainingParams, train: Rows, test: Rows, *, own_bins: bool = False
 ) -> NDArray[np.float64]:
     """Predictions for ``test`` of xgboost trained on ``train`` in the clear.
 
@@ -41,12 +41,12 @@ def plain_xgboost(
     """
     import xgboost  # noqa: PLC0415  (slow, and needed here only)
 
-    binner = Binner.fit(train.features, params.max_bin)
+    binner = Binner.fit(train.values, params.max_bin)
 
-    def table(data: SideData) -> Any:
+    def table(data: Rows) -> Any:
         if own_bins:
-            return xgboost.DMatrix(data.features, data.labels, weight=data.weights)
-        bins = binner.transform(data.features).astype(np.float64)
+            return xgboost.DMatrix(data.values, data.labels, weight=data.weights)
+        bins = binner.transform(data.values).astype(np.float64)
         bins[bins == params.max_bin] = np.nan
         return xgboost.DMatrix(bins, data.labels, weight=data.weights)
 

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from securexgb.boost.checkpoint import Saved, common_trees
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, MalformedFrame, TermsDiffer
+from securexgb.jobs.checkpoint import Saved, common_trees
 from securexgb.mpc.party import Party
 
 

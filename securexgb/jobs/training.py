@@ -1,91 +1,83 @@
-"""A training in progress: what is set up before the first tree, or taken up from a checkpoint."""
+"""Training: what is set up before the first tree, or taken up from a checkpoint; then the trees."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from dataclasses import dataclass
 
 import numpy as np
 
-from securexgb.arith.fixedpoint import NumberFormat, encode
+from securexgb.arith.fixedpoint import encode
 from securexgb.arith.prg import Prg
-from securexgb.boost.agreement import Agreement, Facts, SavedFacts, agree
 from securexgb.boost.binning import Binner
-from securexgb.boost.checkpoint import CheckpointStore, Saved, SavedTree, TrainingState
+from securexgb.boost.booster import grow_model
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import Truth, check_metrics
 from securexgb.boost.executor import LocalExecutor
 from securexgb.boost.grower import TreeJob, matrix_shape
-from securexgb.boost.job import SideData, TrainingJob
 from securexgb.boost.loss import Labels, Objective, objective_of, row_weights, sigmoid_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import base_margins, training_margins
+from securexgb.boost.state import DataSet, State
 from securexgb.errors import DataError
+from securexgb.federation.session import Federation
+from securexgb.jobs.agreement import Agreement, Facts, SavedFacts, agree
+from securexgb.jobs.alignment import Named, same_names, same_rows
+from securexgb.jobs.checkpoint import CheckpointStore, Saved, SavedTree, TrainingState
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.rows import Rows
 from securexgb.mpc.matrix import register
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import share
 from securexgb.mpc.shared import Shared
 
 
-@dataclass(eq=False)
-class DataSet:
-    """A data set during a training. ``margins``: shared (n,), after the model's trees."""
+def train(party: Party, job: TrainingJob) -> ModelHalf:
+    """Train a model with the other party; returns this party's half of it.
 
-    name: str
-    data: SideData
-    truth: Truth
-    margins: Shared
-
-
-@dataclass(eq=False)
-class Session:
-    """Everything that a training holds between two trees.
-
-    ``trees``: what all trees are grown from; of its ``dummies`` each tree takes a stream of
-    its own. ``coins``: public. ``sets``: the training data first, then the evaluation sets.
+    Both parties call it with the same ``params``, ``job_digest``, rows and evaluation sets.
+    Raises DataError, UsageError or TermsDiffer before the first tree where they do not fit.
     """
-
-    job: TrainingJob
-    model: ModelHalf
-    numbers: NumberFormat
-    objective: Objective
-    labels: Labels
-    trees: TreeJob
-    coins: Prg
-    session_id: str
-    sets: list[DataSet]
-
-    def save(self) -> None:
-        """Write the last tree, its metrics and all margins to the checkpoint."""
-        if self.job.store is None:
-            return
-        model = self.model
-        metrics = [values[-1] for of_set in model.history.values() for values in of_set.values()]
-        tree = SavedTree(model.trees[-1], self.session_id, tuple(metrics))
-        self.job.store.save(len(model.trees), tree, [s.margins.words for s in self.sets])
+    with party.step("train"):
+        return grow_model(party, begin(party, job), job.callbacks)
 
 
-def begin(party: Party, job: TrainingJob) -> Session:
+def agreed_job(party: Party, federation: Federation, rows: Rows, evals: Named) -> TrainingJob:
+    """The training that the terms ask for, of rows that both sides hold in the same order.
+
+    Raises DataError or UsageError at both sides where rows or names of evaluation sets differ.
+    """
+    terms = federation.terms
+    same_rows(party, [("training data", rows)], terms.id_column)
+    same_names(party, evals)
+    same_rows(party, evals, terms.id_column)
+    return TrainingJob(
+        params=terms.training,
+        data=rows,
+        evals=tuple(evals),
+        job_digest=terms.full_digest,
+        floors=terms.floors,
+    )
+
+
+def begin(party: Party, job: TrainingJob) -> State:
     """Check the own data, agree with the other side, set everything up."""
     job.check(party.rank)
     saved = _saved(party, job)
     agreement = agree(party, job.params, _facts(party, job, saved))
     # The row counts are public and equal by now: both sides refuse, before anything is opened.
-    job.floors.check(job.data.rows, job.set_rows)
+    job.floors.check(job.data.count, job.set_rows)
     if not agreement.trees:
         saved = None
     numbers = agreement.layout.numbers(job.params)
     objective = objective_of(job.params, sigmoid_of(party, job.params))
-    state = _state(party, job, agreement, saved)
-    binner = Binner.fit(job.data.features, job.params.max_bin)
-    buckets = np.ascontiguousarray(binner.transform(job.data.features))
+    saved_state = _state(party, job, agreement, saved)
+    binner = Binner.fit(job.data.values, job.params.max_bin)
+    buckets = np.ascontiguousarray(binner.transform(job.data.values))
     _plan(party, job.params, agreement)
     shape = matrix_shape(agreement.layout, numbers, job.params.max_depth)
     shape = register(party, shape, buckets)
-    model = _model(party, job, agreement, state, objective)
-    session = Session(
-        job=job,
+    model = _model(party, job, agreement, saved_state, objective)
+    state = State(
         model=model,
         numbers=numbers,
         objective=objective,
@@ -103,12 +95,22 @@ def begin(party: Party, job: TrainingJob) -> Session:
             dummies=_dummies(party, job),
             shape=shape,
         ),
-        coins=Prg(bytes.fromhex(state.coins)),
-        session_id=agreement.session,
+        coins=Prg(bytes.fromhex(saved_state.coins)),
         sets=_sets(job, agreement, model.centre),
+        keep=lambda state: _keep(state, job.store, agreement.session),
     )
-    _take_up(party, session, agreement, saved)
-    return session
+    _take_up(party, state, job.store, agreement, saved)
+    return state
+
+
+def _keep(state: State, store: CheckpointStore | None, session_id: str) -> None:
+    """Write the last tree, its metrics and all margins to the checkpoint."""
+    if store is None:
+        return
+    model = state.model
+    metrics = [values[-1] for of_set in model.history.values() for values in of_set.values()]
+    tree = SavedTree(model.trees[-1], session_id, tuple(metrics))
+    store.save(len(model.trees), tree, [data_set.margins.words for data_set in state.sets])
 
 
 def _dummies(party: Party, job: TrainingJob) -> Prg:
@@ -135,7 +137,7 @@ def _saved(party: Party, job: TrainingJob) -> Saved | None:
     """What the checkpoint to resume holds; refused where it is of another training."""
     if job.store is None or not job.resume:
         return None
-    saved = job.store.load(len(job.data.columns))
+    saved = job.store.load(len(job.data.column_names))
     if saved is None:
         return None
     if saved.state.rank != party.rank or saved.state.job_digest != job.job_digest:
@@ -160,10 +162,10 @@ def _facts(party: Party, job: TrainingJob, saved: Saved | None) -> Facts:
     return Facts(
         params=json.dumps(job.params.to_mapping(), sort_keys=True),
         digest=job.job_digest,
-        rows=job.data.rows,
-        columns=len(job.data.columns),
+        rows=job.data.count,
+        columns=len(job.data.column_names),
         weights=job.data.weights is not None,
-        sets=tuple((name, data.rows, data.weights is not None) for name, data in job.evals),
+        sets=tuple((name, data.count, data.weights is not None) for name, data in job.evals),
         nonce=party.private.words(2).tobytes().hex(),
         checkpoint=job.checkpoint,
         saved=SavedFacts.of(saved),
@@ -208,7 +210,7 @@ def _model(
         job_digest=job.job_digest,
         params=job.params,
         layout=agreement.layout,
-        columns=job.data.columns,
+        columns=job.data.column_names,
         base=base,
         centre=centre,
         history={name: {metric: [] for metric in job.params.metrics} for name, _ in job.evals},
@@ -234,16 +236,22 @@ def _sets(job: TrainingJob, agreement: Agreement, centre: float) -> list[DataSet
     weighted = (agreement.layout.weights, *agreement.weighted)
     sets: list[DataSet] = []
     for (name, data), has_weights in zip((("", job.data), *job.evals), weighted, strict=True):
-        truth = Truth(data.rows, has_weights, data.labels, data.weights, centre)
+        truth = Truth(data.count, has_weights, data.labels, data.weights, centre)
         if sets:
             check_metrics(truth, name, job.params, job.params.metrics)
-        sets.append(DataSet(name, data, truth, Shared.zeros(data.rows)))
+        sets.append(DataSet(name, data.values, truth, Shared.zeros(data.count)))
     return sets
 
 
-def _take_up(party: Party, session: Session, agreement: Agreement, saved: Saved | None) -> None:
+def _take_up(
+    party: Party,
+    state: State,
+    store: CheckpointStore | None,
+    agreement: Agreement,
+    saved: Saved | None,
+) -> None:
     """Put the saved trees, metrics and margins in place; without any, the base alone."""
-    model, count = session.model, agreement.trees
+    model, count = state.model, agreement.trees
     trees = saved.trees[:count] if saved is not None else ()
     model.trees.extend(tree.half for tree in trees)
     for tree in trees:
@@ -251,23 +259,13 @@ def _take_up(party: Party, session: Session, agreement: Agreement, saved: Saved 
         for of_set in model.history.values():
             for history in of_set.values():
                 history.append(next(values))
-    store: CheckpointStore | None = session.job.store
     known = None
     if agreement.known_margins and store is not None:
         known = store.margins(count, trees[-1].session)
-    for place, data_set in enumerate(session.sets):
+    for place, data_set in enumerate(state.sets):
         if known is not None:
             data_set.margins = Shared(known[place])
         else:
-            data_set.margins = base_margins(model, data_set.data.rows) + training_margins(
-                party, model.trees, data_set.data.features
+            data_set.margins = base_margins(model, data_set.truth.rows) + training_margins(
+                party, model.trees, data_set.values
             )
-
-
-def tree_job(
-    session: Session, number: int, used: np.ndarray[tuple[int], np.dtype[np.int64]]
-) -> TreeJob:
-    """What tree ``number`` is grown from: its columns, its own dummies."""
-    return dataclasses.replace(
-        session.trees, used=used, dummies=session.trees.dummies.derive(f"tree {number}")
-    )

@@ -26,8 +26,20 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from securexgb.errors import DataError, UsageError
+from securexgb.federation.session import Federation
+from securexgb.jobs.rows import Rows
 
-__all__ = ["ColumnRoles", "SideTable", "binary_labels", "numeric_labels", "read_side", "read_table"]
+__all__ = [
+    "ColumnRoles",
+    "binary_labels",
+    "checked_ids",
+    "load_rows",
+    "load_sets",
+    "needed_file",
+    "numeric_labels",
+    "read_side",
+    "read_table",
+]
 
 Reals = NDArray[np.float64]
 
@@ -40,6 +52,7 @@ class ColumnRoles:
     """Which column of a file is what; ``features`` None means every other column.
 
     ``label_optional``: the file may come without the label column, as rows to predict do.
+    ``objective``: how labels are read; ``classes``: those that a model was trained on.
     """
 
     features: tuple[str, ...] | None = None
@@ -47,28 +60,8 @@ class ColumnRoles:
     weight: str | None = None
     id: str | None = None
     label_optional: bool = False
-
-
-@dataclass(frozen=True)
-class SideTable:
-    """One side's rows. ``features`` (rows, columns) with NaN for missing; ``labels`` and
-    ``weights`` (rows,) or None; ``ids`` one text a row, or None where no column is named."""
-
-    names: tuple[str, ...]
-    features: Reals
-    labels: Reals | NDArray[Any] | None
-    weights: Reals | None
-    ids: tuple[str, ...] | None
-
-    @property
-    def rows(self) -> int:
-        return int(self.features.shape[0])
-
-    @property
-    def missing_rates(self) -> dict[str, float]:
-        """Share of missing values of every column."""
-        rates = np.isnan(self.features).mean(axis=0) if self.rows else np.zeros(len(self.names))
-        return {name: float(rate) for name, rate in zip(self.names, rates, strict=True)}
+    objective: str = "binary:logistic"
+    classes: Sequence[Any] | None = None
 
 
 def read_table(path: Path, side: str, id_column: str | None = None) -> pa.Table:
@@ -141,9 +134,7 @@ class _WholeBreaks(io.RawIOBase):
         return block.removesuffix(self._held)
 
 
-def read_side(
-    path: Path, roles: ColumnRoles, side: str, leave_out: Sequence[str] = ()
-) -> SideTable:
+def read_side(path: Path, roles: ColumnRoles, side: str, leave_out: Sequence[str] = ()) -> Rows:
     """Read and check one side's file; ``leave_out`` names columns that are nobody's."""
     table = read_table(path, side, roles.id)
     label = roles.label
@@ -161,13 +152,64 @@ def read_side(
                 f"{side}: column {name!r} is named both as a feature and as label, weight or id"
             )
     columns = [_numbers(table[name], name, side) for name in names]
-    return SideTable(
-        names=tuple(names),
-        features=np.column_stack(columns) if columns else np.empty((table.num_rows, 0)),
-        labels=None if label is None else _labels(table[label], label, side),
-        weights=None if roles.weight is None else _weights(table[roles.weight], roles.weight, side),
-        ids=None if roles.id is None else _ids(table[roles.id], roles.id, side),
+    labels = None if label is None else _labels(table[label], label, side)
+    weights = None if roles.weight is None else _weights(table[roles.weight], roles.weight, side)
+    ids = None if roles.id is None else checked_ids(table[roles.id], roles.id, side)
+    classes = None
+    if labels is not None and label is not None:
+        if roles.objective == "binary:logistic":
+            labels, classes = binary_labels(labels, label, side, roles.classes)
+        else:
+            labels = numeric_labels(labels, label, side)
+    values = np.column_stack(columns) if columns else np.empty((table.num_rows, 0))
+    return Rows(values, tuple(names), labels, weights, ids, classes)
+
+
+def needed_file(path: Path | None, key: str, side: str) -> Path:
+    """A file that the settings must name and that must be there."""
+    if path is None:
+        raise UsageError(f"{side}: name {key} in party.toml")
+    if not path.is_file():
+        raise UsageError(f"{side}: {key} names {path}, and there is no such file")
+    return path
+
+
+def load_rows(
+    federation: Federation,
+    path: Path,
+    *,
+    columns: Sequence[str] | None = None,
+    classes: Sequence[Any] | None = None,
+    label_optional: bool = False,
+) -> Rows:
+    """Read and check a file of this side.
+
+    ``columns``: those that a model was trained on, instead of the settings'. ``classes``:
+    likewise. ``label_optional``: rows to predict may come without labels and weights.
+    """
+    config, terms = federation.config, federation.terms
+    if config.role == "label" and config.label_column is None:
+        raise UsageError(f"{config.name}: name label_column in party.toml")
+    roles = ColumnRoles(
+        features=tuple(columns) if columns is not None else config.feature_columns,
+        label=config.label_column,
+        weight=None if label_optional else config.weight_column,
+        id=federation.id_column,
+        label_optional=label_optional,
+        objective=terms.training.objective,
+        classes=classes,
     )
+    return read_side(path, roles, config.name)
+
+
+def load_sets(
+    federation: Federation, columns: Sequence[str], classes: Sequence[Any] | None
+) -> list[tuple[str, Rows]]:
+    """The evaluation sets that the settings name, with the columns and classes of a model."""
+    return [
+        (name, load_rows(federation, path, columns=columns, classes=classes))
+        for name, path in federation.config.eval_data.items()
+    ]
 
 
 def binary_labels(
@@ -249,7 +291,7 @@ def _weights(column: pa.ChunkedArray, name: str, side: str) -> Reals:
     return values
 
 
-def _ids(column: pa.ChunkedArray, name: str, side: str) -> tuple[str, ...]:
+def checked_ids(column: pa.ChunkedArray, name: str, side: str) -> tuple[str, ...]:
     """Every row's identifier as text; all present and all different."""
     ids = _id_texts(column, name, side)
     empty = [row for row, value in enumerate(ids, start=1) if not value]

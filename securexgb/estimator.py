@@ -36,7 +36,7 @@ from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request
 from securexgb.errors import DataError, UsageError
 from securexgb.estimator_files import restore_estimator, save_estimator, saved_kind
-from securexgb.jobs.alignment import own_ids
+from securexgb.jobs.alignment import Named, own_ids
 from securexgb.jobs.prediction import Predictor
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import column_positions, predict_alone, split_columns, train_alone
@@ -169,14 +169,11 @@ class _SecureXGBModel(BaseEstimator):
         whole number a row, unless X is a table with that column; the other side must have the
         same ones in the same order.
         """
-        if self.federation is not None:
-            self._refuse_other_terms(self.federation)
-        X, row_ids = own_ids(self.federation, X, ids)
+        self._refuse_other_terms()
         if self.federation is not None and self.federation.role == "feature":
-            train = self._own_columns(X, reset=True)
+            train = self._own_columns(X, ids, reset=True)
         else:
-            train = self._checked(X, y, sample_weight)
-        train = _with_ids(train, row_ids)
+            train = self._checked(X, y, sample_weight, ids)
         none = [None] * len(eval_set or ())
         given = zip(
             eval_set or (), sample_weight_eval_set or none, ids_eval_set or none, strict=True
@@ -232,7 +229,7 @@ class _SecureXGBModel(BaseEstimator):
         """Take over the model that ``save_model`` wrote."""
         restore_estimator(self, Path(path))
 
-    def _fit_alone(self, train: Rows, evals: Sequence[tuple[str, Rows]]) -> None:
+    def _fit_alone(self, train: Rows, evals: Named) -> None:
         """Play both parties."""
         params, seed = self._params()
         names = [str(name) for name in getattr(self, "feature_names_in_", ())]
@@ -246,9 +243,7 @@ class _SecureXGBModel(BaseEstimator):
         for sentence in [self.leak_.sentence, *Floors().sentences(train.count, set_rows)]:
             _log.info("between two companies: %s", sentence)
 
-    def _fit_federated(
-        self, federation: Federation, train: Rows, evals: Sequence[tuple[str, Rows]]
-    ) -> None:
+    def _fit_federated(self, federation: Federation, train: Rows, evals: Named) -> None:
         """Play one party, over the network; the parameters are the terms'."""
         with federation.session("train") as party:
             job = agreed_job(party, federation, train, evals)
@@ -260,10 +255,9 @@ class _SecureXGBModel(BaseEstimator):
     def _margins(self, X: Any, ids: Any) -> Reals | None:
         """Rounded margins; None at a side of a federation that does not get them."""
         check_is_fitted(self)
-        X, row_ids = own_ids(self.federation, X, ids)
-        rows = _with_ids(self._own_columns(X, reset=False), row_ids)
+        self._refuse_other_terms()
+        rows = self._own_columns(X, ids, reset=False)
         if self.federation is not None:
-            self._refuse_other_terms(self.federation)
             with Predictor.open(self.federation, self._halves[0]) as predictor:
                 return predictor.margins(rows)
         if len(self._halves) != 2:
@@ -310,9 +304,11 @@ class _SecureXGBModel(BaseEstimator):
         """How both parties played here make their correlations."""
         return Method.chosen(self.algorithm, self.offline, self.he)
 
-    def _refuse_other_terms(self, federation: Federation) -> None:
+    def _refuse_other_terms(self) -> None:
         """In a federation a parameter set here must be the terms' one: nothing is ignored."""
-        terms, defaults = federation.terms, TrainingParams()
+        if self.federation is None:
+            return
+        terms, defaults = self.federation.terms, TrainingParams()
         agreed = {name: getattr(terms.training, name) for name in declarations()}
         usual = {name: getattr(defaults, name) for name in declarations()}
         agreed |= {
@@ -327,9 +323,10 @@ class _SecureXGBModel(BaseEstimator):
                     f"{value!r}: in a federation the terms decide"
                 )
 
-    def _checked(self, X: Any, y: Any, sample_weight: Any) -> Rows:
+    def _checked(self, X: Any, y: Any, sample_weight: Any, ids: Any) -> Rows:
         """Training data, checked. Rows of weight zero are left out where both parties are
         here: they count for nothing, not even in the bins."""
+        X, row_ids = own_ids(self.federation, X, ids)
         X, y = validate_data(
             self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", y_numeric=False
         )
@@ -343,13 +340,12 @@ class _SecureXGBModel(BaseEstimator):
                 if not kept.any():
                     raise DataError("every row has sample_weight 0, so there is nothing to learn")
                 X, y, weights = X[kept], y[kept], weights[kept]
-        features = self._with_nan(X)
-        return Rows(features, self._names(X), self._encoded(y, fitting=True), weights)
+        labels = self._encoded(y, fitting=True)
+        return Rows(self._with_nan(X), self._names(X), labels, weights).with_ids(row_ids)
 
     def _checked_more(self, X: Any, y: Any, sample_weight: Any, ids: Any) -> Rows:
         """An evaluation set, checked against the training data."""
-        X, row_ids = own_ids(self.federation, X, ids)
-        data = _with_ids(self._own_columns(X, reset=False), row_ids)
+        data = self._own_columns(X, ids, reset=False)
         if self.federation is not None and self.federation.role == "feature":
             return data
         labels = self._encoded(column_or_1d(y, warn=True), fitting=False)
@@ -361,8 +357,9 @@ class _SecureXGBModel(BaseEstimator):
             )
         return replace(data, labels=labels, weights=weights)
 
-    def _own_columns(self, X: Any, *, reset: bool) -> Rows:
+    def _own_columns(self, X: Any, ids: Any, *, reset: bool) -> Rows:
         """Rows without labels, checked; a side of a federation may have no column."""
+        X, row_ids = own_ids(self.federation, X, ids)
         least = 1 if self.federation is None else 0
         X = validate_data(
             self,
@@ -372,7 +369,7 @@ class _SecureXGBModel(BaseEstimator):
             ensure_all_finite="allow-nan",
             ensure_min_features=least,
         )
-        return Rows(self._with_nan(X), self._names(X))
+        return Rows(self._with_nan(X), self._names(X)).with_ids(row_ids)
 
     def _with_nan(self, X: Reals) -> Reals:
         """The table with NaN in place of the value ``missing``."""
@@ -398,13 +395,6 @@ class _SecureXGBModel(BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_halves")
-
-
-def _with_ids(rows: Rows, ids: tuple[str, ...] | None) -> Rows:
-    """The rows with their ids, one each."""
-    if ids is not None and len(ids) != rows.count:
-        raise DataError(f"there are {len(ids)} ids for {rows.count} rows: give one a row")
-    return replace(rows, ids=ids)
 
 
 class SecureXGBClassifier(ClassifierMixin, _SecureXGBModel):

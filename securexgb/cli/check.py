@@ -105,6 +105,7 @@ def check(
         facts["leaks"] = facts_of(facts["leaks"])
     if facts["dealer"] is not None:
         text += f"\n\nthe dealer:\n{verdict_text(facts['dealer'])}"
+        facts["dealer"] = facts["dealer"].to_dict()
     result(facts, text, form)
     if checks.first is not None:
         raise checks.first

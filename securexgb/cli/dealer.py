@@ -133,7 +133,7 @@ def verify(
         **verdict.to_dict(),
     }
     text = f"the dealer at {settings.dealer_address}, key {told['key_sha256']}\n"
-    result(told, text + verdict_text(verdict.to_dict()), form)
+    result(told, text + verdict_text(verdict), form)
 
 
 def _absolute(place: str | None) -> str | None:

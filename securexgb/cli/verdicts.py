@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from securexgb.attestation.verdict import Verdict
 from securexgb.cli.output import table
 
 __all__ = ["short_verdict", "verdict_line", "verdict_text"]
@@ -15,29 +13,30 @@ SHOWN = (
 )  # fmt: skip
 
 
-def verdict_text(verdict: Mapping[str, Any]) -> str:
+def verdict_text(verdict: Verdict) -> str:
     """All of a verdict: what it says, what was checked, what was not."""
-    rows = [(name, verdict[name]) for name in SHOWN if verdict[name]]
-    rows += [("advisory", name) for name in verdict["advisories"]]
+    shown = verdict.to_dict()
+    rows = [(name, shown[name]) for name in SHOWN if shown[name]]
+    rows += [("advisory", name) for name in verdict.advisories]
     lines = [table(rows)]
-    for head, key in (("checked:", "checked"), ("not checked:", "not_checked")):
-        lines += [head, *(f"  - {sentence}" for sentence in verdict[key])]
+    for head, sentences in (("checked:", verdict.checked), ("not checked:", verdict.not_checked)):
+        lines += [head, *(f"  - {sentence}" for sentence in sentences)]
     return "\n".join(lines)
 
 
-def verdict_line(verdict: Mapping[str, Any] | None) -> str:
+def verdict_line(verdict: Verdict | None) -> str:
     """The assurance and the type, in one line."""
     if verdict is None:
         return "no dealer"
-    return f"the dealer's assurance: {verdict['assurance']}, evidence: {verdict['type']}"
+    return f"the dealer's assurance: {verdict.assurance}, evidence: {verdict.type}"
 
 
-def short_verdict(verdict: Mapping[str, Any] | None) -> str:
+def short_verdict(verdict: Verdict | None) -> str:
     """A verdict in a few lines, for the end of a run."""
     lines = [verdict_line(verdict)]
     if verdict is not None:
-        if verdict["measurement"]:
-            lines.append(f"  measurement {verdict['measurement']}")
-            lines.append(f"  policy {verdict['policy_sha256']}")
-        lines += [f"  not checked: {sentence}" for sentence in verdict["not_checked"]]
+        if verdict.measurement:
+            lines.append(f"  measurement {verdict.measurement}")
+            lines.append(f"  policy {verdict.policy_sha256}")
+        lines += [f"  not checked: {sentence}" for sentence in verdict.not_checked]
     return "\n".join(lines)

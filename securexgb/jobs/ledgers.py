@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from securexgb.attestation.verdict import Verdict
 from securexgb.errors import DataError
 from securexgb.jobs.runs import LedgerRows, RunDirectory
 from securexgb.mpc.party import Party
@@ -56,8 +57,9 @@ class RunLedger:
 
     def write(self) -> None:
         """Keep them, with what is known of this session's dealer."""
-        content = {"dealer": verdict_of(self._party), "revealed": self.rows()}
-        self._run.write_json(NAME, content)
+        verdict = verdict_of(self._party)
+        dealer = None if verdict is None else verdict.to_dict()
+        self._run.write_json(NAME, {"dealer": dealer, "revealed": self.rows()})
 
 
 @contextmanager
@@ -70,7 +72,7 @@ def recorded(run: RunDirectory, party: Party) -> Iterator[RunLedger]:
         ledger.write()
 
 
-def verdict_of(party: Party) -> dict[str, Any] | None:
+def verdict_of(party: Party) -> Verdict | None:
     """The verdict on this run's dealer; None where there is no dealer."""
     source = party.source
-    return source.verdict.to_dict() if isinstance(source, DealtSource) else None
+    return source.verdict if isinstance(source, DealtSource) else None

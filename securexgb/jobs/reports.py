@@ -109,7 +109,7 @@ def write_report(
         numbers=bits_line(half.numbers),
         offline_source=record.offline_source,
         dealer_evidence=record.dealer_evidence,
-        dealer=record.dealer,
+        dealer=None if record.dealer is None else record.dealer.to_dict(),
         versions=versions(),
         warnings=(*remarks, *bits_warnings(half.numbers)),
         metrics=quality.metrics,

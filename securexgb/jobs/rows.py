@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb.errors import DataError
+
 __all__ = ["Rows"]
 
 Reals = NDArray[np.float64]
@@ -60,6 +62,12 @@ class Rows:
             values=np.ascontiguousarray(self.values[:, chosen]),
             column_names=tuple(self.column_names[column] for column in chosen),
         )
+
+    def with_ids(self, ids: tuple[str, ...] | None) -> Rows:
+        """The same rows with these ids; DataError where there is not one for each."""
+        if ids is not None and len(ids) != self.count:
+            raise DataError(f"there are {len(ids)} ids for {self.count} rows: give one a row")
+        return replace(self, ids=ids)
 
     def fingerprint(self) -> str:
         """SHA-256 of everything here, in this order of rows; for this party alone."""

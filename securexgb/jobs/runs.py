@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from securexgb.attestation.verdict import Verdict
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.leak import Leak
 from securexgb.errors import DataError, TermsDiffer, UsageError
@@ -118,7 +119,7 @@ class RunRecord:
     """What a training leaves beside its model, for its report.
 
     ``ledger``: of all sessions of the run; ``costs``: of what ``costs_of`` says.
-    ``dealer``: a dictionary of ``Verdict``, None where there is no dealer. ``missing_rates``:
+    ``dealer``: the verdict on it, None where there is none. ``missing_rates``:
     of the own columns. ``classes``: the two labels as the label party's file has them.
     """
 
@@ -127,7 +128,7 @@ class RunRecord:
     costs: Costs
     offline_source: str
     dealer_evidence: str
-    dealer: Mapping[str, Any] | None
+    dealer: Verdict | None
     missing_rates: Mapping[str, float]
     classes: Sequence[Any] | None
     leaks: Sequence[Leak]
@@ -135,13 +136,16 @@ class RunRecord:
     def to_mapping(self) -> dict[str, Any]:
         """For JSON."""
         leaks = [leak.to_mapping() for leak in self.leaks]
-        return {**self.__dict__, "costs": asdict(self.costs), "leaks": leaks}
+        dealer = None if self.dealer is None else self.dealer.to_dict()
+        return {**self.__dict__, "costs": asdict(self.costs), "dealer": dealer, "leaks": leaks}
 
     @staticmethod
     def from_mapping(facts: Mapping[str, Any]) -> RunRecord:
-        """From the JSON; KeyError or TypeError where it is none of these."""
+        """From the JSON; ValueError, KeyError or TypeError where it is none of these."""
         leaks = [Leak.from_mapping(leak) for leak in facts["leaks"]]
-        return RunRecord(**{**facts, "costs": Costs(**facts["costs"]), "leaks": leaks})
+        dealer = None if facts["dealer"] is None else Verdict.from_dict(facts["dealer"])
+        costs = Costs(**facts["costs"])
+        return RunRecord(**{**facts, "costs": costs, "dealer": dealer, "leaks": leaks})
 
     def write(self, run: RunDirectory) -> None:
         run.write_json(_RECORD, self.to_mapping())

@@ -29,11 +29,11 @@ ENCRYPTED = {"hybrid/bfv_shares.py", "hybrid/ckks_products.py", "hybrid/paillier
 """Files that pass public keys and ciphertexts, those of results masked; see tests/hybrid."""
 PUBLIC = {
     "align/ids.py": "row counts and keyed digests of ids, see its docstring",
-    "boost/agreement.py": "public facts of a job: shapes, parameters, a nonce",
     "boost/booster.py": "whether a party wants to stop: one byte, every tree",
-    "boost/measure.py": "what is to be measured: model id, trees, rows, metrics",
     "boost/predict.py": "what is to be predicted: model id, trees, rows, recipient",
-    "cli/sides.py": "names of the evaluation sets; how many columns each side holds",
+    "jobs/agreement.py": "public facts of a job: shapes, parameters, a nonce",
+    "jobs/alignment.py": "names of the evaluation sets; how many columns each side holds",
+    "jobs/evaluation.py": "what is to be measured: model id, trees, rows, metrics",
 }
 """Files that send public facts, and which ones: a new one has to be argued for here."""
 LINKS = ("channel/", "offline/", "dealer/", "_pb/")
@@ -220,8 +220,8 @@ def test_what_guards_masks_and_messages_is_never_asserted() -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "data.py", "estimator.py", "boost/params.py", "federation/dealer.py",
-        "federation/session.py", "terms/job.py", "terms/party.py", "terms/toml.py",
+        "estimator.py", "boost/params.py", "federation/dealer.py", "federation/session.py",
+        "jobs/alignment.py", "jobs/files.py", "terms/job.py", "terms/party.py", "terms/toml.py",
     ],
 )  # fmt: skip
 def test_what_users_give_is_never_asserted(path: str) -> None:

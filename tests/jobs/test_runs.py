@@ -2,9 +2,11 @@
 
 import secrets
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
+from securexgb.attestation.verdict import Verdict
 from securexgb.boost.leak import after_training
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, TermsDiffer, UsageError
@@ -37,7 +39,7 @@ def test_a_half_in_another_s_place(tmp_path):
         costs=costs,
         offline_source="none",
         dealer_evidence="none",
-        dealer=None,
+        dealer=replace(Verdict.unattested(), collateral_until=datetime(2026, 1, 2, tzinfo=UTC)),
         missing_rates={},
         classes=(0, 1),
         leaks=after_training(halves[0]),

@@ -21,8 +21,9 @@ from works import Work
 
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
-from securexgb.boost.predict import Request, predict
+from securexgb.boost.predict import Request
 from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.prediction import Predictor
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
@@ -110,7 +111,7 @@ def run(folder: Path, role: loopback.Role, ports: loopback.Ports) -> dict[str, A
         held = np.ascontiguousarray(rows["held"])
         if len(held):
             start = Snapshot.of(party)
-            scores = predict(party, half, held, Request())
+            scores = Predictor(party, half, Request()).score(Rows(held, names))
             result["prediction"] = Snapshot.of(party).since(start)
             if scores is not None:
                 result["auc"] = metrics.auc(rows["held_labels"], scores)

@@ -106,6 +106,13 @@ def simulate(
     is_said = any(item.split("=")[0].strip() == "missing_values" for item in param or [])
     if not is_said and not split.has_missing:
         params = replace(params, missing_values="refused")
+    _simulate(params, split, seed, method, form)
+
+
+def _simulate(
+    params: TrainingParams, split: Split, seed: int, method: Method | None, form: Format
+) -> None:
+    """Say what two companies would be told, train, predict the test rows, print."""
     note(WARNING)
     for sentence in Floors().sentences(split.train.count):
         note(f"between two companies this would be refused: {sentence}")

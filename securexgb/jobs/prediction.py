@@ -38,32 +38,39 @@ class Predictor:
     Keys that prediction "ckks" needs are made once.
     """
 
-    def __init__(self, party: Party, half: ModelHalf, request: Request) -> None:
-        """Within a session that somebody else opens and closes."""
+    def __init__(
+        self,
+        party: Party,
+        half: ModelHalf,
+        request: Request,
+        federation: Federation | None = None,
+    ) -> None:
+        """Within a session that somebody else opens and closes.
+
+        ``federation``: whose terms say how each table is compared with the other side's: the
+        number of rows, and ids where they name any; None: nothing is compared.
+        """
         self.party = party
         self.half = half
         self._request = request
+        self._federation = federation
         self._scoring = Scoring()
-        self._open = ExitStack()
-        self._id_column: str | None = None
-        self._compares_rows = False
+        self._session = ExitStack()
 
     @staticmethod
     def open(federation: Federation, half: ModelHalf) -> Predictor:
-        """Join the other side; ``close`` ends it. Every table is compared with the other side's:
-        the number of rows, and ids where the terms name any."""
-        with ExitStack() as opening:
-            party = opening.enter_context(federation.session("predict"))
-            predictor = Predictor(party, half, federation.terms.request)
-            predictor._id_column = federation.terms.id_column
-            predictor._compares_rows = True
-            predictor._open = opening.pop_all()
+        """Join the other side; ``close`` ends it."""
+        with ExitStack() as session:
+            party = session.enter_context(federation.session("predict"))
+            predictor = Predictor(party, half, federation.terms.request, federation)
+            predictor._session = session.pop_all()
         return predictor
 
     def margins(self, rows: Rows) -> Reals | None:
         """Rounded margins (n,), log odds or values; None at a side that does not get them."""
-        if self._compares_rows:
-            same_rows(self.party, [("rows to predict", rows)], self._id_column)
+        if self._federation is not None:
+            id_column = self._federation.terms.id_column
+            same_rows(self.party, [("rows to predict", rows)], id_column)
         return predict_margins(self.party, self.half, rows.values, self._request, self._scoring)
 
     def score(self, rows: Rows) -> Reals | None:
@@ -73,7 +80,7 @@ class Predictor:
 
     def close(self) -> None:
         """End the session that ``open`` began."""
-        self._open.close()
+        self._session.close()
 
     def __enter__(self) -> Self:
         return self
@@ -84,7 +91,7 @@ class Predictor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._open.__exit__(kind, error, trace)
+        self._session.__exit__(kind, error, trace)
 
 
 def write_predictions(

@@ -158,7 +158,7 @@ class _SecureXGBModel(BaseEstimator):
         eval_set: Sequence[tuple[Any, Any]] | None = None,
         sample_weight_eval_set: Sequence[Any] | None = None,
         ids: Any = None,
-        ids_eval_set: Sequence[Any] | None = None,
+        eval_set_ids: Sequence[Any] | None = None,
     ) -> Self:
         """Train; returns the estimator.
 
@@ -176,7 +176,7 @@ class _SecureXGBModel(BaseEstimator):
             train = self._checked(X, y, sample_weight, ids)
         none = [None] * len(eval_set or ())
         given = zip(
-            eval_set or (), sample_weight_eval_set or none, ids_eval_set or none, strict=True
+            eval_set or (), sample_weight_eval_set or none, eval_set_ids or none, strict=True
         )
         evals = [
             (f"validation_{number}", self._checked_more(*pair, weight, more_ids))

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import narwhals as nw
-import pyarrow as pa
+import numpy as np
 
 from securexgb.align.ids import check_same_rows
 from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
-from securexgb.jobs.files import checked_ids
+from securexgb.jobs.files import different_ids
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
 
@@ -70,13 +70,13 @@ def own_ids(federation: Federation | None, X: Any, ids: Any) -> tuple[Any, tuple
     if ids is None:
         raise UsageError(
             f"{side}: the terms name the id column {federation.terms.id_column!r}, by which both "
-            f"sides compare their rows: pass ids=, one a row, or a table with a column {name!r}"
+            "sides compare their rows: pass ids= (eval_set_ids=), one a row, or tables with a column "
+            f"{name!r}"
         )
-    try:
-        column = pa.chunked_array([pa.array(ids.tolist() if hasattr(ids, "tolist") else list(ids))])
-    except (pa.ArrowException, TypeError, OverflowError):
+    values = list(ids)
+    if not all(isinstance(value, (str, int, np.integer)) for value in values):
         raise DataError(
-            f"{side}: the ids {name!r} are of several kinds, and ids are text or whole numbers: "
-            "give all as text, in the same spelling at both sides"
-        ) from None
-    return X, checked_ids(column, name, side)
+            f"{side}: the ids {name!r} must be texts or whole numbers; a number with a point is "
+            "another text at the other side, so read the column as text"
+        )
+    return X, different_ids([str(value) for value in values], name, side)

@@ -32,7 +32,7 @@ from securexgb.jobs.rows import Rows
 __all__ = [
     "ColumnRoles",
     "binary_labels",
-    "checked_ids",
+    "different_ids",
     "load_rows",
     "load_sets",
     "needed_file",
@@ -154,7 +154,9 @@ def read_side(path: Path, roles: ColumnRoles, side: str, leave_out: Sequence[str
     columns = [_numbers(table[name], name, side) for name in names]
     labels = None if label is None else _labels(table[label], label, side)
     weights = None if roles.weight is None else _weights(table[roles.weight], roles.weight, side)
-    ids = None if roles.id is None else checked_ids(table[roles.id], roles.id, side)
+    ids = None
+    if roles.id is not None:
+        ids = different_ids(_id_texts(table[roles.id], roles.id, side), roles.id, side)
     classes = None
     if labels is not None and label is not None:
         if roles.objective == "binary:logistic":
@@ -291,9 +293,8 @@ def _weights(column: pa.ChunkedArray, name: str, side: str) -> Reals:
     return values
 
 
-def checked_ids(column: pa.ChunkedArray, name: str, side: str) -> tuple[str, ...]:
-    """Every row's identifier as text; all present and all different."""
-    ids = _id_texts(column, name, side)
+def different_ids(ids: Sequence[str], name: str, side: str) -> tuple[str, ...]:
+    """Every row's identifier, all present and all different, or DataError."""
     empty = [row for row, value in enumerate(ids, start=1) if not value]
     if empty:
         raise DataError(

@@ -66,7 +66,9 @@ class Rows:
     def with_ids(self, ids: tuple[str, ...] | None) -> Rows:
         """The same rows with these ids; DataError where there is not one for each."""
         if ids is not None and len(ids) != self.count:
-            raise DataError(f"there are {len(ids)} ids for {self.count} rows: give one a row")
+            raise DataError(
+                f"there are {self.count} rows and ids of the shape ({len(ids)},): give one a row"
+            )
         return replace(self, ids=ids)
 
     def fingerprint(self) -> str:

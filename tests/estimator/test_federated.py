@@ -90,8 +90,8 @@ def test_evaluation_sets_and_rows_to_predict_are_compared_too(both):
         ids = [IDS[row] for row in order]
         sets = [(TABLES[rank][order], LABELS[order])]
         with pytest.raises(DataError, match="differ from the other side's"):
-            fit(rank, model, ids=IDS, eval_set=sets, ids_eval_set=[ids])
-        fit(rank, model, ids=IDS, eval_set=[(TABLES[rank], LABELS)], ids_eval_set=[IDS])
+            fit(rank, model, ids=IDS, eval_set=sets, eval_set_ids=[ids])
+        fit(rank, model, ids=IDS, eval_set=[(TABLES[rank], LABELS)], eval_set_ids=[IDS])
         with pytest.raises(DataError, match="differ from the other side's"):
             model.predict_proba(TABLES[rank][order], ids=ids)
         return model.predict(TABLES[rank], ids=IDS)
@@ -141,11 +141,11 @@ def test_without_ids_nothing_starts(both):
 @pytest.mark.parametrize(
     ("ids", "says"),
     [
-        (IDS[:-1], "39 ids for 40 rows"),
+        (IDS[:-1], r"40 rows and ids of the shape \(39,\)"),
         ([*IDS[:-1], IDS[0]], "data rows 1 and 40 hold the same id"),
         ([*IDS[:-1], ""], "1 empty fields"),
-        ([float(row) for row in range(ROWS)], "ids are text or whole numbers"),
-        ([*IDS[:-1], 7], "ids are text or whole numbers"),
+        ([float(row) for row in range(ROWS)], "must be texts or whole numbers"),
+        ([*IDS[:-1], None], "must be texts or whole numbers"),
     ],
 )
 def test_ids_that_are_none(both, ids, says):

@@ -40,5 +40,5 @@ def test_ids_and_classes_are_no_part_of_the_fingerprints() -> None:
 
 def test_one_id_a_row() -> None:
     assert ROWS.with_ids(("p", "q", "r")).ids == ("p", "q", "r")
-    with pytest.raises(DataError, match="2 ids for 3 rows"):
+    with pytest.raises(DataError, match=r"3 rows and ids of the shape \(2,\)"):
         ROWS.with_ids(("p", "q"))

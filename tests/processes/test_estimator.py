@@ -41,7 +41,7 @@ BUREAU = (
     COMMON
     + """
 ids, test_ids = own.pop("customer"), test.pop("customer")
-model.fit(own, eval_set=[(test, None)], ids=ids, ids_eval_set=[test_ids])
+model.fit(own, eval_set=[(test, None)], ids=ids, eval_set_ids=[test_ids])
 answers = [model.predict_proba(test, ids=test_ids), model.predict(test, ids=test_ids)]
 print(json.dumps({"answers": answers, "history": model.evals_result()}))
 """

@@ -159,10 +159,10 @@ def test_other_data_at_either_side_and_other_keys_draw_anew() -> None:
     flipped = label.labels.copy()
     flipped[0] = 1.0 - flipped[0]
     for other in (
-        (replace(label, features=more), feature),
+        (replace(label, values=more), feature),
         (replace(label, labels=flipped), feature),
         (replace(label, weights=np.ones(60)), feature),
-        (label, replace(feature, columns=("a", "b", "c"))),
+        (label, replace(feature, column_names=("a", "b", "c"))),
         (label, replace(feature, values=feature.values[:, [1, 0, 2]])),
     ):
         assert_unrelated(first, owners(halves(1, data=other)))

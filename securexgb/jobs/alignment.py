@@ -70,8 +70,8 @@ def own_ids(federation: Federation | None, X: Any, ids: Any) -> tuple[Any, tuple
     if ids is None:
         raise UsageError(
             f"{side}: the terms name the id column {federation.terms.id_column!r}, by which both "
-            "sides compare their rows: pass ids= (eval_set_ids=), one a row, or tables with a column "
-            f"{name!r}"
+            "sides compare their rows: pass ids= (eval_set_ids=), one a row, or tables with a "
+            f"column {name!r}"
         )
     values = list(ids)
     if not all(isinstance(value, (str, int, np.integer)) for value in values):

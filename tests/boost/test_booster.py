@@ -188,9 +188,9 @@ GOOD = sides(*table(20), 2)
         ({"weights": np.full(20, 2.0)}, {}, DataError, "`weight_exponent = 1`"),
         ({"weights": np.full(3, 1.0)}, {}, DataError, "one weight"),
         ({}, {"labels": np.ones(20)}, UsageError, "feature party comes with labels"),
-        ({}, {"features": np.full((20, 3), np.inf)}, DataError, "infinite"),
-        ({}, {"features": np.zeros((19, 3))}, DataError, "label party has 20 rows"),
-        ({}, {"columns": ("a",)}, DataError, "one name"),
+        ({}, {"values": np.full((20, 3), np.inf)}, DataError, "infinite"),
+        ({}, {"values": np.zeros((19, 3))}, DataError, "label party has 20 rows"),
+        ({}, {"column_names": ("a",)}, DataError, "one name"),
     ],
 )
 def test_data_that_does_not_fit_is_refused(label, feature, error, words) -> None:

@@ -2,7 +2,7 @@
 #
 #   make demo    set up, then train on bundled data: both parties here, no dealer
 #   make test    set up, then every check: formats, lints, types, layers, all tests
-#   make benchmarks   set up, then measure everything and write docs/benchmarks.md (20 minutes)
+#   make benchmarks   set up, then measure everything and write their pages (over an hour)
 #   make proto   generate securexgb/_pb from proto/
 #   make clean   remove what the above made
 #
@@ -13,7 +13,7 @@ PYTEST_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-BUILD_INPUTS := pyproject.toml Cargo.toml Cargo.lock kernels/Cargo.toml $(wildcard kernels/src/*.rs)
+BUILD_INPUTS := pyproject.toml Cargo.toml Cargo.lock kernels/Cargo.toml $(wildcard kernels/src/*.rs kernels/src/*/*.rs)
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
@@ -37,7 +37,7 @@ rust-test:
 	cargo test --quiet --locked
 
 python-test: $(VENV)/.developer
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(PYTEST_ARGS)
 
 benchmarks: $(VENV)/.developer
 	$(BIN)/python benchmarks/run.py

@@ -1,14 +1,17 @@
 """What number formats cost: the product's models beside xgboost's, on the same bins.
 
-    python benchmarks/accuracy.py                       # some 30 minutes on a core
+    python benchmarks/accuracy.py                       # two hours on a core
     python benchmarks/accuracy.py --group rates --draws 2
     python benchmarks/accuracy.py --old CHECKOUT        # an older revision in the product's place
+    python benchmarks/accuracy.py --largest             # 10 million rows, 16 GB of memory
     python benchmarks/accuracy.py --quick               # tiny sets: does it run?
     python benchmarks/accuracy.py --shares              # ten sets, in shares and in plaintext
+    python benchmarks/accuracy.py --itself              # xgboost beside xgboost on fewer rows
 
 A JSON line for each draw of each problem. Trees are grown on the plaintext backend, which
 computes the functionality of every protocol in the clear; --shares says whether shares give
-the same bits. docs/accuracy.md is made of the lines by report.py.
+the same bits, --itself how far xgboost is from itself when it has hardly fewer rows. The page
+docs/accuracy.md is made of the lines by report.py.
 """
 
 from __future__ import annotations
@@ -28,17 +31,23 @@ from typing import Any
 import judged
 import numpy as np
 import xgboost
+from judged import Margins
 from numpy.typing import NDArray
-from problems import Problem, Rows, problems
+from problems import LARGEST, Problem, Rows, problems
 
 Reals = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 HERE = Path(__file__).resolve().parent
 _QUICK_ROWS = 400
 _QUICK_TREES = 3
+_QUICK_SETS = 2
+_LEFT_OUT = 3e-3
+"""Share of the rows that xgboost does without, beside itself."""
 _SHARED = (
-    "0.5", "1e-3", "1e-4", "four segments", "1e-4, 20,000 rows", "all 1e-7", "lognormal 0 3",
-    "scale_pos_weight 1e+04", "f + 1e6", "f, weights lognormal 0 3",
+    "0.5", "0.001", "0.0001", "four segments", "1e-4, 20,000 rows", "all 1e-7", "lognormal 0 3",
+    "scale_pos_weight 10000", "f + 1e6", "f, weights lognormal 0 3",
 )  # fmt: skip
+"""Sets that are trained on in shares as well; the largest has 200,000 rows."""
 
 
 class Build:
@@ -67,8 +76,8 @@ class Build:
 
     def __call__(
         self, job: Job, backend: str = "plaintext", predict: bool = False
-    ) -> tuple[dict[str, Any], Reals]:
-        """What it answered, and margins of the rows to judge by; none where it refused."""
+    ) -> tuple[dict[str, Any], Margins | None]:
+        """What it answered, and margins; none where it refused."""
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             job.save(folder, backend, predict)
@@ -76,8 +85,9 @@ class Build:
             print(folder, file=self._worker.stdin, flush=True)
             answer = self._answer()
             if "refused" in answer:
-                return answer, np.zeros(0)
-            return answer, np.load(folder / "margins.npy")
+                return answer, None
+            files = (folder / f"{name}_margins.npy" for name in ("train", "test"))
+            return answer, Margins(*(np.load(file) for file in files))
 
     def _answer(self) -> dict[str, Any]:
         assert self._worker.stdout is not None
@@ -109,18 +119,22 @@ class Job:
         (folder / "job.json").write_text(json.dumps(asked), encoding="utf-8")
 
 
-def plain(job: Job) -> tuple[dict[str, Any], Reals]:
-    """xgboost's answer and margins; a regression's targets are centred, since it has 24 bits."""
-    train, test, settings = job.train, job.test, dict(job.problem.settings)
-    less = float(np.average(train.target, weights=train.weights)) if _squares(job) else 0.0
-    labels = train.target - less
+def plain(job: Job, kept: Flags | None = None) -> tuple[dict[str, Any], Margins]:
+    """xgboost's answer and margins of all rows; ``kept``: those that it is trained on.
+
+    Targets of a regression are centred, since its numbers have 24 bits; those that spread over
+    less than 1 are brought to 1, since it splits for no gain below 1e-6.
+    """
+    train, test, settings = job.train, job.test, job.problem.settings
+    less, unit = _scale(train) if job.problem.is_regression else (0.0, 1.0)
     known = {"max_depth", "reg_lambda", "min_child_weight", "scale_pos_weight"}
     terms = {name: settings[name] for name in known & set(settings)}
     terms |= {"objective": settings.get("objective", "binary:logistic"), "max_bin": 512}
     terms |= {"tree_method": "hist", "learning_rate": 0.3, "nthread": 1}
-    fitted = xgboost.DMatrix(train.values, labels, weight=train.weights)
-    held = xgboost.DMatrix(test.values, test.target - less)
-    seen: dict[str, Any] = {}
+    rows = train if kept is None else train[kept]
+    fitted = xgboost.DMatrix(rows.values, (rows.target - less) / unit, weight=rows.weights)
+    held = xgboost.DMatrix(test.values, (test.target - less) / unit)
+    seen: dict[str, dict[str, list[float]]] = {}
     stops = settings.get("early_stopping_rounds")
     model = xgboost.train(
         terms,
@@ -131,18 +145,28 @@ def plain(job: Job) -> tuple[dict[str, Any], Reals]:
         early_stopping_rounds=stops,
         verbose_eval=False,
     )
-    until = (0, model.best_iteration + 1) if stops else (0, 0)
-    margins = model.predict(held, output_margin=True, iteration_range=until)
-    first = xgboost.DMatrix(test.values[:1])
-    path = []
-    if job.problem.group == "flat":
-        path = [
-            float(model.predict(first, output_margin=True, iteration_range=(0, number + 1))[0])
-            for number in range(settings["n_estimators"])
-        ]
     best = model.best_iteration if stops else None
-    answer = {"history": seen.get("test", {}), "best": best, "path": path}
-    return answer, np.asarray(margins, np.float64) + less
+
+    def margins(rows: xgboost.DMatrix, trees: int) -> Reals:
+        found = model.predict(rows, output_margin=True, iteration_range=(0, trees))
+        return np.asarray(found, np.float64) * unit + less
+
+    path: list[float] = []
+    if job.problem.group == "flat":
+        first = xgboost.DMatrix(test.values[:1])
+        path = [float(margins(first, n + 1)[0]) for n in range(settings["n_estimators"])]
+    history = {name: [v * unit for v in values] for name, values in seen.get("test", {}).items()}
+    until = 0 if best is None else best + 1
+    answer = {"history": history, "best": best, "path": path}
+    whole = fitted if kept is None else xgboost.DMatrix(train.values)
+    return answer, Margins(margins(whole, until), margins(held, until))
+
+
+def _scale(train: Rows) -> tuple[float, float]:
+    """The mean of the targets, and a power of two above their spread, 1 at most."""
+    mean = float(np.average(train.target, weights=train.weights))
+    spread = float(np.sqrt(np.mean((train.target - mean) ** 2)))
+    return mean, min(1.0, 2.0 ** float(np.ceil(np.log2(spread))))
 
 
 def compared(job: Job, build: Build) -> dict[str, Any]:
@@ -153,20 +177,33 @@ def compared(job: Job, build: Build) -> dict[str, Any]:
     positives = None if problem.is_regression else int(train.target.sum())
     line = _described(problem) | {"draw": job.seed, "positives": positives}
     line["seconds"] = answer.get("seconds")
-    if "refused" in answer:
+    if margins is None:
         return line | {"refused": answer["refused"]}
     if problem.group == "flat":
         kept = {name: _at(path["path"]) for name, path in (("ours", answer), ("xgboost", other))}
         return line | kept
     if problem.metric:
-        return line | _opened(test, (answer, other), (margins, reference), _squares(job))
-    if _squares(job):
-        ours, plain_one = (judged.of_amounts(test, values) for values in (margins, reference))
-        apart = judged.amounts_apart(test, margins, reference)
-        return line | {"ours": ours, "xgboost": plain_one, "apart": apart}
-    ours, plain_one = (judged.of_events(train, test, values) for values in (margins, reference))
-    apart = judged.events_apart(ours, plain_one, (margins, reference))
-    return line | {"ours": ours, "xgboost": plain_one, "apart": apart}
+        return line | _opened(test, (answer, other), (margins, reference))
+    return line | _figures(job, margins, reference)
+
+
+def _figures(job: Job, margins: Margins, reference: Margins) -> dict[str, Any]:
+    """What two models give, and how far they are apart."""
+    train, test = job.train, job.test
+    if job.problem.is_regression:
+        one, other = (judged.of_amounts(test, m.test) for m in (margins, reference))
+        apart = judged.amounts_apart(test, margins.test, reference.test)
+        return {"ours": one, "xgboost": other, "apart": apart}
+    one, other = (judged.of_events(train, test, m) for m in (margins, reference))
+    apart = judged.events_apart(one, other, (margins, reference))
+    return {"ours": one, "xgboost": other, "apart": apart}
+
+
+def beside_itself(job: Job) -> dict[str, Any]:
+    """xgboost without a few rows in the product's place."""
+    kept = np.random.default_rng(job.seed).random(job.problem.rows) >= _LEFT_OUT
+    line = _described(job.problem) | {"group": "itself", "of": job.problem.group, "draw": job.seed}
+    return line | _figures(job, plain(job, kept)[1], plain(job)[1])
 
 
 def in_shares(job: Job, build: Build) -> dict[str, Any]:
@@ -175,8 +212,10 @@ def in_shares(job: Job, build: Build) -> dict[str, Any]:
     line = _described(job.problem) | {"draw": job.seed, "group": "shares"}
     line["seconds"] = [answer.get("seconds") for answer in answers]
     for name in ("digest", "opened"):
-        values = {answer.get(name, answer.get("refused")) for answer in answers}
-        line[name] = "equal" if len(values) == 1 else "differs"
+        values = {answer.get(name, "refused") for answer in answers}
+        line[name] = (
+            "refused" if "refused" in values else "equal" if len(values) == 1 else "differs"
+        )
     return line
 
 
@@ -193,10 +232,6 @@ def _described(problem: Problem) -> dict[str, Any]:
     }
 
 
-def _squares(job: Job) -> bool:
-    return job.problem.is_regression
-
-
 def _at(path: list[float]) -> dict[str, float]:
     """Chances of the one row after so many trees."""
     return {
@@ -207,21 +242,18 @@ def _at(path: list[float]) -> dict[str, float]:
 
 
 def _opened(
-    test: Rows,
-    answers: tuple[dict[str, Any], dict[str, Any]],
-    margins: tuple[Reals, Reals],
-    squared: bool,
+    test: Rows, answers: tuple[dict[str, Any], dict[str, Any]], margins: tuple[Margins, Margins]
 ) -> dict[str, Any]:
-    """What a metric was opened as, and what it is."""
+    """What a metric was opened as after the best tree, and what it is."""
     line: dict[str, Any] = {}
-    for name, answer, values in zip(("ours", "xgboost"), answers, margins, strict=True):
-        history = answer["history"]["rmse" if squared else "logloss"]
-        if squared:
-            true = float(np.sqrt(np.mean((values - test.target) ** 2)))
-        else:
-            true = float(np.mean(np.logaddexp(0, values) - test.target * values))
-        last = history[answer["best"]] if squared else history[-1]
-        line[name] = {"opened": last, "true": true, "trees": len(history), "best": answer["best"]}
+    for name, answer, both in zip(("ours", "xgboost"), answers, margins, strict=True):
+        ((metric, history),) = answer["history"].items()
+        gaps = both.test - test.target
+        true = float(np.sqrt(np.mean(gaps**2)))
+        if metric == "logloss":
+            true = float(np.mean(np.logaddexp(0, both.test) - test.target * both.test))
+        best = answer["best"] if answer["best"] is not None else len(history) - 1
+        line[name] = {"opened": history[best], "true": true, "trees": len(history), "best": best}
     return line
 
 
@@ -240,6 +272,31 @@ def shortened(problem: Problem) -> Problem:
     return replace(problem, params=dict(problem.params) | {"n_estimators": trees})
 
 
+def _is_compared(problem: Problem) -> bool:
+    """Whether there are figures of it to lay beside xgboost's on fewer rows."""
+    return problem.group != "flat" and not problem.metric
+
+
+def chosen(options: argparse.Namespace) -> list[Problem]:
+    """The problems that the flags ask for."""
+    if options.largest:
+        return [quick(LARGEST) if options.quick else LARGEST]
+    found = [
+        problem
+        for problem in problems()
+        if not options.group or problem.group in options.group
+        if not options.problem or problem.name in options.problem
+        if not options.shares or problem.name in _SHARED
+        if not options.itself or _is_compared(problem)
+    ]
+    if options.quick:
+        groups: dict[str, list[Problem]] = {}
+        for problem in found:
+            groups.setdefault(problem.group, []).append(quick(problem))
+        found = [problem for group in groups.values() for problem in group[:_QUICK_SETS]]
+    return [shortened(problem) for problem in found] if options.shares else found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--group", action="append", help="of these problems only")
@@ -247,26 +304,21 @@ def main() -> None:
     parser.add_argument("--draws", type=int, help="at most so many of each")
     parser.add_argument("--old", type=Path, help="a checkout to grow trees by, not this one")
     parser.add_argument("--shares", action="store_true", help="compare shares with plaintext")
+    parser.add_argument("--itself", action="store_true", help="xgboost beside xgboost")
+    parser.add_argument("--largest", action="store_true", help="10 million rows only")
     parser.add_argument("--quick", action="store_true", help="tiny sets: does it run?")
     options = parser.parse_args()
-    chosen = [
-        problem
-        for problem in problems()
-        if not options.group or problem.group in options.group
-        if not options.problem or problem.name in options.problem
-        if not options.shares or problem.name in _SHARED
-    ]
-    if options.quick:
-        chosen = [quick(problem) for problem in chosen]
-    if options.shares:
-        chosen = [shortened(problem) for problem in chosen]
     with Build.at(options.old or HERE.parent) as build:
-        for problem in chosen:
+        for problem in chosen(options):
             draws = 1 if options.shares else min(problem.draws, options.draws or problem.draws)
             for seed in range(draws):
-                job = Job(problem, seed)
-                line = in_shares(job, build) if options.shares else compared(job, build)
-                print(json.dumps(line), flush=True)
+                print(json.dumps(_line(Job(problem, seed), build, options)), flush=True)
+
+
+def _line(job: Job, build: Build, options: argparse.Namespace) -> dict[str, Any]:
+    if options.itself:
+        return beside_itself(job)
+    return in_shares(job, build) if options.shares else compared(job, build)
 
 
 if __name__ == "__main__":

@@ -38,19 +38,21 @@ PREDICTED = 1000
 HOURS = 3 * 3600.0
 
 
-def params_of(settings: dict[str, Any], labels: Reals, weights: Reals | None) -> TrainingParams:
+def params_of(
+    settings: dict[str, Any], labels: Reals, weights: Reals | None, held: Reals
+) -> TrainingParams:
     """The parameters with their scales, or with the bounds that came before scales."""
     known = declarations()
     params = TrainingParams(**{name: settings[name] for name in settings if name in known})
     if "weight_exponent" in known:
-        from securexgb.boost.scales import Outcomes, with_scales  # noqa: PLC0415
+        from securexgb.boost.proposals import Outcomes, with_scales  # noqa: PLC0415
 
         return with_scales(params, Outcomes(labels, weights))
     values = params.to_mapping()
     if weights is not None:
         values["weight_bound"] = max(1.0, float(weights.max()))
     if params.objective == "reg:squarederror":
-        values["target_bound"] = float(np.abs(labels).max())
+        values["target_bound"] = float(max(np.abs(labels).max(), np.abs(held).max()))
     return TrainingParams.from_mapping(values)
 
 
@@ -113,7 +115,7 @@ def grown(folder: Path) -> dict[str, Any]:
     job = json.loads((folder / "job.json").read_text("utf-8"))
     arrays = {path.stem: np.load(path) for path in folder.glob("*.npy")}
     labels, weights = arrays["labels"], arrays.get("weights")
-    params = params_of(job["params"], labels, weights)
+    params = params_of(job["params"], labels, weights, arrays["test_labels"])
     fitted = sides(arrays["train"], labels, weights)
     held = sides(arrays["test"], arrays["test_labels"], None)
 
@@ -129,7 +131,8 @@ def grown(folder: Path) -> dict[str, Any]:
     began = time.monotonic()
     results = run_parties(program, [0, 1], job["backend"], timeout_seconds=HOURS)
     trees = Trees([half for half, _ in results])
-    np.save(folder / "margins.npy", trees.margins(arrays["test"])[0])
+    for name in ("train", "test"):
+        np.save(folder / f"{name}_margins.npy", trees.margins(arrays[name])[0])
     opened = results[0][1]
     half = results[0][0]
     return {

@@ -52,24 +52,26 @@ def steps() -> dict[str, object]:
     ring = _kernels.BfvRing(DEGREE, [*PRIMES, SPECIAL_PRIME])
     key, seed = b"a" * 16, b"b" * 16
     words = np.ones((1, DEGREE), np.uint64)
-    wire = ring.encrypt(key, seed, key, 0, words, 13)
+    secret = _kernels.BfvSecretKey(ring, key, seed, key)
+    wire = secret.encrypt(words, 13)
     pair = np.ones((2, 2, 3, DEGREE), np.uint64)
-    merging = ring.whole_key(seed, 0, ring.switching_key(key, seed, key, 0, 64))
+    merging = ring.whole_key(seed, 1, secret.switching_key(64))
     places = np.arange(DEGREE, dtype=np.uint32)
-    c1, c0, _ = ring.finish(pair[0], key, seed, 0, pair[0], places, 7, 49)
+    masker = _kernels.BfvMasker(ring, pair[0], key, seed)
+    c1, c0, _ = masker.finish(pair[0], places, 7, 49)
     groups = MOST_VECTORS * SHORT // DEGREE
     batch = ring.prepare(np.ones((groups, 2, 3, DEGREE), np.uint64), SHORT)
     matrix = np.ones((32, SHORT), np.uint64)
     pads = _kernels.RlwePads(SHORT, PRIMES[:2], 49, seed, SHORT, False)
     row = np.ones((1, SHORT), np.uint64)
     return {
-        "engine": ring.engine(),
+        "path": ring.path(),
         "transform_us": best_of(lambda: ring.transform(words, 0, False)),
-        "encrypt_us": best_of(lambda: ring.encrypt(key, seed, key, 0, words, 13)),
+        "encrypt_us": best_of(lambda: secret.encrypt(words, 13)),
         "expand_us": best_of(lambda: ring.expand(seed, 0, wire)),
         "merge_us": best_of(lambda: ring.merge([merging], 64, pair)),
-        "finish_us": best_of(lambda: ring.finish(pair[0], key, seed, 0, pair[0], places, 7, 49)),
-        "decrypt_us": best_of(lambda: ring.decrypt(key, c1, c0, places, 49)),
+        "finish_us": best_of(lambda: masker.finish(pair[0], places, 7, 49)),
+        "decrypt_us": best_of(lambda: secret.decrypt(c1, c0, places, 49)),
         "leaf_of_128_us": best_of(lambda: ring.products(batch, groups, matrix, 49, 0, []), 5) / 32,
         "pad_of_4096_us": best_of(lambda: pads.masked(key, seed, 0, row, 13)),
     }

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from bars import COUNTED
 from numpy.typing import NDArray
 from problems import Rows
 
 Reals = NDArray[np.float64]
-COUNTED = 20
-"""Least positives of a segment whose mean prediction counts."""
+
+
+@dataclass(frozen=True, eq=False)
+class Margins:
+    """Log odds, or values, of the rows trained on and of those held out."""
+
+    train: Reals
+    test: Reals
 
 
 def expected_auc(rates: Reals, scores: Reals) -> float | None:
@@ -30,36 +37,38 @@ def chances(margins: Reals) -> Reals:
     return np.asarray(1 / (1 + np.exp(-np.clip(margins, -700, 700))), np.float64)
 
 
-def of_events(train: Rows, test: Rows, margins: Reals) -> dict[str, Any]:
-    """A classification's figures on the rows to judge by; segments by training positives."""
-    chance = chances(margins)
-    count = int(max(train.segments.max(), test.segments.max())) + 1
-    rows = np.maximum(np.bincount(test.segments, minlength=count), 1)
+def of_events(train: Rows, test: Rows, margins: Margins) -> dict[str, Any]:
+    """A classification's figures: segments on the rows trained on, all else on those held out."""
+    fitted, held = chances(margins.train), chances(margins.test)
+    rows = np.maximum(np.bincount(train.segments), 1)
     return {
-        "auc": expected_auc(test.truth, margins),
-        "logloss": float(np.mean(np.logaddexp(0, margins) - test.truth * margins)),
-        "mean": float(chance.mean()),
-        "median": float(np.median(margins)),
-        "segments": list(np.bincount(test.segments, chance, count) / rows),
-        "positives": [int(x) for x in np.bincount(train.segments, train.target, count)],
+        "auc": expected_auc(test.truth, margins.test),
+        "logloss": float(np.mean(np.logaddexp(0, margins.test) - test.truth * margins.test)),
+        "mean": float(held.mean()),
+        "fitted_mean": float(fitted.mean()),
+        "median": float(np.median(margins.test)),
+        "segments": list(np.bincount(train.segments, fitted) / rows),
+        "positives": [int(x) for x in np.bincount(train.segments, train.target)],
     }
 
 
 def events_apart(
-    ours: dict[str, Any], other: dict[str, Any], margins: Sequence[Reals]
+    ours: dict[str, Any], other: dict[str, Any], margins: tuple[Margins, Margins]
 ) -> dict[str, Any]:
     """Differences of ``ours`` to ``other``; ``margins`` of both in that order."""
     pairs = zip(ours["segments"], other["segments"], other["positives"], strict=True)
+    one, two = (both.test for both in margins)
     segments = [a / b - 1 for a, b, positives in pairs if positives >= COUNTED]
     auc = None if ours["auc"] is None or other["auc"] is None else ours["auc"] - other["auc"]
     return {
         "auc": auc,
         "logloss": ours["logloss"] / other["logloss"] - 1,
         "mean": ours["mean"] / other["mean"] - 1,
+        "fitted_mean": ours["fitted_mean"] / other["fitted_mean"] - 1,
         "segment": max(segments, key=abs, default=None),
         "median": ours["median"] - other["median"],
-        "typical": float(np.median(np.abs(margins[0] - margins[1]))),
-        "worst_chance": float(np.abs(chances(margins[0]) - chances(margins[1])).max()),
+        "typical": float(np.median(np.abs(one - two))),
+        "worst_chance": float(np.abs(chances(one) - chances(two)).max()),
     }
 
 

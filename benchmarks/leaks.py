@@ -265,8 +265,8 @@ def evaluation(sizes: Sizes) -> Iterator[Line]:
     """All labels of a small evaluation set, from one logloss and the predictions of its rows."""
     for table in sizes.tables(5_000):
         fitted = table.rows(slice(0, len(table.labels) // 2))
-        params = sizes.params(10, 4, eval_metric=("logloss",))
         for count, decimals in product((8, 12, 16), (6, 4)):
+            params = sizes.params(10, 4, eval_metric=("logloss",), metric_exponent=-decimals)
             right, fits, base = [], [], []
             for number in range(max(2, 3 * sizes.repeat)):
                 start = len(fitted.labels) + count * number
@@ -274,7 +274,7 @@ def evaluation(sizes: Sizes) -> Iterator[Line]:
                 if len(held.labels) < count:
                     break
                 halves = trained(fitted, params, held)
-                opened = round(halves[0].history["held"]["logloss"][-1], decimals)
+                opened = halves[0].history["held"]["logloss"][-1]
                 all_labels, misfit = _fitting(margins(halves, held, 4), opened)
                 truth = (all_labels == held.labels).all(axis=1).argmax()
                 right.append(float((all_labels[misfit.argmin()] == held.labels).mean()))

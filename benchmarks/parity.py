@@ -40,7 +40,7 @@ from securexgb import _kernels
 from securexgb.offline.oblivious_transfer import DIMENSION, LEVELS, PLACES, TREES
 
 PLACE_WORDS = 3
-"""Words of the public stream for a row's places; see kernels/src/ot_silent.rs."""
+"""Words of the public stream for a row's places; see kernels/src/ot/silent.rs."""
 _MOST_DEGREE = 8
 _SPARE_ROWS = 20
 """Of a shrinking set, above its columns: so that its rank is full."""

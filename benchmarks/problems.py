@@ -24,6 +24,9 @@ BINS = 32
 COLUMNS = 6
 LEAST_POSITIVES = 16
 _HELD = 50_000
+_STRENGTH = 0.7
+"""Of what columns say about log odds. Were it much more, first trees would overshoot: a leaf of
+r times the mean rate moves log odds by 0.3 r."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +49,8 @@ class Rows:
 
 
 Draw = Callable[[np.random.Generator, int], Rows]
+Change = Callable[[Reals, Reals], Reals]
+"""A regression's target, of the columns and of a function f of them with noise."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,8 @@ class Problem:
     """A training. ``draws``: seeds 0, 1, … that the tables have; ``params``: of a training.
 
     ``order``: of the training rows: drawn, "y" or "x" (sorted by the label, by a column).
-    ``metric``: whether the metric of the test rows is opened after every tree.
+    ``key``: of problems that are drawn alike. ``metric``: whether the metric of the test rows is
+    opened after every tree.
     """
 
     group: str
@@ -64,6 +70,7 @@ class Problem:
     draws: int = 1
     params: Mapping[str, Any] = field(default_factory=dict)
     order: str = "drawn"
+    key: str = ""
     metric: bool = False
 
     @property
@@ -78,7 +85,7 @@ class Problem:
 
     def drawn(self, seed: int) -> tuple[Rows, Rows]:
         """Rows to train on and rows to judge by, bin numbers as values."""
-        rng = np.random.default_rng([seed, *self.name.encode()])
+        rng = np.random.default_rng([seed, *(self.key or self.name).encode()])
         whole = self.draw(rng, self.rows + self.test_rows)
         train, test = whole[: self.rows], whole[self.rows :]
         if not self.is_regression:
@@ -87,7 +94,7 @@ class Problem:
         if self.order != "drawn":
             keys = train.target if self.order == "y" else train.values[:, 0]
             train = train[np.argsort(keys, kind="stable")]
-        binner = Binner.fit(train.values, BINS)
+        binner = Binner.fit(train.values, self.settings["max_bin"])
         return tuple(  # type: ignore[return-value]
             replace(part, values=binner.transform(part.values).astype(np.float64))
             for part in (train, test)
@@ -99,7 +106,7 @@ def events(rate: float, weights: str = "") -> Draw:
 
     def draw(rng: np.random.Generator, rows: int) -> Rows:
         values = rng.normal(size=(rows, COLUMNS))
-        margins = _signal(values)
+        margins = _STRENGTH * _signal(values)
         truth = _sigmoid(margins + _shift(margins, rate))
         tenths = np.argsort(np.argsort(truth)) * 10 // rows
         return Rows(values, _labels(rng, truth), truth, tenths, _weights(rng, weights, rows))
@@ -114,7 +121,7 @@ def segmented(shares: tuple[float, ...], rates: tuple[float, ...]) -> Draw:
         values = rng.normal(size=(rows, COLUMNS))
         segments = np.searchsorted(np.cumsum(shares)[:-1], rng.random(rows), side="right")
         values[:, -1] = segments
-        margins, truth = 0.7 * _signal(values), np.empty(rows)
+        margins, truth = _STRENGTH * _signal(values), np.empty(rows)
         for number, rate in enumerate(rates):
             inside = segments == number
             truth[inside] = _sigmoid(margins[inside] + _shift(margins[inside], rate))
@@ -135,14 +142,12 @@ def flat(positives: int, negatives: int) -> Draw:
     return draw
 
 
-def amounts(
-    change: Callable[[np.random.Generator, Reals, Reals], Reals], weights: str = ""
-) -> Draw:
-    """A regression: ``change(rng, values, f)`` makes targets of a function f of the columns."""
+def amounts(change: Change, weights: str = "") -> Draw:
+    """A regression."""
 
     def draw(rng: np.random.Generator, rows: int) -> Rows:
         values = rng.normal(size=(rows, COLUMNS))
-        target = change(rng, values, _signal(values) + rng.normal(size=rows) * 0.3)
+        target = change(values, _signal(values) + rng.normal(size=rows) * 0.3)
         zeros = np.zeros(rows, np.int64)
         return Rows(values, target, target, zeros, _weights(rng, weights, rows))
 
@@ -180,30 +185,35 @@ def _weights(rng: np.random.Generator, kind: str, rows: int) -> Reals | None:
     return np.full(rows, float(kind))
 
 
-def _claims(_rng: np.random.Generator, values: Reals, f: Reals) -> Reals:
+def _claims(values: Reals, f: Reals) -> Reals:
     return np.where(values[:, 2] > 1.6, np.exp(f / 1.9 + 6), 0.0)
 
 
-def _outlier(_rng: np.random.Generator, _values: Reals, f: Reals) -> Reals:
+def _outlier(_values: Reals, f: Reals) -> Reals:
     return np.where(np.arange(f.size) == 0, 1e6, f)
 
 
-def _offset(offset: float, factor: float = 1.0) -> Callable[..., Reals]:
-    return lambda rng, values, f: offset + factor * f
+def _offset(offset: float, factor: float = 1.0) -> Change:
+    return lambda values, f: offset + factor * f
 
 
-def _lognormal(spread: float) -> Callable[..., Reals]:
-    return lambda rng, values, f: np.exp(spread * f / 1.9)
+def _lognormal(spread: float) -> Change:
+    return lambda values, f: np.exp(spread * f / 1.9)
 
 
 _SQUARED = {"objective": "reg:squarederror"}
 _FREE = {"reg_lambda": 0.0, "min_child_weight": 0.0}
-_SEGMENTS = segmented((0.88, 0.06, 0.03, 0.02, 0.01), (1.2e-5, 3e-4, 3e-3, 3e-2, 0.3))
+_FOUR = segmented((0.4, 0.3, 0.2, 0.1), (5e-4, 2e-3, 1e-2, 4e-2))
+_FIVE = segmented((0.6, 0.2, 0.1, 0.06, 0.04), (1e-5, 1e-4, 4e-4, 1e-3, 2e-3))
 _HALVES = segmented((0.5, 0.5), (5e-6, 2e-3))
 
 
+LARGEST = Problem("rates", "2.7e-3", events(2.7e-3), 10_000_000, _HELD, 1, {"n_estimators": 8})
+"""It takes some 16 GB, so it is run where it is asked for."""
+
+
 def problems() -> tuple[Problem, ...]:
-    """All of them, in the order of the tables."""
+    """All others, in the order of the tables."""
     return (*_rates(), *_segments(), *_flat(), *_long(), *_weighted(), *_regressions(), *_metrics())
 
 
@@ -219,28 +229,21 @@ def _rates() -> list[Problem]:
     ):
         params = {"n_estimators": trees}
         found.append(Problem("rates", f"{rate:g}", events(rate), rows, _HELD, 10, params))
-    big = [("1.2e-3", 1_000_000, 2), ("1e-5", 2_000_000, 2)]
+    big = [("1.2e-3", 1_000_000, 4), ("1e-5", 2_000_000, 4)]
     for name, rows, draws in big:
         found.append(Problem("rates", name, events(float(name)), rows, 200_000, draws))
     for order in "yx":
         name = f"3e-4, rows sorted by {order}"
-        found.append(Problem("rates", name, events(3e-4), 60_000, _HELD, 6, order=order))
+        found.append(Problem("rates", name, events(3e-4), 60_000, _HELD, 10, order=order))
     return found
 
 
 def _segments() -> list[Problem]:
     long = {"n_estimators": 60}
     return [
-        Problem("segments", "five segments", _SEGMENTS, 2_000_000, 200_000, 2),
+        Problem("segments", "five segments", _FIVE, 2_000_000, 200_000, 2),
         Problem("segments", "two halves", _HALVES, 2_000_000, 200_000, 2, long),
-        Problem(
-            "segments",
-            "four segments",
-            segmented((0.4, 0.4, 0.15, 0.05), (5e-4, 2e-3, 2e-2, 0.3)),
-            100_000,
-            _HELD,
-            10,
-        ),
+        Problem("segments", "four segments", _FOUR, 100_000, _HELD, 10),
     ]
 
 
@@ -266,7 +269,7 @@ def _weighted() -> list[Problem]:
     found = []
     for kind in ("1", "1e-7", "1e5", "lognormal 0 3"):
         draw = events(0.5, kind)
-        found.append(Problem("weights", f"all {kind}", draw, 4_000, 20_000, 4, _FREE))
+        found.append(Problem("weights", f"all {kind}", draw, 4_000, 20_000, 10, _FREE, key="all"))
     amounts_of = "lognormal 5 1.5"
     for rate, rows, params in (
         (0.1, 20_000, {}),
@@ -274,11 +277,11 @@ def _weighted() -> list[Problem]:
         (9e-4, 60_000, {}),
     ):
         name = f"{amounts_of}, rate {rate:g}" + (", penalties of 450" if params else "")
-        found.append(Problem("weights", name, events(rate, amounts_of), rows, _HELD, 4, params))
+        found.append(Problem("weights", name, events(rate, amounts_of), rows, _HELD, 10, params))
     for scale in (1e1, 1e2, 1e3, 1e4):
         params = {"scale_pos_weight": scale}
         name = f"scale_pos_weight {scale:g}"
-        found.append(Problem("weights", name, events(1e-3), 60_000, _HELD, 3, params))
+        found.append(Problem("weights", name, events(1e-3), 60_000, _HELD, 10, params))
     return [
         replace(p, name=p.name.removeprefix("all ") if "log" in p.name else p.name) for p in found
     ]
@@ -297,11 +300,15 @@ def _regressions() -> list[Problem]:
         "f, weights lognormal 0 3": amounts(_offset(0), "lognormal 0 3"),
     }
     found = [
-        Problem("regression", name, draw, 5_000, 5_000, 3, _SQUARED) for name, draw in sets.items()
+        Problem("regression", name, draw, 5_000, 5_000, 10, _SQUARED, key="f")
+        for name, draw in sets.items()
     ]
-    many = {"f, 200,000 rows": _offset(0), "lognormal, s = 3, 200,000 rows": _lognormal(3)}
-    for name, change in many.items():
-        found.append(Problem("regression", name, amounts(change), 200_000, 200_000, 1, _SQUARED))
+    many = {
+        "f, 200,000 rows": (_offset(0), 10),
+        "lognormal, s = 3, 200,000 rows": (_lognormal(3), 4),
+    }
+    for name, (change, draws) in many.items():
+        found.append(Problem("regression", name, amounts(change), 200_000, _HELD, draws, _SQUARED))
     long = _SQUARED | {"n_estimators": 300}
     found.append(Problem("regression", "f, 300 trees", amounts(_offset(0)), 5_000, 5_000, 3, long))
     return found
@@ -309,15 +316,14 @@ def _regressions() -> list[Problem]:
 
 def _metrics() -> list[Problem]:
     stops = _SQUARED | {
-        "n_estimators": 40, "early_stopping_rounds": 3, "max_depth": 3, "max_bin": 16,
+        "n_estimators": 40, "early_stopping_rounds": 5, "max_depth": 3, "max_bin": 16,
     }  # fmt: skip
+    changes = {f"rmse, f + {offset:g}": _offset(offset) for offset in (0.0, 1e3, 1e6)}
+    changes["rmse, 0.001 f"] = _offset(0, 1e-3)
     found = [
-        Problem("metrics", f"rmse, f + {o:g}", amounts(_offset(o)), 800, 800, 1, stops, metric=True)
-        for o in (0.0, 1e3, 1e6)
+        Problem("metrics", name, amounts(of), 800, 800, 1, stops, key="rmse", metric=True)
+        for name, of in changes.items()
     ]
-    small = amounts(_offset(0, 1e-3))
-    found.append(Problem("metrics", "rmse, 0.001 f", small, 800, 800, 1, stops, metric=True))
-    found.append(
-        Problem("metrics", "logloss, rate 3e-4", events(3e-4), 60_000, 60_000, 1, metric=True)
-    )
+    rare = events(3e-4)
+    found.append(Problem("metrics", "logloss, rate 3e-4", rare, 60_000, 60_000, 1, metric=True))
     return found

@@ -1,9 +1,9 @@
-"""Writes docs/benchmarks.md and its plots from the JSON lines in results/.
+"""Writes docs/benchmarks.md with its plots, and docs/accuracy.md, from the JSON lines in results/.
 
     python benchmarks/report.py
 
-Nothing there is written by hand: figures come from the lines, sentences from template.md. A
-test compares the page with what this makes.
+Nothing there is written by hand: figures come from the lines, sentences from template.md and
+accuracy_template.md. A test compares the pages with what this makes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import formats
 import leak_tables
 import lines
 import sections
@@ -19,6 +20,7 @@ from lines import Results
 RESULTS = Path(__file__).resolve().parent / "results"
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 TEMPLATE = Path(__file__).resolve().parent / "template.md"
+ACCURACY_TEMPLATE = TEMPLATE.with_name("accuracy_template.md")
 PLOTS = {
     "benchmarks-training.svg": sections.training_plot,
     "benchmarks-network.svg": sections.network_plot,
@@ -64,6 +66,11 @@ def page(results: Results) -> str:
     )
 
 
+def accuracy(results: Results) -> str:
+    """The text of docs/accuracy.md."""
+    return formats.page(results, ACCURACY_TEMPLATE.read_text("utf-8"))
+
+
 def plots(results: Results) -> dict[str, str]:
     """The files beside the page by name; those whose figures are there."""
     needed = ("training", "network", "memory", "growth", "growth")
@@ -75,9 +82,10 @@ def plots(results: Results) -> dict[str, str]:
 
 
 def write(results: Path, docs: Path) -> None:
-    """The page and its plots into a folder."""
+    """The pages and their plots into a folder."""
     found = lines.read(results)
     (docs / "benchmarks.md").write_text(page(found), encoding="utf-8")
+    (docs / "accuracy.md").write_text(accuracy(found), encoding="utf-8")
     for name, drawn in plots(found).items():
         (docs / name).write_text(drawn, encoding="utf-8")
 

@@ -1,6 +1,6 @@
-"""Measures everything, one thing after the other, then writes docs/benchmarks.md.
+"""Measures everything, one thing after the other, then writes docs/benchmarks.md and accuracy.md.
 
-    python benchmarks/run.py                    # some 15 minutes on two cores that do nothing else
+    python benchmarks/run.py                    # over an hour on two cores that do nothing else
     python benchmarks/run.py training network   # these questions only, the others as they are
     python benchmarks/run.py --tiny --results FOLDER     # does it run? The page goes there too
 
@@ -52,7 +52,7 @@ PLAN: dict[str, tuple[str, ...]] = {
     "homomorphic": ("homomorphic.py W1 W2 W3 1M",),
     "leaks": ("leaks.py",),
     "security": ("security.py",),
-    "numbers": ("accuracy.py",),
+    "numbers": ("accuracy.py", "accuracy.py --shares", "accuracy.py --itself"),
 }
 _SMALL = "--rows 300 --columns 2 --depth 2 --bins 4 --trees 2"
 TINY: dict[str, tuple[str, ...]] = {
@@ -69,7 +69,11 @@ TINY: dict[str, tuple[str, ...]] = {
     "homomorphic": ("homomorphic.py W1",),
     "leaks": ("leaks.py --rows 60 --columns 2 --trees 2 --depth 2 --repeat 1 --sweeps 1",),
     "security": ("security.py --share 0.01",),
-    "numbers": ("accuracy.py --quick --draws 1 --group rates",),
+    "numbers": (
+        "accuracy.py --quick",
+        "accuracy.py --quick --shares",
+        "accuracy.py --quick --itself",
+    ),
 }
 
 

@@ -46,7 +46,7 @@ VECTORS_LOG2 = 17
 PLACE_BITS = 127
 """Of D, whose lowest bit is one."""
 CHUNK = 1 << 13
-"""Transfers under one key of the hash, see kernels/src/ot.rs; a tree's are 2^LEVELS."""
+"""Transfers under one key of the hash, see kernels/src/ot/extension.rs; a tree's are 2^LEVELS."""
 LEAF_KEYS = (128 // TREE_DEPTH) << TREE_DEPTH
 GROUP_LOG2 = 252.0
 """Of ristretto255's prime order."""

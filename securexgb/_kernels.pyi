@@ -164,7 +164,7 @@ def ot_products_receive(chosen: Words, factors: Words, ring_bits: int, message: 
     """The receiver's shares (n,); its choices are the low bits of its factors."""
 
 class BfvRing:
-    """Z_q[X] / (X^N + 1) with its tables; holds no key. See kernels/src/bfv*.rs and he/bfv.py.
+    """Z_q[X] / (X^N + 1) with its tables; holds no key. See kernels/src/lattice and he/bfv.py.
 
     Keys and seeds are 16 bytes. Ciphertexts are (2, 3, N) words: part, prime, coefficient or
     transformed word. Fractions of q take ``width`` bytes each, lowest first. ValueError for
@@ -174,7 +174,7 @@ class BfvRing:
     def __init__(self, degree: int, primes: list[int]) -> None:
         """Three primes of q and the special one, all 1 mod 2 N, between 2^49 and 2^50."""
 
-    def engine(self) -> str:
+    def path(self) -> str:
         """The instruction set in use."""
 
     def transform(self, values: Words, prime: int, back: bool) -> Words:
@@ -183,30 +183,8 @@ class BfvRing:
     def encode(self, values: Words) -> Words:
         """round(q a / 2^64) of words (count, N) modulo each prime of q: (count, 3, N)."""
 
-    def encrypt(
-        self, secret: bytes, public: bytes, private: bytes, first: int, values: Words, width: int
-    ) -> Bytes:
-        """c0 of encryptions of (count, <= N) words, (count, N width); numbers first, first + 1, ...
-        of the streams: each serves once.
-        """
-
     def expand(self, public: bytes, first: int, wire: Bytes) -> Words:
-        """Transformed ciphertexts (count, 2, 3, N) of what ``encrypt`` returned."""
-
-    def encrypt_shorts(
-        self,
-        keys: tuple[bytes, bytes, bytes],
-        number: int,
-        shorts: bytes,
-        vectors: tuple[int, int],
-        length: int,
-        bits: int,
-        width: int,
-    ) -> Bytes:
-        """Encryptions modulo 2^bits of ternary secrets (first, count) of the stream ``shorts``,
-        each of ``length`` numbers, laid out as in he/layout.py: (count length / N, N width).
-        ``keys``: secret, public, private; numbers of ciphertexts from ``number`` on.
-        """
+        """Transformed ciphertexts (count, 2, 3, N) of what ``BfvSecretKey.encrypt`` returned."""
 
     def prepare(self, ciphertexts: Words, length: int) -> Words:
         """Transformed ciphertexts (groups, 2, 3, N) of short secrets, ready for ``products``."""
@@ -225,41 +203,60 @@ class BfvRing:
         (results, 2, 3, N).
         """
 
-    def switching_key(
-        self, secret: bytes, public: bytes, private: bytes, number: int, gap: int
-    ) -> Words:
-        """The sent half of the key for merging coefficients ``gap`` apart, (3, 4, N)."""
-
     def whole_key(self, public: bytes, number: int, sent: Words) -> Words:
         """The key for merging, (3, 2, 4, N)."""
 
     def merge(self, keys: list[Words], gap: int, leaves: Words) -> Words:
         """Leaves (<= 2^keys, 2, 3, N) merged into one; key i is that of gap / 2^i."""
 
-    def finish(
-        self,
-        public_key: Words,
-        private: bytes,
-        masks: bytes,
-        number: int,
-        result: Words,
-        places: NDArray[np.uint32],
-        width: int,
-        bits: int,
-    ) -> tuple[Bytes, Bytes, Words]:
-        """A result rerandomised, switched to 2^(8 width), then masked: c1 (N width), c0 (places
-        width), own share modulo 2^bits (places,), bits at most 64. ``number`` serves once.
+class BfvSecretKey:
+    """A secret key with the streams of its ciphertexts: of public halves, and of errors.
+
+    Keys are 16 bytes. Each polynomial of the streams serves once: they are counted here.
+    """
+
+    def __init__(self, ring: BfvRing, secret: bytes, public: bytes, errors: bytes) -> None: ...
+    @property
+    def used(self) -> int:
+        """Ciphertexts and keys for merging that were made: the number of the next one."""
+
+    def encrypt(self, values: Words, width: int) -> Bytes:
+        """c0 of encryptions of (count, <= N) words, (count, N width)."""
+
+    def encrypt_shorts(
+        self, shorts: bytes, vectors: tuple[int, int], length: int, bits: int, width: int
+    ) -> Bytes:
+        """Encryptions modulo 2^bits of ternary secrets (first, count) of the stream ``shorts``,
+        each of ``length`` numbers, laid out as in he/layout.py: (count length / N, N width).
         """
 
-    def decrypt(
-        self, secret: bytes, c1: Bytes, c0: Bytes, places: NDArray[np.uint32], bits: int
-    ) -> Words:
+    def switching_key(self, gap: int) -> Words:
+        """The sent half of the key for merging coefficients ``gap`` apart, (3, 4, N)."""
+
+    def decrypt(self, c1: Bytes, c0: Bytes, places: NDArray[np.uint32], bits: int) -> Words:
         """The key holder's share modulo 2^bits, (places,)."""
+
+class BfvMasker:
+    """What makes results fit to leave: the other side's public key (2, 3, N), transformed, and
+    the streams of encryptions of zero and of masks, of which each polynomial serves once.
+    """
+
+    def __init__(self, ring: BfvRing, public_key: Words, errors: bytes, masks: bytes) -> None: ...
+    @property
+    def used(self) -> int:
+        """Results that were made fit to leave: the number of the next one."""
+
+    def finish(
+        self, result: Words, places: NDArray[np.uint32], width: int, bits: int
+    ) -> tuple[Bytes, Bytes, Words]:
+        """A result (2, 3, N) rerandomised, switched to 2^(8 width), then masked: c1 (N width), c0
+        (places width), own share modulo 2^bits (places,), bits at most 64.
+        """
 
 class RlwePads:
     """Public polynomials A of a matrix of so many rows, from public coins; products with them.
 
-    See kernels/src/pads.rs. ``mirrored``: for ``matrix``, otherwise for ``masked``.
+    See kernels/src/lattice/masks.rs. ``mirrored``: for ``matrix``, otherwise for ``masked``.
     """
 
     def __init__(

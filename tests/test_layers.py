@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,3 +34,13 @@ def test_the_algorithm_reads_without_networks() -> None:
     text = (ROOT / "securexgb" / "boost" / "split.py").read_text()
     for word in ("channel", "socket", "message", "grpc", "exchange"):
         assert word not in text
+
+
+def test_the_algorithm_reads_no_share_and_no_source() -> None:
+    """boost/ works on shares by their verbs, and never asks where randomness comes from."""
+    share, source = re.compile(r"\.words\b(?!\()"), re.compile(r"\.(source|dealt)\b")
+    for file in sorted((ROOT / "securexgb" / "boost").rglob("*.py")):
+        text = file.read_text()
+        if file.name != "executor.py":
+            assert not share.search(text), f"{file.name} reads the words of a share"
+        assert not source.search(text), f"{file.name} depends on the source of correlations"

@@ -7,6 +7,8 @@ instruction of a boolean circuit works on 64 elements.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,24 +17,54 @@ from securexgb import _kernels
 Words = NDArray[np.uint64]
 
 
+WORD = 64
+"""Bits of a word."""
+Value = TypeVar("Value", bound=np.generic)
+
+
+def words_per(count: int) -> int:
+    """Words that hold ``count`` packed bits."""
+    return -(-count // WORD)
+
+
+def padded(array: NDArray[Value]) -> NDArray[Value]:
+    """The last axis filled up with zeros to a multiple of 64, for whole words of packed bits."""
+    missing = -array.shape[-1] % WORD
+    if not missing:
+        return array
+    return np.concatenate([array, np.zeros((*array.shape[:-1], missing), array.dtype)], axis=-1)
+
+
 def pack_bits(bits: NDArray[np.bool_] | NDArray[np.uint8]) -> Words:
-    """Packs bits (0 or 1) of shape (n,) to words of shape (ceil(n / 64),), the tail zero."""
-    return _kernels.pack_bits(np.ascontiguousarray(bits).view(np.uint8))
+    """Packs bits (0 or 1) of shape (..., n) to words (..., ceil(n / 64)), the tail zero."""
+    whole = np.ascontiguousarray(padded(bits) if bits.ndim > 1 else bits).view(np.uint8)
+    words = _kernels.pack_bits(whole.reshape(-1))
+    return words.reshape(*bits.shape[:-1], words_per(bits.shape[-1]))
 
 
 def unpack_bits(words: Words, count: int) -> NDArray[np.bool_]:
-    """The first ``count`` packed bits, shape (count,)."""
-    return _kernels.unpack_bits(np.ascontiguousarray(words), count).view(np.bool_)
+    """The first ``count`` bits of (..., ceil(count / 64)) packed words, shape (..., count)."""
+    flat = np.ascontiguousarray(words).reshape(-1)
+    if words.ndim == 1:
+        return _kernels.unpack_bits(flat, count).view(np.bool_)
+    bits = _kernels.unpack_bits(flat, flat.size * WORD).view(np.bool_)
+    return bits.reshape(*words.shape[:-1], -1)[..., :count]
 
 
 def to_slices(words: Words, width: int) -> Words:
-    """The low ``width`` (1 to 64) bits of all elements, shape (width, ceil(size / 64))."""
-    return _kernels.to_slices(np.ascontiguousarray(words).reshape(-1), width)
+    """The low ``width`` (1 to 64) bits of (..., n) elements: (width, ..., ceil(n / 64))."""
+    whole = np.ascontiguousarray(padded(words) if words.ndim > 1 else words)
+    slices = _kernels.to_slices(whole.reshape(-1), width)
+    return slices.reshape(width, *words.shape[:-1], words_per(words.shape[-1]))
 
 
 def from_slices(slices: Words, count: int) -> Words:
-    """Undoes ``to_slices``: shape (count,), the bits that have no slice being zero."""
-    return _kernels.from_slices(np.ascontiguousarray(slices), count)
+    """Undoes ``to_slices``: shape (..., count), the bits that have no slice being zero."""
+    flat = np.ascontiguousarray(slices).reshape(len(slices), -1)
+    if slices.ndim == 2:
+        return _kernels.from_slices(flat, count)
+    words = _kernels.from_slices(flat, flat.shape[1] * WORD)
+    return words.reshape(*slices.shape[1:-1], -1)[..., :count]
 
 
 def pack_words(words: Words, bits: int) -> NDArray[np.uint8]:

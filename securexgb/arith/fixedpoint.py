@@ -59,8 +59,6 @@ _MOST_ROW_BITS = 37
 _LEAST_GAIN = 1e-6
 """xgboost's. It would leave a constant of targets that spread over 10^-5 or less: where they spread
 over less than 1, it counts in units of their scale."""
-_SQUARED_SLACK = 1.5
-_SUBSAMPLE_SLACK = 16.0
 MARGIN_BITS = 20
 RATE_BITS = 20
 ROW_WEIGHT_BITS = 20
@@ -135,8 +133,7 @@ class NumberFormat:
     def for_job(
         *,
         rows: int,
-        squared_error: bool,
-        subsampled: bool,
+        most: tuple[float, float],
         gradient_cap: int | None,
         weight_exponent: int,
         target_scale: float,
@@ -144,12 +141,13 @@ class NumberFormat:
     ) -> NumberFormat:
         """The finest format in which nothing overflows.
 
+        ``most``: |g| and h of a row, on average, at most, in units of weights and targets.
         ``gradient_cap``: most fraction bits of sums, and rows have no more than sums; None:
         rows are finer than sums. ``target_scale`` is 1 for a classification. Raises UsageError
         where too few bits remain.
         """
         scale = 2.0**-weight_exponent
-        bounds = _Bounds.of(rows, squared_error, subsampled, gradient_cap, weight_exponent)
+        bounds = _Bounds.of(rows, most, gradient_cap, weight_exponent)
         most_bits = MOST_SUM_FRACTION_BITS if gradient_cap is None else gradient_cap
         most_bits += max(weight_exponent, 0)
         for gradient_bits in range(most_bits, -1, -1):
@@ -197,7 +195,7 @@ class NumberFormat:
 class _Bounds:
     """What rows add up to at most: ``most_g``, ``most_h`` a row, on average, as reals.
 
-    A row is rounded by two units of its g, or four of its h, at most (boost.loss).
+    A row is rounded by two units of its g, or four of its h, at most (boost.objective).
     """
 
     rows: int
@@ -208,21 +206,17 @@ class _Bounds:
     @staticmethod
     def of(
         rows: int,
-        squared_error: bool,
-        subsampled: bool,
+        most: tuple[float, float],
         gradient_cap: int | None,
         weight_exponent: int,
     ) -> _Bounds:
-        most_g, most_h = 1.0, 0.25
-        if squared_error:
-            most_g, most_h = (_SUBSAMPLE_SLACK if subsampled else _SQUARED_SLACK), 1.0
         row_bits = 0, 0
         if gradient_cap is None:
             row_bits = _FINE_ROW_BITS if rows <= FINE_ROWS else _ROW_BITS
             room = _MOST_ROW_BITS - math.ceil(math.log2(rows)) - row_bits[0]
             more = max(min(weight_exponent, room), 0)
             row_bits = row_bits[0] + more, row_bits[1] + more
-        return _Bounds(rows, most_g, most_h, row_bits)
+        return _Bounds(rows, *most, row_bits)
 
     def row_bits(self, gradient_bits: int) -> tuple[int, int]:
         """Fraction bits of a row's g and h: those of sums, or more."""

@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from securexgb.boost.callbacks import CallbackList, EarlyStopping, TrainingCallback
-from securexgb.boost.dither import Dither
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import metric_value
-from securexgb.boost.grower import grow_tree
-from securexgb.boost.loss import gradient_vectors
+from securexgb.boost.grower import grow_trees
 from securexgb.boost.predict import training_margins
-from securexgb.boost.sample import sampled_columns, sampled_rows
+from securexgb.boost.sample import sampled_columns
 from securexgb.boost.state import State
 from securexgb.mpc.party import Party
 
@@ -34,14 +32,14 @@ def grow_model(party: Party, state: State, callbacks: Sequence[TrainingCallback]
     all_callbacks = CallbackList([*early, *callbacks])
     state.model = all_callbacks.before_training(state.model)
     # A resumed training may have been stopped by what it had already seen.
-    done = len(state.model.trees)
+    done = len(state.model.rounds)
     stop = bool(done) and CallbackList(early).after_iteration(state.model, done - 1)
     for number in range(done, params.n_estimators):
         with party.step("tree", number):
             stop |= all_callbacks.before_iteration(state.model, number)
             if _either(party, stop):
                 break
-            party.source.begin_tree(params.n_estimators - number)
+            state.begin_tree(params.n_estimators - number)
             _grow(party, state, number)
             stop = all_callbacks.after_iteration(state.model, number)
             state.keep(state)
@@ -54,23 +52,15 @@ def _either(party: Party, stop: bool) -> bool:
 
 
 def _grow(party: Party, state: State, number: int) -> None:
-    """Grow tree ``number``, move all margins, open the metrics."""
+    """Grow the trees of round ``number``, move all margins, open the metrics."""
     model, params = state.model, state.model.params
-    training = state.sets[0]
-    coins = Dither.of(params.random_state, number)
-    vectors = gradient_vectors(
-        party, state.objective, training.margins, state.labels, state.numbers, coins
-    )
-    rows = sampled_rows(state.coins, params, model.layout, number)
-    if rows is not None:
-        vectors = vectors.scale(rows)
+    state.rows.gradients(number)
     used = sampled_columns(state.coins, params, model.layout, number)
-    grown = grow_tree(party, state.tree_job(number, used), vectors)
-    model.trees.append(grown.half)
-    training.margins = training.margins + grown.values
-    for data_set in state.sets[1:]:
+    grown = grow_trees(party, state.tree_job(number, used), state.rows)
+    model.trees += grown
+    for data_set in state.sets:
         with party.step(data_set.name):
-            moved = training_margins(party, [grown.half], data_set.values)
+            moved = training_margins(party, model, [grown], data_set.values)
             data_set.margins = data_set.margins + moved
             for metric, values in model.history[data_set.name].items():
                 margins, truth = data_set.margins, data_set.truth

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from securexgb.arith.fixedpoint import NumberFormat
-from securexgb.boost.grower import matrix_shape
-from securexgb.boost.histogram import build_cost, running_cost
+from securexgb.boost.histogram import build_cost, matrix_shape, running_cost
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import leaf_weights_cost
 from securexgb.boost.split import dummies_cost, splits_cost

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.layout import Layout
+from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.tree import TreeHalf
 from securexgb.errors import TermsDiffer
 from securexgb.mpc.party import ROLES, Role
 
+Round = tuple[TreeHalf, ...]
+"""The trees of one round, (outputs,)."""
 History = dict[str, dict[str, list[float]]]
 """Metric values: evaluation set -> metric -> one value a tree. Public."""
 
@@ -22,6 +25,8 @@ History = dict[str, dict[str, list[float]]]
 @dataclass(eq=False)
 class ModelHalf:
     """One party's half of a model; ``trees`` grows while it is trained.
+
+    Trees lie round after round, one for each output of the objective.
 
     ``rank``: of the party it belongs to. ``base``: this party's share of the margin before
     the first tree, one ring word with margin_bits fraction bits; a base_score that was
@@ -53,11 +58,26 @@ class ModelHalf:
         return self.layout.numbers(self.params)
 
     @property
+    def outputs(self) -> int:
+        """Margins a row, and trees a round."""
+        return objective_of(self.params).outputs
+
+    @property
+    def rounds(self) -> list[Round]:
+        """All trees: (rounds, outputs)."""
+        trees, outputs = self.trees, self.outputs
+        return [tuple(trees[at : at + outputs]) for at in range(0, len(trees), outputs)]
+
+    @property
+    def best_rounds(self) -> list[Round]:
+        """The rounds to predict with: up to the best iteration, where there is one."""
+        best = self.best_iteration
+        return self.rounds if best is None else self.rounds[: best + 1]
+
+    @property
     def best_trees(self) -> list[TreeHalf]:
-        """The trees to predict with: up to the best iteration, where there is one."""
-        if self.best_iteration is None:
-            return self.trees
-        return self.trees[: self.best_iteration + 1]
+        """The trees of these rounds."""
+        return [tree for trees in self.best_rounds for tree in trees]
 
 
 def check_pair(label: ModelHalf, feature: ModelHalf) -> None:

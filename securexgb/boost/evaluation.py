@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import MARGIN_BITS, ROW_WEIGHT_BITS, encode
-from securexgb.boost.loss import margin_bits
+from securexgb.boost.objective.logistic import margin_bits
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks
 from securexgb.errors import DataError, UsageError
@@ -37,8 +37,8 @@ from securexgb.mpc.open import open_shared
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.select import select
-from securexgb.mpc.share import share
-from securexgb.mpc.shared import Shared, SharedBits, Words
+from securexgb.mpc.share import share, share_bits
+from securexgb.mpc.shared import Shared, Words
 from securexgb.mpc.sigmoid import softplus
 from securexgb.mpc.sort import sort_rows
 from securexgb.mpc.truncate import round_off, truncate
@@ -79,19 +79,13 @@ class Truth:
 def metric_value(
     party: Party, metric: str, margins: Shared, truth: Truth, params: TrainingParams
 ) -> float:
-    """The opened value of one metric; margins shared (n,), MARGIN_BITS fraction bits.
+    """The opened value of one metric; margins shared (outputs, n), MARGIN_BITS fraction bits.
 
     Steps are the largest power of two, times 1 / rows, that the terms allow. The square of rmse is
     opened in steps of at most 1,000 square units: an rmse of 1,000 units is right to half a unit.
     """
     with party.step(metric):
-        if metric == "auc":
-            return _auc(party, margins, truth)
-        if metric == "logloss":
-            return _logloss(party, margins, truth, params)
-        if metric == "error":
-            return _error(party, margins, truth)
-        return _rmse(party, margins, truth, params)
+        return _METRICS[metric](party, margins[0], truth, params)
 
 
 def metric_unit(params: TrainingParams) -> float:
@@ -135,13 +129,9 @@ def _logloss(party: Party, margins: Shared, truth: Truth, params: TrainingParams
     return _mean(party, losses, truth, as_mean)
 
 
-def _error(party: Party, margins: Shared, truth: Truth) -> float:
-    wrong = is_negative(party, -margins)
-    if truth.labels is not None:
-        flips = np.zeros(wrong.words.size * 64, np.uint8)
-        flips[: truth.rows] = truth.labels == 1
-        packed = np.packbits(flips, bitorder="little").view("<u8")
-        wrong = SharedBits(wrong.words ^ packed, wrong.count)
+def _error(party: Party, margins: Shared, truth: Truth, _params: TrainingParams) -> float:
+    positive = None if truth.labels is None else truth.labels == 1
+    wrong = is_negative(party, -margins) ^ share_bits(party, positive, 0, truth.rows)
     return _mean(party, to_arithmetic(party, wrong), truth, Mean(0, 1, _DECIMALS))
 
 
@@ -217,18 +207,16 @@ def _weights(weights: Floats) -> Words:
     return words
 
 
-def _auc(party: Party, margins: Shared, truth: Truth) -> float:
+def _auc(party: Party, margins: Shared, truth: Truth, _params: TrainingParams) -> float:
     """Sort twice, ties once with negatives first and once with positives first."""
     labels = None if truth.labels is None else (truth.labels == 1).astype(np.uint64)
     first = share(party, labels, 0, margins.shape)
     second = share(party, None if labels is None else np.uint64(1) - labels, 0, margins.shape)
     doubled = margins.scale(2)
     ordered = sort_rows(party, Shared.stack([doubled + first, doubled + second]), _KEY_WIDTH)
-    # The label is the lowest bit of a key, and that of a sum is the xor of both shares'.
-    lowest = (ordered.words & np.uint64(1)).reshape(-1).astype(np.uint8)
-    lowest = np.concatenate([lowest, np.zeros(-lowest.size % 64, np.uint8)])
-    packed = np.packbits(lowest, bitorder="little").view("<u8")
-    flags = to_arithmetic(party, SharedBits(packed, 2 * truth.rows)).reshape(2, truth.rows)
+    # The label is the lowest bit of a key.
+    lowest = ordered.reshape(-1).lowest_bits()
+    flags = to_arithmetic(party, lowest).reshape(2, truth.rows)
     places = np.arange(1, truth.rows + 1)
     ranks = flags.scale(places).sum(axis=1).reshape(2, 1)
     # In the second order the flag marks negatives, so positives have the other ranks.
@@ -244,3 +232,7 @@ def _auc(party: Party, margins: Shared, truth: Truth) -> float:
     value = multiply(party, doubled_pairs, share(party, inverse, 0, (1,)))
     value = round_off(party, value, _INVERSE_BITS - _AUC_BITS)
     return float(open_shared(party, value, Reveal.METRIC).view(np.int64)[0]) / 2.0**_AUC_BITS
+
+
+_METRICS = {"logloss": _logloss, "error": _error, "rmse": _rmse, "auc": _auc}
+"""Of one margin a row, (n,)."""

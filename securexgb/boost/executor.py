@@ -37,6 +37,9 @@ class Cuts:
     cuts: NDArray[np.int64]
     missing_left: Bits
 
+    def __getitem__(self, nodes: slice | Bits) -> Cuts:
+        return Cuts(self.columns[nodes], self.cuts[nodes], self.missing_left[nodes])
+
 
 class Executor(OwnRows, Protocol):
     """One party's rows, wherever they lie; made once a job from its bin indices.

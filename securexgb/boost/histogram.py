@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import NumberFormat
+from securexgb.boost.layout import Layout
 from securexgb.mpc.matrix import MatrixShape, OwnRows, histograms, sums_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
@@ -25,13 +26,17 @@ from securexgb.mpc.unpack import round_cost, round_sums
 
 @dataclass(frozen=True)
 class NoisySums:
-    """Shared sums in units of rows, not to be opened: ``words`` (nodes, 2, columns, bins).
+    """Shared sums in units of rows, not to be opened: ``sums`` (nodes, 2, columns, bins).
 
     Of g and of h, 2^noise_bits times the sum, and noise, modulo 2^ring_bits of the shape that they
     were built with; label party's columns first.
     """
 
-    words: Shared
+    sums: Shared
+
+    @property
+    def nodes(self) -> int:
+        return self.sums.shape[0]
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,17 @@ class Histogram:
     def totals(self) -> tuple[Shared, Shared]:
         """G and H of the nodes, (nodes,) each."""
         return self.gradient[:, 0, -1], self.hessian[:, 0, -1]
+
+
+def matrix_shape(
+    layout: Layout, numbers: NumberFormat, max_depth: int, noise_bits: int = 0
+) -> MatrixShape:
+    """The bucket matrices of a training, and the sums that are taken over them.
+
+    A node's sums are those of its parent minus its sibling's, and so on: of a vector a level.
+    """
+    bits = numbers.gradient_sum_bits, numbers.hessian_sum_bits
+    return MatrixShape(layout.rows, layout.columns, layout.all_bins, bits, max_depth, noise_bits)
 
 
 def build_cost(shape: MatrixShape, vectors: int) -> Cost:
@@ -73,7 +89,7 @@ def build(party: Party, shape: MatrixShape, own: OwnRows, vectors: Shared) -> No
 
 def siblings(parents: NoisySums, left: NoisySums) -> NoisySums:
     """The next level in heap order: each parent's left child, then its right one."""
-    return NoisySums(interleave(left.words, parents.words - left.words))
+    return NoisySums(Shared.interleave(left.sums, parents.sums - left.sums))
 
 
 def running_cost(shape: MatrixShape, sums: int, numbers: NumberFormat) -> Cost:
@@ -83,7 +99,7 @@ def running_cost(shape: MatrixShape, sums: int, numbers: NumberFormat) -> Cost:
 
 @protocol(
     cost=lambda shape, sums, used, numbers: running_cost(
-        shape, sums.words.shape[0] * used.size * sums.words.shape[3], numbers
+        shape, sums.nodes * used.size * sums.sums.shape[3], numbers
     ),
     opens=COMPOSED,
     source="docs/protocols.md, histograms",
@@ -97,11 +113,5 @@ def running(
     numbers: NumberFormat,
 ) -> Histogram:
     """The running sums of the used columns, rounded to the units of the number format."""
-    cumulated = sums.words[:, :, used].cumsum(axis=3)
+    cumulated = sums.sums[:, :, used].cumsum(axis=3)
     return Histogram(*round_sums(party, cumulated, shape.widths(numbers.dropped_bits)))
-
-
-def interleave(left: Shared, right: Shared) -> Shared:
-    """Children in heap order along the first axis."""
-    stacked = np.stack([left.words, right.words], axis=1)
-    return Shared(stacked.reshape(-1, *left.words.shape[1:]))

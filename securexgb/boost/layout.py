@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from securexgb.arith.fixedpoint import NumberFormat, Penalties
+from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError
 
@@ -75,8 +76,7 @@ class Layout:
         """The bit widths of this job."""
         return NumberFormat.for_job(
             rows=self.rows,
-            squared_error=params.objective == "reg:squarederror",
-            subsampled=params.subsample < 1.0,
+            most=objective_of(params).most,
             gradient_cap=params.gradient_bits,
             weight_exponent=(params.weight_exponent or 0) if self.weights else 0,
             target_scale=params.target_scale,

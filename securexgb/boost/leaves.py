@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import NumberFormat
-from securexgb.boost.histogram import Histogram, interleave
+from securexgb.boost.histogram import Histogram
 from securexgb.boost.weights import weigh, weights_cost
 from securexgb.mpc.compare import at_least, carry_cost
 from securexgb.mpc.convert import lift_cost, to_arithmetic
@@ -21,7 +22,7 @@ from securexgb.mpc.multiply import multiply, product_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
-from securexgb.mpc.shared import Shared, words_per
+from securexgb.mpc.shared import Shared
 from securexgb.mpc.unpack import unpack_cost, unpack_pairs
 
 _NO_GAIN = 1 << 61
@@ -50,22 +51,22 @@ class Verdicts:
     left: Shared
     right: Shared
 
-    def level(self, depth: int) -> Verdicts:
-        """The nodes of one level, of a whole tree in heap order."""
-        nodes = slice((1 << depth) - 1, (2 << depth) - 1)
+    def level(self, depth: int, roots: int) -> Verdicts:
+        """The nodes of one level, of whole trees whose levels lie one after the other."""
+        nodes = slice(roots * ((1 << depth) - 1), roots * ((2 << depth) - 1))
         return Verdicts(*(values[nodes] for values in vars(self).values()))
 
 
-def leaf_weights_cost(depth: int, numbers: NumberFormat) -> Cost:
-    """Cost of ``leaf_weights`` for a tree of this depth."""
-    nodes = (1 << depth) - 1
+def leaf_weights_cost(depth: int, numbers: NumberFormat, roots: int = 1) -> Cost:
+    """Cost of ``leaf_weights`` for so many trees of this depth."""
+    nodes = roots * ((1 << depth) - 1)
     total = unpack_cost(numbers.low_bits, nodes) + weights_cost(3, nodes, numbers, together=False)
     total += carry_cost(63, nodes) + lift_cost(words_per(nodes))
-    return sum((product_cost(2 << level).times(2) for level in range(depth)), total)
+    return sum((product_cost(roots * (2 << level)).times(2) for level in range(depth)), total)
 
 
 def _cost(levels: Sequence[LevelSums], numbers: NumberFormat) -> Cost:
-    return leaf_weights_cost(len(levels), numbers)
+    return leaf_weights_cost(len(levels), numbers, levels[0].gradient.size)
 
 
 @protocol(
@@ -75,12 +76,16 @@ def _cost(levels: Sequence[LevelSums], numbers: NumberFormat) -> Cost:
     ideal=None,
 )
 def leaf_weights(party: Party, levels: Sequence[LevelSums], numbers: NumberFormat) -> Shared:
-    """T(G)/(H + lambda) of the leaves, or of the node above where one stops: (2^depth,)."""
+    """T(G)/(H + lambda) of the leaves, or of the node above where one stops.
+
+    ``levels``: of trees whose roots are the nodes of the first one. Result: (roots * 2^depth,).
+    """
     verdicts = judge(party, levels, numbers)
-    stopped, above = Shared.zeros(1), Shared.zeros(1)
+    roots = levels[0].gradient.size
+    stopped, above = Shared.zeros(roots), Shared.zeros(roots)
     weights = above
     for depth in range(len(levels)):
-        here = verdicts.level(depth)
+        here = verdicts.level(depth, roots)
         both = multiply(
             party, Shared.stack([stopped, stopped]), Shared.stack([above - here.weight, here.stops])
         )
@@ -88,8 +93,8 @@ def leaf_weights(party: Party, levels: Sequence[LevelSums], numbers: NumberForma
         stopped = stopped + here.stops - both[1]
         gaps = Shared.stack([own - here.left, own - here.right])
         kept = multiply(party, Shared.stack([stopped, stopped]), gaps)
-        weights = interleave(here.left + kept[0], here.right + kept[1])
-        stopped, above = interleave(stopped, stopped), interleave(own, own)
+        weights = Shared.interleave(here.left + kept[0], here.right + kept[1])
+        stopped, above = Shared.interleave(stopped, stopped), Shared.interleave(own, own)
     return weights
 
 

@@ -17,15 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
+from securexgb.boost.objective.traits import TRAITS, Traits
 from securexgb.errors import UsageError
-
-OBJECTIVES = ("binary:logistic", "reg:squarederror")
-METRICS = {
-    "binary:logistic": ("logloss", "error", "auc"),
-    "reg:squarederror": ("rmse",),
-}
-"""The evaluation metrics of each objective; the first one is its default."""
-
 
 SIGMOIDS = ("table", "ckks")
 
@@ -55,7 +48,7 @@ class TrainingParams:
     """The terms of a training; frozen, checked when it is made (``UsageError``)."""
 
     objective: str = _parameter(
-        "binary:logistic", Declaration("What is learnt from the labels.", choices=OBJECTIVES)
+        "binary:logistic", Declaration("What is learnt from the labels.", choices=tuple(TRAITS))
     )
     n_estimators: int = _parameter(50, Declaration("Number of trees.", 1, 10_000))
     learning_rate: float = _parameter(
@@ -200,18 +193,23 @@ class TrainingParams:
     @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics to evaluate, never empty."""
-        return self.eval_metric or METRICS[self.objective][:1]
+        return self.eval_metric or self.traits.metrics[:1]
+
+    @property
+    def traits(self) -> Traits:
+        """What is said of the objective."""
+        return TRAITS[self.objective]
 
     @property
     def target_scale(self) -> float:
         """What centred targets are divided by: 2^target_exponent of a regression, else 1."""
-        if self.objective != "reg:squarederror":
+        if self.traits.classifies:
             return 1.0
         if self.target_exponent is None:
             raise UsageError(
-                "objective 'reg:squarederror' needs target_exponent, the order of magnitude of the "
-                "targets' spread: `securexgb check` at the label party proposes the line to add "
-                "to the terms"
+                f"objective {self.objective!r} needs target_exponent, the order of magnitude of "
+                "the targets' spread: `securexgb check` at the label party proposes the line to "
+                "add to the terms"
             )
         return 2.0**self.target_exponent
 
@@ -221,17 +219,17 @@ class TrainingParams:
         return 2.0 ** (self.weight_exponent or 0)
 
     def _check_together(self) -> None:
-        known = METRICS[self.objective]
+        known = self.traits.metrics
         for metric in self.eval_metric:
             if metric not in known:
                 raise UsageError(
                     f"eval_metric {metric!r} does not exist for objective {self.objective!r}; "
                     f"choose among {', '.join(known)}"
                 )
-        if self.objective == "binary:logistic":
+        if self.traits.classifies:
             if self.base_score is not None and not 0.0 < self.base_score < 1.0:
                 raise UsageError(
-                    "base_score must lie between 0 and 1 for objective 'binary:logistic', "
+                    f"base_score must lie between 0 and 1 for objective {self.objective!r}, "
                     f"it is {self.base_score}"
                 )
         elif self.base_score is not None and abs(self.base_score) > (self.target_bound or math.inf):

@@ -29,9 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import LEAF_WEIGHT_INTEGER_BITS, MARGIN_BITS
-from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.loss import objective_of
-from securexgb.boost.tree import TreeHalf
+from securexgb.boost.ensemble import ModelHalf, Round
+from securexgb.boost.objective.registry import objective_of
 from securexgb.errors import DataError, TermsDiffer, UsageError
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_scores import Limbs, tree_scores
@@ -39,6 +38,7 @@ from securexgb.mpc.open import open_shared, open_to
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.select import select
+from securexgb.mpc.share import share
 from securexgb.mpc.shared import Shared, Words
 from securexgb.mpc.truncate import round_off
 
@@ -92,11 +92,11 @@ class Scoring:
     """
 
     def __init__(self) -> None:
-        self._scores: Callable[[Sequence[TreeHalf], Floats], Shared] | None = None
+        self._scores: Callable[[Sequence[Round], Floats], Shared] | None = None
 
     def of(
         self, party: Party, model: ModelHalf, request: Request
-    ) -> Callable[[Sequence[TreeHalf], Floats], Shared]:
+    ) -> Callable[[Sequence[Round], Floats], Shared]:
         if self._scores is None:
             self._scores = _scores_of(party, model, request)
         return self._scores
@@ -124,36 +124,38 @@ def predict_margins(
     ``scoring``: of a session in which the same model scores the same request more than once.
     """
     _check_request(party, model, features, request)
-    trees, recipient, scale = model.best_trees, request.recipient, model.numbers.target_scale
+    rounds, recipient, scale = model.best_rounds, request.recipient, model.numbers.target_scale
     steps = rounding_steps(request.decimals)
     if request.prediction == "ckks":
         steps = min(steps, STEPS_UNDER_CKKS)
-    _check_range(model, len(trees), steps)
+    _check_range(model, len(rounds), steps)
     centre = 0 if recipient == "label" else _centre_steps(model, steps, scale)
+    mine = np.array([centre], np.int64).view(np.uint64)
     scores = (scoring or Scoring()).of(party, model, request)
     opened = []
-    for start, stop in row_batches(features.shape[0], trees):
+    for start, stop in row_batches(features.shape[0], rounds):
         base = base_margins(model, stop - start)
-        rounded = _rounded(party, base + scores(trees, features[start:stop]), steps)
-        moved = Shared(rounded.words + np.int64(centre).view(np.uint64))
-        opened.append(_open(party, moved, recipient))
+        rounded = _rounded(party, base + scores(rounds, features[start:stop]), steps)
+        opened.append(_open(party, rounded + share(party, mine, 0, (1,)), recipient))
     if any(words is None for words in opened):
         return None
-    words = np.concatenate([words for words in opened if words is not None])
-    values: Floats = words.view(np.int64).astype(np.float64) / steps * scale
+    words = np.concatenate([words for words in opened if words is not None], axis=1)
+    values: Floats = words[0].view(np.int64).astype(np.float64) / steps * scale
     return values + model.centre if recipient == "label" else values
 
 
 def base_margins(model: ModelHalf, rows: int) -> Shared:
-    """The margin before the first tree, for so many rows: shared (rows,)."""
-    return Shared(np.full(rows, model.base, np.uint64))
+    """The margins before the first tree, for so many rows: shared (outputs, rows)."""
+    return Shared(np.full((model.outputs, rows), model.base, np.uint64))
 
 
-def tree_margins(party: Party, trees: Sequence[TreeHalf], features: Floats) -> Shared:
-    """The sum of the trees' leaf values for each row: shared (n,), margin_bits."""
-    rows = features.shape[0]
-    if not trees:
-        return Shared.zeros(rows)
+def tree_margins(party: Party, rounds: Sequence[Round], features: Floats) -> Shared:
+    """The sums of the trees' leaf values for each row: shared (outputs, n), margin_bits.
+
+    At least one round.
+    """
+    rows, outputs = features.shape[0], len(rounds[0])
+    trees = [tree for trees in rounds for tree in trees]
     possible = np.concatenate([tree.possible_leaves(features) for tree in trees], axis=1)
     mine = np.concatenate([tree.leaf_values for tree in trees])
     # Row r: bits of party r, values of the other one.
@@ -162,40 +164,50 @@ def tree_margins(party: Party, trees: Sequence[TreeHalf], features: Floats) -> S
     bits[party.rank] = possible.reshape(-1)
     values[1 - party.rank] = np.where(possible, mine, np.uint64(0)).reshape(-1)
     kept = select(party, np.array([0, 1]), bits, Shared(values[:, None]), (64,))
-    return kept.reshape(2, rows, -1).sum(axis=0).sum(axis=1)
+    sums = kept.reshape(2, rows, len(rounds), outputs, -1).sum(axis=0).sum(axis=3).sum(axis=1)
+    return sums.transpose(1, 0)
 
 
 def _scores_of(
     party: Party, model: ModelHalf, request: Request
-) -> Callable[[Sequence[TreeHalf], Floats], Shared]:
-    """What computes the trees' part of a margin; for CKKS both parties make its keys here."""
-    if request.prediction == "transfers" or not model.best_trees:
-        return lambda trees, features: tree_margins(party, trees, features)
+) -> Callable[[Sequence[Round], Floats], Shared]:
+    """What computes the trees' part of margins; for CKKS both parties make its keys here."""
+    if not model.best_rounds:
+        return lambda _, features: Shared.zeros(model.outputs, features.shape[0])
+    if request.prediction == "transfers":
+        return lambda rounds, features: tree_margins(party, rounds, features)
     keys = agree_keys(party)
     depth, numbers = model.params.max_depth, model.numbers
     integers = LEAF_WEIGHT_INTEGER_BITS
-    limbs = Limbs.of(len(model.best_trees), depth, numbers.margin_bits, integers)
+    limbs = Limbs.of(len(model.best_rounds), depth, numbers.margin_bits, integers)
 
-    def under_ckks(trees: Sequence[TreeHalf], features: Floats) -> Shared:
-        marks = np.stack([tree.possible_leaves(features) for tree in trees])
-        values = Shared(np.stack([tree.leaf_values for tree in trees]))
-        return tree_scores(party, keys, marks, values, limbs)
+    def under_ckks(rounds: Sequence[Round], features: Floats) -> Shared:
+        outputs = []
+        for trees in zip(*rounds, strict=True):
+            marks = np.stack([tree.possible_leaves(features) for tree in trees])
+            values = Shared(np.stack([tree.leaf_values for tree in trees]))
+            outputs.append(tree_scores(party, keys, marks, values, limbs))
+        return Shared.stack(outputs)
 
     return under_ckks
 
 
-def training_margins(party: Party, trees: Sequence[TreeHalf], features: Floats) -> Shared:
-    """``tree_margins`` in batches of rows, for whole data sets."""
+def training_margins(
+    party: Party, model: ModelHalf, rounds: Sequence[Round], features: Floats
+) -> Shared:
+    """``tree_margins`` in batches of rows, for whole data sets; 0 without a round."""
+    if not rounds:
+        return Shared.zeros(model.outputs, features.shape[0])
     parts = [
-        tree_margins(party, trees, features[start:stop])
-        for start, stop in row_batches(features.shape[0], trees)
+        tree_margins(party, rounds, features[start:stop])
+        for start, stop in row_batches(features.shape[0], rounds)
     ]
-    return Shared.concatenate(parts) if parts else Shared.zeros(0)
+    return Shared.concatenate(parts, axis=1)
 
 
-def row_batches(rows: int, trees: Sequence[TreeHalf]) -> Iterable[tuple[int, int]]:
+def row_batches(rows: int, rounds: Sequence[Round]) -> Iterable[tuple[int, int]]:
     """Ranges of rows that keep a message below BATCH_WORDS."""
-    leaves = max(1, sum(tree.leaf_values.size for tree in trees))
+    leaves = max(1, sum(tree.leaf_values.size for trees in rounds for tree in trees))
     size = max(1, BATCH_WORDS // leaves)
     return [(start, min(start + size, rows)) for start in range(0, rows, size)]
 
@@ -243,7 +255,7 @@ def _check_request(party: Party, model: ModelHalf, features: Floats, request: Re
     if bool(np.isinf(features).any()):
         raise DataError(f"the {party.role} party's rows hold an infinite value")
     asked = f"{request.recipient} {request.decimals} {request.prediction}"
-    mine = f"{model.model_id} {len(model.best_trees)} {features.shape[0]} {asked}"
+    mine = f"{model.model_id} {len(model.best_rounds)} {features.shape[0]} {asked}"
     theirs = party.exchange_bytes(mine.encode()).decode(errors="replace")
     if theirs != mine:
         raise TermsDiffer(

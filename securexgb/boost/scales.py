@@ -4,7 +4,8 @@ Weights and targets of one scale in the data become numbers of another one in th
 (times scale_pos_weight) are divided by 2^weight_exponent, targets are centred and divided by
 2^target_exponent, metrics are opened in steps of 10^metric_exponent. All three are terms, known to
 both sides. They follow from labels and weights, which the label party alone has: it computes
-them here, ``check`` shows them to it, and it tells the other side by writing them into the terms.
+them here (``boost.proposals``), ``check`` shows them to it, and it tells the other side by writing
+them into the terms.
 
 Too small an exponent would let sums overflow, so it is refused before anything is sent. One that is
 far too large would leave only zeros, and a model that is a constant: it is refused as well.
@@ -13,8 +14,6 @@ far too large would leave only zeros, and a model that is a constant: it is refu
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,24 +26,8 @@ Floats = NDArray[np.float64]
 
 MOST_SPARE_BITS = 8
 """An exponent that is too large by more than this is refused."""
-REMARKED_SPARE_BITS = 1
-"""One that is too large by more than this is worth a remark."""
 _MOST_GAP_BITS = 25
 """A single target is less than 2^_MOST_GAP_BITS times the scale away from the centre."""
-_DIGITS = 4
-"""Significant digits of the constant model's metric."""
-
-
-@dataclass(frozen=True, eq=False)
-class Outcomes:
-    """What the label party alone has of some rows: labels (n,), and their weights or None."""
-
-    labels: Floats
-    weights: Floats | None = None
-
-    @property
-    def columns(self) -> tuple[Floats, Floats | None]:
-        return self.labels, self.weights
 
 
 def row_factors(labels: Floats, weights: Floats | None, params: TrainingParams) -> Floats | None:
@@ -64,7 +47,7 @@ def mean_target(labels: Floats, weights: Floats | None) -> float:
     if labels.size == 0:
         return 0.0
     first = float(labels[0])
-    return first + _mean(labels - first, weights)
+    return first + weighted_mean(labels - first, weights)
 
 
 def centre_of(labels: Floats, weights: Floats | None, params: TrainingParams) -> float:
@@ -102,72 +85,8 @@ def needed_target_exponent(
         unit = params.weight_scale * 2.0**-ROW_WEIGHT_BITS
         weights = np.where(weights > 0, np.maximum(np.rint(weights / unit), 1.0), 0.0)
     single = _exponent(most, 1.0) - _MOST_GAP_BITS
-    root = math.sqrt(_mean((gaps / most) ** 2, weights))
+    root = math.sqrt(weighted_mean((gaps / most) ** 2, weights))
     return single if root == 0.0 else max(_exponent(most, root), single)
-
-
-def proposed_metric_exponent(
-    train: Outcomes, measured: Sequence[Outcomes], params: TrainingParams
-) -> int | None:
-    """10^this is a unit in the fourth digit of the metric before the first tree.
-
-    ``measured``: the evaluation sets; the last one counts, which early stopping looks at, or the
-    training rows where there is none. None where the metric is 0 already.
-    """
-    for rows in (*reversed(measured), train):
-        value = _constant_metric(train, rows, params)
-        if value > 0.0:
-            return _within("metric_exponent", math.floor(math.log10(value)) - (_DIGITS - 1))
-    return None
-
-
-def with_scales(
-    params: TrainingParams, train: Outcomes, measured: Sequence[Outcomes] = ()
-) -> TrainingParams:
-    """``params`` with every exponent that is not set, from the data.
-
-    For who has all labels and decides alone; two companies write them into their terms.
-    """
-    if params.weight_exponent is None:
-        needed = needed_weight_exponent(*train.columns, params)
-        if needed is not None:
-            params = replace(params, weight_exponent=_within("weight_exponent", needed))
-    if params.target_exponent is None and params.objective == "reg:squarederror":
-        needed = needed_target_exponent(*train.columns, params) or 0
-        params = replace(params, target_exponent=_within("target_exponent", needed))
-    if params.metric_exponent is None:
-        params = replace(params, metric_exponent=proposed_metric_exponent(train, measured, params))
-    return params
-
-
-def proposed_lines(
-    params: TrainingParams, train: Outcomes, measured: Sequence[Outcomes] = ()
-) -> dict[str, int]:
-    """Exponents that the terms should have and do not have, by name, for the label party to see.
-
-    Those that are missing, too small, or too large by more than REMARKED_SPARE_BITS; of metrics
-    those that are missing.
-    """
-    lines: dict[str, int] = {}
-    needed = needed_weight_exponent(*train.columns, params)
-    if needed is not None and not _is_close("weight_exponent", params.weight_exponent or 0, needed):
-        lines["weight_exponent"] = _within("weight_exponent", needed)
-        params = replace(params, weight_exponent=lines["weight_exponent"])
-    if params.objective == "reg:squarederror":
-        needed, given = needed_target_exponent(*train.columns, params), params.target_exponent
-        is_unfit = needed is not None and not _is_close("target_exponent", given or 0, needed)
-        if given is None or is_unfit:
-            lines["target_exponent"] = _within("target_exponent", needed or 0)
-    if params.metric_exponent is None:
-        proposed = proposed_metric_exponent(train, measured, params)
-        if proposed is not None:
-            lines["metric_exponent"] = proposed
-    return lines
-
-
-def _is_close(name: str, given: int, needed: int) -> bool:
-    least = _within(name, needed)
-    return least <= given <= least + REMARKED_SPARE_BITS
 
 
 def check_weights(labels: Floats, weights: Floats | None, params: TrainingParams) -> None:
@@ -186,7 +105,7 @@ def check_targets(labels: Floats, weights: Floats | None, params: TrainingParams
     """At the label party: DataError for a regression's targets that do not fit the terms."""
     needed = needed_target_exponent(labels, weights, params)
     if params.target_exponent is None:
-        proposed = _within("target_exponent", needed or 0)
+        proposed = within("target_exponent", needed or 0)
         raise DataError(
             "objective 'reg:squarederror' needs target_exponent, the order of magnitude of the "
             f"targets' spread at the label party: {line_to_add('target_exponent', proposed)}"
@@ -207,12 +126,12 @@ def _check_fit(name: str, given: int | None, needed: int | None, what: str) -> N
     is_set = f"{name} is {given}" if given is not None else f"{name} is not set, which means 0"
     relation = "above" if needed > used else "far below"
     problem = f"{what} at the label party is {relation} 2^{used} ({is_set})"
-    if _within(name, needed) != needed:
+    if within(name, needed) != needed:
         raise DataError(f"{problem}: bring it nearer to 1, by a factor on the whole column")
     raise DataError(f"{problem}: {line_to_add(name, needed)}")
 
 
-def _within(name: str, exponent: int) -> int:
+def within(name: str, exponent: int) -> int:
     """The nearest exponent that is declared."""
     declared = declarations()[name]
     assert declared.low is not None
@@ -228,22 +147,10 @@ def _exponent(scale: float, factor: float) -> int:
     return exponent - 1 if mantissa == 0.5 else exponent
 
 
-def _mean(values: Floats, weights: Floats | None) -> float:
+def weighted_mean(values: Floats, weights: Floats | None) -> float:
     """The weighted mean; the plain one where all weights are 0."""
     most = 0.0 if weights is None else float(weights.max(initial=0.0))
     if weights is None or most == 0.0:
         return float(values.mean())
     scaled = weights / most
     return float(scaled @ values / scaled.sum())
-
-
-def _constant_metric(train: Outcomes, rows: Outcomes, params: TrainingParams) -> float:
-    """logloss or rmse, by the objective, of the model before its first tree."""
-    if params.objective == "reg:squarederror":
-        gaps = np.abs(rows.labels - centre_of(*train.columns, params))
-        most = float(gaps.max(initial=0.0))
-        return most * math.sqrt(_mean((gaps / most) ** 2, rows.weights)) if most > 0.0 else 0.0
-    base = _mean(train.labels, train.weights) if params.base_score is None else params.base_score
-    base = min(max(base, 1e-9), 1.0 - 1e-9)
-    rate = _mean(rows.labels, rows.weights)
-    return -rate * math.log(base) - (1.0 - rate) * math.log1p(-base)

@@ -34,8 +34,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
+from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.weights import weigh, weights_cost
 from securexgb.mpc.bound import reaches, reaches_cost
@@ -43,12 +42,12 @@ from securexgb.mpc.compare import all_cost, all_of, not_bits
 from securexgb.mpc.convert import bits_cost, to_bits
 from securexgb.mpc.lift import Number, lift_numbers, numbers_cost
 from securexgb.mpc.logarithm import log2_bits, log2_cost, log2_weights
-from securexgb.mpc.multiply import gate_bits, gate_cost, multiply, product_cost
+from securexgb.mpc.multiply import gate_bits, gate_cost, product_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.scale import scale_rows
+from securexgb.mpc.scale import row_products
 from securexgb.mpc.share import constant
-from securexgb.mpc.shared import Shared, SharedBits, words_per
+from securexgb.mpc.shared import Shared, SharedBits
 
 _QUOTIENT_SCORE_BITS = 63
 
@@ -103,15 +102,15 @@ def _least(numbers: NumberFormat) -> tuple[int, int]:
 def scores_cost(nodes: int, candidates: int, numbers: NumberFormat) -> Cost:
     """Cost of ``scores`` for so many nodes and candidates, with a dealer's triples.
 
-    Without a dealer ``scale_cost`` takes the place of ``product_cost``.
+    Without a dealer ``scale_cost`` takes the place of ``product_cost``, see ``row_products``.
     """
     count = nodes * candidates
     if numbers.reg_alpha:
         return weights_cost(2, count, numbers, together=True)
     words, wide, narrow = words_per(count), numbers.determinant_bits, numbers.hessian_bits
     d, h = _least(numbers)
-    total = product_cost(2 * count) + bits_cost(wide, 64 * words)
-    total += bits_cost(narrow, 128 * words)
+    total = product_cost(2 * count) + bits_cost(wide, words)
+    total += bits_cost(narrow, 2 * words)
     if _bound(numbers) != 1 << h:
         total += reaches_cost(narrow, _bound(numbers), 2 * words)
     total += log2_cost([wide - 1 - d, narrow - h, narrow - h], words) + all_cost(3, words)
@@ -157,29 +156,22 @@ def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shar
     penalty, narrow = numbers.reg_lambda, numbers.hessian_bits
     total = sums.hessian + constant(party, 2 * penalty, sums.hessian.shape)
     penalised = sums.child_hessian + constant(party, penalty, shape)
-    left, whole = _whole_words(penalised), _whole_words(_spread(total, shape))
+    left, whole = penalised.reshape(-1), _spread(total, shape).reshape(-1)
     difference = _determinant(party, sums, penalised, total, numbers)
     d = to_bits(party, difference, numbers.determinant_bits)
-    h = to_bits(party, Shared.concatenate([left, whole - left]), narrow)
-    sides = h.words.reshape(narrow, 2, -1)
-    magnitude = d[:-1].words ^ d[-1].words
-    bits = (magnitude, sides[:, 0], sides[:, 1])
-    count = left.size
+    h = to_bits(party, Shared.stack([left, whole - left]), narrow)
     least_d, least_h = _least(numbers)
-    logs, valid_parts = log2_bits(
-        party,
-        tuple(SharedBits(np.ascontiguousarray(words), count) for words in bits),
-        (least_d, least_h, least_h),
-    )
+    magnitude = d[:-1] ^ d[-1]
+    logs, valid_parts = log2_bits(party, (magnitude, h[:, 0], h[:, 1]), (least_d, least_h, least_h))
     if _bound(numbers) != 1 << least_h:
-        heavy = reaches(party, h, _bound(numbers)).words.reshape(2, -1)
-        valid_parts = SharedBits(np.concatenate([valid_parts[:1].words, heavy]), count)
+        heavy = reaches(party, h, _bound(numbers))
+        valid_parts = SharedBits.concatenate([valid_parts[:1], heavy])
     valid = all_of(party, valid_parts)
     summands = SharedBits.concatenate([logs[0], not_bits(party, SharedBits.concatenate(logs[1:]))])
-    kept = gate_bits(party, valid, summands).words
-    bits_of_score = SharedBits(np.concatenate([kept, valid.words[None]]), count)
+    kept = gate_bits(party, valid, summands)
+    bits_of_score = SharedBits.concatenate([kept, valid[None]])
     score = lift_numbers(party, bits_of_score, (_number(numbers),))[0]
-    return score[: shape[0] * shape[1]].reshape(*shape)
+    return score.reshape(*shape)
 
 
 def _determinant(
@@ -188,21 +180,11 @@ def _determinant(
     """D, flat, right modulo the width of D; ``left`` (nodes, c) and ``total`` with penalties."""
     rows = Shared.concatenate([sums.child_gradient, left])
     of_nodes = Shared.concatenate([total, sums.gradient])
-    if party.source.dealt:
-        spread = _spread(of_nodes, rows.shape)
-        products = multiply(party, rows, spread, numbers.determinant_bits)
-    else:
-        products = scale_rows(party, rows, of_nodes, numbers.determinant_bits)
+    products = row_products(party, rows, of_nodes, numbers.determinant_bits)
     nodes = left.shape[0]
-    return _whole_words(products[:nodes] - products[nodes:])
+    return (products[:nodes] - products[nodes:]).reshape(-1)
 
 
 def _spread(values: Shared, shape: tuple[int, ...]) -> Shared:
     """A node's value for each of its candidates."""
-    return Shared(np.broadcast_to(values.words[:, None], shape))
-
-
-def _whole_words(values: Shared) -> Shared:
-    """Flat, filled up with zeros to a multiple of 64, so that its bits fill whole words."""
-    flat = values.words.reshape(-1)
-    return Shared(np.pad(flat, (0, -flat.size % 64)))
+    return values[:, None].broadcast_to(*shape)

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.arith.prg import Prg
 from securexgb.boost.histogram import Histogram
@@ -29,10 +30,11 @@ from securexgb.boost.score import ChildSums, score_bits, scores, scores_cost
 from securexgb.mpc.argmax import LABEL_BITS, argmax, best_cost
 from securexgb.mpc.choose import choose, choose_cost
 from securexgb.mpc.convert import lift_cost, to_arithmetic
+from securexgb.mpc.padding import filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant, constant_bits, share
-from securexgb.mpc.shared import Shared, SharedBits, words_per
+from securexgb.mpc.shared import Shared, SharedBits
 
 _LABELS, _PAYLOAD = 2, 1
 Numbers = NDArray[np.int64]
@@ -134,9 +136,9 @@ def child_sums(histogram: Histogram, candidates: Candidates) -> ChildSums:
     """Sums by candidate of the child without the missing values, and of the nodes; local."""
     parts = []
     for running in (histogram.gradient, histogram.hessian):
-        below = running[:, candidates.column, candidates.cut].words
-        present = running[:, candidates.column, candidates.bins - 1].words
-        parts.append(Shared(np.where(candidates.missing_left, present - below, below)))
+        below = running[:, candidates.column, candidates.cut]
+        present = running[:, candidates.column, candidates.bins - 1]
+        parts.append(Shared.where(candidates.missing_left, present - below, below))
     return ChildSums(parts[0], parts[1], *histogram.totals)
 
 
@@ -144,7 +146,7 @@ def _left_pairs(sums: ChildSums, candidates: Candidates, numbers: NumberFormat) 
     """G_L + 2^low_bits H_L by candidate."""
     child = sums.child_gradient + sums.child_hessian.scale(1 << numbers.low_bits)
     node = sums.gradient + sums.hessian.scale(1 << numbers.low_bits)
-    return Shared(np.where(candidates.missing_left, node.words[:, None] - child.words, child.words))
+    return Shared.where(candidates.missing_left, node[:, None] - child, child)
 
 
 def dummies_cost(nodes: int) -> Cost:
@@ -173,8 +175,8 @@ def draw_dummies(party: Party, candidates: Candidates, nodes: int, private: Prg)
         coin = constant_bits(party, bool(sides[0]), (), padded)
     else:
         coin = SharedBits(bits, padded)
-    gap = np.pad((indices[1] - indices[0]).words, (0, padded - nodes))
-    drawn_by = choose(party, coin, Shared(gap[None]), LABEL_BITS)[0, :nodes]
+    gap = filled(party, indices[1] - indices[0])
+    drawn_by = choose(party, coin, gap.reshape(1, -1), LABEL_BITS)[0, :nodes]
     owner = to_arithmetic(party, coin, LABEL_BITS)[:nodes]
     score, sums = constant(party, 1, (nodes,)), Shared.zeros(nodes)
     return Shared.stack([score, sums, owner, indices[0] + drawn_by])

@@ -9,19 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.arith.prg import Prg
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import Truth
 from securexgb.boost.grower import TreeJob
-from securexgb.boost.loss import Labels, Objective
+from securexgb.boost.row_side import RowSide
 from securexgb.mpc.shared import Shared
 
 
 @dataclass(eq=False)
 class DataSet:
-    """A data set during a training. ``values``: own columns (n, f). ``margins``: shared (n,),
-    after the model's trees."""
+    """An evaluation set during a training.
+
+    ``values``: own columns (n, f). ``margins``: shared (outputs, n), after the model's trees.
+    """
 
     name: str
     values: NDArray[np.float64]
@@ -33,21 +34,21 @@ class DataSet:
 class State:
     """Everything that a training holds between two trees.
 
-    ``trees``: what all trees are grown from; of its ``dummies`` each tree takes a stream of
-    its own. ``coins``: public. ``sets``: the training data first, then the evaluation sets.
-    ``keep`` is called after every tree, to write a checkpoint.
+    ``trees``: what all trees are grown from; of its ``dummies`` each round takes a stream of
+    its own. ``rows``: the training rows. ``coins``: public. ``sets``: the evaluation sets.
+    ``begin_tree`` is told before each round how many remain; ``keep`` is called after it, to
+    write a checkpoint.
     """
 
     model: ModelHalf
-    numbers: NumberFormat
-    objective: Objective
-    labels: Labels
     trees: TreeJob
+    rows: RowSide
     coins: Prg
     sets: list[DataSet]
+    begin_tree: Callable[[int], None]
     keep: Callable[[State], None]
 
     def tree_job(self, number: int, used: NDArray[np.int64]) -> TreeJob:
-        """What tree ``number`` is grown from: its columns, its own dummies."""
+        """What the trees of round ``number`` are grown from: their columns, their dummies."""
         dummies = self.trees.dummies.derive(f"tree {number}")
         return dataclasses.replace(self.trees, used=used, dummies=dummies)

@@ -11,18 +11,18 @@ where the weight is not 0 anyway.
 
 from __future__ import annotations
 
-import numpy as np
-
+from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import LEAF_WEIGHT_INTEGER_BITS, SUM_BITS, NumberFormat
 from securexgb.mpc.choose import choose, choose_cost
 from securexgb.mpc.compare import all_cost, all_of, at_least, carry_cost, is_negative, not_bits
 from securexgb.mpc.convert import bits_cost, lift_cost, to_arithmetic, to_bits
 from securexgb.mpc.divide import DENOMINATOR_BITS, divide, quotient_cost
 from securexgb.mpc.multiply import multiply, product_cost
+from securexgb.mpc.padding import filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
-from securexgb.mpc.shared import Shared, SharedBits, words_per
+from securexgb.mpc.shared import Shared, SharedBits
 
 _MOST = 1 << LEAF_WEIGHT_INTEGER_BITS
 _CLIP_WIDTH = SUM_BITS + LEAF_WEIGHT_INTEGER_BITS + 2
@@ -32,7 +32,8 @@ def weights_cost(rows: int, count: int, numbers: NumberFormat, together: bool) -
     """Cost of ``weigh`` for (rows, count) sums."""
     words = words_per(count)
     padded = 64 * words * rows
-    total = _threshold_cost(padded, numbers.reg_alpha) + bits_cost(DENOMINATOR_BITS + 1, 2 * padded)
+    total = _threshold_cost(padded, numbers.reg_alpha)
+    total += bits_cost(DENOMINATOR_BITS + 1, 2 * words * rows)
     total += clip_cost(padded) if needs_clip(numbers) else Cost()
     total += all_cost(rows, words) if together else Cost()
     return total + quotient_cost(padded) + product_cost(padded)
@@ -55,32 +56,21 @@ def weigh(
     ``together``, in all k rows of a column where one of them is.
     """
     rows, count = hessian.shape
-    filling = ((0, 0), (0, -count % 64))
-    g, h = (np.pad(values.words, filling) for values in (gradient, hessian))
-    width = h.shape[1] // 64
-    below = Shared(h) + constant(party, numbers.reg_lambda, h.shape)
-    test = Shared(h) - constant(party, numbers.min_child_weight, h.shape)
-    short = soft_threshold(party, Shared(g.reshape(-1)), numbers.reg_alpha)
+    g, h = filled(party, gradient), filled(party, hessian)
+    below = h + constant(party, numbers.reg_lambda, h.shape)
+    test = h - constant(party, numbers.min_child_weight, h.shape)
+    short = soft_threshold(party, g.reshape(-1), numbers.reg_alpha)
     above, below = short, below.reshape(-1)
     if needs_clip(numbers):
         above, below = clipped(party, above, below)
-    tested = Shared.stack([below, test.reshape(-1)])
-    bits = to_bits(party, tested, DENOMINATOR_BITS + 1).words
-    bits = bits.reshape(-1, 2, rows, width)
-    passed = not_bits(party, SharedBits(bits[DENOMINATOR_BITS, 1], h.shape[1]))
+    tested = Shared.stack([below.reshape(*h.shape), test])
+    bits = to_bits(party, tested, DENOMINATOR_BITS + 1)
+    passed = not_bits(party, bits[DENOMINATOR_BITS, 1])
     if together:
-        valid = all_of(party, passed).words
-        passed = SharedBits(np.broadcast_to(valid, passed.words.shape), h.shape[1])
-    quotients = divide(
-        party,
-        above,
-        below,
-        SharedBits(bits[:DENOMINATOR_BITS, 0].reshape(DENOMINATOR_BITS, -1), h.size),
-        SharedBits(np.ascontiguousarray(passed.words).reshape(-1), h.size),
-    )
+        passed = SharedBits.stack([all_of(party, passed)] * rows)
+    quotients = divide(party, above, below, bits[:DENOMINATOR_BITS, 0].joined(), passed.joined())
     scores = multiply(party, short, quotients)
-    shape = (rows, h.shape[1])
-    return quotients.reshape(*shape)[:, :count], scores.reshape(*shape)[:, :count]
+    return quotients.reshape(*h.shape)[:, :count], scores.reshape(*h.shape)[:, :count]
 
 
 def needs_clip(numbers: NumberFormat) -> bool:
@@ -103,7 +93,7 @@ def clip_cost(count: int) -> Cost:
 def clipped(party: Party, x: Shared, a: Shared) -> tuple[Shared, Shared]:
     """(x, a), or (2^11, 1) where x > 2^11 a, (-2^11, 1) where -x > 2^11 a: flat, a >= 0.
 
-    |x|, a < 2^SUM_BITS; their number is a multiple of 64.
+    |x|, a < 2^SUM_BITS.
     """
     limit = a.scale(_MOST)
     beyond = is_negative(party, Shared.concatenate([limit - x, limit + x]), _CLIP_WIDTH)
@@ -135,9 +125,8 @@ def soft_threshold(party: Party, x: Shared, alpha: int) -> Shared:
         return x
     limit = constant(party, alpha, x.shape)
     above, below = x - limit, x + limit
-    filling = (0, -x.size % 64)
-    tests = Shared(np.stack([np.pad(above.words, filling), np.pad((-below).words, filling)]))
+    tests = filled(party, Shared.stack([above, -below]))
     passed = at_least(party, tests, Shared.zeros(*tests.shape), SUM_BITS + 3)
-    flags = to_arithmetic(party, SharedBits(passed.words.reshape(2, -1), x.size))
+    flags = to_arithmetic(party, passed.cut(2, x.size))
     kept = multiply(party, flags, Shared.stack([above, below]))
     return kept.sum(axis=0)

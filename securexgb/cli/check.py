@@ -18,9 +18,9 @@ import typer
 
 from securexgb.boost.layout import Layout
 from securexgb.boost.leak import Leak, before_training
-from securexgb.boost.loss import objective_of
+from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.scales import Outcomes, proposed_lines
+from securexgb.boost.proposals import Outcomes, proposed_lines
 from securexgb.cli.columns import columns_without_cut, uncut_sentence
 from securexgb.cli.forecast import Job, forecast
 from securexgb.cli.leaks import facts_of, leaks_text

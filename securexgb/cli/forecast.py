@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from securexgb import _kernels
 from securexgb.boost.cost import candidates_of, tree_cost, without_dealer
 from securexgb.boost.dither import Dither
-from securexgb.boost.grower import matrix_shape
+from securexgb.boost.histogram import matrix_shape
 from securexgb.boost.layout import Layout
-from securexgb.boost.loss import Labels, gradient_vectors, objective_of
+from securexgb.boost.objective.objective import Labels, gradient_vectors
+from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import BLOCK_ROWS
 from securexgb.boost.tree import value_bits
@@ -177,9 +178,10 @@ def gradients_cost(params: TrainingParams, layout: Layout) -> Cost:
         counting = CountingSource(party.rank, party.source)
         party.source = counting
         rounds, sent = party.rounds, party.channel.traffic.bytes_sent
-        zeros = Shared.zeros(_SAMPLE_ROWS)
+        objective, zeros = objective_of(params), Shared.zeros(_SAMPLE_ROWS)
+        margins = Shared.zeros(objective.outputs, _SAMPLE_ROWS)
         labels = Labels(zeros, zeros if layout.weights else None)
-        gradient_vectors(party, objective_of(params), zeros, labels, numbers, Dither.of(0, 0))
+        gradient_vectors(party, objective, margins, labels, numbers, Dither.of(0, 0))
         words = (party.channel.traffic.bytes_sent - sent) // 8
         return party.rounds - rounds, words, counting.budget
 

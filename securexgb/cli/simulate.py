@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.leak import Floors, Leak, after_training, before_training
-from securexgb.boost.loss import objective_of
+from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
 from securexgb.cli.columns import columns_without_cut, uncut_sentence

@@ -12,7 +12,7 @@ so Q sees uniform c0 and a c1 hidden by P's fresh RLWE sample. See ``noise`` for
 ``layout`` for what lies where, docs/homomorphic.md for the arguments.
 
 Keys: one per key holder, for one job. Streams of errors, masks and zeros are derived from the
-private ``Prg`` by label, and a counter in each moves on with every polynomial.
+private ``Prg`` by label; the kernels' keys count their polynomials, so that none serves twice.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ _TILE_LEVELS = 5
 _PRIME_BITS = 50
 ANNOUNCEMENT_BYTES = SEED_BYTES + PUBLIC_KEY_BYTES
 _LIMBS = len(PRIMES)
+_COLUMN = np.array(PRIMES, np.uint64)[:, None]
 
 
 def _ring() -> _kernels.BfvRing:
@@ -61,49 +62,41 @@ def _bytes(message: bytes | memoryview, size: int) -> Bytes:
 class BfvKeyHolder:
     """Q: holds the secret, draws errors."""
 
-    __slots__ = ("_errors", "_public", "_ring", "_secret", "_used", "_zeros")
+    __slots__ = ("_merging", "_private", "_public", "_ring", "_secret", "_vectors")
 
     def __init__(self, private: Prg) -> None:
         self._ring = _ring()
-        self._secret = private.derive("secret").key
-        self._errors = private.derive("errors of vectors").key
-        self._zeros = private.derive("errors of keys")
+        self._private = private
         self._public = Prg(private.derive("public seed").key)
-        self._used = 0
+        self._secret = private.derive("secret").key
+        self._merging = self._key("merging", "errors of keys, merging")
+        self._vectors = self._key("vectors", "errors of vectors")
+
+    def _key(self, public: str, errors: str) -> _kernels.BfvSecretKey:
+        """The secret with these streams."""
+        streams = (self._public.derive(public).key, self._private.derive(errors).key)
+        return _kernels.BfvSecretKey(self._ring, self._secret, *streams)
 
     def announcement(self) -> bytes:
         """The public seed and half of an encryption of zero, the public key."""
         zeros = np.zeros((1, DEGREE), np.uint64)
-        public, private = self._public.derive("public key").key, self._zeros.derive("public key")
-        key = self._ring.encrypt(self._secret, public, private.key, 0, zeros, KEY_BYTES)
+        key = self._key("public key", "errors of keys, public key").encrypt(zeros, KEY_BYTES)
         return self._public.key + key.tobytes()
 
     def merging_key(self, gap: int) -> bytes:
         """What the evaluator needs to merge coefficients ``gap`` apart; ask once a gap."""
-        public, private = self._public.derive("merging").key, self._zeros.derive("merging").key
-        number = gap.bit_length()
-        key = self._ring.switching_key(self._secret, public, private, number, gap)
+        key = self._merging.switching_key(gap)
         return _kernels.pack_words(key.reshape(-1), _PRIME_BITS).tobytes()
 
     def encrypted_words(self, words: Words, precision: Precision) -> bytes:
         """Ciphertexts of words (count, <= N)."""
-        public = self._public.derive("vectors").key
-        first, self._used = self._used, self._used + len(words)
-        width = precision.fresh_bytes
-        return self._ring.encrypt(self._secret, public, self._errors, first, words, width).tobytes()
+        return self._vectors.encrypt(words, precision.fresh_bytes).tobytes()
 
     def encrypted_shorts(self, layout: Layout, secrets: bytes, first: int) -> Iterator[bytes]:
         """Messages of a batch: the secrets first, first + 1, ... of the stream of this key."""
-        public, precision = self._public.derive("vectors").key, layout.precision
-        number, self._used = self._used, self._used + layout.groups
-        sent = self._ring.encrypt_shorts(
-            (self._secret, public, self._errors),
-            number,
-            secrets,
-            (first, layout.vectors),
-            SHORT,
-            precision.word_bits,
-            precision.fresh_bytes,
+        precision = layout.precision
+        sent = self._vectors.encrypt_shorts(
+            secrets, (first, layout.vectors), SHORT, precision.word_bits, precision.fresh_bytes
         )
         for count in messages_of(layout.groups):
             now, sent = sent[:count], sent[count:]
@@ -122,10 +115,10 @@ class BfvKeyHolder:
         width = precision.result_bytes
         data = _bytes(message, (DEGREE + places.size) * width)
         c1, c0 = data[: DEGREE * width], data[DEGREE * width :]
-        return self._ring.decrypt(self._secret, c1, c0, places, precision.word_bits)
+        return self._vectors.decrypt(c1, c0, places, precision.word_bits)
 
     def __repr__(self) -> str:
-        return f"BfvKeyHolder({self._used} ciphertexts)"
+        return f"BfvKeyHolder({self._vectors.used} ciphertexts)"
 
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("a key holder has a secret and is not pickled")
@@ -134,7 +127,7 @@ class BfvKeyHolder:
 class BfvEvaluator:
     """P: multiplies ciphertexts under Q's key with its own one-hot columns."""
 
-    __slots__ = ("_errors", "_keys", "_masks", "_public", "_public_key", "_ring", "_seen", "_used")
+    __slots__ = ("_keys", "_masker", "_public", "_ring", "_seen")
 
     def __init__(self, private: Prg, announcement: bytes | memoryview) -> None:
         data = _bytes(announcement, ANNOUNCEMENT_BYTES)
@@ -142,21 +135,20 @@ class BfvEvaluator:
         self._public = Prg(data[:SEED_BYTES].tobytes())
         key = self._public.derive("public key").key
         sent = np.ascontiguousarray(data[SEED_BYTES:]).reshape(1, -1)
-        self._public_key = self._ring.expand(key, 0, sent)[0]
-        self._errors = private.derive("encryptions of zero").key
-        self._masks = private.derive("masks").key
+        zeros, masks = (private.derive(name).key for name in ("encryptions of zero", "masks"))
+        public_key = self._ring.expand(key, 0, sent)[0]
+        self._masker = _kernels.BfvMasker(self._ring, public_key, zeros, masks)
         self._keys: dict[int, Words] = {}
         self._seen = 0
-        self._used = 0
 
     def add_merging_key(self, gap: int, message: bytes | memoryview) -> None:
-        """The key for merging coefficients ``gap`` apart."""
+        """The key for merging coefficients ``gap`` apart, in the order in which they were made."""
         words = _kernels.unpack_words(
             _bytes(message, MERGING_KEY_BYTES), _LIMBS * (_LIMBS + 1) * DEGREE, _PRIME_BITS
         )
         sent = words.reshape(_LIMBS, _LIMBS + 1, DEGREE)
         public = self._public.derive("merging").key
-        self._keys[gap] = self._ring.whole_key(public, gap.bit_length(), sent)
+        self._keys[gap] = self._ring.whole_key(public, len(self._keys), sent)
 
     def products(
         self, layout: Layout, ciphertexts: Words, matrix: Words
@@ -172,27 +164,28 @@ class BfvEvaluator:
 
     def masked(self, result: Words, places: Places, precision: Precision) -> tuple[bytes, Words]:
         """The message of a result (2, 3, N), rerandomised, switched, masked; the own share."""
-        used, self._used = self._used, self._used + 1
         width, bits = precision.result_bytes, precision.word_bits
-        c1, c0, share = self._ring.finish(
-            self._public_key, self._errors, self._masks, used, result, places, width, bits
-        )
+        c1, c0, share = self._masker.finish(result, places, width, bits)
         return c1.tobytes() + c0.tobytes(), share
 
-    def plus(self, ciphertexts: Words, words: Words) -> Words:
-        """Transformed ciphertexts (n, 2, 3, N) as coefficients, plus encoded words (n, N)."""
+    def coefficients(self, ciphertexts: Words) -> Words:
+        """Transformed ciphertexts (n, 2, 3, N) as coefficients."""
         result = np.empty_like(ciphertexts)
-        codes = self._ring.encode(words)
-        for limb, p in enumerate(PRIMES):
+        for limb in range(_LIMBS):
             for part in (0, 1):
                 given = np.ascontiguousarray(ciphertexts[:, part, limb])
                 result[:, part, limb] = self._ring.transform(given, limb, back=True)
-            result[:, 0, limb] = (result[:, 0, limb] + codes[:, limb]) % np.uint64(p)
+        return result
+
+    def plus(self, ciphertexts: Words, words: Words) -> Words:
+        """Ciphertexts (n, 2, 3, N) as coefficients, plus encoded words (n, N)."""
+        result = ciphertexts.copy()
+        result[:, 0] = (result[:, 0] + self._ring.encode(words)) % _COLUMN
         return result
 
     def sum(self, x: Words, y: Words) -> Words:
         """Sums of ciphertexts (n, 2, 3, N) as coefficients."""
-        return (x + y) % np.array(PRIMES, np.uint64)[:, None]
+        return (x + y) % _COLUMN
 
     def expanded(
         self, ciphertexts: int, messages: Iterator[bytes | memoryview], precision: Precision
@@ -234,7 +227,7 @@ class BfvEvaluator:
         return self._ring.merge(keys, layout.distance >> early, np.stack(results))
 
     def __repr__(self) -> str:
-        return f"BfvEvaluator({self._used} results)"
+        return f"BfvEvaluator({self._masker.used} results)"
 
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("an evaluator has masks and is not pickled")

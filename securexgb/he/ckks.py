@@ -3,9 +3,9 @@
 Two roles, named after what they hold. The key holder has complex numbers u_j and the secret
 key; the evaluator has complex numbers v_j. Both end with shares of Im(sum_j u_j v_j).
 
-    key holder: encrypted(u)     -> evaluator: one ciphertext a term
-    evaluator:  masked_sum(v)    -> key holder: one ciphertext, masked; the evaluator's share
-    key holder: opened(message)     its share
+    key holder: encrypted(u)           -> evaluator: one ciphertext a term and block of rows
+    evaluator:  products(v), leaving() -> key holder: one ciphertext a block, masked; its share
+    key holder: opened(messages)          its share
 
 *What the key holder sees.* The evaluator multiplies by its plaintexts, adds an encryption of
 zero under the public key, which makes the second polynomial c1 an RLWE sample with a secret of
@@ -29,6 +29,8 @@ A key serves one job: make new ones.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,12 +38,14 @@ from numpy.typing import NDArray
 
 from securexgb.arith.prg import Prg
 from securexgb.he.ckks_slots import SLOT_BITS, SlotReader
-from securexgb.he.ckks_words import DEGREE, PRIMES, SLOTS, SealLibrary, Words
+from securexgb.he.ckks_words import DEGREE, PRIMES, SLOTS, SealLibrary
+from securexgb.he.scheme import Message, Words
 
 Numbers = NDArray[np.complex128]
 
-CIPHERTEXT_WORDS = 2 * PRIMES * DEGREE
-KEY_WORDS = 2 * (PRIMES + 1) * DEGREE
+CIPHERTEXT_BYTES = 8 * 2 * PRIMES * DEGREE
+KEY_BYTES = 8 * 2 * (PRIMES + 1) * DEGREE
+_FORM = (2, PRIMES, DEGREE)
 
 _OWN_BITS = 28  # of the key holder's numbers
 _FACTOR_BITS = 26  # of the evaluator's
@@ -52,6 +56,35 @@ RESULT_BITS = _OWN_BITS + _FACTOR_BITS - _DROPPED + SLOT_BITS
 """Fraction bits of the result in the ring: 60. Sums stay below 2 in absolute value."""
 CIPHERTEXTS_PER_KEY = 1 << 16
 """Results that one key serves, so that the hiding holds for all of them together."""
+
+
+@dataclass(frozen=True)
+class CkksNumbers:
+    """Complex numbers, ``SLOTS`` a ciphertext: see ``he.scheme.Parameters``. Units are blocks."""
+
+    announcement_bytes = KEY_BYTES
+    limit = CIPHERTEXTS_PER_KEY
+    summands = 1
+    refusal = (
+        f"a CKKS key hides {CIPHERTEXTS_PER_KEY:,} ciphertexts at 40 bits, and this run has more: "
+        "take fewer trees or rows, or compute without CKKS"
+    )
+
+    def units(self, count: int) -> int:
+        return len(blocks_of(count))
+
+    def fresh_bytes(self, count: int, terms: int = 1) -> list[int]:
+        return [terms * CIPHERTEXT_BYTES for _ in blocks_of(count)]
+
+    def result_bytes(self, count: int) -> list[int]:
+        return self.fresh_bytes(count)
+
+    def key_holder(self, private: Prg) -> CkksKeyHolder:
+        """``private`` is not used: SEAL draws its keys from the system's randomness."""
+        return CkksKeyHolder()
+
+    def evaluator(self, private: Prg, announcement: Message) -> CkksEvaluator:
+        return CkksEvaluator(private, announcement)
 
 
 class CkksKeyHolder:
@@ -67,13 +100,14 @@ class CkksKeyHolder:
         self._decryptor = seal.api.Decryptor(seal.context, secret)
         self._slots = SlotReader()
 
-    def announcement(self) -> Words:
+    def announcement(self) -> bytes:
         """The public key, (2, primes + 1, N)."""
-        return self._seal.key_words(self._public)
+        return self._seal.key_words(self._public).tobytes()
 
-    def encrypted(self, numbers: Numbers) -> Words:
-        """Ciphertexts of (terms, up to N/2) numbers: (terms, 2, primes, N)."""
-        return np.stack([self._encrypt(row) for row in numbers])
+    def encrypted(self, plaintexts: Numbers) -> Iterator[bytes]:
+        """Ciphertexts of numbers (terms, n), a message (terms, 2, primes, N) a block."""
+        for rows in blocks_of(plaintexts.shape[1]):
+            yield np.stack([self._encrypt(row) for row in plaintexts[:, rows]]).tobytes()
 
     def _encrypt(self, slots: Numbers) -> Words:
         result = self._seal.api.Ciphertext()
@@ -81,10 +115,14 @@ class CkksKeyHolder:
         self._encryptor.encrypt_symmetric(plain, result)
         return self._seal.words(result)
 
-    def opened(self, message: Words, count: int) -> Words:
-        """This side's share (count,) of a masked sum (2, primes, N)."""
-        words = [value >> _DROPPED & 0xFFFFFFFFFFFFFFFF for value in self.decrypted(message)]
-        return self._slots.imaginary(np.array(words, np.uint64))[:count]
+    def opened(self, messages: Iterable[Message], count: int) -> Words:
+        """This side's share (count,) of masked sums, one (2, primes, N) a block."""
+        shares = []
+        for message in messages:
+            sums = self.decrypted(np.frombuffer(message, np.uint64).reshape(_FORM))
+            words = [value >> _DROPPED & 0xFFFFFFFFFFFFFFFF for value in sums]
+            shares.append(self._slots.imaginary(np.array(words, np.uint64)))
+        return np.concatenate([*shares, np.zeros(0, np.uint64)])[:count]
 
     def decrypted(self, message: Words) -> list[int]:
         """The N coefficients that a masked sum decrypts to, signed."""
@@ -103,21 +141,32 @@ class CkksKeyHolder:
 class CkksEvaluator:
     """Multiplies ciphertexts by its own numbers and masks what leaves."""
 
-    def __init__(self, public_key: Words) -> None:
+    def __init__(self, private: Prg, announcement: Message) -> None:
         self._seal = seal = SealLibrary()
-        self._encryptor = seal.api.Encryptor(seal.context, seal.public_key(public_key))
+        key = np.frombuffer(announcement, np.uint64).reshape(2, PRIMES + 1, DEGREE)
+        self._encryptor = seal.api.Encryptor(seal.context, seal.public_key(key))
+        self._masks = private.derive("masks")
         self._slots = SlotReader()
 
-    def masked_sum(self, messages: Words, numbers: Numbers, masks: Prg) -> tuple[Words, Words]:
-        """The masked sum (2, primes, N) of ciphertexts (terms, 2, primes, N) times numbers
-        (terms, count), and this side's share (count,). ``masks``: a stream used for nothing else.
-        """
-        result = self._seal.words(self._sum(messages, numbers)).copy()
-        low, high = masks.words(2 * DEGREE).reshape(2, DEGREE)
-        high >>= np.uint64(128 - MASK_BITS)
-        result[0] = _added(result[0], low, high, self._seal.primes)
-        own = low >> np.uint64(_DROPPED) | high << np.uint64(64 - _DROPPED)
-        return result, np.uint64(0) - self._slots.imaginary(own)[: numbers.shape[1]]
+    def received(self, messages: Iterable[Message], count: int) -> list[Words]:
+        """By block, (terms, 2, primes, N)."""
+        return [np.frombuffer(message, np.uint64).reshape(-1, *_FORM) for message in messages]
+
+    def products(self, ciphertexts: list[Words], numbers: Numbers) -> list[Any]:
+        """By block the sums of ciphertexts times numbers (terms, count), rerandomised."""
+        blocks = zip(ciphertexts, blocks_of(numbers.shape[1]), strict=True)
+        return [self._sum(block, numbers[:, rows]) for block, rows in blocks]
+
+    def leaving(self, ciphertexts: list[Any], count: int) -> Iterator[tuple[bytes, Words]]:
+        """Each plus a mask: (2, primes, N), and this side's share of it."""
+        for total, rows in zip(ciphertexts, blocks_of(count), strict=True):
+            result = self._seal.words(total).copy()
+            low, high = self._masks.words(2 * DEGREE).reshape(2, DEGREE)
+            high >>= np.uint64(128 - MASK_BITS)
+            result[0] = _added(result[0], low, high, self._seal.primes)
+            own = low >> np.uint64(_DROPPED) | high << np.uint64(64 - _DROPPED)
+            share = np.uint64(0) - self._slots.imaginary(own)
+            yield result.tobytes(), share[: rows.stop - rows.start]
 
     def _sum(self, messages: Words, numbers: Numbers) -> Any:
         """The sum, rerandomised, as a ciphertext in plain coefficients.

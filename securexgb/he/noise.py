@@ -36,7 +36,7 @@ A sum is exact while all its noise stays below 2^(tau - 1); it does not with pro
 2 exp(-x^2 / (2 S^2)), x = 2^(tau - 1) - B C. The smallest tau with less than 2^-40 for all values
 of a job is taken, then the shortest messages.
 
-*Words* (conversions, ``hybrid.bfv_shares``) have no bits to spare: both parties round to words
+*Words* (conversions, ``he.bfv_words``) have no bits to spare: both parties round to words
 locally, and the mask makes the position in a cell uniform, so a value is off by one with
 probability E|noise| 2^64 / 2^t, again below 2^-40 for all of a job.
 
@@ -82,7 +82,7 @@ KEY_BYTES = 20
 
 MOST_LEVELS = 9
 """Levels of merging that noise is reckoned with: 2^9 results of sixteen vectors in one."""
-_ADDED = 1024
+ADDED = 1024
 """Encrypted words that may be added before they are converted back."""
 _Q = float(MODULUS)
 
@@ -194,7 +194,7 @@ def words_precision(values: int) -> Precision:
     largest = math.floor(math.log2(MODULUS)) // 8
     for result_bytes in range(WORD_BITS // 8 + 1, largest + 1):
         for fresh_bytes in (result_bytes, result_bytes + 1, KEY_BYTES):
-            spread = result_spread(_ADDED, 0, WORD_BITS, fresh_bytes, result_bytes)
+            spread = result_spread(ADDED, 0, WORD_BITS, fresh_bytes, result_bytes)
             if words_failure_log2(spread, values) <= -STATISTICAL_BITS:
                 return Precision(fresh_bytes, result_bytes, WORD_BITS, 0, spread)
     raise UsageError(

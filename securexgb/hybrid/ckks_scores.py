@@ -28,7 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.he.ckks import RESULT_BITS, Numbers
-from securexgb.hybrid.ckks_products import KEY_HOLDER, CkksKeys, products, products_cost
+from securexgb.hybrid.ckks_products import KEY_HOLDER, products, products_cost
+from securexgb.hybrid.conversions import Keys
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import Shared, Words
@@ -84,7 +85,7 @@ def scores_cost(leaves: int, slots: int, limbs: Limbs) -> Cost:
     source="docs/ckks.md, predictions",
     ideal=None,
 )
-def tree_scores(party: Party, keys: CkksKeys, marks: Marks, values: Shared, limbs: Limbs) -> Shared:
+def tree_scores(party: Party, keys: Keys, marks: Marks, values: Shared, limbs: Limbs) -> Shared:
     """The sum over trees of each row's leaf value: shared (n,), off by 2^-ERROR_BITS at most.
 
     ``marks``: this party's own (trees, n, leaves); ``values``: shared (trees, leaves), signed,
@@ -110,7 +111,7 @@ def _limb(words: Words, start: int, size: int) -> NDArray[np.float64]:
     return fractions
 
 
-def _at_leaves(party: Party, keys: CkksKeys, marks: Marks, limb: NDArray[np.float64]) -> Shared:
+def _at_leaves(party: Party, keys: Keys, marks: Marks, limb: NDArray[np.float64]) -> Shared:
     """x0 + x1 at the leaf of each tree and row: shared (trees n,), RESULT_BITS of fraction."""
     numbers: Numbers = marks * (limb[:, None, :] + 1j)
     own = np.ascontiguousarray(numbers.reshape(-1, marks.shape[2]).T)

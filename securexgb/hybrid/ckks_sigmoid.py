@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import MARGIN_BITS
 from securexgb.errors import DataError
 from securexgb.he.ckks import RESULT_BITS
-from securexgb.hybrid.ckks_products import KEY_HOLDER, CkksKeys, products, products_cost
+from securexgb.hybrid.ckks_products import KEY_HOLDER, products, products_cost
+from securexgb.hybrid.conversions import Keys
 from securexgb.hybrid.fourier import SERIES, TERMS, waves_of
 from securexgb.mpc.compare import carry_cost, is_negative
 from securexgb.mpc.convert import lift_cost, to_arithmetic
@@ -25,7 +27,7 @@ from securexgb.mpc.multiply import multiply, product_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
-from securexgb.mpc.shared import Shared, words_per
+from securexgb.mpc.shared import Shared
 from securexgb.mpc.truncate import round_off, shift_cost
 
 P_BITS = 20
@@ -69,7 +71,7 @@ def sigmoid_cost(count: int, gradient_bits: int, hessian_bits: int) -> Cost:
     ideal=None,
 )
 def ckks_sigmoid(
-    party: Party, keys: CkksKeys, margins: Shared, gradient_bits: int, hessian_bits: int
+    party: Party, keys: Keys, margins: Shared, gradient_bits: int, hessian_bits: int
 ) -> tuple[Shared, Shared]:
     """(p, p (1 - p)), p = sigmoid(margin), with up to 20 fraction bits each; error <= 3.5e-4.
 
@@ -87,7 +89,7 @@ def ckks_sigmoid(
     return p, round_off(party, h, 2 * P_BITS - hessian_bits)
 
 
-def _series(party: Party, keys: CkksKeys, margins: Shared) -> Shared:
+def _series(party: Party, keys: Keys, margins: Shared) -> Shared:
     """sigmoid - 1/2 by the series, RESULT_BITS fraction bits; no clamp."""
     waves = waves_of(margins.words)
     if party.rank == KEY_HOLDER:

@@ -25,7 +25,7 @@ def measure(
     sides do not measure the same model on as many rows.
     """
     with party.step(name):
-        mine = f"{model.model_id} {len(model.best_trees)} {data.count} {','.join(metrics)}"
+        mine = f"{model.model_id} {len(model.best_rounds)} {data.count} {','.join(metrics)}"
         weighted = data.weights is not None
         sent = f"{int(weighted)} {mine}"
         flag, _, theirs = (
@@ -40,7 +40,7 @@ def measure(
         truth = Truth(data.count, weighted, data.labels, data.weights, model.centre)
         check_metrics(truth, name, model.params, metrics)
         margins = base_margins(model, data.count) + training_margins(
-            party, model.best_trees, data.values
+            party, model, model.best_rounds, data.values
         )
         return {
             metric: metric_value(party, metric, margins, truth, model.params) for metric in metrics

@@ -9,8 +9,9 @@ import numpy as np
 from securexgb.boost.binning import check_columns
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.leak import NO_FLOORS, Floors
-from securexgb.boost.loss import objective_of
+from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.row_side import LocalRows, MakeRowSide
 from securexgb.errors import DataError, UsageError
 from securexgb.jobs.checkpoint import CheckpointStore
 from securexgb.jobs.rows import Rows
@@ -22,7 +23,8 @@ class TrainingJob:
 
     ``evals``: named evaluation sets, in order. ``callbacks`` run at this side only.
     ``store``: where to keep checkpoints; ``resume``: go on from what is there. ``floors``: the
-    least rows, equal at both sides like all terms.
+    least rows, equal at both sides like all terms. ``row_side``: where the training rows are
+    worked on.
     """
 
     params: TrainingParams
@@ -33,6 +35,7 @@ class TrainingJob:
     resume: bool = False
     job_digest: str = ""
     floors: Floors = NO_FLOORS
+    row_side: MakeRowSide = LocalRows
 
     @property
     def set_rows(self) -> list[tuple[str, int]]:

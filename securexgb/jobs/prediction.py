@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.loss import objective_of
+from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.predict import Request, Scoring, predict_margins
 from securexgb.errors import DataError
 from securexgb.federation.session import Federation

@@ -24,7 +24,7 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
-from securexgb.boost.scales import Outcomes, with_scales
+from securexgb.boost.proposals import Outcomes, with_scales
 from securexgb.errors import DataError, UsageError
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.local import insecure_parties, run_both

@@ -12,11 +12,13 @@ from securexgb.boost.binning import Binner
 from securexgb.boost.booster import grow_model
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import Truth, check_metrics
-from securexgb.boost.executor import LocalExecutor
-from securexgb.boost.grower import TreeJob, matrix_shape
-from securexgb.boost.loss import Labels, Objective, objective_of, row_weights, sigmoid_of
+from securexgb.boost.grower import TreeJob
+from securexgb.boost.objective.logistic import sigmoid_of
+from securexgb.boost.objective.objective import Labels, Objective, row_weights
+from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import base_margins, training_margins
+from securexgb.boost.row_side import RowJob
 from securexgb.boost.state import DataSet, State
 from securexgb.errors import DataError
 from securexgb.federation.session import Federation
@@ -25,7 +27,6 @@ from securexgb.jobs.alignment import Named, same_names, same_rows
 from securexgb.jobs.checkpoint import CheckpointStore, Saved, SavedTree, TrainingState
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.rows import Rows
-from securexgb.mpc.matrix import register
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import share
 from securexgb.mpc.shared import Shared
@@ -74,32 +75,27 @@ def begin(party: Party, job: TrainingJob) -> State:
     binner = Binner.fit(job.data.values, job.params.max_bin)
     buckets = np.ascontiguousarray(binner.transform(job.data.values))
     _plan(party, job.params, agreement)
-    shape = matrix_shape(agreement.layout, numbers, job.params.max_depth)
-    shape = register(party, shape, buckets)
     model = _model(party, job, agreement, saved_state, objective)
+    labels, coins = _labels(party, job, objective, model), Prg(bytes.fromhex(saved_state.coins))
+    of_rows = RowJob(job.params, agreement.layout, numbers, objective, labels, coins, buckets)
     state = State(
         model=model,
-        numbers=numbers,
-        objective=objective,
-        labels=_labels(party, job, objective, model),
         trees=TreeJob(
             layout=agreement.layout,
             numbers=numbers,
             max_depth=job.params.max_depth,
             learning_rate=job.params.learning_rate,
-            executor=LocalExecutor(
-                buckets, agreement.layout.all_bins, missing_bin=agreement.layout.bins
-            ),
             cuts=binner.cuts,
             used=np.arange(agreement.layout.total_columns),
             dummies=_dummies(party, job),
-            shape=shape,
         ),
-        coins=Prg(bytes.fromhex(saved_state.coins)),
-        sets=_sets(job, agreement, model.centre),
+        rows=job.row_side(party, of_rows),
+        coins=coins,
+        sets=_sets(job, agreement, model),
+        begin_tree=party.source.begin_tree,
         keep=lambda state: _keep(state, job.store, agreement.session),
     )
-    _take_up(party, state, job.store, agreement, saved)
+    _take_up(party, state, job, agreement, saved)
     return state
 
 
@@ -110,7 +106,8 @@ def _keep(state: State, store: CheckpointStore | None, session_id: str) -> None:
     model = state.model
     metrics = [values[-1] for of_set in model.history.values() for values in of_set.values()]
     tree = SavedTree(model.trees[-1], session_id, tuple(metrics))
-    store.save(len(model.trees), tree, [data_set.margins.words for data_set in state.sets])
+    margins = [state.rows.checkpoint(), *(data_set.margins for data_set in state.sets)]
+    store.save(len(model.trees), tree, [shares.own_share().reshape(-1) for shares in margins])
 
 
 def _dummies(party: Party, job: TrainingJob) -> Prg:
@@ -232,23 +229,17 @@ def _labels(
     return Labels(share(party, targets, 0, shape), weighted)
 
 
-def _sets(job: TrainingJob, agreement: Agreement, centre: float) -> list[DataSet]:
-    weighted = (agreement.layout.weights, *agreement.weighted)
+def _sets(job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[DataSet]:
     sets: list[DataSet] = []
-    for (name, data), has_weights in zip((("", job.data), *job.evals), weighted, strict=True):
-        truth = Truth(data.count, has_weights, data.labels, data.weights, centre)
-        if sets:
-            check_metrics(truth, name, job.params, job.params.metrics)
-        sets.append(DataSet(name, data.values, truth, Shared.zeros(data.count)))
+    for (name, data), weighted in zip(job.evals, agreement.weighted, strict=True):
+        truth = Truth(data.count, weighted, data.labels, data.weights, model.centre)
+        check_metrics(truth, name, job.params, job.params.metrics)
+        sets.append(DataSet(name, data.values, truth, base_margins(model, data.count)))
     return sets
 
 
 def _take_up(
-    party: Party,
-    state: State,
-    store: CheckpointStore | None,
-    agreement: Agreement,
-    saved: Saved | None,
+    party: Party, state: State, job: TrainingJob, agreement: Agreement, saved: Saved | None
 ) -> None:
     """Put the saved trees, metrics and margins in place; without any, the base alone."""
     model, count = state.model, agreement.trees
@@ -260,12 +251,15 @@ def _take_up(
             for history in of_set.values():
                 history.append(next(values))
     known = None
-    if agreement.known_margins and store is not None:
-        known = store.margins(count, trees[-1].session)
-    for place, data_set in enumerate(state.sets):
+    if agreement.known_margins and job.store is not None:
+        known = [Shared(words) for words in job.store.margins(count, trees[-1].session)]
+    margins = []
+    for place, data in enumerate((job.data, *(data for _, data in job.evals))):
         if known is not None:
-            data_set.margins = Shared(known[place])
+            margins.append(known[place].reshape(model.outputs, -1))
         else:
-            data_set.margins = base_margins(model, data_set.truth.rows) + training_margins(
-                party, model.trees, data_set.values
-            )
+            grown = training_margins(party, model, model.rounds, data.values)
+            margins.append(base_margins(model, data.count) + grown)
+    state.rows.start(margins[0])
+    for data_set, known_ones in zip(state.sets, margins[1:], strict=True):
+        data_set.margins = known_ones

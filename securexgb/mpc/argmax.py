@@ -20,13 +20,13 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb import _kernels
+from securexgb.arith.bits import pack_bits, words_per
 from securexgb.mpc.choose import choose, choose_cost
 from securexgb.mpc.compare import all_cost, all_of, at_least, carry_cost, not_bits
 from securexgb.mpc.convert import lift_cost, to_arithmetic
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.shared import Shared, SharedBits, words_per
+from securexgb.mpc.shared import Shared, SharedBits
 
 LABEL_BITS = 32
 """Labels are shared modulo 2^32."""
@@ -112,8 +112,7 @@ def argmax(
 class _Groups:
     """Rows of values (k, nodes, candidates) in groups of ``size``.
 
-    ``words``: (k, size, places), a place for every group of every node; the last group of a
-    node is filled up with zeros.
+    ``words``: (k, size, places), a place for every group of every node; see ``_members``.
     """
 
     def __init__(self, words: Shared, nodes: int, groups: int) -> None:
@@ -122,9 +121,11 @@ class _Groups:
     @staticmethod
     def of(values: Shared, size: int) -> _Groups:
         rows, nodes, candidates = values.shape
-        groups = -(-candidates // size)
-        padded = np.pad(values.words, ((0, 0), (0, 0), (0, groups * size - candidates)))
-        by_place = padded.reshape(rows, nodes, groups, size).transpose(0, 3, 1, 2)
+        members = _members(candidates, size)
+        missing = max(size - candidates, 0)
+        filled = np.pad(values.words, ((0, 0), (0, 0), (0, missing)))[:, :, members]
+        by_place = filled.transpose(0, 3, 1, 2)
+        groups = len(members)
         return _Groups(Shared(by_place.reshape(rows, size, nodes * groups)), nodes, groups)
 
     def chosen(self, party: Party, marks: SharedBits, first_row: int) -> Shared:
@@ -138,11 +139,23 @@ class _Groups:
         return values.reshape(values.shape[0], self.nodes, self.groups)
 
 
+def _members(candidates: int, size: int) -> NDArray[np.intp]:
+    """The positions in each group, (groups, size), ascending.
+
+    The last group takes in the last candidates of the one before, and so no group has an element
+    that both sides know: two zeros would be compared with choices that both know. A candidate in
+    two groups changes nothing: where it wins both it meets itself, and ties go to the lower group.
+    """
+    groups = -(-candidates // size)
+    firsts = np.minimum(np.arange(groups) * size, max(candidates - size, 0))
+    return firsts[:, None] + np.arange(size)
+
+
 def _tags(party: Party, grouped: _Groups, marks: SharedBits, labels: NDArray[np.int64]) -> Shared:
     """The winners' public labels, (k, nodes, groups): linear in the marks."""
-    groups, size = grouped.groups, grouped.words.shape[1]
-    padded = np.pad(labels, ((0, 0), (0, groups * size - labels.shape[1])))
-    spread = padded.reshape(-1, groups, size).transpose(0, 2, 1).view(np.uint64)
+    size, candidates = grouped.words.shape[1], labels.shape[1]
+    padded = np.pad(labels, ((0, 0), (0, max(size - candidates, 0))))
+    spread = padded[:, _members(candidates, size)].transpose(0, 2, 1).view(np.uint64)
     lifted = to_arithmetic(party, marks, LABEL_BITS).reshape(size, -1)
     return Shared(np.einsum("sng,ksg->kng", grouped.by_group(lifted).words, spread))
 
@@ -156,13 +169,10 @@ def _winners(party: Party, grouped: _Groups, score_bits: int) -> SharedBits:
     first, second = (np.array(column) for column in zip(*pairs, strict=True))
     holds = at_least(party, scores[first], scores[second], score_bits)
     # Rows of single bits, so that places need not fill whole words.
-    both = [
-        _kernels.unpack_bits(bits.words, holds.count).reshape(len(pairs), places)
-        for bits in (holds, not_bits(party, holds))
-    ]
-    contests = np.empty((size - 1, size, places), np.uint8)
+    both = [bits.flags().reshape(len(pairs), places) for bits in (holds, not_bits(party, holds))]
+    contests = np.empty((size - 1, size, places), np.bool_)
     for j in range(size):
         for row, i in enumerate(place for place in range(size) if place != j):
             contests[row, j] = both[0][position[j, i]] if j < i else both[1][position[i, j]]
-    words = np.stack([_kernels.pack_bits(row.reshape(-1)) for row in contests])
+    words = pack_bits(contests.reshape(size - 1, -1))
     return all_of(party, SharedBits(words, size * places))

@@ -21,14 +21,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb import _kernels
+from securexgb.arith.bits import unpack_bits, words_per
 from securexgb.mpc.convert import plain_values
 from securexgb.mpc.packed import packed_words, swapped
 from securexgb.mpc.padding import pack_filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.select import transfers
-from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
+from securexgb.mpc.shared import Shared, SharedBits, Words
 from securexgb.offline.correlations import TRANSFERS
 
 Values = NDArray[np.unsignedinteger[Any]]
@@ -61,10 +61,10 @@ def choose(party: Party, bits: SharedBits, x: Shared, ring_bits: int = 64) -> Sh
     rows, count = x.shape
     total = _messages(rows, ring_bits) * count
     receiver, sender = transfers(party, total, total)
-    own = _kernels.unpack_bits(np.ascontiguousarray(bits.words), count).astype(np.bool_)
+    own = bits.flags()
     mine = np.tile(own, _messages(rows, ring_bits))
     flips = pack_filled(party, mine) ^ receiver.choices
-    d = _kernels.unpack_bits(np.ascontiguousarray(party.exchange(flips)), total).astype(np.bool_)
+    d = unpack_bits(party.exchange(flips), total)
 
     dtype: type[Any] = np.uint32 if ring_bits == 32 else np.uint64
 

@@ -2,11 +2,9 @@
 
 A shared word is x = x0 + x1 mod 2^64, and each party knows its own summand in the
 clear. Every question about the bits of x is a question about the carries of that one
-addition. A block of positions makes a carry (g) or lets one through (p); digits of four
-bits have theirs from tables (``digits``), and neighbouring blocks combine by
-(g, p) o (g', p') = (g ^ p g', p p'), one gate for two bits. That is associative: a binary
-tree over the digits finds a carry in 2 + log2(width / 4) rounds. Bits lie in slices, 64
-elements to a word.
+addition. Digits of four bits make a carry or let one through, which tables say (``digits``);
+folding them (``carries``) finds a carry in 2 + log2(width / 4) rounds. Bits lie in slices,
+64 elements to a word.
 
 Every result stays shared. An opened comparison bit would order the candidates.
 """
@@ -15,10 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
-from securexgb import _kernels
+from securexgb.arith.bits import pack_bits, words_per
+from securexgb.mpc.carries import Network, depth_of, fold, join_carries, network_cost, side_by_side
 from securexgb.mpc.digits import (
     CARRIES,
     Digits,
@@ -26,19 +27,13 @@ from securexgb.mpc.digits import (
     digit_tables,
     digits_in,
     own_digits,
-    own_slices,
 )
-from securexgb.mpc.multiply import and_bits, and_cost, gate_bits, gate_cost
+from securexgb.mpc.multiply import and_bits, and_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
+from securexgb.mpc.shared import Shared, SharedBits, Words
 
 ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
-
-
-def depth_of(width: int) -> int:
-    """Levels of a binary tree over ``width`` leaves."""
-    return max(width - 1, 0).bit_length()
 
 
 def not_bits(party: Party, bits: SharedBits) -> SharedBits:
@@ -53,43 +48,24 @@ Block = tuple[Words, int]
 def carry_blocks(party: Party, blocks: Sequence[Block]) -> tuple[SharedBits, SharedBits]:
     """(g, p) of the sums of both parties' summands, block by block: (blocks, n) each."""
     count = blocks[0][0].size
-    own = Digits.joined([own_digits(party, words.reshape(-1), width) for words, width in blocks])
+    own = Digits.joined([own_digits(party, words, width) for words, width in blocks])
     g, p = digit_tables(party, own, CARRIES)
-    sizes = [digits_in(width) for _, width in blocks]
-    while max(sizes) > 1:
-        g, p = _fold_level(party, g, p, (sizes, count))
-        sizes = [-(-size // 2) for size in sizes]
-    return SharedBits(g, count), SharedBits(p, count)
+    folds, last = _folds([width for _, width in blocks])
+    join_carries(party, folds, g, p, count)
+    return SharedBits(g[last], count), SharedBits(p[last], count)
 
 
-def _fold_level(
-    party: Party, g: Words, p: Words, shape: tuple[list[int], int]
-) -> tuple[Words, Words]:
-    """Neighbours joined in pairs within blocks of so many pieces of so many elements."""
-    sizes, count = shape
-    tops: list[int] = []
-    high: list[int] = []
-    for size, end in zip(sizes, np.cumsum(sizes), strict=True):
-        first = int(end) - size
-        pairs = [first + at for at in range(1, size, 2)]
-        high += pairs
-        tops += pairs + [int(end) - 1] * (size % 2)
-    low = [at - 1 for at in high]
-    pair = SharedBits(np.stack([g[low], p[low]]), count)
-    product = gate_bits(party, SharedBits(p[high], count), pair).words
-    joined = [tops.index(at) for at in high]
-    g, p = g[tops], p[tops]
-    g[joined] ^= product[0]
-    p[joined] = product[1]
-    return g, p
+def _folds(widths: Sequence[int]) -> tuple[Network, list[int]]:
+    """One fold a block over the digits of all of them, and where each ends up."""
+    ends = np.cumsum([digits_in(width) for width in widths]).tolist()
+    folds = [fold(start, stop) for start, stop in pairwise([0, *ends])]
+    return side_by_side(folds), [end - 1 for end in ends]
 
 
 def blocks_cost(widths: Sequence[int], count: int) -> Cost:
     """Cost of ``carry_blocks`` for so many elements."""
-    words, sizes = words_per(count), [digits_in(width) for width in widths]
-    gates = gate_cost(2, sum(size - 1 for size in sizes) * words)
-    joined = replace(gates, rounds=depth_of(max(sizes)))
-    return digit_cost(sum(sizes) * words, CARRIES) + joined
+    words, (folds, last) = words_per(count), _folds(widths)
+    return digit_cost((last[-1] + 1) * words, CARRIES) + network_cost(folds, words)
 
 
 def carry_out(party: Party, words: Words, width: int) -> SharedBits:
@@ -102,10 +78,9 @@ def carry_cost(width: int, count: int) -> Cost:
     return blocks_cost([width], count)
 
 
-def plain_bits(flags: Words) -> SharedBits:
+def plain_bits(flags: NDArray[np.bool_]) -> SharedBits:
     """Bits in the clear as packed words; for functionalities only."""
-    flat = np.asarray(flags).reshape(-1).astype(np.uint8)
-    return SharedBits(_kernels.pack_bits(flat), flat.size)
+    return SharedBits(pack_bits(flags), flags.shape[-1])
 
 
 def signed(words: Words, width: int = 64) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
@@ -118,12 +93,13 @@ def signed(words: Words, width: int = 64) -> np.ndarray[tuple[int, ...], np.dtyp
     cost=lambda x, width=64: carry_cost(width - 1, x.size),
     opens="masked digits, tables and gates, uniform",
     source="tables of digits as in Rathee and others (CrypTFlow2), CCS 2020; carry tree",
-    ideal=lambda x, width=64: plain_bits((signed(x.words, width) < 0).view(np.uint8)),
+    ideal=lambda x, width=64: plain_bits(signed(x.words, width).reshape(-1) < 0),
 )
 def is_negative(party: Party, x: Shared, width: int = 64) -> SharedBits:
     """The sign of each element of ``x``, flattened; needs |x| < 2^(width - 1)."""
-    top = own_slices(x.words >> np.uint64(width - 1), 1)
-    return SharedBits(top[0], x.size) ^ carry_out(party, x.words, width - 1)
+    flat = x.words.reshape(-1)
+    sign = Shared(flat >> np.uint64(width - 1)).lowest_bits()
+    return sign ^ carry_out(party, flat, width - 1)
 
 
 @protocol(

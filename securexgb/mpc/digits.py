@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb import _kernels
+from securexgb.arith.bits import to_slices
 from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
@@ -54,11 +55,6 @@ def digits_in(width: int) -> int:
     return -(-width // DIGIT)
 
 
-def own_slices(words: Words, width: int) -> Words:
-    """This party's summand, bit by bit: (width, ceil(n / 64))."""
-    return _kernels.to_slices(np.ascontiguousarray(words).reshape(-1), width)
-
-
 @dataclass(frozen=True, repr=False)
 class Digits:
     """This party's digits of several numbers, and which of their bits are free.
@@ -72,8 +68,8 @@ class Digits:
 
     @classmethod
     def of(cls, party: Party, words: Words, free: Sequence[int]) -> Digits:
-        """As many digits of words (n,) as ``free`` has."""
-        slices = fill_up(party, own_slices(words, DIGIT * len(free)), words.size)
+        """As many digits of words (..., n), packed row by row, as ``free`` has."""
+        slices = fill_up(party, to_slices(words, DIGIT * len(free)), words.shape[-1])
         return cls(slices.reshape(len(free), DIGIT, -1), np.array(free, np.uint8))
 
     @classmethod
@@ -88,7 +84,7 @@ class Digits:
 
 
 def own_digits(party: Party, words: Words, width: int) -> Digits:
-    """The low ``width`` bits of this party's summands (n,), filled up from below."""
+    """The low ``width`` bits of this party's summands (..., n), filled up from below."""
     digits = digits_in(width)
     spare = DIGIT * digits - width
     free = [(1 << spare) - 1] + [0] * (digits - 1)

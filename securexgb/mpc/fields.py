@@ -16,12 +16,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from securexgb.arith.bits import words_per
 from securexgb.mpc.compare import blocks_cost, carry_blocks
 from securexgb.mpc.convert import lift_cost, to_arithmetic
 from securexgb.mpc.multiply import and_bits, and_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
-from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
+from securexgb.mpc.shared import Shared, SharedBits, Words
 
 Widths = tuple[int, int]
 """Bits of the low field, which may be 0, and of the high one; 64 together at most."""

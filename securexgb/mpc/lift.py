@@ -23,14 +23,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from securexgb import _kernels
-from securexgb.arith.bits import unpack_bits
+from securexgb.arith.bits import WORD, to_slices, unpack_bits, words_per
 from securexgb.mpc.compare import signed
 from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.select import transfers
 from securexgb.mpc.share import constant
-from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
+from securexgb.mpc.shared import Shared, SharedBits, Words
 from securexgb.offline.correlations import TRANSFERS, Budget, transfer_bits
 
 
@@ -138,7 +138,7 @@ def _widened(party: Party, sums: Words, wraps: list[int]) -> Words:
     spare = np.array(wraps, np.uint64)[:, None]
     words = sums << spare >> spare
     tops = words >> (np.uint64(63) - spare)
-    own = np.stack([_kernels.to_slices(row, 1)[0] for row in tops])
+    own = to_slices(tops, 1)[0]
     both = _products(party, own, wraps, count)
     return words - ((tops - both) << (np.uint64(64) - spare))
 
@@ -204,5 +204,4 @@ def _offered(own: Words, flip: Words, zero: Words, one: Words) -> tuple[Words, W
 
 def _numbers(packed: Words) -> Words:
     """Packed bits singly, as words 0 and 1."""
-    flags = _kernels.unpack_bits(np.ascontiguousarray(packed), packed.size * 64)
-    return flags.astype(np.uint64)
+    return unpack_bits(packed, packed.size * WORD).astype(np.uint64)

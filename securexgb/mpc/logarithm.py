@@ -25,7 +25,8 @@ from functools import cache
 
 import numpy as np
 
-from securexgb.mpc.compare import depth_of
+from securexgb.arith.bits import WORD
+from securexgb.mpc.carries import depth_of
 from securexgb.mpc.multiply import and_bits, and_cost, gate_bits, gate_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
@@ -103,13 +104,12 @@ def log2_bits(
 ) -> tuple[tuple[SharedBits, ...], SharedBits]:
     """log2(x / 2^j) of unsigned numbers, as bits; and whether each reaches 2^j.
 
-    ``numbers``: bits (w, n), lowest first, w of each its own, n the same for all and a
-    multiple of 64; ``least``: j of each, w - j >= 2. Returns for each number bits (k, n) whose
+    ``numbers``: bits (w, n), lowest first, w of each its own, n the same for all;
+    ``least``: j of each, w - j >= 2. Returns for each number bits (k, n) whose
     sum with ``log2_weights(w - j)`` is the logarithm in units of 2^-15, some value below 1 where
     the number is below 2^j; and flags (numbers, n).
     """
     count = numbers[0].count
-    assert count % 64 == 0
     exponents, mantissas, above = _normalised(party, numbers, least)
     words = above.words.shape[1]
     low, rest = mantissas[:_LOW], mantissas[_LOW:]
@@ -118,7 +118,7 @@ def log2_bits(
     indices = np.stack([rest, np.concatenate([low, rest[_MIDDLE:]])], axis=1)
     found = lookup(
         party,
-        SharedBits(indices.reshape(_INDEX, -1), 2 * len(numbers) * count),
+        SharedBits(indices.reshape(_INDEX, -1), 2 * len(numbers) * words * WORD),
         joint,
         _OUT_BITS,
     ).words.reshape(_OUT_BITS, 2, len(numbers), words)

@@ -14,12 +14,13 @@ outside the range is all ones.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 
 import numpy as np
 
-from securexgb import _kernels
-from securexgb.mpc.compare import depth_of, not_bits, plain_bits, signed
+from securexgb.arith.bits import to_slices, words_per
+from securexgb.mpc.carries import Network, fold, join_carries, network_cost, prefix, side_by_side
+from securexgb.mpc.compare import not_bits, plain_bits, signed
 from securexgb.mpc.digits import (
     CARRIES,
     DIGIT,
@@ -29,19 +30,15 @@ from securexgb.mpc.digits import (
     digit_tables,
     digits_in,
     own_digits,
-    own_slices,
 )
 from securexgb.mpc.multiply import gate_bits, gate_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
-from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
+from securexgb.mpc.shared import Shared, SharedBits, Words
 from securexgb.mpc.signs import sign_tables, signs_cost
 
 RANGE_BITS = 46
 """Numbers are within [-2^45, 2^45): whatever 10,000 trees with leaves up to 2^11 add up to."""
-
-Step = tuple[int, int]
-"""The block that ends at the first position takes in the one that ends at the second."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +72,11 @@ class Index:
             ends.append(ends[-1] + digits)
         return ends
 
-    def network(self) -> list[list[Step]]:
+    def network(self) -> Network:
         """How digits are joined, level by level; of the middle part all prefixes but the last."""
         ends = self.ends
-        folds = [_fold(start, stop) for start, stop in pairwise(ends[:5])]
-        nothing: list[Step] = []
-        levels = zip_longest(*folds, _prefix(ends[4], ends[5] - 1), fillvalue=nothing)
-        return [[step for steps in level for step in steps] for level in levels]
+        folds = [fold(start, stop) for start, stop in pairwise(ends[:5])]
+        return side_by_side([*folds, prefix(ends[4], ends[5] - 1)])
 
     @property
     def behind(self) -> int:
@@ -89,32 +84,12 @@ class Index:
         return DIGIT - 1 if self.bits % DIGIT else DIGIT
 
 
-def _fold(start: int, stop: int) -> list[list[Step]]:
-    """A tree whose root, at the last position, is the whole block."""
-    ends, levels = list(range(start, stop)), []
-    while len(ends) > 1:
-        levels.append(list(zip(ends[1::2], ends[::2], strict=False)))
-        ends = ends[1::2] + ends[len(ends) & ~1 :]
-    return levels
-
-
-def _prefix(start: int, stop: int) -> list[list[Step]]:
-    """Sklansky's network: every position ends up as the block from the start to itself."""
-    levels = []
-    for level in range(depth_of(stop - start)):
-        block = 1 << level
-        targets = [i for i in range(stop - start) if i & block]
-        levels.append([(start + i, start + (i & -block) - 1) for i in targets])
-    return levels
-
-
 def magnitude_cost(index: Index, count: int) -> Cost:
     """Cost of ``magnitude`` for so many elements."""
     words, (low, *_, middle) = words_per(count), index.digits
     cost = digit_cost(low * words, CARRIES) + digit_cost(middle * words, SUMS)
     cost += signs_cost(index.high_bits, words)
-    for level in index.network():
-        cost += gate_cost(2, len(level) * words)
+    cost += network_cost(index.network(), words)
     if middle > 1:
         cost += gate_cost(middle - 1, words)
     cost += gate_cost(index.behind, middle * words) + gate_cost(2, 2 * words)
@@ -124,8 +99,8 @@ def magnitude_cost(index: Index, count: int) -> Cost:
 def _ideal(x: Shared, index: Index) -> tuple[SharedBits, SharedBits]:
     values = signed(x.words, index.range_bits)
     indices = np.minimum((values ^ (values >> 63)) >> index.step_bits, (1 << index.bits) - 1)
-    slices = _kernels.to_slices(indices.view(np.uint64), index.bits)
-    return plain_bits((values < 0).view(np.uint8)), SharedBits(slices, x.size)
+    slices = to_slices(indices.view(np.uint64), index.bits)
+    return plain_bits(values < 0), SharedBits(slices, x.size)
 
 
 @protocol(
@@ -142,15 +117,10 @@ def magnitude(party: Party, x: Shared, index: Index) -> tuple[SharedBits, Shared
     """
     words = x.words.reshape(-1)
     g, p, within = _tables(party, words, index)
-    for level in index.network():
-        into, taken = (list(positions) for positions in zip(*level, strict=True))
-        pairs = SharedBits(np.stack([g[taken], p[taken]]), x.size)
-        product = gate_bits(party, SharedBits(p[into], x.size), pairs).words
-        g[into] ^= product[0]
-        p[into] = product[1]
+    join_carries(party, index.network(), g, p, x.size)
     low, high, zero, two, _ = (end - 1 for end in index.ends[1:])
     sums, carry = _middle(party, words, index, (g[low], g[two + 1 :], p[two + 1 :], within))
-    sign = own_slices(words >> np.uint64(index.range_bits - 1), 1)[0]
+    sign = to_slices(words >> np.uint64(index.range_bits - 1), 1)[0]
     gates = [p[high], carry]
     behind = [[carry, p[zero] ^ p[two]], [sign, np.zeros_like(carry)]]
     through = gate_bits(

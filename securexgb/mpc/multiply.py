@@ -17,10 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from securexgb import _kernels
+from securexgb.arith.bits import words_per
 from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
-from securexgb.mpc.shared import Shared, SharedBits, Words, words_per
+from securexgb.mpc.shared import Shared, SharedBits, Words
 from securexgb.offline.correlations import GATES, Budget, GateTriples, Kind, gate_kind
 
 WIDEST = max(GATES)

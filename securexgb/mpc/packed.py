@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from securexgb.arith.bits import pack_dense, unpack_dense
+from securexgb.arith.bits import pack_dense, unpack_dense, words_per
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Words
 
@@ -16,7 +16,7 @@ RingBits = tuple[int, ...]
 
 def packed_words(count: int, ring_bits: RingBits) -> int:
     """Words on the wire for ``count`` elements with numbers of so many bits."""
-    return sum(-(-count * bits // 64) for bits in ring_bits)
+    return sum(words_per(count * bits) for bits in ring_bits)
 
 
 def swapped(party: Party, numbers: Sequence[Words], expect: int, ring_bits: RingBits) -> Words:

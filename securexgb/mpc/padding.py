@@ -10,19 +10,19 @@ none for nothing. So what is no element is drawn from a stream of this party's o
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb import _kernels
+from securexgb.arith.bits import WORD, pack_bits
 from securexgb.mpc.party import Party
-from securexgb.mpc.shared import Words
-
-_WORD = 64
+from securexgb.mpc.shared import Shared, Words
 
 
 def fill_up(party: Party, words: Words, count: int) -> Words:
     """Packed bits (..., ceil(count / 64)), those past ``count`` made random; in place."""
-    used = count % _WORD
+    used = count % WORD
     if used and words.size:
         tails = words[..., -1]
         random = party.padding.words(tails.size).reshape(tails.shape)
@@ -30,6 +30,13 @@ def fill_up(party: Party, words: Words, count: int) -> Words:
     return words
 
 
+def filled(party: Party, x: Shared) -> Shared:
+    """Words (..., n), with random ones up to a multiple of 64: what is no element has no range."""
+    missing = (*x.shape[:-1], -x.shape[-1] % WORD)
+    random = party.padding.words(math.prod(missing)).reshape(missing)
+    return Shared.concatenate([x, Shared(random)], axis=-1)
+
+
 def pack_filled(party: Party, bits: NDArray[np.bool_] | NDArray[np.uint8]) -> Words:
     """Bits (n,) packed to whole words (ceil(n / 64),), the last filled up."""
-    return fill_up(party, _kernels.pack_bits(bits.view(np.uint8)), bits.size)
+    return fill_up(party, pack_bits(bits), bits.size)

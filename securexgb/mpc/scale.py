@@ -16,12 +16,13 @@ from __future__ import annotations
 import numpy as np
 
 from securexgb import _kernels
-from securexgb.arith.bits import pack_dense, unpack_dense
+from securexgb.arith.bits import pack_dense, unpack_dense, words_per
+from securexgb.mpc.multiply import multiply
 from securexgb.mpc.padding import pack_filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.select import transfers
-from securexgb.mpc.shared import Shared, Words, words_per
+from securexgb.mpc.shared import Shared, Words
 from securexgb.offline.correlations import TRANSFERS
 
 _KEY_BITS = 128
@@ -36,7 +37,7 @@ def _chunks(rows: int, count: int, ring_bits: int) -> list[range]:
 
 
 def _message_words(products: int, ring_bits: int) -> int:
-    """Words of ``ring_bits`` bits for so many products, see kernels/src/ot_products.rs."""
+    """Words of ``ring_bits`` bits for so many products, see kernels/src/ot/gilboa.rs."""
     halves = 0 if ring_bits % 2 else -(-products // 2)
     return -(-ring_bits // 2) * products + halves
 
@@ -45,7 +46,7 @@ def scale_cost(rows: int, count: int, ring_bits: int) -> Cost:
     """Cost of ``scale_rows`` for (rows, count) words."""
     words = words_per(rows * ring_bits)
     sums = (_message_words(len(c) * count, ring_bits) for c in _chunks(rows, count, ring_bits))
-    sent = words + -(-sum(sums) * ring_bits // 64)
+    sent = words + words_per(sum(sums) * ring_bits)
     return Cost.alike(2, sent, {TRANSFERS[_KEY_BITS, rank]: 64 * words for rank in (0, 1)})
 
 
@@ -82,6 +83,13 @@ def scale_rows(party: Party, x: Shared, y: Shared, ring_bits: int) -> Shared:
         taken = _kernels.ot_products_receive(chosen, factors, ring_bits, next(theirs))
         shares[chunk.start : chunk.stop] += taken.reshape(-1, count)
     return Shared(shares)
+
+
+def row_products(party: Party, x: Shared, y: Shared, ring_bits: int) -> Shared:
+    """As ``scale_rows``, but by triples where a dealer makes them: there they cost less."""
+    if party.source.dealt:
+        return multiply(party, x, y[:, None].broadcast_to(*x.shape), ring_bits)
+    return scale_rows(party, x, y, ring_bits)
 
 
 def _streams(keys: Words, rows: range, count: int, ring_bits: int) -> Words:

@@ -17,13 +17,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb import _kernels
+from securexgb.arith.bits import unpack_bits, words_per
 from securexgb.errors import UsageError
 from securexgb.mpc.packed import RingBits, packed_words, swapped
 from securexgb.mpc.padding import pack_filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
-from securexgb.mpc.shared import Shared, Words, words_per
+from securexgb.mpc.shared import Shared, Words
 from securexgb.offline.correlations import (
     TRANSFERS,
     Budget,
@@ -108,7 +108,7 @@ def select(party: Party, owners: Owners, bits: Bits, x: Shared, ring_bits: RingB
     theirs = party.exchange(flips, expect=words_per(count_helped))
     result = np.empty(x.words.shape, np.uint64)
     # One row after another: at a million columns every further array of all rows counts.
-    chosen = _kernels.unpack_bits(np.ascontiguousarray(theirs), count_helped).view(np.bool_)
+    chosen = unpack_bits(theirs, count_helped)
     masked = np.empty((len(ring_bits), count_helped), np.uint64)
     for row, part in zip(helped, _parts(helped.size, columns), strict=True):
         zero, one = sender.zero[..., part], sender.one[..., part]

@@ -8,9 +8,11 @@ masks what it sends. Fresh randomness would add nothing.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from securexgb.arith.bits import pack_bits, words_per
 from securexgb.mpc.party import Party
-from securexgb.mpc.shared import Shared, SharedBits, Words, as_words, words_per
+from securexgb.mpc.shared import Shared, SharedBits, Words, as_words
 
 
 def share(party: Party, values: Words | None, owner: int, shape: tuple[int, ...]) -> Shared:
@@ -20,6 +22,14 @@ def share(party: Party, values: Words | None, owner: int, shape: tuple[int, ...]
     assert values is not None
     assert values.shape == shape
     return Shared(as_words(values))
+
+
+def share_bits(party: Party, flags: NDArray[np.bool_] | None, owner: int, count: int) -> SharedBits:
+    """Shares of ``flags`` (count,), read at ``owner`` only."""
+    if party.rank != owner:
+        return constant_bits(party, False, (), count)
+    assert flags is not None
+    return SharedBits(pack_bits(flags), count)
 
 
 def constant(party: Party, values: object, shape: tuple[int, ...]) -> Shared:

@@ -19,12 +19,9 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb.arith.bits import WORD, pack_bits, unpack_bits, words_per
+
 Words: TypeAlias = NDArray[np.uint64]
-
-
-def words_per(count: int) -> int:
-    """Words that hold ``count`` packed bits."""
-    return -(-count // 64)
 
 
 def as_words(value: Any) -> Words:
@@ -71,6 +68,11 @@ class Shared(_Secret):
     def __add__(self, other: Shared) -> Shared:
         return Shared(self.words + other.words)
 
+    def __iadd__(self, other: Shared) -> Shared:
+        """In place, for what nobody else holds: at a million rows every array counts."""
+        np.add(self.words, other.words, out=self.words)
+        return self
+
     def __sub__(self, other: Shared) -> Shared:
         return Shared(self.words - other.words)
 
@@ -87,6 +89,21 @@ class Shared(_Secret):
     def reshape(self, *shape: int) -> Shared:
         return Shared(self.words.reshape(*shape))
 
+    def transpose(self, *axes: int) -> Shared:
+        return Shared(self.words.transpose(*axes))
+
+    def broadcast_to(self, *shape: int) -> Shared:
+        return Shared(np.broadcast_to(self.words, shape))
+
+    def own_share(self) -> Words:
+        """This party's share, for what it keeps to itself: its model half, its checkpoint."""
+        return self.words
+
+    def lowest_bits(self) -> SharedBits:
+        """The lowest bit of each element, (..., n); that of a sum is the xor of both shares'."""
+        low = (self.words & np.uint64(1)).astype(np.uint8)
+        return SharedBits(pack_bits(low), low.shape[-1])
+
     def sum(self, axis: int | None = None) -> Shared:
         return Shared(np.asarray(self.words.sum(axis=axis, dtype=np.uint64)))
 
@@ -96,6 +113,17 @@ class Shared(_Secret):
     @staticmethod
     def zeros(*shape: int) -> Shared:
         return Shared(np.zeros(shape, np.uint64))
+
+    @staticmethod
+    def where(public: NDArray[np.bool_], x: Shared, y: Shared) -> Shared:
+        """``x`` where the public mark is true, else ``y`` (broadcast)."""
+        return Shared(np.where(public, x.words, y.words))
+
+    @staticmethod
+    def interleave(first: Shared, second: Shared) -> Shared:
+        """first[0], second[0], first[1], ... along the first axis: children in heap order."""
+        both = np.stack([first.words, second.words], axis=1)
+        return Shared(both.reshape(-1, *first.shape[1:]))
 
     @staticmethod
     def concatenate(parts: Sequence[Shared], axis: int = 0) -> Shared:
@@ -118,7 +146,11 @@ class SharedBits(_Secret):
     count: int
 
     def __repr__(self) -> str:
-        return f"SharedBits(shape={(*self.words.shape[:-1], self.count)})"
+        return f"SharedBits(shape={self.shape})"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (*self.words.shape[:-1], self.count)
 
     def __xor__(self, other: SharedBits) -> SharedBits:
         return SharedBits(self.words ^ other.words, self.count)
@@ -127,13 +159,26 @@ class SharedBits(_Secret):
         """Selects along the leading axes only."""
         return SharedBits(self.words[key], self.count)
 
-    def mask(self, public: Words) -> SharedBits:
-        """And with public packed bits."""
-        return SharedBits(self.words & public, self.count)
-
     def xor_all(self, axis: int = 0) -> SharedBits:
         """The parity along a leading axis; of disjoint bits, their or."""
         return SharedBits(np.bitwise_xor.reduce(self.words, axis=axis), self.count)
+
+    def joined(self) -> SharedBits:
+        """Rows of whole words one after the other: (..., k, n) to (..., k n)."""
+        if self.count % WORD:
+            raise ValueError(f"rows of {self.count} bits do not fill whole words")
+        *leading, rows, words = self.words.shape
+        return SharedBits(self.words.reshape(*leading, rows * words), rows * self.count)
+
+    def cut(self, rows: int, count: int) -> SharedBits:
+        """Undoes ``joined``, of whose rows the first ``count`` bits count: (..., rows, count)."""
+        if self.count != rows * words_per(count) * WORD:
+            raise ValueError(f"{self.count} bits are not {rows} rows of whole words for {count}")
+        return SharedBits(self.words.reshape(*self.words.shape[:-1], rows, -1), count)
+
+    def flags(self) -> NDArray[np.bool_]:
+        """This party's share of every bit singly, for protocols: (..., count)."""
+        return unpack_bits(self.words, self.count)
 
     @staticmethod
     def stack(parts: Sequence[SharedBits]) -> SharedBits:

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith import logistic
+from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import MARGIN_BITS
 from securexgb.arith.logistic import LIMIT_BITS, VALUE_BITS
 from securexgb.mpc.choose import choose, choose_cost
@@ -38,7 +39,7 @@ from securexgb.mpc.lift import Number, lift_numbers, numbers_cost
 from securexgb.mpc.magnitude import RANGE_BITS, Index, magnitude, magnitude_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.shared import Shared, SharedBits, words_per
+from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.mpc.table import Tables, lookups, lookups_cost
 
 COIN_BITS = 32

@@ -9,13 +9,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb.arith.bits import words_per
 from securexgb.mpc.compare import carry_cost, is_negative
 from securexgb.mpc.convert import lift_cost, to_arithmetic
 from securexgb.mpc.multiply import multiply, product_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
-from securexgb.mpc.shared import Shared, words_per
+from securexgb.mpc.shared import Shared
 
 Positions = NDArray[np.intp]
 

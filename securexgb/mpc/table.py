@@ -23,11 +23,12 @@ from functools import cache, reduce
 import numpy as np
 
 from securexgb import _kernels
+from securexgb.arith.bits import from_slices, pack_bits, to_slices
 from securexgb.mpc.compare import not_bits
 from securexgb.mpc.multiply import WIDEST, gate_cost, gates_at_once
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.shared import SharedBits, Words, words_per
+from securexgb.mpc.shared import SharedBits, Words
 
 MOST_BITS = 14
 """Bits of an index, at most."""
@@ -145,10 +146,9 @@ def lookups_cost(
 
 
 def _ideal_marks(bits: SharedBits) -> SharedBits:
-    values = _kernels.from_slices(np.ascontiguousarray(bits.words), bits.count)
+    values = from_slices(bits.words, bits.count)
     marks = np.arange(1 << bits.words.shape[0], dtype=np.uint64)[:, None] == values
-    rows = [_kernels.pack_bits(row.view(np.uint8)) for row in marks]
-    return SharedBits(np.stack(rows), bits.count)
+    return SharedBits(pack_bits(marks), bits.count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,8 +199,8 @@ def _ideal_lookups(
     which = np.repeat(np.arange(len(runs)), runs)
     result = []
     for index, one in zip(_indices(bits, tables), tables, strict=True):
-        values = _kernels.from_slices(np.ascontiguousarray(index.words), bits.count)
-        found = _kernels.to_slices(one.entries[which, values], one.out_bits)
+        values = from_slices(index.words, bits.count)
+        found = to_slices(one.entries[which, values], one.out_bits)
         result.append(SharedBits(found, bits.count))
     return tuple(result)
 
@@ -260,11 +260,8 @@ def lookup(party: Party, bits: SharedBits, table: Words, out_bits: int) -> Share
 
 def _selections(rows: Words, out_bits: int) -> Words:
     """Bits of entries (k, r, m) by place, packed: (k, r * out_bits, ceil(m / 64))."""
-    tables, lines, size = rows.shape
-    padded = np.zeros((tables, lines, 64 * words_per(size)), np.uint64)
-    padded[..., :size] = rows
-    bits = _kernels.to_slices(padded.reshape(-1), out_bits).reshape(out_bits, tables, lines, -1)
-    return np.ascontiguousarray(bits.transpose(1, 2, 0, 3)).reshape(tables, lines * out_bits, -1)
+    bits = np.ascontiguousarray(to_slices(rows, out_bits).transpose(1, 2, 0, 3))
+    return bits.reshape(rows.shape[0], rows.shape[1] * out_bits, -1)
 
 
 def _marks(party: Party, groups: list[SharedBits]) -> list[SharedBits]:

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from securexgb.arith.bits import words_per
 from securexgb.mpc.compare import blocks_cost, carry_blocks, signed
 from securexgb.mpc.convert import lift_cost, to_arithmetic
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.shared import Shared, SharedBits, words_per
+from securexgb.mpc.share import constant
+from securexgb.mpc.shared import Shared, SharedBits
 
 
 def shift_cost(bits: int, count: int) -> Cost:
@@ -60,5 +62,4 @@ def truncate(party: Party, x: Shared, bits: int, ring_bits: int = 64) -> Shared:
 )
 def round_off(party: Party, x: Shared, bits: int) -> Shared:
     """x / 2^bits to the nearest integer, halves up; |x| + 2^(bits - 1) < 2^62."""
-    half = np.uint64(1 << (bits - 1)) if party.rank == 0 else np.uint64(0)
-    return truncate(party, Shared(x.words + half), bits)
+    return truncate(party, x + constant(party, 1 << (bits - 1), x.shape), bits)

@@ -22,7 +22,8 @@ from securexgb.mpc.compare import signed
 from securexgb.mpc.fields import Widths, split_cost, split_fields
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
-from securexgb.mpc.shared import Shared, Words
+from securexgb.mpc.share import constant
+from securexgb.mpc.shared import Shared
 
 
 def _ideal(pairs: Shared, low_bits: int) -> tuple[Shared, Shared]:
@@ -43,11 +44,10 @@ def unpack_cost(low_bits: int, count: int) -> Cost:
 )
 def unpack_pairs(party: Party, pairs: Shared, low_bits: int) -> tuple[Shared, Shared]:
     """(G, H) of words G + 2^low_bits H: |G| < 2^(low_bits-1), 0 <= H < 2^(64-low_bits)."""
-    half, words = np.uint64(1 << (low_bits - 1)), pairs.words.reshape(-1)
-    biased = words + half if party.rank == 0 else words
-    ((low, high),) = split_fields(party, [biased], [(low_bits, 64 - low_bits)])
-    gradient = Shared(low.words - half) if party.rank == 0 else low
-    return gradient.reshape(*pairs.shape), high.reshape(*pairs.shape)
+    half = constant(party, 1 << (low_bits - 1), (pairs.size,))
+    biased = pairs.reshape(-1) + half
+    ((low, high),) = split_fields(party, [biased.words], [(low_bits, 64 - low_bits)])
+    return (low - half).reshape(*pairs.shape), high.reshape(*pairs.shape)
 
 
 @dataclass(frozen=True)
@@ -104,17 +104,12 @@ def round_sums(
     Exact where |noise| < 2^(noise - 1) and |sum| < 2^(dropped + kept - 1) - 2^dropped; a sum that
     is not signed is from 0 to 2^(dropped + kept) - 2^dropped.
     """
-    kinds = [_biased(party, sums.words[:, word], of.half) for word, of in enumerate(widths)]
-    fields = split_fields(party, kinds, [of.fields for of in widths])
     shape = (sums.shape[0], *sums.shape[2:])
+    biased = [sums[:, word] + constant(party, of.half, shape) for word, of in enumerate(widths)]
+    kinds = [words.reshape(-1).words for words in biased]
+    fields = split_fields(party, kinds, [of.fields for of in widths])
     both = [
-        Shared(_biased(party, high.words, -of.bias)).reshape(*shape)
+        high.reshape(*shape) - constant(party, of.bias, shape)
         for (_, high), of in zip(fields, widths, strict=True)
     ]
     return both[0], both[1]
-
-
-def _biased(party: Party, words: Words, public: int) -> Words:
-    """One party's summands with a public number added."""
-    flat = words.reshape(-1)
-    return flat + np.uint64(public % 2**64) if party.rank == 0 else flat

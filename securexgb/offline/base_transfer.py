@@ -7,7 +7,7 @@ which one party has all leaves and the other all but one. Three messages each wa
     reply      the base receiver's points: the places of the missing leaves, hidden
     trees      the sums of each tree's levels, under the base keys
 
-Kernels: ``ot_base`` and ``ot_tree``; docs/offline.md says what each side learns.
+Kernels: ``ot/base.rs`` and ``ot/ggm.rs``; docs/offline.md says what each side learns.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ all leaves of 128 / k trees and the other all but one of each. From then on any 
 transfers follows from AES streams and one message of 128 / k - 1 bits a transfer
 (SoftSpokenOT: Roy, CRYPTO 2022, semi-honest). Who needs many fills a pool of rows with
 them and stretches it, at 0.7 bits a transfer (Ferret: Yang and others, CCS 2020;
-Half-Tree: Guo and others, EUROCRYPT 2023). The kernels ``ot_base``, ``ot_tree``, ``ot`` and
-``ot_silent`` say what is computed; docs/offline.md argues why.
+Half-Tree: Guo and others, EUROCRYPT 2023). The kernels (``kernels/src/ot``) say
+what is computed; docs/offline.md argues why.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ROWS = 0
 # holds them to a floor. A pool serves fewer trees than emp-ot's set b11 (4,971): more samples
 # of one secret are what the algebraic attack of degree three takes.
 DIMENSION = 1 << 18
-"""Rows of a pool in the parity problem's secret; the same in kernels/src/ot_silent.rs."""
+"""Rows of a pool in the parity problem's secret; the same in kernels/src/ot/silent.rs."""
 TREES = 2_560
 """Trees that are grown from a pool, with one noisy sample each."""
 LEVELS = 11

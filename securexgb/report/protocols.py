@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 
-# These declare protocols that boost does not bring.
+# These declare protocols that the imports below do not bring.
+import securexgb.boost.grower
 import securexgb.hybrid.ckks_sigmoid
 import securexgb.mpc.choose
 import securexgb.mpc.sort
 import securexgb.mpc.table  # noqa: F401
+from securexgb.arith.bits import words_per
 from securexgb.boost.cost import tree_cost
-from securexgb.boost.grower import matrix_shape
-from securexgb.boost.histogram import Histogram, NoisySums
+from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import LevelSums
 from securexgb.boost.params import TrainingParams
@@ -32,7 +33,7 @@ from securexgb.mpc.lift import binary
 from securexgb.mpc.magnitude import Index
 from securexgb.mpc.protocol import REGISTRY, Cost, Declaration
 from securexgb.mpc.reveals import Reveal
-from securexgb.mpc.shared import Shared, SharedBits, words_per
+from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.mpc.sigmoid import sigmoid_table
 from securexgb.mpc.table import Tables
 

@@ -38,8 +38,7 @@ def _format(
     penalties = Penalties(reg_lambda=penalty, reg_alpha=1.0, gamma=1.0, min_child_weight=1.0)
     return NumberFormat.for_job(
         rows=rows,
-        squared_error=squared,
-        subsampled=subsampled,
+        most=((16.0 if subsampled else 1.5), 1.0) if squared else (1.0, 0.25),
         gradient_cap=cap,
         weight_exponent=exponent,
         target_scale=1.0,

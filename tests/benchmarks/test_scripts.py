@@ -10,9 +10,9 @@ import pytest
 from tests.benchmarks.conftest import BENCHMARKS
 
 MODULES = {
-    "attacks", "fits", "grown", "inputs", "judged", "kinds", "lattices", "leak_tables", "lines",
-    "loopback", "measure", "oracle", "parity", "party", "plots", "problems", "relay", "report",
-    "run", "sections", "shaper", "works",
+    "attacks", "bars", "fits", "formats", "grown", "inputs", "judged", "kinds", "lattices",
+    "leak_tables", "lines", "loopback", "measure", "oracle", "parity", "party", "plots", "problems",
+    "relay", "report", "run", "sections", "shaper", "works",
 }  # fmt: skip
 
 
@@ -46,8 +46,12 @@ def test_all_run(tmp_path):
     for path in tmp_path.glob("*.jsonl"):
         for line in path.read_text().splitlines():
             assert json.loads(line)
-    page = (tmp_path / "benchmarks.md").read_text()
-    assert "Not measured yet." not in page
+    for name in ("benchmarks.md", "accuracy.md"):
+        assert "Not measured yet." not in (tmp_path / name).read_text()
+    numbers = map(json.loads, (tmp_path / "numbers.jsonl").read_text().splitlines())
+    agree = [(line["digest"], line["opened"]) for line in numbers if line["group"] == "shares"]
+    assert agree
+    assert set(agree) == {("equal", "equal")}
     growth = (tmp_path / "growth.jsonl").read_text().splitlines()
     for line in map(json.loads, growth):
         # Exact but for a byte a party and tree, and the gradients, scaled from a sample.

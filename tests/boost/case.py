@@ -9,11 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import NumberFormat
-from securexgb.boost.executor import LocalExecutor
-from securexgb.boost.grower import GrownTree, TreeJob, grow_tree, matrix_shape
+from securexgb.arith.prg import Prg
+from securexgb.boost.grower import TreeJob, grow_trees
 from securexgb.boost.layout import Layout
+from securexgb.boost.objective.objective import Labels
+from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
-from securexgb.mpc.matrix import Buckets, register
+from securexgb.boost.row_side import LocalRows, RowJob
+from securexgb.boost.tree import TreeHalf
+from securexgb.mpc.matrix import Buckets
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import share
 from securexgb.mpc.shared import Shared
@@ -58,30 +62,52 @@ class Case:
         return np.ascontiguousarray(self.bins[:, own]).astype(np.uint8)
 
     def job(self, party: Party) -> TreeJob:
-        """What a party grows the tree from; its matrix is registered."""
-        layout, buckets = self.layout, self.buckets(party.rank)
-        shape = register(party, matrix_shape(layout, self.numbers, self.params.max_depth), buckets)
+        """What a party grows the tree from."""
         edges = np.arange(self.params.max_bin) + 0.5
         return TreeJob(
-            layout=layout,
+            layout=self.layout,
             numbers=self.numbers,
             max_depth=self.params.max_depth,
             learning_rate=self.params.learning_rate,
-            executor=LocalExecutor(buckets, layout.all_bins, layout.bins),
-            cuts=np.tile(edges, (buckets.shape[1], 1)),
+            cuts=np.tile(edges, (self.layout.columns[party.rank], 1)),
             used=self.columns,
             dummies=party.private.derive("dummies"),
-            shape=shape,
         )
 
+    def rows(self, party: Party) -> LocalRows:
+        """A party's rows with these gradients; its matrix is registered."""
+        labels, coins = Labels(Shared.zeros(self.layout.rows), None), Prg(bytes(16))
+        job = RowJob(
+            self.params,
+            self.layout,
+            self.numbers,
+            objective_of(self.params),
+            labels,
+            coins,
+            self.buckets(party.rank),
+        )
+        rows = LocalRows(party, job)
+        rows.take(self.vectors(party))
+        return rows
+
     def vectors(self, party: Party) -> Shared:
-        """g and h of the rows, (2, rows)."""
-        words = np.stack([self.gradient, self.hessian]).view(np.uint64)
+        """g and h of the rows, (1, 2, rows)."""
+        words = np.stack([self.gradient, self.hessian]).view(np.uint64)[None]
         return share(party, words if party.rank == 0 else None, 0, words.shape)
 
     def program(self, party: Party) -> GrownTree:
         """What a party runs."""
-        return grow_tree(party, self.job(party), self.vectors(party))
+        job, rows = self.job(party), self.rows(party)
+        (half,) = grow_trees(party, job, rows)
+        return GrownTree(half, rows.checkpoint()[0])
+
+
+@dataclass(frozen=True)
+class GrownTree:
+    """One party's half of the tree, and shares of each row's leaf value (rows,)."""
+
+    half: TreeHalf
+    values: Shared
 
 
 @dataclass(frozen=True)

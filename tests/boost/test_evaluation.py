@@ -36,7 +36,7 @@ def value(metric, margins, labels, backend, weights=None, params=None, centre=0.
             centre if here else 0.0,
         )
         check_metrics(truth, "test", params, (metric,))
-        result = metric_value(party, metric, mine, truth, params)
+        result = metric_value(party, metric, mine.reshape(1, -1), truth, params)
         return result, party.ledger.rows()
 
     results = run_parties(program, [None, None], backend=backend)

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.executor import LocalExecutor
-from securexgb.boost.grower import matrix_shape
-from securexgb.boost.histogram import NoisySums, build, interleave, running, siblings
+from securexgb.boost.histogram import NoisySums, build, matrix_shape, running, siblings
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.mpc.matrix import MatrixShape, register
@@ -108,9 +107,9 @@ def test_siblings_add_up_to_their_parents_and_stand_in_heap_order() -> None:
     parent, left = (
         NoisySums(Shared(draw.integers(0, 2**64, (3, 2, 2, 4), np.uint64))) for _ in range(2)
     )
-    children = siblings(parent, left).words.words
-    np.testing.assert_array_equal(children[0::2] + children[1::2], parent.words.words)
-    np.testing.assert_array_equal(children[0::2], left.words.words)
+    children = siblings(parent, left).sums.words
+    np.testing.assert_array_equal(children[0::2] + children[1::2], parent.sums.words)
+    np.testing.assert_array_equal(children[0::2], left.sums.words)
 
 
 def noisy(sums: Integers, noise: Integers, bits: int, seed: int) -> tuple[Any, Any]:
@@ -153,7 +152,7 @@ def test_equal_partitions_tie_down_the_chain_whatever_the_noise(
     def program(party: Party, *sums: NoisySums) -> tuple[Shared, Shared]:
         node = sums[0]
         for left in sums[1:]:
-            node = NoisySums(siblings(node, left).words[1:])
+            node = NoisySums(siblings(node, left).sums[1:])
         histogram = running(party, shape, node, np.arange(2), numbers)
         return histogram.gradient, histogram.hessian
 
@@ -172,8 +171,3 @@ def test_noise_is_reckoned_with_for_a_vector_a_level() -> None:
     shape = matrix_shape(layout, layout.numbers(params), params.max_depth)
     assert shape.chain == params.max_depth
     assert shape.matrix(1) == replace(shape.matrix(0), owner=1, columns=layout.all_bins)
-
-
-def test_interleave() -> None:
-    left, right = Shared(np.array([1, 3], np.uint64)), Shared(np.array([2, 4], np.uint64))
-    np.testing.assert_array_equal(interleave(left, right).words, [1, 2, 3, 4])

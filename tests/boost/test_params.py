@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from securexgb.boost.params import METRICS, TrainingParams, declarations
+from securexgb.boost.objective.registry import OBJECTIVES
+from securexgb.boost.objective.traits import TRAITS
+from securexgb.boost.params import TrainingParams, declarations
 from securexgb.errors import UsageError
 
 
@@ -54,9 +56,11 @@ def test_the_mapping_round_trips() -> None:
 
 
 def test_default_metrics() -> None:
-    for objective, metrics in METRICS.items():
-        params = TrainingParams(objective=objective)
-        assert params.metrics == metrics[:1]
+    assert set(TRAITS) == set(OBJECTIVES)
+    for name, objective in OBJECTIVES.items():
+        assert objective.traits is TRAITS[name]
+        assert objective.traits.name == name
+        assert TrainingParams(objective=name).metrics == objective.traits.metrics[:1]
 
 
 def test_regression_needs_a_public_scale() -> None:

@@ -9,16 +9,18 @@ import numpy as np
 import pytest
 
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.scales import (
+from securexgb.boost.proposals import (
     Outcomes,
+    proposed_lines,
+    proposed_metric_exponent,
+    with_scales,
+)
+from securexgb.boost.scales import (
     centre_of,
     check_targets,
     check_weights,
     needed_target_exponent,
     needed_weight_exponent,
-    proposed_lines,
-    proposed_metric_exponent,
-    with_scales,
 )
 from securexgb.errors import DataError
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from securexgb.boost.executor import LocalExecutor
-from securexgb.boost.grower import matrix_shape
-from securexgb.boost.histogram import Histogram, NoisySums
+from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import LevelSums
 from securexgb.boost.params import TrainingParams
@@ -260,11 +259,12 @@ def _leaf_weights(draw: Draw) -> Arguments:
 
 def _reaches(draw: Draw) -> Arguments:
     width = int(draw.integers(2, 31))
-    return [_bits(draw, width, _count(draw)), public(int(draw.integers(1, 1 << width)))]
+    bits = _bits(draw, width, int(draw.integers(1, 4)), _count(draw))
+    return [bits, public(int(draw.integers(1, 1 << width)))]
 
 
 def _log2_bits(draw: Draw) -> Arguments:
-    count = 64 * int(draw.integers(1, 4))
+    count = _count(draw)
     widths = draw.integers(2, 60, int(draw.integers(1, 4)))
     numbers = [_bits(draw, int(width), count) for width in widths]
     least = tuple(int(draw.integers(0, width - 1)) for width in widths)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from securexgb.boost.cost import tree_cost
-from securexgb.boost.grower import GrownTree, grow_tree
-from securexgb.boost.tree import value_bits
+from securexgb.boost.grower import grow_trees
+from securexgb.boost.tree import TreeHalf, value_bits
 from securexgb.mpc.party import Party
 from securexgb.offline.budget import Budget, CountingSource
 from securexgb.offline.correlations import Kind
@@ -38,20 +38,20 @@ def test_predicted_equals_measured(settings: dict[str, object], pads: bool) -> N
     def online_bytes(party: Party) -> int:
         return party.channel.traffic.bytes_sent - party.source.offline_channel_bytes
 
-    def program(party: Party, _: object) -> tuple[GrownTree, int, int, Budget, int]:
-        job, vectors = case.job(party), case.vectors(party)
+    def program(party: Party, _: object) -> tuple[TreeHalf, int, int, Budget, int]:
+        job, rows = case.job(party), case.rows(party)
         counting = CountingSource(party.rank, party.source)
         party.source = counting
         sent = online_bytes(party)
-        tree = grow_tree(party, job, vectors)
+        (tree,) = grow_trees(party, job, rows)
         sent = online_bytes(party) - sent
-        return tree, party.rounds, sent, counting.budget, job.shape.noise_bits
+        return tree, party.rounds, sent, counting.budget, rows.shape.noise_bits
 
     parties = parties_with_pads(0) if pads else insecure_parties(0)
     label, feature = run_both(program, parties, [None, None])
     noise_bits = label[4]
     assert (noise_bits > 0) == pads
-    owners = label[0].half.owners
+    owners = label[0].owners
     depth = case.params.max_depth
     by_level = [int((owners[2**k - 1 : 2 ** (k + 1) - 1] == 0).sum()) for k in range(depth)]
     ring_bits = value_bits(case.params.learning_rate)

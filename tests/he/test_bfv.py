@@ -117,7 +117,7 @@ def test_words_there_and_back_are_the_identity() -> None:
     evaluator = BfvEvaluator(key(2), holder.announcement())
     words = np.random.default_rng(1).integers(0, 1 << 64, (2, DEGREE), dtype=np.uint64)
     held = evaluator.expanded(2, iter([holder.encrypted_words(words, precision)]), precision)
-    sums = evaluator.plus(held, words)
+    sums = evaluator.plus(evaluator.coefficients(held), words)
     places = np.arange(DEGREE, dtype=np.uint32)
     for row, ciphertext in zip(words, sums, strict=True):
         message, mine = evaluator.masked(ciphertext, places, precision)

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from securexgb.arith.prg import Prg
 from securexgb.errors import ProtocolDesync, UsageError
 from securexgb.he import ckks_words
 from securexgb.he.ckks import MASK_BITS, RESULT_BITS, CkksEvaluator, CkksKeyHolder, Numbers
 from securexgb.he.ckks_slots import ROOT_BITS, SLOT_BITS, SlotReader
 from securexgb.he.ckks_words import DEGREE, SLOTS, SealLibrary
+from tests.he.ckks_kit import encrypted, evaluator_of, masked_sum
 
 TABLE_128_BITS = 218
 """Greatest modulus for N = 8192, ternary secrets, 128 bits: homomorphicencryption.org, 2018."""
@@ -24,7 +24,7 @@ Roles = tuple[CkksKeyHolder, CkksEvaluator]
 @pytest.fixture(scope="module")
 def roles() -> Roles:
     holder = CkksKeyHolder()
-    return holder, CkksEvaluator(holder.announcement())
+    return holder, evaluator_of(holder)
 
 
 def numbers(terms: int, count: int, seed: int = 0) -> Numbers:
@@ -36,8 +36,8 @@ def numbers(terms: int, count: int, seed: int = 0) -> Numbers:
 
 def error(roles: Roles, u: Numbers, v: Numbers) -> float:
     holder, evaluator = roles
-    message, own = evaluator.masked_sum(holder.encrypted(u), v, Prg.fresh())
-    both = own + holder.opened(message, u.shape[1])
+    message, own = masked_sum(evaluator, encrypted(holder, u), v)
+    both = own + holder.opened([message.tobytes()], u.shape[1])
     exact = (u * v).sum(axis=0).imag
     return float(np.abs(both.view(np.int64) / 2.0**RESULT_BITS - exact).max())
 
@@ -89,7 +89,7 @@ def test_the_evaluator_s_work_does_not_depend_on_its_numbers(
     """Where its marks are zero it computes the same: the same operations in the same order."""
     holder, evaluator = roles
     u = numbers(3, 20)
-    messages = holder.encrypted(u)
+    messages = encrypted(holder, u)
     dense = numbers(3, 20, 1)
     sparse, none = dense * [[1], [0], [1]], np.zeros((3, 20), complex)
     seen = []
@@ -97,9 +97,9 @@ def test_the_evaluator_s_work_does_not_depend_on_its_numbers(
         counted = Counted(evaluator._seal.evaluator)
         with monkeypatch.context() as patch:
             patch.setattr(evaluator._seal, "evaluator", counted)
-            message, own = evaluator.masked_sum(messages, v, Prg.fresh())
+            message, own = masked_sum(evaluator, messages, v)
         seen.append(counted.calls)
-        both = (own + holder.opened(message, 20)).view(np.int64) / 2.0**RESULT_BITS
+        both = (own + holder.opened([message.tobytes()], 20)).view(np.int64) / 2.0**RESULT_BITS
         assert np.abs(both - (u * v).sum(axis=0).imag).max() < 2.0**-15
     assert seen[0] == seen[1] == seen[2]
     assert seen[0].count("multiply_plain") == 4
@@ -108,7 +108,7 @@ def test_the_evaluator_s_work_does_not_depend_on_its_numbers(
 def test_a_shift_of_the_factors_leaves_no_trace(roles: Roles) -> None:
     """Decrypted, sums of products differ by the encryption of zero alone: 2^26 of 2^54 at most."""
     holder, evaluator = roles
-    messages = holder.encrypted(numbers(2, SLOTS))
+    messages = encrypted(holder, numbers(2, SLOTS))
     sums = []
     for _ in range(2):
         words = evaluator._seal.words(evaluator._sum(messages, np.zeros((2, SLOTS), complex)))
@@ -119,8 +119,8 @@ def test_a_shift_of_the_factors_leaves_no_trace(roles: Roles) -> None:
 
 def test_a_public_key_encryption_of_the_same_numbers_differs(roles: Roles) -> None:
     holder, evaluator = roles
-    message = holder.encrypted(numbers(1, 5))
-    first, second = (evaluator.masked_sum(message, numbers(1, 5), Prg.fresh()) for _ in "ab")
+    message = encrypted(holder, numbers(1, 5))
+    first, second = (masked_sum(evaluator, message, numbers(1, 5)) for _ in "ab")
     for part in (0, 1):
         assert (first[0][part] != second[0][part]).mean() > 0.99
 
@@ -128,17 +128,17 @@ def test_a_public_key_encryption_of_the_same_numbers_differs(roles: Roles) -> No
 def test_ciphertexts_survive_the_way_through_words() -> None:
     seal = SealLibrary()
     holder = CkksKeyHolder()
-    words = holder.encrypted(numbers(1, 7))[0]
+    words = encrypted(holder, numbers(1, 7))[0]
     np.testing.assert_array_equal(seal.words(seal.ciphertext(words, 1.0)), words)
-    key = holder.announcement()
+    key = np.frombuffer(holder.announcement(), np.uint64).reshape(2, -1, DEGREE)
     np.testing.assert_array_equal(seal.key_words(seal.public_key(key)), key)
 
 
 def test_residues_beyond_the_modulus_are_refused(roles: Roles) -> None:
-    words = roles[0].encrypted(numbers(1, 7))
+    words = encrypted(roles[0], numbers(1, 7))
     words[0, 1, 1, 5] = np.uint64(1) << np.uint64(63)
     with pytest.raises(ProtocolDesync, match="residues"):
-        roles[1].masked_sum(words, numbers(1, 7), Prg.fresh())
+        masked_sum(roles[1], words, numbers(1, 7))
 
 
 def test_slots_are_those_of_seal() -> None:

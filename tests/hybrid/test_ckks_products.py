@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from securexgb.errors import UsageError
-from securexgb.he.ckks import CIPHERTEXTS_PER_KEY, MASK_BITS, RESULT_BITS, Numbers
+from securexgb.he.ckks import CIPHERTEXTS_PER_KEY, MASK_BITS, RESULT_BITS, CkksKeyHolder, Numbers
 from securexgb.he.ckks_words import DEGREE, SLOTS
-from securexgb.hybrid.ckks_products import CkksKeys, agree_keys, products
+from securexgb.hybrid.ckks_products import agree_keys, products
+from securexgb.hybrid.conversions import Keys
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
 from securexgb.testing.harness import Backend, run_parties
@@ -17,7 +18,7 @@ from tests.mpc.kit import Recording, assert_uniform, recorded
 FORM = (2, 2, DEGREE)
 
 
-def program(party: Party, own: Numbers) -> tuple[CkksKeys, Shared]:
+def program(party: Party, own: Numbers) -> tuple[Keys, Shared]:
     keys = agree_keys(party)
     sides = (own, None) if party.rank == 0 else (None, own)
     return keys, products(party, keys, *sides)
@@ -38,7 +39,7 @@ def test_there_and_back_is_the_identity(backend: Backend) -> None:
     assert np.abs(through(label, feature, backend) - (x0 + x1)).max() < tolerance
 
 
-def observed(value: float, rows: int = SLOTS) -> tuple[CkksKeys, tuple[Recording, Recording]]:
+def observed(value: float, rows: int = SLOTS) -> tuple[Keys, tuple[Recording, Recording]]:
     """The label party's keys, and all that is sent, where every product is ``value``."""
     label, feature = np.full((1, rows), 1j), np.full((1, rows), value + 0j)
     results, ends, _ = recorded(program, [label, feature])
@@ -57,7 +58,8 @@ def test_what_the_key_holder_sees_is_uniform(value: float) -> None:
     (_, payload), *more = evaluator.sent
     assert not more
     message = np.frombuffer(payload, np.uint64).reshape(FORM)
-    seen = [value % (1 << MASK_BITS) for value in keys.holder().decrypted(message)]
+    assert isinstance(keys.secret, CkksKeyHolder)
+    seen = [value % (1 << MASK_BITS) for value in keys.secret.decrypted(message)]
     # Every byte of the masked coefficients, the lowest and the highest alike.
     shifts = range(0, MASK_BITS - 7, 8)
     assert_uniform(bytes(value >> shift & 255 for shift in shifts for value in seen))
@@ -76,11 +78,11 @@ def test_the_evaluator_sees_fresh_encryptions_of_fixed_size() -> None:
 
 def test_a_key_serves_no_more_than_it_can_hide() -> None:
     keys, _ = observed(1.0, 1)
-    keys.serve(CIPHERTEXTS_PER_KEY - 1)
+    keys.spend((CIPHERTEXTS_PER_KEY - 1) * SLOTS)
     with pytest.raises(UsageError, match="40 bits"):
-        keys.serve(1)
+        keys.spend(1)
 
 
 def test_keys_are_not_printed() -> None:
     keys, _ = observed(1.0, 1)
-    assert "served" not in repr(keys)
+    assert "used" not in repr(keys)

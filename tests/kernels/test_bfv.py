@@ -15,10 +15,17 @@ RING = _kernels.BfvRing(N, [*PRIMES, SPECIAL_PRIME])
 SECRET, PUBLIC, PRIVATE, MASKS = (bytes([i]) * 16 for i in range(1, 5))
 EXACT = 20
 BITS = 57
-KEYS = (SECRET, PUBLIC, PRIVATE)
 WIDE = _kernels.BfvRing(512, [*PRIMES, SPECIAL_PRIME])
 PREPARED = WIDE.prepare(np.zeros((8, 2, 3, 512), np.uint64), 256)
 Integers = NDArray[np.object_]
+
+
+def key(first: int = 0, public: bytes = PUBLIC) -> _kernels.BfvSecretKey:
+    """The key whose next ciphertext has the number ``first``."""
+    made = _kernels.BfvSecretKey(RING, SECRET, public, PRIVATE)
+    made.encrypt(np.zeros((first, N), np.uint64), EXACT)
+    assert made.used == first
+    return made
 
 
 def negacyclic(a: Integers, b: Integers) -> Integers:
@@ -79,7 +86,7 @@ def test_transforms_multiply() -> None:
 def test_an_encryption_is_the_rounded_message_and_a_small_error(first: int) -> None:
     words = random_words(N)
     words[:4] = 0, 1, 1 << 63, (1 << 64) - 1
-    wire = RING.encrypt(SECRET, PUBLIC, PRIVATE, first, words[None], EXACT)
+    wire = key(first).encrypt(words[None], EXACT)
     c0, c1 = integers(RING.expand(PUBLIC, first, wire)[0])
     phase = c0 + negacyclic(c1, secret())
     np.testing.assert_array_equal(centred(phase - encode(words), MODULUS), errors(PRIVATE, first))
@@ -90,8 +97,8 @@ def test_an_encryption_is_the_rounded_message_and_a_small_error(first: int) -> N
 
 def test_short_wires_round_to_nearest() -> None:
     words = random_words(N)
-    exact = RING.encrypt(SECRET, PUBLIC, PRIVATE, 0, words[None], EXACT)
-    short = RING.encrypt(SECRET, PUBLIC, PRIVATE, 0, words[None], 17)
+    exact = key().encrypt(words[None], EXACT)
+    short = key().encrypt(words[None], 17)
     (c0, c1), (d0, d1) = (integers(RING.expand(PUBLIC, 0, w)[0]) for w in (exact, short))
     np.testing.assert_array_equal(c1, d1)
     assert max(abs(centred(c0 - d0, MODULUS))) <= (MODULUS >> 137) + 1
@@ -100,7 +107,7 @@ def test_short_wires_round_to_nearest() -> None:
 def test_short_secrets_lie_one_distance_apart_backwards() -> None:
     """Numbers g D to g D + D of four secrets of 32 numbers, D = 16, in ciphertext g."""
     vectors, length, distance, first = 4, 32, N // 4, 3
-    wire = RING.encrypt_shorts(KEYS, 5, MASKS, (first, vectors), length, BITS, EXACT)
+    wire = key(5).encrypt_shorts(MASKS, (first, vectors), length, BITS, EXACT)
     unit = (MODULUS + (1 << BITS - 1)) >> BITS
     drawn = prg_words(MASKS, first * length, vectors * length)
     secrets = np.array([(int(w) * 3 >> 64) - 1 for w in drawn], object).reshape(vectors, length)
@@ -119,11 +126,14 @@ def test_short_secrets_lie_one_distance_apart_backwards() -> None:
 
 def finished(masks: bytes, private: bytes, width: int) -> tuple[Integers, Integers, Integers]:
     """c1, c0 and share of the zero result under an honest public key."""
-    key = RING.encrypt(SECRET, PUBLIC, PRIVATE, 0, np.zeros((1, N), np.uint64), EXACT)
-    public_key = RING.expand(PUBLIC, 0, key)[0]
+    public_key = RING.expand(PUBLIC, 0, key().encrypt(np.zeros((1, N), np.uint64), EXACT))[0]
     places = np.arange(N, dtype=np.uint32)
     zero = np.zeros((2, 3, N), np.uint64)
-    parts = RING.finish(public_key, private, masks, 3, zero, places, width, BITS)
+    masker = _kernels.BfvMasker(RING, public_key, private, masks)
+    for _ in range(3):
+        masker.finish(zero, places[:0], width, BITS)
+    assert masker.used == 3
+    parts = masker.finish(zero, places, width, BITS)
     c1, c0 = (
         np.array([int.from_bytes(v.tobytes(), "little") for v in part.reshape(N, width)], object)
         for part in parts[:2]
@@ -157,16 +167,16 @@ def test_results_are_rerandomised_then_masked_last_and_uniformly() -> None:
 
 def test_merging_keeps_both_parts_and_adds_little() -> None:
     gap = 16
-    key = RING.whole_key(PUBLIC, 7, RING.switching_key(SECRET, PUBLIC, PRIVATE, 7, gap))
+    merging = RING.whole_key(PUBLIC, 7, key(7).switching_key(gap))
     messages = random_words(2 * N).reshape(2, N)
-    wire = RING.encrypt(SECRET, MASKS, PRIVATE, 0, messages, EXACT)
+    wire = key(public=MASKS).encrypt(messages, EXACT)
     leaves = np.zeros((2, 2, 3, N), np.uint64)
     expanded = RING.expand(MASKS, 0, wire)
     for limb in range(3):
         for i in range(2):
             part = np.ascontiguousarray(expanded[i, :, limb])
             leaves[i, :, limb] = RING.transform(part, limb, back=True)
-    merged = RING.merge([key], gap, leaves)
+    merged = RING.merge([merging], gap, leaves)
     for limb in range(3):
         part = np.ascontiguousarray(merged[:, limb])
         merged[:, limb] = RING.transform(part, limb, back=False)
@@ -178,32 +188,54 @@ def test_merging_keeps_both_parts_and_adds_little() -> None:
         assert max(abs(centred(phase[at] - expected, MODULUS))) < 1 << 12
 
 
+def test_no_polynomial_serves_twice() -> None:
+    """Two encryptions of the same words, one call or two: every number moves on."""
+    words = random_words(N)[None]
+    holder, zero = key(), np.zeros((2, 3, N), np.uint64)
+    first, second = holder.encrypt(words, EXACT), holder.encrypt(words, EXACT)
+    np.testing.assert_array_equal(key().encrypt(np.concatenate([words, words]), EXACT)[0], first[0])
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(holder.switching_key(16), holder.switching_key(16))
+    holder.encrypt_shorts(MASKS, (0, 4), 32, BITS, EXACT)
+    assert holder.used == 6
+    public_key = RING.expand(PUBLIC, 0, key().encrypt(np.zeros((1, N), np.uint64), EXACT))[0]
+    masker = _kernels.BfvMasker(RING, public_key, PRIVATE, MASKS)
+    places = np.arange(N, dtype=np.uint32)
+    pairs = zip(
+        masker.finish(zero, places, 16, BITS), masker.finish(zero, places, 16, BITS), strict=True
+    )
+    assert not any(np.array_equal(*pair) for pair in pairs)
+
+
 def test_what_does_not_fit_is_refused() -> None:
     good = [*PRIMES, SPECIAL_PRIME]
     words = np.zeros((1, N), np.uint64)
     zero = np.zeros((2, 3, N), np.uint64)
     places = np.array([N], np.uint32)
+    masker = _kernels.BfvMasker(RING, zero, PRIVATE, MASKS)
     refused = [
         lambda: _kernels.BfvRing(100, good),
         lambda: _kernels.BfvRing(N, good[:3]),
         lambda: _kernels.BfvRing(N, [*good[:3], good[0]]),
-        lambda: RING.encrypt(b"short", PUBLIC, PRIVATE, 0, words, EXACT),
-        lambda: RING.encrypt(SECRET, PUBLIC, PRIVATE, 0, words, 25),
-        lambda: RING.encrypt(SECRET, PUBLIC, PRIVATE, 0, np.zeros((1, N + 1), np.uint64), EXACT),
+        lambda: _kernels.BfvSecretKey(RING, b"short", PUBLIC, PRIVATE),
+        lambda: _kernels.BfvSecretKey(RING, SECRET, PUBLIC, b""),
+        lambda: key().encrypt(words, 25),
+        lambda: key().encrypt(np.zeros((1, N + 1), np.uint64), EXACT),
         lambda: RING.expand(PUBLIC, 0, np.zeros((1, N * 17 + 1), np.uint8)),
         lambda: RING.transform(words, 4, back=False),
         lambda: RING.transform(words + np.uint64(1 << 63), 0, back=False),
         lambda: RING.merge([], 16, np.zeros((2, 2, 3, N), np.uint64)),
         lambda: RING.whole_key(PUBLIC, 0, np.full((3, 4, N), 1 << 63, np.uint64)),
-        lambda: RING.switching_key(SECRET, PUBLIC, PRIVATE, 0, 3),
-        lambda: RING.finish(zero, PRIVATE, MASKS, 0, zero, places, 16, BITS),
-        lambda: RING.finish(zero, PRIVATE, MASKS, 0, zero, places[:0], 16, 65),
-        lambda: RING.decrypt(
-            SECRET, np.zeros(N * 16, np.uint8), np.zeros(9, np.uint8), places - np.uint32(2), BITS
+        lambda: key().switching_key(3),
+        lambda: _kernels.BfvMasker(RING, zero[:1], PRIVATE, MASKS),
+        lambda: masker.finish(zero, places, 16, BITS),
+        lambda: masker.finish(zero, places[:0], 16, 65),
+        lambda: key().decrypt(
+            np.zeros(N * 16, np.uint8), np.zeros(9, np.uint8), places - np.uint32(2), BITS
         ),
-        lambda: RING.encrypt_shorts((SECRET, PUBLIC, b""), 0, MASKS, (0, 4), 32, BITS, EXACT),
-        lambda: RING.encrypt_shorts(KEYS, 0, MASKS, (0, 3), 32, BITS, EXACT),
-        lambda: RING.encrypt_shorts(KEYS, 0, MASKS, (0, 4), 8, BITS, EXACT),
+        lambda: key().encrypt_shorts(b"", (0, 4), 32, BITS, EXACT),
+        lambda: key().encrypt_shorts(MASKS, (0, 3), 32, BITS, EXACT),
+        lambda: key().encrypt_shorts(MASKS, (0, 4), 8, BITS, EXACT),
         lambda: RING.prepare(np.zeros((1, 2, 3, N), np.uint64), N),
         lambda: WIDE.prepare(np.zeros((7, 2, 3, 512), np.uint64), 256),
         lambda: WIDE.products(PREPARED[1:], 8, np.zeros((1, 256), np.uint64), BITS, 0, []),

@@ -17,17 +17,20 @@ ONE_SELECTION = np.zeros((1, 6, 1), np.uint64)
 VECTORS = np.zeros((2, 6), np.uint64)
 BINS = np.zeros((6, 2), np.uint8)
 
+NO_ARRAY = "not a C-contiguous NumPy array[^']*"
+"""And then, in a note, the argument's name."""
+
 CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
-    "short key": (k.prg_words, (KEY[:8], 0, 1), "key must have 16 bytes"),
+    "short key": (k.prg_words, (KEY[:8], 0, 1), "16 bytes, not 8[^']*'key'"),
     "past the stream": (k.prg_words, (KEY, 2**64 - 1, 2), "too many"),
     "too many words": (k.prg_words, (KEY, 0, 2**61), "too many"),
-    "floats": (k.pack_bits, (np.zeros(3),), "bits must be"),
-    "not an array": (k.pack_bits, ([0, 1],), "bits must be"),
-    "big-endian": (k.pack_words, (W.astype(">u8"), 3), "words must be"),
-    "signed": (k.to_slices, (W.view(np.int64), 3), "words must be"),
-    "strided": (k.to_slices, (W[::2], 3), "words must be"),
-    "two-dimensional": (k.to_slices, (MATRIX, 3), "words must be"),
-    "column-major": (k.matrix_product, (np.asfortranarray(MATRIX), VECTORS), "matrix must be"),
+    "floats": (k.pack_bits, (np.zeros(3),), f"{NO_ARRAY}'bits'"),
+    "not an array": (k.pack_bits, ([0, 1],), f"{NO_ARRAY}'bits'"),
+    "big-endian": (k.pack_words, (W.astype(">u8"), 3), f"{NO_ARRAY}'words'"),
+    "signed": (k.to_slices, (W.view(np.int64), 3), f"{NO_ARRAY}'words'"),
+    "strided": (k.to_slices, (W[::2], 3), f"{NO_ARRAY}'words'"),
+    "two-dimensional": (k.to_slices, (MATRIX, 3), f"{NO_ARRAY}'words'"),
+    "column-major": (k.matrix_product, (np.asfortranarray(MATRIX), VECTORS), f"{NO_ARRAY}'matrix'"),
     "too few words": (k.unpack_bits, (W[:1], 65), "65 bits are 2 words"),
     "width 0": (k.to_slices, (W, 0), "width must be 1 to 64"),
     "width 65": (k.pack_words, (W, 65), "bits must be 1 to 64"),

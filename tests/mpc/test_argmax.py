@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from securexgb.mpc.argmax import LABEL_BITS, argmax, stages
+from securexgb.mpc.argmax import LABEL_BITS, _members, argmax, stages
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
 from tests.mpc.kit import Integers, on_both, public, shared
@@ -71,3 +71,14 @@ def test_stages_end_with_one_and_compare_little(candidates: int) -> None:
         compared += left * size * (size - 1) // 2
     assert last == left + 1
     assert compared + last * left // 2 <= 5 * candidates
+
+
+@pytest.mark.parametrize(
+    ("candidates", "size"), [(5, 4), (8, 4), (9, 4), (4, 4), (11, 3), (300, 7)]
+)
+def test_no_group_has_an_element_that_both_sides_know(candidates: int, size: int) -> None:
+    """Groups are candidates and nothing else, each with all of its own, ascending."""
+    members = _members(candidates, size)
+    assert set(members.reshape(-1).tolist()) == set(range(candidates))
+    assert (np.diff(members, axis=1) == 1).all()
+    assert (np.diff(members[:, 0]) > 0).all()

@@ -22,12 +22,14 @@ from securexgb.mpc.digits import CARRIES, DIGIT, SUMS, digit_tables, own_digits
 from securexgb.mpc.lift import binary, lift_numbers, widen
 from securexgb.mpc.magnitude import Index, magnitude
 from securexgb.mpc.multiply import and_bits, gate_bits
+from securexgb.mpc.padding import filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.scale import scale_rows
 from securexgb.mpc.select import select
 from securexgb.mpc.shared import Shared
 from securexgb.mpc.signs import sign_tables
 from securexgb.mpc.table import one_hot
+from securexgb.testing.harness import insecure_parties
 from tests.mpc.kit import Pair, public, recorded, shared, shared_bits
 
 RUNS = 24
@@ -105,6 +107,11 @@ CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any
         lambda n: [numbers(n), public(22)],
         lambda n: ([12 * n], [10 * n]),
     ),
+    "to_bits of rows": (
+        to_bits,
+        lambda n: [numbers(2, n), public(22)],
+        lambda n: ([24 * n], [20 * n]),
+    ),
     "carries of one digit": (
         tables,
         lambda n: [numbers(n), public(1), public(CARRIES)],
@@ -165,6 +172,16 @@ def test_only_elements_are_masked_constants(name: str, count: int) -> None:
             drawn = np.array([np.frombuffer(run[rank][at], np.uint8) for run in runs])
             fixed = ~np.bitwise_or.reduce(drawn ^ drawn[0], axis=0)
             assert int(np.unpackbits(fixed).sum()) == elements, (rank, number)
+
+
+@pytest.mark.parametrize("count", [0, 3, 64, 70])
+def test_rows_are_filled_up_with_words_of_either_party(count: int) -> None:
+    x = numbers(2, count)
+    for party, given in zip(insecure_parties(0), x, strict=True):
+        words = filled(party, given).words
+        assert words.shape == (2, -(-count // 64) * 64)
+        np.testing.assert_array_equal(words[:, :count], given.words)
+        assert np.unique(words[:, count:]).size == words[:, count:].size
 
 
 def test_what_fills_up_is_uniform() -> None:

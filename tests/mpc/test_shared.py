@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from securexgb.mpc.share import constant, constant_bits, share
-from securexgb.mpc.shared import Shared, SharedBits, as_words, words_per
+from securexgb.arith.bits import words_per
+from securexgb.mpc.share import constant, constant_bits, share, share_bits
+from securexgb.mpc.shared import Shared, SharedBits, as_words
 from securexgb.testing.harness import insecure_parties
 from tests.mpc.kit import revealed, shared, shared_bits
 
@@ -64,6 +65,10 @@ def test_local_operations() -> None:
         (lambda a, _: a.cumsum(axis=1), X.cumsum(axis=1)),
         (lambda a, b: Shared.concatenate([a, b], axis=1), np.concatenate([X, Y], axis=1)),
         (lambda a, b: Shared.stack([a, b]), np.stack([X, Y])),
+        (Shared.interleave, np.array([X[0], Y[0], X[1], Y[1]])),
+        (lambda a, b: Shared.where(X > 0, a, b), np.where(X > 0, X, Y)),
+        (lambda a, _: a[:, None].broadcast_to(2, 4, 3), np.broadcast_to(X[:, None], (2, 4, 3))),
+        (lambda a, _: a.lowest_bits(), X % 2),
     ]
     for operation, expected in operations:
         both = [operation(a, b) for a, b in zip(x, y, strict=True)]
@@ -81,8 +86,40 @@ def test_local_operations_on_bits() -> None:
     np.testing.assert_array_equal(revealed(*stacked), np.stack([a, b]))
     joined = [SharedBits.concatenate([p, q]) for p, q in zip(x, y, strict=True)]
     np.testing.assert_array_equal(revealed(*joined), np.concatenate([a, b]))
-    low = np.array([0xFF, 0], np.uint64)
-    np.testing.assert_array_equal(revealed(x[0].mask(low), x[1].mask(low)), a * (np.arange(70) < 8))
+
+
+def test_a_sum_in_place() -> None:
+    x, y = shared(X, 1), shared(Y[0], 2)
+    for own, more in zip(x, y, strict=True):
+        words = own.words
+        own += more
+        assert own.words is words
+    np.testing.assert_array_equal(revealed(*x), X + Y[0])
+
+
+@pytest.mark.parametrize("count", [64, 128])
+def test_rows_of_whole_words_one_after_the_other(count: int) -> None:
+    flags = np.random.default_rng(4).integers(0, 2, (2, 3, count))
+    joined = [part.joined() for part in shared_bits(flags, 1)]
+    assert joined[0].shape == (2, 3 * count)
+    np.testing.assert_array_equal(revealed(*joined), flags.reshape(2, -1))
+    cut = [part.cut(3, count - 1) for part in joined]
+    np.testing.assert_array_equal(revealed(*cut), flags[..., :-1])
+    with pytest.raises(ValueError, match="2 rows of whole words"):
+        joined[0].cut(2, count)
+    with pytest.raises(ValueError, match="do not fill whole words"):
+        cut[0].joined()
+
+
+def test_private_bits_stay_at_their_holder() -> None:
+    flags = np.random.default_rng(5).integers(0, 2, 70).astype(np.bool_)
+    for owner in (0, 1):
+        pieces = [
+            share_bits(party, flags if party.rank == owner else None, owner, 70)
+            for party in insecure_parties(0)
+        ]
+        np.testing.assert_array_equal(revealed(*pieces), flags)
+        assert not pieces[1 - owner].words.any()
 
 
 def test_sharing_keeps_the_value_at_its_holder() -> None:

@@ -13,7 +13,9 @@ import pandas as pd
 from sklearn.base import clone
 from securexgb import Federation, SecureXGBClassifier, errors, load_model
 
-own, test = (pd.read_csv(f"{part}.csv") for part in ("train", "test"))
+own, test = (pd.read_csv(f"{part}.csv", dtype={"customer": str}) for part in ("train", "test"))
+ids, test_ids = own.pop("customer"), test.pop("customer")
+given = {"ids": ids, "eval_set_ids": [test_ids]}
 federation = Federation.from_file("party.toml", job="job.toml")
 model = clone(SecureXGBClassifier(federation=federation))
 """
@@ -22,12 +24,12 @@ BANK = (
     COMMON
     + """
 y, truth = own.pop("default"), test.pop("default")
-model.fit(own, y, eval_set=[(test, truth)])
+model.fit(own, y, eval_set=[(test, truth)], **given)
 model.save_model("model")
-scores = model.predict_proba(test)[:, 1]
+scores = model.predict_proba(test, ids=test_ids)[:, 1]
 again = load_model("model")
 again.federation = federation
-same = again.predict(test)
+same = again.predict(test, ids=test_ids)
 print(json.dumps({
     "scores": scores.tolist(), "same": bool(((scores > 0.5) == same).all()),
     "classes": model.classes_.tolist(), "history": model.evals_result(),
@@ -40,8 +42,7 @@ print(json.dumps({
 BUREAU = (
     COMMON
     + """
-ids, test_ids = own.pop("customer"), test.pop("customer")
-model.fit(own, eval_set=[(test, None)], ids=ids, eval_set_ids=[test_ids])
+model.fit(own, eval_set=[(test, None)], **given)
 answers = [model.predict_proba(test, ids=test_ids), model.predict(test, ids=test_ids)]
 print(json.dumps({"answers": answers, "history": model.evals_result()}))
 """
@@ -51,9 +52,36 @@ REFUSED = (
     COMMON
     + """
 try:
-    SecureXGBClassifier(federation=federation, max_depth=7).fit(own)
+    SecureXGBClassifier(federation=federation, max_depth=7).fit(own, ids=ids)
 except errors.UsageError as error:
     print(json.dumps({"error": str(error)}))
+"""
+)
+
+
+SHUFFLED = (
+    COMMON
+    + """
+y = own.pop("default") if "default" in own else None
+if "shuffled" in sys.argv:
+    own, ids = own.iloc[::-1], ids.iloc[::-1]
+try:
+    model.fit(own, y, ids=ids)
+except (errors.DataError, errors.PeerGone) as error:
+    print(json.dumps({"error": type(error).__name__, "text": str(error)}))
+"""
+)
+
+NONE = (
+    COMMON
+    + """
+found = []
+for given in (None, ids.iloc[1:], [1.5] * len(own)):
+    try:
+        model.fit(own, ids=given)
+    except (errors.UsageError, errors.DataError) as error:
+        found.append(str(error))
+print(json.dumps(found))
 """
 )
 
@@ -76,3 +104,21 @@ def test_each_side_gets_its_half(with_dealer):
 def test_a_parameter_that_the_terms_do_not_say_is_refused(with_dealer):
     refused = finish(with_dealer.start("bureau", code=REFUSED))
     assert "max_depth=7 differs from the job's terms, which say 2" in refused.json["error"]
+
+
+def test_rows_in_another_order_are_refused_at_both_sides(with_dealer):
+    with_dealer.terms(*SIDES)
+    sides = [
+        with_dealer.start("bank", code=SHUFFLED),
+        with_dealer.start("bureau", "shuffled", code=SHUFFLED),
+    ]
+    for found in [finish(process, 120) for process in sides]:
+        assert found.json["error"] == "DataError", found
+        assert "the ids in column 'customer' differ from the other side's" in found.json["text"]
+
+
+def test_ids_are_asked_for_before_anything_is_sent(with_dealer):
+    missing, fewer, floats = finish(with_dealer.start("bureau", code=NONE)).json
+    assert "the terms name the id column 'customer'" in missing
+    assert "ids of the shape (" in fewer
+    assert "must be texts or whole numbers" in floats

@@ -29,12 +29,13 @@ from securexgb.errors import (
 )
 from securexgb.federation.coins import draw_coins
 from securexgb.he import ckks_words
-from securexgb.he.ckks import CIPHERTEXTS_PER_KEY
+from securexgb.he.bfv_words import BfvWords
+from securexgb.he.ckks import CIPHERTEXTS_PER_KEY, CkksEvaluator, CkksNumbers
 from securexgb.he.paillier import InsecurePublicKey, InsecureSecretKey
 from securexgb.he.paillier_sums import PaillierEvaluator, Slots
-from securexgb.hybrid.bfv_shares import BfvKeys, EncryptedWords, bfv_to_shares
-from securexgb.hybrid.ckks_products import CkksEvaluator, CkksKeys
-from securexgb.hybrid.paillier_shares import Encrypted, PaillierKeys, add, paillier_to_shares
+from securexgb.he.paillier_words import PaillierWords
+from securexgb.he.scheme import Parameters
+from securexgb.hybrid.conversions import Encrypted, Keys, add, to_shares
 from securexgb.mpc.party import Party
 from securexgb.offline.correlations import BucketMatrix, Kind, PadProducts
 from securexgb.offline.dealer_link import DealerLink
@@ -133,20 +134,24 @@ def ckks_residues_are_below_their_primes() -> None:
     words = np.full((2, ckks_words.PRIMES, ckks_words.DEGREE), 1 << 63, np.uint64)
     expect(ProtocolDesync, "residues", lambda: seal.ciphertext(words, 1.0))
     keys = np.full((2, ckks_words.PRIMES + 1, ckks_words.DEGREE), 1 << 63, np.uint64)
-    expect(ProtocolDesync, "residues", lambda: CkksEvaluator(keys))
+    expect(ProtocolDesync, "residues", lambda: CkksEvaluator(Prg(bytes(16)), keys.tobytes()))
 
 
 def a_ckks_key_has_a_budget() -> None:
-    keys = CkksKeys(None, Prg(bytes(16)))  # type: ignore[arg-type]
-    keys.serve(CIPHERTEXTS_PER_KEY)
-    expect(UsageError, "take fewer trees", lambda: keys.serve(1))
+    keys = Keys(0, CkksNumbers(), None, None)
+    keys.spend(CIPHERTEXTS_PER_KEY * ckks_words.SLOTS)
+    expect(UsageError, "take fewer trees", lambda: keys.spend(1))
 
 
 def a_bfv_key_has_a_budget() -> None:
+    _spent(BfvWords(10), "agreed for 10 words")
+
+
+def _spent(parameters: Parameters, sentence: str) -> None:
     def program(party: Party, _: object) -> None:
-        keys = BfvKeys(0, 10, None, None, converted=8)
-        words = EncryptedWords((3,), None)
-        expect(UsageError, "agreed for 10 words", lambda: bfv_to_shares(party, keys, words))
+        keys = Keys(0, parameters, None, None, used=8)
+        words = Encrypted((3,), 2, None)
+        expect(UsageError, sentence, lambda: to_shares(party, keys, words))
 
     run_parties(program, [None, None])
 
@@ -157,21 +162,15 @@ def paillier_masks_fit_what_they_hide() -> None:
     prg = Prg(bytes(16))
     evaluator = lambda: PaillierEvaluator(public, SLOTS, rows, 1, prg)  # noqa: E731
     expect(UsageError, "would not hide sums of 5", evaluator)
-    keys = PaillierKeys(0, public, None, prg)
-    three, two = (Encrypted((1,), SLOTS, summands, []) for summands in (3, 2))
+    keys = Keys(0, PaillierWords(SLOTS), None, None)
+    three, two = (Encrypted((1,), summands, None) for summands in (3, 2))
     expect(UsageError, "would not hide sums of 5", lambda: add(keys, three, two))
-    other = Encrypted((1,), Slots(4, 512, 11), 2, [])
-    expect(UsageError, "different shapes or slots", lambda: add(keys, two, other))
+    other = Encrypted((2,), 2, None)
+    expect(UsageError, "different shapes", lambda: add(keys, two, other))
 
 
 def paillier_masks_have_a_budget() -> None:
-    def program(party: Party, _: object) -> None:
-        public = InsecureSecretKey(512).public
-        keys = PaillierKeys(0, public, None, Prg(bytes(16)), converted=8)
-        words = Encrypted((3,), SLOTS, 2, [])
-        expect(UsageError, "10 words a job", lambda: paillier_to_shares(party, keys, words))
-
-    run_parties(program, [None, None])
+    _spent(PaillierWords(SLOTS), "10 words a job")
 
 
 def paillier_plaintexts_and_keys_have_their_size() -> None:

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from securexgb.arith.prg import Prg
 from securexgb.he.ckks import MASK_BITS, CkksEvaluator, CkksKeyHolder, Numbers, Words
 from securexgb.he.ckks_words import DEGREE, SLOTS
 from securexgb.hybrid.fourier import PERIOD_BITS, SERIES, waves_of
+from tests.he.ckks_kit import encrypted, evaluator_of, masked_sum
 from tests.mpc.kit import assert_uniform
 
 Real = NDArray[np.float64]
@@ -35,7 +35,7 @@ STEP = 1 << (PERIOD_BITS - SHARE_BITS)
 
 
 def protocol(evaluator: CkksEvaluator, messages: Words, numbers: Numbers) -> Words:
-    return evaluator.masked_sum(messages, numbers, Prg.fresh())[0]
+    return masked_sum(evaluator, messages, numbers)[0]
 
 
 def insecure_wanted_half_only(evaluator: CkksEvaluator, messages: Words, numbers: Numbers) -> Words:
@@ -68,8 +68,8 @@ def _with(
 def view(masked: Masked, x0: Words, x1: Words) -> list[int]:
     """All that the key holder gets: the coefficients that the answer decrypts to."""
     holder = CkksKeyHolder()
-    evaluator = CkksEvaluator(holder.announcement())
-    messages = holder.encrypted(waves_of(x0))
+    evaluator = evaluator_of(holder)
+    messages = encrypted(holder, waves_of(x0))
     return holder.decrypted(masked(evaluator, messages, np.array(SERIES)[:, None] * waves_of(x1)))
 
 
@@ -166,8 +166,8 @@ def test_equal_margins_do_not_show_in_any_byte() -> None:
 def test_the_second_half_does_not_carry_the_evaluators_numbers() -> None:
     """Without the encryption of zero c1 is a linear image of its plaintexts; with it, noise."""
     holder = CkksKeyHolder()
-    evaluator = CkksEvaluator(holder.announcement())
-    messages = holder.encrypted(waves_of(np.zeros(SLOTS, np.uint64)))
+    evaluator = evaluator_of(holder)
+    messages = encrypted(holder, waves_of(np.zeros(SLOTS, np.uint64)))
     factors = np.array(SERIES)[:, None] * waves_of(shares(1)[1])
     seal = evaluator._seal
     bare = seal.api.Ciphertext()
@@ -181,6 +181,6 @@ def test_the_second_half_does_not_carry_the_evaluators_numbers() -> None:
         else:
             seal.evaluator.add_inplace(bare, product)
     seal.evaluator.transform_from_ntt_inplace(bare)
-    sent = evaluator.masked_sum(messages, factors, Prg.fresh())[0]
+    sent = masked_sum(evaluator, messages, factors)[0]
     difference = (sent[1] - seal.words(bare)[1]) % np.array(seal.primes[:2], np.uint64)[:, None]
     assert_uniform((difference & np.uint64(0xFFFFFFFF)).astype(np.uint32).tobytes())

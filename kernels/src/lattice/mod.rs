@@ -1,0 +1,9 @@
+//! Homomorphic encryption and masks over rings of polynomials.
+
+pub mod masks;
+pub mod modular;
+pub mod ntt;
+pub mod packing;
+pub mod products;
+pub mod ring;
+pub mod rlwe;

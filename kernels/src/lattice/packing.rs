@@ -1,0 +1,310 @@
+//! Merging results: two ciphertexts whose wanted coefficients lie W apart become one where
+//! they lie W / 2 apart (Chen, Dai, Kim, Song, "Efficient homomorphic conversion between
+//! (ring) LWE ciphertexts", ACNS 2021, with key switching by one special prime).
+//!
+//! With E, O the two and the automorphism X -> X^k, k = 2N / W + 1, which keeps X^W and negates
+//! X^(W/2): E + X^(W/2) O + auto(E - X^(W/2) O) has twice E's wanted coefficients at multiples
+//! of W and twice O's between them. The factor two is taken out beforehand (`halvings`).
+
+use crate::lattice::modular::{Factor, Scale};
+use crate::lattice::ntt::{self, Constants, fold};
+use crate::lattice::ring::{LIMBS, PRIMES, Ring, add, errors, residue, subtract};
+use crate::lattice::rlwe::Secret;
+use crate::simd::residues::{Residues, on_residues};
+use crate::words::prg::Stream;
+
+/// The exponent of the automorphism for wanted coefficients `gap` apart.
+fn exponent(degree: usize, gap: usize) -> usize {
+    2 * degree / gap + 1
+}
+
+/// The polynomial at X^k; `zero - x` negates.
+fn automorphism<T: Copy>(values: &[T], k: usize, negate: impl Fn(T) -> T, out: &mut [T]) {
+    let n = values.len();
+    let out = &mut out[..n];
+    for (j, &value) in values.iter().enumerate() {
+        // n is a power of two; places and signs are public.
+        let place = j * k;
+        out[place & (n - 1)] = if place & n == 0 { value } else { negate(value) };
+    }
+}
+
+/// The key that switches from s(X^k) back to s: b of (3 digits, 4 primes, N), transformed.
+/// Its uniform halves are polynomials 3 number.. of the public stream.
+pub fn switching_key(
+    ring: &Ring,
+    secret: &Secret,
+    (public, private, number): (&Stream, &Stream, u64),
+    gap: usize,
+    out: &mut [u64],
+) {
+    let n = ring.degree;
+    let mut turned = vec![0; n];
+    automorphism(&secret.coefficients, exponent(n, gap), |x: i64| -x, &mut turned);
+    let special = ring.p(LIMBS);
+    let mut a = vec![0; n];
+    for (digit, out) in out.chunks_exact_mut(PRIMES * n).enumerate() {
+        let polynomial = LIMBS as u64 * number + digit as u64;
+        let errors = errors(private, polynomial, n);
+        for (limb, out) in out.chunks_exact_mut(n).enumerate() {
+            let p = ring.p(limb);
+            ring.uniform(public, polynomial, limb, &mut a);
+            out.copy_from_slice(&secret.mask(ring, limb, &a, &errors));
+            if limb == digit {
+                // The gadget of this digit: the special prime modulo this prime, 0 modulo others.
+                let factor = Factor::new(special % p, p);
+                for (word, &s) in out.iter_mut().zip(&turned) {
+                    let term = factor.times(residue(s, p));
+                    *word = add(*word, term, p);
+                }
+            }
+            ntt::forward(ring.path, &ring.tables[limb], out);
+        }
+    }
+}
+
+/// The whole key, (3 digits, 2, 4 primes, N): received b and the public stream's halves.
+pub fn whole_key(ring: &Ring, (public, number): (&Stream, u64), b: &[u64], out: &mut [u64]) {
+    let size = PRIMES * ring.degree;
+    let digits = out.chunks_exact_mut(2 * size).zip(b.chunks_exact(size));
+    for (digit, (out, b)) in digits.enumerate() {
+        let (first, second) = out.split_at_mut(size);
+        first.copy_from_slice(b);
+        for (limb, a) in second.chunks_exact_mut(ring.degree).enumerate() {
+            ring.uniform(public, LIMBS as u64 * number + digit as u64, limb, a);
+        }
+    }
+}
+
+/// out = sum over three digits of digit times key, word by word.
+#[inline(always)]
+fn switch_body<L: Residues>(
+    c: &Constants,
+    digits: [&[u64]; LIMBS],
+    key: [&[u64]; LIMBS],
+    out: &mut [u64],
+) {
+    for (x, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+        let mut sums = (L::splat(0), L::splat(0));
+        for i in 0..LIMBS {
+            let (a, b) = (&digits[i].as_chunks::<8>().0[x], &key[i].as_chunks::<8>().0[x]);
+            sums = L::add_product(sums, L::load(a).operand(), L::load(b).operand());
+        }
+        fold(L::settled(sums, LIMBS as u64), c).store(out);
+    }
+}
+
+on_residues! {
+    /// The sums of digits times key modulo one prime.
+    pub fn switch = switch_body(c: &Constants, digits: [&[u64]; LIMBS], key: [&[u64]; LIMBS], out: &mut [u64]);
+}
+
+#[inline(always)]
+fn apart_body<L: Residues>(p: u64, even: &mut [u64], shifted: &mut [u64]) {
+    let p = L::splat(p);
+    for (a, b) in even.as_chunks_mut::<8>().0.iter_mut().zip(shifted.as_chunks_mut::<8>().0) {
+        let (x, y) = (L::load(a), L::load(b));
+        x.plus(y).reduce_once(p).store(a);
+        x.plus(p).minus(y).reduce_once(p).store(b);
+    }
+}
+
+/// All primes lie between 2^49 and 2^50: one subtraction reduces modulo another.
+#[inline(always)]
+fn reduced_body<L: Residues>(p: u64, values: &[u64], out: &mut [u64]) {
+    let p = L::splat(p);
+    for (out, x) in out.as_chunks_mut::<8>().0.iter_mut().zip(values.as_chunks::<8>().0) {
+        L::load(x).reduce_once(p).store(out);
+    }
+}
+
+/// (x - (low mod P, centred)) / P modulo one prime, plus `own` and `other`.
+#[inline(always)]
+fn down_body<L: Residues>(
+    primes: (u64, u64),
+    inverse: Scale,
+    [x, low, own]: [&[u64]; 3],
+    out: &mut [u64],
+) {
+    let (p, special) = (L::splat(primes.0), L::splat(primes.1));
+    let half = L::splat(primes.1 / 2);
+    let inputs =
+        x.as_chunks::<8>().0.iter().zip(low.as_chunks::<8>().0).zip(own.as_chunks::<8>().0);
+    for (out, ((x, low), own)) in out.as_chunks_mut::<8>().0.iter_mut().zip(inputs) {
+        let low = L::load(low).plus(half).reduce_once(special).reduce_once(p);
+        let rest = L::load(x).plus(half).plus(p).minus(low);
+        let switched = inverse.times(rest);
+        let sum = L::load(out).plus(L::load(own)).reduce_once(p).plus(switched).reduce_once(p);
+        sum.store(out);
+    }
+}
+
+on_residues! {
+    /// The values modulo one prime, modulo another.
+    pub fn reduced = reduced_body(p: u64, values: &[u64], out: &mut [u64]);
+}
+
+on_residues! {
+    /// The sum and the difference modulo p, in place.
+    pub fn apart = apart_body(p: u64, even: &mut [u64], shifted: &mut [u64]);
+}
+
+on_residues! {
+    /// out + own + round(x / P) modulo p, where `low` is x modulo P; primes are (p, P).
+    pub fn down = down_body(primes: (u64, u64), inverse: Scale, inputs: [&[u64]; 3], out: &mut [u64]);
+}
+
+/// Space that merging works in, kept between calls: nothing in it outlives its use.
+pub struct Space {
+    rest: Vec<u64>,
+    turned: Vec<u64>,
+    digits: Vec<u64>,
+    sums: Vec<u64>,
+    zeros: Vec<u64>,
+}
+
+impl Space {
+    /// Space for polynomials of `degree` coefficients.
+    pub fn new(degree: usize) -> Space {
+        let room = |polynomials: usize| vec![0; polynomials * degree];
+        Space {
+            rest: room(1),
+            turned: room(2 * LIMBS),
+            digits: room(LIMBS),
+            sums: room(2 * PRIMES),
+            zeros: room(1),
+        }
+    }
+}
+
+/// Merges `odd` into `even`, both (2, 3, N) coefficients, with the key of the gap; see the
+/// module. Without `odd` only the factor two is applied.
+pub fn merge(
+    ring: &Ring,
+    key: &[u64],
+    gap: usize,
+    (even, odd): (&mut [u64], Option<&[u64]>),
+    space: &mut Space,
+) {
+    let n = ring.degree;
+    let Some(odd) = odd else {
+        for (i, words) in even.chunks_exact_mut(n).enumerate() {
+            let p = ring.p(i % LIMBS);
+            words.iter_mut().for_each(|x| *x = add(*x, *x, p));
+        }
+        return;
+    };
+    let k = exponent(n, gap);
+    for i in 0..2 * LIMBS {
+        let p = ring.p(i % LIMBS);
+        // X^(gap / 2) odd: what passes the end comes back negated.
+        let (stays, wraps) = odd[i * n..][..n].split_at(n - gap / 2);
+        space.rest[gap / 2..].copy_from_slice(stays);
+        space.rest.iter_mut().zip(wraps).for_each(|(out, &x)| *out = subtract(0, x, p));
+        apart(ring.path, p, &mut even[i * n..][..n], &mut space.rest);
+        let turned = &mut space.turned[i * n..][..n];
+        automorphism(&space.rest, k, |x| subtract(0, x, p), turned);
+    }
+    key_switched(ring, key, space);
+    let sums = &space.sums;
+    for i in 0..2 * LIMBS {
+        let (part, limb) = (i / LIMBS, i % LIMBS);
+        let of = |prime: usize| &sums[(part * PRIMES + prime) * n..][..n];
+        let own = if part == 0 { &space.turned[i * n..][..n] } else { &space.zeros };
+        let primes = (ring.p(limb), ring.p(LIMBS));
+        let inputs = [of(limb), of(LIMBS), own];
+        down(ring.path, primes, ring.special_inverse[limb], inputs, &mut even[i * n..][..n]);
+    }
+}
+
+/// Overwrites the sums, (2, 4, N), with P times an encryption under s of what the turned c1
+/// stands for under the key's old secret.
+fn key_switched(ring: &Ring, key: &[u64], space: &mut Space) {
+    let n = ring.degree;
+    for limb in 0..PRIMES {
+        let table = &ring.tables[limb];
+        for (digit, words) in space.digits.chunks_exact_mut(n).enumerate() {
+            let own = &space.turned[(LIMBS + digit) * n..][..n];
+            reduced(ring.path, table.p, own, words);
+            ntt::forward(ring.path, table, words);
+        }
+        for part in 0..2 {
+            let out = &mut space.sums[(part * PRIMES + limb) * n..][..n];
+            let key = [0, 1, 2].map(|d| &key[((d * 2 + part) * PRIMES + limb) * n..][..n]);
+            let digits = [0, 1, 2].map(|d| &space.digits[d * n..][..n]);
+            switch(ring.path, &table.constants, digits, key, out);
+            ntt::inverse(ring.path, table, out);
+        }
+    }
+}
+
+/// Merges leaves (count, 2, 3, N) into the first: leaf i of 2^levels, those beyond the count
+/// being zero. `keys` are those of the gaps N' = gap, gap / 2, ...
+pub fn merge_all(ring: &Ring, keys: &[&[u64]], gap: usize, leaves: &mut [u64], space: &mut Space) {
+    let size = 2 * LIMBS * ring.degree;
+    let count = leaves.len() / size;
+    for (level, key) in keys.iter().enumerate() {
+        for even in (0..count).step_by(2 << level) {
+            let (head, tail) = leaves.split_at_mut((even + (1 << level)).min(count) * size);
+            let even = &mut head[even * size..][..size];
+            let odd = tail.get(..size);
+            merge(ring, key, gap >> level, (even, odd), space);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::path::Path;
+
+    const TEST_PRIMES: [u64; 4] =
+        [0x3_ffff_ffff_c001, 0x3_ffff_fffc_c001, 0x3_ffff_ffef_4001, 0x3_ffff_ffe9_4001];
+
+    /// Numbers modulo the primes of q, for polynomials (count, 3, N).
+    fn residues(ring: &Ring, key: u8, count: usize) -> Vec<u64> {
+        let n = ring.degree;
+        let mut words = vec![0; count * LIMBS * n];
+        for (i, out) in words.chunks_exact_mut(n).enumerate() {
+            ring.uniform(&Stream::new(&[key; 16]), i as u64, i % LIMBS, out);
+        }
+        words
+    }
+
+    #[test]
+    fn merging_agrees_on_every_path() {
+        let mut results = Vec::new();
+        for path in Path::available() {
+            let mut ring = Ring::new(128, &TEST_PRIMES).unwrap();
+            ring.path = path;
+            let mut leaves = residues(&ring, 1, 4 * 2);
+            let secret = Secret::new(&ring, &[2; 16]);
+            let (public, private) = (Stream::new(&[3; 16]), Stream::new(&[4; 16]));
+            let keys = [32, 16].map(|gap| {
+                let mut sent = vec![0; LIMBS * PRIMES * ring.degree];
+                switching_key(&ring, &secret, (&public, &private, gap as u64), gap, &mut sent);
+                let mut whole = vec![0; 2 * sent.len()];
+                whole_key(&ring, (&public, gap as u64), &sent, &mut whole);
+                whole
+            });
+            let mut space = Space::new(ring.degree);
+            merge_all(&ring, &[&keys[0], &keys[1]], 32, &mut leaves, &mut space);
+            leaves.truncate(2 * LIMBS * ring.degree);
+            results.push((path.name(), leaves));
+        }
+        for (name, result) in &results {
+            assert_eq!(*result, results[0].1, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_automorphism_keeps_multiples_of_the_gap_and_negates_what_lies_between() {
+        let values: Vec<i64> = (1..=64).collect();
+        let mut turned = vec![0; 64];
+        automorphism(&values, exponent(64, 16), |x| -x, &mut turned);
+        for j in (0..64).step_by(16) {
+            assert_eq!(turned[j], values[j]);
+            assert_eq!(turned[j + 8], -values[j + 8]);
+        }
+    }
+}

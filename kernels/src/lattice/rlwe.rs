@@ -1,0 +1,241 @@
+//! The homomorphic scheme: encryption, and results made fit to leave.
+//!
+//! A ciphertext (c0, c1) of a message m in Z_2^k[X] / (X^N + 1) has c0 + c1 s = e +
+//! round(q m / 2^k) mod q, with a ternary secret s and a small error e. The key holder
+//! encrypts symmetrically and sends c0 only; c1 comes from a public seed. Laid out (2, 3, N):
+//! part, limb, coefficient or transformed word.
+
+use crate::lattice::masks::low_bits;
+use crate::lattice::ntt;
+use crate::lattice::ring::{
+    self as ring, LIMBS, PRIMES, Ring, Wide, add, errors, from_wire, residue, subtract, ternary,
+    to_wire, to_word,
+};
+use crate::words::prg::Stream;
+
+/// Whoever holds the secret: s in all transformed forms.
+pub struct Secret {
+    /// The coefficients, -1 to 1.
+    pub coefficients: Vec<i64>,
+    transformed: Vec<Vec<u64>>,
+}
+
+impl Secret {
+    /// The secret that a 16-byte key stands for.
+    pub fn new(ring: &Ring, key: &[u8; 16]) -> Secret {
+        let coefficients = ternary(&Stream::new(key), 0, ring.degree);
+        let transformed = (0..PRIMES).map(|i| ring.transformed(i, &coefficients)).collect();
+        Secret { coefficients, transformed }
+    }
+
+    /// e - c1 s modulo one prime, as coefficients; c1 is transformed.
+    pub fn mask(&self, ring: &Ring, limb: usize, c1: &[u64], errors: &[i64]) -> Vec<u64> {
+        let table = &ring.tables[limb];
+        let mut product = vec![0; ring.degree];
+        let s = &self.transformed[limb];
+        ntt::multiply(ring.path, &table.constants, c1, s, &mut product);
+        ntt::inverse(ring.path, table, &mut product);
+        for (word, &e) in product.iter_mut().zip(errors) {
+            *word = subtract(residue(e, table.p), *word, table.p);
+        }
+        product
+    }
+}
+
+/// Encrypts polynomials of numbers modulo q: c0 of each as N rounded fractions. Ciphertext i
+/// has number first + i in the public stream of c1 and in the private one of the errors;
+/// a number serves once. `code` overwrites the (3, N) residues of polynomial i.
+pub fn encrypt(
+    ring: &Ring,
+    secret: &Secret,
+    (public, private, first): (&Stream, &Stream, u64),
+    code: impl Fn(usize, &mut [u64]),
+    (wire, width): (&mut [u8], usize),
+) {
+    let n = ring.degree;
+    let mut c1 = vec![0; n];
+    let mut codes = vec![0; LIMBS * n];
+    for (i, out) in wire.chunks_exact_mut(n * width).enumerate() {
+        let number = first + i as u64;
+        let errors = errors(private, number, n);
+        code(i, &mut codes);
+        for (limb, codes) in codes.chunks_exact_mut(n).enumerate() {
+            ring.uniform(public, number, limb, &mut c1);
+            let masks = secret.mask(ring, limb, &c1, &errors);
+            for (code, mask) in codes.iter_mut().zip(masks) {
+                *code = add(*code, mask, ring.p(limb));
+            }
+        }
+        for (j, out) in out.chunks_exact_mut(width).enumerate() {
+            to_wire(ring.fraction(std::array::from_fn(|l| codes[l * n + j])), out);
+        }
+    }
+}
+
+/// The residues, (3, N), of round(q a / 2^64) for at most N words.
+pub fn words_code(ring: &Ring, words: &[u64], codes: &mut [u64]) {
+    codes.fill(0);
+    for (j, &word) in words.iter().enumerate() {
+        for (limb, code) in ring.encode(word).into_iter().enumerate() {
+            codes[limb * ring.degree + j] = code;
+        }
+    }
+}
+
+/// The residues of polynomial `group` of V short secrets (V, length), modulo 2^bits: with D =
+/// N / V it has coefficient group D + j of secret v, j < D, at X^(v D - j).
+pub fn shorts_code(
+    ring: &Ring,
+    (secrets, length): (&[i64], usize),
+    (group, bits): (usize, u32),
+    codes: &mut [u64],
+) {
+    let n = ring.degree;
+    let vectors = secrets.len() / length;
+    let distance = n / vectors;
+    let one = ring.from_fraction(ring::unit(bits));
+    let minus_one = std::array::from_fn::<_, LIMBS, _>(|l| subtract(0, one[l], ring.p(l)));
+    for (v, secret) in secrets.chunks_exact(length).enumerate() {
+        for (j, &s) in secret[group * distance..][..distance].iter().enumerate() {
+            // X^-j is -X^(N - j).
+            let (place, s) = if v * distance >= j { (v * distance - j, s) } else { (n - j, -s) };
+            for limb in 0..LIMBS {
+                let (plus, minus) = ((s & 1) as u64, (s >> 1 & 1) as u64);
+                let chosen = one[limb] & (plus ^ minus).wrapping_neg()
+                    | minus_one[limb] & minus.wrapping_neg();
+                codes[limb * n + place] = chosen;
+            }
+        }
+    }
+}
+
+/// The transformed ciphertexts, (count, 2, 3, N), of received c0 and the public stream.
+pub fn expand(
+    ring: &Ring,
+    (public, first): (&Stream, u64),
+    (wire, width): (&[u8], usize),
+    out: &mut [u64],
+) {
+    let n = ring.degree;
+    let ciphertexts = out.chunks_exact_mut(2 * LIMBS * n).zip(wire.chunks_exact(n * width));
+    for (i, (out, wire)) in ciphertexts.enumerate() {
+        let (c0, c1) = out.split_at_mut(LIMBS * n);
+        for (j, bytes) in wire.chunks_exact(width).enumerate() {
+            for (limb, word) in ring.from_fraction(from_wire(bytes)).into_iter().enumerate() {
+                c0[limb * n + j] = word;
+            }
+        }
+        for (limb, c0) in c0.chunks_exact_mut(n).enumerate() {
+            ntt::forward(ring.path, &ring.tables[limb], c0);
+        }
+        for (limb, c1) in c1.chunks_exact_mut(n).enumerate() {
+            ring.uniform(public, first + i as u64, limb, c1);
+        }
+    }
+}
+
+/// What leaves with one result: c1 of N fractions, c0 at the wanted places, own share.
+pub struct Leaving<'a> {
+    /// N fractions of `width` bytes.
+    pub c1: &'a mut [u8],
+    /// One fraction a place.
+    pub c0: &'a mut [u8],
+    /// One word a place.
+    pub shares: &'a mut [u64],
+    /// Bytes of a fraction.
+    pub width: usize,
+    /// Bits of a share, at most 64.
+    pub bits: u32,
+}
+
+/// Makes a result fit to leave: adds a fresh encryption of zero under the public key
+/// (transformed, (2, 3, N)), switches to modulus 2^t, and last of all adds a uniform mask to
+/// every c0 that is sent; the negated mask, rounded, is this side's share.
+pub fn finish(
+    ring: &Ring,
+    public_key: &[u64],
+    (private, masks, number): (&Stream, &Stream, u64),
+    (result, places): (&[u64], &[u32]),
+    leaving: Leaving<'_>,
+) {
+    let n = ring.degree;
+    let [u, e0, e1] = [0, 1, 2].map(|i| {
+        let number = 3 * number + i;
+        if i == 0 { ternary(private, number, n) } else { errors(private, number, n) }
+    });
+    let mut fresh = result.to_vec();
+    for limb in 0..LIMBS {
+        let table = &ring.tables[limb];
+        let u = ring.transformed(limb, &u);
+        for (part, e) in [&e0, &e1].into_iter().enumerate() {
+            let at = (part * LIMBS + limb) * n..(part * LIMBS + limb + 1) * n;
+            let mut zero = vec![0; n];
+            let key = &public_key[at.clone()];
+            ntt::multiply(ring.path, &table.constants, &u, key, &mut zero);
+            ntt::inverse(ring.path, table, &mut zero);
+            for ((word, &z), &e) in fresh[at].iter_mut().zip(&zero).zip(e) {
+                *word = add(add(*word, z, table.p), residue(e, table.p), table.p);
+            }
+        }
+    }
+    let fraction = |part: usize, j: usize| {
+        ring.fraction(std::array::from_fn(|l| fresh[(part * LIMBS + l) * n + j]))
+    };
+    for (j, out) in leaving.c1.chunks_exact_mut(leaving.width).enumerate() {
+        to_wire(fraction(1, j), out);
+    }
+    let mut random = vec![0; 3 * places.len()];
+    masks.fill(number * 3 * n as u64, &mut random);
+    let outs = leaving.c0.chunks_exact_mut(leaving.width).zip(leaving.shares);
+    for ((&place, random), (out, share)) in places.iter().zip(random.chunks_exact(3)).zip(outs) {
+        to_wire(fraction(0, place as usize), out);
+        let mask = from_wire(&random_bytes(random)[..leaving.width]);
+        to_wire(ring::plus(from_wire(out), mask), out);
+        *share = to_word(mask, leaving.bits).wrapping_neg() & low_bits(leaving.bits);
+    }
+}
+
+fn random_bytes(words: &[u64]) -> [u8; 24] {
+    std::array::from_fn(|i| words[i / 8].to_le_bytes()[i % 8])
+}
+
+/// The numbers modulo 2^bits, bits at most 64, at the wanted places of a received result.
+/// c1 s is computed over the integers, 32 bits of c1 at a time: |sum| < 2^45, far below the prime.
+pub fn decrypt(
+    ring: &Ring,
+    secret: &Secret,
+    (c1, c0, width): (&[u8], &[u8], usize),
+    (places, bits): (&[u32], u32),
+    words: &mut [u64],
+) {
+    let table = &ring.tables[0];
+    let digits: Vec<Vec<u64>> = (0..width.div_ceil(4))
+        .map(|digit| {
+            let mut plane: Vec<u64> = c1
+                .chunks_exact(width)
+                .map(|value| {
+                    let bytes = &value[4 * digit..width.min(4 * digit + 4)];
+                    bytes.iter().rev().fold(0, |sum, &byte| sum << 8 | u64::from(byte))
+                })
+                .collect();
+            ntt::forward(ring.path, table, &mut plane);
+            let mut product = vec![0; ring.degree];
+            let s = &secret.transformed[0];
+            ntt::multiply(ring.path, &table.constants, &plane, s, &mut product);
+            ntt::inverse(ring.path, table, &mut product);
+            product
+        })
+        .collect();
+    let outs = c0.chunks_exact(width).zip(words);
+    for (&place, (c0, word)) in places.iter().zip(outs) {
+        let sum = digits.iter().rev().fold([0; 3], |sum: Wide, plane| {
+            let value = plane[place as usize];
+            let negative = ((table.p / 2).wrapping_sub(value) as i64) >> 63;
+            let value = value.wrapping_sub(table.p & negative as u64);
+            let shifted = [sum[0] << 32, sum[1] << 32 | sum[0] >> 32, sum[2] << 32 | sum[1] >> 32];
+            ring::plus(shifted, [value, negative as u64, negative as u64])
+        });
+        let bytes: [u8; 24] = std::array::from_fn(|i| sum[i / 8].to_le_bytes()[i % 8]);
+        *word = to_word(ring::plus(from_wire(c0), from_wire(&bytes[..width])), bits);
+    }
+}

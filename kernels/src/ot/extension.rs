@@ -1,0 +1,386 @@
+//! Random oblivious transfers by extension: SoftSpokenOT (Roy, CRYPTO 2022), semi-honest.
+//!
+//! Base transfers and trees (see [`crate::ot::ggm`]) leave 128 / k groups of 2^k leaf keys
+//! with the receiver, and all but the leaf at place D_j of each with the sender; D, 128
+//! bits, is all their places together. Every leaf is a stream of bits, one a transfer.
+//! With L_jx the stream of leaf x of group j, the receiver sums
+//!
+//!   u_j = sum of L_jx over x            v_jb = sum of L_jx over x with bit b set
+//!
+//! and the sender, whose leaves stand in the order y = x ^ D_j so that the leaf it lacks is
+//! number 0 and counts nowhere, w_jb = sum over y with bit b set = v_jb ^ D_jb u_j. The
+//! choices are c = u_0; the receiver sends u_j ^ c for j > 0, uniform since each u_j holds
+//! the stream of a leaf that the sender lacks; the sender adds D_jb (u_j ^ c) to w_jb.
+//! Row i of the 128 columns is then v_i at the receiver and v_i ^ c_i D at the sender, and
+//!
+//!   m0 = H(w_i)    m1 = H(w_i ^ D)    m_c = H(v_i)         with H(x) = AES_K(x) ^ x
+//!
+//! H is the correlation-robust MMO of Guo, Katz, Wang and Yu (S&P 2020, section 7.2); its
+//! key K is the session's tag ^ the position, another one for every 8192 transfers.
+//!
+//! Transfers are counted in words of 64; the position of a word in the streams is a counter
+//! that the caller never lets go back. Constant time in everything but counts.
+
+use crate::ot::base::Key;
+use crate::simd::path::{Path, dispatched};
+use crate::words::prg::Stream;
+use crate::words::slices::{from_slices, to_slices};
+use aes::Aes128;
+use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
+
+/// Words of 64 transfers that are worked on at a time, under one key of the hash.
+const CHUNK: usize = 128;
+/// Bits of D, and columns.
+pub const COLUMNS: usize = 128;
+
+/// One side's keys of one direction: groups of 2^depth leaves; `tag` names the session.
+#[derive(Clone, Copy)]
+pub struct Setup<'a> {
+    /// The leaves of all groups, one group after another.
+    pub leaves: &'a [Key],
+    /// k.
+    pub depth: usize,
+    /// What the keys of the hash are derived from; public.
+    pub tag: Key,
+}
+
+/// The place of a group: k bits of D, the highest first.
+pub fn place(places: Key, group: usize, depth: usize) -> u64 {
+    (group * depth..(group + 1) * depth)
+        .fold(0, |place, bit| place << 1 | places[bit / 64] >> (bit % 64) & 1)
+}
+
+/// Where messages go.
+pub enum Messages<'a> {
+    /// A word each.
+    Words(&'a mut [u64]),
+    /// Two words each: all first ones, then all second ones.
+    Keys(&'a mut [u64]),
+    /// So many bits each, packed: slice after slice, a word for 64 transfers in each.
+    Slices(&'a mut [u64], usize),
+    /// The rows themselves, not hashed, for [`crate::ot::silent`]: the lowest bit is the
+    /// choice at the receiver and zero at the sender, for a D whose lowest bit is one.
+    Rows(&'a mut [Key]),
+    /// Nowhere.
+    Nothing,
+}
+
+/// H under one key.
+pub(crate) struct Hasher(Aes128, Path);
+
+impl Hasher {
+    /// H for the transfers from this position on.
+    pub(crate) fn new(path: Path, tag: Key, position: u64) -> Self {
+        let key = u128::from(tag[0] ^ position) | u128::from(tag[1]) << 64;
+        Hasher(Aes128::new(&Array::from(key.to_le_bytes())), path)
+    }
+
+    /// H of each row ^ `shift`, or the first bits of it; `at` counts words.
+    pub(crate) fn rows(&self, rows: &[Key], shift: Key, at: usize, out: &mut Messages<'_>) {
+        match out {
+            Messages::Words(out) => {
+                let out = out[64 * at..].as_chunks_mut().0.iter_mut();
+                out.zip(rows.as_chunks().0)
+                    .for_each(|(out, rows)| *out = self.group(rows, shift)[0]);
+            }
+            Messages::Keys(out) => {
+                let (first, second) = out.split_at_mut(out.len() / 2);
+                let first = first[64 * at..].as_chunks_mut().0.iter_mut();
+                let pairs = first.zip(second[64 * at..].as_chunks_mut().0);
+                for ((first, second), rows) in pairs.zip(rows.as_chunks().0) {
+                    [*first, *second] = self.group(rows, shift);
+                }
+            }
+            Messages::Slices(out, width) => self.slices(rows, shift, at, out, *width),
+            Messages::Rows(out) => out[64 * at..64 * at + rows.len()].copy_from_slice(rows),
+            Messages::Nothing => (),
+        }
+    }
+
+    /// Eight words of transfers at a time, as the transpose takes them.
+    fn slices(&self, rows: &[Key], shift: Key, at: usize, out: &mut [u64], width: usize) {
+        let all = out.len() / width;
+        let (mut hashed, mut slices) = ([0; 512], [0; 512]);
+        for (block, rows) in rows.chunks(512).enumerate() {
+            let words = rows.len() / 64;
+            let hashed = &mut hashed[..rows.len()];
+            let groups = hashed.as_chunks_mut().0.iter_mut().zip(rows.as_chunks().0);
+            groups.for_each(|(out, rows)| *out = self.group(rows, shift)[0]);
+            let slices = &mut slices[..width * words];
+            to_slices(self.1, hashed, width, slices);
+            let first = at + 8 * block;
+            for (row, slice) in out.chunks_exact_mut(all).zip(slices.chunks_exact(words)) {
+                row[first..first + words].copy_from_slice(slice);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn group(&self, rows: &[Key; 64], shift: Key) -> [[u64; 64]; 2] {
+        let mut blocks = rows.map(|row| {
+            let row = u128::from(row[0] ^ shift[0]) | u128::from(row[1] ^ shift[1]) << 64;
+            Array::from(row.to_le_bytes())
+        });
+        self.0.encrypt_blocks(&mut blocks);
+        let hashed = |i: usize, word: usize| {
+            (u128::from_le_bytes(blocks[i].into()) >> (64 * word)) as u64
+                ^ rows[i][word]
+                ^ shift[word]
+        };
+        [0, 1].map(|word| std::array::from_fn(|i| hashed(i, word)))
+    }
+}
+
+/// Sums streams (2^k, words) in place: the whole sum goes to the first one, the sums over
+/// the numbers with bit b set to row k - 1 - b of `bits` (k, words).
+#[inline(always)]
+fn fold_body(streams: &mut [u64], words: usize, bits: &mut [u64]) {
+    let mut live = streams.len() / words;
+    for column in bits.chunks_exact_mut(words).rev() {
+        column.fill(0);
+        for pair in 0..live / 2 {
+            let (head, tail) = streams.split_at_mut((2 * pair + 1) * words);
+            let odd = &tail[..words];
+            for (sum, odd) in column.iter_mut().zip(odd) {
+                *sum ^= odd;
+            }
+            let (into, even) = head.split_at_mut(2 * pair * words);
+            if pair == 0 {
+                for (sum, odd) in even.iter_mut().zip(odd) {
+                    *sum ^= odd;
+                }
+            } else {
+                let into = &mut into[pair * words..(pair + 1) * words];
+                for ((out, even), odd) in into.iter_mut().zip(even).zip(odd) {
+                    *out = *even ^ odd;
+                }
+            }
+        }
+        live /= 2;
+    }
+}
+
+dispatched! {
+    /// See [`fold_body`].
+    pub fn fold = fold_body(streams: &mut [u64], words: usize, bits: &mut [u64]);
+}
+
+/// The streams of all leaves and room for one chunk.
+struct Expander<'a> {
+    path: Path,
+    setup: Setup<'a>,
+    streams: Vec<Stream>,
+    leaves: Vec<u64>,
+    columns: Vec<u64>,
+    halves: [Vec<u64>; 2],
+    rows: Vec<Key>,
+}
+
+impl<'a> Expander<'a> {
+    fn new(path: Path, setup: Setup<'a>) -> Self {
+        let stream = |key: &Key| {
+            let mut bytes = [0; 16];
+            bytes[..8].copy_from_slice(&key[0].to_le_bytes());
+            bytes[8..].copy_from_slice(&key[1].to_le_bytes());
+            Stream::new(&bytes)
+        };
+        Expander {
+            path,
+            setup,
+            streams: setup.leaves.iter().map(stream).collect(),
+            leaves: vec![0; CHUNK << setup.depth],
+            columns: vec![0; COLUMNS * CHUNK],
+            halves: [vec![0; 64 * CHUNK], vec![0; 64 * CHUNK]],
+            rows: vec![[0; 2]; 64 * CHUNK],
+        }
+    }
+
+    /// The columns of one group; the sum of all its streams from leaf `first` on.
+    fn group(&mut self, group: usize, first: usize, position: u64, words: usize) -> &[u64] {
+        let depth = self.setup.depth;
+        let leaves = &mut self.leaves[..words << depth];
+        leaves[..first * words].fill(0);
+        let streams = &self.streams[group << depth..(group + 1) << depth];
+        for (leaf, stream) in leaves.chunks_exact_mut(words).zip(streams).skip(first) {
+            stream.fill(position, leaf);
+        }
+        let columns = &mut self.columns[group * depth * words..(group + 1) * depth * words];
+        fold(self.path, leaves, words, columns);
+        &self.leaves[..words]
+    }
+
+    /// The rows of all columns.
+    fn rows(&mut self, words: usize) -> &mut [Key] {
+        let (low, high) = self.columns[..COLUMNS * words].split_at(64 * words);
+        for (half, columns) in self.halves.iter_mut().zip([low, high]) {
+            from_slices(self.path, columns, 64, &mut half[..64 * words]);
+        }
+        let halves = self.halves[0].iter().zip(&self.halves[1]);
+        for (row, (low, high)) in self.rows[..64 * words].iter_mut().zip(halves) {
+            *row = [*low, *high];
+        }
+        &mut self.rows[..64 * words]
+    }
+}
+
+/// The receiver's transfers, `choices.len()` words from `position` on: its random choices,
+/// the chosen messages, and for the sender the corrections (128 / k - 1, words).
+pub fn receive(
+    path: Path,
+    setup: Setup<'_>,
+    position: u64,
+    corrections: &mut [u64],
+    choices: &mut [u64],
+    chosen: &mut Messages<'_>,
+) {
+    let all = choices.len();
+    let mut expander = Expander::new(path, setup);
+    for at in (0..all).step_by(CHUNK) {
+        let words = CHUNK.min(all - at);
+        let here = position + at as u64;
+        let choices = &mut choices[at..at + words];
+        choices.copy_from_slice(expander.group(0, 0, here, words));
+        for (group, row) in corrections.chunks_exact_mut(all).enumerate() {
+            let sum = expander.group(group + 1, 0, here, words);
+            for ((out, sum), choice) in row[at..at + words].iter_mut().zip(sum).zip(&*choices) {
+                *out = sum ^ choice;
+            }
+        }
+        let rows = expander.rows(words);
+        if let Messages::Rows(_) = chosen {
+            for (i, row) in rows.iter_mut().enumerate() {
+                row[0] = row[0] & !1 | choices[i / 64] >> (i % 64) & 1;
+            }
+        }
+        Hasher::new(path, setup.tag, here).rows(rows, [0; 2], at, chosen);
+    }
+}
+
+/// The sender's transfers for the receiver's corrections (128 / k - 1, words): both
+/// messages of each. `places` is D, whose bits j k to j k + k are group j's place, the
+/// highest bit first.
+pub fn send(
+    path: Path,
+    setup: Setup<'_>,
+    places: Key,
+    position: u64,
+    corrections: (&[u64], usize),
+    messages: [&mut Messages<'_>; 2],
+) {
+    let (corrections, all) = corrections;
+    let [zero, one] = messages;
+    let depth = setup.depth;
+    let mut expander = Expander::new(path, setup);
+    for at in (0..all).step_by(CHUNK) {
+        let words = CHUNK.min(all - at);
+        let here = position + at as u64;
+        expander.group(0, 1, here, words);
+        for (group, row) in corrections.chunks_exact(all).enumerate() {
+            let group = group + 1;
+            expander.group(group, 1, here, words);
+            let columns = &mut expander.columns[group * depth * words..];
+            for (bit, column) in columns.chunks_exact_mut(words).take(depth).enumerate() {
+                let bit = group * depth + bit;
+                let mask = (places[bit / 64] >> (bit % 64) & 1).wrapping_neg();
+                for (word, correction) in column.iter_mut().zip(&row[at..at + words]) {
+                    *word ^= correction & mask;
+                }
+            }
+        }
+        let rows = expander.rows(words);
+        if let Messages::Rows(_) = zero {
+            rows.iter_mut().for_each(|row| row[0] &= !1);
+        }
+        let hasher = Hasher::new(path, setup.tag, here);
+        hasher.rows(rows, [0; 2], at, zero);
+        hasher.rows(rows, places, at, one);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ot::ggm::{grow, puncture};
+
+    fn words(seed: u8, count: usize) -> Vec<u64> {
+        let mut words = vec![0; count];
+        Stream::new(&[seed; 16]).fill(0, &mut words);
+        words
+    }
+
+    /// Both sides' leaves for the places D, as the base transfers would give them.
+    fn deal(depth: usize, places: Key) -> [Vec<Key>; 2] {
+        let groups = COLUMNS / depth;
+        let mut sides = [vec![[0; 2]; groups << depth], vec![[0; 2]; groups << depth]];
+        for group in 0..groups {
+            let pads: Vec<[Key; 2]> = words(group as u8, 4 * depth)
+                .chunks_exact(4)
+                .map(|w| [[w[0], w[1]], [w[2], w[3]]])
+                .collect();
+            let place = place(places, group, depth);
+            let chosen: Vec<Key> = (0..depth)
+                .map(|level| pads[level][(!(place >> (depth - 1 - level)) & 1) as usize])
+                .collect();
+            let mut sums = vec![[[0; 2]; 2]; depth];
+            let range = group << depth..(group + 1) << depth;
+            grow([group as u64, 99], &pads, &mut sides[0][range.clone()], &mut sums);
+            puncture(place, &chosen, &sums, &mut sides[1][range]);
+        }
+        sides
+    }
+
+    #[test]
+    fn chosen_messages_are_those_of_the_sender_on_every_path() {
+        let places = [0xdead_beef_0123_4567, 0x8877_6655_4433_2211];
+        for path in Path::available() {
+            for (depth, count) in [(1, 3), (2, 130), (4, 129), (8, 5)] {
+                let [all, punctured] = deal(depth, places);
+                let tag = [5, 6];
+                let rows = COLUMNS / depth - 1;
+                let mut corrections = vec![0; rows * count];
+                let mut choices = vec![0; count];
+                let mut chosen = vec![0; 64 * count];
+                let setup = Setup { leaves: &all, depth, tag };
+                let mut out = Messages::Words(&mut chosen);
+                receive(path, setup, 7, &mut corrections, &mut choices, &mut out);
+                let (mut zero, mut one) = (vec![0; 64 * count], vec![0; 64 * count]);
+                let messages = [&mut Messages::Words(&mut zero), &mut Messages::Words(&mut one)];
+                let setup = Setup { leaves: &punctured, depth, tag };
+                send(path, setup, places, 7, (&corrections, count), messages);
+                for i in 0..64 * count {
+                    let bit = choices[i / 64] >> (i % 64) & 1;
+                    let pair = if bit == 1 { [one[i], zero[i]] } else { [zero[i], one[i]] };
+                    assert_eq!(chosen[i], pair[0]);
+                    assert_ne!(chosen[i], pair[1]);
+                }
+                let ones = choices.iter().map(|word| word.count_ones()).sum::<u32>() as f64;
+                let all = 64.0 * count as f64;
+                assert!((ones - all / 2.0).abs() < 3.0 * all.sqrt());
+
+                let mut keys = vec![0; 128 * count];
+                let setup = Setup { leaves: &all_of(depth, places), depth, tag };
+                let mut out = Messages::Keys(&mut keys);
+                receive(path, setup, 7, &mut corrections, &mut choices, &mut out);
+                assert_eq!(keys[..64 * count], chosen);
+                assert_ne!(keys[64 * count..], chosen);
+                for width in [1, 7, 63] {
+                    let mut slices = vec![0; width * count];
+                    let setup = Setup { leaves: &all_of(depth, places), depth, tag };
+                    let mut out = Messages::Slices(&mut slices, width);
+                    receive(path, setup, 7, &mut corrections, &mut choices, &mut out);
+                    for (i, word) in chosen.iter().enumerate() {
+                        for bit in 0..width {
+                            let slice = slices[bit * count + i / 64];
+                            assert_eq!(slice >> (i % 64) & 1, word >> bit & 1);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn all_of(depth: usize, places: Key) -> Vec<Key> {
+        let [all, _] = deal(depth, places);
+        all
+    }
+}

@@ -1,0 +1,8 @@
+//! Oblivious transfers: base transfers, trees, extension, and what is made of them.
+
+pub mod base;
+pub mod digits;
+pub mod extension;
+pub mod ggm;
+pub mod gilboa;
+pub mod silent;

@@ -1,0 +1,197 @@
+//! What has randomness of its own in BFV, for Python: each polynomial of its streams serves once,
+//! because the numbers are counted here and nowhere else.
+
+use super::arguments::{Bytes, Given, Key, Words, check};
+use super::lattice::{BfvRing, fraction_bytes, number_bits};
+use super::results::{Array, filled, filled_too, zeros};
+use crate::lattice::packing;
+use crate::lattice::ring::{LIMBS, PRIMES, Ring, ternary};
+use crate::lattice::rlwe::{self, Leaving, Secret};
+use crate::words::prg::Stream;
+use pyo3::prelude::*;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A secret key with the streams of its ciphertexts: of the public halves, and of the errors.
+#[pyclass(frozen)]
+pub(super) struct BfvSecretKey {
+    ring: Py<BfvRing>,
+    secret: Secret,
+    public: Stream,
+    errors: Stream,
+    used: AtomicU64,
+}
+
+impl BfvSecretKey {
+    fn ring(&self) -> &Ring {
+        &self.ring.get().ring
+    }
+
+    /// The first of so many numbers, which are used up.
+    fn take(&self, count: usize) -> u64 {
+        self.used.fetch_add(count as u64, Ordering::Relaxed)
+    }
+}
+
+#[pymethods]
+impl BfvSecretKey {
+    #[new]
+    fn new(ring: Py<BfvRing>, secret: Key, public: Key, errors: Key) -> BfvSecretKey {
+        BfvSecretKey {
+            secret: Secret::new(&ring.get().ring, &secret.0),
+            ring,
+            public: public.stream(),
+            errors: errors.stream(),
+            used: AtomicU64::new(0),
+        }
+    }
+
+    /// Ciphertexts and keys for merging that were made: the number of the next one.
+    #[getter]
+    fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// c0 of encryptions of vectors (count, length), as (count, N width) bytes.
+    fn encrypt<'py>(
+        &self,
+        py: Python<'py>,
+        values: Words<'py, 2>,
+        width: usize,
+    ) -> PyResult<Array<'py, u8, 2>> {
+        let (ring, [count, length]) = (self.ring(), values.shape());
+        check((1..=ring.degree).contains(&length), || {
+            format!("values must have 1 to {} columns, not {length}", ring.degree)
+        })?;
+        let (values, width): (&[u64], usize) = (&values, fraction_bytes(width)?);
+        filled(py, [count, ring.degree * width], |out| {
+            let at = (&self.public, &self.errors, self.take(count));
+            let code = |i: usize, codes: &mut [u64]| {
+                rlwe::words_code(ring, &values[i * length..(i + 1) * length], codes);
+            };
+            rlwe::encrypt(ring, &self.secret, at, code, (out, width));
+        })
+    }
+
+    /// c0 of encryptions of short secrets first..first + count of a stream, ternary of `length`
+    /// coefficients each, modulo 2^bits: (count length / N, N width) bytes.
+    fn encrypt_shorts<'py>(
+        &self,
+        py: Python<'py>,
+        shorts: Key,
+        vectors: (u64, usize),
+        length: usize,
+        bits: u32,
+        width: usize,
+    ) -> PyResult<Array<'py, u8, 2>> {
+        let (ring, shorts, (first, count)) = (self.ring(), shorts.stream(), vectors);
+        let n = ring.degree;
+        let fits = count.is_power_of_two() && length.is_power_of_two() && count <= n;
+        check(fits && (n / count..=n).contains(&length), || {
+            format!("{count} vectors of {length} numbers do not fill whole ciphertexts")
+        })?;
+        let (bits, width, groups) =
+            (number_bits(bits)?, fraction_bytes(width)?, count * length / n);
+        filled(py, [groups, n * width], |out| {
+            let all: Vec<i64> =
+                (0..count as u64).flat_map(|v| ternary(&shorts, first + v, length)).collect();
+            let at = (&self.public, &self.errors, self.take(groups));
+            let code = |group: usize, codes: &mut [u64]| {
+                rlwe::shorts_code(ring, (&all, length), (group, bits), codes);
+            };
+            rlwe::encrypt(ring, &self.secret, at, code, (out, width));
+        })
+    }
+
+    /// The sent half of a key for merging, (3, 4, N).
+    fn switching_key<'py>(&self, py: Python<'py>, gap: usize) -> PyResult<Array<'py, u64, 3>> {
+        let (ring, gap) = (self.ring(), self.ring.get().gap(gap)?);
+        filled(py, [LIMBS, PRIMES, ring.degree], |out| {
+            let at = (&self.public, &self.errors, self.take(1));
+            packing::switching_key(ring, &self.secret, at, gap, out);
+        })
+    }
+
+    /// The numbers modulo 2^bits at the places of a received result.
+    fn decrypt<'py>(
+        &self,
+        py: Python<'py>,
+        c1: Bytes<'py, 1>,
+        c0: Bytes<'py, 1>,
+        places: Given<'py, u32, 1>,
+        bits: u32,
+    ) -> PyResult<Array<'py, u64, 1>> {
+        let (ring, c1, c0): (&Ring, &[u8], &[u8]) = (self.ring(), &c1, &c0);
+        let places = self.ring.get().places(&places)?;
+        let width = fraction_bytes(c1.len() / ring.degree)?;
+        check(c1.len() == ring.degree * width && c0.len() == places.len() * width, || {
+            format!("c1 and c0 must hold fractions of {width} bytes each")
+        })?;
+        let bits = number_bits(bits)?;
+        filled(py, [places.len()], |out| {
+            rlwe::decrypt(ring, &self.secret, (c1, c0, width), (places, bits), out);
+        })
+    }
+}
+
+type Finished<'py> = (Array<'py, u8, 1>, Array<'py, u8, 1>, Array<'py, u64, 1>);
+
+/// What makes results fit to leave: the other side's public key, and the streams of encryptions
+/// of zero and of masks.
+#[pyclass(frozen)]
+pub(super) struct BfvMasker {
+    ring: Py<BfvRing>,
+    public_key: Vec<u64>,
+    errors: Stream,
+    masks: Stream,
+    used: AtomicU64,
+}
+
+#[pymethods]
+impl BfvMasker {
+    /// `public_key`: transformed, (2, 3, N).
+    #[new]
+    #[allow(clippy::needless_pass_by_value, reason = "pyo3 extracts an array")]
+    fn new(
+        ring: Py<BfvRing>,
+        public_key: Words<'_, 3>,
+        errors: Key,
+        masks: Key,
+    ) -> PyResult<BfvMasker> {
+        public_key.must_have([2, LIMBS, ring.get().ring.degree], "public_key")?;
+        let (public_key, errors, masks) = (public_key.to_vec(), errors.stream(), masks.stream());
+        Ok(BfvMasker { ring, public_key, errors, masks, used: AtomicU64::new(0) })
+    }
+
+    /// Results that were made fit to leave: the number of the next one.
+    #[getter]
+    fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// A result (2, 3, N) made fit to leave: c1 (N width), c0 (places width) bytes and the own
+    /// share modulo 2^bits, (places,).
+    fn finish<'py>(
+        &self,
+        py: Python<'py>,
+        result: Words<'py, 3>,
+        places: Given<'py, u32, 1>,
+        width: usize,
+        bits: u32,
+    ) -> PyResult<Finished<'py>> {
+        let ring = &self.ring.get().ring;
+        result.must_have([2, LIMBS, ring.degree], "result")?;
+        let places = self.ring.get().places(&places)?;
+        let (result, width, bits): (&[u64], _, _) =
+            (&result, fraction_bytes(width)?, number_bits(bits)?);
+        let (c1, c0) = (zeros(py, [ring.degree * width]), zeros(py, [places.len() * width]));
+        let mut own = vec![0; places.len()];
+        filled_too(py, [&c1, &c0], |[c1, c0]| {
+            let leaving = Leaving { c1, c0, shares: &mut own, width, bits };
+            let number = self.used.fetch_add(1, Ordering::Relaxed);
+            let streams = (&self.errors, &self.masks, number);
+            rlwe::finish(ring, &self.public_key, streams, (result, places), leaving);
+        })?;
+        let shares = filled(py, [places.len()], |out| out.copy_from_slice(&own))?;
+        Ok((c1, c0, shares))
+    }
+}

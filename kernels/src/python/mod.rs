@@ -1,0 +1,38 @@
+//! The Python module: checks every argument, lets other threads run, calls the kernels.
+//!
+//! Results are new arrays. What arguments must be is said in [`arguments`].
+
+mod arguments;
+mod bfv_keys;
+mod digits;
+mod lattice;
+mod masks;
+mod ot;
+mod results;
+mod words;
+
+use pyo3::prelude::*;
+
+/// Hot loops of securexgb; see `_kernels.pyi`.
+#[pymodule]
+mod _kernels {
+    #[pymodule_export]
+    use super::bfv_keys::{BfvMasker, BfvSecretKey};
+    #[pymodule_export]
+    use super::digits::{digit_answer, digit_pad, digit_pads, digit_take};
+    #[pymodule_export]
+    use super::lattice::BfvRing;
+    #[pymodule_export]
+    use super::masks::RlwePads;
+    #[pymodule_export]
+    use super::ot::{
+        ot_choose, ot_expand, ot_finish, ot_grow, ot_offer, ot_products_receive, ot_products_send,
+        ot_puncture, ot_receive, ot_send, ot_silent_receive, ot_silent_send,
+    };
+    #[pymodule_export]
+    use super::words::{
+        from_slices, histogram, mask_bucket_matrix, matrix_product, pack_bits, pack_words,
+        prg_matrix_product, prg_words, simd_paths, to_slices, triple_close, triple_open,
+        unpack_bits, unpack_words, xor_select,
+    };
+}

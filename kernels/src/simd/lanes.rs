@@ -1,0 +1,289 @@
+//! Eight words side by side: what the compiler's own vectorising does not do well enough.
+//!
+//! A kernel that is generic over [`Lanes`] names each vector instruction it wants; every
+//! implementation computes the same words. The unsafe calls are the instructions of AVX2
+//! and AVX-512: `dispatched!` takes those types only with a `Path` that proves them present.
+#![allow(unsafe_code)]
+
+/// Eight words, as every kind of lanes has them.
+pub trait Eight: Copy {
+    /// Whether there are 32 registers, for sixteen sums, or 16, for four.
+    const WIDE: bool;
+
+    /// The eight words.
+    fn load(words: &[u64; 8]) -> Self;
+    /// Overwrites the eight words.
+    fn store(self, words: &mut [u64; 8]);
+    /// The word in all lanes.
+    fn splat(word: u64) -> Self;
+    /// self + other modulo 2^64.
+    fn plus(self, other: Self) -> Self;
+    /// The common bits.
+    fn and(self, other: Self) -> Self;
+}
+
+/// What kernels on shares do to them; shifts are by a constant below 64.
+pub trait Lanes: Eight {
+    /// A running sum of products, in whatever form the machine adds up fastest.
+    type Sum: Copy;
+    /// A factor that is the same in all lanes, prepared for many products.
+    type Factor: Copy;
+
+    fn xor(self, other: Self) -> Self;
+    fn shift_left<const BITS: u32>(self) -> Self;
+    fn shift_right<const BITS: u32>(self) -> Self;
+
+    fn factor(word: u64) -> Self::Factor;
+    fn empty_sum() -> Self::Sum;
+    /// sum + self * factor in every lane, modulo 2^64.
+    fn multiply_add(self, factor: Self::Factor, sum: Self::Sum) -> Self::Sum;
+    /// words + sum in every lane.
+    fn add_sum(sum: Self::Sum, words: &mut [u64; 8]);
+}
+
+/// Plain words.
+#[derive(Clone, Copy)]
+pub struct Portable(pub(super) [u64; 8]);
+
+impl Portable {
+    #[inline(always)]
+    pub(super) fn zip(self, other: Self, combine: impl Fn(u64, u64) -> u64) -> Self {
+        Portable(std::array::from_fn(|lane| combine(self.0[lane], other.0[lane])))
+    }
+}
+
+impl Eight for Portable {
+    const WIDE: bool = false;
+
+    #[inline(always)]
+    fn load(words: &[u64; 8]) -> Self {
+        Portable(*words)
+    }
+    #[inline(always)]
+    fn store(self, words: &mut [u64; 8]) {
+        *words = self.0;
+    }
+    #[inline(always)]
+    fn splat(word: u64) -> Self {
+        Portable([word; 8])
+    }
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self.zip(other, u64::wrapping_add)
+    }
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        self.zip(other, |a, b| a & b)
+    }
+}
+
+impl Lanes for Portable {
+    type Sum = Portable;
+    type Factor = u64;
+
+    #[inline(always)]
+    fn xor(self, other: Self) -> Self {
+        self.zip(other, |a, b| a ^ b)
+    }
+    #[inline(always)]
+    fn shift_left<const BITS: u32>(self) -> Self {
+        Portable(self.0.map(|word| word << BITS))
+    }
+    #[inline(always)]
+    fn shift_right<const BITS: u32>(self) -> Self {
+        Portable(self.0.map(|word| word >> BITS))
+    }
+    #[inline(always)]
+    fn factor(word: u64) -> u64 {
+        word
+    }
+    #[inline(always)]
+    fn empty_sum() -> Self {
+        Portable([0; 8])
+    }
+    #[inline(always)]
+    fn multiply_add(self, factor: u64, sum: Self) -> Self {
+        self.zip(sum, |word, sum| sum.wrapping_add(word.wrapping_mul(factor)))
+    }
+    #[inline(always)]
+    fn add_sum(sum: Self, words: &mut [u64; 8]) {
+        Portable(*words).plus(sum).store(words);
+    }
+}
+
+/// An operation on both registers of `Avx2` values. Closures are not sure to be inlined, and
+/// without that no instruction is.
+#[cfg(target_arch = "x86_64")]
+macro_rules! both {
+    ($each:ident($($of:expr),*)) => {
+        unsafe { [$each($($of.0[0]),*), $each($($of.0[1]),*)] }
+    };
+}
+#[cfg(target_arch = "x86_64")]
+pub(super) use both;
+
+#[cfg(target_arch = "x86_64")]
+pub use x86::{Avx2, Avx512};
+
+#[cfg(target_arch = "x86_64")]
+#[allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all, below")]
+mod x86 {
+    //! SAFETY, throughout: the instruction set is present (module docs), and loads and
+    //! stores go through references to 64 bytes, with instructions that need no alignment.
+
+    use super::{Eight, Lanes};
+    use std::arch::x86_64::*;
+
+    /// Two registers of four words.
+    #[derive(Clone, Copy)]
+    pub struct Avx2(pub(in crate::simd) [__m256i; 2]);
+
+    /// AVX2 multiplies 32-bit halves only. x w mod 2^64 = low(x) low(w) + 2^32 (low(x)
+    /// high(w) + high(x) low(w)); the two parts are summed apart and joined at the end.
+    #[derive(Clone, Copy)]
+    pub struct Halves {
+        low: Avx2,
+        cross: Avx2,
+    }
+
+    impl Avx2 {
+        #[inline(always)]
+        fn each(self, operation: impl Fn(__m256i) -> __m256i) -> Self {
+            Avx2([operation(self.0[0]), operation(self.0[1])])
+        }
+        /// The products of the low halves.
+        #[inline(always)]
+        fn times(self, factor: __m256i) -> Self {
+            self.each(|a| unsafe { _mm256_mul_epu32(a, factor) })
+        }
+    }
+
+    impl Eight for Avx2 {
+        const WIDE: bool = false;
+
+        #[inline(always)]
+        fn load(words: &[u64; 8]) -> Self {
+            let at = words.as_ptr().cast::<__m256i>();
+            Avx2(unsafe { [_mm256_loadu_si256(at), _mm256_loadu_si256(at.add(1))] })
+        }
+        #[inline(always)]
+        fn store(self, words: &mut [u64; 8]) {
+            let at = words.as_mut_ptr().cast::<__m256i>();
+            unsafe {
+                _mm256_storeu_si256(at, self.0[0]);
+                _mm256_storeu_si256(at.add(1), self.0[1]);
+            }
+        }
+        #[inline(always)]
+        fn splat(word: u64) -> Self {
+            Avx2([unsafe { _mm256_set1_epi64x(word as i64) }; 2])
+        }
+        #[inline(always)]
+        fn plus(self, other: Self) -> Self {
+            Avx2(both!(_mm256_add_epi64(self, other)))
+        }
+        #[inline(always)]
+        fn and(self, other: Self) -> Self {
+            Avx2(both!(_mm256_and_si256(self, other)))
+        }
+    }
+
+    impl Lanes for Avx2 {
+        type Sum = Halves;
+        type Factor = [__m256i; 2];
+
+        #[inline(always)]
+        fn xor(self, other: Self) -> Self {
+            Avx2(both!(_mm256_xor_si256(self, other)))
+        }
+        #[inline(always)]
+        fn shift_left<const BITS: u32>(self) -> Self {
+            self.each(|a| unsafe { _mm256_sll_epi64(a, _mm_cvtsi32_si128(BITS as i32)) })
+        }
+        #[inline(always)]
+        fn shift_right<const BITS: u32>(self) -> Self {
+            self.each(|a| unsafe { _mm256_srl_epi64(a, _mm_cvtsi32_si128(BITS as i32)) })
+        }
+        #[inline(always)]
+        fn factor(word: u64) -> [__m256i; 2] {
+            unsafe { [_mm256_set1_epi64x(word as i64), _mm256_set1_epi64x((word >> 32) as i64)] }
+        }
+        #[inline(always)]
+        fn empty_sum() -> Halves {
+            Halves { low: Self::splat(0), cross: Self::splat(0) }
+        }
+        #[inline(always)]
+        fn multiply_add(self, [low, high]: [__m256i; 2], sum: Halves) -> Halves {
+            let cross = self.times(high).plus(self.shift_right::<32>().times(low));
+            Halves { low: sum.low.plus(self.times(low)), cross: sum.cross.plus(cross) }
+        }
+        #[inline(always)]
+        fn add_sum(sum: Halves, words: &mut [u64; 8]) {
+            let total = sum.low.plus(sum.cross.shift_left::<32>());
+            Self::load(words).plus(total).store(words);
+        }
+    }
+
+    /// One register of eight words.
+    #[derive(Clone, Copy)]
+    pub struct Avx512(pub(in crate::simd) __m512i);
+
+    impl Eight for Avx512 {
+        const WIDE: bool = true;
+
+        #[inline(always)]
+        fn load(words: &[u64; 8]) -> Self {
+            Avx512(unsafe { _mm512_loadu_si512(words.as_ptr().cast()) })
+        }
+        #[inline(always)]
+        fn store(self, words: &mut [u64; 8]) {
+            unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), self.0) }
+        }
+        #[inline(always)]
+        fn splat(word: u64) -> Self {
+            Avx512(unsafe { _mm512_set1_epi64(word as i64) })
+        }
+        #[inline(always)]
+        fn plus(self, other: Self) -> Self {
+            Avx512(unsafe { _mm512_add_epi64(self.0, other.0) })
+        }
+        #[inline(always)]
+        fn and(self, other: Self) -> Self {
+            Avx512(unsafe { _mm512_and_si512(self.0, other.0) })
+        }
+    }
+
+    impl Lanes for Avx512 {
+        type Sum = Avx512;
+        type Factor = Avx512;
+
+        #[inline(always)]
+        fn xor(self, other: Self) -> Self {
+            Avx512(unsafe { _mm512_xor_si512(self.0, other.0) })
+        }
+        #[inline(always)]
+        fn shift_left<const BITS: u32>(self) -> Self {
+            Avx512(unsafe { _mm512_sll_epi64(self.0, _mm_cvtsi32_si128(BITS as i32)) })
+        }
+        #[inline(always)]
+        fn shift_right<const BITS: u32>(self) -> Self {
+            Avx512(unsafe { _mm512_srl_epi64(self.0, _mm_cvtsi32_si128(BITS as i32)) })
+        }
+        #[inline(always)]
+        fn factor(word: u64) -> Self {
+            Self::splat(word)
+        }
+        #[inline(always)]
+        fn empty_sum() -> Self {
+            Self::splat(0)
+        }
+        #[inline(always)]
+        fn multiply_add(self, factor: Self, sum: Self) -> Self {
+            sum.plus(Avx512(unsafe { _mm512_mullo_epi64(self.0, factor.0) }))
+        }
+        #[inline(always)]
+        fn add_sum(sum: Self, words: &mut [u64; 8]) {
+            Self::load(words).plus(sum).store(words);
+        }
+    }
+}

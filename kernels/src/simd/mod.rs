@@ -1,0 +1,7 @@
+//! Vector instructions, chosen at run time.
+
+pub(crate) mod lanes;
+pub mod path;
+pub mod residues;
+#[cfg(target_arch = "x86_64")]
+pub mod residues_avx2;

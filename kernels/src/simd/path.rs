@@ -1,0 +1,128 @@
+//! Which instruction set a kernel runs on.
+//!
+//! A kernel is written once, in portable Rust, as an `#[inline(always)]` function. The
+//! macro `dispatched!` compiles it once more for AVX2 and for AVX-512, where the compiler
+//! turns the same loops into vector code: all paths agree by construction (and a test
+//! says so). Where that is not fast enough a kernel is generic over [`crate::simd::lanes`]. A [`Path`] can only be had for an instruction set that this machine has,
+//! which is what makes the `unsafe` calls below sound.
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+pub(crate) enum Level {
+    Portable,
+    Avx2,
+    Avx512,
+    Ifma,
+}
+
+/// Proof that this machine has an instruction set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path(Level);
+
+impl Path {
+    /// What every machine has.
+    pub const PORTABLE: Path = Path(Level::Portable);
+
+    /// All that this machine can run, the best last.
+    #[allow(unused_mut, reason = "only x86-64 has more than one path")]
+    pub fn available() -> Vec<Path> {
+        let mut paths = vec![Path::PORTABLE];
+        #[cfg(target_arch = "x86_64")]
+        {
+            let has_avx2 = is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("bmi2")
+                && is_x86_feature_detected!("fma");
+            if has_avx2 {
+                paths.push(Path(Level::Avx2));
+            }
+            let has_avx512 = has_avx2
+                && is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vl");
+            if has_avx512 {
+                paths.push(Path(Level::Avx512));
+            }
+            if has_avx512 && is_x86_feature_detected!("avx512ifma") {
+                paths.push(Path(Level::Ifma));
+            }
+        }
+        paths
+    }
+
+    /// The fastest that this machine can run.
+    pub fn best() -> Path {
+        use std::sync::OnceLock;
+        static BEST: OnceLock<Path> = OnceLock::new();
+        *BEST.get_or_init(|| Path::available().pop().unwrap_or(Path::PORTABLE))
+    }
+
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Level::Portable => "portable",
+            Level::Avx2 => "avx2",
+            Level::Avx512 => "avx512",
+            Level::Ifma => "avx512-ifma",
+        }
+    }
+
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+    pub(crate) fn level(self) -> Level {
+        self.0
+    }
+}
+
+/// `dispatched! { /// doc  pub fn name = body(argument: Type, ...); }` defines `name(path,
+/// argument, ...)`, which runs the `#[inline(always)]` function `body` compiled for `path`.
+/// Written `= body::<Lanes>(...)`, the body is generic over `lanes::Lanes` and gets those of
+/// the path.
+macro_rules! dispatched {
+    ($(#[$meta:meta])* pub fn $name:ident = $body:ident($($arg:ident: $type:ty),* $(,)?);) => {
+        $crate::simd::path::dispatched! {
+            @ $(#[$meta])* $name($($arg: $type),*) [$body] [$body] [$body]
+        }
+    };
+    ($(#[$meta:meta])* pub fn $name:ident = $body:ident::<Lanes>($($arg:ident: $type:ty),* $(,)?);) => {
+        $crate::simd::path::dispatched! {
+            @ $(#[$meta])* $name($($arg: $type),*)
+            [$body::<$crate::simd::lanes::Portable>]
+            [$body::<$crate::simd::lanes::Avx2>]
+            [$body::<$crate::simd::lanes::Avx512>]
+        }
+    };
+    (@ $(#[$meta:meta])* $name:ident($($arg:ident: $type:ty),*)
+     [$($portable:tt)*] [$($avx2:tt)*] [$($avx512:tt)*]) => {
+        $(#[$meta])*
+        #[allow(unsafe_code)]
+        pub fn $name(path: $crate::simd::path::Path, $($arg: $type),*) {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2")]
+                fn avx2($($arg: $type),*) {
+                    $($avx2)*($($arg),*)
+                }
+                #[target_feature(enable = "avx2,avx512f,avx512dq,avx512bw,avx512vl")]
+                fn avx512($($arg: $type),*) {
+                    $($avx512)*($($arg),*)
+                }
+                match path.level() {
+                    $crate::simd::path::Level::Portable => $($portable)*($($arg),*),
+                    // SAFETY: a `Path` of this level exists only where the CPU has it.
+                    $crate::simd::path::Level::Avx2 => unsafe { avx2($($arg),*) },
+                    // SAFETY: as above.
+                    $crate::simd::path::Level::Avx512 | $crate::simd::path::Level::Ifma => unsafe {
+                        avx512($($arg),*)
+                    },
+                }
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            {
+                let _ = path;
+                $($portable)*($($arg),*)
+            }
+        }
+    };
+}
+
+pub(crate) use dispatched;

@@ -1,0 +1,200 @@
+//! Eight numbers below 2^52 side by side, for arithmetic modulo primes below 2^50.
+//!
+//! Every kernel of the homomorphic scheme is generic over [`Residues`]. Three implementations give
+//! the same words once these are reduced: `Portable` anywhere, `Avx512` with its 52-bit
+//! multiply-add, `Avx2` with the multiply-add of floating point. Nothing here branches on a value
+//! or indexes by one.
+#![allow(unsafe_code)]
+
+use crate::simd::lanes::{Eight, Portable};
+
+/// The low 52 bits.
+pub const MASK: u64 = (1 << 52) - 1;
+
+/// Words modulo a prime. Factors of products are below 2^52.
+pub trait Residues: Eight {
+    /// Words made ready for `add_product`.
+    type Operand: Copy;
+    /// self - other modulo 2^64.
+    fn minus(self, other: Self) -> Self;
+    /// x - limit where x >= limit, else x; for x and limit below 2^63.
+    fn reduce_once(self, limit: Self) -> Self;
+    /// Each word's bits from 52 on.
+    fn above(self) -> Self;
+    /// The words as factors.
+    fn operand(self) -> Self::Operand;
+    /// Adds a b to the number low + 2^52 high, up to what `settled` takes away again. Up to 2^10
+    /// products keep low below 2^63.
+    fn add_product(sums: (Self, Self), a: Self::Operand, b: Self::Operand) -> (Self, Self);
+    /// The sums after so many products.
+    fn settled(sums: (Self, Self), products: u64) -> (Self, Self);
+    /// self w mod p in [0, 2p), for w below p and the ratio floor(2^52 w / p).
+    fn times(self, factor: (Self, Self), p: Self) -> Self;
+    /// Word j of row i becomes word i of row j.
+    fn transpose(rows: [Self; 8]) -> [Self; 8];
+}
+
+#[inline(always)]
+fn product(a: u64, b: u64) -> u128 {
+    u128::from(a & MASK) * u128::from(b & MASK)
+}
+
+/// What an implementation with `add_low` and `add_high` multiplies by: the low 52 bits of a
+/// product, and its bits from 52 on.
+macro_rules! products_by_halves {
+    () => {
+        type Operand = Self;
+        #[inline(always)]
+        fn operand(self) -> Self {
+            self
+        }
+        #[inline(always)]
+        fn add_product((low, high): (Self, Self), a: Self, b: Self) -> (Self, Self) {
+            (low.add_low(a, b), high.add_high(a, b))
+        }
+        #[inline(always)]
+        fn settled(sums: (Self, Self), _products: u64) -> (Self, Self) {
+            sums
+        }
+        #[inline(always)]
+        fn times(self, (w, ratio): (Self, Self), p: Self) -> Self {
+            let zero = Self::splat(0);
+            let quotient = zero.add_high(self, ratio);
+            let minus_p = Self::splat(MASK + 1).minus(p);
+            zero.add_low(self, w).add_low(quotient, minus_p).and(Self::splat(MASK))
+        }
+    };
+}
+
+impl Portable {
+    #[inline(always)]
+    fn add_low(self, a: Self, b: Self) -> Self {
+        self.plus(a.zip(b, |a, b| product(a, b) as u64 & MASK))
+    }
+    #[inline(always)]
+    fn add_high(self, a: Self, b: Self) -> Self {
+        self.plus(a.zip(b, |a, b| (product(a, b) >> 52) as u64))
+    }
+}
+
+impl Residues for Portable {
+    products_by_halves!();
+    #[inline(always)]
+    fn minus(self, other: Self) -> Self {
+        self.zip(other, u64::wrapping_sub)
+    }
+    #[inline(always)]
+    fn reduce_once(self, limit: Self) -> Self {
+        self.zip(self.minus(limit), u64::min)
+    }
+    #[inline(always)]
+    fn above(self) -> Self {
+        Portable(self.0.map(|word| word >> 52))
+    }
+    #[inline(always)]
+    fn transpose(rows: [Self; 8]) -> [Self; 8] {
+        std::array::from_fn(|j| Portable(std::array::from_fn(|i| rows[i].0[j])))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all, below")]
+mod x86 {
+    //! SAFETY, throughout: `on_residues!` takes this type only with a `Path` that proves the
+    //! instructions present; loads and stores go through references to 64 bytes.
+
+    use super::{MASK, Residues};
+    use crate::simd::lanes::{Avx512, Eight};
+    use std::arch::x86_64::*;
+
+    impl Avx512 {
+        #[inline(always)]
+        fn add_low(self, a: Self, b: Self) -> Self {
+            Avx512(unsafe { _mm512_madd52lo_epu64(self.0, a.0, b.0) })
+        }
+        #[inline(always)]
+        fn add_high(self, a: Self, b: Self) -> Self {
+            Avx512(unsafe { _mm512_madd52hi_epu64(self.0, a.0, b.0) })
+        }
+    }
+
+    impl Residues for Avx512 {
+        products_by_halves!();
+        #[inline(always)]
+        fn minus(self, other: Self) -> Self {
+            Avx512(unsafe { _mm512_sub_epi64(self.0, other.0) })
+        }
+        #[inline(always)]
+        fn reduce_once(self, limit: Self) -> Self {
+            Avx512(unsafe { _mm512_min_epu64(self.0, self.minus(limit).0) })
+        }
+        #[inline(always)]
+        fn above(self) -> Self {
+            Avx512(unsafe { _mm512_srli_epi64::<52>(self.0) })
+        }
+        #[inline(always)]
+        fn transpose(rows: [Self; 8]) -> [Self; 8] {
+            // Words within pairs, then pairs of words, then halves of registers.
+            let pairs: [__m512i; 8] = std::array::from_fn(|i| unsafe {
+                let (a, b) = (rows[i & !1].0, rows[i | 1].0);
+                if i % 2 == 0 { _mm512_unpacklo_epi64(a, b) } else { _mm512_unpackhi_epi64(a, b) }
+            });
+            // Row i of `quads`: 128-bit parts of rows {i, i + 2} of a group of four.
+            let quads: [__m512i; 8] = std::array::from_fn(|i| unsafe {
+                let (a, b) = (pairs[i & !2], pairs[i | 2]);
+                if i & 2 == 0 {
+                    _mm512_shuffle_i64x2::<0b10_00_10_00>(a, b)
+                } else {
+                    _mm512_shuffle_i64x2::<0b11_01_11_01>(a, b)
+                }
+            });
+            let whole: [__m512i; 8] = std::array::from_fn(|i| unsafe {
+                let (a, b) = (quads[i & !4], quads[i | 4]);
+                if i & 4 == 0 {
+                    _mm512_shuffle_i64x2::<0b10_00_10_00>(a, b)
+                } else {
+                    _mm512_shuffle_i64x2::<0b11_01_11_01>(a, b)
+                }
+            });
+            // Bits of the word's number come out in the order (0, 1, 2) of i.
+            whole.map(Avx512)
+        }
+    }
+}
+
+/// `on_residues! { /// doc  pub fn name = body(argument: Type, ...); }` defines `name(path,
+/// argument, ...)`, which runs the `#[inline(always)]` function `body::<R: Residues>`.
+macro_rules! on_residues {
+    ($(#[$meta:meta])* pub fn $name:ident = $body:ident($($arg:ident: $type:ty),* $(,)?);) => {
+        $(#[$meta])*
+        #[allow(unsafe_code)]
+        pub fn $name(path: $crate::simd::path::Path, $($arg: $type),*) {
+            #[cfg(target_arch = "x86_64")]
+            {
+                use $crate::simd::path::Level;
+                #[target_feature(enable = "avx2,bmi2,fma")]
+                fn avx2($($arg: $type),*) {
+                    $body::<$crate::simd::lanes::Avx2>($($arg),*)
+                }
+                #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx512ifma,bmi2")]
+                fn ifma($($arg: $type),*) {
+                    $body::<$crate::simd::lanes::Avx512>($($arg),*)
+                }
+                match path.level() {
+                    Level::Portable => $body::<$crate::simd::lanes::Portable>($($arg),*),
+                    // SAFETY: a `Path` of these levels exists only where the CPU has AVX2.
+                    Level::Avx2 | Level::Avx512 => unsafe { avx2($($arg),*) },
+                    // SAFETY: and one of this level where it has the 52-bit multiply-add.
+                    Level::Ifma => unsafe { ifma($($arg),*) },
+                }
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            {
+                let _ = path;
+                $body::<$crate::simd::lanes::Portable>($($arg),*)
+            }
+        }
+    };
+}
+
+pub(crate) use on_residues;

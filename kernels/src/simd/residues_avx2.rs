@@ -1,0 +1,171 @@
+//! Eight numbers below 2^52 in two registers of AVX2, which has no product of such numbers.
+//!
+//! Floating point has: a double holds a number below 2^52 exactly, and a fused multiply-add
+//! rounds but once. With 2^104 added, a product of 104 bits is rounded to a multiple of 2^52, so
+//! the bits of that double are its upper half; a second multiply-add gives the rest, exactly, from
+//! -2^51 to 2^51. (Emmart, Zheng, Weems, *Faster modular exponentiation using double precision
+//! floating point arithmetic on the GPU*, ARITH 2018.) All numbers are zero or normal, so no
+//! instruction takes longer for some values than for others.
+//!
+//! SAFETY, throughout: `on_residues!` takes this type only with a `Path` that proves the
+//! instructions present; loads and stores go through references to 64 bytes.
+#![allow(unsafe_code)]
+#![allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all, above")]
+
+use crate::simd::lanes::{Avx2, Eight, both};
+use crate::simd::residues::Residues;
+use std::arch::x86_64::*;
+
+const TWO_52: f64 = (1u64 << 52) as f64;
+const TWO_104: f64 = TWO_52 * TWO_52;
+/// The exponent of 2^52 and of 2^104: below it lie the 52 bits of a whole number.
+const UNITS: u64 = 0x433 << 52;
+const UPPER: u64 = 0x467 << 52;
+/// A product adds its rest + 2^52 to low, and one less to high, so that low never falls.
+const LOW_EXCESS: u64 = UNITS.wrapping_sub(1 << 51);
+const HIGH_EXCESS: u64 = UPPER.wrapping_add(1);
+
+/// Two registers of four doubles.
+#[derive(Clone, Copy)]
+pub struct Doubles([__m256d; 2]);
+
+#[inline(always)]
+unsafe fn of_words(words: __m256i) -> __m256d {
+    unsafe {
+        let units = _mm256_or_si256(words, _mm256_set1_epi64x(UNITS as i64));
+        _mm256_sub_pd(_mm256_castsi256_pd(units), _mm256_set1_pd(TWO_52))
+    }
+}
+
+#[inline(always)]
+unsafe fn shifted(words: __m256i) -> __m256i {
+    unsafe { _mm256_srli_epi64::<52>(words) }
+}
+
+#[inline(always)]
+unsafe fn reduced(x: __m256i, limit: __m256i) -> __m256i {
+    unsafe {
+        let rest = _mm256_castsi256_pd(_mm256_sub_epi64(x, limit));
+        // By the sign of the rest.
+        _mm256_castpd_si256(_mm256_blendv_pd(rest, _mm256_castsi256_pd(x), rest))
+    }
+}
+
+/// The upper half of a product, above 2^104.
+#[inline(always)]
+unsafe fn upper(a: __m256d, b: __m256d) -> __m256d {
+    unsafe { _mm256_fmadd_pd(a, b, _mm256_set1_pd(TWO_104)) }
+}
+
+/// What the upper half leaves, plus 3/2 2^52, so that its exponent is always the same.
+#[inline(always)]
+unsafe fn rest(a: __m256d, b: __m256d, upper: __m256d) -> __m256d {
+    unsafe {
+        let multiple = _mm256_sub_pd(upper, _mm256_set1_pd(TWO_104));
+        _mm256_fmadd_pd(a, b, _mm256_sub_pd(_mm256_set1_pd(1.5 * TWO_52), multiple))
+    }
+}
+
+#[inline(always)]
+unsafe fn plus_bits(sum: __m256i, double: __m256d) -> __m256i {
+    unsafe { _mm256_add_epi64(sum, _mm256_castpd_si256(double)) }
+}
+
+#[inline(always)]
+unsafe fn scaled(x: __m256i, w: __m256i, ratio: __m256i, p: __m256i) -> __m256i {
+    unsafe {
+        let (x, w, ratio, p) = (of_words(x), of_words(w), of_words(ratio), of_words(p));
+        // (ratio + 1/2) / 2^52 is within 2^-53 of w / p, so the quotient is within 3/4 of x w / p.
+        let ratio = _mm256_add_pd(ratio, _mm256_set1_pd(0.5));
+        let ratio = _mm256_mul_pd(ratio, _mm256_set1_pd(1.0 / TWO_52));
+        let quotient = _mm256_floor_pd(_mm256_mul_pd(x, ratio));
+        let near = _mm256_mul_pd(x, w);
+        let rest = _mm256_fmsub_pd(x, w, near);
+        // From -3/4 p to 7/4 p: whole numbers below 2^52, so all of this is exact.
+        let result = _mm256_add_pd(_mm256_fnmadd_pd(quotient, p, near), rest);
+        let result = _mm256_blendv_pd(result, _mm256_add_pd(result, p), result);
+        let units = _mm256_add_pd(result, _mm256_set1_pd(TWO_52));
+        _mm256_xor_si256(_mm256_castpd_si256(units), _mm256_set1_epi64x(UNITS as i64))
+    }
+}
+
+/// Rows of a square of four.
+#[inline(always)]
+unsafe fn turned([a, b, c, d]: [__m256i; 4]) -> [__m256i; 4] {
+    unsafe {
+        let (even, odd) = (_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
+        let (other_even, other_odd) = (_mm256_unpacklo_epi64(c, d), _mm256_unpackhi_epi64(c, d));
+        [
+            _mm256_permute2x128_si256::<0x20>(even, other_even),
+            _mm256_permute2x128_si256::<0x20>(odd, other_odd),
+            _mm256_permute2x128_si256::<0x31>(even, other_even),
+            _mm256_permute2x128_si256::<0x31>(odd, other_odd),
+        ]
+    }
+}
+
+impl Residues for Avx2 {
+    type Operand = Doubles;
+
+    #[inline(always)]
+    fn minus(self, other: Self) -> Self {
+        Avx2(both!(_mm256_sub_epi64(self, other)))
+    }
+    #[inline(always)]
+    fn above(self) -> Self {
+        Avx2(both!(shifted(self)))
+    }
+    #[inline(always)]
+    fn reduce_once(self, limit: Self) -> Self {
+        Avx2(both!(reduced(self, limit)))
+    }
+    #[inline(always)]
+    fn operand(self) -> Doubles {
+        Doubles(both!(of_words(self)))
+    }
+    #[inline(always)]
+    fn add_product((low, high): (Self, Self), a: Doubles, b: Doubles) -> (Self, Self) {
+        let upper = Doubles(both!(upper(a, b)));
+        let rest = Doubles(both!(rest(a, b, upper)));
+        (Avx2(both!(plus_bits(low, rest))), Avx2(both!(plus_bits(high, upper))))
+    }
+    #[inline(always)]
+    fn settled((low, high): (Self, Self), products: u64) -> (Self, Self) {
+        let low_excess = Self::splat(LOW_EXCESS.wrapping_mul(products));
+        let high_excess = Self::splat(HIGH_EXCESS.wrapping_mul(products));
+        (low.minus(low_excess), high.minus(high_excess))
+    }
+    #[inline(always)]
+    fn times(self, (w, ratio): (Self, Self), p: Self) -> Self {
+        Avx2(both!(scaled(self, w, ratio, p)))
+    }
+    #[inline(always)]
+    fn transpose([a, b, c, d, e, f, g, h]: [Self; 8]) -> [Self; 8] {
+        // Squares of four, each turned; the two off the diagonal change places.
+        let (upper, lower) = (Rows([a, b, c, d]), Rows([e, f, g, h]));
+        unsafe {
+            let (a, b) = (turned(upper.half(0)), turned(lower.half(0)));
+            let (c, d) = (turned(upper.half(1)), turned(lower.half(1)));
+            [
+                Avx2([a[0], b[0]]),
+                Avx2([a[1], b[1]]),
+                Avx2([a[2], b[2]]),
+                Avx2([a[3], b[3]]),
+                Avx2([c[0], d[0]]),
+                Avx2([c[1], d[1]]),
+                Avx2([c[2], d[2]]),
+                Avx2([c[3], d[3]]),
+            ]
+        }
+    }
+}
+
+struct Rows([Avx2; 4]);
+
+impl Rows {
+    #[inline(always)]
+    fn half(&self, half: usize) -> [__m256i; 4] {
+        let [a, b, c, d] = self.0;
+        [a.0[half], b.0[half], c.0[half], d.0[half]]
+    }
+}

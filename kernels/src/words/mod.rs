@@ -1,0 +1,9 @@
+//! Arithmetic on shares: words of 64 bits and slices of packed bits.
+
+pub mod beaver;
+pub mod bits;
+pub mod histogram;
+pub mod matrix;
+pub mod prg;
+pub mod slices;
+pub mod tables;

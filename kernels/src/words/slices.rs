@@ -1,0 +1,121 @@
+//! Bit slices: the transpose between words and bit positions.
+//!
+//! Slice j holds bit j of 64 elements in each of its words, so that one instruction of a
+//! boolean circuit works on 64 elements. Eight blocks of 64 x 64 bits are transposed side
+//! by side, lane by lane, which compiles to vector code.
+
+use crate::simd::lanes::Lanes;
+use crate::simd::path::dispatched;
+
+const LANES: usize = 8;
+
+/// Eight blocks of 64 words, interleaved: `block[k][lane]` is word k of block `lane`.
+type Blocks = [[u64; LANES]; 64];
+
+/// Transposes each lane's 64 x 64 bits: bit j of word k becomes bit k of word j
+/// (Warren, Hacker's Delight, section 7-3).
+#[inline(always)]
+fn transpose<L: Lanes>(blocks: &mut Blocks) {
+    transpose_step::<L, 32>(blocks, 0x0000_0000_ffff_ffff);
+    transpose_step::<L, 16>(blocks, 0x0000_ffff_0000_ffff);
+    transpose_step::<L, 8>(blocks, 0x00ff_00ff_00ff_00ff);
+    transpose_step::<L, 4>(blocks, 0x0f0f_0f0f_0f0f_0f0f);
+    transpose_step::<L, 2>(blocks, 0x3333_3333_3333_3333);
+    transpose_step::<L, 1>(blocks, 0x5555_5555_5555_5555);
+}
+
+/// Swaps the off-diagonal squares of SIZE x SIZE bits.
+#[inline(always)]
+fn transpose_step<L: Lanes, const SIZE: u32>(blocks: &mut Blocks, low: u64) {
+    let low = L::splat(low);
+    for pair in blocks.chunks_exact_mut(2 * SIZE as usize) {
+        let (above, below) = pair.split_at_mut(SIZE as usize);
+        for (a, b) in above.iter_mut().zip(below) {
+            let (upper, lower) = (L::load(a), L::load(b));
+            let swap = upper.shift_right::<SIZE>().xor(lower).and(low);
+            upper.xor(swap.shift_left::<SIZE>()).store(a);
+            lower.xor(swap).store(b);
+        }
+    }
+}
+
+#[inline(always)]
+fn to_slices_body<L: Lanes>(words: &[u64], width: usize, out: &mut [u64]) {
+    let length = words.len().div_ceil(64);
+    for (group, chunk) in words.chunks(64 * LANES).enumerate() {
+        let mut blocks: Blocks = [[0; LANES]; 64];
+        for (lane, block) in chunk.chunks(64).enumerate() {
+            for (row, &word) in blocks.iter_mut().zip(block) {
+                row[lane] = word;
+            }
+        }
+        transpose::<L>(&mut blocks);
+        let first = group * LANES;
+        let used = LANES.min(length - first);
+        for (slice, row) in blocks.iter().enumerate().take(width) {
+            let at = slice * length + first;
+            out[at..at + used].copy_from_slice(&row[..used]);
+        }
+    }
+}
+
+#[inline(always)]
+fn from_slices_body<L: Lanes>(slices: &[u64], width: usize, out: &mut [u64]) {
+    let length = out.len().div_ceil(64);
+    for (group, chunk) in out.chunks_mut(64 * LANES).enumerate() {
+        let mut blocks: Blocks = [[0; LANES]; 64];
+        let first = group * LANES;
+        let used = LANES.min(length - first);
+        for (slice, row) in blocks.iter_mut().enumerate().take(width) {
+            let at = slice * length + first;
+            row[..used].copy_from_slice(&slices[at..at + used]);
+        }
+        transpose::<L>(&mut blocks);
+        for (lane, block) in chunk.chunks_mut(64).enumerate() {
+            for (word, row) in block.iter_mut().zip(&blocks) {
+                *word = row[lane];
+            }
+        }
+    }
+}
+
+dispatched! {
+    /// Bit j of element i goes to bit i % 64 of `out[j * ceil(n / 64) + i / 64]`, for
+    /// j < width <= 64; bits past the last element are zero.
+    pub fn to_slices = to_slices_body::<Lanes>(words: &[u64], width: usize, out: &mut [u64]);
+}
+
+dispatched! {
+    /// Undoes [`to_slices`]: `slices` has `width` rows of ceil(out.len() / 64) words. Bits
+    /// `width` and above of the elements are zero.
+    pub fn from_slices = from_slices_body::<Lanes>(slices: &[u64], width: usize, out: &mut [u64]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::path::Path;
+
+    #[test]
+    fn every_path_is_the_definition_and_returns() {
+        for path in Path::available() {
+            for (count, width) in [(0, 3), (1, 64), (63, 1), (64, 20), (65, 64), (1000, 33)] {
+                let mut words = vec![0; count];
+                crate::words::prg::Stream::new(&[2; 16]).fill(0, &mut words);
+                let length = count.div_ceil(64);
+                let mut slices = vec![0; width * length];
+                to_slices(path, &words, width, &mut slices);
+                for (i, word) in words.iter().enumerate() {
+                    for j in 0..width {
+                        assert_eq!(slices[j * length + i / 64] >> (i % 64) & 1, word >> j & 1);
+                    }
+                }
+                let mut back = vec![u64::MAX; count];
+                from_slices(path, &slices, width, &mut back);
+                let expected: Vec<u64> =
+                    words.iter().map(|w| w & (u64::MAX >> (64 - width))).collect();
+                assert_eq!(back, expected, "{}", path.name());
+            }
+        }
+    }
+}

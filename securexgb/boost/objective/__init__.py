@@ -1,0 +1,1 @@
+"""What is learnt from the labels: one file an objective, and a registry of them."""

@@ -1,0 +1,173 @@
+"""What an objective is: labels into gradients, margins into predictions, and what that asks for.
+
+From margins and labels come one gradient and one hessian a row and output, times the row's weight
+divided by the weights' public scale: two vectors, each with fraction bits of its own. Labels and
+weights are the label party's; margins are shared, (outputs, rows). Rounding is exact, and by public
+coins right on average (``boost.dither``), so the words are a function of the data alone, but for
+the noise of ``sigmoid="ckks"``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.arith.fixedpoint import NumberFormat, encode
+from securexgb.boost.dither import Dither, by_row
+from securexgb.boost.objective.traits import Traits
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.rows import BLOCK_ROWS, blocks
+from securexgb.boost.scales import check_weights, row_factors
+from securexgb.mpc.multiply import multiply
+from securexgb.mpc.party import Party
+from securexgb.mpc.share import constant
+from securexgb.mpc.shared import Shared, Words
+from securexgb.mpc.sigmoid import MOST_BITS
+from securexgb.mpc.truncate import truncate
+
+Floats = NDArray[np.float64]
+Sigmoid: TypeAlias = Callable[[Party, Shared, int, int], tuple[Shared, Shared]]
+"""(p, p (1 - p)) of margins (n,), with so many fraction bits each."""
+
+_WEIGHTED_BITS = 16
+"""Least fraction bits of g and h before they are weighted."""
+_PRODUCT_BITS = 61
+"""Weighted gradients, before they are rounded, are below 2^_PRODUCT_BITS."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """What an objective takes from the label party, as its trivial shares.
+
+    ``targets``: shared (n,), see ``Objective.targets``. ``weights``: row weights, shared
+    (n,) with row_weight_bits fraction bits, or None where no row has one.
+    """
+
+    targets: Shared
+    weights: Shared | None
+
+    def __getitem__(self, rows: slice) -> Labels:
+        return Labels(self.targets[rows], None if self.weights is None else self.weights[rows])
+
+
+Derivatives: TypeAlias = Callable[[Party, Shared, Labels], Shared]
+"""g and h of rows, times their weights, (outputs, 2, n), of margins (outputs, n); with the fraction
+bits of rows. The first row's number is divisible by 64."""
+
+
+class Objective(ABC):
+    """One objective, by the terms that name it; all that depends on which one it is.
+
+    ``chosen``: a sigmoid in the tables' place, see ``sigmoid_of``.
+    """
+
+    traits: ClassVar[Traits]
+
+    def __init__(self, params: TrainingParams, chosen: Sigmoid | None = None) -> None:
+        self._params = params
+        self._chosen = chosen
+
+    @property
+    def outputs(self) -> int:
+        """Margins a row, and trees a round."""
+        return 1
+
+    @abstractmethod
+    def check_labels(self, labels: Floats) -> None:
+        """At the label party: raise DataError for labels of any set that do not fit."""
+
+    def check_scales(self, labels: Floats, weights: Floats | None) -> None:
+        """At the label party: raise DataError for a training set that its scales do not fit."""
+        check_weights(labels, weights, self._params)
+
+    def base_margin(self, labels: Floats, weights: Floats | None) -> float:
+        """At the label party: the margin before the first tree, by base_score or fitted."""
+        return 0.0
+
+    def centre(self, labels: Floats, weights: Floats | None) -> float:
+        """At the label party: what margins are relative to, in the user's unit."""
+        return 0.0
+
+    @abstractmethod
+    def constant_metric(
+        self, train: tuple[Floats, Floats | None], rows: tuple[Floats, Floats | None]
+    ) -> float:
+        """The default metric on ``rows`` of the model before its first tree: (labels, weights)."""
+
+    @abstractmethod
+    def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
+        """At the label party: labels as ring words, in the unit that ``derivatives`` needs."""
+
+    @property
+    @abstractmethod
+    def most(self) -> tuple[float, float]:
+        """What |g| and h are at most, a row on average: what sums must have room for."""
+
+    @abstractmethod
+    def derivatives(self, numbers: NumberFormat, coins: Dither, weighted: bool) -> Derivatives:
+        """What makes g and h in one round of trees; tables are made here, once for all rows."""
+
+    @abstractmethod
+    def predictions(self, margins: Floats) -> Floats:
+        """Opened margins, times target_scale, in the user's unit: probabilities or values."""
+
+
+def gradient_vectors(
+    party: Party,
+    objective: Objective,
+    margins: Shared,
+    labels: Labels,
+    numbers: NumberFormat,
+    coins: Dither,
+    block_rows: int = BLOCK_ROWS,
+) -> Shared:
+    """g and h of every row: shared (outputs, 2, n), with the fraction bits of rows."""
+    of_rows = objective.derivatives(numbers, coins, labels.weights is not None)
+    parts = [
+        of_rows(party, margins[:, rows], labels[rows])
+        for rows in blocks(margins.shape[1], block_rows)
+    ]
+    return Shared.concatenate(parts, axis=2)
+
+
+def row_weights(
+    labels: Floats, weights: Floats | None, params: TrainingParams, numbers: NumberFormat
+) -> Words:
+    """At the label party: sample weight times scale_pos_weight, scaled, as words (n,)."""
+    factors = row_factors(labels, weights, params)
+    values = np.ones(labels.shape) if factors is None else factors
+    words = encode(values / 2.0**numbers.weight_exponent, numbers.row_weight_bits)
+    return np.where(values > 0, np.maximum(words, np.uint64(1)), words)
+
+
+def bits_before_weights(numbers: NumberFormat) -> tuple[int, int]:
+    """Fraction bits of g before it is weighted, and how many more these are than after."""
+    after = numbers.row_gradient_bits
+    least = min(after, numbers.row_hessian_bits)
+    # The words of sums say how many bits all rows' weights have together.
+    rows = numbers.gradient_sum_bits - 1 - after
+    room = min(MOST_BITS, _PRODUCT_BITS - numbers.row_weight_bits - rows)
+    before = min(after + max(_WEIGHTED_BITS - least, 0), room)
+    return before, before - after
+
+
+def weighted_pair(
+    party: Party, both: tuple[Shared, Shared], weights: Shared, drop: int, coins: Dither
+) -> Shared:
+    """(g, h) times the weights, ``drop`` bits less, rounded by coins: (2, n)."""
+    products = multiply(party, Shared.stack(both), Shared.stack([weights, weights]))
+    rows = weights.size
+    added = np.stack([by_row(c, rows, drop) for c in (coins.gradient, coins.hessian)])
+    return truncate(party, products + constant(party, added, products.shape), drop)
+
+
+def rounded(party: Party, x: Shared, drop: int, coins: NDArray[np.int64]) -> Shared:
+    """x without its low ``drop`` bits, where there are any, rounded by coins."""
+    if not drop:
+        return x
+    return truncate(party, x + constant(party, by_row(coins, x.size, drop), x.shape), drop)

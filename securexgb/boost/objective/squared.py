@@ -1,0 +1,85 @@
+"""reg:squarederror: targets, centred, in units of their public scale: g = margin - y, h = 1."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from securexgb.arith.fixedpoint import NumberFormat, encode
+from securexgb.boost.dither import Dither
+from securexgb.boost.objective.objective import (
+    Derivatives,
+    Floats,
+    Labels,
+    Objective,
+    rounded,
+    weighted_pair,
+)
+from securexgb.boost.objective.traits import SQUARED_ERROR
+from securexgb.boost.scales import centre_of, check_targets, weighted_mean
+from securexgb.errors import DataError
+from securexgb.mpc.party import Party
+from securexgb.mpc.share import constant
+from securexgb.mpc.shared import Shared, Words
+
+_SLACK, _SUBSAMPLE_SLACK = 1.5, 16.0
+"""What |g| may be on average: targets' root mean square is at most 1, that of a sample may not."""
+
+
+class SquaredError(Objective):
+    """One number a row; one tree a round."""
+
+    traits = SQUARED_ERROR
+
+    @property
+    def most(self) -> tuple[float, float]:
+        return (_SUBSAMPLE_SLACK if self._params.subsample < 1.0 else _SLACK), 1.0
+
+    def check_labels(self, labels: Floats) -> None:
+        bound = math.inf if self._params.target_bound is None else self._params.target_bound
+        if not bool(np.all(np.isfinite(labels) & (np.abs(labels) <= bound))):
+            raise DataError(
+                "a target of the label party is missing, infinite or beyond target_bound "
+                f"{bound:g}: correct the column, or agree on a larger bound"
+            )
+
+    def check_scales(self, labels: Floats, weights: Floats | None) -> None:
+        super().check_scales(labels, weights)
+        check_targets(labels, weights, self._params)
+
+    def centre(self, labels: Floats, weights: Floats | None) -> float:
+        return centre_of(labels, weights, self._params)
+
+    def constant_metric(
+        self, train: tuple[Floats, Floats | None], rows: tuple[Floats, Floats | None]
+    ) -> float:
+        labels, weights = rows
+        gaps = np.abs(labels - centre_of(*train, self._params))
+        most = float(gaps.max(initial=0.0))
+        return most * math.sqrt(weighted_mean((gaps / most) ** 2, weights)) if most > 0.0 else 0.0
+
+    def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
+        return encode((labels - centre) / numbers.target_scale, numbers.margin_bits)
+
+    def derivatives(self, numbers: NumberFormat, coins: Dither, weighted: bool) -> Derivatives:
+        bits = min(numbers.row_gradient_bits, numbers.margin_bits)
+        first = coins.tables[0] if weighted else coins.gradient
+
+        def of_rows(party: Party, margins: Shared, labels: Labels) -> Shared:
+            gaps = margins[0] - labels.targets
+            g = rounded(party, gaps, numbers.margin_bits - bits, first)
+            if labels.weights is None:
+                h = constant(party, 1 << numbers.row_hessian_bits, g.shape)
+                return Shared.stack([Shared.stack([g, h])])
+            drop = numbers.row_weight_bits + bits - numbers.row_gradient_bits
+            h = constant(party, 1 << bits, g.shape)
+            both = weighted_pair(party, (g, h), labels.weights, drop, coins)
+            more = numbers.row_gradient_bits - numbers.row_hessian_bits
+            h = rounded(party, both[1], more, coins.tables[2])
+            return Shared.stack([Shared.stack([both[0], h])])
+
+        return of_rows
+
+    def predictions(self, margins: Floats) -> Floats:
+        return margins

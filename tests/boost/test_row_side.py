@@ -1,0 +1,167 @@
+"""The seam between rows and trees: parts of the rows add up, and all outputs grow at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from securexgb.boost.grower import grow_trees
+from securexgb.boost.histogram import NoisySums
+from securexgb.boost.level import LevelSplits, OwnedSplits, ToldSplits
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.predict import tree_margins
+from securexgb.boost.row_side import LocalRows, RowJob
+from securexgb.boost.tree import TreeHalf
+from securexgb.jobs.training import train
+from securexgb.mpc.choose import choose
+from securexgb.mpc.packed import RingBits
+from securexgb.mpc.party import Party
+from securexgb.mpc.share import share_bits
+from securexgb.mpc.shared import Shared, SharedBits
+from securexgb.testing import run_parties
+from securexgb.testing.harness import Backend
+from tests.boost.case import GrownTree, combined
+from tests.boost.cases import random_case
+from tests.boost.data import jobs, same_model, sides, table, train_both
+
+
+class TwoParts:
+    """A row side that cuts its rows in two, and adds up their sums."""
+
+    cut = 128
+
+    def __init__(self, party: Party, job: RowJob) -> None:
+        self._parts = [
+            LocalRows(
+                party,
+                replace(
+                    job,
+                    layout=replace(job.layout, rows=len(job.buckets[rows])),
+                    labels=job.labels[rows],
+                    buckets=job.buckets[rows],
+                ),
+            )
+            for rows in (slice(self.cut), slice(self.cut, None))
+        ]
+        self.shape = self._parts[0].shape
+
+    def start(self, margins: Shared) -> None:
+        self._parts[0].start(margins[:, : self.cut])
+        self._parts[1].start(margins[:, self.cut :])
+
+    def gradients(self, number: int) -> None:
+        for part in self._parts:
+            part.gradients(number)
+
+    def root_sums(self) -> NoisySums:
+        first, second = (part.root_sums().sums for part in self._parts)
+        return NoisySums(first + second)
+
+    def split(self, level: ToldSplits) -> NoisySums:
+        first, second = (part.split(level).sums for part in self._parts)
+        return NoisySums(first + second)
+
+    def leaves(self, level: ToldSplits, values: Shared) -> None:
+        for part in self._parts:
+            part.leaves(level, values)
+
+    def checkpoint(self) -> Shared:
+        return Shared.concatenate([part.checkpoint() for part in self._parts], axis=1)
+
+
+@dataclass(frozen=True)
+class SharedSplits:
+    """Splits of which nobody sees where a row goes: shared bits (nodes, rows)."""
+
+    bits: SharedBits
+
+    def keep_left(self, party: Party, x: Shared, ring_bits: RingBits) -> Shared:
+        nodes = range(x.shape[0])
+        return Shared.stack([choose(party, self.bits[node], x[node]) for node in nodes])
+
+
+class SharedRows(LocalRows):
+    """A row side whose left bits are shared, of whoever owns the splits."""
+
+    def splits_of(self, level: ToldSplits) -> LevelSplits:
+        known = super().splits_of(level)
+        assert isinstance(known, OwnedSplits)
+        pairs = zip(known.owners.tolist(), known.left, strict=True)
+        party, rows = self._party, known.left.shape[1]
+        return SharedSplits(
+            SharedBits.stack(
+                [
+                    share_bits(party, left if owner == party.rank else None, owner, rows)
+                    for owner, left in pairs
+                ]
+            )
+        )
+
+
+def test_children_and_values_do_not_ask_who_knows_the_splits(backend: Backend) -> None:
+    features, labels = table(100)
+    params = TrainingParams(n_estimators=2, max_depth=3, max_bin=8)
+    data = sides(features, labels, 2)
+    given = jobs(params, data, row_side=SharedRows)
+    first, second = run_parties(train, given, backend=backend)
+    assert same_model((first, second), train_both(params, data))
+
+
+@pytest.mark.parametrize("objective", ["binary:logistic", "reg:squarederror"])
+def test_rows_in_two_parts_give_the_same_model(objective: str) -> None:
+    features, labels = table(300, missing=0.1)
+    scale = 0 if objective == "reg:squarederror" else None
+    params = TrainingParams(
+        objective=objective, target_exponent=scale, n_estimators=3, max_depth=3, max_bin=8
+    )
+    weights = np.random.default_rng(0).uniform(0, 1, 300)
+    data = sides(features, labels, 2, weights)
+    given = jobs(params, data, row_side=TwoParts)
+    first, second = run_parties(train, given, backend="plaintext")
+    assert same_model((first, second), train_both(params, data))
+
+
+@pytest.mark.parametrize("backend", ["plaintext", "shared"])
+def test_trees_of_a_round_grow_at_once_and_each_as_if_alone(backend: Backend) -> None:
+    """In the rounds of one tree, but for a message to each owner of splits."""
+    case = random_case(3, holes=0.1, min_child_weight=0.0)
+    other = replace(case, gradient=-case.gradient[::-1], hessian=case.hessian[::-1])
+
+    def program(party: Party, cases: list[int]) -> tuple[list[GrownTree], int, Shared]:
+        chosen = [(case, other)[number] for number in cases]
+        rows = case.rows(party)
+        vectors = Shared.concatenate([one.vectors(party) for one in chosen])
+        rows.start(Shared.zeros(len(chosen), case.layout.rows))
+        rows.take(vectors)
+        before = party.rounds
+        halves = grow_trees(party, case.job(party), rows)
+        spent = party.rounds - before - openings(halves)
+        values = rows.checkpoint()
+        grown = [GrownTree(half, values[k]) for k, half in enumerate(halves)]
+        return grown, spent, margins_of(party, halves, case.layout.rows)
+
+    both, one, two = (run_parties(program, [cases, cases], backend) for cases in ([0, 1], [0], [1]))
+    if backend == "shared":
+        assert both[0][1] == one[0][1] == two[0][1]
+    for output, alone in enumerate((one, two)):
+        tree = combined([side[0][output] for side in both], case.label_columns)
+        assert tree.same_as(combined([side[0][0] for side in alone], case.label_columns))
+    margins = (both[0][2] + both[1][2]).words
+    for output, alone in enumerate((one, two)):
+        np.testing.assert_array_equal(margins[output], (alone[0][2] + alone[1][2]).words[0])
+
+
+def openings(halves: tuple[TreeHalf, ...]) -> int:
+    """Messages that open splits to their owners: one a level for each side that owns any."""
+    owners = np.stack([half.owners for half in halves])
+    levels = [owners[:, (1 << k) - 1 : (2 << k) - 1] for k in range(halves[0].depth)]
+    return sum(np.unique(level).size for level in levels)
+
+
+def margins_of(party: Party, halves: tuple[TreeHalf, ...], rows: int) -> Shared:
+    """Two rounds of these trees, on rows that are random."""
+    columns = 1 + max(int(half.features.max()) for half in halves)
+    features = np.random.default_rng(party.rank).uniform(0, 8, (rows, max(columns, 3)))
+    return tree_margins(party, [halves, halves], features)

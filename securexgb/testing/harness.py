@@ -18,12 +18,12 @@ import numpy as np
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.channel.memory import memory_pair
+from securexgb.correlations.source import CorrelationSource
 from securexgb.errors import PeerError, StoppedByPeer
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.offline.local import InsecureLocalSource
 from securexgb.offline.method import Method
-from securexgb.offline.source import CorrelationSource
 from securexgb.offline.two_party import TwoPartySource
 
 Backend = Literal["shared", "plaintext"]

@@ -20,6 +20,10 @@ from securexgb.arith.prg import Prg
 from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
+from securexgb.correlations.gates import Gates
+from securexgb.correlations.random_bits import RandomBits
+from securexgb.correlations.transfers import Transfers
+from securexgb.correlations.triples import Triples
 from securexgb.dealer import server
 from securexgb.dealer.attesters.dev import DevAttester
 from securexgb.dealer.identity import fresh_identity, key_hash
@@ -51,7 +55,7 @@ from tests.dealer.running import (
     dealer_thread,
     with_endpoint,
 )
-from tests.offline.laws import bucket_matrix, check_triples
+from tests.offline.laws import bucket_matrix, check_next
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +69,7 @@ def drain(source: DealtSource, seconds: float) -> tuple[SecureXGBError, float]:
     began = time.monotonic()
     while time.monotonic() - began < seconds:
         try:
-            source.triples(5000)
+            source.take(Triples(), 5000)
         except SecureXGBError as error:
             return error, time.monotonic() - began
     raise AssertionError("it went on")
@@ -73,7 +77,7 @@ def drain(source: DealtSource, seconds: float) -> tuple[SecureXGBError, float]:
 
 def test_a_killed_dealer_stops_both_parties(tmp_path: Path) -> None:
     with dealer_process(tmp_path) as dealer, connected(dealer) as (zero, one):
-        check_triples(zero.triples(100), one.triples(100), 100)
+        check_next(Triples(), (zero, one), 100)
         assert dealer.process is not None
         dealer.process.kill()
         for source in (one, zero):
@@ -87,12 +91,12 @@ def test_a_silent_dealer_is_noticed_within_the_deadline(tmp_path: Path) -> None:
         dealer_process(tmp_path) as dealer,
         connected(dealer, timeout_seconds=2) as (_, one),
     ):
-        one.triples(100)
+        one.take(Triples(), 100)
         assert dealer.process is not None
         os.kill(dealer.process.pid, signal.SIGSTOP)
         began = time.monotonic()
         with pytest.raises(DealerGone):
-            one.triples(10_000_000)
+            one.take(Triples(), 10_000_000)
         assert time.monotonic() - began < 6
         os.kill(dealer.process.pid, signal.SIGCONT)
 
@@ -235,20 +239,20 @@ def test_the_first_to_leave_does_not_stop_the_other(dealer: RunningDealer) -> No
     with connected(dealer) as (zero, one):
         zero.close()
         for _ in range(20):
-            one.triples(50_000)
+            one.take(Triples(), 50_000)
     with connected(dealer) as (zero, one):
-        one.triples(1)
+        one.take(Triples(), 1)
         one.close()
         for _ in range(20):
-            zero.triples(50_000)
+            zero.take(Triples(), 50_000)
 
 
 def test_sessions_side_by_side(dealer: RunningDealer) -> None:
     with connected(dealer) as (zero, one), connected(dealer) as (other_zero, other_one):
-        check_triples(zero.triples(900), one.triples(900), 900)
-        check_triples(other_zero.triples(900), other_one.triples(900), 900)
+        check_next(Triples(), (zero, one), 900)
+        check_next(Triples(), (other_zero, other_one), 900)
     with connected(dealer, Terms(session=b"s" * 16)) as (zero, one):
-        check_triples(zero.triples(900), one.triples(900), 900)
+        check_next(Triples(), (zero, one), 900)
 
 
 class RawParty:
@@ -420,19 +424,19 @@ def _consume(sources: tuple[DealtSource, DealtSource], rng: np.random.Generator)
         bins = rng.integers(0, n_bins, (rows, features), np.uint8)
         matrix = bucket_matrix(owner, rows, features, n_bins)
         for rank in (owner, 1 - owner):
-            sources[rank].register_matrix(matrix, bins if rank == owner else None)
+            sources[rank].products.register_matrix(matrix, bins if rank == owner else None)
     for count in (1, 30, 2000, 70_000):
         for source in sources:
-            source.triples(count)
-            source.gates(count // 10, 4)
-            source.shared_bits(count, 32)
-            source.shared_bits(count)
-            source.vector_products(0, 3)
-            source.vector_products(1, 5)
-        sources[0].random_ot_send(count)
-        sources[1].random_ot_receive(count)
-        sources[1].random_ot_send(count)
-        sources[0].random_ot_receive(count)
+            source.take(Triples(), count)
+            source.take(Gates(4), count // 10)
+            source.take(RandomBits(32), count)
+            source.take(RandomBits(), count)
+            source.products.vector_products(0, 3)
+            source.products.vector_products(1, 5)
+        sources[0].take(Transfers(64, 0), count)
+        sources[1].take(Transfers(64, 0), count)
+        sources[1].take(Transfers(64, 1), count)
+        sources[0].take(Transfers(64, 1), count)
 
 
 def _grow(party: Party, side: SideData) -> None:

@@ -12,10 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from securexgb import _kernels
-from securexgb.arith.prg import Prg
-from securexgb.correlations.kind import TILE, Arrays, Directed, Piece, Pieces, Words
-from securexgb.correlations.transfers import TransferMachine
+from securexgb.correlations.kind import Arrays, Directed, Piece, Pieces, Words
 
 DIGIT = 4
 WIDTHS = (2, 7)
@@ -38,6 +35,9 @@ class ReceivedDigits(Pieces):
     chosen: Words
 
 
+DigitEnd = SentDigits | ReceivedDigits
+
+
 @dataclass(frozen=True)
 class DigitTransfers(Directed[SentDigits, ReceivedDigits]):
     """Messages of ``width`` bits, from party ``sender``. An element is a word of 64 transfers."""
@@ -46,7 +46,6 @@ class DigitTransfers(Directed[SentDigits, ReceivedDigits]):
     sender: int
     use = "digits"
     elements = 64
-    tile = TILE // DIGIT
 
     @property
     def name(self) -> str:
@@ -70,7 +69,7 @@ class DigitTransfers(Directed[SentDigits, ReceivedDigits]):
         (choices, chosen), (messages,) = first, second
         return chosen ^ pick(messages, choices)
 
-    def complete(self, rank: int, pieces: Arrays) -> SentDigits | ReceivedDigits:
+    def complete(self, rank: int, pieces: Arrays) -> DigitEnd:
         if rank != self.sender:
             return ReceivedDigits(*pieces)
         if rank == 0:
@@ -78,27 +77,7 @@ class DigitTransfers(Directed[SentDigits, ReceivedDigits]):
         messages, base = pieces
         return SentDigits(messages ^ base)
 
-    def make(
-        self, transfers: TransferMachine, draw: Prg, count: int
-    ) -> SentDigits | ReceivedDigits:
-        """From four transfers each.
-
-        Keys (j, b) of the digit's bits j with values b are cut into 8 segments of ``width``
-        bits. The pad of entry i is the sum over j of segment s_j(i) of key (j, i_j), where s_j(i)
-        is i without its bit j: each key gives each of its 8 entries a segment of its own. The
-        receiver has the keys (j, c_j). Entry i != c differs from c in some bit; let j be the
-        first. Segment s_j(i) of (j, i_j) is unknown to it and occurs in no other pad, so the
-        15 pads that it did not choose are uniform and independent to it (after Naor, Pinkas,
-        STOC 1999).
-        """
-        if transfers.rank == self.sender:
-            sender, _ = transfers.transfer(DIGIT * count, 0, 8 * self.width)
-            return SentDigits(_kernels.digit_pads(sender.zero, sender.one))
-        _, receiver = transfers.transfer(0, DIGIT * count, 8 * self.width)
-        choices = receiver.choices.reshape(DIGIT, count)
-        return ReceivedDigits(choices, _kernels.digit_pad(receiver.chosen, choices))
-
-    def holds(self, zero: SentDigits | ReceivedDigits, one: SentDigits | ReceivedDigits) -> bool:
+    def holds(self, zero: DigitEnd, one: DigitEnd) -> bool:
         sent, received = self.ordered(zero, one)
         return np.array_equal(pick(sent.messages, received.choices), received.chosen)
 

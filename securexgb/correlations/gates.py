@@ -1,10 +1,6 @@
 """Gates: ands of one bit with ``width`` others, 64 of them to a word.
 
-    a, b[width], c[width] packed: (a0 ^ a1) & (b0 ^ b1)[j] = (c0 ^ c1)[j]
-
-The two parties make them from two transfers of ``width`` bits: with messages m0, m1 of my transfer
-and choice c, chosen m_c of the other one, a = c, b = m0 ^ m1 and the share of c is
-a & b ^ m0 ^ m_c. Both cross products are there, so there is no second message.
+a, b[width], c[width] packed: (a0 ^ a1) & (b0 ^ b1)[j] = (c0 ^ c1)[j]
 """
 
 from __future__ import annotations
@@ -13,9 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from securexgb.arith.prg import Prg
 from securexgb.correlations.kind import Arrays, Kind, Piece, Pieces, Words
-from securexgb.correlations.transfers import TransferMachine
 
 WIDEST = 32
 
@@ -66,11 +60,6 @@ class Gates(Kind[GatePieces]):
 
     def complete(self, rank: int, pieces: Arrays) -> GatePieces:
         return GatePieces(*pieces)
-
-    def make(self, transfers: TransferMachine, draw: Prg, count: int) -> GatePieces:
-        sender, receiver = transfers.transfer(count, count, self.width)
-        a, b = receiver.choices, sender.zero ^ sender.one
-        return GatePieces(a, b, a & b ^ sender.zero ^ receiver.chosen)
 
     def holds(self, zero: GatePieces, one: GatePieces) -> bool:
         return np.array_equal((zero.a ^ one.a) & (zero.b ^ one.b), zero.c ^ one.c)

@@ -1,10 +1,10 @@
 """A kind of correlated randomness is a value: ``Gates(4)``, ``Transfers(64, sender=0)``.
 
-Its class says all that is known of the family: which arrays each party holds and in which order,
-the law that both parties' arrays satisfy together, what a party draws from its own seed and what a
-dealer fits to it, and how two parties make it alone. Each party's part is uniform, given the
-constraints of the other's. Words are elements of Z_2^64 (dtype uint64); bits are packed 64 to a
-word, little-endian (bit i of word w is element 64 w + i).
+Its class says which arrays each party holds and in which order, the law that both parties' arrays
+satisfy together, what a party draws from its own seed and what a dealer fits to it. (How two
+parties make it alone is in ``offline.two_party``: no dealer needs it.) Each party's part is
+uniform, given the constraints of the other's. Words are elements of Z_2^64 (dtype uint64); bits are packed
+64 to a word, little-endian (bit i of word w is element 64 w + i).
 
 Almost all of a correlation can be drawn freely. Each party draws its free pieces alone, from its
 own seed; a dealer, who is given both seeds, draws the same pieces and computes the one piece that
@@ -19,16 +19,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from securexgb import _kernels
-from securexgb.arith.prg import Prg
-
-if TYPE_CHECKING:
-    from securexgb.correlations.transfers import TransferMachine
 
 Words = NDArray[np.uint64]
 Arrays = tuple[Words, ...]
@@ -36,8 +32,6 @@ Numbers = NDArray[np.unsignedinteger[Any]]
 
 BLOCK = 64
 """Elements, the least that is drawn or fitted at a time."""
-TILE = 1 << 11
-"""Words of 64 transfers that two parties make at a time: 1 MiB a kind of message."""
 
 
 class Pieces:
@@ -105,14 +99,12 @@ class Kind(ABC, Generic[P]):
     """The base of all kinds; subclasses are frozen dataclasses. ``P``: what a party gets of it.
 
     ``use``: what tables count it as. ``elements``: how many of these an element holds: one, or a
-    word of 64. ``grain``: so many elements, or a multiple, are used up by a request. ``tile``:
-    elements that two parties make at a time.
+    word of 64. ``grain``: so many elements, or a multiple, are used up by a request.
     """
 
     use: ClassVar[str]
     elements: ClassVar[int] = 1
     grain: ClassVar[int] = 1
-    tile: ClassVar[int] = TILE
 
     @property
     @abstractmethod
@@ -134,11 +126,6 @@ class Kind(ABC, Generic[P]):
         """The kind that a dealer deals in its place, and that is counted."""
         return self
 
-    @property
-    def made(self) -> Self:
-        """The kind that two parties make in its place."""
-        return self
-
     @abstractmethod
     def fit(self, first: Arrays, second: Arrays) -> Words:
         """The correction for both parties' free pieces."""
@@ -146,13 +133,6 @@ class Kind(ABC, Generic[P]):
     @abstractmethod
     def complete(self, rank: int, pieces: Arrays) -> P:
         """A party's part from its free pieces, at party 1 with the correction behind them."""
-
-    @abstractmethod
-    def make(self, transfers: TransferMachine, draw: Prg, count: int) -> P:
-        """A party's part of ``count`` elements, made by the two alone; a multiple of ``grain``.
-
-        ``draw``: this party's own randomness.
-        """
 
     @abstractmethod
     def holds(self, zero: P, one: P) -> bool:

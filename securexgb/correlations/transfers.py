@@ -7,22 +7,18 @@ Of 128 bits a message is two words. They are drawn as m0 and delta = m1 - m0:
     from party 0:  zero, delta at party 0, choices at party 1; chosen = zero + choice * delta
     from party 1:  choices, chosen at party 0, delta at party 1; zero = chosen - choice * delta
 
-Of fewer bits 64 / bits numbers lie in a word there. Two parties make them as they come, of 64 bits
-at least, as narrower ones cost the same: no second message.
+Of fewer bits 64 / bits numbers lie in a word there.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from securexgb import _kernels
-from securexgb.arith.prg import Prg
 from securexgb.correlations.kind import (
     BLOCK,
-    TILE,
     Arrays,
     Directed,
     Piece,
@@ -54,20 +50,7 @@ class ReceivedTransfers(Pieces):
     chosen: Words
 
 
-class TransferMachine(Protocol):
-    """What two parties make every kind with, see ``offline.oblivious_transfer``."""
-
-    @property
-    def rank(self) -> int: ...
-
-    def transfer(
-        self, sent: int, received: int, width: int = BLOCK
-    ) -> tuple[SentTransfers, ReceivedTransfers]:
-        """64 * ``sent`` transfers from this party and 64 * ``received`` to it; with a ``width``
-        below 64 so many bits in slices, (width, words)."""
-
-    def swap(self, step: str, words: Words, expect: int, bits: int = BLOCK) -> Words:
-        """Send words of so many bits, where there are any, and receive ``expect`` of them."""
+TransferEnd = SentTransfers | ReceivedTransfers
 
 
 @dataclass(frozen=True)
@@ -78,7 +61,6 @@ class Transfers(Directed[SentTransfers, ReceivedTransfers]):
     sender: int
     use = "transfers"
     grain = 64
-    tile = 64 * TILE
 
     @property
     def name(self) -> str:
@@ -99,10 +81,6 @@ class Transfers(Directed[SentTransfers, ReceivedTransfers]):
     def fitted(self) -> Piece:
         return self._message("chosen" if self.sender == 0 else "zero")
 
-    @property
-    def made(self) -> Transfers:
-        return Transfers(max(self.bits, BLOCK), self.sender)
-
     def fit(self, first: Arrays, second: Arrays) -> Words:
         bits = min(self.bits, BLOCK)
         if self.sender == 0:
@@ -112,7 +90,7 @@ class Transfers(Directed[SentTransfers, ReceivedTransfers]):
         part, known = numbers(delta, bits) * spread(choices, bits), numbers(message, bits)
         return (known + part if self.sender == 0 else known - part).view(np.uint64)
 
-    def complete(self, rank: int, pieces: Arrays) -> SentTransfers | ReceivedTransfers:
+    def complete(self, rank: int, pieces: Arrays) -> TransferEnd:
         first, second = pieces
         bits = min(self.bits, BLOCK)
         if rank != self.sender:
@@ -122,17 +100,7 @@ class Transfers(Directed[SentTransfers, ReceivedTransfers]):
         zeros = numbers(zero, bits).astype(np.uint64, copy=False)
         return SentTransfers(zeros, one.astype(np.uint64, copy=False))
 
-    def make(
-        self, transfers: TransferMachine, draw: Prg, count: int
-    ) -> SentTransfers | ReceivedTransfers:
-        words = count // 64
-        if transfers.rank == self.sender:
-            return transfers.transfer(words, 0, self.bits)[0]
-        return transfers.transfer(0, words, self.bits)[1]
-
-    def holds(
-        self, zero: SentTransfers | ReceivedTransfers, one: SentTransfers | ReceivedTransfers
-    ) -> bool:
+    def holds(self, zero: TransferEnd, one: TransferEnd) -> bool:
         sent, received = self.ordered(zero, one)
         chosen_one = _kernels.unpack_bits(received.choices, sent.zero.shape[-1]) == 1
         chosen = np.where(chosen_one, sent.one, sent.zero)

@@ -1,19 +1,13 @@
 """Beaver's triples: a, b, c with (a0 + a1) (b0 + b1) = c0 + c1 modulo 2^ring_bits.
 
-A dealer deals all of them modulo 2^64. The two parties make both cross products bit by bit of b,
-the choices: r transfers and r (r + 1) / 16 bytes each (Gilboa, CRYPTO 1999).
+A dealer deals all of them modulo 2^64.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from securexgb import _kernels
-from securexgb.arith.prg import Prg
 from securexgb.correlations.kind import Arrays, Kind, Piece, Pieces, Words, agree
-from securexgb.correlations.transfers import TransferMachine
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,20 +40,6 @@ class Triples(Kind[TriplePieces]):
 
     def complete(self, rank: int, pieces: Arrays) -> TriplePieces:
         return TriplePieces(*pieces)
-
-    def make(self, transfers: TransferMachine, draw: Prg, count: int) -> TriplePieces:
-        """The bits of b above the ring are random: b masks whole words."""
-        bits = self.ring_bits
-        words = count * bits // 64
-        sender, receiver = transfers.transfer(words, words)
-        a, b = draw.words(count), receiver.choices
-        if bits < 64:
-            above = draw.words(count) << np.uint64(bits)
-            b = _kernels.unpack_words(b.view(np.uint8), count, bits) | above
-        message, sent = _kernels.ot_products_send(sender.zero, sender.one, a, bits)
-        theirs = transfers.swap("ring triples", message, message.size, bits)
-        received = _kernels.ot_products_receive(receiver.chosen, b, bits, theirs)
-        return TriplePieces(a, b, a * b + sent + received)
 
     def holds(self, zero: TriplePieces, one: TriplePieces) -> bool:
         return agree((zero.a + one.a) * (zero.b + one.b), zero.c + one.c, self.ring_bits)

@@ -14,19 +14,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic
 
 import numpy as np
 
-from securexgb.correlations.kind import BLOCK, P, Words
+from securexgb.correlations.kind import BLOCK, P, Pieces, Words
 from securexgb.dealer.session import REQUEST_WORDS
 from securexgb.errors import SecureXGBError
 
 FIRST_BLOCK = 1 << 9
 LARGEST_BLOCK = 1 << 13
 """Elements: 64 KiB a piece, so that a block is made within the processor's cache."""
-Part = TypeVar("Part")
 
 
 class Supply(Generic[P]):
@@ -70,59 +70,42 @@ class Supply(Generic[P]):
         return fresh
 
 
-class UsageEstimate:
-    """What a job takes of one kind, tree by tree; ``a_tree``: what the last one took."""
-
-    def __init__(self, expected: int | None = None) -> None:
-        self.a_tree = 0
-        self.expected = expected
-        self._before: int | None = None
-
-    def begin_tree(self, taken: int, remaining: int) -> None:
-        """Expect that the ``remaining`` trees take like the last one, once there was one."""
-        if self._before is not None:
-            self.a_tree = taken - self._before
-            self.expected = taken + remaining * self.a_tree
-        self._before = taken
-
-
-class Prefetched(ABC, Generic[Part]):
+class Prefetched(ABC, Generic[P]):
     """One series that is asked for ahead of its use, and what has come of it; in order.
 
     Counts are multiples of ``unit``. ``step``: most that is asked for at a time. ``expected``: what
-    the whole job will take, where it is known.
+    the whole job will take, where it is known. ``a_tree``: what the last tree took.
     """
 
     def __init__(self, unit: int, step: int, expected: int | None = None) -> None:
         self._unit = unit
         self._step = step
-        self._usage = UsageEstimate(expected)
-        self._parts: deque[tuple[Part, int]] = deque()
+        self._parts: deque[tuple[P, int]] = deque()
+        self._before: int | None = None
+        self.expected = expected
+        self.a_tree = 0
         self.requested = 0
         self.arrived = 0
         self.taken = 0
 
     @abstractmethod
-    def _ahead(self, need: int, usage: UsageEstimate) -> int:
+    def ahead(self, need: int) -> int:
         """How much is wanted ahead where so much is needed in all."""
 
-    @abstractmethod
-    def _cut(self, part: Part, start: int, stop: int) -> Part: ...
-
-    @abstractmethod
-    def _join(self, parts: Sequence[Part]) -> Part: ...
-
     def begin_tree(self, remaining: int) -> None:
-        """See ``correlations.source``."""
-        self._usage.begin_tree(self.taken, remaining)
+        """Expect that the ``remaining`` trees take like the last one, once there was one."""
+        if self._before is not None:
+            self.a_tree = self.taken - self._before
+            self.expected = self.taken + remaining * self.a_tree
+        self._before = self.taken
 
     def ask(self, count: int) -> list[tuple[int, int]]:
         """Requests (start, size) to make now, before ``count`` are taken, if they are worth it."""
         need = self.taken + count
-        ahead = self._ahead(need, self._usage)
-        goal, expected = need + ahead, self._usage.expected
-        if expected is not None:
-            goal = max(need, min(goal, expected))
+        ahead = self.ahead(need)
+        goal = need + ahead
+        if self.expected is not None:
+            goal = max(need, min(goal, self.expected))
         goal -= goal % self._unit
         if self.requested >= need and goal - self.requested < ahead // 2:
             return []
@@ -130,7 +113,7 @@ class Prefetched(ABC, Generic[Part]):
         self.requested = max(goal, self.requested)
         return [(start, min(self._step, goal - start)) for start in starts]
 
-    def add(self, part: Part, size: int) -> None:
+    def add(self, part: P, size: int) -> None:
         """The next part has come."""
         self._parts.append((part, size))
         self.arrived += size
@@ -139,23 +122,31 @@ class Prefetched(ABC, Generic[Part]):
         """Whether so many are here."""
         return self.arrived - self.taken >= count
 
-    def take(self, count: int) -> Part:
-        """The next ones; ``has`` must have said yes, or SecureXGBError."""
+    def next(self, count: int) -> P:
+        """The next ones, at least one; ``has`` must have said yes, or SecureXGBError."""
         if not self.has(count):
-            raise SecureXGBError("more correlations are taken than have arrived")
+            raise SecureXGBError("more corrections or tiles are taken than have arrived")
         self.taken += count
         parts = []
         while count:
             part, size = self._parts.popleft()
             if size > count:
-                self._parts.appendleft((self._cut(part, count, size), size - count))
-                part, size = self._cut(part, 0, count), count
+                self._parts.appendleft((part.cut(count, size), size - count))
+                part, size = part.cut(0, count), count
             parts.append(part)
             count -= size
-        return self._join(parts)
+        return parts[0].joined(parts)
 
 
-class CorrectionBuffer(Prefetched[Words]):
+@dataclass(frozen=True, repr=False)
+class Frame(Pieces):
+    """Words of corrections as they were sent."""
+
+    per_word = (1,)
+    words: Words
+
+
+class CorrectionBuffer(Prefetched[Frame]):
     """Corrections of one series on their way to party 1, in words.
 
     ``least`` and ``most``: bounds of what is kept ahead of consumption, which is 1 / ``part`` of
@@ -168,20 +159,16 @@ class CorrectionBuffer(Prefetched[Words]):
         super().__init__(unit, max(unit, REQUEST_WORDS // unit * unit), expected)
         self._least, self._most, self._part = least, most, part
 
+    def ahead(self, need: int) -> int:
+        return min(max(need // self._part, self._least), self._most)
+
     def put(self, start: int, words: Words) -> bool:
         """Take in a frame; False where it is not the next that was asked for."""
         if start != self.arrived or not 0 < words.size <= self.requested - start:
             return False
-        self.add(words, words.size)
+        self.add(Frame(words), words.size)
         return True
 
-    def _ahead(self, need: int, usage: UsageEstimate) -> int:
-        return min(max(need // self._part, self._least), self._most)
-
-    def _cut(self, part: Words, start: int, stop: int) -> Words:
-        return part[start:stop]
-
-    def _join(self, parts: Sequence[Words]) -> Words:
-        if len(parts) == 1:
-            return parts[0]
-        return np.concatenate(parts) if parts else np.zeros(0, np.uint64)
+    def take(self, count: int) -> Words:
+        """The next words; see ``next``."""
+        return self.next(count).words if count else np.zeros(0, np.uint64)

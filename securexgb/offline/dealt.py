@@ -29,7 +29,7 @@ from securexgb.dealer.session import session_name
 from securexgb.offline.ahead import CorrectionBuffer
 from securexgb.offline.dealer_link import DealerEndpoint, DealerLink
 from securexgb.offline.producer import ProductsAhead
-from securexgb.offline.seeded import FixedMatrix, SeededSource
+from securexgb.offline.seeded import Dealer, FixedMatrix, SeededSource
 
 LEAST_WORDS = 1 << 14
 MOST_WORDS = 1 << 20
@@ -40,7 +40,7 @@ MOST_VECTORS = 32
 The dealer goes through the whole mask for each request, so larger ones cost it less."""
 
 
-class DealerClient:
+class DealerClient(Dealer):
     """The dealer as ``SeededSource`` sees it: over a link, in buffers."""
 
     def __init__(self, rank: int, link: DealerLink, appraisals: Appraisals | None) -> None:
@@ -56,7 +56,7 @@ class DealerClient:
                 link.open_buffer(kind, buffer)
 
     @property
-    def bytes_exchanged(self) -> int:
+    def bytes_exchanged(self) -> int:  # type: ignore[override]
         """Messages to the dealer and corrections from it, payload only."""
         return self._link.bytes_sent + self._link.bytes_received
 
@@ -97,17 +97,7 @@ class DealerClient:
 class DealtSource(SeededSource):
     """One party's supply from the dealer; made by ``connect``. ``verdict``: on the dealer."""
 
-    def __init__(
-        self,
-        streams: Streams,
-        channel: Channel,
-        dealer: DealerClient,
-        verdict: Verdict,
-        products: ProductsAhead | None = None,
-    ) -> None:
-        super().__init__("dealt", streams, channel, dealer, products)
-        self.verdict = verdict
-        self.evidence = verdict.type
+    verdict: Verdict
 
     @classmethod
     def connect(
@@ -146,7 +136,9 @@ class DealtSource(SeededSource):
             link.close()
             raise
         streams = Streams(seed, session_name(session, offer.instance), rank)
-        source = cls(streams, channel, DealerClient(rank, link, appraisals), verdict, products)
+        client = DealerClient(rank, link, appraisals)
+        source = cls("dealt", streams, channel, client, products)
+        source.verdict, source.evidence = verdict, verdict.type
         source._seconds = perf_counter() - began
         return source
 

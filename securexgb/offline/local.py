@@ -16,7 +16,7 @@ from securexgb.correlations.kind import Kind, Words
 from securexgb.correlations.streams import Streams, correction
 from securexgb.errors import UsageError
 from securexgb.offline.producer import ProductsAhead
-from securexgb.offline.seeded import FixedMatrix, SeededSource
+from securexgb.offline.seeded import Dealer, FixedMatrix, SeededSource
 
 
 class InsecureLocalSource(SeededSource):
@@ -41,12 +41,11 @@ class InsecureLocalSource(SeededSource):
         super().__init__("insecure-local", both[rank], channel, _InsecureDealer(both), products)
 
 
-class _InsecureDealer:
+class _InsecureDealer(Dealer):
     """Fits at once; ``bytes_exchanged``: what a dealer would have sent to this party."""
 
     def __init__(self, both: tuple[Streams, Streams]) -> None:
         self._both = both
-        self.bytes_exchanged = 0
 
     def correction(self, kind: Kind[Any], start: int, count: int) -> Words:
         return self._counted(correction(kind, *self._both, start, count))
@@ -58,18 +57,6 @@ class _InsecureDealer:
     def _counted(self, words: Words) -> Words:
         self.bytes_exchanged += words.nbytes
         return words
-
-    def check(self) -> None:
-        """Nothing can fail."""
-
-    def announce(self, matrix: FixedMatrix, pairs: int | None) -> None:
-        """Nobody deals."""
-
-    def begin_tree(self, remaining: int) -> None:
-        """Nothing is drawn ahead."""
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 def _streams(seed: int | bytes, rank: int) -> Streams:

@@ -146,7 +146,7 @@ class ObliviousTransfer:
         tree_depth: int = TREE_DEPTH,
         stretch_after: int = STRETCH_AFTER,
     ) -> None:
-        self.rank = rank
+        self._rank = rank
         self._messages = Messages(channel)
         self._private = private
         self._depth = tree_depth
@@ -173,7 +173,7 @@ class ObliviousTransfer:
                 f"{_MOST_WORDS} that are sure to be in one pool"
             )
         if self._ends is None:
-            keys = agree(self.rank, self._depth, self._messages, self._private)
+            keys = agree(self._rank, self._depth, self._messages, self._private)
             self._ends = _Direction(keys[0]), _Direction(keys[1])
         sending, receiving = self._ends
         self._fill_pools(sent, received)

@@ -16,7 +16,7 @@ An error ends the production; whoever takes next gets it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
 from time import perf_counter
@@ -34,7 +34,7 @@ from securexgb.correlations.source import (
     VectorProducts,
 )
 from securexgb.errors import PeerGone
-from securexgb.offline.ahead import Prefetched, UsageEstimate
+from securexgb.offline.ahead import Prefetched
 
 PART = 4
 MOST_TILES = 16
@@ -134,19 +134,13 @@ class PrefetchQueue(Prefetched[P]):
         for _, size in self.ask(count):
             self._producer.order(partial(self._produce, size))
         self._producer.wait(lambda: self.has(count))
-        return self.take(count)
+        return self.next(count)
+
+    def ahead(self, need: int) -> int:
+        return min(need // PART if self.expected is None else self.a_tree, self._most)
 
     def _produce(self, size: int) -> None:
         self.add(self._make(size), size)
-
-    def _ahead(self, need: int, usage: UsageEstimate) -> int:
-        return min(need // PART if usage.expected is None else usage.a_tree, self._most)
-
-    def _cut(self, part: P, start: int, stop: int) -> P:
-        return part.cut(start, stop)
-
-    def _join(self, parts: Sequence[P]) -> P:
-        return parts[0].joined(parts)
 
 
 class PreparedProducts(MatrixProducts, Protocol):

@@ -7,9 +7,10 @@ unless the two parties make them by homomorphic encryption (algorithm hybrid).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,28 +43,30 @@ class FixedMatrix:
     used: int = 0
 
 
-class Dealer(Protocol):
-    """Who fits party 1's pieces to both parties' own."""
+class Dealer(ABC):
+    """Who fits party 1's pieces to both parties' own. ``bytes_exchanged``: with this party."""
 
-    @property
-    def bytes_exchanged(self) -> int:
-        """With this party so far."""
+    bytes_exchanged = 0
 
-    def check(self) -> None:
-        """Raise where the dealer has failed or is no longer trusted; called at every request."""
-
+    @abstractmethod
     def correction(self, kind: Kind[Any], start: int, count: int) -> Words:
         """Of so many blocks of 64 elements, as sent; for party 1 only."""
 
+    @abstractmethod
     def product_correction(self, matrix: FixedMatrix, start: int, count: int) -> Words:
         """Of the products of so many vectors, (count, columns); for party 1 only."""
 
-    def announce(self, matrix: FixedMatrix, pairs: int | None) -> None:
+    def check(self) -> None:  # noqa: B027
+        """Raise where the dealer has failed or is no longer trusted; called at every request."""
+
+    def announce(self, matrix: FixedMatrix, pairs: int | None) -> None:  # noqa: B027
         """Tell of a new matrix: its public shape. ``pairs`` of vectors are expected, if known."""
 
-    def begin_tree(self, remaining: int) -> None: ...
+    def begin_tree(self, remaining: int) -> None:  # noqa: B027
+        """See ``correlations.source``."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:  # noqa: B027
+        """Leave the session, where there is one."""
 
 
 class SeededSource:

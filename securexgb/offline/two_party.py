@@ -1,9 +1,20 @@
-"""Correlations that the two parties make alone, from oblivious transfers; each kind says how.
+"""Correlations that the two parties make alone, from oblivious transfers.
 
-Kinds without a direction are made in both at once, so both parties work at the same time. Blocks
-are made ahead of their use on a thread and a stream of their own (``producer``); control flow is
-public, so both parties order the same ones. All results are exact. Products with a fixed private
-matrix come from elsewhere, by the same thread.
+Kinds without a direction are made in both at once, so both parties work at the same time:
+
+    transfers      as they come: no second message
+    gates          two transfers of ``width`` bits: with messages m0, m1 of my transfer and
+                   choice c, chosen m_c of the other one, a = c, b = m0 ^ m1 and the share of c
+                   is a & b ^ m0 ^ m_c. Both cross products are there: no second message
+    digits         one of 16 from four transfers, see ``_make_digits``: no second message
+    random bits    r = r0 ^ r1 = r0 + r1 - 2 r0 r1; the product of the sender's bit r0 and
+                   the receiver's choice r1 takes one transfer and one word, or half a word
+    triples        both cross products of (a0 + a1)(b0 + b1) mod 2^r bit by bit of b, the
+                   choices: r transfers and r (r + 1) / 16 bytes each (Gilboa, CRYPTO 1999)
+
+Blocks are made ahead of their use on a thread and a stream of their own (``producer``); control
+flow is public, so both parties order the same ones. All results are exact. Products with a fixed
+private matrix come from elsewhere, by the same thread.
 """
 
 from __future__ import annotations
@@ -11,14 +22,32 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import numpy as np
+
+from securexgb import _kernels
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
-from securexgb.correlations.kind import Kind, P
+from securexgb.correlations.digits import (
+    DIGIT,
+    DigitEnd,
+    DigitTransfers,
+    ReceivedDigits,
+    SentDigits,
+)
+from securexgb.correlations.gates import GatePieces, Gates
+from securexgb.correlations.kind import Kind, P, numbers, spread
 from securexgb.correlations.prices import MADE
+from securexgb.correlations.random_bits import RandomBitPieces, RandomBits
 from securexgb.correlations.source import Account
+from securexgb.correlations.transfers import TransferEnd, Transfers
+from securexgb.correlations.triples import TriplePieces, Triples
 from securexgb.offline.ahead import Supply
-from securexgb.offline.oblivious_transfer import STRETCH_AFTER, ObliviousTransfer
+from securexgb.offline.oblivious_transfer import STRETCH_AFTER, WORD, ObliviousTransfer
 from securexgb.offline.producer import PrefetchQueue, ProductsAhead
+
+_TILE = 1 << 11
+"""Words of 64 transfers made at a time: 1 MiB a kind of message."""
+_TWO = np.uint64(2)
 
 
 class TwoPartySource:
@@ -43,6 +72,7 @@ class TwoPartySource:
         products: ProductsAhead,
         stretch_after: int = STRETCH_AFTER,
     ) -> None:
+        self._rank = rank
         self.products = products
         self._transfers = ObliviousTransfer(
             rank,
@@ -59,10 +89,16 @@ class TwoPartySource:
         return self.products.account + Account(channel_bytes=self._transfers.bytes_sent)
 
     def take(self, kind: Kind[P], count: int) -> P:
-        """See ``correlations.source``. Every kind that is made has a supply of its own."""
-        found: Supply[P] | None = self._supplies.get(kind.made)
+        """See ``correlations.source``. Every kind that is made has a supply of its own.
+
+        Transfers are of 64 bits at least, as narrower ones cost the same.
+        """
+        made: Kind[Any] = kind
+        if isinstance(kind, Transfers):
+            made = Transfers(max(kind.bits, WORD), kind.sender)
+        found: Supply[P] | None = self._supplies.get(made)
         if found is None:
-            found = self._supplies[kind.made] = self._supply(kind.made)
+            found = self._supplies[made] = self._supply(made)
         return found.take(count)
 
     def begin_tree(self, remaining: int) -> None:
@@ -73,7 +109,84 @@ class TwoPartySource:
         self.products.close()
 
     def _supply(self, kind: Kind[P]) -> Supply[P]:
-        make = partial(kind.make, self._transfers, self._draw)
-        queue = PrefetchQueue(self.products.producer, make, kind.tile)
+        tile = _TILE * kind.grain
+        if isinstance(kind, DigitTransfers):
+            tile //= DIGIT
+        queue = PrefetchQueue(self.products.producer, partial(self._make, kind), tile)
         self._queues.append(queue)
         return Supply(queue.draw, kind.grain)
+
+    def _make(self, kind: Kind[Any], count: int) -> Any:
+        """This party's part of ``count`` elements."""
+        match kind:
+            case Transfers():
+                return self._make_transfers(kind, count // 64)
+            case Gates():
+                return self._make_gates(kind, count)
+            case DigitTransfers():
+                return self._make_digits(kind, count)
+            case RandomBits():
+                return self._make_random_bits(kind, count // 64)
+            case Triples():
+                return self._make_triples(kind, count)
+        raise LookupError(f"two parties cannot make {kind.name}")
+
+    def _make_transfers(self, kind: Transfers, words: int) -> TransferEnd:
+        if self._rank == kind.sender:
+            return self._transfers.transfer(words, 0, kind.bits)[0]
+        return self._transfers.transfer(0, words, kind.bits)[1]
+
+    def _make_gates(self, kind: Gates, words: int) -> GatePieces:
+        sender, receiver = self._transfers.transfer(words, words, kind.width)
+        a, b = receiver.choices, sender.zero ^ sender.one
+        return GatePieces(a, b, a & b ^ sender.zero ^ receiver.chosen)
+
+    def _make_digits(self, kind: DigitTransfers, words: int) -> DigitEnd:
+        """Pads of all entries, from four transfers each.
+
+        Keys (j, b) of the digit's bits j with values b are cut into 8 segments of ``width``
+        bits. The pad of entry i is the sum over j of segment s_j(i) of key (j, i_j), where s_j(i)
+        is i without its bit j: each key gives each of its 8 entries a segment of its own. The
+        receiver has the keys (j, c_j). Entry i != c differs from c in some bit; let j be the
+        first. Segment s_j(i) of (j, i_j) is unknown to it and occurs in no other pad, so the
+        15 pads that it did not choose are uniform and independent to it (after Naor, Pinkas,
+        STOC 1999).
+        """
+        if self._rank == kind.sender:
+            sender, _ = self._transfers.transfer(DIGIT * words, 0, 8 * kind.width)
+            return SentDigits(_kernels.digit_pads(sender.zero, sender.one))
+        _, receiver = self._transfers.transfer(0, DIGIT * words, 8 * kind.width)
+        choices = receiver.choices.reshape(DIGIT, words)
+        return ReceivedDigits(choices, _kernels.digit_pad(receiver.chosen, choices))
+
+    def _make_triples(self, kind: Triples, count: int) -> TriplePieces:
+        """The bits of b above the ring are random: b masks whole words."""
+        bits = kind.ring_bits
+        words = count * bits // 64
+        sender, receiver = self._transfers.transfer(words, words)
+        a, b = self._draw.words(count), receiver.choices
+        if bits < WORD:
+            above = self._draw.words(count) << np.uint64(bits)
+            b = _kernels.unpack_words(b.view(np.uint8), count, bits) | above
+        message, sent = _kernels.ot_products_send(sender.zero, sender.one, a, bits)
+        theirs = self._transfers.swap("ring triples", message, message.size, bits)
+        received = _kernels.ot_products_receive(receiver.chosen, b, bits, theirs)
+        return TriplePieces(a, b, a * b + sent + received)
+
+    def _make_random_bits(self, kind: RandomBits, words: int) -> RandomBitPieces:
+        """The first half with rank 0 as sender, the rest with rank 1."""
+        rank, bits = self._rank, kind.ring_bits
+        halves = words // 2, words - words // 2
+        sent, received = halves[rank], halves[1 - rank]
+        sender, receiver = self._transfers.transfer(sent, received)
+        own = self._draw.words(sent)
+        flags, choices = spread(own, WORD), spread(receiver.choices, WORD)
+        masked = (flags + sender.zero - sender.one).astype(f"<u{bits // 8}", copy=False)
+        theirs = self._transfers.swap("shared bits", masked.view(np.uint64), bits * received)
+        as_sender = flags + _TWO * sender.zero
+        as_receiver = choices - _TWO * (receiver.chosen + choices * numbers(theirs, bits))
+        order = slice(None, None, 1 - 2 * rank)
+        return RandomBitPieces(
+            np.concatenate((own, receiver.choices)[order]),
+            np.concatenate((as_sender, as_receiver)[order]),
+        )

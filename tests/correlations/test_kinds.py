@@ -24,9 +24,7 @@ from tests.offline.laws import check
 def test_kinds_are_values() -> None:
     assert Gates(4) == Gates(4) != Gates(2)
     assert Transfers(64, 0) != Transfers(64, 1)
-    assert (Triples(52).dealt, Triples(52).made) == (Triples(), Triples(52))
-    assert (Transfers(8, 1).dealt, Transfers(8, 1).made) == (Transfers(8, 1), Transfers(64, 1))
-    assert Transfers(128, 0).made == Transfers(128, 0)
+    assert Triples(52) != Triples() == Triples(52).dealt
     assert all(kind.dealt == kind for kind in KINDS)
 
 

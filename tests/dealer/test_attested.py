@@ -234,8 +234,8 @@ def test_the_dealer_is_asked_again_in_time(monkeypatch: pytest.MonkeyPatch) -> N
             source.take(Triples(), 10)
         assert sent.count("attest") == 2
         for source in (zero, one):
-            assert source._appraisals is not None
-            source._appraisals._again = 0.0
+            assert source._dealer.appraisals is not None
+            source._dealer.appraisals._again = 0.0
         for _ in range(3):
             check_next(Triples(), (zero, one), 70_000)
         assert sent.count("attest") == 4
@@ -256,8 +256,8 @@ def test_a_dealer_that_fails_later_stops_both() -> None:
         terms = replace(demanding(dealer, rehearsal(KEY, OTHER)), channels=channels)
         with connected(dealer, terms) as (zero, _):
             attester.key = OTHER
-            assert zero._appraisals is not None
-            zero._appraisals._again = 0.0
+            assert zero._dealer.appraisals is not None
+            zero._dealer.appraisals._again = 0.0
             with pytest.raises(AttestationError, match="another program") as caught:
                 zero.take(Triples(), 1_000_000)
             channels[0].close(caught.value)

@@ -229,7 +229,7 @@ def test_evidence_that_nobody_demands_is_not_asked_for(monkeypatch: pytest.Monke
 
 def test_a_party_that_vanishes_ends_the_session(dealer: RunningDealer) -> None:
     with connected(dealer) as (zero, one):
-        zero._link._call.cancel()
+        zero._dealer._link._call.cancel()
         error, seconds = drain(one, 10)
         assert isinstance(error, PeerGone)
         assert seconds < 5
@@ -368,7 +368,7 @@ def test_a_certificate_is_asked_for(dealer: RunningDealer) -> None:
 )
 def test_wrong_requests_end_the_session(dealer: RunningDealer, message: pb.DealRequest) -> None:
     with connected(dealer) as (zero, one):
-        one._link.send(message)
+        one._dealer._link.send(message)
         error, _ = drain(one, 10)
         assert isinstance(error, ProtocolDesync)
         drain(zero, 10)
@@ -377,7 +377,7 @@ def test_wrong_requests_end_the_session(dealer: RunningDealer, message: pb.DealR
 def test_party_0_gets_no_corrections(dealer: RunningDealer) -> None:
     with connected(dealer) as (zero, _):
         asked = pb.Request(kind=pb.KIND_TRIPLES, start=0, words=64)
-        zero._link.send(pb.DealRequest(request=asked))
+        zero._dealer._link.send(pb.DealRequest(request=asked))
         error, _ = drain(zero, 10)
         assert isinstance(error, ProtocolDesync)
 

@@ -3,8 +3,8 @@
 Its class says which arrays each party holds and in which order, the law that both parties' arrays
 satisfy together, what a party draws from its own seed and what a dealer fits to it. (How two
 parties make it alone is in ``offline.two_party``: no dealer needs it.) Each party's part is
-uniform, given the constraints of the other's. Words are elements of Z_2^64 (dtype uint64); bits are packed
-64 to a word, little-endian (bit i of word w is element 64 w + i).
+uniform, given the constraints of the other's. Words are elements of Z_2^64 (dtype uint64); bits are
+packed 64 to a word, little-endian (bit i of word w is element 64 w + i).
 
 Almost all of a correlation can be drawn freely. Each party draws its free pieces alone, from its
 own seed; a dealer, who is given both seeds, draws the same pieces and computes the one piece that

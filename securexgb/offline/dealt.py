@@ -56,7 +56,7 @@ class DealerClient(Dealer):
                 link.open_buffer(kind, buffer)
 
     @property
-    def bytes_exchanged(self) -> int:  # type: ignore[override]
+    def bytes_exchanged(self) -> int:
         """Messages to the dealer and corrections from it, payload only."""
         return self._link.bytes_sent + self._link.bytes_received
 

@@ -44,6 +44,8 @@ class InsecureLocalSource(SeededSource):
 class _InsecureDealer(Dealer):
     """Fits at once; ``bytes_exchanged``: what a dealer would have sent to this party."""
 
+    bytes_exchanged = 0
+
     def __init__(self, both: tuple[Streams, Streams]) -> None:
         self._both = both
 

@@ -44,9 +44,12 @@ class FixedMatrix:
 
 
 class Dealer(ABC):
-    """Who fits party 1's pieces to both parties' own. ``bytes_exchanged``: with this party."""
+    """Who fits party 1's pieces to both parties' own."""
 
-    bytes_exchanged = 0
+    @property
+    @abstractmethod
+    def bytes_exchanged(self) -> int:
+        """With this party so far."""
 
     @abstractmethod
     def correction(self, kind: Kind[Any], start: int, count: int) -> Words:

@@ -21,6 +21,7 @@ from measure import measured
 
 from securexgb.boost.layout import Layout
 from securexgb.cli.forecast import Job, gradients_cost, whole_tree_cost
+from securexgb.correlations.kinds import KINDS
 
 VARIED = {
     "rows": (2_500, 5_000, 10_000, 20_000, 40_000, 80_000),
@@ -35,7 +36,7 @@ def model(work: works.Work) -> dict[str, Any]:
     layout = Layout.of(work.params, work.rows, (work.columns, work.columns), False)
     whole = whole_tree_cost(Job(work.params, layout, work.method))
     gradients = gradients_cost(work.params, layout)
-    kinds = {kind.value: count for kind, count in whole.correlations.items().items() if count}
+    kinds = {kind.name: whole.correlations[kind] for kind in KINDS if whole.correlations[kind]}
     return {
         "rounds": whole.rounds,
         "online_megabytes": 8e-6 * (whole.label_words + whole.feature_words),

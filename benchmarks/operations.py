@@ -20,18 +20,18 @@ from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any
 
-import kinds
 import loopback
 import numpy as np
 
 from securexgb import _kernels
 from securexgb.boost.executor import LocalExecutor
+from securexgb.correlations.kind import Kind
+from securexgb.correlations.kinds import KINDS
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.mpc.matrix import register
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import REGISTRY
 from securexgb.mpc.shared import Shared
-from securexgb.offline.correlations import Kind
 from securexgb.offline.method import Method
 from securexgb.report.protocols import arguments
 from securexgb.testing.harness import insecure_parties, run_both
@@ -109,30 +109,30 @@ def protocol(name: str, source: str, count: int) -> dict[str, Any]:
 
 
 def _spent(party: Party) -> dict[str, float]:
-    made = party.source.offline_channel_bytes
+    made = party.source.account.channel_bytes
     return {
         "seconds": perf_counter(),
         "rounds": party.rounds,
-        "waited_seconds": party.source.waited_seconds,
+        "waited_seconds": party.source.account.waited_seconds,
         "online_bytes": party.channel.traffic.bytes_sent - made,
-        "offline_bytes": made + party.source.offline_bytes,
+        "offline_bytes": made + party.source.account.dealer_bytes,
     }
 
 
 def correlations(count: int) -> Iterator[dict[str, Any]]:
     """One line for each kind that two parties make from transfers, in elements of the kind."""
-    for kind in Kind:
+    for kind in KINDS:
         seconds, sent = _drawn(kind, count)
         yield {
             "question": "operations",
-            "correlation": kind.value,
+            "correlation": kind.name,
             "seconds": seconds,
             "per_second": count / seconds,
             "bytes_each": sent / count,
         }
 
 
-def _drawn(kind: Kind, count: int) -> tuple[float, float]:
+def _drawn(kind: Kind[Any], count: int) -> tuple[float, float]:
     """Seconds and bytes of both parties for ``count`` elements: the mean of later draws.
 
     By then pools are stretched, and what is made ahead has reached its bound.
@@ -140,10 +140,10 @@ def _drawn(kind: Kind, count: int) -> tuple[float, float]:
 
     def measure(party: Party, _: object) -> tuple[float, float]:
         for _ in range(_DRAWS):
-            kinds.draw(party.rank, party.source, kind, count)
+            party.source.take(kind, count)
         before = _spent(party)
         for _ in range(_DRAWS):
-            kinds.draw(party.rank, party.source, kind, count)
+            party.source.take(kind, count)
         after = _spent(party)
         seconds, made = (after[key] - before[key] for key in ("seconds", "offline_bytes"))
         return seconds / _DRAWS, made / _DRAWS

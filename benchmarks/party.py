@@ -49,14 +49,14 @@ class Snapshot:
 
     @staticmethod
     def of(party: Party) -> Snapshot:
-        source = party.source
+        account = party.source.account
         return Snapshot(
             seconds=perf_counter(),
-            offline_seconds=source.offline_seconds,
-            waited_seconds=source.waited_seconds,
+            offline_seconds=account.seconds,
+            waited_seconds=account.waited_seconds,
             cpu_seconds=process_time(),
-            online_bytes=party.channel.traffic.bytes_sent - source.offline_channel_bytes,
-            offline_bytes=source.offline_bytes + source.offline_channel_bytes,
+            online_bytes=party.channel.traffic.bytes_sent - account.channel_bytes,
+            offline_bytes=account.dealer_bytes + account.channel_bytes,
             rounds=party.rounds,
         )
 

@@ -13,10 +13,9 @@ from securexgb.boost.histogram import build_cost, matrix_shape, running_cost
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import leaf_weights_cost
 from securexgb.boost.split import dummies_cost, splits_cost
+from securexgb.correlations.prices import Prices
 from securexgb.mpc.lift import widen_cost
-from securexgb.mpc.multiply import product_cost
 from securexgb.mpc.protocol import Cost
-from securexgb.mpc.scale import scale_cost
 from securexgb.mpc.select import transfer_cost
 from securexgb.mpc.truncate import shift_cost
 
@@ -26,14 +25,15 @@ def tree_cost(
     numbers: NumberFormat,
     used: int,
     label_splits: Sequence[int],
+    prices: Prices,
     noise_bits: int = 0,
     ring_bits: int = 32,
 ) -> Cost:
     """Cost of growing one tree on ``used`` columns, its gradients given.
 
     ``label_splits``: for each level, how many of its 2^level splits the label party owns.
-    ``noise_bits``: of the source of correlations, 0 where it is a dealer. Without a dealer the
-    scores' products cost differently, see ``boost.score``. ``ring_bits``: see ``tree.value_bits``.
+    ``noise_bits``: of the source of correlations, as ``prices`` are, 0 where it is a
+    dealer. ``ring_bits``: see ``tree.value_bits``.
     """
     shape, rows = matrix_shape(layout, numbers, len(label_splits), noise_bits), layout.rows
     candidates = candidates_of(layout, used)
@@ -46,24 +46,12 @@ def tree_cost(
         if level + 1 < len(label_splits):
             total += moved + build_cost(shape, nodes)
         total += running_cost(shape, nodes * used * layout.all_bins, numbers)
-        total += splits_cost(nodes, candidates, numbers) + _opening_cost(nodes, label)
+        total += splits_cost(nodes, candidates, numbers, prices) + _opening_cost(nodes, label)
     total += widen_cost(ring_bits, rows) if ring_bits < 64 else Cost()
     total += dummies_cost((1 << len(label_splits)) - 1)
     total += leaf_weights_cost(len(label_splits), numbers)
     bits = numbers.leaf_weight_bits + numbers.rate_bits - numbers.margin_bits
     return total + shift_cost(bits, 2 << (len(label_splits) - 1))
-
-
-def without_dealer(layout: Layout, numbers: NumberFormat, used: int, depth: int) -> Cost:
-    """What a tree's scores cost more where nobody deals triples, see ``boost.score``."""
-    if numbers.reg_alpha:
-        return Cost()
-    more = Cost()
-    for level in range(depth):
-        rows, count = 2 << level, candidates_of(layout, used)
-        more += scale_cost(rows, count, numbers.determinant_bits)
-        more -= product_cost(rows * count)
-    return more
 
 
 def candidates_of(layout: Layout, used: int) -> int:

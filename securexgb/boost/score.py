@@ -37,15 +37,16 @@ from dataclasses import dataclass
 from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.weights import weigh, weights_cost
+from securexgb.correlations.prices import Prices
 from securexgb.mpc.bound import reaches, reaches_cost
 from securexgb.mpc.compare import all_cost, all_of, not_bits
 from securexgb.mpc.convert import bits_cost, to_bits
 from securexgb.mpc.lift import Number, lift_numbers, numbers_cost
 from securexgb.mpc.logarithm import log2_bits, log2_cost, log2_weights
-from securexgb.mpc.multiply import gate_bits, gate_cost, product_cost
+from securexgb.mpc.multiply import gate_bits, gate_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.scale import row_products
+from securexgb.mpc.scale import row_products, row_products_cost
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, SharedBits
 
@@ -99,18 +100,15 @@ def _least(numbers: NumberFormat) -> tuple[int, int]:
     return min(d, most[0] - 2), min(bound.bit_length() - 1, most[1] - 2)
 
 
-def scores_cost(nodes: int, candidates: int, numbers: NumberFormat) -> Cost:
-    """Cost of ``scores`` for so many nodes and candidates, with a dealer's triples.
-
-    Without a dealer ``scale_cost`` takes the place of ``product_cost``, see ``row_products``.
-    """
+def scores_cost(nodes: int, candidates: int, numbers: NumberFormat, prices: Prices) -> Cost:
+    """Cost of ``scores`` for so many nodes and candidates."""
     count = nodes * candidates
     if numbers.reg_alpha:
         return weights_cost(2, count, numbers, together=True)
     words, wide, narrow = words_per(count), numbers.determinant_bits, numbers.hessian_bits
     d, h = _least(numbers)
-    total = product_cost(2 * count) + bits_cost(wide, words)
-    total += bits_cost(narrow, 2 * words)
+    total = row_products_cost(2 * nodes, candidates, wide, prices)
+    total += bits_cost(wide, words) + bits_cost(narrow, 2 * words)
     if _bound(numbers) != 1 << h:
         total += reaches_cost(narrow, _bound(numbers), 2 * words)
     total += log2_cost([wide - 1 - d, narrow - h, narrow - h], words) + all_cost(3, words)
@@ -119,8 +117,8 @@ def scores_cost(nodes: int, candidates: int, numbers: NumberFormat) -> Cost:
 
 
 @protocol(
-    cost=lambda sums, numbers: scores_cost(
-        sums.child_hessian.shape[0], sums.child_hessian.shape[1], numbers
+    priced=lambda prices, sums, numbers: scores_cost(
+        sums.child_hessian.shape[0], sums.child_hessian.shape[1], numbers, prices
     ),
     opens=COMPOSED,
     source="xgboost 3.2, hist: EvaluateSplits; the form with D as in docs/training.md",

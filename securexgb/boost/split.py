@@ -27,6 +27,7 @@ from securexgb.arith.prg import Prg
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
 from securexgb.boost.score import ChildSums, score_bits, scores, scores_cost
+from securexgb.correlations.prices import Prices
 from securexgb.mpc.argmax import LABEL_BITS, argmax, best_cost
 from securexgb.mpc.choose import choose, choose_cost
 from securexgb.mpc.convert import lift_cost, to_arithmetic
@@ -95,15 +96,15 @@ class BestSplits:
     left: Shared
 
 
-def splits_cost(nodes: int, candidates: int, numbers: NumberFormat) -> Cost:
+def splits_cost(nodes: int, candidates: int, numbers: NumberFormat, prices: Prices) -> Cost:
     """Cost of ``best_splits`` for so many nodes and candidates."""
     best = best_cost(nodes, candidates, _LABELS, _PAYLOAD, score_bits(numbers))
-    return scores_cost(nodes, candidates, numbers) + best
+    return scores_cost(nodes, candidates, numbers, prices) + best
 
 
 @protocol(
-    cost=lambda histogram, candidates, numbers, dummies: splits_cost(
-        histogram.hessian.shape[0], candidates.cut.size, numbers
+    priced=lambda prices, histogram, candidates, numbers, dummies: splits_cost(
+        histogram.hessian.shape[0], candidates.cut.size, numbers, prices
     ),
     opens=COMPOSED,
     source="xgboost 3.2, hist: EnumerateSplit, NeedReplace",

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from securexgb import _kernels
-from securexgb.boost.cost import candidates_of, tree_cost, without_dealer
+from securexgb.boost.cost import candidates_of, tree_cost
 from securexgb.boost.dither import Dither
 from securexgb.boost.histogram import matrix_shape
 from securexgb.boost.layout import Layout
@@ -23,6 +24,13 @@ from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import BLOCK_ROWS
 from securexgb.boost.tree import value_bits
+from securexgb.correlations.counting import Budget, CountingSource
+from securexgb.correlations.digits import DigitTransfers
+from securexgb.correlations.gates import Gates
+from securexgb.correlations.kind import Kind
+from securexgb.correlations.random_bits import RandomBits
+from securexgb.correlations.transfers import Transfers
+from securexgb.correlations.triples import Triples
 from securexgb.he.layout import Layout as Batch
 from securexgb.he.layout import batch_vectors
 from securexgb.he.noise import Precision
@@ -30,8 +38,6 @@ from securexgb.jobs.simulation import simulate_parties
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
 from securexgb.mpc.shared import Shared
-from securexgb.offline.budget import CountingSource
-from securexgb.offline.correlations import Budget
 from securexgb.offline.matrix_products import matrix_bytes, pads_precision, stock_bytes
 from securexgb.offline.method import Method
 
@@ -44,17 +50,6 @@ DEALT_A_MEGABYTE = 5.7e-3
 """With a dealer, where nothing is made beside: docs/benchmarks.md, "Training"."""
 DRAWN_A_MEGABYTE = 2.5e-3
 """Of what the dealer sends, from the same table."""
-
-PRICES: Mapping[str, tuple[float, float]] = {
-    "triples": (531.0, 3.8e-6),
-    "gates": (11.0, 3.6e-6),
-    "digits": (22.5, 6.1e-6),
-    "shared": (11.1, 0.07e-6),
-    "half": (7.4, 0.06e-6),
-    "ot": (0.09, 0.03e-6),
-}
-"""By the first word of a kind's name, without a dealer: bytes of both parties, and seconds; docs/
-benchmarks.md, "Correlations by kind", transfers as stretched (docs/offline.md)."""
 
 BASE_BYTES = 200e6
 BYTES_A_ROW = 900
@@ -138,6 +133,25 @@ class Job:
         return pads_precision(shape.matrix(0), values)
 
 
+def price(kind: Kind[Any]) -> tuple[float, float]:
+    """Of an element without a dealer: bytes of both parties, and seconds; docs/benchmarks.md,
+    "Correlations by kind", transfers as stretched (docs/offline.md)."""
+    match kind:
+        case Triples():
+            return 531.0, 3.8e-6
+        case Gates():
+            return 11.0, 3.6e-6
+        case DigitTransfers():
+            return 22.5, 6.1e-6
+        case RandomBits(ring_bits=32):
+            return 7.4, 0.06e-6
+        case RandomBits():
+            return 11.1, 0.07e-6
+        case Transfers():
+            return 0.09, 0.03e-6
+    raise LookupError(f"no price was measured for {kind.name}")
+
+
 def forecast(job: Job, rank: int) -> Forecast:
     """For party ``rank``."""
     cost = whole_tree_cost(job)
@@ -164,9 +178,8 @@ def whole_tree_cost(job: Job) -> Cost:
     owned = [(1 << level) // 2 for level in range(params.max_depth)]
     used = max(1, round(layout.total_columns * params.colsample_bytree))
     ring_bits = value_bits(params.learning_rate)
-    cost = tree_cost(layout, numbers, used, owned, noise_bits, ring_bits)
-    if not job.method.has_dealer:
-        cost += without_dealer(layout, numbers, used, params.max_depth)
+    prices = job.method.prices
+    cost = tree_cost(layout, numbers, used, owned, prices, noise_bits, ring_bits)
     return cost + gradients_cost(params, layout)
 
 
@@ -175,7 +188,7 @@ def gradients_cost(params: TrainingParams, layout: Layout) -> Cost:
     numbers = layout.numbers(params)
 
     def count(party: Party, _: None) -> tuple[int, int, Budget]:
-        counting = CountingSource(party.rank, party.source)
+        counting = CountingSource(party.source)
         party.source = counting
         rounds, sent = party.rounds, party.channel.traffic.bytes_sent
         objective, zeros = objective_of(params), Shared.zeros(_SAMPLE_ROWS)
@@ -187,8 +200,8 @@ def gradients_cost(params: TrainingParams, layout: Layout) -> Cost:
 
     (rounds, mine, used), (_, theirs, _) = simulate_parties(count, [None, None], seed=0).results
     times = -(-layout.rows // 64) * 64 / _SAMPLE_ROWS
-    kinds = {kind: round(times * number) for kind, number in used.items().items()}
-    return Cost(rounds, round(times * mine), round(times * theirs), Budget.of(kinds))
+    kinds = {kind: round(times * number) for kind, number in used.counts.items()}
+    return Cost(rounds, round(times * mine), round(times * theirs), Budget(kinds))
 
 
 def _offline(job: Job, budget: Budget) -> tuple[float, float] | None:
@@ -201,8 +214,8 @@ def _offline(job: Job, budget: Budget) -> tuple[float, float] | None:
         size = 8.0 * budget.correction_words((dealt[0], dealt[1]))
         seconds = size * DRAWN_A_MEGABYTE / 1e6
     else:
-        for kind, count in budget.items().items():
-            a_byte, a_second = PRICES[kind.value.split("_")[0]]
+        for kind, count in budget.counts.items():
+            a_byte, a_second = price(kind)
             size, seconds = size + a_byte * count, seconds + a_second * count
     if method.algorithm == "hybrid":
         if not job.has_pads:

@@ -9,7 +9,7 @@ from securexgb.report.protocols import TYPICAL, protocol_rows, reveal_rows
 def protocols(form: FormatOption = Format.text) -> None:
     """List the protocols, their costs and sources, and what a job may reveal."""
     rows, reveals = protocol_rows(), reveal_rows()
-    heads = ("protocol", "rounds", "bytes sent", "what its messages show")
+    heads = ("protocol", "correlations from", "rounds", "bytes sent", "what its messages show")
     text = (
         f"{table([[row[head] for head in heads] for row in rows], heads)}\n\n"
         f"figures for {TYPICAL}\n\n"

@@ -28,6 +28,7 @@ from securexgb.channel.endpoint import Endpoint, connect
 from securexgb.channel.grpc import GrpcChannel
 from securexgb.channel.handshake import Hello
 from securexgb.channel.keys import Certificate, Credentials
+from securexgb.correlations.source import CorrelationSource
 from securexgb.errors import UsageError
 from securexgb.federation.coins import draw_coins, seeded_coins
 from securexgb.federation.dealer import (
@@ -41,7 +42,6 @@ from securexgb.mpc.party import Party
 from securexgb.offline.dealer_link import DealerEndpoint
 from securexgb.offline.dealt import DealtSource
 from securexgb.offline.producer import ProductsAhead
-from securexgb.offline.source import CorrelationSource
 from securexgb.offline.two_party import TwoPartySource
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig

@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.channel.memory import memory_pair
+from securexgb.correlations.source import CorrelationSource
 from securexgb.errors import PeerError, StoppedByPeer
 from securexgb.mpc.party import Party
 from securexgb.offline.local import InsecureLocalSource
 from securexgb.offline.method import Method
-from securexgb.offline.source import CorrelationSource
 from securexgb.offline.two_party import TwoPartySource
 
 __all__ = ["insecure_parties", "join_parties", "run_both"]

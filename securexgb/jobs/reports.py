@@ -63,15 +63,15 @@ def versions() -> dict[str, str]:
 
 def costs_of(party: Party, total_seconds: float) -> Costs:
     """What this side's protocols have cost so far."""
-    traffic, source = party.channel.traffic, party.source
+    traffic, account = party.channel.traffic, party.source.account
     return Costs(
         rounds=party.rounds,
         bytes_sent=traffic.bytes_sent,
         bytes_received=traffic.bytes_received,
-        offline_bytes=source.offline_bytes + source.offline_channel_bytes,
-        offline_seconds=source.offline_seconds,
-        waited_seconds=source.waited_seconds,
-        online_seconds=max(total_seconds - source.waited_seconds, 0.0),
+        offline_bytes=account.dealer_bytes + account.channel_bytes,
+        offline_seconds=account.seconds,
+        waited_seconds=account.waited_seconds,
+        online_seconds=max(total_seconds - account.waited_seconds, 0.0),
         total_seconds=total_seconds,
         peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     )

@@ -101,13 +101,14 @@ def simulate_parties(
     for party in parties:
         party.source.close()
     sent = sum(party.channel.traffic.bytes_sent for party in parties)
-    between = sum(party.source.offline_channel_bytes for party in parties)
+    accounts = [party.source.account for party in parties]
+    between = sum(account.channel_bytes for account in accounts)
     costs = SimulatedCosts(
         rounds=parties[0].rounds,
         online_bytes=sent - between,
-        offline_bytes=sum(party.source.offline_bytes for party in parties) + between,
-        offline_seconds=max(party.source.offline_seconds for party in parties),
-        waited_seconds=max(party.source.waited_seconds for party in parties),
+        offline_bytes=sum(account.dealer_bytes for account in accounts) + between,
+        offline_seconds=max(account.seconds for account in accounts),
+        waited_seconds=max(account.waited_seconds for account in accounts),
         total_seconds=seconds,
     )
     return Simulation((results[0], results[1]), parties[0].ledger.rows(), costs)

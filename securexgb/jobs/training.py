@@ -127,7 +127,7 @@ def _plan(party: Party, params: TrainingParams, agreement: Agreement) -> None:
         return
     layout = agreement.layout
     pairs = (params.n_estimators - agreement.trees) << (params.max_depth - 1)
-    party.source.plan(pairs, 2 * pairs * layout.total_columns * layout.all_bins)
+    party.source.products.plan(pairs, 2 * pairs * layout.total_columns * layout.all_bins)
 
 
 def _saved(party: Party, job: TrainingJob) -> Saved | None:

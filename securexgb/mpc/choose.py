@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.bits import unpack_bits, words_per
+from securexgb.correlations.transfers import Transfers
 from securexgb.mpc.convert import plain_values
 from securexgb.mpc.packed import packed_words, swapped
 from securexgb.mpc.padding import pack_filled
@@ -29,7 +30,6 @@ from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.select import transfers
 from securexgb.mpc.shared import Shared, SharedBits, Words
-from securexgb.offline.correlations import TRANSFERS
 
 Values = NDArray[np.unsignedinteger[Any]]
 
@@ -38,7 +38,7 @@ def choose_cost(rows: int, count: int, ring_bits: int = 64) -> Cost:
     """Cost of ``choose`` for (rows, count) words."""
     flips = words_per(_messages(rows, ring_bits) * count)
     sent = flips + packed_words(rows * count, (ring_bits,))
-    return Cost.alike(2, sent, {TRANSFERS[64, rank]: 64 * flips for rank in (0, 1)})
+    return Cost.alike(2, sent, {Transfers(64, rank): 64 * flips for rank in (0, 1)})
 
 
 def _messages(rows: int, ring_bits: int) -> int:

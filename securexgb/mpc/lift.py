@@ -24,6 +24,8 @@ import numpy as np
 
 from securexgb import _kernels
 from securexgb.arith.bits import WORD, to_slices, unpack_bits, words_per
+from securexgb.correlations.counting import Budget
+from securexgb.correlations.transfers import Transfers, transfer_bits
 from securexgb.mpc.compare import signed
 from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
@@ -31,7 +33,6 @@ from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.select import transfers
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, SharedBits, Words
-from securexgb.offline.correlations import TRANSFERS, Budget, transfer_bits
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,13 @@ def _products_cost(precisions: Sequence[int], words: int) -> Cost:
     """Cost of ``_products`` for rows of so many words."""
     to_label, to_feature = precisions[::2], precisions[1::2]
     drawn = Counter(
-        TRANSFERS[transfer_bits(precision), 1 - row % 2] for row, precision in enumerate(precisions)
+        Transfers(transfer_bits(precision), 1 - row % 2) for row, precision in enumerate(precisions)
     )
     return Cost(
         rounds=2,
         label_words=words * (len(to_label) + sum(to_feature)),
         feature_words=words * (len(to_feature) + sum(to_label)),
-        correlations=Budget.of({kind: 64 * words * rows for kind, rows in drawn.items()}),
+        correlations=Budget({kind: 64 * words * rows for kind, rows in drawn.items()}),
     )
 
 

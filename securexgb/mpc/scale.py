@@ -17,13 +17,14 @@ import numpy as np
 
 from securexgb import _kernels
 from securexgb.arith.bits import pack_dense, unpack_dense, words_per
-from securexgb.mpc.multiply import multiply
+from securexgb.correlations.prices import Prices
+from securexgb.correlations.transfers import Transfers
+from securexgb.mpc.multiply import multiply, product_cost
 from securexgb.mpc.padding import pack_filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.select import transfers
 from securexgb.mpc.shared import Shared, Words
-from securexgb.offline.correlations import TRANSFERS
 
 _KEY_BITS = 128
 _CHUNK = 1 << 18
@@ -47,7 +48,7 @@ def scale_cost(rows: int, count: int, ring_bits: int) -> Cost:
     words = words_per(rows * ring_bits)
     sums = (_message_words(len(c) * count, ring_bits) for c in _chunks(rows, count, ring_bits))
     sent = words + words_per(sum(sums) * ring_bits)
-    return Cost.alike(2, sent, {TRANSFERS[_KEY_BITS, rank]: 64 * words for rank in (0, 1)})
+    return Cost.alike(2, sent, {Transfers(_KEY_BITS, rank): 64 * words for rank in (0, 1)})
 
 
 @protocol(
@@ -85,9 +86,16 @@ def scale_rows(party: Party, x: Shared, y: Shared, ring_bits: int) -> Shared:
     return Shared(shares)
 
 
+def row_products_cost(rows: int, count: int, ring_bits: int, prices: Prices) -> Cost:
+    """Cost of ``row_products`` for (rows, count) words."""
+    return (
+        product_cost(rows * count) if prices.cheap_triples else scale_cost(rows, count, ring_bits)
+    )
+
+
 def row_products(party: Party, x: Shared, y: Shared, ring_bits: int) -> Shared:
-    """As ``scale_rows``, but by triples where a dealer makes them: there they cost less."""
-    if party.source.dealt:
+    """As ``scale_rows``, but by triples where these are cheap, as they are from a dealer."""
+    if party.source.prices.cheap_triples:
         return multiply(party, x, y[:, None].broadcast_to(*x.shape), ring_bits)
     return scale_rows(party, x, y, ring_bits)
 

@@ -18,19 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.bits import unpack_bits, words_per
+from securexgb.correlations.counting import Budget
+from securexgb.correlations.source import take_ends
+from securexgb.correlations.transfers import (
+    ReceivedTransfers,
+    SentTransfers,
+    Transfers,
+    transfer_bits,
+)
 from securexgb.errors import UsageError
 from securexgb.mpc.packed import RingBits, packed_words, swapped
 from securexgb.mpc.padding import pack_filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, Words
-from securexgb.offline.correlations import (
-    TRANSFERS,
-    Budget,
-    RandomOTReceiver,
-    RandomOTSender,
-    transfer_bits,
-)
 
 Bits = NDArray[np.bool_]
 Owners = NDArray[np.int64]
@@ -47,10 +48,10 @@ def transfer_cost(label: int, feature: int, ring_bits: RingBits) -> Cost:
         rounds=2,
         label_words=words_per(label) + packed_words(feature, ring_bits),
         feature_words=words_per(feature) + packed_words(label, ring_bits),
-        correlations=Budget.of(
+        correlations=Budget(
             {
-                TRANSFERS[bits, 0]: 64 * words_per(feature),
-                TRANSFERS[bits, 1]: 64 * words_per(label),
+                Transfers(bits, 0): 64 * words_per(feature),
+                Transfers(bits, 1): 64 * words_per(label),
             }
         ),
     )
@@ -133,14 +134,11 @@ def _parts(rows: int, columns: int) -> list[slice]:
 
 def transfers(
     party: Party, count_own: int, count_helped: int, bits: int = 64
-) -> tuple[RandomOTReceiver, RandomOTSender]:
+) -> tuple[ReceivedTransfers, SentTransfers]:
     """This party's ends of the transfers; rank 0's receiving ones are always drawn first.
 
     Messages are right modulo 2^bits, or have two words where ``bits`` is 128.
     """
-    source = party.source
-    if party.rank == 0:
-        receiver = source.random_ot_receive(count_own, bits)
-        return receiver, source.random_ot_send(count_helped, bits)
-    sender = source.random_ot_send(count_helped, bits)
-    return source.random_ot_receive(count_own, bits), sender
+    kinds = Transfers(bits, 1), Transfers(bits, 0)
+    sender, receiver = take_ends(party.source, party.rank, kinds, count_helped, count_own)
+    return receiver, sender

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from securexgb.correlations.digits import DIGIT
 from securexgb.mpc.digits import (
-    DIGIT,
     SUMS,
     Marks,
     digit_cost,

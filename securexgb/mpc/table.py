@@ -24,8 +24,9 @@ import numpy as np
 
 from securexgb import _kernels
 from securexgb.arith.bits import from_slices, pack_bits, to_slices
+from securexgb.correlations.gates import WIDEST
 from securexgb.mpc.compare import not_bits
-from securexgb.mpc.multiply import WIDEST, gate_cost, gates_at_once
+from securexgb.mpc.multiply import gate_cost, gates_at_once
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import SharedBits, Words

@@ -36,12 +36,12 @@ from securexgb import _kernels
 from securexgb.arith.prg import KEY_BYTES as COIN_BYTES
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
+from securexgb.correlations.kind import Words
+from securexgb.correlations.source import Account, BucketMatrix, PadProducts
 from securexgb.errors import ProtocolDesync, SecureXGBError, UsageError
 from securexgb.he.bfv import BfvEvaluator, BfvKeyHolder
 from securexgb.he.layout import FIRST_VECTORS, Layout, batch_vectors, messages_of
 from securexgb.he.noise import PRIMES, SHORT, Precision, Sums, sums_precision
-from securexgb.offline.correlations import BucketMatrix, PadProducts, Words
-from securexgb.offline.source import own_buckets
 
 _COINS = "offline/he/{}/coins"
 _KEY = "offline/he/{}/key"
@@ -71,14 +71,6 @@ def pads_precision(matrix: BucketMatrix, values_in_job: int) -> Precision:
     """
     bits, values = max(matrix.sum_bits), 2 * values_in_job
     return sums_precision(Sums(matrix.rows, bits, matrix.bins, matrix.chain, values))
-
-
-@dataclass
-class Account:
-    """What this party has spent: seconds of work and waiting, bytes sent on the channel."""
-
-    seconds: float = 0.0
-    bytes_sent: int = 0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -204,22 +196,17 @@ class BfvMatrixProducts:
         self._registered = 0
         self._matrices: list[_Matrix | None] = [None, None]
 
-    @property
-    def offline_channel_bytes(self) -> int:
-        """Bytes that this party has sent."""
-        return self.account.bytes_sent
-
     def plan(self, vectors: int, values: int) -> None:
-        """See ``offline.source``: parameters are made for what the job asks for."""
+        """See ``correlations.source``: parameters are made for what the job asks for."""
         self._vectors_in_job = vectors
         self._values_left = self._values_in_job = values
 
     def noise_bits(self, matrix: BucketMatrix) -> int:
-        """See ``offline.source``; UsageError where no parameters fit."""
+        """See ``correlations.source``; UsageError where no parameters fit."""
         return pads_precision(matrix, self._values_in_job).noise_bits
 
     def register_matrix(self, matrix: BucketMatrix, own: NDArray[np.uint8] | None) -> None:
-        """See ``offline.source``. A second matrix of the same owner replaces the first."""
+        """See ``correlations.source``. A second matrix of the same owner replaces the first."""
         began = perf_counter()
         first = max(self._batch_vectors, min(FIRST_VECTORS, self._vectors_in_job or 0))
         new = _Matrix(
@@ -228,7 +215,7 @@ class BfvMatrixProducts:
             pads_precision(matrix, self._values_in_job),
             next_batch=first,
         )
-        own = own_buckets(matrix, own) if self._rank == matrix.owner else None
+        own = matrix.own(own) if self._rank == matrix.owner else None
         self._registered += 1
         if matrix.rows and matrix.columns:
             new.part = self._part(matrix, own, new.precision.noise_bits)
@@ -255,7 +242,7 @@ class BfvMatrixProducts:
         return _Helper(holder, pads, private.derive("shorts").key, errors)
 
     def vector_products(self, owner: int, count: int) -> PadProducts:
-        """See ``offline.source``; raises UsageError past ``values_in_job``.
+        """See ``correlations.source``; raises UsageError past ``values_in_job``.
 
         Made in batches, for both parties' matrices at once where both run dry: then both parties
         work at the same time.
@@ -266,7 +253,7 @@ class BfvMatrixProducts:
         return matrix.take(count)
 
     def prepare(self, vectors: int) -> None:
-        """See ``offline.source``."""
+        """See ``correlations.source``."""
         began = perf_counter()
         while dry := [m for m in self._matrices if m is not None and m.made < vectors]:
             most = self._vectors_in_job
@@ -340,7 +327,7 @@ class BfvMatrixProducts:
 
     def _send(self, tag: str, message: bytes) -> None:
         self._channel.send(tag, message)
-        self.account.bytes_sent += len(message)
+        self.account.channel_bytes += len(message)
 
     def _matrix(self, owner: int) -> _Matrix:
         matrix = self._matrices[owner]

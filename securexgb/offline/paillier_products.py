@@ -30,12 +30,11 @@ from numpy.typing import NDArray
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
+from securexgb.correlations.kind import Words
+from securexgb.correlations.source import Account, BucketMatrix, VectorProducts
 from securexgb.errors import ProtocolDesync, UsageError
 from securexgb.he.paillier import DEFAULT_BITS, InsecureSecretKey, SecretKey, check_bits
 from securexgb.he.paillier_sums import PaillierEvaluator, PaillierKeyHolder, Slots, block
-from securexgb.offline.correlations import BucketMatrix, VectorProducts, Words
-from securexgb.offline.matrix_products import Account
-from securexgb.offline.source import own_buckets
 
 _KEY = "offline/paillier/{}/key"
 _ROWS = "offline/paillier/{}/rows"
@@ -124,25 +123,21 @@ class PaillierMatrixProducts:
         self._secret: SecretKey | None = None
         self._matrices: list[_Matrix | None] = [None, None]
 
-    @property
-    def offline_channel_bytes(self) -> int:
-        return self.account.bytes_sent
-
     def plan(self, vectors: int, values: int) -> None:
-        """See ``offline.source``: the statistical distance is for what the job asks for."""
+        """See ``correlations.source``: the statistical distance is for what the job asks for."""
         self._values_left = self._values_in_job = values
 
     def noise_bits(self, matrix: BucketMatrix) -> int:
-        """See ``offline.source``: Paillier's sums are exact."""
+        """See ``correlations.source``: Paillier's sums are exact."""
         return 0
 
     def register_matrix(self, matrix: BucketMatrix, own: NDArray[np.uint8] | None) -> None:
-        """See ``offline.source``. A second matrix of the same owner replaces the first."""
+        """See ``correlations.source``. A second matrix of the same owner replaces the first."""
         began = perf_counter()
         owner = matrix.owner
         slots = Slots(matrix.rows, self._key_bits, self._most_values(matrix.columns))
         new = _Matrix(owner, matrix.rows, matrix.columns, slots)
-        own = own_buckets(matrix, own) if self._rank == owner else None
+        own = matrix.own(own) if self._rank == owner else None
         if not new.empty:
             tag = _KEY.format(owner)
             if own is not None:
@@ -158,14 +153,14 @@ class PaillierMatrixProducts:
         self.account.seconds += perf_counter() - began
 
     def vector_products(self, owner: int, count: int) -> VectorProducts:
-        """See ``offline.source``; raises UsageError past ``values_in_job``."""
+        """See ``correlations.source``; raises UsageError past ``values_in_job``."""
         matrix = self._matrix(owner)
         self._spend(2 * count * matrix.columns)
         self._prepare(matrix.used + 2 * count)
         return matrix.take(count)
 
     def prepare(self, vectors: int) -> None:
-        """See ``offline.source``."""
+        """See ``correlations.source``."""
         self._prepare(2 * vectors)
 
     def _prepare(self, vectors: int) -> None:
@@ -242,7 +237,7 @@ class PaillierMatrixProducts:
 
     def _send(self, tag: str, message: bytes) -> None:
         self._channel.send(tag, message)
-        self.account.bytes_sent += len(message)
+        self.account.channel_bytes += len(message)
 
     def _matrix(self, owner: int) -> _Matrix:
         matrix = self._matrices[owner]

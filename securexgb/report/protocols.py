@@ -27,6 +27,8 @@ from securexgb.boost.params import TrainingParams
 from securexgb.boost.score import score_bits
 from securexgb.boost.split import Candidates, child_sums
 from securexgb.boost.tree import value_bits
+from securexgb.correlations.prices import DEALT, MADE
+from securexgb.he.noise import Sums, sums_precision
 from securexgb.hybrid.ckks_scores import Limbs
 from securexgb.hybrid.fourier import TERMS
 from securexgb.mpc.lift import binary
@@ -57,24 +59,21 @@ _TREES = (
 )
 """Rows, columns by side, depth, bins, missing values."""
 
-_KINDS = (
-    ("triples", "products", 1),
-    ("gates", "gates", 64),
-    ("digits", "digits", 64),
-    ("shared", "lifts", 1),
-    ("half", "lifts", 1),
-    ("ot", "transfers", 1),
-)
-"""How a kind of correlation begins, the column that counts it, how many an element holds."""
-
 _COUNT = 1000
 _NODES = 4
 
 
 def protocol_rows() -> list[Row]:
-    """One row a protocol, in the order of the layers: its cost at TYPICAL shapes, its source."""
-    given = arguments()
-    return [_row(REGISTRY[name], given[name]) for name in given]
+    """One row a protocol, in the order of the layers: its cost at TYPICAL shapes, its source.
+
+    Two rows where it costs something else without a dealer.
+    """
+    rows = []
+    for name, given in arguments().items():
+        dealt, made = (REGISTRY[name].cost(prices, *given) for prices in (DEALT, MADE))
+        sources = {"either": dealt} if dealt == made else {"a dealer": dealt, "the two": made}
+        rows += [_row(REGISTRY[name], *one) for one in sources.items()]
+    return rows
 
 
 def reveal_rows() -> list[Row]:
@@ -86,7 +85,10 @@ def reveal_rows() -> list[Row]:
 
 
 def tree_rows() -> list[Row]:
-    """What one tree costs at some shapes, its gradients given; half the splits at each side."""
+    """What one tree costs at some shapes, its gradients given; half the splits at each side.
+
+    Without a dealer as one of ``n_estimators`` trees, whose histograms have pads by BFV.
+    """
     return [_tree_row(*shape) for shape in _TREES]
 
 
@@ -101,11 +103,11 @@ def _cell(value: str | int) -> str:
     return f"{value:,}" if isinstance(value, int) else value.replace("|", "\\|")
 
 
-def _row(declaration: Declaration, arguments: tuple[Any, ...]) -> Row:
-    cost = declaration.cost(*arguments)
+def _row(declaration: Declaration, source: str, cost: Cost) -> Row:
     return {
         "protocol": declaration.name,
         "what it does": declaration.summary.replace("``", "`"),
+        "correlations from": source,
         "rounds": cost.rounds,
         "bytes sent": 8 * (cost.label_words + cost.feature_words),
         **_consumed(cost),
@@ -120,7 +122,13 @@ def _tree_row(rows: int, columns: tuple[int, int], depth: int, bins: int, missin
     owned = [(1 << level) // 2 for level in range(depth)]
     ring_bits = value_bits(params.learning_rate)
     numbers = layout.numbers(params)
-    cost = tree_cost(layout, numbers, sum(columns), owned, ring_bits=ring_bits)
+    shape = matrix_shape(layout, numbers, depth)
+    sums = (params.n_estimators << depth) * layout.total_columns * layout.all_bins
+    pads = Sums(layout.rows, max(shape.sum_bits), shape.bins, shape.chain, 2 * sums)
+    dealt, made = (
+        tree_cost(layout, numbers, sum(columns), owned, prices, noise, ring_bits)
+        for prices, noise in ((DEALT, 0), (MADE, sums_precision(pads).noise_bits))
+    )
     words = (columns[0] * layout.all_bins, columns[1] * layout.all_bins)
     return {
         "rows": rows,
@@ -128,9 +136,11 @@ def _tree_row(rows: int, columns: tuple[int, int], depth: int, bins: int, missin
         "depth": depth,
         "bins": bins,
         "missing values": missing,
-        "rounds": cost.rounds,
-        "MB between the parties": _megabytes(cost.label_words + cost.feature_words),
-        "MB from the dealer": _megabytes(cost.correlations.correction_words(words)),
+        "rounds": dealt.rounds,
+        "MB between the parties": _megabytes(dealt.label_words + dealt.feature_words),
+        "MB from the dealer": _megabytes(dealt.correlations.correction_words(words)),
+        "rounds without a dealer": made.rounds,
+        "MB without a dealer": _megabytes(made.label_words + made.feature_words),
     }
 
 
@@ -141,11 +151,8 @@ def _megabytes(words: int) -> str:
 def _consumed(cost: Cost) -> dict[str, int]:
     """Correlations by what they are for, widths and directions together."""
     found = {"products": 0, "gates": 0, "digits": 0, "lifts": 0, "transfers": 0}
-    for kind, count in cost.correlations.items().items():
-        column, size = next(
-            (column, size) for prefix, column, size in _KINDS if kind.value.startswith(prefix)
-        )
-        found[column] += size * count
+    for kind, count in cost.correlations.counts.items():
+        found[kind.use] += kind.elements * count
     return found | {"vectors": sum(cost.correlations.vectors)}
 
 

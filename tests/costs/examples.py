@@ -378,10 +378,14 @@ HALVES: dict[str, Callable[[Draw], Arguments]] = {
 """The same for protocols in smaller rings."""
 
 
-def prepare(name: str, party: Party, arguments: list[Any]) -> None:
-    """What has to happen before the call: fixed matrices are registered once a job."""
+def prepare(name: str, party: Party, arguments: list[Any]) -> list[Any]:
+    """What has to happen before the call: fixed matrices are registered once a job.
+
+    Gives the arguments: a source without a dealer puts noise below the sums of that shape.
+    """
+    shape, *others = arguments if arguments else (None,)
     if name == "mpc.matrix.histograms":
-        shape, label, feature = arguments[:3]
-        register(party, shape, (label if party.rank == 0 else feature).buckets)
-    if name == "boost.histogram.build":
-        register(party, arguments[0], arguments[1].buckets)
+        shape = register(party, shape, others[party.rank].buckets)
+    elif name == "boost.histogram.build":
+        shape = register(party, shape, others[0].buckets)
+    return [shape, *others] if arguments else []

@@ -19,6 +19,10 @@ from securexgb._pb import dealer_pb2 as pb
 from securexgb.arith.prg import Prg
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
+from securexgb.correlations.gates import Gates
+from securexgb.correlations.random_bits import RandomBits
+from securexgb.correlations.transfers import Transfers
+from securexgb.correlations.triples import Triples
 from securexgb.dealer import server
 from securexgb.dealer.attesters.dev import DevAttester
 from securexgb.dealer.identity import fresh_identity, key_hash
@@ -53,7 +57,7 @@ from tests.dealer.running import (
     dealer_thread,
     with_endpoint,
 )
-from tests.offline.laws import bucket_matrix, check_triples
+from tests.offline.laws import bucket_matrix, check_next
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +71,7 @@ def drain(source: DealtSource, seconds: float) -> tuple[SecureXGBError, float]:
     began = time.monotonic()
     while time.monotonic() - began < seconds:
         try:
-            source.triples(5000)
+            source.take(Triples(), 5000)
         except SecureXGBError as error:
             return error, time.monotonic() - began
     raise AssertionError("it went on")
@@ -75,7 +79,7 @@ def drain(source: DealtSource, seconds: float) -> tuple[SecureXGBError, float]:
 
 def test_a_killed_dealer_stops_both_parties(tmp_path: Path) -> None:
     with dealer_process(tmp_path) as dealer, connected(dealer) as (zero, one):
-        check_triples(zero.triples(100), one.triples(100), 100)
+        check_next(Triples(), (zero, one), 100)
         assert dealer.process is not None
         dealer.process.kill()
         for source in (one, zero):
@@ -89,12 +93,12 @@ def test_a_silent_dealer_is_noticed_within_the_deadline(tmp_path: Path) -> None:
         dealer_process(tmp_path) as dealer,
         connected(dealer, timeout_seconds=2) as (_, one),
     ):
-        one.triples(100)
+        one.take(Triples(), 100)
         assert dealer.process is not None
         os.kill(dealer.process.pid, signal.SIGSTOP)
         began = time.monotonic()
         with pytest.raises(DealerGone):
-            one.triples(10_000_000)
+            one.take(Triples(), 10_000_000)
         assert time.monotonic() - began < 6
         os.kill(dealer.process.pid, signal.SIGCONT)
 
@@ -227,7 +231,7 @@ def test_evidence_that_nobody_demands_is_not_asked_for(monkeypatch: pytest.Monke
 
 def test_a_party_that_vanishes_ends_the_session(dealer: RunningDealer) -> None:
     with connected(dealer) as (zero, one):
-        zero._link._call.cancel()
+        zero._dealer._link._call.cancel()
         error, seconds = drain(one, 10)
         assert isinstance(error, PeerGone)
         assert seconds < 5
@@ -237,20 +241,20 @@ def test_the_first_to_leave_does_not_stop_the_other(dealer: RunningDealer) -> No
     with connected(dealer) as (zero, one):
         zero.close()
         for _ in range(20):
-            one.triples(50_000)
+            one.take(Triples(), 50_000)
     with connected(dealer) as (zero, one):
-        one.triples(1)
+        one.take(Triples(), 1)
         one.close()
         for _ in range(20):
-            zero.triples(50_000)
+            zero.take(Triples(), 50_000)
 
 
 def test_sessions_side_by_side(dealer: RunningDealer) -> None:
     with connected(dealer) as (zero, one), connected(dealer) as (other_zero, other_one):
-        check_triples(zero.triples(900), one.triples(900), 900)
-        check_triples(other_zero.triples(900), other_one.triples(900), 900)
+        check_next(Triples(), (zero, one), 900)
+        check_next(Triples(), (other_zero, other_one), 900)
     with connected(dealer, Terms(session=b"s" * 16)) as (zero, one):
-        check_triples(zero.triples(900), one.triples(900), 900)
+        check_next(Triples(), (zero, one), 900)
 
 
 class RawParty:
@@ -366,7 +370,7 @@ def test_a_certificate_is_asked_for(dealer: RunningDealer) -> None:
 )
 def test_wrong_requests_end_the_session(dealer: RunningDealer, message: pb.DealRequest) -> None:
     with connected(dealer) as (zero, one):
-        one._link.send(message)
+        one._dealer._link.send(message)
         error, _ = drain(one, 10)
         assert isinstance(error, ProtocolDesync)
         drain(zero, 10)
@@ -375,7 +379,7 @@ def test_wrong_requests_end_the_session(dealer: RunningDealer, message: pb.DealR
 def test_party_0_gets_no_corrections(dealer: RunningDealer) -> None:
     with connected(dealer) as (zero, _):
         asked = pb.Request(kind=pb.KIND_TRIPLES, start=0, words=64)
-        zero._link.send(pb.DealRequest(request=asked))
+        zero._dealer._link.send(pb.DealRequest(request=asked))
         error, _ = drain(zero, 10)
         assert isinstance(error, ProtocolDesync)
 
@@ -422,19 +426,19 @@ def _consume(sources: tuple[DealtSource, DealtSource], rng: np.random.Generator)
         bins = rng.integers(0, n_bins, (rows, features), np.uint8)
         matrix = bucket_matrix(owner, rows, features, n_bins)
         for rank in (owner, 1 - owner):
-            sources[rank].register_matrix(matrix, bins if rank == owner else None)
+            sources[rank].products.register_matrix(matrix, bins if rank == owner else None)
     for count in (1, 30, 2000, 70_000):
         for source in sources:
-            source.triples(count)
-            source.gates(count // 10, 4)
-            source.shared_bits(count, 32)
-            source.shared_bits(count)
-            source.vector_products(0, 3)
-            source.vector_products(1, 5)
-        sources[0].random_ot_send(count)
-        sources[1].random_ot_receive(count)
-        sources[1].random_ot_send(count)
-        sources[0].random_ot_receive(count)
+            source.take(Triples(), count)
+            source.take(Gates(4), count // 10)
+            source.take(RandomBits(32), count)
+            source.take(RandomBits(), count)
+            source.products.vector_products(0, 3)
+            source.products.vector_products(1, 5)
+        sources[0].take(Transfers(64, 0), count)
+        sources[1].take(Transfers(64, 0), count)
+        sources[1].take(Transfers(64, 1), count)
+        sources[0].take(Transfers(64, 1), count)
 
 
 def _grow(party: Party, side: Rows) -> None:

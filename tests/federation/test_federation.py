@@ -157,7 +157,7 @@ def sums(party: Party) -> Sums:
     noisy = histograms(party, shape, label, feature, shared)
     both = round_sums(party, noisy, shape.widths((0, 0)))
     opened = [open_shared(party, x[0, :, 2], Reveal.METRIC).tolist() for x in both]
-    return opened, party.source.name, party.source.offline_bytes
+    return opened, party.source.name, party.source.account.dealer_bytes
 
 
 METHODS: list[tuple[dict[str, str | int], str, bool]] = [

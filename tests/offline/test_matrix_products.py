@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.memory import memory_pair
+from securexgb.correlations.kind import Words
+from securexgb.correlations.source import BucketMatrix, PadProducts
 from securexgb.errors import DataError, SecureXGBError, UsageError
-from securexgb.offline.correlations import BucketMatrix, PadProducts, Words
 from securexgb.offline.matrix_products import BfvMatrixProducts
 from tests.offline.laws import bucket_matrix, one_hot
 
@@ -124,7 +125,7 @@ def test_batches_grow_and_every_pad_is_handed_out_once() -> None:
             for owner in (0, 1):
                 made.append((2 * rank + owner, party.vector_products(owner, count)))
                 if rank == 0:
-                    sent.append(party.account.bytes_sent)
+                    sent.append(party.account.channel_bytes)
         return made[0][1], made[1][1]
 
     _, _, parties = run(matrices, 5, program)
@@ -157,7 +158,7 @@ def test_bytes_do_not_depend_on_rows() -> None:
     for rows in (300, 30_000):
         _, _, parties = run((buckets(rows, 1, 4), buckets(rows, 1, 4)), 4, of_both(3, 3))
         assert parties[0].account.seconds > 0
-        sent.append([party.account.bytes_sent for party in parties])
+        sent.append([party.account.channel_bytes for party in parties])
     # The widths of a fraction differ by a byte or two of some twenty.
     assert sent[0] == pytest.approx(sent[1], rel=0.1)
 
@@ -189,7 +190,7 @@ def test_nothing_asked_is_nothing_given() -> None:
     zero, one, parties = run(matrices, 2, of_both(0, 0))
     assert zero[0].products.shape == one[0].products.shape == (0, 2, 2)
     assert zero[1].products.shape == (0, 2, 0)
-    assert parties[0].account.bytes_sent < 1000
+    assert parties[0].account.channel_bytes < 1000
 
 
 def test_a_larger_job_than_stated_is_refused() -> None:

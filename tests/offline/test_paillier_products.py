@@ -110,12 +110,12 @@ def test_a_batch_serves_several_requests_and_both_sides_account_for_it() -> None
     pair, matrix = ends(bits=1024), bins(6, 2, 3)
     register(pair, 0, matrix, 3)
     take(pair, 0, 1, matrix, 3)
-    sent = [end.offline_channel_bytes for end in pair]
+    sent = [end.account.channel_bytes for end in pair]
     assert sent == [8 + 6 * 256, 128 + 8 + 6 * 256]
     # Seven vectors to a plaintext: three pairs, and one waits for its other half.
     for _ in range(2):
         take(pair, 0, 1, matrix, 3)
-    assert [end.offline_channel_bytes for end in pair] == sent
+    assert [end.account.channel_bytes for end in pair] == sent
     assert all(end.account.seconds > 0 for end in pair)
     assert [end._channel.traffic.bytes_sent for end in pair] == sent
 
@@ -155,12 +155,12 @@ def test_as_the_products_of_a_two_party_source() -> None:
     matrix = bins(6, 2, 3)
 
     def step(rank: int, source: TwoPartySource) -> object:
-        source.register_matrix(bucket_matrix(0, 6, 2, 3), matrix if rank == 0 else None)
-        return source.vector_products(0, 2)
+        source.products.register_matrix(bucket_matrix(0, 6, 2, 3), matrix if rank == 0 else None)
+        return source.products.vector_products(0, 2)
 
     owner, other = both(sources, step)
     check_products(owner, other, one_hot(matrix, 3))
-    assert all(source.offline_channel_bytes for source in sources)
+    assert all(source.account.channel_bytes for source in sources)
 
 
 def test_training_gives_the_trees_of_the_dealt_source() -> None:

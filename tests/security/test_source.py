@@ -203,7 +203,7 @@ or compute on wrong shapes; nothing would be sent that is not masked."""
 def test_what_guards_masks_and_messages_is_never_asserted() -> None:
     """``assert`` vanishes under -O. What may stay there tells the type checker what a value is,
     or is listed above; the guards themselves are broken in tests/security/guards.py."""
-    guarding = ("he/", "offline/", "mpc/", "hybrid/", "dealer/", "channel/")
+    guarding = ("he/", "correlations/", "offline/", "mpc/", "hybrid/", "dealer/", "channel/")
     for path, tree in files().items():
         if not path.startswith(guarding):
             continue

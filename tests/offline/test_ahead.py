@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from securexgb.dealer.session import REQUEST_WORDS
-from securexgb.offline.line import Line
+from securexgb.offline.ahead import CorrectionBuffer
 
 COUNTS = st.lists(st.integers(0, 50).map(lambda units: 64 * units), max_size=30)
 
 
-def run(line: Line, counts: list[int]) -> list[tuple[int, int]]:
+def run(line: CorrectionBuffer, counts: list[int]) -> list[tuple[int, int]]:
     """Ask, deliver what was asked for in frames of odd sizes, take; all requests."""
     asked = []
     for count in counts:
@@ -32,7 +32,7 @@ def run(line: Line, counts: list[int]) -> list[tuple[int, int]]:
 
 @given(COUNTS)
 def test_words_come_once_and_in_order(counts: list[int]) -> None:
-    asked = run(Line(64, 256, 2048, 2), counts)
+    asked = run(CorrectionBuffer(64, 256, 2048, 2), counts)
     position = 0
     for start, words in asked:
         assert start == position
@@ -43,7 +43,7 @@ def test_words_come_once_and_in_order(counts: list[int]) -> None:
 
 @given(COUNTS)
 def test_what_is_kept_ahead_is_bounded(counts: list[int]) -> None:
-    line = Line(64, 256, 2048, 2)
+    line = CorrectionBuffer(64, 256, 2048, 2)
     for count in counts:
         run(line, [count])
         assert line.requested - line.taken <= 2048
@@ -52,25 +52,25 @@ def test_what_is_kept_ahead_is_bounded(counts: list[int]) -> None:
 
 @given(COUNTS)
 def test_a_known_job_draws_no_more_than_it_needs(counts: list[int]) -> None:
-    line = Line(64, 256, 2048, 2, expected=sum(counts))
+    line = CorrectionBuffer(64, 256, 2048, 2, expected=sum(counts))
     run(line, counts)
     assert line.requested == line.taken == sum(counts)
 
 
 def test_an_exceeded_expectation_is_no_failure() -> None:
-    line = Line(64, 256, 2048, 2, expected=128)
+    line = CorrectionBuffer(64, 256, 2048, 2, expected=128)
     run(line, [64, 64, 640])
     assert line.taken == 768
 
 
 @given(st.integers(1, 5), st.lists(st.integers(0, 9), max_size=10))
 def test_products_come_as_whole_vectors(unit: int, vectors: list[int]) -> None:
-    asked = run(Line(unit, unit, 8 * unit, 1), [unit * count for count in vectors])
+    asked = run(CorrectionBuffer(unit, unit, 8 * unit, 1), [unit * count for count in vectors])
     assert all(words % unit == 0 for _, words in asked)
 
 
 def test_large_requests_are_cut() -> None:
-    line = Line(64, 64, 64, 1)
+    line = CorrectionBuffer(64, 64, 64, 1)
     asked = line.ask(3 * REQUEST_WORDS)
     assert max(words for _, words in asked) <= REQUEST_WORDS
     assert sum(words for _, words in asked) == line.requested
@@ -78,7 +78,7 @@ def test_large_requests_are_cut() -> None:
 
 @pytest.mark.parametrize(("start", "size"), [(1, 64), (64, 64), (0, 0), (0, 4096)])
 def test_a_frame_that_was_not_asked_for_is_refused(start: int, size: int) -> None:
-    line = Line(64, 256, 256, 1)
+    line = CorrectionBuffer(64, 256, 256, 1)
     line.ask(64)
     assert not line.put(start, np.zeros(size, np.uint64))
     assert line.put(0, np.zeros(64, np.uint64))

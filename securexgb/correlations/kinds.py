@@ -1,0 +1,20 @@
+"""All kinds that a dealer knows, in the order in which tables list them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from securexgb.correlations import digits, gates, random_bits, transfers, triples
+from securexgb.correlations.kind import Kind
+from securexgb.correlations.matrices import Products
+
+KINDS: tuple[Kind[Any], ...] = (
+    *triples.KINDS,
+    *gates.KINDS,
+    *digits.KINDS,
+    *random_bits.KINDS,
+    *transfers.KINDS,
+)
+
+Series = Kind[Any] | Products
+"""One sequence of corrections: of a kind, or of the products of a matrix."""

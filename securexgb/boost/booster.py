@@ -13,7 +13,6 @@ from securexgb.boost.callbacks import CallbackList, EarlyStopping, TrainingCallb
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import metric_value
 from securexgb.boost.grower import grow_trees
-from securexgb.boost.predict import training_margins
 from securexgb.boost.sample import sampled_columns
 from securexgb.boost.state import State
 from securexgb.mpc.party import Party
@@ -56,12 +55,9 @@ def _grow(party: Party, state: State, number: int) -> None:
     model, params = state.model, state.model.params
     state.rows.gradients(number)
     used = sampled_columns(state.coins, params, model.layout, number)
-    grown = grow_trees(party, state.tree_job(number, used), state.rows)
-    model.trees += grown
+    model.trees += grow_trees(party, state.tree_job(number, used), state.rows)
     for data_set in state.sets:
         with party.step(data_set.name):
-            moved = training_margins(party, model, [grown], data_set.values)
-            data_set.margins = data_set.margins + moved
+            margins = state.rows.margins()[:, data_set.rows]
             for metric, values in model.history[data_set.name].items():
-                margins, truth = data_set.margins, data_set.truth
-                values.append(metric_value(party, metric, margins, truth, params))
+                values.append(metric_value(party, metric, margins, data_set.truth, params))

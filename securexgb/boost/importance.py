@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.ensemble import ModelHalf, owned
 from securexgb.errors import UsageError
 
 
@@ -22,6 +22,6 @@ def importance(model: ModelHalf, importance_type: str = "weight") -> NDArray[np.
             "revealed, so choose 'weight', the number of splits on each of the own columns"
         )
     counts = np.zeros(len(model.columns), np.int64)
-    for tree in model.best_trees:
+    for tree in owned(model.best_trees):
         np.add.at(counts, tree.features[tree.own_nodes], 1)
     return counts

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.ensemble import ModelHalf, owned
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.sample import sampled_count
@@ -149,21 +149,27 @@ def of_metrics(name: str, rows: int, values: int) -> Leak:
 
 
 def before_training(params: TrainingParams, layout: Layout, sets: Sets = ()) -> list[Leak]:
-    """The worst case: every split of every tree goes to the feature party. Training rows first."""
+    """The worst case: every split of every tree goes to the feature party. Training rows first.
+
+    Hidden splits open nothing of the training rows.
+    """
     trees = params.n_estimators
     splits = trees * ((1 << params.max_depth) - 1)
     metrics = trees * len(params.metrics)
     return [
-        of_splits(params, layout, splits),
+        *([] if params.is_hidden else [of_splits(params, layout, splits)]),
         *(of_metrics(name, rows, metrics) for name, rows in sets),
     ]
 
 
 def after_training(half: ModelHalf, sets: Sets = ()) -> list[Leak]:
-    """What the trees have opened; either half knows who owns each split."""
-    splits = sum(int(np.count_nonzero(tree.owners == 1)) for tree in half.trees)
+    """What the trees have opened; either half knows who owns each split, where anybody does."""
+    opened = []
+    if not half.params.is_hidden:
+        splits = sum(int(np.count_nonzero(tree.owners == 1)) for tree in owned(half.trees))
+        opened = [of_splits(half.params, half.layout, splits)]
     metrics = len(half.trees) * len(half.params.metrics)
     return [
-        of_splits(half.params, half.layout, splits),
+        *opened,
         *(of_metrics(name, rows, metrics) for name, rows in sets),
     ]

@@ -120,6 +120,14 @@ class TrainingParams:
             ours=True,
         ),
     )
+    splits: str = _parameter(
+        "owner",
+        Declaration(
+            "Who learns splits: the side whose column it is, or nobody, the model being in shares.",
+            choices=("hidden", "owner"),
+            ours=True,
+        ),
+    )
     weight_exponent: int | None = _parameter(
         None,
         Declaration(
@@ -194,6 +202,11 @@ class TrainingParams:
     def metrics(self) -> tuple[str, ...]:
         """The metrics to evaluate, never empty."""
         return self.eval_metric or self.traits.metrics[:1]
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether nobody learns a split."""
+        return self.splits == "hidden"
 
     @property
     def traits(self) -> Traits:

@@ -23,13 +23,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import LEAF_WEIGHT_INTEGER_BITS, MARGIN_BITS
-from securexgb.boost.ensemble import ModelHalf, Round
+from securexgb.boost.ensemble import ModelHalf, Round, owned
+from securexgb.boost.hidden_scores import HiddenScores
 from securexgb.boost.objective.registry import objective_of
 from securexgb.errors import DataError, TermsDiffer, UsageError
 from securexgb.hybrid.ckks_products import agree_keys
@@ -150,12 +152,12 @@ def base_margins(model: ModelHalf, rows: int) -> Shared:
 
 
 def tree_margins(party: Party, rounds: Sequence[Round], features: Floats) -> Shared:
-    """The sums of the trees' leaf values for each row: shared (outputs, n), margin_bits.
+    """The sums of owned trees' leaf values for each row: shared (outputs, n), margin_bits.
 
     At least one round.
     """
     rows, outputs = features.shape[0], len(rounds[0])
-    trees = [tree for trees in rounds for tree in trees]
+    trees = owned([tree for trees in rounds for tree in trees])
     possible = np.concatenate([tree.possible_leaves(features) for tree in trees], axis=1)
     mine = np.concatenate([tree.leaf_values for tree in trees])
     # Row r: bits of party r, values of the other one.
@@ -174,6 +176,9 @@ def _scores_of(
     """What computes the trees' part of margins; for CKKS both parties make its keys here."""
     if not model.best_rounds:
         return lambda _, features: Shared.zeros(model.outputs, features.shape[0])
+    if model.params.is_hidden:
+        hidden = HiddenScores(party, model, model.best_rounds)
+        return lambda _, features: hidden.margins(features)
     if request.prediction == "transfers":
         return lambda rounds, features: tree_margins(party, rounds, features)
     keys = agree_keys(party)
@@ -184,7 +189,7 @@ def _scores_of(
     def under_ckks(rounds: Sequence[Round], features: Floats) -> Shared:
         outputs = []
         for trees in zip(*rounds, strict=True):
-            marks = np.stack([tree.possible_leaves(features) for tree in trees])
+            marks = np.stack([tree.possible_leaves(features) for tree in owned(trees)])
             values = Shared(np.stack([tree.leaf_values for tree in trees]))
             outputs.append(tree_scores(party, keys, marks, values, limbs))
         return Shared.stack(outputs)
@@ -198,10 +203,11 @@ def training_margins(
     """``tree_margins`` in batches of rows, for whole data sets; 0 without a round."""
     if not rounds:
         return Shared.zeros(model.outputs, features.shape[0])
-    parts = [
-        tree_margins(party, rounds, features[start:stop])
-        for start, stop in row_batches(features.shape[0], rounds)
-    ]
+    if model.params.is_hidden:
+        scores = HiddenScores(party, model, rounds).margins
+    else:
+        scores = partial(tree_margins, party, rounds)
+    parts = [scores(features[start:stop]) for start, stop in row_batches(features.shape[0], rounds)]
     return Shared.concatenate(parts, axis=1)
 
 

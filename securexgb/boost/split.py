@@ -9,9 +9,7 @@ with missing values to the right, then in descending order with missing values t
 the first of equal ones wins. So does a cut after an empty bin lose to the neighbour that it
 repeats, as there.
 
-A node whose candidates are all invalid has no best one. Its dummy split gets an owner by a
-coin that neither party knows, and a candidate that this owner drew: to the other party it
-looks like any split. The argmax takes it as its fallback.
+A node whose candidates are all invalid has no best one; a mark of its own says so.
 """
 
 from __future__ import annotations
@@ -21,23 +19,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import NumberFormat
-from securexgb.arith.prg import Prg
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
 from securexgb.boost.score import ChildSums, score_bits, scores, scores_cost
 from securexgb.correlations.prices import Prices
-from securexgb.mpc.argmax import LABEL_BITS, argmax, best_cost
-from securexgb.mpc.choose import choose, choose_cost
-from securexgb.mpc.convert import lift_cost, to_arithmetic
-from securexgb.mpc.padding import filled
+from securexgb.mpc.argmax import argmax, best_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.share import constant, constant_bits, share
 from securexgb.mpc.shared import Shared, SharedBits
 
-_LABELS, _PAYLOAD = 2, 1
 Numbers = NDArray[np.int64]
 
 
@@ -46,7 +37,8 @@ class Candidates:
     """Public description of the candidates, in the order of preference; arrays (c,).
 
     ``column``: position among the used columns; ``cut``; ``missing_left``; ``owner``: rank;
-    ``index``: the candidate's number at its owner, see ``Candidates.decode``.
+    ``index``: the candidate's number at its owner, of ``index_bits`` bits, see
+    ``Candidates.decode``; ``number``: of its column over both parties.
     """
 
     column: Numbers
@@ -54,7 +46,9 @@ class Candidates:
     missing_left: NDArray[np.bool_]
     owner: Numbers
     index: Numbers
+    number: Numbers
     bins: int
+    index_bits: int
 
     @staticmethod
     def of(layout: Layout, used: Numbers) -> Candidates:
@@ -74,7 +68,9 @@ class Candidates:
             missing_left=missing_left,
             owner=owner,
             index=(own_number * 2 + missing_left) * layout.bins + cut,
+            number=number,
             bins=layout.bins,
+            index_bits=index_bits(layout),
         )
 
     def decode(self, index: Numbers) -> tuple[Numbers, Numbers, NDArray[np.bool_]]:
@@ -83,27 +79,32 @@ class Candidates:
         return column // 2, cut, (column % 2).astype(np.bool_)
 
 
+def index_bits(layout: Layout) -> int:
+    """Bits of a candidate's number at its owner."""
+    return (2 * max(layout.columns) * layout.bins - 1).bit_length()
+
+
 @dataclass(frozen=True)
 class BestSplits:
-    """The outcome for each node, all shared, arrays (nodes,).
+    """The outcome for each node, all shared.
 
-    ``owner``: rank; ``index``: the candidate's number at its owner; both modulo 2^32.
-    ``left``: the left child's G_L + 2^low_bits H_L, 0 where no candidate is valid.
+    ``marks``: (candidates + 1, nodes), the one bit that is set at a node tells its best candidate,
+    the last one that none is valid. ``left``: the left child's G_L + 2^low_bits H_L, (nodes,), 0
+    where no candidate is valid.
     """
 
-    owner: Shared
-    index: Shared
+    marks: SharedBits
     left: Shared
 
 
 def splits_cost(nodes: int, candidates: int, numbers: NumberFormat, prices: Prices) -> Cost:
     """Cost of ``best_splits`` for so many nodes and candidates."""
-    best = best_cost(nodes, candidates, _LABELS, _PAYLOAD, score_bits(numbers))
+    best = best_cost(nodes, candidates, score_bits(numbers))
     return scores_cost(nodes, candidates, numbers, prices) + best
 
 
 @protocol(
-    priced=lambda prices, histogram, candidates, numbers, dummies: splits_cost(
+    priced=lambda prices, histogram, candidates, numbers: splits_cost(
         histogram.hessian.shape[0], candidates.cut.size, numbers, prices
     ),
     opens=COMPOSED,
@@ -111,26 +112,12 @@ def splits_cost(nodes: int, candidates: int, numbers: NumberFormat, prices: Pric
     ideal=None,
 )
 def best_splits(
-    party: Party,
-    histogram: Histogram,
-    candidates: Candidates,
-    numbers: NumberFormat,
-    dummies: Shared,
+    party: Party, histogram: Histogram, candidates: Candidates, numbers: NumberFormat
 ) -> BestSplits:
-    """The best candidate of every node; ``histogram`` holds the used columns only.
-
-    ``dummies``: (4, nodes), see ``draw_dummies``.
-    """
+    """The best candidate of every node; ``histogram`` holds the used columns only."""
     sums = child_sums(histogram, candidates)
-    tags, left = argmax(
-        party,
-        scores(party, sums, numbers),
-        np.stack([candidates.owner, candidates.index]),
-        _left_pairs(sums, candidates, numbers).reshape(1, *sums.child_hessian.shape),
-        dummies,
-        score_bits(numbers),
-    )
-    return BestSplits(tags[0], tags[1], left[0])
+    left = _left_pairs(sums, candidates, numbers)
+    return BestSplits(*argmax(party, scores(party, sums, numbers), left, score_bits(numbers)))
 
 
 def child_sums(histogram: Histogram, candidates: Candidates) -> ChildSums:
@@ -148,36 +135,3 @@ def _left_pairs(sums: ChildSums, candidates: Candidates, numbers: NumberFormat) 
     child = sums.child_gradient + sums.child_hessian.scale(1 << numbers.low_bits)
     node = sums.gradient + sums.hessian.scale(1 << numbers.low_bits)
     return Shared.where(candidates.missing_left, node[:, None] - child, child)
-
-
-def dummies_cost(nodes: int) -> Cost:
-    """Cost of ``draw_dummies`` for so many nodes."""
-    words = words_per(nodes)
-    return lift_cost(words, LABEL_BITS) + choose_cost(1, 64 * words, LABEL_BITS)
-
-
-def draw_dummies(party: Party, candidates: Candidates, nodes: int, private: Prg) -> Shared:
-    """What takes part in the argmax for nodes without a valid candidate: (4, nodes).
-
-    Score 1, above all that are not valid; no sums; owner and index of a dummy. Each party draws
-    bits, whose xor is the coin, and candidates of its own. Bit and word of a node follow from
-    ``private`` and the node's number alone, so that a deeper tree has the same at its top.
-    """
-    padded = 64 * words_per(nodes)
-    bits = private.derive("coin").words(words_per(nodes))
-    words = private.derive("candidate").words(nodes)
-    indices = []
-    for rank in (0, 1):
-        own = candidates.index[candidates.owner == rank]
-        drawn = own[words % np.uint64(own.size)] if own.size else np.zeros(nodes, np.int64)
-        indices.append(share(party, drawn.view(np.uint64), rank, (nodes,)))
-    sides = np.unique(candidates.owner)
-    if sides.size == 1:
-        coin = constant_bits(party, bool(sides[0]), (), padded)
-    else:
-        coin = SharedBits(bits, padded)
-    gap = filled(party, indices[1] - indices[0])
-    drawn_by = choose(party, coin, gap.reshape(1, -1), LABEL_BITS)[0, :nodes]
-    owner = to_arithmetic(party, coin, LABEL_BITS)[:nodes]
-    score, sums = constant(party, 1, (nodes,)), Shared.zeros(nodes)
-    return Shared.stack([score, sums, owner, indices[0] + drawn_by])

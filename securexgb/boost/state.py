@@ -14,20 +14,15 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import Truth
 from securexgb.boost.grower import TreeJob
 from securexgb.boost.row_side import RowSide
-from securexgb.mpc.shared import Shared
 
 
 @dataclass(eq=False)
 class DataSet:
-    """An evaluation set during a training.
-
-    ``values``: own columns (n, f). ``margins``: shared (outputs, n), after the model's trees.
-    """
+    """An evaluation set during a training; ``rows``: its place among those of the row side."""
 
     name: str
-    values: NDArray[np.float64]
+    rows: slice
     truth: Truth
-    margins: Shared
 
 
 @dataclass(eq=False)
@@ -35,7 +30,7 @@ class State:
     """Everything that a training holds between two trees.
 
     ``trees``: what all trees are grown from; of its ``dummies`` each round takes a stream of
-    its own. ``rows``: the training rows. ``coins``: public. ``sets``: the evaluation sets.
+    its own. ``rows``: all rows. ``coins``: public. ``sets``: the evaluation sets.
     ``begin_tree`` is told before each round how many remain; ``keep`` is called after it, to
     write a checkpoint.
     """

@@ -26,6 +26,8 @@ from securexgb.mpc.shared import Shared, SharedBits
 
 _MOST = 1 << LEAF_WEIGHT_INTEGER_BITS
 _CLIP_WIDTH = SUM_BITS + LEAF_WEIGHT_INTEGER_BITS + 2
+_PAIR = (64, 64)
+"""The bits of a numerator and of a denominator."""
 
 
 def weights_cost(rows: int, count: int, numbers: NumberFormat, together: bool) -> Cost:
@@ -81,7 +83,7 @@ def needs_clip(numbers: NumberFormat) -> bool:
 
 def clip_cost(count: int) -> Cost:
     """Cost of ``clipped`` for so many quotients."""
-    return carry_cost(_CLIP_WIDTH - 1, 2 * count) + choose_cost(2, 2 * count)
+    return carry_cost(_CLIP_WIDTH - 1, 2 * count) + choose_cost(2 * count, _PAIR)
 
 
 @protocol(
@@ -101,7 +103,7 @@ def clipped(party: Party, x: Shared, a: Shared) -> tuple[Shared, Shared]:
     gaps = ends - Shared.stack([x, x])
     rest = constant(party, 1, a.shape) - a
     moves = Shared.stack([gaps.reshape(-1), Shared.concatenate([rest, rest])])
-    moved = choose(party, beyond, moves)
+    moved = choose(party, SharedBits.stack([beyond]), moves.reshape(1, 2, -1), _PAIR)
     both = moved.reshape(2, 2, x.size).sum(axis=1)
     return x + both[0], a + both[1]
 

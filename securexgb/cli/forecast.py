@@ -23,7 +23,6 @@ from securexgb.boost.objective.objective import Labels, gradient_vectors
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import BLOCK_ROWS
-from securexgb.boost.tree import value_bits
 from securexgb.correlations.counting import Budget, CountingSource
 from securexgb.correlations.digits import DigitTransfers
 from securexgb.correlations.gates import Gates
@@ -173,13 +172,10 @@ def forecast(job: Job, rank: int) -> Forecast:
 def whole_tree_cost(job: Job) -> Cost:
     """Gradients and growth of a tree; who owns which split does not matter to the sums."""
     params, layout = job.params, job.layout
-    numbers = layout.numbers(params)
     noise_bits = job.precision.noise_bits if job.has_pads else 0
     owned = [(1 << level) // 2 for level in range(params.max_depth)]
     used = max(1, round(layout.total_columns * params.colsample_bytree))
-    ring_bits = value_bits(params.learning_rate)
-    prices = job.method.prices
-    cost = tree_cost(layout, numbers, used, owned, prices, noise_bits, ring_bits)
+    cost = tree_cost(layout, params, used, owned, job.method.prices, noise_bits)
     return cost + gradients_cost(params, layout)
 
 

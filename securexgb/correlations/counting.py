@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from securexgb.correlations.kind import BLOCK, Kind, P
+from securexgb.correlations.rows import RowBits
 from securexgb.correlations.source import (
     Account,
     CorrelationSource,
@@ -23,11 +24,12 @@ class Budget:
     """How much of which kind, in elements as they are used up.
 
     ``counts``: of the kinds that are dealt, none of them 0. ``vectors``: pairs of vectors, for
-    products, by the rank of the matrix's owner.
+    products, by the rank of the matrix's owner. ``row_nodes``: nodes, for row correlations.
     """
 
     counts: Mapping[Kind[Any], int] = field(default_factory=dict)
     vectors: tuple[int, int] = (0, 0)
+    row_nodes: int = 0
 
     def __post_init__(self) -> None:
         counts = {kind: count for kind, count in self.counts.items() if count}
@@ -39,7 +41,8 @@ class Budget:
     def __add__(self, other: Budget) -> Budget:
         counts = {kind: self[kind] + other[kind] for kind in (*self.counts, *other.counts)}
         (label, feature), (more_label, more_feature) = self.vectors, other.vectors
-        return Budget(counts, (label + more_label, feature + more_feature))
+        vectors = label + more_label, feature + more_feature
+        return Budget(counts, vectors, self.row_nodes + other.row_nodes)
 
     def __sub__(self, other: Budget) -> Budget:
         return self + other.times(-1)
@@ -47,7 +50,8 @@ class Budget:
     def times(self, factor: int) -> Budget:
         """For so many calls, trees, batches or runs."""
         counts = {kind: factor * count for kind, count in self.counts.items()}
-        return Budget(counts, (factor * self.vectors[0], factor * self.vectors[1]))
+        vectors = factor * self.vectors[0], factor * self.vectors[1]
+        return Budget(counts, vectors, factor * self.row_nodes)
 
     def correction_words(self, columns: tuple[int, int]) -> int:
         """What a dealer sends to party 1; ``columns``: of the matrices by owner."""
@@ -63,6 +67,7 @@ class CountingSource:
         self.budget = Budget()
         self.name, self.evidence, self.prices = source.name, source.evidence, source.prices
         self.products = _CountingProducts(self, source)
+        self.row_bits = _CountingRowBits(self, source)
 
     @property
     def account(self) -> Account:
@@ -94,3 +99,15 @@ class _CountingProducts:
     def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts:
         self._counting.budget += Budget(vectors=(0, count) if owner else (count, 0))
         return self._within.vector_products(owner, count)
+
+
+class _CountingRowBits:
+    def __init__(self, counting: CountingSource, source: CorrelationSource) -> None:
+        self._counting = counting
+        self._within = source.row_bits
+        self.register = self._within.register
+        self.fix = self._within.fix
+
+    def take(self, nodes: int) -> RowBits:
+        self._counting.budget += Budget(row_nodes=nodes)
+        return self._within.take(nodes)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from securexgb.correlations.kind import Directed, Kind, P, R, S, Words
 from securexgb.correlations.prices import Prices
+from securexgb.correlations.rows import RowBitsSource
 from securexgb.errors import DataError
 
 
@@ -165,6 +166,9 @@ class CorrelationSource(Protocol):
 
     @property
     def products(self) -> MatrixProducts: ...
+
+    @property
+    def row_bits(self) -> RowBitsSource: ...
 
     def take(self, kind: Kind[P], count: int) -> P:
         """This party's part of the next ``count`` elements, as read-only arrays."""

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from securexgb.boost.tree import TreeHalf
+from securexgb.boost.tree import Tree, tree_of
 from securexgb.errors import DataError
 from securexgb.mpc.shared import Words
 from securexgb.storage.sealed import About, ModelKey, opened_content, sealed_content
@@ -40,7 +40,7 @@ from securexgb.storage.whole import (
     write_whole,
 )
 
-FORMAT = 3
+FORMAT = 4
 _KEPT_MARGINS = 2
 
 
@@ -73,7 +73,7 @@ class TrainingState:
 class SavedTree:
     """One finished tree: the half, the session it was grown in, its metric values."""
 
-    half: TreeHalf
+    half: Tree
     session: str
     metrics: tuple[float, ...]
 
@@ -116,22 +116,21 @@ class CheckpointStore:
         known = {n for n in range(len(trees) + 1) if self._margins_path(n).exists()}
         return Saved(state, tuple(trees), frozenset(known))
 
-    def save(self, count: int, tree: SavedTree, margins: Sequence[Words]) -> None:
-        """Write tree number ``count - 1`` and the margins after it, of every data set."""
-        sets = {f"set_{i}": words for i, words in enumerate(margins)}
-        self._write_arrays(self._margins_path(count).name, sets, tree.session)
+    def save(self, count: int, tree: SavedTree, margins: Words) -> None:
+        """Write tree number ``count - 1`` and the margins after it, of all rows."""
+        self._write_arrays(self._margins_path(count).name, {"margins": margins}, tree.session)
         metrics = {"metrics": np.array(tree.metrics, np.float64)}
         self._write_arrays(f"tree-{count - 1}.npz", tree.half.arrays() | metrics, tree.session)
         self._margins_path(count - _KEPT_MARGINS).unlink(missing_ok=True)
 
-    def margins(self, count: int, session: str) -> list[Words]:
+    def margins(self, count: int, session: str) -> Words:
         """The margins after ``count`` trees, the last of which was grown in ``session``."""
         name = self._margins_path(count).name
         arrays, of_session = self._read_arrays(name)
         if of_session != session:
             raise _another_file(name)
         try:
-            return [arrays[f"set_{i}"] for i in range(len(arrays))]
+            return arrays["margins"]
         except KeyError as error:
             raise _damaged(name) from error
 
@@ -163,7 +162,7 @@ class CheckpointStore:
     def _tree(self, number: int, columns: int) -> SavedTree:
         name = f"tree-{number}.npz"
         arrays, session = self._read_arrays(name)
-        half = TreeHalf.from_arrays(arrays, columns)
+        half = tree_of(arrays, columns)
         try:
             metrics = tuple(float(value) for value in arrays["metrics"])
         except (KeyError, ValueError) as error:

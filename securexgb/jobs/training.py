@@ -20,6 +20,7 @@ from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import base_margins, training_margins
 from securexgb.boost.row_side import RowJob
 from securexgb.boost.state import DataSet, State
+from securexgb.boost.tree import check_trees
 from securexgb.errors import DataError
 from securexgb.federation.session import Federation
 from securexgb.jobs.agreement import Agreement, Facts, SavedFacts, agree
@@ -73,9 +74,10 @@ def begin(party: Party, job: TrainingJob) -> State:
     objective = objective_of(job.params, sigmoid_of(party, job.params))
     saved_state = _state(party, job, agreement, saved)
     binner = Binner.fit(job.data.values, job.params.max_bin)
-    buckets = np.ascontiguousarray(binner.transform(job.data.values))
+    tables = [job.data.values, *(data.values for _, data in job.evals)]
+    buckets = np.concatenate([binner.transform(table) for table in tables])
     _plan(party, job.params, agreement)
-    model = _model(party, job, agreement, saved_state, objective)
+    model = _model(party, job, agreement, saved_state, objective, binner)
     labels, coins = _labels(party, job, objective, model), Prg(bytes.fromhex(saved_state.coins))
     of_rows = RowJob(job.params, agreement.layout, numbers, objective, labels, coins, buckets)
     state = State(
@@ -87,6 +89,7 @@ def begin(party: Party, job: TrainingJob) -> State:
             learning_rate=job.params.learning_rate,
             cuts=binner.cuts,
             used=np.arange(agreement.layout.total_columns),
+            is_hidden=job.params.is_hidden,
             dummies=_dummies(party, job),
         ),
         rows=job.row_side(party, of_rows),
@@ -106,8 +109,7 @@ def _keep(state: State, store: CheckpointStore | None, session_id: str) -> None:
     model = state.model
     metrics = [values[-1] for of_set in model.history.values() for values in of_set.values()]
     tree = SavedTree(model.trees[-1], session_id, tuple(metrics))
-    margins = [state.rows.checkpoint(), *(data_set.margins for data_set in state.sets)]
-    store.save(len(model.trees), tree, [shares.own_share().reshape(-1) for shares in margins])
+    store.save(len(model.trees), tree, state.rows.margins().own_share())
 
 
 def _dummies(party: Party, job: TrainingJob) -> Prg:
@@ -195,6 +197,7 @@ def _model(
     agreement: Agreement,
     state: TrainingState,
     objective: Objective,
+    binner: Binner,
 ) -> ModelHalf:
     base, centre, data = 0, 0.0, job.data
     if data.labels is not None:
@@ -208,6 +211,7 @@ def _model(
         params=job.params,
         layout=agreement.layout,
         columns=job.data.column_names,
+        cuts=binner.cuts,
         base=base,
         centre=centre,
         history={name: {metric: [] for metric in job.params.metrics} for name, _ in job.evals},
@@ -230,11 +234,12 @@ def _labels(
 
 
 def _sets(job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[DataSet]:
-    sets: list[DataSet] = []
+    sets, first = list[DataSet](), job.data.count
     for (name, data), weighted in zip(job.evals, agreement.weighted, strict=True):
         truth = Truth(data.count, weighted, data.labels, data.weights, model.centre)
         check_metrics(truth, name, job.params, job.params.metrics)
-        sets.append(DataSet(name, data.values, truth, base_margins(model, data.count)))
+        sets.append(DataSet(name, slice(first, first + data.count), truth))
+        first += data.count
     return sets
 
 
@@ -245,21 +250,17 @@ def _take_up(
     model, count = state.model, agreement.trees
     trees = saved.trees[:count] if saved is not None else ()
     model.trees.extend(tree.half for tree in trees)
+    check_trees(model.trees, model.layout)
     for tree in trees:
         values = iter(tree.metrics)
         for of_set in model.history.values():
             for history in of_set.values():
                 history.append(next(values))
-    known = None
     if agreement.known_margins and job.store is not None:
-        known = [Shared(words) for words in job.store.margins(count, trees[-1].session)]
-    margins = []
-    for place, data in enumerate((job.data, *(data for _, data in job.evals))):
-        if known is not None:
-            margins.append(known[place].reshape(model.outputs, -1))
-        else:
-            grown = training_margins(party, model, model.rounds, data.values)
-            margins.append(base_margins(model, data.count) + grown)
-    state.rows.start(margins[0])
-    for data_set, known_ones in zip(state.sets, margins[1:], strict=True):
-        data_set.margins = known_ones
+        margins = Shared(job.store.margins(count, trees[-1].session))
+    else:
+        tables = [job.data.values, *(data.values for _, data in job.evals)]
+        grown = [training_margins(party, model, model.rounds, table) for table in tables]
+        moved = Shared.concatenate(grown, axis=1)
+        margins = base_margins(model, moved.shape[1]) + moved
+    state.rows.start(margins)

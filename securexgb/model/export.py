@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.ensemble import ModelHalf, owned
 from securexgb.boost.tree import TreeHalf
 from securexgb.mpc.party import ROLES
 
@@ -29,7 +29,8 @@ def own_splits(model: ModelHalf) -> dict[str, Any]:
         "columns": list(model.columns),
         "best_iteration": model.best_iteration,
         "trees": [
-            [_node(model, tree, node) for node in range(tree.owners.size)] for tree in model.trees
+            [_node(model, tree, node) for node in range(tree.owners.size)]
+            for tree in owned(model.trees)
         ],
     }
 

@@ -1,8 +1,8 @@
 """Model files: one party's half in one npz file, without pickled objects.
 
 The file holds ``model`` (JSON as bytes: format, role, model id, job digest, parameters,
-layout, own column names, metric history) and each part of the trees as one array over all
-trees. A half alone predicts nothing and tells nothing of the other side's splits; its leaf
+layout, own column names, metric history), the own bins' cuts, and each part of the trees as one
+array over all trees. A half alone predicts nothing and tells nothing of the other side's splits; its leaf
 values are shares. With a key the file is encrypted (``storage.sealed``), bound to format, role,
 model id and schema (layout and own columns).
 """
@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.tree import TreeHalf
+from securexgb.boost.tree import check_trees, tree_of
 from securexgb.errors import DataError, UsageError
 from securexgb.mpc.party import ROLES
 from securexgb.storage.sealed import About, ModelKey, opened_content, sealed_content
 from securexgb.storage.whole import pack_arrays, read_whole, unpack_arrays, unpack_json, write_whole
 
-FORMAT = 1
+FORMAT = 2
 
 
 def save_half(model: ModelHalf, path: Path, key: ModelKey | None = None) -> None:
@@ -72,7 +72,8 @@ def dump_half(model: ModelHalf) -> bytes:
         "best_iteration": model.best_iteration,
         "trees": len(model.trees),
     }
-    content = {"model": np.frombuffer(json.dumps(header).encode(), np.uint8)}
+    header_bytes = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    content: dict[str, NDArray[Any]] = {"model": header_bytes, "cuts": model.cuts}
     parts = [tree.arrays() for tree in model.trees]
     if parts:
         content |= {name: np.stack([part[name] for part in parts]) for name in parts[0]}
@@ -107,11 +108,15 @@ def _half(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ModelHalf:
     rank = ROLES.index(header["role"])
     if layout.columns[rank] != len(columns):
         raise ValueError("columns")
+    cuts = arrays.pop("cuts")
+    if cuts.dtype != np.float64 or cuts.shape != (len(columns), layout.bins):
+        raise ValueError("cuts")
     best, count = header["best_iteration"], int(header["trees"])
     trees = [
-        TreeHalf.from_arrays({key: part[number] for key, part in arrays.items()}, len(columns))
+        tree_of({key: part[number] for key, part in arrays.items()}, len(columns))
         for number in range(count)
     ]
+    check_trees(trees, layout)
     return ModelHalf(
         rank=rank,
         model_id=str(header["model_id"]),
@@ -119,6 +124,7 @@ def _half(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ModelHalf:
         params=TrainingParams.from_mapping(header["params"]),
         layout=layout,
         columns=columns,
+        cuts=cuts,
         base=int(header["base"]) % 2**64,
         centre=float(header["centre"]),
         trees=trees,

@@ -76,7 +76,7 @@ def _places(ring_bits: RingBits) -> list[tuple[int, int]]:
     return places
 
 
-def _fields(message: Words, ring_bits: RingBits) -> list[Words]:
+def fields(message: Words, ring_bits: RingBits) -> list[Words]:
     """The fields of messages (n,) or (2, n): (n,) each, with rubbish above their bits."""
     limbs = message.reshape(-1, message.shape[-1])
     return [limbs[limb] >> np.uint64(at) for limb, at in _places(ring_bits)]
@@ -111,23 +111,23 @@ def select(party: Party, owners: Owners, bits: Bits, x: Shared, ring_bits: RingB
     # One row after another: at a million columns every further array of all rows counts.
     chosen = unpack_bits(theirs, count_helped)
     masked = np.empty((len(ring_bits), count_helped), np.uint64)
-    for row, part in zip(helped, _parts(helped.size, columns), strict=True):
+    for row, part in zip(helped, parts(helped.size, columns), strict=True):
         zero, one = sender.zero[..., part], sender.one[..., part]
-        first = _fields(np.where(chosen[part], one, zero), ring_bits)
-        second = _fields(np.where(chosen[part], zero, one), ring_bits)
+        first = fields(np.where(chosen[part], one, zero), ring_bits)
+        second = fields(np.where(chosen[part], zero, one), ring_bits)
         for word, (known, other) in enumerate(zip(first, second, strict=True)):
             np.negative(known, out=result[row, word])
             masked[word, part] = x.words[row, word] + known - other
     del sender
     received = swapped(party, list(masked), count_own, ring_bits)
-    for row, part in zip(own, _parts(own.size, columns), strict=True):
-        for word, known in enumerate(_fields(receiver.chosen[..., part], ring_bits)):
+    for row, part in zip(own, parts(own.size, columns), strict=True):
+        for word, known in enumerate(fields(receiver.chosen[..., part], ring_bits)):
             kept = np.where(mine[part], received[word, part] + x.words[row, word], np.uint64(0))
             np.add(known, kept, out=result[row, word])
     return Shared(result)
 
 
-def _parts(rows: int, columns: int) -> list[slice]:
+def parts(rows: int, columns: int) -> list[slice]:
     """Where each of so many rows lies among all their elements."""
     return [slice(row * columns, (row + 1) * columns) for row in range(rows)]
 

@@ -282,7 +282,7 @@ def softplus_cost(count: int, range_bits: int = RANGE_BITS) -> Cost:
     words, (tables, number) = words_per(count), _softplus_tables()
     cost = magnitude_cost(_FINE.index(range_bits), count)
     cost += _FINE.cost([part.out_bits for part in tables], words)
-    return cost + numbers_cost([number], words) + choose_cost(1, count)
+    return cost + numbers_cost([number], words) + choose_cost(count)
 
 
 @protocol(
@@ -300,5 +300,6 @@ def softplus(party: Party, margins: Shared, range_bits: int = RANGE_BITS) -> Sha
     tables, number = _softplus_tables()
     found = _FINE.look_up(party, index, tables, (margins.size,))
     part = lift_numbers(party, SharedBits.concatenate(found), (number,))
-    line = choose(party, not_bits(party, negative), margins.reshape(1, -1))
-    return line[0] + part[0]
+    positive = SharedBits.stack([not_bits(party, negative)])
+    line = choose(party, positive, margins.reshape(1, 1, -1))
+    return line[0, 0] + part[0]

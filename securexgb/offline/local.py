@@ -15,6 +15,7 @@ from securexgb.channel.channel import Channel
 from securexgb.correlations.kind import Kind, Words
 from securexgb.correlations.streams import Streams, correction
 from securexgb.errors import UsageError
+from securexgb.offline.local_rows import InsecureRowBits
 from securexgb.offline.producer import ProductsAhead
 from securexgb.offline.seeded import Dealer, FixedMatrix, SeededSource
 
@@ -39,6 +40,8 @@ class InsecureLocalSource(SeededSource):
             )
         both = (_streams(seed, 0), _streams(seed, 1))
         super().__init__("insecure-local", both[rank], channel, _InsecureDealer(both), products)
+        root = Prg(hashlib.sha256(b"securexgb insecure local rows" + _text(seed)).digest()[:16])
+        self.row_bits = InsecureRowBits(rank, channel, root)
 
 
 class _InsecureDealer(Dealer):
@@ -62,6 +65,9 @@ class _InsecureDealer(Dealer):
 
 
 def _streams(seed: int | bytes, rank: int) -> Streams:
-    text = seed if isinstance(seed, bytes) else str(seed).encode()
-    key = hashlib.sha256(b"securexgb insecure local %d " % rank + text).digest()[:16]
+    key = hashlib.sha256(b"securexgb insecure local %d " % rank + _text(seed)).digest()[:16]
     return Streams(Prg(key), "insecure local", rank)
+
+
+def _text(seed: int | bytes) -> bytes:
+    return seed if isinstance(seed, bytes) else str(seed).encode()

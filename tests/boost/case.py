@@ -71,6 +71,7 @@ class Case:
             learning_rate=self.params.learning_rate,
             cuts=np.tile(edges, (self.layout.columns[party.rank], 1)),
             used=self.columns,
+            is_hidden=self.params.is_hidden,
             dummies=party.private.derive("dummies"),
         )
 
@@ -99,7 +100,7 @@ class Case:
         """What a party runs."""
         job, rows = self.job(party), self.rows(party)
         (half,) = grow_trees(party, job, rows)
-        return GrownTree(half, rows.checkpoint()[0])
+        return GrownTree(half, rows.margins()[0])
 
 
 @dataclass(frozen=True)

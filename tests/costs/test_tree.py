@@ -9,7 +9,7 @@ import pytest
 
 from securexgb.boost.cost import tree_cost
 from securexgb.boost.grower import grow_trees
-from securexgb.boost.tree import TreeHalf, value_bits
+from securexgb.boost.tree import TreeHalf
 from securexgb.channel.memory import memory_pair
 from securexgb.channel.recorded import RecordedChannel
 from securexgb.correlations.counting import Budget, CountingSource
@@ -63,10 +63,7 @@ def test_predicted_equals_measured(settings: dict[str, object], source: str) -> 
     owners = label[0].owners
     depth = case.params.max_depth
     by_level = [int((owners[2**k - 1 : 2 ** (k + 1) - 1] == 0).sum()) for k in range(depth)]
-    ring_bits = value_bits(case.params.learning_rate)
-    predicted = tree_cost(
-        case.layout, case.numbers, case.columns.size, by_level, prices, noise_bits, ring_bits
-    )
+    predicted = tree_cost(case.layout, case.params, case.columns.size, by_level, prices, noise_bits)
     assert (label[1], feature[1]) == (predicted.rounds, predicted.rounds)
     assert (label[2], feature[2]) == (8 * predicted.label_words, 8 * predicted.feature_words)
     assert label[3] == feature[3] == predicted.correlations
@@ -75,7 +72,7 @@ def test_predicted_equals_measured(settings: dict[str, object], source: str) -> 
 def test_who_owns_the_splits_moves_bytes_from_one_side_to_the_other() -> None:
     case = random_case(1, rows=64)
     costs = [
-        tree_cost(case.layout, case.numbers, 5, owned, DEALT) for owned in ([1, 2, 4], [0, 0, 0])
+        tree_cost(case.layout, case.params, 5, owned, DEALT) for owned in ([1, 2, 4], [0, 0, 0])
     ]
     both = [cost.label_words + cost.feature_words for cost in costs]
     assert both[0] == both[1]

@@ -101,32 +101,32 @@ pub struct BitsKey {
 }
 
 impl BitsKey {
-    /// The ciphertexts of bits (D, ceil(T / 64)), (k, D + 1, N), p_0 last, under the secrets of a
-    /// private stream, with the public halves of common coins; and the key that opens results.
-    pub fn encrypt(
-        layout: Layout,
-        (secrets, private, coins): (&Stream, &Stream, &Stream),
-        bits: &[u64],
-        out: &mut [u16],
-    ) -> BitsKey {
+    /// The secrets are drawn from a private stream.
+    pub fn new(layout: Layout, secrets: &Stream) -> BitsKey {
         let ring = ShortRing::new();
-        let small: Vec<Vec<i64>> =
+        let secrets: Vec<Vec<i64>> =
             (0..layout.groups).map(|i| ternary(secrets, (i * TERNARY_WORDS) as u64)).collect();
-        let key = BitsKey { layout, secrets: ring.transformed_pairs(&small), ring };
+        BitsKey { layout, secrets: ring.transformed_pairs(&secrets), ring }
+    }
+
+    /// Overwrites `out` with the ciphertexts of bits (D, ceil(T / 64)): (k, D + 1, N), p_0 last.
+    /// `errors` is private, `coins` the common stream of c_1 and p_1. **Once a key.**
+    pub fn encrypt(&self, (errors_of, coins): (&Stream, &Stream), bits: &[u64], out: &mut [u16]) {
+        let (layout, ring) = (self.layout, &self.ring);
         let line = layout.nodes.div_ceil(64);
         let polynomials = bits.len() / line + 1;
         let mut product = vec![0; DEGREE];
         for number in 0..polynomials {
-            let public = key.ring.transformed_words(&uniform(coins, number));
+            let public = ring.transformed_words(&uniform(coins, number));
             let bits = bits.chunks_exact(line).nth(number);
-            for (pair, secret) in key.secrets.iter().enumerate() {
-                key.ring.multiply(&public, secret, &mut product);
+            for (pair, secret) in self.secrets.iter().enumerate() {
+                ring.multiply(&public, secret, &mut product);
                 let groups = layout.groups - 2 * pair;
                 for which in 0..groups.min(2) {
                     let group = 2 * pair + which;
                     let at = (group * polynomials + number) * DEGREE;
                     let e =
-                        errors(private, ((number * layout.groups + group) * ERROR_WORDS) as u64);
+                        errors(errors_of, ((number * layout.groups + group) * ERROR_WORDS) as u64);
                     let out = &mut out[at..at + DEGREE];
                     for ((out, &word), e) in out.iter_mut().zip(&product).zip(e) {
                         *out = (e as u16).wrapping_sub(both(word)[which]);
@@ -137,7 +137,6 @@ impl BitsKey {
                 }
             }
         }
-        key
     }
 
     /// Both readings of received C_1 (results, SENT_BYTES), bits of all rows without a gap: what

@@ -42,7 +42,8 @@ impl Case {
         let mut upload = vec![0; groups * (buckets + 1) * DEGREE];
         let streams = [SECRETS, ERRORS, COINS].map(|key| Stream::new(&key));
         let [secrets, errors, coins] = &streams;
-        let key = BitsKey::encrypt(layout, (secrets, errors, coins), &bits, &mut upload);
+        let key = BitsKey::new(layout, secrets);
+        key.encrypt((errors, coins), &bits, &mut upload);
         let sums = Sums::new(layout, coins, &upload, Stream::new(&PRIVATE));
         assert_eq!(sums.buckets(), buckets);
         Case { layout, columns, bins, bits, of, key, sums, upload }

@@ -104,7 +104,7 @@ def failure_log2(summands: int, values: int) -> float:
 
 def check_row_bits(columns: int, values: int) -> None:
     """Refuse, as UsageError, what the ring cannot do: too many columns, or values of a job."""
-    if MODULUS_BITS > STANDARD_BITS[DEGREE]:
+    if STANDARD_BITS[DEGREE] < MODULUS_BITS:
         raise UsageError(
             f"a modulus of {MODULUS_BITS} bits at degree {DEGREE} has less than 128 bits of "
             "security"

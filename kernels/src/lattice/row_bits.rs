@@ -20,7 +20,8 @@
 //! depends on b or on secrets. P's sums address tables by P's own bins, as `histogram` does.
 
 use crate::lattice::short_ring::{
-    DEGREE, ERROR_WORDS, ShortRing, TERNARY_WORDS, both, errors, ternary, uniform,
+    DEGREE, ERROR_WORDS, Factor, LANES, Polynomial, ShortRing, TERNARY_WORDS, errors, lane, put,
+    ternary, uniform,
 };
 use crate::simd::path::dispatched;
 use crate::words::bits::{copy_bits, pack_bits, pack_words, unpack_words};
@@ -37,8 +38,8 @@ const MARKS: usize = DEGREE / 64;
 /// Coefficients whose sum over a row's buckets stays in registers.
 const TILE: usize = 128;
 const TILES: usize = DEGREE / TILE;
-/// Results whose sums are made at once, so that a tile of the tables is read for all their rows.
-const TOGETHER: usize = 16;
+/// Results that are made at once: a tile of the tables is read for all their rows.
+const TOGETHER: usize = LANES;
 /// Words of P's stream for a result: u, e_1, and one for bits that nobody wants; an even number.
 const RESULT_WORDS: u64 = (TERNARY_WORDS + ERROR_WORDS) as u64 + 2;
 
@@ -76,6 +77,11 @@ impl Layout {
         (rows * self.nodes).div_ceil(64)
     }
 
+    /// The first row of a result, and the first that is not of it.
+    fn of_result(&self, result: usize, rows: usize) -> (usize, usize) {
+        (result * self.rows, rows.min((result + 1) * self.rows))
+    }
+
     /// The nodes of a group.
     fn of_group(&self, group: usize) -> std::ops::Range<usize> {
         let first = (group * self.width()).min(self.nodes);
@@ -96,43 +102,43 @@ impl Layout {
 pub struct BitsKey {
     layout: Layout,
     ring: ShortRing,
-    /// Transformed, two at a time.
-    secrets: Vec<Vec<u64>>,
+    secrets: Vec<Factor>,
 }
 
 impl BitsKey {
     /// The secrets are drawn from a private stream.
     pub fn new(layout: Layout, secrets: &Stream) -> BitsKey {
         let ring = ShortRing::new();
-        let secrets: Vec<Vec<i64>> =
-            (0..layout.groups).map(|i| ternary(secrets, (i * TERNARY_WORDS) as u64)).collect();
-        BitsKey { layout, secrets: ring.transformed_pairs(&secrets), ring }
+        let secret = |i: usize| ring.factor(&ternary(secrets, (i * TERNARY_WORDS) as u64));
+        let secrets = (0..layout.groups).map(secret).collect();
+        BitsKey { layout, secrets, ring }
     }
 
     /// Overwrites `out` with the ciphertexts of bits (D, ceil(T / 64)): (k, D + 1, N), p_0 last.
-    /// `errors` is private, `coins` the common stream of c_1 and p_1. **Once a key.**
+    /// `errors_of` is private, `coins` the common stream of c_1 and p_1. **Once a key.**
     pub fn encrypt(&self, (errors_of, coins): (&Stream, &Stream), bits: &[u64], out: &mut [u16]) {
-        let (layout, ring) = (self.layout, &self.ring);
-        let line = layout.nodes.div_ceil(64);
+        let line = self.layout.nodes.div_ceil(64);
         let polynomials = bits.len() / line + 1;
-        let mut product = vec![0; DEGREE];
-        for number in 0..polynomials {
-            let public = ring.transformed_words(&uniform(coins, number));
-            let bits = bits.chunks_exact(line).nth(number);
-            for (pair, secret) in self.secrets.iter().enumerate() {
-                ring.multiply(&public, secret, &mut product);
-                let groups = layout.groups - 2 * pair;
-                for which in 0..groups.min(2) {
-                    let group = 2 * pair + which;
-                    let at = (group * polynomials + number) * DEGREE;
-                    let e =
-                        errors(errors_of, ((number * layout.groups + group) * ERROR_WORDS) as u64);
-                    let out = &mut out[at..at + DEGREE];
-                    for ((out, &word), e) in out.iter_mut().zip(&product).zip(e) {
-                        *out = (e as u16).wrapping_sub(both(word)[which]);
+        let mut side = [[0; LANES]; DEGREE];
+        let mut products = vec![[0; LANES]; DEGREE];
+        for first in (0..polynomials).step_by(LANES) {
+            let numbers = first..polynomials.min(first + LANES);
+            for number in numbers.clone() {
+                put(&mut side, number - first, &uniform(coins, number).map(|x| x as i16));
+            }
+            let public = self.ring.many(&side);
+            for (group, secret) in self.secrets.iter().enumerate() {
+                self.ring.multiply(&public, secret, &mut products);
+                for number in numbers.clone() {
+                    let at = group * polynomials + number;
+                    let e = errors(errors_of, (at * ERROR_WORDS) as u64);
+                    let product = lane(&products, number - first);
+                    let out = &mut out[at * DEGREE..][..DEGREE];
+                    for ((out, product), e) in out.iter_mut().zip(product).zip(e) {
+                        *out = (e as u16).wrapping_sub(product);
                     }
-                    if let Some(bits) = bits {
-                        add_bits(bits, layout.of_group(group), out);
+                    if let Some(bits) = bits.chunks_exact(line).nth(number) {
+                        add_bits(bits, self.layout.of_group(group), out);
                     }
                 }
             }
@@ -143,24 +149,28 @@ impl BitsKey {
     /// the bit is where P's h is zero and its l zero, or one. The outputs are zero before.
     pub fn read(&self, sent: &[u8], rows: usize, zero: &mut [u64], one: &mut [u64]) {
         let mut words = vec![0; DEGREE];
-        let mut product = vec![0; DEGREE];
-        let mut flags = [[0u8; DEGREE]; 2];
+        let mut side = [[0; LANES]; DEGREE];
+        let mut products = vec![[0; LANES]; DEGREE];
         let mut marks = [[0u64; MARKS]; 2];
-        for (result, sent) in sent.chunks_exact(SENT_BYTES).enumerate() {
-            let range = (result * self.layout.rows, rows.min((result + 1) * self.layout.rows));
-            unpack_words(self.ring.path(), sent, SENT_BITS, &mut words);
-            // Centred: sums of 1024 of them stay below 2^19.
-            let half = 1i64 << (SENT_BITS - 1);
-            let c1 = self.ring.transformed(words.iter().map(|&x| (x as i64 ^ half) - half));
-            for (pair, secret) in self.secrets.iter().enumerate() {
-                self.ring.multiply(&c1, secret, &mut product);
-                for which in 0..(self.layout.groups - 2 * pair).min(2) {
-                    let (first, second) = flags.split_at_mut(1);
-                    readings(self.ring.path(), which, &product, &mut first[0], &mut second[0]);
+        for (step, sent) in sent.chunks(LANES * SENT_BYTES).enumerate() {
+            for (i, sent) in sent.chunks_exact(SENT_BYTES).enumerate() {
+                unpack_words(self.ring.path(), sent, SENT_BITS, &mut words);
+                // Centred: 1024 of them come to 2^19 at most.
+                let half = 1 << (SENT_BITS - 1);
+                put(&mut side, i, &std::array::from_fn(|j| (words[j] as i16 ^ half) - half));
+            }
+            let received = self.ring.many(&side);
+            for (group, secret) in self.secrets.iter().enumerate() {
+                self.ring.multiply(&received, secret, &mut products);
+                for i in 0..sent.len() / SENT_BYTES {
+                    let range = self.layout.of_result(step * LANES + i, rows);
+                    let product = lane(&products, i);
+                    let mut flags = [[0u8; DEGREE]; 2];
+                    let [first, second] = &mut flags;
+                    readings(self.ring.path(), &product, first, second);
                     for (flags, marks) in flags.iter().zip(&mut marks) {
                         pack_bits(flags, marks);
                     }
-                    let group = 2 * pair + which;
                     self.layout.scatter(&marks[0], group, range, zero);
                     self.layout.scatter(&marks[1], group, range, one);
                 }
@@ -177,20 +187,19 @@ fn add_bits(bits: &[u64], nodes: std::ops::Range<usize>, out: &mut [u16]) {
     }
 }
 
-/// The upper half of x + (l + 1) / 4 for both l, x being 10 bits of one of two products.
+/// The upper half of x + (l + 1) / 4 for both l, x being 10 bits of a product.
 #[inline(always)]
-fn readings_body(which: usize, product: &[u64], zero: &mut [u8], one: &mut [u8]) {
-    let shift = SENT_BITS - 1;
-    for ((&word, zero), one) in product.iter().zip(zero).zip(one) {
-        let x = both(word)[which];
-        *zero = (x.wrapping_add(1 << (SENT_BITS - 2)) >> shift) as u8 & 1;
-        *one = (x.wrapping_add(2 << (SENT_BITS - 2)) >> shift) as u8 & 1;
+fn readings_body(product: &[u16], zero: &mut [u8], one: &mut [u8]) {
+    let quarter = 1 << (SENT_BITS - 2);
+    for ((&x, zero), one) in product.iter().zip(zero).zip(one) {
+        *zero = (x.wrapping_add(quarter) >> (SENT_BITS - 1)) as u8 & 1;
+        *one = (x.wrapping_add(2 * quarter) >> (SENT_BITS - 1)) as u8 & 1;
     }
 }
 
 dispatched! {
     /// See above.
-    pub fn readings = readings_body(which: usize, product: &[u64], zero: &mut [u8], one: &mut [u8]);
+    pub fn readings = readings_body(product: &[u16], zero: &mut [u8], one: &mut [u8]);
 }
 
 /// What P adds up with: the ciphertexts, Q's public key, and the stream of encryptions of zero.
@@ -200,8 +209,8 @@ pub struct Sums {
     ring: ShortRing,
     /// (k + 1, TILES, D): c_1 first.
     tables: Vec<[u16; TILE]>,
-    /// p_1, and the p_0 two at a time, transformed.
-    public: Vec<Vec<u64>>,
+    /// p_1, and every p_0.
+    public: Vec<Factor>,
     private: Stream,
     used: AtomicU64,
 }
@@ -229,7 +238,8 @@ impl Sums {
                 tables[(part * TILES + tile) * buckets + bucket] = *values;
             }
         };
-        let mut keys = Vec::new();
+        let factor = |polynomial: &Polynomial| ring.factor(&polynomial.map(|x| x as i16));
+        let mut public = vec![factor(&uniform(coins, buckets))];
         for bucket in 0..buckets {
             put(0, bucket, &uniform(coins, bucket));
         }
@@ -238,10 +248,8 @@ impl Sums {
             for (bucket, polynomial) in ciphertexts.chunks_exact(DEGREE).enumerate() {
                 put(group + 1, bucket, polynomial);
             }
-            keys.push(key.iter().map(|&x| i64::from(x as i16)).collect());
+            public.push(factor(&std::array::from_fn(|j| key[j])));
         }
-        let mut public = vec![ring.transformed_words(&uniform(coins, buckets))];
-        public.extend(ring.transformed_pairs(&keys));
         Sums { layout, buckets, ring, tables, public, private, used: AtomicU64::new(0) }
     }
 
@@ -256,7 +264,7 @@ impl Sums {
     }
 
     /// The results of these rows, whose bins fit and have D buckets.
-    pub fn add_up(&self, bins: Bins<'_>, grid: Grid<'_>) {
+    pub fn add_up(&self, bins: Bins<'_>, mut grid: Grid<'_>) {
         let per_row = bins.features;
         let rows = bins.of.len() / per_row;
         let results = self.layout.results(rows);
@@ -284,13 +292,10 @@ impl Sums {
                     add_rows(self.ring.path(), self.layout, table, &places, columns, sums);
                 }
             }
-            for result in start..end {
-                let rows = (result * self.layout.rows, rows.min((result + 1) * self.layout.rows));
-                let at = (result - start) * 2 * DEGREE;
-                let sums = |part: usize| &sums[part * per_part + at..][..2 * DEGREE];
-                let sent = &mut grid.sent[result * SENT_BYTES..][..SENT_BYTES];
-                self.finish(first + result as u64, sums, sent, (rows, grid.high, grid.low));
-            }
+            let sums = |result: usize, part: usize| -> &[u16] {
+                &sums[part * per_part + (result - start) * 2 * DEGREE..][..2 * DEGREE]
+            };
+            self.finish((first, start..end), sums, rows, &mut grid);
         }
         let used = rows * self.layout.nodes % 64;
         if let (Some(last), 1..) = (grid.low.last_mut(), used) {
@@ -300,57 +305,60 @@ impl Sums {
         }
     }
 
-    /// Makes one result's C_1 fit to leave, and marks the grid of its C_0.
+    /// Makes C_1 of at most `LANES` results fit to leave, and marks the grid of their C_0. The
+    /// results of a request have the numbers from `first` on.
     fn finish<'s>(
         &self,
-        number: u64,
-        sums: impl Fn(usize) -> &'s [u16],
-        sent: &mut [u8],
-        (rows, high, low): ((usize, usize), &mut [u64], &mut [u64]),
+        (first, results): (u64, std::ops::Range<usize>),
+        sums: impl Fn(usize, usize) -> &'s [u16],
+        rows: usize,
+        grid: &mut Grid<'_>,
     ) {
-        let start = number * RESULT_WORDS;
-        let u = self.ring.transformed(ternary(&self.private, start).into_iter());
-        let e1 = errors(&self.private, start + TERNARY_WORDS as u64);
-        let mut product = vec![0; DEGREE];
-        self.ring.multiply(&u, &self.public[0], &mut product);
-        let mut c1 = [0u64; DEGREE];
-        for (j, c1) in c1.iter_mut().enumerate() {
-            let whole =
-                folded(sums(0), j).wrapping_add(product[j] as u16).wrapping_add(e1[j] as u16);
-            *c1 = u64::from(whole.wrapping_add(1 << (15 - SENT_BITS)) >> (16 - SENT_BITS));
+        let start = |result: usize| (first + result as u64) * RESULT_WORDS;
+        let mut side = [[0; LANES]; DEGREE];
+        for result in results.clone() {
+            put(&mut side, result - results.start, &ternary(&self.private, start(result)));
         }
-        pack_words(self.ring.path(), &c1, SENT_BITS, sent);
-        let mut flags = [[0u8; DEGREE]; 2];
-        let mut marks = [0u64; MARKS];
-        for (pair, key) in self.public[1..].iter().enumerate() {
-            self.ring.multiply(&u, key, &mut product);
-            for which in 0..(self.layout.groups - 2 * pair).min(2) {
-                let group = 2 * pair + which;
+        let u = self.ring.many(&side);
+        let mut products = vec![[0; LANES]; DEGREE];
+        for (part, key) in self.public.iter().enumerate() {
+            self.ring.multiply(&u, key, &mut products);
+            for result in results.clone() {
+                let (product, sums) = (lane(&products, result - results.start), sums(result, part));
+                if part == 0 {
+                    let e1 = errors(&self.private, start(result) + TERNARY_WORDS as u64);
+                    let mut c1 = [0u64; DEGREE];
+                    let terms = product.iter().zip(&e1).map(|(z, &e)| z.wrapping_add(e as u16));
+                    for ((j, c1), term) in c1.iter_mut().enumerate().zip(terms) {
+                        let half = 1 << (15 - SENT_BITS);
+                        let whole = sums[j].wrapping_sub(sums[j + DEGREE]).wrapping_add(term);
+                        *c1 = u64::from(whole.wrapping_add(half) >> (16 - SENT_BITS));
+                    }
+                    let sent = &mut grid.sent[result * SENT_BYTES..][..SENT_BYTES];
+                    pack_words(self.ring.path(), &c1, SENT_BITS, sent);
+                    continue;
+                }
+                let (mut flags, mut marks) = ([[0u8; DEGREE]; 2], [0u64; MARKS]);
                 let [upper, lower] = &mut flags;
-                quarters(self.ring.path(), which, sums(group + 1), &product, upper, lower);
-                for (flags, out) in flags.iter().zip([&mut *high, &mut *low]) {
+                quarters(self.ring.path(), sums, &product, upper, lower);
+                let range = self.layout.of_result(result, rows);
+                for (flags, out) in flags.iter().zip([&mut *grid.high, &mut *grid.low]) {
                     pack_bits(flags, &mut marks);
-                    self.layout.scatter(&marks, group, rows, out);
+                    self.layout.scatter(&marks, part - 1, range, out);
                 }
             }
         }
     }
 }
 
-/// Coefficient j of a sum that was taken without X^1024 = -1.
+/// The nearest quarter of sum + product, in its two bits. X^1024 = -1 is still to be applied to
+/// the sum.
 #[inline(always)]
-fn folded(sums: &[u16], j: usize) -> u16 {
-    sums[j].wrapping_sub(sums[j + DEGREE])
-}
-
-/// The nearest quarter of sum + product, in its two bits.
-#[inline(always)]
-fn quarters_body(which: usize, sums: &[u16], product: &[u64], high: &mut [u8], low: &mut [u8]) {
+fn quarters_body(sums: &[u16], product: &[u16], high: &mut [u8], low: &mut [u8]) {
     let (sums, above) = sums.split_at(DEGREE);
     let values = sums.iter().zip(above).zip(product);
-    for (((&sum, &above), &word), (high, low)) in values.zip(high.iter_mut().zip(low)) {
-        let whole = sum.wrapping_sub(above).wrapping_add(both(word)[which]);
-        let quarter = whole.wrapping_add(1 << 13) >> 14;
+    for (((&sum, &above), &z), (high, low)) in values.zip(high.iter_mut().zip(low)) {
+        let quarter = sum.wrapping_sub(above).wrapping_add(z).wrapping_add(1 << 13) >> 14;
         *high = (quarter >> 1) as u8;
         *low = quarter as u8 & 1;
     }
@@ -358,7 +366,7 @@ fn quarters_body(which: usize, sums: &[u16], product: &[u64], high: &mut [u8], l
 
 dispatched! {
     /// See above.
-    pub fn quarters = quarters_body(which: usize, sums: &[u16], product: &[u64], high: &mut [u8], low: &mut [u8]);
+    pub fn quarters = quarters_body(sums: &[u16], product: &[u16], high: &mut [u8], low: &mut [u8]);
 }
 
 /// Adds a tile of rows' buckets, `places` (rows, columns), to sums (results, 2 N).

@@ -277,3 +277,49 @@ class RlwePads:
         """2^shift y - a modulo 2^bits of vectors y (v, rows); pads first, first + 1, ... of the
         streams of secrets and errors: each serves once.
         """
+
+def bit_lines(bits: Words, rows: int, nodes: int) -> Words:
+    """Bits of rows, ``nodes`` each without a gap, as whole words a row: (rows, ceil(nodes / 64)).
+
+    ``bits`` has ceil(rows nodes / 64) words; what is past the last bit is dropped.
+    """
+
+class RowBitsKey:
+    """The small secrets of who owns bits b; opens what ``RowBitsSums`` sends. See he/row_bits.py.
+
+    Layouts are (nodes, groups, rows of a result); bits of rows have no gap: row r's bit of node v
+    is bit r nodes + v.
+    """
+
+    @staticmethod
+    def encrypt(
+        layout: tuple[int, int, int], coins: bytes, secrets: bytes, errors: bytes, bits: Words
+    ) -> tuple[RowBitsKey, NDArray[np.uint16]]:
+        """The key, and ciphertexts (groups, buckets + 1, 1024) of bits (buckets, nodes / 64).
+
+        ``secrets``, ``errors``: keys of 16 bytes for this alone; ``coins``: of both sides, public.
+        """
+
+    def read(self, sent: Bytes, rows: int) -> tuple[Words, Words]:
+        """Readings of so many rows' results (results, 1280), where P's low bit is zero and one."""
+
+class RowBitsSums:
+    """What the owner of a one-hot matrix adds up with; counts what it draws as long as it lives."""
+
+    def __init__(
+        self,
+        layout: tuple[int, int, int],
+        coins: bytes,
+        received: NDArray[np.uint16],
+        private: bytes,
+    ) -> None:
+        """``received``: (groups, buckets + 1, 1024); ``private``: a key for this object alone."""
+
+    @property
+    def used(self) -> int:
+        """Results that were made: the number of the next one."""
+
+    def add_up(self, bins: Bytes, n_bins: int) -> tuple[Bytes, Words, Words]:
+        """For bins (rows, columns): what leaves, (results, 1280), the upper and the lower bit of
+        the grid of what stays. Past the last row the lower bits are random.
+        """

@@ -7,3 +7,5 @@ pub mod packing;
 pub mod products;
 pub mod ring;
 pub mod rlwe;
+pub mod row_bits;
+pub mod short_ring;

@@ -40,6 +40,20 @@ fn spread(byte: u8) -> u64 {
     (high >> 7) & 0x0101_0101_0101_0101
 }
 
+/// Adds (or) `count` bits of `source` from bit `from` on to `out` from bit `at` on, where it is zero.
+pub fn copy_bits(source: &[u64], from: usize, count: usize, out: &mut [u64], at: usize) {
+    let (mut from, mut at, mut left) = (from, at, count);
+    while left > 0 {
+        // What is left of the word that is written to.
+        let taken = left.min(64 - at % 64);
+        let (word, shift) = (from / 64, from % 64);
+        let next = source.get(word + 1).copied().unwrap_or(0);
+        let bits = source[word] >> shift | next << 1 << (63 - shift);
+        out[at / 64] |= (bits & u64::MAX >> (64 - taken)) << (at % 64);
+        (from, at, left) = (from + taken, at + taken, left - taken);
+    }
+}
+
 /// Bytes that hold `count` numbers of `bits` bits.
 pub fn packed_length(count: usize, bits: u32) -> Option<usize> {
     count.checked_mul(bits as usize).map(|total| total.div_ceil(8))

@@ -91,7 +91,8 @@ class LocalRows:
         self.shape = register(party, shape, job.buckets[: layout.rows])
         if job.params.is_hidden:
             rows = RowShape(self._rows, layout.columns, layout.all_bins)
-            register_rows(party, rows, job.buckets, job.objective.outputs * ((1 << depth) - 1))
+            nodes = job.objective.outputs * ((1 << depth) - 1)
+            register_rows(party, rows, job.buckets, nodes, job.params.n_estimators)
         self._party, self._job = party, job
         self._executor = LocalExecutor(job.buckets, layout.all_bins, missing_bin=layout.bins)
         self._margins = Shared.zeros(job.objective.outputs, self._rows)

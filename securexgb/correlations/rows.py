@@ -62,8 +62,11 @@ class FixedRowBits(Protocol):
 class RowBitsSource(Protocol):
     """Supplies ``RowBits`` for rows that are fixed once a job."""
 
-    def register(self, shape: RowShape, own: NDArray[np.uint8], nodes: int) -> None:
-        """Fix the rows, ``own`` (rows, own features); a round of trees takes so many ``nodes``."""
+    def register(self, shape: RowShape, own: NDArray[np.uint8], nodes: int, rounds: int) -> None:
+        """Fix the rows, ``own`` (rows, own features), for so many rounds of trees of ``nodes``.
+
+        UsageError where these are more than can be done without an error.
+        """
 
     def take(self, nodes: int) -> RowBits:
         """For the next so many nodes."""

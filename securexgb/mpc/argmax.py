@@ -8,8 +8,8 @@ candidate, so the first groups, of which there are most, are small and the last 
 three stages take less than three times as many comparisons as there are candidates.
 
 The last stage has one entry more, the fallback, of score 1: it wins where no other score reaches
-1, and then nobody else does. A candidate is the best where it has won in its group and the group has
-won above: the last stage's marks let those of the stage below through, and so on down. What is
+1, and then nobody else does. A candidate is the best where it has won in its group and the group
+has won above: the last stage's marks let those of the stage below through, and so on down. What is
 public of a candidate is linear in these marks, so whoever opens a function of them (its owner, its
 number, the bins that it sends left) needs no message more.
 """

@@ -44,13 +44,13 @@ class OwnBins(Protocol):
         """
 
 
-def register_rows(party: Party, shape: RowShape, own: Buckets, nodes: int) -> None:
+def register_rows(party: Party, shape: RowShape, own: Buckets, nodes: int, rounds: int) -> None:
     """Fix both parties' rows for a job: ``own`` (rows, features) bin indices.
 
-    ``nodes``: of a round of trees, for which row correlations are made together.
+    ``nodes``: of a round of trees; ``rounds``: so many at most.
     """
     if party.ideal is None:
-        party.source.row_bits.register(shape, own, nodes)
+        party.source.row_bits.register(shape, own, nodes, rounds)
 
 
 def left_bits_cost(shape: RowShape, nodes: int) -> Cost:

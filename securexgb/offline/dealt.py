@@ -22,13 +22,16 @@ from securexgb.attestation.verdict import Verdict
 from securexgb.channel.channel import Channel
 from securexgb.correlations.kind import Kind, Words
 from securexgb.correlations.kinds import KINDS
+from securexgb.correlations.source import Account
 from securexgb.correlations.streams import Streams
 from securexgb.dealer.identity import key_hash
 from securexgb.dealer.refusal import AttestationError
 from securexgb.dealer.session import session_name
 from securexgb.offline.ahead import CorrectionBuffer
 from securexgb.offline.dealer_link import DealerEndpoint, DealerLink
-from securexgb.offline.producer import ProductsAhead
+from securexgb.offline.oblivious_transfer import ObliviousTransfer
+from securexgb.offline.producer import Producer, ProductsAhead
+from securexgb.offline.rows_ahead import RowBitsAhead
 from securexgb.offline.seeded import Dealer, FixedMatrix, SeededSource
 
 LEAST_WORDS = 1 << 14
@@ -98,6 +101,7 @@ class DealtSource(SeededSource):
     """One party's supply from the dealer; made by ``connect``. ``verdict``: on the dealer."""
 
     verdict: Verdict
+    row_bits: RowBitsAhead
 
     @classmethod
     def connect(
@@ -138,9 +142,28 @@ class DealtSource(SeededSource):
         streams = Streams(seed, session_name(session, offer.instance), rank)
         client = DealerClient(rank, link, appraisals)
         source = cls("dealt", streams, channel, client, products)
+        source.row_bits = _row_bits(rank, channel, private, products)
         source.verdict, source.evidence = verdict, verdict.type
         source._seconds = perf_counter() - began
         return source
+
+    @property
+    def account(self) -> Account:
+        return super().account + self.row_bits.account
+
+    def close(self) -> None:
+        super().close()
+        self.row_bits.close()
+
+
+def _row_bits(
+    rank: int, channel: Channel, private: Prg, products: ProductsAhead | None
+) -> RowBitsAhead:
+    """The two parties make these alone, on the offline stream, like products where they do."""
+    producer = Producer() if products is None else products.producer
+    own = private.derive("transfers of row bits"), private.derive("row bits")
+    transfers = ObliviousTransfer(rank, channel.stream("offline"), own[0])
+    return RowBitsAhead(rank, producer, transfers, own[1])
 
 
 def _agree(

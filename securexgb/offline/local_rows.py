@@ -29,8 +29,9 @@ class InsecureRowBits:
         self._registered: tuple[RowShape, NDArray[np.uint8]] | None = None
         self._used = 0
 
-    def register(self, shape: RowShape, own: NDArray[np.uint8], nodes: int) -> None:
+    def register(self, shape: RowShape, own: NDArray[np.uint8], nodes: int, rounds: int) -> None:
         """See ``correlations.rows``."""
+        del nodes, rounds
         self._registered = shape, shape.own(self._rank, own)
 
     def take(self, nodes: int) -> RowBits:

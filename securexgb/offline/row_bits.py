@@ -152,6 +152,7 @@ class RowBits:
         bits: Words | None = None,
     ) -> None:
         self._own, self._theirs = layouts[rank], layouts[1 - rank]
+        self.nodes = max(layout.nodes for layout in layouts if layout is not None)
         self._swap = swap
         fresh = Prg(private.words(_COIN_WORDS).tobytes())
         coins = fresh.derive("coins").words(_COIN_WORDS)

@@ -44,6 +44,7 @@ from securexgb.correlations.triples import TriplePieces, Triples
 from securexgb.offline.ahead import Supply
 from securexgb.offline.oblivious_transfer import STRETCH_AFTER, WORD, ObliviousTransfer
 from securexgb.offline.producer import PrefetchQueue, ProductsAhead
+from securexgb.offline.rows_ahead import RowBitsAhead
 
 _TILE = 1 << 11
 """Words of 64 transfers made at a time: 1 MiB a kind of message."""
@@ -81,6 +82,8 @@ class TwoPartySource:
             stretch_after=stretch_after,
         )
         self._draw = private.derive("shares")
+        rows = private.derive("row bits")
+        self.row_bits = RowBitsAhead(rank, products.producer, self._transfers, rows)
         self._queues: list[PrefetchQueue[Any]] = []
         self._supplies: dict[Kind[Any], Supply[Any]] = {}
 

@@ -124,7 +124,7 @@ def open_splits(
     party: Party, candidates: Candidates, marks: SharedBits, dummies: SharedBits
 ) -> OwnedLevel:
     """Owners to both, each split's candidate to its owner alone; ``marks``: see ``BestSplits``."""
-    tags = gate_bits(party, marks[-1], dummies) ^ _tags(candidates, marks[:-1])
+    tags = shown_tags(party, candidates, marks, dummies)
     owners = open_bits(party, tags[0:1], Reveal.SPLIT_OWNER)[0].astype(np.int64)
     index, numbers = np.zeros(owners.size, np.int64), tags[1:].flags()
     for rank in (0, 1):
@@ -137,8 +137,18 @@ def open_splits(
     return OwnedLevel(owners, Cuts(*candidates.decode(index)))
 
 
+def shown_tags(
+    party: Party, candidates: Candidates, marks: SharedBits, dummies: SharedBits
+) -> SharedBits:
+    """Owner and number of each node's split, the dummy's where it has none, shared.
+
+    (1 + index bits, nodes): the owner's rank comes first, then the number's bits, the lowest first.
+    """
+    return gate_bits(party, marks[-1], dummies) ^ _tags(candidates, marks[:-1])
+
+
 def _tags(candidates: Candidates, marks: SharedBits) -> SharedBits:
-    """Owner and number of the marked candidates: (1 + index bits, nodes); local."""
+    """Owner and number of the marked candidates; local."""
     shifts = np.arange(candidates.index_bits)[:, None]
     numbers = (candidates.index[None] >> shifts & 1).astype(np.bool_)
     public = np.concatenate([(candidates.owner == 1)[None], numbers])

@@ -3,8 +3,8 @@
 The file holds ``model`` (JSON as bytes: format, role, model id, job digest, parameters,
 layout, own column names, metric history), the own bins' cuts, and each part of the trees as one
 array over all trees. A half alone predicts nothing and tells nothing of the other side's splits;
-its leaf values are shares. With a key the file is encrypted (``storage.sealed``), bound to format, role,
-model id and schema (layout and own columns).
+its leaf values are shares. With a key the file is encrypted (``storage.sealed``), bound to format,
+role, model id and schema (layout and own columns).
 """
 
 from __future__ import annotations

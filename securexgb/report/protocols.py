@@ -27,6 +27,7 @@ from securexgb.boost.params import TrainingParams
 from securexgb.boost.score import score_bits
 from securexgb.boost.split import Candidates, child_sums
 from securexgb.correlations.prices import DEALT, MADE
+from securexgb.correlations.rows import RowShape
 from securexgb.he.noise import Sums, sums_precision
 from securexgb.hybrid.ckks_scores import Limbs
 from securexgb.hybrid.fourier import TERMS
@@ -150,7 +151,10 @@ def _consumed(cost: Cost) -> dict[str, int]:
     found = {"products": 0, "gates": 0, "digits": 0, "lifts": 0, "transfers": 0}
     for kind, count in cost.correlations.counts.items():
         found[kind.use] += kind.elements * count
-    return found | {"vectors": sum(cost.correlations.vectors)}
+    return found | {
+        "vectors": sum(cost.correlations.vectors),
+        "row nodes": cost.correlations.row_nodes,
+    }
 
 
 def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
@@ -172,12 +176,17 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
     noisy = Shared.zeros(_NODES, 2, used.size, layout.all_bins)
     sums = Shared.zeros(_NODES, used.size, layout.all_bins)
     owners, candidates = np.zeros(1, np.int64), Candidates.of(layout, used)
+    rows = RowShape(count, layout.columns, layout.all_bins)
+    tables = [
+        SharedBits(np.zeros((columns, layout.all_bins, 1), np.uint64), _NODES)
+        for columns in layout.columns
+    ]
     levels = [LevelSums(*[Shared.zeros(1 << level)] * 3) for level in range(3)]
     return {
         "mpc.multiply.multiply": (x, x),
         "mpc.multiply.and_bits": (bits(), bits()),
         "mpc.multiply.gate_bits": (bits(), bits(4)),
-        "mpc.choose.choose": (bits(), x.reshape(1, -1)),
+        "mpc.choose.choose": (bits(1), x.reshape(1, 1, -1)),
         "mpc.scale.scale_rows": (x.reshape(1, -1), Shared.zeros(1), 52),
         "mpc.compare.is_negative": (x,),
         "mpc.compare.at_least": (x, x),
@@ -193,9 +202,7 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
         "mpc.divide.divide": (x, x, bits(30), bits()),
         "mpc.argmax.argmax": (
             Shared.zeros(_NODES, 300),
-            np.zeros((2, 300), np.int64),
-            Shared.zeros(1, _NODES, 300),
-            Shared.zeros(4, _NODES),
+            Shared.zeros(_NODES, 300),
             score_bits(numbers),
         ),
         "mpc.bound.reaches": (bits(25), 3 << 12),
@@ -214,6 +221,10 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
         "mpc.sort.sort_rows": (x.reshape(1, -1), 40),
         "mpc.select.select": (owners, np.zeros((1, count), bool), x.reshape(1, 1, -1), (64,)),
         "mpc.matrix.histograms": (shape, None, None, vectors),
+        "mpc.left_bits.left_bits": (rows, None, None, *tables),
+        "mpc.left_bits._fixed_left_bits": (rows, None, None, *tables, None),
+        "mpc.open._open_bits": (bits(1),),
+        "mpc.open._open_bits_to": (bits(1), 0),
         "mpc.open._open": (x,),
         "mpc.open._open_to": (x, 0),
         "hybrid.ckks_products.agree_keys": (),
@@ -226,12 +237,7 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
         "boost.weights.weigh": (x.reshape(1, -1), x.reshape(1, -1), numbers, False),
         "boost.weights.clipped": (x, x),
         "boost.score.scores": (child_sums(Histogram(sums, sums), candidates), numbers),
-        "boost.split.best_splits": (
-            Histogram(sums, sums),
-            candidates,
-            numbers,
-            Shared.zeros(4, _NODES),
-        ),
+        "boost.split.best_splits": (Histogram(sums, sums), candidates, numbers),
         "boost.leaves.leaf_weights": (levels, numbers),
     }
 

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.tree import HiddenTree
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
+from securexgb.mpc.shared import SharedBits
 from securexgb.testing import run_parties
 from securexgb.testing.harness import Backend
 
@@ -81,8 +83,25 @@ def opened_leaves(halves: tuple[ModelHalf, ModelHalf]) -> list[list[int]]:
     return [(one.leaf_values + two.leaf_values).view(np.int64).tolist() for one, two in pairs]
 
 
+def hidden_tables(halves: tuple[ModelHalf, ModelHalf]) -> list[Any]:
+    """Which bins each node sends left, put together from both halves."""
+    pairs = zip(halves[0].trees, halves[1].trees, strict=True)
+    return [
+        SharedBits(first.tables ^ second.tables, first.nodes).flags()
+        for first, second in pairs
+        if isinstance(first, HiddenTree) and isinstance(second, HiddenTree)
+    ]
+
+
 def same_model(one: tuple[ModelHalf, ModelHalf], two: tuple[ModelHalf, ModelHalf]) -> bool:
-    """Equal opened leaves, equal own splits, equal base."""
+    """Equal opened leaves, equal splits (own ones, or what hidden tables hold), equal base."""
+    if any(isinstance(tree, HiddenTree) for half in (*one, *two) for tree in half.trees):
+        if not all(
+            np.array_equal(*pair)
+            for pair in zip(hidden_tables(one), hidden_tables(two), strict=True)
+        ):
+            return False
+        return opened_leaves(one) == opened_leaves(two) and one[0].base == two[0].base
     for first, second in zip(one, two, strict=True):
         for tree, other in zip(first.trees, second.trees, strict=True):
             for name, array in tree.arrays().items():

@@ -13,8 +13,10 @@ from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import LevelSums
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.split import Candidates, child_sums
+from securexgb.correlations.rows import RowShape
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_scores import Limbs
+from securexgb.mpc.left_bits import register_rows
 from securexgb.mpc.lift import Number
 from securexgb.mpc.magnitude import Index
 from securexgb.mpc.matrix import Buckets, MatrixShape, register
@@ -59,7 +61,15 @@ def _gate(draw: Draw) -> Arguments:
 
 def _choose(draw: Draw) -> Arguments:
     rows, count = int(draw.integers(1, 4)), _count(draw)
-    return [_bits(draw, count), _numbers(draw, rows, count)]
+    widths = [(64,), (64, 64)][int(draw.integers(2))]
+    numbers = _numbers(draw, rows, len(widths), count)
+    return [_bits(draw, rows, count), numbers, public(widths)]
+
+
+def _choose_parts(draw: Draw) -> Arguments:
+    bits, numbers, widths = _choose(draw)
+    parts = [(32,), (20,)] if len(widths[0]) == 1 else [(41, 64), (35, 31), (20, 9)]
+    return [bits, numbers, public(parts[int(draw.integers(len(parts)))])]
 
 
 def _scale(draw: Draw) -> Arguments:
@@ -84,12 +94,9 @@ def _reciprocal(draw: Draw) -> Arguments:
 
 def _argmax(draw: Draw) -> Arguments:
     nodes, candidates = int(draw.integers(1, 5)), int(draw.choice([1, 2, 9, 11, 80, 90, 200]))
-    labels, payload = int(draw.integers(1, 3)), int(draw.integers(1, 3))
     return [
         _numbers(draw, nodes, candidates),
-        public(draw.integers(0, 9, (labels, candidates))),
-        _numbers(draw, payload, nodes, candidates),
-        _numbers(draw, 1 + payload + labels, nodes),
+        _numbers(draw, nodes, candidates),
         public(int(draw.integers(25, 64))),
     ]
 
@@ -167,6 +174,23 @@ def _histograms(draw: Draw) -> Arguments:
     return [public(shape), (label, None), (None, feature), vectors]
 
 
+def _left_bits(draw: Draw) -> Arguments:
+    shape = _shape(draw)
+    rows = RowShape(shape.rows, shape.features, shape.bins)
+    label, feature = (
+        _Rows(draw.integers(0, shape.bins, (shape.rows, columns)).astype(np.uint8), shape.bins)
+        for columns in shape.features
+    )
+    nodes = int(draw.choice([1, 8, 64, 65, 100]))
+    tables = [_bits(draw, columns, shape.bins, nodes) for columns in shape.features]
+    return [public(rows), (label, None), (None, feature), *tables]
+
+
+def _fixed_left_bits(draw: Draw) -> Arguments:
+    rows, *others = _left_bits(draw)
+    return [rows, *others, _bits(draw, others[2][0].count, rows[0].rows)]
+
+
 def _build(draw: Draw) -> Arguments:
     shape, label, feature, vectors = _histograms(draw)
     return [shape, (label[0], feature[1]), vectors]
@@ -214,12 +238,11 @@ def _best_splits(draw: Draw) -> Arguments:
         histograms,  # type: ignore[list-item]
         public(Candidates.of(layout, used)),
         public(layout.numbers(params)),
-        _numbers(draw, 4, nodes),
     ]
 
 
 def _scores(draw: Draw) -> Arguments:
-    histograms, candidates, numbers, _ = _best_splits(draw)
+    histograms, candidates, numbers = _best_splits(draw)
     pair: Pair = tuple(child_sums(h, c) for h, c in zip(histograms, candidates, strict=True))
     return [pair, numbers]
 
@@ -297,6 +320,11 @@ def _ckks_scores(draw: Draw) -> Arguments:
 EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.open._open": lambda draw: [_numbers(draw, 2, _count(draw))],
     "mpc.open._open_to": lambda draw: [_numbers(draw, _count(draw)), public(int(draw.integers(2)))],
+    "mpc.open._open_bits": lambda draw: _two_bits(draw)[:1],
+    "mpc.open._open_bits_to": lambda draw: [
+        *_two_bits(draw)[:1],
+        public(int(draw.integers(2))),
+    ],
     "mpc.multiply.multiply": _same_shape,
     "mpc.multiply.and_bits": _two_bits,
     "mpc.multiply.gate_bits": _gate,
@@ -341,6 +369,8 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     ],
     "mpc.lift.widen": _widen,
     "mpc.select.select": _select,
+    "mpc.left_bits.left_bits": _left_bits,
+    "mpc.left_bits._fixed_left_bits": _fixed_left_bits,
     "mpc.matrix.histograms": _histograms,
     "hybrid.ckks_products.agree_keys": lambda draw: [],
     "hybrid.ckks_products.products": _ckks_products,
@@ -366,7 +396,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
 
 
 HALVES: dict[str, Callable[[Draw], Arguments]] = {
-    "mpc.choose.choose": lambda draw: [*_choose(draw), public(32)],
+    "mpc.choose.choose": _choose_parts,
     "mpc.scale.scale_rows": lambda draw: [*_scale(draw)[:2], public(int(draw.integers(33, 64)))],
     "mpc.convert.to_arithmetic": lambda draw: [*_two_bits(draw)[:1], public(32)],
     "mpc.truncate.truncate": lambda draw: [
@@ -388,4 +418,6 @@ def prepare(name: str, party: Party, arguments: list[Any]) -> list[Any]:
         shape = register(party, shape, others[party.rank].buckets)
     elif name == "boost.histogram.build":
         shape = register(party, shape, others[0].buckets)
+    elif name == "mpc.left_bits.left_bits":
+        register_rows(party, shape, others[party.rank].buckets, others[2].count, 1)
     return [shape, *others] if arguments else []

@@ -82,10 +82,14 @@ CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any
         ],
         lambda n: ([n], [0]),
     ),
-    "choose": (choose, lambda n: [bits(n), numbers(2, n)], lambda n: ([2 * n], [2 * n])),
+    "choose": (
+        choose,
+        lambda n: [bits(3, n), numbers(3, 2, n), public((41, 64))],
+        lambda n: ([3 * n], [3 * n]),
+    ),
     "choose half words": (
         choose,
-        lambda n: [bits(n), numbers(2, n), public(32)],
+        lambda n: [bits(1, n), numbers(1, 1, n), public((32,))],
         lambda n: ([n], [n]),
     ),
     "scale_rows": (

@@ -22,6 +22,9 @@ ENOUGH = 256 * 20
 UNIFORM = [name for name in EXAMPLES if "._open" not in name and not name.startswith("hybrid.")]
 """Ciphertexts are residues modulo primes, not whole words: tests/hybrid and
 tests/security/test_ckks_attack.py look at those."""
+SILENT = "mpc.left_bits._fixed_left_bits"
+"""Sends nothing itself; tests/offline/test_row_bits.py looks at what its correlations send."""
+UNIFORM.remove(SILENT)
 
 
 def own_words(result: Any) -> Iterator[bytes]:

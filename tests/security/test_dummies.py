@@ -18,14 +18,14 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import LevelSums, judge
+from securexgb.boost.owned import draw_dummies, shown_tags
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.split import Candidates, best_splits, draw_dummies
+from securexgb.boost.split import Candidates, best_splits
 from securexgb.jobs.checkpoint import CheckpointStore
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.training import train
-from securexgb.mpc.argmax import LABEL_BITS
 from securexgb.mpc.party import Party
-from securexgb.mpc.shared import Shared
+from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.testing import run_parties
 from securexgb.testing.harness import Backend
 from tests.boost.case import grow, stopped
@@ -42,22 +42,21 @@ def outcome(columns: tuple[int, int], hessian: int, seed: int = 0) -> tuple[Any,
     used = np.arange(layout.total_columns)
     candidates, numbers = Candidates.of(layout, used), layout.numbers(PARAMS)
 
-    def program(party: Party, _: object) -> tuple[Shared, ...]:
+    def program(party: Party, _: object) -> tuple[SharedBits, Shared]:
         shape = (NODES, used.size, layout.all_bins)
         sums = np.zeros(shape, np.uint64)
         sums[:, :, 1] = hessian * (party.rank == 0)
         histogram = Histogram(Shared(sums), Shared(sums))
         dummies = draw_dummies(party, candidates, NODES, party.private.derive("dummies"))
-        best = best_splits(party, histogram, candidates, numbers, dummies)
+        best = best_splits(party, histogram, candidates, numbers)
         verdicts = judge(party, [LevelSums.of(histogram, best.left)], numbers)
-        high = 64 - LABEL_BITS
-        return best.owner.scale(1 << high), best.index.scale(1 << high), verdicts.stops
+        tags = shown_tags(party, candidates, best.marks, dummies.of(slice(NODES)))
+        return tags, verdicts.stops
 
-    both = run_parties(program, [None, None], "plaintext", seed)
-    owner, index, stops = (
-        (first.words + second.words).view(np.int64) for first, second in zip(*both, strict=True)
-    )
-    return [owner >> (64 - LABEL_BITS), index >> (64 - LABEL_BITS), stops], candidates
+    first, second = run_parties(program, [None, None], "plaintext", seed)
+    owner, *bits = (first[0] ^ second[0]).flags().astype(np.int64)
+    index = sum(bit << place for place, bit in enumerate(bits))
+    return [owner, index, (first[1] + second[1]).words.view(np.int64)], candidates
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -190,7 +190,7 @@ def with_store(
 
 
 @pytest.mark.parametrize("loses_margins", [False, True])
-@pytest.mark.parametrize("crashes", [(0, None), (2, None), (None, 1), (None, 3)])
+@pytest.mark.parametrize("crashes", [(1, None), (2, None), (None, 1), (None, 3)])
 def test_a_resumed_training_ends_with_the_same_model(
     tmp_path: Path, crashes: tuple[int | None, int | None], loses_margins: bool
 ) -> None:

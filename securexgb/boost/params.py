@@ -120,10 +120,12 @@ class TrainingParams:
             ours=True,
         ),
     )
-    splits: str = _parameter(
-        "owner",
+    splits: str | None = _parameter(
+        None,
         Declaration(
-            "Who learns splits: the side whose column it is, or nobody, the model being in shares.",
+            "Who learns a split: hidden: nobody, the model lies in shares; owner: both sides learn "
+            "whose column it is, and that side which one; none: hidden, but owner with paillier, "
+            "or with predictions under ckks.",
             choices=("hidden", "owner"),
             ours=True,
         ),
@@ -205,8 +207,16 @@ class TrainingParams:
 
     @property
     def is_hidden(self) -> bool:
-        """Whether nobody learns a split."""
+        """Whether nobody learns a split; UsageError before it is ``decided``."""
+        if self.splits is None:
+            raise UsageError('splits is neither "hidden" nor "owner": choose one of them')
         return self.splits == "hidden"
+
+    def decided(self, *, can_hide: bool) -> TrainingParams:
+        """The same with ``splits`` set: hidden where it was not and that can be."""
+        if self.splits is not None:
+            return self
+        return dataclasses.replace(self, splits="hidden" if can_hide else "owner")
 
     @property
     def traits(self) -> Traits:
@@ -268,7 +278,7 @@ def _checked(name: str, value: Any, kind: Any, declaration: Declaration) -> Any:
         if "None" in text:
             return None
         raise UsageError(f"{name} must be given, it is None")
-    if kind is str:
+    if declaration.choices:
         return _checked_choice(name, value, declaration)
     if "tuple" in text:
         if isinstance(value, str):

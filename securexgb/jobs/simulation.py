@@ -220,6 +220,7 @@ def train_alone(
     to agree on them.
     """
     params = with_scales(params, _outcomes(whole), [_outcomes(data) for _, data in evals])
+    params = params.decided(can_hide=method is None or method.can_hide)
     jobs = [TrainingJob(params=params, data=data) for data in side_data(whole, sides)]
     for name, data in evals:
         jobs = [

@@ -70,6 +70,11 @@ class Method:
         return self.offline == "dealt"
 
     @property
+    def can_hide(self) -> bool:
+        """Whether splits may be hidden: not where an auditor wants to see Paillier alone."""
+        return self.algorithm == "ss" or self.he == "bfv"
+
+    @property
     def prices(self) -> Prices:
         """What the job's source charges."""
         return DEALT if self.has_dealer else MADE

@@ -85,11 +85,11 @@ def reveal_rows() -> list[Row]:
 
 
 def tree_rows() -> list[Row]:
-    """What one tree costs at some shapes, its gradients given; half the splits at each side.
+    """What one tree costs at some shapes, its gradients given; half of owned splits at each side.
 
     Without a dealer as one of ``n_estimators`` trees, whose histograms have pads by BFV.
     """
-    return [_tree_row(*shape) for shape in _TREES]
+    return [_tree_row(*shape, splits) for shape in _TREES for splits in ("owner", "hidden")]
 
 
 def markdown(rows: Sequence[Mapping[str, str | int]]) -> str:
@@ -116,8 +116,10 @@ def _row(declaration: Declaration, source: str, cost: Cost) -> Row:
     }
 
 
-def _tree_row(rows: int, columns: tuple[int, int], depth: int, bins: int, missing: str) -> Row:
-    params = TrainingParams(max_bin=bins, max_depth=depth, missing_values=missing)
+def _tree_row(
+    rows: int, columns: tuple[int, int], depth: int, bins: int, missing: str, splits: str
+) -> Row:
+    params = TrainingParams(max_bin=bins, max_depth=depth, missing_values=missing, splits=splits)
     layout = Layout.of(params, rows, columns, False)
     owned = [(1 << level) // 2 for level in range(depth)]
     shape = matrix_shape(layout, layout.numbers(params), depth)
@@ -134,6 +136,7 @@ def _tree_row(rows: int, columns: tuple[int, int], depth: int, bins: int, missin
         "depth": depth,
         "bins": bins,
         "missing values": missing,
+        "splits": splits,
         "rounds": dealt.rounds,
         "MB between the parties": _megabytes(dealt.label_words + dealt.feature_words),
         "MB from the dealer": _megabytes(dealt.correlations.correction_words(words)),

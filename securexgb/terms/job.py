@@ -156,6 +156,13 @@ class JobTerms(TomlFile):
                 'evidence is demanded of a dealer, and offline "two-party" has none: choose '
                 'offline "dealt", or demand no evidence'
             )
+        can_hide = method.can_hide and self.prediction == "transfers"
+        if self.training.splits == "hidden" and not can_hide:
+            raise UsageError(
+                'splits = "hidden" goes with he = "bfv" (or ss) and prediction = "transfers": '
+                'choose these, or splits = "owner"'
+            )
+        self.__dict__["training"] = self.training.decided(can_hide=can_hide)
         return self
 
     @staticmethod
@@ -195,8 +202,9 @@ class JobTerms(TomlFile):
 
     @property
     def floors(self) -> Floors:
-        """The least rows that the two sides work on."""
-        return Floors(self.min_training_rows, self.min_evaluation_rows)
+        """The least rows that the two sides work on; hidden splits say nothing of training rows."""
+        training = 0 if self.training.is_hidden else self.min_training_rows
+        return Floors(training, self.min_evaluation_rows)
 
     @property
     def digest(self) -> str:

@@ -56,8 +56,8 @@ def jobs(
     evals: dict[str, tuple[Rows, Rows]] | None = None,
     **more: Any,
 ) -> tuple[TrainingJob, TrainingJob]:
-    """Both parties' jobs."""
-    sets = evals or {}
+    """Both parties' jobs; splits are owned where ``params`` do not say."""
+    sets, params = evals or {}, params.decided(can_hide=False)
     first, second = (
         TrainingJob(params, data[rank], tuple((name, pair[rank]) for name, pair in sets.items()))
         for rank in (0, 1)

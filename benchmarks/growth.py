@@ -4,7 +4,7 @@
     python benchmarks/growth.py --vary rows --trees 3 --offline dealt
 
 One JSON line a point: that of ``training.py`` for W1 with one dimension changed, and what the
-cost model says of it before it runs (``securexgb.cli.forecast``): rounds and payload megabytes,
+cost model says of it before it runs (``securexgb.jobs.forecast``): rounds and payload megabytes,
 exact but for the gradients, which are scaled from a sample; and the correlations it consumes.
 """
 
@@ -20,8 +20,8 @@ import works
 from measure import measured
 
 from securexgb.boost.layout import Layout
-from securexgb.cli.forecast import Job, gradients_cost, whole_tree_cost
 from securexgb.correlations.kinds import KINDS
+from securexgb.jobs.forecast import Job, gradients_cost, whole_tree_cost
 
 VARIED = {
     "rows": (2_500, 5_000, 10_000, 20_000, 40_000, 80_000),

@@ -22,7 +22,6 @@ from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.proposals import Outcomes, proposed_lines
 from securexgb.cli.columns import columns_without_cut, uncut_sentence
-from securexgb.cli.forecast import Job, forecast
 from securexgb.cli.leaks import facts_of, leaks_text
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result, table
@@ -31,6 +30,7 @@ from securexgb.errors import SecureXGBError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import column_counts, same_names, same_rows
 from securexgb.jobs.files import load_rows, load_sets, needed_file
+from securexgb.jobs.forecast import Job, forecast
 from securexgb.jobs.ledgers import verdict_of
 from securexgb.jobs.reports import versions
 from securexgb.jobs.rows import Rows
@@ -243,7 +243,7 @@ def _memory(federation: Federation, found: dict[str, Rows]) -> str:
 
 
 def _cost(federation: Federation, data: Rows, facts: dict[str, Any]) -> str:
-    """What a tree costs and how much memory this side needs; see ``cli.forecast``."""
+    """What a tree costs and how much memory this side needs; see ``jobs.forecast``."""
     params, own = federation.terms.training, len(data.column_names)
     peer: int | None = facts["peer_columns"]
     columns = (own, own if peer is None else peer)[:: 1 - 2 * federation.config.rank]

@@ -13,9 +13,9 @@ from securexgb.arith.prg import Prg
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
-from securexgb.cli.forecast import Job, forecast, price, whole_tree_cost
 from securexgb.correlations.kinds import KINDS
 from securexgb.correlations.source import BucketMatrix
+from securexgb.jobs.forecast import Job, forecast, price, whole_tree_cost
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import train_alone
 from securexgb.offline.matrix_products import BfvMatrixProducts, matrix_bytes, stock_bytes

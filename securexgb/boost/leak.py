@@ -40,6 +40,8 @@ MUCH_BITS_A_LABEL = 0.25
 """From here on a warning is due."""
 Sets = Iterable[tuple[str, int]]
 """Names and row counts of evaluation sets."""
+EXAMPLE_COLUMNS = (1, 10, 100)
+"""The terms do not say how many columns the feature party has."""
 
 
 @dataclass(frozen=True)
@@ -167,3 +169,12 @@ def after_training(half: ModelHalf, sets: Sets = ()) -> list[Leak]:
         of_splits(half.params, half.layout, splits),
         *(of_metrics(name, rows, metrics) for name, rows in sets),
     ]
+
+
+def bits_a_tree(params: TrainingParams) -> dict[int, float]:
+    """Bits that one tree opens at worst, by the number of the feature party's columns."""
+    splits = (1 << params.max_depth) - 1
+    return {
+        columns: of_splits(params, Layout.of(params, 1, (0, columns), False), splits).bits
+        for columns in EXAMPLE_COLUMNS
+    }

@@ -21,11 +21,8 @@ from securexgb.boost.leak import Leak, before_training
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.proposals import Outcomes, proposed_lines
-from securexgb.cli.columns import columns_without_cut, uncut_sentence
-from securexgb.cli.leaks import facts_of, leaks_text
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
-from securexgb.cli.output import Format, FormatOption, note, result, table
-from securexgb.cli.verdicts import verdict_line, verdict_text
+from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.errors import SecureXGBError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import column_counts, same_names, same_rows
@@ -34,7 +31,16 @@ from securexgb.jobs.forecast import Job, forecast
 from securexgb.jobs.ledgers import verdict_of
 from securexgb.jobs.reports import versions
 from securexgb.jobs.rows import Rows
-from securexgb.report.bits import bits_facts, bits_line, bits_warnings
+from securexgb.report.text import (
+    bits_facts,
+    bits_line,
+    bits_warnings,
+    leaks_text,
+    table,
+    uncut_sentence,
+    verdict_line,
+    verdict_text,
+)
 
 LEAST_DISK_BYTES = 1 << 30
 
@@ -102,7 +108,7 @@ def check(
         text += f"\n\nproposed for [training] of job.toml, at both sides:\n{lines}"
     if facts["leaks"]:
         text += f"\n\nat worst:\n{leaks_text(facts['leaks'])}"
-        facts["leaks"] = facts_of(facts["leaks"])
+        facts["leaks"] = [leak.to_mapping() for leak in facts["leaks"]]
     if facts["dealer"] is not None:
         text += f"\n\nthe dealer:\n{verdict_text(facts['dealer'])}"
         facts["dealer"] = facts["dealer"].to_dict()
@@ -212,7 +218,7 @@ def _columns(found: dict[str, Rows]) -> str:
     """Columns of the training data that no split can use; their names stay at this side."""
     if "training data" not in found:
         return "not read"
-    return uncut_sentence(columns_without_cut(found["training data"]))
+    return uncut_sentence(found["training data"].columns_without_cut)
 
 
 def _disk(federation: Federation) -> str:

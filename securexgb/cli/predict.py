@@ -8,12 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
-from securexgb.cli.output import Format, FormatOption, ledger_table, note, result
+from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.jobs.files import load_rows, needed_file
 from securexgb.jobs.ledgers import recorded
 from securexgb.jobs.prediction import Predictor, write_predictions
 from securexgb.jobs.reports import Quality, keep_prediction, metrics_of, write_report
 from securexgb.jobs.runs import finished_run
+from securexgb.report.text import ledger_table
 from securexgb.storage.whole import make_directory
 
 RunOption = Annotated[

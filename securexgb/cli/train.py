@@ -14,11 +14,9 @@ import typer
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.leak import after_training, before_training
-from securexgb.cli.leaks import leaks_text, note_leaks
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
-from securexgb.cli.output import Format, FormatOption, ledger_table, note, result, table
+from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.progress import TrainingProgress
-from securexgb.cli.verdicts import short_verdict
 from securexgb.federation.session import Federation
 from securexgb.jobs.checkpoint import CheckpointStore
 from securexgb.jobs.files import load_rows, load_sets, needed_file
@@ -29,8 +27,16 @@ from securexgb.jobs.training import agreed_job
 from securexgb.jobs.training import train as run_training
 from securexgb.model.files import save_half
 from securexgb.mpc.party import Party
-from securexgb.report.bits import bits_facts, bits_line, bits_warnings
 from securexgb.report.record import Costs
+from securexgb.report.text import (
+    bits_facts,
+    bits_line,
+    bits_warnings,
+    leaks_text,
+    ledger_table,
+    short_verdict,
+    table,
+)
 from securexgb.storage.sealed import ModelKey, find_key
 from securexgb.storage.whole import make_directory
 
@@ -145,7 +151,7 @@ class _Recorder(TrainingCallback):
         self._began = perf_counter()
 
     def before_training(self, model: ModelHalf) -> ModelHalf:
-        note_leaks(before_training(model.params, model.layout, self._set_rows))
+        note(f"at worst: {leaks_text(before_training(model.params, model.layout, self._set_rows))}")
         for warning in bits_warnings(model.numbers):
             note(f"warning: {warning}")
         self._run.log(

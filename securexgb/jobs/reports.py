@@ -20,10 +20,10 @@ from securexgb.jobs.prediction import Reals, read_scores
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import FinishedRun, RunDirectory, RunRecord, timestamp
 from securexgb.mpc.party import Party
-from securexgb.report.bits import bits_line, bits_warnings
 from securexgb.report.html import render_html
 from securexgb.report.metrics import binary_metrics, regression_metrics, stability_index
 from securexgb.report.record import BinaryMetrics, Costs, RegressionMetrics, RunReport, report_json
+from securexgb.report.text import bits_line, bits_warnings
 from securexgb.storage.whole import read_whole, unpack_json
 
 __all__ = [

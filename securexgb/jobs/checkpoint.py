@@ -79,7 +79,7 @@ class SavedTree:
 
 
 @dataclass(frozen=True)
-class Saved:
+class LoadedCheckpoint:
     """What a directory holds. ``margins``: of the counts of trees that they are known for."""
 
     state: TrainingState
@@ -105,7 +105,7 @@ class CheckpointStore:
         self._write("state.json", content, state.about("state.json"))
         self._training = state
 
-    def load(self, columns: int) -> Saved | None:
+    def load(self, columns: int) -> LoadedCheckpoint | None:
         """What is here, or None where nothing is; ``columns``: own columns."""
         if not self._path("state.json").exists():
             return None
@@ -114,7 +114,7 @@ class CheckpointStore:
         while self._path(f"tree-{len(trees)}.npz").exists():
             trees.append(self._tree(len(trees), columns))
         known = {n for n in range(len(trees) + 1) if self._margins_path(n).exists()}
-        return Saved(state, tuple(trees), frozenset(known))
+        return LoadedCheckpoint(state, tuple(trees), frozenset(known))
 
     def save(self, count: int, tree: SavedTree, margins: Sequence[Words]) -> None:
         """Write tree number ``count - 1`` and the margins after it, of every data set."""

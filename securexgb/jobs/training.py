@@ -11,7 +11,7 @@ from securexgb.arith.prg import Prg
 from securexgb.boost.binning import Binner
 from securexgb.boost.booster import grow_model
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.evaluation import Truth, check_metrics
+from securexgb.boost.evaluation import EvaluationTargets, check_metrics
 from securexgb.boost.grower import TreeJob
 from securexgb.boost.objective.logistic import sigmoid_of
 from securexgb.boost.objective.objective import Labels, Objective, row_weights
@@ -22,9 +22,9 @@ from securexgb.boost.row_side import RowJob
 from securexgb.boost.state import DataSet, State
 from securexgb.errors import DataError
 from securexgb.federation.session import Federation
-from securexgb.jobs.agreement import Agreement, Facts, SavedFacts, agree
+from securexgb.jobs.agreement import Agreement, CheckpointSummary, JobDescription, agree
 from securexgb.jobs.alignment import Named, same_names, same_rows
-from securexgb.jobs.checkpoint import CheckpointStore, Saved, SavedTree, TrainingState
+from securexgb.jobs.checkpoint import CheckpointStore, LoadedCheckpoint, SavedTree, TrainingState
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
@@ -64,7 +64,7 @@ def begin(party: Party, job: TrainingJob) -> State:
     """Check the own data, agree with the other side, set everything up."""
     job.check(party.rank)
     saved = _saved(party, job)
-    agreement = agree(party, job.params, _facts(party, job, saved))
+    agreement = agree(party, job.params, _description(party, job, saved))
     # The row counts are public and equal by now: both sides refuse, before anything is opened.
     job.floors.check(job.data.count, job.set_rows)
     if not agreement.trees:
@@ -130,7 +130,7 @@ def _plan(party: Party, params: TrainingParams, agreement: Agreement) -> None:
     party.source.products.plan(pairs, 2 * pairs * layout.total_columns * layout.all_bins)
 
 
-def _saved(party: Party, job: TrainingJob) -> Saved | None:
+def _saved(party: Party, job: TrainingJob) -> LoadedCheckpoint | None:
     """What the checkpoint to resume holds; refused where it is of another training."""
     if job.store is None or not job.resume:
         return None
@@ -155,8 +155,8 @@ def _fingerprint(job: TrainingJob) -> str:
     return json.dumps([job.data.fingerprint(), sets, job.params.to_mapping()])
 
 
-def _facts(party: Party, job: TrainingJob, saved: Saved | None) -> Facts:
-    return Facts(
+def _description(party: Party, job: TrainingJob, saved: LoadedCheckpoint | None) -> JobDescription:
+    return JobDescription(
         params=json.dumps(job.params.to_mapping(), sort_keys=True),
         digest=job.job_digest,
         rows=job.data.count,
@@ -165,12 +165,12 @@ def _facts(party: Party, job: TrainingJob, saved: Saved | None) -> Facts:
         sets=tuple((name, data.count, data.weights is not None) for name, data in job.evals),
         nonce=party.private.words(2).tobytes().hex(),
         checkpoint=job.checkpoint,
-        saved=SavedFacts.of(saved),
+        saved=None if saved is None else CheckpointSummary.of(saved),
     )
 
 
 def _state(
-    party: Party, job: TrainingJob, agreement: Agreement, saved: Saved | None
+    party: Party, job: TrainingJob, agreement: Agreement, saved: LoadedCheckpoint | None
 ) -> TrainingState:
     """The state to go on with, or a new one; a store is made to hold exactly it."""
     if saved is not None:
@@ -232,14 +232,18 @@ def _labels(
 def _sets(job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[DataSet]:
     sets: list[DataSet] = []
     for (name, data), weighted in zip(job.evals, agreement.weighted, strict=True):
-        truth = Truth(data.count, weighted, data.labels, data.weights, model.centre)
+        truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, model.centre)
         check_metrics(truth, name, job.params, job.params.metrics)
         sets.append(DataSet(name, data.values, truth, base_margins(model, data.count)))
     return sets
 
 
 def _take_up(
-    party: Party, state: State, job: TrainingJob, agreement: Agreement, saved: Saved | None
+    party: Party,
+    state: State,
+    job: TrainingJob,
+    agreement: Agreement,
+    saved: LoadedCheckpoint | None,
 ) -> None:
     """Put the saved trees, metrics and margins in place; without any, the base alone."""
     model, count = state.model, agreement.trees

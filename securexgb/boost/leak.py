@@ -27,6 +27,7 @@ import numpy as np
 
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.layout import Layout
+from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.sample import sampled_count
 from securexgb.boost.split import Candidates
@@ -152,9 +153,9 @@ def of_metrics(name: str, rows: int, values: int) -> Leak:
 
 def before_training(params: TrainingParams, layout: Layout, sets: Sets = ()) -> list[Leak]:
     """The worst case: every split of every tree goes to the feature party. Training rows first."""
-    trees = params.n_estimators
-    splits = trees * ((1 << params.max_depth) - 1)
-    metrics = trees * len(params.metrics)
+    rounds, outputs = params.n_estimators, objective_of(params).outputs
+    splits = rounds * outputs * ((1 << params.max_depth) - 1)
+    metrics = rounds * len(params.metrics)
     return [
         of_splits(params, layout, splits),
         *(of_metrics(name, rows, metrics) for name, rows in sets),
@@ -164,7 +165,7 @@ def before_training(params: TrainingParams, layout: Layout, sets: Sets = ()) -> 
 def after_training(half: ModelHalf, sets: Sets = ()) -> list[Leak]:
     """What the trees have opened; either half knows who owns each split."""
     splits = sum(int(np.count_nonzero(tree.owners == 1)) for tree in half.trees)
-    metrics = len(half.trees) * len(half.params.metrics)
+    metrics = len(half.rounds) * len(half.params.metrics)
     return [
         of_splits(half.params, half.layout, splits),
         *(of_metrics(name, rows, metrics) for name, rows in sets),

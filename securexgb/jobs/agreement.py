@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, MalformedFrame, TermsDiffer
-from securexgb.jobs.checkpoint import LoadedCheckpoint, common_trees
+from securexgb.jobs.checkpoint import LoadedCheckpoint, common_rounds
 from securexgb.mpc.party import Party
 
 _STRICT = ConfigDict(strict=True, extra="forbid")
@@ -35,7 +35,7 @@ class CheckpointSummary:
 
     @staticmethod
     def of(saved: LoadedCheckpoint) -> CheckpointSummary:
-        sessions = tuple(tree.session for tree in saved.trees)
+        sessions = tuple(saved_round.session for saved_round in saved.rounds)
         return CheckpointSummary(
             saved.state.model_id, saved.state.coins, sessions, tuple(sorted(saved.margins))
         )
@@ -48,7 +48,7 @@ class JobDescription:
     ``columns``: number of own columns. ``weights``: rows have sample weights (the label
     party's word counts). ``sets``: (name, rows, has weights) of every evaluation set, the
     rows of the label party and its weights likewise. ``saved``: model id, coins, session of
-    every saved tree, and after how many trees margins are known; None without checkpoint.
+    every saved round, and after how many rounds margins are known; None without checkpoint.
     """
 
     params: str
@@ -69,14 +69,14 @@ _DESCRIPTION = TypeAdapter(JobDescription)
 class Agreement:
     """What both parties hold after the exchange, the same at both.
 
-    ``session``: public id of this run. ``trees``: how many saved ones to go on from, 0 to
-    begin anew. ``known_margins``: both have the margins after these trees. ``weighted``:
+    ``session``: public id of this run. ``rounds``: how many saved ones to go on from, 0
+    to begin anew. ``known_margins``: both have the margins after these. ``weighted``:
     by evaluation set.
     """
 
     layout: Layout
     session: str
-    trees: int
+    rounds: int
     known_margins: bool
     weighted: tuple[bool, ...]
 
@@ -90,24 +90,24 @@ def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreeme
     label = both[0]
     layout = Layout.of(params, label.rows, (label.columns, both[1].columns), label.weights)
     nonces = f"{label.nonce} {both[1].nonce}"
-    trees = _resumed_trees(both)
-    known = trees > 0 and all(f.saved is not None and trees in f.saved.margins for f in both)
+    rounds = _resumed_rounds(both)
+    known = rounds > 0 and all(f.saved is not None and rounds in f.saved.margins for f in both)
     return Agreement(
         layout=layout,
         session=hashlib.sha256(nonces.encode()).hexdigest()[:32],
-        trees=trees,
+        rounds=rounds,
         known_margins=known,
         weighted=tuple(weighted for _, _, weighted in label.sets),
     )
 
 
-def _resumed_trees(both: Sequence[JobDescription]) -> int:
+def _resumed_rounds(both: Sequence[JobDescription]) -> int:
     label, feature = both[0].saved, both[1].saved
     if label is None or feature is None:
         return 0
     if (label.model_id, label.coins) != (feature.model_id, feature.coins):
         return 0
-    return common_trees(label.sessions, feature.sessions)
+    return common_rounds(label.sessions, feature.sessions)
 
 
 def _compare(both: tuple[JobDescription, JobDescription]) -> None:

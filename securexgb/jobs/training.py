@@ -24,7 +24,7 @@ from securexgb.errors import DataError
 from securexgb.federation.session import Federation
 from securexgb.jobs.agreement import Agreement, CheckpointSummary, JobDescription, agree
 from securexgb.jobs.alignment import Named, same_names, same_rows
-from securexgb.jobs.checkpoint import CheckpointStore, LoadedCheckpoint, SavedTree, TrainingState
+from securexgb.jobs.checkpoint import CheckpointStore, LoadedCheckpoint, SavedRound, TrainingState
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
@@ -67,14 +67,14 @@ def begin(party: Party, job: TrainingJob) -> State:
     agreement = agree(party, job.params, _description(party, job, saved))
     # The row counts are public and equal by now: both sides refuse, before anything is opened.
     job.floors.check(job.data.count, job.set_rows)
-    if not agreement.trees:
+    if not agreement.rounds:
         saved = None
     numbers = agreement.layout.numbers(job.params)
     objective = objective_of(job.params, sigmoid_of(party, job.params))
     saved_state = _state(party, job, agreement, saved)
     binner = Binner.fit(job.data.values, job.params.max_bin)
     buckets = np.ascontiguousarray(binner.transform(job.data.values))
-    _plan(party, job.params, agreement)
+    _plan(party, job.params, agreement, objective.outputs)
     model = _model(party, job, agreement, saved_state, objective)
     labels, coins = _labels(party, job, objective, model), Prg(bytes.fromhex(saved_state.coins))
     of_rows = RowJob(job.params, agreement.layout, numbers, objective, labels, coins, buckets)
@@ -100,14 +100,14 @@ def begin(party: Party, job: TrainingJob) -> State:
 
 
 def _keep(state: State, store: CheckpointStore | None, session_id: str) -> None:
-    """Write the last tree, its metrics and all margins to the checkpoint."""
+    """Write the last round, its metrics and all margins to the checkpoint."""
     if store is None:
         return
     model = state.model
     metrics = [values[-1] for of_set in model.history.values() for values in of_set.values()]
-    tree = SavedTree(model.trees[-1], session_id, tuple(metrics))
+    newest, count = SavedRound(model.rounds[-1], session_id, tuple(metrics)), len(model.rounds)
     margins = [state.rows.checkpoint(), *(data_set.margins for data_set in state.sets)]
-    store.save(len(model.trees), tree, [shares.own_share().reshape(-1) for shares in margins])
+    store.save(count, newest, [shares.own_share().reshape(-1) for shares in margins])
 
 
 def _dummies(party: Party, job: TrainingJob) -> Prg:
@@ -121,12 +121,13 @@ def _dummies(party: Party, job: TrainingJob) -> Prg:
     return party.lasting.derive(f"dummy splits, data {job.data.fingerprint_of_set()}")
 
 
-def _plan(party: Party, params: TrainingParams, agreement: Agreement) -> None:
+def _plan(party: Party, params: TrainingParams, agreement: Agreement, outputs: int) -> None:
     """Tell the source of correlations what is coming: left children's pairs, and the roots'."""
     if party.ideal is not None:
         return
     layout = agreement.layout
-    pairs = (params.n_estimators - agreement.trees) << (params.max_depth - 1)
+    trees = outputs * (params.n_estimators - agreement.rounds)
+    pairs = trees << (params.max_depth - 1)
     party.source.products.plan(pairs, 2 * pairs * layout.total_columns * layout.all_bins)
 
 
@@ -134,7 +135,7 @@ def _saved(party: Party, job: TrainingJob) -> LoadedCheckpoint | None:
     """What the checkpoint to resume holds; refused where it is of another training."""
     if job.store is None or not job.resume:
         return None
-    saved = job.store.load(len(job.data.column_names))
+    saved = job.store.load(len(job.data.column_names), objective_of(job.params).outputs)
     if saved is None:
         return None
     if saved.state.rank != party.rank or saved.state.job_digest != job.job_digest:
@@ -175,7 +176,7 @@ def _state(
     """The state to go on with, or a new one; a store is made to hold exactly it."""
     if saved is not None:
         assert job.store is not None
-        job.store.cut(agreement.trees)
+        job.store.cut(agreement.rounds)
         return saved.state
     state = TrainingState(
         rank=party.rank,
@@ -246,17 +247,17 @@ def _take_up(
     saved: LoadedCheckpoint | None,
 ) -> None:
     """Put the saved trees, metrics and margins in place; without any, the base alone."""
-    model, count = state.model, agreement.trees
-    trees = saved.trees[:count] if saved is not None else ()
-    model.trees.extend(tree.half for tree in trees)
-    for tree in trees:
-        values = iter(tree.metrics)
+    model, count = state.model, agreement.rounds
+    rounds = saved.rounds[:count] if saved is not None else ()
+    for of_round in rounds:
+        model.trees += of_round.trees
+        values = iter(of_round.metrics)
         for of_set in model.history.values():
             for history in of_set.values():
                 history.append(next(values))
     known = None
     if agreement.known_margins and job.store is not None:
-        known = [Shared(words) for words in job.store.margins(count, trees[-1].session)]
+        known = [Shared(words) for words in job.store.margins(count, rounds[-1].session)]
     margins = []
     for place, data in enumerate((job.data, *(data for _, data in job.evals))):
         if known is not None:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.layout import Layout
@@ -24,7 +24,14 @@ from securexgb.boost.tree import TreeHalf
 from securexgb.errors import DataError, UsageError
 from securexgb.mpc.party import ROLES
 from securexgb.storage.sealed import About, ModelKey, opened_content, sealed_content
-from securexgb.storage.whole import pack_arrays, read_whole, unpack_arrays, unpack_json, write_whole
+from securexgb.storage.whole import (
+    Arrays,
+    pack_arrays,
+    read_whole,
+    unpack_arrays,
+    unpack_json,
+    write_whole,
+)
 
 FORMAT = 1
 
@@ -73,10 +80,7 @@ def dump_half(model: ModelHalf) -> bytes:
         "trees": len(model.trees),
     }
     content = {"model": np.frombuffer(json.dumps(header).encode(), np.uint8)}
-    parts = [tree.arrays() for tree in model.trees]
-    if parts:
-        content |= {name: np.stack([part[name] for part in parts]) for name in parts[0]}
-    return pack_arrays(content)
+    return pack_arrays(content | stacked(model.trees))
 
 
 def parse_half(content: bytes, name: str) -> ModelHalf:
@@ -101,17 +105,30 @@ def parse_half(content: bytes, name: str) -> ModelHalf:
         raise DataError(f"{name} is damaged: restore it from a copy") from error
 
 
-def _half(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ModelHalf:
+def stacked(trees: Sequence[TreeHalf]) -> Arrays:
+    """Each part of these trees as one array over all of them; no array of no tree."""
+    parts = [tree.arrays() for tree in trees]
+    return {name: np.stack([part[name] for part in parts]) for part in parts[:1] for name in part}
+
+
+def unstacked(arrays: Arrays, trees: int, columns: int) -> list[TreeHalf]:
+    """So many trees back from ``stacked``, for a party with so many columns.
+
+    IndexError where there are fewer, DataError where one is none.
+    """
+    return [
+        TreeHalf.from_arrays({name: part[number] for name, part in arrays.items()}, columns)
+        for number in range(trees)
+    ]
+
+
+def _half(header: dict[str, Any], arrays: Arrays) -> ModelHalf:
     columns = tuple(str(column) for column in header["columns"])
     layout = Layout(**header["layout"])
     rank = ROLES.index(header["role"])
     if layout.columns[rank] != len(columns):
         raise ValueError("columns")
     best, count = header["best_iteration"], int(header["trees"])
-    trees = [
-        TreeHalf.from_arrays({key: part[number] for key, part in arrays.items()}, len(columns))
-        for number in range(count)
-    ]
     return ModelHalf(
         rank=rank,
         model_id=str(header["model_id"]),
@@ -121,7 +138,7 @@ def _half(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ModelHalf:
         columns=columns,
         base=int(header["base"]) % 2**64,
         centre=float(header["centre"]),
-        trees=trees,
+        trees=unstacked(arrays, count, len(columns)),
         history={
             str(name): {str(metric): [float(v) for v in values] for metric, values in sets.items()}
             for name, sets in header["history"].items()

@@ -19,14 +19,13 @@ import securexgb.mpc.choose
 import securexgb.mpc.sort
 import securexgb.mpc.table  # noqa: F401
 from securexgb.arith.bits import words_per
-from securexgb.boost.cost import tree_cost
+from securexgb.boost.cost import round_cost
 from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import LevelSums
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.score import score_bits
 from securexgb.boost.split import Candidates, child_sums
-from securexgb.boost.tree import value_bits
 from securexgb.correlations.prices import DEALT, MADE
 from securexgb.he.noise import Sums, sums_precision
 from securexgb.hybrid.ckks_scores import Limbs
@@ -120,13 +119,12 @@ def _tree_row(rows: int, columns: tuple[int, int], depth: int, bins: int, missin
     params = TrainingParams(max_bin=bins, max_depth=depth, missing_values=missing)
     layout = Layout.of(params, rows, columns, False)
     owned = [(1 << level) // 2 for level in range(depth)]
-    ring_bits = value_bits(params.learning_rate)
     numbers = layout.numbers(params)
     shape = matrix_shape(layout, numbers, depth)
     sums = (params.n_estimators << depth) * layout.total_columns * layout.all_bins
     pads = Sums(layout.rows, max(shape.sum_bits), shape.bins, shape.chain, 2 * sums)
     dealt, made = (
-        tree_cost(layout, numbers, sum(columns), owned, prices, noise, ring_bits)
+        round_cost(params, layout, sum(columns), owned, prices, noise)
         for prices, noise in ((DEALT, 0), (MADE, sums_precision(pads).noise_bits))
     )
     words = (columns[0] * layout.all_bins, columns[1] * layout.all_bins)

@@ -47,7 +47,6 @@ from securexgb.offline.method import Method
 if TYPE_CHECKING:
     from securexgb.federation.session import Federation
 
-__all__ = ["SecureXGBClassifier", "SecureXGBRegressor", "load_model"]
 
 Reals = NDArray[np.float64]
 _log = logging.getLogger(__name__)

@@ -33,8 +33,6 @@ from securexgb.boost.sample import sampled_count
 from securexgb.boost.split import Candidates
 from securexgb.errors import UsageError
 
-__all__ = ["Floors", "Leak", "after_training", "before_training", "of_metrics", "of_splits"]
-
 METRIC_VALUES = 10_000
 """Outcomes of an opened metric: four digits."""
 MUCH_BITS_A_LABEL = 0.25

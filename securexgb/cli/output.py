@@ -18,8 +18,6 @@ import typer
 from securexgb.errors import SecureXGBError, UsageError
 from securexgb.report.record import plain
 
-__all__ = ["Format", "FormatOption", "explain", "note", "result"]
-
 BUG = 1
 
 

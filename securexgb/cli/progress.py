@@ -24,8 +24,6 @@ from rich.text import Text
 
 from securexgb.mpc.party import Party
 
-__all__ = ["TrainingProgress"]
-
 SILENCE_SECONDS = 3.0
 
 

@@ -13,8 +13,6 @@ from securexgb.jobs.alignment import Named, same_names, same_rows
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
 
-__all__ = ["evaluate", "measure"]
-
 
 def measure(
     party: Party, model: ModelHalf, name: str, data: Rows, metrics: Sequence[str]

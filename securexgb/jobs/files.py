@@ -29,18 +29,6 @@ from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.rows import Rows
 
-__all__ = [
-    "ColumnRoles",
-    "binary_labels",
-    "different_ids",
-    "load_rows",
-    "load_sets",
-    "needed_file",
-    "numeric_labels",
-    "read_side",
-    "read_table",
-]
-
 Reals = NDArray[np.float64]
 
 NULLS = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]

@@ -40,8 +40,6 @@ from securexgb.mpc.shared import Shared
 from securexgb.offline.matrix_products import matrix_bytes, pads_precision, stock_bytes
 from securexgb.offline.method import Method
 
-__all__ = ["Forecast", "Job", "forecast", "gradients_cost", "whole_round_cost"]
-
 SECONDS_A_ROUND = 0.54e-3
 SECONDS_A_MEGABYTE = 8.9e-3
 """Online, of both directions together, without a dealer: docs/benchmarks.md, "Growth"."""

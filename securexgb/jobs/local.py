@@ -21,8 +21,6 @@ from securexgb.offline.local import InsecureLocalSource
 from securexgb.offline.method import Method
 from securexgb.offline.two_party import TwoPartySource
 
-__all__ = ["insecure_parties", "join_parties", "run_both"]
-
 Given = TypeVar("Given")
 Result = TypeVar("Result")
 

@@ -16,8 +16,6 @@ from securexgb.boost.binning import Binner
 from securexgb.boost.params import TrainingParams
 from securexgb.jobs.rows import Rows
 
-__all__ = ["plain_xgboost"]
-
 SHARED_NAMES = (
     "objective",
     "learning_rate",

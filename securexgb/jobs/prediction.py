@@ -26,8 +26,6 @@ from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
 from securexgb.storage.whole import write_whole
 
-__all__ = ["Predictor", "read_scores", "write_predictions"]
-
 Reals = NDArray[np.float64]
 
 

@@ -26,16 +26,6 @@ from securexgb.report.record import BinaryMetrics, Costs, RegressionMetrics, Run
 from securexgb.report.text import bits_line, bits_warnings
 from securexgb.storage.whole import read_whole, unpack_json
 
-__all__ = [
-    "Quality",
-    "costs_of",
-    "keep_prediction",
-    "metrics_of",
-    "quality_of",
-    "versions",
-    "write_report",
-]
-
 _PREDICTED = "predicted.json"
 """Beside a run's model: which rows were predicted, and where the scores are."""
 PACKAGES = ("numpy", "grpcio", "cryptography", "protobuf", "pydantic", "pyarrow")

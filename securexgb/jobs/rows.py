@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from securexgb.boost.binning import without_cut
 from securexgb.errors import DataError
 
-__all__ = ["Rows"]
-
 Reals = NDArray[np.float64]
 
 _HASHED_ROWS = 1 << 16

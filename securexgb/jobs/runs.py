@@ -32,8 +32,6 @@ from securexgb.report.record import Costs, plain
 from securexgb.storage.sealed import find_key
 from securexgb.storage.whole import append_line, make_directory, write_whole
 
-__all__ = ["FinishedRun", "LedgerRows", "RunDirectory", "RunRecord", "finished_run", "timestamp"]
-
 LedgerRows = list[dict[str, Any]]
 """What was revealed: reveal, meaning, to, values."""
 _RECORD = "run.json"

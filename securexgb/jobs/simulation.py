@@ -34,19 +34,6 @@ from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.offline.method import Method
 
-__all__ = [
-    "Halves",
-    "SimulatedCosts",
-    "Simulation",
-    "Split",
-    "column_positions",
-    "predict_alone",
-    "simulate_parties",
-    "split_columns",
-    "split_rows",
-    "train_alone",
-]
-
 Given = TypeVar("Given")
 Result = TypeVar("Result")
 Halves = tuple[ModelHalf, ...]

@@ -13,8 +13,6 @@ from typing import Any
 from securexgb.report.figures import bar_chart, line_chart
 from securexgb.report.record import RegressionMetrics, RunReport
 
-__all__ = ["render_html"]
-
 ASSURANCE = {
     "none": "none: the dealer's honesty is a matter of contract, not of evidence",
     "dev": "dev: a rehearsal with a key or a root of somebody's own; it proves nothing about a "

@@ -235,6 +235,3 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
         ),
         "boost.leaves.leaf_weights": (levels, numbers),
     }
-
-
-__all__ = ["TYPICAL", "arguments", "markdown", "protocol_rows", "reveal_rows", "tree_rows"]

@@ -171,7 +171,7 @@ def _scales(federation: Federation, found: dict[str, Rows], facts: dict[str, Any
     remark = f"{', '.join(others)} could be smaller, for more precise numbers" if others else "fit"
     if "metric_exponent" in facts["proposed"]:
         remark += "; metric_exponent is not set, so metrics are opened to 4 decimals"
-        if params.objective == "reg:squarederror":
+        if not params.traits.classifies:
             remark += " of 2^target_exponent"
     return remark
 

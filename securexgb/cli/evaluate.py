@@ -10,7 +10,7 @@ from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.predict import RunOption
 from securexgb.errors import UsageError
 from securexgb.jobs.evaluation import evaluate as run_evaluation
-from securexgb.jobs.files import load_sets, needed_file
+from securexgb.jobs.files import load_sets, needed_sets
 from securexgb.jobs.ledgers import recorded
 from securexgb.jobs.runs import finished_run
 from securexgb.report.text import leaks_text, ledger_table, table
@@ -28,8 +28,7 @@ def evaluate(
     settings = federation.config
     if not settings.eval_data:
         raise UsageError(f"{settings.name}: name eval_data in party.toml")
-    for name, path in settings.eval_data.items():
-        needed_file(path, f"eval_data.{name}", settings.name)
+    needed_sets(settings)
     finished = finished_run(federation, run)
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
     with federation.session("evaluate") as party, recorded(finished.run, party):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -73,9 +74,9 @@ def predict(
     facts["predictions"] = str(target)
     keep_prediction(finished.run, path, target)
     text = f"{rows.count:,} predictions are in {target}"
-    metrics = metrics_of(rows, scores, terms.training.objective)
+    metrics = metrics_of(rows, scores, terms.training)
     if metrics is not None:
-        facts["metrics"] = metrics.as_dict()
+        facts["metrics"] = asdict(metrics)
         written = Quality(metrics, path.name)
         write_report(federation, finished.run, finished.half, finished.record, written)
         text += f"; the report with their quality is {finished.run.path / 'report.html'}"

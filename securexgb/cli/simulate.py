@@ -176,7 +176,7 @@ def _load(
         return Rows(features, names, labels.astype(np.float64))
     if label is None:
         raise UsageError("name the label column of DATA by --label")
-    roles = ColumnRoles(label=label, objective=params.objective)
+    roles = ColumnRoles(label=label, classifies=params.traits.classifies)
     return read_side(path, roles, "simulation", leave_out=ignore or ())
 
 
@@ -244,7 +244,7 @@ def _quality(params: TrainingParams, split: Split, secure: Reals) -> dict[str, A
     }
     for prefix, scores in models.items():
         facts |= {f"{prefix}auc": None, f"{prefix}ks": None}
-        if params.objective == "binary:logistic":
+        if params.traits.classifies:
             facts[f"{prefix}auc"] = auc(labels, scores)
             distance = kolmogorov_smirnov(labels, scores)
             facts[f"{prefix}ks"] = None if distance is None else distance.value

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -81,20 +81,13 @@ class Leak:
 
     def to_mapping(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            "about": self.about,
-            "labels": self.labels,
-            "openings": self.openings,
-            "outcomes": self.outcomes,
-            "bits": self.bits,
-            "sentence": self.sentence,
-            "warning": self.warning,
-        }
+        said = {"bits": self.bits, "sentence": self.sentence, "warning": self.warning}
+        return asdict(self) | said
 
     @staticmethod
     def from_mapping(facts: Mapping[str, Any]) -> Leak:
         """Back from JSON."""
-        return Leak(*(facts[name] for name in ("about", "labels", "openings", "outcomes")))
+        return Leak(**{entry.name: facts[entry.name] for entry in fields(Leak)})
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from securexgb.boost.layout import Layout
-from securexgb.boost.leak import Leak, before_training
+from securexgb.boost.leak import before_training
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.proposals import Outcomes, proposed_lines
@@ -276,16 +276,11 @@ def _link(federation: Federation, found: dict[str, Rows], facts: dict[str, Any])
         facts["dealer"] = verdict_of(party)
         columns = column_counts(party, len(found["training data"].column_names))
         facts["peer_columns"] = columns[1 - party.rank]
-        facts["leaks"] = _leaks(federation, found, columns)
+        params, data = federation.terms.training, found["training data"]
+        facts["leaks"] = before_training(
+            params, _layout(params, data, columns), _row_counts(found)[1]
+        )
         return (
             f"{federation.peer_name} has the same terms, version and rows; "
             f"{verdict_line(facts['dealer'])}"
         )
-
-
-def _leaks(federation: Federation, found: dict[str, Rows], columns: tuple[int, int]) -> list[Leak]:
-    """What the training would open at worst; ``columns``: their public counts by rank."""
-    training_rows, sets = _row_counts(found)
-    params = federation.terms.training
-    layout = Layout.of(params, training_rows, columns, False)
-    return before_training(params, layout, sets)

@@ -17,17 +17,9 @@ from securexgb.boost.params import TrainingParams
 from securexgb.jobs.rows import Rows
 
 SHARED_NAMES = (
-    "objective",
-    "learning_rate",
-    "max_depth",
-    "min_child_weight",
-    "gamma",
-    "reg_lambda",
-    "reg_alpha",
-    "subsample",
-    "colsample_bytree",
-    "scale_pos_weight",
-)
+    "objective", "learning_rate", "max_depth", "min_child_weight", "gamma", "reg_lambda",
+    "reg_alpha", "subsample", "colsample_bytree", "scale_pos_weight",
+)  # fmt: skip
 
 
 def plain_xgboost(

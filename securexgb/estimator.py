@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,12 +47,12 @@ from securexgb.offline.method import Method
 if TYPE_CHECKING:
     from securexgb.federation.session import Federation
 
-__all__ = ["SecureXGBClassifier", "SecureXGBRegressor", "load_model"]
 
 Reals = NDArray[np.float64]
 _log = logging.getLogger(__name__)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class _SecureXGBModel(BaseEstimator):
     """What classifier and regressor share: parameters, data, fitting, predicting, files.
 
@@ -70,84 +70,46 @@ class _SecureXGBModel(BaseEstimator):
     "transfers" (the default) or "ckks", with which margins are rounded to hundredths.
     """
 
-    _objective = ""
-    _halves: tuple[ModelHalf, ...]
-    """This process's halves: both alone, one in a federation."""
-    _sides: tuple[NDArray[np.intp], ...]
-    """The columns of X that each of those halves was trained on."""
+    objective: str | None = None
+    n_estimators: int = 50
+    learning_rate: float = 0.3
+    max_depth: int = 4
+    min_child_weight: float = 1.0
+    gamma: float = 0.0
+    reg_lambda: float = 1.0
+    reg_alpha: float = 0.0
+    subsample: float = 1.0
+    colsample_bytree: float = 1.0
+    scale_pos_weight: float = 1.0
+    base_score: float | None = None
+    max_bin: int = 32
+    random_state: Any = 0
+    eval_metric: str | Sequence[str] = ()
+    early_stopping_rounds: int | None = None
+    missing: float = np.nan
+    missing_values: str = "allowed"
+    gradient_bits: int | None = None
+    sigmoid: str = "table"
+    weight_exponent: int | None = None
+    target_exponent: int | None = None
+    metric_exponent: int | None = None
+    weight_bound: float | None = None
+    target_bound: float | None = None
+    importance_type: str = "weight"
+    feature_party_columns: Sequence[str] | Sequence[int] | None = None
+    callbacks: Sequence[Any] | None = None
+    prediction_decimals: int = 6
+    algorithm: str | None = None
+    he: str | None = None
+    offline: str | None = None
+    prediction: str | None = None
+    federation: Federation | None = None
 
-    def __init__(
-        self,
-        *,
-        objective: str | None = None,
-        n_estimators: int = 50,
-        learning_rate: float = 0.3,
-        max_depth: int = 4,
-        min_child_weight: float = 1.0,
-        gamma: float = 0.0,
-        reg_lambda: float = 1.0,
-        reg_alpha: float = 0.0,
-        subsample: float = 1.0,
-        colsample_bytree: float = 1.0,
-        scale_pos_weight: float = 1.0,
-        base_score: float | None = None,
-        max_bin: int = 32,
-        random_state: Any = 0,
-        eval_metric: str | Sequence[str] = (),
-        early_stopping_rounds: int | None = None,
-        missing: float = np.nan,
-        missing_values: str = "allowed",
-        gradient_bits: int | None = None,
-        sigmoid: str = "table",
-        weight_exponent: int | None = None,
-        target_exponent: int | None = None,
-        metric_exponent: int | None = None,
-        weight_bound: float | None = None,
-        target_bound: float | None = None,
-        importance_type: str = "weight",
-        feature_party_columns: Sequence[str] | Sequence[int] | None = None,
-        callbacks: Sequence[Any] | None = None,
-        prediction_decimals: int = 6,
-        algorithm: str | None = None,
-        he: str | None = None,
-        offline: str | None = None,
-        prediction: str | None = None,
-        federation: Federation | None = None,
-    ) -> None:
-        self.objective = objective
-        self.n_estimators = n_estimators
-        self.learning_rate = learning_rate
-        self.max_depth = max_depth
-        self.min_child_weight = min_child_weight
-        self.gamma = gamma
-        self.reg_lambda = reg_lambda
-        self.reg_alpha = reg_alpha
-        self.subsample = subsample
-        self.colsample_bytree = colsample_bytree
-        self.scale_pos_weight = scale_pos_weight
-        self.base_score = base_score
-        self.max_bin = max_bin
-        self.random_state = random_state
-        self.eval_metric = eval_metric
-        self.early_stopping_rounds = early_stopping_rounds
-        self.missing = missing
-        self.missing_values = missing_values
-        self.gradient_bits = gradient_bits
-        self.sigmoid = sigmoid
-        self.weight_exponent = weight_exponent
-        self.target_exponent = target_exponent
-        self.metric_exponent = metric_exponent
-        self.weight_bound = weight_bound
-        self.target_bound = target_bound
-        self.importance_type = importance_type
-        self.feature_party_columns = feature_party_columns
-        self.callbacks = callbacks
-        self.prediction_decimals = prediction_decimals
-        self.algorithm = algorithm
-        self.he = he
-        self.offline = offline
-        self.prediction = prediction
-        self.federation = federation
+    _objective: ClassVar[str] = ""
+    _halves: tuple[ModelHalf, ...] = field(init=False)
+    """This process's halves: both alone, one in a federation."""
+    _sides: tuple[NDArray[np.intp], ...] = field(init=False)
+    """The columns of X that each of those halves was trained on."""
 
     def fit(
         self,

@@ -17,8 +17,6 @@ from securexgb.boost.sample import sampled_columns
 from securexgb.boost.state import State
 from securexgb.mpc.party import Party
 
-__all__ = ["grow_model"]
-
 
 def grow_model(party: Party, state: State, callbacks: Sequence[TrainingCallback] = ()) -> ModelHalf:
     """Grow the trees that ``state`` still lacks; returns this party's half of the model.

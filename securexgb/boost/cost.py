@@ -1,4 +1,4 @@
-"""What a tree costs, before it is grown: rounds, bytes and correlations by public shape.
+"""What a round of trees costs beforehand: rounds, bytes and correlations by public shape.
 
 The one thing that is not public beforehand is who will own splits that are owned. It moves bytes
 from one direction to the other, and oblivious transfers alike; their sum is the same.
@@ -12,6 +12,7 @@ from securexgb.boost.histogram import build_cost, matrix_shape, running_cost
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import leaf_weights_cost
 from securexgb.boost.level import widen_leaves_cost
+from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.owned import dummies_cost, opening_cost
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.split import index_bits, splits_cost
@@ -26,29 +27,27 @@ from securexgb.mpc.select import transfer_cost
 from securexgb.mpc.truncate import shift_cost
 
 
-def tree_cost(
-    layout: Layout,
+def round_cost(
     params: TrainingParams,
+    layout: Layout,
     used: int,
     label_splits: Sequence[int],
     prices: Prices,
     noise_bits: int = 0,
 ) -> Cost:
-    """Cost of growing one tree on ``used`` columns, its gradients given; of no evaluation set.
+    """Cost of growing the trees of a round on ``used`` columns, their gradients given.
 
-    ``label_splits``: for each level, how many of its 2^level splits the label party owns; read
-    where splits are owned. ``noise_bits``: of the source of correlations, as ``prices`` are, 0
-    where it is a dealer.
+    Of no evaluation set. ``label_splits``: for each level, how many of its outputs * 2^level splits
+    the label party owns; read where splits are owned. ``noise_bits``: of the source of
+    correlations, as ``prices`` are, 0 where it is a dealer.
     """
-    depth, rows, numbers = params.max_depth, layout.rows, layout.numbers(params)
-    shape, candidates = (
-        matrix_shape(layout, numbers, depth, noise_bits),
-        candidates_of(layout, used),
-    )
-    ring_bits = value_bits(params.learning_rate)
-    total = build_cost(shape, 1)
-    for level, label in zip(range(depth), label_splits, strict=True):
-        nodes = 1 << level
+    numbers, depth, rows = layout.numbers(params), len(label_splits), layout.rows
+    outputs, ring_bits = objective_of(params).outputs, value_bits(params.learning_rate)
+    shape = matrix_shape(layout, numbers, depth, noise_bits)
+    candidates = candidates_of(layout, used)
+    total = build_cost(shape, outputs)
+    for level, label in enumerate(label_splits):
+        nodes = outputs << level
         # Each row's leaf value, chosen bottom-up.
         total += _kept_cost(params, nodes, label, rows, (ring_bits,))
         if level + 1 < depth:
@@ -60,12 +59,12 @@ def tree_cost(
             total += left_bits_cost(RowShape(rows, layout.columns, layout.all_bins), nodes)
         else:
             total += opening_cost(nodes, label, index_bits(layout))
-    total += widen_leaves_cost(rows, params.learning_rate)
+    total += widen_leaves_cost(outputs * rows, params.learning_rate)
     if not params.is_hidden:
-        total += dummies_cost((1 << depth) - 1, index_bits(layout))
-    total += leaf_weights_cost(depth, numbers)
+        total += dummies_cost(outputs * ((1 << depth) - 1), index_bits(layout))
+    total += leaf_weights_cost(depth, numbers, outputs)
     bits = numbers.leaf_weight_bits + numbers.rate_bits - numbers.margin_bits
-    return total + shift_cost(bits, 1 << depth)
+    return total + shift_cost(bits, outputs << depth)
 
 
 def _kept_cost(

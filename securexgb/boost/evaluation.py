@@ -61,7 +61,7 @@ _AUC_BITS = 14
 
 
 @dataclass(frozen=True, eq=False)
-class Truth:
+class EvaluationTargets:
     """What a data set is measured against.
 
     ``rows``: public. ``weighted``: public. ``labels``, ``weights``: at the label party, (n,);
@@ -77,7 +77,7 @@ class Truth:
 
 
 def metric_value(
-    party: Party, metric: str, margins: Shared, truth: Truth, params: TrainingParams
+    party: Party, metric: str, margins: Shared, truth: EvaluationTargets, params: TrainingParams
 ) -> float:
     """The opened value of one metric; margins shared (outputs, n), MARGIN_BITS fraction bits.
 
@@ -95,7 +95,9 @@ def metric_unit(params: TrainingParams) -> float:
     return _DECIMALS * params.target_scale
 
 
-def check_metrics(truth: Truth, name: str, params: TrainingParams, metrics: Sequence[str]) -> None:
+def check_metrics(
+    truth: EvaluationTargets, name: str, params: TrainingParams, metrics: Sequence[str]
+) -> None:
     """Refuse a set that a metric is not defined for, before any round is spent."""
     if truth.rows < 1:
         raise DataError(f"the evaluation set {name!r} has no rows")
@@ -117,7 +119,9 @@ def check_metrics(truth: Truth, name: str, params: TrainingParams, metrics: Sequ
         raise DataError(f"auc needs both classes in the evaluation set {name!r}")
 
 
-def _logloss(party: Party, margins: Shared, truth: Truth, params: TrainingParams) -> float:
+def _logloss(
+    party: Party, margins: Shared, truth: EvaluationTargets, params: TrainingParams
+) -> float:
     labelled = np.zeros((1, truth.rows), np.bool_)
     if truth.labels is not None:
         labelled[0] = truth.labels == 1
@@ -129,13 +133,15 @@ def _logloss(party: Party, margins: Shared, truth: Truth, params: TrainingParams
     return _mean(party, losses, truth, as_mean)
 
 
-def _error(party: Party, margins: Shared, truth: Truth, _params: TrainingParams) -> float:
+def _error(
+    party: Party, margins: Shared, truth: EvaluationTargets, _params: TrainingParams
+) -> float:
     positive = None if truth.labels is None else truth.labels == 1
     wrong = is_negative(party, -margins) ^ share_bits(party, positive, 0, truth.rows)
     return _mean(party, to_arithmetic(party, wrong), truth, Mean(0, 1, _DECIMALS))
 
 
-def _rmse(party: Party, margins: Shared, truth: Truth, params: TrainingParams) -> float:
+def _rmse(party: Party, margins: Shared, truth: EvaluationTargets, params: TrainingParams) -> float:
     targets, scale = None, params.target_scale
     if truth.labels is not None:
         targets = encode((truth.labels - truth.centre) / scale, MARGIN_BITS)
@@ -157,7 +163,7 @@ class Mean:
     step: float
 
 
-def _mean(party: Party, values: Shared, truth: Truth, mean: Mean) -> float:
+def _mean(party: Party, values: Shared, truth: EvaluationTargets, mean: Mean) -> float:
     """The opened mean of shared values (n,), to the nearest step."""
     rows, bits = truth.rows, mean.fraction_bits
     room = _SUM_BITS - (rows - 1).bit_length() - (ROW_WEIGHT_BITS if truth.weighted else 0)
@@ -207,7 +213,7 @@ def _weights(weights: Floats) -> Words:
     return words
 
 
-def _auc(party: Party, margins: Shared, truth: Truth, _params: TrainingParams) -> float:
+def _auc(party: Party, margins: Shared, truth: EvaluationTargets, _params: TrainingParams) -> float:
     """Sort twice, ties once with negatives first and once with positives first."""
     labels = None if truth.labels is None else (truth.labels == 1).astype(np.uint64)
     first = share(party, labels, 0, margins.shape)

@@ -20,19 +20,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from securexgb.boost.ensemble import ModelHalf, owned
 from securexgb.boost.layout import Layout
+from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.sample import sampled_count
 from securexgb.boost.split import Candidates
 from securexgb.errors import UsageError
-
-__all__ = ["Floors", "Leak", "after_training", "before_training", "of_metrics", "of_splits"]
 
 METRIC_VALUES = 10_000
 """Outcomes of an opened metric: four digits."""
@@ -40,6 +39,8 @@ MUCH_BITS_A_LABEL = 0.25
 """From here on a warning is due."""
 Sets = Iterable[tuple[str, int]]
 """Names and row counts of evaluation sets."""
+EXAMPLE_COLUMNS = (1, 10, 100)
+"""The terms do not say how many columns the feature party has."""
 
 
 @dataclass(frozen=True)
@@ -80,20 +81,13 @@ class Leak:
 
     def to_mapping(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            "about": self.about,
-            "labels": self.labels,
-            "openings": self.openings,
-            "outcomes": self.outcomes,
-            "bits": self.bits,
-            "sentence": self.sentence,
-            "warning": self.warning,
-        }
+        said = {"bits": self.bits, "sentence": self.sentence, "warning": self.warning}
+        return asdict(self) | said
 
     @staticmethod
     def from_mapping(facts: Mapping[str, Any]) -> Leak:
         """Back from JSON."""
-        return Leak(*(facts[name] for name in ("about", "labels", "openings", "outcomes")))
+        return Leak(**{entry.name: facts[entry.name] for entry in fields(Leak)})
 
 
 @dataclass(frozen=True)
@@ -153,9 +147,9 @@ def before_training(params: TrainingParams, layout: Layout, sets: Sets = ()) -> 
 
     Hidden splits open nothing of the training rows.
     """
-    trees = params.n_estimators
-    splits = trees * ((1 << params.max_depth) - 1)
-    metrics = trees * len(params.metrics)
+    rounds, outputs = params.n_estimators, objective_of(params).outputs
+    splits = rounds * outputs * ((1 << params.max_depth) - 1)
+    metrics = rounds * len(params.metrics)
     return [
         *([] if params.is_hidden else [of_splits(params, layout, splits)]),
         *(of_metrics(name, rows, metrics) for name, rows in sets),
@@ -168,8 +162,17 @@ def after_training(half: ModelHalf, sets: Sets = ()) -> list[Leak]:
     if not half.params.is_hidden:
         splits = sum(int(np.count_nonzero(tree.owners == 1)) for tree in owned(half.trees))
         opened = [of_splits(half.params, half.layout, splits)]
-    metrics = len(half.trees) * len(half.params.metrics)
+    metrics = len(half.rounds) * len(half.params.metrics)
     return [
         *opened,
         *(of_metrics(name, rows, metrics) for name, rows in sets),
     ]
+
+
+def bits_a_tree(params: TrainingParams) -> dict[int, float]:
+    """Bits that one tree opens at worst, by the number of the feature party's columns."""
+    splits = (1 << params.max_depth) - 1
+    return {
+        columns: of_splits(params, Layout.of(params, 1, (0, columns), False), splits).bits
+        for columns in EXAMPLE_COLUMNS
+    }

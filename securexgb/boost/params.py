@@ -39,8 +39,10 @@ class Declaration:
     ours: bool = False
 
 
-def _parameter(default: Any, declaration: Declaration) -> Any:
-    return field(default=default, metadata={"declaration": declaration})
+def _parameter(
+    default: Any, text: str, bounds: tuple[float | None, float | None] = (None, None), **more: Any
+) -> Any:
+    return field(default=default, metadata={"declaration": Declaration(text, *bounds, **more)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,134 +50,107 @@ class TrainingParams:
     """The terms of a training; frozen, checked when it is made (``UsageError``)."""
 
     objective: str = _parameter(
-        "binary:logistic", Declaration("What is learnt from the labels.", choices=tuple(TRAITS))
+        "binary:logistic", "What is learnt from the labels.", choices=tuple(TRAITS)
     )
-    n_estimators: int = _parameter(50, Declaration("Number of trees.", 1, 10_000))
+    n_estimators: int = _parameter(50, "Number of trees.", (1, 10_000))
     learning_rate: float = _parameter(
-        0.3, Declaration("Factor on every leaf value.", 0.0, 1.0, above_low=True)
+        0.3, "Factor on every leaf value.", (0.0, 1.0), above_low=True
     )
     max_depth: int = _parameter(
-        4, Declaration("Depth of every tree; trees are complete, with dummy splits.", 1, 10)
+        4, "Depth of every tree; trees are complete, with dummy splits.", (1, 10)
     )
-    min_child_weight: float = _parameter(
-        1.0, Declaration("Least sum of hessians in a child.", 0.0, 1e9)
-    )
-    gamma: float = _parameter(0.0, Declaration("Least gain of a split.", 0.0, 1e9))
-    reg_lambda: float = _parameter(1.0, Declaration("L2 penalty on leaf values.", 0.0, 1e6))
-    reg_alpha: float = _parameter(0.0, Declaration("L1 penalty on leaf values.", 0.0, 1e6))
+    min_child_weight: float = _parameter(1.0, "Least sum of hessians in a child.", (0.0, 1e9))
+    gamma: float = _parameter(0.0, "Least gain of a split.", (0.0, 1e9))
+    reg_lambda: float = _parameter(1.0, "L2 penalty on leaf values.", (0.0, 1e6))
+    reg_alpha: float = _parameter(0.0, "L1 penalty on leaf values.", (0.0, 1e6))
     subsample: float = _parameter(
-        1.0,
-        Declaration("Share of the rows that a tree is fitted on.", 0.0, 1.0, above_low=True),
+        1.0, "Share of the rows that a tree is fitted on.", (0.0, 1.0), above_low=True
     )
     colsample_bytree: float = _parameter(
-        1.0, Declaration("Share of the columns that a tree may use.", 0.0, 1.0, above_low=True)
+        1.0, "Share of the columns that a tree may use.", (0.0, 1.0), above_low=True
     )
     scale_pos_weight: float = _parameter(
-        1.0, Declaration("Factor on the weight of positive rows.", 0.0, 1e4, above_low=True)
+        1.0, "Factor on the weight of positive rows.", (0.0, 1e4), above_low=True
     )
     base_score: float | None = _parameter(
         None,
-        Declaration(
-            "Prediction before the first tree: a public number, or none to fit it to the "
-            "labels, in which case the feature party does not learn it.",
-            -1e15,
-            1e15,
-        ),
+        "Prediction before the first tree: a public number, or none to fit it to the "
+        "labels, in which case the feature party does not learn it.",
+        (-1e15, 1e15),
     )
-    max_bin: int = _parameter(32, Declaration("Bins a column is divided into.", 2, 255))
+    max_bin: int = _parameter(32, "Bins a column is divided into.", (2, 255))
     random_state: int = _parameter(
-        0, Declaration("Seed of the public coins: row and column samples.", 0, 2**63 - 1)
+        0, "Seed of the public coins: row and column samples.", (0, 2**63 - 1)
     )
     eval_metric: tuple[str, ...] = _parameter(
-        (), Declaration("Metrics of the evaluation sets; none: the objective's default.")
+        (), "Metrics of the evaluation sets; none: the objective's default."
     )
     early_stopping_rounds: int | None = _parameter(
-        None,
-        Declaration("Stop when the last metric has not improved for so many trees.", 1, 10_000),
+        None, "Stop when the last metric has not improved for so many trees.", (1, 10_000)
     )
     missing_values: str = _parameter(
         "allowed",
-        Declaration(
-            "Whether values may be missing (NaN); refusing them makes training cheaper.",
-            choices=("allowed", "refused"),
-            ours=True,
-        ),
+        "Whether values may be missing (NaN); refusing them makes training cheaper.",
+        choices=("allowed", "refused"),
+        ours=True,
     )
     gradient_bits: int | None = _parameter(
         None,
-        Declaration(
-            "Most fraction bits of gradients and their sums; none: as many as fit, and more for "
-            "rows than for sums.",
-            4,
-            20,
-            ours=True,
-        ),
+        "Most fraction bits of gradients and their sums; none: as many as fit, and more for "
+        "rows than for sums.",
+        (4, 20),
+        ours=True,
     )
     sigmoid: str = _parameter(
         "table",
-        Declaration(
-            "How a classification's gradients are computed: from a table, the same in every "
-            "run, or by a Fourier series under CKKS, needs TenSEAL at both sides.",
-            choices=SIGMOIDS,
-            ours=True,
-        ),
+        "How a classification's gradients are computed: from a table, the same in every "
+        "run, or by a Fourier series under CKKS, needs TenSEAL at both sides.",
+        choices=SIGMOIDS,
+        ours=True,
     )
     splits: str | None = _parameter(
         None,
-        Declaration(
-            "Who learns a split: hidden: nobody, the model lies in shares; owner: both sides learn "
-            "whose column it is, and that side which one; none: hidden, but owner with paillier, "
-            "or with predictions under ckks.",
-            choices=("hidden", "owner"),
-            ours=True,
-        ),
+        "Who learns a split: hidden: nobody, the model lies in shares; owner: both sides learn "
+        "whose column it is, and that side which one; none: hidden, but owner with paillier, "
+        "or with predictions under ckks.",
+        choices=("hidden", "owner"),
+        ours=True,
     )
     weight_exponent: int | None = _parameter(
         None,
-        Declaration(
-            "Rows' weights, times scale_pos_weight, are divided by 2^weight_exponent, so that "
-            "their mean is at most 1; none: 0. `check` proposes it at the label party.",
-            -60,
-            60,
-            ours=True,
-        ),
+        "Rows' weights, times scale_pos_weight, are divided by 2^weight_exponent, so that "
+        "their mean is at most 1; none: 0. `check` proposes it at the label party.",
+        (-60, 60),
+        ours=True,
     )
     target_exponent: int | None = _parameter(
         None,
-        Declaration(
-            "A regression's targets, centred, are divided by 2^target_exponent, so that their "
-            "root mean square is at most 1. `check` proposes it at the label party.",
-            -60,
-            60,
-            ours=True,
-        ),
+        "A regression's targets, centred, are divided by 2^target_exponent, so that their "
+        "root mean square is at most 1. `check` proposes it at the label party.",
+        (-60, 60),
+        ours=True,
     )
     metric_exponent: int | None = _parameter(
         None,
-        Declaration(
-            "Metrics are opened in steps of at most 10^metric_exponent; none: 4 decimals, "
-            "of a regression 4 digits of 2^target_exponent; auc and error always have 4 decimals. "
-            "`check` proposes it at the label party.",
-            -30,
-            30,
-            ours=True,
-        ),
+        "Metrics are opened in steps of at most 10^metric_exponent; none: 4 decimals, "
+        "of a regression 4 digits of 2^target_exponent; auc and error always have 4 decimals. "
+        "`check` proposes it at the label party.",
+        (-30, 30),
+        ours=True,
     )
     weight_bound: float | None = _parameter(
         None,
-        Declaration(
-            "Refuse rows' weights above this; none: no bound.", 0.0, 1e12, above_low=True, ours=True
-        ),
+        "Refuse rows' weights above this; none: no bound.",
+        (0.0, 1e12),
+        above_low=True,
+        ours=True,
     )
     target_bound: float | None = _parameter(
         None,
-        Declaration(
-            "Refuse a regression's targets of a greater absolute value; none: no bound.",
-            0.0,
-            1e15,
-            above_low=True,
-            ours=True,
-        ),
+        "Refuse a regression's targets of a greater absolute value; none: no bound.",
+        (0.0, 1e15),
+        above_low=True,
+        ours=True,
     )
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from securexgb.arith.prg import Prg
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.evaluation import Truth
+from securexgb.boost.evaluation import EvaluationTargets
 from securexgb.boost.grower import TreeJob
 from securexgb.boost.row_side import RowSide
 
@@ -22,7 +22,7 @@ class DataSet:
 
     name: str
     rows: slice
-    truth: Truth
+    truth: EvaluationTargets
 
 
 @dataclass(eq=False)

@@ -17,24 +17,30 @@ from typing import Annotated, Any
 import typer
 
 from securexgb.boost.layout import Layout
-from securexgb.boost.leak import Leak, before_training
+from securexgb.boost.leak import before_training
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.proposals import Outcomes, proposed_lines
-from securexgb.cli.columns import columns_without_cut, uncut_sentence
-from securexgb.cli.forecast import Job, forecast
-from securexgb.cli.leaks import facts_of, leaks_text
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
-from securexgb.cli.output import Format, FormatOption, note, result, table
-from securexgb.cli.verdicts import verdict_line, verdict_text
+from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.errors import SecureXGBError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import column_counts, same_names, same_rows
 from securexgb.jobs.files import load_rows, load_sets, needed_file
+from securexgb.jobs.forecast import Job, forecast
 from securexgb.jobs.ledgers import verdict_of
 from securexgb.jobs.reports import versions
 from securexgb.jobs.rows import Rows
-from securexgb.report.bits import bits_facts, bits_line, bits_warnings
+from securexgb.report.text import (
+    bits_facts,
+    bits_line,
+    bits_warnings,
+    leaks_text,
+    table,
+    uncut_sentence,
+    verdict_line,
+    verdict_text,
+)
 
 LEAST_DISK_BYTES = 1 << 30
 
@@ -102,7 +108,7 @@ def check(
         text += f"\n\nproposed for [training] of job.toml, at both sides:\n{lines}"
     if facts["leaks"]:
         text += f"\n\nat worst:\n{leaks_text(facts['leaks'])}"
-        facts["leaks"] = facts_of(facts["leaks"])
+        facts["leaks"] = [leak.to_mapping() for leak in facts["leaks"]]
     if facts["dealer"] is not None:
         text += f"\n\nthe dealer:\n{verdict_text(facts['dealer'])}"
         facts["dealer"] = facts["dealer"].to_dict()
@@ -165,7 +171,7 @@ def _scales(federation: Federation, found: dict[str, Rows], facts: dict[str, Any
     remark = f"{', '.join(others)} could be smaller, for more precise numbers" if others else "fit"
     if "metric_exponent" in facts["proposed"]:
         remark += "; metric_exponent is not set, so metrics are opened to 4 decimals"
-        if params.objective == "reg:squarederror":
+        if not params.traits.classifies:
             remark += " of 2^target_exponent"
     return remark
 
@@ -212,7 +218,7 @@ def _columns(found: dict[str, Rows]) -> str:
     """Columns of the training data that no split can use; their names stay at this side."""
     if "training data" not in found:
         return "not read"
-    return uncut_sentence(columns_without_cut(found["training data"]))
+    return uncut_sentence(found["training data"].columns_without_cut)
 
 
 def _disk(federation: Federation) -> str:
@@ -243,7 +249,7 @@ def _memory(federation: Federation, found: dict[str, Rows]) -> str:
 
 
 def _cost(federation: Federation, data: Rows, facts: dict[str, Any]) -> str:
-    """What a tree costs and how much memory this side needs; see ``cli.forecast``."""
+    """What a tree costs and how much memory this side needs; see ``jobs.forecast``."""
     params, own = federation.terms.training, len(data.column_names)
     peer: int | None = facts["peer_columns"]
     columns = (own, own if peer is None else peer)[:: 1 - 2 * federation.config.rank]
@@ -270,16 +276,11 @@ def _link(federation: Federation, found: dict[str, Rows], facts: dict[str, Any])
         facts["dealer"] = verdict_of(party)
         columns = column_counts(party, len(found["training data"].column_names))
         facts["peer_columns"] = columns[1 - party.rank]
-        facts["leaks"] = _leaks(federation, found, columns)
+        params, data = federation.terms.training, found["training data"]
+        facts["leaks"] = before_training(
+            params, _layout(params, data, columns), _row_counts(found)[1]
+        )
         return (
             f"{federation.peer_name} has the same terms, version and rows; "
             f"{verdict_line(facts['dealer'])}"
         )
-
-
-def _leaks(federation: Federation, found: dict[str, Rows], columns: tuple[int, int]) -> list[Leak]:
-    """What the training would open at worst; ``columns``: their public counts by rank."""
-    training_rows, sets = _row_counts(found)
-    params = federation.terms.training
-    layout = Layout.of(params, training_rows, columns, False)
-    return before_training(params, layout, sets)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from securexgb.boost.leak import of_metrics
-from securexgb.cli.leaks import facts_of, leaks_text
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
-from securexgb.cli.output import Format, FormatOption, ledger_table, note, result, table
+from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.predict import RunOption
 from securexgb.errors import UsageError
 from securexgb.jobs.evaluation import evaluate as run_evaluation
-from securexgb.jobs.files import load_sets, needed_file
+from securexgb.jobs.files import load_sets, needed_sets
 from securexgb.jobs.ledgers import recorded
 from securexgb.jobs.runs import finished_run
+from securexgb.report.text import leaks_text, ledger_table, table
 
 
 def evaluate(
@@ -28,8 +28,7 @@ def evaluate(
     settings = federation.config
     if not settings.eval_data:
         raise UsageError(f"{settings.name}: name eval_data in party.toml")
-    for name, path in settings.eval_data.items():
-        needed_file(path, f"eval_data.{name}", settings.name)
+    needed_sets(settings)
     finished = finished_run(federation, run)
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
     with federation.session("evaluate") as party, recorded(finished.run, party):
@@ -47,4 +46,8 @@ def evaluate(
         ("rows", "metric", "value"),
     )
     text += f"\n\n{ledger_table(ledger)}\n\n{leaks_text(leaks)}"
-    result({"metrics": metrics, "ledger": ledger, "leaks": facts_of(leaks)}, text, form)
+    result(
+        {"metrics": metrics, "ledger": ledger, "leaks": [leak.to_mapping() for leak in leaks]},
+        text,
+        form,
+    )

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from securexgb.attestation.policy import Policy
-from securexgb.boost.leak import Floors
-from securexgb.cli.leaks import a_tree
+from securexgb.boost.leak import Floors, bits_a_tree
 from securexgb.cli.options import AlgorithmOption, parameters, write_new
 from securexgb.cli.output import Format, FormatOption, result
 from securexgb.terms.job import JobTerms
@@ -94,7 +93,7 @@ def show(
 ) -> None:
     """Show the terms and their ten-letter digest, which both sides must see alike."""
     terms = JobTerms.from_file(path)
-    bits = a_tree(terms.training)
+    bits = bits_a_tree(terms.training)
     facts: dict[str, Any] = {
         "digest": terms.digest,
         "terms": terms.model_dump(mode="json"),

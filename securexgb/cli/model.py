@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from securexgb.boost.importance import importance
-from securexgb.cli.output import Format, FormatOption, result, table
+from securexgb.cli.output import Format, FormatOption, result
 from securexgb.model.export import own_splits
 from securexgb.model.files import load_half
+from securexgb.report.text import table
 from securexgb.storage.sealed import VARIABLE, find_key
 
 app = typer.Typer(help="This side's half of a model.", no_args_is_help=True)

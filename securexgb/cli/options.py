@@ -14,18 +14,6 @@ from securexgb.errors import UsageError
 from securexgb.federation.session import Federation
 from securexgb.terms.party import PartyConfig
 
-__all__ = [
-    "AlgorithmOption",
-    "ConfigOption",
-    "JobOption",
-    "SetOption",
-    "federation_of",
-    "parameters",
-    "read_toml",
-    "split_names",
-    "write_new",
-]
-
 PATHS = frozenset(
     name for name, entry in PartyConfig.model_fields.items() if "Path" in str(entry.annotation)
 )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
-from securexgb.cli.output import Format, FormatOption, ledger_table, note, result
+from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.jobs.files import load_rows, needed_file
 from securexgb.jobs.ledgers import recorded
 from securexgb.jobs.prediction import Predictor, write_predictions
 from securexgb.jobs.reports import Quality, keep_prediction, metrics_of, write_report
 from securexgb.jobs.runs import finished_run
+from securexgb.report.text import ledger_table
 from securexgb.storage.whole import make_directory
 
 RunOption = Annotated[
@@ -72,9 +74,9 @@ def predict(
     facts["predictions"] = str(target)
     keep_prediction(finished.run, path, target)
     text = f"{rows.count:,} predictions are in {target}"
-    metrics = metrics_of(rows, scores, terms.training.objective)
+    metrics = metrics_of(rows, scores, terms.training)
     if metrics is not None:
-        facts["metrics"] = metrics.as_dict()
+        facts["metrics"] = asdict(metrics)
         written = Quality(metrics, path.name)
         write_report(federation, finished.run, finished.half, finished.record, written)
         text += f"; the report with their quality is {finished.run.path / 'report.html'}"

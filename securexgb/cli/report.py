@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from securexgb.cli.leaks import leaks_text
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, result
 from securexgb.cli.predict import RunOption
 from securexgb.jobs.reports import quality_of, write_report
 from securexgb.jobs.runs import finished_run
 from securexgb.report.record import report_json
+from securexgb.report.text import leaks_text
 
 
 def report(

@@ -24,10 +24,8 @@ from securexgb.boost.leak import Floors, Leak, after_training, before_training
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
-from securexgb.cli.columns import columns_without_cut, uncut_sentence
-from securexgb.cli.leaks import facts_of, leaks_text, note_leaks
 from securexgb.cli.options import AlgorithmOption, parameters, split_names
-from securexgb.cli.output import Format, FormatOption, ledger_table, note, result, table
+from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.progress import TrainingProgress
 from securexgb.errors import UsageError
 from securexgb.jobs.files import ColumnRoles, read_side
@@ -44,8 +42,16 @@ from securexgb.jobs.simulation import (
 )
 from securexgb.mpc.party import ROLES, Party
 from securexgb.offline.method import Method
-from securexgb.report.bits import bits_facts, bits_line, bits_warnings
 from securexgb.report.metrics import auc, kolmogorov_smirnov, regression_metrics
+from securexgb.report.text import (
+    bits_facts,
+    bits_line,
+    bits_warnings,
+    leaks_text,
+    ledger_table,
+    table,
+    uncut_sentence,
+)
 
 WARNING = "a simulation protects nothing: both sides share one process here"
 REQUEST = Request("label", 6)
@@ -116,7 +122,7 @@ def _simulate(
     note(WARNING)
     for sentence in Floors().sentences(split.train.count):
         note(f"between two companies this would be refused: {sentence}")
-    note_leaks(before_training(params, split.layout(params)))
+    note(f"at worst: {leaks_text(before_training(params, split.layout(params)))}")
     uncut = _uncut(split)
     for role, names in uncut.items():
         note(f"{role} party: {uncut_sentence(names)}")
@@ -138,7 +144,7 @@ def _simulate(
         note(f"warning: {warning}")
     facts["numbers"] = bits_line(halves[0].numbers)
     leaks = after_training(halves[0])
-    facts["leaks"] = facts_of(leaks)
+    facts["leaks"] = [leak.to_mapping() for leak in leaks]
     facts["ledger"] = add_ledgers(training.ledger, prediction.ledger)
     facts["columns_without_cut"] = uncut
     facts |= _quality(params, split, secure)
@@ -170,7 +176,7 @@ def _load(
         return Rows(features, names, labels.astype(np.float64))
     if label is None:
         raise UsageError("name the label column of DATA by --label")
-    roles = ColumnRoles(label=label, objective=params.objective)
+    roles = ColumnRoles(label=label, classifies=params.traits.classifies)
     return read_side(path, roles, "simulation", leave_out=ignore or ())
 
 
@@ -221,7 +227,7 @@ def _method_facts(method: Method) -> dict[str, Any]:
 def _uncut(split: Split) -> dict[str, list[str]]:
     """By role, the columns of which no split can make use."""
     sides = zip(ROLES, side_data(split.train, split.sides), strict=True)
-    named = {role: columns_without_cut(data) for role, data in sides}
+    named = {role: data.columns_without_cut for role, data in sides}
     return {role: names for role, names in named.items() if names}
 
 
@@ -238,7 +244,7 @@ def _quality(params: TrainingParams, split: Split, secure: Reals) -> dict[str, A
     }
     for prefix, scores in models.items():
         facts |= {f"{prefix}auc": None, f"{prefix}ks": None}
-        if params.objective == "binary:logistic":
+        if params.traits.classifies:
             facts[f"{prefix}auc"] = auc(labels, scores)
             distance = kolmogorov_smirnov(labels, scores)
             facts[f"{prefix}ks"] = None if distance is None else distance.value

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated
@@ -14,14 +12,12 @@ import typer
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.leak import after_training, before_training
-from securexgb.cli.leaks import leaks_text, note_leaks
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
-from securexgb.cli.output import Format, FormatOption, ledger_table, note, result, table
+from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.progress import TrainingProgress
-from securexgb.cli.verdicts import short_verdict
 from securexgb.federation.session import Federation
 from securexgb.jobs.checkpoint import CheckpointStore
-from securexgb.jobs.files import load_rows, load_sets, needed_file
+from securexgb.jobs.files import load_rows, load_sets, needed_file, needed_sets
 from securexgb.jobs.ledgers import RunLedger, recorded, verdict_of
 from securexgb.jobs.reports import Quality, costs_of, write_report
 from securexgb.jobs.runs import RunDirectory, RunRecord
@@ -29,8 +25,15 @@ from securexgb.jobs.training import agreed_job
 from securexgb.jobs.training import train as run_training
 from securexgb.model.files import save_half
 from securexgb.mpc.party import Party
-from securexgb.report.bits import bits_facts, bits_line, bits_warnings
-from securexgb.report.record import Costs
+from securexgb.report.text import (
+    bits_facts,
+    bits_line,
+    bits_warnings,
+    leaks_text,
+    ledger_table,
+    short_verdict,
+    table,
+)
 from securexgb.storage.sealed import ModelKey, find_key
 from securexgb.storage.whole import make_directory
 
@@ -47,9 +50,8 @@ def train(
     """Train together with the other side; leaves a run directory with this side's half."""
     federation = federation_of(config, job, setting)
     settings = federation.config
-    needed_file(settings.train_data, "train_data", settings.name)
-    for name, path in settings.eval_data.items():
-        needed_file(path, f"eval_data.{name}", settings.name)
+    path = needed_file(settings.train_data, "train_data", settings.name)
+    needed_sets(settings)
     key = find_key(settings.model_key)
     root, digest = settings.run_directory, federation.digest
     if resume:
@@ -61,7 +63,7 @@ def train(
     note(f"job {digest}, run {run.path}, waiting for {federation.peer_name}")
     run.log("resumed" if resume else "started", digest=digest, role=federation.role)
     try:
-        half, record = _train(federation, run, key, resume=resume)
+        half, record = _train(federation, path, run, key, resume)
     except BaseException as error:
         run.log("failed", kind=type(error).__name__, message=str(error))
         raise
@@ -81,16 +83,14 @@ def train(
 
 
 def _train(
-    federation: Federation, run: RunDirectory, key: ModelKey | None, *, resume: bool
+    federation: Federation, path: Path, run: RunDirectory, key: ModelKey | None, resume: bool
 ) -> tuple[ModelHalf, RunRecord]:
     """The part with the other side; what is worth keeping of it is written on the way."""
-    settings = federation.config
     # A run that stopped before its first tree has nothing to go on from, and begins anew.
     make_directory(run.checkpoint)
     with federation.session("train") as party, recorded(run, party) as ledger:
         began = perf_counter()
-        assert settings.train_data is not None
-        rows = load_rows(federation, settings.train_data)
+        rows = load_rows(federation, path)
         evals = load_sets(federation, rows.column_names, rows.classes)
         training = agreed_job(party, federation, rows, evals)
         run.log("agreed", rows=rows.count, columns=len(rows.column_names))
@@ -115,43 +115,25 @@ def _train(
     return half, record
 
 
-def _cut_metrics(run: RunDirectory, trees: int) -> None:
-    """Leave the lines of the first ``trees`` trees; a line that a crash tore is none."""
-    path = run.path / "metrics.jsonl"
-    lines: dict[int, str] = {}
-    for line in path.read_text().splitlines() if path.exists() else ():
-        with suppress(ValueError, KeyError, TypeError):
-            lines[json.loads(line)["tree"]] = line
-    kept = [lines[tree] + "\n" for tree in sorted(lines) if tree < trees]
-    run.write("metrics.jsonl", "".join(kept))
-
-
+@dataclass(eq=False)
 class _Recorder(TrainingCallback):
     """First what is opened at worst; after each tree a line of metrics, the ledger, the bar."""
 
-    def __init__(
-        self,
-        party: Party,
-        run: RunDirectory,
-        ledger: RunLedger,
-        progress: TrainingProgress,
-        set_rows: list[tuple[str, int]],
-    ) -> None:
-        self._party = party
-        self._run = run
-        self._ledger = ledger
-        self._progress = progress
-        self._set_rows = set_rows
-        self._began = perf_counter()
+    party: Party
+    run: RunDirectory
+    ledger: RunLedger
+    progress: TrainingProgress
+    set_rows: list[tuple[str, int]]
+    began: float = field(default_factory=perf_counter)
 
     def before_training(self, model: ModelHalf) -> ModelHalf:
-        note_leaks(before_training(model.params, model.layout, self._set_rows))
+        note(f"at worst: {leaks_text(before_training(model.params, model.layout, self.set_rows))}")
         for warning in bits_warnings(model.numbers):
             note(f"warning: {warning}")
-        self._run.log(
+        self.run.log(
             "training", trees_so_far=len(model.trees), gradient_bits=bits_facts(model.numbers)
         )
-        _cut_metrics(self._run, len(model.trees))
+        self.run.cut_metrics(len(model.trees))
         return model
 
     def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
@@ -161,26 +143,26 @@ class _Recorder(TrainingCallback):
             for metric, values in metrics.items()
         }
         now = perf_counter()
-        traffic = self._party.channel.traffic
+        traffic = self.party.channel.traffic
         line = {
             "tree": epoch,
-            "seconds": now - self._began,
-            "rounds": self._party.rounds,
+            "seconds": now - self.began,
+            "rounds": self.party.rounds,
             "bytes_sent": traffic.bytes_sent,
             "bytes_received": traffic.bytes_received,
         }
-        self._began = now
-        self._run.metric(line | newest)
-        self._ledger.write()
-        self._progress.tree_done(
+        self.began = now
+        self.run.metric(line | newest)
+        self.ledger.write()
+        self.progress.tree_done(
             epoch + 1, " ".join(f"{name} {value:.5g}" for name, value in newest.items())
         )
         return False
 
 
-def _costs_table(costs: Costs) -> list[tuple[str, object]]:
-    """The costs as rows for people."""
-    return [
+def _text(run: RunDirectory, half: ModelHalf, record: RunRecord) -> str:
+    costs = record.costs
+    rows = [
         ("rounds", costs.rounds),
         ("MB sent", costs.bytes_sent / 1e6),
         ("MB received", costs.bytes_received / 1e6),
@@ -190,14 +172,11 @@ def _costs_table(costs: Costs) -> list[tuple[str, object]]:
         ("seconds online", costs.online_seconds),
         ("seconds total", costs.total_seconds),
     ]
-
-
-def _text(run: RunDirectory, half: ModelHalf, record: RunRecord) -> str:
     return "\n\n".join(
         [
             f"{len(half.trees)} trees; this side's half is in {run.model}, the report is "
             f"{run.path / 'report.html'}\n{bits_line(half.numbers)}",
-            table(_costs_table(record.costs), ("cost of this session at this side", "")),
+            table(rows, ("cost of this session at this side", "")),
             ledger_table(record.ledger),
             leaks_text(record.leaks),
             short_verdict(record.dealer),

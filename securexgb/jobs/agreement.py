@@ -10,73 +10,78 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict
+
+from pydantic import ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, MalformedFrame, TermsDiffer
-from securexgb.jobs.checkpoint import Saved, common_trees
+from securexgb.jobs.checkpoint import LoadedCheckpoint, common_rounds
 from securexgb.mpc.party import Party
 
+_STRICT = ConfigDict(strict=True, extra="forbid")
 
-@dataclass(frozen=True)
-class Facts:
+
+@dataclass(frozen=True, config=_STRICT)
+class CheckpointSummary:
+    """The public part of a checkpoint, see ``JobDescription``."""
+
+    model_id: str
+    coins: str
+    sessions: tuple[str, ...]
+    margins: tuple[NonNegativeInt, ...]
+
+    @staticmethod
+    def of(saved: LoadedCheckpoint) -> CheckpointSummary:
+        sessions = tuple(saved_round.session for saved_round in saved.rounds)
+        return CheckpointSummary(
+            saved.state.model_id, saved.state.coins, sessions, tuple(sorted(saved.margins))
+        )
+
+
+@dataclass(frozen=True, config=_STRICT)
+class JobDescription:
     """One party's public facts.
 
     ``columns``: number of own columns. ``weights``: rows have sample weights (the label
     party's word counts). ``sets``: (name, rows, has weights) of every evaluation set, the
     rows of the label party and its weights likewise. ``saved``: model id, coins, session of
-    every saved tree, and after how many trees margins are known; None without checkpoint.
+    every saved round, and after how many rounds margins are known; None without checkpoint.
     """
 
     params: str
     digest: str
-    rows: int
-    columns: int
+    rows: NonNegativeInt
+    columns: NonNegativeInt
     weights: bool
-    sets: tuple[tuple[str, int, bool], ...]
+    sets: tuple[tuple[str, NonNegativeInt, bool], ...]
     nonce: str
     checkpoint: str
-    saved: SavedFacts | None
+    saved: CheckpointSummary | None
 
 
-@dataclass(frozen=True)
-class SavedFacts:
-    """The public part of a checkpoint, see ``Facts``."""
-
-    model_id: str
-    coins: str
-    sessions: tuple[str, ...]
-    margins: tuple[int, ...]
-
-    @staticmethod
-    def of(saved: Saved | None) -> SavedFacts | None:
-        if saved is None:
-            return None
-        sessions = tuple(tree.session for tree in saved.trees)
-        return SavedFacts(
-            saved.state.model_id, saved.state.coins, sessions, tuple(sorted(saved.margins))
-        )
+_DESCRIPTION = TypeAdapter(JobDescription)
 
 
 @dataclass(frozen=True)
 class Agreement:
     """What both parties hold after the exchange, the same at both.
 
-    ``session``: public id of this run. ``trees``: how many saved ones to go on from, 0 to
-    begin anew. ``known_margins``: both have the margins after these trees. ``weighted``:
+    ``session``: public id of this run. ``rounds``: how many saved ones to go on from, 0
+    to begin anew. ``known_margins``: both have the margins after these. ``weighted``:
     by evaluation set.
     """
 
     layout: Layout
     session: str
-    trees: int
+    rounds: int
     known_margins: bool
     weighted: tuple[bool, ...]
 
 
-def agree(party: Party, params: TrainingParams, mine: Facts) -> Agreement:
+def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreement:
     """Exchange the facts, compare them, and settle shapes and the point to go on from."""
     with party.step("agree"):
         theirs = _parse(party.exchange_bytes(json.dumps(asdict(mine)).encode()))
@@ -85,27 +90,27 @@ def agree(party: Party, params: TrainingParams, mine: Facts) -> Agreement:
     label = both[0]
     layout = Layout.of(params, label.rows, (label.columns, both[1].columns), label.weights)
     nonces = f"{label.nonce} {both[1].nonce}"
-    trees = _resumed_trees(both)
-    known = trees > 0 and all(f.saved is not None and trees in f.saved.margins for f in both)
+    rounds = _resumed_rounds(both)
+    known = rounds > 0 and all(f.saved is not None and rounds in f.saved.margins for f in both)
     return Agreement(
         layout=layout,
         session=hashlib.sha256(nonces.encode()).hexdigest()[:32],
-        trees=trees,
+        rounds=rounds,
         known_margins=known,
         weighted=tuple(weighted for _, _, weighted in label.sets),
     )
 
 
-def _resumed_trees(both: Sequence[Facts]) -> int:
+def _resumed_rounds(both: Sequence[JobDescription]) -> int:
     label, feature = both[0].saved, both[1].saved
     if label is None or feature is None:
         return 0
     if (label.model_id, label.coins) != (feature.model_id, feature.coins):
         return 0
-    return common_trees(label.sessions, feature.sessions)
+    return common_rounds(label.sessions, feature.sessions)
 
 
-def _compare(both: tuple[Facts, Facts]) -> None:
+def _compare(both: tuple[JobDescription, JobDescription]) -> None:
     label, feature = both
     if label.params != feature.params or label.digest != feature.digest:
         raise TermsDiffer("the two sides train with different parameters or job terms")
@@ -128,40 +133,9 @@ def _compare(both: tuple[Facts, Facts]) -> None:
         )
 
 
-def _parse(payload: bytes) -> Facts:
-    """The other party's facts; nothing in them is trusted to have the right type."""
+def _parse(payload: bytes) -> JobDescription:
+    """The other party's description; nothing in it is trusted to have the right type."""
     try:
-        content: dict[str, Any] = json.loads(payload)
-        saved = content.pop("saved")
-        sets = tuple((str(n), _count(r), bool(w)) for n, r, w in content.pop("sets"))
-        facts = Facts(
-            params=str(content.pop("params")),
-            digest=str(content.pop("digest")),
-            rows=_count(content.pop("rows")),
-            columns=_count(content.pop("columns")),
-            weights=bool(content.pop("weights")),
-            nonce=str(content.pop("nonce")),
-            checkpoint=str(content.pop("checkpoint")),
-            sets=sets,
-            saved=None if saved is None else _parse_saved(saved),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return _DESCRIPTION.validate_json(payload)
+    except ValidationError as error:
         raise MalformedFrame("the other side's description of its data is malformed") from error
-    if content:
-        raise MalformedFrame("the other side's description of its data is malformed")
-    return facts
-
-
-def _count(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError("not a count")
-    return value
-
-
-def _parse_saved(content: dict[str, Any]) -> SavedFacts:
-    return SavedFacts(
-        model_id=str(content["model_id"]),
-        coins=str(content["coins"]),
-        sessions=tuple(str(session) for session in content["sessions"]),
-        margins=tuple(_count(count) for count in content["margins"]),
-    )

@@ -15,8 +15,6 @@ from securexgb.jobs.files import different_ids
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
 
-__all__ = ["Named", "column_counts", "own_ids", "same_names", "same_rows"]
-
 Named = Sequence[tuple[str, Rows]]
 """Data sets and their names, in order."""
 

@@ -1,17 +1,18 @@
-"""Checkpoints: one party's state on disk after every tree, to resume a training from.
+"""Checkpoints: one party's state on disk after every round, to resume a training from.
 
-A directory holds ``state.json`` (which training this is), ``tree-N.npz`` (own half of tree
-N) and ``margins-N.npz`` (own shares of all margins after tree N, for the last two trees).
-Every file is written whole or not at all, a tree last, so that a tree that is there is
-complete. No correlation and no mask is ever written. With a key every file is encrypted.
+A directory holds ``state.json`` (which training this is), ``tree-N.npz`` (own halves of the trees
+of round N, one for each output, as in a model file) and ``margins-N.npz`` (own shares of all
+margins after N rounds, for the last two). Every file is written whole or not at all, the trees
+last, so that a round that is there is complete. No correlation and no mask is ever written. With a
+key every file is encrypted.
 
 Every file says what it is: its name, the format, role, model id and job digest, and of a
-tree and the margins after it the session too. Trees and margins hold this header beside
+round and the margins after it the session too. Trees and margins hold this header beside
 their arrays; an encrypted file shows the same, authenticated. A file of another run, side
-or tree in the place of the right one is refused (``DataError``).
+or round in the place of the right one is refused (``DataError``).
 
 Shares of a tree's leaves only fit those that the other party wrote in the same session:
-each tree carries the session's public id, and two parties resume after the longest common
+each round carries the session's public id, and two parties resume after the longest common
 beginning of both their lists. What one of them has beyond it is removed first.
 """
 
@@ -24,8 +25,9 @@ from typing import Any
 
 import numpy as np
 
-from securexgb.boost.tree import Tree, tree_of
+from securexgb.boost.ensemble import Round
 from securexgb.errors import DataError
+from securexgb.model.files import stacked, unstacked
 from securexgb.mpc.shared import Words
 from securexgb.storage.sealed import About, ModelKey, opened_content, sealed_content
 from securexgb.storage.whole import (
@@ -70,20 +72,20 @@ class TrainingState:
 
 
 @dataclass(frozen=True)
-class SavedTree:
-    """One finished tree: the half, the session it was grown in, its metric values."""
+class SavedRound:
+    """One finished round: its trees' halves, the session they were grown in, metric values."""
 
-    half: Tree
+    trees: Round
     session: str
     metrics: tuple[float, ...]
 
 
 @dataclass(frozen=True)
-class Saved:
-    """What a directory holds. ``margins``: of the counts of trees that they are known for."""
+class LoadedCheckpoint:
+    """What a directory holds. ``margins``: after how many rounds they are known."""
 
     state: TrainingState
-    trees: tuple[SavedTree, ...]
+    rounds: tuple[SavedRound, ...]
     margins: frozenset[int]
 
 
@@ -105,26 +107,26 @@ class CheckpointStore:
         self._write("state.json", content, state.about("state.json"))
         self._training = state
 
-    def load(self, columns: int) -> Saved | None:
-        """What is here, or None where nothing is; ``columns``: own columns."""
+    def load(self, columns: int, outputs: int) -> LoadedCheckpoint | None:
+        """What is here, or None where nothing is, of so many own columns and trees a round."""
         if not self._path("state.json").exists():
             return None
         state = self._training = self._state()
-        trees: list[SavedTree] = []
-        while self._path(f"tree-{len(trees)}.npz").exists():
-            trees.append(self._tree(len(trees), columns))
-        known = {n for n in range(len(trees) + 1) if self._margins_path(n).exists()}
-        return Saved(state, tuple(trees), frozenset(known))
+        rounds: list[SavedRound] = []
+        while self._path(f"tree-{len(rounds)}.npz").exists():
+            rounds.append(self._round(len(rounds), columns, outputs))
+        known = {n for n in range(len(rounds) + 1) if self._margins_path(n).exists()}
+        return LoadedCheckpoint(state, tuple(rounds), frozenset(known))
 
-    def save(self, count: int, tree: SavedTree, margins: Words) -> None:
-        """Write tree number ``count - 1`` and the margins after it, of all rows."""
-        self._write_arrays(self._margins_path(count).name, {"margins": margins}, tree.session)
-        metrics = {"metrics": np.array(tree.metrics, np.float64)}
-        self._write_arrays(f"tree-{count - 1}.npz", tree.half.arrays() | metrics, tree.session)
+    def save(self, count: int, newest: SavedRound, margins: Words) -> None:
+        """Write round number ``count - 1`` and the margins after it, of all rows."""
+        self._write_arrays(self._margins_path(count).name, {"margins": margins}, newest.session)
+        arrays = stacked(newest.trees) | {"metrics": np.array(newest.metrics, np.float64)}
+        self._write_arrays(f"tree-{count - 1}.npz", arrays, newest.session)
         self._margins_path(count - _KEPT_MARGINS).unlink(missing_ok=True)
 
     def margins(self, count: int, session: str) -> Words:
-        """The margins after ``count`` trees, the last of which was grown in ``session``."""
+        """The margins after ``count`` rounds, the last of which was grown in ``session``."""
         name = self._margins_path(count).name
         arrays, of_session = self._read_arrays(name)
         if of_session != session:
@@ -135,7 +137,7 @@ class CheckpointStore:
             raise _damaged(name) from error
 
     def cut(self, count: int) -> None:
-        """Forget all trees after the first ``count``, for good."""
+        """Forget all rounds after the first ``count``, for good."""
         self._remove(after=count)
         sync_directory(self._directory)
 
@@ -159,15 +161,14 @@ class CheckpointStore:
             raise _another_file("state.json")
         return state
 
-    def _tree(self, number: int, columns: int) -> SavedTree:
+    def _round(self, number: int, columns: int, outputs: int) -> SavedRound:
         name = f"tree-{number}.npz"
         arrays, session = self._read_arrays(name)
-        half = tree_of(arrays, columns)
         try:
-            metrics = tuple(float(value) for value in arrays["metrics"])
-        except (KeyError, ValueError) as error:
+            metrics = tuple(float(value) for value in arrays.pop("metrics"))
+            return SavedRound(tuple(unstacked(arrays, outputs, columns)), session, metrics)
+        except (KeyError, ValueError, IndexError) as error:
             raise _damaged(name) from error
-        return SavedTree(half, session, metrics)
 
     def _about(self, name: str) -> dict[str, str | int]:
         """The header that ``name`` must have, but for its session."""
@@ -211,7 +212,7 @@ class CheckpointStore:
         return self._path(f"margins-{count}.npz")
 
 
-def common_trees(mine: Sequence[Any], theirs: Sequence[Any]) -> int:
+def common_rounds(mine: Sequence[Any], theirs: Sequence[Any]) -> int:
     """Length of the longest common beginning of two lists of session ids."""
     for place, (one, other) in enumerate(zip(mine, theirs, strict=False)):
         if one != other:

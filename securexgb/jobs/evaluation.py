@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.evaluation import Truth, check_metrics, metric_value
+from securexgb.boost.evaluation import EvaluationTargets, check_metrics, metric_value
 from securexgb.boost.predict import base_margins, training_margins
 from securexgb.errors import TermsDiffer
 from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import Named, same_names, same_rows
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
-
-__all__ = ["evaluate", "measure"]
 
 
 def measure(
@@ -37,7 +35,7 @@ def measure(
                 f"here {mine!r}, at the other side {theirs[:120]!r}"
             )
         weighted = weighted if party.rank == 0 else flag == "1"
-        truth = Truth(data.count, weighted, data.labels, data.weights, model.centre)
+        truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, model.centre)
         check_metrics(truth, name, model.params, metrics)
         margins = base_margins(model, data.count) + training_margins(
             party, model, model.best_rounds, data.values

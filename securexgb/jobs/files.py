@@ -28,21 +28,18 @@ from numpy.typing import NDArray
 from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.rows import Rows
-
-__all__ = [
-    "ColumnRoles",
-    "binary_labels",
-    "different_ids",
-    "load_rows",
-    "load_sets",
-    "needed_file",
-    "numeric_labels",
-    "read_side",
-    "read_table",
-]
+from securexgb.terms.party import PartyConfig
 
 Reals = NDArray[np.float64]
 
+_NUMERIC = (
+    pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal,
+)  # fmt: skip
+_IDENTIFYING = (
+    pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_integer,
+    pa.types.is_null, pa.types.is_binary, pa.types.is_large_binary,
+)  # fmt: skip
+"""Binary is Parquet text without the mark that says so."""
 NULLS = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
 """What a CSV field may say for "no value", in every column but that of the ids."""
 
@@ -52,7 +49,8 @@ class ColumnRoles:
     """Which column of a file is what; ``features`` None means every other column.
 
     ``label_optional``: the file may come without the label column, as rows to predict do.
-    ``objective``: how labels are read; ``classes``: those that a model was trained on.
+    ``classifies``: labels are two classes, else numbers; ``classes``: those that a model was
+    trained on.
     """
 
     features: tuple[str, ...] | None = None
@@ -60,7 +58,7 @@ class ColumnRoles:
     weight: str | None = None
     id: str | None = None
     label_optional: bool = False
-    objective: str = "binary:logistic"
+    classifies: bool = True
     classes: Sequence[Any] | None = None
 
 
@@ -72,15 +70,11 @@ def read_table(path: Path, side: str, id_column: str | None = None) -> pa.Table:
     if not path.is_file():
         raise UsageError(f"{side}: there is no file {path}")
     try:
-        if path.suffix.lower() in (".parquet", ".pq"):
-            table = pa.parquet.read_table(path)
-        else:
-            table = _read_csv(path, id_column)
+        is_parquet = path.suffix.lower() in (".parquet", ".pq")
+        table = pa.parquet.read_table(path) if is_parquet else _read_csv(path, id_column)
         names = table.column_names  # decoded here
-    except UnicodeDecodeError:
-        raise DataError(f"{side}: {path} is not UTF-8 text: save it as UTF-8") from None
-    except (pa.ArrowException, OSError) as error:
-        if "invalid UTF8" in str(error):
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, UnicodeDecodeError) or "invalid UTF8" in str(error):
             raise DataError(f"{side}: {path} is not UTF-8 text: save it as UTF-8") from None
         raise DataError(f"{side}: {path} cannot be read: {_without_values(error)}") from None
     repeated = sorted({name for name in names if names.count(name) > 1})
@@ -152,17 +146,17 @@ def read_side(path: Path, roles: ColumnRoles, side: str, leave_out: Sequence[str
                 f"{side}: column {name!r} is named both as a feature and as label, weight or id"
             )
     columns = [_numbers(table[name], name, side) for name in names]
-    labels = None if label is None else _labels(table[label], label, side)
+    labels = classes = None
+    if label is not None:
+        found = _labels(table[label], label, side)
+        if roles.classifies:
+            labels, classes = binary_labels(found, label, side, roles.classes)
+        else:
+            labels = numeric_labels(found, label, side)
     weights = None if roles.weight is None else _weights(table[roles.weight], roles.weight, side)
     ids = None
     if roles.id is not None:
         ids = different_ids(_id_texts(table[roles.id], roles.id, side), roles.id, side)
-    classes = None
-    if labels is not None and label is not None:
-        if roles.objective == "binary:logistic":
-            labels, classes = binary_labels(labels, label, side, roles.classes)
-        else:
-            labels = numeric_labels(labels, label, side)
     values = np.column_stack(columns) if columns else np.empty((table.num_rows, 0))
     return Rows(values, tuple(names), labels, weights, ids, classes)
 
@@ -174,6 +168,12 @@ def needed_file(path: Path | None, key: str, side: str) -> Path:
     if not path.is_file():
         raise UsageError(f"{side}: {key} names {path}, and there is no such file")
     return path
+
+
+def needed_sets(config: PartyConfig) -> None:
+    """The evaluation files that the settings name must be there."""
+    for name, path in config.eval_data.items():
+        needed_file(path, f"eval_data.{name}", config.name)
 
 
 def load_rows(
@@ -198,7 +198,7 @@ def load_rows(
         weight=None if label_optional else config.weight_column,
         id=federation.id_column,
         label_optional=label_optional,
-        objective=terms.training.objective,
+        classifies=terms.training.traits.classifies,
         classes=classes,
     )
     return read_side(path, roles, config.name)
@@ -252,12 +252,7 @@ def _numbers(column: pa.ChunkedArray, name: str, side: str) -> Reals:
     kind = column.type
     if pa.types.is_null(kind):
         return np.full(len(column), np.nan)
-    if not (
-        pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_boolean(kind)
-        or pa.types.is_decimal(kind)
-    ):
+    if not any(is_kind(kind) for is_kind in _NUMERIC):
         raise DataError(
             f"{side}: column {name!r} is not numeric (it is read as {kind}); encode it as "
             "numbers, or leave it out of the features"
@@ -318,30 +313,18 @@ def _id_texts(column: pa.ChunkedArray, name: str, side: str) -> list[str]:
     """
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    kind = column.type
-    if not (
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_string_view(kind)
-        or pa.types.is_binary(kind)  # Parquet text without the mark that says so
-        or pa.types.is_large_binary(kind)
-        or pa.types.is_integer(kind)
-        or pa.types.is_null(kind)
-    ):
+    if not any(is_kind(column.type) for is_kind in _IDENTIFYING):
         raise DataError(
-            f"{side}: id column {name!r} holds {kind} values, and ids are text or whole numbers: "
-            "write the column as text, in the same spelling at both sides"
+            f"{side}: id column {name!r} holds {column.type} values, and ids are text or whole "
+            "numbers: write the column as text, in the same spelling at both sides"
         )
     try:
-        return [_id_text(value) for value in column.to_pylist()]
+        return [
+            value.decode() if isinstance(value, bytes) else "" if value is None else str(value)
+            for value in column.to_pylist()
+        ]
     except UnicodeDecodeError:
         raise DataError(f"{side}: id column {name!r} is not UTF-8 text") from None
-
-
-def _id_text(value: str | bytes | int | None) -> str:
-    if value is None:
-        return ""
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _without_values(error: BaseException) -> str:

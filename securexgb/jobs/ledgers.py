@@ -17,8 +17,6 @@ from securexgb.jobs.runs import LedgerRows, RunDirectory
 from securexgb.mpc.party import Party
 from securexgb.offline.dealt import DealtSource
 
-__all__ = ["RunLedger", "add_ledgers", "recorded", "revealed_in", "verdict_of"]
-
 NAME = "ledger.json"
 
 

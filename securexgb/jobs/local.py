@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
-from securexgb.channel.memory import memory_pair
 from securexgb.correlations.source import CorrelationSource
 from securexgb.errors import PeerError, StoppedByPeer
 from securexgb.mpc.party import Party
@@ -21,25 +20,8 @@ from securexgb.offline.local import InsecureLocalSource
 from securexgb.offline.method import Method
 from securexgb.offline.two_party import TwoPartySource
 
-__all__ = ["insecure_parties", "join_parties", "run_both"]
-
 Given = TypeVar("Given")
 Result = TypeVar("Result")
-
-
-def insecure_parties(
-    seed: int,
-    timeout_seconds: float = 60.0,
-    method: Method | None = None,
-    lasting: int | None = None,
-) -> tuple[Party, Party]:
-    """Two connected parties whose randomness all derives from ``seed``.
-
-    ``method``: how correlations are made, with an in-process dealer where it has one; None:
-    all by that dealer, which is the fastest for small data. ``lasting``: stands for the secrets
-    that parties keep from run to run; None: ``seed``.
-    """
-    return join_parties(memory_pair(timeout_seconds), seed, method, lasting)
 
 
 def join_parties(
@@ -48,7 +30,12 @@ def join_parties(
     method: Method | None = None,
     lasting: int | None = None,
 ) -> tuple[Party, Party]:
-    """The same on given channels (recorded ones, say)."""
+    """Two parties on connected channels, whose randomness all derives from ``seed``.
+
+    ``method``: how correlations are made, with an in-process dealer where it has one; None:
+    all by that dealer, which is the fastest for small data. ``lasting``: stands for the secrets
+    that parties keep from run to run; None: ``seed``.
+    """
     root = _root(seed)
     kept = root if lasting is None else _root(lasting)
     parties = []

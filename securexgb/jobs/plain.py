@@ -16,20 +16,10 @@ from securexgb.boost.binning import Binner
 from securexgb.boost.params import TrainingParams
 from securexgb.jobs.rows import Rows
 
-__all__ = ["plain_xgboost"]
-
 SHARED_NAMES = (
-    "objective",
-    "learning_rate",
-    "max_depth",
-    "min_child_weight",
-    "gamma",
-    "reg_lambda",
-    "reg_alpha",
-    "subsample",
-    "colsample_bytree",
-    "scale_pos_weight",
-)
+    "objective", "learning_rate", "max_depth", "min_child_weight", "gamma", "reg_lambda",
+    "reg_alpha", "subsample", "colsample_bytree", "scale_pos_weight",
+)  # fmt: skip
 
 
 def plain_xgboost(

@@ -10,7 +10,6 @@ import io
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -25,8 +24,6 @@ from securexgb.jobs.alignment import same_rows
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
 from securexgb.storage.whole import write_whole
-
-__all__ = ["Predictor", "read_scores", "write_predictions"]
 
 Reals = NDArray[np.float64]
 
@@ -85,13 +82,8 @@ class Predictor:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._session.__exit__(kind, error, trace)
+    def __exit__(self, *error: Any) -> None:
+        self._session.__exit__(*error)
 
 
 def write_predictions(

@@ -12,6 +12,7 @@ from pathlib import Path
 from securexgb import __version__
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importance
+from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError
 from securexgb.federation.session import Federation
 from securexgb.jobs.files import load_rows
@@ -20,21 +21,11 @@ from securexgb.jobs.prediction import Reals, read_scores
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import FinishedRun, RunDirectory, RunRecord, timestamp
 from securexgb.mpc.party import Party
-from securexgb.report.bits import bits_line, bits_warnings
 from securexgb.report.html import render_html
 from securexgb.report.metrics import binary_metrics, regression_metrics, stability_index
 from securexgb.report.record import BinaryMetrics, Costs, RegressionMetrics, RunReport, report_json
+from securexgb.report.text import bits_line, bits_warnings
 from securexgb.storage.whole import read_whole, unpack_json
-
-__all__ = [
-    "Quality",
-    "costs_of",
-    "keep_prediction",
-    "metrics_of",
-    "quality_of",
-    "versions",
-    "write_report",
-]
 
 _PREDICTED = "predicted.json"
 """Beside a run's model: which rows were predicted, and where the scores are."""
@@ -153,17 +144,15 @@ def quality_of(
             f"{side}: {path} has {rows.count} rows and the predictions "
             f"have {scores.size}: predict again"
         )
-    metrics = metrics_of(rows, scores, half.params.objective)
+    metrics = metrics_of(rows, scores, half.params)
     return Quality(metrics, path.name, index)
 
 
 def metrics_of(
-    rows: Rows, scores: Reals, objective: str
+    rows: Rows, scores: Reals, params: TrainingParams
 ) -> BinaryMetrics | RegressionMetrics | None:
     """How good the scores are, where this side holds labels of the same rows."""
-    labels = rows.labels
-    if labels is None:
+    if rows.labels is None:
         return None
-    if objective == "binary:logistic":
-        return binary_metrics(labels, scores)
-    return regression_metrics(labels, scores)
+    measure = binary_metrics if params.traits.classifies else regression_metrics
+    return measure(rows.labels, scores)

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb.boost.binning import without_cut
 from securexgb.errors import DataError
-
-__all__ = ["Rows"]
 
 Reals = NDArray[np.float64]
 
@@ -44,6 +43,11 @@ class Rows:
         """Share of missing values of every column."""
         rates = np.isnan(self.values).mean(axis=0) if self.count else np.zeros(self.values.shape[1])
         return {name: float(rate) for name, rate in zip(self.column_names, rates, strict=True)}
+
+    @property
+    def columns_without_cut(self) -> list[str]:
+        """Names of the columns with one value at most: no split can make use of them."""
+        return [self.column_names[column] for column in without_cut(self.values)]
 
     def take(self, order: NDArray[np.intp]) -> Rows:
         """These rows, in this order: row numbers from 0, (m,)."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,11 +33,9 @@ from securexgb.report.record import Costs, plain
 from securexgb.storage.sealed import find_key
 from securexgb.storage.whole import append_line, make_directory, write_whole
 
-__all__ = ["FinishedRun", "LedgerRows", "RunDirectory", "RunRecord", "finished_run", "timestamp"]
-
 LedgerRows = list[dict[str, Any]]
 """What was revealed: reveal, meaning, to, values."""
-_RECORD = "run.json"
+_RECORD, _METRICS = "run.json", "metrics.jsonl"
 
 
 def timestamp() -> str:
@@ -92,23 +91,23 @@ class RunDirectory:
 
     def metric(self, facts: Mapping[str, Any]) -> None:
         """Add one tree's line to the metrics."""
-        self._append("metrics.jsonl", facts)
+        self._append(_METRICS, facts)
 
-    def metrics(self) -> list[dict[str, Any]]:
-        """All trees' lines so far."""
-        path = self.path / "metrics.jsonl"
-        if not path.exists():
-            return []
-        return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+    def cut_metrics(self, trees: int) -> None:
+        """Leave the lines of the first ``trees`` trees; a line that a crash tore is none."""
+        path = self.path / _METRICS
+        lines: dict[int, str] = {}
+        for line in path.read_text().splitlines() if path.exists() else ():
+            with suppress(ValueError, KeyError, TypeError):
+                lines[json.loads(line)["tree"]] = line
+        self.write(_METRICS, "".join(lines[tree] + "\n" for tree in sorted(lines) if tree < trees))
 
-    def write(self, name: str, text: str) -> Path:
+    def write(self, name: str, text: str) -> None:
         """Replace one file as a whole."""
-        path = self.path / name
-        write_whole(path, text.encode())
-        return path
+        write_whole(self.path / name, text.encode())
 
-    def write_json(self, name: str, value: Any) -> Path:
-        return self.write(name, json.dumps(plain(value), indent=1, allow_nan=False) + "\n")
+    def write_json(self, name: str, value: Any) -> None:
+        self.write(name, json.dumps(plain(value), indent=1, allow_nan=False) + "\n")
 
     def _append(self, name: str, facts: Mapping[str, Any]) -> None:
         append_line(self.path / name, json.dumps(plain(facts), allow_nan=False))

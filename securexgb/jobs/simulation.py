@@ -25,27 +25,15 @@ from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
 from securexgb.boost.proposals import Outcomes, with_scales
+from securexgb.channel.memory import memory_pair
 from securexgb.errors import DataError, UsageError
 from securexgb.jobs.job import TrainingJob
-from securexgb.jobs.local import insecure_parties, run_both
+from securexgb.jobs.local import join_parties, run_both
 from securexgb.jobs.prediction import Predictor
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.offline.method import Method
-
-__all__ = [
-    "Halves",
-    "SimulatedCosts",
-    "Simulation",
-    "Split",
-    "column_positions",
-    "predict_alone",
-    "simulate_parties",
-    "split_columns",
-    "split_rows",
-    "train_alone",
-]
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
@@ -92,7 +80,7 @@ def simulate_parties(
     timeout_seconds: float = 600.0,
 ) -> Simulation[Result]:
     """Run one program at both parties, each with its own input; raises the first cause."""
-    parties = insecure_parties(seed, timeout_seconds=timeout_seconds, method=method)
+    parties = join_parties(memory_pair(timeout_seconds), seed, method)
     started = perf_counter()
     results = run_both(program, parties, inputs)
     seconds = perf_counter() - started
@@ -156,7 +144,7 @@ def split_rows(
     labels = whole.labels
     assert labels is not None
     rows = np.arange(whole.count)
-    classes = labels if params.objective == "binary:logistic" else None
+    classes = labels if params.traits.classifies else None
     try:
         train_rows, test_rows = train_test_split(
             rows,

@@ -11,7 +11,7 @@ from securexgb.arith.prg import Prg
 from securexgb.boost.binning import Binner
 from securexgb.boost.booster import grow_model
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.evaluation import Truth, check_metrics
+from securexgb.boost.evaluation import EvaluationTargets, check_metrics
 from securexgb.boost.grower import TreeJob
 from securexgb.boost.objective.logistic import sigmoid_of
 from securexgb.boost.objective.objective import Labels, Objective, row_weights
@@ -23,9 +23,9 @@ from securexgb.boost.state import DataSet, State
 from securexgb.boost.tree import check_trees
 from securexgb.errors import DataError
 from securexgb.federation.session import Federation
-from securexgb.jobs.agreement import Agreement, Facts, SavedFacts, agree
+from securexgb.jobs.agreement import Agreement, CheckpointSummary, JobDescription, agree
 from securexgb.jobs.alignment import Named, same_names, same_rows
-from securexgb.jobs.checkpoint import CheckpointStore, Saved, SavedTree, TrainingState
+from securexgb.jobs.checkpoint import CheckpointStore, LoadedCheckpoint, SavedRound, TrainingState
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
@@ -65,10 +65,10 @@ def begin(party: Party, job: TrainingJob) -> State:
     """Check the own data, agree with the other side, set everything up."""
     job.check(party.rank)
     saved = _saved(party, job)
-    agreement = agree(party, job.params, _facts(party, job, saved))
+    agreement = agree(party, job.params, _description(party, job, saved))
     # The row counts are public and equal by now: both sides refuse, before anything is opened.
     job.floors.check(job.data.count, job.set_rows)
-    if not agreement.trees:
+    if not agreement.rounds:
         saved = None
     numbers = agreement.layout.numbers(job.params)
     objective = objective_of(job.params, sigmoid_of(party, job.params))
@@ -76,7 +76,7 @@ def begin(party: Party, job: TrainingJob) -> State:
     binner = Binner.fit(job.data.values, job.params.max_bin)
     tables = [job.data.values, *(data.values for _, data in job.evals)]
     buckets = np.concatenate([binner.transform(table) for table in tables])
-    _plan(party, job.params, agreement)
+    _plan(party, job.params, agreement, objective.outputs)
     model = _model(party, job, agreement, saved_state, objective, binner)
     labels, coins = _labels(party, job, objective, model), Prg(bytes.fromhex(saved_state.coins))
     of_rows = RowJob(job.params, agreement.layout, numbers, objective, labels, coins, buckets)
@@ -103,13 +103,13 @@ def begin(party: Party, job: TrainingJob) -> State:
 
 
 def _keep(state: State, store: CheckpointStore | None, session_id: str) -> None:
-    """Write the last tree, its metrics and all margins to the checkpoint."""
+    """Write the last round, its metrics and all margins to the checkpoint."""
     if store is None:
         return
     model = state.model
     metrics = [values[-1] for of_set in model.history.values() for values in of_set.values()]
-    tree = SavedTree(model.trees[-1], session_id, tuple(metrics))
-    store.save(len(model.trees), tree, state.rows.margins().own_share())
+    newest, count = SavedRound(model.rounds[-1], session_id, tuple(metrics)), len(model.rounds)
+    store.save(count, newest, state.rows.margins().own_share())
 
 
 def _dummies(party: Party, job: TrainingJob) -> Prg:
@@ -123,20 +123,21 @@ def _dummies(party: Party, job: TrainingJob) -> Prg:
     return party.lasting.derive(f"dummy splits, data {job.data.fingerprint_of_set()}")
 
 
-def _plan(party: Party, params: TrainingParams, agreement: Agreement) -> None:
+def _plan(party: Party, params: TrainingParams, agreement: Agreement, outputs: int) -> None:
     """Tell the source of correlations what is coming: left children's pairs, and the roots'."""
     if party.ideal is not None:
         return
     layout = agreement.layout
-    pairs = (params.n_estimators - agreement.trees) << (params.max_depth - 1)
+    trees = outputs * (params.n_estimators - agreement.rounds)
+    pairs = trees << (params.max_depth - 1)
     party.source.products.plan(pairs, 2 * pairs * layout.total_columns * layout.all_bins)
 
 
-def _saved(party: Party, job: TrainingJob) -> Saved | None:
+def _saved(party: Party, job: TrainingJob) -> LoadedCheckpoint | None:
     """What the checkpoint to resume holds; refused where it is of another training."""
     if job.store is None or not job.resume:
         return None
-    saved = job.store.load(len(job.data.column_names))
+    saved = job.store.load(len(job.data.column_names), objective_of(job.params).outputs)
     if saved is None:
         return None
     if saved.state.rank != party.rank or saved.state.job_digest != job.job_digest:
@@ -157,8 +158,8 @@ def _fingerprint(job: TrainingJob) -> str:
     return json.dumps([job.data.fingerprint(), sets, job.params.to_mapping()])
 
 
-def _facts(party: Party, job: TrainingJob, saved: Saved | None) -> Facts:
-    return Facts(
+def _description(party: Party, job: TrainingJob, saved: LoadedCheckpoint | None) -> JobDescription:
+    return JobDescription(
         params=json.dumps(job.params.to_mapping(), sort_keys=True),
         digest=job.job_digest,
         rows=job.data.count,
@@ -167,17 +168,17 @@ def _facts(party: Party, job: TrainingJob, saved: Saved | None) -> Facts:
         sets=tuple((name, data.count, data.weights is not None) for name, data in job.evals),
         nonce=party.private.words(2).tobytes().hex(),
         checkpoint=job.checkpoint,
-        saved=SavedFacts.of(saved),
+        saved=None if saved is None else CheckpointSummary.of(saved),
     )
 
 
 def _state(
-    party: Party, job: TrainingJob, agreement: Agreement, saved: Saved | None
+    party: Party, job: TrainingJob, agreement: Agreement, saved: LoadedCheckpoint | None
 ) -> TrainingState:
     """The state to go on with, or a new one; a store is made to hold exactly it."""
     if saved is not None:
         assert job.store is not None
-        job.store.cut(agreement.trees)
+        job.store.cut(agreement.rounds)
         return saved.state
     state = TrainingState(
         rank=party.rank,
@@ -236,7 +237,7 @@ def _labels(
 def _sets(job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[DataSet]:
     sets, first = list[DataSet](), job.data.count
     for (name, data), weighted in zip(job.evals, agreement.weighted, strict=True):
-        truth = Truth(data.count, weighted, data.labels, data.weights, model.centre)
+        truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, model.centre)
         check_metrics(truth, name, job.params, job.params.metrics)
         sets.append(DataSet(name, slice(first, first + data.count), truth))
         first += data.count
@@ -244,20 +245,24 @@ def _sets(job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[Data
 
 
 def _take_up(
-    party: Party, state: State, job: TrainingJob, agreement: Agreement, saved: Saved | None
+    party: Party,
+    state: State,
+    job: TrainingJob,
+    agreement: Agreement,
+    saved: LoadedCheckpoint | None,
 ) -> None:
     """Put the saved trees, metrics and margins in place; without any, the base alone."""
-    model, count = state.model, agreement.trees
-    trees = saved.trees[:count] if saved is not None else ()
-    model.trees.extend(tree.half for tree in trees)
-    check_trees(model.trees, model.layout)
-    for tree in trees:
-        values = iter(tree.metrics)
+    model, count = state.model, agreement.rounds
+    rounds = saved.rounds[:count] if saved is not None else ()
+    for of_round in rounds:
+        check_trees(of_round.trees, model.layout)
+        model.trees += of_round.trees
+        values = iter(of_round.metrics)
         for of_set in model.history.values():
             for history in of_set.values():
                 history.append(next(values))
     if agreement.known_margins and job.store is not None:
-        margins = Shared(job.store.margins(count, trees[-1].session))
+        margins = Shared(job.store.margins(count, rounds[-1].session))
     else:
         tables = [job.data.values, *(data.values for _, data in job.evals)]
         grown = [training_margins(party, model, model.rounds, table) for table in tables]

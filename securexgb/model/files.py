@@ -11,20 +11,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.tree import check_trees, tree_of
+from securexgb.boost.tree import Tree, check_trees, tree_of
 from securexgb.errors import DataError, UsageError
 from securexgb.mpc.party import ROLES
 from securexgb.storage.sealed import About, ModelKey, opened_content, sealed_content
-from securexgb.storage.whole import pack_arrays, read_whole, unpack_arrays, unpack_json, write_whole
+from securexgb.storage.whole import (
+    Arrays,
+    pack_arrays,
+    read_whole,
+    unpack_arrays,
+    unpack_json,
+    write_whole,
+)
 
 FORMAT = 2
 
@@ -73,11 +80,8 @@ def dump_half(model: ModelHalf) -> bytes:
         "trees": len(model.trees),
     }
     header_bytes = np.frombuffer(json.dumps(header).encode(), np.uint8)
-    content: dict[str, NDArray[Any]] = {"model": header_bytes, "cuts": model.cuts}
-    parts = [tree.arrays() for tree in model.trees]
-    if parts:
-        content |= {name: np.stack([part[name] for part in parts]) for name in parts[0]}
-    return pack_arrays(content)
+    content: Arrays = {"model": header_bytes, "cuts": model.cuts}
+    return pack_arrays(content | stacked(model.trees))
 
 
 def parse_half(content: bytes, name: str) -> ModelHalf:
@@ -102,7 +106,24 @@ def parse_half(content: bytes, name: str) -> ModelHalf:
         raise DataError(f"{name} is damaged: restore it from a copy") from error
 
 
-def _half(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ModelHalf:
+def stacked(trees: Sequence[Tree]) -> Arrays:
+    """Each part of these trees as one array over all of them; no array of no tree."""
+    parts = [tree.arrays() for tree in trees]
+    return {name: np.stack([part[name] for part in parts]) for part in parts[:1] for name in part}
+
+
+def unstacked(arrays: Arrays, trees: int, columns: int) -> list[Tree]:
+    """So many trees back from ``stacked``, for a party with so many columns.
+
+    IndexError where there are fewer, DataError where one is none.
+    """
+    return [
+        tree_of({name: part[number] for name, part in arrays.items()}, columns)
+        for number in range(trees)
+    ]
+
+
+def _half(header: dict[str, Any], arrays: Arrays) -> ModelHalf:
     columns = tuple(str(column) for column in header["columns"])
     layout = Layout(**header["layout"])
     rank = ROLES.index(header["role"])
@@ -112,10 +133,7 @@ def _half(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ModelHalf:
     if cuts.dtype != np.float64 or cuts.shape != (len(columns), layout.bins):
         raise ValueError("cuts")
     best, count = header["best_iteration"], int(header["trees"])
-    trees = [
-        tree_of({key: part[number] for key, part in arrays.items()}, len(columns))
-        for number in range(count)
-    ]
+    trees = unstacked(arrays, count, len(columns))
     check_trees(trees, layout)
     return ModelHalf(
         rank=rank,

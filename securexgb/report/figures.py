@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-__all__ = ["bar_chart", "line_chart"]
-
 WIDTH, HEIGHT, MARGIN = 420, 260, 44
 COLOURS = ("#1f5fa8", "#c2571a", "#3b7d3b", "#7a3f98", "#666666")
 Points = Sequence[tuple[float, float]]

@@ -10,10 +10,8 @@ from dataclasses import asdict
 from html import escape
 from typing import Any
 
-from securexgb.report.figures import bar_chart, line_chart
+from securexgb.report.figures import Points, bar_chart, line_chart
 from securexgb.report.record import RegressionMetrics, RunReport
-
-__all__ = ["render_html"]
 
 ASSURANCE = {
     "none": "none: the dealer's honesty is a matter of contract, not of evidence",
@@ -45,7 +43,10 @@ def render_html(report: RunReport) -> str:
         ),
         _section("What was revealed, and to whom", _ledger(report.ledger) + _leaks(report.leaks)),
         _section("The dealer", _dealer(report.dealer)),
-        _section("Costs of the protocols at this side", _costs(report)),
+        _section(
+            "Costs of the protocols at this side",
+            _table(("cost", "value"), _numbers(asdict(report.costs))),
+        ),
         _section("Terms of the job", _table(("term", "value"), _flat(report.terms))),
         _section("Versions", _table(("package", "version"), list(report.versions.items()))),
     ]
@@ -102,33 +103,11 @@ def _metrics(report: RunReport) -> str:
         return ""
     heading = f"Quality on {report.metrics_of}" if report.metrics_of else "Quality"
     if isinstance(metrics, RegressionMetrics):
-        return _section(heading, _table(("metric", "value"), _numbers(metrics.as_dict())))
-    names = (
-        "rows",
-        "positives",
-        "auc",
-        "gini",
-        "ks",
-        "ks_score",
-        "logloss",
-        "brier",
-        "error",
-    )
-    facts = {name: value for name, value in metrics.as_dict().items() if name in names}
-    roc = line_chart(
-        {"ROC": metrics.roc},
-        x_label="false-positive rate",
-        y_label="true-positive rate",
-        is_unit_square=True,
-        has_diagonal=True,
-    )
-    reliability = line_chart(
-        {"observed": [(entry.predicted, entry.observed) for entry in metrics.calibration]},
-        x_label="predicted probability",
-        y_label="observed rate",
-        is_unit_square=True,
-        has_diagonal=True,
-    )
+        return _section(heading, _table(("metric", "value"), _numbers(asdict(metrics))))
+    facts = {name: x for name, x in asdict(metrics).items() if not isinstance(x, list)}
+    observed = [(entry.predicted, entry.observed) for entry in metrics.calibration]
+    roc = _square({"ROC": metrics.roc}, "false-positive rate", "true-positive rate")
+    reliability = _square({"observed": observed}, "predicted probability", "observed rate")
     if report.stability_index is not None:
         facts["stability_index"] = report.stability_index
     lift = _table(
@@ -154,6 +133,13 @@ def _metrics(report: RunReport) -> str:
     )
 
 
+def _square(lines: Mapping[str, Points], x_label: str, y_label: str) -> str:
+    """Two rates against each other."""
+    return line_chart(
+        lines, x_label=x_label, y_label=y_label, is_unit_square=True, has_diagonal=True
+    )
+
+
 def _learning_curve(curve: Mapping[str, Sequence[float]]) -> str:
     lines = {
         name: [(float(tree), value) for tree, value in enumerate(values, start=1)]
@@ -173,10 +159,6 @@ def _leaks(leaks: Sequence[Mapping[str, Any]]) -> str:
     return "".join(f"<p>{escape(leak['sentence'])}</p>" for leak in leaks)
 
 
-def _costs(report: RunReport) -> str:
-    return _table(("cost", "value"), _numbers(asdict(report.costs)))
-
-
 def _section(heading: str, content: str) -> str:
     return f"<h2>{escape(heading)}</h2>{content}" if content else ""
 
@@ -192,21 +174,15 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def _numbers(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [
-        (
-            name.replace("_", " "),
-            "not defined"
-            if value is None
-            else f"{value:.4g}"
-            if isinstance(value, float) and 0.0 < abs(value) < 0.1
-            else f"{value:.4f}"
-            if isinstance(value, float)
-            else f"{value:,}"
-            if isinstance(value, int)
-            else str(value),
-        )
-        for name, value in facts.items()
-    ]
+    return [(name.replace("_", " "), _number(value)) for name, value in facts.items()]
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "not defined"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}" if 0.0 < abs(value) < 0.1 else f"{value:.4f}"
 
 
 def _flat(terms: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

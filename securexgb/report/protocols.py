@@ -19,7 +19,7 @@ import securexgb.mpc.choose
 import securexgb.mpc.sort
 import securexgb.mpc.table  # noqa: F401
 from securexgb.arith.bits import words_per
-from securexgb.boost.cost import tree_cost
+from securexgb.boost.cost import round_cost
 from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import LevelSums
@@ -126,7 +126,7 @@ def _tree_row(
     sums = (params.n_estimators << depth) * layout.total_columns * layout.all_bins
     pads = Sums(layout.rows, max(shape.sum_bits), shape.bins, shape.chain, 2 * sums)
     dealt, made = (
-        tree_cost(layout, params, sum(columns), owned, prices, noise)
+        round_cost(params, layout, sum(columns), owned, prices, noise)
         for prices, noise in ((DEALT, 0), (MADE, sums_precision(pads).noise_bits))
     )
     words = (columns[0] * layout.all_bins, columns[1] * layout.all_bins)
@@ -243,6 +243,3 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
         "boost.split.best_splits": (Histogram(sums, sums), candidates, numbers),
         "boost.leaves.leaf_weights": (levels, numbers),
     }
-
-
-__all__ = ["TYPICAL", "arguments", "markdown", "protocol_rows", "reveal_rows", "tree_rows"]

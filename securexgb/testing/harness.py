@@ -92,7 +92,7 @@ def insecure_parties(
     method: Method | None = None,
     lasting: int | None = None,
 ) -> tuple[Party, Party]:
-    """``jobs.local.insecure_parties`` on a backend."""
+    """Two connected parties on a backend; see ``jobs.local.join_parties``."""
     channels = memory_pair(timeout_seconds)
     return join_parties(channels, seed, backend, timeout_seconds, method, lasting)
 

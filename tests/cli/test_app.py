@@ -6,11 +6,12 @@ import pytest
 from securexgb import errors
 from securexgb.boost.params import TrainingParams
 from securexgb.cli import app as app_module
-from securexgb.cli.output import explain, table
+from securexgb.cli.output import explain
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import split_columns, train_alone
 from securexgb.model.files import save_half
 from securexgb.report.record import plain
+from securexgb.report.text import table
 
 
 def test_every_error_has_its_code_and_one_sentence(capsys):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from securexgb.attestation.verdict import Verdict
-from securexgb.cli.verdicts import short_verdict, verdict_text
+from securexgb.report.text import short_verdict, verdict_text
 from securexgb.terms.job import JobTerms
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "parties" / "dealer" / "policy.toml"

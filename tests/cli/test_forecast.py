@@ -13,9 +13,9 @@ from securexgb.arith.prg import Prg
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
-from securexgb.cli.forecast import Job, forecast, price, whole_tree_cost
 from securexgb.correlations.kinds import KINDS
 from securexgb.correlations.source import BucketMatrix
+from securexgb.jobs.forecast import Job, forecast, price, whole_round_cost
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import train_alone
 from securexgb.offline.matrix_products import BfvMatrixProducts, matrix_bytes, stock_bytes
@@ -99,8 +99,8 @@ def test_every_kind_has_a_price_and_paillier_has_none():
 
 def test_own_columns_may_be_none_and_columns_may_be_sampled():
     assert forecast(job(columns=(0, 3)), 0).matrix_bytes == 0
-    half = whole_tree_cost(job(columns=(4, 4), colsample_bytree=0.5))
-    assert half.label_words < whole_tree_cost(job(columns=(4, 4))).label_words
+    half = whole_round_cost(job(columns=(4, 4), colsample_bytree=0.5))
+    assert half.label_words < whole_round_cost(job(columns=(4, 4))).label_words
 
 
 def row_columns(facts):
@@ -121,7 +121,7 @@ def test_check_says_it(securexgb, tmp_path, monkeypatch):
     # Rows have no weights here, and are not reckoned as if they had.
     terms, columns = JobTerms.from_file(Path("job.toml")), row_columns(done.json)
     layout = Layout.of(terms.training, 60, (columns, columns), False)
-    plain = whole_tree_cost(Job(terms.training, layout, terms.method))
+    plain = whole_round_cost(Job(terms.training, layout, terms.method))
     words = plain.label_words + plain.feature_words
     assert done.json["forecast"]["online_bytes"] == 8 * words
     monkeypatch.setattr("os.sysconf", lambda name: 1 << 14)

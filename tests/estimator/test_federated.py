@@ -12,10 +12,10 @@ from securexgb import SecureXGBClassifier
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
-from securexgb.jobs.local import insecure_parties, run_both
 from securexgb.mpc.party import ROLES
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
+from securexgb.testing.harness import insecure_parties, run_both
 
 NAMES = ("bank", "bureau")
 ROWS = 40

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from securexgb.errors import MalformedFrame
-from securexgb.jobs.agreement import Facts, SavedFacts, _parse
+from securexgb.jobs.agreement import CheckpointSummary, JobDescription, _parse
 
-FACTS = Facts(
+FACTS = JobDescription(
     params="{}",
     digest="d",
     rows=3,
@@ -21,7 +21,7 @@ FACTS = Facts(
     sets=(("e", 3, True),),
     nonce="00",
     checkpoint="resume",
-    saved=SavedFacts("m", "c", ("s",), (1,)),
+    saved=CheckpointSummary("m", "c", ("s",), (1,)),
 )
 
 

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 
 from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.objective.registry import OBJECTIVES
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, SecureXGBError, TermsDiffer
-from securexgb.jobs.checkpoint import CheckpointStore, SavedTree, TrainingState, common_trees
+from securexgb.jobs.checkpoint import CheckpointStore, SavedRound, TrainingState, common_rounds
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.training import train
 from securexgb.storage.sealed import ModelKey
 from securexgb.testing import run_parties
 from tests.boost.data import jobs, same_model, sides, table
+from tests.boost.outputs import TwoOutputs
 
 PARAMS = TrainingParams(n_estimators=6, max_depth=2, max_bin=8, subsample=0.7, colsample_bytree=0.7)
 DATA = sides(*table(60, missing=0.1), 2)
@@ -71,6 +73,21 @@ def test_a_resumed_training_ends_with_the_same_model(tmp_path: Path, unbroken) -
     assert same_model(resumed, unbroken)
     assert resumed[0].history == unbroken[0].history
     assert resumed[0].model_id == resumed[1].model_id == unbroken[0].model_id
+
+
+def test_a_round_of_several_trees_is_kept_whole(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(OBJECTIVES, PARAMS.objective, TwoOutputs)
+    whole = run(tmp_path / "whole", seed=1)
+    assert [len(half.rounds) for half in whole] == [6, 6]
+    assert len(whole[0].trees) == 12
+    broken(tmp_path, 1, (3, None))
+    assert trees(tmp_path, 0) == 3
+    resumed = run(tmp_path, seed=2, resume=True)
+    assert same_model(resumed, whole)
+    assert resumed[0].history == whole[0].history
+    for path in (tmp_path / "1").glob("margins-*.npz"):
+        path.unlink()
+    assert same_model(run(tmp_path, seed=3, resume=True), whole)
 
 
 def test_one_side_may_be_a_tree_ahead_twice(tmp_path: Path, unbroken) -> None:
@@ -173,7 +190,7 @@ def saved(directory: Path, session: str, key: ModelKey | None, rank: int = 0) ->
     store = CheckpointStore(directory, key)
     store.start(TrainingState(rank, f"model of {directory.name}", "JOB", "00", "data"))
     for count in (1, 2):
-        store.save(count, SavedTree(half.trees[0], session, ()), [np.arange(3, dtype=np.uint64)])
+        store.save(count, SavedRound(half.rounds[0], session, ()), [np.arange(3, dtype=np.uint64)])
     return store
 
 
@@ -202,16 +219,16 @@ def test_files_of_another_run_side_or_tree_are_refused(tmp_path: Path, key) -> N
     for source in (other_run / "tree-1.npz", other_side / "tree-1.npz", own / "tree-0.npz"):
         (own / "tree-1.npz").write_bytes(source.read_bytes())
         with pytest.raises(DataError, match="another file"):
-            CheckpointStore(own, key).load(columns)
+            CheckpointStore(own, key).load(columns, 1)
     (own / "tree-1.npz").write_bytes(whole["tree-1.npz"])
-    assert CheckpointStore(own, key).load(columns) is not None
+    assert CheckpointStore(own, key).load(columns, 1) is not None
     (own / "state.json").write_bytes((other_run / "state.json").read_bytes())
     with pytest.raises(DataError, match="another file"):
-        CheckpointStore(own, key).load(columns)
+        CheckpointStore(own, key).load(columns, 1)
 
 
 def read_all(store: CheckpointStore) -> None:
-    store.load(len(DATA[0].column_names))
+    store.load(len(DATA[0].column_names), 1)
     store.margins(2, "one")
 
 
@@ -255,6 +272,6 @@ def test_nothing_that_hides_a_share_is_written(tmp_path: Path) -> None:
 
 
 def test_the_longest_common_beginning() -> None:
-    assert common_trees(["a", "a", "b"], ["a", "a", "c", "c"]) == 2
-    assert common_trees([], ["a"]) == 0
-    assert common_trees(["a"], ["a", "a"]) == 1
+    assert common_rounds(["a", "a", "b"], ["a", "a", "c", "c"]) == 2
+    assert common_rounds([], ["a"]) == 0
+    assert common_rounds(["a"], ["a", "a"]) == 1

@@ -10,11 +10,11 @@ from securexgb.boost.predict import Request, predict, predict_margins
 from securexgb.errors import DataError, StoppedByPeer
 from securexgb.federation.session import Federation
 from securexgb.hybrid.ckks_products import agree_keys
-from securexgb.jobs.local import insecure_parties, run_both
 from securexgb.jobs.prediction import Predictor
 from securexgb.mpc.party import ROLES
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
+from securexgb.testing.harness import insecure_parties, run_both
 from tests.boost.data import sides, table, train_both
 
 PARAMS = TrainingParams(n_estimators=3, max_depth=2, max_bin=8)

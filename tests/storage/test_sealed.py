@@ -126,10 +126,10 @@ def test_checkpoints_are_sealed(tmp_path: Path) -> None:
     resumed = grow(tmp_path, 2, KEY, resume=True)
     assert same_splits(resumed, whole)
     with pytest.raises(UsageError, match="is encrypted"):
-        CheckpointStore(own).load(columns)
+        CheckpointStore(own).load(columns, 1)
     (own / "tree-0.npz").write_bytes((own / "state.json").read_bytes())
     with pytest.raises(DataError, match="another file"):
-        CheckpointStore(own, KEY).load(columns)
+        CheckpointStore(own, KEY).load(columns, 1)
 
 
 def same_splits(ones: list[ModelHalf], others: list[ModelHalf]) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from securexgb import _kernels
-from securexgb.boost.cost import candidates_of, tree_cost
+from securexgb.boost.cost import candidates_of, round_cost
 from securexgb.boost.dither import Dither
 from securexgb.boost.histogram import matrix_shape
 from securexgb.boost.layout import Layout
@@ -39,8 +39,6 @@ from securexgb.mpc.protocol import Cost
 from securexgb.mpc.shared import Shared
 from securexgb.offline.matrix_products import matrix_bytes, pads_precision, stock_bytes
 from securexgb.offline.method import Method
-
-__all__ = ["Forecast", "Job", "forecast", "gradients_cost", "whole_tree_cost"]
 
 SECONDS_A_ROUND = 0.54e-3
 SECONDS_A_MEGABYTE = 8.9e-3
@@ -112,12 +110,17 @@ class Job:
     method: Method
 
     @property
-    def vectors_a_tree(self) -> int:
-        return 1 << (self.params.max_depth - 1)
+    def outputs(self) -> int:
+        """Trees a round."""
+        return objective_of(self.params).outputs
+
+    @property
+    def vectors_a_round(self) -> int:
+        return self.outputs << (self.params.max_depth - 1)
 
     @property
     def vectors(self) -> int:
-        return self.params.n_estimators * self.vectors_a_tree
+        return self.params.n_estimators * self.vectors_a_round
 
     @property
     def has_pads(self) -> bool:
@@ -153,7 +156,7 @@ def price(kind: Kind[Any]) -> tuple[float, float]:
 
 def forecast(job: Job, rank: int) -> Forecast:
     """For party ``rank``."""
-    cost = whole_tree_cost(job)
+    cost = whole_round_cost(job)
     online = 8 * (cost.label_words + cost.feature_words)
     a_megabyte = DEALT_A_MEGABYTE if job.method.has_dealer else SECONDS_A_MEGABYTE
     seconds = cost.rounds * SECONDS_A_ROUND + online * a_megabyte / 1e6
@@ -169,13 +172,13 @@ def forecast(job: Job, rank: int) -> Forecast:
     )
 
 
-def whole_tree_cost(job: Job) -> Cost:
-    """Gradients and growth of a tree; who owns which split does not matter to the sums."""
+def whole_round_cost(job: Job) -> Cost:
+    """Gradients and growth of a round; who owns which split does not matter to the sums."""
     params, layout = job.params, job.layout
     noise_bits = job.precision.noise_bits if job.has_pads else 0
-    owned = [(1 << level) // 2 for level in range(params.max_depth)]
+    owned = [(job.outputs << level) // 2 for level in range(params.max_depth)]
     used = max(1, round(layout.total_columns * params.colsample_bytree))
-    cost = tree_cost(layout, params, used, owned, job.method.prices, noise_bits)
+    cost = round_cost(params, layout, used, owned, job.method.prices, noise_bits)
     return cost + gradients_cost(params, layout)
 
 
@@ -233,7 +236,7 @@ def _products(job: Job, columns: int) -> tuple[float, float]:
         return 0.0, 0.0
     columns *= 2  # of g's sums and of h's
     batch = _batch(job, columns)
-    share = job.vectors_a_tree / batch.vectors
+    share = job.vectors_a_round / batch.vectors
     a_ciphertext, merging = PRODUCTS[_kernels.simd_paths()[-1]]
     seconds = columns * (batch.groups * a_ciphertext + merging)
     return share * batch.bytes_sent, share * seconds
@@ -251,7 +254,7 @@ def _matrix_bytes(job: Job, rank: int) -> int:
 def _memory(job: Job, rank: int) -> float:
     """Of this side at its peak, the matrix of products apart."""
     layout = job.layout
-    nodes = 1 << (job.params.max_depth - 1)
+    nodes = job.vectors_a_round  # as many as the last level has
     rows = layout.rows * (9 * layout.columns[rank] + BYTES_A_ROW_AND_NODE * nodes)
     rows += BYTES_A_ROW * min(layout.rows, BLOCK_ROWS)
     stock = 0

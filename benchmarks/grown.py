@@ -43,7 +43,10 @@ def params_of(
 ) -> TrainingParams:
     """The parameters with their scales, or with the bounds that came before scales."""
     known = declarations()
-    params = TrainingParams(**{name: settings[name] for name in settings if name in known})
+    given = {name: settings[name] for name in settings if name in known}
+    if "splits" in known:
+        given |= {"splits": "owner"}
+    params = TrainingParams(**given)
     if "weight_exponent" in known:
         from securexgb.boost.proposals import Outcomes, with_scales  # noqa: PLC0415
 

@@ -194,11 +194,14 @@ class _SecureXGBModel(BaseEstimator):
     def _fit_alone(self, train: Rows, evals: Named) -> None:
         """Play both parties."""
         params, seed = self._params()
+        method = self._method()
+        can_hide = self._request().prediction == "transfers"
+        params = params.decided(can_hide=can_hide and (method is None or method.can_hide))
         names = [str(name) for name in getattr(self, "feature_names_in_", ())]
         count = len(train.column_names)
         sides = split_columns(count, column_positions(self.feature_party_columns, names, count))
         hooks = tuple(self.callbacks or ())
-        run = train_alone(params, train, sides, seed, evals, lambda _: hooks, self._method())
+        run = train_alone(params, train, sides, seed, evals, lambda _: hooks, method)
         self._halves, self._sides, self._seed = run.results, sides, seed
         self.ledger_ = run.ledger
         set_rows = [(name, data.count) for name, data in evals]

@@ -143,28 +143,27 @@ def of_metrics(name: str, rows: int, values: int) -> Leak:
 
 
 def before_training(params: TrainingParams, layout: Layout, sets: Sets = ()) -> list[Leak]:
-    """The worst case: every split of every tree goes to the feature party. Training rows first.
+    """The worst case: every split goes to the feature party, but hidden ones to nobody.
 
-    Hidden splits open nothing of the training rows.
+    Training rows first.
     """
     rounds, outputs = params.n_estimators, objective_of(params).outputs
-    splits = rounds * outputs * ((1 << params.max_depth) - 1)
+    splits = 0 if params.is_hidden else rounds * outputs * ((1 << params.max_depth) - 1)
     metrics = rounds * len(params.metrics)
     return [
-        *([] if params.is_hidden else [of_splits(params, layout, splits)]),
+        of_splits(params, layout, splits),
         *(of_metrics(name, rows, metrics) for name, rows in sets),
     ]
 
 
 def after_training(half: ModelHalf, sets: Sets = ()) -> list[Leak]:
     """What the trees have opened; either half knows who owns each split, where anybody does."""
-    opened = []
+    splits = 0
     if not half.params.is_hidden:
         splits = sum(int(np.count_nonzero(tree.owners == 1)) for tree in owned(half.trees))
-        opened = [of_splits(half.params, half.layout, splits)]
     metrics = len(half.rounds) * len(half.params.metrics)
     return [
-        *opened,
+        of_splits(half.params, half.layout, splits),
         *(of_metrics(name, rows, metrics) for name, rows in sets),
     ]
 

@@ -36,6 +36,7 @@ from securexgb.report.text import (
     bits_line,
     bits_warnings,
     leaks_text,
+    splits_line,
     table,
     uncut_sentence,
     verdict_line,
@@ -83,6 +84,7 @@ def check(
         digest=federation.digest, dealer=None, leaks=[], peer_columns=None, proposed={}
     )
     checks.run("terms", lambda: f"digest {federation.digest}, {federation.role} party")
+    checks.run("splits", lambda: splits_line(federation.terms.training).removeprefix("splits: "))
     checks.run("versions", lambda: ", ".join(f"{n} {v}" for n, v in versions().items()))
     checks.run("keys", lambda: _keys(federation))
     checks.run("dealer", lambda: _dealer(federation))

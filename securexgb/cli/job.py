@@ -9,8 +9,9 @@ import typer
 
 from securexgb.attestation.policy import Policy
 from securexgb.boost.leak import Floors, bits_a_tree
-from securexgb.cli.options import AlgorithmOption, parameters, write_new
+from securexgb.cli.options import AlgorithmOption, SplitsOption, parameters, write_new
 from securexgb.cli.output import Format, FormatOption, result
+from securexgb.report.text import splits_line
 from securexgb.terms.job import JobTerms
 
 app = typer.Typer(help="The terms of a job.", no_args_is_help=True)
@@ -46,6 +47,7 @@ def new(
         ),
     ] = None,
     he: Annotated[str, typer.Option(help="The scheme of hybrid: bfv or paillier.")] = "bfv",
+    splits: SplitsOption = None,
     dealer_name: Annotated[str, typer.Option(help="Name in the dealer's certificate.")] = "dealer",
     dealer_policy: Annotated[
         Path | None, typer.Option(help="The policy that the dealer's evidence must meet.")
@@ -74,14 +76,14 @@ def new(
             "offline": offline,
             "he": he,
             "dealer": dealer,
-            "training": parameters({}, param or []),
+            "training": parameters({"splits": splits}, param or []),
         },
         "the terms",
     )
     write_new(output, terms.to_toml())
     result(
-        {"file": str(output), "digest": terms.digest},
-        f"wrote {output}, digest {terms.digest}",
+        {"file": str(output), "digest": terms.digest, "splits": terms.training.splits},
+        f"wrote {output}, digest {terms.digest}\n{splits_line(terms.training)}",
         form,
     )
 
@@ -93,15 +95,19 @@ def show(
 ) -> None:
     """Show the terms and their ten-letter digest, which both sides must see alike."""
     terms = JobTerms.from_file(path)
-    bits = bits_a_tree(terms.training)
+    params = terms.training
+    bits = {} if params.is_hidden else bits_a_tree(params)
     facts: dict[str, Any] = {
         "digest": terms.digest,
         "terms": terms.model_dump(mode="json"),
         "bits_a_tree": bits,
     }
-    said = ", ".join(f"{value:,.0f} with {columns}" for columns, value in bits.items())
-    leak = (
-        f"a tree opens at worst so many bits about the labels, by the feature party's columns: "
-        f"{said}; {terms.training.n_estimators} trees as many times that"
-    )
-    result(facts, f"digest {terms.digest}\n\n{terms.to_toml()}\n{leak}", form)
+    leak = ""
+    if bits:
+        said = ", ".join(f"{value:,.0f} with {columns}" for columns, value in bits.items())
+        leak = (
+            f"\na tree opens at worst so many bits about the labels, by the feature party's "
+            f"columns: {said}; {params.n_estimators} trees as many times that"
+        )
+    text = f"digest {terms.digest}\n\n{terms.to_toml()}\n{splits_line(params)}{leak}"
+    result(facts, text, form)

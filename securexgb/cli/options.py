@@ -22,6 +22,13 @@ PATHS = frozenset(
 AlgorithmOption = Annotated[
     str, typer.Option(help="Histograms: hybrid (homomorphic encryption), or ss (a dealer).")
 ]
+SplitsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Who learns a split: hidden (nobody), or owner. Default: hidden, but owner with "
+        "paillier or with predictions under ckks."
+    ),
+]
 ConfigOption = Annotated[Path, typer.Option("--config", help="This side's settings.")]
 JobOption = Annotated[Path, typer.Option("--job", help="The terms, the same at both sides.")]
 SetOption = Annotated[

@@ -24,7 +24,7 @@ from securexgb.boost.leak import Floors, Leak, after_training, before_training
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
-from securexgb.cli.options import AlgorithmOption, parameters, split_names
+from securexgb.cli.options import AlgorithmOption, SplitsOption, parameters, split_names
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.progress import TrainingProgress
 from securexgb.errors import UsageError
@@ -49,6 +49,7 @@ from securexgb.report.text import (
     bits_warnings,
     leaks_text,
     ledger_table,
+    splits_line,
     table,
     uncut_sentence,
 )
@@ -81,6 +82,7 @@ def simulate(
         0.25
     ),
     seed: Annotated[int, typer.Option(help="Seed of the split and of all randomness.")] = 0,
+    splits: SplitsOption = None,
     algorithm: AlgorithmOption = "hybrid",
     offline: Annotated[
         str | None,
@@ -105,6 +107,7 @@ def simulate(
         "max_bin": bins,
         "learning_rate": learning_rate,
         "random_state": seed,
+        "splits": splits,
     }
     params = parameters(flags, param or [])
     whole = _load(data, label, split_names(ignore), params)
@@ -112,6 +115,7 @@ def simulate(
     is_said = any(item.split("=")[0].strip() == "missing_values" for item in param or [])
     if not is_said and not split.has_missing:
         params = replace(params, missing_values="refused")
+    params = params.decided(can_hide=method is None or method.can_hide)
     _simulate(params, split, seed, method, form)
 
 
@@ -120,7 +124,9 @@ def _simulate(
 ) -> None:
     """Say what two companies would be told, train, predict the test rows, print."""
     note(WARNING)
-    for sentence in Floors().sentences(split.train.count):
+    note(splits_line(params))
+    floors = Floors(0) if params.is_hidden else Floors()
+    for sentence in floors.sentences(split.train.count):
         note(f"between two companies this would be refused: {sentence}")
     note(f"at worst: {leaks_text(before_training(params, split.layout(params)))}")
     uncut = _uncut(split)

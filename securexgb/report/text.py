@@ -8,6 +8,7 @@ from typing import Any
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.attestation.verdict import Verdict
 from securexgb.boost.leak import Leak
+from securexgb.boost.params import TrainingParams
 
 FEW_BITS = 12
 """Rows with fewer bits are worth a warning: predictions of rare events differ from xgboost's."""
@@ -45,6 +46,19 @@ def ledger_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """What was revealed, for people."""
     shown = [(row["meaning"], row["to"], row["values"]) for row in rows]
     return table(shown, ("revealed", "to", "values"))
+
+
+def splits_line(params: TrainingParams) -> str:
+    """Who learns a split of the job, for people."""
+    if params.is_hidden:
+        return (
+            "splits: hidden: no side learns one, the model lies in shares, and neither side can "
+            "look into its half"
+        )
+    return (
+        "splits: owner: both sides learn which of them has each split's column, and that side "
+        "the split itself"
+    )
 
 
 def bits_facts(numbers: NumberFormat) -> dict[str, int]:

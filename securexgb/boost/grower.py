@@ -37,8 +37,8 @@ class TreeJob:
     """What the trees of a round are grown from, besides the sums over rows.
 
     ``cuts``: float64 (own columns, bins); ``used``: public numbers of the columns that these trees
-    may use, ascending; ``is_hidden``: whether splits are hidden; ``dummies``: what this party draws
-    dummy splits from, not read before.
+    may use, ascending; ``dummies``: what this party draws dummy splits from, not read before; None
+    where splits are hidden, which need none.
     """
 
     layout: Layout
@@ -47,8 +47,7 @@ class TreeJob:
     learning_rate: float
     cuts: NDArray[np.float64]
     used: NDArray[np.int64]
-    is_hidden: bool
-    dummies: Prg
+    dummies: Prg | None
 
 
 def grow_trees(party: Party, job: TreeJob, rows: RowSide) -> tuple[Tree, ...]:
@@ -61,7 +60,7 @@ def grow_trees(party: Party, job: TreeJob, rows: RowSide) -> tuple[Tree, ...]:
     roots = sums.nodes
     nodes = roots * ((1 << job.max_depth) - 1)
     splits: HiddenRound | OwnedRound
-    if job.is_hidden:
+    if job.dummies is None:
         splits = HiddenRound(candidates, job.layout)
     else:
         splits = OwnedRound(party, candidates, job.cuts, nodes, job.dummies)

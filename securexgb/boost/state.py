@@ -45,5 +45,7 @@ class State:
 
     def tree_job(self, number: int, used: NDArray[np.int64]) -> TreeJob:
         """What the trees of round ``number`` are grown from: their columns, their dummies."""
-        dummies = self.trees.dummies.derive(f"tree {number}")
+        dummies = self.trees.dummies
+        if dummies is not None:
+            dummies = dummies.derive(f"tree {number}")
         return dataclasses.replace(self.trees, used=used, dummies=dummies)

@@ -33,7 +33,7 @@ from securexgb.offline.producer import Producer
 
 FIRST_ROUNDS = 2
 """Rounds of trees in the first batch."""
-MOST_BYTES = 1 << 26
+MOST_BYTES = 1 << 25
 """A party's shares of a batch, at most, where a round fits: rows times nodes bits."""
 ONE_BIT = 1
 """The width of the transfers that are taken."""

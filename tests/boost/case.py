@@ -71,8 +71,7 @@ class Case:
             learning_rate=self.params.learning_rate,
             cuts=np.tile(edges, (self.layout.columns[party.rank], 1)),
             used=self.columns,
-            is_hidden=self.params.is_hidden,
-            dummies=party.private.derive("dummies"),
+            dummies=None if self.params.is_hidden else party.private.derive("dummies"),
         )
 
     def rows(self, party: Party) -> LocalRows:

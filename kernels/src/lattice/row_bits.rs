@@ -19,14 +19,16 @@
 //! moves the count before a number is used. Everything at Q is without a branch or an address that
 //! depends on b or on secrets. P's sums address tables by P's own bins, as `histogram` does.
 
-use crate::lattice::short_ring::{
-    DEGREE, ERROR_WORDS, Factor, LANES, Polynomial, ShortRing, TERNARY_WORDS, errors, lane, put,
-    ternary, uniform,
-};
+pub mod ring;
+
 use crate::simd::path::dispatched;
 use crate::words::bits::{copy_bits, pack_bits, pack_words, unpack_words};
 use crate::words::histogram::Bins;
 use crate::words::prg::Stream;
+use ring::{
+    DEGREE, ERROR_WORDS, Factor, LANES, Polynomial, ShortRing, TERNARY_WORDS, errors, lane, put,
+    ternary, uniform,
+};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bits of a coefficient of C_1 that leaves. With 7 there would be wrong bits: see the tests.

@@ -1,7 +1,7 @@
 //! Against the definition, and end to end; what must fail, fails.
 
+use super::ring::{Polynomial, tests::schoolbook};
 use super::*;
-use crate::lattice::short_ring::{Polynomial, tests::schoolbook};
 
 const SECRETS: [u8; 16] = [1; 16];
 const ERRORS: [u8; 16] = [2; 16];

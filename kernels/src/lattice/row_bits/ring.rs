@@ -1,4 +1,4 @@
-//! The ring Z_q[X] / (X^1024 + 1), q = 2^16: what `row_bits` computes in.
+//! The ring Z_q[X] / (X^1024 + 1), q = 2^16: what row bits are computed in.
 //!
 //! Sums are wrapping words of 16 bits. Products with ternary polynomials are exact: with centred
 //! coefficients they are integers up to 1024 2^15 = 2^25 in size, and are computed modulo two

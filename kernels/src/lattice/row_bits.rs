@@ -6,7 +6,9 @@
 //! secrets s_i, which all share c_1: coefficient v of ciphertext (j, i) has 2^15 times the bit
 //! of bucket j and node i V + v, V = ceil(T / k),
 //!
-//!     c_0(j, i) = -c_1(j) s_i + e + 2^15 b,     p_0(i) = -p_1 s_i + e.
+//! ```text
+//! c_0(j, i) = -c_1(j) s_i + e + 2^15 b,     p_0(i) = -p_1 s_i + e.
+//! ```
 //!
 //! P adds up: row a of a result is the sum of its buckets' ciphertexts, times X^(a V). Then comes a
 //! fresh encryption of zero, C_1 += u p_1 + e_1, C_0(i) += u p_0(i), and C_1 alone leaves, in 10

@@ -354,12 +354,13 @@ pub(super) mod tests {
     /// a s in the ring, by the definition.
     pub fn schoolbook(a: &[u16], s: &[i16]) -> Vec<u16> {
         let mut out = vec![0u16; DEGREE];
-        for (i, &a) in a.iter().enumerate() {
-            for (j, &s) in s.iter().enumerate().filter(|(_, s)| **s != 0) {
-                let term = a.wrapping_mul(s as u16);
-                let place = &mut out[(i + j) % DEGREE];
-                let signed = if i + j < DEGREE { term } else { term.wrapping_neg() };
-                *place = place.wrapping_add(signed);
+        for (j, &s) in s.iter().enumerate().filter(|(_, s)| **s != 0) {
+            let (wraps, stays) = out.split_at_mut(j);
+            for (out, &a) in stays.iter_mut().zip(a) {
+                *out = out.wrapping_add(a.wrapping_mul(s as u16));
+            }
+            for (out, &a) in wraps.iter_mut().zip(&a[DEGREE - j..]) {
+                *out = out.wrapping_sub(a.wrapping_mul(s as u16));
             }
         }
         out

@@ -7,7 +7,7 @@ sums with their encryption of zero (``sums``), that encryption and the rounding 
 the same rows, of one column with two bins), and both readings at the other side (``open``).
 Milliseconds once a batch: ``encrypt`` at the owner of the bits, ``tables`` at the owner of the
 rows. Then a batch between two parties in one process, both directions, transfers included:
-processor seconds of one party, bytes of both, by step. At most 100,000 rows are made; the layout
+processor seconds of one party, bytes of both, by step. At most 20,000 rows are made; the layout
 and ``megabytes`` are those of all rows.
 """
 
@@ -37,7 +37,7 @@ SHAPES = {
     "1M": (1_000_000, 10, 17, 150),
     "wide": (1_000_000, 300, 256, 150),
 }
-MOST_ROWS = 100_000
+MOST_ROWS = 20_000
 REPEATS = 3
 
 
@@ -54,7 +54,7 @@ def seconds(step: Callable[[], object], times: int = REPEATS) -> float:
 def steps(name: str) -> dict[str, object]:
     """The kernels of one direction."""
     all_rows, columns, bins, nodes = SHAPES[name]
-    rows = min(all_rows, MOST_ROWS, 20_000_000 // (nodes * columns))
+    rows = min(all_rows, MOST_ROWS, 200_000_000 // (nodes * columns))
     layout = plan_row_bits(columns, bins, nodes, all_rows)
     rng = np.random.default_rng(0)
     bits = rng.integers(0, 1 << 64, (layout.buckets, words_per(nodes)), dtype=np.uint64)
@@ -92,7 +92,7 @@ def steps(name: str) -> dict[str, object]:
 def batch(name: str) -> dict[str, object]:
     """A whole batch of both directions, between two parties."""
     all_rows, columns, bins, nodes = SHAPES[name]
-    rows = min(all_rows, MOST_ROWS, 20_000_000 // (nodes * columns))
+    rows = min(all_rows, MOST_ROWS, 200_000_000 // (nodes * columns))
     layout = plan_row_bits(columns, bins, nodes, all_rows)
     channels = memory_pair(600)
     own = np.random.default_rng(0).integers(0, bins, (2, rows, columns), dtype=np.uint8)

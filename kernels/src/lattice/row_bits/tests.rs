@@ -217,6 +217,8 @@ fn every_bit_is_right_and_with_seven_bits_some_are_not() {
         (65, (1, 2), (1, 1)),
         (150, (3, 5), (67, 8)),
         (250, (1, 200), (33, 1)),
+        // More buckets than stay near: columns in blocks, the last one smaller.
+        (70, (7, 200), (300, 1)),
     ] {
         let case = Case::new(rows, shape, places);
         let found = case.add_up();

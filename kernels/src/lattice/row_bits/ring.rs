@@ -11,6 +11,7 @@
 //! with constants are Montgomery's, with 2^16: |a w / 2^16| stays below p / 2 + |a| p / 2^17, at
 //! most 3/4 p for whatever word a. Words of 16 bits hold 3.04 p of the larger prime.
 
+use crate::lattice::modular;
 use crate::lattice::ring::binomial;
 use crate::simd::path::{Path, dispatched};
 use crate::simd::shorts::{HasShorts, SHORTS, Shorts};
@@ -64,8 +65,8 @@ pub struct Modulus {
     last: Constant,
 }
 
-fn power(base: i64, exponent: u32, p: i64) -> i64 {
-    (0..exponent).fold(1, |product, _| product * base % p)
+fn power(base: i64, exponent: usize, p: i64) -> i64 {
+    modular::power(base as u64, exponent as u64, p as u64) as i64
 }
 
 impl Modulus {
@@ -78,19 +79,19 @@ impl Modulus {
             let centred = if scaled > wide / 2 { scaled - wide } else { scaled } as i16;
             (centred, centred.wrapping_mul(inverse))
         };
-        let order = 2 * BLOCKS as u32;
+        let order = 2 * BLOCKS;
         let root = (2..wide)
-            .map(|base| power(base, (wide as u32 - 1) / order, wide))
+            .map(|base| power(base, (p as usize - 1) / order, wide))
             .find(|&root| power(root, order / 2, wide) == wide - 1)
             .expect("the prime is 1 modulo 512");
-        let reversed = |i: usize| (i.reverse_bits() >> (usize::BITS as usize - LEVELS)) as u32;
+        let reversed = |i: usize| i.reverse_bits() >> (usize::BITS as usize - LEVELS);
         Modulus {
             p,
             inverse,
             reciprocal: ((1i64 << 26) / wide) as i16,
             roots: std::array::from_fn(|i| constant(power(root, reversed(i), wide))),
             back: std::array::from_fn(|i| constant(power(root, order - reversed(i), wide))),
-            last: constant(power(BLOCKS as i64, wide as u32 - 2, wide)),
+            last: constant(power(BLOCKS as i64, p as usize - 2, wide)),
         }
     }
 
@@ -239,7 +240,7 @@ impl ShortRing {
     pub fn new() -> ShortRing {
         let moduli = PRIMES.map(Modulus::new);
         let [p, other] = PRIMES.map(i64::from);
-        let joining = moduli[1].scaled(power(p, other as u32 - 2, other) << 16);
+        let joining = moduli[1].scaled(power(p, other as usize - 2, other) << 16);
         ShortRing { moduli, joining, path: Path::best() }
     }
 

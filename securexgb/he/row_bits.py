@@ -17,8 +17,7 @@ of fair bits, exactly uniform modulo 2, which a modulus of a power of two asks f
 A bit is half the torus. The owner of M rounds C0 to quarters, by 1/8 at most, and 1/4 would be too
 much; so a value is right while the rest stays below 1/8, and wrong with probability at most
 2 exp(-(1/8)^2 / 2 S^2). With columns rho at most 16,384 that is 2^-59 for 2^29 values together,
-and 2^-98 where columns rho is 768. (Two products are taken at once; they meet with 2^-183 a
-coefficient, see ``kernels/src/lattice/short_ring.rs``.)
+and 2^-98 where columns rho is 768.
 
 *Layout.* The T nodes are cut into k groups of V = ceil(T / k), each with a secret of its own; a
 result has rho rows. One C1 serves all groups of its rows, so a larger k sends fewer results and

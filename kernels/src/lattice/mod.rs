@@ -8,4 +8,3 @@ pub mod products;
 pub mod ring;
 pub mod rlwe;
 pub mod row_bits;
-pub mod short_ring;

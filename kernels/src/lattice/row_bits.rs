@@ -6,7 +6,9 @@
 //! secrets s_i, which all share c_1: coefficient v of ciphertext (j, i) has 2^15 times the bit
 //! of bucket j and node i V + v, V = ceil(T / k),
 //!
-//!     c_0(j, i) = -c_1(j) s_i + e + 2^15 b,     p_0(i) = -p_1 s_i + e.
+//! ```text
+//! c_0(j, i) = -c_1(j) s_i + e + 2^15 b,     p_0(i) = -p_1 s_i + e.
+//! ```
 //!
 //! P adds up: row a of a result is the sum of its buckets' ciphertexts, times X^(a V). Then comes a
 //! fresh encryption of zero, C_1 += u p_1 + e_1, C_0(i) += u p_0(i), and C_1 alone leaves, in 10
@@ -19,14 +21,16 @@
 //! moves the count before a number is used. Everything at Q is without a branch or an address that
 //! depends on b or on secrets. P's sums address tables by P's own bins, as `histogram` does.
 
-use crate::lattice::short_ring::{
-    DEGREE, ERROR_WORDS, Factor, LANES, Polynomial, ShortRing, TERNARY_WORDS, errors, lane, put,
-    ternary, uniform,
-};
+pub mod ring;
+
 use crate::simd::path::dispatched;
 use crate::words::bits::{copy_bits, pack_bits, pack_words, unpack_words};
 use crate::words::histogram::Bins;
 use crate::words::prg::Stream;
+use ring::{
+    DEGREE, ERROR_WORDS, Factor, LANES, Polynomial, ShortRing, TERNARY_WORDS, errors, lane, put,
+    ternary, uniform,
+};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bits of a coefficient of C_1 that leaves. With 7 there would be wrong bits: see the tests.
@@ -38,8 +42,12 @@ const MARKS: usize = DEGREE / 64;
 /// Coefficients whose sum over a row's buckets stays in registers.
 const TILE: usize = 128;
 const TILES: usize = DEGREE / TILE;
-/// Results that are made at once: a tile of the tables is read for all their rows.
-const TOGETHER: usize = LANES;
+/// Buckets whose tiles stay in the second-level cache: 256 KiB.
+const NEAR: usize = 1024;
+/// Rows, about, and results, at most, that are added up at once where there are more buckets: each
+/// of their tiles is then read several times while it is near.
+const MANY_ROWS: usize = 4096;
+const MANY_RESULTS: usize = 512;
 /// Words of P's stream for a result: u, e_1, and one for bits that nobody wants; an even number.
 const RESULT_WORDS: u64 = (TERNARY_WORDS + ERROR_WORDS) as u64 + 2;
 
@@ -269,33 +277,46 @@ impl Sums {
         let rows = bins.of.len() / per_row;
         let results = self.layout.results(rows);
         let first = self.used.fetch_add(results as u64, Ordering::Relaxed);
-        let (parts, per_part) = (self.layout.groups + 1, TOGETHER * 2 * DEGREE);
-        let mut sums = vec![0u16; parts * per_part];
-        let mut places = Vec::with_capacity(TOGETHER * self.layout.rows * per_row);
-        for start in (0..results).step_by(TOGETHER) {
-            let end = results.min(start + TOGETHER);
+        // Columns whose tiles are near together, and results that are worth a pass over all tiles.
+        let block = (NEAR / bins.bins).clamp(1, per_row);
+        let many = MANY_ROWS.div_ceil(self.layout.rows).min(MANY_RESULTS);
+        let together = if block < per_row { many.next_multiple_of(LANES) } else { LANES };
+        let together = together.min(results.next_multiple_of(LANES));
+        let per_part = together * 2 * DEGREE;
+        let mut sums = vec![0u16; (self.layout.groups + 1) * per_part];
+        let mut places = Vec::new();
+        for start in (0..results).step_by(together) {
+            let end = results.min(start + together);
             let range = start * self.layout.rows..rows.min(end * self.layout.rows);
+            let own = &bins.of[range.start * per_row..range.end * per_row];
             places.clear();
-            for of in bins.of[range.start * per_row..range.end * per_row].chunks_exact(per_row) {
-                places.extend(
-                    of.iter()
-                        .zip(0u32..)
-                        .map(|(&bin, column)| column * bins.bins as u32 + u32::from(bin)),
-                );
+            for first in (0..per_row).step_by(block) {
+                for of in own.chunks_exact(per_row) {
+                    let some = of.iter().enumerate().skip(first).take(block);
+                    places.extend(
+                        some.map(|(column, &bin)| (column * bins.bins) as u32 + u32::from(bin)),
+                    );
+                }
             }
             sums.fill(0);
             for (part, sums) in sums.chunks_exact_mut(per_part).enumerate() {
                 for tile in 0..TILES {
                     let at = (part * TILES + tile) * self.buckets;
                     let table = &self.tables[at..at + self.buckets];
-                    let columns = (per_row, tile * TILE);
-                    add_rows(self.ring.path(), self.layout, table, &places, columns, sums);
+                    for (number, places) in places.chunks(block * range.len()).enumerate() {
+                        let columns = block.min(per_row - number * block);
+                        let place = (columns, tile * TILE);
+                        add_rows(self.ring.path(), self.layout, table, places, place, sums);
+                    }
                 }
             }
             let sums = |result: usize, part: usize| -> &[u16] {
                 &sums[part * per_part + (result - start) * 2 * DEGREE..][..2 * DEGREE]
             };
-            self.finish((first, start..end), sums, rows, &mut grid);
+            for start in (start..end).step_by(LANES) {
+                let some = start..end.min(start + LANES);
+                self.finish((first, some), sums, rows, &mut grid);
+            }
         }
         let used = rows * self.layout.nodes % 64;
         if let (Some(last), 1..) = (grid.low.last_mut(), used) {
@@ -310,7 +331,7 @@ impl Sums {
     fn finish<'s>(
         &self,
         (first, results): (u64, std::ops::Range<usize>),
-        sums: impl Fn(usize, usize) -> &'s [u16],
+        sums: impl Fn(usize, usize) -> &'s [u16] + Copy,
         rows: usize,
         grid: &mut Grid<'_>,
     ) {

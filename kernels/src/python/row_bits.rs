@@ -3,8 +3,8 @@
 use super::arguments::{Bytes, Given, Key, Words, check, refuse};
 use super::results::{Array, filled, filled_too, zeros};
 use super::words::bins_of;
+use crate::lattice::row_bits::ring::DEGREE;
 use crate::lattice::row_bits::{BitsKey, Grid, Layout, SENT_BYTES, Sums};
-use crate::lattice::short_ring::DEGREE;
 use crate::words::bits::copy_bits;
 use crate::words::histogram::Bins;
 use numpy::PyArrayMethods;

@@ -1,4 +1,4 @@
-//! The ring Z_q[X] / (X^1024 + 1), q = 2^16: what `row_bits` computes in.
+//! The ring Z_q[X] / (X^1024 + 1), q = 2^16: what row bits are computed in.
 //!
 //! Sums are wrapping words of 16 bits. Products with ternary polynomials are exact: with centred
 //! coefficients they are integers up to 1024 2^15 = 2^25 in size, and are computed modulo two
@@ -11,14 +11,16 @@
 //! with constants are Montgomery's, with 2^16: |a w / 2^16| stays below p / 2 + |a| p / 2^17, at
 //! most 3/4 p for whatever word a. Words of 16 bits hold 3.04 p of the larger prime.
 
+use crate::lattice::modular;
 use crate::lattice::ring::binomial;
 use crate::simd::path::{Path, dispatched};
+use crate::simd::shorts::{HasShorts, SHORTS, Shorts};
 use crate::words::prg::Stream;
 
 /// N.
 pub const DEGREE: usize = 1024;
 /// Polynomials that are multiplied at once.
-pub const LANES: usize = 16;
+pub const LANES: usize = SHORTS;
 /// Words that a polynomial's coefficients take, and that the stream gives for one.
 pub const WORDS: usize = DEGREE / 4;
 /// Words of a stream for one small secret, and for one error.
@@ -39,11 +41,15 @@ pub type Side = [[i16; LANES]; DEGREE];
 /// A constant modulo a prime: times 2^16, centred, and that times 1 / p modulo 2^16.
 type Constant = (i16, i16);
 
+#[inline(always)]
+fn splat<S: Shorts>((w, ratio): Constant) -> (S, S) {
+    (S::splat(w), S::splat(ratio))
+}
+
 /// a w / 2^16 modulo p, below 3/4 p in size.
 #[inline(always)]
-fn times(a: i16, (w, ratio): Constant, p: i16) -> i16 {
-    let high = |a: i16, b: i16| ((i32::from(a) * i32::from(b)) >> 16) as i16;
-    high(a, w).wrapping_sub(high(a.wrapping_mul(ratio), p))
+fn times<S: Shorts>(a: S, (w, ratio): (S, S), p: S) -> S {
+    a.times_high(w).minus(a.times_low(ratio).times_high(p))
 }
 
 /// One prime's constants.
@@ -55,13 +61,12 @@ pub struct Modulus {
     /// Roots in bit-reversed order, and their inverses.
     roots: [Constant; BLOCKS],
     back: [Constant; BLOCKS],
-    /// 2^16: makes a number a constant. 1 / 256: undoes the transform.
-    twice: Constant,
+    /// 1 / 256: undoes the transform.
     last: Constant,
 }
 
-fn power(base: i64, exponent: u32, p: i64) -> i64 {
-    (0..exponent).fold(1, |product, _| product * base % p)
+fn power(base: i64, exponent: usize, p: i64) -> i64 {
+    modular::power(base as u64, exponent as u64, p as u64) as i64
 }
 
 impl Modulus {
@@ -74,60 +79,63 @@ impl Modulus {
             let centred = if scaled > wide / 2 { scaled - wide } else { scaled } as i16;
             (centred, centred.wrapping_mul(inverse))
         };
-        let order = 2 * BLOCKS as u32;
+        let order = 2 * BLOCKS;
         let root = (2..wide)
-            .map(|base| power(base, (wide as u32 - 1) / order, wide))
+            .map(|base| power(base, (p as usize - 1) / order, wide))
             .find(|&root| power(root, order / 2, wide) == wide - 1)
             .expect("the prime is 1 modulo 512");
-        let reversed = |i: usize| (i.reverse_bits() >> (usize::BITS as usize - LEVELS)) as u32;
+        let reversed = |i: usize| i.reverse_bits() >> (usize::BITS as usize - LEVELS);
         Modulus {
             p,
             inverse,
             reciprocal: ((1i64 << 26) / wide) as i16,
             roots: std::array::from_fn(|i| constant(power(root, reversed(i), wide))),
             back: std::array::from_fn(|i| constant(power(root, order - reversed(i), wide))),
-            twice: constant((1 << 16) % wide),
-            last: constant(power(BLOCKS as i64, wide as u32 - 2, wide)),
+            last: constant(power(BLOCKS as i64, p as usize - 2, wide)),
         }
     }
 
     /// A remainder of at most p / 2 + p / 512 in size, for any word.
     #[inline(always)]
-    fn reduced(&self, x: i16) -> i16 {
-        let high = ((i32::from(x) * i32::from(self.reciprocal)) >> 16) as i16;
-        x.wrapping_sub(((high.wrapping_add(512)) >> 10).wrapping_mul(self.p))
+    fn reduced<S: Shorts>(&self, x: S) -> S {
+        let quotient = x.times_high(S::splat(self.reciprocal)).plus(S::splat(512));
+        x.minus(quotient.shifted_by_ten().times_low(S::splat(self.p)))
     }
 
     /// The centred remainder of what is below 3/2 p in size.
     #[inline(always)]
-    fn centred(&self, x: i16) -> i16 {
-        let half = self.p / 2;
-        let above = if x > half { self.p } else { 0 };
-        let below = if x < -half { self.p } else { 0 };
-        x.wrapping_sub(above).wrapping_add(below)
+    fn centred<S: Shorts>(&self, x: S) -> S {
+        let (p, half) = (S::splat(self.p), self.p / 2);
+        let above = p.where_less(S::splat(half), x);
+        x.minus(above).plus(p.where_less(x, S::splat(-half)))
     }
-}
 
-#[inline(always)]
-fn reduce_all(m: &Modulus, values: &mut [[i16; LANES]]) {
-    for x in values.as_flattened_mut() {
-        *x = m.reduced(*x);
+    /// The constant of what is already times 2^16.
+    fn scaled(&self, x: i64) -> Constant {
+        let p = i64::from(self.p);
+        let rest = x.rem_euclid(p);
+        let centred = if rest > p / 2 { rest - p } else { rest } as i16;
+        (centred, centred.wrapping_mul(self.inverse))
     }
 }
 
 /// Levels of butterflies: sizes below p / 2 grow by 3/4 p a level, so three fit a word.
 #[inline(always)]
-fn forward_body(m: &Modulus, values: &mut [[i16; LANES]]) {
+fn forward_body<L: HasShorts>(m: &Modulus, values: &mut [[i16; LANES]]) {
+    let p = L::Shorts::splat(m.p);
     for level in 0..LEVELS {
-        if level % 3 == 0 {
-            reduce_all(m, values);
-        }
         let size = DEGREE >> level;
-        for (block, root) in values.chunks_exact_mut(size).zip(&m.roots[1 << level..]) {
+        for (block, &root) in values.chunks_exact_mut(size).zip(&m.roots[1 << level..]) {
+            let root = splat(root);
             let (a, b) = block.split_at_mut(size / 2);
-            for (a, b) in a.as_flattened_mut().iter_mut().zip(b.as_flattened_mut()) {
-                let (x, y) = (*a, times(*b, *root, m.p));
-                (*a, *b) = (x.wrapping_add(y), x.wrapping_sub(y));
+            for (a, b) in a.iter_mut().zip(b) {
+                let (mut x, mut y) = (L::Shorts::load(a), L::Shorts::load(b));
+                if level % 3 == 0 {
+                    (x, y) = (m.reduced(x), m.reduced(y));
+                }
+                let y = times(y, root, p);
+                x.plus(y).store(a);
+                x.minus(y).store(b);
             }
         }
     }
@@ -135,22 +143,25 @@ fn forward_body(m: &Modulus, values: &mut [[i16; LANES]]) {
 
 dispatched! {
     /// The transform of `LANES` polynomials modulo one prime.
-    pub fn forward = forward_body(m: &Modulus, values: &mut [[i16; LANES]]);
+    pub fn forward = forward_body::<Lanes>(m: &Modulus, values: &mut [[i16; LANES]]);
 }
 
 /// Undoes `forward`. Sums double, so two levels fit after each reduction.
 #[inline(always)]
-fn inverse_body(m: &Modulus, values: &mut [[i16; LANES]]) {
+fn inverse_body<L: HasShorts>(m: &Modulus, values: &mut [[i16; LANES]]) {
+    let p = L::Shorts::splat(m.p);
     for level in (0..LEVELS).rev() {
-        if level % 2 == 1 {
-            reduce_all(m, values);
-        }
         let size = DEGREE >> level;
-        for (block, root) in values.chunks_exact_mut(size).zip(&m.back[1 << level..]) {
+        for (block, &root) in values.chunks_exact_mut(size).zip(&m.back[1 << level..]) {
+            let root = splat(root);
             let (a, b) = block.split_at_mut(size / 2);
-            for (a, b) in a.as_flattened_mut().iter_mut().zip(b.as_flattened_mut()) {
-                let (x, y) = (*a, *b);
-                (*a, *b) = (x.wrapping_add(y), times(x.wrapping_sub(y), *root, m.p));
+            for (a, b) in a.iter_mut().zip(b) {
+                let (mut x, mut y) = (L::Shorts::load(a), L::Shorts::load(b));
+                if level % 2 == 1 {
+                    (x, y) = (m.reduced(x), m.reduced(y));
+                }
+                x.plus(y).store(a);
+                times(x.minus(y), root, p).store(b);
             }
         }
     }
@@ -158,54 +169,56 @@ fn inverse_body(m: &Modulus, values: &mut [[i16; LANES]]) {
 
 dispatched! {
     /// See above.
-    pub fn inverse = inverse_body(m: &Modulus, values: &mut [[i16; LANES]]);
+    pub fn inverse = inverse_body::<Lanes>(m: &Modulus, values: &mut [[i16; LANES]]);
 }
 
 /// Products modulo X^4 - root of each block: four of at most 3/4 p each, which fit a word.
 #[inline(always)]
-fn blocks_body(p: i16, a: &[[i16; LANES]], by: &[[Constant; 8]], out: &mut [[i16; LANES]]) {
+fn blocks_body<L: HasShorts>(
+    p: i16,
+    a: &[[i16; LANES]],
+    by: &[[Constant; 8]],
+    out: &mut [[i16; LANES]],
+) {
+    let p = L::Shorts::splat(p);
     let blocks = a.as_chunks::<4>().0.iter().zip(out.as_chunks_mut::<4>().0).zip(by);
     for ((a, out), by) in blocks {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|j| L::Shorts::load(&a[j]));
         for (i, out) in out.iter_mut().enumerate() {
-            let mut sum = [0i16; LANES];
-            for (j, a) in a.iter().enumerate() {
-                // by[4 + i] is that of X^i, by[i] the one times the root.
-                let factor = by[4 + i - j];
-                for (sum, &a) in sum.iter_mut().zip(a) {
-                    *sum = sum.wrapping_add(times(a, factor, p));
-                }
-            }
-            *out = sum;
+            // by[4 + i] is that of X^i, by[i] the one times the root.
+            let term = |a: L::Shorts, j: usize| times(a, splat(by[4 + i - j]), p);
+            term(a, 0).plus(term(b, 1)).plus(term(c, 2).plus(term(d, 3))).store(out);
         }
     }
 }
 
 dispatched! {
     /// See above.
-    pub fn blocks = blocks_body(p: i16, a: &[[i16; LANES]], by: &[[Constant; 8]], out: &mut [[i16; LANES]]);
+    pub fn blocks = blocks_body::<Lanes>(p: i16, a: &[[i16; LANES]], by: &[[Constant; 8]], out: &mut [[i16; LANES]]);
 }
 
-/// Of transforms back, not yet divided by 256, both residues: the integer modulo 2^16.
+/// Of transforms back, not yet divided by 256, both residues: overwrites the first with the integer
+/// modulo 2^16. `by`: 1 / p_0 modulo p_1.
 #[inline(always)]
-fn join_body(
+fn join_body<L: HasShorts>(
     m: &[Modulus; 2],
-    first: &[[i16; LANES]],
-    second: &[[i16; LANES]],
     by: Constant,
-    out: &mut [[u16; LANES]],
+    first: &mut [[i16; LANES]],
+    second: &[[i16; LANES]],
 ) {
-    let values = first.as_flattened().iter().zip(second.as_flattened());
-    for (out, (&first, &second)) in out.as_flattened_mut().iter_mut().zip(values) {
-        let x = m[0].centred(times(first, m[0].last, m[0].p));
-        let y = times(second, m[1].last, m[1].p);
-        let t = m[1].centred(times(y.wrapping_sub(x), by, m[1].p));
-        *out = x.wrapping_add(t.wrapping_mul(m[0].p)) as u16;
+    let [p, other] = [0, 1].map(|i| L::Shorts::splat(m[i].p));
+    let (last, other_last, by) = (splat(m[0].last), splat(m[1].last), splat(by));
+    for (first, second) in first.iter_mut().zip(second) {
+        let x = m[0].centred(times(L::Shorts::load(first), last, p));
+        let y = times(L::Shorts::load(second), other_last, other);
+        let t = m[1].centred(times(y.minus(x), by, other));
+        x.plus(t.times_low(p)).store(first);
     }
 }
 
 dispatched! {
     /// See above.
-    pub fn join = join_body(m: &[Modulus; 2], first: &[[i16; LANES]], second: &[[i16; LANES]], by: Constant, out: &mut [[u16; LANES]]);
+    pub fn join = join_body::<Lanes>(m: &[Modulus; 2], by: Constant, first: &mut [[i16; LANES]], second: &[[i16; LANES]]);
 }
 
 /// One polynomial, transformed, ready to be multiplied with.
@@ -227,9 +240,7 @@ impl ShortRing {
     pub fn new() -> ShortRing {
         let moduli = PRIMES.map(Modulus::new);
         let [p, other] = PRIMES.map(i64::from);
-        let value = (power(p, other as u32 - 2, other) << 16) % other;
-        let centred = if value > other / 2 { value - other } else { value } as i16;
-        let joining = (centred, centred.wrapping_mul(moduli[1].inverse));
+        let joining = moduli[1].scaled(power(p, other as usize - 2, other) << 16);
         ShortRing { moduli, joining, path: Path::best() }
     }
 
@@ -254,14 +265,14 @@ impl ShortRing {
         let Many(all) = self.many(&side);
         Factor(std::array::from_fn(|i| {
             let m = &self.moduli[i];
-            let constant = |x: i16| (x, x.wrapping_mul(m.inverse));
             let block = |(number, values): (usize, &[[i16; LANES]; 4])| -> [Constant; 8] {
-                let root = m.roots[BLOCKS / 2 + number / 2];
+                let (root, sign) =
+                    (m.roots[BLOCKS / 2 + number / 2].0, 1 - 2 * (number as i64 % 2));
                 std::array::from_fn(|at| {
-                    let x = times(values[at % 4][0], m.twice, m.p);
-                    let turned = times(x, root, m.p);
-                    let turned = if number % 2 == 0 { turned } else { -turned };
-                    constant(m.centred(if at < 4 { turned } else { x }))
+                    let scaled = i64::from(values[at % 4][0]) << 16;
+                    // The root is scaled itself.
+                    let turned = i64::from(values[at % 4][0]) * i64::from(root) * sign;
+                    m.scaled(if at < 4 { turned } else { scaled })
                 })
             };
             all[i].as_chunks::<4>().0.iter().enumerate().map(block).collect()
@@ -270,15 +281,13 @@ impl ShortRing {
 
     /// Overwrites `out` with the products, exact integers modulo 2^16. Of the two one has
     /// coefficients -1 to 1, or their products are otherwise at most 2^25 in size.
-    pub fn multiply(&self, many: &Many, factor: &Factor, out: &mut [[u16; LANES]]) {
-        let [first, second] = std::array::from_fn(|i| {
-            let m = &self.moduli[i];
-            let mut values = vec![[0; LANES]; DEGREE];
-            blocks(self.path, m.p, &many.0[i], &factor.0[i], &mut values);
-            inverse(self.path, m, &mut values);
-            values
-        });
-        join(self.path, &self.moduli, &first, &second, self.joining, out);
+    pub fn multiply(&self, many: &Many, factor: &Factor, out: &mut [[i16; LANES]]) {
+        let mut second = vec![[0; LANES]; DEGREE];
+        for (i, out) in [&mut *out, &mut second].into_iter().enumerate() {
+            blocks(self.path, self.moduli[i].p, &many.0[i], &factor.0[i], out);
+            inverse(self.path, &self.moduli[i], out);
+        }
+        join(self.path, &self.moduli, self.joining, out, &second);
     }
 }
 
@@ -296,8 +305,8 @@ pub fn put(side: &mut Side, lane: usize, polynomial: &[i16; DEGREE]) {
 }
 
 /// The polynomial in one lane of a product.
-pub fn lane(products: &[[u16; LANES]], lane: usize) -> Polynomial {
-    std::array::from_fn(|j| products[j][lane])
+pub fn lane(products: &[[i16; LANES]], lane: usize) -> Polynomial {
+    std::array::from_fn(|j| products[j][lane] as u16)
 }
 
 /// Polynomial `number` of a public stream, uniform.
@@ -341,16 +350,18 @@ pub fn errors(stream: &Stream, start: u64) -> [i64; DEGREE] {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::simd::shorts::PortableShorts;
 
     /// a s in the ring, by the definition.
     pub fn schoolbook(a: &[u16], s: &[i16]) -> Vec<u16> {
         let mut out = vec![0u16; DEGREE];
-        for (i, &a) in a.iter().enumerate() {
-            for (j, &s) in s.iter().enumerate().filter(|(_, s)| **s != 0) {
-                let term = a.wrapping_mul(s as u16);
-                let place = &mut out[(i + j) % DEGREE];
-                let signed = if i + j < DEGREE { term } else { term.wrapping_neg() };
-                *place = place.wrapping_add(signed);
+        for (j, &s) in s.iter().enumerate().filter(|(_, s)| **s != 0) {
+            let (wraps, stays) = out.split_at_mut(j);
+            for (out, &a) in stays.iter_mut().zip(a) {
+                *out = out.wrapping_add(a.wrapping_mul(s as u16));
+            }
+            for (out, &a) in wraps.iter_mut().zip(&a[DEGREE - j..]) {
+                *out = out.wrapping_sub(a.wrapping_mul(s as u16));
             }
         }
         out
@@ -394,22 +405,30 @@ pub(super) mod tests {
 
     #[test]
     fn remainders_are_small_for_every_word() {
+        let plain = |x: PortableShorts| {
+            let mut out = [0; LANES];
+            x.store(&mut out);
+            out[3]
+        };
         for m in PRIMES.map(Modulus::new) {
             assert_eq!(m.p.wrapping_mul(m.inverse), 1);
+            let p = PortableShorts::splat(m.p);
             for x in i16::MIN..=i16::MAX {
-                let reduced = m.reduced(x);
+                let word = PortableShorts::splat(x);
+                let reduced = plain(m.reduced(word));
                 assert!(reduced.abs() <= m.p / 2 + m.p / 512);
                 assert_eq!((i32::from(x) - i32::from(reduced)) % i32::from(m.p), 0);
-                for w in [m.roots[7], m.back[200], m.last, m.twice] {
-                    let product = i32::from(times(x, w, m.p));
-                    assert!(product.abs() <= i32::from(m.p) * 3 / 4 + 1);
-                    let difference = i64::from(x) * i64::from(w.0) - (i64::from(product) << 16);
+                for w in [m.roots[7], m.back[200], m.last, m.scaled(i64::from(m.p / 2))] {
+                    let product = i64::from(plain(times(word, splat(w), p)));
+                    assert!(product.abs() <= i64::from(m.p) * 3 / 4 + 1);
+                    let difference = i64::from(x) * i64::from(w.0) - (product << 16);
                     assert_eq!(difference % i64::from(m.p), 0);
                 }
-            }
-            for x in -m.p..=m.p {
-                assert!(m.centred(x).abs() <= m.p / 2);
-                assert_eq!((x - m.centred(x)) % m.p, 0);
+                if x.unsigned_abs() < m.p as u16 {
+                    let centred = plain(m.centred(word));
+                    assert!(centred.abs() <= m.p / 2);
+                    assert_eq!((x - centred) % m.p, 0);
+                }
             }
         }
     }

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 
-from lines import Line, at
+from lines import Line, at, standard_error, values_at
 
 COUNTED = 20
 """Least positives of a segment whose mean prediction counts."""
@@ -78,14 +78,13 @@ def judged(lines: Sequence[Line]) -> list[Judged | None]:
 
 
 def _judged(bar: Bar, lines: Sequence[Line]) -> Judged | None:
-    values = [bar.factor * value for line in lines if (value := at(line, bar.path)) is not None]
+    values = values_at(lines, bar.path, bar.factor)
     if not values:
         return None
     within = sum(abs(value) <= bar.most for value in values)
     if bar.path == "apart.segment":
         return Judged(bar, bar.factor * _worst_segment(lines), None, within, len(values))
-    error = stdev(values) / len(values) ** 0.5 if len(values) > 1 else None
-    return Judged(bar, fmean(values), error, within, len(values))
+    return Judged(bar, fmean(values), standard_error(values), within, len(values))
 
 
 def _worst_segment(lines: Sequence[Line]) -> float:

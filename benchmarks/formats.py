@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from statistics import fmean, median, stdev
+from statistics import fmean, median
 
 import bars
-from lines import Line, Results, at, grouped, table
+from lines import Line, Results, at, grouped, standard_error, table, values_at
 
 BUILDS = {"product": ("numbers", "numbers-largest"), "before": ("numbers-before",)}
 """What builds are called in the tables, and their files of results."""
@@ -222,18 +222,15 @@ def _set(lines: Sequence[Line], build: str) -> tuple[object, object, object]:
 
 def _mean(lines: Sequence[Line], name: str, factor: float, decimals: int) -> str:
     """A mean over draws, and its standard error."""
-    values = [factor * value for line in lines if (value := at(line, f"apart.{name}")) is not None]
-    if not values:
-        return ""
-    return _about(values, decimals)
+    values = values_at(lines, f"apart.{name}", factor)
+    return _about(values, decimals) if values else ""
 
 
 _DISTANCES = (("auc", 4), ("median", 3))
 
 
 def _apart(lines: Sequence[Line], name: str, decimals: int) -> str:
-    values = [value for line in lines if (value := at(line, f"apart.{name}")) is not None]
-    return _distance(values, decimals)
+    return _distance(values_at(lines, f"apart.{name}"), decimals)
 
 
 def _distance(values: Sequence[float], decimals: int) -> str:
@@ -248,20 +245,19 @@ def _rmse(line: Line) -> float:
 
 def _about(values: Sequence[float], decimals: int) -> str:
     text = f"{fmean(values):+.{decimals}f}"
-    if len(values) > 1:
-        text += f" ± {stdev(values) / len(values) ** 0.5:.{decimals}f}"
-    return text
+    error = standard_error(values)
+    return text if error is None else f"{text} ± {error:.{decimals}f}"
 
 
 def _auc(lines: Sequence[Line]) -> str:
     """xgboost's; a model that is a constant has none."""
-    values = [value for line in lines if (value := at(line, "xgboost.auc")) is not None]
+    values = values_at(lines, "xgboost.auc")
     return f"{fmean(values):.4f}" if values else ""
 
 
 def _worst_segment(lines: Sequence[Line]) -> str:
-    values = [value for line in lines if (value := at(line, "apart.segment")) is not None]
-    return f"{100 * max(values, key=abs):+.1f}" if values else ""
+    values = values_at(lines, "apart.segment", 100.0)
+    return f"{max(values, key=abs):+.1f}" if values else ""
 
 
 def _chance(value: float | None) -> str:

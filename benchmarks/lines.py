@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import median
+from statistics import median, stdev
 from typing import Any
 
 from plots import number
@@ -40,6 +40,16 @@ def at(line: Line, path: str) -> Any:
             return None
         value = value[key]
     return value
+
+
+def values_at(lines: Iterable[Line], path: str, factor: float = 1.0) -> list[float]:
+    """The values by a dotted path, times the factor, of those lines that have one."""
+    return [factor * value for line in lines if (value := at(line, path)) is not None]
+
+
+def standard_error(values: Sequence[float]) -> float | None:
+    """Of the mean; a single value has none."""
+    return stdev(values) / len(values) ** 0.5 if len(values) > 1 else None
 
 
 def middle(runs: Sequence[Line], path: str) -> float:

@@ -57,11 +57,12 @@ def _grow(party: Party, session: Session, number: int) -> None:
     model, params = session.model, session.job.params
     session.rows.gradients(number)
     used = sampled_columns(session.coins, params, model.layout, number)
-    model.trees += grow_trees(party, tree_job(session, number, used), session.rows)
+    grown = grow_trees(party, tree_job(session, number, used), session.rows)
+    model.trees += grown
     for data_set in session.sets:
         with party.step(data_set.name):
             features = data_set.data.features
-            moved = training_margins(party, model, model.rounds[-1:], features)
+            moved = training_margins(party, model, [grown], features)
             data_set.margins = data_set.margins + moved
             for metric, values in model.history[data_set.name].items():
                 margins, truth = data_set.margins, data_set.truth

@@ -65,8 +65,8 @@ class ModelHalf:
     @property
     def rounds(self) -> list[Round]:
         """All trees: (rounds, outputs)."""
-        starts = range(0, len(self.trees), self.outputs)
-        return [tuple(self.trees[start : start + self.outputs]) for start in starts]
+        trees, outputs = self.trees, self.outputs
+        return [tuple(trees[at : at + outputs]) for at in range(0, len(trees), outputs)]
 
     @property
     def best_rounds(self) -> list[Round]:

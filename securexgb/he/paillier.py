@@ -45,6 +45,11 @@ _SURPLUS_BITS = 192
 """Random bits of a product above the size of its group; see the module's docstring."""
 
 
+def message_bytes(key_bits: int, ciphertexts: int) -> int:
+    """The size of a message of so many ciphertexts, each of twice the key's size."""
+    return NAME_BYTES + ciphertexts * (key_bits // 4)
+
+
 class PublicKey:
     """The modulus n of ``bits`` bits: encrypts for its owner, adds, reads and writes.
 
@@ -118,10 +123,6 @@ class PublicKey:
         if not all(0 < ciphertext < self.square for ciphertext in ciphertexts):
             raise ProtocolDesync("a Paillier ciphertext out of range arrived")
         return ciphertexts
-
-    def message_bytes(self, ciphertexts: int) -> int:
-        """The size of a message of so many ciphertexts."""
-        return NAME_BYTES + ciphertexts * self.ciphertext_bytes
 
 
 class SecretKey:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from securexgb.arith.prg import Prg
-from securexgb.he.paillier import DEFAULT_BITS, PublicKey, SecretKey
+from securexgb.he.paillier import DEFAULT_BITS, PublicKey, SecretKey, message_bytes
 from securexgb.he.paillier_sums import Slots, block
 from securexgb.he.scheme import Message, Words
 
@@ -57,10 +57,9 @@ class PaillierWords:
         return count
 
     def fresh_bytes(self, count: int, terms: int = 1) -> list[int]:
-        """A name of one word with every message of ciphertexts."""
         number, step = -(-count // self.slots.count), block(self.slots.key_bits)
         sizes = [min(step, number - at) for at in range(0, number, step)]
-        return [8 + size * self.slots.key_bits // 4 for size in sizes]
+        return [message_bytes(self.slots.key_bits, size) for size in sizes]
 
     def result_bytes(self, count: int) -> list[int]:
         return self.fresh_bytes(count)

@@ -18,7 +18,7 @@ use that training makes of BFV and Paillier, are in ``offline``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -109,7 +109,9 @@ def encrypt(party: Party, keys: Keys, own: Plaintexts, shape: tuple[int, ...]) -
     sizes = keys.parameters.fresh_bytes(count, own.size // count if count else 1)
     with party.step("encrypt"):
         if keys.secret is not None:
-            _send(party, keys.secret.encrypted(own) if count else (), sizes)
+            messages = keys.secret.encrypted(own) if count else ()
+            for message, size in zip(messages, sizes, strict=True):
+                _pass(party, party.rank, message, size)
             return Encrypted(shape, 1, None)
         assert keys.public is not None
         received = _received(party, keys.holder, sizes)
@@ -161,15 +163,11 @@ def to_shares(party: Party, keys: Keys, x: Encrypted) -> Shared:
             return Shared(keys.secret.opened(received, x.size).reshape(x.shape))
         assert keys.public is not None
         shares = [np.zeros(0, np.uint64)]
-        if x.size:
-            leaving = keys.public.leaving(x.ciphertexts, x.size)
-            _send(party, (_keep(shares, *result) for result in leaving), sizes)
+        leaving = keys.public.leaving(x.ciphertexts, x.size) if x.size else ()
+        for (message, share), size in zip(leaving, sizes, strict=True):
+            _pass(party, party.rank, message, size)
+            shares.append(share)
     return Shared(np.concatenate(shares).reshape(x.shape))
-
-
-def _keep(shares: list[np.ndarray], message: bytes, share: np.ndarray) -> bytes:
-    shares.append(share)
-    return message
 
 
 def _adds(evaluator: Evaluator) -> WordEvaluator:
@@ -184,11 +182,6 @@ def _check_room(keys: Keys, summands: int) -> None:
             f"masks were made for sums of {keys.parameters.summands} words and would not hide sums "
             f"of {summands}: state the real number"
         )
-
-
-def _send(party: Party, messages: Iterable[bytes], sizes: list[int]) -> None:
-    for message, size in zip(messages, sizes, strict=True):
-        _pass(party, party.rank, message, size)
 
 
 def _received(party: Party, sender: int, sizes: list[int]) -> Iterator[bytes]:

@@ -98,7 +98,8 @@ def signed(words: Words, width: int = 64) -> np.ndarray[tuple[int, ...], np.dtyp
 def is_negative(party: Party, x: Shared, width: int = 64) -> SharedBits:
     """The sign of each element of ``x``, flattened; needs |x| < 2^(width - 1)."""
     flat = x.words.reshape(-1)
-    return (Shared(flat >> np.uint64(width - 1))).lowest_bits() ^ carry_out(party, flat, width - 1)
+    sign = Shared(flat >> np.uint64(width - 1)).lowest_bits()
+    return sign ^ carry_out(party, flat, width - 1)
 
 
 @protocol(

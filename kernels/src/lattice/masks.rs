@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn many_products_at_the_edges_add_up_on_every_engine() {
+    fn many_products_at_the_edges_add_up_on_every_path() {
         let table = Table::new(64, PRIMES[0]).unwrap();
         let most = (1 << 52) - 1;
         let edges = [0, 1, 2, 1 << 25, (1 << 26) - 1, 1 << 51, most - 1, most];
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn pads_are_the_definition_on_every_engine() {
+    fn pads_are_the_definition_on_every_path() {
         for (degree, bits, rows) in [(64, 20, 10), (64, 53, 200), (128, 64, 128), (64, 63, 65)] {
             for path in Path::available() {
                 let pads = pads(degree, bits, rows, false, path);

@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn products_are_negacyclic_on_every_engine() {
+    fn products_are_negacyclic_on_every_path() {
         for degree in [64, 128, 512] {
             let table = Table::new(degree, PRIME).unwrap();
             let p = table.p;
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn engines_agree_word_by_word() {
+    fn paths_agree_word_by_word() {
         let Some(table) = Table::new(8192, PRIME) else { panic!("not a prime of this degree") };
         let values = words(3, 8192, table.p);
         let mut expected = values.clone();
@@ -491,7 +491,7 @@ mod tests {
     }
 
     #[test]
-    fn factors_at_the_edges_are_exact_on_every_engine() {
+    fn factors_at_the_edges_are_exact_on_every_path() {
         let table = Table::new(64, PRIME).unwrap();
         let (p, most) = (table.p, MASK);
         let mut values = words(6, 64, 1 << 52);
@@ -525,7 +525,7 @@ mod tests {
         let table = Table::new(8192, PRIME).unwrap();
         for (low, high) in [(u64::MAX >> 1, u64::MAX >> 1), (0, 0), (1 << 62, 3), (7, 1 << 62)] {
             let expected = (u128::from(low) + u128::from(high) * (1 << 52)) % u128::from(table.p);
-            use crate::simd::residues::Portable;
+            use crate::simd::lanes::{Eight, Portable};
             let mut out = [0; 8];
             fold((Portable::splat(low), Portable::splat(high)), &table.constants).store(&mut out);
             assert_eq!(u128::from(out[0]), expected);

@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn merging_agrees_on_every_engine() {
+    fn merging_agrees_on_every_path() {
         let mut results = Vec::new();
         for path in Path::available() {
             let mut ring = Ring::new(128, &TEST_PRIMES).unwrap();

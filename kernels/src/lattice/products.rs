@@ -138,7 +138,7 @@ fn add_rows<L: Residues, const R: usize, const S: usize>(
 
 #[inline(always)]
 fn add_product_body<L: Residues>(of: &Product<'_>, out: &mut [u64]) {
-    if L::REGISTERS == 32 {
+    if L::WIDE {
         add_all::<L, 4, 2>(of, out);
     } else {
         add_all::<L, 2, 1>(of, out);
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_are_the_definition_on_every_engine() {
+    fn leaves_are_the_definition_on_every_path() {
         let (n, vectors, length, bits) = (512, 16, 256, 57);
         let spread = Spread::new(n, vectors, length).unwrap();
         let (d, groups, columns) = (spread.distance(), spread.groups(), 5);

@@ -5,21 +5,31 @@
 //! and AVX-512: `dispatched!` takes those types only with a `Path` that proves them present.
 #![allow(unsafe_code)]
 
-/// Eight words, and what kernels do to them; shifts are by a constant below 64.
-pub trait Lanes: Copy {
+/// Eight words, as every kind of lanes has them.
+pub trait Eight: Copy {
+    /// Whether there are 32 registers, for sixteen sums, or 16, for four.
+    const WIDE: bool;
+
+    /// The eight words.
+    fn load(words: &[u64; 8]) -> Self;
+    /// Overwrites the eight words.
+    fn store(self, words: &mut [u64; 8]);
+    /// The word in all lanes.
+    fn splat(word: u64) -> Self;
+    /// self + other modulo 2^64.
+    fn plus(self, other: Self) -> Self;
+    /// The common bits.
+    fn and(self, other: Self) -> Self;
+}
+
+/// What kernels on shares do to them; shifts are by a constant below 64.
+pub trait Lanes: Eight {
     /// A running sum of products, in whatever form the machine adds up fastest.
     type Sum: Copy;
     /// A factor that is the same in all lanes, prepared for many products.
     type Factor: Copy;
 
-    /// Whether there are registers for sixteen sums, or for four.
-    const WIDE: bool;
-
-    fn load(words: &[u64; 8]) -> Self;
-    fn store(self, words: &mut [u64; 8]);
-    fn splat(word: u64) -> Self;
     fn xor(self, other: Self) -> Self;
-    fn and(self, other: Self) -> Self;
     fn shift_left<const BITS: u32>(self) -> Self;
     fn shift_right<const BITS: u32>(self) -> Self;
 
@@ -33,18 +43,16 @@ pub trait Lanes: Copy {
 
 /// Plain words.
 #[derive(Clone, Copy)]
-pub struct Portable([u64; 8]);
+pub struct Portable(pub(super) [u64; 8]);
 
 impl Portable {
     #[inline(always)]
-    fn zip(self, other: Self, combine: impl Fn(u64, u64) -> u64) -> Self {
+    pub(super) fn zip(self, other: Self, combine: impl Fn(u64, u64) -> u64) -> Self {
         Portable(std::array::from_fn(|lane| combine(self.0[lane], other.0[lane])))
     }
 }
 
-impl Lanes for Portable {
-    type Sum = Portable;
-    type Factor = u64;
+impl Eight for Portable {
     const WIDE: bool = false;
 
     #[inline(always)]
@@ -60,12 +68,22 @@ impl Lanes for Portable {
         Portable([word; 8])
     }
     #[inline(always)]
-    fn xor(self, other: Self) -> Self {
-        self.zip(other, |a, b| a ^ b)
+    fn plus(self, other: Self) -> Self {
+        self.zip(other, u64::wrapping_add)
     }
     #[inline(always)]
     fn and(self, other: Self) -> Self {
         self.zip(other, |a, b| a & b)
+    }
+}
+
+impl Lanes for Portable {
+    type Sum = Portable;
+    type Factor = u64;
+
+    #[inline(always)]
+    fn xor(self, other: Self) -> Self {
+        self.zip(other, |a, b| a ^ b)
     }
     #[inline(always)]
     fn shift_left<const BITS: u32>(self) -> Self {
@@ -89,9 +107,20 @@ impl Lanes for Portable {
     }
     #[inline(always)]
     fn add_sum(sum: Self, words: &mut [u64; 8]) {
-        *words = Portable(*words).zip(sum, u64::wrapping_add).0;
+        Portable(*words).plus(sum).store(words);
     }
 }
+
+/// An operation on both registers of `Avx2` values. Closures are not sure to be inlined, and
+/// without that no instruction is.
+#[cfg(target_arch = "x86_64")]
+macro_rules! both {
+    ($each:ident($($of:expr),*)) => {
+        unsafe { [$each($($of.0[0]),*), $each($($of.0[1]),*)] }
+    };
+}
+#[cfg(target_arch = "x86_64")]
+pub(super) use both;
 
 #[cfg(target_arch = "x86_64")]
 pub use x86::{Avx2, Avx512};
@@ -102,12 +131,12 @@ mod x86 {
     //! SAFETY, throughout: the instruction set is present (module docs), and loads and
     //! stores go through references to 64 bytes, with instructions that need no alignment.
 
-    use super::Lanes;
+    use super::{Eight, Lanes};
     use std::arch::x86_64::*;
 
     /// Two registers of four words.
     #[derive(Clone, Copy)]
-    pub struct Avx2([__m256i; 2]);
+    pub struct Avx2(pub(in crate::simd) [__m256i; 2]);
 
     /// AVX2 multiplies 32-bit halves only. x w mod 2^64 = low(x) low(w) + 2^32 (low(x)
     /// high(w) + high(x) low(w)); the two parts are summed apart and joined at the end.
@@ -122,14 +151,6 @@ mod x86 {
         fn each(self, operation: impl Fn(__m256i) -> __m256i) -> Self {
             Avx2([operation(self.0[0]), operation(self.0[1])])
         }
-        #[inline(always)]
-        fn zip(self, other: Self, combine: impl Fn(__m256i, __m256i) -> __m256i) -> Self {
-            Avx2([combine(self.0[0], other.0[0]), combine(self.0[1], other.0[1])])
-        }
-        #[inline(always)]
-        fn plus(self, other: Self) -> Self {
-            self.zip(other, |a, b| unsafe { _mm256_add_epi64(a, b) })
-        }
         /// The products of the low halves.
         #[inline(always)]
         fn times(self, factor: __m256i) -> Self {
@@ -137,9 +158,7 @@ mod x86 {
         }
     }
 
-    impl Lanes for Avx2 {
-        type Sum = Halves;
-        type Factor = [__m256i; 2];
+    impl Eight for Avx2 {
         const WIDE: bool = false;
 
         #[inline(always)]
@@ -160,12 +179,22 @@ mod x86 {
             Avx2([unsafe { _mm256_set1_epi64x(word as i64) }; 2])
         }
         #[inline(always)]
-        fn xor(self, other: Self) -> Self {
-            self.zip(other, |a, b| unsafe { _mm256_xor_si256(a, b) })
+        fn plus(self, other: Self) -> Self {
+            Avx2(both!(_mm256_add_epi64(self, other)))
         }
         #[inline(always)]
         fn and(self, other: Self) -> Self {
-            self.zip(other, |a, b| unsafe { _mm256_and_si256(a, b) })
+            Avx2(both!(_mm256_and_si256(self, other)))
+        }
+    }
+
+    impl Lanes for Avx2 {
+        type Sum = Halves;
+        type Factor = [__m256i; 2];
+
+        #[inline(always)]
+        fn xor(self, other: Self) -> Self {
+            Avx2(both!(_mm256_xor_si256(self, other)))
         }
         #[inline(always)]
         fn shift_left<const BITS: u32>(self) -> Self {
@@ -197,11 +226,9 @@ mod x86 {
 
     /// One register of eight words.
     #[derive(Clone, Copy)]
-    pub struct Avx512(__m512i);
+    pub struct Avx512(pub(in crate::simd) __m512i);
 
-    impl Lanes for Avx512 {
-        type Sum = Avx512;
-        type Factor = Avx512;
+    impl Eight for Avx512 {
         const WIDE: bool = true;
 
         #[inline(always)]
@@ -217,12 +244,22 @@ mod x86 {
             Avx512(unsafe { _mm512_set1_epi64(word as i64) })
         }
         #[inline(always)]
-        fn xor(self, other: Self) -> Self {
-            Avx512(unsafe { _mm512_xor_si512(self.0, other.0) })
+        fn plus(self, other: Self) -> Self {
+            Avx512(unsafe { _mm512_add_epi64(self.0, other.0) })
         }
         #[inline(always)]
         fn and(self, other: Self) -> Self {
             Avx512(unsafe { _mm512_and_si512(self.0, other.0) })
+        }
+    }
+
+    impl Lanes for Avx512 {
+        type Sum = Avx512;
+        type Factor = Avx512;
+
+        #[inline(always)]
+        fn xor(self, other: Self) -> Self {
+            Avx512(unsafe { _mm512_xor_si512(self.0, other.0) })
         }
         #[inline(always)]
         fn shift_left<const BITS: u32>(self) -> Self {
@@ -242,11 +279,11 @@ mod x86 {
         }
         #[inline(always)]
         fn multiply_add(self, factor: Self, sum: Self) -> Self {
-            Avx512(unsafe { _mm512_add_epi64(sum.0, _mm512_mullo_epi64(self.0, factor.0)) })
+            sum.plus(Avx512(unsafe { _mm512_mullo_epi64(self.0, factor.0) }))
         }
         #[inline(always)]
         fn add_sum(sum: Self, words: &mut [u64; 8]) {
-            Avx512(unsafe { _mm512_add_epi64(Self::load(words).0, sum.0) }).store(words);
+            Self::load(words).plus(sum).store(words);
         }
     }
 }

@@ -1,32 +1,22 @@
 //! Eight numbers below 2^52 side by side, for arithmetic modulo primes below 2^50.
 //!
 //! Every kernel of the homomorphic scheme is generic over [`Residues`]. Three implementations give
-//! the same words once these are reduced: `Portable` anywhere, `Ifma` with AVX-512's 52-bit
+//! the same words once these are reduced: `Portable` anywhere, `Avx512` with its 52-bit
 //! multiply-add, `Avx2` with the multiply-add of floating point. Nothing here branches on a value
 //! or indexes by one.
 #![allow(unsafe_code)]
 
+use crate::simd::lanes::{Eight, Portable};
+
 /// The low 52 bits.
 pub const MASK: u64 = (1 << 52) - 1;
 
-/// Eight words. Factors of products are below 2^52.
-pub trait Residues: Copy {
+/// Words modulo a prime. Factors of products are below 2^52.
+pub trait Residues: Eight {
     /// Words made ready for `add_product`.
     type Operand: Copy;
-    /// How many registers the machine has.
-    const REGISTERS: usize;
-    /// The eight words.
-    fn load(words: &[u64; 8]) -> Self;
-    /// Overwrites the eight words.
-    fn store(self, words: &mut [u64; 8]);
-    /// The word in all lanes.
-    fn splat(word: u64) -> Self;
-    /// self + other modulo 2^64.
-    fn plus(self, other: Self) -> Self;
     /// self - other modulo 2^64.
     fn minus(self, other: Self) -> Self;
-    /// The common bits.
-    fn and(self, other: Self) -> Self;
     /// x - limit where x >= limit, else x; for x and limit below 2^63.
     fn reduce_once(self, limit: Self) -> Self;
     /// Each word's bits from 52 on.
@@ -42,17 +32,6 @@ pub trait Residues: Copy {
     fn times(self, factor: (Self, Self), p: Self) -> Self;
     /// Word j of row i becomes word i of row j.
     fn transpose(rows: [Self; 8]) -> [Self; 8];
-}
-
-/// Plain words.
-#[derive(Clone, Copy)]
-pub struct Portable([u64; 8]);
-
-impl Portable {
-    #[inline(always)]
-    fn zip(self, other: Self, combine: impl Fn(u64, u64) -> u64) -> Self {
-        Portable(std::array::from_fn(|lane| combine(self.0[lane], other.0[lane])))
-    }
 }
 
 #[inline(always)]
@@ -99,31 +78,10 @@ impl Portable {
 }
 
 impl Residues for Portable {
-    const REGISTERS: usize = 16;
     products_by_halves!();
-    #[inline(always)]
-    fn load(words: &[u64; 8]) -> Self {
-        Portable(*words)
-    }
-    #[inline(always)]
-    fn store(self, words: &mut [u64; 8]) {
-        *words = self.0;
-    }
-    #[inline(always)]
-    fn splat(word: u64) -> Self {
-        Portable([word; 8])
-    }
-    #[inline(always)]
-    fn plus(self, other: Self) -> Self {
-        self.zip(other, u64::wrapping_add)
-    }
     #[inline(always)]
     fn minus(self, other: Self) -> Self {
         self.zip(other, u64::wrapping_sub)
-    }
-    #[inline(always)]
-    fn and(self, other: Self) -> Self {
-        self.zip(other, |a, b| a & b)
     }
     #[inline(always)]
     fn reduce_once(self, limit: Self) -> Self {
@@ -140,66 +98,39 @@ impl Residues for Portable {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub use x86::Ifma;
-
-#[cfg(target_arch = "x86_64")]
 #[allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all, below")]
 mod x86 {
     //! SAFETY, throughout: `on_residues!` takes this type only with a `Path` that proves the
     //! instructions present; loads and stores go through references to 64 bytes.
 
     use super::{MASK, Residues};
+    use crate::simd::lanes::{Avx512, Eight};
     use std::arch::x86_64::*;
 
-    /// One register of eight words.
-    #[derive(Clone, Copy)]
-    pub struct Ifma(__m512i);
-
-    impl Ifma {
+    impl Avx512 {
         #[inline(always)]
         fn add_low(self, a: Self, b: Self) -> Self {
-            Ifma(unsafe { _mm512_madd52lo_epu64(self.0, a.0, b.0) })
+            Avx512(unsafe { _mm512_madd52lo_epu64(self.0, a.0, b.0) })
         }
         #[inline(always)]
         fn add_high(self, a: Self, b: Self) -> Self {
-            Ifma(unsafe { _mm512_madd52hi_epu64(self.0, a.0, b.0) })
+            Avx512(unsafe { _mm512_madd52hi_epu64(self.0, a.0, b.0) })
         }
     }
 
-    impl Residues for Ifma {
-        const REGISTERS: usize = 32;
+    impl Residues for Avx512 {
         products_by_halves!();
         #[inline(always)]
-        fn load(words: &[u64; 8]) -> Self {
-            Ifma(unsafe { _mm512_loadu_si512(words.as_ptr().cast()) })
-        }
-        #[inline(always)]
-        fn store(self, words: &mut [u64; 8]) {
-            unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), self.0) }
-        }
-        #[inline(always)]
-        fn splat(word: u64) -> Self {
-            Ifma(unsafe { _mm512_set1_epi64(word as i64) })
-        }
-        #[inline(always)]
-        fn plus(self, other: Self) -> Self {
-            Ifma(unsafe { _mm512_add_epi64(self.0, other.0) })
-        }
-        #[inline(always)]
         fn minus(self, other: Self) -> Self {
-            Ifma(unsafe { _mm512_sub_epi64(self.0, other.0) })
-        }
-        #[inline(always)]
-        fn and(self, other: Self) -> Self {
-            Ifma(unsafe { _mm512_and_si512(self.0, other.0) })
+            Avx512(unsafe { _mm512_sub_epi64(self.0, other.0) })
         }
         #[inline(always)]
         fn reduce_once(self, limit: Self) -> Self {
-            Ifma(unsafe { _mm512_min_epu64(self.0, self.minus(limit).0) })
+            Avx512(unsafe { _mm512_min_epu64(self.0, self.minus(limit).0) })
         }
         #[inline(always)]
         fn above(self) -> Self {
-            Ifma(unsafe { _mm512_srli_epi64::<52>(self.0) })
+            Avx512(unsafe { _mm512_srli_epi64::<52>(self.0) })
         }
         #[inline(always)]
         fn transpose(rows: [Self; 8]) -> [Self; 8] {
@@ -226,7 +157,7 @@ mod x86 {
                 }
             });
             // Bits of the word's number come out in the order (0, 1, 2) of i.
-            whole.map(Ifma)
+            whole.map(Avx512)
         }
     }
 }
@@ -243,14 +174,14 @@ macro_rules! on_residues {
                 use $crate::simd::path::Level;
                 #[target_feature(enable = "avx2,bmi2,fma")]
                 fn avx2($($arg: $type),*) {
-                    $body::<$crate::simd::residues_avx2::Avx2>($($arg),*)
+                    $body::<$crate::simd::lanes::Avx2>($($arg),*)
                 }
                 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx512ifma,bmi2")]
                 fn ifma($($arg: $type),*) {
-                    $body::<$crate::simd::residues::Ifma>($($arg),*)
+                    $body::<$crate::simd::lanes::Avx512>($($arg),*)
                 }
                 match path.level() {
-                    Level::Portable => $body::<$crate::simd::residues::Portable>($($arg),*),
+                    Level::Portable => $body::<$crate::simd::lanes::Portable>($($arg),*),
                     // SAFETY: a `Path` of these levels exists only where the CPU has AVX2.
                     Level::Avx2 | Level::Avx512 => unsafe { avx2($($arg),*) },
                     // SAFETY: and one of this level where it has the 52-bit multiply-add.
@@ -260,7 +191,7 @@ macro_rules! on_residues {
             #[cfg(not(target_arch = "x86_64"))]
             {
                 let _ = path;
-                $body::<$crate::simd::residues::Portable>($($arg),*)
+                $body::<$crate::simd::lanes::Portable>($($arg),*)
             }
         }
     };

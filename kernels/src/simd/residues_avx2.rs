@@ -12,6 +12,7 @@
 #![allow(unsafe_code)]
 #![allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all, above")]
 
+use crate::simd::lanes::{Avx2, Eight, both};
 use crate::simd::residues::Residues;
 use std::arch::x86_64::*;
 
@@ -24,20 +25,9 @@ const UPPER: u64 = 0x467 << 52;
 const LOW_EXCESS: u64 = UNITS.wrapping_sub(1 << 51);
 const HIGH_EXCESS: u64 = UPPER.wrapping_add(1);
 
-/// Two registers of four words.
-#[derive(Clone, Copy)]
-pub struct Avx2([__m256i; 2]);
-
 /// Two registers of four doubles.
 #[derive(Clone, Copy)]
 pub struct Doubles([__m256d; 2]);
-
-/// Both registers. Closures are not sure to be inlined, and without that no instruction is.
-macro_rules! both {
-    ($each:ident($($of:expr),*)) => {
-        unsafe { [$each($($of.0[0]),*), $each($($of.0[1]),*)] }
-    };
-}
 
 #[inline(always)]
 unsafe fn of_words(words: __m256i) -> __m256d {
@@ -116,36 +106,10 @@ unsafe fn turned([a, b, c, d]: [__m256i; 4]) -> [__m256i; 4] {
 
 impl Residues for Avx2 {
     type Operand = Doubles;
-    const REGISTERS: usize = 16;
 
-    #[inline(always)]
-    fn load(words: &[u64; 8]) -> Self {
-        let at: *const __m256i = words.as_ptr().cast();
-        Avx2(unsafe { [_mm256_loadu_si256(at), _mm256_loadu_si256(at.add(1))] })
-    }
-    #[inline(always)]
-    fn store(self, words: &mut [u64; 8]) {
-        let at: *mut __m256i = words.as_mut_ptr().cast();
-        unsafe {
-            _mm256_storeu_si256(at, self.0[0]);
-            _mm256_storeu_si256(at.add(1), self.0[1]);
-        }
-    }
-    #[inline(always)]
-    fn splat(word: u64) -> Self {
-        Avx2(unsafe { [_mm256_set1_epi64x(word as i64), _mm256_set1_epi64x(word as i64)] })
-    }
-    #[inline(always)]
-    fn plus(self, other: Self) -> Self {
-        Avx2(both!(_mm256_add_epi64(self, other)))
-    }
     #[inline(always)]
     fn minus(self, other: Self) -> Self {
         Avx2(both!(_mm256_sub_epi64(self, other)))
-    }
-    #[inline(always)]
-    fn and(self, other: Self) -> Self {
-        Avx2(both!(_mm256_and_si256(self, other)))
     }
     #[inline(always)]
     fn above(self) -> Self {

@@ -110,7 +110,7 @@ class Session:
         """Words that belong together: of a block of elements, or of a vector."""
         if isinstance(series, Products):
             return self._shapes[series][1][1]
-        return series.fitted.words
+        return series.layout.fitted.words
 
 
 def _cut(whole: range, size: int) -> Iterator[range]:

@@ -16,9 +16,11 @@ from securexgb.correlations.kinds import KINDS
 from securexgb.correlations.random_bits import RandomBits
 from securexgb.correlations.transfers import Transfers, transfer_bits
 from securexgb.correlations.triples import Triples
-from securexgb.dealer.wire import request, series_of
+from securexgb.dealer.wire import series_of
+from securexgb.offline.ahead import cut, joined
+from securexgb.offline.dealer_link import request
 from securexgb.offline.local import InsecureLocalSource
-from tests.offline.laws import check
+from tests.offline.laws import arrays, check, holds
 
 
 def test_kinds_are_values() -> None:
@@ -52,18 +54,18 @@ def test_a_law_is_broken_by_another_piece(kind: Kind[Any]) -> None:
     )
     check(kind, zero, one, 192)
     for wrong in (one, zero):
-        *arrays, last = wrong.arrays
-        broken = type(wrong)(*arrays, ~last)
-        assert not kind.holds(*((zero, broken) if wrong is one else (broken, one)))
+        *others, last = arrays(wrong)
+        broken = type(wrong)(*others, ~last)
+        assert not holds(kind, *((zero, broken) if wrong is one else (broken, one)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_runs_are_cut_and_joined(kind: Kind[Any]) -> None:
     (channel, _) = memory_pair()
     whole = InsecureLocalSource(0, channel, 1).take(kind, 200)
-    parts = [whole.cut(0, 64), whole.cut(64, 128), whole.cut(128, 200)]
-    for joined, array in zip(whole.joined(parts).arrays, whole.arrays, strict=True):
-        np.testing.assert_array_equal(joined, array)
+    parts = [cut(whole, 0, 64), cut(whole, 64, 128), cut(whole, 128, 200)]
+    for again, array in zip(arrays(joined(parts)), arrays(whole), strict=True):
+        np.testing.assert_array_equal(again, array)
 
 
 def test_the_narrowest_for_a_purpose() -> None:
@@ -83,4 +85,4 @@ def test_no_correlation_shows_itself() -> None:
         for rank, channel in enumerate(memory_pair()):
             pieces = InsecureLocalSource(rank, channel, 1).take(kind, 64)
             shown = repr(pieces) + str(pieces)
-            assert not any(str(array.ravel()[0]) in shown for array in pieces.arrays)
+            assert not any(str(array.ravel()[0]) in shown for array in arrays(pieces))

@@ -32,7 +32,7 @@ def test_a_party_needs_no_other_seed_than_its_own(kind: Kind[Any]) -> None:
     for rank in (0, 1):
         ours = Streams(Prg(b"a" * 16), "s", rank)
         free = ours.free(kind, 1, 2)
-        assert len(free) == len(kind.free[rank])
+        assert len(free) == len(kind.layout.free[rank])
         again = Streams(Prg(b"a" * 16), "s", rank).free(kind, 1, 2)
         for left, right in zip(free, again, strict=True):
             np.testing.assert_array_equal(left, right)

@@ -55,13 +55,13 @@ class Streams:
         return tuple(pieces)
 
 
-def correction(kind: Kind[Any], zero: Streams, one: Streams, start: int, count: int) -> Words:
-    """The piece that is not free, as it is sent, for blocks ``start`` to ``start + count``."""
+def correction(kind: Kind[Any], parties: tuple[Streams, Streams], blocks: range) -> Words:
+    """The piece that is not free, as it is sent, for ``blocks`` of both parties' streams."""
     layout, piece = kind.layout, kind.layout.fitted
-    fitted = np.empty(count * piece.words, np.uint64)
+    fitted = np.empty((len(blocks), piece.words), np.uint64)
     most = max(1, _TILE // sum(free.words for side in layout.free for free in side))
-    for at in range(0, count, most):
-        size = min(most, count - at)
-        arrays = kind.fit(zero.free(kind, start + at, size), one.free(kind, start + at, size))
-        fitted[at * piece.words : (at + size) * piece.words] = piece.stream(arrays)
-    return fitted
+    for at in range(0, len(blocks), most):
+        part = blocks[at : at + most]
+        first, second = (streams.free(kind, part.start, len(part)) for streams in parties)
+        fitted[at : at + most] = piece.stream(kind.fit(first, second)).reshape(-1, piece.words)
+    return fitted.reshape(-1)

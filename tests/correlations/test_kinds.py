@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import securexgb
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.channel.memory import memory_pair
 from securexgb.correlations.digits import DigitTransfers
@@ -20,7 +24,7 @@ from securexgb.dealer.wire import series_of
 from securexgb.offline.ahead import cut, joined
 from securexgb.offline.dealer_link import request
 from securexgb.offline.local import InsecureLocalSource
-from tests.offline.laws import arrays, check, holds
+from tests.offline.laws import arrays, check, check_next, holds
 
 
 def test_kinds_are_values() -> None:
@@ -44,6 +48,29 @@ def test_every_kind_has_a_name_and_a_number_of_its_own() -> None:
     assert [series_of(message) for message in asked] == list(KINDS)
     numbers = {message.kind for message in asked}
     assert numbers == set(pb.Kind.values()) - {pb.KIND_UNSPECIFIED, pb.KIND_PRODUCTS}
+
+
+def test_no_name_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the kinds are called, their laws hold: nothing is read off a name."""
+    for family in {type(kind) for kind in KINDS}:
+        monkeypatch.setattr(family, "name", property(lambda kind: f"{KINDS.index(kind):x}"))
+    sources = [InsecureLocalSource(rank, channel, 1) for rank, channel in enumerate(memory_pair())]
+    for kind in KINDS:
+        check_next(kind, (sources[0], sources[1]), 192)
+
+
+def test_no_name_is_written_twice_and_no_length_guessed() -> None:
+    """A name is written in its kind's file; nothing follows from how many arrays there are."""
+    stems = "|".join({kind.name.split("_")[0] for kind in KINDS})
+    written = re.compile(rf"""["'](?:{stems})(?:_[^"' ]*)?["']""")
+    guessed = re.compile(r"len\((?:first|second|pieces|free|arrays)\)")
+    package = Path(securexgb.__file__).parent
+    families = {Path(inspect.getfile(type(kind))) for kind in KINDS}
+    for folder in ("correlations", "dealer", "offline"):
+        for path in sorted((package / folder).rglob("*.py")):
+            text = path.read_text(encoding="utf-8")
+            assert path in families or not written.search(text), f"{path.name} names a kind"
+            assert not guessed.search(text), f"{path.name} guesses by a length"
 
 
 @pytest.mark.parametrize("kind", [*KINDS, Triples(33)])

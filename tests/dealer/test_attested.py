@@ -33,7 +33,7 @@ from tests.attestation.examples import LaboratoryAttester, policy, roots
 from tests.attestation.laboratory import Laboratory, Window
 from tests.dealer.running import RunningDealer, Terms, connect_both, connected, dealer_thread
 from tests.offline.laws import check_next
-from tests.offline.test_producer import SlowProducts
+from tests.offline.pairs import SlowProducts
 
 KEY = DevAttester.fresh()
 OTHER = DevAttester.fresh()

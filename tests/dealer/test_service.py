@@ -57,7 +57,7 @@ from tests.dealer.running import (
     with_endpoint,
 )
 from tests.offline.laws import bucket_matrix, check_next
-from tests.offline.test_producer import SlowProducts
+from tests.offline.pairs import SlowProducts
 
 
 @pytest.fixture(scope="module")

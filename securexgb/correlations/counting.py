@@ -11,12 +11,7 @@ from typing import Any
 
 from securexgb.correlations.kind import BLOCK, Kind, P
 from securexgb.correlations.rows import RowBits
-from securexgb.correlations.source import (
-    Account,
-    CorrelationSource,
-    PadProducts,
-    VectorProducts,
-)
+from securexgb.correlations.source import Account, CorrelationSource, ObservedProducts
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,7 @@ class Budget:
 
     def correction_words(self, columns: tuple[int, int]) -> int:
         """What a dealer sends to party 1; ``columns``: of the matrices by owner."""
-        kinds = sum(n * kind.fitted.words for kind, n in self.counts.items()) // BLOCK
+        kinds = sum(n * kind.layout.fitted.words for kind, n in self.counts.items()) // BLOCK
         return kinds + sum(2 * v * c for v, c in zip(self.vectors, columns, strict=True))
 
 
@@ -66,7 +61,7 @@ class CountingSource:
         self._source = source
         self.budget = Budget()
         self.name, self.evidence, self.prices = source.name, source.evidence, source.prices
-        self.products = _CountingProducts(self, source)
+        self.products = ObservedProducts(source.products, self._count_vectors)
         self.row_bits = _CountingRowBits(self, source)
 
     @property
@@ -83,22 +78,8 @@ class CountingSource:
     def close(self) -> None:
         self._source.close()
 
-
-class _CountingProducts:
-    def __init__(self, counting: CountingSource, source: CorrelationSource) -> None:
-        self._counting = counting
-        self._within = source.products
-        self.plan = self._within.plan
-        self.noise_bits = self._within.noise_bits
-        self.register_matrix = self._within.register_matrix
-
-    @property
-    def account(self) -> Account:
-        return self._within.account
-
-    def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts:
-        self._counting.budget += Budget(vectors=(0, count) if owner else (count, 0))
-        return self._within.vector_products(owner, count)
+    def _count_vectors(self, owner: int, count: int) -> None:
+        self.budget += Budget(vectors=(0, count) if owner else (count, 0))
 
 
 class _CountingRowBits:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from securexgb.correlations.kind import Arrays, Directed, Piece, Pieces, Words
+from securexgb.correlations.kind import Arrays, Directed, Layout, Piece, Pieces, Words
 
 DIGIT = 4
 WIDTHS = (2, 7)
@@ -52,15 +52,12 @@ class DigitTransfers(Directed[SentDigits, ReceivedDigits]):
         return f"digits_{self.width}_from_{self.sender}"
 
     @property
-    def free(self) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+    def layout(self) -> Layout:
         messages, choices = Piece("messages", (16, self.width)), Piece("choices", (DIGIT,))
+        chosen = Piece("chosen", (self.width,))
         if self.sender == 0:
-            return (messages,), (choices,)
-        return (choices, Piece("chosen", (self.width,))), (messages,)
-
-    @property
-    def fitted(self) -> Piece:
-        return Piece("chosen" if self.sender == 0 else "base", (self.width,))
+            return Layout(((messages,), (choices,)), chosen)
+        return Layout(((choices, chosen), (messages,)), Piece("base", (self.width,)))
 
     def fit(self, first: Arrays, second: Arrays) -> Words:
         if self.sender == 0:
@@ -76,10 +73,6 @@ class DigitTransfers(Directed[SentDigits, ReceivedDigits]):
             return SentDigits(*pieces)
         messages, base = pieces
         return SentDigits(messages ^ base)
-
-    def holds(self, zero: DigitEnd, one: DigitEnd) -> bool:
-        sent, received = self.ordered(zero, one)
-        return np.array_equal(pick(sent.messages, received.choices), received.chosen)
 
 
 def pick(messages: Words, choices: Words) -> Words:

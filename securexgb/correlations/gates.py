@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from securexgb.correlations.kind import Arrays, Kind, Piece, Pieces, Words
+from securexgb.correlations.kind import Arrays, Kind, Layout, Piece, Pieces, Words
 
 WIDEST = 32
 
@@ -46,13 +44,9 @@ class Gates(Kind[GatePieces]):
         return f"gates_{self.width}"
 
     @property
-    def free(self) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
-        a, b = Piece("a"), Piece("b", (self.width,))
-        return (a, b, self.fitted), (a, b)
-
-    @property
-    def fitted(self) -> Piece:
-        return Piece("c", (self.width,))
+    def layout(self) -> Layout:
+        a, b, c = Piece("a"), Piece("b", (self.width,)), Piece("c", (self.width,))
+        return Layout(((a, b, c), (a, b)), c)
 
     def fit(self, first: Arrays, second: Arrays) -> Words:
         (a0, b0, c0), (a1, b1) = first, second
@@ -60,9 +54,6 @@ class Gates(Kind[GatePieces]):
 
     def complete(self, rank: int, pieces: Arrays) -> GatePieces:
         return GatePieces(*pieces)
-
-    def holds(self, zero: GatePieces, one: GatePieces) -> bool:
-        return np.array_equal((zero.a ^ one.a) & (zero.b ^ one.b), zero.c ^ one.c)
 
 
 KINDS = tuple(Gates(1 << power) for power in range(WIDEST.bit_length()))

@@ -1,8 +1,9 @@
 """A kind of correlated randomness is a value: ``Gates(4)``, ``Transfers(64, sender=0)``.
 
-Its class says which arrays each party holds and in which order, the law that both parties' arrays
-satisfy together, what a party draws from its own seed and what a dealer fits to it. (How two
-parties make it alone is in ``offline.two_party``: no dealer needs it.) Each party's part is
+Its class says which arrays each party holds and in which order, what a party draws from its own
+seed and what a dealer fits to it; its module's first lines say the law that both parties' arrays
+satisfy together, which tests check. (How two parties make it alone is in ``offline.two_party``: no
+dealer needs it.) Each party's part is
 uniform, given the constraints of the other's. Words are elements of Z_2^64 (dtype uint64); bits are
 packed 64 to a word, little-endian (bit i of word w is element 64 w + i).
 
@@ -16,10 +17,9 @@ fresh one-time pad.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, ClassVar, Generic, Self, TypeVar, cast
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,23 +42,6 @@ class Pieces:
     """
 
     per_word: ClassVar[tuple[int, ...]]
-
-    @property
-    def arrays(self) -> Arrays:
-        return tuple(vars(self).values())
-
-    def cut(self, start: int, stop: int) -> Self:
-        """Elements ``start`` to ``stop``; where bits are packed ``start`` begins a word."""
-        parts = zip(self.arrays, self.per_word, strict=True)
-        return type(self)(*[array[..., start // n : -(-stop // n)] for array, n in parts])
-
-    @classmethod
-    def joined(cls, parts: Sequence[Self]) -> Self:
-        """One run after the other; all but the last end with whole words."""
-        if len(parts) == 1:
-            return parts[0]
-        columns = zip(*[part.arrays for part in parts], strict=True)
-        return cls(*[np.concatenate(column, axis=-1) for column in columns])
 
 
 P = TypeVar("P", bound=Pieces)
@@ -95,6 +78,14 @@ class Piece:
         return np.moveaxis(blocks, -2, 0).reshape(-1)
 
 
+@dataclass(frozen=True)
+class Layout:
+    """The pieces of a kind: what party 0 and party 1 draw, in order, and party 1's correction."""
+
+    free: tuple[tuple[Piece, ...], tuple[Piece, ...]]
+    fitted: Piece
+
+
 class Kind(ABC, Generic[P]):
     """The base of all kinds; subclasses are frozen dataclasses. ``P``: what a party gets of it.
 
@@ -113,13 +104,7 @@ class Kind(ABC, Generic[P]):
 
     @property
     @abstractmethod
-    def free(self) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
-        """What party 0 and party 1 draw, in this order."""
-
-    @property
-    @abstractmethod
-    def fitted(self) -> Piece:
-        """The correction, at party 1."""
+    def layout(self) -> Layout: ...
 
     @property
     def dealt(self) -> Self:
@@ -134,23 +119,11 @@ class Kind(ABC, Generic[P]):
     def complete(self, rank: int, pieces: Arrays) -> P:
         """A party's part from its free pieces, at party 1 with the correction behind them."""
 
-    @abstractmethod
-    def holds(self, zero: P, one: P) -> bool:
-        """The law: whether both parties' parts fit together."""
-
 
 class Directed(Kind[S | R], Generic[S, R]):
     """A kind of which the ``sender`` (a rank) gets S and the other party R."""
 
     sender: int
-
-    def ends(self, sent: S | R, received: S | R) -> tuple[S, R]:
-        """What a sender got and what a receiver got, as what they are."""
-        return cast("tuple[S, R]", (sent, received))
-
-    def ordered(self, zero: S | R, one: S | R) -> tuple[S, R]:
-        """Both parties' parts, the sender's first."""
-        return self.ends(zero, one) if self.sender == 0 else self.ends(one, zero)
 
 
 def numbers(words: Words, bits: int) -> Numbers:
@@ -158,12 +131,12 @@ def numbers(words: Words, bits: int) -> Numbers:
     return words.view(f"<u{bits // 8}")
 
 
+def widened(words: Words, bits: int) -> Words:
+    """These numbers, a word each."""
+    return numbers(words, bits).astype(np.uint64, copy=False)
+
+
 def spread(packed: Words, bits: int) -> Numbers:
     """Packed bits as one number of so many bits each, 0 or 1."""
     flags = _kernels.unpack_bits(packed, BLOCK * packed.size)
     return flags.astype(f"<u{bits // 8}")
-
-
-def agree(left: Words, right: Words, ring_bits: int = 64) -> bool:
-    """Whether words are equal modulo 2^ring_bits."""
-    return not ((left - right) << np.uint64(64 - ring_bits)).any()

@@ -8,13 +8,8 @@ from securexgb.correlations import digits, gates, random_bits, transfers, triple
 from securexgb.correlations.kind import Kind
 from securexgb.correlations.matrices import Products
 
-KINDS: tuple[Kind[Any], ...] = (
-    *triples.KINDS,
-    *gates.KINDS,
-    *digits.KINDS,
-    *random_bits.KINDS,
-    *transfers.KINDS,
-)
+_FAMILIES = (triples, gates, digits, random_bits, transfers)
+KINDS: tuple[Kind[Any], ...] = tuple(kind for family in _FAMILIES for kind in family.KINDS)
 
 Series = Kind[Any] | Products
 """One sequence of corrections: of a kind, or of the products of a matrix."""

@@ -6,17 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from securexgb import _kernels
-from securexgb.correlations.kind import (
-    Arrays,
-    Kind,
-    Piece,
-    Pieces,
-    Words,
-    agree,
-    numbers,
-    spread,
-)
+from securexgb.correlations import kind
+from securexgb.correlations.kind import Arrays, Kind, Layout, Piece, Pieces, Words
 
 
 @dataclass(frozen=True, repr=False)
@@ -41,28 +32,18 @@ class RandomBits(Kind[RandomBitPieces]):
         return "shared_bits" if self.ring_bits == 64 else "half_bits"
 
     @property
-    def free(self) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
-        boolean = Piece("boolean", (), 1)
-        return (boolean, self.fitted), (boolean,)
-
-    @property
-    def fitted(self) -> Piece:
-        return Piece("arithmetic", (), self.ring_bits)
+    def layout(self) -> Layout:
+        boolean, arithmetic = Piece("boolean", (), 1), Piece("arithmetic", (), self.ring_bits)
+        return Layout(((boolean, arithmetic), (boolean,)), arithmetic)
 
     def fit(self, first: Arrays, second: Arrays) -> Words:
         (r0, s0), (r1,) = first, second
-        bits = self.ring_bits
-        return (spread(r0 ^ r1, bits) - numbers(s0, bits)).view(np.uint64)
+        summed = kind.spread(r0 ^ r1, self.ring_bits)
+        return (summed - kind.numbers(s0, self.ring_bits)).view(np.uint64)
 
     def complete(self, rank: int, pieces: Arrays) -> RandomBitPieces:
         boolean, arithmetic = pieces
-        summands = numbers(arithmetic, self.ring_bits).astype(np.uint64, copy=False)
-        return RandomBitPieces(boolean, summands)
-
-    def holds(self, zero: RandomBitPieces, one: RandomBitPieces) -> bool:
-        summed = zero.arithmetic + one.arithmetic
-        bits = _kernels.unpack_bits(zero.boolean ^ one.boolean, summed.size).astype(np.uint64)
-        return agree(summed, bits, self.ring_bits)
+        return RandomBitPieces(boolean, kind.widened(arithmetic, self.ring_bits))
 
 
 KINDS = (RandomBits(64), RandomBits(32))

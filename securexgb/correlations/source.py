@@ -8,9 +8,9 @@ because control flow is public.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,6 +145,25 @@ class MatrixProducts(Protocol):
         """``count`` fresh pairs of random vectors a of the other side, with shares of M^T a."""
 
 
+class ObservedProducts:
+    """Products of ``within``; ``before(owner, count)`` runs whenever some are asked for."""
+
+    def __init__(self, within: MatrixProducts, before: Callable[[int, int], object]) -> None:
+        self._within = within
+        self._before = before
+        self.plan = within.plan
+        self.noise_bits = within.noise_bits
+        self.register_matrix = within.register_matrix
+
+    @property
+    def account(self) -> Account:
+        return self._within.account
+
+    def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts:
+        self._before(owner, count)
+        return self._within.vector_products(owner, count)
+
+
 class CorrelationSource(Protocol):
     """One party's supply of correlated randomness for one job.
 
@@ -191,4 +210,4 @@ def take_ends(
     The kinds are drawn in their order, which is the same at both parties.
     """
     drawn = {k.sender: source.take(k, sent if k.sender == rank else received) for k in kinds}
-    return kinds[0].ends(drawn[rank], drawn[1 - rank])
+    return cast("tuple[S, R]", (drawn[rank], drawn[1 - rank]))

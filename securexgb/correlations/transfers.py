@@ -16,18 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from securexgb import _kernels
-from securexgb.correlations.kind import (
-    BLOCK,
-    Arrays,
-    Directed,
-    Piece,
-    Pieces,
-    Words,
-    agree,
-    numbers,
-    spread,
-)
+from securexgb.correlations import kind
+from securexgb.correlations.kind import BLOCK, Arrays, Directed, Layout, Piece, Pieces, Words
 
 WIDTHS = (8, 16, 32, 64, 128)
 
@@ -66,45 +56,35 @@ class Transfers(Directed[SentTransfers, ReceivedTransfers]):
     def name(self) -> str:
         return f"ot_{self.bits}_from_{self.sender}"
 
-    def _message(self, name: str) -> Piece:
+    @property
+    def word_bits(self) -> int:
+        """Bits of a message within one word."""
+        return min(self.bits, BLOCK)
+
+    @property
+    def layout(self) -> Layout:
         rows = () if self.bits <= BLOCK else (self.bits // BLOCK,)
-        return Piece(name, rows, min(self.bits, BLOCK))
-
-    @property
-    def free(self) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
-        delta, choices = self._message("delta"), Piece("choices", (), 1)
+        zero, delta, chosen = (Piece(n, rows, self.word_bits) for n in ("zero", "delta", "chosen"))
+        choices = Piece("choices", (), 1)
         if self.sender == 0:
-            return (self._message("zero"), delta), (choices,)
-        return (choices, self._message("chosen")), (delta,)
-
-    @property
-    def fitted(self) -> Piece:
-        return self._message("chosen" if self.sender == 0 else "zero")
+            return Layout(((zero, delta), (choices,)), chosen)
+        return Layout(((choices, chosen), (delta,)), zero)
 
     def fit(self, first: Arrays, second: Arrays) -> Words:
-        bits = min(self.bits, BLOCK)
         if self.sender == 0:
             (message, delta), (choices,) = first, second
         else:
             (choices, message), (delta,) = first, second
-        part, known = numbers(delta, bits) * spread(choices, bits), numbers(message, bits)
+        known = kind.numbers(message, self.word_bits)
+        part = kind.numbers(delta, self.word_bits) * kind.spread(choices, self.word_bits)
         return (known + part if self.sender == 0 else known - part).view(np.uint64)
 
     def complete(self, rank: int, pieces: Arrays) -> TransferEnd:
-        first, second = pieces
-        bits = min(self.bits, BLOCK)
         if rank != self.sender:
-            return ReceivedTransfers(first, numbers(second, bits).astype(np.uint64, copy=False))
-        zero, delta = (first, second) if rank == 0 else (second, first)
-        one = numbers(zero, bits) + numbers(delta, bits)
-        zeros = numbers(zero, bits).astype(np.uint64, copy=False)
-        return SentTransfers(zeros, one.astype(np.uint64, copy=False))
-
-    def holds(self, zero: TransferEnd, one: TransferEnd) -> bool:
-        sent, received = self.ordered(zero, one)
-        chosen_one = _kernels.unpack_bits(received.choices, sent.zero.shape[-1]) == 1
-        chosen = np.where(chosen_one, sent.one, sent.zero)
-        return agree(chosen, received.chosen, min(self.bits, BLOCK))
+            choices, chosen = pieces
+            return ReceivedTransfers(choices, kind.widened(chosen, self.word_bits))
+        zero, delta = (kind.numbers(p, self.word_bits) for p in pieces[:: 1 if rank == 0 else -1])
+        return SentTransfers(*[kind.widened(p, self.word_bits) for p in (zero, zero + delta)])
 
 
 def transfer_bits(precision: int) -> int:

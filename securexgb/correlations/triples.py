@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from securexgb.correlations.kind import Arrays, Kind, Piece, Pieces, Words, agree
+from securexgb.correlations.kind import Arrays, Kind, Layout, Piece, Pieces, Words
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,8 +27,7 @@ class Triples(Kind[TriplePieces]):
     ring_bits: int = 64
     use = "products"
     name = "triples"
-    fitted = Piece("c")
-    free = (Piece("a"), Piece("b"), Piece("c")), (Piece("a"), Piece("b"))
+    layout = Layout(((Piece("a"), Piece("b"), Piece("c")), (Piece("a"), Piece("b"))), Piece("c"))
 
     @property
     def dealt(self) -> Triples:
@@ -40,9 +39,6 @@ class Triples(Kind[TriplePieces]):
 
     def complete(self, rank: int, pieces: Arrays) -> TriplePieces:
         return TriplePieces(*pieces)
-
-    def holds(self, zero: TriplePieces, one: TriplePieces) -> bool:
-        return agree((zero.a + one.a) * (zero.b + one.b), zero.c + one.c, self.ring_bits)
 
 
 KINDS = (Triples(),)

@@ -64,7 +64,8 @@ class Session:
         self._seeds[rank] = Prg(seed)
         zero, one = self._seeds
         if zero is not None and one is not None:
-            self._parties = make_parties(zero, one, self.name, self.instance)
+            run = session_name(self.name, self.instance)
+            self._parties = Streams(zero, run, 0), Streams(one, run, 1)
 
     def register(self, rank: int, products: Products, shape: tuple[int, int]) -> None:
         """Take one party's word for a matrix's public shape (rows, columns)."""
@@ -92,37 +93,21 @@ class Session:
             raise Refused(f"a request of {count} words cannot be served")
         if start != self._served.get(series, 0):
             raise Refused(f"{series.name}: word {start} is not the next one")
+        if isinstance(series, Products):
+            shape = self._shapes[series][1]
+            size = min(BATCH_VECTORS, BATCH_WORDS // max(1, shape[0]))
+            fit = partial(series.correction, shape, self._parties)
+        else:
+            size, fit = FRAME_WORDS // unit, partial(correction, series, self._parties)
         self._served[series] = start + count
-        return self._work(series, range(start // unit, (start + count) // unit), self._parties)
-
-    def _work(
-        self, series: Series, units: range, parties: tuple[Streams, Streams]
-    ) -> Iterator[Work]:
-        if not isinstance(series, Products):
-            for at in _cut(units, FRAME_WORDS // self._unit(series)):
-                yield partial(correction, series, *parties, at.start, len(at))
-            return
-        shape = self._shapes[series][1]
-        for at in _cut(units, min(BATCH_VECTORS, BATCH_WORDS // max(1, shape[0]))):
-            yield partial(series.correction, shape, parties, at)
+        size, units = max(1, size), range(start // unit, (start + count) // unit)
+        return (partial(fit, units[at : at + size]) for at in range(0, len(units), size))
 
     def _unit(self, series: Series) -> int:
         """Words that belong together: of a block of elements, or of a vector."""
         if isinstance(series, Products):
             return self._shapes[series][1][1]
-        return series.fitted.words
-
-
-def _cut(whole: range, size: int) -> Iterator[range]:
-    size = max(1, size)
-    for first in range(whole.start, whole.stop, size):
-        yield range(first, min(first + size, whole.stop))
-
-
-def make_parties(zero: Prg, one: Prg, session: bytes, instance: bytes) -> tuple[Streams, Streams]:
-    """Both parties' streams, as the dealer sees them."""
-    name = session_name(session, instance)
-    return Streams(zero, name, 0), Streams(one, name, 1)
+        return series.layout.fitted.words
 
 
 def session_name(session: bytes, instance: bytes) -> str:

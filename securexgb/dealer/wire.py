@@ -1,4 +1,4 @@
-"""Kinds and series as the wire names them; for the dealer and for its client."""
+"""What goes over the wire to a dealer, for it and for its client; which series is meant."""
 
 from __future__ import annotations
 
@@ -20,16 +20,6 @@ MESSAGE_BYTES = 1 << 20
 _KINDS: Mapping[int, Kind[Any]] = MappingProxyType(
     {pb.Kind.Value(f"KIND_{kind.name.upper()}"): kind for kind in KINDS}
 )
-
-
-def request(series: Series, start: int, words: int) -> pb.DealRequest:
-    """Party 1 asks for the next words of a series."""
-    if isinstance(series, Products):
-        wanted = pb.Request(kind=pb.KIND_PRODUCTS, owner=series.owner, number=series.number)
-    else:
-        wanted = pb.Request(kind=f"KIND_{series.name.upper()}")
-    wanted.start, wanted.words = start, words
-    return pb.DealRequest(request=wanted)
 
 
 def series_of(message: pb.Request | pb.Correction) -> Series:

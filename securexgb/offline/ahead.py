@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
@@ -27,6 +27,20 @@ from securexgb.errors import SecureXGBError
 FIRST_BLOCK = 1 << 9
 LARGEST_BLOCK = 1 << 13
 """Elements: 64 KiB a piece, so that a block is made within the processor's cache."""
+
+
+def cut(pieces: P, start: int, stop: int) -> P:
+    """Elements ``start`` to ``stop``; where bits are packed ``start`` begins a word."""
+    parts = zip(vars(pieces).values(), pieces.per_word, strict=True)
+    return type(pieces)(*[array[..., start // n : -(-stop // n)] for array, n in parts])
+
+
+def joined(parts: Sequence[P]) -> P:
+    """One run after the other, at least one; all but the last end with whole words."""
+    if len(parts) == 1:
+        return parts[0]
+    columns = zip(*[vars(part).values() for part in parts], strict=True)
+    return type(parts[0])(*[np.concatenate(column, axis=-1) for column in columns])
 
 
 class Supply(Generic[P]):
@@ -51,7 +65,7 @@ class Supply(Generic[P]):
             held = self._refilled(size)
         start = self._at
         self._at += size
-        return held.cut(start, start + count)
+        return cut(held, start, start + count)
 
     def _refilled(self, needed: int) -> P:
         """At least ``needed`` elements before us: the rest of this block and a new one."""
@@ -60,8 +74,8 @@ class Supply(Generic[P]):
         count += -count % BLOCK
         fresh = self._make(self._made, count)
         if rest and self._held is not None:
-            fresh = fresh.joined([self._held.cut(self._at, self._ready), fresh])
-        for array in fresh.arrays:
+            fresh = joined([cut(self._held, self._at, self._ready), fresh])
+        for array in vars(fresh).values():
             array.flags.writeable = False
         self._held = fresh
         self._made += count
@@ -131,11 +145,11 @@ class Prefetched(ABC, Generic[P]):
         while count:
             part, size = self._parts.popleft()
             if size > count:
-                self._parts.appendleft((part.cut(count, size), size - count))
-                part, size = part.cut(0, count), count
+                self._parts.appendleft((cut(part, count, size), size - count))
+                part, size = cut(part, 0, count), count
             parts.append(part)
             count -= size
-        return parts[0].joined(parts)
+        return joined(parts)
 
 
 @dataclass(frozen=True, repr=False)

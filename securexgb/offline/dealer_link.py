@@ -12,26 +12,22 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Any
 
 import grpc
 import numpy as np
+from cryptography import x509
 
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.attestation.trust import AttestationRequirement
 from securexgb.correlations.kind import Words
 from securexgb.correlations.kinds import Series
-from securexgb.dealer.identity import check_certificate, key_hash
+from securexgb.correlations.matrices import Products
+from securexgb.dealer.identity import key_hash
 from securexgb.dealer.session import Refused
-from securexgb.dealer.wire import (
-    MESSAGE_BYTES,
-    METHOD,
-    VERSION,
-    keep_large_buffers,
-    request,
-    series_of,
-)
+from securexgb.dealer.wire import MESSAGE_BYTES, METHOD, VERSION, keep_large_buffers, series_of
 from securexgb.errors import (
     CertificateRefused,
     DealerGone,
@@ -222,6 +218,35 @@ class DealerLink:
         silent = DealerGone(f"{self._where} sent nothing for {self._timeout_seconds:g} s")
         self._failure = silent
         return silent
+
+
+def request(series: Series, start: int, words: int) -> pb.DealRequest:
+    """Party 1 asks for the next words of a series."""
+    if isinstance(series, Products):
+        wanted = pb.Request(kind=pb.KIND_PRODUCTS, owner=series.owner, number=series.number)
+    else:
+        wanted = pb.Request(kind=f"KIND_{series.name.upper()}")
+    wanted.start, wanted.words = start, words
+    return pb.DealRequest(request=wanted)
+
+
+def check_certificate(certificate: bytes, name: str) -> None:
+    """Raise CertificateRefused where a pinned certificate has another name or is out of date."""
+    found = x509.load_pem_x509_certificate(certificate)
+    try:
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        known = names.get_values_for_type(x509.DNSName)
+    except x509.ExtensionNotFound:
+        known = []
+    if name not in known:
+        raise CertificateRefused(
+            f"the pinned certificate is for {', '.join(known) or 'nobody'}, not for {name}"
+        )
+    if not found.not_valid_before_utc <= datetime.now(UTC) <= found.not_valid_after_utc:
+        raise CertificateRefused(
+            f"the pinned certificate of {name} holds from {found.not_valid_before_utc:%Y-%m-%d} "
+            f"to {found.not_valid_after_utc:%Y-%m-%d}, not today"
+        )
 
 
 def _wait_until_ready(connection: grpc.Channel, endpoint: DealerEndpoint) -> None:

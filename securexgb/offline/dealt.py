@@ -51,7 +51,7 @@ class DealerClient(Dealer):
         self._rank = rank
         self._link = link
         self._buffers = {
-            kind: CorrectionBuffer(kind.fitted.words, LEAST_WORDS, MOST_WORDS, PART)
+            kind: CorrectionBuffer(kind.layout.fitted.words, LEAST_WORDS, MOST_WORDS, PART)
             for kind in KINDS
         }
         if rank == 1:
@@ -69,7 +69,7 @@ class DealerClient(Dealer):
             self.appraisals.renew()
 
     def correction(self, kind: Kind[Any], start: int, count: int) -> Words:
-        words = kind.fitted.words
+        words = kind.layout.fitted.words
         return self._link.draw(kind, start * words, count * words)
 
     def product_correction(self, matrix: FixedMatrix, start: int, count: int) -> Words:

@@ -53,7 +53,7 @@ class _InsecureDealer(Dealer):
         self._both = both
 
     def correction(self, kind: Kind[Any], start: int, count: int) -> Words:
-        return self._counted(correction(kind, *self._both, start, count))
+        return self._counted(correction(kind, self._both, range(start, start + count)))
 
     def product_correction(self, matrix: FixedMatrix, start: int, count: int) -> Words:
         shape, at = (matrix.rows, matrix.columns), range(start, start + count)

@@ -25,7 +25,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from threading import Lock
 from time import perf_counter
 
@@ -37,11 +36,12 @@ from securexgb.arith.prg import KEY_BYTES as COIN_BYTES
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.correlations.kind import Words
-from securexgb.correlations.source import Account, BucketMatrix, PadProducts
-from securexgb.errors import ProtocolDesync, SecureXGBError, UsageError
+from securexgb.correlations.source import BucketMatrix, PadProducts
+from securexgb.errors import ProtocolDesync, SecureXGBError
 from securexgb.he.bfv import BfvEvaluator, BfvKeyHolder
 from securexgb.he.layout import FIRST_VECTORS, Layout, batch_vectors, messages_of
 from securexgb.he.noise import PRIMES, SHORT, Precision, Sums, sums_precision
+from securexgb.offline.homomorphic import HomomorphicProducts, Received, finish
 
 _COINS = "offline/he/{}/coins"
 _KEY = "offline/he/{}/key"
@@ -174,32 +174,28 @@ class RlwePad:
         raise TypeError("pads have secrets and are not pickled")
 
 
-class BfvMatrixProducts:
-    """One party's end; both call the same methods in the same order.
+class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
+    """One party's end; see ``homomorphic``.
 
     ``private``: the party's own stream, fresh for every job; keys, errors, masks and secrets are
-    derived from it. ``values_in_job``: the most words of products, both directions together,
-    that will ever be asked for. ``batch``: pairs of vectors that are made ahead at first, best
-    those of one tree; public, the same at both sides.
+    derived from it. ``batch``: pairs of vectors that are made ahead at first, best those of one
+    tree; public, the same at both sides.
     """
+
+    sized = "the homomorphic parameters"
 
     def __init__(
         self, rank: int, channel: Channel, private: Prg, values_in_job: int, batch: int = 8
     ) -> None:
-        self.account = Account()
-        self._rank = rank
-        self._channel = channel
+        super().__init__(rank, channel, values_in_job)
         self._private = private
-        self._values_left = self._values_in_job = values_in_job
         self._vectors_in_job: int | None = None
         self._batch_vectors = batch
         self._registered = 0
-        self._matrices: list[_Matrix | None] = [None, None]
 
     def plan(self, vectors: int, values: int) -> None:
-        """See ``correlations.source``: parameters are made for what the job asks for."""
+        super().plan(vectors, values)
         self._vectors_in_job = vectors
-        self._values_left = self._values_in_job = values
 
     def noise_bits(self, matrix: BucketMatrix) -> int:
         """See ``correlations.source``; UsageError where no parameters fit."""
@@ -255,7 +251,7 @@ class BfvMatrixProducts:
     def prepare(self, vectors: int) -> None:
         """See ``correlations.source``."""
         began = perf_counter()
-        while dry := [m for m in self._matrices if m is not None and m.made < vectors]:
+        while dry := self._dry(vectors):
             most = self._vectors_in_job
             self._make(dry, {m.owner: m.layout(vectors - m.made, most) for m in dry})
         self.account.seconds += perf_counter() - began
@@ -273,8 +269,7 @@ class BfvMatrixProducts:
 
     def _make(self, matrices: list[_Matrix], layouts: dict[int, Layout]) -> None:
         """One batch of each: secrets cross, are multiplied, and products cross."""
-        mine = next((m for m in matrices if m.owner == self._rank), None)
-        asked = next((m for m in matrices if m.owner != self._rank), None)
+        mine, asked = self._mine_and_asked(matrices)
         asking: _Messages = iter(())
         if asked is not None:
             asking = _asking(asked, layouts[asked.owner])
@@ -285,7 +280,7 @@ class BfvMatrixProducts:
         received = self._swapped(results, [_PRODUCTS.format(1 - self._rank)] * expected)
         if asked is not None:
             asked.put(_opened(asked, layouts[asked.owner], received))
-        _finish(received)
+        finish(received)
         if mine is not None:
             mine.put(share)
 
@@ -297,11 +292,10 @@ class BfvMatrixProducts:
         Sends ``asking`` while it receives the other side's secrets.
         """
         if matrix is None or matrix.part is None:
-            _finish(self._swapped(asking, []))
+            finish(self._swapped(asking, []))
             vectors = 0 if matrix is None else layouts[matrix.owner].vectors
-            return np.zeros((vectors, 0 if matrix is None else matrix.products), np.uint64), iter(
-                ()
-            )
+            columns = 0 if matrix is None else matrix.products
+            return np.zeros((vectors, columns), np.uint64), iter(())
         assert isinstance(matrix.part, _Owner)
         layout, evaluator = layouts[matrix.owner], matrix.part.evaluator
         gaps = matrix.new_gaps(layout)
@@ -311,43 +305,9 @@ class BfvMatrixProducts:
         for gap in gaps:
             evaluator.add_merging_key(gap, next(received))
         ciphertexts = evaluator.expanded(layout.groups, received, layout.precision)
-        _finish(received)
+        finish(received)
         share = np.zeros((layout.vectors, layout.columns), np.uint64)
         return share, _answers(matrix, layout, ciphertexts, share)
-
-    def _swapped(self, outgoing: _Messages, tags: list[str]) -> Iterator[bytes | memoryview]:
-        """Receives what the tags say, one for each message sent: nobody's buffers fill up."""
-        waiting = iter(tags)
-        for tag, message in outgoing:
-            self._send(tag, message)
-            for expected in islice(waiting, 1):
-                yield self._channel.receive(expected)
-        for expected in waiting:
-            yield self._channel.receive(expected)
-
-    def _send(self, tag: str, message: bytes) -> None:
-        self._channel.send(tag, message)
-        self.account.channel_bytes += len(message)
-
-    def _matrix(self, owner: int) -> _Matrix:
-        matrix = self._matrices[owner]
-        if matrix is None:
-            raise UsageError(f"the matrix of party {owner} is not registered: do that first")
-        return matrix
-
-    def _spend(self, values: int) -> None:
-        if values > self._values_left:
-            raise UsageError(
-                f"more than the {self._values_in_job} values that the homomorphic parameters were "
-                "made for: state the job's real size"
-            )
-        self._values_left -= values
-
-
-def _finish(messages: Iterator[bytes | memoryview]) -> None:
-    """Send what is still to be sent; all that was expected has been read."""
-    for _ in messages:
-        raise AssertionError("a message was left unread")
 
 
 def _asking(matrix: _Matrix, layout: Layout) -> _Messages:
@@ -372,7 +332,7 @@ def _answers(matrix: _Matrix, layout: Layout, ciphertexts: Words, share: Words) 
         yield _PRODUCTS.format(matrix.owner), message
 
 
-def _opened(matrix: _Matrix, layout: Layout, messages: Iterator[bytes | memoryview]) -> Words:
+def _opened(matrix: _Matrix, layout: Layout, messages: Received) -> Words:
     """Q: its share of the products, (pairs, products)."""
     if matrix.part is None:
         return np.zeros((layout.vectors, matrix.products), np.uint64)

@@ -21,8 +21,14 @@ from securexgb.correlations.kind import BLOCK, Kind, P, Words
 from securexgb.correlations.kinds import KINDS
 from securexgb.correlations.matrices import Products
 from securexgb.correlations.prices import DEALT
-from securexgb.correlations.source import Account, BucketMatrix, PadProducts, VectorProducts
-from securexgb.correlations.streams import Streams, complete
+from securexgb.correlations.source import (
+    Account,
+    BucketMatrix,
+    MatrixProducts,
+    ObservedProducts,
+    VectorProducts,
+)
+from securexgb.correlations.streams import Streams
 from securexgb.errors import ProtocolDesync, UsageError
 from securexgb.offline.ahead import Supply
 from securexgb.offline.producer import ProductsAhead
@@ -60,7 +66,8 @@ class Dealer(ABC):
         """Of the products of so many vectors, (count, columns); for party 1 only."""
 
     def check(self) -> None:  # noqa: B027
-        """Raise where the dealer has failed or is no longer trusted; called at every request."""
+        """Raise where the dealer has failed or is no longer trusted; called at every request of
+        correlations and products, of those too that the two parties make."""
 
     def announce(self, matrix: FixedMatrix, pairs: int | None) -> None:  # noqa: B027
         """Tell of a new matrix: its public shape. ``pairs`` of vectors are expected, if known."""
@@ -90,7 +97,8 @@ class SeededSource:
         self._dealer = dealer
         self._made = made
         self._seconds = 0.0
-        self.products = DealtProducts(streams, channel, dealer) if made is None else made
+        products: MatrixProducts = made or DealtProducts(streams, channel, dealer)
+        self.products = ObservedProducts(products, lambda *_: dealer.check())
         self._supplies = {kind: self._supply(kind) for kind in KINDS}
 
     @property
@@ -118,8 +126,11 @@ class SeededSource:
         def make(start: int, count: int) -> P:
             began = perf_counter()
             blocks = (start // BLOCK, count // BLOCK)
-            sent = self._dealer.correction(kind, *blocks) if self._streams.rank == 1 else None
-            pieces = complete(kind, self._streams, *blocks, sent)
+            arrays, rank = self._streams.free(kind, *blocks), self._streams.rank
+            if rank == 1:
+                sent = self._dealer.correction(kind, *blocks)
+                arrays = (*arrays, kind.layout.fitted.array(sent))
+            pieces = kind.complete(rank, arrays)
             self._seconds += perf_counter() - began
             return pieces
 
@@ -163,9 +174,8 @@ class DealtProducts:
         self._matrices[owner] = fixed
         self._spent(began)
 
-    def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts:
+    def vector_products(self, owner: int, count: int) -> VectorProducts:
         """See ``correlations.source``."""
-        self._dealer.check()
         began, fixed, single = perf_counter(), self._matrices[owner], 2 * count
         if fixed is None:
             raise UsageError(f"the matrix of party {owner} is not registered: do that first")

@@ -32,7 +32,7 @@ def test_arithmetic() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_corrections_are_counted_as_they_are_sent(kind: Kind[Any]) -> None:
-    assert Budget({kind: 64}).correction_words((0, 0)) == kind.fitted.words
+    assert Budget({kind: 64}).correction_words((0, 0)) == kind.layout.fitted.words
 
 
 def test_both_parties_count_the_same() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import securexgb
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.channel.memory import memory_pair
 from securexgb.correlations.digits import DigitTransfers
@@ -16,9 +20,11 @@ from securexgb.correlations.kinds import KINDS
 from securexgb.correlations.random_bits import RandomBits
 from securexgb.correlations.transfers import Transfers, transfer_bits
 from securexgb.correlations.triples import Triples
-from securexgb.dealer.wire import request, series_of
+from securexgb.dealer.wire import series_of
+from securexgb.offline.ahead import cut, joined
+from securexgb.offline.dealer_link import request
 from securexgb.offline.local import InsecureLocalSource
-from tests.offline.laws import check
+from tests.offline.laws import arrays, check, check_next, holds
 
 
 def test_kinds_are_values() -> None:
@@ -44,6 +50,29 @@ def test_every_kind_has_a_name_and_a_number_of_its_own() -> None:
     assert numbers == set(pb.Kind.values()) - {pb.KIND_UNSPECIFIED, pb.KIND_PRODUCTS}
 
 
+def test_no_name_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the kinds are called, their laws hold: nothing is read off a name."""
+    for family in {type(kind) for kind in KINDS}:
+        monkeypatch.setattr(family, "name", property(lambda kind: f"{KINDS.index(kind):x}"))
+    sources = [InsecureLocalSource(rank, channel, 1) for rank, channel in enumerate(memory_pair())]
+    for kind in KINDS:
+        check_next(kind, (sources[0], sources[1]), 192)
+
+
+def test_no_name_is_written_twice_and_no_length_guessed() -> None:
+    """A name is written in its kind's file; nothing follows from how many arrays there are."""
+    stems = "|".join({kind.name.split("_")[0] for kind in KINDS})
+    written = re.compile(rf"""["'](?:{stems})(?:_[^"' ]*)?["']""")
+    guessed = re.compile(r"len\((?:first|second|pieces|free|arrays)\)")
+    package = Path(securexgb.__file__).parent
+    families = {Path(inspect.getfile(type(kind))) for kind in KINDS}
+    for folder in ("correlations", "dealer", "offline"):
+        for path in sorted((package / folder).rglob("*.py")):
+            text = path.read_text(encoding="utf-8")
+            assert path in families or not written.search(text), f"{path.name} names a kind"
+            assert not guessed.search(text), f"{path.name} guesses by a length"
+
+
 @pytest.mark.parametrize("kind", [*KINDS, Triples(33)])
 def test_a_law_is_broken_by_another_piece(kind: Kind[Any]) -> None:
     zero, one = (
@@ -52,18 +81,18 @@ def test_a_law_is_broken_by_another_piece(kind: Kind[Any]) -> None:
     )
     check(kind, zero, one, 192)
     for wrong in (one, zero):
-        *arrays, last = wrong.arrays
-        broken = type(wrong)(*arrays, ~last)
-        assert not kind.holds(*((zero, broken) if wrong is one else (broken, one)))
+        *others, last = arrays(wrong)
+        broken = type(wrong)(*others, ~last)
+        assert not holds(kind, *((zero, broken) if wrong is one else (broken, one)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_runs_are_cut_and_joined(kind: Kind[Any]) -> None:
     (channel, _) = memory_pair()
     whole = InsecureLocalSource(0, channel, 1).take(kind, 200)
-    parts = [whole.cut(0, 64), whole.cut(64, 128), whole.cut(128, 200)]
-    for joined, array in zip(whole.joined(parts).arrays, whole.arrays, strict=True):
-        np.testing.assert_array_equal(joined, array)
+    parts = [cut(whole, 0, 64), cut(whole, 64, 128), cut(whole, 128, 200)]
+    for again, array in zip(arrays(joined(parts)), arrays(whole), strict=True):
+        np.testing.assert_array_equal(again, array)
 
 
 def test_the_narrowest_for_a_purpose() -> None:
@@ -83,4 +112,4 @@ def test_no_correlation_shows_itself() -> None:
         for rank, channel in enumerate(memory_pair()):
             pieces = InsecureLocalSource(rank, channel, 1).take(kind, 64)
             shown = repr(pieces) + str(pieces)
-            assert not any(str(array.ravel()[0]) in shown for array in pieces.arrays)
+            assert not any(str(array.ravel()[0]) in shown for array in arrays(pieces))

@@ -28,10 +28,12 @@ from securexgb.dealer.session import Session
 from securexgb.errors import EvidenceRefused, ProtocolDesync
 from securexgb.offline.dealer_link import DealerLink
 from securexgb.offline.dealt import DealtSource
+from securexgb.offline.producer import ProductsAhead
 from tests.attestation.examples import LaboratoryAttester, policy, roots
 from tests.attestation.laboratory import Laboratory, Window
 from tests.dealer.running import RunningDealer, Terms, connect_both, connected, dealer_thread
 from tests.offline.laws import check_next
+from tests.offline.pairs import SlowProducts
 
 KEY = DevAttester.fresh()
 OTHER = DevAttester.fresh()
@@ -239,6 +241,26 @@ def test_the_dealer_is_asked_again_in_time(monkeypatch: pytest.MonkeyPatch) -> N
         for _ in range(3):
             check_next(Triples(), (zero, one), 70_000)
         assert sent.count("attest") == 4
+
+
+def test_products_of_the_two_parties_too_are_taken_from_a_trusted_dealer_s_session_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Algorithm hybrid with a dealer: asking for products asks whether the dealer still stands."""
+    sent = spy_on_messages(monkeypatch)
+    with dealer_thread(attester=KEY) as dealer:
+        terms = replace(
+            demanding(dealer, rehearsal(KEY)), products=lambda rank: ProductsAhead(SlowProducts())
+        )
+        with connected(dealer, terms) as sources:
+            for source in sources:
+                source.products.vector_products(0, 1)
+            assert sent.count("attest") == 2
+            for source in sources:
+                assert source._dealer.appraisals is not None
+                source._dealer.appraisals._again = 0.0
+                source.products.vector_products(0, 1)
+            assert sent.count("attest") == 4
 
 
 def test_a_dealer_that_fails_later_stops_both() -> None:

@@ -34,9 +34,10 @@ NEVER = {
     "cbor2", "dcap_qvl", "narwhals", "pandas", "polars", "pyarrow", "pydantic", "rich",
     "scipy", "sklearn", "typer", "xgboost",
 }  # fmt: skip
-ATTESTATION_LINES, ALL_LINES = 242, 1330
-"""Most lines with code. The design's aim for the whole is 800; the truth is printed. Some 110 are
-in the kinds' files for the parties alone: typed pieces and laws, which a dealer never runs."""
+ATTESTATION_LINES, ALL_LINES = 241, 1197
+"""Most lines with code: these figures only ever fall. The design's aim for the whole is 800. Some
+60 are in the kinds' files for the parties alone, so that a kind is in one file: the types of its
+pieces and how they are completed, which a dealer never runs."""
 
 
 def imported() -> set[str]:

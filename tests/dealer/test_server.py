@@ -12,9 +12,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from securexgb.correlations.triples import Triples
 from securexgb.dealer import identity
-from securexgb.dealer.identity import check_certificate, fingerprint, fresh_identity, key_hash
+from securexgb.dealer.identity import fingerprint, fresh_identity, key_hash
 from securexgb.dealer.server import DealerSettings, main
 from securexgb.errors import CertificateRefused, UsageError
+from securexgb.offline.dealer_link import check_certificate
 from tests.dealer.running import PARTIES, connected, dealer_process
 
 GOOD = """role = "dealer"

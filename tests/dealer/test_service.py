@@ -46,6 +46,7 @@ from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.offline.dealer_link import DealerLink
 from securexgb.offline.dealt import DealtSource
+from securexgb.offline.producer import ProductsAhead
 from securexgb.testing.harness import run_both
 from tests.dealer.running import (
     PARTIES,
@@ -58,6 +59,7 @@ from tests.dealer.running import (
     with_endpoint,
 )
 from tests.offline.laws import bucket_matrix, check_next
+from tests.offline.pairs import SlowProducts
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +88,19 @@ def test_a_killed_dealer_stops_both_parties(tmp_path: Path) -> None:
             error, seconds = drain(source, 10)
             assert isinstance(error, DealerGone)
             assert seconds < 5
+
+
+def test_a_killed_dealer_stops_products_that_the_parties_make(tmp_path: Path) -> None:
+    terms = Terms(products=lambda rank: ProductsAhead(SlowProducts()))
+    with dealer_process(tmp_path) as dealer, connected(dealer, terms) as (zero, one):
+        for source in (zero, one):
+            source.products.vector_products(0, 1)
+        assert dealer.process is not None
+        dealer.process.kill()
+        for source in (zero, one):
+            source._dealer._link._reader.join(10)
+            with pytest.raises(DealerGone):
+                source.products.vector_products(0, 1)
 
 
 def test_a_silent_dealer_is_noticed_within_the_deadline(tmp_path: Path) -> None:

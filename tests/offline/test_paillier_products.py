@@ -72,7 +72,10 @@ def test_both_directions_in_one_call() -> None:
     pair, matrices = ends(), (bins(6, 1, 3), bins(6, 2, 3, 1))
     for owner, matrix in enumerate(matrices):
         register(pair, owner, matrix, 3)
-    zero, one = both(pair, lambda _, end: end.both_products((4, 2)))
+    zero, one = both(
+        pair,
+        lambda _, end: [end.vector_products(owner, count) for owner, count in ((0, 4), (1, 2))],
+    )
     check_products(zero[0], one[0], one_hot(matrices[0], 3))
     check_products(one[1], zero[1], one_hot(matrices[1], 3))
 

@@ -12,7 +12,6 @@ import pytest
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import MemoryChannel, memory_pair
 from securexgb.correlations.kind import Pieces, Words
-from securexgb.correlations.source import Account, BucketMatrix, VectorProducts
 from securexgb.correlations.triples import TriplePieces, Triples
 from securexgb.errors import DataError, PeerGone, ProtocolDesync, StoppedByPeer
 from securexgb.jobs.job import TrainingJob
@@ -24,7 +23,7 @@ from securexgb.offline.two_party import TwoPartySource
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.boost.data import same_model, sides, table, train_both
 from tests.offline.laws import bucket_matrix, check
-from tests.offline.pairs import both, private
+from tests.offline.pairs import SlowProducts, both, private
 
 pytestmark = pytest.mark.timeout(60)
 TILE = 256
@@ -211,32 +210,6 @@ def test_a_training_with_production_ahead(he: str, offline: str) -> None:
         assert party.source.account.seconds > 0
         assert party.source.account.waited_seconds > 0
     assert threading.active_count() == before
-
-
-class SlowProducts:
-    """Products that note what was prepared, and by which thread."""
-
-    account = Account()
-
-    def __init__(self) -> None:
-        self.prepared: list[int] = []
-        self.threads: set[str] = set()
-
-    def plan(self, vectors: int, values: int) -> None:
-        self.planned = vectors, values
-
-    def noise_bits(self, matrix: BucketMatrix) -> int:
-        return 0
-
-    def register_matrix(self, *_: object) -> None:
-        self.threads.add(threading.current_thread().name)
-
-    def vector_products(self, owner: int, count: int) -> VectorProducts:
-        return VectorProducts(None, np.zeros((count, 2, 1), np.uint64))
-
-    def prepare(self, vectors: int) -> None:
-        self.threads.add(threading.current_thread().name)
-        self.prepared.append(vectors)
 
 
 def products_of(expected: int | None, take: Callable[[ProductsAhead], None]) -> SlowProducts:

@@ -25,7 +25,7 @@ from securexgb.offline.producer import ProductsAhead
 from securexgb.offline.two_party import TwoPartySource
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.boost.data import same_model, sides, table, train_both
-from tests.offline.laws import bucket_matrix, check, check_products, one_hot
+from tests.offline.laws import arrays, bucket_matrix, check, check_products, one_hot
 from tests.offline.pairs import both, channels, private
 
 COUNTS = (1, 0, 63, 64, 65, 511, 513, 3000, 20000)
@@ -94,7 +94,7 @@ def test_shares_look_uniform_and_are_never_repeated() -> None:
         kinds = (Triples(), Gates(2), DigitTransfers(7, 0), RandomBits())
         for kind, count in zip(kinds, (4000, 4000, 4000, 4032), strict=True):
             ends = taken(parties, kind, count)
-            drawn += [array.ravel() for pieces in ends for array in pieces.arrays]
+            drawn += [array.ravel() for pieces in ends for array in arrays(pieces)]
     for words in drawn:
         ones = np.unpackbits(words.view(np.uint8)).mean()
         assert abs(ones - 0.5) < 6 * 0.5 / np.sqrt(64 * words.size)

@@ -208,12 +208,11 @@ def train_alone(
     to agree on them.
     """
     params = with_scales(params, _outcomes(whole), [_outcomes(data) for _, data in evals])
-    jobs = [TrainingJob(params=params, data=data) for data in side_data(whole, sides)]
-    for name, data in evals:
-        jobs = [
-            replace(job, evals=(*job.evals, (name, own)))
-            for job, own in zip(jobs, side_data(data, sides), strict=True)
-        ]
+    sets = [(name, side_data(data, sides)) for name, data in evals]
+    jobs = [
+        TrainingJob(params, own, tuple((name, parts[rank]) for name, parts in sets))
+        for rank, own in enumerate(side_data(whole, sides))
+    ]
 
     def program(party: Party, job: TrainingJob) -> ModelHalf:
         watching = tuple(callbacks(party)) if party.rank == 0 else ()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
-from securexgb.boost.leaves import LevelSums, judge
+from securexgb.boost.leaves import LevelSums, node_values
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.split import Candidates, best_splits, draw_dummies
 from securexgb.boost.weights import soft_threshold
@@ -80,7 +80,7 @@ def best(gradient: Any, hessian: Any, **params: Any) -> dict[str, Integers]:
         private = party.private.derive("dummies")
         dummies = draw_dummies(party, candidates, g.shape[0], private)
         found = best_splits(party, Histogram(g, h), candidates, numbers, dummies)
-        verdicts = judge(party, [LevelSums.of(Histogram(g, h), found.left)], numbers)
+        verdicts = node_values(party, [LevelSums.of(Histogram(g, h), found.left)], numbers)
         labels = (found.owner.scale(1 << HIGH), found.index.scale(1 << HIGH))
         return (*labels, *vars(verdicts).values())
 

@@ -17,7 +17,7 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
-from securexgb.boost.leaves import LevelSums, judge
+from securexgb.boost.leaves import LevelSums, node_values
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.split import Candidates, best_splits, draw_dummies
 from securexgb.jobs.checkpoint import CheckpointStore
@@ -49,7 +49,7 @@ def outcome(columns: tuple[int, int], hessian: int, seed: int = 0) -> tuple[Any,
         histogram = Histogram(Shared(sums), Shared(sums))
         dummies = draw_dummies(party, candidates, NODES, party.private.derive("dummies"))
         best = best_splits(party, histogram, candidates, numbers, dummies)
-        verdicts = judge(party, [LevelSums.of(histogram, best.left)], numbers)
+        verdicts = node_values(party, [LevelSums.of(histogram, best.left)], numbers)
         high = 64 - LABEL_BITS
         return best.owner.scale(1 << high), best.index.scale(1 << high), verdicts.stops
 

@@ -20,7 +20,7 @@ from securexgb.boost.layout import Layout
 from securexgb.boost.leak import before_training
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.proposals import Outcomes, proposed_lines
+from securexgb.boost.proposals import proposed_lines
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.errors import SecureXGBError, UsageError
@@ -160,13 +160,11 @@ def _data(federation: Federation, found: dict[str, Rows]) -> str:
 def _scales(federation: Federation, found: dict[str, Rows], facts: dict[str, Any]) -> str:
     """Whether the exponents of the terms fit this side's labels and weights; which would."""
     params = federation.terms.training
-    sets = [
-        Outcomes(rows.labels, rows.weights) for rows in found.values() if rows.labels is not None
-    ]
+    sets = [rows.outcomes for rows in found.values() if rows.outcomes is not None]
     if not sets:
         return "not known without labels"
     facts["proposed"] = proposed_lines(params, sets[0], sets[1:])
-    objective_of(params).check_scales(sets[0].labels, sets[0].weights)
+    objective_of(params).check_scales(sets[0])
     others = [name for name in facts["proposed"] if name != "metric_exponent"]
     remark = f"{', '.join(others)} could be smaller, for more precise numbers" if others else "fit"
     if "metric_exponent" in facts["proposed"]:

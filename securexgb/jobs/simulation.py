@@ -24,7 +24,8 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
-from securexgb.boost.proposals import Outcomes, with_scales
+from securexgb.boost.proposals import with_scales
+from securexgb.boost.scales import Outcomes
 from securexgb.channel.memory import memory_pair
 from securexgb.errors import DataError, UsageError
 from securexgb.jobs.job import TrainingJob
@@ -188,9 +189,9 @@ def side_data(whole: Rows, sides: Sides) -> tuple[Rows, Rows]:
 
 
 def _outcomes(data: Rows) -> Outcomes:
-    if data.labels is None:
+    if data.outcomes is None:
         raise DataError("there are no labels: a whole table comes with them")
-    return Outcomes(data.labels, data.weights)
+    return data.outcomes
 
 
 def train_alone(

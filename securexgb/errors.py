@@ -21,23 +21,6 @@ holds a secret value.
 
 from __future__ import annotations
 
-__all__ = [
-    "CertificateRefused",
-    "DataError",
-    "DealerGone",
-    "EvidenceRefused",
-    "MalformedFrame",
-    "PeerError",
-    "PeerGone",
-    "PeerTimeout",
-    "ProtocolDesync",
-    "SecureXGBError",
-    "StoppedByPeer",
-    "TermsDiffer",
-    "TrustError",
-    "UsageError",
-]
-
 
 class SecureXGBError(Exception):
     """Root of the tree; ``exit_code`` is what the command line returns."""

@@ -19,7 +19,7 @@ import typer
 from numpy.typing import NDArray
 
 from securexgb.boost.callbacks import TrainingCallback
-from securexgb.boost.ensemble import History, ModelHalf
+from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.leak import Floors, Leak, after_training, before_training
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
@@ -135,7 +135,7 @@ def _simulate(
 
         def watch(party: Party) -> list[TrainingCallback]:
             bar = TrainingProgress(party, "the feature party", params.n_estimators)
-            return [_Watch(drawn.enter_context(bar))]
+            return [drawn.enter_context(bar)]
 
         training = train_alone(params, split.train, split.sides, seed, (), watch, method)
     halves = training.results
@@ -144,7 +144,7 @@ def _simulate(
     assert margins is not None
     secure = objective_of(params).predictions(margins)
     assert method is not None
-    facts = _facts(params, split, training) | _method_facts(method)
+    facts = _facts(params, split, training, method)
     for warning in bits_warnings(halves[0].numbers):
         note(f"warning: {warning}")
     facts["numbers"] = bits_line(halves[0].numbers)
@@ -154,17 +154,6 @@ def _simulate(
     facts["columns_without_cut"] = uncut
     facts |= _quality(params, split, secure)
     result(facts, _text(facts, leaks), form)
-
-
-class _Watch(TrainingCallback):
-    """Moves the progress bar."""
-
-    def __init__(self, progress: TrainingProgress) -> None:
-        self._progress = progress
-
-    def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
-        self._progress.tree_done(epoch + 1)
-        return False
 
 
 def _load(
@@ -185,8 +174,10 @@ def _load(
     return read_side(path, roles, "simulation", leave_out=ignore or ())
 
 
-def _facts(params: TrainingParams, split: Split, training: Simulation[ModelHalf]) -> dict[str, Any]:
-    """Sizes and costs of the training."""
+def _facts(
+    params: TrainingParams, split: Split, training: Simulation[ModelHalf], method: Method
+) -> dict[str, Any]:
+    """Sizes and costs of the training, and how the correlations were made."""
     costs = training.costs
     grown = max(len(training.results[0].trees), 1)
     offline, online = costs.offline_bytes / 1e6, costs.online_bytes / 1e6
@@ -213,12 +204,6 @@ def _facts(params: TrainingParams, split: Split, training: Simulation[ModelHalf]
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "dealer_evidence": "none",
         "warning": WARNING,
-    }
-
-
-def _method_facts(method: Method) -> dict[str, Any]:
-    """How the correlations were made."""
-    return {
         "algorithm": method.algorithm,
         "he": method.he if method.algorithm == "hybrid" else None,
         "offline": method.offline,

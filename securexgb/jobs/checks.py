@@ -134,10 +134,8 @@ class Checks:
         measured = [rows.outcomes for _, rows in self.sets if rows.outcomes is not None]
         self.proposed = proposed_lines(params, train, measured)
         objective_of(params).check_scales(train)
-        others = [name for name in self.proposed if name != "metric_exponent"]
-        remark = (
-            f"{', '.join(others)} could be smaller, for more precise numbers" if others else "fit"
-        )
+        others = ", ".join(name for name in self.proposed if name != "metric_exponent")
+        remark = f"{others} could be smaller, for more precise numbers" if others else "fit"
         if "metric_exponent" in self.proposed:
             remark += "; metric_exponent is not set, so metrics are opened to 4 decimals"
             if not params.traits.classifies:
@@ -157,7 +155,7 @@ class Checks:
         return _Warning(text) if warnings else text
 
     def _layout(self, rows: Rows, columns: tuple[int, int]) -> Layout:
-        """The training's shapes; that rows have weights the feature party sees by the terms alone."""
+        """The training's shapes; the feature party sees by the terms alone that rows have weights."""
         is_weighted = rows.weights is not None or self.params.weight_exponent is not None
         return Layout.of(self.params, rows.count, columns, is_weighted)
 
@@ -199,7 +197,8 @@ class Checks:
         if needed > free:
             raise UsageError(
                 f"{self.federation.config.name}: about {needed / 1e9:.1f} GB are needed and "
-                f"{free / 1e9:.1f} GB are free: use fewer rows, columns or bins, or a larger machine"
+                f"{free / 1e9:.1f} GB are free: use fewer rows, columns or bins, or a larger "
+                "machine"
             )
         return f"{free / 1e9:.1f} GB free, about {needed / 1e9:.1f} GB needed"
 

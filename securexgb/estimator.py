@@ -230,15 +230,10 @@ class _SecureXGBModel(BaseEstimator):
                 "this estimator holds one half of a model: set its federation, and predict "
                 "together with the other side"
             )
-        run = predict_alone(
-            self._halves,
-            rows,
-            self._sides,
-            self._request(),
-            self._seed,
-            self._method(),
-        )
-        return run.results[0]
+        prediction: Any = self.prediction or "transfers"
+        request = Request("label", self.prediction_decimals, prediction)
+        halves, sides, method = self._halves, self._sides, self._method()
+        return predict_alone(halves, rows, sides, request, self._seed, method).results[0]
 
     def _params(self) -> tuple[TrainingParams, int]:
         """The parameters, checked, and the seed."""
@@ -260,11 +255,6 @@ class _SecureXGBModel(BaseEstimator):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(2**31))
 
-    def _request(self) -> Request:
-        """What both parties played here ask of a prediction."""
-        prediction = self.prediction or "transfers"
-        return Request("label", self.prediction_decimals, prediction)  # type: ignore[arg-type]
-
     def _method(self) -> Method | None:
         """How both parties played here make their correlations."""
         return Method.chosen(self.algorithm, self.offline, self.he)
@@ -273,12 +263,9 @@ class _SecureXGBModel(BaseEstimator):
         """In a federation a parameter set here must be the terms' one: nothing is ignored."""
         if self.federation is None:
             return
-        terms, defaults = self.federation.terms, TrainingParams()
-        agreed = {name: getattr(terms.training, name) for name in declarations()}
-        usual = {name: getattr(defaults, name) for name in declarations()}
-        agreed |= {
-            name: getattr(terms, name) for name in ("algorithm", "he", "offline", "prediction")
-        }
+        terms, usual = self.federation.terms, vars(TrainingParams())
+        names = ("algorithm", "he", "offline", "prediction")
+        agreed = vars(terms.training) | {name: getattr(terms, name) for name in names}
         for name, value in agreed.items():
             mine = getattr(self, name)
             given = tuple(mine) if isinstance(mine, list) else mine

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from securexgb.boost.callbacks import CallbackList, EarlyStopping, TrainingCallback
+from securexgb.boost.callbacks import EarlyStopping, TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import metric_value
 from securexgb.boost.grower import grow_trees
@@ -21,26 +21,31 @@ from securexgb.mpc.party import Party
 def grow_model(party: Party, state: State, callbacks: Sequence[TrainingCallback] = ()) -> ModelHalf:
     """Grow the trees that ``state`` still lacks; returns this party's half of the model.
 
-    Callbacks run at this side only, and either side's may stop both.
+    Callbacks run at this side only, all of them in their order, and either side's may stop both.
     """
     params = state.model.params
     rounds = params.early_stopping_rounds
     early = () if rounds is None else (EarlyStopping(rounds),)
-    all_callbacks = CallbackList([*early, *callbacks])
-    state.model = all_callbacks.before_training(state.model)
+    everyone = (*early, *callbacks)
+    for callback in everyone:
+        state.model = callback.before_training(state.model)
+    model = state.model
     # A resumed training may have been stopped by what it had already seen.
-    done = len(state.model.rounds)
-    stop = bool(done) and CallbackList(early).after_iteration(state.model, done - 1)
+    done = len(model.rounds)
+    stop = bool(done) and any(c.after_iteration(model, done - 1, model.history) for c in early)
     for number in range(done, params.n_estimators):
         with party.step("tree", number):
-            stop |= all_callbacks.before_iteration(state.model, number)
-            if _either(party, stop):
+            stops = [c.before_iteration(model, number, model.history) for c in everyone]
+            if _either(party, stop or any(stops)):
                 break
             state.begin_tree(params.n_estimators - number)
             _grow(party, state, number)
-            stop = all_callbacks.after_iteration(state.model, number)
+            stops = [c.after_iteration(model, number, model.history) for c in everyone]
+            stop = any(stops)
             state.keep(state)
-    return all_callbacks.after_training(state.model)
+    for callback in everyone:
+        model = callback.after_training(model)
+    return model
 
 
 def _either(party: Party, stop: bool) -> bool:

@@ -81,28 +81,3 @@ def best_iteration(values: Sequence[float], maximise: bool, min_delta: float = 0
         if gain > min_delta:
             best = place
     return best
-
-
-class CallbackList:
-    """Several callbacks as one; all run, in order, and any of them may stop."""
-
-    def __init__(self, callbacks: Sequence[TrainingCallback]) -> None:
-        self._callbacks = tuple(callbacks)
-
-    def before_training(self, model: ModelHalf) -> ModelHalf:
-        for callback in self._callbacks:
-            model = callback.before_training(model)
-        return model
-
-    def before_iteration(self, model: ModelHalf, epoch: int) -> bool:
-        stops = [c.before_iteration(model, epoch, model.history) for c in self._callbacks]
-        return any(stops)
-
-    def after_iteration(self, model: ModelHalf, epoch: int) -> bool:
-        stops = [c.after_iteration(model, epoch, model.history) for c in self._callbacks]
-        return any(stops)
-
-    def after_training(self, model: ModelHalf) -> ModelHalf:
-        for callback in self._callbacks:
-            model = callback.after_training(model)
-        return model

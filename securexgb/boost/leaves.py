@@ -43,7 +43,7 @@ class LevelSums:
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class NodeValues:
     """Of each node, shared (nodes,): 1 where it stops; weights of it and of its children."""
 
     stops: Shared
@@ -51,10 +51,10 @@ class Verdicts:
     left: Shared
     right: Shared
 
-    def level(self, depth: int, roots: int) -> Verdicts:
+    def level(self, depth: int, roots: int) -> NodeValues:
         """The nodes of one level, of whole trees whose levels lie one after the other."""
         nodes = slice(roots * ((1 << depth) - 1), roots * ((2 << depth) - 1))
-        return Verdicts(*(values[nodes] for values in vars(self).values()))
+        return NodeValues(*(values[nodes] for values in vars(self).values()))
 
 
 def leaf_weights_cost(depth: int, numbers: NumberFormat, roots: int = 1) -> Cost:
@@ -80,12 +80,12 @@ def leaf_weights(party: Party, levels: Sequence[LevelSums], numbers: NumberForma
 
     ``levels``: of trees whose roots are the nodes of the first one. Result: (roots * 2^depth,).
     """
-    verdicts = judge(party, levels, numbers)
+    values = node_values(party, levels, numbers)
     roots = levels[0].gradient.size
     stopped, above = Shared.zeros(roots), Shared.zeros(roots)
     weights = above
     for depth in range(len(levels)):
-        here = verdicts.level(depth, roots)
+        here = values.level(depth, roots)
         both = multiply(
             party, Shared.stack([stopped, stopped]), Shared.stack([above - here.weight, here.stops])
         )
@@ -98,7 +98,7 @@ def leaf_weights(party: Party, levels: Sequence[LevelSums], numbers: NumberForma
     return weights
 
 
-def judge(party: Party, levels: Sequence[LevelSums], numbers: NumberFormat) -> Verdicts:
+def node_values(party: Party, levels: Sequence[LevelSums], numbers: NumberFormat) -> NodeValues:
     """Of the nodes of all levels together, in their order; an ancestor's stop is not in it."""
     gradient, hessian, pairs = (
         Shared.concatenate([getattr(level, name) for level in levels])
@@ -118,4 +118,4 @@ def judge(party: Party, levels: Sequence[LevelSums], numbers: NumberFormat) -> V
     gain = scores[1] + scores[2] - scores[0] - constant(party, threshold, gradient.shape)
     splits = to_arithmetic(party, at_least(party, gain, Shared.zeros(*gain.shape)))
     stops = constant(party, 1, gradient.shape) - splits
-    return Verdicts(stops, weights[0], weights[1], weights[2])
+    return NodeValues(stops, weights[0], weights[1], weights[2])

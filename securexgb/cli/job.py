@@ -16,42 +16,44 @@ from securexgb.terms.job import JobTerms
 
 app = typer.Typer(help="The terms of a job.", no_args_is_help=True)
 
+ParamOption = Annotated[list[str] | None, typer.Option(help="A training parameter, as NAME=VALUE.")]
+ReceiverOption = Annotated[
+    str, typer.Option(help="Who learns predictions: label, feature or both.")
+]
+PredictionOption = Annotated[
+    str, typer.Option(help="How scores are computed: transfers, or ckks (in hundredths).")
+]
+TrainingRowsOption = Annotated[int, typer.Option(help="Training on fewer rows is refused.")]
+EvaluationRowsOption = Annotated[int, typer.Option(help="Evaluating fewer rows is refused.")]
+OfflineOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Correlated randomness: two-party (no third side), or dealt (a dealer). "
+        "Default: two-party, but dealt with ss or with --dealer-policy."
+    ),
+]
+PolicyOption = Annotated[
+    Path | None, typer.Option(help="The policy that the dealer's evidence must meet.")
+]
+
 
 @app.command()
 def new(
     name: Annotated[str, typer.Option(help="The job's name.")],
     label_party: Annotated[str, typer.Option(help="Name of the side with the labels.")],
     feature_party: Annotated[str, typer.Option(help="Name of the side with columns only.")],
-    param: Annotated[
-        list[str] | None, typer.Option(help="A training parameter, as NAME=VALUE.")
-    ] = None,
+    param: ParamOption = None,
     id_column: Annotated[str | None, typer.Option(help="Column of the rows' ids.")] = None,
-    predictions_to: Annotated[
-        str, typer.Option(help="Who learns predictions: label, feature or both.")
-    ] = "label",
-    prediction: Annotated[
-        str, typer.Option(help="How scores are computed: transfers, or ckks (in hundredths).")
-    ] = "transfers",
-    min_training_rows: Annotated[
-        int, typer.Option(help="Training on fewer rows is refused.")
-    ] = Floors.training_rows,
-    min_evaluation_rows: Annotated[
-        int, typer.Option(help="Evaluating fewer rows is refused.")
-    ] = Floors.evaluation_rows,
+    predictions_to: ReceiverOption = "label",
+    prediction: PredictionOption = "transfers",
+    min_training_rows: TrainingRowsOption = Floors.training_rows,
+    min_evaluation_rows: EvaluationRowsOption = Floors.evaluation_rows,
     algorithm: AlgorithmOption = "hybrid",
-    offline: Annotated[
-        str | None,
-        typer.Option(
-            help="Correlated randomness: two-party (no third side), or dealt (a dealer). "
-            "Default: two-party, but dealt with ss or with --dealer-policy."
-        ),
-    ] = None,
+    offline: OfflineOption = None,
     he: Annotated[str, typer.Option(help="The scheme of hybrid: bfv or paillier.")] = "bfv",
     splits: SplitsOption = None,
     dealer_name: Annotated[str, typer.Option(help="Name in the dealer's certificate.")] = "dealer",
-    dealer_policy: Annotated[
-        Path | None, typer.Option(help="The policy that the dealer's evidence must meet.")
-    ] = None,
+    dealer_policy: PolicyOption = None,
     output: Annotated[Path, typer.Option(help="The file to write.")] = Path("job.toml"),
     form: FormatOption = Format.text,
 ) -> None:
@@ -81,11 +83,9 @@ def new(
         "the terms",
     )
     write_new(output, terms.to_toml())
-    result(
-        {"file": str(output), "digest": terms.digest, "splits": terms.training.splits},
-        f"wrote {output}, digest {terms.digest}\n{splits_line(terms.training)}",
-        form,
-    )
+    facts = {"file": str(output), "digest": terms.digest, "splits": terms.training.splits}
+    text = f"wrote {output}, digest {terms.digest}\n{splits_line(terms.training)}"
+    result(facts, text, form)
 
 
 @app.command()

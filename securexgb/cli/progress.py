@@ -21,6 +21,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.mpc.party import Party
 
 SILENCE_SECONDS = 3.0
@@ -48,8 +50,8 @@ class _Waiting(ProgressColumn):
         return Text(f"waiting {silent:.0f} s for {self._peer} at {self._party.place}")
 
 
-class TrainingProgress(Progress):
-    """A context in which ``tree_done`` moves the bar; draws on stderr, terminals only."""
+class TrainingProgress(Progress, TrainingCallback):
+    """A context whose bar every tree moves; draws on stderr, terminals only."""
 
     def __init__(self, party: Party, peer: str, trees: int) -> None:
         self._party = party
@@ -66,6 +68,10 @@ class TrainingProgress(Progress):
         )
         self._task = self.add_task("training", total=trees, facts="")
         self._began, self._done = monotonic(), 0
+
+    def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
+        self.tree_done(epoch + 1)
+        return False
 
     def tree_done(self, trees: int, metric: str = "") -> None:
         """``trees`` are grown; ``metric``: the newest value to show, if one was opened."""

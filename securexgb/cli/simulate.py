@@ -10,7 +10,7 @@ from __future__ import annotations
 import resource
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ import typer
 from numpy.typing import NDArray
 
 from securexgb.boost.callbacks import TrainingCallback
-from securexgb.boost.ensemble import History, ModelHalf
+from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.leak import Floors, Leak, after_training, before_training
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
@@ -31,6 +31,7 @@ from securexgb.errors import UsageError
 from securexgb.jobs.files import ColumnRoles, read_side
 from securexgb.jobs.ledgers import add_ledgers
 from securexgb.jobs.plain import plain_xgboost
+from securexgb.jobs.reports import metrics_of
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import (
     Simulation,
@@ -42,7 +43,6 @@ from securexgb.jobs.simulation import (
 )
 from securexgb.mpc.party import ROLES, Party
 from securexgb.offline.method import Method
-from securexgb.report.metrics import auc, kolmogorov_smirnov, regression_metrics
 from securexgb.report.text import (
     bits_facts,
     bits_line,
@@ -58,42 +58,47 @@ WARNING = "a simulation protects nothing: both sides share one process here"
 REQUEST = Request("label", 6)
 Reals = NDArray[np.float64]
 
+DataArgument = Annotated[
+    Path | None,
+    typer.Argument(help="CSV or Parquet; without it, scikit-learn's breast cancer data."),
+]
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option(help="Columns of the feature party, by comma; default: the second half."),
+]
+ParamOption = Annotated[
+    list[str] | None, typer.Option(help="Any other training parameter, as NAME=VALUE.")
+]
+TestOption = Annotated[float, typer.Option(help="Share of the rows kept for the test.")]
+OfflineOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Correlated randomness: two-party (no third side), or dealt (by a dealer, in "
+        "this process too). Default: two-party, but dealt with ss."
+    ),
+]
+SchemeOption = Annotated[
+    str | None, typer.Option(help="The scheme of hybrid: bfv (default) or paillier.")
+]
+
 
 def simulate(
-    data: Annotated[
-        Path | None,
-        typer.Argument(help="CSV or Parquet; without it, scikit-learn's breast cancer data."),
-    ] = None,
+    data: DataArgument = None,
     label: Annotated[str | None, typer.Option(help="Label column of DATA.")] = None,
-    feature_party_columns: Annotated[
-        str | None,
-        typer.Option(help="Columns of the feature party, by comma; default: the second half."),
-    ] = None,
+    feature_party_columns: ColumnsOption = None,
     ignore: Annotated[str | None, typer.Option(help="Columns to leave out, by comma.")] = None,
     objective: Annotated[str | None, typer.Option(help="What is learnt.")] = None,
     trees: Annotated[int | None, typer.Option(help="Number of trees (n_estimators).")] = None,
     depth: Annotated[int | None, typer.Option(help="Depth of every tree (max_depth).")] = None,
     bins: Annotated[int | None, typer.Option(help="Bins of a column (max_bin).")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Factor on leaf values.")] = None,
-    param: Annotated[
-        list[str] | None, typer.Option(help="Any other training parameter, as NAME=VALUE.")
-    ] = None,
-    test_fraction: Annotated[float, typer.Option(help="Share of the rows kept for the test.")] = (
-        0.25
-    ),
+    param: ParamOption = None,
+    test_fraction: TestOption = 0.25,
     seed: Annotated[int, typer.Option(help="Seed of the split and of all randomness.")] = 0,
     splits: SplitsOption = None,
     algorithm: AlgorithmOption = "hybrid",
-    offline: Annotated[
-        str | None,
-        typer.Option(
-            help="Correlated randomness: two-party (no third side), or dealt (by a dealer, in "
-            "this process too). Default: two-party, but dealt with ss."
-        ),
-    ] = None,
-    he: Annotated[
-        str | None, typer.Option(help="The scheme of hybrid: bfv (default) or paillier.")
-    ] = None,
+    offline: OfflineOption = None,
+    he: SchemeOption = None,
     form: FormatOption = Format.text,
 ) -> None:
     """Train with both parties on this machine, and compare with plain xgboost."""
@@ -136,7 +141,7 @@ def _simulate(
 
         def watch(party: Party) -> list[TrainingCallback]:
             bar = TrainingProgress(party, "the feature party", params.n_estimators)
-            return [_Watch(drawn.enter_context(bar))]
+            return [drawn.enter_context(bar)]
 
         training = train_alone(params, split.train, split.sides, seed, (), watch, method)
     halves = training.results
@@ -145,7 +150,7 @@ def _simulate(
     assert margins is not None
     secure = objective_of(params).predictions(margins)
     assert method is not None
-    facts = _facts(params, split, training) | _method_facts(method)
+    facts = _facts(params, split, training, method)
     for warning in bits_warnings(halves[0].numbers):
         note(f"warning: {warning}")
     facts["numbers"] = bits_line(halves[0].numbers)
@@ -155,17 +160,6 @@ def _simulate(
     facts["columns_without_cut"] = uncut
     facts |= _quality(params, split, secure)
     result(facts, _text(facts, leaks), form)
-
-
-class _Watch(TrainingCallback):
-    """Moves the progress bar."""
-
-    def __init__(self, progress: TrainingProgress) -> None:
-        self._progress = progress
-
-    def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
-        self._progress.tree_done(epoch + 1)
-        return False
 
 
 def _load(
@@ -186,15 +180,14 @@ def _load(
     return read_side(path, roles, "simulation", leave_out=ignore or ())
 
 
-def _facts(params: TrainingParams, split: Split, training: Simulation[ModelHalf]) -> dict[str, Any]:
-    """Sizes and costs of the training."""
+def _facts(
+    params: TrainingParams, split: Split, training: Simulation[ModelHalf], method: Method
+) -> dict[str, Any]:
+    """Sizes and costs of the training, and how the correlations were made."""
     costs = training.costs
     grown = max(len(training.results[0].trees), 1)
-    megabytes = {
-        "offline": costs.offline_bytes / 1e6,
-        "online": costs.online_bytes / 1e6,
-        "total": (costs.offline_bytes + costs.online_bytes) / 1e6,
-    }
+    offline, online = costs.offline_bytes / 1e6, costs.online_bytes / 1e6
+    megabytes = {"offline": offline, "online": online, "total": offline + online}
     return {
         "rows": split.train.count,
         "gradient_bits": bits_facts(training.results[0].numbers),
@@ -217,12 +210,6 @@ def _facts(params: TrainingParams, split: Split, training: Simulation[ModelHalf]
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "dealer_evidence": "none",
         "warning": WARNING,
-    }
-
-
-def _method_facts(method: Method) -> dict[str, Any]:
-    """How the correlations were made."""
-    return {
         "algorithm": method.algorithm,
         "he": method.he if method.algorithm == "hybrid" else None,
         "offline": method.offline,
@@ -240,22 +227,17 @@ def _uncut(split: Split) -> dict[str, list[str]]:
 def _quality(params: TrainingParams, split: Split, secure: Reals) -> dict[str, Any]:
     """The test's metrics of the model, of xgboost on the same bins and of xgboost on its own
     bins; those that do not apply are null."""
-    labels = split.test.labels
-    assert labels is not None
     facts: dict[str, Any] = {}
+    names = ("auc", "ks") if params.traits.classifies else ("auc", "ks", "rmse")
     models = {
         "": secure,
         "xgboost_": plain_xgboost(params, split.train, split.test),
         "xgboost_raw_": plain_xgboost(params, split.train, split.test, own_bins=True),
     }
     for prefix, scores in models.items():
-        facts |= {f"{prefix}auc": None, f"{prefix}ks": None}
-        if params.traits.classifies:
-            facts[f"{prefix}auc"] = auc(labels, scores)
-            distance = kolmogorov_smirnov(labels, scores)
-            facts[f"{prefix}ks"] = None if distance is None else distance.value
-        else:
-            facts[f"{prefix}rmse"] = regression_metrics(labels, scores).rmse
+        found = metrics_of(split.test, scores, params)
+        assert found is not None
+        facts |= {prefix + name: asdict(found).get(name) for name in names}
     return facts
 
 

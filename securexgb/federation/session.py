@@ -39,9 +39,7 @@ from securexgb.federation.dealer import (
     reach_dealer,
 )
 from securexgb.mpc.party import Party
-from securexgb.offline.dealer_link import DealerEndpoint
 from securexgb.offline.dealt import DealtSource
-from securexgb.offline.producer import ProductsAhead
 from securexgb.offline.two_party import TwoPartySource
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
@@ -161,25 +159,11 @@ class Federation:
         if products is None or method.has_dealer:
             dealer = dealer_endpoint(self.config, self.terms, credentials, self.roots)
             reach_dealer(channel, dealer, credentials)
-            return self._join_dealer(channel, dealer, private, products)
+            digest, seed = self.terms.full_digest, private.derive("dealer")
+            return DealtSource.connect(
+                rank, channel, dealer, channel.session, digest, seed, products
+            )
         return TwoPartySource(rank, channel, private.derive("offline"), products)
-
-    def _join_dealer(
-        self,
-        channel: GrpcChannel,
-        dealer: DealerEndpoint,
-        private: Prg,
-        products: ProductsAhead | None,
-    ) -> DealtSource:
-        return DealtSource.connect(
-            self.config.rank,
-            channel,
-            dealer,
-            channel.session,
-            self.terms.full_digest,
-            private.derive("dealer"),
-            products,
-        )
 
     def _coins(self, channel: Channel) -> Prg:
         if self.terms.coins == "seeded":

@@ -57,8 +57,8 @@ class TrainingJob:
             raise UsageError("two evaluation sets have the same name: name each differently")
         for name, data in (("the training data", self.data), *self.evals):
             _check_data(name, data, self, rank)
-        if self.data.labels is not None:
-            objective_of(self.params).check_scales(self.data.labels, self.data.weights)
+        if self.data.outcomes is not None:
+            objective_of(self.params).check_scales(self.data.outcomes)
 
 
 def _check_data(name: str, data: Rows, job: TrainingJob, rank: int) -> None:

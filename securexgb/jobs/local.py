@@ -83,12 +83,7 @@ def run_both(
     other.start()
     side(0)
     other.join()
-    _raise_cause(errors)
+    failed = [error for error in errors if error is not None]
+    for cause in sorted(failed, key=lambda error: isinstance(error, (StoppedByPeer, PeerError))):
+        raise cause
     return results
-
-
-def _raise_cause(errors: list[BaseException | None]) -> None:
-    causes = [error for error in errors if error is not None]
-    causes.sort(key=lambda error: isinstance(error, (StoppedByPeer, PeerError)))
-    if causes:
-        raise causes[0]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.boost.binning import without_cut
+from securexgb.boost.scales import Outcomes
 from securexgb.errors import DataError
 
 Reals = NDArray[np.float64]
@@ -37,6 +38,11 @@ class Rows:
     @property
     def count(self) -> int:
         return int(self.values.shape[0])
+
+    @property
+    def outcomes(self) -> Outcomes | None:
+        """Labels and weights, where this side has labels."""
+        return None if self.labels is None else Outcomes(self.labels, self.weights)
 
     @property
     def missing_rates(self) -> dict[str, float]:

@@ -24,7 +24,8 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
-from securexgb.boost.proposals import Outcomes, with_scales
+from securexgb.boost.proposals import with_scales
+from securexgb.boost.scales import Outcomes
 from securexgb.channel.memory import memory_pair
 from securexgb.errors import DataError, UsageError
 from securexgb.jobs.job import TrainingJob
@@ -188,9 +189,9 @@ def side_data(whole: Rows, sides: Sides) -> tuple[Rows, Rows]:
 
 
 def _outcomes(data: Rows) -> Outcomes:
-    if data.labels is None:
+    if data.outcomes is None:
         raise DataError("there are no labels: a whole table comes with them")
-    return Outcomes(data.labels, data.weights)
+    return data.outcomes
 
 
 def train_alone(
@@ -209,12 +210,11 @@ def train_alone(
     """
     params = with_scales(params, _outcomes(whole), [_outcomes(data) for _, data in evals])
     params = params.decided(can_hide=method is None or method.can_hide)
-    jobs = [TrainingJob(params=params, data=data) for data in side_data(whole, sides)]
-    for name, data in evals:
-        jobs = [
-            replace(job, evals=(*job.evals, (name, own)))
-            for job, own in zip(jobs, side_data(data, sides), strict=True)
-        ]
+    sets = [(name, side_data(data, sides)) for name, data in evals]
+    jobs = [
+        TrainingJob(params, own, tuple((name, parts[rank]) for name, parts in sets))
+        for rank, own in enumerate(side_data(whole, sides))
+    ]
 
     def program(party: Party, job: TrainingJob) -> ModelHalf:
         watching = tuple(callbacks(party)) if party.rank == 0 else ()

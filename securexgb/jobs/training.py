@@ -199,11 +199,11 @@ def _model(
     objective: Objective,
     binner: Binner,
 ) -> ModelHalf:
-    base, centre, data = 0, 0.0, job.data
-    if data.labels is not None:
-        margin = objective.base_margin(data.labels, data.weights)
+    base, centre, outcomes = 0, 0.0, job.data.outcomes
+    if outcomes is not None:
+        margin = objective.base_margin(outcomes)
         base = int(encode(margin, agreement.layout.numbers(job.params).margin_bits))
-        centre = objective.centre(data.labels, data.weights)
+        centre = objective.centre(outcomes)
     return ModelHalf(
         rank=party.rank,
         model_id=state.model_id,
@@ -224,11 +224,11 @@ def _labels(
     objective: Objective,
     model: ModelHalf,
 ) -> Labels:
-    shape, data, numbers = (model.layout.rows,), job.data, model.numbers
+    shape, outcomes, numbers = (model.layout.rows,), job.data.outcomes, model.numbers
     targets = weights = None
-    if data.labels is not None:
-        targets = objective.targets(data.labels, model.centre, numbers)
-        weights = row_weights(data.labels, data.weights, job.params, numbers)
+    if outcomes is not None:
+        targets = objective.targets(outcomes.labels, model.centre, numbers)
+        weights = row_weights(outcomes, job.params, numbers)
     weighted = share(party, weights, 0, shape) if model.layout.weights else None
     return Labels(share(party, targets, 0, shape), weighted)
 

@@ -23,9 +23,20 @@ Column = Annotated[str, Field(min_length=1)]
 
 
 class TomlFile(BaseModel):
-    """What both files have in common: frozen, and nothing in it that is not known."""
+    """What both files have in common: frozen, and nothing in it that is not known.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    A field's docstring is the comment on its key.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True
+    )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """A comment is one line of the file, however many lines the docstring has."""
+        for entry in cls.model_fields.values():
+            entry.description = " ".join((entry.description or "").split())
 
 
 _Model = TypeVar("_Model", bound=TomlFile)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
-from securexgb.boost.leaves import LevelSums, judge
+from securexgb.boost.leaves import LevelSums, node_values
 from securexgb.boost.owned import draw_dummies, shown_tags
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.split import Candidates, best_splits
@@ -79,7 +79,7 @@ def best(gradient: Any, hessian: Any, **params: Any) -> dict[str, Integers]:
         nodes, private = g.shape[0], party.private.derive("dummies")
         dummies = draw_dummies(party, candidates, nodes, private).of(slice(nodes))
         found = best_splits(party, Histogram(g, h), candidates, numbers)
-        verdicts = judge(party, [LevelSums.of(Histogram(g, h), found.left)], numbers)
+        verdicts = node_values(party, [LevelSums.of(Histogram(g, h), found.left)], numbers)
         tags = shown_tags(party, candidates, found.marks, dummies)
         return (tags, *vars(verdicts).values())
 

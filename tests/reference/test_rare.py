@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.proposals import Outcomes, with_scales
+from securexgb.boost.proposals import with_scales
+from securexgb.boost.scales import Outcomes
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.training import train

@@ -12,7 +12,8 @@ from sklearn.metrics import roc_auc_score
 
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict
-from securexgb.boost.proposals import Outcomes, with_scales
+from securexgb.boost.proposals import with_scales
+from securexgb.boost.scales import Outcomes
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.training import train
 from securexgb.testing import run_parties

@@ -17,7 +17,7 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
-from securexgb.boost.leaves import LevelSums, judge
+from securexgb.boost.leaves import LevelSums, node_values
 from securexgb.boost.owned import draw_dummies, shown_tags
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.split import Candidates, best_splits
@@ -49,7 +49,7 @@ def outcome(columns: tuple[int, int], hessian: int, seed: int = 0) -> tuple[Any,
         histogram = Histogram(Shared(sums), Shared(sums))
         dummies = draw_dummies(party, candidates, NODES, party.private.derive("dummies"))
         best = best_splits(party, histogram, candidates, numbers)
-        verdicts = judge(party, [LevelSums.of(histogram, best.left)], numbers)
+        verdicts = node_values(party, [LevelSums.of(histogram, best.left)], numbers)
         tags = shown_tags(party, candidates, best.marks, dummies.of(slice(NODES)))
         return tags, verdicts.stops
 

@@ -24,7 +24,7 @@ from securexgb.boost.objective.objective import (
 )
 from securexgb.boost.objective.traits import LOGISTIC
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.scales import mean_target, row_factors, weighted_mean
+from securexgb.boost.scales import Outcomes, mean_target, row_factors, weighted_mean
 from securexgb.errors import DataError
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_sigmoid import ckks_sigmoid, refuse_rare
@@ -73,31 +73,28 @@ class Logistic(Objective):
                 f"it holds {listed}{', …' if found.size > 4 else ''}"
             )
 
-    def check_scales(self, labels: Floats, weights: Floats | None) -> None:
-        super().check_scales(labels, weights)
+    def check_scales(self, rows: Outcomes) -> None:
+        super().check_scales(rows)
         if self._params.sigmoid == "ckks":
-            refuse_rare(mean_target(labels, row_factors(labels, weights, self._params)))
+            refuse_rare(mean_target(rows.labels, row_factors(rows, self._params)))
 
-    def base_margin(self, labels: Floats, weights: Floats | None) -> float:
-        base = self._params.base_score
-        if base is None:
-            base = self._fitted(labels, weights)
+    def base_margin(self, rows: Outcomes) -> float:
+        given = self._params.base_score
+        base = self._fitted(rows) if given is None else given
         return math.log(base / (1.0 - base))
 
-    def _fitted(self, labels: Floats, weights: Floats | None) -> float:
+    def _fitted(self, rows: Outcomes) -> float:
         """As xgboost: the mean label; with scale_pos_weight, one Newton step from 1/2."""
-        mean = mean_target(labels, row_factors(labels, weights, self._params))
+        mean = mean_target(rows.labels, row_factors(rows, self._params))
         if self._params.scale_pos_weight != 1.0:
             mean = 1.0 / (1.0 + math.exp(-4.0 * (mean - 0.5)))
         return min(max(mean, _LEAST_BASE), 1.0 - _LEAST_BASE)
 
-    def constant_metric(
-        self, train: tuple[Floats, Floats | None], rows: tuple[Floats, Floats | None]
-    ) -> float:
+    def constant_metric(self, train: Outcomes, rows: Outcomes) -> float:
         given = self._params.base_score
-        base = weighted_mean(*train) if given is None else given
+        base = weighted_mean(train.labels, train.weights) if given is None else given
         base = min(max(base, _LEAST_RATE), 1.0 - _LEAST_RATE)
-        rate = weighted_mean(*rows)
+        rate = weighted_mean(rows.labels, rows.weights)
         return -rate * math.log(base) - (1.0 - rate) * math.log1p(-base)
 
     def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:

@@ -21,7 +21,6 @@ __all__ = [
     "SetOption",
     "federation_of",
     "parameters",
-    "read_toml",
     "split_names",
     "write_new",
 ]
@@ -68,14 +67,6 @@ def federation_of(config: Path, job: Path, settings: Sequence[str] | None) -> Fe
         if name in PATHS and isinstance(value, str) and "://" not in value:
             overrides[name] = Path(value).absolute()
     return Federation.from_file(config, job, overrides)
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file as it is, unchecked."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from None
 
 
 def write_new(path: Path, text: str) -> None:

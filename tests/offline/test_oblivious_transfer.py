@@ -7,13 +7,13 @@ import pytest
 
 from securexgb import _kernels
 from securexgb.channel.channel import Channel
-from securexgb.channel.recorded import RecordedChannel
 from securexgb.errors import ProtocolDesync, UsageError
 from securexgb.offline import oblivious_transfer
 from securexgb.offline.correlations import RandomOTReceiver, RandomOTSender
 from securexgb.offline.oblivious_transfer import WORD, ObliviousTransfer
 from tests.offline.laws import check_random_ot
 from tests.offline.pairs import both, channels, private
+from tests.recorded import RecordedChannel
 
 Ends = tuple[ObliviousTransfer, ObliviousTransfer]
 

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.params import TrainingParams
-from securexgb.channel.recorded import RecordedChannel
 from securexgb.errors import DataError, ProtocolDesync, TermsDiffer, UsageError
 from securexgb.offline.paillier_products import (
     InsecurePaillierMatrixProducts,
@@ -20,6 +19,7 @@ from securexgb.testing.harness import insecure_parties, run_both
 from tests.boost.data import same_model, sides, table, train_both
 from tests.offline.laws import bucket_matrix, check_products, one_hot
 from tests.offline.pairs import both, channels, private
+from tests.recorded import RecordedChannel
 
 Ends = tuple[PaillierMatrixProducts, PaillierMatrixProducts]
 SHORT = 512

@@ -22,9 +22,10 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from securexgb._pb import control_pb2 as pb
+from securexgb.channel.bounded import Window
 from securexgb.channel.channel import STREAMS, Channel, StreamName, Traffic, failure_kind, stopped
 from securexgb.channel.frame import FrameReader, FrameWriter, Kind, Message
-from securexgb.channel.streams import Inbox, Outbox, Window, size_of
+from securexgb.channel.streams import Inbox, Outbox, size_of
 from securexgb.errors import (
     CertificateRefused,
     MalformedFrame,

@@ -65,14 +65,6 @@ def federation_of(config: Path, job: Path, settings: Sequence[str] | None) -> Fe
     return Federation.from_file(config, job, overrides)
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file as it is, unchecked."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from None
-
-
 def write_new(path: Path, text: str) -> None:
     """Write a file that must not exist yet."""
     if path.exists():

@@ -34,6 +34,7 @@ def _training(value: object) -> object:
 
 
 Evidence = Literal["none", "sgx-dcap", "tdx-dcap", "sev-snp", "dev"]
+Evidences = Annotated[tuple[Evidence, ...], BeforeValidator(_listed), Field(min_length=1)]
 Training = Annotated[
     InstanceOf[TrainingParams],
     BeforeValidator(_training),
@@ -46,11 +47,9 @@ class DealerTerms(TomlFile):
 
     name: Name = "dealer"
     """The name in the dealer's certificate."""
-    evidence: Annotated[tuple[Evidence, ...], BeforeValidator(_listed)] = Field(
-        default=("none",), min_length=1
-    )
-    """What may prove which program it runs: sgx-dcap, tdx-dcap, sev-snp; dev proves nothing, for
-    rehearsals; none: both sides trust its operator."""
+    evidence: Evidences = ("none",)
+    """What may prove which program it runs: sgx-dcap, tdx-dcap, sev-snp; dev proves nothing,
+    for rehearsals; none: both sides trust its operator."""
     policy_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     """Hash of the policy that both sides hold: `securexgb dealer policy` prints it."""
 
@@ -88,8 +87,8 @@ class JobTerms(TomlFile):
     """hybrid: histograms by homomorphic encryption between the two parties (HEP-XGB); ss: by
     matrices that a dealer masks (SS-XGB), for small data."""
     offline: Offline = "two-party"
-    """Correlated randomness: two-party: made by the two parties alone, no third side (with hybrid);
-    dealt: by a dealer, faster."""
+    """Correlated randomness: two-party: made by the two parties alone, no third side (with
+    hybrid); dealt: by a dealer, faster."""
     he: Scheme = "bfv"
     """The scheme of hybrid: bfv is fast, paillier is for small data and for auditors who know
     it."""
@@ -101,15 +100,16 @@ class JobTerms(TomlFile):
     """Public coins for samples: drawn by both for each run, or from random_state."""
     predictions_to: Literal["label", "feature", "both"] = "label"
     """Who learns predictions."""
-    prediction_decimals: int = Field(default=4, ge=0, le=6)
-    """Margins are rounded to so many decimals before they are opened; what that hides and what not
-    is measured in docs/operations.md."""
+    prediction_decimals: Annotated[int, Field(ge=0, le=6)] = 4
+    """Margins are rounded to so many decimals before they are opened; what that hides and what
+    not is measured in docs/operations.md."""
     prediction: Prediction = "transfers"
-    """How scores are computed: transfers: exact; ckks: under homomorphic encryption, for the label
-    party alone, to hundredths of a margin."""
-    min_training_rows: int = Field(default=Floors.training_rows, ge=1)
-    """Training on fewer rows is refused: splits on few rows tell the feature party their labels."""
-    min_evaluation_rows: int = Field(default=Floors.evaluation_rows, ge=1)
+    """How scores are computed: transfers: exact; ckks: under homomorphic encryption, for the
+    label party alone, to hundredths of a margin."""
+    min_training_rows: Annotated[int, Field(ge=1)] = Floors.training_rows
+    """Training on fewer rows is refused: splits on few rows tell the feature party their
+    labels."""
+    min_evaluation_rows: Annotated[int, Field(ge=1)] = Floors.evaluation_rows
     """Evaluating fewer rows is refused: a metric of few rows tells the feature party their
     labels."""
     dealer: DealerTerms = DealerTerms()

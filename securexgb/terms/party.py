@@ -71,20 +71,20 @@ class PartyConfig(TomlFile):
     dealer_policy: Path | None = None
     """The policy that the dealer's evidence must meet; its hash is in the terms."""
     dealer_collateral: Place | None = None
-    """Intel's or AMD's statements for the evidence: a file, a folder of files, or the https address
-    of a service that you choose."""
+    """Intel's or AMD's statements for the evidence: a file, a folder of files, or the https
+    address of a service that you choose."""
     dealer_collateral_cache: Path = Path("collateral")
-    """A folder for what that address answers: it is asked once a day, and may be down while what it
-    said is valid."""
+    """A folder for what that address answers: it is asked once a day, and may be down while
+    what it said is valid."""
     model_key: Path | None = None
     """A file with a key of 64 hex digits: this side's half is then encrypted. The environment
     variable SECUREXGB_MODEL_KEY may hold the digits instead."""
-    timeout_seconds: float = Field(default=60.0, gt=0, le=86400)
+    timeout_seconds: Annotated[float, Field(gt=0, le=86400)] = 60.0
     """The one deadline: how long to wait for the other side."""
 
     train_data: Path | None = None
     """This side's training rows, CSV or Parquet."""
-    eval_data: Sets = Field(default_factory=dict)
+    eval_data: Sets = Field(default={})
     """Evaluation rows: a file, or a table of files by name, equal at both sides."""
     predict_data: Path | None = None
     """Rows to predict."""

@@ -25,18 +25,12 @@ Column = Annotated[str, Field(min_length=1)]
 class TomlFile(BaseModel):
     """What both files have in common: frozen, and nothing in it that is not known.
 
-    A field's docstring is the comment on its key.
+    The docstring below a key is its comment in the file.
     """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True
     )
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        """A comment is one line of the file, however many lines the docstring has."""
-        for entry in cls.model_fields.values():
-            entry.description = " ".join((entry.description or "").split())
 
 
 _Model = TypeVar("_Model", bound=TomlFile)
@@ -80,7 +74,8 @@ def to_toml(model: TomlFile) -> str:
     lines: list[str] = []
     tables: list[str] = []
     for name, entry in type(model).model_fields.items():
-        value, comment = getattr(model, name), f"\n# {entry.description}\n"
+        assert entry.description is not None, f"{name} has no docstring"
+        value, comment = getattr(model, name), f"\n# {' '.join(entry.description.split())}\n"
         if isinstance(value, TrainingParams):
             tables.append(f"{comment}[{name}]\n{_training_toml(value)}")
         elif isinstance(value, TomlFile):

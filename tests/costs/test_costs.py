@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from securexgb.channel.memory import memory_pair
-from securexgb.channel.recorded import RecordedChannel
 from securexgb.correlations.counting import Budget, CountingSource
 from securexgb.correlations.triples import Triples
 from securexgb.mpc.party import Party
@@ -20,6 +19,7 @@ from securexgb.report.protocols import protocol_rows
 from securexgb.testing.harness import join_parties, run_both
 from tests.costs.examples import EXAMPLES, HALVES, prepare
 from tests.mpc.kit import Pair
+from tests.recorded import RecordedChannel
 
 
 def test_every_declared_protocol_is_measured_here() -> None:

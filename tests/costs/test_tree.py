@@ -14,7 +14,6 @@ from securexgb.boost.grower import grow_trees
 from securexgb.boost.objective.registry import OBJECTIVES
 from securexgb.boost.tree import TreeHalf
 from securexgb.channel.memory import memory_pair
-from securexgb.channel.recorded import RecordedChannel
 from securexgb.correlations.counting import Budget, CountingSource
 from securexgb.correlations.prices import DEALT
 from securexgb.correlations.transfers import Transfers
@@ -25,6 +24,7 @@ from securexgb.testing.harness import join_parties, run_both
 from tests.boost.case import Case
 from tests.boost.cases import random_case
 from tests.boost.outputs import TwoOutputs
+from tests.recorded import RecordedChannel
 
 SOURCES = {"dealer": None, "dealer and pads": Method(offline="dealt"), "two parties": Method()}
 

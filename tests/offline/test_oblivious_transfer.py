@@ -7,13 +7,13 @@ import pytest
 
 from securexgb import _kernels
 from securexgb.channel.channel import Channel
-from securexgb.channel.recorded import RecordedChannel
 from securexgb.correlations.transfers import ReceivedTransfers, SentTransfers, Transfers
 from securexgb.errors import ProtocolDesync, UsageError
 from securexgb.offline import oblivious_transfer
 from securexgb.offline.oblivious_transfer import WORD, ObliviousTransfer
 from tests.offline.laws import check
 from tests.offline.pairs import both, channels, private
+from tests.recorded import RecordedChannel
 
 Ends = tuple[ObliviousTransfer, ObliviousTransfer]
 

@@ -7,7 +7,6 @@ import pytest
 from numpy.typing import NDArray
 
 from securexgb.boost.params import TrainingParams
-from securexgb.channel.recorded import RecordedChannel
 from securexgb.errors import DataError, ProtocolDesync, TermsDiffer, UsageError
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.training import train
@@ -21,6 +20,7 @@ from securexgb.testing.harness import insecure_parties, run_both
 from tests.boost.data import same_model, sides, table, train_both
 from tests.offline.laws import bucket_matrix, check_products, one_hot
 from tests.offline.pairs import both, channels, private
+from tests.recorded import RecordedChannel
 
 Ends = tuple[PaillierMatrixProducts, PaillierMatrixProducts]
 SHORT = 512

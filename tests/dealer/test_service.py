@@ -52,6 +52,7 @@ from tests.dealer.running import (
     with_endpoint,
 )
 from tests.offline.laws import bucket_matrix, check_triples
+from tests.profiles import examples
 
 
 @pytest.fixture(scope="module")
@@ -295,7 +296,9 @@ def raw() -> Iterator[RawParty]:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=4))
 def test_random_bytes_are_refused(raw: RawParty, messages: list[bytes]) -> None:
@@ -303,7 +306,9 @@ def test_random_bytes_are_refused(raw: RawParty, messages: list[bytes]) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.data())
 def test_damaged_joins_are_refused(raw: RawParty, data: st.DataObject) -> None:

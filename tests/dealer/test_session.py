@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from securexgb.dealer.deal import Kind
 from securexgb.dealer.session import COLUMNS, REQUEST_WORDS, Refused, Series, Session
+from tests.profiles import examples
 
 TRIPLES = Series(Kind.TRIPLES)
 PRODUCTS = Series(None, (0, 0))
@@ -113,7 +114,7 @@ def test_two_sessions_of_one_name_and_equal_seeds_share_nothing() -> None:
     assert not (first == second).any()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -22,6 +22,7 @@ from tests.offline.laws import (
     check_triples,
     one_hot,
 )
+from tests.profiles import examples
 
 COUNTS = st.lists(st.sampled_from([0, 1, 63, 64, 65, 200, 511, 512, 513, 5000, 40000]), max_size=8)
 
@@ -31,7 +32,7 @@ def make_pair(seed: int = 7) -> tuple[InsecureLocalSource, InsecureLocalSource]:
     return InsecureLocalSource(0, channels[0], seed), InsecureLocalSource(1, channels[1], seed)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(COUNTS)
 def test_every_kind_keeps_its_law(counts: list[int]) -> None:
     zero, one = make_pair()
@@ -48,7 +49,7 @@ def test_every_kind_keeps_its_law(counts: list[int]) -> None:
             check_random_ot(*ends, count, bits)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(st.lists(st.sampled_from([0, 1, 63, 65, 600]), max_size=4))
 def test_every_width_keeps_its_law(counts: list[int]) -> None:
     zero, one = make_pair()

@@ -100,9 +100,15 @@ def sync_directory(directory: Path) -> None:
 
 
 def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """The content of an npz file."""
+    """The content of an npz file; ValueError for objects, which would be pickled.
+
+    Written here because numpy's own ``savez`` takes ``allow_pickle`` for an array before 2.1.
+    """
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **dict(arrays))
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
     return buffer.getvalue()
 
 

@@ -60,6 +60,7 @@ from tests.dealer.running import (
 )
 from tests.offline.laws import bucket_matrix, check_next
 from tests.offline.pairs import SlowProducts
+from tests.profiles import examples
 
 
 @pytest.fixture(scope="module")
@@ -316,7 +317,9 @@ def raw() -> Iterator[RawParty]:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=4))
 def test_random_bytes_are_refused(raw: RawParty, messages: list[bytes]) -> None:
@@ -324,7 +327,9 @@ def test_random_bytes_are_refused(raw: RawParty, messages: list[bytes]) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.data())
 def test_damaged_joins_are_refused(raw: RawParty, data: st.DataObject) -> None:

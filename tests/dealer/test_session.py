@@ -12,6 +12,7 @@ from securexgb.correlations.random_bits import RandomBits
 from securexgb.correlations.transfers import Transfers
 from securexgb.correlations.triples import Triples
 from securexgb.dealer.session import COLUMNS, REQUEST_WORDS, Refused, Session
+from tests.profiles import examples
 
 TRIPLES = Triples()
 PRODUCTS = Products(0, 0)
@@ -117,7 +118,7 @@ def test_two_sessions_of_one_name_and_equal_seeds_share_nothing() -> None:
     assert not (first == second).any()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.lists(
         st.tuples(

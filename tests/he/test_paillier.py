@@ -32,6 +32,7 @@ from securexgb.he.paillier_sums import (
     block,
 )
 from tests.offline.laws import one_hot
+from tests.profiles import examples
 
 BITS = 2048
 
@@ -180,7 +181,7 @@ def test_slots_of_the_usual_sizes() -> None:
         Slots(1 << 20, 128, 1 << 20)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.data())
 def test_packing_is_undone(data: st.DataObject) -> None:
     slots = Slots(data.draw(st.integers(0, 1 << 20)), 2048, 1 << 20)

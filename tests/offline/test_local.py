@@ -19,6 +19,7 @@ from securexgb.correlations.triples import Triples
 from securexgb.errors import DataError, UsageError
 from securexgb.offline.local import InsecureLocalSource
 from tests.offline.laws import bucket_matrix, check, check_next, check_products, one_hot
+from tests.profiles import examples
 
 COUNTS = st.lists(st.sampled_from([0, 1, 63, 64, 65, 200, 511, 512, 513, 5000, 40000]), max_size=8)
 
@@ -28,7 +29,7 @@ def make_pair(seed: int = 7) -> tuple[InsecureLocalSource, InsecureLocalSource]:
     return InsecureLocalSource(0, channels[0], seed), InsecureLocalSource(1, channels[1], seed)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(COUNTS)
 def test_every_kind_keeps_its_law(counts: list[int]) -> None:
     pair = make_pair()

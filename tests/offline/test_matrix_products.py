@@ -19,6 +19,7 @@ from securexgb.correlations.source import BucketMatrix, PadProducts
 from securexgb.errors import DataError, SecureXGBError, UsageError
 from securexgb.offline.matrix_products import BfvMatrixProducts
 from tests.offline.laws import bucket_matrix, one_hot
+from tests.profiles import examples
 
 Both = tuple[PadProducts, PadProducts]
 Buckets = NDArray[np.uint8]
@@ -86,7 +87,7 @@ def of_both(zero: int, one: int) -> Callable[[BfvMatrixProducts], Both]:
 
 
 @example(rows=70, features=(0, 1), bins=255, counts=(1, 2), seed=0)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     rows=st.one_of(st.integers(1, 300), st.integers(4095, 4097), st.integers(1, 20_000)),
     features=st.tuples(st.integers(0, 3), st.integers(0, 2)),

@@ -12,8 +12,8 @@
 use crate::lattice::modular::{Factor, Scale, power};
 use crate::lattice::ntt::{self, Constants, Table, fold};
 use crate::lattice::ring::{errors, residue, subtract, ternary};
-use crate::simd::path::Path;
-use crate::simd::residues::{Residues, on_residues};
+use crate::simd::path::{Path, dispatched};
+use crate::simd::residues::Residues;
 use crate::words::histogram::Bins;
 use crate::words::prg::Stream;
 
@@ -75,50 +75,42 @@ pub struct Pads {
 /// A vector's secret, transformed.
 pub struct Short([Vec<u64>; PAIR]);
 
-#[inline(always)]
-fn accumulate_body<L: Residues>(a: &[u64], b: &[u64], low: &mut [u64], high: &mut [u64]) {
-    let inputs = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
-    let sums = low.as_chunks_mut::<8>().0.iter_mut().zip(high.as_chunks_mut::<8>().0);
-    for ((a, b), (low, high)) in inputs.zip(sums) {
-        let (a, b) = (L::load(a).operand(), L::load(b).operand());
-        let sums = L::settled(L::add_product((L::load(low), L::load(high)), a, b), 1);
-        sums.0.store(low);
-        sums.1.store(high);
-    }
-}
-
-on_residues! {
+dispatched! {
     /// Adds the halves of the products a b, word by word.
-    pub fn accumulate = accumulate_body(a: &[u64], b: &[u64], low: &mut [u64], high: &mut [u64]);
-}
-
-#[inline(always)]
-fn folded_body<L: Residues>(c: &Constants, low: &mut [u64], high: &[u64]) {
-    for (low, high) in low.as_chunks_mut::<8>().0.iter_mut().zip(high.as_chunks::<8>().0) {
-        fold((L::load(low), L::load(high)), c).store(low);
+    pub fn accumulate<L: Residues>(a: &[u64], b: &[u64], low: &mut [u64], high: &mut [u64]) {
+        let inputs = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+        let sums = low.as_chunks_mut::<8>().0.iter_mut().zip(high.as_chunks_mut::<8>().0);
+        for ((a, b), (low, high)) in inputs.zip(sums) {
+            let (a, b) = (L::load(a).operand(), L::load(b).operand());
+            let sums = L::settled(L::add_product((L::load(low), L::load(high)), a, b), 1);
+            sums.0.store(low);
+            sums.1.store(high);
+        }
     }
-}
 
-on_residues! {
     /// low = low + 2^52 high modulo p.
-    pub fn folded = folded_body(c: &Constants, low: &mut [u64], high: &[u64]);
-}
-
-#[inline(always)]
-fn lift_body<L: Residues>(primes: (u64, u64), inverse: Scale, first: &[u64], second: &mut [u64]) {
-    let (p, half) = (L::splat(primes.1), L::splat(primes.1 / 2));
-    for (x, y) in first.as_chunks::<8>().0.iter().zip(second.as_chunks_mut::<8>().0) {
-        // p1 < 2 p2: one subtraction reduces.
-        let rest = L::load(y).plus(p).minus(L::load(x).reduce_once(p)).reduce_once(p);
-        let quotient = inverse.times(rest);
-        // Above half, less p2: through a residue that starts at the half.
-        quotient.plus(half).reduce_once(p).minus(half).store(y);
+    pub fn folded<L: Residues>(c: &Constants, low: &mut [u64], high: &[u64]) {
+        for (low, high) in low.as_chunks_mut::<8>().0.iter_mut().zip(high.as_chunks::<8>().0) {
+            fold((L::load(low), L::load(high)), c).store(low);
+        }
     }
-}
 
-on_residues! {
     /// The centred quotients by p1 modulo p2 of second - first.
-    pub fn lift = lift_body(primes: (u64, u64), inverse: Scale, first: &[u64], second: &mut [u64]);
+    pub fn lift<L: Residues>(
+        primes: (u64, u64),
+        inverse: Scale,
+        first: &[u64],
+        second: &mut [u64],
+    ) {
+        let (p, half) = (L::splat(primes.1), L::splat(primes.1 / 2));
+        for (x, y) in first.as_chunks::<8>().0.iter().zip(second.as_chunks_mut::<8>().0) {
+            // p1 < 2 p2: one subtraction reduces.
+            let rest = L::load(y).plus(p).minus(L::load(x).reduce_once(p)).reduce_once(p);
+            let quotient = inverse.times(rest);
+            // Above half, less p2: through a residue that starts at the half.
+            quotient.plus(half).reduce_once(p).minus(half).store(y);
+        }
+    }
 }
 
 impl Pads {

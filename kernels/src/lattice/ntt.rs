@@ -6,8 +6,8 @@
 //! words is this module's own; pointwise products do not care.
 
 use crate::lattice::modular::{Scale, power};
-use crate::simd::path::Path;
-use crate::simd::residues::{MASK, Residues, on_residues};
+use crate::simd::path::{Path, dispatched};
+use crate::simd::residues::{MASK, Residues};
 
 /// Largest modulus, exclusive: 4p stays below 2^52.
 pub const LIMIT: u64 = 1 << 50;
@@ -205,153 +205,155 @@ fn loaded<L: Residues>(rows: &[[u64; 8]]) -> [L; 8] {
     registers
 }
 
-#[inline(always)]
-fn forward_body<L: Residues>(table: &Table, blocks: usize, values: &mut [u64]) {
-    let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
-    let tw = &table.forward;
-    let mut blocks = blocks;
-    if odd_levels(table.degree) && blocks == 1 {
-        let (a, b) = values.split_at_mut(table.degree / 2);
-        for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
-            let (sum, rest) = apart(L::load(x), L::load(y), tw.at(1), p, twice);
-            sum.store(x);
-            rest.store(y);
-        }
-        blocks = 2;
-    }
-    // Two levels at once: the values pass through the registers half as often.
-    while table.degree / blocks >= 32 {
-        for (i, block) in values.chunks_exact_mut(table.degree / blocks).enumerate() {
-            let (outer, low, high) =
-                (tw.at(blocks + i), tw.at(2 * (blocks + i)), tw.at(2 * (blocks + i) + 1));
-            quarters!(block, |a, b, c, d| {
-                let ((a, c), (b, d)) = (apart(a, c, outer, p, twice), apart(b, d, outer, p, twice));
-                let ((a, b), (c, d)) = (apart(a, b, low, p, twice), apart(c, d, high, p, twice));
-                [a, b, c, d]
-            });
-        }
-        blocks *= 4;
-    }
-    for (number, tile) in values.as_chunks_mut::<64>().0.iter_mut().enumerate() {
-        let (rows, _) = tile.as_chunks_mut::<8>();
-        let mut e = L::transpose(loaded(rows));
-        for level in TAIL {
-            for (x, y, w) in level {
-                let w = tw.tail(number, w);
-                (e[x], e[y]) = apart(e[x], e[y], w, p, twice);
-            }
-        }
-        for (row, e) in rows.iter_mut().zip(e) {
-            e.reduce_once(twice).reduce_once(p).store(row);
-        }
-    }
-}
-
-/// The first levels of the transform, plainly: 2^levels blocks of at least 8 words. Block i then
-/// holds the polynomial modulo X^size - `Table::root(2^levels + i)`^2.
-#[inline(always)]
-fn forward_levels_body<L: Residues>(table: &Table, levels: u32, values: &mut [u64]) {
-    let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
-    for level in 0..levels {
-        let size = table.degree >> level;
-        for (i, block) in values.chunks_exact_mut(size).enumerate() {
-            let at = (1 << level) + i;
-            let w = table.forward.at(at);
-            let (a, b) = block.split_at_mut(size / 2);
-            for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
-                let (sum, rest) = apart(L::load(x), L::load(y), w, p, twice);
-                sum.store(x);
-                rest.store(y);
-            }
-        }
-    }
-    for x in values.as_chunks_mut::<8>().0 {
-        L::load(x).reduce_once(twice).reduce_once(p).store(x);
-    }
-}
-
-/// Undoes `forward_levels`, times the factor, which has to undo 2^levels too.
-#[inline(always)]
-fn inverse_levels_body<L: Residues>(table: &Table, levels: u32, factor: Scale, values: &mut [u64]) {
-    let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
-    for level in (0..levels).rev() {
-        let size = table.degree >> level;
-        for (i, block) in values.chunks_exact_mut(size).enumerate() {
-            let at = (1 << level) + i;
-            let w = table.inverse.at(at);
-            let (a, b) = block.split_at_mut(size / 2);
-            for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
-                let (sum, rest) = together(L::load(x), L::load(y), w, p, twice);
-                sum.store(x);
-                rest.store(y);
-            }
-        }
-    }
-    for x in values.as_chunks_mut::<8>().0 {
-        factor.times(L::load(x)).store(x);
-    }
-}
-
-#[inline(always)]
-fn inverse_body<L: Residues>(table: &Table, values: &mut [u64]) {
-    let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
-    let tw = &table.inverse;
-    for (number, tile) in values.as_chunks_mut::<64>().0.iter_mut().enumerate() {
-        let (rows, _) = tile.as_chunks_mut::<8>();
-        let mut e: [L; 8] = loaded(rows);
-        for level in TAIL.iter().rev() {
-            for &(x, y, w) in level {
-                let w = tw.tail(number, w);
-                (e[x], e[y]) = together(e[x], e[y], w, p, twice);
-            }
-        }
-        for (row, e) in rows.iter_mut().zip(L::transpose(e)) {
-            e.store(row);
-        }
-    }
-    let mut size = 32;
-    while size <= table.degree {
-        let blocks = table.degree / size;
-        for (i, block) in values.chunks_exact_mut(size).enumerate() {
-            let (outer, low, high) =
-                (tw.at(blocks + i), tw.at(2 * (blocks + i)), tw.at(2 * (blocks + i) + 1));
-            quarters!(block, |a, b, c, d| {
-                let (a, b) = together(a, b, low, p, twice);
-                let (c, d) = together(c, d, high, p, twice);
-                let (a, c) = together(a, c, outer, p, twice);
-                let (b, d) = together(b, d, outer, p, twice);
-                [a, b, c, d]
-            });
-        }
-        size *= 4;
-    }
-    if odd_levels(table.degree) {
-        let (a, b) = values.split_at_mut(table.degree / 2);
-        for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
-            let (sum, rest) = together(L::load(x), L::load(y), tw.at(1), p, twice);
-            sum.store(x);
-            rest.store(y);
-        }
-    }
-    let scale = splat::<L>(table.constants.of_degree);
-    for x in values.as_chunks_mut::<8>().0 {
-        L::load(x).times(scale, p).reduce_once(p).store(x);
-    }
-}
-
-#[inline(always)]
-fn multiply_body<L: Residues>(c: &Constants, a: &[u64], b: &[u64], out: &mut [u64]) {
-    let pairs = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
-    for (out, (a, b)) in out.as_chunks_mut::<8>().0.iter_mut().zip(pairs) {
-        let none = (L::splat(0), L::splat(0));
-        let sums = L::add_product(none, L::load(a).operand(), L::load(b).operand());
-        fold(L::settled(sums, 1), c).store(out);
-    }
-}
-
-on_residues! {
+dispatched! {
     /// The levels of the transform from so many blocks on.
-    pub fn forward_from = forward_body(table: &Table, blocks: usize, values: &mut [u64]);
+    pub fn forward_from<L: Residues>(table: &Table, blocks: usize, values: &mut [u64]) {
+        let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
+        let tw = &table.forward;
+        let mut blocks = blocks;
+        if odd_levels(table.degree) && blocks == 1 {
+            let (a, b) = values.split_at_mut(table.degree / 2);
+            for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
+                let (sum, rest) = apart(L::load(x), L::load(y), tw.at(1), p, twice);
+                sum.store(x);
+                rest.store(y);
+            }
+            blocks = 2;
+        }
+        // Two levels at once: the values pass through the registers half as often.
+        while table.degree / blocks >= 32 {
+            for (i, block) in values.chunks_exact_mut(table.degree / blocks).enumerate() {
+                let (outer, low, high) =
+                    (tw.at(blocks + i), tw.at(2 * (blocks + i)), tw.at(2 * (blocks + i) + 1));
+                quarters!(block, |a, b, c, d| {
+                    let ((a, c), (b, d)) =
+                        (apart(a, c, outer, p, twice), apart(b, d, outer, p, twice));
+                    let ((a, b), (c, d)) =
+                        (apart(a, b, low, p, twice), apart(c, d, high, p, twice));
+                    [a, b, c, d]
+                });
+            }
+            blocks *= 4;
+        }
+        for (number, tile) in values.as_chunks_mut::<64>().0.iter_mut().enumerate() {
+            let (rows, _) = tile.as_chunks_mut::<8>();
+            let mut e = L::transpose(loaded(rows));
+            for level in TAIL {
+                for (x, y, w) in level {
+                    let w = tw.tail(number, w);
+                    (e[x], e[y]) = apart(e[x], e[y], w, p, twice);
+                }
+            }
+            for (row, e) in rows.iter_mut().zip(e) {
+                e.reduce_once(twice).reduce_once(p).store(row);
+            }
+        }
+    }
+
+    /// The first levels of the transform, plainly: 2^levels blocks of at least 8 words, below p.
+    /// Block i then holds the polynomial modulo X^size - `Table::root(2^levels + i)`^2.
+    pub fn forward_levels<L: Residues>(table: &Table, levels: u32, values: &mut [u64]) {
+        let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
+        for level in 0..levels {
+            let size = table.degree >> level;
+            for (i, block) in values.chunks_exact_mut(size).enumerate() {
+                let at = (1 << level) + i;
+                let w = table.forward.at(at);
+                let (a, b) = block.split_at_mut(size / 2);
+                for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
+                    let (sum, rest) = apart(L::load(x), L::load(y), w, p, twice);
+                    sum.store(x);
+                    rest.store(y);
+                }
+            }
+        }
+        for x in values.as_chunks_mut::<8>().0 {
+            L::load(x).reduce_once(twice).reduce_once(p).store(x);
+        }
+    }
+
+    /// Undoes `forward_levels`, times the factor, which has to undo 2^levels too.
+    pub fn inverse_levels<L: Residues>(
+        table: &Table,
+        levels: u32,
+        factor: Scale,
+        values: &mut [u64],
+    ) {
+        let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
+        for level in (0..levels).rev() {
+            let size = table.degree >> level;
+            for (i, block) in values.chunks_exact_mut(size).enumerate() {
+                let at = (1 << level) + i;
+                let w = table.inverse.at(at);
+                let (a, b) = block.split_at_mut(size / 2);
+                for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
+                    let (sum, rest) = together(L::load(x), L::load(y), w, p, twice);
+                    sum.store(x);
+                    rest.store(y);
+                }
+            }
+        }
+        for x in values.as_chunks_mut::<8>().0 {
+            factor.times(L::load(x)).store(x);
+        }
+    }
+
+    /// Undoes `forward`.
+    pub fn inverse<L: Residues>(table: &Table, values: &mut [u64]) {
+        let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
+        let tw = &table.inverse;
+        for (number, tile) in values.as_chunks_mut::<64>().0.iter_mut().enumerate() {
+            let (rows, _) = tile.as_chunks_mut::<8>();
+            let mut e: [L; 8] = loaded(rows);
+            for level in TAIL.iter().rev() {
+                for &(x, y, w) in level {
+                    let w = tw.tail(number, w);
+                    (e[x], e[y]) = together(e[x], e[y], w, p, twice);
+                }
+            }
+            for (row, e) in rows.iter_mut().zip(L::transpose(e)) {
+                e.store(row);
+            }
+        }
+        let mut size = 32;
+        while size <= table.degree {
+            let blocks = table.degree / size;
+            for (i, block) in values.chunks_exact_mut(size).enumerate() {
+                let (outer, low, high) =
+                    (tw.at(blocks + i), tw.at(2 * (blocks + i)), tw.at(2 * (blocks + i) + 1));
+                quarters!(block, |a, b, c, d| {
+                    let (a, b) = together(a, b, low, p, twice);
+                    let (c, d) = together(c, d, high, p, twice);
+                    let (a, c) = together(a, c, outer, p, twice);
+                    let (b, d) = together(b, d, outer, p, twice);
+                    [a, b, c, d]
+                });
+            }
+            size *= 4;
+        }
+        if odd_levels(table.degree) {
+            let (a, b) = values.split_at_mut(table.degree / 2);
+            for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
+                let (sum, rest) = together(L::load(x), L::load(y), tw.at(1), p, twice);
+                sum.store(x);
+                rest.store(y);
+            }
+        }
+        let scale = splat::<L>(table.constants.of_degree);
+        for x in values.as_chunks_mut::<8>().0 {
+            L::load(x).times(scale, p).reduce_once(p).store(x);
+        }
+    }
+
+    /// out = a b mod p, word by word; all below p.
+    pub fn multiply<L: Residues>(c: &Constants, a: &[u64], b: &[u64], out: &mut [u64]) {
+        let pairs = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+        for (out, (a, b)) in out.as_chunks_mut::<8>().0.iter_mut().zip(pairs) {
+            let none = (L::splat(0), L::splat(0));
+            let sums = L::add_product(none, L::load(a).operand(), L::load(b).operand());
+            fold(L::settled(sums, 1), c).store(out);
+        }
+    }
 }
 
 /// The transform of N words below p, in place; the order of the result is our own.
@@ -369,26 +371,6 @@ pub fn forward_short(path: Path, table: &Table, short: &[u64], values: &mut [u64
         rest.fill(0);
     }
     forward_from(path, table, blocks, values);
-}
-
-on_residues! {
-    /// The first levels of the transform, to blocks of at least 8 words; below p.
-    pub fn forward_levels = forward_levels_body(table: &Table, levels: u32, values: &mut [u64]);
-}
-
-on_residues! {
-    /// Undoes `forward_levels`, times 2^levels and the factor.
-    pub fn inverse_levels = inverse_levels_body(table: &Table, levels: u32, factor: Scale, values: &mut [u64]);
-}
-
-on_residues! {
-    /// Undoes `forward`.
-    pub fn inverse = inverse_body(table: &Table, values: &mut [u64]);
-}
-
-on_residues! {
-    /// out = a b mod p, word by word; all below p.
-    pub fn multiply = multiply_body(c: &Constants, a: &[u64], b: &[u64], out: &mut [u64]);
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use crate::lattice::modular::{Factor, Scale};
 use crate::lattice::ntt::{self, Constants, fold};
 use crate::lattice::ring::{LIMBS, PRIMES, Ring, add, errors, residue, subtract};
 use crate::lattice::rlwe::Secret;
-use crate::simd::residues::{Residues, on_residues};
+use crate::simd::path::dispatched;
+use crate::simd::residues::Residues;
 use crate::words::prg::Stream;
 
 /// The exponent of the automorphism for wanted coefficients `gap` apart.
@@ -76,82 +77,63 @@ pub fn whole_key(ring: &Ring, (public, number): (&Stream, u64), b: &[u64], out: 
     }
 }
 
-/// out = sum over three digits of digit times key, word by word.
-#[inline(always)]
-fn switch_body<L: Residues>(
-    c: &Constants,
-    digits: [&[u64]; LIMBS],
-    key: [&[u64]; LIMBS],
-    out: &mut [u64],
-) {
-    for (x, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-        let mut sums = (L::splat(0), L::splat(0));
-        for i in 0..LIMBS {
-            let (a, b) = (&digits[i].as_chunks::<8>().0[x], &key[i].as_chunks::<8>().0[x]);
-            sums = L::add_product(sums, L::load(a).operand(), L::load(b).operand());
-        }
-        fold(L::settled(sums, LIMBS as u64), c).store(out);
-    }
-}
-
-on_residues! {
+dispatched! {
     /// The sums of digits times key modulo one prime.
-    pub fn switch = switch_body(c: &Constants, digits: [&[u64]; LIMBS], key: [&[u64]; LIMBS], out: &mut [u64]);
-}
-
-#[inline(always)]
-fn apart_body<L: Residues>(p: u64, even: &mut [u64], shifted: &mut [u64]) {
-    let p = L::splat(p);
-    for (a, b) in even.as_chunks_mut::<8>().0.iter_mut().zip(shifted.as_chunks_mut::<8>().0) {
-        let (x, y) = (L::load(a), L::load(b));
-        x.plus(y).reduce_once(p).store(a);
-        x.plus(p).minus(y).reduce_once(p).store(b);
+    pub fn switch<L: Residues>(
+        c: &Constants,
+        digits: [&[u64]; LIMBS],
+        key: [&[u64]; LIMBS],
+        out: &mut [u64],
+    ) {
+        for (x, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            let mut sums = (L::splat(0), L::splat(0));
+            for i in 0..LIMBS {
+                let (a, b) = (&digits[i].as_chunks::<8>().0[x], &key[i].as_chunks::<8>().0[x]);
+                sums = L::add_product(sums, L::load(a).operand(), L::load(b).operand());
+            }
+            fold(L::settled(sums, LIMBS as u64), c).store(out);
+        }
     }
-}
 
-/// All primes lie between 2^49 and 2^50: one subtraction reduces modulo another.
-#[inline(always)]
-fn reduced_body<L: Residues>(p: u64, values: &[u64], out: &mut [u64]) {
-    let p = L::splat(p);
-    for (out, x) in out.as_chunks_mut::<8>().0.iter_mut().zip(values.as_chunks::<8>().0) {
-        L::load(x).reduce_once(p).store(out);
-    }
-}
-
-/// (x - (low mod P, centred)) / P modulo one prime, plus `own` and `other`.
-#[inline(always)]
-fn down_body<L: Residues>(
-    primes: (u64, u64),
-    inverse: Scale,
-    [x, low, own]: [&[u64]; 3],
-    out: &mut [u64],
-) {
-    let (p, special) = (L::splat(primes.0), L::splat(primes.1));
-    let half = L::splat(primes.1 / 2);
-    let inputs =
-        x.as_chunks::<8>().0.iter().zip(low.as_chunks::<8>().0).zip(own.as_chunks::<8>().0);
-    for (out, ((x, low), own)) in out.as_chunks_mut::<8>().0.iter_mut().zip(inputs) {
-        let low = L::load(low).plus(half).reduce_once(special).reduce_once(p);
-        let rest = L::load(x).plus(half).plus(p).minus(low);
-        let switched = inverse.times(rest);
-        let sum = L::load(out).plus(L::load(own)).reduce_once(p).plus(switched).reduce_once(p);
-        sum.store(out);
-    }
-}
-
-on_residues! {
-    /// The values modulo one prime, modulo another.
-    pub fn reduced = reduced_body(p: u64, values: &[u64], out: &mut [u64]);
-}
-
-on_residues! {
     /// The sum and the difference modulo p, in place.
-    pub fn apart = apart_body(p: u64, even: &mut [u64], shifted: &mut [u64]);
-}
+    pub fn apart<L: Residues>(p: u64, even: &mut [u64], shifted: &mut [u64]) {
+        let p = L::splat(p);
+        for (a, b) in even.as_chunks_mut::<8>().0.iter_mut().zip(shifted.as_chunks_mut::<8>().0) {
+            let (x, y) = (L::load(a), L::load(b));
+            x.plus(y).reduce_once(p).store(a);
+            x.plus(p).minus(y).reduce_once(p).store(b);
+        }
+    }
 
-on_residues! {
+    /// The values modulo one prime, modulo another: one subtraction, for all primes lie between
+    /// 2^49 and 2^50.
+    pub fn reduced<L: Residues>(p: u64, values: &[u64], out: &mut [u64]) {
+        let p = L::splat(p);
+        for (out, x) in out.as_chunks_mut::<8>().0.iter_mut().zip(values.as_chunks::<8>().0) {
+            L::load(x).reduce_once(p).store(out);
+        }
+    }
+
     /// out + own + round(x / P) modulo p, where `low` is x modulo P; primes are (p, P).
-    pub fn down = down_body(primes: (u64, u64), inverse: Scale, inputs: [&[u64]; 3], out: &mut [u64]);
+    pub fn down<L: Residues>(
+        primes: (u64, u64),
+        inverse: Scale,
+        inputs: [&[u64]; 3],
+        out: &mut [u64],
+    ) {
+        let [x, low, own] = inputs;
+        let (p, special) = (L::splat(primes.0), L::splat(primes.1));
+        let half = L::splat(primes.1 / 2);
+        let inputs =
+            x.as_chunks::<8>().0.iter().zip(low.as_chunks::<8>().0).zip(own.as_chunks::<8>().0);
+        for (out, ((x, low), own)) in out.as_chunks_mut::<8>().0.iter_mut().zip(inputs) {
+            let low = L::load(low).plus(half).reduce_once(special).reduce_once(p);
+            let rest = L::load(x).plus(half).plus(p).minus(low);
+            let switched = inverse.times(rest);
+            let sum = L::load(out).plus(L::load(own)).reduce_once(p).plus(switched).reduce_once(p);
+            sum.store(out);
+        }
+    }
 }
 
 /// Space that merging works in, kept between calls: nothing in it outlives its use.

@@ -12,7 +12,8 @@ use crate::lattice::masks::Reduce;
 use crate::lattice::modular::{Factor, Scale, power};
 use crate::lattice::ntt::{self, Constants, Table, fold};
 use crate::lattice::ring::{LIMBS, Ring, subtract};
-use crate::simd::residues::{Residues, on_residues};
+use crate::simd::path::dispatched;
+use crate::simd::residues::Residues;
 
 /// The fewest vectors: so many lie side by side in a product of matrices.
 const SIDE: usize = 16;
@@ -68,28 +69,23 @@ impl Spread {
     }
 }
 
-#[inline(always)]
-fn transposed_body<L: Residues>(
-    (from, columns): (&[u64], usize),
-    (to, stride): (&mut [u64], usize),
-) {
-    let rows = from.len() / columns;
-    for i in (0..rows).step_by(8) {
-        for j in (0..columns).step_by(8) {
-            let mut block = [L::splat(0); 8];
-            for (r, row) in block.iter_mut().enumerate() {
-                *row = L::load(&from[(i + r) * columns + j..].as_chunks::<8>().0[0]);
-            }
-            for (c, row) in L::transpose(block).into_iter().enumerate() {
-                row.store(&mut to[(j + c) * stride + i..].as_chunks_mut::<8>().0[0]);
+dispatched! {
+    /// Column j of `from`, (rows, columns), becomes row j of `to`, which are `stride` words apart.
+    pub fn transposed<L: Residues>(from: (&[u64], usize), to: (&mut [u64], usize)) {
+        let ((from, columns), (to, stride)) = (from, to);
+        let rows = from.len() / columns;
+        for i in (0..rows).step_by(8) {
+            for j in (0..columns).step_by(8) {
+                let mut block = [L::splat(0); 8];
+                for (r, row) in block.iter_mut().enumerate() {
+                    *row = L::load(&from[(i + r) * columns + j..].as_chunks::<8>().0[0]);
+                }
+                for (c, row) in L::transpose(block).into_iter().enumerate() {
+                    row.store(&mut to[(j + c) * stride + i..].as_chunks_mut::<8>().0[0]);
+                }
             }
         }
     }
-}
-
-on_residues! {
-    /// Column j of `from`, (rows, columns), becomes row j of `to`, which are `stride` words apart.
-    pub fn transposed = transposed_body(from: (&[u64], usize), to: (&mut [u64], usize));
 }
 
 /// A product of matrices modulo p: a (rows, inner), rows `stride` words apart, times b (inner, V).
@@ -136,12 +132,14 @@ fn add_rows<L: Residues, const R: usize, const S: usize>(
     }
 }
 
-#[inline(always)]
-fn add_product_body<L: Residues>(of: &Product<'_>, out: &mut [u64]) {
-    if L::WIDE {
-        add_all::<L, 4, 2>(of, out);
-    } else {
-        add_all::<L, 2, 1>(of, out);
+dispatched! {
+    /// Adds the product, (rows, V), to `out`; at most `PANEL` inner products.
+    pub fn add_product<L: Residues>(of: &Product<'_>, out: &mut [u64]) {
+        if L::WIDE {
+            add_all::<L, 4, 2>(of, out);
+        } else {
+            add_all::<L, 2, 1>(of, out);
+        }
     }
 }
 
@@ -157,11 +155,6 @@ fn add_all<L: Residues, const R: usize, const S: usize>(of: &Product<'_>, out: &
     for row in first..rows {
         add_rows::<L, 1, S>(of, row, out);
     }
-}
-
-on_residues! {
-    /// Adds the product, (rows, V), to `out`; at most `PANEL` inner products.
-    pub fn add_product = add_product_body(of: &Product<'_>, out: &mut [u64]);
 }
 
 /// Ciphertexts (groups, 2, 3, N), transformed, made ready for `products`: modulo each prime
@@ -302,19 +295,16 @@ fn point_sums(
     sums
 }
 
-#[inline(always)]
-fn wrapped_body<L: Residues>(p: u64, zeta: Scale, values: &[u64], out: &mut [u64]) {
-    let (low, high) = values.split_at(out.len());
-    let inputs = low.as_chunks::<8>().0.iter().zip(high.as_chunks::<8>().0);
-    for (out, (low, high)) in out.as_chunks_mut::<8>().0.iter_mut().zip(inputs) {
-        let high = zeta.times(L::load(high));
-        L::load(low).plus(high).reduce_once(L::splat(p)).store(out);
-    }
-}
-
-on_residues! {
+dispatched! {
     /// A polynomial of 2 D coefficients modulo X^D - zeta.
-    pub fn wrapped = wrapped_body(p: u64, zeta: Scale, values: &[u64], out: &mut [u64]);
+    pub fn wrapped<L: Residues>(p: u64, zeta: Scale, values: &[u64], out: &mut [u64]) {
+        let (low, high) = values.split_at(out.len());
+        let inputs = low.as_chunks::<8>().0.iter().zip(high.as_chunks::<8>().0);
+        for (out, (low, high)) in out.as_chunks_mut::<8>().0.iter_mut().zip(inputs) {
+            let high = zeta.times(L::load(high));
+            L::load(low).plus(high).reduce_once(L::splat(p)).store(out);
+        }
+    }
 }
 
 /// The polynomial with these values at 2 D points of V rings, (2 D, V), times the factor.

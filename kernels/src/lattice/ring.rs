@@ -222,17 +222,14 @@ pub fn errors(stream: &Stream, polynomial: u64, degree: usize) -> Vec<i64> {
     errors
 }
 
-#[inline(always)]
-fn binomial_body(words: &[u64], errors: &mut [i64]) {
-    let ones = |word: u64| i64::from((word & ((1 << ETA) - 1)).count_ones());
-    for (error, &word) in errors.iter_mut().zip(words) {
-        *error = ones(word) - ones(word >> ETA);
-    }
-}
-
 dispatched! {
     /// Centred binomial errors of uniform words.
-    pub fn binomial = binomial_body(words: &[u64], errors: &mut [i64]);
+    pub fn binomial(words: &[u64], errors: &mut [i64]) {
+        let ones = |word: u64| i64::from((word & ((1 << ETA) - 1)).count_ones());
+        for (error, &word) in errors.iter_mut().zip(words) {
+            *error = ones(word) - ones(word >> ETA);
+        }
+    }
 }
 
 /// The t = 8 out.len() leading bits of a fraction, rounded, lowest byte first.

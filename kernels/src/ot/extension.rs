@@ -131,38 +131,34 @@ impl Hasher {
     }
 }
 
-/// Sums streams (2^k, words) in place: the whole sum goes to the first one, the sums over
-/// the numbers with bit b set to row k - 1 - b of `bits` (k, words).
-#[inline(always)]
-fn fold_body(streams: &mut [u64], words: usize, bits: &mut [u64]) {
-    let mut live = streams.len() / words;
-    for column in bits.chunks_exact_mut(words).rev() {
-        column.fill(0);
-        for pair in 0..live / 2 {
-            let (head, tail) = streams.split_at_mut((2 * pair + 1) * words);
-            let odd = &tail[..words];
-            for (sum, odd) in column.iter_mut().zip(odd) {
-                *sum ^= odd;
-            }
-            let (into, even) = head.split_at_mut(2 * pair * words);
-            if pair == 0 {
-                for (sum, odd) in even.iter_mut().zip(odd) {
+dispatched! {
+    /// Sums streams (2^k, words) in place: the whole sum goes to the first one, the sums over
+    /// the numbers with bit b set to row k - 1 - b of `bits` (k, words).
+    pub fn fold(streams: &mut [u64], words: usize, bits: &mut [u64]) {
+        let mut live = streams.len() / words;
+        for column in bits.chunks_exact_mut(words).rev() {
+            column.fill(0);
+            for pair in 0..live / 2 {
+                let (head, tail) = streams.split_at_mut((2 * pair + 1) * words);
+                let odd = &tail[..words];
+                for (sum, odd) in column.iter_mut().zip(odd) {
                     *sum ^= odd;
                 }
-            } else {
-                let into = &mut into[pair * words..(pair + 1) * words];
-                for ((out, even), odd) in into.iter_mut().zip(even).zip(odd) {
-                    *out = *even ^ odd;
+                let (into, even) = head.split_at_mut(2 * pair * words);
+                if pair == 0 {
+                    for (sum, odd) in even.iter_mut().zip(odd) {
+                        *sum ^= odd;
+                    }
+                } else {
+                    let into = &mut into[pair * words..(pair + 1) * words];
+                    for ((out, even), odd) in into.iter_mut().zip(even).zip(odd) {
+                        *out = *even ^ odd;
+                    }
                 }
             }
+            live /= 2;
         }
-        live /= 2;
     }
-}
-
-dispatched! {
-    /// See [`fold_body`].
-    pub fn fold = fold_body(streams: &mut [u64], words: usize, bits: &mut [u64]);
 }
 
 /// The streams of all leaves and room for one chunk.

@@ -100,7 +100,7 @@ impl Residues for Portable {
 #[cfg(target_arch = "x86_64")]
 #[allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all, below")]
 mod x86 {
-    //! SAFETY, throughout: `on_residues!` takes this type only with a `Path` that proves the
+    //! SAFETY, throughout: `dispatched!` takes this type only with a `Path` that proves the
     //! instructions present; loads and stores go through references to 64 bytes.
 
     use super::{MASK, Residues};
@@ -161,40 +161,3 @@ mod x86 {
         }
     }
 }
-
-/// `on_residues! { /// doc  pub fn name = body(argument: Type, ...); }` defines `name(path,
-/// argument, ...)`, which runs the `#[inline(always)]` function `body::<R: Residues>`.
-macro_rules! on_residues {
-    ($(#[$meta:meta])* pub fn $name:ident = $body:ident($($arg:ident: $type:ty),* $(,)?);) => {
-        $(#[$meta])*
-        #[allow(unsafe_code)]
-        pub fn $name(path: $crate::simd::path::Path, $($arg: $type),*) {
-            #[cfg(target_arch = "x86_64")]
-            {
-                use $crate::simd::path::Level;
-                #[target_feature(enable = "avx2,bmi2,fma")]
-                fn avx2($($arg: $type),*) {
-                    $body::<$crate::simd::lanes::Avx2>($($arg),*)
-                }
-                #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx512ifma,bmi2")]
-                fn ifma($($arg: $type),*) {
-                    $body::<$crate::simd::lanes::Avx512>($($arg),*)
-                }
-                match path.level() {
-                    Level::Portable => $body::<$crate::simd::lanes::Portable>($($arg),*),
-                    // SAFETY: a `Path` of these levels exists only where the CPU has AVX2.
-                    Level::Avx2 | Level::Avx512 => unsafe { avx2($($arg),*) },
-                    // SAFETY: and one of this level where it has the 52-bit multiply-add.
-                    Level::Ifma => unsafe { ifma($($arg),*) },
-                }
-            }
-            #[cfg(not(target_arch = "x86_64"))]
-            {
-                let _ = path;
-                $body::<$crate::simd::lanes::Portable>($($arg),*)
-            }
-        }
-    };
-}
-
-pub(crate) use on_residues;

@@ -7,7 +7,7 @@
 //! floating point arithmetic on the GPU*, ARITH 2018.) All numbers are zero or normal, so no
 //! instruction takes longer for some values than for others.
 //!
-//! SAFETY, throughout: `on_residues!` takes this type only with a `Path` that proves the
+//! SAFETY, throughout: `dispatched!` takes this type only with a `Path` that proves the
 //! instructions present; loads and stores go through references to 64 bytes.
 #![allow(unsafe_code)]
 #![allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all, above")]

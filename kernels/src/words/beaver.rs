@@ -42,31 +42,23 @@ fn open_body(masked: Masked<'_>, out: &mut [u64], combine: impl Fn(u64, u64) -> 
     }
 }
 
-#[inline(always)]
-fn triple_open_body(masked: Masked<'_>, out: &mut [u64]) {
-    open_body(masked, out, u64::wrapping_sub);
-}
-
-#[inline(always)]
-fn triple_close_body(opened: Opened<'_>, adds_public: bool, out: &mut [u64]) {
-    let Opened { d, e, a, b, c } = opened;
-    let once = u64::from(adds_public);
-    for ((((out, (&d, &e)), &a), &b), &c) in
-        out.iter_mut().zip(d.iter().zip(e)).zip(a).zip(b).zip(c)
-    {
-        let b = b.wrapping_add(e.wrapping_mul(once));
-        *out = c.wrapping_add(d.wrapping_mul(b)).wrapping_add(e.wrapping_mul(a));
-    }
-}
-
 dispatched! {
     /// x - a, then y - b: the shares to open.
-    pub fn triple_open = triple_open_body(masked: Masked<'_>, out: &mut [u64]);
-}
+    pub fn triple_open(masked: Masked<'_>, out: &mut [u64]) {
+        open_body(masked, out, u64::wrapping_sub);
+    }
 
-dispatched! {
     /// c + d b + e a, and d e where this party adds the public part.
-    pub fn triple_close = triple_close_body(opened: Opened<'_>, adds_public: bool, out: &mut [u64]);
+    pub fn triple_close(opened: Opened<'_>, adds_public: bool, out: &mut [u64]) {
+        let Opened { d, e, a, b, c } = opened;
+        let once = u64::from(adds_public);
+        for ((((out, (&d, &e)), &a), &b), &c) in
+            out.iter_mut().zip(d.iter().zip(e)).zip(a).zip(b).zip(c)
+        {
+            let b = b.wrapping_add(e.wrapping_mul(once));
+            *out = c.wrapping_add(d.wrapping_mul(b)).wrapping_add(e.wrapping_mul(a));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -69,54 +69,46 @@ fn place(i: usize, bits: u32) -> (usize, u32) {
     (at / 64 % 64, (at % 64) as u32)
 }
 
-#[inline(always)]
-fn pack_words_body(words: &[u64], bits: u32, out: &mut [u8]) {
-    let mask = u64::MAX >> (64 - bits);
-    for (chunk, bytes) in words.chunks(64).zip(out.chunks_mut(8 * bits as usize)) {
-        let mut group: Group = [0; 65];
-        let mut pending = 0;
-        for (i, word) in chunk.iter().enumerate() {
-            let (at, shift) = place(i, bits);
-            pending |= (word & mask) << shift;
-            group[at] = pending;
-            let spilled = (word & mask) >> 1 >> (63 - shift);
-            group[at + 1] = spilled;
-            pending = if shift + bits >= 64 { spilled } else { pending };
-        }
-        for (eight, word) in bytes.chunks_mut(8).zip(group) {
-            eight.copy_from_slice(&word.to_le_bytes()[..eight.len()]);
-        }
-    }
-}
-
-#[inline(always)]
-fn unpack_words_body(data: &[u8], bits: u32, out: &mut [u64]) {
-    let mask = u64::MAX >> (64 - bits);
-    for (chunk, bytes) in out.chunks_mut(64).zip(data.chunks(8 * bits as usize)) {
-        let mut group: Group = [0; 65];
-        let (eights, rest) = bytes.as_chunks::<8>();
-        for (word, eight) in group.iter_mut().zip(eights) {
-            *word = u64::from_le_bytes(*eight);
-        }
-        for (i, &byte) in rest.iter().enumerate() {
-            group[eights.len()] |= u64::from(byte) << (8 * i);
-        }
-        for (i, word) in chunk.iter_mut().enumerate() {
-            let (at, shift) = place(i, bits);
-            *word = (group[at] >> shift | group[at + 1] << 1 << (63 - shift)) & mask;
-        }
-    }
-}
-
 dispatched! {
     /// The low `bits` (1 to 64) bits of each word, one after the other, little-endian; `out`
     /// has `packed_length(words.len(), bits)` bytes.
-    pub fn pack_words = pack_words_body(words: &[u64], bits: u32, out: &mut [u8]);
-}
+    pub fn pack_words(words: &[u64], bits: u32, out: &mut [u8]) {
+        let mask = u64::MAX >> (64 - bits);
+        for (chunk, bytes) in words.chunks(64).zip(out.chunks_mut(8 * bits as usize)) {
+            let mut group: Group = [0; 65];
+            let mut pending = 0;
+            for (i, word) in chunk.iter().enumerate() {
+                let (at, shift) = place(i, bits);
+                pending |= (word & mask) << shift;
+                group[at] = pending;
+                let spilled = (word & mask) >> 1 >> (63 - shift);
+                group[at + 1] = spilled;
+                pending = if shift + bits >= 64 { spilled } else { pending };
+            }
+            for (eight, word) in bytes.chunks_mut(8).zip(group) {
+                eight.copy_from_slice(&word.to_le_bytes()[..eight.len()]);
+            }
+        }
+    }
 
-dispatched! {
     /// Undoes [`pack_words`]; `data` has `packed_length(out.len(), bits)` bytes.
-    pub fn unpack_words = unpack_words_body(data: &[u8], bits: u32, out: &mut [u64]);
+    pub fn unpack_words(data: &[u8], bits: u32, out: &mut [u64]) {
+        let mask = u64::MAX >> (64 - bits);
+        for (chunk, bytes) in out.chunks_mut(64).zip(data.chunks(8 * bits as usize)) {
+            let mut group: Group = [0; 65];
+            let (eights, rest) = bytes.as_chunks::<8>();
+            for (word, eight) in group.iter_mut().zip(eights) {
+                *word = u64::from_le_bytes(*eight);
+            }
+            for (i, &byte) in rest.iter().enumerate() {
+                group[eights.len()] |= u64::from(byte) << (8 * i);
+            }
+            for (i, word) in chunk.iter_mut().enumerate() {
+                let (at, shift) = place(i, bits);
+                *word = (group[at] >> shift | group[at + 1] << 1 << (63 - shift)) & mask;
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -60,43 +60,40 @@ fn add<const V: usize>(bins: Bins<'_>, values: [&[u64]; V], sums: &mut [u64]) {
     }
 }
 
-#[inline(always)]
-fn histogram_body(bins: Bins<'_>, values: &[u64], sums: &mut [u64]) {
-    let rows = bins.rows();
-    let size = bins.features * bins.bins;
-    if rows == 0 || size == 0 {
-        return;
-    }
-    let mut values = values;
-    let mut sums = sums;
-    while !values.is_empty() {
-        let left = values.len() / rows;
-        let taken = if left >= 8 {
-            8
-        } else if left >= 4 {
-            4
-        } else if left >= 2 {
-            2
-        } else {
-            1
-        };
-        let (now, later) = values.split_at(taken * rows);
-        let (out, rest) = sums.split_at_mut(taken * size);
-        match taken {
-            8 => add::<8>(bins, std::array::from_fn(|v| &now[v * rows..(v + 1) * rows]), out),
-            4 => add::<4>(bins, std::array::from_fn(|v| &now[v * rows..(v + 1) * rows]), out),
-            2 => add::<2>(bins, std::array::from_fn(|v| &now[v * rows..(v + 1) * rows]), out),
-            _ => add::<1>(bins, [now], out),
-        }
-        values = later;
-        sums = rest;
-    }
-}
-
 dispatched! {
     /// Wrapping sums of each vector's values in every bin: `values` (v, rows), `sums`
     /// (v, features, bins), zero before. The bins fit.
-    pub fn histogram = histogram_body(bins: Bins<'_>, values: &[u64], sums: &mut [u64]);
+    pub fn histogram(bins: Bins<'_>, values: &[u64], sums: &mut [u64]) {
+        let rows = bins.rows();
+        let size = bins.features * bins.bins;
+        if rows == 0 || size == 0 {
+            return;
+        }
+        let mut values = values;
+        let mut sums = sums;
+        while !values.is_empty() {
+            let left = values.len() / rows;
+            let taken = if left >= 8 {
+                8
+            } else if left >= 4 {
+                4
+            } else if left >= 2 {
+                2
+            } else {
+                1
+            };
+            let (now, later) = values.split_at(taken * rows);
+            let (out, rest) = sums.split_at_mut(taken * size);
+            match taken {
+                8 => add::<8>(bins, std::array::from_fn(|v| &now[v * rows..(v + 1) * rows]), out),
+                4 => add::<4>(bins, std::array::from_fn(|v| &now[v * rows..(v + 1) * rows]), out),
+                2 => add::<2>(bins, std::array::from_fn(|v| &now[v * rows..(v + 1) * rows]), out),
+                _ => add::<1>(bins, [now], out),
+            }
+            values = later;
+            sums = rest;
+        }
+    }
 }
 
 /// Overwrites `masked` with the matrix M - U, row-major (rows, features x bins): M is one in

@@ -92,26 +92,23 @@ fn strip<L: Lanes, const V: usize>(block: &Block<'_>, vector: usize, sums: &mut 
     edge::<V>(block, vector, column, sums);
 }
 
-#[inline(always)]
-fn add_block_body<L: Lanes>(block: &Block<'_>, sums: &mut [u64]) {
-    if block.columns == 0 || block.rows == 0 {
-        return;
-    }
-    let vectors = block.vectors.len() / block.rows;
-    let mut vector = 0;
-    while vector + TALL <= vectors {
-        strip::<L, TALL>(block, vector, sums);
-        vector += TALL;
-    }
-    while vector < vectors {
-        strip::<L, 1>(block, vector, sums);
-        vector += 1;
-    }
-}
-
 dispatched! {
     /// Adds the product of all vectors with these rows to `sums`, (v, columns).
-    pub fn add_block = add_block_body::<Lanes>(block: &Block<'_>, sums: &mut [u64]);
+    pub fn add_block<L: Lanes>(block: &Block<'_>, sums: &mut [u64]) {
+        if block.columns == 0 || block.rows == 0 {
+            return;
+        }
+        let vectors = block.vectors.len() / block.rows;
+        let mut vector = 0;
+        while vector + TALL <= vectors {
+            strip::<L, TALL>(block, vector, sums);
+            vector += TALL;
+        }
+        while vector < vectors {
+            strip::<L, 1>(block, vector, sums);
+            vector += 1;
+        }
+    }
 }
 
 /// Adds `vectors @ matrix`, (v, rows) times (rows, columns), to `sums`; all row-major.

@@ -83,39 +83,34 @@ fn select_run<L: Lanes>(marks: &[&[u64]], chosen: &[u8], run: Range<usize>, out:
     }
 }
 
-#[inline(always)]
-fn xor_select_body<L: Lanes>(
-    marks: &[u64],
-    count: usize,
-    selections: &[u64],
-    runs: &[usize],
-    out: &mut [u64],
-) {
-    let length = marks.len() / count.max(1);
-    if length == 0 || selections.is_empty() {
-        return;
-    }
-    out.fill(0);
-    let rows: Vec<&[u64]> = marks.chunks_exact(length).collect();
-    let mut end = 0;
-    for (selection, &run) in selections.chunks_exact(selections.len() / runs.len()).zip(runs) {
-        let start = end;
-        end += run;
-        if run > 0 {
-            select_run::<L>(&rows, &groups_of(selection, count), start..end, out);
-        }
-    }
-}
-
 dispatched! {
     /// Elements come in runs, so many in each, and each run has a selection of its own. At their
     /// bits row o of `out` is the exclusive or of those rows of `marks` whose bit is set in row o
     /// of the selection; bits past the last run are zero. `marks`: `count` rows of equal length,
     /// 64 elements to a word; a selection: rows of ceil(count / 64) words, bit i % 64 of word
     /// i / 64 for mark i; bits past `count` are ignored.
-    pub fn xor_select = xor_select_body::<Lanes>(
-        marks: &[u64], count: usize, selections: &[u64], runs: &[usize], out: &mut [u64],
-    );
+    pub fn xor_select<L: Lanes>(
+        marks: &[u64],
+        count: usize,
+        selections: &[u64],
+        runs: &[usize],
+        out: &mut [u64],
+    ) {
+        let length = marks.len() / count.max(1);
+        if length == 0 || selections.is_empty() {
+            return;
+        }
+        out.fill(0);
+        let rows: Vec<&[u64]> = marks.chunks_exact(length).collect();
+        let mut end = 0;
+        for (selection, &run) in selections.chunks_exact(selections.len() / runs.len()).zip(runs) {
+            let start = end;
+            end += run;
+            if run > 0 {
+                select_run::<L>(&rows, &groups_of(selection, count), start..end, out);
+            }
+        }
+    }
 }
 
 #[cfg(test)]

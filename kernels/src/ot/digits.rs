@@ -240,13 +240,7 @@ fn segment(entry: usize, bit: usize) -> usize {
 mod tests {
     use super::*;
     use crate::simd::path::Path;
-    use crate::words::prg::Stream;
-
-    fn words(seed: u8, count: usize) -> Vec<u64> {
-        let mut words = vec![0; count];
-        Stream::new(&[seed; 16]).fill(0, &mut words);
-        words
-    }
+    use crate::words::prg::drawn;
 
     fn number(rows: &[u64], n: usize, i: usize) -> usize {
         let count = rows.len() / n;
@@ -262,8 +256,8 @@ mod tests {
         for (path, (n, width)) in
             Path::available().into_iter().flat_map(|p| [(3, 2), (8, 7), (19, 7)].map(|s| (p, s)))
         {
-            let keys = [words(1, 32 * width * n), words(2, 32 * width * n)];
-            let (choices, x, y) = (words(3, 4 * n), words(4, 4 * n), words(5, 4 * n));
+            let keys = [drawn(1, 32 * width * n), drawn(2, 32 * width * n)];
+            let (choices, x, y) = (drawn(3, 4 * n), drawn(4, 4 * n), drawn(5, 4 * n));
             // The receiver's keys, bit by bit of the choice.
             let own: Vec<u64> = (0..32 * width * n)
                 .map(|at| {

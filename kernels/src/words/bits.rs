@@ -115,12 +115,7 @@ dispatched! {
 mod tests {
     use super::*;
     use crate::simd::path::Path;
-
-    fn words(count: usize) -> Vec<u64> {
-        let mut out = vec![0; count];
-        crate::words::prg::Stream::new(&[1; 16]).fill(0, &mut out);
-        out
-    }
+    use crate::words::prg::drawn;
 
     #[test]
     fn every_byte_spreads_and_gathers() {
@@ -136,7 +131,7 @@ mod tests {
     #[test]
     fn bits_round_trip() {
         for count in [0usize, 1, 7, 8, 63, 64, 65, 200] {
-            let mut packed = words(count.div_ceil(64));
+            let mut packed = drawn(1, count.div_ceil(64));
             if count % 64 != 0 {
                 *packed.last_mut().unwrap() &= (1 << (count % 64)) - 1;
             }
@@ -150,7 +145,7 @@ mod tests {
 
     #[test]
     fn words_are_packed_as_defined_and_return() {
-        let source = words(150);
+        let source = drawn(1, 150);
         let cases = (1..=64).flat_map(|bits| [0, 1, 63, 64, 65, 150].map(|count| (bits, count)));
         for (bits, count) in cases {
             let short: Vec<u64> =

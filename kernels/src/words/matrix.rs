@@ -164,10 +164,8 @@ mod tests {
         for (rows, columns, count) in
             [(1, 1, 1), (5, 7, 3), (70, 45, 9), (2000, 33, 5), (0, 4, 2), (4, 0, 2)]
         {
-            let mut matrix = vec![0; rows * columns];
-            stream.fill(11, &mut matrix);
-            let mut vectors = vec![0; count * rows];
-            stream.fill(1 << 40, &mut vectors);
+            let matrix = stream.words(11, rows * columns);
+            let vectors = stream.words(1 << 40, count * rows);
             let mut expected = vec![0u64; count * columns];
             for v in 0..count {
                 for r in 0..rows {

@@ -92,8 +92,7 @@ mod tests {
     fn every_path_is_the_definition_and_returns() {
         for path in Path::available() {
             for (count, width) in [(0, 3), (1, 64), (63, 1), (64, 20), (65, 64), (1000, 33)] {
-                let mut words = vec![0; count];
-                crate::words::prg::Stream::new(&[2; 16]).fill(0, &mut words);
+                let words = crate::words::prg::drawn(2, count);
                 let length = count.div_ceil(64);
                 let mut slices = vec![0; width * length];
                 to_slices(path, &words, width, &mut slices);

@@ -117,7 +117,7 @@ dispatched! {
 mod tests {
     use super::*;
     use crate::simd::path::Path;
-    use crate::words::prg::Stream;
+    use crate::words::prg::drawn;
 
     /// Runs of all elements: one, or several that end within words; some are empty.
     fn runs_of(elements: usize) -> [Vec<usize>; 3] {
@@ -139,11 +139,9 @@ mod tests {
     }
 
     fn check(path: Path, count: usize, outputs: usize, length: usize, runs: &[usize]) {
-        let mut marks = vec![0; count * length];
-        Stream::new(&[1; 16]).fill(0, &mut marks);
         let wide = count.div_ceil(64);
-        let mut selections = vec![0; runs.len() * outputs * wide];
-        Stream::new(&[2; 16]).fill(0, &mut selections);
+        let marks = drawn(1, count * length);
+        let selections = drawn(2, runs.len() * outputs * wide);
         let mut out = vec![u64::MAX; outputs * length];
         xor_select(path, &marks, count, &selections, runs, &mut out);
         let owners: Vec<usize> =

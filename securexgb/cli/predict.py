@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -80,7 +81,7 @@ def predict(
     text = f"{rows.data.rows:,} predictions are in {target}"
     metrics = _metrics(rows, scores, terms.training.objective)
     if metrics is not None:
-        facts["metrics"] = metrics.as_dict()
+        facts["metrics"] = asdict(metrics)
         written = Quality(metrics, path.name)
         write_report(federation, finished.run, finished.half, finished.facts, written)
         text += f"; the report with their quality is {finished.run.path / 'report.html'}"

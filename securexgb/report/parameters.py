@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from securexgb.boost.params import Declaration, TrainingParams, declarations
 
-__all__ = ["parameter_rows"]
-
 
 def parameter_rows() -> list[dict[str, str | int]]:
     """One row a parameter: name, default, the values it takes, what it means."""

@@ -61,9 +61,6 @@ class BinaryMetrics:
     lift: list[Band]
     calibration: list[CalibrationBin]
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class RegressionMetrics:
@@ -73,9 +70,6 @@ class RegressionMetrics:
     rmse: float
     mae: float
     r2: float | None
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)

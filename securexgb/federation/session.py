@@ -46,6 +46,8 @@ from securexgb.offline.two_party import TwoPartySource
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
 
+__all__ = ["Federation", "Purpose"]
+
 Purpose = Literal["train", "predict", "evaluate", "check"]
 
 

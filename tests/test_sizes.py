@@ -17,7 +17,7 @@ FUNCTION_LINES = 60
 FOLDER_LINES = 3_200
 PARAMETERS = 7
 LARGER_FILES = {"kernels/src/lattice/ntt.rs": 545}
-LARGER_FUNCTIONS = {"securexgb/report/protocols.py arguments": 85}
+LARGER_FUNCTIONS: dict[str, int] = {}
 LARGER_FOLDERS = {"securexgb/boost": 4_400, "securexgb/mpc": 3_900}
 """What is still too large, at most as large as it is: these figures only ever fall."""
 LINES = 33_310

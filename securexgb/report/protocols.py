@@ -19,6 +19,7 @@ import securexgb.mpc.choose
 import securexgb.mpc.sort
 import securexgb.mpc.table  # noqa: F401
 from securexgb.arith.bits import words_per
+from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.cost import round_cost
 from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
 from securexgb.boost.layout import Layout
@@ -33,6 +34,7 @@ from securexgb.hybrid.ckks_scores import Limbs
 from securexgb.hybrid.fourier import TERMS
 from securexgb.mpc.lift import binary
 from securexgb.mpc.magnitude import Index
+from securexgb.mpc.matrix import MatrixShape
 from securexgb.mpc.protocol import REGISTRY, Cost, Declaration
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.shared import Shared, SharedBits
@@ -165,26 +167,34 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
 
     All shares are of zeros; private inputs and keys of one party are None.
     """
-
-    def bits(*leading: int) -> SharedBits:
-        return SharedBits(np.zeros((*leading, words_per(count)), np.uint64), count)
-
-    x = Shared.zeros(count)
     params = TrainingParams(max_bin=16)
     layout = Layout.of(params, count, (10, 10), False)
     numbers = layout.numbers(params)
     shape = matrix_shape(layout, numbers, params.max_depth)
-    used = np.arange(layout.total_columns)
-    vectors = Shared.zeros(_NODES, 2, count)
-    noisy = Shared.zeros(_NODES, 2, used.size, layout.all_bins)
-    sums = Shared.zeros(_NODES, used.size, layout.all_bins)
-    owners, candidates = np.zeros(1, np.int64), Candidates.of(layout, used)
+    return {
+        **_of_mpc(layout, numbers, shape),
+        "hybrid.ckks_products.agree_keys": (),
+        "hybrid.ckks_products.products": (None, np.zeros((TERMS, count)), None),
+        "hybrid.ckks_scores.tree_scores": (None, np.zeros((1, count, 1)), None, Limbs(20, (12,))),
+        "hybrid.ckks_sigmoid.ckks_sigmoid": (None, Shared.zeros(count), 20, 18),
+        **_of_boost(layout, numbers, shape),
+    }
+
+
+def _of_mpc(
+    layout: Layout, numbers: NumberFormat, shape: MatrixShape
+) -> dict[str, tuple[Any, ...]]:
+    count = layout.rows
+
+    def bits(*leading: int) -> SharedBits:
+        return SharedBits(np.zeros((*leading, words_per(count)), np.uint64), count)
+
     rows = RowShape(count, layout.columns, layout.all_bins)
     tables = [
         SharedBits(np.zeros((columns, layout.all_bins, 1), np.uint64), _NODES)
         for columns in layout.columns
     ]
-    levels = [LevelSums(*[Shared.zeros(1 << level)] * 3) for level in range(3)]
+    x, owners, vectors = Shared.zeros(count), np.zeros(1, np.int64), Shared.zeros(_NODES, 2, count)
     return {
         "mpc.multiply.multiply": (x, x),
         "mpc.multiply.and_bits": (bits(), bits()),
@@ -200,7 +210,7 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
         "mpc.truncate.truncate": (x, 20),
         "mpc.truncate.round_off": (x, 20),
         "mpc.unpack.unpack_pairs": (x, 30),
-        "mpc.unpack.round_sums": (noisy, shape.widths(numbers.dropped_bits)),
+        "mpc.unpack.round_sums": (_noisy(layout), shape.widths(numbers.dropped_bits)),
         "mpc.divide.reciprocal": (x, x),
         "mpc.divide.divide": (x, x, bits(30), bits()),
         "mpc.argmax.argmax": (
@@ -211,11 +221,7 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
         "mpc.bound.reaches": (bits(25), 3 << 12),
         "mpc.logarithm.log2_bits": ((bits(48), bits(25), bits(25)), (16, 13, 13)),
         "mpc.table.one_hot": (bits(8),),
-        "mpc.table.lookups": (
-            bits(11),
-            [Tables(np.zeros((1, 1 << 11), np.uint64), 30)],
-            (count,),
-        ),
+        "mpc.table.lookups": (bits(11), [Tables(np.zeros((1, 1 << 11), np.uint64), 30)], (count,)),
         "mpc.magnitude.magnitude": (x, Index(12, 11)),
         "mpc.lift.lift_numbers": (bits(30), (binary(16), binary(14))),
         "mpc.lift.widen": (x, 32),
@@ -230,16 +236,28 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
         "mpc.open._open_bits_to": (bits(1), 0),
         "mpc.open._open": (x,),
         "mpc.open._open_to": (x, 0),
-        "hybrid.ckks_products.agree_keys": (),
-        "hybrid.ckks_products.products": (None, np.zeros((TERMS, count)), None),
-        "hybrid.ckks_scores.tree_scores": (None, np.zeros((1, count, 1)), None, Limbs(20, (12,))),
-        "hybrid.ckks_sigmoid.ckks_sigmoid": (None, x, 20, 18),
+    }
+
+
+def _of_boost(
+    layout: Layout, numbers: NumberFormat, shape: MatrixShape
+) -> dict[str, tuple[Any, ...]]:
+    x, vectors = Shared.zeros(layout.rows), Shared.zeros(_NODES, 2, layout.rows)
+    used = np.arange(layout.total_columns)
+    sums = Shared.zeros(_NODES, used.size, layout.all_bins)
+    histogram, candidates = Histogram(sums, sums), Candidates.of(layout, used)
+    levels = [LevelSums(*[Shared.zeros(1 << level)] * 3) for level in range(3)]
+    return {
         "boost.histogram.build": (shape, None, vectors),
-        "boost.histogram.running": (shape, NoisySums(noisy), used, numbers),
+        "boost.histogram.running": (shape, NoisySums(_noisy(layout)), used, numbers),
         "boost.weights.soft_threshold": (x, 1),
         "boost.weights.weigh": (x.reshape(1, -1), x.reshape(1, -1), numbers, False),
         "boost.weights.clipped": (x, x),
-        "boost.score.scores": (child_sums(Histogram(sums, sums), candidates), numbers),
-        "boost.split.best_splits": (Histogram(sums, sums), candidates, numbers),
+        "boost.score.scores": (child_sums(histogram, candidates), numbers),
+        "boost.split.best_splits": (histogram, candidates, numbers),
         "boost.leaves.leaf_weights": (levels, numbers),
     }
+
+
+def _noisy(layout: Layout) -> Shared:
+    return Shared.zeros(_NODES, 2, layout.total_columns, layout.all_bins)

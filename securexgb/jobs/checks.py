@@ -155,7 +155,7 @@ class Checks:
         return _Warning(text) if warnings else text
 
     def _layout(self, rows: Rows, columns: tuple[int, int]) -> Layout:
-        """The training's shapes; the feature party sees by the terms alone that rows have weights."""
+        """The training's shapes; weights the feature party sees by the terms alone."""
         is_weighted = rows.weights is not None or self.params.weight_exponent is not None
         return Layout.of(self.params, rows.count, columns, is_weighted)
 

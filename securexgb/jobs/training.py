@@ -232,7 +232,7 @@ def _labels(
 
 def _sets(job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[DataSet]:
     sets: list[DataSet] = []
-    for (name, data), weighted in zip(job.evals, agreement.weighted, strict=True):
+    for (name, data), weighted in zip(job.evals, agreement.are_weighted, strict=True):
         truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, model.centre)
         check_metrics(truth, name, job.params, job.params.metrics)
         sets.append(DataSet(name, data.values, truth, base_margins(model, data.count)))
@@ -256,7 +256,7 @@ def _take_up(
             for history in of_set.values():
                 history.append(next(values))
     known = None
-    if agreement.known_margins and job.store is not None:
+    if agreement.are_margins_known and job.store is not None:
         known = [Shared(words) for words in job.store.margins(count, rounds[-1].session)]
     margins = []
     for place, data in enumerate((job.data, *(data for _, data in job.evals))):

@@ -73,11 +73,11 @@ class EarlyStopping(TrainingCallback):
         return metric, metrics[metric]
 
 
-def best_iteration(values: Sequence[float], maximise: bool, min_delta: float = 0.0) -> int:
+def best_iteration(values: Sequence[float], is_maximised: bool, min_delta: float = 0.0) -> int:
     """The last value that improved on the best before it by more than ``min_delta``."""
     best = 0
     for place, value in enumerate(values):
-        gain = value - values[best] if maximise else values[best] - value
+        gain = value - values[best] if is_maximised else values[best] - value
         if gain > min_delta:
             best = place
     return best

@@ -64,13 +64,13 @@ _AUC_BITS = 14
 class EvaluationTargets:
     """What a data set is measured against.
 
-    ``rows``: public. ``weighted``: public. ``labels``, ``weights``: at the label party, (n,);
+    ``rows``: public. ``is_weighted``: public. ``labels``, ``weights``: at the label party, (n,);
     None at the other one (and ``weights`` where not weighted). ``centre``: what the margins of a
     regression are relative to, at the label party.
     """
 
     rows: int
-    weighted: bool
+    is_weighted: bool
     labels: Floats | None
     weights: Floats | None
     centre: float = 0.0
@@ -113,7 +113,7 @@ def check_metrics(
             )
     if "auc" not in metrics:
         return
-    if truth.weighted:
+    if truth.is_weighted:
         raise UsageError(f"auc takes no weights: leave them out of the evaluation set {name!r}")
     if truth.labels is not None and np.unique(truth.labels).size < 2:
         raise DataError(f"auc needs both classes in the evaluation set {name!r}")
@@ -166,10 +166,10 @@ class Mean:
 def _mean(party: Party, values: Shared, truth: EvaluationTargets, mean: Mean) -> float:
     """The opened mean of shared values (n,), to the nearest step."""
     rows, bits = truth.rows, mean.fraction_bits
-    room = _SUM_BITS - (rows - 1).bit_length() - (ROW_WEIGHT_BITS if truth.weighted else 0)
+    room = _SUM_BITS - (rows - 1).bit_length() - (ROW_WEIGHT_BITS if truth.is_weighted else 0)
     places = _places(bits + mean.integer_bits, room)
     limbs = _limbs(party, values, places)
-    if truth.weighted:
+    if truth.is_weighted:
         words = None if truth.weights is None else _weights(truth.weights)
         repeated = None if words is None else np.broadcast_to(words, limbs.shape)
         limbs = multiply(party, limbs, share(party, repeated, 0, limbs.shape))

@@ -27,16 +27,16 @@ SIGMOIDS = ("table", "ckks")
 class Declaration:
     """What is said of one parameter: its sentence, and the values that it takes.
 
-    ``low`` and ``high`` bound a number, inclusively; with ``above_low`` the low end itself
-    is excluded. ``ours``: the parameter does not exist in xgboost.
+    ``low`` and ``high`` bound a number, inclusively; with ``excludes_low`` the low end itself
+    is excluded. ``is_ours``: the parameter does not exist in xgboost.
     """
 
     help: str
     low: float | None = None
     high: float | None = None
-    above_low: bool = False
+    excludes_low: bool = False
     choices: tuple[str, ...] = ()
-    ours: bool = False
+    is_ours: bool = False
 
 
 def _parameter(
@@ -54,7 +54,7 @@ class TrainingParams:
     )
     n_estimators: int = _parameter(50, "Number of trees.", (1, 10_000))
     learning_rate: float = _parameter(
-        0.3, "Factor on every leaf value.", (0.0, 1.0), above_low=True
+        0.3, "Factor on every leaf value.", (0.0, 1.0), excludes_low=True
     )
     max_depth: int = _parameter(
         4, "Depth of every tree; trees are complete, with dummy splits.", (1, 10)
@@ -64,13 +64,13 @@ class TrainingParams:
     reg_lambda: float = _parameter(1.0, "L2 penalty on leaf values.", (0.0, 1e6))
     reg_alpha: float = _parameter(0.0, "L1 penalty on leaf values.", (0.0, 1e6))
     subsample: float = _parameter(
-        1.0, "Share of the rows that a tree is fitted on.", (0.0, 1.0), above_low=True
+        1.0, "Share of the rows that a tree is fitted on.", (0.0, 1.0), excludes_low=True
     )
     colsample_bytree: float = _parameter(
-        1.0, "Share of the columns that a tree may use.", (0.0, 1.0), above_low=True
+        1.0, "Share of the columns that a tree may use.", (0.0, 1.0), excludes_low=True
     )
     scale_pos_weight: float = _parameter(
-        1.0, "Factor on the weight of positive rows.", (0.0, 1e4), above_low=True
+        1.0, "Factor on the weight of positive rows.", (0.0, 1e4), excludes_low=True
     )
     base_score: float | None = _parameter(
         None,
@@ -92,21 +92,21 @@ class TrainingParams:
         "allowed",
         "Whether values may be missing (NaN); refusing them makes training cheaper.",
         choices=("allowed", "refused"),
-        ours=True,
+        is_ours=True,
     )
     gradient_bits: int | None = _parameter(
         None,
         "Most fraction bits of gradients and their sums; none: as many as fit, and more for "
         "rows than for sums.",
         (4, 20),
-        ours=True,
+        is_ours=True,
     )
     sigmoid: str = _parameter(
         "table",
         "How a classification's gradients are computed: from a table, the same in every "
         "run, or by a Fourier series under CKKS, needs TenSEAL at both sides.",
         choices=SIGMOIDS,
-        ours=True,
+        is_ours=True,
     )
     splits: str | None = _parameter(
         None,
@@ -121,14 +121,14 @@ class TrainingParams:
         "Rows' weights, times scale_pos_weight, are divided by 2^weight_exponent, so that "
         "their mean is at most 1; none: 0. `check` proposes it at the label party.",
         (-60, 60),
-        ours=True,
+        is_ours=True,
     )
     target_exponent: int | None = _parameter(
         None,
         "A regression's targets, centred, are divided by 2^target_exponent, so that their "
         "root mean square is at most 1. `check` proposes it at the label party.",
         (-60, 60),
-        ours=True,
+        is_ours=True,
     )
     metric_exponent: int | None = _parameter(
         None,
@@ -136,21 +136,21 @@ class TrainingParams:
         "of a regression 4 digits of 2^target_exponent; auc and error always have 4 decimals. "
         "`check` proposes it at the label party.",
         (-30, 30),
-        ours=True,
+        is_ours=True,
     )
     weight_bound: float | None = _parameter(
         None,
         "Refuse rows' weights above this; none: no bound.",
         (0.0, 1e12),
-        above_low=True,
-        ours=True,
+        excludes_low=True,
+        is_ours=True,
     )
     target_bound: float | None = _parameter(
         None,
         "Refuse a regression's targets of a greater absolute value; none: no bound.",
         (0.0, 1e15),
-        above_low=True,
-        ours=True,
+        excludes_low=True,
+        is_ours=True,
     )
 
     def __post_init__(self) -> None:
@@ -297,7 +297,7 @@ def _real(name: str, value: Any) -> float:
 
 def _check_bounds(name: str, number: float, declaration: Declaration) -> None:
     low, high = declaration.low, declaration.high
-    too_low = low is not None and (number < low or (declaration.above_low and number == low))
+    too_low = low is not None and (number < low or (declaration.excludes_low and number == low))
     if too_low or (high is not None and number > high):
-        relation = "above" if declaration.above_low else "at least"
+        relation = "above" if declaration.excludes_low else "at least"
         raise UsageError(f"{name} must be {relation} {low:g} and at most {high:g}, it is {number}")

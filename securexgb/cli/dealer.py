@@ -125,15 +125,15 @@ def verify(
         facts = {"accepted": False, "code": refusal.code, "detail": refusal.detail}
         result(facts, f"refused ({refusal.code}): {refusal.detail}", form)
         raise
-    told: dict[str, object] = {
+    accepted: dict[str, object] = {
         "accepted": True,
         "address": settings.dealer_address,
         "fingerprint": fingerprint(shown).hex(),
         "key_sha256": key_hash(shown).hex(),
         **verdict.to_dict(),
     }
-    text = f"the dealer at {settings.dealer_address}, key {told['key_sha256']}\n"
-    result(told, text + verdict_text(verdict), form)
+    text = f"the dealer at {settings.dealer_address}, key {accepted['key_sha256']}\n"
+    result(accepted, text + verdict_text(verdict), form)
 
 
 def _absolute(place: str | None) -> str | None:

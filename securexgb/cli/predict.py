@@ -53,7 +53,7 @@ def predict(
             path,
             columns=finished.half.columns,
             classes=finished.record.classes,
-            label_optional=True,
+            is_label_optional=True,
         )
         scores = predictor.score(rows)
         ledger = predictor.party.ledger.rows()

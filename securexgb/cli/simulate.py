@@ -232,7 +232,7 @@ def _quality(params: TrainingParams, split: Split, secure: Reals) -> dict[str, A
     models = {
         "": secure,
         "xgboost_": plain_xgboost(params, split.train, split.test),
-        "xgboost_raw_": plain_xgboost(params, split.train, split.test, own_bins=True),
+        "xgboost_raw_": plain_xgboost(params, split.train, split.test, has_own_bins=True),
     }
     for prefix, scores in models.items():
         found = metrics_of(split.test, scores, params)

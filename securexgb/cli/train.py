@@ -19,7 +19,7 @@ from securexgb.federation.session import Federation
 from securexgb.jobs.checkpoint import CheckpointStore
 from securexgb.jobs.files import load_rows, load_sets, needed_file, needed_sets
 from securexgb.jobs.ledgers import RunLedger, recorded, verdict_of
-from securexgb.jobs.reports import Quality, costs_of, write_report
+from securexgb.jobs.reports import Quality, costs_of, curves, write_report
 from securexgb.jobs.runs import RunDirectory, RunRecord
 from securexgb.jobs.training import agreed_job
 from securexgb.jobs.training import train as run_training
@@ -137,11 +137,7 @@ class _Recorder(TrainingCallback):
         return model
 
     def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
-        newest = {
-            f"{data} {metric}": values[-1]
-            for data, metrics in evals_log.items()
-            for metric, values in metrics.items()
-        }
+        newest = {name: values[-1] for name, values in curves(evals_log).items()}
         now = perf_counter()
         traffic = self.party.channel.traffic
         line = {

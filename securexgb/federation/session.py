@@ -23,6 +23,7 @@ from securexgb import __version__
 from securexgb.arith.prg import KEY_BYTES, Prg
 from securexgb.attestation.trust import AttestationRequirement
 from securexgb.attestation.verify import VENDORS
+from securexgb.boost.objective.registry import objective_of
 from securexgb.channel.channel import Channel
 from securexgb.channel.endpoint import Endpoint, connect
 from securexgb.channel.grpc import GrpcChannel
@@ -154,8 +155,9 @@ class Federation:
     ) -> CorrelationSource:
         """Where this run's correlations come from, by the terms."""
         rank, method = self.config.rank, self.terms.method
-        a_tree = 1 << (self.terms.training.max_depth - 1)
-        products = method.products(rank, channel, private.derive("products"), a_tree)
+        training = self.terms.training
+        a_round = objective_of(training).outputs << (training.max_depth - 1)
+        products = method.products(rank, channel, private.derive("products"), a_round)
         if products is None or method.has_dealer:
             dealer = dealer_endpoint(self.config, self.terms, credentials, self.roots)
             reach_dealer(channel, dealer, credentials)

@@ -70,15 +70,15 @@ class Agreement:
     """What both parties hold after the exchange, the same at both.
 
     ``session``: public id of this run. ``rounds``: how many saved ones to go on from, 0
-    to begin anew. ``known_margins``: both have the margins after these. ``weighted``:
+    to begin anew. ``are_margins_known``: both have the margins after these. ``are_weighted``:
     by evaluation set.
     """
 
     layout: Layout
     session: str
     rounds: int
-    known_margins: bool
-    weighted: tuple[bool, ...]
+    are_margins_known: bool
+    are_weighted: tuple[bool, ...]
 
 
 def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreement:
@@ -96,8 +96,8 @@ def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreeme
         layout=layout,
         session=hashlib.sha256(nonces.encode()).hexdigest()[:32],
         rounds=rounds,
-        known_margins=known,
-        weighted=tuple(weighted for _, _, weighted in label.sets),
+        are_margins_known=known,
+        are_weighted=tuple(weighted for _, _, weighted in label.sets),
     )
 
 

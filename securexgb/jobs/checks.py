@@ -162,7 +162,7 @@ class Checks:
         return _Warning(text) if warnings else text
 
     def _layout(self, rows: Rows, columns: tuple[int, int]) -> Layout:
-        """The training's shapes; that rows have weights the feature party sees by the terms."""
+        """The training's shapes; weights the feature party sees by the terms alone."""
         is_weighted = rows.weights is not None or self.params.weight_exponent is not None
         return Layout.of(self.params, rows.count, columns, is_weighted)
 

@@ -48,7 +48,7 @@ NULLS = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
 class ColumnRoles:
     """Which column of a file is what; ``features`` None means every other column.
 
-    ``label_optional``: the file may come without the label column, as rows to predict do.
+    ``is_label_optional``: the file may come without the label column, as rows to predict do.
     ``classifies``: labels are two classes, else numbers; ``classes``: those that a model was
     trained on.
     """
@@ -57,7 +57,7 @@ class ColumnRoles:
     label: str | None = None
     weight: str | None = None
     id: str | None = None
-    label_optional: bool = False
+    is_label_optional: bool = False
     classifies: bool = True
     classes: Sequence[Any] | None = None
 
@@ -132,7 +132,7 @@ def read_side(path: Path, roles: ColumnRoles, side: str, leave_out: Sequence[str
     """Read and check one side's file; ``leave_out`` names columns that are nobody's."""
     table = read_table(path, side, roles.id)
     label = roles.label
-    if roles.label_optional and label not in table.column_names:
+    if roles.is_label_optional and label not in table.column_names:
         label = None
     taken = [name for name in (label, roles.weight, roles.id) if name is not None]
     names = roles.features
@@ -182,12 +182,12 @@ def load_rows(
     *,
     columns: Sequence[str] | None = None,
     classes: Sequence[Any] | None = None,
-    label_optional: bool = False,
+    is_label_optional: bool = False,
 ) -> Rows:
     """Read and check a file of this side.
 
     ``columns``: those that a model was trained on, instead of the settings'. ``classes``:
-    likewise. ``label_optional``: rows to predict may come without labels and weights.
+    likewise. ``is_label_optional``: rows to predict may come without labels and weights.
     """
     config, terms = federation.config, federation.terms
     if config.role == "label" and config.label_column is None:
@@ -195,9 +195,9 @@ def load_rows(
     roles = ColumnRoles(
         features=tuple(columns) if columns is not None else config.feature_columns,
         label=config.label_column,
-        weight=None if label_optional else config.weight_column,
+        weight=None if is_label_optional else config.weight_column,
         id=federation.id_column,
-        label_optional=label_optional,
+        is_label_optional=is_label_optional,
         classifies=terms.training.traits.classifies,
         classes=classes,
     )

@@ -73,7 +73,7 @@ def _check_data(name: str, data: Rows, job: TrainingJob, rank: int) -> None:
         data.values,
         side,
         list(data.column_names),
-        missing_allowed=job.params.missing_values == "allowed",
+        may_be_missing=job.params.missing_values == "allowed",
     )
     if rank == 1:
         if data.labels is not None or data.weights is not None:

@@ -23,18 +23,18 @@ SHARED_NAMES = (
 
 
 def plain_xgboost(
-    params: TrainingParams, train: Rows, test: Rows, *, own_bins: bool = False
+    params: TrainingParams, train: Rows, test: Rows, *, has_own_bins: bool = False
 ) -> NDArray[np.float64]:
     """Predictions for ``test`` of xgboost trained on ``train`` in the clear.
 
-    ``own_bins``: xgboost chooses at most ``max_bin`` bins a column itself.
+    ``has_own_bins``: xgboost chooses at most ``max_bin`` bins a column itself.
     """
     import xgboost  # noqa: PLC0415  (slow, and needed here only)
 
     binner = Binner.fit(train.values, params.max_bin)
 
     def table(data: Rows) -> Any:
-        if own_bins:
+        if has_own_bins:
             return xgboost.DMatrix(data.values, data.labels, weight=data.weights)
         bins = binner.transform(data.values).astype(np.float64)
         bins[bins == params.max_bin] = np.nan
@@ -43,7 +43,7 @@ def plain_xgboost(
     settings = {name: getattr(params, name) for name in SHARED_NAMES}
     settings |= {
         "tree_method": "hist",
-        "max_bin": params.max_bin if own_bins else 256,
+        "max_bin": params.max_bin if has_own_bins else 256,
         "seed": params.random_state,
         "nthread": 1,
     }

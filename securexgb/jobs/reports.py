@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from securexgb import __version__
-from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.importance import importance
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError
@@ -80,11 +80,6 @@ def write_report(
 
     The ledger is the run's, of all its sessions.
     """
-    curve = {
-        f"{data} {metric}": values
-        for data, metrics in half.history.items()
-        for metric, values in metrics.items()
-    }
     counts = importance(half)
     report = RunReport(
         title=f"{federation.terms.name}: report of {federation.config.name}",
@@ -106,13 +101,22 @@ def write_report(
         metrics=quality.metrics,
         metrics_of=quality.rows_from,
         stability_index=quality.stability_index,
-        learning_curve=curve,
+        learning_curve=curves(half.history),
         importance={name: float(count) for name, count in zip(half.columns, counts, strict=True)},
         missing_rates=record.missing_rates,
     )
     run.write("report.html", render_html(report))
     run.write_json("report.json", report_json(report))
     return report
+
+
+def curves(history: History) -> dict[str, list[float]]:
+    """Metric values after each tree, by "set metric"."""
+    return {
+        f"{data} {metric}": values
+        for data, metrics in history.items()
+        for metric, values in metrics.items()
+    }
 
 
 def keep_prediction(run: RunDirectory, data: Path, predictions: Path) -> None:
@@ -134,7 +138,11 @@ def quality_of(
     kept = unpack_json(read_whole(kept_path), _PREDICTED)
     path, half = Path(kept["data"]), finished.half
     rows = load_rows(
-        federation, path, columns=half.columns, classes=finished.record.classes, label_optional=True
+        federation,
+        path,
+        columns=half.columns,
+        classes=finished.record.classes,
+        is_label_optional=True,
     )
     side = federation.config.name
     scores = read_scores(Path(kept["predictions"]), side)

@@ -235,7 +235,7 @@ def _labels(
 
 def _sets(job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[DataSet]:
     sets, first = list[DataSet](), job.data.count
-    for (name, data), weighted in zip(job.evals, agreement.weighted, strict=True):
+    for (name, data), weighted in zip(job.evals, agreement.are_weighted, strict=True):
         truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, model.centre)
         check_metrics(truth, name, job.params, job.params.metrics)
         sets.append(DataSet(name, slice(first, first + data.count), truth))
@@ -260,7 +260,7 @@ def _take_up(
         for of_set in model.history.values():
             for history in of_set.values():
                 history.append(next(values))
-    if agreement.known_margins and job.store is not None:
+    if agreement.are_margins_known and job.store is not None:
         margins = Shared(job.store.margins(count, rounds[-1].session))
     else:
         tables = [job.data.values, *(data.values for _, data in job.evals)]

@@ -86,9 +86,10 @@ def to_toml(model: TomlFile) -> str:
 
 
 def _training_toml(params: TrainingParams) -> str:
-    values = params.to_mapping()
-    told = declarations()
-    return "".join(f"# {told[name].help}\n{_line(name, values[name])}" for name in values)
+    known = declarations()
+    return "".join(
+        f"# {known[name].help}\n{_line(name, value)}" for name, value in params.to_mapping().items()
+    )
 
 
 def _line(name: str, value: Any) -> str:

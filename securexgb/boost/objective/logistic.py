@@ -100,9 +100,9 @@ class Logistic(Objective):
     def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
         return labels.astype(np.uint64)
 
-    def derivatives(self, numbers: NumberFormat, coins: Dither, weighted: bool) -> Derivatives:
+    def derivatives(self, numbers: NumberFormat, coins: Dither, is_weighted: bool) -> Derivatives:
         bits, drop = numbers.row_gradient_bits, 0
-        if weighted:
+        if is_weighted:
             bits, drop = bits_before_weights(numbers)
         curve = self._sigmoid((bits, numbers.row_hessian_bits + drop), numbers.fine, coins)
 

@@ -107,7 +107,7 @@ class Objective(ABC):
         """What |g| and h are at most, a row on average: what sums must have room for."""
 
     @abstractmethod
-    def derivatives(self, numbers: NumberFormat, coins: Dither, weighted: bool) -> Derivatives:
+    def derivatives(self, numbers: NumberFormat, coins: Dither, is_weighted: bool) -> Derivatives:
         """What makes g and h in one round of trees; tables are made here, once for all rows."""
 
     @abstractmethod

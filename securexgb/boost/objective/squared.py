@@ -60,9 +60,9 @@ class SquaredError(Objective):
     def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
         return encode((labels - centre) / numbers.target_scale, numbers.margin_bits)
 
-    def derivatives(self, numbers: NumberFormat, coins: Dither, weighted: bool) -> Derivatives:
+    def derivatives(self, numbers: NumberFormat, coins: Dither, is_weighted: bool) -> Derivatives:
         bits = min(numbers.row_gradient_bits, numbers.margin_bits)
-        first = coins.tables[0] if weighted else coins.gradient
+        first = coins.tables[0] if is_weighted else coins.gradient
 
         def of_rows(party: Party, margins: Shared, labels: Labels) -> Shared:
             gaps = margins[0] - labels.targets

@@ -46,6 +46,8 @@ from securexgb.report.metrics import auc
 from securexgb.testing.harness import Backend, run_parties
 
 Reals = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 Line = dict[str, Any]
 LABEL, MINE = "default.payment.next.month", ("LIMIT_BAL", "SEX", "EDUCATION", "MARRIAGE", "AGE")
 WIDE = {"min_child_weight": 100.0, "max_bin": 8, "n_estimators": 3}
@@ -345,22 +347,25 @@ def dummies(sizes: Sizes) -> Iterator[Line]:
     Of hidden splits the label party takes for the owner what its half looks most like, see
     ``Splits.read``; ``others``: how many of the splits that are no dummies look like one.
     """
+    drawn = {"owner": ((None, "if drawn anew in every run"), (0, "as they are"))}
     for table in sizes.tables(3_000):
-        hidden = sizes.params(20, 5, min_child_weight=5.0, splits="hidden")
-        runs = [trained(table, hidden, seed=run, backend="shared") for run in range(6)]
-        is_dummy = _without_candidates(runs[0])
-        drawn = {"owner": ((None, "if drawn anew in every run"), (0, "as they are"))}
-        for splits in sizes.splits:
+        is_dummy = None
+        for splits in ("hidden", "owner"):
             params = sizes.params(20, 5, min_child_weight=5.0, splits=splits)
-            for lasting, setting in drawn.get(splits, ((None, "there are none to see"),)):
-                if splits == "owner":
-                    runs = [trained(table, params, seed=run, lasting=lasting) for run in range(6)]
-                owners = np.array([owners_read(halves[0]) for halves in runs])
-                yield from _told_apart(table, params, setting, owners, is_dummy)
+            for lasting, setting in drawn.get(splits, ((None, "nothing is opened"),)):
+                runs = [
+                    trained(table, params, seed=run, lasting=lasting, backend=real(params))
+                    for run in range(6)
+                ]
+                if is_dummy is None:
+                    is_dummy = _without_candidates(runs[0])
+                if splits in sizes.splits:
+                    owners = np.array([owners_read(halves[0]) for halves in runs])
+                    yield from _told_apart(table, params, setting, owners, is_dummy)
 
 
 def _told_apart(
-    table: Table, params: TrainingParams, setting: str, owners: Reals, is_dummy: NDArray[np.bool_]
+    table: Table, params: TrainingParams, setting: str, owners: Numbers, is_dummy: Flags
 ) -> Iterator[Line]:
     """``owners``: (runs, nodes)."""
     for runs in (2, len(owners)):
@@ -375,7 +380,7 @@ def _told_apart(
         }
 
 
-def _without_candidates(halves: Sequence[ModelHalf]) -> NDArray[np.bool_]:
+def _without_candidates(halves: Sequence[ModelHalf]) -> Flags:
     """Nodes of a hidden model in which no candidate was valid: their tables are empty."""
     found = []
     for first, second in zip(*(half.trees for half in halves), strict=True):

@@ -230,9 +230,8 @@ def _annealed(view: View, sweeps: int, rng: np.random.Generator) -> tuple[float,
 
 
 def first_component(columns: Reals) -> Reals:
-    """What most of the columns have in common: the first principal component of their ranks."""
-    ranks = columns.argsort(axis=0).argsort(axis=0).astype(np.float64)
-    centred = ranks - ranks.mean(axis=0)
+    """What most of the columns have in common: their first principal component."""
+    centred = (columns - columns.mean(axis=0)) / np.maximum(columns.std(axis=0), 1e-9)
     found: Reals = centred @ np.linalg.svd(centred.T @ centred)[0][:, 0]
     return found
 

@@ -195,19 +195,15 @@ fn add_bits(bits: &[u64], nodes: std::ops::Range<usize>, out: &mut [u16]) {
     }
 }
 
-/// The upper half of x + (l + 1) / 4 for both l, x being 10 bits of a product.
-#[inline(always)]
-fn readings_body(product: &[u16], zero: &mut [u8], one: &mut [u8]) {
-    let quarter = 1 << (SENT_BITS - 2);
-    for ((&x, zero), one) in product.iter().zip(zero).zip(one) {
-        *zero = (x.wrapping_add(quarter) >> (SENT_BITS - 1)) as u8 & 1;
-        *one = (x.wrapping_add(2 * quarter) >> (SENT_BITS - 1)) as u8 & 1;
-    }
-}
-
 dispatched! {
-    /// See above.
-    pub fn readings = readings_body(product: &[u16], zero: &mut [u8], one: &mut [u8]);
+    /// The upper half of x + (l + 1) / 4 for both l, x being 10 bits of a product.
+    pub fn readings(product: &[u16], zero: &mut [u8], one: &mut [u8]) {
+        let quarter = 1 << (SENT_BITS - 2);
+        for ((&x, zero), one) in product.iter().zip(zero).zip(one) {
+            *zero = (x.wrapping_add(quarter) >> (SENT_BITS - 1)) as u8 & 1;
+            *one = (x.wrapping_add(2 * quarter) >> (SENT_BITS - 1)) as u8 & 1;
+        }
+    }
 }
 
 /// What P adds up with: the ciphertexts, Q's public key, and the stream of encryptions of zero.
@@ -372,53 +368,46 @@ impl Sums {
     }
 }
 
-/// The nearest quarter of sum + product, in its two bits. X^1024 = -1 is still to be applied to
-/// the sum.
-#[inline(always)]
-fn quarters_body(sums: &[u16], product: &[u16], high: &mut [u8], low: &mut [u8]) {
-    let (sums, above) = sums.split_at(DEGREE);
-    let values = sums.iter().zip(above).zip(product);
-    for (((&sum, &above), &z), (high, low)) in values.zip(high.iter_mut().zip(low)) {
-        let quarter = sum.wrapping_sub(above).wrapping_add(z).wrapping_add(1 << 13) >> 14;
-        *high = (quarter >> 1) as u8;
-        *low = quarter as u8 & 1;
-    }
-}
-
 dispatched! {
-    /// See above.
-    pub fn quarters = quarters_body(sums: &[u16], product: &[u16], high: &mut [u8], low: &mut [u8]);
-}
-
-/// Adds a tile of rows' buckets, `places` (rows, columns), to sums (results, 2 N).
-#[inline(always)]
-fn add_rows_body(
-    layout: Layout,
-    table: &[[u16; TILE]],
-    places: &[u32],
-    (columns, first): (usize, usize),
-    sums: &mut [u16],
-) {
-    let results = places.chunks(columns * layout.rows).zip(sums.chunks_exact_mut(2 * DEGREE));
-    for (rows, sums) in results {
-        for (a, places) in rows.chunks_exact(columns).enumerate() {
-            let mut sum = [0u16; TILE];
-            for &place in places {
-                for (sum, &word) in sum.iter_mut().zip(&table[place as usize]) {
-                    *sum = sum.wrapping_add(word);
-                }
-            }
-            let out = &mut sums[a * layout.width() + first..][..TILE];
-            for (out, sum) in out.iter_mut().zip(sum) {
-                *out = out.wrapping_add(sum);
-            }
+    /// The nearest quarter of sum + product, in its two bits. X^1024 = -1 is still to be applied to
+    /// the sum.
+    pub fn quarters(sums: &[u16], product: &[u16], high: &mut [u8], low: &mut [u8]) {
+        let (sums, above) = sums.split_at(DEGREE);
+        let values = sums.iter().zip(above).zip(product);
+        for (((&sum, &above), &z), (high, low)) in values.zip(high.iter_mut().zip(low)) {
+            let quarter = sum.wrapping_sub(above).wrapping_add(z).wrapping_add(1 << 13) >> 14;
+            *high = (quarter >> 1) as u8;
+            *low = quarter as u8 & 1;
         }
     }
 }
 
 dispatched! {
-    /// See above.
-    pub fn add_rows = add_rows_body(layout: Layout, table: &[[u16; TILE]], places: &[u32], columns: (usize, usize), sums: &mut [u16]);
+    /// Adds a tile of rows' buckets, `places` (rows, columns), to sums (results, 2 N).
+    pub fn add_rows(
+        layout: Layout,
+        table: &[[u16; TILE]],
+        places: &[u32],
+        columns: (usize, usize),
+        sums: &mut [u16],
+    ) {
+        let (columns, first) = columns;
+        let results = places.chunks(columns * layout.rows).zip(sums.chunks_exact_mut(2 * DEGREE));
+        for (rows, sums) in results {
+            for (a, places) in rows.chunks_exact(columns).enumerate() {
+                let mut sum = [0u16; TILE];
+                for &place in places {
+                    for (sum, &word) in sum.iter_mut().zip(&table[place as usize]) {
+                        *sum = sum.wrapping_add(word);
+                    }
+                }
+                let out = &mut sums[a * layout.width() + first..][..TILE];
+                for (out, sum) in out.iter_mut().zip(sum) {
+                    *out = out.wrapping_add(sum);
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

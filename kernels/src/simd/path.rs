@@ -74,7 +74,7 @@ impl Path {
 }
 
 /// Makes functions that run their bodies compiled for a [`Path`], which becomes the first argument.
-/// A body that is generic over `L: Lanes` or `L: Residues` gets the lanes of the path.
+/// A body that is generic over `L: Lanes`, `L: HasShorts` or `L: Residues` gets those of the path.
 macro_rules! dispatched {
     () => {};
     ($(#[$meta:meta])* pub fn $name:ident($($arg:ident: $type:ty),* $(,)?) $body:block $($rest:tt)*) => {
@@ -87,6 +87,16 @@ macro_rules! dispatched {
     ($(#[$meta:meta])* pub fn $name:ident<L: Lanes>($($arg:ident: $type:ty),* $(,)?) $body:block $($rest:tt)*) => {
         $crate::simd::path::dispatched! {
             @ $(#[$meta])* $name($($arg: $type),*) [<L: Lanes>] $body
+            [Avx512 "avx2,bmi2,fma,avx512f,avx512dq,avx512bw,avx512vl"]
+            [::<$crate::simd::lanes::Portable>]
+            [::<$crate::simd::lanes::Avx2>]
+            [::<$crate::simd::lanes::Avx512>]
+        }
+        $crate::simd::path::dispatched! { $($rest)* }
+    };
+    ($(#[$meta:meta])* pub fn $name:ident<L: HasShorts>($($arg:ident: $type:ty),* $(,)?) $body:block $($rest:tt)*) => {
+        $crate::simd::path::dispatched! {
+            @ $(#[$meta])* $name($($arg: $type),*) [<L: HasShorts>] $body
             [Avx512 "avx2,bmi2,fma,avx512f,avx512dq,avx512bw,avx512vl"]
             [::<$crate::simd::lanes::Portable>]
             [::<$crate::simd::lanes::Avx2>]

@@ -119,106 +119,90 @@ impl Modulus {
     }
 }
 
-/// Levels of butterflies: sizes below p / 2 grow by 3/4 p a level, so three fit a word.
-#[inline(always)]
-fn forward_body<L: HasShorts>(m: &Modulus, values: &mut [[i16; LANES]]) {
-    let p = L::Shorts::splat(m.p);
-    for level in 0..LEVELS {
-        let size = DEGREE >> level;
-        for (block, &root) in values.chunks_exact_mut(size).zip(&m.roots[1 << level..]) {
-            let root = splat(root);
-            let (a, b) = block.split_at_mut(size / 2);
-            for (a, b) in a.iter_mut().zip(b) {
-                let (mut x, mut y) = (L::Shorts::load(a), L::Shorts::load(b));
-                if level % 3 == 0 {
-                    (x, y) = (m.reduced(x), m.reduced(y));
+dispatched! {
+    /// Levels of butterflies: sizes below p / 2 grow by 3/4 p a level, so three fit a word.
+    pub fn forward<L: HasShorts>(m: &Modulus, values: &mut [[i16; LANES]]) {
+        let p = L::Shorts::splat(m.p);
+        for level in 0..LEVELS {
+            let size = DEGREE >> level;
+            for (block, &root) in values.chunks_exact_mut(size).zip(&m.roots[1 << level..]) {
+                let root = splat(root);
+                let (a, b) = block.split_at_mut(size / 2);
+                for (a, b) in a.iter_mut().zip(b) {
+                    let (mut x, mut y) = (L::Shorts::load(a), L::Shorts::load(b));
+                    if level % 3 == 0 {
+                        (x, y) = (m.reduced(x), m.reduced(y));
+                    }
+                    let y = times(y, root, p);
+                    x.plus(y).store(a);
+                    x.minus(y).store(b);
                 }
-                let y = times(y, root, p);
-                x.plus(y).store(a);
-                x.minus(y).store(b);
             }
         }
     }
 }
 
 dispatched! {
-    /// The transform of `LANES` polynomials modulo one prime.
-    pub fn forward = forward_body::<Lanes>(m: &Modulus, values: &mut [[i16; LANES]]);
-}
-
-/// Undoes `forward`. Sums double, so two levels fit after each reduction.
-#[inline(always)]
-fn inverse_body<L: HasShorts>(m: &Modulus, values: &mut [[i16; LANES]]) {
-    let p = L::Shorts::splat(m.p);
-    for level in (0..LEVELS).rev() {
-        let size = DEGREE >> level;
-        for (block, &root) in values.chunks_exact_mut(size).zip(&m.back[1 << level..]) {
-            let root = splat(root);
-            let (a, b) = block.split_at_mut(size / 2);
-            for (a, b) in a.iter_mut().zip(b) {
-                let (mut x, mut y) = (L::Shorts::load(a), L::Shorts::load(b));
-                if level % 2 == 1 {
-                    (x, y) = (m.reduced(x), m.reduced(y));
+    /// Undoes `forward`. Sums double, so two levels fit after each reduction.
+    pub fn inverse<L: HasShorts>(m: &Modulus, values: &mut [[i16; LANES]]) {
+        let p = L::Shorts::splat(m.p);
+        for level in (0..LEVELS).rev() {
+            let size = DEGREE >> level;
+            for (block, &root) in values.chunks_exact_mut(size).zip(&m.back[1 << level..]) {
+                let root = splat(root);
+                let (a, b) = block.split_at_mut(size / 2);
+                for (a, b) in a.iter_mut().zip(b) {
+                    let (mut x, mut y) = (L::Shorts::load(a), L::Shorts::load(b));
+                    if level % 2 == 1 {
+                        (x, y) = (m.reduced(x), m.reduced(y));
+                    }
+                    x.plus(y).store(a);
+                    times(x.minus(y), root, p).store(b);
                 }
-                x.plus(y).store(a);
-                times(x.minus(y), root, p).store(b);
             }
         }
     }
 }
 
 dispatched! {
-    /// See above.
-    pub fn inverse = inverse_body::<Lanes>(m: &Modulus, values: &mut [[i16; LANES]]);
-}
-
-/// Products modulo X^4 - root of each block: four of at most 3/4 p each, which fit a word.
-#[inline(always)]
-fn blocks_body<L: HasShorts>(
-    p: i16,
-    a: &[[i16; LANES]],
-    by: &[[Constant; 8]],
-    out: &mut [[i16; LANES]],
-) {
-    let p = L::Shorts::splat(p);
-    let blocks = a.as_chunks::<4>().0.iter().zip(out.as_chunks_mut::<4>().0).zip(by);
-    for ((a, out), by) in blocks {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|j| L::Shorts::load(&a[j]));
-        for (i, out) in out.iter_mut().enumerate() {
-            // by[4 + i] is that of X^i, by[i] the one times the root.
-            let term = |a: L::Shorts, j: usize| times(a, splat(by[4 + i - j]), p);
-            term(a, 0).plus(term(b, 1)).plus(term(c, 2).plus(term(d, 3))).store(out);
+    /// Products modulo X^4 - root of each block: four of at most 3/4 p each, which fit a word.
+    pub fn blocks<L: HasShorts>(
+        p: i16,
+        a: &[[i16; LANES]],
+        by: &[[Constant; 8]],
+        out: &mut [[i16; LANES]],
+    ) {
+        let p = L::Shorts::splat(p);
+        let blocks = a.as_chunks::<4>().0.iter().zip(out.as_chunks_mut::<4>().0).zip(by);
+        for ((a, out), by) in blocks {
+            let [a, b, c, d] = [0, 1, 2, 3].map(|j| L::Shorts::load(&a[j]));
+            for (i, out) in out.iter_mut().enumerate() {
+                // by[4 + i] is that of X^i, by[i] the one times the root.
+                let term = |a: L::Shorts, j: usize| times(a, splat(by[4 + i - j]), p);
+                term(a, 0).plus(term(b, 1)).plus(term(c, 2).plus(term(d, 3))).store(out);
+            }
         }
     }
 }
 
 dispatched! {
-    /// See above.
-    pub fn blocks = blocks_body::<Lanes>(p: i16, a: &[[i16; LANES]], by: &[[Constant; 8]], out: &mut [[i16; LANES]]);
-}
-
-/// Of transforms back, not yet divided by 256, both residues: overwrites the first with the integer
-/// modulo 2^16. `by`: 1 / p_0 modulo p_1.
-#[inline(always)]
-fn join_body<L: HasShorts>(
-    m: &[Modulus; 2],
-    by: Constant,
-    first: &mut [[i16; LANES]],
-    second: &[[i16; LANES]],
-) {
-    let [p, other] = [0, 1].map(|i| L::Shorts::splat(m[i].p));
-    let (last, other_last, by) = (splat(m[0].last), splat(m[1].last), splat(by));
-    for (first, second) in first.iter_mut().zip(second) {
-        let x = m[0].centred(times(L::Shorts::load(first), last, p));
-        let y = times(L::Shorts::load(second), other_last, other);
-        let t = m[1].centred(times(y.minus(x), by, other));
-        x.plus(t.times_low(p)).store(first);
+    /// Of transforms back, not yet divided by 256, both residues: overwrites the first with the integer
+    /// modulo 2^16. `by`: 1 / p_0 modulo p_1.
+    pub fn join<L: HasShorts>(
+        m: &[Modulus; 2],
+        by: Constant,
+        first: &mut [[i16; LANES]],
+        second: &[[i16; LANES]],
+    ) {
+        let [p, other] = [0, 1].map(|i| L::Shorts::splat(m[i].p));
+        let (last, other_last, by) = (splat(m[0].last), splat(m[1].last), splat(by));
+        for (first, second) in first.iter_mut().zip(second) {
+            let x = m[0].centred(times(L::Shorts::load(first), last, p));
+            let y = times(L::Shorts::load(second), other_last, other);
+            let t = m[1].centred(times(y.minus(x), by, other));
+            x.plus(t.times_low(p)).store(first);
+        }
     }
-}
-
-dispatched! {
-    /// See above.
-    pub fn join = join_body::<Lanes>(m: &[Modulus; 2], by: Constant, first: &mut [[i16; LANES]], second: &[[i16; LANES]]);
 }
 
 /// One polynomial, transformed, ready to be multiplied with.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from securexgb.arith.bits import pack_bits, words_per
+from securexgb.arith.bits import pack_bits
 from securexgb.boost.executor import Executor
 from securexgb.boost.layout import Layout
 from securexgb.boost.split import BestSplits, Candidates
@@ -37,17 +37,16 @@ class HiddenLevel:
     @staticmethod
     def of(best: BestSplits, candidates: Candidates, layout: Layout) -> HiddenLevel:
         """What the marks say; local."""
-        words = best.marks.words[:-1]
-        tables = np.zeros((layout.total_columns, layout.all_bins, words.shape[1]), np.uint64)
-        for to_left in (False, True):
-            chosen = candidates.missing_left == to_left
-            marked = np.zeros((layout.total_columns, layout.bins, words.shape[1]), np.uint64)
-            marked[candidates.number[chosen], candidates.cut[chosen]] = words[chosen]
-            # A bin goes left of every cut that is not below it.
-            tables[:, : layout.bins] ^= np.bitwise_xor.accumulate(marked[:, ::-1], axis=1)[:, ::-1]
-            if to_left and layout.missing:
-                tables[:, layout.bins] ^= np.bitwise_xor.reduce(marked, axis=1)
-        return HiddenLevel(SharedBits(tables, best.marks.count), layout.columns)
+        marks, shape = best.marks[:-1], (layout.total_columns, layout.bins)
+        to_right, to_left = (
+            marks[chosen].placed(shape, (candidates.number[chosen], candidates.cut[chosen]))
+            for chosen in (~candidates.missing_left, candidates.missing_left)
+        )
+        # A bin goes left of every cut that is not below it.
+        tables = (to_right ^ to_left).parity_from(1)
+        if layout.missing:
+            tables = SharedBits.concatenate([tables, to_left.xor_all(1)[:, None]], axis=1)
+        return HiddenLevel(tables, layout.columns)
 
     def of_rows(self, party: Party, own: Executor, rows: int) -> HiddenSplits:
         """Shares of which rows go left."""
@@ -65,9 +64,7 @@ class HiddenSplits:
     left: SharedBits
 
     def keep_left(self, party: Party, x: Shared, ring_bits: RingBits) -> Shared:
-        rows = x.shape[2]
-        left = SharedBits(self.left.words[:, : words_per(rows)], rows)
-        return choose(party, left, x, ring_bits)
+        return choose(party, self.left.first(x.shape[2]), x, ring_bits)
 
 
 class HiddenRound:

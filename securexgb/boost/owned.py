@@ -94,7 +94,9 @@ def draw_dummies(party: Party, candidates: Candidates, nodes: int, private: Prg)
     drawn = own[words % np.uint64(own.size)] if own.size else np.zeros(nodes, np.int64)
     # The xor of both parties' numbers, shared: each knows one.
     either = SharedBits(_bits_of(drawn, candidates.index_bits), nodes)
-    of_label = either if party.rank == 0 else SharedBits(np.zeros_like(either.words), nodes)
+    of_label = either
+    if party.rank != 0:
+        of_label = SharedBits.zeros(candidates.index_bits, count=nodes)
     sides = np.unique(candidates.owner)
     coin = SharedBits(bits, nodes)
     if sides.size == 1:

@@ -114,7 +114,7 @@ class TrainingParams:
         "whose column it is, and that side which one; none: hidden, but owner with paillier, "
         "or with predictions under ckks.",
         choices=("hidden", "owner"),
-        ours=True,
+        is_ours=True,
     )
     weight_exponent: int | None = _parameter(
         None,

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import uuid
 import warnings
-from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
@@ -38,25 +37,13 @@ _TABLE_KEYS = (
 )
 
 
-@dataclass(frozen=True)
 class Report:
-    """The fields that are used here; numbers little-endian in the report."""
+    """The fields that are used here; numbers are little-endian in the report.
 
-    version: int
-    policy: int
-    vmpl: int
-    signing_key: int
-    report_data: bytes
-    measurement: str
-    host_data: str
-    reported_tcb: bytes
-    chip_id: bytes
-    signed: bytes
-    signature: bytes
+    Of version 2 or later; AttestationError (malformed, unsupported) for anything else.
+    """
 
-    @staticmethod
-    def parse(body: bytes) -> Report:
-        """Read a report of version 2 or later; AttestationError (malformed, unsupported)."""
+    def __init__(self, body: bytes) -> None:
         if len(body) != REPORT_BYTES:
             raise AttestationError("malformed", f"a report has {REPORT_BYTES} bytes")
 
@@ -67,31 +54,24 @@ class Report:
             raise AttestationError("unsupported", f"report version {number(0)}")
         if number(0x34) != _ECDSA_P384:
             raise AttestationError("unsupported", f"signature algorithm {number(0x34)}")
-        r, s = number(0x2A0, 72), number(0x2E8, 72)
-        return Report(
-            version=number(0),
-            policy=number(0x08, 8),
-            vmpl=number(0x30),
-            signing_key=number(0x48) >> 2 & 7,
-            report_data=body[0x50:0x90],
-            measurement=body[0x90:0xC0].hex(),
-            host_data=body[0xC0:0xE0].hex(),
-            reported_tcb=body[0x180:0x188],
-            chip_id=body[0x1A0:0x1E0],
-            signed=body[:_SIGNED],
-            signature=encode_dss_signature(r, s),
-        )
+        self.version = number(0)
+        self.policy = number(0x08, 8)
+        self.vmpl = number(0x30)
+        self.signing_key = number(0x48) >> 2 & 7
+        self.report_data = body[0x50:0x90]
+        self.measurement = body[0x90:0xC0].hex()
+        self.host_data = body[0xC0:0xE0].hex()
+        self.reported_tcb = body[0x180:0x188]
+        self.chip_id = body[0x1A0:0x1E0]
+        self.signed = body[:_SIGNED]
+        self.signature = encode_dss_signature(number(0x2A0, 72), number(0x2E8, 72))
 
 
 def appraise(
-    evidence: Evidence,
-    policy: Policy,
-    now: datetime,
-    collateral: bytes | None,
-    roots: Roots,
+    evidence: Evidence, policy: Policy, now: datetime, collateral: bytes | None, roots: Roots
 ) -> Appraisal:
     """Check a report; AttestationError with the reason's code. See ``verify.appraise``."""
-    report = Report.parse(evidence.body)
+    report = Report(evidence.body)
     content = collateral if collateral is not None else evidence.endorsements
     try:
         chain = _certificates(content)

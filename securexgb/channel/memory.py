@@ -16,11 +16,11 @@ from securexgb.channel.channel import STREAMS, StreamName, Traffic, failure_kind
 from securexgb.errors import PeerGone, PeerTimeout, ProtocolDesync, SecureXGBError
 
 
-class _End(Exception):
+@dataclass(frozen=True)
+class _End:
     """The last thing in a queue: its sender has closed, because of ``kind`` if not None."""
 
-    def __init__(self, kind: str | None) -> None:
-        self.kind = kind
+    kind: str | None
 
 
 _Direction = BoundedQueue[tuple[str, bytes] | _End]

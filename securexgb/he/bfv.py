@@ -26,13 +26,7 @@ from securexgb import _kernels
 from securexgb.arith.prg import KEY_BYTES as SEED_BYTES
 from securexgb.arith.prg import Prg
 from securexgb.errors import ProtocolDesync
-from securexgb.he.layout import (
-    MERGING_KEY_BYTES,
-    PUBLIC_KEY_BYTES,
-    Layout,
-    Places,
-    messages_of,
-)
+from securexgb.he.layout import MERGING_KEY_BYTES, PUBLIC_KEY_BYTES, Layout, Places, messages_of
 from securexgb.he.noise import DEGREE, KEY_BYTES, PRIMES, SHORT, SPECIAL_PRIME, Precision
 
 Words = NDArray[np.uint64]

@@ -84,9 +84,9 @@ class NumberFormat:
 
     ``gradient_bits``: fraction bits of sums G and H that are taken apart. ``row_gradient_bits``,
     ``row_hessian_bits``: of a row's g and h, and of their exact sums, which have
-    ``gradient_sum_bits`` (signed) and ``hessian_sum_bits`` (not negative) bits. ``fine``: whether
-    the sigmoid's steps are fine. ``low_bits``: width of signed G in a pair; ``high_bits``: width
-    of H; ``hessian_bits``: width of H + lambda, which is not negative; ``determinant_bits``:
+    ``gradient_sum_bits`` (signed) and ``hessian_sum_bits`` (not negative) bits. ``is_fine``: the
+    sigmoid's steps are fine. ``low_bits``: width of signed G in a pair; ``high_bits``: width of H;
+    ``hessian_bits``: width of H + lambda, which is not negative; ``determinant_bits``:
     width of signed D, see ``boost.score``.
     ``reg_lambda``, ``reg_alpha``, ``min_child_weight``: integers in units of G and H.
     ``gamma``, ``least_gain``: reals, in units of G^2/H for scaled weights and targets.
@@ -99,7 +99,7 @@ class NumberFormat:
     row_hessian_bits: int
     gradient_sum_bits: int
     hessian_sum_bits: int
-    fine: bool
+    is_fine: bool
     low_bits: int
     high_bits: int
     hessian_bits: int
@@ -174,7 +174,7 @@ class NumberFormat:
             row_hessian_bits=row_h,
             gradient_sum_bits=1 + exact_g.bit_length(),
             hessian_sum_bits=exact_h.bit_length(),
-            fine=rows <= FINE_ROWS,
+            is_fine=rows <= FINE_ROWS,
             low_bits=1 + g.bit_length(),
             high_bits=1 + h.bit_length(),
             hessian_bits=max(h + reg_lambda, 2).bit_length(),

@@ -87,8 +87,8 @@ def to_toml(model: TomlFile) -> str:
 
 def _training_toml(params: TrainingParams) -> str:
     values = params.to_mapping()
-    told = declarations()
-    return "".join(f"# {told[name].help}\n{_line(name, values[name])}" for name in values)
+    declared = declarations()
+    return "".join(f"# {declared[name].help}\n{_line(name, values[name])}" for name in values)
 
 
 def _line(name: str, value: Any) -> str:

@@ -9,6 +9,7 @@ the GHCB specification (56421) for the certificate table that a host leaves for 
 from __future__ import annotations
 
 import hashlib
+import struct
 import uuid
 import warnings
 from datetime import datetime
@@ -126,23 +127,20 @@ def _certificates(content: bytes) -> list[x509.Certificate]:
 
 
 def _table(content: bytes) -> list[bytes]:
-    """The certificates of a table: 16 bytes of name, offset and length (4 bytes each)."""
-    order = {name: place for place, key in enumerate(_TABLE_KEYS) for name in _spellings(key)}
+    """The certificates of a table: 16 bytes of name, offset and length (4 bytes each).
+
+    The name is a UUID, in either byte order: tools disagree about it.
+    """
+    keys = [uuid.UUID(key) for key in _TABLE_KEYS]
+    order = {name: at for at, key in enumerate(keys) for name in (key.bytes, key.bytes_le)}
     found: dict[int, bytes] = {}
     for at in range(0, min(len(content) - 23, 24 * 64), 24):
-        name = content[at : at + 16]
+        name, offset, length = struct.unpack_from("<16sII", content, at)
         if name == bytes(16):
             break
-        offset = int.from_bytes(content[at + 16 : at + 20], "little")
-        length = int.from_bytes(content[at + 20 : at + 24], "little")
         if name in order and offset + length <= len(content):
             found[order[name]] = content[offset : offset + length]
     return [found[place] for place in sorted(found)]
-
-
-def _spellings(key: str) -> tuple[bytes, bytes]:
-    """Both byte orders of a UUID: tools disagree about the one in the table."""
-    return uuid.UUID(key).bytes, uuid.UUID(key).bytes_le
 
 
 def _check_chain(chain: list[x509.Certificate], now: datetime, roots: Roots) -> str:

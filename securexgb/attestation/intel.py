@@ -60,11 +60,7 @@ _REASONS: dict[Code, tuple[str, ...]] = {
 
 
 def appraise(
-    evidence: Evidence,
-    policy: Policy,
-    now: datetime,
-    collateral: bytes | None,
-    roots: Roots,
+    evidence: Evidence, policy: Policy, now: datetime, collateral: bytes | None, roots: Roots
 ) -> Appraisal:
     """Check a quote; AttestationError with the reason's code. See ``verify.appraise``."""
     quote = _guarded(lambda: dcap_qvl.parse_quote(evidence.body), "the quote does not parse")

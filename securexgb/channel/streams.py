@@ -57,7 +57,7 @@ class Inbox:
         self._items: SimpleQueue[Message | None] = SimpleQueue()
         self._arrived = 0
         self._taken = 0
-        self._told = 0
+        self._credited = 0
 
     def put(self, message: Message) -> None:
         """Take a message in; MalformedFrame where it was begun without room for it."""
@@ -79,9 +79,9 @@ class Inbox:
 
     def credit(self) -> int | None:
         """What to tell the other side now: bytes taken so far; None: not worth a frame."""
-        if self._taken - self._told <= self._limit // 4:
+        if self._taken - self._credited <= self._limit // 4:
             return None
-        self._told = self._taken
+        self._credited = self._taken
         return self._taken
 
 

@@ -12,7 +12,7 @@ A_g and A_h of their own and errors of their own: more samples under one secret,
 are anyway. So s is encrypted and sent once a pair, and P multiplies it with W_g and W_h.
 
     register_matrix   both ways: what A is drawn from; Q -> P: the public key
-    vector_products   Q -> P: keys for merging, where new; encrypted secrets
+    vector_products   Q -> P: Galois keys, where new; encrypted secrets
                       P -> Q: masked products
 
 P sees ciphertexts under Q's key. Q sees uniform c0 and RLWE-masked c1 (``he.bfv``). Pads hide what
@@ -105,7 +105,7 @@ class _Matrix:
     products: int
     precision: Precision
     part: _Owner | _Helper | None = None
-    gaps: set[int] = field(default_factory=set)
+    spacings: set[int] = field(default_factory=set)
     next_batch: int = 0
     stock: list[Words] = field(default_factory=list)
     made: int = 0
@@ -137,11 +137,11 @@ class _Matrix:
         self.next_batch = 2 * vectors
         return Layout(self.products, vectors, self.precision)
 
-    def new_gaps(self, layout: Layout) -> list[int]:
+    def new_spacings(self, layout: Layout) -> list[int]:
         """Gaps whose keys the owner of the matrix has not had yet; from now on it has."""
-        gaps = [gap for gap in layout.gaps if gap not in self.gaps]
-        self.gaps.update(gaps)
-        return gaps
+        spacings = [spacing for spacing in layout.spacings if spacing not in self.spacings]
+        self.spacings.update(spacings)
+        return spacings
 
 
 @dataclass(eq=False, repr=False)
@@ -298,12 +298,12 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
             return np.zeros((vectors, columns), np.uint64), iter(())
         assert isinstance(matrix.part, _Owner)
         layout, evaluator = layouts[matrix.owner], matrix.part.evaluator
-        gaps = matrix.new_gaps(layout)
-        tags = [_MERGING.format(matrix.owner)] * len(gaps)
+        spacings = matrix.new_spacings(layout)
+        tags = [_MERGING.format(matrix.owner)] * len(spacings)
         tags += [_SECRETS.format(matrix.owner)] * len(messages_of(layout.groups))
         received = self._swapped(asking, tags)
-        for gap in gaps:
-            evaluator.add_merging_key(gap, next(received))
+        for spacing in spacings:
+            evaluator.add_galois_key(spacing, next(received))
         ciphertexts = evaluator.expanded(layout.groups, received, layout.precision)
         finish(received)
         share = np.zeros((layout.vectors, layout.columns), np.uint64)
@@ -311,13 +311,13 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
 
 
 def _asking(matrix: _Matrix, layout: Layout) -> _Messages:
-    """Q: new keys for merging, then the encrypted secrets."""
+    """Q: new Galois keys, then the encrypted secrets."""
     if matrix.part is None:
         return
     assert isinstance(matrix.part, _Helper)
     holder = matrix.part.holder
-    for gap in matrix.new_gaps(layout):
-        yield _MERGING.format(matrix.owner), holder.merging_key(gap)
+    for spacing in matrix.new_spacings(layout):
+        yield _MERGING.format(matrix.owner), holder.galois_key(spacing)
     for message in holder.encrypted_shorts(layout, matrix.part.shorts, matrix.made):
         yield _SECRETS.format(matrix.owner), message
 

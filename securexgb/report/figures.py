@@ -12,11 +12,7 @@ Points = Sequence[tuple[float, float]]
 
 
 def line_chart(
-    lines: Mapping[str, Points],
-    *,
-    x_label: str,
-    y_label: str,
-    is_unit_square: bool = False,
+    lines: Mapping[str, Points], *, x_label: str, y_label: str, is_unit_square: bool = False
 ) -> str:
     """One polyline for each entry of ``lines``, with axes, end values and a legend.
 

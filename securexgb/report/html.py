@@ -36,10 +36,7 @@ def render_html(report: RunReport) -> str:
             "Importance of this side's features: number of splits (gains are never opened)",
             bar_chart(report.importance),
         ),
-        _section(
-            "Missing values of this side's features",
-            _table(("column", "missing"), missing),
-        ),
+        _section("Missing values of this side's features", _table(("column", "missing"), missing)),
         _section("What was revealed, and to whom", _ledger(report.ledger) + leaks),
         _section("The dealer", _dealer(report.dealer)),
         _section(

@@ -16,6 +16,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,15 +121,12 @@ def unpack_arrays(content: bytes, name: str) -> Arrays:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = {info.filename: archive.read(info) for info in archive.infolist()}
-        return {key.removesuffix(".npy"): _array(member) for key, member in members.items()}
+        read = partial(np.lib.format.read_array, allow_pickle=False)
+        return {key.removesuffix(".npy"): read(io.BytesIO(m)) for key, m in members.items()}
     except (ValueError, OSError, EOFError, KeyError, TypeError, MemoryError) as error:
         raise _damaged(name) from error
     except (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError) as error:
         raise _damaged(name) from error
-
-
-def _array(member: bytes) -> NDArray[Any]:
-    return np.asarray(np.lib.format.read_array(io.BytesIO(member), allow_pickle=False))
 
 
 def pack_json(content: Mapping[str, Any]) -> bytes:

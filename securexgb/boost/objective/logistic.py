@@ -104,7 +104,7 @@ class Logistic(Objective):
         bits, drop = numbers.row_gradient_bits, 0
         if is_weighted:
             bits, drop = bits_before_weights(numbers)
-        curve = self._sigmoid((bits, numbers.row_hessian_bits + drop), numbers.fine, coins)
+        curve = self._sigmoid((bits, numbers.row_hessian_bits + drop), numbers.is_fine, coins)
 
         def of_rows(party: Party, margins: Shared, labels: Labels) -> Shared:
             p, h = curve(party, margins[0])

@@ -38,7 +38,8 @@ class TreeJob:
 
     ``cuts``: float64 (own columns, bins); ``used``: public numbers of the columns that these trees
     may use, ascending; ``is_hidden``: whether splits are hidden; ``dummies``: what this party draws
-    dummy splits from, not read before.
+    dummy splits from, not read before; ``keeps_gains``: whether trees, which are hidden
+    then, hold shares of their gains by column.
     """
 
     layout: Layout
@@ -49,6 +50,7 @@ class TreeJob:
     used: NDArray[np.int64]
     is_hidden: bool
     dummies: Prg
+    keeps_gains: bool = False
 
 
 def grow_trees(party: Party, job: TreeJob, rows: RowSide) -> tuple[Tree, ...]:
@@ -78,7 +80,10 @@ def grow_trees(party: Party, job: TreeJob, rows: RowSide) -> tuple[Tree, ...]:
     del sums
     assert level is not None
     with party.step("leaves"):
-        weights = leaf_weights(party, chosen, job.numbers)
-        values = leaf_values(party, weights, job.numbers, job.learning_rate).reshape(roots, -1)
+        leaves = leaf_weights(party, chosen, job.numbers, job.keeps_gains)
+        values = leaf_values(party, leaves.weights, job.numbers, job.learning_rate)
+        values = values.reshape(roots, -1)
+        if job.keeps_gains and isinstance(splits, HiddenRound):
+            splits.add_gains(party, leaves.gains)
         rows.leaves(level, values)
     return splits.halves(values)

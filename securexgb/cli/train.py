@@ -136,6 +136,10 @@ class _Recorder(TrainingCallback):
         self.run.cut_metrics(len(model.trees))
         return model
 
+    def after_training(self, model: ModelHalf) -> ModelHalf:
+        self.ledger.write()
+        return model
+
     def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
         newest = {
             f"{data} {metric}": values[-1]

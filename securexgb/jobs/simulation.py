@@ -205,11 +205,14 @@ def train_alone(
     """Train on a whole table; ``callbacks`` makes those that run at the label party.
 
     Scales of weights, targets and metrics that are not set follow from the data: here nobody has
-    to agree on them.
+    to agree on them. Hidden trees keep their gains, for two rounds of messages a tree more than
+    terms that do not open importance take: both halves are here anyway.
     """
     params = with_scales(params, _outcomes(whole), [_outcomes(data) for _, data in evals])
     params = params.decided(can_hide=method is None or method.can_hide)
-    jobs = [TrainingJob(params=params, data=data) for data in side_data(whole, sides)]
+    jobs = [
+        TrainingJob(params=params, data=data, keeps_gains=True) for data in side_data(whole, sides)
+    ]
     for name, data in evals:
         jobs = [
             replace(job, evals=(*job.evals, (name, own)))

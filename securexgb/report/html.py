@@ -30,10 +30,7 @@ def render_html(report: RunReport) -> str:
         _warnings([*report.warnings, *found]),
         _metrics(report),
         _learning_curve(report.learning_curve),
-        _section(
-            "Importance of this side's features: number of splits (gains are never opened)",
-            bar_chart(report.importance),
-        ),
+        _section("Importance of columns", _importance(report)),
         _section(
             "Missing values of this side's features",
             _table(
@@ -146,6 +143,11 @@ def _learning_curve(curve: Mapping[str, Sequence[float]]) -> str:
         for name, values in curve.items()
     }
     return _section("Learning curve", line_chart(lines, x_label="trees", y_label="metric"))
+
+
+def _importance(report: RunReport) -> str:
+    says = f"<p>{escape(report.importance_is)}</p>" if report.importance_is else ""
+    return says + bar_chart(report.importance)
 
 
 def _ledger(ledger: Sequence[Mapping[str, str | int]]) -> str:

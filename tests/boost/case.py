@@ -73,6 +73,7 @@ class Case:
             used=self.columns,
             is_hidden=self.params.is_hidden,
             dummies=party.private.derive("dummies"),
+            keeps_gains=self.params.opens_gains,
         )
 
     def rows(self, party: Party) -> LocalRows:

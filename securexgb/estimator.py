@@ -30,7 +30,7 @@ from sklearn.utils.validation import (
 )
 
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.importance import importance
+from securexgb.boost.importance import importances
 from securexgb.boost.leak import Floors, Leak, after_training
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request
@@ -60,7 +60,8 @@ class _SecureXGBModel(BaseEstimator):
     names and meanings. Beyond them: ``feature_party_columns``, names or numbers of the
     columns that the feature party holds where both are played here (None: the second
     half); ``prediction_decimals``, to which margins are rounded before they are opened (of a
-    regression in units of 2^target_exponent); ``callbacks``, with xgboost's four hooks;
+    regression in units of 2^target_exponent); ``importance_type``, see ``feature_importances_``;
+    ``callbacks``, with xgboost's four hooks;
     ``federation``, this side of a real job.
 
     ``algorithm`` ("hybrid", "ss"), ``he`` ("bfv", "paillier") and ``offline`` ("two-party",
@@ -90,12 +91,14 @@ class _SecureXGBModel(BaseEstimator):
     missing_values: str = "allowed"
     gradient_bits: int | None = None
     sigmoid: str = "table"
+    splits: str | None = None
+    importance: str = "none"
     weight_exponent: int | None = None
     target_exponent: int | None = None
     metric_exponent: int | None = None
     weight_bound: float | None = None
     target_bound: float | None = None
-    importance_type: str = "weight"
+    importance_type: str | None = None
     feature_party_columns: Sequence[str] | Sequence[int] | None = None
     callbacks: Sequence[Any] | None = None
     prediction_decimals: int = 6
@@ -166,13 +169,20 @@ class _SecureXGBModel(BaseEstimator):
 
     @property
     def feature_importances_(self) -> Reals:
-        """Each column's share of the splits, summing to 1; one side of a federation sees and
-        counts its own splits only."""
+        """Each column's share of the importance that ``importance_type`` names.
+
+        "gain", of hidden splits: of the gain of all splits (xgboost's total_gain), adding up to 1
+        over the columns of both sides; alone exact, and one side of a federation sees what was
+        opened of its own columns, in hundredths, where the terms say importance = "gain".
+        "weight", of owned splits: of their number, adding up to 1; one side of a federation
+        counts its own splits. None: whichever the model has. Raises NotAvailable, which is an
+        AttributeError, where there is none.
+        """
         check_is_fitted(self)
-        counts = np.zeros(self.n_features_in_)
-        for half, side in zip(self._halves, self._sides, strict=True):
-            counts[side] = importance(half, self.importance_type)
-        shares: Reals = counts / max(counts.sum(), 1.0)
+        shares = np.zeros(self.n_features_in_)
+        found = importances(self._halves, self.importance_type)
+        for side, of_side in zip(self._sides, found, strict=True):
+            shares[side] = of_side
         return shares
 
     @property

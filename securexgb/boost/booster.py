@@ -1,7 +1,8 @@
 """Training: one tree after another, by two parties that run this same program.
 
 Every tree: gradients from the margins, a sample of rows and columns by public coins, the
-tree, new margins, metrics of the evaluation sets, callbacks, a checkpoint. What differs
+tree, new margins, metrics of the evaluation sets, callbacks, a checkpoint. After the last one
+columns' importance, where the terms open it. What differs
 between the parties is the data that they put in, and their half of what comes out.
 """
 
@@ -13,6 +14,7 @@ from securexgb.boost.callbacks import EarlyStopping, TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import metric_value
 from securexgb.boost.grower import grow_trees
+from securexgb.boost.importance import opened_importance
 from securexgb.boost.sample import sampled_columns
 from securexgb.boost.state import State
 from securexgb.mpc.party import Party
@@ -43,6 +45,9 @@ def grow_model(party: Party, state: State, callbacks: Sequence[TrainingCallback]
             stops = [c.after_iteration(model, number, model.history) for c in everyone]
             stop = any(stops)
             state.keep(state)
+    if params.opens_gains:
+        with party.step("importance"):
+            model.importance = opened_importance(party, model)
     for callback in everyone:
         model = callback.after_training(model)
     return model
@@ -56,6 +61,7 @@ def _either(party: Party, stop: bool) -> bool:
 def _grow(party: Party, state: State, number: int) -> None:
     """Grow the trees of round ``number``, move all margins, open the metrics."""
     model, params = state.model, state.model.params
+    model.importance = None
     state.rows.gradients(number)
     used = sampled_columns(state.coins, params, model.layout, number)
     model.trees += grow_trees(party, state.tree_job(number, used), state.rows)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from securexgb.boost.hidden import gains_cost
 from securexgb.boost.histogram import build_cost, matrix_shape, running_cost
 from securexgb.boost.layout import Layout
 from securexgb.boost.leaves import leaf_weights_cost
@@ -62,7 +63,9 @@ def round_cost(
     total += widen_leaves_cost(outputs * rows, params.learning_rate)
     if not params.is_hidden:
         total += dummies_cost(outputs * ((1 << depth) - 1), index_bits(layout))
-    total += leaf_weights_cost(depth, numbers, outputs)
+    total += leaf_weights_cost(depth, numbers, outputs, params.opens_gains)
+    if params.opens_gains:
+        total += gains_cost(used, outputs * ((1 << depth) - 1))
     bits = numbers.leaf_weight_bits + numbers.rate_bits - numbers.margin_bits
     return total + shift_cost(bits, outputs << depth)
 

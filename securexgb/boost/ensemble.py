@@ -17,7 +17,7 @@ from securexgb.boost.layout import Layout
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.tree import Tree, TreeHalf
-from securexgb.errors import TermsDiffer, UsageError
+from securexgb.errors import NotAvailable, TermsDiffer
 from securexgb.mpc.party import ROLES, Role
 
 Round = tuple[Tree, ...]
@@ -38,7 +38,8 @@ class ModelHalf:
     centred at, in the user's unit; known to the label party, 0 at the other, and added where
     predictions are opened. ``columns``: names of the own columns, ``cuts``: of their
     bins (columns, bins), see ``binning``.
-    ``best_iteration``: of early stopping, else None.
+    ``best_iteration``: of early stopping, else None. ``importance``: where the terms open it, the
+    per cents of the gain of every column, label party's first, whatever its name.
     """
 
     rank: int
@@ -53,6 +54,7 @@ class ModelHalf:
     trees: list[Tree] = field(default_factory=list)
     history: History = field(default_factory=dict)
     best_iteration: int | None = None
+    importance: tuple[int, ...] | None = None
 
     @property
     def role(self) -> Role:
@@ -87,10 +89,10 @@ class ModelHalf:
 
 
 def owned(trees: Sequence[Tree]) -> list[TreeHalf]:
-    """The same trees, whose splits their owners know; UsageError where nobody does."""
+    """The same trees, whose splits their owners know; NotAvailable where nobody does."""
     found = [tree for tree in trees if isinstance(tree, TreeHalf)]
     if len(found) < len(trees):
-        raise UsageError(
+        raise NotAvailable(
             "the splits of this model are hidden: no side knows its own ones, nor how many there "
             'are; train with splits = "owner" where each side may know its own'
         )

@@ -38,7 +38,8 @@ class TreeJob:
 
     ``cuts``: float64 (own columns, bins); ``used``: public numbers of the columns that these trees
     may use, ascending; ``dummies``: what this party draws dummy splits from, not read before; None
-    where splits are hidden, which need none.
+    where splits are hidden, which need none; ``keeps_gains``: whether trees, which are hidden
+    then, hold shares of their gains by column.
     """
 
     layout: Layout
@@ -48,6 +49,7 @@ class TreeJob:
     cuts: NDArray[np.float64]
     used: NDArray[np.int64]
     dummies: Prg | None
+    keeps_gains: bool = False
 
 
 def grow_trees(party: Party, job: TreeJob, rows: RowSide) -> tuple[Tree, ...]:
@@ -77,7 +79,10 @@ def grow_trees(party: Party, job: TreeJob, rows: RowSide) -> tuple[Tree, ...]:
     del sums
     assert level is not None
     with party.step("leaves"):
-        weights = leaf_weights(party, chosen, job.numbers)
-        values = leaf_values(party, weights, job.numbers, job.learning_rate).reshape(roots, -1)
+        leaves = leaf_weights(party, chosen, job.numbers, job.keeps_gains)
+        values = leaf_values(party, leaves.weights, job.numbers, job.learning_rate)
+        values = values.reshape(roots, -1)
+        if job.keeps_gains and isinstance(splits, HiddenRound):
+            splits.add_gains(party, leaves.gains)
         rows.leaves(level, values)
     return splits.halves(values)

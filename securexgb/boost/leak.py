@@ -12,6 +12,9 @@ owns each split, one bit more at most.
 
 A metric of an evaluation set is a function of that set's labels, and is opened with four digits.
 
+Hidden splits open nothing. Where the terms open importance, the feature party learns each column's
+share of the gain in whole per cents, 0 to 100, once: a function of the labels again.
+
 Floors are the other half: below so many rows two companies' job is refused unless its terms
 say otherwise. Row counts are public, so both sides refuse alike, before anything is opened.
 """
@@ -35,6 +38,8 @@ from securexgb.errors import UsageError
 
 METRIC_VALUES = 10_000
 """Outcomes of an opened metric: four digits."""
+IMPORTANCE_VALUES = 101
+"""Outcomes of a column's importance: whole per cents."""
 MUCH_BITS_A_LABEL = 0.25
 """From here on a warning is due."""
 Sets = Iterable[tuple[str, int]]
@@ -106,8 +111,9 @@ class Floors:
         if training_rows is not None and training_rows < self.training_rows:
             found.append(
                 f"{training_rows:,} training rows are fewer than min_training_rows = "
-                f"{self.training_rows}: splits on so few rows tell the feature party their "
-                "labels; train on more rows, or agree on a lower min_training_rows in job.toml"
+                f"{self.training_rows}: splits on so few rows, or their gains, tell the feature "
+                "party their labels; train on more rows, or agree on a lower min_training_rows in "
+                "job.toml"
             )
         for name, rows in sets:
             if rows < self.evaluation_rows:
@@ -142,6 +148,13 @@ def of_metrics(name: str, rows: int, values: int) -> Leak:
     return Leak(f"evaluation set {name!r}", rows, values, METRIC_VALUES)
 
 
+def _of_training(params: TrainingParams, layout: Layout, splits: int) -> Leak:
+    """So many splits opened to the feature party, or the importance of every column."""
+    if params.opens_gains:
+        return Leak("training rows", layout.rows, layout.total_columns, IMPORTANCE_VALUES)
+    return of_splits(params, layout, splits)
+
+
 def before_training(params: TrainingParams, layout: Layout, sets: Sets = ()) -> list[Leak]:
     """The worst case: every split goes to the feature party, but hidden ones to nobody.
 
@@ -151,7 +164,7 @@ def before_training(params: TrainingParams, layout: Layout, sets: Sets = ()) -> 
     splits = 0 if params.is_hidden else rounds * outputs * ((1 << params.max_depth) - 1)
     metrics = rounds * len(params.metrics)
     return [
-        of_splits(params, layout, splits),
+        _of_training(params, layout, splits),
         *(of_metrics(name, rows, metrics) for name, rows in sets),
     ]
 
@@ -163,7 +176,7 @@ def after_training(half: ModelHalf, sets: Sets = ()) -> list[Leak]:
         splits = sum(int(np.count_nonzero(tree.owners == 1)) for tree in owned(half.trees))
     metrics = len(half.rounds) * len(half.params.metrics)
     return [
-        of_splits(half.params, half.layout, splits),
+        _of_training(half.params, half.layout, splits),
         *(of_metrics(name, rows, metrics) for name, rows in sets),
     ]
 

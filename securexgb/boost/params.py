@@ -116,6 +116,13 @@ class TrainingParams:
         choices=("hidden", "owner"),
         is_ours=True,
     )
+    importance: str = _parameter(
+        "none",
+        "What is opened of hidden splits when the training ends: none: nothing; gain: each "
+        "column's share of the gain of all splits, in whole per cents, to both sides.",
+        choices=("none", "gain"),
+        ours=True,
+    )
     weight_exponent: int | None = _parameter(
         None,
         "Rows' weights, times scale_pos_weight, are divided by 2^weight_exponent, so that "
@@ -194,6 +201,11 @@ class TrainingParams:
         return dataclasses.replace(self, splits="hidden" if can_hide else "owner")
 
     @property
+    def opens_gains(self) -> bool:
+        """Whether columns' shares of the gain are opened when the training ends."""
+        return self.importance == "gain"
+
+    @property
     def traits(self) -> Traits:
         """What is said of the objective."""
         return TRAITS[self.objective]
@@ -217,6 +229,12 @@ class TrainingParams:
         return 2.0 ** (self.weight_exponent or 0)
 
     def _check_together(self) -> None:
+        if self.opens_gains and self.splits == "owner":
+            raise UsageError(
+                'importance = "gain" is for hidden splits: with splits = "owner" no gain is known, '
+                "and each side counts its own splits, so leave importance out, or choose "
+                'splits = "hidden"'
+            )
         known = self.traits.metrics
         for metric in self.eval_metric:
             if metric not in known:

@@ -136,6 +136,10 @@ class _Recorder(TrainingCallback):
         self.run.cut_metrics(len(model.trees))
         return model
 
+    def after_training(self, model: ModelHalf) -> ModelHalf:
+        self.ledger.write()
+        return model
+
     def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
         newest = {name: values[-1] for name, values in curves(evals_log).items()}
         now = perf_counter()

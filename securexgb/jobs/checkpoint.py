@@ -1,8 +1,9 @@
 """Checkpoints: one party's state on disk after every round, to resume a training from.
 
 A directory holds ``state.json`` (which training this is), ``tree-N.npz`` (own halves of the trees
-of round N, one for each output, as in a model file) and ``margins-N.npz`` (own shares of all
-margins after N rounds, for the last two). Every file is written whole or not at all, the trees
+of round N, one for each output, as in a model file), ``margins-N.npz`` (own shares of all
+margins after N rounds, for the last two) and, of a finished training whose terms ask for it,
+``importance.npz`` (the opened per cents). Every file is written whole or not at all, the trees
 last, so that a round that is there is complete. No correlation and no mask is ever written. With a
 key every file is encrypted.
 
@@ -44,6 +45,7 @@ from securexgb.storage.whole import (
 
 FORMAT = 4
 _KEPT_MARGINS = 2
+_IMPORTANCE = "importance.npz"
 
 
 @dataclass(frozen=True)
@@ -82,11 +84,16 @@ class SavedRound:
 
 @dataclass(frozen=True)
 class LoadedCheckpoint:
-    """What a directory holds. ``margins``: after how many rounds they are known."""
+    """What a directory holds.
+
+    ``margins``: after how many rounds they are known. ``importance``: of a finished training, see
+    ``ModelHalf``.
+    """
 
     state: TrainingState
     rounds: tuple[SavedRound, ...]
     margins: frozenset[int]
+    importance: tuple[int, ...] | None = None
 
 
 class CheckpointStore:
@@ -116,7 +123,7 @@ class CheckpointStore:
         while self._path(f"tree-{len(rounds)}.npz").exists():
             rounds.append(self._round(len(rounds), columns, outputs))
         known = {n for n in range(len(rounds) + 1) if self._margins_path(n).exists()}
-        return LoadedCheckpoint(state, tuple(rounds), frozenset(known))
+        return LoadedCheckpoint(state, tuple(rounds), frozenset(known), self._importance())
 
     def save(self, count: int, newest: SavedRound, margins: Words) -> None:
         """Write round number ``count - 1`` and the margins after it, of all rows."""
@@ -124,6 +131,10 @@ class CheckpointStore:
         arrays = stacked(newest.trees) | {"metrics": np.array(newest.metrics, np.float64)}
         self._write_arrays(f"tree-{count - 1}.npz", arrays, newest.session)
         self._margins_path(count - _KEPT_MARGINS).unlink(missing_ok=True)
+
+    def save_importance(self, importance: Sequence[int]) -> None:
+        """Write what was opened when the training had ended."""
+        self._write_arrays(_IMPORTANCE, {"per_cents": np.array(importance, np.int64)}, "")
 
     def margins(self, count: int, session: str) -> Words:
         """The margins after ``count`` rounds, the last of which was grown in ``session``."""
@@ -141,7 +152,19 @@ class CheckpointStore:
         self._remove(after=count)
         sync_directory(self._directory)
 
+    def _importance(self) -> tuple[int, ...] | None:
+        if not self._path(_IMPORTANCE).exists():
+            return None
+        arrays, _ = self._read_arrays(_IMPORTANCE)
+        try:
+            return tuple(int(value) for value in arrays["per_cents"])
+        except (KeyError, TypeError) as error:
+            raise _damaged(_IMPORTANCE) from error
+
     def _remove(self, after: int) -> None:
+        # Importance is of all the trees that there are.
+        if not after or self._path(f"tree-{after}.npz").exists():
+            self._path(_IMPORTANCE).unlink(missing_ok=True)
         for kind, first in (("tree", after), ("margins", after + 1)):
             for path in self._directory.glob(f"{kind}-*.npz"):
                 number = path.stem.removeprefix(f"{kind}-")

@@ -24,7 +24,8 @@ class TrainingJob:
     ``evals``: named evaluation sets, in order. ``callbacks`` run at this side only.
     ``store``: where to keep checkpoints; ``resume``: go on from what is there. ``floors``: the
     least rows, equal at both sides like all terms. ``row_side``: where the training rows are
-    worked on.
+    worked on. ``keeps_gains``: hidden trees hold their gains though the terms do not open
+    importance; for both parties in one process, who hold both halves anyway.
     """
 
     params: TrainingParams
@@ -36,6 +37,7 @@ class TrainingJob:
     job_digest: str = ""
     floors: Floors = NO_FLOORS
     row_side: MakeRowSide = LocalRows
+    keeps_gains: bool = False
 
     @property
     def set_rows(self) -> list[tuple[str, int]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from securexgb import __version__
 from securexgb.boost.ensemble import History, ModelHalf
-from securexgb.boost.importance import importance
+from securexgb.boost.importance import importance_of
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError
 from securexgb.federation.session import Federation
@@ -80,7 +80,7 @@ def write_report(
 
     The ledger is the run's, of all its sessions.
     """
-    counts = importance(half)
+    importance = importance_of(half)
     report = RunReport(
         title=f"{federation.terms.name}: report of {federation.config.name}",
         side=federation.config.name,
@@ -102,7 +102,8 @@ def write_report(
         metrics_of=quality.rows_from,
         stability_index=quality.stability_index,
         learning_curve=curves(half.history),
-        importance={name: float(count) for name, count in zip(half.columns, counts, strict=True)},
+        importance=importance.values,
+        importance_is=importance.sentence,
         missing_rates=record.missing_rates,
     )
     run.write("report.html", render_html(report))

@@ -206,13 +206,16 @@ def train_alone(
     """Train on a whole table; ``callbacks`` makes those that run at the label party.
 
     Scales of weights, targets and metrics that are not set follow from the data: here nobody has
-    to agree on them.
+    to agree on them. Hidden trees keep their gains, for two rounds of messages a tree more than
+    terms that do not open importance take: both halves are here anyway.
     """
     params = with_scales(params, _outcomes(whole), [_outcomes(data) for _, data in evals])
     params = params.decided(can_hide=method is None or method.can_hide)
     sets = [(name, side_data(data, sides)) for name, data in evals]
     jobs = [
-        TrainingJob(params, own, tuple((name, parts[rank]) for name, parts in sets))
+        TrainingJob(
+            params, own, tuple((name, parts[rank]) for name, parts in sets), keeps_gains=True
+        )
         for rank, own in enumerate(side_data(whole, sides))
     ]
 

@@ -40,7 +40,11 @@ def train(party: Party, job: TrainingJob) -> ModelHalf:
     Raises DataError, UsageError or TermsDiffer before the first tree where they do not fit.
     """
     with party.step("train"):
-        return grow_model(party, begin(party, job), job.callbacks)
+        model = grow_model(party, begin(party, job), job.callbacks)
+    # Callbacks have written down by now what was opened: a resumption opens nothing again.
+    if job.store is not None and model.importance is not None:
+        job.store.save_importance(model.importance)
+    return model
 
 
 def agreed_job(party: Party, federation: Federation, rows: Rows, evals: Named) -> TrainingJob:
@@ -90,6 +94,7 @@ def begin(party: Party, job: TrainingJob) -> State:
             cuts=binner.cuts,
             used=np.arange(agreement.layout.total_columns),
             dummies=None if job.params.is_hidden else _dummies(party, job),
+            keeps_gains=job.params.opens_gains or (job.keeps_gains and job.params.is_hidden),
         ),
         rows=job.row_side(party, of_rows),
         coins=coins,
@@ -260,6 +265,8 @@ def _take_up(
         for of_set in model.history.values():
             for history in of_set.values():
                 history.append(next(values))
+    if saved is not None and count == len(saved.rounds):
+        model.importance = saved.importance
     if agreement.are_margins_known and job.store is not None:
         margins = Shared(job.store.margins(count, rounds[-1].session))
     else:

@@ -77,6 +77,7 @@ def dump_half(model: ModelHalf) -> bytes:
         "centre": model.centre,
         "history": model.history,
         "best_iteration": model.best_iteration,
+        "importance": None if model.importance is None else list(model.importance),
         "trees": len(model.trees),
     }
     header_bytes = np.frombuffer(json.dumps(header).encode(), np.uint8)
@@ -133,6 +134,11 @@ def _half(header: dict[str, Any], arrays: Arrays) -> ModelHalf:
     if cuts.dtype != np.float64 or cuts.shape != (len(columns), layout.bins):
         raise ValueError("cuts")
     best, count = header["best_iteration"], int(header["trees"])
+    importance = header["importance"]
+    if importance is not None:
+        importance = tuple(int(value) for value in importance)
+        if len(importance) != layout.total_columns:
+            raise ValueError("importance")
     trees = unstacked(arrays, count, len(columns))
     check_trees(trees, layout)
     return ModelHalf(
@@ -151,4 +157,5 @@ def _half(header: dict[str, Any], arrays: Arrays) -> ModelHalf:
             for name, sets in header["history"].items()
         },
         best_iteration=None if best is None else int(best),
+        importance=importance,
     )

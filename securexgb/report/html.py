@@ -32,10 +32,7 @@ def render_html(report: RunReport) -> str:
         *(f'<p class="warning">{escape(text)}</p>' for text in warnings),
         _metrics(report),
         _learning_curve(report.learning_curve),
-        _section(
-            "Importance of this side's features: number of splits (gains are never opened)",
-            bar_chart(report.importance),
-        ),
+        _section("Importance of columns", _importance(report)),
         _section("Missing values of this side's features", _table(("column", "missing"), missing)),
         _section("What was revealed, and to whom", _ledger(report.ledger) + leaks),
         _section("The dealer", _dealer(report.dealer)),
@@ -124,6 +121,11 @@ def _learning_curve(curve: Mapping[str, Sequence[float]]) -> str:
         for name, values in curve.items()
     }
     return _section("Learning curve", line_chart(lines, x_label="trees", y_label="metric"))
+
+
+def _importance(report: RunReport) -> str:
+    says = f"<p>{escape(report.importance_is)}</p>" if report.importance_is else ""
+    return says + bar_chart(report.importance)
 
 
 def _ledger(ledger: Sequence[Mapping[str, str | int]]) -> str:

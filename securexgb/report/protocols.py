@@ -47,7 +47,7 @@ TYPICAL = (
     "1,000 elements (or margins, denominators, rows); argmax: 4 nodes of 300 candidates; "
     "sort_rows: 1 row of 1,000 keys; histograms, build, round_sums, running, scores and "
     "best_splits: 4 nodes, 1,000 rows, 10 + 10 columns of 16 bins and one for missing values; "
-    "leaf_weights: 3 levels"
+    "leaf_weights: 3 levels; per_cents: 20 columns"
 )
 """The shapes that the figures of ``protocol_rows`` are for."""
 
@@ -211,6 +211,7 @@ def _of_mpc(
         "mpc.truncate.round_off": (x, 20),
         "mpc.unpack.unpack_pairs": (x, 30),
         "mpc.unpack.round_sums": (_noisy(layout), shape.widths(numbers.dropped_bits)),
+        "mpc.per_cents.per_cents": (x[:20],),
         "mpc.divide.reciprocal": (x, x),
         "mpc.divide.divide": (x, x, bits(30), bits()),
         "mpc.argmax.argmax": (

@@ -3,7 +3,7 @@
 A report is written by a side for itself, from what that side holds anyway: its own
 features' names, importance and missing rates, the metrics and predictions that the
 terms give to it, the ledger and the costs. There is no field for anything of the
-other side, so nothing of it can be printed.
+other side but what the terms open to both, so nothing else of it can be printed.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ class RunReport:
     ``learning_curve``: revealed metric values by "set metric", one per tree. ``dealer``:
     the verdict on the dealer (a dictionary of ``Verdict``), None where there is no dealer.
     ``leaks``: what the leak meter says of the training and of its evaluation sets (dictionaries
-    of ``boost.leak.Leak``).
+    of ``boost.leak.Leak``). ``importance``: by column, what ``importance_is`` says, which is the
+    reason where there is none.
     """
 
     title: str
@@ -128,6 +129,7 @@ class RunReport:
     stability_index: float | None = None
     learning_curve: Mapping[str, Sequence[float]] = field(default_factory=dict)
     importance: Mapping[str, float] = field(default_factory=dict)
+    importance_is: str = ""
     missing_rates: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -175,8 +175,12 @@ class JobTerms(TomlFile):
 
     @property
     def floors(self) -> Floors:
-        """The least rows that the two sides work on; hidden splits say nothing of training rows."""
-        training = 0 if self.training.is_hidden else self.min_training_rows
+        """The least rows that the two sides work on.
+
+        Hidden splits say nothing of training rows, but importance does.
+        """
+        is_silent = self.training.is_hidden and not self.training.opens_gains
+        training = 0 if is_silent else self.min_training_rows
         return Floors(training, self.min_evaluation_rows)
 
     @property

@@ -87,7 +87,7 @@ def best(gradient: Any, hessian: Any, **params: Any) -> dict[str, Integers]:
         shared(np.rint(np.asarray(values) * UNIT).astype(np.int64).cumsum(axis=2), seed)
         for seed, values in enumerate((gradient, hessian))
     ]
-    names = ("tags", "stops", "weight", "left", "right")
+    names = ("tags", "stops", "gain", "weight", "left", "right")
     found = dict(zip(names, on_both(program, *sums), strict=True))
     owner, *bits = found.pop("tags")
     found |= {"owner": owner, "index": sum(bit << place for place, bit in enumerate(bits))}

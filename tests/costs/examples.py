@@ -277,7 +277,7 @@ def _leaf_weights(draw: Draw) -> Arguments:
         left = shared(draw.integers(0, 900, nodes) << numbers.low_bits, seed + 2)
         for side, *sums in zip((first, second), gradient, hessian, left, strict=True):
             side.append(LevelSums(*sums))
-    return [(first, second), public(numbers)]
+    return [(first, second), public(numbers), public(bool(draw.integers(2)))]
 
 
 def _reaches(draw: Draw) -> Arguments:
@@ -392,6 +392,9 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "boost.score.scores": _scores,
     "boost.split.best_splits": _best_splits,
     "boost.leaves.leaf_weights": _leaf_weights,
+    "mpc.per_cents.per_cents": lambda draw: [
+        shared(draw.integers(0, 900, int(draw.integers(1, 5))))
+    ],
 }
 
 

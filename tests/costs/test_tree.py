@@ -39,6 +39,7 @@ SOURCES = {"dealer": None, "dealer and pads": Method(offline="dealt"), "two part
         {"max_depth": 4, "rows": 30, "reg_alpha": 1.0},
         {"columns": (3, 3), "used": [0, 2, 5], "gamma": 1.0},
         {"splits": "hidden"},
+        {"splits": "hidden", "importance": "gain", "columns": (3, 3), "used": [0, 2, 5]},
         {"columns": (0, 3), "max_depth": 1, "splits": "hidden"},
         {"max_depth": 4, "rows": 30, "missing_values": "refused", "splits": "hidden"},
     ],
@@ -52,12 +53,15 @@ def test_predicted_equals_measured(settings: dict[str, object], source: str) -> 
 
 
 @pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("splits", ["owner", "hidden"])
+@pytest.mark.parametrize(
+    "settings",
+    [{"splits": "owner"}, {"splits": "hidden"}, {"splits": "hidden", "importance": "gain"}],
+)
 def test_a_round_of_several_trees_costs_what_is_predicted(
-    source: str, splits: str, monkeypatch: pytest.MonkeyPatch
+    source: str, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(OBJECTIVES, "binary:logistic", TwoOutputs)
-    case = random_case(1, rows=70, splits=splits)
+    case = random_case(1, rows=70, **settings)
     other = replace(case, gradient=-case.gradient[::-1], hessian=case.hessian[::-1])
     compare(case, [case, other], source)
 

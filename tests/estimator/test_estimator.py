@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -271,8 +272,32 @@ def test_targets_beyond_every_scale_are_refused_with_the_cure(cancer, scale):
 def test_importances(cancer, fitted):
     assert fitted.feature_importances_.shape == (6,)
     assert fitted.feature_importances_.sum() == pytest.approx(1.0)
-    with pytest.raises(UsageError, match="never revealed"):
-        _ = SecureXGBClassifier(**SMALL, importance_type="gain").fit(*cancer).feature_importances_
+    assert [row["reveal"] for row in fitted.ledger_] == []
+    fitted_by_count = SecureXGBClassifier(**SMALL, splits="owner").fit(*cancer)
+    counts = 9 * fitted_by_count.feature_importances_
+    np.testing.assert_allclose(counts, counts.round())
+    assert counts.sum() == pytest.approx(9)
+    for model, kind in ((fitted, "weight"), (fitted_by_count, "gain")):
+        asked = clone(model).set_params(importance_type=kind).fit(*cancer)
+        assert not hasattr(asked, "feature_importances_")
+        with pytest.raises(UsageError, match="is not available"):
+            _ = asked.feature_importances_
+
+
+def test_importances_of_one_half_are_those_that_were_opened(cancer):
+    model = SecureXGBClassifier(**SMALL, importance="gain").fit(*cancer)
+    exact = model.feature_importances_
+    label, feature = model._halves
+    assert label.importance == feature.importance
+    np.testing.assert_allclose(np.array(label.importance) / 100, exact, atol=0.00501)
+    for half in model._halves:
+        model._halves, model._sides = (half,), (np.arange(3),)
+        own = slice(0, 3) if half.rank == 0 else slice(3, 6)
+        model.n_features_in_ = 3
+        opened = np.array(label.importance[own]) / 100
+        np.testing.assert_array_equal(model.feature_importances_, opened)
+    model._halves = (replace(label, importance=None),)
+    assert not hasattr(model, "feature_importances_")
 
 
 def test_save_and_load(tmp_path, cancer, fitted):

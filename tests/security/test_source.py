@@ -31,6 +31,7 @@ ENCRYPTED = {"hybrid/conversions.py"}
 PUBLIC = {
     "align/ids.py": "row counts and keyed digests of ids, see its docstring",
     "boost/booster.py": "whether a party wants to stop: one byte, every tree",
+    "boost/importance.py": "rounds that a side predicts with, whether it has the per cents",
     "boost/predict.py": "what is to be predicted: model id, trees, rows, recipient",
     "jobs/agreement.py": "public facts of a job: shapes, parameters, a nonce",
     "jobs/alignment.py": "names of the evaluation sets; how many columns each side holds",

@@ -121,7 +121,7 @@ class TrainingParams:
         "What is opened of hidden splits when the training ends: none: nothing; gain: each "
         "column's share of the gain of all splits, in whole per cents, to both sides.",
         choices=("none", "gain"),
-        ours=True,
+        is_ours=True,
     )
     weight_exponent: int | None = _parameter(
         None,

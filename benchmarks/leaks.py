@@ -345,7 +345,7 @@ def dummies(sizes: Sizes) -> Iterator[Line]:
 
     So it would be if dummies were drawn anew in every run, and so it is with secrets that are kept.
     Of hidden splits the label party takes for the owner what its half looks most like, see
-    ``Splits.read``; ``others``: how many of the splits that are no dummies look like one.
+    ``Splits.read``; ``others``: how many of its other splits look like one.
     """
     drawn = {"owner": ((None, "if drawn anew in every run"), (0, "as they are"))}
     for table in sizes.tables(3_000):
@@ -370,12 +370,12 @@ def _told_apart(
     """``owners``: (runs, nodes)."""
     for runs in (2, len(owners)):
         changed = (owners[:runs] != owners[0]).any(axis=0)
-        asked = is_dummy & (owners[0] == 1)
+        asked, others = (kind & (owners[0] == 1) for kind in (is_dummy, ~is_dummy))
         yield table.line("dummies", params, f"{runs} runs, {setting}") | {
             "what": "dummies of the feature party that the label party sees",
             "value": float(changed[asked].mean()) if asked.any() else 0.0,
             "dummies": int(asked.sum()),
-            "others": float(changed[~is_dummy].mean()),
+            "others": float(changed[others].mean()) if others.any() else 0.0,
             "base": 0.0,
         }
 

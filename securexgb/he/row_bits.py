@@ -101,8 +101,11 @@ def failure_log2(summands: int, values: int) -> float:
     return 1 + math.log2(max(values, 1)) - (1 / 8 / spread(summands)) ** 2 / 2 / math.log(2)
 
 
-def check_row_bits(columns: int, values: int) -> None:
-    """Refuse, as UsageError, what the ring cannot do: too many columns, or values of a job."""
+def check_row_bits(columns: int, values: int) -> float:
+    """Refuse, as UsageError, what the ring cannot do: too many columns, or values of a job.
+
+    Returns log2 of the bound on the probability that one of these values is wrong.
+    """
     if STANDARD_BITS[DEGREE] < MODULUS_BITS:
         raise UsageError(
             f"a modulus of {MODULUS_BITS} bits at degree {DEGREE} has less than 128 bits of "
@@ -114,11 +117,13 @@ def check_row_bits(columns: int, values: int) -> None:
             f"columns, more than the {MOST_SUMMANDS} whose noise leaves every bit right; drop "
             'columns there, or agree on splits = "owner"'
         )
-    if failure_log2(MOST_SUMMANDS, values) > -STATISTICAL_BITS:
+    failure = failure_log2(MOST_SUMMANDS, values)
+    if failure > -STATISTICAL_BITS:
         raise UsageError(
             f"hidden splits of {values} rows and nodes in one job would be wrong with a "
             f"probability above 2^-{STATISTICAL_BITS}: use fewer rows, fewer trees or less depth"
         )
+    return failure
 
 
 def plan_row_bits(columns: int, bins: int, nodes: int, rows: int) -> RowBitsLayout:

@@ -5,6 +5,7 @@ All failures are kept; the first one says how the whole ends.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from securexgb.boost.params import TrainingParams
 from securexgb.boost.proposals import proposed_lines
 from securexgb.errors import SecureXGBError, UsageError
 from securexgb.federation.session import Federation
+from securexgb.he.row_bits import check_row_bits
 from securexgb.jobs.alignment import column_counts, same_names, same_rows
 from securexgb.jobs.files import load_rows, load_sets, needed_file, needed_sets
 from securexgb.jobs.forecast import Forecast, Job, forecast
@@ -86,6 +88,8 @@ class Checks:
         """What a training costs, as far as both sides' columns are known."""
         if (rows := self.training) is not None:
             self._run("cost", lambda: self._cost(rows))
+            if self.params.is_hidden:
+                self._run("hidden splits", lambda: self._hidden(rows))
 
     def _run(self, name: str, step: Callable[[], str]) -> None:
         try:
@@ -225,6 +229,15 @@ class Checks:
                 "bins, columns or levels, or a larger machine"
             )
         return text
+
+    def _hidden(self, rows: Rows) -> str:
+        """How likely an error is in what sends rows left; refused where it is too likely."""
+        columns = max(len(rows.column_names), self.peer_columns or 0)
+        count = sum(data.count for _, data in [("", rows), *self.sets])
+        nodes = objective_of(self.params).outputs * ((1 << self.params.max_depth) - 1)
+        bits = 2 * count * nodes * self.params.n_estimators
+        failure = check_row_bits(columns, bits)
+        return f"one of {bits:,} bits is wrong with a probability below 2^{math.ceil(failure)}"
 
     def _link(self, rows: Rows) -> str:
         with self.federation.session("check") as party:

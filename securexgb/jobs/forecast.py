@@ -33,12 +33,15 @@ from securexgb.correlations.triples import Triples
 from securexgb.he.layout import Layout as Batch
 from securexgb.he.layout import batch_vectors
 from securexgb.he.noise import Precision
+from securexgb.he.row_bits import plan_row_bits
 from securexgb.jobs.simulation import simulate_parties
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
 from securexgb.mpc.shared import Shared
 from securexgb.offline.matrix_products import matrix_bytes, pads_precision, stock_bytes
 from securexgb.offline.method import Method
+from securexgb.offline.row_bits import row_bits_traffic
+from securexgb.offline.rows_ahead import batch_nodes
 
 SECONDS_A_ROUND = 0.54e-3
 SECONDS_A_MEGABYTE = 8.9e-3
@@ -47,6 +50,9 @@ DEALT_A_MEGABYTE = 5.7e-3
 """With a dealer, where nothing is made beside: docs/benchmarks.md, "Training"."""
 DRAWN_A_MEGABYTE = 2.5e-3
 """Of what the dealer sends, from the same table."""
+
+SECONDS_A_ROW_BIT = 60e-9
+"""Of a party, for a row and node in one direction: docs/homomorphic.md, "Row bits"."""
 
 BASE_BYTES = 200e6
 BYTES_A_ROW = 900
@@ -222,7 +228,29 @@ def _offline(job: Job, budget: Budget) -> tuple[float, float] | None:
         products = [_products(job, count) for count in columns]
         size += sum(product[0] for product in products)
         seconds += max(product[1] for product in products)
+    if job.params.is_hidden:
+        more = _row_bits(job)
+        size, seconds = size + more[0], seconds + more[1]
     return size, seconds
+
+
+def _row_bits(job: Job) -> tuple[float, float]:
+    """Bytes and seconds of a round's row correlations, which the parties make alone."""
+    layout, size = job.layout, 0.0
+    a_round = job.outputs * ((1 << job.params.max_depth) - 1)
+    left = job.params.n_estimators
+    while left > 0:
+        is_first = left == job.params.n_estimators
+        nodes = batch_nodes(layout.rows, a_round, left, is_first=is_first)
+        left -= nodes // a_round
+        for features in layout.columns:
+            if features:
+                plan = plan_row_bits(features, layout.all_bins, nodes, layout.rows)
+                sent = row_bits_traffic(plan, layout.rows)
+                size += sent.upload_bytes + sent.result_bytes + sent.answer_bytes
+                size += price(Transfers(64, 0))[0] * sent.transfers
+    seconds = SECONDS_A_ROW_BIT * 2 * layout.rows * a_round
+    return size / job.params.n_estimators, seconds
 
 
 def _batch(job: Job, columns: int) -> Batch:

@@ -39,6 +39,13 @@ ONE_BIT = 1
 """The width of the transfers that are taken."""
 
 
+def batch_nodes(rows: int, a_round: int, left: int, *, is_first: bool) -> int:
+    """Nodes of the next batch, where so many rounds are left; at least a round's. Public."""
+    bits = max(1, rows) * a_round
+    fitting = max(1, min(8 * MOST_BYTES // bits, DEGREE // a_round))
+    return a_round * max(1, min(FIRST_ROUNDS if is_first else fitting, fitting, left))
+
+
 @dataclass
 class _Rows:
     """What is registered, and how far it has been used: counts of nodes."""
@@ -52,11 +59,8 @@ class _Rows:
 
     def next_batch(self) -> int:
         """Nodes of the next batch; at least a round's."""
-        bits = max(1, self.shape.rows) * self.a_round
-        fitting = max(1, min(8 * MOST_BYTES // bits, DEGREE // self.a_round))
-        rounds = FIRST_ROUNDS if not self.ordered else fitting
-        left = self.rounds - self.ordered // self.a_round
-        return self.a_round * max(1, min(rounds, fitting, left))
+        is_first, left = not self.ordered, self.rounds - self.ordered // self.a_round
+        return batch_nodes(self.shape.rows, self.a_round, left, is_first=is_first)
 
 
 class RowBitsAhead:

@@ -25,7 +25,7 @@ LARGER_FUNCTIONS = {
 }
 LARGER_FOLDERS = {"securexgb/boost": 4_400, "securexgb/mpc": 3_900}
 """What is still too large, at most as large as it is: these figures only ever fall."""
-LINES = 33_091
+LINES = 33_093
 """Of Python and Rust in the product, without generated files."""
 
 

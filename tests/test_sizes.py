@@ -20,7 +20,7 @@ LARGER_FILES = {"kernels/src/lattice/ntt.rs": 545}
 LARGER_FUNCTIONS: dict[str, int] = {}
 LARGER_FOLDERS = {"securexgb/boost": 4_400, "securexgb/mpc": 3_900}
 """What is still too large, at most as large as it is: these figures only ever fall."""
-LINES = 33_091
+LINES = 33_093
 """Of Python and Rust in the product, without generated files."""
 MANY_ARGUMENTS = ["securexgb/cli/job.py new", "securexgb/cli/simulate.py simulate"]
 """Commands: their options are their arguments."""

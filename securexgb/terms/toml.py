@@ -74,8 +74,10 @@ def to_toml(model: TomlFile) -> str:
     lines: list[str] = []
     tables: list[str] = []
     for name, entry in type(model).model_fields.items():
-        assert entry.description is not None, f"{name} has no docstring"
-        value, comment = getattr(model, name), f"\n# {' '.join(entry.description.split())}\n"
+        value, comment = (
+            getattr(model, name),
+            f"\n# {' '.join((entry.description or '').split())}\n",
+        )
         if isinstance(value, TrainingParams):
             tables.append(f"{comment}[{name}]\n{_training_toml(value)}")
         elif isinstance(value, TomlFile):

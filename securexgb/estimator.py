@@ -31,7 +31,7 @@ from sklearn.utils.validation import (
 
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importances
-from securexgb.boost.leak import Floors, Leak, after_training
+from securexgb.boost.leak import Leak, after_training
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request
 from securexgb.errors import DataError, UsageError
@@ -215,7 +215,7 @@ class _SecureXGBModel(BaseEstimator):
         self._halves, self._sides, self._seed = run.results, sides, seed
         self.ledger_ = run.ledger
         set_rows = [(name, data.count) for name, data in evals]
-        for sentence in [self.leak_.sentence, *Floors().sentences(train.count, set_rows)]:
+        for sentence in [self.leak_.sentence, *floors.sentences(train.count, set_rows)]:
             _log.info("between two companies: %s", sentence)
 
     def _fit_federated(self, federation: Federation, train: Rows, evals: Named) -> None:

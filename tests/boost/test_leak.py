@@ -40,7 +40,7 @@ def sides(rows: int = ROWS) -> tuple[Rows, Rows]:
 
 
 def job(party: Party, data: Rows, params: TrainingParams, floors: Floors) -> TrainingJob:
-    evals = (("valid", sides(20)[party.rank]),)
+    evals, params = (("valid", sides(20)[party.rank]),), params.decided(can_hide=True)
     return TrainingJob(params=params, data=data, evals=evals, floors=floors)
 
 
@@ -59,7 +59,7 @@ def test_candidates_are_those_of_the_split(missing: str, share: float) -> None:
 
 def test_before_a_training_every_split_counts_and_after_it_those_of_the_feature_party() -> None:
     params = TrainingParams(
-        n_estimators=3, max_depth=3, max_bin=8, eval_metric=("logloss", "error")
+        n_estimators=3, max_depth=3, max_bin=8, eval_metric=("logloss", "error"), splits="owner"
     )
     parties = insecure_parties(0, "plaintext")
 
@@ -79,8 +79,9 @@ def test_before_a_training_every_split_counts_and_after_it_those_of_the_feature_
 
 
 def test_a_side_without_columns_is_told_nothing() -> None:
-    layout = Layout.of(TrainingParams(), ROWS, (3, 0), False)
-    leak = before_training(TrainingParams(), layout)[0]
+    params = TrainingParams(splits="owner")
+    layout = Layout.of(params, ROWS, (3, 0), False)
+    leak = before_training(params, layout)[0]
     assert leak.bits == 0
     assert leak.warning is None
 

@@ -215,6 +215,7 @@ class _SecureXGBModel(BaseEstimator):
         self._halves, self._sides, self._seed = run.results, sides, seed
         self.ledger_ = run.ledger
         set_rows = [(name, data.count) for name, data in evals]
+        floors = Floors().of(params)
         for sentence in [self.leak_.sentence, *floors.sentences(train.count, set_rows)]:
             _log.info("between two companies: %s", sentence)
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -101,6 +101,11 @@ class Floors:
 
     training_rows: int = 1000
     evaluation_rows: int = 200
+
+    def of(self, params: TrainingParams) -> Floors:
+        """Those that hold for a training: hidden splits say nothing of its rows, importance does."""
+        is_silent = params.is_hidden and not params.opens_gains
+        return replace(self, training_rows=0) if is_silent else self
 
     def sentences(self, training_rows: int | None, sets: Sets = ()) -> list[str]:
         """What lies below its floor, and what to do; none where nothing does.

@@ -130,7 +130,7 @@ def _simulate(
     """Say what two companies would be told, train, predict the test rows, print."""
     note(WARNING)
     note(splits_line(params))
-    floors = Floors(0) if params.is_hidden else Floors()
+    floors = Floors().of(params)
     for sentence in floors.sentences(split.train.count):
         note(f"between two companies this would be refused: {sentence}")
     note(f"at worst: {leaks_text(before_training(params, split.layout(params)))}")

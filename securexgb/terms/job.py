@@ -175,13 +175,8 @@ class JobTerms(TomlFile):
 
     @property
     def floors(self) -> Floors:
-        """The least rows that the two sides work on.
-
-        Hidden splits say nothing of training rows, but importance does.
-        """
-        is_silent = self.training.is_hidden and not self.training.opens_gains
-        training = 0 if is_silent else self.min_training_rows
-        return Floors(training, self.min_evaluation_rows)
+        """The least rows that the two sides work on."""
+        return Floors(self.min_training_rows, self.min_evaluation_rows).of(self.training)
 
     @property
     def digest(self) -> str:

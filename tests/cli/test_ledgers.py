@@ -51,7 +51,8 @@ def both(monkeypatch):
 @pytest.fixture
 def companies(tmp_path):
     def make(name):
-        made = Companies(tmp_path / name, {"n_estimators": TREES, "eval_metric": ["logloss"]})
+        training = {"n_estimators": TREES, "eval_metric": ["logloss"], "splits": "owner"}
+        made = Companies(tmp_path / name, training)
         for side in SIDES:
             with (made.root / side / "party.toml").open("a") as settings:
                 settings.write('eval_data = { valid = "test.csv" }\n')

@@ -77,7 +77,7 @@ def test_text_labels_evaluation_early_stopping_and_both_get_predictions(with_dea
         assert_private(companies.run_directory(name), role=SIDES[name])
     facts = json.loads((companies.run_directory("bank") / "report.json").read_text())
     revealed = {row["reveal"] for row in facts["ledger"]}
-    assert revealed == {"SPLIT_OWNER", "SPLIT_INDEX", "METRIC", "PREDICTION"}
+    assert revealed == {"METRIC", "PREDICTION"}
     assert facts["dealer_evidence"] == "none"
     assert facts["stability_index"] >= 0
 
@@ -102,7 +102,8 @@ def test_a_side_without_columns_and_weighted_rows(with_dealer, ended):
         weights = ["weight", *(str(1 + row % 3) for row in range(60))]
         path.write_text("\n".join(f"{a},{b}" for a, b in zip(lines, weights, strict=True)) + "\n")
     companies.settings("bank", weight_column="weight", feature_columns=[])
-    companies.terms(*SIDES, training={"weight_exponent": 1, "weight_bound": 3.0})
+    training = {"weight_exponent": 1, "weight_bound": 3.0, "splits": "owner"}
+    companies.terms(*SIDES, training=training)
     trained = ended("train")
     owners = {(row["reveal"], row["to"]) for row in trained["bank"]["ledger"]}
     assert ("SPLIT_INDEX", "label") not in owners

@@ -31,7 +31,7 @@ from sklearn.utils.validation import (
 
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importances
-from securexgb.boost.leak import Leak, after_training
+from securexgb.boost.leak import Floors, Leak, after_training
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request
 from securexgb.errors import DataError, UsageError

@@ -103,7 +103,7 @@ class Floors:
     evaluation_rows: int = 200
 
     def of(self, params: TrainingParams) -> Floors:
-        """Those that hold for a training: hidden splits say nothing of its rows, importance does."""
+        """Those that a training needs: hidden splits say nothing of its rows, importance does."""
         is_silent = params.is_hidden and not params.opens_gains
         return replace(self, training_rows=0) if is_silent else self
 

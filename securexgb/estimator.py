@@ -205,8 +205,8 @@ class _SecureXGBModel(BaseEstimator):
         """Play both parties."""
         params, seed = self._params()
         method = self._method()
-        can_hide = self._request().prediction == "transfers"
-        params = params.decided(can_hide=can_hide and (method is None or method.can_hide))
+        is_exact = self.prediction in (None, "transfers")
+        params = params.decided(can_hide=is_exact and (method is None or method.can_hide))
         names = [str(name) for name in getattr(self, "feature_names_in_", ())]
         count = len(train.column_names)
         sides = split_columns(count, column_positions(self.feature_party_columns, names, count))

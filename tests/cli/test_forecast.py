@@ -24,7 +24,7 @@ from securexgb.terms.job import JobTerms
 from securexgb.testing.harness import run_both
 from tests.cli.test_setup import Companies
 
-PARAMS = TrainingParams(n_estimators=3, max_depth=2, max_bin=5, base_score=0.5)
+PARAMS = TrainingParams(n_estimators=3, max_depth=2, max_bin=5, base_score=0.5, splits="owner")
 TWO_PARTY, DEALT = Method(), Method(algorithm="ss", offline="dealt")
 
 
@@ -42,13 +42,14 @@ def trained(of, trees):
     return train_alone(replace(of.params, n_estimators=trees), whole, sides, 1, method=of.method)
 
 
+@pytest.mark.parametrize("splits", ["owner", "hidden"])
 @pytest.mark.parametrize(
     ("method", "missing"), [(TWO_PARTY, "refused"), (DEALT, "refused"), (DEALT, "allowed")]
 )
-def test_a_tree_more_costs_what_is_foreseen(method, missing):
+def test_a_tree_more_costs_what_is_foreseen(method, missing, splits):
     """The third tree of three: what a job costs once falls out. (With two or three trees margins
     have the same number of bits.)"""
-    of = job(method, rows=1024, missing_values=missing)
+    of = job(method, rows=1024, missing_values=missing, splits=splits)
     two, three = (trained(of, trees).costs for trees in (2, 3))
     found = forecast(of, 0)
     assert three.online_bytes - two.online_bytes == pytest.approx(found.online_bytes, rel=0.01)
@@ -95,6 +96,13 @@ def test_every_kind_has_a_price_and_paillier_has_none():
     found = forecast(job(Method(he="paillier")), 1)
     assert (found.offline_bytes, found.seconds) == (None, None)
     assert "Paillier" in found.text()
+
+
+def test_hidden_splits_take_row_correlations():
+    owned, hidden = (forecast(job(rows=10_000, splits=splits), 0) for splits in ("owner", "hidden"))
+    assert hidden.rounds < owned.rounds
+    assert hidden.offline_bytes > owned.offline_bytes
+    assert hidden.seconds > owned.seconds
 
 
 def test_own_columns_may_be_none_and_columns_may_be_sampled():

@@ -122,7 +122,7 @@ def test_check_local(securexgb, tmp_path, monkeypatch):
     status = {row["check"]: row["status"] for row in done.json["checks"]}
     assert status["dealer"] == "FAILED"
     assert status["keys"] == status["data"] == status["disk"] == "ok"
-    companies.terms("bank", min_training_rows=61)
+    companies.terms("bank", min_training_rows=61, training={"splits": "owner"})
     done = securexgb("check", "--local", "--format", "json")
     few = {row["check"]: row for row in done.json["checks"]}["enough rows"]
     assert few["status"] == "FAILED"

@@ -190,7 +190,7 @@ def saved(directory: Path, session: str, key: ModelKey | None, rank: int = 0) ->
     store = CheckpointStore(directory, key)
     store.start(TrainingState(rank, f"model of {directory.name}", "JOB", "00", "data"))
     for count in (1, 2):
-        store.save(count, SavedRound(half.rounds[0], session, ()), [np.arange(3, dtype=np.uint64)])
+        store.save(count, SavedRound(half.rounds[0], session, ()), np.arange(3, dtype=np.uint64))
     return store
 
 
@@ -203,7 +203,7 @@ def test_files_of_another_run_side_or_tree_are_refused(tmp_path: Path, key) -> N
     other_run, other_side = tmp_path / "other", tmp_path / "side" / "own"
     saved(other_run, "one", key)
     saved(other_side, "one", key, rank=1)
-    assert store.margins(2, "one")[0].tolist() == [0, 1, 2]
+    assert store.margins(2, "one").tolist() == [0, 1, 2]
     with pytest.raises(DataError, match="another file"):
         store.margins(2, "two")
     for source in (

@@ -16,6 +16,7 @@ import numpy as np
 import securexgb.boost.grower
 import securexgb.hybrid.ckks_sigmoid
 import securexgb.mpc.choose
+import securexgb.mpc.per_cents
 import securexgb.mpc.sort
 import securexgb.mpc.table  # noqa: F401
 from securexgb.arith.bits import words_per

@@ -28,10 +28,11 @@ from securexgb.boost.executor import LocalExecutor
 from securexgb.correlations.kind import Kind
 from securexgb.correlations.kinds import KINDS
 from securexgb.hybrid.ckks_products import agree_keys
+from securexgb.mpc.left_bits import register_rows
 from securexgb.mpc.matrix import register
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import REGISTRY
-from securexgb.mpc.shared import Shared
+from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.offline.method import Method
 from securexgb.report.protocols import arguments
 from securexgb.testing.harness import insecure_parties, run_both
@@ -61,6 +62,14 @@ def given(name: str, party: Party, count: int) -> list[Any]:
         args[0] = register(party, shape, own)
         place = 1 + party.rank if name == "mpc.matrix.histograms" else 1
         args[place] = LocalExecutor(own, shape.bins, shape.bins)
+    if name.startswith("mpc.left_bits"):
+        shape, nodes = args[0], args[3].count
+        own = np.zeros((shape.rows, shape.features[party.rank]), np.uint8)
+        args[1 + party.rank] = LocalExecutor(own, shape.bins, shape.bins)
+        if name == "mpc.left_bits.left_bits":
+            register_rows(party, shape, own, nodes, 1 + _CALLS)
+        else:
+            args[5] = SharedBits.zeros(nodes, count=shape.rows)
     if name.startswith("hybrid.ckks") and args:
         args[0] = agree_keys(party)
     if name == "hybrid.ckks_scores.tree_scores":

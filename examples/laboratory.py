@@ -102,7 +102,7 @@ def grow(dealer: RunningDealer, requirement: AttestationRequirement) -> int:
 
 
 def one_side(party: Party, side: Rows):
-    params = TrainingParams(n_estimators=2, max_depth=2, max_bin=8)
+    params = TrainingParams(n_estimators=2, max_depth=2, max_bin=8, splits="hidden")
     return train(party, TrainingJob(params=params, data=side))
 
 

@@ -90,10 +90,10 @@ class HiddenRound:
 
     def found(self, _party: Party, best: BestSplits) -> HiddenLevel:
         """The next level's splits."""
-        words = best.marks.words[:-1]
         used = int(self._candidates.column[-1]) + 1
-        of_column = words.reshape(used, -1, words.shape[1])
-        self._columns.append(SharedBits(of_column, best.marks.count).xor_all(axis=1).flags())
+        marks = best.marks[:-1]
+        of_column = marks.reshape(used, marks.shape[0] // used)
+        self._columns.append(of_column.xor_all(axis=1).flags())
         self._levels.append(HiddenLevel.of(best, self._candidates, self._layout))
         return self._levels[-1]
 

@@ -159,6 +159,10 @@ class SharedBits(_Secret):
         """Selects along the leading axes only."""
         return SharedBits(self.words[key], self.count)
 
+    def reshape(self, *leading: int) -> SharedBits:
+        """Other leading axes: (*leading, count)."""
+        return SharedBits(self.words.reshape(*leading, self.words.shape[-1]), self.count)
+
     def xor_all(self, axis: int = 0) -> SharedBits:
         """The parity along a leading axis; of disjoint bits, their or."""
         return SharedBits(np.bitwise_xor.reduce(self.words, axis=axis), self.count)

@@ -460,7 +460,7 @@ def _consume(sources: tuple[DealtSource, DealtSource], rng: np.random.Generator)
 
 def _grow(party: Party, side: Rows) -> None:
     params = TrainingParams(n_estimators=2, max_depth=2, max_bin=8)
-    train(party, TrainingJob(params=params, data=side))
+    train(party, TrainingJob(params=params.decided(can_hide=False), data=side))
 
 
 def _sides(rng: np.random.Generator) -> tuple[Rows, Rows]:

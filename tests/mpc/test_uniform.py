@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from securexgb.boost.histogram import Histogram, NoisySums
-from securexgb.boost.leaves import LevelSums
+from securexgb.boost.leaves import Leaves, LevelSums
 from securexgb.boost.score import ChildSums
 from securexgb.boost.split import BestSplits
 from securexgb.mpc.party import Party
@@ -36,7 +36,7 @@ def own_words(result: Any) -> Iterator[bytes]:
         rows = result.words.reshape(-1, result.words.shape[-1]).view(np.uint8)
         bits = np.unpackbits(rows, axis=1, bitorder="little")[:, : result.count]
         yield np.packbits(bits).tobytes()[: bits.size // 8]
-    elif isinstance(result, (tuple, BestSplits, Histogram, NoisySums)):
+    elif isinstance(result, (tuple, BestSplits, Histogram, Leaves, NoisySums)):
         for part in result if isinstance(result, tuple) else vars(result).values():
             yield from own_words(part)
 

@@ -176,7 +176,11 @@ def test_training_gives_the_trees_of_the_dealt_source() -> None:
             InsecurePaillierMatrixProducts(party.rank, lane, own, 1 << 16, SHORT)
         )
         party.source = TwoPartySource(party.rank, party.channel, own.derive("transfers"), products)
-    halves = run_both(lambda party, own: train(party, TrainingJob(params, own)), parties, data)
+    halves = run_both(
+        lambda party, own: train(party, TrainingJob(params.decided(can_hide=False), own)),
+        parties,
+        data,
+    )
     assert same_model(halves, train_both(params, data))
 
 

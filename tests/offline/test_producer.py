@@ -201,7 +201,11 @@ def test_a_training_with_production_ahead(he: str, offline: str) -> None:
     method = Method.chosen("hybrid", offline, he)
     parties = insecure_parties(3, method=method)
     before = threading.active_count()
-    halves = run_both(lambda party, own: train(party, TrainingJob(params, own)), parties, data)
+    halves = run_both(
+        lambda party, own: train(party, TrainingJob(params.decided(can_hide=False), own)),
+        parties,
+        data,
+    )
     assert same_model(halves, train_both(params, data))
     assert threading.active_count() == before + 2
     for party in parties:

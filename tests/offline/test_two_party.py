@@ -127,7 +127,11 @@ def test_training_gives_the_trees_of_the_dealt_source() -> None:
     parties = insecure_parties(3)
     for party in parties:
         party.source = CountingSource(encrypted(party))
-    halves = run_both(lambda party, own: train(party, TrainingJob(params, own)), parties, data)
+    halves = run_both(
+        lambda party, own: train(party, TrainingJob(params.decided(can_hide=False), own)),
+        parties,
+        data,
+    )
     assert same_model(halves, train_both(params, data))
     sent = [party.source.account.channel_bytes for party in parties]
     assert sent[0] > 0

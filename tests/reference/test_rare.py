@@ -55,7 +55,7 @@ def learnt(
     cut = values.shape[1] // 2
 
     def program(party: Party, own: Rows) -> ModelHalf:
-        return train(party, TrainingJob(params=params, data=own))
+        return train(party, TrainingJob(params=params.decided(can_hide=False), data=own))
 
     halves = run_parties(program, sides(values, labels, cut, weights), backend)
     words = np.full(len(values), np.uint64(halves[0].base)) + np.uint64(halves[1].base)

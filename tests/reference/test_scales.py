@@ -55,7 +55,9 @@ def learnt(
     test = sides(*test_rows, 3)
 
     def program(party, pair):
-        model = train(party, TrainingJob(params, pair[0], (("test", pair[1]),)))
+        model = train(
+            party, TrainingJob(params.decided(can_hide=False), pair[0], (("test", pair[1]),))
+        )
         return predict(party, model, pair[1].values, Request("both", 6)), model
 
     results = run_parties(program, list(zip(data, test, strict=True)), backend="plaintext")
@@ -178,7 +180,7 @@ def test_predictions_have_digits_of_the_targets_spread() -> None:
         data = sides(*rows, 3)
 
         def program(party, side, params=params):
-            model = train(party, TrainingJob(params, side))
+            model = train(party, TrainingJob(params.decided(can_hide=False), side))
             return [
                 predict(party, model, side.values, Request("label", decimals))
                 for decimals in (2, 6)

@@ -97,7 +97,7 @@ def test_auc_on_real_data(backend: str) -> None:
     data = sides(features, labels, 12)
 
     def program(party, side):
-        model = train(party, TrainingJob(params, side))
+        model = train(party, TrainingJob(params.decided(can_hide=False), side))
         return predict(party, model, side.values, Request())
 
     scores = run_parties(program, data, backend=backend)[0]

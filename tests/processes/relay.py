@@ -70,6 +70,8 @@ class Relay:
         if far is None:
             near.close()
         else:
+            for end in (near, far):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._pairs |= {near: far, far: near}
 
     def _reach(self) -> socket.socket | None:

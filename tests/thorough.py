@@ -139,7 +139,8 @@ def performed(name: str, part: Sequence[str]) -> dict[str, Any]:
     except Failed as error:
         result = "failed"
         bench.figures.append(str(error))
-        print("\n".join(bench.log.read_text().splitlines()[-_SHOWN_LINES:]))
+        last = bench.log.read_text().splitlines()[-_SHOWN_LINES:]
+        print("\n".join(line[:200] for line in last))
     seconds = round(time.monotonic() - began)
     print(f"{name}: {result} in {seconds} s; {'; '.join(bench.figures)}", flush=True)
     return {
@@ -219,7 +220,7 @@ def exports(bench: Bench) -> None:
     wanted = [f"=={bound('xgboost')}", *(f"=={minor}.*" for minor in XGBOOSTS), "<4"]
     seen = []
     for version in wanted:
-        bench.run(tools(bench), "pip", "install", "-q", "--python", python, f"xgboost{version}")
+        bench.run(tools(bench), "pip", "install", "-qU", "--python", python, f"xgboost{version}")
         found = installed(bench, python)["xgboost"]
         if found not in seen:
             seen.append(found)
@@ -356,6 +357,9 @@ def drawn(page: str) -> str:
 
 
 def results(lines: Iterable[dict[str, Any]]) -> str:
+    lines = list(lines)
+    if not lines:
+        return "Not run yet.\n"
     rows = [
         (
             entry["step"], entry["result"], "; ".join(entry["figures"]).replace(":;", ":"),
@@ -371,6 +375,8 @@ def results(lines: Iterable[dict[str, Any]]) -> str:
 
 def versions(lines: Iterable[dict[str, Any]]) -> str:
     told = [entry for entry in lines if len(entry["versions"]) > 2]
+    if not told:
+        return "Not run yet.\n"
     names = sorted({name for entry in told for name in entry["versions"]} - {"python"})
     rows = [
         (name, *(entry["versions"].get(name, "") for entry in told)) for name in ["python", *names]

@@ -10,7 +10,7 @@ import threading
 from types import TracebackType
 
 PIECE = 1 << 14
-REACH_SECONDS = 30.0
+AGAIN_SECONDS = 0.02
 RESET = struct.pack("ii", 1, 0)
 """Closing with this linger sends a reset, as a box in between does that forgot the connection."""
 
@@ -66,12 +66,22 @@ class Relay:
 
     def _accept(self) -> None:
         near, _ = self._server.accept()
-        try:
-            far = socket.create_connection(("127.0.0.1", self._target), REACH_SECONDS)
-        except OSError:
-            near.close()  # nobody listens yet: the caller tries again
-            return
-        self._pairs |= {near: far, far: near}
+        far = self._reach()
+        if far is None:
+            near.close()
+        else:
+            for end in (near, far):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._pairs |= {near: far, far: near}
+
+    def _reach(self) -> socket.socket | None:
+        """The target, once it listens: its caller waits here, because a connection that is closed
+        at once looks like a refusal. None if the relay is closed before that."""
+        while True:
+            with contextlib.suppress(ConnectionRefusedError):
+                return socket.create_connection(("127.0.0.1", self._target))
+            if select.select([self._woken], [], [], AGAIN_SECONDS)[0]:
+                return None
 
     def _pass_on(self, end: socket.socket) -> None:
         other = self._pairs[end]

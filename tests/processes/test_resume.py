@@ -30,6 +30,8 @@ APART = 5
 """Trees between two kills."""
 TREES = APART * KILLS + 2
 TRAINING = {"n_estimators": TREES, "max_depth": 3, "subsample": 0.7, "colsample_bytree": 0.8}
+IMPATIENT = {"timeout_seconds": 8}
+"""For who waits for a side that never comes."""
 SMALL_DISK = (
     "import resource, sys; sys.dont_write_bytecode = True; "
     "resource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0})); "
@@ -91,6 +93,7 @@ def test_killed_and_resumed(companies: Companies, unbroken: Unbroken) -> None:
         assert ended.code == 3, ended
         arguments = ["train", "--resume"]
     resume_and_compare(companies, unbroken)
+    assert scores(companies) == unbroken.scores
     for name in SIDES:
         log = (companies.run_directory(name) / "log.jsonl").read_text()
         assert '"trees_so_far": 0' in log
@@ -102,7 +105,7 @@ def test_cut_off_and_resumed(companies: Companies, unbroken: Unbroken) -> None:
     places = [secrets.randbelow(unbroken.bytes // (CUTS + 1)) for _ in range(CUTS)]
     print(f"cutting after {places} bytes")
     for place in places:
-        with relayed(companies, place):
+        with relayed(companies, place, **IMPATIENT):
             ended = companies.both(*begun(companies))
         codes = {process.code for process in ended.values()}
         assert codes <= {3, 7}, ended
@@ -112,6 +115,8 @@ def test_cut_off_and_resumed(companies: Companies, unbroken: Unbroken) -> None:
 
 
 def test_disk_full_and_resumed(companies: Companies, unbroken: Unbroken) -> None:
+    for name in SIDES:
+        companies.settings(name, **IMPATIENT)
     for _ in range(FILLINGS):
         victim = secrets.choice(list(SIDES))
         most = secrets.randbelow(unbroken.largest_file[victim])
@@ -125,18 +130,22 @@ def test_disk_full_and_resumed(companies: Companies, unbroken: Unbroken) -> None
         assert ended[victim].code == 2, ended
         assert "cannot write" in ended[victim].error
         assert ended[OTHER[victim]].code in (0, 3, 7), ended
+    for name in SIDES:
+        companies.settings(name)
     resume_and_compare(companies, unbroken)
 
 
 @contextlib.contextmanager
-def relayed(companies: Companies, cut_after: int | None = None) -> Iterator[Relay]:
+def relayed(companies: Companies, cut_after: int | None = None, **changes: int) -> Iterator[Relay]:
     """The bureau calls the bank over a wire that may be cut."""
     with Relay(companies.port, cut_after) as relay:
-        companies.settings("bureau", connect=f"127.0.0.1:{relay.port}")
+        companies.settings("bank", **changes)
+        companies.settings("bureau", connect=f"127.0.0.1:{relay.port}", **changes)
         try:
             yield relay
         finally:
-            companies.settings("bureau")
+            for name in SIDES:
+                companies.settings(name)
 
 
 def begun(companies: Companies) -> list[str]:
@@ -148,7 +157,6 @@ def begun(companies: Companies) -> list[str]:
 def resume_and_compare(companies: Companies, unbroken: Unbroken) -> None:
     ended: dict[str, Ended] = companies.both(*begun(companies))
     assert [process.code for process in ended.values()] == [0, 0], ended
-    assert scores(companies) == unbroken.scores
     np.testing.assert_array_equal(leaves(companies), unbroken.leaves)
 
 

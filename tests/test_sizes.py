@@ -16,7 +16,7 @@ FILE_LINES = 480
 FUNCTION_LINES = 60
 FOLDER_LINES = 3_200
 PARAMETERS = 7
-LARGER_FILES = {"kernels/src/lattice/ntt.rs": 545}
+LARGER_FILES: dict[str, int] = {}
 LARGER_FUNCTIONS = {
     # Signatures with a line a parameter: a command's options, an estimator's parameters.
     "securexgb/cli/job.py new": 70,
@@ -26,7 +26,7 @@ LARGER_FUNCTIONS = {
 }
 LARGER_FOLDERS = {"securexgb/boost": 4_400, "securexgb/mpc": 3_900}
 """What is still too large, at most as large as it is: these figures only ever fall."""
-LINES = 33_450
+LINES = 32_841
 """Of Python and Rust in the product, without generated files."""
 
 

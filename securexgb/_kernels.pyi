@@ -70,7 +70,7 @@ def digit_answer(messages: Words, flips: Words, own: Words, free: Bytes, width: 
     ``messages``: (16, width, n); ``flips``, ``own``: (4, n); ``free``: (n,), the bits of the
     receiver's digits that count as ones whatever they are. ``width`` 2: carry out of the sum of
     both digits, and whether a carry would go through; 7: also the carries into bits 1, 2, 3, and
-    whether one would reach bits 2 and 3. See kernels/src/digits.rs.
+    whether one would reach bits 2 and 3. See kernels/src/ot/digits.rs.
     """
 
 def digit_take(answers: Words, chosen: Words, own: Words) -> Words:
@@ -83,7 +83,7 @@ def digit_pad(keys: Words, choices: Words) -> Words:
     """The pads (width, n) of choices (4, n) from a receiver's keys (8 width, 4 n)."""
 
 def ot_offer(secret: bytes) -> bytes:
-    """The base sender's message (32 bytes) for 64 random bytes; see kernels/src/ot_base.rs."""
+    """The base sender's message (32 bytes) for 64 random bytes; see kernels/src/ot/base.rs."""
 
 def ot_choose(session: bytes, offer: bytes, choices: Words, random: bytes) -> tuple[bytes, Words]:
     """The base receiver's reply and chosen keys (128, 2), for 128 choices packed in (2,).
@@ -137,7 +137,7 @@ def ot_silent_send(
     """The pool's trees first..first + t for roots (t, 2): 22 t words to send, both messages.
 
     ``rows``: (2^18 + 11 trees, 2); ``tags``: (3, 2), public, new for each pool;
-    ``places``: (2,), odd. 2048 transfers a tree; see kernels/src/ot_silent.rs.
+    ``places``: (2,), odd. 2048 transfers a tree; see kernels/src/ot/silent.rs.
     """
 
 def ot_silent_receive(

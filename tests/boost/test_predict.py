@@ -112,7 +112,7 @@ def test_predictions_of_a_regression_are_in_the_targets_unit(backend) -> None:
     data = sides(features, targets, 2)
 
     def program(party, side):
-        model = train(party, TrainingJob(params, side))
+        model = train(party, TrainingJob(params.decided(can_hide=True), side))
         return predict(party, model, side.values, Request("both", 1))
 
     values = run_parties(program, data, backend=backend)[0]

@@ -45,7 +45,7 @@ def test_xgboost_predicts_the_same(objective: str) -> None:
 
     def program(party: Any, half_and_side: Any) -> Any:
         half, side = half_and_side
-        return predict(party, half, side.features, Request("both", decimals=6))
+        return predict(party, half, side.values, Request("both", decimals=6))
 
     ours = run_parties(program, list(zip(halves, data, strict=True)))[0]
     booster = xgboost.Booster()

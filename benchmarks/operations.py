@@ -42,9 +42,9 @@ _CALLS, _DRAWS = 3, 4
 METHODS = {"insecure-local": None, "two-party": Method()}
 UNITS = {
     "mpc.argmax.argmax": ("candidates", 4 * 300),
-    "boost.split.best_splits": ("candidates", 4 * 20 * 31),
-    "boost.score.scores": ("candidates", 4 * 20 * 31),
-    "boost.leaves.leaf_weights": ("splits", 7),
+    "boost.splits.split.best_splits": ("candidates", 4 * 20 * 31),
+    "boost.splits.score.scores": ("candidates", 4 * 20 * 31),
+    "boost.splits.leaves.leaf_weights": ("splits", 7),
     "hybrid.ckks_products.agree_keys": ("keys", 2),
 }
 """Protocols whose size is not that of the vector: what is counted, and how much of it."""

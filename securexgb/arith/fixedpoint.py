@@ -26,9 +26,9 @@ there are four bits more. Overflow budget:
     G, H, sums of rows           2^-b_g      n 2^b_g, widths   exact in the ring of their width
     G, rounded sums              2^-s        2^30              s is chosen so
     H + lambda                   2^-s        < 2^30            s is chosen so, lambda counted in
-    D, see boost.score           2^-2s       2^60              |G| H' with the two above
+    D, see boost.splits.score           2^-2s       2^60              |G| H' with the two above
     pair G + 2^low H             -           2^(low + high)    low, high <= 31
-    weight w = T(G)/(H+lambda)   2^-19       2^11 2^19 = 2^30  clipped there, see boost.weights
+    weight w = T(G)/(H+lambda)   2^-19       2^11 2^19 = 2^30  clipped, see boost.splits.weights
     w * learning rate            2^-39       2^50 < 2^62       learning rate <= 1, 20 bits
     leaf value                   2^-20       2^31              w * learning rate, truncated
     margin                       2^-20       (t+1) 2^31 < 2^45 t <= 10^4
@@ -87,7 +87,7 @@ class NumberFormat:
     ``gradient_sum_bits`` (signed) and ``hessian_sum_bits`` (not negative) bits. ``is_fine``: the
     sigmoid's steps are fine. ``low_bits``: width of signed G in a pair; ``high_bits``: width of H;
     ``hessian_bits``: width of H + lambda, which is not negative; ``determinant_bits``:
-    width of signed D, see ``boost.score``.
+    width of signed D, see ``boost.splits.score``.
     ``reg_lambda``, ``reg_alpha``, ``min_child_weight``: integers in units of G and H.
     ``gamma``, ``least_gain``: reals, in units of G^2/H for scaled weights and targets.
     ``weight_exponent``: k, rows' weights are divided by 2^k. ``target_scale``: what margins are

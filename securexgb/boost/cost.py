@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from securexgb.boost.hidden import gains_cost
 from securexgb.boost.histogram import build_cost, matrix_shape, running_cost
 from securexgb.boost.layout import Layout
-from securexgb.boost.leaves import leaf_weights_cost
-from securexgb.boost.level import widen_leaves_cost
 from securexgb.boost.objective.registry import objective_of
-from securexgb.boost.owned import dummies_cost, opening_cost
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.split import index_bits, splits_cost
+from securexgb.boost.splits.hidden import gains_cost
+from securexgb.boost.splits.leaves import leaf_weights_cost
+from securexgb.boost.splits.level import widen_leaves_cost
+from securexgb.boost.splits.owned import dummies_cost, opening_cost
+from securexgb.boost.splits.split import index_bits, splits_cost
 from securexgb.boost.tree import value_bits
 from securexgb.correlations.prices import Prices
 from securexgb.correlations.rows import RowShape
 from securexgb.mpc.choose import choose_cost
 from securexgb.mpc.left_bits import left_bits_cost
+from securexgb.mpc.numbers.truncate import shift_cost
 from securexgb.mpc.packed import RingBits
 from securexgb.mpc.protocol import Cost
 from securexgb.mpc.select import transfer_cost
-from securexgb.mpc.truncate import shift_cost
 
 
 def round_cost(

@@ -33,15 +33,15 @@ from securexgb.errors import DataError, UsageError
 from securexgb.mpc.compare import is_negative
 from securexgb.mpc.convert import to_arithmetic
 from securexgb.mpc.multiply import multiply
+from securexgb.mpc.numbers.sigmoid import softplus
+from securexgb.mpc.numbers.truncate import round_off, truncate
 from securexgb.mpc.open import open_shared
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.select import select
 from securexgb.mpc.share import share, share_bits
 from securexgb.mpc.shared import Shared, Words
-from securexgb.mpc.sigmoid import softplus
 from securexgb.mpc.sort import sort_rows
-from securexgb.mpc.truncate import round_off, truncate
 
 Floats = NDArray[np.float64]
 

@@ -3,9 +3,9 @@
 This is the tree side: it sees sums over rows, and hands the splits of a level, as far as this party
 knows them, to the row side (``boost.row_side``), which makes the sums. Only left children are
 summed; right = parent - left. No node size, membership or weight is opened; owned splits tell who
-has them, and their owner which they are (``boost.owned``), hidden ones nothing (``boost.hidden``).
-Which nodes should not have split, and the leaves' weights, follow when the trees are complete
-(``boost.leaves``).
+has them, and their owner which they are (``splits.owned``), hidden ones nothing
+(``splits.hidden``). Which nodes should not have split, and the leaves' weights, follow when the
+trees are complete (``splits.leaves``).
 
 A round has one tree for each output of the objective. Their roots are the nodes of the first level,
 so all of them grow in the same rounds of messages.
@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.arith.prg import Prg
-from securexgb.boost.hidden import HiddenRound
 from securexgb.boost.histogram import running, siblings
 from securexgb.boost.layout import Layout
-from securexgb.boost.leaves import LevelSums, leaf_weights
-from securexgb.boost.level import Level
-from securexgb.boost.owned import OwnedRound
 from securexgb.boost.row_side import RowSide
-from securexgb.boost.split import Candidates, best_splits
+from securexgb.boost.splits.hidden import HiddenRound
+from securexgb.boost.splits.leaves import LevelSums, leaf_weights
+from securexgb.boost.splits.level import Level
+from securexgb.boost.splits.owned import OwnedRound
+from securexgb.boost.splits.split import Candidates, best_splits
 from securexgb.boost.tree import Tree, leaf_values
 from securexgb.mpc.party import Party
 

@@ -17,8 +17,8 @@ from securexgb.arith.bits import pack_bits
 from securexgb.boost.binning import Binner
 from securexgb.boost.ensemble import ModelHalf, Round
 from securexgb.boost.executor import LocalExecutor
-from securexgb.boost.hidden import HiddenSplits
-from securexgb.boost.level import chosen_leaves
+from securexgb.boost.splits.hidden import HiddenSplits
+from securexgb.boost.splits.level import chosen_leaves
 from securexgb.boost.tree import HiddenTree
 from securexgb.correlations.rows import RowShape
 from securexgb.mpc.left_bits import FixedTables

@@ -6,7 +6,7 @@ where it stands below a node that was not worth splitting, which its owner canno
 
 Where splits are hidden nobody can count. There is the gain of all splits on a column, as a share of
 the gain of all columns (xgboost's "total_gain", and not its "gain", a mean over splits), of nodes
-that split only. It is added up in shares (``boost.hidden``), and each party holds shares of every
+that split only. It is added up in shares (``splits.hidden``), and each party holds shares of every
 tree's. Exact gains of a column that is used once are a function of the labels, and differences
 between models are gains of a tree; so two companies open whole per cents at most, once a model, if
 their terms say so. Who holds both halves, an estimator alone, has the exact ones.
@@ -22,16 +22,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.boost.ensemble import ModelHalf, Round, owned
-from securexgb.boost.leaves import GAIN_BITS
 from securexgb.boost.rows import blocks
+from securexgb.boost.splits.leaves import GAIN_BITS
 from securexgb.boost.tree import HiddenTree, Tree
 from securexgb.errors import MalformedFrame, NotAvailable
+from securexgb.mpc.numbers.per_cents import WHOLE_BITS, per_cents
+from securexgb.mpc.numbers.truncate import truncate
 from securexgb.mpc.open import open_shared
 from securexgb.mpc.party import ROLES, Party
-from securexgb.mpc.per_cents import WHOLE_BITS, per_cents
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.shared import Shared, Words
-from securexgb.mpc.truncate import truncate
 
 NOT_OPENED = (
     "splits are hidden, so no side can count its own ones, and the terms open no gains "

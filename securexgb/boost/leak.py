@@ -33,7 +33,7 @@ from securexgb.boost.layout import Layout
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.sample import sampled_count
-from securexgb.boost.split import Candidates
+from securexgb.boost.splits.split import Candidates
 from securexgb.errors import UsageError
 
 METRIC_VALUES = 10_000

@@ -36,13 +36,13 @@ from securexgb.boost.objective.registry import objective_of
 from securexgb.errors import DataError, TermsDiffer, UsageError
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_scores import Limbs, tree_scores
+from securexgb.mpc.numbers.truncate import round_off
 from securexgb.mpc.open import open_shared, open_to
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.select import select
 from securexgb.mpc.share import share
 from securexgb.mpc.shared import Shared, Words
-from securexgb.mpc.truncate import round_off
 
 Floats = NDArray[np.float64]
 Recipient = Literal["label", "feature", "both"]

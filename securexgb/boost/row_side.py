@@ -22,10 +22,10 @@ from securexgb.boost.dither import Dither
 from securexgb.boost.executor import LocalExecutor
 from securexgb.boost.histogram import NoisySums, build, matrix_shape
 from securexgb.boost.layout import Layout
-from securexgb.boost.level import Level, LevelSplits, chosen_leaves
 from securexgb.boost.objective.objective import Labels, Objective, gradient_vectors
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.sample import sampled_rows
+from securexgb.boost.splits.level import Level, LevelSplits, chosen_leaves
 from securexgb.correlations.rows import RowShape
 from securexgb.mpc.left_bits import register_rows
 from securexgb.mpc.matrix import Buckets, MatrixShape, register

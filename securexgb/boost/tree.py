@@ -21,9 +21,9 @@ from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import LEAF_WEIGHT_INTEGER_BITS, MARGIN_BITS, NumberFormat, encode
 from securexgb.boost.layout import Layout
 from securexgb.errors import DataError
+from securexgb.mpc.numbers.truncate import truncate
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, Words
-from securexgb.mpc.truncate import truncate
 
 NOT_MINE = -1
 

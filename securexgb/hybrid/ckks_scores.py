@@ -30,10 +30,10 @@ from numpy.typing import NDArray
 from securexgb.he.ckks import RESULT_BITS, Numbers
 from securexgb.hybrid.ckks_products import KEY_HOLDER, products, products_cost
 from securexgb.hybrid.conversions import Keys
+from securexgb.mpc.numbers.truncate import round_off, shift_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import Shared
-from securexgb.mpc.truncate import round_off, shift_cost
 
 Marks = NDArray[np.bool_]
 

@@ -10,7 +10,7 @@ than a sum has: g and h are shared modulo the power of two that holds all their 
 Pads are uniform and products exact, or pads are pseudorandom and products have noise r
 (``offline.matrix_products``). Then t = ``noise_bits`` zeros are put below the numbers first, Q
 sends 2^t y - a, and the sums are 2^t M^T (x + y) - r. They stay so while they are added up and
-subtracted; what stands in the low t bits goes when they are taken apart (``mpc.unpack``), on
+subtracted; what stands in the low t bits goes when they are taken apart (``numbers.unpack``), on
 shares, exactly. Nobody sees it: opened, r would say something of M.
 
 P sees y - a, uniform or pseudorandom. Q sees nothing. Each a serves once.
@@ -27,11 +27,11 @@ from numpy.typing import NDArray
 from securexgb.correlations.counting import Budget
 from securexgb.correlations.source import BucketMatrix, PadProducts, VectorProducts
 from securexgb.errors import UsageError
+from securexgb.mpc.numbers.unpack import SumWidths
 from securexgb.mpc.packed import RingBits, packed_words, swapped
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, Words
-from securexgb.mpc.unpack import SumWidths
 
 Buckets = NDArray[np.uint8]
 Products = VectorProducts | PadProducts

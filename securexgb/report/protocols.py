@@ -16,31 +16,30 @@ import numpy as np
 import securexgb.boost.grower
 import securexgb.hybrid.ckks_sigmoid
 import securexgb.mpc.choose
-import securexgb.mpc.per_cents
-import securexgb.mpc.sort
-import securexgb.mpc.table  # noqa: F401
-from securexgb.arith.bits import words_per
+import securexgb.mpc.numbers.per_cents
+import securexgb.mpc.numbers.table
+import securexgb.mpc.sort  # noqa: F401
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.cost import round_cost
 from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
 from securexgb.boost.layout import Layout
-from securexgb.boost.leaves import LevelSums
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.score import score_bits
-from securexgb.boost.split import Candidates, child_sums
+from securexgb.boost.splits.leaves import LevelSums
+from securexgb.boost.splits.score import score_bits
+from securexgb.boost.splits.split import Candidates, child_sums
 from securexgb.correlations.prices import DEALT, MADE
 from securexgb.correlations.rows import RowShape
 from securexgb.he.noise import Sums, sums_precision
 from securexgb.hybrid.ckks_scores import Limbs
 from securexgb.hybrid.fourier import TERMS
-from securexgb.mpc.lift import binary
-from securexgb.mpc.magnitude import Index
 from securexgb.mpc.matrix import MatrixShape
+from securexgb.mpc.numbers.lift import binary
+from securexgb.mpc.numbers.magnitude import Index
+from securexgb.mpc.numbers.sigmoid import sigmoid_table
+from securexgb.mpc.numbers.table import Tables
 from securexgb.mpc.protocol import REGISTRY, Cost, Declaration
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.shared import Shared, SharedBits
-from securexgb.mpc.sigmoid import sigmoid_table
-from securexgb.mpc.table import Tables
 
 Row = dict[str, str | int]
 
@@ -174,6 +173,7 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
     shape = matrix_shape(layout, numbers, params.max_depth)
     return {
         **_of_mpc(layout, numbers, shape),
+        **_of_numbers(layout, numbers, shape),
         "hybrid.ckks_products.agree_keys": (),
         "hybrid.ckks_products.products": (None, np.zeros((TERMS, count)), None),
         "hybrid.ckks_scores.tree_scores": (None, np.zeros((1, count, 1)), None, Limbs(20, (12,))),
@@ -188,7 +188,7 @@ def _of_mpc(
     count = layout.rows
 
     def bits(*leading: int) -> SharedBits:
-        return SharedBits(np.zeros((*leading, words_per(count)), np.uint64), count)
+        return SharedBits.zeros(*leading, count=count)
 
     rows = RowShape(count, layout.columns, layout.all_bins)
     tables = [
@@ -201,34 +201,17 @@ def _of_mpc(
         "mpc.multiply.and_bits": (bits(), bits()),
         "mpc.multiply.gate_bits": (bits(), bits(4)),
         "mpc.choose.choose": (bits(1), x.reshape(1, 1, -1)),
-        "mpc.scale.scale_rows": (x.reshape(1, -1), Shared.zeros(1), 52),
         "mpc.compare.is_negative": (x,),
         "mpc.compare.at_least": (x, x),
         "mpc.compare.all_of": (bits(3),),
         "mpc.convert.to_arithmetic": (bits(),),
         "mpc.convert.to_bits": (x, 32),
         "mpc.convert.highest_bit": (bits(30),),
-        "mpc.truncate.truncate": (x, 20),
-        "mpc.truncate.round_off": (x, 20),
-        "mpc.unpack.unpack_pairs": (x, 30),
-        "mpc.unpack.round_sums": (_noisy(layout), shape.widths(numbers.dropped_bits)),
-        "mpc.per_cents.per_cents": (x[:20],),
-        "mpc.divide.reciprocal": (x, x),
-        "mpc.divide.divide": (x, x, bits(30), bits()),
         "mpc.argmax.argmax": (
             Shared.zeros(_NODES, 300),
             Shared.zeros(_NODES, 300),
             score_bits(numbers),
         ),
-        "mpc.bound.reaches": (bits(25), 3 << 12),
-        "mpc.logarithm.log2_bits": ((bits(48), bits(25), bits(25)), (16, 13, 13)),
-        "mpc.table.one_hot": (bits(8),),
-        "mpc.table.lookups": (bits(11), [Tables(np.zeros((1, 1 << 11), np.uint64), 30)], (count,)),
-        "mpc.magnitude.magnitude": (x, Index(12, 11)),
-        "mpc.lift.lift_numbers": (bits(30), (binary(16), binary(14))),
-        "mpc.lift.widen": (x, 32),
-        "mpc.sigmoid.sigmoid": (x, sigmoid_table(20, 18, True, np.zeros((4, 64), np.int64))),
-        "mpc.sigmoid.softplus": (x,),
         "mpc.sort.sort_rows": (x.reshape(1, -1), 40),
         "mpc.select.select": (owners, np.zeros((1, count), bool), x.reshape(1, 1, -1), (64,)),
         "mpc.matrix.histograms": (shape, None, None, vectors),
@@ -238,6 +221,43 @@ def _of_mpc(
         "mpc.open._open_bits_to": (bits(1), 0),
         "mpc.open._open": (x,),
         "mpc.open._open_to": (x, 0),
+    }
+
+
+def _of_numbers(
+    layout: Layout, numbers: NumberFormat, shape: MatrixShape
+) -> dict[str, tuple[Any, ...]]:
+    count = layout.rows
+
+    def bits(*leading: int) -> SharedBits:
+        return SharedBits.zeros(*leading, count=count)
+
+    x = Shared.zeros(count)
+    return {
+        "mpc.numbers.scale.scale_rows": (x.reshape(1, -1), Shared.zeros(1), 52),
+        "mpc.numbers.truncate.truncate": (x, 20),
+        "mpc.numbers.truncate.round_off": (x, 20),
+        "mpc.numbers.unpack.unpack_pairs": (x, 30),
+        "mpc.numbers.unpack.round_sums": (_noisy(layout), shape.widths(numbers.dropped_bits)),
+        "mpc.numbers.per_cents.per_cents": (x[:20],),
+        "mpc.numbers.divide.reciprocal": (x, x),
+        "mpc.numbers.divide.divide": (x, x, bits(30), bits()),
+        "mpc.numbers.bound.reaches": (bits(25), 3 << 12),
+        "mpc.numbers.logarithm.log2_bits": ((bits(48), bits(25), bits(25)), (16, 13, 13)),
+        "mpc.numbers.table.one_hot": (bits(8),),
+        "mpc.numbers.table.lookups": (
+            bits(11),
+            [Tables(np.zeros((1, 1 << 11), np.uint64), 30)],
+            (count,),
+        ),
+        "mpc.numbers.magnitude.magnitude": (x, Index(12, 11)),
+        "mpc.numbers.lift.lift_numbers": (bits(30), (binary(16), binary(14))),
+        "mpc.numbers.lift.widen": (x, 32),
+        "mpc.numbers.sigmoid.sigmoid": (
+            x,
+            sigmoid_table(20, 18, True, np.zeros((4, 64), np.int64)),
+        ),
+        "mpc.numbers.sigmoid.softplus": (x,),
     }
 
 
@@ -252,12 +272,12 @@ def _of_boost(
     return {
         "boost.histogram.build": (shape, None, vectors),
         "boost.histogram.running": (shape, NoisySums(_noisy(layout)), used, numbers),
-        "boost.weights.soft_threshold": (x, 1),
-        "boost.weights.weigh": (x.reshape(1, -1), x.reshape(1, -1), numbers, False),
-        "boost.weights.clipped": (x, x),
-        "boost.score.scores": (child_sums(histogram, candidates), numbers),
-        "boost.split.best_splits": (histogram, candidates, numbers),
-        "boost.leaves.leaf_weights": (levels, numbers),
+        "boost.splits.weights.soft_threshold": (x, 1),
+        "boost.splits.weights.weigh": (x.reshape(1, -1), x.reshape(1, -1), numbers, False),
+        "boost.splits.weights.clipped": (x, x),
+        "boost.splits.score.scores": (child_sums(histogram, candidates), numbers),
+        "boost.splits.split.best_splits": (histogram, candidates, numbers),
+        "boost.splits.leaves.leaf_weights": (levels, numbers),
     }
 
 

@@ -18,8 +18,8 @@ from securexgb.jobs.checkpoint import CheckpointStore
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.training import train
 from securexgb.model.files import dump_half, parse_half
+from securexgb.mpc.numbers.per_cents import WHOLE_BITS, per_cents
 from securexgb.mpc.party import Party
-from securexgb.mpc.per_cents import WHOLE_BITS, per_cents
 from securexgb.mpc.reveals import Reveal
 from securexgb.terms.job import JobTerms
 from securexgb.testing import run_parties

@@ -19,7 +19,7 @@ from securexgb.boost.leak import (
     of_splits,
 )
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.split import Candidates
+from securexgb.boost.splits.split import Candidates
 from securexgb.errors import UsageError
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.rows import Rows

@@ -19,10 +19,10 @@ from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import BLOCK_ROWS
 from securexgb.boost.scales import Outcomes
 from securexgb.errors import DataError
+from securexgb.mpc.numbers.sigmoid import sigmoid_table
 from securexgb.mpc.open import open_shared
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.share import share
-from securexgb.mpc.sigmoid import sigmoid_table
 from securexgb.testing import run_parties
 
 ROWS = 400

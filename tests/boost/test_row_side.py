@@ -10,10 +10,10 @@ import pytest
 from securexgb.boost.booster import grow_model
 from securexgb.boost.grower import grow_trees
 from securexgb.boost.histogram import NoisySums
-from securexgb.boost.level import Level
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import tree_margins
 from securexgb.boost.row_side import LocalRows, RowJob
+from securexgb.boost.splits.level import Level
 from securexgb.boost.tree import TreeHalf
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.training import begin, train

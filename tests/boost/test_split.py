@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
-from securexgb.boost.leaves import LevelSums, node_values
-from securexgb.boost.owned import draw_dummies, shown_tags
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.split import Candidates, best_splits
-from securexgb.boost.weights import soft_threshold
+from securexgb.boost.splits.leaves import LevelSums, node_values
+from securexgb.boost.splits.owned import draw_dummies, shown_tags
+from securexgb.boost.splits.split import Candidates, best_splits
+from securexgb.boost.splits.weights import soft_threshold
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
 from tests.mpc.kit import Integers, Pair, on_both, public, shared

@@ -10,20 +10,20 @@ import numpy as np
 from securexgb.boost.executor import LocalExecutor
 from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
 from securexgb.boost.layout import Layout
-from securexgb.boost.leaves import LevelSums
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.split import Candidates, child_sums
+from securexgb.boost.splits.leaves import LevelSums
+from securexgb.boost.splits.split import Candidates, child_sums
 from securexgb.correlations.rows import RowShape
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_scores import Limbs
 from securexgb.mpc.left_bits import register_rows
-from securexgb.mpc.lift import Number
-from securexgb.mpc.magnitude import Index
 from securexgb.mpc.matrix import Buckets, MatrixShape, register
+from securexgb.mpc.numbers.lift import Number
+from securexgb.mpc.numbers.magnitude import Index
+from securexgb.mpc.numbers.sigmoid import COIN_BITS, sigmoid_table
+from securexgb.mpc.numbers.table import Tables
+from securexgb.mpc.numbers.unpack import SumWidths
 from securexgb.mpc.party import Party
-from securexgb.mpc.sigmoid import COIN_BITS, sigmoid_table
-from securexgb.mpc.table import Tables
-from securexgb.mpc.unpack import SumWidths
 from securexgb.testing.harness import run_parties
 from tests.mpc.kit import Pair, public, shared, shared_bits
 
@@ -329,7 +329,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.multiply.and_bits": _two_bits,
     "mpc.multiply.gate_bits": _gate,
     "mpc.choose.choose": _choose,
-    "mpc.scale.scale_rows": _scale,
+    "mpc.numbers.scale.scale_rows": _scale,
     "mpc.compare.is_negative": lambda draw: [
         _numbers(draw, _count(draw)),
         public(int(draw.integers(30, 65))),
@@ -342,24 +342,26 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
         public(int(draw.integers(2, 65))),
     ],
     "mpc.convert.highest_bit": lambda draw: _two_bits(draw)[:1],
-    "mpc.truncate.truncate": _shift,
-    "mpc.truncate.round_off": _shift,
-    "mpc.table.one_hot": lambda draw: [_bits(draw, int(draw.integers(1, 10)), _count(draw))],
-    "mpc.table.lookups": _lookups,
-    "mpc.unpack.unpack_pairs": lambda draw: [
+    "mpc.numbers.truncate.truncate": _shift,
+    "mpc.numbers.truncate.round_off": _shift,
+    "mpc.numbers.table.one_hot": lambda draw: [
+        _bits(draw, int(draw.integers(1, 10)), _count(draw))
+    ],
+    "mpc.numbers.table.lookups": _lookups,
+    "mpc.numbers.unpack.unpack_pairs": lambda draw: [
         _numbers(draw, 2, _count(draw)),
         public(int(draw.integers(2, 63))),
     ],
-    "mpc.unpack.round_sums": _round_sums,
-    "mpc.divide.divide": _divide,
-    "mpc.divide.reciprocal": _reciprocal,
+    "mpc.numbers.unpack.round_sums": _round_sums,
+    "mpc.numbers.divide.divide": _divide,
+    "mpc.numbers.divide.reciprocal": _reciprocal,
     "mpc.argmax.argmax": _argmax,
-    "mpc.bound.reaches": _reaches,
-    "mpc.logarithm.log2_bits": _log2_bits,
-    "mpc.magnitude.magnitude": _magnitude,
-    "mpc.lift.lift_numbers": _lift_numbers,
-    "mpc.sigmoid.sigmoid": _sigmoid,
-    "mpc.sigmoid.softplus": lambda draw: [
+    "mpc.numbers.bound.reaches": _reaches,
+    "mpc.numbers.logarithm.log2_bits": _log2_bits,
+    "mpc.numbers.magnitude.magnitude": _magnitude,
+    "mpc.numbers.lift.lift_numbers": _lift_numbers,
+    "mpc.numbers.sigmoid.sigmoid": _sigmoid,
+    "mpc.numbers.sigmoid.softplus": lambda draw: [
         _numbers(draw, _count(draw)),
         public(int(draw.integers(30, 47))),
     ],
@@ -367,7 +369,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
         _numbers(draw, 2, int(draw.integers(1, 70)), bits=20),
         public(40),
     ],
-    "mpc.lift.widen": _widen,
+    "mpc.numbers.lift.widen": _widen,
     "mpc.select.select": _select,
     "mpc.left_bits.left_bits": _left_bits,
     "mpc.left_bits._fixed_left_bits": _fixed_left_bits,
@@ -383,16 +385,16 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     ],
     "boost.histogram.build": _build,
     "boost.histogram.running": _running,
-    "boost.weights.soft_threshold": lambda draw: [
+    "boost.splits.weights.soft_threshold": lambda draw: [
         _numbers(draw, _count(draw)),
         public(int(draw.choice([0, 7]))),
     ],
-    "boost.weights.weigh": _weigh,
-    "boost.weights.clipped": _clipped,
-    "boost.score.scores": _scores,
-    "boost.split.best_splits": _best_splits,
-    "boost.leaves.leaf_weights": _leaf_weights,
-    "mpc.per_cents.per_cents": lambda draw: [
+    "boost.splits.weights.weigh": _weigh,
+    "boost.splits.weights.clipped": _clipped,
+    "boost.splits.score.scores": _scores,
+    "boost.splits.split.best_splits": _best_splits,
+    "boost.splits.leaves.leaf_weights": _leaf_weights,
+    "mpc.numbers.per_cents.per_cents": lambda draw: [
         shared(draw.integers(0, 900, int(draw.integers(1, 5))))
     ],
 }
@@ -400,9 +402,12 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
 
 HALVES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.choose.choose": _choose_parts,
-    "mpc.scale.scale_rows": lambda draw: [*_scale(draw)[:2], public(int(draw.integers(33, 64)))],
+    "mpc.numbers.scale.scale_rows": lambda draw: [
+        *_scale(draw)[:2],
+        public(int(draw.integers(33, 64))),
+    ],
     "mpc.convert.to_arithmetic": lambda draw: [*_two_bits(draw)[:1], public(32)],
-    "mpc.truncate.truncate": lambda draw: [
+    "mpc.numbers.truncate.truncate": lambda draw: [
         _numbers(draw, _count(draw)),
         public(int(draw.integers(1, 30))),
         public(32),

@@ -28,11 +28,11 @@ from securexgb.federation.coins import draw_coins
 from securexgb.federation.session import Federation
 from securexgb.mpc.matrix import MatrixShape, histograms, register
 from securexgb.mpc.multiply import multiply
+from securexgb.mpc.numbers.unpack import round_sums
 from securexgb.mpc.open import open_shared
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.share import share
-from securexgb.mpc.unpack import round_sums
 from securexgb.terms.job import JobTerms
 from tests.dealer.running import RunningDealer, dealer_process
 

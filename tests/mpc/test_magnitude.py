@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from securexgb.correlations.digits import DigitTransfers
-from securexgb.mpc.magnitude import Index, magnitude, magnitude_cost
+from securexgb.mpc.numbers.magnitude import Index, magnitude, magnitude_cost
 from tests.mpc.kit import Integers, on_both, public, shared
 from tests.mpc.strategies import integers, quick
 

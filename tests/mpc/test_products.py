@@ -13,10 +13,10 @@ from securexgb.errors import UsageError
 from securexgb.mpc.choose import choose
 from securexgb.mpc.compare import all_of, not_bits
 from securexgb.mpc.convert import highest_bit, to_arithmetic, to_bits
-from securexgb.mpc.lift import widen
 from securexgb.mpc.multiply import and_bits, gate_bits, multiply
+from securexgb.mpc.numbers.lift import widen
+from securexgb.mpc.numbers.scale import scale_rows
 from securexgb.mpc.party import Party
-from securexgb.mpc.scale import scale_rows
 from securexgb.mpc.select import message_bits, select
 from securexgb.mpc.shared import Shared, SharedBits
 from tests.mpc.kit import Integers, evaluate, on_both, public, shared, shared_bits

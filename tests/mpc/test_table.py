@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from securexgb.correlations.gates import KINDS
 from securexgb.mpc.multiply import gate_cost
-from securexgb.mpc.protocol import Cost
-from securexgb.mpc.table import (
+from securexgb.mpc.numbers.table import (
     GATE_WEIGHT,
     Tables,
     lookup,
@@ -23,6 +22,7 @@ from securexgb.mpc.table import (
     one_hot,
     split_of,
 )
+from securexgb.mpc.protocol import Cost
 from tests.mpc.kit import Integers, on_both, public, shared_bits
 from tests.mpc.strategies import flags, quick
 

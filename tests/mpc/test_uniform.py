@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from securexgb.boost.histogram import Histogram, NoisySums
-from securexgb.boost.leaves import Leaves, LevelSums
-from securexgb.boost.score import ChildSums
-from securexgb.boost.split import BestSplits
+from securexgb.boost.splits.leaves import Leaves, LevelSums
+from securexgb.boost.splits.score import ChildSums
+from securexgb.boost.splits.split import BestSplits
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, SharedBits
 from tests.costs.examples import EXAMPLES, prepare

@@ -17,10 +17,10 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
-from securexgb.boost.leaves import LevelSums, node_values
-from securexgb.boost.owned import draw_dummies, shown_tags
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.split import Candidates, best_splits
+from securexgb.boost.splits.leaves import LevelSums, node_values
+from securexgb.boost.splits.owned import draw_dummies, shown_tags
+from securexgb.boost.splits.split import Candidates, best_splits
 from securexgb.jobs.checkpoint import CheckpointStore
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.training import train

@@ -18,10 +18,10 @@ MASKED = {
     "mpc/convert.py",
     "mpc/digits.py",
     "mpc/left_bits.py",
-    "mpc/lift.py",
+    "mpc/numbers/lift.py",
     "mpc/multiply.py",
     "mpc/packed.py",
-    "mpc/scale.py",
+    "mpc/numbers/scale.py",
     "mpc/select.py",
 }
 """Files whose messages are masked words; tests/mpc/test_uniform.py measures each of them."""
@@ -192,7 +192,7 @@ def test_nothing_is_mutated_at_module_level() -> None:
 
 ASSERTED = {
     "mpc/share.py": ["values.shape == shape"],
-    "mpc/table.py": [
+    "mpc/numbers/table.py": [
         "sum(runs) == bits.count",
         "one.entries.shape == (len(runs), 1 << one.width)",
         "one.width <= MOST_BITS",

@@ -28,9 +28,9 @@ from securexgb.boost.scales import Outcomes, mean_target, row_factors, weighted_
 from securexgb.errors import DataError
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_sigmoid import ckks_sigmoid, refuse_rare
+from securexgb.mpc.numbers.sigmoid import sigmoid, sigmoid_table
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, Words
-from securexgb.mpc.sigmoid import sigmoid, sigmoid_table
 
 _Curve: TypeAlias = Callable[[Party, Shared], tuple[Shared, Shared]]
 _LEAST_BASE = 1e-6

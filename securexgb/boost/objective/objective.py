@@ -24,11 +24,11 @@ from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import BLOCK_ROWS, blocks
 from securexgb.boost.scales import Outcomes, check_weights, row_factors
 from securexgb.mpc.multiply import multiply
+from securexgb.mpc.numbers.sigmoid import MOST_BITS
+from securexgb.mpc.numbers.truncate import truncate
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, Words
-from securexgb.mpc.sigmoid import MOST_BITS
-from securexgb.mpc.truncate import truncate
 
 Floats = NDArray[np.float64]
 Sigmoid: TypeAlias = Callable[[Party, Shared, int, int], tuple[Shared, Shared]]

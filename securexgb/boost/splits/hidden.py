@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from securexgb.arith.bits import pack_bits
 from securexgb.boost.executor import Executor
 from securexgb.boost.layout import Layout
-from securexgb.boost.split import BestSplits, Candidates
+from securexgb.boost.splits.split import BestSplits, Candidates
 from securexgb.boost.tree import HiddenTree
 from securexgb.correlations.rows import RowShape
 from securexgb.mpc.choose import choose, choose_cost

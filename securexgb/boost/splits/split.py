@@ -1,7 +1,7 @@
 """The best split of every node of a level, by xgboost's criterion, without opening a sum.
 
-A candidate is (column, cut, side of the missing values), ``boost.score`` says how it ranks.
-Whether a node should split at all is left for the end of the tree (``boost.leaves``): the
+A candidate is (column, cut, side of the missing values), ``boost.splits.score`` says how it ranks.
+Whether a node should split at all is left for the end of the tree (``boost.splits.leaves``): the
 next level does not depend on it.
 
 Order and ties follow xgboost: columns in order; in each first the cuts in ascending order
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
-from securexgb.boost.score import ChildSums, score_bits, scores, scores_cost
+from securexgb.boost.splits.score import ChildSums, score_bits, scores, scores_cost
 from securexgb.correlations.prices import Prices
 from securexgb.mpc.argmax import argmax, best_cost
 from securexgb.mpc.party import Party

@@ -4,7 +4,7 @@ x = x0 + x1 has a low part (below the table's step), a middle part (the index) a
 part, which is 0 or -1 where x is inside. Of the low part only the carry matters, of the
 middle part every sum bit, of the high part the sign and whether it is 0 or -1. With h0, h1
 the parties' own high parts and c the carry into them that is h0 + h1 = -c or -c - 1: 0 and -2
-are equalities of private numbers (``mpc.signs``), -1 lets a carry through all its bits. All
+are equalities of private numbers (``mpc.numbers.signs``), -1 lets a carry through all its bits. All
 parts are taken digit by digit.
 
 Negative numbers are mirrored by one's complement, ~x = -x - 1, which is free; the index
@@ -32,10 +32,10 @@ from securexgb.mpc.digits import (
     own_digits,
 )
 from securexgb.mpc.multiply import gate_bits, gate_cost
+from securexgb.mpc.numbers.signs import sign_tables, signs_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, Words
-from securexgb.mpc.signs import sign_tables, signs_cost
 
 RANGE_BITS = 46
 """Numbers are within [-2^45, 2^45): whatever 10,000 trees with leaves up to 2^11 add up to."""

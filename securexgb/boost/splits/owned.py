@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from securexgb.arith.bits import pack_bits, words_per
 from securexgb.arith.prg import Prg
 from securexgb.boost.executor import Bits, Cuts, Executor
-from securexgb.boost.split import BestSplits, Candidates
+from securexgb.boost.splits.split import BestSplits, Candidates
 from securexgb.boost.tree import NOT_MINE, TreeHalf
 from securexgb.mpc.multiply import gate_bits, gate_cost
 from securexgb.mpc.open import open_bits, open_bits_to

@@ -2,7 +2,7 @@
 
 The tree side finds them and hands them to its row side. Children's vectors and rows' values are
 written against ``LevelSplits`` alone, so they are the same whatever is known: of owned splits
-(``boost.owned``) the owner sees which rows go left, of hidden ones (``boost.hidden``) nobody does.
+(``owned``) the owner sees which rows go left, of hidden ones (``hidden``) nobody does.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Protocol
 
 from securexgb.boost.executor import Executor
 from securexgb.boost.tree import value_bits
-from securexgb.mpc.lift import widen, widen_cost
+from securexgb.mpc.numbers.lift import widen, widen_cost
 from securexgb.mpc.packed import RingBits
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost

@@ -7,7 +7,7 @@ are exact functions of the step.
 
 Where x is negative the entries are p = sigmoid(x) and h = p (1 - p); where it is not, 1 - p is p's
 complement and one unit, linear in p's bits flipped by the sign. From 16 on p and h are 0: exp(-16)
-is 1e-7. Bits become numbers in the smallest ring that holds them (``mpc.lift``).
+is 1e-7. Bits become numbers in the smallest ring that holds them (``mpc.numbers.lift``).
 
 An entry is the sum of two tables' (bipartite: Das Sarma, Matula, ARITH 1995): with a the upper bits
 of the index, b the middle and c the lower ones, value[a, b] + more[a, c].
@@ -35,12 +35,12 @@ from securexgb.arith.fixedpoint import MARGIN_BITS
 from securexgb.arith.logistic import LIMIT_BITS, VALUE_BITS
 from securexgb.mpc.choose import choose, choose_cost
 from securexgb.mpc.compare import not_bits
-from securexgb.mpc.lift import Number, lift_numbers, numbers_cost
-from securexgb.mpc.magnitude import RANGE_BITS, Index, magnitude, magnitude_cost
+from securexgb.mpc.numbers.lift import Number, lift_numbers, numbers_cost
+from securexgb.mpc.numbers.magnitude import RANGE_BITS, Index, magnitude, magnitude_cost
+from securexgb.mpc.numbers.table import Tables, lookups, lookups_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits
-from securexgb.mpc.table import Tables, lookups, lookups_cost
 
 COIN_BITS = 32
 """Fraction bits of a coin."""

@@ -28,10 +28,10 @@ import numpy as np
 from securexgb.arith.bits import WORD
 from securexgb.mpc.carries import depth_of
 from securexgb.mpc.multiply import and_bits, and_cost, gate_bits, gate_cost
+from securexgb.mpc.numbers.table import lookup, lookup_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import SharedBits, Words
-from securexgb.mpc.table import lookup, lookup_cost
 
 LOG_BITS = 15
 """Fraction bits of a logarithm."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from securexgb.mpc.compare import signed
-from securexgb.mpc.fields import Widths, split_cost, split_fields
+from securexgb.mpc.numbers.fields import Widths, split_cost, split_fields
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.share import constant

@@ -7,7 +7,7 @@ up, where alpha is 0, to
 
 so what ranks them within a node is D^2 / (H_L' H_R'), without the difference of nearly equal
 numbers in which a gain loses its digits. The score is its logarithm, 2 log2 |D| - log2 H_L' -
-log2 H_R' in units of 2^-15 (``mpc.logarithm``). Its relative error: D and each H' are cut to
+log2 H_R' in units of 2^-15 (``numbers.logarithm``). Its relative error: D and each H' are cut to
 15 significant bits, which moves D^2 and H_L' H_R' by less than 2^-13 each; each of the four
 logarithms is off by less than 2^-14.1 (2 log2 |D| counts twice), together 2^-12.1 up or down.
 Two candidates are ranked right where their D^2 / (H_L' H_R') differ by a factor of more than
@@ -26,7 +26,7 @@ min_child_weight + lambda; and a D so small that D^2 / (2 mu^3) is below the lea
 10^-6, counts as zero.
 
 D = G_L (H + 2 lambda) - G H_L' takes two products. Where alpha is not 0 there is no such
-form, and every candidate takes two divisions (``boost.weights``): some ten times as much.
+form, and every candidate takes two divisions (``boost.splits.weights``): some ten times as much.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from dataclasses import dataclass
 
 from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import NumberFormat
-from securexgb.boost.weights import weigh, weights_cost
+from securexgb.boost.splits.weights import weigh, weights_cost
 from securexgb.correlations.prices import Prices
-from securexgb.mpc.bound import reaches, reaches_cost
 from securexgb.mpc.compare import all_cost, all_of, not_bits
 from securexgb.mpc.convert import bits_cost, to_bits
-from securexgb.mpc.lift import Number, lift_numbers, numbers_cost
-from securexgb.mpc.logarithm import log2_bits, log2_cost, log2_weights
 from securexgb.mpc.multiply import gate_bits, gate_cost
+from securexgb.mpc.numbers.bound import reaches, reaches_cost
+from securexgb.mpc.numbers.lift import Number, lift_numbers, numbers_cost
+from securexgb.mpc.numbers.logarithm import log2_bits, log2_cost, log2_weights
+from securexgb.mpc.numbers.scale import row_products, row_products_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.scale import row_products, row_products_cost
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, SharedBits
 

@@ -24,16 +24,16 @@ from securexgb.arith.fixedpoint import (
     NumberFormat,
 )
 from securexgb.boost.histogram import Histogram
-from securexgb.boost.weights import weigh, weights_cost
+from securexgb.boost.splits.weights import weigh, weights_cost
 from securexgb.mpc.compare import at_least, carry_cost
 from securexgb.mpc.convert import lift_cost, to_arithmetic
-from securexgb.mpc.divide import QUOTIENT_BITS
 from securexgb.mpc.multiply import multiply, product_cost
+from securexgb.mpc.numbers.divide import QUOTIENT_BITS
+from securexgb.mpc.numbers.unpack import unpack_cost, unpack_pairs
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared
-from securexgb.mpc.unpack import unpack_cost, unpack_pairs
 
 GAIN_BITS = SUM_BITS + LEAF_WEIGHT_INTEGER_BITS + LEAF_WEIGHT_BITS + 1
 """The gains of a tree add up to less than 2^GAIN_BITS; one bit is for rounding."""

@@ -22,11 +22,11 @@ import numpy as np
 from securexgb.arith.bits import words_per
 from securexgb.mpc.convert import highest_bit, highest_cost, lift_cost, to_arithmetic
 from securexgb.mpc.multiply import and_bits, and_cost, multiply, product_cost
+from securexgb.mpc.numbers.truncate import round_off, shift_cost, truncate
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, SharedBits
-from securexgb.mpc.truncate import round_off, shift_cost, truncate
 
 DENOMINATOR_BITS = 30
 QUOTIENT_BITS = 19

@@ -16,8 +16,8 @@ from securexgb.arith.fixedpoint import LEAF_WEIGHT_INTEGER_BITS, SUM_BITS, Numbe
 from securexgb.mpc.choose import choose, choose_cost
 from securexgb.mpc.compare import all_cost, all_of, at_least, carry_cost, is_negative, not_bits
 from securexgb.mpc.convert import bits_cost, lift_cost, to_arithmetic, to_bits
-from securexgb.mpc.divide import DENOMINATOR_BITS, divide, quotient_cost
 from securexgb.mpc.multiply import multiply, product_cost
+from securexgb.mpc.numbers.divide import DENOMINATOR_BITS, divide, quotient_cost
 from securexgb.mpc.padding import filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol

@@ -229,8 +229,10 @@ dispatched! {
         for (number, tile) in values.as_chunks_mut::<64>().0.iter_mut().enumerate() {
             let (rows, _) = tile.as_chunks_mut::<8>();
             let mut e = L::transpose(loaded(rows));
-            for (x, y, w) in TAIL.into_iter().flatten() {
-                (e[x], e[y]) = apart(e[x], e[y], tw.tail(number, w), p, twice);
+            for level in TAIL {
+                for (x, y, w) in level {
+                    (e[x], e[y]) = apart(e[x], e[y], tw.tail(number, w), p, twice);
+                }
             }
             for (row, e) in rows.iter_mut().zip(e) {
                 e.reduce_once(twice).reduce_once(p).store(row);
@@ -245,8 +247,10 @@ dispatched! {
         for (number, tile) in values.as_chunks_mut::<64>().0.iter_mut().enumerate() {
             let (rows, _) = tile.as_chunks_mut::<8>();
             let mut e: [L; 8] = loaded(rows);
-            for (x, y, w) in TAIL.into_iter().rev().flatten() {
-                (e[x], e[y]) = together(e[x], e[y], tw.tail(number, w), p, twice);
+            for level in TAIL.iter().rev() {
+                for &(x, y, w) in level {
+                    (e[x], e[y]) = together(e[x], e[y], tw.tail(number, w), p, twice);
+                }
             }
             for (row, e) in rows.iter_mut().zip(L::transpose(e)) {
                 e.store(row);
@@ -269,7 +273,8 @@ dispatched! {
         if odd_levels(table.degree) {
             halves!(values, |x, y| together(x, y, tw.at(1), p, twice));
         }
-        eights!([], [values], table.of_degree.times(L::load(values)).store(values));
+        let of_degree = table.of_degree;
+        eights!([], [values], of_degree.times(L::load(values)).store(values));
     }
 
     /// The first levels of the transform, plainly: 2^levels blocks of at least 8 words, below p.

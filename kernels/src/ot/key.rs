@@ -11,6 +11,7 @@ pub fn bytes(key: Key) -> [u8; 16] {
 }
 
 /// Its stream.
+#[inline(always)]
 pub fn stream(key: Key) -> Stream {
     Stream::new(&bytes(key))
 }

@@ -107,7 +107,11 @@ impl BfvRing {
         let values: &[u64] = &values;
         Ok(filled(py, [count, LIMBS, n], |out| {
             for (out, values) in out.chunks_exact_mut(LIMBS * n).zip(values.chunks_exact(n)) {
-                rlwe::words_code(&self.ring, values, out);
+                for (j, &word) in values.iter().enumerate() {
+                    for (limb, code) in self.ring.encode(word).into_iter().enumerate() {
+                        out[limb * n + j] = code;
+                    }
+                }
             }
         }))
     }

@@ -48,16 +48,18 @@ pub trait Lanes: Eight {
 /// for the place where they lie. A macro: closures are not sure to be inlined, and without that no
 /// instruction is.
 macro_rules! eights {
-    ([$($input:ident),*], [$($output:ident),+], $body:expr) => {
-        let count = [$($output.len()),+][0] / 8;
-        $(let $input = &$input.as_chunks::<8>().0[..count];)*
-        $(let $output = &mut $output.as_chunks_mut::<8>().0[..count];)+
-        for i in 0..count {
-            $(let $input = L::load(&$input[i]);)*
-            $(let $output = &mut $output[i];)+
+    ([$($input:ident),*], [$first:ident $(, $output:ident)*], $body:expr) => {
+        let all = $first.as_chunks_mut::<8>().0.iter_mut();
+        $(let all = all.zip($output.as_chunks_mut::<8>().0);)*
+        $(let all = all.zip($input.as_chunks::<8>().0);)*
+        for eights!(@ $first, $($output)* $($input)*) in all {
+            $(let $input = L::load($input);)*
             $body;
         }
     };
+    // The pattern of an item of so many zips.
+    (@ $nested:pat, $next:ident $($rest:ident)*) => { eights!(@ ($nested, $next), $($rest)*) };
+    (@ $nested:pat,) => { $nested };
 }
 pub(crate) use eights;
 

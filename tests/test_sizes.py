@@ -20,7 +20,7 @@ LARGER_FILES: dict[str, int] = {}
 LARGER_FUNCTIONS: dict[str, int] = {}
 LARGER_FOLDERS: dict[str, int] = {}
 """What is still too large, at most as large as it is: these figures only ever fall."""
-LINES = 36_000
+LINES = 35_910
 """Of Python and Rust in the product, without generated files."""
 MANY_ARGUMENTS = ["securexgb/cli/job.py new", "securexgb/cli/simulate.py simulate"]
 """Commands: their options are their arguments."""

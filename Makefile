@@ -2,6 +2,9 @@
 #
 #   make demo    set up, then train on bundled data: both parties here, no dealer
 #   make test    set up, then every check: formats, lints, types, layers, all tests
+#   make thorough   set up, then what takes hours: lowest versions, other interpreters, long
+#                   fuzzing, faults, exports; writes docs/reliability.md. STEPS="faults exports"
+#                   chooses some.
 #   make benchmarks   set up, then measure everything and write their pages (over an hour)
 #   make proto   generate securexgb/_pb from proto/
 #   make clean   remove what the above made
@@ -10,6 +13,7 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+STEPS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,7 +21,7 @@ BUILD_INPUTS := pyproject.toml Cargo.toml Cargo.lock kernels/Cargo.toml $(wildca
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo benchmarks test lint rust-test python-test proto clean
+.PHONY: demo benchmarks test thorough lint rust-test python-test proto clean
 
 demo: $(VENV)/.installed
 	$(BIN)/securexgb simulate --trees 20
@@ -38,6 +42,9 @@ rust-test:
 
 python-test: $(VENV)/.developer
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(PYTEST_ARGS)
+
+thorough: $(VENV)/.developer
+	$(BIN)/python tests/thorough.py $(addprefix --only ,$(STEPS))
 
 benchmarks: $(VENV)/.developer
 	$(BIN)/python benchmarks/run.py

@@ -1,8 +1,8 @@
-"""Attacks on what a job opens, written from one party's view: nothing here sees a share.
+"""Attacks on what a job opens, written from one party's view: its half, its columns, the terms.
 
-The feature party holds its columns, its half of the model (its own splits, and who owns the
-others) and the terms. Every own split is an equation about labels: of all its candidates this
-one had the highest score. Two ways to use that:
+Where splits are owned the half has the own splits, and who owns the others. Every own split is an
+equation about labels: of all candidates of the feature party this one had the highest score. Two
+ways to use that:
 
 ``rebuilt_labels`` looks for labels from which a training would have chosen just these splits, by
 simulated annealing over whole label vectors. It needs few rows: then there are more equations than
@@ -13,6 +13,11 @@ the positive rows, which is wrong for most of them, and trains on these the tree
 splits it knows. Splits that were chosen for the true labels do the rest.
 
 In both a split of the other side parts rows in halves, as far as the feature party knows.
+
+Where splits are hidden the half has words instead, shares of which bins each split sends left. The
+attacks then take these words for the tables themselves: of each node the candidate whose table is
+most like them (``Splits.read``). Were a half anything but uniform words, that would find splits.
+Beside it stand splits that were drawn by dice, for which no job is needed (``View.by_dice``).
 """
 
 from __future__ import annotations
@@ -25,13 +30,49 @@ from numpy.typing import NDArray
 from securexgb.boost.binning import Binner
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.tree import TreeHalf
+from securexgb.boost.tree import HiddenTree, Tree
+from securexgb.mpc.shared import SharedBits
 
 Reals = NDArray[np.float64]
+Numbers = NDArray[np.int64]
 _AGREES = 0.1
 """Labels that disagree with fewer splits than that are found: wrong ones disagree with a third."""
 _LEAST_GAIN = 1e-6
 """What a split must gain, see docs/training.md."""
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """What the feature party takes for a tree's splits, arrays (inner nodes,), in heap order.
+
+    ``features`` and ``bins`` say nothing where ``is_own`` is False.
+    """
+
+    is_own: NDArray[np.bool_]
+    features: Numbers
+    bins: Numbers
+
+    @staticmethod
+    def of(tree: Tree, columns: slice, cuts: int) -> Splits:
+        """Of a half; ``columns``: the own ones among those of both parties."""
+        if isinstance(tree, HiddenTree):
+            return Splits.read(SharedBits(tree.tables[columns], tree.nodes), cuts)
+        return Splits(tree.owners == 1, tree.features.astype(np.int64), tree.bins.astype(np.int64))
+
+    @staticmethod
+    def read(tables: SharedBits, cuts: int) -> Splits:
+        """The candidates whose tables are most like these, (columns, bins, nodes)."""
+        left = tables.flags()[:, :cuts].astype(np.int64)
+        # Ones up to the cut speak for it, zeros there against it; behind it the other way round.
+        speaks = np.cumsum(2 * left - 1, axis=1).reshape(-1, tables.count)
+        features, bins = np.divmod(speaks.argmax(axis=0), cuts)
+        return Splits(np.ones(tables.count, np.bool_), features, bins)
+
+    @staticmethod
+    def by_dice(nodes: int, columns: int, cuts: int, rng: np.random.Generator) -> Splits:
+        """Splits that no job has told."""
+        features, bins = rng.integers(columns, size=nodes), rng.integers(cuts, size=nodes)
+        return Splits(np.ones(nodes, np.bool_), features, bins)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +84,7 @@ class KnownTree:
     """
 
     reach: Reals
-    chosen: NDArray[np.int64]
+    chosen: Numbers
     leaves: Reals
 
 
@@ -57,24 +98,37 @@ class View:
 
     @staticmethod
     def of(columns: Reals, half: ModelHalf) -> View:
-        bins = Binner.fit(columns, half.params.max_bin).transform(columns).astype(np.int64)
-        cuts = np.arange(half.params.max_bin - 1)
+        cuts, own = half.params.max_bin - 1, slice(half.layout.label_columns, None)
+        return View._of(columns, half.params, [Splits.of(tree, own, cuts) for tree in half.trees])
+
+    @staticmethod
+    def by_dice(columns: Reals, params: TrainingParams, rng: np.random.Generator) -> View:
+        """What it would hold if its splits were drawn."""
+        nodes, cuts = (1 << params.max_depth) - 1, params.max_bin - 1
+        trees = range(params.n_estimators)
+        drawn = [Splits.by_dice(nodes, columns.shape[1], cuts, rng) for _ in trees]
+        return View._of(columns, params, drawn)
+
+    @staticmethod
+    def _of(columns: Reals, params: TrainingParams, trees: list[Splits]) -> View:
+        bins = Binner.fit(columns, params.max_bin).transform(columns).astype(np.int64)
+        cuts = np.arange(params.max_bin - 1)
         below = [bins[:, column, None] <= cuts for column in range(bins.shape[1])]
-        trees = tuple(_known(tree, bins, cuts.size) for tree in half.trees)
-        return View(np.concatenate(below, axis=1).astype(np.float64), trees, half.params)
+        known = tuple(_known(splits, bins, cuts.size) for splits in trees)
+        return View(np.concatenate(below, axis=1).astype(np.float64), known, params)
 
 
-def _known(tree: TreeHalf, bins: NDArray[np.int64], cuts: int) -> KnownTree:
-    nodes, rows = tree.owners.size, bins.shape[0]
+def _known(splits: Splits, bins: Numbers, cuts: int) -> KnownTree:
+    nodes, rows = splits.is_own.size, bins.shape[0]
     reach = np.ones((2 * nodes + 1, rows))
     for node in range(nodes):
         goes_left = np.full(rows, 0.5)
-        if tree.owners[node] == 1:
-            goes_left = (bins[:, tree.features[node]] <= tree.bins[node]).astype(np.float64)
+        if splits.is_own[node]:
+            goes_left = (bins[:, splits.features[node]] <= splits.bins[node]).astype(np.float64)
         reach[2 * node + 1] = reach[node] * goes_left
         reach[2 * node + 2] = reach[node] * (1.0 - goes_left)
-    own = np.flatnonzero((tree.owners == 1) & (tree.bins < cuts))
-    chosen = tree.features[own].astype(np.int64) * cuts + tree.bins[own]
+    own = np.flatnonzero(splits.is_own & (splits.bins < cuts))
+    chosen = splits.features[own] * cuts + splits.bins[own]
     return KnownTree(reach[own], chosen, reach[nodes:])
 
 
@@ -91,9 +145,12 @@ def _moved(tree: KnownTree, gradient: Reals, hessian: Reals, params: TrainingPar
     return moved
 
 
-def scores_without_labels(view: View) -> Reals:
-    """A score for each row: the known trees, trained on the first own split's smaller side."""
-    tree = next(tree for tree in view.trees if tree.chosen.size)
+def scores_without_labels(view: View, start: int = 0) -> Reals:
+    """A score for each row: the known trees, trained on the first own split's smaller side.
+
+    ``start``: the tree from which on that is looked for.
+    """
+    tree = next(tree for tree in view.trees[start:] if tree.chosen.size)
     guess = view.below[:, tree.chosen[0]]
     guess = guess if guess.mean() < 0.5 else 1.0 - guess
     margins = np.full(guess.size, _margin(float(guess.mean()), guess.size))
@@ -170,3 +227,23 @@ def _annealed(view: View, sweeps: int, rng: np.random.Generator) -> tuple[float,
         if now < best[0]:
             best = now, labels.copy()
     return best
+
+
+def first_component(columns: Reals) -> Reals:
+    """What most of the columns have in common: their first principal component."""
+    centred = (columns - columns.mean(axis=0)) / np.maximum(columns.std(axis=0), 1e-9)
+    found: Reals = centred @ np.linalg.svd(centred.T @ centred)[0][:, 0]
+    return found
+
+
+def owners_read(half: ModelHalf) -> Numbers:
+    """Who owns each split, as far as this party can say."""
+    found = []
+    for tree in half.trees:
+        if isinstance(tree, HiddenTree):
+            tables = SharedBits(tree.tables, tree.nodes)
+            features = Splits.read(tables, half.params.max_bin - 1).features
+            found.append((features >= half.layout.label_columns).astype(np.int64))
+        else:
+            found.append(tree.owners.astype(np.int64))
+    return np.concatenate(found)

@@ -19,13 +19,13 @@ from pathlib import Path
 from subprocess import Popen
 from time import perf_counter
 
-import kinds
 import loopback
 import numpy as np
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.memory import memory_pair
-from securexgb.offline.correlations import BucketMatrix, Kind
+from securexgb.correlations.kinds import KINDS
+from securexgb.correlations.source import BucketMatrix
 from securexgb.offline.dealer_link import DealerEndpoint
 from securexgb.offline.dealt import DealtSource
 
@@ -66,7 +66,7 @@ def measure(
 ) -> None:
     """Draw so many elements so many times; one line."""
     size, times = sizes
-    cpu, began, received = loopback.cpu_seconds(dealer), perf_counter(), party.offline_bytes
+    cpu, began, received = loopback.cpu_seconds(dealer), perf_counter(), party.account.dealer_bytes
     for _ in range(times):
         draw(size)
     seconds, count = perf_counter() - began, size * times
@@ -75,7 +75,7 @@ def measure(
         "question": "dealer",
         "kind": name,
         "per_second": count / seconds,
-        "mb_per_second": (party.offline_bytes - received) / seconds / 1e6,
+        "mb_per_second": (party.account.dealer_bytes - received) / seconds / 1e6,
         "dealer_cpu_ms_per_million": 1e3 * cpu / (count / 1e6),
     }
     sys.stdout.write(loopback.stamped(line))
@@ -92,15 +92,15 @@ def main() -> None:
         with loopback.dealer(folder) as (port, dealer):
             sources = connect_both(folder, port)
             party = sources[1]
-            for kind in Kind:
-                drawn = partial(kinds.draw, 1, party, kind)
-                measure(party, dealer, kind.value, drawn, (BLOCK, max(1, round(scale * BLOCKS))))
+            for kind in KINDS:
+                drawn = partial(party.take, kind)
+                measure(party, dealer, kind.name, drawn, (BLOCK, max(1, round(scale * BLOCKS))))
             bins = np.zeros((ROWS, FEATURES), np.uint8)
             matrix = BucketMatrix(0, ROWS, FEATURES * BINS, BINS, *SUM_BITS)
-            waiting = pool.submit(sources[0].register_matrix, matrix, bins)
-            party.register_matrix(matrix, None)
+            waiting = pool.submit(sources[0].products.register_matrix, matrix, bins)
+            party.products.register_matrix(matrix, None)
             waiting.result()
-            products = partial(party.vector_products, 0)
+            products = partial(party.products.vector_products, 0)
             sizes = (4, max(1, round(scale * VECTORS / 4)))
             measure(party, dealer, f"vector_products_{ROWS}_by_{FEATURES * BINS}", products, sizes)
             for source in sources:

@@ -20,12 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import securexgb
-from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request, predict_margins
 from securexgb.boost.tree import TreeHalf
 from securexgb.errors import SecureXGBError
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.testing.harness import run_parties
 
@@ -41,7 +43,10 @@ def params_of(
 ) -> TrainingParams:
     """The parameters with their scales, or with the bounds that came before scales."""
     known = declarations()
-    params = TrainingParams(**{name: settings[name] for name in settings if name in known})
+    given = {name: settings[name] for name in settings if name in known}
+    if "splits" in known:
+        given |= {"splits": "owner"}
+    params = TrainingParams(**given)
     if "weight_exponent" in known:
         from securexgb.boost.proposals import Outcomes, with_scales  # noqa: PLC0415
 
@@ -54,12 +59,12 @@ def params_of(
     return TrainingParams.from_mapping(values)
 
 
-def sides(values: Reals, labels: Reals, weights: Reals | None) -> tuple[SideData, SideData]:
+def sides(values: Reals, labels: Reals, weights: Reals | None) -> tuple[Rows, Rows]:
     """Both parties' data: the label party has the first half of the columns."""
     cut = values.shape[1] // 2
     names = tuple(f"column {number}" for number in range(values.shape[1]))
     mine, theirs = (np.ascontiguousarray(part) for part in (values[:, :cut], values[:, cut:]))
-    return SideData(mine, names[:cut], labels, weights), SideData(theirs, names[cut:])
+    return Rows(mine, names[:cut], labels, weights), Rows(theirs, names[cut:])
 
 
 class Trees:
@@ -122,7 +127,7 @@ def grown(folder: Path) -> dict[str, Any]:
         half = train(party, TrainingJob(params=params, data=fitted[rank], evals=evals))
         opened = None
         if job["predict"]:
-            some = held[rank].features[:PREDICTED]
+            some = held[rank].values[:PREDICTED]
             opened = predict_margins(party, half, some, Request("label"))
         return half, opened
 

@@ -4,7 +4,7 @@
     python benchmarks/growth.py --vary rows --trees 3 --offline dealt
 
 One JSON line a point: that of ``training.py`` for W1 with one dimension changed, and what the
-cost model says of it before it runs (``securexgb.cli.forecast``): rounds and payload megabytes,
+cost model says of it before it runs (``securexgb.jobs.forecast``): rounds and payload megabytes,
 exact but for the gradients, which are scaled from a sample; and the correlations it consumes.
 """
 
@@ -20,7 +20,8 @@ import works
 from measure import measured
 
 from securexgb.boost.layout import Layout
-from securexgb.cli.forecast import Job, gradients_cost, whole_tree_cost
+from securexgb.correlations.kinds import KINDS
+from securexgb.jobs.forecast import Job, gradients_cost, whole_round_cost
 
 VARIED = {
     "rows": (2_500, 5_000, 10_000, 20_000, 40_000, 80_000),
@@ -33,9 +34,9 @@ VARIED = {
 def model(work: works.Work) -> dict[str, Any]:
     """What one tree should cost; who owns which split does not matter to these sums."""
     layout = Layout.of(work.params, work.rows, (work.columns, work.columns), False)
-    whole = whole_tree_cost(Job(work.params, layout, work.method))
+    whole = whole_round_cost(Job(work.params, layout, work.method))
     gradients = gradients_cost(work.params, layout)
-    kinds = {kind.value: count for kind, count in whole.correlations.items().items() if count}
+    kinds = {kind.name: whole.correlations[kind] for kind in KINDS if whole.correlations[kind]}
     return {
         "rounds": whole.rounds,
         "online_megabytes": 8e-6 * (whole.label_words + whole.feature_words),

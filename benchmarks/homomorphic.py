@@ -22,9 +22,9 @@ from securexgb import _kernels
 from securexgb.arith.bits import pack_dense, unpack_dense
 from securexgb.arith.prg import Prg
 from securexgb.channel.memory import memory_pair
+from securexgb.correlations.source import BucketMatrix
 from securexgb.he.layout import MOST_VECTORS, Layout
 from securexgb.he.noise import DEGREE, PRIMES, SHORT, SPECIAL_PRIME, Sums, sums_precision
-from securexgb.offline.correlations import BucketMatrix
 from securexgb.offline.matrix_products import BfvMatrixProducts
 
 # Rows, columns a side, bins (one for missing values), depth, bits of sums of g and of h.
@@ -95,7 +95,7 @@ def tree(name: str) -> dict[str, object]:
 
         def lap() -> None:
             clock.append(thread_time())
-            sent.append(party.account.bytes_sent)
+            sent.append(party.account.channel_bytes)
 
         for owner in (0, 1):
             matrix = BucketMatrix(owner, rows, features * bins, bins, *sum_bits, depth)

@@ -4,10 +4,13 @@
     python benchmarks/leaks.py --only labels --rows 60 --columns 5 --trees 20 --depth 3
     CREDIT_CSV=credit_default.csv python benchmarks/leaks.py --only scores,dummies,columns
 
-Trainings run on the plaintext backend, whose trees are those of the protocols bit for bit. One
-JSON line a figure: ``attack``; ``data``, ``rows``, ``columns`` (of label + feature party),
-``trees``, ``depth``, ``setting``; ``what`` was found, ``value``, and ``base``: what is known
-without what the job opened. Made-up rows, and those of credit_default.csv where it is given.
+Each attack runs against jobs whose splits are owned, and against the same jobs with hidden ones. It
+has what its side has in that mode: own splits and owners, or a half of shares. Attacks on halves
+of hidden models therefore train by the protocols themselves, on shares; all others on the plaintext
+backend, whose trees and openings are those of the protocols bit for bit. One JSON line a figure:
+``attack``; ``splits``, ``data``, ``rows``, ``columns`` (of label + feature party), ``trees``,
+``depth``, ``setting``; ``what`` was found, ``value``, and ``base``: what is known without the job.
+Made-up rows, and those of credit_default.csv where it is given.
 """
 
 from __future__ import annotations
@@ -17,7 +20,6 @@ import csv
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -26,21 +28,26 @@ from typing import Any
 
 import loopback
 import numpy as np
-from attacks import View, rebuilt_labels, scores_without_labels
+from attacks import View, first_component, owners_read, rebuilt_labels, scores_without_labels
 from inputs import synthetic
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from securexgb.boost import split
-from securexgb.boost.booster import SideData, TrainingJob, train
-from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.ensemble import ModelHalf, owned
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict_margins
+from securexgb.boost.tree import HiddenTree
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
+from securexgb.mpc.shared import SharedBits
 from securexgb.report.metrics import auc
-from securexgb.testing.harness import run_parties
+from securexgb.testing.harness import Backend, run_parties
 
 Reals = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 Line = dict[str, Any]
 LABEL, MINE = "default.payment.next.month", ("LIMIT_BAL", "SEX", "EDUCATION", "MARRIAGE", "AGE")
 WIDE = {"min_child_weight": 100.0, "max_bin": 8, "n_estimators": 3}
@@ -48,6 +55,7 @@ WIDE = {"min_child_weight": 100.0, "max_bin": 8, "n_estimators": 3}
 GAMMA = ({"gamma": 0.0, "n_estimators": 10}, {"gamma": 20.0, "n_estimators": 10})
 """On half of the rows."""
 KNOWN_ROWS = 200
+HOURS = 3 * 3600.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,16 +70,17 @@ class Table:
     def rows(self, chosen: slice) -> Table:
         return Table(self.name, self.label[chosen], self.feature[chosen], self.labels[chosen])
 
-    def sides(self) -> tuple[SideData, SideData]:
+    def sides(self) -> tuple[Rows, Rows]:
         return (
-            SideData(self.label, tuple(f"l{i}" for i in range(self.label.shape[1])), self.labels),
-            SideData(self.feature, tuple(f"f{i}" for i in range(self.feature.shape[1]))),
+            Rows(self.label, tuple(f"l{i}" for i in range(self.label.shape[1])), self.labels),
+            Rows(self.feature, tuple(f"f{i}" for i in range(self.feature.shape[1]))),
         )
 
     def line(self, attack: str, params: TrainingParams, setting: str = "") -> Line:
         return {
             "question": "leaks",
             "attack": attack,
+            "splits": params.splits,
             "data": self.name,
             "rows": len(self.labels),
             "columns": f"{self.label.shape[1]} + {self.feature.shape[1]}",
@@ -92,6 +101,7 @@ class Sizes:
     repeat: int
     sweeps: int
     credit: Path | None
+    splits: tuple[str, ...]
 
     def params(self, trees: int, depth: int, **more: Any) -> TrainingParams:
         shape = {"n_estimators": self.trees or trees, "max_depth": self.depth or depth}
@@ -130,28 +140,35 @@ def trained(
     held: Table | None = None,
     seed: int = 0,
     lasting: int | None = None,
+    backend: Backend = "plaintext",
 ) -> list[ModelHalf]:
     """Both halves; ``held`` is the evaluation set. ``seed``: of everything random in the run;
-    ``lasting``: of what both sides keep from run to run, None where they keep nothing."""
-    evals: list[tuple[tuple[str, SideData], ...]] = [(), ()]
+    ``lasting``: of what both sides keep from run to run, None where they keep nothing. Shares
+    are shares where ``backend`` is ``shared``."""
+    evals: list[tuple[tuple[str, Rows], ...]] = [(), ()]
     if held is not None:
         evals = [(("held", side),) for side in held.sides()]
 
-    def program(party: Party, own: SideData) -> ModelHalf:
+    def program(party: Party, own: Rows) -> ModelHalf:
         return train(party, TrainingJob(params=params, data=own, evals=evals[party.rank]))
 
     sides = table.sides()
-    return run_parties(program, sides, "plaintext", seed, timeout_seconds=600, lasting=lasting)
+    return run_parties(program, sides, backend, seed, timeout_seconds=HOURS, lasting=lasting)
+
+
+def real(params: TrainingParams) -> Backend:
+    """Where halves of this job are what they are between two companies."""
+    return "shared" if params.is_hidden else "plaintext"
 
 
 def margins(halves: Sequence[ModelHalf], table: Table, decimals: int) -> Reals:
     """What a prediction opens."""
 
-    def program(party: Party, own: SideData) -> Reals | None:
+    def program(party: Party, own: Rows) -> Reals | None:
         request = Request("label", decimals)
-        return predict_margins(party, halves[party.rank], own.features, request)
+        return predict_margins(party, halves[party.rank], own.values, request)
 
-    found = run_parties(program, table.sides(), "plaintext", timeout_seconds=600)[0]
+    found = run_parties(program, table.sides(), "plaintext", timeout_seconds=HOURS)[0]
     assert found is not None
     return found
 
@@ -166,8 +183,9 @@ def labels(sizes: Sizes) -> Iterator[Line]:
         (60, 0, 5, 20, {"min_child_weight": 4.0}),
         (60, 5, 5, 20, {}),
     ]
-    for rows, mine, theirs, trees, more in settings if sizes.rows is None else settings[:1]:
-        params = sizes.params(trees, 3, **more)
+    chosen = settings if sizes.rows is None else settings[:1]
+    for splits, (rows, mine, theirs, trees, more) in product(sizes.splits, chosen):
+        params = sizes.params(trees, 3, splits=splits, **more)
         right, base, line = [], [], Line()
         for seed in range(sizes.repeat):
             rng = np.random.default_rng(seed)
@@ -176,7 +194,8 @@ def labels(sizes: Sizes) -> Iterator[Line]:
             truth[:2] = (0.0, 1.0)
             own = rng.normal(size=(shape[0], mine))
             table = Table("coin labels", own, rng.normal(size=shape), truth)
-            view = View.of(table.feature, trained(table, params)[1])
+            halves = trained(table, params, seed=seed, backend=real(params))
+            view = View.of(table.feature, halves[1])
             found = rebuilt_labels(view, sizes.sweeps, 3, seed)
             right.append(_up_to_a_flip(float((found == truth).mean())))
             base.append(_up_to_a_flip(float(truth.mean())))
@@ -198,29 +217,48 @@ def _setting(more: dict[str, float]) -> str:
 
 
 def scores(sizes: Sizes) -> Iterator[Line]:
-    """A scoring model without labels; beside it the joint model, and the first split alone."""
+    """A scoring model without labels; beside it the joint model, and what needs no job.
+
+    ``base``: of owned splits the first own one alone, of hidden ones the same replay of splits
+    drawn by dice; ``own_columns``: the first principal component of the feature party's columns.
+    """
     one_each = [{name: value} for name, value in WIDE.items()]
-    for whole in sizes.tables(10_000):
-        for more in ({}, *one_each, WIDE, *GAMMA):
-            given = dict(more)
-            trees = int(given.pop("n_estimators", 20))
-            params = sizes.params(trees, 4, **given)
-            table = whole.rows(slice(0, len(whole.labels) // (2 if "gamma" in more else 1)))
-            halves = trained(table, params)
-            view = View.of(table.feature, halves[1])
-            if not any(tree.chosen.size for tree in view.trees):
-                continue
-            guess = scores_without_labels(view)
-            joint = margins(halves, table, 6)
-            opened, unsplit = opened_in_vain(halves)
-            yield table.line("scores", params, _setting(more)) | {
-                "what": "AUC of scores made without a label",
-                "value": _up_to_a_flip(auc(table.labels, guess) or 0.5),
-                "joint": auc(table.labels, joint),
-                "base": _first_split(view, table.labels),
-                "opened": opened,
-                "in_unsplit_nodes": unsplit,
-            }
+    settings = [dict[str, float](), *one_each, WIDE, *GAMMA]
+    for whole, splits, more in product(sizes.tables(10_000), sizes.splits, settings):
+        given = dict(more)
+        trees = int(given.pop("n_estimators", 20))
+        params = sizes.params(trees, 4, splits=splits, **given)
+        table = whole.rows(slice(0, len(whole.labels) // (2 if "gamma" in more else 1)))
+        halves = trained(table, params, backend=real(params))
+        view = View.of(table.feature, halves[1])
+        if not any(tree.chosen.size for tree in view.trees):
+            continue
+        joint = margins(halves, table, 6)
+        opened, unsplit = opened_in_vain(halves)
+        yield table.line("scores", params, _setting(more)) | {
+            "what": "AUC of scores made without a label",
+            **_replayed(view, table, params),
+            "joint": auc(table.labels, joint),
+            "own_columns": _up_to_a_flip(auc(table.labels, first_component(table.feature)) or 0.5),
+            "opened": opened,
+            "in_unsplit_nodes": unsplit,
+        }
+
+
+def _replayed(view: View, table: Table, params: TrainingParams) -> Line:
+    """Of hidden splits the mean over all trees to start from: one start alone is a toss of dice."""
+
+    def value(view: View, start: int) -> float:
+        return _up_to_a_flip(auc(table.labels, scores_without_labels(view, start)) or 0.5)
+
+    if not params.is_hidden:
+        return {"value": value(view, 0), "base": _first_split(view, table.labels)}
+    starts, rng = range(params.n_estimators), np.random.default_rng(1)
+    dice = View.by_dice(table.feature, params, rng)
+    return {
+        "value": mean(value(view, start) for start in starts),
+        "base": mean(value(dice, start) for start in starts),
+    }
 
 
 def _first_split(view: View, truth: Reals) -> float:
@@ -231,6 +269,8 @@ def _first_split(view: View, truth: Reals) -> float:
 def opened_in_vain(halves: Sequence[ModelHalf]) -> tuple[int, int]:
     """Splits opened by all trees, and those of them in nodes that the model does not split."""
     opened = unsplit = 0
+    if halves[0].params.is_hidden:
+        return 0, 0
     for first, second in zip(*(half.trees for half in halves), strict=True):
         leaves = first.leaf_values + second.leaf_values
         for level in range(first.depth):
@@ -242,9 +282,9 @@ def opened_in_vain(halves: Sequence[ModelHalf]) -> tuple[int, int]:
 
 def positives(sizes: Sizes) -> Iterator[Line]:
     """The number of positive rows, which the base score hides, from ``error`` at the first tree."""
-    for table in sizes.tables(10_000):
+    for table, splits in product(sizes.tables(10_000), sizes.splits):
         cut = len(table.labels) // 2
-        params = sizes.params(1, 4, eval_metric=("error",))
+        params = sizes.params(1, 4, eval_metric=("error",), splits=splits)
         for count in (200, 1000, 5000):
             held = table.rows(slice(cut, cut + count))
             halves = trained(table.rows(slice(0, cut)), params, held)
@@ -261,10 +301,11 @@ def positives(sizes: Sizes) -> Iterator[Line]:
 
 def evaluation(sizes: Sizes) -> Iterator[Line]:
     """All labels of a small evaluation set, from one logloss and the predictions of its rows."""
-    for table in sizes.tables(5_000):
+    for table, splits in product(sizes.tables(5_000), sizes.splits):
         fitted = table.rows(slice(0, len(table.labels) // 2))
         for count, decimals in product((8, 12, 16), (6, 4)):
-            params = sizes.params(10, 4, eval_metric=("logloss",), metric_exponent=-decimals)
+            more = {"metric_exponent": -decimals, "splits": splits}
+            params = sizes.params(10, 4, eval_metric=("logloss",), **more)
             right, fits, base = [], [], []
             for number in range(max(2, 3 * sizes.repeat)):
                 start = len(fitted.labels) + count * number
@@ -299,61 +340,70 @@ def _fitting(scores: Reals, opened: float) -> tuple[Reals, Reals]:
     return vectors, np.abs(loss - opened)
 
 
-@contextmanager
-def watched_scores() -> Iterator[list[list[Reals]]]:
-    """Shares of the candidates' scores by party and call, which neither party sees."""
-    seen: list[list[Reals]] = [[], []]
-    original = split.scores
-
-    def watching(party: Party, *args: Any) -> Any:
-        found = original(party, *args)
-        seen[party.rank].append(found.words)
-        return found
-
-    split.scores = watching
-    try:
-        yield seen
-    finally:
-        split.scores = original
-
-
 def dummies(sizes: Sizes) -> Iterator[Line]:
     """Which splits are dummies: those whose owner is another one in another run of the job.
 
     So it would be if dummies were drawn anew in every run, and so it is with secrets that are kept.
+    Of hidden splits the label party takes for the owner what its half looks most like, see
+    ``Splits.read``; ``others``: how many of its other splits look like one.
     """
-    for table, lasting in product(sizes.tables(3_000), (None, 0)):
-        params = sizes.params(20, 5, min_child_weight=5.0)
-        owners, is_dummy = [], np.zeros(0, bool)
-        for run in range(6):
-            with watched_scores() as seen:
-                halves = trained(table, params, seed=run, lasting=lasting)
-            owners.append(np.concatenate([tree.owners for tree in halves[0].trees]))
-            both = [a + b for a, b in zip(*seen, strict=True)]
-            is_dummy = np.concatenate([(found == 0).all(axis=1) for found in both])
-        for runs in (2, 6):
-            changed = (np.array(owners[:runs]) != owners[0]).any(axis=0)
-            theirs = is_dummy & (owners[0] == 1)
-            drawn = "as they are" if lasting is not None else "if drawn anew in every run"
-            yield table.line("dummies", params, f"{runs} runs, {drawn}") | {
-                "what": "dummies of the feature party that the label party sees",
-                "value": float(changed[theirs].mean()) if theirs.any() else 0.0,
-                "dummies": int(theirs.sum()),
-                "false_alarms": int((changed & ~is_dummy).sum()),
-                "base": 0.0,
-            }
+    drawn = {"owner": ((None, "if drawn anew in every run"), (0, "as they are"))}
+    for table in sizes.tables(3_000):
+        is_dummy = None
+        for splits in ("hidden", "owner"):
+            params = sizes.params(20, 5, min_child_weight=5.0, splits=splits)
+            for lasting, setting in drawn.get(splits, ((None, "nothing is opened"),)):
+                runs = [
+                    trained(table, params, seed=run, lasting=lasting, backend=real(params))
+                    for run in range(6)
+                ]
+                if is_dummy is None:
+                    is_dummy = _without_candidates(runs[0])
+                if splits in sizes.splits:
+                    owners = np.array([owners_read(halves[0]) for halves in runs])
+                    yield from _told_apart(table, params, setting, owners, is_dummy)
+
+
+def _told_apart(
+    table: Table, params: TrainingParams, setting: str, owners: Numbers, is_dummy: Flags
+) -> Iterator[Line]:
+    """``owners``: (runs, nodes)."""
+    for runs in (2, len(owners)):
+        changed = (owners[:runs] != owners[0]).any(axis=0)
+        asked, others = (kind & (owners[0] == 1) for kind in (is_dummy, ~is_dummy))
+        yield table.line("dummies", params, f"{runs} runs, {setting}") | {
+            "what": "dummies of the feature party that the label party sees",
+            "value": float(changed[asked].mean()) if asked.any() else 0.0,
+            "dummies": int(asked.sum()),
+            "others": float(changed[others].mean()) if others.any() else 0.0,
+            "base": 0.0,
+        }
+
+
+def _without_candidates(halves: Sequence[ModelHalf]) -> Flags:
+    """Nodes of a hidden model in which no candidate was valid: their tables are empty."""
+    found = []
+    for first, second in zip(*(half.trees for half in halves), strict=True):
+        assert isinstance(first, HiddenTree)
+        assert isinstance(second, HiddenTree)
+        tables = SharedBits(first.tables ^ second.tables, first.nodes).flags()
+        found.append(~tables.any(axis=(0, 1)))
+    return np.concatenate(found)
 
 
 def columns(sizes: Sizes) -> Iterator[Line]:
     """A column of the other side, from the scores of training rows with so many decimals."""
-    for table in sizes.tables(10_000):
+    for table, splits in product(sizes.tables(10_000), sizes.splits):
         is_credit = table.name == "credit"
         name, threshold = ("PAY_0 >= 2", 2.0) if is_credit else ("first column >= 0", 0.0)
         wanted = (table.feature[:, 0] >= threshold).astype(np.float64)
-        params = sizes.params(20, 4)
+        params = sizes.params(20, 4, splits=splits)
         halves = trained(table, params)
         exact = margins(halves, table, 6)
-        paths = np.concatenate([tree.goes_left(table.label) for tree in halves[0].trees], axis=1)
+        paths = np.zeros((len(wanted), 0), np.bool_)
+        if not params.is_hidden:
+            own_splits = [tree.goes_left(table.label) for tree in owned(halves[0].trees)]
+            paths = np.concatenate(own_splits, axis=1)
         own = np.column_stack([table.label, table.labels])
         for decimals in (6, 4, 3, 2, 1, 0):
             given = np.round(exact, decimals)
@@ -409,7 +459,9 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=2, help="jobs whose labels are looked for")
     parser.add_argument("--sweeps", type=int, default=100, help="of an annealing over all labels")
     parser.add_argument("--credit", type=Path, help="credit_default.csv; or CREDIT_CSV")
+    parser.add_argument("--splits", default="owner,hidden", help="modes, by comma")
     options = vars(parser.parse_args())
+    options["splits"] = tuple(options["splits"].split(","))
     chosen = options.pop("only").split(",")
     given = options["credit"] or os.environ.get("CREDIT_CSV")
     options["credit"] = Path(given) if given and Path(given).is_file() else None

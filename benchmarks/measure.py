@@ -59,6 +59,7 @@ def _described(work: Work, data: Data) -> dict[str, Any]:
         "offline": work.offline,
         "he": work.he if work.algorithm == "hybrid" else None,
         "paillier_bits": work.paillier_bits if work.he == "paillier" else None,
+        "splits": work.params.splits,
     }
 
 

@@ -20,18 +20,19 @@ from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any
 
-import kinds
 import loopback
 import numpy as np
 
 from securexgb import _kernels
 from securexgb.boost.executor import LocalExecutor
+from securexgb.correlations.kind import Kind
+from securexgb.correlations.kinds import KINDS
 from securexgb.hybrid.ckks_products import agree_keys
+from securexgb.mpc.left_bits import register_rows
 from securexgb.mpc.matrix import register
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import REGISTRY
-from securexgb.mpc.shared import Shared
-from securexgb.offline.correlations import Kind
+from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.offline.method import Method
 from securexgb.report.protocols import arguments
 from securexgb.testing.harness import insecure_parties, run_both
@@ -41,9 +42,9 @@ _CALLS, _DRAWS = 3, 4
 METHODS = {"insecure-local": None, "two-party": Method()}
 UNITS = {
     "mpc.argmax.argmax": ("candidates", 4 * 300),
-    "boost.split.best_splits": ("candidates", 4 * 20 * 31),
-    "boost.score.scores": ("candidates", 4 * 20 * 31),
-    "boost.leaves.leaf_weights": ("splits", 7),
+    "boost.splits.split.best_splits": ("candidates", 4 * 20 * 31),
+    "boost.splits.score.scores": ("candidates", 4 * 20 * 31),
+    "boost.splits.leaves.leaf_weights": ("splits", 7),
     "hybrid.ckks_products.agree_keys": ("keys", 2),
 }
 """Protocols whose size is not that of the vector: what is counted, and how much of it."""
@@ -61,6 +62,14 @@ def given(name: str, party: Party, count: int) -> list[Any]:
         args[0] = register(party, shape, own)
         place = 1 + party.rank if name == "mpc.matrix.histograms" else 1
         args[place] = LocalExecutor(own, shape.bins, shape.bins)
+    if name.startswith("mpc.left_bits"):
+        shape, nodes = args[0], args[3].count
+        own = np.zeros((shape.rows, shape.features[party.rank]), np.uint8)
+        args[1 + party.rank] = LocalExecutor(own, shape.bins, shape.bins)
+        if name == "mpc.left_bits.left_bits":
+            register_rows(party, shape, own, nodes, 1 + _CALLS)
+        else:
+            args[5] = SharedBits.zeros(nodes, count=shape.rows)
     if name.startswith("hybrid.ckks") and args:
         args[0] = agree_keys(party)
     if name == "hybrid.ckks_scores.tree_scores":
@@ -109,30 +118,30 @@ def protocol(name: str, source: str, count: int) -> dict[str, Any]:
 
 
 def _spent(party: Party) -> dict[str, float]:
-    made = party.source.offline_channel_bytes
+    made = party.source.account.channel_bytes
     return {
         "seconds": perf_counter(),
         "rounds": party.rounds,
-        "waited_seconds": party.source.waited_seconds,
+        "waited_seconds": party.source.account.waited_seconds,
         "online_bytes": party.channel.traffic.bytes_sent - made,
-        "offline_bytes": made + party.source.offline_bytes,
+        "offline_bytes": made + party.source.account.dealer_bytes,
     }
 
 
 def correlations(count: int) -> Iterator[dict[str, Any]]:
     """One line for each kind that two parties make from transfers, in elements of the kind."""
-    for kind in Kind:
+    for kind in KINDS:
         seconds, sent = _drawn(kind, count)
         yield {
             "question": "operations",
-            "correlation": kind.value,
+            "correlation": kind.name,
             "seconds": seconds,
             "per_second": count / seconds,
             "bytes_each": sent / count,
         }
 
 
-def _drawn(kind: Kind, count: int) -> tuple[float, float]:
+def _drawn(kind: Kind[Any], count: int) -> tuple[float, float]:
     """Seconds and bytes of both parties for ``count`` elements: the mean of later draws.
 
     By then pools are stretched, and what is made ahead has reached its bound.
@@ -140,10 +149,10 @@ def _drawn(kind: Kind, count: int) -> tuple[float, float]:
 
     def measure(party: Party, _: object) -> tuple[float, float]:
         for _ in range(_DRAWS):
-            kinds.draw(party.rank, party.source, kind, count)
+            party.source.take(kind, count)
         before = _spent(party)
         for _ in range(_DRAWS):
-            kinds.draw(party.rank, party.source, kind, count)
+            party.source.take(kind, count)
         after = _spent(party)
         seconds, made = (after[key] - before[key] for key in ("seconds", "offline_bytes"))
         return seconds / _DRAWS, made / _DRAWS

@@ -19,10 +19,13 @@ import loopback
 import numpy as np
 from works import Work
 
-from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
-from securexgb.boost.predict import Request, predict
+from securexgb.boost.predict import Request
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.prediction import Predictor
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.report import metrics
 
@@ -46,14 +49,14 @@ class Snapshot:
 
     @staticmethod
     def of(party: Party) -> Snapshot:
-        source = party.source
+        account = party.source.account
         return Snapshot(
             seconds=perf_counter(),
-            offline_seconds=source.offline_seconds,
-            waited_seconds=source.waited_seconds,
+            offline_seconds=account.seconds,
+            waited_seconds=account.waited_seconds,
             cpu_seconds=process_time(),
-            online_bytes=party.channel.traffic.bytes_sent - source.offline_channel_bytes,
-            offline_bytes=source.offline_bytes + source.offline_channel_bytes,
+            online_bytes=party.channel.traffic.bytes_sent - account.channel_bytes,
+            offline_bytes=account.dealer_bytes + account.channel_bytes,
             rounds=party.rounds,
         )
 
@@ -90,7 +93,7 @@ def run(folder: Path, role: loopback.Role, ports: loopback.Ports) -> dict[str, A
         rows = dict(saved)
     fitted = rows["fitted"]
     names = tuple(f"column {i}" for i in range(fitted.shape[1]))
-    data = SideData(np.ascontiguousarray(fitted), names, rows.get("labels"))
+    data = Rows(np.ascontiguousarray(fitted), names, rows.get("labels"))
     before = loopback.own_peak_rss_mb()
     with loopback.federation(folder, role, ports, work).session("train") as party:
         party.exchange_bytes(b"both are here")
@@ -108,7 +111,7 @@ def run(folder: Path, role: loopback.Role, ports: loopback.Ports) -> dict[str, A
         held = np.ascontiguousarray(rows["held"])
         if len(held):
             start = Snapshot.of(party)
-            scores = predict(party, half, held, Request())
+            scores = Predictor(party, half, Request()).score(Rows(held, names))
             result["prediction"] = Snapshot.of(party).since(start)
             if scores is not None:
                 result["auc"] = metrics.auc(rows["held_labels"], scores)

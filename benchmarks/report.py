@@ -3,11 +3,13 @@
     python benchmarks/report.py
 
 Nothing there is written by hand: figures come from the lines, sentences from template.md and
-accuracy_template.md. A test compares the pages with what this makes.
+accuracy_template.md. In docs/threat-model.md it draws one table, of the attacks. A test compares
+the pages with what this makes.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,6 +73,14 @@ def accuracy(results: Results) -> str:
     return formats.page(results, ACCURACY_TEMPLATE.read_text("utf-8"))
 
 
+def threat_model(results: Results, text: str) -> str:
+    """The text of docs/threat-model.md with its measured table made anew."""
+    if not results.get("leaks"):
+        return text
+    made = f"\\1\n{leak_tables.short(results)}\n\\2"
+    return re.sub(r"(<!-- measured: attacks -->\n).*?(<!-- end -->)", made, text, flags=re.DOTALL)
+
+
 def plots(results: Results) -> dict[str, str]:
     """The files beside the page by name; those whose figures are there."""
     needed = ("training", "network", "memory", "growth", "growth")
@@ -86,6 +96,9 @@ def write(results: Path, docs: Path) -> None:
     found = lines.read(results)
     (docs / "benchmarks.md").write_text(page(found), encoding="utf-8")
     (docs / "accuracy.md").write_text(accuracy(found), encoding="utf-8")
+    written = docs / "threat-model.md"
+    if written.is_file():
+        written.write_text(threat_model(found, written.read_text("utf-8")), encoding="utf-8")
     for name, drawn in plots(found).items():
         (docs / name).write_text(drawn, encoding="utf-8")
 

@@ -49,7 +49,7 @@ PLAN: dict[str, tuple[str, ...]] = {
     "operations": ("operations.py",),
     "channel": ("channel.py",),
     "dealer": ("dealer.py",),
-    "homomorphic": ("homomorphic.py W1 W2 W3 1M",),
+    "homomorphic": ("homomorphic.py W1 W2 W3 1M", "row_bits.py"),
     "leaks": ("leaks.py",),
     "security": ("security.py",),
     "numbers": ("accuracy.py", "accuracy.py --shares", "accuracy.py --itself"),
@@ -66,7 +66,7 @@ TINY: dict[str, tuple[str, ...]] = {
     "operations": ("operations.py --count 64",),
     "channel": ("channel.py --scale 0.01",),
     "dealer": ("dealer.py --scale 0.01",),
-    "homomorphic": ("homomorphic.py W1",),
+    "homomorphic": ("homomorphic.py W1", "row_bits.py W1"),
     "leaks": ("leaks.py --rows 60 --columns 2 --trees 2 --depth 2 --repeat 1 --sweeps 1",),
     "security": ("security.py --share 0.01",),
     "numbers": (

@@ -32,7 +32,7 @@ import lattices
 import lines
 import parity
 
-from securexgb.he import noise
+from securexgb.he import noise, row_bits
 from securexgb.he.ckks import CIPHERTEXTS_PER_KEY, MASK_BITS
 from securexgb.he.ckks_words import DEGREE as CKKS_DEGREE
 from securexgb.he.ckks_words import PRIME_BITS
@@ -54,6 +54,10 @@ NIST_FACTORING = {2048: 112, 3072: 128}
 """SP 800-57 part 1, revision 5, table 2."""
 RANDOMNESS_BITS = 75
 """Of a Paillier ciphertext's randomness, see he/paillier.py."""
+RESULTS_LOG2 = 20
+"""Results under one public key, each with a secret u of its own: a million single predictions."""
+ROW_BITS_IN_JOB = 1 << 29
+"""Rows times nodes, of both sides: 1M rows, 15 nodes and 10 trees are 2^28.2."""
 TYPICAL_ROWS, TYPICAL_SUM_BITS = 1_000_000, 37
 TYPICAL_BINS, TYPICAL_DEPTH = 33, 4
 DEVIATION = math.sqrt(noise.ERROR_VARIANCE)
@@ -103,6 +107,7 @@ def rings() -> Iterator[Row]:
         ("ring-LWE: BFV ciphertexts", noise.DEGREE, q, 189),
         ("ring-LWE, circular: keys for merging", noise.DEGREE, with_special, 138),
         ("ring-LWE: CKKS public key", CKKS_DEGREE, float(sum(PRIME_BITS)), 0),
+        ("ring-LWE: row bits", row_bits.DEGREE, row_bits.MODULUS_BITS, 214),
     ):
         deviation = DEVIATION if "CKKS" not in name else 3.2
         found = lattices.ring_lwe(degree, bits, deviation)
@@ -113,6 +118,12 @@ def rings() -> Iterator[Row]:
             yield Row(name, sizes, shared, found.operations - VECTORS_LOG2, "estimate")
             shared = f"full estimator, for 2^79; 2^{VECTORS_LOG2} vectors under one A"
             yield Row(name, sizes, shared, reported - VECTORS_LOG2, "reported")
+        if name.endswith("row bits"):
+            secrets = max(row_bits.GROUPS)
+            shared = f"{attack}; {secrets} secrets share public halves, by a hybrid argument"
+            yield Row(name, sizes, shared, found.operations - math.log2(secrets), "estimate")
+            shared = f"{attack}; 2^{RESULTS_LOG2} results under one p1, by a hybrid argument"
+            yield Row(name, sizes, shared, found.operations - RESULTS_LOG2, "estimate")
         if reported:
             whole = "full estimator, primal and dual" + (", for 2^79" if "pads" in name else "")
             yield Row(name, sizes, whole, reported, "reported")
@@ -154,6 +165,9 @@ def statistical() -> Iterator[Row]:
     values = f"2^{math.log2(VALUES_IN_JOB):.0f} values"
     sizes = f"{TYPICAL_ROWS:,} rows, {values}"
     yield Row("sums of BFV and pads are right", sizes, "noise over half a unit", -failure, "proof")
+    failure = row_bits.failure_log2(row_bits.MOST_SUMMANDS, ROW_BITS_IN_JOB)
+    sizes = f"2^{math.log2(ROW_BITS_IN_JOB):.0f} values, {row_bits.MOST_SUMMANDS:,} in a sum"
+    yield Row("row bits are right", sizes, "noise over an eighth", -failure, "proof")
     precision = noise.words_precision(VALUES_IN_JOB)
     failure = noise.words_failure_log2(precision.spread, VALUES_IN_JOB)
     yield Row("words converted by BFV are right", values, "noise at a rounding", -failure, "proof")

@@ -17,7 +17,7 @@ class Work:
     """A training. ``columns``: of each side, of synthetic data.
 
     ``data``: a CSV file, or "breast-cancer", in place of synthetic rows. ``algorithm`` to
-    ``paillier_bits`` are the terms of the same names.
+    ``splits`` are the terms of the same names.
     """
 
     name: str = "synthetic"
@@ -35,16 +35,19 @@ class Work:
     offline: str = "two-party"
     he: str = "bfv"
     paillier_bits: int = 2048
+    splits: str | None = None
 
     @property
     def params(self) -> TrainingParams:
-        return TrainingParams(
+        params = TrainingParams(
             n_estimators=self.trees,
             max_depth=self.depth,
             max_bin=self.bins,
             missing_values="refused",
             base_score=0.5,
+            splits=self.splits,
         )
+        return params.decided(can_hide=self.method.can_hide)
 
     @property
     def method(self) -> Method:
@@ -84,6 +87,7 @@ def add_options(parser: argparse.ArgumentParser, **defaults: Any) -> None:
         "algorithm": get_args(Algorithm),
         "offline": get_args(Offline),
         "he": get_args(Scheme),
+        "splits": ("hidden", "owner"),
     }
     for entry in fields(Work):
         flag = "--" + entry.name.replace("_", "-")

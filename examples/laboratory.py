@@ -25,9 +25,11 @@ from securexgb.arith.prg import Prg
 from securexgb.attestation.collateral import FileCollateral
 from securexgb.attestation.trust import AttestationRequirement
 from securexgb.attestation.verify import VENDORS
-from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.testing.harness import run_both
 from tests.attestation.examples import SIGNED, LaboratoryAttester, policy, roots
@@ -72,8 +74,8 @@ def grow(dealer: RunningDealer, requirement: AttestationRequirement) -> int:
     columns = rng.normal(size=(80, 4))
     labels = (columns[:, 0] + columns[:, 3] > 0).astype(np.float64)
     sides = (
-        SideData(np.ascontiguousarray(columns[:, :2]), ("a", "b"), labels),
-        SideData(np.ascontiguousarray(columns[:, 2:]), ("c", "d")),
+        Rows(np.ascontiguousarray(columns[:, :2]), ("a", "b"), labels),
+        Rows(np.ascontiguousarray(columns[:, 2:]), ("c", "d")),
     )
     channels = memory_pair(60)
     with connected(dealer, replace(demanding(dealer, requirement), channels=channels)) as sources:
@@ -99,8 +101,8 @@ def grow(dealer: RunningDealer, requirement: AttestationRequirement) -> int:
     return len(halves[0].trees)
 
 
-def one_side(party: Party, side: SideData):
-    params = TrainingParams(n_estimators=2, max_depth=2, max_bin=8)
+def one_side(party: Party, side: Rows):
+    params = TrainingParams(n_estimators=2, max_depth=2, max_bin=8, splits="hidden")
     return train(party, TrainingJob(params=params, data=side))
 
 

@@ -70,7 +70,7 @@ def digit_answer(messages: Words, flips: Words, own: Words, free: Bytes, width: 
     ``messages``: (16, width, n); ``flips``, ``own``: (4, n); ``free``: (n,), the bits of the
     receiver's digits that count as ones whatever they are. ``width`` 2: carry out of the sum of
     both digits, and whether a carry would go through; 7: also the carries into bits 1, 2, 3, and
-    whether one would reach bits 2 and 3. See kernels/src/digits.rs.
+    whether one would reach bits 2 and 3. See kernels/src/ot/digits.rs.
     """
 
 def digit_take(answers: Words, chosen: Words, own: Words) -> Words:
@@ -83,7 +83,7 @@ def digit_pad(keys: Words, choices: Words) -> Words:
     """The pads (width, n) of choices (4, n) from a receiver's keys (8 width, 4 n)."""
 
 def ot_offer(secret: bytes) -> bytes:
-    """The base sender's message (32 bytes) for 64 random bytes; see kernels/src/ot_base.rs."""
+    """The base sender's message (32 bytes) for 64 random bytes; see kernels/src/ot/base.rs."""
 
 def ot_choose(session: bytes, offer: bytes, choices: Words, random: bytes) -> tuple[bytes, Words]:
     """The base receiver's reply and chosen keys (128, 2), for 128 choices packed in (2,).
@@ -137,7 +137,7 @@ def ot_silent_send(
     """The pool's trees first..first + t for roots (t, 2): 22 t words to send, both messages.
 
     ``rows``: (2^18 + 11 trees, 2); ``tags``: (3, 2), public, new for each pool;
-    ``places``: (2,), odd. 2048 transfers a tree; see kernels/src/ot_silent.rs.
+    ``places``: (2,), odd. 2048 transfers a tree; see kernels/src/ot/silent.rs.
     """
 
 def ot_silent_receive(
@@ -276,4 +276,50 @@ class RlwePads:
     ) -> Words:
         """2^shift y - a modulo 2^bits of vectors y (v, rows); pads first, first + 1, ... of the
         streams of secrets and errors: each serves once.
+        """
+
+def bit_lines(bits: Words, rows: int, nodes: int) -> Words:
+    """Bits of rows, ``nodes`` each without a gap, as whole words a row: (rows, ceil(nodes / 64)).
+
+    ``bits`` has ceil(rows nodes / 64) words; what is past the last bit is dropped.
+    """
+
+class RowBitsKey:
+    """The small secrets of who owns bits b; opens what ``RowBitsSums`` sends. See he/row_bits.py.
+
+    Layouts are (nodes, groups, rows of a result); bits of rows have no gap: row r's bit of node v
+    is bit r nodes + v.
+    """
+
+    @staticmethod
+    def encrypt(
+        layout: tuple[int, int, int], coins: bytes, secrets: bytes, errors: bytes, bits: Words
+    ) -> tuple[RowBitsKey, NDArray[np.uint16]]:
+        """The key, and ciphertexts (groups, buckets + 1, 1024) of bits (buckets, nodes / 64).
+
+        ``secrets``, ``errors``: keys of 16 bytes for this alone; ``coins``: of both sides, public.
+        """
+
+    def read(self, sent: Bytes, rows: int) -> tuple[Words, Words]:
+        """Readings of so many rows' results (results, 1280), where P's low bit is zero and one."""
+
+class RowBitsSums:
+    """What the owner of a one-hot matrix adds up with; counts what it draws as long as it lives."""
+
+    def __init__(
+        self,
+        layout: tuple[int, int, int],
+        coins: bytes,
+        received: NDArray[np.uint16],
+        private: bytes,
+    ) -> None:
+        """``received``: (groups, buckets + 1, 1024); ``private``: a key for this object alone."""
+
+    @property
+    def used(self) -> int:
+        """Results that were made: the number of the next one."""
+
+    def add_up(self, bins: Bytes, n_bins: int) -> tuple[Bytes, Words, Words]:
+        """For bins (rows, columns): what leaves, (results, 1280), the upper and the lower bit of
+        the grid of what stays. Past the last row the lower bits are random.
         """

@@ -2,6 +2,7 @@
 
     SecureXGBError            1   a bug of ours, if raised bare
       UsageError              2   a flag, a file or a value of the configuration
+        NotAvailable          2   asked of a model that does not hold it
       PeerError               3   the peer or the network between
         PeerGone              3     the other side closed or vanished
         DealerGone            3     the dealer closed or vanished
@@ -21,23 +22,6 @@ holds a secret value.
 
 from __future__ import annotations
 
-__all__ = [
-    "CertificateRefused",
-    "DataError",
-    "DealerGone",
-    "EvidenceRefused",
-    "MalformedFrame",
-    "PeerError",
-    "PeerGone",
-    "PeerTimeout",
-    "ProtocolDesync",
-    "SecureXGBError",
-    "StoppedByPeer",
-    "TermsDiffer",
-    "TrustError",
-    "UsageError",
-]
-
 
 class SecureXGBError(Exception):
     """Root of the tree; ``exit_code`` is what the command line returns."""
@@ -51,6 +35,12 @@ class UsageError(SecureXGBError, ValueError):
 
     exit_code = 2
     help = "Correct the value named above and start again."
+
+
+class NotAvailable(UsageError, AttributeError):
+    """A model was asked for what it does not hold; for Python and scikit-learn, no attribute."""
+
+    help = "Train again with other terms where it is needed."
 
 
 class PeerError(SecureXGBError):

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,27 +29,30 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from securexgb.boost.booster import SideData, TrainingJob
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.importance import importance
+from securexgb.boost.importance import importances
 from securexgb.boost.leak import Floors, Leak, after_training
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request
 from securexgb.errors import DataError, UsageError
-from securexgb.estimator_federation import Ids, ids_of, predicted, refuse_other_terms, trained
 from securexgb.estimator_files import restore_estimator, save_estimator, saved_kind
+from securexgb.jobs.alignment import Named, own_ids
+from securexgb.jobs.prediction import Predictor
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.simulation import column_positions, predict_alone, split_columns, train_alone
+from securexgb.jobs.training import agreed_job
+from securexgb.jobs.training import train as run_training
 from securexgb.offline.method import Method
-from securexgb.simulation import column_positions, predict_alone, split_columns, train_alone
 
 if TYPE_CHECKING:
     from securexgb.federation.session import Federation
 
-__all__ = ["SecureXGBClassifier", "SecureXGBRegressor", "load_model"]
 
 Reals = NDArray[np.float64]
 _log = logging.getLogger(__name__)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class _SecureXGBModel(BaseEstimator):
     """What classifier and regressor share: parameters, data, fitting, predicting, files.
 
@@ -56,7 +60,8 @@ class _SecureXGBModel(BaseEstimator):
     names and meanings. Beyond them: ``feature_party_columns``, names or numbers of the
     columns that the feature party holds where both are played here (None: the second
     half); ``prediction_decimals``, to which margins are rounded before they are opened (of a
-    regression in units of 2^target_exponent); ``callbacks``, with xgboost's four hooks;
+    regression in units of 2^target_exponent); ``importance_type``, see ``feature_importances_``;
+    ``callbacks``, with xgboost's four hooks;
     ``federation``, this side of a real job.
 
     ``algorithm`` ("hybrid", "ss"), ``he`` ("bfv", "paillier") and ``offline`` ("two-party",
@@ -66,84 +71,48 @@ class _SecureXGBModel(BaseEstimator):
     "transfers" (the default) or "ckks", with which margins are rounded to hundredths.
     """
 
-    _objective = ""
-    _halves: tuple[ModelHalf, ...]
-    """This process's halves: both alone, one in a federation."""
-    _sides: tuple[NDArray[np.intp], ...]
-    """The columns of X that each of those halves was trained on."""
+    objective: str | None = None
+    n_estimators: int = 50
+    learning_rate: float = 0.3
+    max_depth: int = 4
+    min_child_weight: float = 1.0
+    gamma: float = 0.0
+    reg_lambda: float = 1.0
+    reg_alpha: float = 0.0
+    subsample: float = 1.0
+    colsample_bytree: float = 1.0
+    scale_pos_weight: float = 1.0
+    base_score: float | None = None
+    max_bin: int = 32
+    random_state: Any = 0
+    eval_metric: str | Sequence[str] = ()
+    early_stopping_rounds: int | None = None
+    missing: float = np.nan
+    missing_values: str = "allowed"
+    gradient_bits: int | None = None
+    sigmoid: str = "table"
+    splits: str | None = None
+    importance: str = "none"
+    weight_exponent: int | None = None
+    target_exponent: int | None = None
+    metric_exponent: int | None = None
+    weight_bound: float | None = None
+    target_bound: float | None = None
+    importance_type: str | None = None
+    feature_party_columns: Sequence[str] | Sequence[int] | None = None
+    callbacks: Sequence[Any] | None = None
+    prediction_decimals: int = 6
+    algorithm: str | None = None
+    he: str | None = None
+    offline: str | None = None
+    prediction: str | None = None
+    federation: Federation | None = None
 
-    def __init__(
-        self,
-        *,
-        objective: str | None = None,
-        n_estimators: int = 50,
-        learning_rate: float = 0.3,
-        max_depth: int = 4,
-        min_child_weight: float = 1.0,
-        gamma: float = 0.0,
-        reg_lambda: float = 1.0,
-        reg_alpha: float = 0.0,
-        subsample: float = 1.0,
-        colsample_bytree: float = 1.0,
-        scale_pos_weight: float = 1.0,
-        base_score: float | None = None,
-        max_bin: int = 32,
-        random_state: Any = 0,
-        eval_metric: str | Sequence[str] = (),
-        early_stopping_rounds: int | None = None,
-        missing: float = np.nan,
-        missing_values: str = "allowed",
-        gradient_bits: int | None = None,
-        sigmoid: str = "table",
-        weight_exponent: int | None = None,
-        target_exponent: int | None = None,
-        metric_exponent: int | None = None,
-        weight_bound: float | None = None,
-        target_bound: float | None = None,
-        importance_type: str = "weight",
-        feature_party_columns: Sequence[str] | Sequence[int] | None = None,
-        callbacks: Sequence[Any] | None = None,
-        prediction_decimals: int = 6,
-        algorithm: str | None = None,
-        he: str | None = None,
-        offline: str | None = None,
-        prediction: str | None = None,
-        federation: Federation | None = None,
-    ) -> None:
-        self.objective = objective
-        self.n_estimators = n_estimators
-        self.learning_rate = learning_rate
-        self.max_depth = max_depth
-        self.min_child_weight = min_child_weight
-        self.gamma = gamma
-        self.reg_lambda = reg_lambda
-        self.reg_alpha = reg_alpha
-        self.subsample = subsample
-        self.colsample_bytree = colsample_bytree
-        self.scale_pos_weight = scale_pos_weight
-        self.base_score = base_score
-        self.max_bin = max_bin
-        self.random_state = random_state
-        self.eval_metric = eval_metric
-        self.early_stopping_rounds = early_stopping_rounds
-        self.missing = missing
-        self.missing_values = missing_values
-        self.gradient_bits = gradient_bits
-        self.sigmoid = sigmoid
-        self.weight_exponent = weight_exponent
-        self.target_exponent = target_exponent
-        self.metric_exponent = metric_exponent
-        self.weight_bound = weight_bound
-        self.target_bound = target_bound
-        self.importance_type = importance_type
-        self.feature_party_columns = feature_party_columns
-        self.callbacks = callbacks
-        self.prediction_decimals = prediction_decimals
-        self.algorithm = algorithm
-        self.he = he
-        self.offline = offline
-        self.prediction = prediction
-        self.federation = federation
+    _objective: ClassVar[str] = ""
+    _halves: tuple[ModelHalf, ...] = field(init=False)
+    """This process's halves: both alone, one in a federation."""
+    _sides: tuple[NDArray[np.intp], ...] = field(init=False)
+    """The columns of X that each of those halves was trained on."""
 
     def fit(
         self,
@@ -161,25 +130,27 @@ class _SecureXGBModel(BaseEstimator):
         ``X``: (rows, columns), NaN or ``missing`` where there is no value: array, list, or a
         pandas, polars or pyarrow table. ``y``: labels; the feature party of a federation passes
         none. ``eval_set``: pairs (X, y), whose metrics are evaluated after every tree and
-        thereby revealed. ``ids``, ``eval_set_ids``: of the rows, texts or whole numbers, where a
-        federation's terms name an id_column: both sides compare them before anything else.
+        thereby revealed. ``ids``: in a federation whose terms name an id_column, one text or
+        whole number a row, unless X is a table with that column; the other side must have the
+        same ones in the same order.
         """
+        self._refuse_other_terms()
         if self.federation is not None and self.federation.role == "feature":
-            train = self._own_columns(X, reset=True)
+            train = self._own_columns(X, ids, reset=True)
         else:
-            train = self._checked(X, y, sample_weight)
-        weights = sample_weight_eval_set or [None] * len(eval_set or ())
+            train = self._checked(X, y, sample_weight, ids)
+        none = [None] * len(eval_set or ())
+        given = zip(
+            eval_set or (), sample_weight_eval_set or none, eval_set_ids or none, strict=True
+        )
         evals = [
-            (f"validation_{number}", self._checked_more(*pair, weight))
-            for number, (pair, weight) in enumerate(zip(eval_set or (), weights, strict=True))
+            (f"validation_{number}", self._checked_more(*pair, weight, more_ids))
+            for number, (pair, weight, more_ids) in enumerate(given)
         ]
-        more = zip(evals, eval_set_ids or [None] * len(evals), strict=True)
-        compared = [ids_of(self.federation, ids, train.rows, "training data")]
-        compared += [ids_of(self.federation, own, data.rows, name) for (name, data), own in more]
         if self.federation is None:
             self._fit_alone(train, evals)
         else:
-            self._fit_federated(self.federation, train, evals, compared)
+            self._fit_federated(self.federation, train, evals)
         return self
 
     def evals_result(self) -> dict[str, dict[str, list[float]]]:
@@ -198,13 +169,20 @@ class _SecureXGBModel(BaseEstimator):
 
     @property
     def feature_importances_(self) -> Reals:
-        """Each column's share of the splits, summing to 1; one side of a federation sees and
-        counts its own splits only."""
+        """Each column's share of the importance that ``importance_type`` names.
+
+        "gain", of hidden splits: of the gain of all splits (xgboost's total_gain), adding up to 1
+        over the columns of both sides; alone exact, and one side of a federation sees what was
+        opened of its own columns, in hundredths, where the terms say importance = "gain".
+        "weight", of owned splits: of their number, adding up to 1; one side of a federation
+        counts its own splits. None: whichever the model has. Raises NotAvailable, which is an
+        AttributeError, where there is none.
+        """
         check_is_fitted(self)
-        counts = np.zeros(self.n_features_in_)
-        for half, side in zip(self._halves, self._sides, strict=True):
-            counts[side] = importance(half, self.importance_type)
-        shares: Reals = counts / max(counts.sum(), 1.0)
+        shares = np.zeros(self.n_features_in_)
+        found = importances(self._halves, self.importance_type)
+        for side, of_side in zip(self._sides, found, strict=True):
+            shares[side] = of_side
         return shares
 
     @property
@@ -223,63 +201,50 @@ class _SecureXGBModel(BaseEstimator):
         """Take over the model that ``save_model`` wrote."""
         restore_estimator(self, Path(path))
 
-    def _fit_alone(self, train: SideData, evals: Sequence[tuple[str, SideData]]) -> None:
+    def _fit_alone(self, train: Rows, evals: Named) -> None:
         """Play both parties."""
         params, seed = self._params()
+        method = self._method()
+        is_exact = self.prediction in (None, "transfers")
+        params = params.decided(can_hide=is_exact and (method is None or method.can_hide))
         names = [str(name) for name in getattr(self, "feature_names_in_", ())]
-        count = len(train.columns)
+        count = len(train.column_names)
         sides = split_columns(count, column_positions(self.feature_party_columns, names, count))
         hooks = tuple(self.callbacks or ())
-        run = train_alone(params, train, sides, seed, evals, lambda _: hooks, self._method())
+        run = train_alone(params, train, sides, seed, evals, lambda _: hooks, method)
         self._halves, self._sides, self._seed = run.results, sides, seed
         self.ledger_ = run.ledger
-        set_rows = [(name, data.rows) for name, data in evals]
-        for sentence in [self.leak_.sentence, *Floors().sentences(train.rows, set_rows)]:
+        set_rows = [(name, data.count) for name, data in evals]
+        floors = Floors().of(params)
+        for sentence in [self.leak_.sentence, *floors.sentences(train.count, set_rows)]:
             _log.info("between two companies: %s", sentence)
 
-    def _fit_federated(
-        self,
-        federation: Federation,
-        train: SideData,
-        evals: Sequence[tuple[str, SideData]],
-        ids: Sequence[Ids | None],
-    ) -> None:
+    def _fit_federated(self, federation: Federation, train: Rows, evals: Named) -> None:
         """Play one party, over the network; the parameters are the terms'."""
-        refuse_other_terms(self, federation)
-        job = TrainingJob(
-            params=federation.terms.training,
-            data=train,
-            evals=tuple(evals),
-            callbacks=tuple(self.callbacks or ()),
-            job_digest=federation.terms.full_digest,
-            floors=federation.terms.floors,
-        )
-        half, self.ledger_ = trained(federation, job, ids)
+        with federation.session("train") as party:
+            job = agreed_job(party, federation, train, evals)
+            half = run_training(party, replace(job, callbacks=tuple(self.callbacks or ())))
+            self.ledger_ = party.ledger.rows()
         self._halves, self._seed = (half,), 0
-        self._sides = (np.arange(len(train.columns)),)
+        self._sides = (np.arange(len(train.column_names)),)
 
     def _margins(self, X: Any, ids: Any) -> Reals | None:
         """Rounded margins; None at a side of a federation that does not get them."""
         check_is_fitted(self)
-        data = self._own_columns(X, reset=False)
-        compared = ids_of(self.federation, ids, data.rows, "rows to predict")
+        self._refuse_other_terms()
+        rows = self._own_columns(X, ids, reset=False)
         if self.federation is not None:
-            refuse_other_terms(self, self.federation)
-            return predicted(self.federation, self._halves[0], data.features, compared)
+            with Predictor.open(self.federation, self._halves[0]) as predictor:
+                return predictor.margins(rows)
         if len(self._halves) != 2:
             raise UsageError(
                 "this estimator holds one half of a model: set its federation, and predict "
                 "together with the other side"
             )
-        run = predict_alone(
-            self._halves,
-            data.features,
-            self._sides,
-            self._request(),
-            self._seed,
-            self._method(),
-        )
-        return run.results[0]
+        prediction: Any = self.prediction or "transfers"
+        request = Request("label", self.prediction_decimals, prediction)
+        halves, sides, method = self._halves, self._sides, self._method()
+        return predict_alone(halves, rows, sides, request, self._seed, method).results[0]
 
     def _params(self) -> tuple[TrainingParams, int]:
         """The parameters, checked, and the seed."""
@@ -301,18 +266,30 @@ class _SecureXGBModel(BaseEstimator):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(2**31))
 
-    def _request(self) -> Request:
-        """What both parties played here ask of a prediction."""
-        prediction = self.prediction or "transfers"
-        return Request("label", self.prediction_decimals, prediction)  # type: ignore[arg-type]
-
     def _method(self) -> Method | None:
         """How both parties played here make their correlations."""
         return Method.chosen(self.algorithm, self.offline, self.he)
 
-    def _checked(self, X: Any, y: Any, sample_weight: Any) -> SideData:
+    def _refuse_other_terms(self) -> None:
+        """In a federation a parameter set here must be the terms' one: nothing is ignored."""
+        if self.federation is None:
+            return
+        terms, usual = self.federation.terms, vars(TrainingParams())
+        names = ("algorithm", "he", "offline", "prediction")
+        agreed = vars(terms.training) | {name: getattr(terms, name) for name in names}
+        for name, value in agreed.items():
+            mine = getattr(self, name)
+            given = tuple(mine) if isinstance(mine, list) else mine
+            if given not in (None, usual.get(name), value):
+                raise UsageError(
+                    f"{name}={given!r} differs from the job's terms, which say "
+                    f"{value!r}: in a federation the terms decide"
+                )
+
+    def _checked(self, X: Any, y: Any, sample_weight: Any, ids: Any) -> Rows:
         """Training data, checked. Rows of weight zero are left out where both parties are
         here: they count for nothing, not even in the bins."""
+        X, row_ids = own_ids(self.federation, X, ids)
         X, y = validate_data(
             self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", y_numeric=False
         )
@@ -326,12 +303,12 @@ class _SecureXGBModel(BaseEstimator):
                 if not kept.any():
                     raise DataError("every row has sample_weight 0, so there is nothing to learn")
                 X, y, weights = X[kept], y[kept], weights[kept]
-        features = self._with_nan(X)
-        return SideData(features, self._names(X), self._encoded(y, fitting=True), weights)
+        labels = self._encoded(y, fitting=True)
+        return Rows(self._with_nan(X), self._names(X), labels, weights).with_ids(row_ids)
 
-    def _checked_more(self, X: Any, y: Any, sample_weight: Any) -> SideData:
+    def _checked_more(self, X: Any, y: Any, sample_weight: Any, ids: Any) -> Rows:
         """An evaluation set, checked against the training data."""
-        data = self._own_columns(X, reset=False)
+        data = self._own_columns(X, ids, reset=False)
         if self.federation is not None and self.federation.role == "feature":
             return data
         labels = self._encoded(column_or_1d(y, warn=True), fitting=False)
@@ -339,12 +316,13 @@ class _SecureXGBModel(BaseEstimator):
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(
-                sample_weight, data.features, dtype=np.float64, ensure_non_negative=True
+                sample_weight, data.values, dtype=np.float64, ensure_non_negative=True
             )
-        return SideData(data.features, data.columns, labels, weights)
+        return replace(data, labels=labels, weights=weights)
 
-    def _own_columns(self, X: Any, *, reset: bool) -> SideData:
+    def _own_columns(self, X: Any, ids: Any, *, reset: bool) -> Rows:
         """Rows without labels, checked; a side of a federation may have no column."""
+        X, row_ids = own_ids(self.federation, X, ids)
         least = 1 if self.federation is None else 0
         X = validate_data(
             self,
@@ -354,7 +332,7 @@ class _SecureXGBModel(BaseEstimator):
             ensure_all_finite="allow-nan",
             ensure_min_features=least,
         )
-        return SideData(self._with_nan(X), self._names(X))
+        return Rows(self._with_nan(X), self._names(X)).with_ids(row_ids)
 
     def _with_nan(self, X: Reals) -> Reals:
         """The table with NaN in place of the value ``missing``."""

@@ -17,8 +17,6 @@ from securexgb.model.files import load_half, save_half
 from securexgb.storage.sealed import ModelKey, find_key
 from securexgb.storage.whole import make_directory, pack_json, read_whole, unpack_json, write_whole
 
-__all__ = ["restore_estimator", "save_estimator", "saved_kind"]
-
 FORMAT = 1
 DESCRIPTION = "estimator.json"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import tests.profiles  # noqa: F401  registers them before pytest chooses one
 from securexgb.testing.harness import Backend
 
 

@@ -10,6 +10,7 @@ from securexgb.mpc.protocol import REGISTRY
 from securexgb.mpc.reveals import Reveal
 from securexgb.report.protocols import protocol_rows, reveal_rows
 from tests.generate_tables import DOCS, regenerated, tables
+from tests.thorough import PAGE, drawn
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,11 @@ def test_tables_are_up_to_date(page: str, table: str) -> None:
     text = (DOCS / f"{page}.md").read_text()
     assert tables()[table] in text, "run python -m tests.generate_tables"
     assert regenerated(text) == text, "run python -m tests.generate_tables"
+
+
+def test_last_results_are_those_of_the_record() -> None:
+    text = PAGE.read_text()
+    assert drawn(text) == text, "run python tests/thorough.py --page"
 
 
 def test_every_protocol_has_its_row() -> None:

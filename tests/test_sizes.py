@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,18 +16,14 @@ FILE_LINES = 480
 FUNCTION_LINES = 60
 FOLDER_LINES = 3_200
 PARAMETERS = 7
-LARGER_FILES = {"kernels/src/lattice/ntt.rs": 545}
-LARGER_FUNCTIONS = {
-    # Signatures with a line a parameter: a command's options, an estimator's parameters.
-    "securexgb/cli/job.py new": 70,
-    "securexgb/cli/simulate.py simulate": 85,
-    "securexgb/estimator.py __init__": 75,
-    "securexgb/report/protocols.py arguments": 85,
-}
-LARGER_FOLDERS = {"securexgb/boost": 4_400, "securexgb/mpc": 3_900}
+LARGER_FILES: dict[str, int] = {}
+LARGER_FUNCTIONS: dict[str, int] = {}
+LARGER_FOLDERS: dict[str, int] = {}
 """What is still too large, at most as large as it is: these figures only ever fall."""
-LINES = 33_450
+LINES = 35_910
 """Of Python and Rust in the product, without generated files."""
+MANY_ARGUMENTS = ["securexgb/cli/job.py new", "securexgb/cli/simulate.py simulate"]
+"""Commands: their options are their arguments."""
 
 
 def product() -> Iterator[tuple[str, str]]:
@@ -63,7 +59,7 @@ def test_functions_are_short_and_take_few_arguments() -> None:
         assert lines <= LARGER_FUNCTIONS.get(name, FUNCTION_LINES), (name, lines)
         arguments = node.args
         count = len(arguments.posonlyargs) + len(arguments.args) + len(arguments.kwonlyargs)
-        if name not in LARGER_FUNCTIONS:
+        if name not in MANY_ARGUMENTS:
             assert count <= PARAMETERS + 1, (name, count)  # self counts
 
 
@@ -76,8 +72,10 @@ def test_folders_are_small() -> None:
     assert not too_large
 
 
-@pytest.mark.parametrize("allowed", [LARGER_FILES, LARGER_FUNCTIONS, LARGER_FOLDERS])
-def test_exceptions_name_what_exists(allowed: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "allowed", [LARGER_FILES, LARGER_FUNCTIONS, LARGER_FOLDERS, MANY_ARGUMENTS]
+)
+def test_exceptions_name_what_exists(allowed: Iterable[str]) -> None:
     known = set(FILES) | {name for name, _ in functions()}
     known |= {name.rsplit("/", 1)[0] for name in FILES}
     assert set(allowed) <= known

@@ -4,8 +4,9 @@
 //! here: pure functions over slices, one subject a file, exact on every machine. Vector
 //! instructions are chosen at run time (see [`simd::path`]) and change speed only.
 //!
-//! Constant time: no branch and no address depends on shares, masks or keys. The one
-//! exception is [`words::histogram`], whose addresses are the bins of the caller's own data.
+//! Constant time: no branch and no address depends on shares, masks or keys. The two
+//! exceptions are [`words::histogram`] and the sums of [`lattice::row_bits`], whose addresses
+//! are the bins of the caller's own data.
 
 pub mod lattice;
 pub mod ot;

@@ -29,8 +29,6 @@ from collections.abc import Sequence
 from securexgb.errors import DataError, MalformedFrame
 from securexgb.mpc.party import Party
 
-__all__ = ["LEAST_ROWS", "check_same_rows"]
-
 LEAST_ROWS = 512
 """Rows of the smallest block that a digest is taken of, unless the table has fewer."""
 DIGEST_BYTES = 16

@@ -48,7 +48,7 @@ def unpack_bits(words: Words, count: int) -> NDArray[np.bool_]:
     if words.ndim == 1:
         return _kernels.unpack_bits(flat, count).view(np.bool_)
     bits = _kernels.unpack_bits(flat, flat.size * WORD).view(np.bool_)
-    return bits.reshape(*words.shape[:-1], -1)[..., :count]
+    return bits.reshape(*words.shape[:-1], WORD * words.shape[-1])[..., :count]
 
 
 def to_slices(words: Words, width: int) -> Words:

@@ -26,9 +26,9 @@ there are four bits more. Overflow budget:
     G, H, sums of rows           2^-b_g      n 2^b_g, widths   exact in the ring of their width
     G, rounded sums              2^-s        2^30              s is chosen so
     H + lambda                   2^-s        < 2^30            s is chosen so, lambda counted in
-    D, see boost.score           2^-2s       2^60              |G| H' with the two above
+    D, see boost.splits.score           2^-2s       2^60              |G| H' with the two above
     pair G + 2^low H             -           2^(low + high)    low, high <= 31
-    weight w = T(G)/(H+lambda)   2^-19       2^11 2^19 = 2^30  clipped there, see boost.weights
+    weight w = T(G)/(H+lambda)   2^-19       2^11 2^19 = 2^30  clipped, see boost.splits.weights
     w * learning rate            2^-39       2^50 < 2^62       learning rate <= 1, 20 bits
     leaf value                   2^-20       2^31              w * learning rate, truncated
     margin                       2^-20       (t+1) 2^31 < 2^45 t <= 10^4
@@ -84,10 +84,10 @@ class NumberFormat:
 
     ``gradient_bits``: fraction bits of sums G and H that are taken apart. ``row_gradient_bits``,
     ``row_hessian_bits``: of a row's g and h, and of their exact sums, which have
-    ``gradient_sum_bits`` (signed) and ``hessian_sum_bits`` (not negative) bits. ``fine``: whether
-    the sigmoid's steps are fine. ``low_bits``: width of signed G in a pair; ``high_bits``: width
-    of H; ``hessian_bits``: width of H + lambda, which is not negative; ``determinant_bits``:
-    width of signed D, see ``boost.score``.
+    ``gradient_sum_bits`` (signed) and ``hessian_sum_bits`` (not negative) bits. ``is_fine``: the
+    sigmoid's steps are fine. ``low_bits``: width of signed G in a pair; ``high_bits``: width of H;
+    ``hessian_bits``: width of H + lambda, which is not negative; ``determinant_bits``:
+    width of signed D, see ``boost.splits.score``.
     ``reg_lambda``, ``reg_alpha``, ``min_child_weight``: integers in units of G and H.
     ``gamma``, ``least_gain``: reals, in units of G^2/H for scaled weights and targets.
     ``weight_exponent``: k, rows' weights are divided by 2^k. ``target_scale``: what margins are
@@ -99,7 +99,7 @@ class NumberFormat:
     row_hessian_bits: int
     gradient_sum_bits: int
     hessian_sum_bits: int
-    fine: bool
+    is_fine: bool
     low_bits: int
     high_bits: int
     hessian_bits: int
@@ -147,7 +147,7 @@ class NumberFormat:
         where too few bits remain.
         """
         scale = 2.0**-weight_exponent
-        bounds = _Bounds.of(rows, most, gradient_cap, weight_exponent)
+        bounds = _Bounds(rows, most, gradient_cap, weight_exponent)
         most_bits = MOST_SUM_FRACTION_BITS if gradient_cap is None else gradient_cap
         most_bits += max(weight_exponent, 0)
         for gradient_bits in range(most_bits, -1, -1):
@@ -174,7 +174,7 @@ class NumberFormat:
             row_hessian_bits=row_h,
             gradient_sum_bits=1 + exact_g.bit_length(),
             hessian_sum_bits=exact_h.bit_length(),
-            fine=rows <= FINE_ROWS,
+            is_fine=rows <= FINE_ROWS,
             low_bits=1 + g.bit_length(),
             high_bits=1 + h.bit_length(),
             hessian_bits=max(h + reg_lambda, 2).bit_length(),
@@ -191,44 +191,34 @@ class NumberFormat:
         )
 
 
-@dataclass(frozen=True)
 class _Bounds:
-    """What rows add up to at most: ``most_g``, ``most_h`` a row, on average, as reals.
+    """What ``rows`` rows add up to at most; the arguments are those of ``for_job``.
 
     A row is rounded by two units of its g, or four of its h, at most (boost.objective).
     """
 
-    rows: int
-    most_g: float
-    most_h: float
-    least_row_bits: tuple[int, int]
-
-    @staticmethod
-    def of(
-        rows: int,
-        most: tuple[float, float],
-        gradient_cap: int | None,
-        weight_exponent: int,
-    ) -> _Bounds:
-        row_bits = 0, 0
+    def __init__(
+        self, rows: int, most: tuple[float, float], gradient_cap: int | None, weight_exponent: int
+    ) -> None:
+        self._rows, self._most = rows, most
+        self._least_row_bits = 0, 0
         if gradient_cap is None:
-            row_bits = _FINE_ROW_BITS if rows <= FINE_ROWS else _ROW_BITS
-            room = _MOST_ROW_BITS - math.ceil(math.log2(rows)) - row_bits[0]
+            g, h = _FINE_ROW_BITS if rows <= FINE_ROWS else _ROW_BITS
+            room = _MOST_ROW_BITS - math.ceil(math.log2(rows)) - g
             more = max(min(weight_exponent, room), 0)
-            row_bits = row_bits[0] + more, row_bits[1] + more
-        return _Bounds(rows, *most, row_bits)
+            self._least_row_bits = g + more, h + more
 
     def row_bits(self, gradient_bits: int) -> tuple[int, int]:
         """Fraction bits of a row's g and h: those of sums, or more."""
-        g, h = self.least_row_bits
+        g, h = self._least_row_bits
         return max(g, gradient_bits), max(h, gradient_bits)
 
     def exact_sums(self, gradient_bits: int) -> tuple[int, int]:
         """Bounds on exact sums of |g| and h, in units of rows."""
-        g, h = self.row_bits(gradient_bits)
+        (g, h), (most_g, most_h) = self.row_bits(gradient_bits), self._most
         return (
-            math.ceil(self.rows * (self.most_g * 2.0**g + 2)),
-            math.ceil(self.rows * (self.most_h * 2.0**h + 4)),
+            math.ceil(self._rows * (most_g * 2.0**g + 2)),
+            math.ceil(self._rows * (most_h * 2.0**h + 4)),
         )
 
     def sums(self, gradient_bits: int) -> tuple[int, int]:

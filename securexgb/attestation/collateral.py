@@ -34,7 +34,6 @@ from securexgb.dealer.refusal import AttestationError
 from securexgb.errors import UsageError
 from securexgb.storage.whole import make_directory, write_whole
 
-_CACHE_SECONDS = 86_400
 _SECONDS_A_REQUEST, _SECONDS_IN_ALL = 20.0, 60.0
 
 
@@ -61,30 +60,30 @@ class FileCollateral:
 
 
 @dataclass(frozen=True)
-class CachedCollateral:
-    """A folder in front of another source; a file in it is used for ``seconds``."""
+class FolderCollateral:
+    """A folder with a file for each platform."""
 
     folder: Path
-    source: CollateralSource | None
-    seconds: float = _CACHE_SECONDS
 
     def collateral(self, evidence: Evidence) -> bytes | None:
         if evidence.type in ("dev", "none"):
             return None
-        path = self.folder / f"{_platform(evidence)}.collateral"
-        if path.exists() and (
-            self.source is None or time.time() - path.stat().st_mtime < self.seconds
-        ):
-            return _read(path)
-        if self.source is None:
+        path = self.path(evidence)
+        if not path.exists():
             raise AttestationError("collateral_mismatch", f"{self.folder} has no {path.name}")
-        content = self.source.collateral(evidence)
-        if content is not None:
-            self._keep(path, content)
-        return content
+        return _read(path)
 
-    def _keep(self, path: Path, content: bytes) -> None:
+    def path(self, evidence: Evidence) -> Path:
+        """The file of the platform that evidence claims to come from."""
+        if evidence.type == "sev-snp":
+            name = f"snp-{hashlib.sha256(evidence.body[0x1A0:0x1E0]).hexdigest()[:16]}"
+        else:
+            name = "-".join((evidence.type[:3], *_intel_platform(evidence)))
+        return self.folder / f"{name}.collateral"
+
+    def keep(self, evidence: Evidence, content: bytes) -> None:
         """Two programs may share the folder, so each writes under a name of its own."""
+        path = self.path(evidence)
         part = path.with_suffix(f".{os.getpid()}.part")
         try:
             make_directory(self.folder)
@@ -179,13 +178,6 @@ def _intel_platform(evidence: Evidence) -> tuple[str, str]:
     if re.fullmatch("[0-9A-Fa-f]{12}", fmspc) is None or authority not in ("processor", "platform"):
         raise AttestationError("malformed", "the quote names no platform")
     return fmspc.upper(), authority
-
-
-def _platform(evidence: Evidence) -> str:
-    """A file name for the platform that evidence claims to come from."""
-    if evidence.type == "sev-snp":
-        return f"snp-{hashlib.sha256(evidence.body[0x1A0:0x1E0]).hexdigest()[:16]}"
-    return "-".join((evidence.type[:3], *_intel_platform(evidence)))
 
 
 def _read(path: Path) -> bytes:

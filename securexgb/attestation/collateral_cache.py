@@ -7,20 +7,21 @@ alike. The dates are read here only to know when a file is of no more use.
 from __future__ import annotations
 
 import json
-import math
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 
-from securexgb.attestation.collateral import CachedCollateral
+from securexgb.attestation.collateral import CollateralSource, FolderCollateral
 from securexgb.dealer.evidence import Evidence
 from securexgb.dealer.refusal import AttestationError
 from securexgb.errors import UsageError
 
 BEFORE_EXPIRY = timedelta(minutes=10)
 """So long before collateral runs out it is fetched anew."""
+_DAY_SECONDS = 86_400
 
 
 def utc_now() -> datetime:
@@ -30,30 +31,37 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class ServiceCollateral:
-    """A folder's file for as long as ``cache`` says and it is valid; then the service.
+    """A folder's file for a day, as long as it is valid; then the service.
 
     Where the service fails, an older file serves until it runs out.
     """
 
-    cache: CachedCollateral
+    folder: FolderCollateral
+    service: CollateralSource
     now: Callable[[], datetime] = utc_now
 
     def collateral(self, evidence: Evidence) -> bytes | None:
         """Bytes for ``verify``; the service's error where there is no valid file either."""
         kept, now = self._kept(evidence), self.now()
-        is_current = kept is not None and now + BEFORE_EXPIRY < valid_until(kept)
-        cache = self.cache if is_current else replace(self.cache, seconds=-math.inf)
+        end = valid_until(kept or b"")
+        if kept is not None and now + BEFORE_EXPIRY < end:
+            age_seconds = time.time() - self.folder.path(evidence).stat().st_mtime
+            if age_seconds < _DAY_SECONDS:
+                return kept
         try:
-            return cache.collateral(evidence)
+            content = self.service.collateral(evidence)
+            if content is not None:
+                self.folder.keep(evidence, content)
         except (UsageError, AttestationError):
-            if kept is None or now >= valid_until(kept):
+            if kept is None or now >= end:
                 raise
             return kept
+        return content
 
     def _kept(self, evidence: Evidence) -> bytes | None:
         """What the folder holds, of any age; None where it holds nothing that can be read."""
         try:
-            return replace(self.cache, source=None).collateral(evidence)
+            return self.folder.collateral(evidence)
         except (UsageError, AttestationError):
             return None
 

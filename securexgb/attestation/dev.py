@@ -12,16 +12,18 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from securexgb.attestation.appraisal import Appraisal
+from securexgb.attestation.policy import Policy
 from securexgb.dealer.attesters.dev import LABEL
-from securexgb.dealer.evidence import REPORT_DATA_BYTES
+from securexgb.dealer.evidence import REPORT_DATA_BYTES, Evidence
 from securexgb.dealer.refusal import AttestationError
 
 _POINT_BYTES = 65
 
 
-def verify_dev(body: bytes) -> tuple[bytes, str]:
-    """Report data and the hash of the key (hex) of well-signed development evidence."""
-    end = REPORT_DATA_BYTES + _POINT_BYTES
+def appraise(evidence: Evidence, policy: Policy) -> Appraisal:
+    """Check the signature and the key; AttestationError with the reason's code."""
+    end, body = REPORT_DATA_BYTES + _POINT_BYTES, evidence.body
     data, point, signature = body[:REPORT_DATA_BYTES], body[REPORT_DATA_BYTES:end], body[end:]
     try:
         key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
@@ -31,4 +33,12 @@ def verify_dev(body: bytes) -> tuple[bytes, str]:
         key.verify(signature, LABEL + data, ec.ECDSA(hashes.SHA256()))
     except InvalidSignature:
         raise AttestationError("signature", "the development key has not signed this") from None
-    return data, hashlib.sha256(point).hexdigest()
+    name = hashlib.sha256(point).hexdigest()
+    if name not in {entry.key for entry in policy.dev}:
+        raise AttestationError("measurement", "the policy does not name this development key")
+    return Appraisal(
+        data,
+        measurement=name,
+        checked=("A development key that the policy names has signed the claims.",),
+        not_checked=("Which program runs, and on which machine: this is no hardware evidence.",),
+    )

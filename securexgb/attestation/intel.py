@@ -26,50 +26,41 @@ _ADVISORY_NAMES = 64
 
 # The first fragment that occurs in dcap-qvl's text decides; the order matters, since a
 # text holds the whole chain of causes. Unknown texts are "malformed".
-_REASONS: tuple[tuple[str, Code], ...] = (
-    ("Debug mode is enabled", "debug"),
-    ("TD profiling is enabled", "debug"),
-    ("TD migration is enabled", "migratable"),
-    ("TCB status is invalid: Revoked", "tcb_status"),
-    ("CertRevoked", "revoked"),
-    ("certificate is revoked", "revoked"),
-    ("TCBInfo expired", "collateral_expired"),
-    ("QE Identity expired", "collateral_expired"),
-    ("CertExpired", "collateral_expired"),
-    ("CrlExpired", "collateral_expired"),
-    ("issue date is in the future", "collateral_future"),
-    ("CertNotValidYet", "collateral_future"),
-    ("Fmspc mismatch", "collateral_mismatch"),
-    ("non-TDX TCB info", "collateral_mismatch"),
-    ("non-SGX TCB info", "collateral_mismatch"),
-    ("Unsupported QE Identity id/version", "collateral_mismatch"),
-    ("UnknownRevocationStatus", "collateral_mismatch"),
-    ("No matching TCB level", "tcb_unknown"),
-    ("below minimum required", "tcb_unknown"),
-    ("No TDX module identity", "tcb_unknown"),
-    ("UnknownIssuer", "untrusted_root"),
-    ("root CA CRL Caused by: InvalidCrlSignature", "untrusted_root"),
-    ("InvalidSignatureForPublicKey", "signature"),
-    ("InvalidCrlSignatureForPublicKey", "signature"),
-    ("ignature is invalid", "signature"),
-    ("QE report hash mismatch", "signature"),
-    ("TDX module", "platform"),
-    ("QE report", "platform"),
-    ("MRSIGNER", "platform"),
-    ("MR service TD", "measurement"),
-    ("SERVTD_EXT", "measurement"),
-    ("SEPT_VE_DISABLE", "measurement"),
-    ("Reserved bits in TD attributes", "measurement"),
-    ("Unsupported", "unsupported"),
-)
+_REASONS: dict[Code, tuple[str, ...]] = {
+    "debug": ("Debug mode is enabled", "TD profiling is enabled"),
+    "migratable": ("TD migration is enabled",),
+    "tcb_status": ("TCB status is invalid: Revoked",),
+    "revoked": ("CertRevoked", "certificate is revoked"),
+    "collateral_expired": ("TCBInfo expired", "QE Identity expired", "CertExpired", "CrlExpired"),
+    "collateral_future": ("issue date is in the future", "CertNotValidYet"),
+    "collateral_mismatch": (
+        "Fmspc mismatch",
+        "non-TDX TCB info",
+        "non-SGX TCB info",
+        "Unsupported QE Identity id/version",
+        "UnknownRevocationStatus",
+    ),
+    "tcb_unknown": ("No matching TCB level", "below minimum required", "No TDX module identity"),
+    "untrusted_root": ("UnknownIssuer", "root CA CRL Caused by: InvalidCrlSignature"),
+    "signature": (
+        "InvalidSignatureForPublicKey",
+        "InvalidCrlSignatureForPublicKey",
+        "ignature is invalid",
+        "QE report hash mismatch",
+    ),
+    "platform": ("TDX module", "QE report", "MRSIGNER"),
+    "measurement": (
+        "MR service TD",
+        "SERVTD_EXT",
+        "SEPT_VE_DISABLE",
+        "Reserved bits in TD attributes",
+    ),
+    "unsupported": ("Unsupported",),
+}
 
 
 def appraise(
-    evidence: Evidence,
-    policy: Policy,
-    now: datetime,
-    collateral: bytes | None,
-    roots: Roots,
+    evidence: Evidence, policy: Policy, now: datetime, collateral: bytes | None, roots: Roots
 ) -> Appraisal:
     """Check a quote; AttestationError with the reason's code. See ``verify.appraise``."""
     quote = _guarded(lambda: dcap_qvl.parse_quote(evidence.body), "the quote does not parse")
@@ -158,9 +149,10 @@ def _genuine(
     except AttestationError as refused:
         text = refused.detail
     line = " ".join(text.split()).replace("Verification failed: ", "")
-    fallback: Code = "malformed"
-    code = next((code for fragment, code in _REASONS if fragment in line), fallback)
-    raise AttestationError(code, line[:300])
+    for code, fragments in _REASONS.items():
+        if any(fragment in line for fragment in fragments):
+            raise AttestationError(code, line[:300])
+    raise AttestationError("malformed", line[:300])
 
 
 def _check_platform(claims: dict[str, Any], policy: Intel, now: datetime) -> tuple[str, ...]:
@@ -192,9 +184,8 @@ def _check_status(claims: dict[str, Any], policy: Intel, now: datetime) -> None:
     status = claims["tcb"]["status"]
     if status in policy.tcb_status:
         return
-    if status not in _OUT_OF_DATE:
-        raise AttestationError("tcb_status", f"{status} is not accepted")
-    if status != "OutOfDate" and "ConfigurationNeeded" not in policy.tcb_status:
+    is_configured = status == "OutOfDate" or "ConfigurationNeeded" in policy.tcb_status
+    if status not in _OUT_OF_DATE or not is_configured:
         raise AttestationError("tcb_status", f"{status} is not accepted")
     levels = (claims["platform"]["tcb_level"], claims["qe"]["tcb_level"])
     dates = [
@@ -211,7 +202,7 @@ def _check_enclave(report: dict[str, Any], accepted: list[Sgx]) -> str:
     """MRENCLAVE, once an entry of the policy fits."""
     if int(report["attributes"][:2], 16) & 2:
         raise AttestationError("debug", "the enclave can be debugged")
-    measurement, refusal = str(report["mr_enclave"]), ("measurement", "")
+    measurement, outdated = str(report["mr_enclave"]), ""
     for entry in accepted:
         if entry.mrenclave is not None:
             if measurement in entry.mrenclave:
@@ -220,9 +211,9 @@ def _check_enclave(report: dict[str, Any], accepted: list[Sgx]) -> str:
             assert entry.min_isv_svn is not None
             if report["isv_svn"] >= entry.min_isv_svn:
                 return measurement
-            refusal = ("svn", f"version {report['isv_svn']}, the policy wants {entry.min_isv_svn}")
-    if refusal[0] == "svn":
-        raise AttestationError("svn", refusal[1])
+            outdated = f"version {report['isv_svn']}, the policy wants {entry.min_isv_svn}"
+    if outdated:
+        raise AttestationError("svn", outdated)
     raise AttestationError("measurement", f"the policy does not name the enclave {measurement}")
 
 

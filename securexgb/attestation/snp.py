@@ -9,9 +9,9 @@ the GHCB specification (56421) for the certificate table that a host leaves for 
 from __future__ import annotations
 
 import hashlib
+import struct
 import uuid
 import warnings
-from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
@@ -38,25 +38,13 @@ _TABLE_KEYS = (
 )
 
 
-@dataclass(frozen=True)
 class Report:
-    """The fields that are used here; numbers little-endian in the report."""
+    """The fields that are used here; numbers are little-endian in the report.
 
-    version: int
-    policy: int
-    vmpl: int
-    signing_key: int
-    report_data: bytes
-    measurement: str
-    host_data: str
-    reported_tcb: bytes
-    chip_id: bytes
-    signed: bytes
-    signature: bytes
+    Of version 2 or later; AttestationError (malformed, unsupported) for anything else.
+    """
 
-    @staticmethod
-    def parse(body: bytes) -> Report:
-        """Read a report of version 2 or later; AttestationError (malformed, unsupported)."""
+    def __init__(self, body: bytes) -> None:
         if len(body) != REPORT_BYTES:
             raise AttestationError("malformed", f"a report has {REPORT_BYTES} bytes")
 
@@ -67,31 +55,24 @@ class Report:
             raise AttestationError("unsupported", f"report version {number(0)}")
         if number(0x34) != _ECDSA_P384:
             raise AttestationError("unsupported", f"signature algorithm {number(0x34)}")
-        r, s = number(0x2A0, 72), number(0x2E8, 72)
-        return Report(
-            version=number(0),
-            policy=number(0x08, 8),
-            vmpl=number(0x30),
-            signing_key=number(0x48) >> 2 & 7,
-            report_data=body[0x50:0x90],
-            measurement=body[0x90:0xC0].hex(),
-            host_data=body[0xC0:0xE0].hex(),
-            reported_tcb=body[0x180:0x188],
-            chip_id=body[0x1A0:0x1E0],
-            signed=body[:_SIGNED],
-            signature=encode_dss_signature(r, s),
-        )
+        self.version = number(0)
+        self.policy = number(0x08, 8)
+        self.vmpl = number(0x30)
+        self.signing_key = number(0x48) >> 2 & 7
+        self.report_data = body[0x50:0x90]
+        self.measurement = body[0x90:0xC0].hex()
+        self.host_data = body[0xC0:0xE0].hex()
+        self.reported_tcb = body[0x180:0x188]
+        self.chip_id = body[0x1A0:0x1E0]
+        self.signed = body[:_SIGNED]
+        self.signature = encode_dss_signature(number(0x2A0, 72), number(0x2E8, 72))
 
 
 def appraise(
-    evidence: Evidence,
-    policy: Policy,
-    now: datetime,
-    collateral: bytes | None,
-    roots: Roots,
+    evidence: Evidence, policy: Policy, now: datetime, collateral: bytes | None, roots: Roots
 ) -> Appraisal:
     """Check a report; AttestationError with the reason's code. See ``verify.appraise``."""
-    report = Report.parse(evidence.body)
+    report = Report(evidence.body)
     content = collateral if collateral is not None else evidence.endorsements
     try:
         chain = _certificates(content)
@@ -99,8 +80,9 @@ def appraise(
         _check_signature(report, chain[0])
         tcb = _check_endorsement(report, chain[0], product)
         until = min(certificate.not_valid_after_utc for certificate in chain)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        # Certificates are parsed field by field, as the fields are asked for.
+    except (ValueError, TypeError, KeyError, UnsupportedAlgorithm) as error:
+        # Certificates are parsed field by field, as the fields are asked for; a kind of text that
+        # does not exist is a KeyError of cryptography before version 47.
         raise AttestationError("malformed", f"a certificate does not parse: {error}") from None
     if report.policy & _DEBUG:
         raise AttestationError("debug", "the guest's policy allows debugging")
@@ -146,23 +128,20 @@ def _certificates(content: bytes) -> list[x509.Certificate]:
 
 
 def _table(content: bytes) -> list[bytes]:
-    """The certificates of a table: 16 bytes of name, offset and length (4 bytes each)."""
-    order = {name: place for place, key in enumerate(_TABLE_KEYS) for name in _spellings(key)}
+    """The certificates of a table: 16 bytes of name, offset and length (4 bytes each).
+
+    The name is a UUID, in either byte order: tools disagree about it.
+    """
+    keys = [uuid.UUID(key) for key in _TABLE_KEYS]
+    order = {name: at for at, key in enumerate(keys) for name in (key.bytes, key.bytes_le)}
     found: dict[int, bytes] = {}
     for at in range(0, min(len(content) - 23, 24 * 64), 24):
-        name = content[at : at + 16]
+        name, offset, length = struct.unpack_from("<16sII", content, at)
         if name == bytes(16):
             break
-        offset = int.from_bytes(content[at + 16 : at + 20], "little")
-        length = int.from_bytes(content[at + 20 : at + 24], "little")
         if name in order and offset + length <= len(content):
             found[order[name]] = content[offset : offset + length]
     return [found[place] for place in sorted(found)]
-
-
-def _spellings(key: str) -> tuple[bytes, bytes]:
-    """Both byte orders of a UUID: tools disagree about the one in the table."""
-    return uuid.UUID(key).bytes, uuid.UUID(key).bytes_le
 
 
 def _check_chain(chain: list[x509.Certificate], now: datetime, roots: Roots) -> str:

@@ -18,10 +18,10 @@ from pathlib import Path
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.attestation.appraisal import Roots
 from securexgb.attestation.collateral import (
-    CachedCollateral,
     CollateralSource,
     Fetch,
     FileCollateral,
+    FolderCollateral,
     UrlCollateral,
 )
 from securexgb.attestation.collateral_cache import BEFORE_EXPIRY, ServiceCollateral, utc_now
@@ -67,8 +67,8 @@ def collateral_source(
     if isinstance(place, str):
         root_crl = _INTEL_ROOT_CRL if place.rstrip("/") == _INTEL else None
         service = UrlCollateral(place, root_crl, fetch)
-        return service if cache is None else ServiceCollateral(CachedCollateral(cache, service))
-    return CachedCollateral(place, None) if place.is_dir() else FileCollateral(place)
+        return service if cache is None else ServiceCollateral(FolderCollateral(cache), service)
+    return FolderCollateral(place) if place.is_dir() else FileCollateral(place)
 
 
 @dataclass(frozen=True)

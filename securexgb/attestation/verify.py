@@ -11,9 +11,8 @@ import secrets
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from securexgb.attestation import intel, snp
+from securexgb.attestation import dev, intel, snp
 from securexgb.attestation.appraisal import Appraisal, Roots
-from securexgb.attestation.dev import verify_dev
 from securexgb.attestation.policy import Policy
 from securexgb.attestation.verdict import Verdict
 from securexgb.dealer.claims import BEFORE_CONTEXT, BEFORE_KEY, BEFORE_NONCE, HASH_BYTES, Binding
@@ -108,20 +107,8 @@ def appraise(
         case "sev-snp":
             return snp.appraise(evidence, policy, now, collateral, roots)
         case "dev":
-            return _appraise_dev(evidence, policy)
+            return dev.appraise(evidence, policy)
     raise AttestationError("unsupported", f"{evidence.type} cannot be verified")
-
-
-def _appraise_dev(evidence: Evidence, policy: Policy) -> Appraisal:
-    report_data, key = verify_dev(evidence.body)
-    if key not in {entry.key for entry in policy.dev}:
-        raise AttestationError("measurement", "the policy does not name this development key")
-    return Appraisal(
-        report_data,
-        measurement=key,
-        checked=("A development key that the policy names has signed the claims.",),
-        not_checked=("Which program runs, and on which machine: this is no hardware evidence.",),
-    )
 
 
 @dataclass
@@ -141,11 +128,7 @@ class Challenge:
         return Challenge(Binding(key_hash, nonce, session, roster, policy.sha256), policy)
 
     def accept(
-        self,
-        evidence: Evidence,
-        now: datetime,
-        collateral: bytes | None,
-        roots: Roots = VENDORS,
+        self, evidence: Evidence, now: datetime, collateral: bytes | None, roots: Roots = VENDORS
     ) -> Verdict:
         """``verify`` with this binding; the second call is refused (nonce)."""
         if self._is_used:

@@ -93,7 +93,7 @@ def _capped(counts: NDArray[np.int64], max_bin: int) -> tuple[NDArray[np.int64],
     return np.minimum(counts * bins[heavy], a_bin), a_bin
 
 
-def check_columns(columns: Columns, side: str, names: list[str], missing_allowed: bool) -> None:
+def check_columns(columns: Columns, side: str, names: list[str], may_be_missing: bool) -> None:
     """Refuse values that cannot be binned, naming column and side (``DataError``).
 
     ``columns`` (n, f) float64; ``names``: of the f columns.
@@ -105,7 +105,7 @@ def check_columns(columns: Columns, side: str, names: list[str], missing_allowed
                 f"column {name!r} of the {side} party holds an infinite value: "
                 "replace it by a finite number or by a missing value"
             )
-        if not missing_allowed and bool(np.isnan(values).any()):
+        if not may_be_missing and bool(np.isnan(values).any()):
             raise DataError(
                 f"column {name!r} of the {side} party holds missing values, which the terms "
                 'refuse: fill them in, or agree on missing_values = "allowed"'

@@ -8,6 +8,7 @@ sides stop after the same tree, because the decision is exchanged.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.evaluation import MAXIMISED
@@ -34,6 +35,7 @@ class TrainingCallback:
         return model
 
 
+@dataclass(eq=False)
 class EarlyStopping(TrainingCallback):
     """Stop when a metric has not improved for ``rounds`` trees.
 
@@ -42,22 +44,16 @@ class EarlyStopping(TrainingCallback):
     alone, so both sides come to the same decision and a resumed training to the same one.
     """
 
-    def __init__(
-        self,
-        rounds: int,
-        *,
-        metric_name: str | None = None,
-        data_name: str | None = None,
-        min_delta: float = 0.0,
-    ) -> None:
-        if rounds < 1:
-            raise UsageError(f"early_stopping_rounds must be at least 1, it is {rounds}")
-        if min_delta < 0:
-            raise UsageError(f"min_delta must not be negative, it is {min_delta}")
-        self.rounds = rounds
-        self.metric_name = metric_name
-        self.data_name = data_name
-        self.min_delta = min_delta
+    rounds: int
+    metric_name: str | None = field(default=None, kw_only=True)
+    data_name: str | None = field(default=None, kw_only=True)
+    min_delta: float = field(default=0.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.rounds < 1:
+            raise UsageError(f"early_stopping_rounds must be at least 1, it is {self.rounds}")
+        if self.min_delta < 0:
+            raise UsageError(f"min_delta must not be negative, it is {self.min_delta}")
 
     def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
         metric, values = self._watched(evals_log)
@@ -67,7 +63,7 @@ class EarlyStopping(TrainingCallback):
     def _watched(self, evals_log: History) -> tuple[str, list[float]]:
         if not evals_log:
             raise UsageError("early stopping needs an evaluation set: give one in eval_set")
-        data = self.data_name if self.data_name is not None else list(evals_log)[-1]
+        data = list(evals_log)[-1] if self.data_name is None else self.data_name
         if data not in evals_log:
             raise UsageError(f"early stopping watches {data!r}, which is no evaluation set")
         metrics = evals_log[data]
@@ -77,36 +73,11 @@ class EarlyStopping(TrainingCallback):
         return metric, metrics[metric]
 
 
-def best_iteration(values: Sequence[float], maximise: bool, min_delta: float = 0.0) -> int:
+def best_iteration(values: Sequence[float], is_maximised: bool, min_delta: float = 0.0) -> int:
     """The last value that improved on the best before it by more than ``min_delta``."""
     best = 0
     for place, value in enumerate(values):
-        gain = value - values[best] if maximise else values[best] - value
+        gain = value - values[best] if is_maximised else values[best] - value
         if gain > min_delta:
             best = place
     return best
-
-
-class CallbackList:
-    """Several callbacks as one; all run, in order, and any of them may stop."""
-
-    def __init__(self, callbacks: Sequence[TrainingCallback]) -> None:
-        self._callbacks = tuple(callbacks)
-
-    def before_training(self, model: ModelHalf) -> ModelHalf:
-        for callback in self._callbacks:
-            model = callback.before_training(model)
-        return model
-
-    def before_iteration(self, model: ModelHalf, epoch: int) -> bool:
-        stops = [c.before_iteration(model, epoch, model.history) for c in self._callbacks]
-        return any(stops)
-
-    def after_iteration(self, model: ModelHalf, epoch: int) -> bool:
-        stops = [c.after_iteration(model, epoch, model.history) for c in self._callbacks]
-        return any(stops)
-
-    def after_training(self, model: ModelHalf) -> ModelHalf:
-        for callback in self._callbacks:
-            model = callback.after_training(model)
-        return model

@@ -1,81 +1,84 @@
-"""What a tree costs, before it is grown: rounds, bytes and correlations by public shape.
+"""What a round of trees costs beforehand: rounds, bytes and correlations by public shape.
 
-The one thing that is not public beforehand is who will own the splits. It moves bytes from one
-direction to the other, and oblivious transfers alike; their sum is the same.
+The one thing that is not public beforehand is who will own splits that are owned. It moves bytes
+from one direction to the other, and oblivious transfers alike; their sum is the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.histogram import build_cost, matrix_shape, running_cost
 from securexgb.boost.layout import Layout
-from securexgb.boost.leaves import leaf_weights_cost
-from securexgb.boost.split import dummies_cost, splits_cost
-from securexgb.mpc.lift import widen_cost
-from securexgb.mpc.multiply import product_cost
+from securexgb.boost.objective.registry import objective_of
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.splits.hidden import gains_cost
+from securexgb.boost.splits.leaves import leaf_weights_cost
+from securexgb.boost.splits.level import widen_leaves_cost
+from securexgb.boost.splits.owned import dummies_cost, opening_cost
+from securexgb.boost.splits.split import index_bits, splits_cost
+from securexgb.boost.tree import value_bits
+from securexgb.correlations.prices import Prices
+from securexgb.correlations.rows import RowShape
+from securexgb.mpc.choose import choose_cost
+from securexgb.mpc.left_bits import left_bits_cost
+from securexgb.mpc.numbers.truncate import shift_cost
+from securexgb.mpc.packed import RingBits
 from securexgb.mpc.protocol import Cost
-from securexgb.mpc.scale import scale_cost
 from securexgb.mpc.select import transfer_cost
-from securexgb.mpc.truncate import shift_cost
 
 
-def tree_cost(
+def round_cost(
+    params: TrainingParams,
     layout: Layout,
-    numbers: NumberFormat,
     used: int,
     label_splits: Sequence[int],
+    prices: Prices,
     noise_bits: int = 0,
-    ring_bits: int = 32,
 ) -> Cost:
-    """Cost of growing one tree on ``used`` columns, its gradients given.
+    """Cost of growing the trees of a round on ``used`` columns, their gradients given.
 
-    ``label_splits``: for each level, how many of its 2^level splits the label party owns.
-    ``noise_bits``: of the source of correlations, 0 where it is a dealer. Without a dealer the
-    scores' products cost differently, see ``boost.score``. ``ring_bits``: see ``tree.value_bits``.
+    Of no evaluation set. ``label_splits``: for each level, how many of its outputs * 2^level splits
+    the label party owns; read where splits are owned. ``noise_bits``: of the source of
+    correlations, as ``prices`` are, 0 where it is a dealer.
     """
-    shape, rows = matrix_shape(layout, numbers, len(label_splits), noise_bits), layout.rows
+    numbers, depth, rows = layout.numbers(params), len(label_splits), layout.rows
+    outputs, ring_bits = objective_of(params).outputs, value_bits(params.learning_rate)
+    shape = matrix_shape(layout, numbers, depth, noise_bits)
     candidates = candidates_of(layout, used)
-    total = build_cost(shape, 1)
+    total = build_cost(shape, outputs)
     for level, label in enumerate(label_splits):
-        nodes = 1 << level
-        moved = transfer_cost(label * rows, (nodes - label) * rows, shape.sum_bits)
+        nodes = outputs << level
         # Each row's leaf value, chosen bottom-up.
-        total += transfer_cost(label * rows, (nodes - label) * rows, (ring_bits,))
-        if level + 1 < len(label_splits):
-            total += moved + build_cost(shape, nodes)
+        total += _kept_cost(params, nodes, label, rows, (ring_bits,))
+        if level + 1 < depth:
+            total += _kept_cost(params, nodes, label, rows, shape.sum_bits)
+            total += build_cost(shape, nodes)
         total += running_cost(shape, nodes * used * layout.all_bins, numbers)
-        total += splits_cost(nodes, candidates, numbers) + _opening_cost(nodes, label)
-    total += widen_cost(ring_bits, rows) if ring_bits < 64 else Cost()
-    total += dummies_cost((1 << len(label_splits)) - 1)
-    total += leaf_weights_cost(len(label_splits), numbers)
+        total += splits_cost(nodes, candidates, numbers, prices)
+        if params.is_hidden:
+            total += left_bits_cost(RowShape(rows, layout.columns, layout.all_bins), nodes)
+        else:
+            total += opening_cost(nodes, label, index_bits(layout))
+    total += widen_leaves_cost(outputs * rows, params.learning_rate)
+    if not params.is_hidden:
+        total += dummies_cost(outputs * ((1 << depth) - 1), index_bits(layout))
+    total += leaf_weights_cost(depth, numbers, outputs, params.opens_gains)
+    if params.opens_gains:
+        total += gains_cost(used, outputs * ((1 << depth) - 1))
     bits = numbers.leaf_weight_bits + numbers.rate_bits - numbers.margin_bits
-    return total + shift_cost(bits, 2 << (len(label_splits) - 1))
+    return total + shift_cost(bits, outputs << depth)
 
 
-def without_dealer(layout: Layout, numbers: NumberFormat, used: int, depth: int) -> Cost:
-    """What a tree's scores cost more where nobody deals triples, see ``boost.score``."""
-    if numbers.reg_alpha:
-        return Cost()
-    more = Cost()
-    for level in range(depth):
-        rows, count = 2 << level, candidates_of(layout, used)
-        more += scale_cost(rows, count, numbers.determinant_bits)
-        more -= product_cost(rows * count)
-    return more
+def _kept_cost(
+    params: TrainingParams, nodes: int, label: int, rows: int, ring_bits: RingBits
+) -> Cost:
+    """Cost of ``keep_left`` of a level's splits, ``label`` of which are the label party's."""
+    if params.is_hidden:
+        return choose_cost(nodes * rows, ring_bits)
+    return transfer_cost(label * rows, (nodes - label) * rows, ring_bits)
 
 
 def candidates_of(layout: Layout, used: int) -> int:
     """Candidates of a node on so many columns: cuts, and the other side of the missing."""
     return used * (layout.cuts + (layout.bins - 1 if layout.missing else 0))
-
-
-def _opening_cost(nodes: int, label: int) -> Cost:
-    """Owners to both; the label party's splits to it, the others to the feature party."""
-    feature = nodes - label
-    return Cost(
-        rounds=1 + (label > 0) + (feature > 0),
-        label_words=nodes + feature,
-        feature_words=nodes + label,
-    )

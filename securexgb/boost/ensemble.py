@@ -6,17 +6,21 @@ parties when the training began; halves with different ones do not belong togeth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.layout import Layout
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.tree import TreeHalf
-from securexgb.errors import TermsDiffer
+from securexgb.boost.tree import Tree, TreeHalf
+from securexgb.errors import NotAvailable, TermsDiffer
 from securexgb.mpc.party import ROLES, Role
 
-Round = tuple[TreeHalf, ...]
+Round = tuple[Tree, ...]
 """The trees of one round, (outputs,)."""
 History = dict[str, dict[str, list[float]]]
 """Metric values: evaluation set -> metric -> one value a tree. Public."""
@@ -32,8 +36,10 @@ class ModelHalf:
     the first tree, one ring word with margin_bits fraction bits; a base_score that was
     fitted is in the label party's share alone. ``centre``: of a regression, what targets were
     centred at, in the user's unit; known to the label party, 0 at the other, and added where
-    predictions are opened. ``columns``: names of the own columns.
-    ``best_iteration``: of early stopping, else None.
+    predictions are opened. ``columns``: names of the own columns, ``cuts``: of their
+    bins (columns, bins), see ``binning``.
+    ``best_iteration``: of early stopping, else None. ``importance``: where the terms open it, the
+    per cents of the gain of every column, label party's first, whatever its name.
     """
 
     rank: int
@@ -42,11 +48,13 @@ class ModelHalf:
     params: TrainingParams
     layout: Layout
     columns: tuple[str, ...]
+    cuts: NDArray[np.float64]
     base: int
     centre: float = 0.0
-    trees: list[TreeHalf] = field(default_factory=list)
+    trees: list[Tree] = field(default_factory=list)
     history: History = field(default_factory=dict)
     best_iteration: int | None = None
+    importance: tuple[int, ...] | None = None
 
     @property
     def role(self) -> Role:
@@ -75,9 +83,20 @@ class ModelHalf:
         return self.rounds if best is None else self.rounds[: best + 1]
 
     @property
-    def best_trees(self) -> list[TreeHalf]:
+    def best_trees(self) -> list[Tree]:
         """The trees of these rounds."""
         return [tree for trees in self.best_rounds for tree in trees]
+
+
+def owned(trees: Sequence[Tree]) -> list[TreeHalf]:
+    """The same trees, whose splits their owners know; NotAvailable where nobody does."""
+    found = [tree for tree in trees if isinstance(tree, TreeHalf)]
+    if len(found) < len(trees):
+        raise NotAvailable(
+            "the splits of this model are hidden: no side knows its own ones, nor how many there "
+            'are; train with splits = "owner" where each side may know its own'
+        )
+    return found
 
 
 def check_pair(label: ModelHalf, feature: ModelHalf) -> None:

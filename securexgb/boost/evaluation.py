@@ -33,15 +33,15 @@ from securexgb.errors import DataError, UsageError
 from securexgb.mpc.compare import is_negative
 from securexgb.mpc.convert import to_arithmetic
 from securexgb.mpc.multiply import multiply
+from securexgb.mpc.numbers.sigmoid import softplus
+from securexgb.mpc.numbers.truncate import round_off, truncate
 from securexgb.mpc.open import open_shared
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.select import select
 from securexgb.mpc.share import share, share_bits
 from securexgb.mpc.shared import Shared, Words
-from securexgb.mpc.sigmoid import softplus
 from securexgb.mpc.sort import sort_rows
-from securexgb.mpc.truncate import round_off, truncate
 
 Floats = NDArray[np.float64]
 
@@ -61,23 +61,23 @@ _AUC_BITS = 14
 
 
 @dataclass(frozen=True, eq=False)
-class Truth:
+class EvaluationTargets:
     """What a data set is measured against.
 
-    ``rows``: public. ``weighted``: public. ``labels``, ``weights``: at the label party, (n,);
+    ``rows``: public. ``is_weighted``: public. ``labels``, ``weights``: at the label party, (n,);
     None at the other one (and ``weights`` where not weighted). ``centre``: what the margins of a
     regression are relative to, at the label party.
     """
 
     rows: int
-    weighted: bool
+    is_weighted: bool
     labels: Floats | None
     weights: Floats | None
     centre: float = 0.0
 
 
 def metric_value(
-    party: Party, metric: str, margins: Shared, truth: Truth, params: TrainingParams
+    party: Party, metric: str, margins: Shared, truth: EvaluationTargets, params: TrainingParams
 ) -> float:
     """The opened value of one metric; margins shared (outputs, n), MARGIN_BITS fraction bits.
 
@@ -95,7 +95,9 @@ def metric_unit(params: TrainingParams) -> float:
     return _DECIMALS * params.target_scale
 
 
-def check_metrics(truth: Truth, name: str, params: TrainingParams, metrics: Sequence[str]) -> None:
+def check_metrics(
+    truth: EvaluationTargets, name: str, params: TrainingParams, metrics: Sequence[str]
+) -> None:
     """Refuse a set that a metric is not defined for, before any round is spent."""
     if truth.rows < 1:
         raise DataError(f"the evaluation set {name!r} has no rows")
@@ -111,13 +113,15 @@ def check_metrics(truth: Truth, name: str, params: TrainingParams, metrics: Sequ
             )
     if "auc" not in metrics:
         return
-    if truth.weighted:
+    if truth.is_weighted:
         raise UsageError(f"auc takes no weights: leave them out of the evaluation set {name!r}")
     if truth.labels is not None and np.unique(truth.labels).size < 2:
         raise DataError(f"auc needs both classes in the evaluation set {name!r}")
 
 
-def _logloss(party: Party, margins: Shared, truth: Truth, params: TrainingParams) -> float:
+def _logloss(
+    party: Party, margins: Shared, truth: EvaluationTargets, params: TrainingParams
+) -> float:
     labelled = np.zeros((1, truth.rows), np.bool_)
     if truth.labels is not None:
         labelled[0] = truth.labels == 1
@@ -129,13 +133,15 @@ def _logloss(party: Party, margins: Shared, truth: Truth, params: TrainingParams
     return _mean(party, losses, truth, as_mean)
 
 
-def _error(party: Party, margins: Shared, truth: Truth, _params: TrainingParams) -> float:
+def _error(
+    party: Party, margins: Shared, truth: EvaluationTargets, _params: TrainingParams
+) -> float:
     positive = None if truth.labels is None else truth.labels == 1
     wrong = is_negative(party, -margins) ^ share_bits(party, positive, 0, truth.rows)
     return _mean(party, to_arithmetic(party, wrong), truth, Mean(0, 1, _DECIMALS))
 
 
-def _rmse(party: Party, margins: Shared, truth: Truth, params: TrainingParams) -> float:
+def _rmse(party: Party, margins: Shared, truth: EvaluationTargets, params: TrainingParams) -> float:
     targets, scale = None, params.target_scale
     if truth.labels is not None:
         targets = encode((truth.labels - truth.centre) / scale, MARGIN_BITS)
@@ -157,13 +163,13 @@ class Mean:
     step: float
 
 
-def _mean(party: Party, values: Shared, truth: Truth, mean: Mean) -> float:
+def _mean(party: Party, values: Shared, truth: EvaluationTargets, mean: Mean) -> float:
     """The opened mean of shared values (n,), to the nearest step."""
     rows, bits = truth.rows, mean.fraction_bits
-    room = _SUM_BITS - (rows - 1).bit_length() - (ROW_WEIGHT_BITS if truth.weighted else 0)
+    room = _SUM_BITS - (rows - 1).bit_length() - (ROW_WEIGHT_BITS if truth.is_weighted else 0)
     places = _places(bits + mean.integer_bits, room)
     limbs = _limbs(party, values, places)
-    if truth.weighted:
+    if truth.is_weighted:
         words = None if truth.weights is None else _weights(truth.weights)
         repeated = None if words is None else np.broadcast_to(words, limbs.shape)
         limbs = multiply(party, limbs, share(party, repeated, 0, limbs.shape))
@@ -207,7 +213,7 @@ def _weights(weights: Floats) -> Words:
     return words
 
 
-def _auc(party: Party, margins: Shared, truth: Truth, _params: TrainingParams) -> float:
+def _auc(party: Party, margins: Shared, truth: EvaluationTargets, _params: TrainingParams) -> float:
     """Sort twice, ties once with negatives first and once with positives first."""
     labels = None if truth.labels is None else (truth.labels == 1).astype(np.uint64)
     first = share(party, labels, 0, margins.shape)

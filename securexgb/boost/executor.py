@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from securexgb import _kernels
 from securexgb.boost.rows import BLOCK_ROWS, blocks
+from securexgb.mpc.left_bits import OwnBins
 from securexgb.mpc.matrix import Buckets, OwnRows
 from securexgb.mpc.shared import Words
 
@@ -41,10 +42,11 @@ class Cuts:
         return Cuts(self.columns[nodes], self.cuts[nodes], self.missing_left[nodes])
 
 
-class Executor(OwnRows, Protocol):
+class Executor(OwnRows, OwnBins, Protocol):
     """One party's rows, wherever they lie; made once a job from its bin indices.
 
-    Histograms need its sums (``mpc.matrix.OwnRows``), splits of its own the left bits.
+    Histograms need its sums (``mpc.matrix.OwnRows``), splits of its own the left bits, hidden
+    splits its entries of tables (``mpc.left_bits.OwnBins``).
     """
 
     def left(self, cuts: Cuts) -> Bits:
@@ -52,7 +54,7 @@ class Executor(OwnRows, Protocol):
 
 
 class LocalExecutor:
-    """All rows in this process, block after block.
+    """All rows in this process, block after block; sums may be of the first rows only.
 
     ``buckets``: (rows, features) bin indices below ``bins``; ``missing_bin``: the index of rows
     without a value, or ``bins`` where there is none.
@@ -68,10 +70,19 @@ class LocalExecutor:
 
     def sums(self, values: Words) -> Words:
         total = np.zeros((values.shape[0], self._buckets.shape[1], self._bins), np.uint64)
-        for rows in blocks(self._buckets.shape[0], self._block_rows):
+        for rows in blocks(values.shape[1], self._block_rows):
             part = np.ascontiguousarray(values[:, rows])
             total += _kernels.histogram(self._buckets[rows], part, self._bins)
         return total
+
+    def lookups(self, tables: Words) -> Words:
+        result = np.zeros((tables.shape[2], self._buckets.shape[0]), np.uint64)
+        for rows in blocks(self._buckets.shape[0], self._block_rows):
+            block = self._buckets[rows]
+            for column, entries in enumerate(tables):
+                for word, of_bins in enumerate(entries.T):
+                    result[word, rows] ^= of_bins[block[:, column]]
+        return result
 
     def left(self, cuts: Cuts) -> Bits:
         result = np.empty((cuts.columns.size, self._buckets.shape[0]), np.bool_)

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.layout import Layout
 from securexgb.mpc.matrix import MatrixShape, OwnRows, histograms, sums_cost
+from securexgb.mpc.numbers.unpack import round_cost, round_sums
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import Shared
-from securexgb.mpc.unpack import round_cost, round_sums
 
 
 @dataclass(frozen=True)

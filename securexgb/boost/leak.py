@@ -12,6 +12,9 @@ owns each split, one bit more at most.
 
 A metric of an evaluation set is a function of that set's labels, and is opened with four digits.
 
+Hidden splits open nothing. Where the terms open importance, the feature party learns each column's
+share of the gain in whole per cents, 0 to 100, once: a function of the labels again.
+
 Floors are the other half: below so many rows two companies' job is refused unless its terms
 say otherwise. Row counts are public, so both sides refuse alike, before anything is opened.
 """
@@ -19,27 +22,30 @@ say otherwise. Row counts are public, so both sides refuse alike, before anythin
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
-from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.ensemble import ModelHalf, owned
 from securexgb.boost.layout import Layout
+from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.sample import sampled_count
-from securexgb.boost.split import Candidates
+from securexgb.boost.splits.split import Candidates
 from securexgb.errors import UsageError
-
-__all__ = ["Floors", "Leak", "after_training", "before_training", "of_metrics", "of_splits"]
 
 METRIC_VALUES = 10_000
 """Outcomes of an opened metric: four digits."""
+IMPORTANCE_VALUES = 101
+"""Outcomes of a column's importance: whole per cents."""
 MUCH_BITS_A_LABEL = 0.25
 """From here on a warning is due."""
 Sets = Iterable[tuple[str, int]]
 """Names and row counts of evaluation sets."""
+EXAMPLE_COLUMNS = (1, 10, 100)
+"""The terms do not say how many columns the feature party has."""
 
 
 @dataclass(frozen=True)
@@ -80,15 +86,13 @@ class Leak:
 
     def to_mapping(self) -> dict[str, Any]:
         """For JSON."""
-        return {
-            "about": self.about,
-            "labels": self.labels,
-            "openings": self.openings,
-            "outcomes": self.outcomes,
-            "bits": self.bits,
-            "sentence": self.sentence,
-            "warning": self.warning,
-        }
+        said = {"bits": self.bits, "sentence": self.sentence, "warning": self.warning}
+        return asdict(self) | said
+
+    @staticmethod
+    def from_mapping(facts: Mapping[str, Any]) -> Leak:
+        """Back from JSON."""
+        return Leak(**{entry.name: facts[entry.name] for entry in fields(Leak)})
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,11 @@ class Floors:
 
     training_rows: int = 1000
     evaluation_rows: int = 200
+
+    def of(self, params: TrainingParams) -> Floors:
+        """Those that a training needs: hidden splits say nothing of its rows, importance does."""
+        is_silent = params.is_hidden and not params.opens_gains
+        return replace(self, training_rows=0) if is_silent else self
 
     def sentences(self, training_rows: int | None, sets: Sets = ()) -> list[str]:
         """What lies below its floor, and what to do; none where nothing does.
@@ -107,8 +116,9 @@ class Floors:
         if training_rows is not None and training_rows < self.training_rows:
             found.append(
                 f"{training_rows:,} training rows are fewer than min_training_rows = "
-                f"{self.training_rows}: splits on so few rows tell the feature party their "
-                "labels; train on more rows, or agree on a lower min_training_rows in job.toml"
+                f"{self.training_rows}: splits on so few rows, or their gains, tell the feature "
+                "party their labels; train on more rows, or agree on a lower min_training_rows in "
+                "job.toml"
             )
         for name, rows in sets:
             if rows < self.evaluation_rows:
@@ -143,22 +153,43 @@ def of_metrics(name: str, rows: int, values: int) -> Leak:
     return Leak(f"evaluation set {name!r}", rows, values, METRIC_VALUES)
 
 
+def _of_training(params: TrainingParams, layout: Layout, splits: int) -> Leak:
+    """So many splits opened to the feature party, or the importance of every column."""
+    if params.opens_gains:
+        return Leak("training rows", layout.rows, layout.total_columns, IMPORTANCE_VALUES)
+    return of_splits(params, layout, splits)
+
+
 def before_training(params: TrainingParams, layout: Layout, sets: Sets = ()) -> list[Leak]:
-    """The worst case: every split of every tree goes to the feature party. Training rows first."""
-    trees = params.n_estimators
-    splits = trees * ((1 << params.max_depth) - 1)
-    metrics = trees * len(params.metrics)
+    """The worst case: every split goes to the feature party, but hidden ones to nobody.
+
+    Training rows first.
+    """
+    rounds, outputs = params.n_estimators, objective_of(params).outputs
+    splits = 0 if params.is_hidden else rounds * outputs * ((1 << params.max_depth) - 1)
+    metrics = rounds * len(params.metrics)
     return [
-        of_splits(params, layout, splits),
+        _of_training(params, layout, splits),
         *(of_metrics(name, rows, metrics) for name, rows in sets),
     ]
 
 
 def after_training(half: ModelHalf, sets: Sets = ()) -> list[Leak]:
-    """What the trees have opened; either half knows who owns each split."""
-    splits = sum(int(np.count_nonzero(tree.owners == 1)) for tree in half.trees)
-    metrics = len(half.trees) * len(half.params.metrics)
+    """What the trees have opened; either half knows who owns each split, where anybody does."""
+    splits = 0
+    if not half.params.is_hidden:
+        splits = sum(int(np.count_nonzero(tree.owners == 1)) for tree in owned(half.trees))
+    metrics = len(half.rounds) * len(half.params.metrics)
     return [
-        of_splits(half.params, half.layout, splits),
+        _of_training(half.params, half.layout, splits),
         *(of_metrics(name, rows, metrics) for name, rows in sets),
     ]
+
+
+def bits_a_tree(params: TrainingParams) -> dict[int, float]:
+    """Bits that one tree opens at worst, by the number of the feature party's columns."""
+    splits = (1 << params.max_depth) - 1
+    return {
+        columns: of_splits(params, Layout.of(params, 1, (0, columns), False), splits).bits
+        for columns in EXAMPLE_COLUMNS
+    }

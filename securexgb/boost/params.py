@@ -27,20 +27,22 @@ SIGMOIDS = ("table", "ckks")
 class Declaration:
     """What is said of one parameter: its sentence, and the values that it takes.
 
-    ``low`` and ``high`` bound a number, inclusively; with ``above_low`` the low end itself
-    is excluded. ``ours``: the parameter does not exist in xgboost.
+    ``low`` and ``high`` bound a number, inclusively; with ``excludes_low`` the low end itself
+    is excluded. ``is_ours``: the parameter does not exist in xgboost.
     """
 
     help: str
     low: float | None = None
     high: float | None = None
-    above_low: bool = False
+    excludes_low: bool = False
     choices: tuple[str, ...] = ()
-    ours: bool = False
+    is_ours: bool = False
 
 
-def _parameter(default: Any, declaration: Declaration) -> Any:
-    return field(default=default, metadata={"declaration": declaration})
+def _parameter(
+    default: Any, text: str, bounds: tuple[float | None, float | None] = (None, None), **more: Any
+) -> Any:
+    return field(default=default, metadata={"declaration": Declaration(text, *bounds, **more)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,124 +50,114 @@ class TrainingParams:
     """The terms of a training; frozen, checked when it is made (``UsageError``)."""
 
     objective: str = _parameter(
-        "binary:logistic", Declaration("What is learnt from the labels.", choices=tuple(TRAITS))
+        "binary:logistic", "What is learnt from the labels.", choices=tuple(TRAITS)
     )
-    n_estimators: int = _parameter(50, Declaration("Number of trees.", 1, 10_000))
+    n_estimators: int = _parameter(50, "Number of trees.", (1, 10_000))
     learning_rate: float = _parameter(
-        0.3, Declaration("Factor on every leaf value.", 0.0, 1.0, above_low=True)
+        0.3, "Factor on every leaf value.", (0.0, 1.0), excludes_low=True
     )
     max_depth: int = _parameter(
-        4, Declaration("Depth of every tree; trees are complete, with dummy splits.", 1, 10)
+        4, "Depth of every tree; trees are complete, with dummy splits.", (1, 10)
     )
-    min_child_weight: float = _parameter(
-        1.0, Declaration("Least sum of hessians in a child.", 0.0, 1e9)
-    )
-    gamma: float = _parameter(0.0, Declaration("Least gain of a split.", 0.0, 1e9))
-    reg_lambda: float = _parameter(1.0, Declaration("L2 penalty on leaf values.", 0.0, 1e6))
-    reg_alpha: float = _parameter(0.0, Declaration("L1 penalty on leaf values.", 0.0, 1e6))
+    min_child_weight: float = _parameter(1.0, "Least sum of hessians in a child.", (0.0, 1e9))
+    gamma: float = _parameter(0.0, "Least gain of a split.", (0.0, 1e9))
+    reg_lambda: float = _parameter(1.0, "L2 penalty on leaf values.", (0.0, 1e6))
+    reg_alpha: float = _parameter(0.0, "L1 penalty on leaf values.", (0.0, 1e6))
     subsample: float = _parameter(
-        1.0,
-        Declaration("Share of the rows that a tree is fitted on.", 0.0, 1.0, above_low=True),
+        1.0, "Share of the rows that a tree is fitted on.", (0.0, 1.0), excludes_low=True
     )
     colsample_bytree: float = _parameter(
-        1.0, Declaration("Share of the columns that a tree may use.", 0.0, 1.0, above_low=True)
+        1.0, "Share of the columns that a tree may use.", (0.0, 1.0), excludes_low=True
     )
     scale_pos_weight: float = _parameter(
-        1.0, Declaration("Factor on the weight of positive rows.", 0.0, 1e4, above_low=True)
+        1.0, "Factor on the weight of positive rows.", (0.0, 1e4), excludes_low=True
     )
     base_score: float | None = _parameter(
         None,
-        Declaration(
-            "Prediction before the first tree: a public number, or none to fit it to the "
-            "labels, in which case the feature party does not learn it.",
-            -1e15,
-            1e15,
-        ),
+        "Prediction before the first tree: a public number, or none to fit it to the "
+        "labels, in which case the feature party does not learn it.",
+        (-1e15, 1e15),
     )
-    max_bin: int = _parameter(32, Declaration("Bins a column is divided into.", 2, 255))
+    max_bin: int = _parameter(32, "Bins a column is divided into.", (2, 255))
     random_state: int = _parameter(
-        0, Declaration("Seed of the public coins: row and column samples.", 0, 2**63 - 1)
+        0, "Seed of the public coins: row and column samples.", (0, 2**63 - 1)
     )
     eval_metric: tuple[str, ...] = _parameter(
-        (), Declaration("Metrics of the evaluation sets; none: the objective's default.")
+        (), "Metrics of the evaluation sets; none: the objective's default."
     )
     early_stopping_rounds: int | None = _parameter(
-        None,
-        Declaration("Stop when the last metric has not improved for so many trees.", 1, 10_000),
+        None, "Stop when the last metric has not improved for so many trees.", (1, 10_000)
     )
     missing_values: str = _parameter(
         "allowed",
-        Declaration(
-            "Whether values may be missing (NaN); refusing them makes training cheaper.",
-            choices=("allowed", "refused"),
-            ours=True,
-        ),
+        "Whether values may be missing (NaN); refusing them makes training cheaper.",
+        choices=("allowed", "refused"),
+        is_ours=True,
     )
     gradient_bits: int | None = _parameter(
         None,
-        Declaration(
-            "Most fraction bits of gradients and their sums; none: as many as fit, and more for "
-            "rows than for sums.",
-            4,
-            20,
-            ours=True,
-        ),
+        "Most fraction bits of gradients and their sums; none: as many as fit, and more for "
+        "rows than for sums.",
+        (4, 20),
+        is_ours=True,
     )
     sigmoid: str = _parameter(
         "table",
-        Declaration(
-            "How a classification's gradients are computed: from a table, the same in every "
-            "run, or by a Fourier series under CKKS, needs TenSEAL at both sides.",
-            choices=SIGMOIDS,
-            ours=True,
-        ),
+        "How a classification's gradients are computed: from a table, the same in every "
+        "run, or by a Fourier series under CKKS, needs TenSEAL at both sides.",
+        choices=SIGMOIDS,
+        is_ours=True,
+    )
+    splits: str | None = _parameter(
+        None,
+        "Who learns a split: hidden: nobody, the model lies in shares; owner: both sides learn "
+        "whose column it is, and that side which one; none: hidden, but owner with paillier, "
+        "or with predictions under ckks.",
+        choices=("hidden", "owner"),
+        is_ours=True,
+    )
+    importance: str = _parameter(
+        "none",
+        "What is opened of hidden splits when the training ends: none: nothing; gain: each "
+        "column's share of the gain of all splits, in whole per cents, to both sides.",
+        choices=("none", "gain"),
+        is_ours=True,
     )
     weight_exponent: int | None = _parameter(
         None,
-        Declaration(
-            "Rows' weights, times scale_pos_weight, are divided by 2^weight_exponent, so that "
-            "their mean is at most 1; none: 0. `check` proposes it at the label party.",
-            -60,
-            60,
-            ours=True,
-        ),
+        "Rows' weights, times scale_pos_weight, are divided by 2^weight_exponent, so that "
+        "their mean is at most 1; none: 0. `check` proposes it at the label party.",
+        (-60, 60),
+        is_ours=True,
     )
     target_exponent: int | None = _parameter(
         None,
-        Declaration(
-            "A regression's targets, centred, are divided by 2^target_exponent, so that their "
-            "root mean square is at most 1. `check` proposes it at the label party.",
-            -60,
-            60,
-            ours=True,
-        ),
+        "A regression's targets, centred, are divided by 2^target_exponent, so that their "
+        "root mean square is at most 1. `check` proposes it at the label party.",
+        (-60, 60),
+        is_ours=True,
     )
     metric_exponent: int | None = _parameter(
         None,
-        Declaration(
-            "Metrics are opened in steps of at most 10^metric_exponent; none: 4 decimals, "
-            "of a regression 4 digits of 2^target_exponent; auc and error always have 4 decimals. "
-            "`check` proposes it at the label party.",
-            -30,
-            30,
-            ours=True,
-        ),
+        "Metrics are opened in steps of at most 10^metric_exponent; none: 4 decimals, "
+        "of a regression 4 digits of 2^target_exponent; auc and error always have 4 decimals. "
+        "`check` proposes it at the label party.",
+        (-30, 30),
+        is_ours=True,
     )
     weight_bound: float | None = _parameter(
         None,
-        Declaration(
-            "Refuse rows' weights above this; none: no bound.", 0.0, 1e12, above_low=True, ours=True
-        ),
+        "Refuse rows' weights above this; none: no bound.",
+        (0.0, 1e12),
+        excludes_low=True,
+        is_ours=True,
     )
     target_bound: float | None = _parameter(
         None,
-        Declaration(
-            "Refuse a regression's targets of a greater absolute value; none: no bound.",
-            0.0,
-            1e15,
-            above_low=True,
-            ours=True,
-        ),
+        "Refuse a regression's targets of a greater absolute value; none: no bound.",
+        (0.0, 1e15),
+        excludes_low=True,
+        is_ours=True,
     )
 
     def __post_init__(self) -> None:
@@ -196,6 +188,24 @@ class TrainingParams:
         return self.eval_metric or self.traits.metrics[:1]
 
     @property
+    def is_hidden(self) -> bool:
+        """Whether nobody learns a split; UsageError before it is ``decided``."""
+        if self.splits is None:
+            raise UsageError('splits is neither "hidden" nor "owner": choose one of them')
+        return self.splits == "hidden"
+
+    def decided(self, *, can_hide: bool) -> TrainingParams:
+        """The same with ``splits`` set: hidden where it was not and that can be."""
+        if self.splits is not None:
+            return self
+        return dataclasses.replace(self, splits="hidden" if can_hide else "owner")
+
+    @property
+    def opens_gains(self) -> bool:
+        """Whether columns' shares of the gain are opened when the training ends."""
+        return self.importance == "gain"
+
+    @property
     def traits(self) -> Traits:
         """What is said of the objective."""
         return TRAITS[self.objective]
@@ -219,6 +229,12 @@ class TrainingParams:
         return 2.0 ** (self.weight_exponent or 0)
 
     def _check_together(self) -> None:
+        if self.opens_gains and self.splits == "owner":
+            raise UsageError(
+                'importance = "gain" is for hidden splits: with splits = "owner" no gain is known, '
+                "and each side counts its own splits, so leave importance out, or choose "
+                'splits = "hidden"'
+            )
         known = self.traits.metrics
         for metric in self.eval_metric:
             if metric not in known:
@@ -255,7 +271,7 @@ def _checked(name: str, value: Any, kind: Any, declaration: Declaration) -> Any:
         if "None" in text:
             return None
         raise UsageError(f"{name} must be given, it is None")
-    if kind is str:
+    if declaration.choices:
         return _checked_choice(name, value, declaration)
     if "tuple" in text:
         if isinstance(value, str):
@@ -299,7 +315,7 @@ def _real(name: str, value: Any) -> float:
 
 def _check_bounds(name: str, number: float, declaration: Declaration) -> None:
     low, high = declaration.low, declaration.high
-    too_low = low is not None and (number < low or (declaration.above_low and number == low))
+    too_low = low is not None and (number < low or (declaration.excludes_low and number == low))
     if too_low or (high is not None and number > high):
-        relation = "above" if declaration.above_low else "at least"
+        relation = "above" if declaration.excludes_low else "at least"
         raise UsageError(f"{name} must be {relation} {low:g} and at most {high:g}, it is {number}")

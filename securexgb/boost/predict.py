@@ -23,24 +23,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import LEAF_WEIGHT_INTEGER_BITS, MARGIN_BITS
-from securexgb.boost.ensemble import ModelHalf, Round
+from securexgb.boost.ensemble import ModelHalf, Round, owned
+from securexgb.boost.hidden_scores import HiddenScores
 from securexgb.boost.objective.registry import objective_of
 from securexgb.errors import DataError, TermsDiffer, UsageError
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_scores import Limbs, tree_scores
+from securexgb.mpc.numbers.truncate import round_off
 from securexgb.mpc.open import open_shared, open_to
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.select import select
 from securexgb.mpc.share import share
 from securexgb.mpc.shared import Shared, Words
-from securexgb.mpc.truncate import round_off
 
 Floats = NDArray[np.float64]
 Recipient = Literal["label", "feature", "both"]
@@ -85,6 +87,23 @@ class Request:
             )
 
 
+class Scoring:
+    """How one session computes the trees' part of margins, from its first rows on.
+
+    Under CKKS both parties make its keys then, once.
+    """
+
+    def __init__(self) -> None:
+        self._scores: Callable[[Sequence[Round], Floats], Shared] | None = None
+
+    def of(
+        self, party: Party, model: ModelHalf, request: Request
+    ) -> Callable[[Sequence[Round], Floats], Shared]:
+        if self._scores is None:
+            self._scores = _scores_of(party, model, request)
+        return self._scores
+
+
 def predict(party: Party, model: ModelHalf, features: Floats, request: Request) -> Floats | None:
     """Predictions for rows, own columns (n, f): probabilities, or values of the target.
 
@@ -96,9 +115,16 @@ def predict(party: Party, model: ModelHalf, features: Floats, request: Request) 
 
 
 def predict_margins(
-    party: Party, model: ModelHalf, features: Floats, request: Request
+    party: Party,
+    model: ModelHalf,
+    features: Floats,
+    request: Request,
+    scoring: Scoring | None = None,
 ) -> Floats | None:
-    """The same before the link function: log odds, or values of the target."""
+    """The same before the link function: log odds, or values of the target.
+
+    ``scoring``: of a session in which the same model scores the same request more than once.
+    """
     _check_request(party, model, features, request)
     rounds, recipient, scale = model.best_rounds, request.recipient, model.numbers.target_scale
     steps = rounding_steps(request.decimals)
@@ -107,7 +133,7 @@ def predict_margins(
     _check_range(model, len(rounds), steps)
     centre = 0 if recipient == "label" else _centre_steps(model, steps, scale)
     mine = np.array([centre], np.int64).view(np.uint64)
-    scores = _scores_of(party, model, request)
+    scores = (scoring or Scoring()).of(party, model, request)
     opened = []
     for start, stop in row_batches(features.shape[0], rounds):
         base = base_margins(model, stop - start)
@@ -126,12 +152,12 @@ def base_margins(model: ModelHalf, rows: int) -> Shared:
 
 
 def tree_margins(party: Party, rounds: Sequence[Round], features: Floats) -> Shared:
-    """The sums of the trees' leaf values for each row: shared (outputs, n), margin_bits.
+    """The sums of owned trees' leaf values for each row: shared (outputs, n), margin_bits.
 
     At least one round.
     """
     rows, outputs = features.shape[0], len(rounds[0])
-    trees = [tree for trees in rounds for tree in trees]
+    trees = owned([tree for trees in rounds for tree in trees])
     possible = np.concatenate([tree.possible_leaves(features) for tree in trees], axis=1)
     mine = np.concatenate([tree.leaf_values for tree in trees])
     # Row r: bits of party r, values of the other one.
@@ -150,6 +176,9 @@ def _scores_of(
     """What computes the trees' part of margins; for CKKS both parties make its keys here."""
     if not model.best_rounds:
         return lambda _, features: Shared.zeros(model.outputs, features.shape[0])
+    if model.params.is_hidden:
+        hidden = HiddenScores(party, model, model.best_rounds)
+        return lambda _, features: hidden.margins(features)
     if request.prediction == "transfers":
         return lambda rounds, features: tree_margins(party, rounds, features)
     keys = agree_keys(party)
@@ -160,7 +189,7 @@ def _scores_of(
     def under_ckks(rounds: Sequence[Round], features: Floats) -> Shared:
         outputs = []
         for trees in zip(*rounds, strict=True):
-            marks = np.stack([tree.possible_leaves(features) for tree in trees])
+            marks = np.stack([tree.possible_leaves(features) for tree in owned(trees)])
             values = Shared(np.stack([tree.leaf_values for tree in trees]))
             outputs.append(tree_scores(party, keys, marks, values, limbs))
         return Shared.stack(outputs)
@@ -174,10 +203,11 @@ def training_margins(
     """``tree_margins`` in batches of rows, for whole data sets; 0 without a round."""
     if not rounds:
         return Shared.zeros(model.outputs, features.shape[0])
-    parts = [
-        tree_margins(party, rounds, features[start:stop])
-        for start, stop in row_batches(features.shape[0], rounds)
-    ]
+    if model.params.is_hidden:
+        scores = HiddenScores(party, model, rounds).margins
+    else:
+        scores = partial(tree_margins, party, rounds)
+    parts = [scores(features[start:stop]) for start, stop in row_batches(features.shape[0], rounds)]
     return Shared.concatenate(parts, axis=1)
 
 
@@ -246,3 +276,17 @@ def _check_range(model: ModelHalf, trees: int, steps: int) -> None:
     base = 2.0 ** (MARGIN_BITS + _BASE_INTEGER_BITS)
     if (trees * leaf + base) * steps + 2.0**MARGIN_BITS >= 2.0**62:
         raise UsageError(f"{trees} trees are too many for this many decimals: ask for fewer")
+
+
+__all__ = [
+    "Prediction",
+    "Recipient",
+    "Request",
+    "Scoring",
+    "base_margins",
+    "predict",
+    "predict_margins",
+    "row_batches",
+    "training_margins",
+    "tree_margins",
+]

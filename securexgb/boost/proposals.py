@@ -4,33 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import replace
 
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.scales import needed_target_exponent, needed_weight_exponent, within
-
-Floats = NDArray[np.float64]
+from securexgb.boost.scales import (
+    Outcomes,
+    needed_target_exponent,
+    needed_weight_exponent,
+    within,
+)
 
 REMARKED_SPARE_BITS = 1
 """An exponent that is too large by more than this is worth a remark."""
 _DIGITS = 4
 """Significant digits of the constant model's metric."""
-
-
-@dataclass(frozen=True, eq=False)
-class Outcomes:
-    """What the label party alone has of some rows: labels (n,), and their weights or None."""
-
-    labels: Floats
-    weights: Floats | None = None
-
-    @property
-    def columns(self) -> tuple[Floats, Floats | None]:
-        return self.labels, self.weights
 
 
 def proposed_metric_exponent(
@@ -43,7 +31,7 @@ def proposed_metric_exponent(
     """
     objective = objective_of(params)
     for rows in (*reversed(measured), train):
-        value = objective.constant_metric(train.columns, rows.columns)
+        value = objective.constant_metric(train, rows)
         if value > 0.0:
             return within("metric_exponent", math.floor(math.log10(value)) - (_DIGITS - 1))
     return None
@@ -57,11 +45,11 @@ def with_scales(
     For who has all labels and decides alone; two companies write them into their terms.
     """
     if params.weight_exponent is None:
-        needed = needed_weight_exponent(*train.columns, params)
+        needed = needed_weight_exponent(train, params)
         if needed is not None:
             params = replace(params, weight_exponent=within("weight_exponent", needed))
     if params.target_exponent is None and not params.traits.classifies:
-        needed = needed_target_exponent(*train.columns, params) or 0
+        needed = needed_target_exponent(train, params) or 0
         params = replace(params, target_exponent=within("target_exponent", needed))
     if params.metric_exponent is None:
         params = replace(params, metric_exponent=proposed_metric_exponent(train, measured, params))
@@ -77,12 +65,12 @@ def proposed_lines(
     those that are missing.
     """
     lines: dict[str, int] = {}
-    needed = needed_weight_exponent(*train.columns, params)
+    needed = needed_weight_exponent(train, params)
     if needed is not None and not _is_close("weight_exponent", params.weight_exponent or 0, needed):
         lines["weight_exponent"] = within("weight_exponent", needed)
         params = replace(params, weight_exponent=lines["weight_exponent"])
     if not params.traits.classifies:
-        needed, given = needed_target_exponent(*train.columns, params), params.target_exponent
+        needed, given = needed_target_exponent(train, params), params.target_exponent
         is_unfit = needed is not None and not _is_close("target_exponent", given or 0, needed)
         if given is None or is_unfit:
             lines["target_exponent"] = within("target_exponent", needed or 0)

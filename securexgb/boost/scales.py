@@ -14,6 +14,7 @@ far too large would leave only zeros, and a model that is a constant: it is refu
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +31,21 @@ _MOST_GAP_BITS = 25
 """A single target is less than 2^_MOST_GAP_BITS times the scale away from the centre."""
 
 
-def row_factors(labels: Floats, weights: Floats | None, params: TrainingParams) -> Floats | None:
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """What the label party alone has of some rows: labels (n,), and their weights or None."""
+
+    labels: Floats
+    weights: Floats | None = None
+
+
+def row_factors(rows: Outcomes, params: TrainingParams) -> Floats | None:
     """Each row's weight times scale_pos_weight, (n,); None where no row has one."""
     scale = params.scale_pos_weight
     if scale == 1.0:
-        return weights
-    factors = np.where(labels == 1.0, scale, 1.0)
-    return factors if weights is None else weights * factors
+        return rows.weights
+    factors = np.where(rows.labels == 1.0, scale, 1.0)
+    return factors if rows.weights is None else rows.weights * factors
 
 
 def mean_target(labels: Floats, weights: Floats | None) -> float:
@@ -50,34 +59,31 @@ def mean_target(labels: Floats, weights: Floats | None) -> float:
     return first + weighted_mean(labels - first, weights)
 
 
-def centre_of(labels: Floats, weights: Floats | None, params: TrainingParams) -> float:
+def centre_of(rows: Outcomes, params: TrainingParams) -> float:
     """What a regression's targets are centred at: base_score, or else their weighted mean."""
-    return mean_target(labels, weights) if params.base_score is None else params.base_score
+    given = params.base_score
+    return mean_target(rows.labels, rows.weights) if given is None else given
 
 
-def needed_weight_exponent(
-    labels: Floats, weights: Floats | None, params: TrainingParams
-) -> int | None:
+def needed_weight_exponent(rows: Outcomes, params: TrainingParams) -> int | None:
     """The least k with a mean of weights, scale_pos_weight included, of at most 2^k.
 
     None where any k will do: there are no weights, or all are 0.
     """
-    factors = row_factors(labels, weights, params)
+    factors = row_factors(rows, params)
     if factors is None:
         return None
     most = float(factors.max(initial=0.0))
     return None if most == 0.0 else _exponent(most, float((factors / most).mean()))
 
 
-def needed_target_exponent(
-    labels: Floats, weights: Floats | None, params: TrainingParams
-) -> int | None:
+def needed_target_exponent(rows: Outcomes, params: TrainingParams) -> int | None:
     """The least k with a (weighted) root mean square of centred targets of at most 2^k.
 
     Weights count as they are after rounding, by the exponent that ``params`` have. None where
     all targets equal the centre, so any k will do.
     """
-    gaps = np.abs(labels - centre_of(labels, weights, params))
+    gaps, weights = np.abs(rows.labels - centre_of(rows, params)), rows.weights
     most = float(gaps.max(initial=0.0))
     if most == 0.0:
         return None
@@ -89,21 +95,21 @@ def needed_target_exponent(
     return single if root == 0.0 else max(_exponent(most, root), single)
 
 
-def check_weights(labels: Floats, weights: Floats | None, params: TrainingParams) -> None:
+def check_weights(rows: Outcomes, params: TrainingParams) -> None:
     """At the label party: DataError for training weights that do not fit the terms."""
-    bound = params.weight_bound
+    bound, weights = params.weight_bound, rows.weights
     if weights is not None and bound is not None and float(weights.max(initial=0.0)) > bound:
         raise DataError(
             f"a weight of the label party is above weight_bound {bound:g}: correct the weights, "
             "or agree on a larger bound"
         )
-    needed = needed_weight_exponent(labels, weights, params)
+    needed = needed_weight_exponent(rows, params)
     _check_fit("weight_exponent", params.weight_exponent, needed, "the mean of the weights")
 
 
-def check_targets(labels: Floats, weights: Floats | None, params: TrainingParams) -> None:
+def check_targets(rows: Outcomes, params: TrainingParams) -> None:
     """At the label party: DataError for a regression's targets that do not fit the terms."""
-    needed = needed_target_exponent(labels, weights, params)
+    needed = needed_target_exponent(rows, params)
     if params.target_exponent is None:
         proposed = within("target_exponent", needed or 0)
         raise DataError(

@@ -2,25 +2,28 @@
 
 A tree is complete, of depth d: inner nodes in heap order, node 0 the root, node i's
 children 2 i + 1 (left) and 2 i + 2; 2^d - 1 inner nodes, then 2^d leaves from left to
-right. Both parties know who owns each split; feature and threshold are at the owner only;
-leaf values are shared. A row goes left where value < threshold, or where its value is
-missing and the split says so.
+right. Leaf values are shared. A row goes left where value < threshold, or where its value is
+missing and the split says so. Where splits are owned both parties know who owns each one, and
+feature and threshold are at the owner only; where they are hidden each party has shares of which
+bins go left, and nobody knows more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import LEAF_WEIGHT_INTEGER_BITS, MARGIN_BITS, NumberFormat, encode
+from securexgb.boost.layout import Layout
 from securexgb.errors import DataError
+from securexgb.mpc.numbers.truncate import truncate
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, Words
-from securexgb.mpc.truncate import truncate
 
 NOT_MINE = -1
 
@@ -115,6 +118,77 @@ _DTYPES = {
     "missing_left": np.dtype(np.bool_),
     "leaf_values": np.dtype(np.uint64),
 }
+
+
+@dataclass(frozen=True, eq=False)
+class HiddenTree:
+    """One party's half of a tree of depth d whose splits nobody knows.
+
+    ``tables``: its shares of whether rows go left, packed words (label party's columns, then the
+    feature party's, bins, ceil((2^d - 1) / 64)), inner nodes in heap order. ``leaf_values``: its
+    shares, words (2^d,), with the format's margin_bits fraction bits. ``gains``: its shares of the
+    gain of all splits on each of these columns, words (columns,), see ``leaves``; (0,) where
+    nobody asked for them.
+    """
+
+    tables: Words
+    leaf_values: Words
+    gains: Words
+
+    @property
+    def depth(self) -> int:
+        return int(self.leaf_values.size).bit_length() - 1
+
+    @property
+    def nodes(self) -> int:
+        return int(self.leaf_values.size) - 1
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The half as named arrays, for files."""
+        return {"tables": self.tables, "leaf_values": self.leaf_values, "gains": self.gains}
+
+    @staticmethod
+    def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> HiddenTree:
+        """The half that ``arrays`` hold; DataError where they are no tree."""
+        tables, leaves, gains = (arrays.get(name) for name in ("tables", "leaf_values", "gains"))
+        if (
+            tables is None
+            or leaves is None
+            or gains is None
+            or gains.dtype != np.uint64
+            or gains.ndim != 1
+            or tables.dtype != np.uint64
+            or leaves.dtype != np.uint64
+            or leaves.ndim != 1
+            or leaves.size < 2
+            or leaves.size & (leaves.size - 1)
+            or tables.ndim != 3
+            or tables.shape[2] != words_per(int(leaves.size) - 1)
+        ):
+            raise DataError("a tree of the model file is not a complete binary tree of this model")
+        return HiddenTree(np.asarray(tables), np.asarray(leaves), np.asarray(gains))
+
+
+Tree = TreeHalf | HiddenTree
+"""One party's half of a tree."""
+
+
+def tree_of(arrays: Mapping[str, NDArray[Any]], columns: int) -> Tree:
+    """The half that a file's ``arrays`` hold, for a party with so many columns; or DataError."""
+    if "tables" in arrays:
+        return HiddenTree.from_arrays(arrays)
+    return TreeHalf.from_arrays(arrays, columns)
+
+
+def check_trees(trees: Sequence[Tree], layout: Layout) -> None:
+    """Refuse hidden trees of other columns or bins (DataError)."""
+    shape = layout.total_columns, layout.all_bins
+    if any(
+        isinstance(tree, HiddenTree)
+        and (tree.tables.shape[:2] != shape or tree.gains.size not in (0, shape[0]))
+        for tree in trees
+    ):
+        raise DataError("a tree of the model file is of other columns or bins than the model")
 
 
 def value_bits(learning_rate: float) -> int:

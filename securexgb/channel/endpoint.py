@@ -53,19 +53,14 @@ def connect(endpoint: Endpoint, hello: Hello) -> GrpcChannel:
     Raises PeerGone or PeerTimeout where nobody comes, CertificateRefused, TermsDiffer,
     UsageError for a port in use.
     """
-    check_identities(endpoint, hello.name)
+    endpoint.credentials.own.check(hello.name, "this side's own certificate")
+    endpoint.credentials.peer.check(endpoint.peer_name, "the certificate pinned for the other side")
     if (endpoint.listen is None) == (endpoint.connect is None):
         raise UsageError("give exactly one of listen and connect: one side listens, one dials")
     if endpoint.listen is not None:
         with Listener(endpoint) as listener:
             return listener.accept(hello)
     return _greet(_dial(endpoint, hello), hello)
-
-
-def check_identities(endpoint: Endpoint, name: str) -> None:
-    """Names and dates of both certificates, before anything is sent."""
-    endpoint.credentials.own.check(name, "this side's own certificate")
-    endpoint.credentials.peer.check(endpoint.peer_name, "the certificate pinned for the other side")
 
 
 class Listener:
@@ -85,7 +80,8 @@ class Listener:
         self._server = grpc.server(
             _DaemonThreads(), options=_options(), maximum_concurrent_rpcs=_MOST_CALLS
         )
-        self._server.add_registered_method_handlers(SERVICE, {"Link": _handler(self._link)})
+        handler = grpc.stream_stream_rpc_method_handler(self._link)
+        self._server.add_registered_method_handlers(SERVICE, {"Link": handler})
         checks = health.HealthServicer()
         checks.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
         health_pb2_grpc.add_HealthServicer_to_server(checks, self._server)
@@ -201,10 +197,6 @@ def _greet(channel: GrpcChannel, hello: Hello) -> GrpcChannel:
 def _call(name: str, hello: Hello) -> str:
     """How messages name the other side."""
     return f"{name} ({'feature' if hello.role == 'label' else 'label'} party)"
-
-
-def _handler(link: Any) -> Any:
-    return grpc.stream_stream_rpc_method_handler(link)
 
 
 def _options() -> list[tuple[str, Any]]:

@@ -22,9 +22,10 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from securexgb._pb import control_pb2 as pb
+from securexgb.channel.bounded import Window
 from securexgb.channel.channel import STREAMS, Channel, StreamName, Traffic, failure_kind, stopped
 from securexgb.channel.frame import FrameReader, FrameWriter, Kind, Message
-from securexgb.channel.streams import Inbox, Outbox, Window, size_of
+from securexgb.channel.streams import Inbox, Outbox, size_of
 from securexgb.errors import (
     CertificateRefused,
     MalformedFrame,
@@ -46,8 +47,8 @@ class _Stream:
 
     is_network = True
 
-    def __init__(self, link: GrpcChannel, index: int) -> None:
-        self.traffic = link.traffic
+    def __init__(self, link: GrpcChannel, index: int, traffic: Traffic) -> None:
+        self.traffic = traffic
         self.index = index
         self.lock = threading.Lock()  # of the writer, for a whole message
         self.writer = FrameWriter(index)
@@ -93,26 +94,25 @@ class _Stream:
         return message
 
     def stream(self, name: StreamName) -> Channel:
-        """Of the same link."""
-        return self._link.stream(name)
+        """The named stream of the same link."""
+        return self._link.streams[STREAMS.index(name)]
 
     def close(self, error: BaseException | None = None) -> None:
         """End the link."""
         self._link.close(error)
 
 
-class GrpcChannel:
-    """One end of a link over gRPC, and its online stream; made by ``endpoint.connect``.
+class GrpcChannel(_Stream):
+    """One end of a link over gRPC: its online stream, and what all streams have in common.
 
-    ``peer``: for messages, such as "bureau (feature party)". ``waiting``: the tag and
-    the time (monotonic) since when the program waits for the peer, if it is long.
+    Made by ``endpoint.connect``. ``peer``: for messages, such as "bureau (feature party)".
+    ``waiting``: the tag and the time (monotonic) since when the program waits for the peer, if
+    it is long.
     """
-
-    is_network = True
 
     def __init__(self, peer: str, timeout_seconds: float, *, is_server: bool) -> None:
         """``is_server``: this side is gRPC's server, which ends the call."""
-        self.traffic = Traffic()
+        super().__init__(self, 0, Traffic())
         self.peer = peer
         self.session = b""
         self.waiting: tuple[str, float] | None = None
@@ -121,7 +121,8 @@ class GrpcChannel:
         self._timeout_seconds = timeout_seconds
         self._beat_seconds = min(_MOST_BEAT_SECONDS, timeout_seconds / 4)
         self._is_server = is_server
-        self._streams = [_Stream(self, index) for index in range(len(STREAMS))]
+        offline = [_Stream(self, index, self.traffic) for index in range(1, len(STREAMS))]
+        self.streams: list[_Stream] = [self, *offline]
         self._heard = time.monotonic()
         self._end: SecureXGBError | None = None
         self._over = threading.Event()  # the peer's last frame has come, or none will
@@ -131,27 +132,14 @@ class GrpcChannel:
 
     # --- the program's side -------------------------------------------------------
 
-    def send(self, tag: str, payload: bytes | bytearray | memoryview) -> None:
-        """Queue one message, copied; waits only while the bounded buffers are full."""
-        self._streams[0].send(tag, payload)
-
-    def receive(self, tag: str) -> memoryview:
-        """The next message's payload, read-only; errors as the interface says."""
-        return self._streams[0].receive(tag)
-
-    def stream(self, name: StreamName) -> Channel:
-        """The named stream."""
-        return self._streams[STREAMS.index(name)]
-
     def greet(self, hello: bytes) -> bytes:
         """Exchange the first frames."""
-        stream = self._streams[0]
-        stream.window.reserve(size_of(memoryview(hello)), self.is_over)
-        with stream.lock:
+        self.window.reserve(size_of(memoryview(hello)), self.is_over)
+        with self.lock:
             if self.has_parted:
                 raise self.ending("hello")
-            self.outbox.put(stream.writer.control(Kind.HELLO, hello))
-        message = stream.take("hello")
+            self.outbox.put(self.writer.control(Kind.HELLO, hello))
+        message = self.take("hello")
         if message.kind is not Kind.HELLO:
             raise ProtocolDesync(f"{self.peer} did not begin with a hello")
         return bytes(message.payload)
@@ -224,7 +212,7 @@ class GrpcChannel:
 
     def _end_streams(self) -> None:
         """Let everybody who waits look up."""
-        for stream in self._streams:
+        for stream in self.streams:
             stream.inbox.end()
             stream.window.wake()
 
@@ -265,9 +253,9 @@ class GrpcChannel:
                     end = self._explain_last(message)
                     break
                 if message.kind is Kind.CREDIT:
-                    self._streams[message.stream].window.credit(message.taken_bytes)
+                    self.streams[message.stream].window.credit(message.taken_bytes)
                 elif not self._is_closed:
-                    self._streams[message.stream].inbox.put(message)
+                    self.streams[message.stream].inbox.put(message)
         except MalformedFrame as error:
             end = MalformedFrame(f"from {self.peer}: {error}")
         except Exception as error:
@@ -282,11 +270,11 @@ class GrpcChannel:
 
     def _part(self, kind: Kind, payload: bytes = b"") -> None:
         """Queue our last frame, once: an error at once, a bye after all that was sent."""
-        with self._streams[0].lock:
+        with self.lock:
             if self.has_parted:
                 return
             self.has_parted = True
-            frame = self._streams[0].writer.control(kind, payload)
+            frame = self.writer.control(kind, payload)
         put = self.outbox.put if kind is Kind.ERROR else self.outbox.put_last
         put(frame)
         put(None)

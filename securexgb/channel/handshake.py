@@ -10,7 +10,7 @@ import hashlib
 import logging
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 
 from google.protobuf.message import DecodeError
 
@@ -29,7 +29,8 @@ class Hello:
     """Who this side is and what it is about to do.
 
     ``role``: label or feature; ``job_digest``: of the canonical terms; ``purpose``:
-    train, predict, evaluate or check. ``nonce``: 32 bytes, fresh for every link.
+    train, predict, evaluate or check. ``nonce``: 32 bytes, fresh for every link. The fields are
+    those of the message of this name in proto/securexgb/v1/control.proto.
     """
 
     role: str
@@ -43,17 +44,7 @@ class Hello:
     clock: float = field(default_factory=time.time)
 
     def encode(self) -> bytes:
-        content: bytes = pb.Hello(
-            wire_version=self.wire_version,
-            package_version=self.package_version,
-            job_digest=self.job_digest,
-            role=self.role,
-            name=self.name,
-            peer_name=self.peer_name,
-            purpose=self.purpose,
-            nonce=self.nonce,
-            clock=self.clock,
-        ).SerializeToString()
+        content: bytes = pb.Hello(**asdict(self)).SerializeToString()
         return content
 
     @staticmethod
@@ -65,17 +56,7 @@ class Hello:
             raise MalformedFrame("the other side's hello is not one of ours") from None
         if len(message.nonce) != 32:
             raise MalformedFrame("the other side's hello is not one of ours")
-        return Hello(
-            role=message.role,
-            name=message.name,
-            peer_name=message.peer_name,
-            job_digest=message.job_digest,
-            purpose=message.purpose,
-            package_version=message.package_version,
-            wire_version=message.wire_version,
-            nonce=message.nonce,
-            clock=message.clock,
-        )
+        return Hello(**{field.name: getattr(message, field.name) for field in fields(Hello)})
 
 
 def compare(mine: Hello, theirs: Hello) -> None:

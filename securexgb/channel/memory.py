@@ -6,7 +6,6 @@ sender may go on writing into its array, and the receiver gets read-only bytes.
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import dataclass
 from queue import Empty
 from time import monotonic
@@ -16,15 +15,23 @@ from securexgb.channel.channel import STREAMS, StreamName, Traffic, failure_kind
 from securexgb.errors import PeerGone, PeerTimeout, ProtocolDesync, SecureXGBError
 
 
-class _End(Exception):
+@dataclass(frozen=True)
+class _End:
     """The last thing in a queue: its sender has closed, because of ``kind`` if not None."""
 
-    def __init__(self, kind: str | None) -> None:
-        self.kind = kind
+    kind: str | None
 
 
-_Direction = BoundedQueue[tuple[str, bytes] | _End]
-_Directions = dict[StreamName, _Direction]
+class _Link:
+    """What both ends share: a queue for each sender and stream, and who has closed."""
+
+    def __init__(self) -> None:
+        self.queues = {
+            (sender, name): BoundedQueue[tuple[str, bytes] | _End]()
+            for sender in (0, 1)
+            for name in STREAMS
+        }
+        self.is_closed = [False, False]
 
 
 class MemoryChannel:
@@ -33,17 +40,20 @@ class MemoryChannel:
     is_network = False
 
     def __init__(
-        self, names: tuple[str, str], inbox: _Directions, outbox: _Directions, timeout: float
+        self, link: _Link, rank: int, timeout_seconds: float, online: MemoryChannel | None = None
     ) -> None:
-        """``names``: of this side and of the other."""
-        self.traffic = Traffic()
-        self._own, self._peer = names
-        self._timeout_seconds = timeout
-        self._shared = _Shared(inbox, outbox)
-        self._inbox = inbox["online"]
-        self._outbox = outbox["online"]
+        """``online``: the stream of this end that the new one is the offline stream of."""
+        name: StreamName = "online" if online is None else "offline"
+        self.traffic: Traffic = Traffic() if online is None else online.traffic
+        self._link, self._rank = link, rank
+        self._own, self._peer = ("label party", "feature party")[:: 1 - 2 * rank]
+        self._timeout_seconds = timeout_seconds
+        self._inbox, self._outbox = link.queues[1 - rank, name], link.queues[rank, name]
         self._end: SecureXGBError | None = None
-        self._offline: MemoryChannel | None = None
+        self._online: MemoryChannel = self if online is None else online
+        self._offline: MemoryChannel = (
+            MemoryChannel(link, rank, timeout_seconds, self) if online is None else self
+        )
 
     def send(self, tag: str, payload: bytes | bytearray | memoryview) -> None:
         """Hand over a copy of the payload; PeerGone after this side has closed."""
@@ -53,11 +63,11 @@ class MemoryChannel:
         def gives_up() -> bool:
             if monotonic() - began > self._timeout_seconds:
                 raise PeerTimeout(f"the {self._peer} has not read what the {self._own} sent")
-            return self._shared.is_over
+            return any(self._link.is_closed)
 
-        if not self._shared.is_closed:
+        if not self._is_closed:
             self._outbox.put((tag, content), len(content) + 1, gives_up)
-        if self._shared.is_closed:
+        if self._is_closed:
             raise PeerGone(f"the {self._own}'s end of the in-process link is closed (at {tag})")
         self.traffic.sent(len(content))
 
@@ -84,52 +94,31 @@ class MemoryChannel:
         return content
 
     def stream(self, name: StreamName) -> MemoryChannel:
-        """The other stream of this end, or this one."""
-        if name == "online":
-            return self
-        if self._offline is None:
-            self._offline = copy(self)
-            self._offline._inbox = self._shared.inbox[name]
-            self._offline._outbox = self._shared.outbox[name]
-        return self._offline
+        """The named stream of this end."""
+        return self._online if name == "online" else self._offline
 
     def close(self, error: BaseException | None = None) -> None:
         """End the link for both sides; later calls do nothing."""
-        if self._shared.is_closed:
+        if self._is_closed:
             return
-        self._shared.is_closed = True
-        for name in STREAMS:
-            self._shared.outbox[name].put(_End(None if error is None else failure_kind(error)))
-            self._shared.inbox[name].put(_End(None))
+        self._link.is_closed[self._rank] = True
+        for (sender, _), queue in self._link.queues.items():
+            own_error = error if sender == self._rank else None
+            queue.put(_End(None if own_error is None else failure_kind(own_error)))
+
+    @property
+    def _is_closed(self) -> bool:
+        return self._link.is_closed[self._rank]
 
     def _explain(self, end: _End) -> SecureXGBError:
-        if self._shared.is_closed:
+        if self._is_closed:
             return PeerGone(f"the {self._own}'s end of the in-process link is closed")
         if end.kind is None:
             return PeerGone(f"the {self._peer} closed the link before the job was done")
         return stopped(f"the {self._peer}", end.kind)
 
 
-@dataclass
-class _Shared:
-    """What the streams of one end have in common."""
-
-    inbox: _Directions
-    outbox: _Directions
-    is_closed: bool = False
-    peer: _Shared | None = None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nobody will read what is sent."""
-        return self.is_closed or (self.peer is not None and self.peer.is_closed)
-
-
 def memory_pair(timeout_seconds: float = 60.0) -> tuple[MemoryChannel, MemoryChannel]:
     """Both ends of a link: the label party's (rank 0) and the feature party's (rank 1)."""
-    to_feature, to_label = ({name: _Direction() for name in STREAMS} for _ in range(2))
-    names = ("label party", "feature party")
-    label = MemoryChannel(names, to_label, to_feature, timeout_seconds)
-    feature = MemoryChannel(names[::-1], to_feature, to_label, timeout_seconds)
-    label._shared.peer, feature._shared.peer = feature._shared, label._shared
-    return label, feature
+    link = _Link()
+    return MemoryChannel(link, 0, timeout_seconds), MemoryChannel(link, 1, timeout_seconds)

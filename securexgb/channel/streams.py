@@ -9,15 +9,12 @@ stops its own sender, and the reading thread never has to wait for room: the oth
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
 from securexgb.channel.bounded import BUFFER_BYTES, BoundedQueue
 from securexgb.channel.frame import Message
 from securexgb.errors import MalformedFrame
-
-_GLANCE_SECONDS = 0.5
 
 
 class Outbox:
@@ -52,36 +49,6 @@ class Outbox:
         self._ready.put(None)
 
 
-class Window:
-    """What one side has sent on a stream and the other side's program has not taken."""
-
-    def __init__(self, limit: int = BUFFER_BYTES) -> None:
-        self._limit = limit
-        self._sent = 0
-        self._taken = 0
-        self._change = threading.Condition()
-
-    def reserve(self, size: int, until: Callable[[], bool]) -> None:
-        """Count a message in, once there is room; stops waiting when ``until`` holds."""
-        if self._sent - self._taken > self._limit:
-            with self._change:
-                while self._sent - self._taken > self._limit and not until():
-                    self._change.wait(_GLANCE_SECONDS)
-        self._sent += size
-
-    def credit(self, taken: int) -> None:
-        """What the other side says; MalformedFrame where it cannot be."""
-        if not self._taken <= taken <= self._sent:
-            raise MalformedFrame("a credit arrived for what was never sent")
-        self._taken = taken
-        self.wake()
-
-    def wake(self) -> None:
-        """Let whoever waits look again."""
-        with self._change:
-            self._change.notify_all()
-
-
 class Inbox:
     """Messages of one stream that the program has not taken yet; None is the end."""
 
@@ -90,7 +57,7 @@ class Inbox:
         self._items: SimpleQueue[Message | None] = SimpleQueue()
         self._arrived = 0
         self._taken = 0
-        self._told = 0
+        self._credited = 0
 
     def put(self, message: Message) -> None:
         """Take a message in; MalformedFrame where it was begun without room for it."""
@@ -112,9 +79,9 @@ class Inbox:
 
     def credit(self) -> int | None:
         """What to tell the other side now: bytes taken so far; None: not worth a frame."""
-        if self._taken - self._told <= self._limit // 4:
+        if self._taken - self._credited <= self._limit // 4:
             return None
-        self._told = self._taken
+        self._credited = self._taken
         return self._taken
 
 

@@ -20,8 +20,6 @@ from securexgb.cli.report import report
 from securexgb.cli.simulate import simulate
 from securexgb.cli.train import train
 
-__all__ = ["app", "main"]
-
 INTERRUPTED = 130
 
 app = typer.Typer(

@@ -23,7 +23,6 @@ from securexgb.channel.keys import Certificate, Credentials
 from securexgb.channel.probe import probe
 from securexgb.cli.options import ConfigOption
 from securexgb.cli.output import Format, FormatOption, note, result
-from securexgb.cli.verdicts import verdict_text
 from securexgb.dealer.attesters.choose import CHOICES, attester_for
 from securexgb.dealer.attesters.dev import DevAttester
 from securexgb.dealer.evidence import Attester
@@ -32,6 +31,7 @@ from securexgb.dealer.refusal import AttestationError
 from securexgb.dealer.server import DealerSettings, run
 from securexgb.errors import UsageError
 from securexgb.offline.dealer_link import DealerEndpoint, DealerLink, fetch_certificate
+from securexgb.report.text import verdict_text
 from securexgb.terms.party import PartyConfig
 
 app = typer.Typer(help="The dealer: its process, its evidence.", no_args_is_help=True)
@@ -125,15 +125,15 @@ def verify(
         facts = {"accepted": False, "code": refusal.code, "detail": refusal.detail}
         result(facts, f"refused ({refusal.code}): {refusal.detail}", form)
         raise
-    told: dict[str, object] = {
+    accepted: dict[str, object] = {
         "accepted": True,
         "address": settings.dealer_address,
         "fingerprint": fingerprint(shown).hex(),
         "key_sha256": key_hash(shown).hex(),
         **verdict.to_dict(),
     }
-    text = f"the dealer at {settings.dealer_address}, key {told['key_sha256']}\n"
-    result(told, text + verdict_text(verdict.to_dict()), form)
+    text = f"the dealer at {settings.dealer_address}, key {accepted['key_sha256']}\n"
+    result(accepted, text + verdict_text(verdict), form)
 
 
 def _absolute(place: str | None) -> str | None:

@@ -8,13 +8,33 @@ from typing import Annotated, Any
 import typer
 
 from securexgb.attestation.policy import Policy
-from securexgb.boost.leak import Floors
-from securexgb.cli.leaks import a_tree
-from securexgb.cli.options import AlgorithmOption, parameters, write_new
+from securexgb.boost.leak import Floors, bits_a_tree
+from securexgb.cli.options import AlgorithmOption, SplitsOption, parameters, write_new
 from securexgb.cli.output import Format, FormatOption, result
+from securexgb.report.text import splits_line
 from securexgb.terms.job import JobTerms
 
 app = typer.Typer(help="The terms of a job.", no_args_is_help=True)
+
+ParamOption = Annotated[list[str] | None, typer.Option(help="A training parameter, as NAME=VALUE.")]
+ReceiverOption = Annotated[
+    str, typer.Option(help="Who learns predictions: label, feature or both.")
+]
+PredictionOption = Annotated[
+    str, typer.Option(help="How scores are computed: transfers, or ckks (in hundredths).")
+]
+TrainingRowsOption = Annotated[int, typer.Option(help="Training on fewer rows is refused.")]
+EvaluationRowsOption = Annotated[int, typer.Option(help="Evaluating fewer rows is refused.")]
+OfflineOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Correlated randomness: two-party (no third side), or dealt (a dealer). "
+        "Default: two-party, but dealt with ss or with --dealer-policy."
+    ),
+]
+PolicyOption = Annotated[
+    Path | None, typer.Option(help="The policy that the dealer's evidence must meet.")
+]
 
 
 @app.command()
@@ -22,35 +42,18 @@ def new(
     name: Annotated[str, typer.Option(help="The job's name.")],
     label_party: Annotated[str, typer.Option(help="Name of the side with the labels.")],
     feature_party: Annotated[str, typer.Option(help="Name of the side with columns only.")],
-    param: Annotated[
-        list[str] | None, typer.Option(help="A training parameter, as NAME=VALUE.")
-    ] = None,
+    param: ParamOption = None,
     id_column: Annotated[str | None, typer.Option(help="Column of the rows' ids.")] = None,
-    predictions_to: Annotated[
-        str, typer.Option(help="Who learns predictions: label, feature or both.")
-    ] = "label",
-    prediction: Annotated[
-        str, typer.Option(help="How scores are computed: transfers, or ckks (in hundredths).")
-    ] = "transfers",
-    min_training_rows: Annotated[
-        int, typer.Option(help="Training on fewer rows is refused.")
-    ] = Floors.training_rows,
-    min_evaluation_rows: Annotated[
-        int, typer.Option(help="Evaluating fewer rows is refused.")
-    ] = Floors.evaluation_rows,
+    predictions_to: ReceiverOption = "label",
+    prediction: PredictionOption = "transfers",
+    min_training_rows: TrainingRowsOption = Floors.training_rows,
+    min_evaluation_rows: EvaluationRowsOption = Floors.evaluation_rows,
     algorithm: AlgorithmOption = "hybrid",
-    offline: Annotated[
-        str | None,
-        typer.Option(
-            help="Correlated randomness: two-party (no third side), or dealt (a dealer). "
-            "Default: two-party, but dealt with ss or with --dealer-policy."
-        ),
-    ] = None,
+    offline: OfflineOption = None,
     he: Annotated[str, typer.Option(help="The scheme of hybrid: bfv or paillier.")] = "bfv",
+    splits: SplitsOption = None,
     dealer_name: Annotated[str, typer.Option(help="Name in the dealer's certificate.")] = "dealer",
-    dealer_policy: Annotated[
-        Path | None, typer.Option(help="The policy that the dealer's evidence must meet.")
-    ] = None,
+    dealer_policy: PolicyOption = None,
     output: Annotated[Path, typer.Option(help="The file to write.")] = Path("job.toml"),
     form: FormatOption = Format.text,
 ) -> None:
@@ -75,16 +78,14 @@ def new(
             "offline": offline,
             "he": he,
             "dealer": dealer,
-            "training": parameters({}, param or []),
+            "training": parameters({"splits": splits}, param or []),
         },
         "the terms",
     )
     write_new(output, terms.to_toml())
-    result(
-        {"file": str(output), "digest": terms.digest},
-        f"wrote {output}, digest {terms.digest}",
-        form,
-    )
+    facts = {"file": str(output), "digest": terms.digest, "splits": terms.training.splits}
+    text = f"wrote {output}, digest {terms.digest}\n{splits_line(terms.training)}"
+    result(facts, text, form)
 
 
 @app.command()
@@ -94,15 +95,19 @@ def show(
 ) -> None:
     """Show the terms and their ten-letter digest, which both sides must see alike."""
     terms = JobTerms.from_file(path)
-    bits = a_tree(terms.training)
+    params = terms.training
+    bits = {} if params.is_hidden else bits_a_tree(params)
     facts: dict[str, Any] = {
         "digest": terms.digest,
         "terms": terms.model_dump(mode="json"),
         "bits_a_tree": bits,
     }
-    said = ", ".join(f"{value:,.0f} with {columns}" for columns, value in bits.items())
-    leak = (
-        f"a tree opens at worst so many bits about the labels, by the feature party's columns: "
-        f"{said}; {terms.training.n_estimators} trees as many times that"
-    )
-    result(facts, f"digest {terms.digest}\n\n{terms.to_toml()}\n{leak}", form)
+    leak = ""
+    if bits:
+        said = ", ".join(f"{value:,.0f} with {columns}" for columns, value in bits.items())
+        leak = (
+            f"\na tree opens at worst so many bits about the labels, by the feature party's "
+            f"columns: {said}; {params.n_estimators} trees as many times that"
+        )
+    text = f"digest {terms.digest}\n\n{terms.to_toml()}\n{splits_line(params)}{leak}"
+    result(facts, text, form)

@@ -10,11 +10,13 @@ import typer
 
 from securexgb.channel import keys
 from securexgb.channel.keys import Certificate
-from securexgb.cli.options import ConfigOption, read_toml
-from securexgb.cli.output import Format, FormatOption, result, table
+from securexgb.cli.options import ConfigOption
+from securexgb.cli.output import Format, FormatOption, result
 from securexgb.dealer.server import DealerSettings
 from securexgb.errors import UsageError
+from securexgb.report.text import table
 from securexgb.terms.party import PartyConfig
+from securexgb.terms.toml import read_toml
 
 app = typer.Typer(help="Key pair, pinned certificates, fingerprints.", no_args_is_help=True)
 

@@ -14,18 +14,6 @@ from securexgb.errors import UsageError
 from securexgb.federation.session import Federation
 from securexgb.terms.party import PartyConfig
 
-__all__ = [
-    "AlgorithmOption",
-    "ConfigOption",
-    "JobOption",
-    "SetOption",
-    "federation_of",
-    "parameters",
-    "read_toml",
-    "split_names",
-    "write_new",
-]
-
 PATHS = frozenset(
     name for name, entry in PartyConfig.model_fields.items() if "Path" in str(entry.annotation)
 )
@@ -33,6 +21,13 @@ PATHS = frozenset(
 
 AlgorithmOption = Annotated[
     str, typer.Option(help="Histograms: hybrid (homomorphic encryption), or ss (a dealer).")
+]
+SplitsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Who learns a split: hidden (nobody), or owner. Default: hidden, but owner with "
+        "paillier or with predictions under ckks."
+    ),
 ]
 ConfigOption = Annotated[Path, typer.Option("--config", help="This side's settings.")]
 JobOption = Annotated[Path, typer.Option("--job", help="The terms, the same at both sides.")]
@@ -68,14 +63,6 @@ def federation_of(config: Path, job: Path, settings: Sequence[str] | None) -> Fe
         if name in PATHS and isinstance(value, str) and "://" not in value:
             overrides[name] = Path(value).absolute()
     return Federation.from_file(config, job, overrides)
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file as it is, unchecked."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from None
 
 
 def write_new(path: Path, text: str) -> None:

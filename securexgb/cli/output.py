@@ -7,18 +7,16 @@ object, strict JSON. Notes, warnings and errors are for people and go to stderr.
 from __future__ import annotations
 
 import json
-import math
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from securexgb.errors import SecureXGBError, UsageError
-
-__all__ = ["Format", "FormatOption", "explain", "note", "plain", "result", "table"]
+from securexgb.report.record import plain
 
 BUG = 1
 
@@ -49,28 +47,6 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def table(rows: Sequence[Sequence[object]], head: Sequence[str] = ()) -> str:
-    """Rows as aligned columns; numbers to the right."""
-    cells = [[_cell(entry) for entry in row] for row in ([head] if head else []) + list(rows)]
-    if not cells:
-        return ""
-    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
-    numeric = [
-        bool(rows) and all(isinstance(row[i], (int, float)) for row in rows)
-        for i in range(len(widths))
-    ]
-    lines = [
-        "  ".join(
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(row, widths, numeric, strict=True)
-        ).rstrip()
-        for row in cells
-    ]
-    if head:
-        lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join(lines)
-
-
 def explain(error: BaseException) -> int:
     """Say on stderr what happened and what to do; the exit code for it.
 
@@ -90,26 +66,3 @@ def explain(error: BaseException) -> int:
     note(f"error: unexpected {type(error).__name__}")
     note(f"help: {SecureXGBError.help}")
     return BUG
-
-
-def plain(value: Any) -> Any:
-    """Values that strict JSON has: NaN and infinity become null, tuples lists."""
-    if isinstance(value, Mapping):
-        return {str(name): plain(entry) for name, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(entry) for entry in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        if 0.0 < abs(value) < 0.1:
-            return f"{value:.4g}"
-        return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    return str(value)

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from securexgb.boost.predict import predict as run_prediction
-from securexgb.cli.finished import FinishedRun, finished_run
-from securexgb.cli.ledgers import ledger_table, recorded
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
-from securexgb.cli.predictions import Reals, read_scores, write_predictions
-from securexgb.cli.reports import Quality, write_report
-from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_rows
-from securexgb.errors import DataError
-from securexgb.federation.session import Federation
-from securexgb.report.metrics import binary_metrics, regression_metrics, stability_index
-from securexgb.report.record import BinaryMetrics, RegressionMetrics
-from securexgb.storage.whole import make_directory, read_whole, unpack_json
+from securexgb.jobs.files import load_rows, needed_file
+from securexgb.jobs.ledgers import recorded
+from securexgb.jobs.prediction import Predictor, write_predictions
+from securexgb.jobs.reports import Quality, keep_prediction, metrics_of, write_report
+from securexgb.jobs.runs import finished_run
+from securexgb.report.text import ledger_table
+from securexgb.storage.whole import make_directory
 
-PREDICTED = "predicted.json"
-"""Beside a run's model: which rows were predicted, and where the scores are."""
 RunOption = Annotated[
     Path | None, typer.Option("--run", help="The run with the model; default: the newest.")
 ]
@@ -49,78 +44,40 @@ def predict(
     if output is not None:
         make_directory(output.absolute().parent)  # before anything is opened that it must hold
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
-    with federation.session("predict") as party, recorded(finished.run, party):
+    with (
+        Predictor.open(federation, finished.half) as predictor,
+        recorded(finished.run, predictor.party),
+    ):
         rows = load_rows(
             federation,
             path,
             columns=finished.half.columns,
-            classes=finished.classes,
-            label_optional=True,
+            classes=finished.record.classes,
+            is_label_optional=True,
         )
-        same_rows(party, federation, rows, "rows to predict")
-        scores = run_prediction(party, finished.half, rows.data.features, terms.request)
-        ledger = party.ledger.rows()
-    finished.run.log("predicted", rows=rows.data.rows, to=terms.predictions_to)
+        scores = predictor.score(rows)
+        ledger = predictor.party.ledger.rows()
+    finished.run.log("predicted", rows=rows.count, to=terms.predictions_to)
     facts: dict[str, Any] = {
-        "rows": rows.data.rows,
+        "rows": rows.count,
         "predictions_to": terms.predictions_to,
         "predictions": None,
         "metrics": None,
         "ledger": ledger,
     }
     if scores is None:
-        text = f"{rows.data.rows:,} rows predicted for {federation.peer_name}"
+        text = f"{rows.count:,} rows predicted for {federation.peer_name}"
         result(facts, f"{text}\n\n{ledger_table(ledger)}", form)
         return
     target = output or finished.run.path / "predictions.csv"
-    write_predictions(target, rows.ids, scores, finished.classes)
+    write_predictions(target, rows.ids, scores, finished.record.classes)
     facts["predictions"] = str(target)
-    kept = {"data": str(path), "predictions": str(target.absolute())}
-    finished.run.write_json(PREDICTED, kept)
-    text = f"{rows.data.rows:,} predictions are in {target}"
-    metrics = _metrics(rows, scores, terms.training.objective)
+    keep_prediction(finished.run, path, target)
+    text = f"{rows.count:,} predictions are in {target}"
+    metrics = metrics_of(rows, scores, terms.training)
     if metrics is not None:
-        facts["metrics"] = metrics.as_dict()
+        facts["metrics"] = asdict(metrics)
         written = Quality(metrics, path.name)
-        write_report(federation, finished.run, finished.half, finished.facts, written)
+        write_report(federation, finished.run, finished.half, finished.record, written)
         text += f"; the report with their quality is {finished.run.path / 'report.html'}"
     result(facts, f"{text}\n\n{ledger_table(ledger)}", form)
-
-
-def quality_of(
-    federation: Federation, finished: FinishedRun, baseline: Path | None = None
-) -> Quality:
-    """The quality of the newest predictions of a run, read again from the files.
-
-    ``baseline``: earlier predictions, to say how far the scores have moved since.
-    """
-    kept_path = finished.run.path / PREDICTED
-    if not kept_path.exists():
-        return Quality()
-    kept = unpack_json(read_whole(kept_path), PREDICTED)
-    path, half = Path(kept["data"]), finished.half
-    rows = load_rows(
-        federation, path, columns=half.columns, classes=finished.classes, label_optional=True
-    )
-    side = federation.config.name
-    scores = read_scores(Path(kept["predictions"]), side)
-    index = None if baseline is None else stability_index(read_scores(baseline, side), scores)
-    if scores.size != rows.data.rows:
-        raise DataError(
-            f"{side}: {path} has {rows.data.rows} rows and the predictions "
-            f"have {scores.size}: predict again"
-        )
-    metrics = _metrics(rows, scores, half.params.objective)
-    return Quality(metrics, path.name, index)
-
-
-def _metrics(
-    rows: OwnRows, scores: Reals, objective: str
-) -> BinaryMetrics | RegressionMetrics | None:
-    """How good the scores are, where this side holds labels of the same rows."""
-    labels = rows.data.labels
-    if labels is None:
-        return None
-    if objective == "binary:logistic":
-        return binary_metrics(labels, scores)
-    return regression_metrics(labels, scores)

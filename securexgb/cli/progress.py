@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from time import monotonic
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import (
@@ -22,9 +21,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.mpc.party import Party
-
-__all__ = ["TrainingProgress"]
 
 SILENCE_SECONDS = 3.0
 
@@ -51,13 +50,12 @@ class _Waiting(ProgressColumn):
         return Text(f"waiting {silent:.0f} s for {self._peer} at {self._party.place}")
 
 
-class TrainingProgress:
-    """A context in which ``tree_done`` moves the bar; draws on stderr, terminals only."""
+class TrainingProgress(Progress, TrainingCallback):
+    """A context whose bar every tree moves; draws on stderr, terminals only."""
 
     def __init__(self, party: Party, peer: str, trees: int) -> None:
         self._party = party
-        self._started = monotonic()
-        self._progress = Progress(
+        super().__init__(
             TextColumn("tree"),
             MofNCompleteColumn(),
             BarColumn(bar_width=24),
@@ -68,27 +66,19 @@ class TrainingProgress:
             disable=not sys.stderr.isatty(),
             transient=True,
         )
-        self._task = self._progress.add_task("training", total=trees, facts="")
-        self._done = 0
+        self._task = self.add_task("training", total=trees, facts="")
+        self._began, self._done = monotonic(), 0
 
-    def __enter__(self) -> TrainingProgress:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
+    def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
+        self.tree_done(epoch + 1)
+        return False
 
     def tree_done(self, trees: int, metric: str = "") -> None:
         """``trees`` are grown; ``metric``: the newest value to show, if one was opened."""
         fresh = max(trees - self._done, 1)
-        seconds = (monotonic() - self._started) / fresh
-        self._started, self._done = monotonic(), trees
+        seconds = (monotonic() - self._began) / fresh
+        self._began, self._done = monotonic(), trees
         traffic = self._party.channel.traffic
         megabytes = (traffic.bytes_sent + traffic.bytes_received) / 1e6
         facts = f"{metric}  {seconds:.2f} s a tree  {megabytes:.0f} MB  {self._party.rounds} rounds"
-        self._progress.update(self._task, completed=trees, facts=facts.strip())
+        self.update(self._task, completed=trees, facts=facts.strip())

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from securexgb.cli.output import Format, FormatOption, result, table
+from securexgb.cli.output import Format, FormatOption, result
 from securexgb.report.protocols import TYPICAL, protocol_rows, reveal_rows
+from securexgb.report.text import table
 
 
 def protocols(form: FormatOption = Format.text) -> None:
     """List the protocols, their costs and sources, and what a job may reveal."""
     rows, reveals = protocol_rows(), reveal_rows()
-    heads = ("protocol", "rounds", "bytes sent", "what its messages show")
+    heads = ("protocol", "correlations from", "rounds", "bytes sent", "what its messages show")
     text = (
         f"{table([[row[head] for head in heads] for row in rows], heads)}\n\n"
         f"figures for {TYPICAL}\n\n"

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from securexgb.cli.finished import finished_run
-from securexgb.cli.leaks import leaks_text
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, result
-from securexgb.cli.predict import RunOption, quality_of
-from securexgb.cli.reports import write_report
+from securexgb.cli.predict import RunOption
+from securexgb.jobs.reports import quality_of, write_report
+from securexgb.jobs.runs import finished_run
 from securexgb.report.record import report_json
+from securexgb.report.text import leaks_text
 
 
 def report(
@@ -33,7 +33,7 @@ def report(
     federation = federation_of(config, job, setting)
     finished = finished_run(federation, run)
     quality = quality_of(federation, finished, baseline)
-    half, facts = finished.half, finished.facts
-    written = write_report(federation, finished.run, half, facts, quality, remark or ())
-    text = f"wrote {finished.run.path / 'report.html'}\n\n{leaks_text(facts['leaks'])}"
+    half, record = finished.half, finished.record
+    written = write_report(federation, finished.run, half, record, quality, remark or ())
+    text = f"wrote {finished.run.path / 'report.html'}\n\n{leaks_text(record.leaks)}"
     result(report_json(written), text, form)

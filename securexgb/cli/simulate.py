@@ -8,8 +8,9 @@ default terms, homomorphic encryption and no dealer, unless flags say otherwise.
 from __future__ import annotations
 
 import resource
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,89 +18,87 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from securexgb.boost.booster import SideData
 from securexgb.boost.callbacks import TrainingCallback
-from securexgb.boost.ensemble import History, ModelHalf
-from securexgb.boost.layout import Layout
-from securexgb.boost.leak import Floors, after_training, before_training
+from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.leak import Floors, Leak, after_training, before_training
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
-from securexgb.cli.bits import bits_facts, bits_line, bits_warnings
-from securexgb.cli.columns import columns_without_cut, uncut_sentence
-from securexgb.cli.leaks import facts_of, leaks_text, note_leaks
-from securexgb.cli.ledgers import add_ledgers, ledger_table
-from securexgb.cli.options import AlgorithmOption, parameters, split_names
-from securexgb.cli.output import Format, FormatOption, note, result, table
-from securexgb.cli.plain import plain_xgboost
+from securexgb.cli.options import AlgorithmOption, SplitsOption, parameters, split_names
+from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.progress import TrainingProgress
-from securexgb.data import ColumnRoles, binary_labels, numeric_labels, read_side
-from securexgb.errors import DataError, UsageError
-from securexgb.mpc.party import ROLES, Party
-from securexgb.offline.method import Method
-from securexgb.report.metrics import auc, kolmogorov_smirnov, regression_metrics
-from securexgb.simulation import (
-    Sides,
+from securexgb.errors import UsageError
+from securexgb.jobs.files import ColumnRoles, read_side
+from securexgb.jobs.ledgers import add_ledgers
+from securexgb.jobs.plain import plain_xgboost
+from securexgb.jobs.reports import metrics_of
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.simulation import (
     Simulation,
+    Split,
     predict_alone,
     side_data,
-    split_columns,
+    split_rows,
     train_alone,
+)
+from securexgb.mpc.party import ROLES, Party
+from securexgb.offline.method import Method
+from securexgb.report.text import (
+    bits_facts,
+    bits_line,
+    bits_warnings,
+    leaks_text,
+    ledger_table,
+    splits_line,
+    table,
+    uncut_sentence,
 )
 
 WARNING = "a simulation protects nothing: both sides share one process here"
 REQUEST = Request("label", 6)
 Reals = NDArray[np.float64]
 
-
-@dataclass(frozen=True)
-class Split:
-    """A whole table in two parts, and whose columns are whose."""
-
-    train: SideData
-    test: SideData
-    sides: Sides
-
-    def layout(self, params: TrainingParams) -> Layout:
-        """The shapes of the training."""
-        label, feature = (len(side) for side in self.sides)
-        return Layout.of(params, self.train.rows, (label, feature), False)
+DataArgument = Annotated[
+    Path | None,
+    typer.Argument(help="CSV or Parquet; without it, scikit-learn's breast cancer data."),
+]
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option(help="Columns of the feature party, by comma; default: the second half."),
+]
+ParamOption = Annotated[
+    list[str] | None, typer.Option(help="Any other training parameter, as NAME=VALUE.")
+]
+TestOption = Annotated[float, typer.Option(help="Share of the rows kept for the test.")]
+OfflineOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Correlated randomness: two-party (no third side), or dealt (by a dealer, in "
+        "this process too). Default: two-party, but dealt with ss."
+    ),
+]
+SchemeOption = Annotated[
+    str | None, typer.Option(help="The scheme of hybrid: bfv (default) or paillier.")
+]
 
 
 def simulate(
-    data: Annotated[
-        Path | None,
-        typer.Argument(help="CSV or Parquet; without it, scikit-learn's breast cancer data."),
-    ] = None,
+    data: DataArgument = None,
     label: Annotated[str | None, typer.Option(help="Label column of DATA.")] = None,
-    feature_party_columns: Annotated[
-        str | None,
-        typer.Option(help="Columns of the feature party, by comma; default: the second half."),
-    ] = None,
+    feature_party_columns: ColumnsOption = None,
     ignore: Annotated[str | None, typer.Option(help="Columns to leave out, by comma.")] = None,
     objective: Annotated[str | None, typer.Option(help="What is learnt.")] = None,
     trees: Annotated[int | None, typer.Option(help="Number of trees (n_estimators).")] = None,
     depth: Annotated[int | None, typer.Option(help="Depth of every tree (max_depth).")] = None,
     bins: Annotated[int | None, typer.Option(help="Bins of a column (max_bin).")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Factor on leaf values.")] = None,
-    param: Annotated[
-        list[str] | None, typer.Option(help="Any other training parameter, as NAME=VALUE.")
-    ] = None,
-    test_fraction: Annotated[float, typer.Option(help="Share of the rows kept for the test.")] = (
-        0.25
-    ),
+    param: ParamOption = None,
+    test_fraction: TestOption = 0.25,
     seed: Annotated[int, typer.Option(help="Seed of the split and of all randomness.")] = 0,
+    splits: SplitsOption = None,
     algorithm: AlgorithmOption = "hybrid",
-    offline: Annotated[
-        str | None,
-        typer.Option(
-            help="Correlated randomness: two-party (no third side), or dealt (by a dealer, in "
-            "this process too). Default: two-party, but dealt with ss."
-        ),
-    ] = None,
-    he: Annotated[
-        str | None, typer.Option(help="The scheme of hybrid: bfv (default) or paillier.")
-    ] = None,
+    offline: OfflineOption = None,
+    he: SchemeOption = None,
     form: FormatOption = Format.text,
 ) -> None:
     """Train with both parties on this machine, and compare with plain xgboost."""
@@ -113,15 +112,28 @@ def simulate(
         "max_bin": bins,
         "learning_rate": learning_rate,
         "random_state": seed,
+        "splits": splits,
     }
     params = parameters(flags, param or [])
     whole = _load(data, label, split_names(ignore), params)
-    split = _split(whole, split_names(feature_party_columns), params, test_fraction)
-    params = _with_terms_of_the_data(params, split, param or [])
+    split = split_rows(whole, split_names(feature_party_columns), params, test_fraction)
+    is_said = any(item.split("=")[0].strip() == "missing_values" for item in param or [])
+    if not is_said and not split.has_missing:
+        params = replace(params, missing_values="refused")
+    params = params.decided(can_hide=method is None or method.can_hide)
+    _simulate(params, split, seed, method, form)
+
+
+def _simulate(
+    params: TrainingParams, split: Split, seed: int, method: Method | None, form: Format
+) -> None:
+    """Say what two companies would be told, train, predict the test rows, print."""
     note(WARNING)
-    for sentence in Floors().sentences(split.train.rows):
+    note(splits_line(params))
+    floors = Floors().of(params)
+    for sentence in floors.sentences(split.train.count):
         note(f"between two companies this would be refused: {sentence}")
-    note_leaks(before_training(params, split.layout(params)))
+    note(f"at worst: {leaks_text(before_training(params, split.layout(params)))}")
     uncut = _uncut(split)
     for role, names in uncut.items():
         note(f"{role} party: {uncut_sentence(names)}")
@@ -129,51 +141,30 @@ def simulate(
 
         def watch(party: Party) -> list[TrainingCallback]:
             bar = TrainingProgress(party, "the feature party", params.n_estimators)
-            return [_Watch(drawn.enter_context(bar))]
+            return [drawn.enter_context(bar)]
 
         training = train_alone(params, split.train, split.sides, seed, (), watch, method)
     halves = training.results
-    prediction = predict_alone(halves, split.test.features, split.sides, REQUEST, seed, method)
+    prediction = predict_alone(halves, split.test, split.sides, REQUEST, seed, method)
     margins = prediction.results[0]
     assert margins is not None
     secure = objective_of(params).predictions(margins)
     assert method is not None
-    facts = _facts(params, split, training) | _method_facts(method)
+    facts = _facts(params, split, training, method)
     for warning in bits_warnings(halves[0].numbers):
         note(f"warning: {warning}")
     facts["numbers"] = bits_line(halves[0].numbers)
-    facts["leaks"] = facts_of(after_training(halves[0]))
+    leaks = after_training(halves[0])
+    facts["leaks"] = [leak.to_mapping() for leak in leaks]
     facts["ledger"] = add_ledgers(training.ledger, prediction.ledger)
     facts["columns_without_cut"] = uncut
     facts |= _quality(params, split, secure)
-    result(facts, _text(facts), form)
-
-
-def _with_terms_of_the_data(
-    params: TrainingParams, split: Split, given: list[str]
-) -> TrainingParams:
-    """What two companies would agree on beforehand, read from the data here: that no value is
-    missing where none is (which halves the candidates)."""
-    is_said = any(item.split("=")[0].strip() == "missing_values" for item in given)
-    if not is_said and not any(np.isnan(part.features).any() for part in (split.train, split.test)):
-        params = replace(params, missing_values="refused")
-    return params
-
-
-class _Watch(TrainingCallback):
-    """Moves the progress bar."""
-
-    def __init__(self, progress: TrainingProgress) -> None:
-        self._progress = progress
-
-    def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
-        self._progress.tree_done(epoch + 1)
-        return False
+    result(facts, _text(facts, leaks), form)
 
 
 def _load(
     path: Path | None, label: str | None, ignore: tuple[str, ...] | None, params: TrainingParams
-) -> SideData:
+) -> Rows:
     """The whole table: all columns, labels as numbers."""
     if path is None:
         from sklearn.datasets import load_breast_cancer  # noqa: PLC0415  (slow, and needed here only)
@@ -182,64 +173,25 @@ def _load(
             raise UsageError("--label and --ignore are for DATA, and no DATA is given")
         features, labels = load_breast_cancer(return_X_y=True)
         names = tuple(str(name) for name in load_breast_cancer().feature_names)
-        return SideData(features, names, labels.astype(np.float64))
+        return Rows(features, names, labels.astype(np.float64))
     if label is None:
         raise UsageError("name the label column of DATA by --label")
-    side = "simulation"
-    read = read_side(path, ColumnRoles(label=label), side, leave_out=ignore or ())
-    assert read.labels is not None
-    if params.objective == "binary:logistic":
-        codes, _ = binary_labels(read.labels, label, side)
-    else:
-        codes = numeric_labels(read.labels, label, side)
-    return SideData(read.features, read.names, codes)
+    roles = ColumnRoles(label=label, classifies=params.traits.classifies)
+    return read_side(path, roles, "simulation", leave_out=ignore or ())
 
 
-def _split(
-    whole: SideData, names: tuple[str, ...] | None, params: TrainingParams, test_fraction: float
-) -> Split:
-    """Train and test rows (classes in equal shares), and the sides' columns."""
-    if not 0.0 < test_fraction < 1.0:
-        raise UsageError(f"--test-fraction must lie between 0 and 1, it is {test_fraction}")
-    for name in names or ():
-        if name not in whole.columns:
-            raise UsageError(f"--feature-party-columns names {name!r}, which is no feature column")
-    chosen = None if names is None else [whole.columns.index(name) for name in names]
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415  (slow, and needed here only)
-
-    labels = whole.labels
-    assert labels is not None
-    rows = np.arange(whole.rows)
-    classes = labels if params.objective == "binary:logistic" else None
-    try:
-        train_rows, test_rows = train_test_split(
-            rows,
-            test_size=test_fraction,
-            random_state=params.random_state % 2**32,
-            stratify=classes,
-        )
-    except ValueError as error:
-        raise DataError(f"simulation: the rows cannot be split: {error}") from None
-    parts = [
-        SideData(whole.features[part], whole.columns, labels[part])
-        for part in (np.sort(train_rows), np.sort(test_rows))
-    ]
-    return Split(parts[0], parts[1], split_columns(len(whole.columns), chosen))
-
-
-def _facts(params: TrainingParams, split: Split, training: Simulation[ModelHalf]) -> dict[str, Any]:
-    """Sizes and costs of the training."""
+def _facts(
+    params: TrainingParams, split: Split, training: Simulation[ModelHalf], method: Method
+) -> dict[str, Any]:
+    """Sizes and costs of the training, and how the correlations were made."""
     costs = training.costs
     grown = max(len(training.results[0].trees), 1)
-    megabytes = {
-        "offline": costs.offline_bytes / 1e6,
-        "online": costs.online_bytes / 1e6,
-        "total": (costs.offline_bytes + costs.online_bytes) / 1e6,
-    }
+    offline, online = costs.offline_bytes / 1e6, costs.online_bytes / 1e6
+    megabytes = {"offline": offline, "online": online, "total": offline + online}
     return {
-        "rows": split.train.rows,
+        "rows": split.train.count,
         "gradient_bits": bits_facts(training.results[0].numbers),
-        "test_rows": split.test.rows,
+        "test_rows": split.test.count,
         "label_columns": len(split.sides[0]),
         "feature_columns": len(split.sides[1]),
         "trees": len(training.results[0].trees),
@@ -258,12 +210,6 @@ def _facts(params: TrainingParams, split: Split, training: Simulation[ModelHalf]
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "dealer_evidence": "none",
         "warning": WARNING,
-    }
-
-
-def _method_facts(method: Method) -> dict[str, Any]:
-    """How the correlations were made."""
-    return {
         "algorithm": method.algorithm,
         "he": method.he if method.algorithm == "hybrid" else None,
         "offline": method.offline,
@@ -274,33 +220,28 @@ def _method_facts(method: Method) -> dict[str, Any]:
 def _uncut(split: Split) -> dict[str, list[str]]:
     """By role, the columns of which no split can make use."""
     sides = zip(ROLES, side_data(split.train, split.sides), strict=True)
-    named = {role: columns_without_cut(data) for role, data in sides}
+    named = {role: data.columns_without_cut for role, data in sides}
     return {role: names for role, names in named.items() if names}
 
 
 def _quality(params: TrainingParams, split: Split, secure: Reals) -> dict[str, Any]:
     """The test's metrics of the model, of xgboost on the same bins and of xgboost on its own
     bins; those that do not apply are null."""
-    labels = split.test.labels
-    assert labels is not None
     facts: dict[str, Any] = {}
+    names = ("auc", "ks") if params.traits.classifies else ("auc", "ks", "rmse")
     models = {
         "": secure,
         "xgboost_": plain_xgboost(params, split.train, split.test),
-        "xgboost_raw_": plain_xgboost(params, split.train, split.test, own_bins=True),
+        "xgboost_raw_": plain_xgboost(params, split.train, split.test, has_own_bins=True),
     }
     for prefix, scores in models.items():
-        facts |= {f"{prefix}auc": None, f"{prefix}ks": None}
-        if params.objective == "binary:logistic":
-            facts[f"{prefix}auc"] = auc(labels, scores)
-            distance = kolmogorov_smirnov(labels, scores)
-            facts[f"{prefix}ks"] = None if distance is None else distance.value
-        else:
-            facts[f"{prefix}rmse"] = regression_metrics(labels, scores).rmse
+        found = metrics_of(split.test, scores, params)
+        assert found is not None
+        facts |= {prefix + name: asdict(found).get(name) for name in names}
     return facts
 
 
-def _text(facts: dict[str, Any]) -> str:
+def _text(facts: dict[str, Any], leaks: Sequence[Leak]) -> str:
     """The closing table for people."""
     seconds, megabytes = facts["seconds"], facts["megabytes"]
     names = [name for name in ("auc", "ks", "rmse") if facts.get(name) is not None]
@@ -321,7 +262,7 @@ def _text(facts: dict[str, Any]) -> str:
         ],
         ("cost", "seconds", "MB"),
     )
-    ledger = f"{ledger_table(facts['ledger'])}\n\n{leaks_text(facts['leaks'])}"
+    ledger = f"{ledger_table(facts['ledger'])}\n\n{leaks_text(leaks)}"
     shape = (
         f"{facts['rows']:,} training rows, {facts['label_columns']} + {facts['feature_columns']} "
         f"columns, {facts['trees']} trees of depth {facts['depth']}, {facts['bins']} bins; "

@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from securexgb.boost.booster import TrainingJob
-from securexgb.boost.booster import train as run_training
 from securexgb.boost.callbacks import TrainingCallback
-from securexgb.boost.checkpoint import CheckpointStore
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.leak import after_training, before_training
-from securexgb.cli.bits import bits_facts, bits_line, bits_warnings
-from securexgb.cli.leaks import facts_of, leaks_text, note_leaks
-from securexgb.cli.ledgers import RunLedger, ledger_table, recorded
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
-from securexgb.cli.output import Format, FormatOption, note, result, table
+from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.progress import TrainingProgress
-from securexgb.cli.reports import Quality, costs_of, costs_table, write_report
-from securexgb.cli.runs import RunDirectory
-from securexgb.cli.sides import OwnRows, load_rows, needed_file, same_names, same_rows
-from securexgb.cli.verdicts import short_verdict, verdict_of
 from securexgb.federation.session import Federation
+from securexgb.jobs.checkpoint import CheckpointStore
+from securexgb.jobs.files import load_rows, load_sets, needed_file, needed_sets
+from securexgb.jobs.ledgers import RunLedger, recorded, verdict_of
+from securexgb.jobs.reports import Quality, costs_of, curves, write_report
+from securexgb.jobs.runs import RunDirectory, RunRecord
+from securexgb.jobs.training import agreed_job
+from securexgb.jobs.training import train as run_training
 from securexgb.model.files import save_half
 from securexgb.mpc.party import Party
-from securexgb.report.record import Costs
+from securexgb.report.text import (
+    bits_facts,
+    bits_line,
+    bits_warnings,
+    leaks_text,
+    ledger_table,
+    short_verdict,
+    table,
+)
 from securexgb.storage.sealed import ModelKey, find_key
 from securexgb.storage.whole import make_directory
 
@@ -47,9 +50,8 @@ def train(
     """Train together with the other side; leaves a run directory with this side's half."""
     federation = federation_of(config, job, setting)
     settings = federation.config
-    needed_file(settings.train_data, "train_data", settings.name)
-    for name, path in settings.eval_data.items():
-        needed_file(path, f"eval_data.{name}", settings.name)
+    path = needed_file(settings.train_data, "train_data", settings.name)
+    needed_sets(settings)
     key = find_key(settings.model_key)
     root, digest = settings.run_directory, federation.digest
     if resume:
@@ -61,12 +63,12 @@ def train(
     note(f"job {digest}, run {run.path}, waiting for {federation.peer_name}")
     run.log("resumed" if resume else "started", digest=digest, role=federation.role)
     try:
-        half, facts = _train(federation, run, key, resume=resume)
+        half, record = _train(federation, path, run, key, resume)
     except BaseException as error:
         run.log("failed", kind=type(error).__name__, message=str(error))
         raise
     run.log("finished", trees=len(half.trees))
-    write_report(federation, run, half, facts, Quality())
+    write_report(federation, run, half, record, Quality())
     shown = {
         "run": str(run.path),
         "model": str(run.model / f"{half.role}.npz"),
@@ -75,136 +77,108 @@ def train(
         "best_iteration": half.best_iteration,
         "metrics": half.history,
         "gradient_bits": bits_facts(half.numbers),
-        **facts,
+        **record.to_mapping(),
     }
-    result(shown, _text(run, half, facts), form)
+    result(shown, _text(run, half, record), form)
 
 
 def _train(
-    federation: Federation, run: RunDirectory, key: ModelKey | None, *, resume: bool
-) -> tuple[ModelHalf, dict[str, Any]]:
+    federation: Federation, path: Path, run: RunDirectory, key: ModelKey | None, resume: bool
+) -> tuple[ModelHalf, RunRecord]:
     """The part with the other side; what is worth keeping of it is written on the way."""
-    settings = federation.config
     # A run that stopped before its first tree has nothing to go on from, and begins anew.
     make_directory(run.checkpoint)
     with federation.session("train") as party, recorded(run, party) as ledger:
         began = perf_counter()
-        assert settings.train_data is not None
-        rows = load_rows(federation, settings.train_data)
-        same_rows(party, federation, rows, "training data")
-        same_names(party, list(settings.eval_data))
-        evals = []
-        for name, path in settings.eval_data.items():
-            more = load_rows(federation, path, columns=rows.data.columns, classes=rows.classes)
-            same_rows(party, federation, more, name)
-            evals.append((name, more.data))
-        run.log("agreed", rows=rows.data.rows, columns=len(rows.data.columns))
-        trees = federation.terms.training.n_estimators
-        with TrainingProgress(party, federation.peer_name, trees) as progress:
-            training = TrainingJob(
-                params=federation.terms.training,
-                data=rows.data,
-                evals=tuple(evals),
-                store=CheckpointStore(run.checkpoint, key),
-                resume=resume,
-                job_digest=federation.terms.full_digest,
-                floors=federation.terms.floors,
-            )
-            recorder = _Recorder(party, run, ledger, progress, training.set_rows)
-            half = run_training(party, replace(training, callbacks=(recorder,)))
-        leaks = facts_of(after_training(half, training.set_rows))
-        facts = _kept(party, ledger, rows, perf_counter() - began) | {"leaks": leaks}
-        run.write_json("run.json", facts)
+        rows = load_rows(federation, path)
+        evals = load_sets(federation, rows.column_names, rows.classes)
+        training = agreed_job(party, federation, rows, evals)
+        run.log("agreed", rows=rows.count, columns=len(rows.column_names))
+        with TrainingProgress(party, federation.peer_name, training.params.n_estimators) as bar:
+            recorder = _Recorder(party, run, ledger, bar, training.set_rows)
+            store = CheckpointStore(run.checkpoint, key)
+            training = replace(training, store=store, resume=resume, callbacks=(recorder,))
+            half = run_training(party, training)
+        record = RunRecord(
+            ledger=ledger.rows(),
+            costs=costs_of(party, perf_counter() - began),
+            offline_source=party.source.name,
+            dealer_evidence=party.source.evidence,
+            dealer=verdict_of(party),
+            missing_rates=rows.missing_rates,
+            classes=rows.classes,
+            leaks=after_training(half, training.set_rows),
+        )
+        record.write(run)
         make_directory(run.model)
         save_half(half, run.model / f"{half.role}.npz", key)
-    return half, facts
+    return half, record
 
 
-def _kept(party: Party, ledger: RunLedger, rows: OwnRows, seconds: float) -> dict[str, Any]:
-    """What the report needs of the session. Costs are of this session, the ledger is of all."""
-    return {
-        "ledger": ledger.rows(),
-        "costs_of": "the last session",
-        "costs": asdict(costs_of(party, seconds)),
-        "offline_source": party.source.name,
-        "dealer_evidence": party.source.evidence,
-        "dealer": verdict_of(party),
-        "missing_rates": rows.missing_rates,
-        "classes": None if rows.classes is None else list(rows.classes),
-    }
-
-
-def _cut_metrics(run: RunDirectory, trees: int) -> None:
-    """Leave the lines of the first ``trees`` trees; a line that a crash tore is none."""
-    path = run.path / "metrics.jsonl"
-    lines: dict[int, str] = {}
-    for line in path.read_text().splitlines() if path.exists() else ():
-        with suppress(ValueError, KeyError, TypeError):
-            lines[json.loads(line)["tree"]] = line
-    kept = [lines[tree] + "\n" for tree in sorted(lines) if tree < trees]
-    run.write("metrics.jsonl", "".join(kept))
-
-
+@dataclass(eq=False)
 class _Recorder(TrainingCallback):
     """First what is opened at worst; after each tree a line of metrics, the ledger, the bar."""
 
-    def __init__(
-        self,
-        party: Party,
-        run: RunDirectory,
-        ledger: RunLedger,
-        progress: TrainingProgress,
-        set_rows: list[tuple[str, int]],
-    ) -> None:
-        self._party = party
-        self._run = run
-        self._ledger = ledger
-        self._progress = progress
-        self._set_rows = set_rows
-        self._began = perf_counter()
+    party: Party
+    run: RunDirectory
+    ledger: RunLedger
+    progress: TrainingProgress
+    set_rows: list[tuple[str, int]]
+    began: float = field(default_factory=perf_counter)
 
     def before_training(self, model: ModelHalf) -> ModelHalf:
-        note_leaks(before_training(model.params, model.layout, self._set_rows))
+        note(f"at worst: {leaks_text(before_training(model.params, model.layout, self.set_rows))}")
         for warning in bits_warnings(model.numbers):
             note(f"warning: {warning}")
-        self._run.log(
+        self.run.log(
             "training", trees_so_far=len(model.trees), gradient_bits=bits_facts(model.numbers)
         )
-        _cut_metrics(self._run, len(model.trees))
+        self.run.cut_metrics(len(model.trees))
+        return model
+
+    def after_training(self, model: ModelHalf) -> ModelHalf:
+        self.ledger.write()
         return model
 
     def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
-        newest = {
-            f"{data} {metric}": values[-1]
-            for data, metrics in evals_log.items()
-            for metric, values in metrics.items()
-        }
+        newest = {name: values[-1] for name, values in curves(evals_log).items()}
         now = perf_counter()
-        traffic = self._party.channel.traffic
+        traffic = self.party.channel.traffic
         line = {
             "tree": epoch,
-            "seconds": now - self._began,
-            "rounds": self._party.rounds,
+            "seconds": now - self.began,
+            "rounds": self.party.rounds,
             "bytes_sent": traffic.bytes_sent,
             "bytes_received": traffic.bytes_received,
         }
-        self._began = now
-        self._run.metric(line | newest)
-        self._ledger.write()
-        self._progress.tree_done(
+        self.began = now
+        self.run.metric(line | newest)
+        self.ledger.write()
+        self.progress.tree_done(
             epoch + 1, " ".join(f"{name} {value:.5g}" for name, value in newest.items())
         )
         return False
 
 
-def _text(run: RunDirectory, half: ModelHalf, facts: dict[str, Any]) -> str:
+def _text(run: RunDirectory, half: ModelHalf, record: RunRecord) -> str:
+    costs = record.costs
+    rows = [
+        ("rounds", costs.rounds),
+        ("MB sent", costs.bytes_sent / 1e6),
+        ("MB received", costs.bytes_received / 1e6),
+        ("MB offline", costs.offline_bytes / 1e6),
+        ("seconds offline", costs.offline_seconds),
+        ("seconds waited for it", costs.waited_seconds),
+        ("seconds online", costs.online_seconds),
+        ("seconds total", costs.total_seconds),
+    ]
     return "\n\n".join(
         [
             f"{len(half.trees)} trees; this side's half is in {run.model}, the report is "
             f"{run.path / 'report.html'}\n{bits_line(half.numbers)}",
-            table(costs_table(Costs(**facts["costs"])), ("cost of this session at this side", "")),
-            ledger_table(facts["ledger"]),
-            leaks_text(facts["leaks"]),
-            short_verdict(facts["dealer"]),
+            table(rows, ("cost of this session at this side", "")),
+            ledger_table(record.ledger),
+            leaks_text(record.leaks),
+            short_verdict(record.dealer),
         ]
     )

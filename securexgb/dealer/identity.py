@@ -15,8 +15,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from securexgb.errors import CertificateRefused
-
 VALID_DAYS = 30
 
 
@@ -67,22 +65,3 @@ def key_hash(certificate: bytes) -> bytes:
 def fingerprint(certificate: bytes) -> bytes:
     """SHA-256 of a PEM certificate's DER bytes."""
     return x509.load_pem_x509_certificate(certificate).fingerprint(hashes.SHA256())
-
-
-def check_certificate(certificate: bytes, name: str) -> None:
-    """Raise CertificateRefused where a pinned certificate has another name or is out of date."""
-    found = x509.load_pem_x509_certificate(certificate)
-    try:
-        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        known = names.get_values_for_type(x509.DNSName)
-    except x509.ExtensionNotFound:
-        known = []
-    if name not in known:
-        raise CertificateRefused(
-            f"the pinned certificate is for {', '.join(known) or 'nobody'}, not for {name}"
-        )
-    if not found.not_valid_before_utc <= datetime.now(UTC) <= found.not_valid_after_utc:
-        raise CertificateRefused(
-            f"the pinned certificate of {name} holds from {found.not_valid_before_utc:%Y-%m-%d} "
-            f"to {found.not_valid_after_utc:%Y-%m-%d}, not today"
-        )

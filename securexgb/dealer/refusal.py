@@ -6,7 +6,7 @@ evidence: it is here because the dealer imports nothing of the parties'.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 from securexgb.errors import EvidenceRefused
 
@@ -35,7 +35,6 @@ Code = Literal[
     "roster",  # claims for other parties, another order, session, role or policy
     "policy",  # the policy itself is not usable
 ]
-CODES: tuple[str, ...] = get_args(Code)
 
 
 class AttestationError(EvidenceRefused):

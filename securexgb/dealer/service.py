@@ -21,6 +21,7 @@ import grpc.aio
 import numpy as np
 
 from securexgb._pb import dealer_pb2 as pb
+from securexgb.correlations.matrices import Products
 from securexgb.dealer.claims import Binding, attest
 from securexgb.dealer.evidence import Attester, Evidence
 from securexgb.dealer.identity import key_hash
@@ -65,16 +66,11 @@ class Meeting:
     present: set[int] = field(default_factory=set)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     broken: asyncio.Event = field(default_factory=asyncio.Event)
-    reason: Refusal = field(
-        default_factory=lambda: Refusal(
-            grpc.StatusCode.ABORTED, "the other party's connection to the dealer ended"
-        )
-    )
+    reason: Refusal | None = None
 
     def end(self, reason: Refusal | None = None) -> None:
         """Stop both conversations."""
-        if reason is not None:
-            self.reason = reason
+        self.reason = reason or self.reason
         self.broken.set()
 
     async def until(self, ready: Callable[[], bool], seconds: float, what: str) -> None:
@@ -101,7 +97,8 @@ class Meeting:
             await asyncio.wait({talk, broken}, return_when=asyncio.FIRST_COMPLETED)
             if talk.done():
                 return talk.result()
-            raise self.reason
+            ended = "the other party's connection to the dealer ended"
+            raise self.reason or Refusal(grpc.StatusCode.ABORTED, ended)
         finally:
             for task in (talk, broken):
                 task.cancel()
@@ -216,7 +213,7 @@ class DealerService:
                 case "matrix":
                     matrix = message.matrix
                     shape = (matrix.rows, matrix.columns)
-                    session.register(rank, (matrix.owner, matrix.number), shape)
+                    session.register(rank, Products(matrix.owner, matrix.number), shape)
                     await meeting.tell()
                 case "request" if rank == 1:
                     await self._serve(meeting, message.request, context)
@@ -268,15 +265,19 @@ class DealerService:
         at = wanted.start
         loop = asyncio.get_running_loop()
         for work in session.corrections(series, wanted.start, wanted.words):
-            if series.matrix is None:
+            if not isinstance(series, Products):
                 words = work()  # a tenth of a millisecond: not worth a change of thread
             else:
                 words = await loop.run_in_executor(self._pool, work)
             flat = np.ascontiguousarray(words).reshape(-1)
             for first in range(0, flat.size, FRAME_WORDS):
-                frame = flat[first : first + FRAME_WORDS]
-                await _send(context, _frame(wanted, at, frame.tobytes()))
-                at += frame.size
+                words = flat[first : first + FRAME_WORDS]
+                frame = pb.Correction(
+                    kind=wanted.kind, owner=wanted.owner, number=wanted.number,
+                    start=at, words=words.tobytes(),
+                )  # fmt: skip
+                await _send(context, pb.DealResponse(correction=frame))
+                at += words.size
 
 
 def _expected(message: pb.DealRequest, kind: str) -> pb.DealRequest:
@@ -294,11 +295,3 @@ async def _send(context: Context, message: pb.DealResponse) -> None:
     except asyncio.CancelledError:
         await asyncio.wait({writing})
         raise
-
-
-def _frame(wanted: pb.Request, start: int, words: bytes) -> pb.DealResponse:
-    return pb.DealResponse(
-        correction=pb.Correction(
-            kind=wanted.kind, owner=wanted.owner, number=wanted.number, start=start, words=words
-        )
-    )

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from securexgb.arith.prg import KEY_BYTES, Prg
-from securexgb.dealer.deal import SHAPES, Streams, correction, matrix_name, product_correction
-from securexgb.offline.correlations import Kind, Words
+from securexgb.correlations.kind import Words
+from securexgb.correlations.kinds import Series
+from securexgb.correlations.matrices import Products
+from securexgb.correlations.streams import Streams, correction
 
 FRAME_WORDS = 1 << 16
 """Words in one message to party 1: 512 KiB."""
@@ -36,22 +38,6 @@ Work = Callable[[], Words]
 """A bounded piece of computing that changes nothing; it may run in another thread."""
 
 
-@dataclass(frozen=True)
-class Series:
-    """One sequence of corrections; ``matrix`` is (owner, number) for products, else None."""
-
-    kind: Kind | None
-    matrix: tuple[int, int] | None = None
-
-    @property
-    def name(self) -> str:
-        """For messages and logs."""
-        if self.kind is not None:
-            return self.kind.value
-        assert self.matrix is not None
-        return f"products of {matrix_name(*self.matrix)}"
-
-
 @dataclass
 class Session:
     """The state of one session; gone when either party's connection is."""
@@ -61,7 +47,7 @@ class Session:
     instance: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     _seeds: list[Prg | None] = field(default_factory=lambda: [None, None], repr=False)
     _parties: tuple[Streams, Streams] | None = field(default=None, repr=False)
-    _shapes: dict[tuple[int, int], dict[int, tuple[int, int]]] = field(default_factory=dict)
+    _shapes: dict[Products, dict[int, tuple[int, int]]] = field(default_factory=dict)
     _served: dict[Series, int] = field(default_factory=dict)
 
     @property
@@ -78,16 +64,17 @@ class Session:
         self._seeds[rank] = Prg(seed)
         zero, one = self._seeds
         if zero is not None and one is not None:
-            self._parties = make_parties(zero, one, self.name, self.instance)
+            run = session_name(self.name, self.instance)
+            self._parties = Streams(zero, run, 0), Streams(one, run, 1)
 
-    def register(self, rank: int, matrix: tuple[int, int], shape: tuple[int, int]) -> None:
+    def register(self, rank: int, products: Products, shape: tuple[int, int]) -> None:
         """Take one party's word for a matrix's public shape (rows, columns)."""
-        (owner, number), (rows, columns) = matrix, shape
+        (rows, columns), owner = shape, products.owner
         if owner not in (0, 1) or rows > ROWS or columns > COLUMNS or rows * columns > CELLS:
             raise Refused("no such matrix")
-        named = self._shapes.setdefault(matrix, {})
-        expected = sum(1 for (o, n), by in self._shapes.items() if o == owner and rank in by)
-        if rank in named or number != expected or number >= MATRICES:
+        named = self._shapes.setdefault(products, {})
+        expected = sum(1 for p, by in self._shapes.items() if p.owner == owner and rank in by)
+        if rank in named or products.number != expected or expected >= MATRICES:
             raise Refused("the matrices of an owner are numbered in order")
         named[rank] = shape
         if len(set(named.values())) > 1:
@@ -95,7 +82,7 @@ class Session:
 
     def knows(self, series: Series) -> bool:
         """Whether both parties have named the matrix of this series, if it has one."""
-        return series.matrix is None or len(self._shapes.get(series.matrix, ())) == 2
+        return not isinstance(series, Products) or len(self._shapes.get(series, ())) == 2
 
     def corrections(self, series: Series, start: int, count: int) -> Iterator[Work]:
         """Check a request of ``count`` words and give the work that it takes, in order."""
@@ -106,41 +93,21 @@ class Session:
             raise Refused(f"a request of {count} words cannot be served")
         if start != self._served.get(series, 0):
             raise Refused(f"{series.name}: word {start} is not the next one")
+        if isinstance(series, Products):
+            shape = self._shapes[series][1]
+            size = min(BATCH_VECTORS, BATCH_WORDS // max(1, shape[0]))
+            fit = partial(series.correction, shape, self._parties)
+        else:
+            size, fit = FRAME_WORDS // unit, partial(correction, series, self._parties)
         self._served[series] = start + count
-        units = range(start // unit, (start + count) // unit)
-        return self._matrix_work(series, units) if series.matrix else self._work(series, units)
+        size, units = max(1, size), range(start // unit, (start + count) // unit)
+        return (partial(fit, units[at : at + size]) for at in range(0, len(units), size))
 
     def _unit(self, series: Series) -> int:
         """Words that belong together: of a block of elements, or of a vector."""
-        if series.matrix is not None:
-            return self._shapes[series.matrix][1][1]
-        assert series.kind is not None
-        return SHAPES[series.kind].fitted.words
-
-    def _work(self, series: Series, blocks: range) -> Iterator[Work]:
-        assert series.kind is not None
-        assert self._parties is not None
-        for at in _cut(blocks, FRAME_WORDS // self._unit(series)):
-            yield partial(correction, series.kind, *self._parties, at.start, len(at))
-
-    def _matrix_work(self, series: Series, vectors: range) -> Iterator[Work]:
-        assert series.matrix is not None
-        assert self._parties is not None
-        shape, name = self._shapes[series.matrix][1], matrix_name(*series.matrix)
-        for at in _cut(vectors, min(BATCH_VECTORS, BATCH_WORDS // max(1, shape[0]))):
-            yield partial(product_correction, series.matrix[0], name, shape, self._parties, at)
-
-
-def _cut(whole: range, size: int) -> Iterator[range]:
-    size = max(1, size)
-    for first in range(whole.start, whole.stop, size):
-        yield range(first, min(first + size, whole.stop))
-
-
-def make_parties(zero: Prg, one: Prg, session: bytes, instance: bytes) -> tuple[Streams, Streams]:
-    """Both parties' streams, as the dealer sees them."""
-    name = session_name(session, instance)
-    return Streams(zero, name, 0), Streams(one, name, 1)
+        if isinstance(series, Products):
+            return self._shapes[series][1][1]
+        return series.layout.fitted.words
 
 
 def session_name(session: bytes, instance: bytes) -> str:

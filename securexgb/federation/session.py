@@ -23,11 +23,13 @@ from securexgb import __version__
 from securexgb.arith.prg import KEY_BYTES, Prg
 from securexgb.attestation.trust import AttestationRequirement
 from securexgb.attestation.verify import VENDORS
+from securexgb.boost.objective.registry import objective_of
 from securexgb.channel.channel import Channel
 from securexgb.channel.endpoint import Endpoint, connect
 from securexgb.channel.grpc import GrpcChannel
 from securexgb.channel.handshake import Hello
 from securexgb.channel.keys import Certificate, Credentials
+from securexgb.correlations.source import CorrelationSource
 from securexgb.errors import UsageError
 from securexgb.federation.coins import draw_coins, seeded_coins
 from securexgb.federation.dealer import (
@@ -38,15 +40,10 @@ from securexgb.federation.dealer import (
     reach_dealer,
 )
 from securexgb.mpc.party import Party
-from securexgb.offline.dealer_link import DealerEndpoint
 from securexgb.offline.dealt import DealtSource
-from securexgb.offline.producer import ProductsAhead
-from securexgb.offline.source import CorrelationSource
 from securexgb.offline.two_party import TwoPartySource
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
-
-__all__ = ["Federation", "Purpose"]
 
 Purpose = Literal["train", "predict", "evaluate", "check"]
 
@@ -92,6 +89,12 @@ class Federation:
     def digest(self) -> str:
         """Ten letters that are equal at both sides when the terms are."""
         return self.terms.digest
+
+    @property
+    def id_column(self) -> str | None:
+        """What this side calls the rows' ids; None where the terms ask for none."""
+        agreed = self.terms.id_column
+        return None if agreed is None else self.config.id_column or agreed
 
     def endpoint(self) -> Endpoint:
         """Where and with whom the link is opened; UsageError for keys that cannot be used."""
@@ -152,30 +155,17 @@ class Federation:
     ) -> CorrelationSource:
         """Where this run's correlations come from, by the terms."""
         rank, method = self.config.rank, self.terms.method
-        a_tree = 1 << (self.terms.training.max_depth - 1)
-        products = method.products(rank, channel, private.derive("products"), a_tree)
+        training = self.terms.training
+        a_round = objective_of(training).outputs << (training.max_depth - 1)
+        products = method.products(rank, channel, private.derive("products"), a_round)
         if products is None or method.has_dealer:
             dealer = dealer_endpoint(self.config, self.terms, credentials, self.roots)
             reach_dealer(channel, dealer, credentials)
-            return self._join_dealer(channel, dealer, private, products)
+            digest, seed = self.terms.full_digest, private.derive("dealer")
+            return DealtSource.connect(
+                rank, channel, dealer, channel.session, digest, seed, products
+            )
         return TwoPartySource(rank, channel, private.derive("offline"), products)
-
-    def _join_dealer(
-        self,
-        channel: GrpcChannel,
-        dealer: DealerEndpoint,
-        private: Prg,
-        products: ProductsAhead | None,
-    ) -> DealtSource:
-        return DealtSource.connect(
-            self.config.rank,
-            channel,
-            dealer,
-            channel.session,
-            self.terms.full_digest,
-            private.derive("dealer"),
-            products,
-        )
 
     def _coins(self, channel: Channel) -> Prg:
         if self.terms.coins == "seeded":

@@ -2,7 +2,7 @@
 
 The key holder Q encrypts symmetrically; the uniform half c1 of each ciphertext comes from a seed
 that both know. The evaluator P multiplies with the rows of its matrix, sums over all groups,
-merges, and makes each result fit to leave, in this order:
+packs them into fewer ciphertexts, and makes each result fit to leave, in this order:
 
     1. add an encryption of zero under Q's public key: c1 would be a linear image of the matrix
     2. switch to modulus 2^t
@@ -26,13 +26,7 @@ from securexgb import _kernels
 from securexgb.arith.prg import KEY_BYTES as SEED_BYTES
 from securexgb.arith.prg import Prg
 from securexgb.errors import ProtocolDesync
-from securexgb.he.layout import (
-    MERGING_KEY_BYTES,
-    PUBLIC_KEY_BYTES,
-    Layout,
-    Places,
-    messages_of,
-)
+from securexgb.he.layout import GALOIS_KEY_BYTES, PUBLIC_KEY_BYTES, Layout, Places, messages_of
 from securexgb.he.noise import DEGREE, KEY_BYTES, PRIMES, SHORT, SPECIAL_PRIME, Precision
 
 Words = NDArray[np.uint64]
@@ -62,14 +56,14 @@ def _bytes(message: bytes | memoryview, size: int) -> Bytes:
 class BfvKeyHolder:
     """Q: holds the secret, draws errors."""
 
-    __slots__ = ("_merging", "_private", "_public", "_ring", "_secret", "_vectors")
+    __slots__ = ("_galois", "_private", "_public", "_ring", "_secret", "_vectors")
 
     def __init__(self, private: Prg) -> None:
         self._ring = _ring()
         self._private = private
         self._public = Prg(private.derive("public seed").key)
         self._secret = private.derive("secret").key
-        self._merging = self._key("merging", "errors of keys, merging")
+        self._galois = self._key("merging", "errors of keys, merging")
         self._vectors = self._key("vectors", "errors of vectors")
 
     def _key(self, public: str, errors: str) -> _kernels.BfvSecretKey:
@@ -83,9 +77,9 @@ class BfvKeyHolder:
         key = self._key("public key", "errors of keys, public key").encrypt(zeros, KEY_BYTES)
         return self._public.key + key.tobytes()
 
-    def merging_key(self, gap: int) -> bytes:
-        """What the evaluator needs to merge coefficients ``gap`` apart; ask once a gap."""
-        key = self._merging.switching_key(gap)
+    def galois_key(self, spacing: int) -> bytes:
+        """What the evaluator needs to pack coefficients ``spacing`` apart; ask once for each."""
+        key = self._galois.switching_key(spacing)
         return _kernels.pack_words(key.reshape(-1), _PRIME_BITS).tobytes()
 
     def encrypted_words(self, words: Words, precision: Precision) -> bytes:
@@ -141,14 +135,14 @@ class BfvEvaluator:
         self._keys: dict[int, Words] = {}
         self._seen = 0
 
-    def add_merging_key(self, gap: int, message: bytes | memoryview) -> None:
-        """The key for merging coefficients ``gap`` apart, in the order in which they were made."""
+    def add_galois_key(self, spacing: int, message: bytes | memoryview) -> None:
+        """For packing coefficients ``spacing`` apart; keys come in the order of their making."""
         words = _kernels.unpack_words(
-            _bytes(message, MERGING_KEY_BYTES), _LIMBS * (_LIMBS + 1) * DEGREE, _PRIME_BITS
+            _bytes(message, GALOIS_KEY_BYTES), _LIMBS * (_LIMBS + 1) * DEGREE, _PRIME_BITS
         )
         sent = words.reshape(_LIMBS, _LIMBS + 1, DEGREE)
         public = self._public.derive("merging").key
-        self._keys[gap] = self._ring.whole_key(public, len(self._keys), sent)
+        self._keys[spacing] = self._ring.whole_key(public, len(self._keys), sent)
 
     def products(
         self, layout: Layout, ciphertexts: Words, matrix: Words
@@ -203,8 +197,8 @@ class BfvEvaluator:
         return held
 
     def _results(self, layout: Layout, ciphertexts: Words, matrix: Words) -> Iterator[Words]:
-        """Merged results, (2, 3, N) each: some columns at a time, then runs of what they give."""
-        keys = [self._keys[gap] for gap in layout.gaps]
+        """Packed results, (2, 3, N) each: some columns at a time, then runs of what they give."""
+        keys = [self._keys[spacing] for spacing in layout.spacings]
         early = min(layout.levels, _TILE_LEVELS)
         run = 1 << (layout.levels - early)
         bits = layout.precision.word_bits

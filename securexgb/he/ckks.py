@@ -102,7 +102,7 @@ class CkksKeyHolder:
 
     def announcement(self) -> bytes:
         """The public key, (2, primes + 1, N)."""
-        return self._seal.key_words(self._public).tobytes()
+        return self._seal.words(self._public, primes=PRIMES + 1).tobytes()
 
     def encrypted(self, plaintexts: Numbers) -> Iterator[bytes]:
         """Ciphertexts of numbers (terms, n), a message (terms, 2, primes, N) a block."""

@@ -75,21 +75,19 @@ class SealLibrary:
         self.encoder.encode(slots.tolist(), self.level, scale, plain)
         return plain
 
-    def words(self, stored: Any, polynomials: int = 2) -> Words:
-        """The residues of a ciphertext or plaintext: (polynomials, primes, N)."""
-        return self._residues(stored, polynomials, PRIMES)
+    def words(self, stored: Any, polynomials: int = 2, primes: int = PRIMES) -> Words:
+        """The residues of a ciphertext, plaintext or key: (polynomials, primes, N)."""
+        size = polynomials * primes * DEGREE
+        residues = np.frombuffer(_saved(stored)[1][-8 * size :], np.uint64)
+        return residues.reshape(polynomials, primes, DEGREE)
 
-    def key_words(self, key: Any) -> Words:
-        """The residues of a public key: (2, primes + 1, N)."""
-        return self._residues(key, 2, PRIMES + 1)
-
-    def ciphertext(self, words: Words, scale: float, transformed: bool = True) -> Any:
+    def ciphertext(self, words: Words, scale: float, is_transformed: bool = True) -> Any:
         """The ciphertext of residues (2, primes, N), transformed or plain coefficients.
 
         ProtocolDesync for a residue out of range.
         """
         result = self.api.Ciphertext()
-        self._load(result, words, self.level, transformed)
+        self._load(result, words, self.level, is_transformed)
         result.scale = scale
         return result
 
@@ -99,18 +97,12 @@ class SealLibrary:
         self._load(result, words, self.context.key_parms_id(), True)
         return result
 
-    def _residues(self, stored: Any, polynomials: int, primes: int) -> Words:
-        size = polynomials * primes * DEGREE
-        return np.frombuffer(_saved(stored)[1][-8 * size :], np.uint64).reshape(
-            polynomials, primes, DEGREE
-        )
-
-    def _load(self, target: Any, words: Words, level: list[int], transformed: bool) -> None:
+    def _load(self, target: Any, words: Words, level: list[int], is_transformed: bool) -> None:
         limits = np.array(self.primes[: words.shape[1]], np.uint64)[:, None]
         if not bool((words < limits).all()):
             raise ProtocolDesync("a message of ciphertexts holds residues beyond their modulus")
         header, preamble = self._preamble(level)
-        preamble[_IN_SLOTS] = transformed
+        preamble[_IN_SLOTS] = is_transformed
         body = preamble + np.ascontiguousarray(words).data.cast("B")
         header[_COMPRESSION] = _NONE
         header[_TOTAL] = (len(header) + len(body)).to_bytes(8, "little")

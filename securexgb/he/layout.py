@@ -1,4 +1,4 @@
-"""How short secrets lie in ciphertexts, how their products are merged, and what is sent.
+"""How short secrets lie in ciphertexts, how their products are packed, and what is sent.
 
 A batch holds V vectors, V a power of two; a vector is known by its secret s of 4096 numbers. With
 D = N / V the numbers are cut into 4096 / D groups, one ciphertext each:
@@ -7,10 +7,10 @@ D = N / V the numbers are cut into 4096 / D groups, one ciphertext each:
     p(X) = sum over j < D of W_(b, g D + j) X^j                    column b of W^T, group g
 
 Coefficient v D of s p is the sum of W_(b, g D + j) s_(v, g D + j): |j - j'| < D leaves no cross
-terms. Summed over groups, a column makes one *leaf* with V wanted coefficients, D apart; 2^levels
-leaves are merged into one result, leaf number l then lies at offset reversed(l) D / 2^levels.
+terms. Summed over groups, a column makes one *summand* with V wanted coefficients, D apart;
+2^levels summands are packed into one result, number l then lies at offset reversed(l) D / 2^levels.
 
-Large batches merge less for a vector, small ones wait less for the first. So batches start with 64
+Large batches pack less for a vector, small ones wait less for the first. So batches start with 64
 vectors, or with what one tree takes where nobody says how many a job will take, and double to 128.
 Everything here is public, both sides compute the same.
 """
@@ -26,8 +26,8 @@ from securexgb.he.noise import DEGREE, KEY_BYTES, PRIMES, SHORT, Precision
 
 Places = NDArray[np.uint32]
 
-MERGING_KEY_BYTES = len(PRIMES) * (len(PRIMES) + 1) * DEGREE * 50 // 8
-"""A key for merging, as sent: the residues of 50 bits of its first half."""
+GALOIS_KEY_BYTES = len(PRIMES) * (len(PRIMES) + 1) * DEGREE * 50 // 8
+"""A Galois key (of an automorphism), as sent: the residues of 50 bits of its first half."""
 PUBLIC_KEY_BYTES = DEGREE * KEY_BYTES
 """The sent half of the public key."""
 
@@ -48,7 +48,7 @@ class Layout:
 
     @property
     def distance(self) -> int:
-        """D, how far apart a leaf's wanted coefficients lie."""
+        """D, how far apart a summand's wanted coefficients lie."""
         return DEGREE // self.vectors
 
     @property
@@ -65,8 +65,8 @@ class Layout:
         return -(-self.columns // (1 << self.levels))
 
     @property
-    def gaps(self) -> tuple[int, ...]:
-        """Distances of wanted coefficients at which two are merged, one a level."""
+    def spacings(self) -> tuple[int, ...]:
+        """Distances of wanted coefficients at which two are packed, one a level."""
         return tuple(self.distance >> level for level in range(self.levels))
 
     @property

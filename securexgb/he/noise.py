@@ -1,11 +1,11 @@
 """Parameters of the homomorphic scheme: rings, noise and failure probability, in this one place.
 
 Two rings. BFV works over Z_q[X] / (X^N + 1), N = 8192, q three primes of 50 bits; a fourth prime
-of 50 bits is special: it appears in the keys for merging only. Together 200 bits, below the 218
+of 50 bits is special: it appears in the Galois keys only. Together 200 bits, below the 218
 that the homomorphic encryption standard allows at N = 8192. Pads are ring-LWE samples over
 Z_2^kappa[X] / (X^4096 + 1), kappa at most 64, below the 109 that it allows at 4096. Both for 128
 bits of classical security and ternary secrets. Estimates of the best known attacks: pads 177
-bits, of which many vectors under one A may cost 17; ciphertexts 189; keys for merging 138. A
+bits, of which many vectors under one A may cost 17; ciphertexts 189; Galois keys 138. A
 modulus 2^kappa asks for errors that are uniform modulo 2: centred binomial ones are, exactly.
 
 Errors are centred binomial: variance 10.5 (standard deviation 3.24), subgaussian with the same
@@ -15,9 +15,9 @@ sum of squares times 10.5, so the following add up like variances, of one coeffi
     an encrypted number     10.5 + 1/6 (rounding of the encoding) + (q / 2^s)^2 / 12, s the bits
                             of c0 on the wire, in units of 1 of Z_q
     a product with W        that, times 4096 (2^(kappa - 1))^2
-    one merging             10.5 N (three digits below 2^50 against the special prime, E d^2 =
+    one packing             10.5 N (three digits below 2^50 against the special prime, E d^2 =
                             p^2 / 3) + (N + 1) / 12 (rounding of the division)
-    levels of merging       each doubles the noise of those before: (4^levels - 1) / 3 mergings
+    levels of packing       each doubles the noise of those before: (4^levels - 1) / 3 packings
     encryption of zero      10.5 (2 N + 1)
     modulus switching       all of it times (2^t / q)^2, plus (N + 1) / 12, in units of 1 of Z_2^t
     a pad's own errors      10.5 times the rows of a bin, in units of 1 of Z_2^kappa
@@ -69,7 +69,7 @@ PRIMES = (0x3FFFFFFFFC001, 0x3FFFFFFFCC001, 0x3FFFFFFEF4001)
 exact products of pads."""
 
 SPECIAL_PRIME = 0x3FFFFFFE94001
-"""The prime of the keys for merging."""
+"""The prime of the Galois keys."""
 
 MODULUS = PRIMES[0] * PRIMES[1] * PRIMES[2]
 
@@ -81,7 +81,7 @@ KEY_BYTES = 20
 """Bytes of a number modulo q that loses nothing: 2^160 > 4 q."""
 
 MOST_LEVELS = 9
-"""Levels of merging that noise is reckoned with: 2^9 results of sixteen vectors in one."""
+"""Levels of packing that noise is reckoned with: 2^9 results of sixteen vectors in one."""
 ADDED = 1024
 """Encrypted words that may be added before they are converted back."""
 _Q = float(MODULUS)
@@ -120,13 +120,13 @@ def result_spread(
     """Standard deviation of a result's noise, in units of 1 of numbers modulo 2^word_bits.
 
     ``squares``: the sum of squares of what one result multiplies encrypted numbers with;
-    ``levels`` of merging.
+    ``levels`` of packing.
     """
     fresh = ERROR_VARIANCE + ENCODING_VARIANCE + (_Q / 2.0 ** (8 * fresh_bytes)) ** 2 / 12
     rounding = (DEGREE + 1) / 12
-    merging = ERROR_VARIANCE * DEGREE + rounding
+    packing = ERROR_VARIANCE * DEGREE + rounding
     zero = ERROR_VARIANCE * (2 * DEGREE + 1)
-    total = squares * fresh + (4.0**levels - 1) / 3 * merging + zero
+    total = squares * fresh + (4.0**levels - 1) / 3 * packing + zero
     switched = rounding * 4.0 ** (word_bits - 8 * result_bytes)
     return math.sqrt(total * (2.0**word_bits / _Q) ** 2 + switched)
 

@@ -91,21 +91,17 @@ class PublicKey:
         return int(self.modulus).to_bytes(self.bits // 8, "big")
 
     def encrypt(self, plaintexts: Sequence[int]) -> list[mpz]:
-        """Ciphertexts of numbers below n, each with r^n for its own uniform r below n."""
+        """Ciphertexts of numbers below n, each with r^n for its own uniform r below n.
+
+        Whatever leaves an evaluator has one of these added to it. That hides where it comes from
+        even from the key's owner, who knows the factors and with them the groups' orders: r^n has
+        its full size, so no assumption on short exponents is needed.
+        """
         return [mpz(self._phe.raw_encrypt(int(plaintext))) for plaintext in plaintexts]
 
     def add(self, x: mpz, y: mpz) -> mpz:
         """A ciphertext of the sum; *not* fresh: its randomness is the product of theirs."""
         return x * y % self.square
-
-    def rerandomise(self, ciphertexts: Sequence[mpz]) -> list[mpz]:
-        """The same plaintexts in fresh ciphertexts; for whatever leaves an evaluator.
-
-        With a full-size uniform r^n, even against the key's owner: it knows the factors
-        and with them the groups' orders, so no assumption on short exponents binds it.
-        """
-        zeros = self.encrypt([0] * len(ciphertexts))
-        return [self.add(*pair) for pair in zip(ciphertexts, zeros, strict=True)]
 
     def write(self, ciphertexts: Sequence[mpz]) -> bytes:
         """A message: the key's name and the ciphertexts."""

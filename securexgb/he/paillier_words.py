@@ -14,7 +14,7 @@ import numpy as np
 
 from securexgb.arith.prg import Prg
 from securexgb.he.paillier import DEFAULT_BITS, PublicKey, SecretKey, message_bytes
-from securexgb.he.paillier_sums import Slots, block
+from securexgb.he.paillier_sums import PaillierKeyHolder, Slots, block
 from securexgb.he.scheme import Message, Words
 
 if TYPE_CHECKING:
@@ -73,30 +73,28 @@ class PaillierWords:
         return PaillierWordEvaluator(public, self.slots, private)
 
 
-def _plaintexts(words: Words, slots: Slots) -> list[int]:
-    filled = np.zeros((-(-words.size // slots.count), slots.count), np.uint64)
-    filled.reshape(-1)[: words.size] = words
-    return slots.pack(filled)
+def _filled(words: Words, slots: Slots) -> Words:
+    """Words in rows of a plaintext's slots, (plaintexts, slots), filled up with zeros."""
+    rows = np.zeros((-(-words.size // slots.count), slots.count), np.uint64)
+    rows.reshape(-1)[: words.size] = words
+    return rows
 
 
 class PaillierWordHolder:
-    """See ``he.scheme.KeyHolder``."""
+    """See ``he.scheme.KeyHolder``; a plaintext is a row of as many vectors as there are slots."""
 
     def __init__(self, secret: SecretKey, slots: Slots) -> None:
         self.secret, self._slots = secret, slots
+        self._vectors = PaillierKeyHolder(secret, slots)
 
     def announcement(self) -> bytes:
-        return self.secret.public.announcement()
+        return self._vectors.announcement()
 
     def encrypted(self, plaintexts: Words) -> Iterator[bytes]:
-        numbers, step = _plaintexts(plaintexts, self._slots), block(self._slots.key_bits)
-        for at in range(0, len(numbers), step):
-            yield self.secret.public.write(self.secret.encrypt(numbers[at : at + step]))
+        return self._vectors.encrypted(_filled(plaintexts, self._slots).T)
 
     def opened(self, messages: Iterable[Message], count: int) -> Words:
-        read = self.secret.public.read
-        numbers = [number for message in messages for number in self.secret.decrypt(read(message))]
-        return self._slots.words(numbers).reshape(-1)[:count]
+        return self._vectors.opened(messages, self._slots.count).T.reshape(-1)[:count]
 
 
 class PaillierWordEvaluator:
@@ -109,7 +107,7 @@ class PaillierWordEvaluator:
         return [ciphertext for message in messages for ciphertext in self._public.read(message)]
 
     def plus(self, ciphertexts: list[mpz], words: Words) -> list[mpz]:
-        numbers, n = _plaintexts(words, self._slots), self._public.modulus
+        numbers, n = self._slots.pack(_filled(words, self._slots)), self._public.modulus
         pairs = zip(ciphertexts, numbers, strict=True)
         return [self._public.add(ciphertext, 1 + number * n) for ciphertext, number in pairs]
 

@@ -6,14 +6,14 @@ computed, and masked, so that its decryption is uniform; minus the mask is the e
 additive share, the decryption is the key holder's.
 
 ``Parameters`` of a scheme are public, checked when they are made, and say how long messages are;
-keys are made from them, for one job. ``SCHEMES`` has those that hold words of Z_2^64, BFV and
-Paillier; numbers of CKKS (``he.ckks``) have the same roles. ``hybrid.conversions`` turns shares
-into ciphertexts and back, for all of them.
+keys are made from them, for one job: ``he.bfv_words`` and ``he.paillier_words`` for words of
+Z_2^64, ``he.ckks`` for complex numbers. ``hybrid.conversions`` turns shares into ciphertexts and
+back, for all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -87,20 +87,3 @@ class Parameters(Protocol):
 
     def key_holder(self, private: Prg) -> KeyHolder: ...
     def evaluator(self, private: Prg, announcement: Message) -> Evaluator: ...
-
-
-def _bfv(values: int) -> Parameters:
-    from securexgb.he.bfv_words import BfvWords  # noqa: PLC0415
-
-    return BfvWords(values)
-
-
-def _paillier(values: int) -> Parameters:
-    # The extra securexgb[paillier] need not be there.
-    from securexgb.he.paillier_words import PaillierWords  # noqa: PLC0415
-
-    return PaillierWords.of(values)
-
-
-SCHEMES: dict[str, Callable[[int], Parameters]] = {"bfv": _bfv, "paillier": _paillier}
-"""Parameters that hold words of Z_2^64, by name, for a job that converts so many words."""

@@ -30,10 +30,10 @@ from numpy.typing import NDArray
 from securexgb.he.ckks import RESULT_BITS, Numbers
 from securexgb.hybrid.ckks_products import KEY_HOLDER, products, products_cost
 from securexgb.hybrid.conversions import Keys
+from securexgb.mpc.numbers.truncate import round_off, shift_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.shared import Shared, Words
-from securexgb.mpc.truncate import round_off, shift_cost
+from securexgb.mpc.shared import Shared
 
 Marks = NDArray[np.bool_]
 
@@ -94,7 +94,8 @@ def tree_scores(party: Party, keys: Keys, marks: Marks, values: Shared, limbs: L
     trees, rows, _ = marks.shape
     total = Shared.zeros(rows)
     for number, (start, size) in enumerate(limbs.places):
-        limb = _limb(values.words, start, size)
+        # The limb's bits, as fractions of one.
+        limb = (values.words >> np.uint64(start) & np.uint64((1 << size) - 1)) / 2.0**size
         sums = _at_leaves(party, keys, marks, limb)
         if number < len(limbs.high):
             part = round_off(party, sums, RESULT_BITS - size)
@@ -102,13 +103,6 @@ def tree_scores(party: Party, keys: Keys, marks: Marks, values: Shared, limbs: L
             part = round_off(party, sums.scale(1 << (_WORD - RESULT_BITS)), _WORD - size)
         total = total + part.reshape(trees, rows).sum(axis=0).scale(1 << start)
     return total
-
-
-def _limb(words: Words, start: int, size: int) -> NDArray[np.float64]:
-    """Bits start to start + size as fractions of one."""
-    bits = words >> np.uint64(start) & np.uint64((1 << size) - 1)
-    fractions: NDArray[np.float64] = bits / 2.0**size
-    return fractions
 
 
 def _at_leaves(party: Party, keys: Keys, marks: Marks, limb: NDArray[np.float64]) -> Shared:

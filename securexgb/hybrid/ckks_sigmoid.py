@@ -24,11 +24,11 @@ from securexgb.hybrid.fourier import SERIES, TERMS, waves_of
 from securexgb.mpc.compare import carry_cost, is_negative
 from securexgb.mpc.convert import lift_cost, to_arithmetic
 from securexgb.mpc.multiply import multiply, product_cost
+from securexgb.mpc.numbers.truncate import round_off, shift_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared
-from securexgb.mpc.truncate import round_off, shift_cost
 
 P_BITS = 20
 """Fraction bits of p before it is rounded: as many as may be asked for."""
@@ -36,7 +36,7 @@ RAREST = 0.02
 """Least mean label, and least mean of the others, that the error of p leaves room for."""
 
 _CLAMP = 8 << MARGIN_BITS
-_WIDTH = 47  # margins up to 2^45 units, as mpc.sigmoid, and the clamp
+_WIDTH = 47  # margins up to 2^45 units, as mpc.numbers.sigmoid, and the clamp
 
 
 def refuse_rare(mean: float) -> None:

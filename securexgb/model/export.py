@@ -1,7 +1,8 @@
-"""What one party can show of its half: its own splits, as plain data.
+"""What one party can show of its half, as plain data: its own splits, where it knows them.
 
-Of the other party's splits only the owner is known here. Leaf values are shares, random
-numbers each for itself, so they are left out.
+Of the other party's splits only the owner is known here, and of hidden splits nothing but how
+large the tables are. Tables and leaf values are shares, random numbers each for itself, so they are
+left out.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.tree import TreeHalf
+from securexgb.boost.ensemble import ModelHalf, owned
+from securexgb.boost.tree import HiddenTree, TreeHalf
 from securexgb.mpc.party import ROLES
 
 
@@ -20,17 +21,40 @@ def own_splits(model: ModelHalf) -> dict[str, Any]:
     Node 0 is the root, node i has children 2 i + 1 (left) and 2 i + 2. An own node has
     ``column``, ``threshold`` (null where every present value goes left) and
     ``missing_left``. Splits below a node that was not worth splitting are among them: their
-    owner cannot tell.
+    owner cannot tell. NotAvailable where splits are hidden.
     """
+    trees = [
+        [_node(model, tree, node) for node in range(tree.owners.size)]
+        for tree in owned(model.trees)
+    ]
+    return _identity(model) | {"trees": trees}
+
+
+def hidden_half(model: ModelHalf) -> dict[str, Any]:
+    """A JSON object: role, model id, own columns, and how many words of shares a tree has.
+
+    ``trees``: for each one ``tables`` (columns of both sides, bins, nodes), ``leaves``, and
+    ``gains``, how many columns it has shares of the gain of, 0 where nobody asked for them.
+    """
+    trees = [
+        {
+            "tables": [*tree.tables.shape[:2], tree.nodes],
+            "leaves": int(tree.leaf_values.size),
+            "gains": int(tree.gains.size),
+        }
+        for tree in model.trees
+        if isinstance(tree, HiddenTree)
+    ]
+    return _identity(model) | {"trees": trees}
+
+
+def _identity(model: ModelHalf) -> dict[str, Any]:
     return {
         "role": model.role,
         "model_id": model.model_id,
         "job_digest": model.job_digest,
         "columns": list(model.columns),
         "best_iteration": model.best_iteration,
-        "trees": [
-            [_node(model, tree, node) for node in range(tree.owners.size)] for tree in model.trees
-        ],
     }
 
 

@@ -1,32 +1,39 @@
 """Model files: one party's half in one npz file, without pickled objects.
 
 The file holds ``model`` (JSON as bytes: format, role, model id, job digest, parameters,
-layout, own column names, metric history) and each part of the trees as one array over all
-trees. A half alone predicts nothing and tells nothing of the other side's splits; its leaf
-values are shares. With a key the file is encrypted (``storage.sealed``), bound to format, role,
-model id and schema (layout and own columns).
+layout, own column names, metric history), the own bins' cuts, and each part of the trees as one
+array over all trees. A half alone predicts nothing and tells nothing of the other side's splits;
+its leaf values are shares. With a key the file is encrypted (``storage.sealed``), bound to format,
+role, model id and schema (layout and own columns).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.tree import TreeHalf
+from securexgb.boost.tree import Tree, check_trees, tree_of
 from securexgb.errors import DataError, UsageError
 from securexgb.mpc.party import ROLES
 from securexgb.storage.sealed import About, ModelKey, opened_content, sealed_content
-from securexgb.storage.whole import pack_arrays, read_whole, unpack_arrays, unpack_json, write_whole
+from securexgb.storage.whole import (
+    Arrays,
+    pack_arrays,
+    read_whole,
+    unpack_arrays,
+    unpack_json,
+    write_whole,
+)
 
-FORMAT = 1
+FORMAT = 2
 
 
 def save_half(model: ModelHalf, path: Path, key: ModelKey | None = None) -> None:
@@ -70,13 +77,12 @@ def dump_half(model: ModelHalf) -> bytes:
         "centre": model.centre,
         "history": model.history,
         "best_iteration": model.best_iteration,
+        "importance": None if model.importance is None else list(model.importance),
         "trees": len(model.trees),
     }
-    content = {"model": np.frombuffer(json.dumps(header).encode(), np.uint8)}
-    parts = [tree.arrays() for tree in model.trees]
-    if parts:
-        content |= {name: np.stack([part[name] for part in parts]) for name in parts[0]}
-    return pack_arrays(content)
+    header_bytes = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    content: Arrays = {"model": header_bytes, "cuts": model.cuts}
+    return pack_arrays(content | stacked(model.trees))
 
 
 def parse_half(content: bytes, name: str) -> ModelHalf:
@@ -101,17 +107,40 @@ def parse_half(content: bytes, name: str) -> ModelHalf:
         raise DataError(f"{name} is damaged: restore it from a copy") from error
 
 
-def _half(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ModelHalf:
+def stacked(trees: Sequence[Tree]) -> Arrays:
+    """Each part of these trees as one array over all of them; no array of no tree."""
+    parts = [tree.arrays() for tree in trees]
+    return {name: np.stack([part[name] for part in parts]) for part in parts[:1] for name in part}
+
+
+def unstacked(arrays: Arrays, trees: int, columns: int) -> list[Tree]:
+    """So many trees back from ``stacked``, for a party with so many columns.
+
+    IndexError where there are fewer, DataError where one is none.
+    """
+    return [
+        tree_of({name: part[number] for name, part in arrays.items()}, columns)
+        for number in range(trees)
+    ]
+
+
+def _half(header: dict[str, Any], arrays: Arrays) -> ModelHalf:
     columns = tuple(str(column) for column in header["columns"])
     layout = Layout(**header["layout"])
     rank = ROLES.index(header["role"])
     if layout.columns[rank] != len(columns):
         raise ValueError("columns")
+    cuts = arrays.pop("cuts")
+    if cuts.dtype != np.float64 or cuts.shape != (len(columns), layout.bins):
+        raise ValueError("cuts")
     best, count = header["best_iteration"], int(header["trees"])
-    trees = [
-        TreeHalf.from_arrays({key: part[number] for key, part in arrays.items()}, len(columns))
-        for number in range(count)
-    ]
+    importance = header["importance"]
+    if importance is not None:
+        importance = tuple(int(value) for value in importance)
+        if len(importance) != layout.total_columns:
+            raise ValueError("importance")
+    trees = unstacked(arrays, count, len(columns))
+    check_trees(trees, layout)
     return ModelHalf(
         rank=rank,
         model_id=str(header["model_id"]),
@@ -119,6 +148,7 @@ def _half(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ModelHalf:
         params=TrainingParams.from_mapping(header["params"]),
         layout=layout,
         columns=columns,
+        cuts=cuts,
         base=int(header["base"]) % 2**64,
         centre=float(header["centre"]),
         trees=trees,
@@ -127,4 +157,5 @@ def _half(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ModelHalf:
             for name, sets in header["history"].items()
         },
         best_iteration=None if best is None else int(best),
+        importance=importance,
     )

@@ -1,4 +1,4 @@
-"""What belongs to the greatest of many shared scores, without opening anything.
+"""The best of many shared scores: what belongs to it and which one it is, without opening anything.
 
 Candidates are split into groups of m; within a group all pairs are compared at once, and
 a candidate wins if it wins all its comparisons (an and of m - 1 bits). Of equal scores the
@@ -7,13 +7,16 @@ the winners of all groups go to the next stage. A group of m takes (m - 1) / 2 c
 candidate, so the first groups, of which there are most, are small and the last one is large:
 three stages take less than three times as many comparisons as there are candidates.
 
-Labels are public at first, so the first stage's winners have theirs from lifted marks, as a
-sum; from there on they are shared words like the payload. The last stage has one entry more,
-the fallback, which wins where its score is above all others.
+The last stage has one entry more, the fallback, of score 1: it wins where no other score reaches
+1, and then nobody else does. A candidate is the best where it has won in its group and the group
+has won above: the last stage's marks let those of the stage below through, and so on down. What is
+public of a candidate is linear in these marks, so whoever opens a function of them (its owner, its
+number, the bins that it sends left) needs no message more.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
 
@@ -23,13 +26,13 @@ from numpy.typing import NDArray
 from securexgb.arith.bits import pack_bits, words_per
 from securexgb.mpc.choose import choose, choose_cost
 from securexgb.mpc.compare import all_cost, all_of, at_least, carry_cost, not_bits
-from securexgb.mpc.convert import lift_cost, to_arithmetic
+from securexgb.mpc.multiply import gate_bits, gate_cost
+from securexgb.mpc.packed import RingBits
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
+from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, SharedBits
 
-LABEL_BITS = 32
-"""Labels are shared modulo 2^32."""
 _LARGEST = 128
 """Groups of the first stages are no larger: the best sizes are far below it."""
 _TWO_STAGES = 48
@@ -54,59 +57,60 @@ def stages(candidates: int) -> tuple[int, ...]:
     return (first, last) if second == 1 else (first, second, last)
 
 
-def best_cost(nodes: int, candidates: int, labels: int, payload: int, score_bits: int) -> Cost:
-    """Cost of ``argmax`` with so many labels and so much payload a candidate."""
+def best_cost(nodes: int, candidates: int, score_bits: int) -> Cost:
+    """Cost of ``argmax`` of so many candidates at so many nodes."""
     sizes, total = stages(candidates), Cost()
     for stage, size in enumerate(sizes):
         last = stage == len(sizes) - 1
         candidates = 1 if last else -(-candidates // size)
         places = nodes * candidates
-        words = words_per(size * places)
-        total += carry_cost(score_bits - 1, _pairs(size) * places) + all_cost(size - 1, words)
-        rows = payload + (0 if last else 1) + (labels if stage else 0)
-        total += choose_cost(rows, size * places)
-        total += Cost() if stage else lift_cost(words, LABEL_BITS)
+        total += carry_cost(score_bits - 1, _pairs(size) * places)
+        total += all_cost(size - 1, words_per(size * places))
+        total += choose_cost(size * places, (64,) if last else (score_bits, 64))
+        if not last:
+            total += gate_cost(size, words_per(places))
     return total
 
 
 @protocol(
-    cost=lambda scores, labels, payload, fallback, score_bits: best_cost(
-        scores.shape[0], scores.shape[1], labels.shape[0], payload.shape[0], score_bits
+    cost=lambda scores, payload, score_bits: best_cost(
+        scores.shape[0], scores.shape[1], score_bits
     ),
     opens=COMPOSED,
     source="all pairs within groups, then among the winners: docs/protocols.md, argmax",
     ideal=None,
 )
 def argmax(
-    party: Party,
-    scores: Shared,
-    labels: NDArray[np.int64],
-    payload: Shared,
-    fallback: Shared,
-    score_bits: int,
-) -> tuple[Shared, Shared]:
-    """Labels and payload of the best score of each row.
+    party: Party, scores: Shared, payload: Shared, score_bits: int
+) -> tuple[SharedBits, Shared]:
+    """Marks and payload of the best score of each row; neither where no score reaches 1.
 
-    ``scores`` (nodes, candidates), 0 <= score < 2^(score_bits - 1), shared modulo
-    2^score_bits; ``labels`` public (k, candidates); ``payload`` (j, nodes, candidates), j >= 1;
-    ``fallback`` (1 + j + k, nodes): the score, the payload and the labels of what wins where it
-    is above all scores. Returns (k, nodes) modulo 2^32 and (j, nodes). Ties go to the lowest
-    position, the fallback's is the last.
+    ``scores``, ``payload`` (nodes, candidates), 0 <= score < 2^(score_bits - 1), scores shared
+    modulo 2^score_bits. Returns bits (candidates + 1, nodes), one of which is set at each node,
+    the last one where no score reaches 1; and (nodes,). Ties go to the lowest position.
     """
-    nodes, candidates = scores.shape
-    kept = 1 + payload.shape[0]
-    values = Shared.concatenate([scores.reshape(1, nodes, candidates), payload])
-    *first, last = stages(candidates)
-    for stage, size in enumerate(first):
+    nodes = scores.shape[0]
+    *first, last = stages(scores.shape[1])
+    values, won = Shared.stack([scores, payload]), list[_Marks]()
+    for size in first:
         grouped = _Groups.of(values, size)
         marks = _winners(party, grouped, score_bits)
-        values = grouped.chosen(party, marks, 0)
-        if stage == 0:
-            values = Shared.concatenate([values, _tags(party, grouped, marks, labels)])
-    everything = Shared.concatenate([values, fallback.reshape(-1, nodes, 1)], axis=2)
-    grouped = _Groups.of(everything, last)
-    best = grouped.chosen(party, _winners(party, grouped, score_bits), 1).reshape(-1, nodes)
-    return best[kept - 1 :], best[: kept - 1]
+        won.append(_Marks(marks, grouped, values.shape[2]))
+        values = grouped.chosen(party, marks, (score_bits, 64))
+    fallback = Shared.stack([constant(party, 1, (nodes, 1)), Shared.zeros(nodes, 1)])
+    grouped = _Groups.of(Shared.concatenate([values, fallback], axis=2), last)
+    marks = _winners(party, grouped, score_bits)
+    best = grouped.chosen(party, marks, (64,), first_row=1).reshape(nodes)
+    found, none = _split_fallback(marks, nodes, last)
+    for below in reversed(won):
+        found = below.behind(party, found)
+    return SharedBits.concatenate([found, none]), best
+
+
+def _split_fallback(marks: SharedBits, nodes: int, last: int) -> tuple[SharedBits, SharedBits]:
+    """The last stage's marks by entry, (entries, nodes), and the fallback's, (1, nodes)."""
+    by_entry = SharedBits(pack_bits(marks.flags().reshape(last, nodes)), nodes)
+    return by_entry[:-1], by_entry[-1:]
 
 
 class _Groups:
@@ -128,15 +132,15 @@ class _Groups:
         groups = len(members)
         return _Groups(Shared(by_place.reshape(rows, size, nodes * groups)), nodes, groups)
 
-    def chosen(self, party: Party, marks: SharedBits, first_row: int) -> Shared:
+    def chosen(
+        self, party: Party, marks: SharedBits, ring_bits: RingBits, first_row: int = 0
+    ) -> Shared:
         """The marked entries of the rows from ``first_row`` on: (rows, nodes, groups)."""
         values = self.words[first_row:]
-        kept = choose(party, marks, values.reshape(values.shape[0], -1))
-        return self.by_group(kept.reshape(*values.shape).sum(axis=1))
-
-    def by_group(self, values: Shared) -> Shared:
-        """(rows, places) -> (rows, nodes, groups)."""
-        return values.reshape(values.shape[0], self.nodes, self.groups)
+        flat = values.reshape(1, values.shape[0], -1)
+        kept = choose(party, SharedBits.stack([marks]), flat, ring_bits)
+        chosen = kept.reshape(*values.shape).sum(axis=1)
+        return chosen.reshape(values.shape[0], self.nodes, self.groups)
 
 
 def _members(candidates: int, size: int) -> NDArray[np.intp]:
@@ -151,13 +155,26 @@ def _members(candidates: int, size: int) -> NDArray[np.intp]:
     return firsts[:, None] + np.arange(size)
 
 
-def _tags(party: Party, grouped: _Groups, marks: SharedBits, labels: NDArray[np.int64]) -> Shared:
-    """The winners' public labels, (k, nodes, groups): linear in the marks."""
-    size, candidates = grouped.words.shape[1], labels.shape[1]
-    padded = np.pad(labels, ((0, 0), (0, max(size - candidates, 0))))
-    spread = padded[:, _members(candidates, size)].transpose(0, 2, 1).view(np.uint64)
-    lifted = to_arithmetic(party, marks, LABEL_BITS).reshape(size, -1)
-    return Shared(np.einsum("sng,ksg->kng", grouped.by_group(lifted).words, spread))
+@dataclass(frozen=True)
+class _Marks:
+    """One stage's winners, of ``candidates`` entries in groups."""
+
+    marks: SharedBits
+    grouped: _Groups
+    candidates: int
+
+    def behind(self, party: Party, above: SharedBits) -> SharedBits:
+        """The winners that win above, too: (candidates, nodes), for marks (groups, nodes)."""
+        nodes, groups = self.grouped.nodes, self.grouped.groups
+        size = self.grouped.words.shape[1]
+        gate = SharedBits(pack_bits(above.flags().T.reshape(-1)), nodes * groups)
+        own = SharedBits(pack_bits(self.marks.flags().reshape(size, -1)), nodes * groups)
+        both = gate_bits(party, gate, own).flags().reshape(size, nodes, groups)
+        # A candidate in two groups wins in one of them at most, for there is one winner.
+        found = np.zeros((max(self.candidates, size), nodes), np.bool_)
+        for group, members in enumerate(_members(self.candidates, size)):
+            found[members] ^= both[:, :, group]
+        return SharedBits(pack_bits(found[: self.candidates]), nodes)
 
 
 def _winners(party: Party, grouped: _Groups, score_bits: int) -> SharedBits:

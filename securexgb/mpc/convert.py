@@ -16,19 +16,20 @@ from dataclasses import replace
 import numpy as np
 
 from securexgb.arith.bits import WORD, to_slices, unpack_bits, words_per
+from securexgb.correlations.digits import DIGIT
+from securexgb.correlations.random_bits import RandomBits
 from securexgb.mpc.carries import join_carries, network_cost, prefix
-from securexgb.mpc.digits import DIGIT, SUMS, digit_cost, digit_tables, digits_in, own_digits
+from securexgb.mpc.digits import SUMS, digit_cost, digit_tables, digits_in, own_digits
 from securexgb.mpc.multiply import gate_bits, gate_cost, gates_at_once
 from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, Words
-from securexgb.offline.correlations import BITS
 
 
 def lift_cost(words: int, ring_bits: int = 64) -> Cost:
     """Cost of ``to_arithmetic`` for so many packed words."""
-    return Cost.alike(1, words, {BITS[ring_bits]: 64 * words})
+    return Cost.alike(1, words, {RandomBits(ring_bits): 64 * words})
 
 
 def plain_values(bits: SharedBits) -> Words:
@@ -44,7 +45,7 @@ def plain_values(bits: SharedBits) -> Words:
 )
 def to_arithmetic(party: Party, bits: SharedBits, ring_bits: int = 64) -> Shared:
     """Additive shares of each bit, 0 or 1, modulo 2^ring_bits (64, 32): (leading..., count)."""
-    random = party.source.shared_bits(bits.words.size * WORD, ring_bits)
+    random = party.source.take(RandomBits(ring_bits), bits.words.size * WORD)
     masked = bits.words ^ random.boolean.reshape(bits.words.shape)
     mine = fill_up(party, masked, bits.count).reshape(-1)
     flags = unpack_bits(mine ^ party.exchange(mine), mine.size * WORD).astype(np.uint64)

@@ -32,16 +32,17 @@ from numpy.typing import NDArray
 
 from securexgb import _kernels
 from securexgb.arith.bits import to_slices
+from securexgb.correlations.counting import Budget
+from securexgb.correlations.digits import DIGIT, DigitTransfers, ReceivedDigits, SentDigits
+from securexgb.correlations.source import take_ends
 from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
 from securexgb.mpc.shared import Words
-from securexgb.offline.correlations import DIGITS, Budget, DigitReceiver, DigitSender
 
 Marks = NDArray[np.uint8]
 Number = TypeVar("Number", np.uint64, np.uint8)
 
-DIGIT = 4
 CARRIES, SUMS = 2, 7
 """Bits of an entry: g, p; with the carries into bits 1, 2, 3 and whether one would reach
 bits 2 and 3."""
@@ -99,7 +100,7 @@ def digit_cost(digits: int, width: int, used: int | None = None) -> Cost:
         rounds=2,
         label_words=answered * first + asked * second,
         feature_words=answered * second + asked * first,
-        correlations=Budget.of({DIGITS[width, 0]: first, DIGITS[width, 1]: second}),
+        correlations=Budget({DigitTransfers(width, 0): first, DigitTransfers(width, 1): second}),
     )
 
 
@@ -177,11 +178,7 @@ def transfer(
 
 def _transfers(
     party: Party, sent: int, received: int, width: int
-) -> tuple[DigitSender, DigitReceiver]:
+) -> tuple[SentDigits, ReceivedDigits]:
     """This party's ends of the transfers; those from rank 0 are always drawn first."""
-    source = party.source
-    if party.rank == 0:
-        sender = source.digit_send(sent, width)
-        return sender, source.digit_receive(received, width)
-    receiver = source.digit_receive(received, width)
-    return source.digit_send(sent, width), receiver
+    kinds = DigitTransfers(width, 0), DigitTransfers(width, 1)
+    return take_ends(party.source, party.rank, kinds, sent, received)

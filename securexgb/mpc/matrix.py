@@ -10,7 +10,7 @@ than a sum has: g and h are shared modulo the power of two that holds all their 
 Pads are uniform and products exact, or pads are pseudorandom and products have noise r
 (``offline.matrix_products``). Then t = ``noise_bits`` zeros are put below the numbers first, Q
 sends 2^t y - a, and the sums are 2^t M^T (x + y) - r. They stay so while they are added up and
-subtracted; what stands in the low t bits goes when they are taken apart (``mpc.unpack``), on
+subtracted; what stands in the low t bits goes when they are taken apart (``numbers.unpack``), on
 shares, exactly. Nobody sees it: opened, r would say something of M.
 
 P sees y - a, uniform or pseudorandom. Q sees nothing. Each a serves once.
@@ -24,13 +24,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb.correlations.counting import Budget
+from securexgb.correlations.source import BucketMatrix, PadProducts, VectorProducts
 from securexgb.errors import UsageError
+from securexgb.mpc.numbers.unpack import SumWidths
 from securexgb.mpc.packed import RingBits, packed_words, swapped
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, Words
-from securexgb.mpc.unpack import SumWidths
-from securexgb.offline.correlations import BucketMatrix, Budget, PadProducts, VectorProducts
 
 Buckets = NDArray[np.uint8]
 Products = VectorProducts | PadProducts
@@ -87,8 +88,8 @@ def register(party: Party, shape: MatrixShape, own: Buckets) -> MatrixShape:
     for owner, features in enumerate(shape.features):
         if features:
             matrix = own if owner == party.rank else None
-            party.source.register_matrix(shape.matrix(owner), matrix)
-    return replace(shape, noise_bits=party.source.noise_bits(shape.matrix(0)))
+            party.source.products.register_matrix(shape.matrix(owner), matrix)
+    return replace(shape, noise_bits=party.source.products.noise_bits(shape.matrix(0)))
 
 
 def sums_cost(shape: MatrixShape, vectors: int) -> Cost:
@@ -129,7 +130,7 @@ def histograms(
     own, other = (label, feature)[party.rank], 1 - party.rank
     count, rows = vectors.shape[0], shape.rows
     products = [
-        party.source.vector_products(owner, count) if shape.features[owner] else None
+        party.source.products.vector_products(owner, count) if shape.features[owner] else None
         for owner in (0, 1)
     ]
     helped, mine = products[other], products[party.rank]

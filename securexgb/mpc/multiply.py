@@ -18,18 +18,18 @@ import numpy as np
 
 from securexgb import _kernels
 from securexgb.arith.bits import words_per
+from securexgb.correlations.counting import Budget
+from securexgb.correlations.gates import WIDEST, GatePieces, Gates
+from securexgb.correlations.triples import Triples
 from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, Words
-from securexgb.offline.correlations import GATES, Budget, GateTriples, Kind, gate_kind
-
-WIDEST = max(GATES)
 
 
 def product_cost(count: int) -> Cost:
     """Cost of ``multiply`` for so many elements, in whatever ring."""
-    return Cost.alike(1, 2 * count, {Kind.TRIPLES: count})
+    return Cost.alike(1, 2 * count, {Triples(): count})
 
 
 def and_cost(words: int) -> Cost:
@@ -40,7 +40,7 @@ def and_cost(words: int) -> Cost:
 def gate_cost(width: int, words: int) -> Cost:
     """Cost of ``gate_bits`` for ``width`` bits behind each of so many packed gates."""
     parts = [len(part) for part in _parts(width)]
-    kinds = [Budget.of({gate_kind(part): words}) for part in parts]
+    kinds = [Budget({Gates.at_least(part): words}) for part in parts]
     sent = (len(parts) + width) * words
     return Cost(1, sent, sent, sum(kinds, Budget()))
 
@@ -62,7 +62,7 @@ def multiply(party: Party, x: Shared, y: Shared, ring_bits: int = 64) -> Shared:
     Without a dealer a smaller ring is cheaper; each has a supply of its own, so a job
     should have few.
     """
-    triple = party.source.triples(x.size, ring_bits)
+    triple = party.source.take(Triples(ring_bits), x.size)
     mine = _kernels.triple_open(x.words.ravel(), y.words.ravel(), triple.a, triple.b)
     opened = mine + party.exchange(mine)
     product = _kernels.triple_close(opened, triple.a, triple.b, triple.c, party.rank)
@@ -115,12 +115,14 @@ class _Gate:
     gate: Words
     bits: Words
     shape: tuple[int, ...]
-    triples: list[GateTriples]
+    triples: list[GatePieces]
 
     @classmethod
     def of(cls, party: Party, gate: Words, bits: Words) -> _Gate:
         behind = bits.reshape(bits.shape[0], -1)
-        triples = [party.source.gates(gate.size, len(part)) for part in _parts(len(bits))]
+        widths = [len(part) for part in _parts(len(bits))]
+        drawn = [party.source.take(Gates.at_least(width), gate.size) for width in widths]
+        triples = [part.narrowed(width) for part, width in zip(drawn, widths, strict=True)]
         return cls(gate.reshape(-1), behind, bits.shape, triples)
 
     @property

@@ -1,14 +1,21 @@
 """Opening shares: the only way in which a secret leaves them, always by name.
 
-Each party sends its share; the sum is the value. The name goes to the ledger.
+Each party sends its share; the sum (of bits, the xor) is the value. The name goes to the ledger.
 """
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.arith.bits import unpack_bits
+from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import ROLES, Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.reveals import Reveal
-from securexgb.mpc.shared import Shared, Words
+from securexgb.mpc.shared import Shared, SharedBits, Words
+
+Flags = NDArray[np.bool_]
 
 
 @protocol(
@@ -36,6 +43,47 @@ def _open_to(party: Party, x: Shared, rank: int) -> Words:
     words = party.pass_words(1 - rank, x.words.reshape(-1), x.size).reshape(x.shape)
     result: Words = words + x.words
     return result
+
+
+@protocol(
+    cost=lambda x: Cost(rounds=1, label_words=x.words.size, feature_words=x.words.size),
+    opens="the bits themselves, to both: counted in the ledger",
+    source="boolean sharing, by definition",
+    ideal=lambda x: x.flags(),
+)
+def _open_bits(party: Party, x: SharedBits) -> Flags:
+    """Open shared bits (k, n) to both parties."""
+    mine = fill_up(party, x.words.copy(), x.count)
+    theirs = party.exchange(mine.reshape(-1)).reshape(mine.shape)
+    return unpack_bits(mine ^ theirs, x.count)
+
+
+@protocol(
+    cost=lambda x, rank: Cost(
+        rounds=1, label_words=x.words.size * (rank == 1), feature_words=x.words.size * (rank == 0)
+    ),
+    opens="the bits themselves, to one party: counted in the ledger",
+    source="boolean sharing, by definition",
+    ideal=lambda x, rank: x.flags(),
+)
+def _open_bits_to(party: Party, x: SharedBits, rank: int) -> Flags:
+    """Open shared bits (k, n) to one party."""
+    mine = fill_up(party, x.words.copy(), x.count)
+    theirs = party.pass_words(1 - rank, mine.reshape(-1), mine.size).reshape(mine.shape)
+    return unpack_bits(mine ^ theirs, x.count)
+
+
+def open_bits(party: Party, x: SharedBits, reveal: Reveal) -> Flags:
+    """The bits (k, n) of n values, at both parties. One round."""
+    party.ledger.record(reveal, "both", x.count)
+    return _open_bits(party, x)
+
+
+def open_bits_to(party: Party, rank: int, x: SharedBits, reveal: Reveal) -> Flags | None:
+    """The bits (k, n) of n values at party ``rank``, None at the other. One message."""
+    party.ledger.record(reveal, ROLES[rank], x.count)
+    flags = _open_bits_to(party, x, rank)
+    return flags if party.rank == rank else None
 
 
 def open_shared(party: Party, x: Shared, reveal: Reveal) -> Words:

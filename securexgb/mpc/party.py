@@ -15,10 +15,10 @@ import numpy as np
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
+from securexgb.correlations.source import CorrelationSource
 from securexgb.errors import ProtocolDesync
 from securexgb.mpc.reveals import Ledger
 from securexgb.mpc.shared import Words
-from securexgb.offline.source import CorrelationSource
 
 Role = Literal["label", "feature"]
 ROLES: tuple[Role, Role] = ("label", "feature")

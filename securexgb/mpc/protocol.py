@@ -19,8 +19,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from securexgb.correlations.counting import Budget
+from securexgb.correlations.kind import Kind
+from securexgb.correlations.prices import Prices
 from securexgb.mpc.party import Party
-from securexgb.offline.correlations import Budget, Kind
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,9 +45,9 @@ class Cost:
     correlations: Budget = field(default_factory=Budget)
 
     @classmethod
-    def alike(cls, rounds: int, words: int, kinds: Mapping[Kind, int]) -> Cost:
+    def alike(cls, rounds: int, words: int, kinds: Mapping[Kind[Any], int]) -> Cost:
         """Each party sends so many words."""
-        return cls(rounds, words, words, Budget.of(kinds))
+        return cls(rounds, words, words, Budget(kinds))
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(
@@ -74,7 +76,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Declaration:
-    """One row of the registry; ``cost`` takes the protocol's arguments without the party."""
+    """One row of the registry; ``cost`` takes the source's prices and the protocol's arguments."""
 
     name: str
     cost: Callable[..., Cost]
@@ -92,14 +94,29 @@ REGISTRY: dict[str, Declaration] = {}
 
 
 def protocol(
-    *, cost: Callable[..., Cost], opens: str, source: str, ideal: Callable[..., Any] | None
+    *,
+    opens: str,
+    source: str,
+    ideal: Callable[..., Any] | None,
+    cost: Callable[..., Cost] | None = None,
+    priced: Callable[..., Cost] | None = None,
 ) -> Callable[[Callable[Concatenate[Party, P], R]], Callable[Concatenate[Party, P], R]]:
-    """Declare a protocol; see the module's docstring."""
+    """Declare a protocol; see the module's docstring.
+
+    ``cost``: of the arguments without the party, whatever the source charges; ``priced``: of its
+    prices and the arguments, where the protocol or a part of it chooses by them. One of the two.
+    """
+
+    def cost_of(prices: Prices, /, *args: Any, **kwargs: Any) -> Cost:
+        if priced is not None:
+            return priced(prices, *args, **kwargs)
+        assert cost is not None
+        return cost(*args, **kwargs)
 
     def declare(function: Callable[Concatenate[Party, P], R]) -> Callable[Concatenate[Party, P], R]:
         name = f"{function.__module__.removeprefix('securexgb.')}.{function.__name__}"
         summary = (function.__doc__ or "").strip().split("\n")[0]
-        REGISTRY[name] = Declaration(name, cost, opens, source, ideal, summary)
+        REGISTRY[name] = Declaration(name, cost_of, opens, source, ideal, summary)
         label = function.__name__
 
         @functools.wraps(function)

@@ -18,19 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.bits import unpack_bits, words_per
+from securexgb.correlations.counting import Budget
+from securexgb.correlations.source import take_ends
+from securexgb.correlations.transfers import (
+    ReceivedTransfers,
+    SentTransfers,
+    Transfers,
+    transfer_bits,
+)
 from securexgb.errors import UsageError
 from securexgb.mpc.packed import RingBits, packed_words, swapped
 from securexgb.mpc.padding import pack_filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, Words
-from securexgb.offline.correlations import (
-    TRANSFERS,
-    Budget,
-    RandomOTReceiver,
-    RandomOTSender,
-    transfer_bits,
-)
 
 Bits = NDArray[np.bool_]
 Owners = NDArray[np.int64]
@@ -47,10 +48,10 @@ def transfer_cost(label: int, feature: int, ring_bits: RingBits) -> Cost:
         rounds=2,
         label_words=words_per(label) + packed_words(feature, ring_bits),
         feature_words=words_per(feature) + packed_words(label, ring_bits),
-        correlations=Budget.of(
+        correlations=Budget(
             {
-                TRANSFERS[bits, 0]: 64 * words_per(feature),
-                TRANSFERS[bits, 1]: 64 * words_per(label),
+                Transfers(bits, 0): 64 * words_per(feature),
+                Transfers(bits, 1): 64 * words_per(label),
             }
         ),
     )
@@ -75,7 +76,7 @@ def _places(ring_bits: RingBits) -> list[tuple[int, int]]:
     return places
 
 
-def _fields(message: Words, ring_bits: RingBits) -> list[Words]:
+def fields(message: Words, ring_bits: RingBits) -> list[Words]:
     """The fields of messages (n,) or (2, n): (n,) each, with rubbish above their bits."""
     limbs = message.reshape(-1, message.shape[-1])
     return [limbs[limb] >> np.uint64(at) for limb, at in _places(ring_bits)]
@@ -110,37 +111,34 @@ def select(party: Party, owners: Owners, bits: Bits, x: Shared, ring_bits: RingB
     # One row after another: at a million columns every further array of all rows counts.
     chosen = unpack_bits(theirs, count_helped)
     masked = np.empty((len(ring_bits), count_helped), np.uint64)
-    for row, part in zip(helped, _parts(helped.size, columns), strict=True):
+    for row, part in zip(helped, parts(helped.size, columns), strict=True):
         zero, one = sender.zero[..., part], sender.one[..., part]
-        first = _fields(np.where(chosen[part], one, zero), ring_bits)
-        second = _fields(np.where(chosen[part], zero, one), ring_bits)
+        first = fields(np.where(chosen[part], one, zero), ring_bits)
+        second = fields(np.where(chosen[part], zero, one), ring_bits)
         for word, (known, other) in enumerate(zip(first, second, strict=True)):
             np.negative(known, out=result[row, word])
             masked[word, part] = x.words[row, word] + known - other
     del sender
     received = swapped(party, list(masked), count_own, ring_bits)
-    for row, part in zip(own, _parts(own.size, columns), strict=True):
-        for word, known in enumerate(_fields(receiver.chosen[..., part], ring_bits)):
+    for row, part in zip(own, parts(own.size, columns), strict=True):
+        for word, known in enumerate(fields(receiver.chosen[..., part], ring_bits)):
             kept = np.where(mine[part], received[word, part] + x.words[row, word], np.uint64(0))
             np.add(known, kept, out=result[row, word])
     return Shared(result)
 
 
-def _parts(rows: int, columns: int) -> list[slice]:
+def parts(rows: int, columns: int) -> list[slice]:
     """Where each of so many rows lies among all their elements."""
     return [slice(row * columns, (row + 1) * columns) for row in range(rows)]
 
 
 def transfers(
     party: Party, count_own: int, count_helped: int, bits: int = 64
-) -> tuple[RandomOTReceiver, RandomOTSender]:
+) -> tuple[ReceivedTransfers, SentTransfers]:
     """This party's ends of the transfers; rank 0's receiving ones are always drawn first.
 
     Messages are right modulo 2^bits, or have two words where ``bits`` is 128.
     """
-    source = party.source
-    if party.rank == 0:
-        receiver = source.random_ot_receive(count_own, bits)
-        return receiver, source.random_ot_send(count_helped, bits)
-    sender = source.random_ot_send(count_helped, bits)
-    return source.random_ot_receive(count_own, bits), sender
+    kinds = Transfers(bits, 1), Transfers(bits, 0)
+    sender, receiver = take_ends(party.source, party.rank, kinds, count_helped, count_own)
+    return receiver, sender

@@ -159,6 +159,10 @@ class SharedBits(_Secret):
         """Selects along the leading axes only."""
         return SharedBits(self.words[key], self.count)
 
+    def reshape(self, *leading: int) -> SharedBits:
+        """Other leading axes: (*leading, count)."""
+        return SharedBits(self.words.reshape(*leading, self.words.shape[-1]), self.count)
+
     def xor_all(self, axis: int = 0) -> SharedBits:
         """The parity along a leading axis; of disjoint bits, their or."""
         return SharedBits(np.bitwise_xor.reduce(self.words, axis=axis), self.count)
@@ -185,6 +189,26 @@ class SharedBits(_Secret):
         return SharedBits(np.stack([part.words for part in parts]), parts[0].count)
 
     @staticmethod
-    def concatenate(parts: Sequence[SharedBits]) -> SharedBits:
-        """Along the first leading axis."""
-        return SharedBits(np.concatenate([part.words for part in parts]), parts[0].count)
+    def concatenate(parts: Sequence[SharedBits], axis: int = 0) -> SharedBits:
+        """Along a leading axis."""
+        return SharedBits(np.concatenate([part.words for part in parts], axis), parts[0].count)
+
+    @staticmethod
+    def zeros(*leading: int, count: int) -> SharedBits:
+        """Shares of zeros: (*leading, count)."""
+        return SharedBits(np.zeros((*leading, words_per(count)), np.uint64), count)
+
+    def first(self, count: int) -> SharedBits:
+        """The first bits along the last axis."""
+        return SharedBits(self.words[..., : words_per(count)], count)
+
+    def placed(self, leading: tuple[int, ...], places: tuple[NDArray[np.int64], ...]) -> SharedBits:
+        """Rows (k, count) put at public places, k for each leading axis, among rows of zeros."""
+        words = np.zeros((*leading, self.words.shape[-1]), np.uint64)
+        words[places] = self.words
+        return SharedBits(words, self.count)
+
+    def parity_from(self, axis: int) -> SharedBits:
+        """At each place of a leading axis, the parity of it and of all that follow."""
+        back = np.flip(self.words, axis)
+        return SharedBits(np.flip(np.bitwise_xor.accumulate(back, axis), axis), self.count)

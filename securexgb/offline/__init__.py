@@ -1,1 +1,1 @@
-"""Where correlated randomness comes from, behind one interface: ``offline.source``."""
+"""Sources of correlated randomness, behind the interface ``correlations.source``."""

@@ -20,8 +20,8 @@ import numpy as np
 from securexgb import _kernels
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
+from securexgb.correlations.kind import Words
 from securexgb.errors import ProtocolDesync
-from securexgb.offline.correlations import Words
 
 _TRANSFERS = 128
 _NONCE_BYTES = 32

@@ -12,24 +12,22 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Any
 
 import grpc
 import numpy as np
+from cryptography import x509
 
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.attestation.trust import AttestationRequirement
-from securexgb.dealer.identity import check_certificate, key_hash
-from securexgb.dealer.session import Refused, Series
-from securexgb.dealer.wire import (
-    MESSAGE_BYTES,
-    METHOD,
-    VERSION,
-    keep_large_buffers,
-    request,
-    series_of,
-)
+from securexgb.correlations.kind import Words
+from securexgb.correlations.kinds import Series
+from securexgb.correlations.matrices import Products
+from securexgb.dealer.identity import key_hash
+from securexgb.dealer.session import Refused
+from securexgb.dealer.wire import MESSAGE_BYTES, METHOD, VERSION, keep_large_buffers, series_of
 from securexgb.errors import (
     CertificateRefused,
     DealerGone,
@@ -38,8 +36,7 @@ from securexgb.errors import (
     SecureXGBError,
     TermsDiffer,
 )
-from securexgb.offline.correlations import Words
-from securexgb.offline.line import Line
+from securexgb.offline.ahead import CorrectionBuffer
 
 _RETRY_SECONDS = 0.5
 _REFUSALS = 4
@@ -85,7 +82,7 @@ class DealerLink:
         self._closing = False
         self._outbox: SimpleQueue[pb.DealRequest | None] = SimpleQueue()
         self._replies: SimpleQueue[pb.DealResponse | None] = SimpleQueue()
-        self._lines: dict[Series, Line] = {}
+        self._buffers: dict[Series, CorrectionBuffer] = {}
         self._arrival = threading.Condition()
         self._grpc = grpc.secure_channel(
             endpoint.address,
@@ -142,9 +139,9 @@ class DealerLink:
         self.send(pb.DealRequest(attest=challenge))
         return self.reply("evidence").evidence
 
-    def open_line(self, series: Series, line: Line) -> None:
+    def open_buffer(self, series: Series, buffer: CorrectionBuffer) -> None:
         """Be ready to draw from a series."""
-        self._lines[series] = line
+        self._buffers[series] = buffer
 
     def draw(self, series: Series, at: int, count: int) -> Words:
         """Words ``at`` to ``at + count`` of a series, which must be the next ones.
@@ -153,21 +150,21 @@ class DealerLink:
         serve again.
         Waits for them, and asks further ahead.
         """
-        line = self._lines[series]
-        if line.taken != at:
+        buffer = self._buffers[series]
+        if buffer.taken != at:
             raise SecureXGBError(
-                f"{series.name}: word {at} is drawn where word {line.taken} is next"
+                f"{series.name}: word {at} is drawn where word {buffer.taken} is next"
             )
         with self._arrival:
-            for start, words in line.ask(count):
+            for start, words in buffer.ask(count):
                 self.send(request(series, start, words))
-            while not line.has(count):
+            while not buffer.has(count):
                 self.check()
                 before = self.bytes_received
                 came = self._arrival.wait(self._timeout_seconds)
                 if not came and before == self.bytes_received:
                     raise self._silent()
-            return line.take(count)
+            return buffer.take(count)
 
     def close(self) -> None:
         """Leave the session in order if it stands, and end the connection."""
@@ -210,10 +207,10 @@ class DealerLink:
         frame = message.correction
         with self._arrival:
             self.bytes_received += len(frame.words)
-            line = self._lines.get(series_of(frame))
-            if line is None or len(frame.words) % 8:
+            buffer = self._buffers.get(series_of(frame))
+            if buffer is None or len(frame.words) % 8:
                 raise ProtocolDesync("a correction of no known kind")
-            if not line.put(frame.start, np.frombuffer(frame.words, dtype="<u8")):
+            if not buffer.put(frame.start, np.frombuffer(frame.words, dtype="<u8")):
                 raise ProtocolDesync("a correction out of order")
             self._arrival.notify_all()
 
@@ -221,6 +218,35 @@ class DealerLink:
         silent = DealerGone(f"{self._where} sent nothing for {self._timeout_seconds:g} s")
         self._failure = silent
         return silent
+
+
+def request(series: Series, start: int, words: int) -> pb.DealRequest:
+    """Party 1 asks for the next words of a series."""
+    if isinstance(series, Products):
+        wanted = pb.Request(kind=pb.KIND_PRODUCTS, owner=series.owner, number=series.number)
+    else:
+        wanted = pb.Request(kind=f"KIND_{series.name.upper()}")
+    wanted.start, wanted.words = start, words
+    return pb.DealRequest(request=wanted)
+
+
+def check_certificate(certificate: bytes, name: str) -> None:
+    """Raise CertificateRefused where a pinned certificate has another name or is out of date."""
+    found = x509.load_pem_x509_certificate(certificate)
+    try:
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        known = names.get_values_for_type(x509.DNSName)
+    except x509.ExtensionNotFound:
+        known = []
+    if name not in known:
+        raise CertificateRefused(
+            f"the pinned certificate is for {', '.join(known) or 'nobody'}, not for {name}"
+        )
+    if not found.not_valid_before_utc <= datetime.now(UTC) <= found.not_valid_after_utc:
+        raise CertificateRefused(
+            f"the pinned certificate of {name} holds from {found.not_valid_before_utc:%Y-%m-%d} "
+            f"to {found.not_valid_after_utc:%Y-%m-%d}, not today"
+        )
 
 
 def _wait_until_ready(connection: grpc.Channel, endpoint: DealerEndpoint) -> None:

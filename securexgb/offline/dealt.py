@@ -4,13 +4,14 @@ Each party gives the dealer a seed and draws its own pieces alone. Party 0 needs
 nothing more. Party 1 draws the corrections ahead of consumption, on another thread,
 into bounded buffers. Before a seed leaves, each party has verified the dealer's evidence
 where the terms demand any, and both have compared what they were told and what they
-made of it, so that there is one dealer for both. While the session lasts, no correlation
-is taken that is due a new verdict.
+made of it, so that there is one dealer for both. While the session lasts, nothing of
+the dealer's is taken that is due a new verdict.
 """
 
 from __future__ import annotations
 
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -19,15 +20,19 @@ from securexgb.arith.prg import Prg
 from securexgb.attestation.trust import Appraisals, EvidenceSubject, agreed_verdict, verdict_message
 from securexgb.attestation.verdict import Verdict
 from securexgb.channel.channel import Channel
-from securexgb.dealer.deal import SHAPES, Streams
+from securexgb.correlations.kind import Kind, Words
+from securexgb.correlations.kinds import KINDS
+from securexgb.correlations.source import Account
+from securexgb.correlations.streams import Streams
 from securexgb.dealer.identity import key_hash
 from securexgb.dealer.refusal import AttestationError
-from securexgb.dealer.session import Series, session_name
-from securexgb.offline.correlations import Kind, Words
+from securexgb.dealer.session import session_name
+from securexgb.offline.ahead import CorrectionBuffer
 from securexgb.offline.dealer_link import DealerEndpoint, DealerLink
-from securexgb.offline.line import Line
-from securexgb.offline.producer import ProductsAhead
-from securexgb.offline.seeded import FixedMatrix, SeededSource
+from securexgb.offline.oblivious_transfer import ObliviousTransfer
+from securexgb.offline.producer import Producer, ProductsAhead
+from securexgb.offline.rows_ahead import RowBitsAhead
+from securexgb.offline.seeded import Dealer, FixedMatrix, SeededSource
 
 LEAST_WORDS = 1 << 14
 MOST_WORDS = 1 << 20
@@ -38,30 +43,65 @@ MOST_VECTORS = 32
 The dealer goes through the whole mask for each request, so larger ones cost it less."""
 
 
+class DealerClient(Dealer):
+    """The dealer as ``SeededSource`` sees it: over a link, in buffers."""
+
+    def __init__(self, rank: int, link: DealerLink, appraisals: Appraisals | None) -> None:
+        self.appraisals = appraisals
+        self._rank = rank
+        self._link = link
+        self._buffers = {
+            kind: CorrectionBuffer(kind.layout.fitted.words, LEAST_WORDS, MOST_WORDS, PART)
+            for kind in KINDS
+        }
+        if rank == 1:
+            for kind, buffer in self._buffers.items():
+                link.open_buffer(kind, buffer)
+
+    @property
+    def bytes_exchanged(self) -> int:
+        """Messages to the dealer and corrections from it, payload only."""
+        return self._link.bytes_sent + self._link.bytes_received
+
+    def check(self) -> None:
+        self._link.check()
+        if self.appraisals is not None:
+            self.appraisals.renew()
+
+    def correction(self, kind: Kind[Any], start: int, count: int) -> Words:
+        words = kind.layout.fitted.words
+        return self._link.draw(kind, start * words, count * words)
+
+    def product_correction(self, matrix: FixedMatrix, start: int, count: int) -> Words:
+        shape, unit = (count, matrix.columns), matrix.columns
+        if 0 in shape:
+            return np.zeros(shape, np.uint64)
+        return self._link.draw(matrix.products, start * unit, count * unit).reshape(shape)
+
+    def announce(self, matrix: FixedMatrix, pairs: int | None) -> None:
+        owner, number, unit = matrix.products.owner, matrix.products.number, matrix.columns
+        shape = pb.Matrix(owner=owner, number=number, rows=matrix.rows, columns=unit)
+        self._link.send(pb.DealRequest(matrix=shape))
+        if self._rank == 1 and unit:
+            most = unit * max(1, min(MOST_VECTORS, MOST_WORDS // unit))
+            expected = None if pairs is None else 2 * unit * pairs
+            buffer = CorrectionBuffer(unit, unit, most, 1, expected)
+            self._link.open_buffer(matrix.products, buffer)
+
+    def begin_tree(self, remaining: int) -> None:
+        for buffer in self._buffers.values():
+            buffer.begin_tree(remaining)
+
+    def close(self) -> None:
+        """Leave the session."""
+        self._link.close()
+
+
 class DealtSource(SeededSource):
     """One party's supply from the dealer; made by ``connect``. ``verdict``: on the dealer."""
 
-    name = "dealt"
-
-    def __init__(
-        self,
-        streams: Streams,
-        channel: Channel,
-        link: DealerLink,
-        trust: tuple[Verdict, Appraisals | None],
-        products: ProductsAhead | None = None,
-    ) -> None:
-        super().__init__(streams, channel, products)
-        self.verdict, self._appraisals = trust
-        self.evidence = self.verdict.type
-        self._link = link
-        self._vectors: int | None = None
-        self._lines = {
-            kind: Line(SHAPES[kind].fitted.words, LEAST_WORDS, MOST_WORDS, PART) for kind in Kind
-        }
-        if self._rank == 1:
-            for kind, line in self._lines.items():
-                link.open_line(Series(kind), line)
+    verdict: Verdict
+    row_bits: RowBitsAhead
 
     @classmethod
     def connect(
@@ -100,59 +140,30 @@ class DealtSource(SeededSource):
             link.close()
             raise
         streams = Streams(seed, session_name(session, offer.instance), rank)
-        source = cls(streams, channel, link, (verdict, appraisals), products)
+        client = DealerClient(rank, link, appraisals)
+        source = cls("dealt", streams, channel, client, products)
+        source.row_bits = _row_bits(rank, channel, private, products)
+        source.verdict, source.evidence = verdict, verdict.type
         source._seconds = perf_counter() - began
         return source
 
-    def plan(self, vectors: int, values: int) -> None:
-        """See ``offline.source``."""
-        super().plan(vectors, values)
-        self._vectors = vectors
-
-    def begin_tree(self, left: int) -> None:
-        """See ``offline.source``."""
-        for line in self._lines.values():
-            line.begin_tree(left)
+    @property
+    def account(self) -> Account:
+        return super().account + self.row_bits.account
 
     def close(self) -> None:
-        """Leave the session, and stop producing."""
-        self._link.close()
         super().close()
+        self.row_bits.close()
 
-    def _check(self) -> None:
-        self._link.check()
-        if self._appraisals is not None:
-            self._appraisals.renew()
 
-    @property
-    def offline_bytes(self) -> int:
-        """Messages to the dealer and corrections from it, payload only."""
-        return self._link.bytes_sent + self._link.bytes_received
-
-    def _correction(self, kind: Kind, start: int, count: int) -> Words:
-        words = SHAPES[kind].fitted.words
-        return self._link.draw(Series(kind), start * words, count * words)
-
-    def _product_correction(self, matrix: FixedMatrix, start: int, count: int) -> Words:
-        shape = (count, matrix.columns)
-        if 0 in shape:
-            return np.zeros(shape, np.uint64)
-        series = Series(None, (matrix.owner, matrix.number))
-        return self._link.draw(series, start * matrix.columns, count * matrix.columns).reshape(
-            shape
-        )
-
-    def _announce(self, matrix: FixedMatrix) -> None:
-        shape = pb.Matrix(
-            owner=matrix.owner, number=matrix.number, rows=matrix.rows, columns=matrix.columns
-        )
-        self._link.send(pb.DealRequest(matrix=shape))
-        if self._rank == 1 and matrix.columns:
-            unit = matrix.columns
-            vectors = max(1, min(MOST_VECTORS, MOST_WORDS // unit))
-            expected = None if self._vectors is None else 2 * unit * self._vectors
-            line = Line(unit, unit, vectors * unit, 1, expected)
-            self._link.open_line(Series(None, (matrix.owner, matrix.number)), line)
+def _row_bits(
+    rank: int, channel: Channel, private: Prg, products: ProductsAhead | None
+) -> RowBitsAhead:
+    """The two parties make these alone, on the offline stream, like products where they do."""
+    producer = Producer() if products is None else products.producer
+    own = private.derive("transfers of row bits"), private.derive("row bits")
+    transfers = ObliviousTransfer(rank, channel.stream("offline"), own[0])
+    return RowBitsAhead(rank, producer, transfers, own[1])
 
 
 def _agree(

@@ -8,14 +8,16 @@ own, and everything follows from one seed, so a run can be repeated bit for bit.
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
-from securexgb.dealer.deal import Streams, correction, product_correction
+from securexgb.correlations.kind import Kind, Words
+from securexgb.correlations.streams import Streams, correction
 from securexgb.errors import UsageError
-from securexgb.offline.correlations import Kind, Words
+from securexgb.offline.local_rows import InsecureRowBits
 from securexgb.offline.producer import ProductsAhead
-from securexgb.offline.seeded import FixedMatrix, SeededSource
+from securexgb.offline.seeded import Dealer, FixedMatrix, SeededSource
 
 
 class InsecureLocalSource(SeededSource):
@@ -23,8 +25,6 @@ class InsecureLocalSource(SeededSource):
 
     Make one for each rank with the same ``seed``, any integer or bytes.
     """
-
-    name = "insecure-local"
 
     def __init__(
         self,
@@ -39,37 +39,35 @@ class InsecureLocalSource(SeededSource):
                 "between two machines name a dealer in the job's terms"
             )
         both = (_streams(seed, 0), _streams(seed, 1))
-        super().__init__(both[rank], channel, products)
+        super().__init__("insecure-local", both[rank], channel, _InsecureDealer(both), products)
+        root = Prg(hashlib.sha256(b"securexgb insecure local rows" + _text(seed)).digest()[:16])
+        self.row_bits = InsecureRowBits(rank, channel, root)
+
+
+class _InsecureDealer(Dealer):
+    """Fits at once; ``bytes_exchanged``: what a dealer would have sent to this party."""
+
+    bytes_exchanged = 0
+
+    def __init__(self, both: tuple[Streams, Streams]) -> None:
         self._both = both
-        self._corrections = 0
 
-    def _correction(self, kind: Kind, start: int, count: int) -> Words:
-        fitted = correction(kind, *self._both, start, count)
-        self._corrections += fitted.size
-        return fitted
+    def correction(self, kind: Kind[Any], start: int, count: int) -> Words:
+        return self._counted(correction(kind, self._both, range(start, start + count)))
 
-    def _product_correction(self, matrix: FixedMatrix, start: int, count: int) -> Words:
-        self._corrections += count * matrix.columns
-        shape = (matrix.rows, matrix.columns)
-        at = range(start, start + count)
-        return product_correction(matrix.owner, matrix.name, shape, self._both, at)
+    def product_correction(self, matrix: FixedMatrix, start: int, count: int) -> Words:
+        shape, at = (matrix.rows, matrix.columns), range(start, start + count)
+        return self._counted(matrix.products.correction(shape, self._both, at))
 
-    def _announce(self, matrix: FixedMatrix) -> None:
-        """Nobody deals."""
-
-    @property
-    def offline_bytes(self) -> int:
-        """What a dealer would have sent to this party."""
-        return 8 * self._corrections
-
-    def begin_tree(self, left: int) -> None:
-        """Nothing is drawn ahead."""
-
-    def _check(self) -> None:
-        """Nothing can fail."""
+    def _counted(self, words: Words) -> Words:
+        self.bytes_exchanged += words.nbytes
+        return words
 
 
 def _streams(seed: int | bytes, rank: int) -> Streams:
-    text = seed if isinstance(seed, bytes) else str(seed).encode()
-    key = hashlib.sha256(b"securexgb insecure local %d " % rank + text).digest()[:16]
+    key = hashlib.sha256(b"securexgb insecure local %d " % rank + _text(seed)).digest()[:16]
     return Streams(Prg(key), "insecure local", rank)
+
+
+def _text(seed: int | bytes) -> bytes:
+    return seed if isinstance(seed, bytes) else str(seed).encode()

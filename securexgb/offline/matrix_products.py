@@ -12,7 +12,7 @@ A_g and A_h of their own and errors of their own: more samples under one secret,
 are anyway. So s is encrypted and sent once a pair, and P multiplies it with W_g and W_h.
 
     register_matrix   both ways: what A is drawn from; Q -> P: the public key
-    vector_products   Q -> P: keys for merging, where new; encrypted secrets
+    vector_products   Q -> P: Galois keys, where new; encrypted secrets
                       P -> Q: masked products
 
 P sees ciphertexts under Q's key. Q sees uniform c0 and RLWE-masked c1 (``he.bfv``). Pads hide what
@@ -25,7 +25,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from threading import Lock
 from time import perf_counter
 
@@ -36,12 +35,13 @@ from securexgb import _kernels
 from securexgb.arith.prg import KEY_BYTES as COIN_BYTES
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
-from securexgb.errors import ProtocolDesync, SecureXGBError, UsageError
+from securexgb.correlations.kind import Words
+from securexgb.correlations.source import BucketMatrix, PadProducts
+from securexgb.errors import ProtocolDesync, SecureXGBError
 from securexgb.he.bfv import BfvEvaluator, BfvKeyHolder
 from securexgb.he.layout import FIRST_VECTORS, Layout, batch_vectors, messages_of
 from securexgb.he.noise import PRIMES, SHORT, Precision, Sums, sums_precision
-from securexgb.offline.correlations import BucketMatrix, PadProducts, Words
-from securexgb.offline.source import own_buckets
+from securexgb.offline.homomorphic import HomomorphicProducts, Received, finish
 
 _COINS = "offline/he/{}/coins"
 _KEY = "offline/he/{}/key"
@@ -71,14 +71,6 @@ def pads_precision(matrix: BucketMatrix, values_in_job: int) -> Precision:
     """
     bits, values = max(matrix.sum_bits), 2 * values_in_job
     return sums_precision(Sums(matrix.rows, bits, matrix.bins, matrix.chain, values))
-
-
-@dataclass
-class Account:
-    """What this party has spent: seconds of work and waiting, bytes sent on the channel."""
-
-    seconds: float = 0.0
-    bytes_sent: int = 0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -113,7 +105,7 @@ class _Matrix:
     products: int
     precision: Precision
     part: _Owner | _Helper | None = None
-    gaps: set[int] = field(default_factory=set)
+    spacings: set[int] = field(default_factory=set)
     next_batch: int = 0
     stock: list[Words] = field(default_factory=list)
     made: int = 0
@@ -145,11 +137,11 @@ class _Matrix:
         self.next_batch = 2 * vectors
         return Layout(self.products, vectors, self.precision)
 
-    def new_gaps(self, layout: Layout) -> list[int]:
+    def new_spacings(self, layout: Layout) -> list[int]:
         """Gaps whose keys the owner of the matrix has not had yet; from now on it has."""
-        gaps = [gap for gap in layout.gaps if gap not in self.gaps]
-        self.gaps.update(gaps)
-        return gaps
+        spacings = [spacing for spacing in layout.spacings if spacing not in self.spacings]
+        self.spacings.update(spacings)
+        return spacings
 
 
 @dataclass(eq=False, repr=False)
@@ -182,44 +174,35 @@ class RlwePad:
         raise TypeError("pads have secrets and are not pickled")
 
 
-class BfvMatrixProducts:
-    """One party's end; both call the same methods in the same order.
+class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
+    """One party's end; see ``homomorphic``.
 
     ``private``: the party's own stream, fresh for every job; keys, errors, masks and secrets are
-    derived from it. ``values_in_job``: the most words of products, both directions together,
-    that will ever be asked for. ``batch``: pairs of vectors that are made ahead at first, best
-    those of one tree; public, the same at both sides.
+    derived from it. ``batch``: pairs of vectors that are made ahead at first, best those of one
+    tree; public, the same at both sides.
     """
+
+    sized = "the homomorphic parameters"
 
     def __init__(
         self, rank: int, channel: Channel, private: Prg, values_in_job: int, batch: int = 8
     ) -> None:
-        self.account = Account()
-        self._rank = rank
-        self._channel = channel
+        super().__init__(rank, channel, values_in_job)
         self._private = private
-        self._values_left = self._values_in_job = values_in_job
         self._vectors_in_job: int | None = None
         self._batch_vectors = batch
         self._registered = 0
-        self._matrices: list[_Matrix | None] = [None, None]
-
-    @property
-    def offline_channel_bytes(self) -> int:
-        """Bytes that this party has sent."""
-        return self.account.bytes_sent
 
     def plan(self, vectors: int, values: int) -> None:
-        """See ``offline.source``: parameters are made for what the job asks for."""
+        super().plan(vectors, values)
         self._vectors_in_job = vectors
-        self._values_left = self._values_in_job = values
 
     def noise_bits(self, matrix: BucketMatrix) -> int:
-        """See ``offline.source``; UsageError where no parameters fit."""
+        """See ``correlations.source``; UsageError where no parameters fit."""
         return pads_precision(matrix, self._values_in_job).noise_bits
 
     def register_matrix(self, matrix: BucketMatrix, own: NDArray[np.uint8] | None) -> None:
-        """See ``offline.source``. A second matrix of the same owner replaces the first."""
+        """See ``correlations.source``. A second matrix of the same owner replaces the first."""
         began = perf_counter()
         first = max(self._batch_vectors, min(FIRST_VECTORS, self._vectors_in_job or 0))
         new = _Matrix(
@@ -228,7 +211,7 @@ class BfvMatrixProducts:
             pads_precision(matrix, self._values_in_job),
             next_batch=first,
         )
-        own = own_buckets(matrix, own) if self._rank == matrix.owner else None
+        own = matrix.own(own) if self._rank == matrix.owner else None
         self._registered += 1
         if matrix.rows and matrix.columns:
             new.part = self._part(matrix, own, new.precision.noise_bits)
@@ -255,7 +238,7 @@ class BfvMatrixProducts:
         return _Helper(holder, pads, private.derive("shorts").key, errors)
 
     def vector_products(self, owner: int, count: int) -> PadProducts:
-        """See ``offline.source``; raises UsageError past ``values_in_job``.
+        """See ``correlations.source``; raises UsageError past ``values_in_job``.
 
         Made in batches, for both parties' matrices at once where both run dry: then both parties
         work at the same time.
@@ -266,9 +249,9 @@ class BfvMatrixProducts:
         return matrix.take(count)
 
     def prepare(self, vectors: int) -> None:
-        """See ``offline.source``."""
+        """See ``correlations.source``."""
         began = perf_counter()
-        while dry := [m for m in self._matrices if m is not None and m.made < vectors]:
+        while dry := self._dry(vectors):
             most = self._vectors_in_job
             self._make(dry, {m.owner: m.layout(vectors - m.made, most) for m in dry})
         self.account.seconds += perf_counter() - began
@@ -286,8 +269,7 @@ class BfvMatrixProducts:
 
     def _make(self, matrices: list[_Matrix], layouts: dict[int, Layout]) -> None:
         """One batch of each: secrets cross, are multiplied, and products cross."""
-        mine = next((m for m in matrices if m.owner == self._rank), None)
-        asked = next((m for m in matrices if m.owner != self._rank), None)
+        mine, asked = self._mine_and_asked(matrices)
         asking: _Messages = iter(())
         if asked is not None:
             asking = _asking(asked, layouts[asked.owner])
@@ -298,7 +280,7 @@ class BfvMatrixProducts:
         received = self._swapped(results, [_PRODUCTS.format(1 - self._rank)] * expected)
         if asked is not None:
             asked.put(_opened(asked, layouts[asked.owner], received))
-        _finish(received)
+        finish(received)
         if mine is not None:
             mine.put(share)
 
@@ -310,67 +292,32 @@ class BfvMatrixProducts:
         Sends ``asking`` while it receives the other side's secrets.
         """
         if matrix is None or matrix.part is None:
-            _finish(self._swapped(asking, []))
+            finish(self._swapped(asking, []))
             vectors = 0 if matrix is None else layouts[matrix.owner].vectors
-            return np.zeros((vectors, 0 if matrix is None else matrix.products), np.uint64), iter(
-                ()
-            )
+            columns = 0 if matrix is None else matrix.products
+            return np.zeros((vectors, columns), np.uint64), iter(())
         assert isinstance(matrix.part, _Owner)
         layout, evaluator = layouts[matrix.owner], matrix.part.evaluator
-        gaps = matrix.new_gaps(layout)
-        tags = [_MERGING.format(matrix.owner)] * len(gaps)
+        spacings = matrix.new_spacings(layout)
+        tags = [_MERGING.format(matrix.owner)] * len(spacings)
         tags += [_SECRETS.format(matrix.owner)] * len(messages_of(layout.groups))
         received = self._swapped(asking, tags)
-        for gap in gaps:
-            evaluator.add_merging_key(gap, next(received))
+        for spacing in spacings:
+            evaluator.add_galois_key(spacing, next(received))
         ciphertexts = evaluator.expanded(layout.groups, received, layout.precision)
-        _finish(received)
+        finish(received)
         share = np.zeros((layout.vectors, layout.columns), np.uint64)
         return share, _answers(matrix, layout, ciphertexts, share)
 
-    def _swapped(self, outgoing: _Messages, tags: list[str]) -> Iterator[bytes | memoryview]:
-        """Receives what the tags say, one for each message sent: nobody's buffers fill up."""
-        waiting = iter(tags)
-        for tag, message in outgoing:
-            self._send(tag, message)
-            for expected in islice(waiting, 1):
-                yield self._channel.receive(expected)
-        for expected in waiting:
-            yield self._channel.receive(expected)
-
-    def _send(self, tag: str, message: bytes) -> None:
-        self._channel.send(tag, message)
-        self.account.bytes_sent += len(message)
-
-    def _matrix(self, owner: int) -> _Matrix:
-        matrix = self._matrices[owner]
-        if matrix is None:
-            raise UsageError(f"the matrix of party {owner} is not registered: do that first")
-        return matrix
-
-    def _spend(self, values: int) -> None:
-        if values > self._values_left:
-            raise UsageError(
-                f"more than the {self._values_in_job} values that the homomorphic parameters were "
-                "made for: state the job's real size"
-            )
-        self._values_left -= values
-
-
-def _finish(messages: Iterator[bytes | memoryview]) -> None:
-    """Send what is still to be sent; all that was expected has been read."""
-    for _ in messages:
-        raise AssertionError("a message was left unread")
-
 
 def _asking(matrix: _Matrix, layout: Layout) -> _Messages:
-    """Q: new keys for merging, then the encrypted secrets."""
+    """Q: new Galois keys, then the encrypted secrets."""
     if matrix.part is None:
         return
     assert isinstance(matrix.part, _Helper)
     holder = matrix.part.holder
-    for gap in matrix.new_gaps(layout):
-        yield _MERGING.format(matrix.owner), holder.merging_key(gap)
+    for spacing in matrix.new_spacings(layout):
+        yield _MERGING.format(matrix.owner), holder.galois_key(spacing)
     for message in holder.encrypted_shorts(layout, matrix.part.shorts, matrix.made):
         yield _SECRETS.format(matrix.owner), message
 
@@ -385,7 +332,7 @@ def _answers(matrix: _Matrix, layout: Layout, ciphertexts: Words, share: Words) 
         yield _PRODUCTS.format(matrix.owner), message
 
 
-def _opened(matrix: _Matrix, layout: Layout, messages: Iterator[bytes | memoryview]) -> Words:
+def _opened(matrix: _Matrix, layout: Layout, messages: Received) -> Words:
     """Q: its share of the products, (pairs, products)."""
     if matrix.part is None:
         return np.zeros((layout.vectors, matrix.products), np.uint64)

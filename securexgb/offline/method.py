@@ -14,11 +14,11 @@ from typing import Any, Literal, get_args
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
+from securexgb.correlations.prices import DEALT, MADE, Prices
 from securexgb.errors import UsageError
 from securexgb.offline.matrix_products import BfvMatrixProducts
 from securexgb.offline.paillier_products import PaillierMatrixProducts
-from securexgb.offline.producer import ProductsAhead
-from securexgb.offline.source import MatrixProducts
+from securexgb.offline.producer import PreparedProducts, ProductsAhead
 
 Algorithm = Literal["hybrid", "ss"]
 Offline = Literal["two-party", "dealt"]
@@ -69,6 +69,16 @@ class Method:
     def has_dealer(self) -> bool:
         return self.offline == "dealt"
 
+    @property
+    def can_hide(self) -> bool:
+        """Whether splits may be hidden: not where an auditor wants to see Paillier alone."""
+        return self.algorithm == "ss" or self.he == "bfv"
+
+    @property
+    def prices(self) -> Prices:
+        """What the job's source charges."""
+        return DEALT if self.has_dealer else MADE
+
     def products(
         self, rank: int, channel: Channel, private: Prg, a_tree: int = 8
     ) -> ProductsAhead | None:
@@ -81,7 +91,7 @@ class Method:
         if self.algorithm == "ss":
             return None
         lane, bits = channel.stream("offline"), self.paillier_bits
-        made: MatrixProducts
+        made: PreparedProducts
         if self.he == "bfv":
             made = BfvMatrixProducts(rank, lane, private, VALUES_IN_JOB, batch=a_tree)
         else:

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from securexgb import _kernels
+from securexgb.arith.bits import pack_dense, unpack_dense
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
+from securexgb.correlations.kind import Words
+from securexgb.correlations.transfers import ReceivedTransfers, SentTransfers
 from securexgb.errors import UsageError
 from securexgb.offline.base_transfer import Keys, Messages, agree, public_keys
-from securexgb.offline.correlations import RandomOTReceiver, RandomOTSender, Words
 
 TREE_DEPTH = 4
 """k: a transfer costs 128 / k - 1 bits and 2^k / k pieces of AES; measured in docs/offline.md."""
@@ -158,7 +160,7 @@ class ObliviousTransfer:
 
     def transfer(
         self, sent: int, received: int, width: int = WORD
-    ) -> tuple[RandomOTSender, RandomOTReceiver]:
+    ) -> tuple[SentTransfers, ReceivedTransfers]:
         """64 * ``sent`` transfers from this party and 64 * ``received`` to it, all random.
 
         Both parties call with mirrored counts, at most 2^16 each. Messages are words, or
@@ -177,8 +179,12 @@ class ObliviousTransfer:
         self._fill_pools(sent, received)
         return self._pass(sending.share(sent), receiving.share(received), width)
 
-    def swap(self, step: str, words: Words, expect: int) -> Words:
-        """Send words, where there are any, and receive ``expect`` words."""
+    def swap(self, step: str, words: Words, expect: int, bits: int = WORD) -> Words:
+        """Send words of so many bits, where there are any, and receive ``expect`` of them."""
+        if bits < WORD:
+            packed = pack_dense(words, bits)
+            theirs = self.swap(step, packed, -(-expect * bits // WORD))
+            return unpack_dense(theirs, expect, bits)
         if words.size:
             self._messages.put(step, words.data.cast("B"))
         return self._messages.words(step, expect) if expect else np.zeros(0, np.uint64)
@@ -197,7 +203,7 @@ class ObliviousTransfer:
 
     def _pass(
         self, sent: _Share, received: _Share, width: int
-    ) -> tuple[RandomOTSender, RandomOTReceiver]:
+    ) -> tuple[SentTransfers, ReceivedTransfers]:
         """All of a request: first what needs nothing of the other side, then the rest."""
         assert self._ends is not None
         sending, receiving = self._ends
@@ -209,8 +215,8 @@ class ObliviousTransfer:
         zero, one = (_joined(*parts, width) for parts in _columns(both))
         choices, chosen = _columns((grown, extended))
         return (
-            RandomOTSender(zero, one),
-            RandomOTReceiver(_joined(*choices, WORD), _joined(*chosen, width)),
+            SentTransfers(zero, one),
+            ReceivedTransfers(_joined(*choices, WORD), _joined(*chosen, width)),
         )
 
     def _extend_receive(self, end: _Direction, words: int, at: int, width: int) -> _Pair:

@@ -10,9 +10,8 @@ results; Q decrypts. P's share is the mask.
 
 Vectors are handed out in pairs, of g and of h. A batch always has as many vectors as a plaintext
 has slots, because a row costs the same however many of them are used; what was not asked for is
-kept. Where one direction runs dry,
-the other is filled up with it as far as it would not serve the same request: then both
-parties work at the same time.
+kept. Where one direction runs dry, the other is filled up with it as far as it would not serve
+the same request: then both parties work at the same time.
 
 P sees ciphertexts under Q's key (decisional composite residuosity). Q sees fresh encryptions
 of masked sums, within 2^-40 of uniform for the whole job (``he.paillier_sums``). Exact.
@@ -20,7 +19,7 @@ of masked sums, within 2^-40 of uniform for the whole job (``he.paillier_sums``)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 from time import perf_counter
@@ -30,12 +29,12 @@ from numpy.typing import NDArray
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
+from securexgb.correlations.kind import Words
+from securexgb.correlations.source import BucketMatrix, VectorProducts
 from securexgb.errors import ProtocolDesync, UsageError
 from securexgb.he.paillier import DEFAULT_BITS, InsecureSecretKey, SecretKey, check_bits
 from securexgb.he.paillier_sums import PaillierEvaluator, PaillierKeyHolder, Slots, block
-from securexgb.offline.correlations import BucketMatrix, VectorProducts, Words
-from securexgb.offline.matrix_products import Account
-from securexgb.offline.source import own_buckets
+from securexgb.offline.homomorphic import HomomorphicProducts, Received, finish
 
 _KEY = "offline/paillier/{}/key"
 _ROWS = "offline/paillier/{}/rows"
@@ -94,15 +93,15 @@ class _Matrix:
         return VectorProducts(vectors, products[:single].reshape(count, 2, self.columns))
 
 
-class PaillierMatrixProducts:
-    """One party's end; both call the same methods in the same order.
+class PaillierMatrixProducts(HomomorphicProducts[_Matrix]):
+    """One party's end; see ``homomorphic``.
 
     ``private``: the party's own stream, fresh for every job; vectors and masks come from it,
-    the randomness of keys and ciphertexts from the operating system. ``values_in_job``: the
-    most words of products, both directions together, that will ever be asked for.
-    ``key_bits``: of both parties' keys. Raises UsageError for a key size below 2048.
+    the randomness of keys and ciphertexts from the operating system. ``key_bits``: of both
+    parties' keys. Raises UsageError for a key size below 2048.
     """
 
+    sized = "the masks"
     key_type: type[SecretKey] = SecretKey
 
     def __init__(
@@ -114,35 +113,23 @@ class PaillierMatrixProducts:
         key_bits: int = DEFAULT_BITS,
     ) -> None:
         check_bits(key_bits, self.key_type.public_type.least_bits)
-        self.account = Account()
-        self._rank = rank
-        self._channel = channel
+        super().__init__(rank, channel, values_in_job)
         self._vectors = private.derive("vectors")
         self._masks = private.derive("masks")
-        self._values_left = self._values_in_job = values_in_job
         self._key_bits = key_bits
         self._secret: SecretKey | None = None
-        self._matrices: list[_Matrix | None] = [None, None]
-
-    @property
-    def offline_channel_bytes(self) -> int:
-        return self.account.bytes_sent
-
-    def plan(self, vectors: int, values: int) -> None:
-        """See ``offline.source``: the statistical distance is for what the job asks for."""
-        self._values_left = self._values_in_job = values
 
     def noise_bits(self, matrix: BucketMatrix) -> int:
-        """See ``offline.source``: Paillier's sums are exact."""
+        """See ``correlations.source``: Paillier's sums are exact."""
         return 0
 
     def register_matrix(self, matrix: BucketMatrix, own: NDArray[np.uint8] | None) -> None:
-        """See ``offline.source``. A second matrix of the same owner replaces the first."""
+        """See ``correlations.source``. A second matrix of the same owner replaces the first."""
         began = perf_counter()
         owner = matrix.owner
         slots = Slots(matrix.rows, self._key_bits, self._most_values(matrix.columns))
         new = _Matrix(owner, matrix.rows, matrix.columns, slots)
-        own = own_buckets(matrix, own) if self._rank == owner else None
+        own = matrix.own(own) if self._rank == owner else None
         if not new.empty:
             tag = _KEY.format(owner)
             if own is not None:
@@ -158,36 +145,25 @@ class PaillierMatrixProducts:
         self.account.seconds += perf_counter() - began
 
     def vector_products(self, owner: int, count: int) -> VectorProducts:
-        """See ``offline.source``; raises UsageError past ``values_in_job``."""
+        """See ``correlations.source``; raises UsageError past ``values_in_job``."""
         matrix = self._matrix(owner)
         self._spend(2 * count * matrix.columns)
         self._prepare(matrix.used + 2 * count)
         return matrix.take(count)
 
     def prepare(self, vectors: int) -> None:
-        """See ``offline.source``."""
+        """See ``correlations.source``."""
         self._prepare(2 * vectors)
 
     def _prepare(self, vectors: int) -> None:
         began = perf_counter()
-        while dry := [m for m in self._matrices if m is not None and m.made < vectors]:
+        while dry := self._dry(vectors):
             self._make(dry)
         self.account.seconds += perf_counter() - began
 
-    def both_products(self, counts: tuple[int, int]) -> tuple[VectorProducts, VectorProducts]:
-        """``counts[i]`` products with party i's matrix."""
-        zero, one = (
-            self.vector_products(owner, count)
-            if count
-            else VectorProducts(None, np.zeros((0, 2, 0), np.uint64))
-            for owner, count in enumerate(counts)
-        )
-        return zero, one
-
     def _make(self, matrices: list[_Matrix]) -> None:
         """One batch for each of these: rows cross, are summed, and products cross."""
-        mine = next((m for m in matrices if m.owner == self._rank), None)
-        asked = next((m for m in matrices if m.owner != self._rank), None)
+        mine, asked = self._mine_and_asked(matrices)
         outgoing: Iterable[bytes] = ()
         vectors = np.zeros((0, 0), np.uint64)
         if asked is not None:
@@ -198,7 +174,7 @@ class PaillierMatrixProducts:
         answers: list[tuple[bytes, Words]] = []
         if mine is not None and mine.evaluator is not None:
             answers = list(mine.evaluator.products(rows, mine.batch))
-        _finish(rows)
+        finish(rows)
         expected = asked.messages(asked.columns) if asked else 0
         results = self._swap(_PRODUCTS, (message for message, _ in answers), expected)
         if asked is not None:
@@ -208,47 +184,20 @@ class PaillierMatrixProducts:
             if products.shape[1] != asked.columns:
                 raise ProtocolDesync("another number of encrypted products arrived")
             asked.put(VectorProducts(vectors, products))
-        _finish(results)
+        finish(results)
         if mine is not None:
             shares = [share for _, share in answers]
             nothing = np.zeros((mine.batch, 0 if answers else mine.columns), np.uint64)
             mine.put(VectorProducts(None, np.concatenate([nothing, *shares], axis=1)))
 
-    def _swap(
-        self, tag: str, outgoing: Iterable[bytes], expected: int
-    ) -> Iterator[bytes | memoryview]:
-        """Receives one message for each one sent, so that nobody's buffers fill up."""
-        for message in outgoing:
-            self._send(tag, message)
-            if expected:
-                expected -= 1
-                yield self._channel.receive(tag)
-        for _ in range(expected):
-            yield self._channel.receive(tag)
+    def _swap(self, tag: str, outgoing: Iterable[bytes], expected: int) -> Received:
+        return self._swapped(((tag, message) for message in outgoing), [tag] * expected)
 
     def _most_values(self, columns: int) -> int:
         """Words that may be masked: what is asked for, and what is left over in the last batch
         of each direction (half of the sum allows for two of them of different widths).
         """
         return 2 * (self._values_in_job + columns * self._key_bits // 128)
-
-    def _spend(self, values: int) -> None:
-        if values > self._values_left:
-            raise UsageError(
-                f"more than the {self._values_in_job} values that the masks were made for: "
-                "state the job's real size"
-            )
-        self._values_left -= values
-
-    def _send(self, tag: str, message: bytes) -> None:
-        self._channel.send(tag, message)
-        self.account.bytes_sent += len(message)
-
-    def _matrix(self, owner: int) -> _Matrix:
-        matrix = self._matrices[owner]
-        if matrix is None:
-            raise UsageError(f"the matrix of party {owner} is not registered: do that first")
-        return matrix
 
 
 class InsecurePaillierMatrixProducts(PaillierMatrixProducts):
@@ -262,9 +211,3 @@ class InsecurePaillierMatrixProducts(PaillierMatrixProducts):
         if channel.is_network:
             raise UsageError("short Paillier keys protect nothing and serve tests in one process")
         super().__init__(rank, channel, private, values_in_job, key_bits)
-
-
-def _finish(messages: Iterator[bytes | memoryview]) -> None:
-    """Send what is still to be sent; all that was expected has been read."""
-    for _ in messages:
-        raise AssertionError("a message was left unread")

@@ -16,20 +16,25 @@ An error ends the production; whoever takes next gets it.
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 from time import perf_counter
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.dealer.deal import Pieces
+from securexgb.correlations.kind import BLOCK, P
+from securexgb.correlations.source import (
+    Account,
+    BucketMatrix,
+    MatrixProducts,
+    PadProducts,
+    VectorProducts,
+)
 from securexgb.errors import PeerGone
-from securexgb.offline.correlations import BucketMatrix, PadProducts, VectorProducts
-from securexgb.offline.line import Habit, goal_of
-from securexgb.offline.source import MatrixProducts
+from securexgb.offline.ahead import Prefetched
 
 PART = 4
 MOST_TILES = 16
@@ -112,67 +117,40 @@ class Producer:
                 return
 
 
-class Stream:
-    """The blocks of one kind at one party, in order; ``take`` is a ``make`` of ``Supply``.
+class PrefetchQueue(Prefetched[P]):
+    """The tiles of one kind at one party, in order; ``draw`` is a ``make`` of ``Supply``.
 
-    ``make(count)`` makes a tile: arrays along whose last axis ``count`` elements lie, or
-    count / 64 words of packed bits. ``tile``: elements, a multiple of 64, made at a time.
+    ``make(count)`` makes a tile. ``tile``: elements, a multiple of 64, made at a time.
     """
 
-    def __init__(self, producer: Producer, make: Callable[[int], Pieces], tile: int) -> None:
+    def __init__(self, producer: Producer, make: Callable[[int], P], tile: int) -> None:
+        super().__init__(BLOCK, tile)
         self._producer = producer
         self._make = make
-        self._tile = tile
-        self._ordered = 0
-        self._arrived = 0
-        self._taken = 0
-        self._tiles: deque[tuple[Pieces, int]] = deque()
-        self._habit = Habit()
-        self._expected: int | None = None
+        self._most = MOST_TILES * tile
 
-    def begin_tree(self, left: int) -> None:
-        """Before each tree; see ``offline.source``."""
-        self._expected = self._habit.expected(self._taken, left)
+    def draw(self, _start: int, count: int) -> P:
+        """The next ``count`` elements, a multiple of 64, once they are there."""
+        for _, size in self.ask(count):
+            self._producer.order(partial(self._produce, size))
+        self._producer.wait(lambda: self.has(count))
+        return self.next(count)
 
-    def take(self, _start: int, count: int) -> Pieces:
-        """The next ``count`` elements, a multiple of 64."""
-        need = self._taken + count
-        self._order(need)
-        self._producer.wait(lambda: self._arrived >= need)
-        self._taken = need
-        parts = []
-        while count:
-            pieces, size = self._tiles.popleft()
-            if size > count:
-                self._tiles.appendleft((_cut(pieces, size, count, size), size - count))
-                pieces, size = _cut(pieces, size, 0, count), count
-            parts.append(pieces)
-            count -= size
-        if len(parts) == 1:
-            return parts[0]
-        return tuple(np.concatenate(arrays, axis=-1) for arrays in zip(*parts, strict=True))
+    def ahead(self, need: int) -> int:
+        return min(need // PART if self.expected is None else self.a_tree, self._most)
 
-    def _order(self, need: int) -> None:
-        """What is needed now, and more of the same: a function of counts and nothing else."""
-        wanted = need // PART if self._expected is None else self._habit.a_tree
-        ahead = min(wanted, MOST_TILES * self._tile)
-        goal = goal_of(need, self._ordered, ahead, self._expected, 64)
-        while self._ordered < goal:
-            size = min(self._tile, goal - self._ordered)
-            self._ordered += size
-            self._producer.order(lambda size=size: self._add(size))  # type: ignore[misc]
-
-    def _add(self, size: int) -> None:
-        self._tiles.append((self._make(size), size))
-        self._arrived += size
+    def _produce(self, size: int) -> None:
+        self.add(self._make(size), size)
 
 
-def _cut(pieces: Pieces, size: int, start: int, stop: int) -> Pieces:
-    """Elements start to stop of a tile of ``size``."""
-    return tuple(
-        array[..., start * array.shape[-1] // size : stop * array.shape[-1] // size]
-        for array in pieces
-    )
+class PreparedProducts(MatrixProducts, Protocol):
+    """Matrix products made between the two parties, as far ahead as they are told."""
+
+    def prepare(self, vectors: int) -> None:
+        """Make ahead the first ``vectors`` of each registered matrix, counted from its start.
+
+        After it these vectors take no message, and another thread may ask for them.
+        """
 
 
 class ProductsAhead:
@@ -184,7 +162,7 @@ class ProductsAhead:
     the same at both parties.
     """
 
-    def __init__(self, within: MatrixProducts, a_tree: int = 8) -> None:
+    def __init__(self, within: PreparedProducts, a_tree: int = 8) -> None:
         self.producer = Producer()
         self._within = within
         self._a_tree = a_tree
@@ -194,11 +172,12 @@ class ProductsAhead:
         self._expected: int | None = None
 
     @property
-    def offline_channel_bytes(self) -> int:
-        return self._within.offline_channel_bytes
+    def account(self) -> Account:
+        made, sent = self.producer, self._within.account.channel_bytes
+        return Account(made.seconds, made.waited_seconds, 0, sent)
 
     def plan(self, vectors: int, values: int) -> None:
-        """See ``offline.source``."""
+        """See ``correlations.source``."""
         self._expected = vectors
         self._within.plan(vectors, values)
 
@@ -224,8 +203,11 @@ class ProductsAhead:
         return self._within.vector_products(owner, count)
 
     def prepare(self, vectors: int) -> None:
-        """See ``MatrixProducts``."""
+        """See ``PreparedProducts``."""
         self._order(vectors)
+
+    def close(self) -> None:
+        self.producer.close()
 
     def _order(self, vectors: int) -> None:
         if vectors <= self._ordered:

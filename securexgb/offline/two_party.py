@@ -2,63 +2,59 @@
 
 Kinds without a direction are made in both at once, so both parties work at the same time:
 
-    random OT      as it comes: no second message
+    transfers      as they come: no second message
     gates          two transfers of ``width`` bits: with messages m0, m1 of my transfer and
                    choice c, chosen m_c of the other one, a = c, b = m0 ^ m1 and the share of c
                    is a & b ^ m0 ^ m_c. Both cross products are there: no second message
-    digits         one of 16 from four transfers, see ``_make_sent_digits``: no second message
-    shared bits    r = r0 ^ r1 = r0 + r1 - 2 r0 r1; the product of the sender's bit r0 and
+    digits         one of 16 from four transfers, see ``_make_digits``: no second message
+    random bits    r = r0 ^ r1 = r0 + r1 - 2 r0 r1; the product of the sender's bit r0 and
                    the receiver's choice r1 takes one transfer and one word, or half a word
-    ring triples   both cross products of (a0 + a1)(b0 + b1) mod 2^r bit by bit of b, the
+    triples        both cross products of (a0 + a1)(b0 + b1) mod 2^r bit by bit of b, the
                    choices: r transfers and r (r + 1) / 16 bytes each (Gilboa, CRYPTO 1999)
 
-Blocks are made ahead of their use on a thread and a lane of their own (``producer``); control
-flow is public, so both parties order the same ones. All results are exact. Products with a
-fixed private matrix come from elsewhere, see ``source.MatrixProducts``, by the same thread.
+Blocks are made ahead of their use on a thread and a stream of their own (``producer``); control
+flow is public, so both parties order the same ones. All results are exact. Products with a fixed
+private matrix come from elsewhere, by the same thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from securexgb import _kernels
-from securexgb.arith.bits import pack_dense, unpack_dense
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
-from securexgb.dealer.deal import Pieces
-from securexgb.offline.blocks import Supply
-from securexgb.offline.correlations import (
-    GATES,
-    BucketMatrix,
-    DigitReceiver,
-    DigitSender,
-    GateTriples,
-    PadProducts,
-    RandomOTReceiver,
-    RandomOTSender,
-    SharedRandomBits,
-    Triples,
-    VectorProducts,
-    Words,
+from securexgb.correlations.digits import (
+    DIGIT,
+    DigitEnd,
+    DigitTransfers,
+    ReceivedDigits,
+    SentDigits,
 )
+from securexgb.correlations.gates import GatePieces, Gates
+from securexgb.correlations.kind import Kind, P, numbers, spread
+from securexgb.correlations.prices import MADE
+from securexgb.correlations.random_bits import RandomBitPieces, RandomBits
+from securexgb.correlations.source import Account
+from securexgb.correlations.transfers import TransferEnd, Transfers
+from securexgb.correlations.triples import TriplePieces, Triples
+from securexgb.offline.ahead import Supply
 from securexgb.offline.oblivious_transfer import STRETCH_AFTER, WORD, ObliviousTransfer
-from securexgb.offline.producer import ProductsAhead, Stream
+from securexgb.offline.producer import PrefetchQueue, ProductsAhead
+from securexgb.offline.rows_ahead import RowBitsAhead
 
 _TILE = 1 << 11
 """Words of 64 transfers made at a time: 1 MiB a kind of message."""
-_DIGIT_BITS = 4
-_SINGLE = frozenset({"shared bits", "sent", "received"})
-"""Kinds whose elements are single transfers; of the others a word of 64."""
 _TWO = np.uint64(2)
 
 
 class TwoPartySource:
-    """One party's supply; see ``offline.source``. Made without a message.
+    """One party's supply; see ``correlations.source``. Made without a message.
 
-    ``channel``: its offline lane carries everything, as it does for ``products``, whose
+    ``channel``: its offline stream carries everything, as it does for ``products``, whose
     producer makes all kinds. ``private``: this party's randomness for this job alone; a
     resumed job takes new.
     ``stretch_after``: words of 64 transfers in a direction from which on they are stretched
@@ -67,8 +63,7 @@ class TwoPartySource:
 
     name = "two-party"
     evidence = "none"
-    dealt = False
-    offline_bytes = 0
+    prices = MADE
 
     def __init__(
         self,
@@ -79,8 +74,7 @@ class TwoPartySource:
         stretch_after: int = STRETCH_AFTER,
     ) -> None:
         self._rank = rank
-        self._products = products
-        self._producer = products.producer
+        self.products = products
         self._transfers = ObliviousTransfer(
             rank,
             channel.stream("offline"),
@@ -88,101 +82,69 @@ class TwoPartySource:
             stretch_after=stretch_after,
         )
         self._draw = private.derive("shares")
-        self._supplies: dict[tuple[str, int], Supply] = {}
-        self._streams: list[Stream] = []
+        rows = private.derive("row bits")
+        self.row_bits = RowBitsAhead(rank, products.producer, self._transfers, rows)
+        self._queues: list[PrefetchQueue[Any]] = []
+        self._supplies: dict[Kind[Any], Supply[Any]] = {}
 
     @property
-    def offline_seconds(self) -> float:
-        return self._producer.seconds
+    def account(self) -> Account:
+        return self.products.account + Account(channel_bytes=self._transfers.bytes_sent)
 
-    @property
-    def waited_seconds(self) -> float:
-        return self._producer.waited_seconds
+    def take(self, kind: Kind[P], count: int) -> P:
+        """See ``correlations.source``. Every kind that is made has a supply of its own.
 
-    @property
-    def offline_channel_bytes(self) -> int:
-        return self._transfers.bytes_sent + self._products.offline_channel_bytes
+        Transfers are of 64 bits at least, as narrower ones cost the same.
+        """
+        made: Kind[Any] = kind
+        if isinstance(kind, Transfers):
+            made = Transfers(max(kind.bits, WORD), kind.sender)
+        found: Supply[P] | None = self._supplies.get(made)
+        if found is None:
+            found = self._supplies[made] = self._supply(made)
+        return found.take(count)
 
-    def triples(self, count: int, ring_bits: int = WORD) -> Triples:
-        """See ``offline.source``. Every ring has a supply of its own."""
-        supply = self._supply("triples", ring_bits, self._make_triples)
-        return Triples(*supply.take(count))
-
-    def gates(self, words: int, width: int) -> GateTriples:
-        wide = next(size for size in GATES if size >= width)
-        a, b, c = self._supply("gates", wide, self._make_gates).take(words)
-        return GateTriples(a, b[:width], c[:width])
-
-    def digit_send(self, words: int, width: int) -> DigitSender:
-        supply = self._supply("sent digits", width, self._make_sent_digits)
-        return DigitSender(*supply.take(words))
-
-    def digit_receive(self, words: int, width: int) -> DigitReceiver:
-        supply = self._supply("received digits", width, self._make_received_digits)
-        return DigitReceiver(*supply.take(words))
-
-    def shared_bits(self, count: int, ring_bits: int = WORD) -> SharedRandomBits:
-        supply = self._supply("shared bits", ring_bits, self._make_shared_bits)
-        return SharedRandomBits(*supply.take(count))
-
-    def random_ot_send(self, count: int, bits: int = WORD) -> RandomOTSender:
-        """See ``offline.source``; of 64 bits at least, as they cost the same."""
-        supply = self._supply("sent", max(bits, WORD), self._make_sent)
-        return RandomOTSender(*supply.take(count))
-
-    def random_ot_receive(self, count: int, bits: int = WORD) -> RandomOTReceiver:
-        supply = self._supply("received", max(bits, WORD), self._make_received)
-        return RandomOTReceiver(*supply.take(count))
-
-    def plan(self, vectors: int, values: int) -> None:
-        self._products.plan(vectors, values)
-
-    def begin_tree(self, left: int) -> None:
-        for stream in self._streams:
-            stream.begin_tree(left)
-
-    def noise_bits(self, matrix: BucketMatrix) -> int:
-        return self._products.noise_bits(matrix)
-
-    def register_matrix(self, matrix: BucketMatrix, own: NDArray[np.uint8] | None) -> None:
-        self._products.register_matrix(matrix, own)
-
-    def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts:
-        return self._products.vector_products(owner, count)
+    def begin_tree(self, remaining: int) -> None:
+        for queue in self._queues:
+            queue.begin_tree(remaining)
 
     def close(self) -> None:
-        """Stop producing; what was not used is lost. After the channel."""
-        self._producer.close()
+        self.products.close()
 
-    def _supply(self, name: str, bits: int, make: Callable[[int, int], Pieces]) -> Supply:
-        """The supply of a kind; ``make(elements, bits)`` makes a tile of it."""
-        found = self._supplies.get((name, bits))
-        if found is None:
-            whole_words = name in _SINGLE
-            tile = _TILE * (64 if whole_words else 1)
-            if "digits" in name:
-                tile //= _DIGIT_BITS
-            packed = whole_words and name != "sent"
-            stream = Stream(self._producer, lambda count: make(count, bits), tile)
-            self._streams.append(stream)
-            found = Supply(stream.take, packed, whole_words)
-            self._supplies[name, bits] = found
-        return found
+    def _supply(self, kind: Kind[P]) -> Supply[P]:
+        tile = _TILE * kind.grain
+        if isinstance(kind, DigitTransfers):
+            tile //= DIGIT
+        queue = PrefetchQueue(self.products.producer, partial(self._make, kind), tile)
+        self._queues.append(queue)
+        return Supply(queue.draw, kind.grain)
 
-    def _make_sent(self, count: int, width: int) -> Pieces:
-        sender, _ = self._transfers.transfer(count // 64, 0, width)
-        return sender.zero, sender.one
+    def _make(self, kind: Kind[Any], count: int) -> Any:
+        """This party's part of ``count`` elements."""
+        match kind:
+            case Transfers():
+                return self._make_transfers(kind, count // 64)
+            case Gates():
+                return self._make_gates(kind, count)
+            case DigitTransfers():
+                return self._make_digits(kind, count)
+            case RandomBits():
+                return self._make_random_bits(kind, count // 64)
+            case Triples():
+                return self._make_triples(kind, count)
+        raise LookupError(f"two parties cannot make {kind.name}")
 
-    def _make_received(self, count: int, width: int) -> Pieces:
-        _, receiver = self._transfers.transfer(0, count // 64, width)
-        return receiver.choices, receiver.chosen
+    def _make_transfers(self, kind: Transfers, words: int) -> TransferEnd:
+        if self._rank == kind.sender:
+            return self._transfers.transfer(words, 0, kind.bits)[0]
+        return self._transfers.transfer(0, words, kind.bits)[1]
 
-    def _make_gates(self, words: int, width: int) -> Pieces:
-        sender, receiver = self._transfers.transfer(words, words, width)
+    def _make_gates(self, kind: Gates, words: int) -> GatePieces:
+        sender, receiver = self._transfers.transfer(words, words, kind.width)
         a, b = receiver.choices, sender.zero ^ sender.one
-        return a, b, a & b ^ sender.zero ^ receiver.chosen
+        return GatePieces(a, b, a & b ^ sender.zero ^ receiver.chosen)
 
-    def _make_sent_digits(self, words: int, width: int) -> Pieces:
+    def _make_digits(self, kind: DigitTransfers, words: int) -> DigitEnd:
         """Pads of all entries, from four transfers each.
 
         Keys (j, b) of the digit's bits j with values b are cut into 8 segments of ``width``
@@ -193,57 +155,41 @@ class TwoPartySource:
         15 pads that it did not choose are uniform and independent to it (after Naor, Pinkas,
         STOC 1999).
         """
-        sender, _ = self._transfers.transfer(_DIGIT_BITS * words, 0, 8 * width)
-        return (_kernels.digit_pads(sender.zero, sender.one),)
+        if self._rank == kind.sender:
+            sender, _ = self._transfers.transfer(DIGIT * words, 0, 8 * kind.width)
+            return SentDigits(_kernels.digit_pads(sender.zero, sender.one))
+        _, receiver = self._transfers.transfer(0, DIGIT * words, 8 * kind.width)
+        choices = receiver.choices.reshape(DIGIT, words)
+        return ReceivedDigits(choices, _kernels.digit_pad(receiver.chosen, choices))
 
-    def _make_received_digits(self, words: int, width: int) -> Pieces:
-        _, receiver = self._transfers.transfer(0, _DIGIT_BITS * words, 8 * width)
-        choices = receiver.choices.reshape(_DIGIT_BITS, words)
-        return choices, _kernels.digit_pad(receiver.chosen, choices)
-
-    def _make_triples(self, count: int, ring_bits: int) -> Pieces:
+    def _make_triples(self, kind: Triples, count: int) -> TriplePieces:
         """The bits of b above the ring are random: b masks whole words."""
-        words = count * ring_bits // 64
+        bits = kind.ring_bits
+        words = count * bits // 64
         sender, receiver = self._transfers.transfer(words, words)
         a, b = self._draw.words(count), receiver.choices
-        if ring_bits < WORD:
-            above = self._draw.words(count) << np.uint64(ring_bits)
-            b = _kernels.unpack_words(b.view(np.uint8), count, ring_bits) | above
-        message, sent = _kernels.ot_products_send(sender.zero, sender.one, a, ring_bits)
-        theirs = self._swap_short("ring triples", message, ring_bits)
-        received = _kernels.ot_products_receive(receiver.chosen, b, ring_bits, theirs)
-        return a, b, a * b + sent + received
+        if bits < WORD:
+            above = self._draw.words(count) << np.uint64(bits)
+            b = _kernels.unpack_words(b.view(np.uint8), count, bits) | above
+        message, sent = _kernels.ot_products_send(sender.zero, sender.one, a, bits)
+        theirs = self._transfers.swap("ring triples", message, message.size, bits)
+        received = _kernels.ot_products_receive(receiver.chosen, b, bits, theirs)
+        return TriplePieces(a, b, a * b + sent + received)
 
-    def _swap_short(self, step: str, words: Words, bits: int) -> Words:
-        """Swap equally many words of so many bits."""
-        if bits == WORD:
-            return self._transfers.swap(step, words, words.size)
-        packed = pack_dense(words, bits)
-        return unpack_dense(self._transfers.swap(step, packed, packed.size), words.size, bits)
-
-    def _make_shared_bits(self, count: int, ring_bits: int) -> Pieces:
+    def _make_random_bits(self, kind: RandomBits, words: int) -> RandomBitPieces:
         """The first half with rank 0 as sender, the rest with rank 1."""
-        words = count // 64
-        halves = (words // 2, words - words // 2)
-        sent, received = halves[self._rank], halves[1 - self._rank]
+        rank, bits = self._rank, kind.ring_bits
+        halves = words // 2, words - words // 2
+        sent, received = halves[rank], halves[1 - rank]
         sender, receiver = self._transfers.transfer(sent, received)
         own = self._draw.words(sent)
-        bits, choices = _spread(own), _spread(receiver.choices)
-        masked = bits + sender.zero - sender.one
-        if ring_bits < WORD:
-            masked = masked.astype(np.uint32).view(np.uint64)
-        theirs = self._transfers.swap("shared bits", masked, ring_bits * received)
-        if ring_bits < WORD:
-            theirs = theirs.view(np.uint32).astype(np.uint64)
-        as_sender = bits + _TWO * sender.zero
-        as_receiver = choices - _TWO * (receiver.chosen + choices * theirs)
-        order = slice(None, None, 1 - 2 * self._rank)
-        return (
+        flags, choices = spread(own, WORD), spread(receiver.choices, WORD)
+        masked = (flags + sender.zero - sender.one).astype(f"<u{bits // 8}", copy=False)
+        theirs = self._transfers.swap("shared bits", masked.view(np.uint64), bits * received)
+        as_sender = flags + _TWO * sender.zero
+        as_receiver = choices - _TWO * (receiver.chosen + choices * numbers(theirs, bits))
+        order = slice(None, None, 1 - 2 * rank)
+        return RandomBitPieces(
             np.concatenate((own, receiver.choices)[order]),
             np.concatenate((as_sender, as_receiver)[order]),
         )
-
-
-def _spread(packed: Words) -> Words:
-    """Packed bits as one word each, 0 or 1."""
-    return _kernels.unpack_bits(packed, 64 * packed.size).astype(np.uint64)

@@ -5,24 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-__all__ = ["bar_chart", "line_chart"]
-
 WIDTH, HEIGHT, MARGIN = 420, 260, 44
 COLOURS = ("#1f5fa8", "#c2571a", "#3b7d3b", "#7a3f98", "#666666")
+MOST_BARS = 20
 Points = Sequence[tuple[float, float]]
 
 
 def line_chart(
-    lines: Mapping[str, Points],
-    *,
-    x_label: str,
-    y_label: str,
-    is_unit_square: bool = False,
-    has_diagonal: bool = False,
+    lines: Mapping[str, Points], *, x_label: str, y_label: str, is_unit_square: bool = False
 ) -> str:
     """One polyline for each entry of ``lines``, with axes, end values and a legend.
 
-    ``is_unit_square`` fixes both axes to 0..1; ``has_diagonal`` draws y = x, dashed.
+    ``is_unit_square``: both axes go from 0 to 1, and y = x is drawn, dashed.
     """
     points = [point for line in lines.values() for point in line]
     if not points:
@@ -36,10 +30,8 @@ def line_chart(
         return f"{across:.1f},{up:.1f}"
 
     body = [_axes(x_label, y_label, (low_x, high_x), (low_y, high_y))]
-    if has_diagonal:
-        body.append(
-            _polyline([place(low_x, low_y), place(high_x, high_y)], "#999999", is_dashed=True)
-        )
+    if is_unit_square:
+        body.append(_polyline([place(0.0, 0.0), place(1.0, 1.0)], "#999999", is_dashed=True))
     for number, (name, line) in enumerate(lines.items()):
         colour = COLOURS[number % len(COLOURS)]
         body.append(_polyline([place(x, y) for x, y in line], colour))
@@ -47,12 +39,12 @@ def line_chart(
     return _figure(body, HEIGHT)
 
 
-def bar_chart(bars: Mapping[str, float], *, most: int = 20) -> str:
-    """Horizontal bars, the longest first, at most ``most`` of them."""
-    chosen = sorted(bars.items(), key=lambda bar: -bar[1])[:most]
+def bar_chart(bars: Mapping[str, float]) -> str:
+    """Horizontal bars, the longest first, at most 20 of them."""
+    chosen = sorted(bars.items(), key=lambda bar: -bar[1])[:MOST_BARS]
     if not chosen:
         return ""
-    longest = max((value for _, value in chosen), default=0.0) or 1.0
+    longest = chosen[0][1] or 1.0
     label_width = 150
     body = []
     for row, (name, value) in enumerate(chosen):
@@ -94,20 +86,15 @@ def _text(x: int, y: int, text: str, anchor: str = "start", colour: str = "#3333
 
 
 def _axes(
-    x_label: str,
-    y_label: str,
-    x_range: tuple[float, float],
-    y_range: tuple[float, float],
+    x_label: str, y_label: str, x_range: tuple[float, float], y_range: tuple[float, float]
 ) -> str:
     left, right, top, bottom = MARGIN, WIDTH - MARGIN, MARGIN, HEIGHT - MARGIN
-    return "".join(
-        [
-            f'<path d="M{left} {top}V{bottom}H{right}" fill="none" stroke="#333333"/>',
-            _text(left, bottom + 14, f"{x_range[0]:.4g}"),
-            _text(right, bottom + 14, f"{x_range[1]:.4g}", "end"),
-            _text((left + right) // 2, bottom + 30, x_label, "middle"),
-            _text(left - 4, bottom, f"{y_range[0]:.4g}", "end"),
-            _text(left - 4, top + 4, f"{y_range[1]:.4g}", "end"),
-            _text(left, top - 12, y_label),
-        ]
+    return (
+        f'<path d="M{left} {top}V{bottom}H{right}" fill="none" stroke="#333333"/>'
+        + _text(left, bottom + 14, f"{x_range[0]:.4g}")
+        + _text(right, bottom + 14, f"{x_range[1]:.4g}", "end")
+        + _text((left + right) // 2, bottom + 30, x_label, "middle")
+        + _text(left - 4, bottom, f"{y_range[0]:.4g}", "end")
+        + _text(left - 4, top + 4, f"{y_range[1]:.4g}", "end")
+        + _text(left, top - 12, y_label)
     )

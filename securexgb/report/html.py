@@ -10,10 +10,8 @@ from dataclasses import asdict
 from html import escape
 from typing import Any
 
-from securexgb.report.figures import bar_chart, line_chart
+from securexgb.report.figures import Points, bar_chart, line_chart
 from securexgb.report.record import RegressionMetrics, RunReport
-
-__all__ = ["render_html"]
 
 ASSURANCE = {
     "none": "none: the dealer's honesty is a matter of contract, not of evidence",
@@ -26,26 +24,22 @@ NO_DEALER = "there is no dealer"
 
 def render_html(report: RunReport) -> str:
     """The report as one HTML page."""
-    found = [leak["warning"] for leak in report.leaks if leak["warning"]]
+    warnings = [*report.warnings, *(leak["warning"] for leak in report.leaks if leak["warning"])]
+    leaks = "".join(f"<p>{escape(leak['sentence'])}</p>" for leak in report.leaks)
+    missing = [(name, f"{rate:.1%}") for name, rate in report.missing_rates.items()]
     sections = [
         _header(report),
-        _warnings([*report.warnings, *found]),
+        *(f'<p class="warning">{escape(text)}</p>' for text in warnings),
         _metrics(report),
         _learning_curve(report.learning_curve),
-        _section(
-            "Importance of this side's features: number of splits (gains are never opened)",
-            bar_chart(report.importance),
-        ),
-        _section(
-            "Missing values of this side's features",
-            _table(
-                ("column", "missing"),
-                [(name, f"{rate:.1%}") for name, rate in report.missing_rates.items()],
-            ),
-        ),
-        _section("What was revealed, and to whom", _ledger(report.ledger) + _leaks(report.leaks)),
+        _section("Importance of columns", _importance(report)),
+        _section("Missing values of this side's features", _table(("column", "missing"), missing)),
+        _section("What was revealed, and to whom", _ledger(report.ledger) + leaks),
         _section("The dealer", _dealer(report.dealer)),
-        _section("Costs of the protocols at this side", _costs(report)),
+        _section(
+            "Costs of the protocols at this side",
+            _table(("cost", "value"), _numbers(asdict(report.costs))),
+        ),
         _section("Terms of the job", _table(("term", "value"), _flat(report.terms))),
         _section("Versions", _table(("package", "version"), list(report.versions.items()))),
     ]
@@ -66,19 +60,16 @@ STYLE = (
 
 
 def _header(report: RunReport) -> str:
+    dealer = report.dealer
     facts = [
         ("side", f"{report.side} ({report.role} party)"),
         ("job", f"{report.job}, digest {report.digest}"),
         ("written", report.created),
         ("numbers", report.numbers),
         ("offline source", report.offline_source),
-        ("dealer's assurance", _assurance(report)),
+        ("dealer's assurance", ASSURANCE[dealer["assurance"]] if dealer else NO_DEALER),
     ]
     return f"<h1>{escape(report.title)}</h1>{_table(('', ''), facts)}"
-
-
-def _assurance(report: RunReport) -> str:
-    return NO_DEALER if report.dealer is None else ASSURANCE[report.dealer["assurance"]]
 
 
 def _dealer(verdict: Mapping[str, Any] | None) -> str:
@@ -92,66 +83,36 @@ def _dealer(verdict: Mapping[str, Any] | None) -> str:
     return _table(("of the dealer", "this side's verdict"), rows)
 
 
-def _warnings(warnings: Sequence[str]) -> str:
-    return "".join(f'<p class="warning">{escape(text)}</p>' for text in warnings)
-
-
 def _metrics(report: RunReport) -> str:
     metrics = report.metrics
     if metrics is None:
         return ""
     heading = f"Quality on {report.metrics_of}" if report.metrics_of else "Quality"
     if isinstance(metrics, RegressionMetrics):
-        return _section(heading, _table(("metric", "value"), _numbers(metrics.as_dict())))
-    names = (
-        "rows",
-        "positives",
-        "auc",
-        "gini",
-        "ks",
-        "ks_score",
-        "logloss",
-        "brier",
-        "error",
-    )
-    facts = {name: value for name, value in metrics.as_dict().items() if name in names}
-    roc = line_chart(
-        {"ROC": metrics.roc},
-        x_label="false-positive rate",
-        y_label="true-positive rate",
-        is_unit_square=True,
-        has_diagonal=True,
-    )
-    reliability = line_chart(
-        {"observed": [(entry.predicted, entry.observed) for entry in metrics.calibration]},
-        x_label="predicted probability",
-        y_label="observed rate",
-        is_unit_square=True,
-        has_diagonal=True,
-    )
+        return _section(heading, _table(("metric", "value"), _numbers(asdict(metrics))))
+    # What is a list has a section of its own.
+    facts = {name: v for name, v in asdict(metrics).items() if not isinstance(v, list)}
     if report.stability_index is not None:
         facts["stability_index"] = report.stability_index
-    lift = _table(
-        ("band", "rows", "positives", "lowest score", "rate", "lift", "captured"),
-        [
-            (
-                band.band,
-                band.rows,
-                band.positives,
-                f"{band.lowest_score:.4g}",
-                f"{band.rate:.2%}",
-                f"{band.lift:.2f}",
-                f"{band.captured:.1%}",
-            )
-            for band in metrics.lift
-        ],
-    )
+    roc = {"ROC": metrics.roc}
+    observed = {"observed": [(entry.predicted, entry.observed) for entry in metrics.calibration]}
+    counts = [(band.band, band.rows, band.positives) for band in metrics.lift]
+    rates = [
+        (f"{band.lowest_score:.4g}", f"{band.rate:.2%}", f"{band.lift:.2f}", f"{band.captured:.1%}")
+        for band in metrics.lift
+    ]
+    lift = [(*count, *rate) for count, rate in zip(counts, rates, strict=True)]
+    lift_names = ("band", "rows", "positives", "lowest score", "rate", "lift", "captured")
     return (
         _section(heading, _table(("metric", "value"), _numbers(facts)))
-        + _section("ROC", roc)
-        + _section("Lift, bands of equal size by falling score", lift)
-        + _section("Calibration", reliability)
+        + _section("ROC", _unit_chart(roc, "false-positive rate", "true-positive rate"))
+        + _section("Lift, bands of equal size by falling score", _table(lift_names, lift))
+        + _section("Calibration", _unit_chart(observed, "predicted probability", "observed rate"))
     )
+
+
+def _unit_chart(lines: Mapping[str, Points], x_label: str, y_label: str) -> str:
+    return line_chart(lines, x_label=x_label, y_label=y_label, is_unit_square=True)
 
 
 def _learning_curve(curve: Mapping[str, Sequence[float]]) -> str:
@@ -162,19 +123,16 @@ def _learning_curve(curve: Mapping[str, Sequence[float]]) -> str:
     return _section("Learning curve", line_chart(lines, x_label="trees", y_label="metric"))
 
 
+def _importance(report: RunReport) -> str:
+    says = f"<p>{escape(report.importance_is)}</p>" if report.importance_is else ""
+    return says + bar_chart(report.importance)
+
+
 def _ledger(ledger: Sequence[Mapping[str, str | int]]) -> str:
     if not ledger:
         return "<p>Nothing was opened.</p>"
     rows = [(row["meaning"], row["to"], row["values"]) for row in ledger]
     return _table(("what", "to", "values"), rows)
-
-
-def _leaks(leaks: Sequence[Mapping[str, Any]]) -> str:
-    return "".join(f"<p>{escape(leak['sentence'])}</p>" for leak in leaks)
-
-
-def _costs(report: RunReport) -> str:
-    return _table(("cost", "value"), _numbers(asdict(report.costs)))
 
 
 def _section(heading: str, content: str) -> str:
@@ -192,21 +150,15 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def _numbers(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [
-        (
-            name.replace("_", " "),
-            "not defined"
-            if value is None
-            else f"{value:.4g}"
-            if isinstance(value, float) and 0.0 < abs(value) < 0.1
-            else f"{value:.4f}"
-            if isinstance(value, float)
-            else f"{value:,}"
-            if isinstance(value, int)
-            else str(value),
-        )
-        for name, value in facts.items()
-    ]
+    return [(name.replace("_", " "), _number(value)) for name, value in facts.items()]
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return "not defined"
+    if isinstance(value, float):
+        return f"{value:.4g}" if 0.0 < abs(value) < 0.1 else f"{value:.4f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _flat(terms: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

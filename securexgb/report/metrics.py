@@ -19,18 +19,6 @@ from securexgb.report.record import (
     RegressionMetrics,
 )
 
-__all__ = [
-    "auc",
-    "binary_metrics",
-    "brier",
-    "calibration",
-    "kolmogorov_smirnov",
-    "lift_table",
-    "log_loss",
-    "regression_metrics",
-    "stability_index",
-]
-
 Reals = NDArray[np.float64]
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from securexgb.boost.params import Declaration, TrainingParams, declarations
 
-__all__ = ["parameter_rows"]
-
 
 def parameter_rows() -> list[dict[str, str | int]]:
     """One row a parameter: name, default, the values it takes, what it means."""
@@ -15,7 +13,7 @@ def parameter_rows() -> list[dict[str, str | int]]:
             "parameter": f"`{name}`",
             "default": _shown(getattr(defaults, name)),
             "values": _values(declaration),
-            "meaning": declaration.help + (" Not in xgboost." if declaration.ours else ""),
+            "meaning": declaration.help + (" Not in xgboost." if declaration.is_ours else ""),
         }
         for name, declaration in declarations().items()
     ]
@@ -30,5 +28,5 @@ def _values(declaration: Declaration) -> str:
         return " or ".join(declaration.choices)
     if declaration.low is None or declaration.high is None:
         return "names"
-    relation = "above" if declaration.above_low else "from"
+    relation = "above" if declaration.excludes_low else "from"
     return f"{relation} {declaration.low:g} to {declaration.high:g}"

@@ -16,26 +16,30 @@ import numpy as np
 import securexgb.boost.grower
 import securexgb.hybrid.ckks_sigmoid
 import securexgb.mpc.choose
-import securexgb.mpc.sort
-import securexgb.mpc.table  # noqa: F401
-from securexgb.arith.bits import words_per
-from securexgb.boost.cost import tree_cost
+import securexgb.mpc.numbers.per_cents
+import securexgb.mpc.numbers.table
+import securexgb.mpc.sort  # noqa: F401
+from securexgb.arith.fixedpoint import NumberFormat
+from securexgb.boost.cost import round_cost
 from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
 from securexgb.boost.layout import Layout
-from securexgb.boost.leaves import LevelSums
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.score import score_bits
-from securexgb.boost.split import Candidates, child_sums
-from securexgb.boost.tree import value_bits
+from securexgb.boost.splits.leaves import LevelSums
+from securexgb.boost.splits.score import score_bits
+from securexgb.boost.splits.split import Candidates, child_sums
+from securexgb.correlations.prices import DEALT, MADE
+from securexgb.correlations.rows import RowShape
+from securexgb.he.noise import Sums, sums_precision
 from securexgb.hybrid.ckks_scores import Limbs
 from securexgb.hybrid.fourier import TERMS
-from securexgb.mpc.lift import binary
-from securexgb.mpc.magnitude import Index
+from securexgb.mpc.matrix import MatrixShape
+from securexgb.mpc.numbers.lift import binary
+from securexgb.mpc.numbers.magnitude import Index
+from securexgb.mpc.numbers.sigmoid import sigmoid_table
+from securexgb.mpc.numbers.table import Tables
 from securexgb.mpc.protocol import REGISTRY, Cost, Declaration
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.shared import Shared, SharedBits
-from securexgb.mpc.sigmoid import sigmoid_table
-from securexgb.mpc.table import Tables
 
 Row = dict[str, str | int]
 
@@ -43,7 +47,7 @@ TYPICAL = (
     "1,000 elements (or margins, denominators, rows); argmax: 4 nodes of 300 candidates; "
     "sort_rows: 1 row of 1,000 keys; histograms, build, round_sums, running, scores and "
     "best_splits: 4 nodes, 1,000 rows, 10 + 10 columns of 16 bins and one for missing values; "
-    "leaf_weights: 3 levels"
+    "leaf_weights: 3 levels; per_cents: 20 columns"
 )
 """The shapes that the figures of ``protocol_rows`` are for."""
 
@@ -57,24 +61,21 @@ _TREES = (
 )
 """Rows, columns by side, depth, bins, missing values."""
 
-_KINDS = (
-    ("triples", "products", 1),
-    ("gates", "gates", 64),
-    ("digits", "digits", 64),
-    ("shared", "lifts", 1),
-    ("half", "lifts", 1),
-    ("ot", "transfers", 1),
-)
-"""How a kind of correlation begins, the column that counts it, how many an element holds."""
-
 _COUNT = 1000
 _NODES = 4
 
 
 def protocol_rows() -> list[Row]:
-    """One row a protocol, in the order of the layers: its cost at TYPICAL shapes, its source."""
-    given = arguments()
-    return [_row(REGISTRY[name], given[name]) for name in given]
+    """One row a protocol, in the order of the layers: its cost at TYPICAL shapes, its source.
+
+    Two rows where it costs something else without a dealer.
+    """
+    rows = []
+    for name, given in arguments().items():
+        dealt, made = (REGISTRY[name].cost(prices, *given) for prices in (DEALT, MADE))
+        sources = {"either": dealt} if dealt == made else {"a dealer": dealt, "the two": made}
+        rows += [_row(REGISTRY[name], *one) for one in sources.items()]
+    return rows
 
 
 def reveal_rows() -> list[Row]:
@@ -86,8 +87,11 @@ def reveal_rows() -> list[Row]:
 
 
 def tree_rows() -> list[Row]:
-    """What one tree costs at some shapes, its gradients given; half the splits at each side."""
-    return [_tree_row(*shape) for shape in _TREES]
+    """What one tree costs at some shapes, its gradients given; half of owned splits at each side.
+
+    Without a dealer as one of ``n_estimators`` trees, whose histograms have pads by BFV.
+    """
+    return [_tree_row(*shape, splits) for shape in _TREES for splits in ("owner", "hidden")]
 
 
 def markdown(rows: Sequence[Mapping[str, str | int]]) -> str:
@@ -101,11 +105,11 @@ def _cell(value: str | int) -> str:
     return f"{value:,}" if isinstance(value, int) else value.replace("|", "\\|")
 
 
-def _row(declaration: Declaration, arguments: tuple[Any, ...]) -> Row:
-    cost = declaration.cost(*arguments)
+def _row(declaration: Declaration, source: str, cost: Cost) -> Row:
     return {
         "protocol": declaration.name,
         "what it does": declaration.summary.replace("``", "`"),
+        "correlations from": source,
         "rounds": cost.rounds,
         "bytes sent": 8 * (cost.label_words + cost.feature_words),
         **_consumed(cost),
@@ -114,13 +118,19 @@ def _row(declaration: Declaration, arguments: tuple[Any, ...]) -> Row:
     }
 
 
-def _tree_row(rows: int, columns: tuple[int, int], depth: int, bins: int, missing: str) -> Row:
-    params = TrainingParams(max_bin=bins, max_depth=depth, missing_values=missing)
+def _tree_row(
+    rows: int, columns: tuple[int, int], depth: int, bins: int, missing: str, splits: str
+) -> Row:
+    params = TrainingParams(max_bin=bins, max_depth=depth, missing_values=missing, splits=splits)
     layout = Layout.of(params, rows, columns, False)
     owned = [(1 << level) // 2 for level in range(depth)]
-    ring_bits = value_bits(params.learning_rate)
-    numbers = layout.numbers(params)
-    cost = tree_cost(layout, numbers, sum(columns), owned, ring_bits=ring_bits)
+    shape = matrix_shape(layout, layout.numbers(params), depth)
+    sums = (params.n_estimators << depth) * layout.total_columns * layout.all_bins
+    pads = Sums(layout.rows, max(shape.sum_bits), shape.bins, shape.chain, 2 * sums)
+    dealt, made = (
+        round_cost(params, layout, sum(columns), owned, prices, noise)
+        for prices, noise in ((DEALT, 0), (MADE, sums_precision(pads).noise_bits))
+    )
     words = (columns[0] * layout.all_bins, columns[1] * layout.all_bins)
     return {
         "rows": rows,
@@ -128,9 +138,12 @@ def _tree_row(rows: int, columns: tuple[int, int], depth: int, bins: int, missin
         "depth": depth,
         "bins": bins,
         "missing values": missing,
-        "rounds": cost.rounds,
-        "MB between the parties": _megabytes(cost.label_words + cost.feature_words),
-        "MB from the dealer": _megabytes(cost.correlations.correction_words(words)),
+        "splits": splits,
+        "rounds": dealt.rounds,
+        "MB between the parties": _megabytes(dealt.label_words + dealt.feature_words),
+        "MB from the dealer": _megabytes(dealt.correlations.correction_words(words)),
+        "rounds without a dealer": made.rounds,
+        "MB without a dealer": _megabytes(made.label_words + made.feature_words),
     }
 
 
@@ -141,12 +154,12 @@ def _megabytes(words: int) -> str:
 def _consumed(cost: Cost) -> dict[str, int]:
     """Correlations by what they are for, widths and directions together."""
     found = {"products": 0, "gates": 0, "digits": 0, "lifts": 0, "transfers": 0}
-    for kind, count in cost.correlations.items().items():
-        column, size = next(
-            (column, size) for prefix, column, size in _KINDS if kind.value.startswith(prefix)
-        )
-        found[column] += size * count
-    return found | {"vectors": sum(cost.correlations.vectors)}
+    for kind, count in cost.correlations.counts.items():
+        found[kind.use] += kind.elements * count
+    return found | {
+        "vectors": sum(cost.correlations.vectors),
+        "row nodes": cost.correlations.row_nodes,
+    }
 
 
 def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
@@ -154,82 +167,119 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
 
     All shares are of zeros; private inputs and keys of one party are None.
     """
-
-    def bits(*leading: int) -> SharedBits:
-        return SharedBits(np.zeros((*leading, words_per(count)), np.uint64), count)
-
-    x = Shared.zeros(count)
     params = TrainingParams(max_bin=16)
     layout = Layout.of(params, count, (10, 10), False)
     numbers = layout.numbers(params)
     shape = matrix_shape(layout, numbers, params.max_depth)
-    used = np.arange(layout.total_columns)
-    vectors = Shared.zeros(_NODES, 2, count)
-    noisy = Shared.zeros(_NODES, 2, used.size, layout.all_bins)
-    sums = Shared.zeros(_NODES, used.size, layout.all_bins)
-    owners, candidates = np.zeros(1, np.int64), Candidates.of(layout, used)
-    levels = [LevelSums(*[Shared.zeros(1 << level)] * 3) for level in range(3)]
+    return {
+        **_of_mpc(layout, numbers, shape),
+        **_of_numbers(layout, numbers, shape),
+        "hybrid.ckks_products.agree_keys": (),
+        "hybrid.ckks_products.products": (None, np.zeros((TERMS, count)), None),
+        "hybrid.ckks_scores.tree_scores": (None, np.zeros((1, count, 1)), None, Limbs(20, (12,))),
+        "hybrid.ckks_sigmoid.ckks_sigmoid": (None, Shared.zeros(count), 20, 18),
+        **_of_boost(layout, numbers, shape),
+    }
+
+
+def _of_mpc(
+    layout: Layout, numbers: NumberFormat, shape: MatrixShape
+) -> dict[str, tuple[Any, ...]]:
+    count = layout.rows
+
+    def bits(*leading: int) -> SharedBits:
+        return SharedBits.zeros(*leading, count=count)
+
+    rows = RowShape(count, layout.columns, layout.all_bins)
+    tables = [
+        SharedBits(np.zeros((columns, layout.all_bins, 1), np.uint64), _NODES)
+        for columns in layout.columns
+    ]
+    x, owners, vectors = Shared.zeros(count), np.zeros(1, np.int64), Shared.zeros(_NODES, 2, count)
     return {
         "mpc.multiply.multiply": (x, x),
         "mpc.multiply.and_bits": (bits(), bits()),
         "mpc.multiply.gate_bits": (bits(), bits(4)),
-        "mpc.choose.choose": (bits(), x.reshape(1, -1)),
-        "mpc.scale.scale_rows": (x.reshape(1, -1), Shared.zeros(1), 52),
+        "mpc.choose.choose": (bits(1), x.reshape(1, 1, -1)),
         "mpc.compare.is_negative": (x,),
         "mpc.compare.at_least": (x, x),
         "mpc.compare.all_of": (bits(3),),
         "mpc.convert.to_arithmetic": (bits(),),
         "mpc.convert.to_bits": (x, 32),
         "mpc.convert.highest_bit": (bits(30),),
-        "mpc.truncate.truncate": (x, 20),
-        "mpc.truncate.round_off": (x, 20),
-        "mpc.unpack.unpack_pairs": (x, 30),
-        "mpc.unpack.round_sums": (noisy, shape.widths(numbers.dropped_bits)),
-        "mpc.divide.reciprocal": (x, x),
-        "mpc.divide.divide": (x, x, bits(30), bits()),
         "mpc.argmax.argmax": (
             Shared.zeros(_NODES, 300),
-            np.zeros((2, 300), np.int64),
-            Shared.zeros(1, _NODES, 300),
-            Shared.zeros(4, _NODES),
+            Shared.zeros(_NODES, 300),
             score_bits(numbers),
         ),
-        "mpc.bound.reaches": (bits(25), 3 << 12),
-        "mpc.logarithm.log2_bits": ((bits(48), bits(25), bits(25)), (16, 13, 13)),
-        "mpc.table.one_hot": (bits(8),),
-        "mpc.table.lookups": (
+        "mpc.sort.sort_rows": (x.reshape(1, -1), 40),
+        "mpc.select.select": (owners, np.zeros((1, count), bool), x.reshape(1, 1, -1), (64,)),
+        "mpc.matrix.histograms": (shape, None, None, vectors),
+        "mpc.left_bits.left_bits": (rows, None, None, *tables),
+        "mpc.left_bits._fixed_left_bits": (rows, None, None, *tables, None),
+        "mpc.open._open_bits": (bits(1),),
+        "mpc.open._open_bits_to": (bits(1), 0),
+        "mpc.open._open": (x,),
+        "mpc.open._open_to": (x, 0),
+    }
+
+
+def _of_numbers(
+    layout: Layout, numbers: NumberFormat, shape: MatrixShape
+) -> dict[str, tuple[Any, ...]]:
+    count = layout.rows
+
+    def bits(*leading: int) -> SharedBits:
+        return SharedBits.zeros(*leading, count=count)
+
+    x = Shared.zeros(count)
+    return {
+        "mpc.numbers.scale.scale_rows": (x.reshape(1, -1), Shared.zeros(1), 52),
+        "mpc.numbers.truncate.truncate": (x, 20),
+        "mpc.numbers.truncate.round_off": (x, 20),
+        "mpc.numbers.unpack.unpack_pairs": (x, 30),
+        "mpc.numbers.unpack.round_sums": (_noisy(layout), shape.widths(numbers.dropped_bits)),
+        "mpc.numbers.per_cents.per_cents": (x[:20],),
+        "mpc.numbers.divide.reciprocal": (x, x),
+        "mpc.numbers.divide.divide": (x, x, bits(30), bits()),
+        "mpc.numbers.bound.reaches": (bits(25), 3 << 12),
+        "mpc.numbers.logarithm.log2_bits": ((bits(48), bits(25), bits(25)), (16, 13, 13)),
+        "mpc.numbers.table.one_hot": (bits(8),),
+        "mpc.numbers.table.lookups": (
             bits(11),
             [Tables(np.zeros((1, 1 << 11), np.uint64), 30)],
             (count,),
         ),
-        "mpc.magnitude.magnitude": (x, Index(12, 11)),
-        "mpc.lift.lift_numbers": (bits(30), (binary(16), binary(14))),
-        "mpc.lift.widen": (x, 32),
-        "mpc.sigmoid.sigmoid": (x, sigmoid_table(20, 18, True, np.zeros((4, 64), np.int64))),
-        "mpc.sigmoid.softplus": (x,),
-        "mpc.sort.sort_rows": (x.reshape(1, -1), 40),
-        "mpc.select.select": (owners, np.zeros((1, count), bool), x.reshape(1, 1, -1), (64,)),
-        "mpc.matrix.histograms": (shape, None, None, vectors),
-        "mpc.open._open": (x,),
-        "mpc.open._open_to": (x, 0),
-        "hybrid.ckks_products.agree_keys": (),
-        "hybrid.ckks_products.products": (None, np.zeros((TERMS, count)), None),
-        "hybrid.ckks_scores.tree_scores": (None, np.zeros((1, count, 1)), None, Limbs(20, (12,))),
-        "hybrid.ckks_sigmoid.ckks_sigmoid": (None, x, 20, 18),
-        "boost.histogram.build": (shape, None, vectors),
-        "boost.histogram.running": (shape, NoisySums(noisy), used, numbers),
-        "boost.weights.soft_threshold": (x, 1),
-        "boost.weights.weigh": (x.reshape(1, -1), x.reshape(1, -1), numbers, False),
-        "boost.weights.clipped": (x, x),
-        "boost.score.scores": (child_sums(Histogram(sums, sums), candidates), numbers),
-        "boost.split.best_splits": (
-            Histogram(sums, sums),
-            candidates,
-            numbers,
-            Shared.zeros(4, _NODES),
+        "mpc.numbers.magnitude.magnitude": (x, Index(12, 11)),
+        "mpc.numbers.lift.lift_numbers": (bits(30), (binary(16), binary(14))),
+        "mpc.numbers.lift.widen": (x, 32),
+        "mpc.numbers.sigmoid.sigmoid": (
+            x,
+            sigmoid_table(20, 18, True, np.zeros((4, 64), np.int64)),
         ),
-        "boost.leaves.leaf_weights": (levels, numbers),
+        "mpc.numbers.sigmoid.softplus": (x,),
     }
 
 
-__all__ = ["TYPICAL", "arguments", "markdown", "protocol_rows", "reveal_rows", "tree_rows"]
+def _of_boost(
+    layout: Layout, numbers: NumberFormat, shape: MatrixShape
+) -> dict[str, tuple[Any, ...]]:
+    x, vectors = Shared.zeros(layout.rows), Shared.zeros(_NODES, 2, layout.rows)
+    used = np.arange(layout.total_columns)
+    sums = Shared.zeros(_NODES, used.size, layout.all_bins)
+    histogram, candidates = Histogram(sums, sums), Candidates.of(layout, used)
+    levels = [LevelSums(*[Shared.zeros(1 << level)] * 3) for level in range(3)]
+    return {
+        "boost.histogram.build": (shape, None, vectors),
+        "boost.histogram.running": (shape, NoisySums(_noisy(layout)), used, numbers),
+        "boost.splits.weights.soft_threshold": (x, 1),
+        "boost.splits.weights.weigh": (x.reshape(1, -1), x.reshape(1, -1), numbers, False),
+        "boost.splits.weights.clipped": (x, x),
+        "boost.splits.score.scores": (child_sums(histogram, candidates), numbers),
+        "boost.splits.split.best_splits": (histogram, candidates, numbers),
+        "boost.splits.leaves.leaf_weights": (levels, numbers),
+    }
+
+
+def _noisy(layout: Layout) -> Shared:
+    return Shared.zeros(_NODES, 2, layout.total_columns, layout.all_bins)

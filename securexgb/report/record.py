@@ -3,7 +3,7 @@
 A report is written by a side for itself, from what that side holds anyway: its own
 features' names, importance and missing rates, the metrics and predictions that the
 terms give to it, the ledger and the costs. There is no field for anything of the
-other side, so nothing of it can be printed.
+other side but what the terms open to both, so nothing else of it can be printed.
 """
 
 from __future__ import annotations
@@ -61,9 +61,6 @@ class BinaryMetrics:
     lift: list[Band]
     calibration: list[CalibrationBin]
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class RegressionMetrics:
@@ -73,9 +70,6 @@ class RegressionMetrics:
     rmse: float
     mae: float
     r2: float | None
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -110,7 +104,8 @@ class RunReport:
     ``learning_curve``: revealed metric values by "set metric", one per tree. ``dealer``:
     the verdict on the dealer (a dictionary of ``Verdict``), None where there is no dealer.
     ``leaks``: what the leak meter says of the training and of its evaluation sets (dictionaries
-    of ``boost.leak.Leak``).
+    of ``boost.leak.Leak``). ``importance``: by column, what ``importance_is`` says, which is the
+    reason where there is none.
     """
 
     title: str
@@ -134,21 +129,22 @@ class RunReport:
     stability_index: float | None = None
     learning_curve: Mapping[str, Sequence[float]] = field(default_factory=dict)
     importance: Mapping[str, float] = field(default_factory=dict)
+    importance_is: str = ""
     missing_rates: Mapping[str, float] = field(default_factory=dict)
 
 
 def report_json(report: RunReport) -> dict[str, Any]:
     """The report as one JSON-ready object; numbers that do not exist are null."""
-    facts: dict[str, Any] = _plain(asdict(report))
+    facts: dict[str, Any] = plain(asdict(report))
     return facts
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Values that strict JSON has: no NaN, no infinity, no tuples."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(entry) for name, entry in value.items()}
+        return {str(name): plain(entry) for name, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -16,6 +16,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +101,15 @@ def sync_directory(directory: Path) -> None:
 
 
 def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """The content of an npz file."""
+    """The content of an npz file; ValueError for objects, which would be pickled.
+
+    Written here because numpy's own ``savez`` takes ``allow_pickle`` for an array before 2.1.
+    """
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **dict(arrays))
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
     return buffer.getvalue()
 
 
@@ -114,15 +121,12 @@ def unpack_arrays(content: bytes, name: str) -> Arrays:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = {info.filename: archive.read(info) for info in archive.infolist()}
-        return {key.removesuffix(".npy"): _array(member) for key, member in members.items()}
+        read = partial(np.lib.format.read_array, allow_pickle=False)
+        return {key.removesuffix(".npy"): read(io.BytesIO(m)) for key, m in members.items()}
     except (ValueError, OSError, EOFError, KeyError, TypeError, MemoryError) as error:
         raise _damaged(name) from error
     except (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError) as error:
         raise _damaged(name) from error
-
-
-def _array(member: bytes) -> NDArray[Any]:
-    return np.asarray(np.lib.format.read_array(io.BytesIO(member), allow_pickle=False))
 
 
 def pack_json(content: Mapping[str, Any]) -> bytes:

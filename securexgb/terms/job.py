@@ -34,6 +34,7 @@ def _training(value: object) -> object:
 
 
 Evidence = Literal["none", "sgx-dcap", "tdx-dcap", "sev-snp", "dev"]
+Evidences = Annotated[tuple[Evidence, ...], BeforeValidator(_listed), Field(min_length=1)]
 Training = Annotated[
     InstanceOf[TrainingParams],
     BeforeValidator(_training),
@@ -44,17 +45,13 @@ Training = Annotated[
 class DealerTerms(TomlFile):
     """The dealer that both sides accept."""
 
-    name: Name = Field(default="dealer", description="The name in the dealer's certificate.")
-    evidence: Annotated[tuple[Evidence, ...], BeforeValidator(_listed)] = Field(
-        default=("none",),
-        min_length=1,
-        description="What may prove which program it runs: sgx-dcap, tdx-dcap, sev-snp; dev "
-        "proves nothing, for rehearsals; none: both sides trust its operator.",
-    )
-    policy_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(
-        default=None,
-        description="Hash of the policy that both sides hold: `securexgb dealer policy` prints it.",
-    )
+    name: Name = "dealer"
+    """The name in the dealer's certificate."""
+    evidence: Evidences = ("none",)
+    """What may prove which program it runs: sgx-dcap, tdx-dcap, sev-snp; dev proves nothing,
+    for rehearsals; none: both sides trust its operator."""
+    policy_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    """Hash of the policy that both sides hold: `securexgb dealer policy` prints it."""
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -69,82 +66,58 @@ class DealerTerms(TomlFile):
 class SecurityTerms(TomlFile):
     """The security that the protocols aim at."""
 
-    computational_bits: Literal[128] = Field(
-        default=128, description="Work factor of every cipher."
-    )
-    statistical_bits: Literal[40] = Field(default=40, description="For the whole job, not a value.")
+    computational_bits: Literal[128] = 128
+    """Work factor of every cipher."""
+    statistical_bits: Literal[40] = 40
+    """For the whole job, not a value."""
 
 
 class JobTerms(TomlFile):
     """The contract between the two sides; each field is a key of ``job.toml``."""
 
-    format: Literal[1] = Field(default=1, description="Version of this file.")
-    name: Annotated[str, Field(min_length=1, max_length=80)] = Field(description="The job's name.")
-    label_party: Name = Field(description="Name of the side with the labels.")
-    feature_party: Name = Field(description="Name of the side with columns only.")
-    algorithm: Algorithm = Field(
-        default="hybrid",
-        description="hybrid: histograms by homomorphic encryption between the two parties "
-        "(HEP-XGB); ss: by matrices that a dealer masks (SS-XGB), for small data.",
-    )
-    offline: Offline = Field(
-        default="two-party",
-        description="Correlated randomness: two-party: made by the two parties alone, no third "
-        "side (with hybrid); dealt: by a dealer, faster.",
-    )
-    he: Scheme = Field(
-        default="bfv",
-        description="The scheme of hybrid: bfv is fast, paillier is for small data and for "
-        "auditors who know it.",
-    )
-    paillier_bits: PaillierBits = Field(
-        default=3072, description="Length of a Paillier modulus, where he is paillier."
-    )
-    id_column: Column | None = Field(
-        default=None,
-        description="Column of the rows' ids, known to both sides; they are compared by digest.",
-    )
-    coins: Literal["drawn", "seeded"] = Field(
-        default="drawn",
-        description="Public coins for samples: drawn by both for each run, or from random_state.",
-    )
-    predictions_to: Literal["label", "feature", "both"] = Field(
-        default="label", description="Who learns predictions."
-    )
-    prediction_decimals: int = Field(
-        default=4,
-        ge=0,
-        le=6,
-        description="Margins are rounded to so many decimals before they are opened; what that "
-        "hides and what not is measured in docs/operations.md.",
-    )
-    prediction: Prediction = Field(
-        default="transfers",
-        description="How scores are computed: transfers: exact; ckks: under homomorphic "
-        "encryption, for the label party alone, to hundredths of a margin.",
-    )
-    min_training_rows: int = Field(
-        default=Floors.training_rows,
-        ge=1,
-        description="Training on fewer rows is refused: splits on few rows tell the feature "
-        "party their labels.",
-    )
-    min_evaluation_rows: int = Field(
-        default=Floors.evaluation_rows,
-        ge=1,
-        description="Evaluating fewer rows is refused: a metric of few rows tells the feature "
-        "party their labels.",
-    )
-    dealer: DealerTerms = Field(
-        default=DealerTerms(), description="The dealer that both sides accept."
-    )
-    security: SecurityTerms = Field(
-        default=SecurityTerms(), description="What the protocols aim at."
-    )
-    training: Training = Field(
-        default=TrainingParams(),
-        description="Names and meanings are xgboost's; every value is public.",
-    )
+    format: Literal[1] = 1
+    """Version of this file."""
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    """The job's name."""
+    label_party: Name
+    """Name of the side with the labels."""
+    feature_party: Name
+    """Name of the side with columns only."""
+    algorithm: Algorithm = "hybrid"
+    """hybrid: histograms by homomorphic encryption between the two parties (HEP-XGB); ss: by
+    matrices that a dealer masks (SS-XGB), for small data."""
+    offline: Offline = "two-party"
+    """Correlated randomness: two-party: made by the two parties alone, no third side (with
+    hybrid); dealt: by a dealer, faster."""
+    he: Scheme = "bfv"
+    """The scheme of hybrid: bfv is fast, paillier is for small data and for auditors who know
+    it."""
+    paillier_bits: PaillierBits = 3072
+    """Length of a Paillier modulus, where he is paillier."""
+    id_column: Column | None = None
+    """Column of the rows' ids, known to both sides; they are compared by digest."""
+    coins: Literal["drawn", "seeded"] = "drawn"
+    """Public coins for samples: drawn by both for each run, or from random_state."""
+    predictions_to: Literal["label", "feature", "both"] = "label"
+    """Who learns predictions."""
+    prediction_decimals: Annotated[int, Field(ge=0, le=6)] = 4
+    """Margins are rounded to so many decimals before they are opened; what that hides and what
+    not is measured in docs/operations.md."""
+    prediction: Prediction = "transfers"
+    """How scores are computed: transfers: exact; ckks: under homomorphic encryption, for the
+    label party alone, to hundredths of a margin."""
+    min_training_rows: Annotated[int, Field(ge=1)] = Floors.training_rows
+    """Training on fewer rows is refused: splits on few rows tell the feature party their
+    labels."""
+    min_evaluation_rows: Annotated[int, Field(ge=1)] = Floors.evaluation_rows
+    """Evaluating fewer rows is refused: a metric of few rows tells the feature party their
+    labels."""
+    dealer: DealerTerms = DealerTerms()
+    """The dealer that both sides accept."""
+    security: SecurityTerms = SecurityTerms()
+    """What the protocols aim at."""
+    training: Training = TrainingParams()
+    """Names and meanings are xgboost's; every value is public."""
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -156,6 +129,13 @@ class JobTerms(TomlFile):
                 'evidence is demanded of a dealer, and offline "two-party" has none: choose '
                 'offline "dealt", or demand no evidence'
             )
+        can_hide = method.can_hide and self.prediction == "transfers"
+        if self.training.splits == "hidden" and not can_hide:
+            raise UsageError(
+                'splits = "hidden" goes with he = "bfv" (or ss) and prediction = "transfers": '
+                'choose these, or splits = "owner"'
+            )
+        self.__dict__["training"] = self.training.decided(can_hide=can_hide)
         return self
 
     @staticmethod
@@ -196,7 +176,7 @@ class JobTerms(TomlFile):
     @property
     def floors(self) -> Floors:
         """The least rows that the two sides work on."""
-        return Floors(self.min_training_rows, self.min_evaluation_rows)
+        return Floors(self.min_training_rows, self.min_evaluation_rows).of(self.training)
 
     @property
     def digest(self) -> str:

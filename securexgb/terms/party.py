@@ -47,85 +47,57 @@ class PartyConfig(TomlFile):
     environment, which beats the file.
     """
 
-    role: Literal["label", "feature"] = Field(
-        description="label: this side holds the labels; feature: it holds columns only."
-    )
-    name: Name = Field(description="This side's name, as in the terms and in its certificate.")
+    role: Literal["label", "feature"]
+    """label: this side holds the labels; feature: it holds columns only."""
+    name: Name
+    """This side's name, as in the terms and in its certificate."""
 
-    key: Path = Field(
-        default=Path("keys/own.key"),
-        description="Own private key: stays on this machine, mode 600.",
-    )
-    certificate: Path = Field(
-        default=Path("keys/own.pem"), description="Own certificate: give it to the other side."
-    )
-    peer_certificate: Path = Field(
-        default=Path("keys/peer.pem"), description="The other side's certificate, pinned."
-    )
-    dealer_certificate: Path = Field(
-        default=Path("keys/dealer.pem"),
-        description="The dealer's certificate, pinned; a dealer has a new one at each start. "
-        "Where the terms demand evidence the file may be missing: the evidence decides.",
-    )
+    key: Path = Path("keys/own.key")
+    """Own private key: stays on this machine, mode 600."""
+    certificate: Path = Path("keys/own.pem")
+    """Own certificate: give it to the other side."""
+    peer_certificate: Path = Path("keys/peer.pem")
+    """The other side's certificate, pinned."""
+    dealer_certificate: Path = Path("keys/dealer.pem")
+    """The dealer's certificate, pinned; a dealer has a new one at each start. Where the terms
+    demand evidence the file may be missing: the evidence decides."""
 
-    listen: Address | None = Field(
-        default=None,
-        description="Where this side listens, host:port. One side listens, the other dials.",
-    )
-    connect: Address | None = Field(
-        default=None, description="Where the other side listens, host:port, if this side dials."
-    )
-    dealer_address: Address | None = Field(
-        default=None, description="Where the dealer listens, host:port."
-    )
-    dealer_policy: Path | None = Field(
-        default=None,
-        description="The policy that the dealer's evidence must meet; its hash is in the terms.",
-    )
-    dealer_collateral: Place | None = Field(
-        default=None,
-        description="Intel's or AMD's statements for the evidence: a file, a folder of files, "
-        "or the https address of a service that you choose.",
-    )
-    dealer_collateral_cache: Path = Field(
-        default=Path("collateral"),
-        description="A folder for what that address answers: it is asked once a day, and may be "
-        "down while what it said is valid.",
-    )
-    model_key: Path | None = Field(
-        default=None,
-        description="A file with a key of 64 hex digits: this side's half is then encrypted. "
-        "The environment variable SECUREXGB_MODEL_KEY may hold the digits instead.",
-    )
-    timeout_seconds: float = Field(
-        default=60.0,
-        gt=0,
-        le=86400,
-        description="The one deadline: how long to wait for the other side.",
-    )
+    listen: Address | None = None
+    """Where this side listens, host:port. One side listens, the other dials."""
+    connect: Address | None = None
+    """Where the other side listens, host:port, if this side dials."""
+    dealer_address: Address | None = None
+    """Where the dealer listens, host:port."""
+    dealer_policy: Path | None = None
+    """The policy that the dealer's evidence must meet; its hash is in the terms."""
+    dealer_collateral: Place | None = None
+    """Intel's or AMD's statements for the evidence: a file, a folder of files, or the https
+    address of a service that you choose."""
+    dealer_collateral_cache: Path = Path("collateral")
+    """A folder for what that address answers: it is asked once a day, and may be down while
+    what it said is valid."""
+    model_key: Path | None = None
+    """A file with a key of 64 hex digits: this side's half is then encrypted. The environment
+    variable SECUREXGB_MODEL_KEY may hold the digits instead."""
+    timeout_seconds: Annotated[float, Field(gt=0, le=86400)] = 60.0
+    """The one deadline: how long to wait for the other side."""
 
-    train_data: Path | None = Field(
-        default=None, description="This side's training rows, CSV or Parquet."
-    )
-    eval_data: Sets = Field(
-        default={},
-        description="Evaluation rows: a file, or a table of files by name, equal at both sides.",
-    )
-    predict_data: Path | None = Field(default=None, description="Rows to predict.")
-    label_column: Column | None = Field(
-        default=None, description="Column of labels; label party only."
-    )
-    weight_column: Column | None = Field(
-        default=None, description="Column of weights; label party only."
-    )
-    feature_columns: tuple[Column, ...] | None = Field(
-        default=None, description="Columns to learn from; left out: all others."
-    )
-    id_column: Column | None = Field(
-        default=None,
-        description="Column of the rows' ids, where it has another name than in the terms.",
-    )
-    run_directory: Path = Field(default=Path("run"), description="Where runs leave their files.")
+    train_data: Path | None = None
+    """This side's training rows, CSV or Parquet."""
+    eval_data: Sets = Field(default={})
+    """Evaluation rows: a file, or a table of files by name, equal at both sides."""
+    predict_data: Path | None = None
+    """Rows to predict."""
+    label_column: Column | None = None
+    """Column of labels; label party only."""
+    weight_column: Column | None = None
+    """Column of weights; label party only."""
+    feature_columns: tuple[Column, ...] | None = None
+    """Columns to learn from; left out: all others."""
+    id_column: Column | None = None
+    """Column of the rows' ids, where it has another name than in the terms."""
+    run_directory: Path = Path("run")
+    """Where runs leave their files."""
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

@@ -23,9 +23,14 @@ Column = Annotated[str, Field(min_length=1)]
 
 
 class TomlFile(BaseModel):
-    """What both files have in common: frozen, and nothing in it that is not known."""
+    """What both files have in common: frozen, and nothing in it that is not known.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    The docstring below a key is its comment in the file.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True
+    )
 
 
 _Model = TypeVar("_Model", bound=TomlFile)
@@ -69,7 +74,10 @@ def to_toml(model: TomlFile) -> str:
     lines: list[str] = []
     tables: list[str] = []
     for name, entry in type(model).model_fields.items():
-        value, comment = getattr(model, name), f"\n# {entry.description}\n"
+        value, comment = (
+            getattr(model, name),
+            f"\n# {' '.join((entry.description or '').split())}\n",
+        )
         if isinstance(value, TrainingParams):
             tables.append(f"{comment}[{name}]\n{_training_toml(value)}")
         elif isinstance(value, TomlFile):
@@ -80,9 +88,10 @@ def to_toml(model: TomlFile) -> str:
 
 
 def _training_toml(params: TrainingParams) -> str:
-    values = params.to_mapping()
-    told = declarations()
-    return "".join(f"# {told[name].help}\n{_line(name, values[name])}" for name in values)
+    known = declarations()
+    return "".join(
+        f"# {known[name].help}\n{_line(name, value)}" for name, value in params.to_mapping().items()
+    )
 
 
 def _line(name: str, value: Any) -> str:

@@ -1,10 +1,9 @@
-"""Both parties of a program in two threads of this process.
+"""Both parties of a program in two threads of this process, on shares or in the clear.
 
 ``backend="shared"`` runs the protocols on shares; ``backend="plaintext"`` puts both
 parties' shares together at every protocol and runs its functionality in the clear, which
 every algorithm above must match bit for bit. Neither protects anything: both sides are
-in one process. The correlations come from an insecure local source, unless a ``Method``
-says how they are really made.
+in one process, see ``jobs.local``.
 """
 
 from __future__ import annotations
@@ -15,16 +14,15 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.channel.memory import memory_pair
-from securexgb.errors import PeerError, StoppedByPeer
+from securexgb.errors import StoppedByPeer
+from securexgb.jobs import local
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, SharedBits
-from securexgb.offline.local import InsecureLocalSource
 from securexgb.offline.method import Method
-from securexgb.offline.source import CorrelationSource
-from securexgb.offline.two_party import TwoPartySource
+
+__all__ = ["Backend", "insecure_parties", "join_parties", "run_both", "run_parties"]
 
 Backend = Literal["shared", "plaintext"]
 Result = TypeVar("Result")
@@ -77,7 +75,14 @@ class _Seat:
         self._meeting, self._rank = meeting, rank
 
     def run(self, ideal: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-        return self._meeting.run(self._rank, ideal, args)
+        try:
+            return self._meeting.run(self._rank, ideal, args)
+        except threading.BrokenBarrierError:
+            raise StoppedByPeer("the other side has left the ideal world") from None
+
+    def leave(self) -> None:
+        """Nobody waits for this party any more."""
+        self._meeting.abort()
 
 
 def insecure_parties(
@@ -87,13 +92,7 @@ def insecure_parties(
     method: Method | None = None,
     lasting: int | None = None,
 ) -> tuple[Party, Party]:
-    """Two connected parties whose randomness all derives from ``seed``.
-
-    ``lasting``: stands for the secrets that parties keep from run to run; None: ``seed``.
-
-    ``method``: how correlations are made, with an in-process dealer where it has one; None:
-    all by that dealer, which is the fastest for small data.
-    """
+    """Two connected parties on a backend; see ``jobs.local.join_parties``."""
     channels = memory_pair(timeout_seconds)
     return join_parties(channels, seed, backend, timeout_seconds, method, lasting)
 
@@ -107,32 +106,12 @@ def join_parties(
     lasting: int | None = None,
 ) -> tuple[Party, Party]:
     """The same on given channels (recorded ones, say)."""
-    root = _root(seed)
-    kept = root if lasting is None else _root(lasting)
-    meeting = InsecureMeeting(timeout_seconds)
-    parties = []
-    for rank, channel in enumerate(channels):
-        source = _source(method, rank, channel, root)
-        own, coins = root.derive(f"party {rank}"), root.derive("coins")
-        party = Party(rank, channel, source, own, coins, kept.derive(f"lasting secret {rank}"))
-        if backend == "plaintext":
-            party.ideal = _Seat(meeting, rank)
-        parties.append(party)
-    return parties[0], parties[1]
-
-
-def _root(seed: int) -> Prg:
-    return Prg(int(seed).to_bytes(16, "little"))
-
-
-def _source(method: Method | None, rank: int, channel: Channel, root: Prg) -> CorrelationSource:
-    own = root.derive(f"correlations of party {rank}")
-    products = None
-    if method is not None:
-        products = method.products(rank, channel, own.derive("products"))
-    if method is None or method.has_dealer or products is None:
-        return InsecureLocalSource(rank, channel, root.derive("correlations").key, products)
-    return TwoPartySource(rank, channel, own.derive("offline"), products)
+    parties = local.join_parties(channels, seed, method, lasting)
+    if backend == "plaintext":
+        meeting = InsecureMeeting(timeout_seconds)
+        for party in parties:
+            party.ideal = _Seat(meeting, party.rank)
+    return parties
 
 
 def run_parties(
@@ -143,10 +122,7 @@ def run_parties(
     timeout_seconds: float = 60.0,
     lasting: int | None = None,
 ) -> list[Result]:
-    """``program(party, inputs[rank])`` at both sides; both results.
-
-    Where a side fails the other is stopped at once, and the cause is raised, not the casualty.
-    """
+    """``program(party, inputs[rank])`` at both sides; both results."""
     parties = insecure_parties(seed, backend, timeout_seconds, lasting=lasting)
     return run_both(program, parties, inputs)
 
@@ -154,34 +130,14 @@ def run_parties(
 def run_both(
     program: Callable[[Party, Any], Result], parties: Sequence[Party], inputs: Sequence[Any]
 ) -> list[Result]:
-    """Run both given parties, the label party in this thread."""
-    results: list[Any] = [None, None]
-    errors: list[BaseException | None] = [None, None]
+    """Run both given parties; where one fails the cause is raised, see ``jobs.local.run_both``."""
 
-    def side(rank: int) -> None:
-        party = parties[rank]
+    def watched(party: Party, own: Any) -> Result:
         try:
-            results[rank] = program(party, inputs[rank])
-        except BaseException as error:
-            errors[rank] = error
-            party.channel.close(error)
+            return program(party, own)
+        except BaseException:
             if isinstance(party.ideal, _Seat):
-                party.ideal._meeting.abort()
+                party.ideal.leave()
+            raise
 
-    other = threading.Thread(target=side, args=(1,), name="feature party", daemon=True)
-    other.start()
-    side(0)
-    other.join()
-    _raise_cause(errors)
-    return results
-
-
-def _raise_cause(errors: list[BaseException | None]) -> None:
-    casualties = (StoppedByPeer, PeerError, threading.BrokenBarrierError)
-    causes = [error for error in errors if error is not None]
-    causes.sort(key=lambda error: isinstance(error, casualties))
-    if causes:
-        raise causes[0]
-
-
-__all__ = ["Backend", "insecure_parties", "join_parties", "run_both", "run_parties"]
+    return local.run_both(watched, parties, inputs)

@@ -9,8 +9,8 @@ import pytest
 from securexgb.align import ids as module
 from securexgb.align.ids import DIGEST_BYTES, LEAST_ROWS, check_same_rows
 from securexgb.errors import DataError, MalformedFrame
+from securexgb.jobs.simulation import simulate_parties
 from securexgb.mpc.party import Party
-from securexgb.simulation import simulate_parties
 from securexgb.testing import run_parties
 from tests.mpc.kit import recorded
 

@@ -14,11 +14,12 @@ import pytest
 from securexgb.attestation import collateral as module
 from securexgb.attestation.appraisal import COLLATERAL_BYTES
 from securexgb.attestation.collateral import (
-    CachedCollateral,
     FileCollateral,
+    FolderCollateral,
     UrlCollateral,
     signed_text,
 )
+from securexgb.attestation.collateral_cache import ServiceCollateral
 from securexgb.attestation.verify import verify
 from securexgb.dealer.evidence import Evidence
 from securexgb.dealer.refusal import AttestationError
@@ -125,7 +126,8 @@ def test_a_file(tmp_path: Path) -> None:
 
 def test_a_folder_in_front_of_a_source(tmp_path: Path) -> None:
     service = Service("tdx")
-    source = CachedCollateral(tmp_path / "cache", UrlCollateral(BASE, fetch=service))
+    folder = FolderCollateral(tmp_path / "cache")
+    source = ServiceCollateral(folder, UrlCollateral(BASE, fetch=service), lambda: NOW)
     first = source.collateral(QUOTE)
     assert source.collateral(QUOTE) == first
     assert len(service.asked) == 4
@@ -135,16 +137,15 @@ def test_a_folder_in_front_of_a_source(tmp_path: Path) -> None:
     os.utime(cached, (0, 0))
     source.collateral(QUOTE)
     assert len(service.asked) == 8
-    offline = CachedCollateral(tmp_path / "cache", None)
     os.utime(cached, (0, 0))
-    assert offline.collateral(QUOTE) == first
+    assert folder.collateral(QUOTE) == first
     with pytest.raises(AttestationError) as caught:
-        offline.collateral(Evidence("sgx-dcap", LABORATORY.sgx(bytes(64))))
+        folder.collateral(Evidence("sgx-dcap", LABORATORY.sgx(bytes(64))))
     assert caught.value.code == "collateral_mismatch"
 
 
 def test_a_quote_that_names_no_platform(tmp_path: Path) -> None:
-    for source in (UrlCollateral(BASE), CachedCollateral(tmp_path, None)):
+    for source in (UrlCollateral(BASE), FolderCollateral(tmp_path)):
         with pytest.raises(AttestationError) as caught:
             source.collateral(Evidence("sgx-dcap", b"nothing"))
         assert caught.value.code == "malformed"

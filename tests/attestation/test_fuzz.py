@@ -17,6 +17,7 @@ from securexgb.dealer.evidence import BODY_BYTES, Evidence
 from securexgb.dealer.refusal import AttestationError
 from tests.attestation.examples import policy, roots
 from tests.attestation.laboratory import NOW, Laboratory
+from tests.profiles import examples
 
 LABORATORY = Laboratory()
 QUOTES = {"sgx": LABORATORY.sgx(bytes(64)), "tdx": LABORATORY.tdx(bytes(64))}
@@ -24,7 +25,9 @@ COLLATERAL = {tee: LABORATORY.collateral(tee) for tee in QUOTES}
 SNP = Policy.from_toml(f'version = 1\naccept = ["sev-snp"]\n[[snp]]\nmeasurement = "{"00" * 48}"\n')
 DEV = Policy.from_toml(f'version = 1\naccept = ["dev"]\n[[dev]]\nkey = "{"00" * 32}"\n')
 CASES = [("sgx-dcap", policy()), ("tdx-dcap", policy("tdx")), ("sev-snp", SNP), ("dev", DEV)]
-quick = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(
+    max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 def refused(kind: str, accepted: Policy, body: bytes, content: bytes | None) -> str:

@@ -50,7 +50,7 @@ def test_good_reports_verify_with_the_recorded_fields(row: dict[str, Any]) -> No
     assert found.measurement == row["measurement"]
     assert found.until is not None
     assert found.until == datetime.fromisoformat(row["leaf_valid_until"])
-    report = Report.parse(evidence.body)
+    report = Report(evidence.body)
     assert (report.version, report.policy) == (row["report_version"], int(row["policy"], 16))
     assert int.from_bytes(report.reported_tcb, "little") == int.from_bytes(
         bytes.fromhex(row["reported_tcb"]), "little"

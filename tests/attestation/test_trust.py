@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from securexgb.attestation.collateral import FileCollateral
+from securexgb.attestation.collateral import FileCollateral, FolderCollateral
 from securexgb.attestation.collateral_cache import ServiceCollateral, valid_until
 from securexgb.attestation.trust import collateral_source
 from securexgb.dealer.evidence import Evidence
@@ -25,7 +25,7 @@ def test_where_collateral_comes_from(tmp_path: Path) -> None:
     path.write_bytes(b"{}")
     found = collateral_source(path)
     assert isinstance(found, FileCollateral)
-    assert type(collateral_source(tmp_path)).__name__ == "CachedCollateral"
+    assert isinstance(collateral_source(tmp_path), FolderCollateral)
     with pytest.raises(UsageError, match="https"):
         collateral_source("http://pccs.example.org")
     intel = collateral_source("https://api.trustedservices.intel.com/")
@@ -69,7 +69,7 @@ def test_an_address_is_asked_once_a_day(tmp_path: Path) -> None:
     kept.write_bytes(b"{}")
     assert source.collateral(quote) == first
     with pytest.raises(UsageError, match="cannot be fetched"):
-        replace(lone, cache=replace(lone.cache, folder=tmp_path / "none")).collateral(quote)
+        replace(lone, folder=FolderCollateral(tmp_path / "none")).collateral(quote)
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

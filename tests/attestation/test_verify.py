@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -18,7 +18,7 @@ from securexgb.attestation.verify import Challenge, verify
 from securexgb.dealer.attesters.dev import DevAttester
 from securexgb.dealer.claims import Binding, attest
 from securexgb.dealer.evidence import Evidence
-from securexgb.dealer.refusal import CODES, AttestationError
+from securexgb.dealer.refusal import AttestationError, Code
 from tests.attestation.examples import (
     INTEL,
     SIGNED,
@@ -52,7 +52,7 @@ def refusal(check: Callable[[], object]) -> str:
     with pytest.raises(AttestationError) as caught:
         check()
     assert caught.value.exit_code == 5
-    assert caught.value.code in CODES
+    assert caught.value.code in get_args(Code)
     return caught.value.code
 
 

@@ -12,6 +12,9 @@ def test_page_and_plots_are_those_that_the_lines_make():
     results = lines.read(report.RESULTS)
     assert (report.DOCS / "benchmarks.md").read_text() == report.page(results)
     assert (report.DOCS / "accuracy.md").read_text() == report.accuracy(results)
+    threats = (report.DOCS / "threat-model.md").read_text()
+    assert threats == report.threat_model(results, threats)
+    assert "| attack | owned splits | hidden splits |" in threats
     drawn = report.plots(results)
     for name, plot in drawn.items():
         assert (report.DOCS / name).read_text() == plot, "run python benchmarks/report.py"

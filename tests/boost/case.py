@@ -71,7 +71,8 @@ class Case:
             learning_rate=self.params.learning_rate,
             cuts=np.tile(edges, (self.layout.columns[party.rank], 1)),
             used=self.columns,
-            dummies=party.private.derive("dummies"),
+            dummies=None if self.params.is_hidden else party.private.derive("dummies"),
+            keeps_gains=self.params.opens_gains,
         )
 
     def rows(self, party: Party) -> LocalRows:
@@ -99,7 +100,7 @@ class Case:
         """What a party runs."""
         job, rows = self.job(party), self.rows(party)
         (half,) = grow_trees(party, job, rows)
-        return GrownTree(half, rows.checkpoint()[0])
+        return GrownTree(half, rows.margins()[0])
 
 
 @dataclass(frozen=True)

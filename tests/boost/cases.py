@@ -24,7 +24,8 @@ def random_case(
     Gradients are whole units of sums, so that nothing is rounded off, or with ``fine`` any ones.
     """
     draw = np.random.default_rng(seed)
-    settings = {"max_bin": bins, "max_depth": 3, "min_child_weight": 1.0, **params}
+    settings = {"max_bin": bins, "max_depth": 3, "min_child_weight": 1.0, "splits": "owner"}
+    settings |= params
     terms = TrainingParams(**settings)
     shape = (rows, sum(columns))
     values = draw.integers(0, bins, shape)

@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.tree import HiddenTree
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
+from securexgb.mpc.shared import SharedBits
 from securexgb.testing import run_parties
 from securexgb.testing.harness import Backend
 
@@ -32,28 +36,28 @@ def table(
 
 def sides(
     features: Floats, labels: Floats, label_columns: int, weights: Floats | None = None
-) -> tuple[SideData, SideData]:
+) -> tuple[Rows, Rows]:
     """The same rows cut between two parties."""
     names = tuple(f"x{number}" for number in range(features.shape[1]))
     return (
-        SideData(
+        Rows(
             np.ascontiguousarray(features[:, :label_columns]),
             names[:label_columns],
             labels,
             weights,
         ),
-        SideData(np.ascontiguousarray(features[:, label_columns:]), names[label_columns:]),
+        Rows(np.ascontiguousarray(features[:, label_columns:]), names[label_columns:]),
     )
 
 
 def jobs(
     params: TrainingParams,
-    data: tuple[SideData, SideData],
-    evals: dict[str, tuple[SideData, SideData]] | None = None,
+    data: tuple[Rows, Rows],
+    evals: dict[str, tuple[Rows, Rows]] | None = None,
     **more: Any,
 ) -> tuple[TrainingJob, TrainingJob]:
-    """Both parties' jobs."""
-    sets = evals or {}
+    """Both parties' jobs; splits are owned where ``params`` do not say."""
+    sets, params = evals or {}, params.decided(can_hide=False)
     first, second = (
         TrainingJob(params, data[rank], tuple((name, pair[rank]) for name, pair in sets.items()))
         for rank in (0, 1)
@@ -63,9 +67,9 @@ def jobs(
 
 def train_both(
     params: TrainingParams,
-    data: tuple[SideData, SideData],
+    data: tuple[Rows, Rows],
     backend: Backend = "plaintext",
-    evals: dict[str, tuple[SideData, SideData]] | None = None,
+    evals: dict[str, tuple[Rows, Rows]] | None = None,
     seed: int = 0,
 ) -> tuple[ModelHalf, ModelHalf]:
     """Both halves of a model."""
@@ -79,8 +83,25 @@ def opened_leaves(halves: tuple[ModelHalf, ModelHalf]) -> list[list[int]]:
     return [(one.leaf_values + two.leaf_values).view(np.int64).tolist() for one, two in pairs]
 
 
+def hidden_tables(halves: tuple[ModelHalf, ModelHalf]) -> list[Any]:
+    """Which bins each node sends left, put together from both halves."""
+    pairs = zip(halves[0].trees, halves[1].trees, strict=True)
+    return [
+        SharedBits(first.tables ^ second.tables, first.nodes).flags()
+        for first, second in pairs
+        if isinstance(first, HiddenTree) and isinstance(second, HiddenTree)
+    ]
+
+
 def same_model(one: tuple[ModelHalf, ModelHalf], two: tuple[ModelHalf, ModelHalf]) -> bool:
-    """Equal opened leaves, equal own splits, equal base."""
+    """Equal opened leaves, equal splits (own ones, or what hidden tables hold), equal base."""
+    if any(isinstance(tree, HiddenTree) for half in (*one, *two) for tree in half.trees):
+        if not all(
+            np.array_equal(*pair)
+            for pair in zip(hidden_tables(one), hidden_tables(two), strict=True)
+        ):
+            return False
+        return opened_leaves(one) == opened_leaves(two) and one[0].base == two[0].base
     for first, second in zip(one, two, strict=True):
         for tree, other in zip(first.trees, second.trees, strict=True):
             for name, array in tree.arrays().items():

@@ -133,7 +133,7 @@ class Oracle:
         return Choices(found[:, 0], found[:, 1], marks, left, gain, slack, doubt)
 
     def _doubt(self, left: NDArray[np.int64], both: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Half of what scores leave open of D^2 / (H_L' H_R' (H + 2 lambda)), see boost.score."""
+        """Half of what scores leave open of D^2 / (H_L' H_R' (H + 2 lambda)), see boost/splits."""
         real, node = left / self._unit, both / self._unit
         below = real[:, 1] + self.case.params.reg_lambda
         other = node[1] + 2 * self.case.params.reg_lambda - below

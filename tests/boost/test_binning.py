@@ -144,11 +144,11 @@ def test_cuts_are_values_of_the_data() -> None:
 def test_infinite_values_are_refused_by_column_and_side(value: float) -> None:
     columns = np.array([[1.0, 2.0], [3.0, value]])
     with pytest.raises(DataError, match=r"'b' of the feature party"):
-        check_columns(columns, "feature", ["a", "b"], missing_allowed=True)
+        check_columns(columns, "feature", ["a", "b"], may_be_missing=True)
 
 
 def test_missing_values_are_refused_where_the_terms_say_so() -> None:
     columns = np.array([[np.nan]])
-    check_columns(columns, "label", ["a"], missing_allowed=True)
+    check_columns(columns, "label", ["a"], may_be_missing=True)
     with pytest.raises(DataError, match="missing"):
-        check_columns(columns, "label", ["a"], missing_allowed=False)
+        check_columns(columns, "label", ["a"], may_be_missing=False)

@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, SecureXGBError, TermsDiffer, UsageError
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.training import train
 from securexgb.testing import run_parties
 from tests.boost.data import jobs, opened_leaves, same_model, sides, table, train_both
 
@@ -186,9 +188,9 @@ GOOD = sides(*table(20), 2)
         ({"weights": np.full(20, 2.0)}, {}, DataError, "`weight_exponent = 1`"),
         ({"weights": np.full(3, 1.0)}, {}, DataError, "one weight"),
         ({}, {"labels": np.ones(20)}, UsageError, "feature party comes with labels"),
-        ({}, {"features": np.full((20, 3), np.inf)}, DataError, "infinite"),
-        ({}, {"features": np.zeros((19, 3))}, DataError, "label party has 20 rows"),
-        ({}, {"columns": ("a",)}, DataError, "one name"),
+        ({}, {"values": np.full((20, 3), np.inf)}, DataError, "infinite"),
+        ({}, {"values": np.zeros((19, 3))}, DataError, "label party has 20 rows"),
+        ({}, {"column_names": ("a",)}, DataError, "one name"),
     ],
 )
 def test_data_that_does_not_fit_is_refused(label, feature, error, words) -> None:
@@ -198,7 +200,7 @@ def test_data_that_does_not_fit_is_refused(label, feature, error, words) -> None
 
 
 def test_no_columns_at_all_are_refused() -> None:
-    data = (SideData(np.zeros((5, 0)), (), np.zeros(5)), SideData(np.zeros((5, 0)), ()))
+    data = (Rows(np.zeros((5, 0)), (), np.zeros(5)), Rows(np.zeros((5, 0)), ()))
     with pytest.raises(DataError, match="neither side has a column"):
         train_both(SMALL, data)
 

@@ -38,8 +38,8 @@ def test_as_xgboost(values: list[float], rounds: int, metric: str) -> None:
 
 
 def test_min_delta() -> None:
-    assert best_iteration([0.5, 0.49, 0.4], maximise=False, min_delta=0.05) == 2
-    assert best_iteration([0.5, 0.49, 0.46], maximise=False, min_delta=0.05) == 0
+    assert best_iteration([0.5, 0.49, 0.4], is_maximised=False, min_delta=0.05) == 2
+    assert best_iteration([0.5, 0.49, 0.46], is_maximised=False, min_delta=0.05) == 0
 
 
 def test_what_is_not_there_cannot_be_watched() -> None:

@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import log_loss, mean_squared_error, roc_auc_score
 
 from securexgb.arith.fixedpoint import MARGIN_BITS, encode
-from securexgb.boost.evaluation import Truth, check_metrics, metric_value
+from securexgb.boost.evaluation import EvaluationTargets, check_metrics, metric_value
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, UsageError
 from securexgb.mpc.shared import Shared
@@ -28,7 +28,7 @@ def value(metric, margins, labels, backend, weights=None, params=None, centre=0.
     def program(party, _):
         mine = Shared(words - mask if party.rank == 0 else mask)
         here = party.rank == 0
-        truth = Truth(
+        truth = EvaluationTargets(
             rows,
             weights is not None,
             labels if here else None,
@@ -118,18 +118,18 @@ def refuse(truth, metrics, params=None) -> None:
 
 def test_what_a_metric_is_not_defined_for_is_refused() -> None:
     with pytest.raises(DataError, match="both classes"):
-        refuse(Truth(3, False, np.ones(3), None), ("auc",))
+        refuse(EvaluationTargets(3, False, np.ones(3), None), ("auc",))
     with pytest.raises(UsageError, match="no weights"):
-        refuse(Truth(3, True, None, None), ("auc",))
+        refuse(EvaluationTargets(3, True, None, None), ("auc",))
     with pytest.raises(DataError, match="no rows"):
-        refuse(Truth(0, False, None, None), ("error",))
+        refuse(EvaluationTargets(0, False, None, None), ("error",))
     with pytest.raises(DataError, match="every weight"):
-        refuse(Truth(3, True, np.ones(3), np.zeros(3)), ("error",))
-    far = Truth(2, False, np.array([1e6 + 8.0 * 8191, 1e6]), None, 1e6)
+        refuse(EvaluationTargets(3, True, np.ones(3), np.zeros(3)), ("error",))
+    far = EvaluationTargets(2, False, np.array([1e6 + 8.0 * 8191, 1e6]), None, 1e6)
     refuse(far, ("rmse",), REGRESSION)
     with pytest.raises(DataError, match="too far"):
         refuse(replace(far, centre=1e6 - 10), ("rmse",), REGRESSION)
-    refuse(Truth(3, False, None, None), ("auc",))
+    refuse(EvaluationTargets(3, False, None, None), ("auc",))
 
 
 def steps_of(metric, exponent, margins, labels, weights=None, objective="binary:logistic"):

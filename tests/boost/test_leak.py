@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.layout import Layout
 from securexgb.boost.leak import (
@@ -20,25 +19,28 @@ from securexgb.boost.leak import (
     of_splits,
 )
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.split import Candidates
+from securexgb.boost.splits.split import Candidates
 from securexgb.errors import UsageError
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.testing.harness import insecure_parties, run_both
 
 ROWS, SETS = 60, [("valid", 20)]
 
 
-def sides(rows: int = ROWS) -> tuple[SideData, SideData]:
+def sides(rows: int = ROWS) -> tuple[Rows, Rows]:
     columns = np.random.default_rng(4).normal(size=(rows, 5))
     labels = (columns[:, 0] + columns[:, 3] > 0).astype(np.float64)
     return (
-        SideData(np.ascontiguousarray(columns[:, :2]), ("a", "b"), labels),
-        SideData(np.ascontiguousarray(columns[:, 2:]), ("c", "d", "e")),
+        Rows(np.ascontiguousarray(columns[:, :2]), ("a", "b"), labels),
+        Rows(np.ascontiguousarray(columns[:, 2:]), ("c", "d", "e")),
     )
 
 
-def job(party: Party, data: SideData, params: TrainingParams, floors: Floors) -> TrainingJob:
-    evals = (("valid", sides(20)[party.rank]),)
+def job(party: Party, data: Rows, params: TrainingParams, floors: Floors) -> TrainingJob:
+    evals, params = (("valid", sides(20)[party.rank]),), params.decided(can_hide=True)
     return TrainingJob(params=params, data=data, evals=evals, floors=floors)
 
 
@@ -57,11 +59,11 @@ def test_candidates_are_those_of_the_split(missing: str, share: float) -> None:
 
 def test_before_a_training_every_split_counts_and_after_it_those_of_the_feature_party() -> None:
     params = TrainingParams(
-        n_estimators=3, max_depth=3, max_bin=8, eval_metric=("logloss", "error")
+        n_estimators=3, max_depth=3, max_bin=8, eval_metric=("logloss", "error"), splits="owner"
     )
     parties = insecure_parties(0, "plaintext")
 
-    def program(party: Party, data: SideData) -> ModelHalf:
+    def program(party: Party, data: Rows) -> ModelHalf:
         return train(party, job(party, data, params, Floors(ROWS, 20)))
 
     halves = run_both(program, parties, sides())
@@ -77,8 +79,9 @@ def test_before_a_training_every_split_counts_and_after_it_those_of_the_feature_
 
 
 def test_a_side_without_columns_is_told_nothing() -> None:
-    layout = Layout.of(TrainingParams(), ROWS, (3, 0), False)
-    leak = before_training(TrainingParams(), layout)[0]
+    params = TrainingParams(splits="owner")
+    layout = Layout.of(params, ROWS, (3, 0), False)
+    leak = before_training(params, layout)[0]
     assert leak.bits == 0
     assert leak.warning is None
 
@@ -108,7 +111,7 @@ def test_the_warning_begins_above_a_quarter_of_the_labels() -> None:
 def test_floors_refuse_at_both_sides_before_anything_is_opened(floors: Floors, says: str) -> None:
     parties = insecure_parties(0)
 
-    def program(party: Party, data: SideData) -> str:
+    def program(party: Party, data: Rows) -> str:
         with pytest.raises(UsageError, match=says) as refused:
             train(party, job(party, data, TrainingParams(n_estimators=1), floors))
         return str(refused.value)

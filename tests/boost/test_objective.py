@@ -17,11 +17,12 @@ from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.objective.squared import SquaredError
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import BLOCK_ROWS
+from securexgb.boost.scales import Outcomes
 from securexgb.errors import DataError
+from securexgb.mpc.numbers.sigmoid import sigmoid_table
 from securexgb.mpc.open import open_shared
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.share import share
-from securexgb.mpc.sigmoid import sigmoid_table
 from securexgb.testing import run_parties
 
 ROWS = 400
@@ -33,7 +34,7 @@ def vectors(params, margins, labels, weights, backend, block_rows=BLOCK_ROWS, tr
     layout = Layout.of(params, rows, (1, 1), weights is not None)
     numbers = layout.numbers(params)
     objective = objective_of(params)
-    centre = objective.centre(labels, weights)
+    centre = objective.centre(Outcomes(labels, weights))
     coins = Dither.of(params.random_state, tree)
 
     def program(party, own):
@@ -43,7 +44,7 @@ def vectors(params, margins, labels, weights, backend, block_rows=BLOCK_ROWS, tr
         targets = objective.targets(labels, centre, numbers) if holds else None
         row_words = None
         if layout.weights:
-            row_words = row_weights(labels, weights, params, numbers) if holds else None
+            row_words = row_weights(Outcomes(labels, weights), params, numbers) if holds else None
             row_words = share(party, row_words, 0, shape)
         given = Labels(share(party, targets, 0, shape), row_words)
         margin_words = share(party, words, 0, shape)
@@ -180,17 +181,17 @@ def test_targets_are_centred() -> None:
 
 def test_base_is_xgboosts() -> None:
     labels = np.array([0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
-    assert Logistic(TrainingParams()).base_margin(labels, None) == pytest.approx(np.log(1 / 3))
-    given = Logistic(TrainingParams(base_score=0.2)).base_margin(labels, None)
+    assert Logistic(TrainingParams()).base_margin(Outcomes(labels)) == pytest.approx(np.log(1 / 3))
+    given = Logistic(TrainingParams(base_score=0.2)).base_margin(Outcomes(labels))
     assert given == pytest.approx(np.log(0.25))
     squared = SquaredError(TrainingParams(objective="reg:squarederror", target_exponent=2))
-    assert squared.base_margin(labels * 8, None) == 0.0
-    assert squared.centre(labels * 8, None) == 2.0
-    assert squared.centre(labels * 8, np.array([0.0, 3.0, *[1.0] * 6])) == 32 / 9
+    assert squared.base_margin(Outcomes(labels * 8)) == 0.0
+    assert squared.centre(Outcomes(labels * 8)) == 2.0
+    assert squared.centre(Outcomes(labels * 8, np.array([0.0, 3.0, *[1.0] * 6]))) == 32 / 9
 
 
 def test_one_class_gives_a_finite_base() -> None:
-    assert np.isfinite(Logistic(TrainingParams()).base_margin(np.ones(3), None))
+    assert np.isfinite(Logistic(TrainingParams()).base_margin(Outcomes(np.ones(3))))
 
 
 @pytest.mark.parametrize("labels", [[0.0, 2.0], [0.0, 1.0, 2.0], [np.nan, 1.0], [-1.0, 1.0]])
@@ -202,10 +203,12 @@ def test_labels_that_are_no_classes_are_refused(labels: list[float]) -> None:
 def test_weights_beyond_the_public_scale_are_refused() -> None:
     labels, weights = np.zeros(4), np.array([1.0, 1.0, 9.0, 1.0])
     with pytest.raises(DataError, match="weight_exponent = 2"):
-        Logistic(TrainingParams()).check_scales(labels, weights)
-    Logistic(TrainingParams(weight_exponent=2)).check_scales(labels, weights)
+        Logistic(TrainingParams()).check_scales(Outcomes(labels, weights))
+    Logistic(TrainingParams(weight_exponent=2)).check_scales(Outcomes(labels, weights))
     with pytest.raises(DataError, match="above weight_bound 8"):
-        Logistic(TrainingParams(weight_exponent=2, weight_bound=8.0)).check_scales(labels, weights)
+        Logistic(TrainingParams(weight_exponent=2, weight_bound=8.0)).check_scales(
+            Outcomes(labels, weights)
+        )
 
 
 def test_targets_beyond_the_bound_are_refused() -> None:
@@ -222,4 +225,4 @@ def test_rare_events_are_refused_under_ckks() -> None:
     labels = np.zeros(1000)
     labels[:5] = 1
     with pytest.raises(DataError, match="table"):
-        Logistic(TrainingParams(sigmoid="ckks")).check_scales(labels, None)
+        Logistic(TrainingParams(sigmoid="ckks")).check_scales(Outcomes(labels))

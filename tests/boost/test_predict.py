@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from securexgb.boost import predict as module
-from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict, predict_margins, rounding_steps
 from securexgb.errors import DataError, TermsDiffer, UsageError
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.training import train
 from securexgb.testing import run_parties
 from tests.boost.data import sides, table, train_both
 from tests.reference.oracle import joined
@@ -39,14 +40,14 @@ def ask(backend, recipient="both", decimals=6, data=NEW, halves=HALVES, function
 def asked(backend, request, data=NEW, halves=HALVES, function=predict_margins):
     def program(party, given):
         half, side = given
-        return function(party, half, side.features, request), party.rounds
+        return function(party, half, side.values, request), party.rounds
 
     return run_parties(program, list(zip(halves, data, strict=True)), backend=backend)
 
 
 def test_margins_are_those_of_the_joined_trees(backend) -> None:
     (one, _), (two, _) = ask(backend, decimals=9)
-    features = np.concatenate([side.features for side in NEW], axis=1)
+    features = np.concatenate([side.values for side in NEW], axis=1)
     assert np.array_equal(one, two)
     assert np.array_equal(one, plain_margins(features))
 
@@ -59,7 +60,7 @@ def test_probabilities_are_the_link_of_the_margins() -> None:
 
 @pytest.mark.parametrize("decimals", [0, 2, 6])
 def test_scores_are_rounded_before_they_are_opened(backend, decimals: int) -> None:
-    features = np.concatenate([side.features for side in NEW], axis=1)
+    features = np.concatenate([side.values for side in NEW], axis=1)
     (scores, _), _ = ask(backend, decimals=decimals)
     assert np.max(np.abs(scores - plain_margins(features))) <= 0.5 * 10**-decimals + 2e-6
     assert np.array_equal(scores, np.round(scores, decimals))
@@ -86,7 +87,7 @@ def test_a_rows_score_does_not_depend_on_the_batch(backend, monkeypatch) -> None
 def test_every_scored_row_is_in_the_ledger() -> None:
     def program(party, given):
         half, side = given
-        predict(party, half, side.features, Request("label", 3))
+        predict(party, half, side.values, Request("label", 3))
         return party.ledger.rows()
 
     rows = run_parties(program, list(zip(HALVES, NEW, strict=True)))[0]
@@ -111,8 +112,8 @@ def test_predictions_of_a_regression_are_in_the_targets_unit(backend) -> None:
     data = sides(features, targets, 2)
 
     def program(party, side):
-        model = train(party, TrainingJob(params, side))
-        return predict(party, model, side.features, Request("both", 1))
+        model = train(party, TrainingJob(params.decided(can_hide=True), side))
+        return predict(party, model, side.values, Request("both", 1))
 
     values = run_parties(program, data, backend=backend)[0]
     assert np.corrcoef(values, targets)[0, 1] > 0.95
@@ -169,9 +170,9 @@ def test_steps_are_as_fine_as_the_decimals_and_no_finer_than_the_margins() -> No
 
 def test_what_cannot_be_predicted_is_refused() -> None:
     with pytest.raises(DataError, match="no rows"):
-        ask("plaintext", data=tuple(replace(s, features=s.features[:0]) for s in NEW))
+        ask("plaintext", data=tuple(replace(s, values=s.values[:0]) for s in NEW))
     with pytest.raises(DataError, match="columns"):
-        ask("plaintext", data=tuple(replace(s, features=s.features[:, :1]) for s in NEW))
+        ask("plaintext", data=tuple(replace(s, values=s.values[:, :1]) for s in NEW))
     with pytest.raises(UsageError, match="decimals"):
         ask("plaintext", decimals=99)
     with pytest.raises(UsageError, match="belongs to the feature party"):
@@ -186,13 +187,13 @@ def test_halves_of_different_models_are_refused() -> None:
 
 def test_row_counts_must_be_equal() -> None:
     with pytest.raises(TermsDiffer, match="rows"):
-        ask("shared", data=(NEW[0], replace(NEW[1], features=NEW[1].features[:7])))
+        ask("shared", data=(NEW[0], replace(NEW[1], values=NEW[1].values[:7])))
 
 
 def test_scores_under_ckks_are_within_the_stated_bound(backend) -> None:
     pytest.importorskip("tenseal")
     (scores, rounds), (nothing, _) = asked(backend, Request("label", 2, "ckks"))
-    features = np.concatenate([side.features for side in NEW], axis=1)
+    features = np.concatenate([side.values for side in NEW], axis=1)
     exact = plain_margins(features)
     assert nothing is None
     assert np.abs(scores - exact).max() <= 0.005 + 2.0**-10

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from securexgb.boost.booster import train
+from securexgb.boost.booster import grow_model
 from securexgb.boost.grower import grow_trees
 from securexgb.boost.histogram import NoisySums
-from securexgb.boost.level import LevelSplits, OwnedSplits, ToldSplits
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import tree_margins
 from securexgb.boost.row_side import LocalRows, RowJob
+from securexgb.boost.splits.level import Level
 from securexgb.boost.tree import TreeHalf
-from securexgb.mpc.choose import choose
-from securexgb.mpc.packed import RingBits
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.training import begin, train
 from securexgb.mpc.party import Party
-from securexgb.mpc.share import share_bits
-from securexgb.mpc.shared import Shared, SharedBits
+from securexgb.mpc.shared import Shared
 from securexgb.testing import run_parties
 from securexgb.testing.harness import Backend
 from tests.boost.case import GrownTree, combined
@@ -59,54 +58,39 @@ class TwoParts:
         first, second = (part.root_sums().sums for part in self._parts)
         return NoisySums(first + second)
 
-    def split(self, level: ToldSplits) -> NoisySums:
+    def split(self, level: Level) -> NoisySums:
         first, second = (part.split(level).sums for part in self._parts)
         return NoisySums(first + second)
 
-    def leaves(self, level: ToldSplits, values: Shared) -> None:
+    def leaves(self, level: Level, values: Shared) -> None:
         for part in self._parts:
             part.leaves(level, values)
 
-    def checkpoint(self) -> Shared:
-        return Shared.concatenate([part.checkpoint() for part in self._parts], axis=1)
+    def margins(self) -> Shared:
+        return Shared.concatenate([part.margins() for part in self._parts], axis=1)
 
 
-@dataclass(frozen=True)
-class SharedSplits:
-    """Splits of which nobody sees where a row goes: shared bits (nodes, rows)."""
-
-    bits: SharedBits
-
-    def keep_left(self, party: Party, x: Shared, ring_bits: RingBits) -> Shared:
-        nodes = range(x.shape[0])
-        return Shared.stack([choose(party, self.bits[node], x[node]) for node in nodes])
-
-
-class SharedRows(LocalRows):
-    """A row side whose left bits are shared, of whoever owns the splits."""
-
-    def splits_of(self, level: ToldSplits) -> LevelSplits:
-        known = super().splits_of(level)
-        assert isinstance(known, OwnedSplits)
-        pairs = zip(known.owners.tolist(), known.left, strict=True)
-        party, rows = self._party, known.left.shape[1]
-        return SharedSplits(
-            SharedBits.stack(
-                [
-                    share_bits(party, left if owner == party.rank else None, owner, rows)
-                    for owner, left in pairs
-                ]
-            )
-        )
-
-
-def test_children_and_values_do_not_ask_who_knows_the_splits(backend: Backend) -> None:
-    features, labels = table(100)
+@pytest.mark.parametrize("missing", [0.0, 0.2])
+def test_children_and_values_do_not_ask_who_knows_the_splits(
+    missing: float, backend: Backend
+) -> None:
+    """Hidden splits give each row the leaf value that owned ones give it."""
+    features, labels = table(150, missing=missing)
     params = TrainingParams(n_estimators=2, max_depth=3, max_bin=8)
     data = sides(features, labels, 2)
-    given = jobs(params, data, row_side=SharedRows)
-    first, second = run_parties(train, given, backend=backend)
-    assert same_model((first, second), train_both(params, data))
+    margins = {}
+    for splits in ("owner", "hidden"):
+        given = jobs(replace(params, splits=splits), data)
+        first, second = run_parties(margins_after, given, backend=backend)
+        margins[splits] = (first + second).words
+    np.testing.assert_array_equal(margins["owner"], margins["hidden"])
+
+
+def margins_after(party: Party, job: TrainingJob) -> Shared:
+    """Of the training rows, after the last tree."""
+    state = begin(party, job)
+    grow_model(party, state)
+    return state.rows.margins()
 
 
 @pytest.mark.parametrize("objective", ["binary:logistic", "reg:squarederror"])
@@ -138,7 +122,7 @@ def test_trees_of_a_round_grow_at_once_and_each_as_if_alone(backend: Backend) ->
         before = party.rounds
         halves = grow_trees(party, case.job(party), rows)
         spent = party.rounds - before - openings(halves)
-        values = rows.checkpoint()
+        values = rows.margins()
         grown = [GrownTree(half, values[k]) for k, half in enumerate(halves)]
         return grown, spent, margins_of(party, halves, case.layout.rows)
 

@@ -9,13 +9,9 @@ import numpy as np
 import pytest
 
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.proposals import (
-    Outcomes,
-    proposed_lines,
-    proposed_metric_exponent,
-    with_scales,
-)
+from securexgb.boost.proposals import proposed_lines, proposed_metric_exponent, with_scales
 from securexgb.boost.scales import (
+    Outcomes,
     centre_of,
     check_targets,
     check_weights,
@@ -34,7 +30,7 @@ TARGETS = DRAW.normal(size=500)
 @pytest.mark.parametrize("scale", [1e-300, 1e-9, 1e-7, 1.0, 3.0, 1e5, 1e12, 1e300])
 def test_weights_have_a_mean_of_at_most_one_and_more_than_a_half(scale: float) -> None:
     weights = DRAW.lognormal(0.0, 3.0, 500) * scale
-    exponent = needed_weight_exponent(*Outcomes(LABELS, weights).columns, CLASSES)
+    exponent = needed_weight_exponent(Outcomes(LABELS, weights), CLASSES)
     assert exponent is not None
     assert 0.5 < np.mean(weights / 2.0**exponent) <= 1.0
 
@@ -42,15 +38,15 @@ def test_weights_have_a_mean_of_at_most_one_and_more_than_a_half(scale: float) -
 def test_a_power_of_two_is_its_own_bound() -> None:
     for exponent in (-40, -1, 0, 3, 40):
         weights = np.full(500, 2.0**exponent)
-        assert needed_weight_exponent(*Outcomes(LABELS, weights).columns, CLASSES) == exponent
+        assert needed_weight_exponent(Outcomes(LABELS, weights), CLASSES) == exponent
 
 
 def test_scale_pos_weight_counts_and_without_any_weight_nothing_is_needed() -> None:
     rows = Outcomes(LABELS)
-    assert needed_weight_exponent(*rows.columns, CLASSES) is None
-    assert needed_weight_exponent(*Outcomes(LABELS, np.zeros(500)).columns, CLASSES) is None
+    assert needed_weight_exponent(rows, CLASSES) is None
+    assert needed_weight_exponent(Outcomes(LABELS, np.zeros(500)), CLASSES) is None
     mean = 1.0 + (1e4 - 1.0) * LABELS.mean()
-    found = needed_weight_exponent(*rows.columns, replace(CLASSES, scale_pos_weight=1e4))
+    found = needed_weight_exponent(rows, replace(CLASSES, scale_pos_weight=1e4))
     assert found == math.ceil(math.log2(mean))
 
 
@@ -58,22 +54,22 @@ def test_scale_pos_weight_counts_and_without_any_weight_nothing_is_needed() -> N
 @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e12])
 def test_targets_have_a_root_mean_square_of_at_most_one(offset: float, scale: float) -> None:
     targets = (TARGETS + offset) * scale
-    exponent = needed_target_exponent(*Outcomes(targets).columns, VALUES)
+    exponent = needed_target_exponent(Outcomes(targets), VALUES)
     assert exponent is not None
     assert 0.5 < np.std(targets) / 2.0**exponent <= 1.0
 
 
 def test_a_base_score_is_the_centre() -> None:
     params = replace(VALUES, base_score=100.0)
-    assert centre_of(*Outcomes(TARGETS).columns, params) == 100.0
-    assert needed_target_exponent(*Outcomes(TARGETS).columns, params) == 7
+    assert centre_of(Outcomes(TARGETS), params) == 100.0
+    assert needed_target_exponent(Outcomes(TARGETS), params) == 7
 
 
 def test_constant_targets_need_no_scale() -> None:
     for value in (0.0, 0.1, -1e9):
         rows = Outcomes(np.full(333, value), DRAW.random(333))
-        assert centre_of(*rows.columns, VALUES) == value
-        assert needed_target_exponent(*rows.columns, VALUES) is None
+        assert centre_of(rows, VALUES) == value
+        assert needed_target_exponent(rows, VALUES) is None
         assert with_scales(VALUES, rows).target_exponent == 0
 
 
@@ -81,7 +77,7 @@ def test_a_far_target_counts_even_where_its_weight_is_next_to_nothing() -> None:
     targets = np.where(np.arange(500) == 7, 1e12, TARGETS)
     for weight in (0.0, 1e-30):
         rows = Outcomes(targets, np.where(np.arange(500) == 7, weight, 1.0))
-        exponent = needed_target_exponent(*rows.columns, VALUES)
+        exponent = needed_target_exponent(rows, VALUES)
         assert exponent is not None
         assert 1e12 / 2.0**exponent <= 2.0**25
 
@@ -102,7 +98,7 @@ def test_who_has_all_labels_sets_what_is_not_set_and_nothing_else() -> None:
     params = with_scales(CLASSES, weighted)
     assert (params.weight_exponent, params.target_exponent) == (-23, None)
     assert params.metric_exponent == -4
-    check_weights(*weighted.columns, params)
+    check_weights(weighted, params)
     given = TrainingParams(weight_exponent=-22, metric_exponent=-6)
     assert with_scales(given, weighted) == given
 
@@ -111,8 +107,8 @@ def test_who_has_all_labels_sets_what_is_not_set_and_nothing_else() -> None:
 def test_what_is_proposed_fits(scale: float) -> None:
     rows = Outcomes(TARGETS * scale, DRAW.lognormal(0.0, 2.0, 500) * scale)
     params = with_scales(VALUES, rows)
-    check_weights(*rows.columns, params)
-    check_targets(*rows.columns, params)
+    check_weights(rows, params)
+    check_targets(rows, params)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +123,7 @@ def test_what_is_proposed_fits(scale: float) -> None:
 def test_weights_that_do_not_fit_are_refused_with_the_cure(weights, exponent, sentence) -> None:
     params = TrainingParams(weight_exponent=exponent)
     with pytest.raises(DataError, match=sentence):
-        check_weights(*Outcomes(LABELS, np.full(500, weights)).columns, params)
+        check_weights(Outcomes(LABELS, np.full(500, weights)), params)
 
 
 @pytest.mark.parametrize(
@@ -142,13 +138,13 @@ def test_weights_that_do_not_fit_are_refused_with_the_cure(weights, exponent, se
 def test_targets_that_do_not_fit_are_refused_with_the_cure(scale, exponent, sentence) -> None:
     params = replace(VALUES, target_exponent=exponent)
     with pytest.raises(DataError, match=sentence):
-        check_targets(*Outcomes(np.abs(TARGETS) * scale).columns, params)
+        check_targets(Outcomes(np.abs(TARGETS) * scale), params)
 
 
 def test_a_weight_bound_refuses_and_does_nothing_else() -> None:
     with pytest.raises(DataError, match="weight_bound 2:"):
-        check_weights(LABELS, 3.0 * LABELS, TrainingParams(weight_bound=2.0))
-    check_weights(LABELS, 2.0 * LABELS, TrainingParams(weight_bound=2.0))
+        check_weights(Outcomes(LABELS, 3.0 * LABELS), TrainingParams(weight_bound=2.0))
+    check_weights(Outcomes(LABELS, 2.0 * LABELS), TrainingParams(weight_bound=2.0))
 
 
 def test_lines_are_proposed_where_a_term_is_missing_or_far_from_the_data() -> None:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.score import ChildSums, score_bits, scores
-from securexgb.mpc.logarithm import LOG_BITS, MANTISSA_BITS, log_tables
+from securexgb.boost.splits.score import ChildSums, score_bits, scores
+from securexgb.mpc.numbers.logarithm import LOG_BITS, MANTISSA_BITS, log_tables
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
 from tests.boost.oracle import RANKED
@@ -83,7 +83,7 @@ def magnitude(value: int) -> int:
 
 
 def logarithm(value: int) -> int:
-    """The formula of ``mpc.logarithm``, in plain integers."""
+    """The formula of ``mpc.numbers.logarithm``, in plain integers."""
     exponent = value.bit_length() - 1
     mantissa = (value << MANTISSA_BITS >> exponent) - (1 << MANTISSA_BITS)
     base, slope = log_tables()

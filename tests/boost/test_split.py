@@ -11,18 +11,17 @@ from hypothesis import strategies as st
 
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
-from securexgb.boost.leaves import LevelSums, judge
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.split import Candidates, best_splits, draw_dummies
-from securexgb.boost.weights import soft_threshold
-from securexgb.mpc.argmax import LABEL_BITS
+from securexgb.boost.splits.leaves import LevelSums, node_values
+from securexgb.boost.splits.owned import draw_dummies, shown_tags
+from securexgb.boost.splits.split import Candidates, best_splits
+from securexgb.boost.splits.weights import soft_threshold
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
 from tests.mpc.kit import Integers, Pair, on_both, public, shared
 from tests.mpc.strategies import integers, quick
 
 UNIT = 1 << 12
-HIGH = 64 - LABEL_BITS
 
 
 def layout_of(columns: tuple[int, int] = (1, 1), rows: int = 100, **params: Any) -> Layout:
@@ -76,21 +75,22 @@ def best(gradient: Any, hessian: Any, **params: Any) -> dict[str, Integers]:
     assert numbers.gradient_bits == 12
     candidates = Candidates.of(layout, np.arange(2))
 
-    def program(party: Party, g: Shared, h: Shared) -> tuple[Shared, ...]:
-        private = party.private.derive("dummies")
-        dummies = draw_dummies(party, candidates, g.shape[0], private)
-        found = best_splits(party, Histogram(g, h), candidates, numbers, dummies)
-        verdicts = judge(party, [LevelSums.of(Histogram(g, h), found.left)], numbers)
-        labels = (found.owner.scale(1 << HIGH), found.index.scale(1 << HIGH))
-        return (*labels, *vars(verdicts).values())
+    def program(party: Party, g: Shared, h: Shared) -> tuple[Any, ...]:
+        nodes, private = g.shape[0], party.private.derive("dummies")
+        dummies = draw_dummies(party, candidates, nodes, private).of(slice(nodes))
+        found = best_splits(party, Histogram(g, h), candidates, numbers)
+        verdicts = node_values(party, [LevelSums.of(Histogram(g, h), found.left)], numbers)
+        tags = shown_tags(party, candidates, found.marks, dummies)
+        return (tags, *vars(verdicts).values())
 
     sums: list[Pair] = [
         shared(np.rint(np.asarray(values) * UNIT).astype(np.int64).cumsum(axis=2), seed)
         for seed, values in enumerate((gradient, hessian))
     ]
-    names = ("owner", "index", "stops", "weight", "left", "right")
+    names = ("tags", "stops", "gain", "weight", "left", "right")
     found = dict(zip(names, on_both(program, *sums), strict=True))
-    found |= {name: found[name] >> HIGH for name in ("owner", "index")}
+    owner, *bits = found.pop("tags")
+    found |= {"owner": owner, "index": sum(bit << place for place, bit in enumerate(bits))}
     decoded = candidates.decode(found["index"])
     return found | dict(zip(("column", "cut", "missing_left"), decoded, strict=True))
 

@@ -8,7 +8,7 @@ import pytest
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.weights import clipped, needs_clip, weigh
+from securexgb.boost.splits.weights import clipped, needs_clip, weigh
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
 from tests.mpc.kit import on_both, shared

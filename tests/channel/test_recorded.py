@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from securexgb.channel.memory import memory_pair
-from securexgb.channel.recorded import Entry, RecordedChannel
 from securexgb.errors import DataError, StoppedByPeer
+from tests.recorded import Entry, RecordedChannel
 
 
 def test_both_directions_are_noted() -> None:

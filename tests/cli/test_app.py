@@ -4,16 +4,18 @@ import numpy as np
 import pytest
 
 from securexgb import errors
-from securexgb.boost.booster import SideData
 from securexgb.boost.params import TrainingParams
 from securexgb.cli import app as app_module
-from securexgb.cli.output import explain, plain, table
+from securexgb.cli.output import explain
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.simulation import split_columns, train_alone
 from securexgb.model.files import save_half
-from securexgb.simulation import split_columns, train_alone
+from securexgb.report.record import plain
+from securexgb.report.text import table
 
 
 def test_every_error_has_its_code_and_one_sentence(capsys):
-    kinds = [getattr(errors, name) for name in errors.__all__]
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
     for kind in kinds:
         assert explain(kind("bank: the file is empty")) == kind.exit_code
         lines = capsys.readouterr().err.splitlines()
@@ -56,8 +58,8 @@ def test_protocols(securexgb):
 
 def test_model_inspect(securexgb, tmp_path):
     features = np.arange(40.0).reshape(20, 2)
-    data = SideData(features, ("age", "debt"), (features[:, 0] > 19).astype(float))
-    params = TrainingParams(n_estimators=2, max_depth=2)
+    data = Rows(features, ("age", "debt"), (features[:, 0] > 19).astype(float))
+    params = TrainingParams(n_estimators=2, max_depth=2, splits="owner")
     halves = train_alone(params, data, split_columns(2, None), seed=1).results
     for half in halves:
         save_half(half, tmp_path / f"{half.role}.npz")
@@ -69,6 +71,23 @@ def test_model_inspect(securexgb, tmp_path):
     (tmp_path / "label.npz").write_bytes(b"PK")
     assert securexgb("model", "inspect", tmp_path / "label.npz").code == 4
     assert securexgb("model", "inspect", tmp_path / "none.npz").code == 2
+
+
+@pytest.mark.parametrize("importance", ["none", "gain"])
+def test_model_inspect_of_a_hidden_half(securexgb, tmp_path, importance):
+    features = np.arange(40.0).reshape(20, 2)
+    data = Rows(features, ("age", "debt"), (features[:, 0] > 19).astype(float))
+    params = TrainingParams(n_estimators=2, max_depth=2, importance=importance, max_bin=8)
+    half = train_alone(params, data, split_columns(2, None), seed=1).results[1]
+    save_half(half, tmp_path / "feature.npz")
+    facts = securexgb("model", "inspect", tmp_path / "feature.npz", "--format", "json").json
+    assert facts["trees"] == [{"tables": [2, 9, 3], "leaves": 4, "gains": 2}] * 2
+    assert facts["splits_per_column"] is None
+    opened = {"label party, no. 1": 100, "debt": 0}
+    assert facts["importance"] == (opened if importance == "gain" else None)
+    text = securexgb("model", "inspect", tmp_path / "feature.npz").stdout
+    assert "splits: hidden: not available" in text
+    assert ("importance: not available" in text) == (importance == "none")
 
 
 def test_plain_and_table():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from securexgb.attestation.verdict import Verdict
-from securexgb.cli.verdicts import short_verdict, verdict_text
+from securexgb.report.text import short_verdict, verdict_text
 from securexgb.terms.job import JobTerms
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "parties" / "dealer" / "policy.toml"
@@ -51,7 +51,7 @@ def test_the_end_of_a_run_states_the_assurance():
     verdict = Verdict(
         "hardware", "tdx-dcap", measurement="ab" * 48, tcb_status="UpToDate",
         policy_sha256="cd" * 32, checked=("This was.",), not_checked=("That was not.",),
-    ).to_dict()  # fmt: skip
+    )  # fmt: skip
     short = short_verdict(verdict)
     assert "assurance: hardware, evidence: tdx-dcap" in short
     for text in ("ab" * 48, "cd" * 32, "That was not."):
@@ -59,7 +59,7 @@ def test_the_end_of_a_run_states_the_assurance():
         assert text in verdict_text(verdict)
     assert "UpToDate" in verdict_text(verdict)
     assert "This was." in verdict_text(verdict)
-    assert "assurance: none" in short_verdict(Verdict.unattested().to_dict())
+    assert "assurance: none" in short_verdict(Verdict.unattested())
     assert short_verdict(None) == "no dealer"
 
 

@@ -10,20 +10,21 @@ import numpy as np
 import pytest
 
 from securexgb.arith.prg import Prg
-from securexgb.boost.booster import SideData
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
-from securexgb.cli.forecast import Job, forecast, whole_tree_cost
-from securexgb.offline.correlations import BucketMatrix, Kind
+from securexgb.correlations.kinds import KINDS
+from securexgb.correlations.source import BucketMatrix
+from securexgb.jobs.forecast import Job, forecast, price, whole_round_cost
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.simulation import train_alone
 from securexgb.offline.matrix_products import BfvMatrixProducts, matrix_bytes, stock_bytes
 from securexgb.offline.method import Method
-from securexgb.simulation import train_alone
 from securexgb.terms.job import JobTerms
 from securexgb.testing.harness import run_both
 from tests.cli.test_setup import Companies
 
-PARAMS = TrainingParams(n_estimators=3, max_depth=2, max_bin=5, base_score=0.5)
+PARAMS = TrainingParams(n_estimators=3, max_depth=2, max_bin=5, base_score=0.5, splits="owner")
 TWO_PARTY, DEALT = Method(), Method(algorithm="ss", offline="dealt")
 
 
@@ -36,18 +37,19 @@ def trained(of, trees):
     draws = np.random.default_rng(4)
     table = draws.normal(size=(of.layout.rows, of.layout.total_columns))
     labels = (draws.random(of.layout.rows) < 0.3).astype(float)
-    whole = SideData(table, tuple(f"c{i}" for i in range(table.shape[1])), labels)
+    whole = Rows(table, tuple(f"c{i}" for i in range(table.shape[1])), labels)
     sides = (np.arange(of.layout.label_columns), np.arange(of.layout.label_columns, table.shape[1]))
     return train_alone(replace(of.params, n_estimators=trees), whole, sides, 1, method=of.method)
 
 
+@pytest.mark.parametrize("splits", ["owner", "hidden"])
 @pytest.mark.parametrize(
     ("method", "missing"), [(TWO_PARTY, "refused"), (DEALT, "refused"), (DEALT, "allowed")]
 )
-def test_a_tree_more_costs_what_is_foreseen(method, missing):
+def test_a_tree_more_costs_what_is_foreseen(method, missing, splits):
     """The third tree of three: what a job costs once falls out. (With two or three trees margins
     have the same number of bits.)"""
-    of = job(method, rows=1024, missing_values=missing)
+    of = job(method, rows=1024, missing_values=missing, splits=splits)
     two, three = (trained(of, trees).costs for trees in (2, 3))
     found = forecast(of, 0)
     assert three.online_bytes - two.online_bytes == pytest.approx(found.online_bytes, rel=0.01)
@@ -90,18 +92,23 @@ def test_memory_grows_with_own_columns_times_bins():
 
 
 def test_every_kind_has_a_price_and_paillier_has_none():
-    from securexgb.cli.forecast import PRICES
-
-    assert {kind.value.split("_")[0] for kind in Kind} == set(PRICES)
+    assert all(min(price(kind)) > 0 for kind in KINDS)
     found = forecast(job(Method(he="paillier")), 1)
     assert (found.offline_bytes, found.seconds) == (None, None)
     assert "Paillier" in found.text()
 
 
+def test_hidden_splits_take_row_correlations():
+    owned, hidden = (forecast(job(rows=10_000, splits=splits), 0) for splits in ("owner", "hidden"))
+    assert hidden.rounds < owned.rounds
+    assert hidden.offline_bytes > owned.offline_bytes
+    assert hidden.seconds > owned.seconds
+
+
 def test_own_columns_may_be_none_and_columns_may_be_sampled():
     assert forecast(job(columns=(0, 3)), 0).matrix_bytes == 0
-    half = whole_tree_cost(job(columns=(4, 4), colsample_bytree=0.5))
-    assert half.label_words < whole_tree_cost(job(columns=(4, 4))).label_words
+    half = whole_round_cost(job(columns=(4, 4), colsample_bytree=0.5))
+    assert half.label_words < whole_round_cost(job(columns=(4, 4))).label_words
 
 
 def row_columns(facts):
@@ -122,7 +129,7 @@ def test_check_says_it(securexgb, tmp_path, monkeypatch):
     # Rows have no weights here, and are not reckoned as if they had.
     terms, columns = JobTerms.from_file(Path("job.toml")), row_columns(done.json)
     layout = Layout.of(terms.training, 60, (columns, columns), False)
-    plain = whole_tree_cost(Job(terms.training, layout, terms.method))
+    plain = whole_round_cost(Job(terms.training, layout, terms.method))
     words = plain.label_words + plain.feature_words
     assert done.json["forecast"]["online_bytes"] == 8 * words
     monkeypatch.setattr("os.sysconf", lambda name: 1 << 14)

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 import pytest
 
 from securexgb.cli.evaluate import evaluate
-from securexgb.cli.ledgers import add_ledgers, revealed_in
 from securexgb.cli.output import Format
 from securexgb.cli.predict import predict
 from securexgb.cli.progress import TrainingProgress
-from securexgb.cli.runs import RunDirectory
 from securexgb.cli.train import train
 from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
+from securexgb.jobs.ledgers import add_ledgers, revealed_in
+from securexgb.jobs.runs import RunDirectory
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.processes.companies import SIDES, Companies
 
@@ -51,7 +51,8 @@ def both(monkeypatch):
 @pytest.fixture
 def companies(tmp_path):
     def make(name):
-        made = Companies(tmp_path / name, {"n_estimators": TREES, "eval_metric": ["logloss"]})
+        training = {"n_estimators": TREES, "eval_metric": ["logloss"], "splits": "owner"}
+        made = Companies(tmp_path / name, training)
         for side in SIDES:
             with (made.root / side / "party.toml").open("a") as settings:
                 settings.write('eval_data = { valid = "test.csv" }\n')

@@ -66,9 +66,9 @@ def test_job_new_and_show(securexgb, folder):
         1000,
         200,
     )
-    # Seven splits, each one of 63 candidates a column: 32 cuts up, 31 down.
-    assert shown["bits_a_tree"]["10"] == pytest.approx(7 * np.log2(630))
-    assert "65 with 10" in securexgb("job", "show").stdout
+    assert shown["terms"]["training"]["splits"] == made.json["splits"] == "hidden"
+    assert shown["bits_a_tree"] == {}
+    assert "splits: hidden: no side learns one" in securexgb("job", "show").stdout
     assert securexgb(*arguments, "bureau").code == 2
     Path("job.toml").write_text(Path("job.toml").read_text().replace("max_depth = 3", "depth = 3"))
     wrong = securexgb("job", "show")
@@ -76,6 +76,26 @@ def test_job_new_and_show(securexgb, folder):
     assert "there is no training parameter 'depth'" in wrong.stderr
     unknown = securexgb(*arguments, "bureau", "--predictions-to", "all", "--output", "b.toml")
     assert unknown.code == 2
+
+
+def test_owned_splits_are_a_term_whose_price_is_said(securexgb, folder):
+    arguments = ["job", "new", "--name", "loans", "--label-party", "bank", "--feature-party"]
+    made = securexgb(*arguments, "bureau", "--param", "max_depth=3", "--splits", "owner")
+    assert "splits: owner: both sides learn" in made.stdout
+    shown = securexgb("job", "show", "--format", "json").json
+    # Seven splits, each one of 63 candidates a column: 32 cuts up, 31 down.
+    assert shown["bits_a_tree"]["10"] == pytest.approx(7 * np.log2(630))
+    assert "65 with 10" in securexgb("job", "show").stdout
+
+
+@pytest.mark.parametrize("other", [("--he", "paillier"), ("--prediction", "ckks")])
+def test_splits_are_hidden_where_that_can_be(securexgb, folder, other):
+    arguments = ["job", "new", "--name", "n", "--label-party", "bank", "--feature-party", "bureau"]
+    unset = securexgb(*arguments, *other, "--format", "json")
+    assert unset.json["splits"] == "owner"
+    refused = securexgb(*arguments, *other, "--splits", "hidden", "--output", "other.toml")
+    assert refused.code == 2
+    assert 'splits = "hidden" goes with he = "bfv" (or ss) and prediction' in refused.stderr
 
 
 def test_floors_are_terms(securexgb, folder):
@@ -102,7 +122,7 @@ def test_check_local(securexgb, tmp_path, monkeypatch):
     status = {row["check"]: row["status"] for row in done.json["checks"]}
     assert status["dealer"] == "FAILED"
     assert status["keys"] == status["data"] == status["disk"] == "ok"
-    companies.terms("bank", min_training_rows=61)
+    companies.terms("bank", min_training_rows=61, training={"splits": "owner"})
     done = securexgb("check", "--local", "--format", "json")
     few = {row["check"]: row for row in done.json["checks"]}["enough rows"]
     assert few["status"] == "FAILED"

@@ -44,20 +44,26 @@ def test_bundled_data_as_json(securexgb):
     assert (facts["rows"], facts["test_rows"]) == (426, 143)
     assert (facts["trees"], facts["depth"], facts["bins"]) == (4, 2, 16)
     assert (facts["label_columns"], facts["feature_columns"]) == (15, 15)
-    owners = [row for row in facts["ledger"] if row["reveal"] == "SPLIT_OWNER"]
-    assert owners[0]["values"] == 4 * 3
+    assert {row["reveal"] for row in facts["ledger"]} == {"PREDICTION"}
     assert facts["dealer_evidence"] == "none"
     assert facts["gradient_bits"] == {"row_gradient": 20, "row_hessian": 18, "sum": 16}
     assert "protects nothing" in done.stderr
-    indices = {
-        row["to"]: row["values"] for row in facts["ledger"] if row["reveal"] == "SPLIT_INDEX"
-    }
     (leak,) = facts["leaks"]
-    assert (leak["labels"], leak["openings"], leak["outcomes"]) == (
-        426,
-        indices["feature"],
-        15 * 15,
-    )
+    assert (leak["labels"], leak["openings"]) == (426, 0)
+    assert "fewer than min_training_rows" not in done.stderr
+    assert "splits: hidden: no side learns one" in done.stderr
+    assert "at worst: training rows: up to 0 bits about 426 labels" in done.stderr
+
+
+def test_owned_splits_are_counted(securexgb):
+    options = ("--trees", 4, "--depth", 2, "--bins", 16, "--splits", "owner", "--format", "json")
+    done = securexgb("simulate", *FAST, *options)
+    facts = done.json
+    opened = {(row["reveal"], row["to"]): row["values"] for row in facts["ledger"]}
+    assert opened["SPLIT_OWNER", "both"] == 4 * 3
+    (leak,) = facts["leaks"]
+    found = leak["labels"], leak["openings"], leak["outcomes"]
+    assert found == (426, opened["SPLIT_INDEX", "feature"], 15 * 15)
     assert "426 training rows are fewer than min_training_rows = 1000" in done.stderr
     assert "at worst: training rows: up to 94 bits about 426 labels" in done.stderr
 
@@ -70,7 +76,7 @@ def test_text_goes_with_a_table_and_a_ledger(securexgb):
         "same bins",
         "its own bins",
         "offline",
-        "which party owns each split",
+        "predictions, rounded, to whom the terms name",
         "evidence: none",
     ):
         assert text in done.stdout

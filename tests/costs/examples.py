@@ -10,18 +10,20 @@ import numpy as np
 from securexgb.boost.executor import LocalExecutor
 from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
 from securexgb.boost.layout import Layout
-from securexgb.boost.leaves import LevelSums
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.split import Candidates, child_sums
+from securexgb.boost.splits.leaves import LevelSums
+from securexgb.boost.splits.split import Candidates, child_sums
+from securexgb.correlations.rows import RowShape
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_scores import Limbs
-from securexgb.mpc.lift import Number
-from securexgb.mpc.magnitude import Index
+from securexgb.mpc.left_bits import register_rows
 from securexgb.mpc.matrix import Buckets, MatrixShape, register
+from securexgb.mpc.numbers.lift import Number
+from securexgb.mpc.numbers.magnitude import Index
+from securexgb.mpc.numbers.sigmoid import COIN_BITS, sigmoid_table
+from securexgb.mpc.numbers.table import Tables
+from securexgb.mpc.numbers.unpack import SumWidths
 from securexgb.mpc.party import Party
-from securexgb.mpc.sigmoid import COIN_BITS, sigmoid_table
-from securexgb.mpc.table import Tables
-from securexgb.mpc.unpack import SumWidths
 from securexgb.testing.harness import run_parties
 from tests.mpc.kit import Pair, public, shared, shared_bits
 
@@ -59,7 +61,15 @@ def _gate(draw: Draw) -> Arguments:
 
 def _choose(draw: Draw) -> Arguments:
     rows, count = int(draw.integers(1, 4)), _count(draw)
-    return [_bits(draw, count), _numbers(draw, rows, count)]
+    widths = [(64,), (64, 64)][int(draw.integers(2))]
+    numbers = _numbers(draw, rows, len(widths), count)
+    return [_bits(draw, rows, count), numbers, public(widths)]
+
+
+def _choose_parts(draw: Draw) -> Arguments:
+    bits, numbers, widths = _choose(draw)
+    parts = [(32,), (20,)] if len(widths[0]) == 1 else [(41, 64), (35, 31), (20, 9)]
+    return [bits, numbers, public(parts[int(draw.integers(len(parts)))])]
 
 
 def _scale(draw: Draw) -> Arguments:
@@ -84,12 +94,9 @@ def _reciprocal(draw: Draw) -> Arguments:
 
 def _argmax(draw: Draw) -> Arguments:
     nodes, candidates = int(draw.integers(1, 5)), int(draw.choice([1, 2, 9, 11, 80, 90, 200]))
-    labels, payload = int(draw.integers(1, 3)), int(draw.integers(1, 3))
     return [
         _numbers(draw, nodes, candidates),
-        public(draw.integers(0, 9, (labels, candidates))),
-        _numbers(draw, payload, nodes, candidates),
-        _numbers(draw, 1 + payload + labels, nodes),
+        _numbers(draw, nodes, candidates),
         public(int(draw.integers(25, 64))),
     ]
 
@@ -167,6 +174,23 @@ def _histograms(draw: Draw) -> Arguments:
     return [public(shape), (label, None), (None, feature), vectors]
 
 
+def _left_bits(draw: Draw) -> Arguments:
+    shape = _shape(draw)
+    rows = RowShape(shape.rows, shape.features, shape.bins)
+    label, feature = (
+        _Rows(draw.integers(0, shape.bins, (shape.rows, columns)).astype(np.uint8), shape.bins)
+        for columns in shape.features
+    )
+    nodes = int(draw.choice([1, 8, 64, 65, 100]))
+    tables = [_bits(draw, columns, shape.bins, nodes) for columns in shape.features]
+    return [public(rows), (label, None), (None, feature), *tables]
+
+
+def _fixed_left_bits(draw: Draw) -> Arguments:
+    rows, *others = _left_bits(draw)
+    return [rows, *others, _bits(draw, others[2][0].count, rows[0].rows)]
+
+
 def _build(draw: Draw) -> Arguments:
     shape, label, feature, vectors = _histograms(draw)
     return [shape, (label[0], feature[1]), vectors]
@@ -214,12 +238,11 @@ def _best_splits(draw: Draw) -> Arguments:
         histograms,  # type: ignore[list-item]
         public(Candidates.of(layout, used)),
         public(layout.numbers(params)),
-        _numbers(draw, 4, nodes),
     ]
 
 
 def _scores(draw: Draw) -> Arguments:
-    histograms, candidates, numbers, _ = _best_splits(draw)
+    histograms, candidates, numbers = _best_splits(draw)
     pair: Pair = tuple(child_sums(h, c) for h, c in zip(histograms, candidates, strict=True))
     return [pair, numbers]
 
@@ -254,7 +277,7 @@ def _leaf_weights(draw: Draw) -> Arguments:
         left = shared(draw.integers(0, 900, nodes) << numbers.low_bits, seed + 2)
         for side, *sums in zip((first, second), gradient, hessian, left, strict=True):
             side.append(LevelSums(*sums))
-    return [(first, second), public(numbers)]
+    return [(first, second), public(numbers), public(bool(draw.integers(2)))]
 
 
 def _reaches(draw: Draw) -> Arguments:
@@ -297,11 +320,16 @@ def _ckks_scores(draw: Draw) -> Arguments:
 EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.open._open": lambda draw: [_numbers(draw, 2, _count(draw))],
     "mpc.open._open_to": lambda draw: [_numbers(draw, _count(draw)), public(int(draw.integers(2)))],
+    "mpc.open._open_bits": lambda draw: _two_bits(draw)[:1],
+    "mpc.open._open_bits_to": lambda draw: [
+        *_two_bits(draw)[:1],
+        public(int(draw.integers(2))),
+    ],
     "mpc.multiply.multiply": _same_shape,
     "mpc.multiply.and_bits": _two_bits,
     "mpc.multiply.gate_bits": _gate,
     "mpc.choose.choose": _choose,
-    "mpc.scale.scale_rows": _scale,
+    "mpc.numbers.scale.scale_rows": _scale,
     "mpc.compare.is_negative": lambda draw: [
         _numbers(draw, _count(draw)),
         public(int(draw.integers(30, 65))),
@@ -314,24 +342,26 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
         public(int(draw.integers(2, 65))),
     ],
     "mpc.convert.highest_bit": lambda draw: _two_bits(draw)[:1],
-    "mpc.truncate.truncate": _shift,
-    "mpc.truncate.round_off": _shift,
-    "mpc.table.one_hot": lambda draw: [_bits(draw, int(draw.integers(1, 10)), _count(draw))],
-    "mpc.table.lookups": _lookups,
-    "mpc.unpack.unpack_pairs": lambda draw: [
+    "mpc.numbers.truncate.truncate": _shift,
+    "mpc.numbers.truncate.round_off": _shift,
+    "mpc.numbers.table.one_hot": lambda draw: [
+        _bits(draw, int(draw.integers(1, 10)), _count(draw))
+    ],
+    "mpc.numbers.table.lookups": _lookups,
+    "mpc.numbers.unpack.unpack_pairs": lambda draw: [
         _numbers(draw, 2, _count(draw)),
         public(int(draw.integers(2, 63))),
     ],
-    "mpc.unpack.round_sums": _round_sums,
-    "mpc.divide.divide": _divide,
-    "mpc.divide.reciprocal": _reciprocal,
+    "mpc.numbers.unpack.round_sums": _round_sums,
+    "mpc.numbers.divide.divide": _divide,
+    "mpc.numbers.divide.reciprocal": _reciprocal,
     "mpc.argmax.argmax": _argmax,
-    "mpc.bound.reaches": _reaches,
-    "mpc.logarithm.log2_bits": _log2_bits,
-    "mpc.magnitude.magnitude": _magnitude,
-    "mpc.lift.lift_numbers": _lift_numbers,
-    "mpc.sigmoid.sigmoid": _sigmoid,
-    "mpc.sigmoid.softplus": lambda draw: [
+    "mpc.numbers.bound.reaches": _reaches,
+    "mpc.numbers.logarithm.log2_bits": _log2_bits,
+    "mpc.numbers.magnitude.magnitude": _magnitude,
+    "mpc.numbers.lift.lift_numbers": _lift_numbers,
+    "mpc.numbers.sigmoid.sigmoid": _sigmoid,
+    "mpc.numbers.sigmoid.softplus": lambda draw: [
         _numbers(draw, _count(draw)),
         public(int(draw.integers(30, 47))),
     ],
@@ -339,8 +369,10 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
         _numbers(draw, 2, int(draw.integers(1, 70)), bits=20),
         public(40),
     ],
-    "mpc.lift.widen": _widen,
+    "mpc.numbers.lift.widen": _widen,
     "mpc.select.select": _select,
+    "mpc.left_bits.left_bits": _left_bits,
+    "mpc.left_bits._fixed_left_bits": _fixed_left_bits,
     "mpc.matrix.histograms": _histograms,
     "hybrid.ckks_products.agree_keys": lambda draw: [],
     "hybrid.ckks_products.products": _ckks_products,
@@ -353,23 +385,29 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     ],
     "boost.histogram.build": _build,
     "boost.histogram.running": _running,
-    "boost.weights.soft_threshold": lambda draw: [
+    "boost.splits.weights.soft_threshold": lambda draw: [
         _numbers(draw, _count(draw)),
         public(int(draw.choice([0, 7]))),
     ],
-    "boost.weights.weigh": _weigh,
-    "boost.weights.clipped": _clipped,
-    "boost.score.scores": _scores,
-    "boost.split.best_splits": _best_splits,
-    "boost.leaves.leaf_weights": _leaf_weights,
+    "boost.splits.weights.weigh": _weigh,
+    "boost.splits.weights.clipped": _clipped,
+    "boost.splits.score.scores": _scores,
+    "boost.splits.split.best_splits": _best_splits,
+    "boost.splits.leaves.leaf_weights": _leaf_weights,
+    "mpc.numbers.per_cents.per_cents": lambda draw: [
+        shared(draw.integers(0, 900, int(draw.integers(1, 5))))
+    ],
 }
 
 
 HALVES: dict[str, Callable[[Draw], Arguments]] = {
-    "mpc.choose.choose": lambda draw: [*_choose(draw), public(32)],
-    "mpc.scale.scale_rows": lambda draw: [*_scale(draw)[:2], public(int(draw.integers(33, 64)))],
+    "mpc.choose.choose": _choose_parts,
+    "mpc.numbers.scale.scale_rows": lambda draw: [
+        *_scale(draw)[:2],
+        public(int(draw.integers(33, 64))),
+    ],
     "mpc.convert.to_arithmetic": lambda draw: [*_two_bits(draw)[:1], public(32)],
-    "mpc.truncate.truncate": lambda draw: [
+    "mpc.numbers.truncate.truncate": lambda draw: [
         _numbers(draw, _count(draw)),
         public(int(draw.integers(1, 30))),
         public(32),
@@ -378,10 +416,16 @@ HALVES: dict[str, Callable[[Draw], Arguments]] = {
 """The same for protocols in smaller rings."""
 
 
-def prepare(name: str, party: Party, arguments: list[Any]) -> None:
-    """What has to happen before the call: fixed matrices are registered once a job."""
+def prepare(name: str, party: Party, arguments: list[Any]) -> list[Any]:
+    """What has to happen before the call: fixed matrices are registered once a job.
+
+    Gives the arguments: a source without a dealer puts noise below the sums of that shape.
+    """
+    shape, *others = arguments if arguments else (None,)
     if name == "mpc.matrix.histograms":
-        shape, label, feature = arguments[:3]
-        register(party, shape, (label if party.rank == 0 else feature).buckets)
-    if name == "boost.histogram.build":
-        register(party, arguments[0], arguments[1].buckets)
+        shape = register(party, shape, others[party.rank].buckets)
+    elif name == "boost.histogram.build":
+        shape = register(party, shape, others[0].buckets)
+    elif name == "mpc.left_bits.left_bits":
+        register_rows(party, shape, others[party.rank].buckets, others[2].count, 1)
+    return [shape, *others] if arguments else []

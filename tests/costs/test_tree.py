@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from securexgb.boost.cost import tree_cost
+from securexgb.boost.cost import round_cost
 from securexgb.boost.grower import grow_trees
-from securexgb.boost.tree import TreeHalf, value_bits
+from securexgb.boost.objective.registry import OBJECTIVES
+from securexgb.boost.tree import TreeHalf
+from securexgb.channel.memory import memory_pair
+from securexgb.correlations.counting import Budget, CountingSource
+from securexgb.correlations.prices import DEALT
+from securexgb.correlations.transfers import Transfers
 from securexgb.mpc.party import Party
-from securexgb.offline.budget import Budget, CountingSource
-from securexgb.offline.correlations import Kind
-from securexgb.testing.harness import insecure_parties, run_both
+from securexgb.mpc.shared import Shared
+from securexgb.offline.method import Method
+from securexgb.testing.harness import join_parties, run_both
+from tests.boost.case import Case
 from tests.boost.cases import random_case
-from tests.mpc.kit import parties_with_pads
+from tests.boost.outputs import TwoOutputs
+from tests.recorded import RecordedChannel
+
+SOURCES = {"dealer": None, "dealer and pads": Method(offline="dealt"), "two parties": Method()}
 
 
-@pytest.mark.parametrize("pads", [False, True])
+@pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize(
     "settings",
     [
@@ -27,36 +38,70 @@ from tests.mpc.kit import parties_with_pads
         {"columns": (4, 0), "max_depth": 2, "missing_values": "refused"},
         {"max_depth": 4, "rows": 30, "reg_alpha": 1.0},
         {"columns": (3, 3), "used": [0, 2, 5], "gamma": 1.0},
+        {"splits": "hidden"},
+        {"splits": "hidden", "importance": "gain", "columns": (3, 3), "used": [0, 2, 5]},
+        {"columns": (0, 3), "max_depth": 1, "splits": "hidden"},
+        {"max_depth": 4, "rows": 30, "missing_values": "refused", "splits": "hidden"},
     ],
 )
-def test_predicted_equals_measured(settings: dict[str, object], pads: bool) -> None:
-    """With correlations from a dealer, and with pads, whose messages are longer."""
+def test_predicted_equals_measured(settings: dict[str, object], source: str) -> None:
+    """With correlations from a dealer; with pads, whose messages are longer; without a dealer."""
     settings = dict(settings)
     used = np.array(settings.pop("used", []), np.int64)
     case = replace(random_case(1, **settings), used=used)  # type: ignore[arg-type]
+    compare(case, [case], source)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    "settings",
+    [{"splits": "owner"}, {"splits": "hidden"}, {"splits": "hidden", "importance": "gain"}],
+)
+def test_a_round_of_several_trees_costs_what_is_predicted(
+    source: str, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(OBJECTIVES, "binary:logistic", TwoOutputs)
+    case = random_case(1, rows=70, **settings)
+    other = replace(case, gradient=-case.gradient[::-1], hessian=case.hessian[::-1])
+    compare(case, [case, other], source)
+
+
+def compare(case: Case, outputs: list[Case], source: str) -> None:
+    """The trees of a round, one of the gradients of each case, against ``round_cost``."""
+    ends = [RecordedChannel(channel) for channel in memory_pair()]
 
     def online_bytes(party: Party) -> int:
-        return party.channel.traffic.bytes_sent - party.source.offline_channel_bytes
+        transcript = ends[party.rank].transcript
+        return sum(entry.size for entry in transcript if entry.direction == "sent")
 
-    def program(party: Party, _: object) -> tuple[TreeHalf, int, int, Budget, int]:
+    def program(party: Party, _: object) -> tuple[list[NDArray[Any]], int, int, Budget, int]:
         job, rows = case.job(party), case.rows(party)
-        counting = CountingSource(party.rank, party.source)
+        rows.start(Shared.zeros(len(outputs), case.layout.rows))
+        rows.take(Shared.concatenate([one.vectors(party) for one in outputs]))
+        counting = CountingSource(party.source)
         party.source = counting
-        sent = online_bytes(party)
-        (tree,) = grow_trees(party, job, rows)
+        rounds, sent = party.rounds, online_bytes(party)
+        trees = grow_trees(party, job, rows)
+        nodes = (1 << job.max_depth) - 1
+        owners = [
+            tree.owners if isinstance(tree, TreeHalf) else np.zeros(nodes, np.int8)
+            for tree in trees
+        ]
         sent = online_bytes(party) - sent
-        return tree, party.rounds, sent, counting.budget, rows.shape.noise_bits
+        return owners, party.rounds - rounds, sent, counting.budget, rows.shape.noise_bits
 
-    parties = parties_with_pads(0) if pads else insecure_parties(0)
+    parties = join_parties((ends[0], ends[1]), 0, "shared", 60.0, SOURCES[source])
+    prices = parties[0].source.prices
     label, feature = run_both(program, parties, [None, None])
     noise_bits = label[4]
-    assert (noise_bits > 0) == pads
-    owners = label[0].owners
-    depth = case.params.max_depth
-    by_level = [int((owners[2**k - 1 : 2 ** (k + 1) - 1] == 0).sum()) for k in range(depth)]
-    ring_bits = value_bits(case.params.learning_rate)
-    predicted = tree_cost(
-        case.layout, case.numbers, case.columns.size, by_level, noise_bits, ring_bits
+    assert (noise_bits > 0) == (source != "dealer")
+    assert prices.cheap_triples == (source != "two parties")
+    by_level = [
+        sum(int((owners[(1 << k) - 1 : (2 << k) - 1] == 0).sum()) for owners in label[0])
+        for k in range(case.params.max_depth)
+    ]
+    predicted = round_cost(
+        case.params, case.layout, case.columns.size, by_level, prices, noise_bits
     )
     assert (label[1], feature[1]) == (predicted.rounds, predicted.rounds)
     assert (label[2], feature[2]) == (8 * predicted.label_words, 8 * predicted.feature_words)
@@ -65,12 +110,13 @@ def test_predicted_equals_measured(settings: dict[str, object], pads: bool) -> N
 
 def test_who_owns_the_splits_moves_bytes_from_one_side_to_the_other() -> None:
     case = random_case(1, rows=64)
-    costs = [tree_cost(case.layout, case.numbers, 5, owned) for owned in ([1, 2, 4], [0, 0, 0])]
+    costs = [
+        round_cost(case.params, case.layout, 5, owned, DEALT) for owned in ([1, 2, 4], [0, 0, 0])
+    ]
     both = [cost.label_words + cost.feature_words for cost in costs]
     assert both[0] == both[1]
     assert costs[0].rounds == costs[1].rounds
     transfers = [
-        cost.correlations[Kind.OT_64_FROM_0] + cost.correlations[Kind.OT_64_FROM_1]
-        for cost in costs
+        cost.correlations[Transfers(64, 0)] + cost.correlations[Transfers(64, 1)] for cost in costs
     ]
     assert transfers[0] == transfers[1]

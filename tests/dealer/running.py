@@ -9,7 +9,7 @@ import secrets
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -24,6 +24,7 @@ from securexgb.dealer.evidence import Attester, Unattested
 from securexgb.dealer.identity import Identity, fresh_identity
 from securexgb.offline.dealer_link import DealerEndpoint
 from securexgb.offline.dealt import DealtSource
+from securexgb.offline.producer import ProductsAhead
 
 ROOT = Path(__file__).parents[2]
 PARTIES = (fresh_identity("label"), fresh_identity("feature"))
@@ -65,6 +66,7 @@ class Terms:
     digests: tuple[str, str] = ("digest", "digest")
     endpoints: tuple[DealerEndpoint, DealerEndpoint] | None = None
     channels: Sequence[Channel] | None = None
+    products: Callable[[int], ProductsAhead | None] = lambda rank: None
 
 
 def connect_both(
@@ -84,6 +86,7 @@ def connect_both(
                 terms.session,
                 terms.digests[rank],
                 Prg.fresh(),
+                terms.products(rank),
             )
         except BaseException as error:
             channels[rank].close(error)

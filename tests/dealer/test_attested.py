@@ -16,6 +16,7 @@ from securexgb.attestation.policy import Policy
 from securexgb.attestation.trust import Appraisals, AttestationRequirement, EvidenceSubject
 from securexgb.attestation.verify import VENDORS, Challenge
 from securexgb.channel.memory import memory_pair
+from securexgb.correlations.triples import Triples
 from securexgb.dealer import service
 from securexgb.dealer.attesters.dev import DevAttester
 from securexgb.dealer.claims import Binding, attest
@@ -27,10 +28,12 @@ from securexgb.dealer.session import Session
 from securexgb.errors import EvidenceRefused, ProtocolDesync
 from securexgb.offline.dealer_link import DealerLink
 from securexgb.offline.dealt import DealtSource
+from securexgb.offline.producer import ProductsAhead
 from tests.attestation.examples import LaboratoryAttester, policy, roots
 from tests.attestation.laboratory import Laboratory, Window
 from tests.dealer.running import RunningDealer, Terms, connect_both, connected, dealer_thread
-from tests.offline.laws import check_triples
+from tests.offline.laws import check_next
+from tests.offline.pairs import SlowProducts
 
 KEY = DevAttester.fresh()
 OTHER = DevAttester.fresh()
@@ -68,7 +71,7 @@ def test_both_accept_a_rehearsal_and_compute() -> None:
             assert source.evidence == "dev"
             assert source.verdict.assurance == "dev"
             assert source.verdict.measurement == KEY.key_hash
-        check_triples(zero.triples(900), one.triples(900), 900)
+        check_next(Triples(), (zero, one), 900)
 
 
 class Replaying:
@@ -179,8 +182,8 @@ def test_no_seed_and_no_correlation_before_both_verdicts(monkeypatch: pytest.Mon
         dealer_thread(attester=KEY) as dealer,
         connected(dealer, demanding(dealer, rehearsal(KEY))) as (zero, one),
     ):
-        one.triples(100)
-        zero.triples(100)
+        one.take(Triples(), 100)
+        zero.take(Triples(), 100)
     verdicts = [place for place, event in enumerate(events) if event == "verdict"]
     assert len(verdicts) == 2
     assert set(events[: verdicts[1]]) <= {
@@ -230,14 +233,34 @@ def test_the_dealer_is_asked_again_in_time(monkeypatch: pytest.MonkeyPatch) -> N
         connected(dealer, demanding(dealer, rehearsal(KEY))) as (zero, one),
     ):
         for source in (zero, one):
-            source.triples(10)
+            source.take(Triples(), 10)
         assert sent.count("attest") == 2
         for source in (zero, one):
-            assert source._appraisals is not None
-            source._appraisals._again = 0.0
+            assert source._dealer.appraisals is not None
+            source._dealer.appraisals._again = 0.0
         for _ in range(3):
-            check_triples(zero.triples(70_000), one.triples(70_000), 70_000)
+            check_next(Triples(), (zero, one), 70_000)
         assert sent.count("attest") == 4
+
+
+def test_products_of_the_two_parties_too_are_taken_from_a_trusted_dealer_s_session_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Algorithm hybrid with a dealer: asking for products asks whether the dealer still stands."""
+    sent = spy_on_messages(monkeypatch)
+    with dealer_thread(attester=KEY) as dealer:
+        terms = replace(
+            demanding(dealer, rehearsal(KEY)), products=lambda rank: ProductsAhead(SlowProducts())
+        )
+        with connected(dealer, terms) as sources:
+            for source in sources:
+                source.products.vector_products(0, 1)
+            assert sent.count("attest") == 2
+            for source in sources:
+                assert source._dealer.appraisals is not None
+                source._dealer.appraisals._again = 0.0
+                source.products.vector_products(0, 1)
+            assert sent.count("attest") == 4
 
 
 def test_a_dealer_that_fails_later_stops_both() -> None:
@@ -255,10 +278,10 @@ def test_a_dealer_that_fails_later_stops_both() -> None:
         terms = replace(demanding(dealer, rehearsal(KEY, OTHER)), channels=channels)
         with connected(dealer, terms) as (zero, _):
             attester.key = OTHER
-            assert zero._appraisals is not None
-            zero._appraisals._again = 0.0
+            assert zero._dealer.appraisals is not None
+            zero._dealer.appraisals._again = 0.0
             with pytest.raises(AttestationError, match="another program") as caught:
-                zero.triples(1_000_000)
+                zero.take(Triples(), 1_000_000)
             channels[0].close(caught.value)
             with pytest.raises(EvidenceRefused, match="refuses the dealer's evidence"):
                 channels[1].receive("tree 3")
@@ -340,7 +363,7 @@ def test_asking_without_a_session_leaves_nothing_at_the_dealer(
             assert Appraisals(rehearsal(KEY), about, link.attest).appraise().type == "dev"
             link.close()
         with connected(dealer) as (zero, one):
-            check_triples(zero.triples(64), one.triples(64), 64)
+            check_next(Triples(), (zero, one), 64)
     assert not services[0]._meetings
 
 

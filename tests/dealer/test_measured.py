@@ -22,17 +22,22 @@ ATTESTATION = {
 }  # fmt: skip
 MEASURED = ATTESTATION | {
     "securexgb", "securexgb._kernels", "securexgb._pb", "securexgb._pb.dealer_pb2",
-    "securexgb.arith", "securexgb.arith.prg", "securexgb.dealer", "securexgb.dealer.deal",
+    "securexgb.arith", "securexgb.arith.prg", "securexgb.correlations",
+    "securexgb.correlations.digits", "securexgb.correlations.gates", "securexgb.correlations.kind",
+    "securexgb.correlations.kinds", "securexgb.correlations.matrices",
+    "securexgb.correlations.random_bits", "securexgb.correlations.streams",
+    "securexgb.correlations.transfers", "securexgb.correlations.triples", "securexgb.dealer",
     "securexgb.dealer.identity", "securexgb.dealer.server", "securexgb.dealer.service",
-    "securexgb.dealer.session", "securexgb.dealer.wire", "securexgb.errors", "securexgb.offline",
-    "securexgb.offline.correlations",
+    "securexgb.dealer.session", "securexgb.dealer.wire", "securexgb.errors",
 }  # fmt: skip
 NEVER = {
     "cbor2", "dcap_qvl", "narwhals", "pandas", "polars", "pyarrow", "pydantic", "rich",
     "scipy", "sklearn", "typer", "xgboost",
 }  # fmt: skip
-ATTESTATION_LINES, ALL_LINES = 242, 1218
-"""Most lines with code. The design's aim for the whole is 800; the truth is printed."""
+ATTESTATION_LINES, ALL_LINES = 241, 1199
+"""Most lines with code: these figures only ever fall. The design's aim for the whole is 800. Some
+60 are in the kinds' files for the parties alone, so that a kind is in one file: the types of its
+pieces and how they are completed, which a dealer never runs."""
 
 
 def imported() -> set[str]:

@@ -10,10 +10,12 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from securexgb.correlations.triples import Triples
 from securexgb.dealer import identity
-from securexgb.dealer.identity import check_certificate, fingerprint, fresh_identity, key_hash
+from securexgb.dealer.identity import fingerprint, fresh_identity, key_hash
 from securexgb.dealer.server import DealerSettings, main
 from securexgb.errors import CertificateRefused, UsageError
+from securexgb.offline.dealer_link import check_certificate
 from tests.dealer.running import PARTIES, connected, dealer_process
 
 GOOD = """role = "dealer"
@@ -108,7 +110,7 @@ def test_it_ends_on_a_signal_and_logs_no_value(tmp_path: Path) -> None:
         assert dealer.process is not None
         assert dealer.log is not None
         with connected(dealer) as (zero, one):
-            words = [int(word) for word in (*zero.triples(5).a, *one.triples(5).c)]
+            words = [int(word) for word in (*zero.take(Triples(), 5).a, *one.take(Triples(), 5).c)]
             seed = zero._streams._root.key.hex()
         dealer.process.send_signal(signal.SIGTERM)
         assert dealer.process.wait(10) == 0

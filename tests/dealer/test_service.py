@@ -17,9 +17,12 @@ from hypothesis import strategies as st
 
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.arith.prg import Prg
-from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
+from securexgb.correlations.gates import Gates
+from securexgb.correlations.random_bits import RandomBits
+from securexgb.correlations.transfers import Transfers
+from securexgb.correlations.triples import Triples
 from securexgb.dealer import server
 from securexgb.dealer.attesters.dev import DevAttester
 from securexgb.dealer.identity import fresh_identity, key_hash
@@ -37,9 +40,13 @@ from securexgb.errors import (
     StoppedByPeer,
     TermsDiffer,
 )
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.offline.dealer_link import DealerLink
 from securexgb.offline.dealt import DealtSource
+from securexgb.offline.producer import ProductsAhead
 from securexgb.testing.harness import run_both
 from tests.dealer.running import (
     PARTIES,
@@ -51,7 +58,12 @@ from tests.dealer.running import (
     dealer_thread,
     with_endpoint,
 )
-from tests.offline.laws import bucket_matrix, check_triples
+from tests.offline.laws import bucket_matrix, check_next
+from tests.offline.pairs import SlowProducts
+from tests.profiles import examples
+
+HANGS_SECONDS = 60.0
+"""A stream that goes on for so long goes on for ever; no test waits for that."""
 
 
 @pytest.fixture(scope="module")
@@ -60,26 +72,35 @@ def dealer() -> Iterator[RunningDealer]:
         yield running
 
 
-def drain(source: DealtSource, seconds: float) -> tuple[SecureXGBError, float]:
-    """Consume until it fails; the error and how long that took."""
-    began = time.monotonic()
-    while time.monotonic() - began < seconds:
-        try:
-            source.triples(5000)
-        except SecureXGBError as error:
-            return error, time.monotonic() - began
-    raise AssertionError("it went on")
+def ended(source: DealtSource) -> SecureXGBError:
+    """What a source raises once its stream has ended, which is the event to wait for."""
+    source._dealer._link._reader.join(HANGS_SECONDS)
+    assert not source._dealer._link._reader.is_alive(), "the stream did not end"
+    with pytest.raises(SecureXGBError) as caught:
+        source.take(Triples(), 5000)
+    return caught.value
 
 
 def test_a_killed_dealer_stops_both_parties(tmp_path: Path) -> None:
     with dealer_process(tmp_path) as dealer, connected(dealer) as (zero, one):
-        check_triples(zero.triples(100), one.triples(100), 100)
+        check_next(Triples(), (zero, one), 100)
         assert dealer.process is not None
         dealer.process.kill()
         for source in (one, zero):
-            error, seconds = drain(source, 10)
-            assert isinstance(error, DealerGone)
-            assert seconds < 5
+            assert isinstance(ended(source), DealerGone)
+
+
+def test_a_killed_dealer_stops_products_that_the_parties_make(tmp_path: Path) -> None:
+    terms = Terms(products=lambda rank: ProductsAhead(SlowProducts()))
+    with dealer_process(tmp_path) as dealer, connected(dealer, terms) as (zero, one):
+        for source in (zero, one):
+            source.products.vector_products(0, 1)
+        assert dealer.process is not None
+        dealer.process.kill()
+        for source in (zero, one):
+            source._dealer._link._reader.join(10)
+            with pytest.raises(DealerGone):
+                source.products.vector_products(0, 1)
 
 
 def test_a_silent_dealer_is_noticed_within_the_deadline(tmp_path: Path) -> None:
@@ -87,12 +108,12 @@ def test_a_silent_dealer_is_noticed_within_the_deadline(tmp_path: Path) -> None:
         dealer_process(tmp_path) as dealer,
         connected(dealer, timeout_seconds=2) as (_, one),
     ):
-        one.triples(100)
+        one.take(Triples(), 100)
         assert dealer.process is not None
         os.kill(dealer.process.pid, signal.SIGSTOP)
         began = time.monotonic()
         with pytest.raises(DealerGone):
-            one.triples(10_000_000)
+            one.take(Triples(), 10_000_000)
         assert time.monotonic() - began < 6
         os.kill(dealer.process.pid, signal.SIGCONT)
 
@@ -225,30 +246,28 @@ def test_evidence_that_nobody_demands_is_not_asked_for(monkeypatch: pytest.Monke
 
 def test_a_party_that_vanishes_ends_the_session(dealer: RunningDealer) -> None:
     with connected(dealer) as (zero, one):
-        zero._link._call.cancel()
-        error, seconds = drain(one, 10)
-        assert isinstance(error, PeerGone)
-        assert seconds < 5
+        zero._dealer._link._call.cancel()
+        assert isinstance(ended(one), PeerGone)
 
 
 def test_the_first_to_leave_does_not_stop_the_other(dealer: RunningDealer) -> None:
     with connected(dealer) as (zero, one):
         zero.close()
         for _ in range(20):
-            one.triples(50_000)
+            one.take(Triples(), 50_000)
     with connected(dealer) as (zero, one):
-        one.triples(1)
+        one.take(Triples(), 1)
         one.close()
         for _ in range(20):
-            zero.triples(50_000)
+            zero.take(Triples(), 50_000)
 
 
 def test_sessions_side_by_side(dealer: RunningDealer) -> None:
     with connected(dealer) as (zero, one), connected(dealer) as (other_zero, other_one):
-        check_triples(zero.triples(900), one.triples(900), 900)
-        check_triples(other_zero.triples(900), other_one.triples(900), 900)
+        check_next(Triples(), (zero, one), 900)
+        check_next(Triples(), (other_zero, other_one), 900)
     with connected(dealer, Terms(session=b"s" * 16)) as (zero, one):
-        check_triples(zero.triples(900), one.triples(900), 900)
+        check_next(Triples(), (zero, one), 900)
 
 
 class RawParty:
@@ -295,7 +314,9 @@ def raw() -> Iterator[RawParty]:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=4))
 def test_random_bytes_are_refused(raw: RawParty, messages: list[bytes]) -> None:
@@ -303,7 +324,9 @@ def test_random_bytes_are_refused(raw: RawParty, messages: list[bytes]) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.data())
 def test_damaged_joins_are_refused(raw: RawParty, data: st.DataObject) -> None:
@@ -364,17 +387,17 @@ def test_a_certificate_is_asked_for(dealer: RunningDealer) -> None:
 )
 def test_wrong_requests_end_the_session(dealer: RunningDealer, message: pb.DealRequest) -> None:
     with connected(dealer) as (zero, one):
-        one._link.send(message)
-        error, _ = drain(one, 10)
+        one._dealer._link.send(message)
+        error = ended(one)
         assert isinstance(error, ProtocolDesync)
-        drain(zero, 10)
+        ended(zero)
 
 
 def test_party_0_gets_no_corrections(dealer: RunningDealer) -> None:
     with connected(dealer) as (zero, _):
         asked = pb.Request(kind=pb.KIND_TRIPLES, start=0, words=64)
-        zero._link.send(pb.DealRequest(request=asked))
-        error, _ = drain(zero, 10)
+        zero._dealer._link.send(pb.DealRequest(request=asked))
+        error = ended(zero)
         assert isinstance(error, ProtocolDesync)
 
 
@@ -420,30 +443,30 @@ def _consume(sources: tuple[DealtSource, DealtSource], rng: np.random.Generator)
         bins = rng.integers(0, n_bins, (rows, features), np.uint8)
         matrix = bucket_matrix(owner, rows, features, n_bins)
         for rank in (owner, 1 - owner):
-            sources[rank].register_matrix(matrix, bins if rank == owner else None)
+            sources[rank].products.register_matrix(matrix, bins if rank == owner else None)
     for count in (1, 30, 2000, 70_000):
         for source in sources:
-            source.triples(count)
-            source.gates(count // 10, 4)
-            source.shared_bits(count, 32)
-            source.shared_bits(count)
-            source.vector_products(0, 3)
-            source.vector_products(1, 5)
-        sources[0].random_ot_send(count)
-        sources[1].random_ot_receive(count)
-        sources[1].random_ot_send(count)
-        sources[0].random_ot_receive(count)
+            source.take(Triples(), count)
+            source.take(Gates(4), count // 10)
+            source.take(RandomBits(32), count)
+            source.take(RandomBits(), count)
+            source.products.vector_products(0, 3)
+            source.products.vector_products(1, 5)
+        sources[0].take(Transfers(64, 0), count)
+        sources[1].take(Transfers(64, 0), count)
+        sources[1].take(Transfers(64, 1), count)
+        sources[0].take(Transfers(64, 1), count)
 
 
-def _grow(party: Party, side: SideData) -> None:
+def _grow(party: Party, side: Rows) -> None:
     params = TrainingParams(n_estimators=2, max_depth=2, max_bin=8)
-    train(party, TrainingJob(params=params, data=side))
+    train(party, TrainingJob(params=params.decided(can_hide=False), data=side))
 
 
-def _sides(rng: np.random.Generator) -> tuple[SideData, SideData]:
+def _sides(rng: np.random.Generator) -> tuple[Rows, Rows]:
     columns = rng.normal(size=(50, 4))
     labels = (columns[:, 0] + rng.normal(size=50) > 0).astype(np.float64)
     return (
-        SideData(np.ascontiguousarray(columns[:, :2]), ("a", "b"), labels),
-        SideData(np.ascontiguousarray(columns[:, 2:]), ("c", "d")),
+        Rows(np.ascontiguousarray(columns[:, :2]), ("a", "b"), labels),
+        Rows(np.ascontiguousarray(columns[:, 2:]), ("c", "d")),
     )

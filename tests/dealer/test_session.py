@@ -6,11 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from securexgb.dealer.deal import Kind
-from securexgb.dealer.session import COLUMNS, REQUEST_WORDS, Refused, Series, Session
+from securexgb.correlations.kinds import Series
+from securexgb.correlations.matrices import Products
+from securexgb.correlations.random_bits import RandomBits
+from securexgb.correlations.transfers import Transfers
+from securexgb.correlations.triples import Triples
+from securexgb.dealer.session import COLUMNS, REQUEST_WORDS, Refused, Session
+from tests.profiles import examples
 
-TRIPLES = Series(Kind.TRIPLES)
-PRODUCTS = Series(None, (0, 0))
+TRIPLES = Triples()
+PRODUCTS = Products(0, 0)
 
 
 def seeded() -> Session:
@@ -31,7 +36,7 @@ def test_words_come_in_order_and_once() -> None:
     for start in (0, 128, 256, 191):
         with pytest.raises(Refused, match="not the next"):
             session.corrections(TRIPLES, start, 64)
-    assert served(session, Series(Kind.SHARED_BITS), 0, 64) == 64
+    assert served(session, RandomBits(), 0, 64) == 64
 
 
 def test_a_refused_request_moves_no_counter() -> None:
@@ -76,10 +81,10 @@ def test_a_seed_is_given_once() -> None:
 
 def test_products_need_the_shape_from_both() -> None:
     session = seeded()
-    session.register(1, (0, 0), (5, 7))
+    session.register(1, Products(0, 0), (5, 7))
     with pytest.raises(Refused, match="both parties"):
         session.corrections(PRODUCTS, 0, 7)
-    session.register(0, (0, 0), (5, 7))
+    session.register(0, Products(0, 0), (5, 7))
     assert served(session, PRODUCTS, 0, 14) == 14
     with pytest.raises(Refused, match="cannot be served"):
         session.corrections(PRODUCTS, 14, 8)
@@ -87,15 +92,15 @@ def test_products_need_the_shape_from_both() -> None:
 
 def test_shapes_must_agree_and_be_numbered() -> None:
     session = seeded()
-    session.register(0, (0, 0), (5, 7))
+    session.register(0, Products(0, 0), (5, 7))
     with pytest.raises(Refused, match="different shapes"):
-        session.register(1, (0, 0), (5, 8))
+        session.register(1, Products(0, 0), (5, 8))
     with pytest.raises(Refused, match="in order"):
-        session.register(0, (0, 0), (5, 7))
+        session.register(0, Products(0, 0), (5, 7))
     with pytest.raises(Refused, match="in order"):
-        session.register(0, (0, 2), (5, 7))
-    session.register(0, (0, 1), (5, 7))
-    session.register(0, (1, 0), (9, 9))
+        session.register(0, Products(0, 2), (5, 7))
+    session.register(0, Products(0, 1), (5, 7))
+    session.register(0, Products(1, 0), (9, 9))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +109,7 @@ def test_shapes_must_agree_and_be_numbered() -> None:
 )
 def test_absurd_matrices_are_refused(matrix: tuple[int, int], shape: tuple[int, int]) -> None:
     with pytest.raises(Refused, match="no such matrix"):
-        seeded().register(0, matrix, shape)
+        seeded().register(0, Products(*matrix), shape)
 
 
 def test_two_sessions_of_one_name_and_equal_seeds_share_nothing() -> None:
@@ -113,11 +118,11 @@ def test_two_sessions_of_one_name_and_equal_seeds_share_nothing() -> None:
     assert not (first == second).any()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from([TRIPLES, Series(Kind.OT_64_FROM_1), PRODUCTS, Series(None, (1, 0))]),
+            st.sampled_from([TRIPLES, Transfers(64, 1), PRODUCTS, Products(1, 0)]),
             st.integers(0, 5).map(lambda units: 64 * units),
             st.sampled_from([0, 7, 14, 64, 128, 192, 448]),
         ),
@@ -127,7 +132,7 @@ def test_two_sessions_of_one_name_and_equal_seeds_share_nothing() -> None:
 def test_no_order_of_requests_serves_a_word_twice(wanted: list[tuple[Series, int, int]]) -> None:
     session = seeded()
     for rank in (0, 1):
-        session.register(rank, (0, 0), (3, 7))
+        session.register(rank, Products(0, 0), (3, 7))
     given_out: dict[Series, int] = {}
     for series, start, count in wanted:
         try:

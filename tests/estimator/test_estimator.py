@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -73,7 +74,7 @@ def test_refits_are_bit_identical_and_predictions_do_not_depend_on_the_batch(can
     for left, right in zip(fitted._halves, again._halves, strict=True):
         for one, other in zip(left.trees, right.trees, strict=True):
             np.testing.assert_array_equal(one.leaf_values, other.leaf_values)
-            np.testing.assert_array_equal(one.thresholds, other.thresholds)
+            np.testing.assert_array_equal(one.tables, other.tables)
     for rows in ([7], [3, 150, 4], range(100, 200)):
         np.testing.assert_array_equal(whole[list(rows)], fitted.decision_function(X[list(rows)]))
 
@@ -116,9 +117,6 @@ def test_every_method_grows_the_same_trees(cancer, fitted, method):
         pytest.importorskip("phe")
     X, y = cancer
     model = clone(SecureXGBClassifier(**SMALL, **method)).fit(X, y)
-    for mine, other in zip(model._halves, fitted._halves, strict=True):
-        for one, two in zip(mine.trees, other.trees, strict=True):
-            np.testing.assert_array_equal(one.owners, two.owners)
     assert same_trees(model, fitted)
     np.testing.assert_array_equal(model.decision_function(X), fitted.decision_function(X))
 
@@ -229,18 +227,21 @@ def test_evaluation_sets_early_stopping_and_callbacks(cancer):
     assert trees < 12
     assert model.best_iteration == trees - 3
     assert calls == ["start", *range(trees), "end"]
-    assert {row["reveal"] for row in model.ledger_} == {"METRIC", "SPLIT_INDEX", "SPLIT_OWNER"}
+    assert {row["reveal"] for row in model.ledger_} == {"METRIC"}
 
 
-def test_the_leak_meter_is_an_attribute_and_few_rows_are_told_in_the_log(cancer, caplog):
+@pytest.mark.parametrize("splits", ["owner", "hidden"])
+def test_the_leak_meter_is_an_attribute_and_few_rows_are_told_in_the_log(cancer, caplog, splits):
     X, y = cancer
     with caplog.at_level("INFO", logger="securexgb.estimator"):
-        model = SecureXGBClassifier(**SMALL).fit(X, y, eval_set=[(X[:50], y[:50])])
+        model = SecureXGBClassifier(**SMALL, splits=splits).fit(X, y, eval_set=[(X[:50], y[:50])])
     revealed = {(row["reveal"], row["to"]): row["values"] for row in model.ledger_}
-    assert model.leak_.openings == revealed["SPLIT_INDEX", "feature"]
+    assert model.leak_.openings == revealed.get(("SPLIT_INDEX", "feature"), 0)
+    assert (model.leak_.openings > 0) == (splits == "owner")
     assert (model.leak_.labels, model.leak_.outcomes) == (200, 3 * 15)
     assert model.leak_.sentence in caplog.text
-    assert "200 training rows are fewer than min_training_rows" in caplog.text
+    told = "200 training rows are fewer than min_training_rows" in caplog.text
+    assert told == (splits == "owner")
     assert "'validation_0' has 50 rows" in caplog.text
 
 
@@ -271,8 +272,32 @@ def test_targets_beyond_every_scale_are_refused_with_the_cure(cancer, scale):
 def test_importances(cancer, fitted):
     assert fitted.feature_importances_.shape == (6,)
     assert fitted.feature_importances_.sum() == pytest.approx(1.0)
-    with pytest.raises(UsageError, match="never revealed"):
-        _ = SecureXGBClassifier(**SMALL, importance_type="gain").fit(*cancer).feature_importances_
+    assert [row["reveal"] for row in fitted.ledger_] == []
+    fitted_by_count = SecureXGBClassifier(**SMALL, splits="owner").fit(*cancer)
+    counts = 9 * fitted_by_count.feature_importances_
+    np.testing.assert_allclose(counts, counts.round())
+    assert counts.sum() == pytest.approx(9)
+    for model, kind in ((fitted, "weight"), (fitted_by_count, "gain")):
+        asked = clone(model).set_params(importance_type=kind).fit(*cancer)
+        assert not hasattr(asked, "feature_importances_")
+        with pytest.raises(UsageError, match="is not available"):
+            _ = asked.feature_importances_
+
+
+def test_importances_of_one_half_are_those_that_were_opened(cancer):
+    model = SecureXGBClassifier(**SMALL, importance="gain").fit(*cancer)
+    exact = model.feature_importances_
+    label, feature = model._halves
+    assert label.importance == feature.importance
+    np.testing.assert_allclose(np.array(label.importance) / 100, exact, atol=0.00501)
+    for half in model._halves:
+        model._halves, model._sides = (half,), (np.arange(3),)
+        own = slice(0, 3) if half.rank == 0 else slice(3, 6)
+        model.n_features_in_ = 3
+        opened = np.array(label.importance[own]) / 100
+        np.testing.assert_array_equal(model.feature_importances_, opened)
+    model._halves = (replace(label, importance=None),)
+    assert not hasattr(model, "feature_importances_")
 
 
 def test_save_and_load(tmp_path, cancer, fitted):

@@ -28,11 +28,11 @@ from securexgb.federation.coins import draw_coins
 from securexgb.federation.session import Federation
 from securexgb.mpc.matrix import MatrixShape, histograms, register
 from securexgb.mpc.multiply import multiply
+from securexgb.mpc.numbers.unpack import round_sums
 from securexgb.mpc.open import open_shared
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.share import share
-from securexgb.mpc.unpack import round_sums
 from securexgb.terms.job import JobTerms
 from tests.dealer.running import RunningDealer, dealer_process
 
@@ -157,7 +157,7 @@ def sums(party: Party) -> Sums:
     noisy = histograms(party, shape, label, feature, shared)
     both = round_sums(party, noisy, shape.widths((0, 0)))
     opened = [open_shared(party, x[0, :, 2], Reveal.METRIC).tolist() for x in both]
-    return opened, party.source.name, party.source.offline_bytes
+    return opened, party.source.name, party.source.account.dealer_bytes
 
 
 METHODS: list[tuple[dict[str, str | int], str, bool]] = [

@@ -54,8 +54,8 @@ class Pair:
         self.layout = layout
         self.holder = BfvKeyHolder(key(holder))
         self.evaluator = BfvEvaluator(key(evaluator), self.holder.announcement())
-        for gap in layout.gaps:
-            self.evaluator.add_merging_key(gap, self.holder.merging_key(gap))
+        for spacing in layout.spacings:
+            self.evaluator.add_galois_key(spacing, self.holder.galois_key(spacing))
 
     def run(self, of: Words, first: int = 0) -> tuple[Words, Words, list[bytes]]:
         """Both shares (v, columns), and the evaluator's messages."""

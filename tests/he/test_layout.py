@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from securexgb.he.layout import (
+    GALOIS_KEY_BYTES,
     LEAST_VECTORS,
-    MERGING_KEY_BYTES,
     MOST_VECTORS,
     Layout,
     batch_vectors,
@@ -48,8 +48,8 @@ def test_every_value_has_one_place(columns: int, vectors: int) -> None:
         assert places.max() < DEGREE
         np.add.at(seen, (owners, of), 1)
     assert (seen == 1).all()
-    assert layout.gaps == tuple(layout.distance >> i for i in range(layout.levels))
-    assert all(gap >= 2 for gap in layout.gaps)
+    assert layout.spacings == tuple(layout.distance >> i for i in range(layout.levels))
+    assert all(spacing >= 2 for spacing in layout.spacings)
     assert layout.groups * DEGREE == vectors * SHORT
 
 
@@ -71,4 +71,4 @@ def test_bytes_do_not_depend_on_rows_and_fall_with_the_batch() -> None:
     a_vector = [Layout(170, v, PRECISION).bytes_sent / v for v in (16, 32, 64, 128)]
     assert a_vector == sorted(a_vector, reverse=True)
     assert a_vector[-1] < 80_000
-    assert MERGING_KEY_BYTES == 614_400
+    assert GALOIS_KEY_BYTES == 614_400

@@ -93,8 +93,8 @@ def test_sums_of_plaintext_products_are_seals() -> None:
 
     holder = BfvKeyHolder(Prg(bytes(16)))
     evaluator = BfvEvaluator(Prg(bytes([1]) * 16), holder.announcement())
-    for gap in layout.gaps:
-        evaluator.add_merging_key(gap, holder.merging_key(gap))
+    for spacing in layout.spacings:
+        evaluator.add_galois_key(spacing, holder.galois_key(spacing))
     words = (rows << noise).astype(np.uint64)
     sent = holder.encrypted_shorts(layout, shorts, 0)
     held = evaluator.expanded(layout.groups, sent, precision)

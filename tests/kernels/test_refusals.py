@@ -61,6 +61,23 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "unequal factors": (k.triple_open, (W, W[:5], W, W), "equal lengths"),
     "unequal triple": (k.triple_close, (VECTORS, W, W, W[:5], 0), "length of opened's rows"),
     "three opened rows": (k.triple_close, (np.zeros((3, 6), np.uint64), W, W, W, 0), "2 rows"),
+    "bits without room": (k.bit_lines, (W, 6, 65), "6 words do not hold 6 rows of 65 bits"),
+    "bits of no node": (k.bit_lines, (W, 6, 0), "do not hold"),
+    "rows beyond a result": (
+        k.RowBitsKey.encrypt,
+        ((70, 1, 15), KEY, KEY, KEY, MATRIX),
+        "15 rows of 70 nodes in 1 groups do not fit 1024",
+    ),
+    "row bits of other nodes": (
+        k.RowBitsKey.encrypt,
+        ((70, 1, 14), KEY, KEY, KEY, MATRIX),
+        "bits of 70 nodes are 2 words",
+    ),
+    "another upload": (
+        k.RowBitsSums,
+        ((70, 2, 14), KEY, np.zeros((1, 3, 1024), np.uint16), KEY),
+        r"received must have the shape \[2, 3, 1024\]",
+    ),
     "rank 2": (k.triple_close, (VECTORS, W, W, W, 2), "rank must be 0 or 1"),
 }
 
@@ -70,6 +87,21 @@ def test_refused(case: str) -> None:
     kernel, arguments, sentence = CASES[case]
     with pytest.raises(ValueError, match=sentence):
         kernel(*arguments)
+
+
+def test_what_does_not_fit_a_key_of_row_bits_is_refused() -> None:
+    layout = (70, 1, 14)
+    key, upload = k.RowBitsKey.encrypt(layout, KEY, KEY, KEY, np.zeros((6, 2), np.uint64))
+    sums = k.RowBitsSums(layout, KEY, upload, KEY)
+    with pytest.raises(ValueError, match="2 columns of 4 bins are not 6 buckets"):
+        sums.add_up(BINS, 4)
+    with pytest.raises(ValueError, match="bins must lie below n_bins = 3"):
+        sums.add_up(BINS + 3, 3)
+    assert sums.used == 0
+    sent, _, _ = sums.add_up(BINS, 3)
+    assert (sent.shape, sums.used) == ((1, 1280), 1)
+    with pytest.raises(ValueError, match=r"sent must have the shape \[2, 1280\]"):
+        key.read(sent, 15)
 
 
 def test_read_only_arguments_are_taken() -> None:

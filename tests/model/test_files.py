@@ -41,7 +41,7 @@ def test_a_saved_model_predicts_the_same(tmp_path: Path) -> None:
 
     def program(party, half_and_side):
         half, side = half_and_side
-        return predict(party, half, side.features, Request("both"))
+        return predict(party, half, side.values, Request("both"))
 
     scores = [
         run_parties(program, list(zip(pair, DATA, strict=True)))[0] for pair in (HALVES, loaded)

@@ -13,13 +13,13 @@ from securexgb.arith.bits import words_per
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.channel.memory import memory_pair
-from securexgb.channel.recorded import RecordedChannel
 from securexgb.mpc.convert import plain_values
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.offline.local import InsecureLocalSource
 from securexgb.offline.matrix_products import BfvMatrixProducts
 from securexgb.testing.harness import Backend, insecure_parties, join_parties, run_both
+from tests.recorded import RecordedChannel
 
 Pair = tuple[Any, Any]
 Integers = NDArray[np.int64]

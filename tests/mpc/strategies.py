@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from tests.mpc.kit import Integers
+from tests.profiles import examples, is_thorough
 
-quick = settings(max_examples=20, deadline=None, derandomize=True)
+quick = settings(max_examples=examples(20), deadline=None, derandomize=not is_thorough())
 
 
 def integers(low: int, high: int, most: int = 130) -> SearchStrategy[Integers]:

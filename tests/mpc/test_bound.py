@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from securexgb.mpc.bound import reaches
+from securexgb.mpc.numbers.bound import reaches
 from tests.mpc.kit import Integers, on_both, public, shared_bits
 from tests.mpc.strategies import integers, quick
 

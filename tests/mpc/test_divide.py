@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from securexgb.mpc.convert import to_bits
-from securexgb.mpc.divide import DENOMINATOR_BITS, QUOTIENT_BITS, divide, reciprocal
+from securexgb.mpc.numbers.divide import DENOMINATOR_BITS, QUOTIENT_BITS, divide, reciprocal
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, SharedBits
 from tests.mpc.kit import Integers, on_both, shared, shared_bits

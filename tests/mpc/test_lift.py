@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from securexgb.mpc.lift import Number, binary, lift_numbers
+from securexgb.mpc.numbers.lift import Number, binary, lift_numbers
 from tests.mpc.kit import Integers, on_both, public, shared_bits
 from tests.mpc.strategies import flags, quick
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from securexgb.mpc.logarithm import LOG_BITS, MANTISSA_BITS, log2_bits, log2_weights
+from securexgb.mpc.numbers.logarithm import LOG_BITS, MANTISSA_BITS, log2_bits, log2_weights
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import SharedBits
 from tests.mpc.kit import Integers, Pair, on_both, shared_bits

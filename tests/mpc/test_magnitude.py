@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from securexgb.mpc.magnitude import Index, magnitude, magnitude_cost
-from securexgb.offline.correlations import DIGITS
+from securexgb.correlations.digits import DigitTransfers
+from securexgb.mpc.numbers.magnitude import Index, magnitude, magnitude_cost
 from tests.mpc.kit import Integers, on_both, public, shared
 from tests.mpc.strategies import integers, quick
 
@@ -48,5 +48,7 @@ def test_the_sigmoid_s_parts() -> None:
     assert [len(level) for level in index.network()] == [1 + 2 + 2 + 2 + 1, 1 + 1 + 1 + 1]
     cost = magnitude_cost(index, 64)
     assert cost.rounds == 2 + 2 + 2 + 2 + 4
-    assert cost.correlations[DIGITS[2, 0]] + cost.correlations[DIGITS[2, 1]] == 3
-    assert cost.correlations[DIGITS[7, 0]] + cost.correlations[DIGITS[7, 1]] == 3 + 4
+    assert cost.correlations[DigitTransfers(2, 0)] + cost.correlations[DigitTransfers(2, 1)] == 3
+    assert (
+        cost.correlations[DigitTransfers(7, 0)] + cost.correlations[DigitTransfers(7, 1)] == 3 + 4
+    )

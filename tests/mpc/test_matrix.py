@@ -9,11 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from securexgb.boost.executor import LocalExecutor
+from securexgb.correlations.counting import Budget, CountingSource
 from securexgb.errors import UsageError
 from securexgb.mpc.matrix import Buckets, MatrixShape, histograms, register, sums_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
-from securexgb.offline.budget import Budget, CountingSource
 from securexgb.testing.harness import run_both
 from tests.mpc.kit import Integers, on_both, parties_with_pads, shared
 
@@ -105,11 +105,11 @@ def test_histograms_with_pads_are_right_up_to_noise_and_cost_what_is_declared(
         results, costs = [], []
         made = party.source
         for batch in vectors:
-            counting = CountingSource(party.rank, made)
+            counting = CountingSource(made)
             party.source = counting
-            before = party.rounds, party.channel.traffic.bytes_sent - made.offline_channel_bytes
+            before = party.rounds, party.channel.traffic.bytes_sent - made.account.channel_bytes
             results.append(histograms(party, shape, *own_rows(party, own), batch))
-            sent = party.channel.traffic.bytes_sent - made.offline_channel_bytes
+            sent = party.channel.traffic.bytes_sent - made.account.channel_bytes
             costs.append((party.rounds - before[0], sent - before[1], counting.budget))
         return results, costs, shape
 
@@ -139,6 +139,6 @@ def test_sums_that_pads_cannot_hide_are_refused() -> None:
     (party, _) = parties_with_pads(1)
     shape = MatrixShape(10**6, (1, 1), 32, (50, 46), chain=5)
     with pytest.raises(UsageError, match="64 bits"):
-        party.source.noise_bits(shape.matrix(0))
+        party.source.products.noise_bits(shape.matrix(0))
     fits = replace(shape, sum_bits=(43, 39))
-    assert party.source.noise_bits(fits.matrix(0)) == 18
+    assert party.source.products.noise_bits(fits.matrix(0)) == 18

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from securexgb.mpc.compare import at_least, is_negative
+from securexgb.mpc.numbers.truncate import round_off, truncate
+from securexgb.mpc.numbers.unpack import unpack_pairs
 from securexgb.mpc.shared import Shared
 from securexgb.mpc.sort import network, sort_rows
-from securexgb.mpc.truncate import round_off, truncate
-from securexgb.mpc.unpack import unpack_pairs
 from tests.mpc.kit import Integers, on_both, public, shared
 from tests.mpc.strategies import integers, quick, symmetric
 

@@ -19,16 +19,16 @@ from securexgb.mpc.choose import choose
 from securexgb.mpc.compare import all_of, is_negative
 from securexgb.mpc.convert import highest_bit, to_arithmetic, to_bits
 from securexgb.mpc.digits import CARRIES, DIGIT, SUMS, digit_tables, own_digits
-from securexgb.mpc.lift import binary, lift_numbers, widen
-from securexgb.mpc.magnitude import Index, magnitude
 from securexgb.mpc.multiply import and_bits, gate_bits
+from securexgb.mpc.numbers.lift import binary, lift_numbers, widen
+from securexgb.mpc.numbers.magnitude import Index, magnitude
+from securexgb.mpc.numbers.scale import scale_rows
+from securexgb.mpc.numbers.signs import sign_tables
+from securexgb.mpc.numbers.table import one_hot
 from securexgb.mpc.padding import filled
 from securexgb.mpc.party import Party
-from securexgb.mpc.scale import scale_rows
 from securexgb.mpc.select import select
 from securexgb.mpc.shared import Shared
-from securexgb.mpc.signs import sign_tables
-from securexgb.mpc.table import one_hot
 from securexgb.testing.harness import insecure_parties
 from tests.mpc.kit import Pair, public, recorded, shared, shared_bits
 
@@ -82,10 +82,14 @@ CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any
         ],
         lambda n: ([n], [0]),
     ),
-    "choose": (choose, lambda n: [bits(n), numbers(2, n)], lambda n: ([2 * n], [2 * n])),
+    "choose": (
+        choose,
+        lambda n: [bits(3, n), numbers(3, 2, n), public((41, 64))],
+        lambda n: ([3 * n], [3 * n]),
+    ),
     "choose half words": (
         choose,
-        lambda n: [bits(n), numbers(2, n), public(32)],
+        lambda n: [bits(1, n), numbers(1, 1, n), public((32,))],
         lambda n: ([n], [n]),
     ),
     "scale_rows": (

@@ -13,10 +13,10 @@ from securexgb.errors import UsageError
 from securexgb.mpc.choose import choose
 from securexgb.mpc.compare import all_of, not_bits
 from securexgb.mpc.convert import highest_bit, to_arithmetic, to_bits
-from securexgb.mpc.lift import widen
 from securexgb.mpc.multiply import and_bits, gate_bits, multiply
+from securexgb.mpc.numbers.lift import widen
+from securexgb.mpc.numbers.scale import scale_rows
 from securexgb.mpc.party import Party
-from securexgb.mpc.scale import scale_rows
 from securexgb.mpc.select import message_bits, select
 from securexgb.mpc.shared import Shared, SharedBits
 from tests.mpc.kit import Integers, evaluate, on_both, public, shared, shared_bits
@@ -84,16 +84,22 @@ def test_gate_bits(x: Integers, seed: int) -> None:
 
 
 @quick
-@given(flags(1), st.integers(1, 5), st.sampled_from([32, 64]), st.integers(0, 2**32))
-def test_choose(bits: Integers, rows: int, ring_bits: int, seed: int) -> None:
-    x = np.random.default_rng(seed).integers(LEAST, MOST, (rows, bits.size))
+@given(
+    flags(5),
+    st.sampled_from([(64,), (32,), (41, 64), (35, 31), (20, 17, 9)]),
+    st.integers(0, 2**32),
+)
+def test_choose(bits: Integers, ring_bits: tuple[int, ...], seed: int) -> None:
+    rows, count = bits.shape
+    x = np.random.default_rng(seed).integers(LEAST, MOST, (rows, len(ring_bits), count))
+    high = 1 << (64 - np.array(ring_bits, object)[:, None])
 
     def program(party: Party, b: SharedBits, words: Shared) -> Shared:
-        chosen = choose(party, b[0], words, ring_bits)
-        return chosen.scale(1 << (64 - ring_bits))
+        return choose(party, b, words, ring_bits).scale(high.astype(np.uint64))
 
     result = on_both(program, shared_bits(bits, 1), shared(x, 2))
-    np.testing.assert_array_equal(result, (x * bits) << (64 - ring_bits))
+    expected = (x * bits[:, None]).view(np.uint64) * high.astype(np.uint64)
+    np.testing.assert_array_equal(result.view(np.uint64), expected)
 
 
 @quick

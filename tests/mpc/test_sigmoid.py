@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import MARGIN_BITS
 from securexgb.boost.dither import FRACTION_BITS, Dither
-from securexgb.mpc.party import Party
-from securexgb.mpc.shared import Shared
-from securexgb.mpc.sigmoid import (
+from securexgb.mpc.numbers.sigmoid import (
     COIN_BITS,
     SigmoidTable,
     sigmoid,
@@ -22,6 +20,8 @@ from securexgb.mpc.sigmoid import (
     softplus,
     softplus_cost,
 )
+from securexgb.mpc.party import Party
+from securexgb.mpc.shared import Shared
 from tests.mpc.kit import Integers, on_both, public, shared
 from tests.mpc.strategies import quick, symmetric
 

@@ -9,9 +9,9 @@ import pytest
 
 from securexgb.mpc.convert import plain_values
 from securexgb.mpc.digits import DIGIT
+from securexgb.mpc.numbers.signs import sign_tables
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import SharedBits
-from securexgb.mpc.signs import sign_tables
 from tests.mpc.kit import recorded
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from securexgb.correlations.gates import KINDS
 from securexgb.mpc.multiply import gate_cost
-from securexgb.mpc.protocol import Cost
-from securexgb.mpc.table import (
+from securexgb.mpc.numbers.table import (
     GATE_WEIGHT,
     Tables,
     lookup,
@@ -22,7 +22,7 @@ from securexgb.mpc.table import (
     one_hot,
     split_of,
 )
-from securexgb.offline.correlations import GATES
+from securexgb.mpc.protocol import Cost
 from tests.mpc.kit import Integers, on_both, public, shared_bits
 from tests.mpc.strategies import flags, quick
 
@@ -98,7 +98,7 @@ def test_look_ups_at_once() -> None:
 
 def weight(cost: Cost) -> int:
     """Bits behind gates, and for each gate as much as many more."""
-    gates = sum(cost.correlations[kind] for kind in GATES.values())
+    gates = sum(cost.correlations[kind] for kind in KINDS)
     return GATE_WEIGHT * gates + cost.label_words - gates
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from securexgb.boost.histogram import Histogram, NoisySums
-from securexgb.boost.leaves import LevelSums
-from securexgb.boost.score import ChildSums
-from securexgb.boost.split import BestSplits
+from securexgb.boost.splits.leaves import Leaves, LevelSums
+from securexgb.boost.splits.score import ChildSums
+from securexgb.boost.splits.split import BestSplits
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, SharedBits
 from tests.costs.examples import EXAMPLES, prepare
@@ -22,6 +22,9 @@ ENOUGH = 256 * 20
 UNIFORM = [name for name in EXAMPLES if "._open" not in name and not name.startswith("hybrid.")]
 """Ciphertexts are residues modulo primes, not whole words: tests/hybrid and
 tests/security/test_ckks_attack.py look at those."""
+SILENT = "mpc.left_bits._fixed_left_bits"
+"""Sends nothing itself; tests/offline/test_row_bits.py looks at what its correlations send."""
+UNIFORM.remove(SILENT)
 
 
 def own_words(result: Any) -> Iterator[bytes]:
@@ -33,7 +36,7 @@ def own_words(result: Any) -> Iterator[bytes]:
         rows = result.words.reshape(-1, result.words.shape[-1]).view(np.uint8)
         bits = np.unpackbits(rows, axis=1, bitorder="little")[:, : result.count]
         yield np.packbits(bits).tobytes()[: bits.size // 8]
-    elif isinstance(result, (tuple, BestSplits, Histogram, NoisySums)):
+    elif isinstance(result, (tuple, BestSplits, Histogram, Leaves, NoisySums)):
         for part in result if isinstance(result, tuple) else vars(result).values():
             yield from own_words(part)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from securexgb.mpc.unpack import SumWidths, round_sums
+from securexgb.mpc.numbers.unpack import SumWidths, round_sums
 from tests.mpc.kit import Integers, on_both, public, shared
 from tests.mpc.strategies import quick
 

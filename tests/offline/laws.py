@@ -1,66 +1,82 @@
-"""What both parties' pieces satisfy together, kind by kind, as assertions."""
+"""What both parties' pieces satisfy together, as assertions: their shapes, and each kind's law."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from securexgb import _kernels
-from securexgb.offline.correlations import (
-    BucketMatrix,
-    DigitReceiver,
-    DigitSender,
-    GateTriples,
-    RandomOTReceiver,
-    RandomOTSender,
-    SharedRandomBits,
-    Triples,
-    VectorProducts,
-    Words,
-)
+from securexgb.correlations.digits import DigitTransfers, SentDigits, pick
+from securexgb.correlations.gates import Gates
+from securexgb.correlations.kind import Kind, Pieces, Words
+from securexgb.correlations.random_bits import RandomBits
+from securexgb.correlations.source import BucketMatrix, CorrelationSource, VectorProducts
+from securexgb.correlations.transfers import SentTransfers, Transfers
+from securexgb.correlations.triples import Triples
 
 
-def check_triples(x: Triples, y: Triples, count: int, ring_bits: int = 64) -> None:
-    assert x.a.shape == x.b.shape == x.c.shape == y.a.shape == y.b.shape == y.c.shape == (count,)
-    difference = (x.a + y.a) * (x.b + y.b) - (x.c + y.c)
-    np.testing.assert_array_equal(difference << np.uint64(64 - ring_bits), 0)
+def rows(kind: Kind[Any], pieces: Pieces) -> list[tuple[int, ...]]:
+    """The leading shapes of a party's arrays."""
+    match kind:
+        case Triples():
+            return [(), (), ()]
+        case RandomBits():
+            return [(), ()]
+        case Gates(width):
+            return [(), (width,), (width,)]
+        case DigitTransfers(width):
+            return [(16, width)] if isinstance(pieces, SentDigits) else [(4,), (width,)]
+        case Transfers(bits):
+            message = () if bits <= 64 else (bits // 64,)
+            return [message if isinstance(pieces, SentTransfers) else (), message]
+    raise NotImplementedError(kind)
 
 
-def check_gates(x: GateTriples, y: GateTriples, words: int, width: int) -> None:
-    assert x.a.shape == y.a.shape == (words,)
-    assert x.b.shape == x.c.shape == y.b.shape == y.c.shape == (width, words)
-    np.testing.assert_array_equal((x.a ^ y.a) & (x.b ^ y.b), x.c ^ y.c)
+def arrays(pieces: Pieces) -> list[Words]:
+    """The arrays of a party's part, in order."""
+    return list(vars(pieces).values())
 
 
-def check_digits(sender: DigitSender, receiver: DigitReceiver, words: int, width: int) -> None:
-    assert sender.messages.shape == (16, width, words)
-    assert receiver.choices.shape == (4, words)
-    assert receiver.chosen.shape == (width, words)
-    for entry in range(16):
-        bits = [bit if entry >> j & 1 else ~bit for j, bit in enumerate(receiver.choices)]
-        here = np.bitwise_and.reduce(bits)
-        np.testing.assert_array_equal((sender.messages[entry] ^ receiver.chosen) & here, 0)
+def holds(kind: Kind[Any], zero: Any, one: Any) -> bool:
+    """The law: whether both parties' parts fit together."""
+    match kind:
+        case Triples(bits):
+            return agree((zero.a + one.a) * (zero.b + one.b), zero.c + one.c, bits)
+        case Gates():
+            return np.array_equal((zero.a ^ one.a) & (zero.b ^ one.b), zero.c ^ one.c)
+        case RandomBits(bits):
+            summed = zero.arithmetic + one.arithmetic
+            flags = _kernels.unpack_bits(zero.boolean ^ one.boolean, summed.size)
+            return agree(summed, flags.astype(np.uint64), bits)
+    sent, received = (zero, one) if kind.sender == 0 else (one, zero)
+    if isinstance(kind, DigitTransfers):
+        return np.array_equal(pick(sent.messages, received.choices), received.chosen)
+    flags = _kernels.unpack_bits(received.choices, sent.zero.shape[-1])
+    return agree(np.where(flags == 1, sent.one, sent.zero), received.chosen, min(kind.bits, 64))
 
 
-def check_shared_bits(
-    x: SharedRandomBits, y: SharedRandomBits, count: int, ring_bits: int = 64
+def agree(left: Words, right: Words, ring_bits: int) -> bool:
+    """Whether words are equal modulo 2^ring_bits."""
+    return not ((left - right) << np.uint64(64 - ring_bits)).any()
+
+
+def check(kind: Kind[Any], zero: Pieces, one: Pieces, count: int) -> None:
+    for pieces in (zero, one):
+        lengths = [-(-count // elements) for elements in pieces.per_word]
+        expected = [(*r, n) for r, n in zip(rows(kind, pieces), lengths, strict=True)]
+        assert [array.shape for array in arrays(pieces)] == expected
+        assert {array.dtype for array in arrays(pieces)} == {np.dtype(np.uint64)}
+    assert holds(kind, zero, one)
+
+
+def check_next(
+    kind: Kind[Any], sources: tuple[CorrelationSource, CorrelationSource], count: int
 ) -> None:
-    assert x.boolean.shape == y.boolean.shape == (-(-count // 64),)
-    assert x.arithmetic.shape == y.arithmetic.shape == (count,)
-    bits = _kernels.unpack_bits(x.boolean ^ y.boolean, count)
-    difference = x.arithmetic + y.arithmetic - bits
-    np.testing.assert_array_equal(difference << np.uint64(64 - ring_bits), 0)
-
-
-def check_random_ot(
-    sender: RandomOTSender, receiver: RandomOTReceiver, count: int, bits: int = 64
-) -> None:
-    shape = (count,) if bits <= 64 else (bits // 64, count)
-    assert sender.zero.shape == sender.one.shape == receiver.chosen.shape == shape
-    assert receiver.choices.shape == (-(-count // 64),)
-    chosen_one = _kernels.unpack_bits(receiver.choices, count) == 1
-    difference = np.where(chosen_one, sender.one, sender.zero) - receiver.chosen
-    np.testing.assert_array_equal(difference << np.uint64(max(64 - bits, 0)), 0)
+    """What both sources, asked one after the other, give next."""
+    zero, one = (source.take(kind, count) for source in sources)
+    check(kind, zero, one, count)
 
 
 def bucket_matrix(owner: int, rows: int, features: int, bins: int) -> BucketMatrix:

@@ -1,14 +1,18 @@
-"""Two ends of one object, each in a thread of its own, as the parties are."""
+"""Two ends of one object, each in a thread of its own, as the parties are; products to stand in."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import numpy as np
+
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.channel.memory import memory_pair
+from securexgb.correlations.source import Account, BucketMatrix, VectorProducts
 
 End = TypeVar("End")
 Result = TypeVar("Result")
@@ -28,3 +32,29 @@ def both(ends: tuple[End, End], step: Callable[[int, End], Result]) -> tuple[Res
 
 def channels() -> tuple[Channel, Channel]:
     return memory_pair(timeout_seconds=10)
+
+
+class SlowProducts:
+    """Products that note what was prepared, and by which thread."""
+
+    account = Account()
+
+    def __init__(self) -> None:
+        self.prepared: list[int] = []
+        self.threads: set[str] = set()
+
+    def plan(self, vectors: int, values: int) -> None:
+        self.planned = vectors, values
+
+    def noise_bits(self, matrix: BucketMatrix) -> int:
+        return 0
+
+    def register_matrix(self, *_: object) -> None:
+        self.threads.add(threading.current_thread().name)
+
+    def vector_products(self, owner: int, count: int) -> VectorProducts:
+        return VectorProducts(None, np.zeros((count, 2, 1), np.uint64))
+
+    def prepare(self, vectors: int) -> None:
+        self.threads.add(threading.current_thread().name)
+        self.prepared.append(vectors)

@@ -9,27 +9,22 @@ import pytest
 
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.arith.prg import Prg
-from securexgb.boost.booster import SideData, TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
+from securexgb.correlations.counting import Budget, CountingSource
+from securexgb.correlations.kinds import KINDS
+from securexgb.correlations.random_bits import RandomBits
+from securexgb.correlations.triples import Triples
 from securexgb.errors import ProtocolDesync
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
-from securexgb.offline.budget import Budget, CountingSource
-from securexgb.offline.correlations import Kind
 from securexgb.offline.dealer_link import DealerLink
 from securexgb.offline.dealt import DealtSource
 from securexgb.testing.harness import run_both, run_parties
 from tests.dealer.running import RunningDealer, Terms, connected, dealer_process
-from tests.offline.laws import (
-    bucket_matrix,
-    check_digits,
-    check_gates,
-    check_products,
-    check_random_ot,
-    check_shared_bits,
-    check_triples,
-    one_hot,
-)
+from tests.offline.laws import bucket_matrix, check_next, check_products, one_hot
 
 
 @pytest.fixture(scope="module")
@@ -42,20 +37,8 @@ def test_every_kind_keeps_its_law(dealer: RunningDealer) -> None:
     with connected(dealer) as (zero, one):
         assert (zero.name, zero.evidence) == ("dealt", "none")
         for count in (0, 1, 63, 64, 65, 5000, 300_000, 3):
-            check_triples(zero.triples(count), one.triples(count), count)
-            check_shared_bits(zero.shared_bits(count), one.shared_bits(count), count)
-            halves = zero.shared_bits(count, 32), one.shared_bits(count, 32)
-            check_shared_bits(*halves, count, 32)
-            for bits in (8, 16, 32, 64, 128):
-                ends = zero.random_ot_send(count, bits), one.random_ot_receive(count, bits)
-                check_random_ot(*ends, count, bits)
-                ends = one.random_ot_send(count, bits), zero.random_ot_receive(count, bits)
-                check_random_ot(*ends, count, bits)
-        for count in (0, 1, 65, 5000, 40_000, 3):
-            for width in (1, 2, 3, 32):
-                check_gates(zero.gates(count, width), one.gates(count, width), count, width)
-            check_digits(zero.digit_send(count, 2), one.digit_receive(count, 2), count, 2)
-            check_digits(one.digit_send(count, 7), zero.digit_receive(count, 7), count, 7)
+            for kind in KINDS:
+                check_next(kind, (zero, one), min(count, 40_000) if kind.elements > 1 else count)
 
 
 @pytest.mark.parametrize("owner", [0, 1])
@@ -68,24 +51,24 @@ def test_products(dealer: RunningDealer, owner: int, rows: int, features: int) -
             rng = np.random.default_rng(registration)
             bins = rng.integers(0, n_bins, (rows, features), np.uint8)
             matrix = bucket_matrix(owner, rows, features, n_bins)
-            holder.register_matrix(matrix, bins)
-            other.register_matrix(matrix, None)
+            holder.products.register_matrix(matrix, bins)
+            other.products.register_matrix(matrix, None)
             for count in (1, 3, 0, 100):
-                ours = holder.vector_products(owner, count)
-                theirs = other.vector_products(owner, count)
+                ours = holder.products.vector_products(owner, count)
+                theirs = other.products.vector_products(owner, count)
                 check_products(ours, theirs, one_hot(bins, n_bins))
 
 
 def test_no_more_is_drawn_than_the_trees_will_take(dealer: RunningDealer) -> None:
-    a_tree = Budget.of({Kind.TRIPLES: 128_000, Kind.SHARED_BITS: 6400})
+    a_tree = Budget({Triples(): 128_000, RandomBits(): 6400})
     with connected(dealer) as (_, one):
-        before = one.offline_bytes
+        before = one.account.dealer_bytes
         for left in (3, 2, 1):
             one.begin_tree(left)
             for _ in range(100):
-                one.triples(1280)
-                one.shared_bits(64)
-        drawn = one.offline_bytes - before
+                one.take(Triples(), 1280)
+                one.take(RandomBits(), 64)
+        drawn = one.account.dealer_bytes - before
     needed = 8 * a_tree.times(3).correction_words((0, 0))
     # The supply's blocks are larger than the last request: one block a kind at most.
     assert needed <= drawn <= needed + 2**19
@@ -93,14 +76,14 @@ def test_no_more_is_drawn_than_the_trees_will_take(dealer: RunningDealer) -> Non
 
 def test_time_and_bytes_are_accounted(dealer: RunningDealer) -> None:
     with connected(dealer) as (zero, one):
-        connecting = one.offline_seconds
+        connecting = one.account.seconds
         assert connecting > 0
-        before, quiet = one.offline_bytes, zero.offline_bytes
-        one.triples(100_000)
-        assert one.offline_bytes - before >= 800_000
-        assert one.offline_seconds > connecting
-        zero.triples(100_000)
-        assert zero.offline_bytes == quiet
+        before, quiet = one.account.dealer_bytes, zero.account.dealer_bytes
+        one.take(Triples(), 100_000)
+        assert one.account.dealer_bytes - before >= 800_000
+        assert one.account.seconds > connecting
+        zero.take(Triples(), 100_000)
+        assert zero.account.dealer_bytes == quiet
 
 
 def test_messages_stay_below_a_mebibyte(
@@ -115,7 +98,7 @@ def test_messages_stay_below_a_mebibyte(
 
     monkeypatch.setattr(DealerLink, "_take_in", spy)
     with connected(dealer) as (_, one):
-        one.triples(1_000_000)
+        one.take(Triples(), 1_000_000)
     assert sum(sizes) > 8_000_000
     assert max(sizes) <= 1 << 20
 
@@ -141,18 +124,18 @@ def test_a_correction_that_was_not_asked_for_is_refused(
         take_in(self, pb.DealResponse(correction=frame) if wrong else message)
 
     with connected(dealer) as (_, one):
-        one.triples(1)
+        one.take(Triples(), 1)
         monkeypatch.setattr(DealerLink, "_take_in", tamper)
         with pytest.raises(ProtocolDesync):
-            one.triples(1_000_000)
+            one.take(Triples(), 1_000_000)
 
 
-def grow(party: Party, side: SideData) -> tuple[list[list[int]], Budget]:
+def grow(party: Party, side: Rows) -> tuple[list[list[int]], Budget]:
     """Train two small trees; own splits, and what was consumed."""
-    counting = CountingSource(party.rank, party.source)
+    counting = CountingSource(party.source)
     party.source = counting
     params = TrainingParams(n_estimators=2, max_depth=2, max_bin=8)
-    half = train(party, TrainingJob(params=params, data=side))
+    half = train(party, TrainingJob(params=params.decided(can_hide=False), data=side))
     return [
         [*map(int, tree.features), *map(int, tree.bins)] for tree in half.trees
     ], counting.budget
@@ -163,8 +146,8 @@ def test_a_training_gives_the_trees_of_the_local_source(dealer: RunningDealer) -
     columns = rng.normal(size=(60, 4))
     labels = (columns[:, 0] + columns[:, 3] > 0).astype(np.float64)
     sides = (
-        SideData(np.ascontiguousarray(columns[:, :2]), ("a", "b"), labels),
-        SideData(np.ascontiguousarray(columns[:, 2:]), ("c", "d")),
+        Rows(np.ascontiguousarray(columns[:, :2]), ("a", "b"), labels),
+        Rows(np.ascontiguousarray(columns[:, 2:]), ("c", "d")),
     )
     alone = run_parties(grow, sides)
     channels = memory_pair(20)

@@ -10,18 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from securexgb.channel.memory import memory_pair
+from securexgb.correlations.digits import DigitTransfers
+from securexgb.correlations.gates import Gates
+from securexgb.correlations.kinds import KINDS
+from securexgb.correlations.random_bits import RandomBits
+from securexgb.correlations.transfers import Transfers
+from securexgb.correlations.triples import Triples
 from securexgb.errors import DataError, UsageError
 from securexgb.offline.local import InsecureLocalSource
-from tests.offline.laws import (
-    bucket_matrix,
-    check_digits,
-    check_gates,
-    check_products,
-    check_random_ot,
-    check_shared_bits,
-    check_triples,
-    one_hot,
-)
+from tests.offline.laws import bucket_matrix, check, check_next, check_products, one_hot
+from tests.profiles import examples
 
 COUNTS = st.lists(st.sampled_from([0, 1, 63, 64, 65, 200, 511, 512, 513, 5000, 40000]), max_size=8)
 
@@ -31,35 +29,14 @@ def make_pair(seed: int = 7) -> tuple[InsecureLocalSource, InsecureLocalSource]:
     return InsecureLocalSource(0, channels[0], seed), InsecureLocalSource(1, channels[1], seed)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(COUNTS)
 def test_every_kind_keeps_its_law(counts: list[int]) -> None:
-    zero, one = make_pair()
+    pair = make_pair()
     for count in counts:
-        check_triples(zero.triples(count), one.triples(count), count)
-        check_triples(zero.triples(count, 52), one.triples(count, 52), count)
-        for bits in (32, 64):
-            pieces = zero.shared_bits(count, bits), one.shared_bits(count, bits)
-            check_shared_bits(*pieces, count, bits)
-        for bits in (8, 16, 32, 64, 128):
-            ends = zero.random_ot_send(count, bits), one.random_ot_receive(count, bits)
-            check_random_ot(*ends, count, bits)
-            ends = one.random_ot_send(count, bits), zero.random_ot_receive(count, bits)
-            check_random_ot(*ends, count, bits)
-
-
-@settings(max_examples=10, deadline=None)
-@given(st.lists(st.sampled_from([0, 1, 63, 65, 600]), max_size=4))
-def test_every_width_keeps_its_law(counts: list[int]) -> None:
-    zero, one = make_pair()
-    for count in counts:
-        for width in (1, 2, 3, 8, 11, 32):
-            check_gates(zero.gates(count, width), one.gates(count, width), count, width)
-        for width in (2, 7):
-            ends = zero.digit_send(count, width), one.digit_receive(count, width)
-            check_digits(*ends, count, width)
-            ends = one.digit_send(count, width), zero.digit_receive(count, width)
-            check_digits(*ends, count, width)
+        for kind in (*KINDS, Triples(52)):
+            words = kind.elements > 1
+            check_next(kind, pair, min(count, 700) if words else count)
 
 
 @pytest.mark.parametrize("owner", [0, 1])
@@ -71,10 +48,13 @@ def test_products_of_a_private_matrix(owner: int, rows: int, features: int) -> N
     for registration in range(2):
         bins = np.random.default_rng(registration).integers(0, n_bins, (rows, features), np.uint8)
         matrix = bucket_matrix(owner, rows, features, n_bins)
-        holder.register_matrix(matrix, bins)
-        other.register_matrix(matrix, None)
+        holder.products.register_matrix(matrix, bins)
+        other.products.register_matrix(matrix, None)
         for count in (1, 3, 0, 2):
-            ours, theirs = holder.vector_products(owner, count), other.vector_products(owner, count)
+            ours, theirs = (
+                holder.products.vector_products(owner, count),
+                other.products.vector_products(owner, count),
+            )
             assert ours.products.shape == (count, 2, features * n_bins)
             check_products(ours, theirs, one_hot(bins, n_bins))
 
@@ -88,14 +68,15 @@ def test_nothing_is_handed_out_twice() -> None:
 
 
 def _words(zero: InsecureLocalSource, one: InsecureLocalSource, count: int) -> list[np.ndarray]:
-    x, y, ot = zero.triples(count), one.triples(count), zero.random_ot_send(count)
-    z, digits = zero.gates(count, 2), zero.digit_send(count, 2)
-    bits = [*z.b, *z.c, *digits.messages.reshape(32, -1)]
-    return [x.a, x.b, x.c, y.a, y.b, z.a, *bits, zero.shared_bits(count).arithmetic, ot.zero]
+    x, y = zero.take(Triples(), count), one.take(Triples(), count)
+    ot, z = zero.take(Transfers(64, 0), count), zero.take(Gates(2), count)
+    bits = [*z.b, *z.c, *zero.take(DigitTransfers(2, 0), count).messages.reshape(32, -1)]
+    arithmetic = zero.take(RandomBits(), count).arithmetic
+    return [x.a, x.b, x.c, y.a, y.b, z.a, *bits, arithmetic, ot.zero]
 
 
 def test_the_same_seed_gives_the_same_pieces_and_another_seed_others() -> None:
-    first, again, other = (make_pair(seed)[0].triples(10).c for seed in (1, 1, 2))
+    first, again, other = (make_pair(seed)[0].take(Triples(), 10).c for seed in (1, 1, 2))
     assert (first == again).all()
     assert not (first == other).any()
 
@@ -103,7 +84,7 @@ def test_the_same_seed_gives_the_same_pieces_and_another_seed_others() -> None:
 def test_pieces_are_read_only() -> None:
     zero, _ = make_pair()
     with pytest.raises(ValueError, match="read-only"):
-        zero.triples(3).a[0] = 1
+        zero.take(Triples(), 3).a[0] = 1
 
 
 def test_a_channel_that_leaves_the_process_is_refused() -> None:
@@ -116,30 +97,30 @@ def test_a_channel_that_leaves_the_process_is_refused() -> None:
 def test_a_matrix_of_another_shape_is_refused() -> None:
     zero, _ = make_pair()
     with pytest.raises(DataError, match=r"\(4, 3\)"):
-        zero.register_matrix(bucket_matrix(0, 4, 3, 7), np.zeros((4, 2), np.uint8))
+        zero.products.register_matrix(bucket_matrix(0, 4, 3, 7), np.zeros((4, 2), np.uint8))
 
 
 def test_products_come_after_the_matrix() -> None:
     with pytest.raises(UsageError, match="party 1 is not registered"):
-        make_pair()[0].vector_products(1, 1)
+        make_pair()[0].products.vector_products(1, 1)
 
 
 def test_two_threads_agree() -> None:
     pair = make_pair()
     with ThreadPoolExecutor(2) as pool:
-        x, y = pool.map(lambda source: [source.triples(100) for _ in range(50)], pair)
+        x, y = pool.map(lambda source: [source.take(Triples(), 100) for _ in range(50)], pair)
     for left, right in zip(x, y, strict=True):
-        check_triples(left, right, 100)
+        check(Triples(), left, right, 100)
 
 
 def test_time_and_bytes_are_accounted() -> None:
     zero, one = make_pair()
-    one.triples(100_000)
-    assert one.offline_seconds > 0
+    one.take(Triples(), 100_000)
+    assert one.account.seconds > 0
     bins = np.zeros((5, 2), np.uint8)
     matrix = bucket_matrix(0, 5, 2, 3)
-    zero.register_matrix(matrix, bins)
-    one.register_matrix(matrix, None)
-    assert (zero.offline_channel_bytes, one.offline_channel_bytes) == (8 * 5 * 6, 0)
-    assert zero.offline_bytes == 0
-    assert 8 * 100_000 <= one.offline_bytes < 8 * 110_000
+    zero.products.register_matrix(matrix, bins)
+    one.products.register_matrix(matrix, None)
+    assert (zero.account.channel_bytes, one.account.channel_bytes) == (8 * 5 * 6, 0)
+    assert zero.account.dealer_bytes == 0
+    assert 8 * 100_000 <= one.account.dealer_bytes < 8 * 110_000

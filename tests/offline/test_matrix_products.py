@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.memory import memory_pair
+from securexgb.correlations.kind import Words
+from securexgb.correlations.source import BucketMatrix, PadProducts
 from securexgb.errors import DataError, SecureXGBError, UsageError
-from securexgb.offline.correlations import BucketMatrix, PadProducts, Words
 from securexgb.offline.matrix_products import BfvMatrixProducts
 from tests.offline.laws import bucket_matrix, one_hot
+from tests.profiles import examples
 
 Both = tuple[PadProducts, PadProducts]
 Buckets = NDArray[np.uint8]
@@ -85,7 +87,7 @@ def of_both(zero: int, one: int) -> Callable[[BfvMatrixProducts], Both]:
 
 
 @example(rows=70, features=(0, 1), bins=255, counts=(1, 2), seed=0)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     rows=st.one_of(st.integers(1, 300), st.integers(4095, 4097), st.integers(1, 20_000)),
     features=st.tuples(st.integers(0, 3), st.integers(0, 2)),
@@ -124,7 +126,7 @@ def test_batches_grow_and_every_pad_is_handed_out_once() -> None:
             for owner in (0, 1):
                 made.append((2 * rank + owner, party.vector_products(owner, count)))
                 if rank == 0:
-                    sent.append(party.account.bytes_sent)
+                    sent.append(party.account.channel_bytes)
         return made[0][1], made[1][1]
 
     _, _, parties = run(matrices, 5, program)
@@ -157,7 +159,7 @@ def test_bytes_do_not_depend_on_rows() -> None:
     for rows in (300, 30_000):
         _, _, parties = run((buckets(rows, 1, 4), buckets(rows, 1, 4)), 4, of_both(3, 3))
         assert parties[0].account.seconds > 0
-        sent.append([party.account.bytes_sent for party in parties])
+        sent.append([party.account.channel_bytes for party in parties])
     # The widths of a fraction differ by a byte or two of some twenty.
     assert sent[0] == pytest.approx(sent[1], rel=0.1)
 
@@ -189,7 +191,7 @@ def test_nothing_asked_is_nothing_given() -> None:
     zero, one, parties = run(matrices, 2, of_both(0, 0))
     assert zero[0].products.shape == one[0].products.shape == (0, 2, 2)
     assert zero[1].products.shape == (0, 2, 0)
-    assert parties[0].account.bytes_sent < 1000
+    assert parties[0].account.channel_bytes < 1000
 
 
 def test_a_larger_job_than_stated_is_refused() -> None:

@@ -7,13 +7,13 @@ import pytest
 
 from securexgb import _kernels
 from securexgb.channel.channel import Channel
-from securexgb.channel.recorded import RecordedChannel
+from securexgb.correlations.transfers import ReceivedTransfers, SentTransfers, Transfers
 from securexgb.errors import ProtocolDesync, UsageError
 from securexgb.offline import oblivious_transfer
-from securexgb.offline.correlations import RandomOTReceiver, RandomOTSender
 from securexgb.offline.oblivious_transfer import WORD, ObliviousTransfer
-from tests.offline.laws import check_random_ot
+from tests.offline.laws import check
 from tests.offline.pairs import both, channels, private
+from tests.recorded import RecordedChannel
 
 Ends = tuple[ObliviousTransfer, ObliviousTransfer]
 
@@ -38,7 +38,7 @@ def ends(
 
 def transfer(
     pair: Ends, from_zero: int, from_one: int, width: int = WORD
-) -> tuple[tuple[RandomOTSender, RandomOTReceiver], tuple[RandomOTSender, RandomOTReceiver]]:
+) -> tuple[tuple[SentTransfers, ReceivedTransfers], tuple[SentTransfers, ReceivedTransfers]]:
     counts = (from_zero, from_one)
     return both(pair, lambda rank, end: end.transfer(counts[rank], counts[1 - rank], width))
 
@@ -48,8 +48,8 @@ def test_the_chosen_message_arrives(depth: int) -> None:
     pair = ends(depth)
     for from_zero, from_one in [(1, 0), (0, 3), (130, 129), (5, 5)]:
         (sent0, got0), (sent1, got1) = transfer(pair, from_zero, from_one)
-        check_random_ot(sent0, got1, 64 * from_zero)
-        check_random_ot(sent1, got0, 64 * from_one)
+        check(Transfers(64, 0), sent0, got1, 64 * from_zero)
+        check(Transfers(64, 1), got0, sent1, 64 * from_one)
         for sent in (sent0, sent1):
             assert np.all(sent.zero != sent.one)
 
@@ -104,14 +104,14 @@ def test_a_pool_is_filled_once_it_pays_and_then_stretched() -> None:
     transfer(pair, 100, 31)
     assert [end.bytes_sent for end in pair] == [SETUP + 31 * 248, SETUP + 100 * 248]
     (sent0, got0), (sent1, got1) = transfer(pair, 70, 3)
-    check_random_ot(sent0, got1, 64 * 70)
-    check_random_ot(sent1, got0, 64 * 3)
+    check(Transfers(64, 0), sent0, got1, 64 * 70)
+    check(Transfers(64, 1), got0, sent1, 64 * 3)
     # Two trees and six words of the label party, whose rows the feature party helped to fill.
     before = [SETUP + (31 + 3) * 248 + 2 * TREE, SETUP + (100 + 6) * 248 + FILL]
     assert [end.bytes_sent for end in pair] == before
     (sent0, got0), (sent1, got1) = transfer(pair, 64, 96)
-    check_random_ot(sent0, got1, 64 * 64)
-    check_random_ot(sent1, got0, 64 * 96)
+    check(Transfers(64, 0), sent0, got1, 64 * 64)
+    check(Transfers(64, 1), got0, sent1, 64 * 96)
     after = [before[0] + FILL + 2 * TREE, before[1] + 3 * TREE]
     assert [end.bytes_sent for end in pair] == after
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.params import TrainingParams
-from securexgb.channel.recorded import RecordedChannel
 from securexgb.errors import DataError, ProtocolDesync, TermsDiffer, UsageError
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.training import train
 from securexgb.offline.paillier_products import (
     InsecurePaillierMatrixProducts,
     PaillierMatrixProducts,
@@ -20,6 +20,7 @@ from securexgb.testing.harness import insecure_parties, run_both
 from tests.boost.data import same_model, sides, table, train_both
 from tests.offline.laws import bucket_matrix, check_products, one_hot
 from tests.offline.pairs import both, channels, private
+from tests.recorded import RecordedChannel
 
 Ends = tuple[PaillierMatrixProducts, PaillierMatrixProducts]
 SHORT = 512
@@ -71,7 +72,10 @@ def test_both_directions_in_one_call() -> None:
     pair, matrices = ends(), (bins(6, 1, 3), bins(6, 2, 3, 1))
     for owner, matrix in enumerate(matrices):
         register(pair, owner, matrix, 3)
-    zero, one = both(pair, lambda _, end: end.both_products((4, 2)))
+    zero, one = both(
+        pair,
+        lambda _, end: [end.vector_products(owner, count) for owner, count in ((0, 4), (1, 2))],
+    )
     check_products(zero[0], one[0], one_hot(matrices[0], 3))
     check_products(one[1], zero[1], one_hot(matrices[1], 3))
 
@@ -109,12 +113,12 @@ def test_a_batch_serves_several_requests_and_both_sides_account_for_it() -> None
     pair, matrix = ends(bits=1024), bins(6, 2, 3)
     register(pair, 0, matrix, 3)
     take(pair, 0, 1, matrix, 3)
-    sent = [end.offline_channel_bytes for end in pair]
+    sent = [end.account.channel_bytes for end in pair]
     assert sent == [8 + 6 * 256, 128 + 8 + 6 * 256]
     # Seven vectors to a plaintext: three pairs, and one waits for its other half.
     for _ in range(2):
         take(pair, 0, 1, matrix, 3)
-    assert [end.offline_channel_bytes for end in pair] == sent
+    assert [end.account.channel_bytes for end in pair] == sent
     assert all(end.account.seconds > 0 for end in pair)
     assert [end._channel.traffic.bytes_sent for end in pair] == sent
 
@@ -154,12 +158,12 @@ def test_as_the_products_of_a_two_party_source() -> None:
     matrix = bins(6, 2, 3)
 
     def step(rank: int, source: TwoPartySource) -> object:
-        source.register_matrix(bucket_matrix(0, 6, 2, 3), matrix if rank == 0 else None)
-        return source.vector_products(0, 2)
+        source.products.register_matrix(bucket_matrix(0, 6, 2, 3), matrix if rank == 0 else None)
+        return source.products.vector_products(0, 2)
 
     owner, other = both(sources, step)
     check_products(owner, other, one_hot(matrix, 3))
-    assert all(source.offline_channel_bytes for source in sources)
+    assert all(source.account.channel_bytes for source in sources)
 
 
 def test_training_gives_the_trees_of_the_dealt_source() -> None:
@@ -172,7 +176,11 @@ def test_training_gives_the_trees_of_the_dealt_source() -> None:
             InsecurePaillierMatrixProducts(party.rank, lane, own, 1 << 16, SHORT)
         )
         party.source = TwoPartySource(party.rank, party.channel, own.derive("transfers"), products)
-    halves = run_both(lambda party, own: train(party, TrainingJob(params, own)), parties, data)
+    halves = run_both(
+        lambda party, own: train(party, TrainingJob(params.decided(can_hide=False), own)),
+        parties,
+        data,
+    )
     assert same_model(halves, train_both(params, data))
 
 

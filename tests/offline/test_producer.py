@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import MemoryChannel, memory_pair
-from securexgb.dealer.deal import Pieces
+from securexgb.correlations.kind import Pieces, Words
+from securexgb.correlations.triples import TriplePieces, Triples
 from securexgb.errors import DataError, PeerGone, ProtocolDesync, StoppedByPeer
-from securexgb.offline.correlations import BucketMatrix, Triples, VectorProducts
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.training import train
 from securexgb.offline.matrix_products import BfvMatrixProducts
 from securexgb.offline.method import Method
-from securexgb.offline.producer import MOST_TILES, Producer, ProductsAhead, Stream
+from securexgb.offline.producer import MOST_TILES, PrefetchQueue, Producer, ProductsAhead
 from securexgb.offline.two_party import TwoPartySource
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.boost.data import same_model, sides, table, train_both
-from tests.offline.laws import bucket_matrix, check_triples
-from tests.offline.pairs import both, private
+from tests.offline.laws import bucket_matrix, check
+from tests.offline.pairs import SlowProducts, both, private
 
 pytestmark = pytest.mark.timeout(60)
 TILE = 256
@@ -34,32 +36,39 @@ def producer() -> Iterator[Producer]:
     made.close()
 
 
-class Counter:
-    """Makes elements that are their own numbers, as words and as packed bits of parity."""
+@dataclass(frozen=True)
+class Numbered(Pieces):
+    """Elements that are their own numbers: one for each word of packed bits, and two words each."""
 
+    per_word = 64, 1
+    packed: Words
+    numbers: Words
+
+
+class Counter:
     def __init__(self) -> None:
         self.made: list[int] = []
 
-    def __call__(self, count: int) -> Pieces:
+    def __call__(self, count: int) -> Numbered:
         start = sum(self.made)
         self.made.append(count)
         numbers = np.arange(start, start + count, dtype=np.uint64)
-        return numbers[::64] // np.uint64(64), np.stack([numbers, numbers])
+        return Numbered(numbers[::64] // np.uint64(64), np.stack([numbers, numbers]))
 
 
-def drawn(stream: Stream, counts: list[int]) -> None:
+def check_drawn(stream: PrefetchQueue[Numbered], counts: list[int]) -> None:
     start = 0
     for count in counts:
-        packed, numbers = stream.take(start, count)
-        np.testing.assert_array_equal(packed, np.arange(start // 64, (start + count) // 64))
-        np.testing.assert_array_equal(numbers[1], np.arange(start, start + count))
+        drawn = stream.draw(start, count)
+        np.testing.assert_array_equal(drawn.packed, np.arange(start // 64, (start + count) // 64))
+        np.testing.assert_array_equal(drawn.numbers[1], np.arange(start, start + count))
         start += count
 
 
 def test_elements_come_in_order_and_ahead_is_bounded(producer: Producer) -> None:
     make, counts = Counter(), [64, 640, 64, 64 * 200, 128, 64 * 1000, 64]
-    stream = Stream(producer, make, TILE)
-    drawn(stream, counts)
+    stream = PrefetchQueue(producer, make, TILE)
+    check_drawn(stream, counts)
     producer.run(lambda: None)  # everything that was ordered before is made
     taken = sum(counts)
     assert taken <= sum(make.made) <= taken + MOST_TILES * TILE
@@ -69,14 +78,14 @@ def test_elements_come_in_order_and_ahead_is_bounded(producer: Producer) -> None
 
 def test_nothing_is_made_beyond_the_last_tree(producer: Producer) -> None:
     make = Counter()
-    stream = Stream(producer, make, TILE)
+    stream = PrefetchQueue(producer, make, TILE)
     for left in (4, 3, 2, 1):
         stream.begin_tree(left)
         for count in (64, 64 * 30, 64 * 5):
-            stream.take(0, count)
+            stream.draw(0, count)
     producer.run(lambda: None)
     assert sum(make.made) == 4 * 64 * 36
-    assert stream.take(0, 128)[1].shape == (2, 128)  # more than was expected is no error
+    assert stream.draw(0, 128).numbers.shape == (2, 128)  # more than was expected is no error
 
 
 def test_what_is_ordered_depends_on_counts_alone(producer: Producer) -> None:
@@ -87,10 +96,10 @@ def test_what_is_ordered_depends_on_counts_alone(producer: Producer) -> None:
     for slow in (False, True):
         make, gate = Counter(), threading.Event()
         own = Producer()
-        stream = Stream(own, make, TILE)
+        stream = PrefetchQueue(own, make, TILE)
         if slow:
             own.order(lambda gate=gate: gate.wait(0.1) and None)
-        drawn(stream, counts)
+        check_drawn(stream, counts)
         own.run(lambda: None)
         own.close()
         tiles.append(make.made)
@@ -98,13 +107,13 @@ def test_what_is_ordered_depends_on_counts_alone(producer: Producer) -> None:
 
 
 def test_a_failure_reaches_every_later_taker(producer: Producer) -> None:
-    def make(count: int) -> Pieces:
+    def make(count: int) -> Numbered:
         raise ProtocolDesync("a message of no known kind")
 
-    streams = [Stream(producer, make, TILE), Stream(producer, Counter(), TILE)]
+    streams = [PrefetchQueue(producer, make, TILE), PrefetchQueue(producer, Counter(), TILE)]
     for stream in (*streams, *streams):
         with pytest.raises(ProtocolDesync, match="no known kind"):
-            stream.take(0, 64)
+            stream.draw(0, 64)
 
 
 def test_a_failure_wakes_a_waiting_taker(producer: Producer) -> None:
@@ -154,15 +163,15 @@ def test_parties_may_be_far_apart() -> None:
     channels, parties = connected()
     counts = (100, 5000, 64, 20_000)
 
-    def step(rank: int, own: TwoPartySource) -> list[Triples]:
+    def step(rank: int, own: TwoPartySource) -> list[TriplePieces]:
         if rank:
             channels[1].receive("the other one waits")
         else:
             threading.Timer(0.2, channels[0].send, ("the other one waits", b"")).start()
-        return [own.triples(count) for count in counts]
+        return [own.take(Triples(), count) for count in counts]
 
     for count, one, two in zip(counts, *both(parties, step), strict=True):
-        check_triples(one, two, count, 64)
+        check(Triples(), one, two, count)
 
 
 @pytest.mark.parametrize("failing", [0, 1])
@@ -170,16 +179,16 @@ def test_the_other_side_s_failure_is_one_here(failing: int) -> None:
     channels, parties = connected()
 
     def step(rank: int, own: TwoPartySource) -> None:
-        own.triples(10)
+        own.take(Triples(), 10)
         if rank == failing:
             channels[rank].close(DataError("a secret"))
             own.close()
             return
         with pytest.raises(StoppedByPeer, match="stopped with DataError"):
-            own.triples(1_000_000)
+            own.take(Triples(), 1_000_000)
         own.close()
-        assert own._producer._thread is not None
-        assert not own._producer._thread.is_alive()
+        assert own.products.producer._thread is not None
+        assert not own.products.producer._thread.is_alive()
 
     both(parties, step)
 
@@ -192,41 +201,19 @@ def test_a_training_with_production_ahead(he: str, offline: str) -> None:
     method = Method.chosen("hybrid", offline, he)
     parties = insecure_parties(3, method=method)
     before = threading.active_count()
-    halves = run_both(lambda party, own: train(party, TrainingJob(params, own)), parties, data)
+    halves = run_both(
+        lambda party, own: train(party, TrainingJob(params.decided(can_hide=False), own)),
+        parties,
+        data,
+    )
     assert same_model(halves, train_both(params, data))
     assert threading.active_count() == before + 2
     for party in parties:
         party.channel.close()
         party.source.close()
-        assert party.source.offline_seconds > 0
-        assert party.source.waited_seconds > 0
+        assert party.source.account.seconds > 0
+        assert party.source.account.waited_seconds > 0
     assert threading.active_count() == before
-
-
-class SlowProducts:
-    """Products that note what was prepared, and by which thread."""
-
-    offline_channel_bytes = 0
-
-    def __init__(self) -> None:
-        self.prepared: list[int] = []
-        self.threads: set[str] = set()
-
-    def plan(self, vectors: int, values: int) -> None:
-        self.planned = vectors, values
-
-    def noise_bits(self, matrix: BucketMatrix) -> int:
-        return 0
-
-    def register_matrix(self, *_: object) -> None:
-        self.threads.add(threading.current_thread().name)
-
-    def vector_products(self, owner: int, count: int) -> VectorProducts:
-        return VectorProducts(None, np.zeros((count, 2, 1), np.uint64))
-
-    def prepare(self, vectors: int) -> None:
-        self.threads.add(threading.current_thread().name)
-        self.prepared.append(vectors)
 
 
 def products_of(expected: int | None, take: Callable[[ProductsAhead], None]) -> SlowProducts:

@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
 
-from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.channel import Channel
+from securexgb.correlations.counting import CountingSource
+from securexgb.correlations.digits import DigitTransfers
+from securexgb.correlations.gates import Gates
+from securexgb.correlations.kind import Kind, Pieces
+from securexgb.correlations.kinds import KINDS
+from securexgb.correlations.random_bits import RandomBits
+from securexgb.correlations.triples import Triples
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
-from securexgb.offline.budget import CountingSource
 from securexgb.offline.local import InsecureLocalSource
 from securexgb.offline.matrix_products import BfvMatrixProducts
 from securexgb.offline.producer import ProductsAhead
 from securexgb.offline.two_party import TwoPartySource
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.boost.data import same_model, sides, table, train_both
-from tests.offline.laws import (
-    bucket_matrix,
-    check_digits,
-    check_gates,
-    check_products,
-    check_random_ot,
-    check_shared_bits,
-    check_triples,
-    one_hot,
-)
+from tests.offline.laws import arrays, bucket_matrix, check, check_products, one_hot
 from tests.offline.pairs import both, channels, private
 
 COUNTS = (1, 0, 63, 64, 65, 511, 513, 3000, 20000)
 
 
-class DealtProducts(InsecureLocalSource):
+class DealtProducts:
     """Products that cost nothing."""
+
+    def __init__(self, rank: int, channel: Channel) -> None:
+        dealt = InsecureLocalSource(rank, channel, 5).products
+        self.plan, self.noise_bits = dealt.plan, dealt.noise_bits
+        self.register_matrix, self.vector_products = dealt.register_matrix, dealt.vector_products
+        self.account = dealt.account
 
     def prepare(self, vectors: int) -> None:
         """They take no message."""
@@ -44,7 +48,7 @@ def source(
     rank: int, channel: Channel, seed: int = 0, stretch_after: int = 1 << 12
 ) -> TwoPartySource:
     """With matrix products of an insecure source; the rest is what is tested."""
-    products = ProductsAhead(DealtProducts(rank, channel.stream("offline"), 5))
+    products = ProductsAhead(DealtProducts(rank, channel.stream("offline")))
     return TwoPartySource(rank, channel, private(rank, seed), products, stretch_after)
 
 
@@ -53,41 +57,20 @@ def pair(seed: int = 0, stretch_after: int = 1 << 12) -> tuple[TwoPartySource, T
     return source(0, zero, seed, stretch_after), source(1, one, seed, stretch_after)
 
 
+def taken(
+    parties: tuple[TwoPartySource, TwoPartySource], kind: Kind[Any], count: int
+) -> tuple[Pieces, Pieces]:
+    zero, one = both(parties, lambda _, own: own.take(kind, count))
+    check(kind, zero, one, count)
+    return zero, one
+
+
 @pytest.mark.parametrize("stretch_after", [0, 1 << 12, 1 << 30])
 def test_every_kind_keeps_its_law(stretch_after: int) -> None:
     parties = pair(stretch_after=stretch_after)
     for count in COUNTS:
-        for bits in (64, 52, 33):
-            triples = both(parties, lambda _, s, n=count, r=bits: s.triples(n, r))
-            check_triples(*triples, count, bits)
-        for bits in (64, 32):
-            shared = both(parties, lambda _, s, n=count, r=bits: s.shared_bits(n, r))
-            check_shared_bits(*shared, count, bits)
-        for sender, bits in product((0, 1), (8, 16, 32, 64, 128)):
-            ends = both(
-                parties,
-                lambda rank, s, n=count, by=sender, r=bits: (
-                    s.random_ot_send(n, r) if rank == by else s.random_ot_receive(n, r)
-                ),
-            )
-            check_random_ot(ends[sender], ends[1 - sender], count, bits)
-
-
-@pytest.mark.parametrize("stretch_after", [0, 1 << 30])
-def test_every_width_keeps_its_law(stretch_after: int) -> None:
-    parties = pair(stretch_after=stretch_after)
-    for count in (1, 0, 65, 700, 5000):
-        for width in (1, 2, 5, 32):
-            gates = both(parties, lambda _, s, n=count, w=width: s.gates(n, w))
-            check_gates(*gates, count, width)
-        for width, sender in ((2, 0), (7, 1), (2, 1)):
-            ends = both(
-                parties,
-                lambda rank, s, n=count, w=width, by=sender: (
-                    s.digit_send(n, w) if rank == by else s.digit_receive(n, w)
-                ),
-            )
-            check_digits(ends[sender], ends[1 - sender], count, width)
+        for kind in (*KINDS, Triples(52), Triples(33)):
+            taken(parties, kind, min(count, 5000) if kind.elements > 1 else count)
 
 
 def test_products_are_passed_on() -> None:
@@ -95,29 +78,23 @@ def test_products_are_passed_on() -> None:
     bins = np.random.default_rng(0).integers(0, 4, (9, 2), np.uint8)
 
     def step(rank: int, own: TwoPartySource) -> object:
-        own.register_matrix(bucket_matrix(1, 9, 2, 4), bins if rank == 1 else None)
-        return own.vector_products(1, 3)
+        own.products.register_matrix(bucket_matrix(1, 9, 2, 4), bins if rank == 1 else None)
+        return own.products.vector_products(1, 3)
 
     other, owner = both(parties, step)
     check_products(owner, other, one_hot(bins, 4))
-    assert parties[1].offline_channel_bytes == 8 * 9 * 8
-    assert parties[0].offline_channel_bytes == 0
+    assert parties[1].account.channel_bytes == 8 * 9 * 8
+    assert parties[0].account.channel_bytes == 0
 
 
 def test_shares_look_uniform_and_are_never_repeated() -> None:
     parties = pair()
     drawn = []
     for _ in range(2):
-        triples = both(parties, lambda _, s: s.triples(4000))
-        gates = both(parties, lambda _, s: s.gates(4000, 2))
-        sent, received = both(
-            parties,
-            lambda rank, s: s.digit_receive(4000, 7) if rank else s.digit_send(4000, 7),
-        )
-        shared = both(parties, lambda _, s: s.shared_bits(4032))
-        drawn += [x for t in (*triples, *gates) for x in (t.a, t.b.ravel(), t.c.ravel())]
-        drawn += [sent.messages.ravel(), received.choices.ravel()]
-        drawn += [x for s in shared for x in (s.boolean, s.arithmetic)]
+        kinds = (Triples(), Gates(2), DigitTransfers(7, 0), RandomBits())
+        for kind, count in zip(kinds, (4000, 4000, 4000, 4032), strict=True):
+            ends = taken(parties, kind, count)
+            drawn += [array.ravel() for pieces in ends for array in arrays(pieces)]
     for words in drawn:
         ones = np.unpackbits(words.view(np.uint8)).mean()
         assert abs(ones - 0.5) < 6 * 0.5 / np.sqrt(64 * words.size)
@@ -127,13 +104,13 @@ def test_shares_look_uniform_and_are_never_repeated() -> None:
 
 def test_what_it_reports() -> None:
     parties = pair()
-    both(parties, lambda _, s: s.triples(100))
+    taken(parties, Triples(), 100)
     for own in parties:
-        assert (own.name, own.evidence, own.offline_bytes) == ("two-party", "none", 0)
-        assert own.offline_seconds > 0
-        assert own.waited_seconds > 0
+        assert (own.name, own.evidence, own.account.dealer_bytes) == ("two-party", "none", 0)
+        assert own.account.seconds > 0
+        assert own.account.waited_seconds > 0
         setup, block = 64 + 128 * 64 + 128 * 32, 640 * (8 * 31 + 260)  # a quarter ahead
-        assert own.offline_channel_bytes == setup + block
+        assert own.account.channel_bytes == setup + block
         own.close()
 
 
@@ -149,9 +126,13 @@ def test_training_gives_the_trees_of_the_dealt_source() -> None:
     params = TrainingParams(n_estimators=2, max_depth=2, max_bin=8)
     parties = insecure_parties(3)
     for party in parties:
-        party.source = CountingSource(party.rank, encrypted(party))
-    halves = run_both(lambda party, own: train(party, TrainingJob(params, own)), parties, data)
+        party.source = CountingSource(encrypted(party))
+    halves = run_both(
+        lambda party, own: train(party, TrainingJob(params.decided(can_hide=False), own)),
+        parties,
+        data,
+    )
     assert same_model(halves, train_both(params, data))
-    sent = [party.source.offline_channel_bytes for party in parties]
+    sent = [party.source.account.channel_bytes for party in parties]
     assert sent[0] > 0
     assert abs(sent[0] - sent[1]) < sent[0] / 2

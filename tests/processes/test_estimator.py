@@ -87,7 +87,7 @@ print(json.dumps(found))
 
 
 def test_each_side_gets_its_half(with_dealer):
-    with_dealer.terms(*SIDES, training={"eval_metric": ["auc"]})
+    with_dealer.terms(*SIDES, training={"eval_metric": ["auc"], "importance": "gain"})
     sides = [with_dealer.start("bank", code=BANK), with_dealer.start("bureau", code=BUREAU)]
     bank, bureau = [finish(process, 120) for process in sides]
     assert (bank.code, bureau.code) == (0, 0), (bank, bureau)
@@ -98,7 +98,7 @@ def test_each_side_gets_its_half(with_dealer):
     assert found["classes"] == [0, 1]
     assert np.unique(found["scores"]).size > 2
     assert len(found["importances"]) == 3
-    assert {row["reveal"] for row in found["ledger"]} == {"SPLIT_OWNER", "SPLIT_INDEX", "METRIC"}
+    assert {row["reveal"] for row in found["ledger"]} == {"METRIC", "IMPORTANCE"}
 
 
 def test_a_parameter_that_the_terms_do_not_say_is_refused(with_dealer):

@@ -217,7 +217,7 @@ def test_too_few_rows(with_dealer):
     for name in SIDES:
         with (with_dealer.root / name / "party.toml").open("a") as settings:
             settings.write('eval_data = { valid = "test.csv" }\n')
-    with_dealer.terms(*SIDES, min_training_rows=61)
+    with_dealer.terms(*SIDES, min_training_rows=61, training={"splits": "owner"})
     ended = with_dealer.both("train")
     assert codes(ended) == {"bank": 2, "bureau": 2}
     for process in ended.values():

@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from securexgb.boost.booster import SideData
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
-from securexgb.data import ColumnRoles, read_side
-from securexgb.simulation import predict_alone, train_alone
+from securexgb.jobs.files import ColumnRoles, read_side
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.simulation import predict_alone, train_alone
 from tests.processes.companies import SIDES, edit_cell, finish
 
 pytestmark = pytest.mark.timeout(300)
@@ -77,7 +77,7 @@ def test_text_labels_evaluation_early_stopping_and_both_get_predictions(with_dea
         assert_private(companies.run_directory(name), role=SIDES[name])
     facts = json.loads((companies.run_directory("bank") / "report.json").read_text())
     revealed = {row["reveal"] for row in facts["ledger"]}
-    assert revealed == {"SPLIT_OWNER", "SPLIT_INDEX", "METRIC", "PREDICTION"}
+    assert revealed == {"METRIC", "PREDICTION"}
     assert facts["dealer_evidence"] == "none"
     assert facts["stability_index"] >= 0
 
@@ -102,7 +102,8 @@ def test_a_side_without_columns_and_weighted_rows(with_dealer, ended):
         weights = ["weight", *(str(1 + row % 3) for row in range(60))]
         path.write_text("\n".join(f"{a},{b}" for a, b in zip(lines, weights, strict=True)) + "\n")
     companies.settings("bank", weight_column="weight", feature_columns=[])
-    companies.terms(*SIDES, training={"weight_exponent": 1, "weight_bound": 3.0})
+    training = {"weight_exponent": 1, "weight_bound": 3.0, "splits": "owner"}
+    companies.terms(*SIDES, training=training)
     trained = ended("train")
     owners = {(row["reveal"], row["to"]) for row in trained["bank"]["ledger"]}
     assert ("SPLIT_INDEX", "label") not in owners
@@ -154,16 +155,14 @@ def simulated(companies, training, best):
             )
             for name in SIDES
         ]
-        parts[part] = SideData(
-            np.column_stack([table.features for table in tables]),
-            tuple(name for table in tables for name in table.names),
-            (tables[0].labels == "good").astype(float),
+        parts[part] = Rows(
+            np.column_stack([table.values for table in tables]),
+            tuple(name for table in tables for name in table.column_names),
+            tables[0].labels,
         )
     settings = companies.training | training
     settings |= {"n_estimators": best + 1, "early_stopping_rounds": None}
     sides = (np.arange(3), np.arange(3, 5))
     run = train_alone(TrainingParams.from_mapping(settings), parts["train"], sides, seed=9)
-    margins = predict_alone(run.results, parts["test"].features, sides, Request(), seed=2).results[
-        0
-    ]
+    margins = predict_alone(run.results, parts["test"], sides, Request(), seed=2).results[0]
     return 1.0 / (1.0 + np.exp(-margins))

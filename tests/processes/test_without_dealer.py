@@ -57,16 +57,27 @@ def test_one_side_is_interrupted(without_dealer):
     assert ended["bank"].code in (3, 7)
 
 
+GROWN = {"n_estimators": TREES, "max_depth": 2}
+
+
+@pytest.fixture(scope="module")
+def grown_alone(tmp_path_factory):
+    """Leaves and scores of a training by the default terms, which the next test compares twice."""
+    companies = Companies(tmp_path_factory.mktemp("alone"), GROWN, method={})
+    try:
+        assert set(codes(companies.both("train")).values()) == {0}
+        return leaves(companies), scores(companies)
+    finally:
+        companies.stop()
+
+
 @pytest.mark.parametrize("method", [{"offline": "dealt"}, DEALT], ids=["bfv and dealer", "dealer"])
-def test_the_trees_are_those_of_a_dealer(without_dealer, tmp_path_factory, method):
-    training = {"n_estimators": TREES, "max_depth": 2}
-    with_dealer = Companies(tmp_path_factory.mktemp("dealt"), training, method=method)
-    without_dealer.terms(*SIDES, training=training)
+def test_the_trees_are_those_of_a_dealer(grown_alone, tmp_path, method):
+    with_dealer = Companies(tmp_path, GROWN, method=method)
     try:
         with_dealer.start_dealer()
-        for companies in (with_dealer, without_dealer):
-            assert set(codes(companies.both("train")).values()) == {0}
-        np.testing.assert_array_equal(leaves(with_dealer), leaves(without_dealer))
-        assert scores(with_dealer) == scores(without_dealer)
+        assert set(codes(with_dealer.both("train")).values()) == {0}
+        np.testing.assert_array_equal(leaves(with_dealer), grown_alone[0])
+        assert scores(with_dealer) == grown_alone[1]
     finally:
         with_dealer.stop()

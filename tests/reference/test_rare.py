@@ -13,11 +13,13 @@ import pytest
 import xgboost
 from numpy.typing import NDArray
 
-from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.job import SideData
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.proposals import Outcomes, with_scales
+from securexgb.boost.proposals import with_scales
+from securexgb.boost.scales import Outcomes
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.testing import run_parties
 from securexgb.testing.harness import Backend
@@ -52,8 +54,8 @@ def learnt(
     params = with_scales(TrainingParams(**(USUAL | settings)), Outcomes(labels, weights))
     cut = values.shape[1] // 2
 
-    def program(party: Party, own: SideData) -> ModelHalf:
-        return train(party, TrainingJob(params=params, data=own))
+    def program(party: Party, own: Rows) -> ModelHalf:
+        return train(party, TrainingJob(params=params.decided(can_hide=False), data=own))
 
     halves = run_parties(program, sides(values, labels, cut, weights), backend)
     words = np.full(len(values), np.uint64(halves[0].base)) + np.uint64(halves[1].base)

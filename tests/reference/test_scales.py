@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from sklearn.metrics import log_loss, roc_auc_score
 
 from securexgb.boost.binning import Binner
-from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict
-from securexgb.boost.proposals import Outcomes, with_scales
+from securexgb.boost.proposals import with_scales
+from securexgb.boost.scales import Outcomes
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.training import train
 from securexgb.testing import run_parties
 from tests.boost.data import sides
 from tests.reference.oracle import xgboost_on_bins
@@ -53,8 +55,10 @@ def learnt(
     test = sides(*test_rows, 3)
 
     def program(party, pair):
-        model = train(party, TrainingJob(params, pair[0], (("test", pair[1]),)))
-        return predict(party, model, pair[1].features, Request("both", 6)), model
+        model = train(
+            party, TrainingJob(params.decided(can_hide=False), pair[0], (("test", pair[1]),))
+        )
+        return predict(party, model, pair[1].values, Request("both", 6)), model
 
     results = run_parties(program, list(zip(data, test, strict=True)), backend="plaintext")
     np.testing.assert_array_equal(results[0][0], results[1][0])
@@ -176,9 +180,9 @@ def test_predictions_have_digits_of_the_targets_spread() -> None:
         data = sides(*rows, 3)
 
         def program(party, side, params=params):
-            model = train(party, TrainingJob(params, side))
+            model = train(party, TrainingJob(params.decided(can_hide=False), side))
             return [
-                predict(party, model, side.features, Request("label", decimals))
+                predict(party, model, side.values, Request("label", decimals))
                 for decimals in (2, 6)
             ]
 

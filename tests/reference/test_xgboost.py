@@ -12,7 +12,10 @@ from sklearn.metrics import roc_auc_score
 
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict
-from securexgb.boost.proposals import Outcomes, with_scales
+from securexgb.boost.proposals import with_scales
+from securexgb.boost.scales import Outcomes
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.training import train
 from securexgb.testing import run_parties
 from tests.boost.data import sides, table, train_both
 from tests.reference.oracle import binned, compare_tree, xgboost_on_bins
@@ -94,10 +97,8 @@ def test_auc_on_real_data(backend: str) -> None:
     data = sides(features, labels, 12)
 
     def program(party, side):
-        from securexgb.boost.booster import TrainingJob, train
-
-        model = train(party, TrainingJob(params, side))
-        return predict(party, model, side.features, Request())
+        model = train(party, TrainingJob(params.decided(can_hide=False), side))
+        return predict(party, model, side.values, Request())
 
     scores = run_parties(program, data, backend=backend)[0]
     booster = xgboost_on_bins(features, labels, params)

@@ -19,7 +19,8 @@ from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.channel.frame import FrameReader
 from securexgb.channel.memory import memory_pair
-from securexgb.dealer.session import Series
+from securexgb.correlations.source import BucketMatrix, PadProducts
+from securexgb.correlations.triples import Triples
 from securexgb.errors import (
     MalformedFrame,
     ProtocolDesync,
@@ -37,9 +38,8 @@ from securexgb.he.paillier_words import PaillierWords
 from securexgb.he.scheme import Parameters
 from securexgb.hybrid.conversions import Encrypted, Keys, add, to_shares
 from securexgb.mpc.party import Party
-from securexgb.offline.correlations import BucketMatrix, Kind, PadProducts
+from securexgb.offline.ahead import CorrectionBuffer
 from securexgb.offline.dealer_link import DealerLink
-from securexgb.offline.line import Line
 from securexgb.offline.matrix_products import BfvMatrixProducts
 from securexgb.testing import run_parties
 
@@ -113,10 +113,10 @@ def pads_coins_have_their_length() -> None:
 
 
 def corrections_are_drawn_in_order() -> None:
-    line = Line(64, 64, 64, 2)
-    expect(SecureXGBError, "more corrections", lambda: line.take(64))
-    series = Series(next(iter(Kind)))
-    link = SimpleNamespace(_lines={series: line})
+    buffer = CorrectionBuffer(64, 64, 64, 2)
+    expect(SecureXGBError, "more corrections", lambda: buffer.take(64))
+    series = Triples()
+    link = SimpleNamespace(_buffers={series: buffer})
     expect(SecureXGBError, "is next", lambda: DealerLink.draw(link, series, 64, 64))  # type: ignore[arg-type]
 
 

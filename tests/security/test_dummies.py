@@ -13,18 +13,19 @@ import numpy as np
 import pytest
 
 from securexgb.arith.prg import Prg
-from securexgb.boost.booster import SideData, train
 from securexgb.boost.callbacks import TrainingCallback
-from securexgb.boost.checkpoint import CheckpointStore
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
-from securexgb.boost.leaves import LevelSums, judge
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.split import Candidates, best_splits, draw_dummies
-from securexgb.mpc.argmax import LABEL_BITS
+from securexgb.boost.splits.leaves import LevelSums, node_values
+from securexgb.boost.splits.owned import draw_dummies, shown_tags
+from securexgb.boost.splits.split import Candidates, best_splits
+from securexgb.jobs.checkpoint import CheckpointStore
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
-from securexgb.mpc.shared import Shared
+from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.testing import run_parties
 from securexgb.testing.harness import Backend
 from tests.boost.case import grow, stopped
@@ -41,22 +42,21 @@ def outcome(columns: tuple[int, int], hessian: int, seed: int = 0) -> tuple[Any,
     used = np.arange(layout.total_columns)
     candidates, numbers = Candidates.of(layout, used), layout.numbers(PARAMS)
 
-    def program(party: Party, _: object) -> tuple[Shared, ...]:
+    def program(party: Party, _: object) -> tuple[SharedBits, Shared]:
         shape = (NODES, used.size, layout.all_bins)
         sums = np.zeros(shape, np.uint64)
         sums[:, :, 1] = hessian * (party.rank == 0)
         histogram = Histogram(Shared(sums), Shared(sums))
         dummies = draw_dummies(party, candidates, NODES, party.private.derive("dummies"))
-        best = best_splits(party, histogram, candidates, numbers, dummies)
-        verdicts = judge(party, [LevelSums.of(histogram, best.left)], numbers)
-        high = 64 - LABEL_BITS
-        return best.owner.scale(1 << high), best.index.scale(1 << high), verdicts.stops
+        best = best_splits(party, histogram, candidates, numbers)
+        verdicts = node_values(party, [LevelSums.of(histogram, best.left)], numbers)
+        tags = shown_tags(party, candidates, best.marks, dummies.of(slice(NODES)))
+        return tags, verdicts.stops
 
-    both = run_parties(program, [None, None], "plaintext", seed)
-    owner, index, stops = (
-        (first.words + second.words).view(np.int64) for first, second in zip(*both, strict=True)
-    )
-    return [owner >> (64 - LABEL_BITS), index >> (64 - LABEL_BITS), stops], candidates
+    first, second = run_parties(program, [None, None], "plaintext", seed)
+    owner, *bits = (first[0] ^ second[0]).flags().astype(np.int64)
+    index = sum(bit << place for place, bit in enumerate(bits))
+    return [owner, index, (first[1] + second[1]).words.view(np.int64)], candidates
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -153,16 +153,16 @@ def test_other_data_at_either_side_and_other_keys_draw_anew() -> None:
     first = owners(halves(1))
     label, feature = DATA
     assert label.labels is not None
-    more = label.features.copy()
+    more = label.values.copy()
     more[0, 0] += 1.0
     flipped = label.labels.copy()
     flipped[0] = 1.0 - flipped[0]
     for other in (
-        (replace(label, features=more), feature),
+        (replace(label, values=more), feature),
         (replace(label, labels=flipped), feature),
         (replace(label, weights=np.ones(60)), feature),
-        (label, replace(feature, columns=("a", "b", "c"))),
-        (label, replace(feature, features=feature.features[:, [1, 0, 2]])),
+        (label, replace(feature, column_names=("a", "b", "c"))),
+        (label, replace(feature, values=feature.values[:, [1, 0, 2]])),
     ):
         assert_unrelated(first, owners(halves(1, data=other)))
     assert_unrelated(first, owners(halves(1, lasting=5)))
@@ -173,8 +173,8 @@ def test_the_order_of_rows_changes_no_dummy() -> None:
     label, feature = DATA
     assert label.labels is not None
     moved = (
-        replace(label, features=label.features[order], labels=label.labels[order]),
-        replace(feature, features=feature.features[order]),
+        replace(label, values=label.values[order], labels=label.labels[order]),
+        replace(feature, values=feature.values[order]),
     )
     assert owners(halves(2, data=moved)) == owners(halves(1))
 
@@ -224,33 +224,33 @@ def test_the_hash_of_a_set_of_rows() -> None:
     """Equal for equal rows in any order, and for nothing else."""
     table = np.array([[1.0, 2.0], [np.nan, 0.0], [1.0, 2.0], [3.0, -4.0]])
     labels = np.array([0.0, 1.0, 1.0, 0.0])
-    whole = SideData(table, ("a", "b"), labels, np.ones(4))
+    whole = Rows(table, ("a", "b"), labels, np.ones(4))
     order = [3, 0, 2, 1]
     first = whole.fingerprint_of_set()
-    again = replace(whole, features=table[order], labels=labels[order])
+    again = replace(whole, values=table[order], labels=labels[order])
     assert again.fingerprint_of_set() == first
     signed = np.where(table == 0, -0.0, table)
-    assert replace(whole, features=signed).fingerprint_of_set() == first
+    assert replace(whole, values=signed).fingerprint_of_set() == first
     others = [
-        replace(whole, features=table[:, ::-1]),
-        replace(whole, features=table[order]),  # the same rows, with other rows' labels
+        replace(whole, values=table[:, ::-1]),
+        replace(whole, values=table[order]),  # the same rows, with other rows' labels
         replace(whole, labels=1 - labels),
         replace(whole, labels=None),
         replace(whole, labels=np.ones(4), weights=labels),
         replace(whole, weights=None),
-        replace(whole, columns=("a", "c")),
-        SideData(table[:3], ("a", "b"), labels[:3], np.ones(3)),
-        SideData(np.vstack([table, table[:1]]), ("a", "b"), np.append(labels, 0.0), np.ones(5)),
-        SideData(np.zeros((4, 0)), ()),
-        SideData(np.zeros((5, 0)), ()),
+        replace(whole, column_names=("a", "c")),
+        Rows(table[:3], ("a", "b"), labels[:3], np.ones(3)),
+        Rows(np.vstack([table, table[:1]]), ("a", "b"), np.append(labels, 0.0), np.ones(5)),
+        Rows(np.zeros((4, 0)), ()),
+        Rows(np.zeros((5, 0)), ()),
     ]
     assert len({first, *(other.fingerprint_of_set() for other in others)}) == len(others) + 1
 
 
 def test_a_set_of_rows_is_hashed_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = SideData(np.arange(60.0).reshape(20, 3), ("a", "b", "c"), np.ones(20))
+    data = Rows(np.arange(60.0).reshape(20, 3), ("a", "b", "c"), np.ones(20))
     whole = data.fingerprint_of_set()
-    monkeypatch.setattr("securexgb.boost.job._HASHED_ROWS", 7)
+    monkeypatch.setattr("securexgb.jobs.rows._HASHED_ROWS", 7)
     assert data.fingerprint_of_set() == whole
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Audience, Reveal
 from securexgb.testing import run_parties
@@ -54,7 +55,7 @@ def test_a_prediction(recipient: Any) -> None:
     def program(party: Party, job: TrainingJob) -> Any:
         model = train(party, job)
         party.ledger.entries.clear()
-        scores = predict(party, model, job.data.features[:7], Request(recipient, 4))
+        scores = predict(party, model, job.data.values[:7], Request(recipient, 4))
         return party.ledger.entries, scores
 
     results = run_parties(program, jobs(params, data))
@@ -64,16 +65,28 @@ def test_a_prediction(recipient: Any) -> None:
 
 
 def test_every_opened_word_is_in_the_ledger() -> None:
-    """Count the words of all opening messages, and compare with the ledger."""
+    """Count the words of all opening messages, and compare with what the ledger says.
+
+    Splits are opened as bits: a word for a level's owners, one for each bit of its numbers.
+    """
     data = sides(*table(40), label_columns=2)
     params = TrainingParams(n_estimators=2, max_depth=2, max_bin=4)
-    _, channels, parties = recorded(train, jobs(params, data))
+    halves, channels, parties = recorded(train, jobs(params, data))
     sent = [
         sum(len(payload) for tag, payload in channel.sent if "/_open" in tag) // 8
         for channel in channels
     ]
-    entries = parties[0].ledger.entries
-    both = sum(count for (_, to), count in entries.items() if to == "both")
-    to_label = sum(count for (_, to), count in entries.items() if to == "label")
-    to_feature = sum(count for (_, to), count in entries.items() if to == "feature")
+    index_bits = (2 * 3 * 4 - 1).bit_length()
+    both = to_label = to_feature = 0
+    for tree in halves[0].trees:
+        for level in (tree.owners[:1], tree.owners[1:]):
+            theirs = int(np.count_nonzero(level))
+            both += 1  # a word of owners
+            to_label += index_bits * (theirs < level.size)
+            to_feature += index_bits * (theirs > 0)
     assert sent == [both + to_feature, both + to_label]
+    owners = np.concatenate([tree.owners for tree in halves[0].trees])
+    entries = parties[0].ledger.entries
+    assert entries[Reveal.SPLIT_OWNER, "both"] == owners.size
+    assert entries[Reveal.SPLIT_INDEX, "feature"] == owners.sum()
+    assert entries[Reveal.SPLIT_INDEX, "label"] == owners.size - owners.sum()

@@ -17,10 +17,11 @@ MASKED = {
     "mpc/choose.py",
     "mpc/convert.py",
     "mpc/digits.py",
-    "mpc/lift.py",
+    "mpc/left_bits.py",
+    "mpc/numbers/lift.py",
     "mpc/multiply.py",
     "mpc/packed.py",
-    "mpc/scale.py",
+    "mpc/numbers/scale.py",
     "mpc/select.py",
 }
 """Files whose messages are masked words; tests/mpc/test_uniform.py measures each of them."""
@@ -29,11 +30,12 @@ ENCRYPTED = {"hybrid/conversions.py"}
 """Files that pass public keys and ciphertexts, those of results masked; see tests/hybrid."""
 PUBLIC = {
     "align/ids.py": "row counts and keyed digests of ids, see its docstring",
-    "boost/agreement.py": "public facts of a job: shapes, parameters, a nonce",
     "boost/booster.py": "whether a party wants to stop: one byte, every tree",
-    "boost/measure.py": "what is to be measured: model id, trees, rows, metrics",
+    "boost/importance.py": "rounds that a side predicts with, whether it has the per cents",
     "boost/predict.py": "what is to be predicted: model id, trees, rows, recipient",
-    "cli/sides.py": "names of the evaluation sets; how many columns each side holds",
+    "jobs/agreement.py": "public facts of a job: shapes, parameters, a nonce",
+    "jobs/alignment.py": "names of the evaluation sets; how many columns each side holds",
+    "jobs/evaluation.py": "what is to be measured: model id, trees, rows, metrics",
 }
 """Files that send public facts, and which ones: a new one has to be argued for here."""
 LINKS = ("channel/", "offline/", "dealer/", "_pb/")
@@ -190,7 +192,7 @@ def test_nothing_is_mutated_at_module_level() -> None:
 
 ASSERTED = {
     "mpc/share.py": ["values.shape == shape"],
-    "mpc/table.py": [
+    "mpc/numbers/table.py": [
         "sum(runs) == bits.count",
         "one.entries.shape == (len(runs), 1 << one.width)",
         "one.width <= MOST_BITS",
@@ -203,7 +205,7 @@ or compute on wrong shapes; nothing would be sent that is not masked."""
 def test_what_guards_masks_and_messages_is_never_asserted() -> None:
     """``assert`` vanishes under -O. What may stay there tells the type checker what a value is,
     or is listed above; the guards themselves are broken in tests/security/guards.py."""
-    guarding = ("he/", "offline/", "mpc/", "hybrid/", "dealer/", "channel/")
+    guarding = ("he/", "correlations/", "offline/", "mpc/", "hybrid/", "dealer/", "channel/")
     for path, tree in files().items():
         if not path.startswith(guarding):
             continue
@@ -219,8 +221,8 @@ def test_what_guards_masks_and_messages_is_never_asserted() -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "data.py", "estimator.py", "boost/params.py", "federation/dealer.py",
-        "federation/session.py", "terms/job.py", "terms/party.py", "terms/toml.py",
+        "estimator.py", "boost/params.py", "federation/dealer.py", "federation/session.py",
+        "jobs/alignment.py", "jobs/files.py", "terms/job.py", "terms/party.py", "terms/toml.py",
     ],
 )  # fmt: skip
 def test_what_users_give_is_never_asserted(path: str) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from securexgb.boost.booster import TrainingJob, train
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.training import train
 from securexgb.mpc.party import Party
 from tests.boost.data import jobs, sides, table
 from tests.mpc.kit import recorded
@@ -19,7 +20,7 @@ ROWS = 50
 
 def program(party: Party, job: TrainingJob) -> None:
     model = train(party, job)
-    predict(party, model, job.data.features, Request("both", 4))
+    predict(party, model, job.data.values, Request("both", 4))
 
 
 def transcripts(params: TrainingParams, features: Any, labels: Any, weights: Any) -> Any:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from securexgb import SecureXGBClassifier
-from securexgb.boost.booster import train
-from securexgb.boost.checkpoint import CheckpointStore
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, UsageError
+from securexgb.jobs.checkpoint import CheckpointStore
+from securexgb.jobs.training import train
 from securexgb.model.files import dump_half, load_half, save_half
 from securexgb.storage.sealed import VARIABLE, ModelKey, find_key
 from securexgb.testing import run_parties
@@ -74,7 +74,7 @@ def test_every_cut_and_every_change_is_refused(path: Path) -> None:
 def test_a_content_under_another_header_is_refused(path: Path) -> None:
     """Even somebody with the key cannot pass one half off as another by mistake."""
     header, content = KEY.open(path.read_bytes(), "m")
-    for name, value in (("role", "feature"), ("model_id", "x"), ("schema", "x"), ("format", 2)):
+    for name, value in (("role", "feature"), ("model_id", "x"), ("schema", "x"), ("format", 3)):
         path.write_bytes(KEY.seal(content, header | {name: value}))
         with pytest.raises(DataError, match="sealed as another half"):
             load_half(path, KEY)
@@ -117,7 +117,7 @@ def grow(
 
 def test_checkpoints_are_sealed(tmp_path: Path) -> None:
     whole = grow(tmp_path, 2, KEY)
-    own, columns = tmp_path / "0", len(DATA[0].columns)
+    own, columns = tmp_path / "0", len(DATA[0].column_names)
     assert len(list(own.iterdir())) >= 4
     for path in own.iterdir():
         assert path.read_bytes().startswith(b"securexgb sealed 1\n"), path
@@ -126,10 +126,10 @@ def test_checkpoints_are_sealed(tmp_path: Path) -> None:
     resumed = grow(tmp_path, 2, KEY, resume=True)
     assert same_splits(resumed, whole)
     with pytest.raises(UsageError, match="is encrypted"):
-        CheckpointStore(own).load(columns)
+        CheckpointStore(own).load(columns, 1)
     (own / "tree-0.npz").write_bytes((own / "state.json").read_bytes())
     with pytest.raises(DataError, match="another file"):
-        CheckpointStore(own, KEY).load(columns)
+        CheckpointStore(own, KEY).load(columns, 1)
 
 
 def same_splits(ones: list[ModelHalf], others: list[ModelHalf]) -> bool:

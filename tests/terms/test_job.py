@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import UsageError
-from securexgb.terms.job import JobTerms
+from securexgb.terms.job import DealerTerms, JobTerms, SecurityTerms
 
 
 def terms(**changes: Any) -> JobTerms:
@@ -35,6 +35,8 @@ def test_terms_survive_the_file_and_every_key_is_explained(tmp_path: Path) -> No
     after = JobTerms.from_file(path)
     assert after == before
     assert after.full_digest == before.full_digest
+    for model in (JobTerms, DealerTerms, SecurityTerms):
+        assert all(field.description for field in model.model_fields.values())
     table = tomllib.loads(before.to_toml())["training"]
     for field in dataclasses.fields(TrainingParams):
         assert field.name in table or f"# {field.name} =" in before.to_toml()

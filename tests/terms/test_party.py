@@ -20,7 +20,8 @@ def test_the_template_is_a_valid_file_that_explains_every_key(role: Any, tmp_pat
     assert config.role == role
     assert config.key == tmp_path / "keys/own.key"
     for name, field in PartyConfig.model_fields.items():
-        assert f"# {field.description}\n" in text, name
+        assert field.description is not None
+        assert f"# {' '.join(field.description.split())}\n" in text, name
         assert f"{name} =" in text
 
 

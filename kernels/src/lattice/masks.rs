@@ -9,11 +9,12 @@
 //! Products are exact: numbers are held modulo two primes p1 p2 > 2^99, reconstructed as
 //! signed integers below half of that, and reduced modulo 2^kappa, kappa at most 64.
 
-use crate::lattice::modular::{Factor, Scale, power};
-use crate::lattice::ntt::{self, Constants, Table, fold};
-use crate::lattice::ring::{errors, residue, subtract, ternary};
-use crate::simd::path::Path;
-use crate::simd::residues::{Residues, on_residues};
+use crate::lattice::modular::{Factor, Scale, inverse, power, subtract};
+use crate::lattice::ntt::{self, Table, fold};
+use crate::lattice::ring::{errors, ternary};
+use crate::simd::lanes::eights;
+use crate::simd::path::{Path, dispatched};
+use crate::simd::residues::Residues;
 use crate::words::histogram::Bins;
 use crate::words::prg::Stream;
 
@@ -75,50 +76,37 @@ pub struct Pads {
 /// A vector's secret, transformed.
 pub struct Short([Vec<u64>; PAIR]);
 
-#[inline(always)]
-fn accumulate_body<L: Residues>(a: &[u64], b: &[u64], low: &mut [u64], high: &mut [u64]) {
-    let inputs = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
-    let sums = low.as_chunks_mut::<8>().0.iter_mut().zip(high.as_chunks_mut::<8>().0);
-    for ((a, b), (low, high)) in inputs.zip(sums) {
-        let (a, b) = (L::load(a).operand(), L::load(b).operand());
-        let sums = L::settled(L::add_product((L::load(low), L::load(high)), a, b), 1);
-        sums.0.store(low);
-        sums.1.store(high);
-    }
-}
-
-on_residues! {
+dispatched! {
     /// Adds the halves of the products a b, word by word.
-    pub fn accumulate = accumulate_body(a: &[u64], b: &[u64], low: &mut [u64], high: &mut [u64]);
-}
-
-#[inline(always)]
-fn folded_body<L: Residues>(c: &Constants, low: &mut [u64], high: &[u64]) {
-    for (low, high) in low.as_chunks_mut::<8>().0.iter_mut().zip(high.as_chunks::<8>().0) {
-        fold((L::load(low), L::load(high)), c).store(low);
+    pub fn accumulate<L: Residues>(a: &[u64], b: &[u64], low: &mut [u64], high: &mut [u64]) {
+        eights!([a, b], [low, high], {
+            let before = (L::load(low), L::load(high));
+            let sums = L::settled(L::add_product(before, a.operand(), b.operand()), 1);
+            sums.0.store(low);
+            sums.1.store(high);
+        });
     }
-}
 
-on_residues! {
     /// low = low + 2^52 high modulo p.
-    pub fn folded = folded_body(c: &Constants, low: &mut [u64], high: &[u64]);
-}
-
-#[inline(always)]
-fn lift_body<L: Residues>(primes: (u64, u64), inverse: Scale, first: &[u64], second: &mut [u64]) {
-    let (p, half) = (L::splat(primes.1), L::splat(primes.1 / 2));
-    for (x, y) in first.as_chunks::<8>().0.iter().zip(second.as_chunks_mut::<8>().0) {
-        // p1 < 2 p2: one subtraction reduces.
-        let rest = L::load(y).plus(p).minus(L::load(x).reduce_once(p)).reduce_once(p);
-        let quotient = inverse.times(rest);
-        // Above half, less p2: through a residue that starts at the half.
-        quotient.plus(half).reduce_once(p).minus(half).store(y);
+    pub fn folded<L: Residues>(table: &Table, low: &mut [u64], high: &[u64]) {
+        eights!([high], [low], fold((L::load(low), high), table).store(low));
     }
-}
 
-on_residues! {
     /// The centred quotients by p1 modulo p2 of second - first.
-    pub fn lift = lift_body(primes: (u64, u64), inverse: Scale, first: &[u64], second: &mut [u64]);
+    pub fn lift<L: Residues>(
+        primes: (u64, u64),
+        inverse: Scale,
+        first: &[u64],
+        second: &mut [u64],
+    ) {
+        let (p, half) = (L::splat(primes.1), L::splat(primes.1 / 2));
+        eights!([first], [second], {
+            // p1 < 2 p2: one subtraction reduces.
+            let rest = L::load(second).plus(p).minus(first.reduce_once(p)).reduce_once(p);
+            // Above half, less p2: through a residue that starts at the half.
+            inverse.times(rest).plus(half).reduce_once(p).minus(half).store(second);
+        });
+    }
 }
 
 impl Pads {
@@ -137,7 +125,7 @@ impl Pads {
             return None;
         }
         let tables = [Table::new(degree, first)?, Table::new(degree, second)?];
-        let inverse = Scale::new(power(first % second, second - 2, second), second);
+        let inverse = Scale::new(inverse(first, second), second);
         let blocks = rows.div_ceil(degree);
         let publics = vec![0; blocks * PAIR * degree];
         let path = Path::best();
@@ -195,12 +183,7 @@ impl Pads {
     /// Vector `number`'s secret; a number serves one vector.
     pub fn short(&self, secrets: &Stream, number: u64) -> Short {
         let s = ternary(secrets, number, self.degree);
-        Short(std::array::from_fn(|i| {
-            let table = &self.tables[i];
-            let mut words: Vec<u64> = s.iter().map(|&x| residue(x, table.p)).collect();
-            ntt::forward(self.path, table, &mut words);
-            words
-        }))
+        Short(self.tables.each_ref().map(|table| ntt::transformed(self.path, table, &s)))
     }
 
     /// Overwrites `out` with block `block` of vector `number`'s pad, (N,) words below 2^kappa.
@@ -214,12 +197,8 @@ impl Pads {
         let n = self.degree;
         let e = errors(errors_of, number * self.blocks() as u64 + block as u64, n);
         let [first, mut second]: [Vec<u64>; PAIR] = std::array::from_fn(|i| {
-            let table = &self.tables[i];
             let a = &self.publics[(block * PAIR + i) * n..][..n];
-            let mut product = vec![0; n];
-            ntt::multiply(self.path, &table.constants, a, &short.0[i], &mut product);
-            ntt::inverse(self.path, table, &mut product);
-            product
+            ntt::product(self.path, &self.tables[i], a, &short.0[i])
         });
         self.lifted(&first, &mut second);
         let mask = low_bits(self.bits);
@@ -301,7 +280,7 @@ impl Pads {
         let n = self.degree;
         for (table, sums) in self.tables.iter().zip(sums.chunks_exact_mut(2 * n)) {
             let (low, high) = sums.split_at_mut(n);
-            folded(self.path, &table.constants, low, high);
+            folded(self.path, table, low, high);
             ntt::inverse(self.path, table, low);
         }
         let (first, second) = sums.split_at_mut(2 * n);
@@ -330,6 +309,7 @@ fn one_hot(bins: Bins<'_>, first_row: usize, first: usize, (n, ones): (usize, &m
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words::prg::drawn;
 
     const PRIMES: [u64; PAIR] = [0x3_ffff_ffff_c001, 0x3_ffff_fffc_c001];
 
@@ -342,8 +322,7 @@ mod tests {
 
     /// A_beta s + e by the definition.
     fn expected(degree: usize, bits: u32, rows: usize, number: u64) -> Vec<u64> {
-        let mut a = vec![0; rows.div_ceil(degree) * degree];
-        Stream::new(&[1; 16]).fill(0, &mut a);
+        let a = drawn(1, rows.div_ceil(degree) * degree);
         let s = ternary(&Stream::new(&[2; 16]), number, degree);
         let blocks = rows.div_ceil(degree) as u64;
         let mut all = Vec::new();
@@ -377,7 +356,7 @@ mod tests {
                 for _ in 0..times {
                     accumulate(path, &a, &b, &mut low, &mut high);
                 }
-                folded(path, &table.constants, &mut low, &high);
+                folded(path, &table, &mut low, &high);
                 for (i, &found) in low.iter().enumerate() {
                     let product = u128::from(a[i]) * u128::from(b[i]);
                     let expected = product * times % u128::from(table.p);

@@ -7,3 +7,4 @@ pub mod packing;
 pub mod products;
 pub mod ring;
 pub mod rlwe;
+pub mod row_bits;

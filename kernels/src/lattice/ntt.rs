@@ -5,9 +5,10 @@
 //! on transposed tiles of 64 words and leave them transposed, so the order of the transformed
 //! words is this module's own; pointwise products do not care.
 
-use crate::lattice::modular::{Scale, power};
-use crate::simd::path::Path;
-use crate::simd::residues::{MASK, Residues, on_residues};
+use crate::lattice::modular::{self, Scale, multiply, power, ratio, residue};
+use crate::simd::lanes::eights;
+use crate::simd::path::{Path, dispatched};
+use crate::simd::residues::{MASK, Residues};
 
 /// Largest modulus, exclusive: 4p stays below 2^52.
 pub const LIMIT: u64 = 1 << 50;
@@ -25,8 +26,7 @@ impl Twiddles {
     /// From the powers of a root in bit-reversed order.
     fn new(factors: Vec<u64>, p: u64) -> Twiddles {
         let n = factors.len();
-        let ratio = |w: u64| ((u128::from(w) << 52) / u128::from(p)) as u64;
-        let ratios: Vec<u64> = factors.iter().map(|&w| ratio(w)).collect();
+        let ratios: Vec<u64> = factors.iter().map(|&w| ratio(w, p)).collect();
         let tail = |of: &[u64], tile: usize| -> [[u64; 8]; 7] {
             std::array::from_fn(|row| {
                 let (level, half) = [(0, 0), (1, 0), (1, 1), (2, 0), (2, 1), (2, 2), (2, 3)][row];
@@ -43,6 +43,12 @@ impl Twiddles {
         (L::splat(self.factors[place]), L::splat(self.ratios[place]))
     }
 
+    /// The factors of a block and of both blocks that it splits into.
+    #[inline(always)]
+    fn two_levels<L: Residues>(&self, place: usize) -> [(L, L); 3] {
+        [self.at(place), self.at(2 * place), self.at(2 * place + 1)]
+    }
+
     #[inline(always)]
     fn tail<L: Residues>(&self, tile: usize, row: usize) -> (L, L) {
         (L::load(&self.tails[tile][row]), L::load(&self.tail_ratios[tile][row]))
@@ -56,26 +62,11 @@ pub struct Table {
     degree: usize,
     forward: Twiddles,
     inverse: Twiddles,
-    /// 1/N, 2^52 and 2^104 mod p with their 52-bit ratios, and 1.
-    pub constants: Constants,
-}
-
-/// Constants of reductions modulo p: (factor, 52-bit ratio).
-#[derive(Clone, Copy)]
-pub struct Constants {
-    p: u64,
-    one: (u64, u64),
-    shift: (u64, u64),
-    shift_twice: (u64, u64),
-    of_degree: (u64, u64),
-}
-
-impl Constants {
-    /// The prime.
-    #[inline(always)]
-    pub fn modulus(&self) -> u64 {
-        self.p
-    }
+    /// 1, 2^52, 2^104 and 1/N.
+    one: Scale,
+    shift: Scale,
+    shift_twice: Scale,
+    of_degree: Scale,
 }
 
 impl Table {
@@ -102,42 +93,37 @@ impl Table {
             let mut value = 1;
             for i in 0..degree {
                 reversed[i.reverse_bits() >> (usize::BITS - degree.trailing_zeros())] = value;
-                value = (u128::from(value) * u128::from(root) % u128::from(p)) as u64;
+                value = multiply(value, root, p);
             }
             Twiddles::new(reversed, p)
         };
-        let pair = |w: u64| (w, ((u128::from(w) << 52) / u128::from(p)) as u64);
-        let constants = Constants {
+        let scale = |value: u64| Scale::new(value, p);
+        Some(Table {
             p,
-            one: pair(1),
-            shift: pair(power(2, 52, p)),
-            shift_twice: pair(power(2, 104, p)),
-            of_degree: pair(power(degree as u64, p - 2, p)),
-        };
-        let back = power(root, p - 2, p);
-        let (forward, inverse) = (powers(root), powers(back));
-        Some(Table { p, degree, forward, inverse, constants })
+            degree,
+            forward: powers(root),
+            inverse: powers(modular::inverse(root, p)),
+            one: scale(1),
+            shift: scale(power(2, 52, p)),
+            shift_twice: scale(power(2, 104, p)),
+            of_degree: scale(modular::inverse(degree as u64, p)),
+        })
     }
-}
-
-#[inline(always)]
-fn splat<L: Residues>((w, ratio): (u64, u64)) -> (L, L) {
-    (L::splat(w), L::splat(ratio))
 }
 
 /// low + 2^52 high mod p, fully reduced, for a low below 2^63 and a number from 0 to 2^115; high
 /// may be as negative as low allows.
 #[inline(always)]
-pub fn fold<L: Residues>((low, high): (L, L), c: &Constants) -> L {
-    let (p, mask) = (L::splat(c.p), L::splat(MASK));
+pub fn fold<L: Residues>((low, high): (L, L), table: &Table) -> L {
+    let (p, mask) = (L::splat(table.p), L::splat(MASK));
     let high = high.plus(low.above());
-    let sum = low
-        .and(mask)
-        .times(splat(c.one), p)
-        .plus(high.and(mask).times(splat(c.shift), p))
-        .plus(high.above().times(splat(c.shift_twice), p));
-    let twice = L::splat(2 * c.p);
-    sum.reduce_once(L::splat(4 * c.p)).reduce_once(twice).reduce_once(p)
+    let sum = table
+        .one
+        .lazily(low.and(mask))
+        .plus(table.shift.lazily(high.and(mask)))
+        .plus(table.shift_twice.lazily(high.above()));
+    let twice = L::splat(2 * table.p);
+    sum.reduce_once(L::splat(4 * table.p)).reduce_once(twice).reduce_once(p)
 }
 
 /// (x + w y, x - w y), all below 4p.
@@ -161,22 +147,33 @@ const TAIL: [[(usize, usize, usize); 4]; 3] = [
     [(0, 1, 3), (2, 3, 4), (4, 5, 5), (6, 7, 6)],
 ];
 
-/// Four quarters of a block, register by register. A macro: closures are not sure to be inlined.
+/// Both halves of a block, register by register. A macro, as `eights` is.
+macro_rules! halves {
+    ($block:expr, |$a:ident, $b:ident| $after:expr) => {
+        let (a, b) = $block.split_at_mut($block.len() / 2);
+        eights!([], [a, b], {
+            let ($a, $b) = (L::load(a), L::load(b));
+            let after: (L, L) = $after;
+            after.0.store(a);
+            after.1.store(b);
+        });
+    };
+}
+
+/// Four quarters of a block, register by register.
 macro_rules! quarters {
     ($block:expr, |$a:ident, $b:ident, $c:ident, $d:ident| $after:expr) => {
         let quarter = $block.len() / 4;
         let (a, b) = $block.split_at_mut(2 * quarter);
         let ((a, b), (c, d)) = (a.split_at_mut(quarter), b.split_at_mut(quarter));
-        let (a, b) = (a.as_chunks_mut::<8>().0, b.as_chunks_mut::<8>().0);
-        let (c, d) = (c.as_chunks_mut::<8>().0, d.as_chunks_mut::<8>().0);
-        for (((a, b), c), d) in a.iter_mut().zip(b).zip(c).zip(d) {
+        eights!([], [a, b, c, d], {
             let ($a, $b, $c, $d) = (L::load(a), L::load(b), L::load(c), L::load(d));
             let after: [L; 4] = $after;
             after[0].store(a);
             after[1].store(b);
             after[2].store(c);
             after[3].store(d);
-        }
+        });
     };
 }
 
@@ -194,7 +191,6 @@ fn blocks_to_start(degree: usize, blocks: usize) -> usize {
     start
 }
 
-/// The transform whose first levels have been done: `blocks` is 1 or what `blocks_to_start` says.
 /// Eight registers.
 #[inline(always)]
 fn loaded<L: Residues>(rows: &[[u64; 8]]) -> [L; 8] {
@@ -205,153 +201,122 @@ fn loaded<L: Residues>(rows: &[[u64; 8]]) -> [L; 8] {
     registers
 }
 
-#[inline(always)]
-fn forward_body<L: Residues>(table: &Table, blocks: usize, values: &mut [u64]) {
-    let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
-    let tw = &table.forward;
-    let mut blocks = blocks;
-    if odd_levels(table.degree) && blocks == 1 {
-        let (a, b) = values.split_at_mut(table.degree / 2);
-        for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
-            let (sum, rest) = apart(L::load(x), L::load(y), tw.at(1), p, twice);
-            sum.store(x);
-            rest.store(y);
+dispatched! {
+    /// The transform whose first levels have been done: `blocks` is 1 or what `blocks_to_start`
+    /// says.
+    pub fn forward_from<L: Residues>(table: &Table, blocks: usize, values: &mut [u64]) {
+        let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
+        let tw = &table.forward;
+        let mut blocks = blocks;
+        if odd_levels(table.degree) && blocks == 1 {
+            halves!(values, |x, y| apart(x, y, tw.at(1), p, twice));
+            blocks = 2;
         }
-        blocks = 2;
-    }
-    // Two levels at once: the values pass through the registers half as often.
-    while table.degree / blocks >= 32 {
-        for (i, block) in values.chunks_exact_mut(table.degree / blocks).enumerate() {
-            let (outer, low, high) =
-                (tw.at(blocks + i), tw.at(2 * (blocks + i)), tw.at(2 * (blocks + i) + 1));
-            quarters!(block, |a, b, c, d| {
-                let ((a, c), (b, d)) = (apart(a, c, outer, p, twice), apart(b, d, outer, p, twice));
-                let ((a, b), (c, d)) = (apart(a, b, low, p, twice), apart(c, d, high, p, twice));
-                [a, b, c, d]
-            });
-        }
-        blocks *= 4;
-    }
-    for (number, tile) in values.as_chunks_mut::<64>().0.iter_mut().enumerate() {
-        let (rows, _) = tile.as_chunks_mut::<8>();
-        let mut e = L::transpose(loaded(rows));
-        for level in TAIL {
-            for (x, y, w) in level {
-                let w = tw.tail(number, w);
-                (e[x], e[y]) = apart(e[x], e[y], w, p, twice);
+        // Two levels at once: the values pass through the registers half as often.
+        while table.degree / blocks >= 32 {
+            for (i, block) in values.chunks_exact_mut(table.degree / blocks).enumerate() {
+                let [outer, low, high] = tw.two_levels(blocks + i);
+                quarters!(block, |a, b, c, d| {
+                    let (a, c) = apart(a, c, outer, p, twice);
+                    let (b, d) = apart(b, d, outer, p, twice);
+                    let (a, b) = apart(a, b, low, p, twice);
+                    let (c, d) = apart(c, d, high, p, twice);
+                    [a, b, c, d]
+                });
             }
+            blocks *= 4;
         }
-        for (row, e) in rows.iter_mut().zip(e) {
-            e.reduce_once(twice).reduce_once(p).store(row);
-        }
-    }
-}
-
-/// The first levels of the transform, plainly: 2^levels blocks of at least 8 words. Block i then
-/// holds the polynomial modulo X^size - `Table::root(2^levels + i)`^2.
-#[inline(always)]
-fn forward_levels_body<L: Residues>(table: &Table, levels: u32, values: &mut [u64]) {
-    let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
-    for level in 0..levels {
-        let size = table.degree >> level;
-        for (i, block) in values.chunks_exact_mut(size).enumerate() {
-            let at = (1 << level) + i;
-            let w = table.forward.at(at);
-            let (a, b) = block.split_at_mut(size / 2);
-            for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
-                let (sum, rest) = apart(L::load(x), L::load(y), w, p, twice);
-                sum.store(x);
-                rest.store(y);
+        for (number, tile) in values.as_chunks_mut::<64>().0.iter_mut().enumerate() {
+            let (rows, _) = tile.as_chunks_mut::<8>();
+            let mut e = L::transpose(loaded(rows));
+            for level in TAIL {
+                for (x, y, w) in level {
+                    (e[x], e[y]) = apart(e[x], e[y], tw.tail(number, w), p, twice);
+                }
+            }
+            for (row, e) in rows.iter_mut().zip(e) {
+                e.reduce_once(twice).reduce_once(p).store(row);
             }
         }
     }
-    for x in values.as_chunks_mut::<8>().0 {
-        L::load(x).reduce_once(twice).reduce_once(p).store(x);
-    }
-}
 
-/// Undoes `forward_levels`, times the factor, which has to undo 2^levels too.
-#[inline(always)]
-fn inverse_levels_body<L: Residues>(table: &Table, levels: u32, factor: Scale, values: &mut [u64]) {
-    let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
-    for level in (0..levels).rev() {
-        let size = table.degree >> level;
-        for (i, block) in values.chunks_exact_mut(size).enumerate() {
-            let at = (1 << level) + i;
-            let w = table.inverse.at(at);
-            let (a, b) = block.split_at_mut(size / 2);
-            for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
-                let (sum, rest) = together(L::load(x), L::load(y), w, p, twice);
-                sum.store(x);
-                rest.store(y);
+    /// Undoes `forward`.
+    pub fn inverse<L: Residues>(table: &Table, values: &mut [u64]) {
+        let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
+        let tw = &table.inverse;
+        for (number, tile) in values.as_chunks_mut::<64>().0.iter_mut().enumerate() {
+            let (rows, _) = tile.as_chunks_mut::<8>();
+            let mut e: [L; 8] = loaded(rows);
+            for level in TAIL.iter().rev() {
+                for &(x, y, w) in level {
+                    (e[x], e[y]) = together(e[x], e[y], tw.tail(number, w), p, twice);
+                }
+            }
+            for (row, e) in rows.iter_mut().zip(L::transpose(e)) {
+                e.store(row);
             }
         }
+        let mut size = 32;
+        while size <= table.degree {
+            for (i, block) in values.chunks_exact_mut(size).enumerate() {
+                let [outer, low, high] = tw.two_levels(table.degree / size + i);
+                quarters!(block, |a, b, c, d| {
+                    let (a, b) = together(a, b, low, p, twice);
+                    let (c, d) = together(c, d, high, p, twice);
+                    let (a, c) = together(a, c, outer, p, twice);
+                    let (b, d) = together(b, d, outer, p, twice);
+                    [a, b, c, d]
+                });
+            }
+            size *= 4;
+        }
+        if odd_levels(table.degree) {
+            halves!(values, |x, y| together(x, y, tw.at(1), p, twice));
+        }
+        let of_degree = table.of_degree;
+        eights!([], [values], of_degree.times(L::load(values)).store(values));
     }
-    for x in values.as_chunks_mut::<8>().0 {
-        factor.times(L::load(x)).store(x);
-    }
-}
 
-#[inline(always)]
-fn inverse_body<L: Residues>(table: &Table, values: &mut [u64]) {
-    let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
-    let tw = &table.inverse;
-    for (number, tile) in values.as_chunks_mut::<64>().0.iter_mut().enumerate() {
-        let (rows, _) = tile.as_chunks_mut::<8>();
-        let mut e: [L; 8] = loaded(rows);
-        for level in TAIL.iter().rev() {
-            for &(x, y, w) in level {
-                let w = tw.tail(number, w);
-                (e[x], e[y]) = together(e[x], e[y], w, p, twice);
+    /// The first levels of the transform, plainly: 2^levels blocks of at least 8 words, below p.
+    /// Block i then holds the polynomial modulo X^size - `Table::root(2^levels + i)`^2.
+    pub fn forward_levels<L: Residues>(table: &Table, levels: u32, values: &mut [u64]) {
+        let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
+        for level in 0..levels {
+            for (i, block) in values.chunks_exact_mut(table.degree >> level).enumerate() {
+                let w = table.forward.at((1 << level) + i);
+                halves!(block, |x, y| apart(x, y, w, p, twice));
             }
         }
-        for (row, e) in rows.iter_mut().zip(L::transpose(e)) {
-            e.store(row);
-        }
+        eights!([], [values], {
+            L::load(values).reduce_once(twice).reduce_once(p).store(values);
+        });
     }
-    let mut size = 32;
-    while size <= table.degree {
-        let blocks = table.degree / size;
-        for (i, block) in values.chunks_exact_mut(size).enumerate() {
-            let (outer, low, high) =
-                (tw.at(blocks + i), tw.at(2 * (blocks + i)), tw.at(2 * (blocks + i) + 1));
-            quarters!(block, |a, b, c, d| {
-                let (a, b) = together(a, b, low, p, twice);
-                let (c, d) = together(c, d, high, p, twice);
-                let (a, c) = together(a, c, outer, p, twice);
-                let (b, d) = together(b, d, outer, p, twice);
-                [a, b, c, d]
-            });
-        }
-        size *= 4;
-    }
-    if odd_levels(table.degree) {
-        let (a, b) = values.split_at_mut(table.degree / 2);
-        for (x, y) in a.as_chunks_mut::<8>().0.iter_mut().zip(b.as_chunks_mut::<8>().0) {
-            let (sum, rest) = together(L::load(x), L::load(y), tw.at(1), p, twice);
-            sum.store(x);
-            rest.store(y);
-        }
-    }
-    let scale = splat::<L>(table.constants.of_degree);
-    for x in values.as_chunks_mut::<8>().0 {
-        L::load(x).times(scale, p).reduce_once(p).store(x);
-    }
-}
 
-#[inline(always)]
-fn multiply_body<L: Residues>(c: &Constants, a: &[u64], b: &[u64], out: &mut [u64]) {
-    let pairs = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
-    for (out, (a, b)) in out.as_chunks_mut::<8>().0.iter_mut().zip(pairs) {
-        let none = (L::splat(0), L::splat(0));
-        let sums = L::add_product(none, L::load(a).operand(), L::load(b).operand());
-        fold(L::settled(sums, 1), c).store(out);
+    /// Undoes `forward_levels`, times the factor, which has to undo 2^levels too.
+    pub fn inverse_levels<L: Residues>(
+        table: &Table,
+        levels: u32,
+        factor: Scale,
+        values: &mut [u64],
+    ) {
+        let (p, twice) = (L::splat(table.p), L::splat(2 * table.p));
+        for level in (0..levels).rev() {
+            for (i, block) in values.chunks_exact_mut(table.degree >> level).enumerate() {
+                let w = table.inverse.at((1 << level) + i);
+                halves!(block, |x, y| together(x, y, w, p, twice));
+            }
+        }
+        eights!([], [values], factor.times(L::load(values)).store(values));
     }
-}
 
-on_residues! {
-    /// The levels of the transform from so many blocks on.
-    pub fn forward_from = forward_body(table: &Table, blocks: usize, values: &mut [u64]);
+    /// out = a b mod p, word by word; all below p.
+    pub fn pointwise<L: Residues>(table: &Table, a: &[u64], b: &[u64], out: &mut [u64]) {
+        eights!([a, b], [out], {
+            let none = (L::splat(0), L::splat(0));
+            let sums = L::add_product(none, a.operand(), b.operand());
+            fold(L::settled(sums, 1), table).store(out);
+        });
+    }
 }
 
 /// The transform of N words below p, in place; the order of the result is our own.
@@ -371,37 +336,43 @@ pub fn forward_short(path: Path, table: &Table, short: &[u64], values: &mut [u64
     forward_from(path, table, blocks, values);
 }
 
-on_residues! {
-    /// The first levels of the transform, to blocks of at least 8 words; below p.
-    pub fn forward_levels = forward_levels_body(table: &Table, levels: u32, values: &mut [u64]);
+/// The transform of small signed coefficients.
+pub fn transformed(path: Path, table: &Table, coefficients: &[i64]) -> Vec<u64> {
+    let mut words: Vec<u64> = coefficients.iter().map(|&x| residue(x, table.p)).collect();
+    forward(path, table, &mut words);
+    words
 }
 
-on_residues! {
-    /// Undoes `forward_levels`, times 2^levels and the factor.
-    pub fn inverse_levels = inverse_levels_body(table: &Table, levels: u32, factor: Scale, values: &mut [u64]);
-}
-
-on_residues! {
-    /// Undoes `forward`.
-    pub fn inverse = inverse_body(table: &Table, values: &mut [u64]);
-}
-
-on_residues! {
-    /// out = a b mod p, word by word; all below p.
-    pub fn multiply = multiply_body(c: &Constants, a: &[u64], b: &[u64], out: &mut [u64]);
+/// The product of two transformed polynomials, as coefficients.
+pub fn product(path: Path, table: &Table, a: &[u64], b: &[u64]) -> Vec<u64> {
+    let mut product = vec![0; table.degree];
+    pointwise(path, table, a, b, &mut product);
+    inverse(path, table, &mut product);
+    product
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::words::prg::Stream;
+    use crate::lattice::modular::{add, subtract};
+    use crate::simd::lanes::{Eight, Portable};
+    use crate::words::prg::drawn;
 
     const PRIME: u64 = 0x3_ffff_ffff_c001;
 
     fn words(key: u8, count: usize, p: u64) -> Vec<u64> {
-        let mut words = vec![0; count];
-        Stream::new(&[key; 16]).fill(0, &mut words);
-        words.iter().map(|w| w % p).collect()
+        drawn(key, count).iter().map(|w| w % p).collect()
+    }
+
+    /// Adds the product of a, of lower degree, and b modulo X^N + 1, by the definition.
+    pub fn add_negacyclic(a: &[u64], b: &[u64], p: u64, out: &mut [u64]) {
+        let degree = out.len();
+        for (i, &a) in a.iter().enumerate() {
+            for (j, &b) in b.iter().enumerate() {
+                let sum = &mut out[(i + j) % degree];
+                *sum = if i + j < degree { add } else { subtract }(*sum, multiply(a, b, p), p);
+            }
+        }
     }
 
     #[test]
@@ -410,38 +381,14 @@ mod tests {
             let table = Table::new(degree, PRIME).unwrap();
             let p = table.p;
             let (a, b) = (words(1, degree, p), words(2, degree, p));
-            let mut expected = vec![0u64; degree];
-            for i in 0..degree {
-                for j in 0..degree {
-                    let term = (u128::from(a[i]) * u128::from(b[j]) % u128::from(p)) as u64;
-                    let at = &mut expected[(i + j) % degree];
-                    *at = if i + j < degree { (*at + term) % p } else { (*at + p - term) % p };
-                }
-            }
+            let mut expected = vec![0; degree];
+            add_negacyclic(&a, &b, p, &mut expected);
             for path in Path::available() {
                 let (mut x, mut y) = (a.clone(), b.clone());
                 forward(path, &table, &mut x);
                 forward(path, &table, &mut y);
-                let mut product = vec![0; degree];
-                multiply(path, &table.constants, &x, &y, &mut product);
-                inverse(path, &table, &mut product);
-                assert_eq!(product, expected, "{} {degree}", path.name());
+                assert_eq!(product(path, &table, &x, &y), expected, "{} {degree}", path.name());
             }
-        }
-    }
-
-    #[test]
-    fn paths_agree_word_by_word() {
-        let Some(table) = Table::new(8192, PRIME) else { panic!("not a prime of this degree") };
-        let values = words(3, 8192, table.p);
-        let mut expected = values.clone();
-        forward(Path::PORTABLE, &table, &mut expected);
-        for path in Path::available() {
-            let mut x = values.clone();
-            forward(path, &table, &mut x);
-            assert_eq!(x, expected, "{}", path.name());
-            inverse(path, &table, &mut x);
-            assert_eq!(x, values, "{}", path.name());
         }
     }
 
@@ -465,7 +412,7 @@ mod tests {
                         assert_eq!(u128::from(word), sum, "{} {levels}", path.name());
                     }
                 }
-                let back = power(power(2, u64::from(levels), table.p), table.p - 2, table.p);
+                let back = modular::inverse(1 << levels, table.p);
                 inverse_levels(path, &table, levels, Scale::new(back, table.p), &mut found);
                 assert_eq!(found, values);
             }
@@ -473,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn short_polynomials_have_the_same_transform() {
+    fn every_path_has_the_same_transform_also_of_short_polynomials() {
         for degree in [64, 128, 512, 8192] {
             let table = Table::new(degree, PRIME).unwrap();
             for length in [1, 2, 8, 32, degree / 4, degree / 2, degree] {
@@ -485,6 +432,9 @@ mod tests {
                     let mut values = vec![7; degree];
                     forward_short(path, &table, &short, &mut values);
                     assert_eq!(values, expected, "{} {degree} {length}", path.name());
+                    inverse(path, &table, &mut values);
+                    values.truncate(length);
+                    assert_eq!(values, short, "{} {degree} {length}", path.name());
                 }
             }
         }
@@ -495,18 +445,8 @@ mod tests {
         let table = Table::new(64, PRIME).unwrap();
         let (p, most) = (table.p, MASK);
         let mut values = words(6, 64, 1 << 52);
-        values[..10].copy_from_slice(&[
-            0,
-            1,
-            p - 1,
-            p,
-            2 * p - 1,
-            2 * p,
-            4 * p - 1,
-            most - 1,
-            most,
-            1 << 51,
-        ]);
+        let edges = [0, 1, p - 1, p, 2 * p - 1, 2 * p, 4 * p - 1, most - 1, most, 1 << 51];
+        values[..10].copy_from_slice(&edges);
         let factors = [0, 1, 2, p / 2, p / 2 + 1, p - 2, p - 1, 1 << 49, values[20] % p];
         for factor in factors {
             for path in Path::available() {
@@ -525,9 +465,8 @@ mod tests {
         let table = Table::new(8192, PRIME).unwrap();
         for (low, high) in [(u64::MAX >> 1, u64::MAX >> 1), (0, 0), (1 << 62, 3), (7, 1 << 62)] {
             let expected = (u128::from(low) + u128::from(high) * (1 << 52)) % u128::from(table.p);
-            use crate::simd::lanes::{Eight, Portable};
             let mut out = [0; 8];
-            fold((Portable::splat(low), Portable::splat(high)), &table.constants).store(&mut out);
+            fold((Portable::splat(low), Portable::splat(high)), &table).store(&mut out);
             assert_eq!(u128::from(out[0]), expected);
         }
     }

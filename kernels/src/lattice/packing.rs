@@ -6,11 +6,13 @@
 //! X^(W/2): E + X^(W/2) O + auto(E - X^(W/2) O) has twice E's wanted coefficients at multiples
 //! of W and twice O's between them. The factor two is taken out beforehand (`halvings`).
 
-use crate::lattice::modular::{Factor, Scale};
-use crate::lattice::ntt::{self, Constants, fold};
-use crate::lattice::ring::{LIMBS, PRIMES, Ring, add, errors, residue, subtract};
+use crate::lattice::modular::{Factor, Scale, add, residue, subtract};
+use crate::lattice::ntt::{self, Table, fold};
+use crate::lattice::ring::{LIMBS, PRIMES, Ring, errors};
 use crate::lattice::rlwe::Secret;
-use crate::simd::residues::{Residues, on_residues};
+use crate::simd::lanes::eights;
+use crate::simd::path::dispatched;
+use crate::simd::residues::Residues;
 use crate::words::prg::Stream;
 
 /// The exponent of the automorphism for wanted coefficients `gap` apart.
@@ -76,82 +78,57 @@ pub fn whole_key(ring: &Ring, (public, number): (&Stream, u64), b: &[u64], out: 
     }
 }
 
-/// out = sum over three digits of digit times key, word by word.
-#[inline(always)]
-fn switch_body<L: Residues>(
-    c: &Constants,
-    digits: [&[u64]; LIMBS],
-    key: [&[u64]; LIMBS],
-    out: &mut [u64],
-) {
-    for (x, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-        let mut sums = (L::splat(0), L::splat(0));
-        for i in 0..LIMBS {
-            let (a, b) = (&digits[i].as_chunks::<8>().0[x], &key[i].as_chunks::<8>().0[x]);
-            sums = L::add_product(sums, L::load(a).operand(), L::load(b).operand());
-        }
-        fold(L::settled(sums, LIMBS as u64), c).store(out);
-    }
-}
-
-on_residues! {
+dispatched! {
     /// The sums of digits times key modulo one prime.
-    pub fn switch = switch_body(c: &Constants, digits: [&[u64]; LIMBS], key: [&[u64]; LIMBS], out: &mut [u64]);
-}
-
-#[inline(always)]
-fn apart_body<L: Residues>(p: u64, even: &mut [u64], shifted: &mut [u64]) {
-    let p = L::splat(p);
-    for (a, b) in even.as_chunks_mut::<8>().0.iter_mut().zip(shifted.as_chunks_mut::<8>().0) {
-        let (x, y) = (L::load(a), L::load(b));
-        x.plus(y).reduce_once(p).store(a);
-        x.plus(p).minus(y).reduce_once(p).store(b);
+    pub fn switch<L: Residues>(
+        table: &Table,
+        digits: [&[u64]; LIMBS],
+        key: [&[u64]; LIMBS],
+        out: &mut [u64],
+    ) {
+        let ([d0, d1, d2], [k0, k1, k2]) = (digits, key);
+        eights!([d0, d1, d2, k0, k1, k2], [out], {
+            let none = (L::splat(0), L::splat(0));
+            let first = L::add_product(none, d0.operand(), k0.operand());
+            let second = L::add_product(first, d1.operand(), k1.operand());
+            let sums = L::add_product(second, d2.operand(), k2.operand());
+            fold(L::settled(sums, LIMBS as u64), table).store(out);
+        });
     }
-}
 
-/// All primes lie between 2^49 and 2^50: one subtraction reduces modulo another.
-#[inline(always)]
-fn reduced_body<L: Residues>(p: u64, values: &[u64], out: &mut [u64]) {
-    let p = L::splat(p);
-    for (out, x) in out.as_chunks_mut::<8>().0.iter_mut().zip(values.as_chunks::<8>().0) {
-        L::load(x).reduce_once(p).store(out);
-    }
-}
-
-/// (x - (low mod P, centred)) / P modulo one prime, plus `own` and `other`.
-#[inline(always)]
-fn down_body<L: Residues>(
-    primes: (u64, u64),
-    inverse: Scale,
-    [x, low, own]: [&[u64]; 3],
-    out: &mut [u64],
-) {
-    let (p, special) = (L::splat(primes.0), L::splat(primes.1));
-    let half = L::splat(primes.1 / 2);
-    let inputs =
-        x.as_chunks::<8>().0.iter().zip(low.as_chunks::<8>().0).zip(own.as_chunks::<8>().0);
-    for (out, ((x, low), own)) in out.as_chunks_mut::<8>().0.iter_mut().zip(inputs) {
-        let low = L::load(low).plus(half).reduce_once(special).reduce_once(p);
-        let rest = L::load(x).plus(half).plus(p).minus(low);
-        let switched = inverse.times(rest);
-        let sum = L::load(out).plus(L::load(own)).reduce_once(p).plus(switched).reduce_once(p);
-        sum.store(out);
-    }
-}
-
-on_residues! {
-    /// The values modulo one prime, modulo another.
-    pub fn reduced = reduced_body(p: u64, values: &[u64], out: &mut [u64]);
-}
-
-on_residues! {
     /// The sum and the difference modulo p, in place.
-    pub fn apart = apart_body(p: u64, even: &mut [u64], shifted: &mut [u64]);
-}
+    pub fn apart<L: Residues>(p: u64, even: &mut [u64], shifted: &mut [u64]) {
+        let p = L::splat(p);
+        eights!([], [even, shifted], {
+            let (x, y) = (L::load(even), L::load(shifted));
+            x.plus(y).reduce_once(p).store(even);
+            x.plus(p).minus(y).reduce_once(p).store(shifted);
+        });
+    }
 
-on_residues! {
-    /// out + own + round(x / P) modulo p, where `low` is x modulo P; primes are (p, P).
-    pub fn down = down_body(primes: (u64, u64), inverse: Scale, inputs: [&[u64]; 3], out: &mut [u64]);
+    /// The values modulo one prime, modulo another: one subtraction, for all primes lie between
+    /// 2^49 and 2^50.
+    pub fn reduced<L: Residues>(p: u64, values: &[u64], out: &mut [u64]) {
+        eights!([values], [out], values.reduce_once(L::splat(p)).store(out));
+    }
+
+    /// out + own + round(x / P) modulo p, where `low` is x modulo P; inputs are x, low and own,
+    /// primes are (p, P).
+    pub fn down<L: Residues>(
+        primes: (u64, u64),
+        inverse: Scale,
+        inputs: [&[u64]; 3],
+        out: &mut [u64],
+    ) {
+        let ([x, low, own], (p, special)) = (inputs, primes);
+        let (p, special, half) = (L::splat(p), L::splat(special), L::splat(special / 2));
+        eights!([x, low, own], [out], {
+            let low = low.plus(half).reduce_once(special).reduce_once(p);
+            let switched = inverse.times(x.plus(half).plus(p).minus(low));
+            let sum = L::load(out).plus(own).reduce_once(p).plus(switched).reduce_once(p);
+            sum.store(out);
+        });
+    }
 }
 
 /// Space that merging works in, kept between calls: nothing in it outlives its use.
@@ -232,7 +209,7 @@ fn key_switched(ring: &Ring, key: &[u64], space: &mut Space) {
             let out = &mut space.sums[(part * PRIMES + limb) * n..][..n];
             let key = [0, 1, 2].map(|d| &key[((d * 2 + part) * PRIMES + limb) * n..][..n]);
             let digits = [0, 1, 2].map(|d| &space.digits[d * n..][..n]);
-            switch(ring.path, &table.constants, digits, key, out);
+            switch(ring.path, table, digits, key, out);
             ntt::inverse(ring.path, table, out);
         }
     }
@@ -256,28 +233,13 @@ pub fn merge_all(ring: &Ring, keys: &[&[u64]], gap: usize, leaves: &mut [u64], s
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simd::path::Path;
-
-    const TEST_PRIMES: [u64; 4] =
-        [0x3_ffff_ffff_c001, 0x3_ffff_fffc_c001, 0x3_ffff_ffef_4001, 0x3_ffff_ffe9_4001];
-
-    /// Numbers modulo the primes of q, for polynomials (count, 3, N).
-    fn residues(ring: &Ring, key: u8, count: usize) -> Vec<u64> {
-        let n = ring.degree;
-        let mut words = vec![0; count * LIMBS * n];
-        for (i, out) in words.chunks_exact_mut(n).enumerate() {
-            ring.uniform(&Stream::new(&[key; 16]), i as u64, i % LIMBS, out);
-        }
-        words
-    }
+    use crate::lattice::ring::tests::{polynomials, rings};
 
     #[test]
     fn merging_agrees_on_every_path() {
         let mut results = Vec::new();
-        for path in Path::available() {
-            let mut ring = Ring::new(128, &TEST_PRIMES).unwrap();
-            ring.path = path;
-            let mut leaves = residues(&ring, 1, 4 * 2);
+        for ring in rings(128) {
+            let mut leaves = polynomials(&ring, 1, 4 * 2 * LIMBS);
             let secret = Secret::new(&ring, &[2; 16]);
             let (public, private) = (Stream::new(&[3; 16]), Stream::new(&[4; 16]));
             let keys = [32, 16].map(|gap| {
@@ -290,7 +252,7 @@ mod tests {
             let mut space = Space::new(ring.degree);
             merge_all(&ring, &[&keys[0], &keys[1]], 32, &mut leaves, &mut space);
             leaves.truncate(2 * LIMBS * ring.degree);
-            results.push((path.name(), leaves));
+            results.push((ring.path.name(), leaves));
         }
         for (name, result) in &results {
             assert_eq!(*result, results[0].1, "{name}");

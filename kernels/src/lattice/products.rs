@@ -9,10 +9,12 @@
 //! coefficients count, and these are sums of 4096 products each: one more product of matrices.
 
 use crate::lattice::masks::Reduce;
-use crate::lattice::modular::{Factor, Scale, power};
-use crate::lattice::ntt::{self, Constants, Table, fold};
-use crate::lattice::ring::{LIMBS, Ring, subtract};
-use crate::simd::residues::{Residues, on_residues};
+use crate::lattice::modular::{Scale, inverse, multiply, subtract};
+use crate::lattice::ntt::{self, Table, fold};
+use crate::lattice::ring::{LIMBS, Ring};
+use crate::simd::lanes::eights;
+use crate::simd::path::dispatched;
+use crate::simd::residues::Residues;
 
 /// The fewest vectors: so many lie side by side in a product of matrices.
 const SIDE: usize = 16;
@@ -68,33 +70,28 @@ impl Spread {
     }
 }
 
-#[inline(always)]
-fn transposed_body<L: Residues>(
-    (from, columns): (&[u64], usize),
-    (to, stride): (&mut [u64], usize),
-) {
-    let rows = from.len() / columns;
-    for i in (0..rows).step_by(8) {
-        for j in (0..columns).step_by(8) {
-            let mut block = [L::splat(0); 8];
-            for (r, row) in block.iter_mut().enumerate() {
-                *row = L::load(&from[(i + r) * columns + j..].as_chunks::<8>().0[0]);
-            }
-            for (c, row) in L::transpose(block).into_iter().enumerate() {
-                row.store(&mut to[(j + c) * stride + i..].as_chunks_mut::<8>().0[0]);
+dispatched! {
+    /// Column j of `from`, (rows, columns), becomes row j of `to`, which are `stride` words apart.
+    pub fn transposed<L: Residues>(from: (&[u64], usize), to: (&mut [u64], usize)) {
+        let ((from, columns), (to, stride)) = (from, to);
+        let rows = from.len() / columns;
+        for i in (0..rows).step_by(8) {
+            for j in (0..columns).step_by(8) {
+                let mut block = [L::splat(0); 8];
+                for (r, row) in block.iter_mut().enumerate() {
+                    *row = L::load(&from[(i + r) * columns + j..].as_chunks::<8>().0[0]);
+                }
+                for (c, row) in L::transpose(block).into_iter().enumerate() {
+                    row.store(&mut to[(j + c) * stride + i..].as_chunks_mut::<8>().0[0]);
+                }
             }
         }
     }
 }
 
-on_residues! {
-    /// Column j of `from`, (rows, columns), becomes row j of `to`, which are `stride` words apart.
-    pub fn transposed = transposed_body(from: (&[u64], usize), to: (&mut [u64], usize));
-}
-
 /// A product of matrices modulo p: a (rows, inner), rows `stride` words apart, times b (inner, V).
 pub struct Product<'a> {
-    constants: &'a Constants,
+    table: &'a Table,
     a: &'a [u64],
     stride: usize,
     b: &'a [u64],
@@ -108,7 +105,7 @@ fn add_rows<L: Residues, const R: usize, const S: usize>(
     first: usize,
     out: &mut [u64],
 ) {
-    let p = L::splat(of.constants.modulus());
+    let p = L::splat(of.table.p);
     let rows: [&[u64]; R] = std::array::from_fn(|r| &of.a[(first + r) * of.stride..][..of.inner]);
     for v in (0..of.vectors).step_by(8 * S) {
         let mut sums = [[(L::splat(0), L::splat(0)); S]; R];
@@ -129,19 +126,21 @@ fn add_rows<L: Residues, const R: usize, const S: usize>(
             for (x, sum) in sums.into_iter().enumerate() {
                 let place = (first + r) * of.vectors + v + 8 * x;
                 let out = &mut out[place..].as_chunks_mut::<8>().0[0];
-                let sum = fold(L::settled(sum, of.inner as u64), of.constants);
+                let sum = fold(L::settled(sum, of.inner as u64), of.table);
                 L::load(out).plus(sum).reduce_once(p).store(out);
             }
         }
     }
 }
 
-#[inline(always)]
-fn add_product_body<L: Residues>(of: &Product<'_>, out: &mut [u64]) {
-    if L::WIDE {
-        add_all::<L, 4, 2>(of, out);
-    } else {
-        add_all::<L, 2, 1>(of, out);
+dispatched! {
+    /// Adds the product, (rows, V), to `out`; at most `PANEL` inner products.
+    pub fn add_product<L: Residues>(of: &Product<'_>, out: &mut [u64]) {
+        if L::WIDE {
+            add_all::<L, 4, 2>(of, out);
+        } else {
+            add_all::<L, 2, 1>(of, out);
+        }
     }
 }
 
@@ -157,11 +156,6 @@ fn add_all<L: Residues, const R: usize, const S: usize>(of: &Product<'_>, out: &
     for row in first..rows {
         add_rows::<L, 1, S>(of, row, out);
     }
-}
-
-on_residues! {
-    /// Adds the product, (rows, V), to `out`; at most `PANEL` inner products.
-    pub fn add_product = add_product_body(of: &Product<'_>, out: &mut [u64]);
 }
 
 /// Ciphertexts (groups, 2, 3, N), transformed, made ready for `products`: modulo each prime
@@ -195,34 +189,26 @@ pub fn prepare(ring: &Ring, spread: Spread, ciphertexts: &[u64], out: &mut [u64]
     }
 }
 
-/// Columns of a matrix, (columns, length): numbers modulo 2^bits.
-#[derive(Clone, Copy)]
-pub struct Columns<'a> {
-    /// The words of the columns that are wanted.
-    pub words: &'a [u64],
-    /// Bits of a number.
-    pub bits: u32,
-}
-
 /// Overwrites `out`, (columns, 2, 3, N), with leaves as coefficients, divided by 2^halvings modulo
-/// q: prepared ciphertexts times columns. Of c0 all but the wanted coefficients are left zero.
+/// q: prepared ciphertexts times columns (columns, length), numbers modulo 2^bits. Of c0 all but the
+/// wanted coefficients are left zero.
 pub fn products(
     ring: &Ring,
     spread: Spread,
     prepared: &[u64],
-    columns: Columns<'_>,
+    (columns, bits): (&[u64], u32),
     halvings: u32,
     out: &mut [u64],
 ) {
     let (n, d, length) = (ring.degree, spread.distance(), spread.length);
-    let count = columns.words.len() / length;
+    let count = columns.len() / length;
     let halvings = ring.halvings(halvings);
     let mut numbers = vec![0; count * length];
     out.fill(0);
     for (limb, prepared) in prepared.chunks_exact(spread.words() / LIMBS).enumerate() {
         let (c1, c0) = prepared.split_at(spread.points_words());
-        let reduce = Reduce::new(ring.p(limb), columns.bits);
-        let lines = numbers.chunks_exact_mut(length).zip(columns.words.chunks_exact(length));
+        let reduce = Reduce::new(ring.p(limb), bits);
+        let lines = numbers.chunks_exact_mut(length).zip(columns.chunks_exact(length));
         for (numbers, words) in lines {
             for (number, &word) in numbers.iter_mut().zip(words) {
                 *number = reduce.of(word);
@@ -261,7 +247,7 @@ fn wanted_sums(
     for first in (0..length).step_by(PANEL) {
         let inner = PANEL.min(length - first);
         let of = Product {
-            constants: &ring.tables[limb].constants,
+            table: &ring.tables[limb],
             a: &numbers[first..],
             stride: length,
             b: &c0[first * vectors..(first + inner) * vectors],
@@ -295,26 +281,21 @@ fn point_sums(
     let mut sums = vec![0; 2 * d * count * vectors];
     let inputs = plain.chunks_exact(count * groups).zip(c1.chunks_exact(groups * vectors));
     for (sums, (a, b)) in sums.chunks_exact_mut(count * vectors).zip(inputs) {
-        let constants = &ring.tables[limb].constants;
-        let of = Product { constants, a, stride: groups, b, inner: groups, vectors };
+        let of =
+            Product { table: &ring.tables[limb], a, stride: groups, b, inner: groups, vectors };
         add_product(ring.path, &of, sums);
     }
     sums
 }
 
-#[inline(always)]
-fn wrapped_body<L: Residues>(p: u64, zeta: Scale, values: &[u64], out: &mut [u64]) {
-    let (low, high) = values.split_at(out.len());
-    let inputs = low.as_chunks::<8>().0.iter().zip(high.as_chunks::<8>().0);
-    for (out, (low, high)) in out.as_chunks_mut::<8>().0.iter_mut().zip(inputs) {
-        let high = zeta.times(L::load(high));
-        L::load(low).plus(high).reduce_once(L::splat(p)).store(out);
-    }
-}
-
-on_residues! {
+dispatched! {
     /// A polynomial of 2 D coefficients modulo X^D - zeta.
-    pub fn wrapped = wrapped_body(p: u64, zeta: Scale, values: &[u64], out: &mut [u64]);
+    pub fn wrapped<L: Residues>(p: u64, zeta: Scale, values: &[u64], out: &mut [u64]) {
+        let (low, high) = values.split_at(out.len());
+        eights!([low, high], [out], {
+            low.plus(zeta.times(high)).reduce_once(L::splat(p)).store(out);
+        });
+    }
 }
 
 /// The polynomial with these values at 2 D points of V rings, (2 D, V), times the factor.
@@ -333,51 +314,37 @@ fn interpolated(
     for (i, (turned, out)) in parts.enumerate() {
         ntt::inverse(ring.path, &small, turned);
         let root = table.root(vectors + i);
-        let zeta = Factor::new(root, p).times(root);
-        wrapped(ring.path, p, Scale::new(zeta, p), turned, out);
+        wrapped(ring.path, p, Scale::new(multiply(root, root, p), p), turned, out);
     }
-    let back = power(vectors as u64, p - 2, p);
-    let factor = Scale::new(factor.single(back), p);
+    let factor = Scale::new(factor.single(inverse(vectors as u64, p)), p);
     ntt::inverse_levels(ring.path, table, spread.levels(), factor, out);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simd::path::Path;
-    use crate::words::prg::Stream;
-
-    const TEST_PRIMES: [u64; 4] =
-        [0x3_ffff_ffff_c001, 0x3_ffff_fffc_c001, 0x3_ffff_ffef_4001, 0x3_ffff_ffe9_4001];
-
-    fn multiply(a: u64, b: u64, p: u64) -> u64 {
-        (u128::from(a) * u128::from(b) % u128::from(p)) as u64
-    }
+    use crate::lattice::ntt::tests::add_negacyclic;
+    use crate::lattice::ring::tests::{polynomials, rings};
+    use crate::words::prg::drawn;
 
     #[test]
     fn leaves_are_the_definition_on_every_path() {
         let (n, vectors, length, bits) = (512, 16, 256, 57);
         let spread = Spread::new(n, vectors, length).unwrap();
         let (d, groups, columns) = (spread.distance(), spread.groups(), 5);
-        for path in Path::available() {
-            let mut ring = Ring::new(n, &TEST_PRIMES).unwrap();
-            ring.path = path;
-            let mut plain = vec![0; groups * 2 * LIMBS * n];
-            for (i, out) in plain.chunks_exact_mut(n).enumerate() {
-                ring.uniform(&Stream::new(&[1; 16]), i as u64, i % LIMBS, out);
-            }
+        for ring in rings(n) {
+            let path = ring.path;
+            let plain = polynomials(&ring, 1, groups * 2 * LIMBS);
             let mut ciphertexts = plain.clone();
             for (i, words) in ciphertexts.chunks_exact_mut(n).enumerate() {
                 ntt::forward(path, &ring.tables[i % LIMBS], words);
             }
-            let mut matrix = vec![0; columns * length];
-            Stream::new(&[5; 16]).fill(0, &mut matrix);
+            let mut matrix = drawn(5, columns * length);
             matrix.iter_mut().for_each(|word| *word &= (1 << bits) - 1);
             let mut prepared = vec![0; spread.words()];
             prepare(&ring, spread, &ciphertexts, &mut prepared);
             let mut leaves = vec![1; columns * 2 * LIMBS * n];
-            let of = Columns { words: &matrix, bits };
-            products(&ring, spread, &prepared, of, 1, &mut leaves);
+            products(&ring, spread, &prepared, (&matrix, bits), 1, &mut leaves);
             for (i, leaf) in leaves.chunks_exact(n).enumerate() {
                 let (column, part, limb) = (i / (2 * LIMBS), i / LIMBS % 2, i % LIMBS);
                 let p = ring.p(limb);
@@ -385,15 +352,9 @@ mod tests {
                 let mut expected = vec![0; n];
                 for g in 0..groups {
                     let c = &plain[((g * 2 + part) * LIMBS + limb) * n..][..n];
-                    for j in 0..d {
-                        let w = matrix[column * length + g * d + j];
-                        for (i, &c) in c.iter().enumerate() {
-                            let term = multiply(reduce.of(w), c, p);
-                            let sum = &mut expected[(i + j) % n];
-                            *sum =
-                                if i + j < n { (*sum + term) % p } else { (*sum + p - term) % p };
-                        }
-                    }
+                    let numbers = &matrix[column * length + g * d..][..d];
+                    let numbers: Vec<u64> = numbers.iter().map(|&w| reduce.of(w)).collect();
+                    add_negacyclic(&numbers, c, p, &mut expected);
                 }
                 for (i, (&found, sum)) in leaf.iter().zip(expected).enumerate() {
                     let half = multiply(sum, p.div_ceil(2), p);

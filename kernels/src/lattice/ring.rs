@@ -4,7 +4,7 @@
 //! switching only. On the wire a number c is the fraction c / q, rounded to t bits: that is
 //! modulus switching to 2^t and packing at once, and a uniform mask is just random bits.
 
-use crate::lattice::modular::{Factor, Scale, power};
+use crate::lattice::modular::{self, Factor, Scale, add, power, subtract};
 use crate::lattice::ntt::{self, Table};
 use crate::simd::path::{Path, dispatched};
 use crate::words::prg::Stream;
@@ -66,26 +66,6 @@ pub fn minus(a: Wide, b: Wide) -> Wide {
     plus(plus(a, b.map(|word| !word)), [1, 0, 0])
 }
 
-/// A signed number below 2^62 modulo p, without a branch.
-#[inline(always)]
-pub fn residue(x: i64, p: u64) -> u64 {
-    (x as u64).wrapping_add(p & (x >> 63) as u64)
-}
-
-/// a + b and a - b modulo p, without a branch.
-#[inline(always)]
-pub fn add(a: u64, b: u64, p: u64) -> u64 {
-    let sum = a + b;
-    sum.min(sum.wrapping_sub(p))
-}
-
-/// See `add`.
-#[inline(always)]
-pub fn subtract(a: u64, b: u64, p: u64) -> u64 {
-    let rest = a.wrapping_sub(b);
-    rest.min(rest.wrapping_add(p))
-}
-
 impl Ring {
     /// None where the primes are not four different ones below 2^50 that suit the degree.
     pub fn new(degree: usize, primes: &[u64]) -> Option<Ring> {
@@ -96,9 +76,7 @@ impl Ring {
         let tables: Vec<Table> =
             primes.iter().map(|&p| Table::new(degree, p)).collect::<Option<_>>()?;
         let factor = |limb: usize, value: u64| Factor::new(value, primes[limb]);
-        let inverse = |limb: usize, value: u64| {
-            factor(limb, power(value % primes[limb], primes[limb] - 2, primes[limb]))
-        };
+        let inverse = |limb: usize, value: u64| factor(limb, modular::inverse(value, primes[limb]));
         let hat = |limb: usize| {
             let others = (0..LIMBS).filter(|&i| i != limb);
             others.fold(1, |a, i| factor(limb, a).times(primes[i]))
@@ -124,7 +102,7 @@ impl Ring {
             }),
             halves: std::array::from_fn(|i| inverse(i, 2)),
             special_inverse: std::array::from_fn(|i| {
-                Scale::new(power(primes[LIMBS] % primes[i], primes[i] - 2, primes[i]), primes[i])
+                Scale::new(modular::inverse(primes[LIMBS], primes[i]), primes[i])
             }),
             tables,
         })
@@ -177,13 +155,6 @@ impl Ring {
         })
     }
 
-    /// The transform of signed small coefficients modulo a prime.
-    pub fn transformed(&self, limb: usize, values: &[i64]) -> Vec<u64> {
-        let mut words: Vec<u64> = values.iter().map(|&x| residue(x, self.p(limb))).collect();
-        ntt::forward(self.path, &self.tables[limb], &mut words);
-        words
-    }
-
     /// N numbers, exactly uniform below the prime, from words first.. of a public stream: the
     /// low 50 bits of each word that lie below p, which nearly all do.
     pub fn uniform(&self, stream: &Stream, polynomial: u64, limb: usize, out: &mut [u64]) {
@@ -208,41 +179,36 @@ impl Ring {
 
 /// N coefficients -1, 0, 1 with equal chances (up to 2^-62).
 pub fn ternary(stream: &Stream, polynomial: u64, degree: usize) -> Vec<i64> {
-    let mut words = vec![0; degree];
-    stream.fill(polynomial * degree as u64, &mut words);
+    let words = stream.words(polynomial * degree as u64, degree);
     words.iter().map(|&w| ((u128::from(w) * 3) >> 64) as i64 - 1).collect()
 }
 
 /// N errors, centred binomial of variance 10.5 (standard deviation 3.24), at most 21.
 pub fn errors(stream: &Stream, polynomial: u64, degree: usize) -> Vec<i64> {
-    let mut words = vec![0; degree];
-    stream.fill(polynomial * degree as u64, &mut words);
+    let words = stream.words(polynomial * degree as u64, degree);
     let mut errors = vec![0; degree];
     binomial(Path::best(), &words, &mut errors);
     errors
 }
 
-#[inline(always)]
-fn binomial_body(words: &[u64], errors: &mut [i64]) {
-    let ones = |word: u64| i64::from((word & ((1 << ETA) - 1)).count_ones());
-    for (error, &word) in errors.iter_mut().zip(words) {
-        *error = ones(word) - ones(word >> ETA);
+dispatched! {
+    /// Centred binomial errors of uniform words.
+    pub fn binomial(words: &[u64], errors: &mut [i64]) {
+        let ones = |word: u64| i64::from((word & ((1 << ETA) - 1)).count_ones());
+        for (error, &word) in errors.iter_mut().zip(words) {
+            *error = ones(word) - ones(word >> ETA);
+        }
     }
 }
 
-dispatched! {
-    /// Centred binomial errors of uniform words.
-    pub fn binomial = binomial_body(words: &[u64], errors: &mut [i64]);
+/// The fraction rounded to so many leading bits, 1 to 192; what lies below them is not cleared.
+fn rounded(f: Wide, bits: u32) -> Wide {
+    if bits < 192 { plus(f, unit(bits + 1)) } else { f }
 }
 
 /// The t = 8 out.len() leading bits of a fraction, rounded, lowest byte first.
 pub fn to_wire(f: Wide, out: &mut [u8]) {
-    let dropped = 192 - 8 * out.len();
-    let mut half = [0; 3];
-    if dropped > 0 {
-        half[(dropped - 1) / 64] = 1 << ((dropped - 1) % 64);
-    }
-    let bytes = bytes_of(plus(f, half));
+    let bytes = bytes_of(rounded(f, 8 * out.len() as u32));
     out.copy_from_slice(&bytes[24 - out.len()..]);
 }
 
@@ -253,16 +219,14 @@ pub fn from_wire(bytes: &[u8]) -> Wide {
     std::array::from_fn(|i| u64::from_le_bytes(std::array::from_fn(|b| all[8 * i + b])))
 }
 
-fn bytes_of(f: Wide) -> [u8; 24] {
+/// All bytes, the lowest first.
+pub fn bytes_of(f: Wide) -> [u8; 24] {
     std::array::from_fn(|i| f[i / 8].to_le_bytes()[i % 8])
 }
 
 /// round(2^bits f) modulo 2^bits: the number that a fraction stands for; bits from 1 to 64.
 pub fn to_word(f: Wide, bits: u32) -> u64 {
-    let dropped = 192 - bits;
-    let mut half = [0; 3];
-    half[(dropped - 1) as usize / 64] = 1 << ((dropped - 1) % 64);
-    let [_, _, high] = plus(f, half);
+    let [_, _, high] = rounded(f, bits);
     high >> (64 - bits)
 }
 
@@ -273,18 +237,36 @@ pub fn unit(bits: u32) -> Wide {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::words::prg::drawn;
 
     /// The four largest primes below 2^50 that are 1 mod 2^14.
     pub const TEST_PRIMES: [u64; 4] =
         [0x3_ffff_ffff_c001, 0x3_ffff_fffc_c001, 0x3_ffff_ffef_4001, 0x3_ffff_ffe9_4001];
 
+    /// The test's ring of that degree on each path.
+    pub fn rings(degree: usize) -> impl Iterator<Item = Ring> {
+        Path::available().into_iter().map(move |path| {
+            let mut ring = Ring::new(degree, &TEST_PRIMES).unwrap();
+            ring.path = path;
+            ring
+        })
+    }
+
+    /// So many uniform polynomials, modulo the primes of q in turn.
+    pub fn polynomials(ring: &Ring, key: u8, count: usize) -> Vec<u64> {
+        let mut words = vec![0; count * ring.degree];
+        for (i, out) in words.chunks_exact_mut(ring.degree).enumerate() {
+            ring.uniform(&Stream::new(&[key; 16]), i as u64, i % LIMBS, out);
+        }
+        words
+    }
+
     #[test]
     fn encoding_and_fractions_invert_each_other() {
         let ring = Ring::new(64, &TEST_PRIMES).unwrap();
-        let mut words = vec![0; 300];
-        Stream::new(&[1; 16]).fill(0, &mut words);
+        let mut words = drawn(1, 300);
         words.extend([0, 1, u64::MAX, 1 << 63]);
         for a in words {
             let code = ring.encode(a);

@@ -6,10 +6,10 @@
 //! part, limb, coefficient or transformed word.
 
 use crate::lattice::masks::low_bits;
+use crate::lattice::modular::{add, residue, subtract};
 use crate::lattice::ntt;
 use crate::lattice::ring::{
-    self as ring, LIMBS, PRIMES, Ring, Wide, add, errors, from_wire, residue, subtract, ternary,
-    to_wire, to_word,
+    LIMBS, Ring, Wide, bytes_of, errors, from_wire, plus, ternary, to_wire, to_word, unit,
 };
 use crate::words::prg::Stream;
 
@@ -24,17 +24,15 @@ impl Secret {
     /// The secret that a 16-byte key stands for.
     pub fn new(ring: &Ring, key: &[u8; 16]) -> Secret {
         let coefficients = ternary(&Stream::new(key), 0, ring.degree);
-        let transformed = (0..PRIMES).map(|i| ring.transformed(i, &coefficients)).collect();
+        let transform = |table| ntt::transformed(ring.path, table, &coefficients);
+        let transformed = ring.tables.iter().map(transform).collect();
         Secret { coefficients, transformed }
     }
 
     /// e - c1 s modulo one prime, as coefficients; c1 is transformed.
     pub fn mask(&self, ring: &Ring, limb: usize, c1: &[u64], errors: &[i64]) -> Vec<u64> {
         let table = &ring.tables[limb];
-        let mut product = vec![0; ring.degree];
-        let s = &self.transformed[limb];
-        ntt::multiply(ring.path, &table.constants, c1, s, &mut product);
-        ntt::inverse(ring.path, table, &mut product);
+        let mut product = ntt::product(ring.path, table, c1, &self.transformed[limb]);
         for (word, &e) in product.iter_mut().zip(errors) {
             *word = subtract(residue(e, table.p), *word, table.p);
         }
@@ -93,7 +91,7 @@ pub fn shorts_code(
     let n = ring.degree;
     let vectors = secrets.len() / length;
     let distance = n / vectors;
-    let one = ring.from_fraction(ring::unit(bits));
+    let one = ring.from_fraction(unit(bits));
     let minus_one = std::array::from_fn::<_, LIMBS, _>(|l| subtract(0, one[l], ring.p(l)));
     for (v, secret) in secrets.chunks_exact(length).enumerate() {
         for (j, &s) in secret[group * distance..][..distance].iter().enumerate() {
@@ -134,45 +132,30 @@ pub fn expand(
     }
 }
 
-/// What leaves with one result: c1 of N fractions, c0 at the wanted places, own share.
-pub struct Leaving<'a> {
-    /// N fractions of `width` bytes.
-    pub c1: &'a mut [u8],
-    /// One fraction a place.
-    pub c0: &'a mut [u8],
-    /// One word a place.
-    pub shares: &'a mut [u64],
-    /// Bytes of a fraction.
-    pub width: usize,
-    /// Bits of a share, at most 64.
-    pub bits: u32,
-}
+/// What leaves: c1 of N fractions, c0 at the wanted places, each of `width` bytes.
+pub type Leaving<'a> = (&'a mut [u8], &'a mut [u8], usize);
 
 /// Makes a result fit to leave: adds a fresh encryption of zero under the public key
 /// (transformed, (2, 3, N)), switches to modulus 2^t, and last of all adds a uniform mask to
-/// every c0 that is sent; the negated mask, rounded, is this side's share.
+/// every c0 that is sent; the negated mask, rounded to so many bits, at most 64, is this side's
+/// share, a word a place.
 pub fn finish(
     ring: &Ring,
     public_key: &[u64],
     (private, masks, number): (&Stream, &Stream, u64),
     (result, places): (&[u64], &[u32]),
-    leaving: Leaving<'_>,
+    ((c1, c0, width), (shares, bits)): (Leaving<'_>, (&mut [u64], u32)),
 ) {
     let n = ring.degree;
-    let [u, e0, e1] = [0, 1, 2].map(|i| {
-        let number = 3 * number + i;
-        if i == 0 { ternary(private, number, n) } else { errors(private, number, n) }
-    });
+    let u = ternary(private, 3 * number, n);
+    let [e0, e1] = [1, 2].map(|i| errors(private, 3 * number + i, n));
     let mut fresh = result.to_vec();
     for limb in 0..LIMBS {
         let table = &ring.tables[limb];
-        let u = ring.transformed(limb, &u);
+        let u = ntt::transformed(ring.path, table, &u);
         for (part, e) in [&e0, &e1].into_iter().enumerate() {
             let at = (part * LIMBS + limb) * n..(part * LIMBS + limb + 1) * n;
-            let mut zero = vec![0; n];
-            let key = &public_key[at.clone()];
-            ntt::multiply(ring.path, &table.constants, &u, key, &mut zero);
-            ntt::inverse(ring.path, table, &mut zero);
+            let zero = ntt::product(ring.path, table, &u, &public_key[at.clone()]);
             for ((word, &z), &e) in fresh[at].iter_mut().zip(&zero).zip(e) {
                 *word = add(add(*word, z, table.p), residue(e, table.p), table.p);
             }
@@ -181,22 +164,18 @@ pub fn finish(
     let fraction = |part: usize, j: usize| {
         ring.fraction(std::array::from_fn(|l| fresh[(part * LIMBS + l) * n + j]))
     };
-    for (j, out) in leaving.c1.chunks_exact_mut(leaving.width).enumerate() {
+    for (j, out) in c1.chunks_exact_mut(width).enumerate() {
         to_wire(fraction(1, j), out);
     }
-    let mut random = vec![0; 3 * places.len()];
-    masks.fill(number * 3 * n as u64, &mut random);
-    let outs = leaving.c0.chunks_exact_mut(leaving.width).zip(leaving.shares);
-    for ((&place, random), (out, share)) in places.iter().zip(random.chunks_exact(3)).zip(outs) {
+    let random = masks.words(number * 3 * n as u64, 3 * places.len());
+    let outs = c0.chunks_exact_mut(width).zip(shares);
+    let masks = random.as_chunks::<3>().0.iter().map(|&random| bytes_of(random));
+    for ((&place, random), (out, share)) in places.iter().zip(masks).zip(outs) {
         to_wire(fraction(0, place as usize), out);
-        let mask = from_wire(&random_bytes(random)[..leaving.width]);
-        to_wire(ring::plus(from_wire(out), mask), out);
-        *share = to_word(mask, leaving.bits).wrapping_neg() & low_bits(leaving.bits);
+        let mask = from_wire(&random[..width]);
+        to_wire(plus(from_wire(out), mask), out);
+        *share = to_word(mask, bits).wrapping_neg() & low_bits(bits);
     }
-}
-
-fn random_bytes(words: &[u64]) -> [u8; 24] {
-    std::array::from_fn(|i| words[i / 8].to_le_bytes()[i % 8])
 }
 
 /// The numbers modulo 2^bits, bits at most 64, at the wanted places of a received result.
@@ -219,11 +198,7 @@ pub fn decrypt(
                 })
                 .collect();
             ntt::forward(ring.path, table, &mut plane);
-            let mut product = vec![0; ring.degree];
-            let s = &secret.transformed[0];
-            ntt::multiply(ring.path, &table.constants, &plane, s, &mut product);
-            ntt::inverse(ring.path, table, &mut product);
-            product
+            ntt::product(ring.path, table, &plane, &secret.transformed[0])
         })
         .collect();
     let outs = c0.chunks_exact(width).zip(words);
@@ -233,9 +208,8 @@ pub fn decrypt(
             let negative = ((table.p / 2).wrapping_sub(value) as i64) >> 63;
             let value = value.wrapping_sub(table.p & negative as u64);
             let shifted = [sum[0] << 32, sum[1] << 32 | sum[0] >> 32, sum[2] << 32 | sum[1] >> 32];
-            ring::plus(shifted, [value, negative as u64, negative as u64])
+            plus(shifted, [value, negative as u64, negative as u64])
         });
-        let bytes: [u8; 24] = std::array::from_fn(|i| sum[i / 8].to_le_bytes()[i % 8]);
-        *word = to_word(ring::plus(from_wire(c0), from_wire(&bytes[..width])), bits);
+        *word = to_word(plus(from_wire(c0), from_wire(&bytes_of(sum)[..width])), bits);
     }
 }

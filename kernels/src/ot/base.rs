@@ -14,6 +14,7 @@
 //! 1-c the receiver would need a times a point of unknown logarithm: computational
 //! Diffie-Hellman with the hashes as random oracles. Time and addresses do not depend on c.
 
+use crate::ot::key::Key;
 use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
 use curve25519_dalek::scalar::Scalar;
 use sha2::{Digest, Sha512};
@@ -21,8 +22,6 @@ use subtle::{Choice, ConditionallySelectable};
 
 /// Bytes that name a session: both parties' nonces and the direction, hashed.
 pub type Session = [u8; 32];
-/// A 128-bit key.
-pub type Key = [u64; 2];
 /// Bytes of a compressed point.
 pub const POINT: usize = 32;
 /// Random bytes that a choice takes: a wide scalar and a wide point.
@@ -59,9 +58,7 @@ fn key(
 ) -> Key {
     let [offer, pair] = transcript;
     let digest = hash(b"key/", session, index, side, &[shared.compress().as_bytes(), offer, pair]);
-    std::array::from_fn(|i| {
-        u64::from_le_bytes(digest[8 * i..8 * i + 8].try_into().expect("eight bytes"))
-    })
+    std::array::from_fn(|i| u64::from_le_bytes(digest.as_chunks().0[i]))
 }
 
 /// The sender's message A for its 64 random bytes.
@@ -127,12 +124,10 @@ pub fn finish(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::words::prg::Stream;
+    use crate::words::prg::drawn;
 
     fn bytes<const N: usize>(seed: u8) -> Vec<u8> {
-        let mut words = vec![0; N / 8];
-        Stream::new(&[seed; 16]).fill(0, &mut words);
-        words.iter().flat_map(|word| word.to_le_bytes()).collect()
+        drawn(seed, N / 8).iter().flat_map(|word| word.to_le_bytes()).collect()
     }
 
     #[test]

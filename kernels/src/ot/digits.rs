@@ -118,106 +118,113 @@ fn marks(free: &[u8], at: usize, used: usize) -> [Lanes; BITS] {
     })
 }
 
-#[inline(always)]
-fn answer_body(
-    messages: &[u64],
-    flips: &[u64],
-    own: (&[u64], &[u8]),
-    width: usize,
-    out: &mut [u64],
-) {
-    let (own, free) = own;
-    let n = own.len() / BITS;
-    for at in (0..n).step_by(LANES) {
-        let used = LANES.min(n - at);
-        let mut masks = entries(messages, n, width, 0, at, used);
-        let flip = digit(flips, n, at, used);
-        for (bit, flip) in flip.iter().enumerate() {
-            for pair in masks.chunks_exact_mut(2 << bit) {
-                let (low, high) = pair.split_at_mut(1 << bit);
-                for (low, high) in low.iter_mut().zip(high) {
-                    for (a, b) in low[..width].iter_mut().zip(high) {
-                        let swap = and(xor(*a, *b), *flip);
-                        (*a, *b) = (xor(*a, swap), xor(*b, swap));
+dispatched! {
+    /// The sender's share and the answers for the receiver's flips (4, n) and its own digit
+    /// (4, n): (16, width, n), the share first. `width`: 2 for carries alone, 7 for sums. With
+    /// the own digit come the bits of the receiver's digit that are free, (n,).
+    pub fn answer(
+        messages: &[u64],
+        flips: &[u64],
+        own: (&[u64], &[u8]),
+        width: usize,
+        out: &mut [u64],
+    ) {
+        let (own, free) = own;
+        let n = own.len() / BITS;
+        for at in (0..n).step_by(LANES) {
+            let used = LANES.min(n - at);
+            let mut masks = entries(messages, n, width, 0, at, used);
+            let flip = digit(flips, n, at, used);
+            for (bit, flip) in flip.iter().enumerate() {
+                for pair in masks.chunks_exact_mut(2 << bit) {
+                    let (low, high) = pair.split_at_mut(1 << bit);
+                    for (low, high) in low.iter_mut().zip(high) {
+                        for (a, b) in low[..width].iter_mut().zip(high) {
+                            let swap = and(xor(*a, *b), *flip);
+                            (*a, *b) = (xor(*a, swap), xor(*b, swap));
+                        }
+                    }
+                }
+            }
+            let (own, free) = (digit(own, n, at, used), marks(free, at, used));
+            let mut mine = [[0; LANES]; MOST];
+            let mut rows = out.chunks_exact_mut(n);
+            for (entry, masks) in masks.iter().enumerate() {
+                let values = sum(own, entry, free);
+                for bit in 0..width {
+                    let masked = xor(masks[bit], values[bit]);
+                    let answer = xor(masked, mine[bit]);
+                    if entry == 0 {
+                        mine[bit] = masked;
+                    }
+                    if let Some(row) = rows.next() {
+                        row[at..at + used].copy_from_slice(&answer[..used]);
                     }
                 }
             }
         }
-        let (own, free) = (digit(own, n, at, used), marks(free, at, used));
-        let mut mine = [[0; LANES]; MOST];
-        let mut rows = out.chunks_exact_mut(n);
-        for (entry, masks) in masks.iter().enumerate() {
-            let values = sum(own, entry, free);
-            for bit in 0..width {
-                let masked = xor(masks[bit], values[bit]);
-                let answer = xor(masked, mine[bit]);
-                if entry == 0 {
-                    mine[bit] = masked;
-                }
-                if let Some(row) = rows.next() {
-                    row[at..at + used].copy_from_slice(&answer[..used]);
-                }
+    }
+
+    /// The receiver's share (width, n), for answers (15, width, n) and its chosen messages.
+    pub fn take(answers: &[u64], chosen: &[u64], own: &[u64], width: usize, out: &mut [u64]) {
+        let n = own.len() / BITS;
+        for at in (0..n).step_by(LANES) {
+            let used = LANES.min(n - at);
+            let table = entries(answers, n, width, 1, at, used);
+            let found = pick_lanes(table, BITS, width, digit(own, n, at, used));
+            for ((row, found), mask) in
+                out.chunks_exact_mut(n).zip(found).zip(chosen.chunks_exact(n))
+            {
+                row[at..at + used].copy_from_slice(&xor(found, load(mask, at, used))[..used]);
             }
         }
     }
-}
 
-#[inline(always)]
-fn take_body(answers: &[u64], chosen: &[u64], own: &[u64], width: usize, out: &mut [u64]) {
-    let n = own.len() / BITS;
-    for at in (0..n).step_by(LANES) {
-        let used = LANES.min(n - at);
-        let table = entries(answers, n, width, 1, at, used);
-        let found = pick_lanes(table, BITS, width, digit(own, n, at, used));
-        for ((row, found), mask) in out.chunks_exact_mut(n).zip(found).zip(chosen.chunks_exact(n)) {
-            row[at..at + used].copy_from_slice(&xor(found, load(mask, at, used))[..used]);
+    /// All pads (16, width, n) from the sender's keys for choices zero and one, each
+    /// (8, width, 4, n): segments, bits, bits of the digit.
+    pub fn pads(keys: [&[u64]; 2], width: usize, n: usize, out: &mut [u64]) {
+        if n == 0 {
+            return;
         }
-    }
-}
-
-#[inline(always)]
-fn pads_body(keys: [&[u64]; 2], width: usize, n: usize, out: &mut [u64]) {
-    if n == 0 {
-        return;
-    }
-    for (number, row) in out.chunks_exact_mut(n).enumerate() {
-        let (entry, bit) = (number / width, number % width);
-        row.fill(0);
-        for j in 0..BITS {
-            let key = keys[entry >> j & 1];
-            let from = (segment(entry, j) * width + bit) * BITS * n + j * n;
-            for (sum, word) in row.iter_mut().zip(&key[from..from + n]) {
-                *sum ^= word;
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn pad_body(keys: &[u64], choices: &[u64], width: usize, out: &mut [u64]) {
-    let n = choices.len() / BITS;
-    for at in (0..n).step_by(LANES) {
-        let used = LANES.min(n - at);
-        let choice = digit(choices, n, at, used);
-        let mut sums = [[0; LANES]; MOST];
-        for j in 0..BITS {
-            let mut table = [[[0; LANES]; MOST]; ENTRIES];
-            for (s, segment) in table[..8].iter_mut().enumerate() {
-                for (bit, lanes) in segment[..width].iter_mut().enumerate() {
-                    *lanes = load(&keys[(s * width + bit) * BITS * n + j * n..], at, used);
+        for (number, row) in out.chunks_exact_mut(n).enumerate() {
+            let (entry, bit) = (number / width, number % width);
+            row.fill(0);
+            for j in 0..BITS {
+                let key = keys[entry >> j & 1];
+                let from = (segment(entry, j) * width + bit) * BITS * n + j * n;
+                for (sum, word) in row.iter_mut().zip(&key[from..from + n]) {
+                    *sum ^= word;
                 }
             }
-            let mut others = [[0; LANES]; BITS];
-            for k in 0..BITS - 1 {
-                others[k] = choice[k + usize::from(k >= j)];
-            }
-            let found = pick_lanes(table, BITS - 1, width, others);
-            for (sum, found) in sums.iter_mut().zip(found) {
-                *sum = xor(*sum, found);
-            }
         }
-        for (row, sum) in out.chunks_exact_mut(n).zip(sums) {
-            row[at..at + used].copy_from_slice(&sum[..used]);
+    }
+
+    /// The pad (width, n) of the choices (4, n) from the receiver's keys (8, width, 4, n).
+    pub fn pad(keys: &[u64], choices: &[u64], width: usize, out: &mut [u64]) {
+        let n = choices.len() / BITS;
+        for at in (0..n).step_by(LANES) {
+            let used = LANES.min(n - at);
+            let choice = digit(choices, n, at, used);
+            let mut sums = [[0; LANES]; MOST];
+            for j in 0..BITS {
+                let mut table = [[[0; LANES]; MOST]; ENTRIES];
+                for (s, segment) in table[..8].iter_mut().enumerate() {
+                    for (bit, lanes) in segment[..width].iter_mut().enumerate() {
+                        *lanes = load(&keys[(s * width + bit) * BITS * n + j * n..], at, used);
+                    }
+                }
+                let mut others = [[0; LANES]; BITS];
+                for k in 0..BITS - 1 {
+                    others[k] = choice[k + usize::from(k >= j)];
+                }
+                let found = pick_lanes(table, BITS - 1, width, others);
+                for (sum, found) in sums.iter_mut().zip(found) {
+                    *sum = xor(*sum, found);
+                }
+            }
+            for (row, sum) in out.chunks_exact_mut(n).zip(sums) {
+                row[at..at + used].copy_from_slice(&sum[..used]);
+            }
         }
     }
 }
@@ -229,44 +236,11 @@ fn segment(entry: usize, bit: usize) -> usize {
     low | entry >> (bit + 1) << bit
 }
 
-dispatched! {
-    /// The sender's share and the answers for the receiver's flips (4, n) and its own digit
-    /// (4, n): (16, width, n), the share first. `width`: 2 for carries alone, 7 for sums. With
-    /// the own digit come the bits of the receiver's digit that are free, (n,).
-    pub fn answer = answer_body(
-        messages: &[u64], flips: &[u64], own: (&[u64], &[u8]), width: usize, out: &mut [u64],
-    );
-}
-
-dispatched! {
-    /// The receiver's share (width, n), for answers (15, width, n) and its chosen messages.
-    pub fn take = take_body(
-        answers: &[u64], chosen: &[u64], own: &[u64], width: usize, out: &mut [u64],
-    );
-}
-
-dispatched! {
-    /// All pads (16, width, n) from the sender's keys for choices zero and one, each
-    /// (8, width, 4, n): segments, bits, bits of the digit.
-    pub fn pads = pads_body(keys: [&[u64]; 2], width: usize, n: usize, out: &mut [u64]);
-}
-
-dispatched! {
-    /// The pad (width, n) of the choices (4, n) from the receiver's keys (8, width, 4, n).
-    pub fn pad = pad_body(keys: &[u64], choices: &[u64], width: usize, out: &mut [u64]);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::simd::path::Path;
-    use crate::words::prg::Stream;
-
-    fn words(seed: u8, count: usize) -> Vec<u64> {
-        let mut words = vec![0; count];
-        Stream::new(&[seed; 16]).fill(0, &mut words);
-        words
-    }
+    use crate::words::prg::drawn;
 
     fn number(rows: &[u64], n: usize, i: usize) -> usize {
         let count = rows.len() / n;
@@ -282,8 +256,8 @@ mod tests {
         for (path, (n, width)) in
             Path::available().into_iter().flat_map(|p| [(3, 2), (8, 7), (19, 7)].map(|s| (p, s)))
         {
-            let keys = [words(1, 32 * width * n), words(2, 32 * width * n)];
-            let (choices, x, y) = (words(3, 4 * n), words(4, 4 * n), words(5, 4 * n));
+            let keys = [drawn(1, 32 * width * n), drawn(2, 32 * width * n)];
+            let (choices, x, y) = (drawn(3, 4 * n), drawn(4, 4 * n), drawn(5, 4 * n));
             // The receiver's keys, bit by bit of the choice.
             let own: Vec<u64> = (0..32 * width * n)
                 .map(|at| {

@@ -21,7 +21,7 @@
 //! Transfers are counted in words of 64; the position of a word in the streams is a counter
 //! that the caller never lets go back. Constant time in everything but counts.
 
-use crate::ot::base::Key;
+use crate::ot::key::{Key, bytes, stream, xor};
 use crate::simd::path::{Path, dispatched};
 use crate::words::prg::Stream;
 use crate::words::slices::{from_slices, to_slices};
@@ -71,8 +71,8 @@ pub(crate) struct Hasher(Aes128, Path);
 impl Hasher {
     /// H for the transfers from this position on.
     pub(crate) fn new(path: Path, tag: Key, position: u64) -> Self {
-        let key = u128::from(tag[0] ^ position) | u128::from(tag[1]) << 64;
-        Hasher(Aes128::new(&Array::from(key.to_le_bytes())), path)
+        let key = bytes(xor(tag, [position, 0]));
+        Hasher(Aes128::new(&Array::from(key)), path)
     }
 
     /// H of each row ^ `shift`, or the first bits of it; `at` counts words.
@@ -117,10 +117,7 @@ impl Hasher {
 
     #[inline(always)]
     fn group(&self, rows: &[Key; 64], shift: Key) -> [[u64; 64]; 2] {
-        let mut blocks = rows.map(|row| {
-            let row = u128::from(row[0] ^ shift[0]) | u128::from(row[1] ^ shift[1]) << 64;
-            Array::from(row.to_le_bytes())
-        });
+        let mut blocks = rows.map(|row| Array::from(bytes(xor(row, shift))));
         self.0.encrypt_blocks(&mut blocks);
         let hashed = |i: usize, word: usize| {
             (u128::from_le_bytes(blocks[i].into()) >> (64 * word)) as u64
@@ -131,38 +128,34 @@ impl Hasher {
     }
 }
 
-/// Sums streams (2^k, words) in place: the whole sum goes to the first one, the sums over
-/// the numbers with bit b set to row k - 1 - b of `bits` (k, words).
-#[inline(always)]
-fn fold_body(streams: &mut [u64], words: usize, bits: &mut [u64]) {
-    let mut live = streams.len() / words;
-    for column in bits.chunks_exact_mut(words).rev() {
-        column.fill(0);
-        for pair in 0..live / 2 {
-            let (head, tail) = streams.split_at_mut((2 * pair + 1) * words);
-            let odd = &tail[..words];
-            for (sum, odd) in column.iter_mut().zip(odd) {
-                *sum ^= odd;
-            }
-            let (into, even) = head.split_at_mut(2 * pair * words);
-            if pair == 0 {
-                for (sum, odd) in even.iter_mut().zip(odd) {
+dispatched! {
+    /// Sums streams (2^k, words) in place: the whole sum goes to the first one, the sums over
+    /// the numbers with bit b set to row k - 1 - b of `bits` (k, words).
+    pub fn fold(streams: &mut [u64], words: usize, bits: &mut [u64]) {
+        let mut live = streams.len() / words;
+        for column in bits.chunks_exact_mut(words).rev() {
+            column.fill(0);
+            for pair in 0..live / 2 {
+                let (head, tail) = streams.split_at_mut((2 * pair + 1) * words);
+                let odd = &tail[..words];
+                for (sum, odd) in column.iter_mut().zip(odd) {
                     *sum ^= odd;
                 }
-            } else {
-                let into = &mut into[pair * words..(pair + 1) * words];
-                for ((out, even), odd) in into.iter_mut().zip(even).zip(odd) {
-                    *out = *even ^ odd;
+                let (into, even) = head.split_at_mut(2 * pair * words);
+                if pair == 0 {
+                    for (sum, odd) in even.iter_mut().zip(odd) {
+                        *sum ^= odd;
+                    }
+                } else {
+                    let into = &mut into[pair * words..(pair + 1) * words];
+                    for ((out, even), odd) in into.iter_mut().zip(even).zip(odd) {
+                        *out = *even ^ odd;
+                    }
                 }
             }
+            live /= 2;
         }
-        live /= 2;
     }
-}
-
-dispatched! {
-    /// See [`fold_body`].
-    pub fn fold = fold_body(streams: &mut [u64], words: usize, bits: &mut [u64]);
 }
 
 /// The streams of all leaves and room for one chunk.
@@ -178,16 +171,10 @@ struct Expander<'a> {
 
 impl<'a> Expander<'a> {
     fn new(path: Path, setup: Setup<'a>) -> Self {
-        let stream = |key: &Key| {
-            let mut bytes = [0; 16];
-            bytes[..8].copy_from_slice(&key[0].to_le_bytes());
-            bytes[8..].copy_from_slice(&key[1].to_le_bytes());
-            Stream::new(&bytes)
-        };
         Expander {
             path,
             setup,
-            streams: setup.leaves.iter().map(stream).collect(),
+            streams: setup.leaves.iter().copied().map(stream).collect(),
             leaves: vec![0; CHUNK << setup.depth],
             columns: vec![0; COLUMNS * CHUNK],
             halves: [vec![0; 64 * CHUNK], vec![0; 64 * CHUNK]],
@@ -301,22 +288,15 @@ pub fn send(
 mod tests {
     use super::*;
     use crate::ot::ggm::{grow, puncture};
-
-    fn words(seed: u8, count: usize) -> Vec<u64> {
-        let mut words = vec![0; count];
-        Stream::new(&[seed; 16]).fill(0, &mut words);
-        words
-    }
+    use crate::words::prg::drawn;
 
     /// Both sides' leaves for the places D, as the base transfers would give them.
     fn deal(depth: usize, places: Key) -> [Vec<Key>; 2] {
         let groups = COLUMNS / depth;
         let mut sides = [vec![[0; 2]; groups << depth], vec![[0; 2]; groups << depth]];
         for group in 0..groups {
-            let pads: Vec<[Key; 2]> = words(group as u8, 4 * depth)
-                .chunks_exact(4)
-                .map(|w| [[w[0], w[1]], [w[2], w[3]]])
-                .collect();
+            let pads: Vec<[Key; 2]> =
+                drawn(group as u8, 4 * depth).as_chunks().0.as_chunks().0.to_vec();
             let place = place(places, group, depth);
             let chosen: Vec<Key> = (0..depth)
                 .map(|level| pads[level][(!(place >> (depth - 1 - level)) & 1) as usize])
@@ -331,22 +311,37 @@ mod tests {
 
     #[test]
     fn chosen_messages_are_those_of_the_sender_on_every_path() {
-        let places = [0xdead_beef_0123_4567, 0x8877_6655_4433_2211];
+        let (places, tag) = ([0xdead_beef_0123_4567, 0x8877_6655_4433_2211], [5, 6]);
         for path in Path::available() {
             for (depth, count) in [(1, 3), (2, 130), (4, 129), (8, 5)] {
                 let [all, punctured] = deal(depth, places);
-                let tag = [5, 6];
-                let rows = COLUMNS / depth - 1;
-                let mut corrections = vec![0; rows * count];
+                let [all, punctured] =
+                    [&all, &punctured].map(|leaves| Setup { leaves, depth, tag });
+                let mut corrections = vec![0; (COLUMNS / depth - 1) * count];
                 let mut choices = vec![0; count];
+                let mut received = |out: &mut Messages<'_>| {
+                    receive(path, all, 7, &mut corrections, &mut choices, out);
+                };
                 let mut chosen = vec![0; 64 * count];
-                let setup = Setup { leaves: &all, depth, tag };
-                let mut out = Messages::Words(&mut chosen);
-                receive(path, setup, 7, &mut corrections, &mut choices, &mut out);
+                received(&mut Messages::Words(&mut chosen));
+                let mut keys = vec![0; 128 * count];
+                received(&mut Messages::Keys(&mut keys));
+                assert_eq!(keys[..64 * count], chosen);
+                assert_ne!(keys[64 * count..], chosen);
+                for width in [1, 7, 63] {
+                    let mut slices = vec![0; width * count];
+                    received(&mut Messages::Slices(&mut slices, width));
+                    for (i, word) in chosen.iter().enumerate() {
+                        for bit in 0..width {
+                            let slice = slices[bit * count + i / 64];
+                            assert_eq!(slice >> (i % 64) & 1, word >> bit & 1);
+                        }
+                    }
+                }
+
                 let (mut zero, mut one) = (vec![0; 64 * count], vec![0; 64 * count]);
                 let messages = [&mut Messages::Words(&mut zero), &mut Messages::Words(&mut one)];
-                let setup = Setup { leaves: &punctured, depth, tag };
-                send(path, setup, places, 7, (&corrections, count), messages);
+                send(path, punctured, places, 7, (&corrections, count), messages);
                 for i in 0..64 * count {
                     let bit = choices[i / 64] >> (i % 64) & 1;
                     let pair = if bit == 1 { [one[i], zero[i]] } else { [zero[i], one[i]] };
@@ -356,31 +351,7 @@ mod tests {
                 let ones = choices.iter().map(|word| word.count_ones()).sum::<u32>() as f64;
                 let all = 64.0 * count as f64;
                 assert!((ones - all / 2.0).abs() < 3.0 * all.sqrt());
-
-                let mut keys = vec![0; 128 * count];
-                let setup = Setup { leaves: &all_of(depth, places), depth, tag };
-                let mut out = Messages::Keys(&mut keys);
-                receive(path, setup, 7, &mut corrections, &mut choices, &mut out);
-                assert_eq!(keys[..64 * count], chosen);
-                assert_ne!(keys[64 * count..], chosen);
-                for width in [1, 7, 63] {
-                    let mut slices = vec![0; width * count];
-                    let setup = Setup { leaves: &all_of(depth, places), depth, tag };
-                    let mut out = Messages::Slices(&mut slices, width);
-                    receive(path, setup, 7, &mut corrections, &mut choices, &mut out);
-                    for (i, word) in chosen.iter().enumerate() {
-                        for bit in 0..width {
-                            let slice = slices[bit * count + i / 64];
-                            assert_eq!(slice >> (i % 64) & 1, word >> bit & 1);
-                        }
-                    }
-                }
             }
         }
-    }
-
-    fn all_of(depth: usize, places: Key) -> Vec<Key> {
-        let [all, _] = deal(depth, places);
-        all
     }
 }

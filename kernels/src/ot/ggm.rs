@@ -10,30 +10,12 @@
 //!
 //! No branch or address depends on the place.
 
-use crate::ot::base::Key;
-use crate::words::prg::Stream;
+use crate::ot::key::{Key, equal, masked, stream, xor};
 
 fn children(node: Key) -> [Key; 2] {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&node[0].to_le_bytes());
-    bytes[8..].copy_from_slice(&node[1].to_le_bytes());
-    let mut words = [0; 4];
-    Stream::new(&bytes).fill(0, &mut words);
-    [[words[0], words[1]], [words[2], words[3]]]
-}
-
-fn xor(a: Key, b: Key) -> Key {
-    [a[0] ^ b[0], a[1] ^ b[1]]
-}
-
-/// All ones where the two numbers are equal, else zero.
-fn equal(a: u64, b: u64) -> u64 {
-    let difference = a ^ b;
-    ((difference | difference.wrapping_neg()) >> 63).wrapping_sub(1)
-}
-
-fn masked(key: Key, mask: u64) -> Key {
-    [key[0] & mask, key[1] & mask]
+    let mut pair = [[0; 2]; 2];
+    stream(node).fill(0, pair.as_flattened_mut());
+    pair
 }
 
 /// Overwrites `leaves`, 2^k of them, with those of `root`, and `sums`, k pairs, with what
@@ -67,11 +49,11 @@ pub fn puncture(place: u64, pads: &[Key], sums: &[[Key; 2]], leaves: &mut [Key])
             leaves[2 * parent..2 * parent + 2].copy_from_slice(&pair);
             sibling = xor(sibling, xor(masked(pair[0], !side), masked(pair[1], side)));
         }
-        for parent in 0..1usize << level {
+        for (parent, [left, right]) in leaves.as_chunks_mut().0[..1 << level].iter_mut().enumerate()
+        {
             let here = equal(parent as u64, path);
-            let pair = &mut leaves[2 * parent..2 * parent + 2];
-            pair[0] = xor(pair[0], masked(sibling, here & !side));
-            pair[1] = xor(pair[1], masked(sibling, here & side));
+            *left = xor(*left, masked(sibling, here & !side));
+            *right = xor(*right, masked(sibling, here & side));
         }
     }
     reorder(place, leaves);
@@ -96,12 +78,12 @@ fn reorder(place: u64, leaves: &mut [Key]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words::prg::drawn;
 
     #[test]
     fn all_leaves_but_one_arrive() {
         for depth in [1, 2, 3, 4, 8] {
-            let mut pads = vec![[[0; 2]; 2]; depth];
-            Stream::new(&[5; 16]).fill(0, pads.as_flattened_mut().as_flattened_mut());
+            let pads = drawn(5, 4 * depth).as_chunks().0.as_chunks().0.to_vec();
             let mut all = vec![[0; 2]; 1 << depth];
             let mut sums = vec![[[0; 2]; 2]; depth];
             grow([11, 12], &pads, &mut all, &mut sums);

@@ -9,7 +9,7 @@
 //! Packing: t_i and t_(r-i) make one word of r bits; where r is even, t_(r/2), half a word,
 //! has a word for two products.
 
-use crate::words::prg::Stream;
+use crate::ot::key::stream;
 
 /// Words of r bits of a message for so many products.
 pub fn message_words(count: usize, ring_bits: usize) -> usize {
@@ -82,8 +82,7 @@ pub fn receive(
 pub fn expand([low, high]: [&[u64]; 2], count: usize, ring_bits: usize, out: &mut [u64]) {
     let mut words = vec![0; count];
     for (number, (&low, &high)) in low.iter().zip(high).enumerate() {
-        let key = u128::from(low) | u128::from(high) << 64;
-        Stream::new(&key.to_le_bytes()).fill(0, &mut words);
+        stream([low, high]).fill(0, &mut words);
         let (row, place) = (number / ring_bits, number % ring_bits);
         let rows = out[row * count * ring_bits..].chunks_exact_mut(ring_bits);
         for (messages, word) in rows.zip(&words) {
@@ -95,12 +94,12 @@ pub fn expand([low, high]: [&[u64]; 2], count: usize, ring_bits: usize, out: &mu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words::prg::drawn;
 
     #[test]
     fn shares_add_up_to_products() {
         for (count, r) in [(1, 64), (2, 64), (7, 64), (7, 63), (1, 52), (4, 51), (5, 2), (3, 1)] {
-            let mut drawn = vec![0; (2 * r + 2) * count];
-            Stream::new(&[3; 16]).fill(0, &mut drawn);
+            let drawn = drawn(3, (2 * r + 2) * count);
             let (zero, rest) = drawn.split_at(r * count);
             let (one, rest) = rest.split_at(r * count);
             let (a, b) = rest.split_at(count);
@@ -125,9 +124,7 @@ mod tests {
         let mut out = vec![0; 6 * 5];
         expand([&low, &high], 5, 3, &mut out);
         for number in 0..6 {
-            let key = u128::from(low[number]) | u128::from(high[number]) << 64;
-            let mut words = [0; 5];
-            Stream::new(&key.to_le_bytes()).fill(0, &mut words);
+            let words = stream([low[number], high[number]]).words(0, 5);
             for (j, word) in words.iter().enumerate() {
                 assert_eq!(out[(number / 3 * 5 + j) * 3 + number % 3], *word);
             }

@@ -5,4 +5,5 @@ pub mod digits;
 pub mod extension;
 pub mod ggm;
 pub mod gilboa;
+pub mod key;
 pub mod silent;

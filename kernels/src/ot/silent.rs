@@ -18,8 +18,8 @@
 //!
 //! H'(y) = AES(s(y)) ^ s(y), s(a || b) = (a ^ b) || a, under a public key.
 
-use crate::ot::base::Key;
 use crate::ot::extension::{Hasher, Messages};
+use crate::ot::key::{Key, bytes, equal, masked, stream, xor};
 use crate::simd::path::Path;
 use crate::words::prg::Stream;
 use aes::Aes128;
@@ -66,24 +66,6 @@ pub struct Pool<'a> {
     pub tags: Tags,
 }
 
-fn bytes(key: Key) -> [u8; 16] {
-    (u128::from(key[0]) | u128::from(key[1]) << 64).to_le_bytes()
-}
-
-fn xor(a: Key, b: Key) -> Key {
-    [a[0] ^ b[0], a[1] ^ b[1]]
-}
-
-fn masked(key: Key, mask: u64) -> Key {
-    [key[0] & mask, key[1] & mask]
-}
-
-/// All ones where the two numbers are equal, else zero.
-fn equal(a: u64, b: u64) -> u64 {
-    let difference = a ^ b;
-    ((difference | difference.wrapping_neg()) >> 63).wrapping_sub(1)
-}
-
 /// The ten places that three words of the stream name: three fields of each word from its
 /// lowest bit on, and one made of what is above them in two words. No two share a bit.
 #[inline(always)]
@@ -110,7 +92,7 @@ impl<'a> Grower<'a> {
         Grower {
             pool,
             trees: Aes128::new(&Array::from(bytes(pool.tags.trees))),
-            matrix: Stream::new(&bytes(pool.tags.matrix)),
+            matrix: stream(pool.tags.matrix),
             level: vec![[0; 2]; LEAVES],
             next: vec![[0; 2]; LEAVES],
             places: vec![0; PLACE_WORDS * LEAVES],
@@ -253,23 +235,18 @@ pub fn receive(
             *word = rows.iter().enumerate().fold(0, |word, (i, row)| word | (row[0] & 1) << i);
         }
         let here = position + (at * WORDS) as u64;
-        Hasher::new(Path::best(), pool.tags.hash, here).rows(
-            &grower.level,
-            [0; 2],
-            at * WORDS,
-            chosen,
-        );
+        let hasher = Hasher::new(Path::best(), pool.tags.hash, here);
+        hasher.rows(&grower.level, [0; 2], at * WORDS, chosen);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words::prg::drawn;
 
     fn keys(seed: u8, count: usize) -> Vec<Key> {
-        let mut keys = vec![[0; 2]; count];
-        Stream::new(&[seed; 16]).fill(0, keys.as_flattened_mut());
-        keys
+        drawn(seed, 2 * count).as_chunks().0.to_vec()
     }
 
     #[test]

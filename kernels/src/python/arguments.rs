@@ -7,24 +7,38 @@ use numpy::ndarray::{Dim, Dimension};
 use numpy::{Element, PyArray, PyArrayMethods, PyReadonlyArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use std::ops::Deref;
+use std::fmt::Display;
+use std::ops::{Deref, RangeInclusive};
 
-pub(super) fn refuse(message: String) -> PyErr {
+pub fn refuse(message: String) -> PyErr {
     PyValueError::new_err(message)
 }
 
-pub(super) fn check(holds: bool, message: impl FnOnce() -> String) -> PyResult<()> {
+pub fn check(holds: bool, message: impl FnOnce() -> String) -> PyResult<()> {
     if holds { Ok(()) } else { Err(refuse(message())) }
 }
 
+/// A number that lies in the range.
+pub fn within<T: PartialOrd + Display>(
+    value: T,
+    range: RangeInclusive<T>,
+    name: &str,
+) -> PyResult<T> {
+    check(range.contains(&value), || {
+        format!("{name} must be {} to {}, not {value}", range.start(), range.end())
+    })?;
+    Ok(value)
+}
+
 /// A C-contiguous array of D dimensions, checked but not copied; it is the slice of its elements.
-pub(super) struct Given<'py, T: Element, const D: usize>(PyReadonlyArray<'py, T, Dim<[usize; D]>>)
+pub struct Given<'py, T: Element, const D: usize>(PyReadonlyArray<'py, T, Dim<[usize; D]>>)
 where
     Dim<[usize; D]>: Dimension;
 
-/// Words and bytes.
-pub(super) type Words<'py, const D: usize> = Given<'py, u64, D>;
-pub(super) type Bytes<'py, const D: usize> = Given<'py, u8, D>;
+pub type Words<'py, const D: usize = 1> = Given<'py, u64, D>;
+pub type Bytes<'py, const D: usize = 1> = Given<'py, u8, D>;
+/// Numbers of coefficients.
+pub type Places<'py> = Given<'py, u32, 1>;
 
 impl<'py, T: Element, const D: usize> FromPyObject<'_, 'py> for Given<'py, T, D>
 where
@@ -49,12 +63,12 @@ impl<T: Element, const D: usize> Given<'_, T, D>
 where
     Dim<[usize; D]>: Dimension,
 {
-    pub(super) fn shape(&self) -> [usize; D] {
+    pub fn shape(&self) -> [usize; D] {
         self.0.shape().try_into().expect("as many lengths as dimensions")
     }
 
     /// Refuses another shape.
-    pub(super) fn must_have(&self, shape: [usize; D], name: &str) -> PyResult<()> {
+    pub fn must_have(&self, shape: [usize; D], name: &str) -> PyResult<()> {
         check(self.shape() == shape, || {
             format!("{name} must have the shape {shape:?}, not {:?}", self.shape())
         })
@@ -74,11 +88,11 @@ where
 
 /// Sixteen bytes.
 #[derive(Clone, Copy)]
-pub(super) struct Key(pub(super) [u8; 16]);
+pub struct Key(pub [u8; 16]);
 
 impl Key {
     /// The key's stream.
-    pub(super) fn stream(self) -> Stream {
+    pub fn stream(self) -> Stream {
         Stream::new(&self.0)
     }
 }
@@ -88,8 +102,21 @@ impl FromPyObject<'_, '_> for Key {
 
     fn extract(argument: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
         let bytes: &[u8] = argument.extract()?;
-        let key = bytes.try_into();
-        key.map(Key)
-            .map_err(|_| PyValueError::new_err(format!("a key has 16 bytes, not {}", bytes.len())))
+        let key = bytes.try_into().map(Key);
+        key.map_err(|_| refuse(format!("a key has 16 bytes, not {}", bytes.len())))
+    }
+}
+
+/// Two words.
+#[derive(Clone, Copy)]
+pub struct Pair(pub [u64; 2]);
+
+impl FromPyObject<'_, '_> for Pair {
+    type Error = PyErr;
+
+    fn extract(argument: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        let words: Words = argument.extract()?;
+        let pair = (*words).try_into().map(Pair);
+        pair.map_err(|_| refuse(format!("not 2 words, but {}", words.len())))
     }
 }

@@ -1,19 +1,19 @@
 //! What has randomness of its own in BFV, for Python: each polynomial of its streams serves once,
 //! because the numbers are counted here and nowhere else.
 
-use super::arguments::{Bytes, Given, Key, Words, check};
-use super::lattice::{BfvRing, fraction_bytes, number_bits};
-use super::results::{Array, filled, filled_too, zeros};
+use super::arguments::{Bytes, Key, Places, Words, check, within};
+use super::lattice::{BfvRing, fraction_bytes};
+use super::results::{Array, Column, Made, filled, filled_too};
 use crate::lattice::packing;
 use crate::lattice::ring::{LIMBS, PRIMES, Ring, ternary};
-use crate::lattice::rlwe::{self, Leaving, Secret};
+use crate::lattice::rlwe::{self, Secret};
 use crate::words::prg::Stream;
 use pyo3::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A secret key with the streams of its ciphertexts: of the public halves, and of the errors.
 #[pyclass(frozen)]
-pub(super) struct BfvSecretKey {
+pub struct BfvSecretKey {
     ring: Py<BfvRing>,
     secret: Secret,
     public: Stream,
@@ -52,37 +52,32 @@ impl BfvSecretKey {
     }
 
     /// c0 of encryptions of vectors (count, length), as (count, N width) bytes.
-    fn encrypt<'py>(
-        &self,
-        py: Python<'py>,
-        values: Words<'py, 2>,
-        width: usize,
-    ) -> PyResult<Array<'py, u8, 2>> {
+    fn encrypt(&self, py: Python, values: Words<2>, width: usize) -> PyResult<Array<u8, 2>> {
         let (ring, [count, length]) = (self.ring(), values.shape());
         check((1..=ring.degree).contains(&length), || {
             format!("values must have 1 to {} columns, not {length}", ring.degree)
         })?;
         let (values, width): (&[u64], usize) = (&values, fraction_bytes(width)?);
-        filled(py, [count, ring.degree * width], |out| {
+        Ok(filled(py, [count, ring.degree * width], |out| {
             let at = (&self.public, &self.errors, self.take(count));
             let code = |i: usize, codes: &mut [u64]| {
                 rlwe::words_code(ring, &values[i * length..(i + 1) * length], codes);
             };
             rlwe::encrypt(ring, &self.secret, at, code, (out, width));
-        })
+        }))
     }
 
     /// c0 of encryptions of short secrets first..first + count of a stream, ternary of `length`
     /// coefficients each, modulo 2^bits: (count length / N, N width) bytes.
-    fn encrypt_shorts<'py>(
+    fn encrypt_shorts(
         &self,
-        py: Python<'py>,
+        py: Python,
         shorts: Key,
         vectors: (u64, usize),
         length: usize,
         bits: u32,
         width: usize,
-    ) -> PyResult<Array<'py, u8, 2>> {
+    ) -> PyResult<Array<u8, 2>> {
         let (ring, shorts, (first, count)) = (self.ring(), shorts.stream(), vectors);
         let n = ring.degree;
         let fits = count.is_power_of_two() && length.is_power_of_two() && count <= n;
@@ -90,8 +85,8 @@ impl BfvSecretKey {
             format!("{count} vectors of {length} numbers do not fill whole ciphertexts")
         })?;
         let (bits, width, groups) =
-            (number_bits(bits)?, fraction_bytes(width)?, count * length / n);
-        filled(py, [groups, n * width], |out| {
+            (within(bits, 2..=64, "bits")?, fraction_bytes(width)?, count * length / n);
+        Ok(filled(py, [groups, n * width], |out| {
             let all: Vec<i64> =
                 (0..count as u64).flat_map(|v| ternary(&shorts, first + v, length)).collect();
             let at = (&self.public, &self.errors, self.take(groups));
@@ -99,46 +94,39 @@ impl BfvSecretKey {
                 rlwe::shorts_code(ring, (&all, length), (group, bits), codes);
             };
             rlwe::encrypt(ring, &self.secret, at, code, (out, width));
-        })
+        }))
     }
 
     /// The sent half of a key for merging, (3, 4, N).
-    fn switching_key<'py>(&self, py: Python<'py>, gap: usize) -> PyResult<Array<'py, u64, 3>> {
+    fn switching_key(&self, py: Python, gap: usize) -> Made<3> {
         let (ring, gap) = (self.ring(), self.ring.get().gap(gap)?);
-        filled(py, [LIMBS, PRIMES, ring.degree], |out| {
+        Ok(filled(py, [LIMBS, PRIMES, ring.degree], |out| {
             let at = (&self.public, &self.errors, self.take(1));
             packing::switching_key(ring, &self.secret, at, gap, out);
-        })
+        }))
     }
 
     /// The numbers modulo 2^bits at the places of a received result.
-    fn decrypt<'py>(
-        &self,
-        py: Python<'py>,
-        c1: Bytes<'py, 1>,
-        c0: Bytes<'py, 1>,
-        places: Given<'py, u32, 1>,
-        bits: u32,
-    ) -> PyResult<Array<'py, u64, 1>> {
+    fn decrypt(&self, py: Python, c1: Bytes, c0: Bytes, places: Places, bits: u32) -> Made {
         let (ring, c1, c0): (&Ring, &[u8], &[u8]) = (self.ring(), &c1, &c0);
         let places = self.ring.get().places(&places)?;
         let width = fraction_bytes(c1.len() / ring.degree)?;
         check(c1.len() == ring.degree * width && c0.len() == places.len() * width, || {
             format!("c1 and c0 must hold fractions of {width} bytes each")
         })?;
-        let bits = number_bits(bits)?;
-        filled(py, [places.len()], |out| {
+        let bits = within(bits, 2..=64, "bits")?;
+        Ok(filled(py, [places.len()], |out| {
             rlwe::decrypt(ring, &self.secret, (c1, c0, width), (places, bits), out);
-        })
+        }))
     }
 }
 
-type Finished<'py> = (Array<'py, u8, 1>, Array<'py, u8, 1>, Array<'py, u64, 1>);
+type Finished = (Array<u8, 1>, Array<u8, 1>, Column);
 
 /// What makes results fit to leave: the other side's public key, and the streams of encryptions
 /// of zero and of masks.
 #[pyclass(frozen)]
-pub(super) struct BfvMasker {
+pub struct BfvMasker {
     ring: Py<BfvRing>,
     public_key: Vec<u64>,
     errors: Stream,
@@ -153,7 +141,7 @@ impl BfvMasker {
     #[allow(clippy::needless_pass_by_value, reason = "pyo3 extracts an array")]
     fn new(
         ring: Py<BfvRing>,
-        public_key: Words<'_, 3>,
+        public_key: Words<3>,
         errors: Key,
         masks: Key,
     ) -> PyResult<BfvMasker> {
@@ -170,28 +158,28 @@ impl BfvMasker {
 
     /// A result (2, 3, N) made fit to leave: c1 (N width), c0 (places width) bytes and the own
     /// share modulo 2^bits, (places,).
-    fn finish<'py>(
+    fn finish(
         &self,
-        py: Python<'py>,
-        result: Words<'py, 3>,
-        places: Given<'py, u32, 1>,
+        py: Python,
+        result: Words<3>,
+        places: Places,
         width: usize,
         bits: u32,
-    ) -> PyResult<Finished<'py>> {
+    ) -> PyResult<Finished> {
         let ring = &self.ring.get().ring;
         result.must_have([2, LIMBS, ring.degree], "result")?;
         let places = self.ring.get().places(&places)?;
         let (result, width, bits): (&[u64], _, _) =
-            (&result, fraction_bytes(width)?, number_bits(bits)?);
-        let (c1, c0) = (zeros(py, [ring.degree * width]), zeros(py, [places.len() * width]));
+            (&result, fraction_bytes(width)?, within(bits, 2..=64, "bits")?);
         let mut own = vec![0; places.len()];
-        filled_too(py, [&c1, &c0], |[c1, c0]| {
-            let leaving = Leaving { c1, c0, shares: &mut own, width, bits };
+        let shapes = [[ring.degree * width], [places.len() * width]];
+        let [c1, c0] = filled_too(py, shapes, |[c1, c0]| {
             let number = self.used.fetch_add(1, Ordering::Relaxed);
             let streams = (&self.errors, &self.masks, number);
-            rlwe::finish(ring, &self.public_key, streams, (result, places), leaving);
-        })?;
-        let shares = filled(py, [places.len()], |out| out.copy_from_slice(&own))?;
+            let out = ((c1, c0, width), (&mut *own, bits));
+            rlwe::finish(ring, &self.public_key, streams, (result, places), out);
+        });
+        let shares = filled(py, [places.len()], |out| out.copy_from_slice(&own));
         Ok((c1, c0, shares))
     }
 }

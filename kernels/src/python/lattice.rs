@@ -1,36 +1,31 @@
 //! The homomorphic scheme BFV, for Python.
 
-use super::arguments::{Bytes, Given, Key, Words, check, refuse};
-use super::results::{Array, filled};
+use super::arguments::{Bytes, Key, Places, Words, check, refuse, within};
+use super::results::{Made, filled};
 use crate::lattice::ntt;
 use crate::lattice::packing::{self, Space};
-use crate::lattice::products::{self, Columns, Spread};
+use crate::lattice::products::{self, Spread};
 use crate::lattice::ring::{LIMBS, PRIMES, Ring};
 use crate::lattice::rlwe;
 use pyo3::prelude::*;
 use std::sync::{Mutex, PoisonError};
 
 /// Bytes of a fraction: 192 bits are held.
-pub(super) fn fraction_bytes(width: usize) -> PyResult<usize> {
+pub fn fraction_bytes(width: usize) -> PyResult<usize> {
     check((1..=24).contains(&width), || format!("width must be 1 to 24 bytes, not {width}"))?;
     Ok(width)
 }
 
-pub(super) fn number_bits(bits: u32) -> PyResult<u32> {
-    check((2..=64).contains(&bits), || format!("bits must be 2 to 64, not {bits}"))?;
-    Ok(bits)
-}
-
 /// The ring Z_q[X] / (X^N + 1) with its tables; holds nothing secret.
 #[pyclass(frozen)]
-pub(super) struct BfvRing {
-    pub(super) ring: Ring,
+pub struct BfvRing {
+    pub ring: Ring,
     /// What merging works in, and the products before it: kept, for fresh memory is slow.
     space: Mutex<(Space, Vec<u64>)>,
 }
 
 impl BfvRing {
-    pub(super) fn places<'a>(&self, places: &'a Given<'_, u32, 1>) -> PyResult<&'a [u32]> {
+    pub fn places<'a>(&self, places: &'a Places) -> PyResult<&'a [u32]> {
         check(places.iter().all(|&place| (place as usize) < self.ring.degree), || {
             "places must lie below the degree".into()
         })?;
@@ -38,7 +33,7 @@ impl BfvRing {
     }
 
     /// The keys of the gaps gap, gap / 2, ...
-    fn keys<'a>(&self, keys: &'a [Words<'_, 4>], gap: usize) -> PyResult<Vec<&'a [u64]>> {
+    fn keys<'a>(&self, keys: &'a [Words<4>], gap: usize) -> PyResult<Vec<&'a [u64]>> {
         let whole = [LIMBS, 2, PRIMES, self.ring.degree];
         if let Some(levels) = keys.len().checked_sub(1) {
             self.gap(gap)?;
@@ -60,7 +55,7 @@ impl BfvRing {
     }
 
     /// Whether wanted coefficients so far apart can be brought nearer.
-    pub(super) fn gap(&self, gap: usize) -> PyResult<usize> {
+    pub fn gap(&self, gap: usize) -> PyResult<usize> {
         check(gap.is_power_of_two() && (2..=self.ring.degree).contains(&gap), || {
             format!("gap must be a power of two from 2 to the degree, not {gap}")
         })?;
@@ -89,37 +84,28 @@ impl BfvRing {
     }
 
     /// The transform of (count, N) words modulo one of the primes, or back.
-    fn transform<'py>(
-        &self,
-        py: Python<'py>,
-        values: Words<'py, 2>,
-        prime: usize,
-        back: bool,
-    ) -> PyResult<Array<'py, u64, 2>> {
+    fn transform(&self, py: Python, values: Words<2>, prime: usize, back: bool) -> Made<2> {
         let [count, _] = values.shape();
         values.must_have([count, self.ring.degree], "values")?;
         check(prime < PRIMES, || format!("prime must lie below {PRIMES}, not be {prime}"))?;
         let values: &[u64] = &values;
         let table = &self.ring.tables[prime];
         check(values.iter().all(|&word| word < table.p), || "values must be reduced".into())?;
-        filled(py, [count, self.ring.degree], |out| {
+        Ok(filled(py, [count, self.ring.degree], |out| {
             out.copy_from_slice(values);
+            let run = if back { ntt::inverse } else { ntt::forward };
             for polynomial in out.chunks_exact_mut(self.ring.degree) {
-                if back {
-                    ntt::inverse(self.ring.path, table, polynomial);
-                } else {
-                    ntt::forward(self.ring.path, table, polynomial);
-                }
+                run(self.ring.path, table, polynomial);
             }
-        })
+        }))
     }
 
     /// round(q a / 2^64) of words (count, N) modulo each prime of q: (count, 3, N).
-    fn encode<'py>(&self, py: Python<'py>, values: Words<'py, 2>) -> PyResult<Array<'py, u64, 3>> {
+    fn encode(&self, py: Python, values: Words<2>) -> Made<3> {
         let (n, [count, _]) = (self.ring.degree, values.shape());
         values.must_have([count, n], "values")?;
         let values: &[u64] = &values;
-        filled(py, [count, LIMBS, n], |out| {
+        Ok(filled(py, [count, LIMBS, n], |out| {
             for (out, values) in out.chunks_exact_mut(LIMBS * n).zip(values.chunks_exact(n)) {
                 for (j, &word) in values.iter().enumerate() {
                     for (limb, code) in self.ring.encode(word).into_iter().enumerate() {
@@ -127,64 +113,53 @@ impl BfvRing {
                     }
                 }
             }
-        })
+        }))
     }
 
     /// The transformed ciphertexts (count, 2, 3, N) of received bytes (count, N width).
-    fn expand<'py>(
-        &self,
-        py: Python<'py>,
-        public: Key,
-        first: u64,
-        wire: Bytes<'py, 2>,
-    ) -> PyResult<Array<'py, u64, 4>> {
+    fn expand(&self, py: Python, public: Key, first: u64, wire: Bytes<2>) -> Made<4> {
         let (public, [count, length]) = (public.stream(), wire.shape());
         let (n, wire): (usize, &[u8]) = (self.ring.degree, &wire);
         let width = fraction_bytes(length / n)?;
         check(length == n * width, || format!("wire has {length} columns, not a multiple of {n}"))?;
-        filled(py, [count, 2, LIMBS, n], |out| {
+        Ok(filled(py, [count, 2, LIMBS, n], |out| {
             rlwe::expand(&self.ring, (&public, first), (wire, width), out);
-        })
+        }))
     }
 
     /// Transformed ciphertexts (groups, 2, 3, N) of V short secrets, V = N groups / length, made
     /// ready for `products`.
-    fn prepare<'py>(
-        &self,
-        py: Python<'py>,
-        ciphertexts: Words<'py, 4>,
-        length: usize,
-    ) -> PyResult<Array<'py, u64, 1>> {
+    fn prepare(&self, py: Python, ciphertexts: Words<4>, length: usize) -> Made {
         let [groups, ..] = ciphertexts.shape();
         ciphertexts.must_have([groups, 2, LIMBS, self.ring.degree], "ciphertexts")?;
         let (spread, ciphertexts): (Spread, &[u64]) = (self.spread(groups, length)?, &ciphertexts);
-        filled(py, [spread.words()], |out| {
+        Ok(filled(py, [spread.words()], |out| {
             products::prepare(&self.ring, spread, ciphertexts, out);
-        })
+        }))
     }
 
     /// Leaves of columns of W, (columns, length) modulo 2^bits: prepared ciphertexts of `groups`
     /// times column, divided by 2^halvings. Every 2^keys leaves are merged into one result:
     /// (results, 2, 3, N).
     #[allow(clippy::too_many_arguments, reason = "the arguments of one product")]
-    fn products<'py>(
+    fn products(
         &self,
-        py: Python<'py>,
-        prepared: Words<'py, 1>,
+        py: Python,
+        prepared: Words,
         groups: usize,
-        matrix: Words<'py, 2>,
+        matrix: Words<2>,
         bits: u32,
         halvings: u32,
-        keys: Vec<Words<'py, 4>>,
-    ) -> PyResult<Array<'py, u64, 4>> {
+        keys: Vec<Words<4>>,
+    ) -> Made<4> {
         let n = self.ring.degree;
         let [leaves, length] = matrix.shape();
         let spread = self.spread(groups, length)?;
         prepared.must_have([spread.words()], "prepared")?;
         let (prepared, keys): (&[u64], _) = (&prepared, self.keys(&keys, spread.distance())?);
-        let columns = Columns { words: &matrix, bits: number_bits(bits)? };
+        let columns = (&*matrix, within(bits, 2..=64, "bits")?);
         let (size, run) = (2 * LIMBS * n, 1 << keys.len());
-        filled(py, [leaves.div_ceil(run), 2, LIMBS, n], |out| {
+        Ok(filled(py, [leaves.div_ceil(run), 2, LIMBS, n], |out| {
             let mut held = self.space.lock().unwrap_or_else(PoisonError::into_inner);
             let (space, scratch) = &mut *held;
             scratch.resize(scratch.len().max(leaves * size), 0);
@@ -195,17 +170,11 @@ impl BfvRing {
                 packing::merge_all(&self.ring, &keys, spread.distance(), leaves, space);
                 out.copy_from_slice(&leaves[..size]);
             }
-        })
+        }))
     }
 
     /// Both halves of a key for merging, (3, 2, 4, N).
-    fn whole_key<'py>(
-        &self,
-        py: Python<'py>,
-        public: Key,
-        number: u64,
-        sent: Words<'py, 3>,
-    ) -> PyResult<Array<'py, u64, 4>> {
+    fn whole_key(&self, py: Python, public: Key, number: u64, sent: Words<3>) -> Made<4> {
         let (n, public) = (self.ring.degree, public.stream());
         sent.must_have([LIMBS, PRIMES, n], "sent")?;
         let sent: &[u64] = &sent;
@@ -214,20 +183,14 @@ impl BfvRing {
             .enumerate()
             .all(|(i, words)| words.iter().all(|&word| word < self.ring.p(i % PRIMES)));
         check(reduced, || "sent must be reduced modulo the primes".into())?;
-        filled(py, [LIMBS, 2, PRIMES, n], |out| {
+        Ok(filled(py, [LIMBS, 2, PRIMES, n], |out| {
             packing::whole_key(&self.ring, (&public, number), sent, out);
-        })
+        }))
     }
 
     /// Merges leaves (count, 2, 3, N), count <= 2^keys, into one result (2, 3, N); key i, of
     /// shape (3, 2, 4, N), is that of gap / 2^i.
-    fn merge<'py>(
-        &self,
-        py: Python<'py>,
-        keys: Vec<Words<'py, 4>>,
-        gap: usize,
-        leaves: Words<'py, 4>,
-    ) -> PyResult<Array<'py, u64, 3>> {
+    fn merge(&self, py: Python, keys: Vec<Words<4>>, gap: usize, leaves: Words<4>) -> Made<3> {
         let n = self.ring.degree;
         let keys = self.keys(&keys, gap)?;
         let [count, ..] = leaves.shape();
@@ -236,11 +199,11 @@ impl BfvRing {
             format!("{} keys merge at most {} leaves", keys.len(), 1 << keys.len())
         })?;
         let leaves: &[u64] = &leaves;
-        filled(py, [2, LIMBS, n], |out| {
+        Ok(filled(py, [2, LIMBS, n], |out| {
             let mut held = self.space.lock().unwrap_or_else(PoisonError::into_inner);
             let mut leaves = leaves.to_vec();
             packing::merge_all(&self.ring, &keys, gap, &mut leaves, &mut held.0);
             out.copy_from_slice(&leaves[..out.len()]);
-        })
+        }))
     }
 }

@@ -9,6 +9,7 @@ mod lattice;
 mod masks;
 mod ot;
 mod results;
+mod row_bits;
 mod words;
 
 use pyo3::prelude::*;
@@ -29,6 +30,8 @@ mod _kernels {
         ot_choose, ot_expand, ot_finish, ot_grow, ot_offer, ot_products_receive, ot_products_send,
         ot_puncture, ot_receive, ot_send, ot_silent_receive, ot_silent_send,
     };
+    #[pymodule_export]
+    use super::row_bits::{RowBitsKey, RowBitsSums, bit_lines};
     #[pymodule_export]
     use super::words::{
         from_slices, histogram, mask_bucket_matrix, matrix_product, pack_bits, pack_words,

@@ -1,59 +1,46 @@
 //! New arrays that kernels fill in while other threads run.
 
-use super::arguments::refuse;
 use numpy::ndarray::{Dim, Dimension, IntoDimension};
 use numpy::{Element, PyArray, PyArrayMethods};
 use pyo3::prelude::*;
 
-pub(super) type Array<'py, T, const D: usize> = Bound<'py, PyArray<T, Dim<[usize; D]>>>;
-
-/// A new array of zeros. NumPy allocates it: large pages, where the system has them, make big
-/// results several times faster.
-pub(super) fn zeros<T: Element, const D: usize>(
-    py: Python<'_>,
-    shape: [usize; D],
-) -> Array<'_, T, D>
-where
-    Dim<[usize; D]>: Dimension,
-    [usize; D]: IntoDimension<Dim = Dim<[usize; D]>>,
-{
-    PyArray::zeros(py, shape, false)
-}
+/// An array that is on its way to Python.
+pub type Array<T, const D: usize> = Py<PyArray<T, Dim<[usize; D]>>>;
+pub type Column = Array<u64, 1>;
+/// New words, or what does not fit.
+pub type Made<const D: usize = 1> = PyResult<Array<u64, D>>;
 
 /// A new array that `kernel` fills in while other threads run.
-pub(super) fn filled<'py, T: Element + Send, const D: usize>(
-    py: Python<'py>,
+pub fn filled<T: Element + Send, const D: usize>(
+    py: Python,
     shape: [usize; D],
     kernel: impl FnOnce(&mut [T]) + Send,
-) -> PyResult<Array<'py, T, D>>
+) -> Array<T, D>
 where
     Dim<[usize; D]>: Dimension,
     [usize; D]: IntoDimension<Dim = Dim<[usize; D]>>,
 {
-    let array = zeros(py, shape);
-    {
-        let mut writable = array.try_readwrite().map_err(|error| refuse(error.to_string()))?;
-        let out = writable.as_slice_mut().map_err(|error| refuse(error.to_string()))?;
-        py.detach(|| kernel(out));
-    }
-    Ok(array)
+    let [array] = filled_too(py, [shape], |[out]| kernel(out));
+    array
 }
 
-/// Fills in several new arrays of one type at once.
-pub(super) fn filled_too<'py, T: Element + Send, const D: usize>(
-    py: Python<'py>,
-    arrays: [&Array<'py, T, 1>; D],
-    kernel: impl FnOnce([&mut [T]; D]) + Send,
-) -> PyResult<()> {
-    let mut held = Vec::with_capacity(D);
-    for array in arrays {
-        held.push(array.try_readwrite().map_err(|error| refuse(error.to_string()))?);
-    }
-    let mut slices = Vec::with_capacity(D);
-    for array in &mut held {
-        slices.push(array.as_slice_mut().map_err(|error| refuse(error.to_string()))?);
-    }
-    let slices: [&mut [T]; D] = slices.try_into().map_err(|_| refuse("as many".into()))?;
+/// Several new arrays of one type that `kernel` fills in at once.
+///
+/// NumPy allocates them, as zeros: large pages, where the system has them, make big results
+/// several times faster.
+pub fn filled_too<T: Element + Send, const D: usize, const N: usize>(
+    py: Python,
+    shapes: [[usize; D]; N],
+    kernel: impl FnOnce([&mut [T]; N]) + Send,
+) -> [Array<T, D>; N]
+where
+    Dim<[usize; D]>: Dimension,
+    [usize; D]: IntoDimension<Dim = Dim<[usize; D]>>,
+{
+    let arrays = shapes.map(|shape| PyArray::zeros(py, shape, false));
+    let mut held = arrays.each_ref().map(PyArrayMethods::readwrite);
+    let slices = held.each_mut().map(|array| array.as_slice_mut().expect("new: contiguous"));
     py.detach(|| kernel(slices));
-    Ok(())
+    drop(held);
+    arrays.map(Bound::unbind)
 }

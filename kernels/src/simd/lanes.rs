@@ -5,7 +5,7 @@
 //! and AVX-512: `dispatched!` takes those types only with a `Path` that proves them present.
 #![allow(unsafe_code)]
 
-/// Eight words, as every kind of lanes has them.
+/// Eight words, as every kind of lanes has them; shifts are by a constant below 64.
 pub trait Eight: Copy {
     /// Whether there are 32 registers, for sixteen sums, or 16, for four.
     const WIDE: bool;
@@ -18,28 +18,58 @@ pub trait Eight: Copy {
     fn splat(word: u64) -> Self;
     /// self + other modulo 2^64.
     fn plus(self, other: Self) -> Self;
+    /// self - other modulo 2^64.
+    fn minus(self, other: Self) -> Self;
     /// The common bits.
     fn and(self, other: Self) -> Self;
+    /// The bits in which they differ.
+    fn xor(self, other: Self) -> Self;
+    fn shift_left<const BITS: u32>(self) -> Self;
+    fn shift_right<const BITS: u32>(self) -> Self;
 }
 
-/// What kernels on shares do to them; shifts are by a constant below 64.
+/// Sums of products modulo 2^64.
 pub trait Lanes: Eight {
     /// A running sum of products, in whatever form the machine adds up fastest.
     type Sum: Copy;
     /// A factor that is the same in all lanes, prepared for many products.
     type Factor: Copy;
 
-    fn xor(self, other: Self) -> Self;
-    fn shift_left<const BITS: u32>(self) -> Self;
-    fn shift_right<const BITS: u32>(self) -> Self;
-
     fn factor(word: u64) -> Self::Factor;
     fn empty_sum() -> Self::Sum;
-    /// sum + self * factor in every lane, modulo 2^64.
+    /// sum + self * factor in every lane.
     fn multiply_add(self, factor: Self::Factor, sum: Self::Sum) -> Self::Sum;
     /// words + sum in every lane.
     fn add_sum(sum: Self::Sum, words: &mut [u64; 8]);
 }
+
+/// `eights!([inputs], [outputs], body)` goes through slices of words of one length, eight words at
+/// a time. In the body the name of an input stands for its words as lanes `L`, that of an output
+/// for the place where they lie. A macro: closures are not sure to be inlined, and without that no
+/// instruction is.
+macro_rules! eights {
+    ([$($input:ident),*], [$first:ident $(, $output:ident)*], $body:expr) => {
+        let all = $first.as_chunks_mut::<8>().0.iter_mut();
+        $(let all = all.zip($output.as_chunks_mut::<8>().0);)*
+        $(let all = all.zip($input.as_chunks::<8>().0);)*
+        for eights!(@ $first, $($output)* $($input)*) in all {
+            $(let $input = L::load($input);)*
+            $body;
+        }
+    };
+    // The pattern of an item of so many zips.
+    (@ $nested:pat, $next:ident $($rest:ident)*) => { eights!(@ ($nested, $next), $($rest)*) };
+    (@ $nested:pat,) => { $nested };
+}
+pub(crate) use eights;
+
+/// Has all functions of an implementation inlined: without that no instruction is.
+macro_rules! inlined {
+    ($(fn $name:ident $(<const $bits:ident: u32>)? ($($arguments:tt)*) $(-> $result:ty)? $body:block)*) => {
+        $(#[inline(always)] fn $name $(<const $bits: u32>)? ($($arguments)*) $(-> $result)? $body)*
+    };
+}
+pub(super) use inlined;
 
 /// Plain words.
 #[derive(Clone, Copy)]
@@ -55,25 +85,16 @@ impl Portable {
 impl Eight for Portable {
     const WIDE: bool = false;
 
-    #[inline(always)]
-    fn load(words: &[u64; 8]) -> Self {
-        Portable(*words)
-    }
-    #[inline(always)]
-    fn store(self, words: &mut [u64; 8]) {
-        *words = self.0;
-    }
-    #[inline(always)]
-    fn splat(word: u64) -> Self {
-        Portable([word; 8])
-    }
-    #[inline(always)]
-    fn plus(self, other: Self) -> Self {
-        self.zip(other, u64::wrapping_add)
-    }
-    #[inline(always)]
-    fn and(self, other: Self) -> Self {
-        self.zip(other, |a, b| a & b)
+    inlined! {
+        fn load(words: &[u64; 8]) -> Self { Portable(*words) }
+        fn store(self, words: &mut [u64; 8]) { *words = self.0; }
+        fn splat(word: u64) -> Self { Portable([word; 8]) }
+        fn plus(self, other: Self) -> Self { self.zip(other, u64::wrapping_add) }
+        fn minus(self, other: Self) -> Self { self.zip(other, u64::wrapping_sub) }
+        fn and(self, other: Self) -> Self { self.zip(other, |a, b| a & b) }
+        fn xor(self, other: Self) -> Self { self.zip(other, |a, b| a ^ b) }
+        fn shift_left<const BITS: u32>(self) -> Self { Portable(self.0.map(|word| word << BITS)) }
+        fn shift_right<const BITS: u32>(self) -> Self { Portable(self.0.map(|word| word >> BITS)) }
     }
 }
 
@@ -81,33 +102,13 @@ impl Lanes for Portable {
     type Sum = Portable;
     type Factor = u64;
 
-    #[inline(always)]
-    fn xor(self, other: Self) -> Self {
-        self.zip(other, |a, b| a ^ b)
-    }
-    #[inline(always)]
-    fn shift_left<const BITS: u32>(self) -> Self {
-        Portable(self.0.map(|word| word << BITS))
-    }
-    #[inline(always)]
-    fn shift_right<const BITS: u32>(self) -> Self {
-        Portable(self.0.map(|word| word >> BITS))
-    }
-    #[inline(always)]
-    fn factor(word: u64) -> u64 {
-        word
-    }
-    #[inline(always)]
-    fn empty_sum() -> Self {
-        Portable([0; 8])
-    }
-    #[inline(always)]
-    fn multiply_add(self, factor: u64, sum: Self) -> Self {
-        self.zip(sum, |word, sum| sum.wrapping_add(word.wrapping_mul(factor)))
-    }
-    #[inline(always)]
-    fn add_sum(sum: Self, words: &mut [u64; 8]) {
-        Portable(*words).plus(sum).store(words);
+    inlined! {
+        fn factor(word: u64) -> u64 { word }
+        fn empty_sum() -> Self { Portable([0; 8]) }
+        fn multiply_add(self, factor: u64, sum: Self) -> Self {
+            self.zip(sum, |word, sum| sum.wrapping_add(word.wrapping_mul(factor)))
+        }
+        fn add_sum(sum: Self, words: &mut [u64; 8]) { Portable(*words).plus(sum).store(words); }
     }
 }
 
@@ -161,30 +162,29 @@ mod x86 {
     impl Eight for Avx2 {
         const WIDE: bool = false;
 
-        #[inline(always)]
-        fn load(words: &[u64; 8]) -> Self {
-            let at = words.as_ptr().cast::<__m256i>();
-            Avx2(unsafe { [_mm256_loadu_si256(at), _mm256_loadu_si256(at.add(1))] })
-        }
-        #[inline(always)]
-        fn store(self, words: &mut [u64; 8]) {
-            let at = words.as_mut_ptr().cast::<__m256i>();
-            unsafe {
-                _mm256_storeu_si256(at, self.0[0]);
-                _mm256_storeu_si256(at.add(1), self.0[1]);
+        inlined! {
+            fn load(words: &[u64; 8]) -> Self {
+                let at = words.as_ptr().cast::<__m256i>();
+                Avx2(unsafe { [_mm256_loadu_si256(at), _mm256_loadu_si256(at.add(1))] })
             }
-        }
-        #[inline(always)]
-        fn splat(word: u64) -> Self {
-            Avx2([unsafe { _mm256_set1_epi64x(word as i64) }; 2])
-        }
-        #[inline(always)]
-        fn plus(self, other: Self) -> Self {
-            Avx2(both!(_mm256_add_epi64(self, other)))
-        }
-        #[inline(always)]
-        fn and(self, other: Self) -> Self {
-            Avx2(both!(_mm256_and_si256(self, other)))
+            fn store(self, words: &mut [u64; 8]) {
+                let at = words.as_mut_ptr().cast::<__m256i>();
+                unsafe {
+                    _mm256_storeu_si256(at, self.0[0]);
+                    _mm256_storeu_si256(at.add(1), self.0[1]);
+                }
+            }
+            fn splat(word: u64) -> Self { Avx2([unsafe { _mm256_set1_epi64x(word as i64) }; 2]) }
+            fn plus(self, other: Self) -> Self { Avx2(both!(_mm256_add_epi64(self, other))) }
+            fn minus(self, other: Self) -> Self { Avx2(both!(_mm256_sub_epi64(self, other))) }
+            fn and(self, other: Self) -> Self { Avx2(both!(_mm256_and_si256(self, other))) }
+            fn xor(self, other: Self) -> Self { Avx2(both!(_mm256_xor_si256(self, other))) }
+            fn shift_left<const BITS: u32>(self) -> Self {
+                self.each(|a| unsafe { _mm256_sll_epi64(a, _mm_cvtsi32_si128(BITS as i32)) })
+            }
+            fn shift_right<const BITS: u32>(self) -> Self {
+                self.each(|a| unsafe { _mm256_srl_epi64(a, _mm_cvtsi32_si128(BITS as i32)) })
+            }
         }
     }
 
@@ -192,35 +192,19 @@ mod x86 {
         type Sum = Halves;
         type Factor = [__m256i; 2];
 
-        #[inline(always)]
-        fn xor(self, other: Self) -> Self {
-            Avx2(both!(_mm256_xor_si256(self, other)))
-        }
-        #[inline(always)]
-        fn shift_left<const BITS: u32>(self) -> Self {
-            self.each(|a| unsafe { _mm256_sll_epi64(a, _mm_cvtsi32_si128(BITS as i32)) })
-        }
-        #[inline(always)]
-        fn shift_right<const BITS: u32>(self) -> Self {
-            self.each(|a| unsafe { _mm256_srl_epi64(a, _mm_cvtsi32_si128(BITS as i32)) })
-        }
-        #[inline(always)]
-        fn factor(word: u64) -> [__m256i; 2] {
-            unsafe { [_mm256_set1_epi64x(word as i64), _mm256_set1_epi64x((word >> 32) as i64)] }
-        }
-        #[inline(always)]
-        fn empty_sum() -> Halves {
-            Halves { low: Self::splat(0), cross: Self::splat(0) }
-        }
-        #[inline(always)]
-        fn multiply_add(self, [low, high]: [__m256i; 2], sum: Halves) -> Halves {
-            let cross = self.times(high).plus(self.shift_right::<32>().times(low));
-            Halves { low: sum.low.plus(self.times(low)), cross: sum.cross.plus(cross) }
-        }
-        #[inline(always)]
-        fn add_sum(sum: Halves, words: &mut [u64; 8]) {
-            let total = sum.low.plus(sum.cross.shift_left::<32>());
-            Self::load(words).plus(total).store(words);
+        inlined! {
+            fn factor(word: u64) -> [__m256i; 2] {
+                unsafe { [_mm256_set1_epi64x(word as i64), _mm256_set1_epi64x((word >> 32) as i64)] }
+            }
+            fn empty_sum() -> Halves { Halves { low: Self::splat(0), cross: Self::splat(0) } }
+            fn multiply_add(self, [low, high]: [__m256i; 2], sum: Halves) -> Halves {
+                let cross = self.times(high).plus(self.shift_right::<32>().times(low));
+                Halves { low: sum.low.plus(self.times(low)), cross: sum.cross.plus(cross) }
+            }
+            fn add_sum(sum: Halves, words: &mut [u64; 8]) {
+                let total = sum.low.plus(sum.cross.shift_left::<32>());
+                Self::load(words).plus(total).store(words);
+            }
         }
     }
 
@@ -231,25 +215,24 @@ mod x86 {
     impl Eight for Avx512 {
         const WIDE: bool = true;
 
-        #[inline(always)]
-        fn load(words: &[u64; 8]) -> Self {
-            Avx512(unsafe { _mm512_loadu_si512(words.as_ptr().cast()) })
-        }
-        #[inline(always)]
-        fn store(self, words: &mut [u64; 8]) {
-            unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), self.0) }
-        }
-        #[inline(always)]
-        fn splat(word: u64) -> Self {
-            Avx512(unsafe { _mm512_set1_epi64(word as i64) })
-        }
-        #[inline(always)]
-        fn plus(self, other: Self) -> Self {
-            Avx512(unsafe { _mm512_add_epi64(self.0, other.0) })
-        }
-        #[inline(always)]
-        fn and(self, other: Self) -> Self {
-            Avx512(unsafe { _mm512_and_si512(self.0, other.0) })
+        inlined! {
+            fn load(words: &[u64; 8]) -> Self {
+                Avx512(unsafe { _mm512_loadu_si512(words.as_ptr().cast()) })
+            }
+            fn store(self, words: &mut [u64; 8]) {
+                unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), self.0) }
+            }
+            fn splat(word: u64) -> Self { Avx512(unsafe { _mm512_set1_epi64(word as i64) }) }
+            fn plus(self, other: Self) -> Self { Avx512(unsafe { _mm512_add_epi64(self.0, other.0) }) }
+            fn minus(self, other: Self) -> Self { Avx512(unsafe { _mm512_sub_epi64(self.0, other.0) }) }
+            fn and(self, other: Self) -> Self { Avx512(unsafe { _mm512_and_si512(self.0, other.0) }) }
+            fn xor(self, other: Self) -> Self { Avx512(unsafe { _mm512_xor_si512(self.0, other.0) }) }
+            fn shift_left<const BITS: u32>(self) -> Self {
+                Avx512(unsafe { _mm512_sll_epi64(self.0, _mm_cvtsi32_si128(BITS as i32)) })
+            }
+            fn shift_right<const BITS: u32>(self) -> Self {
+                Avx512(unsafe { _mm512_srl_epi64(self.0, _mm_cvtsi32_si128(BITS as i32)) })
+            }
         }
     }
 
@@ -257,33 +240,13 @@ mod x86 {
         type Sum = Avx512;
         type Factor = Avx512;
 
-        #[inline(always)]
-        fn xor(self, other: Self) -> Self {
-            Avx512(unsafe { _mm512_xor_si512(self.0, other.0) })
-        }
-        #[inline(always)]
-        fn shift_left<const BITS: u32>(self) -> Self {
-            Avx512(unsafe { _mm512_sll_epi64(self.0, _mm_cvtsi32_si128(BITS as i32)) })
-        }
-        #[inline(always)]
-        fn shift_right<const BITS: u32>(self) -> Self {
-            Avx512(unsafe { _mm512_srl_epi64(self.0, _mm_cvtsi32_si128(BITS as i32)) })
-        }
-        #[inline(always)]
-        fn factor(word: u64) -> Self {
-            Self::splat(word)
-        }
-        #[inline(always)]
-        fn empty_sum() -> Self {
-            Self::splat(0)
-        }
-        #[inline(always)]
-        fn multiply_add(self, factor: Self, sum: Self) -> Self {
-            sum.plus(Avx512(unsafe { _mm512_mullo_epi64(self.0, factor.0) }))
-        }
-        #[inline(always)]
-        fn add_sum(sum: Self, words: &mut [u64; 8]) {
-            Self::load(words).plus(sum).store(words);
+        inlined! {
+            fn factor(word: u64) -> Self { Self::splat(word) }
+            fn empty_sum() -> Self { Self::splat(0) }
+            fn multiply_add(self, factor: Self, sum: Self) -> Self {
+                sum.plus(Avx512(unsafe { _mm512_mullo_epi64(self.0, factor.0) }))
+            }
+            fn add_sum(sum: Self, words: &mut [u64; 8]) { Self::load(words).plus(sum).store(words); }
         }
     }
 }

@@ -5,3 +5,4 @@ pub mod path;
 pub mod residues;
 #[cfg(target_arch = "x86_64")]
 pub mod residues_avx2;
+pub mod shorts;

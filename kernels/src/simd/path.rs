@@ -1,12 +1,12 @@
 //! Which instruction set a kernel runs on.
 //!
-//! A kernel is written once, in portable Rust, as an `#[inline(always)]` function. The
-//! macro `dispatched!` compiles it once more for AVX2 and for AVX-512, where the compiler
-//! turns the same loops into vector code: all paths agree by construction (and a test
-//! says so). Where that is not fast enough a kernel is generic over [`crate::simd::lanes`]. A [`Path`] can only be had for an instruction set that this machine has,
-//! which is what makes the `unsafe` calls below sound.
+//! A kernel is written once, in portable Rust, within the macro `dispatched!`, which compiles it
+//! once more for AVX2 and for AVX-512, where the compiler turns the same loops into vector code:
+//! all paths agree by construction (and a test says so). Where that is not fast enough a kernel
+//! is generic over [`crate::simd::lanes`]. A [`Path`] can only be had for an instruction set that
+//! this machine has, which is what makes the `unsafe` calls below sound.
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 pub(crate) enum Level {
     Portable,
@@ -73,53 +73,78 @@ impl Path {
     }
 }
 
-/// `dispatched! { /// doc  pub fn name = body(argument: Type, ...); }` defines `name(path,
-/// argument, ...)`, which runs the `#[inline(always)]` function `body` compiled for `path`.
-/// Written `= body::<Lanes>(...)`, the body is generic over `lanes::Lanes` and gets those of
-/// the path.
+/// Makes functions that run their bodies compiled for a [`Path`], which becomes the first argument.
+/// A body that is generic over `L: Lanes`, `L: HasShorts` or `L: Residues` gets those of the path.
 macro_rules! dispatched {
-    ($(#[$meta:meta])* pub fn $name:ident = $body:ident($($arg:ident: $type:ty),* $(,)?);) => {
+    () => {};
+    ($(#[$meta:meta])* pub fn $name:ident($($arg:ident: $type:ty),* $(,)?) $body:block $($rest:tt)*) => {
         $crate::simd::path::dispatched! {
-            @ $(#[$meta])* $name($($arg: $type),*) [$body] [$body] [$body]
+            @ $(#[$meta])* $name($($arg: $type),*) [] $body
+            [Avx512 "avx2,bmi2,fma,avx512f,avx512dq,avx512bw,avx512vl"] [] [] []
         }
+        $crate::simd::path::dispatched! { $($rest)* }
     };
-    ($(#[$meta:meta])* pub fn $name:ident = $body:ident::<Lanes>($($arg:ident: $type:ty),* $(,)?);) => {
+    ($(#[$meta:meta])* pub fn $name:ident<L: Lanes>($($arg:ident: $type:ty),* $(,)?) $body:block $($rest:tt)*) => {
         $crate::simd::path::dispatched! {
-            @ $(#[$meta])* $name($($arg: $type),*)
-            [$body::<$crate::simd::lanes::Portable>]
-            [$body::<$crate::simd::lanes::Avx2>]
-            [$body::<$crate::simd::lanes::Avx512>]
+            @ $(#[$meta])* $name($($arg: $type),*) [<L: Lanes>] $body
+            [Avx512 "avx2,bmi2,fma,avx512f,avx512dq,avx512bw,avx512vl"]
+            [::<$crate::simd::lanes::Portable>]
+            [::<$crate::simd::lanes::Avx2>]
+            [::<$crate::simd::lanes::Avx512>]
         }
+        $crate::simd::path::dispatched! { $($rest)* }
     };
-    (@ $(#[$meta:meta])* $name:ident($($arg:ident: $type:ty),*)
-     [$($portable:tt)*] [$($avx2:tt)*] [$($avx512:tt)*]) => {
+    ($(#[$meta:meta])* pub fn $name:ident<L: HasShorts>($($arg:ident: $type:ty),* $(,)?) $body:block $($rest:tt)*) => {
+        $crate::simd::path::dispatched! {
+            @ $(#[$meta])* $name($($arg: $type),*) [<L: HasShorts>] $body
+            [Avx512 "avx2,bmi2,fma,avx512f,avx512dq,avx512bw,avx512vl"]
+            [::<$crate::simd::lanes::Portable>]
+            [::<$crate::simd::lanes::Avx2>]
+            [::<$crate::simd::lanes::Avx512>]
+        }
+        $crate::simd::path::dispatched! { $($rest)* }
+    };
+    ($(#[$meta:meta])* pub fn $name:ident<L: Residues>($($arg:ident: $type:ty),* $(,)?) $body:block $($rest:tt)*) => {
+        $crate::simd::path::dispatched! {
+            @ $(#[$meta])* $name($($arg: $type),*) [<L: Residues>] $body
+            [Ifma "avx2,bmi2,fma,avx512f,avx512dq,avx512bw,avx512vl,avx512ifma"]
+            [::<$crate::simd::lanes::Portable>]
+            [::<$crate::simd::lanes::Avx2>]
+            [::<$crate::simd::lanes::Avx512>]
+        }
+        $crate::simd::path::dispatched! { $($rest)* }
+    };
+    // The path from which on the third kind of lanes is taken, with the instructions it needs.
+    (@ $(#[$meta:meta])* $name:ident($($arg:ident: $type:ty),*) [$($generics:tt)*] $body:block
+     [$wide:ident $features:literal] [$($portable:tt)*] [$($avx2:tt)*] [$($avx512:tt)*]) => {
         $(#[$meta])*
         #[allow(unsafe_code)]
         pub fn $name(path: $crate::simd::path::Path, $($arg: $type),*) {
+            #[inline(always)]
+            fn body $($generics)*($($arg: $type),*) $body
             #[cfg(target_arch = "x86_64")]
             {
-                #[target_feature(enable = "avx2")]
+                use $crate::simd::path::Level;
+                #[target_feature(enable = "avx2,bmi2,fma")]
                 fn avx2($($arg: $type),*) {
-                    $($avx2)*($($arg),*)
+                    body $($avx2)*($($arg),*)
                 }
-                #[target_feature(enable = "avx2,avx512f,avx512dq,avx512bw,avx512vl")]
+                #[target_feature(enable = $features)]
                 fn avx512($($arg: $type),*) {
-                    $($avx512)*($($arg),*)
+                    body $($avx512)*($($arg),*)
                 }
                 match path.level() {
-                    $crate::simd::path::Level::Portable => $($portable)*($($arg),*),
-                    // SAFETY: a `Path` of this level exists only where the CPU has it.
-                    $crate::simd::path::Level::Avx2 => unsafe { avx2($($arg),*) },
-                    // SAFETY: as above.
-                    $crate::simd::path::Level::Avx512 | $crate::simd::path::Level::Ifma => unsafe {
-                        avx512($($arg),*)
-                    },
+                    Level::Portable => body $($portable)*($($arg),*),
+                    // SAFETY: a `Path` of this level exists only where the CPU has these.
+                    level if level >= Level::$wide => unsafe { avx512($($arg),*) },
+                    // SAFETY: and one of any other level where it has at least those of AVX2.
+                    _ => unsafe { avx2($($arg),*) },
                 }
             }
             #[cfg(not(target_arch = "x86_64"))]
             {
                 let _ = path;
-                $($portable)*($($arg),*)
+                body $($portable)*($($arg),*)
             }
         }
     };

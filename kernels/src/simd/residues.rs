@@ -6,7 +6,7 @@
 //! or indexes by one.
 #![allow(unsafe_code)]
 
-use crate::simd::lanes::{Eight, Portable};
+use crate::simd::lanes::{Eight, Portable, inlined};
 
 /// The low 52 bits.
 pub const MASK: u64 = (1 << 52) - 1;
@@ -15,12 +15,13 @@ pub const MASK: u64 = (1 << 52) - 1;
 pub trait Residues: Eight {
     /// Words made ready for `add_product`.
     type Operand: Copy;
-    /// self - other modulo 2^64.
-    fn minus(self, other: Self) -> Self;
     /// x - limit where x >= limit, else x; for x and limit below 2^63.
     fn reduce_once(self, limit: Self) -> Self;
     /// Each word's bits from 52 on.
-    fn above(self) -> Self;
+    #[inline(always)]
+    fn above(self) -> Self {
+        self.shift_right::<52>()
+    }
     /// The words as factors.
     fn operand(self) -> Self::Operand;
     /// Adds a b to the number low + 2^52 high, up to what `settled` takes away again. Up to 2^10
@@ -44,93 +45,72 @@ fn product(a: u64, b: u64) -> u128 {
 macro_rules! products_by_halves {
     () => {
         type Operand = Self;
-        #[inline(always)]
-        fn operand(self) -> Self {
-            self
-        }
-        #[inline(always)]
-        fn add_product((low, high): (Self, Self), a: Self, b: Self) -> (Self, Self) {
-            (low.add_low(a, b), high.add_high(a, b))
-        }
-        #[inline(always)]
-        fn settled(sums: (Self, Self), _products: u64) -> (Self, Self) {
-            sums
-        }
-        #[inline(always)]
-        fn times(self, (w, ratio): (Self, Self), p: Self) -> Self {
-            let zero = Self::splat(0);
-            let quotient = zero.add_high(self, ratio);
-            let minus_p = Self::splat(MASK + 1).minus(p);
-            zero.add_low(self, w).add_low(quotient, minus_p).and(Self::splat(MASK))
+
+        inlined! {
+            fn operand(self) -> Self { self }
+            fn add_product((low, high): (Self, Self), a: Self, b: Self) -> (Self, Self) {
+                (low.add_low(a, b), high.add_high(a, b))
+            }
+            fn settled(sums: (Self, Self), _products: u64) -> (Self, Self) { sums }
+            fn times(self, (w, ratio): (Self, Self), p: Self) -> Self {
+                let zero = Self::splat(0);
+                let quotient = zero.add_high(self, ratio);
+                let minus_p = Self::splat(MASK + 1).minus(p);
+                zero.add_low(self, w).add_low(quotient, minus_p).and(Self::splat(MASK))
+            }
         }
     };
 }
 
 impl Portable {
-    #[inline(always)]
-    fn add_low(self, a: Self, b: Self) -> Self {
-        self.plus(a.zip(b, |a, b| product(a, b) as u64 & MASK))
-    }
-    #[inline(always)]
-    fn add_high(self, a: Self, b: Self) -> Self {
-        self.plus(a.zip(b, |a, b| (product(a, b) >> 52) as u64))
+    inlined! {
+        fn add_low(self, a: Self, b: Self) -> Self {
+            self.plus(a.zip(b, |a, b| product(a, b) as u64 & MASK))
+        }
+        fn add_high(self, a: Self, b: Self) -> Self {
+            self.plus(a.zip(b, |a, b| (product(a, b) >> 52) as u64))
+        }
     }
 }
 
 impl Residues for Portable {
     products_by_halves!();
-    #[inline(always)]
-    fn minus(self, other: Self) -> Self {
-        self.zip(other, u64::wrapping_sub)
-    }
-    #[inline(always)]
-    fn reduce_once(self, limit: Self) -> Self {
-        self.zip(self.minus(limit), u64::min)
-    }
-    #[inline(always)]
-    fn above(self) -> Self {
-        Portable(self.0.map(|word| word >> 52))
-    }
-    #[inline(always)]
-    fn transpose(rows: [Self; 8]) -> [Self; 8] {
-        std::array::from_fn(|j| Portable(std::array::from_fn(|i| rows[i].0[j])))
+
+    inlined! {
+        fn reduce_once(self, limit: Self) -> Self { self.zip(self.minus(limit), u64::min) }
+        fn transpose(rows: [Self; 8]) -> [Self; 8] {
+            std::array::from_fn(|j| Portable(std::array::from_fn(|i| rows[i].0[j])))
+        }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all, below")]
 mod x86 {
-    //! SAFETY, throughout: `on_residues!` takes this type only with a `Path` that proves the
+    //! SAFETY, throughout: `dispatched!` takes this type only with a `Path` that proves the
     //! instructions present; loads and stores go through references to 64 bytes.
 
     use super::{MASK, Residues};
-    use crate::simd::lanes::{Avx512, Eight};
+    use crate::simd::lanes::{Avx512, Eight, inlined};
     use std::arch::x86_64::*;
 
     impl Avx512 {
-        #[inline(always)]
-        fn add_low(self, a: Self, b: Self) -> Self {
-            Avx512(unsafe { _mm512_madd52lo_epu64(self.0, a.0, b.0) })
-        }
-        #[inline(always)]
-        fn add_high(self, a: Self, b: Self) -> Self {
-            Avx512(unsafe { _mm512_madd52hi_epu64(self.0, a.0, b.0) })
+        inlined! {
+            fn add_low(self, a: Self, b: Self) -> Self {
+                Avx512(unsafe { _mm512_madd52lo_epu64(self.0, a.0, b.0) })
+            }
+            fn add_high(self, a: Self, b: Self) -> Self {
+                Avx512(unsafe { _mm512_madd52hi_epu64(self.0, a.0, b.0) })
+            }
         }
     }
 
     impl Residues for Avx512 {
         products_by_halves!();
-        #[inline(always)]
-        fn minus(self, other: Self) -> Self {
-            Avx512(unsafe { _mm512_sub_epi64(self.0, other.0) })
-        }
+
         #[inline(always)]
         fn reduce_once(self, limit: Self) -> Self {
             Avx512(unsafe { _mm512_min_epu64(self.0, self.minus(limit).0) })
-        }
-        #[inline(always)]
-        fn above(self) -> Self {
-            Avx512(unsafe { _mm512_srli_epi64::<52>(self.0) })
         }
         #[inline(always)]
         fn transpose(rows: [Self; 8]) -> [Self; 8] {
@@ -161,40 +141,3 @@ mod x86 {
         }
     }
 }
-
-/// `on_residues! { /// doc  pub fn name = body(argument: Type, ...); }` defines `name(path,
-/// argument, ...)`, which runs the `#[inline(always)]` function `body::<R: Residues>`.
-macro_rules! on_residues {
-    ($(#[$meta:meta])* pub fn $name:ident = $body:ident($($arg:ident: $type:ty),* $(,)?);) => {
-        $(#[$meta])*
-        #[allow(unsafe_code)]
-        pub fn $name(path: $crate::simd::path::Path, $($arg: $type),*) {
-            #[cfg(target_arch = "x86_64")]
-            {
-                use $crate::simd::path::Level;
-                #[target_feature(enable = "avx2,bmi2,fma")]
-                fn avx2($($arg: $type),*) {
-                    $body::<$crate::simd::lanes::Avx2>($($arg),*)
-                }
-                #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx512ifma,bmi2")]
-                fn ifma($($arg: $type),*) {
-                    $body::<$crate::simd::lanes::Avx512>($($arg),*)
-                }
-                match path.level() {
-                    Level::Portable => $body::<$crate::simd::lanes::Portable>($($arg),*),
-                    // SAFETY: a `Path` of these levels exists only where the CPU has AVX2.
-                    Level::Avx2 | Level::Avx512 => unsafe { avx2($($arg),*) },
-                    // SAFETY: and one of this level where it has the 52-bit multiply-add.
-                    Level::Ifma => unsafe { ifma($($arg),*) },
-                }
-            }
-            #[cfg(not(target_arch = "x86_64"))]
-            {
-                let _ = path;
-                $body::<$crate::simd::lanes::Portable>($($arg),*)
-            }
-        }
-    };
-}
-
-pub(crate) use on_residues;

@@ -7,12 +7,12 @@
 //! floating point arithmetic on the GPU*, ARITH 2018.) All numbers are zero or normal, so no
 //! instruction takes longer for some values than for others.
 //!
-//! SAFETY, throughout: `on_residues!` takes this type only with a `Path` that proves the
+//! SAFETY, throughout: `dispatched!` takes this type only with a `Path` that proves the
 //! instructions present; loads and stores go through references to 64 bytes.
 #![allow(unsafe_code)]
 #![allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all, above")]
 
-use crate::simd::lanes::{Avx2, Eight, both};
+use crate::simd::lanes::{Avx2, Eight, both, inlined};
 use crate::simd::residues::Residues;
 use std::arch::x86_64::*;
 
@@ -35,11 +35,6 @@ unsafe fn of_words(words: __m256i) -> __m256d {
         let units = _mm256_or_si256(words, _mm256_set1_epi64x(UNITS as i64));
         _mm256_sub_pd(_mm256_castsi256_pd(units), _mm256_set1_pd(TWO_52))
     }
-}
-
-#[inline(always)]
-unsafe fn shifted(words: __m256i) -> __m256i {
-    unsafe { _mm256_srli_epi64::<52>(words) }
 }
 
 #[inline(always)]
@@ -89,9 +84,10 @@ unsafe fn scaled(x: __m256i, w: __m256i, ratio: __m256i, p: __m256i) -> __m256i 
     }
 }
 
-/// Rows of a square of four.
+/// Of four rows the halves with this number, a square of four, turned.
 #[inline(always)]
-unsafe fn turned([a, b, c, d]: [__m256i; 4]) -> [__m256i; 4] {
+unsafe fn turned([a, b, c, d]: [Avx2; 4], half: usize) -> [__m256i; 4] {
+    let (a, b, c, d) = (a.0[half], b.0[half], c.0[half], d.0[half]);
     unsafe {
         let (even, odd) = (_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
         let (other_even, other_odd) = (_mm256_unpacklo_epi64(c, d), _mm256_unpackhi_epi64(c, d));
@@ -107,45 +103,28 @@ unsafe fn turned([a, b, c, d]: [__m256i; 4]) -> [__m256i; 4] {
 impl Residues for Avx2 {
     type Operand = Doubles;
 
-    #[inline(always)]
-    fn minus(self, other: Self) -> Self {
-        Avx2(both!(_mm256_sub_epi64(self, other)))
-    }
-    #[inline(always)]
-    fn above(self) -> Self {
-        Avx2(both!(shifted(self)))
-    }
-    #[inline(always)]
-    fn reduce_once(self, limit: Self) -> Self {
-        Avx2(both!(reduced(self, limit)))
-    }
-    #[inline(always)]
-    fn operand(self) -> Doubles {
-        Doubles(both!(of_words(self)))
-    }
-    #[inline(always)]
-    fn add_product((low, high): (Self, Self), a: Doubles, b: Doubles) -> (Self, Self) {
-        let upper = Doubles(both!(upper(a, b)));
-        let rest = Doubles(both!(rest(a, b, upper)));
-        (Avx2(both!(plus_bits(low, rest))), Avx2(both!(plus_bits(high, upper))))
-    }
-    #[inline(always)]
-    fn settled((low, high): (Self, Self), products: u64) -> (Self, Self) {
-        let low_excess = Self::splat(LOW_EXCESS.wrapping_mul(products));
-        let high_excess = Self::splat(HIGH_EXCESS.wrapping_mul(products));
-        (low.minus(low_excess), high.minus(high_excess))
-    }
-    #[inline(always)]
-    fn times(self, (w, ratio): (Self, Self), p: Self) -> Self {
-        Avx2(both!(scaled(self, w, ratio, p)))
-    }
-    #[inline(always)]
-    fn transpose([a, b, c, d, e, f, g, h]: [Self; 8]) -> [Self; 8] {
-        // Squares of four, each turned; the two off the diagonal change places.
-        let (upper, lower) = (Rows([a, b, c, d]), Rows([e, f, g, h]));
-        unsafe {
-            let (a, b) = (turned(upper.half(0)), turned(lower.half(0)));
-            let (c, d) = (turned(upper.half(1)), turned(lower.half(1)));
+    inlined! {
+        fn reduce_once(self, limit: Self) -> Self { Avx2(both!(reduced(self, limit))) }
+        fn operand(self) -> Doubles { Doubles(both!(of_words(self))) }
+        fn add_product((low, high): (Self, Self), a: Doubles, b: Doubles) -> (Self, Self) {
+            let upper = Doubles(both!(upper(a, b)));
+            let rest = Doubles(both!(rest(a, b, upper)));
+            (Avx2(both!(plus_bits(low, rest))), Avx2(both!(plus_bits(high, upper))))
+        }
+        fn settled((low, high): (Self, Self), products: u64) -> (Self, Self) {
+            let low_excess = Self::splat(LOW_EXCESS.wrapping_mul(products));
+            let high_excess = Self::splat(HIGH_EXCESS.wrapping_mul(products));
+            (low.minus(low_excess), high.minus(high_excess))
+        }
+        fn times(self, (w, ratio): (Self, Self), p: Self) -> Self {
+            Avx2(both!(scaled(self, w, ratio, p)))
+        }
+        fn transpose([a, b, c, d, e, f, g, h]: [Self; 8]) -> [Self; 8] {
+            // Squares of four, each turned; the two off the diagonal change places.
+            let (upper, lower) = ([a, b, c, d], [e, f, g, h]);
+            let (a, b, c, d) = unsafe {
+                (turned(upper, 0), turned(lower, 0), turned(upper, 1), turned(lower, 1))
+            };
             [
                 Avx2([a[0], b[0]]),
                 Avx2([a[1], b[1]]),
@@ -157,15 +136,5 @@ impl Residues for Avx2 {
                 Avx2([c[3], d[3]]),
             ]
         }
-    }
-}
-
-struct Rows([Avx2; 4]);
-
-impl Rows {
-    #[inline(always)]
-    fn half(&self, half: usize) -> [__m256i; 4] {
-        let [a, b, c, d] = self.0;
-        [a.0[half], b.0[half], c.0[half], d.0[half]]
     }
 }

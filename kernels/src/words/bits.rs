@@ -40,6 +40,20 @@ fn spread(byte: u8) -> u64 {
     (high >> 7) & 0x0101_0101_0101_0101
 }
 
+/// Adds (or) `count` bits of `source` from bit `from` on to `out` from bit `at` on, where it is zero.
+pub fn copy_bits(source: &[u64], from: usize, count: usize, out: &mut [u64], at: usize) {
+    let (mut from, mut at, mut left) = (from, at, count);
+    while left > 0 {
+        // What is left of the word that is written to.
+        let taken = left.min(64 - at % 64);
+        let (word, shift) = (from / 64, from % 64);
+        let next = source.get(word + 1).copied().unwrap_or(0);
+        let bits = source[word] >> shift | next << 1 << (63 - shift);
+        out[at / 64] |= (bits & u64::MAX >> (64 - taken)) << (at % 64);
+        (from, at, left) = (from + taken, at + taken, left - taken);
+    }
+}
+
 /// Bytes that hold `count` numbers of `bits` bits.
 pub fn packed_length(count: usize, bits: u32) -> Option<usize> {
     count.checked_mul(bits as usize).map(|total| total.div_ceil(8))
@@ -55,66 +69,53 @@ fn place(i: usize, bits: u32) -> (usize, u32) {
     (at / 64 % 64, (at % 64) as u32)
 }
 
-#[inline(always)]
-fn pack_words_body(words: &[u64], bits: u32, out: &mut [u8]) {
-    let mask = u64::MAX >> (64 - bits);
-    for (chunk, bytes) in words.chunks(64).zip(out.chunks_mut(8 * bits as usize)) {
-        let mut group: Group = [0; 65];
-        let mut pending = 0;
-        for (i, word) in chunk.iter().enumerate() {
-            let (at, shift) = place(i, bits);
-            pending |= (word & mask) << shift;
-            group[at] = pending;
-            let spilled = (word & mask) >> 1 >> (63 - shift);
-            group[at + 1] = spilled;
-            pending = if shift + bits >= 64 { spilled } else { pending };
-        }
-        for (eight, word) in bytes.chunks_mut(8).zip(group) {
-            eight.copy_from_slice(&word.to_le_bytes()[..eight.len()]);
-        }
-    }
-}
-
-#[inline(always)]
-fn unpack_words_body(data: &[u8], bits: u32, out: &mut [u64]) {
-    let mask = u64::MAX >> (64 - bits);
-    for (chunk, bytes) in out.chunks_mut(64).zip(data.chunks(8 * bits as usize)) {
-        let mut group: Group = [0; 65];
-        let (eights, rest) = bytes.as_chunks::<8>();
-        for (word, eight) in group.iter_mut().zip(eights) {
-            *word = u64::from_le_bytes(*eight);
-        }
-        for (i, &byte) in rest.iter().enumerate() {
-            group[eights.len()] |= u64::from(byte) << (8 * i);
-        }
-        for (i, word) in chunk.iter_mut().enumerate() {
-            let (at, shift) = place(i, bits);
-            *word = (group[at] >> shift | group[at + 1] << 1 << (63 - shift)) & mask;
-        }
-    }
-}
-
 dispatched! {
     /// The low `bits` (1 to 64) bits of each word, one after the other, little-endian; `out`
     /// has `packed_length(words.len(), bits)` bytes.
-    pub fn pack_words = pack_words_body(words: &[u64], bits: u32, out: &mut [u8]);
-}
+    pub fn pack_words(words: &[u64], bits: u32, out: &mut [u8]) {
+        let mask = u64::MAX >> (64 - bits);
+        for (chunk, bytes) in words.chunks(64).zip(out.chunks_mut(8 * bits as usize)) {
+            let mut group: Group = [0; 65];
+            let mut pending = 0;
+            for (i, word) in chunk.iter().enumerate() {
+                let (at, shift) = place(i, bits);
+                pending |= (word & mask) << shift;
+                group[at] = pending;
+                let spilled = (word & mask) >> 1 >> (63 - shift);
+                group[at + 1] = spilled;
+                pending = if shift + bits >= 64 { spilled } else { pending };
+            }
+            for (eight, word) in bytes.chunks_mut(8).zip(group) {
+                eight.copy_from_slice(&word.to_le_bytes()[..eight.len()]);
+            }
+        }
+    }
 
-dispatched! {
     /// Undoes [`pack_words`]; `data` has `packed_length(out.len(), bits)` bytes.
-    pub fn unpack_words = unpack_words_body(data: &[u8], bits: u32, out: &mut [u64]);
+    pub fn unpack_words(data: &[u8], bits: u32, out: &mut [u64]) {
+        let mask = u64::MAX >> (64 - bits);
+        for (chunk, bytes) in out.chunks_mut(64).zip(data.chunks(8 * bits as usize)) {
+            let mut group: Group = [0; 65];
+            let (eights, rest) = bytes.as_chunks::<8>();
+            for (word, eight) in group.iter_mut().zip(eights) {
+                *word = u64::from_le_bytes(*eight);
+            }
+            for (i, &byte) in rest.iter().enumerate() {
+                group[eights.len()] |= u64::from(byte) << (8 * i);
+            }
+            for (i, word) in chunk.iter_mut().enumerate() {
+                let (at, shift) = place(i, bits);
+                *word = (group[at] >> shift | group[at + 1] << 1 << (63 - shift)) & mask;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::simd::path::Path;
-
-    fn words(count: usize) -> Vec<u64> {
-        let mut out = vec![0; count];
-        crate::words::prg::Stream::new(&[1; 16]).fill(0, &mut out);
-        out
-    }
+    use crate::words::prg::drawn;
 
     #[test]
     fn every_byte_spreads_and_gathers() {
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn bits_round_trip() {
         for count in [0usize, 1, 7, 8, 63, 64, 65, 200] {
-            let mut packed = words(count.div_ceil(64));
+            let mut packed = drawn(1, count.div_ceil(64));
             if count % 64 != 0 {
                 *packed.last_mut().unwrap() &= (1 << (count % 64)) - 1;
             }
@@ -144,7 +145,7 @@ mod tests {
 
     #[test]
     fn words_are_packed_as_defined_and_return() {
-        let source = words(150);
+        let source = drawn(1, 150);
         let cases = (1..=64).flat_map(|bits| [0, 1, 63, 64, 65, 150].map(|count| (bits, count)));
         for (bits, count) in cases {
             let short: Vec<u64> =

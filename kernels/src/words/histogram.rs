@@ -60,43 +60,33 @@ fn add<const V: usize>(bins: Bins<'_>, values: [&[u64]; V], sums: &mut [u64]) {
     }
 }
 
+/// Adds V vectors at once as often as there are so many; the values and sums that are left.
 #[inline(always)]
-fn histogram_body(bins: Bins<'_>, values: &[u64], sums: &mut [u64]) {
-    let rows = bins.rows();
-    let size = bins.features * bins.bins;
-    if rows == 0 || size == 0 {
-        return;
+fn add_most<'a, const V: usize>(
+    bins: Bins<'_>,
+    (mut values, mut sums): (&'a [u64], &'a mut [u64]),
+) -> (&'a [u64], &'a mut [u64]) {
+    let (rows, size) = (bins.rows(), bins.features * bins.bins);
+    while values.len() >= V * rows {
+        let (now, later) = values.split_at(V * rows);
+        let (out, rest) = sums.split_at_mut(V * size);
+        add::<V>(bins, std::array::from_fn(|v| &now[v * rows..(v + 1) * rows]), out);
+        (values, sums) = (later, rest);
     }
-    let mut values = values;
-    let mut sums = sums;
-    while !values.is_empty() {
-        let left = values.len() / rows;
-        let taken = if left >= 8 {
-            8
-        } else if left >= 4 {
-            4
-        } else if left >= 2 {
-            2
-        } else {
-            1
-        };
-        let (now, later) = values.split_at(taken * rows);
-        let (out, rest) = sums.split_at_mut(taken * size);
-        match taken {
-            8 => add::<8>(bins, std::array::from_fn(|v| &now[v * rows..(v + 1) * rows]), out),
-            4 => add::<4>(bins, std::array::from_fn(|v| &now[v * rows..(v + 1) * rows]), out),
-            2 => add::<2>(bins, std::array::from_fn(|v| &now[v * rows..(v + 1) * rows]), out),
-            _ => add::<1>(bins, [now], out),
-        }
-        values = later;
-        sums = rest;
-    }
+    (values, sums)
 }
 
 dispatched! {
     /// Wrapping sums of each vector's values in every bin: `values` (v, rows), `sums`
     /// (v, features, bins), zero before. The bins fit.
-    pub fn histogram = histogram_body(bins: Bins<'_>, values: &[u64], sums: &mut [u64]);
+    pub fn histogram(bins: Bins<'_>, values: &[u64], sums: &mut [u64]) {
+        if bins.rows() > 0 && bins.bins > 0 {
+            let left = add_most::<8>(bins, (values, sums));
+            let left = add_most::<4>(bins, left);
+            let left = add_most::<2>(bins, left);
+            add_most::<1>(bins, left);
+        }
+    }
 }
 
 /// Overwrites `masked` with the matrix M - U, row-major (rows, features x bins): M is one in
@@ -127,11 +117,10 @@ pub fn masked_matrix(bins: Bins<'_>, stream: &Stream, start: u64, masked: &mut [
 mod tests {
     use super::*;
     use crate::simd::path::Path;
+    use crate::words::prg::drawn;
 
     fn bins(rows: usize, features: usize, bins: usize) -> Vec<u8> {
-        let mut words = vec![0; rows * features];
-        Stream::new(&[4; 16]).fill(0, &mut words);
-        words.iter().map(|w| (w % bins as u64) as u8).collect()
+        drawn(4, rows * features).iter().map(|w| (w % bins as u64) as u8).collect()
     }
 
     #[test]
@@ -142,8 +131,7 @@ mod tests {
             let of = bins(rows, features, count);
             let bins = Bins { of: &of, features, bins: count };
             assert!(bins.fit());
-            let mut values = vec![0; vectors * rows];
-            Stream::new(&[5; 16]).fill(0, &mut values);
+            let values = drawn(5, vectors * rows);
             let mut expected = vec![0u64; vectors * features * count];
             for v in 0..vectors {
                 for r in 0..rows {
@@ -168,9 +156,7 @@ mod tests {
         let stream = Stream::new(&[6; 16]);
         let mut masked = vec![0; 500 * 36];
         masked_matrix(bins, &stream, 3, &mut masked);
-        let mut mask = vec![0; masked.len()];
-        stream.fill(3, &mut mask);
-        for (at, (e, u)) in masked.iter().zip(mask).enumerate() {
+        for (at, (e, u)) in masked.iter().zip(stream.words(3, 500 * 36)).enumerate() {
             let (row, column) = (at / 36, at % 36);
             let hit = usize::from(of[row * 4 + column / 9]) == column % 9;
             assert_eq!(e.wrapping_add(u), u64::from(hit));

@@ -92,26 +92,23 @@ fn strip<L: Lanes, const V: usize>(block: &Block<'_>, vector: usize, sums: &mut 
     edge::<V>(block, vector, column, sums);
 }
 
-#[inline(always)]
-fn add_block_body<L: Lanes>(block: &Block<'_>, sums: &mut [u64]) {
-    if block.columns == 0 || block.rows == 0 {
-        return;
-    }
-    let vectors = block.vectors.len() / block.rows;
-    let mut vector = 0;
-    while vector + TALL <= vectors {
-        strip::<L, TALL>(block, vector, sums);
-        vector += TALL;
-    }
-    while vector < vectors {
-        strip::<L, 1>(block, vector, sums);
-        vector += 1;
-    }
-}
-
 dispatched! {
     /// Adds the product of all vectors with these rows to `sums`, (v, columns).
-    pub fn add_block = add_block_body::<Lanes>(block: &Block<'_>, sums: &mut [u64]);
+    pub fn add_block<L: Lanes>(block: &Block<'_>, sums: &mut [u64]) {
+        if block.columns == 0 || block.rows == 0 {
+            return;
+        }
+        let vectors = block.vectors.len() / block.rows;
+        let mut vector = 0;
+        while vector + TALL <= vectors {
+            strip::<L, TALL>(block, vector, sums);
+            vector += TALL;
+        }
+        while vector < vectors {
+            strip::<L, 1>(block, vector, sums);
+            vector += 1;
+        }
+    }
 }
 
 /// Adds `vectors @ matrix`, (v, rows) times (rows, columns), to `sums`; all row-major.
@@ -167,10 +164,8 @@ mod tests {
         for (rows, columns, count) in
             [(1, 1, 1), (5, 7, 3), (70, 45, 9), (2000, 33, 5), (0, 4, 2), (4, 0, 2)]
         {
-            let mut matrix = vec![0; rows * columns];
-            stream.fill(11, &mut matrix);
-            let mut vectors = vec![0; count * rows];
-            stream.fill(1 << 40, &mut vectors);
+            let matrix = stream.words(11, rows * columns);
+            let vectors = stream.words(1 << 40, count * rows);
             let mut expected = vec![0u64; count * columns];
             for v in 0..count {
                 for r in 0..rows {

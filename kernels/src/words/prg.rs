@@ -26,8 +26,7 @@ impl Stream {
     ///
     /// The caller sees to it that the range ends below 2^64.
     pub fn fill(&self, start: u64, out: &mut [u64]) {
-        let mut block = start / 2;
-        let mut out = out;
+        let (mut block, mut out) = (start / 2, out);
         if start % 2 == 1 && !out.is_empty() {
             let mut pair = [0; 2];
             self.blocks(block, &mut pair);
@@ -42,6 +41,13 @@ impl Stream {
             self.blocks(block + pairs.len() as u64 / 2, &mut pair);
             *word = pair[0];
         }
+    }
+
+    /// The words `start..start + count` of the stream.
+    pub fn words(&self, start: u64, count: usize) -> Vec<u64> {
+        let mut words = vec![0; count];
+        self.fill(start, &mut words);
+        words
     }
 
     /// Whole blocks from `first` on; `out` has an even length.
@@ -63,6 +69,12 @@ impl Stream {
     }
 }
 
+/// Words for a test, of the seed's stream.
+#[cfg(test)]
+pub(crate) fn drawn(seed: u8, count: usize) -> Vec<u64> {
+    Stream::new(&[seed; 16]).words(0, count)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,15 +92,10 @@ mod tests {
 
     #[test]
     fn any_window_equals_the_stream() {
-        let stream = Stream::new(&[7; 16]);
-        let mut whole = vec![0; 1000];
-        stream.fill(0, &mut whole);
-        for (start, count) in
-            [(0, 1), (1, 1), (1, 2), (2, 1), (3, 300), (128, 872), (999, 1), (5, 0)]
-        {
-            let mut window = vec![0; count];
-            stream.fill(start as u64, &mut window);
-            assert_eq!(window, whole[start..start + count]);
+        let (stream, whole) = (Stream::new(&[7; 16]), drawn(7, 1000));
+        let windows = [(0, 1), (1, 1), (1, 2), (2, 1), (3, 300), (128, 872), (999, 1), (5, 0)];
+        for (start, count) in windows {
+            assert_eq!(stream.words(start as u64, count), whole[start..start + count]);
         }
     }
 }

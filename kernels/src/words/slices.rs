@@ -39,56 +39,48 @@ fn transpose_step<L: Lanes, const SIZE: u32>(blocks: &mut Blocks, low: u64) {
     }
 }
 
-#[inline(always)]
-fn to_slices_body<L: Lanes>(words: &[u64], width: usize, out: &mut [u64]) {
-    let length = words.len().div_ceil(64);
-    for (group, chunk) in words.chunks(64 * LANES).enumerate() {
-        let mut blocks: Blocks = [[0; LANES]; 64];
-        for (lane, block) in chunk.chunks(64).enumerate() {
-            for (row, &word) in blocks.iter_mut().zip(block) {
-                row[lane] = word;
-            }
-        }
-        transpose::<L>(&mut blocks);
-        let first = group * LANES;
-        let used = LANES.min(length - first);
-        for (slice, row) in blocks.iter().enumerate().take(width) {
-            let at = slice * length + first;
-            out[at..at + used].copy_from_slice(&row[..used]);
-        }
-    }
-}
-
-#[inline(always)]
-fn from_slices_body<L: Lanes>(slices: &[u64], width: usize, out: &mut [u64]) {
-    let length = out.len().div_ceil(64);
-    for (group, chunk) in out.chunks_mut(64 * LANES).enumerate() {
-        let mut blocks: Blocks = [[0; LANES]; 64];
-        let first = group * LANES;
-        let used = LANES.min(length - first);
-        for (slice, row) in blocks.iter_mut().enumerate().take(width) {
-            let at = slice * length + first;
-            row[..used].copy_from_slice(&slices[at..at + used]);
-        }
-        transpose::<L>(&mut blocks);
-        for (lane, block) in chunk.chunks_mut(64).enumerate() {
-            for (word, row) in block.iter_mut().zip(&blocks) {
-                *word = row[lane];
-            }
-        }
-    }
-}
-
 dispatched! {
     /// Bit j of element i goes to bit i % 64 of `out[j * ceil(n / 64) + i / 64]`, for
     /// j < width <= 64; bits past the last element are zero.
-    pub fn to_slices = to_slices_body::<Lanes>(words: &[u64], width: usize, out: &mut [u64]);
-}
+    pub fn to_slices<L: Lanes>(words: &[u64], width: usize, out: &mut [u64]) {
+        let length = words.len().div_ceil(64);
+        for (group, chunk) in words.chunks(64 * LANES).enumerate() {
+            let mut blocks: Blocks = [[0; LANES]; 64];
+            for (lane, block) in chunk.chunks(64).enumerate() {
+                for (row, &word) in blocks.iter_mut().zip(block) {
+                    row[lane] = word;
+                }
+            }
+            transpose::<L>(&mut blocks);
+            let first = group * LANES;
+            let used = LANES.min(length - first);
+            for (slice, row) in blocks.iter().enumerate().take(width) {
+                let at = slice * length + first;
+                out[at..at + used].copy_from_slice(&row[..used]);
+            }
+        }
+    }
 
-dispatched! {
     /// Undoes [`to_slices`]: `slices` has `width` rows of ceil(out.len() / 64) words. Bits
     /// `width` and above of the elements are zero.
-    pub fn from_slices = from_slices_body::<Lanes>(slices: &[u64], width: usize, out: &mut [u64]);
+    pub fn from_slices<L: Lanes>(slices: &[u64], width: usize, out: &mut [u64]) {
+        let length = out.len().div_ceil(64);
+        for (group, chunk) in out.chunks_mut(64 * LANES).enumerate() {
+            let mut blocks: Blocks = [[0; LANES]; 64];
+            let first = group * LANES;
+            let used = LANES.min(length - first);
+            for (slice, row) in blocks.iter_mut().enumerate().take(width) {
+                let at = slice * length + first;
+                row[..used].copy_from_slice(&slices[at..at + used]);
+            }
+            transpose::<L>(&mut blocks);
+            for (lane, block) in chunk.chunks_mut(64).enumerate() {
+                for (word, row) in block.iter_mut().zip(&blocks) {
+                    *word = row[lane];
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -100,8 +92,7 @@ mod tests {
     fn every_path_is_the_definition_and_returns() {
         for path in Path::available() {
             for (count, width) in [(0, 3), (1, 64), (63, 1), (64, 20), (65, 64), (1000, 33)] {
-                let mut words = vec![0; count];
-                crate::words::prg::Stream::new(&[2; 16]).fill(0, &mut words);
+                let words = crate::words::prg::drawn(2, count);
                 let length = count.div_ceil(64);
                 let mut slices = vec![0; width * length];
                 to_slices(path, &words, width, &mut slices);

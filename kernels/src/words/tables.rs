@@ -83,46 +83,41 @@ fn select_run<L: Lanes>(marks: &[&[u64]], chosen: &[u8], run: Range<usize>, out:
     }
 }
 
-#[inline(always)]
-fn xor_select_body<L: Lanes>(
-    marks: &[u64],
-    count: usize,
-    selections: &[u64],
-    runs: &[usize],
-    out: &mut [u64],
-) {
-    let length = marks.len() / count.max(1);
-    if length == 0 || selections.is_empty() {
-        return;
-    }
-    out.fill(0);
-    let rows: Vec<&[u64]> = marks.chunks_exact(length).collect();
-    let mut end = 0;
-    for (selection, &run) in selections.chunks_exact(selections.len() / runs.len()).zip(runs) {
-        let start = end;
-        end += run;
-        if run > 0 {
-            select_run::<L>(&rows, &groups_of(selection, count), start..end, out);
-        }
-    }
-}
-
 dispatched! {
     /// Elements come in runs, so many in each, and each run has a selection of its own. At their
     /// bits row o of `out` is the exclusive or of those rows of `marks` whose bit is set in row o
     /// of the selection; bits past the last run are zero. `marks`: `count` rows of equal length,
     /// 64 elements to a word; a selection: rows of ceil(count / 64) words, bit i % 64 of word
     /// i / 64 for mark i; bits past `count` are ignored.
-    pub fn xor_select = xor_select_body::<Lanes>(
-        marks: &[u64], count: usize, selections: &[u64], runs: &[usize], out: &mut [u64],
-    );
+    pub fn xor_select<L: Lanes>(
+        marks: &[u64],
+        count: usize,
+        selections: &[u64],
+        runs: &[usize],
+        out: &mut [u64],
+    ) {
+        let length = marks.len() / count.max(1);
+        if length == 0 || selections.is_empty() {
+            return;
+        }
+        out.fill(0);
+        let rows: Vec<&[u64]> = marks.chunks_exact(length).collect();
+        let mut end = 0;
+        for (selection, &run) in selections.chunks_exact(selections.len() / runs.len()).zip(runs) {
+            let start = end;
+            end += run;
+            if run > 0 {
+                select_run::<L>(&rows, &groups_of(selection, count), start..end, out);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::simd::path::Path;
-    use crate::words::prg::Stream;
+    use crate::words::prg::drawn;
 
     /// Runs of all elements: one, or several that end within words; some are empty.
     fn runs_of(elements: usize) -> [Vec<usize>; 3] {
@@ -144,11 +139,9 @@ mod tests {
     }
 
     fn check(path: Path, count: usize, outputs: usize, length: usize, runs: &[usize]) {
-        let mut marks = vec![0; count * length];
-        Stream::new(&[1; 16]).fill(0, &mut marks);
         let wide = count.div_ceil(64);
-        let mut selections = vec![0; runs.len() * outputs * wide];
-        Stream::new(&[2; 16]).fill(0, &mut selections);
+        let marks = drawn(1, count * length);
+        let selections = drawn(2, runs.len() * outputs * wide);
         let mut out = vec![u64::MAX; outputs * length];
         xor_select(path, &marks, count, &selections, runs, &mut out);
         let owners: Vec<usize> =

@@ -24,13 +24,13 @@ from securexgb.boost.objective.objective import (
 )
 from securexgb.boost.objective.traits import LOGISTIC
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.scales import mean_target, row_factors, weighted_mean
+from securexgb.boost.scales import Outcomes, mean_target, row_factors, weighted_mean
 from securexgb.errors import DataError
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_sigmoid import ckks_sigmoid, refuse_rare
+from securexgb.mpc.numbers.sigmoid import sigmoid, sigmoid_table
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, Words
-from securexgb.mpc.sigmoid import sigmoid, sigmoid_table
 
 _Curve: TypeAlias = Callable[[Party, Shared], tuple[Shared, Shared]]
 _LEAST_BASE = 1e-6
@@ -73,41 +73,38 @@ class Logistic(Objective):
                 f"it holds {listed}{', …' if found.size > 4 else ''}"
             )
 
-    def check_scales(self, labels: Floats, weights: Floats | None) -> None:
-        super().check_scales(labels, weights)
+    def check_scales(self, rows: Outcomes) -> None:
+        super().check_scales(rows)
         if self._params.sigmoid == "ckks":
-            refuse_rare(mean_target(labels, row_factors(labels, weights, self._params)))
+            refuse_rare(mean_target(rows.labels, row_factors(rows, self._params)))
 
-    def base_margin(self, labels: Floats, weights: Floats | None) -> float:
-        base = self._params.base_score
-        if base is None:
-            base = self._fitted(labels, weights)
+    def base_margin(self, rows: Outcomes) -> float:
+        given = self._params.base_score
+        base = self._fitted(rows) if given is None else given
         return math.log(base / (1.0 - base))
 
-    def _fitted(self, labels: Floats, weights: Floats | None) -> float:
+    def _fitted(self, rows: Outcomes) -> float:
         """As xgboost: the mean label; with scale_pos_weight, one Newton step from 1/2."""
-        mean = mean_target(labels, row_factors(labels, weights, self._params))
+        mean = mean_target(rows.labels, row_factors(rows, self._params))
         if self._params.scale_pos_weight != 1.0:
             mean = 1.0 / (1.0 + math.exp(-4.0 * (mean - 0.5)))
         return min(max(mean, _LEAST_BASE), 1.0 - _LEAST_BASE)
 
-    def constant_metric(
-        self, train: tuple[Floats, Floats | None], rows: tuple[Floats, Floats | None]
-    ) -> float:
+    def constant_metric(self, train: Outcomes, rows: Outcomes) -> float:
         given = self._params.base_score
-        base = weighted_mean(*train) if given is None else given
+        base = weighted_mean(train.labels, train.weights) if given is None else given
         base = min(max(base, _LEAST_RATE), 1.0 - _LEAST_RATE)
-        rate = weighted_mean(*rows)
+        rate = weighted_mean(rows.labels, rows.weights)
         return -rate * math.log(base) - (1.0 - rate) * math.log1p(-base)
 
     def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
         return labels.astype(np.uint64)
 
-    def derivatives(self, numbers: NumberFormat, coins: Dither, weighted: bool) -> Derivatives:
+    def derivatives(self, numbers: NumberFormat, coins: Dither, is_weighted: bool) -> Derivatives:
         bits, drop = numbers.row_gradient_bits, 0
-        if weighted:
+        if is_weighted:
             bits, drop = bits_before_weights(numbers)
-        curve = self._sigmoid((bits, numbers.row_hessian_bits + drop), numbers.fine, coins)
+        curve = self._sigmoid((bits, numbers.row_hessian_bits + drop), numbers.is_fine, coins)
 
         def of_rows(party: Party, margins: Shared, labels: Labels) -> Shared:
             p, h = curve(party, margins[0])

@@ -22,13 +22,13 @@ from securexgb.boost.dither import Dither, by_row
 from securexgb.boost.objective.traits import Traits
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import BLOCK_ROWS, blocks
-from securexgb.boost.scales import check_weights, row_factors
+from securexgb.boost.scales import Outcomes, check_weights, row_factors
 from securexgb.mpc.multiply import multiply
+from securexgb.mpc.numbers.sigmoid import MOST_BITS
+from securexgb.mpc.numbers.truncate import truncate
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, Words
-from securexgb.mpc.sigmoid import MOST_BITS
-from securexgb.mpc.truncate import truncate
 
 Floats = NDArray[np.float64]
 Sigmoid: TypeAlias = Callable[[Party, Shared, int, int], tuple[Shared, Shared]]
@@ -81,23 +81,21 @@ class Objective(ABC):
     def check_labels(self, labels: Floats) -> None:
         """At the label party: raise DataError for labels of any set that do not fit."""
 
-    def check_scales(self, labels: Floats, weights: Floats | None) -> None:
+    def check_scales(self, rows: Outcomes) -> None:
         """At the label party: raise DataError for a training set that its scales do not fit."""
-        check_weights(labels, weights, self._params)
+        check_weights(rows, self._params)
 
-    def base_margin(self, labels: Floats, weights: Floats | None) -> float:
+    def base_margin(self, rows: Outcomes) -> float:
         """At the label party: the margin before the first tree, by base_score or fitted."""
         return 0.0
 
-    def centre(self, labels: Floats, weights: Floats | None) -> float:
+    def centre(self, rows: Outcomes) -> float:
         """At the label party: what margins are relative to, in the user's unit."""
         return 0.0
 
     @abstractmethod
-    def constant_metric(
-        self, train: tuple[Floats, Floats | None], rows: tuple[Floats, Floats | None]
-    ) -> float:
-        """The default metric on ``rows`` of the model before its first tree: (labels, weights)."""
+    def constant_metric(self, train: Outcomes, rows: Outcomes) -> float:
+        """The default metric on ``rows`` of the model before its first tree."""
 
     @abstractmethod
     def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
@@ -109,7 +107,7 @@ class Objective(ABC):
         """What |g| and h are at most, a row on average: what sums must have room for."""
 
     @abstractmethod
-    def derivatives(self, numbers: NumberFormat, coins: Dither, weighted: bool) -> Derivatives:
+    def derivatives(self, numbers: NumberFormat, coins: Dither, is_weighted: bool) -> Derivatives:
         """What makes g and h in one round of trees; tables are made here, once for all rows."""
 
     @abstractmethod
@@ -135,12 +133,10 @@ def gradient_vectors(
     return Shared.concatenate(parts, axis=2)
 
 
-def row_weights(
-    labels: Floats, weights: Floats | None, params: TrainingParams, numbers: NumberFormat
-) -> Words:
+def row_weights(rows: Outcomes, params: TrainingParams, numbers: NumberFormat) -> Words:
     """At the label party: sample weight times scale_pos_weight, scaled, as words (n,)."""
-    factors = row_factors(labels, weights, params)
-    values = np.ones(labels.shape) if factors is None else factors
+    factors = row_factors(rows, params)
+    values = np.ones(rows.labels.shape) if factors is None else factors
     words = encode(values / 2.0**numbers.weight_exponent, numbers.row_weight_bits)
     return np.where(values > 0, np.maximum(words, np.uint64(1)), words)
 

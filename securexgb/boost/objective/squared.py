@@ -17,7 +17,7 @@ from securexgb.boost.objective.objective import (
     weighted_pair,
 )
 from securexgb.boost.objective.traits import SQUARED_ERROR
-from securexgb.boost.scales import centre_of, check_targets, weighted_mean
+from securexgb.boost.scales import Outcomes, centre_of, check_targets, weighted_mean
 from securexgb.errors import DataError
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import constant
@@ -44,27 +44,25 @@ class SquaredError(Objective):
                 f"{bound:g}: correct the column, or agree on a larger bound"
             )
 
-    def check_scales(self, labels: Floats, weights: Floats | None) -> None:
-        super().check_scales(labels, weights)
-        check_targets(labels, weights, self._params)
+    def check_scales(self, rows: Outcomes) -> None:
+        super().check_scales(rows)
+        check_targets(rows, self._params)
 
-    def centre(self, labels: Floats, weights: Floats | None) -> float:
-        return centre_of(labels, weights, self._params)
+    def centre(self, rows: Outcomes) -> float:
+        return centre_of(rows, self._params)
 
-    def constant_metric(
-        self, train: tuple[Floats, Floats | None], rows: tuple[Floats, Floats | None]
-    ) -> float:
-        labels, weights = rows
-        gaps = np.abs(labels - centre_of(*train, self._params))
+    def constant_metric(self, train: Outcomes, rows: Outcomes) -> float:
+        gaps = np.abs(rows.labels - centre_of(train, self._params))
         most = float(gaps.max(initial=0.0))
-        return most * math.sqrt(weighted_mean((gaps / most) ** 2, weights)) if most > 0.0 else 0.0
+        root = math.sqrt(weighted_mean((gaps / most) ** 2, rows.weights)) if most > 0.0 else 0.0
+        return most * root
 
     def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
         return encode((labels - centre) / numbers.target_scale, numbers.margin_bits)
 
-    def derivatives(self, numbers: NumberFormat, coins: Dither, weighted: bool) -> Derivatives:
+    def derivatives(self, numbers: NumberFormat, coins: Dither, is_weighted: bool) -> Derivatives:
         bits = min(numbers.row_gradient_bits, numbers.margin_bits)
-        first = coins.tables[0] if weighted else coins.gradient
+        first = coins.tables[0] if is_weighted else coins.gradient
 
         def of_rows(party: Party, margins: Shared, labels: Labels) -> Shared:
             gaps = margins[0] - labels.targets

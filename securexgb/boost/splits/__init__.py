@@ -1,0 +1,1 @@
+"""The splits of a tree: how they are found, what they do to rows, and who knows them."""

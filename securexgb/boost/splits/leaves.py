@@ -1,0 +1,159 @@
+"""Which nodes should not have split, and what the leaves weigh; once for the whole tree.
+
+Growing a level needs no more than its best splits, so stop marks and weights wait until the
+tree is complete, and all nodes are divided in one batch. A node stops where its best split
+gains no more than gamma, and the least gain (xgboost 3.2, hist), or where it has none. Its
+descendants inherit the mark; all leaves below get its weight, and none of them gains anything.
+
+The gains of a tree add up to less than 2^GAIN_BITS, whatever its depth. A gain is what both
+children's scores exceed the parent's by, so the gains of the nodes that split add up to the scores
+of where the splits end, less the root's. A score is |T(G)| times a weight; the weights are at most
+2^11, and |G| of disjoint sets of rows add up to 2^SUM_BITS (``arith.fixedpoint``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from securexgb.arith.bits import words_per
+from securexgb.arith.fixedpoint import (
+    LEAF_WEIGHT_BITS,
+    LEAF_WEIGHT_INTEGER_BITS,
+    SUM_BITS,
+    NumberFormat,
+)
+from securexgb.boost.histogram import Histogram
+from securexgb.boost.splits.weights import weigh, weights_cost
+from securexgb.mpc.compare import at_least, carry_cost
+from securexgb.mpc.convert import lift_cost, to_arithmetic
+from securexgb.mpc.multiply import multiply, product_cost
+from securexgb.mpc.numbers.divide import QUOTIENT_BITS
+from securexgb.mpc.numbers.unpack import unpack_cost, unpack_pairs
+from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import COMPOSED, Cost, protocol
+from securexgb.mpc.share import constant
+from securexgb.mpc.shared import Shared
+
+GAIN_BITS = SUM_BITS + LEAF_WEIGHT_INTEGER_BITS + LEAF_WEIGHT_BITS + 1
+"""The gains of a tree add up to less than 2^GAIN_BITS; one bit is for rounding."""
+_NO_GAIN = 1 << 61
+"""Above every gain."""
+
+
+@dataclass(frozen=True)
+class LevelSums:
+    """Of each node of a level, shared (nodes,): G, H, and its left child's G + 2^low_bits H."""
+
+    gradient: Shared
+    hessian: Shared
+    left: Shared
+
+    @staticmethod
+    def of(histogram: Histogram, left: Shared) -> LevelSums:
+        return LevelSums(*histogram.totals, left)
+
+
+@dataclass(frozen=True)
+class NodeValues:
+    """Of each node, shared (nodes,): 1 where it stops; its split's gain, whatever gamma is, with
+    gradient_bits + QUOTIENT_BITS fraction bits; weights of it and of its children."""
+
+    stops: Shared
+    gain: Shared
+    weight: Shared
+    left: Shared
+    right: Shared
+
+    def level(self, depth: int, roots: int) -> NodeValues:
+        """The nodes of one level, of whole trees whose levels lie one after the other."""
+        nodes = slice(roots * ((1 << depth) - 1), roots * ((2 << depth) - 1))
+        return NodeValues(*(values[nodes] for values in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class Leaves:
+    """What the end of a round of trees gives, shared.
+
+    ``weights``: T(G)/(H + lambda) of the leaves, or of the node above where one stops:
+    (roots * 2^depth,). ``gains``: of the splits of all levels, one after the other, (nodes,), 0
+    where a node or one above stops; (0,) where nobody asks for them.
+    """
+
+    weights: Shared
+    gains: Shared
+
+
+def leaf_weights_cost(
+    depth: int, numbers: NumberFormat, roots: int = 1, with_gains: bool = False
+) -> Cost:
+    """Cost of ``leaf_weights`` for so many trees of this depth."""
+    kept = 3 if with_gains else 2
+    nodes = roots * ((1 << depth) - 1)
+    total = unpack_cost(numbers.low_bits, nodes) + weights_cost(3, nodes, numbers, together=False)
+    total += carry_cost(63, nodes) + lift_cost(words_per(nodes))
+    for level in range(depth):
+        nodes = roots << level
+        total += product_cost(2 * nodes) + product_cost(kept * nodes)
+    return total
+
+
+def _cost(levels: Sequence[LevelSums], numbers: NumberFormat, with_gains: bool = False) -> Cost:
+    return leaf_weights_cost(len(levels), numbers, levels[0].gradient.size, with_gains)
+
+
+@protocol(
+    cost=_cost,
+    opens=COMPOSED,
+    source="xgboost 3.2: CalcSplitGain, CalcWeight, gamma as in UpdatePosition",
+    ideal=None,
+)
+def leaf_weights(
+    party: Party, levels: Sequence[LevelSums], numbers: NumberFormat, with_gains: bool = False
+) -> Leaves:
+    """The leaves' weights, and where asked for the gains of the nodes that split.
+
+    ``levels``: of trees whose roots are the nodes of the first one.
+    """
+    values = node_values(party, levels, numbers)
+    roots = levels[0].gradient.size
+    stopped, above = Shared.zeros(roots), Shared.zeros(roots)
+    weights, gains = above, [Shared.zeros(0)]
+    for depth in range(len(levels)):
+        here = values.level(depth, roots)
+        both = multiply(
+            party, Shared.stack([stopped, stopped]), Shared.stack([above - here.weight, here.stops])
+        )
+        own = here.weight + both[0]
+        stopped = stopped + here.stops - both[1]
+        asked = [own - here.left, own - here.right, *([here.gain] if with_gains else [])]
+        kept = multiply(party, Shared.stack([stopped] * len(asked)), Shared.stack(asked))
+        if with_gains:
+            gains.append(here.gain - kept[2])
+        weights = Shared.interleave(here.left + kept[0], here.right + kept[1])
+        stopped, above = Shared.interleave(stopped, stopped), Shared.interleave(own, own)
+    return Leaves(weights, Shared.concatenate(gains))
+
+
+def node_values(party: Party, levels: Sequence[LevelSums], numbers: NumberFormat) -> NodeValues:
+    """Of the nodes of all levels together, in their order; an ancestor's stop is not in it."""
+    gradient, hessian, pairs = (
+        Shared.concatenate([getattr(level, name) for level in levels])
+        for name in ("gradient", "hessian", "left")
+    )
+    left_gradient, left_hessian = unpack_pairs(party, pairs, numbers.low_bits)
+    weights, scores = weigh(
+        party,
+        Shared.stack([gradient, left_gradient, gradient - left_gradient]),
+        Shared.stack([hessian, left_hessian, hessian - left_hessian]),
+        numbers,
+        False,
+    )
+    fraction_bits = numbers.gradient_bits + QUOTIENT_BITS
+    least = int(numbers.least_gain * 2.0**fraction_bits) + 1
+    threshold = min(max(numbers.gain(numbers.gamma, fraction_bits), least), _NO_GAIN)
+    gain = scores[1] + scores[2] - scores[0]
+    beyond = gain - constant(party, threshold, gradient.shape)
+    splits = to_arithmetic(party, at_least(party, beyond, Shared.zeros(*gain.shape)))
+    stops = constant(party, 1, gradient.shape) - splits
+    return NodeValues(stops, gain, weights[0], weights[1], weights[2])

@@ -1,0 +1,188 @@
+"""Scores by which the candidates of a node are ranked.
+
+With H' = H + lambda at each child and D = G_L H_R' - G_R H_L', the children's T(G)^2 / H' add
+up, where alpha is 0, to
+
+    G_L^2 / H_L' + G_R^2 / H_R' = G^2 / (H + 2 lambda) + D^2 / (H_L' H_R' (H + 2 lambda)),
+
+so what ranks them within a node is D^2 / (H_L' H_R'), without the difference of nearly equal
+numbers in which a gain loses its digits. The score is its logarithm, 2 log2 |D| - log2 H_L' -
+log2 H_R' in units of 2^-15 (``numbers.logarithm``). Its relative error: D and each H' are cut to
+15 significant bits, which moves D^2 and H_L' H_R' by less than 2^-13 each; each of the four
+logarithms is off by less than 2^-14.1 (2 log2 |D| counts twice), together 2^-12.1 up or down.
+Two candidates are ranked right where their D^2 / (H_L' H_R') differ by a factor of more than
+1 + 2^-13 + 2^-13 + 2 ln 2 2^-12.1, which is below 1 + 2^-10.8. Candidates with the same G_L and
+H_L have the same score.
+
+|D| is taken as one's complement, D xor sign: of a negative D it is one unit, 2^(-2 gradient_bits),
+too small. That is far below every gain that is not noise. But for a D with few significant bits
+it shows in the mantissa, and two candidates that part the rows alike, left for right, would not
+tie. Within a column such are the two directions of the missing values (where one bin is all
+that is left besides), so D is always taken of the child without them. Of two columns that
+mirror each other either may win.
+
+The bits below which no leading one is searched are public. Valid H' are at least mu =
+min_child_weight + lambda; and a D so small that D^2 / (2 mu^3) is below the least gain of a split,
+10^-6, counts as zero.
+
+D = G_L (H + 2 lambda) - G H_L' takes two products. Where alpha is not 0 there is no such
+form, and every candidate takes two divisions (``boost.splits.weights``): some ten times as much.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from securexgb.arith.bits import words_per
+from securexgb.arith.fixedpoint import NumberFormat
+from securexgb.boost.splits.weights import weigh, weights_cost
+from securexgb.correlations.prices import Prices
+from securexgb.mpc.compare import all_cost, all_of, not_bits
+from securexgb.mpc.convert import bits_cost, to_bits
+from securexgb.mpc.multiply import gate_bits, gate_cost
+from securexgb.mpc.numbers.bound import reaches, reaches_cost
+from securexgb.mpc.numbers.lift import Number, lift_numbers, numbers_cost
+from securexgb.mpc.numbers.logarithm import log2_bits, log2_cost, log2_weights
+from securexgb.mpc.numbers.scale import row_products, row_products_cost
+from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import COMPOSED, Cost, protocol
+from securexgb.mpc.share import constant
+from securexgb.mpc.shared import Shared, SharedBits
+
+_QUOTIENT_SCORE_BITS = 63
+
+
+@dataclass(frozen=True)
+class ChildSums:
+    """Sums of one child per candidate (nodes, c), and the nodes' own (nodes,).
+
+    The child is the one without the missing values, be it left or right; all that is said here
+    of G_L and H_L may as well be said of it.
+    """
+
+    child_gradient: Shared
+    child_hessian: Shared
+    gradient: Shared
+    hessian: Shared
+
+
+def score_bits(numbers: NumberFormat) -> int:
+    """0 <= score < 2^(score_bits - 1)."""
+    return _QUOTIENT_SCORE_BITS if numbers.reg_alpha else _number(numbers).width + 1
+
+
+def _number(numbers: NumberFormat) -> Number:
+    """How a score is made of bits: those of 2 log2 |D|, the flipped ones of log2 H_L' and
+    log2 H_R' (-w b is w (1 - b), but for a constant), and one of a valid candidate, for 2.
+    """
+    d, h = _least(numbers)
+    hessian = log2_weights(numbers.hessian_bits - h)
+    weights = [2 * weight for weight in log2_weights(numbers.determinant_bits - 1 - d)]
+    weights += [*hessian, *hessian, 2]
+    return Number(tuple(weights), sum(weights).bit_length())
+
+
+def _bound(numbers: NumberFormat) -> int:
+    """mu: what H' must reach at both children."""
+    return numbers.min_child_weight + numbers.reg_lambda
+
+
+def _least(numbers: NumberFormat) -> tuple[int, int]:
+    """The exponents below which |D| and H' count as zero."""
+    bound = _bound(numbers)
+    if not bound:
+        return 0, 0
+    # D is in units of u^2 and mu of u = 2^-gradient_bits, so D^2 / (2 mu^3) is in units of u.
+    small = 2.0 * float(bound) ** 3 * numbers.least_gain * 2.0**numbers.gradient_bits
+    d = max(math.floor(math.log2(small) / 2), 0)
+    most = numbers.determinant_bits - 1, numbers.hessian_bits
+    return min(d, most[0] - 2), min(bound.bit_length() - 1, most[1] - 2)
+
+
+def scores_cost(nodes: int, candidates: int, numbers: NumberFormat, prices: Prices) -> Cost:
+    """Cost of ``scores`` for so many nodes and candidates."""
+    count = nodes * candidates
+    if numbers.reg_alpha:
+        return weights_cost(2, count, numbers, together=True)
+    words, wide, narrow = words_per(count), numbers.determinant_bits, numbers.hessian_bits
+    d, h = _least(numbers)
+    total = row_products_cost(2 * nodes, candidates, wide, prices)
+    total += bits_cost(wide, words) + bits_cost(narrow, 2 * words)
+    if _bound(numbers) != 1 << h:
+        total += reaches_cost(narrow, _bound(numbers), 2 * words)
+    total += log2_cost([wide - 1 - d, narrow - h, narrow - h], words) + all_cost(3, words)
+    rows = len(_number(numbers).weights) - 1
+    return total + gate_cost(rows, words) + numbers_cost([_number(numbers)], words)
+
+
+@protocol(
+    priced=lambda prices, sums, numbers: scores_cost(
+        sums.child_hessian.shape[0], sums.child_hessian.shape[1], numbers, prices
+    ),
+    opens=COMPOSED,
+    source="xgboost 3.2, hist: EvaluateSplits; the form with D as in docs/training.md",
+    ideal=None,
+)
+def scores(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shared:
+    """Scores (nodes, c), 0 <= score < 2^(score_bits - 1).
+
+    Of the valid candidates of a node the best has the greatest. Not valid, with score 0, is a
+    candidate that leaves a child less than ``min_child_weight``, or has no gain at all:
+    children's scores of 0 (alpha > 0) or a D that counts as zero.
+    """
+    if numbers.reg_alpha:
+        return _by_quotients(party, sums, numbers)
+    return _by_logarithms(party, sums, numbers)
+
+
+def _by_quotients(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shared:
+    shape = sums.child_hessian.shape
+    sides = [
+        Shared.stack([left.reshape(-1), (_spread(whole, shape) - left).reshape(-1)])
+        for left, whole in (
+            (sums.child_gradient, sums.gradient),
+            (sums.child_hessian, sums.hessian),
+        )
+    ]
+    _, both = weigh(party, sides[0], sides[1], numbers, True)
+    return both.sum(axis=0).reshape(*shape)
+
+
+def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shared:
+    shape = sums.child_hessian.shape
+    penalty, narrow = numbers.reg_lambda, numbers.hessian_bits
+    total = sums.hessian + constant(party, 2 * penalty, sums.hessian.shape)
+    penalised = sums.child_hessian + constant(party, penalty, shape)
+    left, whole = penalised.reshape(-1), _spread(total, shape).reshape(-1)
+    difference = _determinant(party, sums, penalised, total, numbers)
+    d = to_bits(party, difference, numbers.determinant_bits)
+    h = to_bits(party, Shared.stack([left, whole - left]), narrow)
+    least_d, least_h = _least(numbers)
+    magnitude = d[:-1] ^ d[-1]
+    logs, valid_parts = log2_bits(party, (magnitude, h[:, 0], h[:, 1]), (least_d, least_h, least_h))
+    if _bound(numbers) != 1 << least_h:
+        heavy = reaches(party, h, _bound(numbers))
+        valid_parts = SharedBits.concatenate([valid_parts[:1], heavy])
+    valid = all_of(party, valid_parts)
+    summands = SharedBits.concatenate([logs[0], not_bits(party, SharedBits.concatenate(logs[1:]))])
+    kept = gate_bits(party, valid, summands)
+    bits_of_score = SharedBits.concatenate([kept, valid[None]])
+    score = lift_numbers(party, bits_of_score, (_number(numbers),))[0]
+    return score.reshape(*shape)
+
+
+def _determinant(
+    party: Party, sums: ChildSums, left: Shared, total: Shared, numbers: NumberFormat
+) -> Shared:
+    """D, flat, right modulo the width of D; ``left`` (nodes, c) and ``total`` with penalties."""
+    rows = Shared.concatenate([sums.child_gradient, left])
+    of_nodes = Shared.concatenate([total, sums.gradient])
+    products = row_products(party, rows, of_nodes, numbers.determinant_bits)
+    nodes = left.shape[0]
+    return (products[:nodes] - products[nodes:]).reshape(-1)
+
+
+def _spread(values: Shared, shape: tuple[int, ...]) -> Shared:
+    """A node's value for each of its candidates."""
+    return values[:, None].broadcast_to(*shape)

@@ -1,0 +1,137 @@
+"""The best split of every node of a level, by xgboost's criterion, without opening a sum.
+
+A candidate is (column, cut, side of the missing values), ``boost.splits.score`` says how it ranks.
+Whether a node should split at all is left for the end of the tree (``boost.splits.leaves``): the
+next level does not depend on it.
+
+Order and ties follow xgboost: columns in order; in each first the cuts in ascending order
+with missing values to the right, then in descending order with missing values to the left;
+the first of equal ones wins. So does a cut after an empty bin lose to the neighbour that it
+repeats, as there.
+
+A node whose candidates are all invalid has no best one; a mark of its own says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.arith.fixedpoint import NumberFormat
+from securexgb.boost.histogram import Histogram
+from securexgb.boost.layout import Layout
+from securexgb.boost.splits.score import ChildSums, score_bits, scores, scores_cost
+from securexgb.correlations.prices import Prices
+from securexgb.mpc.argmax import argmax, best_cost
+from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import COMPOSED, Cost, protocol
+from securexgb.mpc.shared import Shared, SharedBits
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Public description of the candidates, in the order of preference; arrays (c,).
+
+    ``column``: position among the used columns; ``cut``; ``missing_left``; ``owner``: rank;
+    ``index``: the candidate's number at its owner, of ``index_bits`` bits, see
+    ``Candidates.decode``; ``number``: of its column over both parties.
+    """
+
+    column: Numbers
+    cut: Numbers
+    missing_left: NDArray[np.bool_]
+    owner: Numbers
+    index: Numbers
+    number: Numbers
+    bins: int
+    index_bits: int
+
+    @staticmethod
+    def of(layout: Layout, used: Numbers) -> Candidates:
+        """Candidates of the used columns (numbers over both parties, ascending)."""
+        forward, backward = np.arange(layout.cuts), np.arange(layout.bins - 2, -1, -1)
+        if not layout.missing:
+            backward = backward[:0]
+        per_column = forward.size + backward.size
+        cut = np.tile(np.concatenate([forward, backward]), used.size)
+        missing_left = np.tile(np.arange(per_column) >= forward.size, used.size)
+        number = np.repeat(used, per_column)
+        owner = (number >= layout.label_columns).astype(np.int64)
+        own_number = number - owner * layout.label_columns
+        return Candidates(
+            column=np.repeat(np.arange(used.size), per_column),
+            cut=cut,
+            missing_left=missing_left,
+            owner=owner,
+            index=(own_number * 2 + missing_left) * layout.bins + cut,
+            number=number,
+            bins=layout.bins,
+            index_bits=index_bits(layout),
+        )
+
+    def decode(self, index: Numbers) -> tuple[Numbers, Numbers, NDArray[np.bool_]]:
+        """(own column, cut, missing_left) of candidate numbers at their owner."""
+        column, cut = np.divmod(index, self.bins)
+        return column // 2, cut, (column % 2).astype(np.bool_)
+
+
+def index_bits(layout: Layout) -> int:
+    """Bits of a candidate's number at its owner."""
+    return (2 * max(layout.columns) * layout.bins - 1).bit_length()
+
+
+@dataclass(frozen=True)
+class BestSplits:
+    """The outcome for each node, all shared.
+
+    ``marks``: (candidates + 1, nodes), the one bit that is set at a node tells its best candidate,
+    the last one that none is valid. ``left``: the left child's G_L + 2^low_bits H_L, (nodes,), 0
+    where no candidate is valid.
+    """
+
+    marks: SharedBits
+    left: Shared
+
+
+def splits_cost(nodes: int, candidates: int, numbers: NumberFormat, prices: Prices) -> Cost:
+    """Cost of ``best_splits`` for so many nodes and candidates."""
+    best = best_cost(nodes, candidates, score_bits(numbers))
+    return scores_cost(nodes, candidates, numbers, prices) + best
+
+
+@protocol(
+    priced=lambda prices, histogram, candidates, numbers: splits_cost(
+        histogram.hessian.shape[0], candidates.cut.size, numbers, prices
+    ),
+    opens=COMPOSED,
+    source="xgboost 3.2, hist: EnumerateSplit, NeedReplace",
+    ideal=None,
+)
+def best_splits(
+    party: Party, histogram: Histogram, candidates: Candidates, numbers: NumberFormat
+) -> BestSplits:
+    """The best candidate of every node; ``histogram`` holds the used columns only."""
+    sums = child_sums(histogram, candidates)
+    left = _left_pairs(sums, candidates, numbers)
+    return BestSplits(*argmax(party, scores(party, sums, numbers), left, score_bits(numbers)))
+
+
+def child_sums(histogram: Histogram, candidates: Candidates) -> ChildSums:
+    """Sums by candidate of the child without the missing values, and of the nodes; local."""
+    parts = []
+    for running in (histogram.gradient, histogram.hessian):
+        below = running[:, candidates.column, candidates.cut]
+        present = running[:, candidates.column, candidates.bins - 1]
+        parts.append(Shared.where(candidates.missing_left, present - below, below))
+    return ChildSums(parts[0], parts[1], *histogram.totals)
+
+
+def _left_pairs(sums: ChildSums, candidates: Candidates, numbers: NumberFormat) -> Shared:
+    """G_L + 2^low_bits H_L by candidate."""
+    child = sums.child_gradient + sums.child_hessian.scale(1 << numbers.low_bits)
+    node = sums.gradient + sums.hessian.scale(1 << numbers.low_bits)
+    return Shared.where(candidates.missing_left, node[:, None] - child, child)

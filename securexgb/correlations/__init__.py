@@ -1,0 +1,1 @@
+"""Correlated randomness: what each kind of it is, and what protocols ask a source for."""

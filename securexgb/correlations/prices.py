@@ -1,0 +1,20 @@
+"""What a source charges, as far as protocols choose by it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Public, the same at both parties: so costs can be told from it before a run.
+
+    ``cheap_triples``: a triple costs its words and no transfers, as it does from a dealer.
+    """
+
+    cheap_triples: bool
+
+
+DEALT = Prices(cheap_triples=True)
+MADE = Prices(cheap_triples=False)
+"""Of a dealer, and of two parties who make everything alone."""

@@ -1,0 +1,141 @@
+"""Agreement: the public facts that both parties compare before a training begins.
+
+One message each way: parameters, row count, own columns, evaluation sets, what a
+checkpoint holds, and a nonce. Everything that the control flow depends on is fixed here;
+whatever does not fit is refused at both sides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from pydantic import ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from securexgb.boost.layout import Layout
+from securexgb.boost.params import TrainingParams
+from securexgb.errors import DataError, MalformedFrame, TermsDiffer
+from securexgb.jobs.checkpoint import LoadedCheckpoint, common_rounds
+from securexgb.mpc.party import Party
+
+_STRICT = ConfigDict(strict=True, extra="forbid")
+
+
+@dataclass(frozen=True, config=_STRICT)
+class CheckpointSummary:
+    """The public part of a checkpoint, see ``JobDescription``."""
+
+    model_id: str
+    coins: str
+    sessions: tuple[str, ...]
+    margins: tuple[NonNegativeInt, ...]
+
+    @staticmethod
+    def of(saved: LoadedCheckpoint) -> CheckpointSummary:
+        sessions = tuple(saved_round.session for saved_round in saved.rounds)
+        return CheckpointSummary(
+            saved.state.model_id, saved.state.coins, sessions, tuple(sorted(saved.margins))
+        )
+
+
+@dataclass(frozen=True, config=_STRICT)
+class JobDescription:
+    """One party's public facts.
+
+    ``columns``: number of own columns. ``weights``: rows have sample weights (the label
+    party's word counts). ``sets``: (name, rows, has weights) of every evaluation set, the
+    rows of the label party and its weights likewise. ``saved``: model id, coins, session of
+    every saved round, and after how many rounds margins are known; None without checkpoint.
+    """
+
+    params: str
+    digest: str
+    rows: NonNegativeInt
+    columns: NonNegativeInt
+    weights: bool
+    sets: tuple[tuple[str, NonNegativeInt, bool], ...]
+    nonce: str
+    checkpoint: str
+    saved: CheckpointSummary | None
+
+
+_DESCRIPTION = TypeAdapter(JobDescription)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What both parties hold after the exchange, the same at both.
+
+    ``session``: public id of this run. ``rounds``: how many saved ones to go on from, 0
+    to begin anew. ``are_margins_known``: both have the margins after these. ``are_weighted``:
+    by evaluation set.
+    """
+
+    layout: Layout
+    session: str
+    rounds: int
+    are_margins_known: bool
+    are_weighted: tuple[bool, ...]
+
+
+def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreement:
+    """Exchange the facts, compare them, and settle shapes and the point to go on from."""
+    with party.step("agree"):
+        theirs = _parse(party.exchange_bytes(json.dumps(asdict(mine)).encode()))
+    both = (mine, theirs) if party.rank == 0 else (theirs, mine)
+    _compare(both)
+    label = both[0]
+    layout = Layout.of(params, label.rows, (label.columns, both[1].columns), label.weights)
+    nonces = f"{label.nonce} {both[1].nonce}"
+    rounds = _resumed_rounds(both)
+    known = rounds > 0 and all(f.saved is not None and rounds in f.saved.margins for f in both)
+    return Agreement(
+        layout=layout,
+        session=hashlib.sha256(nonces.encode()).hexdigest()[:32],
+        rounds=rounds,
+        are_margins_known=known,
+        are_weighted=tuple(weighted for _, _, weighted in label.sets),
+    )
+
+
+def _resumed_rounds(both: Sequence[JobDescription]) -> int:
+    label, feature = both[0].saved, both[1].saved
+    if label is None or feature is None:
+        return 0
+    if (label.model_id, label.coins) != (feature.model_id, feature.coins):
+        return 0
+    return common_rounds(label.sessions, feature.sessions)
+
+
+def _compare(both: tuple[JobDescription, JobDescription]) -> None:
+    label, feature = both
+    if label.params != feature.params or label.digest != feature.digest:
+        raise TermsDiffer("the two sides train with different parameters or job terms")
+    if label.rows != feature.rows:
+        raise DataError(
+            f"the label party has {label.rows} rows to train on, the feature party "
+            f"{feature.rows}: both sides need the same rows in the same order"
+        )
+    if label.checkpoint != feature.checkpoint:
+        raise TermsDiffer(
+            "the two sides differ in checkpoints (none, new or resume): the label party says "
+            f"{label.checkpoint!r}, the feature party {feature.checkpoint!r}; start both alike"
+        )
+    here = [(name, rows) for name, rows, _ in label.sets]
+    there = [(name, rows) for name, rows, _ in feature.sets]
+    if here != there:
+        raise DataError(
+            "the evaluation sets of the two sides differ in name or row count: "
+            f"the label party has {here}, the feature party {there}"
+        )
+
+
+def _parse(payload: bytes) -> JobDescription:
+    """The other party's description; nothing in it is trusted to have the right type."""
+    try:
+        return _DESCRIPTION.validate_json(payload)
+    except ValidationError as error:
+        raise MalformedFrame("the other side's description of its data is malformed") from error

@@ -1,0 +1,253 @@
+"""Checkpoints: one party's state on disk after every round, to resume a training from.
+
+A directory holds ``state.json`` (which training this is), ``tree-N.npz`` (own halves of the trees
+of round N, one for each output, as in a model file), ``margins-N.npz`` (own shares of all
+margins after N rounds, for the last two) and, of a finished training whose terms ask for it,
+``importance.npz`` (the opened per cents). Every file is written whole or not at all, the trees
+last, so that a round that is there is complete. No correlation and no mask is ever written. With a
+key every file is encrypted.
+
+Every file says what it is: its name, the format, role, model id and job digest, and of a
+round and the margins after it the session too. Trees and margins hold this header beside
+their arrays; an encrypted file shows the same, authenticated. A file of another run, side
+or round in the place of the right one is refused (``DataError``).
+
+Shares of a tree's leaves only fit those that the other party wrote in the same session:
+each round carries the session's public id, and two parties resume after the longest common
+beginning of both their lists. What one of them has beyond it is removed first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from securexgb.boost.ensemble import Round
+from securexgb.errors import DataError
+from securexgb.model.files import stacked, unstacked
+from securexgb.mpc.shared import Words
+from securexgb.storage.sealed import About, ModelKey, opened_content, sealed_content
+from securexgb.storage.whole import (
+    Arrays,
+    make_directory,
+    pack_arrays,
+    pack_json,
+    read_whole,
+    sync_directory,
+    unpack_arrays,
+    unpack_json,
+    write_whole,
+)
+
+FORMAT = 4
+_KEPT_MARGINS = 2
+_IMPORTANCE = "importance.npz"
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Which training a checkpoint belongs to.
+
+    ``model_id``, ``job_digest``, ``coins`` (key of the public coins, hex): the same at both
+    parties. ``data``: fingerprint of this party's own data, which stays here.
+    """
+
+    rank: int
+    model_id: str
+    job_digest: str
+    coins: str
+    data: str
+
+    def about(self, name: str) -> dict[str, str | int]:
+        """What the file ``name`` of this training is, but for a session: its header."""
+        return {
+            "checkpoint": name,
+            "format": FORMAT,
+            "role": "label" if self.rank == 0 else "feature",
+            "model_id": self.model_id,
+            "job_digest": self.job_digest,
+        }
+
+
+@dataclass(frozen=True)
+class SavedRound:
+    """One finished round: its trees' halves, the session they were grown in, metric values."""
+
+    trees: Round
+    session: str
+    metrics: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class LoadedCheckpoint:
+    """What a directory holds.
+
+    ``margins``: after how many rounds they are known. ``importance``: of a finished training, see
+    ``ModelHalf``.
+    """
+
+    state: TrainingState
+    rounds: tuple[SavedRound, ...]
+    margins: frozenset[int]
+    importance: tuple[int, ...] | None = None
+
+
+class CheckpointStore:
+    """The checkpoints of one party's training in one directory."""
+
+    def __init__(self, directory: Path, key: ModelKey | None = None) -> None:
+        self._directory = directory
+        self._key = key
+        self._training: TrainingState | None = None
+
+    def start(self, state: TrainingState) -> None:
+        """Begin anew: whatever was here is removed."""
+        make_directory(self._directory)
+        self._remove(after=0)
+        self._path("state.json").unlink(missing_ok=True)
+        sync_directory(self._directory)
+        content = pack_json(asdict(state) | {"format": FORMAT})
+        self._write("state.json", content, state.about("state.json"))
+        self._training = state
+
+    def load(self, columns: int, outputs: int) -> LoadedCheckpoint | None:
+        """What is here, or None where nothing is, of so many own columns and trees a round."""
+        if not self._path("state.json").exists():
+            return None
+        state = self._training = self._state()
+        rounds: list[SavedRound] = []
+        while self._path(f"tree-{len(rounds)}.npz").exists():
+            rounds.append(self._round(len(rounds), columns, outputs))
+        known = {n for n in range(len(rounds) + 1) if self._margins_path(n).exists()}
+        return LoadedCheckpoint(state, tuple(rounds), frozenset(known), self._importance())
+
+    def save(self, count: int, newest: SavedRound, margins: Words) -> None:
+        """Write round number ``count - 1`` and the margins after it, of all rows."""
+        self._write_arrays(self._margins_path(count).name, {"margins": margins}, newest.session)
+        arrays = stacked(newest.trees) | {"metrics": np.array(newest.metrics, np.float64)}
+        self._write_arrays(f"tree-{count - 1}.npz", arrays, newest.session)
+        self._margins_path(count - _KEPT_MARGINS).unlink(missing_ok=True)
+
+    def save_importance(self, importance: Sequence[int]) -> None:
+        """Write what was opened when the training had ended."""
+        self._write_arrays(_IMPORTANCE, {"per_cents": np.array(importance, np.int64)}, "")
+
+    def margins(self, count: int, session: str) -> Words:
+        """The margins after ``count`` rounds, the last of which was grown in ``session``."""
+        name = self._margins_path(count).name
+        arrays, of_session = self._read_arrays(name)
+        if of_session != session:
+            raise _another_file(name)
+        try:
+            return arrays["margins"]
+        except KeyError as error:
+            raise _damaged(name) from error
+
+    def cut(self, count: int) -> None:
+        """Forget all rounds after the first ``count``, for good."""
+        self._remove(after=count)
+        sync_directory(self._directory)
+
+    def _importance(self) -> tuple[int, ...] | None:
+        if not self._path(_IMPORTANCE).exists():
+            return None
+        arrays, _ = self._read_arrays(_IMPORTANCE)
+        try:
+            return tuple(int(value) for value in arrays["per_cents"])
+        except (KeyError, TypeError) as error:
+            raise _damaged(_IMPORTANCE) from error
+
+    def _remove(self, after: int) -> None:
+        # Importance is of all the trees that there are.
+        if not after or self._path(f"tree-{after}.npz").exists():
+            self._path(_IMPORTANCE).unlink(missing_ok=True)
+        for kind, first in (("tree", after), ("margins", after + 1)):
+            for path in self._directory.glob(f"{kind}-*.npz"):
+                number = path.stem.removeprefix(f"{kind}-")
+                if number.isdigit() and int(number) >= first:
+                    path.unlink()
+
+    def _state(self) -> TrainingState:
+        about, packed = self._read("state.json")
+        content = unpack_json(packed, "state.json")
+        if content.pop("format", None) != FORMAT:
+            raise DataError("the checkpoint is of another version of securexgb: start anew")
+        try:
+            state = TrainingState(**content)
+        except TypeError as error:
+            raise _damaged("state.json") from error
+        if about not in (None, state.about("state.json")):
+            raise _another_file("state.json")
+        return state
+
+    def _round(self, number: int, columns: int, outputs: int) -> SavedRound:
+        name = f"tree-{number}.npz"
+        arrays, session = self._read_arrays(name)
+        try:
+            metrics = tuple(float(value) for value in arrays.pop("metrics"))
+            return SavedRound(tuple(unstacked(arrays, outputs, columns)), session, metrics)
+        except (KeyError, ValueError, IndexError) as error:
+            raise _damaged(name) from error
+
+    def _about(self, name: str) -> dict[str, str | int]:
+        """The header that ``name`` must have, but for its session."""
+        if self._training is None:
+            self._training = self._state()
+        return self._training.about(name)
+
+    def _write_arrays(self, name: str, arrays: Arrays, session: str) -> None:
+        about = self._about(name) | {"session": session}
+        header = np.frombuffer(pack_json(about), np.uint8)
+        self._write(name, pack_arrays(arrays | {"header": header}), about)
+
+    def _read_arrays(self, name: str) -> tuple[Arrays, str]:
+        """Arrays and session of a file that is the one its name says, of this training."""
+        shown, content = self._read(name)
+        arrays: Arrays = unpack_arrays(content, name)
+        if "header" not in arrays:
+            raise _damaged(name)
+        about = unpack_json(arrays.pop("header").tobytes(), name)
+        session = about.get("session")
+        if not isinstance(session, str) or about != self._about(name) | {"session": session}:
+            raise _another_file(name)
+        if shown not in (None, about):
+            raise _another_file(name)
+        return arrays, session
+
+    def _write(self, name: str, content: bytes, about: About) -> None:
+        write_whole(self._path(name), sealed_content(content, about, self._key))
+
+    def _read(self, name: str) -> tuple[About | None, bytes]:
+        """The header that an encrypted file shows (None of a plain one), and the content."""
+        about, content = opened_content(read_whole(self._path(name)), name, self._key)
+        if about is not None and about.get("checkpoint") != name:
+            raise _another_file(name)
+        return about, content
+
+    def _path(self, name: str) -> Path:
+        return self._directory / name
+
+    def _margins_path(self, count: int) -> Path:
+        return self._path(f"margins-{count}.npz")
+
+
+def common_rounds(mine: Sequence[Any], theirs: Sequence[Any]) -> int:
+    """Length of the longest common beginning of two lists of session ids."""
+    for place, (one, other) in enumerate(zip(mine, theirs, strict=False)):
+        if one != other:
+            return place
+    return min(len(mine), len(theirs))
+
+
+def _damaged(name: str) -> DataError:
+    return DataError(f"{name} of the checkpoint is damaged: start anew")
+
+
+def _another_file(name: str) -> DataError:
+    return DataError(
+        f"{name} of the checkpoint holds another file, of another run, side or tree: start anew"
+    )

@@ -1,0 +1,255 @@
+"""What can be known before a job starts, one line each: of this side, then of both.
+
+All failures are kept; the first one says how the whole ends.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from securexgb.arith.fixedpoint import NumberFormat
+from securexgb.attestation.verdict import Verdict
+from securexgb.boost.layout import Layout
+from securexgb.boost.leak import Leak, before_training
+from securexgb.boost.objective.registry import objective_of
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.proposals import proposed_lines
+from securexgb.errors import SecureXGBError, UsageError
+from securexgb.federation.session import Federation
+from securexgb.he.row_bits import check_row_bits
+from securexgb.jobs.alignment import column_counts, same_names, same_rows
+from securexgb.jobs.files import load_rows, load_sets, needed_file, needed_sets
+from securexgb.jobs.forecast import Forecast, Job, forecast
+from securexgb.jobs.ledgers import verdict_of
+from securexgb.jobs.reports import versions
+from securexgb.jobs.rows import Rows
+from securexgb.report.text import (
+    bits_line,
+    bits_warnings,
+    splits_line,
+    uncut_sentence,
+    verdict_line,
+)
+
+LEAST_DISK_BYTES = 1 << 30
+
+
+class _Warning(str):
+    """A detail that deserves attention and stops nothing."""
+
+
+@dataclass(eq=False)
+class Checks:
+    """What was checked (name, status, detail), what was found, and the first failure."""
+
+    federation: Federation
+    lines: list[tuple[str, str, str]] = field(default_factory=list)
+    first: SecureXGBError | None = None
+    training: Rows | None = None
+    sets: list[tuple[str, Rows]] = field(default_factory=list)
+    proposed: dict[str, int] = field(default_factory=dict)
+    numbers: NumberFormat | None = None
+    leaks: list[Leak] = field(default_factory=list)
+    dealer: Verdict | None = None
+    peer_columns: int | None = None
+    forecast: Forecast | None = None
+
+    @property
+    def params(self) -> TrainingParams:
+        return self.federation.terms.training
+
+    def run_alone(self) -> None:
+        """What concerns this side alone."""
+        federation = self.federation
+        self._run("terms", lambda: f"digest {federation.digest}, {federation.role} party")
+        self._run("splits", lambda: splits_line(federation.terms.training).removeprefix("splits: "))
+        self._run("versions", lambda: ", ".join(f"{n} {v}" for n, v in versions().items()))
+        self._run("keys", self._keys)
+        self._run("dealer", self._dealer)
+        self._run("data", self._data)
+        self._run("enough rows", self._enough_rows)
+        self._run("columns", self._columns)
+        if federation.role == "label":
+            self._run("scales", self._scales)
+        self._run("numbers", self._numbers)
+        self._run("disk", self._disk)
+        self._run("memory", self._memory)
+
+    def run_together(self) -> None:
+        """With the other side running it too: link, terms, dealer, rows, what would be opened."""
+        if (rows := self.training) is not None:
+            self._run("link, dealer, rows", lambda: self._link(rows))
+
+    def run_cost(self) -> None:
+        """What a training costs, as far as both sides' columns are known."""
+        if (rows := self.training) is not None:
+            self._run("cost", lambda: self._cost(rows))
+            if self.params.is_hidden:
+                self._run("hidden splits", lambda: self._hidden(rows))
+
+    def _run(self, name: str, step: Callable[[], str]) -> None:
+        try:
+            detail = step()
+            status = "warning" if isinstance(detail, _Warning) else "ok"
+            self.lines.append((name, status, detail))
+        except SecureXGBError as error:
+            self.lines.append((name, "FAILED", str(error)))
+            self.first = self.first or error
+
+    def _keys(self) -> str:
+        credentials = self.federation.endpoint().credentials
+        own, peer = credentials.own, credentials.peer
+        own.check(self.federation.config.name, "this side's own certificate")
+        peer.check(self.federation.peer_name, "the certificate pinned for the other side")
+        return (
+            f"own {own.fingerprint[:16]}… until {own.not_after:%Y-%m-%d}, "
+            f"{peer.name} {peer.fingerprint[:16]}… until {peer.not_after:%Y-%m-%d}"
+        )
+
+    def _dealer(self) -> str:
+        """What is known of the dealer before it is asked."""
+        federation = self.federation
+        if not federation.has_dealer:
+            return "none: the two sides make their correlations alone"
+        requirement, path = federation.dealer_requirement(), federation.config.dealer_certificate
+        if requirement is None:
+            certificate = federation.dealer_certificate()
+            return f"{certificate.name} {certificate.fingerprint[:16]}…; evidence demanded: none"
+        pinned = federation.dealer_certificate().fingerprint[:16] + "…" if path.exists() else "not"
+        return (
+            f"evidence demanded: {', '.join(requirement.policy.accept)}, "
+            f"policy {requirement.policy.sha256.hex()[:16]}…; certificate pinned: {pinned}"
+        )
+
+    def _data(self) -> str:
+        settings = self.federation.config
+        path = needed_file(settings.train_data, "train_data", settings.name)
+        rows = self.training = load_rows(self.federation, path)
+        needed_sets(settings)
+        self.sets = load_sets(self.federation, rows.column_names, rows.classes)
+        return "; ".join(
+            f"{name}: {own.count:,} rows, {len(own.column_names)} columns"
+            for name, own in [("training data", rows), *self.sets]
+        )
+
+    def _scales(self) -> str:
+        """Whether the exponents of the terms fit this side's labels and weights; which would."""
+        params = self.params
+        train = None if self.training is None else self.training.outcomes
+        if train is None:
+            return "not known without labels"
+        measured = [rows.outcomes for _, rows in self.sets if rows.outcomes is not None]
+        self.proposed = proposed_lines(params, train, measured)
+        objective_of(params).check_scales(train)
+        others = ", ".join(name for name in self.proposed if name != "metric_exponent")
+        remark = f"{others} could be smaller, for more precise numbers" if others else "fit"
+        if "metric_exponent" in self.proposed:
+            remark += "; metric_exponent is not set, so metrics are opened to 4 decimals"
+            if not params.traits.classifies:
+                remark += " of 2^target_exponent"
+        return remark
+
+    def _numbers(self) -> str:
+        """The bits of the job's gradients."""
+        rows, params = self.training, self.params
+        if rows is None:
+            return "not known without data"
+        if "target_exponent" in self.proposed and params.target_exponent is None:
+            return "not known without target_exponent"
+        numbers = self._layout(rows, (max(len(rows.column_names), 1), 0)).numbers(params)
+        self.numbers, warnings = numbers, bits_warnings(numbers)
+        text = "; ".join([bits_line(numbers), *warnings])
+        return _Warning(text) if warnings else text
+
+    def _layout(self, rows: Rows, columns: tuple[int, int]) -> Layout:
+        """The training's shapes; weights the feature party sees by the terms alone."""
+        is_weighted = rows.weights is not None or self.params.weight_exponent is not None
+        return Layout.of(self.params, rows.count, columns, is_weighted)
+
+    def _enough_rows(self) -> str:
+        floors = self.federation.terms.floors
+        if self.training is not None:
+            floors.check(self.training.count, self._set_rows())
+        return (
+            f"the terms ask for {floors.training_rows:,} to train on and "
+            f"{floors.evaluation_rows:,} to evaluate"
+        )
+
+    def _set_rows(self) -> list[tuple[str, int]]:
+        return [(name, rows.count) for name, rows in self.sets]
+
+    def _columns(self) -> str:
+        """Columns of the training data that no split can use; their names stay at this side."""
+        if self.training is None:
+            return "not read"
+        return uncut_sentence(self.training.columns_without_cut)
+
+    def _disk(self) -> str:
+        root = self.federation.config.run_directory
+        existing = next(path for path in (root, *root.absolute().parents) if path.exists())
+        free = shutil.disk_usage(existing).free
+        if free < LEAST_DISK_BYTES:
+            raise UsageError(f"{existing} has {free / 1e9:.1f} GB free: make room for run files")
+        if not os.access(existing, os.W_OK):
+            raise UsageError(f"{existing} cannot be written to: change run_directory in party.toml")
+        return f"{free / 1e9:.0f} GB free for {root}"
+
+    def _memory(self) -> str:
+        """Free memory against the masked bucket matrix, the largest array of a job with ss."""
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        rows = self.training
+        if rows is None or self.federation.terms.algorithm != "ss":
+            return f"{free / 1e9:.1f} GB free"
+        needed = 8 * rows.count * len(rows.column_names) * (self.params.max_bin + 1)
+        if needed > free:
+            raise UsageError(
+                f"{self.federation.config.name}: about {needed / 1e9:.1f} GB are needed and "
+                f"{free / 1e9:.1f} GB are free: use fewer rows, columns or bins, or a larger "
+                "machine"
+            )
+        return f"{free / 1e9:.1f} GB free, about {needed / 1e9:.1f} GB needed"
+
+    def _cost(self, rows: Rows) -> str:
+        """What a tree costs and how much memory this side needs; see ``jobs.forecast``."""
+        own, rank = len(rows.column_names), self.federation.config.rank
+        peer = own if self.peer_columns is None else self.peer_columns
+        layout = self._layout(rows, (own, peer) if rank == 0 else (peer, own))
+        found = forecast(Job(self.params, layout, self.federation.terms.method), rank)
+        self.forecast, text = found, found.text()
+        if self.peer_columns is None:
+            text += "; reckoned with as many columns at the other side as here"
+        whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if found.memory_bytes > whole / 2:
+            return _Warning(
+                f"{text}. That is more than half of this machine's {whole / 1e9:.0f} GB: use fewer "
+                "bins, columns or levels, or a larger machine"
+            )
+        return text
+
+    def _hidden(self, rows: Rows) -> str:
+        """How likely an error is in what sends rows left; refused where it is too likely."""
+        columns = max(len(rows.column_names), self.peer_columns or 0)
+        count = sum(data.count for _, data in [("", rows), *self.sets])
+        nodes = objective_of(self.params).outputs * ((1 << self.params.max_depth) - 1)
+        bits = 2 * count * nodes * self.params.n_estimators
+        failure = check_row_bits(columns, bits)
+        return f"one of {bits:,} bits is wrong with a probability below 2^{math.ceil(failure)}"
+
+    def _link(self, rows: Rows) -> str:
+        with self.federation.session("check") as party:
+            sets = [("training data", rows), *self.sets]
+            same_names(party, sets)
+            same_rows(party, sets, self.federation.terms.id_column)
+            self.dealer = verdict_of(party)
+            columns = column_counts(party, len(rows.column_names))
+            self.peer_columns = columns[1 - party.rank]
+            layout = self._layout(rows, columns)
+            self.leaks = before_training(self.params, layout, self._set_rows())
+            return (
+                f"{self.federation.peer_name} has the same terms, version and rows; "
+                f"{verdict_line(self.dealer)}"
+            )

@@ -1,0 +1,59 @@
+"""Metrics of a finished model on new rows: computed in shares, their values alone opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.evaluation import EvaluationTargets, check_metrics, metric_value
+from securexgb.boost.predict import base_margins, training_margins
+from securexgb.errors import TermsDiffer
+from securexgb.federation.session import Federation
+from securexgb.jobs.alignment import Named, same_names, same_rows
+from securexgb.jobs.rows import Rows
+from securexgb.mpc.party import Party
+
+
+def measure(
+    party: Party, model: ModelHalf, name: str, data: Rows, metrics: Sequence[str]
+) -> dict[str, float]:
+    """The metrics of ``model`` on ``data``, rows (n, own columns); equal at both parties.
+
+    Labels, and weights if there are any, are the label party's. TermsDiffer where the two
+    sides do not measure the same model on as many rows.
+    """
+    with party.step(name):
+        mine = f"{model.model_id} {len(model.best_rounds)} {data.count} {','.join(metrics)}"
+        weighted = data.weights is not None
+        sent = f"{int(weighted)} {mine}"
+        flag, _, theirs = (
+            party.exchange_bytes(sent.encode()).decode(errors="replace").partition(" ")
+        )
+        if theirs != mine:
+            raise TermsDiffer(
+                "the two sides do not measure the same thing (model, trees, rows, metrics): "
+                f"here {mine!r}, at the other side {theirs[:120]!r}"
+            )
+        weighted = weighted if party.rank == 0 else flag == "1"
+        truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, model.centre)
+        check_metrics(truth, name, model.params, metrics)
+        margins = base_margins(model, data.count) + training_margins(
+            party, model, model.best_rounds, data.values
+        )
+        return {
+            metric: metric_value(party, metric, margins, truth, model.params) for metric in metrics
+        }
+
+
+def evaluate(
+    party: Party, federation: Federation, model: ModelHalf, sets: Named
+) -> dict[str, dict[str, float]]:
+    """The metrics of the terms by evaluation set, equal at both parties.
+
+    Names, rows and their least number are compared before any value is opened.
+    """
+    same_names(party, sets)
+    same_rows(party, sets, federation.terms.id_column)
+    federation.terms.floors.check(None, [(name, rows.count) for name, rows in sets])
+    metrics = federation.terms.training.metrics
+    return {name: measure(party, model, name, rows, metrics) for name, rows in sets}

@@ -1,0 +1,333 @@
+"""Reading one side's table: CSV or Parquet by pyarrow, checked column by column.
+
+Each side reads its own file only. What is wrong is said with the side, the file
+and the column, never with a value of the data: the message may end up in a log.
+An empty CSV field, a null and NaN are all "missing"; infinity and text are refused.
+
+Ids are text, character for character as the file has them, and nothing is guessed: 007 and 7
+are two ids, so are NA and nan, blanks count, and digits have no limit. Two sides agree on a row
+only where these texts are equal, and predictions carry the same text back.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.csv
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from securexgb.errors import DataError, UsageError
+from securexgb.federation.session import Federation
+from securexgb.jobs.rows import Rows
+from securexgb.terms.party import PartyConfig
+
+Reals = NDArray[np.float64]
+
+_NUMERIC = (
+    pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal,
+)  # fmt: skip
+_IDENTIFYING = (
+    pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_integer,
+    pa.types.is_null, pa.types.is_binary, pa.types.is_large_binary,
+)  # fmt: skip
+"""Binary is Parquet text without the mark that says so."""
+NULLS = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
+"""What a CSV field may say for "no value", in every column but that of the ids."""
+
+
+@dataclass(frozen=True)
+class ColumnRoles:
+    """Which column of a file is what; ``features`` None means every other column.
+
+    ``is_label_optional``: the file may come without the label column, as rows to predict do.
+    ``classifies``: labels are two classes, else numbers; ``classes``: those that a model was
+    trained on.
+    """
+
+    features: tuple[str, ...] | None = None
+    label: str | None = None
+    weight: str | None = None
+    id: str | None = None
+    is_label_optional: bool = False
+    classifies: bool = True
+    classes: Sequence[Any] | None = None
+
+
+def read_table(path: Path, side: str, id_column: str | None = None) -> pa.Table:
+    """The file as an Arrow table; CSV, or Parquet where the name ends in .parquet or .pq.
+
+    ``id_column``: of a CSV file, the column whose fields stay text as they are, quotes removed.
+    """
+    if not path.is_file():
+        raise UsageError(f"{side}: there is no file {path}")
+    try:
+        is_parquet = path.suffix.lower() in (".parquet", ".pq")
+        table = pa.parquet.read_table(path) if is_parquet else _read_csv(path, id_column)
+        names = table.column_names  # decoded here
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, UnicodeDecodeError) or "invalid UTF8" in str(error):
+            raise DataError(f"{side}: {path} is not UTF-8 text: save it as UTF-8") from None
+        raise DataError(f"{side}: {path} cannot be read: {_without_values(error)}") from None
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DataError(f"{side}: {path} has more than one column named {repeated[0]!r}")
+    if table.num_rows == 0:
+        raise DataError(f"{side}: {path} has no rows")
+    return table
+
+
+def _read_csv(path: Path, id_column: str | None) -> pa.Table:
+    """Types are inferred, but that of the ids, which is text without nulls.
+
+    pyarrow makes nulls of strings in all columns or in none, hence the second step. A quoted field
+    may hold line breaks; see ``_WholeBreaks``.
+    """
+    convert = pa.csv.ConvertOptions(
+        null_values=NULLS,
+        strings_can_be_null=False,
+        column_types={} if id_column is None else {id_column: pa.string()},
+    )
+    parse = pa.csv.ParseOptions(newlines_in_values=True)
+    with pa.input_stream(str(path), compression="detect") as stream:
+        source = pa.PythonFile(_WholeBreaks(stream), mode="r")
+        table = pa.csv.read_csv(source, convert_options=convert, parse_options=parse)
+    for place, column in enumerate(table.columns):
+        if table.field(place).name != id_column and pa.types.is_string(column.type):
+            is_null = pa.compute.is_in(column, value_set=pa.array(NULLS))
+            known = pa.compute.if_else(is_null, pa.scalar(None, pa.string()), column)
+            table = table.set_column(place, table.field(place), known)
+    return table
+
+
+class _WholeBreaks(io.RawIOBase):
+    """A stream of which no block ends between CR and LF.
+
+    pyarrow drops an LF that begins a block after a CR, in quotes too, where both belong to the
+    text (seen with pyarrow 26.0): an id would depend on its place in the file.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._held = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        block: bytes = self._held + self._stream.read(max(size - len(self._held), 1))
+        self._held = b"\r" if len(block) > 1 and block.endswith(b"\r") else b""
+        return block.removesuffix(self._held)
+
+
+def read_side(path: Path, roles: ColumnRoles, side: str, leave_out: Sequence[str] = ()) -> Rows:
+    """Read and check one side's file; ``leave_out`` names columns that are nobody's."""
+    table = read_table(path, side, roles.id)
+    label = roles.label
+    if roles.is_label_optional and label not in table.column_names:
+        label = None
+    taken = [name for name in (label, roles.weight, roles.id) if name is not None]
+    names = roles.features
+    if names is None:
+        names = tuple(name for name in table.column_names if name not in (*taken, *leave_out))
+    for name in (*names, *taken, *leave_out):
+        if name not in table.column_names:
+            raise DataError(f"{side}: {path} has no column {name!r}")
+        if name in names and name in taken:
+            raise UsageError(
+                f"{side}: column {name!r} is named both as a feature and as label, weight or id"
+            )
+    columns = [_numbers(table[name], name, side) for name in names]
+    labels = classes = None
+    if label is not None:
+        found = _labels(table[label], label, side)
+        if roles.classifies:
+            labels, classes = binary_labels(found, label, side, roles.classes)
+        else:
+            labels = numeric_labels(found, label, side)
+    weights = None if roles.weight is None else _weights(table[roles.weight], roles.weight, side)
+    ids = None
+    if roles.id is not None:
+        ids = different_ids(_id_texts(table[roles.id], roles.id, side), roles.id, side)
+    values = np.column_stack(columns) if columns else np.empty((table.num_rows, 0))
+    return Rows(values, tuple(names), labels, weights, ids, classes)
+
+
+def needed_file(path: Path | None, key: str, side: str) -> Path:
+    """A file that the settings must name and that must be there."""
+    if path is None:
+        raise UsageError(f"{side}: name {key} in party.toml")
+    if not path.is_file():
+        raise UsageError(f"{side}: {key} names {path}, and there is no such file")
+    return path
+
+
+def needed_sets(config: PartyConfig) -> None:
+    """The evaluation files that the settings name must be there."""
+    for name, path in config.eval_data.items():
+        needed_file(path, f"eval_data.{name}", config.name)
+
+
+def load_rows(
+    federation: Federation,
+    path: Path,
+    *,
+    columns: Sequence[str] | None = None,
+    classes: Sequence[Any] | None = None,
+    is_label_optional: bool = False,
+) -> Rows:
+    """Read and check a file of this side.
+
+    ``columns``: those that a model was trained on, instead of the settings'. ``classes``:
+    likewise. ``is_label_optional``: rows to predict may come without labels and weights.
+    """
+    config, terms = federation.config, federation.terms
+    if config.role == "label" and config.label_column is None:
+        raise UsageError(f"{config.name}: name label_column in party.toml")
+    roles = ColumnRoles(
+        features=tuple(columns) if columns is not None else config.feature_columns,
+        label=config.label_column,
+        weight=None if is_label_optional else config.weight_column,
+        id=federation.id_column,
+        is_label_optional=is_label_optional,
+        classifies=terms.training.traits.classifies,
+        classes=classes,
+    )
+    return read_side(path, roles, config.name)
+
+
+def load_sets(
+    federation: Federation, columns: Sequence[str], classes: Sequence[Any] | None
+) -> list[tuple[str, Rows]]:
+    """The evaluation sets that the settings name, with the columns and classes of a model."""
+    return [
+        (name, load_rows(federation, path, columns=columns, classes=classes))
+        for name, path in federation.config.eval_data.items()
+    ]
+
+
+def binary_labels(
+    values: NDArray[Any], column: str, side: str, classes: Sequence[Any] | None = None
+) -> tuple[Reals, tuple[Any, Any]]:
+    """Labels of two kinds as 0/1, and the two kinds in sorted order; 1 is the greater.
+
+    ``classes``: those that a model was trained on, which others must not exceed.
+    """
+    found = np.unique(values)
+    known = found if classes is None else np.asarray(classes)
+    if known.size != 2:
+        raise DataError(
+            f"{side}: label column {column!r} has {known.size} different values, and "
+            "binary:logistic needs exactly two classes"
+        )
+    if not np.isin(found, known).all():
+        raise DataError(f"{side}: label column {column!r} has a class that training did not have")
+    codes: Reals = (values == known[1]).astype(np.float64)
+    return codes, (_named(known[0]), _named(known[1]))
+
+
+def _named(label: Any) -> Any:
+    """A class for people and files: whole numbers without a decimal point."""
+    value = label.item()
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def numeric_labels(values: NDArray[Any], column: str, side: str) -> Reals:
+    """Labels of a regression: numbers, not text."""
+    if values.dtype.kind not in "fiub":
+        raise DataError(f"{side}: label column {column!r} holds text; a regression needs numbers")
+    return values.astype(np.float64)
+
+
+def _numbers(column: pa.ChunkedArray, name: str, side: str) -> Reals:
+    """One column as float64, NaN for missing."""
+    kind = column.type
+    if pa.types.is_null(kind):
+        return np.full(len(column), np.nan)
+    if not any(is_kind(kind) for is_kind in _NUMERIC):
+        raise DataError(
+            f"{side}: column {name!r} is not numeric (it is read as {kind}); encode it as "
+            "numbers, or leave it out of the features"
+        )
+    values = np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+    infinite = np.flatnonzero(np.isinf(values))
+    if infinite.size:
+        raise DataError(
+            f"{side}: column {name!r} holds infinity, first in data row {infinite[0] + 1}; "
+            "replace it or mark it as missing"
+        )
+    return values
+
+
+def _labels(column: pa.ChunkedArray, name: str, side: str) -> NDArray[Any]:
+    """Labels as they are: numbers or text; none may be missing."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if column.null_count:
+        raise DataError(f"{side}: label column {name!r} has {column.null_count} empty fields")
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return np.asarray(column.to_pylist(), dtype=np.str_)
+    values = _numbers(column, name, side)
+    if np.isnan(values).any():
+        raise DataError(f"{side}: label column {name!r} has {np.isnan(values).sum()} empty fields")
+    return values
+
+
+def _weights(column: pa.ChunkedArray, name: str, side: str) -> Reals:
+    values = _numbers(column, name, side)
+    if not (values >= 0).all():
+        raise DataError(f"{side}: weight column {name!r} has a missing or a negative value")
+    return values
+
+
+def different_ids(ids: Sequence[str], name: str, side: str) -> tuple[str, ...]:
+    """Every row's identifier, all present and all different, or DataError."""
+    empty = [row for row, value in enumerate(ids, start=1) if not value]
+    if empty:
+        raise DataError(
+            f"{side}: id column {name!r} has {len(empty)} empty fields, first in data row "
+            f"{empty[0]}: give every row an id"
+        )
+    seen: dict[str, int] = {}
+    for row, value in enumerate(ids, start=1):
+        if seen.setdefault(value, row) != row:
+            raise DataError(
+                f"{side}: id column {name!r} repeats itself: data rows {seen[value]} and {row} "
+                "hold the same id"
+            )
+    return tuple(ids)
+
+
+def _id_texts(column: pa.ChunkedArray, name: str, side: str) -> list[str]:
+    """Text as it is, whole numbers of Parquet in decimal digits; empty for a null.
+
+    Anything else has more than one text (1, 1.0, 1e0), of which the other side might have another.
+    """
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if not any(is_kind(column.type) for is_kind in _IDENTIFYING):
+        raise DataError(
+            f"{side}: id column {name!r} holds {column.type} values, and ids are text or whole "
+            "numbers: write the column as text, in the same spelling at both sides"
+        )
+    try:
+        return [
+            value.decode() if isinstance(value, bytes) else "" if value is None else str(value)
+            for value in column.to_pylist()
+        ]
+    except UnicodeDecodeError:
+        raise DataError(f"{side}: id column {name!r} is not UTF-8 text") from None
+
+
+def _without_values(error: BaseException) -> str:
+    """The first line of pyarrow's message, cut before it quotes the file's content."""
+    line = str(error).split("\n")[0]
+    return re.sub(r"(Expected \d+ columns, got \d+).*", r"\1", line)[:200]

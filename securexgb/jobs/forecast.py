@@ -1,0 +1,293 @@
+"""What a tree will cost, before a job starts: bytes, seconds, and the memory of this side.
+
+Rounds and bytes online are exact: a tree's growth declares them (``boost.cost``), and the
+gradients are counted on a sample of rows, for they are linear in the rows. The rest is a rough
+model with prices that were measured once, on the 2-core machine of docs/benchmarks.md: what a
+round and a megabyte take, what correlations cost by kind, how much memory the work on a level
+takes. Where a figure comes from stands beside it. A slow link adds its latency a round, and half
+the bytes over its rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from securexgb import _kernels
+from securexgb.boost.cost import candidates_of, round_cost
+from securexgb.boost.dither import Dither
+from securexgb.boost.histogram import matrix_shape
+from securexgb.boost.layout import Layout
+from securexgb.boost.objective.objective import Labels, gradient_vectors
+from securexgb.boost.objective.registry import objective_of
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.rows import BLOCK_ROWS
+from securexgb.correlations.counting import Budget, CountingSource
+from securexgb.correlations.digits import DigitTransfers
+from securexgb.correlations.gates import Gates
+from securexgb.correlations.kind import Kind
+from securexgb.correlations.random_bits import RandomBits
+from securexgb.correlations.transfers import Transfers
+from securexgb.correlations.triples import Triples
+from securexgb.he.layout import Layout as Batch
+from securexgb.he.layout import batch_vectors
+from securexgb.he.noise import Precision
+from securexgb.he.row_bits import plan_row_bits
+from securexgb.jobs.simulation import simulate_parties
+from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import Cost
+from securexgb.mpc.shared import Shared
+from securexgb.offline.matrix_products import matrix_bytes, pads_precision, stock_bytes
+from securexgb.offline.method import Method
+from securexgb.offline.row_bits import row_bits_traffic
+from securexgb.offline.rows_ahead import batch_nodes
+
+SECONDS_A_ROUND = 0.54e-3
+SECONDS_A_MEGABYTE = 8.9e-3
+"""Online, of both directions together, without a dealer: docs/benchmarks.md, "Growth"."""
+DEALT_A_MEGABYTE = 5.7e-3
+"""With a dealer, where nothing is made beside: docs/benchmarks.md, "Training"."""
+DRAWN_A_MEGABYTE = 2.5e-3
+"""Of what the dealer sends, from the same table."""
+
+SECONDS_A_ROW_BIT = 60e-9
+"""Of a party, for a row and node in one direction: docs/homomorphic.md, "Row bits"."""
+
+BASE_BYTES = 200e6
+BYTES_A_ROW = 900
+"""Of a block of rows, while gradients are made and rows are moved."""
+BYTES_A_ROW_AND_NODE = 55
+BYTES_A_CANDIDATE = 2700
+AHEAD_A_CANDIDATE = 6800
+MOST_AHEAD = 110e6
+"""Of a node of the last level: what memory is taken beyond the arrays that are counted, and the
+correlations that wait for it, which are bounded (``offline.producer``). Fitted to the peaks in
+docs/benchmarks.md ("Memory", "Growth", "Training") and that of one wide training."""
+
+PRODUCTS: Mapping[str, tuple[float, float]] = {
+    "avx512": (0.014e-3, 0.5e-3),
+    "avx2": (0.13e-3, 6e-3),
+    "portable": (0.13e-3, 6e-3),
+}
+"""Seconds of a batch of products under BFV, a column: for each ciphertext, and for merging; by the
+instructions that there are. avx512: docs/homomorphic.md, "Figures". avx2: batches of 32 and 128
+vectors with 500 to 2,000 columns on such a machine; without, at least as much."""
+
+_SAMPLE_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What to expect of a tree, and of the memory. Bytes are of both directions together.
+
+    ``offline_bytes``, ``seconds``: None where the model has no prices (Paillier); seconds are those
+    on a fast link. ``memory_bytes``: of this side at its peak; ``matrix_bytes``: what of it the
+    products' matrix takes, or with ss the other side's masked one.
+    """
+
+    rounds: int
+    online_bytes: int
+    offline_bytes: float | None
+    seconds: float | None
+    memory_bytes: float
+    matrix_bytes: int
+
+    def text(self) -> str:
+        """One line for people."""
+        size, rest = f"{(self.online_bytes + (self.offline_bytes or 0)) / 1e6:,.0f} MB", ""
+        if self.seconds is None:
+            rest = ", correlations and seconds with Paillier not foreseen"
+        else:
+            size = f"some {self.seconds:.2g} s on a fast link, {size}"
+        return (
+            f"a tree: {size} in both directions, {self.rounds:,} rounds{rest} (evaluation sets "
+            f"apart); memory: some {self.memory_bytes / 1e9:.1f} GB here at the peak, of which "
+            f"{self.matrix_bytes / 1e9:.1f} GB for one matrix"
+        )
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is public of a training; ``vectors``: of each matrix, for all trees."""
+
+    params: TrainingParams
+    layout: Layout
+    method: Method
+
+    @property
+    def outputs(self) -> int:
+        """Trees a round."""
+        return objective_of(self.params).outputs
+
+    @property
+    def vectors_a_round(self) -> int:
+        return self.outputs << (self.params.max_depth - 1)
+
+    @property
+    def vectors(self) -> int:
+        return self.params.n_estimators * self.vectors_a_round
+
+    @property
+    def has_pads(self) -> bool:
+        return self.method.algorithm == "hybrid" and self.method.he == "bfv"
+
+    @property
+    def precision(self) -> Precision:
+        """Of the products with pads, as a training plans them."""
+        layout = self.layout
+        shape = matrix_shape(layout, layout.numbers(self.params), self.params.max_depth)
+        values = 2 * self.vectors * layout.total_columns * layout.all_bins
+        return pads_precision(shape.matrix(0), values)
+
+
+def price(kind: Kind[Any]) -> tuple[float, float]:
+    """Of an element without a dealer: bytes of both parties, and seconds; docs/benchmarks.md,
+    "Correlations by kind", transfers as stretched (docs/offline.md)."""
+    match kind:
+        case Triples():
+            return 531.0, 3.8e-6
+        case Gates():
+            return 11.0, 3.6e-6
+        case DigitTransfers():
+            return 22.5, 6.1e-6
+        case RandomBits(ring_bits=32):
+            return 7.4, 0.06e-6
+        case RandomBits():
+            return 11.1, 0.07e-6
+        case Transfers():
+            return 0.09, 0.03e-6
+    raise LookupError(f"no price was measured for {kind.name}")
+
+
+def forecast(job: Job, rank: int) -> Forecast:
+    """For party ``rank``."""
+    cost = whole_round_cost(job)
+    online = 8 * (cost.label_words + cost.feature_words)
+    a_megabyte = DEALT_A_MEGABYTE if job.method.has_dealer else SECONDS_A_MEGABYTE
+    seconds = cost.rounds * SECONDS_A_ROUND + online * a_megabyte / 1e6
+    offline = _offline(job, cost.correlations)
+    matrix = _matrix_bytes(job, rank)
+    return Forecast(
+        rounds=cost.rounds,
+        online_bytes=online,
+        offline_bytes=None if offline is None else offline[0],
+        seconds=None if offline is None else seconds + offline[1],
+        memory_bytes=_memory(job, rank) + matrix,
+        matrix_bytes=matrix,
+    )
+
+
+def whole_round_cost(job: Job) -> Cost:
+    """Gradients and growth of a round; who owns which split does not matter to the sums."""
+    params, layout = job.params, job.layout
+    noise_bits = job.precision.noise_bits if job.has_pads else 0
+    owned = [(job.outputs << level) // 2 for level in range(params.max_depth)]
+    used = max(1, round(layout.total_columns * params.colsample_bytree))
+    cost = round_cost(params, layout, used, owned, job.method.prices, noise_bits)
+    return cost + gradients_cost(params, layout)
+
+
+def gradients_cost(params: TrainingParams, layout: Layout) -> Cost:
+    """Cost of all rows' gradients: of a sample of whole words, times as many."""
+    numbers = layout.numbers(params)
+
+    def count(party: Party, _: None) -> tuple[int, int, Budget]:
+        counting = CountingSource(party.source)
+        party.source = counting
+        rounds, sent = party.rounds, party.channel.traffic.bytes_sent
+        objective, zeros = objective_of(params), Shared.zeros(_SAMPLE_ROWS)
+        margins = Shared.zeros(objective.outputs, _SAMPLE_ROWS)
+        labels = Labels(zeros, zeros if layout.weights else None)
+        gradient_vectors(party, objective, margins, labels, numbers, Dither.of(0, 0))
+        words = (party.channel.traffic.bytes_sent - sent) // 8
+        return party.rounds - rounds, words, counting.budget
+
+    (rounds, mine, used), (_, theirs, _) = simulate_parties(count, [None, None], seed=0).results
+    times = -(-layout.rows // 64) * 64 / _SAMPLE_ROWS
+    kinds = {kind: round(times * number) for kind, number in used.counts.items()}
+    return Cost(rounds, round(times * mine), round(times * theirs), Budget(kinds))
+
+
+def _offline(job: Job, budget: Budget) -> tuple[float, float] | None:
+    """Bytes and seconds of a tree's correlations; None where products have no prices here."""
+    layout, method = job.layout, job.method
+    columns = tuple(count * layout.all_bins for count in layout.columns)
+    size, seconds = 0.0, 0.0
+    if method.has_dealer:
+        dealt = columns if method.algorithm == "ss" else (0, 0)
+        size = 8.0 * budget.correction_words((dealt[0], dealt[1]))
+        seconds = size * DRAWN_A_MEGABYTE / 1e6
+    else:
+        for kind, count in budget.counts.items():
+            a_byte, a_second = price(kind)
+            size, seconds = size + a_byte * count, seconds + a_second * count
+    if method.algorithm == "hybrid":
+        if not job.has_pads:
+            return None
+        products = [_products(job, count) for count in columns]
+        size += sum(product[0] for product in products)
+        seconds += max(product[1] for product in products)
+    if job.params.is_hidden:
+        more = _row_bits(job)
+        size, seconds = size + more[0], seconds + more[1]
+    return size, seconds
+
+
+def _row_bits(job: Job) -> tuple[float, float]:
+    """Bytes and seconds of a round's row correlations, which the parties make alone."""
+    layout, size = job.layout, 0.0
+    a_round = job.outputs * ((1 << job.params.max_depth) - 1)
+    left = job.params.n_estimators
+    while left > 0:
+        is_first = left == job.params.n_estimators
+        nodes = batch_nodes(layout.rows, a_round, left, is_first=is_first)
+        left -= nodes // a_round
+        for features in layout.columns:
+            if features:
+                plan = plan_row_bits(features, layout.all_bins, nodes, layout.rows)
+                sent = row_bits_traffic(plan, layout.rows)
+                size += sent.upload_bytes + sent.result_bytes + sent.answer_bytes
+                size += price(Transfers(64, 0))[0] * sent.transfers
+    seconds = SECONDS_A_ROW_BIT * 2 * layout.rows * a_round
+    return size / job.params.n_estimators, seconds
+
+
+def _batch(job: Job, columns: int) -> Batch:
+    """The usual batch of products with a matrix."""
+    return Batch(columns, batch_vectors(job.vectors), job.precision)
+
+
+def _products(job: Job, columns: int) -> tuple[float, float]:
+    """Bytes and seconds of a tree's products with one matrix; both parties work at a time."""
+    if columns == 0:
+        return 0.0, 0.0
+    columns *= 2  # of g's sums and of h's
+    batch = _batch(job, columns)
+    share = job.vectors_a_round / batch.vectors
+    a_ciphertext, merging = PRODUCTS[_kernels.simd_paths()[-1]]
+    seconds = columns * (batch.groups * a_ciphertext + merging)
+    return share * batch.bytes_sent, share * seconds
+
+
+def _matrix_bytes(job: Job, rank: int) -> int:
+    """The largest array that this side holds for the whole job."""
+    layout = job.layout
+    own, other = layout.columns[rank], layout.columns[1 - rank]
+    if job.has_pads:
+        return matrix_bytes(own * layout.all_bins)
+    return 8 * layout.rows * other * layout.all_bins if job.method.algorithm == "ss" else 0
+
+
+def _memory(job: Job, rank: int) -> float:
+    """Of this side at its peak, the matrix of products apart."""
+    layout = job.layout
+    nodes = job.vectors_a_round  # as many as the last level has
+    rows = layout.rows * (9 * layout.columns[rank] + BYTES_A_ROW_AND_NODE * nodes)
+    rows += BYTES_A_ROW * min(layout.rows, BLOCK_ROWS)
+    stock = 0
+    if job.has_pads:
+        stock = stock_bytes(layout.total_columns * layout.all_bins, batch_vectors(job.vectors))
+    candidates = nodes * candidates_of(layout, layout.total_columns)
+    level = candidates * BYTES_A_CANDIDATE + min(candidates * AHEAD_A_CANDIDATE, MOST_AHEAD)
+    return BASE_BYTES + rows + stock + level

@@ -1,0 +1,94 @@
+"""What one party brings to a training: its data, the terms, and what to do on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from securexgb.boost.binning import check_columns
+from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.leak import NO_FLOORS, Floors
+from securexgb.boost.objective.registry import objective_of
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.row_side import LocalRows, MakeRowSide
+from securexgb.errors import DataError, UsageError
+from securexgb.jobs.checkpoint import CheckpointStore
+from securexgb.jobs.rows import Rows
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingJob:
+    """A training as one party sees it.
+
+    ``evals``: named evaluation sets, in order. ``callbacks`` run at this side only.
+    ``store``: where to keep checkpoints; ``resume``: go on from what is there. ``floors``: the
+    least rows, equal at both sides like all terms. ``row_side``: where the training rows are
+    worked on. ``keeps_gains``: hidden trees hold their gains though the terms do not open
+    importance; for both parties in one process, who hold both halves anyway.
+    """
+
+    params: TrainingParams
+    data: Rows
+    evals: tuple[tuple[str, Rows], ...] = ()
+    callbacks: tuple[TrainingCallback, ...] = ()
+    store: CheckpointStore | None = None
+    resume: bool = False
+    job_digest: str = ""
+    floors: Floors = NO_FLOORS
+    row_side: MakeRowSide = LocalRows
+    keeps_gains: bool = False
+
+    @property
+    def set_rows(self) -> list[tuple[str, int]]:
+        """Names and row counts of the evaluation sets."""
+        return [(name, data.count) for name, data in self.evals]
+
+    @property
+    def checkpoint(self) -> str:
+        """Of a store: none, new or resume."""
+        if self.store is None:
+            return "none"
+        return "resume" if self.resume else "new"
+
+    def check(self, rank: int) -> None:
+        """Refuse data that cannot be trained on, before anything is sent."""
+        if self.params.early_stopping_rounds is not None and not self.evals:
+            raise UsageError("early_stopping_rounds needs an evaluation set: give one in eval_set")
+        if len({name for name, _ in self.evals}) < len(self.evals):
+            raise UsageError("two evaluation sets have the same name: name each differently")
+        for name, data in (("the training data", self.data), *self.evals):
+            _check_data(name, data, self, rank)
+        if self.data.outcomes is not None:
+            objective_of(self.params).check_scales(self.data.outcomes)
+
+
+def _check_data(name: str, data: Rows, job: TrainingJob, rank: int) -> None:
+    side = ("label", "feature")[rank]
+    if data.values.ndim != 2 or data.column_names != job.data.column_names:
+        raise DataError(
+            f"{name} at the {side} party must have the columns of the training data, in order"
+        )
+    if data.values.shape[1] != len(data.column_names):
+        raise DataError(f"{name} at the {side} party has not one name for each column")
+    check_columns(
+        data.values,
+        side,
+        list(data.column_names),
+        may_be_missing=job.params.missing_values == "allowed",
+    )
+    if rank == 1:
+        if data.labels is not None or data.weights is not None:
+            raise UsageError(
+                f"{name} at the feature party comes with labels or weights: these are the "
+                "label party's"
+            )
+        return
+    if data.labels is None or data.labels.shape != (data.count,):
+        raise DataError(f"{name} at the label party must come with one label for each row")
+    objective_of(job.params).check_labels(data.labels)
+    weights = data.weights
+    if weights is not None and (
+        weights.shape != (data.count,) or not bool(np.all((weights >= 0) & np.isfinite(weights)))
+    ):
+        raise DataError(f"{name} at the label party must have one weight >= 0 for each row")

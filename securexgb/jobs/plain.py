@@ -1,0 +1,53 @@
+"""Plain xgboost: what a simulation is compared with.
+
+On the same bins every column is replaced by its bin number, so that xgboost's own binning finds
+the same candidates. On its own bins, as many, xgboost gets the values themselves and cuts them
+by its own sketch. Missing values stay missing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.boost.binning import Binner
+from securexgb.boost.params import TrainingParams
+from securexgb.jobs.rows import Rows
+
+SHARED_NAMES = (
+    "objective", "learning_rate", "max_depth", "min_child_weight", "gamma", "reg_lambda",
+    "reg_alpha", "subsample", "colsample_bytree", "scale_pos_weight",
+)  # fmt: skip
+
+
+def plain_xgboost(
+    params: TrainingParams, train: Rows, test: Rows, *, has_own_bins: bool = False
+) -> NDArray[np.float64]:
+    """Predictions for ``test`` of xgboost trained on ``train`` in the clear.
+
+    ``has_own_bins``: xgboost chooses at most ``max_bin`` bins a column itself.
+    """
+    import xgboost  # noqa: PLC0415  (slow, and needed here only)
+
+    binner = Binner.fit(train.values, params.max_bin)
+
+    def table(data: Rows) -> Any:
+        if has_own_bins:
+            return xgboost.DMatrix(data.values, data.labels, weight=data.weights)
+        bins = binner.transform(data.values).astype(np.float64)
+        bins[bins == params.max_bin] = np.nan
+        return xgboost.DMatrix(bins, data.labels, weight=data.weights)
+
+    settings = {name: getattr(params, name) for name in SHARED_NAMES}
+    settings |= {
+        "tree_method": "hist",
+        "max_bin": params.max_bin if has_own_bins else 256,
+        "seed": params.random_state,
+        "nthread": 1,
+    }
+    if params.base_score is not None:
+        settings["base_score"] = params.base_score
+    model = xgboost.train(settings, table(train), params.n_estimators)
+    return np.asarray(model.predict(table(test)), np.float64)

@@ -1,0 +1,118 @@
+"""Prediction: a session in which one model scores rows as often as asked; and its file.
+
+predictions.csv has one line a row, its id and its score.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.objective.registry import objective_of
+from securexgb.boost.predict import Request, Scoring, predict_margins
+from securexgb.errors import DataError
+from securexgb.federation.session import Federation
+from securexgb.jobs.alignment import same_rows
+from securexgb.jobs.rows import Rows
+from securexgb.mpc.party import Party
+from securexgb.storage.whole import write_whole
+
+Reals = NDArray[np.float64]
+
+
+class Predictor:
+    """One model's half at a party, ready to score; the other side has the other half.
+
+    Both sides score the same rows in the same order, as often as they like, over one session.
+    Keys that prediction "ckks" needs are made once.
+    """
+
+    def __init__(
+        self,
+        party: Party,
+        half: ModelHalf,
+        request: Request,
+        federation: Federation | None = None,
+    ) -> None:
+        """Within a session that somebody else opens and closes.
+
+        ``federation``: whose terms say how each table is compared with the other side's: the
+        number of rows, and ids where they name any; None: nothing is compared.
+        """
+        self.party = party
+        self.half = half
+        self._request = request
+        self._federation = federation
+        self._scoring = Scoring()
+        self._session = ExitStack()
+
+    @staticmethod
+    def open(federation: Federation, half: ModelHalf) -> Predictor:
+        """Join the other side; ``close`` ends it."""
+        with ExitStack() as session:
+            party = session.enter_context(federation.session("predict"))
+            predictor = Predictor(party, half, federation.terms.request, federation)
+            predictor._session = session.pop_all()
+        return predictor
+
+    def margins(self, rows: Rows) -> Reals | None:
+        """Rounded margins (n,), log odds or values; None at a side that does not get them."""
+        if self._federation is not None:
+            id_column = self._federation.terms.id_column
+            same_rows(self.party, [("rows to predict", rows)], id_column)
+        return predict_margins(self.party, self.half, rows.values, self._request, self._scoring)
+
+    def score(self, rows: Rows) -> Reals | None:
+        """Probabilities, or values of the target (n,); None at a side that does not get them."""
+        margins = self.margins(rows)
+        return None if margins is None else objective_of(self.half.params).predictions(margins)
+
+    def close(self) -> None:
+        """End the session that ``open`` began."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._session.__exit__(*error)
+
+
+def write_predictions(
+    target: Path,
+    ids: Sequence[str] | None,
+    scores: Reals,
+    classes: Sequence[Any] | None,
+) -> None:
+    """Write UTF-8 CSV: id (or row number from 1), and the probability or the value.
+
+    Ids are those of the rows' file to the letter, and always in quotes: a reader can tell that
+    they are text, whatever they look like. ``classes``: of a classification, where known.
+    """
+    name = "prediction" if classes is None else f"probability of {classes[1]}"
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, quoting=csv.QUOTE_NONNUMERIC)
+    writer.writerow(["row" if ids is None else "id", name])
+    keys = range(1, scores.size + 1) if ids is None else ids
+    writer.writerows(zip(keys, scores.tolist(), strict=True))
+    write_whole(target, stream.getvalue().encode())
+
+
+def read_scores(path: Path, side: str) -> Reals:
+    """The scores of a predictions file."""
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            scores = [float(line[1]) for line in list(csv.reader(stream))[1:]]
+    except (OSError, ValueError, IndexError, csv.Error) as error:
+        raise DataError(f"{side}: {path} is not a predictions file: {error}") from None
+    if not scores:
+        raise DataError(f"{side}: {path} has no predictions")
+    return np.array(scores)

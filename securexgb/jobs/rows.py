@@ -1,0 +1,108 @@
+"""A side's rows: one type from the file, or the caller's table, to the protocols."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.boost.binning import without_cut
+from securexgb.boost.scales import Outcomes
+from securexgb.errors import DataError
+
+Reals = NDArray[np.float64]
+
+_HASHED_ROWS = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """One party's part of a data set; row r is the same person's at both parties.
+
+    ``values``: own columns, float64 (n, f), NaN where missing; f may be 0. ``column_names``: f
+    names. ``labels``, ``weights``: float64 (n,), at the label party only; labels are 0 and 1
+    for a classification. ``ids``: one text a row, or None where nobody compares them.
+    ``classes``: the two labels as the user writes them, or None.
+    """
+
+    values: Reals
+    column_names: tuple[str, ...]
+    labels: Reals | None = None
+    weights: Reals | None = None
+    ids: tuple[str, ...] | None = None
+    classes: tuple[Any, Any] | None = None
+
+    @property
+    def count(self) -> int:
+        return int(self.values.shape[0])
+
+    @property
+    def outcomes(self) -> Outcomes | None:
+        """Labels and weights, where this side has labels."""
+        return None if self.labels is None else Outcomes(self.labels, self.weights)
+
+    @property
+    def missing_rates(self) -> dict[str, float]:
+        """Share of missing values of every column."""
+        rates = np.isnan(self.values).mean(axis=0) if self.count else np.zeros(self.values.shape[1])
+        return {name: float(rate) for name, rate in zip(self.column_names, rates, strict=True)}
+
+    @property
+    def columns_without_cut(self) -> list[str]:
+        """Names of the columns with one value at most: no split can make use of them."""
+        return [self.column_names[column] for column in without_cut(self.values)]
+
+    def take(self, order: NDArray[np.intp]) -> Rows:
+        """These rows, in this order: row numbers from 0, (m,)."""
+        return replace(
+            self,
+            values=np.ascontiguousarray(self.values[order]),
+            labels=None if self.labels is None else self.labels[order],
+            weights=None if self.weights is None else self.weights[order],
+            ids=None if self.ids is None else tuple(self.ids[row] for row in order),
+        )
+
+    def take_columns(self, chosen: NDArray[np.intp]) -> Rows:
+        """All rows of some columns: column numbers from 0, in this order."""
+        return replace(
+            self,
+            values=np.ascontiguousarray(self.values[:, chosen]),
+            column_names=tuple(self.column_names[column] for column in chosen),
+        )
+
+    def with_ids(self, ids: tuple[str, ...] | None) -> Rows:
+        """The same rows with these ids; DataError where there is not one for each."""
+        if ids is not None and len(ids) != self.count:
+            raise DataError(
+                f"there are {self.count} rows and ids of the shape ({len(ids)},): give one a row"
+            )
+        return replace(self, ids=ids)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of everything here, in this order of rows; for this party alone."""
+        digest = hashlib.sha256(repr((self.column_names, self.values.shape)).encode())
+        for array in (self.values, self.labels, self.weights):
+            digest.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def fingerprint_of_set(self) -> str:
+        """SHA-256 of everything here, whatever the order of rows; for this party alone.
+
+        Each row, with its label and weight, is hashed on its own, and the sorted digests are
+        hashed again: two tables agree exactly where they hold the same rows as often. Equal
+        numbers count as equal: zero has one sign, and there is one NaN.
+        """
+        more = [part for part in (self.labels, self.weights) if part is not None]
+        about = (self.column_names, self.count, self.labels is not None, self.weights is not None)
+        digest = hashlib.sha256(repr(about).encode())
+        rows = bytearray()
+        for start in range(0, self.count, _HASHED_ROWS):
+            block = slice(start, start + _HASHED_ROWS)
+            table = np.column_stack([self.values[block], *(part[block] for part in more)])
+            table = np.ascontiguousarray(np.where(np.isnan(table), np.nan, table + 0.0))
+            rows += b"".join(hashlib.sha256(row).digest() for row in table)
+        digest.update(np.sort(np.frombuffer(rows, "S32")).tobytes())
+        return digest.hexdigest()

@@ -1,0 +1,277 @@
+"""Training: what is set up before the first tree, or taken up from a checkpoint; then the trees."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from securexgb.arith.fixedpoint import encode
+from securexgb.arith.prg import Prg
+from securexgb.boost.binning import Binner
+from securexgb.boost.booster import grow_model
+from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.evaluation import EvaluationTargets, check_metrics
+from securexgb.boost.grower import TreeJob
+from securexgb.boost.objective.logistic import sigmoid_of
+from securexgb.boost.objective.objective import Labels, Objective, row_weights
+from securexgb.boost.objective.registry import objective_of
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.predict import base_margins, training_margins
+from securexgb.boost.row_side import RowJob
+from securexgb.boost.state import DataSet, State
+from securexgb.boost.tree import check_trees
+from securexgb.errors import DataError
+from securexgb.federation.session import Federation
+from securexgb.jobs.agreement import Agreement, CheckpointSummary, JobDescription, agree
+from securexgb.jobs.alignment import Named, same_names, same_rows
+from securexgb.jobs.checkpoint import CheckpointStore, LoadedCheckpoint, SavedRound, TrainingState
+from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.rows import Rows
+from securexgb.mpc.party import Party
+from securexgb.mpc.share import share
+from securexgb.mpc.shared import Shared
+
+
+def train(party: Party, job: TrainingJob) -> ModelHalf:
+    """Train a model with the other party; returns this party's half of it.
+
+    Both parties call it with the same ``params``, ``job_digest``, rows and evaluation sets.
+    Raises DataError, UsageError or TermsDiffer before the first tree where they do not fit.
+    """
+    with party.step("train"):
+        model = grow_model(party, begin(party, job), job.callbacks)
+    # Callbacks have written down by now what was opened: a resumption opens nothing again.
+    if job.store is not None and model.importance is not None:
+        job.store.save_importance(model.importance)
+    return model
+
+
+def agreed_job(party: Party, federation: Federation, rows: Rows, evals: Named) -> TrainingJob:
+    """The training that the terms ask for, of rows that both sides hold in the same order.
+
+    Raises DataError or UsageError at both sides where rows or names of evaluation sets differ.
+    """
+    terms = federation.terms
+    same_rows(party, [("training data", rows)], terms.id_column)
+    same_names(party, evals)
+    same_rows(party, evals, terms.id_column)
+    return TrainingJob(
+        params=terms.training,
+        data=rows,
+        evals=tuple(evals),
+        job_digest=terms.full_digest,
+        floors=terms.floors,
+    )
+
+
+def begin(party: Party, job: TrainingJob) -> State:
+    """Check the own data, agree with the other side, set everything up."""
+    job.check(party.rank)
+    saved = _saved(party, job)
+    agreement = agree(party, job.params, _description(party, job, saved))
+    # The row counts are public and equal by now: both sides refuse, before anything is opened.
+    job.floors.check(job.data.count, job.set_rows)
+    if not agreement.rounds:
+        saved = None
+    numbers = agreement.layout.numbers(job.params)
+    objective = objective_of(job.params, sigmoid_of(party, job.params))
+    saved_state = _state(party, job, agreement, saved)
+    binner = Binner.fit(job.data.values, job.params.max_bin)
+    tables = [job.data.values, *(data.values for _, data in job.evals)]
+    buckets = np.concatenate([binner.transform(table) for table in tables])
+    _plan(party, job.params, agreement, objective.outputs)
+    model = _model(party, job, agreement, saved_state, objective, binner)
+    labels, coins = _labels(party, job, objective, model), Prg(bytes.fromhex(saved_state.coins))
+    of_rows = RowJob(job.params, agreement.layout, numbers, objective, labels, coins, buckets)
+    state = State(
+        model=model,
+        trees=TreeJob(
+            layout=agreement.layout,
+            numbers=numbers,
+            max_depth=job.params.max_depth,
+            learning_rate=job.params.learning_rate,
+            cuts=binner.cuts,
+            used=np.arange(agreement.layout.total_columns),
+            dummies=None if job.params.is_hidden else _dummies(party, job),
+            keeps_gains=job.params.opens_gains or (job.keeps_gains and job.params.is_hidden),
+        ),
+        rows=job.row_side(party, of_rows),
+        coins=coins,
+        sets=_sets(job, agreement, model),
+        begin_tree=party.source.begin_tree,
+        keep=lambda state: _keep(state, job.store, agreement.session),
+    )
+    _take_up(party, state, job, agreement, saved)
+    return state
+
+
+def _keep(state: State, store: CheckpointStore | None, session_id: str) -> None:
+    """Write the last round, its metrics and all margins to the checkpoint."""
+    if store is None:
+        return
+    model = state.model
+    metrics = [values[-1] for of_set in model.history.values() for values in of_set.values()]
+    newest, count = SavedRound(model.rounds[-1], session_id, tuple(metrics)), len(model.rounds)
+    store.save(count, newest, state.rows.margins().own_share())
+
+
+def _dummies(party: Party, job: TrainingJob) -> Prg:
+    """What this party's dummy splits are drawn from: the same in every run on this data.
+
+    Were they drawn anew in each run, whoever sees the owners of two runs of a job would see
+    which ones changed: the dummies. The data is hashed as a set of rows, because the next
+    run may have them in another order. Terms are not hashed: neither another number of trees nor
+    another depth may draw anew what stays a dummy.
+    """
+    return party.lasting.derive(f"dummy splits, data {job.data.fingerprint_of_set()}")
+
+
+def _plan(party: Party, params: TrainingParams, agreement: Agreement, outputs: int) -> None:
+    """Tell the source of correlations what is coming: left children's pairs, and the roots'."""
+    if party.ideal is not None:
+        return
+    layout = agreement.layout
+    trees = outputs * (params.n_estimators - agreement.rounds)
+    pairs = trees << (params.max_depth - 1)
+    party.source.products.plan(pairs, 2 * pairs * layout.total_columns * layout.all_bins)
+
+
+def _saved(party: Party, job: TrainingJob) -> LoadedCheckpoint | None:
+    """What the checkpoint to resume holds; refused where it is of another training."""
+    if job.store is None or not job.resume:
+        return None
+    saved = job.store.load(len(job.data.column_names), objective_of(job.params).outputs)
+    if saved is None:
+        return None
+    if saved.state.rank != party.rank or saved.state.job_digest != job.job_digest:
+        raise DataError(
+            f"the checkpoint at the {party.role} party belongs to another job or role: resume "
+            "with the job's own run directory, or start anew"
+        )
+    if saved.state.data != _fingerprint(job):
+        raise DataError(
+            f"the data of the {party.role} party or the parameters are not those that the "
+            "checkpoint was made with: restore them, or start anew"
+        )
+    return saved
+
+
+def _fingerprint(job: TrainingJob) -> str:
+    sets = [(name, data.fingerprint()) for name, data in job.evals]
+    return json.dumps([job.data.fingerprint(), sets, job.params.to_mapping()])
+
+
+def _description(party: Party, job: TrainingJob, saved: LoadedCheckpoint | None) -> JobDescription:
+    return JobDescription(
+        params=json.dumps(job.params.to_mapping(), sort_keys=True),
+        digest=job.job_digest,
+        rows=job.data.count,
+        columns=len(job.data.column_names),
+        weights=job.data.weights is not None,
+        sets=tuple((name, data.count, data.weights is not None) for name, data in job.evals),
+        nonce=party.private.words(2).tobytes().hex(),
+        checkpoint=job.checkpoint,
+        saved=None if saved is None else CheckpointSummary.of(saved),
+    )
+
+
+def _state(
+    party: Party, job: TrainingJob, agreement: Agreement, saved: LoadedCheckpoint | None
+) -> TrainingState:
+    """The state to go on with, or a new one; a store is made to hold exactly it."""
+    if saved is not None:
+        assert job.store is not None
+        job.store.cut(agreement.rounds)
+        return saved.state
+    state = TrainingState(
+        rank=party.rank,
+        model_id=agreement.session,
+        job_digest=job.job_digest,
+        coins=party.coins.key.hex(),
+        data=_fingerprint(job) if job.store is not None else "",
+    )
+    if job.store is not None:
+        job.store.start(state)
+    return state
+
+
+def _model(
+    party: Party,
+    job: TrainingJob,
+    agreement: Agreement,
+    state: TrainingState,
+    objective: Objective,
+    binner: Binner,
+) -> ModelHalf:
+    base, centre, outcomes = 0, 0.0, job.data.outcomes
+    if outcomes is not None:
+        margin = objective.base_margin(outcomes)
+        base = int(encode(margin, agreement.layout.numbers(job.params).margin_bits))
+        centre = objective.centre(outcomes)
+    return ModelHalf(
+        rank=party.rank,
+        model_id=state.model_id,
+        job_digest=job.job_digest,
+        params=job.params,
+        layout=agreement.layout,
+        columns=job.data.column_names,
+        cuts=binner.cuts,
+        base=base,
+        centre=centre,
+        history={name: {metric: [] for metric in job.params.metrics} for name, _ in job.evals},
+    )
+
+
+def _labels(
+    party: Party,
+    job: TrainingJob,
+    objective: Objective,
+    model: ModelHalf,
+) -> Labels:
+    shape, outcomes, numbers = (model.layout.rows,), job.data.outcomes, model.numbers
+    targets = weights = None
+    if outcomes is not None:
+        targets = objective.targets(outcomes.labels, model.centre, numbers)
+        weights = row_weights(outcomes, job.params, numbers)
+    weighted = share(party, weights, 0, shape) if model.layout.weights else None
+    return Labels(share(party, targets, 0, shape), weighted)
+
+
+def _sets(job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[DataSet]:
+    sets, first = list[DataSet](), job.data.count
+    for (name, data), weighted in zip(job.evals, agreement.are_weighted, strict=True):
+        truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, model.centre)
+        check_metrics(truth, name, job.params, job.params.metrics)
+        sets.append(DataSet(name, slice(first, first + data.count), truth))
+        first += data.count
+    return sets
+
+
+def _take_up(
+    party: Party,
+    state: State,
+    job: TrainingJob,
+    agreement: Agreement,
+    saved: LoadedCheckpoint | None,
+) -> None:
+    """Put the saved trees, metrics and margins in place; without any, the base alone."""
+    model, count = state.model, agreement.rounds
+    rounds = saved.rounds[:count] if saved is not None else ()
+    for of_round in rounds:
+        check_trees(of_round.trees, model.layout)
+        model.trees += of_round.trees
+        values = iter(of_round.metrics)
+        for of_set in model.history.values():
+            for history in of_set.values():
+                history.append(next(values))
+    if saved is not None and count == len(saved.rounds):
+        model.importance = saved.importance
+    if agreement.are_margins_known and job.store is not None:
+        margins = Shared(job.store.margins(count, rounds[-1].session))
+    else:
+        tables = [job.data.values, *(data.values for _, data in job.evals)]
+        grown = [training_margins(party, model, model.rounds, table) for table in tables]
+        moved = Shared.concatenate(grown, axis=1)
+        margins = base_margins(model, moved.shape[1]) + moved
+    state.rows.start(margins)

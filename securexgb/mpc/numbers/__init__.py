@@ -1,0 +1,1 @@
+"""Arithmetic on shared numbers, written over the protocols of ``mpc``."""

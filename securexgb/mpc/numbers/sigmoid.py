@@ -1,0 +1,305 @@
+"""The sigmoid and the softplus of a shared margin, by tables over its magnitude.
+
+|x| in [0, 16) is cut into equal steps; the entry of a step is the function in its middle. Both
+functions are known on the whole line from one half: sigmoid(-x) = 1 - sigmoid(x),
+softplus(x) = max(x, 0) + softplus(-|x|). There is no product and no truncation, so the results
+are exact functions of the step.
+
+Where x is negative the entries are p = sigmoid(x) and h = p (1 - p); where it is not, 1 - p is p's
+complement and one unit, linear in p's bits flipped by the sign. From 16 on p and h are 0: exp(-16)
+is 1e-7. Bits become numbers in the smallest ring that holds them (``mpc.numbers.lift``).
+
+An entry is the sum of two tables' (bipartite: Das Sarma, Matula, ARITH 1995): with a the upper bits
+of the index, b the middle and c the lower ones, value[a, b] + more[a, c].
+
+Below a few units an entry rounded to the nearest would be wrong by as much as it is worth, in
+every tree, for rows of a rare event. So it is floor(v + u), u a public coin, another one for each
+of 64 classes of rows and every tree (``boost.dither``): right on average. Rows of a class are put
+side by side, and each class has tables of its own. Where the value has 2^9 units or more u is
+1/2, so that rows with equal margins have equal gradients there. How wide entries are does not
+depend on the coins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.arith import logistic
+from securexgb.arith.bits import words_per
+from securexgb.arith.fixedpoint import MARGIN_BITS
+from securexgb.arith.logistic import LIMIT_BITS, VALUE_BITS
+from securexgb.mpc.choose import choose, choose_cost
+from securexgb.mpc.compare import not_bits
+from securexgb.mpc.numbers.lift import Number, lift_numbers, numbers_cost
+from securexgb.mpc.numbers.magnitude import RANGE_BITS, Index, magnitude, magnitude_cost
+from securexgb.mpc.numbers.table import Tables, lookups, lookups_cost
+from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import COMPOSED, Cost, protocol
+from securexgb.mpc.shared import Shared, SharedBits
+
+COIN_BITS = 32
+"""Fraction bits of a coin."""
+MOST_BITS = 20
+"""Fraction bits of p and of h, at most."""
+Integers = NDArray[np.int64]
+
+_NEAREST_BITS = 9
+"""Values of 2^9 units and more are rounded to the nearest."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How the index is cut: ``high`` bits a, ``middle`` bits b, ``low`` bits c."""
+
+    high: int
+    middle: int
+    low: int
+
+    @property
+    def bits(self) -> int:
+        return self.high + self.middle + self.low
+
+    @property
+    def places(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Which bits of the index address the values, and which what is added."""
+        above = range(self.low + self.middle, self.bits)
+        return tuple(range(self.low, self.bits)), (*range(self.low), *above)
+
+    def index(self, range_bits: int) -> Index:
+        """Steps of |x| < 16."""
+        return Index(MARGIN_BITS + LIMIT_BITS - self.bits, self.bits, range_bits)
+
+    def look_up(
+        self, party: Party, index: SharedBits, tables: Sequence[Tables], runs: tuple[int, ...]
+    ) -> tuple[SharedBits, ...]:
+        """Entries of the values and of what is added."""
+        places = [place for part in self.places for place in part]
+        return lookups(party, index[places], tables, runs)
+
+    def cost(self, widths: Sequence[int], words: int) -> Cost:
+        """Cost of these look-ups for 64 * ``words`` elements."""
+        pairs = zip(self.places, widths, strict=True)
+        return lookups_cost([(len(places), width) for places, width in pairs], words)
+
+
+_FINE, _COARSE = Steps(7, 3, 4), Steps(6, 3, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A falling function as value[a, b] + more[a, c], units of 2^-52; values (a, b), more (a, c).
+
+    ``value`` is 0 in the last cell, which stands for all that is beyond 16.
+    """
+
+    value: Integers
+    more: Integers
+
+    @staticmethod
+    def of(values: Integers, steps: Steps, drop: int = 0) -> Curve:
+        """The nearest sums: ``more`` is the mean over b, ``value`` the middle of what is left.
+
+        ``more`` is in multiples of 2^drop.
+        """
+        cells = values.reshape(1 << steps.high, 1 << steps.middle, 1 << steps.low)
+        total, cut = (cells - cells[..., -1:]).sum(axis=1), drop + steps.middle
+        more = (total + (1 << cut >> 1) >> cut) << drop
+        rest = cells - more[:, None]
+        value = rest.max(axis=2) + rest.min(axis=2) >> 1
+        value[-1, -1] = 0
+        return Curve(value, more)
+
+    def rounded(self, fraction_bits: int, coins: Integers, most: int) -> tuple[Integers, Integers]:
+        """(values, more) in units of 2^-fraction_bits, by class: coins (2, classes).
+
+        Both are rounded to the nearest where a's least value is large enough. No sum exceeds
+        ``most``.
+        """
+        drop = VALUE_BITS - fraction_bits
+        nearest, half = self.value[:, -1:] >> drop >= 1 << _NEAREST_BITS, 1 << (drop - 1)
+        scaled = coins[:, :, None, None] << (drop - COIN_BITS)
+        value = self.value + np.where(nearest, half, scaled[0]) >> drop
+        more = self.more + np.where(nearest, half, scaled[1]) >> drop
+        return np.minimum(value, most - more.max(axis=2, keepdims=True)), more
+
+    def lengths(self, fraction_bits: int, most: int) -> tuple[int, int]:
+        """How many bits values and what is added have, whatever the coins."""
+        greatest = (1 << COIN_BITS) - 1
+        coins = np.array([[greatest, 0], [0, greatest]])
+        return _lengths(self.rounded(fraction_bits, coins, most))
+
+
+def _lengths(parts: tuple[Integers, Integers]) -> tuple[int, int]:
+    value, more = (int(part.max()).bit_length() for part in parts)
+    return value, more
+
+
+def _most(gradient_bits: int, hessian_bits: int) -> tuple[int, int]:
+    """What p and h never exceed: 1, and 1/4 with two units (see arith.fixedpoint, sums of h)."""
+    return 1 << gradient_bits, (1 << hessian_bits >> 2) + 2
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What tables of the sigmoid cost, whatever the coins.
+
+    ``parts``: how many bits p and h have in the values, and in what is added. ``numbers``: how p
+    and h are made of p's bits of both, flipped where x is not negative, a bit that says so, and
+    h's bits.
+    """
+
+    steps: Steps
+    parts: tuple[tuple[int, int], tuple[int, int]]
+    numbers: tuple[Number, Number]
+
+
+@dataclass(frozen=True, eq=False)
+class SigmoidTable:
+    """Tables by class of rows, (classes, entries): the values, and what is added.
+
+    In an entry h's part stands above p's.
+    """
+
+    shape: Shape
+    tables: tuple[Tables, Tables]
+
+
+@cache
+def _curves(steps: Steps) -> tuple[Curve, Curve]:
+    """p and h."""
+    p, h = logistic.logistic(steps.bits)
+    return Curve.of(p, steps), Curve.of(h, steps)
+
+
+@cache
+def sigmoid_shape(gradient_bits: int, hessian_bits: int, fine: bool) -> Shape:
+    """Of the tables with so many fraction bits of p and of h, 0 to 20 each."""
+    steps = _FINE if fine else _COARSE
+    (p, h), most = _curves(steps), _most(gradient_bits, hessian_bits)
+    p_parts, h_parts = p.lengths(gradient_bits, most[0]), h.lengths(hessian_bits, most[1])
+    # Where x is not negative: 2^gradient_bits - p, of all bits flipped and a number more.
+    weights = [1 << place for length in p_parts for place in range(length)]
+    positive = ((1 << gradient_bits) - sum(weights)) % (1 << 64)
+    high = tuple(1 << place for length in h_parts for place in range(length))
+    numbers = (
+        Number((*weights, positive), gradient_bits + 1),
+        Number(high, most[1].bit_length()),
+    )
+    return Shape(steps, ((p_parts[0], h_parts[0]), (p_parts[1], h_parts[1])), numbers)
+
+
+def sigmoid_table(
+    gradient_bits: int, hessian_bits: int, fine: bool, coins: Integers
+) -> SigmoidTable:
+    """Tables of p and h with so many fraction bits, 0 to 20 each, for one tree.
+
+    ``fine``: steps of 2^-10, else 2^-8. ``coins``: (4, classes), fractions in units of 2^-32, for
+    p's values, what is added to them, and the same of h. Where no coin is left p and h are within
+    2^-10 (2^-8) of the exact ones, relatively; elsewhere their means are.
+    """
+    shape = sigmoid_shape(gradient_bits, hessian_bits, fine)
+    (p, h), most = _curves(shape.steps), _most(gradient_bits, hessian_bits)
+    p_parts = p.rounded(gradient_bits, coins[:2], most[0])
+    h_parts = h.rounded(hessian_bits, coins[2:], most[1])
+    classes = coins.shape[1]
+    values, added = (
+        Tables((low | high << bits[0]).reshape(classes, -1).view(np.uint64), sum(bits))
+        for low, high, bits in zip(p_parts, h_parts, shape.parts, strict=True)
+    )
+    return SigmoidTable(shape, (values, added))
+
+
+def sigmoid_cost(shape: Shape, count: int, range_bits: int = RANGE_BITS) -> Cost:
+    """Cost of ``sigmoid`` for so many margins."""
+    words = words_per(count)
+    cost = magnitude_cost(shape.steps.index(range_bits), count)
+    cost += shape.steps.cost([sum(bits) for bits in shape.parts], words)
+    return cost + numbers_cost(shape.numbers, words)
+
+
+@protocol(
+    cost=lambda margins, table, range_bits=RANGE_BITS: sigmoid_cost(
+        table.shape, margins.size, range_bits
+    ),
+    opens=COMPOSED,
+    source="docs/training.md, the sigmoid",
+    ideal=None,
+)
+def sigmoid(
+    party: Party, margins: Shared, table: SigmoidTable, range_bits: int = RANGE_BITS
+) -> tuple[Shared, Shared]:
+    """(p, p (1 - p)) of margins (n,), with the fraction bits of the table.
+
+    Margins are below 2^(range_bits - 1) units of 2^-20; a closer bound, 26 at least, is cheaper.
+    Row i is of class i modulo the number of classes, so blocks of a multiple of them may
+    go through one by one. p is mirrored: p(-x - 2^-20) = 1 - p(x) within a class.
+    """
+    order, runs = _by_class(margins.size, len(table.tables[0].entries))
+    steps = table.shape.steps
+    negative, index = magnitude(party, margins[order], steps.index(range_bits))
+    positive = not_bits(party, negative).words
+    found = [bits.words for bits in steps.look_up(party, index, table.tables, runs)]
+    cuts = [low for low, _ in table.shape.parts]
+    p = [words[:low] ^ positive for words, low in zip(found, cuts, strict=True)]
+    h = [words[low:] for words, low in zip(found, cuts, strict=True)]
+    bits = SharedBits(np.concatenate([*p, positive[None], *h]), margins.size)
+    both = lift_numbers(party, bits, table.shape.numbers).words
+    result = np.empty_like(both)
+    result[:, order] = both
+    return Shared(result[0]), Shared(result[1])
+
+
+def _by_class(rows: int, classes: int) -> tuple[Integers, tuple[int, ...]]:
+    """Rows in the order of their classes, and how many each class has."""
+    padded = np.arange(-(-rows // classes) * classes).reshape(-1, classes)
+    ordered = padded.T.reshape(-1)
+    return ordered[ordered < rows], tuple((padded < rows).sum(axis=0).tolist())
+
+
+@cache
+def _softplus_tables() -> tuple[tuple[Tables, Tables], Number]:
+    """The values and what is added, and the number that they make up."""
+    drop = VALUE_BITS - MARGIN_BITS
+    curve = Curve.of(logistic.softplus(_FINE.bits), _FINE, drop)
+    value, more = curve.value + (1 << drop >> 1) >> drop, curve.more >> drop
+    lengths = _lengths((value, more))
+    values, added = (
+        Tables(part.reshape(1, -1).view(np.uint64), length)
+        for part, length in zip((value, more), lengths, strict=True)
+    )
+    weights = tuple(1 << place for length in lengths for place in range(length))
+    most = int((value + more.max(axis=1, keepdims=True)).max())
+    return (values, added), Number(weights, most.bit_length())
+
+
+def softplus_cost(count: int, range_bits: int = RANGE_BITS) -> Cost:
+    """Cost of ``softplus`` for so many margins."""
+    words, (tables, number) = words_per(count), _softplus_tables()
+    cost = magnitude_cost(_FINE.index(range_bits), count)
+    cost += _FINE.cost([part.out_bits for part in tables], words)
+    return cost + numbers_cost([number], words) + choose_cost(count)
+
+
+@protocol(
+    cost=lambda margins, range_bits=RANGE_BITS: softplus_cost(margins.size, range_bits),
+    opens=COMPOSED,
+    source="docs/training.md, the sigmoid",
+    ideal=None,
+)
+def softplus(party: Party, margins: Shared, range_bits: int = RANGE_BITS) -> Shared:
+    """log(1 + exp(margin)) of margins (n,), with their 20 fraction bits; a bound as ``sigmoid``.
+
+    Beside a step's 2^-11 the error is relative to softplus(-|x|), and a unit of 2^-20.
+    """
+    negative, index = magnitude(party, margins, _FINE.index(range_bits))
+    tables, number = _softplus_tables()
+    found = _FINE.look_up(party, index, tables, (margins.size,))
+    part = lift_numbers(party, SharedBits.concatenate(found), (number,))
+    positive = SharedBits.stack([not_bits(party, negative)])
+    line = choose(party, positive, margins.reshape(1, 1, -1))
+    return line[0, 0] + part[0]

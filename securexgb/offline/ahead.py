@@ -1,0 +1,188 @@
+"""Buffers: how far ahead correlations are asked for, and how they are handed out.
+
+How far ahead is a function of what was consumed so far and of nothing else, so the other party, or
+the dealer, sees the same requests whatever the data are. From the second tree on nothing is asked
+for beyond what the trees to come will take if they are like the last one.
+
+A protocol asks for a few dozen correlations hundreds of times a tree; making them costs the same
+for one as for a thousand. So a ``Supply`` takes them in blocks, which grow as the job shows its
+appetite, and a request is a slice: no copy, no key derivation. What has been handed out is never
+handed out again.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic
+
+import numpy as np
+
+from securexgb.correlations.kind import BLOCK, P, Pieces, Words
+from securexgb.dealer.session import REQUEST_WORDS
+from securexgb.errors import SecureXGBError
+
+FIRST_BLOCK = 1 << 9
+LARGEST_BLOCK = 1 << 13
+"""Elements: 64 KiB a piece, so that a block is made within the processor's cache."""
+
+
+def cut(pieces: P, start: int, stop: int) -> P:
+    """Elements ``start`` to ``stop``; where bits are packed ``start`` begins a word."""
+    parts = zip(vars(pieces).values(), pieces.per_word, strict=True)
+    return type(pieces)(*[array[..., start // n : -(-stop // n)] for array, n in parts])
+
+
+def joined(parts: Sequence[P]) -> P:
+    """One run after the other, at least one; all but the last end with whole words."""
+    if len(parts) == 1:
+        return parts[0]
+    columns = zip(*[vars(part).values() for part in parts], strict=True)
+    return type(parts[0])(*[np.concatenate(column, axis=-1) for column in columns])
+
+
+class Supply(Generic[P]):
+    """The correlations of one kind at one party, in order.
+
+    ``make(start, count)`` gives elements start .. start + count, both multiples of 64. ``grain``:
+    so many elements, or a multiple, are used up by a request.
+    """
+
+    def __init__(self, make: Callable[[int, int], P], grain: int) -> None:
+        self._make = make
+        self._grain = grain
+        self._held: P | None = None
+        self._made = self._at = self._ready = 0
+        self._block = FIRST_BLOCK
+
+    def take(self, count: int) -> P:
+        """The next ``count`` elements, as read-only arrays."""
+        size = count + -count % self._grain
+        held = self._held
+        if held is None or self._at + size > self._ready:
+            held = self._refilled(size)
+        start = self._at
+        self._at += size
+        return cut(held, start, start + count)
+
+    def _refilled(self, needed: int) -> P:
+        """At least ``needed`` elements before us: the rest of this block and a new one."""
+        rest = self._ready - self._at
+        count = max(needed - rest, self._block)
+        count += -count % BLOCK
+        fresh = self._make(self._made, count)
+        if rest and self._held is not None:
+            fresh = joined([cut(self._held, self._at, self._ready), fresh])
+        for array in vars(fresh).values():
+            array.flags.writeable = False
+        self._held = fresh
+        self._made += count
+        self._at, self._ready = 0, rest + count
+        self._block = min(2 * self._block, LARGEST_BLOCK)
+        return fresh
+
+
+class Prefetched(ABC, Generic[P]):
+    """One series that is asked for ahead of its use, and what has come of it; in order.
+
+    Counts are multiples of ``unit``. ``step``: most that is asked for at a time. ``expected``: what
+    the whole job will take, where it is known. ``a_tree``: what the last tree took.
+    """
+
+    def __init__(self, unit: int, step: int, expected: int | None = None) -> None:
+        self._unit = unit
+        self._step = step
+        self._parts: deque[tuple[P, int]] = deque()
+        self._before: int | None = None
+        self.expected = expected
+        self.a_tree = 0
+        self.requested = 0
+        self.arrived = 0
+        self.taken = 0
+
+    @abstractmethod
+    def ahead(self, need: int) -> int:
+        """How much is wanted ahead where so much is needed in all."""
+
+    def begin_tree(self, remaining: int) -> None:
+        """Expect that the ``remaining`` trees take like the last one, once there was one."""
+        if self._before is not None:
+            self.a_tree = self.taken - self._before
+            self.expected = self.taken + remaining * self.a_tree
+        self._before = self.taken
+
+    def ask(self, count: int) -> list[tuple[int, int]]:
+        """Requests (start, size) to make now, before ``count`` are taken, if they are worth it."""
+        need = self.taken + count
+        ahead = self.ahead(need)
+        goal = need + ahead
+        if self.expected is not None:
+            goal = max(need, min(goal, self.expected))
+        goal -= goal % self._unit
+        if self.requested >= need and goal - self.requested < ahead // 2:
+            return []
+        starts = range(self.requested, goal, self._step)
+        self.requested = max(goal, self.requested)
+        return [(start, min(self._step, goal - start)) for start in starts]
+
+    def add(self, part: P, size: int) -> None:
+        """The next part has come."""
+        self._parts.append((part, size))
+        self.arrived += size
+
+    def has(self, count: int) -> bool:
+        """Whether so many are here."""
+        return self.arrived - self.taken >= count
+
+    def next(self, count: int) -> P:
+        """The next ones, at least one; ``has`` must have said yes, or SecureXGBError."""
+        if not self.has(count):
+            raise SecureXGBError("more corrections or tiles are taken than have arrived")
+        self.taken += count
+        parts = []
+        while count:
+            part, size = self._parts.popleft()
+            if size > count:
+                self._parts.appendleft((cut(part, count, size), size - count))
+                part, size = cut(part, 0, count), count
+            parts.append(part)
+            count -= size
+        return joined(parts)
+
+
+@dataclass(frozen=True, repr=False)
+class Frame(Pieces):
+    """Words of corrections as they were sent."""
+
+    per_word = (1,)
+    words: Words
+
+
+class CorrectionBuffer(Prefetched[Frame]):
+    """Corrections of one series on their way to party 1, in words.
+
+    ``least`` and ``most``: bounds of what is kept ahead of consumption, which is 1 / ``part`` of
+    all that was consumed: an unknown job draws little more than it needs.
+    """
+
+    def __init__(
+        self, unit: int, least: int, most: int, part: int, expected: int | None = None
+    ) -> None:
+        super().__init__(unit, max(unit, REQUEST_WORDS // unit * unit), expected)
+        self._least, self._most, self._part = least, most, part
+
+    def ahead(self, need: int) -> int:
+        return min(max(need // self._part, self._least), self._most)
+
+    def put(self, start: int, words: Words) -> bool:
+        """Take in a frame; False where it is not the next that was asked for."""
+        if start != self.arrived or not 0 < words.size <= self.requested - start:
+            return False
+        self.add(Frame(words), words.size)
+        return True
+
+    def take(self, count: int) -> Words:
+        """The next words; see ``next``."""
+        return self.next(count).words if count else np.zeros(0, np.uint64)

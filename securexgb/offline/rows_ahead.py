@@ -1,0 +1,206 @@
+"""Row correlations between the two parties, a batch of rounds of trees at a time and ahead of use.
+
+Nodes of several trees share a batch: the more there are, the fewer bytes a bit takes
+(``he.row_bits``). The first batch is small, so that the first tree does not wait long; after it,
+the next one is ordered when the trees that are held come to an end, and nothing beyond the last
+tree.
+All of it follows from public counts, so both parties order the same; the producer's thread makes it
+(``producer``).
+
+A batch draws bits of its own under keys of its own. In a session of predictions the bits are shares
+of the model's tables, and the keys live as long as the session.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.arith.bits import WORD, pack_bits, to_slices, unpack_bits
+from securexgb.arith.prg import Prg
+from securexgb.correlations.kind import Words
+from securexgb.correlations.rows import RowBits, RowShape
+from securexgb.correlations.source import Account
+from securexgb.correlations.transfers import ReceivedTransfers, SentTransfers
+from securexgb.errors import UsageError
+from securexgb.he.row_bits import DEGREE, check_row_bits, plan_row_bits
+from securexgb.offline import row_bits
+from securexgb.offline.oblivious_transfer import ObliviousTransfer
+from securexgb.offline.producer import Producer
+
+FIRST_ROUNDS = 2
+"""Rounds of trees in the first batch."""
+MOST_BYTES = 1 << 25
+"""A party's shares of a batch, at most, where a round fits: rows times nodes bits."""
+ONE_BIT = 1
+"""The width of the transfers that are taken."""
+
+
+def batch_nodes(rows: int, a_round: int, left: int, *, is_first: bool) -> int:
+    """Nodes of the next batch, where so many rounds are left; at least a round's. Public."""
+    bits = max(1, rows) * a_round
+    fitting = max(1, min(8 * MOST_BYTES // bits, DEGREE // a_round))
+    return a_round * max(1, min(FIRST_ROUNDS if is_first else fitting, fitting, left))
+
+
+@dataclass
+class _Rows:
+    """What is registered, and how far it has been used: counts of nodes."""
+
+    shape: RowShape
+    own: NDArray[np.uint8]
+    a_round: int
+    rounds: int
+    ordered: int = 0
+    taken: int = 0
+
+    def next_batch(self) -> int:
+        """Nodes of the next batch; at least a round's."""
+        is_first, left = not self.ordered, self.rounds - self.ordered // self.a_round
+        return batch_nodes(self.shape.rows, self.a_round, left, is_first=is_first)
+
+
+class RowBitsAhead:
+    """One party's row correlations; see ``correlations.rows``.
+
+    ``transfers``: of the offline stream, which ``producer`` alone uses; ``private``: this party's
+    randomness, for nothing else.
+    """
+
+    def __init__(
+        self, rank: int, producer: Producer, transfers: ObliviousTransfer, private: Prg
+    ) -> None:
+        self._rank, self._producer = rank, producer
+        self._transfers, self._private = transfers, private
+        self._rows: _Rows | None = None
+        self._made: list[RowBits] = []
+        self._arrived = self._objects = 0
+
+    def register(self, shape: RowShape, own: NDArray[np.uint8], nodes: int, rounds: int) -> None:
+        """See ``correlations.rows``."""
+        check_row_bits(max(shape.features), 2 * shape.rows * nodes * rounds)
+        self._rows = _Rows(shape, shape.own(self._rank, own), nodes, rounds)
+        self._made, self._arrived = [], 0
+        self._order(self._rows)
+
+    def take(self, nodes: int) -> RowBits:
+        """See ``correlations.rows``."""
+        rows = self._rows
+        if rows is None:
+            raise UsageError("row correlations need rows: register them first")
+        need = rows.taken + nodes
+        while rows.ordered < min(need + rows.a_round, max(need, rows.rounds * rows.a_round)):
+            self._order(rows)
+        self._producer.wait(lambda: self._arrived >= need)
+        rows.taken = need
+        return self._next(nodes)
+
+    def fix(self, shape: RowShape, bits: NDArray[np.bool_]) -> FixedRows:
+        """See ``correlations.rows``."""
+        parts = [bits[:, at : at + DEGREE] for at in range(0, bits.shape[1], DEGREE)]
+        check_row_bits(max(shape.features), 1)
+        layouts = [_layouts(shape, part.shape[1], 1) for part in parts]
+
+        def work() -> list[row_bits.RowBits]:
+            return [
+                self._object(layout, pack_bits(np.ascontiguousarray(part)))
+                for layout, part in zip(layouts, parts, strict=True)
+            ]
+
+        return FixedRows(self._producer, self._transfer, self._producer.run(work))
+
+    @property
+    def account(self) -> Account:
+        """What it has sent; the producer's seconds are counted where it is."""
+        return Account(channel_bytes=self._transfers.bytes_sent)
+
+    def close(self) -> None:
+        """Make nothing more."""
+        self._producer.close()
+
+    def _order(self, rows: _Rows) -> None:
+        nodes = rows.next_batch()
+        rows.ordered += nodes
+        self._producer.order(partial(self._batch, rows, nodes))
+
+    def _batch(self, rows: _Rows, nodes: int) -> None:
+        shape = rows.shape
+        made = self._object(_layouts(shape, nodes, shape.rows))
+        shares = _joined(made.shares(shape.rows, _columns(rows.own), self._transfer), nodes)
+        masks = np.zeros((0, nodes), np.bool_)
+        if made.bits is not None:
+            masks = unpack_bits(made.bits, nodes)
+        self._made.append(RowBits(masks, shares))
+        self._arrived += nodes
+
+    def _object(self, layouts: row_bits.Layouts, bits: Words | None = None) -> row_bits.RowBits:
+        """Keys of their own, and the next number, which is the same at both parties."""
+        number, self._objects = self._objects, self._objects + 1
+        private, swap = self._private.derive(f"object {number}"), self._transfers.swap
+        return row_bits.RowBits(self._rank, layouts, private, swap, number, bits)
+
+    def _transfer(self, sent: int, received: int) -> tuple[SentTransfers, ReceivedTransfers]:
+        return self._transfers.transfer(sent, received, ONE_BIT)
+
+    def _next(self, nodes: int) -> RowBits:
+        """The next ones of what has arrived; a level may lie in two batches."""
+        masks, shares = list[NDArray[np.bool_]](), list[Words]()
+        while nodes:
+            made = self._made.pop(0)
+            held = made.masks.shape[1]
+            if held > nodes:
+                self._made.insert(0, RowBits(made.masks[:, nodes:], made.shares[nodes:]))
+            masks.append(made.masks[:, :nodes])
+            shares.append(made.shares[:nodes])
+            nodes -= min(held, nodes)
+        return RowBits(np.concatenate(masks, axis=1), np.concatenate(shares))
+
+
+class FixedRows:
+    """See ``correlations.rows``: keys for as many look-ups as are asked for."""
+
+    def __init__(
+        self,
+        producer: Producer,
+        transfer: row_bits.Transfers,
+        made: list[row_bits.RowBits],
+    ) -> None:
+        self._producer, self._transfer, self._made = producer, transfer, made
+
+    def shares(self, own: NDArray[np.uint8]) -> Words:
+        """See ``correlations.rows``."""
+
+        def work() -> list[Words]:
+            rows = own.shape[0]
+            return [
+                _joined(part.shares(rows, _columns(own), self._transfer), part.nodes)
+                for part in self._made
+            ]
+
+        return np.concatenate(self._producer.run(work))
+
+
+def _layouts(shape: RowShape, nodes: int, rows: int) -> row_bits.Layouts:
+    first, second = (
+        plan_row_bits(features, shape.bins, nodes, rows) if features else None
+        for features in shape.features
+    )
+    return first, second
+
+
+def _columns(own: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    return own if own.shape[1] else None
+
+
+def _joined(shares: row_bits.RowBitsShares, nodes: int) -> Words:
+    """Both directions' shares, from (rows, ceil(nodes / 64)) to (nodes, ceil(rows / 64))."""
+    held = [part for part in (shares.of_own, shares.of_theirs) if part is not None]
+    both = held[0] if len(held) == 1 else held[0] ^ held[1]
+    by_node = [
+        to_slices(np.ascontiguousarray(both[:, word]), min(WORD, nodes - WORD * word))
+        for word in range(both.shape[1])
+    ]
+    return np.concatenate(by_node)

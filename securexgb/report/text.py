@@ -1,0 +1,154 @@
+"""What commands say of a job in words: tables, and sentences that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from securexgb.arith.fixedpoint import NumberFormat
+from securexgb.attestation.verdict import Verdict
+from securexgb.boost.leak import Leak
+from securexgb.boost.params import TrainingParams
+
+FEW_BITS = 12
+"""Rows with fewer bits are worth a warning: predictions of rare events differ from xgboost's."""
+
+MOST_NAMED = 10
+SHOWN = (
+    "assurance", "type", "measurement", "signer", "tcb_status", "platform_id",
+    "collateral_until", "policy_sha256",
+)  # fmt: skip
+
+
+def table(rows: Sequence[Sequence[object]], head: Sequence[str] = ()) -> str:
+    """Rows as aligned columns; numbers to the right."""
+    cells = [[_cell(entry) for entry in row] for row in ([head] if head else []) + list(rows)]
+    if not cells:
+        return ""
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+    numeric = [
+        bool(rows) and all(isinstance(row[i], (int, float)) for row in rows)
+        for i in range(len(widths))
+    ]
+    lines = [
+        "  ".join(
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(row, widths, numeric, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
+    if head:
+        lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines)
+
+
+def ledger_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What was revealed, for people."""
+    shown = [(row["meaning"], row["to"], row["values"]) for row in rows]
+    return table(shown, ("revealed", "to", "values"))
+
+
+def splits_line(params: TrainingParams) -> str:
+    """Who learns a split of the job, for people."""
+    if params.is_hidden:
+        return (
+            "splits: hidden: no side learns one, the model lies in shares, and neither side can "
+            "look into its half"
+        )
+    return (
+        "splits: owner: both sides learn which of them has each split's column, and that side "
+        "the split itself"
+    )
+
+
+def bits_facts(numbers: NumberFormat) -> dict[str, int]:
+    """For JSON."""
+    return {
+        "row_gradient": numbers.row_gradient_bits,
+        "row_hessian": numbers.row_hessian_bits,
+        "sum": numbers.gradient_bits,
+    }
+
+
+def bits_line(numbers: NumberFormat) -> str:
+    """One line for people."""
+    return (
+        f"gradients: {numbers.row_gradient_bits} + {numbers.row_hessian_bits} bits a row, "
+        f"{numbers.gradient_bits} a sum"
+    )
+
+
+def bits_warnings(numbers: NumberFormat) -> list[str]:
+    """A sentence with the cure where rows have few bits."""
+    least = min(numbers.row_gradient_bits, numbers.row_hessian_bits)
+    if least >= FEW_BITS:
+        return []
+    return [
+        f"gradients have {least} bits a row, fewer than {FEW_BITS}: predictions of rare events "
+        "will not be xgboost's; leave gradient_bits out of the terms, and rows have more"
+    ]
+
+
+def leaks_text(leaks: Sequence[Leak]) -> str:
+    """A line for each, and one for each warning."""
+    lines = []
+    for leak in leaks:
+        lines.append(leak.sentence)
+        if leak.warning:
+            lines.append(f"warning: {leak.warning}")
+    return "\n".join(lines)
+
+
+def uncut_sentence(names: Sequence[str]) -> str:
+    """What to know of these columns; some names stand for many."""
+    if not names:
+        return "every column has values to cut between"
+    listed = ", ".join(repr(name) for name in names[:MOST_NAMED])
+    more = len(names) - MOST_NAMED
+    if more > 0:
+        listed += f" and {more:,} more"
+    return (
+        f"no cut in {listed}: one value or none in all rows, so they cost time and can at most "
+        "part rows that have it from rows where it is missing; leave them out"
+    )
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """All of a verdict: what it says, what was checked, what was not."""
+    shown = verdict.to_dict()
+    rows = [(name, shown[name]) for name in SHOWN if shown[name]]
+    rows += [("advisory", name) for name in verdict.advisories]
+    lines = [table(rows)]
+    for head, sentences in (("checked:", verdict.checked), ("not checked:", verdict.not_checked)):
+        lines += [head, *(f"  - {sentence}" for sentence in sentences)]
+    return "\n".join(lines)
+
+
+def verdict_line(verdict: Verdict | None) -> str:
+    """The assurance and the type, in one line."""
+    if verdict is None:
+        return "no dealer"
+    return f"the dealer's assurance: {verdict.assurance}, evidence: {verdict.type}"
+
+
+def short_verdict(verdict: Verdict | None) -> str:
+    """A verdict in a few lines, for the end of a run."""
+    lines = [verdict_line(verdict)]
+    if verdict is not None:
+        if verdict.measurement:
+            lines.append(f"  measurement {verdict.measurement}")
+            lines.append(f"  policy {verdict.policy_sha256}")
+        lines += [f"  not checked: {sentence}" for sentence in verdict.not_checked]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        if 0.0 < abs(value) < 0.1:
+            return f"{value:.4g}"
+        return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)

@@ -1,0 +1,174 @@
+"""Estimators as the two sides of a job, over a link in memory: the same rows, or nothing."""
+
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from securexgb import SecureXGBClassifier
+from securexgb.boost.params import TrainingParams
+from securexgb.errors import DataError, UsageError
+from securexgb.federation.session import Federation
+from securexgb.mpc.party import ROLES
+from securexgb.terms.job import JobTerms
+from securexgb.terms.party import PartyConfig
+from securexgb.testing.harness import insecure_parties, run_both
+
+NAMES = ("bank", "bureau")
+ROWS = 40
+IDS = [f"c{row:03}" for row in range(ROWS)]
+DRAWS = np.random.default_rng(0)
+TABLES = [DRAWS.normal(size=(ROWS, columns)) for columns in (2, 3)]
+LABELS = (TABLES[0][:, 0] + TABLES[1][:, 0] > 0).astype(int)
+SHUFFLED = DRAWS.permutation(ROWS)
+
+
+@pytest.fixture
+def both(monkeypatch):
+    """Run a program of (rank, estimator) at both sides of a job; both results."""
+
+    def run(program, id_column="customer", own_id_column=None):
+        params = TrainingParams(n_estimators=2, max_depth=2, max_bin=8, eval_metric=("error",))
+        terms = JobTerms(
+            name="loans",
+            label_party="bank",
+            feature_party="bureau",
+            id_column=id_column,
+            min_training_rows=1,
+            min_evaluation_rows=1,
+            training=params,
+        )
+        parties = insecure_parties(seed=3)
+
+        @contextmanager
+        def session(federation, _purpose):
+            yield parties[federation.config.rank]
+
+        monkeypatch.setattr(Federation, "session", session)
+
+        def side(party, name):
+            config = PartyConfig(role=ROLES[party.rank], name=name, id_column=own_id_column)
+            return program(party.rank, SecureXGBClassifier(federation=Federation(config, terms)))
+
+        return run_both(side, parties, NAMES)
+
+    return run
+
+
+def fit(rank, model, table=None, order=slice(None), **more):
+    X = TABLES[rank] if table is None else table
+    return model.fit(X[order], LABELS[order] if rank == 0 else None, **more)
+
+
+def frames(rank):
+    columns = {f"x{i}": column for i, column in enumerate(TABLES[rank].T)}
+    return [kind({**columns, "customer": IDS}) for kind in (pd.DataFrame, pl.DataFrame, pa.table)]
+
+
+@pytest.mark.parametrize("shuffled", [0, 1])
+def test_rows_in_another_order_are_refused_at_both_sides(both, shuffled):
+    refused = []
+
+    def program(rank, model):
+        order = SHUFFLED if rank == shuffled else np.arange(ROWS)
+        try:
+            fit(rank, model, order=order, ids=[IDS[row] for row in order])
+        except DataError as error:
+            refused.append(str(error))
+
+    both(program)
+    assert len(refused) == 2
+    assert all("ids in column 'customer' differ from the other side's" in text for text in refused)
+
+
+def test_evaluation_sets_and_rows_to_predict_are_compared_too(both):
+    def program(rank, model):
+        order = SHUFFLED if rank else np.arange(ROWS)
+        ids = [IDS[row] for row in order]
+        sets = [(TABLES[rank][order], LABELS[order])]
+        with pytest.raises(DataError, match="differ from the other side's"):
+            fit(rank, model, ids=IDS, eval_set=sets, eval_set_ids=[ids])
+        fit(rank, model, ids=IDS, eval_set=[(TABLES[rank], LABELS)], eval_set_ids=[IDS])
+        with pytest.raises(DataError, match="differ from the other side's"):
+            model.predict_proba(TABLES[rank][order], ids=ids)
+        return model.predict(TABLES[rank], ids=IDS)
+
+    label, feature = both(program)
+    assert label.shape == (ROWS,)
+    assert feature is None
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2], ids=["pandas", "polars", "pyarrow"])
+def test_a_table_may_bring_its_ids_as_a_column(both, kind):
+    def program(rank, model):
+        table = frames(rank)[kind]
+        y = LABELS if rank == 0 else None
+        model.fit(table, y, eval_set=[(table, y)])
+        answer = model.decision_function(table)
+        assert model.feature_names_in_.tolist() == [f"x{i}" for i in range(TABLES[rank].shape[1])]
+        apart = model.decision_function(table.drop(columns="customer"), ids=IDS) if not kind else 0
+        return answer, apart
+
+    (answer, apart), _ = both(program)
+    assert answer.shape == (ROWS,)
+    if kind == 0:
+        np.testing.assert_array_equal(answer, apart)
+
+
+def test_a_side_s_own_name_for_the_ids(both):
+    def program(rank, model):
+        table = pd.DataFrame(TABLES[rank]).add_prefix("x").assign(key=range(ROWS))
+        return model.fit(table, LABELS if rank == 0 else None).n_features_in_
+
+    assert both(program, own_id_column="key") == [2, 3]
+
+
+def test_without_ids_nothing_starts(both):
+    def program(rank, model):
+        with pytest.raises(UsageError) as caught:
+            fit(rank, model)
+        return str(caught.value)
+
+    label, feature = both(program)
+    assert label.startswith("bank: the terms name the id column 'customer'")
+    assert "ids=" in label
+    assert feature.startswith("bureau: ")
+
+
+@pytest.mark.parametrize(
+    ("ids", "says"),
+    [
+        (IDS[:-1], r"40 rows and ids of the shape \(39,\)"),
+        ([*IDS[:-1], IDS[0]], "data rows 1 and 40 hold the same id"),
+        ([*IDS[:-1], ""], "1 empty fields"),
+        ([float(row) for row in range(ROWS)], "must be texts or whole numbers"),
+        ([*IDS[:-1], None], "must be texts or whole numbers"),
+    ],
+)
+def test_ids_that_are_none(both, ids, says):
+    def program(rank, model):
+        with pytest.raises(DataError, match=says):
+            fit(rank, model, ids=ids)
+
+    both(program)
+
+
+def test_ids_that_nobody_compares_are_refused(both):
+    def program(rank, model):
+        with pytest.raises(UsageError, match="name an id_column"):
+            fit(rank, model, ids=IDS)
+
+    both(program, id_column=None)
+    with pytest.raises(UsageError, match="name an id_column"):
+        SecureXGBClassifier().fit(TABLES[0], LABELS, ids=IDS)
+
+
+def test_without_an_id_column_row_counts_are_compared(both):
+    def program(rank, model):
+        with pytest.raises(DataError, match=r"has (40|39) rows and the other side (40|39)"):
+            fit(rank, model, order=slice(ROWS - rank))
+
+    both(program, id_column=None)

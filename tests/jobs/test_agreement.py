@@ -1,0 +1,62 @@
+"""Agreement: the other side's description is never trusted to be well-formed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from securexgb.errors import MalformedFrame
+from securexgb.jobs.agreement import CheckpointSummary, JobDescription, _parse
+
+FACTS = JobDescription(
+    params="{}",
+    digest="d",
+    rows=3,
+    columns=2,
+    weights=False,
+    sets=(("e", 3, True),),
+    nonce="00",
+    checkpoint="resume",
+    saved=CheckpointSummary("m", "c", ("s",), (1,)),
+)
+
+
+def test_facts_survive_the_wire() -> None:
+    assert _parse(json.dumps(asdict(FACTS)).encode()) == FACTS
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"\xff\x00",
+        b"[" * 100_000,
+        json.dumps(asdict(FACTS) | {"rows": "many"}).encode(),
+        json.dumps(asdict(FACTS) | {"columns": -1}).encode(),
+        json.dumps(asdict(FACTS) | {"sets": [1]}).encode(),
+        json.dumps(asdict(FACTS) | {"saved": {}}).encode(),
+        json.dumps(asdict(FACTS) | {"more": 1}).encode(),
+    ],
+)
+def test_malformed_facts_are_refused(payload: bytes) -> None:
+    with pytest.raises(MalformedFrame):
+        _parse(payload)
+
+
+@given(st.binary(max_size=200))
+def test_noise_is_refused(payload: bytes) -> None:
+    with pytest.raises(MalformedFrame):
+        _parse(payload)
+
+
+@pytest.mark.parametrize("rows", ["Infinity", "1e400", "true", '"7"', "1.5", "-1"])
+def test_a_count_is_a_count(rows: str) -> None:
+    text = json.dumps(asdict(FACTS)).replace(f'"rows": {FACTS.rows}', f'"rows": {rows}')
+    with pytest.raises(MalformedFrame):
+        _parse(text.encode())

@@ -1,0 +1,253 @@
+"""Reading a side's table: what is accepted, and what each refusal says."""
+
+import csv
+import io
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from securexgb.errors import DataError, UsageError
+from securexgb.jobs.files import ColumnRoles, binary_labels, read_side, read_table
+from securexgb.jobs.prediction import read_scores, write_predictions
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "table.csv"
+    path.write_text(text)
+    return path
+
+
+def test_roles_and_missing_values(tmp_path):
+    path = write(tmp_path, "id,a,b,y,w\nr1,1,,0,1\nr2,NA,2.5,1,2\n")
+    table = read_side(path, ColumnRoles(label="y", weight="w", id="id"), "bank")
+    assert table.column_names == ("a", "b")
+    np.testing.assert_array_equal(table.values, [[1, np.nan], [np.nan, 2.5]])
+    np.testing.assert_array_equal(table.labels, [0, 1])
+    np.testing.assert_array_equal(table.weights, [1, 2])
+    assert table.ids == ("r1", "r2")
+    assert table.missing_rates == {"a": 0.5, "b": 0.5}
+
+
+def test_parquet_and_booleans_and_an_all_missing_column(tmp_path):
+    path = tmp_path / "table.parquet"
+    pa.parquet.write_table(pa.table({"a": [True, None], "b": pa.nulls(2)}), path)
+    table = read_side(path, ColumnRoles(), "bank")
+    np.testing.assert_array_equal(table.values, [[1, np.nan], [np.nan, np.nan]])
+
+
+def test_no_feature_columns(tmp_path):
+    table = read_side(write(tmp_path, "id\n1\n2\n"), ColumnRoles(id="id"), "bureau")
+    assert table.values.shape == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "roles", "says"),
+    [
+        ("a,b\n1,2\n3\n", ColumnRoles(), "Expected 2 columns, got 1"),
+        ("a\n1\nsecret\n", ColumnRoles(), "column 'a' is not numeric"),
+        (
+            "a\n1\ninf\n",
+            ColumnRoles(),
+            "column 'a' holds infinity, first in data row 2",
+        ),
+        ("a\n1\n", ColumnRoles(features=("z",)), "has no column 'z'"),
+        ("a\n", ColumnRoles(), "has no rows"),
+        ("a,a\n1,2\n", ColumnRoles(), "more than one column named 'a'"),
+        (
+            "id,a\nx,1\nx,2\n",
+            ColumnRoles(id="id"),
+            "data rows 1 and 2 hold the same id",
+        ),
+        (
+            "id,a\nx,1\n,2\n",
+            ColumnRoles(id="id"),
+            "id column 'id' has 1 empty fields, first in data row 2",
+        ),
+        ('id,a\nx,1\n"",2\n', ColumnRoles(id="id"), "1 empty fields, first in data row 2"),
+        ("y,a\ngood,1\nNA,2\n", ColumnRoles(label="y"), "label column 'y' has 1 empty fields"),
+        (
+            "y,a\n1,1\n,2\n",
+            ColumnRoles(label="y"),
+            "label column 'y' has 1 empty fields",
+        ),
+        ("w,a\n1,1\n-1,2\n", ColumnRoles(weight="w"), "weight column 'w'"),
+    ],
+)
+def test_refusals_name_side_and_column_and_no_value(tmp_path, text, roles, says):
+    with pytest.raises(DataError) as caught:
+        read_side(write(tmp_path, text), roles, "bank")
+    assert "bank: " in str(caught.value)
+    assert says in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+ODD_IDS = (
+    "7", "007", "7.0", "+7", "1e3", "1000", "0x10", "NA", "nan", "NaN", "null", "None", "N/A", "-",
+    "true", "True", "2020-01-01", " ", "  x", "x  ", "x", "\t", "inf",
+    "12345678901234500000", "12345678901234500007", "9007199254740992", "9007199254740993",
+    "1" * 40, "a,b", 'a"b', '"', "'", "two\nlines", "two\r\nlines", "stra\u00dfe", "strasse",
+    "\u00e9", "e\u0301", "\u5317\u4eac", "=1+1", "#", "\\",
+)  # fmt: skip
+
+
+def csv_of(ids, quoting=csv.QUOTE_MINIMAL):
+    content = io.StringIO(newline="")
+    writer = csv.writer(content, quoting=quoting)
+    writer.writerow(["id", "a"])
+    writer.writerows((value, str(row)) for row, value in enumerate(ids))
+    return content.getvalue().encode()
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+def test_ids_of_csv_are_its_text_to_the_letter(tmp_path, quoting):
+    path = tmp_path / "table.csv"
+    path.write_bytes(csv_of(ODD_IDS, quoting))
+    table = read_side(path, ColumnRoles(id="id"), "bank")
+    assert table.ids == ODD_IDS
+    np.testing.assert_array_equal(table.values[:, 0], np.arange(len(ODD_IDS)))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.string(),
+        pa.large_string(),
+        pa.string_view(),
+        pa.binary(),
+        pa.dictionary(pa.int32(), pa.string()),
+    ],
+)
+def test_ids_of_parquet_text_are_that_text(tmp_path, kind):
+    path = tmp_path / "table.parquet"
+    values = pa.array(ODD_IDS).cast(kind)
+    pa.parquet.write_table(pa.table({"id": values, "a": range(len(ODD_IDS))}), path)
+    assert read_side(path, ColumnRoles(id="id"), "bank").ids == ODD_IDS
+
+
+def test_digits_that_differ_past_a_float_are_different_ids(tmp_path):
+    both = []
+    for end in ("00000", "00007"):
+        path = tmp_path / f"{end}.csv"
+        path.write_text(f"id,a\n123456789012345{end},1\n223456789012345{end},2\n")
+        both.append(read_side(path, ColumnRoles(id="id"), "bank").ids)
+    assert both[0] == ("12345678901234500000", "22345678901234500000")
+    assert both[1] == ("12345678901234500007", "22345678901234500007")
+
+
+def test_whole_numbers_of_parquet_are_their_decimal_text(tmp_path):
+    path = tmp_path / "table.parquet"
+    values = [0, 7, 2**53, 2**53 + 1, 2**64 - 1]
+    pa.parquet.write_table(pa.table({"id": pa.array(values, pa.uint64())}), path)
+    expected = ("0", "7", "9007199254740992", "9007199254740993", "18446744073709551615")
+    assert read_side(path, ColumnRoles(id="id"), "bank").ids == expected
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([1.0, 2.0]),
+        pa.array([Decimal("1.0"), Decimal("2.0")]),
+        pa.array([date(2020, 1, 1), date(2020, 1, 2)]),
+        pa.array([datetime(2020, 1, 1), datetime(2020, 1, 2)]),  # noqa: DTZ001
+        pa.array([True, False]),
+        pa.array([[1], [2]]),
+    ],
+    ids=lambda values: str(values.type),
+)
+def test_other_kinds_of_parquet_ids_are_refused(tmp_path, values):
+    path = tmp_path / "table.parquet"
+    pa.parquet.write_table(pa.table({"id": values}), path)
+    with pytest.raises(DataError, match=r"bank: id column 'id' holds .* ids are text or whole"):
+        read_side(path, ColumnRoles(id="id"), "bank")
+
+
+@pytest.mark.parametrize("values", [["x", None], ["x", ""], [b"x", b""], [1, None], [None, None]])
+def test_empty_parquet_ids_are_named_by_row(tmp_path, values):
+    path = tmp_path / "table.parquet"
+    pa.parquet.write_table(pa.table({"id": values}), path)
+    with pytest.raises(DataError, match=r"empty fields, first in data row [12]:"):
+        read_side(path, ColumnRoles(id="id"), "bank")
+
+
+def test_ids_that_are_not_utf8_are_refused_with_a_sentence(tmp_path):
+    path = tmp_path / "table.parquet"
+    pa.parquet.write_table(pa.table({"id": [b"x", b"\xff"]}), path)
+    with pytest.raises(DataError, match="id column 'id' is not UTF-8 text"):
+        read_side(path, ColumnRoles(id="id"), "bank")
+    path = tmp_path / "table.csv"
+    path.write_bytes(b"id,a\nx,1\n\xff,2\n")
+    with pytest.raises(DataError, match=r"table\.csv is not UTF-8 text"):
+        read_side(path, ColumnRoles(id="id"), "bank")
+
+
+def test_many_rows_with_line_breaks_in_ids(tmp_path):
+    """More than one of pyarrow's blocks, so that breaks fall on their borders too."""
+    ids = tuple(f"row {row}\nof\r\nmany" for row in range(60_000))
+    path = tmp_path / "table.csv"
+    path.write_bytes(csv_of(ids))
+    assert path.stat().st_size > 1 << 20
+    assert read_side(path, ColumnRoles(id="id"), "bank").ids == ids
+
+
+def test_text_labels_still_read_missing_values(tmp_path):
+    path = write(tmp_path, "id,y,a\nNA,good,1\nnull,bad,\n")
+    table = read_side(path, ColumnRoles(id="id", label="y"), "bank")
+    assert table.ids == ("NA", "null")
+    assert table.classes == ("bad", "good")
+    assert table.labels.tolist() == [1, 0]
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=20, unique=True))
+def test_predictions_carry_ids_back_unchanged(tmp_path_factory, ids):
+    path = tmp_path_factory.mktemp("written") / "predictions.csv"
+    scores = np.linspace(0.1, 0.9, len(ids))
+    write_predictions(path, ids, scores, ("bad", "good"))
+    table = read_side(path, ColumnRoles(id="id"), "bank")
+    assert table.ids == tuple(ids)
+    assert table.column_names == ("probability of good",)
+    np.testing.assert_array_equal(table.values[:, 0], scores)
+    np.testing.assert_array_equal(read_scores(path, "bank"), scores)
+    with path.open(newline="", encoding="utf-8") as stream:
+        assert [line[0] for line in csv.reader(stream)][1:] == ids
+
+
+def test_predictions_without_ids_are_numbered(tmp_path):
+    path = tmp_path / "predictions.csv"
+    write_predictions(path, None, np.array([0.5, 1.0]), None)
+    assert path.read_text() == '"row","prediction"\n1,0.5\n2,1.0\n'
+
+
+def test_truncated_parquet(tmp_path):
+    path = tmp_path / "table.parquet"
+    pa.parquet.write_table(pa.table({"a": list(range(1000))}), path)
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(DataError, match="cannot be read"):
+        read_side(path, ColumnRoles(), "bank")
+
+
+def test_missing_file_is_the_configuration_s_fault(tmp_path):
+    with pytest.raises(UsageError, match="there is no file"):
+        read_side(tmp_path / "none.csv", ColumnRoles(), "bank")
+
+
+def test_binary_labels():
+    codes, classes = binary_labels(np.array(["good", "bad", "good"]), "y", "bank")
+    assert codes.tolist() == [1, 0, 1]
+    assert classes == ("bad", "good")
+    with pytest.raises(DataError, match="3 different values"):
+        binary_labels(np.array([0.0, 1, 2]), "y", "bank")
+
+
+def test_text_that_is_not_utf8_is_refused_with_a_sentence(tmp_path):
+    path = tmp_path / "latin.csv"
+    path.write_bytes("straße,label\n1,0\n2,1\n".encode("latin-1"))
+    with pytest.raises(DataError, match="not UTF-8"):
+        read_table(path, "bank")

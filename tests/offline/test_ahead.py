@@ -1,0 +1,84 @@
+"""How far ahead party 1 asks, and that it gets every word once and in order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from securexgb.dealer.session import REQUEST_WORDS
+from securexgb.offline.ahead import CorrectionBuffer
+
+COUNTS = st.lists(st.integers(0, 50).map(lambda units: 64 * units), max_size=30)
+
+
+def run(line: CorrectionBuffer, counts: list[int]) -> list[tuple[int, int]]:
+    """Ask, deliver what was asked for in frames of odd sizes, take; all requests."""
+    asked = []
+    for count in counts:
+        requests = line.ask(count)
+        asked += requests
+        for start, words in requests:
+            for first in range(start, start + words, 100):
+                stop = min(first + 100, start + words)
+                assert line.put(first, np.arange(first, stop, dtype=np.uint64))
+        assert line.has(count)
+        before = line.taken
+        taken = line.take(count)
+        np.testing.assert_array_equal(taken, np.arange(before, before + count, dtype=np.uint64))
+    return asked
+
+
+@given(COUNTS)
+def test_words_come_once_and_in_order(counts: list[int]) -> None:
+    asked = run(CorrectionBuffer(64, 256, 2048, 2), counts)
+    position = 0
+    for start, words in asked:
+        assert start == position
+        assert words > 0
+        assert words % 64 == 0
+        position += words
+
+
+@given(COUNTS)
+def test_what_is_kept_ahead_is_bounded(counts: list[int]) -> None:
+    line = CorrectionBuffer(64, 256, 2048, 2)
+    for count in counts:
+        run(line, [count])
+        assert line.requested - line.taken <= 2048
+        assert line.requested <= line.taken + line.taken // 2 + 256
+
+
+@given(COUNTS)
+def test_a_known_job_draws_no_more_than_it_needs(counts: list[int]) -> None:
+    line = CorrectionBuffer(64, 256, 2048, 2, expected=sum(counts))
+    run(line, counts)
+    assert line.requested == line.taken == sum(counts)
+
+
+def test_an_exceeded_expectation_is_no_failure() -> None:
+    line = CorrectionBuffer(64, 256, 2048, 2, expected=128)
+    run(line, [64, 64, 640])
+    assert line.taken == 768
+
+
+@given(st.integers(1, 5), st.lists(st.integers(0, 9), max_size=10))
+def test_products_come_as_whole_vectors(unit: int, vectors: list[int]) -> None:
+    asked = run(CorrectionBuffer(unit, unit, 8 * unit, 1), [unit * count for count in vectors])
+    assert all(words % unit == 0 for _, words in asked)
+
+
+def test_large_requests_are_cut() -> None:
+    line = CorrectionBuffer(64, 64, 64, 1)
+    asked = line.ask(3 * REQUEST_WORDS)
+    assert max(words for _, words in asked) <= REQUEST_WORDS
+    assert sum(words for _, words in asked) == line.requested
+
+
+@pytest.mark.parametrize(("start", "size"), [(1, 64), (64, 64), (0, 0), (0, 4096)])
+def test_a_frame_that_was_not_asked_for_is_refused(start: int, size: int) -> None:
+    line = CorrectionBuffer(64, 256, 256, 1)
+    line.ask(64)
+    assert not line.put(start, np.zeros(size, np.uint64))
+    assert line.put(0, np.zeros(64, np.uint64))

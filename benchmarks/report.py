@@ -48,6 +48,7 @@ def page(results: Results) -> str:
         comparison=made(sections.comparison, "training"),
         training=made(sections.training, "training"),
         once=made(sections.once, "training"),
+        splits=made(sections.splits, "splits"),
         accuracy=made(sections.accuracy, "accuracy"),
         bins=made(sections.bins, "binning"),
         netem=made(sections.netem, "network").rstrip(),

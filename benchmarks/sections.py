@@ -120,6 +120,30 @@ def training(results: Results) -> str:
     return table(head, rows)
 
 
+SPLITS_BARS = {"W1": (1.10, 1.15), "W2": (1.20, 1.35), "W3": (1.27, 1.45), "1M": (1.35, 1.6)}
+"""Of hidden splits against owned ones, by work: megabytes and seconds of a tree, at most."""
+
+
+def splits(results: Results) -> str:
+    """What hidden splits cost in place of owned ones, in alternating runs."""
+    rows = []
+    runs = grouped(results["splits"], "work", "splits")
+    for work, (size_bar, time_bar) in SPLITS_BARS.items():
+        owned, hidden = runs.get((work, "owner"), []), runs.get((work, "hidden"), [])
+        if not owned or not hidden:
+            continue
+        row: list[object] = [work, f"{len(hidden)} x {hidden[0]['trees']}"]
+        for path in ("mean.megabytes", "mean.total_seconds", "mean.rounds", "peak_rss_mb.label"):
+            before, after = middle(owned, path), middle(hidden, path)
+            row += [before, after, after / before]
+        rows.append([*row, f"{size_bar:.2f}, {time_bar:.2f}"])
+    head = (
+        "work", "runs x trees", "MB: owned", "hidden", "ratio", "s: owned", "hidden", "ratio",
+        "rounds: owned", "hidden", "ratio", "peak MB: owned", "hidden", "ratio", "goals: MB, s",
+    )  # fmt: skip
+    return table(head, rows)
+
+
 def training_plot(results: Results) -> str:
     rows = {}
     for (work, method), runs in grouped(results["training"], "work", "method").items():

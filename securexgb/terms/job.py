@@ -107,8 +107,8 @@ class JobTerms(TomlFile):
     """How scores are computed: transfers: exact; ckks: under homomorphic encryption, for the
     label party alone, to hundredths of a margin."""
     min_training_rows: Annotated[int, Field(ge=1)] = Floors.training_rows
-    """Training on fewer rows is refused: splits on few rows tell the feature party their
-    labels."""
+    """Training on fewer rows is refused where splits are owned or importance is opened: on few
+    rows these tell the feature party the labels."""
     min_evaluation_rows: Annotated[int, Field(ge=1)] = Floors.evaluation_rows
     """Evaluating fewer rows is refused: a metric of few rows tells the feature party their
     labels."""

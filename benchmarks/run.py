@@ -34,6 +34,8 @@ _TRAINING = (
     f"training.py --work W1 {DEALT} --algorithm ss",
     "training.py --work W1 --he paillier --trees 4",
 )
+SPLITS = (("W1", 3), ("W2", 3), ("W3", 3), ("1M", 2))
+"""How often each work is trained with either kind of splits, one after the other."""
 ACCURACY = "training.py --data breast-cancer --depth 4 --bins 32 --trees 50 --test-fraction 0.25"
 PLAN: dict[str, tuple[str, ...]] = {
     "machine": ("machine.py",),
@@ -41,6 +43,11 @@ PLAN: dict[str, tuple[str, ...]] = {
     "accuracy": (
         f"{ACCURACY} {DEALT}",
         *(f"training.py --work W1 {DEALT} --seed {s} --test-fraction 0.25" for s in range(3)),
+    ),
+    "splits": tuple(
+        f"training.py --work {work} --splits {kind}"
+        for work, pairs in SPLITS
+        for kind in pairs * ("owner", "hidden")
     ),
     "binning": ("binning.py",),
     "network": ("network.py", "network.py --work W1 --trees 8 --profile WAN"),
@@ -59,6 +66,7 @@ TINY: dict[str, tuple[str, ...]] = {
     "machine": ("machine.py",),
     "training": (f"training.py {_SMALL}", f"training.py {_SMALL} {DEALT}"),
     "accuracy": (f"training.py {_SMALL} {DEALT} --test-fraction 0.3",),
+    "splits": tuple(f"training.py {_SMALL} --splits {kind}" for kind in ("owner", "hidden")),
     "binning": ("binning.py --rows 300 --splits 1 --weighted-sets 2 --trees 2",),
     "network": (f"network.py {_SMALL} --profile LAN",),
     "memory": ("memory.py --rows-list 200,400 --columns 2 --depth 2 --bins 4",),

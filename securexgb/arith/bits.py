@@ -67,6 +67,12 @@ def from_slices(slices: Words, count: int) -> Words:
     return words.reshape(*slices.shape[1:-1], -1)[..., :count]
 
 
+def transposed(rows: Words, count: int) -> Words:
+    """The transpose of packed rows (n, ceil(count / 64)): (count, ceil(n / 64))."""
+    slices = [to_slices(rows[:, at], min(WORD, count - WORD * at)) for at in range(rows.shape[1])]
+    return np.concatenate(slices)
+
+
 def pack_words(words: Words, bits: int) -> NDArray[np.uint8]:
     """The low ``bits`` (1 to 64) of every word as one little-endian bit stream of bytes."""
     return _kernels.pack_words(np.ascontiguousarray(words).reshape(-1), bits)

@@ -21,9 +21,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
-import numpy as np
-
-from securexgb.arith.bits import pack_bits, to_slices, unpack_bits, words_per
+from securexgb.arith.bits import pack_bits, transposed, unpack_bits, words_per
 from securexgb.correlations.counting import Budget
 from securexgb.correlations.rows import FixedRowBits, RowShape
 from securexgb.errors import UsageError
@@ -166,6 +164,5 @@ def _looked_up(own: OwnBins, table: SharedBits) -> Words:
 
 
 def _by_node(found: Words, nodes: int, rows: int) -> SharedBits:
-    """The transpose: (nodes, rows), 64 rows to a word."""
-    slices = [to_slices(word, min(64, nodes - 64 * at)) for at, word in enumerate(found)]
-    return SharedBits(np.concatenate(slices), rows)
+    """(nodes, rows), 64 rows to a word."""
+    return SharedBits(transposed(found.T, nodes), rows)

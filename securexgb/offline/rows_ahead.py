@@ -19,7 +19,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.arith.bits import WORD, pack_bits, to_slices, unpack_bits
+from securexgb.arith.bits import pack_bits, transposed, unpack_bits
 from securexgb.arith.prg import Prg
 from securexgb.correlations.kind import Words
 from securexgb.correlations.rows import RowBits, RowShape
@@ -199,8 +199,4 @@ def _joined(shares: row_bits.RowBitsShares, nodes: int) -> Words:
     """Both directions' shares, from (rows, ceil(nodes / 64)) to (nodes, ceil(rows / 64))."""
     held = [part for part in (shares.of_own, shares.of_theirs) if part is not None]
     both = held[0] if len(held) == 1 else held[0] ^ held[1]
-    by_node = [
-        to_slices(np.ascontiguousarray(both[:, word]), min(WORD, nodes - WORD * word))
-        for word in range(both.shape[1])
-    ]
-    return np.concatenate(by_node)
+    return transposed(both, nodes)

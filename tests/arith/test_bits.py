@@ -40,3 +40,10 @@ def test_dense_words_are_the_stream_filled_up() -> None:
         assert dense.shape == (-(-7 * width // 64),)
         mask = np.uint64(2**width - 1)
         assert np.array_equal(bits.unpack_dense(dense, 7, width), source & mask)
+
+
+def test_packed_rows_are_transposed() -> None:
+    flags = np.arange(70 * 131).reshape(70, 131) % 7 == 0
+    turned = bits.transposed(bits.pack_bits(flags), 131)
+    assert np.array_equal(bits.unpack_bits(turned, 70), flags.T)
+    assert turned.flags.c_contiguous

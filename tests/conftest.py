@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 import tests.profiles  # noqa: F401  registers them before pytest chooses one
 from securexgb.testing.harness import Backend
+
+# A shell that starts the tests in the background has them ignore interrupts, and what a process
+# ignores its children ignore: the tests of an interrupted party would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=["plaintext", "shared"])

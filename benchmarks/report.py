@@ -49,6 +49,7 @@ def page(results: Results) -> str:
         training=made(sections.training, "training"),
         once=made(sections.once, "training"),
         splits=made(sections.splits, "splits"),
+        versus=made(sections.versus, "versus"),
         accuracy=made(sections.accuracy, "accuracy"),
         bins=made(sections.bins, "binning"),
         netem=made(sections.netem, "network").rstrip(),

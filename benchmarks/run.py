@@ -11,6 +11,7 @@ where one fails, the old lines stay and the others go on.
 from __future__ import annotations
 
 import argparse
+import shlex
 import subprocess
 import sys
 import time
@@ -49,6 +50,7 @@ PLAN: dict[str, tuple[str, ...]] = {
         for work, pairs in SPLITS
         for kind in pairs * ("owner", "hidden")
     ),
+    "versus": ("versus.py 348e649", "versus.py 348e649 --work W1 W2 --profile WAN --pairs 1"),
     "binning": ("binning.py",),
     "network": ("network.py", "network.py --work W1 --trees 8 --profile WAN"),
     "memory": ("memory.py",),
@@ -67,6 +69,7 @@ TINY: dict[str, tuple[str, ...]] = {
     "training": (f"training.py {_SMALL}", f"training.py {_SMALL} {DEALT}"),
     "accuracy": (f"training.py {_SMALL} {DEALT} --test-fraction 0.3",),
     "splits": tuple(f"training.py {_SMALL} --splits {kind}" for kind in ("owner", "hidden")),
+    "versus": (f"versus.py {shlex.quote(str(HERE.parent))} --work W1 --rows 300 --trees 2 --pairs 1",),
     "binning": ("binning.py --rows 300 --splits 1 --weighted-sets 2 --trees 2",),
     "network": (f"network.py {_SMALL} --profile LAN",),
     "memory": ("memory.py --rows-list 200,400 --columns 2 --depth 2 --bins 4",),
@@ -90,7 +93,7 @@ def measured(question: str, commands: tuple[str, ...], results: Path) -> bool:
     lines = []
     for command in commands:
         began = time.monotonic()
-        script, *arguments = command.split()
+        script, *arguments = shlex.split(command)
         done = subprocess.run(
             [sys.executable, str(HERE / script), *arguments],
             stdout=subprocess.PIPE,

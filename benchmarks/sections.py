@@ -144,6 +144,24 @@ def splits(results: Results) -> str:
     return table(head, rows)
 
 
+def versus(results: Results) -> str:
+    """An older revision against today's, in alternating runs."""
+    rows = []
+    for line in results["versus"]:
+        row: list[object] = [line["work"], line["profile"] or "loopback", line["splits"]]
+        for name in ("seconds", "cpu", "megabytes", "online_megabytes"):
+            row.append(f"{number(line['old'][name])}, {number(line['new'][name])}")
+            row.append(line[f"{name}_ratio"])
+        row.append(f"{line['rounds_old']:.0f}, {line['rounds_new']:.0f}")
+        after = line["new"]
+        rows.append([*row, after["first_tree_seconds"] / after["median_tree_seconds"]])
+    head = (
+        "work", "link", "splits", "s a tree: then, now", "ratio", "CPU s a party", "ratio",
+        "MB", "ratio", "MB online", "ratio", "rounds", "first tree / median",
+    )  # fmt: skip
+    return table(head, rows)
+
+
 def training_plot(results: Results) -> str:
     rows = {}
     for (work, method), runs in grouped(results["training"], "work", "method").items():

@@ -69,7 +69,9 @@ TINY: dict[str, tuple[str, ...]] = {
     "training": (f"training.py {_SMALL}", f"training.py {_SMALL} {DEALT}"),
     "accuracy": (f"training.py {_SMALL} {DEALT} --test-fraction 0.3",),
     "splits": tuple(f"training.py {_SMALL} --splits {kind}" for kind in ("owner", "hidden")),
-    "versus": (f"versus.py {shlex.quote(str(HERE.parent))} --work W1 --rows 300 --trees 2 --pairs 1",),
+    "versus": (
+        f"versus.py {shlex.quote(str(HERE.parent))} --work W1 --rows 300 --trees 2 --pairs 1",
+    ),
     "binning": ("binning.py --rows 300 --splits 1 --weighted-sets 2 --trees 2",),
     "network": (f"network.py {_SMALL} --profile LAN",),
     "memory": ("memory.py --rows-list 200,400 --columns 2 --depth 2 --bins 4",),

@@ -55,10 +55,10 @@ def steps() -> dict[str, object]:
     secret = _kernels.BfvSecretKey(ring, key, seed, key)
     wire = secret.encrypt(words, 13)
     pair = np.ones((2, 2, 3, DEGREE), np.uint64)
-    merging = ring.whole_key(seed, 1, secret.switching_key(64))
-    places = np.arange(DEGREE, dtype=np.uint32)
+    galois = ring.galois_key(seed, 1, secret.galois_key_half(64))
+    indices = np.arange(DEGREE, dtype=np.uint32)
     masker = _kernels.BfvMasker(ring, pair[0], key, seed)
-    c1, c0, _ = masker.finish(pair[0], places, 7, 49)
+    c1, c0, _ = masker.rerandomise_and_switch(pair[0], indices, 7, 49)
     groups = MOST_VECTORS * SHORT // DEGREE
     batch = ring.prepare(np.ones((groups, 2, 3, DEGREE), np.uint64), SHORT)
     matrix = np.ones((32, SHORT), np.uint64)
@@ -69,9 +69,9 @@ def steps() -> dict[str, object]:
         "transform_us": best_of(lambda: ring.transform(words, 0, False)),
         "encrypt_us": best_of(lambda: secret.encrypt(words, 13)),
         "expand_us": best_of(lambda: ring.expand(seed, 0, wire)),
-        "merge_us": best_of(lambda: ring.merge([merging], 64, pair)),
-        "finish_us": best_of(lambda: masker.finish(pair[0], places, 7, 49)),
-        "decrypt_us": best_of(lambda: secret.decrypt(c1, c0, places, 49)),
+        "pack_us": best_of(lambda: ring.pack([galois], 64, pair)),
+        "switch_us": best_of(lambda: masker.rerandomise_and_switch(pair[0], indices, 7, 49)),
+        "decrypt_us": best_of(lambda: secret.decrypt(c1, c0, indices, 49)),
         "leaf_of_128_us": best_of(lambda: ring.products(batch, groups, matrix, 49, 0, []), 5) / 32,
         "pad_of_4096_us": best_of(lambda: pads.masked(key, seed, 0, row, 13)),
     }

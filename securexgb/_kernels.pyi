@@ -198,16 +198,16 @@ class BfvRing:
         halvings: int,
         keys: list[Words],
     ) -> Words:
-        """Leaves of what ``prepare`` gave, of so many ciphertexts, times columns of a matrix
-        (columns, length) modulo 2^bits; times 2^-halvings mod q. Each 2^keys of them merged:
+        """Summands of what ``prepare`` gave, of so many ciphertexts, times columns of a matrix
+        (columns, length) modulo 2^bits; times 2^-halvings mod q. Each 2^keys of them packed:
         (results, 2, 3, N).
         """
 
-    def whole_key(self, public: bytes, number: int, sent: Words) -> Words:
-        """The key for merging, (3, 2, 4, N)."""
+    def galois_key(self, public: bytes, number: int, sent: Words) -> Words:
+        """The Galois key, (3, 2, 4, N)."""
 
-    def merge(self, keys: list[Words], gap: int, leaves: Words) -> Words:
-        """Leaves (<= 2^keys, 2, 3, N) merged into one; key i is that of gap / 2^i."""
+    def pack(self, keys: list[Words], spacing: int, summands: Words) -> Words:
+        """Summands (<= 2^keys, 2, 3, N) packed into one; key i is that of spacing / 2^i."""
 
 class BfvSecretKey:
     """A secret key with the streams of its ciphertexts: of public halves, and of errors.
@@ -218,23 +218,23 @@ class BfvSecretKey:
     def __init__(self, ring: BfvRing, secret: bytes, public: bytes, errors: bytes) -> None: ...
     @property
     def used(self) -> int:
-        """Ciphertexts and keys for merging that were made: the number of the next one."""
+        """Ciphertexts and Galois keys that were made: the number of the next one."""
 
     def encrypt(self, values: Words, width: int) -> Bytes:
         """c0 of encryptions of (count, <= N) words, (count, N width)."""
 
-    def encrypt_shorts(
-        self, shorts: bytes, vectors: tuple[int, int], length: int, bits: int, width: int
+    def encrypt_ternary(
+        self, secrets: bytes, vectors: tuple[int, int], length: int, bits: int, width: int
     ) -> Bytes:
-        """Encryptions modulo 2^bits of ternary secrets (first, count) of the stream ``shorts``,
+        """Encryptions modulo 2^bits of ternary secrets (first, count) of the stream ``secrets``,
         each of ``length`` numbers, laid out as in he/layout.py: (count length / N, N width).
         """
 
-    def switching_key(self, gap: int) -> Words:
-        """The sent half of the key for merging coefficients ``gap`` apart, (3, 4, N)."""
+    def galois_key_half(self, spacing: int) -> Words:
+        """The sent half of the Galois key for coefficients ``spacing`` apart, (3, 4, N)."""
 
-    def decrypt(self, c1: Bytes, c0: Bytes, places: NDArray[np.uint32], bits: int) -> Words:
-        """The key holder's share modulo 2^bits, (places,)."""
+    def decrypt(self, c1: Bytes, c0: Bytes, indices: NDArray[np.uint32], bits: int) -> Words:
+        """The key holder's share modulo 2^bits, (indices,)."""
 
 class BfvMasker:
     """What makes results fit to leave: the other side's public key (2, 3, N), transformed, and
@@ -246,11 +246,11 @@ class BfvMasker:
     def used(self) -> int:
         """Results that were made fit to leave: the number of the next one."""
 
-    def finish(
-        self, result: Words, places: NDArray[np.uint32], width: int, bits: int
+    def rerandomise_and_switch(
+        self, result: Words, indices: NDArray[np.uint32], width: int, bits: int
     ) -> tuple[Bytes, Bytes, Words]:
         """A result (2, 3, N) rerandomised, switched to 2^(8 width), then masked: c1 (N width), c0
-        (places width), own share modulo 2^bits (places,), bits at most 64.
+        (indices width), own share modulo 2^bits (indices,), bits at most 64.
         """
 
 class RlwePads:

@@ -26,7 +26,7 @@ from securexgb import _kernels
 from securexgb.arith.prg import KEY_BYTES as SEED_BYTES
 from securexgb.arith.prg import Prg
 from securexgb.errors import ProtocolDesync
-from securexgb.he.layout import GALOIS_KEY_BYTES, PUBLIC_KEY_BYTES, Layout, Places, messages_of
+from securexgb.he.layout import GALOIS_KEY_BYTES, PUBLIC_KEY_BYTES, Indices, Layout, messages_of
 from securexgb.he.noise import DEGREE, KEY_BYTES, PRIMES, SHORT, SPECIAL_PRIME, Precision
 
 Words = NDArray[np.uint64]
@@ -63,7 +63,7 @@ class BfvKeyHolder:
         self._private = private
         self._public = Prg(private.derive("public seed").key)
         self._secret = private.derive("secret").key
-        self._galois = self._key("merging", "errors of keys, merging")
+        self._galois = self._key("galois", "errors of keys, galois")
         self._vectors = self._key("vectors", "errors of vectors")
 
     def _key(self, public: str, errors: str) -> _kernels.BfvSecretKey:
@@ -79,17 +79,17 @@ class BfvKeyHolder:
 
     def galois_key(self, spacing: int) -> bytes:
         """What the evaluator needs to pack coefficients ``spacing`` apart; ask once for each."""
-        key = self._galois.switching_key(spacing)
+        key = self._galois.galois_key_half(spacing)
         return _kernels.pack_words(key.reshape(-1), _PRIME_BITS).tobytes()
 
     def encrypted_words(self, words: Words, precision: Precision) -> bytes:
         """Ciphertexts of words (count, <= N)."""
         return self._vectors.encrypt(words, precision.fresh_bytes).tobytes()
 
-    def encrypted_shorts(self, layout: Layout, secrets: bytes, first: int) -> Iterator[bytes]:
+    def encrypted_ternary(self, layout: Layout, secrets: bytes, first: int) -> Iterator[bytes]:
         """Messages of a batch: the secrets first, first + 1, ... of the stream of this key."""
         precision = layout.precision
-        sent = self._vectors.encrypt_shorts(
+        sent = self._vectors.encrypt_ternary(
             secrets, (first, layout.vectors), SHORT, precision.word_bits, precision.fresh_bytes
         )
         for count in messages_of(layout.groups):
@@ -100,16 +100,18 @@ class BfvKeyHolder:
         """This side's share of the products, (v, columns)."""
         share = np.zeros((layout.vectors, layout.columns), np.uint64)
         for result, message in zip(range(layout.results), messages, strict=True):
-            places, vectors, columns = layout.places(result)
-            share[vectors, columns] = self.decrypted(message, places, layout.precision)
+            indices, vectors, columns = layout.indices(result)
+            share[vectors, columns] = self.decrypted(message, indices, layout.precision)
         return share
 
-    def decrypted(self, message: bytes | memoryview, places: Places, precision: Precision) -> Words:
-        """This side's share of one result's numbers, (places,)."""
+    def decrypted(
+        self, message: bytes | memoryview, indices: Indices, precision: Precision
+    ) -> Words:
+        """This side's share of one result's numbers, (indices,)."""
         width = precision.result_bytes
-        data = _bytes(message, (DEGREE + places.size) * width)
+        data = _bytes(message, (DEGREE + indices.size) * width)
         c1, c0 = data[: DEGREE * width], data[DEGREE * width :]
-        return self._vectors.decrypt(c1, c0, places, precision.word_bits)
+        return self._vectors.decrypt(c1, c0, indices, precision.word_bits)
 
     def __repr__(self) -> str:
         return f"BfvKeyHolder({self._vectors.used} ciphertexts)"
@@ -141,8 +143,8 @@ class BfvEvaluator:
             _bytes(message, GALOIS_KEY_BYTES), _LIMBS * (_LIMBS + 1) * DEGREE, _PRIME_BITS
         )
         sent = words.reshape(_LIMBS, _LIMBS + 1, DEGREE)
-        public = self._public.derive("merging").key
-        self._keys[spacing] = self._ring.whole_key(public, len(self._keys), sent)
+        public = self._public.derive("galois").key
+        self._keys[spacing] = self._ring.galois_key(public, len(self._keys), sent)
 
     def products(
         self, layout: Layout, ciphertexts: Words, matrix: Words
@@ -152,14 +154,14 @@ class BfvEvaluator:
         ``ciphertexts`` as ``expanded`` gives them; ``matrix`` (columns, 4096): the columns of W.
         """
         for number, result in enumerate(self._results(layout, ciphertexts, matrix)):
-            places, _, _ = layout.places(number)
-            message, share = self.masked(result, places, layout.precision)
+            indices, _, _ = layout.indices(number)
+            message, share = self.masked(result, indices, layout.precision)
             yield message, share, number
 
-    def masked(self, result: Words, places: Places, precision: Precision) -> tuple[bytes, Words]:
+    def masked(self, result: Words, indices: Indices, precision: Precision) -> tuple[bytes, Words]:
         """The message of a result (2, 3, N), rerandomised, switched, masked; the own share."""
         width, bits = precision.result_bytes, precision.word_bits
-        c1, c0, share = self._masker.finish(result, places, width, bits)
+        c1, c0, share = self._masker.rerandomise_and_switch(result, indices, width, bits)
         return c1.tobytes() + c0.tobytes(), share
 
     def coefficients(self, ciphertexts: Words) -> Words:
@@ -218,7 +220,7 @@ class BfvEvaluator:
     def _joined(self, layout: Layout, results: list[Words], keys: list[Words], early: int) -> Words:
         if not keys:
             return results[0]
-        return self._ring.merge(keys, layout.distance >> early, np.stack(results))
+        return self._ring.pack(keys, layout.distance >> early, np.stack(results))
 
     def __repr__(self) -> str:
         return f"BfvEvaluator({self._masker.used} results)"

@@ -13,13 +13,13 @@ import numpy as np
 
 from securexgb.arith.prg import Prg
 from securexgb.he.bfv import ANNOUNCEMENT_BYTES, BfvEvaluator, BfvKeyHolder
-from securexgb.he.layout import Places, messages_of
+from securexgb.he.layout import Indices, messages_of
 from securexgb.he.noise import ADDED, DEGREE, Precision, words_precision
 from securexgb.he.scheme import Message, Words
 
 
-def _blocks(count: int) -> Iterator[tuple[slice, Places]]:
-    """The words of each ciphertext, and their places in it."""
+def _blocks(count: int) -> Iterator[tuple[slice, Indices]]:
+    """The words of each ciphertext, and their indices in it."""
     for start in range(0, count, DEGREE):
         stop = min(start + DEGREE, count)
         yield slice(start, stop), np.arange(stop - start, dtype=np.uint32)
@@ -59,7 +59,7 @@ class BfvWords:
     def result_bytes(self, count: int) -> list[int]:
         """All of c1, and c0 of the words in the block."""
         return [
-            (DEGREE + places.size) * self.precision.result_bytes for _, places in _blocks(count)
+            (DEGREE + indices.size) * self.precision.result_bytes for _, indices in _blocks(count)
         ]
 
     def key_holder(self, private: Prg) -> BfvWordHolder:
@@ -86,8 +86,8 @@ class BfvWordHolder:
 
     def opened(self, messages: Iterable[Message], count: int) -> Words:
         share = np.zeros(count, np.uint64)
-        for (at, places), message in zip(_blocks(count), messages, strict=True):
-            share[at] = self._holder.decrypted(message, places, self._precision)
+        for (at, indices), message in zip(_blocks(count), messages, strict=True):
+            share[at] = self._holder.decrypted(message, indices, self._precision)
         return share
 
 
@@ -109,5 +109,5 @@ class BfvWordEvaluator:
         return self._evaluator.sum(x, y)
 
     def leaving(self, ciphertexts: Words, count: int) -> Iterator[tuple[bytes, Words]]:
-        for result, (_, places) in zip(ciphertexts, _blocks(count), strict=True):
-            yield self._evaluator.masked(result, places, self._precision)
+        for result, (_, indices) in zip(ciphertexts, _blocks(count), strict=True):
+            yield self._evaluator.masked(result, indices, self._precision)

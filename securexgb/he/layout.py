@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from securexgb.he.noise import DEGREE, KEY_BYTES, PRIMES, SHORT, Precision
 
-Places = NDArray[np.uint32]
+Indices = NDArray[np.uint32]
 
 GALOIS_KEY_BYTES = len(PRIMES) * (len(PRIMES) + 1) * DEGREE * 50 // 8
 """A Galois key (of an automorphism), as sent: the residues of 50 bits of its first half."""
@@ -76,16 +76,16 @@ class Layout:
         back = self.results * DEGREE + self.vectors * self.columns
         return there + back * self.precision.result_bytes
 
-    def places(self, result: int) -> tuple[Places, NDArray[np.intp], NDArray[np.intp]]:
+    def indices(self, result: int) -> tuple[Indices, NDArray[np.intp], NDArray[np.intp]]:
         """Of a result: wanted coefficients, and the vector and column that each belongs to."""
         run = 1 << self.levels
         columns = np.arange(result * run, min((result + 1) * run, self.columns))
         vectors = np.arange(self.vectors)
         offsets = _reversed(columns - result * run, self.levels) * (self.distance // run)
-        places = offsets[:, None] + vectors * self.distance
-        owners = np.broadcast_to(vectors, places.shape)
+        indices = offsets[:, None] + vectors * self.distance
+        owners = np.broadcast_to(vectors, indices.shape)
         return (
-            places.reshape(-1).astype(np.uint32),
+            indices.reshape(-1).astype(np.uint32),
             owners.reshape(-1),
             columns.repeat(vectors.size),
         )

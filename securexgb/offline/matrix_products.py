@@ -77,12 +77,12 @@ def pads_precision(matrix: BucketMatrix, values_in_job: int) -> Precision:
 class _Helper:
     """Q's part of a matrix: its BFV secret, and the streams that pads are drawn from.
 
-    ``pads``, ``errors``: of g and of h; ``shorts``: the secrets of both.
+    ``pads``, ``errors``: of g and of h; ``secrets``: the secrets of both.
     """
 
     holder: BfvKeyHolder
     pads: list[_kernels.RlwePads]
-    shorts: bytes
+    secrets: bytes
     errors: list[bytes]
 
 
@@ -167,7 +167,7 @@ class RlwePad:
         for number, pair in enumerate(np.ascontiguousarray(vectors), self._first):
             row = result[number - self._first]
             for word, (pads, errors) in enumerate(zip(of.pads, of.errors, strict=True)):
-                row[word] = pads.masked(of.shorts, errors, number, pair[word : word + 1], noise)
+                row[word] = pads.masked(of.secrets, errors, number, pair[word : word + 1], noise)
         return result
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -235,7 +235,7 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
         holder = BfvKeyHolder(private)
         self._send(tag, holder.announcement())
         errors = [private.derive(f"errors of pads, {word}").key for word in _PAIR]
-        return _Helper(holder, pads, private.derive("shorts").key, errors)
+        return _Helper(holder, pads, private.derive("secrets").key, errors)
 
     def vector_products(self, owner: int, count: int) -> PadProducts:
         """See ``correlations.source``; raises UsageError past ``values_in_job``.
@@ -318,7 +318,7 @@ def _asking(matrix: _Matrix, layout: Layout) -> _Messages:
     holder = matrix.part.holder
     for spacing in matrix.new_spacings(layout):
         yield _MERGING.format(matrix.owner), holder.galois_key(spacing)
-    for message in holder.encrypted_shorts(layout, matrix.part.shorts, matrix.made):
+    for message in holder.encrypted_ternary(layout, matrix.part.secrets, matrix.made):
         yield _SECRETS.format(matrix.owner), message
 
 
@@ -327,7 +327,7 @@ def _answers(matrix: _Matrix, layout: Layout, ciphertexts: Words, share: Words) 
     assert isinstance(matrix.part, _Owner)
     products = matrix.part.evaluator.products(layout, ciphertexts, matrix.part.matrix)
     for message, part, number in products:
-        _, vectors, columns = layout.places(number)
+        _, vectors, columns = layout.indices(number)
         share[vectors, columns] = part
         yield _PRODUCTS.format(matrix.owner), message
 

@@ -25,7 +25,7 @@ from securexgb.he.noise import (
 )
 
 Words = NDArray[np.uint64]
-SHORTS = bytes([9]) * 16
+SECRETS = bytes([9]) * 16
 PRECISION = replace(sums_precision(Sums(4000, 44, 8, 3, 1 << 28)), result_bytes=7)
 """Results are shorter than they should be, so that their noise is seen behind the rounding."""
 
@@ -36,7 +36,7 @@ def key(number: int) -> Prg:
 
 def secrets(first: int, count: int) -> Words:
     """The ternary secrets of the stream, (count, 4096), modulo 2^64."""
-    words = _kernels.prg_words(SHORTS, first * SHORT, count * SHORT)
+    words = _kernels.prg_words(SECRETS, first * SHORT, count * SHORT)
     return np.array([(int(w) * 3 >> 64) - 1 for w in words], object).reshape(count, SHORT)
 
 
@@ -60,12 +60,12 @@ class Pair:
     def run(self, of: Words, first: int = 0) -> tuple[Words, Words, list[bytes]]:
         """Both shares (v, columns), and the evaluator's messages."""
         layout = self.layout
-        sent = self.holder.encrypted_shorts(layout, SHORTS, first)
+        sent = self.holder.encrypted_ternary(layout, SECRETS, first)
         held = self.evaluator.expanded(layout.groups, sent, layout.precision)
         share = np.zeros((layout.vectors, layout.columns), np.uint64)
         messages = []
         for message, part, number in self.evaluator.products(layout, held, of):
-            _, owners, columns = layout.places(number)
+            _, owners, columns = layout.indices(number)
             share[owners, columns] = part
             messages.append(message)
         return share, self.holder.opened(layout, messages), messages
@@ -118,10 +118,10 @@ def test_words_there_and_back_are_the_identity() -> None:
     words = np.random.default_rng(1).integers(0, 1 << 64, (2, DEGREE), dtype=np.uint64)
     held = evaluator.expanded(2, iter([holder.encrypted_words(words, precision)]), precision)
     sums = evaluator.plus(evaluator.coefficients(held), words)
-    places = np.arange(DEGREE, dtype=np.uint32)
+    indices = np.arange(DEGREE, dtype=np.uint32)
     for row, ciphertext in zip(words, sums, strict=True):
-        message, mine = evaluator.masked(ciphertext, places, precision)
-        theirs = holder.decrypted(message, places, precision)
+        message, mine = evaluator.masked(ciphertext, indices, precision)
+        theirs = holder.decrypted(message, indices, precision)
         np.testing.assert_array_equal(mine + theirs, row + row)
 
 
@@ -168,7 +168,7 @@ def test_the_decryptor_sees_uniform_words(fill: int) -> None:
 
 def test_the_evaluator_sees_uniform_bytes() -> None:
     layout = Layout(1, 16, PRECISION)
-    (message,) = BfvKeyHolder(key(1)).encrypted_shorts(layout, SHORTS, 0)
+    (message,) = BfvKeyHolder(key(1)).encrypted_ternary(layout, SECRETS, 0)
     # The highest byte of a fraction of q is uniform up to 2^-8; so are all that lie on the wire.
     assert_uniform_bytes(np.frombuffer(message, np.uint8), "c0")
 

@@ -42,10 +42,10 @@ def test_every_value_has_one_place(columns: int, vectors: int) -> None:
     layout = Layout(columns, vectors, PRECISION)
     seen = np.zeros((vectors, columns), int)
     for result in range(layout.results):
-        places, owners, of = layout.places(result)
-        assert places.dtype == np.uint32
-        assert len(set(places.tolist())) == places.size
-        assert places.max() < DEGREE
+        indices, owners, of = layout.indices(result)
+        assert indices.dtype == np.uint32
+        assert len(set(indices.tolist())) == indices.size
+        assert indices.max() < DEGREE
         np.add.at(seen, (owners, of), 1)
     assert (seen == 1).all()
     assert layout.spacings == tuple(layout.distance >> i for i in range(layout.levels))

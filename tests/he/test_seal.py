@@ -50,10 +50,10 @@ class SealLibrary:
         self.encryptor.encrypt(self.plain(coefficients), result)
         return result
 
-    def decrypt(self, ciphertext: object, places: list[int]) -> list[int]:
+    def decrypt(self, ciphertext: object, indices: list[int]) -> list[int]:
         plain = seal.Plaintext()
         self.decryptor.decrypt(ciphertext, plain)
-        return [int(plain[place]) if place < plain.coeff_count() else 0 for place in places]
+        return [int(plain[place]) if place < plain.coeff_count() else 0 for place in indices]
 
 
 def test_sums_of_plaintext_products_are_seals() -> None:
@@ -64,10 +64,10 @@ def test_sums_of_plaintext_products_are_seals() -> None:
     precision = sums_precision(Sums(4096, 44, 2, 1, 100))
     noise, bits = precision.noise_bits, precision.word_bits
     layout = Layout(2, 16, precision)
-    distance, shorts = layout.distance, bytes([7]) * 16
+    distance, key = layout.distance, bytes([7]) * 16
     rng = np.random.default_rng(3)
     rows = rng.integers(0, 1 << BITS, (2, SHORT)).astype(object)
-    drawn = _kernels.prg_words(shorts, 0, 16 * SHORT)
+    drawn = _kernels.prg_words(key, 0, 16 * SHORT)
     secrets = [(int(w) * 3 >> 64) - 1 for w in drawn]
 
     other = SealLibrary()
@@ -96,11 +96,11 @@ def test_sums_of_plaintext_products_are_seals() -> None:
     for spacing in layout.spacings:
         evaluator.add_galois_key(spacing, holder.galois_key(spacing))
     words = (rows << noise).astype(np.uint64)
-    sent = holder.encrypted_shorts(layout, shorts, 0)
+    sent = holder.encrypted_ternary(layout, key, 0)
     held = evaluator.expanded(layout.groups, sent, precision)
     ((message, share, number),) = evaluator.products(layout, held, words)
     opened = holder.opened(layout, [message])
-    _, vectors, columns = layout.places(number)
+    _, vectors, columns = layout.indices(number)
     for v, column, own in zip(vectors, columns, share.astype(object), strict=True):
         both = (own + int(opened[v, column]) + (1 << noise - 1)) % (1 << bits)
         assert both >> noise & (1 << BITS) - 1 == theirs[column][v]

@@ -107,7 +107,7 @@ def test_short_wires_round_to_nearest() -> None:
 def test_short_secrets_lie_one_distance_apart_backwards() -> None:
     """Numbers g D to g D + D of four secrets of 32 numbers, D = 16, in ciphertext g."""
     vectors, length, distance, first = 4, 32, N // 4, 3
-    wire = key(5).encrypt_shorts(MASKS, (first, vectors), length, BITS, EXACT)
+    wire = key(5).encrypt_ternary(MASKS, (first, vectors), length, BITS, EXACT)
     unit = (MODULUS + (1 << BITS - 1)) >> BITS
     drawn = prg_words(MASKS, first * length, vectors * length)
     secrets = np.array([(int(w) * 3 >> 64) - 1 for w in drawn], object).reshape(vectors, length)
@@ -124,16 +124,16 @@ def test_short_secrets_lie_one_distance_apart_backwards() -> None:
         np.testing.assert_array_equal(off, errors(PRIVATE, 5 + g))
 
 
-def finished(masks: bytes, private: bytes, width: int) -> tuple[Integers, Integers, Integers]:
+def switched(masks: bytes, private: bytes, width: int) -> tuple[Integers, Integers, Integers]:
     """c1, c0 and share of the zero result under an honest public key."""
     public_key = RING.expand(PUBLIC, 0, key().encrypt(np.zeros((1, N), np.uint64), EXACT))[0]
-    places = np.arange(N, dtype=np.uint32)
+    indices = np.arange(N, dtype=np.uint32)
     zero = np.zeros((2, 3, N), np.uint64)
     masker = _kernels.BfvMasker(RING, public_key, private, masks)
     for _ in range(3):
-        masker.finish(zero, places[:0], width, BITS)
+        masker.rerandomise_and_switch(zero, indices[:0], width, BITS)
     assert masker.used == 3
-    parts = masker.finish(zero, places, width, BITS)
+    parts = masker.rerandomise_and_switch(zero, indices, width, BITS)
     c1, c0 = (
         np.array([int.from_bytes(v.tobytes(), "little") for v in part.reshape(N, width)], object)
         for part in parts[:2]
@@ -147,8 +147,8 @@ def test_results_are_rerandomised_then_masked_last_and_uniformly() -> None:
         int.from_bytes(prg_words(MASKS, 9 * N + 3 * i, 3).tobytes()[:width], "little")
         for i in range(N)
     ]
-    one, two = finished(MASKS, PRIVATE, width), finished(MASKS, bytes(16), width)
-    other = finished(b"other masks here", PRIVATE, width)
+    one, two = switched(MASKS, PRIVATE, width), switched(MASKS, bytes(16), width)
+    other = switched(b"other masks here", PRIVATE, width)
     # A zero result has a random c1, new for new randomness of the evaluator ...
     assert not np.any(one[0] == 0)
     assert not np.any(one[0] == two[0])
@@ -166,25 +166,25 @@ def test_results_are_rerandomised_then_masked_last_and_uniformly() -> None:
 
 
 def test_merging_keeps_both_parts_and_adds_little() -> None:
-    gap = 16
-    merging = RING.whole_key(PUBLIC, 7, key(7).switching_key(gap))
+    spacing = 16
+    galois = RING.galois_key(PUBLIC, 7, key(7).galois_key_half(spacing))
     messages = random_words(2 * N).reshape(2, N)
     wire = key(public=MASKS).encrypt(messages, EXACT)
-    leaves = np.zeros((2, 2, 3, N), np.uint64)
+    summands = np.zeros((2, 2, 3, N), np.uint64)
     expanded = RING.expand(MASKS, 0, wire)
     for limb in range(3):
         for i in range(2):
             part = np.ascontiguousarray(expanded[i, :, limb])
-            leaves[i, :, limb] = RING.transform(part, limb, back=True)
-    merged = RING.merge([merging], gap, leaves)
+            summands[i, :, limb] = RING.transform(part, limb, back=True)
+    packed = RING.pack([galois], spacing, summands)
     for limb in range(3):
-        part = np.ascontiguousarray(merged[:, limb])
-        merged[:, limb] = RING.transform(part, limb, back=False)
-    c0, c1 = integers(merged)
+        part = np.ascontiguousarray(packed[:, limb])
+        packed[:, limb] = RING.transform(part, limb, back=False)
+    c0, c1 = integers(packed)
     phase = c0 + negacyclic(c1, secret())
     for i in range(2):
-        at = slice(i * gap // 2, None, gap)
-        expected = 2 * encode(messages[i])[::gap]
+        at = slice(i * spacing // 2, None, spacing)
+        expected = 2 * encode(messages[i])[::spacing]
         assert max(abs(centred(phase[at] - expected, MODULUS))) < 1 << 12
 
 
@@ -195,14 +195,16 @@ def test_no_polynomial_serves_twice() -> None:
     first, second = holder.encrypt(words, EXACT), holder.encrypt(words, EXACT)
     np.testing.assert_array_equal(key().encrypt(np.concatenate([words, words]), EXACT)[0], first[0])
     assert not np.array_equal(first, second)
-    assert not np.array_equal(holder.switching_key(16), holder.switching_key(16))
-    holder.encrypt_shorts(MASKS, (0, 4), 32, BITS, EXACT)
+    assert not np.array_equal(holder.galois_key_half(16), holder.galois_key_half(16))
+    holder.encrypt_ternary(MASKS, (0, 4), 32, BITS, EXACT)
     assert holder.used == 6
     public_key = RING.expand(PUBLIC, 0, key().encrypt(np.zeros((1, N), np.uint64), EXACT))[0]
     masker = _kernels.BfvMasker(RING, public_key, PRIVATE, MASKS)
-    places = np.arange(N, dtype=np.uint32)
+    indices = np.arange(N, dtype=np.uint32)
     pairs = zip(
-        masker.finish(zero, places, 16, BITS), masker.finish(zero, places, 16, BITS), strict=True
+        masker.rerandomise_and_switch(zero, indices, 16, BITS),
+        masker.rerandomise_and_switch(zero, indices, 16, BITS),
+        strict=True,
     )
     assert not any(np.array_equal(*pair) for pair in pairs)
 
@@ -211,7 +213,7 @@ def test_what_does_not_fit_is_refused() -> None:
     good = [*PRIMES, SPECIAL_PRIME]
     words = np.zeros((1, N), np.uint64)
     zero = np.zeros((2, 3, N), np.uint64)
-    places = np.array([N], np.uint32)
+    indices = np.array([N], np.uint32)
     masker = _kernels.BfvMasker(RING, zero, PRIVATE, MASKS)
     refused = [
         lambda: _kernels.BfvRing(100, good),
@@ -224,18 +226,18 @@ def test_what_does_not_fit_is_refused() -> None:
         lambda: RING.expand(PUBLIC, 0, np.zeros((1, N * 17 + 1), np.uint8)),
         lambda: RING.transform(words, 4, back=False),
         lambda: RING.transform(words + np.uint64(1 << 63), 0, back=False),
-        lambda: RING.merge([], 16, np.zeros((2, 2, 3, N), np.uint64)),
-        lambda: RING.whole_key(PUBLIC, 0, np.full((3, 4, N), 1 << 63, np.uint64)),
-        lambda: key().switching_key(3),
+        lambda: RING.pack([], 16, np.zeros((2, 2, 3, N), np.uint64)),
+        lambda: RING.galois_key(PUBLIC, 0, np.full((3, 4, N), 1 << 63, np.uint64)),
+        lambda: key().galois_key_half(3),
         lambda: _kernels.BfvMasker(RING, zero[:1], PRIVATE, MASKS),
-        lambda: masker.finish(zero, places, 16, BITS),
-        lambda: masker.finish(zero, places[:0], 16, 65),
+        lambda: masker.rerandomise_and_switch(zero, indices, 16, BITS),
+        lambda: masker.rerandomise_and_switch(zero, indices[:0], 16, 65),
         lambda: key().decrypt(
-            np.zeros(N * 16, np.uint8), np.zeros(9, np.uint8), places - np.uint32(2), BITS
+            np.zeros(N * 16, np.uint8), np.zeros(9, np.uint8), indices - np.uint32(2), BITS
         ),
-        lambda: key().encrypt_shorts(b"", (0, 4), 32, BITS, EXACT),
-        lambda: key().encrypt_shorts(MASKS, (0, 3), 32, BITS, EXACT),
-        lambda: key().encrypt_shorts(MASKS, (0, 4), 8, BITS, EXACT),
+        lambda: key().encrypt_ternary(b"", (0, 4), 32, BITS, EXACT),
+        lambda: key().encrypt_ternary(MASKS, (0, 3), 32, BITS, EXACT),
+        lambda: key().encrypt_ternary(MASKS, (0, 4), 8, BITS, EXACT),
         lambda: RING.prepare(np.zeros((1, 2, 3, N), np.uint64), N),
         lambda: WIDE.prepare(np.zeros((7, 2, 3, 512), np.uint64), 256),
         lambda: WIDE.products(PREPARED[1:], 8, np.zeros((1, 256), np.uint64), BITS, 0, []),

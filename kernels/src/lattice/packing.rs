@@ -1,4 +1,4 @@
-//! Merging results: two ciphertexts whose wanted coefficients lie W apart become one where
+//! Ring packing: two ciphertexts whose wanted coefficients lie W apart become one where
 //! they lie W / 2 apart (Chen, Dai, Kim, Song, "Efficient homomorphic conversion between
 //! (ring) LWE ciphertexts", ACNS 2021, with key switching by one special prime).
 //!
@@ -15,9 +15,9 @@ use crate::simd::path::dispatched;
 use crate::simd::residues::Residues;
 use crate::words::prg::Stream;
 
-/// The exponent of the automorphism for wanted coefficients `gap` apart.
-fn exponent(degree: usize, gap: usize) -> usize {
-    2 * degree / gap + 1
+/// The exponent of the automorphism for wanted coefficients `spacing` apart.
+fn exponent(degree: usize, spacing: usize) -> usize {
+    2 * degree / spacing + 1
 }
 
 /// The polynomial at X^k; `zero - x` negates.
@@ -25,24 +25,24 @@ fn automorphism<T: Copy>(values: &[T], k: usize, negate: impl Fn(T) -> T, out: &
     let n = values.len();
     let out = &mut out[..n];
     for (j, &value) in values.iter().enumerate() {
-        // n is a power of two; places and signs are public.
-        let place = j * k;
-        out[place & (n - 1)] = if place & n == 0 { value } else { negate(value) };
+        // n is a power of two; indices and signs are public.
+        let index = j * k;
+        out[index & (n - 1)] = if index & n == 0 { value } else { negate(value) };
     }
 }
 
 /// The key that switches from s(X^k) back to s: b of (3 digits, 4 primes, N), transformed.
 /// Its uniform halves are polynomials 3 number.. of the public stream.
-pub fn switching_key(
+pub fn galois_key_half(
     ring: &Ring,
     secret: &Secret,
     (public, private, number): (&Stream, &Stream, u64),
-    gap: usize,
+    spacing: usize,
     out: &mut [u64],
 ) {
     let n = ring.degree;
     let mut turned = vec![0; n];
-    automorphism(&secret.coefficients, exponent(n, gap), |x: i64| -x, &mut turned);
+    automorphism(&secret.coefficients, exponent(n, spacing), |x: i64| -x, &mut turned);
     let special = ring.p(LIMBS);
     let mut a = vec![0; n];
     for (digit, out) in out.chunks_exact_mut(PRIMES * n).enumerate() {
@@ -66,7 +66,7 @@ pub fn switching_key(
 }
 
 /// The whole key, (3 digits, 2, 4 primes, N): received b and the public stream's halves.
-pub fn whole_key(ring: &Ring, (public, number): (&Stream, u64), b: &[u64], out: &mut [u64]) {
+pub fn galois_key(ring: &Ring, (public, number): (&Stream, u64), b: &[u64], out: &mut [u64]) {
     let size = PRIMES * ring.degree;
     let digits = out.chunks_exact_mut(2 * size).zip(b.chunks_exact(size));
     for (digit, (out, b)) in digits.enumerate() {
@@ -131,7 +131,7 @@ dispatched! {
     }
 }
 
-/// Space that merging works in, kept between calls: nothing in it outlives its use.
+/// Space that ring packing works in, kept between calls: nothing in it outlives its use.
 pub struct Space {
     rest: Vec<u64>,
     turned: Vec<u64>,
@@ -154,12 +154,12 @@ impl Space {
     }
 }
 
-/// Merges `odd` into `even`, both (2, 3, N) coefficients, with the key of the gap; see the
+/// Packs `odd` into `even`, both (2, 3, N) coefficients, with the key of the spacing; see the
 /// module. Without `odd` only the factor two is applied.
-pub fn merge(
+pub fn pack(
     ring: &Ring,
     key: &[u64],
-    gap: usize,
+    spacing: usize,
     (even, odd): (&mut [u64], Option<&[u64]>),
     space: &mut Space,
 ) {
@@ -171,12 +171,12 @@ pub fn merge(
         }
         return;
     };
-    let k = exponent(n, gap);
+    let k = exponent(n, spacing);
     for i in 0..2 * LIMBS {
         let p = ring.p(i % LIMBS);
-        // X^(gap / 2) odd: what passes the end comes back negated.
-        let (stays, wraps) = odd[i * n..][..n].split_at(n - gap / 2);
-        space.rest[gap / 2..].copy_from_slice(stays);
+        // X^(spacing / 2) odd: what passes the end comes back negated.
+        let (stays, wraps) = odd[i * n..][..n].split_at(n - spacing / 2);
+        space.rest[spacing / 2..].copy_from_slice(stays);
         space.rest.iter_mut().zip(wraps).for_each(|(out, &x)| *out = subtract(0, x, p));
         apart(ring.path, p, &mut even[i * n..][..n], &mut space.rest);
         let turned = &mut space.turned[i * n..][..n];
@@ -215,17 +215,23 @@ fn key_switched(ring: &Ring, key: &[u64], space: &mut Space) {
     }
 }
 
-/// Merges leaves (count, 2, 3, N) into the first: leaf i of 2^levels, those beyond the count
-/// being zero. `keys` are those of the gaps N' = gap, gap / 2, ...
-pub fn merge_all(ring: &Ring, keys: &[&[u64]], gap: usize, leaves: &mut [u64], space: &mut Space) {
+/// Packs summands (count, 2, 3, N) into the first: summand i of 2^levels, those beyond the count
+/// being zero. `keys` are those of the spacings N' = spacing, spacing / 2, ...
+pub fn pack_ring(
+    ring: &Ring,
+    keys: &[&[u64]],
+    spacing: usize,
+    summands: &mut [u64],
+    space: &mut Space,
+) {
     let size = 2 * LIMBS * ring.degree;
-    let count = leaves.len() / size;
+    let count = summands.len() / size;
     for (level, key) in keys.iter().enumerate() {
         for even in (0..count).step_by(2 << level) {
-            let (head, tail) = leaves.split_at_mut((even + (1 << level)).min(count) * size);
+            let (head, tail) = summands.split_at_mut((even + (1 << level)).min(count) * size);
             let even = &mut head[even * size..][..size];
             let odd = tail.get(..size);
-            merge(ring, key, gap >> level, (even, odd), space);
+            pack(ring, key, spacing >> level, (even, odd), space);
         }
     }
 }
@@ -236,23 +242,29 @@ mod tests {
     use crate::lattice::ring::tests::{polynomials, rings};
 
     #[test]
-    fn merging_agrees_on_every_path() {
+    fn ring_packing_agrees_on_every_path() {
         let mut results = Vec::new();
         for ring in rings(128) {
-            let mut leaves = polynomials(&ring, 1, 4 * 2 * LIMBS);
+            let mut summands = polynomials(&ring, 1, 4 * 2 * LIMBS);
             let secret = Secret::new(&ring, &[2; 16]);
             let (public, private) = (Stream::new(&[3; 16]), Stream::new(&[4; 16]));
-            let keys = [32, 16].map(|gap| {
+            let keys = [32, 16].map(|spacing| {
                 let mut sent = vec![0; LIMBS * PRIMES * ring.degree];
-                switching_key(&ring, &secret, (&public, &private, gap as u64), gap, &mut sent);
+                galois_key_half(
+                    &ring,
+                    &secret,
+                    (&public, &private, spacing as u64),
+                    spacing,
+                    &mut sent,
+                );
                 let mut whole = vec![0; 2 * sent.len()];
-                whole_key(&ring, (&public, gap as u64), &sent, &mut whole);
+                galois_key(&ring, (&public, spacing as u64), &sent, &mut whole);
                 whole
             });
             let mut space = Space::new(ring.degree);
-            merge_all(&ring, &[&keys[0], &keys[1]], 32, &mut leaves, &mut space);
-            leaves.truncate(2 * LIMBS * ring.degree);
-            results.push((ring.path.name(), leaves));
+            pack_ring(&ring, &[&keys[0], &keys[1]], 32, &mut summands, &mut space);
+            summands.truncate(2 * LIMBS * ring.degree);
+            results.push((ring.path.name(), summands));
         }
         for (name, result) in &results {
             assert_eq!(*result, results[0].1, "{name}");

@@ -1,7 +1,7 @@
 //! Products of encrypted short secrets with a private matrix: V vectors at once.
 //!
 //! With D = N / V, column b and group g have p(X) = sum_j W[b, g D + j] X^j, of degree below D, and
-//! the leaf of a column is the sum over groups of p times ciphertext; its coefficients v D are
+//! the summand of a column is the sum over groups of p times ciphertext; its coefficients v D are
 //! wanted. Z_p[X] / (X^N + 1) falls apart into V rings Z_p[X] / (X^D - zeta), in all of which p is
 //! the same polynomial. So in each of them the product is taken as one of integers, at 2 D points:
 //! p is transformed once for all V rings, and everything else is a product of matrices, (columns,
@@ -189,7 +189,7 @@ pub fn prepare(ring: &Ring, spread: Spread, ciphertexts: &[u64], out: &mut [u64]
     }
 }
 
-/// Overwrites `out`, (columns, 2, 3, N), with leaves as coefficients, divided by 2^halvings modulo
+/// Overwrites `out`, (columns, 2, 3, N), with summands as coefficients, divided by 2^halvings modulo
 /// q: prepared ciphertexts times columns (columns, length), numbers modulo 2^bits. Of c0 all but the
 /// wanted coefficients are left zero.
 pub fn products(
@@ -343,9 +343,9 @@ mod tests {
             matrix.iter_mut().for_each(|word| *word &= (1 << bits) - 1);
             let mut prepared = vec![0; spread.words()];
             prepare(&ring, spread, &ciphertexts, &mut prepared);
-            let mut leaves = vec![1; columns * 2 * LIMBS * n];
-            products(&ring, spread, &prepared, (&matrix, bits), 1, &mut leaves);
-            for (i, leaf) in leaves.chunks_exact(n).enumerate() {
+            let mut summands = vec![1; columns * 2 * LIMBS * n];
+            products(&ring, spread, &prepared, (&matrix, bits), 1, &mut summands);
+            for (i, summand) in summands.chunks_exact(n).enumerate() {
                 let (column, part, limb) = (i / (2 * LIMBS), i / LIMBS % 2, i % LIMBS);
                 let p = ring.p(limb);
                 let reduce = Reduce::new(p, bits);
@@ -356,7 +356,7 @@ mod tests {
                     let numbers: Vec<u64> = numbers.iter().map(|&w| reduce.of(w)).collect();
                     add_negacyclic(&numbers, c, p, &mut expected);
                 }
-                for (i, (&found, sum)) in leaf.iter().zip(expected).enumerate() {
+                for (i, (&found, sum)) in summand.iter().zip(expected).enumerate() {
                     let half = multiply(sum, p.div_ceil(2), p);
                     let half = if part == 1 || i % d == 0 { half } else { 0 };
                     assert_eq!(found, half, "{} part {part} place {i}", path.name());

@@ -96,12 +96,12 @@ pub fn shorts_code(
     for (v, secret) in secrets.chunks_exact(length).enumerate() {
         for (j, &s) in secret[group * distance..][..distance].iter().enumerate() {
             // X^-j is -X^(N - j).
-            let (place, s) = if v * distance >= j { (v * distance - j, s) } else { (n - j, -s) };
+            let (index, s) = if v * distance >= j { (v * distance - j, s) } else { (n - j, -s) };
             for limb in 0..LIMBS {
                 let (plus, minus) = ((s & 1) as u64, (s >> 1 & 1) as u64);
                 let chosen = one[limb] & (plus ^ minus).wrapping_neg()
                     | minus_one[limb] & minus.wrapping_neg();
-                codes[limb * n + place] = chosen;
+                codes[limb * n + index] = chosen;
             }
         }
     }
@@ -132,18 +132,18 @@ pub fn expand(
     }
 }
 
-/// What leaves: c1 of N fractions, c0 at the wanted places, each of `width` bytes.
+/// What leaves: c1 of N fractions, c0 at the wanted indices, each of `width` bytes.
 pub type Leaving<'a> = (&'a mut [u8], &'a mut [u8], usize);
 
 /// Makes a result fit to leave: adds a fresh encryption of zero under the public key
 /// (transformed, (2, 3, N)), switches to modulus 2^t, and last of all adds a uniform mask to
 /// every c0 that is sent; the negated mask, rounded to so many bits, at most 64, is this side's
-/// share, a word a place.
-pub fn finish(
+/// share, a word an index.
+pub fn rerandomise_and_switch(
     ring: &Ring,
     public_key: &[u64],
     (private, masks, number): (&Stream, &Stream, u64),
-    (result, places): (&[u64], &[u32]),
+    (result, indices): (&[u64], &[u32]),
     ((c1, c0, width), (shares, bits)): (Leaving<'_>, (&mut [u64], u32)),
 ) {
     let n = ring.degree;
@@ -167,24 +167,24 @@ pub fn finish(
     for (j, out) in c1.chunks_exact_mut(width).enumerate() {
         to_wire(fraction(1, j), out);
     }
-    let random = masks.words(number * 3 * n as u64, 3 * places.len());
+    let random = masks.words(number * 3 * n as u64, 3 * indices.len());
     let outs = c0.chunks_exact_mut(width).zip(shares);
     let masks = random.as_chunks::<3>().0.iter().map(|&random| bytes_of(random));
-    for ((&place, random), (out, share)) in places.iter().zip(masks).zip(outs) {
-        to_wire(fraction(0, place as usize), out);
+    for ((&index, random), (out, share)) in indices.iter().zip(masks).zip(outs) {
+        to_wire(fraction(0, index as usize), out);
         let mask = from_wire(&random[..width]);
         to_wire(plus(from_wire(out), mask), out);
         *share = to_word(mask, bits).wrapping_neg() & low_bits(bits);
     }
 }
 
-/// The numbers modulo 2^bits, bits at most 64, at the wanted places of a received result.
+/// The numbers modulo 2^bits, bits at most 64, at the wanted indices of a received result.
 /// c1 s is computed over the integers, 32 bits of c1 at a time: |sum| < 2^45, far below the prime.
 pub fn decrypt(
     ring: &Ring,
     secret: &Secret,
     (c1, c0, width): (&[u8], &[u8], usize),
-    (places, bits): (&[u32], u32),
+    (indices, bits): (&[u32], u32),
     words: &mut [u64],
 ) {
     let table = &ring.tables[0];
@@ -202,9 +202,9 @@ pub fn decrypt(
         })
         .collect();
     let outs = c0.chunks_exact(width).zip(words);
-    for (&place, (c0, word)) in places.iter().zip(outs) {
+    for (&index, (c0, word)) in indices.iter().zip(outs) {
         let sum = digits.iter().rev().fold([0; 3], |sum: Wide, plane| {
-            let value = plane[place as usize];
+            let value = plane[index as usize];
             let negative = ((table.p / 2).wrapping_sub(value) as i64) >> 63;
             let value = value.wrapping_sub(table.p & negative as u64);
             let shifted = [sum[0] << 32, sum[1] << 32 | sum[0] >> 32, sum[2] << 32 | sum[1] >> 32];

@@ -38,7 +38,7 @@ where
 pub type Words<'py, const D: usize = 1> = Given<'py, u64, D>;
 pub type Bytes<'py, const D: usize = 1> = Given<'py, u8, D>;
 /// Numbers of coefficients.
-pub type Places<'py> = Given<'py, u32, 1>;
+pub type Indices<'py> = Given<'py, u32, 1>;
 
 impl<'py, T: Element, const D: usize> FromPyObject<'_, 'py> for Given<'py, T, D>
 where

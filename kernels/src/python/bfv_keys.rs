@@ -1,7 +1,7 @@
 //! What has randomness of its own in BFV, for Python: each polynomial of its streams serves once,
 //! because the numbers are counted here and nowhere else.
 
-use super::arguments::{Bytes, Key, Places, Words, check, within};
+use super::arguments::{Bytes, Indices, Key, Words, check, within};
 use super::lattice::{BfvRing, fraction_bytes};
 use super::results::{Array, Column, Made, filled, filled_too};
 use crate::lattice::packing;
@@ -45,7 +45,7 @@ impl BfvSecretKey {
         }
     }
 
-    /// Ciphertexts and keys for merging that were made: the number of the next one.
+    /// Ciphertexts and Galois keys that were made: the number of the next one.
     #[getter]
     fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
@@ -69,16 +69,16 @@ impl BfvSecretKey {
 
     /// c0 of encryptions of short secrets first..first + count of a stream, ternary of `length`
     /// coefficients each, modulo 2^bits: (count length / N, N width) bytes.
-    fn encrypt_shorts(
+    fn encrypt_ternary(
         &self,
         py: Python,
-        shorts: Key,
+        secrets: Key,
         vectors: (u64, usize),
         length: usize,
         bits: u32,
         width: usize,
     ) -> PyResult<Array<u8, 2>> {
-        let (ring, shorts, (first, count)) = (self.ring(), shorts.stream(), vectors);
+        let (ring, secrets, (first, count)) = (self.ring(), secrets.stream(), vectors);
         let n = ring.degree;
         let fits = count.is_power_of_two() && length.is_power_of_two() && count <= n;
         check(fits && (n / count..=n).contains(&length), || {
@@ -88,7 +88,7 @@ impl BfvSecretKey {
             (within(bits, 2..=64, "bits")?, fraction_bytes(width)?, count * length / n);
         Ok(filled(py, [groups, n * width], |out| {
             let all: Vec<i64> =
-                (0..count as u64).flat_map(|v| ternary(&shorts, first + v, length)).collect();
+                (0..count as u64).flat_map(|v| ternary(&secrets, first + v, length)).collect();
             let at = (&self.public, &self.errors, self.take(groups));
             let code = |group: usize, codes: &mut [u64]| {
                 rlwe::shorts_code(ring, (&all, length), (group, bits), codes);
@@ -97,31 +97,31 @@ impl BfvSecretKey {
         }))
     }
 
-    /// The sent half of a key for merging, (3, 4, N).
-    fn switching_key(&self, py: Python, gap: usize) -> Made<3> {
-        let (ring, gap) = (self.ring(), self.ring.get().gap(gap)?);
+    /// The sent half of a Galois key, (3, 4, N).
+    fn galois_key_half(&self, py: Python, spacing: usize) -> Made<3> {
+        let (ring, spacing) = (self.ring(), self.ring.get().spacing(spacing)?);
         Ok(filled(py, [LIMBS, PRIMES, ring.degree], |out| {
             let at = (&self.public, &self.errors, self.take(1));
-            packing::switching_key(ring, &self.secret, at, gap, out);
+            packing::galois_key_half(ring, &self.secret, at, spacing, out);
         }))
     }
 
-    /// The numbers modulo 2^bits at the places of a received result.
-    fn decrypt(&self, py: Python, c1: Bytes, c0: Bytes, places: Places, bits: u32) -> Made {
+    /// The numbers modulo 2^bits at the indices of a received result.
+    fn decrypt(&self, py: Python, c1: Bytes, c0: Bytes, indices: Indices, bits: u32) -> Made {
         let (ring, c1, c0): (&Ring, &[u8], &[u8]) = (self.ring(), &c1, &c0);
-        let places = self.ring.get().places(&places)?;
+        let indices = self.ring.get().indices(&indices)?;
         let width = fraction_bytes(c1.len() / ring.degree)?;
-        check(c1.len() == ring.degree * width && c0.len() == places.len() * width, || {
+        check(c1.len() == ring.degree * width && c0.len() == indices.len() * width, || {
             format!("c1 and c0 must hold fractions of {width} bytes each")
         })?;
         let bits = within(bits, 2..=64, "bits")?;
-        Ok(filled(py, [places.len()], |out| {
-            rlwe::decrypt(ring, &self.secret, (c1, c0, width), (places, bits), out);
+        Ok(filled(py, [indices.len()], |out| {
+            rlwe::decrypt(ring, &self.secret, (c1, c0, width), (indices, bits), out);
         }))
     }
 }
 
-type Finished = (Array<u8, 1>, Array<u8, 1>, Column);
+type Switched = (Array<u8, 1>, Array<u8, 1>, Column);
 
 /// What makes results fit to leave: the other side's public key, and the streams of encryptions
 /// of zero and of masks.
@@ -156,30 +156,30 @@ impl BfvMasker {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// A result (2, 3, N) made fit to leave: c1 (N width), c0 (places width) bytes and the own
-    /// share modulo 2^bits, (places,).
-    fn finish(
+    /// A result (2, 3, N) made fit to leave: c1 (N width), c0 (indices width) bytes and the own
+    /// share modulo 2^bits, (indices,).
+    fn rerandomise_and_switch(
         &self,
         py: Python,
         result: Words<3>,
-        places: Places,
+        indices: Indices,
         width: usize,
         bits: u32,
-    ) -> PyResult<Finished> {
+    ) -> PyResult<Switched> {
         let ring = &self.ring.get().ring;
         result.must_have([2, LIMBS, ring.degree], "result")?;
-        let places = self.ring.get().places(&places)?;
+        let indices = self.ring.get().indices(&indices)?;
         let (result, width, bits): (&[u64], _, _) =
             (&result, fraction_bytes(width)?, within(bits, 2..=64, "bits")?);
-        let mut own = vec![0; places.len()];
-        let shapes = [[ring.degree * width], [places.len() * width]];
+        let mut own = vec![0; indices.len()];
+        let shapes = [[ring.degree * width], [indices.len() * width]];
         let [c1, c0] = filled_too(py, shapes, |[c1, c0]| {
             let number = self.used.fetch_add(1, Ordering::Relaxed);
             let streams = (&self.errors, &self.masks, number);
             let out = ((c1, c0, width), (&mut *own, bits));
-            rlwe::finish(ring, &self.public_key, streams, (result, places), out);
+            rlwe::rerandomise_and_switch(ring, &self.public_key, streams, (result, indices), out);
         });
-        let shares = filled(py, [places.len()], |out| out.copy_from_slice(&own));
+        let shares = filled(py, [indices.len()], |out| out.copy_from_slice(&own));
         Ok((c1, c0, shares))
     }
 }

@@ -1,6 +1,6 @@
 //! The homomorphic scheme BFV, for Python.
 
-use super::arguments::{Bytes, Key, Places, Words, check, refuse, within};
+use super::arguments::{Bytes, Indices, Key, Words, check, refuse, within};
 use super::results::{Made, filled};
 use crate::lattice::ntt;
 use crate::lattice::packing::{self, Space};
@@ -20,25 +20,25 @@ pub fn fraction_bytes(width: usize) -> PyResult<usize> {
 #[pyclass(frozen)]
 pub struct BfvRing {
     pub ring: Ring,
-    /// What merging works in, and the products before it: kept, for fresh memory is slow.
+    /// What ring packing works in, and the products before it: kept, for fresh memory is slow.
     space: Mutex<(Space, Vec<u64>)>,
 }
 
 impl BfvRing {
-    pub fn places<'a>(&self, places: &'a Places) -> PyResult<&'a [u32]> {
-        check(places.iter().all(|&place| (place as usize) < self.ring.degree), || {
-            "places must lie below the degree".into()
+    pub fn indices<'a>(&self, indices: &'a Indices) -> PyResult<&'a [u32]> {
+        check(indices.iter().all(|&index| (index as usize) < self.ring.degree), || {
+            "indices must lie below the degree".into()
         })?;
-        Ok(places)
+        Ok(indices)
     }
 
-    /// The keys of the gaps gap, gap / 2, ...
-    fn keys<'a>(&self, keys: &'a [Words<4>], gap: usize) -> PyResult<Vec<&'a [u64]>> {
+    /// The keys of the spacings spacing, spacing / 2, ...
+    fn keys<'a>(&self, keys: &'a [Words<4>], spacing: usize) -> PyResult<Vec<&'a [u64]>> {
         let whole = [LIMBS, 2, PRIMES, self.ring.degree];
         if let Some(levels) = keys.len().checked_sub(1) {
-            self.gap(gap)?;
-            check(gap.checked_shr(levels as u32).is_some_and(|last| last >= 2), || {
-                format!("{} keys are too many for a gap of {gap}", keys.len())
+            self.spacing(spacing)?;
+            check(spacing.checked_shr(levels as u32).is_some_and(|last| last >= 2), || {
+                format!("{} keys are too many for a spacing of {spacing}", keys.len())
             })?;
         }
         keys.iter().map(|key| key.must_have(whole, "keys").map(|()| &**key)).collect()
@@ -55,11 +55,11 @@ impl BfvRing {
     }
 
     /// Whether wanted coefficients so far apart can be brought nearer.
-    pub fn gap(&self, gap: usize) -> PyResult<usize> {
-        check(gap.is_power_of_two() && (2..=self.ring.degree).contains(&gap), || {
-            format!("gap must be a power of two from 2 to the degree, not {gap}")
+    pub fn spacing(&self, spacing: usize) -> PyResult<usize> {
+        check(spacing.is_power_of_two() && (2..=self.ring.degree).contains(&spacing), || {
+            format!("spacing must be a power of two from 2 to the degree, not {spacing}")
         })?;
-        Ok(gap)
+        Ok(spacing)
     }
 }
 
@@ -138,8 +138,8 @@ impl BfvRing {
         }))
     }
 
-    /// Leaves of columns of W, (columns, length) modulo 2^bits: prepared ciphertexts of `groups`
-    /// times column, divided by 2^halvings. Every 2^keys leaves are merged into one result:
+    /// Summands of columns of W, (columns, length) modulo 2^bits: prepared ciphertexts of `groups`
+    /// times column, divided by 2^halvings. Every 2^keys summands are packed into one result:
     /// (results, 2, 3, N).
     #[allow(clippy::too_many_arguments, reason = "the arguments of one product")]
     fn products(
@@ -153,28 +153,28 @@ impl BfvRing {
         keys: Vec<Words<4>>,
     ) -> Made<4> {
         let n = self.ring.degree;
-        let [leaves, length] = matrix.shape();
+        let [summands, length] = matrix.shape();
         let spread = self.spread(groups, length)?;
         prepared.must_have([spread.words()], "prepared")?;
         let (prepared, keys): (&[u64], _) = (&prepared, self.keys(&keys, spread.distance())?);
         let columns = (&*matrix, within(bits, 2..=64, "bits")?);
         let (size, run) = (2 * LIMBS * n, 1 << keys.len());
-        Ok(filled(py, [leaves.div_ceil(run), 2, LIMBS, n], |out| {
+        Ok(filled(py, [summands.div_ceil(run), 2, LIMBS, n], |out| {
             let mut held = self.space.lock().unwrap_or_else(PoisonError::into_inner);
             let (space, scratch) = &mut *held;
-            scratch.resize(scratch.len().max(leaves * size), 0);
-            let scratch = &mut scratch[..leaves * size];
+            scratch.resize(scratch.len().max(summands * size), 0);
+            let scratch = &mut scratch[..summands * size];
             products::products(&self.ring, spread, prepared, columns, halvings, scratch);
             let runs = scratch.chunks_mut(run * size).zip(out.chunks_exact_mut(size));
-            for (leaves, out) in runs {
-                packing::merge_all(&self.ring, &keys, spread.distance(), leaves, space);
-                out.copy_from_slice(&leaves[..size]);
+            for (summands, out) in runs {
+                packing::pack_ring(&self.ring, &keys, spread.distance(), summands, space);
+                out.copy_from_slice(&summands[..size]);
             }
         }))
     }
 
-    /// Both halves of a key for merging, (3, 2, 4, N).
-    fn whole_key(&self, py: Python, public: Key, number: u64, sent: Words<3>) -> Made<4> {
+    /// Both halves of a Galois key, (3, 2, 4, N).
+    fn galois_key(&self, py: Python, public: Key, number: u64, sent: Words<3>) -> Made<4> {
         let (n, public) = (self.ring.degree, public.stream());
         sent.must_have([LIMBS, PRIMES, n], "sent")?;
         let sent: &[u64] = &sent;
@@ -184,26 +184,26 @@ impl BfvRing {
             .all(|(i, words)| words.iter().all(|&word| word < self.ring.p(i % PRIMES)));
         check(reduced, || "sent must be reduced modulo the primes".into())?;
         Ok(filled(py, [LIMBS, 2, PRIMES, n], |out| {
-            packing::whole_key(&self.ring, (&public, number), sent, out);
+            packing::galois_key(&self.ring, (&public, number), sent, out);
         }))
     }
 
-    /// Merges leaves (count, 2, 3, N), count <= 2^keys, into one result (2, 3, N); key i, of
-    /// shape (3, 2, 4, N), is that of gap / 2^i.
-    fn merge(&self, py: Python, keys: Vec<Words<4>>, gap: usize, leaves: Words<4>) -> Made<3> {
+    /// Packs summands (count, 2, 3, N), count <= 2^keys, into one result (2, 3, N); key i, of
+    /// shape (3, 2, 4, N), is that of spacing / 2^i.
+    fn pack(&self, py: Python, keys: Vec<Words<4>>, spacing: usize, summands: Words<4>) -> Made<3> {
         let n = self.ring.degree;
-        let keys = self.keys(&keys, gap)?;
-        let [count, ..] = leaves.shape();
-        leaves.must_have([count, 2, LIMBS, n], "leaves")?;
+        let keys = self.keys(&keys, spacing)?;
+        let [count, ..] = summands.shape();
+        summands.must_have([count, 2, LIMBS, n], "summands")?;
         check((1..=1 << keys.len()).contains(&count), || {
-            format!("{} keys merge at most {} leaves", keys.len(), 1 << keys.len())
+            format!("{} keys pack at most {} summands", keys.len(), 1 << keys.len())
         })?;
-        let leaves: &[u64] = &leaves;
+        let summands: &[u64] = &summands;
         Ok(filled(py, [2, LIMBS, n], |out| {
             let mut held = self.space.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut leaves = leaves.to_vec();
-            packing::merge_all(&self.ring, &keys, gap, &mut leaves, &mut held.0);
-            out.copy_from_slice(&leaves[..out.len()]);
+            let mut summands = summands.to_vec();
+            packing::pack_ring(&self.ring, &keys, spacing, &mut summands, &mut held.0);
+            out.copy_from_slice(&summands[..out.len()]);
         }))
     }
 }

@@ -50,6 +50,7 @@ def page(results: Results) -> str:
         once=made(sections.once, "training"),
         splits=made(sections.splits, "splits"),
         versus=made(sections.versus, "versus"),
+        rivals=made(sections.rivals, "rivals"),
         accuracy=made(sections.accuracy, "accuracy"),
         bins=made(sections.bins, "binning"),
         netem=made(sections.netem, "network").rstrip(),

@@ -51,6 +51,7 @@ PLAN: dict[str, tuple[str, ...]] = {
         for kind in pairs * ("owner", "hidden")
     ),
     "versus": ("versus.py 348e649", "versus.py 348e649 --work W1 W2 --profile WAN --pairs 1"),
+    "rivals": ("rivals.py",),
     "binning": ("binning.py",),
     "network": ("network.py", "network.py --work W1 --trees 8 --profile WAN"),
     "memory": ("memory.py",),
@@ -72,6 +73,7 @@ TINY: dict[str, tuple[str, ...]] = {
     "versus": (
         f"versus.py {shlex.quote(str(HERE.parent))} --work W1 --rows 300 --trees 2 --pairs 1",
     ),
+    "rivals": ("rivals.py --work W1 --trees 1 --pairs 1",),
     "binning": ("binning.py --rows 300 --splits 1 --weighted-sets 2 --trees 2",),
     "network": (f"network.py {_SMALL} --profile LAN",),
     "memory": ("memory.py --rows-list 200,400 --columns 2 --depth 2 --bins 4",),

@@ -162,6 +162,18 @@ def versus(results: Results) -> str:
     return table(head, rows)
 
 
+def rivals(results: Results) -> str:
+    """Seconds a tree of ours and of SecretFlow's SGB, which opens what we do not."""
+    measured = [line for line in results["rivals"] if "skipped" not in line]
+    rows = [
+        [line["work"], line["splits"], *(line[f"{who}_seconds"] for who in ("ours", "sgb"))]
+        + [line["times_faster"]]
+        for line in measured
+    ]
+    head = ("work", "splits", "s a tree: ours", "SGB", "times faster")
+    return table(head, rows) if rows else "No interpreter here had it.\n"
+
+
 def training_plot(results: Results) -> str:
     rows = {}
     for (work, method), runs in grouped(results["training"], "work", "method").items():

@@ -12,7 +12,7 @@ from tests.benchmarks.conftest import BENCHMARKS
 MODULES = {
     "attacks", "bars", "fits", "formats", "grown", "inputs", "judged", "kinds", "lattices",
     "leak_tables", "lines", "loopback", "measure", "oracle", "parity", "party", "plots", "problems",
-    "relay", "report", "run", "sections", "shaper", "works",
+    "relay", "report", "run", "sections", "sgb_party", "shaper", "works",
 }  # fmt: skip
 
 

@@ -38,11 +38,11 @@ PLACES = ("/usr/bin", "/usr/local/bin", "/opt/python*/bin", "~/.pyenv/versions/*
 XGBOOSTS = ("3.0", "3.1", "3.2")
 """The newest of each of these, beside the lowest and the newest that the ranges allow."""
 PARSERS = ("tests/channel", "tests/attestation", "tests/terms", "tests/model", "tests/storage",
-           "tests/dealer", "tests/test_data.py")  # fmt: skip
+           "tests/dealer", "tests/jobs/test_files.py")  # fmt: skip
 VALUES = ("tests/arith", "tests/mpc", "tests/kernels", "tests/boost", "tests/he", "tests/offline")
 FAULTS = ("tests/processes/test_resume.py", "tests/processes/test_failures.py",
           "tests/channel/test_grpc.py", "tests/dealer/test_service.py")  # fmt: skip
-EXPORTS = ("tests/reference", "tests/model/test_export.py", "tests/test_simulation.py")
+EXPORTS = ("tests/reference", "tests/model/test_export.py", "tests/jobs/test_simulation.py")
 LONG = ("--hypothesis-profile", "thorough", "--timeout", "3600")
 _SUMMARY = re.compile(r"^=*\s*((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s.*$", re.MULTILINE)
 _SHOWN_LINES = 30

@@ -126,8 +126,11 @@ def test_ids_of_csv_are_its_text_to_the_letter(tmp_path, quoting):
 )
 def test_ids_of_parquet_text_are_that_text(tmp_path, kind):
     path = tmp_path / "table.parquet"
-    values = pa.array(ODD_IDS).cast(kind)
-    pa.parquet.write_table(pa.table({"id": values, "a": range(len(ODD_IDS))}), path)
+    table = pa.table({"id": pa.array(ODD_IDS, kind), "a": range(len(ODD_IDS))})
+    try:
+        pa.parquet.write_table(table, path)
+    except pa.ArrowNotImplementedError:
+        pytest.skip(f"pyarrow {pa.__version__} writes no column of {kind}")
     assert read_side(path, ColumnRoles(id="id"), "bank").ids == ODD_IDS
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.importance import gain_shares, importance_of, split_counts
+from securexgb.boost.importance import amount_shares, importance_of, split_counts
 from securexgb.boost.leak import after_training, before_training
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import NotAvailable, UsageError
@@ -53,7 +53,7 @@ def test_gains_are_xgboosts(settings: dict[str, Any]) -> None:
     halves = train_both(params, sides(features, labels, 2))
     scores = xgboost_on_bins(features, labels, params).get_score(importance_type="total_gain")
     totals = np.array([scores.get(f"f{column}", 0.0) for column in range(5)])
-    shares = gain_shares(*halves)
+    shares = amount_shares(*halves)
     np.testing.assert_allclose(shares, totals / totals.sum(), atol=2e-4)
     assert shares.sum() == pytest.approx(1.0)
     assert halves[0].importance == halves[1].importance
@@ -66,7 +66,7 @@ def test_gains_are_the_same_in_shares(seed: int) -> None:
     found = []
     for backend in ("plaintext", "shared"):
         halves = run_parties(lambda party, _: case.program(party).half, [None, None], backend)
-        found.append(halves[0].gains + halves[1].gains)
+        found.append(halves[0].amounts + halves[1].amounts)
     np.testing.assert_array_equal(*found)
     assert found[0].size == case.layout.total_columns
 
@@ -96,7 +96,7 @@ def test_the_ledger_has_metrics_and_importance_alone(importance: str) -> None:
     if importance == "gain":
         expected[Reveal.IMPORTANCE, "both"] = 5
         assert half.best_iteration is not None
-        shares = gain_shares(half, results[1][0])
+        shares = amount_shares(half, results[1][0])
         np.testing.assert_allclose(np.array(half.importance) / 100, shares, atol=0.005 + 1e-9)
         assert list(importance_of(results[1][0]).values) == [
             "label party, no. 1", "label party, no. 2", "x2", "x3", "x4",
@@ -104,8 +104,8 @@ def test_the_ledger_has_metrics_and_importance_alone(importance: str) -> None:
     else:
         assert half.importance is None
         assert "not available" in importance_of(half).sentence
-        with pytest.raises(NotAvailable, match="hold no gains"):
-            gain_shares(half, results[1][0])
+        with pytest.raises(NotAvailable, match="hold neither gain nor cover"):
+            amount_shares(half, results[1][0])
     assert ledger == expected
 
 
@@ -135,7 +135,7 @@ def test_a_half_in_a_file_keeps_it() -> None:
     again = parse_half(dump_half(half), "half")
     assert half.importance is not None
     assert again.importance == half.importance
-    np.testing.assert_array_equal(again.trees[0].gains, half.trees[0].gains)  # type: ignore[union-attr]
+    np.testing.assert_array_equal(again.trees[0].amounts, half.trees[0].amounts)  # type: ignore[union-attr]
 
 
 def test_the_leak_meter_counts_it_and_the_floor_holds() -> None:

@@ -81,7 +81,7 @@ def test_model_inspect_of_a_hidden_half(securexgb, tmp_path, importance):
     half = train_alone(params, data, split_columns(2, None), seed=1).results[1]
     save_half(half, tmp_path / "feature.npz")
     facts = securexgb("model", "inspect", tmp_path / "feature.npz", "--format", "json").json
-    assert facts["trees"] == [{"tables": [2, 9, 3], "leaves": 4, "gains": 2}] * 2
+    assert facts["trees"] == [{"tables": [2, 9, 3], "leaves": 4, "amounts": 2}] * 2
     assert facts["splits_per_column"] is None
     opened = {"label party, no. 1": 100, "debt": 0}
     assert facts["importance"] == (opened if importance == "gain" else None)

@@ -43,16 +43,16 @@ GAIN_BITS = SUM_BITS + LEAF_WEIGHT_INTEGER_BITS + LEAF_WEIGHT_BITS + 1
 """The gains of a tree add up to less than 2^GAIN_BITS; one bit is for rounding."""
 
 
+_NO_GAIN = 1 << 61
+"""Above every gain."""
+
+
 def amount_bits(importance: str, depth: int) -> int:
     """The amounts of a tree of this depth add up to less than 2 to this power.
 
-    The last unit of the greatest depth's bits is for covers that were rounded up.
+    Of covers: those of its levels to ``depth`` 2^SUM_BITS, and half a unit a node for rounding.
     """
     return GAIN_BITS if importance == "gain" else SUM_BITS + depth.bit_length()
-
-
-_NO_GAIN = 1 << 61
-"""Above every gain."""
 
 
 @dataclass(frozen=True)

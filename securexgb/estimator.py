@@ -30,7 +30,7 @@ from sklearn.utils.validation import (
 )
 
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.importance import importances
+from securexgb.boost.importance import importances, why_not
 from securexgb.boost.leak import Floors, Leak, after_training
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request
@@ -173,7 +173,8 @@ class _SecureXGBModel(BaseEstimator):
 
         "gain", of hidden splits: of the gain of all splits (xgboost's total_gain), adding up to 1
         over the columns of both sides; alone exact, and one side of a federation sees what was
-        opened of its own columns, in hundredths, where the terms say importance = "gain".
+        opened of its own columns, in hundredths, where the terms say importance = "gain". "cover"
+        (total_cover) in its place where the parameter, or the terms, say importance = "cover".
         "weight", of owned splits: of their number, adding up to 1; one side of a federation
         counts its own splits. None: whichever the model has. Raises NotAvailable, which is an
         AttributeError, where there is none.
@@ -225,6 +226,8 @@ class _SecureXGBModel(BaseEstimator):
             job = agreed_job(party, federation, train, evals)
             half = run_training(party, replace(job, callbacks=tuple(self.callbacks or ())))
             self.ledger_ = party.ledger.rows()
+        if half.params.opens_importance and half.importance is None:
+            _log.warning("the model has no importance: %s", why_not(half))
         self._halves, self._seed = (half,), 0
         self._sides = (np.arange(len(train.column_names)),)
 

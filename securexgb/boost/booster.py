@@ -2,7 +2,7 @@
 
 Every tree: gradients from the margins, a sample of rows and columns by public coins, the
 tree, new margins, metrics of the evaluation sets, callbacks, a checkpoint. After the last one
-columns' importance, where the terms open it. What differs
+columns' importance, where the terms open it and have ended the training. What differs
 between the parties is the data that they put in, and their half of what comes out.
 """
 
@@ -23,7 +23,8 @@ from securexgb.mpc.party import Party
 def grow_model(party: Party, state: State, callbacks: Sequence[TrainingCallback] = ()) -> ModelHalf:
     """Grow the trees that ``state`` still lacks; returns this party's half of the model.
 
-    Callbacks run at this side only, all of them in their order, and either side's may stop both.
+    Callbacks run at this side only, all of them in their order, and either side's may stop both;
+    the model is without importance then.
     """
     params = state.model.params
     rounds = params.early_stopping_rounds
@@ -45,7 +46,7 @@ def grow_model(party: Party, state: State, callbacks: Sequence[TrainingCallback]
             stops = [c.after_iteration(model, number, model.history) for c in everyone]
             stop = any(stops)
             state.keep(state)
-    if params.opens_gains:
+    if params.opens_importance:
         with party.step("importance"):
             model.importance = opened_importance(party, model)
     for callback in everyone:

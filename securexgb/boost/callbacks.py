@@ -56,9 +56,14 @@ class EarlyStopping(TrainingCallback):
             raise UsageError(f"min_delta must not be negative, it is {self.min_delta}")
 
     def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
+        model.best_iteration, stop = self.verdict(evals_log)
+        return stop
+
+    def verdict(self, evals_log: History) -> tuple[int, bool]:
+        """The best iteration so far, and whether to stop; of the opened values alone."""
         metric, values = self._watched(evals_log)
-        model.best_iteration = best_iteration(values, metric in MAXIMISED, self.min_delta)
-        return len(values) - 1 - model.best_iteration >= self.rounds
+        best = best_iteration(values, metric in MAXIMISED, self.min_delta)
+        return best, len(values) - 1 - best >= self.rounds
 
     def _watched(self, evals_log: History) -> tuple[str, list[float]]:
         if not evals_log:

@@ -12,7 +12,7 @@ from securexgb.boost.histogram import build_cost, matrix_shape, running_cost
 from securexgb.boost.layout import Layout
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.splits.hidden import gains_cost
+from securexgb.boost.splits.hidden import amounts_cost
 from securexgb.boost.splits.leaves import leaf_weights_cost
 from securexgb.boost.splits.level import widen_leaves_cost
 from securexgb.boost.splits.owned import dummies_cost, opening_cost
@@ -63,9 +63,9 @@ def round_cost(
     total += widen_leaves_cost(outputs * rows, params.learning_rate)
     if not params.is_hidden:
         total += dummies_cost(outputs * ((1 << depth) - 1), index_bits(layout))
-    total += leaf_weights_cost(depth, numbers, outputs, params.opens_gains)
-    if params.opens_gains:
-        total += gains_cost(used, outputs * ((1 << depth) - 1))
+    total += leaf_weights_cost(depth, numbers, outputs, params.importance)
+    if params.opens_importance:
+        total += amounts_cost(used, outputs * ((1 << depth) - 1))
     bits = numbers.leaf_weight_bits + numbers.rate_bits - numbers.margin_bits
     return total + shift_cost(bits, outputs << depth)
 

@@ -38,8 +38,8 @@ class ModelHalf:
     centred at, in the user's unit; known to the label party, 0 at the other, and added where
     predictions are opened. ``columns``: names of the own columns, ``cuts``: of their
     bins (columns, bins), see ``binning``.
-    ``best_iteration``: of early stopping, else None. ``importance``: where the terms open it, the
-    per cents of the gain of every column, label party's first, whatever its name.
+    ``best_iteration``: of early stopping, else None. ``importance``: where the terms open it and
+    have ended the training, the per cents of every column, label party's first, whatever its name.
     """
 
     rank: int

@@ -38,8 +38,8 @@ class TreeJob:
 
     ``cuts``: float64 (own columns, bins); ``used``: public numbers of the columns that these trees
     may use, ascending; ``dummies``: what this party draws dummy splits from, not read before; None
-    where splits are hidden, which need none; ``keeps_gains``: whether trees, which are hidden
-    then, hold shares of their gains by column.
+    where splits are hidden, which need none; ``importance``: what trees, which are hidden then,
+    hold shares of by column, see ``splits.leaves``: "gain", "cover", or "none".
     """
 
     layout: Layout
@@ -49,7 +49,7 @@ class TreeJob:
     cuts: NDArray[np.float64]
     used: NDArray[np.int64]
     dummies: Prg | None
-    keeps_gains: bool = False
+    importance: str = "none"
 
 
 def grow_trees(party: Party, job: TreeJob, rows: RowSide) -> tuple[Tree, ...]:
@@ -79,10 +79,10 @@ def grow_trees(party: Party, job: TreeJob, rows: RowSide) -> tuple[Tree, ...]:
     del sums
     assert level is not None
     with party.step("leaves"):
-        leaves = leaf_weights(party, chosen, job.numbers, job.keeps_gains)
+        leaves = leaf_weights(party, chosen, job.numbers, job.importance)
         values = leaf_values(party, leaves.weights, job.numbers, job.learning_rate)
         values = values.reshape(roots, -1)
-        if job.keeps_gains and isinstance(splits, HiddenRound):
-            splits.add_gains(party, leaves.gains)
+        if job.importance != "none" and isinstance(splits, HiddenRound):
+            splits.add_amounts(party, leaves.amounts)
         rows.leaves(level, values)
     return splits.halves(values)

@@ -7,9 +7,15 @@ where it stands below a node that was not worth splitting, which its owner canno
 Where splits are hidden nobody can count. There is the gain of all splits on a column, as a share of
 the gain of all columns (xgboost's "total_gain", and not its "gain", a mean over splits), of nodes
 that split only. It is added up in shares (``splits.hidden``), and each party holds shares of every
-tree's. Exact gains of a column that is used once are a function of the labels, and differences
-between models are gains of a tree; so two companies open whole per cents at most, once a model, if
-their terms say so. Who holds both halves, an estimator alone, has the exact ones.
+tree's. Or, where the terms ask for cover, the same of the hessians of the rows that the splits
+part (xgboost's "total_cover"); a model has one of the two. Exact amounts of a column that is used
+once are a function of the labels, and differences between models are amounts of a tree; so two
+companies open whole per cents at most, once a model, if their terms say so. Who holds both halves,
+an estimator alone, has the exact ones.
+
+One side's callback may stop both sides' training at any tree. Were importance opened then, this
+side could choose prefixes of one model, run after run, and subtract: so it is opened of a training
+that the terms have ended alone (``ended_rounds``).
 """
 
 from __future__ import annotations
@@ -21,11 +27,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.boost.ensemble import ModelHalf, Round, owned
+from securexgb.boost.callbacks import EarlyStopping
+from securexgb.boost.ensemble import ModelHalf, owned
+from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks
-from securexgb.boost.splits.leaves import GAIN_BITS
+from securexgb.boost.splits.leaves import amount_bits
 from securexgb.boost.tree import HiddenTree, Tree
-from securexgb.errors import MalformedFrame, NotAvailable
+from securexgb.errors import MalformedFrame, NotAvailable, ProtocolDesync
 from securexgb.mpc.numbers.per_cents import WHOLE_BITS, per_cents
 from securexgb.mpc.numbers.truncate import truncate
 from securexgb.mpc.open import open_shared
@@ -34,9 +42,13 @@ from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.shared import Shared, Words
 
 NOT_OPENED = (
-    "splits are hidden, so no side can count its own ones, and the terms open no gains "
-    '(importance = "none")'
+    "splits are hidden, so no side can count its own ones, and the terms open neither gain nor "
+    'cover (importance = "none")'
 )
+_WHAT = {
+    "gain": "the gain of all splits",
+    "cover": "the cover of all splits (hessians of the nodes that they part)",
+}
 _COUNT_BYTES = 4
 
 
@@ -51,12 +63,13 @@ def split_counts(model: ModelHalf) -> NDArray[np.int64]:
     return counts
 
 
-def gain_shares(label: ModelHalf, feature: ModelHalf) -> NDArray[np.float64]:
-    """Each column's share of the gain, label party's columns first; of both halves of a model.
+def amount_shares(label: ModelHalf, feature: ModelHalf) -> NDArray[np.float64]:
+    """Each column's share of gain or cover, label party's columns first; of both model halves.
 
-    Adds up to 1, or to 0 where nothing gains. NotAvailable where the trees hold no gains.
+    Adds up to 1, or to 0 where nothing splits. NotAvailable where the trees hold neither.
     """
-    words = _gains(label, label.best_trees) + _gains(feature, feature.best_trees)
+    count = min(len(half.best_trees) for half in (label, feature))
+    words = _amounts(label, label.trees[:count]) + _amounts(feature, feature.trees[:count])
     return _shares(words.astype(np.float64).sum(axis=0))
 
 
@@ -65,26 +78,28 @@ def importances(
 ) -> list[NDArray[np.float64]]:
     """Of each of these halves (both, or one side's own): a share for each own column.
 
-    Owned splits: by count, "weight", adding up to 1 over these halves. Hidden ones: by gain,
-    "gain", adding up to 1 over both halves; of one half what was opened, in hundredths. None is
-    whichever there is; NotAvailable where that is none, or not the one that is asked for.
+    Owned splits: by count, "weight", adding up to 1 over these halves. Hidden ones: "gain", or
+    "cover" where the terms say so, adding up to 1 over both halves; of one half what was opened, in
+    hundredths. None is whichever there is; NotAvailable where that is none, or not the one that is
+    asked for.
     """
-    is_hidden = halves[0].params.is_hidden
-    there_is = "gain" if is_hidden else "weight"
+    params = halves[0].params
+    is_hidden = params.is_hidden
+    there_is = _kind(params) if is_hidden else "weight"
     if importance_type not in (None, there_is):
         raise NotAvailable(
             f"importance_type {importance_type!r} is not available: with splits = "
-            f"{halves[0].params.splits!r} there is {there_is!r}; "
+            f"{params.splits!r} and importance = {params.importance!r} there is {there_is!r}; "
             + ("nobody can count hidden splits" if is_hidden else "gains are never opened")
         )
     if not is_hidden:
         shares = _shares(np.concatenate([split_counts(half) for half in halves]))
         return np.split(shares, np.cumsum([len(half.columns) for half in halves])[:-1])
     if len(halves) == 2:
-        return np.split(gain_shares(*halves), [halves[0].layout.label_columns])
+        return np.split(amount_shares(*halves), [halves[0].layout.label_columns])
     (half,) = halves
     if half.importance is None:
-        raise NotAvailable(f"there is no importance of this model: {NOT_OPENED}")
+        raise NotAvailable(f"there is no importance of this model: {why_not(half)}")
     sides = np.split(np.array(half.importance, np.float64), [half.layout.label_columns])
     return [sides[half.rank] / 100]
 
@@ -108,48 +123,89 @@ def importance_of(model: ModelHalf) -> Importance:
             "number of splits on each of this side's columns; gains are never opened",
         )
     if model.importance is None:
-        return Importance({}, f"not available: {NOT_OPENED}")
+        return Importance({}, f"not available: {why_not(model)}")
     other = ROLES[1 - model.rank]
     theirs = range(1, model.layout.columns[1 - model.rank] + 1)
     names = [list(model.columns), [f"{other} party, no. {number}" for number in theirs]]
     label, feature = names if model.rank == 0 else names[::-1]
     return Importance(
         dict(zip(label + feature, model.importance, strict=True)),
-        "each column's share of the gain of all splits, in whole per cents, as opened to both "
-        "sides; splits are hidden, so nobody can count them",
+        f"each column's share of {_WHAT[_kind(model.params)]}, in whole per cents, as opened to "
+        "both sides; splits are hidden, so nobody can count them",
     )
 
 
-def opened_importance(party: Party, model: ModelHalf) -> tuple[int, ...]:
-    """Every column's share of the gain of the best rounds' trees, in whole per cents, at both.
+def why_not(model: ModelHalf) -> str:
+    """Why a half with hidden splits holds no importance, for people."""
+    if not model.params.opens_importance:
+        return NOT_OPENED
+    done, all_of_it = len(model.rounds), model.params.n_estimators
+    if ended_rounds(model) is None:
+        return (
+            f"a callback of one side stopped the training after {done} of {all_of_it} rounds, and "
+            "importance of a part of a model, chosen by one side, is not opened; train all rounds, "
+            "or agree on early_stopping_rounds"
+        )
+    return "it was not opened yet: the training was interrupted; resume it"
 
-    One message each way says how many rounds a side predicts with (the fewer count) and whether it
-    has the per cents already, as after a resumption. Nothing is opened a second time where both
-    have them; where one has, the same are opened again.
+
+def ended_rounds(model: ModelHalf) -> int | None:
+    """How many rounds to predict with the terms say, once they have ended the training, else None.
+
+    They have where all rounds are there, or where their own early stopping says stop. That follows
+    from the terms and the opened metrics, so both sides find the same, whatever callbacks they run.
     """
-    best = model.best_rounds
-    count = len(best).to_bytes(_COUNT_BYTES, "little")
-    theirs = party.exchange_bytes(count + bytes([model.importance is not None]))
-    if len(theirs) != _COUNT_BYTES + 1:
+    params, done = model.params, len(model.rounds)
+    is_over, count = done == params.n_estimators, done
+    if params.early_stopping_rounds is not None and done:
+        best, stop = EarlyStopping(params.early_stopping_rounds).verdict(model.history)
+        is_over, count = is_over or stop, best + 1
+    return count if is_over else None
+
+
+def opened_importance(party: Party, model: ModelHalf) -> tuple[int, ...] | None:
+    """Every column's share of the gain or cover of the best rounds' trees, in whole per cents, at
+    both sides; None at both where the terms have not ended the training (``why_not``).
+
+    One message each way says how many rounds these are, 0 for None, and whether a side has the per
+    cents already, as after a resumption. The number follows from what both sides know, so another
+    one is refused (ProtocolDesync) and never taken. Nothing is opened a second time where both have
+    the per cents; where one has, the same are opened again.
+    """
+    count = ended_rounds(model) or 0
+    message = count.to_bytes(_COUNT_BYTES, "little") + bytes([model.importance is not None])
+    theirs = party.exchange_bytes(message)
+    if len(theirs) != len(message) or theirs[-1] > 1:
         raise MalformedFrame("the other side's message before the importance is malformed")
+    said = int.from_bytes(theirs[:-1], "little")
+    if said != count:
+        raise ProtocolDesync(
+            f"importance would be of {count} rounds by the terms and the opened metrics at the "
+            f"{party.role} party, the other side says {said}: nothing of it is opened"
+        )
+    if not count:
+        return None
     if model.importance is not None and theirs[-1]:
         return model.importance
-    rounds = best[: int.from_bytes(theirs[:-1], "little")]
-    columns = model.layout.total_columns
-    if not rounds:
-        return (0,) * columns
-    shares = per_cents(party, _sums(party, model, rounds))
+    shares = per_cents(party, _sums(party, model, model.trees[: count * model.outputs]))
     opened = open_shared(party, shares, Reveal.IMPORTANCE)
     return tuple(int(value) for value in opened)
 
 
-def _sums(party: Party, model: ModelHalf, rounds: Sequence[Round]) -> Shared:
-    """The gains by column, (columns,), rounded so that together they are below 2^WHOLE_BITS."""
-    trees = [tree for of_round in rounds for tree in of_round]
-    drop = GAIN_BITS + len(trees).bit_length() - WHOLE_BITS
-    gains = Shared(_gains(model, trees).reshape(-1))
-    parts = [truncate(party, gains[rows], drop) for rows in blocks(gains.size)]
-    return Shared.concatenate(parts).reshape(len(trees), -1).sum(axis=0)
+def _kind(params: TrainingParams) -> str:
+    """What trees with hidden splits hold, if anything."""
+    return params.importance if params.opens_importance else "gain"
+
+
+def _sums(party: Party, model: ModelHalf, trees: Sequence[Tree]) -> Shared:
+    """The amounts by column, (columns,), rounded so that together they are below 2^WHOLE_BITS."""
+    bits = amount_bits(model.params.importance, model.params.max_depth)
+    drop = bits + len(trees).bit_length() - WHOLE_BITS
+    amounts = Shared(_amounts(model, trees).reshape(-1))
+    if drop > 0:
+        parts = [truncate(party, amounts[rows], drop) for rows in blocks(amounts.size)]
+        amounts = Shared.concatenate(parts)
+    return amounts.reshape(len(trees), -1).sum(axis=0)
 
 
 def _shares(values: NDArray[Any]) -> NDArray[np.float64]:
@@ -158,13 +214,13 @@ def _shares(values: NDArray[Any]) -> NDArray[np.float64]:
     return shares
 
 
-def _gains(model: ModelHalf, trees: Sequence[Tree]) -> Words:
-    """A half's shares of the gains of these trees by column: (trees, columns)."""
+def _amounts(model: ModelHalf, trees: Sequence[Tree]) -> Words:
+    """A half's shares of gain or cover of these trees by column: (trees, columns)."""
     columns = model.layout.total_columns
-    found = [tree.gains for tree in trees if isinstance(tree, HiddenTree)]
-    if len(found) < len(trees) or any(gains.size != columns for gains in found):
+    found = [tree.amounts for tree in trees if isinstance(tree, HiddenTree)]
+    if len(found) < len(trees) or any(amounts.size != columns for amounts in found):
         raise NotAvailable(
-            f"the trees at the {model.role} party hold no gains: train with terms that ask for "
-            "importance"
+            f"the trees at the {model.role} party hold neither gain nor cover: train with terms "
+            "that ask for importance"
         )
     return np.stack(found) if found else np.zeros((0, columns), np.uint64)

@@ -13,7 +13,7 @@ owns each split, one bit more at most.
 A metric of an evaluation set is a function of that set's labels, and is opened with four digits.
 
 Hidden splits open nothing. Where the terms open importance, the feature party learns each column's
-share of the gain in whole per cents, 0 to 100, once: a function of the labels again.
+share of gain or cover in whole per cents, 0 to 100, once: a function of the labels again.
 
 Floors are the other half: below so many rows two companies' job is refused unless its terms
 say otherwise. Row counts are public, so both sides refuse alike, before anything is opened.
@@ -104,7 +104,7 @@ class Floors:
 
     def of(self, params: TrainingParams) -> Floors:
         """Those that a training needs: hidden splits say nothing of its rows, importance does."""
-        is_silent = params.is_hidden and not params.opens_gains
+        is_silent = params.is_hidden and not params.opens_importance
         return replace(self, training_rows=0) if is_silent else self
 
     def sentences(self, training_rows: int | None, sets: Sets = ()) -> list[str]:
@@ -116,9 +116,9 @@ class Floors:
         if training_rows is not None and training_rows < self.training_rows:
             found.append(
                 f"{training_rows:,} training rows are fewer than min_training_rows = "
-                f"{self.training_rows}: splits on so few rows, or their gains, tell the feature "
-                "party their labels; train on more rows, or agree on a lower min_training_rows in "
-                "job.toml"
+                f"{self.training_rows}: splits on so few rows, or their importance, tell the "
+                "feature party their labels; train on more rows, or agree on a lower "
+                "min_training_rows in job.toml"
             )
         for name, rows in sets:
             if rows < self.evaluation_rows:
@@ -153,10 +153,10 @@ def of_metrics(name: str, rows: int, values: int) -> Leak:
     return Leak(f"evaluation set {name!r}", rows, values, METRIC_VALUES)
 
 
-def _of_training(params: TrainingParams, layout: Layout, splits: int) -> Leak:
-    """So many splits opened to the feature party, or the importance of every column."""
-    if params.opens_gains:
-        return Leak("training rows", layout.rows, layout.total_columns, IMPORTANCE_VALUES)
+def _of_training(params: TrainingParams, layout: Layout, splits: int, columns: int) -> Leak:
+    """So many splits opened to the feature party, or the importance of so many columns."""
+    if params.opens_importance:
+        return Leak("training rows", layout.rows, columns, IMPORTANCE_VALUES)
     return of_splits(params, layout, splits)
 
 
@@ -169,7 +169,7 @@ def before_training(params: TrainingParams, layout: Layout, sets: Sets = ()) -> 
     splits = 0 if params.is_hidden else rounds * outputs * ((1 << params.max_depth) - 1)
     metrics = rounds * len(params.metrics)
     return [
-        _of_training(params, layout, splits),
+        _of_training(params, layout, splits, layout.total_columns),
         *(of_metrics(name, rows, metrics) for name, rows in sets),
     ]
 
@@ -179,9 +179,9 @@ def after_training(half: ModelHalf, sets: Sets = ()) -> list[Leak]:
     splits = 0
     if not half.params.is_hidden:
         splits = sum(int(np.count_nonzero(tree.owners == 1)) for tree in owned(half.trees))
-    metrics = len(half.rounds) * len(half.params.metrics)
+    metrics, columns = len(half.rounds) * len(half.params.metrics), len(half.importance or ())
     return [
-        _of_training(half.params, half.layout, splits),
+        _of_training(half.params, half.layout, splits, columns),
         *(of_metrics(name, rows, metrics) for name, rows in sets),
     ]
 

@@ -21,6 +21,7 @@ from securexgb.boost.objective.traits import TRAITS, Traits
 from securexgb.errors import UsageError
 
 SIGMOIDS = ("table", "ckks")
+IMPORTANCES = ("none", "gain", "cover")
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,10 @@ class TrainingParams:
     )
     importance: str = _parameter(
         "none",
-        "What is opened of hidden splits when the training ends: none: nothing; gain: each "
-        "column's share of the gain of all splits, in whole per cents, to both sides.",
-        choices=("none", "gain"),
+        "What is opened of hidden splits when the training ends: none: nothing; gain or cover: "
+        "each column's share of the gain of all splits, or of the hessians of the nodes that "
+        "they part, in whole per cents, to both sides.",
+        choices=IMPORTANCES,
         is_ours=True,
     )
     weight_exponent: int | None = _parameter(
@@ -201,9 +203,9 @@ class TrainingParams:
         return dataclasses.replace(self, splits="hidden" if can_hide else "owner")
 
     @property
-    def opens_gains(self) -> bool:
-        """Whether columns' shares of the gain are opened when the training ends."""
-        return self.importance == "gain"
+    def opens_importance(self) -> bool:
+        """Whether columns' shares of gain or cover are opened when the training ends."""
+        return self.importance != "none"
 
     @property
     def traits(self) -> Traits:
@@ -229,10 +231,11 @@ class TrainingParams:
         return 2.0 ** (self.weight_exponent or 0)
 
     def _check_together(self) -> None:
-        if self.opens_gains and self.splits == "owner":
+        if self.opens_importance and self.splits == "owner":
             raise UsageError(
-                'importance = "gain" is for hidden splits: with splits = "owner" no gain is known, '
-                "and each side counts its own splits, so leave importance out, or choose "
+                f'importance = "{self.importance}" is for hidden splits: with splits = "owner" no '
+                f"{self.importance} is known, and each side counts its own splits, so leave "
+                "importance out, or choose "
                 'splits = "hidden"'
             )
         known = self.traits.metrics

@@ -126,14 +126,14 @@ class HiddenTree:
 
     ``tables``: its shares of whether rows go left, packed words (label party's columns, then the
     feature party's, bins, ceil((2^d - 1) / 64)), inner nodes in heap order. ``leaf_values``: its
-    shares, words (2^d,), with the format's margin_bits fraction bits. ``gains``: its shares of the
-    gain of all splits on each of these columns, words (columns,), see ``leaves``; (0,) where
-    nobody asked for them.
+    shares, words (2^d,), with the format's margin_bits fraction bits. ``amounts``: its shares of
+    the gain, or cover, of all splits on each of these columns, words (columns,), see ``leaves``;
+    (0,) where nobody asked for them.
     """
 
     tables: Words
     leaf_values: Words
-    gains: Words
+    amounts: Words
 
     @property
     def depth(self) -> int:
@@ -145,18 +145,20 @@ class HiddenTree:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The half as named arrays, for files."""
-        return {"tables": self.tables, "leaf_values": self.leaf_values, "gains": self.gains}
+        return {"tables": self.tables, "leaf_values": self.leaf_values, "amounts": self.amounts}
 
     @staticmethod
     def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> HiddenTree:
         """The half that ``arrays`` hold; DataError where they are no tree."""
-        tables, leaves, gains = (arrays.get(name) for name in ("tables", "leaf_values", "gains"))
+        tables, leaves, amounts = (
+            arrays.get(name) for name in ("tables", "leaf_values", "amounts")
+        )
         if (
             tables is None
             or leaves is None
-            or gains is None
-            or gains.dtype != np.uint64
-            or gains.ndim != 1
+            or amounts is None
+            or amounts.dtype != np.uint64
+            or amounts.ndim != 1
             or tables.dtype != np.uint64
             or leaves.dtype != np.uint64
             or leaves.ndim != 1
@@ -166,7 +168,7 @@ class HiddenTree:
             or tables.shape[2] != words_per(int(leaves.size) - 1)
         ):
             raise DataError("a tree of the model file is not a complete binary tree of this model")
-        return HiddenTree(np.asarray(tables), np.asarray(leaves), np.asarray(gains))
+        return HiddenTree(np.asarray(tables), np.asarray(leaves), np.asarray(amounts))
 
 
 Tree = TreeHalf | HiddenTree
@@ -185,7 +187,7 @@ def check_trees(trees: Sequence[Tree], layout: Layout) -> None:
     shape = layout.total_columns, layout.all_bins
     if any(
         isinstance(tree, HiddenTree)
-        and (tree.tables.shape[:2] != shape or tree.gains.size not in (0, shape[0]))
+        and (tree.tables.shape[:2] != shape or tree.amounts.size not in (0, shape[0]))
         for tree in trees
     ):
         raise DataError("a tree of the model file is of other columns or bins than the model")

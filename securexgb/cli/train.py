@@ -11,6 +11,7 @@ import typer
 
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
+from securexgb.boost.importance import why_not
 from securexgb.boost.leak import after_training, before_training
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
@@ -138,6 +139,8 @@ class _Recorder(TrainingCallback):
 
     def after_training(self, model: ModelHalf) -> ModelHalf:
         self.ledger.write()
+        if model.params.opens_importance and model.importance is None:
+            note(f"warning: the model has no importance: {why_not(model)}")
         return model
 
     def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:

@@ -43,7 +43,7 @@ from securexgb.storage.whole import (
     write_whole,
 )
 
-FORMAT = 4
+FORMAT = 5
 _KEPT_MARGINS = 2
 _IMPORTANCE = "importance.npz"
 
@@ -128,6 +128,8 @@ class CheckpointStore:
     def save(self, count: int, newest: SavedRound, margins: Words) -> None:
         """Write round number ``count - 1`` and the margins after it, of all rows."""
         self._write_arrays(self._margins_path(count).name, {"margins": margins}, newest.session)
+        # What may be there is of fewer trees.
+        self._path(_IMPORTANCE).unlink(missing_ok=True)
         arrays = stacked(newest.trees) | {"metrics": np.array(newest.metrics, np.float64)}
         self._write_arrays(f"tree-{count - 1}.npz", arrays, newest.session)
         self._margins_path(count - _KEPT_MARGINS).unlink(missing_ok=True)

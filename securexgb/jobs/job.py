@@ -24,7 +24,7 @@ class TrainingJob:
     ``evals``: named evaluation sets, in order. ``callbacks`` run at this side only.
     ``store``: where to keep checkpoints; ``resume``: go on from what is there. ``floors``: the
     least rows, equal at both sides like all terms. ``row_side``: where the training rows are
-    worked on. ``keeps_gains``: hidden trees hold their gains though the terms do not open
+    worked on. ``keeps_gains``: hidden trees hold their gains where the terms open no
     importance; for both parties in one process, who hold both halves anyway.
     """
 
@@ -38,6 +38,13 @@ class TrainingJob:
     floors: Floors = NO_FLOORS
     row_side: MakeRowSide = LocalRows
     keeps_gains: bool = False
+
+    @property
+    def kept_importance(self) -> str:
+        """What hidden trees hold shares of by column: "gain", "cover", or "none"."""
+        if self.keeps_gains and self.params.is_hidden and not self.params.opens_importance:
+            return "gain"
+        return self.params.importance
 
     @property
     def set_rows(self) -> list[tuple[str, int]]:

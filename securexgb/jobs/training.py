@@ -94,7 +94,7 @@ def begin(party: Party, job: TrainingJob) -> State:
             cuts=binner.cuts,
             used=np.arange(agreement.layout.total_columns),
             dummies=None if job.params.is_hidden else _dummies(party, job),
-            keeps_gains=job.params.opens_gains or (job.keeps_gains and job.params.is_hidden),
+            importance=job.kept_importance,
         ),
         rows=job.row_side(party, of_rows),
         coins=coins,

@@ -34,13 +34,13 @@ def hidden_half(model: ModelHalf) -> dict[str, Any]:
     """A JSON object: role, model id, own columns, and how many words of shares a tree has.
 
     ``trees``: for each one ``tables`` (columns of both sides, bins, nodes), ``leaves``, and
-    ``gains``, how many columns it has shares of the gain of, 0 where nobody asked for them.
+    ``amounts``, how many columns it has shares of the gain or cover of, 0 where nobody asked.
     """
     trees = [
         {
             "tables": [*tree.tables.shape[:2], tree.nodes],
             "leaves": int(tree.leaf_values.size),
-            "gains": int(tree.gains.size),
+            "amounts": int(tree.amounts.size),
         }
         for tree in model.trees
         if isinstance(tree, HiddenTree)

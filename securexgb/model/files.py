@@ -33,7 +33,7 @@ from securexgb.storage.whole import (
     write_whole,
 )
 
-FORMAT = 2
+FORMAT = 3
 
 
 def save_half(model: ModelHalf, path: Path, key: ModelKey | None = None) -> None:

@@ -20,7 +20,7 @@ class Reveal(Enum):
     SPLIT_OWNER = "which party owns each split"
     SPLIT_INDEX = "feature and threshold of a split, to the party that owns it"
     METRIC = "value of an evaluation metric that the terms ask for"
-    IMPORTANCE = "share of a column in the gain of all splits, in whole per cents"
+    IMPORTANCE = "share of a column in the gain or cover of all splits, in whole per cents"
     PREDICTION = "predictions, rounded, to whom the terms name"
 
     @property

@@ -72,7 +72,7 @@ class Case:
             cuts=np.tile(edges, (self.layout.columns[party.rank], 1)),
             used=self.columns,
             dummies=None if self.params.is_hidden else party.private.derive("dummies"),
-            keeps_gains=self.params.opens_gains,
+            importance=self.params.importance,
         )
 
     def rows(self, party: Party) -> LocalRows:

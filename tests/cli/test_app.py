@@ -73,7 +73,7 @@ def test_model_inspect(securexgb, tmp_path):
     assert securexgb("model", "inspect", tmp_path / "none.npz").code == 2
 
 
-@pytest.mark.parametrize("importance", ["none", "gain"])
+@pytest.mark.parametrize("importance", ["none", "gain", "cover"])
 def test_model_inspect_of_a_hidden_half(securexgb, tmp_path, importance):
     features = np.arange(40.0).reshape(20, 2)
     data = Rows(features, ("age", "debt"), (features[:, 0] > 19).astype(float))
@@ -81,13 +81,14 @@ def test_model_inspect_of_a_hidden_half(securexgb, tmp_path, importance):
     half = train_alone(params, data, split_columns(2, None), seed=1).results[1]
     save_half(half, tmp_path / "feature.npz")
     facts = securexgb("model", "inspect", tmp_path / "feature.npz", "--format", "json").json
-    assert facts["trees"] == [{"tables": [2, 9, 3], "leaves": 4, "gains": 2}] * 2
+    assert facts["trees"] == [{"tables": [2, 9, 3], "leaves": 4, "amounts": 2}] * 2
     assert facts["splits_per_column"] is None
     opened = {"label party, no. 1": 100, "debt": 0}
-    assert facts["importance"] == (opened if importance == "gain" else None)
+    assert facts["importance"] == (None if importance == "none" else opened)
     text = securexgb("model", "inspect", tmp_path / "feature.npz").stdout
     assert "splits: hidden: not available" in text
     assert ("importance: not available" in text) == (importance == "none")
+    assert f"share of the {importance} of all splits" in text or importance == "none"
 
 
 def test_plain_and_table():

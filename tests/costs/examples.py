@@ -10,7 +10,7 @@ import numpy as np
 from securexgb.boost.executor import LocalExecutor
 from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
 from securexgb.boost.layout import Layout
-from securexgb.boost.params import TrainingParams
+from securexgb.boost.params import IMPORTANCES, TrainingParams
 from securexgb.boost.splits.leaves import LevelSums
 from securexgb.boost.splits.split import Candidates, child_sums
 from securexgb.correlations.rows import RowShape
@@ -277,7 +277,7 @@ def _leaf_weights(draw: Draw) -> Arguments:
         left = shared(draw.integers(0, 900, nodes) << numbers.low_bits, seed + 2)
         for side, *sums in zip((first, second), gradient, hessian, left, strict=True):
             side.append(LevelSums(*sums))
-    return [(first, second), public(numbers), public(bool(draw.integers(2)))]
+    return [(first, second), public(numbers), public(str(draw.choice(IMPORTANCES)))]
 
 
 def _reaches(draw: Draw) -> Arguments:

@@ -40,6 +40,7 @@ SOURCES = {"dealer": None, "dealer and pads": Method(offline="dealt"), "two part
         {"columns": (3, 3), "used": [0, 2, 5], "gamma": 1.0},
         {"splits": "hidden"},
         {"splits": "hidden", "importance": "gain", "columns": (3, 3), "used": [0, 2, 5]},
+        {"splits": "hidden", "importance": "cover", "columns": (3, 3), "used": [0, 2, 5]},
         {"columns": (0, 3), "max_depth": 1, "splits": "hidden"},
         {"max_depth": 4, "rows": 30, "missing_values": "refused", "splits": "hidden"},
     ],
@@ -55,7 +56,12 @@ def test_predicted_equals_measured(settings: dict[str, object], source: str) -> 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize(
     "settings",
-    [{"splits": "owner"}, {"splits": "hidden"}, {"splits": "hidden", "importance": "gain"}],
+    [
+        {"splits": "owner"},
+        {"splits": "hidden"},
+        {"splits": "hidden", "importance": "gain"},
+        {"splits": "hidden", "importance": "cover"},
+    ],
 )
 def test_a_round_of_several_trees_costs_what_is_predicted(
     source: str, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch

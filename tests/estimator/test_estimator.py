@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.callbacks import EarlyStopping, TrainingCallback
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.errors import DataError, UsageError
 from securexgb.estimator import SecureXGBClassifier, SecureXGBRegressor
@@ -269,6 +269,21 @@ def test_targets_beyond_every_scale_are_refused_with_the_cure(cancer, scale):
         SecureXGBRegressor(**SMALL).fit(X, y * scale)
 
 
+def test_importances_by_cover_are_exact_alone(cancer, fitted):
+    """Also of a training that a callback has stopped: both halves are here."""
+    by_cover = SecureXGBClassifier(**SMALL, importance="cover", importance_type="cover")
+    shares = by_cover.fit(*cancer).feature_importances_
+    assert shares.sum() == pytest.approx(1.0)
+    assert np.abs(shares - fitted.feature_importances_).max() > 0.01
+    asked = clone(fitted).set_params(importance_type="cover").fit(*cancer)
+    assert not hasattr(asked, "feature_importances_")
+    stop = EarlyStopping(1, min_delta=9.0)
+    stopped = clone(by_cover).set_params(callbacks=[stop]).fit(*cancer, eval_set=[cancer])
+    assert stopped.best_iteration == 0
+    assert stopped.feature_importances_.sum() == pytest.approx(1.0)
+    assert {row["reveal"] for row in stopped.ledger_} == {"METRIC"}
+
+
 def test_importances(cancer, fitted):
     assert fitted.feature_importances_.shape == (6,)
     assert fitted.feature_importances_.sum() == pytest.approx(1.0)
@@ -284,9 +299,12 @@ def test_importances(cancer, fitted):
             _ = asked.feature_importances_
 
 
-def test_importances_of_one_half_are_those_that_were_opened(cancer):
-    model = SecureXGBClassifier(**SMALL, importance="gain").fit(*cancer)
+@pytest.mark.parametrize("importance", ["gain", "cover"])
+def test_importances_of_one_half_are_those_that_were_opened(cancer, importance):
+    model = SecureXGBClassifier(**SMALL, importance=importance).fit(*cancer)
     exact = model.feature_importances_
+    model.set_params(importance_type=importance)
+    np.testing.assert_array_equal(model.feature_importances_, exact)
     label, feature = model._halves
     assert label.importance == feature.importance
     np.testing.assert_allclose(np.array(label.importance) / 100, exact, atol=0.00501)

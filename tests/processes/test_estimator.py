@@ -72,6 +72,26 @@ except (errors.DataError, errors.PeerGone) as error:
 """
 )
 
+STOPPED = (
+    COMMON
+    + """
+from securexgb.boost.callbacks import TrainingCallback
+
+class Stop(TrainingCallback):
+    def after_iteration(self, model, epoch, evals_log):
+        return True
+
+y = own.pop("default") if "default" in own else None
+if "stops" in sys.argv:
+    model.set_params(callbacks=[Stop()])
+model.fit(own, y, ids=ids)
+try:
+    model.feature_importances_
+except errors.NotAvailable as error:
+    print(json.dumps({"error": str(error), "ledger": model.ledger_}))
+"""
+)
+
 NONE = (
     COMMON
     + """
@@ -99,6 +119,16 @@ def test_each_side_gets_its_half(with_dealer):
     assert np.unique(found["scores"]).size > 2
     assert len(found["importances"]) == 3
     assert {row["reveal"] for row in found["ledger"]} == {"METRIC", "IMPORTANCE"}
+
+
+def test_where_one_side_stops_both_say_why_there_is_no_importance(with_dealer):
+    with_dealer.terms(*SIDES, training={"importance": "cover"})
+    stops = with_dealer.start("bank", "stops", code=STOPPED)
+    sides = [finish(side, 120) for side in (stops, with_dealer.start("bureau", code=STOPPED))]
+    for side in sides:
+        assert "a callback of one side stopped the training after 1 of 2" in side.json["error"]
+        assert side.json["ledger"] == []
+        assert "the model has no importance: a callback of one side" in side.stderr
 
 
 def test_a_parameter_that_the_terms_do_not_say_is_refused(with_dealer):

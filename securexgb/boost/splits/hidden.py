@@ -7,9 +7,9 @@ side's columns, are a node's split from here on, in the training and in the mode
 left by looking its private bins up in them (``mpc.left_bits``). A node without a valid candidate
 has no mark and an empty table, and sends all rows right.
 
-Where a tree's gains are asked for, they are added up by column in shares. Whether a node splits
-on a column is the exclusive or of the marks of this column's candidates, and the node's gain is
-kept or dropped by it.
+Where importance is asked for, the nodes' amounts, gain or cover (``splits.leaves``), are added up
+by column in shares. Whether a node splits on a column is the exclusive or of the marks of this
+column's candidates, and the node's amount is kept or dropped by it.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ class HiddenSplits:
         return choose(party, self.left.first(x.shape[2]), x, ring_bits)
 
 
-def gains_cost(columns: int, nodes: int) -> Cost:
-    """Cost of ``HiddenRound.add_gains`` on so many columns, of the nodes of all trees."""
+def amounts_cost(columns: int, nodes: int) -> Cost:
+    """Cost of ``HiddenRound.add_amounts`` on so many columns, of the nodes of all trees."""
     return choose_cost(columns * nodes)
 
 
@@ -86,7 +86,7 @@ class HiddenRound:
         self._levels: list[HiddenLevel] = []
         self._columns = list[NDArray[np.bool_]]()
         """Of each level: shares of whether a node splits on a column, (used columns, nodes)."""
-        self._gains: Words | None = None
+        self._amounts: Words | None = None
 
     def found(self, _party: Party, best: BestSplits) -> HiddenLevel:
         """The next level's splits."""
@@ -97,28 +97,28 @@ class HiddenRound:
         self._levels.append(HiddenLevel.of(best, self._candidates, self._layout))
         return self._levels[-1]
 
-    def add_gains(self, party: Party, gains: Shared) -> None:
-        """Add up the gains of the nodes of all levels, (nodes,), by tree and column."""
+    def add_amounts(self, party: Party, amounts: Shared) -> None:
+        """Add up what the nodes of all levels weigh, (nodes,), by tree and column."""
         flags = np.concatenate(self._columns, axis=1)
         used, nodes = flags.shape
         on_column = SharedBits(pack_bits(flags), nodes)
-        kept = choose(party, on_column, gains.reshape(1, 1, nodes).broadcast_to(used, 1, nodes))
+        kept = choose(party, on_column, amounts.reshape(1, 1, nodes).broadcast_to(used, 1, nodes))
         first, sums = 0, Shared.zeros(self._columns[0].shape[1], used)
         for level in self._columns:
             last = first + level.shape[1]
             of_trees = kept[:, 0, first:last].reshape(used, sums.shape[0], -1).sum(axis=2)
             sums, first = sums + of_trees.transpose(1, 0), last
-        self._gains = np.zeros((sums.shape[0], self._layout.total_columns), np.uint64)
-        self._gains[:, np.unique(self._candidates.number)] = sums.own_share()
+        self._amounts = np.zeros((sums.shape[0], self._layout.total_columns), np.uint64)
+        self._amounts[:, np.unique(self._candidates.number)] = sums.own_share()
 
     def halves(self, leaves: Shared) -> tuple[HiddenTree, ...]:
         """This party's half of each tree; ``leaves``: (trees, 2^depth)."""
         flags = [level.tables.flags() for level in self._levels]
         none = np.zeros((leaves.shape[0], 0), np.uint64)
-        gains = none if self._gains is None else self._gains
+        amounts = none if self._amounts is None else self._amounts
         trees = []
         for root, values in enumerate(leaves.own_share()):
             own = [part[..., root << at : (root + 1) << at] for at, part in enumerate(flags)]
             tables = pack_bits(np.concatenate(own, axis=-1))
-            trees.append(HiddenTree(tables, values, gains[root]))
+            trees.append(HiddenTree(tables, values, amounts[root]))
         return tuple(trees)

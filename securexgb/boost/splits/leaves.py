@@ -5,6 +5,10 @@ tree is complete, and all nodes are divided in one batch. A node stops where its
 gains no more than gamma, and the least gain (xgboost 3.2, hist), or where it has none. Its
 descendants inherit the mark; all leaves below get its weight, and none of them gains anything.
 
+Where importance is asked for, every node has an amount, of which a stop mark leaves 0 as well: its
+split's gain, or its cover, the sum H of its rows' hessians (xgboost's total_gain and total_cover).
+The covers of a level are at most those of the root, below 2^SUM_BITS.
+
 The gains of a tree add up to less than 2^GAIN_BITS, whatever its depth. A gain is what both
 children's scores exceed the parent's by, so the gains of the nodes that split add up to the scores
 of where the splits end, less the root's. A score is |T(G)| times a weight; the weights are at most
@@ -37,8 +41,18 @@ from securexgb.mpc.shared import Shared
 
 GAIN_BITS = SUM_BITS + LEAF_WEIGHT_INTEGER_BITS + LEAF_WEIGHT_BITS + 1
 """The gains of a tree add up to less than 2^GAIN_BITS; one bit is for rounding."""
+
+
 _NO_GAIN = 1 << 61
 """Above every gain."""
+
+
+def amount_bits(importance: str, depth: int) -> int:
+    """The amounts of a tree of this depth add up to less than 2 to this power.
+
+    Of covers: those of its levels to ``depth`` 2^SUM_BITS, and half a unit a node for rounding.
+    """
+    return GAIN_BITS if importance == "gain" else SUM_BITS + depth.bit_length()
 
 
 @dataclass(frozen=True)
@@ -76,19 +90,19 @@ class Leaves:
     """What the end of a round of trees gives, shared.
 
     ``weights``: T(G)/(H + lambda) of the leaves, or of the node above where one stops:
-    (roots * 2^depth,). ``gains``: of the splits of all levels, one after the other, (nodes,), 0
+    (roots * 2^depth,). ``amounts``: of the splits of all levels, one after the other, (nodes,), 0
     where a node or one above stops; (0,) where nobody asks for them.
     """
 
     weights: Shared
-    gains: Shared
+    amounts: Shared
 
 
 def leaf_weights_cost(
-    depth: int, numbers: NumberFormat, roots: int = 1, with_gains: bool = False
+    depth: int, numbers: NumberFormat, roots: int = 1, importance: str = "none"
 ) -> Cost:
     """Cost of ``leaf_weights`` for so many trees of this depth."""
-    kept = 3 if with_gains else 2
+    kept = 2 if importance == "none" else 3
     nodes = roots * ((1 << depth) - 1)
     total = unpack_cost(numbers.low_bits, nodes) + weights_cost(3, nodes, numbers, together=False)
     total += carry_cost(63, nodes) + lift_cost(words_per(nodes))
@@ -98,8 +112,8 @@ def leaf_weights_cost(
     return total
 
 
-def _cost(levels: Sequence[LevelSums], numbers: NumberFormat, with_gains: bool = False) -> Cost:
-    return leaf_weights_cost(len(levels), numbers, levels[0].gradient.size, with_gains)
+def _cost(levels: Sequence[LevelSums], numbers: NumberFormat, importance: str = "none") -> Cost:
+    return leaf_weights_cost(len(levels), numbers, levels[0].gradient.size, importance)
 
 
 @protocol(
@@ -109,16 +123,16 @@ def _cost(levels: Sequence[LevelSums], numbers: NumberFormat, with_gains: bool =
     ideal=None,
 )
 def leaf_weights(
-    party: Party, levels: Sequence[LevelSums], numbers: NumberFormat, with_gains: bool = False
+    party: Party, levels: Sequence[LevelSums], numbers: NumberFormat, importance: str = "none"
 ) -> Leaves:
-    """The leaves' weights, and where asked for the gains of the nodes that split.
+    """The leaves' weights, and where asked for gain or cover of the nodes that split.
 
     ``levels``: of trees whose roots are the nodes of the first one.
     """
     values = node_values(party, levels, numbers)
     roots = levels[0].gradient.size
     stopped, above = Shared.zeros(roots), Shared.zeros(roots)
-    weights, gains = above, [Shared.zeros(0)]
+    weights, amounts = above, [Shared.zeros(0)]
     for depth in range(len(levels)):
         here = values.level(depth, roots)
         both = multiply(
@@ -126,13 +140,13 @@ def leaf_weights(
         )
         own = here.weight + both[0]
         stopped = stopped + here.stops - both[1]
-        asked = [own - here.left, own - here.right, *([here.gain] if with_gains else [])]
+        weighed = {"gain": [here.gain], "cover": [levels[depth].hessian]}.get(importance, [])
+        asked = [own - here.left, own - here.right, *weighed]
         kept = multiply(party, Shared.stack([stopped] * len(asked)), Shared.stack(asked))
-        if with_gains:
-            gains.append(here.gain - kept[2])
+        amounts += [amount - kept[2] for amount in weighed]
         weights = Shared.interleave(here.left + kept[0], here.right + kept[1])
         stopped, above = Shared.interleave(stopped, stopped), Shared.interleave(own, own)
-    return Leaves(weights, Shared.concatenate(gains))
+    return Leaves(weights, Shared.concatenate(amounts))
 
 
 def node_values(party: Party, levels: Sequence[LevelSums], numbers: NumberFormat) -> NodeValues:

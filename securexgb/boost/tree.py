@@ -180,8 +180,17 @@ def tree_of(arrays: Mapping[str, NDArray[Any]], columns: int) -> Tree:
     return TreeHalf.from_arrays(arrays, columns)
 
 
-def check_trees(trees: Sequence[Tree], layout: Layout) -> None:
-    """Refuse hidden trees of other columns or bins (DataError)."""
+def check_trees(trees: Sequence[Tree], layout: Layout, *, is_hidden: bool) -> None:
+    """Refuse trees of the other kind of splits, and hidden ones of other columns or bins.
+
+    DataError; ``is_hidden``: what the model's parameters say.
+    """
+    if any(isinstance(tree, HiddenTree) != is_hidden for tree in trees):
+        named, held = ("hidden", "owned") if is_hidden else ("owned", "hidden")
+        raise DataError(
+            f"the parameters of the model file name {named} splits and its trees have {held} ones: "
+            "restore it from a copy"
+        )
     shape = layout.total_columns, layout.all_bins
     if any(
         isinstance(tree, HiddenTree)

@@ -83,7 +83,16 @@ def begin(party: Party, job: TrainingJob) -> State:
     _plan(party, job.params, agreement, objective.outputs)
     model = _model(party, job, agreement, saved_state, objective, binner)
     labels, coins = _labels(party, job, objective, model), Prg(bytes.fromhex(saved_state.coins))
-    of_rows = RowJob(job.params, agreement.layout, numbers, objective, labels, coins, buckets)
+    of_rows = RowJob(
+        params=job.params,
+        layout=agreement.layout,
+        numbers=numbers,
+        objective=objective,
+        labels=labels,
+        coins=coins,
+        buckets=buckets,
+        rounds=job.params.n_estimators - agreement.rounds,
+    )
     state = State(
         model=model,
         trees=TreeJob(
@@ -259,7 +268,7 @@ def _take_up(
     model, count = state.model, agreement.rounds
     rounds = saved.rounds[:count] if saved is not None else ()
     for of_round in rounds:
-        check_trees(of_round.trees, model.layout)
+        check_trees(of_round.trees, model.layout, is_hidden=job.params.is_hidden)
         model.trees += of_round.trees
         values = iter(of_round.metrics)
         for of_set in model.history.values():
@@ -271,7 +280,6 @@ def _take_up(
         margins = Shared(job.store.margins(count, rounds[-1].session))
     else:
         tables = [job.data.values, *(data.values for _, data in job.evals)]
-        grown = [training_margins(party, model, model.rounds, table) for table in tables]
-        moved = Shared.concatenate(grown, axis=1)
+        moved = training_margins(party, model, model.rounds, tables)
         margins = base_margins(model, moved.shape[1]) + moved
     state.rows.start(margins)

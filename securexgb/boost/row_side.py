@@ -61,7 +61,7 @@ class RowSide(Protocol):
         """After the last round, of all rows: (outputs, rows)."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RowJob:
     """What a row side works on.
 

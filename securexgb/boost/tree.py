@@ -28,7 +28,7 @@ from securexgb.mpc.shared import Shared, Words
 NOT_MINE = -1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TreeHalf:
     """One party's half of a tree of depth d.
 
@@ -120,7 +120,7 @@ _DTYPES = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class HiddenTree:
     """One party's half of a tree of depth d whose splits nobody knows.
 

@@ -26,7 +26,7 @@ from securexgb.federation.session import Federation
 from securexgb.jobs.agreement import Agreement, CheckpointSummary, JobDescription, agree
 from securexgb.jobs.alignment import Named, same_names, same_rows
 from securexgb.jobs.checkpoint import CheckpointStore, LoadedCheckpoint, SavedRound, TrainingState
-from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.job import TrainingJob, check_hidden
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import share
@@ -72,6 +72,8 @@ def begin(party: Party, job: TrainingJob) -> State:
     agreement = agree(party, job.params, _description(party, job, saved))
     # The row counts are public and equal by now: both sides refuse, before anything is opened.
     job.floors.check(job.data.count, job.set_rows)
+    if job.params.is_hidden:
+        check_hidden(job.params, max(agreement.layout.columns), job.all_rows)
     if not agreement.rounds:
         saved = None
     numbers = agreement.layout.numbers(job.params)

@@ -86,7 +86,7 @@ class RowBitsAhead:
 
     def register(self, shape: RowShape, own: NDArray[np.uint8], nodes: int, rounds: int) -> None:
         """See ``correlations.rows``."""
-        check_row_bits(max(shape.features), 2 * shape.rows * nodes * rounds)
+        check_row_bits(max(shape.features), shape.bins, 2 * shape.rows * nodes * rounds)
         self._rows = _Rows(shape, shape.own(self._rank, own), nodes, rounds)
         if rounds:
             self._order(self._rows)
@@ -106,8 +106,7 @@ class RowBitsAhead:
     def fix(self, shape: RowShape, bits: NDArray[np.bool_]) -> FixedRows:
         """See ``correlations.rows``."""
         parts = [bits[:, at : at + DEGREE] for at in range(0, bits.shape[1], DEGREE)]
-        check_row_bits(max(shape.features), 1)
-        layouts = [_layouts(shape, part.shape[1], 1) for part in parts]
+        layouts = session_layouts(shape, bits.shape[1])
 
         def work() -> list[row_bits.RowBits]:
             return [
@@ -133,7 +132,7 @@ class RowBitsAhead:
 
     def _batch(self, rows: _Rows, nodes: int) -> None:
         shape = rows.shape
-        made = self._object(_layouts(shape, nodes, shape.rows))
+        made = self._object(batch_layouts(shape, nodes, shape.rows))
         shares = _joined(made.shares(shape.rows, _columns(rows.own), self._transfer), nodes)
         masks = np.zeros((0, nodes), np.bool_)
         if made.bits is not None:
@@ -175,7 +174,14 @@ class FixedRows:
         return np.concatenate(self._producer.run(work))
 
 
-def _layouts(shape: RowShape, nodes: int, rows: int) -> row_bits.Layouts:
+def session_layouts(shape: RowShape, nodes: int) -> list[row_bits.Layouts]:
+    """How the nodes of a model lie in ciphertexts, ``DEGREE`` at a time. Public."""
+    parts = [min(DEGREE, nodes - at) for at in range(0, nodes, DEGREE)]
+    return [batch_layouts(shape, part, 1) for part in parts]
+
+
+def batch_layouts(shape: RowShape, nodes: int, rows: int) -> row_bits.Layouts:
+    """Of a batch of so many nodes and rows, by the rank of the rows' owner. Public."""
     first, second = (
         plan_row_bits(features, shape.bins, nodes, rows) if features else None
         for features in shape.features

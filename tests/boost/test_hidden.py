@@ -20,7 +20,7 @@ from securexgb.correlations.rows import RowShape
 from securexgb.errors import DataError, UsageError
 from securexgb.jobs.checkpoint import CheckpointStore
 from securexgb.jobs.evaluation import measure
-from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.job import TrainingJob, check_hidden
 from securexgb.jobs.prediction import Predictor
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import predict_alone, train_alone
@@ -282,6 +282,28 @@ def test_a_resumed_training_makes_what_it_still_needs(
             path.unlink()
     assert registered == [5, 5, 3, 3]
     assert made == [2, 2]
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_too_many_bins_are_refused_before_anything_is_made(rank: int) -> None:
+    """By the side that has them before its first message; at the latest once both are known."""
+    columns = 1027
+    features, labels = table(30, columns)
+    data = sides(features, labels, columns - 1 if rank == 0 else 1)
+    sent = [0, 0]
+
+    def program(party: Party, job: TrainingJob) -> None:
+        try:
+            train(party, job)
+        finally:
+            sent[party.rank] = party.channel.traffic.bytes_sent
+
+    with pytest.raises(UsageError, match="262656 bins in its 1026 columns, more than the 262144"):
+        run_parties(program, jobs(replace(PARAMS, max_bin=255), data))
+    assert sent[rank] == 0
+    with pytest.raises(UsageError, match="more than the 262144"):
+        check_hidden(replace(PARAMS, max_bin=255), 1026, 30)
+    assert check_hidden(replace(PARAMS, missing_values="refused"), 5, 30)[0] == 2 * 30 * 7 * 4
 
 
 def test_a_session_keeps_to_its_model_and_request(backend: Backend) -> None:

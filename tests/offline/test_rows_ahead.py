@@ -12,7 +12,7 @@ from securexgb.channel.channel import Channel
 from securexgb.correlations.rows import RowBits, RowShape
 from securexgb.offline.oblivious_transfer import ObliviousTransfer
 from securexgb.offline.producer import Producer
-from securexgb.offline.rows_ahead import RowBitsAhead
+from securexgb.offline.rows_ahead import RowBitsAhead, session_layouts
 from tests.offline.pairs import both, channels, private
 
 ROWS, FEATURES, BINS, A_ROUND = 130, (3, 2), 5, 7
@@ -74,3 +74,17 @@ def test_nothing_is_made_where_no_round_is_left() -> None:
         return end.rows.account.channel_bytes
 
     assert both(pair(), one) == (0, 0)
+
+
+def test_a_session_sends_before_its_first_row_what_its_layouts_say() -> None:
+    """Ciphertexts for the other side's bins, 1,024 nodes at a time, and 16 bytes of coins."""
+    layouts = session_layouts(SHAPE, 1100)
+
+    def one(rank: int, end: Ends) -> int:
+        end.rows.fix(SHAPE, np.zeros((SHAPE.entries[1 - rank], 1100), np.bool_))
+        return end.rows.account.channel_bytes
+
+    for rank, sent in enumerate(both(pair(), one)):
+        plans = [of_part[1 - rank] for of_part in layouts]
+        assert [plan.nodes for plan in plans if plan is not None] == [1024, 76]
+        assert sent == sum(16 + plan.upload_bytes for plan in plans if plan is not None)

@@ -17,7 +17,7 @@ from securexgb.boost.hidden_scores import HiddenScores
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict_margins
 from securexgb.correlations.rows import RowShape
-from securexgb.errors import DataError, UsageError
+from securexgb.errors import DataError, SecureXGBError, UsageError
 from securexgb.jobs.checkpoint import CheckpointStore
 from securexgb.jobs.evaluation import measure
 from securexgb.jobs.job import TrainingJob, check_hidden
@@ -190,12 +190,15 @@ def test_missing_values_that_the_terms_refuse_stop_before_anything_is_sent(
     for program in (predicted, measured):
         with pytest.raises(DataError, match=r"column 'x\d' of the .* party holds missing values"):
             run_parties(program, broken)
-    sent: list[int] = [0, 0]
+    sent, ended = [0, 0], ["", ""]
 
     def counted(party: Party, own: Rows) -> None:
         before = party.channel.traffic.bytes_sent
         try:
             predicted(party, own)
+        except SecureXGBError as error:
+            ended[party.rank] = f"{type(error).__name__}: {error}"
+            raise
         finally:
             sent[party.rank] = party.channel.traffic.bytes_sent - before
 
@@ -203,6 +206,8 @@ def test_missing_values_that_the_terms_refuse_stop_before_anything_is_sent(
         run_parties(counted, broken)
     assert sent[rank] == 0
     assert sent[1 - rank] < 200  # what it asks for, and no table
+    assert ended[rank].startswith("DataError: column")
+    assert ended[1 - rank].startswith("StoppedByPeer: ")
 
 
 class CrashError(Exception):

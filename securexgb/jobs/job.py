@@ -65,7 +65,7 @@ class TrainingJob:
             raise UsageError("two evaluation sets have the same name: name each differently")
         for name, data in (("the training data", self.data), *self.evals):
             _check_data(name, data, self, rank)
-        if self.params.is_hidden:
+        if self.params.splits == "hidden":
             check_hidden(self.params, len(self.data.column_names), self.all_rows)
         if self.data.outcomes is not None:
             objective_of(self.params).check_scales(self.data.outcomes)

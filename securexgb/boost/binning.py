@@ -24,7 +24,7 @@ from securexgb.errors import DataError
 Columns = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Binner:
     """The cuts of one party's columns: ``cuts[f]`` float64 (max_bin,), ascending."""
 

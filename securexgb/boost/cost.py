@@ -35,32 +35,33 @@ def round_cost(
     label_splits: Sequence[int],
     prices: Prices,
     noise_bits: int = 0,
+    evaluation_rows: int = 0,
 ) -> Cost:
     """Cost of growing the trees of a round on ``used`` columns, their gradients given.
 
-    Of no evaluation set. ``label_splits``: for each level, how many of its outputs * 2^level splits
+    Without metrics. ``label_splits``: for each level, how many of its outputs * 2^level splits
     the label party owns; read where splits are owned. ``noise_bits``: of the source of
-    correlations, as ``prices`` are, 0 where it is a dealer.
+    correlations, as ``prices`` are, 0 where it is a dealer. ``evaluation_rows``: go to leaves, too.
     """
     numbers, depth, rows = layout.numbers(params), len(label_splits), layout.rows
     outputs, ring_bits = objective_of(params).outputs, value_bits(params.learning_rate)
-    shape = matrix_shape(layout, numbers, depth, noise_bits)
+    shape, all_rows = matrix_shape(layout, numbers, depth, noise_bits), rows + evaluation_rows
     candidates = candidates_of(layout, used)
     total = build_cost(shape, outputs)
     for level, label in enumerate(label_splits):
         nodes = outputs << level
         # Each row's leaf value, chosen bottom-up.
-        total += _kept_cost(params, nodes, label, rows, (ring_bits,))
+        total += _kept_cost(params, nodes, label, all_rows, (ring_bits,))
         if level + 1 < depth:
             total += _kept_cost(params, nodes, label, rows, shape.sum_bits)
             total += build_cost(shape, nodes)
         total += running_cost(shape, nodes * used * layout.all_bins, numbers)
         total += splits_cost(nodes, candidates, numbers, prices)
         if params.is_hidden:
-            total += left_bits_cost(RowShape(rows, layout.columns, layout.all_bins), nodes)
+            total += left_bits_cost(RowShape(all_rows, layout.columns, layout.all_bins), nodes)
         else:
             total += opening_cost(nodes, label, index_bits(layout))
-    total += widen_leaves_cost(outputs * rows, params.learning_rate)
+    total += widen_leaves_cost(outputs * all_rows, params.learning_rate)
     if not params.is_hidden:
         total += dummies_cost(outputs * ((1 << depth) - 1), index_bits(layout))
     total += leaf_weights_cost(depth, numbers, outputs, params.importance)

@@ -31,7 +31,7 @@ _FIELDS = np.arange(CLASSES, dtype=np.int64)
 _REVERSED = np.array([int(f"{field:06b}"[::-1], 2) for field in range(CLASSES)], np.int64)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dither:
     """One tree's coins, fractions of 2^32 by row number modulo 64.
 

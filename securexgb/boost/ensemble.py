@@ -48,9 +48,9 @@ class ModelHalf:
     params: TrainingParams
     layout: Layout
     columns: tuple[str, ...]
-    cuts: NDArray[np.float64]
-    base: int
-    centre: float = 0.0
+    cuts: NDArray[np.float64] = field(repr=False)
+    base: int = field(repr=False)
+    centre: float = field(default=0.0, repr=False)
     trees: list[Tree] = field(default_factory=list)
     history: History = field(default_factory=dict)
     best_iteration: int | None = None

@@ -60,7 +60,7 @@ _INVERSE_BITS = 60
 _AUC_BITS = 14
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class EvaluationTargets:
     """What a data set is measured against.
 

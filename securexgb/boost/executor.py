@@ -27,7 +27,7 @@ from securexgb.mpc.shared import Words
 Bits = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Cuts:
     """Splits of this party's columns, one a node: a row goes left if its bin is at most the cut.
 

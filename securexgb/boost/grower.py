@@ -32,7 +32,7 @@ from securexgb.boost.tree import Tree, leaf_values
 from securexgb.mpc.party import Party
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TreeJob:
     """What the trees of a round are grown from, besides the sums over rows.
 

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import LEAF_WEIGHT_INTEGER_BITS, MARGIN_BITS
+from securexgb.boost.binning import check_columns
 from securexgb.boost.ensemble import ModelHalf, Round, owned
 from securexgb.boost.hidden_scores import HiddenScores
 from securexgb.boost.objective.registry import objective_of
@@ -90,17 +91,25 @@ class Request:
 class Scoring:
     """How one session computes the trees' part of margins, from its first rows on.
 
-    Under CKKS both parties make its keys then, once.
+    Under CKKS both parties make its keys then, once; of a hidden model its tables are encrypted.
     """
 
     def __init__(self) -> None:
         self._scores: Callable[[Sequence[Round], Floats], Shared] | None = None
+        self._of: tuple[Request, list[Round]] | None = None
 
     def of(
         self, party: Party, model: ModelHalf, request: Request
     ) -> Callable[[Sequence[Round], Floats], Shared]:
+        """UsageError for other trees, or another request, than those of the first rows."""
+        asked = request, model.best_rounds
         if self._scores is None:
-            self._scores = _scores_of(party, model, request)
+            self._scores, self._of = _scores_of(party, model, request), asked
+        if self._of != asked:
+            raise UsageError(
+                f"the {party.role} party's model or request has changed since this session scored "
+                "its first rows: open a new session for it"
+            )
         return self._scores
 
 
@@ -198,16 +207,23 @@ def _scores_of(
 
 
 def training_margins(
-    party: Party, model: ModelHalf, rounds: Sequence[Round], features: Floats
+    party: Party, model: ModelHalf, rounds: Sequence[Round], tables: Sequence[Floats]
 ) -> Shared:
-    """``tree_margins`` in batches of rows, for whole data sets; 0 without a round."""
+    """``tree_margins`` in batches of rows, of all tables one after the other; 0 without a round.
+
+    What a hidden model sends before its first row is sent once.
+    """
     if not rounds:
-        return Shared.zeros(model.outputs, features.shape[0])
+        return Shared.zeros(model.outputs, sum(table.shape[0] for table in tables))
     if model.params.is_hidden:
         scores = HiddenScores(party, model, rounds).margins
     else:
         scores = partial(tree_margins, party, rounds)
-    parts = [scores(features[start:stop]) for start, stop in row_batches(features.shape[0], rounds)]
+    parts = [
+        scores(table[start:stop])
+        for table in tables
+        for start, stop in row_batches(table.shape[0], rounds)
+    ]
     return Shared.concatenate(parts, axis=1)
 
 
@@ -247,19 +263,29 @@ def _open(party: Party, scores: Shared, recipient: Recipient) -> Words | None:
     return open_to(party, 0 if recipient == "label" else 1, scores, Reveal.PREDICTION)
 
 
-def _check_request(party: Party, model: ModelHalf, features: Floats, request: Request) -> None:
-    """Refuse what cannot be predicted; both parties compare model and row count."""
+def check_rows(party: Party, model: ModelHalf, features: Floats) -> None:
+    """Refuse own rows (n, f) that are not of this half's model, before anything is sent."""
     if model.rank != party.rank:
         raise UsageError(f"this half of the model belongs to the {model.role} party")
-    if features.shape[0] == 0:
-        raise DataError(f"the {party.role} party has no rows to predict")
     if features.ndim != 2 or features.shape[1] != len(model.columns):
         raise DataError(
             f"the {party.role} party's rows must have the {len(model.columns)} columns that the "
             "model was trained on, in their order"
         )
-    if bool(np.isinf(features).any()):
-        raise DataError(f"the {party.role} party's rows hold an infinite value")
+    names, may_be_missing = list(model.columns), model.layout.missing
+    check_columns(features, party.role, names, may_be_missing)
+
+
+def _check_request(party: Party, model: ModelHalf, features: Floats, request: Request) -> None:
+    """Refuse what cannot be predicted; both parties compare model and row count."""
+    if features.shape[0] == 0:
+        raise DataError(f"the {party.role} party has no rows to predict")
+    check_rows(party, model, features)
+    if request.prediction == "ckks" and model.params.is_hidden:
+        raise UsageError(
+            "the splits of this model are hidden, so no side has the marks that prediction "
+            '"ckks" computes on: choose prediction "transfers"'
+        )
     asked = f"{request.recipient} {request.decimals} {request.prediction}"
     mine = f"{model.model_id} {len(model.best_rounds)} {features.shape[0]} {asked}"
     theirs = party.exchange_bytes(mine.encode()).decode(errors="replace")
@@ -284,6 +310,7 @@ __all__ = [
     "Request",
     "Scoring",
     "base_margins",
+    "check_rows",
     "predict",
     "predict_margins",
     "row_batches",

@@ -61,12 +61,12 @@ class RowSide(Protocol):
         """After the last round, of all rows: (outputs, rows)."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RowJob:
     """What a row side works on.
 
     ``buckets``: own bin numbers (rows, columns), the layout's rows first, then those that are only
-    evaluated; ``coins``: public.
+    evaluated; ``coins``: public; ``rounds``: of trees, that are still to grow.
     """
 
     params: TrainingParams
@@ -76,6 +76,7 @@ class RowJob:
     labels: Labels
     coins: Prg
     buckets: Buckets
+    rounds: int
 
 
 MakeRowSide: TypeAlias = Callable[[Party, RowJob], RowSide]
@@ -92,7 +93,7 @@ class LocalRows:
         if job.params.is_hidden:
             rows = RowShape(self._rows, layout.columns, layout.all_bins)
             nodes = job.objective.outputs * ((1 << depth) - 1)
-            register_rows(party, rows, job.buckets, nodes, job.params.n_estimators)
+            register_rows(party, rows, job.buckets, nodes, job.rounds)
         self._party, self._job = party, job
         self._executor = LocalExecutor(job.buckets, layout.all_bins, missing_bin=layout.bins)
         self._margins = Shared.zeros(job.objective.outputs, self._rows)

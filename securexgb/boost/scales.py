@@ -31,7 +31,7 @@ _MOST_GAP_BITS = 25
 """A single target is less than 2^_MOST_GAP_BITS times the scale away from the centre."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Outcomes:
     """What the label party alone has of some rows: labels (n,), and their weights or None."""
 

@@ -28,7 +28,7 @@ from securexgb.mpc.shared import Shared, Words
 NOT_MINE = -1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TreeHalf:
     """One party's half of a tree of depth d.
 
@@ -120,7 +120,7 @@ _DTYPES = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class HiddenTree:
     """One party's half of a tree of depth d whose splits nobody knows.
 
@@ -182,8 +182,17 @@ def tree_of(arrays: Mapping[str, NDArray[Any]], columns: int) -> Tree:
     return TreeHalf.from_arrays(arrays, columns)
 
 
-def check_trees(trees: Sequence[Tree], layout: Layout) -> None:
-    """Refuse hidden trees of other columns or bins (DataError)."""
+def check_trees(trees: Sequence[Tree], layout: Layout, *, is_hidden: bool) -> None:
+    """Refuse trees of the other kind of splits, and hidden ones of other columns or bins.
+
+    DataError; ``is_hidden``: what the model's parameters say.
+    """
+    if any(isinstance(tree, HiddenTree) != is_hidden for tree in trees):
+        named, held = ("hidden", "owned") if is_hidden else ("owned", "hidden")
+        raise DataError(
+            f"the parameters of the model file name {named} splits and its trees have {held} ones: "
+            "restore it from a copy"
+        )
     shape = layout.total_columns, layout.all_bins
     if any(
         isinstance(tree, HiddenTree)

@@ -46,6 +46,8 @@ LEAST_WIDTH = 32
 """Nodes of a group where there are several: below it the sums are what costs."""
 TABLE_BYTES = 1 << 30
 """Most memory of the tables that the owner of M adds up from."""
+MOST_BUCKETS = TABLE_BYTES // (2 * POLYNOMIAL_BYTES)
+"""Columns times bins of a side, whose tables are as large with one secret at a time."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,10 @@ def failure_log2(summands: int, values: int) -> float:
     return 1 + math.log2(max(values, 1)) - (1 / 8 / spread(summands)) ** 2 / 2 / math.log(2)
 
 
-def check_row_bits(columns: int, values: int) -> float:
-    """Refuse, as UsageError, what the ring cannot do: too many columns, or values of a job.
+def check_row_bits(columns: int, bins: int, values: int) -> float:
+    """Refuse, as UsageError, what the ring cannot do: too many columns, bins, or values of a job.
 
+    ``columns``: of the side that has more; ``bins``: of each, the one of missing values included.
     Returns log2 of the bound on the probability that one of these values is wrong.
     """
     if STANDARD_BITS[DEGREE] < MODULUS_BITS:
@@ -116,6 +119,12 @@ def check_row_bits(columns: int, values: int) -> float:
             f"hidden splits add up an encrypted bit for each column: one side has {columns} "
             f"columns, more than the {MOST_SUMMANDS} whose noise leaves every bit right; drop "
             'columns there, or agree on splits = "owner"'
+        )
+    if columns * bins > MOST_BUCKETS:
+        raise UsageError(
+            f"hidden splits add up from a table of ciphertexts for each bin: one side has "
+            f"{columns * bins} bins in its {columns} columns, more than the {MOST_BUCKETS} that "
+            f'fit: use fewer bins or columns there, or agree on splits = "owner"'
         )
     failure = failure_log2(MOST_SUMMANDS, values)
     if failure > -STATISTICAL_BITS:
@@ -132,16 +141,15 @@ def plan_row_bits(columns: int, bins: int, nodes: int, rows: int) -> RowBitsLayo
     ``columns``, ``bins``: of the owner of the matrix, at least one. UsageError where there are
     more columns than a sum may have, or where nodes or buckets are more than fit.
     """
-    check_row_bits(columns, 1)
+    check_row_bits(columns, bins, 1)
     fitting = [
         layout for groups in GROUPS if (layout := _layout(columns, bins, nodes, groups)) is not None
     ]
     if not fitting:
-        most = TABLE_BYTES // (2 * POLYNOMIAL_BYTES)
         raise UsageError(
             f"a batch of {nodes} nodes over {columns * bins} bins of one side's columns does not "
-            f"fit the ring of hidden splits, which takes {DEGREE * max(GROUPS)} nodes and, one "
-            f"secret at a time, {most} bins: make smaller batches, or use fewer bins or columns"
+            f"fit the ring of hidden splits, which takes {DEGREE} nodes for each of "
+            f"{max(GROUPS)} secrets, and these tables of {TABLE_BYTES} bytes: make smaller batches"
         )
     return min(fitting, key=lambda layout: layout.bytes_for(rows))
 

@@ -20,10 +20,10 @@ from securexgb.boost.params import TrainingParams
 from securexgb.boost.proposals import proposed_lines
 from securexgb.errors import SecureXGBError, UsageError
 from securexgb.federation.session import Federation
-from securexgb.he.row_bits import check_row_bits
 from securexgb.jobs.alignment import column_counts, same_names, same_rows
 from securexgb.jobs.files import load_rows, load_sets, needed_file, needed_sets
 from securexgb.jobs.forecast import Forecast, Job, forecast
+from securexgb.jobs.job import check_hidden
 from securexgb.jobs.ledgers import verdict_of
 from securexgb.jobs.reports import versions
 from securexgb.jobs.rows import Rows
@@ -182,6 +182,10 @@ class Checks:
     def _set_rows(self) -> list[tuple[str, int]]:
         return [(name, rows.count) for name, rows in self.sets]
 
+    @property
+    def _evaluation_rows(self) -> int:
+        return sum(count for _, count in self._set_rows())
+
     def _columns(self) -> str:
         """Columns of the training data that no split can use; their names stay at this side."""
         if self.training is None:
@@ -218,12 +222,13 @@ class Checks:
         own, rank = len(rows.column_names), self.federation.config.rank
         peer = own if self.peer_columns is None else self.peer_columns
         layout = self._layout(rows, (own, peer) if rank == 0 else (peer, own))
-        found = forecast(Job(self.params, layout, self.federation.terms.method), rank)
+        method = self.federation.terms.method
+        found = forecast(Job(self.params, layout, method, self._evaluation_rows), rank)
         self.forecast, text = found, found.text()
         if self.peer_columns is None:
             text += "; reckoned with as many columns at the other side as here"
         whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        if found.memory_bytes > whole / 2:
+        if max(found.memory_bytes, found.session_bytes) > whole / 2:
             return _Warning(
                 f"{text}. That is more than half of this machine's {whole / 1e9:.0f} GB: use fewer "
                 "bins, columns or levels, or a larger machine"
@@ -233,10 +238,7 @@ class Checks:
     def _hidden(self, rows: Rows) -> str:
         """How likely an error is in what sends rows left; refused where it is too likely."""
         columns = max(len(rows.column_names), self.peer_columns or 0)
-        count = sum(data.count for _, data in [("", rows), *self.sets])
-        nodes = objective_of(self.params).outputs * ((1 << self.params.max_depth) - 1)
-        bits = 2 * count * nodes * self.params.n_estimators
-        failure = check_row_bits(columns, bits)
+        bits, failure = check_hidden(self.params, columns, rows.count + self._evaluation_rows)
         return f"one of {bits:,} bits is wrong with a probability below 2^{math.ceil(failure)}"
 
     def _link(self, rows: Rows) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import EvaluationTargets, check_metrics, metric_value
-from securexgb.boost.predict import base_margins, training_margins
+from securexgb.boost.predict import base_margins, check_rows, training_margins
 from securexgb.errors import TermsDiffer
 from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import Named, same_names, same_rows
@@ -22,6 +22,7 @@ def measure(
     Labels, and weights if there are any, are the label party's. TermsDiffer where the two
     sides do not measure the same model on as many rows.
     """
+    check_rows(party, model, data.values)
     with party.step(name):
         mine = f"{model.model_id} {len(model.best_rounds)} {data.count} {','.join(metrics)}"
         weighted = data.weights is not None
@@ -38,7 +39,7 @@ def measure(
         truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, model.centre)
         check_metrics(truth, name, model.params, metrics)
         margins = base_margins(model, data.count) + training_margins(
-            party, model, model.best_rounds, data.values
+            party, model, model.best_rounds, [data.values]
         )
         return {
             metric: metric_value(party, metric, margins, truth, model.params) for metric in metrics
@@ -50,8 +51,11 @@ def evaluate(
 ) -> dict[str, dict[str, float]]:
     """The metrics of the terms by evaluation set, equal at both parties.
 
-    Names, rows and their least number are compared before any value is opened.
+    Names, rows and their least number are compared before any value is opened; rows that the model
+    cannot take are refused before anything is sent.
     """
+    for _, rows in sets:
+        check_rows(party, model, rows.values)
     same_names(party, sets)
     same_rows(party, sets, federation.terms.id_column)
     federation.terms.floors.check(None, [(name, rows.count) for name, rows in sets])

@@ -10,7 +10,7 @@ the bytes over its rate.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,20 +28,20 @@ from securexgb.correlations.digits import DigitTransfers
 from securexgb.correlations.gates import Gates
 from securexgb.correlations.kind import Kind
 from securexgb.correlations.random_bits import RandomBits
+from securexgb.correlations.rows import RowShape
 from securexgb.correlations.transfers import Transfers
 from securexgb.correlations.triples import Triples
 from securexgb.he.layout import Layout as Batch
 from securexgb.he.layout import batch_vectors
 from securexgb.he.noise import Precision
-from securexgb.he.row_bits import plan_row_bits
 from securexgb.jobs.simulation import simulate_parties
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
 from securexgb.mpc.shared import Shared
 from securexgb.offline.matrix_products import matrix_bytes, pads_precision, stock_bytes
 from securexgb.offline.method import Method
-from securexgb.offline.row_bits import row_bits_traffic
-from securexgb.offline.rows_ahead import batch_nodes
+from securexgb.offline.row_bits import Layouts, row_bits_traffic
+from securexgb.offline.rows_ahead import batch_layouts, batch_nodes, session_layouts
 
 SECONDS_A_ROUND = 0.54e-3
 SECONDS_A_MEGABYTE = 8.9e-3
@@ -83,7 +83,9 @@ class Forecast:
 
     ``offline_bytes``, ``seconds``: None where the model has no prices (Paillier); seconds are those
     on a fast link. ``memory_bytes``: of this side at its peak; ``matrix_bytes``: what of it the
-    products' matrix takes, or with ss the other side's masked one.
+    products' matrix takes, or with ss the other side's masked one. ``session_bytes``: of the tables
+    that this side holds while a session scores rows by the model; ``upload_bytes``: of both
+    directions, before the first row; 0 with owned splits.
     """
 
     rounds: int
@@ -92,6 +94,8 @@ class Forecast:
     seconds: float | None
     memory_bytes: float
     matrix_bytes: int
+    session_bytes: int = 0
+    upload_bytes: int = 0
 
     def text(self) -> str:
         """One line for people."""
@@ -100,20 +104,40 @@ class Forecast:
             rest = ", correlations and seconds with Paillier not foreseen"
         else:
             size = f"some {self.seconds:.2g} s on a fast link, {size}"
+        session = ""
+        if self.session_bytes or self.upload_bytes:
+            session = (
+                f"; a session of predictions: {self.upload_bytes / 1e6:,.0f} MB before the first "
+                f"row, and tables of {self.session_bytes / 1e6:,.0f} MB here while it lasts"
+            )
         return (
-            f"a tree: {size} in both directions, {self.rounds:,} rounds{rest} (evaluation sets "
-            f"apart); memory: some {self.memory_bytes / 1e9:.1f} GB here at the peak, of which "
-            f"{self.matrix_bytes / 1e9:.1f} GB for one matrix"
+            f"a tree: {size} in both directions, {self.rounds:,} rounds{rest} (metrics apart); "
+            f"memory: some {self.memory_bytes / 1e9:.1f} GB here at the peak, of which "
+            f"{self.matrix_bytes / 1e9:.1f} GB for one matrix{session}"
         )
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is public of a training; ``vectors``: of each matrix, for all trees."""
+    """What is public of a training; ``vectors``: of each matrix, for all trees.
+
+    ``evaluation_rows``: of all sets together.
+    """
 
     params: TrainingParams
     layout: Layout
     method: Method
+    evaluation_rows: int = 0
+
+    @property
+    def all_rows(self) -> int:
+        """Rows that trees send to leaves."""
+        return self.layout.rows + self.evaluation_rows
+
+    @property
+    def nodes_a_round(self) -> int:
+        """Inner nodes of the trees of a round."""
+        return self.outputs * ((1 << self.params.max_depth) - 1)
 
     @property
     def outputs(self) -> int:
@@ -167,7 +191,7 @@ def forecast(job: Job, rank: int) -> Forecast:
     a_megabyte = DEALT_A_MEGABYTE if job.method.has_dealer else SECONDS_A_MEGABYTE
     seconds = cost.rounds * SECONDS_A_ROUND + online * a_megabyte / 1e6
     offline = _offline(job, cost.correlations)
-    matrix = _matrix_bytes(job, rank)
+    matrix, session = _matrix_bytes(job, rank), _session(job, rank)
     return Forecast(
         rounds=cost.rounds,
         online_bytes=online,
@@ -175,6 +199,8 @@ def forecast(job: Job, rank: int) -> Forecast:
         seconds=None if offline is None else seconds + offline[1],
         memory_bytes=_memory(job, rank) + matrix,
         matrix_bytes=matrix,
+        session_bytes=session[0],
+        upload_bytes=session[1],
     )
 
 
@@ -184,7 +210,8 @@ def whole_round_cost(job: Job) -> Cost:
     noise_bits = job.precision.noise_bits if job.has_pads else 0
     owned = [(job.outputs << level) // 2 for level in range(params.max_depth)]
     used = max(1, round(layout.total_columns * params.colsample_bytree))
-    cost = round_cost(params, layout, used, owned, job.method.prices, noise_bits)
+    prices, more = job.method.prices, job.evaluation_rows
+    cost = round_cost(params, layout, used, owned, prices, noise_bits, more)
     return cost + gradients_cost(params, layout)
 
 
@@ -234,23 +261,38 @@ def _offline(job: Job, budget: Budget) -> tuple[float, float] | None:
     return size, seconds
 
 
+def _row_batches(job: Job) -> Iterator[Layouts]:
+    """The batches of row correlations of a whole training, as they are made."""
+    layout, rounds = job.layout, job.params.n_estimators
+    shape = RowShape(job.all_rows, layout.columns, layout.all_bins)
+    left = rounds
+    while left > 0:
+        nodes = batch_nodes(shape.rows, job.nodes_a_round, left, is_first=left == rounds)
+        left -= nodes // job.nodes_a_round
+        yield batch_layouts(shape, nodes, shape.rows)
+
+
 def _row_bits(job: Job) -> tuple[float, float]:
     """Bytes and seconds of a round's row correlations, which the parties make alone."""
-    layout, size = job.layout, 0.0
-    a_round = job.outputs * ((1 << job.params.max_depth) - 1)
-    left = job.params.n_estimators
-    while left > 0:
-        is_first = left == job.params.n_estimators
-        nodes = batch_nodes(layout.rows, a_round, left, is_first=is_first)
-        left -= nodes // a_round
-        for features in layout.columns:
-            if features:
-                plan = plan_row_bits(features, layout.all_bins, nodes, layout.rows)
-                sent = row_bits_traffic(plan, layout.rows)
-                size += sent.upload_bytes + sent.result_bytes + sent.answer_bytes
-                size += price(Transfers(64, 0))[0] * sent.transfers
-    seconds = SECONDS_A_ROW_BIT * 2 * layout.rows * a_round
+    size = 0.0
+    for plans in _row_batches(job):
+        for plan in filter(None, plans):
+            sent = row_bits_traffic(plan, job.all_rows)
+            size += sent.upload_bytes + sent.result_bytes + sent.answer_bytes
+            size += price(Transfers(64, 0))[0] * sent.transfers
+    seconds = SECONDS_A_ROW_BIT * 2 * job.all_rows * job.nodes_a_round
     return size / job.params.n_estimators, seconds
+
+
+def _session(job: Job, rank: int) -> tuple[int, int]:
+    """Of a session of predictions: this side's tables, and what both send before the first row."""
+    if not job.params.is_hidden:
+        return 0, 0
+    shape = RowShape(0, job.layout.columns, job.layout.all_bins)
+    parts = session_layouts(shape, job.params.n_estimators * job.nodes_a_round)
+    own = [plans[rank] for plans in parts]
+    sent = [plan.upload_bytes for plans in parts for plan in plans if plan is not None]
+    return sum(plan.table_bytes for plan in own if plan is not None), sum(sent)
 
 
 def _batch(job: Job, columns: int) -> Batch:
@@ -283,8 +325,11 @@ def _memory(job: Job, rank: int) -> float:
     """Of this side at its peak, the matrix of products apart."""
     layout = job.layout
     nodes = job.vectors_a_round  # as many as the last level has
-    rows = layout.rows * (9 * layout.columns[rank] + BYTES_A_ROW_AND_NODE * nodes)
+    rows = job.all_rows * (9 * layout.columns[rank] + BYTES_A_ROW_AND_NODE * nodes)
     rows += BYTES_A_ROW * min(layout.rows, BLOCK_ROWS)
+    if job.params.is_hidden:
+        own = [plans[rank] for plans in _row_batches(job)]
+        rows += max(plan.table_bytes if plan is not None else 0 for plan in own)
     stock = 0
     if job.has_pads:
         stock = stock_bytes(layout.total_columns * layout.all_bins, batch_vectors(job.vectors))

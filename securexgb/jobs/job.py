@@ -13,6 +13,7 @@ from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.row_side import LocalRows, MakeRowSide
 from securexgb.errors import DataError, UsageError
+from securexgb.he.row_bits import check_row_bits
 from securexgb.jobs.checkpoint import CheckpointStore
 from securexgb.jobs.rows import Rows
 
@@ -52,6 +53,11 @@ class TrainingJob:
         return [(name, data.count) for name, data in self.evals]
 
     @property
+    def all_rows(self) -> int:
+        """Of the training data and of all evaluation sets."""
+        return self.data.count + sum(data.count for _, data in self.evals)
+
+    @property
     def checkpoint(self) -> str:
         """Of a store: none, new or resume."""
         if self.store is None:
@@ -66,8 +72,22 @@ class TrainingJob:
             raise UsageError("two evaluation sets have the same name: name each differently")
         for name, data in (("the training data", self.data), *self.evals):
             _check_data(name, data, self, rank)
+        if self.params.splits == "hidden":
+            check_hidden(self.params, len(self.data.column_names), self.all_rows)
         if self.data.outcomes is not None:
             objective_of(self.params).check_scales(self.data.outcomes)
+
+
+def check_hidden(params: TrainingParams, columns: int, rows: int) -> tuple[int, float]:
+    """Refuse, as UsageError, a training whose hidden splits the ring cannot find rows' ways for.
+
+    ``columns``: of the side that has more; ``rows``: with those that are only evaluated. Returns
+    how many bits say which way rows go, and log2 of the bound on the probability that one is wrong.
+    """
+    nodes = objective_of(params).outputs * ((1 << params.max_depth) - 1)
+    bits = 2 * rows * nodes * params.n_estimators
+    all_bins = params.max_bin + (params.missing_values == "allowed")
+    return bits, check_row_bits(columns, all_bins, bits)
 
 
 def _check_data(name: str, data: Rows, job: TrainingJob, rank: int) -> None:

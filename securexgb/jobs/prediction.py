@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.objective.registry import objective_of
-from securexgb.boost.predict import Request, Scoring, predict_margins
+from securexgb.boost.predict import Request, Scoring, check_rows, predict_margins
 from securexgb.errors import DataError
 from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import same_rows
@@ -32,7 +32,8 @@ class Predictor:
     """One model's half at a party, ready to score; the other side has the other half.
 
     Both sides score the same rows in the same order, as often as they like, over one session.
-    Keys that prediction "ckks" needs are made once.
+    Keys that prediction "ckks" needs are made once, and a hidden model's tables are sent once: so
+    the half stays as it was for the first rows, and what changed is refused.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Predictor:
 
     def margins(self, rows: Rows) -> Reals | None:
         """Rounded margins (n,), log odds or values; None at a side that does not get them."""
+        check_rows(self.party, self.half, rows.values)
         if self._federation is not None:
             id_column = self._federation.terms.id_column
             same_rows(self.party, [("rows to predict", rows)], id_column)

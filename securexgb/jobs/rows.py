@@ -18,7 +18,7 @@ Reals = NDArray[np.float64]
 _HASHED_ROWS = 1 << 16
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Rows:
     """One party's part of a data set; row r is the same person's at both parties.
 

@@ -110,7 +110,7 @@ def split_columns(count: int, feature_party: Sequence[int] | None) -> Sides:
     return np.setdiff1d(np.arange(count), features), features
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Split:
     """A whole table in two parts, and whose columns are whose."""
 

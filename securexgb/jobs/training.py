@@ -26,7 +26,7 @@ from securexgb.federation.session import Federation
 from securexgb.jobs.agreement import Agreement, CheckpointSummary, JobDescription, agree
 from securexgb.jobs.alignment import Named, same_names, same_rows
 from securexgb.jobs.checkpoint import CheckpointStore, LoadedCheckpoint, SavedRound, TrainingState
-from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.job import TrainingJob, check_hidden
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import share
@@ -72,6 +72,8 @@ def begin(party: Party, job: TrainingJob) -> State:
     agreement = agree(party, job.params, _description(party, job, saved))
     # The row counts are public and equal by now: both sides refuse, before anything is opened.
     job.floors.check(job.data.count, job.set_rows)
+    if job.params.is_hidden:
+        check_hidden(job.params, max(agreement.layout.columns), job.all_rows)
     if not agreement.rounds:
         saved = None
     numbers = agreement.layout.numbers(job.params)
@@ -83,7 +85,16 @@ def begin(party: Party, job: TrainingJob) -> State:
     _plan(party, job.params, agreement, objective.outputs)
     model = _model(party, job, agreement, saved_state, objective, binner)
     labels, coins = _labels(party, job, objective, model), Prg(bytes.fromhex(saved_state.coins))
-    of_rows = RowJob(job.params, agreement.layout, numbers, objective, labels, coins, buckets)
+    of_rows = RowJob(
+        params=job.params,
+        layout=agreement.layout,
+        numbers=numbers,
+        objective=objective,
+        labels=labels,
+        coins=coins,
+        buckets=buckets,
+        rounds=job.params.n_estimators - agreement.rounds,
+    )
     state = State(
         model=model,
         trees=TreeJob(
@@ -259,7 +270,7 @@ def _take_up(
     model, count = state.model, agreement.rounds
     rounds = saved.rounds[:count] if saved is not None else ()
     for of_round in rounds:
-        check_trees(of_round.trees, model.layout)
+        check_trees(of_round.trees, model.layout, is_hidden=job.params.is_hidden)
         model.trees += of_round.trees
         values = iter(of_round.metrics)
         for of_set in model.history.values():
@@ -271,7 +282,6 @@ def _take_up(
         margins = Shared(job.store.margins(count, rounds[-1].session))
     else:
         tables = [job.data.values, *(data.values for _, data in job.evals)]
-        grown = [training_margins(party, model, model.rounds, table) for table in tables]
-        moved = Shared.concatenate(grown, axis=1)
+        moved = training_margins(party, model, model.rounds, tables)
         margins = base_margins(model, moved.shape[1]) + moved
     state.rows.start(margins)

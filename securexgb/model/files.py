@@ -140,12 +140,13 @@ def _half(header: dict[str, Any], arrays: Arrays) -> ModelHalf:
         if len(importance) != layout.total_columns:
             raise ValueError("importance")
     trees = unstacked(arrays, count, len(columns))
-    check_trees(trees, layout)
+    params = TrainingParams.from_mapping(header["params"])
+    check_trees(trees, layout, is_hidden=params.is_hidden)
     return ModelHalf(
         rank=rank,
         model_id=str(header["model_id"]),
         job_digest=str(header["job_digest"]),
-        params=TrainingParams.from_mapping(header["params"]),
+        params=params,
         layout=layout,
         columns=columns,
         cuts=cuts,

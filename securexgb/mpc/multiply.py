@@ -108,7 +108,7 @@ def gates_at_once(party: Party, jobs: Sequence[tuple[Words, Words]], count: int)
     return [gate.product([next(parts) for _ in gate.masked], party.rank) for gate in gates]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Gate:
     """Gates (n,) with bits (width, n) behind each, a triple for every 32 of them."""
 

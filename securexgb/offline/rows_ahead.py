@@ -13,7 +13,7 @@ of the model's tables, and the keys live as long as the session.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -46,16 +46,22 @@ def batch_nodes(rows: int, a_round: int, left: int, *, is_first: bool) -> int:
     return a_round * max(1, min(FIRST_ROUNDS if is_first else fitting, fitting, left))
 
 
-@dataclass
+@dataclass(repr=False)
 class _Rows:
-    """What is registered, and how far it has been used: counts of nodes."""
+    """What is registered, how far it has been used in counts of nodes, and what waits for use.
+
+    Batches hold on to the registration that ordered them, so one that is still in work when other
+    rows are registered ends here and serves nobody.
+    """
 
     shape: RowShape
     own: NDArray[np.uint8]
     a_round: int
     rounds: int
     ordered: int = 0
+    arrived: int = 0
     taken: int = 0
+    made: list[RowBits] = field(default_factory=list)
 
     def next_batch(self) -> int:
         """Nodes of the next batch; at least a round's."""
@@ -76,15 +82,14 @@ class RowBitsAhead:
         self._rank, self._producer = rank, producer
         self._transfers, self._private = transfers, private
         self._rows: _Rows | None = None
-        self._made: list[RowBits] = []
-        self._arrived = self._objects = 0
+        self._objects = 0
 
     def register(self, shape: RowShape, own: NDArray[np.uint8], nodes: int, rounds: int) -> None:
         """See ``correlations.rows``."""
-        check_row_bits(max(shape.features), 2 * shape.rows * nodes * rounds)
+        check_row_bits(max(shape.features), shape.bins, 2 * shape.rows * nodes * rounds)
         self._rows = _Rows(shape, shape.own(self._rank, own), nodes, rounds)
-        self._made, self._arrived = [], 0
-        self._order(self._rows)
+        if rounds:
+            self._order(self._rows)
 
     def take(self, nodes: int) -> RowBits:
         """See ``correlations.rows``."""
@@ -94,15 +99,14 @@ class RowBitsAhead:
         need = rows.taken + nodes
         while rows.ordered < min(need + rows.a_round, max(need, rows.rounds * rows.a_round)):
             self._order(rows)
-        self._producer.wait(lambda: self._arrived >= need)
+        self._producer.wait(lambda: rows.arrived >= need)
         rows.taken = need
-        return self._next(nodes)
+        return _next(rows.made, nodes)
 
     def fix(self, shape: RowShape, bits: NDArray[np.bool_]) -> FixedRows:
         """See ``correlations.rows``."""
         parts = [bits[:, at : at + DEGREE] for at in range(0, bits.shape[1], DEGREE)]
-        check_row_bits(max(shape.features), 1)
-        layouts = [_layouts(shape, part.shape[1], 1) for part in parts]
+        layouts = session_layouts(shape, bits.shape[1])
 
         def work() -> list[row_bits.RowBits]:
             return [
@@ -128,13 +132,13 @@ class RowBitsAhead:
 
     def _batch(self, rows: _Rows, nodes: int) -> None:
         shape = rows.shape
-        made = self._object(_layouts(shape, nodes, shape.rows))
+        made = self._object(batch_layouts(shape, nodes, shape.rows))
         shares = _joined(made.shares(shape.rows, _columns(rows.own), self._transfer), nodes)
         masks = np.zeros((0, nodes), np.bool_)
         if made.bits is not None:
             masks = unpack_bits(made.bits, nodes)
-        self._made.append(RowBits(masks, shares))
-        self._arrived += nodes
+        rows.made.append(RowBits(masks, shares))
+        rows.arrived += nodes
 
     def _object(self, layouts: row_bits.Layouts, bits: Words | None = None) -> row_bits.RowBits:
         """Keys of their own, and the next number, which is the same at both parties."""
@@ -144,19 +148,6 @@ class RowBitsAhead:
 
     def _transfer(self, sent: int, received: int) -> tuple[SentTransfers, ReceivedTransfers]:
         return self._transfers.transfer(sent, received, ONE_BIT)
-
-    def _next(self, nodes: int) -> RowBits:
-        """The next ones of what has arrived; a level may lie in two batches."""
-        masks, shares = list[NDArray[np.bool_]](), list[Words]()
-        while nodes:
-            made = self._made.pop(0)
-            held = made.masks.shape[1]
-            if held > nodes:
-                self._made.insert(0, RowBits(made.masks[:, nodes:], made.shares[nodes:]))
-            masks.append(made.masks[:, :nodes])
-            shares.append(made.shares[:nodes])
-            nodes -= min(held, nodes)
-        return RowBits(np.concatenate(masks, axis=1), np.concatenate(shares))
 
 
 class FixedRows:
@@ -183,7 +174,14 @@ class FixedRows:
         return np.concatenate(self._producer.run(work))
 
 
-def _layouts(shape: RowShape, nodes: int, rows: int) -> row_bits.Layouts:
+def session_layouts(shape: RowShape, nodes: int) -> list[row_bits.Layouts]:
+    """How the nodes of a model lie in ciphertexts, ``DEGREE`` at a time. Public."""
+    parts = [min(DEGREE, nodes - at) for at in range(0, nodes, DEGREE)]
+    return [batch_layouts(shape, part, 1) for part in parts]
+
+
+def batch_layouts(shape: RowShape, nodes: int, rows: int) -> row_bits.Layouts:
+    """Of a batch of so many nodes and rows, by the rank of the rows' owner. Public."""
     first, second = (
         plan_row_bits(features, shape.bins, nodes, rows) if features else None
         for features in shape.features
@@ -200,3 +198,17 @@ def _joined(shares: row_bits.RowBitsShares, nodes: int) -> Words:
     held = [part for part in (shares.of_own, shares.of_theirs) if part is not None]
     both = held[0] if len(held) == 1 else held[0] ^ held[1]
     return transposed(both, nodes)
+
+
+def _next(waiting: list[RowBits], nodes: int) -> RowBits:
+    """The next ones of what waits, which is taken from it; a level may lie in two batches."""
+    masks, shares = list[NDArray[np.bool_]](), list[Words]()
+    while nodes:
+        made = waiting.pop(0)
+        held = made.masks.shape[1]
+        if held > nodes:
+            waiting.insert(0, RowBits(made.masks[:, nodes:], made.shares[nodes:]))
+        masks.append(made.masks[:, :nodes])
+        shares.append(made.shares[:nodes])
+        nodes -= min(held, nodes)
+    return RowBits(np.concatenate(masks, axis=1), np.concatenate(shares))

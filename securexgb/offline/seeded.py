@@ -34,7 +34,7 @@ from securexgb.offline.ahead import Supply
 from securexgb.offline.producer import ProductsAhead
 
 
-@dataclass
+@dataclass(repr=False)
 class FixedMatrix:
     """One registered matrix, at one party.
 

@@ -86,6 +86,7 @@ class Case:
             labels,
             coins,
             self.buckets(party.rank),
+            1,
         )
         rows = LocalRows(party, job)
         rows.take(self.vectors(party))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,17 +12,22 @@ import numpy as np
 import pytest
 
 from securexgb.boost.callbacks import TrainingCallback
-from securexgb.boost.ensemble import History, ModelHalf
+from securexgb.boost.ensemble import History, ModelHalf, Round
+from securexgb.boost.hidden_scores import HiddenScores
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict_margins
-from securexgb.errors import DataError, UsageError
+from securexgb.correlations.rows import RowShape
+from securexgb.errors import DataError, SecureXGBError, UsageError
 from securexgb.jobs.checkpoint import CheckpointStore
 from securexgb.jobs.evaluation import measure
-from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.job import TrainingJob, check_hidden
+from securexgb.jobs.prediction import Predictor
+from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import predict_alone, train_alone
 from securexgb.jobs.training import train
 from securexgb.model.export import own_splits
 from securexgb.model.files import dump_half, parse_half
+from securexgb.mpc.left_bits import register_rows
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.shared import SharedBits
@@ -28,7 +35,7 @@ from securexgb.offline.method import Method
 from securexgb.testing import run_parties
 from securexgb.testing.harness import Backend
 from tests.boost.cases import random_case
-from tests.boost.data import jobs, same_model, sides, table
+from tests.boost.data import jobs, same_model, sides, table, train_both
 from tests.mpc.kit import recorded
 
 PARAMS = TrainingParams(n_estimators=4, max_depth=3, max_bin=8, splits="hidden")
@@ -160,6 +167,49 @@ def test_messages_depend_on_shapes_alone() -> None:
     assert all(one == seen[0] for one in seen[1:])
 
 
+@pytest.mark.parametrize("splits", ["owner", "hidden"])
+@pytest.mark.parametrize("rank", [0, 1])
+def test_missing_values_that_the_terms_refuse_stop_before_anything_is_sent(
+    splits: str, rank: int
+) -> None:
+    """At the side that has them, in words; the other one is told, in words, too."""
+    params = replace(PARAMS, n_estimators=1, splits=splits, missing_values="refused")
+    data = sides(*table(60), 2)
+    halves = train_both(params, data)
+    values = data[rank].values.copy()
+    values[7, 1] = np.nan
+    broken = list(data)
+    broken[rank] = replace(data[rank], values=values)
+
+    def predicted(party: Party, own: Rows) -> None:
+        predict_margins(party, halves[party.rank], own.values, Request())
+
+    def measured(party: Party, own: Rows) -> None:
+        measure(party, halves[party.rank], "valid", own, ("auc",))
+
+    for program in (predicted, measured):
+        with pytest.raises(DataError, match=r"column 'x\d' of the .* party holds missing values"):
+            run_parties(program, broken)
+    sent, ended = [0, 0], ["", ""]
+
+    def counted(party: Party, own: Rows) -> None:
+        before = party.channel.traffic.bytes_sent
+        try:
+            predicted(party, own)
+        except SecureXGBError as error:
+            ended[party.rank] = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            sent[party.rank] = party.channel.traffic.bytes_sent - before
+
+    with pytest.raises(DataError):
+        run_parties(counted, broken)
+    assert sent[rank] == 0
+    assert sent[1 - rank] < 200  # what it asks for, and no table
+    assert ended[rank].startswith("DataError: column")
+    assert ended[1 - rank].startswith("StoppedByPeer: ")
+
+
 class CrashError(Exception):
     """Stands for a killed process."""
 
@@ -204,6 +254,101 @@ def test_a_resumed_training_ends_with_the_same_model(
     resumed = with_store(tmp_path / "killed", 2, True, (None, None))
     assert same_model(resumed, whole)
     assert resumed[0].history == whole[0].history
+
+
+def test_a_resumed_training_makes_what_it_still_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rounds that are left; and tables once, of training rows and evaluation rows together."""
+    params, (data, evals) = replace(PARAMS, n_estimators=5), evaluated(rows=60)
+    made, registered = list[int](), list[int]()
+
+    class Counted(HiddenScores):
+        def __init__(self, party: Party, model: ModelHalf, rounds: Sequence[Round]) -> None:
+            made.append(len(rounds))
+            super().__init__(party, model, rounds)
+
+    def counted(party: Party, shape: RowShape, own: Any, nodes: int, rounds: int) -> None:
+        registered.append(rounds)
+        register_rows(party, shape, own, nodes, rounds)
+
+    monkeypatch.setattr("securexgb.boost.predict.HiddenScores", Counted)
+    monkeypatch.setattr("securexgb.boost.row_side.register_rows", counted)
+    for resume, crash in ((False, (Crash(2),)), (True, ())):
+        given = [
+            replace(
+                job, store=CheckpointStore(tmp_path / str(rank)), resume=resume, callbacks=crash
+            )
+            for rank, job in enumerate(jobs(params, data, evals))
+        ]
+        with nullcontext() if resume else pytest.raises(CrashError):
+            run_parties(train, given, seed=int(resume), lasting=0)
+        for path in tmp_path.rglob("margins-*.npz"):
+            path.unlink()
+    assert registered == [5, 5, 3, 3]
+    assert made == [2, 2]
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_too_many_bins_are_refused_before_anything_is_made(rank: int) -> None:
+    """By the side that has them before its first message; at the latest once both are known."""
+    columns = 1027
+    features, labels = table(30, columns)
+    data = sides(features, labels, columns - 1 if rank == 0 else 1)
+    sent = [0, 0]
+
+    def program(party: Party, job: TrainingJob) -> None:
+        try:
+            train(party, job)
+        finally:
+            sent[party.rank] = party.channel.traffic.bytes_sent
+
+    with pytest.raises(UsageError, match="262656 bins in its 1026 columns, more than the 262144"):
+        run_parties(program, jobs(replace(PARAMS, max_bin=255), data))
+    assert sent[rank] == 0
+    with pytest.raises(UsageError, match="more than the 262144"):
+        check_hidden(replace(PARAMS, max_bin=255), 1026, 30)
+    assert check_hidden(replace(PARAMS, missing_values="refused"), 5, 30)[0] == 2 * 30 * 7 * 4
+
+
+def test_a_session_keeps_to_its_model_and_request(backend: Backend) -> None:
+    """What it has encrypted, or agreed on, is of the model that scored its first rows."""
+    data = sides(*table(60), 2)
+    halves = train_both(PARAMS, data)
+
+    def program(party: Party, own: Rows) -> None:
+        half = replace(halves[party.rank])
+        predictor = Predictor(party, half, Request("both", 9))
+        first = predictor.margins(own)
+        np.testing.assert_array_equal(predictor.margins(own), first)
+        half.best_iteration = 1
+        with pytest.raises(UsageError, match="has changed since this session scored"):
+            predictor.margins(own)
+        half.best_iteration = None
+        np.testing.assert_array_equal(predictor.margins(own), first)
+
+    run_parties(program, data, backend)
+
+
+def test_ckks_is_refused_for_a_hidden_model() -> None:
+    data = sides(*table(60), 2)
+    halves = train_both(PARAMS, data)
+
+    def program(party: Party, own: Rows) -> None:
+        with pytest.raises(UsageError, match='choose prediction "transfers"'):
+            predict_margins(party, halves[party.rank], own.values, Request(prediction="ckks"))
+
+    run_parties(program, data)
+
+
+@pytest.mark.parametrize(("held", "named"), [("hidden", "owner"), ("owner", "hidden")])
+def test_a_file_whose_trees_are_of_another_kind_than_its_parameters_is_refused(
+    held: str, named: str
+) -> None:
+    half = train_both(replace(PARAMS, n_estimators=1, splits=held), sides(*table(40), 2))[0]
+    wrong = replace(half, params=replace(half.params, splits=named))
+    with pytest.raises(DataError, match=r"parameters of the model file name \w+ splits and its"):
+        parse_half(dump_half(wrong), "half")
 
 
 def test_a_half_in_a_file() -> None:

@@ -28,18 +28,22 @@ PARAMS = TrainingParams(n_estimators=3, max_depth=2, max_bin=5, base_score=0.5, 
 TWO_PARTY, DEALT = Method(), Method(algorithm="ss", offline="dealt")
 
 
-def job(method=TWO_PARTY, rows=4096, columns=(2, 1), **changes):
+def job(method=TWO_PARTY, rows=4096, columns=(2, 1), evaluation_rows=0, **changes):
     params = replace(PARAMS, **changes)
-    return Job(params, Layout.of(params, rows, columns, False), method)
+    return Job(params, Layout.of(params, rows, columns, False), method, evaluation_rows)
 
 
 def trained(of, trees):
     draws = np.random.default_rng(4)
-    table = draws.normal(size=(of.layout.rows, of.layout.total_columns))
-    labels = (draws.random(of.layout.rows) < 0.3).astype(float)
+    table = draws.normal(size=(of.all_rows, of.layout.total_columns))
+    labels = (draws.random(of.all_rows) < 0.3).astype(float)
     whole = Rows(table, tuple(f"c{i}" for i in range(table.shape[1])), labels)
     sides = (np.arange(of.layout.label_columns), np.arange(of.layout.label_columns, table.shape[1]))
-    return train_alone(replace(of.params, n_estimators=trees), whole, sides, 1, method=of.method)
+    rows, evals = np.arange(of.all_rows), []
+    if of.evaluation_rows:
+        evals = [("valid", whole.take(rows[of.layout.rows :]))]
+    params, train = replace(of.params, n_estimators=trees), whole.take(rows[: of.layout.rows])
+    return train_alone(params, train, sides, 1, evals, method=of.method)
 
 
 @pytest.mark.parametrize("splits", ["owner", "hidden"])
@@ -54,6 +58,35 @@ def test_a_tree_more_costs_what_is_foreseen(method, missing, splits):
     found = forecast(of, 0)
     assert three.online_bytes - two.online_bytes == pytest.approx(found.online_bytes, rel=0.01)
     assert three.rounds - two.rounds == pytest.approx(found.rounds, abs=3)
+
+
+@pytest.mark.parametrize("splits", ["owner", "hidden"])
+def test_evaluation_rows_cost_what_is_foreseen(splits, monkeypatch):
+    """All but their metrics, which are apart."""
+    monkeypatch.setattr("securexgb.boost.booster.metric_value", lambda *_: 0.5)
+    of = job(DEALT, rows=1024, evaluation_rows=8192, splits=splits)
+    two, three = (trained(of, trees).costs for trees in (2, 3))
+    found, without = forecast(of, 0), forecast(replace(of, evaluation_rows=0), 0)
+    assert three.online_bytes - two.online_bytes == pytest.approx(found.online_bytes, rel=0.01)
+    assert found.online_bytes > 1.1 * without.online_bytes
+    assert found.memory_bytes > without.memory_bytes
+    if splits == "hidden":
+        assert found.offline_bytes > without.offline_bytes
+
+
+def test_a_session_of_predictions_is_foreseen():
+    """Tables of 1,024 nodes at a time, one secret each: see docs/homomorphic.md, "Row bits"."""
+    of = job(n_estimators=800, splits="hidden")
+    found, bins = [forecast(of, rank) for rank in (0, 1)], PARAMS.max_bin + 1
+    parts = -(-800 * 3 // 1024)
+    assert [one.session_bytes for one in found] == [
+        parts * 2 * 2048 * columns * bins for columns in (2, 1)
+    ]
+    assert found[0].upload_bytes == parts * 2048 * (3 * bins + 2)
+    assert "before the first row" in found[0].text()
+    owned = forecast(job(n_estimators=800), 0)
+    assert (owned.session_bytes, owned.upload_bytes) == (0, 0)
+    assert "session" not in owned.text()
 
 
 def test_memory_of_the_products_matrix_is_that_of_the_arrays():
@@ -115,6 +148,16 @@ def row_columns(facts):
     """How many columns the data has, by the line that says so."""
     (row,) = [row for row in facts["checks"] if row["check"] == "data"]
     return int(re.search(r"(\d+) columns", row["detail"])[1])
+
+
+def test_check_refuses_bins_that_hidden_splits_have_no_room_for(securexgb, tmp_path, monkeypatch):
+    Companies(tmp_path, method={})
+    monkeypatch.chdir(tmp_path / "bank")
+    monkeypatch.setattr("securexgb.he.row_bits.MOST_BUCKETS", 10)
+    done = securexgb("check", "--local", "--format", "json")
+    assert done.code == 2
+    failed = {row["check"]: row["detail"] for row in done.json["checks"] if row["status"] != "ok"}
+    assert "more than the 10 that fit: use fewer bins" in failed["hidden splits"]
 
 
 def test_check_says_it(securexgb, tmp_path, monkeypatch):

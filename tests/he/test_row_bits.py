@@ -73,18 +73,22 @@ def test_layouts_send_least(
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    check_row_bits(MOST_SUMMANDS, 1 << 29)
+    check_row_bits(MOST_SUMMANDS, 16, 1 << 29)
     with pytest.raises(UsageError, match=r"16385 columns, more than the 16384.*splits = \"owner\""):
         plan_row_bits(MOST_SUMMANDS + 1, 2, 10, 10)
     with pytest.raises(UsageError, match=r"above 2\^-40.*fewer rows"):
-        check_row_bits(10, 1 << 49)
+        check_row_bits(10, 17, 1 << 49)
     with pytest.raises(UsageError, match=r"8193 nodes over 170 bins.*smaller batches"):
         plan_row_bits(10, 17, 8193, 10)
-    with pytest.raises(UsageError, match=r"10 nodes over 512000 bins.*fewer bins or columns"):
+    with pytest.raises(
+        UsageError, match=r"512000 bins in its 2000 .* the 262144 that fit.*fewer bins"
+    ):
         plan_row_bits(2000, 256, 10, 10)
+    check_row_bits(1024, 256, 10)
+    assert plan_row_bits(1024, 256, DEGREE, 10).table_bytes == row_bits.TABLE_BYTES
 
 
 def test_a_modulus_beyond_the_table_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(row_bits, "MODULUS_BITS", 28)
     with pytest.raises(UsageError, match="128 bits of security"):
-        check_row_bits(10, 10)
+        check_row_bits(10, 17, 10)

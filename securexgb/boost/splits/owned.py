@@ -32,7 +32,7 @@ from securexgb.mpc.shared import Shared, SharedBits, Words
 Numbers = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class OwnedLevel:
     """What a party knows of the splits of a level, arrays (nodes,): public owners, own cuts.
 
@@ -53,7 +53,7 @@ class OwnedLevel:
         return OwnedSplits(self.owners, left)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class OwnedSplits:
     """Splits whose owners see which rows go left: ``left`` (nodes, rows), False where not own."""
 

@@ -32,7 +32,7 @@ from securexgb.mpc.shared import Shared, SharedBits
 Numbers = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Candidates:
     """Public description of the candidates, in the order of preference; arrays (c,).
 

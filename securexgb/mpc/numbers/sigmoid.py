@@ -90,7 +90,7 @@ class Steps:
 _FINE, _COARSE = Steps(7, 3, 4), Steps(6, 3, 3)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Curve:
     """A falling function as value[a, b] + more[a, c], units of 2^-52; values (a, b), more (a, c).
 

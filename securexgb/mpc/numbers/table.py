@@ -152,7 +152,7 @@ def _ideal_marks(bits: SharedBits) -> SharedBits:
     return SharedBits(pack_bits(marks), bits.count)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Tables:
     """Public tables that an index of w bits is looked up in: ``entries`` (k, 2^w), one by run.
 

@@ -1,0 +1,90 @@
+"""Row correlations made ahead: of the rows that are registered, whatever is still in work."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.arith.bits import unpack_bits
+from securexgb.channel.channel import Channel
+from securexgb.correlations.rows import RowBits, RowShape
+from securexgb.offline.oblivious_transfer import ObliviousTransfer
+from securexgb.offline.producer import Producer
+from securexgb.offline.rows_ahead import RowBitsAhead, session_layouts
+from tests.offline.pairs import both, channels, private
+
+ROWS, FEATURES, BINS, A_ROUND = 130, (3, 2), 5, 7
+SHAPE = RowShape(ROWS, FEATURES, BINS)
+
+
+class Ends:
+    """One party's row correlations, and the thread that makes them."""
+
+    def __init__(self, rank: int, channel: Channel) -> None:
+        self.producer = Producer()
+        ot = ObliviousTransfer(rank, channel, private(rank))
+        self.rows = RowBitsAhead(rank, self.producer, ot, private(rank, 1))
+
+
+def drawn(seed: int, rank: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed + rank).integers(0, BINS, (ROWS, FEATURES[rank]), np.uint8)
+
+
+def pair() -> tuple[Ends, Ends]:
+    zero, one = channels()
+    return Ends(0, zero), Ends(1, one)
+
+
+def check(made: tuple[RowBits, RowBits], seed: int) -> None:
+    """z_0 ^ z_1 is the xor of both one-hot matrices' products with the other side's bits."""
+    nodes = made[0].masks.shape[1]
+    expected = np.zeros((nodes, ROWS), np.bool_)
+    for rank, theirs in enumerate(reversed(made)):
+        bits = theirs.masks.reshape(FEATURES[rank], BINS, nodes)
+        for column, own in enumerate(drawn(seed, rank).T):
+            expected ^= bits[column][own].T
+    shares = made[0].shares ^ made[1].shares
+    np.testing.assert_array_equal(unpack_bits(shares, ROWS), expected)
+
+
+def test_rows_registered_while_a_batch_is_in_work_get_bits_of_their_own() -> None:
+    def one(rank: int, end: Ends) -> RowBits:
+        go = threading.Event()
+
+        def hold() -> None:
+            go.wait(10)
+
+        end.producer.order(hold)
+        end.rows.register(SHAPE, drawn(0, rank), A_ROUND, 5)
+        end.rows.register(SHAPE, drawn(10, rank), A_ROUND, 5)
+        go.set()
+        taken = [end.rows.take(nodes) for nodes in (3, 4, 7, 5, 2)]
+        masks = np.concatenate([part.masks for part in taken], axis=1)
+        return RowBits(masks, np.concatenate([part.shares for part in taken]))
+
+    check(both(pair(), one), 10)
+
+
+def test_nothing_is_made_where_no_round_is_left() -> None:
+    def one(rank: int, end: Ends) -> int:
+        end.rows.register(SHAPE, drawn(0, rank), A_ROUND, 0)
+        end.producer.run(lambda: None)
+        return end.rows.account.channel_bytes
+
+    assert both(pair(), one) == (0, 0)
+
+
+def test_a_session_sends_before_its_first_row_what_its_layouts_say() -> None:
+    """Ciphertexts for the other side's bins, 1,024 nodes at a time, and 16 bytes of coins."""
+    layouts = session_layouts(SHAPE, 1100)
+
+    def one(rank: int, end: Ends) -> int:
+        end.rows.fix(SHAPE, np.zeros((SHAPE.entries[1 - rank], 1100), np.bool_))
+        return end.rows.account.channel_bytes
+
+    for rank, sent in enumerate(both(pair(), one)):
+        plans = [of_part[1 - rank] for of_part in layouts]
+        assert [plan.nodes for plan in plans if plan is not None] == [1024, 76]
+        assert sent == sum(16 + plan.upload_bytes for plan in plans if plan is not None)

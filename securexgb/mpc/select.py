@@ -3,10 +3,15 @@
 The owner of a row holds the bits b; the other party, the helper, holds its share y of
 the words that a bit is for. The owner's part of b (x + y), b x, is local. For b y they use one
 random oblivious transfer an element: the helper has m0 and m1, the owner a random choice c and
-m_c. The owner sends d = b ^ c, uniform. The helper puts r = -m_d as its share of b y and
-sends t = y + m_d - m_{1-d}, masked by the message that the owner cannot know when b = 0.
-The owner takes m_d = -r where b = 0, and t + m_{1-d} = y - r where b = 1. Two messages,
-one bit and the words' bits. Rows of both owners go together, in opposite directions.
+m_c. Two messages go at once. The owner sends d = b ^ c, uniform since c is. The helper sends
+e = y - (m1 - m0), masked by the one of the two that the owner lacks. Then
+
+    c e + m_c = c y + m0
+
+whatever c is, so that the owner has one share of c y, and the helper another, -m0. Where d = 0,
+b is c and these are the shares of b y. Where d = 1, b y = y - c y: both change the sign, and the
+helper adds y. One round, one bit and the words' bits. Rows of both owners go together, in
+opposite directions.
 
 One transfer serves all k words of an element: its message is cut into fields of as many bits as
 the words count for, 128 together at most.
@@ -27,13 +32,15 @@ from securexgb.correlations.transfers import (
     transfer_bits,
 )
 from securexgb.errors import UsageError
-from securexgb.mpc.packed import RingBits, packed_words, swapped
+from securexgb.mpc.packed import RingBits, packed_words, swapped_with
 from securexgb.mpc.padding import pack_filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, Words
 
 Bits = NDArray[np.bool_]
+Factors = NDArray[np.bool_] | Words
+"""Bits singly, 0 or 1: what is kept or dropped by one is multiplied by it; no branch is on it."""
 Owners = NDArray[np.int64]
 
 
@@ -45,7 +52,7 @@ def transfer_cost(label: int, feature: int, ring_bits: RingBits) -> Cost:
     """Cost of ``select`` for so many elements whose bits each party owns."""
     bits = message_bits(ring_bits)
     return Cost(
-        rounds=2,
+        rounds=1,
         label_words=words_per(label) + packed_words(feature, ring_bits),
         feature_words=words_per(feature) + packed_words(label, ring_bits),
         correlations=Budget(
@@ -106,25 +113,58 @@ def select(party: Party, owners: Owners, bits: Bits, x: Shared, ring_bits: RingB
     receiver, sender = transfers(party, count_own, count_helped, message_bits(ring_bits))
     mine = np.ascontiguousarray(bits[own]).reshape(-1)
     flips = pack_filled(party, mine) ^ receiver.choices
-    theirs = party.exchange(flips, expect=words_per(count_helped))
     result = np.empty(x.words.shape, np.uint64)
     # One row after another: at a million columns every further array of all rows counts.
-    chosen = unpack_bits(theirs, count_helped)
     masked = np.empty((len(ring_bits), count_helped), np.uint64)
     for row, part in zip(helped, parts(helped.size, columns), strict=True):
-        zero, one = sender.zero[..., part], sender.one[..., part]
-        first = fields(np.where(chosen[part], one, zero), ring_bits)
-        second = fields(np.where(chosen[part], zero, one), ring_bits)
-        for word, (known, other) in enumerate(zip(first, second, strict=True)):
-            np.negative(known, out=result[row, word])
-            masked[word, part] = x.words[row, word] + known - other
+        masked[:, part] = offered(sender, part, x.words[row], ring_bits, result[row])
     del sender
-    received = swapped(party, list(masked), count_own, ring_bits)
+    asked, received = swapped_with(
+        party, flips, words_per(count_helped), list(masked), (count_own, ring_bits)
+    )
+    theirs, choices = unpack_bits(asked, count_helped), unpack_bits(receiver.choices, count_own)
+    for row, part in zip(helped, parts(helped.size, columns), strict=True):
+        give(result[row], x.words[row], theirs[part])
     for row, part in zip(own, parts(own.size, columns), strict=True):
+        np.multiply(x.words[row], mine[part], out=result[row])
         for word, known in enumerate(fields(receiver.chosen[..., part], ring_bits)):
-            kept = np.where(mine[part], received[word, part] + x.words[row, word], np.uint64(0))
-            np.add(known, kept, out=result[row, word])
+            flip = choices[part] ^ mine[part]
+            result[row, word] += take(known, received[word, part], choices[part], flip)
     return Shared(result)
+
+
+def offered(
+    sender: SentTransfers, part: slice, y: Words, ring_bits: RingBits, share: Words
+) -> Words:
+    """What the sender of some transfers sends for its words (k, n): y - (m1 - m0).
+
+    ``share``: (k, n), becomes its share of c y, -m0.
+    """
+    sent = np.empty_like(share)
+    both = zip(*(fields(m[..., part], ring_bits) for m in (sender.zero, sender.one)), strict=True)
+    for word, (zero, one) in enumerate(both):
+        np.negative(zero, out=share[word])
+        np.subtract(y[word], one, out=sent[word])
+        sent[word] += zero
+    return sent
+
+
+def give(share: Words, y: Words, flips: Factors) -> None:
+    """Make the sender's share of c y that of b y, in place: y - c y where b ^ c is set."""
+    rest = y - share
+    rest -= share
+    rest *= flips
+    share += rest
+
+
+def take(known: Words, received: Words, choices: Factors, flips: Factors) -> Words:
+    """The receiver's share of b y, from m_c and what the sender sent; flips are b ^ c."""
+    share = received * choices
+    share += known
+    twice = share << np.uint64(1)
+    twice *= flips
+    share -= twice
+    return share
 
 
 def parts(rows: int, columns: int) -> list[slice]:

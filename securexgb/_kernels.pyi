@@ -45,7 +45,7 @@ def histogram(bins: Bytes, values: Words, n_bins: int) -> Words:
 def mask_bucket_matrix(bins: Bytes, n_bins: int, key: bytes, start: int) -> Words:
     """M - U, shape (n, features n_bins); U[r, c] is word start + r columns + c of the stream."""
 
-def xor_select(marks: Words, selections: Words, runs: Sequence[int]) -> Words:
+def xor_marked(marks: Words, selections: Words, runs: Sequence[int]) -> Words:
     """Elements in runs of so many each, marks (m, words), 64 elements to a word.
 
     Row o holds the xor of the marks whose bits are set in row o of the run's selection, (runs, o,

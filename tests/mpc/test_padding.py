@@ -16,11 +16,11 @@ import pytest
 
 from securexgb.arith.bits import words_per
 from securexgb.arith.prg import Prg
-from securexgb.mpc.choose import choose
 from securexgb.mpc.compare import all_of, is_negative
 from securexgb.mpc.convert import highest_bit, to_arithmetic, to_bits
 from securexgb.mpc.digits import CARRIES, DIGIT, SUMS, digit_tables, own_digits
-from securexgb.mpc.multiply import and_bits, gate_bits
+from securexgb.mpc.multiplex import multiplex_private, multiplex_shared
+from securexgb.mpc.multiply import and_bits, and_broadcast
 from securexgb.mpc.numbers.lift import binary, lift_numbers, widen
 from securexgb.mpc.numbers.magnitude import Index, magnitude
 from securexgb.mpc.numbers.scale import scale_rows
@@ -29,7 +29,6 @@ from securexgb.mpc.numbers.table import one_hot
 from securexgb.mpc.packed import packed_words
 from securexgb.mpc.padding import filled
 from securexgb.mpc.party import Party
-from securexgb.mpc.select import select
 from securexgb.mpc.shared import Shared
 from securexgb.testing.harness import insecure_parties
 from tests.mpc.kit import Pair, public, recorded, shared, shared_bits
@@ -76,8 +75,8 @@ INDEX = Index(step_bits=6, bits=5, range_bits=16)
 # filled up at the label and at the feature party, a number for each message, by n: elements' bits
 # and, where a transfer's answers go with its flips, these.
 CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any]]] = {
-    "select": (
-        select,
+    "multiplex_private": (
+        multiplex_private,
         lambda n: [
             public(np.zeros(3, np.int64)),
             selection(3, n),
@@ -86,8 +85,8 @@ CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any
         ],
         lambda n: ([3 * n], [packed(3 * n, 35, 31)]),
     ),
-    "select half words": (
-        select,
+    "multiplex_private half words": (
+        multiplex_private,
         lambda n: [
             public(np.zeros(1, np.int64)),
             selection(1, n),
@@ -96,13 +95,13 @@ CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any
         ],
         lambda n: ([n], [packed(n, 32)]),
     ),
-    "choose": (
-        choose,
+    "multiplex_shared": (
+        multiplex_shared,
         lambda n: [bits(3, n), numbers(3, 2, n), public((41, 64))],
         lambda n: ([3 * n + packed(3 * n, 41, 64)],) * 2,
     ),
-    "choose half words": (
-        choose,
+    "multiplex_shared half words": (
+        multiplex_shared,
         lambda n: [bits(1, n), numbers(1, 1, n), public((32,))],
         lambda n: ([n + packed(n, 32)],) * 2,
     ),
@@ -149,8 +148,8 @@ CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any
         lambda n: ([4 * n, 4 * n, 1 * n], [2 * n, 1 * n, 4 * n]),
     ),
     "and_bits": (and_bits, lambda n: [bits(3, n), bits(3, n)], lambda n: ([6 * n], [6 * n])),
-    "gate_bits": (
-        gate_bits,
+    "and_broadcast": (
+        and_broadcast,
         lambda n: [bits(2, n), bits(5, 2, n)],
         lambda n: ([12 * n], [12 * n]),
     ),

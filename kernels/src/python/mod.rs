@@ -36,6 +36,6 @@ mod _kernels {
     use super::words::{
         from_slices, histogram, mask_bucket_matrix, matrix_product, pack_bits, pack_words,
         prg_matrix_product, prg_words, simd_paths, to_slices, triple_close, triple_open,
-        unpack_bits, unpack_words, xor_select,
+        unpack_bits, unpack_words, xor_marked,
     };
 }

@@ -4,7 +4,7 @@ A bit shared as b0 ^ b1 is the integer b0 + b1 - 2 b0 b1, each summand known to 
 product of private bits. Where the bit weighs 2^j and the sum is wanted modulo 2^R, the
 product is wanted modulo 2^(R-1-j) only, and the bits of a number take half the words (the
 observation of ABY). The product is one oblivious transfer: the receiver's bit b chooses, the
-sender's bit a is the word (``mpc.select``): of a random transfer, messages m0, m1 and choice c
+sender's bit a is the word (``mpc.multiplex``): of a random transfer, messages m0, m1 and choice c
 with m_c, the receiver sends d = b ^ c and the sender t = a - (m1 - m0), at once; c t + m_c and
 -m0 are shares of a c, and where d is set a b = a - a c. Every other bit goes in the
 other direction. Messages have the fewest bits that transfers come in: a dealer's corrections are
@@ -28,10 +28,10 @@ from securexgb.arith.bits import WORD, to_slices, unpack_bits, words_per
 from securexgb.correlations.counting import Budget
 from securexgb.correlations.transfers import Transfers, transfer_bits
 from securexgb.mpc.compare import signed
+from securexgb.mpc.multiplex import give, take, transfers
 from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
-from securexgb.mpc.select import give, take, transfers
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, SharedBits, Words
 

@@ -3,7 +3,7 @@
 With x = x0 + x1 and y = y0 + y1 each party computes x_i y_i; of the other products party i
 knows x_i and party j the bits of y_j, sum of 2^b y_jb. That is Gilboa's multiplication, bit by
 bit, and one choice serves the whole row: by a random transfer for each bit of y_j (keys K0,
-K1 of 128 bits; choice c with K_c), as in ``mpc.select``. j sends d = y_jb ^ c, uniform. With the
+K1 of 128 bits; choice c with K_c), as in ``mpc.multiplex``. j sends d = y_jb ^ c, uniform. With the
 streams s0 and s1 of the keys, one word for each word of the row, i sends x_i - (s1 - s0) modulo
 2^(r-b), masked by whichever of the two j lacks, at the same time. By its choice j gets a share of
 c x_i, and -s0 is the other one; where d = 1 both change the sign and i adds x_i. So i makes the
@@ -20,12 +20,12 @@ from securexgb import _kernels
 from securexgb.arith.bits import unpack_dense, words_per
 from securexgb.correlations.prices import Prices
 from securexgb.correlations.transfers import Transfers
+from securexgb.mpc.multiplex import transfers
 from securexgb.mpc.multiply import multiply, product_cost
 from securexgb.mpc.packed import swapped_with
 from securexgb.mpc.padding import pack_filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
-from securexgb.mpc.select import transfers
 from securexgb.mpc.shared import Shared, Words
 
 _KEY_BITS = 128

@@ -81,6 +81,7 @@ _SAMPLE_ROWS = 4096
 class Forecast:
     """What to expect of a tree, and of the memory. Bytes are of both directions together.
 
+    ``first_rounds``, ``first_online_bytes``: of the first one, whose gradients take no message.
     ``offline_bytes``, ``seconds``: None where the model has no prices (Paillier); seconds are those
     on a fast link. ``memory_bytes``: of this side at its peak; ``matrix_bytes``: what of it the
     products' matrix takes, or with ss the other side's masked one.
@@ -88,6 +89,8 @@ class Forecast:
 
     rounds: int
     online_bytes: int
+    first_rounds: int
+    first_online_bytes: int
     offline_bytes: float | None
     seconds: float | None
     memory_bytes: float
@@ -102,7 +105,8 @@ class Forecast:
             size = f"some {self.seconds:.2g} s on a fast link, {size}"
         return (
             f"a tree: {size} in both directions, {self.rounds:,} rounds{rest} (evaluation sets "
-            f"apart); memory: some {self.memory_bytes / 1e9:.1f} GB here at the peak, of which "
+            f"apart; the first one {self.first_rounds:,} rounds); memory: some "
+            f"{self.memory_bytes / 1e9:.1f} GB here at the peak, of which "
             f"{self.matrix_bytes / 1e9:.1f} GB for one matrix"
         )
 
@@ -162,8 +166,8 @@ def price(kind: Kind[Any]) -> tuple[float, float]:
 
 def forecast(job: Job, rank: int) -> Forecast:
     """For party ``rank``."""
-    cost = whole_round_cost(job)
-    online = 8 * (cost.label_words + cost.feature_words)
+    cost, first = whole_round_cost(job), whole_round_cost(job, is_first=True)
+    online, of_first = (8 * (one.label_words + one.feature_words) for one in (cost, first))
     a_megabyte = DEALT_A_MEGABYTE if job.method.has_dealer else SECONDS_A_MEGABYTE
     seconds = cost.rounds * SECONDS_A_ROUND + online * a_megabyte / 1e6
     offline = _offline(job, cost.correlations)
@@ -171,6 +175,8 @@ def forecast(job: Job, rank: int) -> Forecast:
     return Forecast(
         rounds=cost.rounds,
         online_bytes=online,
+        first_rounds=first.rounds,
+        first_online_bytes=of_first,
         offline_bytes=None if offline is None else offline[0],
         seconds=None if offline is None else seconds + offline[1],
         memory_bytes=_memory(job, rank) + matrix,
@@ -178,13 +184,18 @@ def forecast(job: Job, rank: int) -> Forecast:
     )
 
 
-def whole_round_cost(job: Job) -> Cost:
-    """Gradients and growth of a round; who owns which split does not matter to the sums."""
+def whole_round_cost(job: Job, *, is_first: bool = False) -> Cost:
+    """Gradients and growth of a round; who owns which split does not matter to the sums.
+
+    ``is_first``: of the first round, whose gradients the label party makes by itself.
+    """
     params, layout = job.params, job.layout
     noise_bits = job.precision.noise_bits if job.has_pads else 0
     owned = [(job.outputs << level) // 2 for level in range(params.max_depth)]
     used = max(1, round(layout.total_columns * params.colsample_bytree))
     cost = round_cost(params, layout, used, owned, job.method.prices, noise_bits)
+    if is_first and params.sigmoid == "table":
+        return cost
     return cost + gradients_cost(params, layout)
 
 

@@ -274,4 +274,5 @@ def _take_up(
         grown = [training_margins(party, model, model.rounds, table) for table in tables]
         moved = Shared.concatenate(grown, axis=1)
         margins = base_margins(model, moved.shape[1]) + moved
-    state.rows.start(margins)
+    # The base is the label party's; margins that trees have moved are known to nobody.
+    state.rows.start(margins, at_label=not rounds)

@@ -12,7 +12,12 @@ from securexgb.boost.dither import Dither
 from securexgb.boost.layout import Layout
 from securexgb.boost.objective import logistic
 from securexgb.boost.objective.logistic import Logistic, margin_bits
-from securexgb.boost.objective.objective import Labels, gradient_vectors, row_weights
+from securexgb.boost.objective.objective import (
+    Labels,
+    gradient_vectors,
+    label_gradients,
+    row_weights,
+)
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.objective.squared import SquaredError
 from securexgb.boost.params import TrainingParams
@@ -28,7 +33,7 @@ from securexgb.testing import run_parties
 ROWS = 400
 
 
-def vectors(params, margins, labels, weights, backend, block_rows=BLOCK_ROWS, tree=0):
+def vectors(params, margins, labels, weights, backend, block_rows=BLOCK_ROWS, tree=0, alone=False):
     """Opened (g, h) of every row as reals, the format, the words; margins in the user's unit."""
     rows = margins.size
     layout = Layout.of(params, rows, (1, 1), weights is not None)
@@ -49,7 +54,13 @@ def vectors(params, margins, labels, weights, backend, block_rows=BLOCK_ROWS, tr
         given = Labels(share(party, targets, 0, shape), row_words)
         margin_words = share(party, words, 0, shape)
         margin_words = margin_words.reshape(1, -1)
-        both = gradient_vectors(party, objective, margin_words, given, numbers, coins, block_rows)
+        if alone:
+            rounds = party.rounds
+            both = label_gradients(party, objective, margin_words, given, numbers, coins)
+            assert party.rounds == rounds
+        else:
+            inputs = margin_words, given, numbers, coins
+            both = gradient_vectors(party, objective, *inputs, block_rows)
         return open_shared(party, both[0], Reveal.METRIC)
 
     words = run_parties(program, [True, None], backend=backend)[0].view(np.int64)
@@ -84,6 +95,23 @@ def test_backends_agree_bit_for_bit() -> None:
         for backend in ("plaintext", "shared")
     ]
     assert np.array_equal(*words)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("objective", ["binary:logistic", "reg:squarederror"])
+def test_the_label_party_alone_has_the_words_of_the_protocol(
+    backend, objective: str, weighted: bool
+) -> None:
+    draw = np.random.default_rng(5)
+    margins, labels = draw.normal(scale=9, size=ROWS), (draw.random(ROWS) < 0.4).astype(float)
+    weights = draw.uniform(0, 1, ROWS) if weighted else None
+    exponent = 0 if objective == "reg:squarederror" else None
+    params = TrainingParams(objective=objective, target_exponent=exponent)
+    words = [
+        vectors(params, margins, labels, weights, backend, alone=alone)[2]
+        for alone in (False, True)
+    ]
+    np.testing.assert_array_equal(*words)
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,13 @@ def test_a_tree_more_costs_what_is_foreseen(method, missing, splits):
     found = forecast(of, 0)
     assert three.online_bytes - two.online_bytes == pytest.approx(found.online_bytes, rel=0.01)
     assert three.rounds - two.rounds == pytest.approx(found.rounds, abs=3)
+    # Gradients of the base are the label party's own: what is left of a tree is its growth.
+    growth = whole_round_cost(of, is_first=True)
+    assert (found.first_rounds, found.first_online_bytes) == (
+        growth.rounds,
+        8 * (growth.label_words + growth.feature_words),
+    )
+    assert 0 < two.online_bytes - found.online_bytes - found.first_online_bytes < 4000
 
 
 def test_memory_of_the_products_matrix_is_that_of_the_arrays():

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from securexgb.arith.fixedpoint import MARGIN_BITS, ROW_WEIGHT_BITS, encode
 from securexgb.boost.objective.logistic import margin_bits
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.rows import blocks
+from securexgb.boost.rows import blocks, sending_block
 from securexgb.errors import DataError, UsageError
 from securexgb.mpc.compare import is_negative
 from securexgb.mpc.convert import to_arithmetic
@@ -129,7 +129,10 @@ def _logloss(
         party, np.zeros(1, np.int64), labelled, margins.reshape(1, 1, -1), (64,)
     )
     range_bits = margin_bits(params)
-    parts = [softplus(party, margins[rows], range_bits) for rows in blocks(truth.rows)]
+    parts = [
+        softplus(party, margins[rows], range_bits)
+        for rows in blocks(truth.rows, sending_block(truth.rows))
+    ]
     losses = Shared.concatenate(parts) - products[0, 0]
     as_mean = Mean(MARGIN_BITS, _LOSS_INTEGER_BITS, metric_unit(params))
     return _mean(party, losses, truth, as_mean)

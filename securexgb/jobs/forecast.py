@@ -22,7 +22,7 @@ from securexgb.boost.layout import Layout
 from securexgb.boost.objective.objective import Labels, gradient_vectors
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.rows import BLOCK_ROWS
+from securexgb.boost.rows import blocks, sending_block
 from securexgb.correlations.counting import Budget, CountingSource
 from securexgb.correlations.digits import DigitTransfers
 from securexgb.correlations.gates import Gates
@@ -200,7 +200,7 @@ def whole_round_cost(job: Job, *, is_first: bool = False) -> Cost:
 
 
 def gradients_cost(params: TrainingParams, layout: Layout) -> Cost:
-    """Cost of all rows' gradients: of a sample of whole words, times as many."""
+    """Cost of all rows' gradients: of a sample of whole words, times as many; rounds by block."""
     numbers = layout.numbers(params)
 
     def count(party: Party, _: None) -> tuple[int, int, Budget]:
@@ -217,6 +217,7 @@ def gradients_cost(params: TrainingParams, layout: Layout) -> Cost:
     (rounds, mine, used), (_, theirs, _) = simulate_parties(count, [None, None], seed=0).results
     times = -(-layout.rows // 64) * 64 / _SAMPLE_ROWS
     kinds = {kind: round(times * number) for kind, number in used.counts.items()}
+    rounds *= len(list(blocks(layout.rows, sending_block(layout.rows))))
     return Cost(rounds, round(times * mine), round(times * theirs), Budget(kinds))
 
 
@@ -295,7 +296,7 @@ def _memory(job: Job, rank: int) -> float:
     layout = job.layout
     nodes = job.vectors_a_round  # as many as the last level has
     rows = layout.rows * (9 * layout.columns[rank] + BYTES_A_ROW_AND_NODE * nodes)
-    rows += BYTES_A_ROW * min(layout.rows, BLOCK_ROWS)
+    rows += BYTES_A_ROW * min(layout.rows, sending_block(layout.rows))
     stock = 0
     if job.has_pads:
         stock = stock_bytes(layout.total_columns * layout.all_bins, batch_vectors(job.vectors))

@@ -21,7 +21,6 @@ from securexgb.boost.objective.objective import (
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.objective.squared import SquaredError
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.rows import BLOCK_ROWS
 from securexgb.boost.scales import Outcomes
 from securexgb.errors import DataError
 from securexgb.mpc.numbers.sigmoid import sigmoid_table
@@ -33,7 +32,7 @@ from securexgb.testing import run_parties
 ROWS = 400
 
 
-def vectors(params, margins, labels, weights, backend, block_rows=BLOCK_ROWS, tree=0, alone=False):
+def vectors(params, margins, labels, weights, backend, block_rows=None, tree=0, alone=False):
     """Opened (g, h) of every row as reals, the format, the words; margins in the user's unit."""
     rows = margins.size
     layout = Layout.of(params, rows, (1, 1), weights is not None)
@@ -140,8 +139,7 @@ def test_blocks_of_any_size_give_the_same_pairs(backend, objective: str) -> None
     exponent = 0 if objective == "reg:squarederror" else None
     params = TrainingParams(objective=objective, target_exponent=exponent)
     words = [
-        vectors(params, margins, labels, weights, backend, size)[2]
-        for size in (64, 192, BLOCK_ROWS)
+        vectors(params, margins, labels, weights, backend, size)[2] for size in (64, 192, None)
     ]
     np.testing.assert_array_equal(words[0], words[1])
     np.testing.assert_array_equal(words[0], words[2])

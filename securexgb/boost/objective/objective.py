@@ -21,7 +21,7 @@ from securexgb.arith.fixedpoint import NumberFormat, encode
 from securexgb.boost.dither import Dither, by_row
 from securexgb.boost.objective.traits import Traits
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.rows import BLOCK_ROWS, blocks
+from securexgb.boost.rows import blocks, sending_block
 from securexgb.boost.scales import Outcomes, check_weights, row_factors
 from securexgb.mpc.alone import Alone
 from securexgb.mpc.multiply import multiply
@@ -128,13 +128,14 @@ def gradient_vectors(
     labels: Labels,
     numbers: NumberFormat,
     coins: Dither,
-    block_rows: int = BLOCK_ROWS,
+    block_rows: int | None = None,
 ) -> Shared:
     """g and h of every row: shared (outputs, 2, n), with the fraction bits of rows."""
+    rows_of_all = margins.shape[1]
     of_rows = objective.derivatives(numbers, coins, labels.weights is not None)
     parts = [
         of_rows(party, margins[:, rows], labels[rows])
-        for rows in blocks(margins.shape[1], block_rows)
+        for rows in blocks(rows_of_all, block_rows or sending_block(rows_of_all))
     ]
     return Shared.concatenate(parts, axis=2)
 

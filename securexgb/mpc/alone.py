@@ -22,7 +22,8 @@ class Alone(Party):
 
     def __init__(self, party: Party) -> None:
         nobody = cast("Any", _Nobody())
-        super().__init__(0, nobody, nobody, party.private, party.coins, party.lasting)
+        private = party.private.derive("alone")
+        super().__init__(0, nobody, nobody, private, party.coins, party.lasting)
         self.ideal = _OwnValues()
 
 

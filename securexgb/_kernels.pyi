@@ -45,7 +45,7 @@ def histogram(bins: Bytes, values: Words, n_bins: int) -> Words:
 def mask_bucket_matrix(bins: Bytes, n_bins: int, key: bytes, start: int) -> Words:
     """M - U, shape (n, features n_bins); U[r, c] is word start + r columns + c of the stream."""
 
-def xor_select(marks: Words, selections: Words, runs: Sequence[int]) -> Words:
+def xor_marked(marks: Words, selections: Words, runs: Sequence[int]) -> Words:
     """Elements in runs of so many each, marks (m, words), 64 elements to a word.
 
     Row o holds the xor of the marks whose bits are set in row o of the run's selection, (runs, o,
@@ -160,8 +160,15 @@ def ot_products_send(
     ceil(ring_bits / 2) a factor, and one for two factors where ring_bits is even.
     """
 
-def ot_products_receive(chosen: Words, factors: Words, ring_bits: int, message: Words) -> Words:
-    """The receiver's shares (n,); its choices are the low bits of its factors."""
+def ot_products_receive(
+    chosen: Words, choices: Words, flips: Words, ring_bits: int, message: Words
+) -> Words:
+    """The receiver's shares (n,), for words whose low bits are its choices and its flips (n,)."""
+
+def ot_signed_sums(keys: Words, flips: Words, count: int) -> Words:
+    """Sums over i of 2^i times stream i of a row's keys, (rows, count) flat; keys (2, n), n / rows
+    a row. Bit i of a row's word of flips (rows,) says whether it is added, or taken off.
+    """
 
 class BfvRing:
     """Z_q[X] / (X^N + 1) with its tables; holds no key. See kernels/src/lattice and he/bfv.py.

@@ -20,12 +20,11 @@ from securexgb.boost.splits.split import index_bits, splits_cost
 from securexgb.boost.tree import value_bits
 from securexgb.correlations.prices import Prices
 from securexgb.correlations.rows import RowShape
-from securexgb.mpc.choose import choose_cost
 from securexgb.mpc.left_bits import left_bits_cost
+from securexgb.mpc.multiplex import multiplex_private_cost, multiplex_shared_cost
 from securexgb.mpc.numbers.truncate import shift_cost
 from securexgb.mpc.packed import RingBits
 from securexgb.mpc.protocol import Cost
-from securexgb.mpc.select import transfer_cost
 
 
 def round_cost(
@@ -76,8 +75,8 @@ def _kept_cost(
 ) -> Cost:
     """Cost of ``keep_left`` of a level's splits, ``label`` of which are the label party's."""
     if params.is_hidden:
-        return choose_cost(nodes * rows, ring_bits)
-    return transfer_cost(label * rows, (nodes - label) * rows, ring_bits)
+        return multiplex_shared_cost(nodes * rows, ring_bits)
+    return multiplex_private_cost(label * rows, (nodes - label) * rows, ring_bits)
 
 
 def candidates_of(layout: Layout, used: int) -> int:

@@ -28,17 +28,17 @@ from numpy.typing import NDArray
 from securexgb.arith.fixedpoint import MARGIN_BITS, ROW_WEIGHT_BITS, encode
 from securexgb.boost.objective.logistic import margin_bits
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.rows import blocks
+from securexgb.boost.rows import blocks, sending_block
 from securexgb.errors import DataError, UsageError
 from securexgb.mpc.compare import is_negative
 from securexgb.mpc.convert import to_arithmetic
+from securexgb.mpc.multiplex import multiplex_private
 from securexgb.mpc.multiply import multiply
 from securexgb.mpc.numbers.sigmoid import softplus
 from securexgb.mpc.numbers.truncate import round_off, truncate
 from securexgb.mpc.open import open_shared
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
-from securexgb.mpc.select import select
 from securexgb.mpc.share import share, share_bits
 from securexgb.mpc.shared import Shared, Words
 from securexgb.mpc.sort import sort_rows
@@ -125,9 +125,14 @@ def _logloss(
     labelled = np.zeros((1, truth.rows), np.bool_)
     if truth.labels is not None:
         labelled[0] = truth.labels == 1
-    products = select(party, np.zeros(1, np.int64), labelled, margins.reshape(1, 1, -1), (64,))
+    products = multiplex_private(
+        party, np.zeros(1, np.int64), labelled, margins.reshape(1, 1, -1), (64,)
+    )
     range_bits = margin_bits(params)
-    parts = [softplus(party, margins[rows], range_bits) for rows in blocks(truth.rows)]
+    parts = [
+        softplus(party, margins[rows], range_bits)
+        for rows in blocks(truth.rows, sending_block(truth.rows))
+    ]
     losses = Shared.concatenate(parts) - products[0, 0]
     as_mean = Mean(MARGIN_BITS, _LOSS_INTEGER_BITS, metric_unit(params))
     return _mean(party, losses, truth, as_mean)

@@ -7,8 +7,9 @@ the feature party, and leaf values w = w_0 + w_1 shared,
     score = base + sum over all leaves of (w_0 a) b + (w_1 b) a,
 
 two products of a vector that one party holds with bits that the other one holds: one
-``select`` for all rows, trees and leaves at once (prediction "transfers"), exact; or products
-under homomorphic encryption (prediction "ckks", ``hybrid.ckks_scores``), off by 2^-10 at most.
+``multiplex_private`` for all rows, trees and leaves at once (prediction "transfers"), exact; or
+products under homomorphic encryption (prediction "ckks", ``hybrid.ckks_scores``), off by 2^-10 at
+most.
 No path, leaf or value of a single tree is opened. The score is rounded in shares, before it
 is opened to whom the terms name. Scores of a regression are relative to the centre of the
 targets, and in units of their scale. The centre is the label party's: it adds it to what was opened
@@ -37,11 +38,11 @@ from securexgb.boost.objective.registry import objective_of
 from securexgb.errors import DataError, TermsDiffer, UsageError
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_scores import Limbs, tree_scores
+from securexgb.mpc.multiplex import multiplex_private
 from securexgb.mpc.numbers.truncate import round_off
 from securexgb.mpc.open import open_shared, open_to
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
-from securexgb.mpc.select import select
 from securexgb.mpc.share import share
 from securexgb.mpc.shared import Shared, Words
 
@@ -174,7 +175,7 @@ def tree_margins(party: Party, rounds: Sequence[Round], features: Floats) -> Sha
     values = np.zeros((2, possible.size), np.uint64)
     bits[party.rank] = possible.reshape(-1)
     values[1 - party.rank] = np.where(possible, mine, np.uint64(0)).reshape(-1)
-    kept = select(party, np.array([0, 1]), bits, Shared(values[:, None]), (64,))
+    kept = multiplex_private(party, np.array([0, 1]), bits, Shared(values[:, None]), (64,))
     sums = kept.reshape(2, rows, len(rounds), outputs, -1).sum(axis=0).sum(axis=3).sum(axis=1)
     return sums.transpose(1, 0)
 

@@ -22,7 +22,12 @@ from securexgb.boost.dither import Dither
 from securexgb.boost.executor import LocalExecutor
 from securexgb.boost.histogram import NoisySums, build, matrix_shape
 from securexgb.boost.layout import Layout
-from securexgb.boost.objective.objective import Labels, Objective, gradient_vectors
+from securexgb.boost.objective.objective import (
+    Labels,
+    Objective,
+    gradient_vectors,
+    label_gradients,
+)
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.sample import sampled_rows
 from securexgb.boost.splits.level import Level, LevelSplits, chosen_leaves
@@ -39,8 +44,11 @@ class RowSide(Protocol):
     shape: MatrixShape
     """Of the sums that it gives."""
 
-    def start(self, margins: Shared) -> None:
-        """Begin with these margins of all rows (outputs, rows)."""
+    def start(self, margins: Shared, *, at_label: bool) -> None:
+        """Begin with these margins of all rows (outputs, rows).
+
+        ``at_label``: the label party alone knows them; the other party's shares are 0.
+        """
 
     def gradients(self, number: int) -> None:
         """Make every training row's g and h for round ``number``, on the round's sample."""
@@ -96,20 +104,19 @@ class LocalRows:
             register_rows(party, rows, job.buckets, nodes, job.rounds)
         self._party, self._job = party, job
         self._executor = LocalExecutor(job.buckets, layout.all_bins, missing_bin=layout.bins)
-        self._margins = Shared.zeros(job.objective.outputs, self._rows)
+        self._margins, self._at_label = Shared.zeros(job.objective.outputs, self._rows), False
         self._vectors, self._left = Shared.zeros(0), Shared.zeros(0)
         self._splits: list[LevelSplits] = []
 
-    def start(self, margins: Shared) -> None:
-        self._margins = margins
+    def start(self, margins: Shared, *, at_label: bool) -> None:
+        self._margins, self._at_label = margins, at_label
 
     def gradients(self, number: int) -> None:
         job = self._job
         coins = Dither.of(job.params.random_state, number)
         margins = self._margins[:, : job.layout.rows]
-        vectors = gradient_vectors(
-            self._party, job.objective, margins, job.labels, job.numbers, coins
-        )
+        gradients = label_gradients if self._at_label else gradient_vectors
+        vectors = gradients(self._party, job.objective, margins, job.labels, job.numbers, coins)
         rows = sampled_rows(job.coins, job.params, job.layout, number)
         self.take(vectors if rows is None else vectors.scale(rows))
 
@@ -137,7 +144,7 @@ class LocalRows:
         self._splits = []
         rate = self._job.params.learning_rate
         moves = chosen_leaves(self._party, splits, values, self._rows, rate)
-        self._margins = self._margins + moves
+        self._margins, self._at_label = self._margins + moves, False
 
     def margins(self) -> Shared:
         return self._margins

@@ -62,9 +62,9 @@ class DigitTransfers(Directed[SentDigits, ReceivedDigits]):
     def fit(self, first: Arrays, second: Arrays) -> Words:
         if self.sender == 0:
             (messages,), (choices,) = first, second
-            return pick(messages, choices)
+            return chosen_messages(messages, choices)
         (choices, chosen), (messages,) = first, second
-        return chosen ^ pick(messages, choices)
+        return chosen ^ chosen_messages(messages, choices)
 
     def complete(self, rank: int, pieces: Arrays) -> DigitEnd:
         if rank != self.sender:
@@ -75,7 +75,7 @@ class DigitTransfers(Directed[SentDigits, ReceivedDigits]):
         return SentDigits(messages ^ base)
 
 
-def pick(messages: Words, choices: Words) -> Words:
+def chosen_messages(messages: Words, choices: Words) -> Words:
     """The chosen ones of messages (2^k, ..., n) by packed bits (k, n), lowest first: (..., n)."""
     for bit in choices[::-1]:
         low, high = np.split(messages, 2)

@@ -22,7 +22,7 @@ from securexgb.boost.layout import Layout
 from securexgb.boost.objective.objective import Labels, gradient_vectors
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.rows import BLOCK_ROWS
+from securexgb.boost.rows import blocks, sending_block
 from securexgb.correlations.counting import Budget, CountingSource
 from securexgb.correlations.digits import DigitTransfers
 from securexgb.correlations.gates import Gates
@@ -81,6 +81,7 @@ _SAMPLE_ROWS = 4096
 class Forecast:
     """What to expect of a tree, and of the memory. Bytes are of both directions together.
 
+    ``first_rounds``, ``first_online_bytes``: of the first one, whose gradients take no message.
     ``offline_bytes``, ``seconds``: None where the model has no prices (Paillier); seconds are those
     on a fast link. ``memory_bytes``: of this side at its peak; ``matrix_bytes``: what of it the
     products' matrix takes, or with ss the other side's masked one. ``session_bytes``: of the tables
@@ -90,6 +91,8 @@ class Forecast:
 
     rounds: int
     online_bytes: int
+    first_rounds: int
+    first_online_bytes: int
     offline_bytes: float | None
     seconds: float | None
     memory_bytes: float
@@ -111,8 +114,9 @@ class Forecast:
                 f"row, and tables of {self.session_bytes / 1e6:,.0f} MB here while it lasts"
             )
         return (
-            f"a tree: {size} in both directions, {self.rounds:,} rounds{rest} (metrics apart); "
-            f"memory: some {self.memory_bytes / 1e9:.1f} GB here at the peak, of which "
+            f"a tree: {size} in both directions, {self.rounds:,} rounds{rest} (metrics apart; the "
+            f"first one {self.first_rounds:,} rounds); memory: some "
+            f"{self.memory_bytes / 1e9:.1f} GB here at the peak, of which "
             f"{self.matrix_bytes / 1e9:.1f} GB for one matrix{session}"
         )
 
@@ -186,8 +190,8 @@ def price(kind: Kind[Any]) -> tuple[float, float]:
 
 def forecast(job: Job, rank: int) -> Forecast:
     """For party ``rank``."""
-    cost = whole_round_cost(job)
-    online = 8 * (cost.label_words + cost.feature_words)
+    cost, first = whole_round_cost(job), whole_round_cost(job, is_first=True)
+    online, of_first = (8 * (one.label_words + one.feature_words) for one in (cost, first))
     a_megabyte = DEALT_A_MEGABYTE if job.method.has_dealer else SECONDS_A_MEGABYTE
     seconds = cost.rounds * SECONDS_A_ROUND + online * a_megabyte / 1e6
     offline = _offline(job, cost.correlations)
@@ -195,6 +199,8 @@ def forecast(job: Job, rank: int) -> Forecast:
     return Forecast(
         rounds=cost.rounds,
         online_bytes=online,
+        first_rounds=first.rounds,
+        first_online_bytes=of_first,
         offline_bytes=None if offline is None else offline[0],
         seconds=None if offline is None else seconds + offline[1],
         memory_bytes=_memory(job, rank) + matrix,
@@ -204,19 +210,24 @@ def forecast(job: Job, rank: int) -> Forecast:
     )
 
 
-def whole_round_cost(job: Job) -> Cost:
-    """Gradients and growth of a round; who owns which split does not matter to the sums."""
+def whole_round_cost(job: Job, *, is_first: bool = False) -> Cost:
+    """Gradients and growth of a round; who owns which split does not matter to the sums.
+
+    ``is_first``: of the first round, whose gradients the label party makes by itself.
+    """
     params, layout = job.params, job.layout
     noise_bits = job.precision.noise_bits if job.has_pads else 0
     owned = [(job.outputs << level) // 2 for level in range(params.max_depth)]
     used = max(1, round(layout.total_columns * params.colsample_bytree))
     prices, more = job.method.prices, job.evaluation_rows
     cost = round_cost(params, layout, used, owned, prices, noise_bits, more)
+    if is_first and params.sigmoid == "table":
+        return cost
     return cost + gradients_cost(params, layout)
 
 
 def gradients_cost(params: TrainingParams, layout: Layout) -> Cost:
-    """Cost of all rows' gradients: of a sample of whole words, times as many."""
+    """Cost of all rows' gradients: of a sample of whole words, times as many; rounds by block."""
     numbers = layout.numbers(params)
 
     def count(party: Party, _: None) -> tuple[int, int, Budget]:
@@ -233,6 +244,7 @@ def gradients_cost(params: TrainingParams, layout: Layout) -> Cost:
     (rounds, mine, used), (_, theirs, _) = simulate_parties(count, [None, None], seed=0).results
     times = -(-layout.rows // 64) * 64 / _SAMPLE_ROWS
     kinds = {kind: round(times * number) for kind, number in used.counts.items()}
+    rounds *= len(list(blocks(layout.rows, sending_block(layout.rows))))
     return Cost(rounds, round(times * mine), round(times * theirs), Budget(kinds))
 
 
@@ -326,7 +338,7 @@ def _memory(job: Job, rank: int) -> float:
     layout = job.layout
     nodes = job.vectors_a_round  # as many as the last level has
     rows = job.all_rows * (9 * layout.columns[rank] + BYTES_A_ROW_AND_NODE * nodes)
-    rows += BYTES_A_ROW * min(layout.rows, BLOCK_ROWS)
+    rows += BYTES_A_ROW * min(layout.rows, sending_block(layout.rows))
     if job.params.is_hidden:
         own = [plans[rank] for plans in _row_batches(job)]
         rows += max(plan.table_bytes if plan is not None else 0 for plan in own)

@@ -206,7 +206,7 @@ def train_alone(
     """Train on a whole table; ``callbacks`` makes those that run at the label party.
 
     Scales of weights, targets and metrics that are not set follow from the data: here nobody has
-    to agree on them. Hidden trees keep their gains, for two rounds of messages a tree more than
+    to agree on them. Hidden trees keep their gains, for one round of messages a tree more than
     terms that do not open importance take: both halves are here anyway.
     """
     params = with_scales(params, _outcomes(whole), [_outcomes(data) for _, data in evals])

@@ -284,4 +284,5 @@ def _take_up(
         tables = [job.data.values, *(data.values for _, data in job.evals)]
         moved = training_margins(party, model, model.rounds, tables)
         margins = base_margins(model, moved.shape[1]) + moved
-    state.rows.start(margins)
+    # The base is the label party's; margins that trees have moved are known to nobody.
+    state.rows.start(margins, at_label=not rounds)

@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.bits import pack_bits, words_per
-from securexgb.mpc.choose import choose, choose_cost
 from securexgb.mpc.compare import all_cost, all_of, at_least, carry_cost, not_bits
-from securexgb.mpc.multiply import gate_bits, gate_cost
+from securexgb.mpc.multiplex import multiplex_shared, multiplex_shared_cost
+from securexgb.mpc.multiply import and_broadcast, gate_cost
 from securexgb.mpc.packed import RingBits
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
@@ -66,7 +66,7 @@ def best_cost(nodes: int, candidates: int, score_bits: int) -> Cost:
         places = nodes * candidates
         total += carry_cost(score_bits - 1, _pairs(size) * places)
         total += all_cost(size - 1, words_per(size * places))
-        total += choose_cost(size * places, (64,) if last else (score_bits, 64))
+        total += multiplex_shared_cost(size * places, (64,) if last else (score_bits, 64))
         if not last:
             total += gate_cost(size, words_per(places))
     return total
@@ -138,7 +138,7 @@ class _Groups:
         """The marked entries of the rows from ``first_row`` on: (rows, nodes, groups)."""
         values = self.words[first_row:]
         flat = values.reshape(1, values.shape[0], -1)
-        kept = choose(party, SharedBits.stack([marks]), flat, ring_bits)
+        kept = multiplex_shared(party, SharedBits.stack([marks]), flat, ring_bits)
         chosen = kept.reshape(*values.shape).sum(axis=1)
         return chosen.reshape(values.shape[0], self.nodes, self.groups)
 
@@ -169,7 +169,7 @@ class _Marks:
         size = self.grouped.words.shape[1]
         gate = SharedBits(pack_bits(above.flags().T.reshape(-1)), nodes * groups)
         own = SharedBits(pack_bits(self.marks.flags().reshape(size, -1)), nodes * groups)
-        both = gate_bits(party, gate, own).flags().reshape(size, nodes, groups)
+        both = and_broadcast(party, gate, own).flags().reshape(size, nodes, groups)
         # A candidate in two groups wins in one of them at most, for there is one winner.
         found = np.zeros((max(self.candidates, size), nodes), np.bool_)
         for group, members in enumerate(_members(self.candidates, size)):

@@ -20,7 +20,7 @@ from securexgb.correlations.digits import DIGIT
 from securexgb.correlations.random_bits import RandomBits
 from securexgb.mpc.carries import join_carries, network_cost, prefix
 from securexgb.mpc.digits import SUMS, digit_cost, digit_tables, digits_in, own_digits
-from securexgb.mpc.multiply import gate_bits, gate_cost, gates_at_once
+from securexgb.mpc.multiply import and_broadcast, gate_cost, gates_at_once
 from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
@@ -88,7 +88,7 @@ def to_bits(party: Party, x: Shared, width: int) -> SharedBits:
         join_carries(party, network, carries, table[1, :-1], count)
         sums[1:, 0] ^= carries
         reached = np.stack([own.bits[1:, 0], table[5, 1:], table[6, 1:]])
-        flips = gate_bits(party, SharedBits(carries, count), SharedBits(reached, count))
+        flips = and_broadcast(party, SharedBits(carries, count), SharedBits(reached, count))
         sums[1:, 1:] ^= flips.words.swapaxes(0, 1)
     found = sums.reshape(DIGIT * digits, *x.shape[:-1], words_per(count))
     return SharedBits(found[DIGIT * digits - width :], count)

@@ -38,7 +38,7 @@ def and_cost(words: int) -> Cost:
 
 
 def gate_cost(width: int, words: int) -> Cost:
-    """Cost of ``gate_bits`` for ``width`` bits behind each of so many packed gates."""
+    """Cost of ``and_broadcast`` for ``width`` bits behind each of so many packed gates."""
     parts = [len(part) for part in _parts(width)]
     kinds = [Budget({Gates.at_least(part): words}) for part in parts]
     sent = (len(parts) + width) * words
@@ -87,7 +87,7 @@ def and_bits(party: Party, x: SharedBits, y: SharedBits) -> SharedBits:
     source="as and_bits; a from wide transfers as in Kolesnikov, Kumaresan, CRYPTO 2013",
     ideal=lambda gate, bits: SharedBits(gate.words & bits.words, bits.count),
 )
-def gate_bits(party: Party, gate: SharedBits, bits: SharedBits) -> SharedBits:
+def and_broadcast(party: Party, gate: SharedBits, bits: SharedBits) -> SharedBits:
     """One shared bit and each of ``width`` others: gate (..., n), bits (width, ..., n)."""
     (product,) = gates_at_once(party, [(gate.words, bits.words)], bits.count)
     return SharedBits(product, bits.count)

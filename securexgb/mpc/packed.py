@@ -21,17 +21,24 @@ def packed_words(count: int, ring_bits: RingBits) -> int:
 
 def swapped(party: Party, numbers: Sequence[Words], expect: int, ring_bits: RingBits) -> Words:
     """The other party's numbers (k, expect) for this party's (k, n), modulo 2^bits each."""
-    packed = [
-        pack_dense(words.reshape(-1), bits) for words, bits in zip(numbers, ring_bits, strict=True)
-    ]
+    return swapped_with(party, np.zeros(0, np.uint64), 0, numbers, (expect, ring_bits))[1]
+
+
+def swapped_with(
+    party: Party, bits: Words, asked: int, numbers: Sequence[Words], expect: tuple[int, RingBits]
+) -> tuple[Words, Words]:
+    """The same, and packed bits before the numbers: the other party's ``asked`` words of them."""
+    count, ring_bits = expect
+    parts = [bits] if bits.size else []
+    parts += [pack_dense(x.reshape(-1), width) for x, width in zip(numbers, ring_bits, strict=True)]
     received = party.exchange(
-        packed[0] if len(packed) == 1 else np.concatenate(packed),
-        expect=packed_words(expect, ring_bits),
+        parts[0] if len(parts) == 1 else np.concatenate(parts),
+        expect=asked + packed_words(count, ring_bits),
     )
-    del packed
-    found, at = np.empty((len(ring_bits), expect), np.uint64), 0
-    for words, bits in zip(found, ring_bits, strict=True):
-        size = packed_words(expect, (bits,))
-        words[:] = unpack_dense(received[at : at + size], expect, bits)
+    del parts
+    found, at = np.empty((len(ring_bits), count), np.uint64), asked
+    for words, width in zip(found, ring_bits, strict=True):
+        size = packed_words(count, (width,))
+        words[:] = unpack_dense(received[at : at + size], count, width)
         at += size
-    return found
+    return received[:asked], found

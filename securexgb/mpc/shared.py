@@ -110,6 +110,10 @@ class Shared(_Secret):
     def cumsum(self, axis: int) -> Shared:
         return Shared(self.words.cumsum(axis=axis, dtype=np.uint64))
 
+    def repeat(self, times: int) -> Shared:
+        """Each element of (n,) so many times, side by side: what all below a node inherit."""
+        return Shared(np.repeat(self.words, times))
+
     @staticmethod
     def zeros(*shape: int) -> Shared:
         return Shared(np.zeros(shape, np.uint64))

@@ -173,7 +173,8 @@ class TwoPartySource:
             b = _kernels.unpack_words(b.view(np.uint8), count, bits) | above
         message, sent = _kernels.ot_products_send(sender.zero, sender.one, a, bits)
         theirs = self._transfers.swap("ring triples", message, message.size, bits)
-        received = _kernels.ot_products_receive(receiver.chosen, b, bits, theirs)
+        # The choices are the bits: none is to be flipped.
+        received = _kernels.ot_products_receive(receiver.chosen, b, np.zeros_like(b), bits, theirs)
         return TriplePieces(a, b, a * b + sent + received)
 
     def _make_random_bits(self, kind: RandomBits, words: int) -> RandomBitPieces:

@@ -15,7 +15,7 @@ import numpy as np
 # These declare protocols that the imports below do not bring.
 import securexgb.boost.grower
 import securexgb.hybrid.ckks_sigmoid
-import securexgb.mpc.choose
+import securexgb.mpc.multiplex
 import securexgb.mpc.numbers.per_cents
 import securexgb.mpc.numbers.table
 import securexgb.mpc.sort  # noqa: F401
@@ -199,8 +199,8 @@ def _of_mpc(
     return {
         "mpc.multiply.multiply": (x, x),
         "mpc.multiply.and_bits": (bits(), bits()),
-        "mpc.multiply.gate_bits": (bits(), bits(4)),
-        "mpc.choose.choose": (bits(1), x.reshape(1, 1, -1)),
+        "mpc.multiply.and_broadcast": (bits(), bits(4)),
+        "mpc.multiplex.multiplex_shared": (bits(1), x.reshape(1, 1, -1)),
         "mpc.compare.is_negative": (x,),
         "mpc.compare.at_least": (x, x),
         "mpc.compare.all_of": (bits(3),),
@@ -213,7 +213,12 @@ def _of_mpc(
             score_bits(numbers),
         ),
         "mpc.sort.sort_rows": (x.reshape(1, -1), 40),
-        "mpc.select.select": (owners, np.zeros((1, count), bool), x.reshape(1, 1, -1), (64,)),
+        "mpc.multiplex.multiplex_private": (
+            owners,
+            np.zeros((1, count), bool),
+            x.reshape(1, 1, -1),
+            (64,),
+        ),
         "mpc.matrix.histograms": (shape, None, None, vectors),
         "mpc.left_bits.left_bits": (rows, None, None, *tables),
         "mpc.left_bits._fixed_left_bits": (rows, None, None, *tables, None),

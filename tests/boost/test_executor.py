@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from securexgb.boost.executor import Cuts, Executor, LocalExecutor
-from securexgb.boost.rows import BLOCK_ROWS, blocks
+from securexgb.boost.rows import BLOCK_ROWS, blocks, sending_block
 
 ROWS, FEATURES, BINS = 500, 3, 6
 MISSING = BINS - 1
@@ -46,3 +46,14 @@ def test_no_splits_of_its_own() -> None:
 def test_blocks_cover_every_row_once(rows: int) -> None:
     covered = [row for block in blocks(rows, 128) for row in range(rows)[block]]
     assert covered == list(range(rows))
+
+
+@pytest.mark.parametrize(
+    ("rows", "count"),
+    [(1, 1), (BLOCK_ROWS, 1), (BLOCK_ROWS + 1, 2), (10**6 + 1, 4), (5 * 10**6, 4)],
+)
+def test_at_most_four_blocks_send(rows: int, count: int) -> None:
+    size = sending_block(rows)
+    assert len(list(blocks(rows, size))) == count
+    assert size >= BLOCK_ROWS
+    assert size % 64 == 0

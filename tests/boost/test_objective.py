@@ -12,11 +12,15 @@ from securexgb.boost.dither import Dither
 from securexgb.boost.layout import Layout
 from securexgb.boost.objective import logistic
 from securexgb.boost.objective.logistic import Logistic, margin_bits
-from securexgb.boost.objective.objective import Labels, gradient_vectors, row_weights
+from securexgb.boost.objective.objective import (
+    Labels,
+    gradient_vectors,
+    label_gradients,
+    row_weights,
+)
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.objective.squared import SquaredError
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.rows import BLOCK_ROWS
 from securexgb.boost.scales import Outcomes
 from securexgb.errors import DataError
 from securexgb.mpc.numbers.sigmoid import sigmoid_table
@@ -28,7 +32,7 @@ from securexgb.testing import run_parties
 ROWS = 400
 
 
-def vectors(params, margins, labels, weights, backend, block_rows=BLOCK_ROWS, tree=0):
+def vectors(params, margins, labels, weights, backend, block_rows=None, tree=0, alone=False):
     """Opened (g, h) of every row as reals, the format, the words; margins in the user's unit."""
     rows = margins.size
     layout = Layout.of(params, rows, (1, 1), weights is not None)
@@ -49,7 +53,13 @@ def vectors(params, margins, labels, weights, backend, block_rows=BLOCK_ROWS, tr
         given = Labels(share(party, targets, 0, shape), row_words)
         margin_words = share(party, words, 0, shape)
         margin_words = margin_words.reshape(1, -1)
-        both = gradient_vectors(party, objective, margin_words, given, numbers, coins, block_rows)
+        if alone:
+            rounds = party.rounds
+            both = label_gradients(party, objective, margin_words, given, numbers, coins)
+            assert party.rounds == rounds
+        else:
+            inputs = margin_words, given, numbers, coins
+            both = gradient_vectors(party, objective, *inputs, block_rows)
         return open_shared(party, both[0], Reveal.METRIC)
 
     words = run_parties(program, [True, None], backend=backend)[0].view(np.int64)
@@ -86,6 +96,23 @@ def test_backends_agree_bit_for_bit() -> None:
     assert np.array_equal(*words)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("objective", ["binary:logistic", "reg:squarederror"])
+def test_the_label_party_alone_has_the_words_of_the_protocol(
+    backend, objective: str, weighted: bool
+) -> None:
+    draw = np.random.default_rng(5)
+    margins, labels = draw.normal(scale=9, size=ROWS), (draw.random(ROWS) < 0.4).astype(float)
+    weights = draw.uniform(0, 1, ROWS) if weighted else None
+    exponent = 0 if objective == "reg:squarederror" else None
+    params = TrainingParams(objective=objective, target_exponent=exponent)
+    words = [
+        vectors(params, margins, labels, weights, backend, alone=alone)[2]
+        for alone in (False, True)
+    ]
+    np.testing.assert_array_equal(*words)
+
+
 @pytest.mark.parametrize(
     ("terms", "bits"),
     [({}, 36), ({"n_estimators": 10_000, "learning_rate": 1.0}, 46), ({"n_estimators": 1}, 31)],
@@ -112,8 +139,7 @@ def test_blocks_of_any_size_give_the_same_pairs(backend, objective: str) -> None
     exponent = 0 if objective == "reg:squarederror" else None
     params = TrainingParams(objective=objective, target_exponent=exponent)
     words = [
-        vectors(params, margins, labels, weights, backend, size)[2]
-        for size in (64, 192, BLOCK_ROWS)
+        vectors(params, margins, labels, weights, backend, size)[2] for size in (64, 192, None)
     ]
     np.testing.assert_array_equal(words[0], words[1])
     np.testing.assert_array_equal(words[0], words[2])

@@ -46,9 +46,9 @@ class TwoParts:
         ]
         self.shape = self._parts[0].shape
 
-    def start(self, margins: Shared) -> None:
-        self._parts[0].start(margins[:, : self.cut])
-        self._parts[1].start(margins[:, self.cut :])
+    def start(self, margins: Shared, *, at_label: bool) -> None:
+        self._parts[0].start(margins[:, : self.cut], at_label=at_label)
+        self._parts[1].start(margins[:, self.cut :], at_label=at_label)
 
     def gradients(self, number: int) -> None:
         for part in self._parts:
@@ -117,7 +117,7 @@ def test_trees_of_a_round_grow_at_once_and_each_as_if_alone(backend: Backend) ->
         chosen = [(case, other)[number] for number in cases]
         rows = case.rows(party)
         vectors = Shared.concatenate([one.vectors(party) for one in chosen])
-        rows.start(Shared.zeros(len(chosen), case.layout.rows))
+        rows.start(Shared.zeros(len(chosen), case.layout.rows), at_label=False)
         rows.take(vectors)
         before = party.rounds
         halves = grow_trees(party, case.job(party), rows)

@@ -49,7 +49,7 @@ def test_commands_are_listed(securexgb):
 
 def test_protocols(securexgb):
     facts = securexgb("protocols", "--format", "json").json
-    assert {"mpc.multiply.multiply", "mpc.select.select"} <= {
+    assert {"mpc.multiply.multiply", "mpc.multiplex.multiplex_private"} <= {
         row["protocol"] for row in facts["protocols"]
     }
     text = securexgb("protocols").stdout

@@ -15,7 +15,7 @@ from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
 from securexgb.correlations.kinds import KINDS
 from securexgb.correlations.source import BucketMatrix
-from securexgb.jobs.forecast import Job, forecast, price, whole_round_cost
+from securexgb.jobs.forecast import Job, forecast, gradients_cost, price, whole_round_cost
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import train_alone
 from securexgb.offline.matrix_products import BfvMatrixProducts, matrix_bytes, stock_bytes
@@ -58,6 +58,19 @@ def test_a_tree_more_costs_what_is_foreseen(method, missing, splits):
     found = forecast(of, 0)
     assert three.online_bytes - two.online_bytes == pytest.approx(found.online_bytes, rel=0.01)
     assert three.rounds - two.rounds == pytest.approx(found.rounds, abs=3)
+    # Gradients of the base are the label party's own: what is left of a tree is its growth.
+    growth = whole_round_cost(of, is_first=True)
+    assert (found.first_rounds, found.first_online_bytes) == (
+        growth.rounds,
+        8 * (growth.label_words + growth.feature_words),
+    )
+    assert 0 < two.online_bytes - found.online_bytes - found.first_online_bytes < 4000
+
+
+def test_rounds_of_gradients_are_those_of_blocks():
+    few, many = (job(rows=rows) for rows in (1 << 17, 3 << 17))
+    rounds = [gradients_cost(of.params, of.layout).rounds for of in (few, many)]
+    assert rounds[1] == 3 * rounds[0]
 
 
 @pytest.mark.parametrize("splits", ["owner", "hidden"])

@@ -327,8 +327,8 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     ],
     "mpc.multiply.multiply": _same_shape,
     "mpc.multiply.and_bits": _two_bits,
-    "mpc.multiply.gate_bits": _gate,
-    "mpc.choose.choose": _choose,
+    "mpc.multiply.and_broadcast": _gate,
+    "mpc.multiplex.multiplex_shared": _choose,
     "mpc.numbers.scale.scale_rows": _scale,
     "mpc.compare.is_negative": lambda draw: [
         _numbers(draw, _count(draw)),
@@ -370,7 +370,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
         public(40),
     ],
     "mpc.numbers.lift.widen": _widen,
-    "mpc.select.select": _select,
+    "mpc.multiplex.multiplex_private": _select,
     "mpc.left_bits.left_bits": _left_bits,
     "mpc.left_bits._fixed_left_bits": _fixed_left_bits,
     "mpc.matrix.histograms": _histograms,
@@ -401,7 +401,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
 
 
 HALVES: dict[str, Callable[[Draw], Arguments]] = {
-    "mpc.choose.choose": _choose_parts,
+    "mpc.multiplex.multiplex_shared": _choose_parts,
     "mpc.numbers.scale.scale_rows": lambda draw: [
         *_scale(draw)[:2],
         public(int(draw.integers(33, 64))),

@@ -82,7 +82,7 @@ def compare(case: Case, outputs: list[Case], source: str) -> None:
 
     def program(party: Party, _: object) -> tuple[list[NDArray[Any]], int, int, Budget, int]:
         job, rows = case.job(party), case.rows(party)
-        rows.start(Shared.zeros(len(outputs), case.layout.rows))
+        rows.start(Shared.zeros(len(outputs), case.layout.rows), at_label=False)
         rows.take(Shared.concatenate([one.vectors(party) for one in outputs]))
         counting = CountingSource(party.source)
         party.source = counting

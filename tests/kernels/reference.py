@@ -43,7 +43,7 @@ def one_hot(bins: NDArray[np.uint8], n_bins: int) -> Words:
     return hits.reshape(len(bins), bins.shape[1] * n_bins).astype(np.uint64)
 
 
-def xor_select(marks: Words, selections: Words, runs: Sequence[int]) -> Words:
+def xor_marked(marks: Words, selections: Words, runs: Sequence[int]) -> Words:
     """For every row of bits the exclusive or of the marks that it names, run by run."""
     found = np.zeros((selections.shape[1], 64 * marks.shape[1]), np.uint8)
     bits, end = bits_of(marks, 64).reshape(len(marks), -1), 0

@@ -128,5 +128,5 @@ def test_marks_are_selected_by_bits(seed: int, count: int, outputs: int, runs: l
     length = 1 + sum(runs) // 64
     marks, wide = words(seed, count, length), -(-count // 64)
     selections = words(seed + 1, len(runs) * outputs, wide).reshape(len(runs), outputs, wide)
-    expected = reference.xor_select(marks, selections, runs)
-    assert np.array_equal(_kernels.xor_select(marks, selections, runs), expected)
+    expected = reference.xor_marked(marks, selections, runs)
+    assert np.array_equal(_kernels.xor_marked(marks, selections, runs), expected)

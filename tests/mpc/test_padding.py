@@ -14,20 +14,21 @@ from typing import Any
 import numpy as np
 import pytest
 
+from securexgb.arith.bits import words_per
 from securexgb.arith.prg import Prg
-from securexgb.mpc.choose import choose
 from securexgb.mpc.compare import all_of, is_negative
 from securexgb.mpc.convert import highest_bit, to_arithmetic, to_bits
 from securexgb.mpc.digits import CARRIES, DIGIT, SUMS, digit_tables, own_digits
-from securexgb.mpc.multiply import and_bits, gate_bits
+from securexgb.mpc.multiplex import multiplex_private, multiplex_shared
+from securexgb.mpc.multiply import and_bits, and_broadcast
 from securexgb.mpc.numbers.lift import binary, lift_numbers, widen
 from securexgb.mpc.numbers.magnitude import Index, magnitude
 from securexgb.mpc.numbers.scale import scale_rows
 from securexgb.mpc.numbers.signs import sign_tables
 from securexgb.mpc.numbers.table import one_hot
+from securexgb.mpc.packed import packed_words
 from securexgb.mpc.padding import filled
 from securexgb.mpc.party import Party
-from securexgb.mpc.select import select
 from securexgb.mpc.shared import Shared
 from securexgb.testing.harness import insecure_parties
 from tests.mpc.kit import Pair, public, recorded, shared, shared_bits
@@ -58,52 +59,65 @@ def signs(party: Party, x: Shared, width: int) -> Any:
     return sign_tables(party, x.words, width)
 
 
+def packed(count: int, *ring_bits: int) -> int:
+    """Bits of an answer of so many elements, in whole words: numbers, which the flips do not touch,
+    and zeros after the last one."""
+    return 64 * packed_words(count, ring_bits)
+
+
+def sliced(count: int, bits: int) -> int:
+    """The same of an answer in bit slices."""
+    return 64 * bits * words_per(count)
+
+
 INDEX = Index(step_bits=6, bits=5, range_bits=16)
-# The program, its arguments for n elements, and how many elements' bits the label and the feature
-# party send in their first messages, a number for each message, by n.
+# The program, its arguments for n elements, and how many bits of their first messages are not
+# filled up at the label and at the feature party, a number for each message, by n: elements' bits
+# and, where a transfer's answers go with its flips, these.
 CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any]]] = {
-    "select": (
-        select,
+    "multiplex_private": (
+        multiplex_private,
         lambda n: [
             public(np.zeros(3, np.int64)),
             selection(3, n),
             numbers(3, 2, n),
             public((35, 31)),
         ],
-        lambda n: ([3 * n], [0]),
+        lambda n: ([3 * n], [packed(3 * n, 35, 31)]),
     ),
-    "select half words": (
-        select,
+    "multiplex_private half words": (
+        multiplex_private,
         lambda n: [
             public(np.zeros(1, np.int64)),
             selection(1, n),
             numbers(1, 1, n),
             public((32,)),
         ],
-        lambda n: ([n], [0]),
+        lambda n: ([n], [packed(n, 32)]),
     ),
-    "choose": (
-        choose,
+    "multiplex_shared": (
+        multiplex_shared,
         lambda n: [bits(3, n), numbers(3, 2, n), public((41, 64))],
-        lambda n: ([3 * n], [3 * n]),
+        lambda n: ([3 * n + packed(3 * n, 41, 64)],) * 2,
     ),
-    "choose half words": (
-        choose,
+    "multiplex_shared half words": (
+        multiplex_shared,
         lambda n: [bits(1, n), numbers(1, 1, n), public((32,))],
-        lambda n: ([n], [n]),
+        lambda n: ([n + packed(n, 32)],) * 2,
     ),
     "scale_rows": (
         scale_rows,
         lambda n: [numbers(n, 2), numbers(n), public(21)],
-        lambda n: ([21 * n], [21 * n]),
+        # Of 21 bits 11 words a number that is multiplied.
+        lambda n: ([21 * n + packed(11 * 2 * n, 21)],) * 2,
     ),
     # Of three bits the label party receives two; then one number's carry, which it receives too.
     "lift_numbers": (
         lift_numbers,
         lambda n: [bits(3, n), public((binary(3),))],
-        lambda n: ([2 * n], [n]),
+        lambda n: ([2 * n + sliced(n, 2)], [n + sliced(n, 3 + 1)]),
     ),
-    "widen": (widen, lambda n: [numbers(n), public(32)], lambda n: ([n], [0])),
+    "widen": (widen, lambda n: [numbers(n), public(32)], lambda n: ([n], [sliced(n, 32)])),
     # The label party answers for the lower half, where the free bits are.
     "is_negative": (is_negative, lambda n: [numbers(n)], lambda n: ([32 * n], [31 * n])),
     "to_bits": (
@@ -134,8 +148,8 @@ CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any
         lambda n: ([4 * n, 4 * n, 1 * n], [2 * n, 1 * n, 4 * n]),
     ),
     "and_bits": (and_bits, lambda n: [bits(3, n), bits(3, n)], lambda n: ([6 * n], [6 * n])),
-    "gate_bits": (
-        gate_bits,
+    "and_broadcast": (
+        and_broadcast,
         lambda n: [bits(2, n), bits(5, 2, n)],
         lambda n: ([12 * n], [12 * n]),
     ),
@@ -144,6 +158,10 @@ CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any
     "highest_bit": (highest_bit, lambda n: [bits(2, n)], lambda n: ([2 * n], [2 * n])),
     "to_arithmetic": (to_arithmetic, lambda n: [bits(3, n)], lambda n: ([3 * n], [3 * n])),
 }
+
+
+DIGITS = {"is_negative", "to_bits", "to_bits of rows", "carries of one digit", "sums", "signs"}
+DIGITS |= {"magnitude"}
 
 
 def messages(program: Program, arguments: list[Pair], run: int) -> list[list[bytes]]:
@@ -159,9 +177,8 @@ def messages(program: Program, arguments: list[Pair], run: int) -> list[list[byt
 
 
 def masks_of(name: str) -> int:
-    """Every how-manieth message has masked bits: after a transfer's flips come answers."""
-    gates = {"and_bits", "gate_bits", "all_of", "one_hot", "highest_bit", "to_arithmetic"}
-    return 1 if name in gates else 2
+    """Every how-manieth message has masked bits: digits' flips come before their answers."""
+    return 2 if name in DIGITS else 1
 
 
 @pytest.mark.parametrize("count", [1, 65])

@@ -10,14 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from securexgb.errors import UsageError
-from securexgb.mpc.choose import choose
 from securexgb.mpc.compare import all_of, not_bits
 from securexgb.mpc.convert import highest_bit, to_arithmetic, to_bits
-from securexgb.mpc.multiply import and_bits, gate_bits, multiply
+from securexgb.mpc.multiplex import message_bits, multiplex_private, multiplex_shared
+from securexgb.mpc.multiply import and_bits, and_broadcast, multiply
 from securexgb.mpc.numbers.lift import widen
 from securexgb.mpc.numbers.scale import scale_rows
 from securexgb.mpc.party import Party
-from securexgb.mpc.select import message_bits, select
 from securexgb.mpc.shared import Shared, SharedBits
 from tests.mpc.kit import Integers, evaluate, on_both, public, shared, shared_bits
 from tests.mpc.strategies import flags, integers, quick, symmetric
@@ -79,7 +78,7 @@ def test_and_bits(x: Integers, seed: int) -> None:
 @given(flags(40), st.integers(0, 2**32))
 def test_gate_bits(x: Integers, seed: int) -> None:
     gate = np.random.default_rng(seed).integers(0, 2, x.shape[1:])
-    result = on_both(gate_bits, shared_bits(gate, 1), shared_bits(x, 2))
+    result = on_both(and_broadcast, shared_bits(gate, 1), shared_bits(x, 2))
     np.testing.assert_array_equal(result, x & gate)
 
 
@@ -89,13 +88,13 @@ def test_gate_bits(x: Integers, seed: int) -> None:
     st.sampled_from([(64,), (32,), (41, 64), (35, 31), (20, 17, 9)]),
     st.integers(0, 2**32),
 )
-def test_choose(bits: Integers, ring_bits: tuple[int, ...], seed: int) -> None:
+def test_multiplex_shared(bits: Integers, ring_bits: tuple[int, ...], seed: int) -> None:
     rows, count = bits.shape
     x = np.random.default_rng(seed).integers(LEAST, MOST, (rows, len(ring_bits), count))
     high = 1 << (64 - np.array(ring_bits, object)[:, None])
 
     def program(party: Party, b: SharedBits, words: Shared) -> Shared:
-        return choose(party, b, words, ring_bits).scale(high.astype(np.uint64))
+        return multiplex_shared(party, b, words, ring_bits).scale(high.astype(np.uint64))
 
     result = on_both(program, shared_bits(bits, 1), shared(x, 2))
     expected = (x * bits[:, None]).view(np.uint64) * high.astype(np.uint64)
@@ -137,12 +136,14 @@ def test_bits_of_a_number(x: Integers, width: int) -> None:
 
 @quick
 @given(symmetric(62, most=70), st.lists(st.integers(0, 1), min_size=1, max_size=5))
-def test_select(row: Integers, owners: list[int]) -> None:
+def test_multiplex_private(row: Integers, owners: list[int]) -> None:
     by = np.array(owners)
     x = np.stack([np.roll(row, k) for k in range(by.size)])
     bits = np.random.default_rng(by.size).integers(0, 2, x.shape).astype(bool)
     own = [np.where((by == rank)[:, None], bits, False) for rank in (0, 1)]
-    result = on_both(select, public(by), (own[0], own[1]), shared(x[:, None]), public((64,)))
+    result = on_both(
+        multiplex_private, public(by), (own[0], own[1]), shared(x[:, None]), public((64,))
+    )
     np.testing.assert_array_equal(result[:, 0], np.where(bits, x, 0))
 
 
@@ -155,7 +156,7 @@ def test_select(row: Integers, owners: list[int]) -> None:
     st.integers(1, 130),
     st.integers(0, 1 << 30),
 )
-def test_select_of_several_words_by_one_bit(
+def test_multiplex_private_of_several_words_by_one_bit(
     owners: list[int], widths: tuple[int, ...], count: int, seed: int
 ) -> None:
     """Only as many bits of each word as are asked for count, and travel."""
@@ -165,7 +166,7 @@ def test_select_of_several_words_by_one_bit(
     own = [np.where((by == rank)[:, None], bits, False) for rank in (0, 1)]
 
     def program(party: Party, owners: Integers, mine: Any, values: Shared) -> Shared:
-        kept = select(party, owners, mine, values, widths)
+        kept = multiplex_private(party, owners, mine, values, widths)
         return Shared(kept.words << np.array([64 - w for w in widths], np.uint64)[:, None])
 
     result = on_both(program, public(by), (own[0], own[1]), shared(x, seed))
@@ -181,26 +182,26 @@ def test_words_that_no_transfer_serves_are_refused() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 65])
-def test_select_and_widen_in_half_words(count: int) -> None:
+def test_multiplex_private_and_widen_in_half_words(count: int) -> None:
     rng = np.random.default_rng(count)
     by, x = np.array([0, 1, 1]), rng.integers(1 - 2**30, 2**30, (3, count))
     bits = rng.integers(0, 2, x.shape).astype(bool)
     own = [np.where((by == rank)[:, None], bits, False) for rank in (0, 1)]
 
     def both(party: Party, owners: Integers, mine: Integers, values: Shared) -> Shared:
-        kept = select(party, owners, mine.astype(bool), values, (32,))
+        kept = multiplex_private(party, owners, mine.astype(bool), values, (32,))
         return Shared(np.stack([widen(party, row, 32).words for row in kept[:, 0]]))
 
     result = on_both(both, public(by), (own[0], own[1]), shared(x[:, None]))
     np.testing.assert_array_equal(result, np.where(bits, x, 0))
 
 
-def test_select_reads_own_rows_only() -> None:
+def test_multiplex_private_reads_own_rows_only() -> None:
     by, x = np.array([0, 1]), np.array([[5, 6], [7, 8]])
     bits = np.array([[True, False], [False, True]])
     rubbish = [np.where((by == rank)[:, None], bits, ~bits) for rank in (0, 1)]
     given = shared(x[:, None])
-    result = evaluate(select, public(by), (rubbish[0], rubbish[1]), given, public((64,)))
+    result = evaluate(multiplex_private, public(by), (rubbish[0], rubbish[1]), given, public((64,)))
     np.testing.assert_array_equal(result[:, 0], [[5, 0], [0, 8]])
 
 

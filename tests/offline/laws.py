@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb import _kernels
-from securexgb.correlations.digits import DigitTransfers, SentDigits, pick
+from securexgb.correlations.digits import DigitTransfers, SentDigits, chosen_messages
 from securexgb.correlations.gates import Gates
 from securexgb.correlations.kind import Kind, Pieces, Words
 from securexgb.correlations.random_bits import RandomBits
@@ -52,7 +52,7 @@ def holds(kind: Kind[Any], zero: Any, one: Any) -> bool:
             return agree(summed, flags.astype(np.uint64), bits)
     sent, received = (zero, one) if kind.sender == 0 else (one, zero)
     if isinstance(kind, DigitTransfers):
-        return np.array_equal(pick(sent.messages, received.choices), received.chosen)
+        return np.array_equal(chosen_messages(sent.messages, received.choices), received.chosen)
     flags = _kernels.unpack_bits(received.choices, sent.zero.shape[-1])
     return agree(np.where(flags == 1, sent.one, sent.zero), received.chosen, min(kind.bits, 64))
 

@@ -28,7 +28,7 @@ mod _kernels {
     #[pymodule_export]
     use super::ot::{
         ot_choose, ot_expand, ot_finish, ot_grow, ot_offer, ot_products_receive, ot_products_send,
-        ot_puncture, ot_receive, ot_send, ot_silent_receive, ot_silent_send,
+        ot_puncture, ot_receive, ot_send, ot_signed_sums, ot_silent_receive, ot_silent_send,
     };
     #[pymodule_export]
     use super::row_bits::{RowBitsKey, RowBitsSums, bit_lines};
@@ -36,6 +36,6 @@ mod _kernels {
     use super::words::{
         from_slices, histogram, mask_bucket_matrix, matrix_product, pack_bits, pack_words,
         prg_matrix_product, prg_words, simd_paths, to_slices, triple_close, triple_open,
-        unpack_bits, unpack_words, xor_select,
+        unpack_bits, unpack_words, xor_marked,
     };
 }

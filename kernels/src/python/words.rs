@@ -185,7 +185,7 @@ pub fn triple_close(py: Python, opened: Words<2>, a: Words, b: Words, c: Words, 
 /// For runs of elements, exclusive ors of the rows of marks that the rows of each run's selection
 /// name, (outputs, words).
 #[pyfunction]
-pub fn xor_select(py: Python, marks: Words<2>, selections: Words<3>, runs: Vec<usize>) -> Made<2> {
+pub fn xor_marked(py: Python, marks: Words<2>, selections: Words<3>, runs: Vec<usize>) -> Made<2> {
     let ([count, length], [tables, outputs, wide]) = (marks.shape(), selections.shape());
     check(count > 0 && wide == count.div_ceil(64), || {
         format!("{count} marks are selected by {} words, not {wide}", count.div_ceil(64))
@@ -197,6 +197,6 @@ pub fn xor_select(py: Python, marks: Words<2>, selections: Words<3>, runs: Vec<u
     })?;
     let (marks, selections): (&[u64], &[u64]) = (&marks, &selections);
     Ok(filled(py, [outputs, length], |out| {
-        lookup::xor_select(Path::best(), marks, count, selections, &runs, out);
+        lookup::xor_marked(Path::best(), marks, count, selections, &runs, out);
     }))
 }

@@ -89,7 +89,7 @@ dispatched! {
     /// of the selection; bits past the last run are zero. `marks`: `count` rows of equal length,
     /// 64 elements to a word; a selection: rows of ceil(count / 64) words, bit i % 64 of word
     /// i / 64 for mark i; bits past `count` are ignored.
-    pub fn xor_select<L: Lanes>(
+    pub fn xor_marked<L: Lanes>(
         marks: &[u64],
         count: usize,
         selections: &[u64],
@@ -143,7 +143,7 @@ mod tests {
         let marks = drawn(1, count * length);
         let selections = drawn(2, runs.len() * outputs * wide);
         let mut out = vec![u64::MAX; outputs * length];
-        xor_select(path, &marks, count, &selections, runs, &mut out);
+        xor_marked(path, &marks, count, &selections, runs, &mut out);
         let owners: Vec<usize> =
             runs.iter().enumerate().flat_map(|(run, &size)| vec![run; size]).collect();
         for o in 0..outputs {
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn no_marks_or_no_words_are_no_work() {
-        xor_select(Path::best(), &[], 5, &[3], &[0], &mut []);
-        xor_select(Path::best(), &[1, 2], 2, &[], &[], &mut []);
+        xor_marked(Path::best(), &[], 5, &[3], &[0], &mut []);
+        xor_marked(Path::best(), &[1, 2], 2, &[], &[], &mut []);
     }
 }

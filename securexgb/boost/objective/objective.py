@@ -21,8 +21,9 @@ from securexgb.arith.fixedpoint import NumberFormat, encode
 from securexgb.boost.dither import Dither, by_row
 from securexgb.boost.objective.traits import Traits
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.rows import BLOCK_ROWS, blocks
+from securexgb.boost.rows import blocks, sending_block
 from securexgb.boost.scales import Outcomes, check_weights, row_factors
+from securexgb.mpc.alone import Alone
 from securexgb.mpc.multiply import multiply
 from securexgb.mpc.numbers.sigmoid import MOST_BITS
 from securexgb.mpc.numbers.truncate import truncate
@@ -77,6 +78,11 @@ class Objective(ABC):
         """Margins a row, and trees a round."""
         return 1
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether the words of gradients are a function of the data and the public coins alone."""
+        return self._chosen is None
+
     @abstractmethod
     def check_labels(self, labels: Floats) -> None:
         """At the label party: raise DataError for labels of any set that do not fit."""
@@ -122,15 +128,36 @@ def gradient_vectors(
     labels: Labels,
     numbers: NumberFormat,
     coins: Dither,
-    block_rows: int = BLOCK_ROWS,
+    block_rows: int | None = None,
 ) -> Shared:
     """g and h of every row: shared (outputs, 2, n), with the fraction bits of rows."""
+    rows_of_all = margins.shape[1]
     of_rows = objective.derivatives(numbers, coins, labels.weights is not None)
     parts = [
         of_rows(party, margins[:, rows], labels[rows])
-        for rows in blocks(margins.shape[1], block_rows)
+        for rows in blocks(rows_of_all, block_rows or sending_block(rows_of_all))
     ]
     return Shared.concatenate(parts, axis=2)
+
+
+def label_gradients(
+    party: Party,
+    objective: Objective,
+    margins: Shared,
+    labels: Labels,
+    numbers: NumberFormat,
+    coins: Dither,
+) -> Shared:
+    """The same words of margins that the label party alone knows: by itself, without a message.
+
+    So it is before the first tree, when all rows have the base. With an objective that is not exact
+    there would be other words, so it takes the protocol.
+    """
+    if not objective.is_exact:
+        return gradient_vectors(party, objective, margins, labels, numbers, coins)
+    if party.rank != 0:
+        return Shared.zeros(objective.outputs, 2, margins.shape[1])
+    return gradient_vectors(Alone(party), objective, margins, labels, numbers, coins)
 
 
 def row_weights(rows: Outcomes, params: TrainingParams, numbers: NumberFormat) -> Words:

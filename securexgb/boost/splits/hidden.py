@@ -25,8 +25,8 @@ from securexgb.boost.layout import Layout
 from securexgb.boost.splits.split import BestSplits, Candidates
 from securexgb.boost.tree import HiddenTree
 from securexgb.correlations.rows import RowShape
-from securexgb.mpc.choose import choose, choose_cost
 from securexgb.mpc.left_bits import left_bits
+from securexgb.mpc.multiplex import multiplex_shared, multiplex_shared_cost
 from securexgb.mpc.packed import RingBits
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
@@ -70,12 +70,12 @@ class HiddenSplits:
     left: SharedBits
 
     def keep_left(self, party: Party, x: Shared, ring_bits: RingBits) -> Shared:
-        return choose(party, self.left.first(x.shape[2]), x, ring_bits)
+        return multiplex_shared(party, self.left.first(x.shape[2]), x, ring_bits)
 
 
 def amounts_cost(columns: int, nodes: int) -> Cost:
     """Cost of ``HiddenRound.add_amounts`` on so many columns, of the nodes of all trees."""
-    return choose_cost(columns * nodes)
+    return multiplex_shared_cost(columns * nodes)
 
 
 class HiddenRound:
@@ -102,7 +102,9 @@ class HiddenRound:
         flags = np.concatenate(self._columns, axis=1)
         used, nodes = flags.shape
         on_column = SharedBits(pack_bits(flags), nodes)
-        kept = choose(party, on_column, amounts.reshape(1, 1, nodes).broadcast_to(used, 1, nodes))
+        kept = multiplex_shared(
+            party, on_column, amounts.reshape(1, 1, nodes).broadcast_to(used, 1, nodes)
+        )
         first, sums = 0, Shared.zeros(self._columns[0].shape[1], used)
         for level in self._columns:
             last = first + level.shape[1]

@@ -4,6 +4,9 @@ Growing a level needs no more than its best splits, so stop marks and weights wa
 tree is complete, and all nodes are divided in one batch. A node stops where its best split
 gains no more than gamma, and the least gain (xgboost 3.2, hist), or where it has none. Its
 descendants inherit the mark; all leaves below get its weight, and none of them gains anything.
+So a node counts as split where it and all above it are: products of marks in as many rounds as the
+logarithm of the depth. One round more takes all weights: a leaf's is the sum, over its path, of
+each node's weight times the mark that the path ends there.
 
 Where importance is asked for, every node has an amount, of which a stop mark leaves 0 as well: its
 split's gain, or its cover, the sum H of its rows' hessians (xgboost's total_gain and total_cover).
@@ -79,10 +82,10 @@ class NodeValues:
     left: Shared
     right: Shared
 
-    def level(self, depth: int, roots: int) -> NodeValues:
-        """The nodes of one level, of whole trees whose levels lie one after the other."""
-        nodes = slice(roots * ((1 << depth) - 1), roots * ((2 << depth) - 1))
-        return NodeValues(*(values[nodes] for values in vars(self).values()))
+    def children(self, depth: int, roots: int) -> tuple[Shared, Shared]:
+        """The weights of both children of the last of so many levels."""
+        last = _level(depth - 1, roots)
+        return self.left[last], self.right[last]
 
 
 @dataclass(frozen=True)
@@ -102,14 +105,12 @@ def leaf_weights_cost(
     depth: int, numbers: NumberFormat, roots: int = 1, importance: str = "none"
 ) -> Cost:
     """Cost of ``leaf_weights`` for so many trees of this depth."""
-    kept = 2 if importance == "none" else 3
     nodes = roots * ((1 << depth) - 1)
     total = unpack_cost(numbers.low_bits, nodes) + weights_cost(3, nodes, numbers, together=False)
     total += carry_cost(63, nodes) + lift_cost(words_per(nodes))
-    for level in range(depth):
-        nodes = roots << level
-        total += product_cost(2 * nodes) + product_cost(kept * nodes)
-    return total
+    for step in _steps(depth):
+        total += product_cost(roots * ((1 << depth) - (1 << step)))
+    return total + product_cost((1 if importance == "none" else 2) * nodes + (roots << depth))
 
 
 def _cost(levels: Sequence[LevelSums], numbers: NumberFormat, importance: str = "none") -> Cost:
@@ -130,23 +131,52 @@ def leaf_weights(
     ``levels``: of trees whose roots are the nodes of the first one.
     """
     values = node_values(party, levels, numbers)
-    roots = levels[0].gradient.size
-    stopped, above = Shared.zeros(roots), Shared.zeros(roots)
-    weights, amounts = above, [Shared.zeros(0)]
-    for depth in range(len(levels)):
-        here = values.level(depth, roots)
-        both = multiply(
-            party, Shared.stack([stopped, stopped]), Shared.stack([above - here.weight, here.stops])
-        )
-        own = here.weight + both[0]
-        stopped = stopped + here.stops - both[1]
-        weighed = {"gain": [here.gain], "cover": [levels[depth].hessian]}.get(importance, [])
-        asked = [own - here.left, own - here.right, *weighed]
-        kept = multiply(party, Shared.stack([stopped] * len(asked)), Shared.stack(asked))
-        amounts += [amount - kept[2] for amount in weighed]
-        weights = Shared.interleave(here.left + kept[0], here.right + kept[1])
-        stopped, above = Shared.interleave(stopped, stopped), Shared.interleave(own, own)
-    return Leaves(weights, Shared.concatenate(amounts))
+    depth, (roots,) = len(levels), levels[0].gradient.shape
+    split = _all_split(party, values.stops, depth, roots)
+    last = split[-1]
+    # A path ends at the one node that does not split while all above it do, or at a leaf.
+    above = [constant(party, 1, (roots,)), *(of_level.repeat(2) for of_level in split[:-1])]
+    ends = [reached - splits for reached, splits in zip(above, split, strict=True)]
+    marks, words = [*ends, last, last], [values.weight, *values.children(depth, roots)]
+    if importance != "none":
+        amounts = values.gain
+        if importance == "cover":
+            amounts = Shared.concatenate([sums.hessian for sums in levels])
+        marks, words = [*marks, *split], [*words, amounts]
+    kept = multiply(party, Shared.concatenate(marks), Shared.concatenate(words))
+    nodes = values.weight.size
+    own = Shared.zeros(roots)
+    for level in range(depth):
+        own = (own.repeat(2) if level else own) + kept[_level(level, roots)]
+    left, right = (kept[nodes + at : nodes + at + last.size] for at in (0, last.size))
+    return Leaves(Shared.interleave(own + left, own + right), kept[nodes + 2 * last.size :])
+
+
+def _level(depth: int, roots: int) -> slice:
+    """The nodes of one level, of whole trees whose levels lie one after the other."""
+    return slice(roots * ((1 << depth) - 1), roots * ((2 << depth) - 1))
+
+
+def _steps(depth: int) -> list[int]:
+    return [1 << power for power in range((depth - 1).bit_length())]
+
+
+def _all_split(party: Party, stops: Shared, depth: int, roots: int) -> list[Shared]:
+    """Of each level, (nodes,): 1 where a node splits and all above it do.
+
+    After a step of 2^k the product is that over the node and 2^(k+1) - 1 above.
+    """
+    splits = constant(party, 1, stops.shape) - stops
+    found = [splits[_level(level, roots)] for level in range(depth)]
+    for step in _steps(depth):
+        above = [of_level.repeat(1 << step) for of_level in found[:-step]]
+        below = Shared.concatenate(found[step:])
+        both = multiply(party, below, Shared.concatenate(above))
+        skipped = _level(step, roots).start
+        for level in range(step, depth):
+            nodes = _level(level, roots)
+            found[level] = both[nodes.start - skipped : nodes.stop - skipped]
+    return found
 
 
 def node_values(party: Party, levels: Sequence[LevelSums], numbers: NumberFormat) -> NodeValues:

@@ -19,13 +19,13 @@ from securexgb.arith.prg import Prg
 from securexgb.boost.executor import Bits, Cuts, Executor
 from securexgb.boost.splits.split import BestSplits, Candidates
 from securexgb.boost.tree import NOT_MINE, TreeHalf
-from securexgb.mpc.multiply import gate_bits, gate_cost
+from securexgb.mpc.multiplex import multiplex_private
+from securexgb.mpc.multiply import and_broadcast, gate_cost
 from securexgb.mpc.open import open_bits, open_bits_to
 from securexgb.mpc.packed import RingBits
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
 from securexgb.mpc.reveals import Reveal
-from securexgb.mpc.select import select
 from securexgb.mpc.share import constant_bits
 from securexgb.mpc.shared import Shared, SharedBits, Words
 
@@ -61,7 +61,7 @@ class OwnedSplits:
     left: Bits
 
     def keep_left(self, party: Party, x: Shared, ring_bits: RingBits) -> Shared:
-        return select(party, self.owners, self.left[:, : x.shape[2]], x, ring_bits)
+        return multiplex_private(party, self.owners, self.left[:, : x.shape[2]], x, ring_bits)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def draw_dummies(party: Party, candidates: Candidates, nodes: int, private: Prg)
     coin = SharedBits(bits, nodes)
     if sides.size == 1:
         coin = constant_bits(party, bool(sides[0]), (), nodes)
-    index = of_label ^ gate_bits(party, coin, either)
+    index = of_label ^ and_broadcast(party, coin, either)
     return Dummies(SharedBits.concatenate([SharedBits.stack([coin]), index]))
 
 
@@ -146,7 +146,7 @@ def shown_tags(
 
     (1 + index bits, nodes): the owner's rank comes first, then the number's bits, the lowest first.
     """
-    return gate_bits(party, marks[-1], dummies) ^ _tags(candidates, marks[:-1])
+    return and_broadcast(party, marks[-1], dummies) ^ _tags(candidates, marks[:-1])
 
 
 def _tags(candidates: Candidates, marks: SharedBits) -> SharedBits:

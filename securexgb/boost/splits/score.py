@@ -40,7 +40,7 @@ from securexgb.boost.splits.weights import weigh, weights_cost
 from securexgb.correlations.prices import Prices
 from securexgb.mpc.compare import all_cost, all_of, not_bits
 from securexgb.mpc.convert import bits_cost, to_bits
-from securexgb.mpc.multiply import gate_bits, gate_cost
+from securexgb.mpc.multiply import and_broadcast, gate_cost
 from securexgb.mpc.numbers.bound import reaches, reaches_cost
 from securexgb.mpc.numbers.lift import Number, lift_numbers, numbers_cost
 from securexgb.mpc.numbers.logarithm import log2_bits, log2_cost, log2_weights
@@ -166,7 +166,7 @@ def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shar
         valid_parts = SharedBits.concatenate([valid_parts[:1], heavy])
     valid = all_of(party, valid_parts)
     summands = SharedBits.concatenate([logs[0], not_bits(party, SharedBits.concatenate(logs[1:]))])
-    kept = gate_bits(party, valid, summands)
+    kept = and_broadcast(party, valid, summands)
     bits_of_score = SharedBits.concatenate([kept, valid[None]])
     score = lift_numbers(party, bits_of_score, (_number(numbers),))[0]
     return score.reshape(*shape)

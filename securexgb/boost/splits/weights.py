@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import LEAF_WEIGHT_INTEGER_BITS, SUM_BITS, NumberFormat
-from securexgb.mpc.choose import choose, choose_cost
 from securexgb.mpc.compare import all_cost, all_of, at_least, carry_cost, is_negative, not_bits
 from securexgb.mpc.convert import bits_cost, lift_cost, to_arithmetic, to_bits
+from securexgb.mpc.multiplex import multiplex_shared, multiplex_shared_cost
 from securexgb.mpc.multiply import multiply, product_cost
 from securexgb.mpc.numbers.divide import DENOMINATOR_BITS, divide, quotient_cost
 from securexgb.mpc.padding import filled
@@ -83,7 +83,7 @@ def needs_clip(numbers: NumberFormat) -> bool:
 
 def clip_cost(count: int) -> Cost:
     """Cost of ``clipped`` for so many quotients."""
-    return carry_cost(_CLIP_WIDTH - 1, 2 * count) + choose_cost(2 * count, _PAIR)
+    return carry_cost(_CLIP_WIDTH - 1, 2 * count) + multiplex_shared_cost(2 * count, _PAIR)
 
 
 @protocol(
@@ -103,7 +103,7 @@ def clipped(party: Party, x: Shared, a: Shared) -> tuple[Shared, Shared]:
     gaps = ends - Shared.stack([x, x])
     rest = constant(party, 1, a.shape) - a
     moves = Shared.stack([gaps.reshape(-1), Shared.concatenate([rest, rest])])
-    moved = choose(party, SharedBits.stack([beyond]), moves.reshape(1, 2, -1), _PAIR)
+    moved = multiplex_shared(party, SharedBits.stack([beyond]), moves.reshape(1, 2, -1), _PAIR)
     both = moved.reshape(2, 2, x.size).sum(axis=1)
     return x + both[0], a + both[1]
 

@@ -4,10 +4,11 @@ A bit shared as b0 ^ b1 is the integer b0 + b1 - 2 b0 b1, each summand known to 
 product of private bits. Where the bit weighs 2^j and the sum is wanted modulo 2^R, the
 product is wanted modulo 2^(R-1-j) only, and the bits of a number take half the words (the
 observation of ABY). The product is one oblivious transfer: the receiver's bit b chooses, the
-sender's bit a is the difference. They hold a random one, messages m0, m1 and choice c; the
-receiver sends d = b ^ c, the sender t = a + m_d - m_{1-d}, keeps -m_d, and the receiver has
-m_d or t + m_{1-d} = a + m_d. Every other bit goes in the other direction. Messages have the
-fewest bits that transfers come in: a dealer's corrections are as long.
+sender's bit a is the word (``mpc.multiplex``): of a random transfer, messages m0, m1 and choice c
+with m_c, the receiver sends d = b ^ c and the sender t = a - (m1 - m0), at once; c t + m_c and
+-m0 are shares of a c, and where d is set a b = a - a c. Every other bit goes in the
+other direction. Messages have the fewest bits that transfers come in: a dealer's corrections are
+as long.
 
 A number below 2^(R-1), shared modulo 2^R by words in [0, 2^R), is brought to the whole ring
 exactly: the words add up past 2^R if and only if one of them has its top bit (were it only
@@ -27,10 +28,10 @@ from securexgb.arith.bits import WORD, to_slices, unpack_bits, words_per
 from securexgb.correlations.counting import Budget
 from securexgb.correlations.transfers import Transfers, transfer_bits
 from securexgb.mpc.compare import signed
+from securexgb.mpc.multiplex import give, take, transfers
 from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
-from securexgb.mpc.select import transfers
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, SharedBits, Words
 
@@ -63,7 +64,7 @@ def _products_cost(precisions: Sequence[int], words: int) -> Cost:
         Transfers(transfer_bits(precision), 1 - row % 2) for row, precision in enumerate(precisions)
     )
     return Cost(
-        rounds=2,
+        rounds=1,
         label_words=words * (len(to_label) + sum(to_feature)),
         feature_words=words * (len(to_feature) + sum(to_label)),
         correlations=Budget({kind: 64 * words * rows for kind, rows in drawn.items()}),
@@ -156,20 +157,24 @@ def _products(party: Party, own: Words, precisions: Sequence[int], count: int) -
     result = np.empty((len(rows), padded), np.uint64)
     choices = np.array([ends[row][0] for row in received], np.uint64).reshape(-1)
     flips = fill_up(party, own[received] ^ choices.reshape(len(received), words), count)
-    theirs = party.exchange(flips.reshape(-1), expect=words * len(sent)).reshape(len(sent), words)
-    message = []
-    for row, flip in zip(sent, theirs, strict=True):
-        result[row], correction = _offered(own[row], flip, *ends[row])
-        message.append(_kernels.to_slices(correction, precisions[row]))
-    expected = sum(precisions[row] for row in received)
-    payload = np.concatenate([*message, np.empty((0, words), np.uint64)])
-    corrections = party.exchange(payload, expect=expected * words)
-    corrections = corrections.reshape(expected, words)
-    for row in received:
+    message = [flips.reshape(-1)]
+    for row in sent:
+        zero, one = ends[row]
+        correction = zero - one
+        correction += _numbers(own[row])
+        message.append(_kernels.to_slices(correction, precisions[row]).reshape(-1))
+        np.negative(zero, out=result[row])
+    asked, expected = words * len(sent), words * sum(precisions[row] for row in received)
+    theirs = party.exchange(np.concatenate(message), expect=asked + expected)
+    for row, flip in zip(sent, theirs[:asked].reshape(len(sent), words), strict=True):
+        give(result[row], _numbers(own[row]), _numbers(flip))
+    corrections = theirs[asked:].reshape(-1, words)
+    for row, flip in zip(received, flips, strict=True):
+        choice, chosen = ends[row]
         taken, corrections = np.split(corrections, [precisions[row]])
-        part = _kernels.from_slices(taken, padded)
-        part *= _numbers(own[row])
-        np.add(part, ends[row][1], out=result[row])
+        result[row] = take(
+            chosen, _kernels.from_slices(taken, padded), _numbers(choice), _numbers(flip)
+        )
     return result[:, :count]
 
 
@@ -190,17 +195,6 @@ def _ends(party: Party, precisions: Sequence[int], words: int) -> dict[int, tupl
 def _by_row(rows: list[int], first: Words, second: Words) -> dict[int, tuple[Words, Words]]:
     pairs = (array.reshape(len(rows), array.size // max(len(rows), 1)) for array in (first, second))
     return dict(zip(rows, zip(*pairs, strict=True), strict=True))
-
-
-def _offered(own: Words, flip: Words, zero: Words, one: Words) -> tuple[Words, Words]:
-    """The sender's shares of one row of products, -m_d, and what it sends, a + m_d - m_{1-d}."""
-    correction = zero - one
-    swapped = correction * _numbers(flip)
-    kept = swapped - zero
-    swapped <<= np.uint64(1)
-    correction -= swapped
-    correction += _numbers(own)
-    return kept, correction
 
 
 def _numbers(packed: Words) -> Words:

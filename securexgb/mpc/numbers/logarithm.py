@@ -27,7 +27,7 @@ import numpy as np
 
 from securexgb.arith.bits import WORD
 from securexgb.mpc.carries import depth_of
-from securexgb.mpc.multiply import and_bits, and_cost, gate_bits, gate_cost
+from securexgb.mpc.multiply import and_bits, and_broadcast, and_cost, gate_cost
 from securexgb.mpc.numbers.table import lookup, lookup_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
@@ -173,7 +173,7 @@ def _normalised(
             highs.append(np.concatenate([windows[k][half:], *(part[1] for part in parts)]))
         gate, low = np.stack(gates), np.stack(lows, axis=1)
         differ = SharedBits(low ^ np.stack(highs, axis=1), count)
-        kept = low ^ gate_bits(party, SharedBits(gate, count), differ).words
+        kept = low ^ and_broadcast(party, SharedBits(gate, count), differ).words
         for place, k in enumerate(active):
             exponents[k].insert(0, gate[place : place + 1])
             windows[k], ors[k] = _taken_apart(kept[:, place], level)

@@ -31,7 +31,7 @@ from securexgb.mpc.digits import (
     digits_in,
     own_digits,
 )
-from securexgb.mpc.multiply import gate_bits, gate_cost
+from securexgb.mpc.multiply import and_broadcast, gate_cost
 from securexgb.mpc.numbers.signs import sign_tables, signs_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
@@ -123,12 +123,12 @@ def magnitude(party: Party, x: Shared, index: Index) -> tuple[SharedBits, Shared
     sign = to_slices(words >> np.uint64(index.range_bits - 1), 1)[0]
     gates = [p[high], carry]
     behind = [[carry, p[zero] ^ p[two]], [sign, np.zeros_like(carry)]]
-    through = gate_bits(
+    through = and_broadcast(
         party, SharedBits(np.array(gates), x.size), SharedBits(np.array(behind), x.size)
     ).words
     negative = sign ^ g[high] ^ through[0, 0]
     inside = SharedBits(through[1, 0] ^ p[zero] ^ through[0, 1], x.size)
-    found = gate_bits(party, inside, SharedBits(sums ^ negative, x.size))
+    found = and_broadcast(party, inside, SharedBits(sums ^ negative, x.size))
     outside = not_bits(party, inside).words
     return SharedBits(negative, x.size), SharedBits(found.words ^ outside, x.size)
 
@@ -166,13 +166,13 @@ def _middle(
     into, g, p, within = tables
     carries = into[None]
     if len(g) > 1:
-        through = gate_bits(
+        through = and_broadcast(
             party, SharedBits(into, words.size), SharedBits(p[:-1], words.size)
         ).words
         carries = np.concatenate([carries, g[:-1] ^ through])
     xors = _middle_digits(party, words, index).bits.swapaxes(0, 1)
     reach = np.concatenate([xors[:1], within[3:], p[None]])[: index.behind]
-    met = gate_bits(party, SharedBits(carries, words.size), SharedBits(reach, words.size)).words
+    met = and_broadcast(party, SharedBits(carries, words.size), SharedBits(reach, words.size)).words
     sums = np.concatenate([xors[:1] ^ carries, xors[1:] ^ within[:3] ^ met[: DIGIT - 1]])
     # What would be the carry into the bit above the index, or out of the last digit.
     place = (index.bits - 1) % DIGIT

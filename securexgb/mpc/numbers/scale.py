@@ -3,10 +3,11 @@
 With x = x0 + x1 and y = y0 + y1 each party computes x_i y_i; of the other products party i
 knows x_i and party j the bits of y_j, sum of 2^b y_jb. That is Gilboa's multiplication, bit by
 bit, and one choice serves the whole row: by a random transfer for each bit of y_j (keys K0,
-K1 of 128 bits; choice c with K_c) j sends d = y_jb ^ c, uniform. With the streams s_d of K_d
-and s_e of K_(1-d), one word for each word of the row, i puts -2^b s_d as its share and sends
-x_i + s_d - s_e modulo 2^(r-b), masked by whichever of the two j lacks; j takes 2^b s_d where
-the bit is 0, and adds what was sent to s_e where it is 1. Modulo 2^r, r = ``ring_bits``.
+K1 of 128 bits; choice c with K_c), as in ``mpc.multiplex``. j sends d = y_jb ^ c, uniform. With the
+streams s0 and s1 of the keys, one word for each word of the row, i sends x_i - (s1 - s0) modulo
+2^(r-b), masked by whichever of the two j lacks, at the same time. By its choice j gets a share of
+c x_i, and -s0 is the other one; where d = 1 both change the sign and i adds x_i. So i makes the
+streams s0 once more when it knows d. Modulo 2^r, r = ``ring_bits``. One round.
 
 Beaver's triples would take 2 r transfers an element; here it is 2 r a row.
 """
@@ -16,14 +17,15 @@ from __future__ import annotations
 import numpy as np
 
 from securexgb import _kernels
-from securexgb.arith.bits import pack_dense, unpack_dense, words_per
+from securexgb.arith.bits import unpack_dense, words_per
 from securexgb.correlations.prices import Prices
 from securexgb.correlations.transfers import Transfers
+from securexgb.mpc.multiplex import transfers
 from securexgb.mpc.multiply import multiply, product_cost
+from securexgb.mpc.packed import swapped_with
 from securexgb.mpc.padding import pack_filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
-from securexgb.mpc.select import transfers
 from securexgb.mpc.shared import Shared, Words
 
 _KEY_BITS = 128
@@ -48,7 +50,7 @@ def scale_cost(rows: int, count: int, ring_bits: int) -> Cost:
     words = words_per(rows * ring_bits)
     sums = (_message_words(len(c) * count, ring_bits) for c in _chunks(rows, count, ring_bits))
     sent = words + words_per(sum(sums) * ring_bits)
-    return Cost.alike(2, sent, {Transfers(_KEY_BITS, rank): 64 * words for rank in (0, 1)})
+    return Cost.alike(1, sent, {Transfers(_KEY_BITS, rank): 64 * words for rank in (0, 1)})
 
 
 @protocol(
@@ -64,25 +66,30 @@ def scale_rows(party: Party, x: Shared, y: Shared, ring_bits: int) -> Shared:
     receiver, sender = transfers(party, total, total, _KEY_BITS)
     places = np.arange(ring_bits, dtype=np.uint64)
     bits = ((y.words[:, None] >> places) & np.uint64(1)).astype(np.uint8).reshape(-1)
-    asked = party.exchange(pack_filled(party, bits) ^ receiver.choices)
-    d = _kernels.unpack_bits(asked, total).astype(np.bool_)
-    keys = (np.where(d, sender.one, sender.zero), np.where(d, sender.zero, sender.one))
-
-    shares, messages = np.empty((rows, count), np.uint64), []
-    chunks = _chunks(rows, count, ring_bits)
+    flips = pack_filled(party, bits) ^ receiver.choices
+    messages, chunks = [], _chunks(rows, count, ring_bits)
     for chunk in chunks:
-        first, second = (_streams(part, chunk, count, ring_bits) for part in keys)
+        zero, one = (_streams(keys, chunk, count, ring_bits) for keys in (sender.zero, sender.one))
         own = np.ascontiguousarray(x.words[chunk.start : chunk.stop]).reshape(-1)
-        message, mine = _kernels.ot_products_send(first, second, own, ring_bits)
-        messages.append(message)
-        shares[chunk.start : chunk.stop] = mine.reshape(-1, count)
-    theirs = iter(_swapped(party, messages, ring_bits))
-    shares += x.words * y.words[:, None]
-    for chunk in chunks:
+        messages.append(_kernels.ot_products_send(zero, one, own, ring_bits)[0])
+    payload = np.concatenate([np.zeros(0, np.uint64), *messages])
+    asked, (received,) = swapped_with(
+        party, flips, flips.size, [payload], (payload.size, (ring_bits,))
+    )
+    # Bits of a row's number, as the sender and as the receiver.
+    theirs, mine, choices = (
+        unpack_dense(packed, rows, ring_bits) for packed in (asked, flips, receiver.choices)
+    )
+    shares, at = x.words * (y.words + theirs)[:, None], 0
+    for chunk, message in zip(chunks, messages, strict=True):
+        inside = slice(chunk.start, chunk.stop)
+        part, at = received[at : at + message.size], at + message.size
         chosen = _streams(receiver.chosen, chunk, count, ring_bits)
-        factors = np.repeat(y.words[chunk.start : chunk.stop], count)
-        taken = _kernels.ot_products_receive(chosen, factors, ring_bits, next(theirs))
-        shares[chunk.start : chunk.stop] += taken.reshape(-1, count)
+        chose, flipped = (np.repeat(words[inside], count) for words in (choices, mine))
+        sums = _kernels.ot_products_receive(chosen, chose, flipped, ring_bits, part)
+        keys = _keys(sender.zero, chunk, ring_bits)
+        sums += _kernels.ot_signed_sums(keys, theirs[inside], count)
+        shares[inside] += sums.reshape(-1, count)
     return Shared(shares)
 
 
@@ -100,15 +107,11 @@ def row_products(party: Party, x: Shared, y: Shared, ring_bits: int) -> Shared:
     return scale_rows(party, x, y, ring_bits)
 
 
+def _keys(keys: Words, rows: range, ring_bits: int) -> Words:
+    """Of the keys (2, n) those of some rows."""
+    return np.ascontiguousarray(keys[:, rows.start * ring_bits : rows.stop * ring_bits])
+
+
 def _streams(keys: Words, rows: range, count: int, ring_bits: int) -> Words:
     """Of the keys (2, n) of some rows, as ``ot_products`` takes messages."""
-    part = keys[:, rows.start * ring_bits : rows.stop * ring_bits]
-    return _kernels.ot_expand(np.ascontiguousarray(part), count, ring_bits)
-
-
-def _swapped(party: Party, messages: list[Words], ring_bits: int) -> list[Words]:
-    """The other party's messages for this party's, packed on their way."""
-    words = np.concatenate(messages) if messages else np.zeros(0, np.uint64)
-    received = party.exchange(pack_dense(words, ring_bits))
-    theirs = unpack_dense(received, words.size, ring_bits)
-    return np.split(theirs, np.cumsum([message.size for message in messages])[:-1])
+    return _kernels.ot_expand(_keys(keys, rows, ring_bits), count, ring_bits)

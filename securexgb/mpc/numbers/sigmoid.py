@@ -33,8 +33,8 @@ from securexgb.arith import logistic
 from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import MARGIN_BITS
 from securexgb.arith.logistic import LIMIT_BITS, VALUE_BITS
-from securexgb.mpc.choose import choose, choose_cost
 from securexgb.mpc.compare import not_bits
+from securexgb.mpc.multiplex import multiplex_shared, multiplex_shared_cost
 from securexgb.mpc.numbers.lift import Number, lift_numbers, numbers_cost
 from securexgb.mpc.numbers.magnitude import RANGE_BITS, Index, magnitude, magnitude_cost
 from securexgb.mpc.numbers.table import Tables, lookups, lookups_cost
@@ -282,7 +282,7 @@ def softplus_cost(count: int, range_bits: int = RANGE_BITS) -> Cost:
     words, (tables, number) = words_per(count), _softplus_tables()
     cost = magnitude_cost(_FINE.index(range_bits), count)
     cost += _FINE.cost([part.out_bits for part in tables], words)
-    return cost + numbers_cost([number], words) + choose_cost(count)
+    return cost + numbers_cost([number], words) + multiplex_shared_cost(count)
 
 
 @protocol(
@@ -301,5 +301,5 @@ def softplus(party: Party, margins: Shared, range_bits: int = RANGE_BITS) -> Sha
     found = _FINE.look_up(party, index, tables, (margins.size,))
     part = lift_numbers(party, SharedBits.concatenate(found), (number,))
     positive = SharedBits.stack([not_bits(party, negative)])
-    line = choose(party, positive, margins.reshape(1, 1, -1))
+    line = multiplex_shared(party, positive, margins.reshape(1, 1, -1))
     return line[0, 0] + part[0]

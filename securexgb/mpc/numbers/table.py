@@ -184,7 +184,7 @@ class Tables:
         """
         rows = self.entries.reshape(len(self.entries), 1 << self.high, -1).copy()
         rows[:, 1:] ^= rows[:, :1]
-        found = _kernels.xor_select(low_marks.words, _selections(rows, self.out_bits), runs)
+        found = _kernels.xor_marked(low_marks.words, _selections(rows, self.out_bits), runs)
         return found.reshape(1 << self.high, self.out_bits, -1)
 
 

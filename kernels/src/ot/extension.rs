@@ -21,15 +21,16 @@
 //! Transfers are counted in words of 64; the position of a word in the streams is a counter
 //! that the caller never lets go back. Constant time in everything but counts.
 
-use crate::ot::key::{Key, bytes, stream, xor};
+use crate::ot::key::{Key, stream, xor};
+use crate::simd::blocks::Cipher;
 use crate::simd::path::{Path, dispatched};
 use crate::words::prg::Stream;
-use crate::words::slices::{from_slices, to_slices};
-use aes::Aes128;
-use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
+use crate::words::slices::{from_slices, to_slices_within};
 
 /// Words of 64 transfers that are worked on at a time, under one key of the hash.
 const CHUNK: usize = 128;
+/// Rows that are hashed at a time: eight words of transfers, as the transpose takes them.
+const BATCH: usize = 512;
 /// Bits of D, and columns.
 pub const COLUMNS: usize = 128;
 
@@ -66,65 +67,60 @@ pub enum Messages<'a> {
 }
 
 /// H under one key.
-pub(crate) struct Hasher(Aes128, Path);
+pub(crate) struct Hasher(Cipher, Path);
 
 impl Hasher {
     /// H for the transfers from this position on.
     pub(crate) fn new(path: Path, tag: Key, position: u64) -> Self {
-        let key = bytes(xor(tag, [position, 0]));
-        Hasher(Aes128::new(&Array::from(key)), path)
+        Hasher(Cipher::new(xor(tag, [position, 0])), path)
     }
 
     /// H of each row ^ `shift`, or the first bits of it; `at` counts words.
     pub(crate) fn rows(&self, rows: &[Key], shift: Key, at: usize, out: &mut Messages<'_>) {
         match out {
-            Messages::Words(out) => {
-                let out = out[64 * at..].as_chunks_mut().0.iter_mut();
-                out.zip(rows.as_chunks().0)
-                    .for_each(|(out, rows)| *out = self.group(rows, shift)[0]);
+            Messages::Rows(out) => {
+                return out[64 * at..64 * at + rows.len()].copy_from_slice(rows);
             }
+            Messages::Nothing => return,
+            _ => (),
+        }
+        let (mut hashed, mut words) = ([[0; 2]; BATCH], [0; BATCH]);
+        for (number, rows) in rows.chunks(BATCH).enumerate() {
+            let (hashed, words) = (&mut hashed[..rows.len()], &mut words[..rows.len()]);
+            self.0.hash(rows, shift, hashed);
+            self.put(hashed, words, at + number * BATCH / 64, out);
+        }
+    }
+
+    /// Messages where they belong; `at` counts words. `words`: room for one of each.
+    fn put(&self, hashed: &[Key], words: &mut [u64], at: usize, out: &mut Messages<'_>) {
+        let (first, count) = (64 * at, hashed.len());
+        match out {
+            Messages::Words(out) => column(self.1, hashed, 0, &mut out[first..first + count]),
             Messages::Keys(out) => {
-                let (first, second) = out.split_at_mut(out.len() / 2);
-                let first = first[64 * at..].as_chunks_mut().0.iter_mut();
-                let pairs = first.zip(second[64 * at..].as_chunks_mut().0);
-                for ((first, second), rows) in pairs.zip(rows.as_chunks().0) {
-                    [*first, *second] = self.group(rows, shift);
+                let half = out.len() / 2;
+                for (word, out) in out.chunks_exact_mut(half).enumerate() {
+                    column(self.1, hashed, word, &mut out[first..first + count]);
                 }
             }
-            Messages::Slices(out, width) => self.slices(rows, shift, at, out, *width),
-            Messages::Rows(out) => out[64 * at..64 * at + rows.len()].copy_from_slice(rows),
-            Messages::Nothing => (),
-        }
-    }
-
-    /// Eight words of transfers at a time, as the transpose takes them.
-    fn slices(&self, rows: &[Key], shift: Key, at: usize, out: &mut [u64], width: usize) {
-        let all = out.len() / width;
-        let (mut hashed, mut slices) = ([0; 512], [0; 512]);
-        for (block, rows) in rows.chunks(512).enumerate() {
-            let words = rows.len() / 64;
-            let hashed = &mut hashed[..rows.len()];
-            let groups = hashed.as_chunks_mut().0.iter_mut().zip(rows.as_chunks().0);
-            groups.for_each(|(out, rows)| *out = self.group(rows, shift)[0]);
-            let slices = &mut slices[..width * words];
-            to_slices(self.1, hashed, width, slices);
-            let first = at + 8 * block;
-            for (row, slice) in out.chunks_exact_mut(all).zip(slices.chunks_exact(words)) {
-                row[first..first + words].copy_from_slice(slice);
+            Messages::Slices(out, width) => {
+                column(self.1, hashed, 0, words);
+                let all = out.len() / *width;
+                to_slices_within(self.1, words, *width, (all, at), out);
             }
+            Messages::Rows(_) | Messages::Nothing => (),
         }
     }
+}
 
-    #[inline(always)]
-    fn group(&self, rows: &[Key; 64], shift: Key) -> [[u64; 64]; 2] {
-        let mut blocks = rows.map(|row| Array::from(bytes(xor(row, shift))));
-        self.0.encrypt_blocks(&mut blocks);
-        let hashed = |i: usize, word: usize| {
-            (u128::from_le_bytes(blocks[i].into()) >> (64 * word)) as u64
-                ^ rows[i][word]
-                ^ shift[word]
-        };
-        [0, 1].map(|word| std::array::from_fn(|i| hashed(i, word)))
+dispatched! {
+    /// One word of each row.
+    pub fn column(rows: &[Key], word: usize, out: &mut [u64]) {
+        if word == 0 {
+            out.iter_mut().zip(rows).for_each(|(out, row)| *out = row[0]);
+        } else {
+            out.iter_mut().zip(rows).for_each(|(out, row)| *out = row[1]);
+        }
     }
 }
 

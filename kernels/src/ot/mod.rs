@@ -5,5 +5,6 @@ pub mod digits;
 pub mod extension;
 pub mod ggm;
 pub mod gilboa;
+pub mod half_tree;
 pub mod key;
 pub mod silent;

@@ -252,7 +252,8 @@ pub fn ot_silent_send(
     let made = filled_too(py, shapes, |[message, zero, one]| {
         let (mut zero, mut one) = (messages(zero, width), messages(one, width));
         let sums = message.as_chunks_mut().0;
-        silent::send(pool, first, position, places.0, roots, sums, [&mut zero, &mut one]);
+        let (from, out) = ((pool, first, position), [&mut zero, &mut one]);
+        silent::send(Path::best(), from, places.0, roots, sums, out);
     });
     Ok(made.into())
 }
@@ -278,7 +279,7 @@ pub fn ot_silent_receive(
     let shapes = [[words], [words * width_of(width)?]];
     let made = filled_too(py, shapes, |[choices, chosen]| {
         let mut out = messages(chosen, width);
-        silent::receive(pool, first, position, message, choices, &mut out);
+        silent::receive(Path::best(), (pool, first, position), message, choices, &mut out);
     });
     Ok(made.into())
 }

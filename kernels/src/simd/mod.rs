@@ -1,5 +1,6 @@
 //! Vector instructions, chosen at run time.
 
+pub mod blocks;
 pub(crate) mod lanes;
 pub mod path;
 pub mod residues;

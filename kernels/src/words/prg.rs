@@ -1,25 +1,20 @@
 //! The pseudorandom stream: AES-128 in counter mode, read as words.
 //!
 //! Block i of the stream is AES_key(i as 16 little-endian bytes); word w is made of the
-//! little-endian bytes 8w..8w+8. Any place of the stream is reached at once. The `aes`
-//! crate takes AES instructions where the CPU has them and a bit-sliced, constant-time
-//! implementation elsewhere.
+//! little-endian bytes 8w..8w+8. Any place of the stream is reached at once.
 
-use aes::Aes128;
-use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
-
-/// Blocks that are encrypted in one call.
-const BATCH: usize = 64;
+use crate::simd::blocks::Cipher;
 
 /// One stream; its key schedule is wiped when dropped.
 pub struct Stream {
-    cipher: Aes128,
+    cipher: Cipher,
 }
 
 impl Stream {
     /// The stream of a 16-byte key.
     pub fn new(key: &[u8; 16]) -> Stream {
-        Stream { cipher: Aes128::new(&Array::from(*key)) }
+        let words = key.as_chunks().0;
+        Stream { cipher: Cipher::new([0, 1].map(|half| u64::from_le_bytes(words[half]))) }
     }
 
     /// Overwrites `out` with the words `start..start + out.len()` of the stream.
@@ -52,20 +47,7 @@ impl Stream {
 
     /// Whole blocks from `first` on; `out` has an even length.
     fn blocks(&self, first: u64, out: &mut [u64]) {
-        let mut batch = [Array::from([0u8; 16]); BATCH];
-        for (number, words) in out.chunks_mut(2 * BATCH).enumerate() {
-            let counter = first + (number * BATCH) as u64;
-            let used = &mut batch[..words.len() / 2];
-            for (i, block) in used.iter_mut().enumerate() {
-                *block = Array::from(u128::from(counter + i as u64).to_le_bytes());
-            }
-            self.cipher.encrypt_blocks(used);
-            for (pair, block) in words.chunks_exact_mut(2).zip(used.iter()) {
-                let value = u128::from_le_bytes((*block).into());
-                pair[0] = value as u64;
-                pair[1] = (value >> 64) as u64;
-            }
-        }
+        self.cipher.count(first, out.as_chunks_mut().0);
     }
 }
 
@@ -79,15 +61,12 @@ pub(crate) fn drawn(seed: u8, count: usize) -> Vec<u64> {
 mod tests {
     use super::*;
 
-    /// FIPS 197, appendix C.1.
     #[test]
-    fn a_block_is_aes() {
-        let key: [u8; 16] = std::array::from_fn(|i| i as u8);
-        let plain: [u8; 16] = std::array::from_fn(|i| 0x11 * i as u8);
-        let mut block = Array::from(plain);
-        Stream::new(&key).cipher.encrypt_block(&mut block);
-        let expected = 0x69c4e0d86a7b0430d8cdb78070b4c55a_u128.to_be_bytes();
-        assert_eq!(<[u8; 16]>::from(block), expected);
+    fn words_are_those_of_counted_blocks() {
+        let (stream, key) = (Stream::new(&[7; 16]), [0x0707_0707_0707_0707; 2]);
+        let mut blocks: Vec<[u64; 2]> = (5..9).map(|counter| [counter, 0]).collect();
+        Cipher::new(key).encrypt(&mut blocks);
+        assert_eq!(stream.words(10, 8), blocks.as_flattened());
     }
 
     #[test]

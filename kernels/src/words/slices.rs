@@ -5,7 +5,7 @@
 //! by side, lane by lane, which compiles to vector code.
 
 use crate::simd::lanes::Lanes;
-use crate::simd::path::dispatched;
+use crate::simd::path::{Path, dispatched};
 
 const LANES: usize = 8;
 
@@ -14,19 +14,28 @@ type Blocks = [[u64; LANES]; 64];
 
 /// Transposes each lane's 64 x 64 bits: bit j of word k becomes bit k of word j
 /// (Warren, Hacker's Delight, section 7-3).
+///
+/// With fewer rows, 8, 16 or 32 of them, the first steps have been taken: row k holds the low
+/// bits of words k, k + rows, ..., side by side.
 #[inline(always)]
-fn transpose<L: Lanes>(blocks: &mut Blocks) {
-    transpose_step::<L, 32>(blocks, 0x0000_0000_ffff_ffff);
-    transpose_step::<L, 16>(blocks, 0x0000_ffff_0000_ffff);
-    transpose_step::<L, 8>(blocks, 0x00ff_00ff_00ff_00ff);
-    transpose_step::<L, 4>(blocks, 0x0f0f_0f0f_0f0f_0f0f);
-    transpose_step::<L, 2>(blocks, 0x3333_3333_3333_3333);
-    transpose_step::<L, 1>(blocks, 0x5555_5555_5555_5555);
+fn transpose<L: Lanes>(rows: &mut [[u64; LANES]]) {
+    if rows.len() > 32 {
+        transpose_step::<L, 32>(rows, 0x0000_0000_ffff_ffff);
+    }
+    if rows.len() > 16 {
+        transpose_step::<L, 16>(rows, 0x0000_ffff_0000_ffff);
+    }
+    if rows.len() > 8 {
+        transpose_step::<L, 8>(rows, 0x00ff_00ff_00ff_00ff);
+    }
+    transpose_step::<L, 4>(rows, 0x0f0f_0f0f_0f0f_0f0f);
+    transpose_step::<L, 2>(rows, 0x3333_3333_3333_3333);
+    transpose_step::<L, 1>(rows, 0x5555_5555_5555_5555);
 }
 
 /// Swaps the off-diagonal squares of SIZE x SIZE bits.
 #[inline(always)]
-fn transpose_step<L: Lanes, const SIZE: u32>(blocks: &mut Blocks, low: u64) {
+fn transpose_step<L: Lanes, const SIZE: u32>(blocks: &mut [[u64; LANES]], low: u64) {
     let low = L::splat(low);
     for pair in blocks.chunks_exact_mut(2 * SIZE as usize) {
         let (above, below) = pair.split_at_mut(SIZE as usize);
@@ -39,25 +48,58 @@ fn transpose_step<L: Lanes, const SIZE: u32>(blocks: &mut Blocks, low: u64) {
     }
 }
 
-dispatched! {
-    /// Bit j of element i goes to bit i % 64 of `out[j * ceil(n / 64) + i / 64]`, for
-    /// j < width <= 64; bits past the last element are zero.
-    pub fn to_slices<L: Lanes>(words: &[u64], width: usize, out: &mut [u64]) {
-        let length = words.len().div_ceil(64);
-        for (group, chunk) in words.chunks(64 * LANES).enumerate() {
-            let mut blocks: Blocks = [[0; LANES]; 64];
-            for (lane, block) in chunk.chunks(64).enumerate() {
-                for (row, &word) in blocks.iter_mut().zip(block) {
-                    row[lane] = word;
+/// The first `width` slices, at most ROWS, from word `start` of rows of `all` words on.
+#[inline(always)]
+fn to_slices_by<L: Lanes, const ROWS: usize>(
+    words: &[u64],
+    width: usize,
+    (all, start): (usize, usize),
+    out: &mut [u64],
+) {
+    let length = words.len().div_ceil(64);
+    let low = u64::MAX >> (64 - ROWS);
+    for (group, chunk) in words.chunks(64 * LANES).enumerate() {
+        let mut rows = [[0; LANES]; ROWS];
+        for (lane, block) in chunk.chunks(64).enumerate() {
+            let mut joined = [0; ROWS];
+            for (field, block) in block.chunks(ROWS).enumerate() {
+                for (sum, word) in joined.iter_mut().zip(block) {
+                    *sum |= (word & low) << (ROWS * field);
                 }
             }
-            transpose::<L>(&mut blocks);
-            let first = group * LANES;
-            let used = LANES.min(length - first);
-            for (slice, row) in blocks.iter().enumerate().take(width) {
-                let at = slice * length + first;
-                out[at..at + used].copy_from_slice(&row[..used]);
+            for (row, word) in rows.iter_mut().zip(joined) {
+                row[lane] = word;
             }
+        }
+        transpose::<L>(&mut rows);
+        let first = group * LANES;
+        let used = LANES.min(length - first);
+        for (slice, row) in rows.iter().enumerate().take(width) {
+            let at = slice * all + start + first;
+            out[at..at + used].copy_from_slice(&row[..used]);
+        }
+    }
+}
+
+/// Bit j of element i goes to bit i % 64 of `out[j * ceil(n / 64) + i / 64]`, for
+/// j < width <= 64; bits past the last element are zero.
+pub fn to_slices(path: Path, words: &[u64], width: usize, out: &mut [u64]) {
+    to_slices_within(path, words, width, (words.len().div_ceil(64), 0), out);
+}
+
+dispatched! {
+    /// The same into longer rows: `place` is their length and the word to begin at.
+    pub fn to_slices_within<L: Lanes>(
+        words: &[u64],
+        width: usize,
+        place: (usize, usize),
+        out: &mut [u64],
+    ) {
+        match width {
+            0..=8 => to_slices_by::<L, 8>(words, width, place, out),
+            9..=16 => to_slices_by::<L, 16>(words, width, place, out),
+            17..=32 => to_slices_by::<L, 32>(words, width, place, out),
+            _ => to_slices_by::<L, 64>(words, width, place, out),
         }
     }
 
@@ -86,12 +128,21 @@ dispatched! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simd::path::Path;
 
     #[test]
     fn every_path_is_the_definition_and_returns() {
         for path in Path::available() {
-            for (count, width) in [(0, 3), (1, 64), (63, 1), (64, 20), (65, 64), (1000, 33)] {
+            for (count, width) in [
+                (0, 3),
+                (1, 64),
+                (63, 1),
+                (64, 20),
+                (65, 64),
+                (1000, 33),
+                (700, 8),
+                (515, 16),
+                (90, 2),
+            ] {
                 let words = crate::words::prg::drawn(2, count);
                 let length = count.div_ceil(64);
                 let mut slices = vec![0; width * length];
@@ -100,6 +151,14 @@ mod tests {
                     for j in 0..width {
                         assert_eq!(slices[j * length + i / 64] >> (i % 64) & 1, word >> j & 1);
                     }
+                }
+                let mut longer = vec![7; width * (length + 5)];
+                to_slices_within(path, &words, width, (length + 5, 3), &mut longer);
+                for (row, slice) in
+                    longer.chunks_exact(length + 5).zip(slices.chunks(length.max(1)))
+                {
+                    assert_eq!([&row[..3], &row[3 + length..]].concat(), [7; 5]);
+                    assert_eq!(row[3..3 + length], *slice);
                 }
                 let mut back = vec![u64::MAX; count];
                 from_slices(path, &slices, width, &mut back);

@@ -54,15 +54,17 @@ def round_cost(
         if level + 1 < depth:
             total += _kept_cost(params, nodes, label, rows, shape.sum_bits)
             total += build_cost(shape, nodes)
-        total += running_cost(shape, nodes * used * layout.all_bins, numbers)
+        rounded = running_cost(shape, nodes * used * layout.all_bins, numbers)
+        if not level and not params.is_hidden:
+            all_nodes = outputs * ((1 << depth) - 1)
+            rounded = rounded.at_once(dummies_cost(all_nodes, index_bits(layout)))
+        total += rounded
         total += splits_cost(nodes, candidates, numbers, prices)
         if params.is_hidden:
             total += left_bits_cost(RowShape(rows, layout.columns, layout.all_bins), nodes)
         else:
             total += opening_cost(nodes, label, index_bits(layout))
     total += widen_leaves_cost(outputs * rows, params.learning_rate)
-    if not params.is_hidden:
-        total += dummies_cost(outputs * ((1 << depth) - 1), index_bits(layout))
     total += leaf_weights_cost(depth, numbers, outputs, params.opens_gains)
     if params.opens_gains:
         total += gains_cost(used, outputs * ((1 << depth) - 1))

@@ -22,7 +22,6 @@ from securexgb.correlations.prices import Prices
 from securexgb.correlations.rows import RowShape
 from securexgb.mpc.choose import choose_cost
 from securexgb.mpc.left_bits import left_bits_cost
-from securexgb.mpc.numbers.truncate import shift_cost
 from securexgb.mpc.packed import RingBits
 from securexgb.mpc.protocol import Cost
 from securexgb.mpc.select import transfer_cost
@@ -68,8 +67,7 @@ def round_cost(
     total += leaf_weights_cost(depth, numbers, outputs, params.opens_gains)
     if params.opens_gains:
         total += gains_cost(used, outputs * ((1 << depth) - 1))
-    bits = numbers.leaf_weight_bits + numbers.rate_bits - numbers.margin_bits
-    return total + shift_cost(bits, outputs << depth)
+    return total
 
 
 def _kept_cost(

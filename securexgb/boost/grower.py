@@ -28,7 +28,7 @@ from securexgb.boost.splits.leaves import LevelSums, leaf_weights
 from securexgb.boost.splits.level import Level
 from securexgb.boost.splits.owned import OwnedRound
 from securexgb.boost.splits.split import Candidates, best_splits
-from securexgb.boost.tree import Tree, leaf_values
+from securexgb.boost.tree import Tree
 from securexgb.mpc.party import Party
 from securexgb.mpc.together import together
 
@@ -61,9 +61,8 @@ def grow_trees(party: Party, job: TreeJob, rows: RowSide) -> tuple[Tree, ...]:
     splits, level, chosen = _grow_levels(party, job, rows)
     roots = chosen[0].gradient.size
     with party.step("leaves"):
-        leaves = leaf_weights(party, chosen, job.numbers, job.keeps_gains)
-        values = leaf_values(party, leaves.weights, job.numbers, job.learning_rate)
-        values = values.reshape(roots, -1)
+        leaves = leaf_weights(party, chosen, job.numbers, job.learning_rate, job.keeps_gains)
+        values = leaves.values.reshape(roots, -1)
         if job.keeps_gains and isinstance(splits, HiddenRound):
             splits.add_gains(party, leaves.gains)
         rows.leaves(level, values)

@@ -281,7 +281,7 @@ def _of_boost(
         "boost.splits.weights.clipped": (x, x),
         "boost.splits.score.scores": (child_sums(histogram, candidates), numbers),
         "boost.splits.split.best_splits": (histogram, candidates, numbers),
-        "boost.splits.leaves.leaf_weights": (levels, numbers),
+        "boost.splits.leaves.leaf_weights": (levels, numbers, 0.3),
     }
 
 

@@ -9,6 +9,7 @@ from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.splits.weights import clipped, needs_clip, weigh
+from securexgb.mpc.multiply import multiply
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
 from tests.mpc.kit import on_both, shared
@@ -27,11 +28,12 @@ def test_weights_end_where_hessians_are_tiny(reg_lambda: float) -> None:
     unit = 1 << numbers.gradient_bits
     gradient = draw.integers(-9000 * unit, 9000 * unit, 200) >> draw.integers(0, 20, 200)
     hessian = draw.integers(0, 2000 * unit, 200) >> draw.integers(0, 27, 200)
-    found, score = on_both(
-        lambda party, g, h: weigh(party, g, h, numbers, False),
-        shared(gradient[None], 1),
-        shared(hessian[None], 2),
-    )
+
+    def program(party: Party, g: Shared, h: Shared) -> tuple[Shared, Shared]:
+        weights, thresholded = weigh(party, g, h, numbers, False)
+        return weights, multiply(party, thresholded, weights)
+
+    found, score = on_both(program, shared(gradient[None], 1), shared(hessian[None], 2))
     below = hessian + numbers.reg_lambda
     beyond = np.abs(gradient) > 2048 * below
     assert 10 < beyond.sum() < 190

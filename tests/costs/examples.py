@@ -278,7 +278,7 @@ def _leaf_weights(draw: Draw) -> Arguments:
         left = shared(draw.integers(0, 900, nodes) << numbers.low_bits, seed + 2)
         for side, *sums in zip((first, second), gradient, hessian, left, strict=True):
             side.append(LevelSums(*sums))
-    return [(first, second), public(numbers), public(bool(draw.integers(2)))]
+    return [(first, second), public(numbers), public(0.3), public(bool(draw.integers(2)))]
 
 
 def _reaches(draw: Draw) -> Arguments:

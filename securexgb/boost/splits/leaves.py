@@ -4,6 +4,7 @@ Growing a level needs no more than its best splits, so stop marks and weights wa
 tree is complete, and all nodes are divided in one batch. A node stops where its best split
 gains no more than gamma, and the least gain (xgboost 3.2, hist), or where it has none. Its
 descendants inherit the mark; all leaves below get its weight, and none of them gains anything.
+Weights become leaf values, rounded, while the gains are tested.
 
 The gains of a tree add up to less than 2^GAIN_BITS, whatever its depth. A gain is what both
 children's scores exceed the parent's by, so the gains of the nodes that split add up to the scores
@@ -25,6 +26,7 @@ from securexgb.arith.fixedpoint import (
 )
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.splits.weights import weigh, weights_cost
+from securexgb.boost.tree import leaf_values, leaf_values_cost
 from securexgb.mpc.compare import at_least, carry_cost
 from securexgb.mpc.convert import lift_cost, to_arithmetic
 from securexgb.mpc.multiply import multiply, product_cost
@@ -34,6 +36,7 @@ from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared
+from securexgb.mpc.together import together
 
 GAIN_BITS = SUM_BITS + LEAF_WEIGHT_INTEGER_BITS + LEAF_WEIGHT_BITS + 1
 """The gains of a tree add up to less than 2^GAIN_BITS; one bit is for rounding."""
@@ -57,30 +60,27 @@ class LevelSums:
 @dataclass(frozen=True)
 class NodeValues:
     """Of each node, shared (nodes,): 1 where it stops; its split's gain, whatever gamma is, with
-    gradient_bits + QUOTIENT_BITS fraction bits; weights of it and of its children."""
+    gradient_bits + QUOTIENT_BITS fraction bits; the leaf value it would have. ``left``, ``right``:
+    those of its children, of the nodes of the last level alone."""
 
     stops: Shared
     gain: Shared
-    weight: Shared
+    own: Shared
     left: Shared
     right: Shared
-
-    def level(self, depth: int, roots: int) -> NodeValues:
-        """The nodes of one level, of whole trees whose levels lie one after the other."""
-        nodes = slice(roots * ((1 << depth) - 1), roots * ((2 << depth) - 1))
-        return NodeValues(*(values[nodes] for values in vars(self).values()))
 
 
 @dataclass(frozen=True)
 class Leaves:
     """What the end of a round of trees gives, shared.
 
-    ``weights``: T(G)/(H + lambda) of the leaves, or of the node above where one stops:
-    (roots * 2^depth,). ``gains``: of the splits of all levels, one after the other, (nodes,), 0
-    where a node or one above stops; (0,) where nobody asks for them.
+    ``values``: -learning_rate T(G)/(H + lambda) of the leaves, or of the node above where one
+    stops: (roots * 2^depth,), margin_bits fraction bits. ``gains``: of the splits of all levels,
+    one after the other, (nodes,), 0 where a node or one above stops; (0,) where nobody asks for
+    them.
     """
 
-    weights: Shared
+    values: Shared
     gains: Shared
 
 
@@ -88,17 +88,21 @@ def leaf_weights_cost(
     depth: int, numbers: NumberFormat, roots: int = 1, with_gains: bool = False
 ) -> Cost:
     """Cost of ``leaf_weights`` for so many trees of this depth."""
-    kept = 3 if with_gains else 2
-    nodes = roots * ((1 << depth) - 1)
+    nodes, leaves = roots * ((1 << depth) - 1), roots << depth
     total = unpack_cost(numbers.low_bits, nodes) + weights_cost(3, nodes, numbers, together=False)
-    total += carry_cost(63, nodes) + lift_cost(words_per(nodes))
+    tests = product_cost(3 * nodes) + carry_cost(63, nodes) + lift_cost(words_per(nodes))
+    total += tests.at_once(leaf_values_cost(numbers, nodes + leaves))
     for level in range(depth):
-        nodes = roots << level
-        total += product_cost(2 * nodes) + product_cost(kept * nodes)
-    return total
+        total += product_cost(2 * (roots << level))
+    return total + product_cost(leaves + (nodes if with_gains else 0))
 
 
-def _cost(levels: Sequence[LevelSums], numbers: NumberFormat, with_gains: bool = False) -> Cost:
+def _cost(
+    levels: Sequence[LevelSums],
+    numbers: NumberFormat,
+    learning_rate: float,  # noqa: ARG001
+    with_gains: bool = False,
+) -> Cost:
     return leaf_weights_cost(len(levels), numbers, levels[0].gradient.size, with_gains)
 
 
@@ -109,51 +113,70 @@ def _cost(levels: Sequence[LevelSums], numbers: NumberFormat, with_gains: bool =
     ideal=None,
 )
 def leaf_weights(
-    party: Party, levels: Sequence[LevelSums], numbers: NumberFormat, with_gains: bool = False
+    party: Party,
+    levels: Sequence[LevelSums],
+    numbers: NumberFormat,
+    learning_rate: float,
+    with_gains: bool = False,
 ) -> Leaves:
-    """The leaves' weights, and where asked for the gains of the nodes that split.
+    """The leaves' values, and where asked for the gains of the nodes that split.
 
     ``levels``: of trees whose roots are the nodes of the first one.
     """
-    values = node_values(party, levels, numbers)
+    values = node_values(party, levels, numbers, learning_rate)
     roots = levels[0].gradient.size
-    stopped, above = Shared.zeros(roots), Shared.zeros(roots)
-    weights, gains = above, [Shared.zeros(0)]
+    stopped, own, marks = Shared.zeros(roots), Shared.zeros(roots), list[Shared]()
     for depth in range(len(levels)):
-        here = values.level(depth, roots)
-        both = multiply(
-            party, Shared.stack([stopped, stopped]), Shared.stack([above - here.weight, here.stops])
-        )
-        own = here.weight + both[0]
-        stopped = stopped + here.stops - both[1]
-        asked = [own - here.left, own - here.right, *([here.gain] if with_gains else [])]
-        kept = multiply(party, Shared.stack([stopped] * len(asked)), Shared.stack(asked))
-        if with_gains:
-            gains.append(here.gain - kept[2])
-        weights = Shared.interleave(here.left + kept[0], here.right + kept[1])
-        stopped, above = Shared.interleave(stopped, stopped), Shared.interleave(own, own)
-    return Leaves(weights, Shared.concatenate(gains))
+        if depth:
+            stopped, own = Shared.interleave(stopped, stopped), Shared.interleave(own, own)
+        nodes = slice(roots * ((1 << depth) - 1), roots * ((2 << depth) - 1))
+        here = Shared.stack([own - values.own[nodes], values.stops[nodes]])
+        both = multiply(party, Shared.stack([stopped, stopped]), here)
+        own = values.own[nodes] + both[0]
+        stopped = stopped + values.stops[nodes] - both[1]
+        marks.append(stopped)
+    asked, marked = [own - values.left, own - values.right], [stopped, stopped]
+    if with_gains:
+        asked, marked = [*asked, values.gain], [*marked, *marks]
+    kept = multiply(party, Shared.concatenate(marked), Shared.concatenate(asked))
+    last = stopped.size
+    left, right = values.left + kept[:last], values.right + kept[last : 2 * last]
+    gains = values.gain - kept[2 * last :] if with_gains else Shared.zeros(0)
+    return Leaves(Shared.interleave(left, right), gains)
 
 
-def node_values(party: Party, levels: Sequence[LevelSums], numbers: NumberFormat) -> NodeValues:
+def node_values(
+    party: Party, levels: Sequence[LevelSums], numbers: NumberFormat, learning_rate: float
+) -> NodeValues:
     """Of the nodes of all levels together, in their order; an ancestor's stop is not in it."""
     gradient, hessian, pairs = (
         Shared.concatenate([getattr(level, name) for level in levels])
         for name in ("gradient", "hessian", "left")
     )
     left_gradient, left_hessian = unpack_pairs(party, pairs, numbers.low_bits)
-    weights, scores = weigh(
+    weights, thresholded = weigh(
         party,
         Shared.stack([gradient, left_gradient, gradient - left_gradient]),
         Shared.stack([hessian, left_hessian, hessian - left_hessian]),
         numbers,
         False,
     )
-    fraction_bits = numbers.gradient_bits + QUOTIENT_BITS
-    least = int(numbers.least_gain * 2.0**fraction_bits) + 1
-    threshold = min(max(numbers.gain(numbers.gamma, fraction_bits), least), _NO_GAIN)
-    gain = scores[1] + scores[2] - scores[0]
-    beyond = gain - constant(party, threshold, gradient.shape)
-    splits = to_arithmetic(party, at_least(party, beyond, Shared.zeros(*gain.shape)))
-    stops = constant(party, 1, gradient.shape) - splits
-    return NodeValues(stops, gain, weights[0], weights[1], weights[2])
+
+    def tested(party: Party) -> tuple[Shared, Shared]:
+        """The gains, and whether each is too small."""
+        scores = multiply(party, thresholded, weights)
+        fraction_bits = numbers.gradient_bits + QUOTIENT_BITS
+        least = int(numbers.least_gain * 2.0**fraction_bits) + 1
+        threshold = min(max(numbers.gain(numbers.gamma, fraction_bits), least), _NO_GAIN)
+        gain = scores[1] + scores[2] - scores[0]
+        beyond = gain - constant(party, threshold, gradient.shape)
+        splits = to_arithmetic(party, at_least(party, beyond, Shared.zeros(*gain.shape)))
+        return gain, constant(party, 1, gradient.shape) - splits
+
+    nodes, last = gradient.size, levels[-1].gradient.size
+    read = Shared.concatenate([weights[0], weights[1, nodes - last :], weights[2, nodes - last :]])
+    (gain, stops), values = together(
+        party, tested, lambda part: leaf_values(part, read, numbers, learning_rate)
+    )
+    left, right = values[nodes : nodes + last], values[nodes + last :]
+    return NodeValues(stops, gain, values[:nodes], left, right)

@@ -1,4 +1,4 @@
-"""Weights and scores of sums over rows: T(G) / (H + lambda) and T(G)^2 / (H + lambda).
+"""Weights of sums over rows, T(G) / (H + lambda), whose products with T(G) are their scores.
 
 T is the soft threshold by alpha. Both are exact up to the rounding of the quotient, so that
 the gain of a split is tested against gamma as xgboost does.
@@ -38,7 +38,7 @@ def weights_cost(rows: int, count: int, numbers: NumberFormat, together: bool) -
     total += bits_cost(DENOMINATOR_BITS + 1, 2 * words * rows)
     total += clip_cost(padded) if needs_clip(numbers) else Cost()
     total += all_cost(rows, words) if together else Cost()
-    return total + quotient_cost(padded) + product_cost(padded)
+    return total + quotient_cost(padded)
 
 
 @protocol(
@@ -52,10 +52,10 @@ def weights_cost(rows: int, count: int, numbers: NumberFormat, together: bool) -
 def weigh(
     party: Party, gradient: Shared, hessian: Shared, numbers: NumberFormat, together: bool
 ) -> tuple[Shared, Shared]:
-    """T(G)/(H + lambda) with 19 fraction bits, and T(G) times it: (k, n) each.
+    """T(G)/(H + lambda) with 19 fraction bits, and T(G): (k, n) each.
 
-    The first is within 2^11. Both are 0 where H is below ``min_child_weight``; with
-    ``together``, in all k rows of a column where one of them is.
+    The first is within 2^11. It is 0 where H is below ``min_child_weight``; with ``together``, in
+    all k rows of a column where one of them is.
     """
     rows, count = hessian.shape
     g, h = filled(party, gradient), filled(party, hessian)
@@ -71,8 +71,7 @@ def weigh(
     if together:
         passed = SharedBits.stack([all_of(party, passed)] * rows)
     quotients = divide(party, above, below, bits[:DENOMINATOR_BITS, 0].joined(), passed.joined())
-    scores = multiply(party, short, quotients)
-    return quotients.reshape(*h.shape)[:, :count], scores.reshape(*h.shape)[:, :count]
+    return quotients.reshape(*h.shape)[:, :count], short.reshape(*h.shape)[:, :count]
 
 
 def needs_clip(numbers: NumberFormat) -> bool:

@@ -11,7 +11,7 @@ from securexgb.boost.params import TrainingParams
 from securexgb.boost.splits.weights import clipped, needs_clip, weigh
 from securexgb.mpc.multiply import multiply
 from securexgb.mpc.party import Party
-from securexgb.mpc.shared import Shared
+from securexgb.mpc.shared import Shared, SharedBits
 from tests.mpc.kit import on_both, shared
 
 
@@ -48,12 +48,13 @@ def test_the_edge_itself_is_a_quotient() -> None:
     a = np.zeros(64, np.int64)
     a[:4] = 7
 
-    def program(party: Party, x: Shared, a: Shared) -> tuple[Shared, Shared]:
+    def program(party: Party, x: Shared, a: Shared) -> tuple[Shared, Shared, SharedBits]:
         return clipped(party, x, a)
 
-    above, below = on_both(program, shared(x, 1), shared(a, 2))
+    above, below, bits = on_both(program, shared(x, 1), shared(a, 2))
     np.testing.assert_array_equal(above[:6], [14336, 2048, -14336, -2048, 2048, 0])
     np.testing.assert_array_equal(below[:6], [7, 1, 7, 1, 1, 0])
+    np.testing.assert_array_equal((bits << np.arange(30)[:, None]).sum(axis=0), below)
 
 
 def test_no_clip_where_public_terms_rule_it_out() -> None:

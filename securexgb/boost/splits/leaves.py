@@ -89,7 +89,9 @@ def leaf_weights_cost(
 ) -> Cost:
     """Cost of ``leaf_weights`` for so many trees of this depth."""
     nodes, leaves = roots * ((1 << depth) - 1), roots << depth
-    total = unpack_cost(numbers.low_bits, nodes) + weights_cost(3, nodes, numbers, together=False)
+    total = unpack_cost(numbers.low_bits, nodes) + weights_cost(
+        3, nodes, numbers, all_or_none=False
+    )
     tests = product_cost(3 * nodes) + carry_cost(63, nodes) + lift_cost(words_per(nodes))
     total += tests.at_once(leaf_values_cost(numbers, nodes + leaves))
     for level in range(depth):

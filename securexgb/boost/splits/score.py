@@ -112,7 +112,7 @@ def scores_cost(nodes: int, candidates: int, numbers: NumberFormat, prices: Pric
     """Cost of ``scores`` for so many nodes and candidates."""
     count = nodes * candidates
     if numbers.reg_alpha:
-        return weights_cost(2, count, numbers, together=True) + product_cost(2 * count)
+        return weights_cost(2, count, numbers, all_or_none=True) + product_cost(2 * count)
     words, wide, narrow = words_per(count), numbers.determinant_bits, numbers.hessian_bits
     d, h = _least(numbers)
     of_d = row_products_cost(2 * nodes, candidates, wide, prices)

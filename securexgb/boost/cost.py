@@ -59,12 +59,16 @@ def round_cost(
             rounded = rounded.at_once(dummies_cost(all_nodes, index_bits(layout)))
         total += rounded
         total += splits_cost(nodes, candidates, numbers, prices)
+        opening = Cost()
         if params.is_hidden:
             total += left_bits_cost(RowShape(rows, layout.columns, layout.all_bins), nodes)
         else:
-            total += opening_cost(nodes, label, index_bits(layout))
+            opening = opening_cost(nodes, label, index_bits(layout))
+        if level + 1 == depth:
+            leaves = leaf_weights_cost(depth, numbers, outputs, params.opens_gains)
+            opening = opening.at_once(leaves)
+        total += opening
     total += widen_leaves_cost(outputs * rows, params.learning_rate)
-    total += leaf_weights_cost(depth, numbers, outputs, params.opens_gains)
     if params.opens_gains:
         total += gains_cost(used, outputs * ((1 << depth) - 1))
     return total

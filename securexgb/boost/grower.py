@@ -25,9 +25,8 @@ from securexgb.boost.layout import Layout
 from securexgb.boost.row_side import RowSide
 from securexgb.boost.splits.hidden import HiddenRound
 from securexgb.boost.splits.leaves import LevelSums, leaf_weights
-from securexgb.boost.splits.level import Level
 from securexgb.boost.splits.owned import OwnedRound
-from securexgb.boost.splits.split import Candidates, best_splits
+from securexgb.boost.splits.split import BestSplits, Candidates, best_splits
 from securexgb.boost.tree import Tree
 from securexgb.mpc.party import Party
 from securexgb.mpc.together import together
@@ -58,10 +57,14 @@ def grow_trees(party: Party, job: TreeJob, rows: RowSide) -> tuple[Tree, ...]:
 
     Returns this party's halves, (outputs,).
     """
-    splits, level, chosen = _grow_levels(party, job, rows)
-    roots = chosen[0].gradient.size
+    splits, last, chosen = _grow_levels(party, job, rows)
+    roots, rate = chosen[0].gradient.size, job.learning_rate
     with party.step("leaves"):
-        leaves = leaf_weights(party, chosen, job.numbers, job.learning_rate, job.keeps_gains)
+        leaves, level = together(
+            party,
+            lambda part: leaf_weights(part, chosen, job.numbers, rate, job.keeps_gains),
+            lambda part: splits.found(part, last),
+        )
         values = leaves.values.reshape(roots, -1)
         if job.keeps_gains and isinstance(splits, HiddenRound):
             splits.add_gains(party, leaves.gains)
@@ -71,8 +74,8 @@ def grow_trees(party: Party, job: TreeJob, rows: RowSide) -> tuple[Tree, ...]:
 
 def _grow_levels(
     party: Party, job: TreeJob, rows: RowSide
-) -> tuple[HiddenRound | OwnedRound, Level, list[LevelSums]]:
-    """All splits, those of the last level, and the sums of every level's nodes."""
+) -> tuple[HiddenRound | OwnedRound, BestSplits, list[LevelSums]]:
+    """All splits but the last level's, which are the best ones, and the sums of all nodes."""
     candidates, shape = Candidates.of(job.layout, job.used), rows.shape
     sums = rows.root_sums()
     nodes = sums.nodes * ((1 << job.max_depth) - 1)
@@ -91,10 +94,10 @@ def _grow_levels(
     while True:
         with party.step("level", len(chosen)):
             best = best_splits(party, histogram, candidates, job.numbers)
-            level: Level = splits.found(party, best)
             chosen.append(LevelSums.of(histogram, best.left))
-        if len(chosen) == job.max_depth:
-            return splits, level, chosen
+            if len(chosen) == job.max_depth:
+                return splits, best, chosen
+            level = splits.found(party, best)
         with party.step("level", len(chosen)):
             sums = siblings(sums, rows.split(level))
             histogram = rounded(party)

@@ -8,7 +8,7 @@ between the parties is the data that they put in, and their half of what comes o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from securexgb.boost.callbacks import EarlyStopping, TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
@@ -16,8 +16,9 @@ from securexgb.boost.evaluation import metric_value
 from securexgb.boost.grower import grow_trees
 from securexgb.boost.importance import opened_importance
 from securexgb.boost.sample import sampled_columns
-from securexgb.boost.state import State
+from securexgb.boost.state import DataSet, State
 from securexgb.mpc.party import Party
+from securexgb.mpc.together import together
 
 
 def grow_model(party: Party, state: State, callbacks: Sequence[TrainingCallback] = ()) -> ModelHalf:
@@ -66,8 +67,18 @@ def _grow(party: Party, state: State, number: int) -> None:
     state.rows.gradients(number)
     used = sampled_columns(state.coins, params, model.layout, number)
     model.trees += grow_trees(party, state.tree_job(number, used), state.rows)
-    for data_set in state.sets:
+    asked = [(one, metric) for one in state.sets for metric in model.history[one.name]]
+    values = together(party, *(_measured(state, *one) for one in asked))
+    for (data_set, metric), value in zip(asked, values, strict=True):
+        model.history[data_set.name][metric].append(value)
+
+
+def _measured(state: State, data_set: DataSet, metric: str) -> Callable[[Party], float]:
+    """Opens a metric of an evaluation set after the newest tree."""
+    margins = state.rows.margins()[:, data_set.rows]
+
+    def run(party: Party) -> float:
         with party.step(data_set.name):
-            margins = state.rows.margins()[:, data_set.rows]
-            for metric, values in model.history[data_set.name].items():
-                values.append(metric_value(party, metric, margins, data_set.truth, params))
+            return metric_value(party, metric, margins, data_set.truth, state.model.params)
+
+    return run

@@ -22,7 +22,6 @@ from securexgb.correlations.prices import Prices
 from securexgb.correlations.rows import RowShape
 from securexgb.mpc.left_bits import left_bits_cost
 from securexgb.mpc.multiplex import multiplex_private_cost, multiplex_shared_cost
-from securexgb.mpc.numbers.truncate import shift_cost
 from securexgb.mpc.packed import RingBits
 from securexgb.mpc.protocol import Cost
 
@@ -54,20 +53,24 @@ def round_cost(
         if level + 1 < depth:
             total += _kept_cost(params, nodes, label, rows, shape.sum_bits)
             total += build_cost(shape, nodes)
-        total += running_cost(shape, nodes * used * layout.all_bins, numbers)
+        rounded = running_cost(shape, nodes * used * layout.all_bins, numbers)
+        if not level and not params.is_hidden:
+            all_nodes = outputs * ((1 << depth) - 1)
+            rounded = rounded.at_once(dummies_cost(all_nodes, index_bits(layout)))
+        total += rounded
         total += splits_cost(nodes, candidates, numbers, prices)
+        opening = Cost()
         if params.is_hidden:
             total += left_bits_cost(RowShape(all_rows, layout.columns, layout.all_bins), nodes)
         else:
-            total += opening_cost(nodes, label, index_bits(layout))
+            opening = opening_cost(nodes, label, index_bits(layout))
+        if level + 1 == depth:
+            opening = opening.at_once(leaf_weights_cost(depth, numbers, outputs, params.importance))
+        total += opening
     total += widen_leaves_cost(outputs * all_rows, params.learning_rate)
-    if not params.is_hidden:
-        total += dummies_cost(outputs * ((1 << depth) - 1), index_bits(layout))
-    total += leaf_weights_cost(depth, numbers, outputs, params.importance)
     if params.opens_importance:
         total += amounts_cost(used, outputs * ((1 << depth) - 1))
-    bits = numbers.leaf_weight_bits + numbers.rate_bits - numbers.margin_bits
-    return total + shift_cost(bits, outputs << depth)
+    return total
 
 
 def _kept_cost(

@@ -20,16 +20,16 @@ from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.arith.prg import Prg
-from securexgb.boost.histogram import running, siblings
+from securexgb.boost.histogram import Histogram, running, siblings
 from securexgb.boost.layout import Layout
 from securexgb.boost.row_side import RowSide
 from securexgb.boost.splits.hidden import HiddenRound
 from securexgb.boost.splits.leaves import LevelSums, leaf_weights
-from securexgb.boost.splits.level import Level
 from securexgb.boost.splits.owned import OwnedRound
-from securexgb.boost.splits.split import Candidates, best_splits
-from securexgb.boost.tree import Tree, leaf_values
+from securexgb.boost.splits.split import BestSplits, Candidates, best_splits
+from securexgb.boost.tree import Tree
 from securexgb.mpc.party import Party
+from securexgb.mpc.together import together
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,32 +57,47 @@ def grow_trees(party: Party, job: TreeJob, rows: RowSide) -> tuple[Tree, ...]:
 
     Returns this party's halves, (outputs,).
     """
-    candidates, shape = Candidates.of(job.layout, job.used), rows.shape
-    sums = rows.root_sums()
-    roots = sums.nodes
-    nodes = roots * ((1 << job.max_depth) - 1)
-    splits: HiddenRound | OwnedRound
-    if job.dummies is None:
-        splits = HiddenRound(candidates, job.layout)
-    else:
-        splits = OwnedRound(party, candidates, job.cuts, nodes, job.dummies)
-    level: Level | None = None
-    chosen = list[LevelSums]()
-    for depth in range(job.max_depth):
-        with party.step("level", depth):
-            if level is not None:
-                sums = siblings(sums, rows.split(level))
-            histogram = running(party, shape, sums, job.used, job.numbers)
-            best = best_splits(party, histogram, candidates, job.numbers)
-            level = splits.found(party, best)
-            chosen.append(LevelSums.of(histogram, best.left))
-    del sums
-    assert level is not None
+    splits, last, chosen = _grow_levels(party, job, rows)
+    roots, rate = chosen[0].gradient.size, job.learning_rate
     with party.step("leaves"):
-        leaves = leaf_weights(party, chosen, job.numbers, job.importance)
-        values = leaf_values(party, leaves.weights, job.numbers, job.learning_rate)
-        values = values.reshape(roots, -1)
+        leaves, level = together(
+            party,
+            lambda part: leaf_weights(part, chosen, job.numbers, rate, job.importance),
+            lambda part: splits.found(part, last),
+        )
+        values = leaves.values.reshape(roots, -1)
         if job.importance != "none" and isinstance(splits, HiddenRound):
             splits.add_amounts(party, leaves.amounts)
         rows.leaves(level, values)
     return splits.halves(values)
+
+
+def _grow_levels(
+    party: Party, job: TreeJob, rows: RowSide
+) -> tuple[HiddenRound | OwnedRound, BestSplits, list[LevelSums]]:
+    """All splits but the last level's, which are the best ones, and the sums of all nodes."""
+    candidates, shape = Candidates.of(job.layout, job.used), rows.shape
+    sums = rows.root_sums()
+    nodes = sums.nodes * ((1 << job.max_depth) - 1)
+
+    def begun(party: Party) -> HiddenRound | OwnedRound:
+        if job.dummies is None:
+            return HiddenRound(candidates, job.layout)
+        return OwnedRound(party, candidates, job.cuts, nodes, job.dummies)
+
+    def rounded(party: Party) -> Histogram:
+        return running(party, shape, sums, job.used, job.numbers)
+
+    with party.step("level", 0):
+        histogram, splits = together(party, rounded, begun)
+    chosen = list[LevelSums]()
+    while True:
+        with party.step("level", len(chosen)):
+            best = best_splits(party, histogram, candidates, job.numbers)
+            chosen.append(LevelSums.of(histogram, best.left))
+            if len(chosen) == job.max_depth:
+                return splits, best, chosen
+            level = splits.found(party, best)
+        with party.step("level", len(chosen)):
+            sums = siblings(sums, rows.split(level))
+            histogram = rounded(party)

@@ -21,8 +21,9 @@ from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import LEAF_WEIGHT_INTEGER_BITS, MARGIN_BITS, NumberFormat, encode
 from securexgb.boost.layout import Layout
 from securexgb.errors import DataError
-from securexgb.mpc.numbers.truncate import truncate
+from securexgb.mpc.numbers.truncate import shift_cost, truncate
 from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import Cost
 from securexgb.mpc.shared import Shared, Words
 
 NOT_MINE = -1
@@ -212,6 +213,15 @@ def value_bits(learning_rate: float) -> int:
     return 32 if most < 2.0**30 else 64
 
 
+def leaf_values_cost(numbers: NumberFormat, count: int) -> Cost:
+    """Cost of ``leaf_values`` of so many weights."""
+    return shift_cost(_dropped_bits(numbers), count)
+
+
+def _dropped_bits(numbers: NumberFormat) -> int:
+    return numbers.leaf_weight_bits + numbers.rate_bits - numbers.margin_bits
+
+
 def leaf_values(
     party: Party, weights: Shared, numbers: NumberFormat, learning_rate: float
 ) -> Shared:
@@ -221,5 +231,4 @@ def leaf_values(
     bits, rounded down exactly.
     """
     rate = encode(learning_rate, numbers.rate_bits)
-    bits = numbers.leaf_weight_bits + numbers.rate_bits - numbers.margin_bits
-    return truncate(party, -weights.scale(rate), bits)
+    return truncate(party, -weights.scale(rate), _dropped_bits(numbers))

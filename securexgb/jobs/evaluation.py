@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import EvaluationTargets, check_metrics, metric_value
@@ -12,6 +13,7 @@ from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import Named, same_names, same_rows
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
+from securexgb.mpc.together import together
 
 
 def measure(
@@ -41,9 +43,11 @@ def measure(
         margins = base_margins(model, data.count) + training_margins(
             party, model, model.best_rounds, [data.values]
         )
-        return {
-            metric: metric_value(party, metric, margins, truth, model.params) for metric in metrics
-        }
+        asked = (
+            partial(metric_value, metric=metric, margins=margins, truth=truth, params=model.params)
+            for metric in metrics
+        )
+        return dict(zip(metrics, together(party, *asked), strict=True))
 
 
 def evaluate(

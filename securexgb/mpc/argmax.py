@@ -32,6 +32,7 @@ from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, SharedBits
+from securexgb.mpc.together import together
 
 _LARGEST = 128
 """Groups of the first stages are no larger: the best sizes are far below it."""
@@ -59,17 +60,22 @@ def stages(candidates: int) -> tuple[int, ...]:
 
 def best_cost(nodes: int, candidates: int, score_bits: int) -> Cost:
     """Cost of ``argmax`` of so many candidates at so many nodes."""
-    sizes, total = stages(candidates), Cost()
-    for stage, size in enumerate(sizes):
-        last = stage == len(sizes) - 1
-        candidates = 1 if last else -(-candidates // size)
+    *first, last = stages(candidates)
+    total, behind = Cost(), Cost()
+    for size in first:
+        candidates = -(-candidates // size)
         places = nodes * candidates
-        total += carry_cost(score_bits - 1, _pairs(size) * places)
-        total += all_cost(size - 1, words_per(size * places))
-        total += multiplex_shared_cost(size * places, (64,) if last else (score_bits, 64))
-        if not last:
-            total += gate_cost(size, words_per(places))
-    return total
+        total += _stage_cost(size, places, score_bits)
+        total += multiplex_shared_cost(size * places, (score_bits, 64))
+        behind += gate_cost(size, words_per(places))
+    total += _stage_cost(last, nodes, score_bits)
+    return total + multiplex_shared_cost(last * nodes, (64,)).at_once(behind)
+
+
+def _stage_cost(size: int, places: int, score_bits: int) -> Cost:
+    """Cost of the marks of the winners of so many groups of one size."""
+    marks = all_cost(size - 1, words_per(size * places))
+    return carry_cost(score_bits - 1, _pairs(size) * places) + marks
 
 
 @protocol(
@@ -100,11 +106,18 @@ def argmax(
     fallback = Shared.stack([constant(party, 1, (nodes, 1)), Shared.zeros(nodes, 1)])
     grouped = _Groups.of(Shared.concatenate([values, fallback], axis=2), last)
     marks = _winners(party, grouped, score_bits)
-    best = grouped.chosen(party, marks, (64,), first_row=1).reshape(nodes)
-    found, none = _split_fallback(marks, nodes, last)
-    for below in reversed(won):
-        found = below.behind(party, found)
-    return SharedBits.concatenate([found, none]), best
+    top, none = _split_fallback(marks, nodes, last)
+
+    def found(party: Party) -> SharedBits:
+        result = top
+        for below in reversed(won):
+            result = below.behind(party, result)
+        return result
+
+    best, below = together(
+        party, lambda part: grouped.chosen(part, marks, (64,), first_row=1), found
+    )
+    return SharedBits.concatenate([below, none]), best.reshape(nodes)
 
 
 def _split_fallback(marks: SharedBits, nodes: int, last: int) -> tuple[SharedBits, SharedBits]:

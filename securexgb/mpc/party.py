@@ -2,26 +2,46 @@
 
 A ``Party`` is passed to every protocol; there is no global one. It is the only
 place of this package that touches the channel. ``exchange`` is one round: both
-sides send, then both receive.
+sides send, then both receive. Where several steps run in the same rounds (``mpc.together``), each
+has a branch of the party, and one message carries what all of them send.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.correlations.source import CorrelationSource
-from securexgb.errors import ProtocolDesync
+from securexgb.errors import ProtocolDesync, UsageError
 from securexgb.mpc.reveals import Ledger
 from securexgb.mpc.shared import Words
 
 Role = Literal["label", "feature"]
 ROLES: tuple[Role, Role] = ("label", "feature")
+
+
+@dataclass(frozen=True, repr=False)
+class Message:
+    """What one step sends and awaits in one round.
+
+    ``place``: in the program. ``payload``: None where this side sends nothing; ``expect``: how many
+    words come, None where nothing does. Which of the two it is follows from public values.
+    """
+
+    place: str
+    payload: memoryview | None
+    expect: int | None
+
+
+Round: TypeAlias = Callable[[Sequence[Message]], list[Words]]
+"""One round of messages: what has come for each, no words where nothing does."""
 
 
 class IdealWorld(Protocol):
@@ -64,6 +84,7 @@ class Party:
         self.rounds = 0
         self._path: list[str] = []
         self._messages = 0
+        self._round: Round | None = None
 
     @property
     def role(self) -> Role:
@@ -83,36 +104,64 @@ class Party:
         """Where the program is: "tree 3/level 2/compare"."""
         return "/".join(self._path)
 
-    def _tag(self) -> str:
-        self._messages += 1
-        return f"{self.place}#{self._messages}"
+    def branch(self, in_round: Round) -> Party:
+        """This party for one of several steps that run together: ``in_round`` sends for it."""
+        branch = copy.copy(self)
+        branch._path = [*self._path]
+        branch._round = in_round
+        return branch
 
     def exchange(self, words: Words, expect: int | None = None) -> Words:
         """One round: send these words, receive as many (the shape is kept) or ``expect``."""
-        tag = self._tag()
-        self.rounds += 1
-        self.channel.send(tag, np.ascontiguousarray(words).reshape(-1).data.cast("B"))
-        received = np.frombuffer(self.channel.receive(tag), dtype="<u8")
-        _check_count(received, words.size if expect is None else expect, tag)
+        count = words.size if expect is None else expect
+        (received,) = self.in_round([Message(self.place, _bytes_of(words), count)])
         return received.reshape(words.shape) if expect is None else received
-
-    def exchange_bytes(self, payload: bytes) -> bytes:
-        """One round of public data of any length."""
-        tag = self._tag()
-        self.rounds += 1
-        self.channel.send(tag, payload)
-        return bytes(self.channel.receive(tag))
 
     def pass_words(self, sender: int, words: Words, count: int) -> Words:
         """One message of ``count`` words from party ``sender``; both get the words."""
-        tag = self._tag()
-        self.rounds += 1
         if self.rank == sender:
-            self.channel.send(tag, np.ascontiguousarray(words).data.cast("B"))
+            self.in_round([Message(self.place, _bytes_of(words), None)])
             return words
-        received = np.frombuffer(self.channel.receive(tag), dtype="<u8")
-        _check_count(received, count, tag)
+        (received,) = self.in_round([Message(self.place, None, count)])
         return received
+
+    def exchange_bytes(self, payload: bytes) -> bytes:
+        """One round of public data of any length; not within a step that runs with others."""
+        if self._round is not None:
+            raise UsageError(f"bytes of any length are exchanged beside other steps, {self.place}")
+        tag = self._tag(self.place)
+        self.channel.send(tag, payload)
+        return bytes(self.channel.receive(tag))
+
+    def in_round(self, messages: Sequence[Message]) -> list[Words]:
+        """One round of the messages of all steps that run together: what they send goes as one."""
+        if self._round is not None:
+            return self._round(messages)
+        tag = self._tag(*(message.place for message in messages))
+        payloads = [message.payload for message in messages if message.payload is not None]
+        if payloads:
+            self.channel.send(tag, payloads[0] if len(payloads) == 1 else b"".join(payloads))
+        counts = [message.expect for message in messages]
+        expected = [count for count in counts if count is not None]
+        received = np.zeros(0, np.uint64)
+        if expected:
+            received = np.frombuffer(self.channel.receive(tag), dtype="<u8")
+            _check_count(received, sum(expected), tag)
+        ends = np.cumsum([count or 0 for count in counts]).tolist()
+        return [received[end - (n or 0) : end] for end, n in zip(ends, counts, strict=True)]
+
+    def _tag(self, place: str, *others: str) -> str:
+        """The name of the next round's message."""
+        self.rounds += 1
+        self._messages += 1
+        if others:
+            within = (name.removeprefix(self.place).strip("/") for name in (place, *others))
+            place = f"{self.place}/({' + '.join(within)})"
+        return f"{place}#{self._messages}"
+
+
+def _bytes_of(words: Words) -> memoryview:
+    return np.ascontiguousarray(words).reshape(-1).data.cast("B")
 
 
 def _check_count(words: Words, count: int, tag: str) -> None:

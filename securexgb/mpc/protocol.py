@@ -36,7 +36,8 @@ class Cost:
     ``feature_words``: payload words of 8 bytes that each party sends. ``correlations``: the
     correlated randomness it consumes, by kind.
 
-    The cost of a composition is the sum of the costs of its parts, one after the other.
+    The cost of a composition is the sum of the costs of its parts where they come one after the
+    other, and ``at_once`` of theirs where they run together.
     """
 
     rounds: int = 0
@@ -69,9 +70,10 @@ class Cost:
             self.correlations.times(factor),
         )
 
-    def at_once(self, other: Cost) -> Cost:
-        """Both in the same rounds."""
-        return replace(self + other, rounds=max(self.rounds, other.rounds))
+    def at_once(self, *others: Cost) -> Cost:
+        """All in the same rounds, see ``mpc.together``."""
+        rounds = max(cost.rounds for cost in (self, *others))
+        return replace(sum(others, self), rounds=rounds)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from securexgb.hybrid.ckks_scores import Limbs
 from securexgb.hybrid.fourier import TERMS
 from securexgb.mpc.matrix import MatrixShape
 from securexgb.mpc.numbers.lift import binary
+from securexgb.mpc.numbers.logarithm import Normalised
 from securexgb.mpc.numbers.magnitude import Index
 from securexgb.mpc.numbers.sigmoid import sigmoid_table
 from securexgb.mpc.numbers.table import Tables
@@ -248,7 +249,10 @@ def _of_numbers(
         "mpc.numbers.divide.reciprocal": (x, x),
         "mpc.numbers.divide.divide": (x, x, bits(30), bits()),
         "mpc.numbers.bound.reaches": (bits(25), 3 << 12),
-        "mpc.numbers.logarithm.log2_bits": ((bits(48), bits(25), bits(25)), (16, 13, 13)),
+        "mpc.numbers.logarithm.normalised": ((bits(48), bits(25), bits(25)), (16, 13, 13)),
+        "mpc.numbers.logarithm.log2_bits": (
+            Normalised((bits(5), bits(4), bits(4)), bits(14, 3), bits(3)),
+        ),
         "mpc.numbers.table.one_hot": (bits(8),),
         "mpc.numbers.table.lookups": (
             bits(11),
@@ -282,7 +286,7 @@ def _of_boost(
         "boost.splits.weights.clipped": (x, x),
         "boost.splits.score.scores": (child_sums(histogram, candidates), numbers),
         "boost.splits.split.best_splits": (histogram, candidates, numbers),
-        "boost.splits.leaves.leaf_weights": (levels, numbers),
+        "boost.splits.leaves.leaf_weights": (levels, numbers, 0.3),
     }
 
 

@@ -79,7 +79,7 @@ def best(gradient: Any, hessian: Any, **params: Any) -> dict[str, Integers]:
         nodes, private = g.shape[0], party.private.derive("dummies")
         dummies = draw_dummies(party, candidates, nodes, private).of(slice(nodes))
         found = best_splits(party, Histogram(g, h), candidates, numbers)
-        verdicts = node_values(party, [LevelSums.of(Histogram(g, h), found.left)], numbers)
+        verdicts = node_values(party, [LevelSums.of(Histogram(g, h), found.left)], numbers, 1.0)
         tags = shown_tags(party, candidates, found.marks, dummies)
         return (tags, *vars(verdicts).values())
 
@@ -89,6 +89,8 @@ def best(gradient: Any, hessian: Any, **params: Any) -> dict[str, Integers]:
     ]
     names = ("tags", "stops", "gain", "weight", "left", "right")
     found = dict(zip(names, on_both(program, *sums), strict=True))
+    for name in names[3:]:  # a leaf's value at rate 1 is -w, with one fraction bit more
+        found[name] = -found[name] // 2
     owner, *bits = found.pop("tags")
     found |= {"owner": owner, "index": sum(bit << place for place, bit in enumerate(bits))}
     decoded = candidates.decode(found["index"])

@@ -9,8 +9,9 @@ from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.splits.weights import clipped, needs_clip, weigh
+from securexgb.mpc.multiply import multiply
 from securexgb.mpc.party import Party
-from securexgb.mpc.shared import Shared
+from securexgb.mpc.shared import Shared, SharedBits
 from tests.mpc.kit import on_both, shared
 
 
@@ -27,11 +28,12 @@ def test_weights_end_where_hessians_are_tiny(reg_lambda: float) -> None:
     unit = 1 << numbers.gradient_bits
     gradient = draw.integers(-9000 * unit, 9000 * unit, 200) >> draw.integers(0, 20, 200)
     hessian = draw.integers(0, 2000 * unit, 200) >> draw.integers(0, 27, 200)
-    found, score = on_both(
-        lambda party, g, h: weigh(party, g, h, numbers, False),
-        shared(gradient[None], 1),
-        shared(hessian[None], 2),
-    )
+
+    def program(party: Party, g: Shared, h: Shared) -> tuple[Shared, Shared]:
+        weights, thresholded = weigh(party, g, h, numbers, False)
+        return weights, multiply(party, thresholded, weights)
+
+    found, score = on_both(program, shared(gradient[None], 1), shared(hessian[None], 2))
     below = hessian + numbers.reg_lambda
     beyond = np.abs(gradient) > 2048 * below
     assert 10 < beyond.sum() < 190
@@ -46,12 +48,13 @@ def test_the_edge_itself_is_a_quotient() -> None:
     a = np.zeros(64, np.int64)
     a[:4] = 7
 
-    def program(party: Party, x: Shared, a: Shared) -> tuple[Shared, Shared]:
+    def program(party: Party, x: Shared, a: Shared) -> tuple[Shared, Shared, SharedBits]:
         return clipped(party, x, a)
 
-    above, below = on_both(program, shared(x, 1), shared(a, 2))
+    above, below, bits = on_both(program, shared(x, 1), shared(a, 2))
     np.testing.assert_array_equal(above[:6], [14336, 2048, -14336, -2048, 2048, 0])
     np.testing.assert_array_equal(below[:6], [7, 1, 7, 1, 1, 0])
+    np.testing.assert_array_equal((bits << np.arange(30)[:, None]).sum(axis=0), below)
 
 
 def test_no_clip_where_public_terms_rule_it_out() -> None:

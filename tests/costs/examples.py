@@ -19,6 +19,7 @@ from securexgb.hybrid.ckks_scores import Limbs
 from securexgb.mpc.left_bits import register_rows
 from securexgb.mpc.matrix import Buckets, MatrixShape, register
 from securexgb.mpc.numbers.lift import Number
+from securexgb.mpc.numbers.logarithm import MANTISSA_BITS, Normalised
 from securexgb.mpc.numbers.magnitude import Index
 from securexgb.mpc.numbers.sigmoid import COIN_BITS, sigmoid_table
 from securexgb.mpc.numbers.table import Tables
@@ -277,7 +278,7 @@ def _leaf_weights(draw: Draw) -> Arguments:
         left = shared(draw.integers(0, 900, nodes) << numbers.low_bits, seed + 2)
         for side, *sums in zip((first, second), gradient, hessian, left, strict=True):
             side.append(LevelSums(*sums))
-    return [(first, second), public(numbers), public(str(draw.choice(IMPORTANCES)))]
+    return [(first, second), public(numbers), public(0.3), public(str(draw.choice(IMPORTANCES)))]
 
 
 def _reaches(draw: Draw) -> Arguments:
@@ -286,13 +287,21 @@ def _reaches(draw: Draw) -> Arguments:
     return [bits, public(int(draw.integers(1, 1 << width)))]
 
 
-def _log2_bits(draw: Draw) -> Arguments:
+def _normalised(draw: Draw) -> Arguments:
     count = _count(draw)
     widths = draw.integers(2, 60, int(draw.integers(1, 4)))
     numbers = [_bits(draw, int(width), count) for width in widths]
     least = tuple(int(draw.integers(0, width - 1)) for width in widths)
     sides = tuple(first for first, _ in numbers), tuple(second for _, second in numbers)
     return [sides, public(least)]
+
+
+def _log2_bits(draw: Draw) -> Arguments:
+    count, numbers = _count(draw), int(draw.integers(1, 4))
+    exponents = [_bits(draw, int(draw.integers(1, 7)), count) for _ in range(numbers)]
+    parts = _bits(draw, MANTISSA_BITS, numbers, count), _bits(draw, numbers, count)
+    sides = [Normalised(tuple(e[k] for e in exponents), *(p[k] for p in parts)) for k in (0, 1)]
+    return [(sides[0], sides[1])]
 
 
 def _ckks_keys() -> Pair:
@@ -357,6 +366,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.numbers.divide.reciprocal": _reciprocal,
     "mpc.argmax.argmax": _argmax,
     "mpc.numbers.bound.reaches": _reaches,
+    "mpc.numbers.logarithm.normalised": _normalised,
     "mpc.numbers.logarithm.log2_bits": _log2_bits,
     "mpc.numbers.magnitude.magnitude": _magnitude,
     "mpc.numbers.lift.lift_numbers": _lift_numbers,

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from securexgb.mpc.numbers.logarithm import LOG_BITS, MANTISSA_BITS, log2_bits, log2_weights
+from securexgb.mpc.numbers.logarithm import (
+    LOG_BITS,
+    MANTISSA_BITS,
+    log2_bits,
+    log2_weights,
+    normalised,
+)
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import SharedBits
 from tests.mpc.kit import Integers, Pair, on_both, shared_bits
@@ -16,8 +22,8 @@ TABLE_ERROR = 2.0**-14.1
 
 def run(least: tuple[int, ...], *numbers: tuple[Integers, int]) -> list[Integers]:
     def program(party: Party, *bits: SharedBits) -> tuple[SharedBits, ...]:
-        logarithms, above = log2_bits(party, bits, least)
-        return (*logarithms, above)
+        found = normalised(party, bits, least)
+        return (*log2_bits(party, found), found.above)
 
     return list(on_both(program, *(bits_of(*number) for number in numbers)))
 

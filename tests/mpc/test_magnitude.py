@@ -47,7 +47,7 @@ def test_the_sigmoid_s_parts() -> None:
     assert index.digits == (3, 4, 4, 4, 3)
     assert [len(level) for level in index.network()] == [1 + 2 + 2 + 2 + 1, 1 + 1 + 1 + 1]
     cost = magnitude_cost(index, 64)
-    assert cost.rounds == 2 + 2 + 2 + 2 + 4
+    assert cost.rounds == 2 + 2 + 4
     assert cost.correlations[DigitTransfers(2, 0)] + cost.correlations[DigitTransfers(2, 1)] == 3
     assert (
         cost.correlations[DigitTransfers(7, 0)] + cost.correlations[DigitTransfers(7, 1)] == 3 + 4

@@ -76,7 +76,7 @@ def test_and_bits(x: Integers, seed: int) -> None:
 
 @quick
 @given(flags(40), st.integers(0, 2**32))
-def test_gate_bits(x: Integers, seed: int) -> None:
+def test_and_broadcast(x: Integers, seed: int) -> None:
     gate = np.random.default_rng(seed).integers(0, 2, x.shape[1:])
     result = on_both(and_broadcast, shared_bits(gate, 1), shared_bits(x, 2))
     np.testing.assert_array_equal(result, x & gate)

@@ -38,6 +38,7 @@ from securexgb.he.paillier_words import PaillierWords
 from securexgb.he.scheme import Parameters
 from securexgb.hybrid.conversions import Encrypted, Keys, add, to_shares
 from securexgb.mpc.party import Party
+from securexgb.mpc.together import together
 from securexgb.offline.ahead import CorrectionBuffer
 from securexgb.offline.dealer_link import DealerLink
 from securexgb.offline.matrix_products import BfvMatrixProducts
@@ -193,6 +194,16 @@ def messages_have_their_length() -> None:
     run_parties(program, [None, None])
 
 
+def steps_side_by_side_wait_for_words() -> None:
+    def program(party: Party, _: object) -> None:
+        def step(part: Party) -> None:
+            expect(UsageError, "beside other steps", lambda: part.exchange_bytes(b"1"))
+
+        together(party, step, step)
+
+    run_parties(program, [None, None])
+
+
 def frames_have_their_form() -> None:
     expect(MalformedFrame, "", lambda: FrameReader().feed(b"\xff" * 64))
 
@@ -222,6 +233,7 @@ GUARDS = (
     paillier_masks_have_a_budget,
     paillier_plaintexts_and_keys_have_their_size,
     messages_have_their_length,
+    steps_side_by_side_wait_for_words,
     frames_have_their_form,
     coins_are_those_committed_to,
 )

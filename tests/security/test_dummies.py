@@ -49,7 +49,7 @@ def outcome(columns: tuple[int, int], hessian: int, seed: int = 0) -> tuple[Any,
         histogram = Histogram(Shared(sums), Shared(sums))
         dummies = draw_dummies(party, candidates, NODES, party.private.derive("dummies"))
         best = best_splits(party, histogram, candidates, numbers)
-        verdicts = node_values(party, [LevelSums.of(histogram, best.left)], numbers)
+        verdicts = node_values(party, [LevelSums.of(histogram, best.left)], numbers, 0.3)
         tags = shown_tags(party, candidates, best.marks, dummies.of(slice(NODES)))
         return tags, verdicts.stops
 

@@ -83,6 +83,7 @@ def callers(method: str) -> set[str]:
 def test_shares_are_sent_by_few_files() -> None:
     assert callers("exchange") == MASKED | OPENING
     assert callers("pass_words") == OPENING | ENCRYPTED
+    assert callers("in_round") == {"mpc/party.py", "mpc/together.py"}
 
 
 def test_public_facts_are_sent_by_files_that_say_which() -> None:

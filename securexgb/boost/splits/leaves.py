@@ -5,8 +5,9 @@ tree is complete, and all nodes are divided in one batch. A node stops where its
 gains no more than gamma, and the least gain (xgboost 3.2, hist), or where it has none. Its
 descendants inherit the mark; all leaves below get its weight, and none of them gains anything.
 So a node counts as split where it and all above it are: products of marks in as many rounds as the
-logarithm of the depth. One round more takes all weights: a leaf's is the sum, over its path, of
-each node's weight times the mark that the path ends there.
+logarithm of the depth. Weights become leaf values, rounded, while the gains are tested; one round
+more takes all of them: a leaf's value is the sum, over its path, of each node's value times the
+mark that the path ends there.
 
 Where importance is asked for, every node has an amount, of which a stop mark leaves 0 as well: its
 split's gain, or its cover, the sum H of its rows' hessians (xgboost's total_gain and total_cover).
@@ -32,6 +33,7 @@ from securexgb.arith.fixedpoint import (
 )
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.splits.weights import weigh, weights_cost
+from securexgb.boost.tree import leaf_values, leaf_values_cost
 from securexgb.mpc.compare import at_least, carry_cost
 from securexgb.mpc.convert import lift_cost, to_arithmetic
 from securexgb.mpc.multiply import multiply, product_cost
@@ -41,11 +43,10 @@ from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared
+from securexgb.mpc.together import together
 
 GAIN_BITS = SUM_BITS + LEAF_WEIGHT_INTEGER_BITS + LEAF_WEIGHT_BITS + 1
 """The gains of a tree add up to less than 2^GAIN_BITS; one bit is for rounding."""
-
-
 _NO_GAIN = 1 << 61
 """Above every gain."""
 
@@ -74,30 +75,27 @@ class LevelSums:
 @dataclass(frozen=True)
 class NodeValues:
     """Of each node, shared (nodes,): 1 where it stops; its split's gain, whatever gamma is, with
-    gradient_bits + QUOTIENT_BITS fraction bits; weights of it and of its children."""
+    gradient_bits + QUOTIENT_BITS fraction bits; the leaf value it would have. ``left``, ``right``:
+    those of its children, of the nodes of the last level alone."""
 
     stops: Shared
     gain: Shared
-    weight: Shared
+    own: Shared
     left: Shared
     right: Shared
-
-    def children(self, depth: int, roots: int) -> tuple[Shared, Shared]:
-        """The weights of both children of the last of so many levels."""
-        last = _level(depth - 1, roots)
-        return self.left[last], self.right[last]
 
 
 @dataclass(frozen=True)
 class Leaves:
     """What the end of a round of trees gives, shared.
 
-    ``weights``: T(G)/(H + lambda) of the leaves, or of the node above where one stops:
-    (roots * 2^depth,). ``amounts``: of the splits of all levels, one after the other, (nodes,), 0
-    where a node or one above stops; (0,) where nobody asks for them.
+    ``values``: -learning_rate T(G)/(H + lambda) of the leaves, or of the node above where one
+    stops: (roots * 2^depth,), margin_bits fraction bits. ``amounts``: of the splits of all levels,
+    one after the other, (nodes,), 0 where a node or one above stops; (0,) where nobody asks for
+    them.
     """
 
-    weights: Shared
+    values: Shared
     amounts: Shared
 
 
@@ -105,15 +103,23 @@ def leaf_weights_cost(
     depth: int, numbers: NumberFormat, roots: int = 1, importance: str = "none"
 ) -> Cost:
     """Cost of ``leaf_weights`` for so many trees of this depth."""
-    nodes = roots * ((1 << depth) - 1)
-    total = unpack_cost(numbers.low_bits, nodes) + weights_cost(3, nodes, numbers, together=False)
-    total += carry_cost(63, nodes) + lift_cost(words_per(nodes))
+    nodes, leaves = roots * ((1 << depth) - 1), roots << depth
+    total = unpack_cost(numbers.low_bits, nodes) + weights_cost(
+        3, nodes, numbers, all_or_none=False
+    )
+    tests = product_cost(3 * nodes) + carry_cost(63, nodes) + lift_cost(words_per(nodes))
+    total += tests.at_once(leaf_values_cost(numbers, nodes + leaves))
     for step in _steps(depth):
         total += product_cost(roots * ((1 << depth) - (1 << step)))
-    return total + product_cost((1 if importance == "none" else 2) * nodes + (roots << depth))
+    return total + product_cost((1 if importance == "none" else 2) * nodes + leaves)
 
 
-def _cost(levels: Sequence[LevelSums], numbers: NumberFormat, importance: str = "none") -> Cost:
+def _cost(
+    levels: Sequence[LevelSums],
+    numbers: NumberFormat,
+    learning_rate: float,  # noqa: ARG001
+    importance: str = "none",
+) -> Cost:
     return leaf_weights_cost(len(levels), numbers, levels[0].gradient.size, importance)
 
 
@@ -124,28 +130,31 @@ def _cost(levels: Sequence[LevelSums], numbers: NumberFormat, importance: str = 
     ideal=None,
 )
 def leaf_weights(
-    party: Party, levels: Sequence[LevelSums], numbers: NumberFormat, importance: str = "none"
+    party: Party,
+    levels: Sequence[LevelSums],
+    numbers: NumberFormat,
+    learning_rate: float,
+    importance: str = "none",
 ) -> Leaves:
-    """The leaves' weights, and where asked for gain or cover of the nodes that split.
+    """The leaves' values, and where asked for gain or cover of the nodes that split.
 
     ``levels``: of trees whose roots are the nodes of the first one.
     """
-    values = node_values(party, levels, numbers)
+    values = node_values(party, levels, numbers, learning_rate)
     depth, (roots,) = len(levels), levels[0].gradient.shape
     split = _all_split(party, values.stops, depth, roots)
     last = split[-1]
     # A path ends at the one node that does not split while all above it do, or at a leaf.
     above = [constant(party, 1, (roots,)), *(of_level.repeat(2) for of_level in split[:-1])]
     ends = [reached - splits for reached, splits in zip(above, split, strict=True)]
-    marks, words = [*ends, last, last], [values.weight, *values.children(depth, roots)]
+    marks, words = [*ends, last, last], [values.own, values.left, values.right]
     if importance != "none":
         amounts = values.gain
         if importance == "cover":
             amounts = Shared.concatenate([sums.hessian for sums in levels])
         marks, words = [*marks, *split], [*words, amounts]
     kept = multiply(party, Shared.concatenate(marks), Shared.concatenate(words))
-    nodes = values.weight.size
-    own = Shared.zeros(roots)
+    nodes, own = values.own.size, Shared.zeros(roots)
     for level in range(depth):
         own = (own.repeat(2) if level else own) + kept[_level(level, roots)]
     left, right = (kept[nodes + at : nodes + at + last.size] for at in (0, last.size))
@@ -179,25 +188,38 @@ def _all_split(party: Party, stops: Shared, depth: int, roots: int) -> list[Shar
     return found
 
 
-def node_values(party: Party, levels: Sequence[LevelSums], numbers: NumberFormat) -> NodeValues:
+def node_values(
+    party: Party, levels: Sequence[LevelSums], numbers: NumberFormat, learning_rate: float
+) -> NodeValues:
     """Of the nodes of all levels together, in their order; an ancestor's stop is not in it."""
     gradient, hessian, pairs = (
         Shared.concatenate([getattr(level, name) for level in levels])
         for name in ("gradient", "hessian", "left")
     )
     left_gradient, left_hessian = unpack_pairs(party, pairs, numbers.low_bits)
-    weights, scores = weigh(
+    weights, thresholded = weigh(
         party,
         Shared.stack([gradient, left_gradient, gradient - left_gradient]),
         Shared.stack([hessian, left_hessian, hessian - left_hessian]),
         numbers,
         False,
     )
-    fraction_bits = numbers.gradient_bits + QUOTIENT_BITS
-    least = int(numbers.least_gain * 2.0**fraction_bits) + 1
-    threshold = min(max(numbers.gain(numbers.gamma, fraction_bits), least), _NO_GAIN)
-    gain = scores[1] + scores[2] - scores[0]
-    beyond = gain - constant(party, threshold, gradient.shape)
-    splits = to_arithmetic(party, at_least(party, beyond, Shared.zeros(*gain.shape)))
-    stops = constant(party, 1, gradient.shape) - splits
-    return NodeValues(stops, gain, weights[0], weights[1], weights[2])
+
+    def tested(party: Party) -> tuple[Shared, Shared]:
+        """The gains, and whether each is too small."""
+        scores = multiply(party, thresholded, weights)
+        fraction_bits = numbers.gradient_bits + QUOTIENT_BITS
+        least = int(numbers.least_gain * 2.0**fraction_bits) + 1
+        threshold = min(max(numbers.gain(numbers.gamma, fraction_bits), least), _NO_GAIN)
+        gain = scores[1] + scores[2] - scores[0]
+        beyond = gain - constant(party, threshold, gradient.shape)
+        splits = to_arithmetic(party, at_least(party, beyond, Shared.zeros(*gain.shape)))
+        return gain, constant(party, 1, gradient.shape) - splits
+
+    nodes, last = gradient.size, levels[-1].gradient.size
+    read = Shared.concatenate([weights[0], weights[1, nodes - last :], weights[2, nodes - last :]])
+    (gain, stops), values = together(
+        party, tested, lambda part: leaf_values(part, read, numbers, learning_rate)
+    )
+    left, right = values[nodes : nodes + last], values[nodes + last :]
+    return NodeValues(stops, gain, values[:nodes], left, right)

@@ -8,7 +8,7 @@ marked one's owner and number, and of the dummy's where the last mark is set.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,7 @@ from securexgb.mpc.protocol import Cost
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.share import constant_bits
 from securexgb.mpc.shared import Shared, SharedBits, Words
+from securexgb.mpc.together import together
 
 Numbers = NDArray[np.int64]
 
@@ -115,7 +116,7 @@ def opening_cost(nodes: int, label: int, index_bits: int) -> Cost:
     feature = nodes - label
     tags = gate_cost(1 + index_bits, words_per(nodes))
     sent = Cost(
-        rounds=1 + (label > 0) + (feature > 0),
+        rounds=2,
         label_words=words_per(nodes) + index_bits * words_per(feature),
         feature_words=words_per(nodes) + index_bits * words_per(label),
     )
@@ -128,15 +129,25 @@ def open_splits(
     """Owners to both, each split's candidate to its owner alone; ``marks``: see ``BestSplits``."""
     tags = shown_tags(party, candidates, marks, dummies)
     owners = open_bits(party, tags[0:1], Reveal.SPLIT_OWNER)[0].astype(np.int64)
-    index, numbers = np.zeros(owners.size, np.int64), tags[1:].flags()
-    for rank in (0, 1):
-        nodes = np.flatnonzero(owners == rank)
-        if nodes.size:
-            asked = SharedBits(pack_bits(numbers[:, nodes]), nodes.size)
-            opened = open_bits_to(party, rank, asked, Reveal.SPLIT_INDEX)
-            if opened is not None:
-                index[nodes] = (opened.astype(np.int64) << np.arange(len(opened))[:, None]).sum(0)
+    numbers = tags[1:].flags()
+    opened = together(party, *(_opening(numbers, owners, rank) for rank in np.unique(owners)))
+    index = sum(opened, np.zeros(owners.size, np.int64))
     return OwnedLevel(owners, Cuts(*candidates.decode(index)))
+
+
+def _opening(flags: Bits, owners: Numbers, rank: int) -> Callable[[Party], Numbers]:
+    """Opens the numbers of the nodes that one party owns to it: (nodes,), elsewhere 0."""
+    nodes = np.flatnonzero(owners == rank)
+    asked = SharedBits(pack_bits(flags[:, nodes]), nodes.size)
+
+    def run(party: Party) -> Numbers:
+        numbers = np.zeros(owners.size, np.int64)
+        opened = open_bits_to(party, rank, asked, Reveal.SPLIT_INDEX)
+        if opened is not None:
+            numbers[nodes] = (opened.astype(np.int64) << np.arange(len(opened))[:, None]).sum(0)
+        return numbers
+
+    return run
 
 
 def shown_tags(

@@ -40,15 +40,23 @@ from securexgb.boost.splits.weights import weigh, weights_cost
 from securexgb.correlations.prices import Prices
 from securexgb.mpc.compare import all_cost, all_of, not_bits
 from securexgb.mpc.convert import bits_cost, to_bits
-from securexgb.mpc.multiply import and_broadcast, gate_cost
+from securexgb.mpc.multiply import and_broadcast, gate_cost, multiply, product_cost
 from securexgb.mpc.numbers.bound import reaches, reaches_cost
 from securexgb.mpc.numbers.lift import Number, lift_numbers, numbers_cost
-from securexgb.mpc.numbers.logarithm import log2_bits, log2_cost, log2_weights
+from securexgb.mpc.numbers.logarithm import (
+    Normalised,
+    log2_bits,
+    log2_cost,
+    log2_weights,
+    normal_cost,
+    normalised,
+)
 from securexgb.mpc.numbers.scale import row_products, row_products_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, SharedBits
+from securexgb.mpc.together import together
 
 _QUOTIENT_SCORE_BITS = 63
 
@@ -104,14 +112,16 @@ def scores_cost(nodes: int, candidates: int, numbers: NumberFormat, prices: Pric
     """Cost of ``scores`` for so many nodes and candidates."""
     count = nodes * candidates
     if numbers.reg_alpha:
-        return weights_cost(2, count, numbers, together=True)
+        return weights_cost(2, count, numbers, all_or_none=True) + product_cost(2 * count)
     words, wide, narrow = words_per(count), numbers.determinant_bits, numbers.hessian_bits
     d, h = _least(numbers)
-    total = row_products_cost(2 * nodes, candidates, wide, prices)
-    total += bits_cost(wide, words) + bits_cost(narrow, 2 * words)
+    of_d = row_products_cost(2 * nodes, candidates, wide, prices)
+    of_d += bits_cost(wide, words) + normal_cost([wide - 1 - d], words)
+    of_h = normal_cost([narrow - h, narrow - h], words)
     if _bound(numbers) != 1 << h:
-        total += reaches_cost(narrow, _bound(numbers), 2 * words)
-    total += log2_cost([wide - 1 - d, narrow - h, narrow - h], words) + all_cost(3, words)
+        of_h = of_h.at_once(reaches_cost(narrow, _bound(numbers), 2 * words))
+    total = of_d.at_once(bits_cost(narrow, 2 * words) + of_h)
+    total += log2_cost(3, words).at_once(all_cost(3, words))
     rows = len(_number(numbers).weights) - 1
     return total + gate_cost(rows, words) + numbers_cost([_number(numbers)], words)
 
@@ -145,7 +155,7 @@ def _by_quotients(party: Party, sums: ChildSums, numbers: NumberFormat) -> Share
             (sums.child_hessian, sums.hessian),
         )
     ]
-    _, both = weigh(party, sides[0], sides[1], numbers, True)
+    both = multiply(party, *weigh(party, sides[0], sides[1], numbers, True))
     return both.sum(axis=0).reshape(*shape)
 
 
@@ -155,16 +165,31 @@ def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shar
     total = sums.hessian + constant(party, 2 * penalty, sums.hessian.shape)
     penalised = sums.child_hessian + constant(party, penalty, shape)
     left, whole = penalised.reshape(-1), _spread(total, shape).reshape(-1)
-    difference = _determinant(party, sums, penalised, total, numbers)
-    d = to_bits(party, difference, numbers.determinant_bits)
-    h = to_bits(party, Shared.stack([left, whole - left]), narrow)
     least_d, least_h = _least(numbers)
-    magnitude = d[:-1] ^ d[-1]
-    logs, valid_parts = log2_bits(party, (magnitude, h[:, 0], h[:, 1]), (least_d, least_h, least_h))
-    if _bound(numbers) != 1 << least_h:
-        heavy = reaches(party, h, _bound(numbers))
-        valid_parts = SharedBits.concatenate([valid_parts[:1], heavy])
-    valid = all_of(party, valid_parts)
+
+    def of_d(party: Party) -> Normalised:
+        difference = _determinant(party, sums, penalised, total, numbers)
+        d = to_bits(party, difference, numbers.determinant_bits)
+        return normalised(party, (d[:-1] ^ d[-1],), (least_d,))
+
+    def of_h(party: Party) -> tuple[Normalised, SharedBits]:
+        h = to_bits(party, Shared.stack([left, whole - left]), narrow)
+        sides = h[:, 0], h[:, 1]
+        if _bound(numbers) == 1 << least_h:
+            found = normalised(party, sides, (least_h, least_h))
+            return found, found.above
+        return together(
+            party,
+            lambda part: normalised(part, sides, (least_h, least_h)),
+            lambda part: reaches(part, h, _bound(numbers)),
+        )
+
+    difference, (sides, heavy) = together(party, of_d, of_h)
+    logs, valid = together(
+        party,
+        lambda part: log2_bits(part, Normalised.joined([difference, sides])),
+        lambda part: all_of(part, SharedBits.concatenate([difference.above, heavy])),
+    )
     summands = SharedBits.concatenate([logs[0], not_bits(party, SharedBits.concatenate(logs[1:]))])
     kept = and_broadcast(party, valid, summands)
     bits_of_score = SharedBits.concatenate([kept, valid[None]])

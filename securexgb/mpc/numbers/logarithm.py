@@ -21,6 +21,7 @@ lifts, scales and adds them all at once, see ``log2_weights``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -71,8 +72,8 @@ def _block_pairs(widths: Sequence[int]) -> list[int]:
     return pairs
 
 
-def log2_cost(widths: Sequence[int], words: int) -> Cost:
-    """Cost of ``log2_bits`` for numbers with so many bits searched, 64 * ``words`` elements."""
+def normal_cost(widths: Sequence[int], words: int) -> Cost:
+    """Cost of ``normalised`` for numbers with so many bits searched, 64 * ``words`` elements."""
     total = Cost()
     for pairs in _block_pairs(widths):
         total += and_cost(pairs * words)
@@ -80,7 +81,12 @@ def log2_cost(widths: Sequence[int], words: int) -> Cost:
     for level in reversed(range(max(depths))):
         active = sum(depth > level for depth in depths)
         total += gate_cost(_gated(level), active * words)
-    return total + lookup_cost(_INDEX, _OUT_BITS, 2 * len(widths) * words)
+    return total
+
+
+def log2_cost(numbers: int, words: int) -> Cost:
+    """Cost of ``log2_bits`` for so many numbers of 64 * ``words`` elements."""
+    return lookup_cost(_INDEX, _OUT_BITS, 2 * numbers * words)
 
 
 def _gated(level: int) -> int:
@@ -88,45 +94,62 @@ def _gated(level: int) -> int:
     return MANTISSA_BITS + (1 << level) + sum(1 << (level - 1 - k) for k in range(1, level))
 
 
-def _cost(numbers: tuple[SharedBits, ...], least: tuple[int, ...]) -> Cost:
+@dataclass(frozen=True, repr=False)
+class Normalised:
+    """Shared numbers with their leading ones at the top, k of them for each element.
+
+    ``exponents``: bits of where the leading one was, lowest first, (d, n) for each number, d of
+    each its own; ``mantissas``: (14, k, n) below it; ``above``: whether a number reaches 2^j,
+    (k, n).
+    """
+
+    exponents: tuple[SharedBits, ...]
+    mantissas: SharedBits
+    above: SharedBits
+
+    @staticmethod
+    def joined(parts: Sequence[Normalised]) -> Normalised:
+        """The numbers of all parts, of the same elements."""
+        return Normalised(
+            tuple(bits for part in parts for bits in part.exponents),
+            SharedBits.concatenate([part.mantissas for part in parts], axis=1),
+            SharedBits.concatenate([part.above for part in parts]),
+        )
+
+
+def _normal_cost(numbers: tuple[SharedBits, ...], least: tuple[int, ...]) -> Cost:
     widths = [bits.words.shape[0] - low for bits, low in zip(numbers, least, strict=True)]
-    return log2_cost(widths, numbers[0].words.shape[1])
+    return normal_cost(widths, numbers[0].words.shape[1])
 
 
 @protocol(
-    cost=_cost,
+    cost=lambda found: log2_cost(*found.above.words.shape),
     opens=COMPOSED,
-    source="leading one by binary search, table of two parts: Das Sarma, Matula, ARITH 1995",
+    source="table of two parts: Das Sarma, Matula, ARITH 1995",
     ideal=None,
 )
-def log2_bits(
-    party: Party, numbers: tuple[SharedBits, ...], least: tuple[int, ...]
-) -> tuple[tuple[SharedBits, ...], SharedBits]:
-    """log2(x / 2^j) of unsigned numbers, as bits; and whether each reaches 2^j.
+def log2_bits(party: Party, found: Normalised) -> tuple[SharedBits, ...]:
+    """log2(x / 2^j) of unsigned numbers, as bits.
 
-    ``numbers``: bits (w, n), lowest first, w of each its own, n the same for all;
-    ``least``: j of each, w - j >= 2. Returns for each number bits (k, n) whose
-    sum with ``log2_weights(w - j)`` is the logarithm in units of 2^-15, some value below 1 where
-    the number is below 2^j; and flags (numbers, n).
+    Returns for each number bits (k, n) whose sum with ``log2_weights(w - j)`` is the logarithm in
+    units of 2^-15, some value below 1 where the number is below 2^j; see ``normalised``.
     """
-    count = numbers[0].count
-    exponents, mantissas, above = _normalised(party, numbers, least)
-    words = above.words.shape[1]
+    mantissas, (numbers, words) = found.mantissas.words, found.above.words.shape
     low, rest = mantissas[:_LOW], mantissas[_LOW:]
     base, slope = log_tables()
     joint = (base + (slope << np.uint64(LOG_BITS))).reshape(-1)
     indices = np.stack([rest, np.concatenate([low, rest[_MIDDLE:]])], axis=1)
-    found = lookup(
+    entries = lookup(
         party,
-        SharedBits(indices.reshape(_INDEX, -1), 2 * len(numbers) * words * WORD),
+        SharedBits(indices.reshape(_INDEX, -1), 2 * numbers * words * WORD),
         joint,
         _OUT_BITS,
-    ).words.reshape(_OUT_BITS, 2, len(numbers), words)
-    firsts, seconds = found[:LOG_BITS, 0], found[LOG_BITS:, 1]
+    ).words.reshape(_OUT_BITS, 2, numbers, words)
+    firsts, seconds = entries[:LOG_BITS, 0], entries[LOG_BITS:, 1]
     return tuple(
-        SharedBits(np.concatenate([firsts[:, k], seconds[:, k], *exponents[k]]), count)
-        for k in range(len(numbers))
-    ), above
+        SharedBits(np.concatenate([firsts[:, k], seconds[:, k], bits.words]), bits.count)
+        for k, bits in enumerate(found.exponents)
+    )
 
 
 def _blocks(party: Party, heads: list[Words], count: int) -> list[list[Words]]:
@@ -145,10 +168,18 @@ def _blocks(party: Party, heads: list[Words], count: int) -> list[list[Words]]:
     return levels
 
 
-def _normalised(
-    party: Party, numbers: tuple[SharedBits, ...], least: tuple[int, ...]
-) -> tuple[list[list[Words]], Words, SharedBits]:
-    """Exponents' bits, lowest first; mantissas (14, numbers, words); flags of the leading ones."""
+@protocol(
+    cost=_normal_cost,
+    opens=COMPOSED,
+    source="leading one by binary search",
+    ideal=None,
+)
+def normalised(party: Party, numbers: tuple[SharedBits, ...], least: tuple[int, ...]) -> Normalised:
+    """Unsigned numbers with their leading ones at the top, and whether each reaches 2^j.
+
+    ``numbers``: bits (w, n), lowest first, w of each its own, n the same for all; ``least``: j of
+    each, w - j >= 2.
+    """
     count, windows, ors = numbers[0].count, [], []
     heads = [bits.words[low:] for bits, low in zip(numbers, least, strict=True)]
     depths = [depth_of(head.shape[0]) for head in heads]
@@ -178,7 +209,9 @@ def _normalised(
             exponents[k].insert(0, gate[place : place + 1])
             windows[k], ors[k] = _taken_apart(kept[:, place], level)
     mantissas = np.stack([window[:MANTISSA_BITS] for window in windows], axis=1)
-    return exponents, mantissas, SharedBits(np.stack([window[-1] for window in windows]), count)
+    above = np.stack([window[-1] for window in windows])
+    found = tuple(SharedBits(np.concatenate(bits), count) for bits in exponents)
+    return Normalised(found, SharedBits(mantissas, count), SharedBits(above, count))
 
 
 def _taken_apart(rows: Words, level: int) -> tuple[Words, list[Words]]:

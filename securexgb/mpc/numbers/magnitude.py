@@ -36,6 +36,7 @@ from securexgb.mpc.numbers.signs import sign_tables, signs_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, Words
+from securexgb.mpc.together import together
 
 RANGE_BITS = 46
 """Numbers are within [-2^45, 2^45): whatever 10,000 trees with leaves up to 2^11 add up to."""
@@ -87,8 +88,9 @@ class Index:
 def magnitude_cost(index: Index, count: int) -> Cost:
     """Cost of ``magnitude`` for so many elements."""
     words, (low, *_, middle) = words_per(count), index.digits
-    cost = digit_cost(low * words, CARRIES) + digit_cost(middle * words, SUMS)
-    cost += signs_cost(index.high_bits, words)
+    cost = digit_cost(low * words, CARRIES).at_once(
+        signs_cost(index.high_bits, words), digit_cost(middle * words, SUMS)
+    )
     cost += network_cost(index.network(), words)
     if middle > 1:
         cost += gate_cost(middle - 1, words)
@@ -135,10 +137,13 @@ def magnitude(party: Party, x: Shared, index: Index) -> tuple[SharedBits, Shared
 
 def _tables(party: Party, words: Words, index: Index) -> tuple[Words, Words, Words]:
     """(g, p) of all digits in the order of ``index.digits``; more of the middle ones (5, d, n)."""
-    low = digit_tables(party, own_digits(party, words, index.step_bits), CARRIES)
     high = words >> np.uint64(index.step_bits + index.bits)
-    signs = sign_tables(party, high, index.high_bits)
-    middle = digit_tables(party, _middle_digits(party, words, index), SUMS)
+    low, signs, middle = together(
+        party,
+        lambda part: digit_tables(part, own_digits(part, words, index.step_bits), CARRIES),
+        lambda part: sign_tables(part, high, index.high_bits),
+        lambda part: digit_tables(part, _middle_digits(part, words, index), SUMS),
+    )
     # Of the equalities only the products count, as of p.
     none = np.zeros_like(signs[0])
     g = np.concatenate([low[0], signs[0], none, none, middle[0]])

@@ -141,11 +141,12 @@ CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any
         lambda n: ([4 * n], [4 * n]),
     ),
     "signs": (signs, lambda n: [numbers(n), public(13)], lambda n: ([8 * n], [5 * n])),
-    # Two digits of the low part (6 bits), two of the high one (5), two of the middle one (5).
+    # Two digits of the low part (6 bits), two of the high one (5), two of the middle one (5), all
+    # in one message.
     "magnitude": (
         magnitude,
         lambda n: [numbers(n), public(INDEX)],
-        lambda n: ([4 * n, 4 * n, 1 * n], [2 * n, 1 * n, 4 * n]),
+        lambda n: ([(4 + 4 + 1) * n], [(2 + 1 + 4) * n]),
     ),
     "and_bits": (and_bits, lambda n: [bits(3, n), bits(3, n)], lambda n: ([6 * n], [6 * n])),
     "and_broadcast": (

@@ -1,8 +1,9 @@
 //! Correlated trees (Half-Tree: Guo and others, EUROCRYPT 2023): all nodes of a level add up to D.
 //!
 //! A node y has the children H'(y) and y ^ H'(y), with H'(y) = AES(s(y)) ^ s(y), s(a || b) =
-//! (a ^ b) || a, under a public key. The right child of node i of n is node i + n, so that a level
-//! grows in place and a node's number spells its path, the first step in the lowest bit.
+//! (a ^ b) || a, under a public key. The right child of node i of n is node i again, the left one
+//! i + n, so that a level grows in place and a node's number spells its path, the first step in the
+//! lowest bit.
 //!
 //! No branch and no address depends on a node or on a path.
 
@@ -11,11 +12,10 @@ use crate::simd::blocks::Cipher;
 use crate::simd::lanes::Lanes;
 use crate::simd::path::{Path, dispatched};
 
-/// Nodes whose children are made at a time.
-const BATCH: usize = 512;
-/// Bits of a node that are kept.
-const ALL: Key = [u64::MAX; 2];
-const EVEN: Key = [u64::MAX - 1, u64::MAX];
+/// All bits of a node.
+pub const ALL: Key = [u64::MAX; 2];
+/// All but the lowest bit.
+pub const EVEN: Key = [u64::MAX - 1, u64::MAX];
 
 /// One tree after another under one key, each in the place of the one before.
 pub struct Tree {
@@ -23,7 +23,6 @@ pub struct Tree {
     cipher: Cipher,
     /// H'(0).
     of_nothing: Key,
-    left: Vec<Key>,
     /// The leaves.
     pub leaves: Vec<Key>,
 }
@@ -33,19 +32,16 @@ impl Tree {
     pub fn new(path: Path, key: Key, depth: usize) -> Self {
         let (cipher, mut of_nothing) = (Cipher::new(key), [[0; 2]]);
         cipher.encrypt(&mut of_nothing);
-        let (left, leaves) = (vec![[0; 2]; BATCH], vec![[0; 2]; 1 << depth]);
-        Tree { path, cipher, of_nothing: of_nothing[0], left, leaves }
+        Tree { path, cipher, of_nothing: of_nothing[0], leaves: vec![[0; 2]; 1 << depth] }
     }
 
-    /// The sender's leaves from its root, lowest bits cleared; `sums` gets the sum of the left
-    /// nodes of each level.
+    /// The sender's leaves from its root; `sums` gets the sum of the left nodes of each level.
     pub fn grow(&mut self, root: Key, places: Key, sums: &mut [Key]) {
-        self.leaves[..2].copy_from_slice(&[root, xor(root, places)]);
+        self.leaves[..2].copy_from_slice(&[xor(root, places), root]);
         sums[0] = root;
         for (level, sum) in sums.iter_mut().enumerate().skip(1) {
             *sum = self.down(1 << level);
         }
-        mend(self.path, &mut self.leaves, EVEN, 0, [0; 2]);
     }
 
     /// The receiver's leaves, and the place of the one that is the sum of all others; its lowest
@@ -62,11 +58,11 @@ impl Tree {
                 wrong = self.of_nothing;
             }
             let sibling = xor(sum, xor(left, masked(others, side)));
-            let children = [masked(sibling, !side), masked(sibling, side)];
+            let children = [masked(sibling, side), masked(sibling, !side)];
             for (half, child) in self.leaves.chunks_exact_mut(nodes).zip(children) {
                 mend(self.path, half, ALL, place, xor(wrong, child));
             }
-            place |= (!side & 1) << level;
+            place |= (side & 1) << level;
             others = xor(others, sibling);
         }
         mend(self.path, &mut self.leaves, EVEN, place, [others[0] | 1, others[1]]);
@@ -75,43 +71,12 @@ impl Tree {
 
     /// From so many nodes, two at least, to their children; the sum of the left ones.
     fn down(&mut self, nodes: usize) -> Key {
-        let (parents, right) = self.leaves[..2 * nodes].split_at_mut(nodes);
-        let mut sum = [0; 2];
-        for (parents, right) in parents.chunks_mut(BATCH).zip(right.chunks_mut(BATCH)) {
-            let left = &mut self.left[..parents.len()];
-            self.cipher.hash_turned(parents, left);
-            part(self.path, parents, right, left, &mut sum);
-        }
-        sum
+        let (nodes, left) = self.leaves[..2 * nodes].split_at_mut(nodes);
+        self.cipher.split(nodes, left)
     }
 }
 
 dispatched! {
-    /// The left children in the place of their parents, the right ones beside them; adds to `sum`
-    /// what the left ones add up to.
-    pub fn part<L: Lanes>(parents: &mut [Key], right: &mut [Key], left: &[Key], sum: &mut Key) {
-        let (parents, rest) = parents.as_chunks_mut::<4>();
-        let (right, right_rest) = right.as_chunks_mut::<4>();
-        let (left, left_rest) = left.as_chunks::<4>();
-        let mut total = L::splat(0);
-        for ((parent, right), left) in parents.iter_mut().zip(right).zip(left) {
-            let left = L::load(eight(left));
-            L::load(eight(parent)).xor(left).store(eight_mut(right));
-            left.store(eight_mut(parent));
-            total = total.xor(left);
-        }
-        let mut totals = [[0; 2]; 4];
-        total.store(eight_mut(&mut totals));
-        for total in totals {
-            *sum = [sum[0] ^ total[0], sum[1] ^ total[1]];
-        }
-        for ((parent, right), left) in rest.iter_mut().zip(right_rest).zip(left_rest) {
-            *right = [parent[0] ^ left[0], parent[1] ^ left[1]];
-            *parent = *left;
-            *sum = [sum[0] ^ left[0], sum[1] ^ left[1]];
-        }
-    }
-
     /// Keeps the bits `keep` of each node and adds `change` to the one at the secret `place`.
     pub fn mend<L: Lanes>(nodes: &mut [Key], keep: Key, place: u64, change: Key) {
         let (fours, rest) = nodes.as_chunks_mut::<4>();
@@ -162,12 +127,12 @@ mod tests {
 
     /// All nodes of each level, and a node's number as its path, the first step lowest.
     fn levels(root: Key, places: Key, depth: usize) -> Vec<Vec<Key>> {
-        let mut levels = vec![vec![root, xor(root, places)]];
+        let mut levels = vec![vec![xor(root, places), root]];
         for _ in 1..depth {
             let parents = levels.last().unwrap();
             let left: Vec<Key> = parents.iter().map(|node| hash(*node)).collect();
             let right: Vec<Key> = parents.iter().zip(&left).map(|(y, l)| xor(*y, *l)).collect();
-            levels.push([left, right].concat());
+            levels.push([right, left].concat());
         }
         levels
     }
@@ -180,17 +145,16 @@ mod tests {
             .flat_map(|path| [1, 2, 3, 6, 11].map(|depth| (path, depth)))
         {
             let levels = levels(root, places, depth);
-            let even = |node: &Key| [node[0] & !1, node[1]];
-            let expected: Vec<Key> = levels[depth - 1].iter().map(even).collect();
+            let expected = &levels[depth - 1];
             let lefts: Vec<Key> = levels
                 .iter()
-                .map(|nodes| nodes[..nodes.len() / 2].iter().copied().fold([0; 2], xor))
+                .map(|nodes| nodes[nodes.len() / 2..].iter().copied().fold([0; 2], xor))
                 .collect();
             let mut tree = Tree::new(path, KEY, depth);
             let mut sums = vec![[0; 2]; depth];
             tree.grow(root, places, &mut sums);
             assert_eq!(sums, lefts);
-            assert_eq!(tree.leaves, expected);
+            assert_eq!(tree.leaves, *expected);
             for choices in drawn(1, 5) {
                 let sides = (0..depth).map(|level| choices >> level & 1);
                 let given = lefts.iter().zip(sides.clone()).map(|(left, side)| {
@@ -198,12 +162,12 @@ mod tests {
                     (xor(*left, masked(places, side)), side)
                 });
                 let place = tree.puncture(given);
-                let spelt = sides.rev().fold(0, |place, side| place << 1 | (1 - side));
+                let spelt = sides.rev().fold(0, |place, side| place << 1 | side);
                 assert_eq!(place, spelt);
-                for (number, (found, sent)) in tree.leaves.iter().zip(&expected).enumerate() {
+                for (number, (found, sent)) in tree.leaves.iter().zip(expected).enumerate() {
                     let here = equal(number as u64, place);
-                    let missing = xor(*sent, masked([places[0] | 1, places[1]], here));
-                    assert_eq!(*found, missing);
+                    let even = [sent[0] & !1, sent[1]];
+                    assert_eq!(*found, xor(even, masked([places[0] | 1, places[1]], here)));
                 }
             }
         }

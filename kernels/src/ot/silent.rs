@@ -6,7 +6,7 @@
 //! nodes are x and x ^ D, and the nodes of every level add up to D. For each level it sends the
 //! sum of the left nodes ^ q, one row of the pool; the receiver adds its v and has the left sum
 //! where u = 0, the right sum where u = 1, hence all leaves but the one whose path it is NOT
-//! given, place = !u, and at that place the sum of all others: leaf ^ D. Leaf i is then w_i at
+//! given, whose number is spelt by its u, and at that place the sum of all others: leaf ^ D. Leaf i is then w_i at
 //! the sender and w_i ^ e_i D at the receiver, e a unit vector.
 //!
 //! To row i of all trees both add ten of the pool's 2^18 rows, at places that a public
@@ -17,7 +17,7 @@
 //! its choice.
 
 use crate::ot::extension::{Hasher, Messages, column};
-use crate::ot::half_tree::Tree;
+use crate::ot::half_tree::{ALL, EVEN, Tree};
 use crate::ot::key::{Key, stream, xor};
 use crate::simd::blocks;
 use crate::simd::path::Path;
@@ -104,7 +104,7 @@ impl<'a> Grower<'a> {
         self.tree.grow(root, places, message);
         let rows = &self.pool.trees[tree * DEPTH..];
         message.iter_mut().zip(rows).for_each(|(sum, row)| *sum = xor(*sum, *row));
-        self.add_matrix(tree);
+        self.add_matrix(tree, EVEN);
     }
 
     /// The receiver's rows.
@@ -112,17 +112,18 @@ impl<'a> Grower<'a> {
         let rows = &self.pool.trees[tree * DEPTH..];
         let given = message.iter().zip(rows);
         self.tree.puncture(given.map(|(sum, row)| (xor(*sum, *row), (row[0] & 1).wrapping_neg())));
-        self.add_matrix(tree);
+        self.add_matrix(tree, ALL);
     }
 
-    /// Adds ten rows of the pool to each leaf.
-    fn add_matrix(&mut self, tree: usize) {
+    /// Adds ten rows of the pool to the bits `keep` of each leaf.
+    fn add_matrix(&mut self, tree: usize, keep: Key) {
         let linear = self.pool.linear;
         for (number, rows) in self.tree.leaves.chunks_mut(BATCH).enumerate() {
             let first = PLACE_WORDS * (tree * LEAVES + number * BATCH);
             self.matrix.fill(first as u64, &mut self.places);
             for (row, words) in rows.iter_mut().zip(self.places.as_chunks().0) {
-                *row = blocks::sum(linear, places(words).into_iter(), *row);
+                let leaf = [row[0] & keep[0], row[1] & keep[1]];
+                *row = blocks::sum(linear, places(words).into_iter(), leaf);
             }
         }
     }
@@ -239,12 +240,12 @@ mod tests {
         let mut noise = Grower::new(Path::best(), pool(1));
         for tree in 0..trees {
             noise.tree.leaves.fill([0; 2]);
-            noise.add_matrix(first + tree);
+            noise.add_matrix(first + tree, ALL);
             let differing: Vec<usize> = (0..LEAVES)
                 .filter(|&i| noise.tree.leaves[i][0] & 1 != theirs[tree * LEAVES + i][0] & 1)
                 .collect();
             let steps = pool(1).trees[(first + tree) * DEPTH..][..DEPTH].iter().rev();
-            let path = steps.fold(0, |path, row| path << 1 | (!row[0] & 1) as usize);
+            let path = steps.fold(0, |path, row| path << 1 | (row[0] & 1) as usize);
             assert_eq!(differing, [path]);
         }
 

@@ -7,6 +7,9 @@ use aes::cipher::{Array, BlockCipherEncrypt, KeyInit, consts::U16};
 /// Two words, the low one first.
 pub type Row = [u64; 2];
 
+/// Blocks that the `aes` crate is given at a time: a multiple of the 8, 30 or 64 that it takes.
+const BATCH: usize = 960;
+
 /// AES-128 under one key; its key schedule is wiped when dropped.
 ///
 /// With VAES sixteen blocks are under way at a time, which is twice as fast as the `aes` crate's
@@ -50,8 +53,11 @@ impl Cipher {
             #[cfg(target_arch = "x86_64")]
             Engine::Wide(schedule) => schedule.count(first, out),
             Engine::Plain(cipher) => {
-                out.iter_mut().zip(first..).for_each(|(out, counter)| *out = [counter, 0]);
-                encrypt(cipher, out);
+                for (number, out) in out.chunks_mut(BATCH).enumerate() {
+                    let first = first + (number * BATCH) as u64;
+                    out.iter_mut().zip(first..).for_each(|(out, counter)| *out = [counter, 0]);
+                    encrypt(cipher, out);
+                }
             }
         }
     }
@@ -60,17 +66,22 @@ impl Cipher {
     pub fn hash(&self, rows: &[Row], shift: Row, out: &mut [Row]) {
         match &self.0 {
             #[cfg(target_arch = "x86_64")]
-            Engine::Wide(schedule) => schedule.hash::<false>(rows, shift, out),
+            Engine::Wide(schedule) => schedule.hash(rows, shift, out),
             Engine::Plain(cipher) => plain_hash(cipher, rows, |row| xor(row, shift), out),
         }
     }
 
-    /// AES(x) ^ x of each x = s(row), where s(a || b) = (a ^ b) || a.
-    pub fn hash_turned(&self, rows: &[Row], out: &mut [Row]) {
+    /// Nodes of a tree and their children: with H'(y) = AES(s(y)) ^ s(y), s(a || b) = (a ^ b) || a,
+    /// `made` gets H'(y), and y ^ H'(y) takes the place of each node y. The sum of `made`.
+    pub fn split(&self, nodes: &mut [Row], made: &mut [Row]) -> Row {
         match &self.0 {
             #[cfg(target_arch = "x86_64")]
-            Engine::Wide(schedule) => schedule.hash::<true>(rows, [0; 2], out),
-            Engine::Plain(cipher) => plain_hash(cipher, rows, turned, out),
+            Engine::Wide(schedule) => schedule.split(nodes, made),
+            Engine::Plain(cipher) => {
+                plain_hash(cipher, nodes, turned, made);
+                nodes.iter_mut().zip(&*made).for_each(|(node, made)| *node = xor(*node, *made));
+                made.iter().copied().fold([0; 2], xor)
+            }
         }
     }
 }
@@ -108,7 +119,7 @@ mod vaes {
     //! SAFETY, throughout: a schedule exists only where the processor has AVX2, AES and VAES, and
     //! loads and stores go through references, with instructions that need no alignment.
 
-    use super::Row;
+    use super::{Row, xor};
     use std::arch::x86_64::*;
 
     /// Blocks under way: two in each of eight registers, which hides the latency of a round.
@@ -147,16 +158,28 @@ mod vaes {
             self.encrypt(rest);
         }
 
-        /// With TURN of s(row), else of row ^ `shift`.
-        pub fn hash<const TURN: bool>(&self, rows: &[Row], shift: Row, out: &mut [Row]) {
+        pub fn hash(&self, rows: &[Row], shift: Row, out: &mut [Row]) {
             let ((whole, rest), (out, out_rest)) = (rows.as_chunks(), out.as_chunks_mut());
-            unsafe { hash::<TURN>(&self.0, whole, shift, out) };
+            unsafe { hash(&self.0, whole, shift, out) };
             if !rest.is_empty() {
                 let (mut last, mut made) = ([[[0; 2]; BLOCKS]], [[[0; 2]; BLOCKS]]);
                 last[0][..rest.len()].copy_from_slice(rest);
-                unsafe { hash::<TURN>(&self.0, &last, shift, &mut made) };
+                unsafe { hash(&self.0, &last, shift, &mut made) };
                 out_rest.copy_from_slice(&made[0][..rest.len()]);
             }
+        }
+
+        pub fn split(&self, nodes: &mut [Row], made: &mut [Row]) -> Row {
+            let ((nodes, rest), (made, made_rest)) = (nodes.as_chunks_mut(), made.as_chunks_mut());
+            let sum = unsafe { split(&self.0, nodes, made) };
+            let (mut last, mut made) = ([[[0; 2]; BLOCKS]], [[[0; 2]; BLOCKS]]);
+            if !rest.is_empty() {
+                last[0][..rest.len()].copy_from_slice(rest);
+                unsafe { split(&self.0, &mut last, &mut made) };
+                rest.copy_from_slice(&last[0][..rest.len()]);
+                made_rest.copy_from_slice(&made[0][..rest.len()]);
+            }
+            made_rest.iter().copied().fold(sum, xor)
         }
     }
 
@@ -267,22 +290,12 @@ mod vaes {
     }
 
     #[target_feature(enable = "avx2,aes,vaes")]
-    fn hash<const TURN: bool>(
-        keys: &[Row; 11],
-        rows: &[[Row; BLOCKS]],
-        shift: Row,
-        out: &mut [[Row; BLOCKS]],
-    ) {
-        let (keys, shift, high) = (broadcast(keys), twice(&shift), twice(&[0, u64::MAX]));
+    fn hash(keys: &[Row; 11], rows: &[[Row; BLOCKS]], shift: Row, out: &mut [[Row; BLOCKS]]) {
+        let (keys, shift) = (broadcast(keys), twice(&shift));
         for (rows, out) in rows.iter().zip(out) {
             let mut inputs = load(rows);
-            for row in &mut inputs {
-                *row = if TURN {
-                    let swapped = _mm256_shuffle_epi32::<0x4e>(*row);
-                    _mm256_xor_si256(swapped, _mm256_and_si256(*row, high))
-                } else {
-                    _mm256_xor_si256(*row, shift)
-                };
+            for input in &mut inputs {
+                *input = _mm256_xor_si256(*input, shift);
             }
             let mut hashed = rounds(&keys, inputs);
             for (hashed, input) in hashed.iter_mut().zip(inputs) {
@@ -290,6 +303,31 @@ mod vaes {
             }
             store(hashed, out);
         }
+    }
+
+    #[target_feature(enable = "avx2,aes,vaes")]
+    fn split(keys: &[Row; 11], nodes: &mut [[Row; BLOCKS]], made: &mut [[Row; BLOCKS]]) -> Row {
+        let (keys, high) = (broadcast(keys), twice(&[0, u64::MAX]));
+        let mut sums = load(&[[0; 2]; BLOCKS]);
+        for (nodes, made) in nodes.iter_mut().zip(made) {
+            let mut inputs = load(nodes);
+            for input in &mut inputs {
+                let swapped = _mm256_shuffle_epi32::<0x4e>(*input);
+                *input = _mm256_xor_si256(swapped, _mm256_and_si256(*input, high));
+            }
+            let mut hashed = rounds(&keys, inputs);
+            let mut others = load(nodes);
+            for (i, hashed) in hashed.iter_mut().enumerate() {
+                *hashed = _mm256_xor_si256(*hashed, inputs[i]);
+                others[i] = _mm256_xor_si256(others[i], *hashed);
+                sums[i] = _mm256_xor_si256(sums[i], *hashed);
+            }
+            store(others, nodes);
+            store(hashed, made);
+        }
+        let mut total = [[0; 2]; BLOCKS];
+        store(sums, &mut total);
+        total.into_iter().fold([0; 2], xor)
     }
 }
 
@@ -350,7 +388,7 @@ mod tests {
     #[test]
     fn both_ways_are_the_same_cipher_for_any_number_of_rows() {
         let key = [0xdead_beef, u64::MAX];
-        for count in [0, 1, 15, 16, 17, 64, 200] {
+        for count in [0, 1, 15, 16, 17, 64, 1000] {
             let rows: Vec<Row> = drawn(1, 2 * count).as_chunks().0.to_vec();
             let (mut wide, mut plain) = (rows.clone(), rows.clone());
             Cipher::new(key).encrypt(&mut wide);
@@ -370,8 +408,12 @@ mod tests {
                 assert_eq!(hashed, counted);
                 cipher.hash(&rows, shift, &mut hashed);
                 assert_eq!(hashed, hashes(&cipher, rows.iter().map(|row| xor(*row, shift))));
-                cipher.hash_turned(&rows, &mut hashed);
+                let mut others = rows.clone();
+                let sum = cipher.split(&mut others, &mut hashed);
                 assert_eq!(hashed, hashes(&cipher, rows.iter().map(|&[b, a]| [a, a ^ b])));
+                assert_eq!(sum, hashed.iter().copied().fold([0; 2], xor));
+                let both = others.iter().zip(&hashed).map(|(other, made)| xor(*other, *made));
+                assert!(both.eq(rows.iter().copied()));
             }
         }
     }

@@ -26,8 +26,6 @@ pub trait Eight: Copy {
     fn xor(self, other: Self) -> Self;
     fn shift_left<const BITS: u32>(self) -> Self;
     fn shift_right<const BITS: u32>(self) -> Self;
-    /// Each pair of neighbours the other way round.
-    fn swapped(self) -> Self;
 }
 
 /// Sums of products modulo 2^64.
@@ -97,7 +95,6 @@ impl Eight for Portable {
         fn xor(self, other: Self) -> Self { self.zip(other, |a, b| a ^ b) }
         fn shift_left<const BITS: u32>(self) -> Self { Portable(self.0.map(|word| word << BITS)) }
         fn shift_right<const BITS: u32>(self) -> Self { Portable(self.0.map(|word| word >> BITS)) }
-        fn swapped(self) -> Self { Portable(std::array::from_fn(|lane| self.0[lane ^ 1])) }
     }
 }
 
@@ -188,9 +185,6 @@ mod x86 {
             fn shift_right<const BITS: u32>(self) -> Self {
                 self.each(|a| unsafe { _mm256_srl_epi64(a, _mm_cvtsi32_si128(BITS as i32)) })
             }
-            fn swapped(self) -> Self {
-                self.each(|a| unsafe { _mm256_shuffle_epi32::<0x4e>(a) })
-            }
         }
     }
 
@@ -239,7 +233,6 @@ mod x86 {
             fn shift_right<const BITS: u32>(self) -> Self {
                 Avx512(unsafe { _mm512_srl_epi64(self.0, _mm_cvtsi32_si128(BITS as i32)) })
             }
-            fn swapped(self) -> Self { Avx512(unsafe { _mm512_shuffle_epi32::<0x4e>(self.0) }) }
         }
     }
 

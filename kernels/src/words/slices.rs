@@ -75,8 +75,11 @@ fn to_slices_by<L: Lanes, const ROWS: usize>(
         let first = group * LANES;
         let used = LANES.min(length - first);
         for (slice, row) in rows.iter().enumerate().take(width) {
-            let at = slice * all + start + first;
-            out[at..at + used].copy_from_slice(&row[..used]);
+            let out = &mut out[slice * all + start + first..];
+            match out.first_chunk_mut() {
+                Some(out) if used == LANES => *out = *row,
+                _ => out[..used].copy_from_slice(&row[..used]),
+            }
         }
     }
 }

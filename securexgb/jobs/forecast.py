@@ -273,10 +273,11 @@ def _products(job: Job, columns: int) -> tuple[float, float]:
 def _matrix_bytes(job: Job, rank: int) -> int:
     """The largest array that this side holds for the whole job."""
     layout = job.layout
-    own, other = layout.columns[rank], layout.columns[1 - rank]
     if job.has_pads:
-        return matrix_bytes(own * layout.all_bins)
-    return 8 * layout.rows * other * layout.all_bins if job.method.algorithm == "ss" else 0
+        shape = matrix_shape(layout, layout.numbers(job.params), job.params.max_depth)
+        return matrix_bytes(shape.matrix(rank), job.precision.noise_bits)
+    masked = 8 * layout.rows * layout.columns[1 - rank] * layout.all_bins
+    return masked if job.method.algorithm == "ss" else 0
 
 
 def _memory(job: Job, rank: int) -> float:

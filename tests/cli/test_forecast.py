@@ -65,27 +65,31 @@ def test_memory_of_the_products_matrix_is_that_of_the_arrays():
         for rank, channel in enumerate(channels)
     ]
 
+    of = BucketMatrix(0, rows, features * bins, bins, 35, 31)
+
     class End:
         def __init__(self, rank):
             self.rank, self.channel, self.ideal = rank, channels[rank], None
 
     def program(end, products):
         own = matrix if end.rank == 0 else None
-        products.register_matrix(BucketMatrix(0, rows, features * bins, bins, 35, 31), own)
+        products.register_matrix(of, own)
         made = products.vector_products(0, 8).products
         part = products._matrices[0].part
         return made, part.matrix if end.rank == 0 else None
 
     (made, held), _ = run_both(program, [End(0), End(1)], ends)
-    assert held.nbytes == matrix_bytes(features * bins)
+    noise = ends[0].noise_bits(of)
+    assert held.nbytes == matrix_bytes(of, noise) == features * bins * 512 * (66 + 2 * noise)
     assert made.nbytes == stock_bytes(features * bins, 8)
 
 
 def test_memory_grows_with_own_columns_times_bins():
     narrow, wide = (forecast(job(columns=(own, 5)), 0) for own in (5, 105))
-    bins = narrow_bins = PARAMS.max_bin + 1
-    assert wide.matrix_bytes - narrow.matrix_bytes == matrix_bytes(100 * bins)
-    assert wide.memory_bytes - narrow.memory_bytes > matrix_bytes(100 * narrow_bins)
+    bins = PARAMS.max_bin + 1
+    grown = wide.matrix_bytes - narrow.matrix_bytes
+    assert grown == 20 * narrow.matrix_bytes > 100 * bins * 4096 * 6
+    assert wide.memory_bytes - narrow.memory_bytes > grown
     assert forecast(job(columns=(5, 105)), 0).matrix_bytes == narrow.matrix_bytes
     masked = forecast(job(DEALT, rows=1000, columns=(5, 7)), 0)
     assert masked.matrix_bytes == 8 * 1000 * 7 * bins

@@ -11,7 +11,7 @@ the bytes over its rate.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from securexgb import _kernels
@@ -32,7 +32,7 @@ from securexgb.correlations.transfers import Transfers
 from securexgb.correlations.triples import Triples
 from securexgb.he.layout import Layout as Batch
 from securexgb.he.layout import batch_vectors
-from securexgb.he.noise import Precision
+from securexgb.he.noise import DEGREE, PRIMES, Precision
 from securexgb.he.row_bits import plan_row_bits
 from securexgb.jobs.simulation import simulate_parties
 from securexgb.mpc.party import Party
@@ -54,7 +54,8 @@ DRAWN_A_MEGABYTE = 2.5e-3
 SECONDS_A_ROW_BIT = 60e-9
 """Of a party, for a row and node in one direction: docs/homomorphic.md, "Row bits"."""
 
-BASE_BYTES = 200e6
+PROGRAM_BYTES = 180e6
+"""Of an interpreter with the package, its link, and pools of transfers."""
 BYTES_A_ROW = 900
 """Of a block of rows, while gradients are made and rows are moved."""
 BYTES_A_ROW_AND_NODE = 55
@@ -63,7 +64,10 @@ AHEAD_A_CANDIDATE = 6800
 MOST_AHEAD = 110e6
 """Of a node of the last level: what memory is taken beyond the arrays that are counted, and the
 correlations that wait for it, which are bounded (``offline.producer``). Fitted to the peaks in
-docs/benchmarks.md ("Memory", "Growth", "Training") and that of one wide training."""
+docs/benchmarks.md ("Memory", "Growth", "Training") and those of wide trainings."""
+KEY_BYTES = 14e6
+CIPHERTEXT_BYTES = 8 * 2 * DEGREE * (len(PRIMES) + len(PRIMES))
+"""While a batch of products is made: Galois keys; and a ciphertext as it came, and made ready."""
 
 PRODUCTS: Mapping[str, tuple[float, float]] = {
     "avx512": (0.014e-3, 0.5e-3),
@@ -78,20 +82,38 @@ _SAMPLE_ROWS = 4096
 
 
 @dataclass(frozen=True)
+class Memory:
+    """Bytes that a party's process takes at its peak, by what they are for; see ``memory_of``."""
+
+    program: float
+    rows: float
+    matrix: int
+    products: float
+    level: float
+
+    @property
+    def total(self) -> float:
+        return self.program + self.rows + self.matrix + self.products + self.level
+
+    def text(self) -> str:
+        """One line for people."""
+        parts = ", ".join(f"{name} {size / 1e9:.2g}" for name, size in asdict(self).items())
+        return f"some {self.total / 1e9:.2g} GB here at the peak ({parts})"
+
+
+@dataclass(frozen=True)
 class Forecast:
     """What to expect of a tree, and of the memory. Bytes are of both directions together.
 
     ``offline_bytes``, ``seconds``: None where the model has no prices (Paillier); seconds are those
-    on a fast link. ``memory_bytes``: of this side at its peak; ``matrix_bytes``: what of it the
-    products' matrix takes, or with ss the other side's masked one.
+    on a fast link. ``memory``: of this side.
     """
 
     rounds: int
     online_bytes: int
     offline_bytes: float | None
     seconds: float | None
-    memory_bytes: float
-    matrix_bytes: int
+    memory: Memory
 
     def text(self) -> str:
         """One line for people."""
@@ -102,8 +124,7 @@ class Forecast:
             size = f"some {self.seconds:.2g} s on a fast link, {size}"
         return (
             f"a tree: {size} in both directions, {self.rounds:,} rounds{rest} (evaluation sets "
-            f"apart); memory: some {self.memory_bytes / 1e9:.1f} GB here at the peak, of which "
-            f"{self.matrix_bytes / 1e9:.1f} GB for one matrix"
+            f"apart); memory: {self.memory.text()}"
         )
 
 
@@ -167,14 +188,12 @@ def forecast(job: Job, rank: int) -> Forecast:
     a_megabyte = DEALT_A_MEGABYTE if job.method.has_dealer else SECONDS_A_MEGABYTE
     seconds = cost.rounds * SECONDS_A_ROUND + online * a_megabyte / 1e6
     offline = _offline(job, cost.correlations)
-    matrix = _matrix_bytes(job, rank)
     return Forecast(
         rounds=cost.rounds,
         online_bytes=online,
         offline_bytes=None if offline is None else offline[0],
         seconds=None if offline is None else seconds + offline[1],
-        memory_bytes=_memory(job, rank) + matrix,
-        matrix_bytes=matrix,
+        memory=memory_of(job, rank),
     )
 
 
@@ -280,15 +299,23 @@ def _matrix_bytes(job: Job, rank: int) -> int:
     return masked if job.method.algorithm == "ss" else 0
 
 
-def _memory(job: Job, rank: int) -> float:
-    """Of this side at its peak, the matrix of products apart."""
+def memory_of(job: Job, rank: int) -> Memory:
+    """The formula of docs/operations.md, "Memory", for party ``rank``."""
     layout = job.layout
     nodes = job.vectors_a_round  # as many as the last level has
     rows = layout.rows * (9 * layout.columns[rank] + BYTES_A_ROW_AND_NODE * nodes)
-    rows += BYTES_A_ROW * min(layout.rows, BLOCK_ROWS)
-    stock = 0
+    products = 0.0
     if job.has_pads:
-        stock = stock_bytes(layout.total_columns * layout.all_bins, batch_vectors(job.vectors))
+        batch = _batch(job, 1)
+        columns = layout.total_columns * layout.all_bins
+        products = 2 * stock_bytes(columns, batch.vectors) + KEY_BYTES
+        products += batch.groups * CIPHERTEXT_BYTES
     candidates = nodes * candidates_of(layout, layout.total_columns)
     level = candidates * BYTES_A_CANDIDATE + min(candidates * AHEAD_A_CANDIDATE, MOST_AHEAD)
-    return BASE_BYTES + rows + stock + level
+    return Memory(
+        program=PROGRAM_BYTES,
+        rows=rows + BYTES_A_ROW * min(layout.rows, BLOCK_ROWS),
+        matrix=_matrix_bytes(job, rank),
+        products=products,
+        level=level,
+    )

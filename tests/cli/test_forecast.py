@@ -15,7 +15,7 @@ from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
 from securexgb.correlations.kinds import KINDS
 from securexgb.correlations.source import BucketMatrix
-from securexgb.jobs.forecast import Job, forecast, price, whole_round_cost
+from securexgb.jobs.forecast import Job, forecast, memory_of, price, whole_round_cost
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import train_alone
 from securexgb.offline.matrix_products import BfvMatrixProducts, matrix_bytes, stock_bytes
@@ -85,14 +85,14 @@ def test_memory_of_the_products_matrix_is_that_of_the_arrays():
 
 
 def test_memory_grows_with_own_columns_times_bins():
-    narrow, wide = (forecast(job(columns=(own, 5)), 0) for own in (5, 105))
+    narrow, wide = (memory_of(job(columns=(own, 5)), 0) for own in (5, 105))
     bins = PARAMS.max_bin + 1
-    grown = wide.matrix_bytes - narrow.matrix_bytes
-    assert grown == 20 * narrow.matrix_bytes > 100 * bins * 4096 * 6
-    assert wide.memory_bytes - narrow.memory_bytes > grown
-    assert forecast(job(columns=(5, 105)), 0).matrix_bytes == narrow.matrix_bytes
-    masked = forecast(job(DEALT, rows=1000, columns=(5, 7)), 0)
-    assert masked.matrix_bytes == 8 * 1000 * 7 * bins
+    grown = wide.matrix - narrow.matrix
+    assert grown == 20 * narrow.matrix > 100 * bins * 4096 * 6
+    assert wide.total - narrow.total > grown
+    assert memory_of(job(columns=(5, 105)), 0).matrix == narrow.matrix
+    masked = memory_of(job(DEALT, rows=1000, columns=(5, 7)), 0)
+    assert masked.matrix == 8 * 1000 * 7 * bins
 
 
 def test_every_kind_has_a_price_and_paillier_has_none():
@@ -110,7 +110,7 @@ def test_hidden_splits_take_row_correlations():
 
 
 def test_own_columns_may_be_none_and_columns_may_be_sampled():
-    assert forecast(job(columns=(0, 3)), 0).matrix_bytes == 0
+    assert memory_of(job(columns=(0, 3)), 0).matrix == 0
     half = whole_round_cost(job(columns=(4, 4), colsample_bytree=0.5))
     assert half.label_words < whole_round_cost(job(columns=(4, 4))).label_words
 
@@ -136,8 +136,22 @@ def test_check_says_it(securexgb, tmp_path, monkeypatch):
     plain = whole_round_cost(Job(terms.training, layout, terms.method))
     words = plain.label_words + plain.feature_words
     assert done.json["forecast"]["online_bytes"] == 8 * words
-    monkeypatch.setattr("os.sysconf", lambda name: 1 << 14)
-    done = securexgb("check", "--local", "--format", "json")
-    (row,) = [row for row in done.json["checks"] if row["check"] == "cost"]
-    assert row["status"] == "warning"
-    assert "more than half of this machine's" in row["detail"]
+    memory = done.json["forecast"]["memory"]
+    needed = memory.pop("total")
+    assert needed == sum(memory.values())
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr("securexgb.jobs.checks.CONTROL_GROUP", limit)
+    for there, code, status, words in [
+        ("max", 0, "ok", "this machine has"),
+        (str(int(1.5 * needed)), 0, "warning", "more than half"),
+        (str(int(0.9 * needed)), 2, "FAILED", "use fewer bins, columns, levels or rows"),
+    ]:
+        limit.write_text(there, encoding="ascii")
+        done = securexgb("check", "--local", "--format", "json")
+        (row,) = [row for row in done.json["checks"] if row["check"] == "cost"]
+        assert (done.code, row["status"]) == (code, status)
+        assert words in row["detail"]
+    assert (
+        f"some {needed / 1e9:.1f} GB, and this machine has {0.9 * needed / 1e9:.1f} GB"
+        in (row["detail"])
+    )

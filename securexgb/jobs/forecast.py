@@ -23,6 +23,7 @@ from securexgb.boost.objective.objective import Labels, gradient_vectors
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import BLOCK_ROWS
+from securexgb.boost.splits.split import MOST_CANDIDATES
 from securexgb.correlations.counting import Budget, CountingSource
 from securexgb.correlations.digits import DigitTransfers
 from securexgb.correlations.gates import Gates
@@ -59,7 +60,8 @@ PROGRAM_BYTES = 180e6
 BYTES_A_ROW = 900
 """Of a block of rows, while gradients are made and rows are moved."""
 BYTES_A_ROW_AND_NODE = 55
-BYTES_A_CANDIDATE = 2700
+BYTES_A_SUM = 200
+BYTES_A_CANDIDATE = 2500
 AHEAD_A_CANDIDATE = 6800
 MOST_AHEAD = 110e6
 """Of a node of the last level: what memory is taken beyond the arrays that are counted, and the
@@ -310,8 +312,10 @@ def memory_of(job: Job, rank: int) -> Memory:
         columns = layout.total_columns * layout.all_bins
         products = 2 * stock_bytes(columns, batch.vectors) + KEY_BYTES
         products += batch.groups * CIPHERTEXT_BYTES
-    candidates = nodes * candidates_of(layout, layout.total_columns)
-    level = candidates * BYTES_A_CANDIDATE + min(candidates * AHEAD_A_CANDIDATE, MOST_AHEAD)
+    of_a_node = candidates_of(layout, layout.total_columns)
+    together = min(nodes, max(1, MOST_CANDIDATES // of_a_node)) * of_a_node
+    level = together * BYTES_A_CANDIDATE + min(together * AHEAD_A_CANDIDATE, MOST_AHEAD)
+    level += nodes * layout.total_columns * layout.all_bins * BYTES_A_SUM
     return Memory(
         program=PROGRAM_BYTES,
         rows=rows + BYTES_A_ROW * min(layout.rows, BLOCK_ROWS),

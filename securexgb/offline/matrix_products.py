@@ -124,7 +124,9 @@ class _Matrix:
         """The next ``count`` vectors; another thread may put more."""
         first, self.used = self.used, self.used + count
         with self.lock:
-            products = np.concatenate([*self.stock, np.zeros((0, self.products), np.uint64)])
+            products = np.zeros((0, self.products), np.uint64)
+            if self.stock:
+                products = self.stock[0] if len(self.stock) == 1 else np.concatenate(self.stock)
             self.stock = [products[count:]]
         pads = None
         if isinstance(self.part, _Helper):

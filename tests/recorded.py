@@ -25,7 +25,7 @@ class Entry:
 class RecordedChannel:
     """Passes everything on to the channel within and keeps the ``transcript`` of its stream.
 
-    ``offline``: the recorded offline stream, once somebody has asked for it.
+    ``others``: the recorded other streams, once somebody has asked for them.
     """
 
     def __init__(self, channel: Channel, *, keeps_payloads: bool = False) -> None:
@@ -33,7 +33,7 @@ class RecordedChannel:
         self.is_network = channel.is_network
         self._channel = channel
         self._keeps_payloads = keeps_payloads
-        self.offline: RecordedChannel | None = None
+        self.others: dict[StreamName, RecordedChannel] = {}
 
     @property
     def traffic(self) -> Traffic:
@@ -65,11 +65,11 @@ class RecordedChannel:
         """The stream, recorded on its own."""
         if name == "online":
             return self
-        if self.offline is None:
-            self.offline = RecordedChannel(
+        if name not in self.others:
+            self.others[name] = RecordedChannel(
                 self._channel.stream(name), keeps_payloads=self._keeps_payloads
             )
-        return self.offline
+        return self.others[name]
 
     def close(self, error: BaseException | None = None) -> None:
         """End the channel within."""

@@ -14,9 +14,10 @@ from typing import Literal, Protocol
 
 from securexgb.errors import EvidenceRefused, SecureXGBError, StoppedByPeer
 
-StreamName = Literal["online", "offline"]
-STREAMS: tuple[StreamName, ...] = ("online", "offline")
-"""Ordered streams of one link: for the protocols, and for what is produced ahead of them."""
+StreamName = Literal["online", "offline", "products"]
+STREAMS: tuple[StreamName, ...] = ("online", "offline", "products")
+"""Ordered streams of one link: for the protocols, and for what is produced ahead of them, from
+transfers and by homomorphic encryption. What comes first here is sent first."""
 _ABOUT_EVIDENCE = frozenset({"AttestationError", "EvidenceRefused"})
 
 

@@ -40,20 +40,26 @@ class MemoryChannel:
     is_network = False
 
     def __init__(
-        self, link: _Link, rank: int, timeout_seconds: float, online: MemoryChannel | None = None
+        self,
+        link: _Link,
+        rank: int,
+        timeout_seconds: float,
+        name: StreamName = "online",
+        streams: dict[StreamName, MemoryChannel] | None = None,
     ) -> None:
-        """``online``: the stream of this end that the new one is the offline stream of."""
-        name: StreamName = "online" if online is None else "offline"
-        self.traffic: Traffic = Traffic() if online is None else online.traffic
+        """``streams``: of this end, which the online one made; without, this is that one."""
+        self._streams: dict[StreamName, MemoryChannel] = {} if streams is None else streams
+        self._streams[name] = self
+        online = self._streams["online"]
+        self.traffic: Traffic = Traffic() if online is self else online.traffic
         self._link, self._rank = link, rank
         self._own, self._peer = ("label party", "feature party")[:: 1 - 2 * rank]
         self._timeout_seconds = timeout_seconds
         self._inbox, self._outbox = link.queues[1 - rank, name], link.queues[rank, name]
         self._end: SecureXGBError | None = None
-        self._online: MemoryChannel = self if online is None else online
-        self._offline: MemoryChannel = (
-            MemoryChannel(link, rank, timeout_seconds, self) if online is None else self
-        )
+        for other in STREAMS if streams is None else ():
+            if other != name:
+                MemoryChannel(link, rank, timeout_seconds, other, self._streams)
 
     def send(self, tag: str, payload: bytes | bytearray | memoryview) -> None:
         """Hand over a copy of the payload; PeerGone after this side has closed."""
@@ -95,7 +101,7 @@ class MemoryChannel:
 
     def stream(self, name: StreamName) -> MemoryChannel:
         """The named stream of this end."""
-        return self._online if name == "online" else self._offline
+        return self._streams[name]
 
     def close(self, error: BaseException | None = None) -> None:
         """End the link for both sides; later calls do nothing."""

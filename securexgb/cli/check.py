@@ -55,6 +55,7 @@ def _facts(checks: Checks) -> dict[str, Any]:
         facts["gradient_bits"] = bits_facts(checks.numbers)
     if checks.forecast is not None:
         facts["forecast"] = asdict(checks.forecast)
+        facts["forecast"]["memory"]["total"] = checks.forecast.memory.total
     return facts
 
 

@@ -141,6 +141,9 @@ class MatrixProducts(Protocol):
         source needs (for a dealer: E = M - U, uniform) on the channel.
         """
 
+    def begin(self) -> None:
+        """All matrices are registered: what the first tree needs may be made. By both parties."""
+
     def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts:
         """``count`` fresh pairs of random vectors a of the other side, with shares of M^T a."""
 
@@ -154,6 +157,7 @@ class ObservedProducts:
         self.plan = within.plan
         self.noise_bits = within.noise_bits
         self.register_matrix = within.register_matrix
+        self.begin = within.begin
 
     @property
     def account(self) -> Account:
@@ -191,6 +195,9 @@ class CorrelationSource(Protocol):
 
     def take(self, kind: Kind[P], count: int) -> P:
         """This party's part of the next ``count`` elements, as read-only arrays."""
+
+    def begin_job(self, sums: int) -> None:
+        """So many sums will be taken apart, about: what such a job needs first may be made."""
 
     def begin_tree(self, remaining: int) -> None:
         """Before each tree: so many are to come, this one included, and they take alike.

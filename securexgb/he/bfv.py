@@ -27,6 +27,7 @@ from securexgb.arith.prg import KEY_BYTES as SEED_BYTES
 from securexgb.arith.prg import Prg
 from securexgb.errors import ProtocolDesync
 from securexgb.he.layout import GALOIS_KEY_BYTES, PUBLIC_KEY_BYTES, Indices, Layout, messages_of
+from securexgb.he.made_matrix import Matrix
 from securexgb.he.noise import DEGREE, KEY_BYTES, PRIMES, SHORT, SPECIAL_PRIME, Precision
 
 Words = NDArray[np.uint64]
@@ -147,11 +148,11 @@ class BfvEvaluator:
         self._keys[spacing] = self._ring.galois_key(public, len(self._keys), sent)
 
     def products(
-        self, layout: Layout, ciphertexts: Words, matrix: Words
+        self, layout: Layout, ciphertexts: Words, matrix: Matrix
     ) -> Iterator[tuple[bytes, Words, int]]:
         """Messages of results, this side's share of each, and its number.
 
-        ``ciphertexts`` as ``expanded`` gives them; ``matrix`` (columns, 4096): the columns of W.
+        ``ciphertexts`` as ``expanded`` gives them; ``matrix``: the columns of W.
         """
         for number, result in enumerate(self._results(layout, ciphertexts, matrix)):
             indices, _, _ = layout.indices(number)
@@ -198,7 +199,7 @@ class BfvEvaluator:
             self._seen += count
         return held
 
-    def _results(self, layout: Layout, ciphertexts: Words, matrix: Words) -> Iterator[Words]:
+    def _results(self, layout: Layout, ciphertexts: Words, matrix: Matrix) -> Iterator[Words]:
         """Packed results, (2, 3, N) each: some columns at a time, then runs of what they give."""
         keys = [self._keys[spacing] for spacing in layout.spacings]
         early = min(layout.levels, _TILE_LEVELS)

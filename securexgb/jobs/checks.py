@@ -5,11 +5,13 @@ All failures are kept; the first one says how the whole ends.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.attestation.verdict import Verdict
@@ -36,6 +38,8 @@ from securexgb.report.text import (
 )
 
 LEAST_DISK_BYTES = 1 << 30
+CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")
+"""Of a container: a number, or "max"."""
 
 
 class _Warning(str):
@@ -77,7 +81,6 @@ class Checks:
             self._run("scales", self._scales)
         self._run("numbers", self._numbers)
         self._run("disk", self._disk)
-        self._run("memory", self._memory)
 
     def run_together(self) -> None:
         """With the other side running it too: link, terms, dealer, rows, what would be opened."""
@@ -202,23 +205,9 @@ class Checks:
             raise UsageError(f"{existing} cannot be written to: change run_directory in party.toml")
         return f"{free / 1e9:.0f} GB free for {root}"
 
-    def _memory(self) -> str:
-        """Free memory against the masked bucket matrix, the largest array of a job with ss."""
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        rows = self.training
-        if rows is None or self.federation.terms.algorithm != "ss":
-            return f"{free / 1e9:.1f} GB free"
-        needed = 8 * rows.count * len(rows.column_names) * (self.params.max_bin + 1)
-        if needed > free:
-            raise UsageError(
-                f"{self.federation.config.name}: about {needed / 1e9:.1f} GB are needed and "
-                f"{free / 1e9:.1f} GB are free: use fewer rows, columns or bins, or a larger "
-                "machine"
-            )
-        return f"{free / 1e9:.1f} GB free, about {needed / 1e9:.1f} GB needed"
-
     def _cost(self, rows: Rows) -> str:
-        """What a tree costs and how much memory this side needs; see ``jobs.forecast``."""
+        """What a tree costs and how much memory this side needs; see ``jobs.forecast``. Refused
+        where this machine has not that much."""
         own, rank = len(rows.column_names), self.federation.config.rank
         peer = own if self.peer_columns is None else self.peer_columns
         layout = self._layout(rows, (own, peer) if rank == 0 else (peer, own))
@@ -227,13 +216,16 @@ class Checks:
         self.forecast, text = found, found.text()
         if self.peer_columns is None:
             text += "; reckoned with as many columns at the other side as here"
-        whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        if max(found.memory_bytes, found.session_bytes) > whole / 2:
-            return _Warning(
-                f"{text}. That is more than half of this machine's {whole / 1e9:.0f} GB: use fewer "
-                "bins, columns or levels, or a larger machine"
+        needed, whole = max(found.memory.total, found.session_bytes), machine_bytes()
+        figures = f"{needed / 1e9:.1f} GB, and this machine has {whole / 1e9:.1f} GB"
+        advice = "use fewer bins, columns, levels or rows, or a larger machine"
+        if found.memory.total > whole:
+            raise UsageError(
+                f"{self.federation.config.name}: a training takes some {figures}: {advice}. {text}"
             )
-        return text
+        if needed > whole / 2:
+            return _Warning(f"{text}. That is more than half: some {figures}: {advice}")
+        return f"{text}; this machine has {whole / 1e9:.1f} GB"
 
     def _hidden(self, rows: Rows) -> str:
         """How likely an error is in what sends rows left; refused where it is too likely."""
@@ -255,3 +247,11 @@ class Checks:
                 f"{self.federation.peer_name} has the same terms, version and rows; "
                 f"{verdict_line(self.dealer)}"
             )
+
+
+def machine_bytes() -> int:
+    """Memory of this machine, or what this process's control group may take of it."""
+    whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError, ValueError):
+        whole = min(whole, int(CONTROL_GROUP.read_text(encoding="ascii")))
+    return whole

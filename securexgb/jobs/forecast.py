@@ -11,7 +11,7 @@ the bytes over its rate.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from securexgb import _kernels
@@ -23,6 +23,7 @@ from securexgb.boost.objective.objective import Labels, gradient_vectors
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks, sending_block
+from securexgb.boost.splits.split import MOST_CANDIDATES
 from securexgb.correlations.counting import Budget, CountingSource
 from securexgb.correlations.digits import DigitTransfers
 from securexgb.correlations.gates import Gates
@@ -33,7 +34,7 @@ from securexgb.correlations.transfers import Transfers
 from securexgb.correlations.triples import Triples
 from securexgb.he.layout import Layout as Batch
 from securexgb.he.layout import batch_vectors
-from securexgb.he.noise import Precision
+from securexgb.he.noise import DEGREE, PRIMES, Precision
 from securexgb.jobs.simulation import simulate_parties
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
@@ -54,16 +55,21 @@ DRAWN_A_MEGABYTE = 2.5e-3
 SECONDS_A_ROW_BIT = 60e-9
 """Of a party, for a row and node in one direction: docs/homomorphic.md, "Row bits"."""
 
-BASE_BYTES = 200e6
+PROGRAM_BYTES = 180e6
+"""Of an interpreter with the package, its link, and pools of transfers."""
 BYTES_A_ROW = 900
 """Of a block of rows, while gradients are made and rows are moved."""
 BYTES_A_ROW_AND_NODE = 55
-BYTES_A_CANDIDATE = 2700
+BYTES_A_SUM = 200
+BYTES_A_CANDIDATE = 2500
 AHEAD_A_CANDIDATE = 6800
 MOST_AHEAD = 110e6
 """Of a node of the last level: what memory is taken beyond the arrays that are counted, and the
 correlations that wait for it, which are bounded (``offline.producer``). Fitted to the peaks in
-docs/benchmarks.md ("Memory", "Growth", "Training") and that of one wide training."""
+docs/benchmarks.md ("Memory", "Growth", "Training") and those of wide trainings."""
+KEY_BYTES = 14e6
+CIPHERTEXT_BYTES = 8 * 2 * DEGREE * (len(PRIMES) + len(PRIMES))
+"""While a batch of products is made: Galois keys; and a ciphertext as it came, and made ready."""
 
 PRODUCTS: Mapping[str, tuple[float, float]] = {
     "avx512": (0.014e-3, 0.5e-3),
@@ -78,15 +84,36 @@ _SAMPLE_ROWS = 4096
 
 
 @dataclass(frozen=True)
+class Memory:
+    """Bytes that a party's process takes at its peak, by what they are for; see ``memory_of``."""
+
+    program: float
+    rows: float
+    row_bits: int
+    matrix: int
+    products: float
+    level: float
+
+    @property
+    def total(self) -> float:
+        return float(sum(asdict(self).values()))
+
+    def text(self) -> str:
+        """One line for people."""
+        sizes = ((name.replace("_", " "), size) for name, size in asdict(self).items())
+        parts = ", ".join(f"{name} {size / 1e9:.2g}" for name, size in sizes)
+        return f"some {self.total / 1e9:.2g} GB here at the peak ({parts})"
+
+
+@dataclass(frozen=True)
 class Forecast:
     """What to expect of a tree, and of the memory. Bytes are of both directions together.
 
     ``first_rounds``, ``first_online_bytes``: of the first one, whose gradients take no message.
     ``offline_bytes``, ``seconds``: None where the model has no prices (Paillier); seconds are those
-    on a fast link. ``memory_bytes``: of this side at its peak; ``matrix_bytes``: what of it the
-    products' matrix takes, or with ss the other side's masked one. ``session_bytes``: of the tables
-    that this side holds while a session scores rows by the model; ``upload_bytes``: of both
-    directions, before the first row; 0 with owned splits.
+    on a fast link. ``memory``: of this side. ``session_bytes``: of the tables that this side holds
+    while a session scores rows by the model; ``upload_bytes``: of both directions, before the first
+    row; 0 with owned splits.
     """
 
     rounds: int
@@ -95,8 +122,7 @@ class Forecast:
     first_online_bytes: int
     offline_bytes: float | None
     seconds: float | None
-    memory_bytes: float
-    matrix_bytes: int
+    memory: Memory
     session_bytes: int = 0
     upload_bytes: int = 0
 
@@ -115,9 +141,7 @@ class Forecast:
             )
         return (
             f"a tree: {size} in both directions, {self.rounds:,} rounds{rest} (metrics apart; the "
-            f"first one {self.first_rounds:,} rounds); memory: some "
-            f"{self.memory_bytes / 1e9:.1f} GB here at the peak, of which "
-            f"{self.matrix_bytes / 1e9:.1f} GB for one matrix{session}"
+            f"first one {self.first_rounds:,} rounds); memory: {self.memory.text()}{session}"
         )
 
 
@@ -195,7 +219,7 @@ def forecast(job: Job, rank: int) -> Forecast:
     a_megabyte = DEALT_A_MEGABYTE if job.method.has_dealer else SECONDS_A_MEGABYTE
     seconds = cost.rounds * SECONDS_A_ROUND + online * a_megabyte / 1e6
     offline = _offline(job, cost.correlations)
-    matrix, session = _matrix_bytes(job, rank), _session(job, rank)
+    session = _session(job, rank)
     return Forecast(
         rounds=cost.rounds,
         online_bytes=online,
@@ -203,8 +227,7 @@ def forecast(job: Job, rank: int) -> Forecast:
         first_online_bytes=of_first,
         offline_bytes=None if offline is None else offline[0],
         seconds=None if offline is None else seconds + offline[1],
-        memory_bytes=_memory(job, rank) + matrix,
-        matrix_bytes=matrix,
+        memory=memory_of(job, rank),
         session_bytes=session[0],
         upload_bytes=session[1],
     )
@@ -327,24 +350,34 @@ def _products(job: Job, columns: int) -> tuple[float, float]:
 def _matrix_bytes(job: Job, rank: int) -> int:
     """The largest array that this side holds for the whole job."""
     layout = job.layout
-    own, other = layout.columns[rank], layout.columns[1 - rank]
     if job.has_pads:
-        return matrix_bytes(own * layout.all_bins)
-    return 8 * layout.rows * other * layout.all_bins if job.method.algorithm == "ss" else 0
+        shape = matrix_shape(layout, layout.numbers(job.params), job.params.max_depth)
+        return matrix_bytes(shape.matrix(rank), job.precision.noise_bits)
+    masked = 8 * layout.rows * layout.columns[1 - rank] * layout.all_bins
+    return masked if job.method.algorithm == "ss" else 0
 
 
-def _memory(job: Job, rank: int) -> float:
-    """Of this side at its peak, the matrix of products apart."""
+def memory_of(job: Job, rank: int) -> Memory:
+    """The formula of docs/operations.md, "Memory", for party ``rank``."""
     layout = job.layout
     nodes = job.vectors_a_round  # as many as the last level has
     rows = job.all_rows * (9 * layout.columns[rank] + BYTES_A_ROW_AND_NODE * nodes)
-    rows += BYTES_A_ROW * min(layout.rows, sending_block(layout.rows))
-    if job.params.is_hidden:
-        own = [plans[rank] for plans in _row_batches(job)]
-        rows += max(plan.table_bytes if plan is not None else 0 for plan in own)
-    stock = 0
+    own = [plans[rank] for plans in _row_batches(job)] if job.params.is_hidden else []
+    products = 0.0
     if job.has_pads:
-        stock = stock_bytes(layout.total_columns * layout.all_bins, batch_vectors(job.vectors))
-    candidates = nodes * candidates_of(layout, layout.total_columns)
-    level = candidates * BYTES_A_CANDIDATE + min(candidates * AHEAD_A_CANDIDATE, MOST_AHEAD)
-    return BASE_BYTES + rows + stock + level
+        batch = _batch(job, 1)
+        columns = layout.total_columns * layout.all_bins
+        products = 2 * stock_bytes(columns, batch.vectors) + KEY_BYTES
+        products += batch.groups * CIPHERTEXT_BYTES
+    of_a_node = candidates_of(layout, layout.total_columns)
+    together = min(nodes, max(1, MOST_CANDIDATES // of_a_node)) * of_a_node
+    level = together * BYTES_A_CANDIDATE + min(together * AHEAD_A_CANDIDATE, MOST_AHEAD)
+    level += nodes * layout.total_columns * layout.all_bins * BYTES_A_SUM
+    return Memory(
+        program=PROGRAM_BYTES,
+        rows=rows + BYTES_A_ROW * min(layout.rows, sending_block(layout.rows)),
+        row_bits=max((plan.table_bytes for plan in own if plan is not None), default=0),
+        matrix=_matrix_bytes(job, rank),
+        products=products,
+        level=level,
+    )

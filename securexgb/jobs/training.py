@@ -79,10 +79,10 @@ def begin(party: Party, job: TrainingJob) -> State:
     numbers = agreement.layout.numbers(job.params)
     objective = objective_of(job.params, sigmoid_of(party, job.params))
     saved_state = _state(party, job, agreement, saved)
+    _plan(party, job.params, agreement, objective.outputs)
     binner = Binner.fit(job.data.values, job.params.max_bin)
     tables = [job.data.values, *(data.values for _, data in job.evals)]
     buckets = np.concatenate([binner.transform(table) for table in tables])
-    _plan(party, job.params, agreement, objective.outputs)
     model = _model(party, job, agreement, saved_state, objective, binner)
     labels, coins = _labels(party, job, objective, model), Prg(bytes.fromhex(saved_state.coins))
     of_rows = RowJob(
@@ -139,13 +139,18 @@ def _dummies(party: Party, job: TrainingJob) -> Prg:
 
 
 def _plan(party: Party, params: TrainingParams, agreement: Agreement, outputs: int) -> None:
-    """Tell the source of correlations what is coming: left children's pairs, and the roots'."""
+    """Tell the source of correlations what is coming: left children's pairs, and the roots'.
+
+    What needs no data is made beside the binning.
+    """
     if party.ideal is not None:
         return
     layout = agreement.layout
     trees = outputs * (params.n_estimators - agreement.rounds)
     pairs = trees << (params.max_depth - 1)
-    party.source.products.plan(pairs, 2 * pairs * layout.total_columns * layout.all_bins)
+    values = 2 * pairs * layout.total_columns * layout.all_bins
+    party.source.begin_job(values)
+    party.source.products.plan(pairs, values)
 
 
 def _saved(party: Party, job: TrainingJob) -> LoadedCheckpoint | None:

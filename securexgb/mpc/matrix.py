@@ -89,6 +89,7 @@ def register(party: Party, shape: MatrixShape, own: Buckets) -> MatrixShape:
         if features:
             matrix = own if owner == party.rank else None
             party.source.products.register_matrix(shape.matrix(owner), matrix)
+    party.source.products.begin()
     return replace(shape, noise_bits=party.source.products.noise_bits(shape.matrix(0)))
 
 

@@ -102,6 +102,7 @@ class DealtSource(SeededSource):
 
     verdict: Verdict
     row_bits: RowBitsAhead
+    _producer: Producer
 
     @classmethod
     def connect(
@@ -142,25 +143,24 @@ class DealtSource(SeededSource):
         streams = Streams(seed, session_name(session, offer.instance), rank)
         client = DealerClient(rank, link, appraisals)
         source = cls("dealt", streams, channel, client, products)
-        source.row_bits = _row_bits(rank, channel, private, products)
+        source._producer = Producer()
+        source.row_bits = _row_bits(rank, channel, private, source._producer)
         source.verdict, source.evidence = verdict, verdict.type
         source._seconds = perf_counter() - began
         return source
 
     @property
     def account(self) -> Account:
-        return super().account + self.row_bits.account
+        made = Account(self._producer.seconds, self._producer.waited_seconds)
+        return super().account + self.row_bits.account + made
 
     def close(self) -> None:
         super().close()
         self.row_bits.close()
 
 
-def _row_bits(
-    rank: int, channel: Channel, private: Prg, products: ProductsAhead | None
-) -> RowBitsAhead:
-    """The two parties make these alone, on the offline stream, like products where they do."""
-    producer = Producer() if products is None else products.producer
+def _row_bits(rank: int, channel: Channel, private: Prg, producer: Producer) -> RowBitsAhead:
+    """The two parties make these alone, on the offline stream."""
     own = private.derive("transfers of row bits"), private.derive("row bits")
     transfers = ObliviousTransfer(rank, channel.stream("offline"), own[0])
     return RowBitsAhead(rank, producer, transfers, own[1])

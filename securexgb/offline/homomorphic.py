@@ -47,6 +47,9 @@ class HomomorphicProducts(Generic[M]):
         """See ``correlations.source``: what is made suits what the job asks for."""
         self._values_left = self._values_in_job = values
 
+    def begin(self) -> None:
+        """Nothing is made before it is asked for; see ``producer``."""
+
     def _matrix(self, owner: int) -> M:
         matrix = self._matrices[owner]
         if matrix is None:

@@ -40,6 +40,7 @@ from securexgb.correlations.source import BucketMatrix, PadProducts
 from securexgb.errors import ProtocolDesync, SecureXGBError
 from securexgb.he.bfv import BfvEvaluator, BfvKeyHolder
 from securexgb.he.layout import FIRST_VECTORS, Layout, batch_vectors, messages_of
+from securexgb.he.made_matrix import MadeMatrix, held_bytes, whole_bytes
 from securexgb.he.noise import PRIMES, SHORT, Precision, Sums, sums_precision
 from securexgb.offline.homomorphic import HomomorphicProducts, Received, finish
 
@@ -51,12 +52,14 @@ _PRODUCTS = "offline/he/{}/products"
 _PAIR = "g", "h"
 
 WORD_BYTES = 8
+Buckets = NDArray[np.uint8]
 _Messages = Iterator[tuple[str, bytes]]
 
 
-def matrix_bytes(columns: int) -> int:
-    """Of W_g and W_h, which the owner of a matrix with so many columns holds for the whole job."""
-    return columns * len(_PAIR) * SHORT * WORD_BYTES
+def matrix_bytes(matrix: BucketMatrix, noise_bits: int) -> int:
+    """What the owner of a matrix holds of W_g and W_h for the whole job."""
+    bits = [bits + noise_bits for bits in matrix.sum_bits]
+    return min(whole_bytes(matrix.columns, bits), held_bytes(matrix.rows))
 
 
 def stock_bytes(columns: int, vectors: int) -> int:
@@ -88,10 +91,10 @@ class _Helper:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _Owner:
-    """P's part: Q's public key, and W_g above W_h, (2 columns, 4096)."""
+    """P's part: Q's public key, and W."""
 
     evaluator: BfvEvaluator
-    matrix: Words
+    matrix: MadeMatrix
 
 
 @dataclass(eq=False, repr=False)
@@ -121,7 +124,9 @@ class _Matrix:
         """The next ``count`` vectors; another thread may put more."""
         first, self.used = self.used, self.used + count
         with self.lock:
-            products = np.concatenate([*self.stock, np.zeros((0, self.products), np.uint64)])
+            products = np.zeros((0, self.products), np.uint64)
+            if self.stock:
+                products = self.stock[0] if len(self.stock) == 1 else np.concatenate(self.stock)
             self.stock = [products[count:]]
         pads = None
         if isinstance(self.part, _Helper):
@@ -201,7 +206,7 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
         """See ``correlations.source``; UsageError where no parameters fit."""
         return pads_precision(matrix, self._values_in_job).noise_bits
 
-    def register_matrix(self, matrix: BucketMatrix, own: NDArray[np.uint8] | None) -> None:
+    def register_matrix(self, matrix: BucketMatrix, own: Buckets | None) -> None:
         """See ``correlations.source``. A second matrix of the same owner replaces the first."""
         began = perf_counter()
         first = max(self._batch_vectors, min(FIRST_VECTORS, self._vectors_in_job or 0))
@@ -218,24 +223,22 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
         self._matrices[matrix.owner] = new
         self.account.seconds += perf_counter() - began
 
-    def _part(
-        self, matrix: BucketMatrix, own: NDArray[np.uint8] | None, noise_bits: int
-    ) -> _Owner | _Helper:
+    def _part(self, matrix: BucketMatrix, own: Buckets | None, noise_bits: int) -> _Owner | _Helper:
         """What this party needs of a matrix; ``own``: at its owner."""
         private = self._private.derive(f"matrix {self._registered}")
         coins, tag = self._coins(matrix.owner), _KEY.format(matrix.owner)
-        pads = []
+        pads, mirrored = list[tuple[int, _kernels.RlwePads]](), own is not None
         for word, bits in zip(_PAIR, matrix.sum_bits, strict=True):
             public, bits = coins.derive(word).key, bits + noise_bits
-            mirrored = own is not None
-            pads.append(_kernels.RlwePads(SHORT, PRIMES[:2], bits, public, matrix.rows, mirrored))
+            made = _kernels.RlwePads(SHORT, PRIMES[:2], bits, public, matrix.rows, mirrored)
+            pads.append((bits, made))
         if own is not None:
             evaluator = BfvEvaluator(private, self._channel.receive(tag))
-            return _Owner(evaluator, np.concatenate([p.matrix(own, matrix.bins) for p in pads]))
+            return _Owner(evaluator, MadeMatrix(pads, own, matrix.bins))
         holder = BfvKeyHolder(private)
         self._send(tag, holder.announcement())
         errors = [private.derive(f"errors of pads, {word}").key for word in _PAIR]
-        return _Helper(holder, pads, private.derive("secrets").key, errors)
+        return _Helper(holder, [of for _, of in pads], private.derive("secrets").key, errors)
 
     def vector_products(self, owner: int, count: int) -> PadProducts:
         """See ``correlations.source``; raises UsageError past ``values_in_job``.

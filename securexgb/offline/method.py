@@ -84,13 +84,13 @@ class Method:
     ) -> ProductsAhead | None:
         """One party's end of the homomorphic products; None where a dealer makes them.
 
-        They are made on the link's offline lane. ``private``: this party's own stream, for
+        They are made on a stream of the link's own. ``private``: this party's own stream, for
         nothing else. ``a_tree``: products that one tree takes of each matrix, best made at a
         time; public, the same at both parties.
         """
         if self.algorithm == "ss":
             return None
-        lane, bits = channel.stream("offline"), self.paillier_bits
+        lane, bits = channel.stream("products"), self.paillier_bits
         made: PreparedProducts
         if self.he == "bfv":
             made = BfvMatrixProducts(rank, lane, private, VALUES_IN_JOB, batch=a_tree)

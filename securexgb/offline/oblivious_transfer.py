@@ -172,12 +172,18 @@ class ObliviousTransfer:
                 f"{max(sent, received)} words of transfers asked for at once are more than the "
                 f"{_MOST_WORDS} that are sure to be in one pool"
             )
+        self.prepare(sent, received)
+        assert self._ends is not None
+        sending, receiving = self._ends
+        return self._pass(sending.share(sent), receiving.share(received), width)
+
+    def prepare(self, sent: int, received: int) -> None:
+        """Agree on keys, and fill pools where so many words are worth it: then the first transfers
+        need not wait for that. Both parties call with mirrored counts."""
         if self._ends is None:
             keys = agree(self._rank, self._depth, self._messages, self._private)
             self._ends = _Direction(keys[0]), _Direction(keys[1])
-        sending, receiving = self._ends
         self._fill_pools(sent, received)
-        return self._pass(sending.share(sent), receiving.share(received), width)
 
     def swap(self, step: str, words: Words, expect: int, bits: int = WORD) -> Words:
         """Send words of so many bits, where there are any, and receive ``expect`` of them."""

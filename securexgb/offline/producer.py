@@ -1,9 +1,12 @@
-"""Correlations made ahead of their use, on a thread of their own and a lane of their own.
+"""Correlations made ahead of their use, on threads and streams of their own.
 
-Both parties must make the same blocks in the same order. What is to be made next is decided
-where correlations are taken, from public counts alone (control flow is public), so both
-parties put the same orders into their queues; the producing thread works them off, one after
-the other, exchanging messages with the other party's producing thread on the offline lane.
+Matrix products have one thread and stream, all that comes from transfers has another: neither
+waits behind the other, and what a job needs first is begun at once, both at a time.
+
+On a stream both parties must make the same blocks in the same order. What is to be made next is
+decided where correlations are taken, from public counts alone (control flow is public), so both
+parties put the same orders into their queues; a producing thread works them off, one after
+the other, exchanging messages with the other party's like thread on their stream.
 How far it has come does not matter to anybody but a taker who has to wait.
 
 How far ahead: a quarter of what was taken so far of a kind; from the second tree on what the last
@@ -44,13 +47,14 @@ Result = TypeVar("Result")
 
 
 class Producer:
-    """One thread that works off orders; it starts with the first one.
+    """One thread that works off orders; it starts with the first one. ``name``: the thread's.
 
     ``seconds``: spent on orders, waiting for the other party's part of them included.
     ``waited_seconds``: that takers have waited for something ordered.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "correlations") -> None:
+        self._name = name
         self.seconds = 0.0
         self.waited_seconds = 0.0
         self._orders: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -63,7 +67,7 @@ class Producer:
         """Have something made; raises what an earlier order has failed with."""
         self._check()
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="correlations", daemon=True)
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
         self._orders.put(work)
 
@@ -157,13 +161,13 @@ class ProductsAhead:
     """Matrix products whose batches are made by a ``producer``.
 
     ``within`` exchanges messages when it registers a matrix and when it prepares vectors;
-    both happen in the producer's thread, so ``within`` is made with the offline lane.
+    both happen in the producer's thread, so ``within`` is made with a stream of its own.
     ``a_tree``: pairs of vectors of each matrix that a tree takes; so many are kept ahead. Public,
     the same at both parties.
     """
 
     def __init__(self, within: PreparedProducts, a_tree: int = 8) -> None:
-        self.producer = Producer()
+        self.producer = Producer("products")
         self._within = within
         self._a_tree = a_tree
         self._ordered = 0
@@ -189,6 +193,11 @@ class ProductsAhead:
         self.producer.run(lambda: self._within.register_matrix(matrix, own))
         self._ordered = self._prepared = 0
         self._taken[matrix.owner] = 0
+
+    def begin(self) -> None:
+        """See ``correlations.source``: what the first sum needs, then a tree's."""
+        self._order(1)
+        self._order(self._a_tree if self._expected is None else min(self._a_tree, self._expected))
 
     def vector_products(self, owner: int, count: int) -> VectorProducts | PadProducts:
         """The next ones, once they are there; and more are ordered."""

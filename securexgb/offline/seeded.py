@@ -82,7 +82,7 @@ class Dealer(ABC):
 class SeededSource:
     """One party's supply, its own pieces drawn from its own seed; see ``correlations.kind``.
 
-    ``made``: the matrix products where the two parties make them, on the offline stream.
+    ``made``: the matrix products where the two parties make them.
     """
 
     evidence = "none"
@@ -111,6 +111,9 @@ class SeededSource:
         self._dealer.check()
         supply: Supply[P] = self._supplies[kind.dealt]
         return supply.take(count)
+
+    def begin_job(self, sums: int) -> None:
+        """See ``correlations.source``: nothing is worth it."""
 
     def begin_tree(self, remaining: int) -> None:
         """See ``correlations.source``."""
@@ -173,6 +176,9 @@ class DealtProducts:
             fixed.masked = _as_matrix(self._channel.receive(tag), fixed)
         self._matrices[owner] = fixed
         self._spent(began)
+
+    def begin(self) -> None:
+        """See ``correlations.source``: the dealer's are drawn when they are used."""
 
     def vector_products(self, owner: int, count: int) -> VectorProducts:
         """See ``correlations.source``."""

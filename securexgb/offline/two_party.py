@@ -14,7 +14,7 @@ Kinds without a direction are made in both at once, so both parties work at the 
 
 Blocks are made ahead of their use on a thread and a stream of their own (``producer``); control
 flow is public, so both parties order the same ones. All results are exact. Products with a fixed
-private matrix come from elsewhere, by the same thread.
+private matrix come from elsewhere, by another thread.
 """
 
 from __future__ import annotations
@@ -43,20 +43,22 @@ from securexgb.correlations.transfers import TransferEnd, Transfers
 from securexgb.correlations.triples import TriplePieces, Triples
 from securexgb.offline.ahead import Supply
 from securexgb.offline.oblivious_transfer import STRETCH_AFTER, WORD, ObliviousTransfer
-from securexgb.offline.producer import PrefetchQueue, ProductsAhead
+from securexgb.offline.producer import PrefetchQueue, Producer, ProductsAhead
 from securexgb.offline.rows_ahead import RowBitsAhead
 
 _TILE = 1 << 11
 """Words of 64 transfers made at a time: 1 MiB a kind of message."""
+SUM_TRANSFERS = 64
+"""In each direction, at least, of a sum that is taken apart, and becomes part of a candidate."""
 _TWO = np.uint64(2)
 
 
 class TwoPartySource:
     """One party's supply; see ``correlations.source``. Made without a message.
 
-    ``channel``: its offline stream carries everything, as it does for ``products``, whose
-    producer makes all kinds. ``private``: this party's randomness for this job alone; a
-    resumed job takes new.
+    ``channel``: its offline stream carries everything but ``products``, which have a thread and a
+    stream of their own. ``private``: this party's randomness for this job alone; a resumed job
+    takes new.
     ``stretch_after``: words of 64 transfers in a direction from which on they are stretched
     from a pool, equal at both parties; see ``oblivious_transfer``.
     """
@@ -75,6 +77,7 @@ class TwoPartySource:
     ) -> None:
         self._rank = rank
         self.products = products
+        self.producer = Producer()
         self._transfers = ObliviousTransfer(
             rank,
             channel.stream("offline"),
@@ -83,13 +86,14 @@ class TwoPartySource:
         )
         self._draw = private.derive("shares")
         rows = private.derive("row bits")
-        self.row_bits = RowBitsAhead(rank, products.producer, self._transfers, rows)
+        self.row_bits = RowBitsAhead(rank, self.producer, self._transfers, rows)
         self._queues: list[PrefetchQueue[Any]] = []
         self._supplies: dict[Kind[Any], Supply[Any]] = {}
 
     @property
     def account(self) -> Account:
-        return self.products.account + Account(channel_bytes=self._transfers.bytes_sent)
+        made, sent = self.producer, self._transfers.bytes_sent
+        return self.products.account + Account(made.seconds, made.waited_seconds, 0, sent)
 
     def take(self, kind: Kind[P], count: int) -> P:
         """See ``correlations.source``. Every kind that is made has a supply of its own.
@@ -104,18 +108,24 @@ class TwoPartySource:
             found = self._supplies[made] = self._supply(made)
         return found.take(count)
 
+    def begin_job(self, sums: int) -> None:
+        """See ``correlations.source``: keys, and pools where they pay."""
+        words = sums * SUM_TRANSFERS // WORD
+        self.producer.order(partial(self._transfers.prepare, words, words))
+
     def begin_tree(self, remaining: int) -> None:
         for queue in self._queues:
             queue.begin_tree(remaining)
 
     def close(self) -> None:
         self.products.close()
+        self.producer.close()
 
     def _supply(self, kind: Kind[P]) -> Supply[P]:
         tile = _TILE * kind.grain
         if isinstance(kind, DigitTransfers):
             tile //= DIGIT
-        queue = PrefetchQueue(self.products.producer, partial(self._make, kind), tile)
+        queue = PrefetchQueue(self.producer, partial(self._make, kind), tile)
         self._queues.append(queue)
         return Supply(queue.draw, kind.grain)
 

@@ -228,7 +228,7 @@ def test_on_shares_bit_for_bit(name: str) -> None:
 
 def paillier(party: Party) -> None:
     """Products by Paillier with short keys, all else as it is."""
-    own, lane = Prg(bytes([party.rank] * 16)), party.channel.stream("offline")
+    own, lane = Prg(bytes([party.rank] * 16)), party.channel.stream("products")
     products = InsecurePaillierMatrixProducts(party.rank, lane, own, 1 << 16, 512)
     party.source = InsecureLocalSource(party.rank, party.channel, 0, ProductsAhead(products))
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.splits import split
 from securexgb.boost.splits.leaves import LevelSums, node_values
 from securexgb.boost.splits.owned import draw_dummies, shown_tags
 from securexgb.boost.splits.split import Candidates, best_splits
@@ -158,17 +159,36 @@ def test_where_no_child_may_be_so_light_nothing_splits(least: float) -> None:
     assert found["weight"] == 0  # as a root lighter than min_child_weight in xgboost
 
 
-def test_nodes_do_not_mix() -> None:
-    """Three nodes at once have the outcomes of each alone."""
+def drawn_sums(nodes: int) -> tuple[Any, Any]:
+    """By bin (nodes, 2, 4); both columns add up to the same."""
     draw = np.random.default_rng(0)
-    gradient = np.round(draw.uniform(-3, 3, (3, 2, 4)), 2)
-    hessian = np.round(draw.uniform(0.5, 2, (3, 2, 4)), 2)
+    gradient = np.round(draw.uniform(-3, 3, (nodes, 2, 4)), 2)
+    hessian = np.round(draw.uniform(0.5, 2, (nodes, 2, 4)), 2)
     for sums in (gradient, hessian):
         sums[:, 1, 0] += sums[:, 0].sum(axis=1) - sums[:, 1].sum(axis=1)
     hessian[:, 1, 0] = np.maximum(hessian[:, 1, 0], 0)
     hessian[:, 0, 0] += hessian[:, 1].sum(axis=1) - hessian[:, 0].sum(axis=1)
+    return gradient, hessian
+
+
+def test_nodes_do_not_mix() -> None:
+    """Three nodes at once have the outcomes of each alone."""
+    gradient, hessian = drawn_sums(3)
     together = best(gradient, hessian, min_child_weight=0.0)
     for node in range(3):
         alone = best(gradient[node : node + 1], hessian[node : node + 1], min_child_weight=0.0)
         for name in ("owner", "index", "stops", "weight", "left", "right"):
             assert together[name][node] == alone[name][0], (node, name)
+
+
+@pytest.mark.parametrize("most", [1, 20])
+def test_nodes_that_go_through_block_after_block_have_the_same_splits(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    gradient, hessian = drawn_sums(70)
+    whole = best(gradient, hessian)
+    monkeypatch.setattr(split, "MOST_CANDIDATES", most)
+    blocks = best(gradient, hessian)
+    assert whole.keys() == blocks.keys()
+    for name, values in whole.items():
+        np.testing.assert_array_equal(blocks[name], values)

@@ -15,7 +15,14 @@ from securexgb.boost.params import TrainingParams
 from securexgb.channel.memory import memory_pair
 from securexgb.correlations.kinds import KINDS
 from securexgb.correlations.source import BucketMatrix
-from securexgb.jobs.forecast import Job, forecast, gradients_cost, price, whole_round_cost
+from securexgb.jobs.forecast import (
+    Job,
+    forecast,
+    gradients_cost,
+    memory_of,
+    price,
+    whole_round_cost,
+)
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import train_alone
 from securexgb.offline.matrix_products import BfvMatrixProducts, matrix_bytes, stock_bytes
@@ -82,7 +89,7 @@ def test_evaluation_rows_cost_what_is_foreseen(splits, monkeypatch):
     found, without = forecast(of, 0), forecast(replace(of, evaluation_rows=0), 0)
     assert three.online_bytes - two.online_bytes == pytest.approx(found.online_bytes, rel=0.01)
     assert found.online_bytes > 1.1 * without.online_bytes
-    assert found.memory_bytes > without.memory_bytes
+    assert found.memory.total > without.memory.total
     if splits == "hidden":
         assert found.offline_bytes > without.offline_bytes
 
@@ -111,30 +118,34 @@ def test_memory_of_the_products_matrix_is_that_of_the_arrays():
         for rank, channel in enumerate(channels)
     ]
 
+    of = BucketMatrix(0, rows, features * bins, bins, 35, 31)
+
     class End:
         def __init__(self, rank):
             self.rank, self.channel, self.ideal = rank, channels[rank], None
 
     def program(end, products):
         own = matrix if end.rank == 0 else None
-        products.register_matrix(BucketMatrix(0, rows, features * bins, bins, 35, 31), own)
+        products.register_matrix(of, own)
         made = products.vector_products(0, 8).products
         part = products._matrices[0].part
         return made, part.matrix if end.rank == 0 else None
 
     (made, held), _ = run_both(program, [End(0), End(1)], ends)
-    assert held.nbytes == matrix_bytes(features * bins)
+    noise = ends[0].noise_bits(of)
+    assert held.nbytes == matrix_bytes(of, noise) == features * bins * 512 * (66 + 2 * noise)
     assert made.nbytes == stock_bytes(features * bins, 8)
 
 
 def test_memory_grows_with_own_columns_times_bins():
-    narrow, wide = (forecast(job(columns=(own, 5)), 0) for own in (5, 105))
-    bins = narrow_bins = PARAMS.max_bin + 1
-    assert wide.matrix_bytes - narrow.matrix_bytes == matrix_bytes(100 * bins)
-    assert wide.memory_bytes - narrow.memory_bytes > matrix_bytes(100 * narrow_bins)
-    assert forecast(job(columns=(5, 105)), 0).matrix_bytes == narrow.matrix_bytes
-    masked = forecast(job(DEALT, rows=1000, columns=(5, 7)), 0)
-    assert masked.matrix_bytes == 8 * 1000 * 7 * bins
+    narrow, wide = (memory_of(job(columns=(own, 5)), 0) for own in (5, 105))
+    bins = PARAMS.max_bin + 1
+    grown = wide.matrix - narrow.matrix
+    assert grown == 20 * narrow.matrix > 100 * bins * 4096 * 6
+    assert wide.total - narrow.total > grown
+    assert memory_of(job(columns=(5, 105)), 0).matrix == narrow.matrix
+    masked = memory_of(job(DEALT, rows=1000, columns=(5, 7)), 0)
+    assert masked.matrix == 8 * 1000 * 7 * bins
 
 
 def test_every_kind_has_a_price_and_paillier_has_none():
@@ -152,7 +163,7 @@ def test_hidden_splits_take_row_correlations():
 
 
 def test_own_columns_may_be_none_and_columns_may_be_sampled():
-    assert forecast(job(columns=(0, 3)), 0).matrix_bytes == 0
+    assert memory_of(job(columns=(0, 3)), 0).matrix == 0
     half = whole_round_cost(job(columns=(4, 4), colsample_bytree=0.5))
     assert half.label_words < whole_round_cost(job(columns=(4, 4))).label_words
 
@@ -188,8 +199,22 @@ def test_check_says_it(securexgb, tmp_path, monkeypatch):
     plain = whole_round_cost(Job(terms.training, layout, terms.method))
     words = plain.label_words + plain.feature_words
     assert done.json["forecast"]["online_bytes"] == 8 * words
-    monkeypatch.setattr("os.sysconf", lambda name: 1 << 14)
-    done = securexgb("check", "--local", "--format", "json")
-    (row,) = [row for row in done.json["checks"] if row["check"] == "cost"]
-    assert row["status"] == "warning"
-    assert "more than half of this machine's" in row["detail"]
+    memory = done.json["forecast"]["memory"]
+    needed = memory.pop("total")
+    assert needed == sum(memory.values())
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr("securexgb.jobs.checks.CONTROL_GROUP", limit)
+    for there, code, status, words in [
+        ("max", 0, "ok", "this machine has"),
+        (str(int(1.5 * needed)), 0, "warning", "more than half"),
+        (str(int(0.9 * needed)), 2, "FAILED", "use fewer bins, columns, levels or rows"),
+    ]:
+        limit.write_text(there, encoding="ascii")
+        done = securexgb("check", "--local", "--format", "json")
+        (row,) = [row for row in done.json["checks"] if row["check"] == "cost"]
+        assert (done.code, row["status"]) == (code, status)
+        assert words in row["detail"]
+    assert (
+        f"some {needed / 1e9:.1f} GB, and this machine has {0.9 * needed / 1e9:.1f} GB"
+        in (row["detail"])
+    )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from securexgb.boost.splits import split
 from securexgb.channel.memory import memory_pair
 from securexgb.correlations.counting import Budget, CountingSource
 from securexgb.correlations.triples import Triples
@@ -65,6 +66,15 @@ def test_measured_equals_declared(
         assert (label[0], feature[0]) == (declared.rounds, declared.rounds)
         assert (label[1], feature[1]) == (8 * declared.label_words, 8 * declared.feature_words)
         assert label[2] == feature[2] == declared.correlations
+
+
+@pytest.mark.parametrize("method", [None, Method()])
+def test_a_level_in_blocks_costs_what_is_declared(
+    monkeypatch: pytest.MonkeyPatch, method: Method | None
+) -> None:
+    monkeypatch.setattr(split, "MOST_CANDIDATES", 20)
+    name = "boost.splits.split.best_splits"
+    test_measured_equals_declared(name, EXAMPLES[name], 3, method)
 
 
 def test_costs_add_up() -> None:

@@ -52,6 +52,9 @@ class SlowProducts:
     def register_matrix(self, *_: object) -> None:
         self.threads.add(threading.current_thread().name)
 
+    def begin(self) -> None:
+        raise AssertionError("whoever prepares ahead begins by itself")
+
     def vector_products(self, owner: int, count: int) -> VectorProducts:
         return VectorProducts(None, np.zeros((count, 2, 1), np.uint64))
 

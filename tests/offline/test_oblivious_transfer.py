@@ -198,3 +198,14 @@ def test_what_is_malformed_is_refused(step: str, payload: bytes, sentence: str) 
 
     with pytest.raises(ProtocolDesync, match=sentence):
         both(pair, run)
+
+
+def test_keys_and_pools_may_be_made_before_the_first_transfer() -> None:
+    pair = ends(stretch_after=100)
+    both(pair, lambda _, end: end.prepare(100, 100))
+    assert [end.bytes_sent for end in pair] == [SETUP, SETUP]
+    both(pair, lambda rank, end: end.prepare(*(101, 0)[:: 1 - 2 * rank]))
+    assert [end.bytes_sent for end in pair] == [SETUP, SETUP + FILL]
+    sent, got = transfer(pair, 64, 0)
+    check(Transfers(64, 0), sent[0], got[1], 64 * 64)
+    assert [end.bytes_sent for end in pair] == [SETUP + 2 * TREE, SETUP + FILL]

@@ -149,7 +149,7 @@ def test_as_the_products_of_a_two_party_source() -> None:
             private(rank),
             ProductsAhead(
                 InsecurePaillierMatrixProducts(
-                    rank, channel.stream("offline"), private(rank, 1), 1 << 16, SHORT
+                    rank, channel.stream("products"), private(rank, 1), 1 << 16, SHORT
                 )
             ),
         )
@@ -171,7 +171,7 @@ def test_training_gives_the_trees_of_the_dealt_source() -> None:
     params = TrainingParams(n_estimators=2, max_depth=2, max_bin=4)
     parties = insecure_parties(3)
     for party in parties:
-        own, lane = private(party.rank), party.channel.stream("offline")
+        own, lane = private(party.rank), party.channel.stream("products")
         products = ProductsAhead(
             InsecurePaillierMatrixProducts(party.rank, lane, own, 1 << 16, SHORT)
         )

@@ -151,7 +151,7 @@ def connected(seconds: float = 20) -> tuple[tuple[MemoryChannel, MemoryChannel],
     channels = memory_pair(seconds)
 
     def source(rank: int) -> TwoPartySource:
-        lane = channels[rank].stream("offline")
+        lane = channels[rank].stream("products")
         made = BfvMatrixProducts(rank, lane, private(rank, 1), 1 << 20)
         return TwoPartySource(rank, channels[rank], private(rank), ProductsAhead(made))
 
@@ -187,8 +187,8 @@ def test_the_other_side_s_failure_is_one_here(failing: int) -> None:
         with pytest.raises(StoppedByPeer, match="stopped with DataError"):
             own.take(Triples(), 1_000_000)
         own.close()
-        assert own.products.producer._thread is not None
-        assert not own.products.producer._thread.is_alive()
+        assert own.producer._thread is not None
+        assert not own.producer._thread.is_alive()
 
     both(parties, step)
 
@@ -207,7 +207,8 @@ def test_a_training_with_production_ahead(he: str, offline: str) -> None:
         data,
     )
     assert same_model(halves, train_both(params, data))
-    assert threading.active_count() == before + 2
+    threads = 2 * (1 + (offline == "two-party"))  # of products, and of transfers
+    assert threading.active_count() == before + threads
     for party in parties:
         party.channel.close()
         party.source.close()
@@ -238,5 +239,30 @@ def test_products_are_prepared_a_tree_ahead_on_the_producer_s_thread() -> None:
     within = products_of(None, trees)
     assert within.prepared == sorted(set(within.prepared))
     assert 12 < within.prepared[-1] <= 16
-    assert within.threads == {"correlations"}
+    assert within.threads == {"products"}
     assert products_of(12, trees).prepared[-1] == 12
+
+
+def test_the_first_tree_s_products_are_made_before_they_are_asked_for() -> None:
+    assert products_of(None, ProductsAhead.begin).prepared == [1, 4]
+    assert products_of(2, ProductsAhead.begin).prepared == [1, 2]
+
+
+def test_products_do_not_wait_behind_transfers() -> None:
+    channels, parties = connected()
+    gate = threading.Event()
+
+    def step(rank: int, own: TwoPartySource) -> None:
+        own.producer.order(lambda: gate.wait(20) and None)
+        own.products.register_matrix(
+            bucket_matrix(0, 9, 1, 2), np.zeros((9, 1), np.uint8) if rank == 0 else None
+        )
+        own.products.begin()
+        assert len(own.products.vector_products(0, 1).products) == 1
+        assert not gate.is_set()
+
+    both(parties, step)
+    gate.set()
+    for channel, own in zip(channels, parties, strict=True):
+        channel.close()
+        own.close()

@@ -38,7 +38,7 @@ class DealtProducts:
         dealt = InsecureLocalSource(rank, channel, 5).products
         self.plan, self.noise_bits = dealt.plan, dealt.noise_bits
         self.register_matrix, self.vector_products = dealt.register_matrix, dealt.vector_products
-        self.account = dealt.account
+        self.account, self.begin = dealt.account, dealt.begin
 
     def prepare(self, vectors: int) -> None:
         """They take no message."""
@@ -48,7 +48,7 @@ def source(
     rank: int, channel: Channel, seed: int = 0, stretch_after: int = 1 << 12
 ) -> TwoPartySource:
     """With matrix products of an insecure source; the rest is what is tested."""
-    products = ProductsAhead(DealtProducts(rank, channel.stream("offline")))
+    products = ProductsAhead(DealtProducts(rank, channel.stream("products")))
     return TwoPartySource(rank, channel, private(rank, seed), products, stretch_after)
 
 
@@ -116,7 +116,7 @@ def test_what_it_reports() -> None:
 
 def encrypted(party: Party) -> TwoPartySource:
     """The source of a job without a dealer, matrix products included."""
-    lane = party.channel.stream("offline")
+    lane = party.channel.stream("products")
     products = ProductsAhead(BfvMatrixProducts(party.rank, lane, private(party.rank, 9), 1 << 20))
     return TwoPartySource(party.rank, party.channel, private(party.rank), products, 64)
 

@@ -10,6 +10,9 @@ the first of equal ones wins. So does a cut after an empty bin lose to the neigh
 repeats, as there.
 
 A node whose candidates are all invalid has no best one; a mark of its own says so.
+
+The nodes of a level go through together, but no more than have ``MOST_CANDIDATES``: those of a wide
+and deep level block after block, in rounds of their own.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb.arith.bits import pack_bits
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
@@ -30,6 +34,8 @@ from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits
 
 Numbers = NDArray[np.int64]
+MOST_CANDIDATES = 1 << 19
+"""Of the nodes that go through together: each takes memory, and so many are worth their rounds."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,8 +105,18 @@ class BestSplits:
 
 def splits_cost(nodes: int, candidates: int, numbers: NumberFormat, prices: Prices) -> Cost:
     """Cost of ``best_splits`` for so many nodes and candidates."""
-    best = best_cost(nodes, candidates, score_bits(numbers))
-    return scores_cost(nodes, candidates, numbers, prices) + best
+    total = Cost()
+    for block in blocks_of(nodes, candidates):
+        count = block.stop - block.start
+        total += scores_cost(count, candidates, numbers, prices)
+        total += best_cost(count, candidates, score_bits(numbers))
+    return total
+
+
+def blocks_of(nodes: int, candidates: int) -> list[slice]:
+    """The nodes of a level that go through together: at least one, in order."""
+    size = max(1, MOST_CANDIDATES // max(1, candidates))
+    return [slice(first, min(first + size, nodes)) for first in range(0, nodes, size)]
 
 
 @protocol(
@@ -115,9 +131,17 @@ def best_splits(
     party: Party, histogram: Histogram, candidates: Candidates, numbers: NumberFormat
 ) -> BestSplits:
     """The best candidate of every node; ``histogram`` holds the used columns only."""
-    sums = child_sums(histogram, candidates)
-    left = _left_pairs(sums, candidates, numbers)
-    return BestSplits(*argmax(party, scores(party, sums, numbers), left, score_bits(numbers)))
+    nodes, found = histogram.hessian.shape[0], list[BestSplits]()
+    for block in blocks_of(nodes, candidates.cut.size):
+        some = Histogram(histogram.gradient[block], histogram.hessian[block])
+        sums = child_sums(some, candidates)
+        left = _left_pairs(sums, candidates, numbers)
+        best = argmax(party, scores(party, sums, numbers), left, score_bits(numbers))
+        found.append(BestSplits(*best))
+    if len(found) == 1:
+        return found[0]
+    marks = pack_bits(np.concatenate([one.marks.flags() for one in found], axis=1))
+    return BestSplits(SharedBits(marks, nodes), Shared.concatenate([one.left for one in found]))
 
 
 def child_sums(histogram: Histogram, candidates: Candidates) -> ChildSums:

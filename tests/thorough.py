@@ -35,14 +35,16 @@ MINORS = (11, 12, 13, 14)
 """CPython 3.x of these are looked for."""
 PLACES = ("/usr/bin", "/usr/local/bin", "/opt/python*/bin", "~/.pyenv/versions/*/bin",
           "~/.local/share/uv/python/*/bin")  # fmt: skip
+EXTRAS = ("ckks", "oracle", "paillier")
+"""What a user may add to an installation."""
 XGBOOSTS = ("3.0", "3.1", "3.2")
 """The newest of each of these, beside the lowest and the newest that the ranges allow."""
 PARSERS = ("tests/channel", "tests/attestation", "tests/terms", "tests/model", "tests/storage",
-           "tests/dealer", "tests/test_data.py")  # fmt: skip
+           "tests/dealer", "tests/jobs/test_files.py")  # fmt: skip
 VALUES = ("tests/arith", "tests/mpc", "tests/kernels", "tests/boost", "tests/he", "tests/offline")
 FAULTS = ("tests/processes/test_resume.py", "tests/processes/test_failures.py",
           "tests/channel/test_grpc.py", "tests/dealer/test_service.py")  # fmt: skip
-EXPORTS = ("tests/reference", "tests/model/test_export.py", "tests/test_simulation.py")
+EXPORTS = ("tests/reference", "tests/model/test_export.py", "tests/jobs/test_simulation.py")
 LONG = ("--hypothesis-profile", "thorough", "--timeout", "3600")
 _SUMMARY = re.compile(r"^=*\s*((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s.*$", re.MULTILINE)
 _SHOWN_LINES = 30
@@ -277,7 +279,7 @@ def requirements() -> list[str]:
     """Direct dependencies of a run, its extras among them."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    return [*project["dependencies"], *extras["paillier"], *extras["ckks"]]
+    return [*project["dependencies"], *(text for name in EXTRAS for text in extras[name])]
 
 
 def declared() -> set[str]:

@@ -30,7 +30,7 @@ from securexgb.cli.progress import TrainingProgress
 from securexgb.errors import UsageError
 from securexgb.jobs.files import ColumnRoles, read_side
 from securexgb.jobs.ledgers import add_ledgers
-from securexgb.jobs.plain import plain_xgboost
+from securexgb.jobs.plain import ABSENT, has_xgboost, plain_xgboost
 from securexgb.jobs.reports import metrics_of
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import (
@@ -226,18 +226,17 @@ def _uncut(split: Split) -> dict[str, list[str]]:
 
 def _quality(params: TrainingParams, split: Split, secure: Reals) -> dict[str, Any]:
     """The test's metrics of the model, of xgboost on the same bins and of xgboost on its own
-    bins; those that do not apply are null."""
+    bins; those that do not apply, and xgboost's where it is not installed, are null."""
     facts: dict[str, Any] = {}
     names = ("auc", "ks") if params.traits.classifies else ("auc", "ks", "rmse")
-    models = {
-        "": secure,
-        "xgboost_": plain_xgboost(params, split.train, split.test),
-        "xgboost_raw_": plain_xgboost(params, split.train, split.test, has_own_bins=True),
-    }
+    models: dict[str, Reals | None] = {"": secure, "xgboost_": None, "xgboost_raw_": None}
+    if has_xgboost():
+        models["xgboost_"] = plain_xgboost(params, split.train, split.test)
+        models["xgboost_raw_"] = plain_xgboost(params, split.train, split.test, has_own_bins=True)
     for prefix, scores in models.items():
-        found = metrics_of(split.test, scores, params)
-        assert found is not None
-        facts |= {prefix + name: asdict(found).get(name) for name in names}
+        found = None if scores is None else metrics_of(split.test, scores, params)
+        values = {} if found is None else asdict(found)
+        facts |= {prefix + name: values.get(name) for name in names}
     return facts
 
 
@@ -245,13 +244,18 @@ def _text(facts: dict[str, Any], leaks: Sequence[Leak]) -> str:
     """The closing table for people."""
     seconds, megabytes = facts["seconds"], facts["megabytes"]
     names = [name for name in ("auc", "ks", "rmse") if facts.get(name) is not None]
+    prefixes = {"": "secure"}
+    if has_xgboost():
+        prefixes |= {
+            "xgboost_": "plain xgboost, same bins",
+            "xgboost_raw_": "plain xgboost, its own bins",
+        }
     quality = table(
-        [
-            (name, facts[name], facts[f"xgboost_{name}"], facts[f"xgboost_raw_{name}"])
-            for name in names
-        ],
-        ("on the test rows", "secure", "plain xgboost, same bins", "plain xgboost, its own bins"),
+        [(name, *(facts[prefix + name] for prefix in prefixes)) for name in names],
+        ("on the test rows", *prefixes.values()),
     )
+    if not has_xgboost():
+        quality += f"\n{ABSENT}"
     costs = table(
         [
             ("offline: correlations are made", seconds["offline"], megabytes["offline"]),

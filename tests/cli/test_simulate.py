@@ -1,6 +1,7 @@
 """``securexgb simulate`` on bundled data and on a file of one's own."""
 
 import csv
+import sys
 
 import numpy as np
 import pytest
@@ -84,6 +85,20 @@ def test_text_goes_with_a_table_and_a_ledger(securexgb):
     assert "about 426 labels are opened to the feature party" in done.stdout
     assert "\ngradients: 20 + 18 bits a row, 16 a sum\n" in done.stdout
     assert "fewer than 12" not in done.stderr
+
+
+def test_without_xgboost_it_prints_its_own_metrics(securexgb, monkeypatch):
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    flags = ("simulate", *FAST, "--trees", 1, "--depth", 1, "--bins", 4)
+    done = securexgb(*flags, "--format", "json")
+    assert done.code == 0
+    assert done.json["auc"] > 0.8
+    for prefix in ("xgboost_", "xgboost_raw_"):
+        assert done.json[prefix + "auc"] is None
+        assert done.json[prefix + "ks"] is None
+    done = securexgb(*flags)
+    assert "on the test rows  secure\n" in done.stdout
+    assert "plain xgboost is not installed, so nothing is compared" in done.stdout
 
 
 def test_few_bits_are_told_with_the_cure(securexgb):

@@ -7,10 +7,19 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from sklearn.base import clone
 
 from securexgb import SecureXGBClassifier
 from securexgb.boost.params import TrainingParams
-from securexgb.errors import DataError, UsageError
+from securexgb.errors import (
+    DataError,
+    NotAvailable,
+    PeerError,
+    ProtocolDesync,
+    SecureXGBError,
+    StoppedByPeer,
+    UsageError,
+)
 from securexgb.federation.session import Federation
 from securexgb.mpc.party import ROLES
 from securexgb.terms.job import JobTerms
@@ -66,6 +75,49 @@ def fit(rank, model, table=None, order=slice(None), **more):
 def frames(rank):
     columns = {f"x{i}": column for i, column in enumerate(TABLES[rank].T)}
     return [kind({**columns, "customer": IDS}) for kind in (pd.DataFrame, pl.DataFrame, pa.table)]
+
+
+def test_after_a_fit_the_terms_parameters_are_shown(both):
+    def program(rank, model):
+        before = model.get_params()
+        fit(rank, model, ids=IDS)
+        return before, model, model.get_xgb_params()
+
+    for before, model, xgboost_params in both(program):
+        shown = model.get_params()
+        assert (before["n_estimators"], before["max_bin"], before["splits"]) == (50, 32, None)
+        assert (shown["n_estimators"], shown["max_bin"], shown["splits"]) == (2, 8, "hidden")
+        assert xgboost_params["max_depth"] == 2
+        assert clone(model).get_params()["n_estimators"] == 2
+
+
+def test_the_intercept_is_the_label_party_s(both):
+    def program(rank, model):
+        fit(rank, model, ids=IDS)
+        try:
+            return model.intercept_
+        except NotAvailable as error:
+            return str(error)
+
+    label, feature = both(program)
+    assert label == pytest.approx([LABELS.mean()], abs=1e-3)
+    assert "the intercept is the label party's" in feature
+
+
+def test_both_sides_predict_by_the_same_trees(both):
+    def program(rank, model):
+        fit(rank, model, ids=IDS)
+        one = model.predict_proba(TABLES[rank], ids=IDS, iteration_range=(0, 1))
+        with pytest.raises(SecureXGBError) as refused:
+            model.predict_proba(TABLES[rank], ids=IDS, iteration_range=(rank, rank + 1))
+        return one, refused.value
+
+    (label, one), (feature, other) = both(program)
+    assert label.shape == (ROWS, 2)
+    assert feature is None
+    assert isinstance(one, ProtocolDesync | StoppedByPeer | PeerError)
+    assert isinstance(other, ProtocolDesync | StoppedByPeer | PeerError)
+    assert "trees 0 to 1" in f"{one}{other}"
 
 
 @pytest.mark.parametrize("shuffled", [0, 1])

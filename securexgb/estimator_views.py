@@ -1,0 +1,188 @@
+"""What an estimator shows of itself in xgboost's words, and the columns that it was asked to give.
+
+``XGBoostViews`` is a part of both estimators. What one side of a federation does not hold raises
+NotAvailable, which is an AttributeError.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.arith.fixedpoint import decode
+from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.ensemble import History, ModelHalf
+from securexgb.boost.objective.registry import objective_of
+from securexgb.boost.params import TrainingParams, declarations
+from securexgb.errors import NotAvailable, UsageError
+from securexgb.estimator_names import taken
+
+Reals = NDArray[np.float64]
+_NOT_OF_A_BOOSTER = ("n_estimators", "early_stopping_rounds")
+
+
+class XGBoostViews:
+    """Parameters as they are in force, and figures of the fitted model by xgboost's names."""
+
+    _halves: tuple[ModelHalf, ...]
+    federation: Any
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Every parameter; once one side of a federation is fitted, those of the terms."""
+        values: dict[str, Any] = super().get_params(deep)  # type: ignore[misc]
+        if self.federation is not None and hasattr(self, "_halves"):
+            values |= {name: getattr(self._halves[0].params, name) for name in declarations()}
+        return values
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; xgboost's other names are taken where they change nothing."""
+        nested = {name: value for name, value in params.items() if "__" in name}
+        plain = {name: value for name, value in params.items() if "__" not in name}
+        own = taken(type(self).__name__, plain, XGBoostViews.get_params(self, deep=False))
+        done: Self = super().set_params(**own, **nested)  # type: ignore[misc]
+        return done
+
+    def get_xgb_params(self) -> dict[str, Any]:
+        """The parameters as ``xgboost.train`` takes them; those that xgboost lacks are left out."""
+        values = self.get_params(deep=False)
+        names = [name for name, entry in declarations().items() if not entry.is_ours]
+        shown = {name: values[name] for name in names if name not in _NOT_OF_A_BOOSTER}
+        if self._is_fitted:
+            shown["objective"] = self._halves[0].params.objective
+        return {name: value for name, value in shown.items() if value not in (None, ())}
+
+    @property
+    def best_iteration(self) -> int:
+        """Number of the best tree, from 0; there is one after early stopping only."""
+        best = self._fitted_half.best_iteration
+        if best is None:
+            raise NotAvailable("best_iteration exists only with early_stopping_rounds")
+        return best
+
+    @property
+    def best_score(self) -> float:
+        """The last metric of the last evaluation set after the best tree."""
+        best = self.best_iteration
+        last_set = list(self._fitted_half.history.values())[-1]
+        return list(last_set.values())[-1][best]
+
+    @property
+    def intercept_(self) -> Reals:
+        """The prediction before the first tree, shape (1,): a probability, or a target.
+
+        The feature party of a federation has it where the terms name a base_score.
+        """
+        half = self._fitted_half
+        if half.rank != 0:
+            given = half.params.base_score
+            if given is None:
+                raise NotAvailable(
+                    "the intercept is the label party's: a base_score that was fitted to the "
+                    "labels is not told to the other side"
+                )
+            return np.array([given])
+        margin = decode(np.array([half.base], np.uint64), half.numbers.margin_bits)
+        predicted: Reals = objective_of(half.params).predictions(margin) + half.centre
+        return predicted
+
+    @property
+    def _is_fitted(self) -> bool:
+        return hasattr(self, "_halves")
+
+    @property
+    def _fitted_half(self) -> ModelHalf:
+        """The label party's half where both are here, else the one that is."""
+        if not self._is_fitted:
+            raise NotAvailable(f"this {type(self).__name__} is not fitted: call fit first")
+        return self._halves[0]
+
+
+@dataclass(eq=False)
+class EvaluationLines(TrainingCallback):
+    """Write the newest metrics to stdout, every ``period`` trees: fit(verbose=True)."""
+
+    period: int
+
+    def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
+        if evals_log and epoch % self.period == 0:
+            facts = [
+                f"{data}-{metric}:{values[-1]:.5f}"
+                for data, metrics in evals_log.items()
+                for metric, values in metrics.items()
+            ]
+            sys.stdout.write("\t".join([f"[{epoch}]", *facts]) + "\n")
+        return False
+
+
+def evaluation_lines(verbose: object) -> list[TrainingCallback]:
+    """None for false, each tree's metrics for true, every n-th tree's for n."""
+    if not verbose:
+        return []
+    if not isinstance(verbose, (int, np.integer)) or verbose < 0:
+        raise UsageError(f"verbose must be true, false or a number of trees, it is {verbose!r}")
+    return [EvaluationLines(int(verbose))]
+
+
+def limited(half: ModelHalf, iteration_range: tuple[int, int] | None) -> ModelHalf:
+    """The half with the rounds [begin, end) alone; (0, 0) and None are all that it predicts with.
+
+    Both sides must ask for the same, since each has its half of each tree: see ``asked_rows``.
+    """
+    if iteration_range is None or tuple(iteration_range) == (0, 0):
+        return half
+    begin, end = (int(number) for number in iteration_range)
+    last = len(half.rounds)
+    end = end or last
+    if not 0 <= begin < end <= last:
+        raise UsageError(
+            f"iteration_range {(begin, end)!r} is not within the {last} trees of this model"
+        )
+    chosen = [tree for trees in half.rounds[begin:end] for tree in trees]
+    return replace(half, trees=chosen, best_iteration=None)
+
+
+def asked_rows(iteration_range: tuple[int, int] | None) -> str:
+    """What a prediction by these trees is called; both sides must call it alike."""
+    if iteration_range is None or tuple(iteration_range) == (0, 0):
+        return "rows to predict"
+    begin, end = (int(number) for number in iteration_range)
+    return f"rows to predict by the trees {begin} to {end}"
+
+
+def asked_columns(chosen: Any, X: Any, names: Sequence[str]) -> Any:
+    """``feature_party_columns`` as names or numbers.
+
+    A text is a pattern, a regular expression that a name has somewhere, as scikit-learn's
+    make_column_selector has it; a callable gets X and returns names or numbers.
+    """
+    if callable(chosen):
+        return list(chosen(X))
+    if isinstance(chosen, (str, re.Pattern)):
+        found = [name for name in names if re.search(chosen, name)]
+        if not found:
+            raise UsageError(f"feature_party_columns: no column of X matches {chosen!r}")
+        return found
+    return chosen
+
+
+def refuse_other_terms(model: Any) -> None:
+    """In a federation a parameter set here must be the terms' one: nothing is ignored."""
+    if model.federation is None:
+        return
+    terms, usual = model.federation.terms, vars(TrainingParams())
+    names = ("algorithm", "he", "offline", "prediction")
+    agreed = vars(terms.training) | {name: getattr(terms, name) for name in names}
+    for name, value in agreed.items():
+        mine = getattr(model, name)
+        given = tuple(mine) if isinstance(mine, list) else mine
+        if given not in (None, usual.get(name), value):
+            raise UsageError(
+                f"{name}={given!r} differs from the job's terms, which say "
+                f"{value!r}: in a federation the terms decide"
+            )

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -33,7 +33,7 @@ from sklearn.utils.validation import (
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importances
-from securexgb.boost.leak import Floors, Leak, after_training
+from securexgb.boost.leak import Floors
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request
 from securexgb.errors import DataError, UsageError
@@ -44,10 +44,13 @@ from securexgb.estimator_views import (
     asked_columns,
     asked_rows,
     evaluation_lines,
+    integer_seed,
     limited,
+    positive_position,
     refuse_other_terms,
 )
 from securexgb.jobs.alignment import Named, own_ids
+from securexgb.jobs.files import check_agreed_columns
 from securexgb.jobs.prediction import Predictor
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import (
@@ -86,7 +89,9 @@ class _SecureXGBModel(XGBoostViews, BaseEstimator):
     "dealt") are terms of a job, and None leaves them to the terms. Alone, None for all three
     means the in-process dealer; otherwise correlations are made as they say, what is left open
     being hybrid, bfv and dealt. None of them changes a tree. ``prediction`` is a term, too:
-    "transfers" (the default) or "ckks", with which margins are rounded to hundredths.
+    "transfers" (the default) or "ckks", with which margins are rounded to hundredths; and so is
+    ``positive_label``, the class that counts as 1 (None: the greater), which ``scale_pos_weight``
+    weighs; ``classes_`` stays sorted.
     """
 
     objective: str | None = None
@@ -126,6 +131,7 @@ class _SecureXGBModel(XGBoostViews, BaseEstimator):
     he: str | None = None
     offline: str | None = None
     prediction: str | None = None
+    positive_label: Any = None
     federation: Federation | None = None
 
     _objective: ClassVar[str] = ""
@@ -181,11 +187,6 @@ class _SecureXGBModel(XGBoostViews, BaseEstimator):
             self._fit_federated(self.federation, train, evals, hooks)
         return self
 
-    def evals_result(self) -> dict[str, dict[str, list[float]]]:
-        """Metric values after each tree, by evaluation set ("validation_0", …) and metric."""
-        check_is_fitted(self)
-        return self._halves[0].history
-
     @property
     def feature_importances_(self) -> Reals:
         """Each column's share of the importance that ``importance_type`` names.
@@ -203,13 +204,6 @@ class _SecureXGBModel(XGBoostViews, BaseEstimator):
         for side, of_side in zip(self._sides, found, strict=True):
             shares[side] = of_side
         return shares
-
-    @property
-    def leak_(self) -> Leak:
-        """How many bits about the training rows' labels the splits have opened to the feature
-        party, at most: ``bits``, ``labels``, ``sentence``, and ``warning`` where they are many."""
-        check_is_fitted(self)
-        return after_training(self._halves[0])[0]
 
     def save_model(self, path: str | Path) -> None:
         """Write the model into a directory: estimator.json and one npz file a half."""
@@ -238,6 +232,7 @@ class _SecureXGBModel(XGBoostViews, BaseEstimator):
         self, federation: Federation, train: Rows, evals: Named, hooks: Hooks
     ) -> None:
         """Play one party, over the network; the parameters are the terms'."""
+        check_agreed_columns(federation, train)
         with federation.session("train") as party:
             job = agreed_job(party, federation, train, evals)
             half = run_training(party, replace(job, callbacks=hooks))
@@ -272,17 +267,9 @@ class _SecureXGBModel(XGBoostViews, BaseEstimator):
                 f"{type(self).__name__} is for objective {self._objective!r}, "
                 f"not {self.objective!r}"
             )
-        seed = self._integer_seed()
+        seed = integer_seed(self.random_state)
         values |= {"objective": self._objective, "random_state": seed}
         return TrainingParams.from_mapping(values), seed
-
-    def _integer_seed(self) -> int:
-        """random_state as an integer: None is 0, a generator is drawn from."""
-        if self.random_state is None:
-            return 0
-        if isinstance(self.random_state, (int, np.integer)):
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31))
 
     def _method(self) -> Method | None:
         """How both parties played here make their correlations."""
@@ -374,6 +361,12 @@ class SecureXGBClassifier(ClassifierMixin, _SecureXGBModel):
 
     _objective = "binary:logistic"
 
+    def _margins(self, X: Any, ids: Any, trees: tuple[int, int] | None = None) -> Reals | None:
+        """Log odds of ``classes_[1]``, as scikit-learn has them, whichever class counts as 1."""
+        margins = super()._margins(X, ids, trees)
+        is_turned = getattr(self, "_positive", 1) == 0
+        return -margins if is_turned and margins is not None else margins
+
     def decision_function(self, X: Any, *, ids: Any = None) -> Reals | None:
         """Log odds of ``classes_[1]``, shape (rows,)."""
         return self._margins(X, ids)
@@ -422,9 +415,10 @@ class SecureXGBClassifier(ClassifierMixin, _SecureXGBModel):
                     "sample_weight 0 do not count)"
                 )
             self.classes_ = classes
+            self._positive = positive_position(self, classes)
         elif not np.isin(y, self.classes_).all():
             raise DataError("an evaluation set holds a class that the training data lacks")
-        codes: Reals = (np.asarray(y) == self.classes_[1]).astype(np.float64)
+        codes: Reals = (np.asarray(y) == self.classes_[self._positive]).astype(np.float64)
         return codes
 
     def __sklearn_tags__(self) -> Tags:
@@ -457,6 +451,8 @@ class SecureXGBRegressor(RegressorMixin, _SecureXGBModel):
         return self._margins(X, ids, iteration_range)
 
     def _encoded(self, y: Any, *, fitting: bool) -> Reals:
+        if self.positive_label is not None:
+            raise UsageError("positive_label is for two classes, and a regression has none")
         values = np.asarray(y, dtype=np.float64)
         if not np.isfinite(values).all():
             raise DataError("y holds a missing or an infinite value")

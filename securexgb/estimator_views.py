@@ -14,14 +14,18 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_random_state
 
 from securexgb.arith.fixedpoint import decode
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
+from securexgb.boost.leak import Leak, after_training
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.errors import NotAvailable, UsageError
 from securexgb.estimator_names import taken
+from securexgb.jobs.files import position_of
 
 Reals = NDArray[np.float64]
 _NOT_OF_A_BOOSTER = ("n_estimators", "early_stopping_rounds")
@@ -56,6 +60,16 @@ class XGBoostViews:
         if self._is_fitted:
             shown["objective"] = self._halves[0].params.objective
         return {name: value for name, value in shown.items() if value not in (None, ())}
+
+    def evals_result(self) -> dict[str, dict[str, list[float]]]:
+        """Metric values after each tree, by evaluation set ("validation_0", …) and metric."""
+        return self._fitted_half.history
+
+    @property
+    def leak_(self) -> Leak:
+        """How many bits about the training rows' labels the splits have opened to the feature
+        party, at most: ``bits``, ``labels``, ``sentence``, and ``warning`` where they are many."""
+        return after_training(self._fitted_half)[0]
 
     @property
     def best_iteration(self) -> int:
@@ -99,7 +113,7 @@ class XGBoostViews:
     def _fitted_half(self) -> ModelHalf:
         """The label party's half where both are here, else the one that is."""
         if not self._is_fitted:
-            raise NotAvailable(f"this {type(self).__name__} is not fitted: call fit first")
+            raise NotFittedError(f"this {type(self).__name__} is not fitted: call fit first")
         return self._halves[0]
 
 
@@ -171,12 +185,31 @@ def asked_columns(chosen: Any, X: Any, names: Sequence[str]) -> Any:
     return chosen
 
 
+def integer_seed(random_state: Any) -> int:
+    """random_state as an integer: None is 0, a generator is drawn from."""
+    if random_state is None:
+        return 0
+    if isinstance(random_state, (int, np.integer)):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31))
+
+
+def positive_position(model: Any, classes: NDArray[Any]) -> int:
+    """Which of the two classes counts as 1: the terms' positive_label, or the model's, or 1."""
+    federation = model.federation
+    terms = None if federation is None else federation.terms.positive_label
+    wanted = model.positive_label if terms is None else terms
+    if wanted is None:
+        return 1
+    return position_of(wanted, classes, "y")
+
+
 def refuse_other_terms(model: Any) -> None:
     """In a federation a parameter set here must be the terms' one: nothing is ignored."""
     if model.federation is None:
         return
     terms, usual = model.federation.terms, vars(TrainingParams())
-    names = ("algorithm", "he", "offline", "prediction")
+    names = ("algorithm", "he", "offline", "prediction", "positive_label")
     agreed = vars(terms.training) | {name: getattr(terms, name) for name in names}
     for name, value in agreed.items():
         mine = getattr(model, name)

@@ -24,11 +24,17 @@ from securexgb.boost.leak import Floors, Leak, after_training, before_training
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
-from securexgb.cli.options import AlgorithmOption, SplitsOption, parameters, split_names
+from securexgb.cli.options import (
+    AlgorithmOption,
+    PositiveOption,
+    SplitsOption,
+    parameters,
+    split_names,
+)
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.progress import TrainingProgress
 from securexgb.errors import UsageError
-from securexgb.jobs.files import ColumnRoles, read_side
+from securexgb.jobs.files import ColumnRoles, binary_labels, read_side
 from securexgb.jobs.ledgers import add_ledgers
 from securexgb.jobs.plain import ABSENT, has_xgboost, plain_xgboost
 from securexgb.jobs.reports import metrics_of
@@ -49,6 +55,8 @@ from securexgb.report.text import (
     bits_warnings,
     leaks_text,
     ledger_table,
+    numbering_sentence,
+    positive_sentence,
     splits_line,
     table,
     uncut_sentence,
@@ -94,6 +102,7 @@ def simulate(
     learning_rate: Annotated[float | None, typer.Option(help="Factor on leaf values.")] = None,
     param: ParamOption = None,
     test_fraction: TestOption = 0.25,
+    positive_label: PositiveOption = None,
     seed: Annotated[int, typer.Option(help="Seed of the split and of all randomness.")] = 0,
     splits: SplitsOption = None,
     algorithm: AlgorithmOption = "hybrid",
@@ -115,7 +124,7 @@ def simulate(
         "splits": splits,
     }
     params = parameters(flags, param or [])
-    whole = _load(data, label, split_names(ignore), params)
+    whole = _load(data, label, split_names(ignore), params, positive_label)
     split = split_rows(whole, split_names(feature_party_columns), params, test_fraction)
     is_said = any(item.split("=")[0].strip() == "missing_values" for item in param or [])
     if not is_said and not split.has_missing:
@@ -134,6 +143,11 @@ def _simulate(
     for sentence in floors.sentences(split.train.count):
         note(f"between two companies this would be refused: {sentence}")
     note(f"at worst: {leaks_text(before_training(params, split.layout(params)))}")
+    train = split.train
+    numbering = numbering_sentence(train.numbering_columns, "--ignore")
+    for sentence in (positive_sentence(train.classes, train.positive_share), numbering):
+        if sentence:
+            note(sentence)
     uncut = _uncut(split)
     for role, names in uncut.items():
         note(f"{role} party: {uncut_sentence(names)}")
@@ -163,20 +177,31 @@ def _simulate(
 
 
 def _load(
-    path: Path | None, label: str | None, ignore: tuple[str, ...] | None, params: TrainingParams
+    path: Path | None,
+    label: str | None,
+    ignore: tuple[str, ...] | None,
+    params: TrainingParams,
+    positive: str | None,
 ) -> Rows:
     """The whole table: all columns, labels as numbers."""
+    if positive is not None and not params.traits.classifies:
+        raise UsageError("--positive-label is for two classes, and the objective has none")
     if path is None:
         from sklearn.datasets import load_breast_cancer  # noqa: PLC0415  (slow, and needed here only)
 
         if label is not None or ignore is not None:
             raise UsageError("--label and --ignore are for DATA, and no DATA is given")
-        features, labels = load_breast_cancer(return_X_y=True)
-        names = tuple(str(name) for name in load_breast_cancer().feature_names)
-        return Rows(features, names, labels.astype(np.float64))
+        found = load_breast_cancer()
+        names = tuple(str(name) for name in found.feature_names)
+        labels, classes = found.target.astype(np.float64), None
+        if params.traits.classifies:
+            kinds = found.target_names[found.target]
+            wanted = positive or "benign"  # as the data set has it
+            labels, classes = binary_labels(kinds, "target", "simulation", positive=wanted)
+        return Rows(found.data, names, labels, classes=classes)
     if label is None:
         raise UsageError("name the label column of DATA by --label")
-    roles = ColumnRoles(label=label, classifies=params.traits.classifies)
+    roles = ColumnRoles(label=label, classifies=params.traits.classifies, positive=positive)
     return read_side(path, roles, "simulation", leave_out=ignore or ())
 
 
@@ -190,6 +215,8 @@ def _facts(
     megabytes = {"offline": offline, "online": online, "total": offline + online}
     return {
         "rows": split.train.count,
+        "positive_label": None if split.train.classes is None else split.train.classes[1],
+        "positive_share": split.train.positive_share,
         "gradient_bits": bits_facts(training.results[0].numbers),
         "test_rows": split.test.count,
         "label_columns": len(split.sides[0]),

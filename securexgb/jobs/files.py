@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ class ColumnRoles:
 
     ``is_label_optional``: the file may come without the label column, as rows to predict do.
     ``classifies``: labels are two classes, else numbers; ``classes``: those that a model was
-    trained on.
+    trained on; ``positive``: the class that counts as 1, None for the greater.
     """
 
     features: tuple[str, ...] | None = None
@@ -60,6 +61,7 @@ class ColumnRoles:
     is_label_optional: bool = False
     classifies: bool = True
     classes: Sequence[Any] | None = None
+    positive: str | float | None = None
 
 
 def read_table(path: Path, side: str, id_column: str | None = None) -> pa.Table:
@@ -150,7 +152,7 @@ def read_side(path: Path, roles: ColumnRoles, side: str, leave_out: Sequence[str
     if label is not None:
         found = _labels(table[label], label, side)
         if roles.classifies:
-            labels, classes = binary_labels(found, label, side, roles.classes)
+            labels, classes = binary_labels(found, label, side, roles.classes, roles.positive)
         else:
             labels = numeric_labels(found, label, side)
     weights = None if roles.weight is None else _weights(table[roles.weight], roles.weight, side)
@@ -200,8 +202,24 @@ def load_rows(
         is_label_optional=is_label_optional,
         classifies=terms.training.traits.classifies,
         classes=classes,
+        positive=terms.positive_label,
     )
-    return read_side(path, roles, config.name)
+    rows = read_side(path, roles, config.name)
+    if columns is None:
+        check_agreed_columns(federation, rows)
+    return rows
+
+
+def check_agreed_columns(federation: Federation, rows: Rows) -> None:
+    """Refuse training columns that are not those that the terms fix (``DataError``)."""
+    config, fixed = federation.config, federation.terms.columns_sha256
+    agreed = fixed.label if config.role == "label" else fixed.feature
+    if agreed is not None and rows.names_sha256 != agreed:
+        raise DataError(
+            f"{config.name}: the {len(rows.column_names)} columns to learn from have the digest "
+            f"{rows.names_sha256}, and columns_sha256 of the terms says {agreed}: one is missing, "
+            "has another name, or is one too many; name feature_columns in party.toml"
+        )
 
 
 def load_sets(
@@ -215,9 +233,13 @@ def load_sets(
 
 
 def binary_labels(
-    values: NDArray[Any], column: str, side: str, classes: Sequence[Any] | None = None
+    values: NDArray[Any],
+    column: str,
+    side: str,
+    classes: Sequence[Any] | None = None,
+    positive: str | float | None = None,
 ) -> tuple[Reals, tuple[Any, Any]]:
-    """Labels of two kinds as 0/1, and the two kinds in sorted order; 1 is the greater.
+    """Labels of two kinds as 0/1, and the two kinds; 1 is the last: ``positive``, or the greater.
 
     ``classes``: those that a model was trained on, which others must not exceed.
     """
@@ -230,13 +252,33 @@ def binary_labels(
         )
     if not np.isin(found, known).all():
         raise DataError(f"{side}: label column {column!r} has a class that training did not have")
+    if classes is None and positive is not None:
+        at = position_of(positive, known, f"{side}: label column {column!r}")
+        known = known[[1 - at, at]]
     codes: Reals = (values == known[1]).astype(np.float64)
     return codes, (_named(known[0]), _named(known[1]))
 
 
+def position_of(positive: Any, classes: NDArray[Any], where: str) -> int:
+    """Which of two classes is ``positive``, 0 or 1; numbers are equal as numbers, and the words
+    true and false are 1 and 0. DataError, which names no class of the data, where it is neither."""
+    for position, known in enumerate(classes.tolist()):
+        if known == positive or str(_named(known)) == str(positive):
+            return position
+        if not isinstance(known, str):
+            words = {"true": 1.0, "false": 0.0}
+            with suppress(ValueError):
+                if float(words.get(str(positive).lower(), positive)) == known:
+                    return position
+    raise DataError(
+        f"{where}: no label is {positive!r}, which positive_label names: write the class as the "
+        "data have it"
+    )
+
+
 def _named(label: Any) -> Any:
     """A class for people and files: whole numbers without a decimal point."""
-    value = label.item()
+    value = label.item() if isinstance(label, np.generic) else label
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

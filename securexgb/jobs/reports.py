@@ -24,7 +24,7 @@ from securexgb.mpc.party import Party
 from securexgb.report.html import render_html
 from securexgb.report.metrics import binary_metrics, regression_metrics, stability_index
 from securexgb.report.record import BinaryMetrics, Costs, RegressionMetrics, RunReport, report_json
-from securexgb.report.text import bits_line, bits_warnings
+from securexgb.report.text import bits_line, bits_warnings, positive_sentence
 from securexgb.storage.whole import read_whole, unpack_json
 
 _PREDICTED = "predicted.json"
@@ -105,6 +105,7 @@ def write_report(
         importance=importance.values,
         importance_is=importance.sentence,
         missing_rates=record.missing_rates,
+        positive=positive_sentence(record.classes, record.positive_share),
     )
     run.write("report.html", render_html(report))
     run.write_json("report.json", report_json(report))

@@ -65,6 +65,7 @@ def _header(report: RunReport) -> str:
         ("side", f"{report.side} ({report.role} party)"),
         ("job", f"{report.job}, digest {report.digest}"),
         ("written", report.created),
+        *([("labels", report.positive)] if report.positive else []),
         ("numbers", report.numbers),
         ("offline source", report.offline_source),
         ("dealer's assurance", ASSURANCE[dealer["assurance"]] if dealer else NO_DEALER),

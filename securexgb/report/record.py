@@ -105,7 +105,7 @@ class RunReport:
     the verdict on the dealer (a dictionary of ``Verdict``), None where there is no dealer.
     ``leaks``: what the leak meter says of the training and of its evaluation sets (dictionaries
     of ``boost.leak.Leak``). ``importance``: by column, what ``importance_is`` says, which is the
-    reason where there is none.
+    reason where there is none. ``positive``: which class counts as 1, at the label party.
     """
 
     title: str
@@ -131,6 +131,7 @@ class RunReport:
     importance: Mapping[str, float] = field(default_factory=dict)
     importance_is: str = ""
     missing_rates: Mapping[str, float] = field(default_factory=dict)
+    positive: str = ""
 
 
 def report_json(report: RunReport) -> dict[str, Any]:

@@ -87,6 +87,40 @@ def test_text_goes_with_a_table_and_a_ledger(securexgb):
     assert "fewer than 12" not in done.stderr
 
 
+def test_the_positive_class_is_named_and_chosen(securexgb, tmp_path):
+    path = write_table(tmp_path / "loans.csv")
+    flags = (path, *FAST, "--label", "default", "--ignore", "id", "--trees", 1, "--depth", 1)
+    usual = securexgb("simulate", *flags, "--format", "json")
+    other = securexgb("simulate", *flags, "--positive-label", "no", "--format", "json")
+    assert (usual.json["positive_label"], other.json["positive_label"]) == ("yes", "no")
+    assert usual.json["positive_share"] + other.json["positive_share"] == pytest.approx(1.0)
+    share = f"{100 * other.json['positive_share']:.3g}"
+    assert f"positive class: 'no', {share} % of the training rows; the oth" in other.stderr
+    wrong = securexgb("simulate", *flags, "--positive-label", "perhaps")
+    assert wrong.code == 4
+    assert "no label is 'perhaps'" in wrong.stderr
+    wrong = securexgb("simulate", "--objective", "reg:squarederror", "--positive-label", "1")
+    assert wrong.code == 2
+
+
+def test_the_bundled_data_s_class_has_its_name(securexgb):
+    flags = ("simulate", *FAST, "--trees", 1, "--depth", 1, "--bins", 4, "--format", "json")
+    assert securexgb(*flags).json["positive_label"] == "benign"
+    turned = securexgb(*flags, "--positive-label", "malignant").json
+    assert turned["positive_share"] == pytest.approx(0.373, abs=0.002)
+
+
+def test_a_column_that_numbers_the_rows_is_pointed_out(securexgb, tmp_path):
+    path = write_table(tmp_path / "loans.csv")
+    text = path.read_text().replace("\nc", "\n")  # ids as whole numbers
+    path.write_text(text)
+    flags = (path, *FAST, "--label", "default", "--trees", 1, "--depth", 1, "--bins", 4)
+    told = securexgb("simulate", *flags).stderr
+    assert "a different whole number in each row: 'id', as numbers of customers" in told
+    assert "leave it out (--ignore)" in told
+    assert "whole number in each row" not in securexgb("simulate", *flags, "--ignore", "id").stderr
+
+
 def test_without_xgboost_it_prints_its_own_metrics(securexgb, monkeypatch):
     monkeypatch.setitem(sys.modules, "xgboost", None)
     flags = ("simulate", *FAST, "--trees", 1, "--depth", 1, "--bins", 4)

@@ -47,6 +47,7 @@ def test_parameters_are_those_of_training_params():
         "he",
         "offline",
         "prediction",
+        "positive_label",
         "federation",
     }
     assert set(signature) == set(declarations()) | own

@@ -8,9 +8,10 @@ import pytest
 from sklearn.base import clone
 from sklearn.compose import make_column_selector
 from sklearn.datasets import load_breast_cancer
+from sklearn.exceptions import NotFittedError
 
-from securexgb.errors import NotAvailable, UsageError
-from securexgb.estimator import SecureXGBClassifier, SecureXGBRegressor
+from securexgb.errors import DataError, NotAvailable, UsageError
+from securexgb.estimator import SecureXGBClassifier, SecureXGBRegressor, load_model
 
 SMALL = {"n_estimators": 3, "max_depth": 2, "max_bin": 8}
 TYPED = {
@@ -124,7 +125,7 @@ def test_figures_of_a_fitted_model(cancer, fitted):
     for name in ("best_score", "best_iteration"):
         with pytest.raises(NotAvailable, match="early_stopping_rounds"):
             getattr(other, name)
-    with pytest.raises(NotAvailable, match="is not fitted"):
+    with pytest.raises(NotFittedError, match="is not fitted"):
         _ = SecureXGBClassifier().intercept_
 
 
@@ -147,6 +148,27 @@ def test_columns_by_pattern_or_callable(cancer, columns):
     X, y = cancer
     model = SecureXGBClassifier(**SMALL | {"n_estimators": 1}, feature_party_columns=columns)
     assert model.fit(X, y)._sides[1].tolist() == [0, 3]
+
+
+def test_the_positive_class_may_be_the_smaller(cancer, tmp_path):
+    X, y = cancer
+    names = np.where(y == 1, "good", "bad")
+    weighted = SMALL | {"scale_pos_weight": 3.0}
+    usual = SecureXGBClassifier(**weighted).fit(X, y == 0)
+    turned = SecureXGBClassifier(**weighted, positive_label="bad").fit(X, names)
+    assert turned.classes_.tolist() == ["bad", "good"]
+    np.testing.assert_array_equal(turned.decision_function(X), -usual.decision_function(X))
+    np.testing.assert_allclose(
+        turned.predict_proba(X)[:, 0], usual.predict_proba(X)[:, 1], rtol=1e-12
+    )
+    assert (turned.predict(X) == "bad").sum() == usual.predict(X).sum()
+    turned.save_model(tmp_path / "model")
+    loaded = load_model(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.decision_function(X), turned.decision_function(X))
+    with pytest.raises(DataError, match="y: no label is 'ugly'"):
+        turned.set_params(positive_label="ugly").fit(X, names)
+    with pytest.raises(UsageError, match="a regression has none"):
+        SecureXGBRegressor(**SMALL, positive_label=1).fit(X, y)
 
 
 def test_a_pattern_that_nothing_matches(cancer):

@@ -246,6 +246,38 @@ def test_binary_labels():
         binary_labels(np.array([0.0, 1, 2]), "y", "bank")
 
 
+@pytest.mark.parametrize(
+    ("values", "positive", "classes"),
+    [
+        (["good", "bad"], "bad", ("good", "bad")),
+        (["good", "bad"], "good", ("bad", "good")),
+        ([0.0, 1.0], 0, (1, 0)),
+        ([0.0, 1.0], "0", (1, 0)),
+        ([0.0, 1.0], "false", (1, 0)),
+        ([0.0, 1.0], True, (0, 1)),
+        ([1.0, 2.0], 1.0, (2, 1)),
+        ([0.25, 0.5], "0.250", (0.5, 0.25)),
+        (["0", "1"], 0, ("1", "0")),
+    ],
+)
+def test_the_positive_class_is_named(values, positive, classes):
+    codes, found = binary_labels(np.array(values), "y", "bank", positive=positive)
+    assert found == classes
+    at = 0 if str(classes[1]) == str(values[0]).removesuffix(".0") else 1
+    assert codes.tolist() == [1 - at, at]
+    again, _ = binary_labels(np.array(values[:1] * 3), "y", "bank", found, positive)
+    assert again.tolist() == [codes[0]] * 3
+
+
+@pytest.mark.parametrize("positive", ["ugly", 3, "1e5"])
+def test_a_positive_class_that_is_none_is_refused_without_naming_one_of_the_data(positive):
+    with pytest.raises(DataError, match="no label is") as refused:
+        binary_labels(np.array(["good", "bad"]), "y", "bank", positive=positive)
+    assert "good" not in str(refused.value)
+    with pytest.raises(DataError, match="no label is"):
+        binary_labels(np.array([7.0, 8.0]), "y", "bank", positive=positive)
+
+
 def test_text_that_is_not_utf8_is_refused_with_a_sentence(tmp_path):
     path = tmp_path / "latin.csv"
     path.write_bytes("straße,label\n1,0\n2,1\n".encode("latin-1"))

@@ -26,6 +26,7 @@ from securexgb.boost.params import TrainingParams, declarations
 from securexgb.errors import NotAvailable, UsageError
 from securexgb.estimator_names import taken
 from securexgb.jobs.files import position_of
+from securexgb.model.export import split_table
 
 Reals = NDArray[np.float64]
 _NOT_OF_A_BOOSTER = ("n_estimators", "early_stopping_rounds")
@@ -70,6 +71,13 @@ class XGBoostViews:
         """How many bits about the training rows' labels the splits have opened to the feature
         party, at most: ``bits``, ``labels``, ``sentence``, and ``warning`` where they are many."""
         return after_training(self._fitted_half)[0]
+
+    def own_splits(self) -> list[dict[str, Any]]:
+        """The splits of the columns that this process holds, a dictionary each: party, tree, node,
+        column, threshold, missing_left; see ``model.export.split_table``. One side of a federation
+        has its own alone; NotAvailable where splits are hidden."""
+        _ = self._fitted_half
+        return [{"party": half.role, **row} for half in self._halves for row in split_table(half)]
 
     @property
     def best_iteration(self) -> int:

@@ -37,8 +37,9 @@ from securexgb.errors import UsageError
 from securexgb.jobs.files import ColumnRoles, binary_labels, read_side
 from securexgb.jobs.ledgers import add_ledgers
 from securexgb.jobs.plain import ABSENT, has_xgboost, plain_xgboost
-from securexgb.jobs.reports import metrics_of
+from securexgb.jobs.reports import metrics_of, write_simulation
 from securexgb.jobs.rows import Rows
+from securexgb.jobs.runs import RunDirectory, RunRecord
 from securexgb.jobs.simulation import (
     Simulation,
     Split,
@@ -49,6 +50,7 @@ from securexgb.jobs.simulation import (
 )
 from securexgb.mpc.party import ROLES, Party
 from securexgb.offline.method import Method
+from securexgb.report.record import Costs
 from securexgb.report.text import (
     bits_facts,
     bits_line,
@@ -85,6 +87,9 @@ OfflineOption = Annotated[
         "this process too). Default: two-party, but dealt with ss."
     ),
 ]
+RunsOption = Annotated[
+    Path, typer.Option(help="Where the run leaves its report and both halves of the model.")
+]
 SchemeOption = Annotated[
     str | None, typer.Option(help="The scheme of hybrid: bfv (default) or paillier.")
 ]
@@ -108,6 +113,7 @@ def simulate(
     algorithm: AlgorithmOption = "hybrid",
     offline: OfflineOption = None,
     he: SchemeOption = None,
+    run_directory: RunsOption = Path("run"),
     form: FormatOption = Format.text,
 ) -> None:
     """Train with both parties on this machine, and compare with plain xgboost."""
@@ -130,13 +136,79 @@ def simulate(
     if not is_said and not split.has_missing:
         params = replace(params, missing_values="refused")
     params = params.decided(can_hide=method is None or method.can_hide)
-    _simulate(params, split, seed, method, form)
+    assert method is not None
+    _simulate(params, split, seed, method, run_directory, form)
 
 
 def _simulate(
-    params: TrainingParams, split: Split, seed: int, method: Method | None, form: Format
+    params: TrainingParams, split: Split, seed: int, method: Method, root: Path, form: Format
 ) -> None:
-    """Say what two companies would be told, train, predict the test rows, print."""
+    """Say what two companies would be told, train, predict the test rows, print, keep."""
+    uncut = _tell(params, split)
+    with ExitStack() as drawn:
+
+        def watch(party: Party) -> list[TrainingCallback]:
+            bar = TrainingProgress(party, "the feature party", params.n_estimators)
+            return [drawn.enter_context(bar)]
+
+        training = train_alone(params, split.train, split.sides, seed, (), watch, method)
+    halves = training.results
+    prediction = predict_alone(halves, split.test, split.sides, REQUEST, seed, method)
+    margins = prediction.results[0]
+    assert margins is not None
+    secure = objective_of(params).predictions(margins)
+    facts = _facts(params, split, training, method)
+    for warning in bits_warnings(halves[0].numbers):
+        note(f"warning: {warning}")
+    facts["numbers"] = bits_line(halves[0].numbers)
+    leaks = after_training(halves[0])
+    facts["leaks"] = [leak.to_mapping() for leak in leaks]
+    facts["ledger"] = add_ledgers(training.ledger, prediction.ledger)
+    facts["columns_without_cut"] = uncut
+    facts |= _quality(params, split, secure)
+    record = RunRecord(
+        ledger=facts["ledger"],
+        costs_of="both parties in one process",
+        costs=_costs(training),
+        offline_source=facts["offline_source"],
+        dealer_evidence="none",
+        dealer=None,
+        missing_rates=split.train.missing_rates,
+        classes=split.train.classes,
+        positive_share=split.train.positive_share,
+        leaks=leaks,
+    )
+    run = RunDirectory.create(root, "simulation")
+    terms = {**vars(method), "training": params.to_mapping()}
+    parts = side_data(split.train, split.sides)
+    write_simulation(run, halves, parts, terms, record, metrics_of(split.test, secure, params))
+    facts |= {"run": str(run.path), "report": str(run.path / "report.html")}
+    result(facts, _text(facts, leaks), form)
+
+
+def _costs(training: Simulation[ModelHalf]) -> Costs:
+    """For the report: what one party sends the other receives, here."""
+    found = training.costs
+    total = found.online_bytes + found.offline_bytes
+    return Costs(
+        rounds=found.rounds,
+        bytes_sent=total,
+        bytes_received=total,
+        offline_bytes=found.offline_bytes,
+        offline_seconds=found.offline_seconds,
+        waited_seconds=found.waited_seconds,
+        online_seconds=found.online_seconds,
+        total_seconds=found.total_seconds,
+        peak_rss_mb=_peak_rss_mb(),
+    )
+
+
+def _peak_rss_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _tell(params: TrainingParams, split: Split) -> dict[str, list[str]]:
+    """What two companies would be told before; columns without a cut, by role."""
     note(WARNING)
     note(splits_line(params))
     floors = Floors().of(params)
@@ -151,29 +223,7 @@ def _simulate(
     uncut = _uncut(split)
     for role, names in uncut.items():
         note(f"{role} party: {uncut_sentence(names)}")
-    with ExitStack() as drawn:
-
-        def watch(party: Party) -> list[TrainingCallback]:
-            bar = TrainingProgress(party, "the feature party", params.n_estimators)
-            return [drawn.enter_context(bar)]
-
-        training = train_alone(params, split.train, split.sides, seed, (), watch, method)
-    halves = training.results
-    prediction = predict_alone(halves, split.test, split.sides, REQUEST, seed, method)
-    margins = prediction.results[0]
-    assert margins is not None
-    secure = objective_of(params).predictions(margins)
-    assert method is not None
-    facts = _facts(params, split, training, method)
-    for warning in bits_warnings(halves[0].numbers):
-        note(f"warning: {warning}")
-    facts["numbers"] = bits_line(halves[0].numbers)
-    leaks = after_training(halves[0])
-    facts["leaks"] = [leak.to_mapping() for leak in leaks]
-    facts["ledger"] = add_ledgers(training.ledger, prediction.ledger)
-    facts["columns_without_cut"] = uncut
-    facts |= _quality(params, split, secure)
-    result(facts, _text(facts, leaks), form)
+    return uncut
 
 
 def _load(
@@ -234,7 +284,7 @@ def _facts(
         "megabytes": megabytes,
         "megabytes_per_tree": megabytes["total"] / grown,
         "rounds": costs.rounds,
-        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_rss_mb": _peak_rss_mb(),
         "dealer_evidence": "none",
         "warning": WARNING,
         "algorithm": method.algorithm,
@@ -302,4 +352,6 @@ def _text(facts: dict[str, Any], leaks: Sequence[Leak]) -> str:
     how = f"{facts['algorithm']} ({facts['he']})" if facts["he"] else facts["algorithm"]
     dealer = "no dealer" if facts["offline"] == "two-party" else "an in-process dealer"
     evidence = f"{how}, {dealer}; dealer evidence: none ({facts['warning']})"
-    return f"{shape}\n{facts['numbers']}\n\n{quality}\n\n{costs}\n\n{ledger}\n\n{evidence}"
+    kept = f"the report is {facts['report']}, both halves of the model are beside it in model/"
+    parts = (f"{shape}\n{facts['numbers']}", quality, costs, ledger, evidence, kept)
+    return "\n\n".join(parts)

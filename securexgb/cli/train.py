@@ -30,6 +30,7 @@ from securexgb.report.text import (
     bits_facts,
     bits_line,
     bits_warnings,
+    figure,
     leaks_text,
     ledger_table,
     numbering_sentence,
@@ -165,7 +166,7 @@ class _Recorder(TrainingCallback):
         self.run.metric(line | newest)
         self.ledger.write()
         self.progress.tree_done(
-            epoch + 1, " ".join(f"{name} {value:.5g}" for name, value in newest.items())
+            epoch + 1, " ".join(f"{name} {figure(value)}" for name, value in newest.items())
         )
         return False
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from securexgb.report.figures import Points, bar_chart, line_chart
 from securexgb.report.record import RegressionMetrics, RunReport
+from securexgb.report.text import figure
 
 ASSURANCE = {
     "none": "none: the dealer's honesty is a matter of contract, not of evidence",
@@ -158,7 +159,7 @@ def _number(value: Any) -> str:
     if value is None:
         return "not defined"
     if isinstance(value, float):
-        return f"{value:.4g}" if 0.0 < abs(value) < 0.1 else f"{value:.4f}"
+        return figure(value)
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

@@ -165,13 +165,25 @@ def short_verdict(verdict: Verdict | None) -> str:
     return "\n".join(lines)
 
 
+def figure(value: float) -> str:
+    """A number with three significant digits, whole ones in full: 0.978, 26.7, 1,234."""
+    if value and abs(value) < 1e-4:
+        return f"{value:.2e}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}".removesuffix(".")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 45 s, 3 min, 2.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+
+
 def _cell(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
-        if 0.0 < abs(value) < 0.1:
-            return f"{value:.4g}"
-        return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
+        return figure(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return str(value)

@@ -1,10 +1,18 @@
 """``securexgb simulate`` on bundled data and on a file of one's own."""
 
 import csv
+import json
 import sys
 
 import numpy as np
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    """A simulation leaves a run where it is called."""
+    monkeypatch.chdir(tmp_path)
+
 
 KEYS = {
     "auc", "xgboost_auc", "xgboost_raw_auc", "ks", "rows", "trees", "depth", "bins", "seconds",
@@ -54,6 +62,25 @@ def test_bundled_data_as_json(securexgb):
     assert "fewer than min_training_rows" not in done.stderr
     assert "splits: hidden: no side learns one" in done.stderr
     assert "at worst: training rows: up to 0 bits about 426 labels" in done.stderr
+
+
+def test_a_run_is_left_with_its_report(securexgb, tmp_path):
+    flags = ("simulate", *FAST, "--trees", 1, "--depth", 1, "--bins", 4)
+    facts = securexgb(*flags, "--format", "json").json
+    run = tmp_path / facts["run"]
+    assert run.parent == tmp_path / "run"
+    assert (tmp_path / facts["report"]).read_text().startswith("<!doctype html>")
+    report = json.loads((run / "report.json").read_text())
+    assert report["metrics"]["auc"] == facts["auc"]
+    assert report["positive"].startswith("positive class: 'benign'")
+    assert sum(report["importance"].values()) == pytest.approx(1.0)
+    assert report["costs"]["rounds"] == facts["rounds"]
+    assert {path.name for path in (run / "model").iterdir()} == {"label.npz", "feature.npz"}
+    assert (run / "report.html").stat().st_mode & 0o777 == 0o600
+    text = securexgb(*flags, "--run-directory", "elsewhere").stdout
+    assert "the report is elsewhere/" in text
+    half = next((tmp_path / "elsewhere").glob("*/model/label.npz"))
+    assert "label party's half" in securexgb("model", "inspect", half).stdout
 
 
 def test_owned_splits_are_counted(securexgb):

@@ -171,6 +171,17 @@ def test_the_positive_class_may_be_the_smaller(cancer, tmp_path):
         SecureXGBRegressor(**SMALL, positive_label=1).fit(X, y)
 
 
+def test_own_splits_are_a_table(cancer, fitted):
+    X, y = cancer
+    model = SecureXGBClassifier(**SMALL, splits="owner", feature_party_columns=[0]).fit(X, y)
+    frame = pd.DataFrame(model.own_splits())
+    assert len(frame) == 3 * 3
+    assert set(frame.loc[frame["party"] == "feature", "column"]) <= {X.columns[0]}
+    assert set(frame["column"]) <= set(X.columns)
+    with pytest.raises(NotAvailable, match="hidden"):
+        fitted.own_splits()
+
+
 def test_a_pattern_that_nothing_matches(cancer):
     X, y = cancer
     with pytest.raises(UsageError, match="no column of X matches 'bureau_'"):

@@ -46,6 +46,7 @@ from securexgb.estimator_views import (
     evaluation_lines,
     integer_seed,
     limited,
+    naming_columns,
     positive_position,
     refuse_other_terms,
 )
@@ -279,9 +280,10 @@ class _SecureXGBModel(XGBoostViews, BaseEstimator):
         """Training data, checked. Rows of weight zero are left out where both parties are
         here: they count for nothing, not even in the bins."""
         X, row_ids = own_ids(self.federation, X, ids)
-        X, y = validate_data(
-            self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", y_numeric=False
-        )
+        with naming_columns(X):
+            X, y = validate_data(
+                self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", y_numeric=False
+            )
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(
@@ -313,14 +315,15 @@ class _SecureXGBModel(XGBoostViews, BaseEstimator):
         """Rows without labels, checked; a side of a federation may have no column."""
         X, row_ids = own_ids(self.federation, X, ids)
         least = 1 if self.federation is None else 0
-        X = validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype=np.float64,
-            ensure_all_finite="allow-nan",
-            ensure_min_features=least,
-        )
+        with naming_columns(X):
+            X = validate_data(
+                self,
+                X,
+                reset=reset,
+                dtype=np.float64,
+                ensure_all_finite="allow-nan",
+                ensure_min_features=least,
+            )
         return Rows(self._with_nan(X), self._names(X)).with_ids(row_ids)
 
     def _with_nan(self, X: Reals) -> Reals:

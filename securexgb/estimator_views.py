@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
@@ -23,9 +25,9 @@ from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.leak import Leak, after_training
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams, declarations
-from securexgb.errors import NotAvailable, UsageError
+from securexgb.errors import DataError, NotAvailable, UsageError
 from securexgb.estimator_names import taken
-from securexgb.jobs.files import position_of
+from securexgb.jobs.files import not_numeric, position_of
 from securexgb.model.export import split_table
 
 Reals = NDArray[np.float64]
@@ -210,6 +212,36 @@ def positive_position(model: Any, classes: NDArray[Any]) -> int:
     if wanted is None:
         return 1
     return position_of(wanted, classes, "y")
+
+
+@contextmanager
+def naming_columns(X: Any) -> Iterator[None]:
+    """Where X cannot be taken and is a table with columns of text or infinite values, these are
+    named instead: DataError."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        frame = nw.from_native(X, eager_only=True, pass_through=True)
+        if isinstance(frame, nw.DataFrame):
+            _check_numbers(frame, error)
+        raise
+
+
+def _check_numbers(frame: Any, cause: Exception) -> None:
+    texts: dict[str, tuple[str, Sequence[Any]]] = {}
+    for name in frame.columns:
+        column = frame[name]
+        if not (column.dtype.is_numeric() or column.dtype == nw.Boolean):
+            texts[str(name)] = (str(column.dtype), column.to_list())
+        elif column.dtype.is_float():
+            infinite = np.flatnonzero(np.isinf(column.to_numpy()))
+            if infinite.size:
+                raise DataError(
+                    f"X: column {name!r} holds infinity, first in data row {infinite[0] + 1}; "
+                    "replace it or mark it as missing"
+                ) from cause
+    if texts:
+        raise not_numeric("X: ", texts) from cause
 
 
 def refuse_other_terms(model: Any) -> None:

@@ -56,6 +56,8 @@ def explain(error: BaseException) -> int:
     """
     if isinstance(error, SecureXGBError):
         note(f"error: {error}")
+        for line in getattr(error, "__notes__", ()):
+            note(f"  {line}")
         if error.help:
             note(f"help: {error.help}")
         return error.exit_code

@@ -265,4 +265,5 @@ def test_three_classes_and_text_columns_are_errors_of_the_data(securexgb, tmp_pa
     assert "label column 'default' has 3 different values" in done.stderr
     done = securexgb("simulate", path, "--label", "default")
     assert done.code == 4
-    assert "column 'id' is not numeric" in done.stderr
+    assert "column 'id' (read as string, first in data row 1) is not numeric" in done.stderr
+    assert "\n  column 'id', data row 1: 'c0'\n" in done.stderr

@@ -4,6 +4,8 @@ import re
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from sklearn.base import clone
 from sklearn.compose import make_column_selector
@@ -180,6 +182,21 @@ def test_own_splits_are_a_table(cancer, fitted):
     assert set(frame["column"]) <= set(X.columns)
     with pytest.raises(NotAvailable, match="hidden"):
         fitted.own_splits()
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_columns_that_are_no_numbers_are_named(cancer, fitted, kind):
+    X, y = cancer
+    columns = {name: X[name].to_numpy() for name in X}
+    texts = np.where(np.arange(len(X)) == 4, "many", "1")
+    with pytest.raises(
+        DataError, match=r"X: column 'mean area' \(.*, first in data row 5\)"
+    ) as why:
+        SecureXGBClassifier(**SMALL).fit(kind(columns | {"mean area": texts}), y)
+    assert why.value.__notes__ == ["column 'mean area', data row 5: 'many'"]
+    infinite = columns | {"mean radius": np.where(np.arange(len(X)) == 2, np.inf, 1.0)}
+    with pytest.raises(DataError, match="'mean radius' holds infinity, first in data row 3"):
+        fitted.predict(kind(infinite))
 
 
 def test_a_pattern_that_nothing_matches(cancer):

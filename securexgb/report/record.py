@@ -23,12 +23,32 @@ class KolmogorovSmirnov:
 
 
 @dataclass(frozen=True)
+class Cumulated:
+    """Of each class, the share of the rows that score at least ``score``: the KS curve."""
+
+    score: float
+    positives: float
+    negatives: float
+
+
+@dataclass(frozen=True)
+class ScoreBin:
+    """Of each class, how many rows score from ``low`` to below ``high``."""
+
+    low: float
+    high: float
+    positives: int
+    negatives: int
+
+
+@dataclass(frozen=True)
 class Band:
-    """One band of a lift table; band 1 holds the highest scores."""
+    """One band of a lift table; band 1 holds the highest scores. ``positives``: rows of one score
+    share the positives among them, so it may be a fraction."""
 
     band: int
     rows: int
-    positives: int
+    positives: float
     lowest_score: float
     rate: float
     lift: float
@@ -58,6 +78,8 @@ class BinaryMetrics:
     brier: float
     error: float
     roc: list[tuple[float, float]]
+    cumulated: list[Cumulated]
+    distribution: list[ScoreBin]
     lift: list[Band]
     calibration: list[CalibrationBin]
 

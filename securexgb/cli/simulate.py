@@ -63,6 +63,7 @@ from securexgb.report.text import (
     table,
     uncut_sentence,
 )
+from securexgb.terms.party import MISSING
 
 WARNING = "a simulation protects nothing: both sides share one process here"
 REQUEST = Request("label", 6)
@@ -87,6 +88,12 @@ OfflineOption = Annotated[
         "this process too). Default: two-party, but dealt with ss."
     ),
 ]
+MissingOption = Annotated[
+    str | None,
+    typer.Option(
+        help=f"What a CSV field says for no value, by comma. Default: {','.join(MISSING)}."
+    ),
+]
 RunsOption = Annotated[
     Path, typer.Option(help="Where the run leaves its report and both halves of the model.")
 ]
@@ -100,6 +107,7 @@ def simulate(
     label: Annotated[str | None, typer.Option(help="Label column of DATA.")] = None,
     feature_party_columns: ColumnsOption = None,
     ignore: Annotated[str | None, typer.Option(help="Columns to leave out, by comma.")] = None,
+    missing: MissingOption = None,
     objective: Annotated[str | None, typer.Option(help="What is learnt.")] = None,
     trees: Annotated[int | None, typer.Option(help="Number of trees (n_estimators).")] = None,
     depth: Annotated[int | None, typer.Option(help="Depth of every tree (max_depth).")] = None,
@@ -130,7 +138,14 @@ def simulate(
         "splits": splits,
     }
     params = parameters(flags, param or [])
-    whole = _load(data, label, split_names(ignore), params, positive_label)
+    texts = MISSING if missing is None else ("", *(split_names(missing) or ()))
+    roles = ColumnRoles(
+        label=label,
+        classifies=params.traits.classifies,
+        positive=positive_label,
+        missing=texts,
+    )
+    whole = _load(data, roles, split_names(ignore))
     split = split_rows(whole, split_names(feature_party_columns), params, test_fraction)
     is_said = any(item.split("=")[0].strip() == "missing_values" for item in param or [])
     if not is_said and not split.has_missing:
@@ -226,32 +241,25 @@ def _tell(params: TrainingParams, split: Split) -> dict[str, list[str]]:
     return uncut
 
 
-def _load(
-    path: Path | None,
-    label: str | None,
-    ignore: tuple[str, ...] | None,
-    params: TrainingParams,
-    positive: str | None,
-) -> Rows:
+def _load(path: Path | None, roles: ColumnRoles, ignore: tuple[str, ...] | None) -> Rows:
     """The whole table: all columns, labels as numbers."""
-    if positive is not None and not params.traits.classifies:
+    if roles.positive is not None and not roles.classifies:
         raise UsageError("--positive-label is for two classes, and the objective has none")
     if path is None:
         from sklearn.datasets import load_breast_cancer  # noqa: PLC0415  (slow, and needed here only)
 
-        if label is not None or ignore is not None:
+        if roles.label is not None or ignore is not None:
             raise UsageError("--label and --ignore are for DATA, and no DATA is given")
         found = load_breast_cancer()
         names = tuple(str(name) for name in found.feature_names)
         labels, classes = found.target.astype(np.float64), None
-        if params.traits.classifies:
+        if roles.classifies:
             kinds = found.target_names[found.target]
-            wanted = positive or "benign"  # as the data set has it
+            wanted = roles.positive or "benign"  # as the data set has it
             labels, classes = binary_labels(kinds, "target", "simulation", positive=wanted)
         return Rows(found.data, names, labels, classes=classes)
-    if label is None:
+    if roles.label is None:
         raise UsageError("name the label column of DATA by --label")
-    roles = ColumnRoles(label=label, classifies=params.traits.classifies, positive=positive)
     return read_side(path, roles, "simulation", leave_out=ignore or ())
 
 

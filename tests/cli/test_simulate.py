@@ -148,6 +148,14 @@ def test_a_column_that_numbers_the_rows_is_pointed_out(securexgb, tmp_path):
     assert "whole number in each row" not in securexgb("simulate", *flags, "--ignore", "id").stderr
 
 
+def test_what_counts_as_missing_may_be_named(securexgb, tmp_path):
+    path = write_table(tmp_path / "loans.csv")
+    path.write_text(path.read_text().replace(",,", ",?,"))
+    flags = (path, *FAST, "--label", "default", "--ignore", "id", "--trees", 1, "--depth", 1)
+    assert "column 'income' (read as string" in securexgb("simulate", *flags).stderr
+    assert securexgb("simulate", *flags, "--missing", "?").code == 0
+
+
 def test_without_xgboost_it_prints_its_own_metrics(securexgb, monkeypatch):
     monkeypatch.setitem(sys.modules, "xgboost", None)
     flags = ("simulate", *FAST, "--trees", 1, "--depth", 1, "--bins", 4)

@@ -34,6 +34,7 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "use_label_encoder": (False,), "disable_default_eval_metric": (False,),
 }  # fmt: skip
 """xgboost's parameters that have one value here, and how that may be written."""
+_Class = TypeVar("_Class", bound=type)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -73,7 +74,7 @@ def _check_foreign(owner: str, name: str, value: Any, values: Mapping[str, Any])
     raise UsageError(f"{owner} has no parameter {name!r}: {hint}")
 
 
-def takes_xgboost_names(kind: type) -> type:
+def takes_xgboost_names(kind: _Class) -> _Class:
     """A class decorator: the constructor takes parameters as ``taken`` does, by name only."""
     plain = kind.__init__  # type: ignore[misc]
     known = {

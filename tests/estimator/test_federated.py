@@ -21,6 +21,7 @@ from securexgb.errors import (
     UsageError,
 )
 from securexgb.federation.session import Federation
+from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import ROLES
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
@@ -39,7 +40,7 @@ SHUFFLED = DRAWS.permutation(ROWS)
 def both(monkeypatch):
     """Run a program of (rank, estimator) at both sides of a job; both results."""
 
-    def run(program, id_column="customer", own_id_column=None):
+    def run(program, id_column="customer", own_id_column=None, **more):
         params = TrainingParams(n_estimators=2, max_depth=2, max_bin=8, eval_metric=("error",))
         terms = JobTerms(
             name="loans",
@@ -49,6 +50,7 @@ def both(monkeypatch):
             min_training_rows=1,
             min_evaluation_rows=1,
             training=params,
+            **more,
         )
         parties = insecure_parties(seed=3)
 
@@ -118,6 +120,24 @@ def test_both_sides_predict_by_the_same_trees(both):
     assert isinstance(one, ProtocolDesync | StoppedByPeer | PeerError)
     assert isinstance(other, ProtocolDesync | StoppedByPeer | PeerError)
     assert "trees 0 to 1" in f"{one}{other}"
+
+
+def test_the_terms_say_which_class_counts_as_one(both):
+    def program(rank, model):
+        names = np.where(LABELS == 1, "good", "bad") if rank == 0 else None
+        model.fit(TABLES[rank], names, ids=IDS)
+        return model.decision_function(TABLES[rank], ids=IDS), model
+
+    usual, turned = (both(program, positive_label=name)[0] for name in ("good", "bad"))
+    assert usual[1].classes_.tolist() == turned[1].classes_.tolist() == ["bad", "good"]
+    assert turned[1].intercept_ + usual[1].intercept_ == pytest.approx([1.0], abs=1e-3)
+    assert np.corrcoef(usual[0], turned[0])[0, 1] > 0.99
+
+
+def test_the_terms_may_fix_the_columns_of_a_side(both):
+    fixed = {"label": Rows(TABLES[0], ("column 0",)).names_sha256}
+    with pytest.raises(DataError, match="bank: the 2 columns to learn from have the digest"):
+        both(lambda rank, model: fit(rank, model, ids=IDS), columns_sha256=fixed)
 
 
 @pytest.mark.parametrize("shuffled", [0, 1])

@@ -159,6 +159,7 @@ def _simulate(
     params: TrainingParams, split: Split, seed: int, method: Method, root: Path, form: Format
 ) -> None:
     """Say what two companies would be told, train, predict the test rows, print, keep."""
+    run = RunDirectory.create(root, "simulation")  # before work that it must keep
     uncut = _tell(params, split)
     with ExitStack() as drawn:
 
@@ -193,7 +194,6 @@ def _simulate(
         positive_share=split.train.positive_share,
         leaks=leaks,
     )
-    run = RunDirectory.create(root, "simulation")
     terms = {**vars(method), "training": params.to_mapping()}
     parts = side_data(split.train, split.sides)
     write_simulation(run, halves, parts, terms, record, metrics_of(split.test, secure, params))

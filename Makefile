@@ -6,6 +6,8 @@
 #                   fuzzing, faults, exports; writes docs/reliability.md. STEPS="faults exports"
 #                   chooses some.
 #   make benchmarks   set up, then measure everything and write their pages (over an hour)
+#   make wheel   set up, then build dist/*.whl for any Linux on x86-64 from 2014 on and every
+#                Python from 3.11 on: for machines without a compiler (docs/installation.md)
 #   make proto   generate securexgb/_pb from proto/
 #   make clean   remove what the above made
 #
@@ -14,14 +16,15 @@
 PYTHON ?= python3
 PYTEST_ARGS ?=
 STEPS ?=
+DIST ?= dist
 
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 BUILD_INPUTS := pyproject.toml Cargo.toml Cargo.lock kernels/Cargo.toml $(wildcard kernels/src/*.rs kernels/src/*/*.rs)
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo benchmarks test thorough lint rust-test python-test proto clean
+.PHONY: demo benchmarks test thorough lint rust-test python-test wheel proto clean
 
 demo: $(VENV)/.installed
 	$(BIN)/securexgb simulate --trees 20
@@ -49,6 +52,12 @@ thorough: $(VENV)/.developer
 benchmarks: $(VENV)/.developer
 	$(BIN)/python benchmarks/run.py
 
+# Zig links against the glibc of manylinux2014, and maturin checks that it did. It looks for zig
+# in the `python3` of the path.
+wheel: $(VENV)/.created
+	$(BIN)/python -m pip install --quiet "maturin>=1.8,<2" "ziglang>=0.13"
+	PATH="$(abspath $(BIN)):$$PATH" maturin build --release --locked --zig --compatibility manylinux2014 --out $(DIST)
+
 proto: $(VENV)/.developer
 	$(BIN)/python -m securexgb._pb.generate
 
@@ -63,7 +72,7 @@ $(VENV)/.created:
 
 # The package is installed in place; pip builds the kernels in release mode.
 $(VENV)/.installed: $(VENV)/.created $(BUILD_INPUTS)
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable ".[oracle]"
 	@touch $@
 
 $(VENV)/.developer: $(VENV)/.created $(BUILD_INPUTS)
@@ -71,5 +80,5 @@ $(VENV)/.developer: $(VENV)/.created $(BUILD_INPUTS)
 	@touch $(VENV)/.installed $@
 
 clean:
-	rm -rf $(VENV) target .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) target $(DIST) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -f securexgb/_kernels*.so

@@ -36,7 +36,7 @@ def main() -> None:
     options.add_argument("--rows", type=int, default=600)
     options.add_argument("--offline", choices=("two-party", "dealt"), default="two-party")
     given = options.parse_args()
-    root = given.folder or Path(tempfile.mkdtemp(prefix="two-companies-"))
+    root = (given.folder or Path(tempfile.mkdtemp(prefix="two-companies-"))).absolute()
     print(f"working in {root}")
     write_data(root, given.rows)
     ports = {name: free_port() for name in ("bank", "dealer")}

@@ -17,7 +17,8 @@
       StoppedByPeer           7   the other side failed and said so
 
 A message says what happened, at which side, and what to do next. It never
-holds a secret value.
+holds a secret value. Where what to do is the same for all errors of a kind and the message
+does not say it, ``help`` does; elsewhere it is empty.
 """
 
 from __future__ import annotations
@@ -34,13 +35,11 @@ class UsageError(SecureXGBError, ValueError):
     """A parameter, flag or configuration file is wrong."""
 
     exit_code = 2
-    help = "Correct the value named above and start again."
+    help = ""
 
 
 class NotAvailable(UsageError, AttributeError):
     """A model was asked for what it does not hold; for Python and scikit-learn, no attribute."""
-
-    help = "Train again with other terms where it is needed."
 
 
 class PeerError(SecureXGBError):
@@ -70,7 +69,7 @@ class DataError(SecureXGBError, ValueError):
     """The data at one side cannot be used as it is."""
 
     exit_code = 4
-    help = "Correct the data at the side named above and start again."
+    help = ""
 
 
 class TrustError(SecureXGBError):

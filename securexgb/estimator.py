@@ -11,7 +11,8 @@ No protocol is written here: data is checked, handed to ``jobs``, and the result
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -29,17 +30,37 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importances, why_not
-from securexgb.boost.leak import Floors, Leak, after_training
+from securexgb.boost.leak import Floors
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request
 from securexgb.errors import DataError, UsageError
 from securexgb.estimator_files import restore_estimator, save_estimator, saved_kind
+from securexgb.estimator_names import refuses_in_words, takes_xgboost_names
+from securexgb.estimator_views import (
+    XGBoostViews,
+    asked_columns,
+    asked_rows,
+    evaluation_lines,
+    integer_seed,
+    limited,
+    naming_columns,
+    positive_position,
+    refuse_other_terms,
+)
 from securexgb.jobs.alignment import Named, own_ids
+from securexgb.jobs.files import check_agreed_columns
 from securexgb.jobs.prediction import Predictor
 from securexgb.jobs.rows import Rows
-from securexgb.jobs.simulation import column_positions, predict_alone, split_columns, train_alone
+from securexgb.jobs.simulation import (
+    Sides,
+    column_positions,
+    predict_alone,
+    split_columns,
+    train_alone,
+)
 from securexgb.jobs.training import agreed_job
 from securexgb.jobs.training import train as run_training
 from securexgb.offline.method import Method
@@ -49,26 +70,29 @@ if TYPE_CHECKING:
 
 
 Reals = NDArray[np.float64]
+Hooks = tuple[TrainingCallback, ...]
 _log = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class _SecureXGBModel(BaseEstimator):
+class _SecureXGBModel(XGBoostViews, BaseEstimator):
     """What classifier and regressor share: parameters, data, fitting, predicting, files.
 
     The training parameters are those of ``boost.params.TrainingParams``, with xgboost's
-    names and meanings. Beyond them: ``feature_party_columns``, names or numbers of the
-    columns that the feature party holds where both are played here (None: the second
-    half); ``prediction_decimals``, to which margins are rounded before they are opened (of a
-    regression in units of 2^target_exponent); ``importance_type``, see ``feature_importances_``;
-    ``callbacks``, with xgboost's four hooks;
-    ``federation``, this side of a real job.
+    names and meanings. Beyond them: ``feature_party_columns``, the columns that the feature
+    party holds where both are played here: names, numbers, a pattern that names match, or a
+    callable that gets X (None: the second half); ``prediction_decimals``, to which margins are
+    rounded before they are opened (of a regression in units of 2^target_exponent);
+    ``importance_type``, see ``feature_importances_``; ``callbacks``, with xgboost's four hooks;
+    ``federation``, this side of a real job. Other names of xgboost's: ``estimator_names``.
 
     ``algorithm`` ("hybrid", "ss"), ``he`` ("bfv", "paillier") and ``offline`` ("two-party",
     "dealt") are terms of a job, and None leaves them to the terms. Alone, None for all three
     means the in-process dealer; otherwise correlations are made as they say, what is left open
     being hybrid, bfv and dealt. None of them changes a tree. ``prediction`` is a term, too:
-    "transfers" (the default) or "ckks", with which margins are rounded to hundredths.
+    "transfers" (the default) or "ckks", with which margins are rounded to hundredths; and so is
+    ``positive_label``, the class that counts as 1 (None: the greater), which ``scale_pos_weight``
+    weighs; ``classes_`` stays sorted.
     """
 
     objective: str | None = None
@@ -99,13 +123,16 @@ class _SecureXGBModel(BaseEstimator):
     weight_bound: float | None = None
     target_bound: float | None = None
     importance_type: str | None = None
-    feature_party_columns: Sequence[str] | Sequence[int] | None = None
+    feature_party_columns: (
+        Sequence[str] | Sequence[int] | str | re.Pattern[str] | Callable[[Any], Any] | None
+    ) = None
     callbacks: Sequence[Any] | None = None
     prediction_decimals: int = 6
     algorithm: str | None = None
     he: str | None = None
     offline: str | None = None
     prediction: str | None = None
+    positive_label: Any = None
     federation: Federation | None = None
 
     _objective: ClassVar[str] = ""
@@ -114,7 +141,8 @@ class _SecureXGBModel(BaseEstimator):
     _sides: tuple[NDArray[np.intp], ...] = field(init=False)
     """The columns of X that each of those halves was trained on."""
 
-    def fit(
+    @refuses_in_words
+    def fit(  # noqa: PLR0913  (scikit-learn's and xgboost's arguments)
         self,
         X: Any,
         y: Any = None,
@@ -124,6 +152,7 @@ class _SecureXGBModel(BaseEstimator):
         sample_weight_eval_set: Sequence[Any] | None = None,
         ids: Any = None,
         eval_set_ids: Sequence[Any] | None = None,
+        verbose: bool | int | None = False,
     ) -> Self:
         """Train; returns the estimator.
 
@@ -132,9 +161,11 @@ class _SecureXGBModel(BaseEstimator):
         none. ``eval_set``: pairs (X, y), whose metrics are evaluated after every tree and
         thereby revealed. ``ids``: in a federation whose terms name an id_column, one text or
         whole number a row, unless X is a table with that column; the other side must have the
-        same ones in the same order.
+        same ones in the same order. ``verbose``: write the metrics of each tree to stdout, or of
+        every so-many-th one.
         """
-        self._refuse_other_terms()
+        refuse_other_terms(self)
+        hooks = (*(self.callbacks or ()), *evaluation_lines(verbose))
         if self.federation is not None and self.federation.role == "feature":
             train = self._own_columns(X, ids, reset=True)
         else:
@@ -148,24 +179,14 @@ class _SecureXGBModel(BaseEstimator):
             for number, (pair, weight, more_ids) in enumerate(given)
         ]
         if self.federation is None:
-            self._fit_alone(train, evals)
+            names = [str(name) for name in getattr(self, "feature_names_in_", ())]
+            chosen = asked_columns(self.feature_party_columns, X, names)
+            count = len(train.column_names)
+            sides = split_columns(count, column_positions(chosen, names, count))
+            self._fit_alone(train, sides, evals, hooks)
         else:
-            self._fit_federated(self.federation, train, evals)
+            self._fit_federated(self.federation, train, evals, hooks)
         return self
-
-    def evals_result(self) -> dict[str, dict[str, list[float]]]:
-        """Metric values after each tree, by evaluation set ("validation_0", …) and metric."""
-        check_is_fitted(self)
-        return self._halves[0].history
-
-    @property
-    def best_iteration(self) -> int:
-        """Number of the best tree, from 0; there is one after early stopping only."""
-        check_is_fitted(self)
-        best = self._halves[0].best_iteration
-        if best is None:
-            raise AttributeError("best_iteration exists only with early_stopping_rounds")
-        return best
 
     @property
     def feature_importances_(self) -> Reals:
@@ -186,13 +207,6 @@ class _SecureXGBModel(BaseEstimator):
             shares[side] = of_side
         return shares
 
-    @property
-    def leak_(self) -> Leak:
-        """How many bits about the training rows' labels the splits have opened to the feature
-        party, at most: ``bits``, ``labels``, ``sentence``, and ``warning`` where they are many."""
-        check_is_fitted(self)
-        return after_training(self._halves[0])[0]
-
     def save_model(self, path: str | Path) -> None:
         """Write the model into a directory: estimator.json and one npz file a half."""
         check_is_fitted(self)
@@ -202,16 +216,12 @@ class _SecureXGBModel(BaseEstimator):
         """Take over the model that ``save_model`` wrote."""
         restore_estimator(self, Path(path))
 
-    def _fit_alone(self, train: Rows, evals: Named) -> None:
+    def _fit_alone(self, train: Rows, sides: Sides, evals: Named, hooks: Hooks) -> None:
         """Play both parties."""
         params, seed = self._params()
         method = self._method()
         is_exact = self.prediction in (None, "transfers")
         params = params.decided(can_hide=is_exact and (method is None or method.can_hide))
-        names = [str(name) for name in getattr(self, "feature_names_in_", ())]
-        count = len(train.column_names)
-        sides = split_columns(count, column_positions(self.feature_party_columns, names, count))
-        hooks = tuple(self.callbacks or ())
         run = train_alone(params, train, sides, seed, evals, lambda _: hooks, method)
         self._halves, self._sides, self._seed = run.results, sides, seed
         self.ledger_ = run.ledger
@@ -220,33 +230,37 @@ class _SecureXGBModel(BaseEstimator):
         for sentence in [self.leak_.sentence, *floors.sentences(train.count, set_rows)]:
             _log.info("between two companies: %s", sentence)
 
-    def _fit_federated(self, federation: Federation, train: Rows, evals: Named) -> None:
+    def _fit_federated(
+        self, federation: Federation, train: Rows, evals: Named, hooks: Hooks
+    ) -> None:
         """Play one party, over the network; the parameters are the terms'."""
+        check_agreed_columns(federation, train)
         with federation.session("train") as party:
             job = agreed_job(party, federation, train, evals)
-            half = run_training(party, replace(job, callbacks=tuple(self.callbacks or ())))
+            half = run_training(party, replace(job, callbacks=hooks))
             self.ledger_ = party.ledger.rows()
         if half.params.opens_importance and half.importance is None:
             _log.warning("the model has no importance: %s", why_not(half))
         self._halves, self._seed = (half,), 0
         self._sides = (np.arange(len(train.column_names)),)
 
-    def _margins(self, X: Any, ids: Any) -> Reals | None:
+    def _margins(self, X: Any, ids: Any, trees: tuple[int, int] | None = None) -> Reals | None:
         """Rounded margins; None at a side of a federation that does not get them."""
         check_is_fitted(self)
-        self._refuse_other_terms()
+        refuse_other_terms(self)
         rows = self._own_columns(X, ids, reset=False)
+        halves = tuple(limited(half, trees) for half in self._halves)
         if self.federation is not None:
-            with Predictor.open(self.federation, self._halves[0]) as predictor:
+            with Predictor.open(self.federation, halves[0], asked_rows(trees)) as predictor:
                 return predictor.margins(rows)
-        if len(self._halves) != 2:
+        if len(halves) != 2:
             raise UsageError(
                 "this estimator holds one half of a model: set its federation, and predict "
                 "together with the other side"
             )
         prediction: Any = self.prediction or "transfers"
         request = Request("label", self.prediction_decimals, prediction)
-        halves, sides, method = self._halves, self._sides, self._method()
+        sides, method = self._sides, self._method()
         return predict_alone(halves, rows, sides, request, self._seed, method).results[0]
 
     def _params(self) -> tuple[TrainingParams, int]:
@@ -257,45 +271,22 @@ class _SecureXGBModel(BaseEstimator):
                 f"{type(self).__name__} is for objective {self._objective!r}, "
                 f"not {self.objective!r}"
             )
-        seed = self._integer_seed()
+        seed = integer_seed(self.random_state)
         values |= {"objective": self._objective, "random_state": seed}
         return TrainingParams.from_mapping(values), seed
-
-    def _integer_seed(self) -> int:
-        """random_state as an integer: None is 0, a generator is drawn from."""
-        if self.random_state is None:
-            return 0
-        if isinstance(self.random_state, (int, np.integer)):
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31))
 
     def _method(self) -> Method | None:
         """How both parties played here make their correlations."""
         return Method.chosen(self.algorithm, self.offline, self.he)
 
-    def _refuse_other_terms(self) -> None:
-        """In a federation a parameter set here must be the terms' one: nothing is ignored."""
-        if self.federation is None:
-            return
-        terms, usual = self.federation.terms, vars(TrainingParams())
-        names = ("algorithm", "he", "offline", "prediction")
-        agreed = vars(terms.training) | {name: getattr(terms, name) for name in names}
-        for name, value in agreed.items():
-            mine = getattr(self, name)
-            given = tuple(mine) if isinstance(mine, list) else mine
-            if given not in (None, usual.get(name), value):
-                raise UsageError(
-                    f"{name}={given!r} differs from the job's terms, which say "
-                    f"{value!r}: in a federation the terms decide"
-                )
-
     def _checked(self, X: Any, y: Any, sample_weight: Any, ids: Any) -> Rows:
         """Training data, checked. Rows of weight zero are left out where both parties are
         here: they count for nothing, not even in the bins."""
         X, row_ids = own_ids(self.federation, X, ids)
-        X, y = validate_data(
-            self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", y_numeric=False
-        )
+        with naming_columns(X):
+            X, y = validate_data(
+                self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", y_numeric=False
+            )
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(
@@ -327,14 +318,15 @@ class _SecureXGBModel(BaseEstimator):
         """Rows without labels, checked; a side of a federation may have no column."""
         X, row_ids = own_ids(self.federation, X, ids)
         least = 1 if self.federation is None else 0
-        X = validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype=np.float64,
-            ensure_all_finite="allow-nan",
-            ensure_min_features=least,
-        )
+        with naming_columns(X):
+            X = validate_data(
+                self,
+                X,
+                reset=reset,
+                dtype=np.float64,
+                ensure_all_finite="allow-nan",
+                ensure_min_features=least,
+            )
         return Rows(self._with_nan(X), self._names(X)).with_ids(row_ids)
 
     def _with_nan(self, X: Reals) -> Reals:
@@ -363,6 +355,7 @@ class _SecureXGBModel(BaseEstimator):
         return hasattr(self, "_halves")
 
 
+@takes_xgboost_names
 class SecureXGBClassifier(ClassifierMixin, _SecureXGBModel):
     """Gradient-boosted trees for two classes; the labels may be of any type.
 
@@ -374,22 +367,44 @@ class SecureXGBClassifier(ClassifierMixin, _SecureXGBModel):
 
     _objective = "binary:logistic"
 
+    def _margins(self, X: Any, ids: Any, trees: tuple[int, int] | None = None) -> Reals | None:
+        """Log odds of ``classes_[1]``, as scikit-learn has them, whichever class counts as 1."""
+        margins = super()._margins(X, ids, trees)
+        is_turned = getattr(self, "_positive", 1) == 0
+        return -margins if is_turned and margins is not None else margins
+
     def decision_function(self, X: Any, *, ids: Any = None) -> Reals | None:
         """Log odds of ``classes_[1]``, shape (rows,)."""
         return self._margins(X, ids)
 
-    def predict_proba(self, X: Any, *, ids: Any = None) -> Reals | None:
-        """Probabilities, shape (rows, 2), in the order of ``classes_``."""
-        margins = self._margins(X, ids)
+    @refuses_in_words
+    def predict_proba(
+        self, X: Any, *, iteration_range: tuple[int, int] | None = None, ids: Any = None
+    ) -> Reals | None:
+        """Probabilities, shape (rows, 2), in the order of ``classes_``; see ``predict``."""
+        margins = self._margins(X, ids, iteration_range)
         if margins is None:
             return None
         positive = 1.0 / (1.0 + np.exp(-margins))
         return np.column_stack([1.0 - positive, positive])
 
-    def predict(self, X: Any, *, ids: Any = None) -> NDArray[Any] | None:
-        """The more probable class of each row."""
-        margins = self._margins(X, ids)
-        return None if margins is None else self.classes_[(margins > 0).astype(np.intp)]
+    @refuses_in_words
+    def predict(
+        self,
+        X: Any,
+        *,
+        output_margin: bool = False,
+        iteration_range: tuple[int, int] | None = None,
+        ids: Any = None,
+    ) -> NDArray[Any] | None:
+        """The more probable class of each row; with ``output_margin`` the log odds.
+
+        ``iteration_range``: (begin, end), the trees to predict with, the same at both sides.
+        """
+        margins = self._margins(X, ids, iteration_range)
+        if margins is None or output_margin:
+            return margins
+        return self.classes_[(margins > 0).astype(np.intp)]
 
     def _encoded(self, y: Any, *, fitting: bool) -> Reals:
         if fitting:
@@ -406,9 +421,10 @@ class SecureXGBClassifier(ClassifierMixin, _SecureXGBModel):
                     "sample_weight 0 do not count)"
                 )
             self.classes_ = classes
+            self._positive = positive_position(self, classes)
         elif not np.isin(y, self.classes_).all():
             raise DataError("an evaluation set holds a class that the training data lacks")
-        codes: Reals = (np.asarray(y) == self.classes_[1]).astype(np.float64)
+        codes: Reals = (np.asarray(y) == self.classes_[self._positive]).astype(np.float64)
         return codes
 
     def __sklearn_tags__(self) -> Tags:
@@ -417,6 +433,7 @@ class SecureXGBClassifier(ClassifierMixin, _SecureXGBModel):
         return tags
 
 
+@takes_xgboost_names
 class SecureXGBRegressor(RegressorMixin, _SecureXGBModel):
     """Gradient-boosted trees for a number, by squared error.
 
@@ -426,11 +443,22 @@ class SecureXGBRegressor(RegressorMixin, _SecureXGBModel):
 
     _objective = "reg:squarederror"
 
-    def predict(self, X: Any, *, ids: Any = None) -> Reals | None:
-        """Predicted values, shape (rows,)."""
-        return self._margins(X, ids)
+    @refuses_in_words
+    def predict(
+        self,
+        X: Any,
+        *,
+        output_margin: bool = False,
+        iteration_range: tuple[int, int] | None = None,
+        ids: Any = None,
+    ) -> Reals | None:
+        """Predicted values, shape (rows,), which are the margins, too; ``iteration_range``: (begin,
+        end), the trees to predict with, the same at both sides."""
+        return self._margins(X, ids, iteration_range)
 
     def _encoded(self, y: Any, *, fitting: bool) -> Reals:
+        if self.positive_label is not None:
+            raise UsageError("positive_label is for two classes, and a regression has none")
         values = np.asarray(y, dtype=np.float64)
         if not np.isfinite(values).all():
             raise DataError("y holds a missing or an infinite value")

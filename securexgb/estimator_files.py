@@ -17,7 +17,7 @@ from securexgb.model.files import load_half, save_half
 from securexgb.storage.sealed import ModelKey, find_key
 from securexgb.storage.whole import make_directory, pack_json, read_whole, unpack_json, write_whole
 
-FORMAT = 1
+FORMAT = 2
 DESCRIPTION = "estimator.json"
 
 
@@ -41,7 +41,11 @@ def save_estimator(model: Any, directory: Path) -> None:
         "feature_names_in": None if names is None else [str(name) for name in names],
         "classes": None
         if classes is None
-        else {"dtype": classes.dtype.str, "values": classes.tolist()},
+        else {
+            "dtype": classes.dtype.str,
+            "values": classes.tolist(),
+            "positive": model._positive,
+        },
     }
     write_whole(directory / DESCRIPTION, pack_json(facts))
 
@@ -78,6 +82,7 @@ def restore_estimator(model: Any, directory: Path) -> None:
         if facts["classes"] is not None:
             dtype = np.dtype(facts["classes"]["dtype"])
             fitted["classes_"] = np.asarray(facts["classes"]["values"], dtype=dtype)
+            fitted["_positive"] = int(facts["classes"]["positive"])
     except (KeyError, TypeError) as error:
         raise DataError(f"{DESCRIPTION} is damaged: restore it from a copy") from error
     is_swapped = [half.role for half in halves] != facts["halves"]

@@ -35,6 +35,8 @@ MINORS = (11, 12, 13, 14)
 """CPython 3.x of these are looked for."""
 PLACES = ("/usr/bin", "/usr/local/bin", "/opt/python*/bin", "~/.pyenv/versions/*/bin",
           "~/.local/share/uv/python/*/bin")  # fmt: skip
+EXTRAS = ("ckks", "oracle", "paillier")
+"""What a user may add to an installation."""
 XGBOOSTS = ("3.0", "3.1", "3.2")
 """The newest of each of these, beside the lowest and the newest that the ranges allow."""
 PARSERS = ("tests/channel", "tests/attestation", "tests/terms", "tests/model", "tests/storage",
@@ -156,14 +158,34 @@ def performed(name: str, part: Sequence[str]) -> dict[str, Any]:
 
 
 def wheel(bench: Bench) -> None:
-    """The wheel that all environments install, built once; it is abi3."""
+    """The wheel that all environments install, built once, for every Python and old machines."""
     shutil.rmtree(WORK / "wheels", ignore_errors=True)
-    options = ("--quiet", "--no-deps", "--wheel-dir", WORK / "wheels")
-    bench.run(sys.executable, "-m", "pip", "wheel", *options, ROOT)
+    places = (f"VENV={WORK / 'wheel-tools'}", f"DIST={WORK / 'wheels'}")
+    bench.run("make", "wheel", *places, f"PYTHON={sys.executable}")
     found = built_wheel()
-    if "-abi3-" not in found.name:
-        raise Failed(f"{found.name} is not for every Python")
-    bench.figures.append(f"{found.stat().st_size / 2**20:.1f} MB, abi3")
+    if "-abi3-manylinux2014_x86_64" not in found.name:
+        raise Failed(f"{found.name} is not for every Python, or not for machines of 2014")
+    bench.figures.append(f"{found.stat().st_size / 2**20:.1f} MB, abi3, glibc 2.17")
+
+
+def carried(bench: Bench) -> None:
+    """As docs/installation.md has it: without a compiler, from a folder of wheels alone."""
+    for minor in MINORS:
+        found = find_python(minor)
+        if found is None:
+            continue
+        folder, place = WORK / "carried" / str(minor), WORK / "venvs" / f"carried3.{minor}"
+        for old in (folder, place):
+            shutil.rmtree(old, ignore_errors=True)
+        bench.run(found, "-m", "venv", place)
+        pip = (place / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check")
+        bench.run(*pip, "download", "--only-binary", ":all:", "--dest", folder, built_wheel())
+        bench.run(*pip, "install", "--no-index", "--find-links", folder, "securexgb")
+        listed = bench.run(*pip, "list", "--format", "freeze").split()
+        bench.run(place / "bin" / "securexgb", "simulate", "--trees", "2", cwd=WORK)
+        bench.figures.append(f"3.{minor}: {len(listed)} packages, trains")
+        if any(line.startswith(("xgboost", "nvidia")) for line in listed):
+            raise Failed("a bare installation brings xgboost")
 
 
 def built_wheel() -> Path:
@@ -230,7 +252,8 @@ def exports(bench: Bench) -> None:
 
 
 STEPS: dict[str, tuple[int, Callable[[Bench], None]]] = {
-    "wheel": (15, wheel),
+    "wheel": (30, wheel),
+    "carried": (30, carried),
     "lowest": (60, lowest),
     **{f"python3.{minor}": (60, interpreter(minor)) for minor in MINORS},
     "parsers": (45, parsers),
@@ -277,7 +300,7 @@ def requirements() -> list[str]:
     """Direct dependencies of a run, its extras among them."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    return [*project["dependencies"], *extras["paillier"], *extras["ckks"]]
+    return [*project["dependencies"], *(text for name in EXTRAS for text in extras[name])]
 
 
 def declared() -> set[str]:

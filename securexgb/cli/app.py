@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
+from securexgb import __version__
 from securexgb.cli import dealer, job, keys, model, output
 from securexgb.cli.check import check
 from securexgb.cli.evaluate import evaluate
@@ -36,8 +38,19 @@ app.add_typer(model.app, name="model")
 app.add_typer(dealer.app, name="dealer")
 
 
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"securexgb {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _commands() -> None:
+def _commands(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
     """XGBoost across two companies that do not show each other their data."""
 
 

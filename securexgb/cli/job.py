@@ -9,7 +9,14 @@ import typer
 
 from securexgb.attestation.policy import Policy
 from securexgb.boost.leak import Floors, bits_a_tree
-from securexgb.cli.options import AlgorithmOption, SplitsOption, parameters, write_new
+from securexgb.cli.options import (
+    AlgorithmOption,
+    PositiveOption,
+    SplitsOption,
+    parameters,
+    toml_value,
+    write_new,
+)
 from securexgb.cli.output import Format, FormatOption, result
 from securexgb.report.text import splits_line
 from securexgb.terms.job import JobTerms
@@ -44,6 +51,7 @@ def new(
     feature_party: Annotated[str, typer.Option(help="Name of the side with columns only.")],
     param: ParamOption = None,
     id_column: Annotated[str | None, typer.Option(help="Column of the rows' ids.")] = None,
+    positive_label: PositiveOption = None,
     predictions_to: ReceiverOption = "label",
     prediction: PredictionOption = "transfers",
     min_training_rows: TrainingRowsOption = Floors.training_rows,
@@ -70,6 +78,7 @@ def new(
             "label_party": label_party,
             "feature_party": feature_party,
             "id_column": id_column,
+            "positive_label": None if positive_label is None else toml_value(positive_label),
             "predictions_to": predictions_to,
             "prediction": prediction,
             "min_training_rows": min_training_rows,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importance_of
 from securexgb.cli.output import Format, FormatOption, result
-from securexgb.model.export import hidden_half, own_splits
+from securexgb.errors import UsageError
+from securexgb.model.export import hidden_half, own_splits, split_table
 from securexgb.model.files import load_half
+from securexgb.mpc.party import ROLES
 from securexgb.report.text import table
 from securexgb.storage.sealed import VARIABLE, find_key
 
@@ -23,17 +26,19 @@ def _commands() -> None:
     """This side's half of a model."""
 
 
+PathArgument = Annotated[
+    Path, typer.Argument(help="A run, or a half: label.npz or feature.npz.", metavar="RUN")
+]
+KeyOption = Annotated[
+    Path | None, typer.Option(help=f"The file of its key, if encrypted; or {VARIABLE}.")
+]
+
+
 @app.command()
-def inspect(
-    path: Annotated[Path, typer.Argument(help="A half: label.npz or feature.npz.")],
-    key: Annotated[
-        Path | None, typer.Option(help=f"The file of its key, if encrypted; or {VARIABLE}.")
-    ] = None,
-    form: FormatOption = Format.text,
-) -> None:
+def inspect(path: PathArgument, key: KeyOption = None, form: FormatOption = Format.text) -> None:
     """Show a half: to which job it belongs, its parameters, the splits of its own columns, or
     what there is where splits are hidden."""
-    half = load_half(path, find_key(key))
+    half = load_half(_half_at(path), find_key(key))
     hidden, importance = half.params.is_hidden, importance_of(half)
     facts = {
         **(hidden_half(half) if hidden else own_splits(half)),
@@ -59,12 +64,52 @@ def inspect(
     result(facts, text, form)
 
 
+@app.command()
+def splits(path: PathArgument, key: KeyOption = None, form: FormatOption = Format.text) -> None:
+    """Show the splits of this side's own columns, where the terms let each side know its own."""
+    half = load_half(_half_at(path), find_key(key))
+    rows = split_table(half)
+    way = {True: "left", False: "right"}
+    shown = [
+        (row["tree"], row["node"], row["column"], _rule(row), way[row["missing_left"]])
+        for row in rows
+    ]
+    nodes = len(half.trees) * ((1 << half.params.max_depth) - 1)
+    text = (
+        f"{len(rows):,} of {nodes:,} nodes are split by a column of the {half.role} party. Node 0 "
+        "is the root, node i has the children 2 i + 1 (left) and 2 i + 2. Splits below a node that "
+        "was not worth splitting are among them and change nothing: nobody can tell them."
+    )
+    if shown:
+        text += "\n\n" + table(shown, ("tree", "node", "column", "left where", "missing goes"))
+    result({"role": half.role, "model_id": half.model_id, "splits": rows}, text, form)
+
+
+def _rule(row: Mapping[str, Any]) -> str:
+    """When a present value goes left."""
+    return "always" if row["threshold"] is None else f"< {row['threshold']:.6g}"
+
+
+def _half_at(path: Path) -> Path:
+    """The file of a half: itself, or the one in a run's directory, or in its model/."""
+    if not path.is_dir():
+        return path
+    names = [f"{folder}{role}.npz" for folder in ("", "model/") for role in ROLES]
+    found = [path / name for name in names if (path / name).is_file()]
+    if not found:
+        raise UsageError(f"{path} holds no model: name a finished run, or a half in its model/")
+    if len(found) > 1:
+        listed = " or ".join(str(half) for half in found)
+        raise UsageError(f"{path} holds two halves, as a simulation does: name {listed}")
+    return found[0]
+
+
 def _splits_text(half: ModelHalf) -> str:
     """What is here of the splits, and what is not."""
     if not half.params.is_hidden:
         return (
-            "splits: own ones are here (--format json shows them), of the other side's the owner "
-            "alone; leaf values are shares"
+            "splits: own ones are here (`securexgb model splits` shows them), of the other side's "
+            "the owner alone; leaf values are shares"
         )
     shape, depth = half.layout, half.params.max_depth
     return (

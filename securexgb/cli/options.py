@@ -29,6 +29,9 @@ SplitsOption = Annotated[
         "paillier or with predictions under ckks."
     ),
 ]
+PositiveOption = Annotated[
+    str | None, typer.Option(help="The class that counts as 1. Default: the greater of the two.")
+]
 ConfigOption = Annotated[Path, typer.Option("--config", help="This side's settings.")]
 JobOption = Annotated[Path, typer.Option("--job", help="The terms, the same at both sides.")]
 SetOption = Annotated[
@@ -78,10 +81,10 @@ def _pairs(settings: Sequence[str], flag: str) -> Iterator[tuple[str, Any]]:
         name, sign, text = setting.partition("=")
         if not sign:
             raise UsageError(f"{flag} {setting!r} must have the form NAME=VALUE")
-        yield name.strip(), _value(text.strip())
+        yield name.strip(), toml_value(text.strip())
 
 
-def _value(text: str) -> Any:
+def toml_value(text: str) -> Any:
     """A TOML value; what is none is taken as text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]

@@ -50,17 +50,19 @@ def note(text: str) -> None:
 def explain(error: BaseException) -> int:
     """Say on stderr what happened and what to do; the exit code for it.
 
-    Errors raised on purpose, and files that cannot be read or written, get two sentences
+    Errors raised on purpose, and files that cannot be read or written, get a sentence, or two,
     and no traceback. Anything else is a bug of ours and gets its traceback, which a report
     needs.
     """
     if isinstance(error, SecureXGBError):
         note(f"error: {error}")
-        note(f"help: {error.help}")
+        for line in getattr(error, "__notes__", ()):
+            note(f"  {line}")
+        if error.help:
+            note(f"help: {error.help}")
         return error.exit_code
     if isinstance(error, OSError) and error.filename is not None:
         note(f"error: {error.filename}: {error.strerror}")
-        note(f"help: {UsageError.help}")
         return UsageError.exit_code
     traceback.print_exception(error)
     note(f"error: unexpected {type(error).__name__}")

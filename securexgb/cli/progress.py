@@ -1,12 +1,14 @@
-"""Progress of a training, for people at a terminal: a bar, and whom one waits for.
+"""Progress of a training: at a terminal a bar, elsewhere a plain line a minute, both on stderr.
 
-Nothing is drawn where stderr is not a terminal. While no message has come for some
-seconds, the line says for whom and at which step of the program this side waits.
+While no message has come for some seconds, they say for whom and at which step of the program
+this side waits.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from threading import Event, Thread
 from time import monotonic
 
 from rich.console import Console
@@ -24,8 +26,11 @@ from rich.text import Text
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.mpc.party import Party
+from securexgb.report.text import duration, figure
 
 SILENCE_SECONDS = 3.0
+LINE_SECONDS = 60.0
+"""Between two plain lines, where stderr is no terminal: a log grows by little."""
 
 
 class _Waiting(ProgressColumn):
@@ -35,23 +40,58 @@ class _Waiting(ProgressColumn):
 
     def __init__(self, party: Party, peer: str) -> None:
         super().__init__()
+        self._silence = _Silence(party, peer)
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.finished else self._silence.text(monotonic(), SILENCE_SECONDS))
+
+
+class _Silence:
+    """Since when no message has come; asked again and again."""
+
+    def __init__(self, party: Party, peer: str) -> None:
         self._party = party
         self._peer = peer
         self._seen = -1
         self._since = monotonic()
 
-    def render(self, task: Task) -> Text:
+    def text(self, now: float, least_seconds: float) -> str:
+        """Whom this side waits for, and where; empty before ``least_seconds`` of silence."""
         seen = self._party.channel.traffic.messages_received
         if seen != self._seen:
-            self._seen, self._since = seen, monotonic()
-        silent = monotonic() - self._since
-        if task.finished or silent < SILENCE_SECONDS:
-            return Text("")
-        return Text(f"waiting {silent:.0f} s for {self._peer} at {self._party.place}")
+            self._seen, self._since = seen, now
+        silent = now - self._since
+        if silent < least_seconds:
+            return ""
+        return f"waiting {silent:.0f} s for {self._peer} at {self._party.place}"
+
+
+class PlainLines:
+    """What a log shows of a training: tree, metric, seconds a tree, and how long it will take."""
+
+    def __init__(self, trees: int, silence: Callable[[float], str], now: float) -> None:
+        self._trees, self._silence = trees, silence
+        self._began, self._first, self._done, self._metric = now, 0, 0, ""
+
+    def tree_done(self, trees: int, metric: str, now: float) -> None:
+        """``trees`` are grown; the first ones may be of an earlier session."""
+        if self._done == 0 and trees > 1:
+            self._first, self._began = trees, now
+        self._done, self._metric = trees, metric
+
+    def line(self, now: float) -> str:
+        """How far it is now."""
+        facts = [f"tree {self._done} of {self._trees}", self._metric]
+        fresh = self._done - self._first
+        if fresh > 0:
+            seconds = (now - self._began) / fresh
+            left = (self._trees - self._done) * seconds
+            facts += [f"{figure(seconds)} s a tree", f"{duration(left)} left"]
+        return ", ".join(fact for fact in [*facts, self._silence(now)] if fact)
 
 
 class TrainingProgress(Progress, TrainingCallback):
-    """A context whose bar every tree moves; draws on stderr, terminals only."""
+    """A context whose bar every tree moves; a terminal sees the bar, a log a line a minute."""
 
     def __init__(self, party: Party, peer: str, trees: int) -> None:
         self._party = party
@@ -68,6 +108,24 @@ class TrainingProgress(Progress, TrainingCallback):
         )
         self._task = self.add_task("training", total=trees, facts="")
         self._began, self._done = monotonic(), 0
+        silence = _Silence(party, peer)
+        self._lines = PlainLines(
+            trees, lambda now: silence.text(now, LINE_SECONDS / 2), self._began
+        )
+        self._ended = Event()
+
+    def start(self) -> None:
+        super().start()
+        if self.disable:
+            Thread(target=self._write_lines, daemon=True).start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        super().stop()
+
+    def _write_lines(self) -> None:
+        while not self._ended.wait(LINE_SECONDS):
+            print(self._lines.line(monotonic()), file=sys.stderr, flush=True)
 
     def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
         self.tree_done(epoch + 1)
@@ -78,7 +136,10 @@ class TrainingProgress(Progress, TrainingCallback):
         fresh = max(trees - self._done, 1)
         seconds = (monotonic() - self._began) / fresh
         self._began, self._done = monotonic(), trees
+        self._lines.tree_done(trees, metric, self._began)
         traffic = self._party.channel.traffic
         megabytes = (traffic.bytes_sent + traffic.bytes_received) / 1e6
-        facts = f"{metric}  {seconds:.2f} s a tree  {megabytes:.0f} MB  {self._party.rounds} rounds"
+        facts = (
+            f"{metric}  {figure(seconds)} s a tree  {megabytes:.0f} MB  {self._party.rounds} rounds"
+        )
         self.update(self._task, completed=trees, facts=facts.strip())

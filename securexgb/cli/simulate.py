@@ -24,15 +24,22 @@ from securexgb.boost.leak import Floors, Leak, after_training, before_training
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
-from securexgb.cli.options import AlgorithmOption, SplitsOption, parameters, split_names
+from securexgb.cli.options import (
+    AlgorithmOption,
+    PositiveOption,
+    SplitsOption,
+    parameters,
+    split_names,
+)
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.progress import TrainingProgress
 from securexgb.errors import UsageError
-from securexgb.jobs.files import ColumnRoles, read_side
+from securexgb.jobs.files import ColumnRoles, binary_labels, read_side
 from securexgb.jobs.ledgers import add_ledgers
-from securexgb.jobs.plain import plain_xgboost
-from securexgb.jobs.reports import metrics_of
+from securexgb.jobs.plain import ABSENT, has_xgboost, plain_xgboost
+from securexgb.jobs.reports import metrics_of, write_simulation
 from securexgb.jobs.rows import Rows
+from securexgb.jobs.runs import RunDirectory, RunRecord
 from securexgb.jobs.simulation import (
     Simulation,
     Split,
@@ -43,16 +50,20 @@ from securexgb.jobs.simulation import (
 )
 from securexgb.mpc.party import ROLES, Party
 from securexgb.offline.method import Method
+from securexgb.report.record import Costs
 from securexgb.report.text import (
     bits_facts,
     bits_line,
     bits_warnings,
     leaks_text,
     ledger_table,
+    numbering_sentence,
+    positive_sentence,
     splits_line,
     table,
     uncut_sentence,
 )
+from securexgb.terms.party import MISSING
 
 WARNING = "a simulation protects nothing: both sides share one process here"
 REQUEST = Request("label", 6)
@@ -77,6 +88,15 @@ OfflineOption = Annotated[
         "this process too). Default: two-party, but dealt with ss."
     ),
 ]
+MissingOption = Annotated[
+    str | None,
+    typer.Option(
+        help=f"What a CSV field says for no value, by comma. Default: {','.join(MISSING)}."
+    ),
+]
+RunsOption = Annotated[
+    Path, typer.Option(help="Where the run leaves its report and both halves of the model.")
+]
 SchemeOption = Annotated[
     str | None, typer.Option(help="The scheme of hybrid: bfv (default) or paillier.")
 ]
@@ -87,6 +107,7 @@ def simulate(
     label: Annotated[str | None, typer.Option(help="Label column of DATA.")] = None,
     feature_party_columns: ColumnsOption = None,
     ignore: Annotated[str | None, typer.Option(help="Columns to leave out, by comma.")] = None,
+    missing: MissingOption = None,
     objective: Annotated[str | None, typer.Option(help="What is learnt.")] = None,
     trees: Annotated[int | None, typer.Option(help="Number of trees (n_estimators).")] = None,
     depth: Annotated[int | None, typer.Option(help="Depth of every tree (max_depth).")] = None,
@@ -94,11 +115,13 @@ def simulate(
     learning_rate: Annotated[float | None, typer.Option(help="Factor on leaf values.")] = None,
     param: ParamOption = None,
     test_fraction: TestOption = 0.25,
+    positive_label: PositiveOption = None,
     seed: Annotated[int, typer.Option(help="Seed of the split and of all randomness.")] = 0,
     splits: SplitsOption = None,
     algorithm: AlgorithmOption = "hybrid",
     offline: OfflineOption = None,
     he: SchemeOption = None,
+    run_directory: RunsOption = Path("run"),
     form: FormatOption = Format.text,
 ) -> None:
     """Train with both parties on this machine, and compare with plain xgboost."""
@@ -115,28 +138,29 @@ def simulate(
         "splits": splits,
     }
     params = parameters(flags, param or [])
-    whole = _load(data, label, split_names(ignore), params)
+    texts = MISSING if missing is None else ("", *(split_names(missing) or ()))
+    roles = ColumnRoles(
+        label=label,
+        classifies=params.traits.classifies,
+        positive=positive_label,
+        missing=texts,
+    )
+    whole = _load(data, roles, split_names(ignore))
     split = split_rows(whole, split_names(feature_party_columns), params, test_fraction)
     is_said = any(item.split("=")[0].strip() == "missing_values" for item in param or [])
     if not is_said and not split.has_missing:
         params = replace(params, missing_values="refused")
     params = params.decided(can_hide=method is None or method.can_hide)
-    _simulate(params, split, seed, method, form)
+    assert method is not None
+    _simulate(params, split, seed, method, run_directory, form)
 
 
 def _simulate(
-    params: TrainingParams, split: Split, seed: int, method: Method | None, form: Format
+    params: TrainingParams, split: Split, seed: int, method: Method, root: Path, form: Format
 ) -> None:
-    """Say what two companies would be told, train, predict the test rows, print."""
-    note(WARNING)
-    note(splits_line(params))
-    floors = Floors().of(params)
-    for sentence in floors.sentences(split.train.count):
-        note(f"between two companies this would be refused: {sentence}")
-    note(f"at worst: {leaks_text(before_training(params, split.layout(params)))}")
-    uncut = _uncut(split)
-    for role, names in uncut.items():
-        note(f"{role} party: {uncut_sentence(names)}")
+    """Say what two companies would be told, train, predict the test rows, print, keep."""
+    run = RunDirectory.create(root, "simulation")  # before work that it must keep
+    uncut = _tell(params, split)
     with ExitStack() as drawn:
 
         def watch(party: Party) -> list[TrainingCallback]:
@@ -149,7 +173,6 @@ def _simulate(
     margins = prediction.results[0]
     assert margins is not None
     secure = objective_of(params).predictions(margins)
-    assert method is not None
     facts = _facts(params, split, training, method)
     for warning in bits_warnings(halves[0].numbers):
         note(f"warning: {warning}")
@@ -159,24 +182,84 @@ def _simulate(
     facts["ledger"] = add_ledgers(training.ledger, prediction.ledger)
     facts["columns_without_cut"] = uncut
     facts |= _quality(params, split, secure)
+    record = RunRecord(
+        ledger=facts["ledger"],
+        costs_of="both parties in one process",
+        costs=_costs(training),
+        offline_source=facts["offline_source"],
+        dealer_evidence="none",
+        dealer=None,
+        missing_rates=split.train.missing_rates,
+        classes=split.train.classes,
+        positive_share=split.train.positive_share,
+        leaks=leaks,
+    )
+    terms = {**vars(method), "training": params.to_mapping()}
+    parts = side_data(split.train, split.sides)
+    write_simulation(run, halves, parts, terms, record, metrics_of(split.test, secure, params))
+    facts |= {"run": str(run.path), "report": str(run.path / "report.html")}
     result(facts, _text(facts, leaks), form)
 
 
-def _load(
-    path: Path | None, label: str | None, ignore: tuple[str, ...] | None, params: TrainingParams
-) -> Rows:
+def _costs(training: Simulation[ModelHalf]) -> Costs:
+    """For the report: what one party sends the other receives, here."""
+    found = training.costs
+    total = found.online_bytes + found.offline_bytes
+    return Costs(
+        rounds=found.rounds,
+        bytes_sent=total,
+        bytes_received=total,
+        offline_bytes=found.offline_bytes,
+        offline_seconds=found.offline_seconds,
+        waited_seconds=found.waited_seconds,
+        online_seconds=found.online_seconds,
+        total_seconds=found.total_seconds,
+        peak_rss_mb=_peak_rss_mb(),
+    )
+
+
+def _peak_rss_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _tell(params: TrainingParams, split: Split) -> dict[str, list[str]]:
+    """What two companies would be told before; columns without a cut, by role."""
+    note(WARNING)
+    note(splits_line(params))
+    floors = Floors().of(params)
+    for sentence in floors.sentences(split.train.count):
+        note(f"between two companies this would be refused: {sentence}")
+    note(f"at worst: {leaks_text(before_training(params, split.layout(params)))}")
+    train = split.train
+    numbering = numbering_sentence(train.numbering_columns, "--ignore")
+    for sentence in (positive_sentence(train.classes, train.positive_share), numbering):
+        if sentence:
+            note(sentence)
+    uncut = _uncut(split)
+    for role, names in uncut.items():
+        note(f"{role} party: {uncut_sentence(names)}")
+    return uncut
+
+
+def _load(path: Path | None, roles: ColumnRoles, ignore: tuple[str, ...] | None) -> Rows:
     """The whole table: all columns, labels as numbers."""
+    if roles.positive is not None and not roles.classifies:
+        raise UsageError("--positive-label is for two classes, and the objective has none")
     if path is None:
         from sklearn.datasets import load_breast_cancer  # noqa: PLC0415  (slow, and needed here only)
 
-        if label is not None or ignore is not None:
+        if roles.label is not None or ignore is not None:
             raise UsageError("--label and --ignore are for DATA, and no DATA is given")
-        features, labels = load_breast_cancer(return_X_y=True)
-        names = tuple(str(name) for name in load_breast_cancer().feature_names)
-        return Rows(features, names, labels.astype(np.float64))
-    if label is None:
+        found = load_breast_cancer()
+        names = tuple(str(name) for name in found.feature_names)
+        labels, classes = found.target.astype(np.float64), None
+        if roles.classifies:
+            kinds = found.target_names[found.target]
+            wanted = roles.positive or "benign"  # as the data set has it
+            labels, classes = binary_labels(kinds, "target", "simulation", positive=wanted)
+        return Rows(found.data, names, labels, classes=classes)
+    if roles.label is None:
         raise UsageError("name the label column of DATA by --label")
-    roles = ColumnRoles(label=label, classifies=params.traits.classifies)
     return read_side(path, roles, "simulation", leave_out=ignore or ())
 
 
@@ -190,6 +273,8 @@ def _facts(
     megabytes = {"offline": offline, "online": online, "total": offline + online}
     return {
         "rows": split.train.count,
+        "positive_label": None if split.train.classes is None else split.train.classes[1],
+        "positive_share": split.train.positive_share,
         "gradient_bits": bits_facts(training.results[0].numbers),
         "test_rows": split.test.count,
         "label_columns": len(split.sides[0]),
@@ -207,7 +292,7 @@ def _facts(
         "megabytes": megabytes,
         "megabytes_per_tree": megabytes["total"] / grown,
         "rounds": costs.rounds,
-        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_rss_mb": _peak_rss_mb(),
         "dealer_evidence": "none",
         "warning": WARNING,
         "algorithm": method.algorithm,
@@ -226,18 +311,17 @@ def _uncut(split: Split) -> dict[str, list[str]]:
 
 def _quality(params: TrainingParams, split: Split, secure: Reals) -> dict[str, Any]:
     """The test's metrics of the model, of xgboost on the same bins and of xgboost on its own
-    bins; those that do not apply are null."""
+    bins; those that do not apply, and xgboost's where it is not installed, are null."""
     facts: dict[str, Any] = {}
     names = ("auc", "ks") if params.traits.classifies else ("auc", "ks", "rmse")
-    models = {
-        "": secure,
-        "xgboost_": plain_xgboost(params, split.train, split.test),
-        "xgboost_raw_": plain_xgboost(params, split.train, split.test, has_own_bins=True),
-    }
+    models: dict[str, Reals | None] = {"": secure, "xgboost_": None, "xgboost_raw_": None}
+    if has_xgboost():
+        models["xgboost_"] = plain_xgboost(params, split.train, split.test)
+        models["xgboost_raw_"] = plain_xgboost(params, split.train, split.test, has_own_bins=True)
     for prefix, scores in models.items():
-        found = metrics_of(split.test, scores, params)
-        assert found is not None
-        facts |= {prefix + name: asdict(found).get(name) for name in names}
+        found = None if scores is None else metrics_of(split.test, scores, params)
+        values = {} if found is None else asdict(found)
+        facts |= {prefix + name: values.get(name) for name in names}
     return facts
 
 
@@ -245,13 +329,18 @@ def _text(facts: dict[str, Any], leaks: Sequence[Leak]) -> str:
     """The closing table for people."""
     seconds, megabytes = facts["seconds"], facts["megabytes"]
     names = [name for name in ("auc", "ks", "rmse") if facts.get(name) is not None]
+    prefixes = {"": "secure"}
+    if has_xgboost():
+        prefixes |= {
+            "xgboost_": "plain xgboost, same bins",
+            "xgboost_raw_": "plain xgboost, its own bins",
+        }
     quality = table(
-        [
-            (name, facts[name], facts[f"xgboost_{name}"], facts[f"xgboost_raw_{name}"])
-            for name in names
-        ],
-        ("on the test rows", "secure", "plain xgboost, same bins", "plain xgboost, its own bins"),
+        [(name, *(facts[prefix + name] for prefix in prefixes)) for name in names],
+        ("on the test rows", *prefixes.values()),
     )
+    if not has_xgboost():
+        quality += f"\n{ABSENT}"
     costs = table(
         [
             ("offline: correlations are made", seconds["offline"], megabytes["offline"]),
@@ -271,4 +360,6 @@ def _text(facts: dict[str, Any], leaks: Sequence[Leak]) -> str:
     how = f"{facts['algorithm']} ({facts['he']})" if facts["he"] else facts["algorithm"]
     dealer = "no dealer" if facts["offline"] == "two-party" else "an in-process dealer"
     evidence = f"{how}, {dealer}; dealer evidence: none ({facts['warning']})"
-    return f"{shape}\n{facts['numbers']}\n\n{quality}\n\n{costs}\n\n{ledger}\n\n{evidence}"
+    kept = f"the report is {facts['report']}, both halves of the model are beside it in model/"
+    parts = (f"{shape}\n{facts['numbers']}", quality, costs, ledger, evidence, kept)
+    return "\n\n".join(parts)

@@ -18,6 +18,7 @@ from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.progress import TrainingProgress
 from securexgb.federation.session import Federation
 from securexgb.jobs.checkpoint import CheckpointStore
+from securexgb.jobs.checks import LEAVE_OUT
 from securexgb.jobs.files import load_rows, load_sets, needed_file, needed_sets
 from securexgb.jobs.ledgers import RunLedger, recorded, verdict_of
 from securexgb.jobs.reports import Quality, costs_of, curves, write_report
@@ -30,8 +31,11 @@ from securexgb.report.text import (
     bits_facts,
     bits_line,
     bits_warnings,
+    figure,
     leaks_text,
     ledger_table,
+    numbering_sentence,
+    positive_sentence,
     short_verdict,
     table,
 )
@@ -92,6 +96,12 @@ def _train(
     with federation.session("train") as party, recorded(run, party) as ledger:
         began = perf_counter()
         rows = load_rows(federation, path)
+        for sentence in (
+            positive_sentence(rows.classes, rows.positive_share),
+            numbering_sentence(rows.numbering_columns, LEAVE_OUT),
+        ):
+            if sentence:
+                note(sentence)
         evals = load_sets(federation, rows.column_names, rows.classes)
         training = agreed_job(party, federation, rows, evals)
         run.log("agreed", rows=rows.count, columns=len(rows.column_names))
@@ -108,6 +118,7 @@ def _train(
             dealer=verdict_of(party),
             missing_rates=rows.missing_rates,
             classes=rows.classes,
+            positive_share=rows.positive_share,
             leaks=after_training(half, training.set_rows),
         )
         record.write(run)
@@ -158,7 +169,7 @@ class _Recorder(TrainingCallback):
         self.run.metric(line | newest)
         self.ledger.write()
         self.progress.tree_done(
-            epoch + 1, " ".join(f"{name} {value:.5g}" for name, value in newest.items())
+            epoch + 1, " ".join(f"{name} {figure(value)}" for name, value in newest.items())
         )
         return False
 

@@ -95,7 +95,7 @@ def main(path: Path) -> int:
         kind = attester.evidence(bytes(64)).type
         run(settings, attester, lambda port, pem: _announce(settings, port, pem, kind))
     except SecureXGBError as error:
-        _log.error("%s %s", error, error.help)
+        _log.error("%s", f"{error} {error.help}".rstrip())
         return error.exit_code
     return 0
 

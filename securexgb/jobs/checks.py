@@ -32,6 +32,8 @@ from securexgb.jobs.rows import Rows
 from securexgb.report.text import (
     bits_line,
     bits_warnings,
+    numbering_sentence,
+    positive_sentence,
     splits_line,
     uncut_sentence,
     verdict_line,
@@ -40,6 +42,7 @@ from securexgb.report.text import (
 LEAST_DISK_BYTES = 1 << 30
 CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")
 """Of a container: a number, or "max"."""
+LEAVE_OUT = "feature_columns in party.toml"
 
 
 class _Warning(str):
@@ -77,6 +80,9 @@ class Checks:
         self._run("data", self._data)
         self._run("enough rows", self._enough_rows)
         self._run("columns", self._columns)
+        self._run("column names", self._column_names)
+        if federation.role == "label" and self.params.traits.classifies:
+            self._run("labels", self._labels)
         if federation.role == "label":
             self._run("scales", self._scales)
         self._run("numbers", self._numbers)
@@ -193,7 +199,25 @@ class Checks:
         """Columns of the training data that no split can use; their names stay at this side."""
         if self.training is None:
             return "not read"
-        return uncut_sentence(self.training.columns_without_cut)
+        text = uncut_sentence(self.training.columns_without_cut)
+        numbering = numbering_sentence(self.training.numbering_columns, LEAVE_OUT)
+        return _Warning(f"{numbering}; {text}") if numbering else text
+
+    def _column_names(self) -> str:
+        """The digest by which the terms may fix this side's columns."""
+        if self.training is None:
+            return "not read"
+        fixed = self.federation.terms.columns_sha256
+        agreed = fixed.label if self.federation.role == "label" else fixed.feature
+        says = "not in the terms" if agreed is None else "as the terms say"
+        return f"sha256 {self.training.names_sha256}, {says}"
+
+    def _labels(self) -> str:
+        """Which class counts as 1."""
+        rows = self.training
+        if rows is None:
+            return "not read"
+        return positive_sentence(rows.classes, rows.positive_share)
 
     def _disk(self) -> str:
         root = self.federation.config.run_directory

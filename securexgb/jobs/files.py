@@ -1,8 +1,9 @@
-"""Reading one side's table: CSV or Parquet by pyarrow, checked column by column.
+"""One side's rows from its table: which column is what, checked column by column.
 
 Each side reads its own file only. What is wrong is said with the side, the file
-and the column, never with a value of the data: the message may end up in a log.
-An empty CSV field, a null and NaN are all "missing"; infinity and text are refused.
+and the column, never with a value of the data: the message may end up in a log. The text of a
+field is a note of the error (``add_note``), which people are shown and no log keeps.
+A null and NaN are both "missing"; infinity and text are refused.
 
 Ids are text, character for character as the file has them, and nothing is guessed: 007 and 7
 are two ids, so are NA and nan, blanks count, and digits have no limit. Two sides agree on a row
@@ -11,24 +12,21 @@ only where these texts are equal, and predictions carry the same text back.
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute
-import pyarrow.csv
-import pyarrow.parquet
 from numpy.typing import NDArray
 
 from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.rows import Rows
-from securexgb.terms.party import PartyConfig
+from securexgb.jobs.tables import DECIMAL_COMMA, CsvWays, read_table
+from securexgb.terms.party import MISSING, PartyConfig
 
 Reals = NDArray[np.float64]
 
@@ -40,8 +38,6 @@ _IDENTIFYING = (
     pa.types.is_null, pa.types.is_binary, pa.types.is_large_binary,
 )  # fmt: skip
 """Binary is Parquet text without the mark that says so."""
-NULLS = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
-"""What a CSV field may say for "no value", in every column but that of the ids."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,8 @@ class ColumnRoles:
 
     ``is_label_optional``: the file may come without the label column, as rows to predict do.
     ``classifies``: labels are two classes, else numbers; ``classes``: those that a model was
-    trained on.
+    trained on; ``positive``: the class that counts as 1, None for the greater; ``missing``: what a
+    CSV field says for "no value".
     """
 
     features: tuple[str, ...] | None = None
@@ -60,77 +57,14 @@ class ColumnRoles:
     is_label_optional: bool = False
     classifies: bool = True
     classes: Sequence[Any] | None = None
-
-
-def read_table(path: Path, side: str, id_column: str | None = None) -> pa.Table:
-    """The file as an Arrow table; CSV, or Parquet where the name ends in .parquet or .pq.
-
-    ``id_column``: of a CSV file, the column whose fields stay text as they are, quotes removed.
-    """
-    if not path.is_file():
-        raise UsageError(f"{side}: there is no file {path}")
-    try:
-        is_parquet = path.suffix.lower() in (".parquet", ".pq")
-        table = pa.parquet.read_table(path) if is_parquet else _read_csv(path, id_column)
-        names = table.column_names  # decoded here
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        if isinstance(error, UnicodeDecodeError) or "invalid UTF8" in str(error):
-            raise DataError(f"{side}: {path} is not UTF-8 text: save it as UTF-8") from None
-        raise DataError(f"{side}: {path} cannot be read: {_without_values(error)}") from None
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise DataError(f"{side}: {path} has more than one column named {repeated[0]!r}")
-    if table.num_rows == 0:
-        raise DataError(f"{side}: {path} has no rows")
-    return table
-
-
-def _read_csv(path: Path, id_column: str | None) -> pa.Table:
-    """Types are inferred, but that of the ids, which is text without nulls.
-
-    pyarrow makes nulls of strings in all columns or in none, hence the second step. A quoted field
-    may hold line breaks; see ``_WholeBreaks``.
-    """
-    convert = pa.csv.ConvertOptions(
-        null_values=NULLS,
-        strings_can_be_null=False,
-        column_types={} if id_column is None else {id_column: pa.string()},
-    )
-    parse = pa.csv.ParseOptions(newlines_in_values=True)
-    with pa.input_stream(str(path), compression="detect") as stream:
-        source = pa.PythonFile(_WholeBreaks(stream), mode="r")
-        table = pa.csv.read_csv(source, convert_options=convert, parse_options=parse)
-    for place, column in enumerate(table.columns):
-        if table.field(place).name != id_column and pa.types.is_string(column.type):
-            is_null = pa.compute.is_in(column, value_set=pa.array(NULLS))
-            known = pa.compute.if_else(is_null, pa.scalar(None, pa.string()), column)
-            table = table.set_column(place, table.field(place), known)
-    return table
-
-
-class _WholeBreaks(io.RawIOBase):
-    """A stream of which no block ends between CR and LF.
-
-    pyarrow drops an LF that begins a block after a CR, in quotes too, where both belong to the
-    text (seen with pyarrow 26.0): an id would depend on its place in the file.
-    """
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._held = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        block: bytes = self._held + self._stream.read(max(size - len(self._held), 1))
-        self._held = b"\r" if len(block) > 1 and block.endswith(b"\r") else b""
-        return block.removesuffix(self._held)
+    positive: str | float | None = None
+    missing: Sequence[str] = MISSING
 
 
 def read_side(path: Path, roles: ColumnRoles, side: str, leave_out: Sequence[str] = ()) -> Rows:
     """Read and check one side's file; ``leave_out`` names columns that are nobody's."""
-    table = read_table(path, side, roles.id)
+    texts = tuple(name for name in (roles.label, *leave_out) if name is not None)
+    table = read_table(path, side, CsvWays(roles.id, texts, roles.missing))
     label = roles.label
     if roles.is_label_optional and label not in table.column_names:
         label = None
@@ -145,12 +79,12 @@ def read_side(path: Path, roles: ColumnRoles, side: str, leave_out: Sequence[str
             raise UsageError(
                 f"{side}: column {name!r} is named both as a feature and as label, weight or id"
             )
-    columns = [_numbers(table[name], name, side) for name in names]
+    columns = numeric_columns({name: table[name] for name in names}, side)
     labels = classes = None
     if label is not None:
         found = _labels(table[label], label, side)
         if roles.classifies:
-            labels, classes = binary_labels(found, label, side, roles.classes)
+            labels, classes = binary_labels(found, label, side, roles.classes, roles.positive)
         else:
             labels = numeric_labels(found, label, side)
     weights = None if roles.weight is None else _weights(table[roles.weight], roles.weight, side)
@@ -200,8 +134,25 @@ def load_rows(
         is_label_optional=is_label_optional,
         classifies=terms.training.traits.classifies,
         classes=classes,
+        positive=terms.positive_label,
+        missing=config.missing_texts,
     )
-    return read_side(path, roles, config.name)
+    rows = read_side(path, roles, config.name)
+    if columns is None:
+        check_agreed_columns(federation, rows)
+    return rows
+
+
+def check_agreed_columns(federation: Federation, rows: Rows) -> None:
+    """Refuse training columns that are not those that the terms fix (``DataError``)."""
+    config, fixed = federation.config, federation.terms.columns_sha256
+    agreed = fixed.label if config.role == "label" else fixed.feature
+    if agreed is not None and rows.names_sha256 != agreed:
+        raise DataError(
+            f"{config.name}: the {len(rows.column_names)} columns to learn from have the digest "
+            f"{rows.names_sha256}, and columns_sha256 of the terms says {agreed}: one is missing, "
+            "has another name, or is one too many; name feature_columns in party.toml"
+        )
 
 
 def load_sets(
@@ -215,9 +166,13 @@ def load_sets(
 
 
 def binary_labels(
-    values: NDArray[Any], column: str, side: str, classes: Sequence[Any] | None = None
+    values: NDArray[Any],
+    column: str,
+    side: str,
+    classes: Sequence[Any] | None = None,
+    positive: str | float | None = None,
 ) -> tuple[Reals, tuple[Any, Any]]:
-    """Labels of two kinds as 0/1, and the two kinds in sorted order; 1 is the greater.
+    """Labels of two kinds as 0/1, and the two kinds; 1 is the last: ``positive``, or the greater.
 
     ``classes``: those that a model was trained on, which others must not exceed.
     """
@@ -230,13 +185,33 @@ def binary_labels(
         )
     if not np.isin(found, known).all():
         raise DataError(f"{side}: label column {column!r} has a class that training did not have")
+    if classes is None and positive is not None:
+        at = position_of(positive, known, f"{side}: label column {column!r}")
+        known = known[[1 - at, at]]
     codes: Reals = (values == known[1]).astype(np.float64)
     return codes, (_named(known[0]), _named(known[1]))
 
 
+def position_of(positive: Any, classes: NDArray[Any], where: str) -> int:
+    """Which of two classes is ``positive``, 0 or 1; numbers are equal as numbers, and the words
+    true and false are 1 and 0. DataError, which names no class of the data, where it is neither."""
+    for position, known in enumerate(classes.tolist()):
+        if known == positive or str(_named(known)) == str(positive):
+            return position
+        if not isinstance(known, str):
+            words = {"true": 1.0, "false": 0.0}
+            with suppress(ValueError):
+                if float(words.get(str(positive).lower(), positive)) == known:
+                    return position
+    raise DataError(
+        f"{where}: no label is {positive!r}, which positive_label names: write the class as the "
+        "data have it"
+    )
+
+
 def _named(label: Any) -> Any:
     """A class for people and files: whole numbers without a decimal point."""
-    value = label.item()
+    value = label.item() if isinstance(label, np.generic) else label
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -247,16 +222,69 @@ def numeric_labels(values: NDArray[Any], column: str, side: str) -> Reals:
     return values.astype(np.float64)
 
 
+def numeric_columns(columns: Mapping[str, pa.ChunkedArray], side: str) -> list[Reals]:
+    """Columns as float64, NaN for missing; one DataError for all that are no numbers."""
+    texts = {
+        name: column
+        for name, column in columns.items()
+        if not any(is_kind(column.type) for is_kind in (*_NUMERIC, pa.types.is_null))
+    }
+    if texts:
+        told = {name: (str(column.type), column.to_pylist()) for name, column in texts.items()}
+        raise not_numeric(f"{side}: ", told)
+    return [_numbers(column, name, side) for name, column in columns.items()]
+
+
+def not_numeric(where: str, columns: Mapping[str, tuple[str, Sequence[Any]]]) -> DataError:
+    """The error for columns (type, values) that are no numbers: the row of the first value that is
+    none is in the message, its text in a note."""
+    found = {
+        name: (kind, *_first_text(values)) for name, (kind, values) in list(columns.items())[:20]
+    }
+    listed = ", ".join(
+        f"{name!r} (read as {kind}, first in data row {row})"
+        for name, (kind, row, _) in found.items()
+    )
+    more = f" and {len(columns) - 20} more" if len(columns) > 20 else ""
+    is_one = len(columns) == 1
+    has_commas = any(DECIMAL_COMMA.fullmatch(text) for _, _, text in found.values())
+    error = DataError(
+        f"{where}column{'' if is_one else 's'} {listed}{more} "
+        f"{'is' if is_one else 'are'} not numeric; encode {'it' if is_one else 'them'} as numbers, "
+        "or leave out of the features"
+        + (
+            "; these may be decimal commas: write points, or part the columns by semicolons"
+            if has_commas
+            else ""
+        )
+    )
+    for name, (_, row, text) in found.items():
+        error.add_note(f"column {name!r}, data row {row}: {text[:60]!r}")
+    return error
+
+
+def _first_text(values: Sequence[Any]) -> tuple[int, str]:
+    """Row from 1 and text of the first value that is no number; the first one where all are."""
+    first = (1, "")
+    for row, value in enumerate(values, start=1):
+        if value is None:
+            continue
+        if not first[1]:
+            first = (row, str(value))
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            return row, str(value)
+    return first
+
+
 def _numbers(column: pa.ChunkedArray, name: str, side: str) -> Reals:
     """One column as float64, NaN for missing."""
     kind = column.type
     if pa.types.is_null(kind):
         return np.full(len(column), np.nan)
     if not any(is_kind(kind) for is_kind in _NUMERIC):
-        raise DataError(
-            f"{side}: column {name!r} is not numeric (it is read as {kind}); encode it as "
-            "numbers, or leave it out of the features"
-        )
+        raise not_numeric(f"{side}: ", {name: (str(kind), column.to_pylist())})
     values = np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
     infinite = np.flatnonzero(np.isinf(values))
     if infinite.size:
@@ -325,9 +353,3 @@ def _id_texts(column: pa.ChunkedArray, name: str, side: str) -> list[str]:
         ]
     except UnicodeDecodeError:
         raise DataError(f"{side}: id column {name!r} is not UTF-8 text") from None
-
-
-def _without_values(error: BaseException) -> str:
-    """The first line of pyarrow's message, cut before it quotes the file's content."""
-    line = str(error).split("\n")[0]
-    return re.sub(r"(Expected \d+ columns, got \d+).*", r"\1", line)[:200]

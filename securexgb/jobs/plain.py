@@ -2,11 +2,13 @@
 
 On the same bins every column is replaced by its bin number, so that xgboost's own binning finds
 the same candidates. On its own bins, as many, xgboost gets the values themselves and cuts them
-by its own sketch. Missing values stay missing.
+by its own sketch. Missing values stay missing. xgboost is an extra, ``oracle``: nothing but this
+comparison needs it.
 """
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -14,21 +16,34 @@ from numpy.typing import NDArray
 
 from securexgb.boost.binning import Binner
 from securexgb.boost.params import TrainingParams
+from securexgb.errors import NotAvailable
 from securexgb.jobs.rows import Rows
 
 SHARED_NAMES = (
     "objective", "learning_rate", "max_depth", "min_child_weight", "gamma", "reg_lambda",
     "reg_alpha", "subsample", "colsample_bytree", "scale_pos_weight",
 )  # fmt: skip
+ABSENT = (
+    "plain xgboost is not installed, so nothing is compared with it: "
+    "pip install 'securexgb[oracle]'"
+)
+
+
+def has_xgboost() -> bool:
+    """Whether the extra ``oracle`` is installed."""
+    return find_spec("xgboost") is not None
 
 
 def plain_xgboost(
     params: TrainingParams, train: Rows, test: Rows, *, has_own_bins: bool = False
 ) -> NDArray[np.float64]:
-    """Predictions for ``test`` of xgboost trained on ``train`` in the clear.
+    """Predictions for ``test`` of xgboost trained on ``train`` in the clear; NotAvailable
+    where there is no xgboost.
 
     ``has_own_bins``: xgboost chooses at most ``max_bin`` bins a column itself.
     """
+    if not has_xgboost():
+        raise NotAvailable(ABSENT)
     import xgboost  # noqa: PLC0415  (slow, and needed here only)
 
     binner = Binner.fit(train.values, params.max_bin)

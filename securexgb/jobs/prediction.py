@@ -42,25 +42,29 @@ class Predictor:
         half: ModelHalf,
         request: Request,
         federation: Federation | None = None,
+        named: str = "rows to predict",
     ) -> None:
         """Within a session that somebody else opens and closes.
 
         ``federation``: whose terms say how each table is compared with the other side's: the
-        number of rows, and ids where they name any; None: nothing is compared.
+        number of rows, and ids where they name any; None: nothing is compared. ``named``: what the
+        rows are called, and with them what is asked: where the other side calls them otherwise,
+        nothing starts.
         """
         self.party = party
         self.half = half
         self._request = request
         self._federation = federation
+        self._named = named
         self._scoring = Scoring()
         self._session = ExitStack()
 
     @staticmethod
-    def open(federation: Federation, half: ModelHalf) -> Predictor:
+    def open(federation: Federation, half: ModelHalf, named: str = "rows to predict") -> Predictor:
         """Join the other side; ``close`` ends it."""
         with ExitStack() as session:
             party = session.enter_context(federation.session("predict"))
-            predictor = Predictor(party, half, federation.terms.request, federation)
+            predictor = Predictor(party, half, federation.terms.request, federation, named)
             predictor._session = session.pop_all()
         return predictor
 
@@ -69,7 +73,7 @@ class Predictor:
         check_rows(self.party, self.half, rows.values)
         if self._federation is not None:
             id_column = self._federation.terms.id_column
-            same_rows(self.party, [("rows to predict", rows)], id_column)
+            same_rows(self.party, [(self._named, rows)], id_column)
         return predict_margins(self.party, self.half, rows.values, self._request, self._scoring)
 
     def score(self, rows: Rows) -> Reals | None:

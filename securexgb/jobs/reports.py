@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import platform
 import resource
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from securexgb import __version__
 from securexgb.boost.ensemble import History, ModelHalf
-from securexgb.boost.importance import importance_of
+from securexgb.boost.importance import importance_of, importances
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError
 from securexgb.federation.session import Federation
@@ -20,12 +21,13 @@ from securexgb.jobs.ledgers import revealed_in
 from securexgb.jobs.prediction import Reals, read_scores
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import FinishedRun, RunDirectory, RunRecord, timestamp
+from securexgb.model.files import save_half
 from securexgb.mpc.party import Party
 from securexgb.report.html import render_html
 from securexgb.report.metrics import binary_metrics, regression_metrics, stability_index
 from securexgb.report.record import BinaryMetrics, Costs, RegressionMetrics, RunReport, report_json
-from securexgb.report.text import bits_line, bits_warnings
-from securexgb.storage.whole import read_whole, unpack_json
+from securexgb.report.text import bits_line, bits_warnings, positive_sentence
+from securexgb.storage.whole import make_directory, read_whole, unpack_json
 
 _PREDICTED = "predicted.json"
 """Beside a run's model: which rows were predicted, and where the scores are."""
@@ -39,6 +41,18 @@ class Quality:
     metrics: BinaryMetrics | RegressionMetrics | None = None
     rows_from: str = ""
     stability_index: float | None = None
+
+
+@dataclass(frozen=True)
+class Heading:
+    """Whose report it is, of which job; see ``RunReport``."""
+
+    title: str
+    side: str
+    role: str
+    job: str
+    digest: str
+    terms: Mapping[str, Any]
 
 
 def versions() -> dict[str, str]:
@@ -80,16 +94,68 @@ def write_report(
 
     The ledger is the run's, of all its sessions.
     """
-    importance = importance_of(half)
-    report = RunReport(
+    heading = Heading(
         title=f"{federation.terms.name}: report of {federation.config.name}",
         side=federation.config.name,
         role=federation.role,
         job=federation.terms.name,
         digest=federation.digest,
-        created=timestamp(),
         terms=federation.terms.model_dump(mode="json"),
-        ledger=revealed_in(run),
+    )
+    record = replace(record, ledger=revealed_in(run))
+    found = importance_of(half)
+    importance = (found.values, found.sentence)
+    return _write(run, heading, half, importance, record, quality, remarks)
+
+
+def write_simulation(
+    run: RunDirectory,
+    halves: Sequence[ModelHalf],
+    sides: Sequence[Rows],
+    terms: Mapping[str, Any],
+    record: RunRecord,
+    metrics: BinaryMetrics | RegressionMetrics | None,
+) -> RunReport:
+    """Write the report of a training that one process did alone, with the importance of both
+    sides' columns; both halves, and its record, lie beside it."""
+    heading = Heading("simulation: report of both parties", "both parties", "simulated",
+                      "simulation", "none", terms)  # fmt: skip
+    found = importances(halves, None)
+    shares = {
+        name: float(share)
+        for rows, of_side in zip(sides, found, strict=True)
+        for name, share in zip(rows.column_names, of_side, strict=True)
+    }
+    params = halves[0].params
+    what = "cover" if params.importance == "cover" else "gain"
+    sentence = (
+        f"share of the {what} of all splits (xgboost's total_{what}), of both parties' columns; "
+        "between two companies nobody knows it until the terms open it"
+        if params.is_hidden
+        else "share of the number of splits, both parties' columns; each side counts its own"
+    )
+    make_directory(run.model)
+    for half in halves:
+        save_half(half, run.model / f"{half.role}.npz")
+    record.write(run)
+    quality = Quality(metrics, "the test rows")
+    remarks = ["a simulation protects nothing: both sides share one process here"]
+    return _write(run, heading, halves[0], (shares, sentence), record, quality, remarks)
+
+
+def _write(
+    run: RunDirectory,
+    heading: Heading,
+    half: ModelHalf,
+    importance: tuple[Mapping[str, float], str],
+    record: RunRecord,
+    quality: Quality,
+    remarks: Sequence[str],
+) -> RunReport:
+    report = RunReport(
+        **vars(heading),
+        created=timestamp(),
+        ledger=record.ledger,
         leaks=[leak.to_mapping() for leak in record.leaks],
         costs=record.costs,
         numbers=bits_line(half.numbers),
@@ -102,9 +168,10 @@ def write_report(
         metrics_of=quality.rows_from,
         stability_index=quality.stability_index,
         learning_curve=curves(half.history),
-        importance=importance.values,
-        importance_is=importance.sentence,
+        importance=importance[0],
+        importance_is=importance[1],
         missing_rates=record.missing_rates,
+        positive=positive_sentence(record.classes, record.positive_share),
     )
     run.write("report.html", render_html(report))
     run.write_json("report.json", report_json(report))

@@ -16,6 +16,8 @@ from securexgb.errors import DataError
 Reals = NDArray[np.float64]
 
 _HASHED_ROWS = 1 << 16
+_LEAST_NUMBERED = 20
+"""In fewer rows, numbers may all differ by chance."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -25,7 +27,7 @@ class Rows:
     ``values``: own columns, float64 (n, f), NaN where missing; f may be 0. ``column_names``: f
     names. ``labels``, ``weights``: float64 (n,), at the label party only; labels are 0 and 1
     for a classification. ``ids``: one text a row, or None where nobody compares them.
-    ``classes``: the two labels as the user writes them, or None.
+    ``classes``: the two labels as the user writes them, that which counts as 1 last; or None.
     """
 
     values: Reals
@@ -54,6 +56,30 @@ class Rows:
     def columns_without_cut(self) -> list[str]:
         """Names of the columns with one value at most: no split can make use of them."""
         return [self.column_names[column] for column in without_cut(self.values)]
+
+    @property
+    def numbering_columns(self) -> list[str]:
+        """Names of the columns with a different whole number in each row, as a number of
+        customers has: a model would learn it by heart."""
+        found = []
+        for name, column in zip(self.column_names, self.values.T, strict=True):
+            is_whole = bool(np.all(np.isfinite(column))) and bool(np.all(column == np.rint(column)))
+            if is_whole and self.count >= _LEAST_NUMBERED and np.unique(column).size == self.count:
+                found.append(name)
+        return found
+
+    @property
+    def names_sha256(self) -> str:
+        """SHA-256 of the sorted names of these columns, one a line."""
+        return hashlib.sha256("\n".join(sorted(self.column_names)).encode()).hexdigest()
+
+    @property
+    def positive_share(self) -> float | None:
+        """Share of the rows, by number and not by weight, whose class counts as 1; None without
+        classes."""
+        if self.labels is None or self.classes is None or not self.count:
+            return None
+        return float(self.labels.mean())
 
     def take(self, order: NDArray[np.intp]) -> Rows:
         """These rows, in this order: row numbers from 0, (m,)."""

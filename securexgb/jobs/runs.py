@@ -119,7 +119,8 @@ class RunRecord:
 
     ``ledger``: of all sessions of the run; ``costs``: of what ``costs_of`` says.
     ``dealer``: the verdict on it, None where there is none. ``missing_rates``:
-    of the own columns. ``classes``: the two labels as the label party's file has them.
+    of the own columns. ``classes``: the two labels as the label party's file has them, that
+    which counts as 1 last; ``positive_share``: of the training rows.
     """
 
     ledger: LedgerRows
@@ -130,6 +131,7 @@ class RunRecord:
     dealer: Verdict | None
     missing_rates: Mapping[str, float]
     classes: Sequence[Any] | None
+    positive_share: float | None = None
     leaks: Sequence[Leak]
 
     def to_mapping(self) -> dict[str, Any]:

@@ -30,6 +30,19 @@ def own_splits(model: ModelHalf) -> dict[str, Any]:
     return _identity(model) | {"trees": trees}
 
 
+def split_table(model: ModelHalf) -> list[dict[str, Any]]:
+    """A half's own splits as rows of a table: tree and node (from 0), column, threshold, and
+    ``missing_left``; a row whose value is below the threshold goes left, and where there is none
+    every present value does. NotAvailable where splits are hidden."""
+    rows = []
+    for number, tree in enumerate(own_splits(model)["trees"]):
+        for node in tree:
+            if "column" in node:
+                own = ("node", "column", "threshold", "missing_left")
+                rows.append({"tree": number, **{name: node[name] for name in own}})
+    return rows
+
+
 def hidden_half(model: ModelHalf) -> dict[str, Any]:
     """A JSON object: role, model id, own columns, and how many words of shares a tree has.
 

@@ -11,7 +11,9 @@ from html import escape
 from typing import Any
 
 from securexgb.report.figures import Points, bar_chart, line_chart
-from securexgb.report.record import RegressionMetrics, RunReport
+from securexgb.report.metrics import EMPTY_SHARE
+from securexgb.report.record import BinaryMetrics, RegressionMetrics, RunReport
+from securexgb.report.text import figure
 
 ASSURANCE = {
     "none": "none: the dealer's honesty is a matter of contract, not of evidence",
@@ -65,6 +67,7 @@ def _header(report: RunReport) -> str:
         ("side", f"{report.side} ({report.role} party)"),
         ("job", f"{report.job}, digest {report.digest}"),
         ("written", report.created),
+        *([("labels", report.positive)] if report.positive else []),
         ("numbers", report.numbers),
         ("offline source", report.offline_source),
         ("dealer's assurance", ASSURANCE[dealer["assurance"]] if dealer else NO_DEALER),
@@ -92,22 +95,68 @@ def _metrics(report: RunReport) -> str:
         return _section(heading, _table(("metric", "value"), _numbers(asdict(metrics))))
     # What is a list has a section of its own.
     facts = {name: v for name, v in asdict(metrics).items() if not isinstance(v, list)}
+    moved = ""
     if report.stability_index is not None:
         facts["stability_index"] = report.stability_index
+        moved = (
+            f"<p>The stability index compares bands of the earlier scores; a band with less than "
+            f"{EMPTY_SHARE:.2%} of the rows counts as if it held that share.</p>"
+        )
     roc = {"ROC": metrics.roc}
     observed = {"observed": [(entry.predicted, entry.observed) for entry in metrics.calibration]}
-    counts = [(band.band, band.rows, band.positives) for band in metrics.lift]
+    counts = [(band.band, band.rows, f"{band.positives:,.1f}") for band in metrics.lift]
     rates = [
         (f"{band.lowest_score:.4g}", f"{band.rate:.2%}", f"{band.lift:.2f}", f"{band.captured:.1%}")
         for band in metrics.lift
     ]
     lift = [(*count, *rate) for count, rate in zip(counts, rates, strict=True)]
     lift_names = ("band", "rows", "positives", "lowest score", "rate", "lift", "captured")
+    points = [
+        (entry.rows, figure(entry.predicted), figure(entry.observed))
+        for entry in metrics.calibration
+    ]
     return (
-        _section(heading, _table(("metric", "value"), _numbers(facts)))
+        _section(heading, _table(("metric", "value"), _numbers(facts)) + moved)
+        + _section("Both classes by score", _classes(metrics))
         + _section("ROC", _unit_chart(roc, "false-positive rate", "true-positive rate"))
         + _section("Lift, bands of equal size by falling score", _table(lift_names, lift))
-        + _section("Calibration", _unit_chart(observed, "predicted probability", "observed rate"))
+        + _section(
+            "Calibration",
+            _unit_chart(observed, "predicted probability", "observed rate")
+            + "<p>Points far from the dashed line matter as far as rows are behind them.</p>"
+            + _table(("rows", "mean predicted", "observed rate"), points),
+        )
+    )
+
+
+def _classes(metrics: BinaryMetrics) -> str:
+    """The KS curve, and how the scores of both classes lie."""
+    curve, bins = metrics.cumulated, metrics.distribution
+    if not curve:
+        return ""
+    negatives = metrics.rows - metrics.positives
+    shares = {
+        "positive": [(entry.score, entry.positives) for entry in curve],
+        "negative": [(entry.score, entry.negatives) for entry in curve],
+    }
+    scores = {
+        "positive": [((b.low + b.high) / 2, b.positives / metrics.positives) for b in bins],
+        "negative": [((b.low + b.high) / 2, b.negatives / negatives) for b in bins],
+    }
+    ks = (
+        ""
+        if metrics.ks is None or metrics.ks_score is None
+        else (
+            "<p>Share of each class's rows with at least a score. The greatest distance of the two "
+            f"lines is KS, {figure(metrics.ks)}, at the score {figure(metrics.ks_score)}.</p>"
+        )
+    )
+    return (
+        line_chart(shares, x_label="score", y_label="share of the class at or above it")
+        + ks
+        + line_chart(scores, x_label="score", y_label="share of the class in a step of the score")
+        + "<p>How the scores of each class are distributed, in 20 equal steps: the less the two "
+        "overlap, the better the score tells them apart.</p>"
     )
 
 
@@ -157,7 +206,7 @@ def _number(value: Any) -> str:
     if value is None:
         return "not defined"
     if isinstance(value, float):
-        return f"{value:.4g}" if 0.0 < abs(value) < 0.1 else f"{value:.4f}"
+        return figure(value)
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

@@ -15,11 +15,15 @@ from securexgb.report.record import (
     Band,
     BinaryMetrics,
     CalibrationBin,
+    Cumulated,
     KolmogorovSmirnov,
     RegressionMetrics,
+    ScoreBin,
 )
 
 Reals = NDArray[np.float64]
+EMPTY_SHARE = 1e-4
+"""The least share of rows that a band of the stability index counts with."""
 
 
 def _roc(labels: Reals, scores: Reals) -> tuple[Reals, Reals, Reals] | None:
@@ -67,20 +71,26 @@ def brier(labels: Reals, probabilities: Reals) -> float:
 
 
 def lift_table(labels: Reals, scores: Reals, bands: int = 10) -> list[Band]:
-    """Rows by falling score in bands of equal size: rate, lift, share of the 1s captured."""
+    """Rows by falling score in bands of equal size: rate, lift, share of the 1s captured.
+
+    Rows of one score share the 1s among them, wherever a band ends: the order of rows says
+    nothing, and a constant score has lift 1 in every band.
+    """
     order = np.argsort(-scores, kind="stable")
+    _, group = np.unique(scores, return_inverse=True)
+    shared = (np.bincount(group, labels) / np.bincount(group))[group]
     positives = float(labels.sum())
     base_rate = positives / max(labels.size, 1)
     table, seen = [], 0.0
     for number, rows in enumerate(np.array_split(order, min(bands, labels.size)), start=1):
-        hits = float(labels[rows].sum())
+        hits = float(shared[rows].sum())
         seen += hits
         rate = hits / rows.size
         table.append(
             Band(
                 band=number,
                 rows=int(rows.size),
-                positives=int(hits),
+                positives=hits,
                 lowest_score=float(scores[rows].min()),
                 rate=rate,
                 lift=rate / base_rate if base_rate else 0.0,
@@ -88,6 +98,27 @@ def lift_table(labels: Reals, scores: Reals, bands: int = 10) -> list[Band]:
             )
         )
     return table
+
+
+def cumulated(labels: Reals, scores: Reals) -> list[Cumulated]:
+    """Of each class the share of rows with at least a score, from the highest score down; their
+    greatest distance is the Kolmogorov-Smirnov distance. Empty with one class only."""
+    curve = _roc(labels, scores)
+    if curve is None:
+        return []
+    misses, hits, at = (part[1:] for part in curve)
+    return [Cumulated(float(at[i]), float(hits[i]), float(misses[i])) for i in _kept(at.size)]
+
+
+def distribution(labels: Reals, scores: Reals, bins: int = 20) -> list[ScoreBin]:
+    """How many rows of each class lie in each of ``bins`` equal steps from the least score to the
+    greatest; a score at the last edge belongs to the last step."""
+    edges = np.linspace(scores.min(), scores.max(), bins + 1)
+    counts = [np.histogram(scores[labels == label], edges)[0] for label in (1.0, 0.0)]
+    return [
+        ScoreBin(float(edges[i]), float(edges[i + 1]), int(counts[0][i]), int(counts[1][i]))
+        for i in range(bins)
+    ]
 
 
 def calibration(labels: Reals, probabilities: Reals, bins: int = 10) -> list[CalibrationBin]:
@@ -107,14 +138,15 @@ def calibration(labels: Reals, probabilities: Reals, bins: int = 10) -> list[Cal
 def stability_index(expected: Reals, actual: Reals, bands: int = 10) -> float:
     """How far ``actual`` scores have moved from ``expected`` ones (PSI), bands by quantile.
 
-    Shares are kept above 1e-6 so that an empty band counts much but not infinitely.
-    Below 0.1 is usually called stable, above 0.25 shifted.
+    A band that holds less than ``EMPTY_SHARE`` of the rows counts as if it held that, so that one
+    that was emptied raises the index much, but not infinitely. Below 0.1 is usually called
+    stable, above 0.25 shifted.
     """
     edges = np.unique(np.quantile(expected, np.linspace(0.0, 1.0, bands + 1)[1:-1]))
     shares = []
     for scores in (expected, actual):
         counts = np.bincount(np.searchsorted(edges, scores, side="right"), minlength=edges.size + 1)
-        shares.append(np.maximum(counts / scores.size, 1e-6))
+        shares.append(np.maximum(counts / scores.size, EMPTY_SHARE))
     return float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
 
 
@@ -134,6 +166,8 @@ def binary_metrics(labels: Reals, probabilities: Reals) -> BinaryMetrics:
         brier=brier(labels, probabilities),
         error=float(np.mean((probabilities > 0.5) != (labels > 0.5))),
         roc=[] if curve is None else _thin(curve[0], curve[1]),
+        cumulated=cumulated(labels, probabilities),
+        distribution=distribution(labels, probabilities),
         lift=lift_table(labels, probabilities),
         calibration=calibration(labels, probabilities),
     )
@@ -153,5 +187,9 @@ def regression_metrics(targets: Reals, predictions: Reals) -> RegressionMetrics:
 
 def _thin(x: Reals, y: Reals, most: int = 200) -> list[tuple[float, float]]:
     """At most ``most`` points of a curve, the ends included: enough for a figure."""
-    keep = np.unique(np.linspace(0, x.size - 1, min(most, x.size)).round().astype(np.int64))
-    return [(float(x[i]), float(y[i])) for i in keep]
+    return [(float(x[i]), float(y[i])) for i in _kept(x.size, most)]
+
+
+def _kept(size: int, most: int = 200) -> NDArray[np.int64]:
+    """At most ``most`` of so many places, evenly, the ends included."""
+    return np.unique(np.linspace(0, size - 1, min(most, size)).round().astype(np.int64))

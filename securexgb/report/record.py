@@ -23,12 +23,32 @@ class KolmogorovSmirnov:
 
 
 @dataclass(frozen=True)
+class Cumulated:
+    """Of each class, the share of the rows that score at least ``score``: the KS curve."""
+
+    score: float
+    positives: float
+    negatives: float
+
+
+@dataclass(frozen=True)
+class ScoreBin:
+    """Of each class, how many rows score from ``low`` to below ``high``."""
+
+    low: float
+    high: float
+    positives: int
+    negatives: int
+
+
+@dataclass(frozen=True)
 class Band:
-    """One band of a lift table; band 1 holds the highest scores."""
+    """One band of a lift table; band 1 holds the highest scores. ``positives``: rows of one score
+    share the positives among them, so it may be a fraction."""
 
     band: int
     rows: int
-    positives: int
+    positives: float
     lowest_score: float
     rate: float
     lift: float
@@ -58,6 +78,8 @@ class BinaryMetrics:
     brier: float
     error: float
     roc: list[tuple[float, float]]
+    cumulated: list[Cumulated]
+    distribution: list[ScoreBin]
     lift: list[Band]
     calibration: list[CalibrationBin]
 
@@ -105,7 +127,7 @@ class RunReport:
     the verdict on the dealer (a dictionary of ``Verdict``), None where there is no dealer.
     ``leaks``: what the leak meter says of the training and of its evaluation sets (dictionaries
     of ``boost.leak.Leak``). ``importance``: by column, what ``importance_is`` says, which is the
-    reason where there is none.
+    reason where there is none. ``positive``: which class counts as 1, at the label party.
     """
 
     title: str
@@ -131,6 +153,7 @@ class RunReport:
     importance: Mapping[str, float] = field(default_factory=dict)
     importance_is: str = ""
     missing_rates: Mapping[str, float] = field(default_factory=dict)
+    positive: str = ""
 
 
 def report_json(report: RunReport) -> dict[str, Any]:

@@ -103,14 +103,37 @@ def uncut_sentence(names: Sequence[str]) -> str:
     """What to know of these columns; some names stand for many."""
     if not names:
         return "every column has values to cut between"
+    return (
+        f"no cut in {_listed(names)}: one value or none in all rows, so they cost time and can at "
+        "most part rows that have it from rows where it is missing; leave them out"
+    )
+
+
+def positive_sentence(classes: Sequence[Any] | None, share: float | None) -> str:
+    """Which class a classification counts as 1, and how many rows have it; empty without one."""
+    if classes is None or share is None:
+        return ""
+    return (
+        f"positive class: {classes[1]!r}, {100 * share:.3g} % of the training rows; "
+        f"the other: {classes[0]!r}"
+    )
+
+
+def numbering_sentence(names: Sequence[str], how: str) -> str:
+    """What to know of columns that number the rows; empty without one."""
+    if not names:
+        return ""
+    return (
+        f"a different whole number in each row: {_listed(names)}, as numbers of customers have "
+        f"it; a model learns it by heart, and it says nothing of new rows: leave it out ({how})"
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names in quotes; some stand for many."""
     listed = ", ".join(repr(name) for name in names[:MOST_NAMED])
     more = len(names) - MOST_NAMED
-    if more > 0:
-        listed += f" and {more:,} more"
-    return (
-        f"no cut in {listed}: one value or none in all rows, so they cost time and can at most "
-        "part rows that have it from rows where it is missing; leave them out"
-    )
+    return listed + (f" and {more:,} more" if more > 0 else "")
 
 
 def verdict_text(verdict: Verdict) -> str:
@@ -142,13 +165,25 @@ def short_verdict(verdict: Verdict | None) -> str:
     return "\n".join(lines)
 
 
+def figure(value: float) -> str:
+    """A number with three significant digits, whole ones in full: 0.978, 26.7, 1,234."""
+    if value and abs(value) < 1e-4:
+        return f"{value:.2e}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}".removesuffix(".")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 45 s, 3 min, 2.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+
+
 def _cell(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
-        if 0.0 < abs(value) < 0.1:
-            return f"{value:.4g}"
-        return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
+        return figure(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return str(value)

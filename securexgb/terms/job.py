@@ -33,6 +33,7 @@ def _training(value: object) -> object:
     return TrainingParams.from_mapping(value) if isinstance(value, Mapping) else value
 
 
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Evidence = Literal["none", "sgx-dcap", "tdx-dcap", "sev-snp", "dev"]
 Evidences = Annotated[tuple[Evidence, ...], BeforeValidator(_listed), Field(min_length=1)]
 Training = Annotated[
@@ -50,7 +51,7 @@ class DealerTerms(TomlFile):
     evidence: Evidences = ("none",)
     """What may prove which program it runs: sgx-dcap, tdx-dcap, sev-snp; dev proves nothing,
     for rehearsals; none: both sides trust its operator."""
-    policy_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    policy_sha256: Sha256 | None = None
     """Hash of the policy that both sides hold: `securexgb dealer policy` prints it."""
 
     @model_validator(mode="after")
@@ -70,6 +71,15 @@ class SecurityTerms(TomlFile):
     """Work factor of every cipher."""
     statistical_bits: Literal[40] = 40
     """For the whole job, not a value."""
+
+
+class ColumnDigests(TomlFile):
+    """SHA-256 of the sorted names of a side's columns, one a line; None: any columns."""
+
+    label: Sha256 | None = None
+    """Of the label party's columns, labels, weights and ids not among them."""
+    feature: Sha256 | None = None
+    """Of the feature party's columns, ids not among them."""
 
 
 class JobTerms(TomlFile):
@@ -96,6 +106,12 @@ class JobTerms(TomlFile):
     """Length of a Paillier modulus, where he is paillier."""
     id_column: Column | None = None
     """Column of the rows' ids, known to both sides; they are compared by digest."""
+    positive_label: Annotated[str, Field(min_length=1)] | int | float | None = None
+    """The class that a classification counts as 1, as the label party's data have it; left out:
+    the greater of the two, by number or alphabet."""
+    columns_sha256: ColumnDigests = ColumnDigests()
+    """Which columns each side may learn from, by a digest of their names that `check` prints;
+    another column, or one fewer, is refused. Left out: whichever a side names."""
     coins: Literal["drawn", "seeded"] = "drawn"
     """Public coins for samples: drawn by both for each run, or from random_state."""
     predictions_to: Literal["label", "feature", "both"] = "label"
@@ -128,6 +144,11 @@ class JobTerms(TomlFile):
             raise UsageError(
                 'evidence is demanded of a dealer, and offline "two-party" has none: choose '
                 'offline "dealt", or demand no evidence'
+            )
+        if self.positive_label is not None and not self.training.traits.classifies:
+            raise UsageError(
+                f"positive_label is for two classes, and the objective is "
+                f"{self.training.objective}: leave it out"
             )
         can_hide = method.can_hide and self.prediction == "transfers"
         if self.training.splits == "hidden" and not can_hide:

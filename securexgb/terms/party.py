@@ -18,6 +18,9 @@ from securexgb.errors import UsageError
 from securexgb.terms.toml import Column, Name, TomlFile, read_toml, to_toml, validate
 
 ENVIRONMENT = "SECUREXGB_"
+MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
+"""What a CSV field may say for "no value", in every column but that of the ids."""
+_LISTS = ("feature_columns", "missing_texts")
 
 
 def _address(value: str) -> str:
@@ -96,6 +99,8 @@ class PartyConfig(TomlFile):
     """Columns to learn from; left out: all others."""
     id_column: Column | None = None
     """Column of the rows' ids, where it has another name than in the terms."""
+    missing_texts: tuple[str, ...] = MISSING
+    """What a field of a CSV file may say for "no value", an empty one included."""
     run_directory: Path = Path("run")
     """Where runs leave their files."""
 
@@ -125,7 +130,7 @@ class PartyConfig(TomlFile):
         for name in known:
             text = surroundings.get(ENVIRONMENT + name.upper())
             if text is not None and name != "model_key":  # that variable holds the key itself
-                values[name] = text.split(",") if name == "feature_columns" else text
+                values[name] = text.split(",") if name in _LISTS else text
         values |= {k: v for k, v in (overrides or {}).items() if v is not None}
         config = validate(PartyConfig, values, str(path))
         return config.model_copy(update=_rebased(config, path.parent))

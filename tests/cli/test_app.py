@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from securexgb import errors
+from securexgb import __version__, errors
 from securexgb.boost.params import TrainingParams
 from securexgb.cli import app as app_module
 from securexgb.cli.output import explain
@@ -11,7 +11,7 @@ from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import split_columns, train_alone
 from securexgb.model.files import save_half
 from securexgb.report.record import plain
-from securexgb.report.text import table
+from securexgb.report.text import duration, figure, table
 
 
 def test_every_error_has_its_code_and_one_sentence(capsys):
@@ -19,7 +19,10 @@ def test_every_error_has_its_code_and_one_sentence(capsys):
     for kind in kinds:
         assert explain(kind("bank: the file is empty")) == kind.exit_code
         lines = capsys.readouterr().err.splitlines()
-        assert lines == ["error: bank: the file is empty", f"help: {kind.help}"]
+        assert lines[0] == "error: bank: the file is empty"
+        assert lines[1:] == ([f"help: {kind.help}"] if kind.help else [])
+    silent = {kind.__name__ for kind in kinds if not kind.help}
+    assert silent == {"UsageError", "NotAvailable", "DataError"}  # their messages say what to do
     assert {kind.exit_code for kind in kinds} == {1, 2, 3, 4, 5, 6, 7}
 
 
@@ -73,6 +76,56 @@ def test_model_inspect(securexgb, tmp_path):
     assert securexgb("model", "inspect", tmp_path / "none.npz").code == 2
 
 
+def test_a_run_is_inspected_and_its_own_splits_are_a_table(securexgb, tmp_path):
+    features = np.arange(40.0).reshape(20, 2)
+    data = Rows(features, ("age", "debt"), (features[:, 0] > 19).astype(float))
+    params = TrainingParams(n_estimators=2, max_depth=2, splits="owner")
+    halves = train_alone(params, data, split_columns(2, None), seed=1).results
+    for half in halves:
+        folder = tmp_path / half.role / "model"
+        folder.mkdir(parents=True)
+        save_half(half, folder / f"{half.role}.npz")
+    assert "label party's half" in securexgb("model", "inspect", tmp_path / "label").stdout
+    assert (
+        "feature party's half" in securexgb("model", "inspect", tmp_path / "feature/model").stdout
+    )
+    rows = securexgb("model", "splits", tmp_path / "label", "--format", "json").json["splits"]
+    assert {row["column"] for row in rows} == {"age"}
+    assert rows[0].keys() == {"tree", "node", "column", "threshold", "missing_left"}
+    known = [(k, int(n)) for k, tree in enumerate(halves[0].trees) for n in tree.own_nodes]
+    assert [(row["tree"], row["node"]) for row in rows] == known
+    root = halves[0].trees[0].thresholds[0]
+    text = securexgb("model", "splits", tmp_path / "label").stdout
+    assert f"{len(rows)} of 6 nodes are split by a column of the label party" in text
+    assert f"< {root:.6g}" in text
+    assert "debt" not in text
+    both = tmp_path / "both"
+    both.mkdir()
+    for half in halves:
+        save_half(half, both / f"{half.role}.npz")
+    assert "holds two halves" in securexgb("model", "inspect", both).stderr
+    (tmp_path / "nothing").mkdir()
+    refused = securexgb("model", "splits", tmp_path / "nothing")
+    assert (refused.code, "holds no model" in refused.stderr) == (2, True)
+
+
+def test_version(securexgb):
+    assert securexgb("--version").stdout == f"securexgb {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.97804, "0.978"), (26.7276, "26.7"), (1.0, "1.00"), (0.00123456, "0.00123"), (0.0, "0.00"),
+     (123.4, "123"), (1234.5, "1,234"), (2.5e-7, "2.50e-07"), (-0.5, "-0.500"), (99.97, "100")],
+)  # fmt: skip
+def test_figures_have_three_digits(value, text):
+    assert figure(value) == text
+
+
+def test_durations():
+    assert [duration(s) for s in (0.4, 45, 200, 9000)] == ["0 s", "45 s", "3 min", "2.5 h"]
+
+
 @pytest.mark.parametrize("importance", ["none", "gain", "cover"])
 def test_model_inspect_of_a_hidden_half(securexgb, tmp_path, importance):
     features = np.arange(40.0).reshape(20, 2)
@@ -87,6 +140,8 @@ def test_model_inspect_of_a_hidden_half(securexgb, tmp_path, importance):
     assert facts["importance"] == (None if importance == "none" else opened)
     text = securexgb("model", "inspect", tmp_path / "feature.npz").stdout
     assert "splits: hidden: not available" in text
+    refused = securexgb("model", "splits", tmp_path / "feature.npz")
+    assert (refused.code, "the splits of this model are hidden" in refused.stderr) == (2, True)
     assert ("importance: not available" in text) == (importance == "none")
     assert f"share of the {importance} of all splits" in text or importance == "none"
 

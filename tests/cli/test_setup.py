@@ -1,5 +1,6 @@
 """Setting up: init, keys, job, and what check says of one side alone."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +151,31 @@ def test_check_names_columns_without_a_cut(securexgb, tmp_path, monkeypatch):
         edit_cell(tmp_path / "bank" / "train.csv", row, "age", "41")
         edit_cell(tmp_path / "bank" / "train.csv", row, "loan", "")
     assert columns().startswith("no cut in 'age', 'loan': one value or none in all rows")
+
+
+def test_the_terms_may_fix_columns_and_the_positive_class(securexgb, tmp_path, monkeypatch):
+    companies = Companies(tmp_path, method={})
+    monkeypatch.chdir(tmp_path / "bank")
+
+    def checked(**terms):
+        companies.terms("bank", **terms)
+        done = securexgb("check", "--local", "--format", "json")
+        return done, {row["check"]: row["detail"] for row in done.json["checks"]}
+
+    _, details = checked()
+    assert details["labels"].startswith("positive class: 1, 60 % of the training rows")
+    digest, says = re.fullmatch(r"sha256 (\w{64}), (.*)", details["column names"]).groups()
+    assert says == "not in the terms"
+    done, details = checked(columns_sha256={"label": digest}, positive_label=0)
+    assert done.code == 0
+    assert details["labels"].startswith("positive class: 0, 40 % of the training rows")
+    assert details["column names"] == f"sha256 {digest}, as the terms say"
+    path = tmp_path / "bank" / "train.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0] + ",extra", *(f"{line},1.5" for line in lines[1:])]))
+    done, details = checked(columns_sha256={"label": digest})
+    assert done.code == 4
+    assert "columns_sha256 of the terms says" in details["data"]
 
 
 def test_settings_by_flag(securexgb, tmp_path, monkeypatch):

@@ -1,9 +1,18 @@
 """``securexgb simulate`` on bundled data and on a file of one's own."""
 
 import csv
+import json
+import sys
 
 import numpy as np
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    """A simulation leaves a run where it is called."""
+    monkeypatch.chdir(tmp_path)
+
 
 KEYS = {
     "auc", "xgboost_auc", "xgboost_raw_auc", "ks", "rows", "trees", "depth", "bins", "seconds",
@@ -55,6 +64,25 @@ def test_bundled_data_as_json(securexgb):
     assert "at worst: training rows: up to 0 bits about 426 labels" in done.stderr
 
 
+def test_a_run_is_left_with_its_report(securexgb, tmp_path):
+    flags = ("simulate", *FAST, "--trees", 1, "--depth", 1, "--bins", 4)
+    facts = securexgb(*flags, "--format", "json").json
+    run = tmp_path / facts["run"]
+    assert run.parent == tmp_path / "run"
+    assert (tmp_path / facts["report"]).read_text().startswith("<!doctype html>")
+    report = json.loads((run / "report.json").read_text())
+    assert report["metrics"]["auc"] == facts["auc"]
+    assert report["positive"].startswith("positive class: 'benign'")
+    assert sum(report["importance"].values()) == pytest.approx(1.0)
+    assert report["costs"]["rounds"] == facts["rounds"]
+    assert {path.name for path in (run / "model").iterdir()} == {"label.npz", "feature.npz"}
+    assert (run / "report.html").stat().st_mode & 0o777 == 0o600
+    text = securexgb(*flags, "--run-directory", "elsewhere").stdout
+    assert "the report is elsewhere/" in text
+    half = next((tmp_path / "elsewhere").glob("*/model/label.npz"))
+    assert "label party's half" in securexgb("model", "inspect", half).stdout
+
+
 def test_owned_splits_are_counted(securexgb):
     options = ("--trees", 4, "--depth", 2, "--bins", 16, "--splits", "owner", "--format", "json")
     done = securexgb("simulate", *FAST, *options)
@@ -84,6 +112,62 @@ def test_text_goes_with_a_table_and_a_ledger(securexgb):
     assert "about 426 labels are opened to the feature party" in done.stdout
     assert "\ngradients: 20 + 18 bits a row, 16 a sum\n" in done.stdout
     assert "fewer than 12" not in done.stderr
+
+
+def test_the_positive_class_is_named_and_chosen(securexgb, tmp_path):
+    path = write_table(tmp_path / "loans.csv")
+    flags = (path, *FAST, "--label", "default", "--ignore", "id", "--trees", 1, "--depth", 1)
+    usual = securexgb("simulate", *flags, "--format", "json")
+    other = securexgb("simulate", *flags, "--positive-label", "no", "--format", "json")
+    assert (usual.json["positive_label"], other.json["positive_label"]) == ("yes", "no")
+    assert usual.json["positive_share"] + other.json["positive_share"] == pytest.approx(1.0)
+    share = f"{100 * other.json['positive_share']:.3g}"
+    assert f"positive class: 'no', {share} % of the training rows; the oth" in other.stderr
+    wrong = securexgb("simulate", *flags, "--positive-label", "perhaps")
+    assert wrong.code == 4
+    assert "no label is 'perhaps'" in wrong.stderr
+    wrong = securexgb("simulate", "--objective", "reg:squarederror", "--positive-label", "1")
+    assert wrong.code == 2
+
+
+def test_the_bundled_data_s_class_has_its_name(securexgb):
+    flags = ("simulate", *FAST, "--trees", 1, "--depth", 1, "--bins", 4, "--format", "json")
+    assert securexgb(*flags).json["positive_label"] == "benign"
+    turned = securexgb(*flags, "--positive-label", "malignant").json
+    assert turned["positive_share"] == pytest.approx(0.373, abs=0.002)
+
+
+def test_a_column_that_numbers_the_rows_is_pointed_out(securexgb, tmp_path):
+    path = write_table(tmp_path / "loans.csv")
+    text = path.read_text().replace("\nc", "\n")  # ids as whole numbers
+    path.write_text(text)
+    flags = (path, *FAST, "--label", "default", "--trees", 1, "--depth", 1, "--bins", 4)
+    told = securexgb("simulate", *flags).stderr
+    assert "a different whole number in each row: 'id', as numbers of customers" in told
+    assert "leave it out (--ignore)" in told
+    assert "whole number in each row" not in securexgb("simulate", *flags, "--ignore", "id").stderr
+
+
+def test_what_counts_as_missing_may_be_named(securexgb, tmp_path):
+    path = write_table(tmp_path / "loans.csv")
+    path.write_text(path.read_text().replace(",,", ",?,"))
+    flags = (path, *FAST, "--label", "default", "--ignore", "id", "--trees", 1, "--depth", 1)
+    assert "column 'income' (read as string" in securexgb("simulate", *flags).stderr
+    assert securexgb("simulate", *flags, "--missing", "?").code == 0
+
+
+def test_without_xgboost_it_prints_its_own_metrics(securexgb, monkeypatch):
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    flags = ("simulate", *FAST, "--trees", 1, "--depth", 1, "--bins", 4)
+    done = securexgb(*flags, "--format", "json")
+    assert done.code == 0
+    assert done.json["auc"] > 0.8
+    for prefix in ("xgboost_", "xgboost_raw_"):
+        assert done.json[prefix + "auc"] is None
+        assert done.json[prefix + "ks"] is None
+    done = securexgb(*flags)
+    assert "on the test rows  secure\n" in done.stdout
+    assert "plain xgboost is not installed, so nothing is compared" in done.stdout
 
 
 def test_few_bits_are_told_with_the_cure(securexgb):
@@ -189,4 +273,5 @@ def test_three_classes_and_text_columns_are_errors_of_the_data(securexgb, tmp_pa
     assert "label column 'default' has 3 different values" in done.stderr
     done = securexgb("simulate", path, "--label", "default")
     assert done.code == 4
-    assert "column 'id' is not numeric" in done.stderr
+    assert "column 'id' (read as string, first in data row 1) is not numeric" in done.stderr
+    assert "\n  column 'id', data row 1: 'c0'\n" in done.stderr

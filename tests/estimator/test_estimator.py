@@ -47,6 +47,7 @@ def test_parameters_are_those_of_training_params():
         "he",
         "offline",
         "prediction",
+        "positive_label",
         "federation",
     }
     assert set(signature) == set(declarations()) | own
@@ -366,8 +367,8 @@ def test_refusals(cancer, settings, says):
 
 def test_unknown_parameters_and_classes_are_refused(cancer):
     X, y = cancer
-    with pytest.raises(TypeError):
-        SecureXGBClassifier(tree_method="hist")
+    with pytest.raises(UsageError, match="did you mean n_estimators"):
+        SecureXGBClassifier(n_estimator=3)
     with pytest.raises(ValueError, match="Only binary classification"):
         SecureXGBClassifier(**SMALL).fit(X[:3], [0, 1, 2])
     with pytest.raises(DataError, match="only one class"):

@@ -7,11 +7,21 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from sklearn.base import clone
 
 from securexgb import SecureXGBClassifier
 from securexgb.boost.params import TrainingParams
-from securexgb.errors import DataError, UsageError
+from securexgb.errors import (
+    DataError,
+    NotAvailable,
+    PeerError,
+    ProtocolDesync,
+    SecureXGBError,
+    StoppedByPeer,
+    UsageError,
+)
 from securexgb.federation.session import Federation
+from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import ROLES
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
@@ -30,7 +40,7 @@ SHUFFLED = DRAWS.permutation(ROWS)
 def both(monkeypatch):
     """Run a program of (rank, estimator) at both sides of a job; both results."""
 
-    def run(program, id_column="customer", own_id_column=None):
+    def run(program, id_column="customer", own_id_column=None, **more):
         params = TrainingParams(n_estimators=2, max_depth=2, max_bin=8, eval_metric=("error",))
         terms = JobTerms(
             name="loans",
@@ -40,6 +50,7 @@ def both(monkeypatch):
             min_training_rows=1,
             min_evaluation_rows=1,
             training=params,
+            **more,
         )
         parties = insecure_parties(seed=3)
 
@@ -66,6 +77,67 @@ def fit(rank, model, table=None, order=slice(None), **more):
 def frames(rank):
     columns = {f"x{i}": column for i, column in enumerate(TABLES[rank].T)}
     return [kind({**columns, "customer": IDS}) for kind in (pd.DataFrame, pl.DataFrame, pa.table)]
+
+
+def test_after_a_fit_the_terms_parameters_are_shown(both):
+    def program(rank, model):
+        before = model.get_params()
+        fit(rank, model, ids=IDS)
+        return before, model, model.get_xgb_params()
+
+    for before, model, xgboost_params in both(program):
+        shown = model.get_params()
+        assert (before["n_estimators"], before["max_bin"], before["splits"]) == (50, 32, None)
+        assert (shown["n_estimators"], shown["max_bin"], shown["splits"]) == (2, 8, "hidden")
+        assert xgboost_params["max_depth"] == 2
+        assert clone(model).get_params()["n_estimators"] == 2
+
+
+def test_the_intercept_is_the_label_party_s(both):
+    def program(rank, model):
+        fit(rank, model, ids=IDS)
+        try:
+            return model.intercept_
+        except NotAvailable as error:
+            return str(error)
+
+    label, feature = both(program)
+    assert label == pytest.approx([LABELS.mean()], abs=1e-3)
+    assert "the intercept is the label party's" in feature
+
+
+def test_both_sides_predict_by_the_same_trees(both):
+    def program(rank, model):
+        fit(rank, model, ids=IDS)
+        one = model.predict_proba(TABLES[rank], ids=IDS, iteration_range=(0, 1))
+        with pytest.raises(SecureXGBError) as refused:
+            model.predict_proba(TABLES[rank], ids=IDS, iteration_range=(rank, rank + 1))
+        return one, refused.value
+
+    (label, one), (feature, other) = both(program)
+    assert label.shape == (ROWS, 2)
+    assert feature is None
+    assert isinstance(one, ProtocolDesync | StoppedByPeer | PeerError)
+    assert isinstance(other, ProtocolDesync | StoppedByPeer | PeerError)
+    assert "trees 0 to 1" in f"{one}{other}"
+
+
+def test_the_terms_say_which_class_counts_as_one(both):
+    def program(rank, model):
+        names = np.where(LABELS == 1, "good", "bad") if rank == 0 else None
+        model.fit(TABLES[rank], names, ids=IDS)
+        return model.decision_function(TABLES[rank], ids=IDS), model
+
+    usual, turned = (both(program, positive_label=name)[0] for name in ("good", "bad"))
+    assert usual[1].classes_.tolist() == turned[1].classes_.tolist() == ["bad", "good"]
+    assert turned[1].intercept_ + usual[1].intercept_ == pytest.approx([1.0], abs=1e-3)
+    assert np.corrcoef(usual[0], turned[0])[0, 1] > 0.99
+
+
+def test_the_terms_may_fix_the_columns_of_a_side(both):
+    fixed = {"label": Rows(TABLES[0], ("column 0",)).names_sha256}
+    with pytest.raises(DataError, match="bank: the 2 columns to learn from have the digest"):
+        both(lambda rank, model: fit(rank, model, ids=IDS), columns_sha256=fixed)
 
 
 @pytest.mark.parametrize("shuffled", [0, 1])

@@ -12,7 +12,7 @@ ARGUMENTS = {
     "attested_dealer.py": ["{folder}"],
     "estimator.py": [],
     "laboratory.py": [],
-    "two_companies.py": ["{folder}", "--trees", "2", "--rows", "150"],
+    "two_companies.py": ["work", "--trees", "2", "--rows", "150"],
 }
 WITH_DEALER = ["--offline", "dealt"]
 
@@ -31,6 +31,7 @@ def test_example(name, more, tmp_path):
     done = subprocess.run(
         [sys.executable, ROOT / "examples" / name, *arguments],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,

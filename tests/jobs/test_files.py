@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from securexgb.errors import DataError, UsageError
-from securexgb.jobs.files import ColumnRoles, binary_labels, read_side, read_table
+from securexgb.jobs.files import ColumnRoles, binary_labels, read_side
 from securexgb.jobs.prediction import read_scores, write_predictions
+from securexgb.jobs.tables import read_table
 
 
 def write(folder: Path, text: str) -> Path:
@@ -51,7 +52,7 @@ def test_no_feature_columns(tmp_path):
     ("text", "roles", "says"),
     [
         ("a,b\n1,2\n3\n", ColumnRoles(), "Expected 2 columns, got 1"),
-        ("a\n1\nsecret\n", ColumnRoles(), "column 'a' is not numeric"),
+        ("a\n1\nsecret\n", ColumnRoles(), "column 'a' (read as string, first in data row 2) is n"),
         (
             "a\n1\ninf\n",
             ColumnRoles(),
@@ -86,6 +87,70 @@ def test_refusals_name_side_and_column_and_no_value(tmp_path, text, roles, says)
     assert "bank: " in str(caught.value)
     assert says in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_files_of_other_countries(tmp_path, separator, decimal):
+    lines = [["id", "a,b", "whole", "y"], ["1,5", "1.5", "7", "no"], ["2", "", "8", "yes"],
+             ["03", "-2.25", "NA", "no"]]  # fmt: skip
+    text = "\n".join(
+        separator.join([line[0], line[1].replace(".", decimal), *line[2:]]) for line in lines
+    )
+    rows = read_side(write(tmp_path, text), ColumnRoles(id="id", label="y"), "bank")
+    np.testing.assert_array_equal(rows.values, [[1.5, 7], [np.nan, 8], [-2.25, np.nan]])
+    assert (rows.column_names, rows.ids) == (("a,b", "whole"), ("1,5", "2", "03"))
+    assert rows.classes == ("no", "yes")
+
+
+def test_semicolons_in_quotes_separate_nothing(tmp_path):
+    path = write(tmp_path, '"a;b;c",d\n1,2\n')
+    assert read_side(path, ColumnRoles(), "bank").column_names == ("a;b;c", "d")
+    assert read_side(write(tmp_path, "only\n1\n2\n"), ColumnRoles(), "bank").count == 2
+
+
+def test_all_columns_that_are_not_numeric_are_named_at_once(tmp_path):
+    path = write(tmp_path, 'a,b,c\n1,2,"3,5"\n4,hidden,"1.234,5"\n5,6,7\nother,8,9\n')
+    with pytest.raises(DataError) as caught:
+        read_side(path, ColumnRoles(), "bank")
+    said = str(caught.value)
+    assert "bank: columns 'a' (read as string, first in data row 4), 'b' (read" in said
+    assert "'b' (read as string, first in data row 2), 'c' (read as string, first in" in said
+    assert "are not numeric; encode them" in said
+    assert "these may be decimal commas: write points" in said
+    assert not {"hidden", "other", "3,5"} & set(said.split("'"))
+    assert caught.value.__notes__ == [
+        "column 'a', data row 4: 'other'", "column 'b', data row 2: 'hidden'",
+        "column 'c', data row 1: '3,5'",
+    ]  # fmt: skip
+
+
+def test_what_counts_as_missing_can_be_said(tmp_path):
+    path = write(tmp_path, "a,y\n1,no\n-999,?\n?,yes\n")
+    roles = ColumnRoles(features=("a",), missing=("?", "-999"))
+    values = read_side(path, roles, "bank").values
+    np.testing.assert_array_equal(values, [[1], [np.nan], [np.nan]])
+    with pytest.raises(DataError, match=r"'a' .*first in data row 3"):
+        read_side(path, ColumnRoles(features=("a",)), "bank")
+
+
+def test_files_of_another_kind_than_their_name_says(tmp_path):
+    (tmp_path / "t.parquet").write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match="is no Parquet file, though its name says so"):
+        read_side(tmp_path / "t.parquet", ColumnRoles(), "bank")
+    pa.parquet.write_table(pa.table({"a": [1]}), tmp_path / "t.csv")
+    with pytest.raises(DataError, match="is no CSV file, but a Parquet file"):
+        read_side(tmp_path / "t.csv", ColumnRoles(), "bank")
+    (tmp_path / "t.csv").write_bytes(b"PK\x03\x04rest")
+    with pytest.raises(DataError, match="perhaps a spreadsheet: save it as CSV"):
+        read_side(tmp_path / "t.csv", ColumnRoles(), "bank")
+
+
+def test_parquet_columns_of_one_name(tmp_path):
+    twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
+    pa.parquet.write_table(twice, tmp_path / "t.parquet")
+    with pytest.raises(DataError, match="more than one column named 'a'"):
+        read_side(tmp_path / "t.parquet", ColumnRoles(), "bank")
 
 
 ODD_IDS = (
@@ -247,6 +312,38 @@ def test_binary_labels():
     assert classes == ("bad", "good")
     with pytest.raises(DataError, match="3 different values"):
         binary_labels(np.array([0.0, 1, 2]), "y", "bank")
+
+
+@pytest.mark.parametrize(
+    ("values", "positive", "classes"),
+    [
+        (["good", "bad"], "bad", ("good", "bad")),
+        (["good", "bad"], "good", ("bad", "good")),
+        ([0.0, 1.0], 0, (1, 0)),
+        ([0.0, 1.0], "0", (1, 0)),
+        ([0.0, 1.0], "false", (1, 0)),
+        ([0.0, 1.0], True, (0, 1)),
+        ([1.0, 2.0], 1.0, (2, 1)),
+        ([0.25, 0.5], "0.250", (0.5, 0.25)),
+        (["0", "1"], 0, ("1", "0")),
+    ],
+)
+def test_the_positive_class_is_named(values, positive, classes):
+    codes, found = binary_labels(np.array(values), "y", "bank", positive=positive)
+    assert found == classes
+    at = 0 if str(classes[1]) == str(values[0]).removesuffix(".0") else 1
+    assert codes.tolist() == [1 - at, at]
+    again, _ = binary_labels(np.array(values[:1] * 3), "y", "bank", found, positive)
+    assert again.tolist() == [codes[0]] * 3
+
+
+@pytest.mark.parametrize("positive", ["ugly", 3, "1e5"])
+def test_a_positive_class_that_is_none_is_refused_without_naming_one_of_the_data(positive):
+    with pytest.raises(DataError, match="no label is") as refused:
+        binary_labels(np.array(["good", "bad"]), "y", "bank", positive=positive)
+    assert "good" not in str(refused.value)
+    with pytest.raises(DataError, match="no label is"):
+        binary_labels(np.array([7.0, 8.0]), "y", "bank", positive=positive)
 
 
 def test_text_that_is_not_utf8_is_refused_with_a_sentence(tmp_path):

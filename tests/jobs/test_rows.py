@@ -1,5 +1,7 @@
 """A side's rows: what an order of rows and a choice of columns take along."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -29,6 +31,31 @@ def test_columns_and_what_is_missing_in_them() -> None:
     assert (other.column_names, other.ids) == (("b",), ROWS.ids)
     np.testing.assert_array_equal(other.values, VALUES[:, [1]])
     assert ROWS.take(np.array([], np.intp)).missing_rates == {"a": 0.0, "b": 0.0}
+
+
+def test_columns_that_number_the_rows_are_told_from_others() -> None:
+    draws = np.random.default_rng(1)
+    table = {
+        "customer": 70_000.0 + draws.permutation(30),
+        "amount": draws.normal(size=30),
+        "age": draws.integers(0, 90, 30).astype(float),
+        "holes": np.append(np.nan, np.arange(29.0)),
+        "twice": np.append(3.0, np.arange(29.0)),
+    }
+    rows = Rows(np.column_stack(list(table.values())), tuple(table))
+    assert rows.numbering_columns == ["customer"]
+    assert rows.take(np.arange(19)).numbering_columns == []
+
+
+def test_the_digest_of_names_is_of_a_set() -> None:
+    assert ROWS.names_sha256 == ROWS.take_columns(np.array([1, 0])).names_sha256
+    assert ROWS.names_sha256 == hashlib.sha256(b"a\nb").hexdigest()
+    assert ROWS.take_columns(np.array([1])).names_sha256 != ROWS.names_sha256
+
+
+def test_the_share_of_the_positive_class() -> None:
+    assert ROWS.positive_share == pytest.approx(2 / 3)
+    assert Rows(VALUES, ("a", "b"), ROWS.labels).positive_share is None
 
 
 def test_ids_and_classes_are_no_part_of_the_fingerprints() -> None:

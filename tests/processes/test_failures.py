@@ -162,7 +162,7 @@ def test_port_in_use(with_dealer):
     ("side", "column", "value", "says"),
     [
         ("bank", "default", "2", "label column 'default' has 3 different values"),
-        ("bank", "age", "young", "column 'age' is not numeric"),
+        ("bank", "age", "young", "column 'age' (read as string, first in data row 5) is not"),
         ("bureau", "cards", "inf", "column 'cards' holds infinity, first in data row 5"),
     ],
 )

@@ -132,6 +132,20 @@ def test_page_and_json_show_what_the_leak_meter_says():
     assert report_json(make(leaks=leaks))["leaks"] == leaks
 
 
+def test_page_shows_both_classes_by_score_and_what_the_index_counts():
+    page = render_html(make(stability_index=0.02, positive="positive class: 'bad', 3 % of rows"))
+    for text in (
+        "Both classes by score",
+        "The greatest distance of the two lines is KS, ",
+        "in 20 equal steps",
+        "mean predicted",
+        "a band with less than 0.01% of the rows counts as if it held that share",
+        "positive class: &#x27;bad&#x27;, 3 % of rows",
+    ):
+        assert text in page
+    assert "The stability index" not in render_html(make())
+
+
 def test_a_side_without_predictions_has_no_quality_section():
     page = render_html(make(metrics=None, role="feature", learning_curve={}))
     assert "ROC" not in page

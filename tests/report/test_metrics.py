@@ -53,13 +53,44 @@ def test_lift_table_accounts_for_every_row_and_every_positive(scored):
     table = metrics.lift_table(labels, scores)
     assert len(table) == 10
     assert sum(band.rows for band in table) == labels.size
-    assert sum(band.positives for band in table) == labels.sum()
+    assert sum(band.positives for band in table) == pytest.approx(labels.sum())
     assert table[-1].captured == pytest.approx(1.0)
     assert table[0].lift > 1 > table[-1].lift
 
 
 def test_lift_table_of_fewer_rows_than_bands():
     assert len(metrics.lift_table(np.array([0.0, 1]), np.array([0.2, 0.4]))) == 2
+
+
+def test_a_constant_score_has_lift_one_in_every_band():
+    for labels in (np.repeat([1.0, 0.0], [20, 80]), np.repeat([0.0, 1.0], [80, 20])):
+        table = metrics.lift_table(labels, np.full(100, 0.2))
+        assert [band.lift for band in table] == pytest.approx([1.0] * 10)
+        assert [band.positives for band in table] == pytest.approx([2.0] * 10)
+
+
+def test_the_order_of_rows_says_nothing_to_a_lift_table(scored):
+    labels, scores = scored
+    shuffled = np.random.default_rng(1).permutation(labels.size)
+    for one, other in zip(
+        metrics.lift_table(labels, scores),
+        metrics.lift_table(labels[shuffled], scores[shuffled]),
+        strict=True,
+    ):
+        assert one.positives == pytest.approx(other.positives)
+
+
+def test_the_ks_curve_goes_through_its_distance_and_bins_hold_every_row(scored):
+    labels, scores = scored
+    curve = metrics.cumulated(labels, scores)
+    distance = max(abs(point.positives - point.negatives) for point in curve)
+    assert distance == pytest.approx(metrics.kolmogorov_smirnov(labels, scores).value)
+    assert (curve[-1].positives, curve[-1].negatives) == (1.0, 1.0)
+    bins = metrics.distribution(labels, scores)
+    assert sum(entry.positives for entry in bins) == labels.sum()
+    assert sum(entry.positives + entry.negatives for entry in bins) == labels.size
+    flat = metrics.distribution(labels, np.full(labels.size, 0.5))
+    assert sum(entry.negatives for entry in flat) == (labels == 0).sum()
 
 
 def test_calibration_bins_hold_every_row(scored):
@@ -74,6 +105,16 @@ def test_stability_index_is_zero_on_itself_and_grows_with_a_shift(scored):
     assert metrics.stability_index(scores, scores) == 0.0
     near, far = (metrics.stability_index(scores, scores + shift) for shift in (0.02, 0.3))
     assert 0 < near < far
+
+
+def test_an_emptied_band_raises_the_stability_index_by_what_is_stated():
+    expected = np.repeat(np.arange(10.0), 100)
+    edge = 1e-4 / 0.1
+    without = expected[expected != 0.0]
+    moved = np.log(1000 / 900) * (1 / 9 - 0.1) * 9
+    emptied = (1e-4 - 0.1) * np.log(edge)
+    assert metrics.stability_index(expected, without) == pytest.approx(emptied + moved)
+    assert metrics.stability_index(expected, without) > 0.25
 
 
 def test_regression_metrics():

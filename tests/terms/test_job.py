@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import UsageError
-from securexgb.terms.job import DealerTerms, JobTerms, SecurityTerms
+from securexgb.terms.job import ColumnDigests, DealerTerms, JobTerms, SecurityTerms
 
 
 def terms(**changes: Any) -> JobTerms:
@@ -27,15 +27,22 @@ def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:
         JobTerms.from_file(tmp_path / "job.toml")
 
 
-def test_terms_survive_the_file_and_every_key_is_explained(tmp_path: Path) -> None:
+@pytest.mark.parametrize("positive", [None, "yes", "1", 1, 0.5])
+def test_terms_survive_the_file_and_every_key_is_explained(
+    tmp_path: Path, positive: str | float | None
+) -> None:
     training = TrainingParams(max_depth=3, eval_metric=("auc",), base_score=0.25)
-    before = terms(training=training, id_column='customer \\ "id"\x7f', predictions_to="both")
+    fixed = {"positive_label": positive, "columns_sha256": {"feature": "0a" * 32}}
+    before = terms(
+        **fixed, training=training, id_column='customer \\ "id"\x7f', predictions_to="both"
+    )
     path = tmp_path / "job.toml"
     path.write_text(before.to_toml())
     after = JobTerms.from_file(path)
     assert after == before
     assert after.full_digest == before.full_digest
-    for model in (JobTerms, DealerTerms, SecurityTerms):
+    assert type(after.positive_label) is type(positive)
+    for model in (JobTerms, ColumnDigests, DealerTerms, SecurityTerms):
         assert all(field.description for field in model.model_fields.values())
     table = tomllib.loads(before.to_toml())["training"]
     for field in dataclasses.fields(TrainingParams):
@@ -57,6 +64,10 @@ def test_every_term_changes_the_digest() -> None:
         terms(feature_party="office"),
         terms(id_column="id"),
         terms(coins="seeded"),
+        terms(positive_label="no"),
+        terms(positive_label=0),
+        terms(columns_sha256={"label": "ab" * 32}),
+        terms(columns_sha256={"feature": "ab" * 32}),
         terms(predictions_to="feature"),
         terms(prediction_decimals=3),
         terms(prediction="ckks"),
@@ -85,6 +96,11 @@ def test_every_term_changes_the_digest() -> None:
     ("changes", "sentence"),
     [
         ({"training": {"max_deep": 3}}, "no training parameter 'max_deep'"),
+        ({"columns_sha256": {"label": "age"}}, "columns_sha256.label"),
+        (
+            {"positive_label": 1, "training": {"objective": "reg:squarederror"}},
+            "positive_label is for two classes",
+        ),
         ({"training": {"max_depth": 99}}, "max_depth must be at least 1"),
         ({"feature_party": "bank"}, "three names"),
         ({"algorithm": "ss"}, "needs a dealer, who masks the matrices"),
@@ -109,8 +125,10 @@ def test_wrong_terms_are_refused(changes: dict[str, Any], sentence: str, tmp_pat
     values = {"name": "churn", "label_party": "bank", "feature_party": "bureau"} | changes
     training = values.pop("training", None)
     security, dealer = values.pop("security", None), values.pop("dealer", None)
+    digests = values.pop("columns_sha256", None)
     lines = [f"{key} = {value!r}" for key, value in values.items()]
-    for name, table in (("training", training), ("security", security), ("dealer", dealer)):
+    tables = {"training": training, "security": security, "dealer": dealer}
+    for name, table in (tables | {"columns_sha256": digests}).items():
         if table is not None:
             lines += [f"[{name}]", *(f"{key} = {value!r}" for key, value in table.items())]
     path = tmp_path / "job.toml"

@@ -1,0 +1,170 @@
+"""Files as Arrow tables: CSV or Parquet by pyarrow, CSV as other countries write it.
+
+Which character separates columns is read off the first line: the comma, the semicolon, the
+tabulator or the bar, whichever is there most often outside quotes. Where that is not the comma,
+numbers may have a decimal comma, which is found, too: a column that is no number with a point and
+is one with a comma says so for the whole file. An empty field and a few words (``MISSING``) are
+"missing".
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.csv
+import pyarrow.parquet
+
+from securexgb.errors import DataError, UsageError
+from securexgb.terms.party import MISSING
+
+_SEPARATORS = ",;\t|"
+_HEAD_BYTES = 1 << 16
+_PARQUET = b"PAR1"
+_OTHER_KINDS = {
+    _PARQUET: "a Parquet file: let its name end in .parquet",
+    b"PK\x03\x04": "a zip file, perhaps a spreadsheet: save it as CSV",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet: save it as CSV",
+}
+"""Files of other kinds by their first bytes."""
+DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+\s*")
+
+
+@dataclass(frozen=True)
+class CsvWays:
+    """How to read a CSV file.
+
+    ``id_column``: whose fields stay text as they are, quotes removed; ``text_columns``: that are
+    not expected to be numbers; ``missing``: what a field says for "no value".
+    """
+
+    id_column: str | None = None
+    text_columns: tuple[str, ...] = ()
+    missing: Sequence[str] = MISSING
+
+
+def read_table(path: Path, side: str, ways: CsvWays = CsvWays()) -> pa.Table:
+    """The file as an Arrow table; CSV, or Parquet where the name ends in .parquet or .pq."""
+    if not path.is_file():
+        raise UsageError(f"{side}: there is no file {path}")
+    is_parquet = path.suffix.lower() in (".parquet", ".pq")
+    _check_kind(path, side, is_parquet)
+    try:
+        names = pa.parquet.read_schema(path).names if is_parquet else []
+        _check_names(names, path, side)
+        table = pa.parquet.read_table(path) if is_parquet else _read_csv(path, ways)
+        names = table.column_names  # decoded here
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, UnicodeDecodeError) or "invalid UTF8" in str(error):
+            raise DataError(f"{side}: {path} is not UTF-8 text: save it as UTF-8") from None
+        raise DataError(f"{side}: {path} cannot be read: {_without_values(error)}") from None
+    _check_names(names, path, side)
+    if table.num_rows == 0:
+        raise DataError(f"{side}: {path} has no rows")
+    return table
+
+
+def _check_names(names: Sequence[str], path: Path, side: str) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DataError(f"{side}: {path} has more than one column named {repeated[0]!r}")
+
+
+def _check_kind(path: Path, side: str, is_parquet: bool) -> None:
+    """Refuse a file that is of another kind than its name says."""
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    if is_parquet and start != _PARQUET:
+        raise DataError(
+            f"{side}: {path} is no Parquet file, though its name says so: it does not begin with "
+            "PAR1; write it again, or let its name end in .csv"
+        )
+    if not is_parquet and start in _OTHER_KINDS:
+        raise DataError(f"{side}: {path} is no CSV file, but {_OTHER_KINDS[start]}")
+
+
+def _read_csv(path: Path, ways: CsvWays) -> pa.Table:
+    """With a decimal point, then, where a column says so, with a decimal comma."""
+    separator = _separator(path)
+    table = _parsed(path, ways, separator, ".")
+    if separator != "," and any(_has_decimal_comma(table, name, ways) for name in _texts(table)):
+        return _parsed(path, ways, separator, ",")
+    return table
+
+
+def _separator(path: Path) -> str:
+    """The character that parts the columns' names; the comma where there is none."""
+    with pa.input_stream(str(path), compression="detect") as stream:
+        head = stream.read(_HEAD_BYTES).decode("utf-8", errors="replace")
+    line = re.sub(r'"[^"]*"', "", head).splitlines()[:1]
+    counts = {character: line[0].count(character) for character in _SEPARATORS} if line else {}
+    return max(_SEPARATORS, key=lambda character: counts.get(character, 0))
+
+
+def _texts(table: pa.Table) -> list[str]:
+    return [name for name in table.column_names if pa.types.is_string(table[name].type)]
+
+
+def _has_decimal_comma(table: pa.Table, name: str, ways: CsvWays) -> bool:
+    """Whether a column's first value is a number with a decimal comma."""
+    if name == ways.id_column or name in ways.text_columns:
+        return False
+    known = table[name].drop_null()
+    return len(known) > 0 and DECIMAL_COMMA.fullmatch(known[0].as_py()) is not None
+
+
+def _parsed(path: Path, ways: CsvWays, separator: str, decimal: str) -> pa.Table:
+    """Types are inferred, but that of the ids, which is text without nulls.
+
+    pyarrow makes nulls of strings in all columns or in none, hence the second step. A quoted field
+    may hold line breaks; see ``_WholeBreaks``.
+    """
+    missing, id_column = list(ways.missing), ways.id_column
+    convert = pa.csv.ConvertOptions(
+        null_values=missing,
+        strings_can_be_null=False,
+        column_types={} if id_column is None else {id_column: pa.string()},
+        decimal_point=decimal,
+    )
+    parse = pa.csv.ParseOptions(newlines_in_values=True, delimiter=separator)
+    with pa.input_stream(str(path), compression="detect") as stream:
+        source = pa.PythonFile(_WholeBreaks(stream), mode="r")
+        table = pa.csv.read_csv(source, convert_options=convert, parse_options=parse)
+    for place, column in enumerate(table.columns):
+        if table.field(place).name != id_column and pa.types.is_string(column.type):
+            is_null = pa.compute.is_in(column, value_set=pa.array(missing, pa.string()))
+            known = pa.compute.if_else(is_null, pa.scalar(None, pa.string()), column)
+            table = table.set_column(place, table.field(place), known)
+    return table
+
+
+class _WholeBreaks(io.RawIOBase):
+    """A stream of which no block ends between CR and LF.
+
+    pyarrow drops an LF that begins a block after a CR, in quotes too, where both belong to the
+    text (seen with pyarrow 26.0): an id would depend on its place in the file.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._held = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        block: bytes = self._held + self._stream.read(max(size - len(self._held), 1))
+        self._held = b"\r" if len(block) > 1 and block.endswith(b"\r") else b""
+        return block.removesuffix(self._held)
+
+
+def _without_values(error: BaseException) -> str:
+    """The first line of pyarrow's message, cut before it quotes the file's content."""
+    line = str(error).split("\n")[0]
+    return re.sub(r"(Expected \d+ columns, got \d+).*", r"\1", line)[:200]

@@ -57,9 +57,9 @@ SECONDS_A_ROW_BIT = 60e-9
 
 PROGRAM_BYTES = 180e6
 """Of an interpreter with the package, its link, and pools of transfers."""
-BYTES_A_ROW = 900
-"""Of a block of rows, while gradients are made and rows are moved."""
-BYTES_A_ROW_AND_NODE = 55
+BYTES_A_ROW = 2000
+"""Of a block of rows, while gradients are made and rows are moved, and of what waits for it."""
+BYTES_A_ROW_AND_NODE = 85
 BYTES_A_SUM = 200
 BYTES_A_CANDIDATE = 2500
 AHEAD_A_CANDIDATE = 6800

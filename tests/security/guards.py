@@ -17,7 +17,7 @@ import numpy as np
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
-from securexgb.channel.frame import FrameReader
+from securexgb.channel.handshake import Hello
 from securexgb.channel.memory import memory_pair
 from securexgb.correlations.source import BucketMatrix, PadProducts
 from securexgb.correlations.triples import Triples
@@ -193,8 +193,8 @@ def messages_have_their_length() -> None:
     run_parties(program, [None, None])
 
 
-def frames_have_their_form() -> None:
-    expect(MalformedFrame, "", lambda: FrameReader().feed(b"\xff" * 64))
+def greetings_have_their_form() -> None:
+    expect(MalformedFrame, "", lambda: Hello.decode(b"\xff" * 64))
 
 
 def coins_are_those_committed_to() -> None:
@@ -222,7 +222,7 @@ GUARDS = (
     paillier_masks_have_a_budget,
     paillier_plaintexts_and_keys_have_their_size,
     messages_have_their_length,
-    frames_have_their_form,
+    greetings_have_their_form,
     coins_are_those_committed_to,
 )
 

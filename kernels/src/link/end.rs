@@ -53,6 +53,8 @@ struct State {
     waker: Option<Waker>,
     heard: Instant,
     is_greeted: bool,
+    /// Whether a frame has left, the hello that is: credits never go before it.
+    has_begun: bool,
     is_closed: bool,
     last: Last,
     over: Option<Ending>,
@@ -117,6 +119,7 @@ impl Default for End {
             waker: None,
             heard: Instant::now(),
             is_greeted: false,
+            has_begun: false,
             is_closed: false,
             last: Last::Open,
             over: None,
@@ -320,10 +323,13 @@ impl End {
     /// `ends_call`: this side ends the call, so it waits for the other's last word.
     pub fn poll_frame(&self, context: &mut Context<'_>, ends_call: bool) -> Poll<Option<Bytes>> {
         let mut state = self.lock();
-        if let Some(frame) = state.credits.pop_front() {
+        if state.has_begun
+            && let Some(frame) = state.credits.pop_front()
+        {
             return Poll::Ready(Some(frame));
         }
         if let Some(frame) = state.lanes.iter_mut().find_map(Lane::next_frame) {
+            state.has_begun = true;
             drop(state);
             self.room.notify_all();
             return Poll::Ready(Some(frame));

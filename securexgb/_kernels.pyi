@@ -330,3 +330,60 @@ class RowBitsSums:
         """For bins (rows, columns): what leaves, (results, 1280), the upper and the lower bit of
         the grid of what stays. Past the last row the lower bits are random.
         """
+
+LinkMessage = tuple[str | None, Bytes]
+"""The tag, None of a hello, and the payload."""
+
+class LinkEnded(Exception):
+    """(reason, detail): why a link is not there (any more), in one word, and more in bytes.
+
+    Of a link that was open: "closed" (by this side), "bye", "failed" (detail: a Failure),
+    "malformed", "denied", "broken", "forked". Of one that could not be opened: "unknown", "nobody",
+    "closes", "silent", "no tls", "stranger" (detail: its certificate, DER), "dates", "refused",
+    "own".
+    """
+
+    args: tuple[str, bytes]
+
+class LinkIdentity:
+    """What one side brings to TLS, PEM, and the dates of the peer's certificate, Unix seconds."""
+
+    def __init__(
+        self, certificate: bytes, key: bytes, peer: bytes, peer_from: int, peer_until: int
+    ) -> None: ...
+    def listen(self, host: str, port: int, beat_seconds: float) -> LinkListener:
+        """OSError where the port cannot be had."""
+
+    def dial(
+        self, address: tuple[str, int], name: str, within_seconds: float, beat_seconds: float
+    ) -> Link:
+        """Tries until the deadline; LinkEnded."""
+
+class LinkListener:
+    """The side that listens, until its caller is in."""
+
+    @property
+    def port(self) -> int: ...
+    def accept(self, within_seconds: float) -> Link | None:
+        """The link with the first caller that has the pinned key."""
+
+    def unfit(self) -> tuple[int, int]:
+        """Callers with another certificate, and those that refused this side's."""
+
+    def stop(self) -> None: ...
+
+class Link:
+    """One side of an open link. One thread a stream; LinkEnded where there is no more."""
+
+    def greet(self, hello: bytes) -> None: ...
+    def send(self, stream: int, tag: str, content: Bytes, within_seconds: float) -> bool:
+        """Queues a copy; False where the other side has read nothing until the deadline."""
+
+    def receive(self, stream: int, within_seconds: float) -> LinkMessage | None:
+        """The next message; None where none comes in time."""
+
+    def quiet_seconds(self) -> float:
+        """Since anything came."""
+
+    def close(self, failure: bytes | None, over_seconds: float, gone_seconds: float) -> None:
+        """Says the last word, waits for the other's and for the connection's end, and hangs up."""

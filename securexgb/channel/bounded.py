@@ -1,4 +1,4 @@
-"""How much may be under way between two threads or two sides: a window, and a queue with one."""
+"""How much may be under way between two threads: a window, and a queue with one."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Generic, TypeVar
-
-from securexgb.errors import MalformedFrame
 
 T = TypeVar("T")
 BUFFER_BYTES = 64 << 20
@@ -38,19 +36,8 @@ class Window:
         """So many bytes more were taken."""
         self._taken += size
         if self._is_waiting:
-            self.wake()
-
-    def credit(self, taken: int) -> None:
-        """What the other side says it has taken; MalformedFrame where it cannot be."""
-        if not self._taken <= taken <= self._sent:
-            raise MalformedFrame("a credit arrived for what was never sent")
-        self._taken = taken
-        self.wake()
-
-    def wake(self) -> None:
-        """Let whoever waits look again."""
-        with self._change:
-            self._change.notify_all()
+            with self._change:
+                self._change.notify_all()
 
 
 class BoundedQueue(Generic[T]):

@@ -1,36 +1,32 @@
 """Opening the link: one side listens, the other dials, both are who they must be.
 
-TLS on both sides trusts exactly one certificate, the pinned one. The side that dials
-looks first (``probe``), so that it can say what does not fit; the side that listens
-takes the first caller that TLS lets in and whose name is right, and no second one.
+TLS 1.3 on both sides trusts exactly one certificate, the pinned one (kernels/src/link). The side
+that dials tries until it is let in and says what does not fit; the side that listens takes
+the first caller that TLS lets in, and then listens no more: no second one, and nobody who
+knocks, costs a running job anything.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+import hashlib
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
-from typing import Any, ParamSpec, TypeVar
 
-import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-
-from securexgb.channel.frame import FRAME_BYTES
-from securexgb.channel.grpc import GrpcChannel
+from securexgb import _kernels
+from securexgb._kernels import LinkEnded
+from securexgb.channel.grpc import GrpcChannel, beat_seconds
 from securexgb.channel.handshake import Hello, compare, session_id
 from securexgb.channel.keys import Credentials
-from securexgb.channel.probe import probe, split_address
-from securexgb.errors import CertificateRefused, PeerTimeout, UsageError
+from securexgb.channel.probe import split_address
+from securexgb.errors import (
+    CertificateRefused,
+    PeerError,
+    PeerGone,
+    PeerTimeout,
+    SecureXGBError,
+    UsageError,
+)
 
 SERVICE = "securexgb.v1.ChannelService"
-_LINK = f"/{SERVICE}/Link"
-_STOP_SECONDS = 1.0
-_MOST_CALLS = 8
-
-T = TypeVar("T")
-P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -67,33 +63,24 @@ class Listener:
     """The listening side until its caller has come.
 
     ``port``: where it listens. As a context manager it stops listening on an error; a
-    link that was handed out lives on and stops it when it is closed.
+    link that was handed out lives on and ends by itself.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
-        assert endpoint.listen is not None
         self._endpoint = endpoint
-        self._arrivals: SimpleQueue[GrpcChannel] = SimpleQueue()
-        self._handshakes = 0
-        self._taken = threading.Lock()
-        self._refusal: CertificateRefused | None = None
-        self._server = grpc.server(
-            _DaemonThreads(), options=_options(), maximum_concurrent_rpcs=_MOST_CALLS
-        )
-        handler = grpc.stream_stream_rpc_method_handler(self._link)
-        self._server.add_registered_method_handlers(SERVICE, {"Link": handler})
-        checks = health.HealthServicer()
-        checks.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
-        health_pb2_grpc.add_HealthServicer_to_server(checks, self._server)
-        host, wanted = split_address(endpoint.listen)
+        host, wanted = split_address(endpoint.listen or "")
+        identity = _identity(endpoint)
+        beat = beat_seconds(endpoint.timeout_seconds)
         try:
-            self.port: int = self._server.add_secure_port(endpoint.listen, self._tls())
-        except RuntimeError:
+            self._wire = identity.listen(host, wanted, beat)
+        except OSError:
             raise UsageError(
                 f"cannot listen on {host} port {wanted}: the port is in use or the address is not "
                 "of this machine; stop what uses it or change `listen` in party.toml"
             ) from None
-        self._server.start()
+        except LinkEnded as error:
+            raise _own(error) from None
+        self.port: int = self._wire.port
 
     def __enter__(self) -> Listener:
         return self
@@ -104,83 +91,93 @@ class Listener:
 
     def stop(self) -> None:
         """End whatever is open."""
-        self._server.stop(_STOP_SECONDS).wait(2 * _STOP_SECONDS)
+        self._wire.stop()
 
     def accept(self, hello: Hello) -> GrpcChannel:
         """Wait for the other side and compare hellos."""
         seconds = self._endpoint.timeout_seconds
         peer = _call(self._endpoint.peer_name, hello)
-        try:
-            channel = self._arrivals.get(timeout=seconds)
-        except Empty:
-            raise self._nobody(peer) from None
-        channel.peer = peer
-        return _greet(channel, hello)
+        wire = self._wire.accept(seconds)
+        if wire is None:
+            raise self._nobody(peer)
+        return _greet(GrpcChannel(wire, peer, seconds), hello)
 
-    def _nobody(self, peer: str) -> Exception:
-        where = f"port {self.port}"
-        if self._refusal is not None:
-            return self._refusal
-        if self._handshakes:
+    def _nobody(self, peer: str) -> SecureXGBError:
+        where, seconds = f"port {self.port}", self._endpoint.timeout_seconds
+        if any(self._wire.unfit()):
             return CertificateRefused(
                 f"callers came to {where}, but TLS let none of them in: their certificate is not "
                 f"the one pinned for {peer}, {self._endpoint.credentials.peer.fingerprint[:16]}…, "
                 "or they refused this side's; compare `securexgb keys show` at both sides"
             )
-        seconds = self._endpoint.timeout_seconds
         return PeerTimeout(f"{peer} did not call at {where} within {seconds:g} s")
 
-    def _tls(self) -> grpc.ServerCredentials:
-        trusted = self._endpoint.credentials
-        pair = (trusted.key, trusted.own.pem)
-        settings = grpc.ssl_server_certificate_configuration([pair], trusted.peer.pem)
 
-        def count() -> None:
-            self._handshakes += 1  # gRPC asks at every handshake whether there is a change
-
-        return grpc.dynamic_ssl_server_credentials(settings, count, True)
-
-    def _link(self, frames: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        """One caller whom TLS has let in."""
-        expected = self._endpoint.peer_name
-        names = context.auth_context().get("x509_common_name", [])
-        if names != [expected.encode()]:
-            self._refusal = CertificateRefused(f"a caller is {names!r} and not {expected!r}")
-            context.abort(grpc.StatusCode.PERMISSION_DENIED, f"it waits for {expected!r}")
-        if not self._taken.acquire(blocking=False):
-            context.abort(grpc.StatusCode.ALREADY_EXISTS, "it is in a session already")
-        channel = GrpcChannel(expected, self._endpoint.timeout_seconds, is_server=True)
-        channel.start(frames, self.stop)
-        self._arrivals.put(channel)
-        return channel.outgoing()
-
-
-class _DaemonThreads(Executor):
-    """A thread for each call, none of which keeps a program from ending."""
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        future: Future[T] = Future()
-
-        def run() -> None:
-            try:
-                future.set_result(fn(*args, **kwargs))
-            except BaseException as error:
-                future.set_exception(error)
-
-        threading.Thread(target=run, name="answers a call", daemon=True).start()
-        return future
+def _identity(endpoint: Endpoint) -> _kernels.LinkIdentity:
+    """What this side brings to TLS. Equal bytes bear the name and the dates that were read here."""
+    trusted = endpoint.credentials
+    trusted.peer.check(endpoint.peer_name, "the certificate pinned for the other side")
+    dates = [int(date.timestamp()) for date in (trusted.peer.not_before, trusted.peer.not_after)]
+    return _kernels.LinkIdentity(trusted.own.pem, trusted.key, trusted.peer.pem, *dates)
 
 
 def _dial(endpoint: Endpoint, hello: Hello) -> GrpcChannel:
-    address, trusted = endpoint.connect or "", endpoint.credentials
-    peer = _call(endpoint.peer_name, hello)
-    probe(address, peer, trusted, endpoint.timeout_seconds)
-    tls = grpc.ssl_channel_credentials(trusted.peer.pem, trusted.key, trusted.own.pem)
-    names = [("grpc.ssl_target_name_override", endpoint.peer_name)]
-    connection = grpc.secure_channel(address, tls, options=[*_options(), *names])
-    channel = GrpcChannel(peer, endpoint.timeout_seconds, is_server=False)
-    channel.start(connection.stream_stream(_LINK)(channel.outgoing()), connection.close)
-    return channel
+    peer, seconds = _call(endpoint.peer_name, hello), endpoint.timeout_seconds
+    address = split_address(endpoint.connect or "")
+    beat = beat_seconds(seconds)
+    try:
+        wire = _identity(endpoint).dial(address, endpoint.peer_name, seconds, beat)
+    except LinkEnded as error:
+        raise _unreachable(error, endpoint, peer) from None
+    return GrpcChannel(wire, peer, seconds)
+
+
+def _unreachable(error: LinkEnded, endpoint: Endpoint, peer: str) -> SecureXGBError:
+    """Why nothing could be opened, for whoever has to mend it."""
+    reason, detail = error.args
+    address, trusted = endpoint.connect, endpoint.credentials
+    tried = f"(tried for {endpoint.timeout_seconds:g} s)"
+    match reason:
+        case "unknown":
+            return UsageError(f"{address}, where {peer} should be, is unknown: {detail.decode()}")
+        case "nobody":
+            return PeerGone(f"{peer} does not listen at {address}: {detail.decode()} {tried}")
+        case "closes":
+            return PeerGone(
+                f"{peer} is not to be reached at {address}: what listens there takes connections "
+                f"and closes them {tried}"
+            )
+        case "silent":
+            return PeerTimeout(f"{peer} at {address} takes connections but does not answer")
+        case "no tls":
+            return PeerError(
+                f"what listens at {address} is not {peer}: no TLS 1.3 ({detail.decode()})"
+            )
+        case "stranger":
+            return CertificateRefused(
+                f"what listens at {address} shows a certificate "
+                f"{hashlib.sha256(detail).hexdigest()[:16]}… that is not the one pinned for "
+                f"{peer}, {trusted.peer.fingerprint[:16]}…: compare `securexgb keys show` at both "
+                "sides"
+            )
+        case "dates":
+            return CertificateRefused(
+                f"the certificate of {peer} is outside its dates: check the clock of this machine"
+            )
+        case "refused":
+            return CertificateRefused(
+                f"{peer} at {address} refused this side's certificate "
+                f"{trusted.own.fingerprint[:16]}… ({trusted.own.name}): it has pinned another "
+                "one; let it `securexgb keys trust` the present one"
+            )
+    return _own(error)
+
+
+def _own(error: LinkEnded) -> UsageError:
+    return UsageError(
+        f"this side's keys or machine do not do for a link: {error.args[1].decode()}; see "
+        "`securexgb keys`"
+    )
 
 
 def _greet(channel: GrpcChannel, hello: Hello) -> GrpcChannel:
@@ -197,17 +194,3 @@ def _greet(channel: GrpcChannel, hello: Hello) -> GrpcChannel:
 def _call(name: str, hello: Hello) -> str:
     """How messages name the other side."""
     return f"{name} ({'feature' if hello.role == 'label' else 'label'} party)"
-
-
-def _options() -> list[tuple[str, Any]]:
-    """Frames of 1 MiB in few pieces, windows that hold some, one server a port, no proxies."""
-    return [
-        ("grpc.max_send_message_length", 2 * FRAME_BYTES),
-        ("grpc.max_receive_message_length", 2 * FRAME_BYTES),
-        ("grpc.http2.max_frame_size", 4 * FRAME_BYTES),
-        ("grpc.http2.lookahead_bytes", 16 * FRAME_BYTES),
-        ("grpc.http2.write_buffer_size", FRAME_BYTES),
-        ("grpc.so_reuseport", 0),
-        ("grpc.enable_http_proxy", 0),
-        ("grpc.enable_retries", 0),
-    ]

@@ -1,8 +1,8 @@
-"""A first TLS handshake before the real one, to say exactly what does not fit.
+"""A first TLS handshake with a dealer before the real one, to say exactly what does not fit.
 
-gRPC reports every trouble of a handshake as "unavailable" and tries again. This asks
-the same port once with Python's own TLS 1.3 and names the cause: nobody there, no TLS
-1.3, another certificate, or our own refused.
+Python's gRPC, which speaks with dealers, reports every trouble of a handshake as "unavailable" and
+tries again. This asks the same port once with Python's own TLS 1.3 and names the cause:
+nobody there, no TLS 1.3, another certificate, or our own refused.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """Every failure ends both sides in time, each with its exit code and one sentence."""
 
-import contextlib
 import signal
 import socket
 from datetime import UTC, datetime, timedelta
@@ -10,9 +9,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 
-from securexgb.channel.endpoint import connect
 from securexgb.channel.keys import create_keys
 from securexgb.federation.session import Federation
+from tests.channel.plain import calling
 from tests.processes.companies import RUN, SIDES, edit_cell, finish
 
 pytestmark = pytest.mark.timeout(180)
@@ -234,11 +233,11 @@ def test_malformed_frame(with_dealer):
     bank = with_dealer.start("bank", "train")
     folder = with_dealer.root / "bureau"
     federation = Federation.from_file(folder / "party.toml", folder / "job.toml")
-    channel = connect(federation.endpoint(), federation.hello("train"))
-    channel.outbox.put(b"\xff" * 40)
-    ended = finish(bank)
-    with contextlib.suppress(Exception):
-        channel.close()
+    trusted = federation.endpoint().credentials
+    with calling(trusted, "bank", with_dealer.port) as plain:
+        plain.greet(federation.hello("train"))
+        plain.send(b"\xff" * 40)
+        ended = finish(bank)
     assert ended.code == 6
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
-from securexgb.channel.frame import FrameReader
+from securexgb.channel.handshake import Hello
 from securexgb.channel.memory import memory_pair
 from securexgb.correlations.source import BucketMatrix, PadProducts
 from securexgb.correlations.triples import Triples
@@ -204,8 +204,8 @@ def steps_side_by_side_wait_for_words() -> None:
     run_parties(program, [None, None])
 
 
-def frames_have_their_form() -> None:
-    expect(MalformedFrame, "", lambda: FrameReader().feed(b"\xff" * 64))
+def greetings_have_their_form() -> None:
+    expect(MalformedFrame, "", lambda: Hello.decode(b"\xff" * 64))
 
 
 def coins_are_those_committed_to() -> None:
@@ -234,7 +234,7 @@ GUARDS = (
     paillier_plaintexts_and_keys_have_their_size,
     messages_have_their_length,
     steps_side_by_side_wait_for_words,
-    frames_have_their_form,
+    greetings_have_their_form,
     coins_are_those_committed_to,
 )
 

@@ -6,6 +6,7 @@ mod arguments;
 mod bfv_keys;
 mod digits;
 mod lattice;
+mod link;
 mod masks;
 mod ot;
 mod results;
@@ -23,6 +24,8 @@ mod _kernels {
     use super::digits::{digit_answer, digit_pad, digit_pads, digit_take};
     #[pymodule_export]
     use super::lattice::BfvRing;
+    #[pymodule_export]
+    use super::link::{Link, LinkEnded, LinkIdentity, LinkListener};
     #[pymodule_export]
     use super::masks::RlwePads;
     #[pymodule_export]

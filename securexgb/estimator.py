@@ -51,7 +51,7 @@ from securexgb.estimator_views import (
     refuse_other_terms,
 )
 from securexgb.jobs.alignment import Named, own_ids
-from securexgb.jobs.files import check_agreed_columns
+from securexgb.jobs.data.files import check_agreed_columns
 from securexgb.jobs.prediction import Predictor
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import (

@@ -20,8 +20,9 @@ LARGER_FILES: dict[str, int] = {}
 LARGER_FUNCTIONS: dict[str, int] = {}
 LARGER_FOLDERS: dict[str, int] = {}
 """What is still too large, at most as large as it is: these figures only ever fall."""
-LINES = 35_910
-"""Of Python and Rust in the product, without generated files."""
+LINES = 40_700
+"""Of Python and Rust in the product, without generated files. What adds a capability raises it, and
+says by how much; what moves or mends lowers it."""
 MANY_ARGUMENTS = [
     "securexgb/cli/job.py new",
     "securexgb/cli/simulate.py simulate",

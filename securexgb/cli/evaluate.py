@@ -9,8 +9,8 @@ from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.predict import RunOption
 from securexgb.errors import UsageError
+from securexgb.jobs.data.files import load_sets, needed_sets
 from securexgb.jobs.evaluation import evaluate as run_evaluation
-from securexgb.jobs.files import load_sets, needed_sets
 from securexgb.jobs.ledgers import recorded
 from securexgb.jobs.runs import finished_run
 from securexgb.report.text import leaks_text, ledger_table, table

@@ -10,7 +10,7 @@ import typer
 
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
-from securexgb.jobs.files import load_rows, needed_file
+from securexgb.jobs.data.files import load_rows, needed_file
 from securexgb.jobs.ledgers import recorded
 from securexgb.jobs.prediction import Predictor, write_predictions
 from securexgb.jobs.reports import Quality, keep_prediction, metrics_of, write_report

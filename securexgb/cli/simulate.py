@@ -34,7 +34,7 @@ from securexgb.cli.options import (
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.progress import TrainingProgress
 from securexgb.errors import UsageError
-from securexgb.jobs.files import ColumnRoles, binary_labels, read_side
+from securexgb.jobs.data.files import ColumnRoles, binary_labels, read_side
 from securexgb.jobs.ledgers import add_ledgers
 from securexgb.jobs.plain import ABSENT, has_xgboost, plain_xgboost
 from securexgb.jobs.reports import metrics_of, write_simulation

@@ -19,7 +19,7 @@ from securexgb.cli.progress import TrainingProgress
 from securexgb.federation.session import Federation
 from securexgb.jobs.checkpoint import CheckpointStore
 from securexgb.jobs.checks import LEAVE_OUT
-from securexgb.jobs.files import load_rows, load_sets, needed_file, needed_sets
+from securexgb.jobs.data.files import load_rows, load_sets, needed_file, needed_sets
 from securexgb.jobs.ledgers import RunLedger, recorded, verdict_of
 from securexgb.jobs.reports import Quality, costs_of, curves, write_report
 from securexgb.jobs.runs import RunDirectory, RunRecord

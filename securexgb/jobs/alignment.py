@@ -11,7 +11,7 @@ import numpy as np
 from securexgb.align.ids import check_same_rows
 from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
-from securexgb.jobs.files import different_ids
+from securexgb.jobs.data.files import different_ids
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
 

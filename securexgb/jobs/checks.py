@@ -23,7 +23,7 @@ from securexgb.boost.proposals import proposed_lines
 from securexgb.errors import SecureXGBError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import column_counts, same_names, same_rows
-from securexgb.jobs.files import load_rows, load_sets, needed_file, needed_sets
+from securexgb.jobs.data.files import load_rows, load_sets, needed_file, needed_sets
 from securexgb.jobs.forecast import Forecast, Job, forecast
 from securexgb.jobs.job import check_hidden
 from securexgb.jobs.ledgers import verdict_of

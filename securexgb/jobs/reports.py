@@ -16,7 +16,7 @@ from securexgb.boost.importance import importance_of, importances
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError
 from securexgb.federation.session import Federation
-from securexgb.jobs.files import load_rows
+from securexgb.jobs.data.files import load_rows
 from securexgb.jobs.ledgers import revealed_in
 from securexgb.jobs.prediction import Reals, read_scores
 from securexgb.jobs.rows import Rows

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from securexgb.errors import DataError, UsageError
-from securexgb.jobs.files import ColumnRoles, binary_labels, read_side
+from securexgb.jobs.data.files import ColumnRoles, binary_labels, read_side
+from securexgb.jobs.data.tables import read_table
 from securexgb.jobs.prediction import read_scores, write_predictions
-from securexgb.jobs.tables import read_table
 
 
 def write(folder: Path, text: str) -> Path:

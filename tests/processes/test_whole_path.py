@@ -8,7 +8,7 @@ import pytest
 
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
-from securexgb.jobs.files import ColumnRoles, read_side
+from securexgb.jobs.data.files import ColumnRoles, read_side
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import predict_alone, train_alone
 from tests.processes.companies import SIDES, edit_cell, finish

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
+from securexgb.jobs.data.tables import DECIMAL_COMMA, CsvWays, read_table
 from securexgb.jobs.rows import Rows
-from securexgb.jobs.tables import DECIMAL_COMMA, CsvWays, read_table
 from securexgb.terms.party import MISSING, PartyConfig
 
 Reals = NDArray[np.float64]

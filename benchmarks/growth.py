@@ -32,14 +32,18 @@ VARIED = {
 
 
 def model(work: works.Work) -> dict[str, Any]:
-    """What one tree should cost; who owns which split does not matter to these sums."""
+    """What one tree should cost, the mean over a work's trees, of which the first one has no
+    gradients to make together; who owns which split does not matter to these sums.
+    """
     layout = Layout.of(work.params, work.rows, (work.columns, work.columns), False)
-    whole = whole_round_cost(Job(work.params, layout, work.method))
+    job = Job(work.params, layout, work.method)
+    whole, first = whole_round_cost(job), whole_round_cost(job, is_first=True)
     gradients = gradients_cost(work.params, layout)
+    sent, of_first = (8e-6 * (cost.label_words + cost.feature_words) for cost in (whole, first))
     kinds = {kind.name: whole.correlations[kind] for kind in KINDS if whole.correlations[kind]}
     return {
         "rounds": whole.rounds,
-        "online_megabytes": 8e-6 * (whole.label_words + whole.feature_words),
+        "online_megabytes": (of_first + (work.trees - 1) * sent) / work.trees,
         "gradients_megabytes": 8e-6 * (gradients.label_words + gradients.feature_words),
         "correlations": kinds,
         "vectors": sum(whole.correlations.vectors),

@@ -109,7 +109,7 @@ def test_rows_in_two_parts_give_the_same_model(objective: str) -> None:
 
 @pytest.mark.parametrize("backend", ["plaintext", "shared"])
 def test_trees_of_a_round_grow_at_once_and_each_as_if_alone(backend: Backend) -> None:
-    """In the rounds of one tree, but for a message to each owner of splits."""
+    """In the rounds of one tree."""
     case = random_case(3, holes=0.1, min_child_weight=0.0)
     other = replace(case, gradient=-case.gradient[::-1], hessian=case.hessian[::-1])
 
@@ -121,7 +121,7 @@ def test_trees_of_a_round_grow_at_once_and_each_as_if_alone(backend: Backend) ->
         rows.take(vectors)
         before = party.rounds
         halves = grow_trees(party, case.job(party), rows)
-        spent = party.rounds - before - openings(halves)
+        spent = party.rounds - before
         values = rows.margins()
         grown = [GrownTree(half, values[k]) for k, half in enumerate(halves)]
         return grown, spent, margins_of(party, halves, case.layout.rows)
@@ -135,13 +135,6 @@ def test_trees_of_a_round_grow_at_once_and_each_as_if_alone(backend: Backend) ->
     margins = (both[0][2] + both[1][2]).words
     for output, alone in enumerate((one, two)):
         np.testing.assert_array_equal(margins[output], (alone[0][2] + alone[1][2]).words[0])
-
-
-def openings(halves: tuple[TreeHalf, ...]) -> int:
-    """Messages that open splits to their owners: one a level for each side that owns any."""
-    owners = np.stack([half.owners for half in halves])
-    levels = [owners[:, (1 << k) - 1 : (2 << k) - 1] for k in range(halves[0].depth)]
-    return sum(np.unique(level).size for level in levels)
 
 
 def margins_of(party: Party, halves: tuple[TreeHalf, ...], rows: int) -> Shared:

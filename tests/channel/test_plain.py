@@ -140,7 +140,7 @@ OUT_OF_PLACE = [
     [encode(ERROR, 1, 0, b"", bytes(5000))],
     [encode(BYE, 1, 3, b"", b"")],
     [encode(BYE, 0, 0, b"", b"", 1)],
-    [encode(DATA, 0, 0, b"", b"", 2)],
+    [encode(DATA, 0, 0, b"", b"", 3)],
     [encode(CREDIT, 1, 7, b"", b"", 1)],
     [encode(CREDIT, 0, 7, b"t", b"", 1)],
     [encode(CREDIT, 0, 5, b"", b"", 1)],

@@ -13,6 +13,7 @@ from securexgb.boost.histogram import Histogram, NoisySums
 from securexgb.boost.splits.leaves import Leaves, LevelSums
 from securexgb.boost.splits.score import ChildSums
 from securexgb.boost.splits.split import BestSplits
+from securexgb.mpc.numbers.logarithm import Normalised
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, SharedBits
 from tests.costs.examples import EXAMPLES, prepare
@@ -36,7 +37,7 @@ def own_words(result: Any) -> Iterator[bytes]:
         rows = result.words.reshape(-1, result.words.shape[-1]).view(np.uint8)
         bits = np.unpackbits(rows, axis=1, bitorder="little")[:, : result.count]
         yield np.packbits(bits).tobytes()[: bits.size // 8]
-    elif isinstance(result, (tuple, BestSplits, Histogram, Leaves, NoisySums)):
+    elif isinstance(result, (tuple, BestSplits, Histogram, Leaves, NoisySums, Normalised)):
         for part in result if isinstance(result, tuple) else vars(result).values():
             yield from own_words(part)
 

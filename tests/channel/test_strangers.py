@@ -125,11 +125,13 @@ def trusting(sides: Sides, name: str) -> ssl.SSLContext:
 
 
 def scan(sides: Sides, port: int) -> None:
-    """Connects, talks HTTP, shakes hands without a certificate, and refuses ours as a browser."""
+    """Connects, talks HTTP, sends an alert, has no certificate, refuses ours as a browser does."""
     reach(port).close()
-    with reach(port) as plain:
-        plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
-        plain.recv(100)
+    access_denied = b"\x15\x03\x03\x00\x02\x02\x31"
+    for noise in (b"GET / HTTP/1.1\r\n\r\n", access_denied):
+        with reach(port) as plain, suppress(ConnectionResetError):
+            plain.sendall(noise)
+            plain.recv(100)
     for is_trusting in (True, False):
         context = ssl.create_default_context()
         context.set_alpn_protocols(["h2"])

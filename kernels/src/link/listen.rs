@@ -32,8 +32,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::{AlertDescription, Error};
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::rustls::server::Acceptor;
+use tokio_rustls::rustls::{AlertDescription, Error, ServerConfig};
 use tokio_rustls::server::TlsStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::body::Body;
@@ -110,7 +111,7 @@ impl Listener {
         let (stop, inner, last) = (Arc::new(Notify::new()), shared.clone(), shared.clone());
         let work = async move {
             if let Ok(socket) = TcpListener::from_std(socket) {
-                accept(socket, TlsAcceptor::from(config), inner, most_unknown).await;
+                accept(socket, config, inner, most_unknown).await;
             }
             std::future::pending::<()>().await; // until the program hangs up
         };
@@ -177,7 +178,7 @@ fn origin(address: IpAddr) -> IpAddr {
 }
 
 /// Takes connections until the caller is in; then the port is free again.
-async fn accept(socket: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>, most: usize) {
+async fn accept(socket: TcpListener, config: Arc<ServerConfig>, shared: Arc<Shared>, most: usize) {
     let mut unknown = Unknown::default();
     loop {
         let connection = tokio::select! {
@@ -197,7 +198,7 @@ async fn accept(socket: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>,
         if unknown.0.len() >= most {
             unknown.give_up();
         }
-        let handshake = tokio::spawn(shake(plain, acceptor.clone(), shared.clone()));
+        let handshake = tokio::spawn(shake(plain, config.clone(), shared.clone()));
         unknown.0.push_back((origin(from.ip()), handshake));
     }
     unknown.0.iter().for_each(|(_, handshake)| handshake.abort());
@@ -205,11 +206,16 @@ async fn accept(socket: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>,
 
 /// One handshake. Only what shows another certificate, or refuses this side's as a party does, is
 /// remembered: whoever scans ports says nothing of certificates.
-async fn shake(plain: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>) {
+async fn shake(plain: TcpStream, config: Arc<ServerConfig>, shared: Arc<Shared>) {
     if plain.set_nodelay(true).is_err() {
         return;
     }
-    let Ok(shaken) = timeout(HANDSHAKE, acceptor.accept(plain)).await else { return };
+    let shaking = async {
+        // An alert before any hello is noise.
+        let begun = LazyConfigAcceptor::new(Acceptor::default(), plain).await.ok()?;
+        Some(begun.into_stream(config).await)
+    };
+    let Ok(Some(shaken)) = timeout(HANDSHAKE, shaking).await else { return };
     match shaken {
         Ok(tls) if tls.get_ref().1.alpn_protocol() == Some(ALPN) => {
             tokio::spawn(serve(tls, shared));

@@ -351,8 +351,8 @@ class LinkIdentity:
     def __init__(
         self, certificate: bytes, key: bytes, peer: bytes, peer_from: int, peer_until: int
     ) -> None: ...
-    def listen(self, host: str, port: int, beat_seconds: float) -> LinkListener:
-        """OSError where the port cannot be had."""
+    def listen(self, host: str, port: int, beat_seconds: float, most_unknown: int) -> LinkListener:
+        """OSError where the port cannot be had; LinkEnded. Few are open without a certificate."""
 
     def dial(
         self, address: tuple[str, int], name: str, within_seconds: float, beat_seconds: float
@@ -384,6 +384,9 @@ class Link:
 
     def quiet_seconds(self) -> float:
         """Since anything came."""
+
+    def stalled_seconds(self, stream: int) -> float:
+        """Since a piece of a message of this stream came; infinite where none ever did."""
 
     def close(self, failure: bytes | None, over_seconds: float, gone_seconds: float) -> None:
         """Says the last word, waits for the other's and for the connection's end, and hangs up."""

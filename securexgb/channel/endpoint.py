@@ -9,6 +9,7 @@ knocks, costs a running job anything.
 from __future__ import annotations
 
 import hashlib
+import resource
 from dataclasses import dataclass
 
 from securexgb import _kernels
@@ -27,6 +28,15 @@ from securexgb.errors import (
 )
 
 SERVICE = "securexgb.v1.ChannelService"
+MOST_UNKNOWN = 64
+"""So many connections may be open that have shown no certificate, where files are not scarce."""
+
+
+def most_unknown() -> int:
+    """At most a quarter of the files that this process may open: the rest is the job's."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    scarce = max(1, files // 4) if files != resource.RLIM_INFINITY else MOST_UNKNOWN
+    return min(MOST_UNKNOWN, scarce)
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,7 @@ class Listener:
         identity = _identity(endpoint)
         beat = beat_seconds(endpoint.timeout_seconds)
         try:
-            self._wire = identity.listen(host, wanted, beat)
+            self._wire = identity.listen(host, wanted, beat, most_unknown())
         except OSError:
             raise UsageError(
                 f"cannot listen on {host} port {wanted}: the port is in use or the address is not "

@@ -77,7 +77,7 @@ class _Stream:
         if sent_tag != tag:
             raise ProtocolDesync(
                 f"this side is at {tag}, but {self._link.peer} sent a message of "
-                f"{sent_tag or 'hello'}"
+                f"{_shown(sent_tag or 'hello')}"
             )
         self.traffic.received(payload.nbytes)
         return payload
@@ -151,7 +151,10 @@ class GrpcChannel(_Stream):
             self.waiting = (tag, began)
         try:
             while True:
-                remaining_seconds = began + self.timeout_seconds - time.monotonic()
+                # A long message over a slow line is one that comes: each piece counts anew.
+                stalled_seconds = self.wire.stalled_seconds(stream.index)
+                waited_seconds = min(time.monotonic() - began, stalled_seconds)
+                remaining_seconds = self.timeout_seconds - waited_seconds
                 quiet_seconds = self.wire.quiet_seconds()
                 if quiet_seconds > self.timeout_seconds or (
                     remaining_seconds <= 0
@@ -191,8 +194,13 @@ class GrpcChannel(_Stream):
             case "malformed":
                 return MalformedFrame(f"from {self.peer}: {detail.decode()}")
             case "denied":
-                return PeerError(f"{self.peer} refused this side: {detail.decode()}")
+                return PeerError(f"{self.peer} refused this side: {_shown(detail.decode())}")
         return PeerGone(f"the connection to {self.peer} broke: its process or the network failed")
+
+
+def _shown(text: str) -> str:
+    """What the other side wrote, fit for a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:200])
 
 
 def _readable(failure: bytes) -> str:

@@ -158,6 +158,36 @@ def test_silence_of_a_living_peer_is_a_timeout(sides: Sides) -> None:
         feature.receive("tree 1#1")
 
 
+class Slow:
+    """A wire on which a long message comes in as many pieces as glances, and then is whole."""
+
+    def __init__(self, pieces: int, is_whole: bool) -> None:
+        self.pieces, self.is_whole = pieces, is_whole
+
+    def quiet_seconds(self) -> float:
+        return 0.0
+
+    def stalled_seconds(self, _: int) -> float:
+        return 0.0 if self.pieces else float("inf")
+
+    def receive(self, _: int, __: float) -> tuple[str, str] | None:
+        self.pieces -= 1
+        return ("t", "whole") if self.is_whole and not self.pieces else None
+
+
+def test_each_piece_of_a_long_message_counts_the_deadline_anew() -> None:
+    """With a deadline that has passed already where no piece comes."""
+    for is_whole in (True, False):
+        wire: Any = Slow(5, is_whole)
+        channel = GrpcChannel(wire, "bureau", 0.5)
+        if is_whole:
+            assert channel.wait(channel, "t") == ("t", "whole")
+        else:
+            with pytest.raises(PeerTimeout, match="alive but sent no message"):
+                channel.wait(channel, "t")
+        assert wire.pieces == 0
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [

@@ -32,6 +32,8 @@ from tests.channel.plain import (
     encode,
 )
 
+KEPT_BYTES = 2 << 10
+"""What a message counts beside its bytes, as kernels/src/link/lane.rs has it."""
 words = st.integers(0, 2**64 - 1)
 
 
@@ -122,7 +124,7 @@ def test_credits_tell_what_was_taken(sides: Sides) -> None:
             channel.stream("offline").receive("t")
         frame = plain.next()
         assert (frame.kind, frame.sequence, frame.stream) == (CREDIT, 0, 1)
-        assert frame.message_bytes % (size + 1) == 0
+        assert frame.message_bytes % (size + KEPT_BYTES) == 0
         assert frame.message_bytes > 16 << 20
 
 
@@ -195,6 +197,15 @@ def test_a_plain_peer_s_failure_is_told(sides: Sides, way: type[called]) -> None
         plain.send(encode(ERROR, 2, 0, b"", b"\x0a\x09DataError"))
         with pytest.raises(StoppedByPeer, match="stopped with DataError"):
             channel.receive("t")
+
+
+@pytest.mark.parametrize("tag", ["\x1b]0;x\x07", "\u202eb\n"])
+def test_a_tag_reaches_no_terminal_as_it_is(sides: Sides, tag: str) -> None:
+    with called(sides) as (channel, plain):
+        plain.send(encode(DATA, 1, 0, tag.encode(), b""))
+        with pytest.raises(ProtocolDesync, match="sent a message of") as caught:
+            channel.receive("t")
+    assert str(caught.value).isprintable()
 
 
 def test_a_hello_where_a_message_is_due(sides: Sides) -> None:

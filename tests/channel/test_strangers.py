@@ -6,16 +6,19 @@ import itertools
 import os
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from securexgb.channel.endpoint import Endpoint, Listener, connect
+from securexgb.channel.endpoint import MOST_UNKNOWN, Endpoint, Listener, connect
 from securexgb.channel.keys import create_keys
 from securexgb.errors import (
     CertificateRefused,
@@ -26,9 +29,6 @@ from securexgb.errors import (
     UsageError,
 )
 from tests.channel.conftest import Sides, hello
-
-MOST_UNKNOWN = 64
-"""As kernels/src/link/listen.rs has it."""
 
 
 def open_and_close(sides: Sides, listener: Listener) -> None:
@@ -43,8 +43,8 @@ def open_and_close(sides: Sides, listener: Listener) -> None:
         closing.result()
 
 
-def reach(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), 5)
+def reach(port: int, source: str = "127.0.0.1") -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), 5, (source, 0))
 
 
 def test_silent_connections_are_few_and_keep_nobody_out(sides: Sides) -> None:
@@ -58,6 +58,55 @@ def test_silent_connections_are_few_and_keep_nobody_out(sides: Sides) -> None:
         silent[-1].settimeout(5)
         open_and_close(sides, listener)
         assert silent[-1].recv(1) == b""
+
+
+def test_many_from_one_place_put_out_nobody_from_elsewhere(sides: Sides) -> None:
+    with Listener(sides.endpoint("label", 0)) as listener, ExitStack() as held:
+        elsewhere = held.enter_context(reach(listener.port, "127.0.0.3"))
+        crowd = [
+            held.enter_context(reach(listener.port, "127.0.0.2")) for _ in range(2 * MOST_UNKNOWN)
+        ]
+        for given_up in crowd[: MOST_UNKNOWN + 1]:
+            assert given_up.recv(1) == b""
+        elsewhere.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            elsewhere.recv(1)
+        listener.stop()
+
+
+FEW_FILES = """
+import resource, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from tests.channel.conftest import Sides, hello
+from securexgb.channel.endpoint import Listener, most_unknown
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+assert most_unknown() == 16
+listener = Listener(Sides(Path(sys.argv[1])).endpoint("label", 0, 60.0))
+files = [open("/dev/null") for _ in range(int(sys.argv[3]))]
+print(listener.port, flush=True)
+channel = listener.accept(hello("label"))
+channel.send("in", b"")
+channel.close()
+"""
+
+
+@pytest.mark.parametrize("files", [0, 45])
+def test_silent_connections_under_a_limit_of_64_files(sides: Sides, files: int) -> None:
+    """Where the program itself has used up nearly all of them, too."""
+    root = str(Path(__file__).parents[2])
+    command = [sys.executable, "-c", FEW_FILES, str(sides.folder), root, str(files)]
+    with ExitStack() as held:
+        process = held.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root))
+        held.callback(process.kill)
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        for _ in range(600):
+            held.enter_context(reach(port))
+        channel = connect(sides.endpoint("feature", port), hello("feature"))
+        assert bytes(channel.receive("in")) == b""
+        channel.close()
+        assert process.wait(10) == 0
 
 
 def knock(context: ssl.SSLContext, port: int) -> None:
@@ -76,11 +125,13 @@ def trusting(sides: Sides, name: str) -> ssl.SSLContext:
 
 
 def scan(sides: Sides, port: int) -> None:
-    """Connects, talks HTTP, shakes hands without a certificate, and refuses ours as a browser."""
+    """Connects, talks HTTP, sends an alert, has no certificate, refuses ours as a browser does."""
     reach(port).close()
-    with reach(port) as plain:
-        plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
-        plain.recv(100)
+    access_denied = b"\x15\x03\x03\x00\x02\x02\x31"
+    for noise in (b"GET / HTTP/1.1\r\n\r\n", access_denied):
+        with reach(port) as plain, suppress(ConnectionResetError):
+            plain.sendall(noise)
+            plain.recv(100)
     for is_trusting in (True, False):
         context = ssl.create_default_context()
         context.set_alpn_protocols(["h2"])

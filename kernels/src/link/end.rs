@@ -1,7 +1,7 @@
 //! One end of a link, where the program's threads and the link's thread meet.
 //!
 //! The program leaves frames and finds messages, one thread a stream; the link's thread takes the
-//! frames, those of the first stream before those of the second, so that protocols do not wait
+//! frames, those of the first stream before nearly all others, so that protocols do not wait
 //! behind what is produced ahead for them. Nothing here waits for longer than it was told.
 //!
 //! A link ends in order: the side that closes sends a last frame (bye, or error with the failure's
@@ -9,7 +9,7 @@
 //! nothing that was sent before is lost.
 
 use super::frame::{Frame, Heard, Kind, Malformed};
-use super::lane::{Lane, Message};
+use super::lane::{Lane, Message, next_frame};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -88,6 +88,10 @@ impl State {
         let malformed = |Malformed(why)| Ending::Malformed(why);
         let (stream, message) = match heard {
             Heard::Nothing => return Ok(None),
+            Heard::Piece { stream } => {
+                self.lanes[stream].progress = Some(self.heard);
+                return Ok(None);
+            }
             Heard::Credit { stream, taken } => {
                 return self.lanes[stream].credit(taken).map(|()| None).map_err(malformed);
             }
@@ -258,6 +262,11 @@ impl End {
         self.lock().heard.elapsed()
     }
 
+    /// How long no piece of a message of this stream has come; None: there never was one.
+    pub fn stalled(&self, stream: usize) -> Option<Duration> {
+        self.lock().lanes[stream].progress.map(|at| at.elapsed())
+    }
+
     /// Says the last word: `failure` is what went wrong here, a `Failure`. Frees all who wait.
     pub fn close(&self, failure: Option<&[u8]>) {
         let mut state = self.lock();
@@ -328,7 +337,7 @@ impl End {
         {
             return Poll::Ready(Some(frame));
         }
-        if let Some(frame) = state.lanes.iter_mut().find_map(Lane::next_frame) {
+        if let Some(frame) = next_frame(&mut state.lanes) {
             state.has_begun = true;
             drop(state);
             self.room.notify_all();

@@ -154,8 +154,12 @@ fn cut(tag: &str) -> usize {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Heard {
-    /// A piece of something, or a heartbeat.
+    /// A heartbeat.
     Nothing,
+    /// A piece of a message that is not whole yet.
+    Piece {
+        stream: usize,
+    },
     Hello(Vec<u8>),
     /// A whole message.
     Message {
@@ -275,7 +279,7 @@ impl StreamReader {
             return Ok(Heard::Message { stream: frame.stream.into(), tag, payload: parts });
         }
         self.begun = Some(Begun { tag, total: total as usize, parts });
-        Ok(Heard::Nothing)
+        Ok(Heard::Piece { stream: frame.stream.into() })
     }
 
     fn go_on(&mut self, frame: &Frame) -> Result<Heard, Malformed> {
@@ -286,7 +290,7 @@ impl StreamReader {
         begun.parts.extend_from_slice(frame.payload);
         if begun.parts.len() < begun.total {
             self.begun = Some(begun);
-            return Ok(Heard::Nothing);
+            return Ok(Heard::Piece { stream: frame.stream.into() });
         }
         begun.parts.shrink_to_fit();
         Ok(Heard::Message { stream: frame.stream.into(), tag: begun.tag, payload: begun.parts })

@@ -2,14 +2,21 @@
 //!
 //! A side begins a message only while at most 64 MiB of earlier ones have not been taken by the
 //! other side's program, which says what it takes (CREDIT frames). So a stream that nobody reads
-//! stops its own sender, and the thread of the link never has to wait for room.
+//! stops its own sender, and the thread of the link never has to wait for room. Earlier streams go
+//! first, but none waits for long behind another one: that would look like a peer who is gone.
 
 use super::frame::{Frame, Kind, Malformed, set_sequence};
 use bytes::Bytes;
 use std::collections::VecDeque;
+use std::time::Instant;
 
 /// How much of a stream may be under way.
 pub const BUFFER_BYTES: u64 = 64 << 20;
+
+/// What a message costs a receiver beside its bytes: the longest tag, and where it is kept.
+pub const KEPT_BYTES: u64 = 2 << 10;
+/// So many frames of other streams leave at most while one of a stream waits.
+pub const MOST_PASSED: u32 = 8;
 
 /// What a receiver finds: the tag (None: the hello) and the payload.
 pub type Message = (Option<String>, Vec<u8>);
@@ -26,15 +33,27 @@ pub struct Lane {
     arrived: u64,
     taken: u64,
     credited: u64,
+    passed: u32,
+    /// When a piece of a message came last.
+    pub progress: Option<Instant>,
     /// Whether a message of this side's is begun and not yet whole in the queue.
     pub is_busy: bool,
     /// Whether a message was given up half-way: nothing but an error can follow it.
     pub is_cut: bool,
 }
 
-/// What a message counts in a window: its bytes, and one.
+/// What a message counts in a window: so many empty ones, too, have an end.
 fn counted(size: usize) -> u64 {
-    size as u64 + 1
+    size as u64 + KEPT_BYTES
+}
+
+/// The next frame for the wire, of the first stream or of one that was passed over for long.
+pub fn next_frame(lanes: &mut [Lane]) -> Option<Bytes> {
+    let waits = |lane: &Lane| !lane.out.is_empty();
+    let is_due = |lane: &Lane| waits(lane) && lane.passed >= MOST_PASSED;
+    let due = lanes.iter().position(is_due).or_else(|| lanes.iter().position(waits))?;
+    lanes.iter_mut().filter(|lane| waits(lane)).for_each(|lane| lane.passed += 1);
+    lanes[due].next_frame()
 }
 
 impl Lane {
@@ -65,6 +84,7 @@ impl Lane {
     pub fn next_frame(&mut self) -> Option<Bytes> {
         let frame = self.out.pop_front()?;
         self.out_bytes -= frame.len() as u64;
+        self.passed = 0;
         Some(frame)
     }
 

@@ -1,8 +1,9 @@
 //! The side that listens, until its caller is in: then it listens no more.
 //!
-//! Connections that have shown no certificate are few: one more, and the oldest of them goes. So
-//! whoever holds many open, silent ones takes neither files nor the place of the right caller,
-//! who is through with his handshake long before. Those who show the pinned certificate may ask
+//! Connections that have shown no certificate are few: one more, or no file left for it, and the
+//! oldest goes of those from wherever most come from. So whoever opens many takes neither files nor
+//! the place of the right caller, who comes from elsewhere or is through with his handshake long
+//! before. Those who show the pinned certificate may ask
 //! for the link, which is given once, and for the service's health.
 
 use super::codec::Raw;
@@ -21,6 +22,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::io;
+use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin as Pinned;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -28,18 +30,17 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::{AlertDescription, Error};
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::rustls::server::Acceptor;
+use tokio_rustls::rustls::{AlertDescription, Error, ServerConfig};
 use tokio_rustls::server::TlsStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::body::Body;
 use tonic::{Status, Streaming};
 
-/// So many connections may be open that have shown no certificate,
-pub const MOST_UNKNOWN: usize = 64;
-/// and so many that have shown the pinned one.
+/// So many connections may be open that have shown the pinned certificate.
 const MOST_KNOWN: usize = 16;
 const MOST_CALLS: u32 = 8;
 const MOST_HEADER_BYTES: u32 = 16 << 10;
@@ -85,12 +86,14 @@ pub enum Cannot {
 }
 
 impl Listener {
-    /// Listens from now on, on a thread of its own. `beat`: between heartbeats.
+    /// Listens from now on, on a thread of its own. `beat`: between heartbeats; `most_unknown`: so
+    /// many connections may be open that have shown no certificate, at least one.
     pub fn begin(
         identity: &Identity,
         host: &str,
         port: u16,
         beat: Duration,
+        most_unknown: usize,
     ) -> Result<Self, Cannot> {
         let (config, pin) = identity.server().map_err(Cannot::Keys)?;
         let socket = std::net::TcpListener::bind((host, port)).map_err(Cannot::Listen)?;
@@ -108,7 +111,7 @@ impl Listener {
         let (stop, inner, last) = (Arc::new(Notify::new()), shared.clone(), shared.clone());
         let work = async move {
             if let Ok(socket) = TcpListener::from_std(socket) {
-                accept(socket, TlsAcceptor::from(config), inner).await;
+                accept(socket, config, inner, most_unknown).await;
             }
             std::future::pending::<()>().await; // until the program hangs up
         };
@@ -151,34 +154,68 @@ impl Listener {
     }
 }
 
+/// Connections that have shown no certificate, and where from; the oldest first.
+#[derive(Default)]
+struct Unknown(VecDeque<(IpAddr, JoinHandle<()>)>);
+
+impl Unknown {
+    /// Gives one up, if there is one.
+    fn give_up(&mut self) -> bool {
+        let from = |at: usize| self.0[at].0;
+        let crowd = |at: usize| self.0.iter().filter(|(other, _)| *other == from(at)).count();
+        // Of equals the last one, hence the oldest.
+        let found = (0..self.0.len()).rev().max_by_key(|at| crowd(*at));
+        found.and_then(|at| self.0.remove(at)).inspect(|(_, handshake)| handshake.abort()).is_some()
+    }
+}
+
+/// Who has one address of IPv6 has as many as he likes of its network.
+fn origin(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(six) => Ipv6Addr::from_bits(six.to_bits() >> 64 << 64).into(),
+        four => four,
+    }
+}
+
 /// Takes connections until the caller is in; then the port is free again.
-async fn accept(socket: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>) {
-    let mut unknown: VecDeque<JoinHandle<()>> = VecDeque::new();
+async fn accept(socket: TcpListener, config: Arc<ServerConfig>, shared: Arc<Shared>, most: usize) {
+    let mut unknown = Unknown::default();
     loop {
         let connection = tokio::select! {
             connection = socket.accept() => connection,
             () = shared.is_in.notified() => break,
         };
-        let Ok((plain, _)) = connection else {
-            sleep(AGAIN).await; // such as: too many open files
+        unknown.0.retain(|(_, handshake)| !handshake.is_finished());
+        let Ok((plain, from)) = connection else {
+            // Such as: too many open files.
+            if unknown.give_up() {
+                yield_now().await
+            } else {
+                sleep(AGAIN).await
+            }
             continue;
         };
-        unknown.retain(|handshake| !handshake.is_finished());
-        if unknown.len() >= MOST_UNKNOWN {
-            unknown.pop_front().inspect(JoinHandle::abort);
+        if unknown.0.len() >= most {
+            unknown.give_up();
         }
-        unknown.push_back(tokio::spawn(shake(plain, acceptor.clone(), shared.clone())));
+        let handshake = tokio::spawn(shake(plain, config.clone(), shared.clone()));
+        unknown.0.push_back((origin(from.ip()), handshake));
     }
-    unknown.iter().for_each(JoinHandle::abort);
+    unknown.0.iter().for_each(|(_, handshake)| handshake.abort());
 }
 
 /// One handshake. Only what shows another certificate, or refuses this side's as a party does, is
 /// remembered: whoever scans ports says nothing of certificates.
-async fn shake(plain: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>) {
+async fn shake(plain: TcpStream, config: Arc<ServerConfig>, shared: Arc<Shared>) {
     if plain.set_nodelay(true).is_err() {
         return;
     }
-    let Ok(shaken) = timeout(HANDSHAKE, acceptor.accept(plain)).await else { return };
+    let shaking = async {
+        // An alert before any hello is noise.
+        let begun = LazyConfigAcceptor::new(Acceptor::default(), plain).await.ok()?;
+        Some(begun.into_stream(config).await)
+    };
+    let Ok(Some(shaken)) = timeout(HANDSHAKE, shaking).await else { return };
     match shaken {
         Ok(tls) if tls.get_ref().1.alpn_protocol() == Some(ALPN) => {
             tokio::spawn(serve(tls, shared));

@@ -50,14 +50,24 @@ impl Link {
     }
 }
 
+/// Does something when it is dropped: a panic of the link's thread ends links as well.
+struct Finally<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for Finally<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
 /// A thread with one runtime, which ends with `work`, or when `stop` is notified.
 fn run_until(
     stop: Arc<Notify>,
     work: impl Future<Output = ()> + Send + 'static,
-    after: impl FnOnce() + Send + 'static,
+    after: impl FnMut() + Send + 'static,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let run = move || {
+        let _after = Finally(after);
         runtime.block_on(async {
             tokio::select! {
                 () = work => {}
@@ -66,7 +76,6 @@ fn run_until(
         });
         // A look-up of a name may still be under way: nobody waits for it.
         runtime.shutdown_background();
-        after();
     };
     std::thread::Builder::new().name("link".into()).spawn(run).map(|_| ())
 }
@@ -85,6 +94,7 @@ fn explain(status: &tonic::Status) -> Ending {
 /// Takes in what arrives until the call ends.
 async fn pump(end: Arc<End>, mut incoming: tonic::Streaming<bytes::Bytes>) {
     let mut reader = Reader::new(STREAMS);
+    let _over = Finally(|| end.finish(Ending::Broken));
     let ending = loop {
         match incoming.message().await {
             Ok(Some(data)) => {

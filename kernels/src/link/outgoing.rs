@@ -10,6 +10,9 @@ use std::time::Duration;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_stream::Stream;
 
+/// No interval is zero.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// See the module. Made within a runtime.
 pub struct Outgoing {
     end: Arc<End>,
@@ -21,7 +24,7 @@ pub struct Outgoing {
 impl Outgoing {
     /// `every`: how often it sends at least; `ends_call`: see [`End::poll_frame`].
     pub fn new(end: Arc<End>, every: Duration, ends_call: bool) -> Self {
-        let mut beat = interval(every);
+        let mut beat = interval(every.max(SHORTEST));
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Outgoing { end, beat, is_idle: false, ends_call }
     }

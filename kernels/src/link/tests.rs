@@ -2,8 +2,10 @@
 
 use super::end::{End, Ending, STREAMS};
 use super::frame::{CHUNK_BYTES, FRAME_BYTES, Frame, Heard, Kind, Malformed, Reader, set_sequence};
-use super::lane::BUFFER_BYTES;
+use super::lane::{BUFFER_BYTES, KEPT_BYTES, MOST_PASSED};
+use super::run_until;
 use bytes::Bytes;
+use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -126,10 +128,10 @@ fn before_the_hello_only_a_hello_or_an_end_is_read() {
 fn an_error_may_cut_a_message_short_and_a_bye_may_not() {
     let long = frame(Kind::Data, 1, CHUNK_BYTES as u64 + 1, "", &vec![0; CHUNK_BYTES]);
     let mut reader = greeted();
-    assert_eq!(reader.feed(&long), Ok(Heard::Nothing));
+    assert_eq!(reader.feed(&long), Ok(Heard::Piece { stream: 0 }));
     assert_eq!(reader.feed(&frame(Kind::Error, 2, 0, "", b"x")), Ok(Heard::Error(b"x".into())));
     let mut reader = greeted();
-    assert_eq!(reader.feed(&long), Ok(Heard::Nothing));
+    assert_eq!(reader.feed(&long), Ok(Heard::Piece { stream: 0 }));
     assert!(reader.feed(&frame(Kind::Bye, 2, 0, "", b"")).is_err());
 }
 
@@ -196,7 +198,7 @@ fn a_stream_that_nobody_reads_stops_its_sender_and_no_other() {
     a.greet(b"").unwrap();
     b.greet(b"").unwrap();
     let chunk = vec![0; CHUNK_BYTES];
-    let fits = BUFFER_BYTES as usize / CHUNK_BYTES + 1;
+    let fits = BUFFER_BYTES as usize / (CHUNK_BYTES + KEPT_BYTES as usize) + 1;
     for _ in 0..fits {
         send(&a, 1, "much", &chunk);
         carry(&a, &mut readers.0, &b);
@@ -244,4 +246,56 @@ fn the_side_that_ends_the_call_waits_for_the_last_word() {
     assert_eq!(next_frame(&end, true), Poll::Pending);
     end.hear(Ok(Heard::Bye));
     assert_eq!(next_frame(&end, true), Poll::Ready(None));
+}
+
+#[test]
+fn no_stream_waits_for_long_behind_another() {
+    let end = End::default();
+    end.greet(b"").unwrap();
+    assert!(matches!(next_frame(&end, true), Poll::Ready(Some(_))));
+    for stream in 0..STREAMS {
+        (0..40).for_each(|_| send(&end, stream, "t", b""));
+    }
+    let mut last = [0; STREAMS];
+    let mut counts = [0; STREAMS];
+    for at in 1..=40 {
+        let Poll::Ready(Some(data)) = next_frame(&end, true) else { panic!("a frame") };
+        let stream = usize::from(Frame::decode(&data).unwrap().stream);
+        assert!(at - last[stream] <= MOST_PASSED + STREAMS as u32, "{stream} at {at}");
+        (last[stream], counts[stream]) = (at, counts[stream] + 1);
+    }
+    assert!(counts[0] > 24 && counts[1] >= 4 && counts[2] >= 4, "{counts:?}");
+}
+
+#[test]
+fn empty_messages_that_nobody_takes_have_an_end() {
+    let (a, b) = (End::default(), End::default());
+    let most = BUFFER_BYTES / 1024;
+    let sent = (0..most).take_while(|_| a.begin(1, 0, AT_ONCE) == Ok(Some(()))).count();
+    assert!((16_000..40_000).contains(&sent), "{sent}");
+    let empty = || Heard::Message { stream: 1, tag: String::new(), payload: Vec::new() };
+    let heard = (0..most).take_while(|_| !b.hear(Ok(empty()))).count();
+    assert_eq!(heard, sent);
+    assert!(matches!(b.take(0, AT_ONCE), Err(Ending::Malformed(_))));
+}
+
+#[test]
+fn a_piece_is_progress_of_its_stream_alone() {
+    let end = End::default();
+    end.hear(Ok(Heard::Nothing));
+    assert!(!end.hear(Ok(Heard::Piece { stream: 2 })));
+    assert!(end.stalled(2).is_some() && end.stalled(0).is_none() && end.stalled(1).is_none());
+}
+
+#[test]
+fn a_panic_of_the_link_s_thread_ends_the_link() {
+    let end = Arc::new(End::default());
+    let (inner, (tell, told)) = (end.clone(), mpsc::channel());
+    let after = move || {
+        inner.leave();
+        let _ = tell.send(());
+    };
+    run_until(Arc::default(), async { panic!("as a bug would") }, after).unwrap();
+    told.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert_eq!(end.take(0, AT_ONCE), Err(Ending::Broken));
 }

@@ -21,6 +21,8 @@ create_exception!(_kernels, LinkEnded, PyException, "(reason, detail): see LinkE
 
 /// How long Python waits for a signal to be seen.
 const GLANCE: Duration = Duration::from_millis(100);
+/// A century: what is longer would not add to a clock's time.
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
 /// What the thread of a link may take beyond its deadline: a look-up of a name has none.
 const GRACE: Duration = Duration::from_secs(30);
 
@@ -96,7 +98,8 @@ fn patiently<T: Send>(
 }
 
 fn seconds(seconds: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(error.to_string()))
+    let given = Duration::try_from_secs_f64(seconds);
+    given.map(|given| given.min(LONGEST)).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 /// What one side brings to TLS.
@@ -116,8 +119,14 @@ impl LinkIdentity {
         LinkIdentity(Identity { certificate, key, peer, peer_from, peer_until })
     }
 
-    fn listen(&self, host: &str, port: u16, beat_seconds: f64) -> PyResult<LinkListener> {
-        match Listener::begin(&self.0, host, port, seconds(beat_seconds)?) {
+    fn listen(
+        &self,
+        host: &str,
+        port: u16,
+        beat_seconds: f64,
+        most_unknown: usize,
+    ) -> PyResult<LinkListener> {
+        match Listener::begin(&self.0, host, port, seconds(beat_seconds)?, most_unknown) {
             Ok(listener) => Ok(LinkListener { listener, home: Home::here() }),
             Err(Cannot::Keys(why)) => Err(raised("own", why)),
             Err(Cannot::Listen(error)) => Err(PyOSError::new_err(error.to_string())),
@@ -250,8 +259,15 @@ impl Link {
         Ok(taken.map(|(tag, payload)| (tag, PyArray1::from_vec(py, payload).unbind())))
     }
 
-    fn quiet_seconds(&self) -> f64 {
-        self.link.end.quiet().as_secs_f64()
+    fn quiet_seconds(&self) -> PyResult<f64> {
+        self.home.check()?;
+        Ok(self.link.end.quiet().as_secs_f64())
+    }
+
+    /// Since a piece of a message of this stream came, which is not whole yet.
+    fn stalled_seconds(&self, stream: usize) -> PyResult<f64> {
+        self.home.check()?;
+        Ok(self.link.end.stalled(stream).map_or(f64::INFINITY, |quiet| quiet.as_secs_f64()))
     }
 
     fn close(

@@ -24,6 +24,7 @@ from typing import Any
 import loopback
 import machine
 import shaper
+from lines import at
 from works import WORKS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,10 +87,7 @@ def knows_splits(folder: Path) -> bool:
 
 def figures(line: dict[str, Any]) -> dict[str, float]:
     """What is compared, of one run; processor seconds are the mean of both parties'."""
-    found = {}
-    for name, path in FIGURES.items():
-        group, key = path.split(".")
-        found[name] = float(line[group][key])
+    found = {name: float(at(line, path)) for name, path in FIGURES.items()}
     parties = found.pop("label_cpu_seconds"), found.pop("feature_cpu_seconds")
     return found | {"cpu": sum(parties) / 2}
 
@@ -101,10 +99,10 @@ def compared(old: Path, new: Path, options: argparse.Namespace, work: list[str])
         script = ["network.py", "--profile", options.profile]
     sides: tuple[list[dict[str, float]], ...] = ([], [])
     for number in range(options.pairs):
-        for at in (0, 1) if number % 2 else (1, 0):
-            folder = (old, new)[at]
+        for side in (0, 1) if number % 2 else (1, 0):
+            folder = (old, new)[side]
             splits = ["--splits", options.splits] if knows_splits(folder) else []
-            sides[at].append(figures(run(folder, *script, *work, *splits)))
+            sides[side].append(figures(run(folder, *script, *work, *splits)))
     before, after = (
         {name: median(one[name] for one in side) for name in side[0]} for side in sides
     )

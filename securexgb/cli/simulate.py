@@ -128,6 +128,7 @@ def simulate(
     method = Method.chosen(
         algorithm, offline or ("dealt" if algorithm == "ss" else "two-party"), he
     )
+    assert method is not None  # None stands for nothing chosen
     flags = {
         "objective": objective,
         "n_estimators": trees,
@@ -150,8 +151,7 @@ def simulate(
     is_said = any(item.split("=")[0].strip() == "missing_values" for item in param or [])
     if not is_said and not split.has_missing:
         params = replace(params, missing_values="refused")
-    params = params.decided(can_hide=method is None or method.can_hide)
-    assert method is not None
+    params = params.decided(can_hide=method.can_hide)
     _simulate(params, split, seed, method, run_directory, form)
 
 

@@ -173,17 +173,22 @@ class ObliviousTransfer:
                 f"{_MOST_WORDS} that are sure to be in one pool"
             )
         self.prepare(sent, received)
-        assert self._ends is not None
-        sending, receiving = self._ends
+        sending, receiving = self._agreed()
         return self._pass(sending.share(sent), receiving.share(received), width)
 
     def prepare(self, sent: int, received: int) -> None:
         """Agree on keys, and fill pools where so many words are worth it: then the first transfers
         need not wait for that. Both parties call with mirrored counts."""
-        if self._ends is None:
-            keys = agree(self._rank, self._depth, self._messages, self._private)
-            self._ends = _Direction(keys[0]), _Direction(keys[1])
-        self._fill_pools(sent, received)
+        ends = self._agreed()
+        shares = [
+            end.filling(words, self._stretch_after)
+            for end, words in zip(ends, (sent, received), strict=True)
+        ]
+        if any(share.trees or share.words for share in shares):
+            sender, receiver = self._pass(shares[0], shares[1], _ROWS)
+            for end, rows in zip(ends, (sender.zero, receiver.chosen), strict=True):
+                if rows.size:
+                    end.fill(rows)
 
     def swap(self, step: str, words: Words, expect: int, bits: int = WORD) -> Words:
         """Send words of so many bits, where there are any, and receive ``expect`` of them."""
@@ -195,24 +200,18 @@ class ObliviousTransfer:
             self._messages.put(step, words.data.cast("B"))
         return self._messages.words(step, expect) if expect else np.zeros(0, np.uint64)
 
-    def _fill_pools(self, sent: int, received: int) -> None:
-        assert self._ends is not None
-        shares = [
-            end.filling(words, self._stretch_after)
-            for end, words in zip(self._ends, (sent, received), strict=True)
-        ]
-        if any(share.trees or share.words for share in shares):
-            sender, receiver = self._pass(shares[0], shares[1], _ROWS)
-            for end, rows in zip(self._ends, (sender.zero, receiver.chosen), strict=True):
-                if rows.size:
-                    end.fill(rows)
+    def _agreed(self) -> tuple[_Direction, _Direction]:
+        """What this party sends and what it receives; keys are agreed on the first time."""
+        if self._ends is None:
+            keys = agree(self._rank, self._depth, self._messages, self._private)
+            self._ends = _Direction(keys[0]), _Direction(keys[1])
+        return self._ends
 
     def _pass(
         self, sent: _Share, received: _Share, width: int
     ) -> tuple[SentTransfers, ReceivedTransfers]:
         """All of a request: first what needs nothing of the other side, then the rest."""
-        assert self._ends is not None
-        sending, receiving = self._ends
+        sending, receiving = self._agreed()
         send_at, receive_at = sending.advance(sent), receiving.advance(received)
         extended = self._extend_receive(receiving, received.words, receive_at[1], width)
         stretched = self._stretch_send(sending, sent, send_at[0], width)

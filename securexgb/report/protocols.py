@@ -37,7 +37,7 @@ from securexgb.mpc.numbers.lift import binary
 from securexgb.mpc.numbers.logarithm import Normalised
 from securexgb.mpc.numbers.magnitude import Index
 from securexgb.mpc.numbers.sigmoid import sigmoid_table
-from securexgb.mpc.numbers.table import Tables
+from securexgb.mpc.numbers.table import Place, Tables
 from securexgb.mpc.protocol import REGISTRY, Cost, Declaration
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.shared import Shared, SharedBits
@@ -253,10 +253,12 @@ def _of_numbers(
         "mpc.numbers.logarithm.log2_bits": (
             Normalised((bits(5), bits(4), bits(4)), bits(14, 3), bits(3)),
         ),
-        "mpc.numbers.table.one_hot": (bits(8),),
         "mpc.numbers.table.lookups": (
-            bits(11),
-            [Tables(np.zeros((1, 1 << 11), np.uint64), 30)],
+            (bits(7), bits(3), bits(4)),
+            [
+                Tables(np.zeros((1, 1 << high, 1 << 7), np.uint64), out_bits, Place(0, part))
+                for part, (high, out_bits) in enumerate([(3, 30), (4, 16)], start=1)
+            ],
             (count,),
         ),
         "mpc.numbers.magnitude.magnitude": (x, Index(12, 11)),

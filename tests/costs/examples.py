@@ -22,7 +22,7 @@ from securexgb.mpc.numbers.lift import Number
 from securexgb.mpc.numbers.logarithm import MANTISSA_BITS, Normalised
 from securexgb.mpc.numbers.magnitude import Index
 from securexgb.mpc.numbers.sigmoid import COIN_BITS, sigmoid_table
-from securexgb.mpc.numbers.table import Tables
+from securexgb.mpc.numbers.table import Place, Tables
 from securexgb.mpc.numbers.unpack import SumWidths
 from securexgb.mpc.party import Party
 from securexgb.testing.harness import run_parties
@@ -104,13 +104,14 @@ def _argmax(draw: Draw) -> Arguments:
 
 def _lookups(draw: Draw) -> Arguments:
     runs = (*(int(run) for run in draw.integers(0, 90, int(draw.integers(4)))), _count(draw))
-    sizes = draw.integers((5, 1), (13, 41), (int(draw.integers(1, 4)), 2)).tolist()
-    tables = [
-        Tables(draw.integers(0, 2**64, (len(runs), 1 << width), np.uint64), out_bits)
-        for width, out_bits in sizes
-    ]
-    bits = _bits(draw, sum(width for width, _ in sizes), sum(runs))
-    return [bits, public(tables), public(runs)]
+    widths = draw.integers(1, 8, 4).tolist()
+    tables = []
+    for out_bits in draw.integers(1, 41, int(draw.integers(1, 5))).tolist():
+        place = Place(*draw.integers(0, 4, 2).tolist())
+        size = len(runs), 1 << widths[place.high], 1 << widths[place.low]
+        tables.append(Tables(draw.integers(0, 2**64, size, np.uint64), out_bits, place))
+    parts = zip(*[_bits(draw, width, sum(runs)) for width in widths], strict=True)
+    return [tuple(parts), public(tables), public(runs)]
 
 
 def _sigmoid(draw: Draw) -> Arguments:
@@ -353,9 +354,6 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.convert.highest_bit": lambda draw: _two_bits(draw)[:1],
     "mpc.numbers.truncate.truncate": _shift,
     "mpc.numbers.truncate.round_off": _shift,
-    "mpc.numbers.table.one_hot": lambda draw: [
-        _bits(draw, int(draw.integers(1, 10)), _count(draw))
-    ],
     "mpc.numbers.table.lookups": _lookups,
     "mpc.numbers.unpack.unpack_pairs": lambda draw: [
         _numbers(draw, 2, _count(draw)),

@@ -25,11 +25,11 @@ from securexgb.mpc.numbers.lift import binary, lift_numbers, widen
 from securexgb.mpc.numbers.magnitude import Index, magnitude
 from securexgb.mpc.numbers.scale import scale_rows
 from securexgb.mpc.numbers.signs import sign_tables
-from securexgb.mpc.numbers.table import one_hot
+from securexgb.mpc.numbers.table import Place, Tables, lookups
 from securexgb.mpc.packed import packed_words
 from securexgb.mpc.padding import filled
 from securexgb.mpc.party import Party
-from securexgb.mpc.shared import Shared
+from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.testing.harness import insecure_parties
 from tests.mpc.kit import Pair, public, recorded, shared, shared_bits
 
@@ -53,6 +53,11 @@ def selection(*shape: int) -> Pair:
 
 def tables(party: Party, x: Shared, width: int, entry: int) -> Any:
     return digit_tables(party, own_digits(party, x.words, width), entry)
+
+
+def look_up(party: Party, *parts: SharedBits) -> Any:
+    entries = np.arange(8, dtype=np.uint64).reshape(1, 2, 4)
+    return lookups(party, parts, [Tables(entries, 3, Place(0, 1))], (parts[0].count,))
 
 
 def signs(party: Party, x: Shared, width: int) -> Any:
@@ -155,7 +160,11 @@ CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any
         lambda n: ([12 * n], [12 * n]),
     ),
     "all_of": (all_of, lambda n: [bits(5, n)], lambda n: ([4 * n, 2 * n], [4 * n, 2 * n])),
-    "one_hot": (one_hot, lambda n: [bits(2, n)], lambda n: ([2 * n], [2 * n])),
+    "lookups": (
+        look_up,
+        lambda n: [bits(2, n), bits(1, n)],
+        lambda n: ([2 * n, 4 * n], [2 * n, 4 * n]),
+    ),
     "highest_bit": (highest_bit, lambda n: [bits(2, n)], lambda n: ([2 * n], [2 * n])),
     "to_arithmetic": (to_arithmetic, lambda n: [bits(3, n)], lambda n: ([3 * n], [3 * n])),
 }

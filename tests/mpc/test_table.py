@@ -1,4 +1,4 @@
-"""Public tables of shared bits: every entry is found, and the split is the cheapest one."""
+"""Public tables of shared bits: every entry is found, and the marks' products are the cheapest."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from securexgb.correlations.gates import KINDS
 from securexgb.mpc.multiply import gate_cost
 from securexgb.mpc.numbers.table import (
     GATE_WEIGHT,
+    Lookups,
+    Place,
     Tables,
-    lookup,
-    lookup_cost,
     lookups,
     lookups_cost,
     marks_cost,
-    one_hot,
-    split_of,
 )
 from securexgb.mpc.protocol import Cost
-from tests.mpc.kit import Integers, on_both, public, shared_bits
+from tests.mpc.kit import Integers, Pair, on_both, public, shared_bits
 from tests.mpc.strategies import flags, quick
+
+PLACE = Place(low=0, high=1)
 
 
 def bits_of(values: Integers, width: int) -> Integers:
@@ -32,68 +32,79 @@ def bits_of(values: Integers, width: int) -> Integers:
     return (values[None, :] >> np.arange(width)[:, None]) & 1
 
 
-@pytest.mark.parametrize("width", range(1, 12))
-def test_every_mark(width: int) -> None:
-    values = np.random.default_rng(width).permutation(1 << width)
-    expected = values == np.arange(1 << width)[:, None]
-    np.testing.assert_array_equal(on_both(one_hot, shared_bits(bits_of(values, width))), expected)
+def at_each(*parts: Integers) -> Pair:
+    """The bits (width, n) of several numbers, in shares."""
+    first, second = zip(*map(shared_bits, parts), strict=True)
+    return first, second
 
 
-@pytest.mark.parametrize("width", range(1, 15))
+def low_bits(entries: Integers, out_bits: int) -> Integers:
+    return entries >> np.arange(out_bits, dtype=np.uint64)[:, None] & np.uint64(1)
+
+
+@pytest.mark.parametrize("width", range(2, 15))
 @pytest.mark.parametrize("out_bits", [1, 17, 64])
 def test_every_entry(width: int, out_bits: int) -> None:
-    draw = np.random.default_rng(width)
-    table = draw.integers(0, 2**64, 1 << width, np.uint64)
+    """Of an index in two parts, neither of them alike."""
+    draw, high = np.random.default_rng(width), max(width // 3, 1)
+    table = draw.integers(0, 2**64, (1, 1 << high, 1 << (width - high)), np.uint64)
     values = draw.permutation(1 << width)
-    expected = (table[values] >> np.arange(out_bits, dtype=np.uint64)[:, None]) & np.uint64(1)
-    bits = shared_bits(bits_of(values, width))
-    result = on_both(lookup, bits, public(table), public(out_bits))
-    np.testing.assert_array_equal(result, expected)
+    bits = bits_of(values, width)
+    parts = at_each(bits[: width - high], bits[width - high :])
+    asked = [Tables(table, out_bits, PLACE)]
+    (found,) = on_both(lookups, parts, public(asked), public((values.size,)))
+    np.testing.assert_array_equal(found, low_bits(table.reshape(-1)[values], out_bits))
 
 
 @quick
-@given(flags(14), st.integers(1, 64), st.integers(0, 2**32))
-def test_any_count(bits: Integers, out_bits: int, seed: int) -> None:
-    width = bits.shape[0]
-    table = np.random.default_rng(seed).integers(0, 2**64, 1 << width, np.uint64)
-    found = table[(bits << np.arange(width)[:, None]).sum(axis=0)]
-    expected = (found >> np.arange(out_bits, dtype=np.uint64)[:, None]) & np.uint64(1)
-    result = on_both(lookup, shared_bits(bits), public(table), public(out_bits))
-    np.testing.assert_array_equal(result, expected)
-
-
-@quick
-@given(flags(11), st.integers(1, 64), st.integers(1, 70), st.integers(0, 2**32))
-def test_a_table_for_each_run(bits: Integers, out_bits: int, tables: int, seed: int) -> None:
+@given(flags(7), flags(4), st.integers(1, 64), st.integers(1, 70), st.integers(0, 2**32))
+def test_a_table_for_each_run(
+    low: Integers, high: Integers, out_bits: int, tables: int, seed: int
+) -> None:
     """Runs of any sizes, also none; what is sent is what one table sends."""
-    (width, count), draw = bits.shape, np.random.default_rng(seed)
-    table = draw.integers(0, 2**64, (tables, 1 << width), np.uint64)
+    count, draw = min(low.shape[1], high.shape[1]), np.random.default_rng(seed)
+    parts = [low[:, :count], high[:, :count]]
+    shape = tables, *(1 << len(part) for part in reversed(parts))
+    entries = draw.integers(0, 2**64, shape, np.uint64)
     which = np.sort(draw.integers(0, tables, count))
     runs = tuple(np.bincount(which, minlength=tables).tolist())
-    found = table[which, (bits << np.arange(width)[:, None]).sum(axis=0)]
-    expected = (found >> np.arange(out_bits, dtype=np.uint64)[:, None]) & np.uint64(1)
+    j, i = ((part << np.arange(len(part))[:, None]).sum(axis=0) for part in parts)
 
-    tables = public((Tables(table, out_bits),))
-    result = on_both(lookups, shared_bits(bits), tables, public(runs))
-    np.testing.assert_array_equal(result[0], expected)
+    asked = public((Tables(entries, out_bits, PLACE),))
+    (found,) = on_both(lookups, at_each(*parts), asked, public(runs))
+    np.testing.assert_array_equal(found, low_bits(entries[which, i, j], out_bits))
 
 
-def test_look_ups_at_once() -> None:
-    """Of several widths and splits, in the rounds of the longest."""
+PLACES = Place(0, 1), Place(2, 1), Place(0, 3), Place(4, 1)
+WIDTHS, OUT_BITS = (5, 3, 1, 4, 2), (15, 30, 7, 64)
+
+
+def test_tables_share_parts() -> None:
+    """A part's marks are made once, and what stands behind the same mark has one gate."""
     draw = np.random.default_rng(5)
-    shapes = [(3, 4), (10, 35), (11, 21), (1, 1)]
-    tables = [draw.integers(0, 2**64, (1, 1 << width), np.uint64) for width, _ in shapes]
-    values = [draw.integers(0, 1 << width, 130) for width, _ in shapes]
-    cost = lookups_cost(shapes, 3)
-    alone = [lookup_cost(width, out_bits, 3) for width, out_bits in shapes]
-    assert cost == replace(sum(alone, Cost()), rounds=max(one.rounds for one in alone))
+    values = [draw.integers(0, 1 << width, 130) for width in WIDTHS]
+    tables = [
+        Tables(
+            draw.integers(0, 2**64, (1, 1 << WIDTHS[at.high], 1 << WIDTHS[at.low]), np.uint64),
+            out_bits,
+            at,
+        )
+        for at, out_bits in zip(PLACES, OUT_BITS, strict=True)
+    ]
+    parts = at_each(*map(bits_of, values, WIDTHS))
+    for one, found in zip(
+        tables, on_both(lookups, parts, public(tables), public((130,))), strict=True
+    ):
+        expected = one.entries[0, values[one.place.high], values[one.place.low]]
+        np.testing.assert_array_equal(found, low_bits(expected, one.out_bits))
 
-    bits = [bits_of(value, width) for value, (width, _) in zip(values, shapes, strict=True)]
-    asked = [Tables(one, out_bits) for one, (_, out_bits) in zip(tables, shapes, strict=True)]
-    found = on_both(lookups, shared_bits(np.concatenate(bits)), public(asked), public((130,)))
-    for value, table, (_, out_bits), one in zip(values, tables, shapes, found, strict=True):
-        expected = table[0, value] >> np.arange(out_bits, dtype=np.uint64)[:, None] & np.uint64(1)
-        np.testing.assert_array_equal(one, expected)
+
+def test_what_is_shared_costs_once() -> None:
+    cost = lookups_cost(Lookups(WIDTHS, PLACES, OUT_BITS), 3)
+    gates = gate_cost(15 + 30 + 64, 7 * 3) + gate_cost(7, 15 * 3)
+    marks = [marks_cost((width,), 3) for width in WIDTHS]
+    rounds = 1 + max(one.rounds for one in marks)
+    assert cost == replace(sum(marks, gates), rounds=rounds)
 
 
 def weight(cost: Cost) -> int:
@@ -102,11 +113,15 @@ def weight(cost: Cost) -> int:
     return GATE_WEIGHT * gates + cost.label_words - gates
 
 
-@pytest.mark.parametrize("width", range(1, 15))
-@pytest.mark.parametrize("out_bits", [1, 8, 21, 30, 60])
-def test_no_other_split_is_cheaper(width: int, out_bits: int) -> None:
-    costs = [weight(lookup_cost(width, out_bits, 1, high)) for high in range(width)]
-    assert weight(lookup_cost(width, out_bits, 1)) == min(costs)
+@pytest.mark.parametrize("width", range(2, 15))
+def test_no_product_of_two_parts_is_cheaper(width: int) -> None:
+    """Where both have a round less than the whole."""
+    whole = marks_cost((width,), 1)
+    for low in range(1, width // 2 + 1):
+        parts = marks_cost((low,), 1), marks_cost((width - low,), 1)
+        if all(part.rounds < whole.rounds for part in parts):
+            last = gate_cost((1 << (width - low)) - 1, (1 << low) - 1)
+            assert weight(whole) <= sum(map(weight, (*parts, last)))
 
 
 @pytest.mark.parametrize("width", range(1, 15))
@@ -114,10 +129,9 @@ def test_one_round_more_than_the_flattest_tree(width: int) -> None:
     assert marks_cost((width,), 1).rounds <= (width - 1).bit_length() + 1
 
 
-def test_cost_of_the_sigmoid_s_table() -> None:
-    """3 bits over 8, of 3 times 5: marks of 2 bits, of 3 and 4, of 5, of 8, then 7 of 8 rows."""
-    assert split_of(11, 21) == 3
-    levels = [gate_cost(1, 4), gate_cost(3, 5), gate_cost(15, 1), gate_cost(31, 7)]
-    levels.append(gate_cost(21, 7))
-    assert lookup_cost(11, 21, 1) == sum(levels, Cost())
-    assert marks_cost((8, 3), 1).rounds == 4
+def test_cost_of_the_sigmoid_s_tables() -> None:
+    """7 bits of 2 and 1, 1, 1, 2 one by one; 3 of 1 and 2; 4 of 2 and 2; then both tables."""
+    shape = Lookups((7, 3, 4), (Place(0, 1), Place(0, 2)), (30, 16))
+    levels = [gate_cost(1, 5), gate_cost(3, 5), gate_cost(7, 1), gate_cost(15, 1)]
+    levels += [gate_cost(31, 3), gate_cost(30, 7), gate_cost(16, 15)]
+    assert lookups_cost(shape, 1) == replace(sum(levels, Cost()), rounds=5)

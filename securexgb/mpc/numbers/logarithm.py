@@ -29,7 +29,7 @@ import numpy as np
 from securexgb.arith.bits import WORD
 from securexgb.mpc.carries import depth_of
 from securexgb.mpc.multiply import and_bits, and_broadcast, and_cost, gate_cost
-from securexgb.mpc.numbers.table import lookup, lookup_cost
+from securexgb.mpc.numbers.table import Lookups, Place, Tables, lookups, lookups_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import SharedBits, Words
@@ -38,9 +38,16 @@ LOG_BITS = 15
 """Fraction bits of a logarithm."""
 MANTISSA_BITS = 14
 _LOW, _MIDDLE, _HIGH = 5, 5, 4
-_INDEX = _MIDDLE + _HIGH
 _SLOPE_BITS = 7
-_OUT_BITS = LOG_BITS + _SLOPE_BITS
+_GATED = 3
+"""Upper bits of a that are looked up last, behind gates that both tables share; its lowest bit goes
+with b and with c: the cheapest of all cuts."""
+_WITH = _HIGH - _GATED
+_LOOKUPS = Lookups(
+    widths=(_LOW + _WITH, _MIDDLE + _WITH, _GATED),
+    places=(Place(low=1, high=2), Place(low=0, high=2)),
+    out_bits=(LOG_BITS, _SLOPE_BITS),
+)
 
 
 @cache
@@ -86,7 +93,7 @@ def normal_cost(widths: Sequence[int], words: int) -> Cost:
 
 def log2_cost(numbers: int, words: int) -> Cost:
     """Cost of ``log2_bits`` for so many numbers of 64 * ``words`` elements."""
-    return lookup_cost(_INDEX, _OUT_BITS, 2 * numbers * words)
+    return lookups_cost(_LOOKUPS, numbers * words)
 
 
 def _gated(level: int) -> int:
@@ -135,19 +142,22 @@ def log2_bits(party: Party, found: Normalised) -> tuple[SharedBits, ...]:
     units of 2^-15, some value below 1 where the number is below 2^j; see ``normalised``.
     """
     mantissas, (numbers, words) = found.mantissas.words, found.above.words.shape
-    low, rest = mantissas[:_LOW], mantissas[_LOW:]
-    base, slope = log_tables()
-    joint = (base + (slope << np.uint64(LOG_BITS))).reshape(-1)
-    indices = np.stack([rest, np.concatenate([low, rest[_MIDDLE:]])], axis=1)
-    entries = lookup(
-        party,
-        SharedBits(indices.reshape(_INDEX, -1), 2 * numbers * words * WORD),
-        joint,
-        _OUT_BITS,
-    ).words.reshape(_OUT_BITS, 2, numbers, words)
-    firsts, seconds = entries[:LOG_BITS, 0], entries[LOG_BITS:, 1]
+    flat = SharedBits(mantissas.reshape(MANTISSA_BITS, -1), numbers * words * WORD)
+    cut = MANTISSA_BITS - _HIGH, MANTISSA_BITS - _GATED
+    c, b, a = flat[:_LOW], flat[_LOW : cut[1]], flat[cut[1] :]
+    parts = SharedBits.concatenate([c, flat[cut[0] : cut[1]]]), b, a
+    tables = [
+        Tables(entries.reshape(1, 1 << _GATED, -1), out_bits, place)
+        for entries, out_bits, place in zip(
+            log_tables(), _LOOKUPS.out_bits, _LOOKUPS.places, strict=True
+        )
+    ]
+    base, slope = (
+        found.words.reshape(-1, numbers, words)
+        for found in lookups(party, parts, tables, (flat.count,))
+    )
     return tuple(
-        SharedBits(np.concatenate([firsts[:, k], seconds[:, k], bits.words]), bits.count)
+        SharedBits(np.concatenate([base[:, k], slope[:, k], bits.words]), bits.count)
         for k, bits in enumerate(found.exponents)
     )
 

@@ -37,7 +37,7 @@ from securexgb.mpc.compare import not_bits
 from securexgb.mpc.multiplex import multiplex_shared, multiplex_shared_cost
 from securexgb.mpc.numbers.lift import Number, lift_numbers, numbers_cost
 from securexgb.mpc.numbers.magnitude import RANGE_BITS, Index, magnitude, magnitude_cost
-from securexgb.mpc.numbers.table import Tables, lookups, lookups_cost
+from securexgb.mpc.numbers.table import Lookups, Place, Tables, lookups, lookups_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits
@@ -65,10 +65,9 @@ class Steps:
         return self.high + self.middle + self.low
 
     @property
-    def places(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Which bits of the index address the values, and which what is added."""
-        above = range(self.low + self.middle, self.bits)
-        return tuple(range(self.low, self.bits)), (*range(self.low), *above)
+    def widths(self) -> tuple[int, int, int]:
+        """Bits of a, b and c, the parts that tables are looked up by."""
+        return self.high, self.middle, self.low
 
     def index(self, range_bits: int) -> Index:
         """Steps of |x| < 16."""
@@ -78,15 +77,16 @@ class Steps:
         self, party: Party, index: SharedBits, tables: Sequence[Tables], runs: tuple[int, ...]
     ) -> tuple[SharedBits, ...]:
         """Entries of the values and of what is added."""
-        places = [place for part in self.places for place in part]
-        return lookups(party, index[places], tables, runs)
+        cut = self.low + self.middle
+        parts = index[cut:], index[self.low : cut], index[: self.low]
+        return lookups(party, parts, tables, runs)
 
-    def cost(self, widths: Sequence[int], words: int) -> Cost:
+    def cost(self, widths: tuple[int, ...], words: int) -> Cost:
         """Cost of these look-ups for 64 * ``words`` elements."""
-        pairs = zip(self.places, widths, strict=True)
-        return lookups_cost([(len(places), width) for places, width in pairs], words)
+        return lookups_cost(Lookups(self.widths, (_VALUE, _MORE), widths), words)
 
 
+_VALUE, _MORE = Place(low=0, high=1), Place(low=0, high=2)
 _FINE, _COARSE = Steps(7, 3, 4), Steps(6, 3, 3)
 
 
@@ -160,7 +160,7 @@ class Shape:
 
 @dataclass(frozen=True, eq=False)
 class SigmoidTable:
-    """Tables by class of rows, (classes, entries): the values, and what is added.
+    """Tables by class of rows: the values, (classes, b, a), and what is added, (classes, c, a).
 
     In an entry h's part stands above p's.
     """
@@ -206,19 +206,25 @@ def sigmoid_table(
     (p, h), most = _curves(shape.steps), _most(gradient_bits, hessian_bits)
     p_parts = p.rounded(gradient_bits, coins[:2], most[0])
     h_parts = h.rounded(hessian_bits, coins[2:], most[1])
-    classes = coins.shape[1]
     values, added = (
-        Tables((low | high << bits[0]).reshape(classes, -1).view(np.uint64), sum(bits))
-        for low, high, bits in zip(p_parts, h_parts, shape.parts, strict=True)
+        _tables(low | high << bits[0], sum(bits), place)
+        for low, high, bits, place in zip(
+            p_parts, h_parts, shape.parts, (_VALUE, _MORE), strict=True
+        )
     )
     return SigmoidTable(shape, (values, added))
+
+
+def _tables(cells: Integers, out_bits: int, place: Place) -> Tables:
+    """Of cells (classes, a, b), or (classes, a, c)."""
+    return Tables(cells.swapaxes(1, 2).view(np.uint64), out_bits, place)
 
 
 def sigmoid_cost(shape: Shape, count: int, range_bits: int = RANGE_BITS) -> Cost:
     """Cost of ``sigmoid`` for so many margins."""
     words = words_per(count)
     cost = magnitude_cost(shape.steps.index(range_bits), count)
-    cost += shape.steps.cost([sum(bits) for bits in shape.parts], words)
+    cost += shape.steps.cost(tuple(sum(bits) for bits in shape.parts), words)
     return cost + numbers_cost(shape.numbers, words)
 
 
@@ -269,8 +275,8 @@ def _softplus_tables() -> tuple[tuple[Tables, Tables], Number]:
     value, more = curve.value + (1 << drop >> 1) >> drop, curve.more >> drop
     lengths = _lengths((value, more))
     values, added = (
-        Tables(part.reshape(1, -1).view(np.uint64), length)
-        for part, length in zip((value, more), lengths, strict=True)
+        _tables(part[None], length, place)
+        for part, length, place in zip((value, more), lengths, (_VALUE, _MORE), strict=True)
     )
     weights = tuple(1 << place for length in lengths for place in range(length))
     most = int((value + more.max(axis=1, keepdims=True)).max())
@@ -281,7 +287,7 @@ def softplus_cost(count: int, range_bits: int = RANGE_BITS) -> Cost:
     """Cost of ``softplus`` for so many margins."""
     words, (tables, number) = words_per(count), _softplus_tables()
     cost = magnitude_cost(_FINE.index(range_bits), count)
-    cost += _FINE.cost([part.out_bits for part in tables], words)
+    cost += _FINE.cost(tuple(part.out_bits for part in tables), words)
     return cost + numbers_cost([number], words) + multiplex_shared_cost(count)
 
 

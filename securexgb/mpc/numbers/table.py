@@ -2,9 +2,12 @@
 
 Say v has w bits, shared bit by bit, and the table has 2^w entries. With one-hot marks of v,
 m_u = [v = u], the entry is the exclusive or of all m_u T[u], which is linear, so local; but
-2^w marks are many. So v is cut into a high part i and a low part j, and only the marks of
+2^w marks are many. So v has a low part j and a high part i, and only the marks of
 both parts are made: for each i the or of [j = u] T[i, u] over u is local, the mark [i] lets
 the right one through. That is some 2^|j| + 2^|i| (output bits) ands in place of 2^w.
+
+Tables that are looked up at once may have parts in common, as those of a bipartite table do: the
+marks of a part are made once, and entries of several tables behind the same mark share its gate.
 
 Marks of several bits are all products of the marks of two parts of them, a tree: the one that
 is cheapest with one round more than the flattest, where a gate and the bits behind it count.
@@ -23,7 +26,7 @@ from functools import cache, reduce
 import numpy as np
 
 from securexgb import _kernels
-from securexgb.arith.bits import from_slices, pack_bits, to_slices
+from securexgb.arith.bits import from_slices, to_slices
 from securexgb.correlations.gates import WIDEST
 from securexgb.mpc.compare import not_bits
 from securexgb.mpc.multiply import gate_cost, gates_at_once
@@ -31,11 +34,8 @@ from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import SharedBits, Words
 
-MOST_BITS = 14
-"""Bits of an index, at most."""
 GATE_WEIGHT = 64
 """A gate is as dear as so many bits behind it (measured without a dealer: two transfers)."""
-_SOURCE = "Tables by one-hot marks: Launchbury et al., ICFP 2012; outer products as there"
 
 
 def _weight(gates: int, width: int) -> int:
@@ -114,149 +114,119 @@ def marks_cost(widths: tuple[int, ...], words: int) -> Cost:
     return total
 
 
-def split_of(width: int, out_bits: int) -> int:
-    """How many bits the high part has: the choice of the least weight."""
+@dataclass(frozen=True)
+class Place:
+    """Where a table's index stands among the parts: the low one and the high one, by number."""
 
-    def weight(high: int) -> int:
-        marks = _weight_of(_products(width - high)) + _weight_of(_products(high))
-        return marks + _weight((1 << high) - 1, out_bits)
-
-    return min(range(width), key=weight)
+    low: int
+    high: int
 
 
-def lookup_cost(width: int, out_bits: int, words: int, high: int | None = None) -> Cost:
-    """Cost of ``lookup`` for 64 * ``words`` elements; ``high``: a split other than the best."""
-    highs = None if high is None else (high,)
-    return lookups_cost([(width, out_bits)], words, highs)
+@dataclass(frozen=True)
+class Lookups:
+    """What look-ups cost by: bits of each part, and each table's place and bits of an entry."""
+
+    widths: tuple[int, ...]
+    places: tuple[Place, ...]
+    out_bits: tuple[int, ...]
+
+    def behind(self) -> dict[int, list[int]]:
+        """The tables behind the marks of each high part."""
+        found: dict[int, list[int]] = {}
+        for table, place in enumerate(self.places):
+            found.setdefault(place.high, []).append(table)
+        return found
 
 
-def lookups_cost(
-    shapes: Sequence[tuple[int, int]], words: int, highs: Sequence[int] | None = None
-) -> Cost:
-    """The same of ``lookups``; ``shapes``: bits of each index, and of its entries."""
-    if highs is None:
-        highs = [split_of(width, out_bits) for width, out_bits in shapes]
-    cuts = zip(shapes, highs, strict=True)
-    cost = marks_cost(tuple(w for (width, _), high in cuts for w in (width - high, high)), words)
+def lookups_cost(shape: Lookups, words: int) -> Cost:
+    """Cost of ``lookups`` for 64 * ``words`` elements."""
     gates = [
-        gate_cost(out_bits, ((1 << high) - 1) * words)
-        for (_, out_bits), high in zip(shapes, highs, strict=True)
-        if high
+        gate_cost(sum(shape.out_bits[k] for k in tables), ((1 << shape.widths[high]) - 1) * words)
+        for high, tables in shape.behind().items()
     ]
-    return cost + reduce(Cost.at_once, gates, Cost())
-
-
-def _ideal_marks(bits: SharedBits) -> SharedBits:
-    values = from_slices(bits.words, bits.count)
-    marks = np.arange(1 << bits.words.shape[0], dtype=np.uint64)[:, None] == values
-    return SharedBits(pack_bits(marks), bits.count)
+    return marks_cost(shape.widths, words) + reduce(Cost.at_once, gates)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Tables:
-    """Public tables that an index of w bits is looked up in: ``entries`` (k, 2^w), one by run.
+    """Public tables that the index at a place is looked up in: (k, 2^|i|, 2^|j|), one by run.
 
-    The low ``out_bits`` bits of an entry count; 1 <= w <= 14, 1 <= out_bits <= 64.
+    The low ``out_bits`` bits of an entry count, 1 to 64.
     """
 
     entries: Words
     out_bits: int
-
-    @property
-    def width(self) -> int:
-        """Bits of the index."""
-        return int(self.entries.shape[1]).bit_length() - 1
-
-    @property
-    def high(self) -> int:
-        """Bits of the high part."""
-        return split_of(self.width, self.out_bits)
-
-    def parts(self, bits: SharedBits) -> list[SharedBits]:
-        """The index's low part, and the high one if there is one."""
-        low = self.width - self.high
-        return [bits[:low], bits[low:]] if self.high else [bits]
+    place: Place
 
     def found(self, low_marks: SharedBits, runs: tuple[int, ...]) -> Words:
-        """For each high part the entry's bits, from the low part's marks: (2^high, out, words).
+        """For each high part the entry's bits, from the low part's marks: (2^|i|, out, words).
 
         Marks add up to 1: the first always comes through, the others are their difference to it.
         """
-        rows = self.entries.reshape(len(self.entries), 1 << self.high, -1).copy()
+        rows = self.entries.copy()
         rows[:, 1:] ^= rows[:, :1]
         found = _kernels.xor_marked(low_marks.words, _selections(rows, self.out_bits), runs)
-        return found.reshape(1 << self.high, self.out_bits, -1)
+        return found.reshape(rows.shape[1], self.out_bits, -1)
 
 
-def _indices(bits: SharedBits, tables: Sequence[Tables]) -> list[SharedBits]:
-    """The bits of each index, which lie one after the other."""
-    ends = np.cumsum([one.width for one in tables]).tolist()
-    return [bits[end - one.width : end] for end, one in zip(ends, tables, strict=True)]
+def shape_of(parts: Sequence[SharedBits], tables: Sequence[Tables]) -> Lookups:
+    """What look-ups cost, from what they take."""
+    widths = tuple(part.words.shape[0] for part in parts)
+    outs = tuple(one.out_bits for one in tables)
+    return Lookups(widths, tuple(one.place for one in tables), outs)
 
 
 def _ideal_lookups(
-    bits: SharedBits, tables: Sequence[Tables], runs: tuple[int, ...]
+    parts: Sequence[SharedBits], tables: Sequence[Tables], runs: tuple[int, ...]
 ) -> tuple[SharedBits, ...]:
     which = np.repeat(np.arange(len(runs)), runs)
+    numbers = [from_slices(part.words, part.count) for part in parts]
     result = []
-    for index, one in zip(_indices(bits, tables), tables, strict=True):
-        values = from_slices(index.words, bits.count)
-        found = to_slices(one.entries[which, values], one.out_bits)
-        result.append(SharedBits(found, bits.count))
+    for one in tables:
+        entries = one.entries[which, numbers[one.place.high], numbers[one.place.low]]
+        result.append(SharedBits(to_slices(entries, one.out_bits), parts[0].count))
     return tuple(result)
 
 
 @protocol(
-    cost=lambda bits: marks_cost((bits.words.shape[0],), bits.words.shape[1]),
+    cost=lambda parts, tables, runs: lookups_cost(shape_of(parts, tables), parts[0].words.shape[1]),
     opens=COMPOSED,
-    source=_SOURCE,
-    ideal=_ideal_marks,
-)
-def one_hot(party: Party, bits: SharedBits) -> SharedBits:
-    """One-hot marks (2^w, n) of the numbers whose bits, lowest first, are ``bits`` (w, n)."""
-    return _marks(party, [bits])[0]
-
-
-@protocol(
-    cost=lambda bits, tables, runs: lookups_cost(
-        [(one.width, one.out_bits) for one in tables], bits.words.shape[1]
-    ),
-    opens=COMPOSED,
-    source=_SOURCE,
+    source="Tables by one-hot marks: Launchbury et al., ICFP 2012; outer products as there",
     ideal=_ideal_lookups,
 )
 def lookups(
-    party: Party, bits: SharedBits, tables: Sequence[Tables], runs: tuple[int, ...]
+    party: Party, parts: Sequence[SharedBits], tables: Sequence[Tables], runs: tuple[int, ...]
 ) -> tuple[SharedBits, ...]:
     """Entries of public tables at shared indices, at once: the bits (out_bits, n) of each.
 
-    ``bits``: those of the indices one after the other, each lowest first, (sum of widths, n).
-    Elements lie in k ``runs`` one after the other, of so many each, n in all; each has a table
-    of its own for each index. What is sent does not depend on the runs.
+    ``parts``: of the indices, the bits of each lowest first, (width, n); a table's place says which
+    two address it. Elements lie in k ``runs`` one after the other, of so many each, n in all; each
+    has a table of its own at each place. What is sent does not depend on the runs.
     """
-    assert sum(runs) == bits.count
+    shape, count = shape_of(parts, tables), parts[0].count
+    assert sum(runs) == count
     for one in tables:
-        assert one.entries.shape == (len(runs), 1 << one.width)
-        assert one.width <= MOST_BITS
-    indices = zip(_indices(bits, tables), tables, strict=True)
-    marks = iter(_marks(party, [part for index, one in indices for part in one.parts(index)]))
-    found, jobs = [], []
-    for one in tables:
-        found.append(one.found(next(marks), runs))
-        if one.high:
-            behind = np.ascontiguousarray(found[-1][1:].swapaxes(0, 1))
-            jobs.append((next(marks).words[1:], behind))
-    through = iter(gates_at_once(party, jobs, bits.count) if jobs else [])
-    result = []
-    for part, one in zip(found, tables, strict=True):
-        others = np.bitwise_xor.reduce(next(through), axis=1) if one.high else np.uint64(0)
-        result.append(SharedBits(part[0] ^ others, bits.count))
-    return tuple(result)
+        sizes = [1 << shape.widths[part] for part in (one.place.high, one.place.low)]
+        assert one.entries.shape == (len(runs), *sizes)
+    marks = _marks(party, parts)
+    found = [one.found(marks[one.place.low], runs) for one in tables]
+    groups = shape.behind()
+    jobs = [
+        (marks[high].words[1:], _behind([found[k][1:] for k in behind]))
+        for high, behind in groups.items()
+    ]
+    result = [part[0] for part in found]
+    for behind, through in zip(groups.values(), gates_at_once(party, jobs, count), strict=True):
+        ends = np.cumsum([shape.out_bits[k] for k in behind]).tolist()
+        let_through = np.bitwise_xor.reduce(through, axis=1)
+        for k, end in zip(behind, ends, strict=True):
+            result[k] = result[k] ^ let_through[end - shape.out_bits[k] : end]
+    return tuple(SharedBits(words, count) for words in result)
 
 
-def lookup(party: Party, bits: SharedBits, table: Words, out_bits: int) -> SharedBits:
-    """The entries of one table (2^w,) for all elements, see ``Tables``: bits (out_bits, n)."""
-    return lookups(party, bits, [Tables(table[None], out_bits)], (bits.count,))[0]
+def _behind(found: Sequence[Words]) -> Words:
+    """Entries' bits (gates, out, words) of several tables, all bits behind each gate."""
+    return np.ascontiguousarray(np.concatenate(found, axis=1).swapaxes(0, 1))
 
 
 def _selections(rows: Words, out_bits: int) -> Words:
@@ -265,7 +235,7 @@ def _selections(rows: Words, out_bits: int) -> Words:
     return bits.reshape(rows.shape[0], rows.shape[1] * out_bits, -1)
 
 
-def _marks(party: Party, groups: list[SharedBits]) -> list[SharedBits]:
+def _marks(party: Party, groups: Sequence[SharedBits]) -> list[SharedBits]:
     """One-hot marks of several numbers (w_k, n) at once: (2^w_k, n) each."""
     count = groups[0].count
     widths = tuple(group.words.shape[0] for group in groups)

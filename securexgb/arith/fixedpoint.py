@@ -27,7 +27,7 @@ there are four bits more. Overflow budget:
     G, rounded sums              2^-s        2^30              s is chosen so
     H + lambda                   2^-s        < 2^30            s is chosen so, lambda counted in
     D, see boost.splits.score           2^-2s       2^60              |G| H' with the two above
-    pair G + 2^low H             -           2^(low + high)    low, high <= 31
+    G_L, H_L of the best split   2^-s        2^30              modulo 2^32, then widened
     weight w = T(G)/(H+lambda)   2^-19       2^11 2^19 = 2^30  clipped, see boost.splits.weights
     w * learning rate            2^-39       2^50 < 2^62       learning rate <= 1, 20 bits
     leaf value                   2^-20       2^31              w * learning rate, truncated
@@ -85,9 +85,9 @@ class NumberFormat:
     ``gradient_bits``: fraction bits of sums G and H that are taken apart. ``row_gradient_bits``,
     ``row_hessian_bits``: of a row's g and h, and of their exact sums, which have
     ``gradient_sum_bits`` (signed) and ``hessian_sum_bits`` (not negative) bits. ``is_fine``: the
-    sigmoid's steps are fine. ``low_bits``: width of signed G in a pair; ``high_bits``: width of H;
-    ``hessian_bits``: width of H + lambda, which is not negative; ``determinant_bits``:
-    width of signed D, see ``boost.splits.score``.
+    sigmoid's steps are fine. ``signed_bits``: width of signed G; ``hessian_bits``: width of
+    H + lambda, which is not negative; ``determinant_bits``: width of signed D, see
+    ``boost.splits.score``.
     ``reg_lambda``, ``reg_alpha``, ``min_child_weight``: integers in units of G and H.
     ``gamma``, ``least_gain``: reals, in units of G^2/H for scaled weights and targets.
     ``weight_exponent``: k, rows' weights are divided by 2^k. ``target_scale``: what margins are
@@ -100,8 +100,7 @@ class NumberFormat:
     gradient_sum_bits: int
     hessian_sum_bits: int
     is_fine: bool
-    low_bits: int
-    high_bits: int
+    signed_bits: int
     hessian_bits: int
     determinant_bits: int
     reg_lambda: int
@@ -175,8 +174,7 @@ class NumberFormat:
             gradient_sum_bits=1 + exact_g.bit_length(),
             hessian_sum_bits=exact_h.bit_length(),
             is_fine=rows <= FINE_ROWS,
-            low_bits=1 + g.bit_length(),
-            high_bits=1 + h.bit_length(),
+            signed_bits=1 + g.bit_length(),
             hessian_bits=max(h + reg_lambda, 2).bit_length(),
             # |G_L| H_R + |G_R| H_L: at most W_L W_R / 2 for weights that add up to W, so W^2 / 8
             # or g h / 2, and a little more for what each row is rounded by.

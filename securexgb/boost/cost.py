@@ -45,6 +45,7 @@ def round_cost(
     outputs, ring_bits = objective_of(params).outputs, value_bits(params.learning_rate)
     shape, all_rows = matrix_shape(layout, numbers, depth, noise_bits), rows + evaluation_rows
     candidates = candidates_of(layout, used)
+    dummy_bits = 0 if params.is_hidden else 1 + 2 * index_bits(layout)
     total = build_cost(shape, outputs)
     for level, label in enumerate(label_splits):
         nodes = outputs << level
@@ -58,12 +59,12 @@ def round_cost(
             all_nodes = outputs * ((1 << depth) - 1)
             rounded = rounded.at_once(dummies_cost(all_nodes, index_bits(layout)))
         total += rounded
-        total += splits_cost(nodes, candidates, numbers, prices)
+        total += splits_cost(nodes, candidates, dummy_bits, numbers, prices)
         opening = Cost()
         if params.is_hidden:
             total += left_bits_cost(RowShape(all_rows, layout.columns, layout.all_bins), nodes)
         else:
-            opening = opening_cost(nodes, label, index_bits(layout))
+            opening = opening_cost(nodes, index_bits(layout))
         if level + 1 == depth:
             opening = opening.at_once(leaf_weights_cost(depth, numbers, outputs, params.importance))
         total += opening

@@ -93,7 +93,8 @@ def _grow_levels(
     chosen = list[LevelSums]()
     while True:
         with party.step("level", len(chosen)):
-            best = best_splits(party, histogram, candidates, job.numbers)
+            dummies = splits.dummies(sums.nodes)
+            best = best_splits(party, histogram, candidates, job.numbers, dummies)
             chosen.append(LevelSums.of(histogram, best.left))
             if len(chosen) == job.max_depth:
                 return splits, best, chosen

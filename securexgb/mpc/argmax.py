@@ -4,14 +4,17 @@ Candidates are split into groups of m; within a group all pairs are compared at 
 a candidate wins if it wins all its comparisons (an and of m - 1 bits). Of equal scores the
 one at the lower public position wins. The winner's mark chooses score and payload, and
 the winners of all groups go to the next stage. A group of m takes (m - 1) / 2 comparisons a
-candidate, so the first groups, of which there are most, are small and the last one is large:
-three stages take less than three times as many comparisons as there are candidates.
+candidate, so with three stages the first groups, of which there are most, are small and the last
+one is large: less than three times as many comparisons as there are candidates. Two stages take
+some rounds less and more comparisons: the choice where there are few nodes, see ``stages``.
 
-The last stage has one entry more, the fallback, of score 1: it wins where no other score reaches
-1, and then nobody else does. A candidate is the best where it has won in its group and the group
-has won above: the last stage's marks let those of the stage below through, and so on down. What is
+The last stage has one entry more, the fallback, whose score the caller names: it wins where no
+other score reaches it, and then nobody else does. A candidate is the best where it has won in its
+group and the group has won above: the last stage's marks let those of the stages below
+through, which were joined while the last stage compared. What is
 public of a candidate is linear in these marks, so whoever opens a function of them (its owner, its
-number, the bins that it sends left) needs no message more.
+number, the bins that it sends left) needs no message more. What is shared and belongs to the
+fallback goes through a gate of its mark in the last round, too.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.bits import pack_bits, words_per
+from securexgb.mpc.carries import depth_of
 from securexgb.mpc.compare import all_cost, all_of, at_least, carry_cost, not_bits
 from securexgb.mpc.multiplex import multiplex_shared, multiplex_shared_cost
 from securexgb.mpc.multiply import and_broadcast, gate_cost
@@ -34,10 +38,15 @@ from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.mpc.together import together
 
+PAYLOAD_BITS = 32
+"""The words of a payload count modulo 2 to this power."""
 _LARGEST = 128
 """Groups of the first stages are no larger: the best sizes are far below it."""
-_TWO_STAGES = 48
-"""Up to so many candidates two stages do; a third saves comparisons, for ten rounds more."""
+_ROUND_WORTH = 2000
+"""As dear as so many comparisons, which take some 2 ms without a dealer; a round takes half of one
+on a fast link, and 40 ms on a slow one."""
+_FIXED_ROUNDS = 6
+"""Of a stage, beside those in which its marks are joined: those of a comparison and a choice."""
 
 
 def _pairs(size: int) -> int:
@@ -45,31 +54,44 @@ def _pairs(size: int) -> int:
 
 
 @cache
-def stages(candidates: int) -> tuple[int, ...]:
-    """Group sizes, stage after stage: the fewest comparisons; the fallback is in the last one."""
+def stages(nodes: int, candidates: int) -> tuple[int, ...]:
+    """Group sizes, stage after stage: the least comparisons and rounds of all nodes together.
+
+    The fallback is in the last one.
+    """
     plans = []
     for first in range(2, min(max(candidates, 2), _LARGEST) + 1):
         groups = -(-candidates // first)
-        for second in range(1, 1 + (min(groups, _LARGEST) if candidates > _TWO_STAGES else 1)):
+        for second in range(1, 1 + min(groups, _LARGEST)):
             left = -(-groups // second)
+            sizes = (first, left + 1) if second == 1 else (first, second, left + 1)
             count = groups * _pairs(first) + left * _pairs(second) + _pairs(left + 1)
-            plans.append((count, first, second, left + 1))
-    _, first, second, last = min(plans)
-    return (first, last) if second == 1 else (first, second, last)
+            rounds = sum(_FIXED_ROUNDS + depth_of(size - 1) for size in sizes)
+            plans.append((nodes * count + _ROUND_WORTH * rounds, sizes))
+    return min(plans)[1]
 
 
-def best_cost(nodes: int, candidates: int, score_bits: int) -> Cost:
-    """Cost of ``argmax`` of so many candidates at so many nodes."""
-    *first, last = stages(candidates)
-    total, behind = Cost(), Cost()
+def best_cost(nodes: int, candidates: int, score_bits: int, words: int, behind: int) -> Cost:
+    """Cost of ``argmax`` of so many candidates at so many nodes.
+
+    ``words``: of a payload; ``behind``: bits that the fallback lets through.
+    """
+    *first, last = stages(nodes, candidates)
+    payload = (PAYLOAD_BITS,) * words
+    total, joined, members = Cost(), Cost(), 1
     for size in first:
         candidates = -(-candidates // size)
         places = nodes * candidates
         total += _stage_cost(size, places, score_bits)
-        total += multiplex_shared_cost(size * places, (score_bits, 64))
-        behind += gate_cost(size, words_per(places))
-    total += _stage_cost(last, nodes, score_bits)
-    return total + multiplex_shared_cost(last * nodes, (64,)).at_once(behind)
+        total += multiplex_shared_cost(size * places, (score_bits, *payload))
+        if members > 1:
+            joined = gate_cost(members, words_per(size * places))
+        members *= size
+    total += _stage_cost(last, nodes, score_bits).at_once(joined)
+    found = gate_cost(members, words_per(nodes * candidates))
+    return total + multiplex_shared_cost(last * nodes, payload).at_once(
+        found, gate_cost(behind, words_per(nodes))
+    )
 
 
 def _stage_cost(size: int, places: int, score_bits: int) -> Cost:
@@ -78,46 +100,65 @@ def _stage_cost(size: int, places: int, score_bits: int) -> Cost:
     return carry_cost(score_bits - 1, _pairs(size) * places) + marks
 
 
+def _cost(
+    scores: Shared,
+    payload: Shared,
+    behind: SharedBits,
+    score_bits: int,
+    fallback: int,  # noqa: ARG001
+) -> Cost:
+    nodes, candidates = scores.shape
+    return best_cost(nodes, candidates, score_bits, payload.shape[0], behind.words.shape[0])
+
+
 @protocol(
-    cost=lambda scores, payload, score_bits: best_cost(
-        scores.shape[0], scores.shape[1], score_bits
-    ),
+    cost=_cost,
     opens=COMPOSED,
     source="all pairs within groups, then among the winners: docs/protocols.md, argmax",
     ideal=None,
 )
 def argmax(
-    party: Party, scores: Shared, payload: Shared, score_bits: int
-) -> tuple[SharedBits, Shared]:
-    """Marks and payload of the best score of each row; neither where no score reaches 1.
+    party: Party,
+    scores: Shared,
+    payload: Shared,
+    behind: SharedBits,
+    score_bits: int,
+    fallback: int,
+) -> tuple[SharedBits, Shared, SharedBits]:
+    """Marks and payload of the best score of each row; neither where no score reaches ``fallback``.
 
-    ``scores``, ``payload`` (nodes, candidates), 0 <= score < 2^(score_bits - 1), scores shared
-    modulo 2^score_bits. Returns bits (candidates + 1, nodes), one of which is set at each node,
-    the last one where no score reaches 1; and (nodes,). Ties go to the lowest position.
+    ``scores`` (nodes, candidates), 0 <= score < 2^(score_bits - 1), shared modulo 2^score_bits;
+    ``payload`` (k, nodes, candidates), modulo 2^32; ``behind`` (w, nodes); ``fallback``: a score,
+    public. Returns bits (candidates + 1, nodes), one of which is set at each node, the last one
+    where no score reaches ``fallback``; the payload (k, nodes), else 0; and ``behind`` where the
+    last mark is set, else 0. Ties go to the lowest position.
     """
-    nodes = scores.shape[0]
-    *first, last = stages(scores.shape[1])
-    values, won = Shared.stack([scores, payload]), list[_Marks]()
+    nodes, candidates = scores.shape
+    *first, last = stages(nodes, candidates)
+    widths = (PAYLOAD_BITS,) * payload.shape[0]
+    values, won = Shared.concatenate([scores[None], payload]), list[_Marks]()
     for size in first:
         grouped = _Groups.of(values, size)
         marks = _winners(party, grouped, score_bits)
-        won.append(_Marks(marks, grouped, values.shape[2]))
-        values = grouped.chosen(party, marks, (score_bits, 64))
-    fallback = Shared.stack([constant(party, 1, (nodes, 1)), Shared.zeros(nodes, 1)])
-    grouped = _Groups.of(Shared.concatenate([values, fallback], axis=2), last)
-    marks = _winners(party, grouped, score_bits)
-    top, none = _split_fallback(marks, nodes, last)
-
-    def found(party: Party) -> SharedBits:
-        result = top
-        for below in reversed(won):
-            result = below.behind(party, result)
-        return result
-
-    best, below = together(
-        party, lambda part: grouped.chosen(part, marks, (64,), first_row=1), found
+        won.append(_Marks.of(marks, grouped, values.shape[2]))
+        values = grouped.chosen(party, marks, (score_bits, *widths))
+    empty = Shared.zeros(payload.shape[0], nodes, 1)
+    score = constant(party, fallback, (1, nodes, 1))
+    values = Shared.concatenate([values, Shared.concatenate([score, empty])], axis=2)
+    grouped = _Groups.of(values, last)
+    marks, below = together(
+        party,
+        lambda part: _winners(part, grouped, score_bits),
+        lambda part: won[0] if len(won) == 1 else won[0].within(part, won[1]),
     )
-    return SharedBits.concatenate([below, none]), best.reshape(nodes)
+    top, none = _split_fallback(marks, nodes, last)
+    best, found, let_through = together(
+        party,
+        lambda part: grouped.chosen(part, marks, widths, first_row=1),
+        lambda part: below.behind(part, top, candidates),
+        lambda part: and_broadcast(part, none[0], behind),
+    )
+    return SharedBits.concatenate([found, none]), best[:, :, 0], let_through
 
 
 def _split_fallback(marks: SharedBits, nodes: int, last: int) -> tuple[SharedBits, SharedBits]:
@@ -168,26 +209,48 @@ def _members(candidates: int, size: int) -> NDArray[np.intp]:
     return firsts[:, None] + np.arange(size)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Marks:
-    """One stage's winners, of ``candidates`` entries in groups."""
+    """Shares of which members of groups have won: ``flags`` (size, nodes, groups).
 
-    marks: SharedBits
-    grouped: _Groups
-    candidates: int
+    ``members``: the candidates that they are, (groups, size); one may be in a group twice.
+    """
 
-    def behind(self, party: Party, above: SharedBits) -> SharedBits:
+    flags: NDArray[np.bool_]
+    members: NDArray[np.intp]
+
+    @staticmethod
+    def of(marks: SharedBits, grouped: _Groups, candidates: int) -> _Marks:
+        """A stage's marks, of so many entries in groups."""
+        size = grouped.words.shape[1]
+        flags = marks.flags().reshape(size, grouped.nodes, grouped.groups)
+        return _Marks(flags, _members(candidates, size))
+
+    def within(self, party: Party, above: _Marks) -> _Marks:
+        """The winners whose group has won in its own group above: in groups of that stage."""
+        behind = self.flags[:, :, above.members]
+        through = _gated(party, above.flags.transpose(1, 2, 0), behind)
+        size, nodes, groups, others = through.shape
+        flags = through.transpose(3, 0, 1, 2).reshape(others * size, nodes, groups)
+        return _Marks(flags, self.members[above.members].reshape(groups, -1))
+
+    def behind(self, party: Party, above: SharedBits, candidates: int) -> SharedBits:
         """The winners that win above, too: (candidates, nodes), for marks (groups, nodes)."""
-        nodes, groups = self.grouped.nodes, self.grouped.groups
-        size = self.grouped.words.shape[1]
-        gate = SharedBits(pack_bits(above.flags().T.reshape(-1)), nodes * groups)
-        own = SharedBits(pack_bits(self.marks.flags().reshape(size, -1)), nodes * groups)
-        both = and_broadcast(party, gate, own).flags().reshape(size, nodes, groups)
-        # A candidate in two groups wins in one of them at most, for there is one winner.
-        found = np.zeros((max(self.candidates, size), nodes), np.bool_)
-        for group, members in enumerate(_members(self.candidates, size)):
-            found[members] ^= both[:, :, group]
-        return SharedBits(pack_bits(found[: self.candidates]), nodes)
+        through = _gated(party, above.flags().T, self.flags)
+        nodes = through.shape[1]
+        found = np.zeros((max(candidates, self.members.max() + 1), nodes), np.bool_)
+        # A candidate in two groups wins in one of them at most, for there is one winner; members
+        # at one place of all groups differ.
+        for place, members in enumerate(self.members.T):
+            found[members] ^= through[place].T
+        return SharedBits(pack_bits(found[:candidates]), nodes)
+
+
+def _gated(party: Party, gate: NDArray[np.bool_], bits: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Shares of single bits, let through by gates: (...) and (k, ...)."""
+    gates = SharedBits(pack_bits(gate.reshape(-1)), gate.size)
+    behind = SharedBits(pack_bits(bits.reshape(len(bits), -1)), gate.size)
+    return and_broadcast(party, gates, behind).flags().reshape(bits.shape)
 
 
 def _winners(party: Party, grouped: _Groups, score_bits: int) -> SharedBits:

@@ -119,7 +119,7 @@ class _Gate:
 
     @classmethod
     def of(cls, party: Party, gate: Words, bits: Words) -> _Gate:
-        behind = bits.reshape(bits.shape[0], -1)
+        behind = bits.reshape(bits.shape[0], gate.size)
         widths = [len(part) for part in _parts(len(bits))]
         drawn = [party.source.take(Gates.at_least(width), gate.size) for width in widths]
         triples = [part.narrowed(width) for part, width in zip(drawn, widths, strict=True)]

@@ -14,6 +14,7 @@ from securexgb.mpc.party import ROLES, Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.shared import Shared, SharedBits, Words
+from securexgb.mpc.together import together
 
 Flags = NDArray[np.bool_]
 
@@ -84,6 +85,31 @@ def open_bits_to(party: Party, rank: int, x: SharedBits, reveal: Reveal) -> Flag
     party.ledger.record(reveal, ROLES[rank], x.count)
     flags = _open_bits_to(party, x, rank)
     return flags if party.rank == rank else None
+
+
+def open_by_owner(
+    party: Party,
+    owners: SharedBits,
+    numbers: tuple[SharedBits, SharedBits],
+    owner: Reveal,
+    number: Reveal,
+) -> tuple[Flags, Flags]:
+    """Of n elements the owner's rank, at both parties, (n,), and its number at the owner, (k, n).
+
+    ``owners`` (1, n); ``numbers``: for each party bits (k, n), which are 0 where the other party
+    owns the element: there a party gets no more than that. One round.
+    """
+    ranks, label, feature = together(
+        party,
+        lambda part: _open_bits(part, owners)[0],
+        lambda part: _open_bits_to(part, numbers[0], 0),
+        lambda part: _open_bits_to(part, numbers[1], 1),
+    )
+    party.ledger.record(owner, "both", owners.count)
+    for rank, count in enumerate((int((~ranks).sum()), int(ranks.sum()))):
+        if count:
+            party.ledger.record(number, ROLES[rank], count)
+    return ranks, (label, feature)[party.rank]
 
 
 def open_shared(party: Party, x: Shared, reveal: Reveal) -> Words:

@@ -202,6 +202,11 @@ class SharedBits(_Secret):
         """Shares of zeros: (*leading, count)."""
         return SharedBits(np.zeros((*leading, words_per(count)), np.uint64), count)
 
+    def part(self, elements: slice) -> SharedBits:
+        """Some of the elements: (..., so many)."""
+        flags = self.flags()[..., elements]
+        return SharedBits(pack_bits(flags), flags.shape[-1])
+
     def first(self, count: int) -> SharedBits:
         """The first bits along the last axis."""
         return SharedBits(self.words[..., : words_per(count)], count)

@@ -25,7 +25,7 @@ from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.splits.leaves import LevelSums
-from securexgb.boost.splits.score import score_bits
+from securexgb.boost.splits.score import least_score, score_bits
 from securexgb.boost.splits.split import Candidates, child_sums
 from securexgb.correlations.prices import DEALT, MADE
 from securexgb.correlations.rows import RowShape
@@ -210,8 +210,10 @@ def _of_mpc(
         "mpc.convert.highest_bit": (bits(30),),
         "mpc.argmax.argmax": (
             Shared.zeros(_NODES, 300),
-            Shared.zeros(_NODES, 300),
+            Shared.zeros(2, _NODES, 300),
+            SharedBits.zeros(0, count=_NODES),
             score_bits(numbers),
+            least_score(numbers),
         ),
         "mpc.sort.sort_rows": (x.reshape(1, -1), 40),
         "mpc.multiplex.multiplex_private": (
@@ -243,7 +245,6 @@ def _of_numbers(
         "mpc.numbers.scale.scale_rows": (x.reshape(1, -1), Shared.zeros(1), 52),
         "mpc.numbers.truncate.truncate": (x, 20),
         "mpc.numbers.truncate.round_off": (x, 20),
-        "mpc.numbers.unpack.unpack_pairs": (x, 30),
         "mpc.numbers.unpack.round_sums": (_noisy(layout), shape.widths(numbers.dropped_bits)),
         "mpc.numbers.per_cents.per_cents": (x[:20],),
         "mpc.numbers.divide.reciprocal": (x, x),
@@ -279,7 +280,11 @@ def _of_boost(
     used = np.arange(layout.total_columns)
     sums = Shared.zeros(_NODES, used.size, layout.all_bins)
     histogram, candidates = Histogram(sums, sums), Candidates.of(layout, used)
-    levels = [LevelSums(*[Shared.zeros(1 << level)] * 3) for level in range(3)]
+    levels = [
+        LevelSums(Shared.zeros(nodes), Shared.zeros(nodes), Shared.zeros(2, nodes))
+        for nodes in (1, 2, 4)
+    ]
+    no_dummies = SharedBits.zeros(0, count=_NODES)
     return {
         "boost.histogram.build": (shape, None, vectors),
         "boost.histogram.running": (shape, NoisySums(_noisy(layout)), used, numbers),
@@ -287,7 +292,7 @@ def _of_boost(
         "boost.splits.weights.weigh": (x.reshape(1, -1), x.reshape(1, -1), numbers, False),
         "boost.splits.weights.clipped": (x, x),
         "boost.splits.score.scores": (child_sums(histogram, candidates), numbers),
-        "boost.splits.split.best_splits": (histogram, candidates, numbers),
+        "boost.splits.split.best_splits": (histogram, candidates, numbers, no_dummies),
         "boost.splits.leaves.leaf_weights": (levels, numbers, 0.3),
     }
 

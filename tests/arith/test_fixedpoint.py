@@ -79,9 +79,7 @@ def test_the_worst_sums_fit(
     most_g, most_h = exact_g / 2**drop_g + 0.5, exact_h / 2**drop_h + 0.5
     assert most_g < 2**SUM_BITS
     assert most_h + numbers.reg_lambda < 2**SUM_BITS
-    assert most_g < 2 ** (numbers.low_bits - 1)
-    assert most_h < 2**numbers.high_bits
-    assert numbers.low_bits + numbers.high_bits <= 64
+    assert most_g < 2 ** (numbers.signed_bits - 1)
     assert most_h + numbers.reg_lambda < 2**numbers.hessian_bits
     for left in {0, 1, rows // 2, rows}:
         parts = left / rows, 1 - left / rows

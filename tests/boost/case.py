@@ -170,3 +170,16 @@ def leaves_below(tree: Tree, node: int) -> Integers:
 def stopped(tree: Tree, node: int) -> bool:
     """Whether the leaves below are equal."""
     return bool(np.unique(leaves_below(tree, node)).size == 1)
+
+
+def told(tags: Integers) -> tuple[Integers, Integers]:
+    """Owner and number of each split out of ``splits.owned.shown_tags`` in the clear.
+
+    The side that does not own it is told 0.
+    """
+    owner, numbers = tags[0], tags[1:].reshape(2, -1, tags.shape[1])
+    places = np.arange(numbers.shape[1])[:, None]
+    at_label, at_feature = (numbers << places).sum(axis=1)
+    assert not at_label[owner == 1].any()
+    assert not at_feature[owner == 0].any()
+    return owner, at_label + at_feature

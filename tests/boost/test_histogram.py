@@ -98,8 +98,8 @@ def test_all_rows_at_the_limit_of_the_format(sign: int, rows: int, backend: Back
     assert (gradient == rounded(np.array(most * rows), no_g)).all()
     assert (hessian == rounded(np.array(heavy * rows), no_h)).all()
     # What comes behind counts on these widths.
-    assert abs(gradient).max() < 1 << numbers.low_bits - 1
-    assert hessian.max() < 1 << numbers.high_bits
+    assert abs(gradient).max() < 1 << numbers.signed_bits - 1
+    assert hessian.max() < 1 << numbers.hessian_bits
 
 
 def test_siblings_add_up_to_their_parents_and_stand_in_heap_order() -> None:

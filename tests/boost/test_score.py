@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.splits.score import ChildSums, score_bits, scores
+from securexgb.boost.splits.score import ChildSums, least_score, score_bits, scores
 from securexgb.mpc.numbers.logarithm import LOG_BITS, MANTISSA_BITS, log_tables
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
@@ -71,10 +71,12 @@ class Node:
         ]
 
         def program(party: Party, *sums: Shared) -> Shared:
-            return scores(party, ChildSums(*sums), numbers)
+            # Modulo 2^score_bits, of which the highest bit is 0.
+            found = scores(party, ChildSums(*sums), numbers)
+            return found.scale(1 << (64 - score_bits(numbers)))
 
         found: Integers = on_both(program, *inputs)[0]
-        return found
+        return found >> (64 - score_bits(numbers))
 
 
 def magnitude(value: int) -> int:
@@ -111,7 +113,8 @@ def test_the_formula_bit_for_bit(seed: int, reg_lambda: float) -> None:
     found, valid = node.scores(numbers), node.valid(numbers)
     assert found.min() >= 0
     assert found.max() < 1 << (score_bits(numbers) - 1)
-    np.testing.assert_array_equal(found[~valid], 0)
+    least = least_score(numbers)
+    assert (found[~valid] < least).all()
     expected = np.array(
         [
             2 * logarithm(magnitude(d)) - logarithm(left) - logarithm(right)
@@ -122,7 +125,7 @@ def test_the_formula_bit_for_bit(seed: int, reg_lambda: float) -> None:
         ]
     )
     assert np.unique(found[valid] - expected).size == 1, "but for a constant"
-    assert found[valid].min() > 1
+    assert found[valid].min() >= least
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -176,7 +179,7 @@ def test_children_without_rows_or_without_gain_are_not_valid() -> None:
     child_gradient = np.array([0, 5 * unit, 2 * unit, 3 * unit])
     child_hessian = np.array([0, 10 * unit, 4 * unit, 4 * unit])
     found = Node(5 * unit, 10 * unit, child_gradient, child_hessian).scores(numbers)
-    np.testing.assert_array_equal(found > 0, [False, False, False, True])
+    np.testing.assert_array_equal(found >= least_score(numbers), [False, False, False, True])
 
 
 @pytest.mark.parametrize("least", [0.0, 3.0])

@@ -19,6 +19,7 @@ from securexgb.boost.splits.split import Candidates, best_splits
 from securexgb.boost.splits.weights import soft_threshold
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
+from tests.boost.case import told
 from tests.mpc.kit import Integers, Pair, on_both, public, shared
 from tests.mpc.strategies import integers, quick
 
@@ -79,10 +80,9 @@ def best(gradient: Any, hessian: Any, **params: Any) -> dict[str, Integers]:
     def program(party: Party, g: Shared, h: Shared) -> tuple[Any, ...]:
         nodes, private = g.shape[0], party.private.derive("dummies")
         dummies = draw_dummies(party, candidates, nodes, private).of(slice(nodes))
-        found = best_splits(party, Histogram(g, h), candidates, numbers)
+        found = best_splits(party, Histogram(g, h), candidates, numbers, dummies)
         verdicts = node_values(party, [LevelSums.of(Histogram(g, h), found.left)], numbers, 1.0)
-        tags = shown_tags(party, candidates, found.marks, dummies)
-        return (tags, *vars(verdicts).values())
+        return (shown_tags(candidates, found), *vars(verdicts).values())
 
     sums: list[Pair] = [
         shared(np.rint(np.asarray(values) * UNIT).astype(np.int64).cumsum(axis=2), seed)
@@ -92,8 +92,7 @@ def best(gradient: Any, hessian: Any, **params: Any) -> dict[str, Integers]:
     found = dict(zip(names, on_both(program, *sums), strict=True))
     for name in names[3:]:  # a leaf's value at rate 1 is -w, with one fraction bit more
         found[name] = -found[name] // 2
-    owner, *bits = found.pop("tags")
-    found |= {"owner": owner, "index": sum(bit << place for place, bit in enumerate(bits))}
+    found["owner"], found["index"] = told(found.pop("tags"))
     decoded = candidates.decode(found["index"])
     return found | dict(zip(("column", "cut", "missing_left"), decoded, strict=True))
 

@@ -94,11 +94,13 @@ def _reciprocal(draw: Draw) -> Arguments:
 
 
 def _argmax(draw: Draw) -> Arguments:
-    nodes, candidates = int(draw.integers(1, 5)), int(draw.choice([1, 2, 9, 11, 80, 90, 200]))
+    nodes, candidates = int(draw.integers(1, 5)), int(draw.choice([1, 2, 9, 11, 80, 90, 700]))
     return [
         _numbers(draw, nodes, candidates),
-        _numbers(draw, nodes, candidates),
+        _numbers(draw, int(draw.integers(1, 3)), nodes, candidates),
+        _bits(draw, int(draw.integers(0, 9)), nodes),
         public(int(draw.integers(25, 64))),
+        public(int(draw.integers(1, 1 << 20))),
     ]
 
 
@@ -240,11 +242,12 @@ def _best_splits(draw: Draw) -> Arguments:
         histograms,  # type: ignore[list-item]
         public(Candidates.of(layout, used)),
         public(layout.numbers(params)),
+        _bits(draw, int(draw.integers(0, 9)), nodes),
     ]
 
 
 def _scores(draw: Draw) -> Arguments:
-    histograms, candidates, numbers = _best_splits(draw)
+    histograms, candidates, numbers, _ = _best_splits(draw)
     pair: Pair = tuple(child_sums(h, c) for h, c in zip(histograms, candidates, strict=True))
     return [pair, numbers]
 
@@ -276,7 +279,7 @@ def _leaf_weights(draw: Draw) -> Arguments:
         nodes, seed = 1 << level, int(draw.integers(1 << 30))
         gradient = shared(draw.integers(-900, 900, nodes), seed)
         hessian = shared(draw.integers(900, 1800, nodes), seed + 1)
-        left = shared(draw.integers(0, 900, nodes) << numbers.low_bits, seed + 2)
+        left = shared(draw.integers(0, 900, (2, nodes)), seed + 2)
         for side, *sums in zip((first, second), gradient, hessian, left, strict=True):
             side.append(LevelSums(*sums))
     return [(first, second), public(numbers), public(0.3), public(str(draw.choice(IMPORTANCES)))]
@@ -355,10 +358,6 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.numbers.truncate.truncate": _shift,
     "mpc.numbers.truncate.round_off": _shift,
     "mpc.numbers.table.lookups": _lookups,
-    "mpc.numbers.unpack.unpack_pairs": lambda draw: [
-        _numbers(draw, 2, _count(draw)),
-        public(int(draw.integers(2, 63))),
-    ],
     "mpc.numbers.unpack.round_sums": _round_sums,
     "mpc.numbers.divide.divide": _divide,
     "mpc.numbers.divide.reciprocal": _reciprocal,

@@ -1,4 +1,4 @@
-"""Signs, truncation, unpacking and sorting are exact, at the limits of their ranges too."""
+"""Signs, truncation and sorting are exact, at the limits of their ranges too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from securexgb.mpc.compare import at_least, is_negative
 from securexgb.mpc.numbers.truncate import round_off, truncate
-from securexgb.mpc.numbers.unpack import unpack_pairs
 from securexgb.mpc.shared import Shared
 from securexgb.mpc.sort import network, sort_rows
 from tests.mpc.kit import Integers, on_both, public, shared
@@ -64,21 +63,6 @@ def test_truncation_of_half_words_ignores_their_upper_halves(
 def test_rounding_halves_up(x: Integers, bits: int) -> None:
     result = on_both(round_off, shared(x), public(bits))
     np.testing.assert_array_equal(result, [(int(v) + (1 << (bits - 1))) >> bits for v in x])
-
-
-@quick
-@given(st.integers(2, 62), st.data())
-def test_gradient_pairs_come_apart(low_bits: int, data: st.DataObject) -> None:
-    gradient = data.draw(symmetric(low_bits - 1, most=70))
-    draw = np.random.default_rng(data.draw(st.integers(0, 2**32)))
-    most = (1 << (64 - low_bits)) - 1
-    hessian = draw.integers(0, most, gradient.size, np.uint64, endpoint=True)
-    hessian[::3] = most - (gradient[::3] < 0)  # a borrow from H stays within the word
-    hessian[1::3] = (gradient[1::3] < 0).astype(np.uint64)
-    pairs = gradient.view(np.uint64) + (hessian << np.uint64(low_bits))
-    g, h = on_both(unpack_pairs, shared(pairs.view(np.int64)), public(low_bits))
-    np.testing.assert_array_equal(g, gradient)
-    np.testing.assert_array_equal(h.view(np.uint64), hessian)
 
 
 @quick

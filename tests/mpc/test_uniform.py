@@ -26,12 +26,18 @@ tests/security/test_ckks_attack.py look at those."""
 SILENT = "mpc.left_bits._fixed_left_bits"
 """Sends nothing itself; tests/offline/test_row_bits.py looks at what its correlations send."""
 UNIFORM.remove(SILENT)
+SMALLER: dict[str, type[np.unsignedinteger[Any]]] = {
+    "mpc.argmax.argmax": np.uint32,
+    "boost.splits.split.best_splits": np.uint32,
+    "boost.splits.score.scores": np.uint16,
+}
+"""Results of these count modulo less than 2^64: what of each word is looked at."""
 
 
-def own_words(result: Any) -> Iterator[bytes]:
-    """The shares within a result."""
+def own_words(result: Any, word: type[np.unsignedinteger[Any]]) -> Iterator[bytes]:
+    """The shares within a result, of each word its lowest bits."""
     if isinstance(result, Shared):
-        yield result.words.tobytes()
+        yield result.words.astype(word).tobytes()
     elif isinstance(result, SharedBits):
         # What lies past the elements carries no meaning.
         rows = result.words.reshape(-1, result.words.shape[-1]).view(np.uint8)
@@ -39,7 +45,7 @@ def own_words(result: Any) -> Iterator[bytes]:
         yield np.packbits(bits).tobytes()[: bits.size // 8]
     elif isinstance(result, (tuple, BestSplits, Histogram, Leaves, NoisySums, Normalised)):
         for part in result if isinstance(result, tuple) else vars(result).values():
-            yield from own_words(part)
+            yield from own_words(part, word)
 
 
 def held_by(rank: int, pair: Any) -> Any:
@@ -71,7 +77,9 @@ def run(name: str, seed: int, holder: int | None) -> list[tuple[bytes, bytes]]:
 
     def program(party: Party, given: list[Any]) -> tuple[int, bytes]:
         prepare(name, party, given)
-        return len(party.channel.sent), b"".join(own_words(protocol(party, *given)))  # type: ignore[attr-defined]
+        before = len(party.channel.sent)  # type: ignore[attr-defined]
+        result = protocol(party, *given)
+        return before, b"".join(own_words(result, SMALLER.get(name, np.uint64)))
 
     sides = [[pair[rank] for pair in arguments] for rank in (0, 1)]
     results, channels, _ = recorded(program, sides, seed)

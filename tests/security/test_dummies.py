@@ -28,7 +28,7 @@ from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.testing import run_parties
 from securexgb.testing.harness import Backend
-from tests.boost.case import grow, stopped
+from tests.boost.case import grow, stopped, told
 from tests.boost.cases import random_case
 from tests.boost.data import jobs, same_model, sides, table
 
@@ -48,14 +48,13 @@ def outcome(columns: tuple[int, int], hessian: int, seed: int = 0) -> tuple[Any,
         sums[:, :, 1] = hessian * (party.rank == 0)
         histogram = Histogram(Shared(sums), Shared(sums))
         dummies = draw_dummies(party, candidates, NODES, party.private.derive("dummies"))
-        best = best_splits(party, histogram, candidates, numbers)
+        tags = dummies.of(slice(NODES))
+        best = best_splits(party, histogram, candidates, numbers, tags)
         verdicts = node_values(party, [LevelSums.of(histogram, best.left)], numbers, 0.3)
-        tags = shown_tags(party, candidates, best.marks, dummies.of(slice(NODES)))
-        return tags, verdicts.stops
+        return shown_tags(candidates, best), verdicts.stops
 
     first, second = run_parties(program, [None, None], "plaintext", seed)
-    owner, *bits = (first[0] ^ second[0]).flags().astype(np.int64)
-    index = sum(bit << place for place, bit in enumerate(bits))
+    owner, index = told((first[0] ^ second[0]).flags().astype(np.int64))
     return [owner, index, (first[1] + second[1]).words.view(np.int64)], candidates
 
 

@@ -69,7 +69,8 @@ def test_a_prediction(recipient: Any) -> None:
 def test_every_opened_word_is_in_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     """Count the words of all openings, and compare with what the ledger says.
 
-    Splits are opened as bits: a word for a level's owners, one for each bit of its numbers. An
+    Splits are opened as bits: a word for a level's owners, to either side one for each bit of its
+    numbers, which are zeros where the other side owns the split: the ledger counts the others. An
     opening may share its message with other steps, so words are counted step by step.
     """
     data = sides(*table(40), label_columns=2)
@@ -85,14 +86,8 @@ def test_every_opened_word_is_in_the_ledger(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(Party, "in_round", counted)
     halves, _, parties = recorded(train, jobs(params, data))
     index_bits = (2 * 3 * 4 - 1).bit_length()
-    both = to_label = to_feature = 0
-    for tree in halves[0].trees:
-        for level in (tree.owners[:1], tree.owners[1:]):
-            theirs = int(np.count_nonzero(level))
-            both += 1  # a word of owners
-            to_label += index_bits * (theirs < level.size)
-            to_feature += index_bits * (theirs > 0)
-    assert sent == [both + to_feature, both + to_label]
+    levels = 2 * 2
+    assert sent == [levels * (1 + index_bits)] * 2
     owners = np.concatenate([tree.owners for tree in halves[0].trees])
     entries = parties[0].ledger.entries
     assert entries[Reveal.SPLIT_OWNER, "both"] == owners.size

@@ -88,6 +88,10 @@ class HiddenRound:
         """Of each level: shares of whether a node splits on a column, (used columns, nodes)."""
         self._amounts: Words | None = None
 
+    def dummies(self, nodes: int) -> SharedBits:
+        """Nothing: a node without a valid candidate has an empty table."""
+        return SharedBits.zeros(0, count=nodes)
+
     def found(self, _party: Party, best: BestSplits) -> HiddenLevel:
         """The next level's splits."""
         used = int(self._candidates.column[-1]) + 1

@@ -34,11 +34,12 @@ from securexgb.arith.fixedpoint import (
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.splits.weights import weigh, weights_cost
 from securexgb.boost.tree import leaf_values, leaf_values_cost
+from securexgb.mpc.argmax import PAYLOAD_BITS
 from securexgb.mpc.compare import at_least, carry_cost
 from securexgb.mpc.convert import lift_cost, to_arithmetic
 from securexgb.mpc.multiply import multiply, product_cost
 from securexgb.mpc.numbers.divide import QUOTIENT_BITS
-from securexgb.mpc.numbers.unpack import unpack_cost, unpack_pairs
+from securexgb.mpc.numbers.lift import widen, widen_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.share import constant
@@ -61,7 +62,7 @@ def amount_bits(importance: str, depth: int) -> int:
 
 @dataclass(frozen=True)
 class LevelSums:
-    """Of each node of a level, shared (nodes,): G, H, and its left child's G + 2^low_bits H."""
+    """Of each node of a level, shared: G and H (nodes,), its left child's (2, nodes) mod 2^32."""
 
     gradient: Shared
     hessian: Shared
@@ -104,9 +105,8 @@ def leaf_weights_cost(
 ) -> Cost:
     """Cost of ``leaf_weights`` for so many trees of this depth."""
     nodes, leaves = roots * ((1 << depth) - 1), roots << depth
-    total = unpack_cost(numbers.low_bits, nodes) + weights_cost(
-        3, nodes, numbers, all_or_none=False
-    )
+    total = widen_cost(PAYLOAD_BITS, 2 * nodes)
+    total += weights_cost(3, nodes, numbers, all_or_none=False)
     tests = product_cost(3 * nodes) + carry_cost(63, nodes) + lift_cost(words_per(nodes))
     total += tests.at_once(leaf_values_cost(numbers, nodes + leaves))
     for step in _steps(depth):
@@ -192,11 +192,13 @@ def node_values(
     party: Party, levels: Sequence[LevelSums], numbers: NumberFormat, learning_rate: float
 ) -> NodeValues:
     """Of the nodes of all levels together, in their order; an ancestor's stop is not in it."""
-    gradient, hessian, pairs = (
+    gradient, hessian = (
         Shared.concatenate([getattr(level, name) for level in levels])
-        for name in ("gradient", "hessian", "left")
+        for name in ("gradient", "hessian")
     )
-    left_gradient, left_hessian = unpack_pairs(party, pairs, numbers.low_bits)
+    left = Shared.concatenate([level.left for level in levels], axis=1)
+    wide = widen(party, left.reshape(-1), PAYLOAD_BITS).reshape(*left.shape)
+    left_gradient, left_hessian = wide[0], wide[1]
     weights, thresholded = weigh(
         party,
         Shared.stack([gradient, left_gradient, gradient - left_gradient]),
@@ -221,5 +223,5 @@ def node_values(
     (gain, stops), values = together(
         party, tested, lambda part: leaf_values(part, read, numbers, learning_rate)
     )
-    left, right = values[nodes : nodes + last], values[nodes + last :]
-    return NodeValues(stops, gain, values[:nodes], left, right)
+    below = values[nodes:].reshape(2, last)
+    return NodeValues(stops, gain, values[:nodes], below[0], below[1])

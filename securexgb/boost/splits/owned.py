@@ -4,11 +4,16 @@ A node without a valid candidate gets a dummy split, so that nobody sees that it
 by a coin that neither party knows, and a candidate that this owner drew. To the other party
 it looks like any split. What is opened of a node is the exclusive or, over all candidates, of the
 marked one's owner and number, and of the dummy's where the last mark is set.
+
+Numbers are kept apart by side: of each node there is one for the label party and one for the
+feature party, and that of the side which does not own the split is 0, since none of its candidates
+is marked. So all is opened in one round: the owner to both, each side's numbers to that side, which
+learns of the other one's nodes no more than their owner.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,14 +26,13 @@ from securexgb.boost.splits.split import BestSplits, Candidates
 from securexgb.boost.tree import NOT_MINE, TreeHalf
 from securexgb.mpc.multiplex import multiplex_private
 from securexgb.mpc.multiply import and_broadcast, gate_cost
-from securexgb.mpc.open import open_bits, open_bits_to
+from securexgb.mpc.open import open_by_owner
 from securexgb.mpc.packed import RingBits
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.share import constant_bits
 from securexgb.mpc.shared import Shared, SharedBits, Words
-from securexgb.mpc.together import together
 
 Numbers = NDArray[np.int64]
 
@@ -67,19 +71,18 @@ class OwnedSplits:
 
 @dataclass(frozen=True)
 class Dummies:
-    """Shared dummy splits: ``tags`` (1 + index bits, nodes), the owner's rank first."""
+    """Shared dummy splits: ``tags`` (1 + 2 index bits, nodes), see ``shown_tags``."""
 
     tags: SharedBits
 
     def of(self, nodes: slice) -> SharedBits:
         """Those of some nodes."""
-        flags = self.tags.flags()[:, nodes]
-        return SharedBits(pack_bits(flags), flags.shape[1])
+        return self.tags.part(nodes)
 
 
 def dummies_cost(nodes: int, index_bits: int) -> Cost:
     """Cost of ``draw_dummies`` for so many nodes."""
-    return gate_cost(index_bits, words_per(nodes))
+    return gate_cost(2 * index_bits, words_per(nodes))
 
 
 def draw_dummies(party: Party, candidates: Candidates, nodes: int, private: Prg) -> Dummies:
@@ -93,17 +96,19 @@ def draw_dummies(party: Party, candidates: Candidates, nodes: int, private: Prg)
     words = private.derive("candidate").words(nodes)
     own = candidates.index[candidates.owner == party.rank]
     drawn = own[words % np.uint64(own.size)] if own.size else np.zeros(nodes, np.int64)
-    # The xor of both parties' numbers, shared: each knows one.
-    either = SharedBits(_bits_of(drawn, candidates.index_bits), nodes)
-    of_label = either
-    if party.rank != 0:
-        of_label = SharedBits.zeros(candidates.index_bits, count=nodes)
+    # Both parties' numbers, shared: each knows its own.
+    known = SharedBits(_bits_of(drawn, candidates.index_bits), nodes)
+    unknown = SharedBits.zeros(candidates.index_bits, count=nodes)
+    of_label, of_feature = (known, unknown) if party.rank == 0 else (unknown, known)
     sides = np.unique(candidates.owner)
     coin = SharedBits(bits, nodes)
     if sides.size == 1:
         coin = constant_bits(party, bool(sides[0]), (), nodes)
-    index = of_label ^ and_broadcast(party, coin, either)
-    return Dummies(SharedBits.concatenate([SharedBits.stack([coin]), index]))
+    both = SharedBits.concatenate([of_label, of_feature])
+    kept = and_broadcast(party, coin, both)
+    label = of_label ^ kept[: candidates.index_bits]
+    tags = [SharedBits.stack([coin]), label, kept[candidates.index_bits :]]
+    return Dummies(SharedBits.concatenate(tags))
 
 
 def _bits_of(numbers: Numbers, bits: int) -> Words:
@@ -111,61 +116,33 @@ def _bits_of(numbers: Numbers, bits: int) -> Words:
     return pack_bits((numbers[None] >> np.arange(bits)[:, None] & 1).astype(np.bool_))
 
 
-def opening_cost(nodes: int, label: int, index_bits: int) -> Cost:
-    """Cost of ``open_splits``; ``label``: how many of the nodes are the label party's."""
-    feature = nodes - label
-    tags = gate_cost(1 + index_bits, words_per(nodes))
-    sent = Cost(
-        rounds=2,
-        label_words=words_per(nodes) + index_bits * words_per(feature),
-        feature_words=words_per(nodes) + index_bits * words_per(label),
-    )
-    return tags + sent
+def opening_cost(nodes: int, index_bits: int) -> Cost:
+    """Cost of ``open_splits``."""
+    return Cost.alike(1, (1 + index_bits) * words_per(nodes), {})
 
 
-def open_splits(
-    party: Party, candidates: Candidates, marks: SharedBits, dummies: SharedBits
-) -> OwnedLevel:
-    """Owners to both, each split's candidate to its owner alone; ``marks``: see ``BestSplits``."""
-    tags = shown_tags(party, candidates, marks, dummies)
-    owners = open_bits(party, tags[0:1], Reveal.SPLIT_OWNER)[0].astype(np.int64)
-    numbers = tags[1:].flags()
-    opened = together(party, *(_opening(numbers, owners, rank) for rank in np.unique(owners)))
-    index = sum(opened, np.zeros(owners.size, np.int64))
-    return OwnedLevel(owners, Cuts(*candidates.decode(index)))
+def open_splits(party: Party, candidates: Candidates, best: BestSplits) -> OwnedLevel:
+    """Owners to both, each split's candidate to its owner alone."""
+    tags, bits = shown_tags(candidates, best), candidates.index_bits
+    numbers = tags[1 : 1 + bits], tags[1 + bits :]
+    owners, own = open_by_owner(party, tags[0:1], numbers, Reveal.SPLIT_OWNER, Reveal.SPLIT_INDEX)
+    index = (own.astype(np.int64) << np.arange(bits)[:, None]).sum(axis=0)
+    return OwnedLevel(owners.astype(np.int64), Cuts(*candidates.decode(index)))
 
 
-def _opening(flags: Bits, owners: Numbers, rank: int) -> Callable[[Party], Numbers]:
-    """Opens the numbers of the nodes that one party owns to it: (nodes,), elsewhere 0."""
-    nodes = np.flatnonzero(owners == rank)
-    asked = SharedBits(pack_bits(flags[:, nodes]), nodes.size)
+def shown_tags(candidates: Candidates, best: BestSplits) -> SharedBits:
+    """Owner and number of each node's split, the dummy's where it has none, shared; local.
 
-    def run(party: Party) -> Numbers:
-        numbers = np.zeros(owners.size, np.int64)
-        opened = open_bits_to(party, rank, asked, Reveal.SPLIT_INDEX)
-        if opened is not None:
-            numbers[nodes] = (opened.astype(np.int64) << np.arange(len(opened))[:, None]).sum(0)
-        return numbers
-
-    return run
-
-
-def shown_tags(
-    party: Party, candidates: Candidates, marks: SharedBits, dummies: SharedBits
-) -> SharedBits:
-    """Owner and number of each node's split, the dummy's where it has none, shared.
-
-    (1 + index bits, nodes): the owner's rank comes first, then the number's bits, the lowest first.
+    (1 + 2 index bits, nodes): the owner's rank comes first, then the number at the label party and
+    that at the feature party, the lowest bit first; all but the owner's is 0.
     """
-    return and_broadcast(party, marks[-1], dummies) ^ _tags(candidates, marks[:-1])
-
-
-def _tags(candidates: Candidates, marks: SharedBits) -> SharedBits:
-    """Owner and number of the marked candidates; local."""
     shifts = np.arange(candidates.index_bits)[:, None]
     numbers = (candidates.index[None] >> shifts & 1).astype(np.bool_)
-    public = np.concatenate([(candidates.owner == 1)[None], numbers])
-    return SharedBits.concatenate([SharedBits.stack([marks[row].xor_all()]) for row in public])
+    is_feature = candidates.owner == 1
+    public = np.concatenate([is_feature[None], numbers & ~is_feature, numbers & is_feature])
+    marks = best.marks[:-1]
+    marked = SharedBits.concatenate([SharedBits.stack([marks[row].xor_all()]) for row in public])
+    return best.dummies ^ marked
 
 
 class OwnedRound:
@@ -184,11 +161,14 @@ class OwnedRound:
         self._dummies = draw_dummies(party, candidates, nodes, private)
         self._levels: list[OwnedLevel] = []
 
+    def dummies(self, nodes: int) -> SharedBits:
+        """The dummies of the next level, which has so many nodes: their tags."""
+        first = sum(level.owners.size for level in self._levels)
+        return self._dummies.of(slice(first, first + nodes))
+
     def found(self, party: Party, best: BestSplits) -> OwnedLevel:
         """The next level's splits, opened."""
-        first = sum(level.owners.size for level in self._levels)
-        dummies = self._dummies.of(slice(first, first + best.marks.count))
-        self._levels.append(open_splits(party, self._candidates, best.marks, dummies))
+        self._levels.append(open_splits(party, self._candidates, best))
         return self._levels[-1]
 
     def halves(self, leaves: Shared) -> tuple[TreeHalf, ...]:

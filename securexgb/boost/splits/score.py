@@ -40,7 +40,7 @@ from securexgb.boost.splits.weights import weigh, weights_cost
 from securexgb.correlations.prices import Prices
 from securexgb.mpc.compare import all_cost, all_of, not_bits
 from securexgb.mpc.convert import bits_cost, to_bits
-from securexgb.mpc.multiply import and_broadcast, gate_cost, multiply, product_cost
+from securexgb.mpc.multiply import multiply, product_cost
 from securexgb.mpc.numbers.bound import reaches, reaches_cost
 from securexgb.mpc.numbers.lift import Number, lift_numbers, numbers_cost
 from securexgb.mpc.numbers.logarithm import (
@@ -80,15 +80,21 @@ def score_bits(numbers: NumberFormat) -> int:
     return _QUOTIENT_SCORE_BITS if numbers.reg_alpha else _number(numbers).width + 1
 
 
+def least_score(numbers: NumberFormat) -> int:
+    """The least score of a valid candidate; all others are below."""
+    return 1 if numbers.reg_alpha else _number(numbers).weights[-1]
+
+
 def _number(numbers: NumberFormat) -> Number:
     """How a score is made of bits: those of 2 log2 |D|, the flipped ones of log2 H_L' and
-    log2 H_R' (-w b is w (1 - b), but for a constant), and one of a valid candidate, for 2.
+    log2 H_R' (-w b is w (1 - b), but for a constant), and above them one of a valid candidate.
     """
     d, h = _least(numbers)
     hessian = log2_weights(numbers.hessian_bits - h)
     weights = [2 * weight for weight in log2_weights(numbers.determinant_bits - 1 - d)]
-    weights += [*hessian, *hessian, 2]
-    return Number(tuple(weights), sum(weights).bit_length())
+    weights += [*hessian, *hessian]
+    width = sum(weights).bit_length()
+    return Number((*weights, 1 << width), width + 1)
 
 
 def _bound(numbers: NumberFormat) -> int:
@@ -122,8 +128,7 @@ def scores_cost(nodes: int, candidates: int, numbers: NumberFormat, prices: Pric
         of_h = of_h.at_once(reaches_cost(narrow, _bound(numbers), 2 * words))
     total = of_d.at_once(bits_cost(narrow, 2 * words) + of_h)
     total += log2_cost(3, words).at_once(all_cost(3, words))
-    rows = len(_number(numbers).weights) - 1
-    return total + gate_cost(rows, words) + numbers_cost([_number(numbers)], words)
+    return total + numbers_cost([_number(numbers)], words, whole=False)
 
 
 @protocol(
@@ -135,11 +140,11 @@ def scores_cost(nodes: int, candidates: int, numbers: NumberFormat, prices: Pric
     ideal=None,
 )
 def scores(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shared:
-    """Scores (nodes, c), 0 <= score < 2^(score_bits - 1).
+    """Scores (nodes, c), 0 <= score < 2^(score_bits - 1), modulo 2^score_bits.
 
-    Of the valid candidates of a node the best has the greatest. Not valid, with score 0, is a
-    candidate that leaves a child less than ``min_child_weight``, or has no gain at all:
-    children's scores of 0 (alpha > 0) or a D that counts as zero.
+    Of the valid candidates of a node the best has the greatest. Not valid, with a score below
+    ``least_score``, is a candidate that leaves a child less than ``min_child_weight``, or has no
+    gain at all: children's scores of 0 (alpha > 0) or a D that counts as zero.
     """
     if numbers.reg_alpha:
         return _by_quotients(party, sums, numbers)
@@ -190,10 +195,9 @@ def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shar
         lambda part: log2_bits(part, Normalised.joined([difference, sides])),
         lambda part: all_of(part, SharedBits.concatenate([difference.above, heavy])),
     )
-    summands = SharedBits.concatenate([logs[0], not_bits(party, SharedBits.concatenate(logs[1:]))])
-    kept = and_broadcast(party, valid, summands)
-    bits_of_score = SharedBits.concatenate([kept, valid[None]])
-    score = lift_numbers(party, bits_of_score, (_number(numbers),))[0]
+    flipped = not_bits(party, SharedBits.concatenate(logs[1:]))
+    bits_of_score = SharedBits.concatenate([logs[0], flipped, valid[None]])
+    score = lift_numbers(party, bits_of_score, (_number(numbers),), whole=False)[0]
     return score.reshape(*shape)
 
 

@@ -26,7 +26,7 @@ from securexgb.arith.bits import pack_bits
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
-from securexgb.boost.splits.score import ChildSums, score_bits, scores, scores_cost
+from securexgb.boost.splits.score import ChildSums, least_score, score_bits, scores, scores_cost
 from securexgb.correlations.prices import Prices
 from securexgb.mpc.argmax import argmax, best_cost
 from securexgb.mpc.party import Party
@@ -95,21 +95,25 @@ class BestSplits:
     """The outcome for each node, all shared.
 
     ``marks``: (candidates + 1, nodes), the one bit that is set at a node tells its best candidate,
-    the last one that none is valid. ``left``: the left child's G_L + 2^low_bits H_L, (nodes,), 0
-    where no candidate is valid.
+    the last one that none is valid. ``left``: the left child's G_L and H_L, (2, nodes), modulo
+    2^32, 0 where no candidate is valid. ``dummies``: what was asked for such nodes, (w, nodes), 0
+    where a candidate is valid.
     """
 
     marks: SharedBits
     left: Shared
+    dummies: SharedBits
 
 
-def splits_cost(nodes: int, candidates: int, numbers: NumberFormat, prices: Prices) -> Cost:
-    """Cost of ``best_splits`` for so many nodes and candidates."""
+def splits_cost(
+    nodes: int, candidates: int, dummy_bits: int, numbers: NumberFormat, prices: Prices
+) -> Cost:
+    """Cost of ``best_splits`` for so many nodes and candidates, and bits of dummies."""
     total = Cost()
     for block in blocks_of(nodes, candidates):
         count = block.stop - block.start
         total += scores_cost(count, candidates, numbers, prices)
-        total += best_cost(count, candidates, score_bits(numbers))
+        total += best_cost(count, candidates, score_bits(numbers), 2, dummy_bits)
     return total
 
 
@@ -120,28 +124,39 @@ def blocks_of(nodes: int, candidates: int) -> list[slice]:
 
 
 @protocol(
-    priced=lambda prices, histogram, candidates, numbers: splits_cost(
-        histogram.hessian.shape[0], candidates.cut.size, numbers, prices
+    priced=lambda prices, histogram, candidates, numbers, dummies: splits_cost(
+        histogram.hessian.shape[0], candidates.cut.size, dummies.shape[0], numbers, prices
     ),
     opens=COMPOSED,
     source="xgboost 3.2, hist: EnumerateSplit, NeedReplace",
     ideal=None,
 )
 def best_splits(
-    party: Party, histogram: Histogram, candidates: Candidates, numbers: NumberFormat
+    party: Party,
+    histogram: Histogram,
+    candidates: Candidates,
+    numbers: NumberFormat,
+    dummies: SharedBits,
 ) -> BestSplits:
-    """The best candidate of every node; ``histogram`` holds the used columns only."""
+    """The best candidate of every node; ``histogram`` holds the used columns only.
+
+    ``dummies``: (w, nodes), let through where no candidate is valid.
+    """
     nodes, found = histogram.hessian.shape[0], list[BestSplits]()
+    ranking = score_bits(numbers), least_score(numbers)
     for block in blocks_of(nodes, candidates.cut.size):
         some = Histogram(histogram.gradient[block], histogram.hessian[block])
         sums = child_sums(some, candidates)
-        left = _left_pairs(sums, candidates, numbers)
-        best = argmax(party, scores(party, sums, numbers), left, score_bits(numbers))
-        found.append(BestSplits(*best))
+        found_scores = scores(party, sums, numbers)
+        left, behind = _left_sums(sums, candidates), dummies.part(block)
+        found.append(BestSplits(*argmax(party, found_scores, left, behind, *ranking)))
     if len(found) == 1:
         return found[0]
-    marks = pack_bits(np.concatenate([one.marks.flags() for one in found], axis=1))
-    return BestSplits(SharedBits(marks, nodes), Shared.concatenate([one.left for one in found]))
+    marks, tags = (
+        SharedBits(pack_bits(np.concatenate([one.flags() for one in parts], axis=1)), nodes)
+        for parts in ([one.marks for one in found], [one.dummies for one in found])
+    )
+    return BestSplits(marks, Shared.concatenate([one.left for one in found], axis=1), tags)
 
 
 def child_sums(histogram: Histogram, candidates: Candidates) -> ChildSums:
@@ -154,8 +169,8 @@ def child_sums(histogram: Histogram, candidates: Candidates) -> ChildSums:
     return ChildSums(parts[0], parts[1], *histogram.totals)
 
 
-def _left_pairs(sums: ChildSums, candidates: Candidates, numbers: NumberFormat) -> Shared:
-    """G_L + 2^low_bits H_L by candidate."""
-    child = sums.child_gradient + sums.child_hessian.scale(1 << numbers.low_bits)
-    node = sums.gradient + sums.hessian.scale(1 << numbers.low_bits)
-    return Shared.where(candidates.missing_left, node[:, None] - child, child)
+def _left_sums(sums: ChildSums, candidates: Candidates) -> Shared:
+    """G_L and H_L by candidate, (2, nodes, c)."""
+    child = Shared.stack([sums.child_gradient, sums.child_hessian])
+    node = Shared.stack([sums.gradient, sums.hessian])
+    return Shared.where(candidates.missing_left, node[:, :, None] - child, child)

@@ -81,7 +81,7 @@ def weigh(
 def needs_clip(numbers: NumberFormat) -> bool:
     """Whether a quotient that counts may be beyond 2^11 at all."""
     least = numbers.min_child_weight + numbers.reg_lambda
-    return least * _MOST < 1 << (numbers.low_bits - 1)
+    return least * _MOST < 1 << (numbers.signed_bits - 1)
 
 
 def _as_they_are(party: Party, x: Shared, a: Shared) -> tuple[Shared, Shared, SharedBits]:

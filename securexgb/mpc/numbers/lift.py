@@ -77,13 +77,14 @@ def _precisions(numbers: Sequence[Number]) -> tuple[list[int], list[int]]:
     return bits, [63 - number.width for number in numbers]
 
 
-def numbers_cost(numbers: Sequence[Number], words: int) -> Cost:
+def numbers_cost(numbers: Sequence[Number], words: int, *, whole: bool = True) -> Cost:
     """Cost of ``lift_numbers`` for 64 * ``words`` elements."""
     bits, wraps = _precisions(numbers)
-    return _products_cost(bits, words) + _products_cost(wraps, words)
+    products = _products_cost(bits, words)
+    return products + _products_cost(wraps, words) if whole else products
 
 
-def _ideal(bits: SharedBits, numbers: tuple[Number, ...]) -> Shared:
+def _ideal(bits: SharedBits, numbers: tuple[Number, ...], whole: bool = True) -> Shared:  # noqa: ARG001
     sums, rows = np.zeros((len(numbers), bits.count), np.uint64), iter(bits.words)
     for total, number in zip(sums, numbers, strict=True):
         for weight in number.weights:
@@ -92,13 +93,18 @@ def _ideal(bits: SharedBits, numbers: tuple[Number, ...]) -> Shared:
 
 
 @protocol(
-    cost=lambda bits, numbers: numbers_cost(numbers, bits.words.shape[1]),
+    cost=lambda bits, numbers, whole=True: numbers_cost(numbers, bits.words.shape[1], whole=whole),
     opens="b ^ c to one side and bits masked by a message unknown to the other, uniform",
     source="smaller rings for higher bits: Demmler, Schneider, Zohner, NDSS 2015 (ABY), III-E",
     ideal=_ideal,
 )
-def lift_numbers(party: Party, bits: SharedBits, numbers: tuple[Number, ...]) -> Shared:
-    """Numbers (k, n) from their bits, all numbers' bits one after the other: (sum of bits, n)."""
+def lift_numbers(
+    party: Party, bits: SharedBits, numbers: tuple[Number, ...], whole: bool = True
+) -> Shared:
+    """Numbers (k, n) from their bits, all numbers' bits one after the other: (sum of bits, n).
+
+    In the ``whole`` ring, or right modulo 2^(width + 1) of each number only, one round earlier.
+    """
     own = np.ascontiguousarray(bits.words)
     precisions, wraps = _precisions(numbers)
     products = _products(party, own, precisions, bits.count)
@@ -112,7 +118,7 @@ def lift_numbers(party: Party, bits: SharedBits, numbers: tuple[Number, ...]) ->
             part *= np.uint64(weight)
             total += part
             row += 1
-    return Shared(_widened(party, sums, wraps))
+    return Shared(_widened(party, sums, wraps) if whole else sums)
 
 
 def widen_cost(ring_bits: int, count: int) -> Cost:

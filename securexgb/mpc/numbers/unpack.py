@@ -1,9 +1,6 @@
-"""Sums taken apart: of gradient pairs into G and H, and of rows into rounded sums.
+"""Sums of rows taken apart: rounded sums out of noisy ones.
 
-*Pairs.* One word G + 2^b H modulo 2^64 becomes the words G and H. G is signed: with 2^(b - 1)
-added it is not negative, and fills the low field without a borrow from H.
-
-*Sums of rows.* A word modulo 2^(t + d + k) is 2^t S + r, with noise |r| < 2^(t - 1) of the source
+A word modulo 2^(t + d + k) is 2^t S + r, with noise |r| < 2^(t - 1) of the source
 of correlations (t may be 0) and an exact sum S of row units. What is wanted is S in coarser units,
 floor((S + 2^(d - 1)) / 2^d), whatever r was. With 2^(t - 1) + 2^(t + d - 1) added, the word is
 2^t (S + 2^(d - 1)) plus something of t bits that is not negative; so its bits above t + d are
@@ -18,36 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from securexgb.mpc.compare import signed
 from securexgb.mpc.numbers.fields import Widths, split_cost, split_fields
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared
-
-
-def _ideal(pairs: Shared, low_bits: int) -> tuple[Shared, Shared]:
-    gradient = signed(pairs.words, low_bits).view(np.uint64)
-    return Shared(gradient), Shared((pairs.words - gradient) >> np.uint64(low_bits))
-
-
-def unpack_cost(low_bits: int, count: int) -> Cost:
-    """Cost of ``unpack_pairs`` for so many words."""
-    return split_cost([(low_bits, 64 - low_bits)], count)
-
-
-@protocol(
-    cost=lambda pairs, low_bits: unpack_cost(low_bits, pairs.size),
-    opens="masked digits, tables and gates, and masked bits of the conversion, uniform",
-    source="docs/protocols.md, gradient pairs",
-    ideal=_ideal,
-)
-def unpack_pairs(party: Party, pairs: Shared, low_bits: int) -> tuple[Shared, Shared]:
-    """(G, H) of words G + 2^low_bits H: |G| < 2^(low_bits-1), 0 <= H < 2^(64-low_bits)."""
-    half = constant(party, 1 << (low_bits - 1), (pairs.size,))
-    biased = pairs.reshape(-1) + half
-    ((low, high),) = split_fields(party, [biased.words], [(low_bits, 64 - low_bits)])
-    return (low - half).reshape(*pairs.shape), high.reshape(*pairs.shape)
 
 
 @dataclass(frozen=True)

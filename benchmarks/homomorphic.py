@@ -17,14 +17,15 @@ from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter, thread_time
 
 import numpy as np
+from numpy.typing import NDArray
 
 from securexgb import _kernels
 from securexgb.arith.bits import pack_dense, unpack_dense
 from securexgb.arith.prg import Prg
 from securexgb.channel.memory import memory_pair
 from securexgb.correlations.source import BucketMatrix
-from securexgb.he.layout import MOST_VECTORS, Layout
-from securexgb.he.noise import DEGREE, PRIMES, SHORT, SPECIAL_PRIME, Sums, sums_precision
+from securexgb.he.layout import LEAST_WANTED, MOST_VECTORS, Layout
+from securexgb.he.noise import DEGREE, PRIMES, SHORT, Sums, sums_precision
 from securexgb.offline.matrix_products import BfvMatrixProducts
 
 # Rows, columns a side, bins (one for missing values), depth, bits of sums of g and of h.
@@ -47,23 +48,34 @@ def best_of(step: Callable[[], object], times: int = 50) -> float:
     return round(min(found) * 1e6, 1)
 
 
+def ones(wanted: int) -> NDArray[np.uint64]:
+    """Ciphertexts of secrets whose summands have so many wanted coefficients."""
+    return np.ones((wanted * SHORT // DEGREE, 2, len(PRIMES), DEGREE), np.uint64)
+
+
 def steps() -> dict[str, object]:
     """Single steps of the kernels."""
-    ring = _kernels.BfvRing(DEGREE, [*PRIMES, SPECIAL_PRIME])
+    ring = _kernels.BfvRing(DEGREE, [*PRIMES])
     key, seed = b"a" * 16, b"b" * 16
     words = np.ones((1, DEGREE), np.uint64)
     secret = _kernels.BfvSecretKey(ring, key, seed, key)
     wire = secret.encrypt(words, 13)
-    pair = np.ones((2, 2, 3, DEGREE), np.uint64)
+    pair = np.ones((2, 2, 2, DEGREE), np.uint64)
+    public_key = np.ones((2, 3, DEGREE), np.uint64)
     galois = ring.galois_key(seed, 1, secret.galois_key_half(64))
     indices = np.arange(DEGREE, dtype=np.uint32)
-    masker = _kernels.BfvMasker(ring, pair[0], key, seed)
+    masker = _kernels.BfvMasker(ring, public_key, key, seed)
     c1, c0, _ = masker.rerandomise_and_switch(pair[0], indices, 7, 49)
-    groups = MOST_VECTORS * SHORT // DEGREE
-    batch = ring.prepare(np.ones((groups, 2, 3, DEGREE), np.uint64), SHORT)
+    parts = {vectors: (vectors, max(1, LEAST_WANTED // vectors)) for vectors in (8, 16, 64, 128)}
+    batches = {v: ring.prepare(ones(v * side), (v, side), SHORT) for v, side in parts.values()}
     matrix = np.ones((32, SHORT), np.uint64)
     pads = _kernels.RlwePads(SHORT, PRIMES[:2], 49, seed, SHORT, False)
     row = np.ones((1, SHORT), np.uint64)
+
+    def columns(vectors: int) -> float:
+        prepared, layout = batches[vectors], parts[vectors]
+        return best_of(lambda: ring.products(prepared, layout, matrix, 49, 0, []), 5)
+
     return {
         "path": ring.path(),
         "transform_us": best_of(lambda: ring.transform(words, 0, False)),
@@ -72,7 +84,7 @@ def steps() -> dict[str, object]:
         "pack_us": best_of(lambda: ring.pack([galois], 64, pair)),
         "switch_us": best_of(lambda: masker.rerandomise_and_switch(pair[0], indices, 7, 49)),
         "decrypt_us": best_of(lambda: secret.decrypt(c1, c0, indices, 49)),
-        "leaf_of_128_us": best_of(lambda: ring.products(batch, groups, matrix, 49, 0, []), 5) / 32,
+        "column_us": {v: round(columns(v) / len(matrix)) for v in parts},
         "pad_of_4096_us": best_of(lambda: pads.masked(key, seed, 0, row, 13)),
     }
 

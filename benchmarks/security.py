@@ -100,12 +100,11 @@ def parities(fraction: float) -> Iterator[Row]:
 def rings() -> Iterator[Row]:
     """Ring-LWE, wherever it is assumed."""
     q = math.log2(noise.MODULUS)
-    with_special = q + math.log2(noise.SPECIAL_PRIME)
     attack = "primal, sieving"
     for name, degree, bits, reported in (
         ("ring-LWE: pads", noise.SHORT, noise.MOST_PAD_BITS, 177),
         ("ring-LWE: BFV ciphertexts", noise.DEGREE, q, 189),
-        ("ring-LWE, circular: keys for merging", noise.DEGREE, with_special, 138),
+        ("ring-LWE, circular: keys for merging", noise.DEGREE, q, 189),
         ("ring-LWE: CKKS public key", CKKS_DEGREE, float(sum(PRIME_BITS)), 0),
         ("ring-LWE: row bits", row_bits.DEGREE, row_bits.MODULUS_BITS, 214),
     ):

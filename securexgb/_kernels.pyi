@@ -179,7 +179,7 @@ class BfvRing:
     """
 
     def __init__(self, degree: int, primes: list[int]) -> None:
-        """Three primes of q and the special one, all 1 mod 2 N, between 2^49 and 2^50."""
+        """The three primes of q, all 1 mod 2 N, between 2^49 and 2^50."""
 
     def path(self) -> str:
         """The instruction set in use."""
@@ -193,28 +193,31 @@ class BfvRing:
     def expand(self, public: bytes, first: int, wire: Bytes) -> Words:
         """Transformed ciphertexts (count, 2, 3, N) of what ``BfvSecretKey.encrypt`` returned."""
 
-    def prepare(self, ciphertexts: Words, length: int) -> Words:
-        """Transformed ciphertexts (groups, 2, 3, N) of short secrets, ready for ``products``."""
+    def prepare(self, ciphertexts: Words, layout: tuple[int, int], length: int) -> Words:
+        """Transformed ciphertexts (groups, 2, 3, N) of short secrets, ready for ``products``.
+
+        ``layout``: the secrets, and how many columns lie side by side.
+        """
 
     def products(
         self,
         prepared: Words,
-        groups: int,
+        layout: tuple[int, int],
         matrix: Words,
         bits: int,
         halvings: int,
         keys: list[Words],
     ) -> Words:
-        """Summands of what ``prepare`` gave, of so many ciphertexts, times columns of a matrix
-        (columns, length) modulo 2^bits; times 2^-halvings mod q. Each 2^keys of them packed:
-        (results, 2, 3, N).
+        """Summands of what ``prepare`` gave times columns of a matrix (columns, length) modulo
+        2^bits; times 2^-halvings mod q, without the last prime. Each 2^keys of them packed:
+        (results, 2, 2, N).
         """
 
     def galois_key(self, public: bytes, number: int, sent: Words) -> Words:
-        """The Galois key, (3, 2, 4, N)."""
+        """The Galois key, (2, 2, 3, N)."""
 
     def pack(self, keys: list[Words], spacing: int, summands: Words) -> Words:
-        """Summands (<= 2^keys, 2, 3, N) packed into one; key i is that of spacing / 2^i."""
+        """Summands (<= 2^keys, 2, 2, N) packed into one; key i is that of spacing / 2^i."""
 
 class BfvSecretKey:
     """A secret key with the streams of its ciphertexts: of public halves, and of errors.
@@ -231,14 +234,20 @@ class BfvSecretKey:
         """c0 of encryptions of (count, <= N) words, (count, N width)."""
 
     def encrypt_ternary(
-        self, secrets: bytes, vectors: tuple[int, int], length: int, bits: int, width: int
+        self,
+        secrets: bytes,
+        vectors: tuple[int, int],
+        numbers: tuple[int, int],
+        bits: int,
+        width: int,
     ) -> Bytes:
         """Encryptions modulo 2^bits of ternary secrets (first, count) of the stream ``secrets``,
-        each of ``length`` numbers, laid out as in he/layout.py: (count length / N, N width).
+        laid out as in he/layout.py: (ciphertexts, N width). ``numbers``: of a secret, and how many
+        of each lie in a ciphertext.
         """
 
     def galois_key_half(self, spacing: int) -> Words:
-        """The sent half of the Galois key for coefficients ``spacing`` apart, (3, 4, N)."""
+        """The sent half of the Galois key for coefficients ``spacing`` apart, (2, 3, N)."""
 
     def decrypt(self, c1: Bytes, c0: Bytes, indices: NDArray[np.uint32], bits: int) -> Words:
         """The key holder's share modulo 2^bits, (indices,)."""
@@ -256,8 +265,9 @@ class BfvMasker:
     def rerandomise_and_switch(
         self, result: Words, indices: NDArray[np.uint32], width: int, bits: int
     ) -> tuple[Bytes, Bytes, Words]:
-        """A result (2, 3, N) rerandomised, switched to 2^(8 width), then masked: c1 (N width), c0
-        (indices width), own share modulo 2^bits (indices,), bits at most 64.
+        """A result (2, 3, N), or (2, 2, N) of packing, rerandomised, switched to 2^(8 width), then
+        masked: c1 (N width), c0 (indices width), own share modulo 2^bits (indices,), bits at most
+        64.
         """
 
 class RlwePads:

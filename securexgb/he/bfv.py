@@ -28,12 +28,13 @@ from securexgb.arith.prg import Prg
 from securexgb.errors import ProtocolDesync
 from securexgb.he.layout import GALOIS_KEY_BYTES, PUBLIC_KEY_BYTES, Indices, Layout, messages_of
 from securexgb.he.made_matrix import Matrix
-from securexgb.he.noise import DEGREE, KEY_BYTES, PRIMES, SHORT, SPECIAL_PRIME, Precision
+from securexgb.he.noise import DEGREE, KEY_BYTES, PRIMES, SHORT, Precision
 
 Words = NDArray[np.uint64]
 Bytes = NDArray[np.uint8]
 
 _TILE_LEVELS = 5
+"""2^5 summands are made at a time."""
 _PRIME_BITS = 50
 ANNOUNCEMENT_BYTES = SEED_BYTES + PUBLIC_KEY_BYTES
 _LIMBS = len(PRIMES)
@@ -41,7 +42,7 @@ _COLUMN = np.array(PRIMES, np.uint64)[:, None]
 
 
 def _ring() -> _kernels.BfvRing:
-    return _kernels.BfvRing(DEGREE, [*PRIMES, SPECIAL_PRIME])
+    return _kernels.BfvRing(DEGREE, [*PRIMES])
 
 
 def _bytes(message: bytes | memoryview, size: int) -> Bytes:
@@ -90,8 +91,9 @@ class BfvKeyHolder:
     def encrypted_ternary(self, layout: Layout, secrets: bytes, first: int) -> Iterator[bytes]:
         """Messages of a batch: the secrets first, first + 1, ... of the stream of this key."""
         precision = layout.precision
+        vectors, numbers = (first, layout.vectors), (SHORT, layout.distance)
         sent = self._vectors.encrypt_ternary(
-            secrets, (first, layout.vectors), SHORT, precision.word_bits, precision.fresh_bytes
+            secrets, vectors, numbers, precision.word_bits, precision.fresh_bytes
         )
         for count in messages_of(layout.groups):
             now, sent = sent[:count], sent[count:]
@@ -141,9 +143,9 @@ class BfvEvaluator:
     def add_galois_key(self, spacing: int, message: bytes | memoryview) -> None:
         """For packing coefficients ``spacing`` apart; keys come in the order of their making."""
         words = _kernels.unpack_words(
-            _bytes(message, GALOIS_KEY_BYTES), _LIMBS * (_LIMBS + 1) * DEGREE, _PRIME_BITS
+            _bytes(message, GALOIS_KEY_BYTES), (_LIMBS - 1) * _LIMBS * DEGREE, _PRIME_BITS
         )
-        sent = words.reshape(_LIMBS, _LIMBS + 1, DEGREE)
+        sent = words.reshape(_LIMBS - 1, _LIMBS, DEGREE)
         public = self._public.derive("galois").key
         self._keys[spacing] = self._ring.galois_key(public, len(self._keys), sent)
 
@@ -160,7 +162,10 @@ class BfvEvaluator:
             yield message, share, number
 
     def masked(self, result: Words, indices: Indices, precision: Precision) -> tuple[bytes, Words]:
-        """The message of a result (2, 3, N), rerandomised, switched, masked; the own share."""
+        """The message of a result, rerandomised, switched, masked; the own share.
+
+        Results are (2, 3, N), packed ones (2, 2, N).
+        """
         width, bits = precision.result_bytes, precision.word_bits
         c1, c0, share = self._masker.rerandomise_and_switch(result, indices, width, bits)
         return c1.tobytes() + c0.tobytes(), share
@@ -200,17 +205,18 @@ class BfvEvaluator:
         return held
 
     def _results(self, layout: Layout, ciphertexts: Words, matrix: Matrix) -> Iterator[Words]:
-        """Packed results, (2, 3, N) each: some columns at a time, then runs of what they give."""
+        """Packed results, (2, 2, N) each: some columns at a time, then runs of what they give."""
         keys = [self._keys[spacing] for spacing in layout.spacings]
         early = min(layout.levels, _TILE_LEVELS)
         run = 1 << (layout.levels - early)
         bits = layout.precision.word_bits
-        prepared = self._ring.prepare(ciphertexts, SHORT)
+        parts, tile = (layout.vectors, layout.side), layout.side << _TILE_LEVELS
+        prepared = self._ring.prepare(ciphertexts, parts, SHORT)
         waiting: list[Words] = []
-        for first in range(0, layout.columns, 1 << _TILE_LEVELS):
-            now = matrix[first : first + (1 << _TILE_LEVELS)]
+        for first in range(0, layout.columns, tile):
+            now = matrix[first : first + tile]
             waiting.extend(
-                self._ring.products(prepared, layout.groups, now, bits, layout.levels, keys[:early])
+                self._ring.products(prepared, parts, now, bits, layout.levels, keys[:early])
             )
             while len(waiting) >= run:
                 yield self._joined(layout, waiting[:run], keys[early:], early)

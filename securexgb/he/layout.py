@@ -1,17 +1,20 @@
 """How short secrets lie in ciphertexts, how their products are packed, and what is sent.
 
 A batch holds V vectors, V a power of two; a vector is known by its secret s of 4096 numbers. With
-D = N / V the numbers are cut into 4096 / D groups, one ciphertext each:
+D = N / V, k columns side by side and d = D / k the numbers are cut into 4096 / d groups, one
+ciphertext each:
 
-    s(X) = sum over v and j < D of s_(v, g D + j) X^(v D - j)      group g
-    p(X) = sum over j < D of W_(b, g D + j) X^j                    column b of W^T, group g
+    s(X) = sum over v and j < d of s_(v, g d + j) X^(v D - j)              group g
+    p(X) = sum over c < k and j < d of W_(b + c, g d + j) X^(c d + j)      columns b, b + 1, ...
 
-Coefficient v D of s p is the sum of W_(b, g D + j) s_(v, g D + j): |j - j'| < D leaves no cross
-terms. Summed over groups, a column makes one *summand* with V wanted coefficients, D apart;
-2^levels summands are packed into one result, number l then lies at offset reversed(l) D / 2^levels.
+Coefficient v D + c d of s p is the sum of W_(b + c, g d + j) s_(v, g d + j): |j - j'| < d leaves no
+cross terms. Summed over groups, k columns make one *summand* with k V wanted coefficients, d apart;
+2^levels summands are packed into one result, number l then lies at offset reversed(l) d / 2^levels.
 
-Large batches pack less for a vector, small ones wait less for the first. So batches start with 64
-vectors, or with what one tree takes where nobody says how many a job will take, and double to 128.
+Large batches take less work for a vector, small ones wait less for the first. So batches start with
+what one tree takes, at least 8 vectors, and go on with 64, then 128. A small batch would fill few
+coefficients of a product, and bringing them together is the most work: so k is such that there are
+32. It takes k times as many ciphertexts as one column would, as many as of 32 vectors.
 Everything here is public, both sides compute the same.
 """
 
@@ -22,19 +25,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.he.noise import DEGREE, KEY_BYTES, PRIMES, SHORT, Precision
+from securexgb.he.noise import DEGREE, KEY_BYTES, MOST_LEVELS, MOST_SIDE, PRIMES, SHORT, Precision
 
 Indices = NDArray[np.uint32]
 
-GALOIS_KEY_BYTES = len(PRIMES) * (len(PRIMES) + 1) * DEGREE * 50 // 8
+GALOIS_KEY_BYTES = (len(PRIMES) - 1) * len(PRIMES) * DEGREE * 50 // 8
 """A Galois key (of an automorphism), as sent: the residues of 50 bits of its first half."""
 PUBLIC_KEY_BYTES = DEGREE * KEY_BYTES
 """The sent half of the public key."""
 
-LEAST_VECTORS = 16
-FIRST_VECTORS = 64
-"""Of the first batch, where the job takes so many: the first tree waits for it."""
+LEAST_VECTORS = 8
+SECOND_VECTORS = 64
+"""Of the batch after the first, for which the first tree waits."""
 MOST_VECTORS = 128
+LEAST_WANTED = LEAST_VECTORS * MOST_SIDE
+"""Wanted coefficients of a summand, where there are enough columns to lie side by side."""
 _A_MESSAGE = 16
 
 
@@ -47,9 +52,18 @@ class Layout:
     precision: Precision
 
     @property
+    def side(self) -> int:
+        """k, columns side by side: no more than there are."""
+        return min(max(1, LEAST_WANTED // self.vectors), 1 << (self.columns - 1).bit_length())
+
+    @property
     def distance(self) -> int:
-        """D, how far apart a summand's wanted coefficients lie."""
-        return DEGREE // self.vectors
+        """d, how far apart a summand's wanted coefficients lie."""
+        return DEGREE // (self.vectors * self.side)
+
+    @property
+    def summands(self) -> int:
+        return -(-self.columns // self.side)
 
     @property
     def groups(self) -> int:
@@ -58,11 +72,12 @@ class Layout:
 
     @property
     def levels(self) -> int:
-        return min(self.distance.bit_length() - 1, (self.columns - 1).bit_length())
+        most = min(self.distance.bit_length() - 1, MOST_LEVELS)
+        return min(most, (self.summands - 1).bit_length())
 
     @property
     def results(self) -> int:
-        return -(-self.columns // (1 << self.levels))
+        return -(-self.summands // (1 << self.levels))
 
     @property
     def spacings(self) -> tuple[int, ...]:
@@ -79,10 +94,12 @@ class Layout:
     def indices(self, result: int) -> tuple[Indices, NDArray[np.intp], NDArray[np.intp]]:
         """Of a result: wanted coefficients, and the vector and column that each belongs to."""
         run = 1 << self.levels
-        columns = np.arange(result * run, min((result + 1) * run, self.columns))
+        first = result * run * self.side
+        columns = np.arange(first, min(first + run * self.side, self.columns))
+        summands, places = np.divmod(columns - first, self.side)
+        offsets = _reversed(summands, self.levels) * (self.distance // run) + places * self.distance
         vectors = np.arange(self.vectors)
-        offsets = _reversed(columns - result * run, self.levels) * (self.distance // run)
-        indices = offsets[:, None] + vectors * self.distance
+        indices = offsets[:, None] + vectors * (self.distance * self.side)
         owners = np.broadcast_to(vectors, indices.shape)
         return (
             indices.reshape(-1).astype(np.uint32),

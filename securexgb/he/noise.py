@@ -1,12 +1,13 @@
 """Parameters of the homomorphic scheme: rings, noise and failure probability, in this one place.
 
-Two rings. BFV works over Z_q[X] / (X^N + 1), N = 8192, q three primes of 50 bits; a fourth prime
-of 50 bits is special: it appears in the Galois keys only. Together 200 bits, below the 218
-that the homomorphic encryption standard allows at N = 8192. Pads are ring-LWE samples over
-Z_2^kappa[X] / (X^4096 + 1), kappa at most 64, below the 109 that it allows at 4096. Both for 128
-bits of classical security and ternary secrets. Estimates of the best known attacks: pads 177
-bits, of which many vectors under one A may cost 17; ciphertexts 189; Galois keys 138. A
-modulus 2^kappa asks for errors that are uniform modulo 2: centred binomial ones are, exactly.
+Two rings. BFV works over Z_q[X] / (X^N + 1), N = 8192, q three primes of 50 bits: 150 bits, below
+the 218 that the homomorphic encryption standard allows at N = 8192. All keys are modulo q. Packing
+works modulo the first two primes: the third, P, is divided out of products before it, and is the
+special prime of the Galois keys. Pads are ring-LWE samples over Z_2^kappa[X] / (X^4096 + 1), kappa
+at most 64, below the 109 that it allows at 4096. Both for 128 bits of classical security, ternary
+secrets. Estimates of the best known attacks: pads 177 bits, of which many vectors under one A may
+cost 17; ciphertexts and Galois keys 189. A modulus 2^kappa asks for errors that are uniform modulo
+2: centred binomial ones are, exactly.
 
 Errors are centred binomial: variance 10.5 (standard deviation 3.24), subgaussian with the same
 parameter (Hoeffding). A sum of independent errors times known numbers is subgaussian with the
@@ -14,10 +15,13 @@ sum of squares times 10.5, so the following add up like variances, of one coeffi
 
     an encrypted number     10.5 + 1/6 (rounding of the encoding) + (q / 2^s)^2 / 12, s the bits
                             of c0 on the wire, in units of 1 of Z_q
-    a product with W        that, times 4096 (2^(kappa - 1))^2
-    one packing             10.5 N (three digits below 2^50 against the special prime, E d^2 =
-                            p^2 / 3) + (N + 1) / 12 (rounding of the division)
-    levels of packing       each doubles the noise of those before: (4^levels - 1) / 3 packings
+    a product with W        that, times k 4096 (2^(kappa - 1))^2, k columns side by side: those
+                            beside a column add their noise to it, if nothing else
+    division by P           P^2 (N + 1) / 12, before the levels of packing
+    one packing             P^2 times 2/3 10.5 N (two digits below 2^50 against the special prime,
+                            E d^2 = p^2 / 3) + (N + 1) / 12 (rounding of the division)
+    levels of packing       each doubles the noise of those before: 4^levels divisions, (4^levels -
+                            1) / 3 packings. The product's noise was halved as often beforehand
     encryption of zero      10.5 (2 N + 1)
     modulus switching       all of it times (2^t / q)^2, plus (N + 1) / 12, in units of 1 of Z_2^t
     a pad's own errors      10.5 times the rows of a bin, in units of 1 of Z_2^kappa
@@ -68,9 +72,6 @@ PRIMES = (0x3FFFFFFFFC001, 0x3FFFFFFFCC001, 0x3FFFFFFEF4001)
 """The primes of q: the largest below 2^50 that are 1 modulo 2 N. The first two also serve the
 exact products of pads."""
 
-SPECIAL_PRIME = 0x3FFFFFFE94001
-"""The prime of the Galois keys."""
-
 MODULUS = PRIMES[0] * PRIMES[1] * PRIMES[2]
 
 STANDARD_BITS = {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768: 881}
@@ -80,8 +81,10 @@ STANDARD_BITS = {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768: 88
 KEY_BYTES = 20
 """Bytes of a number modulo q that loses nothing: 2^160 > 4 q."""
 
-MOST_LEVELS = 9
-"""Levels of packing that noise is reckoned with: 2^9 results of sixteen vectors in one."""
+MOST_LEVELS = 8
+"""Levels of packing that noise is reckoned with: summands of 32 wanted coefficients, of 8192."""
+MOST_SIDE = 4
+"""Columns side by side that noise is reckoned with."""
 ADDED = 1024
 """Encrypted words that may be added before they are converted back."""
 _Q = float(MODULUS)
@@ -105,7 +108,7 @@ class Precision:
 
 def check_security(pad_bits: int = 0) -> None:
     """Refuse parameters that the standard's table does not cover."""
-    bits = math.log2(MODULUS) + math.log2(SPECIAL_PRIME)
+    bits = math.log2(MODULUS)
     for degree, used in ((DEGREE, bits), (SHORT, pad_bits)):
         if used > STANDARD_BITS[degree]:
             raise UsageError(
@@ -114,20 +117,25 @@ def check_security(pad_bits: int = 0) -> None:
             )
 
 
+def packing_variance(levels: int) -> float:
+    """What so many levels and the division before them add to a result, in units of 1 of Z_q."""
+    rounding = (DEGREE + 1) / 12
+    packing = ERROR_VARIANCE * DEGREE * 2 / 3 + rounding
+    return float(PRIMES[-1]) ** 2 * (4.0**levels * rounding + (4.0**levels - 1) / 3 * packing)
+
+
 def result_spread(
-    squares: float, levels: int, word_bits: int, fresh_bytes: int, result_bytes: int
+    squares: float, packing: float, word_bits: int, fresh_bytes: int, result_bytes: int
 ) -> float:
     """Standard deviation of a result's noise, in units of 1 of numbers modulo 2^word_bits.
 
     ``squares``: the sum of squares of what one result multiplies encrypted numbers with;
-    ``levels`` of packing.
+    ``packing``: what ``packing_variance`` says, 0 where nothing is packed.
     """
     fresh = ERROR_VARIANCE + ENCODING_VARIANCE + (_Q / 2.0 ** (8 * fresh_bytes)) ** 2 / 12
-    rounding = (DEGREE + 1) / 12
-    packing = ERROR_VARIANCE * DEGREE + rounding
     zero = ERROR_VARIANCE * (2 * DEGREE + 1)
-    total = squares * fresh + (4.0**levels - 1) / 3 * packing + zero
-    switched = rounding * 4.0 ** (word_bits - 8 * result_bytes)
+    total = squares * fresh + packing + zero
+    switched = (DEGREE + 1) / 12 * 4.0 ** (word_bits - 8 * result_bytes)
     return math.sqrt(total * (2.0**word_bits / _Q) ** 2 + switched)
 
 
@@ -145,10 +153,15 @@ class Sums:
     values: int
 
 
+def product_squares(pad_bits: int) -> float:
+    """Of a product with columns of W side by side, the sum of squares of all numbers in it."""
+    return MOST_SIDE * SHORT * 4.0 ** (pad_bits - 1)
+
+
 def sums_spread(sums: Sums, pad_bits: int, fresh_bytes: int, result_bytes: int) -> float:
     """Standard deviation of all noise in one of these sums."""
-    squares = SHORT * 4.0 ** (pad_bits - 1)
-    result = result_spread(squares, MOST_LEVELS, pad_bits, fresh_bytes, result_bytes)
+    squares, packing = product_squares(pad_bits), packing_variance(MOST_LEVELS)
+    result = result_spread(squares, packing, pad_bits, fresh_bytes, result_bytes)
     return math.sqrt(sums.chain * (ERROR_VARIANCE * sums.rows + (sums.bins * result) ** 2))
 
 
@@ -194,7 +207,7 @@ def words_precision(values: int) -> Precision:
     largest = math.floor(math.log2(MODULUS)) // 8
     for result_bytes in range(WORD_BITS // 8 + 1, largest + 1):
         for fresh_bytes in (result_bytes, result_bytes + 1, KEY_BYTES):
-            spread = result_spread(ADDED, 0, WORD_BITS, fresh_bytes, result_bytes)
+            spread = result_spread(ADDED, 0.0, WORD_BITS, fresh_bytes, result_bytes)
             if words_failure_log2(spread, values) <= -STATISTICAL_BITS:
                 return Precision(fresh_bytes, result_bytes, WORD_BITS, 0, spread)
     raise UsageError(

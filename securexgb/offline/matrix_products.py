@@ -39,7 +39,7 @@ from securexgb.correlations.kind import Words
 from securexgb.correlations.source import BucketMatrix, PadProducts
 from securexgb.errors import ProtocolDesync, SecureXGBError
 from securexgb.he.bfv import BfvEvaluator, BfvKeyHolder
-from securexgb.he.layout import FIRST_VECTORS, Layout, batch_vectors, messages_of
+from securexgb.he.layout import SECOND_VECTORS, Layout, batch_vectors, messages_of
 from securexgb.he.made_matrix import MadeMatrix, held_bytes, whole_bytes
 from securexgb.he.noise import PRIMES, SHORT, Precision, Sums, sums_precision
 from securexgb.offline.homomorphic import HomomorphicProducts, Received, finish
@@ -135,11 +135,11 @@ class _Matrix:
         return PadProducts(pads, products[:count].reshape(count, 2, self.products // 2))
 
     def layout(self, wanted: int, in_job: int | None) -> Layout:
-        """The next batch, for at least ``wanted`` vectors or as many as fit; batches double, but
-        nothing is made beyond what the job takes."""
+        """The next batch, for at least ``wanted`` vectors or as many as fit. After the first one
+        batches are large, but nothing is made beyond what the job takes."""
         left = self.next_batch if in_job is None else in_job - self.made
         vectors = batch_vectors(max(wanted, min(self.next_batch, left)))
-        self.next_batch = 2 * vectors
+        self.next_batch = max(SECOND_VECTORS, 2 * vectors)
         return Layout(self.products, vectors, self.precision)
 
     def new_spacings(self, layout: Layout) -> list[int]:
@@ -183,7 +183,7 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
     """One party's end; see ``homomorphic``.
 
     ``private``: the party's own stream, fresh for every job; keys, errors, masks and secrets are
-    derived from it. ``batch``: pairs of vectors that are made ahead at first, best those of one
+    derived from it. ``batch``: pairs of vectors that are made at first, best those of one
     tree; public, the same at both sides.
     """
 
@@ -209,12 +209,11 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
     def register_matrix(self, matrix: BucketMatrix, own: Buckets | None) -> None:
         """See ``correlations.source``. A second matrix of the same owner replaces the first."""
         began = perf_counter()
-        first = max(self._batch_vectors, min(FIRST_VECTORS, self._vectors_in_job or 0))
         new = _Matrix(
             matrix.owner,
             2 * matrix.columns,
             pads_precision(matrix, self._values_in_job),
-            next_batch=first,
+            next_batch=self._batch_vectors,
         )
         own = matrix.own(own) if self._rank == matrix.owner else None
         self._registered += 1

@@ -12,7 +12,6 @@ from securexgb.he import noise
 from securexgb.he.noise import (
     MODULUS,
     PRIMES,
-    SPECIAL_PRIME,
     Sums,
     sums_precision,
     words_precision,
@@ -32,8 +31,8 @@ def is_prime(n: int) -> bool:
 
 
 def test_the_moduli_are_primes_with_roots_in_both_rings() -> None:
-    assert len({*PRIMES, SPECIAL_PRIME}) == 4
-    for p in (*PRIMES, SPECIAL_PRIME):
+    assert len({*PRIMES}) == 3
+    for p in PRIMES:
         assert is_prime(p)
         assert p % (2 * noise.DEGREE) == 1
         assert p % (2 * noise.SHORT) == 1
@@ -44,7 +43,7 @@ def test_security_is_128_bits_by_the_standards_table_in_both_rings() -> None:
     # Albrecht et al. 2018, table 1: uniform ternary secret, classical, 128 bits.
     table = {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768: 881}
     assert table == noise.STANDARD_BITS
-    assert math.log2(MODULUS * SPECIAL_PRIME) <= table[noise.DEGREE]
+    assert math.log2(MODULUS) <= table[noise.DEGREE]
     assert table[noise.SHORT] >= noise.MOST_PAD_BITS
     # The standard assumes a deviation of 3.19 or more (8 / sqrt(2 pi)).
     assert math.sqrt(noise.ERROR_VARIANCE) >= 8 / math.sqrt(2 * math.pi)
@@ -68,9 +67,13 @@ def test_the_failure_bound_holds_for_a_whole_job(
 ) -> None:
     found = sums_precision(Sums(rows, bits, bins, chain, values))
     assert found.word_bits == bits + found.noise_bits <= 64
+    # Four columns side by side; eight levels of packing modulo q / P, in units of 1 of Z_q.
+    last = float(PRIMES[-1])
+    packing = 4**8 * 8193 / 12 + (4**8 - 1) / 3 * (7 * 8192 + 8193 / 12)
+    assert noise.packing_variance(noise.MOST_LEVELS) == pytest.approx(last**2 * packing)
     result = noise.result_spread(
-        4096 * 4.0 ** (found.word_bits - 1),
-        noise.MOST_LEVELS,
+        4 * 4096 * 4.0 ** (found.word_bits - 1),
+        noise.packing_variance(noise.MOST_LEVELS),
         found.word_bits,
         found.fresh_bytes,
         found.result_bytes,
@@ -131,7 +134,7 @@ def test_more_bins_and_vectors_take_more_bits() -> None:
 @pytest.mark.parametrize("values", [1, 10**6, 2**33])
 def test_words_come_back_right(values: int) -> None:
     found = words_precision(values)
-    spread = noise.result_spread(1024, 0, 64, found.fresh_bytes, found.result_bytes)
+    spread = noise.result_spread(1024, 0.0, 64, found.fresh_bytes, found.result_bytes)
     assert math.log2(spread) + math.log2(values) <= -40
     assert 8 * found.result_bytes < math.log2(MODULUS)
 

@@ -7,16 +7,16 @@ import pytest
 from numpy.typing import NDArray
 
 from securexgb import _kernels
-from securexgb.he.noise import MODULUS, PRIMES, SPECIAL_PRIME
+from securexgb.he.noise import MODULUS, PRIMES
 from tests.kernels.reference import prg_words
 
 N = 64
-RING = _kernels.BfvRing(N, [*PRIMES, SPECIAL_PRIME])
+RING = _kernels.BfvRing(N, [*PRIMES])
 SECRET, PUBLIC, PRIVATE, MASKS = (bytes([i]) * 16 for i in range(1, 5))
 EXACT = 20
 BITS = 57
-WIDE = _kernels.BfvRing(512, [*PRIMES, SPECIAL_PRIME])
-PREPARED = WIDE.prepare(np.zeros((8, 2, 3, 512), np.uint64), 256)
+WIDE = _kernels.BfvRing(512, [*PRIMES])
+PREPARED = WIDE.prepare(np.zeros((8, 2, 3, 512), np.uint64), (16, 1), 256)
 Integers = NDArray[np.object_]
 
 
@@ -74,7 +74,7 @@ def random_words(count: int, seed: int = 0) -> NDArray[np.uint64]:
 
 def test_transforms_multiply() -> None:
     rng = np.random.default_rng(1)
-    for prime, p in enumerate([*PRIMES, SPECIAL_PRIME]):
+    for prime, p in enumerate(PRIMES):
         a, b = rng.integers(0, p, (2, 1, N), dtype=np.uint64)
         x, y = RING.transform(a, prime, back=False), RING.transform(b, prime, back=False)
         product = (x.astype(object) * y.astype(object) % p).astype(np.uint64)
@@ -104,20 +104,22 @@ def test_short_wires_round_to_nearest() -> None:
     assert max(abs(centred(c0 - d0, MODULUS))) <= (MODULUS >> 137) + 1
 
 
-def test_short_secrets_lie_one_distance_apart_backwards() -> None:
-    """Numbers g D to g D + D of four secrets of 32 numbers, D = 16, in ciphertext g."""
+@pytest.mark.parametrize("piece", [16, 4])
+def test_short_secrets_lie_one_distance_apart_backwards(piece: int) -> None:
+    """Numbers g d to g d + d of four secrets of 32 numbers, D = 16, in ciphertext g."""
     vectors, length, distance, first = 4, 32, N // 4, 3
-    wire = key(5).encrypt_ternary(MASKS, (first, vectors), length, BITS, EXACT)
+    wire = key(5).encrypt_ternary(MASKS, (first, vectors), (length, piece), BITS, EXACT)
+    assert len(wire) == length // piece
     unit = (MODULUS + (1 << BITS - 1)) >> BITS
     drawn = prg_words(MASKS, first * length, vectors * length)
     secrets = np.array([(int(w) * 3 >> 64) - 1 for w in drawn], object).reshape(vectors, length)
     for g, ciphertext in enumerate(RING.expand(PUBLIC, 5, wire)):
         expected = np.zeros(N, object)
         for v in range(vectors):
-            for j in range(distance):
+            for j in range(piece):
                 exponent = v * distance - j
                 sign = 1 if exponent >= 0 else -1
-                expected[exponent % N] += sign * unit * secrets[v, g * distance + j]
+                expected[exponent % N] += sign * unit * secrets[v, g * piece + j]
         c0, c1 = integers(ciphertext)
         phase = c0 + negacyclic(c1, secret())
         off = centred(phase - expected, MODULUS)
@@ -170,22 +172,39 @@ def test_merging_keeps_both_parts_and_adds_little() -> None:
     galois = RING.galois_key(PUBLIC, 7, key(7).galois_key_half(spacing))
     messages = random_words(2 * N).reshape(2, N)
     wire = key(public=MASKS).encrypt(messages, EXACT)
-    summands = np.zeros((2, 2, 3, N), np.uint64)
-    expanded = RING.expand(MASKS, 0, wire)
-    for limb in range(3):
-        for i in range(2):
-            part = np.ascontiguousarray(expanded[i, :, limb])
-            summands[i, :, limb] = RING.transform(part, limb, back=True)
-    packed = RING.pack([galois], spacing, summands)
-    for limb in range(3):
-        part = np.ascontiguousarray(packed[:, limb])
-        packed[:, limb] = RING.transform(part, limb, back=False)
-    c0, c1 = integers(packed)
+    # Modulo the first two primes, for which the third was divided out by rounding.
+    summands = np.zeros((2, 2, 2, N), np.uint64)
+    packed_modulus = PRIMES[0] * PRIMES[1]
+    for i, ciphertext in enumerate(RING.expand(MASKS, 0, wire)):
+        rounded = (integers(ciphertext) + PRIMES[2] // 2) // PRIMES[2]
+        for limb in range(2):
+            summands[i, :, limb] = (rounded % PRIMES[limb]).astype(np.uint64)
+    packed = RING.pack([galois], spacing, summands).astype(object)
+    hats = [PRIMES[1 - limb] * pow(PRIMES[1 - limb], -1, PRIMES[limb]) for limb in range(2)]
+    c0, c1 = (packed[:, 0] * hats[0] + packed[:, 1] * hats[1]) % packed_modulus
     phase = c0 + negacyclic(c1, secret())
     for i in range(2):
         at = slice(i * spacing // 2, None, spacing)
-        expected = 2 * encode(messages[i])[::spacing]
-        assert max(abs(centred(phase[at] - expected, MODULUS))) < 1 << 12
+        expected = 2 * (encode(messages[i])[::spacing] // PRIMES[2])
+        assert max(abs(centred(phase[at] - expected, packed_modulus))) < 1 << 12
+
+
+def test_packed_results_leave_as_the_same_fractions() -> None:
+    """A result modulo two primes is one modulo q, times the third prime."""
+    public_key = RING.expand(PUBLIC, 0, key().encrypt(np.zeros((1, N), np.uint64), EXACT))[0]
+    packed = np.random.default_rng(2).integers(0, 1 << 49, (2, 2, N), dtype=np.uint64)
+    whole = np.zeros((2, 3, N), np.uint64)
+    for limb in range(2):
+        whole[:, limb] = packed[:, limb].astype(object) * PRIMES[2] % PRIMES[limb]
+    indices = np.arange(N, dtype=np.uint32)
+    found = [
+        _kernels.BfvMasker(RING, public_key, PRIVATE, MASKS).rerandomise_and_switch(
+            result, indices, 16, BITS
+        )
+        for result in (packed, whole)
+    ]
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_no_polynomial_serves_twice() -> None:
@@ -196,7 +215,7 @@ def test_no_polynomial_serves_twice() -> None:
     np.testing.assert_array_equal(key().encrypt(np.concatenate([words, words]), EXACT)[0], first[0])
     assert not np.array_equal(first, second)
     assert not np.array_equal(holder.galois_key_half(16), holder.galois_key_half(16))
-    holder.encrypt_ternary(MASKS, (0, 4), 32, BITS, EXACT)
+    holder.encrypt_ternary(MASKS, (0, 4), (32, 16), BITS, EXACT)
     assert holder.used == 6
     public_key = RING.expand(PUBLIC, 0, key().encrypt(np.zeros((1, N), np.uint64), EXACT))[0]
     masker = _kernels.BfvMasker(RING, public_key, PRIVATE, MASKS)
@@ -210,24 +229,25 @@ def test_no_polynomial_serves_twice() -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    good = [*PRIMES, SPECIAL_PRIME]
+    good = [*PRIMES]
     words = np.zeros((1, N), np.uint64)
     zero = np.zeros((2, 3, N), np.uint64)
+    zeros = np.zeros((1, 512), np.uint64)
     indices = np.array([N], np.uint32)
     masker = _kernels.BfvMasker(RING, zero, PRIVATE, MASKS)
     refused = [
         lambda: _kernels.BfvRing(100, good),
-        lambda: _kernels.BfvRing(N, good[:3]),
-        lambda: _kernels.BfvRing(N, [*good[:3], good[0]]),
+        lambda: _kernels.BfvRing(N, good[:2]),
+        lambda: _kernels.BfvRing(N, [*good[:2], good[0]]),
         lambda: _kernels.BfvSecretKey(RING, b"short", PUBLIC, PRIVATE),
         lambda: _kernels.BfvSecretKey(RING, SECRET, PUBLIC, b""),
         lambda: key().encrypt(words, 25),
         lambda: key().encrypt(np.zeros((1, N + 1), np.uint64), EXACT),
         lambda: RING.expand(PUBLIC, 0, np.zeros((1, N * 17 + 1), np.uint8)),
-        lambda: RING.transform(words, 4, back=False),
+        lambda: RING.transform(words, 3, back=False),
         lambda: RING.transform(words + np.uint64(1 << 63), 0, back=False),
-        lambda: RING.pack([], 16, np.zeros((2, 2, 3, N), np.uint64)),
-        lambda: RING.galois_key(PUBLIC, 0, np.full((3, 4, N), 1 << 63, np.uint64)),
+        lambda: RING.pack([], 16, np.zeros((2, 2, 2, N), np.uint64)),
+        lambda: RING.galois_key(PUBLIC, 0, np.full((2, 3, N), 1 << 63, np.uint64)),
         lambda: key().galois_key_half(3),
         lambda: _kernels.BfvMasker(RING, zero[:1], PRIVATE, MASKS),
         lambda: masker.rerandomise_and_switch(zero, indices, 16, BITS),
@@ -235,14 +255,18 @@ def test_what_does_not_fit_is_refused() -> None:
         lambda: key().decrypt(
             np.zeros(N * 16, np.uint8), np.zeros(9, np.uint8), indices - np.uint32(2), BITS
         ),
-        lambda: key().encrypt_ternary(b"", (0, 4), 32, BITS, EXACT),
-        lambda: key().encrypt_ternary(MASKS, (0, 3), 32, BITS, EXACT),
-        lambda: key().encrypt_ternary(MASKS, (0, 4), 8, BITS, EXACT),
-        lambda: RING.prepare(np.zeros((1, 2, 3, N), np.uint64), N),
-        lambda: WIDE.prepare(np.zeros((7, 2, 3, 512), np.uint64), 256),
-        lambda: WIDE.products(PREPARED[1:], 8, np.zeros((1, 256), np.uint64), BITS, 0, []),
-        lambda: WIDE.products(PREPARED, 8, np.zeros((1, 128), np.uint64), BITS, 0, []),
-        lambda: WIDE.products(PREPARED, 8, np.zeros((1, 256), np.uint64), 1, 0, []),
+        lambda: masker.rerandomise_and_switch(zero[:, :1], indices[:0], 16, BITS),
+        lambda: key().encrypt_ternary(b"", (0, 4), (32, 16), BITS, EXACT),
+        lambda: key().encrypt_ternary(MASKS, (0, 3), (32, 16), BITS, EXACT),
+        lambda: key().encrypt_ternary(MASKS, (0, 4), (8, 16), BITS, EXACT),
+        lambda: key().encrypt_ternary(MASKS, (0, 4), (32, 12), BITS, EXACT),
+        lambda: RING.prepare(np.zeros((1, 2, 3, N), np.uint64), (1, 1), N),
+        lambda: WIDE.prepare(np.zeros((7, 2, 3, 512), np.uint64), (16, 1), 256),
+        lambda: WIDE.prepare(np.zeros((8, 2, 3, 512), np.uint64), (16, 2), 256),
+        lambda: WIDE.products(PREPARED[1:], (16, 1), zeros[:, :256], BITS, 0, []),
+        lambda: WIDE.products(PREPARED, (16, 1), zeros[:, :128], BITS, 0, []),
+        lambda: WIDE.products(PREPARED, (16, 1), zeros[:, :256], 1, 0, []),
+        lambda: WIDE.products(PREPARED, (16, 3), zeros[:, :256], BITS, 0, []),
     ]
     for call in refused:
         with pytest.raises(ValueError):  # noqa: PT011

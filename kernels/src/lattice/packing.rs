@@ -5,10 +5,14 @@
 //! With E, O the two and the automorphism X -> X^k, k = 2N / W + 1, which keeps X^W and negates
 //! X^(W/2): E + X^(W/2) O + auto(E - X^(W/2) O) has twice E's wanted coefficients at multiples
 //! of W and twice O's between them. The factor two is taken out beforehand (`halvings`).
+//!
+//! Products have lost so much precision by then that a modulus of two primes holds them. So the
+//! third one, P, is divided out before packing (`divided`), and is the special prime of the keys:
+//! these are modulo q, like everything else, and a key switch has two digits.
 
 use crate::lattice::modular::{Factor, Scale, add, residue, subtract};
 use crate::lattice::ntt::{self, Table, fold};
-use crate::lattice::ring::{LIMBS, PRIMES, Ring, errors};
+use crate::lattice::ring::{LIMBS, PACKED, Ring, errors};
 use crate::lattice::rlwe::Secret;
 use crate::simd::lanes::eights;
 use crate::simd::path::dispatched;
@@ -31,8 +35,8 @@ fn automorphism<T: Copy>(values: &[T], k: usize, negate: impl Fn(T) -> T, out: &
     }
 }
 
-/// The key that switches from s(X^k) back to s: b of (3 digits, 4 primes, N), transformed.
-/// Its uniform halves are polynomials 3 number.. of the public stream.
+/// The key that switches from s(X^k) back to s: b of (2 digits, 3 primes, N), transformed.
+/// Its uniform halves are polynomials 2 number.. of the public stream.
 pub fn galois_key_half(
     ring: &Ring,
     secret: &Secret,
@@ -43,10 +47,10 @@ pub fn galois_key_half(
     let n = ring.degree;
     let mut turned = vec![0; n];
     automorphism(&secret.coefficients, exponent(n, spacing), |x: i64| -x, &mut turned);
-    let special = ring.p(LIMBS);
+    let special = ring.p(PACKED);
     let mut a = vec![0; n];
-    for (digit, out) in out.chunks_exact_mut(PRIMES * n).enumerate() {
-        let polynomial = LIMBS as u64 * number + digit as u64;
+    for (digit, out) in out.chunks_exact_mut(LIMBS * n).enumerate() {
+        let polynomial = PACKED as u64 * number + digit as u64;
         let errors = errors(private, polynomial, n);
         for (limb, out) in out.chunks_exact_mut(n).enumerate() {
             let p = ring.p(limb);
@@ -65,15 +69,15 @@ pub fn galois_key_half(
     }
 }
 
-/// The whole key, (3 digits, 2, 4 primes, N): received b and the public stream's halves.
+/// The whole key, (2 digits, 2, 3 primes, N): received b and the public stream's halves.
 pub fn galois_key(ring: &Ring, (public, number): (&Stream, u64), b: &[u64], out: &mut [u64]) {
-    let size = PRIMES * ring.degree;
+    let size = LIMBS * ring.degree;
     let digits = out.chunks_exact_mut(2 * size).zip(b.chunks_exact(size));
     for (digit, (out, b)) in digits.enumerate() {
         let (first, second) = out.split_at_mut(size);
         first.copy_from_slice(b);
         for (limb, a) in second.chunks_exact_mut(ring.degree).enumerate() {
-            ring.uniform(public, LIMBS as u64 * number + digit as u64, limb, a);
+            ring.uniform(public, PACKED as u64 * number + digit as u64, limb, a);
         }
     }
 }
@@ -82,17 +86,16 @@ dispatched! {
     /// The sums of digits times key modulo one prime.
     pub fn switch<L: Residues>(
         table: &Table,
-        digits: [&[u64]; LIMBS],
-        key: [&[u64]; LIMBS],
+        digits: [&[u64]; PACKED],
+        key: [&[u64]; PACKED],
         out: &mut [u64],
     ) {
-        let ([d0, d1, d2], [k0, k1, k2]) = (digits, key);
-        eights!([d0, d1, d2, k0, k1, k2], [out], {
+        let ([d0, d1], [k0, k1]) = (digits, key);
+        eights!([d0, d1, k0, k1], [out], {
             let none = (L::splat(0), L::splat(0));
             let first = L::add_product(none, d0.operand(), k0.operand());
-            let second = L::add_product(first, d1.operand(), k1.operand());
-            let sums = L::add_product(second, d2.operand(), k2.operand());
-            fold(L::settled(sums, LIMBS as u64), table).store(out);
+            let sums = L::add_product(first, d1.operand(), k1.operand());
+            fold(L::settled(sums, PACKED as u64), table).store(out);
         });
     }
 
@@ -120,15 +123,33 @@ dispatched! {
         inputs: [&[u64]; 3],
         out: &mut [u64],
     ) {
-        let ([x, low, own], (p, special)) = (inputs, primes);
-        let (p, special, half) = (L::splat(p), L::splat(special), L::splat(special / 2));
+        let [x, low, own] = inputs;
+        let p = L::splat(primes.0);
         eights!([x, low, own], [out], {
-            let low = low.plus(half).reduce_once(special).reduce_once(p);
-            let switched = inverse.times(x.plus(half).plus(p).minus(low));
-            let sum = L::load(out).plus(own).reduce_once(p).plus(switched).reduce_once(p);
-            sum.store(out);
+            let sum = L::load(out).plus(own).reduce_once(p);
+            sum.plus(quotient(primes, inverse, x, low)).reduce_once(p).store(out);
         });
     }
+
+    /// round(x / P) modulo p in place of x, where `low` is x modulo P; primes are (p, P).
+    pub fn divided<L: Residues>(
+        primes: (u64, u64),
+        inverse: Scale,
+        low: &[u64],
+        values: &mut [u64],
+    ) {
+        eights!([low], [values], {
+            quotient(primes, inverse, L::load(values), low).store(values);
+        });
+    }
+}
+
+/// round(x / P) modulo p, where `low` is x modulo P; primes are (p, P).
+#[inline(always)]
+fn quotient<L: Residues>((p, special): (u64, u64), inverse: Scale, x: L, low: L) -> L {
+    let (p, special, half) = (L::splat(p), L::splat(special), L::splat(special / 2));
+    let low = low.plus(half).reduce_once(special).reduce_once(p);
+    inverse.times(x.plus(half).plus(p).minus(low))
 }
 
 /// Space that ring packing works in, kept between calls: nothing in it outlives its use.
@@ -146,15 +167,15 @@ impl Space {
         let room = |polynomials: usize| vec![0; polynomials * degree];
         Space {
             rest: room(1),
-            turned: room(2 * LIMBS),
-            digits: room(LIMBS),
-            sums: room(2 * PRIMES),
+            turned: room(2 * PACKED),
+            digits: room(PACKED),
+            sums: room(2 * LIMBS),
             zeros: room(1),
         }
     }
 }
 
-/// Packs `odd` into `even`, both (2, 3, N) coefficients, with the key of the spacing; see the
+/// Packs `odd` into `even`, both (2, 2, N) coefficients, with the key of the spacing; see the
 /// module. Without `odd` only the factor two is applied.
 pub fn pack(
     ring: &Ring,
@@ -166,14 +187,14 @@ pub fn pack(
     let n = ring.degree;
     let Some(odd) = odd else {
         for (i, words) in even.chunks_exact_mut(n).enumerate() {
-            let p = ring.p(i % LIMBS);
+            let p = ring.p(i % PACKED);
             words.iter_mut().for_each(|x| *x = add(*x, *x, p));
         }
         return;
     };
     let k = exponent(n, spacing);
-    for i in 0..2 * LIMBS {
-        let p = ring.p(i % LIMBS);
+    for i in 0..2 * PACKED {
+        let p = ring.p(i % PACKED);
         // X^(spacing / 2) odd: what passes the end comes back negated.
         let (stays, wraps) = odd[i * n..][..n].split_at(n - spacing / 2);
         space.rest[spacing / 2..].copy_from_slice(stays);
@@ -184,38 +205,38 @@ pub fn pack(
     }
     key_switched(ring, key, space);
     let sums = &space.sums;
-    for i in 0..2 * LIMBS {
-        let (part, limb) = (i / LIMBS, i % LIMBS);
-        let of = |prime: usize| &sums[(part * PRIMES + prime) * n..][..n];
+    for i in 0..2 * PACKED {
+        let (part, limb) = (i / PACKED, i % PACKED);
+        let of = |prime: usize| &sums[(part * LIMBS + prime) * n..][..n];
         let own = if part == 0 { &space.turned[i * n..][..n] } else { &space.zeros };
-        let primes = (ring.p(limb), ring.p(LIMBS));
-        let inputs = [of(limb), of(LIMBS), own];
-        down(ring.path, primes, ring.special_inverse[limb], inputs, &mut even[i * n..][..n]);
+        let primes = (ring.p(limb), ring.p(PACKED));
+        let inputs = [of(limb), of(PACKED), own];
+        down(ring.path, primes, ring.last_inverse[limb], inputs, &mut even[i * n..][..n]);
     }
 }
 
-/// Overwrites the sums, (2, 4, N), with P times an encryption under s of what the turned c1
+/// Overwrites the sums, (2, 3, N), with P times an encryption under s of what the turned c1
 /// stands for under the key's old secret.
 fn key_switched(ring: &Ring, key: &[u64], space: &mut Space) {
     let n = ring.degree;
-    for limb in 0..PRIMES {
+    for limb in 0..LIMBS {
         let table = &ring.tables[limb];
         for (digit, words) in space.digits.chunks_exact_mut(n).enumerate() {
-            let own = &space.turned[(LIMBS + digit) * n..][..n];
+            let own = &space.turned[(PACKED + digit) * n..][..n];
             reduced(ring.path, table.p, own, words);
             ntt::forward(ring.path, table, words);
         }
         for part in 0..2 {
-            let out = &mut space.sums[(part * PRIMES + limb) * n..][..n];
-            let key = [0, 1, 2].map(|d| &key[((d * 2 + part) * PRIMES + limb) * n..][..n]);
-            let digits = [0, 1, 2].map(|d| &space.digits[d * n..][..n]);
+            let out = &mut space.sums[(part * LIMBS + limb) * n..][..n];
+            let key = [0, 1].map(|d| &key[((d * 2 + part) * LIMBS + limb) * n..][..n]);
+            let digits = [0, 1].map(|d| &space.digits[d * n..][..n]);
             switch(ring.path, table, digits, key, out);
             ntt::inverse(ring.path, table, out);
         }
     }
 }
 
-/// Packs summands (count, 2, 3, N) into the first: summand i of 2^levels, those beyond the count
+/// Packs summands (count, 2, 2, N) into the first: summand i of 2^levels, those beyond the count
 /// being zero. `keys` are those of the spacings N' = spacing, spacing / 2, ...
 pub fn pack_ring(
     ring: &Ring,
@@ -224,7 +245,7 @@ pub fn pack_ring(
     summands: &mut [u64],
     space: &mut Space,
 ) {
-    let size = 2 * LIMBS * ring.degree;
+    let size = 2 * PACKED * ring.degree;
     let count = summands.len() / size;
     for (level, key) in keys.iter().enumerate() {
         for even in (0..count).step_by(2 << level) {
@@ -245,11 +266,11 @@ mod tests {
     fn ring_packing_agrees_on_every_path() {
         let mut results = Vec::new();
         for ring in rings(128) {
-            let mut summands = polynomials(&ring, 1, 4 * 2 * LIMBS);
+            let mut summands = polynomials(&ring, 1, (4 * 2, PACKED));
             let secret = Secret::new(&ring, &[2; 16]);
             let (public, private) = (Stream::new(&[3; 16]), Stream::new(&[4; 16]));
             let keys = [32, 16].map(|spacing| {
-                let mut sent = vec![0; LIMBS * PRIMES * ring.degree];
+                let mut sent = vec![0; PACKED * LIMBS * ring.degree];
                 galois_key_half(
                     &ring,
                     &secret,
@@ -263,7 +284,7 @@ mod tests {
             });
             let mut space = Space::new(ring.degree);
             pack_ring(&ring, &[&keys[0], &keys[1]], 32, &mut summands, &mut space);
-            summands.truncate(2 * LIMBS * ring.degree);
+            summands.truncate(2 * PACKED * ring.degree);
             results.push((ring.path.name(), summands));
         }
         for (name, result) in &results {

@@ -1,32 +1,37 @@
 //! Products of encrypted short secrets with a private matrix: V vectors at once.
 //!
-//! With D = N / V, column b and group g have p(X) = sum_j W[b, g D + j] X^j, of degree below D, and
-//! the summand of a column is the sum over groups of p times ciphertext; its coefficients v D are
-//! wanted. Z_p[X] / (X^N + 1) falls apart into V rings Z_p[X] / (X^D - zeta), in all of which p is
+//! With D = N / V, k columns side by side and d = D / k, group g of columns b, b + 1, ... has
+//! p(X) = sum_cj W[b + c, g d + j] X^(c d + j), of degree below D. A summand is the sum over groups
+//! of p times ciphertext; its coefficients v D + c d, all multiples of d, are wanted: product of
+//! vector v with column b + c. Z_p[X] / (X^N + 1) falls apart into V rings Z_p[X] / (X^D - zeta), in all of which p is
 //! the same polynomial. So in each of them the product is taken as one of integers, at 2 D points:
 //! p is transformed once for all V rings, and everything else is a product of matrices, (columns,
 //! groups) times (groups, V), at each point. That is how c1 is multiplied. Of c0 only the wanted
-//! coefficients count, and these are sums of 4096 products each: one more product of matrices.
+//! coefficients count, and these are sums of 4096 k products each: one more product of matrices.
+//! Summands leave without the last prime, see `packing`.
 
 use crate::lattice::masks::Reduce;
 use crate::lattice::modular::{Scale, inverse, multiply, subtract};
 use crate::lattice::ntt::{self, Table, fold};
-use crate::lattice::ring::{LIMBS, Ring};
+use crate::lattice::packing::divided;
+use crate::lattice::ring::{LIMBS, PACKED, Ring};
 use crate::simd::lanes::eights;
-use crate::simd::path::dispatched;
+use crate::simd::path::{Path, dispatched};
 use crate::simd::residues::Residues;
 
 /// The fewest vectors: so many lie side by side in a product of matrices.
-const SIDE: usize = 16;
+const FEWEST: usize = 8;
 /// Products that are added before they are reduced: far below 2^11.
 const PANEL: usize = 512;
 
-/// How V secrets of `length` numbers lie in ciphertexts.
+/// How V secrets of `length` numbers lie in ciphertexts, and columns in plaintexts.
 #[derive(Clone, Copy)]
 pub struct Spread {
-    /// V, a multiple of 16.
+    /// V, a multiple of 8.
     pub vectors: usize,
-    /// Numbers of a secret, a multiple of 8 D.
+    /// k, columns side by side.
+    pub side: usize,
+    /// Numbers of a secret.
     pub length: usize,
     /// N.
     pub degree: usize,
@@ -34,12 +39,15 @@ pub struct Spread {
 
 impl Spread {
     /// None where the parts do not fit the loops.
-    pub fn new(degree: usize, vectors: usize, length: usize) -> Option<Spread> {
+    pub fn new(degree: usize, (vectors, side): (usize, usize), length: usize) -> Option<Spread> {
+        let spread = Spread { vectors, side, length, degree };
         let fits = vectors.is_power_of_two()
-            && (SIDE..=degree / 32).contains(&vectors)
+            && (FEWEST..=degree / 32).contains(&vectors)
+            && side.is_power_of_two()
+            && side <= spread.distance()
             && length.is_power_of_two()
-            && length >= 8 * (degree / vectors);
-        fits.then_some(Spread { vectors, length, degree })
+            && length >= 8 * spread.piece();
+        fits.then_some(spread)
     }
 
     /// D.
@@ -47,14 +55,29 @@ impl Spread {
         self.degree / self.vectors
     }
 
+    /// Numbers of each secret in a ciphertext, and how far apart wanted coefficients lie.
+    pub fn piece(&self) -> usize {
+        self.distance() / self.side
+    }
+
     /// Ciphertexts of a batch.
     pub fn groups(&self) -> usize {
-        self.length / self.distance()
+        self.length / self.piece()
     }
 
     /// Words of prepared ciphertexts: modulo each prime c1 at 2 D points, then c0.
     pub fn words(&self) -> usize {
-        LIMBS * (self.points_words() + self.length * self.vectors)
+        LIMBS * (self.points_words() + self.inner() * self.wanted())
+    }
+
+    /// Wanted coefficients of a summand.
+    fn wanted(&self) -> usize {
+        self.vectors * self.side
+    }
+
+    /// Numbers that a summand is made of.
+    fn inner(&self) -> usize {
+        self.length * self.side
     }
 
     fn points_words(&self) -> usize {
@@ -136,7 +159,7 @@ fn add_rows<L: Residues, const R: usize, const S: usize>(
 dispatched! {
     /// Adds the product, (rows, V), to `out`; at most `PANEL` inner products.
     pub fn add_product<L: Residues>(of: &Product<'_>, out: &mut [u64]) {
-        if L::WIDE {
+        if L::WIDE && of.vectors.is_multiple_of(16) {
             add_all::<L, 4, 2>(of, out);
         } else {
             add_all::<L, 2, 1>(of, out);
@@ -159,9 +182,11 @@ fn add_all<L: Residues, const R: usize, const S: usize>(of: &Product<'_>, out: &
 }
 
 /// Ciphertexts (groups, 2, 3, N), transformed, made ready for `products`: modulo each prime
-/// first c1, (2 D, groups, V), then the coefficients of c0 that meet number j: (length, V).
+/// first c1, (2 D, groups, V), then the coefficients of c0 that meet coefficient m of p, for each
+/// group: (groups, D, k V).
 pub fn prepare(ring: &Ring, spread: Spread, ciphertexts: &[u64], out: &mut [u64]) {
     let (n, d, groups, vectors) = (ring.degree, spread.distance(), spread.groups(), spread.vectors);
+    let wanted = spread.wanted();
     let mut scratch = vec![0; n];
     let mut points = vec![0; 2 * n];
     for (limb, out) in out.chunks_exact_mut(spread.words() / LIMBS).enumerate() {
@@ -178,20 +203,23 @@ pub fn prepare(ring: &Ring, spread: Spread, ciphertexts: &[u64], out: &mut [u64]
             transposed(ring.path, (&points, 2 * d), (&mut c1[g * vectors..], groups * vectors));
             scratch.copy_from_slice(of(0));
             ntt::inverse(ring.path, table, &mut scratch);
-            for (j, line) in c0[g * d * vectors..].chunks_exact_mut(vectors).take(d).enumerate() {
-                // X^(v D - j); below zero it is -X^(N - j).
-                line[0] = if j == 0 { scratch[0] } else { subtract(0, scratch[n - j], table.p) };
-                for (v, word) in line.iter_mut().enumerate().skip(1) {
-                    *word = scratch[v * d - j];
+            let lines = c0[g * d * wanted..].chunks_exact_mut(wanted).take(d);
+            for (m, line) in lines.enumerate() {
+                // X^(i d - m); below zero it is -X^(N + i d - m).
+                for (i, word) in line.iter_mut().enumerate() {
+                    *word = match (i * spread.piece()).checked_sub(m) {
+                        Some(place) => scratch[place],
+                        None => subtract(0, scratch[n + i * spread.piece() - m], table.p),
+                    };
                 }
             }
         }
     }
 }
 
-/// Overwrites `out`, (columns, 2, 3, N), with summands as coefficients, divided by 2^halvings modulo
-/// q: prepared ciphertexts times columns (columns, length), numbers modulo 2^bits. Of c0 all but the
-/// wanted coefficients are left zero.
+/// Overwrites `out`, (summands, 2, 2, N), with summands as coefficients, divided by 2^halvings and
+/// without the last prime: prepared ciphertexts times columns (columns, length), numbers modulo
+/// 2^bits, k to a summand. Of c0 all but the wanted coefficients are left zero.
 pub fn products(
     ring: &Ring,
     spread: Spread,
@@ -200,49 +228,71 @@ pub fn products(
     halvings: u32,
     out: &mut [u64],
 ) {
-    let (n, d, length) = (ring.degree, spread.distance(), spread.length);
-    let count = columns.len() / length;
+    let n = ring.degree;
+    let count = out.len() / (2 * PACKED * n);
     let halvings = ring.halvings(halvings);
-    let mut numbers = vec![0; count * length];
-    out.fill(0);
-    for (limb, prepared) in prepared.chunks_exact(spread.words() / LIMBS).enumerate() {
+    let mut numbers = vec![0; count * spread.inner()];
+    let (mut low, mut line, mut values) = (vec![0; 2 * count * n], vec![0; 2 * n], vec![0; n]);
+    let parts = prepared.chunks_exact(spread.words() / LIMBS).enumerate();
+    // The last prime's residues first: they are divided out of the others'.
+    for (limb, prepared) in parts.rev() {
         let (c1, c0) = prepared.split_at(spread.points_words());
-        let reduce = Reduce::new(ring.p(limb), bits);
-        let lines = numbers.chunks_exact_mut(length).zip(columns.chunks_exact(length));
-        for (numbers, words) in lines {
-            for (number, &word) in numbers.iter_mut().zip(words) {
-                *number = reduce.of(word);
-            }
-        }
+        arranged(spread, &Reduce::new(ring.p(limb), bits), columns, &mut numbers);
+        let small = spread.table(ring.p(limb));
         let wanted = wanted_sums(ring, (spread, limb), c0, &numbers);
-        let points = point_sums(ring, (spread, limb), c1, &numbers);
-        let mut line = vec![0; 2 * n];
-        for column in 0..count {
-            let place = column * 2 * LIMBS * n;
-            let sums = &wanted[column * spread.vectors..][..spread.vectors];
-            let first = &mut out[place + limb * n..][..n];
-            for (word, &sum) in first.iter_mut().step_by(d).zip(sums) {
-                *word = halvings[limb].single(sum);
+        let points = point_sums(ring, (spread, &small), c1, &numbers);
+        for (i, low) in low.chunks_exact_mut(n).enumerate() {
+            let (summand, part) = (i / 2, i % 2);
+            if part == 0 {
+                values.fill(0);
+                let sums = &wanted[summand * spread.wanted()..][..spread.wanted()];
+                for (word, &sum) in values.iter_mut().step_by(spread.piece()).zip(sums) {
+                    *word = halvings[limb].single(sum);
+                }
+            } else {
+                // One summand's sums at all points, (2 D, V).
+                for (k, line) in line.chunks_exact_mut(spread.vectors).enumerate() {
+                    let at = (k * count + summand) * spread.vectors;
+                    line.copy_from_slice(&points[at..at + spread.vectors]);
+                }
+                let tables = (&ring.tables[limb], &small);
+                interpolated(ring.path, spread, tables, (&line, halvings[limb]), &mut values);
             }
-            let second = &mut out[place + (LIMBS + limb) * n..][..n];
-            // One column's sums at all points, (2 D, V).
-            for (k, line) in line.chunks_exact_mut(spread.vectors).enumerate() {
-                let at = (k * count + column) * spread.vectors;
-                line.copy_from_slice(&points[at..at + spread.vectors]);
+            if limb == PACKED {
+                low.copy_from_slice(&values);
+            } else {
+                let primes = (ring.p(limb), ring.p(PACKED));
+                divided(ring.path, primes, ring.last_inverse[limb], low, &mut values);
+                out[(i * PACKED + limb) * n..][..n].copy_from_slice(&values);
             }
-            interpolated(ring, (spread, limb), &line, halvings[limb], second);
         }
     }
 }
 
-/// Sums over all numbers of number times coefficient of c0, (columns, V).
+/// The coefficients of all summands' p, (summands, groups, k, d), modulo a prime; where columns
+/// (columns, length) are missing, zero.
+fn arranged(spread: Spread, reduce: &Reduce, columns: &[u64], numbers: &mut [u64]) {
+    numbers.fill(0);
+    let (piece, distance) = (spread.piece(), spread.distance());
+    for (column, words) in columns.chunks_exact(spread.length).enumerate() {
+        let (summand, place) = (column / spread.side, column % spread.side * piece);
+        let groups = numbers[summand * spread.inner()..].chunks_exact_mut(distance);
+        for (group, words) in groups.zip(words.chunks_exact(piece)) {
+            for (number, &word) in group[place..].iter_mut().zip(words) {
+                *number = reduce.of(word);
+            }
+        }
+    }
+}
+
+/// Sums over all numbers of number times coefficient of c0, (summands, k V).
 fn wanted_sums(
     ring: &Ring,
     (spread, limb): (Spread, usize),
     c0: &[u64],
     numbers: &[u64],
 ) -> Vec<u64> {
-    let (length, vectors) = (spread.length, spread.vectors);
+    let (length, vectors) = (spread.inner(), spread.wanted());
     let mut sums = vec![0; numbers.len() / length * vectors];
     for first in (0..length).step_by(PANEL) {
         let inner = PANEL.min(length - first);
@@ -259,30 +309,28 @@ fn wanted_sums(
     sums
 }
 
-/// Sums over all groups at all points, (2 D, columns, V).
+/// Sums over all groups at all points, (2 D, summands, V).
 fn point_sums(
     ring: &Ring,
-    (spread, limb): (Spread, usize),
+    (spread, small): (Spread, &Table),
     c1: &[u64],
     numbers: &[u64],
 ) -> Vec<u64> {
     let (d, groups, vectors) = (spread.distance(), spread.groups(), spread.vectors);
-    let count = numbers.len() / spread.length;
-    let small = spread.table(ring.p(limb));
+    let count = numbers.len() / spread.inner();
     let mut plain = vec![0; 2 * d * count * groups];
     let mut line = vec![0; 2 * d * groups];
-    for (column, numbers) in numbers.chunks_exact(spread.length).enumerate() {
+    for (summand, numbers) in numbers.chunks_exact(spread.inner()).enumerate() {
         for (short, line) in numbers.chunks_exact(d).zip(line.chunks_exact_mut(2 * d)) {
-            ntt::forward_short(ring.path, &small, short, line);
+            ntt::forward_short(ring.path, small, short, line);
         }
-        let to = (&mut plain[column * groups..], count * groups);
+        let to = (&mut plain[summand * groups..], count * groups);
         transposed(ring.path, (&line, 2 * d), to);
     }
     let mut sums = vec![0; 2 * d * count * vectors];
     let inputs = plain.chunks_exact(count * groups).zip(c1.chunks_exact(groups * vectors));
     for (sums, (a, b)) in sums.chunks_exact_mut(count * vectors).zip(inputs) {
-        let of =
-            Product { table: &ring.tables[limb], a, stride: groups, b, inner: groups, vectors };
+        let of = Product { table: small, a, stride: groups, b, inner: groups, vectors };
         add_product(ring.path, &of, sums);
     }
     sums
@@ -300,24 +348,23 @@ dispatched! {
 
 /// The polynomial with these values at 2 D points of V rings, (2 D, V), times the factor.
 fn interpolated(
-    ring: &Ring,
-    (spread, limb): (Spread, usize),
-    values: &[u64],
-    factor: Scale,
+    path: Path,
+    spread: Spread,
+    (table, small): (&Table, &Table),
+    (values, factor): (&[u64], Scale),
     out: &mut [u64],
 ) {
-    let (d, vectors, p) = (spread.distance(), spread.vectors, ring.p(limb));
-    let (table, small) = (&ring.tables[limb], spread.table(p));
+    let (d, vectors, p) = (spread.distance(), spread.vectors, table.p);
     let mut turned = vec![0; values.len()];
-    transposed(ring.path, (values, vectors), (&mut turned, 2 * d));
+    transposed(path, (values, vectors), (&mut turned, 2 * d));
     let parts = turned.chunks_exact_mut(2 * d).zip(out.chunks_exact_mut(d));
     for (i, (turned, out)) in parts.enumerate() {
-        ntt::inverse(ring.path, &small, turned);
+        ntt::inverse(path, small, turned);
         let root = table.root(vectors + i);
-        wrapped(ring.path, p, Scale::new(multiply(root, root, p), p), turned, out);
+        wrapped(path, p, Scale::new(multiply(root, root, p), p), turned, out);
     }
     let factor = Scale::new(factor.single(inverse(vectors as u64, p)), p);
-    ntt::inverse_levels(ring.path, table, spread.levels(), factor, out);
+    ntt::inverse_levels(path, table, spread.levels(), factor, out);
 }
 
 #[cfg(test)]
@@ -327,39 +374,70 @@ mod tests {
     use crate::lattice::ring::tests::{polynomials, rings};
     use crate::words::prg::drawn;
 
+    /// The summand's polynomials modulo one prime, (2, N), by their definition.
+    fn summand(
+        (ring, limb): (&Ring, usize),
+        spread: Spread,
+        plain: &[u64],
+        (columns, bits): (&[u64], u32),
+    ) -> [Vec<u64>; 2] {
+        let (n, d, piece, p) = (ring.degree, spread.distance(), spread.piece(), ring.p(limb));
+        let reduce = Reduce::new(p, bits);
+        let mut expected = [vec![0; n], vec![0; n]];
+        for g in 0..spread.groups() {
+            let mut numbers = vec![0; d];
+            for (words, numbers) in
+                columns.chunks_exact(spread.length).zip(numbers.chunks_exact_mut(piece))
+            {
+                for (number, &word) in numbers.iter_mut().zip(&words[g * piece..]) {
+                    *number = reduce.of(word);
+                }
+            }
+            for (part, sums) in expected.iter_mut().enumerate() {
+                let c = &plain[((g * 2 + part) * LIMBS + limb) * n..][..n];
+                add_negacyclic(&numbers, c, p, sums);
+            }
+        }
+        expected
+    }
+
     #[test]
-    fn leaves_are_the_definition_on_every_path() {
-        let (n, vectors, length, bits) = (512, 16, 256, 57);
-        let spread = Spread::new(n, vectors, length).unwrap();
-        let (d, groups, columns) = (spread.distance(), spread.groups(), 5);
-        for ring in rings(n) {
-            let path = ring.path;
-            let plain = polynomials(&ring, 1, groups * 2 * LIMBS);
+    fn summands_are_the_definition_on_every_path() {
+        let (n, length, bits, columns) = (512, 256, 57, 5);
+        let mut matrix = drawn(5, columns * length);
+        matrix.iter_mut().for_each(|word| *word &= (1 << bits) - 1);
+        let layouts = [(16, 1), (8, 2), (8, 4), (16, 2)];
+        for ((vectors, side), ring) in
+            layouts.into_iter().flat_map(|l| rings(n).map(move |r| (l, r)))
+        {
+            let (path, spread) = (ring.path, Spread::new(n, (vectors, side), length).unwrap());
+            let plain = polynomials(&ring, 1, (spread.groups() * 2, LIMBS));
             let mut ciphertexts = plain.clone();
             for (i, words) in ciphertexts.chunks_exact_mut(n).enumerate() {
                 ntt::forward(path, &ring.tables[i % LIMBS], words);
             }
-            let mut matrix = drawn(5, columns * length);
-            matrix.iter_mut().for_each(|word| *word &= (1 << bits) - 1);
             let mut prepared = vec![0; spread.words()];
             prepare(&ring, spread, &ciphertexts, &mut prepared);
-            let mut summands = vec![1; columns * 2 * LIMBS * n];
-            products(&ring, spread, &prepared, (&matrix, bits), 1, &mut summands);
-            for (i, summand) in summands.chunks_exact(n).enumerate() {
-                let (column, part, limb) = (i / (2 * LIMBS), i / LIMBS % 2, i % LIMBS);
-                let p = ring.p(limb);
-                let reduce = Reduce::new(p, bits);
-                let mut expected = vec![0; n];
-                for g in 0..groups {
-                    let c = &plain[((g * 2 + part) * LIMBS + limb) * n..][..n];
-                    let numbers = &matrix[column * length + g * d..][..d];
-                    let numbers: Vec<u64> = numbers.iter().map(|&w| reduce.of(w)).collect();
-                    add_negacyclic(&numbers, c, p, &mut expected);
-                }
-                for (i, (&found, sum)) in summand.iter().zip(expected).enumerate() {
-                    let half = multiply(sum, p.div_ceil(2), p);
-                    let half = if part == 1 || i % d == 0 { half } else { 0 };
-                    assert_eq!(found, half, "{} part {part} place {i}", path.name());
+            let count = columns.div_ceil(side);
+            let mut found = vec![1; count * 2 * PACKED * n];
+            products(&ring, spread, &prepared, (&matrix, bits), 1, &mut found);
+            for (i, found) in found.chunks_exact(n).enumerate() {
+                let (at, part, limb) = (i / (2 * PACKED), i / PACKED % 2, i % PACKED);
+                let of = &matrix[at * side * length..((at + 1) * side).min(columns) * length];
+                let halves = [limb, PACKED].map(|limb| {
+                    let p = ring.p(limb);
+                    let [c0, c1] = summand((&ring, limb), spread, &plain, (of, bits));
+                    let words = if part == 0 { c0 } else { c1 };
+                    words.into_iter().map(|w| multiply(w, p.div_ceil(2), p)).collect::<Vec<_>>()
+                });
+                let (p, last) = (ring.p(limb), ring.p(PACKED));
+                for (i, &found) in found.iter().enumerate() {
+                    // round(x / P): x minus what it is modulo P, from -P / 2 to P / 2.
+                    let low = (halves[1][i] + last / 2) % last;
+                    let high = (halves[0][i] + last / 2 + 2 * p - low) % p;
+                    let wanted = part == 1 || i % spread.piece() == 0;
+                    let expected = if wanted { multiply(high, inverse(last % p, p), p) } else { 0 };
+                    assert_eq!(found, expected, "{} part {part} place {i}", path.name());
                 }
             }
         }
@@ -367,8 +445,11 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        for (vectors, length) in [(8, 4096), (24, 4096), (512, 4096), (16, 2048), (64, 4000)] {
-            assert!(Spread::new(8192, vectors, length).is_none(), "{vectors} {length}");
+        for (vectors, length) in [(4, 4096), (24, 4096), (512, 4096), (8, 2048), (64, 4000)] {
+            assert!(Spread::new(8192, (vectors, 1), length).is_none(), "{vectors} {length}");
+        }
+        for side in [0, 3, 2048] {
+            assert!(Spread::new(8192, (8, side), 4096).is_none(), "{side}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The ring of the homomorphic scheme: Z_q[X] / (X^N + 1), q a product of three primes.
 //!
-//! A number modulo q is held as its three residues ("limbs"); a fourth prime serves key
-//! switching only. On the wire a number c is the fraction c / q, rounded to t bits: that is
+//! A number modulo q is held as its three residues ("limbs"). Packing works without the last
+//! prime, which is then the special one of key switching. On the wire a number c is the fraction c / q, rounded to t bits: that is
 //! modulus switching to 2^t and packing at once, and a uniform mask is just random bits.
 
 use crate::lattice::modular::{self, Factor, Scale, add, power, subtract};
@@ -11,8 +11,8 @@ use crate::words::prg::Stream;
 
 /// Primes of q.
 pub const LIMBS: usize = 3;
-/// All primes: those of q and the special one.
-pub const PRIMES: usize = LIMBS + 1;
+/// Primes that packing works with: the last one is taken out of the modulus before it.
+pub const PACKED: usize = LIMBS - 1;
 /// Bits that are summed on each side of the centred binomial error: variance 10.5.
 const ETA: u32 = 21;
 
@@ -23,7 +23,7 @@ pub type Wide = [u64; 3];
 pub struct Ring {
     /// N.
     pub degree: usize,
-    /// One table a prime, the special prime last.
+    /// One table a prime.
     pub tables: Vec<Table>,
     /// How the transforms run; changes speed only.
     pub path: Path,
@@ -33,10 +33,11 @@ pub struct Ring {
     reciprocals: [[u64; 4]; LIMBS],
     /// 2^-64, 2^-128, 2^-192 mod p.
     shifts: [[Factor; 3]; LIMBS],
-    /// 1/2 and the special prime's inverse mod p.
+    /// 1/2 mod p.
     halves: [Factor; LIMBS],
-    /// The inverse of the special prime modulo each of q's.
-    pub special_inverse: [Scale; LIMBS],
+    last: [Factor; PACKED],
+    /// The inverse of the last prime modulo each of the others.
+    pub last_inverse: [Scale; PACKED],
 }
 
 /// a b as words, the lowest first; the words beyond the length of the result are dropped.
@@ -67,10 +68,10 @@ pub fn minus(a: Wide, b: Wide) -> Wide {
 }
 
 impl Ring {
-    /// None where the primes are not four different ones below 2^50 that suit the degree.
+    /// None where the primes are not three different ones below 2^50 that suit the degree.
     pub fn new(degree: usize, primes: &[u64]) -> Option<Ring> {
         let different = (1..primes.len()).all(|i| !primes[..i].contains(&primes[i]));
-        if primes.len() != PRIMES || !different {
+        if primes.len() != LIMBS || !different {
             return None;
         }
         let tables: Vec<Table> =
@@ -101,8 +102,9 @@ impl Ring {
                 [64, 128, 192].map(|bits| inverse(i, power(2, bits, primes[i])))
             }),
             halves: std::array::from_fn(|i| inverse(i, 2)),
-            special_inverse: std::array::from_fn(|i| {
-                Scale::new(modular::inverse(primes[LIMBS], primes[i]), primes[i])
+            last: std::array::from_fn(|i| factor(i, primes[PACKED] % primes[i])),
+            last_inverse: std::array::from_fn(|i| {
+                Scale::new(modular::inverse(primes[PACKED], primes[i]), primes[i])
             }),
             tables,
         })
@@ -119,6 +121,11 @@ impl Ring {
             let half = self.halves[i].times(1);
             Scale::new(power(half, u64::from(times), self.p(i)), self.p(i))
         })
+    }
+
+    /// A number modulo the first two primes times the last one: the same fraction, modulo q.
+    pub fn lifted(&self, residue: u64, limb: usize) -> u64 {
+        self.last[limb].times(residue)
     }
 
     /// round(q a / 2^64): exact, because q a + 2^63 minus its low 64 bits is 2^64 times it.
@@ -160,7 +167,7 @@ impl Ring {
     pub fn uniform(&self, stream: &Stream, polynomial: u64, limb: usize, out: &mut [u64]) {
         let p = self.p(limb);
         let room = 2 * self.degree as u64;
-        let first = (polynomial * PRIMES as u64 + limb as u64) * room;
+        let first = (polynomial * LIMBS as u64 + limb as u64) * room;
         let mut buffer = [0; 512];
         let (mut filled, mut used) = (0, 0);
         while filled < out.len() {
@@ -241,9 +248,9 @@ pub(crate) mod tests {
     use super::*;
     use crate::words::prg::drawn;
 
-    /// The four largest primes below 2^50 that are 1 mod 2^14.
-    pub const TEST_PRIMES: [u64; 4] =
-        [0x3_ffff_ffff_c001, 0x3_ffff_fffc_c001, 0x3_ffff_ffef_4001, 0x3_ffff_ffe9_4001];
+    /// The three largest primes below 2^50 that are 1 mod 2^14.
+    pub const TEST_PRIMES: [u64; LIMBS] =
+        [0x3_ffff_ffff_c001, 0x3_ffff_fffc_c001, 0x3_ffff_ffef_4001];
 
     /// The test's ring of that degree on each path.
     pub fn rings(degree: usize) -> impl Iterator<Item = Ring> {
@@ -254,11 +261,11 @@ pub(crate) mod tests {
         })
     }
 
-    /// So many uniform polynomials, modulo the primes of q in turn.
-    pub fn polynomials(ring: &Ring, key: u8, count: usize) -> Vec<u64> {
-        let mut words = vec![0; count * ring.degree];
+    /// So many uniform polynomials modulo each of the first primes.
+    pub fn polynomials(ring: &Ring, key: u8, (count, limbs): (usize, usize)) -> Vec<u64> {
+        let mut words = vec![0; count * limbs * ring.degree];
         for (i, out) in words.chunks_exact_mut(ring.degree).enumerate() {
-            ring.uniform(&Stream::new(&[key; 16]), i as u64, i % LIMBS, out);
+            ring.uniform(&Stream::new(&[key; 16]), i as u64, i % limbs, out);
         }
         words
     }
@@ -292,9 +299,9 @@ pub(crate) mod tests {
 
     #[test]
     fn what_makes_no_ring_is_refused() {
-        let [a, b, c, d] = TEST_PRIMES;
-        assert!(Ring::new(8192, &[a, b, c, d]).is_some());
-        for primes in [&[a, b, c][..], &[a, b, c, a], &[a, b, c, d + 2]] {
+        let [a, b, c] = TEST_PRIMES;
+        assert!(Ring::new(8192, &[a, b, c]).is_some());
+        for primes in [&[a, b][..], &[a, b, a], &[a, b, c + 2]] {
             assert!(Ring::new(8192, primes).is_none());
         }
         assert!(Ring::new(100, &TEST_PRIMES).is_none());

@@ -9,7 +9,7 @@ use crate::lattice::masks::low_bits;
 use crate::lattice::modular::{add, residue, subtract};
 use crate::lattice::ntt;
 use crate::lattice::ring::{
-    LIMBS, Ring, Wide, bytes_of, errors, from_wire, plus, ternary, to_wire, to_word, unit,
+    LIMBS, PACKED, Ring, Wide, bytes_of, errors, from_wire, plus, ternary, to_wire, to_word, unit,
 };
 use crate::words::prg::Stream;
 
@@ -81,20 +81,22 @@ pub fn words_code(ring: &Ring, words: &[u64], codes: &mut [u64]) {
 }
 
 /// The residues of polynomial `group` of V short secrets (V, length), modulo 2^bits: with D =
-/// N / V it has coefficient group D + j of secret v, j < D, at X^(v D - j).
+/// N / V it has coefficient group d + j of secret v, j < d, at X^(v D - j); d divides D, and all
+/// other coefficients are zero.
 pub fn shorts_code(
     ring: &Ring,
     (secrets, length): (&[i64], usize),
-    (group, bits): (usize, u32),
+    (group, piece, bits): (usize, usize, u32),
     codes: &mut [u64],
 ) {
     let n = ring.degree;
     let vectors = secrets.len() / length;
     let distance = n / vectors;
+    codes.fill(0);
     let one = ring.from_fraction(unit(bits));
     let minus_one = std::array::from_fn::<_, LIMBS, _>(|l| subtract(0, one[l], ring.p(l)));
     for (v, secret) in secrets.chunks_exact(length).enumerate() {
-        for (j, &s) in secret[group * distance..][..distance].iter().enumerate() {
+        for (j, &s) in secret[group * piece..][..piece].iter().enumerate() {
             // X^-j is -X^(N - j).
             let (index, s) = if v * distance >= j { (v * distance - j, s) } else { (n - j, -s) };
             for limb in 0..LIMBS {
@@ -135,7 +137,7 @@ pub fn expand(
 /// What leaves: c1 of N fractions, c0 at the wanted indices, each of `width` bytes.
 pub type Leaving<'a> = (&'a mut [u8], &'a mut [u8], usize);
 
-/// Makes a result fit to leave: adds a fresh encryption of zero under the public key
+/// Makes a result, (2, 2, N) of packing or (2, 3, N), fit to leave: adds a fresh encryption of zero under the public key
 /// (transformed, (2, 3, N)), switches to modulus 2^t, and last of all adds a uniform mask to
 /// every c0 that is sent; the negated mask, rounded to so many bits, at most 64, is this side's
 /// share, a word an index.
@@ -149,7 +151,15 @@ pub fn rerandomise_and_switch(
     let n = ring.degree;
     let u = ternary(private, 3 * number, n);
     let [e0, e1] = [1, 2].map(|i| errors(private, 3 * number + i, n));
-    let mut fresh = result.to_vec();
+    let mut fresh = vec![0; 2 * LIMBS * n];
+    let limbs = result.len() / (2 * n);
+    for (i, words) in result.chunks_exact(n).enumerate() {
+        let (part, limb) = (i / limbs, i % limbs);
+        let out = &mut fresh[(part * LIMBS + limb) * n..][..n];
+        for (out, &word) in out.iter_mut().zip(words) {
+            *out = if limbs == PACKED { ring.lifted(word, limb) } else { word };
+        }
+    }
     for limb in 0..LIMBS {
         let table = &ring.tables[limb];
         let u = ntt::transformed(ring.path, table, &u);

@@ -5,7 +5,7 @@ use super::arguments::{Bytes, Indices, Key, Words, check, within};
 use super::lattice::{BfvRing, fraction_bytes};
 use super::results::{Array, Column, Made, filled, filled_too};
 use crate::lattice::packing;
-use crate::lattice::ring::{LIMBS, PRIMES, Ring, ternary};
+use crate::lattice::ring::{LIMBS, PACKED, Ring, ternary};
 use crate::lattice::rlwe::{self, Secret};
 use crate::words::prg::Stream;
 use pyo3::prelude::*;
@@ -67,40 +67,41 @@ impl BfvSecretKey {
         }))
     }
 
-    /// c0 of encryptions of short secrets first..first + count of a stream, ternary of `length`
-    /// coefficients each, modulo 2^bits: (count length / N, N width) bytes.
+    /// c0 of encryptions of short secrets first..first + count of a stream, ternary, modulo
+    /// 2^bits. `numbers`: of each, and of each in a ciphertext; (ciphertexts, N width) bytes.
     fn encrypt_ternary(
         &self,
         py: Python,
         secrets: Key,
         vectors: (u64, usize),
-        length: usize,
+        numbers: (usize, usize),
         bits: u32,
         width: usize,
     ) -> PyResult<Array<u8, 2>> {
         let (ring, secrets, (first, count)) = (self.ring(), secrets.stream(), vectors);
+        let (length, piece) = numbers;
         let n = ring.degree;
-        let fits = count.is_power_of_two() && length.is_power_of_two() && count <= n;
-        check(fits && (n / count..=n).contains(&length), || {
-            format!("{count} vectors of {length} numbers do not fill whole ciphertexts")
+        let fits = count.is_power_of_two() && piece.is_power_of_two() && length <= n;
+        check(fits && count * piece <= n && length > 0 && length.is_multiple_of(piece), || {
+            format!("{count} vectors of {length} numbers do not lie in pieces of {piece}")
         })?;
         let (bits, width, groups) =
-            (within(bits, 2..=64, "bits")?, fraction_bytes(width)?, count * length / n);
+            (within(bits, 2..=64, "bits")?, fraction_bytes(width)?, length / piece);
         Ok(filled(py, [groups, n * width], |out| {
             let all: Vec<i64> =
                 (0..count as u64).flat_map(|v| ternary(&secrets, first + v, length)).collect();
             let at = (&self.public, &self.errors, self.take(groups));
             let code = |group: usize, codes: &mut [u64]| {
-                rlwe::shorts_code(ring, (&all, length), (group, bits), codes);
+                rlwe::shorts_code(ring, (&all, length), (group, piece, bits), codes);
             };
             rlwe::encrypt(ring, &self.secret, at, code, (out, width));
         }))
     }
 
-    /// The sent half of a Galois key, (3, 4, N).
+    /// The sent half of a Galois key, (2, 3, N).
     fn galois_key_half(&self, py: Python, spacing: usize) -> Made<3> {
         let (ring, spacing) = (self.ring(), self.ring.get().spacing(spacing)?);
-        Ok(filled(py, [LIMBS, PRIMES, ring.degree], |out| {
+        Ok(filled(py, [PACKED, LIMBS, ring.degree], |out| {
             let at = (&self.public, &self.errors, self.take(1));
             packing::galois_key_half(ring, &self.secret, at, spacing, out);
         }))
@@ -156,7 +157,7 @@ impl BfvMasker {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// A result (2, 3, N) made fit to leave: c1 (N width), c0 (indices width) bytes and the own
+    /// A result (2, 3, N), or (2, 2, N) of packing, made fit to leave: c1 (N width), c0 (indices width) bytes and the own
     /// share modulo 2^bits, (indices,).
     fn rerandomise_and_switch(
         &self,
@@ -167,7 +168,8 @@ impl BfvMasker {
         bits: u32,
     ) -> PyResult<Switched> {
         let ring = &self.ring.get().ring;
-        result.must_have([2, LIMBS, ring.degree], "result")?;
+        let [_, limbs, _] = result.shape();
+        result.must_have([2, limbs.clamp(PACKED, LIMBS), ring.degree], "result")?;
         let indices = self.ring.get().indices(&indices)?;
         let (result, width, bits): (&[u64], _, _) =
             (&result, fraction_bytes(width)?, within(bits, 2..=64, "bits")?);

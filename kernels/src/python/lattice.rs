@@ -5,7 +5,7 @@ use super::results::{Made, filled};
 use crate::lattice::ntt;
 use crate::lattice::packing::{self, Space};
 use crate::lattice::products::{self, Spread};
-use crate::lattice::ring::{LIMBS, PRIMES, Ring};
+use crate::lattice::ring::{LIMBS, PACKED, Ring};
 use crate::lattice::rlwe;
 use pyo3::prelude::*;
 use std::sync::{Mutex, PoisonError};
@@ -34,7 +34,7 @@ impl BfvRing {
 
     /// The keys of the spacings spacing, spacing / 2, ...
     fn keys<'a>(&self, keys: &'a [Words<4>], spacing: usize) -> PyResult<Vec<&'a [u64]>> {
-        let whole = [LIMBS, 2, PRIMES, self.ring.degree];
+        let whole = [PACKED, 2, LIMBS, self.ring.degree];
         if let Some(levels) = keys.len().checked_sub(1) {
             self.spacing(spacing)?;
             check(spacing.checked_shr(levels as u32).is_some_and(|last| last >= 2), || {
@@ -44,14 +44,14 @@ impl BfvRing {
         keys.iter().map(|key| key.must_have(whole, "keys").map(|()| &**key)).collect()
     }
 
-    /// Secrets of `length` numbers in so many ciphertexts.
-    fn spread(&self, groups: usize, length: usize) -> PyResult<Spread> {
-        let vectors = (self.ring.degree * groups).checked_div(length).unwrap_or(0);
-        Spread::new(self.ring.degree, vectors, length)
-            .filter(|spread| spread.groups() == groups)
-            .ok_or_else(|| {
-                refuse(format!("{groups} ciphertexts do not hold secrets of {length} numbers"))
-            })
+    /// `vectors` secrets of `length` numbers, and columns that lie side by side.
+    fn spread(&self, (vectors, side): (usize, usize), length: usize) -> PyResult<Spread> {
+        Spread::new(self.ring.degree, (vectors, side), length).ok_or_else(|| {
+            refuse(format!(
+                "{vectors} secrets of {length} numbers, {side} columns side by side, fit no \
+                 ciphertexts"
+            ))
+        })
     }
 
     /// Whether wanted coefficients so far apart can be brought nearer.
@@ -70,7 +70,7 @@ impl BfvRing {
     fn new(degree: usize, primes: Vec<u64>) -> PyResult<BfvRing> {
         let ring = Ring::new(degree, &primes).ok_or_else(|| {
             refuse(format!(
-                "primes must be {PRIMES} different primes from 2^49 to 2^50 that are 1 modulo \
+                "primes must be {LIMBS} different primes from 2^49 to 2^50 that are 1 modulo \
                  twice the degree, a power of two from 64 on"
             ))
         })?;
@@ -87,7 +87,7 @@ impl BfvRing {
     fn transform(&self, py: Python, values: Words<2>, prime: usize, back: bool) -> Made<2> {
         let [count, _] = values.shape();
         values.must_have([count, self.ring.degree], "values")?;
-        check(prime < PRIMES, || format!("prime must lie below {PRIMES}, not be {prime}"))?;
+        check(prime < LIMBS, || format!("prime must lie below {LIMBS}, not be {prime}"))?;
         let values: &[u64] = &values;
         let table = &self.ring.tables[prime];
         check(values.iter().all(|&word| word < table.p), || "values must be reduced".into())?;
@@ -127,39 +127,46 @@ impl BfvRing {
         }))
     }
 
-    /// Transformed ciphertexts (groups, 2, 3, N) of V short secrets, V = N groups / length, made
-    /// ready for `products`.
-    fn prepare(&self, py: Python, ciphertexts: Words<4>, length: usize) -> Made {
-        let [groups, ..] = ciphertexts.shape();
-        ciphertexts.must_have([groups, 2, LIMBS, self.ring.degree], "ciphertexts")?;
-        let (spread, ciphertexts): (Spread, &[u64]) = (self.spread(groups, length)?, &ciphertexts);
+    /// Transformed ciphertexts (groups, 2, 3, N) of V short secrets, made ready for `products`;
+    /// `layout`: V, and columns that lie side by side.
+    fn prepare(
+        &self,
+        py: Python,
+        ciphertexts: Words<4>,
+        layout: (usize, usize),
+        length: usize,
+    ) -> Made {
+        let spread = self.spread(layout, length)?;
+        ciphertexts.must_have([spread.groups(), 2, LIMBS, self.ring.degree], "ciphertexts")?;
+        let ciphertexts: &[u64] = &ciphertexts;
         Ok(filled(py, [spread.words()], |out| {
             products::prepare(&self.ring, spread, ciphertexts, out);
         }))
     }
 
-    /// Summands of columns of W, (columns, length) modulo 2^bits: prepared ciphertexts of `groups`
-    /// times column, divided by 2^halvings. Every 2^keys summands are packed into one result:
-    /// (results, 2, 3, N).
+    /// Summands of columns of W, (columns, length) modulo 2^bits: prepared ciphertexts times
+    /// columns, so many `side` by side, divided by 2^halvings and without the last prime. Every
+    /// 2^keys summands are packed into one result: (results, 2, 2, N). `layout` as of `prepare`.
     #[allow(clippy::too_many_arguments, reason = "the arguments of one product")]
     fn products(
         &self,
         py: Python,
         prepared: Words,
-        groups: usize,
+        layout: (usize, usize),
         matrix: Words<2>,
         bits: u32,
         halvings: u32,
         keys: Vec<Words<4>>,
     ) -> Made<4> {
         let n = self.ring.degree;
-        let [summands, length] = matrix.shape();
-        let spread = self.spread(groups, length)?;
+        let [columns, length] = matrix.shape();
+        let spread = self.spread(layout, length)?;
         prepared.must_have([spread.words()], "prepared")?;
-        let (prepared, keys): (&[u64], _) = (&prepared, self.keys(&keys, spread.distance())?);
+        let (prepared, keys): (&[u64], _) = (&prepared, self.keys(&keys, spread.piece())?);
+        let summands = columns.div_ceil(spread.side);
         let columns = (&*matrix, within(bits, 2..=64, "bits")?);
-        let (size, run) = (2 * LIMBS * n, 1 << keys.len());
-        Ok(filled(py, [summands.div_ceil(run), 2, LIMBS, n], |out| {
+        let (size, run) = (2 * PACKED * n, 1 << keys.len());
+        Ok(filled(py, [summands.div_ceil(run), 2, PACKED, n], |out| {
             let mut held = self.space.lock().unwrap_or_else(PoisonError::into_inner);
             let (space, scratch) = &mut *held;
             scratch.resize(scratch.len().max(summands * size), 0);
@@ -167,39 +174,39 @@ impl BfvRing {
             products::products(&self.ring, spread, prepared, columns, halvings, scratch);
             let runs = scratch.chunks_mut(run * size).zip(out.chunks_exact_mut(size));
             for (summands, out) in runs {
-                packing::pack_ring(&self.ring, &keys, spread.distance(), summands, space);
+                packing::pack_ring(&self.ring, &keys, spread.piece(), summands, space);
                 out.copy_from_slice(&summands[..size]);
             }
         }))
     }
 
-    /// Both halves of a Galois key, (3, 2, 4, N).
+    /// Both halves of a Galois key, (2, 2, 3, N).
     fn galois_key(&self, py: Python, public: Key, number: u64, sent: Words<3>) -> Made<4> {
         let (n, public) = (self.ring.degree, public.stream());
-        sent.must_have([LIMBS, PRIMES, n], "sent")?;
+        sent.must_have([PACKED, LIMBS, n], "sent")?;
         let sent: &[u64] = &sent;
         let reduced = sent
             .chunks_exact(n)
             .enumerate()
-            .all(|(i, words)| words.iter().all(|&word| word < self.ring.p(i % PRIMES)));
+            .all(|(i, words)| words.iter().all(|&word| word < self.ring.p(i % LIMBS)));
         check(reduced, || "sent must be reduced modulo the primes".into())?;
-        Ok(filled(py, [LIMBS, 2, PRIMES, n], |out| {
+        Ok(filled(py, [PACKED, 2, LIMBS, n], |out| {
             packing::galois_key(&self.ring, (&public, number), sent, out);
         }))
     }
 
-    /// Packs summands (count, 2, 3, N), count <= 2^keys, into one result (2, 3, N); key i, of
-    /// shape (3, 2, 4, N), is that of spacing / 2^i.
+    /// Packs summands (count, 2, 2, N), count <= 2^keys, into one result (2, 2, N); key i, of
+    /// shape (2, 2, 3, N), is that of spacing / 2^i.
     fn pack(&self, py: Python, keys: Vec<Words<4>>, spacing: usize, summands: Words<4>) -> Made<3> {
         let n = self.ring.degree;
         let keys = self.keys(&keys, spacing)?;
         let [count, ..] = summands.shape();
-        summands.must_have([count, 2, LIMBS, n], "summands")?;
+        summands.must_have([count, 2, PACKED, n], "summands")?;
         check((1..=1 << keys.len()).contains(&count), || {
             format!("{} keys pack at most {} summands", keys.len(), 1 << keys.len())
         })?;
         let summands: &[u64] = &summands;
-        Ok(filled(py, [2, LIMBS, n], |out| {
+        Ok(filled(py, [2, PACKED, n], |out| {
             let mut held = self.space.lock().unwrap_or_else(PoisonError::into_inner);
             let mut summands = summands.to_vec();
             packing::pack_ring(&self.ring, &keys, spacing, &mut summands, &mut held.0);

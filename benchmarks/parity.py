@@ -61,7 +61,7 @@ class Parity:
         return self.trees * self.leaves
 
 
-FERRET = Parity(dimension=1 << 17, trees=4971)
+FERRET = Parity(dimension=1 << 17, trees=4971, leaves=1 << 11)
 """What was used before: emp-ot's set b11 with a dimension of 2^17."""
 
 

@@ -93,8 +93,6 @@ def parities(fraction: float) -> Iterator[Row]:
     yield Row(name, sizes, how, parity.shrinking_bits(instance, fraction), "measured")
     how = "as published estimators count: dense equations, permuted blocks"
     yield Row(name, sizes, how, parity.published_bits(instance), "estimate")
-    how = "published estimator, twice the samples (fewer are no easier)"
-    yield Row(name, sizes, how, 163, "reported")
 
 
 def rings() -> Iterator[Row]:

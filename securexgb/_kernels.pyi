@@ -134,10 +134,10 @@ def ot_silent_send(
     roots: Words,
     width: int,
 ) -> tuple[Words, Words, Words]:
-    """The pool's trees first..first + t for roots (t, 2): 22 t words to send, both messages.
+    """The pool's trees first..first + t for roots (t, 2): 20 t words to send, both messages.
 
-    ``rows``: (2^18 + 11 trees, 2); ``tags``: (3, 2), public, new for each pool;
-    ``places``: (2,), odd. 2048 transfers a tree; see kernels/src/ot/silent.rs.
+    ``rows``: (2^17 + 10 trees, 2); ``tags``: (3, 2), public, new for each pool;
+    ``places``: (2,), odd. 1024 transfers a tree; see kernels/src/ot/silent.rs.
     """
 
 def ot_silent_receive(

@@ -4,7 +4,7 @@ Once a session, 128 base transfers in each direction (``base_transfer``) give on
 all leaves of 128 / k trees and the other all but one of each. From then on any number of
 transfers follows from AES streams and one message of 128 / k - 1 bits a transfer
 (SoftSpokenOT: Roy, CRYPTO 2022, semi-honest). Who needs many fills a pool of rows with
-them and stretches it, at 0.7 bits a transfer (Ferret: Yang and others, CCS 2020;
+them and stretches it, at 1.4 bits a transfer (Ferret: Yang and others, CCS 2020;
 Half-Tree: Guo and others, EUROCRYPT 2023). The kernels (``kernels/src/ot``) say
 what is computed; docs/offline.md argues why.
 """
@@ -26,8 +26,8 @@ from securexgb.offline.base_transfer import Keys, Messages, agree, public_keys
 
 TREE_DEPTH = 4
 """k: a transfer costs 128 / k - 1 bits and 2^k / k pieces of AES; measured in docs/offline.md."""
-STRETCH_AFTER = 1 << 12
-"""Words of 64 transfers in a direction from which on a pool pays; filling one takes 4,536."""
+STRETCH_AFTER = 1 << 11
+"""Words of 64 transfers in a direction from which on a pool pays; filling one takes 2,361."""
 WORD = 64
 """Bits of a message that is a word."""
 KEY = 128
@@ -37,13 +37,13 @@ _ROWS = 0
 
 # Learning parity with regular noise, as in Ferret. The numbers are chosen against the attacks in
 # docs/offline.md; benchmarks/security.py computes their bits from these very names, and a test
-# holds them to a floor. A pool serves fewer trees than emp-ot's set b11 (4,971): more samples
-# of one secret are what the algebraic attack of degree three takes.
-DIMENSION = 1 << 18
+# holds them to a floor. A pool serves fewer trees of fewer leaves than emp-ot's set b11 (4,971 of
+# 2,048): more samples of one secret are what algebraic attacks of low degree take.
+DIMENSION = 1 << 17
 """Rows of a pool in the parity problem's secret; the same in kernels/src/ot/silent.rs."""
-TREES = 2_560
+TREES = 2_000
 """Trees that are grown from a pool, with one noisy sample each."""
-LEVELS = 11
+LEVELS = 10
 """Of a tree, which has 2^LEVELS leaves: as many samples."""
 PLACES = 10
 """Rows of the pool added to a leaf: ones in a row of the public matrix."""
@@ -54,7 +54,7 @@ _POOL_WORDS = -(-_POOL_ROWS // 64)
 FRESH_EVERY = 8
 """Pools from one that is extended from the base transfers to the next such one: who solves a pool
 knows the choices that make the next, and so on up to there. Measured in docs/offline.md."""
-_MOST_WORDS = 1 << 16
+_MOST_WORDS = 1 << 14
 """Of one request, fewer than a pool gives."""
 
 _Pair = tuple[Words, Words] | None

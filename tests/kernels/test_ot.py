@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from securexgb import _kernels as k
-from securexgb.offline.oblivious_transfer import DIMENSION
+from securexgb.offline.oblivious_transfer import DIMENSION, LEVELS
 
 RANDOM = np.random.default_rng(1)
 TAG = np.array([1, 2], np.uint64)
@@ -90,12 +90,12 @@ def test_signed_sums_are_those_of_streams(rows: int, count: int, ring_bits: int)
 @pytest.mark.parametrize("width", [1, 16, 64])
 def test_stretched_transfers(width: int) -> None:
     trees, tags, places = 2, words(3, 2), PLACES | np.uint64(1)
-    rows = words(DIMENSION + 3 * 11, 2)
+    rows = words(DIMENSION + 3 * LEVELS, 2)
     rows[:, 0] &= ~np.uint64(1)
     turned = rows ^ (np.uint64(0) - (words(len(rows)) & np.uint64(1)))[:, None] & places
     sums, zero, one = k.ot_silent_send(rows, tags, 1, 9, places, words(trees, 2), width)
     choices, chosen = k.ot_silent_receive(turned, tags, 1, 9, sums, width)
-    assert zero.shape == one.shape == chosen.shape == (trees * 32 * width,)
+    assert zero.shape == one.shape == chosen.shape == (trees * 16 * width,)
     if width == 64:
         ones = np.where(k.unpack_bits(choices, choices.size * 64) == 1, one, zero)
         np.testing.assert_array_equal(chosen, ones)
@@ -160,7 +160,7 @@ KEYS = np.zeros((16, 4), np.uint64)
 ENTRIES, FREE = np.zeros((16, 2, 1), np.uint64), np.zeros(1, np.uint8)
 CUBE = np.zeros((32, 16, 2), np.uint64)
 PAIRS = np.zeros((128, 2, 2), np.uint64)
-POOL, TAGS = np.zeros((DIMENSION + 11, 2), np.uint64), np.zeros((3, 2), np.uint64)
+POOL, TAGS = np.zeros((DIMENSION + LEVELS, 2), np.uint64), np.zeros((3, 2), np.uint64)
 CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "short secret": (k.ot_offer, (bytes(63),), "secret must have 64 bytes"),
     "no point": (k.ot_choose, (bytes(32), b"\xff" * 32, TAG, bytes(16384)), "must be a point"),
@@ -183,7 +183,7 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "far tree": (k.ot_silent_send, (POOL, TAGS, 2**63, 0, TAG, TAGS[:1], 1), "too far"),
     "even places": (k.ot_silent_send, (POOL, TAGS, 0, 0, TAG + 1, TAGS[:1], 1), "must be odd"),
     "two tags": (k.ot_silent_send, (POOL, TAGS[:2], 0, 0, TAG, TAGS[:1], 1), "tags must have"),
-    "half a tree": (k.ot_silent_receive, (POOL, TAGS, 0, 0, W[:11], 1), "22 words a tree"),
+    "half a tree": (k.ot_silent_receive, (POOL, TAGS, 0, 0, W[:11], 1), "20 words a tree"),
     "factors": (k.ot_products_send, (W, W, W, 64), "64 messages a factor"),
     "message": (k.ot_products_receive, (W, W[:1], W[:1], 64, W), "message must have 33 words"),
     "flips": (k.ot_products_receive, (W, W[:1], W[:0], 64, W), "flips a word"),

@@ -162,8 +162,8 @@ class ProductsAhead:
 
     ``within`` exchanges messages when it registers a matrix and when it prepares vectors;
     both happen in the producer's thread, so ``within`` is made with a stream of its own.
-    ``a_tree``: pairs of vectors of each matrix that a tree takes; of two trees they are kept ahead,
-    so that the small first batch is followed up in time. Public, the same at both parties.
+    ``a_tree``: pairs of vectors of each matrix that a tree takes; those of the next one are kept
+    ahead. Public, the same at both parties.
     """
 
     def __init__(self, within: PreparedProducts, a_tree: int = 8) -> None:
@@ -204,8 +204,8 @@ class ProductsAhead:
         need = self._taken[owner] + count
         if self._ordered < need:
             self._order(need)
-        if self._ordered < need + -(-self._a_tree // 2):
-            more = need + 2 * self._a_tree
+        if 2 * need > self._a_tree:  # the first tree does not share its time with the second one's
+            more = self._a_tree * (1 + -(-need // self._a_tree))
             self._order(more if self._expected is None else min(more, self._expected))
         self.producer.wait(lambda: self._prepared >= need)
         self._taken[owner] = need

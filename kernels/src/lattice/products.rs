@@ -94,15 +94,19 @@ impl Spread {
 }
 
 dispatched! {
-    /// Column j of `from`, (rows, columns), becomes row j of `to`, which are `stride` words apart.
-    pub fn transposed<L: Residues>(from: (&[u64], usize), to: (&mut [u64], usize)) {
-        let ((from, columns), (to, stride)) = (from, to);
-        let rows = from.len() / columns;
+    /// Column j of `from`, rows so many words apart, becomes row j of `to`, as far apart as is said
+    /// there; the shape is (rows, columns).
+    pub fn transposed<L: Residues>(
+        shape: (usize, usize),
+        from: (&[u64], usize),
+        to: (&mut [u64], usize),
+    ) {
+        let ((rows, columns), (from, apart), (to, stride)) = (shape, from, to);
         for i in (0..rows).step_by(8) {
             for j in (0..columns).step_by(8) {
                 let mut block = [L::splat(0); 8];
                 for (r, row) in block.iter_mut().enumerate() {
-                    *row = L::load(&from[(i + r) * columns + j..].as_chunks::<8>().0[0]);
+                    *row = L::load(&from[(i + r) * apart + j..].as_chunks::<8>().0[0]);
                 }
                 for (c, row) in L::transpose(block).into_iter().enumerate() {
                     row.store(&mut to[(j + c) * stride + i..].as_chunks_mut::<8>().0[0]);
@@ -200,7 +204,8 @@ pub fn prepare(ring: &Ring, spread: Spread, ciphertexts: &[u64], out: &mut [u64]
             for (part, points) in scratch.chunks_exact(d).zip(points.chunks_exact_mut(2 * d)) {
                 ntt::forward_short(ring.path, &small, part, points);
             }
-            transposed(ring.path, (&points, 2 * d), (&mut c1[g * vectors..], groups * vectors));
+            let to = (&mut c1[g * vectors..], groups * vectors);
+            transposed(ring.path, (vectors, 2 * d), (&points, 2 * d), to);
             scratch.copy_from_slice(of(0));
             ntt::inverse(ring.path, table, &mut scratch);
             let lines = c0[g * d * wanted..].chunks_exact_mut(wanted).take(d);
@@ -232,7 +237,7 @@ pub fn products(
     let count = out.len() / (2 * PACKED * n);
     let halvings = ring.halvings(halvings);
     let mut numbers = vec![0; count * spread.inner()];
-    let (mut low, mut line, mut values) = (vec![0; 2 * count * n], vec![0; 2 * n], vec![0; n]);
+    let (mut low, mut turned, mut values) = (vec![0; 2 * count * n], vec![0; 2 * n], vec![0; n]);
     let parts = prepared.chunks_exact(spread.words() / LIMBS).enumerate();
     // The last prime's residues first: they are divided out of the others'.
     for (limb, prepared) in parts.rev() {
@@ -250,13 +255,12 @@ pub fn products(
                     *word = halvings[limb].single(sum);
                 }
             } else {
-                // One summand's sums at all points, (2 D, V).
-                for (k, line) in line.chunks_exact_mut(spread.vectors).enumerate() {
-                    let at = (k * count + summand) * spread.vectors;
-                    line.copy_from_slice(&points[at..at + spread.vectors]);
-                }
+                // This summand's sums at each point lie `count` summands apart.
+                let of = (&points[summand * spread.vectors..], count * spread.vectors);
+                let rows = (2 * spread.distance(), spread.vectors);
+                transposed(ring.path, rows, of, (&mut turned, rows.0));
                 let tables = (&ring.tables[limb], &small);
-                interpolated(ring.path, spread, tables, (&line, halvings[limb]), &mut values);
+                interpolated(ring.path, spread, tables, (&mut turned, halvings[limb]), &mut values);
             }
             if limb == PACKED {
                 low.copy_from_slice(&values);
@@ -325,7 +329,7 @@ fn point_sums(
             ntt::forward_short(ring.path, small, short, line);
         }
         let to = (&mut plain[summand * groups..], count * groups);
-        transposed(ring.path, (&line, 2 * d), to);
+        transposed(ring.path, (groups, 2 * d), (&line, 2 * d), to);
     }
     let mut sums = vec![0; 2 * d * count * vectors];
     let inputs = plain.chunks_exact(count * groups).zip(c1.chunks_exact(groups * vectors));
@@ -346,18 +350,17 @@ dispatched! {
     }
 }
 
-/// The polynomial with these values at 2 D points of V rings, (2 D, V), times the factor.
+/// The polynomial with these values at 2 D points of V rings, (V, 2 D), times the factor; the
+/// values are used up.
 fn interpolated(
     path: Path,
     spread: Spread,
     (table, small): (&Table, &Table),
-    (values, factor): (&[u64], Scale),
+    (values, factor): (&mut [u64], Scale),
     out: &mut [u64],
 ) {
     let (d, vectors, p) = (spread.distance(), spread.vectors, table.p);
-    let mut turned = vec![0; values.len()];
-    transposed(path, (values, vectors), (&mut turned, 2 * d));
-    let parts = turned.chunks_exact_mut(2 * d).zip(out.chunks_exact_mut(d));
+    let parts = values.chunks_exact_mut(2 * d).zip(out.chunks_exact_mut(d));
     for (i, (turned, out)) in parts.enumerate() {
         ntt::inverse(path, small, turned);
         let root = table.root(vectors + i);

@@ -208,6 +208,7 @@ def _of_mpc(
         "mpc.convert.to_arithmetic": (bits(),),
         "mpc.convert.to_bits": (x, 32),
         "mpc.convert.highest_bit": (bits(30),),
+        "mpc.argmax.winners": (Shared.zeros(10, count // 10), score_bits(numbers)),
         "mpc.argmax.argmax": (
             Shared.zeros(_NODES, 300),
             Shared.zeros(2, _NODES, 300),

@@ -364,6 +364,10 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.numbers.divide.divide": _divide,
     "mpc.numbers.divide.reciprocal": _reciprocal,
     "mpc.argmax.argmax": _argmax,
+    "mpc.argmax.winners": lambda draw: [
+        _numbers(draw, int(draw.integers(2, 40)), _count(draw) // 8 + 1),
+        public(int(draw.integers(25, 64))),
+    ],
     "mpc.numbers.bound.reaches": _reaches,
     "mpc.numbers.logarithm.normalised": _normalised,
     "mpc.numbers.logarithm.log2_bits": _log2_bits,

@@ -46,7 +46,7 @@ def truncate(party: Party, x: Shared, bits: int, ring_bits: int = 64) -> Shared:
     offset = np.uint64(1 << (ring_bits - 2)) if party.rank == 0 else np.uint64(0)
     words = (x.words + offset).reshape(-1) & np.uint64((1 << ring_bits) - 1)
     top = words >> np.uint64(ring_bits - 1)
-    g, p = carry_blocks(party, [(words, bits), (top, 1)])
+    g, p, _ = carry_blocks(party, [(words, bits), (top, 1)])
     both = to_arithmetic(party, SharedBits.stack([g[0], g[1] ^ p[1]]))
     quotient = words >> np.uint64(bits)
     quotient += both.words[0] - (both.words[1] << np.uint64(ring_bits - bits))

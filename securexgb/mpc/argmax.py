@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.bits import pack_bits, words_per
-from securexgb.mpc.carries import depth_of
-from securexgb.mpc.compare import all_cost, all_of, at_least, carry_cost, not_bits
+from securexgb.mpc.chains import all_ahead, all_cost, all_wanted, and_levels
+from securexgb.mpc.compare import blocks_cost, carry_blocks, not_bits, plain_bits
 from securexgb.mpc.multiplex import multiplex_shared, multiplex_shared_cost
 from securexgb.mpc.multiply import and_broadcast, gate_cost
 from securexgb.mpc.packed import RingBits
@@ -45,7 +45,7 @@ _LARGEST = 128
 _ROUND_WORTH = 2000
 """As dear as so many comparisons, which take some 2 ms without a dealer; a round takes half of one
 on a fast link, and 40 ms on a slow one."""
-_FIXED_ROUNDS = 6
+_FIXED_ROUNDS = 5
 """Of a stage, beside those in which its marks are joined: those of a comparison and a choice."""
 
 
@@ -66,7 +66,7 @@ def stages(nodes: int, candidates: int) -> tuple[int, ...]:
             left = -(-groups // second)
             sizes = (first, left + 1) if second == 1 else (first, second, left + 1)
             count = groups * _pairs(first) + left * _pairs(second) + _pairs(left + 1)
-            rounds = sum(_FIXED_ROUNDS + depth_of(size - 1) for size in sizes)
+            rounds = sum(_FIXED_ROUNDS + len(and_levels(size - 1)) for size in sizes)
             plans.append((nodes * count + _ROUND_WORTH * rounds, sizes))
     return min(plans)[1]
 
@@ -96,8 +96,9 @@ def best_cost(nodes: int, candidates: int, score_bits: int, words: int, behind: 
 
 def _stage_cost(size: int, places: int, score_bits: int) -> Cost:
     """Cost of the marks of the winners of so many groups of one size."""
-    marks = all_cost(size - 1, words_per(size * places))
-    return carry_cost(score_bits - 1, _pairs(size) * places) + marks
+    words = words_per(size * places)
+    more = all_wanted(size - 1, words)
+    return blocks_cost([score_bits - 1], _pairs(size) * places, more) + all_cost(size - 1, words)
 
 
 def _cost(
@@ -139,7 +140,7 @@ def argmax(
     values, won = Shared.concatenate([scores[None], payload]), list[_Marks]()
     for size in first:
         grouped = _Groups.of(values, size)
-        marks = _winners(party, grouped, score_bits)
+        marks = winners(party, grouped.words[0], score_bits)
         won.append(_Marks.of(marks, grouped, values.shape[2]))
         values = grouped.chosen(party, marks, (score_bits, *widths))
     empty = Shared.zeros(payload.shape[0], nodes, 1)
@@ -148,7 +149,7 @@ def argmax(
     grouped = _Groups.of(values, last)
     marks, below = together(
         party,
-        lambda part: _winners(part, grouped, score_bits),
+        lambda part: winners(part, grouped.words[0], score_bits),
         lambda part: won[0] if len(won) == 1 else won[0].within(part, won[1]),
     )
     top, none = _split_fallback(marks, nodes, last)
@@ -253,19 +254,37 @@ def _gated(party: Party, gate: NDArray[np.bool_], bits: NDArray[np.bool_]) -> ND
     return and_broadcast(party, gates, behind).flags().reshape(bits.shape)
 
 
-def _winners(party: Party, grouped: _Groups, score_bits: int) -> SharedBits:
-    """Marks of the winners, one in each group, flat: (size * places,)."""
-    scores = grouped.words[0]
+def _ideal_winners(scores: Shared, score_bits: int) -> SharedBits:
+    values = scores.words << np.uint64(64 - score_bits)
+    marks = np.arange(len(values))[:, None] == values.argmax(axis=0)
+    return plain_bits(marks.reshape(-1))
+
+
+@protocol(
+    cost=lambda scores, score_bits: _stage_cost(scores.shape[0], scores.shape[1], score_bits),
+    opens="masked digits, tables and gates, uniform",
+    source="all pairs, then an and of each one's comparisons",
+    ideal=_ideal_winners,
+)
+def winners(party: Party, scores: Shared, score_bits: int) -> SharedBits:
+    """Marks of the winners of groups, scores (size, groups): one in each, flat, (size * groups,).
+
+    Masks of the ands are multiplied while the digits of the comparisons are asked for.
+    """
     size, places = scores.shape
     pairs = list(combinations(range(size), 2))
     position = {pair: place for place, pair in enumerate(pairs)}
     first, second = (np.array(column) for column in zip(*pairs, strict=True))
-    holds = at_least(party, scores[first], scores[second], score_bits)
+    gaps = (scores[first] - scores[second]).words.reshape(-1)
+    more = all_wanted(size - 1, words_per(size * places))
+    carries, _, masks = carry_blocks(party, [(gaps, score_bits - 1)], more)
+    is_less = Shared(gaps >> np.uint64(score_bits - 1)).lowest_bits() ^ carries[0]
+    holds = not_bits(party, is_less)
     # Rows of single bits, so that places need not fill whole words.
-    both = [bits.flags().reshape(len(pairs), places) for bits in (holds, not_bits(party, holds))]
+    both = [bits.flags().reshape(len(pairs), places) for bits in (holds, is_less)]
     contests = np.empty((size - 1, size, places), np.bool_)
     for j in range(size):
         for row, i in enumerate(place for place in range(size) if place != j):
             contests[row, j] = both[0][position[j, i]] if j < i else both[1][position[i, j]]
     words = pack_bits(contests.reshape(size - 1, -1))
-    return all_of(party, SharedBits(words, size * places))
+    return all_ahead(party, SharedBits(words, size * places), iter(masks))

@@ -2,24 +2,36 @@
 
 A shared word is x = x0 + x1 mod 2^64, and each party knows its own summand in the
 clear. Every question about the bits of x is a question about the carries of that one
-addition. Digits of four bits make a carry or let one through, which tables say (``digits``);
-folding them (``carries``) finds a carry in 2 + log2(width / 4) rounds. Bits lie in slices,
-64 elements to a word.
+addition. Digits of four bits make a carry or let one through, which tables say (``digits``).
+Up to three neighbours are joined in a round, (g, p) o (g', p') o (g'', p'') =
+(g ^ p g' ^ p p' g'', p p' p''), by chains p, p' (``chains``), whose masks are multiplied while the
+digits are asked for: a carry in 2 + log3(width / 4) rounds. Bits lie in slices, 64 elements to a
+word.
 
 Every result stays shared. An opened comparison bit would order the candidates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from functools import cache
+from itertools import pairwise, zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.bits import pack_bits, words_per
-from securexgb.mpc.carries import Network, depth_of, fold, join_carries, network_cost, side_by_side
+from securexgb.mpc.carries import depth_of
+from securexgb.mpc.chains import (
+    Chain,
+    Masks,
+    Preparation,
+    Wanted,
+    chains_at_once,
+    chains_cost,
+    masks_cost,
+)
 from securexgb.mpc.digits import (
     CARRIES,
     Digits,
@@ -43,34 +55,104 @@ def not_bits(party: Party, bits: SharedBits) -> SharedBits:
 
 Block = tuple[Words, int]
 """This party's summands (n,), of which the low bits count: so many."""
+_JOINED = 3
+_OF_TWO, _OF_THREE = Chain((1, 1)), Chain((1, 2, 2))
+"""Neighbours joined: behind the upper one's p are g' and p'; behind p and p' are g'' and p''."""
+Level = list[tuple[int, ...]]
+"""The positions that are joined at once, each group ascending; its last one takes all in."""
 
 
-def carry_blocks(party: Party, blocks: Sequence[Block]) -> tuple[SharedBits, SharedBits]:
-    """(g, p) of the sums of both parties' summands, block by block: (blocks, n) each."""
+def carry_blocks(
+    party: Party, blocks: Sequence[Block], more: Sequence[Wanted] = ()
+) -> tuple[SharedBits, SharedBits, list[Masks]]:
+    """(g, p) of the sums of both parties' summands, block by block: (blocks, n) each.
+
+    ``more``: chains whose masks somebody wants afterwards, made in the same rounds.
+    """
     count = blocks[0][0].size
+    words = words_per(count)
     own = Digits.joined([own_digits(party, words, width) for words, width in blocks])
-    g, p = digit_tables(party, own, CARRIES)
-    folds, last = _folds([width for _, width in blocks])
-    join_carries(party, folds, g, p, count)
-    return SharedBits(g[last], count), SharedBits(p[last], count)
+    levels, last = _folds([width for _, width in blocks])
+    wanted = [one for level in levels for one in _wanted(level, words)]
+    ahead = Preparation(party, [*wanted, *more])
+    g, p = digit_tables(party, own, CARRIES, ahead)
+    masks = iter(ahead.masks)
+    for level in levels:
+        _join(party, level, g, p, masks, count)
+    return SharedBits(g[last], count), SharedBits(p[last], count), list(masks)
 
 
-def _folds(widths: Sequence[int]) -> tuple[Network, list[int]]:
-    """One fold a block over the digits of all of them, and where each ends up."""
+def _join(
+    party: Party, level: Level, g: Words, p: Words, masks: Iterator[Masks], count: int
+) -> None:
+    """Join the groups of a level of (g, p), (positions, words), in place."""
+    jobs, places = [], []
+    for size in (2, 3):
+        groups = np.array([group for group in level if len(group) == size]).T
+        if groups.size:
+            low, *middle, top = groups
+            bits = [
+                p[top],
+                *(p[one] for one in middle),
+                *(g[one] for one in middle),
+                g[low],
+                p[low],
+            ]
+            jobs.append((next(masks), np.stack(bits).reshape(len(bits), -1)))
+            places.append(top)
+    for top, ends in zip(places, chains_at_once(party, jobs, count), strict=True):
+        *made, passed = ends.reshape(len(ends), len(top), -1)
+        for part in made:
+            g[top] ^= part
+        p[top] = passed
+
+
+def _wanted(level: Level, words: int) -> list[Wanted]:
+    """The chains of a level, by the size of its groups."""
+    sizes = [len(group) for group in level]
+    forms = ((_OF_TWO, sizes.count(2)), (_OF_THREE, sizes.count(3)))
+    return [(form, count * words) for form, count in forms if count]
+
+
+def _fold(start: int, stop: int) -> list[Level]:
+    """A tree whose root, at the last position, is the whole block; groups as equal as can be."""
+    ends, levels = list(range(start, stop)), []
+    while len(ends) > 1:
+        cuts = np.array_split(ends, -(-len(ends) // _JOINED))
+        groups = [tuple(int(end) for end in cut) for cut in cuts]
+        levels.append(groups)
+        ends = [group[-1] for group in groups]
+    return levels
+
+
+@cache
+def _folds_of(widths: tuple[int, ...]) -> tuple[list[Level], list[int]]:
     ends = np.cumsum([digits_in(width) for width in widths]).tolist()
-    folds = [fold(start, stop) for start, stop in pairwise([0, *ends])]
-    return side_by_side(folds), [end - 1 for end in ends]
+    folds = [_fold(start, stop) for start, stop in pairwise([0, *ends])]
+    nothing: Level = []
+    levels = zip_longest(*folds, fillvalue=nothing)
+    return [[group for part in level for group in part] for level in levels], [e - 1 for e in ends]
 
 
-def blocks_cost(widths: Sequence[int], count: int) -> Cost:
+def _folds(widths: Sequence[int]) -> tuple[list[Level], list[int]]:
+    """One fold a block over the digits of all of them, level by level, and where each ends up."""
+    return _folds_of(tuple(widths))
+
+
+def blocks_cost(widths: Sequence[int], count: int, more: Sequence[Wanted] = ()) -> Cost:
     """Cost of ``carry_blocks`` for so many elements."""
-    words, (folds, last) = words_per(count), _folds(widths)
-    return digit_cost((last[-1] + 1) * words, CARRIES) + network_cost(folds, words)
+    words, (levels, last) = words_per(count), _folds(widths)
+    total, wanted = digit_cost((last[-1] + 1) * words, CARRIES), [*more]
+    for level in levels:
+        chains = _wanted(level, words)
+        total, wanted = total + chains_cost(chains), wanted + chains
+    return total + masks_cost(wanted)
 
 
 def carry_out(party: Party, words: Words, width: int) -> SharedBits:
     """The carry out of the low ``width`` bits of the sum of both parties' words."""
-    return carry_blocks(party, [(words, width)])[0][0]
+    g, _, _ = carry_blocks(party, [(words, width)])
+    return g[0]
 
 
 def carry_cost(width: int, count: int) -> Cost:
@@ -92,7 +174,7 @@ def signed(words: Words, width: int = 64) -> np.ndarray[tuple[int, ...], np.dtyp
 @protocol(
     cost=lambda x, width=64: carry_cost(width - 1, x.size),
     opens="masked digits, tables and gates, uniform",
-    source="tables of digits as in Rathee and others (CrypTFlow2), CCS 2020; carry tree",
+    source="tables of digits as in Rathee and others (CrypTFlow2), CCS 2020; carry tree of threes",
     ideal=lambda x, width=64: plain_bits(signed(x.words, width).reshape(-1) < 0),
 )
 def is_negative(party: Party, x: Shared, width: int = 64) -> SharedBits:

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,10 +104,21 @@ def digit_cost(digits: int, width: int, used: int | None = None) -> Cost:
     )
 
 
-def digit_tables(party: Party, own: Digits, width: int) -> Words:
+class Beside(Protocol):
+    """What travels with the messages of a transfer, see ``chains.Preparation``."""
+
+    def outgoing(self) -> Words:
+        """What this party sends in the next round."""
+
+    def incoming(self, theirs: Words) -> None:
+        """What has come, as many words."""
+
+
+def digit_tables(party: Party, own: Digits, width: int, beside: Beside | None = None) -> Words:
     """Shares (width, digits, n) of the entries for both parties' digits.
 
-    ``width``: CARRIES or SUMS. The label party answers for the first half.
+    ``width``: CARRIES or SUMS. The label party answers for the first half. ``beside``: goes along
+    in both rounds.
     """
     digits, _, words = own.bits.shape
     sent, received = halves(party, own.bits.swapaxes(0, 1).reshape(DIGIT, -1))
@@ -117,7 +128,7 @@ def digit_tables(party: Party, own: Digits, width: int) -> Words:
         return _kernels.digit_answer(messages, flips, sent, free, width)
 
     asked = with_drawn(party, received, drawn)
-    parts = transfer(party, asked, sent.shape[1], answer, (width, width))
+    parts = transfer(party, asked, sent.shape[1], answer, (width, width), beside)
     return np.concatenate(parts, axis=1).reshape(width, digits, words)
 
 
@@ -149,6 +160,7 @@ def transfer(
     answered: int,
     answer: Callable[[Words, Words], Words],
     widths: tuple[int, int],
+    beside: Beside | None = None,
 ) -> tuple[Words, Words]:
     """Shares of the entries that the label party answers for, and of the others.
 
@@ -158,11 +170,12 @@ def transfer(
     """
     width, used = widths
     sender, receiver = _transfers(party, answered, asked.shape[1], width)
-    flips = party.exchange((asked ^ receiver.choices).reshape(-1), expect=DIGIT * answered)
+    own_flips = (asked ^ receiver.choices).reshape(-1)
+    flips = _exchanged(party, own_flips, DIGIT * answered, beside)
     messages = np.ascontiguousarray(sender.messages[:, :used])
     table = answer(messages, flips.reshape(DIGIT, answered))
     count = asked.shape[1]
-    words = party.exchange(table[1:].reshape(-1), expect=15 * used * count)
+    words = _exchanged(party, table[1:].reshape(-1), 15 * used * count, beside)
     chosen = np.ascontiguousarray(receiver.chosen[:used])
     answers, step = words.reshape(15, used, count), width if used == width else CARRIES
     taken = np.concatenate(
@@ -174,6 +187,16 @@ def transfer(
         ]
     )
     return (table[0], taken) if party.rank == 0 else (taken, table[0])
+
+
+def _exchanged(party: Party, words: Words, expect: int, beside: Beside | None) -> Words:
+    """One round of words and of what goes beside them: the ``expect`` words that have come."""
+    if beside is None:
+        return party.exchange(words, expect=expect)
+    more = beside.outgoing()
+    received = party.exchange(np.concatenate([words, more]), expect=expect + more.size)
+    beside.incoming(received[expect:])
+    return received[:expect]
 
 
 def _transfers(

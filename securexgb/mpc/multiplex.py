@@ -163,6 +163,31 @@ def multiplex_shared(
     return Shared(result)
 
 
+def both_set_cost(count: int) -> Cost:
+    """Cost of ``both_set`` for so many pairs of bits."""
+    return multiplex_private_cost(3 * count, 0, (64,))
+
+
+def both_set(party: Party, x: SharedBits, y: SharedBits) -> Shared:
+    """1 where both bits (n,) are set, else 0: a word, in one round.
+
+    With x = a + b - 2 a b and y alike, a's private to the label party and b's to the other one, the
+    product is a sum of three products of its bits a, a' and a a' with words of the other one, and
+    what that one knows alone.
+    """
+    own = np.stack([x.flags(), y.flags()])
+    bits = np.stack([*own, own[0] & own[1]]) & (party.rank == 0)
+    b, other = own.astype(np.uint64) * np.uint64(party.rank)
+    joint = b * other
+    two, four = np.uint64(2), np.uint64(4)
+    both = (b + other) * two
+    one = np.uint64(party.rank)
+    words = np.stack([other - two * joint, b - two * joint, one + four * joint - both])
+    owners = np.zeros(3, np.int64)
+    products = multiplex_private(party, owners, bits, Shared(words[:, None]), (64,))
+    return products[:, 0].sum(axis=0) + Shared(joint)
+
+
 def _add_products(
     party: Party,
     bits: Bits,

@@ -98,7 +98,7 @@ def gates_at_once(party: Party, jobs: Sequence[tuple[Words, Words]], count: int)
 
     ``count``: bits along the last axis of all of them.
     """
-    gates = [_Gate.of(party, gate, bits) for gate, bits in jobs]
+    gates = [Gate.of(party, gate, bits) for gate, bits in jobs]
     opened = [word for gate in gates for word in gate.masked]
     mine = np.concatenate(opened) if opened else np.zeros(0, np.uint64)
     fill_up(party, mine.reshape(-1, max(1, words_per(count))), count)
@@ -109,7 +109,7 @@ def gates_at_once(party: Party, jobs: Sequence[tuple[Words, Words]], count: int)
 
 
 @dataclass(frozen=True, repr=False)
-class _Gate:
+class Gate:
     """Gates (n,) with bits (width, n) behind each, a triple for every 32 of them."""
 
     gate: Words
@@ -118,7 +118,7 @@ class _Gate:
     triples: list[GatePieces]
 
     @classmethod
-    def of(cls, party: Party, gate: Words, bits: Words) -> _Gate:
+    def of(cls, party: Party, gate: Words, bits: Words) -> Gate:
         behind = bits.reshape(bits.shape[0], gate.size)
         widths = [len(part) for part in _parts(len(bits))]
         drawn = [party.source.take(Gates.at_least(width), gate.size) for width in widths]

@@ -184,9 +184,28 @@ class SharedBits(_Secret):
             raise ValueError(f"{self.count} bits are not {rows} rows of whole words for {count}")
         return SharedBits(self.words.reshape(*self.words.shape[:-1], rows, -1), count)
 
+    def rows(self, rows: int) -> SharedBits:
+        """Bits (n,) as so many rows of any length, (rows, n / rows)."""
+        flags = self.flags().reshape(rows, -1)
+        return SharedBits(pack_bits(flags), flags.shape[1])
+
+    def repeated(self, times: int) -> SharedBits:
+        """Bits (n,) so many times, one after the other."""
+        return SharedBits(pack_bits(np.tile(self.flags(), times)), times * self.count)
+
     def flags(self) -> NDArray[np.bool_]:
         """This party's share of every bit singly, for protocols: (..., count)."""
         return unpack_bits(self.words, self.count)
+
+    def for_each(self, times: int) -> SharedBits:
+        """Each bit (n,) so many times: (n times,)."""
+        return SharedBits(pack_bits(np.repeat(self.flags(), times)), times * self.count)
+
+    @staticmethod
+    def in_a_row(parts: Sequence[SharedBits]) -> SharedBits:
+        """Bits (n,) of any length each, one after the other."""
+        flags = np.concatenate([part.flags() for part in parts])
+        return SharedBits(pack_bits(flags), flags.size)
 
     @staticmethod
     def stack(parts: Sequence[SharedBits]) -> SharedBits:

@@ -208,6 +208,7 @@ def _of_mpc(
         "mpc.convert.to_arithmetic": (bits(),),
         "mpc.convert.to_bits": (x, 32),
         "mpc.convert.highest_bit": (bits(30),),
+        "mpc.argmax.winners": (Shared.zeros(10, count // 10), score_bits(numbers)),
         "mpc.argmax.argmax": (
             Shared.zeros(_NODES, 300),
             Shared.zeros(2, _NODES, 300),
@@ -243,12 +244,13 @@ def _of_numbers(
     x = Shared.zeros(count)
     return {
         "mpc.numbers.scale.scale_rows": (x.reshape(1, -1), Shared.zeros(1), 52),
+        "mpc.numbers.truncate.shift": (x, 20),
         "mpc.numbers.truncate.truncate": (x, 20),
         "mpc.numbers.truncate.round_off": (x, 20),
         "mpc.numbers.unpack.round_sums": (_noisy(layout), shape.widths(numbers.dropped_bits)),
         "mpc.numbers.per_cents.per_cents": (x[:20],),
-        "mpc.numbers.divide.reciprocal": (x, x),
-        "mpc.numbers.divide.divide": (x, x, bits(30), bits()),
+        "mpc.numbers.divide.reciprocal": (x, bits()),
+        "mpc.numbers.divide.divide": (x, x, bits(30), bits(30)),
         "mpc.numbers.bound.reaches": (bits(25), 3 << 12),
         "mpc.numbers.logarithm.normalised": ((bits(48), bits(25), bits(25)), (16, 13, 13)),
         "mpc.numbers.logarithm.log2_bits": (
@@ -290,7 +292,6 @@ def _of_boost(
         "boost.histogram.running": (shape, NoisySums(_noisy(layout)), used, numbers),
         "boost.splits.weights.soft_threshold": (x, 1),
         "boost.splits.weights.weigh": (x.reshape(1, -1), x.reshape(1, -1), numbers, False),
-        "boost.splits.weights.clipped": (x, x),
         "boost.splits.score.scores": (child_sums(histogram, candidates), numbers),
         "boost.splits.split.best_splits": (histogram, candidates, numbers, no_dummies),
         "boost.splits.leaves.leaf_weights": (levels, numbers, 0.3),

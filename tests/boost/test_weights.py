@@ -8,10 +8,10 @@ import pytest
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.splits.weights import clipped, needs_clip, weigh
-from securexgb.mpc.multiply import multiply
+from securexgb.boost.splits.weights import needs_clip, weigh
+from securexgb.mpc.numbers.divide import quotient_by_one
 from securexgb.mpc.party import Party
-from securexgb.mpc.shared import Shared, SharedBits
+from securexgb.mpc.shared import Shared
 from tests.mpc.kit import on_both, shared
 
 
@@ -30,8 +30,7 @@ def test_weights_end_where_hessians_are_tiny(reg_lambda: float) -> None:
     hessian = draw.integers(0, 2000 * unit, 200) >> draw.integers(0, 27, 200)
 
     def program(party: Party, g: Shared, h: Shared) -> tuple[Shared, Shared]:
-        weights, thresholded = weigh(party, g, h, numbers, False)
-        return weights, multiply(party, thresholded, weights)
+        return weigh(party, g, h, numbers, False)
 
     found, score = on_both(program, shared(gradient[None], 1), shared(hessian[None], 2))
     below = hessian + numbers.reg_lambda
@@ -42,19 +41,36 @@ def test_weights_end_where_hessians_are_tiny(reg_lambda: float) -> None:
     np.testing.assert_array_equal(score[0], gradient * found[0])
 
 
-def test_the_edge_itself_is_a_quotient() -> None:
-    x = np.zeros(64, np.int64)
-    x[:6] = [2048 * 7, 2048 * 7 + 1, -2048 * 7, -2048 * 7 - 1, 1, 0]
-    a = np.zeros(64, np.int64)
-    a[:4] = 7
+def test_the_edge_itself_is_a_quotient_and_all_beyond_it_one_number() -> None:
+    numbers = numbers_of(10_000, reg_lambda=0.0, min_child_weight=0.0)
+    x = np.array([2048 * 7, 2048 * 7 + 1, 9999999, 1, 2048 * 7 - 1, 0])
+    a = np.array([7, 7, 7, 0, 7, 0])
 
-    def program(party: Party, x: Shared, a: Shared) -> tuple[Shared, Shared, SharedBits]:
-        return clipped(party, x, a)
+    def program(party: Party, g: Shared, h: Shared) -> Shared:
+        return weigh(party, g, h, numbers, False)[0]
 
-    above, below, bits = on_both(program, shared(x, 1), shared(a, 2))
-    np.testing.assert_array_equal(above[:6], [14336, 2048, -14336, -2048, 2048, 0])
-    np.testing.assert_array_equal(below[:6], [7, 1, 7, 1, 1, 0])
-    np.testing.assert_array_equal((bits << np.arange(30)[:, None]).sum(axis=0), below)
+    for sign in (1, -1):
+        found = on_both(program, shared(sign * x[None], 1), shared(a[None], 2))[0]
+        assert abs(found[0] - sign * 2048 * 2**19) <= 2**10
+        np.testing.assert_array_equal(found[1:4], [quotient_by_one(sign * 2048)] * 3)
+        assert abs(found[4]) < abs(found[0])
+        assert found[5] == 0
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_of_a_column_all_rows_count_or_none(rows: int) -> None:
+    numbers = numbers_of(10_000, min_child_weight=1.0)
+    draw, unit = np.random.default_rng(rows), 1 << numbers.gradient_bits
+    gradient = draw.integers(-9 * unit, 9 * unit, (rows, 70))
+    hessian = draw.integers(0, 3 * unit, (rows, 70))
+
+    def program(party: Party, g: Shared, h: Shared) -> Shared:
+        return weigh(party, g, h, numbers, True)[0]
+
+    found = on_both(program, shared(gradient, 1), shared(hessian, 2))
+    heavy = (hessian >= numbers.min_child_weight).all(axis=0)
+    exact = np.where(heavy, gradient / (hessian + numbers.reg_lambda), 0.0)
+    np.testing.assert_allclose(found / 2.0**19, exact, rtol=2.0**-20, atol=2.0**-19)
 
 
 def test_no_clip_where_public_terms_rule_it_out() -> None:

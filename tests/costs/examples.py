@@ -85,12 +85,12 @@ def _shift(draw: Draw) -> Arguments:
 def _divide(draw: Draw) -> Arguments:
     count = _count(draw)
     x, a = _numbers(draw, count, bits=10), shared(draw.integers(1, 1000, count))
-    return [x, a, _bits(draw, 30, count), _bits(draw, count)]
+    return [x, a, _bits(draw, 30, count), _bits(draw, 30, count)]
 
 
 def _reciprocal(draw: Draw) -> Arguments:
     y = draw.integers(1 << 29, 1 << 30, _count(draw))
-    return [shared(y, 1), shared((y >= 3 << 28).astype(np.int64), 2)]
+    return [shared(y, 1), shared_bits(y >= 3 << 28, 2)]
 
 
 def _argmax(draw: Draw) -> Arguments:
@@ -266,11 +266,6 @@ def _weigh(draw: Draw) -> Arguments:
     ]
 
 
-def _clipped(draw: Draw) -> Arguments:
-    count = 64 * int(draw.integers(1, 4))
-    return [shared(draw.integers(-900, 900, count)), shared(draw.integers(0, 9, count))]
-
-
 def _leaf_weights(draw: Draw) -> Arguments:
     params = TrainingParams(reg_alpha=float(draw.choice([0.0, 0.5])))
     numbers = Layout.of(params, 1000, (1, 1), False).numbers(params)
@@ -355,6 +350,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
         public(int(draw.integers(2, 65))),
     ],
     "mpc.convert.highest_bit": lambda draw: _two_bits(draw)[:1],
+    "mpc.numbers.truncate.shift": _shift,
     "mpc.numbers.truncate.truncate": _shift,
     "mpc.numbers.truncate.round_off": _shift,
     "mpc.numbers.table.lookups": _lookups,
@@ -362,6 +358,10 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.numbers.divide.divide": _divide,
     "mpc.numbers.divide.reciprocal": _reciprocal,
     "mpc.argmax.argmax": _argmax,
+    "mpc.argmax.winners": lambda draw: [
+        _numbers(draw, int(draw.integers(2, 40)), _count(draw) // 8 + 1),
+        public(int(draw.integers(25, 64))),
+    ],
     "mpc.numbers.bound.reaches": _reaches,
     "mpc.numbers.logarithm.normalised": _normalised,
     "mpc.numbers.logarithm.log2_bits": _log2_bits,
@@ -397,7 +397,6 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
         public(int(draw.choice([0, 7]))),
     ],
     "boost.splits.weights.weigh": _weigh,
-    "boost.splits.weights.clipped": _clipped,
     "boost.splits.score.scores": _scores,
     "boost.splits.split.best_splits": _best_splits,
     "boost.splits.leaves.leaf_weights": _leaf_weights,

@@ -60,6 +60,11 @@ def look_up(party: Party, *parts: SharedBits) -> Any:
     return lookups(party, parts, [Tables(entries, 3, Place(0, 1))], (parts[0].count,))
 
 
+def chains(count: int) -> int:
+    """Bits that multiply the masks of the chains which fold 16 digits: six groups of three."""
+    return 64 * words_per(count) * 6 * (1 + 4)
+
+
 def signs(party: Party, x: Shared, width: int) -> Any:
     return sign_tables(party, x.words, width)
 
@@ -123,8 +128,13 @@ CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any
         lambda n: ([2 * n + sliced(n, 2)], [n + sliced(n, 3 + 1)]),
     ),
     "widen": (widen, lambda n: [numbers(n), public(32)], lambda n: ([n], [sliced(n, 32)])),
-    # The label party answers for the lower half, where the free bits are.
-    "is_negative": (is_negative, lambda n: [numbers(n)], lambda n: ([32 * n], [31 * n])),
+    # The label party answers for the lower half, where the free bits are. Masks of chains, which
+    # go along, are random bits in whole words.
+    "is_negative": (
+        is_negative,
+        lambda n: [numbers(n)],
+        lambda n: ([32 * n + chains(n)], [31 * n + chains(n)]),
+    ),
     "to_bits": (
         to_bits,
         lambda n: [numbers(n), public(22)],

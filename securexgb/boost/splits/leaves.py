@@ -4,10 +4,10 @@ Growing a level needs no more than its best splits, so stop marks and weights wa
 tree is complete, and all nodes are divided in one batch. A node stops where its best split
 gains no more than gamma, and the least gain (xgboost 3.2, hist), or where it has none. Its
 descendants inherit the mark; all leaves below get its weight, and none of them gains anything.
-So a node counts as split where it and all above it are: products of marks in as many rounds as the
+So a node counts as split where it and all above it are: ands of marks in as many rounds as the
 logarithm of the depth. Weights become leaf values, rounded, while the gains are tested; one round
-more takes all of them: a leaf's value is the sum, over its path, of each node's value times the
-mark that the path ends there.
+more takes all of them: a leaf's value is the sum, over its path, of each node's value chosen by the
+mark that the path ends there. Marks stay bits to the end.
 
 Where importance is asked for, every node has an amount, of which a stop mark leaves 0 as well: its
 split's gain, or its cover, the sum H of its rows' hessians (xgboost's total_gain and total_cover).
@@ -35,15 +35,15 @@ from securexgb.boost.histogram import Histogram
 from securexgb.boost.splits.weights import weigh, weights_cost
 from securexgb.boost.tree import leaf_values, leaf_values_cost
 from securexgb.mpc.argmax import PAYLOAD_BITS
-from securexgb.mpc.compare import at_least, carry_cost
-from securexgb.mpc.convert import lift_cost, to_arithmetic
-from securexgb.mpc.multiply import multiply, product_cost
+from securexgb.mpc.compare import carry_cost, is_negative, not_bits
+from securexgb.mpc.multiplex import multiplex_shared, multiplex_shared_cost
+from securexgb.mpc.multiply import and_bits, and_cost
 from securexgb.mpc.numbers.divide import QUOTIENT_BITS
 from securexgb.mpc.numbers.lift import widen, widen_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.share import constant
-from securexgb.mpc.shared import Shared
+from securexgb.mpc.share import constant, constant_bits
+from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.mpc.together import together
 
 GAIN_BITS = SUM_BITS + LEAF_WEIGHT_INTEGER_BITS + LEAF_WEIGHT_BITS + 1
@@ -75,11 +75,11 @@ class LevelSums:
 
 @dataclass(frozen=True)
 class NodeValues:
-    """Of each node, shared (nodes,): 1 where it stops; its split's gain, whatever gamma is, with
+    """Of each node, shared (nodes,): whether it stops; its split's gain, whatever gamma is, with
     gradient_bits + QUOTIENT_BITS fraction bits; the leaf value it would have. ``left``, ``right``:
     those of its children, of the nodes of the last level alone."""
 
-    stops: Shared
+    stops: SharedBits
     gain: Shared
     own: Shared
     left: Shared
@@ -107,11 +107,10 @@ def leaf_weights_cost(
     nodes, leaves = roots * ((1 << depth) - 1), roots << depth
     total = widen_cost(PAYLOAD_BITS, 2 * nodes)
     total += weights_cost(3, nodes, numbers, all_or_none=False)
-    tests = product_cost(3 * nodes) + carry_cost(63, nodes) + lift_cost(words_per(nodes))
-    total += tests.at_once(leaf_values_cost(numbers, nodes + leaves))
+    total += carry_cost(63, nodes).at_once(leaf_values_cost(numbers, nodes + leaves))
     for step in _steps(depth):
-        total += product_cost(roots * ((1 << depth) - (1 << step)))
-    return total + product_cost((1 if importance == "none" else 2) * nodes + leaves)
+        total += and_cost(words_per(roots * ((1 << depth) - (1 << step))))
+    return total + multiplex_shared_cost((1 if importance == "none" else 2) * nodes + leaves)
 
 
 def _cost(
@@ -145,20 +144,24 @@ def leaf_weights(
     split = _all_split(party, values.stops, depth, roots)
     last = split[-1]
     # A path ends at the one node that does not split while all above it do, or at a leaf.
-    above = [constant(party, 1, (roots,)), *(of_level.repeat(2) for of_level in split[:-1])]
-    ends = [reached - splits for reached, splits in zip(above, split, strict=True)]
+    above = [
+        constant_bits(party, True, (), roots),
+        *(of_level.for_each(2) for of_level in split[:-1]),
+    ]
+    ends = [reached ^ splits for reached, splits in zip(above, split, strict=True)]
     marks, words = [*ends, last, last], [values.own, values.left, values.right]
     if importance != "none":
         amounts = values.gain
         if importance == "cover":
             amounts = Shared.concatenate([sums.hessian for sums in levels])
         marks, words = [*marks, *split], [*words, amounts]
-    kept = multiply(party, Shared.concatenate(marks), Shared.concatenate(words))
+    given = Shared.concatenate(words).reshape(1, 1, -1)
+    kept = multiplex_shared(party, SharedBits.in_a_row(marks)[None], given)[0, 0]
     nodes, own = values.own.size, Shared.zeros(roots)
     for level in range(depth):
         own = (own.repeat(2) if level else own) + kept[_level(level, roots)]
-    left, right = (kept[nodes + at : nodes + at + last.size] for at in (0, last.size))
-    return Leaves(Shared.interleave(own + left, own + right), kept[nodes + 2 * last.size :])
+    left, right = (kept[nodes + at : nodes + at + last.count] for at in (0, last.count))
+    return Leaves(Shared.interleave(own + left, own + right), kept[nodes + 2 * last.count :])
 
 
 def _level(depth: int, roots: int) -> slice:
@@ -170,21 +173,21 @@ def _steps(depth: int) -> list[int]:
     return [1 << power for power in range((depth - 1).bit_length())]
 
 
-def _all_split(party: Party, stops: Shared, depth: int, roots: int) -> list[Shared]:
-    """Of each level, (nodes,): 1 where a node splits and all above it do.
+def _all_split(party: Party, stops: SharedBits, depth: int, roots: int) -> list[SharedBits]:
+    """Of each level, (nodes,): whether a node splits and all above it do.
 
-    After a step of 2^k the product is that over the node and 2^(k+1) - 1 above.
+    After a step of 2^k that is so of the node and of 2^(k+1) - 1 above.
     """
-    splits = constant(party, 1, stops.shape) - stops
-    found = [splits[_level(level, roots)] for level in range(depth)]
+    splits = not_bits(party, stops)
+    found = [splits.part(_level(level, roots)) for level in range(depth)]
     for step in _steps(depth):
-        above = [of_level.repeat(1 << step) for of_level in found[:-step]]
-        below = Shared.concatenate(found[step:])
-        both = multiply(party, below, Shared.concatenate(above))
+        above = [of_level.for_each(1 << step) for of_level in found[:-step]]
+        below = SharedBits.in_a_row(found[step:])
+        both = and_bits(party, below, SharedBits.in_a_row(above))
         skipped = _level(step, roots).start
         for level in range(step, depth):
             nodes = _level(level, roots)
-            found[level] = both[nodes.start - skipped : nodes.stop - skipped]
+            found[level] = both.part(slice(nodes.start - skipped, nodes.stop - skipped))
     return found
 
 
@@ -199,7 +202,7 @@ def node_values(
     left = Shared.concatenate([level.left for level in levels], axis=1)
     wide = widen(party, left.reshape(-1), PAYLOAD_BITS).reshape(*left.shape)
     left_gradient, left_hessian = wide[0], wide[1]
-    weights, thresholded = weigh(
+    weights, scores = weigh(
         party,
         Shared.stack([gradient, left_gradient, gradient - left_gradient]),
         Shared.stack([hessian, left_hessian, hessian - left_hessian]),
@@ -207,21 +210,17 @@ def node_values(
         False,
     )
 
-    def tested(party: Party) -> tuple[Shared, Shared]:
-        """The gains, and whether each is too small."""
-        scores = multiply(party, thresholded, weights)
-        fraction_bits = numbers.gradient_bits + QUOTIENT_BITS
-        least = int(numbers.least_gain * 2.0**fraction_bits) + 1
-        threshold = min(max(numbers.gain(numbers.gamma, fraction_bits), least), _NO_GAIN)
-        gain = scores[1] + scores[2] - scores[0]
-        beyond = gain - constant(party, threshold, gradient.shape)
-        splits = to_arithmetic(party, at_least(party, beyond, Shared.zeros(*gain.shape)))
-        return gain, constant(party, 1, gradient.shape) - splits
-
+    fraction_bits = numbers.gradient_bits + QUOTIENT_BITS
+    least = int(numbers.least_gain * 2.0**fraction_bits) + 1
+    threshold = min(max(numbers.gain(numbers.gamma, fraction_bits), least), _NO_GAIN)
+    gain = scores[1] + scores[2] - scores[0]
+    beyond = gain - constant(party, threshold, gain.shape)
     nodes, last = gradient.size, levels[-1].gradient.size
     read = Shared.concatenate([weights[0], weights[1, nodes - last :], weights[2, nodes - last :]])
-    (gain, stops), values = together(
-        party, tested, lambda part: leaf_values(part, read, numbers, learning_rate)
+    stops, values = together(
+        party,
+        lambda part: is_negative(part, beyond),
+        lambda part: leaf_values(part, read, numbers, learning_rate),
     )
     below = values[nodes:].reshape(2, last)
     return NodeValues(stops, gain, values[:nodes], below[0], below[1])

@@ -40,7 +40,6 @@ from securexgb.boost.splits.weights import weigh, weights_cost
 from securexgb.correlations.prices import Prices
 from securexgb.mpc.compare import all_cost, all_of, not_bits
 from securexgb.mpc.convert import bits_cost, to_bits
-from securexgb.mpc.multiply import multiply, product_cost
 from securexgb.mpc.numbers.bound import reaches, reaches_cost
 from securexgb.mpc.numbers.lift import Number, lift_numbers, numbers_cost
 from securexgb.mpc.numbers.logarithm import (
@@ -118,7 +117,7 @@ def scores_cost(nodes: int, candidates: int, numbers: NumberFormat, prices: Pric
     """Cost of ``scores`` for so many nodes and candidates."""
     count = nodes * candidates
     if numbers.reg_alpha:
-        return weights_cost(2, count, numbers, all_or_none=True) + product_cost(2 * count)
+        return weights_cost(2, count, numbers, all_or_none=True)
     words, wide, narrow = words_per(count), numbers.determinant_bits, numbers.hessian_bits
     d, h = _least(numbers)
     of_d = row_products_cost(2 * nodes, candidates, wide, prices)
@@ -160,8 +159,8 @@ def _by_quotients(party: Party, sums: ChildSums, numbers: NumberFormat) -> Share
             (sums.child_hessian, sums.hessian),
         )
     ]
-    both = multiply(party, *weigh(party, sides[0], sides[1], numbers, True))
-    return both.sum(axis=0).reshape(*shape)
+    _, of_sides = weigh(party, sides[0], sides[1], numbers, True)
+    return of_sides.sum(axis=0).reshape(*shape)
 
 
 def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shared:

@@ -4,9 +4,9 @@ T is the soft threshold by alpha. Both are exact up to the rounding of the quoti
 the gain of a split is tested against gamma as xgboost does.
 
 A weight ends at 2^11 = L, whatever a rare event's hessians add up to. Where |T(G)| > L (H + lambda)
-the quotient +-L / 1 is taken in its place, chosen by a shared bit; T(G) times it is the score. The
-bits that the division needs are those of H + lambda, made while the bound is tested, then replaced
-by those of 1. The step is left out where public terms say that it never counts: H is at least
+the quotient +-L / 1, a public number, is taken in its place: T(G) is put to 0 for the division, and
+the number added, each by a shared bit that is found beside the bits of H + lambda. T(G) times the
+weight is the score. The step is left out where public terms say that it never counts: H is at least
 min_child_weight where the weight is not 0 anyway.
 """
 
@@ -15,33 +15,50 @@ from __future__ import annotations
 from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import LEAF_WEIGHT_INTEGER_BITS, SUM_BITS, NumberFormat
 from securexgb.mpc.compare import all_cost, all_of, at_least, carry_cost, is_negative, not_bits
-from securexgb.mpc.convert import bits_cost, lift_cost, to_arithmetic, to_bits
+from securexgb.mpc.convert import (
+    bits_cost,
+    highest_bit,
+    highest_cost,
+    lift_cost,
+    to_arithmetic,
+    to_bits,
+)
 from securexgb.mpc.multiplex import multiplex_shared, multiplex_shared_cost
 from securexgb.mpc.multiply import and_broadcast, gate_cost, multiply, product_cost
-from securexgb.mpc.numbers.divide import DENOMINATOR_BITS, divide, quotient_cost
+from securexgb.mpc.numbers.divide import (
+    DENOMINATOR_BITS,
+    divide,
+    quotient_by_one,
+    quotient_cost,
+)
+from securexgb.mpc.numbers.truncate import in_time, times_late, times_late_cost
 from securexgb.mpc.padding import filled
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.share import constant, constant_bits
+from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.mpc.together import together
 
 _MOST = 1 << LEAF_WEIGHT_INTEGER_BITS
 _CLIP_WIDTH = SUM_BITS + LEAF_WEIGHT_INTEGER_BITS + 2
-_PAIR = (64, 64)
-"""The bits of a numerator and of a denominator."""
 
 
 def weights_cost(rows: int, count: int, numbers: NumberFormat, all_or_none: bool) -> Cost:
     """Cost of ``weigh`` for (rows, count) sums."""
-    words = words_per(count)
-    padded = 64 * words * rows
-    bits = bits_cost(DENOMINATOR_BITS, words * rows)
-    total = clip_cost(padded) if needs_clip(numbers) else bits
-    total = total.at_once(bits_cost(DENOMINATOR_BITS + 1, words * rows))
-    total += _threshold_cost(padded, numbers.reg_alpha)
-    total += all_cost(rows, words) if all_or_none else Cost()
-    return total + quotient_cost(padded)
+    quotients, clips = rows * count, needs_clip(numbers)
+    words = words_per(quotients)
+    total = _threshold_cost(quotients, numbers.reg_alpha)
+    tests = carry_cost(DENOMINATOR_BITS, quotients)
+    if clips:
+        tests = tests.at_once(carry_cost(_CLIP_WIDTH - 1, 2 * quotients))
+    total += bits_cost(DENOMINATOR_BITS, words).at_once(tests)
+    kept = all_cost(rows, words_per(count)) if all_or_none else Cost()
+    kept += gate_cost(2, words) if clips else Cost()
+    choice = multiplex_shared_cost(quotients)
+    kept += choice.at_once(lift_cost(2 * words)) if clips else choice
+    total += highest_cost(DENOMINATOR_BITS, words).at_once(kept)
+    ends = times_late_cost(quotients).at_once(lift_cost(words))
+    return total + quotient_cost(quotients) + ends
 
 
 @protocol(
@@ -55,27 +72,34 @@ def weights_cost(rows: int, count: int, numbers: NumberFormat, all_or_none: bool
 def weigh(
     party: Party, gradient: Shared, hessian: Shared, numbers: NumberFormat, all_or_none: bool
 ) -> tuple[Shared, Shared]:
-    """T(G)/(H + lambda) with 19 fraction bits, and T(G): (k, n) each.
+    """T(G)/(H + lambda) with 19 fraction bits, and T(G) times it: (k, n) each.
 
     The first is within 2^11. It is 0 where H is below ``min_child_weight``; with ``all_or_none``,
     in all k rows of a column where one of them is.
     """
-    rows, count = hessian.shape
-    g, h = filled(party, gradient), filled(party, hessian)
+    shape, h = hessian.shape, hessian.reshape(-1)
     below = h + constant(party, numbers.reg_lambda, h.shape)
     test = h - constant(party, numbers.min_child_weight, h.shape)
-    short = soft_threshold(party, g.reshape(-1), numbers.reg_alpha)
-    fraction = clipped if needs_clip(numbers) else _as_they_are
-    (above, below, bits), tested = together(
+    short = soft_threshold(party, gradient.reshape(-1), numbers.reg_alpha)
+    bits, beyond, light = together(
         party,
-        lambda part: fraction(part, short, below.reshape(-1)),
-        lambda part: to_bits(part, test, DENOMINATOR_BITS + 1),
+        lambda part: to_bits(part, below, DENOMINATOR_BITS),
+        lambda part: _beyond(part, short, below) if needs_clip(numbers) else None,
+        lambda part: is_negative(part, test, DENOMINATOR_BITS + 1),
     )
-    passed = not_bits(party, tested[DENOMINATOR_BITS])
-    if all_or_none:
-        passed = SharedBits.stack([all_of(party, passed)] * rows)
-    quotients = divide(party, above, below, bits, passed.joined())
-    return quotients.reshape(*h.shape)[:, :count], short.reshape(*h.shape)[:, :count]
+    passed = not_bits(party, light)
+
+    def kept(party: Party) -> tuple[Shared, Shared]:
+        counts = _in_all_rows(party, passed, shape[0]) if all_or_none else passed
+        return _kept(party, short, counts, beyond)
+
+    marks, (above, ends) = together(party, lambda part: highest_bit(part, bits), kept)
+    quotient, carry = divide(party, above, below, bits, marks)
+    late = quotient + ends, carry
+    scores, weights = together(
+        party, lambda part: times_late(part, late, short), lambda part: in_time(part, late)
+    )
+    return weights.reshape(*shape), scores.reshape(*shape)
 
 
 def needs_clip(numbers: NumberFormat) -> bool:
@@ -84,50 +108,37 @@ def needs_clip(numbers: NumberFormat) -> bool:
     return least * _MOST < 1 << (numbers.signed_bits - 1)
 
 
-def _as_they_are(party: Party, x: Shared, a: Shared) -> tuple[Shared, Shared, SharedBits]:
-    """(x, a), flat, and a's bits."""
-    return x, a, to_bits(party, a, DENOMINATOR_BITS)
-
-
-def clip_cost(count: int) -> Cost:
-    """Cost of ``clipped`` for so many quotients, whole words of them."""
-    tests, words = carry_cost(_CLIP_WIDTH - 1, 2 * count), words_per(count)
-    moves = multiplex_shared_cost(2 * count, _PAIR).at_once(gate_cost(DENOMINATOR_BITS, words))
-    return tests.at_once(bits_cost(DENOMINATOR_BITS, words)) + moves
-
-
-@protocol(
-    cost=lambda x, a: clip_cost(x.size),
-    opens=COMPOSED,
-    source="docs/training.md, leaves",
-    ideal=None,
-)
-def clipped(party: Party, x: Shared, a: Shared) -> tuple[Shared, Shared, SharedBits]:
-    """(x, a), or (2^11, 1) where x > 2^11 a, (-2^11, 1) where -x > 2^11 a, and the second's bits.
-
-    Flat, (n,) and (30, n), n a multiple of 64; |x| < 2^SUM_BITS, 0 <= a < 2^30.
-    """
+def _beyond(party: Party, x: Shared, a: Shared) -> SharedBits:
+    """Whether x > 2^11 a, and whether -x > 2^11 a: (2, n); |x| < 2^SUM_BITS, 0 <= a < 2^30."""
     limit = a.scale(_MOST)
-    gaps_to_limit = Shared.concatenate([limit - x, limit + x])
-    beyond, bits = together(
+    gaps = Shared.concatenate([limit - x, limit + x])
+    return is_negative(party, gaps, _CLIP_WIDTH).rows(2)
+
+
+def _in_all_rows(party: Party, passed: SharedBits, rows: int) -> SharedBits:
+    """Bits (rows n,): for each row whether a column's bits are set in all rows."""
+    return all_of(party, passed.rows(rows)).repeated(rows)
+
+
+def _kept(
+    party: Party, x: Shared, passed: SharedBits, beyond: SharedBits | None
+) -> tuple[Shared, Shared]:
+    """What is divided, x (n,) or 0, and the quotient where it ends at 2^11 on either side, or 0."""
+    if beyond is None:
+        return _chosen(party, passed, x), Shared.zeros(*x.shape)
+    # At most one side is beyond.
+    ended = and_broadcast(party, passed, beyond)
+    above, flags = together(
         party,
-        lambda part: is_negative(part, gaps_to_limit, _CLIP_WIDTH).cut(2, x.size),
-        lambda part: to_bits(part, a, DENOMINATOR_BITS),
+        lambda part: _chosen(part, passed ^ ended.xor_all(), x),
+        lambda part: to_arithmetic(part, ended),
     )
-    ends = constant(party, [[_MOST], [-_MOST]], (2, x.size))
-    gaps = ends - Shared.stack([x, x])
-    rest = constant(party, 1, a.shape) - a
-    moves = Shared.stack([gaps.reshape(-1), Shared.concatenate([rest, rest])]).reshape(1, 2, -1)
-    one = constant_bits(party, True, (1,), x.size)
-    changes = SharedBits.concatenate([bits[:1] ^ one, bits[1:]])
-    moved, changed = together(
-        party,
-        lambda part: multiplex_shared(part, SharedBits.stack([beyond.joined()]), moves, _PAIR),
-        # An end is passed on one side at most.
-        lambda part: and_broadcast(part, beyond.xor_all(), changes),
-    )
-    both = moved.reshape(2, 2, x.size).sum(axis=1)
-    return x + both[0], a + both[1], bits ^ changed
+    ends = [[quotient_by_one(_MOST)], [quotient_by_one(-_MOST)]]
+    return above, flags.scale(ends).sum(axis=0)
+
+
+def _chosen(party: Party, bits: SharedBits, x: Shared) -> Shared:
+    return multiplex_shared(party, bits[None], x.reshape(1, 1, -1))[0, 0]
 
 
 def _threshold_cost(count: int, alpha: int) -> Cost:

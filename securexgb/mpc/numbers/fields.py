@@ -65,7 +65,7 @@ def _field(words: Words, start: int, width: int) -> Words:
 
 def _carries(party: Party, blocks: list[tuple[Words, int]], widths: Sequence[Widths]) -> SharedBits:
     """The carry out of each field that has a width, in their order: (fields, n)."""
-    g, p = carry_blocks(party, blocks)
+    g, p, _ = carry_blocks(party, blocks)
     at, above = -1, []
     for low, _ in widths:
         at += 2 if low else 1

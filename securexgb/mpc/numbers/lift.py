@@ -57,8 +57,8 @@ def binary(width: int) -> Number:
     return Number(tuple(1 << place for place in range(width)), width)
 
 
-def _products_cost(precisions: Sequence[int], words: int) -> Cost:
-    """Cost of ``_products`` for rows of so many words."""
+def products_cost(precisions: Sequence[int], words: int) -> Cost:
+    """Cost of ``private_products`` for rows of so many words."""
     to_label, to_feature = precisions[::2], precisions[1::2]
     drawn = Counter(
         Transfers(transfer_bits(precision), 1 - row % 2) for row, precision in enumerate(precisions)
@@ -80,8 +80,8 @@ def _precisions(numbers: Sequence[Number]) -> tuple[list[int], list[int]]:
 def numbers_cost(numbers: Sequence[Number], words: int, *, whole: bool = True) -> Cost:
     """Cost of ``lift_numbers`` for 64 * ``words`` elements."""
     bits, wraps = _precisions(numbers)
-    products = _products_cost(bits, words)
-    return products + _products_cost(wraps, words) if whole else products
+    products = products_cost(bits, words)
+    return products + products_cost(wraps, words) if whole else products
 
 
 def _ideal(bits: SharedBits, numbers: tuple[Number, ...], whole: bool = True) -> Shared:  # noqa: ARG001
@@ -107,7 +107,7 @@ def lift_numbers(
     """
     own = np.ascontiguousarray(bits.words)
     precisions, wraps = _precisions(numbers)
-    products = _products(party, own, precisions, bits.count)
+    products = private_products(party, own, precisions, bits.count)
     sums = np.zeros((len(numbers), bits.count), np.uint64)
     row = 0
     for total, number in zip(sums, numbers, strict=True):
@@ -123,7 +123,7 @@ def lift_numbers(
 
 def widen_cost(ring_bits: int, count: int) -> Cost:
     """Cost of ``widen`` for so many numbers."""
-    return _products_cost([64 - ring_bits], words_per(count))
+    return products_cost([64 - ring_bits], words_per(count))
 
 
 @protocol(
@@ -147,11 +147,11 @@ def _widened(party: Party, sums: Words, wraps: list[int]) -> Words:
     words = sums << spare >> spare
     tops = words >> (np.uint64(63) - spare)
     own = to_slices(tops, 1)[0]
-    both = _products(party, own, wraps, count)
+    both = private_products(party, own, wraps, count)
     return words - ((tops - both) << (np.uint64(64) - spare))
 
 
-def _products(party: Party, own: Words, precisions: Sequence[int], count: int) -> Words:
+def private_products(party: Party, own: Words, precisions: Sequence[int], count: int) -> Words:
     """Shares of the products of both parties' bits: row k modulo 2^precisions[k], (rows, n).
 
     ``own``: this party's bits, packed (rows, words). The label party receives in even rows.

@@ -71,12 +71,17 @@ def test_a_run_is_left_with_its_report(securexgb, tmp_path):
     assert run.parent == tmp_path / "run"
     assert (tmp_path / facts["report"]).read_text().startswith("<!doctype html>")
     report = json.loads((run / "report.json").read_text())
-    assert report["metrics"]["auc"] == facts["auc"]
+    training, test = report["scored"]
+    assert (training["name"], training["rows"]) == ("training rows", facts["rows"])
+    assert test["metrics"]["auc"] == facts["auc"]
+    (moved,) = report["stability"]
+    assert (moved["expected"], moved["actual"]) == ("training rows", "test rows")
     assert report["positive"].startswith("positive class: 'benign'")
     assert sum(report["importance"].values()) == pytest.approx(1.0)
     assert report["costs"]["rounds"] == facts["rounds"]
     assert {path.name for path in (run / "model").iterdir()} == {"label.npz", "feature.npz"}
     assert (run / "report.html").stat().st_mode & 0o777 == 0o600
+    assert (run / "report" / "bands.csv").read_text().startswith("of,band,rows,")
     text = securexgb(*flags, "--run-directory", "elsewhere").stdout
     assert "the report is elsewhere/" in text
     half = next((tmp_path / "elsewhere").glob("*/model/label.npz"))

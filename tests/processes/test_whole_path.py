@@ -79,7 +79,9 @@ def test_text_labels_evaluation_early_stopping_and_both_get_predictions(with_dea
     revealed = {row["reveal"] for row in facts["ledger"]}
     assert revealed == {"METRIC", "PREDICTION"}
     assert facts["dealer_evidence"] == "none"
-    assert facts["stability_index"] >= 0
+    (moved,) = facts["stability"]
+    assert (moved["expected"], moved["actual"]) == ("baseline earlier.csv", "test.csv")
+    assert moved["index"] >= 0
 
 
 def assert_private(run, role):
@@ -87,7 +89,7 @@ def assert_private(run, role):
     left = {path.relative_to(run).as_posix(): path for path in run.rglob("*")}
     assert left.keys() >= {
         "job.toml", "run.json", "log.jsonl", "metrics.jsonl", "ledger.json", "predicted.json",
-        "predictions.csv", "report.html", "report.json", f"model/{role}.npz",
+        "predictions.csv", "report.html", "report.json", "report/costs.csv", f"model/{role}.npz",
         "checkpoint/state.json",
     }  # fmt: skip
     for path in (run.parent, run, *left.values()):

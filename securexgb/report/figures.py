@@ -30,7 +30,7 @@ Classes = tuple[str, str]
 """What the negative and the positive class are called."""
 
 WIDTH = 9.6
-MOST_PANELS, MOST_BARS, LONGEST_NAME = 3, 20, 28
+MOST_PANELS, MOST_BARS, LONG_NAME, SHORT_NAME = 3, 20, 28, 18
 NEGATIVE, POSITIVE, DARK, GRID = "#1f5fa8", "#c2571a", "#222222", "#d9d9d9"
 SETS = ("#1f5fa8", "#e59a5f", "#9a9a9a", "#5d3a75", "#3b7d3b")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (7, 2, 1, 2)), (0, (3, 1)))
@@ -85,7 +85,7 @@ def classes_curve(judged: Judged, classes: Classes) -> Figure:
             place = int(np.argmin(np.abs(np.array(scores) - metrics.ks_score)))
             ends = metrics.cumulated[place]
             axes.vlines(metrics.ks_score, ends.negatives, ends.positives, color=DARK, linewidth=1.4)
-            said = f"{axes.get_title()}: KS {figure(metrics.ks)} at {figure(metrics.ks_score)}"
+            said = f"{axes.get_title()}\nKS {figure(metrics.ks)} at {figure(metrics.ks_score)}"
             axes.set_title(said)
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.set_ylim(0, 1.02)
@@ -123,11 +123,16 @@ def bands(judged: Judged) -> Figure:
                   linewidth=0.5, label=_named(name))  # fmt: skip
         rates.axhline(metrics.positives / max(metrics.rows, 1), color=DARK, linewidth=1,
                       linestyle=dashes)  # fmt: skip
-        share = np.append(0.0, np.cumsum([band.rows for band in metrics.lift]) / metrics.rows)
-        captured.plot(share, [0.0, *(b.captured for b in metrics.lift)], color=POSITIVE,
-                      linestyle=dashes, label=f"positives, {_named(name)}")  # fmt: skip
-        captured.plot(share, [0.0, *(b.negatives_captured for b in metrics.lift)], color=NEGATIVE,
-                      linestyle=dashes, label=f"negatives, {_named(name)}")  # fmt: skip
+    for kind, colour in (("positives", POSITIVE), ("negatives", NEGATIVE)):
+        for number, (name, metrics) in enumerate(judged):
+            share = np.cumsum([band.rows for band in metrics.lift]) / metrics.rows
+            so_far = [
+                band.captured if kind == "positives" else band.negatives_captured
+                for band in metrics.lift
+            ]
+            captured.plot([0.0, *share], [0.0, *so_far], color=colour,
+                          linestyle=DASHES[number % len(DASHES)],
+                          label=f"{kind}, {_named(name, SHORT_NAME)}")  # fmt: skip
     rates.set(xlabel="band, the highest scores first", ylabel="rate of positives")
     rates.set_xticks([band.band for band in judged[0][1].lift])
     captured.set(xlabel="share of the rows, from the highest score down",
@@ -135,7 +140,8 @@ def bands(judged: Judged) -> Figure:
     captured.xaxis.set_major_formatter(PercentFormatter(1))
     for axes in (rates, captured):
         axes.yaxis.set_major_formatter(PercentFormatter(1))
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+    rates.legend(loc="upper right")
+    captured.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     return made
 
 
@@ -228,8 +234,9 @@ def importance(values: Mapping[str, float]) -> Figure:
     chosen = sorted(values.items(), key=lambda bar: -bar[1])[:MOST_BARS]
     made = Figure(figsize=(WIDTH, 0.8 + 0.26 * len(chosen)))
     axes = made.subplots()
-    drawn = axes.barh([_named(name) for name, _ in chosen], [value for _, value in chosen],
-                      color=NEGATIVE)  # fmt: skip
+    at = range(len(chosen))  # two names may be shown alike
+    drawn = axes.barh(at, [value for _, value in chosen], color=NEGATIVE)
+    axes.set_yticks(at, [_named(name) for name, _ in chosen])
     axes.bar_label(drawn, [figure(value) for _, value in chosen], padding=3)
     axes.set(xlabel="importance", xlim=(0, 1.12 * max(chosen[0][1], 1e-9)))
     axes.margins(y=0.02)
@@ -291,5 +298,6 @@ def _whole() -> FuncFormatter:
     return FuncFormatter(lambda value, _: f"{value:,.0f}")
 
 
-def _named(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+def _named(name: str, most: int = LONG_NAME) -> str:
+    """The name; of a long one begin and end, where such names differ."""
+    return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-most // 2 :]}"

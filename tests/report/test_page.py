@@ -249,6 +249,12 @@ def test_a_constant_metric_and_importances_of_nothing_are_drawn():
     assert "nan" not in page.lower().replace("finance", "")
 
 
+def test_columns_whose_long_names_begin_alike_have_a_bar_each():
+    values = {f"{'payment_' * 5}{number}{'_month' * 5}": 1.0 for number in range(4)}
+    (axes,) = figures.importance(values).axes
+    assert len({bar.get_y() for bar in axes.patches}) == 4
+
+
 def test_only_the_first_and_the_newest_rows_have_a_panel():
     many = [(str(number), None) for number in range(5)]
     assert [name for name, _ in figures._shown(many)] == ["0", "3", "4"]

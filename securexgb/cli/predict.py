@@ -17,7 +17,7 @@ from securexgb.jobs.reports import (
     keep_prediction,
     metrics_of,
     quality_of,
-    report_path,
+    report_sentence,
     write_report,
 )
 from securexgb.jobs.runs import finished_run
@@ -85,5 +85,5 @@ def predict(
         facts["metrics"] = asdict(metrics)
         quality = quality_of(federation, finished)
         write_report(federation, finished.run, finished.half, finished.record, quality)
-        text += f"; the report with their quality is {report_path(finished.run)}"
+        text += f"; {report_sentence(finished.run)}"
     result(facts, f"{text}\n\n{ledger_table(ledger)}", form)

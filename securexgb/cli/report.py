@@ -10,7 +10,7 @@ import typer
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, result
 from securexgb.cli.predict import RunOption
-from securexgb.jobs.reports import NO_PAGE, has_page, quality_of, report_path, write_report
+from securexgb.jobs.reports import quality_of, report_sentence, write_report
 from securexgb.jobs.runs import finished_run
 from securexgb.report.record import report_json
 from securexgb.report.text import leaks_text
@@ -36,6 +36,5 @@ def report(
     quality = quality_of(federation, finished, baseline)
     half, record = finished.half, finished.record
     written = write_report(federation, finished.run, half, record, quality, remark or ())
-    wrote = f"wrote {report_path(finished.run)}, and its tables in {finished.run.path / 'report'}"
-    text = "\n\n".join([wrote, *([] if has_page() else [NO_PAGE]), leaks_text(record.leaks)])
+    text = f"{report_sentence(finished.run)}\n\n{leaks_text(record.leaks)}"
     result(report_json(written), text, form)

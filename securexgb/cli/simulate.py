@@ -37,7 +37,14 @@ from securexgb.errors import UsageError
 from securexgb.jobs.data.files import ColumnRoles, binary_labels, read_side
 from securexgb.jobs.ledgers import add_ledgers
 from securexgb.jobs.plain import ABSENT, has_xgboost, plain_xgboost
-from securexgb.jobs.reports import TRAINING, Quality, metrics_of, report_path, write_simulation
+from securexgb.jobs.reports import (
+    TRAINING,
+    Quality,
+    metrics_of,
+    report_path,
+    report_sentence,
+    write_simulation,
+)
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import RunDirectory, RunRecord
 from securexgb.jobs.simulation import (
@@ -198,7 +205,7 @@ def _simulate(
     parts = side_data(split.train, split.sides)
     write_simulation(run, halves, parts, terms, record, _judged(params, split, halves, secure))
     facts |= {"run": str(run.path), "report": str(report_path(run))}
-    result(facts, _text(facts, leaks), form)
+    result(facts, _text(facts, leaks, report_sentence(run)), form)
 
 
 def _judged(
@@ -339,7 +346,7 @@ def _quality(params: TrainingParams, split: Split, secure: Reals) -> dict[str, A
     return facts
 
 
-def _text(facts: dict[str, Any], leaks: Sequence[Leak]) -> str:
+def _text(facts: dict[str, Any], leaks: Sequence[Leak], report_is: str) -> str:
     """The closing table for people."""
     seconds, megabytes = facts["seconds"], facts["megabytes"]
     names = [name for name in ("auc", "ks", "rmse") if facts.get(name) is not None]
@@ -374,6 +381,6 @@ def _text(facts: dict[str, Any], leaks: Sequence[Leak]) -> str:
     how = f"{facts['algorithm']} ({facts['he']})" if facts["he"] else facts["algorithm"]
     dealer = "no dealer" if facts["offline"] == "two-party" else "an in-process dealer"
     evidence = f"{how}, {dealer}; dealer evidence: none ({facts['warning']})"
-    kept = f"the report is {facts['report']}, both halves of the model are beside it in model/"
+    kept = f"{report_is}; both halves of the model are beside it in model/"
     parts = (f"{shape}\n{facts['numbers']}", quality, costs, ledger, evidence, kept)
     return "\n\n".join(parts)

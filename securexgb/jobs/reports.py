@@ -45,10 +45,7 @@ _PREDICTED = "predicted.json"
 """Beside a run's model: which rows were predicted, and where the scores are; the newest last."""
 TRAINING = "training rows"
 _PAGE, _TABLES = "report.html", "report"
-NO_PAGE = (
-    "report.html takes matplotlib and jinja2: pip install 'securexgb[report]', then "
-    "securexgb report"
-)
+NO_PAGE = "for report.html: pip install 'securexgb[report]', then securexgb report"
 PACKAGES = ("numpy", "grpcio", "cryptography", "protobuf", "pydantic", "pyarrow")
 
 
@@ -232,6 +229,12 @@ def has_page() -> bool:
 def report_path(run: RunDirectory) -> Path:
     """What of a written report is for people: the page, or the JSON where there is none."""
     return run.path / (_PAGE if has_page() else "report.json")
+
+
+def report_sentence(run: RunDirectory) -> str:
+    """Where a written report is, and how to get its page where there is none."""
+    more = "" if has_page() else f" ({NO_PAGE})"
+    return f"the report is {report_path(run)}, its tables are in {run.path / _TABLES}{more}"
 
 
 def curves(history: History) -> dict[str, list[float]]:

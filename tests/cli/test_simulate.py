@@ -7,6 +7,8 @@ import sys
 import numpy as np
 import pytest
 
+from securexgb.jobs import reports
+
 
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path, monkeypatch):
@@ -64,7 +66,7 @@ def test_bundled_data_as_json(securexgb):
     assert "at worst: training rows: up to 0 bits about 426 labels" in done.stderr
 
 
-def test_a_run_is_left_with_its_report(securexgb, tmp_path):
+def test_a_run_is_left_with_its_report_a_page_where_it_can_be(securexgb, tmp_path, monkeypatch):
     flags = ("simulate", *FAST, "--trees", 1, "--depth", 1, "--bins", 4)
     facts = securexgb(*flags, "--format", "json").json
     run = tmp_path / facts["run"]
@@ -82,8 +84,12 @@ def test_a_run_is_left_with_its_report(securexgb, tmp_path):
     assert {path.name for path in (run / "model").iterdir()} == {"label.npz", "feature.npz"}
     assert (run / "report.html").stat().st_mode & 0o777 == 0o600
     assert (run / "report" / "bands.csv").read_text().startswith("of,band,rows,")
+    monkeypatch.setattr(reports, "has_page", lambda: False)
     text = securexgb(*flags, "--run-directory", "elsewhere").stdout
     assert "the report is elsewhere/" in text
+    assert "for report.html: pip install 'securexgb[report]', then securexgb report" in text
+    left = {path.name for path in next((tmp_path / "elsewhere").iterdir()).iterdir()}
+    assert left == {"model", "report", "report.json", "run.json"}
     half = next((tmp_path / "elsewhere").glob("*/model/label.npz"))
     assert "label party's half" in securexgb("model", "inspect", half).stdout
 

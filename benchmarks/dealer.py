@@ -120,9 +120,7 @@ def compare(work: Work, rounds: int) -> dict[str, Any]:
     }
     line: dict[str, Any] = {
         "question": "confinement",
-        **{
-            name: runs["bare"][0][name] for name in ("work", "rows", "trees", "algorithm", "splits")
-        },
+        **{name: runs["bare"][0][name] for name in SHAPE},
         "rounds": rounds,
         "load_before": median(run["load_before"] for of in runs.values() for run in of),
         "appraisals_a_tree": median(run["appraisals"] for run in runs["attested"]) / work.trees,

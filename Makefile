@@ -72,7 +72,7 @@ $(VENV)/.created:
 
 # The package is installed in place; pip builds the kernels in release mode.
 $(VENV)/.installed: $(VENV)/.created $(BUILD_INPUTS)
-	$(BIN)/python -m pip install --quiet --editable ".[oracle]"
+	$(BIN)/python -m pip install --quiet --editable ".[oracle,report]"
 	@touch $@
 
 $(VENV)/.developer: $(VENV)/.created $(BUILD_INPUTS)

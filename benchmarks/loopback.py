@@ -19,13 +19,18 @@ from typing import Any, Literal, NamedTuple
 
 from works import Work
 
+from securexgb.attestation.policy import Policy
 from securexgb.channel.keys import create_keys
+from securexgb.dealer.attesters.dev import DevAttester
 from securexgb.federation.session import Federation
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
 
 Role = Literal["label", "feature"]
+How = Literal["bare", "confined", "attested"]
+"""A dealer as it is; as its manifest confines it; and that with evidence (see confined.py)."""
 ROLES: tuple[Role, Role] = ("label", "feature")
+POLICY = "policy.toml"
 Link = Callable[[int], AbstractContextManager[int]]
 """Something between two processes: takes the port to reach, gives the port to call."""
 _HERE = Path(__file__).resolve().parent
@@ -71,34 +76,48 @@ def prepare(folder: Path) -> None:
     (folder / "dealer.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def demand_evidence(folder: Path) -> None:
+    """A policy that accepts evidence by a key in a file, which is made."""
+    key = DevAttester.from_file(folder / "dev.key").key_hash
+    lines = ["version = 1", 'accept = ["dev"]', "reattest_seconds = 60", f'[[dev]]\nkey = "{key}"']
+    (folder / POLICY).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 @contextmanager
-def dealer(folder: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+def dealer(folder: Path, how: How = "bare") -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """The dealer's process while the block runs: its port and handle."""
     program = "import sys; from pathlib import Path; from securexgb.dealer.server import main; "
     command = [sys.executable, "-c", program + "sys.exit(main(Path(sys.argv[1])))"]
+    more: list[str] = []
+    if how != "bare":
+        command, more = [sys.executable, "-B", str(_HERE / "confined.py")], [how]
     process = subprocess.Popen(
-        [*command, str(folder / "dealer.toml")],
+        [*command, str(folder / "dealer.toml"), *more],
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if how == "bare" else None,
         text=True,
-        env=environment(),
+        env=environment() | {"OPENBLAS_NUM_THREADS": "1"},
     )
     try:
         assert process.stdout is not None
-        yield int(json.loads(process.stdout.readline())["port"]), process
+        line = process.stdout.readline()
+        if not line:
+            sys.exit("the dealer did not start")
+        yield int(json.loads(line)["port"]), process
     finally:
         process.terminate()
         process.wait(timeout=_KILL_AFTER_SECONDS)
 
 
-def dealer_of(work: Work, folder: Path) -> Any:
+def dealer_of(work: Work, folder: Path, how: How = "bare") -> Any:
     """A dealer's process if the work needs one, else (0, None)."""
-    return dealer(folder) if work.offline == "dealt" else nullcontext((0, None))
+    return dealer(folder, how) if work.offline == "dealt" else nullcontext((0, None))
 
 
 def federation(folder: Path, role: Role, ports: Ports, work: Work) -> Federation:
     """One side's membership."""
     is_label = role == "label"
+    policy = folder / POLICY if (folder / POLICY).exists() else None
     config = PartyConfig(
         role=role,
         name=f"{role}-party",
@@ -106,12 +125,13 @@ def federation(folder: Path, role: Role, ports: Ports, work: Work) -> Federation
         certificate=folder / f"{role}.pem",
         peer_certificate=folder / f"{ROLES[is_label]}.pem",
         dealer_certificate=folder / "dealer.pem",
+        dealer_policy=policy,
         listen=f"127.0.0.1:{ports.label}" if is_label else None,
         connect=None if is_label else f"127.0.0.1:{ports.connect}",
         dealer_address=f"127.0.0.1:{ports.dealer}" if ports.dealer else None,
         timeout_seconds=600,
     )
-    terms = {
+    terms: dict[str, Any] = {
         "name": "benchmark",
         "label_party": "label-party",
         "feature_party": "feature-party",
@@ -121,6 +141,11 @@ def federation(folder: Path, role: Role, ports: Ports, work: Work) -> Federation
         "paillier_bits": work.paillier_bits,
         "training": work.params,
     }
+    if policy is not None:
+        terms["dealer"] = {
+            "evidence": ["dev"],
+            "policy_sha256": Policy.from_file(policy).sha256.hex(),
+        }
     return Federation(config, JobTerms.from_mapping(terms, "the benchmark's terms"))
 
 

@@ -26,8 +26,11 @@ def direct(port: int) -> Iterator[int]:
     yield port
 
 
-def measured(work: Work, link: loopback.Link = direct) -> dict[str, Any]:
-    """The JSON line of one run; ``link`` lies between the parties, and before the dealer.
+def measured(
+    work: Work, link: loopback.Link = direct, how: loopback.How = "bare"
+) -> dict[str, Any]:
+    """The JSON line of one run; ``link`` lies between the parties, and before the dealer, which
+    runs as ``how`` says.
 
     Each tree has the seconds of its slower party. ``mean`` is over all trees: what is made for
     many of them at once (products are) counts in it, wherever it was made. ``median``: of most
@@ -40,7 +43,9 @@ def measured(work: Work, link: loopback.Link = direct) -> dict[str, Any]:
         (folder / "work.json").write_text(work.to_json(), encoding="utf-8")
         data.save(folder)
         loopback.prepare(folder)
-        line |= _run(folder, work, link)
+        if how == "attested":
+            loopback.demand_evidence(folder)
+        line |= _run(folder, work, link, how)
     line["xgboost_auc"] = _oracle_auc(work, data)
     return line
 
@@ -63,8 +68,8 @@ def _described(work: Work, data: Data) -> dict[str, Any]:
     }
 
 
-def _run(folder: Path, work: Work, link: loopback.Link) -> dict[str, Any]:
-    with loopback.dealer_of(work, folder) as (dealer_port, dealer):
+def _run(folder: Path, work: Work, link: loopback.Link, how: loopback.How) -> dict[str, Any]:
+    with loopback.dealer_of(work, folder, how) as (dealer_port, dealer):
         label = loopback.free_port()
         with link(label) as connect, link(dealer_port) as reached:
             ports = loopback.Ports(label, connect, reached if dealer_port else 0)
@@ -97,6 +102,7 @@ def summed_up(sides: list[dict[str, Any]], dealer: dict[str, float] | None) -> d
         "rss_before_mb": before,
         "auc": sides[0].get("auc"),
         "ledger": sides[0]["ledger"],
+        "appraisals": sides[1]["appraisals"],
     }
     if dealer is not None:
         line["dealer_cpu_seconds_a_tree"] = dealer["cpu_seconds"] / len(trees)

@@ -12,13 +12,15 @@ import json
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
-from time import perf_counter, process_time
+from time import monotonic, perf_counter, process_time
 from typing import Any
 
 import loopback
 import numpy as np
 from works import Work
 
+from securexgb.attestation.trust import Appraisals
+from securexgb.attestation.verdict import Verdict
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.predict import Request
@@ -64,6 +66,25 @@ class Snapshot:
         return {f.name: getattr(self, f.name) - getattr(before, f.name) for f in fields(self)}
 
 
+class Appraised:
+    """Counts challenges to the dealer, and lets them come each second: a policy has a minute at
+    the least between two, in which a small work is done."""
+
+    SECONDS = 1.0
+
+    def __init__(self) -> None:
+        self.count = 0
+        appraise = Appraisals.appraise
+
+        def counted(appraisals: Appraisals) -> Verdict:
+            self.count += 1
+            verdict = appraise(appraisals)
+            appraisals._again = monotonic() + self.SECONDS
+            return verdict
+
+        Appraisals.appraise = counted  # type: ignore[method-assign]
+
+
 class Watch(TrainingCallback):
     """Takes a snapshot before the first tree and after each one."""
 
@@ -94,7 +115,7 @@ def run(folder: Path, role: loopback.Role, ports: loopback.Ports) -> dict[str, A
     fitted = rows["fitted"]
     names = tuple(f"column {i}" for i in range(fitted.shape[1]))
     data = Rows(np.ascontiguousarray(fitted), names, rows.get("labels"))
-    before = loopback.own_peak_rss_mb()
+    before, appraised = loopback.own_peak_rss_mb(), Appraised()
     with loopback.federation(folder, role, ports, work).session("train") as party:
         party.exchange_bytes(b"both are here")
         watch = Watch(party)
@@ -107,6 +128,7 @@ def run(folder: Path, role: loopback.Role, ports: loopback.Ports) -> dict[str, A
             "rss_before_mb": before,
             "source": party.source.name,
             "ledger": party.ledger.rows(),
+            "appraisals": appraised.count,
         }
         held = np.ascontiguousarray(rows["held"])
         if len(held):

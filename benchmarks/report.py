@@ -3,14 +3,14 @@
     python benchmarks/report.py
 
 Nothing there is written by hand: figures come from the lines, sentences from template.md and
-accuracy_template.md. In docs/threat-model.md it draws one table, of the attacks. A test compares
-the pages with what this makes.
+accuracy_template.md. In docs/threat-model.md it draws one table, of the attacks, and one in
+docs/dealer.md, of a confined dealer. A test compares the pages with what this makes.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import formats
@@ -79,10 +79,21 @@ def accuracy(results: Results) -> str:
 
 def threat_model(results: Results, text: str) -> str:
     """The text of docs/threat-model.md with its measured table made anew."""
-    if not results.get("leaks"):
+    return _with(text, "attacks", results.get("leaks") and leak_tables.short(results))
+
+
+def dealer(results: Results, text: str) -> str:
+    """The text of docs/dealer.md with its measured table made anew."""
+    return _with(text, "confinement", results.get("confinement") and sections.confinement(results))
+
+
+def _with(text: str, name: str, table: str | Sequence[object] | None) -> str:
+    """A page with one table made anew, if it was measured."""
+    if not table:
         return text
-    made = f"\\1\n{leak_tables.short(results)}\n\\2"
-    return re.sub(r"(<!-- measured: attacks -->\n).*?(<!-- end -->)", made, text, flags=re.DOTALL)
+    made = f"\\1\n{table}\n\\2"
+    pattern = rf"(<!-- measured: {name} -->\n).*?(<!-- end -->)"
+    return re.sub(pattern, made, text, flags=re.DOTALL)
 
 
 def plots(results: Results) -> dict[str, str]:
@@ -100,9 +111,10 @@ def write(results: Path, docs: Path) -> None:
     found = lines.read(results)
     (docs / "benchmarks.md").write_text(page(found), encoding="utf-8")
     (docs / "accuracy.md").write_text(accuracy(found), encoding="utf-8")
-    written = docs / "threat-model.md"
-    if written.is_file():
-        written.write_text(threat_model(found, written.read_text("utf-8")), encoding="utf-8")
+    for name, renewed in (("threat-model.md", threat_model), ("dealer.md", dealer)):
+        written = docs / name
+        if written.is_file():
+            written.write_text(renewed(found, written.read_text("utf-8")), encoding="utf-8")
     for name, drawn in plots(found).items():
         (docs / name).write_text(drawn, encoding="utf-8")
 

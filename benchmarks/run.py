@@ -60,6 +60,10 @@ PLAN: dict[str, tuple[str, ...]] = {
     "operations": ("operations.py",),
     "channel": ("channel.py",),
     "dealer": ("dealer.py",),
+    "confinement": (
+        "dealer.py --tree --work W1 --repeat 6",
+        "dealer.py --tree --work W1 --repeat 6 --trees 8 --algorithm ss",
+    ),
     "homomorphic": ("homomorphic.py W1 W2 W3 1M", "row_bits.py"),
     "leaks": ("leaks.py",),
     "security": ("security.py",),
@@ -83,6 +87,7 @@ TINY: dict[str, tuple[str, ...]] = {
     "operations": ("operations.py --count 64",),
     "channel": ("channel.py --scale 0.01",),
     "dealer": ("dealer.py --scale 0.01",),
+    "confinement": (f"dealer.py --tree --repeat 1 {_SMALL}",),
     "homomorphic": ("homomorphic.py W1", "row_bits.py W1"),
     "leaks": ("leaks.py --rows 60 --columns 2 --trees 2 --depth 2 --repeat 1 --sweeps 1",),
     "security": ("security.py --share 0.01",),

@@ -500,3 +500,20 @@ def channel(results: Results) -> str:
         for line in results["channel"]
     ]
     return table(("bytes each way", "median us", "99 % us", "MB/s each way"), rows)
+
+
+def confinement(results: Results) -> str:
+    """What a tree costs with the dealer bare, confined, and confined and attested."""
+    found = [line for line in results["confinement"] if "seconds" in line]
+    rows = []
+    for line in found:
+        over = [f"{100 * line['over'][how]:+.1f} %" for how in ("confined", "attested")]
+        cpu = [f"{100 * line['over_cpu'][how]:+.1f} %" for how in ("confined", "attested")]
+        seconds = [line["seconds"][how] for how in ("bare", "confined", "attested")]
+        peak = f"{line['dealer_peak_rss_mb']['attested']:.0f}"
+        shape = [f"{line['work']}, {line['method']}", line["rounds"], line["load_before"]]
+        again = f"{line['appraisals_a_tree']:.1f}"
+        rows.append([*shape, *seconds, *over, *cpu, again, peak])
+    head = ("work", "rounds", "load", "bare s", "confined s", "attested s", "confined", "attested",
+            "confined, cpu", "attested, cpu", "challenges a tree", "dealer MB")  # fmt: skip
+    return table(head, rows)

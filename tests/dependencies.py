@@ -21,7 +21,7 @@ from tests.generate_tables import DOCS
 PAGE = DOCS / "dependencies.md"
 PERMISSIVE = {
     "0BSD", "Apache-2.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "MIT-0",
-    "PSF-2.0", "Zlib",
+    "MIT-CMU", "PSF-2.0", "Zlib",
 }  # fmt: skip
 """Licences of which nothing follows for whoever passes an installation on but to name them."""
 ALLOWED = {
@@ -29,6 +29,7 @@ ALLOWED = {
     "paillier": PERMISSIVE | {"GPL-3.0", "LGPL-3.0-or-later"},
     "ckks": PERMISSIVE,
     "oracle": PERMISSIVE | {"LicenseRef-NVIDIA-Proprietary"},
+    "report": PERMISSIVE,
     "test": PERMISSIVE | {"MPL-2.0"},
     "dev": PERMISSIVE | {"MPL-2.0"},
 }

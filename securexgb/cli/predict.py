@@ -13,7 +13,13 @@ from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.jobs.data.files import load_rows, needed_file
 from securexgb.jobs.ledgers import recorded
 from securexgb.jobs.prediction import Predictor, write_predictions
-from securexgb.jobs.reports import Quality, keep_prediction, metrics_of, write_report
+from securexgb.jobs.reports import (
+    keep_prediction,
+    metrics_of,
+    quality_of,
+    report_sentence,
+    write_report,
+)
 from securexgb.jobs.runs import finished_run
 from securexgb.report.text import ledger_table
 from securexgb.storage.whole import make_directory
@@ -77,7 +83,7 @@ def predict(
     metrics = metrics_of(rows, scores, terms.training)
     if metrics is not None:
         facts["metrics"] = asdict(metrics)
-        written = Quality(metrics, path.name)
-        write_report(federation, finished.run, finished.half, finished.record, written)
-        text += f"; the report with their quality is {finished.run.path / 'report.html'}"
+        quality = quality_of(federation, finished)
+        write_report(federation, finished.run, finished.half, finished.record, quality)
+        text += f"; {report_sentence(finished.run)}"
     result(facts, f"{text}\n\n{ledger_table(ledger)}", form)

@@ -37,7 +37,14 @@ from securexgb.errors import UsageError
 from securexgb.jobs.data.files import ColumnRoles, binary_labels, read_side
 from securexgb.jobs.ledgers import add_ledgers
 from securexgb.jobs.plain import ABSENT, has_xgboost, plain_xgboost
-from securexgb.jobs.reports import metrics_of, write_simulation
+from securexgb.jobs.reports import (
+    TRAINING,
+    Quality,
+    metrics_of,
+    report_path,
+    report_sentence,
+    write_simulation,
+)
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import RunDirectory, RunRecord
 from securexgb.jobs.simulation import (
@@ -196,9 +203,23 @@ def _simulate(
     )
     terms = {**vars(method), "training": params.to_mapping()}
     parts = side_data(split.train, split.sides)
-    write_simulation(run, halves, parts, terms, record, metrics_of(split.test, secure, params))
-    facts |= {"run": str(run.path), "report": str(run.path / "report.html")}
-    result(facts, _text(facts, leaks), form)
+    write_simulation(run, halves, parts, terms, record, _judged(params, split, halves, secure))
+    facts |= {"run": str(run.path), "report": str(report_path(run))}
+    result(facts, _text(facts, leaks, report_sentence(run)), form)
+
+
+def _judged(
+    params: TrainingParams, split: Split, halves: Sequence[ModelHalf], secure: Reals
+) -> Quality:
+    """For the report: the training rows beside the test rows.
+
+    The former are predicted for the report alone, by the fastest method, and count nowhere:
+    between two companies they would be one more prediction, of rows with known labels.
+    """
+    margins = predict_alone(tuple(halves), split.train, split.sides, REQUEST, 0).results[0]
+    assert margins is not None
+    seen = objective_of(params).predictions(margins)
+    return Quality.of({TRAINING: (split.train, seen), "test rows": (split.test, secure)}, params)
 
 
 def _costs(training: Simulation[ModelHalf]) -> Costs:
@@ -325,7 +346,7 @@ def _quality(params: TrainingParams, split: Split, secure: Reals) -> dict[str, A
     return facts
 
 
-def _text(facts: dict[str, Any], leaks: Sequence[Leak]) -> str:
+def _text(facts: dict[str, Any], leaks: Sequence[Leak], report_is: str) -> str:
     """The closing table for people."""
     seconds, megabytes = facts["seconds"], facts["megabytes"]
     names = [name for name in ("auc", "ks", "rmse") if facts.get(name) is not None]
@@ -360,6 +381,6 @@ def _text(facts: dict[str, Any], leaks: Sequence[Leak]) -> str:
     how = f"{facts['algorithm']} ({facts['he']})" if facts["he"] else facts["algorithm"]
     dealer = "no dealer" if facts["offline"] == "two-party" else "an in-process dealer"
     evidence = f"{how}, {dealer}; dealer evidence: none ({facts['warning']})"
-    kept = f"the report is {facts['report']}, both halves of the model are beside it in model/"
+    kept = f"{report_is}; both halves of the model are beside it in model/"
     parts = (f"{shape}\n{facts['numbers']}", quality, costs, ledger, evidence, kept)
     return "\n\n".join(parts)

@@ -21,7 +21,7 @@ from securexgb.jobs.checkpoint import CheckpointStore
 from securexgb.jobs.checks import LEAVE_OUT
 from securexgb.jobs.data.files import load_rows, load_sets, needed_file, needed_sets
 from securexgb.jobs.ledgers import RunLedger, recorded, verdict_of
-from securexgb.jobs.reports import Quality, costs_of, curves, write_report
+from securexgb.jobs.reports import Quality, costs_of, curves, report_sentence, write_report
 from securexgb.jobs.runs import RunDirectory, RunRecord
 from securexgb.jobs.training import agreed_job
 from securexgb.jobs.training import train as run_training
@@ -188,8 +188,8 @@ def _text(run: RunDirectory, half: ModelHalf, record: RunRecord) -> str:
     ]
     return "\n\n".join(
         [
-            f"{len(half.trees)} trees; this side's half is in {run.model}, the report is "
-            f"{run.path / 'report.html'}\n{bits_line(half.numbers)}",
+            f"{len(half.trees)} trees; this side's half is in {run.model}; "
+            f"{report_sentence(run)}\n{bits_line(half.numbers)}",
             table(rows, ("cost of this session at this side", "")),
             ledger_table(record.ledger),
             leaks_text(record.leaks),

@@ -1,4 +1,7 @@
-"""Putting a side's report together from its run, and writing it as HTML and JSON."""
+"""Putting a side's report together from its run, and writing it: JSON, CSV, and a page.
+
+The page takes matplotlib and jinja2, the extra ``report``; everything else is written without.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import resource
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +27,56 @@ from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import FinishedRun, RunDirectory, RunRecord, timestamp
 from securexgb.model.files import save_half
 from securexgb.mpc.party import Party
-from securexgb.report.html import render_html
-from securexgb.report.metrics import binary_metrics, regression_metrics, stability_index
-from securexgb.report.record import BinaryMetrics, Costs, RegressionMetrics, RunReport, report_json
+from securexgb.report.metrics import binary_metrics, regression_metrics, stability
+from securexgb.report.record import (
+    BinaryMetrics,
+    Costs,
+    RegressionMetrics,
+    RunReport,
+    ScoredRows,
+    Stability,
+    report_json,
+)
+from securexgb.report.tables import tables
 from securexgb.report.text import bits_line, bits_warnings, positive_sentence
 from securexgb.storage.whole import make_directory, read_whole, unpack_json
 
 _PREDICTED = "predicted.json"
-"""Beside a run's model: which rows were predicted, and where the scores are."""
+"""Beside a run's model: which rows were predicted, and where the scores are; the newest last."""
+TRAINING = "training rows"
+_PAGE, _TABLES = "report.html", "report"
+NO_PAGE = "for report.html: pip install 'securexgb[report]', then securexgb report"
 PACKAGES = ("numpy", "grpcio", "cryptography", "protobuf", "pydantic", "pyarrow")
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What may be said of the predictions, at a side that has both them and the labels."""
+    """What may be said of the predictions that a side has; ``remarks``: of those that it lacks."""
 
-    metrics: BinaryMetrics | RegressionMetrics | None = None
-    rows_from: str = ""
-    stability_index: float | None = None
+    scored: Sequence[ScoredRows] = ()
+    stability: Sequence[Stability] = ()
+    remarks: Sequence[str] = ()
+
+    @staticmethod
+    def of(
+        scores: Mapping[str, tuple[Rows | None, Reals]],
+        params: TrainingParams,
+        remarks: Sequence[str] = (),
+    ) -> Quality:
+        """By the rows' name: the rows where they are known, and their scores, the oldest first.
+
+        Stability is that of all others against the first, and against the second.
+        """
+        named = [(name, found) for name, (_, found) in scores.items()]
+        return Quality(
+            [
+                ScoredRows(name, found.size, metrics_of(rows, found, params) if rows else None)
+                for name, (rows, found) in scores.items()
+            ],
+            [stability(old, new) for first in (0, 1) for old in named[first : first + 1]
+             for new in named[first + 1 :]],
+            remarks,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -90,7 +126,7 @@ def write_report(
     quality: Quality,
     remarks: Sequence[str] = (),
 ) -> RunReport:
-    """Write report.html and report.json of a run.
+    """Write the report of a run: report.json, the tables as CSV, and report.html where it can be.
 
     The ledger is the run's, of all its sessions.
     """
@@ -114,7 +150,7 @@ def write_simulation(
     sides: Sequence[Rows],
     terms: Mapping[str, Any],
     record: RunRecord,
-    metrics: BinaryMetrics | RegressionMetrics | None,
+    quality: Quality,
 ) -> RunReport:
     """Write the report of a training that one process did alone, with the importance of both
     sides' columns; both halves, and its record, lie beside it."""
@@ -138,7 +174,6 @@ def write_simulation(
     for half in halves:
         save_half(half, run.model / f"{half.role}.npz")
     record.write(run)
-    quality = Quality(metrics, "the test rows")
     remarks = ["a simulation protects nothing: both sides share one process here"]
     return _write(run, heading, halves[0], (shares, sentence), record, quality, remarks)
 
@@ -163,19 +198,43 @@ def _write(
         dealer_evidence=record.dealer_evidence,
         dealer=None if record.dealer is None else record.dealer.to_dict(),
         versions=versions(),
-        warnings=(*remarks, *bits_warnings(half.numbers)),
-        metrics=quality.metrics,
-        metrics_of=quality.rows_from,
-        stability_index=quality.stability_index,
+        warnings=(*remarks, *quality.remarks, *bits_warnings(half.numbers)),
+        scored=quality.scored,
+        stability=quality.stability,
         learning_curve=curves(half.history),
         importance=importance[0],
         importance_is=importance[1],
         missing_rates=record.missing_rates,
         positive=positive_sentence(record.classes, record.positive_share),
+        classes=[str(name) for name in record.classes or ()],
     )
-    run.write("report.html", render_html(report))
     run.write_json("report.json", report_json(report))
+    make_directory(run.path / _TABLES)
+    for name, table in tables(report).items():
+        run.write(f"{_TABLES}/{name}.csv", table.to_csv())
+    if has_page():
+        from securexgb.report.page import render_page  # noqa: PLC0415  (slow, and of an extra)
+
+        run.write(_PAGE, render_page(report))
+    else:
+        (run.path / _PAGE).unlink(missing_ok=True)  # an older one would say something else
     return report
+
+
+def has_page() -> bool:
+    """Whether the extra ``report`` is installed."""
+    return all(find_spec(name) is not None for name in ("matplotlib", "jinja2"))
+
+
+def report_path(run: RunDirectory) -> Path:
+    """What of a written report is for people: the page, or the JSON where there is none."""
+    return run.path / (_PAGE if has_page() else "report.json")
+
+
+def report_sentence(run: RunDirectory) -> str:
+    """Where a written report is, and how to get its page where there is none."""
+    more = "" if has_page() else f" ({NO_PAGE})"
+    return f"the report is {report_path(run)}, its tables are in {run.path / _TABLES}{more}"
 
 
 def curves(history: History) -> dict[str, list[float]]:
@@ -188,40 +247,70 @@ def curves(history: History) -> dict[str, list[float]]:
 
 
 def keep_prediction(run: RunDirectory, data: Path, predictions: Path) -> None:
-    """Say in a run which rows were predicted, and where the scores are."""
-    kept = {"data": str(data), "predictions": str(predictions.absolute())}
-    run.write_json(_PREDICTED, kept)
+    """Say in a run which rows were predicted, and where the scores are, which replace older ones
+    in the same file."""
+    path = run.path / _PREDICTED
+    kept = {"data": str(data.absolute()), "predictions": str(predictions.absolute())}
+    older = unpack_json(read_whole(path), _PREDICTED)["predicted"] if path.exists() else []
+    older = [entry for entry in older if entry["predictions"] != kept["predictions"]]
+    run.write_json(_PREDICTED, {"predicted": [*older, kept]})
 
 
 def quality_of(
     federation: Federation, finished: FinishedRun, baseline: Path | None = None
 ) -> Quality:
-    """The quality of the newest predictions of a run, read again from the files.
+    """The quality of all predictions of a run that are still there, read again from the files.
 
-    ``baseline``: earlier predictions, to say how far the scores have moved since.
+    Those of the training rows come first, the others by age. ``baseline``: predictions of another
+    run, before all of these, to say how far the scores have moved since.
     """
-    kept_path = finished.run.path / _PREDICTED
+    kept_path, side = finished.run.path / _PREDICTED, federation.config.name
+    scores: dict[str, tuple[Rows | None, Reals]] = {}
+    if baseline is not None:
+        scores[f"baseline {baseline.name}"] = None, read_scores(baseline, side)
     if not kept_path.exists():
         return Quality()
-    kept = unpack_json(read_whole(kept_path), _PREDICTED)
-    path, half = Path(kept["data"]), finished.half
-    rows = load_rows(
-        federation,
-        path,
-        columns=half.columns,
-        classes=finished.record.classes,
-        is_label_optional=True,
-    )
-    side = federation.config.name
-    scores = read_scores(Path(kept["predictions"]), side)
-    index = None if baseline is None else stability_index(read_scores(baseline, side), scores)
-    if scores.size != rows.count:
-        raise DataError(
-            f"{side}: {path} has {rows.count} rows and the predictions "
-            f"have {scores.size}: predict again"
+    entries = unpack_json(read_whole(kept_path), _PREDICTED)["predicted"]
+    remarks = []
+    for name, data, predictions in _in_order(entries, federation.config.train_data):
+        if not (data.exists() and predictions.exists()):
+            gone = predictions if data.exists() else data
+            remarks.append(f"{side}: {gone} is gone, so nothing is said of {name}")
+            continue
+        found = read_scores(predictions, side)
+        rows = load_rows(
+            federation,
+            data,
+            columns=finished.half.columns,
+            classes=finished.record.classes,
+            is_label_optional=True,
         )
-    metrics = metrics_of(rows, scores, half.params)
-    return Quality(metrics, path.name, index)
+        if found.size != rows.count:
+            raise DataError(
+                f"{side}: {data} has {rows.count} rows and the predictions in {predictions} "
+                f"have {found.size}: predict again"
+            )
+        scores[name] = rows, found
+    return Quality.of(scores, finished.half.params, remarks)
+
+
+def _in_order(
+    entries: Sequence[Mapping[str, str]], train_data: Path | None
+) -> list[tuple[str, Path, Path]]:
+    """Name, data and predictions; the training rows first. Two of one name get their number."""
+    training = None if train_data is None else train_data.absolute()
+    found: list[tuple[str, Path, Path]] = []
+    names: set[str] = set()
+    for entry in sorted(entries, key=lambda one: Path(one["data"]) != training):
+        data = Path(entry["data"])
+        first = name = TRAINING if data == training else data.name
+        number = 1
+        while name in names:
+            number += 1
+            name = f"{first} ({number})"
+        names.add(name)
+        found.append((name, data, Path(entry["predictions"])))
+    return found
 
 
 def metrics_of(

@@ -7,7 +7,9 @@
     ledger.json    what was revealed to whom, so far
     checkpoint/    this side's half of the trees so far
     model/         this side's half of the finished model
-    report.html    the report, with report.json beside it
+    predicted.json which rows were predicted, and where the scores are
+    report.json    the report, with its tables as CSV in report/, and for people
+    report.html    where the extra for it is installed
 
 Files are the user's alone (mode 0600, directories 0700); those that are replaced are replaced
 whole: written beside, then renamed.

@@ -19,6 +19,8 @@ from securexgb.report.record import (
     KolmogorovSmirnov,
     RegressionMetrics,
     ScoreBin,
+    Stability,
+    StabilityBand,
 )
 
 Reals = NDArray[np.float64]
@@ -81,10 +83,12 @@ def lift_table(labels: Reals, scores: Reals, bands: int = 10) -> list[Band]:
     shared = (np.bincount(group, labels) / np.bincount(group))[group]
     positives = float(labels.sum())
     base_rate = positives / max(labels.size, 1)
-    table, seen = [], 0.0
+    negatives = float(labels.size - positives)
+    table, seen, count = [], 0.0, 0
     for number, rows in enumerate(np.array_split(order, min(bands, labels.size)), start=1):
         hits = float(shared[rows].sum())
         seen += hits
+        count += rows.size
         rate = hits / rows.size
         table.append(
             Band(
@@ -95,6 +99,7 @@ def lift_table(labels: Reals, scores: Reals, bands: int = 10) -> list[Band]:
                 rate=rate,
                 lift=rate / base_rate if base_rate else 0.0,
                 captured=seen / positives if positives else 0.0,
+                negatives_captured=(count - seen) / negatives if negatives else 0.0,
             )
         )
     return table
@@ -135,19 +140,31 @@ def calibration(labels: Reals, probabilities: Reals, bins: int = 10) -> list[Cal
     ]
 
 
-def stability_index(expected: Reals, actual: Reals, bands: int = 10) -> float:
-    """How far ``actual`` scores have moved from ``expected`` ones (PSI), bands by quantile.
+def stability(expected: tuple[str, Reals], actual: tuple[str, Reals], bands: int = 10) -> Stability:
+    """How far ``actual`` scores have moved from ``expected`` ones (the population stability index,
+    PSI), each with the name of its rows; bands are quantiles of the expected scores.
 
-    A band that holds less than ``EMPTY_SHARE`` of the rows counts as if it held that, so that one
-    that was emptied raises the index much, but not infinitely. Below 0.1 is usually called
-    stable, above 0.25 shifted.
+    A band that holds less than ``EMPTY_SHARE`` of the rows counts in the index as if it held that,
+    so that one that was emptied raises the index much, but not infinitely. Below 0.1 is usually
+    called stable, above 0.25 shifted.
     """
-    edges = np.unique(np.quantile(expected, np.linspace(0.0, 1.0, bands + 1)[1:-1]))
-    shares = []
-    for scores in (expected, actual):
-        counts = np.bincount(np.searchsorted(edges, scores, side="right"), minlength=edges.size + 1)
-        shares.append(np.maximum(counts / scores.size, EMPTY_SHARE))
-    return float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
+    edges = np.unique(np.quantile(expected[1], np.linspace(0.0, 1.0, bands + 1)[1:-1]))
+    shares = [
+        np.bincount(np.searchsorted(edges, scores, side="right"), minlength=edges.size + 1)
+        / scores.size
+        for _, scores in (expected, actual)
+    ]
+    was, is_ = (np.maximum(share, EMPTY_SHARE) for share in shares)
+    ends = [*edges.tolist(), None]
+    return Stability(
+        expected[0],
+        actual[0],
+        float(np.sum((is_ - was) * np.log(is_ / was))),
+        [
+            StabilityBand(below, float(old), float(new))
+            for below, old, new in zip(ends, *shares, strict=True)
+        ],
+    )
 
 
 def binary_metrics(labels: Reals, probabilities: Reals) -> BinaryMetrics:

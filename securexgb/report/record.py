@@ -44,7 +44,8 @@ class ScoreBin:
 @dataclass(frozen=True)
 class Band:
     """One band of a lift table; band 1 holds the highest scores. ``positives``: rows of one score
-    share the positives among them, so it may be a fraction."""
+    share the positives among them, so it may be a fraction. ``captured``, ``negatives_captured``:
+    the share of each class that this band and those before it hold."""
 
     band: int
     rows: int
@@ -53,6 +54,7 @@ class Band:
     rate: float
     lift: float
     captured: float
+    negatives_captured: float
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,37 @@ class RegressionMetrics:
 
 
 @dataclass(frozen=True)
+class ScoredRows:
+    """Rows of which this side holds predictions. ``name``: which, for people; ``metrics``: None
+    where it holds no labels of theirs."""
+
+    name: str
+    rows: int
+    metrics: BinaryMetrics | RegressionMetrics | None
+
+
+@dataclass(frozen=True)
+class StabilityBand:
+    """The shares of two sets of rows that score from the band before this one up to below
+    ``below`` (None: the last band, which has no end)."""
+
+    below: float | None
+    expected: float
+    actual: float
+
+
+@dataclass(frozen=True)
+class Stability:
+    """How far the scores of the rows ``actual`` lie from those of ``expected``; see
+    ``metrics.stability``."""
+
+    expected: str
+    actual: str
+    index: float
+    bands: list[StabilityBand]
+
+
+@dataclass(frozen=True)
 class Costs:
     """What the protocols of one run cost at this side.
 
@@ -120,14 +153,15 @@ class Costs:
 class RunReport:
     """Everything that one side's report shows; see the module's docstring.
 
-    ``metrics`` None where this side gets no predictions or holds no labels;
-    ``stability_index``: of these predictions against earlier ones, where some were given.
+    ``scored``: the rows of which this side holds predictions, the training rows first, then by
+    age; ``stability``: how the scores of some of them differ from those of others.
     ``numbers``: the bits that gradients had.
     ``learning_curve``: revealed metric values by "set metric", one per tree. ``dealer``:
     the verdict on the dealer (a dictionary of ``Verdict``), None where there is no dealer.
     ``leaks``: what the leak meter says of the training and of its evaluation sets (dictionaries
     of ``boost.leak.Leak``). ``importance``: by column, what ``importance_is`` says, which is the
-    reason where there is none. ``positive``: which class counts as 1, at the label party.
+    reason where there is none. ``positive``: which class counts as 1, at the label party;
+    ``classes``: both, that one last.
     """
 
     title: str
@@ -146,14 +180,14 @@ class RunReport:
     leaks: Sequence[Mapping[str, Any]] = ()
     dealer: Mapping[str, Any] | None = None
     warnings: Sequence[str] = ()
-    metrics: BinaryMetrics | RegressionMetrics | None = None
-    metrics_of: str = ""
-    stability_index: float | None = None
+    scored: Sequence[ScoredRows] = ()
+    stability: Sequence[Stability] = ()
     learning_curve: Mapping[str, Sequence[float]] = field(default_factory=dict)
     importance: Mapping[str, float] = field(default_factory=dict)
     importance_is: str = ""
     missing_rates: Mapping[str, float] = field(default_factory=dict)
     positive: str = ""
+    classes: Sequence[str] = ()
 
 
 def report_json(report: RunReport) -> dict[str, Any]:

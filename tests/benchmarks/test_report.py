@@ -15,6 +15,9 @@ def test_page_and_plots_are_those_that_the_lines_make():
     threats = (report.DOCS / "threat-model.md").read_text()
     assert threats == report.threat_model(results, threats)
     assert "| attack | owned splits | hidden splits |" in threats
+    dealer = (report.DOCS / "dealer.md").read_text()
+    assert dealer == report.dealer(results, dealer)
+    assert "| work | rounds | load | bare s |" in dealer
     drawn = report.plots(results)
     for name, plot in drawn.items():
         assert (report.DOCS / name).read_text() == plot, "run python benchmarks/report.py"

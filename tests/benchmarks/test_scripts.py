@@ -10,9 +10,9 @@ import pytest
 from tests.benchmarks.conftest import BENCHMARKS
 
 MODULES = {
-    "attacks", "bars", "fits", "formats", "grown", "inputs", "judged", "kinds", "lattices",
-    "leak_tables", "lines", "loopback", "measure", "oracle", "parity", "party", "plots", "problems",
-    "relay", "report", "run", "sections", "sgb_party", "shaper", "works",
+    "attacks", "bars", "confined", "fits", "formats", "grown", "inputs", "judged", "kinds",
+    "lattices", "leak_tables", "lines", "loopback", "measure", "oracle", "parity", "party",
+    "plots", "problems", "relay", "report", "run", "sections", "sgb_party", "shaper", "works",
 }  # fmt: skip
 
 

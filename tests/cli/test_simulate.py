@@ -7,11 +7,14 @@ import sys
 import numpy as np
 import pytest
 
+from securexgb.jobs import reports
+
 
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path, monkeypatch):
-    """A simulation leaves a run where it is called."""
+    """A simulation leaves a run where it is called; without a page, which takes two seconds."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(reports, "has_page", lambda: False)
 
 
 KEYS = {
@@ -64,21 +67,31 @@ def test_bundled_data_as_json(securexgb):
     assert "at worst: training rows: up to 0 bits about 426 labels" in done.stderr
 
 
-def test_a_run_is_left_with_its_report(securexgb, tmp_path):
+def test_a_run_is_left_with_its_report_a_page_where_it_can_be(securexgb, tmp_path, monkeypatch):
     flags = ("simulate", *FAST, "--trees", 1, "--depth", 1, "--bins", 4)
-    facts = securexgb(*flags, "--format", "json").json
+    with monkeypatch.context() as whole:
+        whole.setattr(reports, "has_page", lambda: True)
+        facts = securexgb(*flags, "--format", "json").json
     run = tmp_path / facts["run"]
     assert run.parent == tmp_path / "run"
     assert (tmp_path / facts["report"]).read_text().startswith("<!doctype html>")
     report = json.loads((run / "report.json").read_text())
-    assert report["metrics"]["auc"] == facts["auc"]
+    training, test = report["scored"]
+    assert (training["name"], training["rows"]) == ("training rows", facts["rows"])
+    assert test["metrics"]["auc"] == facts["auc"]
+    (moved,) = report["stability"]
+    assert (moved["expected"], moved["actual"]) == ("training rows", "test rows")
     assert report["positive"].startswith("positive class: 'benign'")
     assert sum(report["importance"].values()) == pytest.approx(1.0)
     assert report["costs"]["rounds"] == facts["rounds"]
     assert {path.name for path in (run / "model").iterdir()} == {"label.npz", "feature.npz"}
     assert (run / "report.html").stat().st_mode & 0o777 == 0o600
+    assert (run / "report" / "bands.csv").read_text().startswith("of,band,rows,")
     text = securexgb(*flags, "--run-directory", "elsewhere").stdout
     assert "the report is elsewhere/" in text
+    assert "for report.html: pip install 'securexgb[report]', then securexgb report" in text
+    left = {path.name for path in next((tmp_path / "elsewhere").iterdir()).iterdir()}
+    assert left == {"model", "report", "report.json", "run.json"}
     half = next((tmp_path / "elsewhere").glob("*/model/label.npz"))
     assert "label party's half" in securexgb("model", "inspect", half).stdout
 

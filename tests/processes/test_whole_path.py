@@ -67,6 +67,7 @@ def test_text_labels_evaluation_early_stopping_and_both_get_predictions(with_dea
         baseline = companies.root / name / "earlier.csv"
         lines = (companies.run_directory(name) / "predictions.csv").read_text().splitlines()
         baseline.write_text("\n".join(lines[:31]) + "\n")
+    ended("predict", "--data", "train.csv", "--output", "seen.csv")
     ended("report", "--remark", "second look", "--baseline", "earlier.csv")
     pages = {name: companies.run_directory(name) / "report.html" for name in SIDES}
     assert "Calibration" in pages["bank"].read_text()
@@ -79,7 +80,13 @@ def test_text_labels_evaluation_early_stopping_and_both_get_predictions(with_dea
     revealed = {row["reveal"] for row in facts["ledger"]}
     assert revealed == {"METRIC", "PREDICTION"}
     assert facts["dealer_evidence"] == "none"
-    assert facts["stability_index"] >= 0
+    scored = {one["name"]: one["metrics"] for one in facts["scored"]}
+    earlier, seen, test = scored
+    assert (earlier, seen, test) == ("baseline earlier.csv", "training rows", "test.csv")
+    assert scored[earlier] is None
+    assert scored[seen]["auc"] > scored[test]["auc"] == predicted["bank"]["metrics"]["auc"]
+    moved = [(one["expected"], one["actual"]) for one in facts["stability"]]
+    assert moved == [(earlier, seen), (earlier, test), (seen, test)]
 
 
 def assert_private(run, role):
@@ -87,7 +94,7 @@ def assert_private(run, role):
     left = {path.relative_to(run).as_posix(): path for path in run.rglob("*")}
     assert left.keys() >= {
         "job.toml", "run.json", "log.jsonl", "metrics.jsonl", "ledger.json", "predicted.json",
-        "predictions.csv", "report.html", "report.json", f"model/{role}.npz",
+        "predictions.csv", "report.html", "report.json", "report/costs.csv", f"model/{role}.npz",
         "checkpoint/state.json",
     }  # fmt: skip
     for path in (run.parent, run, *left.values()):

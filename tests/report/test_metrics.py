@@ -16,6 +16,10 @@ def scored() -> tuple[np.ndarray, np.ndarray]:
     return labels, scores
 
 
+def index_of(expected, actual) -> float:
+    return metrics.stability(("old", expected), ("new", actual)).index
+
+
 def test_agrees_with_scikit_learn(scored):
     labels, scores = scored
     assert metrics.auc(labels, scores) == pytest.approx(roc_auc_score(labels, scores))
@@ -102,8 +106,8 @@ def test_calibration_bins_hold_every_row(scored):
 
 def test_stability_index_is_zero_on_itself_and_grows_with_a_shift(scored):
     _, scores = scored
-    assert metrics.stability_index(scores, scores) == 0.0
-    near, far = (metrics.stability_index(scores, scores + shift) for shift in (0.02, 0.3))
+    assert index_of(scores, scores) == 0.0
+    near, far = (index_of(scores, scores + shift) for shift in (0.02, 0.3))
     assert 0 < near < far
 
 
@@ -113,8 +117,11 @@ def test_an_emptied_band_raises_the_stability_index_by_what_is_stated():
     without = expected[expected != 0.0]
     moved = np.log(1000 / 900) * (1 / 9 - 0.1) * 9
     emptied = (1e-4 - 0.1) * np.log(edge)
-    assert metrics.stability_index(expected, without) == pytest.approx(emptied + moved)
-    assert metrics.stability_index(expected, without) > 0.25
+    assert index_of(expected, without) == pytest.approx(emptied + moved)
+    assert index_of(expected, without) > 0.25
+    bands = metrics.stability(("old", expected), ("new", without)).bands
+    assert (bands[0].expected, bands[0].actual, bands[-1].below) == (0.1, 0.0, None)
+    assert sum(band.actual for band in bands) == pytest.approx(1.0)
 
 
 def test_regression_metrics():

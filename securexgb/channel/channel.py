@@ -58,7 +58,9 @@ def stopped(peer: str, kind: str) -> SecureXGBError:
     """
     if kind in _ABOUT_EVIDENCE:
         return EvidenceRefused(f"{peer} refuses the dealer's evidence: see the reason there")
-    return StoppedByPeer(f"{peer} stopped with {kind}")
+    error = StoppedByPeer(f"{peer} stopped with {kind}")
+    error.kind = kind
+    return error
 
 
 class Channel(Protocol):

@@ -19,6 +19,7 @@ from securexgb.channel.handshake import Hello, compare, session_id
 from securexgb.channel.keys import Credentials
 from securexgb.channel.probe import split_address
 from securexgb.errors import (
+    AddressUnknown,
     CertificateRefused,
     PeerError,
     PeerGone,
@@ -43,7 +44,8 @@ def most_unknown() -> int:
 class Endpoint:
     """Where and with whom to open a link. Exactly one of ``listen`` and ``connect``, host:port.
 
-    ``timeout_seconds``: the one deadline, of the opening and of every later wait.
+    ``timeout_seconds``: the deadline of every wait within the job; ``wait_seconds``: that of the
+    first contact, None: the same.
     """
 
     credentials: Credentials
@@ -51,6 +53,12 @@ class Endpoint:
     listen: str | None = None
     connect: str | None = None
     timeout_seconds: float = 60.0
+    wait_seconds: float | None = None
+
+    @property
+    def opening_seconds(self) -> float:
+        """How long the other side may take to come."""
+        return self.timeout_seconds if self.wait_seconds is None else self.wait_seconds
 
 
 def connect(endpoint: Endpoint, hello: Hello) -> GrpcChannel:
@@ -105,15 +113,14 @@ class Listener:
 
     def accept(self, hello: Hello) -> GrpcChannel:
         """Wait for the other side and compare hellos."""
-        seconds = self._endpoint.timeout_seconds
         peer = _call(self._endpoint.peer_name, hello)
-        wire = self._wire.accept(seconds)
+        wire = self._wire.accept(self._endpoint.opening_seconds)
         if wire is None:
             raise self._nobody(peer)
-        return _greet(GrpcChannel(wire, peer, seconds), hello)
+        return _greet(GrpcChannel(wire, peer, self._endpoint.timeout_seconds), hello)
 
     def _nobody(self, peer: str) -> SecureXGBError:
-        where, seconds = f"port {self.port}", self._endpoint.timeout_seconds
+        where, seconds = f"port {self.port}", self._endpoint.opening_seconds
         if any(self._wire.unfit()):
             return CertificateRefused(
                 f"callers came to {where}, but TLS let none of them in: their certificate is not "
@@ -136,7 +143,8 @@ def _dial(endpoint: Endpoint, hello: Hello) -> GrpcChannel:
     address = split_address(endpoint.connect or "")
     beat = beat_seconds(seconds)
     try:
-        wire = _identity(endpoint).dial(address, endpoint.peer_name, seconds, beat)
+        opening = endpoint.opening_seconds
+        wire = _identity(endpoint).dial(address, endpoint.peer_name, opening, beat)
     except LinkEnded as error:
         raise _unreachable(error, endpoint, peer) from None
     return GrpcChannel(wire, peer, seconds)
@@ -146,10 +154,11 @@ def _unreachable(error: LinkEnded, endpoint: Endpoint, peer: str) -> SecureXGBEr
     """Why nothing could be opened, for whoever has to mend it."""
     reason, detail = error.args
     address, trusted = endpoint.connect, endpoint.credentials
-    tried = f"(tried for {endpoint.timeout_seconds:g} s)"
+    tried = f"(tried for {endpoint.opening_seconds:g} s)"
     match reason:
         case "unknown":
-            return UsageError(f"{address}, where {peer} should be, is unknown: {detail.decode()}")
+            unknown = f"{address}, where {peer} should be, is unknown: {detail.decode()}"
+            return AddressUnknown(unknown)
         case "nobody":
             return PeerGone(f"{peer} does not listen at {address}: {detail.decode()} {tried}")
         case "closes":

@@ -13,7 +13,14 @@ import ssl
 import time
 
 from securexgb.channel.keys import Credentials
-from securexgb.errors import CertificateRefused, PeerError, PeerGone, PeerTimeout, UsageError
+from securexgb.errors import (
+    AddressUnknown,
+    CertificateRefused,
+    PeerError,
+    PeerGone,
+    PeerTimeout,
+    UsageError,
+)
 
 _RETRY_SECONDS = 0.2
 _ANSWER_SECONDS = 5.0
@@ -40,7 +47,8 @@ def probe(address: str, peer: str, credentials: Credentials, timeout_seconds: fl
         try:
             plain = socket.create_connection((host, port), min(timeout_seconds, _ANSWER_SECONDS))
         except socket.gaierror as error:
-            raise UsageError(f"{address}, where {peer} should be, is unknown: {error}") from None
+            what = f"{address}, where {peer} should be, is unknown: {error}"
+            raise AddressUnknown(what) from None
         except OSError as error:
             if time.monotonic() + _RETRY_SECONDS > deadline:
                 raise PeerGone(

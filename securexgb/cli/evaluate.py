@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from securexgb.boost.leak import of_metrics
-from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
+from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.predict import RunOption
 from securexgb.errors import UsageError
@@ -21,10 +21,11 @@ def evaluate(
     job: JobOption = Path("job.toml"),
     setting: SetOption = None,
     run: RunOption = None,
+    wait: WaitOption = None,
     form: FormatOption = Format.text,
 ) -> None:
     """Measure the model on eval_data; only the metrics' values are opened, to both sides."""
-    federation = federation_of(config, job, setting)
+    federation = federation_of(config, job, setting, wait=wait)
     settings = federation.config
     if not settings.eval_data:
         raise UsageError(f"{settings.name}: name eval_data in party.toml")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
+from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.jobs.data.files import load_rows, needed_file
 from securexgb.jobs.ledgers import recorded
@@ -34,10 +34,11 @@ def predict(
         Path | None, typer.Option(help="CSV to write; default: predictions.csv in the run.")
     ] = None,
     run: RunOption = None,
+    wait: WaitOption = None,
     form: FormatOption = Format.text,
 ) -> None:
     """Predict together with the other side; whoever the terms name gets the scores."""
-    federation = federation_of(config, job, setting)
+    federation = federation_of(config, job, setting, wait=wait)
     side, terms = federation.config.name, federation.terms
     path = needed_file(data or federation.config.predict_data, "predict_data", side)
     finished = finished_run(federation, run)

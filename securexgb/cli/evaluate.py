@@ -9,10 +9,10 @@ from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.predict import RunOption
 from securexgb.errors import UsageError
+from securexgb.jobs.common_model import common_model, own_models
 from securexgb.jobs.data.files import load_sets, needed_sets
 from securexgb.jobs.evaluation import evaluate as run_evaluation
 from securexgb.jobs.ledgers import recorded
-from securexgb.jobs.runs import finished_run
 from securexgb.report.text import leaks_text, ledger_table, table
 
 
@@ -30,12 +30,14 @@ def evaluate(
     if not settings.eval_data:
         raise UsageError(f"{settings.name}: name eval_data in party.toml")
     needed_sets(settings)
-    finished = finished_run(federation, run)
+    models = own_models(federation, run)
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
-    with federation.session("evaluate") as party, recorded(finished.run, party):
-        sets = load_sets(federation, finished.half.columns, finished.record.classes)
-        metrics = run_evaluation(party, federation, finished.half, sets)
-        ledger = party.ledger.rows()
+    with federation.session("evaluate") as party:
+        finished = common_model(party, federation, models)
+        with recorded(finished.run, party):
+            sets = load_sets(federation, finished.half.columns, finished.record.classes)
+            metrics = run_evaluation(party, federation, finished.half, sets)
+            ledger = party.ledger.rows()
     finished.run.log("evaluated", metrics=metrics)
     leaks = [of_metrics(name, rows.count, len(metrics[name])) for name, rows in sets]
     text = table(

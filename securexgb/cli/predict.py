@@ -10,16 +10,16 @@ import typer
 
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
+from securexgb.jobs.common_model import common_model, own_models
 from securexgb.jobs.data.files import load_rows, needed_file
 from securexgb.jobs.ledgers import recorded
 from securexgb.jobs.prediction import Predictor, write_predictions
 from securexgb.jobs.reports import Quality, keep_prediction, metrics_of, write_report
-from securexgb.jobs.runs import finished_run
 from securexgb.report.text import ledger_table
 from securexgb.storage.whole import make_directory
 
 RunOption = Annotated[
-    Path | None, typer.Option("--run", help="The run with the model; default: the newest.")
+    Path | None, typer.Option("--run", help="The run with the model; default: the newest of both.")
 ]
 
 
@@ -41,23 +41,23 @@ def predict(
     federation = federation_of(config, job, setting, wait=wait)
     side, terms = federation.config.name, federation.terms
     path = needed_file(data or federation.config.predict_data, "predict_data", side)
-    finished = finished_run(federation, run)
+    models = own_models(federation, run)
     if output is not None:
         make_directory(output.absolute().parent)  # before anything is opened that it must hold
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
-    with (
-        Predictor.open(federation, finished.half) as predictor,
-        recorded(finished.run, predictor.party),
-    ):
-        rows = load_rows(
-            federation,
-            path,
-            columns=finished.half.columns,
-            classes=finished.record.classes,
-            is_label_optional=True,
-        )
-        scores = predictor.score(rows)
-        ledger = predictor.party.ledger.rows()
+    with federation.session("predict") as party:
+        finished = common_model(party, federation, models)
+        with recorded(finished.run, party):
+            rows = load_rows(
+                federation,
+                path,
+                columns=finished.half.columns,
+                classes=finished.record.classes,
+                is_label_optional=True,
+            )
+            predictor = Predictor(party, finished.half, terms.request, federation)
+            scores = predictor.score(rows)
+            ledger = party.ledger.rows()
     finished.run.log("predicted", rows=rows.count, to=terms.predictions_to)
     facts: dict[str, Any] = {
         "rows": rows.count,

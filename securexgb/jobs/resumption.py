@@ -118,10 +118,8 @@ class JobRuns:
 
 def find_runs(job: JobRuns, key: ModelKey | None) -> list[LocalRun]:
     """This side's runs of a job, the newest name first."""
-    if job.only is not None:
-        return [_look(job, job.only, key)]
-    paths = sorted(job.root.glob(f"*-{job.digest}"), reverse=True) if job.root.is_dir() else ()
-    return [_look(job, RunDirectory(path), key) for path in paths if path.is_dir()]
+    runs = RunDirectory.all(job.root, job.digest) if job.only is None else [job.only]
+    return [_look(job, run, key) for run in runs]
 
 
 def _look(job: JobRuns, run: RunDirectory, key: ModelKey | None) -> LocalRun:

@@ -62,12 +62,17 @@ class RunDirectory:
         return RunDirectory(path)
 
     @staticmethod
+    def all(root: Path, digest: str) -> list[RunDirectory]:
+        """The runs of these terms, the newest name first."""
+        paths = sorted(root.glob(f"*-{digest}"), reverse=True) if root.is_dir() else ()
+        return [RunDirectory(path) for path in paths if path.is_dir()]
+
+    @staticmethod
     def latest(root: Path, digest: str, *, holding: str, side: str) -> RunDirectory:
         """The newest run of these terms that has a file ``holding``."""
-        runs = sorted(root.glob(f"*-{digest}")) if root.is_dir() else []
-        for path in reversed(runs):
-            if (path / holding).exists():
-                return RunDirectory(path)
+        for run in RunDirectory.all(root, digest):
+            if (run.path / holding).exists():
+                return run
         raise UsageError(
             f"{side}: {root} has no run of the job {digest} with a {holding}: "
             "check the job file and the run directory in party.toml"

@@ -38,12 +38,12 @@ def securexgb(capsys):
 def both(monkeypatch):
     """Run a command at both sides of ``companies``, over a link in memory.
 
-    ``fails``: each side is to end with an error; these are returned, by name. ``backend``: of the
-    protocols.
+    ``fails``: each side is to end with an error; these are returned, by name. ``backend`` and
+    ``seed`` are the protocols'.
     """
 
-    def run(companies, command, fails=False, backend="shared", **options):
-        parties = insecure_parties(seed=5, backend=backend)
+    def run(companies, command, fails=False, backend="shared", seed=5, **options):
+        parties = insecure_parties(seed, backend)
         errors = {}
 
         @contextmanager

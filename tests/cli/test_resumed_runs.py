@@ -5,11 +5,13 @@ Both commands run here, over a link in memory.
 
 import json
 import shutil
-from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from securexgb.cli.evaluate import evaluate
+from securexgb.cli.predict import predict
 from securexgb.cli.progress import TrainingProgress
 from securexgb.cli.train import train
 from securexgb.errors import DataError, TermsDiffer
@@ -30,8 +32,13 @@ def companies(tmp_path):
 
 @pytest.fixture
 def both(both):
-    """In the clear, for speed: what is tested here are files."""
-    return partial(both, backend="plaintext")
+    """In the clear, for speed: what is tested here are files. Each time with other randomness."""
+    seeds = count()
+
+    def run(*given, **options):
+        return both(*given, backend="plaintext", seed=next(seeds), **options)
+
+    return run
 
 
 @pytest.fixture
@@ -167,3 +174,26 @@ def test_with_nothing_at_either_side_a_run_begins(both, companies):
     log = (runs["bank"] / "log.jsonl").read_text().splitlines()
     events = [json.loads(line)["event"] for line in log]
     assert events == ["started", "agreed", "training", "finished"]
+
+
+def test_the_newest_of_both_is_measured_and_predicts(both, companies, capsys):
+    """Whatever one side's clock said, and whatever else is there at one side alone."""
+    for name in SIDES:
+        with (companies.root / name / "party.toml").open("a") as settings:
+            settings.write('eval_data = "test.csv"\n')
+    both(companies, train)
+    older = {name: newest(companies, name) for name in SIDES}
+    both(companies, train)
+    newer = {name: newest(companies, name) for name in SIDES}
+    ahead = older["bureau"].with_name(f"9{newer['bureau'].name}")
+    older["bureau"].rename(ahead)
+    for command in (evaluate, predict):
+        both(companies, command)
+    assert (newer["bank"] / "predictions.csv").exists()
+    shutil.rmtree(newer["bank"])
+    both(companies, predict)
+    assert (older["bank"] / "predictions.csv").exists()
+    shutil.rmtree(ahead)
+    for error in both(companies, predict, fails=True).values():
+        assert isinstance(error, TermsDiffer)
+        assert "no finished model in common" in str(error)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import resource
+import time
 from dataclasses import dataclass
 
 from securexgb import _kernels
@@ -29,6 +30,10 @@ from securexgb.errors import (
 )
 
 SERVICE = "securexgb.v1.ChannelService"
+_ABSENT = frozenset({"nobody", "closes", "silent"})
+"""Ends of a dialling that has tried all its time."""
+_LEAST_SECONDS = 1.0
+"""Less than this is not worth another dialling."""
 MOST_UNKNOWN = 64
 """So many connections may be open that have shown no certificate, where files are not scarce."""
 
@@ -141,13 +146,18 @@ def _identity(endpoint: Endpoint) -> _kernels.LinkIdentity:
 def _dial(endpoint: Endpoint, hello: Hello) -> GrpcChannel:
     peer, seconds = _call(endpoint.peer_name, hello), endpoint.timeout_seconds
     address = split_address(endpoint.connect or "")
-    beat = beat_seconds(seconds)
-    try:
-        opening = endpoint.opening_seconds
-        wire = _identity(endpoint).dial(address, endpoint.peer_name, opening, beat)
-    except LinkEnded as error:
-        raise _unreachable(error, endpoint, peer) from None
-    return GrpcChannel(wire, peer, seconds)
+    until = time.monotonic() + endpoint.opening_seconds
+    while True:
+        # A box in between may have forgotten a connection, which then says nothing for ever.
+        within = min(seconds, max(until - time.monotonic(), 0.0))
+        beat = beat_seconds(seconds)
+        try:
+            wire = _identity(endpoint).dial(address, endpoint.peer_name, within, beat)
+        except LinkEnded as error:
+            if error.args[0] in _ABSENT and until - time.monotonic() > _LEAST_SECONDS:
+                continue
+            raise _unreachable(error, endpoint, peer) from None
+        return GrpcChannel(wire, peer, seconds)
 
 
 def _unreachable(error: LinkEnded, endpoint: Endpoint, peer: str) -> SecureXGBError:

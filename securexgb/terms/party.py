@@ -31,7 +31,9 @@ def _address(value: str) -> str:
 
 
 def _duration(value: object) -> object:
-    """Seconds of a text with the unit s, m or h; anything else as it is."""
+    """Seconds of a text with the unit s, m or h; a number as it is."""
+    if isinstance(value, bool):
+        raise ValueError("it must be a time: seconds, or 90s, 30m, 2h")
     if not isinstance(value, str):
         return value
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", value)
@@ -163,7 +165,7 @@ class PartyConfig(TomlFile):
     def template(role: Literal["label", "feature"], name: str) -> str:
         """The commented ``party.toml`` that ``securexgb init`` writes."""
         example: dict[str, Any] = {"role": role, "name": check_name(name)}
-        example |= {"dealer_address": "127.0.0.1:7400", "train_data": "train.csv"}
+        example |= {"dealer_address": "127.0.0.1:7400", "train_data": "train.csv", "retries": 10}
         if role == "label":
             example |= {"listen": "0.0.0.0:7300", "label_column": "label"}
         else:

@@ -26,7 +26,7 @@ from securexgb.jobs.data.files import load_rows, load_sets
 from securexgb.jobs.ledgers import RunLedger, recorded, verdict_of
 from securexgb.jobs.reports import costs_of, curves
 from securexgb.jobs.resumption import Choice, JobRuns, Mode, agree_on_run, find_runs
-from securexgb.jobs.retrying import Patience, Reached, is_lost, keep_trying
+from securexgb.jobs.retrying import AGAIN_SECONDS, Patience, Reached, is_lost, keep_trying
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import FinishedRun, RunDirectory, RunRecord, finished_run
 from securexgb.jobs.training import agreed_job, fingerprint
@@ -92,6 +92,12 @@ class Sessions:
 
     def _try_again(self, sentence: str) -> None:
         note(sentence)
+        if self.reached.has_met:
+            config = self.federation.config
+            wait = max(config.wait_seconds, AGAIN_SECONDS)
+            self.federation = type(self.federation)(
+                config.model_copy(update={"wait": wait}), self.federation.terms
+            )
         if self.run is not None:
             self.run.log("trying again", message=sentence)
 

@@ -145,10 +145,8 @@ async def serving(
     listen: str, identity: Identity, pinned: tuple[bytes, bytes], service: DealerService
 ) -> AsyncIterator[int]:
     """A running server; gives its port. ``pinned``: the parties' certificates by rank."""
-    server = grpc.aio.server(
-        options=[*_OPTIONS, *keepalive(service.timeout_seconds)],
-        maximum_concurrent_rpcs=4 * SESSIONS,
-    )
+    options = (*_OPTIONS, *keepalive(service.timeout_seconds))
+    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=4 * SESSIONS)
     handler = grpc.stream_stream_rpc_method_handler(
         service.deal,
         request_deserializer=pb.DealRequest.FromString,
@@ -178,13 +176,9 @@ async def serving(
 
 
 _OPTIONS = (
-    ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MESSAGE_BYTES),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_ping_interval_without_data_ms", 2_000),
-    ("grpc.http2.max_ping_strikes", 0),
-)
+    ("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MESSAGE_BYTES), ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 2_000), ("grpc.http2.max_ping_strikes", 0))  # fmt: skip
 
 
 def _read(path: Path) -> bytes:

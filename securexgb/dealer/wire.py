@@ -38,9 +38,9 @@ def keepalive(timeout_seconds: float) -> list[tuple[str, int]]:
     A third of that time, at most 10 seconds, without a word is followed by a question, and the rest
     is the time for an answer.
     """
-    every = round(1000 * min(max(timeout_seconds / 3, 2), 10))
-    answer = max(round(1000 * timeout_seconds) - every, 1000)
-    return [("grpc.keepalive_time_ms", every), ("grpc.keepalive_timeout_ms", answer)]
+    whole = max(round(1000 * timeout_seconds), 3000)
+    every = min(max(whole // 3, 2000), 10_000)
+    return [("grpc.keepalive_time_ms", every), ("grpc.keepalive_timeout_ms", whole - every)]
 
 
 def keep_large_buffers() -> None:

@@ -3,8 +3,9 @@
 Only what the network or a process that died may have done is tried again: exit code 3, and 7
 where the other side says that this is what stopped it. Whatever somebody refuses, or must look
 at, ends at once. Before the two sides have ever met, no try begins after the time that this
-side waits for the first contact; from then on each try waits as long for the other side anew.
-A new tree makes the count of tries begin again, so that long trainings may lose their link often.
+side waits for the first contact; from then on each try waits as long for the other side anew, or
+``AGAIN_SECONDS`` where that is longer. A new tree makes the count of tries begin again, so that
+long trainings may lose their link often.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from securexgb.errors import (
 
 T = TypeVar("T")
 _LOST = frozenset(kind.__name__ for kind in (PeerError, PeerGone, PeerTimeout, DealerGone))
+AGAIN_SECONDS = 60.0
+"""So long a try waits at least for the other side to come back."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 15.0
 
 

@@ -30,6 +30,8 @@ APART = 5
 """Trees between two kills."""
 TREES = APART * KILLS + 2
 TRAINING = {"n_estimators": TREES, "max_depth": 3, "subsample": 0.7, "colsample_bytree": 0.8}
+DEALT_BYTES = 1 << 22
+"""Less than what dealing takes."""
 IMPATIENT = {"timeout_seconds": 8}
 """For who waits for a side that never comes."""
 SMALL_DISK = (
@@ -124,6 +126,18 @@ def test_cut_off_and_nobody_there(companies: Companies, unbroken: Unbroken) -> N
     assert relay.cuts == 1
     for process in ended.values():
         assert "trying again, 1 of 3" in process.stderr
+    np.testing.assert_array_equal(leaves(companies), unbroken.leaves)
+
+
+def test_the_dealer_s_link_is_cut_and_nobody_there(
+    companies: Companies, unbroken: Unbroken
+) -> None:
+    with Relay(companies.dealer_port, secrets.randbelow(DEALT_BYTES), comes_back=True) as relay:
+        for name in SIDES:
+            companies.settings(name, retries=3, dealer_address=f"127.0.0.1:{relay.port}")
+        ended = companies.both("train")
+    assert [process.code for process in ended.values()] == [0, 0], ended
+    assert relay.cuts == 1
     np.testing.assert_array_equal(leaves(companies), unbroken.leaves)
 
 

@@ -177,8 +177,8 @@ async def serving(
 
 _OPTIONS = (
     ("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MESSAGE_BYTES), ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_ping_interval_without_data_ms", 2_000), ("grpc.http2.max_ping_strikes", 0))  # fmt: skip
+    ("grpc.max_send_message_length", MESSAGE_BYTES), ("grpc.http2.max_ping_strikes", 0),
+    ("grpc.keepalive_permit_without_calls", 1))  # fmt: skip
 
 
 def _read(path: Path) -> bytes:

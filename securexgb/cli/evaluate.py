@@ -9,10 +9,10 @@ from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.predict import RunOption
 from securexgb.errors import UsageError
-from securexgb.jobs.common_model import common_model, own_models
 from securexgb.jobs.data.files import load_sets, needed_sets
 from securexgb.jobs.evaluation import evaluate as run_evaluation
 from securexgb.jobs.ledgers import recorded
+from securexgb.jobs.resuming.common_model import common_model, own_models
 from securexgb.report.text import leaks_text, ledger_table, table
 
 

@@ -10,11 +10,11 @@ import typer
 
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
-from securexgb.jobs.common_model import common_model, own_models
 from securexgb.jobs.data.files import load_rows, needed_file
 from securexgb.jobs.ledgers import recorded
 from securexgb.jobs.prediction import Predictor, write_predictions
 from securexgb.jobs.reports import Quality, keep_prediction, metrics_of, write_report
+from securexgb.jobs.resuming.common_model import common_model, own_models
 from securexgb.report.text import ledger_table
 from securexgb.storage.whole import make_directory
 

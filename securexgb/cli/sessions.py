@@ -25,8 +25,8 @@ from securexgb.jobs.checks import LEAVE_OUT
 from securexgb.jobs.data.files import load_rows, load_sets
 from securexgb.jobs.ledgers import RunLedger, recorded, verdict_of
 from securexgb.jobs.reports import costs_of, curves
-from securexgb.jobs.resumption import Choice, JobRuns, Mode, agree_on_run, find_runs
-from securexgb.jobs.retrying import AGAIN_SECONDS, Patience, Reached, is_lost, keep_trying
+from securexgb.jobs.resuming.choice import Choice, JobRuns, Mode, agree_on_run, find_runs
+from securexgb.jobs.resuming.retrying import AGAIN_SECONDS, Patience, Reached, is_lost, keep_trying
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import FinishedRun, RunDirectory, RunRecord, finished_run
 from securexgb.jobs.training import agreed_job, fingerprint

@@ -13,8 +13,9 @@ import pytest
 from securexgb.cli.evaluate import evaluate
 from securexgb.cli.predict import predict
 from securexgb.cli.progress import TrainingProgress
+from securexgb.cli.sessions import Sessions
 from securexgb.cli.train import train
-from securexgb.errors import DataError, TermsDiffer
+from securexgb.errors import DataError, PeerGone, TermsDiffer
 from securexgb.model.files import load_half
 from tests.processes.companies import SIDES, Companies
 
@@ -197,3 +198,19 @@ def test_the_newest_of_both_is_measured_and_predicts(both, companies, capsys):
     for error in both(companies, predict, fails=True).values():
         assert isinstance(error, TermsDiffer)
         assert "no finished model in common" in str(error)
+
+
+def test_a_link_that_breaks_when_the_half_is_kept_loses_nothing(
+    both, companies, monkeypatch, capsys
+):
+    keep = Sessions._keep
+
+    def breaks(sessions, *given):
+        keep(sessions, *given)
+        raise PeerGone("the connection broke")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Sessions, "_keep", breaks)
+        both(companies, train)
+    assert "this side's half is kept" in capsys.readouterr().err
+    halves(companies, {name: newest(companies, name) for name in SIDES})

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from securexgb.errors import DataError, MalformedFrame, TermsDiffer
-from securexgb.jobs.resumption import Choice, Offer, RunOffer, _parse, choose
+from securexgb.jobs.resuming.choice import Choice, Offer, RunOffer, _parse, choose
 
 NAMES = ("bank (label party)", "bureau (feature party)")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from securexgb.channel.channel import stopped
+from securexgb.channel.channel import INTERRUPTION, stopped
 from securexgb.errors import (
     AddressUnknown,
     CertificateRefused,
@@ -16,7 +16,7 @@ from securexgb.errors import (
     SecureXGBError,
     UsageError,
 )
-from securexgb.jobs.retrying import Patience, Reached, is_lost, keep_trying
+from securexgb.jobs.resuming.retrying import Patience, Reached, is_lost, keep_trying
 
 
 class Tries:
@@ -77,7 +77,6 @@ def test_the_last_error_is_the_end() -> None:
         CertificateRefused("another pin"),
         ProtocolDesync("another step"),
         stopped("bureau", "DataError"),
-        stopped("bureau", "an interruption by its operator"),
         stopped("bureau", "AttestationError"),
     ],
 )
@@ -88,8 +87,8 @@ def test_what_was_refused_is_not_tried_again(error: SecureXGBError) -> None:
     assert tries.said == []
 
 
-def test_what_the_other_side_lost_is_lost() -> None:
-    for kind in ("PeerGone", "PeerTimeout", "DealerGone", "PeerError"):
+def test_what_the_other_side_lost_is_lost_and_so_is_a_side_that_was_stopped() -> None:
+    for kind in ("PeerGone", "PeerTimeout", "DealerGone", "PeerError", INTERRUPTION):
         assert is_lost(stopped("bureau", kind), has_met=False)
 
 

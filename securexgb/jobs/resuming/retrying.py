@@ -1,10 +1,10 @@
 """Trying again by itself: after a lost link, a lost dealer or a lost other side.
 
-Only what the network or a process that died may have done is tried again: exit code 3, and 7
-where the other side says that this is what stopped it. Whatever somebody refuses, or must look
-at, ends at once. Before the two sides have ever met, no try begins after the time that this
-side waits for the first contact; from then on each try waits as long for the other side anew, or
-``AGAIN_SECONDS`` where that is longer. A new tree makes the count of tries begin again, so that
+Only what the network, or a process that died or was stopped, may have done is tried again: exit
+code 3, and 7 where the other side says that this is what stopped it. Whatever somebody refuses, or
+must look at, ends at once. Before the two sides have ever met, no try begins after the time that
+this side waits for the first contact; from then on each try waits as long for the other side anew,
+or ``AGAIN_SECONDS`` where that is longer. A new tree makes the count of tries begin again, so that
 long trainings may lose their link often.
 """
 
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from securexgb.channel.channel import INTERRUPTION
 from securexgb.errors import (
     AddressUnknown,
     DealerGone,
@@ -27,6 +28,7 @@ from securexgb.errors import (
 
 T = TypeVar("T")
 _LOST = frozenset(kind.__name__ for kind in (PeerError, PeerGone, PeerTimeout, DealerGone))
+"""What the other side may have lost; who stopped it may start it again."""
 AGAIN_SECONDS = 60.0
 """So long a try waits at least for the other side to come back."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 15.0
@@ -61,7 +63,7 @@ class Patience:
 def is_lost(error: SecureXGBError, has_met: bool) -> bool:
     """Whether the network or a process that died explains an error, so that it may pass."""
     if isinstance(error, StoppedByPeer):
-        return error.kind in _LOST
+        return error.kind in _LOST or error.kind == INTERRUPTION
     # A name that was known when the two sides met is unknown while this side has no network.
     return isinstance(error, PeerError) or (has_met and isinstance(error, AddressUnknown))
 

@@ -17,7 +17,7 @@ from securexgb.cli.sessions import Sessions
 from securexgb.cli.train import train
 from securexgb.errors import DataError, PeerGone, TermsDiffer
 from securexgb.model.files import load_half
-from tests.processes.companies import SIDES, Companies
+from tests.processes.companies import SIDES, Companies, edit_cell
 
 TREES = 4
 
@@ -214,3 +214,15 @@ def test_a_link_that_breaks_when_the_half_is_kept_loses_nothing(
         both(companies, train)
     assert "this side's half is kept" in capsys.readouterr().err
     halves(companies, {name: newest(companies, name) for name in SIDES})
+
+
+def test_other_data_are_an_error_at_both_and_explained_at_their_side(both, companies, broken):
+    runs = broken(2)
+    edit_cell(companies.root / "bureau" / "train.csv", 3, "cards", 0.5)
+    errors = both(companies, train, fails=True, resume=True)
+    for error in errors.values():
+        assert isinstance(error, DataError)
+        assert f"{runs['bureau'].name} with 2 trees, made with other data" in str(error)
+    assert not hasattr(errors["bank"], "__notes__")
+    (note,) = errors["bureau"].__notes__
+    assert str(runs["bureau"]) in note

@@ -83,7 +83,7 @@ TINY: dict[str, tuple[str, ...]] = {
     "network": (f"network.py {_SMALL} --profile LAN",),
     "memory": ("memory.py --rows-list 200,400 --columns 2 --depth 2 --bins 4",),
     "growth": (f"growth.py {_SMALL} --vary depth --values 1,2",),
-    "complexity": (f"complexity.py {_SMALL} --method \"ss, o\" --doubled depth",),
+    "complexity": (f'complexity.py {_SMALL} --method "ss, o" --doubled depth',),
     "operations": ("operations.py --count 64",),
     "channel": ("channel.py --scale 0.01",),
     "dealer": ("dealer.py --scale 0.01",),

@@ -2,7 +2,8 @@
 
 Steps one after the other, each with a time limit; one that fails does not stop the next, and the
 exit code is 1 if any did. The last result of each step is a line of ``benchmarks/results/
-thorough.jsonl``, and the tables of ``docs/reliability.md`` are drawn from these lines, never typed.
+thorough.jsonl``, what ``benchmarks/faults.py`` counts lies beside it, and the tables of
+``docs/reliability.md`` are drawn from these lines, never typed.
 ``--only STEP`` does one step, as in ``make thorough STEPS="faults exports"``.
 
 Needs the standard library, and an interpreter with the developer's packages, from which it makes
@@ -30,6 +31,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "target" / "thorough"
 RECORD = ROOT / "benchmarks" / "results" / "thorough.jsonl"
+SURVIVED = ROOT / "benchmarks" / "results" / "faults.jsonl"
 PAGE = ROOT / "docs" / "reliability.md"
 MINORS = (11, 12, 13, 14)
 """CPython 3.x of these are looked for."""
@@ -236,6 +238,18 @@ def faults(bench: Bench) -> None:
     bench.suite(Path(sys.executable), *LONG, *FAULTS)
 
 
+def links(bench: Bench) -> None:
+    """What a training survives without a person: stalls, resets, a proxy, a side that dies."""
+    output = bench.run(sys.executable, "benchmarks/faults.py")
+    lines = [line for line in output.splitlines() if line.startswith('{"fault"')]
+    SURVIVED.write_text("".join(f"{line}\n" for line in lines))
+    entries = [json.loads(line) for line in lines]
+    runs, good = (sum(entry[key] for entry in entries) for key in ("runs", "same_model"))
+    bench.figures.append(f"{good} of {runs} ended with the unbroken model")
+    if good < runs:
+        raise Failed("a training was lost, or its model is another")
+
+
 def exports(bench: Bench) -> None:
     """Both halves as xgboost's model, and training as its oracle, in several versions of it."""
     python = environment(bench, "exports", sys.executable, "highest")
@@ -259,6 +273,7 @@ STEPS: dict[str, tuple[int, Callable[[Bench], None]]] = {
     "parsers": (45, parsers),
     "values": (60, values),
     "faults": (60, faults),
+    "links": (120, links),
     "exports": (45, exports),
 }
 """Minutes that each may take, and what it does, in this order."""
@@ -343,7 +358,7 @@ def revision() -> str:
         ).stdout
 
     changed = [line[3:] for line in git("status", "--porcelain").splitlines()]
-    own = {str(path.relative_to(ROOT)) for path in (RECORD, PAGE)}
+    own = {str(path.relative_to(ROOT)) for path in (RECORD, SURVIVED, PAGE)}
     return git("rev-parse", "--short", "HEAD").strip() + ("+" if set(changed) - own else "")
 
 
@@ -365,15 +380,20 @@ def keep(line: dict[str, Any]) -> None:
     RECORD.write_text("".join(json.dumps(entry) + "\n" for entry in ordered))
 
 
-def recorded() -> list[dict[str, Any]]:
-    text = RECORD.read_text() if RECORD.exists() else ""
+def recorded(record: Path = RECORD) -> list[dict[str, Any]]:
+    text = record.read_text() if record.exists() else ""
     return [json.loads(line) for line in text.splitlines()]
 
 
 def drawn(page: str) -> str:
     """The page with its tables drawn anew from the record."""
     lines = recorded()
-    for name, table in (("results", results(lines)), ("versions", versions(lines))):
+    drawings = (
+        ("results", results(lines)),
+        ("versions", versions(lines)),
+        ("links", survived(recorded(SURVIVED))),
+    )
+    for name, table in drawings:
         pattern = rf"(<!-- thorough: {name} -->\n).*?(<!-- end -->)"
         page = re.sub(pattern, lambda m, t=table: f"{m[1]}\n{t}\n{m[2]}", page, flags=re.DOTALL)
     return page
@@ -394,6 +414,20 @@ def results(lines: Iterable[dict[str, Any]]) -> str:
     machines = sorted({row[-1] for row in rows})
     head = ("step", "result", "figures", "minutes", "date, revision")
     return table(head, [row[:-1] for row in rows]) + "\n\nOn: " + "; ".join(machines) + ".\n"
+
+
+def survived(lines: Sequence[dict[str, Any]]) -> str:
+    if not lines:
+        return "Not run yet.\n"
+    keys = ("runs", "survived", "lost", "same_model", "tries", "seconds_more")
+    head = ("fault", "runs", "survived", "lost", "same model", "tries in all", "seconds more")
+    return table(
+        head, [(entry["fault"], *(str(entry[key]) for key in keys)) for entry in lines]
+    ) + (
+        f"\n\nWith `timeout_seconds = {lines[0]['timeout_seconds']}` and "
+        f'`retries = {lines[0]["retries"]}`; "seconds more" is the median beyond an unbroken '
+        "training.\n"
+    )
 
 
 def versions(lines: Iterable[dict[str, Any]]) -> str:

@@ -18,6 +18,8 @@ StreamName = Literal["online", "offline", "products"]
 STREAMS: tuple[StreamName, ...] = ("online", "offline", "products")
 """Ordered streams of one link: for the protocols, and for what is produced ahead of them, from
 transfers and by homomorphic encryption. What comes first here is sent first."""
+INTERRUPTION = "an interruption by its operator"
+"""What the other side is told where somebody stopped this one."""
 _ABOUT_EVIDENCE = frozenset({"AttestationError", "EvidenceRefused"})
 
 
@@ -47,7 +49,7 @@ class Traffic:
 def failure_kind(error: BaseException) -> str:
     """What the other side is told of a failure: its kind, never its message."""
     if isinstance(error, KeyboardInterrupt):
-        return "an interruption by its operator"
+        return INTERRUPTION
     return type(error).__name__
 
 
@@ -58,7 +60,9 @@ def stopped(peer: str, kind: str) -> SecureXGBError:
     """
     if kind in _ABOUT_EVIDENCE:
         return EvidenceRefused(f"{peer} refuses the dealer's evidence: see the reason there")
-    return StoppedByPeer(f"{peer} stopped with {kind}")
+    error = StoppedByPeer(f"{peer} stopped with {kind}")
+    error.kind = kind
+    return error
 
 
 class Channel(Protocol):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import resource
+import time
 from dataclasses import dataclass
 
 from securexgb import _kernels
@@ -19,6 +20,7 @@ from securexgb.channel.handshake import Hello, compare, session_id
 from securexgb.channel.keys import Credentials
 from securexgb.channel.probe import split_address
 from securexgb.errors import (
+    AddressUnknown,
     CertificateRefused,
     PeerError,
     PeerGone,
@@ -28,6 +30,10 @@ from securexgb.errors import (
 )
 
 SERVICE = "securexgb.v1.ChannelService"
+_ABSENT = frozenset({"nobody", "closes", "silent"})
+"""Ends of a dialling that has tried all its time."""
+_LEAST_SECONDS = 1.0
+"""Less than this is not worth another dialling."""
 MOST_UNKNOWN = 64
 """So many connections may be open that have shown no certificate, where files are not scarce."""
 
@@ -43,7 +49,8 @@ def most_unknown() -> int:
 class Endpoint:
     """Where and with whom to open a link. Exactly one of ``listen`` and ``connect``, host:port.
 
-    ``timeout_seconds``: the one deadline, of the opening and of every later wait.
+    ``timeout_seconds``: the deadline of every wait within the job; ``wait_seconds``: that of the
+    first contact, None: the same.
     """
 
     credentials: Credentials
@@ -51,6 +58,12 @@ class Endpoint:
     listen: str | None = None
     connect: str | None = None
     timeout_seconds: float = 60.0
+    wait_seconds: float | None = None
+
+    @property
+    def opening_seconds(self) -> float:
+        """How long the other side may take to come."""
+        return self.timeout_seconds if self.wait_seconds is None else self.wait_seconds
 
 
 def connect(endpoint: Endpoint, hello: Hello) -> GrpcChannel:
@@ -105,15 +118,14 @@ class Listener:
 
     def accept(self, hello: Hello) -> GrpcChannel:
         """Wait for the other side and compare hellos."""
-        seconds = self._endpoint.timeout_seconds
         peer = _call(self._endpoint.peer_name, hello)
-        wire = self._wire.accept(seconds)
+        wire = self._wire.accept(self._endpoint.opening_seconds)
         if wire is None:
             raise self._nobody(peer)
-        return _greet(GrpcChannel(wire, peer, seconds), hello)
+        return _greet(GrpcChannel(wire, peer, self._endpoint.timeout_seconds), hello)
 
     def _nobody(self, peer: str) -> SecureXGBError:
-        where, seconds = f"port {self.port}", self._endpoint.timeout_seconds
+        where, seconds = f"port {self.port}", self._endpoint.opening_seconds
         if any(self._wire.unfit()):
             return CertificateRefused(
                 f"callers came to {where}, but TLS let none of them in: their certificate is not "
@@ -134,22 +146,29 @@ def _identity(endpoint: Endpoint) -> _kernels.LinkIdentity:
 def _dial(endpoint: Endpoint, hello: Hello) -> GrpcChannel:
     peer, seconds = _call(endpoint.peer_name, hello), endpoint.timeout_seconds
     address = split_address(endpoint.connect or "")
-    beat = beat_seconds(seconds)
-    try:
-        wire = _identity(endpoint).dial(address, endpoint.peer_name, seconds, beat)
-    except LinkEnded as error:
-        raise _unreachable(error, endpoint, peer) from None
-    return GrpcChannel(wire, peer, seconds)
+    until = time.monotonic() + endpoint.opening_seconds
+    while True:
+        # A box in between may have forgotten a connection, which then says nothing for ever.
+        within = min(seconds, max(until - time.monotonic(), 0.0))
+        beat = beat_seconds(seconds)
+        try:
+            wire = _identity(endpoint).dial(address, endpoint.peer_name, within, beat)
+        except LinkEnded as error:
+            if error.args[0] in _ABSENT and until - time.monotonic() > _LEAST_SECONDS:
+                continue
+            raise _unreachable(error, endpoint, peer) from None
+        return GrpcChannel(wire, peer, seconds)
 
 
 def _unreachable(error: LinkEnded, endpoint: Endpoint, peer: str) -> SecureXGBError:
     """Why nothing could be opened, for whoever has to mend it."""
     reason, detail = error.args
     address, trusted = endpoint.connect, endpoint.credentials
-    tried = f"(tried for {endpoint.timeout_seconds:g} s)"
+    tried = f"(tried for {endpoint.opening_seconds:g} s)"
     match reason:
         case "unknown":
-            return UsageError(f"{address}, where {peer} should be, is unknown: {detail.decode()}")
+            unknown = f"{address}, where {peer} should be, is unknown: {detail.decode()}"
+            return AddressUnknown(unknown)
         case "nobody":
             return PeerGone(f"{peer} does not listen at {address}: {detail.decode()} {tried}")
         case "closes":

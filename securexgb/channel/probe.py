@@ -13,10 +13,19 @@ import ssl
 import time
 
 from securexgb.channel.keys import Credentials
-from securexgb.errors import CertificateRefused, PeerError, PeerGone, PeerTimeout, UsageError
+from securexgb.errors import (
+    AddressUnknown,
+    CertificateRefused,
+    PeerError,
+    PeerGone,
+    PeerTimeout,
+    UsageError,
+)
 
 _RETRY_SECONDS = 0.2
 _ANSWER_SECONDS = 5.0
+_BREAKS = 4
+"""So often a connection may break after its handshake before it is taken for a refusal."""
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -36,11 +45,13 @@ def probe(address: str, peer: str, credentials: Credentials, timeout_seconds: fl
     """
     deadline = time.monotonic() + timeout_seconds
     host, port = split_address(address)
+    breaks = 0
     while True:
         try:
             plain = socket.create_connection((host, port), min(timeout_seconds, _ANSWER_SECONDS))
         except socket.gaierror as error:
-            raise UsageError(f"{address}, where {peer} should be, is unknown: {error}") from None
+            what = f"{address}, where {peer} should be, is unknown: {error}"
+            raise AddressUnknown(what) from None
         except OSError as error:
             if time.monotonic() + _RETRY_SECONDS > deadline:
                 raise PeerGone(
@@ -50,11 +61,19 @@ def probe(address: str, peer: str, credentials: Credentials, timeout_seconds: fl
             time.sleep(_RETRY_SECONDS)
             continue
         with plain:
-            return _greet(plain, address, peer, credentials)
+            if _greet(plain, address, peer, credentials):
+                return
+        breaks += 1
+        if breaks == _BREAKS or time.monotonic() + _RETRY_SECONDS > deadline:
+            raise _refused(address, peer, credentials)
+        time.sleep(_RETRY_SECONDS)
 
 
-def _greet(plain: socket.socket, address: str, peer: str, credentials: Credentials) -> None:
-    """One handshake; the listener's first bytes after it show that it accepts us."""
+def _greet(plain: socket.socket, address: str, peer: str, credentials: Credentials) -> bool:
+    """One handshake; the listener's first bytes after it show that it accepts us.
+
+    False where the connection breaks instead: the network may have done it, or a refusal.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False
@@ -76,14 +95,18 @@ def _greet(plain: socket.socket, address: str, peer: str, credentials: Credentia
                 "`securexgb keys show` at both sides"
             )
         try:
-            is_refused = link.recv(1) == b""
+            return link.recv(1) != b""
         except TimeoutError:
             raise PeerTimeout(f"{peer} at {address} falls silent after the handshake") from None
+        except ssl.SSLError:
+            raise _refused(address, peer, credentials) from None
         except OSError:
-            is_refused = True
-    if is_refused:
-        raise CertificateRefused(
-            f"{peer} at {address} refused this side's certificate "
-            f"{credentials.own.fingerprint[:16]}… ({credentials.own.name}): it has pinned another "
-            "one; let it `securexgb keys trust` the present one"
-        )
+            return False
+
+
+def _refused(address: str, peer: str, credentials: Credentials) -> CertificateRefused:
+    return CertificateRefused(
+        f"{peer} at {address} refused this side's certificate "
+        f"{credentials.own.fingerprint[:16]}… ({credentials.own.name}): it has pinned another "
+        "one; let it `securexgb keys trust` the present one"
+    )

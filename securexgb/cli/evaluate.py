@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from securexgb.boost.leak import of_metrics
-from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
+from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.predict import RunOption
 from securexgb.errors import UsageError
 from securexgb.jobs.data.files import load_sets, needed_sets
 from securexgb.jobs.evaluation import evaluate as run_evaluation
 from securexgb.jobs.ledgers import recorded
-from securexgb.jobs.runs import finished_run
+from securexgb.jobs.resuming.common_model import common_model, own_models
 from securexgb.report.text import leaks_text, ledger_table, table
 
 
@@ -21,20 +21,23 @@ def evaluate(
     job: JobOption = Path("job.toml"),
     setting: SetOption = None,
     run: RunOption = None,
+    wait: WaitOption = None,
     form: FormatOption = Format.text,
 ) -> None:
     """Measure the model on eval_data; only the metrics' values are opened, to both sides."""
-    federation = federation_of(config, job, setting)
+    federation = federation_of(config, job, setting, wait=wait)
     settings = federation.config
     if not settings.eval_data:
         raise UsageError(f"{settings.name}: name eval_data in party.toml")
     needed_sets(settings)
-    finished = finished_run(federation, run)
+    models = own_models(federation, run)
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
-    with federation.session("evaluate") as party, recorded(finished.run, party):
-        sets = load_sets(federation, finished.half.columns, finished.record.classes)
-        metrics = run_evaluation(party, federation, finished.half, sets)
-        ledger = party.ledger.rows()
+    with federation.session("evaluate") as party:
+        finished = common_model(party, federation, models)
+        with recorded(finished.run, party):
+            sets = load_sets(federation, finished.half.columns, finished.record.classes)
+            metrics = run_evaluation(party, federation, finished.half, sets)
+            ledger = party.ledger.rows()
     finished.run.log("evaluated", metrics=metrics)
     leaks = [of_metrics(name, rows.count, len(metrics[name])) for name, rows in sets]
     text = table(

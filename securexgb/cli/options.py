@@ -37,6 +37,10 @@ JobOption = Annotated[Path, typer.Option("--job", help="The terms, the same at b
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="A setting of party.toml, as KEY=VALUE.")
 ]
+WaitOption = Annotated[
+    str | None,
+    typer.Option("--wait", help="How long to wait until the other side comes: 90s, 30m, 2h."),
+]
 
 
 def split_names(text: str | None) -> tuple[str, ...] | None:
@@ -56,12 +60,16 @@ def parameters(flags: Mapping[str, Any], settings: Sequence[str]) -> TrainingPar
     return TrainingParams.from_mapping(values)
 
 
-def federation_of(config: Path, job: Path, settings: Sequence[str] | None) -> Federation:
-    """This side's membership in the job; ``settings`` (KEY=VALUE) beat party.toml.
+def federation_of(
+    config: Path, job: Path, settings: Sequence[str] | None, **flags: str | int | None
+) -> Federation:
+    """This side's membership in the job; ``settings`` (KEY=VALUE) and ``flags`` (by the key's name;
+    None: not given) beat party.toml.
 
     A path in ``settings`` counts from where the command is run.
     """
     overrides = dict(_pairs(settings or (), "--set"))
+    overrides |= {name: value for name, value in flags.items() if value is not None}
     for name, value in overrides.items():
         if name in PATHS and isinstance(value, str) and "://" not in value:
             overrides[name] = Path(value).absolute()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
+from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.jobs.data.files import load_rows, needed_file
 from securexgb.jobs.ledgers import recorded
@@ -20,12 +20,12 @@ from securexgb.jobs.reports import (
     report_sentence,
     write_report,
 )
-from securexgb.jobs.runs import finished_run
+from securexgb.jobs.resuming.common_model import common_model, own_models
 from securexgb.report.text import ledger_table
 from securexgb.storage.whole import make_directory
 
 RunOption = Annotated[
-    Path | None, typer.Option("--run", help="The run with the model; default: the newest.")
+    Path | None, typer.Option("--run", help="The run with the model; default: the newest of both.")
 ]
 
 
@@ -40,29 +40,30 @@ def predict(
         Path | None, typer.Option(help="CSV to write; default: predictions.csv in the run.")
     ] = None,
     run: RunOption = None,
+    wait: WaitOption = None,
     form: FormatOption = Format.text,
 ) -> None:
     """Predict together with the other side; whoever the terms name gets the scores."""
-    federation = federation_of(config, job, setting)
+    federation = federation_of(config, job, setting, wait=wait)
     side, terms = federation.config.name, federation.terms
     path = needed_file(data or federation.config.predict_data, "predict_data", side)
-    finished = finished_run(federation, run)
+    models = own_models(federation, run)
     if output is not None:
         make_directory(output.absolute().parent)  # before anything is opened that it must hold
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
-    with (
-        Predictor.open(federation, finished.half) as predictor,
-        recorded(finished.run, predictor.party),
-    ):
-        rows = load_rows(
-            federation,
-            path,
-            columns=finished.half.columns,
-            classes=finished.record.classes,
-            is_label_optional=True,
-        )
-        scores = predictor.score(rows)
-        ledger = predictor.party.ledger.rows()
+    with federation.session("predict") as party:
+        finished = common_model(party, federation, models)
+        with recorded(finished.run, party):
+            rows = load_rows(
+                federation,
+                path,
+                columns=finished.half.columns,
+                classes=finished.record.classes,
+                is_label_optional=True,
+            )
+            predictor = Predictor(party, finished.half, terms.request, federation)
+            scores = predictor.score(rows)
+            ledger = party.ledger.rows()
     finished.run.log("predicted", rows=rows.count, to=terms.predictions_to)
     facts: dict[str, Any] = {
         "rows": rows.count,

@@ -26,7 +26,7 @@ from securexgb.dealer.attesters.choose import CHOICES, attester_for
 from securexgb.dealer.evidence import Attester
 from securexgb.dealer.identity import Identity, fingerprint, fresh_identity, key_hash
 from securexgb.dealer.service import SESSIONS, DealerService
-from securexgb.dealer.wire import MESSAGE_BYTES, keep_large_buffers
+from securexgb.dealer.wire import MESSAGE_BYTES, keep_large_buffers, keepalive
 from securexgb.errors import SecureXGBError, UsageError
 
 SERVICE = "securexgb.v1.DealerService"
@@ -145,7 +145,8 @@ async def serving(
     listen: str, identity: Identity, pinned: tuple[bytes, bytes], service: DealerService
 ) -> AsyncIterator[int]:
     """A running server; gives its port. ``pinned``: the parties' certificates by rank."""
-    server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=4 * SESSIONS)
+    options = (*_OPTIONS, *keepalive(service.timeout_seconds))
+    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=4 * SESSIONS)
     handler = grpc.stream_stream_rpc_method_handler(
         service.deal,
         request_deserializer=pb.DealRequest.FromString,
@@ -175,15 +176,9 @@ async def serving(
 
 
 _OPTIONS = (
-    ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MESSAGE_BYTES),
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_ping_interval_without_data_ms", 2_000),
-    ("grpc.http2.max_ping_strikes", 0),
-)
+    ("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MESSAGE_BYTES), ("grpc.http2.max_ping_strikes", 0),
+    ("grpc.keepalive_permit_without_calls", 1))  # fmt: skip
 
 
 def _read(path: Path) -> bytes:

@@ -121,7 +121,7 @@ class DealerService:
         self._key_hash = key_hash(own)
         self._roster = (key_hash(certificates[0]), key_hash(certificates[1]))
         self._attester = attester
-        self._timeout_seconds = timeout_seconds
+        self.timeout_seconds = timeout_seconds
         self._meetings: dict[bytes, Meeting] = {}
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="deal")
 
@@ -133,7 +133,7 @@ class DealerService:
         """One party's stream, from Join to its end."""
         try:
             rank = self._authenticate(context)
-            join = (await self._next(context, "join", self._timeout_seconds)).join
+            join = (await self._next(context, "join", self.timeout_seconds)).join
             meeting = self._join(rank, join)
             await self._attend(meeting, rank, context)
         except Refused as refused:
@@ -195,7 +195,7 @@ class DealerService:
                 self._meetings.pop(session.name, None)
 
     async def _converse(self, meeting: Meeting, rank: int, context: Context) -> None:
-        session, patience = meeting.session, self._timeout_seconds
+        session, patience = meeting.session, self.timeout_seconds
         await _send(context, pb.DealResponse(offer=pb.Offer(instance=session.instance)))
         message = await self._next(context, None, patience)
         while message.WhichOneof("message") == "attest":
@@ -260,7 +260,7 @@ class DealerService:
         """Answer one request, frame by frame."""
         session, series = meeting.session, series_of(wanted)
         await meeting.until(
-            lambda: session.knows(series), self._timeout_seconds, "named that matrix"
+            lambda: session.knows(series), self.timeout_seconds, "named that matrix"
         )
         at = wanted.start
         loop = asyncio.get_running_loop()

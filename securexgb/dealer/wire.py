@@ -32,6 +32,17 @@ def series_of(message: pb.Request | pb.Correction) -> Series:
     return kind
 
 
+def keepalive(timeout_seconds: float) -> list[tuple[str, int]]:
+    """Options of gRPC for either end: silence of ``timeout_seconds``, at least 3, ends the link.
+
+    A third of that time, at most 10 seconds, without a word is followed by a question, and the rest
+    is the time for an answer.
+    """
+    whole = max(round(1000 * timeout_seconds), 3000)
+    every = min(max(whole // 3, 2000), 10_000)
+    return [("grpc.keepalive_time_ms", every), ("grpc.keepalive_timeout_ms", whole - every)]
+
+
 def keep_large_buffers() -> None:
     """Let malloc keep the memory of messages instead of mapping it anew for each.
 

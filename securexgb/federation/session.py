@@ -101,7 +101,12 @@ class Federation:
         config = self.config
         credentials = Credentials.load(config.key, config.certificate, config.peer_certificate)
         return Endpoint(
-            credentials, self.peer_name, config.listen, config.connect, config.timeout_seconds
+            credentials,
+            self.peer_name,
+            config.listen,
+            config.connect,
+            config.timeout_seconds,
+            config.wait_seconds,
         )
 
     def dealer_requirement(self) -> AttestationRequirement | None:
@@ -132,7 +137,7 @@ class Federation:
     def session(self, purpose: Purpose) -> Iterator[Party]:
         """This side's party for one run, all links open until the end of the block.
 
-        Blocks until the other side comes, at most ``timeout_seconds``.
+        Blocks until the other side comes, at most as long as ``wait`` of the settings says.
         """
         endpoint = self.endpoint()
         if self.has_dealer:

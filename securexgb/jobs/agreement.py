@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, MalformedFrame, TermsDiffer
-from securexgb.jobs.checkpoint import LoadedCheckpoint, common_rounds
+from securexgb.jobs.checkpoint import MOST_AHEAD, LoadedCheckpoint, common_rounds
 from securexgb.mpc.party import Party
 
 _STRICT = ConfigDict(strict=True, extra="forbid")
@@ -69,13 +69,14 @@ _DESCRIPTION = TypeAdapter(JobDescription)
 class Agreement:
     """What both parties hold after the exchange, the same at both.
 
-    ``session``: public id of this run. ``rounds``: how many saved ones to go on from, 0
-    to begin anew. ``are_margins_known``: both have the margins after these. ``are_weighted``:
-    by evaluation set.
+    ``session``: public id of this run. ``is_resumed``: both go on with one model, from its first
+    ``rounds``, which may be none. ``are_margins_known``: both have the margins after these.
+    ``are_weighted``: by evaluation set.
     """
 
     layout: Layout
     session: str
+    is_resumed: bool
     rounds: int
     are_margins_known: bool
     are_weighted: tuple[bool, ...]
@@ -90,24 +91,36 @@ def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreeme
     label = both[0]
     layout = Layout.of(params, label.rows, (label.columns, both[1].columns), label.weights)
     nonces = f"{label.nonce} {both[1].nonce}"
-    rounds = _resumed_rounds(both)
+    is_resumed, rounds = _resumed_rounds(both)
     known = rounds > 0 and all(f.saved is not None and rounds in f.saved.margins for f in both)
     return Agreement(
         layout=layout,
         session=hashlib.sha256(nonces.encode()).hexdigest()[:32],
+        is_resumed=is_resumed,
         rounds=rounds,
         are_margins_known=known,
         are_weighted=tuple(weighted for _, _, weighted in label.sets),
     )
 
 
-def _resumed_rounds(both: Sequence[JobDescription]) -> int:
+def _resumed_rounds(both: Sequence[JobDescription]) -> tuple[bool, int]:
+    """Whether both have saved one model, and how many rounds of it both have.
+
+    DataError where either side has rounds that fit none of the other: they would be lost.
+    """
     label, feature = both[0].saved, both[1].saved
-    if label is None or feature is None:
-        return 0
-    if (label.model_id, label.coins) != (feature.model_id, feature.coins):
-        return 0
-    return common_rounds(label.sessions, feature.sessions)
+    saved = [0 if one is None else len(one.sessions) for one in (label, feature)]
+    if label and feature and (label.model_id, label.coins) == (feature.model_id, feature.coins):
+        rounds = common_rounds(label.sessions, feature.sessions)
+        # A side may have kept the first tree before the other side was killed.
+        if rounds or max(saved) <= MOST_AHEAD:
+            return True, rounds
+    if any(saved):
+        raise DataError(
+            f"the checkpoint of the label party has {saved[0]} trees, that of the feature party "
+            f"{saved[1]}, and none in common: put back what is missing, or start anew elsewhere"
+        )
+    return False, 0
 
 
 def _compare(both: tuple[JobDescription, JobDescription]) -> None:

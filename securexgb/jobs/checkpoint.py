@@ -14,7 +14,8 @@ or round in the place of the right one is refused (``DataError``).
 
 Shares of a tree's leaves only fit those that the other party wrote in the same session:
 each round carries the session's public id, and two parties resume after the longest common
-beginning of both their lists. What one of them has beyond it is removed first.
+beginning of both their lists. What one of them has beyond it is removed first. Where a training
+is finished nothing is removed or written any more.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from securexgb.boost.ensemble import Round
-from securexgb.errors import DataError
+from securexgb.errors import DataError, UsageError
 from securexgb.model.files import stacked, unstacked
 from securexgb.mpc.shared import Words
 from securexgb.storage.sealed import About, ModelKey, opened_content, sealed_content
@@ -44,6 +45,8 @@ from securexgb.storage.whole import (
 )
 
 FORMAT = 5
+MOST_AHEAD = 1
+"""So many rounds a side may have that the other side was killed before it kept them."""
 _KEPT_MARGINS = 2
 _IMPORTANCE = "importance.npz"
 
@@ -97,22 +100,34 @@ class LoadedCheckpoint:
 
 
 class CheckpointStore:
-    """The checkpoints of one party's training in one directory."""
+    """The checkpoints of one party's training in one directory.
 
-    def __init__(self, directory: Path, key: ModelKey | None = None) -> None:
+    ``is_finished``: of a training whose model is written; every change is a UsageError.
+    """
+
+    def __init__(
+        self, directory: Path, key: ModelKey | None = None, *, is_finished: bool = False
+    ) -> None:
+        self.is_finished = is_finished
         self._directory = directory
         self._key = key
         self._training: TrainingState | None = None
 
     def start(self, state: TrainingState) -> None:
-        """Begin anew: whatever was here is removed."""
+        """Begin anew, where no tree is: UsageError where one would be lost."""
         make_directory(self._directory)
+        if self.rounds_here():
+            raise UsageError(f"{self._directory} has trees: start anew in another directory")
         self._remove(after=0)
         self._path("state.json").unlink(missing_ok=True)
         sync_directory(self._directory)
         content = pack_json(asdict(state) | {"format": FORMAT})
         self._write("state.json", content, state.about("state.json"))
         self._training = state
+
+    def rounds_here(self) -> int:
+        """How many files of rounds there are, readable or not."""
+        return sum(1 for _ in self._directory.glob("tree-*.npz"))
 
     def load(self, columns: int, outputs: int) -> LoadedCheckpoint | None:
         """What is here, or None where nothing is, of so many own columns and trees a round."""
@@ -151,6 +166,9 @@ class CheckpointStore:
 
     def cut(self, count: int) -> None:
         """Forget all rounds after the first ``count``, for good."""
+        if self.is_finished and not self._path(f"tree-{count}.npz").exists():
+            return
+        self._check_unfinished()
         self._remove(after=count)
         sync_directory(self._directory)
 
@@ -220,7 +238,12 @@ class CheckpointStore:
             raise _another_file(name)
         return arrays, session
 
+    def _check_unfinished(self) -> None:
+        if self.is_finished:
+            raise UsageError(f"{self._directory} is of a finished run, which stays as it is")
+
     def _write(self, name: str, content: bytes, about: About) -> None:
+        self._check_unfinished()
         write_whole(self._path(name), sealed_content(content, about, self._key))
 
     def _read(self, name: str) -> tuple[About | None, bytes]:

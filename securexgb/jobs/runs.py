@@ -64,18 +64,19 @@ class RunDirectory:
         return RunDirectory(path)
 
     @staticmethod
-    def latest(root: Path, digest: str, *, holding: Sequence[str], side: str) -> RunDirectory:
-        """The newest run of these terms that has a file or folder ``holding``.
+    def all(root: Path, digest: str) -> list[RunDirectory]:
+        """The runs of these terms, the newest name first."""
+        paths = sorted(root.glob(f"*-{digest}"), reverse=True) if root.is_dir() else ()
+        return [RunDirectory(path) for path in paths if path.is_dir()]
 
-        Of several names, the first that any run has counts.
-        """
-        runs = sorted(root.glob(f"*-{digest}")) if root.is_dir() else []
-        for name in holding:
-            for path in reversed(runs):
-                if (path / name).exists():
-                    return RunDirectory(path)
+    @staticmethod
+    def latest(root: Path, digest: str, *, holding: str, side: str) -> RunDirectory:
+        """The newest run of these terms that has a file ``holding``."""
+        for run in RunDirectory.all(root, digest):
+            if (run.path / holding).exists():
+                return run
         raise UsageError(
-            f"{side}: {root} has no run of the job {digest} with a {holding[-1]}: "
+            f"{side}: {root} has no run of the job {digest} with a {holding}: "
             "check the job file and the run directory in party.toml"
         )
 
@@ -86,6 +87,10 @@ class RunDirectory:
     @property
     def checkpoint(self) -> Path:
         return self.path / "checkpoint"
+
+    def half(self, role: str) -> Path:
+        """Where the finished model's half is; written last, so a run that has it is finished."""
+        return self.model / f"{role}.npz"
 
     def log(self, event: str, **facts: Any) -> None:
         """Add one event to the log; facts are public or about this side only."""
@@ -168,7 +173,7 @@ def finished_run(federation: Federation, path: Path | None) -> FinishedRun:
     name = f"model/{federation.role}.npz"
     if path is None:
         root, side = federation.config.run_directory, federation.config.name
-        run = RunDirectory.latest(root, federation.digest, holding=(name,), side=side)
+        run = RunDirectory.latest(root, federation.digest, holding=name, side=side)
     else:
         run = RunDirectory(path)
     half = load_half(run.path / name, find_key(federation.config.model_key))

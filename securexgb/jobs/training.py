@@ -42,8 +42,12 @@ def train(party: Party, job: TrainingJob) -> ModelHalf:
     with party.step("train"):
         model = grow_model(party, begin(party, job), job.callbacks)
     # Callbacks have written down by now what was opened: a resumption opens nothing again.
-    if job.store is not None and model.importance is not None:
-        job.store.save_importance(model.importance)
+    if job.store is not None:
+        if model.importance is not None and not job.store.is_finished:
+            job.store.save_importance(model.importance)
+        # Whoever goes on from here, to write its model, knows that the other side has every tree.
+        with party.step("kept"):
+            party.exchange_bytes(b"")
     return model
 
 
@@ -74,7 +78,7 @@ def begin(party: Party, job: TrainingJob) -> State:
     job.floors.check(job.data.count, job.set_rows)
     if job.params.is_hidden:
         check_hidden(job.params, max(agreement.layout.columns), job.all_rows)
-    if not agreement.rounds:
+    if not agreement.is_resumed:
         saved = None
     numbers = agreement.layout.numbers(job.params)
     objective = objective_of(job.params, sigmoid_of(party, job.params))
@@ -165,7 +169,7 @@ def _saved(party: Party, job: TrainingJob) -> LoadedCheckpoint | None:
             f"the checkpoint at the {party.role} party belongs to another job or role: resume "
             "with the job's own run directory, or start anew"
         )
-    if saved.state.data != _fingerprint(job):
+    if saved.state.data != fingerprint(job.params, job.data, job.evals):
         raise DataError(
             f"the data of the {party.role} party or the parameters are not those that the "
             "checkpoint was made with: restore them, or start anew"
@@ -173,9 +177,10 @@ def _saved(party: Party, job: TrainingJob) -> LoadedCheckpoint | None:
     return saved
 
 
-def _fingerprint(job: TrainingJob) -> str:
-    sets = [(name, data.fingerprint()) for name, data in job.evals]
-    return json.dumps([job.data.fingerprint(), sets, job.params.to_mapping()])
+def fingerprint(params: TrainingParams, rows: Rows, evals: Named) -> str:
+    """What a checkpoint keeps of this side's data and the parameters, to know them again."""
+    sets = [(name, data.fingerprint()) for name, data in evals]
+    return json.dumps([rows.fingerprint(), sets, params.to_mapping()])
 
 
 def _description(party: Party, job: TrainingJob, saved: LoadedCheckpoint | None) -> JobDescription:
@@ -205,7 +210,7 @@ def _state(
         model_id=agreement.session,
         job_digest=job.job_digest,
         coins=party.coins.key.hex(),
-        data=_fingerprint(job) if job.store is not None else "",
+        data=fingerprint(job.params, job.data, job.evals) if job.store is not None else "",
     )
     if job.store is not None:
         job.store.start(state)

@@ -27,7 +27,14 @@ from securexgb.correlations.kinds import Series
 from securexgb.correlations.matrices import Products
 from securexgb.dealer.identity import key_hash
 from securexgb.dealer.session import Refused
-from securexgb.dealer.wire import MESSAGE_BYTES, METHOD, VERSION, keep_large_buffers, series_of
+from securexgb.dealer.wire import (
+    MESSAGE_BYTES,
+    METHOD,
+    VERSION,
+    keep_large_buffers,
+    keepalive,
+    series_of,
+)
 from securexgb.errors import (
     CertificateRefused,
     DealerGone,
@@ -314,13 +321,11 @@ def _diagnose(endpoint: DealerEndpoint) -> str:
 
 
 def _options(endpoint: DealerEndpoint) -> list[tuple[str, Any]]:
-    every = int(min(max(endpoint.timeout_seconds / 3, 2), 20) * 1000)
     return [
         ("grpc.ssl_target_name_override", endpoint.name),
         ("grpc.max_receive_message_length", MESSAGE_BYTES),
         ("grpc.max_send_message_length", MESSAGE_BYTES),
-        ("grpc.keepalive_time_ms", every),
-        ("grpc.keepalive_timeout_ms", every),
+        *keepalive(endpoint.timeout_seconds),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.enable_retries", 0),
         ("grpc.enable_http_proxy", 0),

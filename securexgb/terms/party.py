@@ -6,6 +6,7 @@ Nobody else sees the file. What both sides agree on is in ``terms.job``.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -21,11 +22,24 @@ ENVIRONMENT = "SECUREXGB_"
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
 """What a CSV field may say for "no value", in every column but that of the ids."""
 _LISTS = ("feature_columns", "missing_texts")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 def _address(value: str) -> str:
     split_address(value)
     return value
+
+
+def _duration(value: object) -> object:
+    """Seconds of a text with the unit s, m or h; a number as it is."""
+    if isinstance(value, bool):
+        raise ValueError("it must be a time: seconds, or 90s, 30m, 2h")
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", value)
+    if found is None:
+        raise ValueError(f"{value!r} is no time: write seconds, or 90s, 30m, 2h")
+    return float(found[1]) * _SECONDS[found[2] or "s"]
 
 
 def _named_paths(value: object) -> object:
@@ -41,6 +55,7 @@ def _place(value: object) -> object:
 Address = Annotated[str, AfterValidator(_address)]
 Sets = Annotated[dict[str, Path], BeforeValidator(_named_paths)]
 Place = Annotated[Path | str, BeforeValidator(_place)]
+Duration = Annotated[float, BeforeValidator(_duration), Field(gt=0, le=604_800)]
 
 
 class PartyConfig(TomlFile):
@@ -83,7 +98,13 @@ class PartyConfig(TomlFile):
     """A file with a key of 64 hex digits: this side's half is then encrypted. The environment
     variable SECUREXGB_MODEL_KEY may hold the digits instead."""
     timeout_seconds: Annotated[float, Field(gt=0, le=86400)] = 60.0
-    """The one deadline: how long to wait for the other side."""
+    """How long the other side, or the dealer, may be silent within a job."""
+    wait: Duration | None = None
+    """How long to wait until the other side comes: seconds, or text such as "90s", "30m", "2h".
+    Left out: timeout_seconds."""
+    retries: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """How often in a row a training tries again by itself after a lost link, dealer or other side;
+    a new tree makes the count begin again."""
 
     train_data: Path | None = None
     """This side's training rows, CSV or Parquet."""
@@ -117,6 +138,11 @@ class PartyConfig(TomlFile):
         """0 for the label party, 1 for the feature party."""
         return 0 if self.role == "label" else 1
 
+    @property
+    def wait_seconds(self) -> float:
+        """How long the other side may take to come."""
+        return self.timeout_seconds if self.wait is None else self.wait
+
     @staticmethod
     def from_file(
         path: Path,
@@ -139,7 +165,7 @@ class PartyConfig(TomlFile):
     def template(role: Literal["label", "feature"], name: str) -> str:
         """The commented ``party.toml`` that ``securexgb init`` writes."""
         example: dict[str, Any] = {"role": role, "name": check_name(name)}
-        example |= {"dealer_address": "127.0.0.1:7400", "train_data": "train.csv"}
+        example |= {"dealer_address": "127.0.0.1:7400", "train_data": "train.csv", "retries": 10}
         if role == "label":
             example |= {"listen": "0.0.0.0:7300", "label_column": "label"}
         else:

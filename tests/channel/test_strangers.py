@@ -263,6 +263,25 @@ def test_a_silent_server_is_a_timeout(sides: Sides) -> None:
     assert "takes connections but does not answer" in str(error)
 
 
+def test_a_connection_that_says_nothing_is_given_up_while_there_is_time(sides: Sides) -> None:
+    """The first contact may take long; one silent connection does not take all of it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        patient = replace(sides.endpoint("feature", port, 0.3), wait_seconds=20.0)
+        with ThreadPoolExecutor(1) as pool:
+            job = pool.submit(connect, patient, hello("feature"))
+            silent = server.accept()[0]
+            again = server.accept()[0]
+            for connection in (silent, again):
+                connection.close()
+            server.close()
+            with Listener(sides.endpoint("label", port)) as listener:
+                label = listener.accept(hello("label"))
+            closing = pool.submit(job.result().close)
+            label.close()
+            closing.result()
+
+
 def test_an_unknown_host_is_a_usage_error(sides: Sides) -> None:
     endpoint = replace(sides.endpoint("feature", 1), connect="no-such-host.invalid:1")
     with pytest.raises(UsageError, match="is unknown"):

@@ -2,7 +2,6 @@
 
 import json
 import re
-from contextlib import contextmanager
 
 import pytest
 
@@ -12,10 +11,8 @@ from securexgb.cli.predict import predict
 from securexgb.cli.progress import TrainingProgress
 from securexgb.cli.train import train
 from securexgb.errors import DataError, UsageError
-from securexgb.federation.session import Federation
 from securexgb.jobs.ledgers import add_ledgers, revealed_in
 from securexgb.jobs.runs import RunDirectory
-from securexgb.testing.harness import insecure_parties, run_both
 from tests.processes.companies import SIDES, Companies
 
 TREES = 4
@@ -23,29 +20,6 @@ TREES = 4
 
 class Crash(Exception):
     """Stands for what ends a training midway."""
-
-
-@pytest.fixture
-def both(monkeypatch):
-    """Run a command at both sides of ``companies``."""
-
-    def run(companies, command, **options):
-        parties = insecure_parties(seed=5)
-
-        @contextmanager
-        def session(federation, _purpose):
-            yield parties[federation.config.rank]
-
-        monkeypatch.setattr(Federation, "session", session)
-
-        def side(_party, name):
-            folder = companies.root / name
-            files = {"config": folder / "party.toml", "job": folder / "job.toml"}
-            command(**files, **options)
-
-        run_both(side, parties, list(SIDES))
-
-    return run
 
 
 @pytest.fixture

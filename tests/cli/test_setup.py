@@ -185,5 +185,6 @@ def test_settings_by_flag(securexgb, tmp_path, monkeypatch):
     assert done.code == 2
     assert f"{tmp_path}/bank/elsewhere.csv" in done.stderr
     assert securexgb("train", "--set", "timeout_seconds=-1").code == 2
-    assert securexgb("train", "--resume").code == 2
+    assert "'soon' is no time" in securexgb("train", "--wait", "soon").stderr
+    assert "there is no run elsewhere" in securexgb("train", "--run", "elsewhere").stderr
     assert "has no run of the job" in securexgb("predict").stderr

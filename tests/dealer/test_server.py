@@ -14,6 +14,7 @@ from securexgb.correlations.triples import Triples
 from securexgb.dealer import identity
 from securexgb.dealer.identity import fingerprint, fresh_identity, key_hash
 from securexgb.dealer.server import DealerSettings, main
+from securexgb.dealer.wire import keepalive
 from securexgb.errors import CertificateRefused, UsageError
 from securexgb.offline.dealer_link import check_certificate
 from tests.dealer.running import PARTIES, connected, dealer_process
@@ -79,6 +80,12 @@ def test_a_port_in_use_is_refused(tmp_path: Path) -> None:
         (tmp_path / "party.toml").write_text(GOOD.replace(":0", f":{port}"))
         assert main(tmp_path / "party.toml") == 2
     assert not (tmp_path / "dealer.pem").exists()
+
+
+@pytest.mark.parametrize("seconds", [3, 5, 60, 600])
+def test_silence_ends_a_session_when_the_settings_say(seconds: float) -> None:
+    """The time until a question is asked, and that for its answer, are together the whole."""
+    assert sum(milliseconds for _, milliseconds in keepalive(seconds)) == 1000 * seconds
 
 
 def test_each_start_has_a_new_key_that_is_not_on_disk(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.objective.registry import OBJECTIVES
 from securexgb.boost.params import TrainingParams
-from securexgb.errors import DataError, SecureXGBError, TermsDiffer
+from securexgb.errors import DataError, SecureXGBError, TermsDiffer, UsageError
 from securexgb.jobs.checkpoint import CheckpointStore, SavedRound, TrainingState, common_rounds
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.training import train
@@ -114,11 +114,22 @@ def test_margins_are_found_again_where_one_side_lost_them(tmp_path: Path, unbrok
     assert same_model(run(tmp_path, seed=2, resume=True), unbroken)
 
 
-def test_a_side_without_checkpoint_begins_anew(tmp_path: Path) -> None:
+def test_trees_of_one_side_alone_are_not_thrown_away(tmp_path: Path) -> None:
     broken(tmp_path, 1, (3, None))
     for path in (tmp_path / "1").iterdir():
         path.unlink()
-    assert len(run(tmp_path, seed=2, resume=True)[0].trees) == 6
+    with pytest.raises(DataError, match="label party has 3 trees, that of the feature party 0"):
+        run(tmp_path, seed=2, resume=True)
+    assert trees(tmp_path, 0) == 3
+
+
+def test_a_side_that_was_killed_before_its_first_tree_goes_on(tmp_path: Path, unbroken) -> None:
+    """The other side may have kept that tree already; the model and its coins stay the same."""
+    broken(tmp_path, 1, (1, None))
+    (tmp_path / "1" / "tree-0.npz").unlink()
+    resumed = run(tmp_path, seed=2, resume=True)
+    assert same_model(resumed, unbroken)
+    assert resumed[0].model_id == unbroken[0].model_id
 
 
 def test_a_finished_training_resumes_to_itself(tmp_path: Path) -> None:
@@ -126,10 +137,26 @@ def test_a_finished_training_resumes_to_itself(tmp_path: Path) -> None:
     assert same_model(run(tmp_path, seed=2, resume=True), first)
 
 
-def test_a_new_training_clears_what_was_there(tmp_path: Path) -> None:
+def test_a_new_training_takes_no_directory_with_trees(tmp_path: Path) -> None:
     run(tmp_path, seed=1)
-    broken(tmp_path, 2, (1, None))
-    assert trees(tmp_path, 0) == 1
+    with pytest.raises(UsageError, match="has trees: start anew in another directory"):
+        run(tmp_path, seed=2)
+    assert trees(tmp_path, 0) == 6
+
+
+def test_what_is_finished_stays_as_it_is(tmp_path: Path) -> None:
+    """It may be read, so that the other side can finish what it lacks."""
+    first = run(tmp_path, seed=1)
+    given = [
+        replace(job, store=CheckpointStore(tmp_path / str(rank), is_finished=True), resume=True)
+        for rank, job in enumerate(jobs(PARAMS, DATA, {"test": TEST}))
+    ]
+    whole = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    assert same_model(tuple(run_parties(train, given, seed=2, lasting=0)), first)
+    for change in (lambda store: store.cut(5), lambda store: store.save_importance([1])):
+        with pytest.raises(UsageError, match="finished run"):
+            change(given[0].store)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == whole
 
 
 def test_early_stopping_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -19,12 +19,15 @@ class Relay:
     """Forwards connections to ``target``, a port of this machine, until it is cut.
 
     ``bytes`` counts what went through in both directions. With the byte number ``cut_after``
-    every connection is reset and nobody is let in any more; None: never.
+    every connection is reset (None: never), and nobody is let in any more unless it
+    ``comes_back``.
     """
 
-    def __init__(self, target: int, cut_after: int | None = None) -> None:
-        self.bytes = 0
-        self._target, self._cut_after = target, cut_after
+    def __init__(
+        self, target: int, cut_after: int | None = None, *, comes_back: bool = False
+    ) -> None:
+        self.bytes = self.cuts = 0
+        self._target, self._cut_after, self._comes_back = target, cut_after, comes_back
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
         self._waker, self._woken = socket.socketpair()
@@ -50,7 +53,7 @@ class Relay:
         return self._cut_after is not None and self.bytes >= self._cut_after
 
     def _forward(self) -> None:
-        while not self.is_cut:
+        while not self._has_ended():
             ready, _, _ = select.select([self._server, self._woken, *self._pairs], [], [])
             if self._woken in ready:
                 break
@@ -60,9 +63,21 @@ class Relay:
                 if end in self._pairs and not self.is_cut:
                     self._pass_on(end)
         self._server.close()
+        self._reset()
+
+    def _has_ended(self) -> bool:
+        """Whether the wire is cut for good; where it comes back, what is open is reset."""
+        if not self.is_cut or not self._comes_back:
+            return self.is_cut
+        self.cuts, self._cut_after = self.cuts + 1, None
+        self._reset()
+        return False
+
+    def _reset(self) -> None:
         for end in list(self._pairs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             end.close()
+        self._pairs.clear()
 
     def _accept(self) -> None:
         near, _ = self._server.accept()

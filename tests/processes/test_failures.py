@@ -22,15 +22,16 @@ def codes(ended):
 
 
 def test_nobody_comes(companies):
-    for name in SIDES:
-        companies.settings(name, timeout_seconds=3)
+    """The first contact has a time of its own, which tries do not make longer."""
     companies.start_dealer()
-    alone = finish(companies.start("bank", "train"))
+    alone = finish(companies.start("bank", "train", "--wait", "1s", "--retry", "5"))
     assert alone.code == 3
     assert "bureau (feature party) did not call" in alone.error
-    other = finish(companies.start("bureau", "train"))
+    assert "within 1 s" in alone.error
+    other = finish(companies.start("bureau", "train", "--wait", "1s"))
     assert other.code == 3
     assert "bank" in other.error
+    assert "tried for 1 s" in other.error
 
 
 def test_no_dealer(companies):

@@ -30,6 +30,8 @@ APART = 5
 """Trees between two kills."""
 TREES = APART * KILLS + 2
 TRAINING = {"n_estimators": TREES, "max_depth": 3, "subsample": 0.7, "colsample_bytree": 0.8}
+DEALT_BYTES = 1 << 22
+"""Less than what dealing takes."""
 IMPATIENT = {"timeout_seconds": 8}
 """For who waits for a side that never comes."""
 SMALL_DISK = (
@@ -114,6 +116,47 @@ def test_cut_off_and_resumed(companies: Companies, unbroken: Unbroken) -> None:
     resume_and_compare(companies, unbroken)
 
 
+def test_cut_off_and_nobody_there(companies: Companies, unbroken: Unbroken) -> None:
+    """Both sides try again by themselves."""
+    place = unbroken.bytes // 10 + secrets.randbelow(unbroken.bytes * 8 // 10)
+    print(f"cutting after {place} bytes")
+    with relayed(companies, place, comes_back=True, retries=3) as relay:
+        ended = companies.both("train")
+    assert [process.code for process in ended.values()] == [0, 0], ended
+    assert relay.cuts == 1
+    for process in ended.values():
+        assert "trying again, 1 of 3" in process.stderr
+    np.testing.assert_array_equal(leaves(companies), unbroken.leaves)
+
+
+def test_the_dealer_s_link_is_cut_and_nobody_there(
+    companies: Companies, unbroken: Unbroken
+) -> None:
+    with Relay(companies.dealer_port, secrets.randbelow(DEALT_BYTES), comes_back=True) as relay:
+        for name in SIDES:
+            companies.settings(name, retries=3, dealer_address=f"127.0.0.1:{relay.port}")
+        ended = companies.both("train")
+    assert [process.code for process in ended.values()] == [0, 0], ended
+    assert relay.cuts == 1
+    np.testing.assert_array_equal(leaves(companies), unbroken.leaves)
+
+
+def test_killed_and_restarted_while_the_other_side_waits(
+    companies: Companies, unbroken: Unbroken
+) -> None:
+    victim = secrets.choice(list(SIDES))
+    companies.settings(OTHER[victim], retries=3)
+    sides = {name: companies.start(name, "train") for name in SIDES}
+    wait_for_trees(companies, victim, 1 + secrets.randbelow(TREES - 2))
+    killed = sides.pop(victim)
+    killed.send_signal(signal.SIGKILL)
+    again = companies.start(victim, "train", "--resume")
+    ended = {victim: finish(again), OTHER[victim]: finish(sides[OTHER[victim]])}
+    assert [process.code for process in ended.values()] == [0, 0], ended
+    assert "trying again, 1 of 3" in ended[OTHER[victim]].stderr
+    np.testing.assert_array_equal(leaves(companies), unbroken.leaves)
+
+
 def test_disk_full_and_resumed(companies: Companies, unbroken: Unbroken) -> None:
     for name in SIDES:
         companies.settings(name, **IMPATIENT)
@@ -136,9 +179,15 @@ def test_disk_full_and_resumed(companies: Companies, unbroken: Unbroken) -> None
 
 
 @contextlib.contextmanager
-def relayed(companies: Companies, cut_after: int | None = None, **changes: int) -> Iterator[Relay]:
+def relayed(
+    companies: Companies,
+    cut_after: int | None = None,
+    *,
+    comes_back: bool = False,
+    **changes: int,
+) -> Iterator[Relay]:
     """The bureau calls the bank over a wire that may be cut."""
-    with Relay(companies.port, cut_after) as relay:
+    with Relay(companies.port, cut_after, comes_back=comes_back) as relay:
         companies.settings("bank", **changes)
         companies.settings("bureau", connect=f"127.0.0.1:{relay.port}", **changes)
         try:

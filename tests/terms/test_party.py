@@ -35,6 +35,30 @@ def test_flag_beats_environment_beats_file(tmp_path: Path) -> None:
     assert PartyConfig.from_file(path, environment=columns).feature_columns == ("x", "y")
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("45", 45), ('"45"', 45), ('"90s"', 90), ('"30m"', 1800), ('"1.5h"', 5400), ('" 2 h "', 7200)],
+)
+def test_a_time_to_wait_has_a_unit(tmp_path: Path, text: str, seconds: float) -> None:
+    path = tmp_path / "party.toml"
+    path.write_text(f'role = "feature"\nname = "bureau"\nwait = {text}\n')
+    assert PartyConfig.from_file(path, environment={}).wait_seconds == seconds
+
+
+def test_the_first_contact_may_take_as_long_as_any_other_wait(tmp_path: Path) -> None:
+    path = tmp_path / "party.toml"
+    path.write_text('role = "feature"\nname = "bureau"\ntimeout_seconds = 7\n')
+    assert PartyConfig.from_file(path, environment={}).wait_seconds == 7
+
+
+@pytest.mark.parametrize("text", ['"soon"', '"30 d"', '"-1m"', "0", "true", '"200h"'])
+def test_what_is_no_time_to_wait_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "party.toml"
+    path.write_text(f'role = "feature"\nname = "bureau"\nwait = {text}\n')
+    with pytest.raises(UsageError, match="wait"):
+        PartyConfig.from_file(path, environment={})
+
+
 def test_collateral_is_a_path_or_an_address(tmp_path: Path) -> None:
     path = tmp_path / "party.toml"
     for text, place in (

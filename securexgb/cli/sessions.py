@@ -1,0 +1,250 @@
+"""The sessions of ``securexgb train``: one, or as many as a broken link makes of it.
+
+Each session opens the link, agrees with the other side on the run to go on with, and trains; the
+next one goes on with the same run. Data are read once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import perf_counter
+
+from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.ensemble import History, ModelHalf
+from securexgb.boost.importance import why_not
+from securexgb.boost.leak import after_training, before_training
+from securexgb.boost.objective.registry import objective_of
+from securexgb.cli.output import note
+from securexgb.cli.progress import TrainingProgress
+from securexgb.errors import SecureXGBError
+from securexgb.federation.session import Federation
+from securexgb.jobs.alignment import Named
+from securexgb.jobs.checkpoint import CheckpointStore
+from securexgb.jobs.checks import LEAVE_OUT
+from securexgb.jobs.data.files import load_rows, load_sets
+from securexgb.jobs.ledgers import RunLedger, recorded, verdict_of
+from securexgb.jobs.reports import costs_of, curves
+from securexgb.jobs.resuming.choice import Choice, JobRuns, Mode, agree_on_run, find_runs
+from securexgb.jobs.resuming.retrying import AGAIN_SECONDS, Patience, Reached, is_lost, keep_trying
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.runs import FinishedRun, RunDirectory, RunRecord, finished_run
+from securexgb.jobs.training import agreed_job, fingerprint
+from securexgb.jobs.training import train as run_training
+from securexgb.model.files import save_half
+from securexgb.mpc.party import Party
+from securexgb.report.text import (
+    bits_facts,
+    bits_warnings,
+    figure,
+    leaks_text,
+    numbering_sentence,
+    positive_sentence,
+)
+from securexgb.storage.sealed import ModelKey
+from securexgb.storage.whole import make_directory
+
+
+@dataclass(eq=False)
+class Sessions:
+    """A training of this side, over all its sessions.
+
+    ``resume``: go on with a run that both sides have, ``only`` this one where it is given. ``run``:
+    the run that is written, once it is known. ``is_kept``: its model is written.
+    """
+
+    federation: Federation
+    path: Path
+    key: ModelKey | None
+    resume: bool
+    only: RunDirectory | None = None
+    run: RunDirectory | None = None
+    is_kept: bool = False
+    reached: Reached = field(default_factory=Reached)
+    _data: tuple[Rows, Named] | None = None
+
+    def train(self) -> FinishedRun:
+        """This side's half, once both sides have theirs."""
+        settings, peer = self.federation.config, self.federation.peer_name
+        if not self.resume:
+            self.run = self._new_run()
+        where = "" if self.run is None else f"run {self.run.path}, "
+        note(f"job {self.federation.digest}, {where}waiting for {peer}")
+        patience = Patience(settings.retries, settings.wait_seconds)
+        try:
+            keep_trying(self._attempt, self.reached, patience, self._try_again)
+        except SecureXGBError as error:
+            if not (self.is_kept and is_lost(error, has_met=True)):
+                raise
+            note(
+                f"warning: {error}; this side's half is kept, but {peer} did not say so of its "
+                "own: where it has none, both sides need `train --resume`"
+            )
+        return finished_run(self.federation, self._known_run.path)
+
+    def _attempt(self) -> None:
+        try:
+            self._session()
+        except BaseException as error:
+            if self.run is not None:
+                self.run.log("failed", kind=type(error).__name__, message=str(error))
+            raise
+
+    def _try_again(self, sentence: str) -> None:
+        note(sentence)
+        if self.reached.has_met:
+            config = self.federation.config
+            wait = max(config.wait_seconds, AGAIN_SECONDS)
+            self.federation = type(self.federation)(
+                config.model_copy(update={"wait": wait}), self.federation.terms
+            )
+        if self.run is not None:
+            self.run.log("trying again", message=sentence)
+
+    def _session(self) -> None:
+        with self.federation.session("train") as party:
+            self.reached.has_met = True
+            began = perf_counter()
+            rows, evals = self._read()
+            if self._choose(party, rows, evals).is_over:
+                return
+            run = self._known_run
+            with recorded(run, party) as ledger:
+                training = agreed_job(party, self.federation, rows, evals)
+                run.log("agreed", rows=rows.count, columns=len(rows.column_names))
+                trees = training.params.n_estimators
+                with TrainingProgress(party, self.federation.peer_name, trees) as bar:
+                    recorder = _Recorder(party, self, run, ledger, bar, training.set_rows)
+                    store = CheckpointStore(run.checkpoint, self.key, is_finished=self.is_kept)
+                    training = replace(training, store=store, resume=True, callbacks=(recorder,))
+                    half = run_training(party, training)
+                if not self.is_kept:
+                    record = RunRecord(
+                        ledger=ledger.rows(),
+                        costs=costs_of(party, perf_counter() - began),
+                        offline_source=party.source.name,
+                        dealer_evidence=party.source.evidence,
+                        dealer=verdict_of(party),
+                        missing_rates=rows.missing_rates,
+                        classes=rows.classes,
+                        positive_share=rows.positive_share,
+                        leaks=after_training(half, training.set_rows),
+                    )
+                    self._keep(run, half, record)
+
+    def _keep(self, run: RunDirectory, half: ModelHalf, record: RunRecord) -> None:
+        """Write what a finished run has; the half last: a run that has it is finished."""
+        record.write(run)
+        make_directory(run.model)
+        save_half(half, run.half(half.role), self.key)
+        self.is_kept = True
+        run.log("finished", trees=len(half.trees))
+
+    def _read(self) -> tuple[Rows, Named]:
+        """This side's data, read by the first session that comes so far."""
+        if self._data is None:
+            rows = load_rows(self.federation, self.path)
+            for sentence in (
+                positive_sentence(rows.classes, rows.positive_share),
+                numbering_sentence(rows.numbering_columns, LEAVE_OUT),
+            ):
+                if sentence:
+                    note(sentence)
+            self._data = rows, load_sets(self.federation, rows.column_names, rows.classes)
+        return self._data
+
+    def _choose(self, party: Party, rows: Rows, evals: Named) -> Choice:
+        """Agree with the other side on the run to go on with, or begin one."""
+        federation, terms = self.federation, self.federation.terms
+        job = JobRuns(
+            rank=party.rank,
+            root=federation.config.run_directory,
+            digest=federation.digest,
+            full_digest=terms.full_digest,
+            only=self.only,
+            made_of=fingerprint(terms.training, rows, evals),
+            columns=len(rows.column_names),
+            outputs=objective_of(terms.training).outputs,
+        )
+        runs = find_runs(job, self.key) if self.resume else []
+        names = (f"{terms.label_party} (label party)", f"{terms.feature_party} (feature party)")
+        mode: Mode = "resume" if self.resume else "new"
+        found, choice = agree_on_run(party, mode, runs, names)
+        if found is not None:
+            self.run, self.is_kept = found.directory, found.offer.is_finished
+            note(
+                f"going on with run {self.run.path}, of which both sides have {choice.trees} trees"
+            )
+            self.run.log("resumed", trees=choice.trees)
+        elif self.run is None:
+            self.run = (
+                next((run.directory for run in runs if run.is_empty), None) or self._new_run()
+            )
+            note(f"nothing to go on from at either side: starting run {self.run.path}")
+        make_directory(self.run.checkpoint)
+        self.resume, self.only = True, self.run
+        return choice
+
+    def _new_run(self) -> RunDirectory:
+        federation = self.federation
+        run = RunDirectory.create(federation.config.run_directory, federation.digest)
+        run.write("job.toml", federation.terms.to_toml())
+        run.log("started", digest=federation.digest, role=federation.role)
+        return run
+
+    @property
+    def _known_run(self) -> RunDirectory:
+        if self.run is None:
+            raise RuntimeError("no run was agreed on")
+        return self.run
+
+
+@dataclass(eq=False)
+class _Recorder(TrainingCallback):
+    """First what is opened at worst; after each tree a line of metrics, the ledger, the bar."""
+
+    party: Party
+    sessions: Sessions
+    run: RunDirectory
+    ledger: RunLedger
+    progress: TrainingProgress
+    set_rows: list[tuple[str, int]]
+    began: float = field(default_factory=perf_counter)
+
+    def before_training(self, model: ModelHalf) -> ModelHalf:
+        note(f"at worst: {leaks_text(before_training(model.params, model.layout, self.set_rows))}")
+        for warning in bits_warnings(model.numbers):
+            note(f"warning: {warning}")
+        self.run.log(
+            "training", trees_so_far=len(model.trees), gradient_bits=bits_facts(model.numbers)
+        )
+        if not self.sessions.is_kept:
+            self.run.cut_metrics(len(model.trees))
+        self.sessions.reached.trees = len(model.rounds)
+        return model
+
+    def after_training(self, model: ModelHalf) -> ModelHalf:
+        self.ledger.write()
+        if model.params.opens_importance and model.importance is None:
+            note(f"warning: the model has no importance: {why_not(model)}")
+        return model
+
+    def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
+        newest = {name: values[-1] for name, values in curves(evals_log).items()}
+        now = perf_counter()
+        traffic = self.party.channel.traffic
+        line = {
+            "tree": epoch,
+            "seconds": now - self.began,
+            "rounds": self.party.rounds,
+            "bytes_sent": traffic.bytes_sent,
+            "bytes_received": traffic.bytes_received,
+        }
+        self.began = now
+        self.run.metric(line | newest)
+        self.ledger.write()
+        self.sessions.reached.trees = epoch + 1
+        self.progress.tree_done(
+            epoch + 1, " ".join(f"{name} {figure(value)}" for name, value in newest.items())
+        )
+        return False

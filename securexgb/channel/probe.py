@@ -8,6 +8,7 @@ nobody there, no TLS 1.3, another certificate, or our own refused.
 from __future__ import annotations
 
 import hashlib
+import re
 import socket
 import ssl
 import time
@@ -22,9 +23,14 @@ _ANSWER_SECONDS = 5.0
 def split_address(address: str) -> tuple[str, int]:
     """Host and port of "host:port"; UsageError if it is not that."""
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise UsageError(f"{address!r} is no address: write it as host:port")
-    return host.strip("[]"), int(port)
+    name = host.strip("[]")
+    try:
+        is_name = name.isprintable() and " " not in name and bool(name.encode("idna"))
+    except UnicodeError:
+        is_name = False
+    if not is_name or re.fullmatch("[0-9]{1,5}", port) is None or int(port) > 65535:
+        raise UsageError(f"{address[:300]!r} is no address: write it as host:port")
+    return name, int(port)
 
 
 def probe(address: str, peer: str, credentials: Credentials, timeout_seconds: float) -> None:

@@ -24,9 +24,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.dealer.attesters.choose import CHOICES, attester_for
 from securexgb.dealer.evidence import Attester
-from securexgb.dealer.identity import Identity, fingerprint, fresh_identity, key_hash
+from securexgb.dealer.identity import NAME, Identity, fingerprint, fresh_identity, key_hash
 from securexgb.dealer.service import SESSIONS, DealerService
-from securexgb.dealer.wire import MESSAGE_BYTES, keep_large_buffers
+from securexgb.dealer.wire import MESSAGE_BYTES, keep_large_buffers, request_of
 from securexgb.errors import SecureXGBError, UsageError
 
 SERVICE = "securexgb.v1.DealerService"
@@ -57,8 +57,8 @@ class DealerSettings:
     def from_file(path: Path) -> DealerSettings:
         """Read a TOML file; relative paths count from its folder, unknown keys are refused."""
         try:
-            table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        except (OSError, ValueError, RecursionError) as error:
             raise UsageError(f"the dealer cannot read {path}: {error}") from None
         known = {entry.name for entry in fields(DealerSettings)}
         required = {"listen", "label_certificate", "feature_certificate", "certificate"}
@@ -73,8 +73,10 @@ class DealerSettings:
                 is_good = type(value) in (int, float) and 0 < value <= _DAY_SECONDS
             elif key == "evidence":
                 is_good = value in CHOICES
+            elif key == "name":
+                is_good = isinstance(value, str) and NAME.fullmatch(value) is not None
             else:
-                is_good = isinstance(value, str) and value != ""
+                is_good = isinstance(value, str) and value != "" and "\0" not in value
             if not is_good:
                 raise UsageError(f"{path}: {key} = {value!r} is out of place")
         for key in ("label_certificate", "feature_certificate", "certificate"):
@@ -148,7 +150,7 @@ async def serving(
     server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=4 * SESSIONS)
     handler = grpc.stream_stream_rpc_method_handler(
         service.deal,
-        request_deserializer=pb.DealRequest.FromString,
+        request_deserializer=request_of,
         response_serializer=pb.DealResponse.SerializeToString,
     )
     generic = grpc.method_handlers_generic_handler(SERVICE, {"Deal": handler})

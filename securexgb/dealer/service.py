@@ -166,7 +166,7 @@ class DealerService:
         meeting = self._meetings.get(join.session)
         if meeting is None:
             if len(self._meetings) >= SESSIONS:
-                raise Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "the dealer is busy")
+                raise Refusal(grpc.StatusCode.UNAVAILABLE, "the dealer is busy")
             meeting = self._meetings[join.session] = Meeting(Session(join.session, join.digest))
         if meeting.session.digest != join.digest:
             differ = Refusal(

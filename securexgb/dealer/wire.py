@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from google.protobuf.message import DecodeError
+
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.correlations.kind import Kind
 from securexgb.correlations.kinds import KINDS, Series
@@ -30,6 +32,14 @@ def series_of(message: pb.Request | pb.Correction) -> Series:
     if kind is None or message.owner or message.number:
         raise Refused("no such kind of correlation")
     return kind
+
+
+def request_of(content: bytes) -> pb.DealRequest:
+    """A party's message; one of no kind, which has no place anywhere, for other bytes."""
+    try:
+        return pb.DealRequest.FromString(content)
+    except DecodeError:
+        return pb.DealRequest()
 
 
 def keep_large_buffers() -> None:

@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from securexgb import __version__
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.importance import importance_of, importances
@@ -27,10 +29,13 @@ from securexgb.report.html import render_html
 from securexgb.report.metrics import binary_metrics, regression_metrics, stability_index
 from securexgb.report.record import BinaryMetrics, Costs, RegressionMetrics, RunReport, report_json
 from securexgb.report.text import bits_line, bits_warnings, positive_sentence
-from securexgb.storage.whole import make_directory, read_whole, unpack_json
+from securexgb.storage.records import read_record
+from securexgb.storage.whole import make_directory
 
 _PREDICTED = "predicted.json"
 """Beside a run's model: which rows were predicted, and where the scores are."""
+FORMAT = 1
+"""Of predicted.json."""
 PACKAGES = ("numpy", "grpcio", "cryptography", "protobuf", "pydantic", "pyarrow")
 
 
@@ -41,6 +46,17 @@ class Quality:
     metrics: BinaryMetrics | RegressionMetrics | None = None
     rows_from: str = ""
     stability_index: float | None = None
+
+
+@dataclass(frozen=True)
+class _Predicted:
+    """What predicted.json holds: two paths."""
+
+    data: Path
+    predictions: Path
+
+
+_FILE = TypeAdapter(_Predicted)
 
 
 @dataclass(frozen=True)
@@ -190,7 +206,7 @@ def curves(history: History) -> dict[str, list[float]]:
 def keep_prediction(run: RunDirectory, data: Path, predictions: Path) -> None:
     """Say in a run which rows were predicted, and where the scores are."""
     kept = {"data": str(data), "predictions": str(predictions.absolute())}
-    run.write_json(_PREDICTED, kept)
+    run.write_json(_PREDICTED, {"format": FORMAT, **kept})
 
 
 def quality_of(
@@ -203,8 +219,8 @@ def quality_of(
     kept_path = finished.run.path / _PREDICTED
     if not kept_path.exists():
         return Quality()
-    kept = unpack_json(read_whole(kept_path), _PREDICTED)
-    path, half = Path(kept["data"]), finished.half
+    kept = read_record(kept_path, _FILE, FORMAT)
+    path, half = kept.data, finished.half
     rows = load_rows(
         federation,
         path,
@@ -213,7 +229,7 @@ def quality_of(
         is_label_optional=True,
     )
     side = federation.config.name
-    scores = read_scores(Path(kept["predictions"]), side)
+    scores = read_scores(kept.predictions, side)
     index = None if baseline is None else stability_index(read_scores(baseline, side), scores)
     if scores.size != rows.count:
         raise DataError(

@@ -19,6 +19,7 @@ from typing import Any
 import grpc
 import numpy as np
 from cryptography import x509
+from google.protobuf.message import DecodeError
 
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.attestation.trust import AttestationRequirement
@@ -27,7 +28,13 @@ from securexgb.correlations.kinds import Series
 from securexgb.correlations.matrices import Products
 from securexgb.dealer.identity import key_hash
 from securexgb.dealer.session import Refused
-from securexgb.dealer.wire import MESSAGE_BYTES, METHOD, VERSION, keep_large_buffers, series_of
+from securexgb.dealer.wire import (
+    MESSAGE_BYTES,
+    METHOD,
+    VERSION,
+    keep_large_buffers,
+    series_of,
+)
 from securexgb.errors import (
     CertificateRefused,
     DealerGone,
@@ -42,6 +49,8 @@ _RETRY_SECONDS = 0.5
 _REFUSALS = 4
 """So often the right dealer may be there without letting us in before we believe it."""
 _LEAVE_SECONDS = 10.0
+_UNREAD = 4
+"""So many answers may wait to be read; only one is ever asked for at a time."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +108,7 @@ class DealerLink:
         deal = self._grpc.stream_stream(
             METHOD,
             request_serializer=pb.DealRequest.SerializeToString,
-            response_deserializer=pb.DealResponse.FromString,
+            response_deserializer=response_of,
         )
         self._call = deal(self._requests())
         self._reader = threading.Thread(target=self._read, name="dealer", daemon=True)
@@ -201,7 +210,12 @@ class DealerLink:
         self._outbox.put(None)
 
     def _take_in(self, message: pb.DealResponse) -> None:
-        if message.WhichOneof("message") != "correction":
+        kind = message.WhichOneof("message")
+        if kind is None:
+            raise ProtocolDesync("bytes that are no message")
+        if kind != "correction":
+            if self._replies.qsize() >= _UNREAD:
+                raise ProtocolDesync(f"one {kind} after the other")
             self._replies.put(message)
             return
         frame = message.correction
@@ -218,6 +232,14 @@ class DealerLink:
         silent = DealerGone(f"{self._where} sent nothing for {self._timeout_seconds:g} s")
         self._failure = silent
         return silent
+
+
+def response_of(content: bytes) -> pb.DealResponse:
+    """A message of the dealer's; one of no kind for other bytes."""
+    try:
+        return pb.DealResponse.FromString(content)
+    except DecodeError:
+        return pb.DealResponse()
 
 
 def request(series: Series, start: int, words: int) -> pb.DealRequest:
@@ -339,8 +361,8 @@ def _explain(error: grpc.RpcError, where: str) -> SecureXGBError:
             return CertificateRefused(f"{where} refused this party's certificate: {details}")
         case status.FAILED_PRECONDITION:
             return TermsDiffer(f"{where} ended the session: {details}")
-        case status.INVALID_ARGUMENT:
-            return ProtocolDesync(f"{where} refused a message: {details}")
+        case status.INVALID_ARGUMENT | status.RESOURCE_EXHAUSTED:
+            return ProtocolDesync(f"{where}: a message was refused: {details}")
         case status.ABORTED:
             return PeerGone(f"{where} ended the session: {details}")
         case status.UNAVAILABLE if "handshake" in details.lower() or "ssl" in details.lower():

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, NonNegativeInt, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from securexgb.errors import DataError, UsageError
 from securexgb.model.files import load_half, save_half
@@ -23,6 +23,9 @@ from securexgb.storage.whole import damaged, make_directory, pack_json, write_wh
 
 FORMAT = 2
 DESCRIPTION = "estimator.json"
+
+
+_Count = Annotated[int, Field(ge=0, lt=1 << 31)]
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,9 @@ class _Description:
 
     estimator: str
     halves: tuple[Role, ...]
-    sides: tuple[tuple[NonNegativeInt, ...], ...]
+    sides: tuple[tuple[_Count, ...], ...]
     seed: int
-    n_features_in: NonNegativeInt
+    n_features_in: _Count
     feature_names_in: tuple[str, ...] | None
     classes: _Classes | None
 

@@ -258,7 +258,7 @@ def check_certificate(certificate: bytes, name: str) -> None:
     try:
         names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         known = names.get_values_for_type(x509.DNSName)
-    except x509.ExtensionNotFound:
+    except (x509.ExtensionNotFound, ValueError):
         known = []
     if name not in known:
         raise CertificateRefused(

@@ -34,7 +34,7 @@ _FILE, _DIRECTORY = 0o600, 0o700
 _NPY = b"\x93NUMPY\x01\x00"
 _NPY_HEADER = re.compile(
     r"\{'descr': '(\|[biu]1|<[iu][248]|<f[48])', 'fortran_order': (True|False), "
-    r"'shape': \(((?:[0-9]{1,18},? ?){0,8})\), \} *\n"
+    r"'shape': \(((?:[0-9]{1,18}(?:, [0-9]{1,18}){0,7},?)?)\), \} *\n"
 )
 """What numpy writes of an array of numbers or truths; format 1.0 of its files."""
 

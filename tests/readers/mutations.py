@@ -1,4 +1,4 @@
-"""Good bytes made bad, from a seed: cut, stretched, flipped, and with numbers and words exchanged."""
+"""Good bytes made bad, from a seed: cut, stretched, flipped, numbers and words exchanged."""
 
 from __future__ import annotations
 

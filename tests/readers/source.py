@@ -1,4 +1,4 @@
-"""The places themselves, read from the source: functions that call what makes bytes into objects."""
+"""The places themselves, from the source: functions that call what makes bytes into objects."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from then on TLS accepts exactly that certificate from the other side and nothin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -167,10 +168,13 @@ def create_keys(
     return read_certificate(certificate_path)
 
 
-def trust(received: Path, pinned_path: Path, name: str | None = None) -> Certificate:
+def trust(
+    received: Path, pinned_path: Path, name: str | None = None, others: Mapping[str, Path] = {}
+) -> Certificate:
     """Pin a certificate that the other side has sent; returns it for its fingerprint.
 
-    Only the certificate is copied. Replaces an older pin. ``name``: what it must bear.
+    Only the certificate is copied. Replaces an older pin. ``name``: what it must bear. ``others``:
+    certificates by whose they are, this side's own among them, none of which it may be.
     """
     content = _read(received, "the received certificate")
     if b"PRIVATE KEY" in content:
@@ -180,6 +184,13 @@ def trust(received: Path, pinned_path: Path, name: str | None = None) -> Certifi
         )
     certificate = Certificate.parse(content, str(received))
     certificate.check(name or certificate.name, "the received certificate")
+    for whose, path in others.items():
+        if read_certificate(path).fingerprint == certificate.fingerprint:
+            held = "this side's own" if whose == "own" else f"pinned for {whose}"
+            raise UsageError(
+                f"{received} holds the certificate in {path}, which is {held}: each side has a key "
+                "of its own, so pin the one that you were sent"
+            )
     make_directory(pinned_path.parent)
     write_whole(pinned_path, certificate.pem, _FOR_ALL)
     return certificate

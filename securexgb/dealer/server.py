@@ -19,14 +19,14 @@ from typing import Any
 
 import grpc
 import grpc.aio
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2
 
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.dealer.attesters.choose import CHOICES, attester_for
 from securexgb.dealer.evidence import Attester
 from securexgb.dealer.identity import NAME, Identity, fingerprint, fresh_identity, key_hash
-from securexgb.dealer.service import SESSIONS, DealerService
-from securexgb.dealer.wire import MESSAGE_BYTES, keep_large_buffers, request_of
+from securexgb.dealer.service import DealerService
+from securexgb.dealer.wire import MESSAGE_BYTES, keep_large_buffers, raise_file_limit, request_of
 from securexgb.errors import SecureXGBError, UsageError
 
 SERVICE = "securexgb.v1.DealerService"
@@ -118,6 +118,7 @@ def run(
 ) -> None:
     """Serve until SIGTERM or SIGINT; ``started`` gets the port and the new certificate."""
     keep_large_buffers()
+    raise_file_limit()
     asyncio.run(_run(settings, attester, started))
 
 
@@ -147,16 +148,23 @@ async def serving(
     listen: str, identity: Identity, pinned: tuple[bytes, bytes], service: DealerService
 ) -> AsyncIterator[int]:
     """A running server; gives its port. ``pinned``: the parties' certificates by rank."""
-    server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=4 * SESSIONS)
+    server = grpc.aio.server(options=_OPTIONS)  # how many calls a party may have: ``service``
     handler = grpc.stream_stream_rpc_method_handler(
         service.deal,
         request_deserializer=request_of,
         response_serializer=pb.DealResponse.SerializeToString,
     )
-    generic = grpc.method_handlers_generic_handler(SERVICE, {"Deal": handler})
-    server.add_generic_rpc_handlers((generic,))
     status = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(status, server)
+    check = grpc.unary_unary_rpc_method_handler(
+        status.Check,
+        request_deserializer=health_pb2.HealthCheckRequest.FromString,
+        response_serializer=health_pb2.HealthCheckResponse.SerializeToString,
+    )
+    # Health is asked, not watched: calls that last count as a party's.
+    services = {SERVICE: {"Deal": handler}, "grpc.health.v1.Health": {"Check": check}}
+    for name, methods in services.items():
+        generic = grpc.method_handlers_generic_handler(name, methods)
+        server.add_generic_rpc_handlers((generic,))
     credentials = grpc.ssl_server_credentials(
         [(identity.key, identity.certificate)],
         root_certificates=b"\n".join(pinned),
@@ -178,6 +186,7 @@ async def serving(
 
 _OPTIONS = (
     ("grpc.so_reuseport", 0),
+    ("grpc.server_handshake_timeout_ms", 10_000),
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
     ("grpc.max_send_message_length", MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", 10_000),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -40,6 +41,12 @@ def request_of(content: bytes) -> pb.DealRequest:
         return pb.DealRequest.FromString(content)
     except DecodeError:
         return pb.DealRequest()
+
+
+def raise_file_limit() -> None:
+    """Let this process open as many files as it may: who knocks without a certificate is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def keep_large_buffers() -> None:

@@ -6,8 +6,6 @@ gone) becomes one exception that every later call raises.
 
 from __future__ import annotations
 
-import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +21,7 @@ from google.protobuf.message import DecodeError
 
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.attestation.trust import AttestationRequirement
+from securexgb.channel.probe import handshake
 from securexgb.correlations.kind import Words
 from securexgb.correlations.kinds import Series
 from securexgb.correlations.matrices import Products
@@ -38,6 +37,7 @@ from securexgb.dealer.wire import (
 from securexgb.errors import (
     CertificateRefused,
     DealerGone,
+    PeerError,
     PeerGone,
     ProtocolDesync,
     SecureXGBError,
@@ -295,39 +295,32 @@ def _wait_until_ready(connection: grpc.Channel, endpoint: DealerEndpoint) -> Non
         ready.cancel()
 
 
-def fetch_certificate(address: str, name: str, timeout_seconds: float) -> bytes:
-    """The certificate (PEM) that a dealer shows, by plain TLS; it is to be trusted only once
-    evidence is about its key. Tries until the deadline, then DealerGone."""
+def fetch_certificate(
+    address: str, name: str, own: tuple[bytes, bytes], timeout_seconds: float
+) -> bytes:
+    """The certificate (PEM) that a dealer shows, to be trusted only once evidence is about its key.
+
+    ``own``: this party's key and certificate, PEM. Tries until the deadline, then DealerGone.
+    """
     deadline = time.monotonic() + timeout_seconds
     while True:
         try:
-            return _shown(address, name)
-        except (OSError, ValueError) as error:
+            return handshake(address, name, own, timeout_seconds)[0]
+        except PeerError as error:
             if time.monotonic() + _RETRY_SECONDS > deadline:
                 raise DealerGone(f"no dealer answers at {address}: {error}") from None
         time.sleep(_RETRY_SECONDS)
 
 
-def _shown(address: str, name: str) -> bytes:
-    host, _, port = address.rpartition(":")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols(["h2"])
-    with (
-        socket.create_connection((host.strip("[]"), int(port)), 2 * _RETRY_SECONDS) as plain,
-        context.wrap_socket(plain, server_hostname=name) as link,
-    ):
-        return ssl.DER_cert_to_PEM_cert(link.getpeercert(binary_form=True) or b"").encode()
-
-
 def _diagnose(endpoint: DealerEndpoint) -> str:
-    """Why there is no connection: the network's words, "" where the right dealer is there."""
+    """Why there is no connection, in words; "" where the right dealer is there."""
+    own = endpoint.own_key, endpoint.own_certificate
     try:
-        shown = key_hash(_shown(endpoint.address, endpoint.name))
-    except (OSError, ValueError) as error:
+        shown, _ = handshake(endpoint.address, endpoint.name, own, endpoint.timeout_seconds)
+        is_pinned = key_hash(shown) == key_hash(endpoint.certificate)
+    except (PeerError, ValueError) as error:
         return str(error)
-    if shown != key_hash(endpoint.certificate):
+    if not is_pinned:
         raise CertificateRefused(
             f"the dealer at {endpoint.address} has another key than the pinned certificate; "
             "a dealer has a new key at each start, so get its new certificate from its operator"

@@ -31,6 +31,7 @@ from securexgb.errors import DataError, UsageError
 Arrays = dict[str, NDArray[Any]]
 
 _FILE, _DIRECTORY = 0o600, 0o700
+_MOST_DIGITS = 40
 _NPY = b"\x93NUMPY\x01\x00"
 _NPY_HEADER = re.compile(
     r"\{'descr': '(\|[biu]1|<[iu][248]|<f[48])', 'fortran_order': (True|False), "
@@ -183,9 +184,17 @@ def unpack_json(content: bytes, name: str) -> dict[str, Any]:
 def strict_json(content: bytes) -> Any:
     """A JSON value whose numbers are all finite; ValueError for everything else."""
     try:
-        return json.loads(content.decode(), parse_float=_finite, parse_constant=_finite)
+        return json.loads(
+            content.decode(), parse_float=_finite, parse_constant=_finite, parse_int=_whole
+        )
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def _whole(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError("a whole number beyond all that are written")
+    return int(text)
 
 
 def _finite(text: str) -> float:

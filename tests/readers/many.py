@@ -36,12 +36,12 @@ def bombard(name: str, seed: int, count: int, seconds: float) -> tuple[str, Coun
     resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
     logging.disable(logging.CRITICAL)
     signal.signal(signal.SIGALRM, _too_long)
-    told, ends = Counter[str](), time.monotonic() + seconds
+    told = Counter[str]()
     with tempfile.TemporaryDirectory() as folder:
         good, read = rows()[name].prepare(Path(folder))
         with suppress(GoesOn):
             read(good)
-        bad = Mutations(name, seed)
+        bad, ends = Mutations(name, seed), time.monotonic() + seconds
         for number in range(count):
             if time.monotonic() > ends:
                 break
@@ -77,7 +77,7 @@ def main() -> int:
     seconds = 60 * options.minutes * workers / len(names)
     found: dict[str, Counter[str]] = {}
     wrong: dict[str, str] = {}
-    with ProcessPoolExecutor(workers, max_tasks_per_child=1) as pool:
+    with ProcessPoolExecutor(workers) as pool:
         tasks = [pool.submit(bombard, name, options.seed, count, seconds) for name in names]
         for task in tasks:
             name, told, error = task.result()

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
-from securexgb.jobs.data.tables import DECIMAL_COMMA, CsvWays, read_table
+from securexgb.jobs.data.tables import DECIMAL_COMMA, CsvWays, is_file, read_table
 from securexgb.jobs.rows import Rows
 from securexgb.terms.party import MISSING, PartyConfig
 
@@ -99,7 +99,7 @@ def needed_file(path: Path | None, key: str, side: str) -> Path:
     """A file that the settings must name and that must be there."""
     if path is None:
         raise UsageError(f"{side}: name {key} in party.toml")
-    if not path.is_file():
+    if not is_file(path):
         raise UsageError(f"{side}: {key} names {path}, and there is no such file")
     return path
 

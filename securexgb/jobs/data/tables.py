@@ -51,7 +51,7 @@ class CsvWays:
 
 def read_table(path: Path, side: str, ways: CsvWays = CsvWays()) -> pa.Table:
     """The file as an Arrow table; CSV, or Parquet where the name ends in .parquet or .pq."""
-    if not path.is_file():
+    if not is_file(path):
         raise UsageError(f"{side}: there is no file {path}")
     is_parquet = path.suffix.lower() in (".parquet", ".pq")
     try:
@@ -69,6 +69,14 @@ def read_table(path: Path, side: str, ways: CsvWays = CsvWays()) -> pa.Table:
     if table.num_rows == 0:
         raise DataError(f"{side}: {path} has no rows")
     return table
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; no name is too long or too strange to be asked for."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _check_names(names: Sequence[str], path: Path, side: str) -> None:

@@ -377,7 +377,7 @@ class LinkListener:
     def accept(self, within_seconds: float) -> Link | None:
         """The link with the first caller that has the pinned key."""
 
-    def unfit(self) -> tuple[int, int]:
+    def unfit(self) -> tuple[int, bytes, int]:
         """Callers with another certificate, and those that refused this side's."""
 
     def stop(self) -> None: ...

@@ -3,7 +3,6 @@
     SecureXGBError            1   a bug of ours, if raised bare
       UsageError              2   a flag, a file or a value of the configuration
         NotAvailable          2   asked of a model that does not hold it
-        AddressUnknown        2   a host name that nobody knows
       PeerError               3   the peer or the network between
         PeerGone              3     the other side closed or vanished
         DealerGone            3     the dealer closed or vanished
@@ -41,10 +40,6 @@ class UsageError(SecureXGBError, ValueError):
 
 class NotAvailable(UsageError, AttributeError):
     """A model was asked for what it does not hold; for Python and scikit-learn, no attribute."""
-
-
-class AddressUnknown(UsageError):
-    """No host has the name that an address names."""
 
 
 class PeerError(SecureXGBError):

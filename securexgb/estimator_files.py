@@ -7,18 +7,50 @@ the environment, or as the federation's settings say.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field, TypeAdapter
 
 from securexgb.errors import DataError, UsageError
 from securexgb.model.files import load_half, save_half
+from securexgb.mpc.party import Role
+from securexgb.storage.records import read_record
 from securexgb.storage.sealed import ModelKey, find_key
-from securexgb.storage.whole import make_directory, pack_json, read_whole, unpack_json, write_whole
+from securexgb.storage.whole import damaged, make_directory, pack_json, write_whole
 
 FORMAT = 2
 DESCRIPTION = "estimator.json"
+
+
+_Count = Annotated[int, Field(ge=0, lt=1 << 31)]
+
+
+@dataclass(frozen=True)
+class _Classes:
+    """Two labels, in numpy's name of their type."""
+
+    dtype: Annotated[str, Field(pattern=r"^([<|>][biufUS][0-9]{1,6}|\|O)$")]
+    values: tuple[bool | int | float | str, bool | int | float | str]
+    positive: Literal[0, 1]
+
+
+@dataclass(frozen=True)
+class _Description:
+    """What the file says of an estimator."""
+
+    estimator: str
+    halves: tuple[Role, ...]
+    sides: tuple[tuple[_Count, ...], ...]
+    seed: int
+    n_features_in: _Count
+    feature_names_in: tuple[str, ...] | None
+    classes: _Classes | None
+
+
+_FILE = TypeAdapter(_Description)
 
 
 def save_estimator(model: Any, directory: Path) -> None:
@@ -56,36 +88,35 @@ def _key(model: Any) -> ModelKey | None:
 
 def saved_kind(directory: Path) -> str:
     """Name of the class whose model a directory holds."""
-    return str(unpack_json(read_whole(directory / DESCRIPTION), DESCRIPTION).get("estimator"))
+    return read_record(directory / DESCRIPTION, _FILE, FORMAT).estimator
 
 
 def restore_estimator(model: Any, directory: Path) -> None:
     """Read what ``save_estimator`` wrote into an estimator of the same class."""
-    facts = unpack_json(read_whole(directory / DESCRIPTION), DESCRIPTION)
-    if facts.get("format") != FORMAT or facts.get("estimator") != type(model).__name__:
-        raise DataError(
-            f"{directory} holds {facts.get('estimator')!r} in format {facts.get('format')!r}, "
-            f"not a {type(model).__name__} that this version of securexgb reads"
-        )
-    try:
-        key = _key(model)
-        halves = tuple(load_half(directory / f"{role}.npz", key) for role in facts["halves"])
-        sides = tuple(np.asarray(side, np.intp) for side in facts["sides"])
-        fitted = {
-            "_halves": halves,
-            "_sides": sides,
-            "_seed": int(facts["seed"]),
-            "n_features_in_": int(facts["n_features_in"]),
-        }
-        if facts["feature_names_in"] is not None:
-            fitted["feature_names_in_"] = np.asarray(facts["feature_names_in"], dtype=object)
-        if facts["classes"] is not None:
-            dtype = np.dtype(facts["classes"]["dtype"])
-            fitted["classes_"] = np.asarray(facts["classes"]["values"], dtype=dtype)
-            fitted["_positive"] = int(facts["classes"]["positive"])
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{DESCRIPTION} is damaged: restore it from a copy") from error
-    is_swapped = [half.role for half in halves] != facts["halves"]
+    facts = read_record(directory / DESCRIPTION, _FILE, FORMAT)
+    if facts.estimator != type(model).__name__:
+        raise DataError(f"{directory} holds {facts.estimator!r}, not a {type(model).__name__}")
+    key = _key(model)
+    halves = tuple(load_half(directory / f"{role}.npz", key) for role in facts.halves)
+    fitted = {
+        "_halves": halves,
+        "_sides": tuple(np.asarray(side, np.intp) for side in facts.sides),
+        "_seed": facts.seed,
+        "n_features_in_": facts.n_features_in,
+    }
+    if facts.feature_names_in is not None:
+        fitted["feature_names_in_"] = np.asarray(facts.feature_names_in, dtype=object)
+    if facts.classes is not None:
+        try:
+            fitted["classes_"] = np.asarray(facts.classes.values, dtype=facts.classes.dtype)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise damaged(DESCRIPTION) from error
+        fitted["_positive"] = facts.classes.positive
+    if not halves or [len(half.columns) for half in halves] != [len(s) for s in facts.sides]:
+        raise damaged(DESCRIPTION)
+    if any(place >= facts.n_features_in for side in facts.sides for place in side):
+        raise damaged(DESCRIPTION)
+    is_swapped = [half.role for half in halves] != list(facts.halves)
     if is_swapped or len({half.model_id for half in halves}) != 1:
         raise DataError(f"the halves in {directory} do not belong together: restore a copy")
     for name, value in fitted.items():

@@ -164,8 +164,6 @@ class Policy(_Table):
             raise AttestationError("policy", f"a policy has at most {POLICY_BYTES} bytes")
         try:
             return Policy.model_validate(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
-            raise AttestationError("policy", f"it is not TOML: {error}") from None
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -175,12 +173,14 @@ class Policy(_Table):
                     "policy", f"{where} is still the placeholder {given}: fill it in"
                 ) from None
             raise AttestationError("policy", f"{where}: {first['msg']}") from None
+        except (ValueError, RecursionError) as error:
+            raise AttestationError("policy", f"it is not TOML: {error}") from None
 
     @staticmethod
     def from_file(path: Path) -> Policy:
         """Read a policy's file; AttestationError (policy) where that cannot be done."""
         try:
-            return Policy.from_toml(path.read_text(encoding="utf-8"))
+            return Policy.from_toml(path.read_text(encoding="utf-8-sig"))
         except (OSError, UnicodeDecodeError) as error:
             raise AttestationError("policy", f"{path} cannot be read: {error}") from None
 

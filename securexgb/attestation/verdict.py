@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 Assurance = Literal["none", "dev", "hardware"]
 
@@ -49,19 +48,6 @@ class Verdict:
             "checked": list(self.checked),
             "not_checked": list(self.not_checked),
         }
-
-    @staticmethod
-    def from_dict(facts: Mapping[str, Any]) -> Verdict:
-        """Back from JSON; ValueError, KeyError or TypeError where it is no verdict."""
-        until = facts["collateral_until"]
-        lists = {name: tuple(facts[name]) for name in ("advisories", "checked", "not_checked")}
-        return Verdict(
-            **{
-                **facts,
-                **lists,
-                "collateral_until": datetime.fromisoformat(until) if until else None,
-            }
-        )
 
     def dealer_digest(self, key_hash: bytes, instance: bytes) -> bytes:
         """32 bytes that both parties compare, so that both have verified the same dealer."""

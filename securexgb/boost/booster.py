@@ -17,6 +17,7 @@ from securexgb.boost.grower import grow_trees
 from securexgb.boost.importance import opened_importance
 from securexgb.boost.sample import sampled_columns
 from securexgb.boost.state import DataSet, State
+from securexgb.errors import MalformedFrame
 from securexgb.mpc.party import Party
 from securexgb.mpc.together import together
 
@@ -57,7 +58,10 @@ def grow_model(party: Party, state: State, callbacks: Sequence[TrainingCallback]
 
 def _either(party: Party, stop: bool) -> bool:
     """Whether one of the parties wants to stop; one round of one byte."""
-    return stop | (party.exchange_bytes(b"\1" if stop else b"\0") != b"\0")
+    theirs = party.exchange_bytes(b"\1" if stop else b"\0")
+    if theirs not in (b"\0", b"\1"):
+        raise MalformedFrame("the other side's word on whether to stop is malformed")
+    return stop or theirs == b"\1"
 
 
 def _grow(party: Party, state: State, number: int) -> None:

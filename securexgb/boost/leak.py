@@ -22,8 +22,8 @@ say otherwise. Row counts are public, so both sides refuse alike, before anythin
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -88,11 +88,6 @@ class Leak:
         """For JSON."""
         said = {"bits": self.bits, "sentence": self.sentence, "warning": self.warning}
         return asdict(self) | said
-
-    @staticmethod
-    def from_mapping(facts: Mapping[str, Any]) -> Leak:
-        """Back from JSON."""
-        return Leak(**{entry.name: facts[entry.name] for entry in fields(Leak)})
 
 
 @dataclass(frozen=True)

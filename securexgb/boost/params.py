@@ -309,7 +309,7 @@ def _real(name: str, value: Any) -> float:
         if isinstance(value, (bool, str)):
             raise TypeError
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UsageError(f"{name} must be a number, it is {value!r}") from None
     if not math.isfinite(number):
         raise UsageError(f"{name} must be a finite number, it is {value!r}")

@@ -20,7 +20,6 @@ from securexgb.channel.handshake import Hello, compare, session_id
 from securexgb.channel.keys import Credentials
 from securexgb.channel.probe import split_address
 from securexgb.errors import (
-    AddressUnknown,
     CertificateRefused,
     PeerError,
     PeerGone,
@@ -30,7 +29,7 @@ from securexgb.errors import (
 )
 
 SERVICE = "securexgb.v1.ChannelService"
-_ABSENT = frozenset({"nobody", "closes", "silent"})
+_ABSENT = frozenset({"nobody", "closes", "silent", "unknown"})
 """Ends of a dialling that has tried all its time."""
 _LEAST_SECONDS = 1.0
 """Less than this is not worth another dialling."""
@@ -126,13 +125,19 @@ class Listener:
 
     def _nobody(self, peer: str) -> SecureXGBError:
         where, seconds = f"port {self.port}", self._endpoint.opening_seconds
-        if any(self._wire.unfit()):
-            return CertificateRefused(
-                f"callers came to {where}, but TLS let none of them in: their certificate is not "
-                f"the one pinned for {peer}, {self._endpoint.credentials.peer.fingerprint[:16]}…, "
-                "or they refused this side's; compare `securexgb keys show` at both sides"
+        strangers, last, refusals = self._wire.unfit()
+        told = ""
+        if strangers:
+            told = (
+                f"; callers showed another certificate {strangers} times, at last "
+                f"{hashlib.sha256(last).hexdigest()[:16]}… and not the pinned "
+                f"{self._endpoint.credentials.peer.fingerprint[:16]}…"
             )
-        return PeerTimeout(f"{peer} did not call at {where} within {seconds:g} s")
+        if refusals:
+            told += f"; callers refused this side's certificate {refusals} times"
+        if told:
+            told += f": was that {peer}, compare `securexgb keys show` at both sides"
+        return PeerTimeout(f"{peer} did not call at {where} within {seconds:g} s{told}")
 
 
 def _identity(endpoint: Endpoint) -> _kernels.LinkIdentity:
@@ -167,8 +172,10 @@ def _unreachable(error: LinkEnded, endpoint: Endpoint, peer: str) -> SecureXGBEr
     tried = f"(tried for {endpoint.opening_seconds:g} s)"
     match reason:
         case "unknown":
-            unknown = f"{address}, where {peer} should be, is unknown: {detail.decode()}"
-            return AddressUnknown(unknown)
+            return PeerGone(
+                f"{address}, where {peer} should be, is not known: {detail.decode()} {tried}; "
+                "correct it in party.toml, or see why this machine's names are not found"
+            )
         case "nobody":
             return PeerGone(f"{peer} does not listen at {address}: {detail.decode()} {tried}")
         case "closes":
@@ -177,10 +184,13 @@ def _unreachable(error: LinkEnded, endpoint: Endpoint, peer: str) -> SecureXGBEr
                 f"and closes them {tried}"
             )
         case "silent":
-            return PeerTimeout(f"{peer} at {address} takes connections but does not answer")
+            return PeerTimeout(
+                f"{peer} is not to be reached at {address}: what listens there takes connections "
+                f"and says nothing {tried}"
+            )
         case "no tls":
             return PeerError(
-                f"what listens at {address} is not {peer}: no TLS 1.3 ({detail.decode()})"
+                f"what listens at {address} is not {peer}: no TLS 1.3 ({detail.decode()}) {tried}"
             )
         case "stranger":
             return CertificateRefused(

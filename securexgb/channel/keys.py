@@ -7,24 +7,25 @@ from then on TLS accepts exactly that certificate from the other side and nothin
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from securexgb.dealer.identity import NAME
 from securexgb.errors import CertificateRefused, UsageError
 from securexgb.storage.whole import make_directory, write_new, write_whole
 
 VALID_DAYS = 825
 _FOR_ALL = 0o644
 """Mode of a certificate's file: it is public."""
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -48,18 +49,19 @@ class Certificate:
         try:
             (found,) = x509.load_pem_x509_certificates(content)
             (name,) = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        except ValueError:
+            found.public_key()
+            return Certificate(
+                pem=found.public_bytes(serialization.Encoding.PEM),
+                name=str(name.value),
+                fingerprint=found.fingerprint(hashes.SHA256()).hex(),
+                not_before=found.not_valid_before_utc,
+                not_after=found.not_valid_after_utc,
+            )
+        except (ValueError, UnsupportedAlgorithm):
             raise UsageError(
                 f"{source} does not hold exactly one PEM certificate with a party's name in it: "
                 "make one with `securexgb keys create`"
             ) from None
-        return Certificate(
-            pem=found.public_bytes(serialization.Encoding.PEM),
-            name=str(name.value),
-            fingerprint=found.fingerprint(hashes.SHA256()).hex(),
-            not_before=found.not_valid_before_utc,
-            not_after=found.not_valid_after_utc,
-        )
 
     def check(self, name: str, whose: str, now: datetime | None = None) -> None:
         """CertificateRefused unless it bears ``name`` and is valid now.
@@ -123,7 +125,7 @@ class Credentials:
 
 def check_name(name: str) -> str:
     """The name, if TLS can carry it as a host name; else UsageError."""
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} cannot be a party's name: lower-case letters, digits and inner hyphens, "
             "at most 63"
@@ -166,10 +168,13 @@ def create_keys(
     return read_certificate(certificate_path)
 
 
-def trust(received: Path, pinned_path: Path, name: str | None = None) -> Certificate:
+def trust(
+    received: Path, pinned_path: Path, name: str | None = None, others: Mapping[str, Path] = {}
+) -> Certificate:
     """Pin a certificate that the other side has sent; returns it for its fingerprint.
 
-    Only the certificate is copied. Replaces an older pin. ``name``: what it must bear.
+    Only the certificate is copied. Replaces an older pin. ``name``: what it must bear. ``others``:
+    certificates by whose they are, this side's own among them, none of which it may be.
     """
     content = _read(received, "the received certificate")
     if b"PRIVATE KEY" in content:
@@ -179,6 +184,13 @@ def trust(received: Path, pinned_path: Path, name: str | None = None) -> Certifi
         )
     certificate = Certificate.parse(content, str(received))
     certificate.check(name or certificate.name, "the received certificate")
+    for whose, path in others.items():
+        if read_certificate(path).fingerprint == certificate.fingerprint:
+            held = "this side's own" if whose == "own" else f"pinned for {whose}"
+            raise UsageError(
+                f"{received} holds the certificate in {path}, which is {held}: each side has a key "
+                "of its own, so pin the one that you were sent"
+            )
     make_directory(pinned_path.parent)
     write_whole(pinned_path, certificate.pem, _FOR_ALL)
     return certificate
@@ -196,7 +208,7 @@ def _check_key(path: Path, certificate: Certificate) -> None:
         raise UsageError(f"{path} can be read by other users of this machine: chmod 600 {path}")
     try:
         key = serialization.load_pem_private_key(content, None)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise UsageError(f"{path} does not hold an unencrypted PEM private key") from None
     public = x509.load_pem_x509_certificate(certificate.pem).public_key()
     if key.public_key() != public:

@@ -1,112 +1,126 @@
 """A first TLS handshake with a dealer before the real one, to say exactly what does not fit.
 
 Python's gRPC, which speaks with dealers, reports every trouble of a handshake as "unavailable" and
-tries again. This asks the same port once with Python's own TLS 1.3 and names the cause:
-nobody there, no TLS 1.3, another certificate, or our own refused.
+tries again. This asks the same port with Python's own TLS 1.3 until the deadline, and names the
+cause: no such host, nobody there, somebody who closes or is silent (a box in between whose target
+is not up), no TLS 1.3. Another certificate, or our own refused, is said at once. Each handshake
+shows this side's certificate and waits for the dealer's first byte, so none fails at the dealer.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import socket
 import ssl
 import time
 
+from cryptography import x509
+
 from securexgb.channel.keys import Credentials
-from securexgb.errors import (
-    AddressUnknown,
-    CertificateRefused,
-    PeerError,
-    PeerGone,
-    PeerTimeout,
-    UsageError,
-)
+from securexgb.errors import CertificateRefused, PeerError, PeerGone, PeerTimeout, UsageError
 
 _RETRY_SECONDS = 0.2
 _ANSWER_SECONDS = 5.0
-_BREAKS = 4
-"""So often a connection may break after its handshake before it is taken for a refusal."""
+_REFUSALS = 4
+"""A dealer that refuses a certificate closes without a word: so often it is no accident."""
 
 
 def split_address(address: str) -> tuple[str, int]:
     """Host and port of "host:port"; UsageError if it is not that."""
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise UsageError(f"{address!r} is no address: write it as host:port")
-    return host.strip("[]"), int(port)
+    name = host.strip("[]")
+    try:
+        is_name = name.isprintable() and " " not in name and bool(name.encode("idna"))
+    except UnicodeError:
+        is_name = False
+    if not is_name or re.fullmatch("[0-9]{1,5}", port) is None or int(port) > 65535:
+        raise UsageError(f"{address[:300]!r} is no address: write it as host:port")
+    return name, int(port)
 
 
 def probe(address: str, peer: str, credentials: Credentials, timeout_seconds: float) -> None:
     """Wait until ``peer`` listens at ``address`` and TLS with both pins succeeds.
 
     ``peer``: for messages, such as "bureau (feature party)". Nobody there: tries again
-    until the deadline, then PeerGone. The wrong one there, or this side's certificate
-    refused: CertificateRefused at once.
+    until the deadline, then PeerGone, PeerTimeout or PeerError. The wrong one there, or this side's
+    certificate refused: CertificateRefused.
     """
-    deadline = time.monotonic() + timeout_seconds
-    host, port = split_address(address)
-    breaks = 0
+    own, deadline = (credentials.key, credentials.own.pem), time.monotonic() + timeout_seconds
+    pinned, refusals = credentials.peer.fingerprint, 0
     while True:
         try:
-            plain = socket.create_connection((host, port), min(timeout_seconds, _ANSWER_SECONDS))
-        except socket.gaierror as error:
-            what = f"{address}, where {peer} should be, is unknown: {error}"
-            raise AddressUnknown(what) from None
-        except OSError as error:
+            shown, is_in = handshake(address, credentials.peer.name, own, timeout_seconds)
+        except PeerError as error:
             if time.monotonic() + _RETRY_SECONDS > deadline:
-                raise PeerGone(
-                    f"{peer} does not listen at {address}: {error.strerror or error}"
-                    f" (tried for {timeout_seconds:g} s)"
+                raise type(error)(
+                    f"{peer} is not to be reached at {address}: {error} "
+                    f"(tried for {timeout_seconds:g} s)"
                 ) from None
             time.sleep(_RETRY_SECONDS)
             continue
-        with plain:
-            if _greet(plain, address, peer, credentials):
-                return
-        breaks += 1
-        if breaks == _BREAKS or time.monotonic() + _RETRY_SECONDS > deadline:
-            raise _refused(address, peer, credentials)
+        presented = hashlib.sha256(ssl.PEM_cert_to_DER_cert(shown.decode())).hexdigest()
+        if presented != pinned:
+            raise CertificateRefused(
+                f"what listens at {address} shows a certificate {presented[:16]}… that is not the "
+                f"one pinned for {peer}, {pinned[:16]}…: compare `securexgb keys show` at both "
+                "sides"
+            )
+        if is_in:
+            return
+        refusals += 1
+        if refusals == _REFUSALS:
+            raise CertificateRefused(
+                f"{peer} at {address} refused this side's certificate "
+                f"{credentials.own.fingerprint[:16]}… ({credentials.own.name}): it has pinned "
+                "another one; let it `securexgb keys trust` the present one"
+            )
         time.sleep(_RETRY_SECONDS)
 
 
-def _greet(plain: socket.socket, address: str, peer: str, credentials: Credentials) -> bool:
-    """One handshake; the listener's first bytes after it show that it accepts us.
+def handshake(
+    address: str, name: str, own: tuple[bytes, bytes], within_seconds: float
+) -> tuple[bytes, bool]:
+    """One TLS 1.3 handshake: the certificate that is shown (PEM), and whether we were let in.
 
-    False where the connection breaks instead: the network may have done it, or a refusal.
+    ``own``: this side's key and certificate, PEM. PeerError, or one of its kinds, with a few words
+    where there was none.
     """
+    at_most = min(within_seconds, _ANSWER_SECONDS)
+    try:
+        plain = socket.create_connection(split_address(address), at_most)
+    except socket.gaierror as error:
+        raise PeerGone(f"no such host is known here: {error.strerror}") from None
+    except OSError as error:
+        raise PeerGone(f"nobody listens: {error.strerror or error}") from None
+    try:
+        with plain, _context(*own).wrap_socket(plain, server_hostname=name) as link:
+            shown = ssl.DER_cert_to_PEM_cert(link.getpeercert(binary_form=True) or b"").encode()
+            x509.load_pem_x509_certificate(shown)
+            try:
+                return shown, link.recv(1) != b""
+            except OSError as error:
+                if isinstance(error, TimeoutError):
+                    raise
+                return shown, False
+    except TimeoutError:
+        raise PeerTimeout("what listens there takes connections and says nothing") from None
+    except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError):
+        raise PeerGone("what listens there takes connections and closes them") from None
+    except (OSError, ValueError) as error:
+        raise PeerError(f"what listens there speaks no TLS 1.3 ({error})") from None
+
+
+def _context(key: bytes, certificate: bytes) -> ssl.SSLContext:
+    """TLS 1.3 with this side's certificate; pins are compared above, byte by byte."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # the pin is compared below, byte by byte
+    context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols(["h2"])
-    context.load_cert_chain(credentials.certificate_path, credentials.key_path)
-    try:
-        link = context.wrap_socket(plain, server_hostname=credentials.peer.name)
-    except TimeoutError:
-        raise PeerTimeout(f"{peer} at {address} takes connections but does not answer") from None
-    except OSError as error:
-        raise PeerError(f"what listens at {address} is not {peer}: no TLS 1.3 ({error})") from None
-    with link:
-        presented = hashlib.sha256(link.getpeercert(binary_form=True) or b"").hexdigest()
-        if presented != credentials.peer.fingerprint:
-            raise CertificateRefused(
-                f"what listens at {address} shows a certificate {presented[:16]}… that is not the "
-                f"one pinned for {peer}, {credentials.peer.fingerprint[:16]}…: compare "
-                "`securexgb keys show` at both sides"
-            )
-        try:
-            return link.recv(1) != b""
-        except TimeoutError:
-            raise PeerTimeout(f"{peer} at {address} falls silent after the handshake") from None
-        except ssl.SSLError:
-            raise _refused(address, peer, credentials) from None
-        except OSError:
-            return False
-
-
-def _refused(address: str, peer: str, credentials: Credentials) -> CertificateRefused:
-    return CertificateRefused(
-        f"{peer} at {address} refused this side's certificate "
-        f"{credentials.own.fingerprint[:16]}… ({credentials.own.name}): it has pinned another "
-        "one; let it `securexgb keys trust` the present one"
-    )
+    with os.fdopen(os.memfd_create("own"), "wb") as file:  # it takes files alone
+        file.write(key + b"\n" + certificate)
+        file.flush()
+        context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
+    return context

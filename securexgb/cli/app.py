@@ -21,6 +21,7 @@ from securexgb.cli.protocols import protocols
 from securexgb.cli.report import report
 from securexgb.cli.simulate import simulate
 from securexgb.cli.train import train
+from securexgb.dealer.wire import raise_file_limit
 
 INTERRUPTED = 130
 
@@ -56,6 +57,7 @@ def _commands(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code. Usage errors of flags are typer's, with code 2."""
+    raise_file_limit()
     try:
         app(args=None if arguments is None else list(arguments))
     except SystemExit as end:

@@ -1,8 +1,9 @@
 """``securexgb check``: everything that can be known before a job starts, one line each.
 
 First what concerns this side alone, then, with the other side running ``check`` too,
-the link, the terms, the dealer, the rows, and what the training would open. All failures
-are listed; the exit code is the first one's.
+the link, the terms, the dealer, the rows, and what the training would open. Where something of this
+side's fails the link is tried all the same, and the other side is told what kind of thing it was.
+All failures are listed; the exit code is the first one's.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def check(
     """Check files, keys, terms, data, machine, and the link to the other side."""
     checks = Checks(federation_of(config, job, setting))
     checks.run_alone()
-    if not local and checks.first is None:
+    if not local:
         note(f"waiting for {checks.federation.peer_name}")
         checks.run_together()
     checks.run_cost()

@@ -146,7 +146,7 @@ def _ask(
 ) -> tuple[Verdict, bytes]:
     """A session of one challenge, without a seed; the verdict and the certificate shown."""
     own = Credentials.load(settings.key, settings.certificate, settings.peer_certificate)
-    shown = fetch_certificate(address, name, settings.timeout_seconds)
+    shown = fetch_certificate(address, name, (own.key, own.own.pem), settings.timeout_seconds)
     what = f"the dealer at {address}"
     certificate = Certificate.parse(shown, what)
     certificate.check(name, "the certificate that the dealer shows")

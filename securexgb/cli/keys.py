@@ -64,7 +64,8 @@ def trust(
     chosen = whose or Whose.peer
     if chosen.value not in places:
         raise UsageError(f"--whose must be {' or '.join(n for n in places if n != 'own')} here")
-    pinned = keys.trust(pem, places[chosen.value])
+    known = {n: path for n, path in places.items() if n != chosen.value and path.exists()}
+    pinned = keys.trust(pem, places[chosen.value], others=known)
     text = (
         f"pinned {pinned.name} as {chosen.value}\n"
         f"fingerprint  {pinned.readable}\n"

@@ -96,5 +96,5 @@ def toml_value(text: str) -> Any:
     """A TOML value; what is none is taken as text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text

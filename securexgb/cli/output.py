@@ -19,6 +19,18 @@ from securexgb.errors import SecureXGBError, UsageError
 from securexgb.report.record import plain
 
 BUG = 1
+_UNSEEN = {
+    code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    for code in (*range(32), *range(127, 160), *range(0x200E, 0x2010), *range(0x2028, 0x202F),
+                 *range(0x2066, 0x206A), *range(0xD800, 0xE000))
+    if code not in (9, 10)
+}  # fmt: skip
+"""What a terminal takes for a command, or what turns the order of letters."""
+
+
+def shown(text: str) -> str:
+    """Text fit for a terminal: names come from files and from the other side."""
+    return text.translate(_UNSEEN)
 
 
 class Format(StrEnum):
@@ -38,13 +50,13 @@ def result(facts: Mapping[str, Any], text: str, form: Format) -> None:
     if form is Format.json:
         print(json.dumps(plain(facts), allow_nan=False))
     else:
-        print(text.rstrip("\n"))
+        print(shown(text).rstrip("\n"))
     sys.stdout.flush()
 
 
 def note(text: str) -> None:
     """One line for people."""
-    print(text, file=sys.stderr, flush=True)
+    print(shown(text), file=sys.stderr, flush=True)
 
 
 def explain(error: BaseException) -> int:
@@ -62,9 +74,9 @@ def explain(error: BaseException) -> int:
             note(f"help: {error.help}")
         return error.exit_code
     if isinstance(error, OSError) and error.filename is not None:
-        note(f"error: {error.filename}: {error.strerror}")
+        note(f"error: {error.filename!s}: {error.strerror}")
         return UsageError.exit_code
-    traceback.print_exception(error)
+    note("".join(traceback.format_exception(error)).rstrip("\n"))
     note(f"error: unexpected {type(error).__name__}")
     note(f"help: {SecureXGBError.help}")
     return BUG

@@ -25,6 +25,7 @@ from rich.text import Text
 
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
+from securexgb.cli.output import note, shown
 from securexgb.mpc.party import Party
 from securexgb.report.text import duration, figure
 
@@ -63,7 +64,7 @@ class _Silence:
         silent = now - self._since
         if silent < least_seconds:
             return ""
-        return f"waiting {silent:.0f} s for {self._peer} at {self._party.place}"
+        return shown(f"waiting {silent:.0f} s for {self._peer} at {self._party.place}")
 
 
 class PlainLines:
@@ -99,7 +100,7 @@ class TrainingProgress(Progress, TrainingCallback):
             TextColumn("tree"),
             MofNCompleteColumn(),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[facts]}"),
+            TextColumn("{task.fields[facts]}", markup=False),
             TimeRemainingColumn(),
             _Waiting(party, peer),
             console=Console(stderr=True),
@@ -125,7 +126,7 @@ class TrainingProgress(Progress, TrainingCallback):
 
     def _write_lines(self) -> None:
         while not self._ended.wait(LINE_SECONDS):
-            print(self._lines.line(monotonic()), file=sys.stderr, flush=True)
+            note(self._lines.line(monotonic()))
 
     def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
         self.tree_done(epoch + 1)
@@ -142,4 +143,4 @@ class TrainingProgress(Progress, TrainingCallback):
         facts = (
             f"{metric}  {figure(seconds)} s a tree  {megabytes:.0f} MB  {self._party.rounds} rounds"
         )
-        self.update(self._task, completed=trees, facts=facts.strip())
+        self.update(self._task, completed=trees, facts=shown(facts.strip()))

@@ -74,7 +74,7 @@ class Sessions:
         try:
             keep_trying(self._attempt, self.reached, patience, self._try_again)
         except SecureXGBError as error:
-            if not (self.is_kept and is_lost(error, has_met=True)):
+            if not (self.is_kept and is_lost(error)):
                 raise
             note(
                 f"warning: {error}; this side's half is kept, but {peer} did not say so of its "

@@ -7,15 +7,19 @@ session survives a restart and nothing can be rolled back.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 VALID_DAYS = 30
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+"""A name in a certificate: what TLS can carry as a host name."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,11 @@ def fresh_identity(name: str) -> Identity:
 
 
 def key_hash(certificate: bytes) -> bytes:
-    """SHA-256 of the public key (DER, SubjectPublicKeyInfo) in a PEM certificate."""
-    public = x509.load_pem_x509_certificate(certificate).public_key()
+    """SHA-256 of the public key (DER, SubjectPublicKeyInfo) in a PEM certificate; or ValueError."""
+    try:
+        public = x509.load_pem_x509_certificate(certificate).public_key()
+    except UnsupportedAlgorithm as error:
+        raise ValueError(f"a key of an unknown kind: {error}") from None
     spki = public.public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )

@@ -19,14 +19,20 @@ from typing import Any
 
 import grpc
 import grpc.aio
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2
 
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.dealer.attesters.choose import CHOICES, attester_for
 from securexgb.dealer.evidence import Attester
-from securexgb.dealer.identity import Identity, fingerprint, fresh_identity, key_hash
-from securexgb.dealer.service import SESSIONS, DealerService
-from securexgb.dealer.wire import MESSAGE_BYTES, keep_large_buffers, keepalive
+from securexgb.dealer.identity import NAME, Identity, fingerprint, fresh_identity, key_hash
+from securexgb.dealer.service import DealerService
+from securexgb.dealer.wire import (
+    MESSAGE_BYTES,
+    keep_large_buffers,
+    keepalive,
+    raise_file_limit,
+    request_of,
+)
 from securexgb.errors import SecureXGBError, UsageError
 
 SERVICE = "securexgb.v1.DealerService"
@@ -57,8 +63,8 @@ class DealerSettings:
     def from_file(path: Path) -> DealerSettings:
         """Read a TOML file; relative paths count from its folder, unknown keys are refused."""
         try:
-            table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        except (OSError, ValueError, RecursionError) as error:
             raise UsageError(f"the dealer cannot read {path}: {error}") from None
         known = {entry.name for entry in fields(DealerSettings)}
         required = {"listen", "label_certificate", "feature_certificate", "certificate"}
@@ -73,8 +79,10 @@ class DealerSettings:
                 is_good = type(value) in (int, float) and 0 < value <= _DAY_SECONDS
             elif key == "evidence":
                 is_good = value in CHOICES
+            elif key == "name":
+                is_good = isinstance(value, str) and NAME.fullmatch(value) is not None
             else:
-                is_good = isinstance(value, str) and value != ""
+                is_good = isinstance(value, str) and value != "" and "\0" not in value
             if not is_good:
                 raise UsageError(f"{path}: {key} = {value!r} is out of place")
         for key in ("label_certificate", "feature_certificate", "certificate"):
@@ -116,6 +124,7 @@ def run(
 ) -> None:
     """Serve until SIGTERM or SIGINT; ``started`` gets the port and the new certificate."""
     keep_large_buffers()
+    raise_file_limit()
     asyncio.run(_run(settings, attester, started))
 
 
@@ -146,16 +155,23 @@ async def serving(
 ) -> AsyncIterator[int]:
     """A running server; gives its port. ``pinned``: the parties' certificates by rank."""
     options = (*_OPTIONS, *keepalive(service.timeout_seconds))
-    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=4 * SESSIONS)
+    server = grpc.aio.server(options=options)  # how many calls a party may have: ``service``
     handler = grpc.stream_stream_rpc_method_handler(
         service.deal,
-        request_deserializer=pb.DealRequest.FromString,
+        request_deserializer=request_of,
         response_serializer=pb.DealResponse.SerializeToString,
     )
-    generic = grpc.method_handlers_generic_handler(SERVICE, {"Deal": handler})
-    server.add_generic_rpc_handlers((generic,))
     status = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(status, server)
+    check = grpc.unary_unary_rpc_method_handler(
+        status.Check,
+        request_deserializer=health_pb2.HealthCheckRequest.FromString,
+        response_serializer=health_pb2.HealthCheckResponse.SerializeToString,
+    )
+    # Health is asked, not watched: calls that last count as a party's.
+    services = {SERVICE: {"Deal": handler}, "grpc.health.v1.Health": {"Check": check}}
+    for name, methods in services.items():
+        generic = grpc.method_handlers_generic_handler(name, methods)
+        server.add_generic_rpc_handlers((generic,))
     credentials = grpc.ssl_server_credentials(
         [(identity.key, identity.certificate)],
         root_certificates=b"\n".join(pinned),
@@ -176,9 +192,14 @@ async def serving(
 
 
 _OPTIONS = (
-    ("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MESSAGE_BYTES), ("grpc.http2.max_ping_strikes", 0),
-    ("grpc.keepalive_permit_without_calls", 1))  # fmt: skip
+    ("grpc.so_reuseport", 0),
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MESSAGE_BYTES),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 2_000),
+    ("grpc.http2.max_ping_strikes", 0),
+)
 
 
 def _read(path: Path) -> bytes:

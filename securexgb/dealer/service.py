@@ -30,7 +30,9 @@ from securexgb.dealer.session import FRAME_WORDS, Refused, Session
 from securexgb.dealer.wire import VERSION, series_of
 
 SESSIONS = 16
-"""Most sessions at a time; another is refused."""
+"""Most sessions at a time; another is refused. In half of them a party may wait for the other."""
+STREAMS = 2 * SESSIONS
+"""Most streams of a party at a time: what waits for its first message is one, too."""
 HASH_BYTES = NAME_BYTES = 32
 
 T = TypeVar("T")
@@ -123,6 +125,7 @@ class DealerService:
         self._attester = attester
         self.timeout_seconds = timeout_seconds
         self._meetings: dict[bytes, Meeting] = {}
+        self._streams = [0, 0]
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="deal")
 
     def close(self) -> None:
@@ -133,9 +136,15 @@ class DealerService:
         """One party's stream, from Join to its end."""
         try:
             rank = self._authenticate(context)
-            join = (await self._next(context, "join", self.timeout_seconds)).join
-            meeting = self._join(rank, join)
-            await self._attend(meeting, rank, context)
+            if self._streams[rank] >= STREAMS:
+                raise Refusal(grpc.StatusCode.UNAVAILABLE, "the dealer is busy with this party")
+            self._streams[rank] += 1
+            try:
+                join = (await self._next(context, "join", self.timeout_seconds)).join
+                meeting = self._join(rank, join)
+                await self._attend(meeting, rank, context)
+            finally:
+                self._streams[rank] -= 1
         except Refused as refused:
             _log.warning("refused: %s", refused)
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(refused))
@@ -165,8 +174,9 @@ class DealerService:
             )
         meeting = self._meetings.get(join.session)
         if meeting is None:
-            if len(self._meetings) >= SESSIONS:
-                raise Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "the dealer is busy")
+            alone = sum(other.present == {rank} for other in self._meetings.values())
+            if alone >= SESSIONS // 2 or len(self._meetings) >= SESSIONS:
+                raise Refusal(grpc.StatusCode.UNAVAILABLE, "the dealer is busy")
             meeting = self._meetings[join.session] = Meeting(Session(join.session, join.digest))
         if meeting.session.digest != join.digest:
             differ = Refusal(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
+
+from google.protobuf.message import DecodeError
 
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.correlations.kind import Kind
@@ -41,6 +44,20 @@ def keepalive(timeout_seconds: float) -> list[tuple[str, int]]:
     whole = max(round(1000 * timeout_seconds), 3000)
     every = min(max(whole // 3, 2000), 10_000)
     return [("grpc.keepalive_time_ms", every), ("grpc.keepalive_timeout_ms", whole - every)]
+
+
+def request_of(content: bytes) -> pb.DealRequest:
+    """A party's message; one of no kind, which has no place anywhere, for other bytes."""
+    try:
+        return pb.DealRequest.FromString(content)
+    except DecodeError:
+        return pb.DealRequest()
+
+
+def raise_file_limit() -> None:
+    """Let this process open as many files as it may: who knocks without a certificate is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def keep_large_buffers() -> None:

@@ -62,7 +62,8 @@ def dealer_endpoint(
     name, seconds = terms.dealer.name, config.timeout_seconds
     requirement = dealer_requirement(config, terms, roots)
     if certificate is None:
-        shown = fetch_certificate(address, name, seconds)
+        own = credentials.key, credentials.own.pem
+        shown = fetch_certificate(address, name, own, seconds)
         certificate = Certificate.parse(shown, f"what listens at {address}")
         certificate.check(name, "the certificate that the dealer shows")
     return DealerEndpoint(

@@ -155,6 +155,10 @@ class Federation:
             own = private.derive("protocols")
             yield Party(self.config.rank, channel, source, own, coins, lasting)
 
+    def decline(self, purpose: Purpose, error: BaseException) -> None:
+        """Join the link only to say that this side cannot go on, and of what kind the error is."""
+        connect(self.endpoint(), self.hello(purpose)).close(error)
+
     def _source(
         self, channel: GrpcChannel, credentials: Credentials, private: Prg
     ) -> CorrelationSource:

@@ -9,12 +9,13 @@ import narwhals as nw
 import numpy as np
 
 from securexgb.align.ids import check_same_rows
-from securexgb.errors import DataError, UsageError
+from securexgb.errors import DataError, MalformedFrame, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.data.files import different_ids
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
 
+_COUNT_BYTES = 4
 Named = Sequence[tuple[str, Rows]]
 """Data sets and their names, in order."""
 
@@ -42,7 +43,10 @@ def same_rows(party: Party, sets: Named, id_column: str | None) -> None:
 
 def column_counts(party: Party, mine: int) -> tuple[int, int]:
     """How many columns each side holds, by rank: a public fact, as in a training."""
-    theirs = int.from_bytes(party.exchange_bytes(mine.to_bytes(8, "little"))[:8], "little")
+    received = party.exchange_bytes(mine.to_bytes(_COUNT_BYTES, "little"))
+    if len(received) != _COUNT_BYTES:
+        raise MalformedFrame("the other side's number of columns is malformed")
+    theirs = int.from_bytes(received, "little")
     return (mine, theirs) if party.rank == 0 else (theirs, mine)
 
 

@@ -26,11 +26,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from securexgb.boost.ensemble import Round
 from securexgb.errors import DataError, UsageError
 from securexgb.model.files import stacked, unstacked
 from securexgb.mpc.shared import Words
+from securexgb.storage.records import unpack_record
 from securexgb.storage.sealed import About, ModelKey, opened_content, sealed_content
 from securexgb.storage.whole import (
     Arrays,
@@ -74,6 +77,9 @@ class TrainingState:
             "model_id": self.model_id,
             "job_digest": self.job_digest,
         }
+
+
+_STATE = TypeAdapter(TrainingState)
 
 
 @dataclass(frozen=True)
@@ -159,10 +165,7 @@ class CheckpointStore:
         arrays, of_session = self._read_arrays(name)
         if of_session != session:
             raise _another_file(name)
-        try:
-            return arrays["margins"]
-        except KeyError as error:
-            raise _damaged(name) from error
+        return _part(arrays, "margins", np.dtype(np.uint64), name)
 
     def cut(self, count: int) -> None:
         """Forget all rounds after the first ``count``, for good."""
@@ -176,10 +179,8 @@ class CheckpointStore:
         if not self._path(_IMPORTANCE).exists():
             return None
         arrays, _ = self._read_arrays(_IMPORTANCE)
-        try:
-            return tuple(int(value) for value in arrays["per_cents"])
-        except (KeyError, TypeError) as error:
-            raise _damaged(_IMPORTANCE) from error
+        found = _part(arrays, "per_cents", np.dtype(np.int64), _IMPORTANCE)
+        return tuple(int(value) for value in found.reshape(-1))
 
     def _remove(self, after: int) -> None:
         # Importance is of all the trees that there are.
@@ -193,13 +194,7 @@ class CheckpointStore:
 
     def _state(self) -> TrainingState:
         about, packed = self._read("state.json")
-        content = unpack_json(packed, "state.json")
-        if content.pop("format", None) != FORMAT:
-            raise DataError("the checkpoint is of another version of securexgb: start anew")
-        try:
-            state = TrainingState(**content)
-        except TypeError as error:
-            raise _damaged("state.json") from error
+        state = unpack_record(packed, "state.json", _STATE, FORMAT)
         if about not in (None, state.about("state.json")):
             raise _another_file("state.json")
         return state
@@ -207,11 +202,12 @@ class CheckpointStore:
     def _round(self, number: int, columns: int, outputs: int) -> SavedRound:
         name = f"tree-{number}.npz"
         arrays, session = self._read_arrays(name)
+        metrics = _part(arrays, "metrics", np.dtype(np.float64), name)
         try:
-            metrics = tuple(float(value) for value in arrays.pop("metrics"))
-            return SavedRound(tuple(unstacked(arrays, outputs, columns)), session, metrics)
-        except (KeyError, ValueError, IndexError) as error:
+            trees = tuple(unstacked(arrays, outputs, columns))
+        except (ValueError, IndexError) as error:
             raise _damaged(name) from error
+        return SavedRound(trees, session, tuple(float(value) for value in metrics.reshape(-1)))
 
     def _about(self, name: str) -> dict[str, str | int]:
         """The header that ``name`` must have, but for its session."""
@@ -258,6 +254,14 @@ class CheckpointStore:
 
     def _margins_path(self, count: int) -> Path:
         return self._path(f"margins-{count}.npz")
+
+
+def _part(arrays: Arrays, part: str, kind: np.dtype[Any], name: str) -> NDArray[Any]:
+    """Takes an array of this type out of a file's; DataError where there is none."""
+    found = arrays.pop(part, None)
+    if found is None or found.dtype != kind:
+        raise _damaged(name)
+    return found
 
 
 def common_rounds(mine: Sequence[Any], theirs: Sequence[Any]) -> int:

@@ -20,6 +20,7 @@ from securexgb.boost.leak import Leak, before_training
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.proposals import proposed_lines
+from securexgb.channel.channel import failure_kind
 from securexgb.errors import SecureXGBError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import column_counts, same_names, same_rows
@@ -38,6 +39,7 @@ from securexgb.report.text import (
     uncut_sentence,
     verdict_line,
 )
+from securexgb.storage.sealed import find_key
 
 LEAST_DISK_BYTES = 1 << 30
 CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")
@@ -76,6 +78,7 @@ class Checks:
         self._run("splits", lambda: splits_line(federation.terms.training).removeprefix("splits: "))
         self._run("versions", lambda: ", ".join(f"{n} {v}" for n, v in versions().items()))
         self._run("keys", self._keys)
+        self._run("model key", self._model_key)
         self._run("dealer", self._dealer)
         self._run("data", self._data)
         self._run("enough rows", self._enough_rows)
@@ -89,8 +92,13 @@ class Checks:
         self._run("disk", self._disk)
 
     def run_together(self) -> None:
-        """With the other side running it too: link, terms, dealer, rows, what would be opened."""
-        if (rows := self.training) is not None:
+        """With the other side running it too: link, terms, dealer, rows, what would be opened.
+
+        Where this side has failed already the link alone: the other side hears of it at once.
+        """
+        if (failure := self.first) is not None:
+            self._run("link", lambda: self._tell(failure))
+        elif (rows := self.training) is not None:
             self._run("link, dealer, rows", lambda: self._link(rows))
 
     def run_cost(self) -> None:
@@ -118,6 +126,11 @@ class Checks:
             f"own {own.fingerprint[:16]}… until {own.not_after:%Y-%m-%d}, "
             f"{peer.name} {peer.fingerprint[:16]}… until {peer.not_after:%Y-%m-%d}"
         )
+
+    def _model_key(self) -> str:
+        """Whether this side's files will be encrypted; the key is read."""
+        key = find_key(self.federation.config.model_key)
+        return "none: models and checkpoints are not encrypted" if key is None else "can be used"
 
     def _dealer(self) -> str:
         """What is known of the dealer before it is asked."""
@@ -256,6 +269,13 @@ class Checks:
         columns = max(len(rows.column_names), self.peer_columns or 0)
         bits, failure = check_hidden(self.params, columns, rows.count + self._evaluation_rows)
         return f"one of {bits:,} bits is wrong with a probability below 2^{math.ceil(failure)}"
+
+    def _tell(self, failure: SecureXGBError) -> str:
+        self.federation.decline("check", failure)
+        return (
+            f"{self.federation.peer_name} has the same terms and version, and was told that this "
+            f"side stopped with {failure_kind(failure)}"
+        )
 
     def _link(self, rows: Rows) -> str:
         with self.federation.session("check") as party:

@@ -6,18 +6,41 @@ prediction. What one of them revealed stays revealed, so rows are only ever adde
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from pydantic import NonNegativeInt, TypeAdapter
+
 from securexgb.attestation.verdict import Verdict
-from securexgb.errors import DataError
 from securexgb.jobs.runs import LedgerRows, RunDirectory
 from securexgb.mpc.party import Party
 from securexgb.offline.dealt import DealtSource
+from securexgb.storage.records import read_record
 
 NAME = "ledger.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What was revealed, and how many values of it."""
+
+    reveal: str
+    meaning: str
+    to: str
+    values: NonNegativeInt
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What the file holds."""
+
+    revealed: list[_Row]
+
+
+_FILE = TypeAdapter(_Kept)
 
 
 def add_ledgers(*ledgers: Sequence[Mapping[str, Any]]) -> LedgerRows:
@@ -35,10 +58,7 @@ def revealed_in(run: RunDirectory) -> LedgerRows:
     path = run.path / NAME
     if not path.exists():
         return []
-    try:
-        return add_ledgers(json.loads(path.read_text())["revealed"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise DataError(f"{path} is damaged: put the file back, or start a new run") from None
+    return add_ledgers([asdict(row) for row in read_record(path, _FILE, FORMAT).revealed])
 
 
 class RunLedger:
@@ -57,7 +77,8 @@ class RunLedger:
         """Keep them, with what is known of this session's dealer."""
         verdict = verdict_of(self._party)
         dealer = None if verdict is None else verdict.to_dict()
-        self._run.write_json(NAME, {"dealer": dealer, "revealed": self.rows()})
+        kept = {"format": FORMAT, "dealer": dealer, "revealed": self.rows()}
+        self._run.write_json(NAME, kept)
 
 
 @contextmanager

@@ -119,6 +119,6 @@ def read_scores(path: Path, side: str) -> Reals:
             scores = [float(line[1]) for line in list(csv.reader(stream))[1:]]
     except (OSError, ValueError, IndexError, csv.Error) as error:
         raise DataError(f"{side}: {path} is not a predictions file: {error}") from None
-    if not scores:
-        raise DataError(f"{side}: {path} has no predictions")
+    if not scores or not np.isfinite(scores).all():
+        raise DataError(f"{side}: {path} has no predictions, or one that is no number")
     return np.array(scores)

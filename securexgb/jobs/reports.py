@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from securexgb import __version__
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.importance import importance_of, importances
@@ -39,13 +41,16 @@ from securexgb.report.record import (
 )
 from securexgb.report.tables import tables
 from securexgb.report.text import bits_line, bits_warnings, positive_sentence
-from securexgb.storage.whole import make_directory, read_whole, unpack_json
+from securexgb.storage.records import read_record
+from securexgb.storage.whole import make_directory
 
 _PREDICTED = "predicted.json"
 """Beside a run's model: which rows were predicted, and where the scores are; the newest last."""
 TRAINING = "training rows"
 _PAGE, _TABLES = "report.html", "report"
 NO_PAGE = "for report.html: pip install 'securexgb[report]', then securexgb report"
+FORMAT = 1
+"""Of predicted.json."""
 PACKAGES = ("numpy", "grpcio", "cryptography", "protobuf", "pydantic", "pyarrow")
 
 
@@ -77,6 +82,24 @@ class Quality:
              for new in named[first + 1 :]],
             remarks,
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Predicted:
+    """Rows that were predicted, and where their scores are."""
+
+    data: Path
+    predictions: Path
+
+
+@dataclass(frozen=True)
+class _Predictions:
+    """What predicted.json holds, the newest last."""
+
+    predicted: list[_Predicted]
+
+
+_FILE = TypeAdapter(_Predictions)
 
 
 @dataclass(frozen=True)
@@ -249,11 +272,11 @@ def curves(history: History) -> dict[str, list[float]]:
 def keep_prediction(run: RunDirectory, data: Path, predictions: Path) -> None:
     """Say in a run which rows were predicted, and where the scores are, which replace older ones
     in the same file."""
-    path = run.path / _PREDICTED
-    kept = {"data": str(data.absolute()), "predictions": str(predictions.absolute())}
-    older = unpack_json(read_whole(path), _PREDICTED)["predicted"] if path.exists() else []
-    older = [entry for entry in older if entry["predictions"] != kept["predictions"]]
-    run.write_json(_PREDICTED, {"predicted": [*older, kept]})
+    path, kept = run.path / _PREDICTED, _Predicted(data.absolute(), predictions.absolute())
+    older = read_record(path, _FILE, FORMAT).predicted if path.exists() else []
+    entries = [*(one for one in older if one.predictions != kept.predictions), kept]
+    listed = [{"data": str(one.data), "predictions": str(one.predictions)} for one in entries]
+    run.write_json(_PREDICTED, {"format": FORMAT, "predicted": listed})
 
 
 def quality_of(
@@ -270,7 +293,7 @@ def quality_of(
         scores[f"baseline {baseline.name}"] = None, read_scores(baseline, side)
     if not kept_path.exists():
         return Quality()
-    entries = unpack_json(read_whole(kept_path), _PREDICTED)["predicted"]
+    entries = read_record(kept_path, _FILE, FORMAT).predicted
     remarks = []
     for name, data, predictions in _in_order(entries, federation.config.train_data):
         if not (data.exists() and predictions.exists()):
@@ -295,21 +318,21 @@ def quality_of(
 
 
 def _in_order(
-    entries: Sequence[Mapping[str, str]], train_data: Path | None
+    entries: Sequence[_Predicted], train_data: Path | None
 ) -> list[tuple[str, Path, Path]]:
     """Name, data and predictions; the training rows first. Two of one name get their number."""
     training = None if train_data is None else train_data.absolute()
     found: list[tuple[str, Path, Path]] = []
     names: set[str] = set()
-    for entry in sorted(entries, key=lambda one: Path(one["data"]) != training):
-        data = Path(entry["data"])
+    for entry in sorted(entries, key=lambda one: one.data != training):
+        data = entry.data
         first = name = TRAINING if data == training else data.name
         number = 1
         while name in names:
             number += 1
             name = f"{first} ({number})"
         names.add(name)
-        found.append((name, data, Path(entry["predictions"])))
+        found.append((name, data, entry.predictions))
     return found
 
 

@@ -19,25 +19,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from securexgb.attestation.verdict import Verdict
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.leak import Leak
-from securexgb.errors import DataError, TermsDiffer, UsageError
+from securexgb.errors import TermsDiffer, UsageError
 from securexgb.federation.session import Federation
 from securexgb.model.files import load_half
 from securexgb.report.record import Costs, plain
+from securexgb.storage.records import read_record
 from securexgb.storage.sealed import find_key
-from securexgb.storage.whole import append_line, make_directory, write_whole
+from securexgb.storage.whole import (
+    append_line,
+    make_directory,
+    read_whole,
+    strict_json,
+    write_whole,
+)
 
 LedgerRows = list[dict[str, Any]]
 """What was revealed: reveal, meaning, to, values."""
 _RECORD, _METRICS = "run.json", "metrics.jsonl"
+FORMAT = 1
+"""Of run.json."""
 
 
 def timestamp() -> str:
@@ -103,11 +113,12 @@ class RunDirectory:
     def cut_metrics(self, trees: int) -> None:
         """Leave the lines of the first ``trees`` trees; a line that a crash tore is none."""
         path = self.path / _METRICS
-        lines: dict[int, str] = {}
-        for line in path.read_text().splitlines() if path.exists() else ():
-            with suppress(ValueError, KeyError, TypeError):
-                lines[json.loads(line)["tree"]] = line
-        self.write(_METRICS, "".join(lines[tree] + "\n" for tree in sorted(lines) if tree < trees))
+        lines: dict[int, bytes] = {}
+        for line in read_whole(path).splitlines() if path.exists() else ():
+            tree = _tree_of(line)
+            if 0 <= tree < trees:
+                lines[tree] = line
+        write_whole(path, b"".join(lines[tree] + b"\n" for tree in sorted(lines)))
 
     def write(self, name: str, text: str) -> None:
         """Replace one file as a whole."""
@@ -118,6 +129,16 @@ class RunDirectory:
 
     def _append(self, name: str, facts: Mapping[str, Any]) -> None:
         append_line(self.path / name, json.dumps(plain(facts), allow_nan=False))
+
+
+def _tree_of(line: bytes) -> int:
+    """The tree that a line of the metrics is about; -1 where it is none."""
+    try:
+        facts = strict_json(line)
+    except ValueError:
+        return -1
+    tree = facts.get("tree") if isinstance(facts, dict) else None
+    return tree if type(tree) is int else -1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,15 +169,15 @@ class RunRecord:
         return {**self.__dict__, "costs": asdict(self.costs), "dealer": dealer, "leaks": leaks}
 
     @staticmethod
-    def from_mapping(facts: Mapping[str, Any]) -> RunRecord:
-        """From the JSON; ValueError, KeyError or TypeError where it is none of these."""
-        leaks = [Leak.from_mapping(leak) for leak in facts["leaks"]]
-        dealer = None if facts["dealer"] is None else Verdict.from_dict(facts["dealer"])
-        costs = Costs(**facts["costs"])
-        return RunRecord(**{**facts, "costs": costs, "dealer": dealer, "leaks": leaks})
+    def read(run: RunDirectory) -> RunRecord:
+        """What a run keeps; UsageError where there is no file, DataError where it is none."""
+        return read_record(run.path / _RECORD, _RECORDS, FORMAT)
 
     def write(self, run: RunDirectory) -> None:
-        run.write_json(_RECORD, self.to_mapping())
+        run.write_json(_RECORD, self.to_mapping() | {"format": FORMAT})
+
+
+_RECORDS = TypeAdapter(RunRecord)
 
 
 @dataclass(frozen=True)
@@ -186,10 +207,4 @@ def finished_run(federation: Federation, path: Path | None) -> FinishedRun:
             f"{federation.config.name}: the model in {run.path} was trained under the terms "
             f"{half.job_digest[:10] or 'of no job'}, and the job file says {federation.digest}"
         )
-    try:
-        record = RunRecord.from_mapping(json.loads((run.path / _RECORD).read_text()))
-    except (OSError, ValueError, KeyError, TypeError):
-        raise DataError(
-            f"{federation.config.name}: {_RECORD} in {run.path} is missing or damaged"
-        ) from None
-    return FinishedRun(run, half, record)
+    return FinishedRun(run, half, RunRecord.read(run))

@@ -12,20 +12,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import NonNegativeInt, TypeAdapter
 
-from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.tree import Tree, check_trees, tree_of
 from securexgb.errors import DataError, UsageError
-from securexgb.mpc.party import ROLES
+from securexgb.mpc.party import ROLES, Role
+from securexgb.storage.records import of_format, typed
 from securexgb.storage.sealed import About, ModelKey, opened_content, sealed_content
 from securexgb.storage.whole import (
     Arrays,
+    damaged,
     pack_arrays,
     read_whole,
     unpack_arrays,
@@ -34,6 +38,27 @@ from securexgb.storage.whole import (
 )
 
 FORMAT = 3
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What a model file says beside its arrays; every value is public or this side's own."""
+
+    role: Role
+    model_id: str
+    job_digest: str
+    params: dict[str, Any]
+    layout: Layout
+    columns: tuple[str, ...]
+    base: str
+    centre: float
+    history: History
+    best_iteration: NonNegativeInt | None
+    importance: tuple[NonNegativeInt, ...] | None
+    trees: NonNegativeInt
+
+
+_HEADER = TypeAdapter(_Header)
 
 
 def save_half(model: ModelHalf, path: Path, key: ModelKey | None = None) -> None:
@@ -91,20 +116,15 @@ def parse_half(content: bytes, name: str) -> ModelHalf:
     header_bytes = arrays.pop("model", None)
     if header_bytes is None or header_bytes.dtype != np.uint8:
         raise DataError(f"{name} is not a model file of securexgb: check the path")
-    header = unpack_json(header_bytes.tobytes(), name)
-    if header.get("format") != FORMAT:
-        raise DataError(
-            f"{name} has format {header.get('format')!r}, this version of securexgb reads "
-            f"format {FORMAT}: use the version that wrote it"
-        )
+    header = of_format(unpack_json(header_bytes.tobytes(), name), name, FORMAT)
     try:
-        return _half(header, arrays)
+        return _half(typed(header, name, _HEADER), arrays)
     except UsageError as error:
         raise DataError(f"{name} holds parameters that are not valid: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, IndexError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{name} is damaged: restore it from a copy") from error
+        raise damaged(name) from error
 
 
 def stacked(trees: Sequence[Tree]) -> Arrays:
@@ -124,39 +144,37 @@ def unstacked(arrays: Arrays, trees: int, columns: int) -> list[Tree]:
     ]
 
 
-def _half(header: dict[str, Any], arrays: Arrays) -> ModelHalf:
-    columns = tuple(str(column) for column in header["columns"])
-    layout = Layout(**header["layout"])
-    rank = ROLES.index(header["role"])
+def _half(header: _Header, arrays: Arrays) -> ModelHalf:
+    """ValueError, and what follows from wrong shapes, where the parts do not fit."""
+    params, layout = TrainingParams.from_mapping(header.params), header.layout
+    rank, columns = ROLES.index(header.role), header.columns
+    if layout != Layout.of(params, layout.rows, layout.columns, layout.weights):
+        raise ValueError("layout")
     if layout.columns[rank] != len(columns):
         raise ValueError("columns")
     cuts = arrays.pop("cuts")
     if cuts.dtype != np.float64 or cuts.shape != (len(columns), layout.bins):
         raise ValueError("cuts")
-    best, count = header["best_iteration"], int(header["trees"])
-    importance = header["importance"]
-    if importance is not None:
-        importance = tuple(int(value) for value in importance)
-        if len(importance) != layout.total_columns:
-            raise ValueError("importance")
-    trees = unstacked(arrays, count, len(columns))
-    params = TrainingParams.from_mapping(header["params"])
+    if header.importance is not None and len(header.importance) != layout.total_columns:
+        raise ValueError("importance")
+    if any(part.shape[:1] != (header.trees,) for part in arrays.values()):
+        raise ValueError("trees")
+    if header.best_iteration is not None and header.best_iteration >= max(header.trees, 1):
+        raise ValueError("best iteration")
+    trees = unstacked(arrays, header.trees, len(columns))
     check_trees(trees, layout, is_hidden=params.is_hidden)
     return ModelHalf(
         rank=rank,
-        model_id=str(header["model_id"]),
-        job_digest=str(header["job_digest"]),
+        model_id=header.model_id,
+        job_digest=header.job_digest,
         params=params,
         layout=layout,
         columns=columns,
         cuts=cuts,
-        base=int(header["base"]) % 2**64,
-        centre=float(header["centre"]),
+        base=int(header.base) % 2**64,
+        centre=header.centre,
         trees=trees,
-        history={
-            str(name): {str(metric): [float(v) for v in values] for metric, values in sets.items()}
-            for name, sets in header["history"].items()
-        },
-        best_iteration=None if best is None else int(best),
-        importance=importance,
+        history=header.history,
+        best_iteration=header.best_iteration,
+        importance=header.importance,
     )

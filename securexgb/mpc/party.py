@@ -145,8 +145,7 @@ class Party:
         expected = [count for count in counts if count is not None]
         received = np.zeros(0, np.uint64)
         if expected:
-            received = np.frombuffer(self.channel.receive(tag), dtype="<u8")
-            _check_count(received, sum(expected), tag)
+            received = _words_of(self.channel.receive(tag), sum(expected), tag)
         ends = np.cumsum([count or 0 for count in counts]).tolist()
         return [received[end - (n or 0) : end] for end, n in zip(ends, counts, strict=True)]
 
@@ -164,6 +163,10 @@ def _bytes_of(words: Words) -> memoryview:
     return np.ascontiguousarray(words).reshape(-1).data.cast("B")
 
 
-def _check_count(words: Words, count: int, tag: str) -> None:
-    if words.size != count:
-        raise ProtocolDesync(f"the message at {tag} has {words.size} words instead of {count}")
+def _words_of(payload: bytes | memoryview, count: int, tag: str) -> Words:
+    """A message as so many words; ProtocolDesync where it has another length."""
+    if len(payload) != 8 * count:
+        raise ProtocolDesync(
+            f"the message at {tag} has {len(payload)} bytes instead of {8 * count}"
+        )
+    return np.frombuffer(payload, dtype="<u8")

@@ -6,8 +6,6 @@ gone) becomes one exception that every later call raises.
 
 from __future__ import annotations
 
-import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -19,9 +17,11 @@ from typing import Any
 import grpc
 import numpy as np
 from cryptography import x509
+from google.protobuf.message import DecodeError
 
 from securexgb._pb import dealer_pb2 as pb
 from securexgb.attestation.trust import AttestationRequirement
+from securexgb.channel.probe import handshake
 from securexgb.correlations.kind import Words
 from securexgb.correlations.kinds import Series
 from securexgb.correlations.matrices import Products
@@ -38,6 +38,7 @@ from securexgb.dealer.wire import (
 from securexgb.errors import (
     CertificateRefused,
     DealerGone,
+    PeerError,
     PeerGone,
     ProtocolDesync,
     SecureXGBError,
@@ -49,6 +50,8 @@ _RETRY_SECONDS = 0.5
 _REFUSALS = 4
 """So often the right dealer may be there without letting us in before we believe it."""
 _LEAVE_SECONDS = 10.0
+_UNREAD = 4
+"""So many answers may wait to be read; only one is ever asked for at a time."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ class DealerLink:
         deal = self._grpc.stream_stream(
             METHOD,
             request_serializer=pb.DealRequest.SerializeToString,
-            response_deserializer=pb.DealResponse.FromString,
+            response_deserializer=response_of,
         )
         self._call = deal(self._requests())
         self._reader = threading.Thread(target=self._read, name="dealer", daemon=True)
@@ -208,7 +211,12 @@ class DealerLink:
         self._outbox.put(None)
 
     def _take_in(self, message: pb.DealResponse) -> None:
-        if message.WhichOneof("message") != "correction":
+        kind = message.WhichOneof("message")
+        if kind is None:
+            raise ProtocolDesync("bytes that are no message")
+        if kind != "correction":
+            if self._replies.qsize() >= _UNREAD:
+                raise ProtocolDesync(f"one {kind} after the other")
             self._replies.put(message)
             return
         frame = message.correction
@@ -227,6 +235,14 @@ class DealerLink:
         return silent
 
 
+def response_of(content: bytes) -> pb.DealResponse:
+    """A message of the dealer's; one of no kind for other bytes."""
+    try:
+        return pb.DealResponse.FromString(content)
+    except DecodeError:
+        return pb.DealResponse()
+
+
 def request(series: Series, start: int, words: int) -> pb.DealRequest:
     """Party 1 asks for the next words of a series."""
     if isinstance(series, Products):
@@ -243,7 +259,7 @@ def check_certificate(certificate: bytes, name: str) -> None:
     try:
         names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         known = names.get_values_for_type(x509.DNSName)
-    except x509.ExtensionNotFound:
+    except (x509.ExtensionNotFound, ValueError):
         known = []
     if name not in known:
         raise CertificateRefused(
@@ -280,39 +296,32 @@ def _wait_until_ready(connection: grpc.Channel, endpoint: DealerEndpoint) -> Non
         ready.cancel()
 
 
-def fetch_certificate(address: str, name: str, timeout_seconds: float) -> bytes:
-    """The certificate (PEM) that a dealer shows, by plain TLS; it is to be trusted only once
-    evidence is about its key. Tries until the deadline, then DealerGone."""
+def fetch_certificate(
+    address: str, name: str, own: tuple[bytes, bytes], timeout_seconds: float
+) -> bytes:
+    """The certificate (PEM) that a dealer shows, to be trusted only once evidence is about its key.
+
+    ``own``: this party's key and certificate, PEM. Tries until the deadline, then DealerGone.
+    """
     deadline = time.monotonic() + timeout_seconds
     while True:
         try:
-            return _shown(address, name)
-        except (OSError, ValueError) as error:
+            return handshake(address, name, own, timeout_seconds)[0]
+        except PeerError as error:
             if time.monotonic() + _RETRY_SECONDS > deadline:
                 raise DealerGone(f"no dealer answers at {address}: {error}") from None
         time.sleep(_RETRY_SECONDS)
 
 
-def _shown(address: str, name: str) -> bytes:
-    host, _, port = address.rpartition(":")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols(["h2"])
-    with (
-        socket.create_connection((host.strip("[]"), int(port)), 2 * _RETRY_SECONDS) as plain,
-        context.wrap_socket(plain, server_hostname=name) as link,
-    ):
-        return ssl.DER_cert_to_PEM_cert(link.getpeercert(binary_form=True) or b"").encode()
-
-
 def _diagnose(endpoint: DealerEndpoint) -> str:
-    """Why there is no connection: the network's words, "" where the right dealer is there."""
+    """Why there is no connection, in words; "" where the right dealer is there."""
+    own = endpoint.own_key, endpoint.own_certificate
     try:
-        shown = key_hash(_shown(endpoint.address, endpoint.name))
-    except (OSError, ValueError) as error:
+        shown, _ = handshake(endpoint.address, endpoint.name, own, endpoint.timeout_seconds)
+        is_pinned = key_hash(shown) == key_hash(endpoint.certificate)
+    except (PeerError, ValueError) as error:
         return str(error)
-    if shown != key_hash(endpoint.certificate):
+    if not is_pinned:
         raise CertificateRefused(
             f"the dealer at {endpoint.address} has another key than the pinned certificate; "
             "a dealer has a new key at each start, so get its new certificate from its operator"
@@ -344,8 +353,8 @@ def _explain(error: grpc.RpcError, where: str) -> SecureXGBError:
             return CertificateRefused(f"{where} refused this party's certificate: {details}")
         case status.FAILED_PRECONDITION:
             return TermsDiffer(f"{where} ended the session: {details}")
-        case status.INVALID_ARGUMENT:
-            return ProtocolDesync(f"{where} refused a message: {details}")
+        case status.INVALID_ARGUMENT | status.RESOURCE_EXHAUSTED:
+            return ProtocolDesync(f"{where}: a message was refused: {details}")
         case status.ABORTED:
             return PeerGone(f"{where} ended the session: {details}")
         case status.UNAVAILABLE if "handshake" in details.lower() or "ssl" in details.lower():

@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from securexgb.errors import DataError, UsageError
-from securexgb.storage.whole import read_whole
+from securexgb.storage.whole import read_whole, unpack_json
 
 VARIABLE = "SECUREXGB_MODEL_KEY"
 _MAGIC = b"securexgb sealed 1\n"
@@ -65,8 +65,7 @@ class ModelKey:
             content = self._cipher.decrypt(nonce, hidden, sealed[:end])
         except InvalidTag:
             raise _refused(name) from None
-        about: dict[str, str | int] = json.loads(sealed[at:end])
-        return about, content
+        return unpack_json(sealed[at:end], name), content
 
 
 def find_key(path: Path | None) -> ModelKey | None:

@@ -4,19 +4,22 @@ Everything that a run leaves is written here, in files of mode 0600 and director
 so are keys, and certificates, which everybody may read.
 
 Arrays are npz files without pickled objects, everything else is JSON. What is truncated,
-damaged or of another kind is refused with a sentence (``DataError``).
+damaged or of another kind is refused with a sentence (``DataError``), and costs no more memory
+than the file has bytes: an npz file is read as it is written here, with nothing compressed, and
+JSON has no infinite numbers.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import math
 import os
+import re
 import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,13 @@ from securexgb.errors import DataError, UsageError
 Arrays = dict[str, NDArray[Any]]
 
 _FILE, _DIRECTORY = 0o600, 0o700
+_MOST_DIGITS = 40
+_NPY = b"\x93NUMPY\x01\x00"
+_NPY_HEADER = re.compile(
+    r"\{'descr': '(\|[biu]1|<[iu][248]|<f[48])', 'fortran_order': (True|False), "
+    r"'shape': \(((?:[0-9]{1,18}(?:, [0-9]{1,18}){0,7},?)?)\), \} *\n"
+)
+"""What numpy writes of an array of numbers or truths; format 1.0 of its files."""
 
 
 def write_whole(path: Path, content: bytes, mode: int = _FILE) -> None:
@@ -120,13 +130,39 @@ def unpack_arrays(content: bytes, name: str) -> Arrays:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = {info.filename: archive.read(info) for info in archive.infolist()}
-        read = partial(np.lib.format.read_array, allow_pickle=False)
-        return {key.removesuffix(".npy"): read(io.BytesIO(m)) for key, m in members.items()}
-    except (ValueError, OSError, EOFError, KeyError, TypeError, MemoryError) as error:
-        raise _damaged(name) from error
+            listed = archive.infolist()
+            if any(info.compress_type != zipfile.ZIP_STORED for info in listed):
+                raise ValueError("compressed")
+            if sum(info.file_size for info in listed) > len(content):
+                raise ValueError("members that overlap")
+            members = {info.filename.removesuffix(".npy"): archive.read(info) for info in listed}
+        if len(members) != len(listed):
+            raise ValueError("two members of one name")
+        return {key: _array(member) for key, member in members.items()}
+    except (ValueError, OSError, EOFError, KeyError, NotImplementedError) as error:
+        raise damaged(name) from error
     except (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError) as error:
-        raise _damaged(name) from error
+        raise damaged(name) from error
+
+
+def _array(member: bytes) -> NDArray[Any]:
+    """One array as numpy writes it, and in no other spelling; ValueError for other bytes.
+
+    numpy's own reader takes the header for an expression of Python, and believes its sizes.
+    """
+    at = len(_NPY) + 2
+    start = at + int.from_bytes(member[len(_NPY) : at], "little")
+    header = _NPY_HEADER.fullmatch(member[at:start].decode("latin-1"))
+    if header is None or not member.startswith(_NPY):
+        raise ValueError("no array of numbers")
+    kind, is_by_column = np.dtype(header[1]), header[2] == "True"
+    shape = tuple(int(size) for size in header[3].replace(",", " ").split())
+    if math.prod(shape) * kind.itemsize != len(member) - start:
+        raise ValueError("another shape than there are numbers")
+    if kind == np.bool_ and not set(member[start:]) <= {0, 1}:
+        raise ValueError("a truth that is neither")
+    values = np.frombuffer(member, kind, offset=start)
+    return values.reshape(shape, order="F" if is_by_column else "C").copy()
 
 
 def pack_json(content: Mapping[str, Any]) -> bytes:
@@ -137,12 +173,35 @@ def pack_json(content: Mapping[str, Any]) -> bytes:
 def unpack_json(content: bytes, name: str) -> dict[str, Any]:
     """The JSON object of a file's content."""
     try:
-        result = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise _damaged(name) from error
+        result = strict_json(content)
+    except ValueError as error:
+        raise damaged(name) from error
     if not isinstance(result, dict):
-        raise _damaged(name)
+        raise damaged(name)
     return result
+
+
+def strict_json(content: bytes) -> Any:
+    """A JSON value whose numbers are all finite; ValueError for everything else."""
+    try:
+        return json.loads(
+            content.decode(), parse_float=_finite, parse_constant=_finite, parse_int=_whole
+        )
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _whole(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError("a whole number beyond all that are written")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no number")
+    return number
 
 
 def read_whole(path: Path) -> bytes:
@@ -161,5 +220,6 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _damaged(name: str) -> DataError:
+def damaged(name: str) -> DataError:
+    """The error for a file that is not as it was written."""
     return DataError(f"{name} is truncated or damaged: restore it from a copy")

@@ -131,6 +131,9 @@ class PartyConfig(TomlFile):
             raise UsageError("listen and connect are both given: one side listens, one dials")
         if self.role == "feature" and (self.label_column or self.weight_column):
             raise UsageError("labels and weights are the label party's, this is the feature party")
+        places = [*vars(self).values(), *self.eval_data.values()]
+        if any(isinstance(place, Path) and "\0" in str(place) for place in places):
+            raise UsageError("a path has a character that no file's name can have")
         return self
 
     @property

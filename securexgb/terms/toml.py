@@ -37,14 +37,17 @@ _Model = TypeVar("_Model", bound=TomlFile)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The keys and values of a file; UsageError where it cannot be read or is no TOML."""
+    """The keys and values of a file; UsageError where it cannot be read or is no TOML.
+
+    A mark of the byte order, which editors of some systems write, is no part of the text.
+    """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"cannot read {path}: {error}; `securexgb init` and `job new` write one"
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from None
 
 

@@ -33,6 +33,28 @@ def test_a_bug_has_code_one_and_a_traceback(capsys):
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_what_a_terminal_would_obey_is_shown_and_not_sent(securexgb, capsys, tmp_path):
+    """Names of columns come from files, errors quote what the other side wrote."""
+    name = "a\x1b[2J\x9b31m\r\x07\u202eb"
+    rows = Rows(np.arange(8.0).reshape(4, 2), (name, "x"), np.array([0.0, 1, 0, 1]))
+    params = TrainingParams(n_estimators=1, max_depth=1, max_bin=2, splits="owner")
+    halves = train_alone(params, rows, split_columns(2, None), seed=1).results
+    save_half(halves[0], tmp_path / "label.npz")
+    done = securexgb("model", "inspect", tmp_path / "label.npz")
+    assert done.code == 0
+    assert r"a\x1b[2J\x9b31m\x0d\x07\u202eb" in done.stdout
+    assert not set("\x1b\x9b\r\x07\u202e") & set(done.stdout)
+    explain(errors.DataError(f"{name} and half a character \ud800"))
+    try:
+        raise IndexError(name)
+    except IndexError as error:
+        explain(error)
+    told = capsys.readouterr().err
+    assert r"a\x1b[2J" in told
+    assert r"\ud800" in told
+    assert "\x1b" not in told
+
+
 def test_interrupt(securexgb, monkeypatch):
     def interrupt():
         raise KeyboardInterrupt

@@ -134,6 +134,7 @@ def test_rows_add_up_by_what_and_to_whom(tmp_path):
     ]  # fmt: skip
     run = RunDirectory(tmp_path)
     assert revealed_in(run) == []
-    (tmp_path / "ledger.json").write_text('{"revealed": [{}]}')
-    with pytest.raises(DataError, match="damaged"):
-        revealed_in(run)
+    for text, words in (('{"revealed": []}', "format None"), ('{"format": 1}', "damaged")):
+        (tmp_path / "ledger.json").write_text(text)
+        with pytest.raises(DataError, match=words):
+            revealed_in(run)

@@ -112,6 +112,20 @@ def test_floors_are_terms(securexgb, folder):
     assert refused.code == 2
 
 
+def test_each_side_has_a_key_of_its_own(securexgb, tmp_path, monkeypatch):
+    Companies(tmp_path)
+    monkeypatch.chdir(tmp_path / "bank")
+    before = Path("keys/peer.pem").read_bytes()
+    refused = securexgb("keys", "trust", "keys/own.pem")
+    assert refused.code == 2
+    assert "which is this side's own" in refused.stderr
+    refused = securexgb("keys", "trust", "keys/peer.pem", "--whose", "dealer")
+    assert refused.code == 2
+    assert "which is pinned for peer" in refused.stderr
+    assert Path("keys/peer.pem").read_bytes() == before
+    assert securexgb("keys", "trust", "keys/peer.pem").code == 0
+
+
 def test_check_local(securexgb, tmp_path, monkeypatch):
     companies = Companies(tmp_path)
     monkeypatch.chdir(tmp_path / "bank")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import secrets
 import subprocess
 import sys
@@ -116,9 +117,12 @@ def connected(
 
 @contextmanager
 def dealer_process(
-    folder: Path, certificates: Sequence[bytes] | None = None
+    folder: Path, certificates: Sequence[bytes] | None = None, files: int | None = None
 ) -> Iterator[RunningDealer]:
-    """``parties/dealer/main.py`` in a process of its own, for the parties of ``certificates``."""
+    """``parties/dealer/main.py`` in a process of its own, for the parties of ``certificates``.
+
+    ``files``: its soft limit of open files when it starts; None: as it is here.
+    """
     pinned = certificates or [party.certificate for party in PARTIES]
     (folder / "label.pem").write_bytes(pinned[0])
     (folder / "feature.pem").write_bytes(pinned[1])
@@ -133,6 +137,9 @@ def dealer_process(
             text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
+        if files is not None:
+            _, most = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (files, most))
     try:
         assert process.stdout is not None
         told = json.loads(process.stdout.readline() or "{}")

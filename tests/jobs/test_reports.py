@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from securexgb.boost.params import TrainingParams
-from securexgb.jobs.reports import Quality, _in_order, keep_prediction
+from securexgb.jobs.reports import Quality, _in_order, _Predicted, keep_prediction
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import RunDirectory
 from securexgb.storage.whole import read_whole, unpack_json
@@ -27,10 +27,7 @@ def test_the_training_rows_come_first_and_names_differ(tmp_path):
     places = [
         (name, f"{number}.csv") for number, name in enumerate(("x/a.csv", "t.csv", "y/a.csv"))
     ]
-    entries = [
-        {"data": str(tmp_path / data), "predictions": str(tmp_path / scores)}
-        for data, scores in places
-    ]
+    entries = [_Predicted(tmp_path / data, tmp_path / scores) for data, scores in places]
     found = _in_order(entries, tmp_path / "t.csv")
     assert [name for name, _, _ in found] == ["training rows", "a.csv", "a.csv (2)"]
     assert [path.name for _, _, path in found] == ["1.csv", "0.csv", "2.csv"]

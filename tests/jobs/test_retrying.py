@@ -6,7 +6,6 @@ import pytest
 
 from securexgb.channel.channel import INTERRUPTION, stopped
 from securexgb.errors import (
-    AddressUnknown,
     CertificateRefused,
     DataError,
     DealerGone,
@@ -89,12 +88,7 @@ def test_what_was_refused_is_not_tried_again(error: SecureXGBError) -> None:
 
 def test_what_the_other_side_lost_is_lost_and_so_is_a_side_that_was_stopped() -> None:
     for kind in ("PeerGone", "PeerTimeout", "DealerGone", "PeerError", INTERRUPTION):
-        assert is_lost(stopped("bureau", kind), has_met=False)
-
-
-def test_a_name_that_was_known_may_be_known_again() -> None:
-    assert is_lost(AddressUnknown("bureau.example"), has_met=True)
-    assert not is_lost(AddressUnknown("bureau.example"), has_met=False)
+        assert is_lost(stopped("bureau", kind))
 
 
 def test_nobody_who_has_never_come_is_waited_for_longer() -> None:

@@ -53,7 +53,7 @@ def test_a_half_in_another_s_place(tmp_path):
     assert found.half.role == "label"
     assert found.record == replace(record, classes=[0, 1])
     (run / "run.json").write_text("{}")
-    with pytest.raises(DataError, match=r"run\.json in .* is missing or damaged"):
+    with pytest.raises(DataError, match=r"run.json has format None"):
         finished_run(federation, run)
     record.write(RunDirectory(run))
     save_half(halves[1], path, key)

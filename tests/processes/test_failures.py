@@ -95,8 +95,9 @@ def test_wrong_pin(with_dealer):
     create_keys("bank", keys / "stranger.key", keys / "stranger.pem")
     (keys / "peer.pem").write_bytes((keys / "stranger.pem").read_bytes())
     ended = with_dealer.both("train")
-    assert codes(ended) == {"bank": 5, "bureau": 5}
+    assert codes(ended) == {"bank": 3, "bureau": 5}
     assert "not the one pinned for bank" in ended["bureau"].error
+    assert "callers refused this side's certificate 1 times" in ended["bank"].error
 
 
 def test_own_certificate_is_not_the_pinned_one(with_dealer):
@@ -106,8 +107,9 @@ def test_own_certificate_is_not_the_pinned_one(with_dealer):
     for kind in ("key", "pem"):
         (keys / f"new.{kind}").replace(keys / f"own.{kind}")
     ended = with_dealer.both("train")
-    assert codes(ended) == {"bank": 5, "bureau": 5}
+    assert codes(ended) == {"bank": 3, "bureau": 5}
     assert "refused this side's certificate" in ended["bureau"].error
+    assert "callers showed another certificate 1 times" in ended["bank"].error
 
 
 def test_wrong_name(with_dealer):

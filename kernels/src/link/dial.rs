@@ -1,8 +1,9 @@
 //! The side that dials: it tries until the other side lets it in, or the deadline has come.
 //!
-//! Nobody there, or somebody who takes the connection and closes it: again. The wrong one there,
-//! or this side's certificate refused: an error at once. One connection does it all, so nothing
-//! that is only looked at fails a handshake at the other side. It counts as open when the other
+//! Nobody there, no such host yet, or something in between that takes the connection and closes
+//! it, keeps it and is silent, or answers for the other side: again, with a new connection. Another
+//! certificate there, or this side's refused: an error at once. One connection does it all, so
+//! nothing that is only looked at fails a handshake at the other side. It counts as open when the other
 //! side's first byte has come, because only then has that side accepted this one's certificate.
 
 use super::codec::Raw;
@@ -33,6 +34,9 @@ use tonic::body::Body;
 const AGAIN: Duration = Duration::from_millis(200);
 /// How long a connection may take to be made: who does not answer at all is asked again.
 const CONNECT: Duration = Duration::from_secs(5);
+/// How long a handshake may take, but a quarter of the whole at most: a box in between that has
+/// nobody behind it may keep quiet for ever.
+const SHAKE: Duration = Duration::from_secs(10);
 
 /// Where to, under which name, and how long: of the opening, and between heartbeats.
 #[derive(Clone)]
@@ -139,12 +143,11 @@ async fn greet(
     deadline: Instant,
 ) -> Result<TlsStream<TcpStream>, Met> {
     let nobody = |error: io::Error| Met::Again(Trouble::Nobody(error.to_string()));
-    let silent = |_| Met::Never(Trouble::Silent);
-    let host = (address.host.as_str(), address.port);
-    let places: Vec<_> = lookup_host(host)
-        .await
-        .map_err(|error| Met::Never(Trouble::Unknown(error.to_string())))?
-        .collect();
+    let silent = |_| Met::Again(Trouble::Silent);
+    let unknown = |error: io::Error| Met::Again(Trouble::Unknown(error.to_string()));
+    let looked = timeout_at(deadline, lookup_host((address.host.as_str(), address.port))).await;
+    let places: Vec<_> =
+        looked.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(unknown)?.collect();
     let connected =
         timeout_at(deadline.min(Instant::now() + CONNECT), TcpStream::connect(&*places));
     let plain = match connected.await {
@@ -152,12 +155,13 @@ async fn greet(
         Err(_) => return Err(nobody(io::ErrorKind::TimedOut.into())),
     };
     plain.set_nodelay(true).map_err(nobody)?;
-    let shaken = timeout_at(deadline, connector.connect(name.clone(), plain)).await;
+    let shaking = deadline.min(Instant::now() + SHAKE.min(address.within / 4));
+    let shaken = timeout_at(shaking, connector.connect(name.clone(), plain)).await;
     let mut tls = shaken.map_err(silent)?.map_err(|error| met(&error, pin))?;
     if tls.get_ref().1.alpn_protocol() != Some(ALPN) {
         return Err(Met::Never(Trouble::NoTls("no HTTP/2 above it".into())));
     }
-    match timeout_at(deadline, tls.fill_buf()).await.map_err(silent)? {
+    match timeout_at(shaking, tls.fill_buf()).await.map_err(silent)? {
         Ok([]) => return Err(Met::Again(Trouble::Closes)),
         Ok(_) => {}
         Err(error) if matches!(cause(&error), Some(Error::AlertReceived(_))) => {
@@ -178,7 +182,7 @@ fn met(error: &io::Error, pin: &Pin) -> Met {
         Some(Error::InvalidCertificate(
             CertificateError::Expired | CertificateError::NotValidYet,
         )) => Met::Never(Trouble::Dates),
-        Some(other) => Met::Never(Trouble::NoTls(other.to_string())),
+        Some(other) => Met::Again(Trouble::NoTls(other.to_string())),
     }
 }
 

@@ -143,9 +143,11 @@ impl Listener {
         self.shared.arrival().is_taken
     }
 
-    /// How many callers showed another certificate, and how many refused this side's.
-    pub fn unfit(&self) -> (usize, usize) {
-        (self.shared.pin.strangers(), self.shared.refusals.load(Ordering::Relaxed))
+    /// How many callers showed another certificate, the last of these (DER), and how many refused
+    /// this side's.
+    pub fn unfit(&self) -> (usize, Vec<u8>, usize) {
+        let pin = &self.shared.pin;
+        (pin.strangers(), pin.last_stranger(), self.shared.refusals.load(Ordering::Relaxed))
     }
 
     /// Ends whatever is open.

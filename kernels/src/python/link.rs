@@ -173,8 +173,9 @@ impl LinkListener {
         Ok(link.map(|link| Link { link, home: self.home }))
     }
 
-    fn unfit(&self) -> (usize, usize) {
-        self.listener.unfit()
+    fn unfit(&self, py: Python) -> (usize, Py<PyBytes>, usize) {
+        let (strangers, last, refusals) = self.listener.unfit();
+        (strangers, PyBytes::new(py, &last).unbind(), refusals)
     }
 
     fn stop(&self) -> PyResult<()> {

@@ -9,6 +9,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -49,7 +50,7 @@ class DevAttester:
                 file.write(text)
         try:
             loaded = serialization.load_pem_private_key(path.read_bytes(), None)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise AttestationError("malformed", f"{path} holds no key: {error}") from None
         if not (isinstance(loaded, ec.EllipticCurvePrivateKey) and loaded.key_size == 256):
             raise AttestationError("malformed", f"{path} holds no P-256 key")

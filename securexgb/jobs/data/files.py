@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
-from securexgb.jobs.data.tables import DECIMAL_COMMA, CsvWays, read_table
+from securexgb.jobs.data.tables import DECIMAL_COMMA, CsvWays, is_file, read_table
 from securexgb.jobs.rows import Rows
 from securexgb.terms.party import MISSING, PartyConfig
 
@@ -99,7 +99,7 @@ def needed_file(path: Path | None, key: str, side: str) -> Path:
     """A file that the settings must name and that must be there."""
     if path is None:
         raise UsageError(f"{side}: name {key} in party.toml")
-    if not path.is_file():
+    if not is_file(path):
         raise UsageError(f"{side}: {key} names {path}, and there is no such file")
     return path
 
@@ -331,7 +331,21 @@ def different_ids(ids: Sequence[str], name: str, side: str) -> tuple[str, ...]:
                 f"{side}: id column {name!r} repeats itself: data rows {seen[value]} and {row} "
                 "hold the same id"
             )
+    strange = [row for row, value in enumerate(ids, start=1) if not _is_text(value)]
+    if strange:
+        raise DataError(
+            f"{side}: id column {name!r} holds half a character in data row {strange[0]}: ids are "
+            "text that can be written as UTF-8"
+        )
     return tuple(ids)
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written, which no file's text needs to be asked."""
+    try:
+        return value.isascii() or bool(value.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _id_texts(column: pa.ChunkedArray, name: str, side: str) -> list[str]:

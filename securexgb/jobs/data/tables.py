@@ -51,23 +51,32 @@ class CsvWays:
 
 def read_table(path: Path, side: str, ways: CsvWays = CsvWays()) -> pa.Table:
     """The file as an Arrow table; CSV, or Parquet where the name ends in .parquet or .pq."""
-    if not path.is_file():
+    if not is_file(path):
         raise UsageError(f"{side}: there is no file {path}")
     is_parquet = path.suffix.lower() in (".parquet", ".pq")
-    _check_kind(path, side, is_parquet)
     try:
+        _check_kind(path, side, is_parquet)
         names = pa.parquet.read_schema(path).names if is_parquet else []
         _check_names(names, path, side)
         table = pa.parquet.read_table(path) if is_parquet else _read_csv(path, ways)
         names = table.column_names  # decoded here
+        table.validate(full=True)  # texts are looked at here
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        if isinstance(error, UnicodeDecodeError) or "invalid UTF8" in str(error):
+        if isinstance(error, UnicodeDecodeError) or "invalid utf8" in str(error).lower():
             raise DataError(f"{side}: {path} is not UTF-8 text: save it as UTF-8") from None
         raise DataError(f"{side}: {path} cannot be read: {_without_values(error)}") from None
     _check_names(names, path, side)
     if table.num_rows == 0:
         raise DataError(f"{side}: {path} has no rows")
     return table
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; no name is too long or too strange to be asked for."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _check_names(names: Sequence[str], path: Path, side: str) -> None:

@@ -17,7 +17,6 @@ from typing import TypeVar
 
 from securexgb.channel.channel import INTERRUPTION
 from securexgb.errors import (
-    AddressUnknown,
     DealerGone,
     PeerError,
     PeerGone,
@@ -60,12 +59,11 @@ class Patience:
     pause: Callable[[float], None] = time.sleep
 
 
-def is_lost(error: SecureXGBError, has_met: bool) -> bool:
+def is_lost(error: SecureXGBError) -> bool:
     """Whether the network or a process that died explains an error, so that it may pass."""
     if isinstance(error, StoppedByPeer):
         return error.kind in _LOST or error.kind == INTERRUPTION
-    # A name that was known when the two sides met is unknown while this side has no network.
-    return isinstance(error, PeerError) or (has_met and isinstance(error, AddressUnknown))
+    return isinstance(error, PeerError)
 
 
 def keep_trying(
@@ -83,7 +81,7 @@ def keep_trying(
             if reached.trees > trees:
                 used, trees = 0, reached.trees
             may_come = reached.has_met or patience.clock() - began < patience.wait_seconds
-            if not is_lost(error, reached.has_met) or used == patience.retries or not may_come:
+            if not is_lost(error) or used == patience.retries or not may_come:
                 raise
             used += 1
             tell(

@@ -1,0 +1,267 @@
+"""What the other party and the dealer send, message by message."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, NoReturn
+
+import grpc
+import numpy as np
+
+from securexgb._pb import control_pb2
+from securexgb._pb import dealer_pb2 as pb
+from securexgb.align.ids import check_same_rows
+from securexgb.attestation.trust import verdict_message
+from securexgb.attestation.verdict import Verdict
+from securexgb.boost.booster import _either
+from securexgb.boost.importance import opened_importance
+from securexgb.boost.layout import Layout
+from securexgb.boost.predict import Request, _check_request
+from securexgb.channel.grpc import _readable
+from securexgb.channel.handshake import Hello, compare, session_id
+from securexgb.correlations.triples import Triples
+from securexgb.dealer.evidence import Unattested
+from securexgb.dealer.identity import key_hash
+from securexgb.dealer.service import DealerService
+from securexgb.dealer.session import Refused
+from securexgb.dealer.wire import VERSION, request_of
+from securexgb.errors import CertificateRefused, ProtocolDesync
+from securexgb.federation.coins import _commitment, draw_coins
+from securexgb.jobs.agreement import JobDescription, agree
+from securexgb.jobs.alignment import column_counts, same_names
+from securexgb.jobs.evaluation import measure
+from securexgb.jobs.rows import Rows
+from securexgb.offline.ahead import CorrectionBuffer
+from securexgb.offline.dealer_link import DealerLink, response_of
+from securexgb.offline.dealt import _agree
+from tests.dealer.running import PARTIES
+from tests.readers.files import half
+from tests.readers.table import GoesOn, Prepared, Row
+
+DEALER = PARTIES[0].certificate
+
+
+class Told:
+    """A party, and a channel, to which the other side says these bytes and nothing else."""
+
+    rank, role, place = 0, "label", ""
+
+    def __init__(self, *said: bytes) -> None:
+        self._said = list(said)
+
+    def exchange_bytes(self, _: bytes) -> bytes:
+        return self._said.pop(0)
+
+    def send(self, tag: str, payload: bytes) -> None:
+        """Thrown away."""
+
+    def receive(self, _: str) -> memoryview:
+        return memoryview(self._said.pop(0))
+
+    @contextmanager
+    def step(self, _: str) -> Iterator[None]:
+        yield
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise GoesOn(name)
+
+
+def told(good: bytes, read: Callable[[Any], object]) -> Callable[[Path], Prepared]:
+    return lambda _: (good, lambda content: read(Told(content)))
+
+
+def hello(_: Path) -> Prepared:
+    mine = Hello("label", "bank", "bureau", "digest", "train", "1.0")
+    theirs = replace(mine, role="feature", name="bureau", peer_name="bank")
+
+    def read(content: bytes) -> object:
+        found = Hello.decode(content)
+        compare(mine, found)
+        return session_id(mine, found)
+
+    return theirs.encode(), read
+
+
+def failure(_: Path) -> Prepared:
+    return control_pb2.Failure(kind="DataError").SerializeToString(), _readable
+
+
+def description(_: Path) -> Prepared:
+    params = half("owner").params
+    mine = JobDescription(
+        json.dumps(params.to_mapping()),
+        "JOB",
+        40,
+        1,
+        False,
+        (("e", 40, False),),
+        "00",
+        "none",
+        None,
+    )
+    good = json.dumps(asdict(mine)).encode()
+    return good, lambda content: agree(Told(content), params, mine)  # type: ignore[arg-type]
+
+
+def measured(party: Any) -> object:
+    data = Rows(np.zeros((40, len(MODEL.columns))), MODEL.columns, np.zeros(40))
+    return measure(party, MODEL, "e", data, ["logloss"])
+
+
+class Spoken:
+    """A party's stream at the dealer: what it sends, and then it leaves."""
+
+    def __init__(self, rank: int, messages: list[bytes]) -> None:
+        self._rank, self._messages = rank, messages
+        self.status: grpc.StatusCode | None = None
+
+    def auth_context(self) -> dict[str, list[bytes]]:
+        return {"x509_pem_cert": [PARTIES[self._rank].certificate]}
+
+    async def read(self) -> object:
+        return request_of(self._messages.pop(0)) if self._messages else grpc.aio.EOF
+
+    async def write(self, message: pb.DealResponse) -> None:
+        """Thrown away."""
+
+    async def abort(self, code: grpc.StatusCode, details: str) -> NoReturn:
+        self.status = code
+        raise CertificateRefused(details)
+
+
+def spoken(rank: int) -> list[bytes]:
+    """All messages of a short session of this party."""
+    roster = [key_hash(party.certificate) for party in PARTIES]
+    join = pb.Join(version=VERSION, session=b"session-1", digest="d", rank=rank, roster=roster)
+    messages = [
+        pb.DealRequest(join=join),
+        pb.DealRequest(attest=pb.Attest(nonce=b"n" * 32, policy_sha256=b"p" * 32)),
+        pb.DealRequest(seed=pb.Seed(seed=bytes(16))),
+        pb.DealRequest(matrix=pb.Matrix(owner=0, number=0, rows=3, columns=2)),
+        pb.DealRequest(request=pb.Request(kind=pb.KIND_TRIPLES, start=0, words=64)),
+        pb.DealRequest(leave=pb.Leave()),
+    ]
+    kept = [message for message in messages if rank == 1 or not message.HasField("request")]
+    return [message.SerializeToString() for message in kept]
+
+
+def to_dealer(place: int) -> Callable[[Path], Prepared]:
+    """One of the feature party's messages; the rest, and the label party's, are good."""
+    good = spoken(1)[place]
+
+    def read(content: bytes) -> object:
+        messages = spoken(1)
+        messages[place] = content
+        return asyncio.run(_session([Spoken(0, spoken(0)), Spoken(1, messages)]))
+
+    return lambda _: (good, read)
+
+
+async def _session(parties: list[Spoken]) -> object:
+    service = DealerService(
+        DEALER, (PARTIES[0].certificate, PARTIES[1].certificate), Unattested(), 0.02
+    )
+    try:
+        talks = (service.deal(None, party) for party in parties)
+        ended = await asyncio.gather(*talks, return_exceptions=True)
+    finally:
+        service.close()
+    for error in ended:
+        if isinstance(error, BaseException) and not isinstance(error, CertificateRefused):
+            raise error
+    return [party.status for party in parties]
+
+
+def from_dealer(_: Path) -> Prepared:
+    correction = pb.Correction(kind=pb.KIND_TRIPLES, start=0, words=bytes(512))
+    return pb.DealResponse(correction=correction).SerializeToString(), _taken
+
+
+def evidence_from_dealer(_: Path) -> Prepared:
+    evidence = pb.Evidence(type="dev", body=b"body", claims=b"claims")
+    return pb.DealResponse(evidence=evidence).SerializeToString(), _taken
+
+
+def _taken(content: bytes) -> object:
+    """What the reading thread of a party's link does with a message."""
+    link = object.__new__(DealerLink)
+    link.bytes_received, link._arrival = 0, threading.Condition()
+    link._replies = SimpleQueue()
+    buffer = CorrectionBuffer(Triples().layout.fitted.words, 64, 64, 1)
+    assert list(buffer.ask(64))
+    link._buffers = {Triples(): buffer}
+    try:
+        link._take_in(response_of(content))
+    except Refused as error:  # the thread makes the same of it
+        raise ProtocolDesync(str(error)) from None
+    return link.bytes_received
+
+
+def verdict(party: Any) -> object:
+    return _agree(party, None, bytes(32), pb.Offer(instance=bytes(16)))
+
+
+def importance(party: Any) -> object:
+    return opened_importance(party, half("hidden"))
+
+
+def names(party: Any) -> object:
+    return same_names(party, [("valid", Rows(np.zeros((1, 1)), ("a",)))])
+
+
+def columns(party: Any) -> object:
+    return Layout.of(half("owner").params, 40, column_counts(party, 1), False)
+
+
+def ids(party: Any) -> object:
+    return check_same_rows(party, None, 40, None)
+
+
+def asked(party: Any) -> object:
+    return _check_request(party, MODEL, np.zeros((4, len(MODEL.columns))), Request("both"))
+
+
+def coins(place: int) -> Callable[[Path], Prepared]:
+    """One of two messages; the other one is good."""
+    both = [_commitment(1, "digest", bytes(32)), bytes(32)]
+
+    def read(content: bytes) -> object:
+        return draw_coins(
+            Told(*[content if at == place else both[at] for at in (0, 1)]), 0, "digest"
+        )
+
+    return lambda _: (both[place], read)
+
+
+MODEL = half("owner")
+SAME = verdict_message(Verdict.unattested(), bytes(32), bytes(16))
+PREDICTION = f"{MODEL.model_id} {len(MODEL.best_rounds)} 4 both 6 transfers".encode()
+METRIC = f"0 {MODEL.model_id} {len(MODEL.best_rounds)} 40 logloss".encode()
+ROWS = (
+    Row("hello", hello),
+    Row("failure", failure),
+    Row("description of a job", description),
+    Row("names of evaluation sets", told(b"valid", names)),
+    Row("number of columns", told(b"\x01\0\0\0", columns)),
+    Row("number of rows", told(b"\x28" + bytes(7), ids)),
+    Row("what is to be measured", told(METRIC, measured)),
+    Row("before importance", told(b"\x02\0\0\0\0", importance)),
+    Row("whether to stop", told(b"\0", lambda party: _either(party, stop=False))),
+    Row("what is to be predicted", told(PREDICTION, asked)),
+    Row("public coins, commitment", coins(0)),
+    Row("public coins, opening", coins(1)),
+    Row("verdict on a dealer", told(SAME, verdict)),
+    *(
+        Row(f"to a dealer, {name}", to_dealer(place))
+        for place, name in enumerate(("join", "attest", "seed", "matrix", "request", "leave"))
+    ),
+    Row("from a dealer, correction", from_dealer),
+    Row("from a dealer, evidence", evidence_from_dealer),
+)

@@ -1,0 +1,93 @@
+"""Readers of files and messages: whatever bytes come, an object or an error of ours."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from securexgb.errors import SecureXGBError
+from tests.profiles import is_thorough
+from tests.readers import jobs
+from tests.readers.mutations import Mutations
+from tests.readers.source import PACKAGE, places
+from tests.readers.table import GoesOn, Read, rows
+
+TABLE = rows()
+MUTATIONS = 2_000 if is_thorough() else 40
+JOBS = dict.fromkeys(jobs.METHODS, 300) if is_thorough() else {"bfv": 2, "ss": 8}
+SEED = int.from_bytes(os.urandom(4)) if is_thorough() else 0
+ELSEWHERE = {
+    "channel.endpoint:Listener.__init__": "takes an address apart that settings have checked",
+    "channel.endpoint:_dial": "likewise",
+    "channel.probe:probe": "likewise",
+    "channel.probe:_greet": "reads one byte, of which it asks only whether it came",
+    "channel.grpc:GrpcChannel.wait": "passes on what the link has taken apart",
+    "channel.grpc:_Stream.take": "likewise: the frames are read in the kernels",
+    "jobs.checks:machine_bytes": "a file of the kernel's",
+    "offline.dealer_link:_shown": "a certificate, which Certificate.parse reads",
+    "federation.dealer:reach_dealer": "a message without content",
+    "he.ckks_words:_saved": "what this side's own library has written",
+    **dict.fromkeys(jobs.MESSAGES, "a message of a protocol: see the last test"),
+}
+"""Places that no row reaches, and why."""
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_good_bytes_are_read_and_bad_ones_are_refused(name: str, tmp_path: Path) -> None:
+    good, read = TABLE[name].prepare(tmp_path)
+    with suppress(GoesOn):
+        read(good)
+    bad = Mutations(name, SEED)
+    for number in range(MUTATIONS):
+        refused_or_read(read, bad.of(good), f"{name}, seed {SEED}, mutation {number}")
+
+
+def refused_or_read(read: Read, content: bytes, which: str) -> None:
+    try:
+        read(content)
+    except SecureXGBError:
+        return
+    except BaseException as error:
+        error.add_note(f"{which}: {content[:2000]!r}")
+        raise
+
+
+def test_every_place_where_bytes_become_objects_has_a_row(tmp_path: Path) -> None:
+    reached: set[str] = set()
+
+    def look(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(str(PACKAGE)):
+            path = Path(frame.f_code.co_filename).relative_to(PACKAGE).with_suffix("")
+            name = frame.f_code.co_qualname.replace(".<locals>", "")
+            reached.add(f"{'.'.join(path.parts)}:{name}")
+
+    for number, row in enumerate(TABLE.values()):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        good, read = row.prepare(folder)
+        sys.setprofile(look)
+        try:
+            with suppress(GoesOn):
+                read(good)
+        finally:
+            sys.setprofile(None)
+    found = places()
+    assert set(ELSEWHERE) <= found
+    assert found <= reached | set(ELSEWHERE)
+
+
+@pytest.mark.parametrize("method", jobs.METHODS)
+def test_messages_of_a_job(method: str) -> None:
+    """Whichever message is another one, both sides end with an error of ours, or with a model."""
+    count = jobs.run(method, -1, lambda payload: payload)
+    bad, chance = Mutations(method, SEED), random.Random(SEED)
+    for number in range(JOBS[method]):
+        place = chance.randrange(count)
+        which = f"{method}, seed {SEED}, job {number}, message {place}"
+        refused_or_read(lambda _, at=place: jobs.run(method, at, bad.of), b"", which)

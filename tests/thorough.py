@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "target" / "thorough"
 RECORD = ROOT / "benchmarks" / "results" / "thorough.jsonl"
 SURVIVED = ROOT / "benchmarks" / "results" / "faults.jsonl"
+HOSTILE = ROOT / "benchmarks" / "results" / "hostile.jsonl"
 PAGE = ROOT / "docs" / "reliability.md"
 MINORS = (11, 12, 13, 14)
 """CPython 3.x of these are looked for."""
@@ -228,6 +229,18 @@ def parsers(bench: Bench) -> None:
     bench.suite(Path(sys.executable), "-m", "hypothesis", *LONG, *PARSERS)
 
 
+def readers(bench: Bench) -> None:
+    """A million bad files and messages, of every kind that is read."""
+    output = bench.run(sys.executable, "-m", "tests.readers.many", quiet=True)
+    found = json.loads(output.splitlines()[-1])
+    bench.figures.append(
+        f"{found['inputs']:,} bad ones for {found['readers']} readers: {found['refused']:,} "
+        f"refused, {found['read']:,} read"
+    )
+    if found["wrong"]:
+        raise Failed(f"seed {found['seed']}: {found['wrong']}")
+
+
 def values(bench: Bench) -> None:
     """Protocols, number formats, kernels, schemes and correlations on random values."""
     bench.suite(Path(sys.executable), "-m", "hypothesis", *LONG, *VALUES)
@@ -271,6 +284,7 @@ STEPS: dict[str, tuple[int, Callable[[Bench], None]]] = {
     "lowest": (60, lowest),
     **{f"python3.{minor}": (60, interpreter(minor)) for minor in MINORS},
     "parsers": (45, parsers),
+    "readers": (60, readers),
     "values": (60, values),
     "faults": (60, faults),
     "links": (120, links),
@@ -392,6 +406,7 @@ def drawn(page: str) -> str:
         ("results", results(lines)),
         ("versions", versions(lines)),
         ("links", survived(recorded(SURVIVED))),
+        ("hostile", hostile()),
     )
     for name, table in drawings:
         pattern = rf"(<!-- thorough: {name} -->\n).*?(<!-- end -->)"
@@ -439,6 +454,20 @@ def versions(lines: Iterable[dict[str, Any]]) -> str:
         (name, *(entry["versions"].get(name, "") for entry in told)) for name in ["python", *names]
     ]
     return table(("package", *(entry["step"] for entry in told)), rows) + "\n"
+
+
+def hostile() -> str:
+    """What attackers with a certificate did to their victims, by benchmarks/hostile.py."""
+    text = HOSTILE.read_text() if HOSTILE.exists() else ""
+    rows = [
+        (
+            entry["victim"], entry["attack"], f"{entry['seconds']:.1f}",
+            f"{entry['peak_rss_mb']:.0f}",
+            "serves on" if entry["exit_code"] is None else str(entry["exit_code"]),
+        )
+        for entry in map(json.loads, text.splitlines())
+    ]  # fmt: skip
+    return table(("victim", "attack", "seconds", "peak MB", "exit code"), rows) + "\n"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

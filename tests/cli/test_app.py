@@ -1,5 +1,9 @@
 """Exit codes, the two streams, and the small commands."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -53,6 +57,17 @@ def test_what_a_terminal_would_obey_is_shown_and_not_sent(securexgb, capsys, tmp
     assert r"a\x1b[2J" in told
     assert r"\ud800" in told
     assert "\x1b" not in told
+
+
+def test_every_command_may_open_as_many_files_as_there_may_be():
+    program = (
+        "import resource; limit = resource.RLIMIT_NOFILE; _, most = resource.getrlimit(limit); "
+        "resource.setrlimit(limit, (64, most)); from securexgb.cli.app import main; "
+        "main(['--version']); assert resource.getrlimit(limit) == (most, most)"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, check=False)
+    assert done.returncode == 0
 
 
 def test_interrupt(securexgb, monkeypatch):

@@ -12,10 +12,11 @@ from pathlib import Path
 import grpc
 import pytest
 
+from securexgb.channel.probe import handshake
 from securexgb.correlations.triples import Triples
 from securexgb.dealer import service
 from securexgb.errors import DealerGone
-from securexgb.offline.dealer_link import DealerLink
+from securexgb.offline.dealer_link import DealerLink, _diagnose, fetch_certificate
 from tests.dealer.running import RunningDealer, connected, dealer_process, dealer_thread
 from tests.offline.laws import check_next
 
@@ -47,6 +48,25 @@ def test_a_crowd_before_and_during_a_session(tmp_path: Path, says: bytes) -> Non
         check_next(Triples(), sources, 90_000)
         more = held.enter_context(connected(dealer, timeout_seconds=60))
         check_next(Triples(), more, 900)
+
+
+def test_a_healthy_session_fails_no_handshake(tmp_path: Path) -> None:
+    """Neither the look at the certificate, nor the first handshake, nor what asks why it waits."""
+    with dealer_process(tmp_path) as dealer:
+        endpoint = dealer.endpoint(0)
+        own = endpoint.own_key, endpoint.own_certificate
+        for _ in range(3):
+            shown, is_in = handshake(endpoint.address, "dealer", own, 20.0)
+            assert (shown, is_in) == (dealer.certificate, True)
+            assert fetch_certificate(endpoint.address, "dealer", own, 20.0) == shown
+            assert not _diagnose(endpoint)
+        with connected(dealer, timeout_seconds=20) as sources:
+            check_next(Triples(), sources, 64)
+        assert dealer.process is not None
+        assert dealer.log is not None
+        dealer.process.terminate()
+        dealer.process.wait(20)
+        assert "andshake" not in dealer.log.read_text()
 
 
 def join(dealer: RunningDealer, rank: int) -> DealerLink:

@@ -213,13 +213,17 @@ def _judged(
 ) -> Quality:
     """For the report: the training rows beside the test rows.
 
-    The former are predicted for the report alone, by the fastest method, and count nowhere:
-    between two companies they would be one more prediction, of rows with known labels.
+    The former are predicted for the report alone, by the fastest method, and count nowhere.
     """
     margins = predict_alone(tuple(halves), split.train, split.sides, REQUEST, 0).results[0]
     assert margins is not None
     seen = objective_of(params).predictions(margins)
-    return Quality.of({TRAINING: (split.train, seen), "test rows": (split.test, secure)}, params)
+    remark = (
+        "the training rows were predicted for this report alone, and are not in the ledger: "
+        "between two companies that is one more prediction, of rows with known labels"
+    )
+    scores = {TRAINING: (split.train, seen), "test rows": (split.test, secure)}
+    return Quality.of(scores, params, [remark])
 
 
 def _costs(training: Simulation[ModelHalf]) -> Costs:

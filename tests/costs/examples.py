@@ -410,6 +410,11 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
 
 
 HALVES: dict[str, Callable[[Draw], Arguments]] = {
+    "mpc.convert.to_bits": lambda draw: [
+        _numbers(draw, 2, _count(draw)),
+        public(int(draw.integers(20, 65))),
+        public(int(draw.integers(1, 15))),
+    ],
     "mpc.multiplex.multiplex_shared": _choose_parts,
     "mpc.numbers.scale.scale_rows": lambda draw: [
         *_scale(draw)[:2],
@@ -422,7 +427,7 @@ HALVES: dict[str, Callable[[Draw], Arguments]] = {
         public(32),
     ],
 }
-"""The same for protocols in smaller rings."""
+"""The same for protocols in smaller rings, and without some bits."""
 
 
 def prepare(name: str, party: Party, arguments: list[Any]) -> list[Any]:

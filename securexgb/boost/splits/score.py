@@ -44,6 +44,7 @@ from securexgb.mpc.convert import bits_cost, to_bits
 from securexgb.mpc.numbers.bound import reaches, reaches_cost
 from securexgb.mpc.numbers.lift import Number, lift_numbers, numbers_cost
 from securexgb.mpc.numbers.logarithm import (
+    MANTISSA_BITS,
     Normalised,
     log2_bits,
     log2_cost,
@@ -115,6 +116,11 @@ def _least(numbers: NumberFormat) -> tuple[int, int]:
     return min(d, most[0] - 2), min(bound.bit_length() - 1, most[1] - 2)
 
 
+def _unread(numbers: NumberFormat) -> int:
+    """The bits of D below all mantissas."""
+    return max(_least(numbers)[0] - MANTISSA_BITS, 0)
+
+
 def _masks(numbers: NumberFormat, words: int) -> tuple[list[Wanted], list[Wanted]]:
     """What the leading ones of D and of both H' take of 64 * ``words`` candidates."""
     d, h = _least(numbers)
@@ -132,7 +138,8 @@ def scores_cost(nodes: int, candidates: int, numbers: NumberFormat, prices: Pric
     words, wide, narrow = words_per(count), numbers.determinant_bits, numbers.hessian_bits
     d, h = _least(numbers)
     masks_d, masks_h = _masks(numbers, words)
-    of_d = row_products_cost(2 * nodes, candidates, wide, prices) + bits_cost(wide, words)
+    of_d = row_products_cost(2 * nodes, candidates, wide, prices)
+    of_d += bits_cost(wide, words, _unread(numbers))
     of_d = of_d.at_once(prepared_cost(masks_d)) + normal_cost([wide - 1 - d], words)
     of_h = normal_cost([narrow - h, narrow - h], words)
     if _bound(numbers) != 1 << h:
@@ -188,7 +195,7 @@ def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shar
 
     def bits_of_d(party: Party) -> SharedBits:
         difference = _determinant(party, sums, penalised, total, numbers)
-        return to_bits(party, difference, numbers.determinant_bits)
+        return to_bits(party, difference, numbers.determinant_bits, _unread(numbers))
 
     def of_d(party: Party) -> Normalised:
         d, masks = together(party, bits_of_d, lambda part: prepared(part, masks_d))

@@ -42,9 +42,9 @@ PAYLOAD_BITS = 32
 """The words of a payload count modulo 2 to this power."""
 _LARGEST = 128
 """Groups of the first stages are no larger: the best sizes are far below it."""
-_ROUND_WORTH = 2000
-"""As dear as so many comparisons, which take some 2 ms without a dealer; a round takes half of one
-on a fast link, and 40 ms on a slow one."""
+_ROUND_WORTH = 1000
+"""As dear as so many comparisons, which take some millisecond without a dealer; a round takes half
+of one on a fast link, and 40 on a slow one."""
 _FIXED_ROUNDS = 5
 """Of a stage, beside those in which its marks are joined: those of a comparison and a choice."""
 

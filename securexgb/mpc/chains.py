@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import combinations
 
 import numpy as np
 
@@ -140,6 +141,23 @@ class Masks:
                 total ^= term
         return result
 
+    def product(self, opened: Words, rank: int, bits: tuple[int, ...]) -> Words:
+        """This party's shares of the and of some of the chain's bits, and one end at most.
+
+        ``bits``: their numbers, ascending.
+        """
+        total = np.zeros(self.words, np.uint64)
+        for size in range(len(bits) + 1):
+            for chosen in combinations(bits, size):
+                term = np.full(self.words, ~np.uint64(0) if chosen or rank == 0 else np.uint64(0))
+                if chosen:
+                    *others, last = chosen
+                    term = self._products[sum(1 << place for place in others), last]
+                for bit in set(bits) - set(chosen):
+                    term = term & opened[bit]
+                total ^= term
+        return total
+
 
 class Preparation:
     """Masks in the making, in rounds of others: ``outgoing`` and ``incoming`` once a round.
@@ -170,19 +188,39 @@ class Preparation:
             one.add(self._place, gate.product([next(parts) for _ in gate.masked], self._party.rank))
 
 
+def prepared_cost(wanted: Sequence[Wanted]) -> Cost:
+    """Cost of ``prepared``."""
+    rounds = max((chain.length - 1 for chain, _ in wanted), default=0)
+    return replace(masks_cost(wanted), rounds=rounds)
+
+
+def prepared(party: Party, wanted: Sequence[Wanted]) -> list[Masks]:
+    """Masks, made in rounds of their own."""
+    ahead = Preparation(party, wanted)
+    for _ in range(prepared_cost(wanted).rounds):
+        ahead.incoming(party.exchange(ahead.outgoing()))
+    return ahead.masks
+
+
+def opened_at_once(party: Party, jobs: Sequence[tuple[Masks, Words]], count: int) -> list[Words]:
+    """The bits of chains under their masks, in the clear, in one round; see ``chains_at_once``."""
+    shapes = [bits.shape for _, bits in jobs]
+    mine = np.concatenate([masks.masked(bits).reshape(-1) for masks, bits in jobs])
+    fill_up(party, mine.reshape(-1, words_per(count)), count)
+    public = mine ^ party.exchange(mine)
+    cuts = np.cumsum([rows * words for rows, words in shapes])[:-1]
+    parts = zip(np.split(public, cuts), shapes, strict=True)
+    return [part.reshape(shape) for part, shape in parts]
+
+
 def chains_at_once(party: Party, jobs: Sequence[tuple[Masks, Words]], count: int) -> list[Words]:
     """Ends let through by chains, (ends, words) each, in one round.
 
     ``jobs``: masks, and the chain's bits and then the ends, (bits, words); words are a multiple of
     those of ``count`` bits.
     """
-    shapes = [bits.shape for _, bits in jobs]
-    mine = np.concatenate([masks.masked(bits).reshape(-1) for masks, bits in jobs])
-    fill_up(party, mine.reshape(-1, words_per(count)), count)
-    public = mine ^ party.exchange(mine)
-    cuts = np.cumsum([rows * words for rows, words in shapes])[:-1]
-    parts = zip(jobs, np.split(public, cuts), shapes, strict=True)
-    return [masks.ends(part.reshape(shape), party.rank) for (masks, _), part, shape in parts]
+    opened = opened_at_once(party, jobs, count)
+    return [masks.ends(part, party.rank) for (masks, _), part in zip(jobs, opened, strict=True)]
 
 
 @cache

@@ -56,24 +56,30 @@ def not_bits(party: Party, bits: SharedBits) -> SharedBits:
 Block = tuple[Words, int]
 """This party's summands (n,), of which the low bits count: so many."""
 _JOINED = 3
-_OF_TWO, _OF_THREE = Chain((1, 1)), Chain((1, 2, 2))
-"""Neighbours joined: behind the upper one's p are g' and p'; behind p and p' are g'' and p''."""
-Level = list[tuple[int, ...]]
-"""The positions that are joined at once, each group ascending; its last one takes all in."""
+_FORMS = {
+    (2, False): Chain((1,)),
+    (2, True): Chain((1, 1)),
+    (3, False): Chain((1, 2)),
+    (3, True): Chain((1, 2, 2)),
+}
+"""Two or three neighbours joined, and whether p is wanted of them: behind the upper one's p are g'
+and p'; behind p and p' are g'' and p''."""
+Group = tuple[tuple[int, ...], bool]
+"""Positions that are joined, ascending, of which the last one takes all in; whether it gets p."""
 
 
 def carry_blocks(
-    party: Party, blocks: Sequence[Block], more: Sequence[Wanted] = ()
+    party: Party, blocks: Sequence[Block], more: Sequence[Wanted] = (), passed: Sequence[int] = ()
 ) -> tuple[SharedBits, SharedBits, list[Masks]]:
     """(g, p) of the sums of both parties' summands, block by block: (blocks, n) each.
 
-    ``more``: chains whose masks somebody wants afterwards, made in the same rounds.
+    p is right for the blocks of these numbers, ``passed``, only. ``more``: chains whose masks
+    somebody wants afterwards, made in the same rounds.
     """
     count = blocks[0][0].size
-    words = words_per(count)
     own = Digits.joined([own_digits(party, words, width) for words, width in blocks])
-    levels, last = _folds([width for _, width in blocks])
-    wanted = [one for level in levels for one in _wanted(level, words)]
+    levels, last = _folds(tuple(width for _, width in blocks), tuple(passed))
+    wanted = [one for level in levels for one in _wanted(level, words_per(count))]
     ahead = Preparation(party, [*wanted, *more])
     g, p = digit_tables(party, own, CARRIES, ahead)
     masks = iter(ahead.masks)
@@ -83,65 +89,65 @@ def carry_blocks(
 
 
 def _join(
-    party: Party, level: Level, g: Words, p: Words, masks: Iterator[Masks], count: int
+    party: Party, level: list[Group], g: Words, p: Words, masks: Iterator[Masks], count: int
 ) -> None:
     """Join the groups of a level of (g, p), (positions, words), in place."""
     jobs, places = [], []
-    for size in (2, 3):
-        groups = np.array([group for group in level if len(group) == size]).T
-        if groups.size:
-            low, *middle, top = groups
-            bits = [
-                p[top],
-                *(p[one] for one in middle),
-                *(g[one] for one in middle),
-                g[low],
-                p[low],
-            ]
-            jobs.append((next(masks), np.stack(bits).reshape(len(bits), -1)))
-            places.append(top)
-    for top, ends in zip(places, chains_at_once(party, jobs, count), strict=True):
-        *made, passed = ends.reshape(len(ends), len(top), -1)
-        for part in made:
+    for (size, has_p), groups in _by_form(level).items():
+        low, *middle, top = np.array(groups).T
+        bits = [p[top], *(p[one] for one in middle), *(g[one] for one in middle), g[low]]
+        bits += [p[low]] if has_p else []
+        jobs.append((next(masks), np.stack(bits).reshape(len(bits), -1)))
+        places.append((top, size - 1))
+    for (top, made), ends in zip(places, chains_at_once(party, jobs, count), strict=True):
+        parts = ends.reshape(len(ends), len(top), -1)
+        for part in parts[:made]:
             g[top] ^= part
-        p[top] = passed
+        for part in parts[made:]:
+            p[top] = part
 
 
-def _wanted(level: Level, words: int) -> list[Wanted]:
-    """The chains of a level, by the size of its groups."""
-    sizes = [len(group) for group in level]
-    forms = ((_OF_TWO, sizes.count(2)), (_OF_THREE, sizes.count(3)))
-    return [(form, count * words) for form, count in forms if count]
+def _by_form(level: list[Group]) -> dict[tuple[int, bool], list[tuple[int, ...]]]:
+    """The groups that are joined, by size and whether p is wanted."""
+    found = {}
+    for size, has_p in _FORMS:
+        if groups := [one for one, wants_p in level if (len(one), wants_p) == (size, has_p)]:
+            found[size, has_p] = groups
+    return found
 
 
-def _fold(start: int, stop: int) -> list[Level]:
+def _wanted(level: list[Group], words: int) -> list[Wanted]:
+    """The chains of a level."""
+    return [(_FORMS[form], len(groups) * words) for form, groups in _by_form(level).items()]
+
+
+def _fold(start: int, stop: int, *, passed: bool) -> list[list[Group]]:
     """A tree whose root, at the last position, is the whole block; groups as equal as can be."""
     ends, levels = list(range(start, stop)), []
     while len(ends) > 1:
         cuts = np.array_split(ends, -(-len(ends) // _JOINED))
-        groups = [tuple(int(end) for end in cut) for cut in cuts]
+        groups = [(tuple(cut.tolist()), passed or at > 0) for at, cut in enumerate(cuts)]
         levels.append(groups)
-        ends = [group[-1] for group in groups]
+        ends = [group[-1] for group, _ in groups]
     return levels
 
 
 @cache
-def _folds_of(widths: tuple[int, ...]) -> tuple[list[Level], list[int]]:
+def _folds(widths: tuple[int, ...], passed: tuple[int, ...]) -> tuple[list[list[Group]], list[int]]:
+    """One fold a block over the digits of all of them, level by level, and where each ends up."""
     ends = np.cumsum([digits_in(width) for width in widths]).tolist()
-    folds = [_fold(start, stop) for start, stop in pairwise([0, *ends])]
-    nothing: Level = []
+    parts = enumerate(pairwise([0, *ends]))
+    folds = [_fold(start, stop, passed=number in passed) for number, (start, stop) in parts]
+    nothing: list[Group] = []
     levels = zip_longest(*folds, fillvalue=nothing)
     return [[group for part in level for group in part] for level in levels], [e - 1 for e in ends]
 
 
-def _folds(widths: Sequence[int]) -> tuple[list[Level], list[int]]:
-    """One fold a block over the digits of all of them, level by level, and where each ends up."""
-    return _folds_of(tuple(widths))
-
-
-def blocks_cost(widths: Sequence[int], count: int, more: Sequence[Wanted] = ()) -> Cost:
+def blocks_cost(
+    widths: Sequence[int], count: int, more: Sequence[Wanted] = (), passed: Sequence[int] = ()
+) -> Cost:
     """Cost of ``carry_blocks`` for so many elements."""
-    words, (levels, last) = words_per(count), _folds(widths)
+    words, (levels, last) = words_per(count), _folds(tuple(widths), tuple(passed))
     total, wanted = digit_cost((last[-1] + 1) * words, CARRIES), [*more]
     for level in levels:
         chains = _wanted(level, words)

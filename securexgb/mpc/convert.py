@@ -19,12 +19,21 @@ from securexgb.arith.bits import WORD, to_slices, unpack_bits, words_per
 from securexgb.correlations.digits import DIGIT
 from securexgb.correlations.random_bits import RandomBits
 from securexgb.mpc.carries import join_carries, network_cost, prefix
-from securexgb.mpc.digits import SUMS, digit_cost, digit_tables, digits_in, own_digits
+from securexgb.mpc.digits import (
+    CARRIES,
+    SUMS,
+    Digits,
+    digit_cost,
+    digit_tables,
+    digits_in,
+    own_digits,
+)
 from securexgb.mpc.multiply import and_broadcast, gate_cost, gates_at_once
 from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, Words
+from securexgb.mpc.together import together
 
 
 def lift_cost(words: int, ring_bits: int = 64) -> Cost:
@@ -60,38 +69,72 @@ def rows_words(shape: tuple[int, ...]) -> int:
     return math.prod(shape[:-1]) * words_per(shape[-1])
 
 
-def bits_cost(width: int, words: int) -> Cost:
+def _skipped_digits(width: int, skipped: int) -> int:
+    """Digits of which no bit is wanted; they are filled up from below."""
+    spare = DIGIT * digits_in(width) - width
+    return max(spare + skipped, 0) // DIGIT if skipped else 0
+
+
+def bits_cost(width: int, words: int, skipped: int = 0) -> Cost:
     """Cost of ``to_bits`` for 64 * ``words`` elements."""
-    digits = digits_in(width)
+    digits, low = digits_in(width), _skipped_digits(width, skipped)
+    tables = digit_cost((digits - low) * words, SUMS)
+    if low:
+        tables = tables.at_once(digit_cost(low * words, CARRIES))
     carries = network_cost(prefix(0, digits - 1, closed=True), words)
-    inside = gate_cost(DIGIT - 1, (digits - 1) * words) if digits > 1 else Cost()
-    return digit_cost(digits * words, SUMS) + carries + inside
+    met = digits - max(low, 1)
+    return tables + carries + (gate_cost(DIGIT - 1, met * words) if met else Cost())
+
+
+def _ideal_bits(x: Shared, width: int, skipped: int = 0) -> SharedBits:
+    bits = to_slices(x.words, width)
+    low = _skipped_digits(width, skipped)
+    bits[: max(DIGIT * low - (DIGIT * digits_in(width) - width), 0)] = 0
+    return SharedBits(bits, x.shape[-1])
 
 
 @protocol(
-    cost=lambda x, width: bits_cost(width, rows_words(x.shape)),
+    cost=lambda x, width, skipped=0: bits_cost(width, rows_words(x.shape), skipped),
     opens="masked digits, tables and gates, uniform",
     source="tables of digits as in compare; prefix network: Sklansky, IRE Trans. El. Comp. 1960",
-    ideal=lambda x, width: SharedBits(to_slices(x.words, width), x.shape[-1]),
+    ideal=_ideal_bits,
 )
-def to_bits(party: Party, x: Shared, width: int) -> SharedBits:
-    """The low ``width`` bits of each element (..., n), row by row: (width, ..., n)."""
-    count = x.shape[-1]
+def to_bits(party: Party, x: Shared, width: int, skipped: int = 0) -> SharedBits:
+    """The low ``width`` bits of each element (..., n), row by row: (width, ..., n).
+
+    Of the lowest ``skipped`` bits, fewer than ``width`` - 4, nobody reads any: as many as make up
+    whole digits come as zeros, and only their carries are found.
+    """
+    count, low = x.shape[-1], _skipped_digits(width, skipped)
     own = own_digits(party, x.words, width)
-    table = digit_tables(party, own, SUMS)
+    below, table = _digits_of_both(party, own, low)
     sums = own.bits.copy()
-    sums[:, 1:] ^= table[2:5].swapaxes(0, 1)
-    digits = sums.shape[0]
+    sums[:low] = 0
+    sums[low:, 1:] ^= table[2:5].swapaxes(0, 1)
+    digits, first = sums.shape[0], max(low, 1)
     if digits > 1:
-        carries = table[0, :-1]
-        network = prefix(0, digits - 1, closed=True)
-        join_carries(party, network, carries, table[1, :-1], count)
-        sums[1:, 0] ^= carries
-        reached = np.stack([own.bits[1:, 0], table[5, 1:], table[6, 1:]])
-        flips = and_broadcast(party, SharedBits(carries, count), SharedBits(reached, count))
-        sums[1:, 1:] ^= flips.words.swapaxes(0, 1)
+        # Into each digit from the second one on.
+        carries, passed = (np.concatenate([below[bit], table[bit]])[:-1] for bit in range(CARRIES))
+        join_carries(party, prefix(0, digits - 1, closed=True), carries, passed, count)
+        into = carries[first - 1 :]
+        sums[first:, 0] ^= into
+        reached = np.stack([own.bits[first:, 0], table[5, first - low :], table[6, first - low :]])
+        flips = and_broadcast(party, SharedBits(into, count), SharedBits(reached, count))
+        sums[first:, 1:] ^= flips.words.swapaxes(0, 1)
     found = sums.reshape(DIGIT * digits, *x.shape[:-1], words_per(count))
     return SharedBits(found[DIGIT * digits - width :], count)
+
+
+def _digits_of_both(party: Party, own: Digits, low: int) -> tuple[Words, Words]:
+    """Carries alone of the lowest digits, (2, low, n), and all of the others (7, rest, n)."""
+    if not low:
+        return np.zeros((CARRIES, 0, own.bits.shape[-1]), np.uint64), digit_tables(party, own, SUMS)
+    parts = [Digits(own.bits[at], own.free[at]) for at in (slice(low), slice(low, None))]
+    return together(
+        party,
+        lambda part: digit_tables(part, parts[0], CARRIES),
+        lambda part: digit_tables(part, parts[1], SUMS),
+    )
 
 
 def _ideal_highest(bits: SharedBits) -> SharedBits:

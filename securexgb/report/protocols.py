@@ -252,7 +252,7 @@ def _of_numbers(
         "mpc.numbers.divide.reciprocal": (x, bits()),
         "mpc.numbers.divide.divide": (x, x, bits(30), bits(30)),
         "mpc.numbers.bound.reaches": (bits(25), 3 << 12),
-        "mpc.numbers.logarithm.normalised": ((bits(48), bits(25), bits(25)), (16, 13, 13)),
+        "mpc.numbers.logarithm.normalised": ((bits(48), bits(25), bits(25)), (16, 13, 13), ()),
         "mpc.numbers.logarithm.log2_bits": (
             Normalised((bits(5), bits(4), bits(4)), bits(14, 3), bits(3)),
         ),

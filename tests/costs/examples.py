@@ -16,10 +16,11 @@ from securexgb.boost.splits.split import Candidates, child_sums
 from securexgb.correlations.rows import RowShape
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_scores import Limbs
+from securexgb.mpc.chains import prepared
 from securexgb.mpc.left_bits import register_rows
 from securexgb.mpc.matrix import Buckets, MatrixShape, register
 from securexgb.mpc.numbers.lift import Number
-from securexgb.mpc.numbers.logarithm import MANTISSA_BITS, Normalised
+from securexgb.mpc.numbers.logarithm import MANTISSA_BITS, Normalised, normal_masks
 from securexgb.mpc.numbers.magnitude import Index
 from securexgb.mpc.numbers.sigmoid import COIN_BITS, sigmoid_table
 from securexgb.mpc.numbers.table import Place, Tables
@@ -292,7 +293,7 @@ def _normalised(draw: Draw) -> Arguments:
     numbers = [_bits(draw, int(width), count) for width in widths]
     least = tuple(int(draw.integers(0, width - 1)) for width in widths)
     sides = tuple(first for first, _ in numbers), tuple(second for _, second in numbers)
-    return [sides, public(least)]
+    return [sides, public(least), public(())]
 
 
 def _log2_bits(draw: Draw) -> Arguments:
@@ -407,6 +408,11 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
 
 
 HALVES: dict[str, Callable[[Draw], Arguments]] = {
+    "mpc.convert.to_bits": lambda draw: [
+        _numbers(draw, 2, _count(draw)),
+        public(int(draw.integers(20, 65))),
+        public(int(draw.integers(1, 15))),
+    ],
     "mpc.multiplex.multiplex_shared": _choose_parts,
     "mpc.numbers.scale.scale_rows": lambda draw: [
         *_scale(draw)[:2],
@@ -419,11 +425,11 @@ HALVES: dict[str, Callable[[Draw], Arguments]] = {
         public(32),
     ],
 }
-"""The same for protocols in smaller rings."""
+"""The same for protocols in smaller rings, and without some bits."""
 
 
 def prepare(name: str, party: Party, arguments: list[Any]) -> list[Any]:
-    """What has to happen before the call: fixed matrices are registered once a job.
+    """What has to happen before the call: fixed matrices are registered once a job, masks made.
 
     Gives the arguments: a source without a dealer puts noise below the sums of that shape.
     """
@@ -434,4 +440,7 @@ def prepare(name: str, party: Party, arguments: list[Any]) -> list[Any]:
         shape = register(party, shape, others[0].buckets)
     elif name == "mpc.left_bits.left_bits":
         register_rows(party, shape, others[party.rank].buckets, others[2].count, 1)
+    elif name == "mpc.numbers.logarithm.normalised":
+        widths = [one.shape[0] - low for one, low in zip(shape, others[0], strict=True)]
+        others[1] = prepared(party, normal_masks(widths, shape[0].words.shape[1]))
     return [shape, *others] if arguments else []

@@ -20,21 +20,15 @@ from securexgb.mpc.chains import (
     chains_at_once,
     chains_cost,
     masks_cost,
+    opened_at_once,
+    prepared,
+    prepared_cost,
 )
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import SharedBits
 from tests.mpc.kit import evaluate, shared_bits
 
 COUNT = 130
-
-
-def prepared(party: Party, wanted: list[tuple[Chain, int]]) -> Preparation:
-    """Masks, made in rounds of their own."""
-    ahead = Preparation(party, wanted)
-    for _ in range(max(chain.length for chain, _ in wanted) - 1):
-        words = ahead.outgoing()
-        ahead.incoming(party.exchange(words))
-    return ahead
 
 
 @pytest.mark.parametrize("levels", [(1,), (1, 1), (2,), (3,), (1, 2), (1, 2, 2), (3, 1, 2, 3)])
@@ -44,14 +38,30 @@ def test_ends_go_through_their_part_of_the_chain(levels: tuple[int, ...]) -> Non
 
     def program(party: Party, bits: SharedBits) -> SharedBits:
         wanted = [(chain, words_per(COUNT))]
-        ahead = prepared(party, wanted)
-        (ends,) = chains_at_once(party, [(ahead.masks[0], bits.words)], COUNT)
+        (masks,) = prepared(party, wanted)
+        (ends,) = chains_at_once(party, [(masks, bits.words)], COUNT)
         return SharedBits(ends, COUNT)
 
     found = evaluate(program, shared_bits(flags))
     bits, ends = flags[: chain.length], flags[chain.length :]
     for end, level, got in zip(ends, levels, found, strict=True):
         np.testing.assert_array_equal(got, end & bits[:level].all(axis=0))
+
+
+def test_any_of_the_chains_bits_go_through_each_other() -> None:
+    chain = Chain((3, 2))
+    flags = np.random.default_rng(2).integers(0, 2, (chain.bits, COUNT))
+    subsets = [(0,), (2,), (4,), (0, 1), (1, 2), (2, 3), (1, 4), (0, 1, 2), (0, 1, 2, 3), (0, 1, 4)]
+
+    def program(party: Party, bits: SharedBits) -> SharedBits:
+        (masks,) = prepared(party, [(chain, words_per(COUNT))])
+        (opened,) = opened_at_once(party, [(masks, bits.words)], COUNT)
+        found = [masks.product(opened, party.rank, subset) for subset in subsets]
+        return SharedBits(np.stack(found), COUNT)
+
+    found = evaluate(program, shared_bits(flags))
+    for subset, got in zip(subsets, found, strict=True):
+        np.testing.assert_array_equal(got, flags[list(subset)].all(axis=0))
 
 
 @pytest.mark.parametrize("leading", [*range(1, 12), 38, 60, 64, 65])
@@ -61,9 +71,10 @@ def test_an_and_of_many(leading: int) -> None:
     wanted, costs = all_wanted(leading, words_per(COUNT)), all_cost(leading, words_per(COUNT))
 
     def program(party: Party, bits: SharedBits) -> tuple[SharedBits, Any]:
-        ahead = prepared(party, wanted) if wanted else Preparation(party, [])
+        masks = iter(prepared(party, wanted))
+        assert party.rounds == prepared_cost(wanted).rounds
         before = party.rounds
-        found = all_ahead(party, bits, iter(ahead.masks))
+        found = all_ahead(party, bits, masks)
         return found, party.rounds - before
 
     found, rounds = evaluate(program, shared_bits(flags))

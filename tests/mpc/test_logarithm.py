@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from securexgb.mpc.chains import prepared
 from securexgb.mpc.numbers.logarithm import (
     LOG_BITS,
     MANTISSA_BITS,
     log2_bits,
     log2_weights,
+    normal_masks,
     normalised,
 )
 from securexgb.mpc.party import Party
@@ -22,7 +24,9 @@ TABLE_ERROR = 2.0**-14.1
 
 def run(least: tuple[int, ...], *numbers: tuple[Integers, int]) -> list[Integers]:
     def program(party: Party, *bits: SharedBits) -> tuple[SharedBits, ...]:
-        found = normalised(party, bits, least)
+        widths = [one.shape[0] - low for one, low in zip(bits, least, strict=True)]
+        masks = prepared(party, normal_masks(widths, bits[0].words.shape[1]))
+        found = normalised(party, bits, least, masks)
         return (*log2_bits(party, found), found.above)
 
     return list(on_both(program, *(bits_of(*number) for number in numbers)))

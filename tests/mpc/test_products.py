@@ -213,3 +213,17 @@ def test_fewer_bits_than_a_word_and_strided_rows(count: int) -> None:
         return and_bits(party, bits[0:6:2], bits[1:7:2])
 
     np.testing.assert_array_equal(on_both(program, shared_bits(x)), x[0:6:2] & x[1:7:2])
+
+
+@pytest.mark.parametrize(
+    ("width", "skipped"), [(57, 10), (58, 6), (58, 2), (8, 3), (40, 36), (9, 1)]
+)
+def test_bits_that_nobody_reads_are_zeros_and_all_others_right(width: int, skipped: int) -> None:
+    draw = np.random.default_rng(width)
+    x = draw.integers(-(1 << 62), 1 << 62, (2, 70))
+    whole = on_both(to_bits, shared(x), public(width))
+    found = on_both(to_bits, shared(x), public(width), public(skipped))
+    np.testing.assert_array_equal(found[skipped:], whole[skipped:])
+    zeros = (skipped + -width % 4) // 4 * 4 - -width % 4
+    assert not found[: max(zeros, 0)].any()
+    np.testing.assert_array_equal(found[max(zeros, 0) :], whole[max(zeros, 0) :])

@@ -38,16 +38,19 @@ from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.splits.weights import weigh, weights_cost
 from securexgb.correlations.prices import Prices
+from securexgb.mpc.chains import Wanted, prepared, prepared_cost
 from securexgb.mpc.compare import all_cost, all_of, not_bits
 from securexgb.mpc.convert import bits_cost, to_bits
 from securexgb.mpc.numbers.bound import reaches, reaches_cost
 from securexgb.mpc.numbers.lift import Number, lift_numbers, numbers_cost
 from securexgb.mpc.numbers.logarithm import (
+    MANTISSA_BITS,
     Normalised,
     log2_bits,
     log2_cost,
     log2_weights,
     normal_cost,
+    normal_masks,
     normalised,
 )
 from securexgb.mpc.numbers.scale import row_products, row_products_cost
@@ -113,6 +116,20 @@ def _least(numbers: NumberFormat) -> tuple[int, int]:
     return min(d, most[0] - 2), min(bound.bit_length() - 1, most[1] - 2)
 
 
+def _unread(numbers: NumberFormat) -> int:
+    """The bits of D below all mantissas."""
+    return max(_least(numbers)[0] - MANTISSA_BITS, 0)
+
+
+def _masks(numbers: NumberFormat, words: int) -> tuple[list[Wanted], list[Wanted]]:
+    """What the leading ones of D and of both H' take of 64 * ``words`` candidates."""
+    d, h = _least(numbers)
+    return (
+        normal_masks([numbers.determinant_bits - 1 - d], words),
+        normal_masks([numbers.hessian_bits - h] * 2, words),
+    )
+
+
 def scores_cost(nodes: int, candidates: int, numbers: NumberFormat, prices: Prices) -> Cost:
     """Cost of ``scores`` for so many nodes and candidates."""
     count = nodes * candidates
@@ -120,12 +137,15 @@ def scores_cost(nodes: int, candidates: int, numbers: NumberFormat, prices: Pric
         return weights_cost(2, count, numbers, all_or_none=True)
     words, wide, narrow = words_per(count), numbers.determinant_bits, numbers.hessian_bits
     d, h = _least(numbers)
+    masks_d, masks_h = _masks(numbers, words)
     of_d = row_products_cost(2 * nodes, candidates, wide, prices)
-    of_d += bits_cost(wide, words) + normal_cost([wide - 1 - d], words)
+    of_d += bits_cost(wide, words, _unread(numbers))
+    of_d = of_d.at_once(prepared_cost(masks_d)) + normal_cost([wide - 1 - d], words)
     of_h = normal_cost([narrow - h, narrow - h], words)
     if _bound(numbers) != 1 << h:
         of_h = of_h.at_once(reaches_cost(narrow, _bound(numbers), 2 * words))
-    total = of_d.at_once(bits_cost(narrow, 2 * words) + of_h)
+    bits_of_h = bits_cost(narrow, 2 * words).at_once(prepared_cost(masks_h))
+    total = of_d.at_once(bits_of_h + of_h)
     total += log2_cost(3, words).at_once(all_cost(3, words))
     return total + numbers_cost([_number(numbers)], words, whole=False)
 
@@ -171,20 +191,29 @@ def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shar
     left, whole = penalised.reshape(-1), _spread(total, shape).reshape(-1)
     least_d, least_h = _least(numbers)
 
-    def of_d(party: Party) -> Normalised:
+    masks_d, masks_h = _masks(numbers, words_per(left.size))
+
+    def bits_of_d(party: Party) -> SharedBits:
         difference = _determinant(party, sums, penalised, total, numbers)
-        d = to_bits(party, difference, numbers.determinant_bits)
-        return normalised(party, (d[:-1] ^ d[-1],), (least_d,))
+        return to_bits(party, difference, numbers.determinant_bits, _unread(numbers))
+
+    def of_d(party: Party) -> Normalised:
+        d, masks = together(party, bits_of_d, lambda part: prepared(part, masks_d))
+        return normalised(party, (d[:-1] ^ d[-1],), (least_d,), masks)
 
     def of_h(party: Party) -> tuple[Normalised, SharedBits]:
-        h = to_bits(party, Shared.stack([left, whole - left]), narrow)
+        h, masks = together(
+            party,
+            lambda part: to_bits(part, Shared.stack([left, whole - left]), narrow),
+            lambda part: prepared(part, masks_h),
+        )
         sides = h[:, 0], h[:, 1]
         if _bound(numbers) == 1 << least_h:
-            found = normalised(party, sides, (least_h, least_h))
+            found = normalised(party, sides, (least_h, least_h), masks)
             return found, found.above
         return together(
             party,
-            lambda part: normalised(part, sides, (least_h, least_h)),
+            lambda part: normalised(part, sides, (least_h, least_h), masks),
             lambda part: reaches(part, h, _bound(numbers)),
         )
 

@@ -32,7 +32,7 @@ def split_cost(widths: Sequence[Widths], count: int) -> Cost:
     """Cost of ``split_fields`` for so many words of each kind."""
     words, fields = words_per(count), [field for pair in widths for field in pair if field]
     joined = len(fields) - len(widths)
-    cost = blocks_cost(fields, count) + lift_cost(len(fields) * words)
+    cost = blocks_cost(fields, count, (), _above(widths)) + lift_cost(len(fields) * words)
     return cost + and_cost(joined * words) if joined else cost
 
 
@@ -65,14 +65,20 @@ def _field(words: Words, start: int, width: int) -> Words:
 
 def _carries(party: Party, blocks: list[tuple[Words, int]], widths: Sequence[Widths]) -> SharedBits:
     """The carry out of each field that has a width, in their order: (fields, n)."""
-    g, p, _ = carry_blocks(party, blocks)
-    at, above = -1, []
-    for low, _ in widths:
-        at += 2 if low else 1
-        above += [at] if low else []
+    above = _above(widths)
+    g, p, _ = carry_blocks(party, blocks, (), above)
     if above:
         through = and_bits(party, p[above], g[[place - 1 for place in above]]).words
         carries = g.words.copy()
         carries[above] ^= through
         return SharedBits(carries, g.count)
     return g
+
+
+def _above(widths: Sequence[Widths]) -> list[int]:
+    """The fields that a carry comes into, among all that have a width."""
+    at, above = -1, []
+    for low, _ in widths:
+        at += 2 if low else 1
+        above += [at] if low else []
+    return above

@@ -3,7 +3,9 @@
 The leading one of x is found and brought to the top by a binary search in boolean shares: the
 or of the upper half of a window says which half goes on, and is a bit of the exponent. The
 ors of all aligned blocks are made beforehand, one and for each, since the ones that are
-needed later go through the same gates. That is a gate a bit of x and one a level. Where the
+needed later go through the same gates. That is a gate a bit of x and one a level. Ors of four
+blocks, and of both pairs of them, take one round (``mpc.chains``), for which masks are multiplied
+while the bits of x are still in the making. Where the
 caller takes all x below 2^j for zero, only the bits from j on are searched.
 
 Of x = 2^e (1 + f) the 14 bits m of f below the leading one are kept, so that f is at most 2^-14
@@ -20,7 +22,7 @@ lifts, scales and adds them all at once, see ``log2_weights``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -28,7 +30,9 @@ import numpy as np
 
 from securexgb.arith.bits import WORD
 from securexgb.mpc.carries import depth_of
-from securexgb.mpc.multiply import and_bits, and_broadcast, and_cost, gate_cost
+from securexgb.mpc.chains import Masks, Wanted, and_of, chains_cost, opened_at_once
+from securexgb.mpc.compare import not_bits
+from securexgb.mpc.multiply import and_broadcast, gate_cost
 from securexgb.mpc.numbers.table import Lookups, Place, Tables, lookups, lookups_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
@@ -48,6 +52,18 @@ _LOOKUPS = Lookups(
     places=(Place(low=1, high=2), Place(low=0, high=2)),
     out_bits=(LOG_BITS, _SLOPE_BITS),
 )
+Group = tuple[int, tuple[int, ...]]
+"""The number that blocks are of, and which ones are joined."""
+_FEW_BITS = 16
+"""Numbers with so many bits searched join pairs of blocks: H has time, next to D."""
+Blocks = tuple[int, int]
+"""How many blocks a number has, and how many of them are joined at once."""
+_JOINED = {
+    2: ((0, 1), (0, 1)),
+    3: ((0, 1), (2,), (0, 1, 2)),
+    4: ((0, 1), (2, 3), (0, 1, 2, 3)),
+}
+"""Of so many neighbouring blocks the ors that are wanted: of pairs, then of all."""
 
 
 @cache
@@ -70,20 +86,39 @@ def log2_weights(width: int) -> list[int]:
     return [1 << power for power in powers]
 
 
-def _block_pairs(widths: Sequence[int]) -> list[int]:
-    """Pairs of blocks that are joined, level by level, over all numbers."""
-    sizes, pairs = list(widths), []
-    while max(sizes) > 2:
-        pairs.append(sum(size // 2 for size in sizes if size > 2))
-        sizes = [-(-size // 2) if size > 2 else size for size in sizes]
-    return pairs
+def _block_sizes(widths: Sequence[int]) -> list[list[Blocks]]:
+    """Step by step the blocks of each number that has more than two, which are enough."""
+    steps, sizes = [], [(width, 2 if width <= _FEW_BITS else 4) for width in widths if width > 2]
+    while sizes:
+        steps.append(sizes)
+        left = [(len(_groups(blocks)), blocks[1]) for blocks in sizes]
+        sizes = [blocks for blocks in left if blocks[0] > 2]
+    return steps
+
+
+def _groups(blocks: Blocks) -> list[tuple[int, ...]]:
+    """Neighbours that are joined in one step."""
+    size, most = blocks
+    most = most if size > 4 else 2
+    return [tuple(range(at, min(at + most, size))) for at in range(0, size, most)]
+
+
+def _step_wanted(step: Sequence[Blocks], words: int) -> list[Wanted]:
+    lengths = [len(group) for blocks in step for group in _groups(blocks)]
+    counts = [(length, lengths.count(length)) for length in (2, 3, 4)]
+    return [(and_of(length), count * words) for length, count in counts if count]
+
+
+def normal_masks(widths: Sequence[int], words: int) -> list[Wanted]:
+    """The masks that ``normalised`` takes, for numbers with so many bits searched."""
+    return [one for step in _block_sizes(widths) for one in _step_wanted(step, words)]
 
 
 def normal_cost(widths: Sequence[int], words: int) -> Cost:
-    """Cost of ``normalised`` for numbers with so many bits searched, 64 * ``words`` elements."""
+    """Cost of ``normalised`` for 64 * ``words`` elements, its masks not counted."""
     total = Cost()
-    for pairs in _block_pairs(widths):
-        total += and_cost(pairs * words)
+    for step in _block_sizes(widths):
+        total += chains_cost(_step_wanted(step, words))
     depths = [depth_of(width) for width in widths]
     for level in reversed(range(max(depths))):
         active = sum(depth > level for depth in depths)
@@ -124,7 +159,11 @@ class Normalised:
         )
 
 
-def _normal_cost(numbers: tuple[SharedBits, ...], least: tuple[int, ...]) -> Cost:
+def _normal_cost(
+    numbers: tuple[SharedBits, ...],
+    least: tuple[int, ...],
+    masks: Sequence[Masks],  # noqa: ARG001
+) -> Cost:
     widths = [bits.words.shape[0] - low for bits, low in zip(numbers, least, strict=True)]
     return normal_cost(widths, numbers[0].words.shape[1])
 
@@ -162,20 +201,44 @@ def log2_bits(party: Party, found: Normalised) -> tuple[SharedBits, ...]:
     )
 
 
-def _blocks(party: Party, heads: list[Words], count: int) -> list[list[Words]]:
+def _blocks(
+    party: Party, heads: list[Words], masks: Iterator[Masks], count: int
+) -> list[list[Words]]:
     """For each number, the ors of its aligned blocks of 1, 2, 4, ... bits; two last of all."""
     levels = [[head] for head in heads]
-    while grow := [known for known in levels if known[-1].shape[0] > 2]:
-        tops = [known[-1] for known in grow]
-        upper = np.concatenate([rows[1::2] for rows in tops])
-        lower = np.concatenate([rows[: rows.shape[0] // 2 * 2 : 2] for rows in tops])
-        both = and_bits(party, SharedBits(upper, count), SharedBits(lower, count)).words
-        joined, start = upper ^ lower ^ both, 0
-        for known, rows in zip(grow, tops, strict=True):
-            pairs = rows.shape[0] // 2
-            known.append(np.concatenate([joined[start : start + pairs], rows[2 * pairs :]]))
-            start += pairs
+    for step in _block_sizes([len(head) for head in heads]):
+        grow = [known for known in levels if len(known[-1]) > 2]
+        tops = [not_bits(party, SharedBits(known[-1], count)).words for known in grow]
+        own = [_groups(blocks) for blocks in step]
+        groups = [(at, group) for at, some in enumerate(own) for group in some]
+        # A block that stays alone is its own or, with one neighbour and with three.
+        found: dict[Group, Words] = {
+            (at, g): grow[at][-1][[*g, *g]] for at, g in groups if len(g) == 1
+        }
+        found |= _ors(party, tops, [one for one in groups if len(one[1]) > 1], masks, count)
+        for at, (known, some) in enumerate(zip(grow, own, strict=True)):
+            if len(some[0]) == 4:
+                known.append(np.concatenate([found[at, group][:-1] for group in some]))
+            known.append(np.stack([found[at, group][-1] for group in some]))
     return levels
+
+
+def _ors(
+    party: Party, rows: list[Words], groups: list[Group], masks: Iterator[Masks], count: int
+) -> dict[Group, Words]:
+    """Of each group of blocks, whose complements are ``rows``, the ors of ``_JOINED``."""
+    by_length = [[one for one in groups if len(one[1]) == length] for length in _JOINED]
+    jobs, kinds = [], [(some, _JOINED[len(some[0][1])]) for some in by_length if some]
+    for some, _ in kinds:
+        bits = np.stack([rows[at][list(group)] for at, group in some], axis=1)
+        jobs.append((next(masks), bits.reshape(bits.shape[0], -1)))
+    opened = opened_at_once(party, jobs, count)
+    result: dict[Group, Words] = {}
+    for (some, wanted), (own, _), public in zip(kinds, jobs, opened, strict=True):
+        none = np.stack([own.product(public, party.rank, members) for members in wanted])
+        ors = not_bits(party, SharedBits(none.reshape(len(wanted), len(some), -1), count)).words
+        result |= dict(zip(some, ors.swapaxes(0, 1), strict=True))
+    return result
 
 
 @protocol(
@@ -184,17 +247,22 @@ def _blocks(party: Party, heads: list[Words], count: int) -> list[list[Words]]:
     source="leading one by binary search",
     ideal=None,
 )
-def normalised(party: Party, numbers: tuple[SharedBits, ...], least: tuple[int, ...]) -> Normalised:
+def normalised(
+    party: Party,
+    numbers: tuple[SharedBits, ...],
+    least: tuple[int, ...],
+    masks: Sequence[Masks],
+) -> Normalised:
     """Unsigned numbers with their leading ones at the top, and whether each reaches 2^j.
 
     ``numbers``: bits (w, n), lowest first, w of each its own, n the same for all; ``least``: j of
-    each, w - j >= 2.
+    each, w - j >= 2; ``masks``: those of ``normal_masks``.
     """
     count, windows, ors = numbers[0].count, [], []
     heads = [bits.words[low:] for bits, low in zip(numbers, least, strict=True)]
     depths = [depth_of(head.shape[0]) for head in heads]
     for depth, known, bits, cut in zip(
-        depths, _blocks(party, heads, count), numbers, least, strict=True
+        depths, _blocks(party, heads, iter(masks), count), numbers, least, strict=True
     ):
         padded = [_filled(rows, 1 << (depth - level)) for level, rows in enumerate(known)]
         below = bits.words[max(cut - MANTISSA_BITS, 0) : cut]

@@ -9,6 +9,8 @@ Kinds without a direction are made in both at once, so both parties work at the 
     digits         one of 16 from four transfers, see ``_make_digits``: no second message
     random bits    r = r0 ^ r1 = r0 + r1 - 2 r0 r1; the product of the sender's bit r0 and
                    the receiver's choice r1 takes one transfer and one word, or half a word
+    row triples    the same with one b for a row of a: one transfer of a key for each bit of b,
+                   whose streams are the messages; see ``row_triples``
     triples        both cross products of (a0 + a1)(b0 + b1) mod 2^r bit by bit of b, the
                    choices: r transfers and r (r + 1) / 16 bytes each (Gilboa, CRYPTO 1999)
 
@@ -38,16 +40,20 @@ from securexgb.correlations.gates import GatePieces, Gates
 from securexgb.correlations.kind import Kind, P, numbers, spread
 from securexgb.correlations.prices import MADE
 from securexgb.correlations.random_bits import RandomBitPieces, RandomBits
+from securexgb.correlations.row_triples import RowTriples
 from securexgb.correlations.source import Account
 from securexgb.correlations.transfers import TransferEnd, Transfers
 from securexgb.correlations.triples import TriplePieces, Triples
 from securexgb.offline.ahead import Supply
 from securexgb.offline.oblivious_transfer import STRETCH_AFTER, WORD, ObliviousTransfer
 from securexgb.offline.producer import PrefetchQueue, Producer, ProductsAhead
+from securexgb.offline.row_triples import make_row_triples
 from securexgb.offline.rows_ahead import RowBitsAhead
 
 _TILE = 1 << 11
 """Words of 64 transfers made at a time: 1 MiB a kind of message."""
+_ROW_WORDS = 1 << 15
+"""Words of rows of triples made at a time: messages of some MiB."""
 SUM_TRANSFERS = 64
 """In each direction, at least, of a sum that is taken apart, and becomes part of a candidate."""
 _TWO = np.uint64(2)
@@ -125,9 +131,11 @@ class TwoPartySource:
         tile = _TILE * kind.grain
         if isinstance(kind, DigitTransfers):
             tile //= DIGIT
-        queue = PrefetchQueue(self.producer, partial(self._make, kind), tile)
+        if isinstance(kind, RowTriples):
+            tile = max(1, _ROW_WORDS // max(1, kind.count))
+        queue = PrefetchQueue(self.producer, partial(self._make, kind), tile, kind.block)
         self._queues.append(queue)
-        return Supply(queue.draw, kind.grain)
+        return Supply(queue.draw, kind.grain, kind.block)
 
     def _make(self, kind: Kind[Any], count: int) -> Any:
         """This party's part of ``count`` elements."""
@@ -142,6 +150,8 @@ class TwoPartySource:
                 return self._make_random_bits(kind, count // 64)
             case Triples():
                 return self._make_triples(kind, count)
+            case RowTriples():
+                return make_row_triples(self._transfers, kind, count)
         raise LookupError(f"two parties cannot make {kind.name}")
 
     def _make_transfers(self, kind: Transfers, words: int) -> TransferEnd:
@@ -183,8 +193,7 @@ class TwoPartySource:
             b = _kernels.unpack_words(b.view(np.uint8), count, bits) | above
         message, sent = _kernels.ot_products_send(sender.zero, sender.one, a, bits)
         theirs = self._transfers.swap("ring triples", message, message.size, bits)
-        # The choices are the bits: none is to be flipped.
-        received = _kernels.ot_products_receive(receiver.chosen, b, np.zeros_like(b), bits, theirs)
+        received = _kernels.ot_products_receive(receiver.chosen, b, bits, theirs)
         return TriplePieces(a, b, a * b + sent + received)
 
     def _make_random_bits(self, kind: RandomBits, words: int) -> RandomBitPieces:

@@ -15,6 +15,7 @@ from securexgb.correlations.gates import Gates
 from securexgb.correlations.kind import Kind, Pieces
 from securexgb.correlations.kinds import KINDS
 from securexgb.correlations.random_bits import RandomBits
+from securexgb.correlations.row_triples import RowTriples
 from securexgb.correlations.triples import Triples
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.training import train
@@ -69,7 +70,8 @@ def taken(
 def test_every_kind_keeps_its_law(stretch_after: int) -> None:
     parties = pair(stretch_after=stretch_after)
     for count in COUNTS:
-        for kind in (*KINDS, Triples(52), Triples(33)):
+        rows = RowTriples(3, 52), RowTriples(40, 33), RowTriples(1, 1)
+        for kind in (*KINDS, Triples(52), Triples(33), *rows):
             taken(parties, kind, min(count, 5000) if kind.elements > 1 else count)
 
 

@@ -56,7 +56,7 @@ DRAWN_A_MEGABYTE = 2.5e-3
 SECONDS_A_ROW_BIT = 60e-9
 """Of a party, for a row and node in one direction: docs/homomorphic.md, "Row bits"."""
 
-SECONDS_A_BIT = 15e-9
+SECONDS_A_BIT = 25e-9
 """Of a party, for a bit of the number and a word of its row in triples of rows."""
 
 PROGRAM_BYTES = 180e6

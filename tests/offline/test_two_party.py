@@ -116,6 +116,17 @@ def test_what_it_reports() -> None:
         own.close()
 
 
+def test_rows_are_made_singly_and_nothing_is_sent_for_the_lowest_bit() -> None:
+    parties = pair()
+    taken(parties, RowTriples(4, 52), 10)
+    setup, rows = 64 + 128 * 64 + 128 * 32, 10 + 10 // 4  # a quarter ahead, of no block
+    keys = -(-rows * 52 // 64) * 8 * 31
+    message = -(-rows * 4 * (52 * 51 // 2) // 64) * 8
+    for own in parties:
+        assert own.account.channel_bytes == setup + keys + message
+        own.close()
+
+
 def encrypted(party: Party) -> TwoPartySource:
     """The source of a job without a dealer, matrix products included."""
     lane = party.channel.stream("products")

@@ -160,15 +160,8 @@ def ot_products_send(
     ceil(ring_bits / 2) a factor, and one for two factors where ring_bits is even.
     """
 
-def ot_products_receive(
-    chosen: Words, choices: Words, flips: Words, ring_bits: int, message: Words
-) -> Words:
-    """The receiver's shares (n,), for words whose low bits are its choices and its flips (n,)."""
-
-def ot_signed_sums(keys: Words, flips: Words, count: int) -> Words:
-    """Sums over i of 2^i times stream i of a row's keys, (rows, count) flat; keys (2, n), n / rows
-    a row. Bit i of a row's word of flips (rows,) says whether it is added, or taken off.
-    """
+def ot_products_receive(chosen: Words, choices: Words, ring_bits: int, message: Words) -> Words:
+    """The receiver's shares (n,), for words whose low bits are its choices (n,)."""
 
 class BfvRing:
     """Z_q[X] / (X^N + 1) with its tables; holds no key. See kernels/src/lattice and he/bfv.py.

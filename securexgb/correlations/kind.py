@@ -90,12 +90,14 @@ class Kind(ABC, Generic[P]):
     """The base of all kinds; subclasses are frozen dataclasses. ``P``: what a party gets of it.
 
     ``use``: what tables count it as. ``elements``: how many of these an element holds: one, or a
-    word of 64. ``grain``: so many elements, or a multiple, are used up by a request.
+    word of 64. ``grain``: so many elements, or a multiple, are used up by a request. ``block``:
+    where two parties make it, so many or a multiple are made at a time.
     """
 
     use: ClassVar[str]
     elements: ClassVar[int] = 1
     grain: ClassVar[int] = 1
+    block: ClassVar[int] = BLOCK
 
     @property
     @abstractmethod

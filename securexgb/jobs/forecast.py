@@ -29,6 +29,7 @@ from securexgb.correlations.digits import DigitTransfers
 from securexgb.correlations.gates import Gates
 from securexgb.correlations.kind import Kind
 from securexgb.correlations.random_bits import RandomBits
+from securexgb.correlations.row_triples import RowTriples
 from securexgb.correlations.rows import RowShape
 from securexgb.correlations.transfers import Transfers
 from securexgb.correlations.triples import Triples
@@ -54,6 +55,9 @@ DRAWN_A_MEGABYTE = 2.5e-3
 
 SECONDS_A_ROW_BIT = 60e-9
 """Of a party, for a row and node in one direction: docs/homomorphic.md, "Row bits"."""
+
+SECONDS_A_BIT = 25e-9
+"""Of a party, for a bit of the number and a word of its row in triples of rows."""
 
 PROGRAM_BYTES = 180e6
 """Of an interpreter with the package, its link, and pools of transfers."""
@@ -199,6 +203,8 @@ def price(kind: Kind[Any]) -> tuple[float, float]:
     match kind:
         case Triples():
             return 543.0, 3.8e-6
+        case RowTriples(count, bits):
+            return count * bits * (bits - 1) / 8, count * bits * SECONDS_A_BIT
         case Gates():
             return 26.0, 3.6e-6
         case DigitTransfers():

@@ -46,16 +46,17 @@ def joined(parts: Sequence[P]) -> P:
 class Supply(Generic[P]):
     """The correlations of one kind at one party, in order.
 
-    ``make(start, count)`` gives elements start .. start + count, both multiples of 64. ``grain``:
-    so many elements, or a multiple, are used up by a request.
+    ``make(start, count)`` gives elements start .. start + count, both multiples of ``unit``.
+    ``grain``: so many elements, or a multiple, are used up by a request. What is made singly (a
+    unit of 1) is large, and not taken in blocks.
     """
 
-    def __init__(self, make: Callable[[int, int], P], grain: int) -> None:
+    def __init__(self, make: Callable[[int, int], P], grain: int, unit: int = BLOCK) -> None:
         self._make = make
-        self._grain = grain
+        self._grain, self._unit = grain, unit
         self._held: P | None = None
         self._made = self._at = self._ready = 0
-        self._block = FIRST_BLOCK
+        self._block = FIRST_BLOCK if unit > 1 else 0
 
     def take(self, count: int) -> P:
         """The next ``count`` elements, as read-only arrays."""
@@ -71,7 +72,7 @@ class Supply(Generic[P]):
         """At least ``needed`` elements before us: the rest of this block and a new one."""
         rest = self._ready - self._at
         count = max(needed - rest, self._block)
-        count += -count % BLOCK
+        count += -count % self._unit
         fresh = self._make(self._made, count)
         if rest and self._held is not None:
             fresh = joined([cut(self._held, self._at, self._ready), fresh])

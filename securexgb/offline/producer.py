@@ -124,17 +124,19 @@ class Producer:
 class PrefetchQueue(Prefetched[P]):
     """The tiles of one kind at one party, in order; ``draw`` is a ``make`` of ``Supply``.
 
-    ``make(count)`` makes a tile. ``tile``: elements, a multiple of 64, made at a time.
+    ``make(count)`` makes a tile. ``tile``: elements, a multiple of ``unit``, made at a time.
     """
 
-    def __init__(self, producer: Producer, make: Callable[[int], P], tile: int) -> None:
-        super().__init__(BLOCK, tile)
+    def __init__(
+        self, producer: Producer, make: Callable[[int], P], tile: int, unit: int = BLOCK
+    ) -> None:
+        super().__init__(unit, tile)
         self._producer = producer
         self._make = make
         self._most = MOST_TILES * tile
 
     def draw(self, _start: int, count: int) -> P:
-        """The next ``count`` elements, a multiple of 64, once they are there."""
+        """The next ``count`` elements, a multiple of the unit, once they are there."""
         for _, size in self.ask(count):
             self._producer.order(partial(self._produce, size))
         self._producer.wait(lambda: self.has(count))

@@ -99,7 +99,7 @@ class SeededSource:
         self._seconds = 0.0
         products: MatrixProducts = made or DealtProducts(streams, channel, dealer)
         self.products = ObservedProducts(products, lambda *_: dealer.check())
-        self._supplies = {kind: self._supply(kind) for kind in KINDS}
+        self._supplies: dict[Kind[Any], Supply[Any]] = {kind: self._supply(kind) for kind in KINDS}
 
     @property
     def account(self) -> Account:
@@ -109,7 +109,10 @@ class SeededSource:
     def take(self, kind: Kind[P], count: int) -> P:
         """See ``correlations.source``."""
         self._dealer.check()
-        supply: Supply[P] = self._supplies[kind.dealt]
+        made: Kind[Any] = kind.dealt
+        supply: Supply[P] | None = self._supplies.get(made)
+        if supply is None:
+            supply = self._supplies[made] = self._supply(made)
         return supply.take(count)
 
     def begin_job(self, sums: int) -> None:

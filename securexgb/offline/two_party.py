@@ -9,6 +9,8 @@ Kinds without a direction are made in both at once, so both parties work at the 
     digits         one of 16 from four transfers, see ``_make_digits``: no second message
     random bits    r = r0 ^ r1 = r0 + r1 - 2 r0 r1; the product of the sender's bit r0 and
                    the receiver's choice r1 takes one transfer and one word, or half a word
+    row triples    the same with one b for a row of a: one transfer of a key for each bit of b,
+                   whose streams are the messages; see ``arith.row_products``
     triples        both cross products of (a0 + a1)(b0 + b1) mod 2^r bit by bit of b, the
                    choices: r transfers and r (r + 1) / 16 bytes each (Gilboa, CRYPTO 1999)
 
@@ -25,6 +27,8 @@ from typing import Any
 import numpy as np
 
 from securexgb import _kernels
+from securexgb.arith import row_products
+from securexgb.arith.bits import unpack_dense, words_per
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.correlations.digits import (
@@ -38,16 +42,19 @@ from securexgb.correlations.gates import GatePieces, Gates
 from securexgb.correlations.kind import Kind, P, numbers, spread
 from securexgb.correlations.prices import MADE
 from securexgb.correlations.random_bits import RandomBitPieces, RandomBits
+from securexgb.correlations.row_triples import RowTriplePieces, RowTriples
 from securexgb.correlations.source import Account
 from securexgb.correlations.transfers import TransferEnd, Transfers
 from securexgb.correlations.triples import TriplePieces, Triples
 from securexgb.offline.ahead import Supply
-from securexgb.offline.oblivious_transfer import STRETCH_AFTER, WORD, ObliviousTransfer
+from securexgb.offline.oblivious_transfer import KEY, STRETCH_AFTER, WORD, ObliviousTransfer
 from securexgb.offline.producer import PrefetchQueue, Producer, ProductsAhead
 from securexgb.offline.rows_ahead import RowBitsAhead
 
 _TILE = 1 << 11
 """Words of 64 transfers made at a time: 1 MiB a kind of message."""
+_ROW_WORDS = 1 << 15
+"""Words of rows of triples made at a time: messages of some MiB."""
 SUM_TRANSFERS = 64
 """In each direction, at least, of a sum that is taken apart, and becomes part of a candidate."""
 _TWO = np.uint64(2)
@@ -125,9 +132,11 @@ class TwoPartySource:
         tile = _TILE * kind.grain
         if isinstance(kind, DigitTransfers):
             tile //= DIGIT
-        queue = PrefetchQueue(self.producer, partial(self._make, kind), tile)
+        if isinstance(kind, RowTriples):
+            tile = max(1, _ROW_WORDS // max(1, kind.count))
+        queue = PrefetchQueue(self.producer, partial(self._make, kind), tile, kind.block)
         self._queues.append(queue)
-        return Supply(queue.draw, kind.grain)
+        return Supply(queue.draw, kind.grain, kind.block)
 
     def _make(self, kind: Kind[Any], count: int) -> Any:
         """This party's part of ``count`` elements."""
@@ -142,6 +151,8 @@ class TwoPartySource:
                 return self._make_random_bits(kind, count // 64)
             case Triples():
                 return self._make_triples(kind, count)
+            case RowTriples():
+                return self._make_row_triples(kind, count)
         raise LookupError(f"two parties cannot make {kind.name}")
 
     def _make_transfers(self, kind: Transfers, words: int) -> TransferEnd:
@@ -183,9 +194,18 @@ class TwoPartySource:
             b = _kernels.unpack_words(b.view(np.uint8), count, bits) | above
         message, sent = _kernels.ot_products_send(sender.zero, sender.one, a, bits)
         theirs = self._transfers.swap("ring triples", message, message.size, bits)
-        # The choices are the bits: none is to be flipped.
-        received = _kernels.ot_products_receive(receiver.chosen, b, np.zeros_like(b), bits, theirs)
+        received = _kernels.ot_products_receive(receiver.chosen, b, bits, theirs)
         return TriplePieces(a, b, a * b + sent + received)
+
+    def _make_row_triples(self, kind: RowTriples, rows: int) -> RowTriplePieces:
+        bits, shape = kind.ring_bits, (rows, kind.count)
+        words = words_per(rows * bits)
+        sender, receiver = self._transfers.transfer(words, words, KEY)
+        message, a, c = row_products.sent((sender.zero, sender.one), shape, bits)
+        theirs = self._transfers.swap("row triples", message, message.size, bits)
+        b = unpack_dense(receiver.choices, rows, bits)
+        c += row_products.received(receiver.chosen, b, kind.count, bits, theirs) + a * b[:, None]
+        return RowTriplePieces(a.T, b, c.T)
 
     def _make_random_bits(self, kind: RandomBits, words: int) -> RandomBitPieces:
         """The first half with rank 0 as sender, the rest with rank 1."""

@@ -154,7 +154,7 @@ def _megabytes(words: int) -> str:
 
 def _consumed(cost: Cost) -> dict[str, int]:
     """Correlations by what they are for, widths and directions together."""
-    found = {"products": 0, "gates": 0, "digits": 0, "lifts": 0, "transfers": 0}
+    found = {"products": 0, "gates": 0, "digits": 0, "lifts": 0, "transfers": 0, "rows": 0}
     for kind, count in cost.correlations.counts.items():
         found[kind.use] += kind.elements * count
     return found | {

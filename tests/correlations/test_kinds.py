@@ -18,6 +18,7 @@ from securexgb.correlations.gates import WIDEST, Gates
 from securexgb.correlations.kind import Kind
 from securexgb.correlations.kinds import KINDS
 from securexgb.correlations.random_bits import RandomBits
+from securexgb.correlations.row_triples import RowTriples
 from securexgb.correlations.transfers import Transfers, transfer_bits
 from securexgb.correlations.triples import Triples
 from securexgb.dealer.wire import series_of
@@ -73,7 +74,7 @@ def test_no_name_is_written_twice_and_no_length_guessed() -> None:
             assert not guessed.search(text), f"{path.name} guesses by a length"
 
 
-@pytest.mark.parametrize("kind", [*KINDS, Triples(33)])
+@pytest.mark.parametrize("kind", [*KINDS, Triples(33), RowTriples(2, 33)])
 def test_a_law_is_broken_by_another_piece(kind: Kind[Any]) -> None:
     zero, one = (
         InsecureLocalSource(rank, channel, 1).take(kind, 192)

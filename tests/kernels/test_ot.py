@@ -72,19 +72,8 @@ def test_products(count: int, ring_bits: int) -> None:
     bits = ring_bits * (ring_bits + 1) // 2
     assert 0 <= message.size * ring_bits - count * bits < ring_bits
     assert not (message >> np.uint64(ring_bits - 1) >> np.uint64(1)).any()
-    none = np.zeros(count, np.uint64)
-    both = mine + k.ot_products_receive(chosen, b, none, ring_bits, message)
+    both = mine + k.ot_products_receive(chosen, b, ring_bits, message)
     np.testing.assert_array_equal((both - a * b) << np.uint64(64 - ring_bits), 0)
-
-
-@pytest.mark.parametrize(("rows", "count", "ring_bits"), [(1, 1, 64), (3, 5, 21), (2, 7, 1)])
-def test_signed_sums_are_those_of_streams(rows: int, count: int, ring_bits: int) -> None:
-    keys, flips = words(2 * rows * ring_bits).reshape(2, -1), words(rows)
-    places = np.arange(ring_bits, dtype=np.uint64)
-    signs = np.where((flips[:, None, None] >> places) & np.uint64(1), 1, -1).astype(np.uint64)
-    streams = k.ot_expand(keys, count, ring_bits).reshape(rows, count, ring_bits)
-    expected = ((streams << places) * signs).sum(axis=2)
-    np.testing.assert_array_equal(k.ot_signed_sums(keys, flips, count), expected.ravel())
 
 
 @pytest.mark.parametrize("width", [1, 16, 64])
@@ -185,9 +174,8 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "two tags": (k.ot_silent_send, (POOL, TAGS[:2], 0, 0, TAG, TAGS[:1], 1), "tags must have"),
     "half a tree": (k.ot_silent_receive, (POOL, TAGS, 0, 0, W[:11], 1), "20 words a tree"),
     "factors": (k.ot_products_send, (W, W, W, 64), "64 messages a factor"),
-    "message": (k.ot_products_receive, (W, W[:1], W[:1], 64, W), "message must have 33 words"),
-    "flips": (k.ot_products_receive, (W, W[:1], W[:0], 64, W), "flips a word"),
-    "keys of no rows": (k.ot_signed_sums, (KEYS[:2], W[:0], 5), "64 for each of 0 flips"),
+    "message": (k.ot_products_receive, (W, W[:1], 64, W), "message must have 33 words"),
+    "chosen": (k.ot_products_receive, (W[:1], W[:1], 64, W), "64 messages a product"),
     "three bits": (k.digit_pad, (KEYS, KEYS[:3]), "4 rows, not 3"),
     "short keys": (k.digit_pads, (KEYS[:15], KEYS[:15]), "width must be 2 or 7"),
     "other keys": (k.digit_pads, (KEYS, KEYS[:8]), "one must have the shape"),

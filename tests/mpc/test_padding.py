@@ -23,7 +23,6 @@ from securexgb.mpc.multiplex import multiplex_private, multiplex_shared
 from securexgb.mpc.multiply import and_bits, and_broadcast
 from securexgb.mpc.numbers.lift import binary, lift_numbers, widen
 from securexgb.mpc.numbers.magnitude import Index, magnitude
-from securexgb.mpc.numbers.scale import scale_rows
 from securexgb.mpc.numbers.signs import sign_tables
 from securexgb.mpc.numbers.table import Place, Tables, lookups
 from securexgb.mpc.packed import packed_words
@@ -114,12 +113,6 @@ CASES: dict[str, tuple[Program, Callable[[int], list[Pair]], Callable[[int], Any
         multiplex_shared,
         lambda n: [bits(1, n), numbers(1, 1, n), public((32,))],
         lambda n: ([n + packed(n, 32)],) * 2,
-    ),
-    "scale_rows": (
-        scale_rows,
-        lambda n: [numbers(n, 2), numbers(n), public(21)],
-        # Of 21 bits 11 words a number that is multiplied.
-        lambda n: ([21 * n + packed(11 * 2 * n, 21)],) * 2,
     ),
     # Of three bits the label party receives two; then one number's carry, which it receives too.
     "lift_numbers": (

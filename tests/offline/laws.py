@@ -12,6 +12,7 @@ from securexgb.correlations.digits import DigitTransfers, SentDigits, chosen_mes
 from securexgb.correlations.gates import Gates
 from securexgb.correlations.kind import Kind, Pieces, Words
 from securexgb.correlations.random_bits import RandomBits
+from securexgb.correlations.row_triples import RowTriples
 from securexgb.correlations.source import BucketMatrix, CorrelationSource, VectorProducts
 from securexgb.correlations.transfers import SentTransfers, Transfers
 from securexgb.correlations.triples import Triples
@@ -22,6 +23,8 @@ def rows(kind: Kind[Any], pieces: Pieces) -> list[tuple[int, ...]]:
     match kind:
         case Triples():
             return [(), (), ()]
+        case RowTriples(count):
+            return [(count,), (), (count,)]
         case RandomBits():
             return [(), ()]
         case Gates(width):
@@ -42,7 +45,7 @@ def arrays(pieces: Pieces) -> list[Words]:
 def holds(kind: Kind[Any], zero: Any, one: Any) -> bool:
     """The law: whether both parties' parts fit together."""
     match kind:
-        case Triples(bits):
+        case Triples(bits) | RowTriples(_, bits):
             return agree((zero.a + one.a) * (zero.b + one.b), zero.c + one.c, bits)
         case Gates():
             return np.array_equal((zero.a ^ one.a) & (zero.b ^ one.b), zero.c ^ one.c)

@@ -14,6 +14,7 @@ from securexgb.correlations.digits import DigitTransfers
 from securexgb.correlations.gates import Gates
 from securexgb.correlations.kinds import KINDS
 from securexgb.correlations.random_bits import RandomBits
+from securexgb.correlations.row_triples import RowTriples
 from securexgb.correlations.transfers import Transfers
 from securexgb.correlations.triples import Triples
 from securexgb.errors import DataError, UsageError
@@ -34,7 +35,7 @@ def make_pair(seed: int = 7) -> tuple[InsecureLocalSource, InsecureLocalSource]:
 def test_every_kind_keeps_its_law(counts: list[int]) -> None:
     pair = make_pair()
     for count in counts:
-        for kind in (*KINDS, Triples(52)):
+        for kind in (*KINDS, Triples(52), RowTriples(3, 52)):
             words = kind.elements > 1
             check_next(kind, pair, min(count, 700) if words else count)
 

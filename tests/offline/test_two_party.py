@@ -15,6 +15,7 @@ from securexgb.correlations.gates import Gates
 from securexgb.correlations.kind import Kind, Pieces
 from securexgb.correlations.kinds import KINDS
 from securexgb.correlations.random_bits import RandomBits
+from securexgb.correlations.row_triples import RowTriples
 from securexgb.correlations.triples import Triples
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.training import train
@@ -69,7 +70,8 @@ def taken(
 def test_every_kind_keeps_its_law(stretch_after: int) -> None:
     parties = pair(stretch_after=stretch_after)
     for count in COUNTS:
-        for kind in (*KINDS, Triples(52), Triples(33)):
+        rows = RowTriples(3, 52), RowTriples(40, 33), RowTriples(1, 1)
+        for kind in (*KINDS, Triples(52), Triples(33), *rows):
             taken(parties, kind, min(count, 5000) if kind.elements > 1 else count)
 
 
@@ -111,6 +113,17 @@ def test_what_it_reports() -> None:
         assert own.account.waited_seconds > 0
         setup, block = 64 + 128 * 64 + 128 * 32, 640 * (8 * 31 + 260)  # a quarter ahead
         assert own.account.channel_bytes == setup + block
+        own.close()
+
+
+def test_rows_are_made_singly_and_nothing_is_sent_for_the_lowest_bit() -> None:
+    parties = pair()
+    taken(parties, RowTriples(4, 52), 10)
+    setup, rows = 64 + 128 * 64 + 128 * 32, 10 + 10 // 4  # a quarter ahead, of no block
+    keys = -(-rows * 52 // 64) * 8 * 31
+    message = -(-rows * 4 * (52 * 51 // 2) // 64) * 8
+    for own in parties:
+        assert own.account.channel_bytes == setup + keys + message
         own.close()
 
 

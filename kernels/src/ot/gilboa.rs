@@ -6,10 +6,6 @@
 //! 2^i (m_c + b_i t_i) = 2^i (m0 + b_i a). t_i holds both messages, and the receiver lacks
 //! one of them: its mask.
 //!
-//! A receiver that holds random choices c in place of b tells the sender its flips d = b ^ c while
-//! the sender sends: both then hold shares of the products by c, and b = c + d - 2 c d bit by bit.
-//! So where d_i is set both change their sign, and the sender adds 2^i a.
-//!
 //! Packing: t_i and t_(r-i) make one word of r bits; where r is even, t_(r/2), half a word,
 //! has a word for two products.
 
@@ -53,10 +49,10 @@ pub fn send(
 }
 
 /// The receiver's shares, for its chosen messages (r a product), the sender's message, and words
-/// whose low r bits are its choices and its flips.
+/// whose low r bits are its choices.
 pub fn receive(
     chosen: &[u64],
-    [choices, flips]: [&[u64]; 2],
+    choices: &[u64],
     ring_bits: usize,
     message: &[u64],
     shares: &mut [u64],
@@ -64,8 +60,8 @@ pub fn receive(
     let r = ring_bits;
     let (whole, halves) = message.split_at(r.div_ceil(2) * choices.len());
     let products = chosen.chunks_exact(r).zip(whole.chunks_exact(r.div_ceil(2)));
-    let outputs = choices.iter().zip(flips).zip(shares);
-    for (at, ((chosen, packed), ((&choice, &flip), share))) in products.zip(outputs).enumerate() {
+    let outputs = choices.iter().zip(shares);
+    for (at, ((chosen, packed), (&choice, share))) in products.zip(outputs).enumerate() {
         let mut sent = [0; 64];
         sent[0] = packed[0];
         for (i, word) in packed.iter().enumerate().skip(1) {
@@ -75,9 +71,8 @@ pub fn receive(
             sent[r / 2] = half >> (r / 2 * (at % 2));
         }
         *share = chosen.iter().zip(&sent).enumerate().fold(0, |sum: u64, (i, (word, sent))| {
-            let (bit, sign) = ((choice >> i & 1).wrapping_neg(), (flip >> i & 1).wrapping_neg());
-            let product = word.wrapping_add(sent & bit);
-            sum.wrapping_add((product ^ sign).wrapping_sub(sign) << i)
+            let bit = (choice >> i & 1).wrapping_neg();
+            sum.wrapping_add(word.wrapping_add(sent & bit) << i)
         });
     }
 }
@@ -92,22 +87,6 @@ pub fn expand([low, high]: [&[u64]; 2], count: usize, ring_bits: usize, out: &mu
         let rows = out[row * count * ring_bits..].chunks_exact_mut(ring_bits);
         for (messages, word) in rows.zip(&words) {
             messages[place] = *word;
-        }
-    }
-}
-
-/// The sums over i of 2^i times stream i of `expand`, for each product: taken off where bit i of
-/// its row's word of flips is not set. With 2^i a added where it is, the sender's shares.
-pub fn signed_sums([low, high]: [&[u64]; 2], flips: &[u64], count: usize, sums: &mut [u64]) {
-    sums.fill(0);
-    let ring_bits = low.len() / flips.len().max(1);
-    let mut words = vec![0; count];
-    for (number, (&low, &high)) in low.iter().zip(high).enumerate() {
-        stream([low, high]).fill(0, &mut words);
-        let (row, place) = (number / ring_bits, number % ring_bits);
-        let sign = (flips[row] >> place & 1).wrapping_sub(1);
-        for (sum, word) in sums[row * count..][..count].iter_mut().zip(&words) {
-            *sum = sum.wrapping_add((word ^ sign).wrapping_sub(sign) << place);
         }
     }
 }
@@ -131,48 +110,10 @@ mod tests {
             let (mut mine, mut theirs) = (vec![0; count], vec![0; count]);
             send([zero, one], a, r, &mut message, &mut mine);
             assert!(message.iter().all(|&word| low(word, r) == word));
-            receive(&chosen, [b, &vec![0; count]], r, &message, &mut theirs);
+            receive(&chosen, b, r, &message, &mut theirs);
             for i in 0..count {
                 let sum = mine[i].wrapping_add(theirs[i]);
                 assert_eq!(low(sum, r), low(a[i].wrapping_mul(b[i]), r));
-            }
-        }
-    }
-
-    #[test]
-    fn flips_turn_products_by_choices_into_those_by_bits() {
-        for (rows, count, r) in [(1, 1, 64), (3, 5, 21), (2, 7, 40)] {
-            let drawn = drawn(5, 4 * rows * r + rows * (count + 2));
-            let (keys, rest) = drawn.split_at(4 * rows * r);
-            let (zero, one) = keys.split_at(2 * rows * r);
-            let (b, rest) = rest.split_at(rows);
-            let (c, a) = rest.split_at(rows);
-            let flips: Vec<u64> = b.iter().zip(c).map(|(b, c)| b ^ c).collect();
-            let each = |words: &[u64]| -> Vec<u64> {
-                words.iter().flat_map(|&word| vec![word; count]).collect()
-            };
-            let streams = |keys: &[u64]| {
-                let mut out = vec![0; rows * r * count];
-                let (low, high) = keys.split_at(rows * r);
-                expand([low, high], count, r, &mut out);
-                out
-            };
-            let [zeros, ones] = [zero, one].map(streams);
-            let choices = each(c);
-            let chosen: Vec<u64> = (0..rows * r * count)
-                .map(|i| if choices[i / r] >> (i % r) & 1 == 1 { ones[i] } else { zeros[i] })
-                .collect();
-            let n = rows * count;
-            let mut message = vec![0; message_words(n, r)];
-            let (mut mine, mut theirs) = (vec![0; n], vec![0; n]);
-            send([&zeros, &ones], a, r, &mut message, &mut mine);
-            receive(&chosen, [&choices, &each(&flips)], r, &message, &mut theirs);
-            let (low_keys, high_keys) = zero.split_at(rows * r);
-            signed_sums([low_keys, high_keys], &flips, count, &mut mine);
-            for i in 0..n {
-                let given = mine[i].wrapping_add(a[i].wrapping_mul(low(flips[i / count], r)));
-                let sum = given.wrapping_add(theirs[i]);
-                assert_eq!(low(sum, r), low(a[i].wrapping_mul(b[i / count]), r));
             }
         }
     }

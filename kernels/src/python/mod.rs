@@ -31,7 +31,7 @@ mod _kernels {
     #[pymodule_export]
     use super::ot::{
         ot_choose, ot_expand, ot_finish, ot_grow, ot_offer, ot_products_receive, ot_products_send,
-        ot_puncture, ot_receive, ot_send, ot_signed_sums, ot_silent_receive, ot_silent_send,
+        ot_puncture, ot_receive, ot_send, ot_silent_receive, ot_silent_send,
     };
     #[pymodule_export]
     use super::row_bits::{RowBitsKey, RowBitsSums, bit_lines};

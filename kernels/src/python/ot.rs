@@ -324,34 +324,17 @@ pub fn ot_products_receive(
     py: Python,
     chosen: Words,
     choices: Words,
-    flips: Words,
     ring_bits: usize,
     message: Words,
 ) -> Made {
-    let [chosen, choices, flips, message]: [&[u64]; 4] = [&chosen, &choices, &flips, &message];
+    let [chosen, choices, message]: [&[u64]; 3] = [&chosen, &choices, &message];
     let count = choices.len();
     let expected = gilboa::message_words(count, within(ring_bits, 1..=64, "ring_bits")?);
-    check(chosen.len() == ring_bits * count && flips.len() == count, || {
-        format!("chosen must hold {ring_bits} messages a product, and flips a word")
+    check(chosen.len() == ring_bits * count, || {
+        format!("chosen must hold {ring_bits} messages a product")
     })?;
     check(message.len() == expected, || {
         format!("message must have {expected} words, not {}", message.len())
     })?;
-    let bits = [choices, flips];
-    Ok(filled(py, [count], |out| gilboa::receive(chosen, bits, ring_bits, message, out)))
-}
-
-/// Sums of the streams of keys (2, n), `count` words each, n a multiple of the flips: for each
-/// word of flips (rows, count) flat.
-#[pyfunction]
-pub fn ot_signed_sums(py: Python, keys: Words<2>, flips: Words, count: usize) -> Made {
-    let [two, n] = keys.shape();
-    let flips: &[u64] = &flips;
-    let rows = flips.len();
-    check(two == 2 && rows > 0 && n % rows == 0 && n / rows <= 64, || {
-        format!("keys must have the shape (2, up to 64 for each of {rows} flips)")
-    })?;
-    check(rows.checked_mul(count).is_some_and(|size| size < 1 << 40), || "too many words".into())?;
-    let (first, second) = keys.split_at(n);
-    Ok(filled(py, [rows * count], |out| gilboa::signed_sums([first, second], flips, count, out)))
+    Ok(filled(py, [count], |out| gilboa::receive(chosen, choices, ring_bits, message, out)))
 }

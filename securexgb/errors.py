@@ -46,6 +46,8 @@ class NotAvailable(UsageError, AttributeError):
 class AddressUnknown(UsageError):
     """No host has the name that an address names."""
 
+    help = "Check the spelling, and that this machine reaches its name server."
+
 
 class PeerError(SecureXGBError):
     """The other side cannot be reached, or stopped answering."""

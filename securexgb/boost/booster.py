@@ -15,6 +15,7 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import metric_value
 from securexgb.boost.grower import grow_trees
 from securexgb.boost.importance import opened_importance
+from securexgb.boost.leak import most_of_round
 from securexgb.boost.sample import sampled_columns
 from securexgb.boost.state import DataSet, State
 from securexgb.mpc.party import Party
@@ -66,9 +67,10 @@ def _grow(party: Party, state: State, number: int) -> None:
     model.importance = None
     state.rows.gradients(number)
     used = sampled_columns(state.coins, params, model.layout, number)
-    model.trees += grow_trees(party, state.tree_job(number, used), state.rows)
     asked = [(one, metric) for one in state.sets for metric in model.history[one.name]]
-    values = together(party, *(_measured(state, *one) for one in asked))
+    with party.ledger.announced(most_of_round(params, len(asked))):
+        model.trees += grow_trees(party, state.tree_job(number, used), state.rows)
+        values = together(party, *(_measured(state, *one) for one in asked))
     for (data_set, metric), value in zip(asked, values, strict=True):
         model.history[data_set.name][metric].append(value)
 

@@ -22,8 +22,6 @@ from securexgb.errors import CertificateRefused, UsageError
 from securexgb.storage.whole import make_directory, write_new, write_whole
 
 VALID_DAYS = 825
-_FOR_ALL = 0o644
-"""Mode of a certificate's file: it is public."""
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -162,7 +160,7 @@ def create_keys(
     make_directory(key_path.parent)
     write_new(key_path, secret)
     make_directory(certificate_path.parent)
-    write_new(certificate_path, certificate.public_bytes(serialization.Encoding.PEM), _FOR_ALL)
+    write_new(certificate_path, certificate.public_bytes(serialization.Encoding.PEM))
     return read_certificate(certificate_path)
 
 
@@ -180,7 +178,7 @@ def trust(received: Path, pinned_path: Path, name: str | None = None) -> Certifi
     certificate = Certificate.parse(content, str(received))
     certificate.check(name or certificate.name, "the received certificate")
     make_directory(pinned_path.parent)
-    write_whole(pinned_path, certificate.pem, _FOR_ALL)
+    write_whole(pinned_path, certificate.pem)
     return certificate
 
 

@@ -12,6 +12,7 @@ from securexgb.errors import UsageError
 from securexgb.jobs.data.files import load_sets, needed_sets
 from securexgb.jobs.evaluation import evaluate as run_evaluation
 from securexgb.jobs.ledgers import recorded
+from securexgb.jobs.reports import follow_ledger
 from securexgb.jobs.runs import finished_run
 from securexgb.report.text import leaks_text, ledger_table, table
 
@@ -36,6 +37,7 @@ def evaluate(
         metrics = run_evaluation(party, federation, finished.half, sets)
         ledger = party.ledger.rows()
     finished.run.log("evaluated", metrics=metrics)
+    follow_ledger(federation, finished)
     leaks = [of_metrics(name, rows.count, len(metrics[name])) for name, rows in sets]
     text = table(
         [

@@ -10,6 +10,7 @@ import json
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ import typer
 
 from securexgb.errors import SecureXGBError, UsageError
 from securexgb.report.record import plain
+from securexgb.storage.trouble import file_error, is_of_the_machine
 
 BUG = 1
 
@@ -35,16 +37,19 @@ FormatOption = Annotated[
 
 def result(facts: Mapping[str, Any], text: str, form: Format) -> None:
     """Print a command's result: the object as JSON, or the text for people."""
-    if form is Format.json:
-        print(json.dumps(plain(facts), allow_nan=False))
-    else:
-        print(text.rstrip("\n"))
-    sys.stdout.flush()
+    is_json = form is Format.json
+    try:
+        print(json.dumps(plain(facts), allow_nan=False) if is_json else text.rstrip("\n"))
+        sys.stdout.flush()
+    except OSError as error:
+        sys.stdout = None  # what is left in it goes nowhere
+        raise file_error("write", "the result to stdout", error) from error
 
 
 def note(text: str) -> None:
-    """One line for people."""
-    print(text, file=sys.stderr, flush=True)
+    """One line for people; where stderr takes none, a run does not end for that."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def explain(error: BaseException) -> int:
@@ -61,8 +66,8 @@ def explain(error: BaseException) -> int:
         if error.help:
             note(f"help: {error.help}")
         return error.exit_code
-    if isinstance(error, OSError) and error.filename is not None:
-        note(f"error: {error.filename}: {error.strerror}")
+    if isinstance(error, OSError) and (error.filename is not None or is_of_the_machine(error)):
+        note(f"error: {file_error('use', error.filename or 'a file', error)}")
         return UsageError.exit_code
     traceback.print_exception(error)
     note(f"error: unexpected {type(error).__name__}")

@@ -13,7 +13,7 @@ from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.jobs.data.files import load_rows, needed_file
 from securexgb.jobs.ledgers import recorded
 from securexgb.jobs.prediction import Predictor, write_predictions
-from securexgb.jobs.reports import Quality, keep_prediction, metrics_of, write_report
+from securexgb.jobs.reports import Quality, follow_ledger, keep_prediction, metrics_of, write_report
 from securexgb.jobs.runs import finished_run
 from securexgb.report.text import ledger_table
 from securexgb.storage.whole import make_directory
@@ -58,6 +58,7 @@ def predict(
         scores = predictor.score(rows)
         ledger = predictor.party.ledger.rows()
     finished.run.log("predicted", rows=rows.count, to=terms.predictions_to)
+    # The ledger has grown, so the report is another one, whoever got the scores.
     facts: dict[str, Any] = {
         "rows": rows.count,
         "predictions_to": terms.predictions_to,
@@ -66,6 +67,7 @@ def predict(
         "ledger": ledger,
     }
     if scores is None:
+        follow_ledger(federation, finished)
         text = f"{rows.count:,} rows predicted for {federation.peer_name}"
         result(facts, f"{text}\n\n{ledger_table(ledger)}", form)
         return
@@ -75,9 +77,9 @@ def predict(
     keep_prediction(finished.run, path, target)
     text = f"{rows.count:,} predictions are in {target}"
     metrics = metrics_of(rows, scores, terms.training)
+    quality = Quality() if metrics is None else Quality(metrics, path.name)
+    write_report(federation, finished.run, finished.half, finished.record, quality)
     if metrics is not None:
         facts["metrics"] = asdict(metrics)
-        written = Quality(metrics, path.name)
-        write_report(federation, finished.run, finished.half, finished.record, written)
         text += f"; the report with their quality is {finished.run.path / 'report.html'}"
     result(facts, f"{text}\n\n{ledger_table(ledger)}", form)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated
@@ -16,11 +18,12 @@ from securexgb.boost.leak import after_training, before_training
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.progress import TrainingProgress
+from securexgb.errors import SecureXGBError
 from securexgb.federation.session import Federation
 from securexgb.jobs.checkpoint import CheckpointStore
 from securexgb.jobs.checks import LEAVE_OUT
 from securexgb.jobs.data.files import load_rows, load_sets, needed_file, needed_sets
-from securexgb.jobs.ledgers import RunLedger, recorded, verdict_of
+from securexgb.jobs.ledgers import recorded, verdict_of
 from securexgb.jobs.reports import Quality, costs_of, curves, write_report
 from securexgb.jobs.runs import RunDirectory, RunRecord
 from securexgb.jobs.training import agreed_job
@@ -70,7 +73,8 @@ def train(
     try:
         half, record = _train(federation, path, run, key, resume)
     except BaseException as error:
-        run.log("failed", kind=type(error).__name__, message=str(error))
+        with suppress(SecureXGBError):  # the first error counts, and the disk may be full
+            run.log("failed", kind=type(error).__name__, message=str(error))
         raise
     run.log("finished", trees=len(half.trees))
     write_report(federation, run, half, record, Quality())
@@ -106,8 +110,8 @@ def _train(
         training = agreed_job(party, federation, rows, evals)
         run.log("agreed", rows=rows.count, columns=len(rows.column_names))
         with TrainingProgress(party, federation.peer_name, training.params.n_estimators) as bar:
-            recorder = _Recorder(party, run, ledger, bar, training.set_rows)
-            store = CheckpointStore(run.checkpoint, key)
+            recorder = _Recorder(party, run, bar, training.set_rows)
+            store = CheckpointStore(run.checkpoint, key, partial(_tell, run))
             training = replace(training, store=store, resume=resume, callbacks=(recorder,))
             half = run_training(party, training)
         record = RunRecord(
@@ -127,13 +131,17 @@ def _train(
     return half, record
 
 
+def _tell(run: RunDirectory, sentence: str) -> None:
+    note(sentence)
+    run.log("repaired", what=sentence)
+
+
 @dataclass(eq=False)
 class _Recorder(TrainingCallback):
-    """First what is opened at worst; after each tree a line of metrics, the ledger, the bar."""
+    """First what is opened at worst; after each tree a line of metrics, and the bar."""
 
     party: Party
     run: RunDirectory
-    ledger: RunLedger
     progress: TrainingProgress
     set_rows: list[tuple[str, int]]
     began: float = field(default_factory=perf_counter)
@@ -149,7 +157,6 @@ class _Recorder(TrainingCallback):
         return model
 
     def after_training(self, model: ModelHalf) -> ModelHalf:
-        self.ledger.write()
         if model.params.opens_importance and model.importance is None:
             note(f"warning: the model has no importance: {why_not(model)}")
         return model
@@ -167,7 +174,6 @@ class _Recorder(TrainingCallback):
         }
         self.began = now
         self.run.metric(line | newest)
-        self.ledger.write()
         self.progress.tree_done(
             epoch + 1, " ".join(f"{name} {figure(value)}" for name, value in newest.items())
         )

@@ -14,10 +14,10 @@ from securexgb import __version__
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.importance import importance_of, importances
 from securexgb.boost.params import TrainingParams
-from securexgb.errors import DataError
+from securexgb.errors import DataError, SecureXGBError
 from securexgb.federation.session import Federation
 from securexgb.jobs.data.files import load_rows
-from securexgb.jobs.ledgers import revealed_in
+from securexgb.jobs.ledgers import books_of
 from securexgb.jobs.prediction import Reals, read_scores
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import FinishedRun, RunDirectory, RunRecord, timestamp
@@ -27,10 +27,13 @@ from securexgb.report.html import render_html
 from securexgb.report.metrics import binary_metrics, regression_metrics, stability_index
 from securexgb.report.record import BinaryMetrics, Costs, RegressionMetrics, RunReport, report_json
 from securexgb.report.text import bits_line, bits_warnings, positive_sentence
-from securexgb.storage.whole import make_directory, read_whole, unpack_json
+from securexgb.storage.whole import make_directory, read_own, unpack_json
 
 _PREDICTED = "predicted.json"
 """Beside a run's model: which rows were predicted, and where the scores are."""
+_CUT_OFF = (
+    "the last session was cut off: the ledger counts what it may have opened at its worst case"
+)
 PACKAGES = ("numpy", "grpcio", "cryptography", "protobuf", "pydantic", "pyarrow")
 
 
@@ -102,7 +105,10 @@ def write_report(
         digest=federation.digest,
         terms=federation.terms.model_dump(mode="json"),
     )
-    record = replace(record, ledger=revealed_in(run))
+    books = books_of(run)
+    record = replace(record, ledger=books.revealed)
+    if books.in_work:
+        remarks = [*remarks, _CUT_OFF]
     found = importance_of(half)
     importance = (found.values, found.sentence)
     return _write(run, heading, half, importance, record, quality, remarks)
@@ -193,6 +199,19 @@ def keep_prediction(run: RunDirectory, data: Path, predictions: Path) -> None:
     run.write_json(_PREDICTED, kept)
 
 
+def follow_ledger(federation: Federation, finished: FinishedRun) -> None:
+    """Write a run's report again, after a session that has revealed more.
+
+    Where the rows of the newest predictions cannot be read any more, it says so.
+    """
+    quality, remarks = Quality(), list[str]()
+    try:
+        quality = quality_of(federation, finished)
+    except SecureXGBError as error:
+        remarks.append(f"without the quality of the newest predictions: {error}")
+    write_report(federation, finished.run, finished.half, finished.record, quality, remarks)
+
+
 def quality_of(
     federation: Federation, finished: FinishedRun, baseline: Path | None = None
 ) -> Quality:
@@ -203,7 +222,7 @@ def quality_of(
     kept_path = finished.run.path / _PREDICTED
     if not kept_path.exists():
         return Quality()
-    kept = unpack_json(read_whole(kept_path), _PREDICTED)
+    kept = unpack_json(read_own(kept_path), _PREDICTED)
     path, half = Path(kept["data"]), finished.half
     rows = load_rows(
         federation,

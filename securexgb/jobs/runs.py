@@ -26,12 +26,12 @@ from typing import Any
 from securexgb.attestation.verdict import Verdict
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.leak import Leak
-from securexgb.errors import DataError, TermsDiffer, UsageError
+from securexgb.errors import DataError, FileError, TermsDiffer, UsageError
 from securexgb.federation.session import Federation
 from securexgb.model.files import load_half
 from securexgb.report.record import Costs, plain
 from securexgb.storage.sealed import find_key
-from securexgb.storage.whole import append_line, make_directory, write_whole
+from securexgb.storage.whole import append_line, make_directory, read_own, write_whole
 
 LedgerRows = list[dict[str, Any]]
 """What was revealed: reveal, meaning, to, values."""
@@ -53,6 +53,7 @@ class RunDirectory:
     def create(root: Path, digest: str) -> RunDirectory:
         """A new directory named by the time and the digest of the terms."""
         time = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        make_directory(root)
         path = root / f"{time}-{digest}"
         number = 1
         while path.exists():
@@ -97,7 +98,7 @@ class RunDirectory:
         """Leave the lines of the first ``trees`` trees; a line that a crash tore is none."""
         path = self.path / _METRICS
         lines: dict[int, str] = {}
-        for line in path.read_text().splitlines() if path.exists() else ():
+        for line in read_own(path).decode(errors="replace").splitlines() if path.exists() else ():
             with suppress(ValueError, KeyError, TypeError):
                 lines[json.loads(line)["tree"]] = line
         self.write(_METRICS, "".join(lines[tree] + "\n" for tree in sorted(lines) if tree < trees))
@@ -179,9 +180,12 @@ def finished_run(federation: Federation, path: Path | None) -> FinishedRun:
             f"{federation.config.name}: the model in {run.path} was trained under the terms "
             f"{half.job_digest[:10] or 'of no job'}, and the job file says {federation.digest}"
         )
+    kept = run.path / _RECORD
     try:
-        record = RunRecord.from_mapping(json.loads((run.path / _RECORD).read_text()))
-    except (OSError, ValueError, KeyError, TypeError):
+        record = RunRecord.from_mapping(json.loads(read_own(kept) if kept.exists() else b""))
+    except FileError:
+        raise
+    except (ValueError, KeyError, TypeError):
         raise DataError(
             f"{federation.config.name}: {_RECORD} in {run.path} is missing or damaged"
         ) from None

@@ -13,7 +13,7 @@ from securexgb.cli.progress import TrainingProgress
 from securexgb.cli.train import train
 from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
-from securexgb.jobs.ledgers import add_ledgers, revealed_in
+from securexgb.jobs.ledgers import add_ledgers, books_of
 from securexgb.jobs.runs import RunDirectory
 from securexgb.testing.harness import insecure_parties, run_both
 from tests.processes.companies import SIDES, Companies
@@ -159,7 +159,7 @@ def test_rows_add_up_by_what_and_to_whom(tmp_path):
         ("A", "both", 1), ("B", "feature", 2), ("B", "label", 5),
     ]  # fmt: skip
     run = RunDirectory(tmp_path)
-    assert revealed_in(run) == []
+    assert books_of(run).revealed == []
     (tmp_path / "ledger.json").write_text('{"revealed": [{}]}')
     with pytest.raises(DataError, match="damaged"):
-        revealed_in(run)
+        books_of(run)

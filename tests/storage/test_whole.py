@@ -96,15 +96,6 @@ def test_a_new_file_replaces_nothing(tmp_path: Path) -> None:
     assert path.read_bytes() == b"first"
 
 
-def test_what_is_public_may_be_read_by_all(tmp_path: Path) -> None:
-    before = os.umask(0o077)
-    try:
-        whole.write_whole(tmp_path / "certificate", b"", 0o644)
-    finally:
-        os.umask(before)
-    assert (tmp_path / "certificate").stat().st_mode & 0o777 == 0o644
-
-
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read nothing"):
         whole.read_whole(tmp_path / "nothing")

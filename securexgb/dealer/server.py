@@ -107,11 +107,9 @@ def _announce(settings: DealerSettings, port: int, certificate: bytes, kind: str
     own = os.open(settings.certificate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(own, "wb") as file:  # a new file, and never what a symbolic link leads to
         file.write(certificate)
-    shown = {
-        "certificate": str(settings.certificate),
-        "fingerprint": fingerprint(certificate).hex(),
-    }
-    sys.stdout.write(json.dumps({"port": port, **shown, "evidence": kind}) + "\n")
+    where = {"port": port, "certificate": str(settings.certificate), "evidence": kind}
+    line = json.dumps(where | {"fingerprint": fingerprint(certificate).hex()})
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 

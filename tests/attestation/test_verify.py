@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest

@@ -43,7 +43,6 @@ def grow_model(party: Party, state: State, callbacks: Sequence[TrainingCallback]
             stops = [c.before_iteration(model, number, model.history) for c in everyone]
             if _either(party, stop or any(stops)):
                 break
-            state.begin_tree(params.n_estimators - number)
             _grow(party, state, number)
             stops = [c.after_iteration(model, number, model.history) for c in everyone]
             stop = any(stops)
@@ -62,13 +61,17 @@ def _either(party: Party, stop: bool) -> bool:
 
 
 def _grow(party: Party, state: State, number: int) -> None:
-    """Grow the trees of round ``number``, move all margins, open the metrics."""
+    """Grow the trees of round ``number``, move all margins, open the metrics.
+
+    From its first message on the round is in the ledger at its worst case.
+    """
     model, params = state.model, state.model.params
     model.importance = None
-    state.rows.gradients(number)
-    used = sampled_columns(state.coins, params, model.layout, number)
     asked = [(one, metric) for one in state.sets for metric in model.history[one.name]]
     with party.ledger.announced(most_of_round(params, len(asked))):
+        state.begin_tree(params.n_estimators - number)
+        state.rows.gradients(number)
+        used = sampled_columns(state.coins, params, model.layout, number)
         model.trees += grow_trees(party, state.tree_job(number, used), state.rows)
         values = together(party, *(_measured(state, *one) for one in asked))
     for (data_set, metric), value in zip(asked, values, strict=True):

@@ -32,7 +32,11 @@ def evaluate(
     needed_sets(settings)
     finished = finished_run(federation, run)
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
-    with federation.session("evaluate") as party, recorded(finished.run, party):
+    with (
+        finished.run.ending_logged("evaluate"),
+        federation.session("evaluate") as party,
+        recorded(finished.run, party),
+    ):
         sets = load_sets(federation, finished.half.columns, finished.record.classes)
         metrics = run_evaluation(party, federation, finished.half, sets)
         ledger = party.ledger.rows()

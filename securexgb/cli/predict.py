@@ -45,6 +45,7 @@ def predict(
         make_directory(output.absolute().parent)  # before anything is opened that it must hold
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
     with (
+        finished.run.ending_logged("predict"),
         Predictor.open(federation, finished.half) as predictor,
         recorded(finished.run, predictor.party),
     ):

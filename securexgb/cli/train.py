@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,6 @@ from securexgb.boost.leak import after_training, before_training
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.progress import TrainingProgress
-from securexgb.errors import SecureXGBError
 from securexgb.federation.session import Federation
 from securexgb.jobs.checkpoint import CheckpointStore
 from securexgb.jobs.checks import LEAVE_OUT
@@ -43,7 +41,7 @@ from securexgb.report.text import (
     table,
 )
 from securexgb.storage.sealed import ModelKey, find_key
-from securexgb.storage.whole import make_directory
+from securexgb.storage.whole import make_directory, remove_parts
 
 
 def train(
@@ -65,19 +63,16 @@ def train(
     if resume:
         names = ("checkpoint/state.json", "checkpoint")
         run = RunDirectory.latest(root, digest, holding=names, side=settings.name)
+        remove_parts(run.path)
     else:
         run = RunDirectory.create(root, digest)
         run.write("job.toml", federation.terms.to_toml())
     note(f"job {digest}, run {run.path}, waiting for {federation.peer_name}")
     run.log("resumed" if resume else "started", digest=digest, role=federation.role)
-    try:
+    with run.ending_logged("train"):
         half, record = _train(federation, path, run, key, resume)
-    except BaseException as error:
-        with suppress(SecureXGBError):  # the first error counts, and the disk may be full
-            run.log("failed", kind=type(error).__name__, message=str(error))
-        raise
+        write_report(federation, run, half, record, Quality())
     run.log("finished", trees=len(half.trees))
-    write_report(federation, run, half, record, Quality())
     shown = {
         "run": str(run.path),
         "model": str(run.model / f"{half.role}.npz"),

@@ -16,8 +16,8 @@ whole: written beside, then renamed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from typing import Any
 from securexgb.attestation.verdict import Verdict
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.leak import Leak
-from securexgb.errors import DataError, FileError, TermsDiffer, UsageError
+from securexgb.errors import DataError, FileError, SecureXGBError, TermsDiffer, UsageError
 from securexgb.federation.session import Federation
 from securexgb.model.files import load_half
 from securexgb.report.record import Costs, plain
@@ -89,6 +89,17 @@ class RunDirectory:
     def log(self, event: str, **facts: Any) -> None:
         """Add one event to the log; facts are public or about this side only."""
         self._append("log.jsonl", {"time": timestamp(), "event": event, **facts})
+
+    @contextmanager
+    def ending_logged(self, command: str) -> Iterator[None]:
+        """Where the block fails or is interrupted, the log says so in its last line."""
+        try:
+            yield
+        except BaseException as error:
+            event = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+            with suppress(SecureXGBError):  # the first error counts, and the disk may be full
+                self.log(event, command=command, kind=type(error).__name__, message=str(error))
+            raise
 
     def metric(self, facts: Mapping[str, Any]) -> None:
         """Add one tree's line to the metrics."""

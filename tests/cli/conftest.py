@@ -1,11 +1,17 @@
-"""Running a command in this process, as a shell would see it."""
+"""Running a command in this process, as a shell would see it; or at both sides of a job."""
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
 
 from securexgb.cli.app import main
+from securexgb.federation.session import Federation
+from securexgb.testing.harness import insecure_parties, run_both
+from tests.processes.companies import SIDES, Companies
+
+TREES = 4
 
 
 @dataclass
@@ -27,3 +33,40 @@ def securexgb(capsys):
         return Finished(code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def both(monkeypatch):
+    """Run a command at both sides of ``companies``, over a link in memory."""
+
+    def run(companies, command, backend="shared", before=lambda _: None, **options):
+        parties = insecure_parties(seed=5, backend=backend)
+
+        @contextmanager
+        def session(federation, _purpose):
+            yield parties[federation.config.rank]
+
+        monkeypatch.setattr(Federation, "session", session)
+
+        def side(_party, name):
+            before(name)
+            folder = companies.root / name
+            files = {"config": folder / "party.toml", "job": folder / "job.toml"}
+            command(**files, **options)
+
+        run_both(side, parties, list(SIDES))
+
+    return run
+
+
+@pytest.fixture
+def companies(tmp_path):
+    def make(name, **training):
+        training = {"n_estimators": TREES, "eval_metric": ["logloss"]} | training
+        made = Companies(tmp_path / name, training)
+        for side in SIDES:
+            with (made.root / side / "party.toml").open("a") as settings:
+                settings.write('eval_data = { valid = "test.csv" }\n')
+        return made
+
+    return make

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from securexgb.errors import CertificateRefused, UsageError
+from securexgb.storage.trouble import refuse_machine
 from securexgb.storage.whole import make_directory, write_new, write_whole
 
 VALID_DAYS = 825
@@ -206,6 +207,7 @@ def _read(path: Path, what: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
+        refuse_machine("read", path, error)
         raise UsageError(
             f"{what} cannot be read from {path}: {error.strerror}; see `securexgb keys`"
         ) from None

@@ -14,6 +14,7 @@ import time
 
 from securexgb.channel.keys import Credentials
 from securexgb.errors import CertificateRefused, PeerError, PeerGone, PeerTimeout, UsageError
+from securexgb.storage.trouble import refuse_machine
 
 _RETRY_SECONDS = 0.2
 _ANSWER_SECONDS = 5.0
@@ -42,6 +43,7 @@ def probe(address: str, peer: str, credentials: Credentials, timeout_seconds: fl
         except socket.gaierror as error:
             raise UsageError(f"{address}, where {peer} should be, is unknown: {error}") from None
         except OSError as error:
+            refuse_machine("open", f"a connection to {address}", error)
             if time.monotonic() + _RETRY_SECONDS > deadline:
                 raise PeerGone(
                     f"{peer} does not listen at {address}: {error.strerror or error}"

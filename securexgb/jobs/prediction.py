@@ -23,6 +23,7 @@ from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import same_rows
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
+from securexgb.storage.trouble import refuse_machine
 from securexgb.storage.whole import write_whole
 
 Reals = NDArray[np.float64]
@@ -118,6 +119,7 @@ def read_scores(path: Path, side: str) -> Reals:
         with path.open(newline="", encoding="utf-8") as stream:
             scores = [float(line[1]) for line in list(csv.reader(stream))[1:]]
     except (OSError, ValueError, IndexError, csv.Error) as error:
+        refuse_machine("read", path, error)
         raise DataError(f"{side}: {path} is not a predictions file: {error}") from None
     if not scores:
         raise DataError(f"{side}: {path} has no predictions")

@@ -37,6 +37,7 @@ from securexgb.errors import (
     TermsDiffer,
 )
 from securexgb.offline.ahead import CorrectionBuffer
+from securexgb.storage.trouble import refuse_machine
 
 _RETRY_SECONDS = 0.5
 _REFUSALS = 4
@@ -281,6 +282,7 @@ def fetch_certificate(address: str, name: str, timeout_seconds: float) -> bytes:
         try:
             return _shown(address, name)
         except (OSError, ValueError) as error:
+            refuse_machine("open", f"a connection to {address}", error)
             if time.monotonic() + _RETRY_SECONDS > deadline:
                 raise DealerGone(f"no dealer answers at {address}: {error}") from None
         time.sleep(_RETRY_SECONDS)

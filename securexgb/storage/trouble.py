@@ -7,6 +7,7 @@ each is one sentence, with the path and what to do, and exit code 2.
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +35,27 @@ _OF_THE_MACHINE = frozenset(number for numbers, _ in _ADVICE[:7] for number in n
 def is_of_the_machine(error: OSError) -> bool:
     """Whether it says that this machine lacks something: space, files, memory, a whole disk."""
     return error.errno in _OF_THE_MACHINE
+
+
+def refuse_machine(doing: str, path: Path | str, error: Exception) -> None:
+    """Raise what ``error`` says of the machine as FileError; other errors are left to the caller.
+
+    For callers that read what strangers may have damaged, and would blame the file.
+    """
+    if isinstance(error, OSError) and is_of_the_machine(error):
+        raise file_error(doing, path, error) from None
+
+
+def check_files_left(what: str, detail: str = "") -> None:
+    """FileError where this process cannot open two more files; ``detail``: what a library said."""
+    code = next((code for code in (errno.EMFILE, errno.ENFILE) if f"os error {code}" in detail), 0)
+    try:
+        if code:
+            raise OSError(code, os.strerror(code))
+        with open(os.devnull, "rb"), open(os.devnull, "rb"):  # noqa: PTH123  (no path of ours)
+            return
+    except OSError as error:
+        refuse_machine("open", what, error)
 
 
 def file_error(doing: str, path: Path | str, error: OSError, size: int | None = None) -> FileError:

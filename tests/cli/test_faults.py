@@ -35,6 +35,8 @@ FAULTS = {
 }
 TRIED = moments(3, 1000)
 
+pytestmark = pytest.mark.timeout(120 + 4 * TRIED)
+
 
 class Machine:
     """Counts one side's calls, and from a given one on refuses all of that name."""

@@ -22,6 +22,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from securexgb.errors import DataError, UsageError
+from securexgb.storage.trouble import refuse_machine
 from securexgb.terms.party import MISSING
 
 _SEPARATORS = ",;\t|"
@@ -61,6 +62,7 @@ def read_table(path: Path, side: str, ways: CsvWays = CsvWays()) -> pa.Table:
         table = pa.parquet.read_table(path) if is_parquet else _read_csv(path, ways)
         names = table.column_names  # decoded here
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        refuse_machine("read", path, error)
         if isinstance(error, UnicodeDecodeError) or "invalid UTF8" in str(error):
             raise DataError(f"{side}: {path} is not UTF-8 text: save it as UTF-8") from None
         raise DataError(f"{side}: {path} cannot be read: {_without_values(error)}") from None

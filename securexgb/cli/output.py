@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from securexgb.errors import SecureXGBError, UsageError
+from securexgb.errors import FileError, SecureXGBError, UsageError
 from securexgb.report.record import plain
 from securexgb.storage.trouble import file_error, is_of_the_machine
 
@@ -43,7 +43,10 @@ def result(facts: Mapping[str, Any], text: str, form: Format) -> None:
         sys.stdout.flush()
     except OSError as error:
         sys.stdout = None  # what is left in it goes nowhere
-        raise file_error("write", "the result to stdout", error) from error
+        raise FileError(
+            f"cannot write the result to stdout: {error.strerror}; free what it leads to. What the "
+            "command leaves in files is there, whole"
+        ) from error
 
 
 def note(text: str) -> None:
@@ -67,7 +70,7 @@ def explain(error: BaseException) -> int:
             note(f"help: {error.help}")
         return error.exit_code
     if isinstance(error, OSError) and (error.filename is not None or is_of_the_machine(error)):
-        note(f"error: {file_error('use', error.filename or 'a file', error)}")
+        note(f"error: {file_error('use', error.filename or 'a file or stream', error)}")
         return UsageError.exit_code
     traceback.print_exception(error)
     note(f"error: unexpected {type(error).__name__}")

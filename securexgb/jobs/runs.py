@@ -47,6 +47,13 @@ class RunDirectory:
     """One run's files."""
 
     def __init__(self, path: Path) -> None:
+        """UsageError where a symbolic link leads to it: whoever made the link chose the place."""
+        for link in (path, path.parent):
+            if link.is_symlink():
+                raise UsageError(
+                    f"{link} is a symbolic link, and a run is written through none: name the "
+                    "folder that it leads to (run_directory in party.toml, or --run)"
+                )
         self.path = path
 
     @staticmethod

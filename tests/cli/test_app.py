@@ -1,11 +1,18 @@
 """Exit codes, the two streams, and the small commands."""
 
+import errno
+import io
+import os
+import re
+import sys
+
 import numpy as np
 import pytest
 
 from securexgb import __version__, errors
 from securexgb.boost.params import TrainingParams
 from securexgb.cli import app as app_module
+from securexgb.cli.app import main
 from securexgb.cli.output import explain
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import split_columns, train_alone
@@ -174,3 +181,33 @@ def test_a_file_that_cannot_be_written_is_no_bug(tmp_path, capsys):
     said = capsys.readouterr().err
     assert str(tmp_path) in said
     assert "Traceback" not in said
+
+
+class Full(io.StringIO):
+    """Leads to a disk without room."""
+
+    def write(self, text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_streams_on_a_full_disk(monkeypatch, capsys, form):
+    """Of stdout a sentence says so, and the interpreter stumbles over nothing; stderr may fail."""
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", Full())
+        assert main(["protocols", "--format", form]) == 2
+        assert sys.stdout is None
+    sentence = "error: cannot write the result to stdout: No space left.*"
+    assert re.match(sentence, capsys.readouterr().err)
+    monkeypatch.setattr(sys, "stderr", Full())
+    assert main(["keys", "show", "--config", "missing"]) == 2
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EMFILE, errno.ENOMEM])
+def test_what_the_machine_lacks_is_no_bug(capsys, code):
+    """Also where a library says it, of whatever file."""
+    assert explain(OSError(code, os.strerror(code))) == 2
+    assert explain(OSError(code, os.strerror(code), "/some/where")) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("error: cannot use a file or stream: ")
+    assert second.startswith("error: cannot use /some/where: ")

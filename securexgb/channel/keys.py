@@ -20,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from securexgb.errors import CertificateRefused, UsageError
 from securexgb.storage.trouble import refuse_machine
-from securexgb.storage.whole import make_directory, write_new, write_whole
+from securexgb.storage.whole import make_directory, remove, write_new, write_whole
 
 VALID_DAYS = 825
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -159,9 +159,13 @@ def create_keys(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     make_directory(key_path.parent)
-    write_new(key_path, secret)
     make_directory(certificate_path.parent)
-    write_new(certificate_path, certificate.public_bytes(serialization.Encoding.PEM))
+    write_new(key_path, secret)
+    try:
+        write_new(certificate_path, certificate.public_bytes(serialization.Encoding.PEM))
+    except UsageError:
+        remove(key_path)  # a key alone is of no use, and would be in the way of the next attempt
+        raise
     return read_certificate(certificate_path)
 
 

@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import re
+import signal
 import sys
 
 import numpy as np
@@ -14,6 +15,7 @@ from securexgb.boost.params import TrainingParams
 from securexgb.cli import app as app_module
 from securexgb.cli.app import main
 from securexgb.cli.output import explain
+from securexgb.cli.signals import ended_in_order
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import split_columns, train_alone
 from securexgb.model.files import save_half
@@ -181,6 +183,35 @@ def test_a_file_that_cannot_be_written_is_no_bug(tmp_path, capsys):
     said = capsys.readouterr().err
     assert str(tmp_path) in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_signals_end_a_command_in_order(securexgb, monkeypatch, number):
+    """As an exception, so that whatever is open is closed; once, and only within the command."""
+    ended = []
+
+    def command():
+        try:
+            os.kill(os.getpid(), number)
+        finally:
+            if number != signal.SIGINT:
+                os.kill(os.getpid(), number)  # an impatient manager of processes
+            ended.append(True)
+
+    before = signal.getsignal(number)
+    monkeypatch.setattr("securexgb.cli.protocols.protocol_rows", command)
+    done = securexgb("protocols")
+    assert (done.code, done.stderr, ended) == (130, "interrupted\n", [True])
+    assert signal.getsignal(number) is before
+
+
+def test_a_hangup_that_nohup_ignores_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_in_order():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 class Full(io.StringIO):

@@ -72,6 +72,12 @@ def explain(error: BaseException) -> int:
     if isinstance(error, OSError) and (error.filename is not None or is_of_the_machine(error)):
         note(f"error: {file_error('use', error.filename or 'a file or stream', error)}")
         return UsageError.exit_code
+    if isinstance(error, MemoryError) or "can't start new thread" in str(error):
+        note(
+            f"error: this machine refuses more memory or threads: {str(error) or 'no more'}; "
+            "free some or raise ulimit -u and -v, then start again (a training with --resume)"
+        )
+        return UsageError.exit_code
     traceback.print_exception(error)
     note(f"error: unexpected {type(error).__name__}")
     note(f"help: {SecureXGBError.help}")

@@ -59,7 +59,6 @@ def predict(
         scores = predictor.score(rows)
         ledger = predictor.party.ledger.rows()
     finished.run.log("predicted", rows=rows.count, to=terms.predictions_to)
-    # The ledger has grown, so the report is another one, whoever got the scores.
     facts: dict[str, Any] = {
         "rows": rows.count,
         "predictions_to": terms.predictions_to,

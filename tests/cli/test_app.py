@@ -239,6 +239,9 @@ def test_what_the_machine_lacks_is_no_bug(capsys, code):
     """Also where a library says it, of whatever file."""
     assert explain(OSError(code, os.strerror(code))) == 2
     assert explain(OSError(code, os.strerror(code), "/some/where")) == 2
-    first, second = capsys.readouterr().err.splitlines()
+    for refused in (MemoryError(), RuntimeError("can't start new thread")):
+        assert explain(refused) == 2
+    first, second, *others = capsys.readouterr().err.splitlines()
+    assert all("refuses more memory or threads" in line for line in others)
     assert first.startswith("error: cannot use a file or stream: ")
     assert second.startswith("error: cannot use /some/where: ")

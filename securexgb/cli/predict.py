@@ -12,7 +12,7 @@ from securexgb.cli.options import ConfigOption, JobOption, SetOption, federation
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.jobs.data.files import load_rows, needed_file
 from securexgb.jobs.ledgers import recorded
-from securexgb.jobs.prediction import Predictor, write_predictions
+from securexgb.jobs.prediction import Predictor, check_place, write_predictions
 from securexgb.jobs.reports import Quality, follow_ledger, keep_prediction, metrics_of, write_report
 from securexgb.jobs.runs import finished_run
 from securexgb.report.text import ledger_table
@@ -41,8 +41,8 @@ def predict(
     side, terms = federation.config.name, federation.terms
     path = needed_file(data or federation.config.predict_data, "predict_data", side)
     finished = finished_run(federation, run)
-    if output is not None:
-        make_directory(output.absolute().parent)  # before anything is opened that it must hold
+    target = output or finished.run.path / "predictions.csv"
+    make_directory(target.absolute().parent)
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
     with (
         finished.run.ending_logged("predict"),
@@ -56,6 +56,7 @@ def predict(
             classes=finished.record.classes,
             is_label_optional=True,
         )
+        check_place(federation, target, rows)
         scores = predictor.score(rows)
         ledger = predictor.party.ledger.rows()
     finished.run.log("predicted", rows=rows.count, to=terms.predictions_to)
@@ -71,7 +72,6 @@ def predict(
         text = f"{rows.count:,} rows predicted for {federation.peer_name}"
         result(facts, f"{text}\n\n{ledger_table(ledger)}", form)
         return
-    target = output or finished.run.path / "predictions.csv"
     write_predictions(target, rows.ids, scores, finished.record.classes)
     facts["predictions"] = str(target)
     keep_prediction(finished.run, path, target)

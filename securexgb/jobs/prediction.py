@@ -24,8 +24,10 @@ from securexgb.jobs.alignment import same_rows
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
 from securexgb.storage.trouble import refuse_machine
-from securexgb.storage.whole import write_whole
+from securexgb.storage.whole import check_room, write_whole
 
+_LINE_BYTES = 64
+"""Of a line of predictions.csv, at most, without the id."""
 Reals = NDArray[np.float64]
 
 
@@ -91,6 +93,16 @@ class Predictor:
 
     def __exit__(self, *error: Any) -> None:
         self._session.__exit__(*error)
+
+
+def check_place(federation: Federation, target: Path, rows: Rows) -> None:
+    """FileError where this side gets scores of these rows and ``target`` could not hold them.
+
+    Before they are opened: what was opened and is lost would have to be opened again.
+    """
+    if federation.terms.predictions_to in (federation.role, "both"):
+        ids = 0 if rows.ids is None else sum(len(own.encode()) for own in rows.ids)
+        check_room(target, ids + (rows.count + 1) * _LINE_BYTES)
 
 
 def write_predictions(

@@ -71,6 +71,24 @@ def write_new(path: Path, content: bytes) -> None:
         os.fsync(folder)
 
 
+def check_room(path: Path, size: int) -> None:
+    """FileError unless ``size`` bytes (at least 1) could be written to ``path`` now.
+
+    For what cannot be had a second time for nothing: it is asked for once there is a place for it.
+    """
+    with (
+        _errors("write", path, size),
+        _folder_of(path) as folder,
+        _beside(folder, path.name, b"") as part,
+    ):
+        file = os.open(part, os.O_WRONLY | _SAFE, dir_fd=folder)
+        try:
+            os.posix_fallocate(file, 0, size)
+        finally:
+            os.close(file)
+        os.unlink(part, dir_fd=folder)
+
+
 def append_line(path: Path, line: str) -> None:
     """Add a line to a file, which is made where there is none; FileError as above.
 

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from securexgb.cli.output import explain
+from securexgb.cli.predict import predict
 from securexgb.cli.train import train
 from securexgb.errors import FileError
 from securexgb.model.files import load_half
@@ -130,3 +131,19 @@ def test_a_disk_that_is_full(both, companies):
         ballast.unlink()
         both(made, train, resume=can_resume(made))
         np.testing.assert_array_equal(leaves(made), leaves(unbroken))
+
+
+def test_predictions_without_room_are_not_opened(both, companies):
+    made = companies("loans", **SMALL)
+    both(made, train)
+    ledger = made.run_directory("bank") / "ledger.json"
+    before = ledger.read_bytes()
+    scores = made.root / "scores"
+    with small_disk(scores, 64):
+        (scores / "ballast").write_bytes(bytes(shutil.disk_usage(scores).free))
+        with pytest.raises(FileError, match=r"scores\.csv: No space left on device; free space"):
+            both(made, predict, output=scores / "scores.csv")
+        assert ledger.read_bytes() == before
+        (scores / "ballast").unlink()
+        both(made, predict, output=scores / "scores.csv")
+        assert (scores / "scores.csv").exists()

@@ -124,6 +124,15 @@ def failing(patched: pytest.MonkeyPatch, number: int, code: int) -> None:
         patched.setattr(os, name, partial(counted, name, getattr(os, name)))
 
 
+def test_room_is_asked_for_and_left_as_it_was(tmp_path: Path) -> None:
+    whole.check_room(tmp_path / "file", 1 << 20)
+    with pytest.raises(FileError, match=r"cannot write .*file: .*bytes are to be written"):
+        whole.check_room(tmp_path / "file", 1 << 62)
+    with pytest.raises(FileError, match="check the path"):
+        whole.check_room(tmp_path / "none" / "file", 1)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_line_that_was_torn_is_dropped(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     for before, after in ((b"one\ntw", b"one\nnew\n"), (b"o", b"new\n"), (b"o\n", b"o\nnew\n")):

@@ -25,6 +25,7 @@ from rich.text import Text
 
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
+from securexgb.cli.output import note
 from securexgb.mpc.party import Party
 from securexgb.report.text import duration, figure
 
@@ -125,7 +126,7 @@ class TrainingProgress(Progress, TrainingCallback):
 
     def _write_lines(self) -> None:
         while not self._ended.wait(LINE_SECONDS):
-            print(self._lines.line(monotonic()), file=sys.stderr, flush=True)
+            note(self._lines.line(monotonic()))
 
     def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
         self.tree_done(epoch + 1)

@@ -3,6 +3,7 @@
     SecureXGBError            1   a bug of ours, if raised bare
       UsageError              2   a flag, a file or a value of the configuration
         NotAvailable          2   asked of a model that does not hold it
+        FileError             2   this machine refuses a file: full, broken, too many open
       PeerError               3   the peer or the network between
         PeerGone              3     the other side closed or vanished
         DealerGone            3     the dealer closed or vanished
@@ -40,6 +41,11 @@ class UsageError(SecureXGBError, ValueError):
 
 class NotAvailable(UsageError, AttributeError):
     """A model was asked for what it does not hold; for Python and scikit-learn, no attribute."""
+
+
+class FileError(UsageError):
+    """This machine does not read or write a file: its disk is full or broken, rights are missing,
+    too many files are open."""
 
 
 class PeerError(SecureXGBError):

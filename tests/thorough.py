@@ -46,6 +46,7 @@ PARSERS = ("tests/channel", "tests/attestation", "tests/terms", "tests/model", "
            "tests/dealer", "tests/jobs/test_files.py")  # fmt: skip
 VALUES = ("tests/arith", "tests/mpc", "tests/kernels", "tests/boost", "tests/he", "tests/offline")
 FAULTS = ("tests/processes/test_resume.py", "tests/processes/test_failures.py",
+          "tests/cli/test_faults.py", "tests/cli/test_books.py", "tests/storage",
           "tests/channel/test_grpc.py", "tests/dealer/test_service.py")  # fmt: skip
 EXPORTS = ("tests/reference", "tests/model/test_export.py", "tests/jobs/test_simulation.py")
 LONG = ("--hypothesis-profile", "thorough", "--timeout", "3600")

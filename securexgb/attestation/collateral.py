@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
-import os
 import re
 import ssl
 import time
@@ -82,14 +81,11 @@ class FolderCollateral:
         return self.folder / f"{name}.collateral"
 
     def keep(self, evidence: Evidence, content: bytes) -> None:
-        """Two programs may share the folder, so each writes under a name of its own."""
-        path = self.path(evidence)
-        part = path.with_suffix(f".{os.getpid()}.part")
+        """Two programs may share the folder: the file is replaced whole."""
         try:
             make_directory(self.folder)
-            write_whole(part, content)
-            part.replace(path)
-        except (UsageError, OSError) as error:
+            write_whole(self.path(evidence), content)
+        except UsageError as error:
             raise UsageError(
                 f"collateral cannot be kept in {self.folder}: {error}; set dealer_collateral_cache"
             ) from None

@@ -15,6 +15,7 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import metric_value
 from securexgb.boost.grower import grow_trees
 from securexgb.boost.importance import opened_importance
+from securexgb.boost.leak import most_of_round
 from securexgb.boost.sample import sampled_columns
 from securexgb.boost.state import DataSet, State
 from securexgb.errors import MalformedFrame
@@ -43,7 +44,6 @@ def grow_model(party: Party, state: State, callbacks: Sequence[TrainingCallback]
             stops = [c.before_iteration(model, number, model.history) for c in everyone]
             if _either(party, stop or any(stops)):
                 break
-            state.begin_tree(params.n_estimators - number)
             _grow(party, state, number)
             stops = [c.after_iteration(model, number, model.history) for c in everyone]
             stop = any(stops)
@@ -65,14 +65,19 @@ def _either(party: Party, stop: bool) -> bool:
 
 
 def _grow(party: Party, state: State, number: int) -> None:
-    """Grow the trees of round ``number``, move all margins, open the metrics."""
+    """Grow the trees of round ``number``, move all margins, open the metrics.
+
+    From its first message on the round is in the ledger at its worst case.
+    """
     model, params = state.model, state.model.params
     model.importance = None
-    state.rows.gradients(number)
-    used = sampled_columns(state.coins, params, model.layout, number)
-    model.trees += grow_trees(party, state.tree_job(number, used), state.rows)
     asked = [(one, metric) for one in state.sets for metric in model.history[one.name]]
-    values = together(party, *(_measured(state, *one) for one in asked))
+    with party.ledger.announced(most_of_round(params, len(asked))):
+        state.begin_tree(params.n_estimators - number)
+        state.rows.gradients(number)
+        used = sampled_columns(state.coins, params, model.layout, number)
+        model.trees += grow_trees(party, state.tree_job(number, used), state.rows)
+        values = together(party, *(_measured(state, *one) for one in asked))
     for (data_set, metric), value in zip(asked, values, strict=True):
         model.history[data_set.name][metric].append(value)
 

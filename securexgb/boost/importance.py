@@ -188,7 +188,8 @@ def opened_importance(party: Party, model: ModelHalf) -> tuple[int, ...] | None:
     if model.importance is not None and theirs[-1]:
         return model.importance
     shares = per_cents(party, _sums(party, model, model.trees[: count * model.outputs]))
-    opened = open_shared(party, shares, Reveal.IMPORTANCE)
+    with party.ledger.announced({(Reveal.IMPORTANCE, "both"): shares.size}):
+        opened = open_shared(party, shares, Reveal.IMPORTANCE)
     return tuple(int(value) for value in opened)
 
 

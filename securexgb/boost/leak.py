@@ -35,6 +35,7 @@ from securexgb.boost.params import TrainingParams
 from securexgb.boost.sample import sampled_count
 from securexgb.boost.splits.split import Candidates
 from securexgb.errors import UsageError
+from securexgb.mpc.reveals import Counts, Reveal
 
 METRIC_VALUES = 10_000
 """Outcomes of an opened metric: four digits."""
@@ -179,6 +180,19 @@ def after_training(half: ModelHalf, sets: Sets = ()) -> list[Leak]:
         _of_training(half.params, half.layout, splits, columns),
         *(of_metrics(name, rows, metrics) for name, rows in sets),
     ]
+
+
+def most_of_round(params: TrainingParams, metric_values: int) -> Counts:
+    """The most that one round of trees opens, with so many values of metrics after it.
+
+    Who owns a split is known only once it is open, so each may be either side's.
+    """
+    most: Counts = {(Reveal.METRIC, "both"): metric_values}
+    if not params.is_hidden:
+        splits = objective_of(params).outputs * ((1 << params.max_depth) - 1)
+        most[Reveal.SPLIT_OWNER, "both"] = splits
+        most |= {(Reveal.SPLIT_INDEX, "label"): splits, (Reveal.SPLIT_INDEX, "feature"): splits}
+    return most
 
 
 def bits_a_tree(params: TrainingParams) -> dict[int, float]:

@@ -144,11 +144,12 @@ def predict_margins(
     centre = 0 if recipient == "label" else _centre_steps(model, steps, scale)
     mine = np.array([centre], np.int64).view(np.uint64)
     scores = (scoring or Scoring()).of(party, model, request)
-    opened = []
-    for start, stop in row_batches(features.shape[0], rounds):
-        base = base_margins(model, stop - start)
-        rounded = _rounded(party, base + scores(rounds, features[start:stop]), steps)
-        opened.append(_open(party, rounded + share(party, mine, 0, (1,)), recipient))
+    opened, rows = [], features.shape[0]
+    with party.ledger.announced({(Reveal.PREDICTION, recipient): model.outputs * rows}):
+        for start, stop in row_batches(rows, rounds):
+            base = base_margins(model, stop - start)
+            rounded = _rounded(party, base + scores(rounds, features[start:stop]), steps)
+            opened.append(_open(party, rounded + share(party, mine, 0, (1,)), recipient))
     if any(words is None for words in opened):
         return None
     words = np.concatenate([words for words in opened if words is not None], axis=1)

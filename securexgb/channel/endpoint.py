@@ -27,6 +27,7 @@ from securexgb.errors import (
     SecureXGBError,
     UsageError,
 )
+from securexgb.storage.trouble import check_files_left
 
 SERVICE = "securexgb.v1.ChannelService"
 _ABSENT = frozenset({"nobody", "closes", "silent", "unknown"})
@@ -95,7 +96,8 @@ class Listener:
         beat = beat_seconds(endpoint.timeout_seconds)
         try:
             self._wire = identity.listen(host, wanted, beat, most_unknown())
-        except OSError:
+        except OSError as error:
+            check_files_left(f"port {wanted}", str(error))
             raise UsageError(
                 f"cannot listen on {host} port {wanted}: the port is in use or the address is not "
                 "of this machine; stop what uses it or change `listen` in party.toml"
@@ -124,6 +126,7 @@ class Listener:
         return _greet(GrpcChannel(wire, peer, self._endpoint.timeout_seconds), hello)
 
     def _nobody(self, peer: str) -> SecureXGBError:
+        check_files_left(f"a connection from {peer}")
         where, seconds = f"port {self.port}", self._endpoint.opening_seconds
         strangers, last, refusals = self._wire.unfit()
         told = ""
@@ -168,6 +171,7 @@ def _dial(endpoint: Endpoint, hello: Hello) -> GrpcChannel:
 def _unreachable(error: LinkEnded, endpoint: Endpoint, peer: str) -> SecureXGBError:
     """Why nothing could be opened, for whoever has to mend it."""
     reason, detail = error.args
+    check_files_left(f"a connection to {peer}", detail.decode(errors="replace"))
     address, trusted = endpoint.connect, endpoint.credentials
     tried = f"(tried for {endpoint.opening_seconds:g} s)"
     match reason:
@@ -213,6 +217,7 @@ def _unreachable(error: LinkEnded, endpoint: Endpoint, peer: str) -> SecureXGBEr
 
 
 def _own(error: LinkEnded) -> UsageError:
+    check_files_left("a link", error.args[1].decode(errors="replace"))
     return UsageError(
         f"this side's keys or machine do not do for a link: {error.args[1].decode()}; see "
         "`securexgb keys`"

@@ -21,11 +21,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from securexgb.dealer.identity import NAME
 from securexgb.errors import CertificateRefused, UsageError
-from securexgb.storage.whole import make_directory, write_new, write_whole
+from securexgb.storage.trouble import refuse_machine
+from securexgb.storage.whole import make_directory, remove, write_new, write_whole
 
 VALID_DAYS = 825
-_FOR_ALL = 0o644
-"""Mode of a certificate's file: it is public."""
 
 
 @dataclass(frozen=True)
@@ -162,9 +161,13 @@ def create_keys(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     make_directory(key_path.parent)
-    write_new(key_path, secret)
     make_directory(certificate_path.parent)
-    write_new(certificate_path, certificate.public_bytes(serialization.Encoding.PEM), _FOR_ALL)
+    write_new(key_path, secret)
+    try:
+        write_new(certificate_path, certificate.public_bytes(serialization.Encoding.PEM))
+    except UsageError:
+        remove(key_path)  # a key alone is of no use, and would be in the way of the next attempt
+        raise
     return read_certificate(certificate_path)
 
 
@@ -192,7 +195,7 @@ def trust(
                 "of its own, so pin the one that you were sent"
             )
     make_directory(pinned_path.parent)
-    write_whole(pinned_path, certificate.pem, _FOR_ALL)
+    write_whole(pinned_path, certificate.pem)
     return certificate
 
 
@@ -220,6 +223,7 @@ def _read(path: Path, what: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
+        refuse_machine("read", path, error)
         raise UsageError(
             f"{what} cannot be read from {path}: {error.strerror}; see `securexgb keys`"
         ) from None

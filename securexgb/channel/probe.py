@@ -20,6 +20,7 @@ from cryptography import x509
 
 from securexgb.channel.keys import Credentials
 from securexgb.errors import CertificateRefused, PeerError, PeerGone, PeerTimeout, UsageError
+from securexgb.storage.trouble import refuse_machine
 
 _RETRY_SECONDS = 0.2
 _ANSWER_SECONDS = 5.0
@@ -93,6 +94,7 @@ def handshake(
     except socket.gaierror as error:
         raise PeerGone(f"no such host is known here: {error.strerror}") from None
     except OSError as error:
+        refuse_machine("open", f"a connection to {address}", error)
         raise PeerGone(f"nobody listens: {error.strerror or error}") from None
     try:
         with plain, _context(*own).wrap_socket(plain, server_hostname=name) as link:

@@ -19,6 +19,7 @@ from securexgb.cli.init import init
 from securexgb.cli.predict import predict
 from securexgb.cli.protocols import protocols
 from securexgb.cli.report import report
+from securexgb.cli.signals import ended_in_order
 from securexgb.cli.simulate import simulate
 from securexgb.cli.train import train
 from securexgb.dealer.wire import raise_file_limit
@@ -59,9 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code. Usage errors of flags are typer's, with code 2."""
     raise_file_limit()
     try:
-        app(args=None if arguments is None else list(arguments))
+        with ended_in_order():
+            app(args=None if arguments is None else list(arguments))
     except SystemExit as end:
-        return int(end.code or 0) if not isinstance(end.code, str) else output.BUG
+        code = int(end.code or 0) if not isinstance(end.code, str) else output.BUG
+        if code == INTERRUPTED:
+            output.note("interrupted")
+        return code
     except KeyboardInterrupt:
         output.note("interrupted")
         return INTERRUPTED

@@ -32,6 +32,7 @@ from securexgb.dealer.server import DealerSettings, run
 from securexgb.errors import UsageError
 from securexgb.offline.dealer_link import DealerEndpoint, DealerLink, fetch_certificate
 from securexgb.report.text import verdict_text
+from securexgb.storage.whole import make_directory, read_whole, write_new, write_whole
 from securexgb.terms.party import PartyConfig
 
 app = typer.Typer(help="The dealer: its process, its evidence.", no_args_is_help=True)
@@ -56,13 +57,17 @@ def serve(
     software: list[DevAttester] = []
 
     def rehearsal() -> Attester:
-        software.append(DevAttester.from_file(dev_key))
+        if not dev_key.exists():
+            write_new(dev_key, DevAttester.new_key())
+        software.append(DevAttester.from_pem(read_whole(dev_key), str(dev_key)))
         return software[0]
 
     attester = attester_for(evidence.value if evidence else settings.evidence, rehearsal)
     kind = attester.evidence(bytes(64)).type
 
     def started(port: int, certificate: bytes) -> None:
+        make_directory(settings.certificate.parent)
+        write_whole(settings.certificate, certificate)
         facts = {
             "port": port,
             "certificate": str(settings.certificate.absolute()),

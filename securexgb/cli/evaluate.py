@@ -12,6 +12,7 @@ from securexgb.errors import UsageError
 from securexgb.jobs.data.files import load_sets, needed_sets
 from securexgb.jobs.evaluation import evaluate as run_evaluation
 from securexgb.jobs.ledgers import recorded
+from securexgb.jobs.reports import follow_ledger
 from securexgb.jobs.resuming.common_model import common_model, own_models
 from securexgb.report.text import leaks_text, ledger_table, table
 
@@ -34,11 +35,12 @@ def evaluate(
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
     with federation.session("evaluate") as party:
         finished = common_model(party, federation, models)
-        with recorded(finished.run, party):
+        with finished.run.ending_logged("evaluate"), recorded(finished.run, party):
             sets = load_sets(federation, finished.half.columns, finished.record.classes)
             metrics = run_evaluation(party, federation, finished.half, sets)
             ledger = party.ledger.rows()
     finished.run.log("evaluated", metrics=metrics)
+    follow_ledger(federation, finished)
     leaks = [of_metrics(name, rows.count, len(metrics[name])) for name, rows in sets]
     text = table(
         [

@@ -12,6 +12,8 @@ import typer
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import UsageError
 from securexgb.federation.session import Federation
+from securexgb.storage import whole
+from securexgb.storage.whole import make_directory
 from securexgb.terms.party import PartyConfig
 
 PATHS = frozenset(
@@ -77,11 +79,9 @@ def federation_of(
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a file that must not exist yet."""
-    if path.exists():
-        raise UsageError(f"{path} exists already: move it away if it is to be replaced")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    """Write a file that must not exist yet, for the user alone."""
+    make_directory(path.parent)
+    whole.write_new(path, text.encode())
 
 
 def _pairs(settings: Sequence[str], flag: str) -> Iterator[tuple[str, Any]]:

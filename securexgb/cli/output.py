@@ -10,13 +10,15 @@ import json
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from securexgb.errors import SecureXGBError, UsageError
+from securexgb.errors import FileError, SecureXGBError, UsageError
 from securexgb.report.record import plain
+from securexgb.storage.trouble import file_error, is_of_the_machine
 
 BUG = 1
 _UNSEEN = {
@@ -47,16 +49,22 @@ FormatOption = Annotated[
 
 def result(facts: Mapping[str, Any], text: str, form: Format) -> None:
     """Print a command's result: the object as JSON, or the text for people."""
-    if form is Format.json:
-        print(json.dumps(plain(facts), allow_nan=False))
-    else:
-        print(shown(text).rstrip("\n"))
-    sys.stdout.flush()
+    is_json = form is Format.json
+    try:
+        print(json.dumps(plain(facts), allow_nan=False) if is_json else shown(text).rstrip("\n"))
+        sys.stdout.flush()
+    except OSError as error:
+        sys.stdout = None  # what is left in it goes nowhere
+        raise FileError(
+            f"cannot write the result to stdout: {error.strerror}; free what it leads to. What the "
+            "command leaves in files is there, whole"
+        ) from error
 
 
 def note(text: str) -> None:
-    """One line for people."""
-    print(shown(text), file=sys.stderr, flush=True)
+    """One line for people; where stderr takes none, a run does not end for that."""
+    with suppress(OSError):
+        print(shown(text), file=sys.stderr, flush=True)
 
 
 def explain(error: BaseException) -> int:
@@ -73,8 +81,14 @@ def explain(error: BaseException) -> int:
         if error.help:
             note(f"help: {error.help}")
         return error.exit_code
-    if isinstance(error, OSError) and error.filename is not None:
-        note(f"error: {error.filename!s}: {error.strerror}")
+    if isinstance(error, OSError) and (error.filename is not None or is_of_the_machine(error)):
+        note(f"error: {file_error('use', error.filename or 'a file or stream', error)}")
+        return UsageError.exit_code
+    if isinstance(error, MemoryError) or "can't start new thread" in str(error):
+        note(
+            f"error: this machine refuses more memory or threads: {str(error) or 'no more'}; "
+            "free some or raise ulimit -u and -v, then start again (a training with --resume)"
+        )
         return UsageError.exit_code
     note("".join(traceback.format_exception(error)).rstrip("\n"))
     note(f"error: unexpected {type(error).__name__}")

@@ -12,8 +12,9 @@ from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.jobs.data.files import load_rows, needed_file
 from securexgb.jobs.ledgers import recorded
-from securexgb.jobs.prediction import Predictor, write_predictions
+from securexgb.jobs.prediction import Predictor, check_place, write_predictions
 from securexgb.jobs.reports import (
+    follow_ledger,
     keep_prediction,
     metrics_of,
     quality_of,
@@ -53,7 +54,8 @@ def predict(
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
     with federation.session("predict") as party:
         finished = common_model(party, federation, models)
-        with recorded(finished.run, party):
+        target = output or finished.run.path / "predictions.csv"
+        with finished.run.ending_logged("predict"), recorded(finished.run, party):
             rows = load_rows(
                 federation,
                 path,
@@ -61,6 +63,7 @@ def predict(
                 classes=finished.record.classes,
                 is_label_optional=True,
             )
+            check_place(federation, target, rows)
             predictor = Predictor(party, finished.half, terms.request, federation)
             scores = predictor.score(rows)
             ledger = party.ledger.rows()
@@ -73,18 +76,18 @@ def predict(
         "ledger": ledger,
     }
     if scores is None:
+        follow_ledger(federation, finished)
         text = f"{rows.count:,} rows predicted for {federation.peer_name}"
         result(facts, f"{text}\n\n{ledger_table(ledger)}", form)
         return
-    target = output or finished.run.path / "predictions.csv"
     write_predictions(target, rows.ids, scores, finished.record.classes)
     facts["predictions"] = str(target)
     keep_prediction(finished.run, path, target)
     text = f"{rows.count:,} predictions are in {target}"
     metrics = metrics_of(rows, scores, terms.training)
+    quality = quality_of(federation, finished)
+    write_report(federation, finished.run, finished.half, finished.record, quality)
     if metrics is not None:
         facts["metrics"] = asdict(metrics)
-        quality = quality_of(federation, finished)
-        write_report(federation, finished.run, finished.half, finished.record, quality)
         text += f"; {report_sentence(finished.run)}"
     result(facts, f"{text}\n\n{ledger_table(ledger)}", form)

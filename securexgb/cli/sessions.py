@@ -23,7 +23,7 @@ from securexgb.jobs.alignment import Named
 from securexgb.jobs.checkpoint import CheckpointStore
 from securexgb.jobs.checks import LEAVE_OUT
 from securexgb.jobs.data.files import load_rows, load_sets
-from securexgb.jobs.ledgers import RunLedger, recorded, verdict_of
+from securexgb.jobs.ledgers import recorded, verdict_of
 from securexgb.jobs.reports import costs_of, curves
 from securexgb.jobs.resuming.choice import Choice, JobRuns, Mode, agree_on_run, find_runs
 from securexgb.jobs.resuming.retrying import AGAIN_SECONDS, Patience, Reached, is_lost, keep_trying
@@ -42,7 +42,7 @@ from securexgb.report.text import (
     positive_sentence,
 )
 from securexgb.storage.sealed import ModelKey
-from securexgb.storage.whole import make_directory
+from securexgb.storage.whole import make_directory, remove_parts
 
 
 @dataclass(eq=False)
@@ -87,7 +87,7 @@ class Sessions:
             self._session()
         except BaseException as error:
             if self.run is not None:
-                self.run.log("failed", kind=type(error).__name__, message=str(error))
+                self.run.log_ending("train", error)
             raise
 
     def _try_again(self, sentence: str) -> None:
@@ -114,8 +114,10 @@ class Sessions:
                 run.log("agreed", rows=rows.count, columns=len(rows.column_names))
                 trees = training.params.n_estimators
                 with TrainingProgress(party, self.federation.peer_name, trees) as bar:
-                    recorder = _Recorder(party, self, run, ledger, bar, training.set_rows)
-                    store = CheckpointStore(run.checkpoint, self.key, is_finished=self.is_kept)
+                    recorder = _Recorder(party, self, run, bar, training.set_rows)
+                    store = CheckpointStore(
+                        run.checkpoint, self.key, self._tell, is_finished=self.is_kept
+                    )
                     training = replace(training, store=store, resume=True, callbacks=(recorder,))
                     half = run_training(party, training)
                 if not self.is_kept:
@@ -182,8 +184,13 @@ class Sessions:
             )
             note(f"nothing to go on from at either side: starting run {self.run.path}")
         make_directory(self.run.checkpoint)
+        remove_parts(self.run.path)
         self.resume, self.only = True, self.run
         return choice
+
+    def _tell(self, sentence: str) -> None:
+        note(sentence)
+        self._known_run.log("repaired", what=sentence)
 
     def _new_run(self) -> RunDirectory:
         federation = self.federation
@@ -201,12 +208,11 @@ class Sessions:
 
 @dataclass(eq=False)
 class _Recorder(TrainingCallback):
-    """First what is opened at worst; after each tree a line of metrics, the ledger, the bar."""
+    """First what is opened at worst; after each tree a line of metrics, and the bar."""
 
     party: Party
     sessions: Sessions
     run: RunDirectory
-    ledger: RunLedger
     progress: TrainingProgress
     set_rows: list[tuple[str, int]]
     began: float = field(default_factory=perf_counter)
@@ -224,7 +230,6 @@ class _Recorder(TrainingCallback):
         return model
 
     def after_training(self, model: ModelHalf) -> ModelHalf:
-        self.ledger.write()
         if model.params.opens_importance and model.importance is None:
             note(f"warning: the model has no importance: {why_not(model)}")
         return model
@@ -242,7 +247,6 @@ class _Recorder(TrainingCallback):
         }
         self.began = now
         self.run.metric(line | newest)
-        self.ledger.write()
         self.sessions.reached.trees = epoch + 1
         self.progress.tree_done(
             epoch + 1, " ".join(f"{name} {figure(value)}" for name, value in newest.items())

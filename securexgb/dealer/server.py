@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 import tomllib
@@ -102,27 +103,31 @@ def main(path: Path) -> int:
         attester = attester_for(settings.evidence)
         kind = attester.evidence(bytes(64)).type
         run(settings, attester, lambda port, pem: _announce(settings, port, pem, kind))
-    except SecureXGBError as error:
-        _log.error("%s", f"{error} {error.help}".rstrip())
-        return error.exit_code
+    except (SecureXGBError, OSError) as error:
+        _log.error("%s", f"{error} {getattr(error, 'help', '')}".rstrip())
+        return getattr(error, "exit_code", UsageError.exit_code)
     return 0
 
 
 def _announce(settings: DealerSettings, port: int, certificate: bytes, kind: str) -> None:
-    line = {
-        "port": port,
-        "certificate": str(settings.certificate),
-        "fingerprint": fingerprint(certificate).hex(),
-        "evidence": kind,
-    }
-    sys.stdout.write(json.dumps(line) + "\n")
+    settings.certificate.parent.mkdir(0o700, parents=True, exist_ok=True)
+    settings.certificate.unlink(missing_ok=True)
+    own = os.open(settings.certificate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(own, "wb") as file:  # a new file, and never what a symbolic link leads to
+        file.write(certificate)
+    where = {"port": port, "certificate": str(settings.certificate), "evidence": kind}
+    line = json.dumps(where | {"fingerprint": fingerprint(certificate).hex()})
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 def run(
     settings: DealerSettings, attester: Attester, started: Callable[[int, bytes], None]
 ) -> None:
-    """Serve until SIGTERM or SIGINT; ``started`` gets the port and the new certificate."""
+    """Serve until SIGTERM, SIGINT or SIGHUP.
+
+    ``started`` gets the port and the new certificate, and puts it where the settings say.
+    """
     keep_large_buffers()
     raise_file_limit()
     asyncio.run(_run(settings, attester, started))
@@ -132,19 +137,17 @@ async def _run(
     settings: DealerSettings, attester: Attester, started: Callable[[int, bytes], None]
 ) -> None:
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants it
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
     identity = fresh_identity(settings.name)
     pinned = (_read(settings.label_certificate), _read(settings.feature_certificate))
     if key_hash(pinned[0]) == key_hash(pinned[1]):
         raise UsageError("label_certificate and feature_certificate hold the same key")
     service = DealerService(identity.certificate, pinned, attester, settings.timeout_seconds)
     async with serving(settings.listen, identity, pinned, service) as port:
-        settings.certificate.parent.mkdir(parents=True, exist_ok=True)
-        settings.certificate.write_bytes(identity.certificate)
-        _log.info(
-            "dealer on port %d, certificate %s", port, fingerprint(identity.certificate).hex()
-        )
+        shown = fingerprint(identity.certificate).hex()
+        _log.info("dealer on port %d, certificate %s", port, shown)
         started(port, identity.certificate)
         await stop.wait()
 

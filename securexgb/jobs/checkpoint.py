@@ -16,11 +16,15 @@ Shares of a tree's leaves only fit those that the other party wrote in the same 
 each round carries the session's public id, and two parties resume after the longest common
 beginning of both their lists. What one of them has beyond it is removed first. Where a training
 is finished nothing is removed or written any more.
+
+A newest file that is damaged, by a disk or by hand, costs no more than itself: without its newest
+tree a training goes on from the one before, margins are computed from the trees, and importance is
+opened again. An older tree that is damaged is named, and nothing is thrown away unasked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +44,9 @@ from securexgb.storage.whole import (
     make_directory,
     pack_arrays,
     pack_json,
-    read_whole,
+    read_own,
+    remove,
+    remove_parts,
     sync_directory,
     unpack_arrays,
     unpack_json,
@@ -108,15 +114,22 @@ class LoadedCheckpoint:
 class CheckpointStore:
     """The checkpoints of one party's training in one directory.
 
-    ``is_finished``: of a training whose model is written; every change is a UsageError.
+    ``tell``: is given a sentence for people where a damaged file is left out. ``is_finished``: of a
+    training whose model is written; every change is a UsageError.
     """
 
     def __init__(
-        self, directory: Path, key: ModelKey | None = None, *, is_finished: bool = False
+        self,
+        directory: Path,
+        key: ModelKey | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+        *,
+        is_finished: bool = False,
     ) -> None:
         self.is_finished = is_finished
         self._directory = directory
         self._key = key
+        self._tell = tell
         self._training: TrainingState | None = None
 
     def start(self, state: TrainingState) -> None:
@@ -124,8 +137,9 @@ class CheckpointStore:
         make_directory(self._directory)
         if self.rounds_here():
             raise UsageError(f"{self._directory} has trees: start anew in another directory")
+        remove_parts(self._directory)
         self._remove(after=0)
-        self._path("state.json").unlink(missing_ok=True)
+        remove(self._path("state.json"))
         sync_directory(self._directory)
         content = pack_json(asdict(state) | {"format": FORMAT})
         self._write("state.json", content, state.about("state.json"))
@@ -136,24 +150,57 @@ class CheckpointStore:
         return sum(1 for _ in self._directory.glob("tree-*.npz"))
 
     def load(self, columns: int, outputs: int) -> LoadedCheckpoint | None:
-        """What is here, or None where nothing is, of so many own columns and trees a round."""
+        """What is here, or None where nothing is, of so many own columns and trees a round.
+
+        DataError for what cannot be gone on from, with the file that may be removed.
+        """
         if not self._path("state.json").exists():
             return None
         state = self._training = self._state()
         rounds: list[SavedRound] = []
         while self._path(f"tree-{len(rounds)}.npz").exists():
-            rounds.append(self._round(len(rounds), columns, outputs))
-        known = {n for n in range(len(rounds) + 1) if self._margins_path(n).exists()}
+            try:
+                rounds.append(self._round(len(rounds), columns, outputs))
+            except DataError as error:
+                self._pass_over(len(rounds), error)
+                break
+        known = {n for n, newest in enumerate(rounds, 1) if self._has_margins(n, newest.session)}
         return LoadedCheckpoint(state, tuple(rounds), frozenset(known), self._importance())
+
+    def _pass_over(self, number: int, error: DataError) -> None:
+        """Leave out the damaged round ``number``; the error again unless it is the newest."""
+        path = self._path(f"tree-{number}.npz")
+        if isinstance(error, _AnotherFile):
+            raise error
+        if self._path(f"tree-{number + 1}.npz").exists():
+            raise DataError(
+                f"{path} is damaged, and there are trees after it: put it back from a copy, or "
+                f"remove it to go on from the {number} trees before it"
+            ) from error
+        self._tell(f"{path} is damaged: it is left out, and its tree is grown again")
+
+    def _has_margins(self, count: int, session: str) -> bool:
+        """Whether those after ``count`` rounds can be taken up; what is damaged is made again."""
+        path = self._margins_path(count)
+        if not path.exists():
+            return False
+        try:
+            self.margins(count, session)
+        except _AnotherFile:
+            return True  # refused when it is taken up, if that comes to pass
+        except DataError:
+            self._tell(f"{path} is damaged: the margins are computed again from the trees")
+            return False
+        return True
 
     def save(self, count: int, newest: SavedRound, margins: Words) -> None:
         """Write round number ``count - 1`` and the margins after it, of all rows."""
         self._write_arrays(self._margins_path(count).name, {"margins": margins}, newest.session)
         # What may be there is of fewer trees.
-        self._path(_IMPORTANCE).unlink(missing_ok=True)
+        remove(self._path(_IMPORTANCE))
         arrays = stacked(newest.trees) | {"metrics": np.array(newest.metrics, np.float64)}
         self._write_arrays(f"tree-{count - 1}.npz", arrays, newest.session)
-        self._margins_path(count - _KEPT_MARGINS).unlink(missing_ok=True)
+        remove(self._margins_path(count - _KEPT_MARGINS))
 
     def save_importance(self, importance: Sequence[int]) -> None:
         """Write what was opened when the training had ended."""
@@ -172,25 +219,32 @@ class CheckpointStore:
         if self.is_finished and not self._path(f"tree-{count}.npz").exists():
             return
         self._check_unfinished()
+        remove_parts(self._directory)
         self._remove(after=count)
         sync_directory(self._directory)
 
     def _importance(self) -> tuple[int, ...] | None:
         if not self._path(_IMPORTANCE).exists():
             return None
-        arrays, _ = self._read_arrays(_IMPORTANCE)
-        found = _part(arrays, "per_cents", np.dtype(np.int64), _IMPORTANCE)
+        try:
+            arrays, _ = self._read_arrays(_IMPORTANCE)
+            found = _part(arrays, "per_cents", np.dtype(np.int64), _IMPORTANCE)
+        except _AnotherFile:
+            raise
+        except DataError:
+            self._tell(f"{self._path(_IMPORTANCE)} is damaged: importance is opened again")
+            return None
         return tuple(int(value) for value in found.reshape(-1))
 
     def _remove(self, after: int) -> None:
         # Importance is of all the trees that there are.
         if not after or self._path(f"tree-{after}.npz").exists():
-            self._path(_IMPORTANCE).unlink(missing_ok=True)
+            remove(self._path(_IMPORTANCE))
         for kind, first in (("tree", after), ("margins", after + 1)):
             for path in self._directory.glob(f"{kind}-*.npz"):
                 number = path.stem.removeprefix(f"{kind}-")
                 if number.isdigit() and int(number) >= first:
-                    path.unlink()
+                    remove(path)
 
     def _state(self) -> TrainingState:
         about, packed = self._read("state.json")
@@ -244,7 +298,7 @@ class CheckpointStore:
 
     def _read(self, name: str) -> tuple[About | None, bytes]:
         """The header that an encrypted file shows (None of a plain one), and the content."""
-        about, content = opened_content(read_whole(self._path(name)), name, self._key)
+        about, content = opened_content(read_own(self._path(name)), name, self._key)
         if about is not None and about.get("checkpoint") != name:
             raise _another_file(name)
         return about, content
@@ -272,11 +326,16 @@ def common_rounds(mine: Sequence[Any], theirs: Sequence[Any]) -> int:
     return min(len(mine), len(theirs))
 
 
+class _AnotherFile(DataError):
+    """A good file in the wrong place: somebody put it there, so nothing is done unasked."""
+
+
 def _damaged(name: str) -> DataError:
     return DataError(f"{name} of the checkpoint is damaged: start anew")
 
 
 def _another_file(name: str) -> DataError:
-    return DataError(
-        f"{name} of the checkpoint holds another file, of another run, side or tree: start anew"
+    return _AnotherFile(
+        f"{name} of the checkpoint holds another file, of another run, side or tree: put the right "
+        "one back, or start anew"
     )

@@ -13,6 +13,7 @@ from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import Named, same_names, same_rows
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
+from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.together import together
 
 
@@ -47,7 +48,8 @@ def measure(
             partial(metric_value, metric=metric, margins=margins, truth=truth, params=model.params)
             for metric in metrics
         )
-        return dict(zip(metrics, together(party, *asked), strict=True))
+        with party.ledger.announced({(Reveal.METRIC, "both"): len(metrics)}):
+            return dict(zip(metrics, together(party, *asked), strict=True))
 
 
 def evaluate(

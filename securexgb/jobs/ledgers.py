@@ -2,22 +2,35 @@
 
 A run has several sessions: its training, each resumption of it, each evaluation and each
 prediction. What one of them revealed stays revealed, so rows are only ever added.
+
+    revealed   all of it, the step in work at its worst case
+    in_work    the part of it that is this worst case; empty where no step is in work
+
+A step (a tree with its metrics, the rows of a prediction) is written down before its first opening,
+so a process that dies in its midst, by whatever signal, leaves a ledger that says enough. Each
+session begins by comparing both sides' books: where one side has finished the step that the other
+was killed in, its true count goes into both; where both were cut off in it, its worst case stays.
+So both ledgers are equal again, and neither ever says less than what was opened.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import NonNegativeInt, TypeAdapter
 
 from securexgb.attestation.verdict import Verdict
+from securexgb.errors import MalformedFrame
 from securexgb.jobs.runs import LedgerRows, RunDirectory
-from securexgb.mpc.party import Party
+from securexgb.mpc.party import ROLES, Party
+from securexgb.mpc.reveals import Reveal
 from securexgb.offline.dealt import DealtSource
 from securexgb.storage.records import read_record
+from securexgb.storage.whole import damaged, strict_json
 
 NAME = "ledger.json"
 FORMAT = 1
@@ -38,9 +51,12 @@ class _Kept:
     """What the file holds."""
 
     revealed: list[_Row]
+    in_work: list[_Row]
 
 
 _FILE = TypeAdapter(_Kept)
+_MOST_BYTES, _MOST_VALUES = 1 << 16, 1 << 62
+_AUDIENCES = ("both", *ROLES)
 
 
 def add_ledgers(*ledgers: Sequence[Mapping[str, Any]]) -> LedgerRows:
@@ -53,45 +69,127 @@ def add_ledgers(*ledgers: Sequence[Mapping[str, Any]]) -> LedgerRows:
     return [sums[key] for key in sorted(sums)]
 
 
-def revealed_in(run: RunDirectory) -> LedgerRows:
-    """The rows that a run has kept so far; DataError where its file is damaged."""
+@dataclass(frozen=True)
+class Books:
+    """One side's ledger: ``revealed`` with the worst case of what is ``in_work``."""
+
+    revealed: LedgerRows
+    in_work: LedgerRows
+
+    def settled(self) -> LedgerRows:
+        """Without what is in work."""
+        minus = [{**row, "values": -row["values"]} for row in self.in_work]
+        return [row for row in add_ledgers(self.revealed, minus) if row["values"]]
+
+    def to_bytes(self) -> bytes:
+        return json.dumps([_short(self.revealed), _short(self.in_work)]).encode()
+
+    @staticmethod
+    def from_bytes(content: bytes) -> Books:
+        """What the other side says; MalformedFrame where that is no ledger."""
+        try:
+            if len(content) > _MOST_BYTES:
+                raise ValueError
+            revealed, in_work = strict_json(content)
+            return Books(_long(revealed), _long(in_work))
+        except (ValueError, KeyError, TypeError):
+            raise MalformedFrame("the other side's ledger is malformed") from None
+
+
+def books_of(run: RunDirectory) -> Books:
+    """What a run has kept so far; DataError where its file is damaged."""
     path = run.path / NAME
     if not path.exists():
-        return []
-    return add_ledgers([asdict(row) for row in read_record(path, _FILE, FORMAT).revealed])
+        return Books([], [])
+    kept = read_record(path, _FILE, FORMAT)
+    try:
+        return Books(_known(kept.revealed), _known(kept.in_work))
+    except (ValueError, KeyError):
+        raise damaged(NAME) from None
+
+
+def agreed(mine: Books, theirs: Books) -> LedgerRows:
+    """What both sides hold for revealed, the same at both.
+
+    A side that is ahead has finished the step that the other is in, and knows it to the value.
+    """
+    here, there = mine.settled(), theirs.settled()
+    if here != there and _covers(here, there):
+        return mine.revealed
+    if here != there and _covers(there, here):
+        return theirs.revealed
+    pairs = [*mine.revealed, *theirs.revealed]
+    most: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in sorted(pairs, key=lambda row: row["values"]):
+        most[row["reveal"], row["to"]] = row
+    return [most[key] for key in sorted(most)]
 
 
 class RunLedger:
     """A run's ledger during a session: what was kept before it, and what it reveals."""
 
     def __init__(self, run: RunDirectory, party: Party) -> None:
+        """Compares the books with the other side's; a round of one message."""
         self._run = run
         self._party = party
-        self._before = revealed_in(run)
+        mine = books_of(run)
+        with party.step("ledger"):
+            theirs = Books.from_bytes(party.exchange_bytes(mine.to_bytes()))
+        self._before = agreed(mine, theirs)
+        party.ledger.keeper = self.write
 
     def rows(self) -> LedgerRows:
         """All sessions' rows, this one's included."""
-        return add_ledgers(self._before, self._party.ledger.rows())
+        ledger = self._party.ledger
+        return add_ledgers(self._before, ledger.settled_rows(), ledger.rows_in_work())
 
     def write(self) -> None:
         """Keep them, with what is known of this session's dealer."""
         verdict = verdict_of(self._party)
         dealer = None if verdict is None else verdict.to_dict()
-        kept = {"format": FORMAT, "dealer": dealer, "revealed": self.rows()}
+        in_work = self._party.ledger.rows_in_work()
+        kept = {"format": FORMAT, "dealer": dealer, "revealed": self.rows(), "in_work": in_work}
         self._run.write_json(NAME, kept)
 
 
 @contextmanager
 def recorded(run: RunDirectory, party: Party) -> Iterator[RunLedger]:
-    """The run's ledger for one session; written at its end, after an error too."""
+    """The run's ledger for one session: each step is written down before it opens anything.
+
+    A session that fails has nothing to add: its books say already what it may have opened.
+    """
     ledger = RunLedger(run, party)
-    try:
-        yield ledger
-    finally:
-        ledger.write()
+    yield ledger
+    ledger.write()
 
 
 def verdict_of(party: Party) -> Verdict | None:
     """The verdict on this run's dealer; None where there is no dealer."""
     source = party.source
     return source.verdict if isinstance(source, DealtSource) else None
+
+
+def _covers(more: LedgerRows, less: LedgerRows) -> bool:
+    """Whether the first says at least as much of everything."""
+    values = {(row["reveal"], row["to"]): row["values"] for row in more}
+    return all(values.get((row["reveal"], row["to"]), 0) >= row["values"] for row in less)
+
+
+def _short(rows: LedgerRows) -> list[list[Any]]:
+    return [[row["reveal"], row["to"], row["values"]] for row in rows]
+
+
+def _long(rows: list[list[Any]]) -> LedgerRows:
+    """ValueError or TypeError where the rows are none."""
+    found = []
+    for name, to, values in rows:
+        if to not in _AUDIENCES or type(values) is not int or not 0 <= values <= _MOST_VALUES:
+            raise ValueError
+        reveal = Reveal[name]
+        row = {"reveal": reveal.name, "meaning": reveal.value, "to": to, "values": values}
+        found.append(row)
+    return add_ledgers(found)
+
+
+def _known(rows: list[_Row]) -> LedgerRows:
+    return _long([[row.reveal, row.to, row.values] for row in rows])

@@ -23,8 +23,11 @@ from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import same_rows
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
-from securexgb.storage.whole import write_whole
+from securexgb.storage.trouble import refuse_machine
+from securexgb.storage.whole import check_room, write_whole
 
+_LINE_BYTES = 64
+"""Of a line of predictions.csv, at most, without the id."""
 Reals = NDArray[np.float64]
 
 
@@ -92,6 +95,16 @@ class Predictor:
         self._session.__exit__(*error)
 
 
+def check_place(federation: Federation, target: Path, rows: Rows) -> None:
+    """FileError where this side gets scores of these rows and ``target`` could not hold them.
+
+    Before they are opened: what was opened and is lost would have to be opened again.
+    """
+    if federation.terms.predictions_to in (federation.role, "both"):
+        ids = 0 if rows.ids is None else sum(len(own.encode()) for own in rows.ids)
+        check_room(target, ids + (rows.count + 1) * _LINE_BYTES)
+
+
 def write_predictions(
     target: Path,
     ids: Sequence[str] | None,
@@ -118,6 +131,7 @@ def read_scores(path: Path, side: str) -> Reals:
         with path.open(newline="", encoding="utf-8") as stream:
             scores = [float(line[1]) for line in list(csv.reader(stream))[1:]]
     except (OSError, ValueError, IndexError, csv.Error) as error:
+        refuse_machine("read", path, error)
         raise DataError(f"{side}: {path} is not a predictions file: {error}") from None
     if not scores or not np.isfinite(scores).all():
         raise DataError(f"{side}: {path} has no predictions, or one that is no number")

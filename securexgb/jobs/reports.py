@@ -20,10 +20,10 @@ from securexgb import __version__
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.importance import importance_of, importances
 from securexgb.boost.params import TrainingParams
-from securexgb.errors import DataError
+from securexgb.errors import DataError, SecureXGBError
 from securexgb.federation.session import Federation
 from securexgb.jobs.data.files import load_rows
-from securexgb.jobs.ledgers import revealed_in
+from securexgb.jobs.ledgers import books_of
 from securexgb.jobs.prediction import Reals, read_scores
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import FinishedRun, RunDirectory, RunRecord, timestamp
@@ -51,6 +51,9 @@ _PAGE, _TABLES = "report.html", "report"
 NO_PAGE = "for report.html: pip install 'securexgb[report]', then securexgb report"
 FORMAT = 1
 """Of predicted.json."""
+_CUT_OFF = (
+    "the last session was cut off: the ledger counts what it may have opened at its worst case"
+)
 PACKAGES = ("numpy", "grpcio", "cryptography", "protobuf", "pydantic", "pyarrow")
 
 
@@ -161,7 +164,10 @@ def write_report(
         digest=federation.digest,
         terms=federation.terms.model_dump(mode="json"),
     )
-    record = replace(record, ledger=revealed_in(run))
+    books = books_of(run)
+    record = replace(record, ledger=books.revealed)
+    if books.in_work:
+        remarks = [*remarks, _CUT_OFF]
     found = importance_of(half)
     importance = (found.values, found.sentence)
     return _write(run, heading, half, importance, record, quality, remarks)
@@ -277,6 +283,19 @@ def keep_prediction(run: RunDirectory, data: Path, predictions: Path) -> None:
     entries = [*(one for one in older if one.predictions != kept.predictions), kept]
     listed = [{"data": str(one.data), "predictions": str(one.predictions)} for one in entries]
     run.write_json(_PREDICTED, {"format": FORMAT, "predicted": listed})
+
+
+def follow_ledger(federation: Federation, finished: FinishedRun) -> None:
+    """Write a run's report again, after a session that has revealed more.
+
+    Where the rows of the newest predictions cannot be read any more, it says so.
+    """
+    quality, remarks = Quality(), list[str]()
+    try:
+        quality = quality_of(federation, finished)
+    except SecureXGBError as error:
+        remarks.append(f"without the quality of the newest predictions: {error}")
+    write_report(federation, finished.run, finished.half, finished.record, quality, remarks)
 
 
 def quality_of(

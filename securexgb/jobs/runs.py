@@ -18,7 +18,8 @@ whole: written beside, then renamed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +30,7 @@ from pydantic import TypeAdapter
 from securexgb.attestation.verdict import Verdict
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.leak import Leak
-from securexgb.errors import TermsDiffer, UsageError
+from securexgb.errors import SecureXGBError, TermsDiffer, UsageError
 from securexgb.federation.session import Federation
 from securexgb.model.files import load_half
 from securexgb.report.record import Costs, plain
@@ -38,7 +39,7 @@ from securexgb.storage.sealed import find_key
 from securexgb.storage.whole import (
     append_line,
     make_directory,
-    read_whole,
+    read_own,
     strict_json,
     write_whole,
 )
@@ -59,12 +60,20 @@ class RunDirectory:
     """One run's files."""
 
     def __init__(self, path: Path) -> None:
+        """UsageError where a symbolic link leads to it: whoever made the link chose the place."""
+        for link in (path, path.parent):
+            if link.is_symlink():
+                raise UsageError(
+                    f"{link} is a symbolic link, and a run is written through none: name the "
+                    "folder that it leads to (run_directory in party.toml, or --run)"
+                )
         self.path = path
 
     @staticmethod
     def create(root: Path, digest: str) -> RunDirectory:
         """A new directory named by the time and the digest of the terms."""
         time = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        make_directory(root)
         path = root / f"{time}-{digest}"
         number = 1
         while path.exists():
@@ -106,6 +115,21 @@ class RunDirectory:
         """Add one event to the log; facts are public or about this side only."""
         self._append("log.jsonl", {"time": timestamp(), "event": event, **facts})
 
+    @contextmanager
+    def ending_logged(self, command: str) -> Iterator[None]:
+        """Where the block fails or is interrupted, the log says so in its last line."""
+        try:
+            yield
+        except BaseException as error:
+            self.log_ending(command, error)
+            raise
+
+    def log_ending(self, command: str, error: BaseException) -> None:
+        """Say in the log what ended a command."""
+        event = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+        with suppress(SecureXGBError):  # the first error counts, and the disk may be full
+            self.log(event, command=command, kind=type(error).__name__, message=str(error))
+
     def metric(self, facts: Mapping[str, Any]) -> None:
         """Add one tree's line to the metrics."""
         self._append(_METRICS, facts)
@@ -114,7 +138,7 @@ class RunDirectory:
         """Leave the lines of the first ``trees`` trees; a line that a crash tore is none."""
         path = self.path / _METRICS
         lines: dict[int, bytes] = {}
-        for line in read_whole(path).splitlines() if path.exists() else ():
+        for line in read_own(path).splitlines() if path.exists() else ():
             tree = _tree_of(line)
             if 0 <= tree < trees:
                 lines[tree] = line

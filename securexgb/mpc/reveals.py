@@ -3,13 +3,23 @@
 Every opening of a share names a member of ``Reveal``. What carries no name
 cannot be opened; what was opened stands in the ledger, and the privacy
 statement of a run is that ledger.
+
+A process may die at any moment, and what was opened stays opened. So whoever is about to open
+announces it: the most that the next step (a tree, the rows of a prediction) can open, as it
+follows from public numbers. A keeper writes that down before the first opening, and the true
+counts after the last. A step that is cut off in the middle stays in the books at its worst case:
+this side cannot know how much of it the other side has already seen.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
+
+from securexgb.errors import SecureXGBError
 
 Audience = Literal["both", "label", "feature"]
 
@@ -35,21 +45,67 @@ class Reveal(Enum):
                 return "both parties"
 
 
+Counts = dict[tuple[Reveal, Audience], int]
+"""How many values of each kind, to whom."""
+
+
 @dataclass
 class Ledger:
-    """How many values of each kind were opened, and to whom."""
+    """How many values of each kind were opened, and to whom.
 
-    entries: dict[tuple[Reveal, Audience], int] = field(default_factory=dict)
+    ``in_work``: the most that the step in work opens; empty between steps. ``keeper``: is called
+    whenever that changes, before the step's first opening and after its last.
+    """
+
+    entries: Counts = field(default_factory=dict)
+    in_work: Counts = field(default_factory=dict)
+    keeper: Callable[[], None] | None = None
+    _before: Counts = field(default_factory=dict)
+
+    @contextmanager
+    def announced(self, most: Mapping[tuple[Reveal, Audience], int]) -> Iterator[None]:
+        """A step that opens at most so much. Where it fails it stays in work."""
+        self.in_work, self._before = {key: n for key, n in most.items() if n}, dict(self.entries)
+        self._keep()
+        yield
+        self.in_work = {}
+        self._keep()
 
     def record(self, reveal: Reveal, audience: Audience, values: int) -> None:
-        key = (reveal, audience)
-        self.entries[key] = self.entries.get(key, 0) + values
+        """Count so many, before they are opened.
 
-    def rows(self) -> list[dict[str, str | int]]:
-        """One object a kind: reveal, meaning, to, values."""
-        return [
-            {"reveal": reveal.name, "meaning": reveal.value, "to": to, "values": count}
-            for (reveal, to), count in sorted(
-                self.entries.items(), key=lambda item: (item[0][0].name, item[0][1])
+        SecureXGBError where somebody keeps this ledger and they were not announced.
+        """
+        key = (reveal, audience)
+        count = self.entries.get(key, 0) + values
+        if self.keeper and count - self._before.get(key, 0) > self.in_work.get(key, 0):
+            raise SecureXGBError(
+                f"{values} values of {reveal.name} to {audience} would be opened without having "
+                "been announced: nothing of them was sent"
             )
-        ]
+        self.entries[key] = count
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What was opened, one object a kind: reveal, meaning, to, values."""
+        return _rows(self.entries)
+
+    def settled_rows(self) -> list[dict[str, Any]]:
+        """The same without the step in work."""
+        return _rows(self._before if self.in_work else self.entries)
+
+    def rows_in_work(self) -> list[dict[str, Any]]:
+        """The most that the step in work opens."""
+        return _rows(self.in_work)
+
+    def _keep(self) -> None:
+        if self.keeper is not None:
+            self.keeper()
+
+
+def _rows(counts: Counts) -> list[dict[str, Any]]:
+    return [
+        {"reveal": reveal.name, "meaning": reveal.value, "to": to, "values": count}
+        for (reveal, to), count in sorted(
+            counts.items(), key=lambda item: (item[0][0].name, item[0][1])
+        )
+    ]

@@ -359,5 +359,7 @@ def _explain(error: grpc.RpcError, where: str) -> SecureXGBError:
             return PeerGone(f"{where} ended the session: {details}")
         case status.UNAVAILABLE if "handshake" in details.lower() or "ssl" in details.lower():
             return CertificateRefused(f"{where} and this party refuse each other: {details}")
+        case status.UNAVAILABLE if "cancelling all calls" in details.lower():
+            return DealerGone(f"{where} was stopped by its operator")
         case _:
             return DealerGone(f"the connection to {where} ended: {code.name} {details}")

@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from securexgb.errors import DataError
-from securexgb.storage.whole import damaged, pack_json, read_whole, unpack_json
+from securexgb.storage.whole import damaged, pack_json, read_own, unpack_json
 
 T = TypeVar("T")
 
 
 def read_record(path: Path, kind: TypeAdapter[T], form: int) -> T:
     """The record in a file of format ``form``; UsageError where it is not there, or DataError."""
-    return unpack_record(read_whole(path), path.name, kind, form)
+    return unpack_record(read_own(path), path.name, kind, form)
 
 
 def unpack_record(content: bytes, name: str, kind: TypeAdapter[T], form: int) -> T:

@@ -1,7 +1,16 @@
 """Files on disk: the user's alone, written whole or not at all, read without trusting them.
 
-Everything that a run leaves is written here, in files of mode 0600 and directories of 0700;
-so are keys, and certificates, which everybody may read.
+Everything that a run leaves is written here, in files of mode 0600 and directories of 0700,
+whatever the umask; so are keys and certificates. A file that is replaced is replaced whole: the
+content goes into a file beside it, under a name that nobody can foresee, and is on the disk before
+it gets the name. Whatever fails on the way, the file beside is removed.
+
+Nothing that is written goes through a symbolic link: one in the place of a file is replaced by the
+file, and one in the place of its folder is refused. So who may write into some folder of this
+machine cannot make this program write elsewhere.
+
+What the system refuses (no space, a broken disk, too many files) is a ``FileError``, which says
+what to do.
 
 Arrays are npz files without pickled objects, everything else is JSON. What is truncated,
 damaged or of another kind is refused with a sentence (``DataError``), and costs no more memory
@@ -16,10 +25,13 @@ import json
 import math
 import os
 import re
+import secrets
+import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +39,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.errors import DataError, UsageError
+from securexgb.storage.trouble import file_error
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -38,72 +51,171 @@ _NPY_HEADER = re.compile(
     r"'shape': \(((?:[0-9]{1,18}(?:, [0-9]{1,18}){0,7},?)?)\), \} *\n"
 )
 """What numpy writes of an array of numbers or truths; format 1.0 of its files."""
+_PART = ".part"
+_SAFE = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def write_whole(path: Path, content: bytes, mode: int = _FILE) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Put ``content`` in the place of ``path`` in one step, readable by the user alone.
 
-    A crash leaves either the old file or the new one: the content is on disk before the
-    name is. ``mode``: other than 0600 for what anybody may read. UsageError where the disk
-    or its rights do not allow it.
+    A crash leaves either the old file or the new one. FileError where the disk, its rights or the
+    number of open files do not allow it; nothing is left of the attempt then.
     """
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        _write_through(temporary, os.O_TRUNC, content, mode)
-        temporary.replace(path)
-        sync_directory(path.parent)
-    except OSError as error:
-        raise _cannot_write(path, error) from error
+    with _errors("write", path, len(content)), _folder_of(path) as folder:
+        with _beside(folder, path.name, content) as part:
+            os.replace(part, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.fsync(folder)
 
 
-def write_new(path: Path, content: bytes, mode: int = _FILE) -> None:
-    """The same for a file that must not be there yet; UsageError where it is.
+def write_new(path: Path, content: bytes) -> None:
+    """The same for a file that must not be there yet; UsageError where it is."""
+    with _errors("write", path, len(content)), _folder_of(path) as folder:
+        with _beside(folder, path.name, content) as part:
+            try:
+                os.link(part, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+            except FileExistsError:
+                raise UsageError(
+                    f"{path} exists already: move it away if it is to be replaced"
+                ) from None
+            os.unlink(part, dir_fd=folder)
+        os.fsync(folder)
 
-    The name is taken before there is content: a crash in between leaves a file that is cut.
+
+def check_room(path: Path, size: int) -> None:
+    """FileError unless ``size`` bytes (at least 1) could be written to ``path`` now.
+
+    For what cannot be had a second time for nothing: it is asked for once there is a place for it.
     """
-    try:
-        _write_through(path, os.O_EXCL, content, mode)
-        sync_directory(path.parent)
-    except FileExistsError:
-        raise UsageError(f"{path} exists already: move it away if it is to be replaced") from None
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-
-
-def _write_through(path: Path, flag: int, content: bytes, mode: int) -> None:
-    """Write a file and wait until it is on disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, mode)  # it may have been there, and the umask is not ours
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
+    with (
+        _errors("write", path, size),
+        _folder_of(path) as folder,
+        _beside(folder, path.name, b"") as part,
+    ):
+        file = os.open(part, os.O_WRONLY | _SAFE, dir_fd=folder)
+        try:
+            os.posix_fallocate(file, 0, size)
+        finally:
+            os.close(file)
+        os.unlink(part, dir_fd=folder)
 
 
 def append_line(path: Path, line: str) -> None:
-    """Add a line to a file; one that is new is readable by the user alone. Errors as above."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _FILE)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(line + "\n")
-    except OSError as error:
-        raise _cannot_write(path, error) from error
+    """Add a line to a file, which is made where there is none; FileError as above.
+
+    The line is there whole or not at all. One that an earlier crash tore is dropped.
+    """
+    content = line.encode() + b"\n"
+    with _errors("write", path, len(content)), _folder_of(path) as folder:
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | _SAFE
+        file = os.open(path.name, flags, _FILE, dir_fd=folder)
+        try:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise UsageError(f"cannot write {path}: it is no ordinary file; move it away")
+            os.fchmod(file, _FILE)
+            size = _whole_lines(file)
+            try:
+                _write_all(file, content)
+                os.fsync(file)
+            except BaseException:
+                with suppress(OSError):
+                    os.ftruncate(file, size)
+                raise
+        finally:
+            os.close(file)
+        if not size:
+            os.fsync(folder)
 
 
 def make_directory(directory: Path) -> None:
-    """Create a directory and those above it, where they are missing, for the user alone."""
-    try:
+    """Create a directory and those above it, where they are missing, for the user alone.
+
+    FileError where that cannot be done, and where a symbolic link is in its place.
+    """
+    with _errors("create", directory):
         missing = [path for path in (directory, *directory.parents) if not path.exists()]
         for path in reversed(missing):
             path.mkdir(_DIRECTORY, exist_ok=True)
-        directory.mkdir(exist_ok=True)  # refuses what is there and is no directory
-    except OSError as error:
-        raise UsageError(f"cannot create {directory}: {_reason(error)}; change the path") from error
+            _sync(path.parent)
+        os.close(_open_folder(directory))
+
+
+def remove(path: Path) -> None:
+    """Remove a file where it is; FileError where that cannot be done."""
+    with _errors("remove", path):
+        path.unlink(missing_ok=True)
+
+
+def remove_parts(directory: Path) -> None:
+    """Remove what writers that were killed have left beside their files, here and below."""
+    for path in directory.rglob(f".*{_PART}"):
+        remove(path)
 
 
 def sync_directory(directory: Path) -> None:
     """Make names that were written or removed in ``directory`` survive a crash."""
-    descriptor = os.open(directory, os.O_RDONLY)
+    with _errors("write", directory):
+        _sync(directory)
+
+
+@contextmanager
+def _errors(doing: str, path: Path, size: int | None = None) -> Iterator[None]:
+    """What the system refuses becomes a FileError about ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise file_error(doing, path, error, size) from error
+
+
+def _open_folder(directory: Path) -> int:
+    return os.open(directory, os.O_RDONLY | os.O_DIRECTORY | _SAFE)
+
+
+@contextmanager
+def _folder_of(path: Path) -> Iterator[int]:
+    """The directory of a file, opened: what happens to its name meanwhile changes nothing."""
+    folder = _open_folder(path.parent)
+    try:
+        yield folder
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def _beside(folder: int, name: str, content: bytes) -> Iterator[str]:
+    """The name of a new file with this content on disk; removed again where the block fails."""
+    part = f".{name}.{secrets.token_hex(8)}{_PART}"
+    try:
+        file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE, _FILE, dir_fd=folder)
+        try:
+            os.fchmod(file, _FILE)
+            _write_all(file, content)
+            os.fsync(file)
+        finally:
+            os.close(file)
+        yield part
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(part, dir_fd=folder)
+        raise
+
+
+def _write_all(file: int, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[os.write(file, left) :]
+
+
+def _whole_lines(file: int) -> int:
+    """Cut off what follows the last line's end, and give the size."""
+    size = os.fstat(file).st_size
+    if size and os.pread(file, 1, size - 1) != b"\n":
+        size = os.pread(file, size, 0).rfind(b"\n") + 1
+        os.ftruncate(file, size)
+    return size
+
+
+def _sync(directory: Path) -> None:
+    descriptor = _open_folder(directory)
     try:
         os.fsync(descriptor)
     finally:
@@ -205,19 +317,19 @@ def _finite(text: str) -> float:
 
 
 def read_whole(path: Path) -> bytes:
-    """A file's content; UsageError where it cannot be read."""
+    """A file's content; FileError where it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UsageError(f"cannot read {path.name}: {_reason(error)}; check the path") from error
+        raise file_error("read", Path(path.name), error) from error
 
 
-def _cannot_write(path: Path, error: OSError) -> UsageError:
-    return UsageError(f"cannot write {path}: {_reason(error)}; free it or change it")
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
+def read_own(path: Path) -> bytes:
+    """The same of a file that this program has written: a symbolic link is none."""
+    with _errors("read", path):
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | _SAFE)
+        with os.fdopen(file, "rb") as stream:
+            return stream.read()
 
 
 def damaged(name: str) -> DataError:

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.channel.keys import check_name
 from securexgb.errors import SecureXGBError, UsageError
+from securexgb.storage.trouble import refuse_machine
 
 Name = Annotated[str, AfterValidator(check_name)]
 Column = Annotated[str, Field(min_length=1)]
@@ -44,6 +45,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
+        refuse_machine("read", path, error)
         raise UsageError(
             f"cannot read {path}: {error}; `securexgb init` and `job new` write one"
         ) from None

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -314,10 +313,11 @@ def test_a_binding_for_another_policy(laboratory: Laboratory) -> None:
     assert refusal(lambda: verify(own, bound, accepted, NOW, None)) == "policy"
 
 
-def test_development_evidence(tmp_path: Path) -> None:
-    attester = DevAttester.from_file(tmp_path / "dev.pem")
-    assert DevAttester.from_file(tmp_path / "dev.pem").key_hash == attester.key_hash
-    assert (tmp_path / "dev.pem").stat().st_mode & 0o777 == 0o600
+def test_development_evidence() -> None:
+    key = DevAttester.new_key()
+    attester = DevAttester.from_pem(key, "dev.pem")
+    assert DevAttester.from_pem(key, "dev.pem").key_hash == attester.key_hash
+    assert refusal(lambda: DevAttester.from_pem(b"", "dev.pem")) == "malformed"
     text = f'version = 1\naccept = ["dev"]\n[[dev]]\nkey = "{attester.key_hash}"\n'
     accepted = Policy.from_toml(text)
     bound = binding(accepted)

@@ -1,4 +1,4 @@
-"""Running a command in this process, as a shell would see it."""
+"""Running a command in this process, as a shell would see it; or at both sides of a job."""
 
 import json
 from contextlib import contextmanager
@@ -10,7 +10,9 @@ from securexgb.cli.app import main
 from securexgb.errors import SecureXGBError
 from securexgb.federation.session import Federation
 from securexgb.testing.harness import insecure_parties, run_both
-from tests.processes.companies import SIDES
+from tests.processes.companies import SIDES, Companies
+
+TREES = 4
 
 
 @dataclass
@@ -42,7 +44,9 @@ def both(monkeypatch):
     ``seed`` are the protocols'.
     """
 
-    def run(companies, command, fails=False, backend="shared", seed=5, **options):
+    def run(
+        companies, command, fails=False, backend="shared", seed=5, before=lambda _: None, **options
+    ):
         parties = insecure_parties(seed, backend)
         errors = {}
 
@@ -53,6 +57,7 @@ def both(monkeypatch):
         monkeypatch.setattr(Federation, "session", session)
 
         def side(_party, name):
+            before(name)
             folder = companies.root / name
             files = {"config": folder / "party.toml", "job": folder / "job.toml"}
             try:
@@ -67,3 +72,16 @@ def both(monkeypatch):
         return errors
 
     return run
+
+
+@pytest.fixture
+def companies(tmp_path):
+    def make(name, **training):
+        training = {"n_estimators": TREES, "eval_metric": ["logloss"]} | training
+        made = Companies(tmp_path / name, training)
+        for side in SIDES:
+            with (made.root / side / "party.toml").open("a") as settings:
+                settings.write('eval_data = { valid = "test.csv" }\n')
+        return made
+
+    return make

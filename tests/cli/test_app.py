@@ -1,5 +1,10 @@
 """Exit codes, the two streams, and the small commands."""
 
+import errno
+import io
+import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +15,9 @@ import pytest
 from securexgb import __version__, errors
 from securexgb.boost.params import TrainingParams
 from securexgb.cli import app as app_module
+from securexgb.cli.app import main
 from securexgb.cli.output import explain
+from securexgb.cli.signals import ended_in_order
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import split_columns, train_alone
 from securexgb.model.files import save_half
@@ -26,7 +33,8 @@ def test_every_error_has_its_code_and_one_sentence(capsys):
         assert lines[0] == "error: bank: the file is empty"
         assert lines[1:] == ([f"help: {kind.help}"] if kind.help else [])
     silent = {kind.__name__ for kind in kinds if not kind.help}
-    assert silent == {"UsageError", "NotAvailable", "DataError"}  # their messages say what to do
+    # Their messages say what to do.
+    assert silent == {"UsageError", "NotAvailable", "FileError", "DataError"}
     assert {kind.exit_code for kind in kinds} == {1, 2, 3, 4, 5, 6, 7}
 
 
@@ -210,3 +218,65 @@ def test_a_file_that_cannot_be_written_is_no_bug(tmp_path, capsys):
     said = capsys.readouterr().err
     assert str(tmp_path) in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_signals_end_a_command_in_order(securexgb, monkeypatch, number):
+    """As an exception, so that whatever is open is closed; once, and only within the command."""
+    ended = []
+
+    def command():
+        try:
+            os.kill(os.getpid(), number)
+        finally:
+            if number != signal.SIGINT:
+                os.kill(os.getpid(), number)  # an impatient manager of processes
+            ended.append(True)
+
+    before = signal.getsignal(number)
+    monkeypatch.setattr("securexgb.cli.protocols.protocol_rows", command)
+    done = securexgb("protocols")
+    assert (done.code, done.stderr, ended) == (130, "interrupted\n", [True])
+    assert signal.getsignal(number) is before
+
+
+def test_a_hangup_that_nohup_ignores_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_in_order():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+class Full(io.StringIO):
+    """Leads to a disk without room."""
+
+    def write(self, text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_streams_on_a_full_disk(monkeypatch, capsys, form):
+    """Of stdout a sentence says so, and the interpreter stumbles over nothing; stderr may fail."""
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", Full())
+        assert main(["protocols", "--format", form]) == 2
+        assert sys.stdout is None
+    sentence = "error: cannot write the result to stdout: No space left.*"
+    assert re.match(sentence, capsys.readouterr().err)
+    monkeypatch.setattr(sys, "stderr", Full())
+    assert main(["keys", "show", "--config", "missing"]) == 2
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EMFILE, errno.ENOMEM])
+def test_what_the_machine_lacks_is_no_bug(capsys, code):
+    """Also where a library says it, of whatever file."""
+    assert explain(OSError(code, os.strerror(code))) == 2
+    assert explain(OSError(code, os.strerror(code), "/some/where")) == 2
+    for refused in (MemoryError(), RuntimeError("can't start new thread")):
+        assert explain(refused) == 2
+    first, second, *others = capsys.readouterr().err.splitlines()
+    assert all("refuses more memory or threads" in line for line in others)
+    assert first.startswith("error: cannot use a file or stream: ")
+    assert second.startswith("error: cannot use /some/where: ")

@@ -11,28 +11,14 @@ from securexgb.cli.predict import predict
 from securexgb.cli.progress import TrainingProgress
 from securexgb.cli.train import train
 from securexgb.errors import DataError, UsageError
-from securexgb.jobs.ledgers import add_ledgers, revealed_in
+from securexgb.jobs.ledgers import add_ledgers, books_of
 from securexgb.jobs.runs import RunDirectory
-from tests.processes.companies import SIDES, Companies
-
-TREES = 4
+from tests.cli.conftest import TREES
+from tests.processes.companies import SIDES
 
 
 class Crash(Exception):
     """Stands for what ends a training midway."""
-
-
-@pytest.fixture
-def companies(tmp_path):
-    def make(name):
-        training = {"n_estimators": TREES, "eval_metric": ["logloss"], "splits": "owner"}
-        made = Companies(tmp_path / name, training)
-        for side in SIDES:
-            with (made.root / side / "party.toml").open("a") as settings:
-                settings.write('eval_data = { valid = "test.csv" }\n')
-        return made
-
-    return make
 
 
 def counts(companies, name):
@@ -48,7 +34,7 @@ def test_a_resumed_training_forgets_nothing_and_has_one_line_a_tree(
         if trees == TREES - 1 and progress._party.rank == victim:
             raise Crash
 
-    broken, unbroken = companies("broken"), companies("unbroken")
+    broken, unbroken = (companies(name, splits="owner") for name in ("broken", "unbroken"))
     both(unbroken, train)
     with monkeypatch.context() as patched:
         patched.setattr(TrainingProgress, "tree_done", crash)
@@ -77,7 +63,7 @@ def test_a_resumed_training_forgets_nothing_and_has_one_line_a_tree(
 
 
 def test_evaluations_and_predictions_are_printed_and_added(both, companies, capsys):
-    made = companies("loans")
+    made = companies("loans", splits="owner")
     both(made, train)
     trained = {name: counts(made, name) for name in SIDES}
     capsys.readouterr()
@@ -106,7 +92,7 @@ def test_evaluations_and_predictions_are_printed_and_added(both, companies, caps
 
 def test_an_evaluation_of_too_few_rows_is_refused_before_it_opens_anything(both, companies):
     """The second of two sets is too small, and nothing of the first one is opened."""
-    made = companies("loans")
+    made = companies("loans", splits="owner")
     made.terms(*SIDES, min_evaluation_rows=10)
     both(made, train)
     for side in SIDES:
@@ -133,8 +119,8 @@ def test_rows_add_up_by_what_and_to_whom(tmp_path):
         ("A", "both", 1), ("B", "feature", 2), ("B", "label", 5),
     ]  # fmt: skip
     run = RunDirectory(tmp_path)
-    assert revealed_in(run) == []
+    assert books_of(run).revealed == []
     for text, words in (('{"revealed": []}', "format None"), ('{"format": 1}', "damaged")):
         (tmp_path / "ledger.json").write_text(text)
         with pytest.raises(DataError, match=words):
-            revealed_in(run)
+            books_of(run)

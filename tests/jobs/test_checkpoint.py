@@ -41,19 +41,27 @@ class Crash(TrainingCallback):
         return False
 
 
-def run(directory: Path, seed: int, resume: bool = False, crash=(None, None), params=PARAMS):
+def run(
+    directory: Path,
+    seed: int,
+    resume: bool = False,
+    crash=(None, None),
+    params=PARAMS,
+    key=None,
+    tell=print,
+):
     given = []
     for rank, job in enumerate(jobs(params, DATA, {"test": TEST})):
         callbacks = () if crash[rank] is None else (Crash(crash[rank]),)
-        store = CheckpointStore(directory / str(rank))
+        store = CheckpointStore(directory / str(rank), key, tell)
         given.append(replace(job, store=store, resume=resume, callbacks=callbacks))
     halves = run_parties(train, given, seed=seed, backend="shared", lasting=0)
     return halves[0], halves[1]
 
 
-def broken(directory: Path, seed: int, crash, resume: bool = False) -> None:
+def broken(directory: Path, seed: int, crash, resume: bool = False, key=None) -> None:
     with pytest.raises(CrashError):
-        run(directory, seed, resume, crash)
+        run(directory, seed, resume, crash, key=key)
 
 
 def trees(directory: Path, rank: int) -> int:
@@ -201,14 +209,50 @@ def test_both_sides_must_resume() -> None:
     assert not Path("nowhere").exists()
 
 
-@pytest.mark.parametrize("name", ["state.json", "tree-1.npz", "margins-3.npz"])
+@pytest.mark.parametrize("name", ["state.json", "tree-1.npz"])
 @pytest.mark.parametrize("keep", [0, 40])
-def test_damaged_files_are_refused(tmp_path: Path, name: str, keep: int) -> None:
+def test_damaged_files_that_others_stand_on_are_refused(tmp_path, name, keep) -> None:
     broken(tmp_path, 1, (3, None))
-    path = tmp_path / "0" / name
-    path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(DataError):
+    damage(tmp_path / "0" / name, keep)
+    with pytest.raises(DataError, match=name):
         run(tmp_path, 2, resume=True)
+
+
+def test_the_tree_that_is_named_may_be_removed(tmp_path: Path, unbroken) -> None:
+    broken(tmp_path, 1, (3, None))
+    path = tmp_path / "0" / "tree-1.npz"
+    damage(path, 40)
+    with pytest.raises(DataError, match="remove it to go on from the 1 trees before it"):
+        run(tmp_path, 2, resume=True)
+    path.unlink()
+    assert same_model(run(tmp_path, 3, resume=True), unbroken)
+
+
+NEWEST = ("tree-2.npz", "margins-2.npz", "margins-3.npz")
+
+
+@pytest.mark.parametrize("key", [None, ModelKey(bytes(32))], ids=["plain", "sealed"])
+@pytest.mark.parametrize("names", [NEWEST[:1], NEWEST[2:], NEWEST], ids=["tree", "margins", "all"])
+def test_the_newest_files_are_left_out_where_they_are_damaged(tmp_path, key, names, unbroken):
+    """Cut to nothing, cut, or changed in the middle: the training goes on from what is good."""
+    broken(tmp_path, 1, (3, None), key=key)
+    for name, keep in zip(names, (None, 0, 40), strict=False):
+        damage(tmp_path / "0" / name, keep)
+    told: list[str] = []
+    assert same_model(run(tmp_path, 2, resume=True, key=key, tell=told.append), unbroken)
+    # Margins beyond the newest good tree are of no use, damaged or not.
+    expected = [name for name in names if names[0] == NEWEST[2] or name != NEWEST[2]]
+    assert [sentence.split(" is damaged: ")[0] for sentence in told] == [
+        str(tmp_path / "0" / name) for name in expected
+    ]
+
+
+def damage(path: Path, keep: int | None) -> None:
+    """Cut a file to so many bytes; None changes one in its middle."""
+    content = bytearray(path.read_bytes())
+    if keep is None:
+        content[len(content) // 2] ^= 255
+    path.write_bytes(content[:keep])
 
 
 def saved(directory: Path, session: str, key: ModelKey | None, rank: int = 0) -> CheckpointStore:

@@ -34,7 +34,9 @@ PARTY = (
 def rehearsal(companies):
     """A dealer with a development key that both sides' policy names; nothing is pinned."""
     companies.start_dealer("--evidence", "dev", pin=False)
-    key = DevAttester.from_file(companies.root / "dealer" / "dev.key").key_hash
+    path = companies.root / "dealer" / "dev.key"
+    assert path.stat().st_mode & 0o777 == 0o600
+    key = DevAttester.from_pem(path.read_bytes(), path.name).key_hash
     demand(companies, f'version = 1\naccept = ["dev"]\n[[dev]]\nkey = "{key}"\n')
     return companies
 

@@ -1,5 +1,7 @@
 """Every failure ends both sides in time, each with its exit code and one sentence."""
 
+import json
+import os
 import signal
 import socket
 from datetime import UTC, datetime, timedelta
@@ -12,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from securexgb.channel.keys import create_keys
 from securexgb.federation.session import Federation
 from tests.channel.plain import calling
-from tests.processes.companies import RUN, SIDES, edit_cell, finish
+from tests.processes.companies import OTHER, RUN, SIDES, edit_cell, finish
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -45,10 +47,35 @@ def test_no_dealer(companies):
     assert any("dealer" in process.error for process in ended.values())
 
 
-def test_peer_is_killed(with_dealer):
-    ended = kill_in_training(with_dealer, "bureau")
+def test_one_side_is_killed_in_a_tree(with_dealer):
+    """Its ledger has the tree at its worst; once both go on, both ledgers are the same."""
+    companies, victim, other = with_dealer, "bureau", "bank"
+    training = {"n_estimators": 12, "splits": "owner", "eval_metric": ["logloss"]}
+    companies.terms(*SIDES, training=training)
+    for name in SIDES:
+        with (companies.root / name / "party.toml").open("a") as settings:
+            settings.write('eval_data = { valid = "test.csv" }\n')
+    sides = {name: companies.start(name, "train") for name in SIDES}
+    stop_in_a_tree(sides[victim], companies, victim)
+    sides[victim].send_signal(signal.SIGKILL)
+    ended = finish(sides[other])
     assert ended.code == 3
-    assert "bureau" in ended.error
+    assert victim in ended.error
+    worst = [
+        ("METRIC", "both", 1),
+        ("SPLIT_INDEX", "feature", 3),
+        ("SPLIT_INDEX", "label", 3),
+        ("SPLIT_OWNER", "both", 3),
+    ]
+    kept = ledger(companies, victim)
+    assert [(row["reveal"], row["to"], row["values"]) for row in kept["in_work"]] == worst
+    resumed = companies.both("train", "--resume")
+    assert set(codes(resumed).values()) == {0}, resumed
+    books = [ledger(companies, name) for name in SIDES]
+    assert books[0] == books[1]
+    assert books[0]["in_work"] == []
+    metrics = next(row for row in books[0]["revealed"] if row["reveal"] == "METRIC")
+    assert metrics["values"] >= 12 + 1
 
 
 def test_peer_falls_silent(companies):
@@ -79,14 +106,19 @@ def test_dealer_is_killed(companies):
 
 
 def test_interrupt(with_dealer):
-    with_dealer.terms(*SIDES, training={"n_estimators": 500})
-    sides = {name: with_dealer.start(name, "train") for name in SIDES}
-    wait_for_trees(with_dealer, "bank")
-    sides["bank"].send_signal(signal.SIGINT)
-    assert finish(sides["bank"]).code == 130
-    other = finish(sides["bureau"])
-    assert other.code in (3, 7)
-    assert "bank" in other.error
+    end_in_a_tree(with_dealer, "bank", signal.SIGINT)
+
+
+def test_the_dealer_is_stopped(companies):
+    companies.terms(*SIDES, training={"n_estimators": 500})
+    dealer = companies.start_dealer()
+    sides = {name: companies.start(name, "train") for name in SIDES}
+    wait_for_trees(companies, "bank")
+    dealer.send_signal(signal.SIGHUP)
+    assert finish(dealer).code == 0
+    ended = {name: finish(process) for name, process in sides.items()}
+    assert set(codes(ended).values()) <= {3, 7}
+    assert any("was stopped by its operator" in process.error for process in ended.values())
 
 
 def test_wrong_pin(with_dealer):
@@ -252,6 +284,42 @@ def wait_for_trees(companies, name, trees=1):
                 return
         running = [process for process in companies.processes[-2:] if process.poll() is None]
         assert running, [process.communicate() for process in companies.processes[-2:]]
+
+
+def stop_in_a_tree(process, companies, victim):
+    """Freeze one side in a tree after its first, as its ledger says that it is in one."""
+    wait_for_trees(companies, victim)
+    while True:
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        if ledger(companies, victim)["in_work"]:
+            return
+        process.send_signal(signal.SIGCONT)
+
+
+def ledger(companies, name):
+    return json.loads((companies.run_directory(name) / "ledger.json").read_text())
+
+
+def end_in_a_tree(companies, victim, number):
+    """A signal ends one side in order: its books, its log, its goodbye, its code."""
+    training = {"n_estimators": 500, "splits": "owner"}
+    companies.terms(*SIDES, training=training)
+    sides = {name: companies.start(name, "train") for name in SIDES}
+    stop_in_a_tree(sides[victim], companies, victim)
+    sides[victim].send_signal(number)
+    sides[victim].send_signal(signal.SIGCONT)
+    ended = {name: finish(process) for name, process in sides.items()}
+    assert codes(ended) == {victim: 130, OTHER[victim]: 7}
+    assert ended[victim].stderr.endswith("interrupted\n")
+    assert f"{victim} ({SIDES[victim]} party) stopped with an interruption" in (
+        ended[OTHER[victim]].error
+    )
+    log = (companies.run_directory(victim) / "log.jsonl").read_text().splitlines()
+    assert json.loads(log[-1])["event"] == "stopped"
+    here, there = (ledger(companies, name) for name in (victim, OTHER[victim]))
+    assert here["in_work"]
+    assert there == here or not there["in_work"]  # it may have finished that tree
 
 
 def kill_in_training(companies, victim):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from securexgb.terms.job import JobTerms
-from tests.processes.companies import DEALT, SIDES, Companies, finish
-from tests.processes.test_failures import codes, kill_in_training, wait_for_trees
+from tests.processes.companies import DEALT, SIDES, Companies
+from tests.processes.test_failures import codes, end_in_a_tree, kill_in_training
 from tests.processes.test_resume import TREES, leaves, scores
 
 pytestmark = pytest.mark.timeout(300)
@@ -47,14 +47,8 @@ def test_one_side_is_killed(without_dealer, victim):
     assert victim in ended.error
 
 
-def test_one_side_is_interrupted(without_dealer):
-    without_dealer.terms(*SIDES, training={"n_estimators": 500})
-    sides = {name: without_dealer.start(name, "train") for name in SIDES}
-    wait_for_trees(without_dealer, "bureau")
-    sides["bureau"].send_signal(signal.SIGINT)
-    ended = {name: finish(process) for name, process in sides.items()}
-    assert ended["bureau"].code == 130
-    assert ended["bank"].code in (3, 7)
+def test_one_side_is_stopped(without_dealer):
+    end_in_a_tree(without_dealer, "bureau", signal.SIGTERM)
 
 
 GROWN = {"n_estimators": TREES, "max_depth": 2}

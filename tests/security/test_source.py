@@ -33,6 +33,7 @@ PUBLIC = {
     "jobs/agreement.py": "public facts of a job: shapes, parameters, a nonce",
     "jobs/alignment.py": "names of the evaluation sets; how many columns each side holds",
     "jobs/evaluation.py": "what is to be measured: model id, trees, rows, metrics",
+    "jobs/ledgers.py": "how many values of each kind were opened to whom: both sides saw them be",
 }
 """Files that send public facts, and which ones: a new one has to be argued for here."""
 LINKS = ("channel/", "offline/", "dealer/", "_pb/")

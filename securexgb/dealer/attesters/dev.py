@@ -6,8 +6,6 @@ A measured image has no such key. How a party checks it: ``attestation.dev``.
 from __future__ import annotations
 
 import hashlib
-import os
-from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -35,25 +33,23 @@ class DevAttester:
         return DevAttester(ec.generate_private_key(ec.SECP256R1()))
 
     @staticmethod
-    def from_file(path: Path) -> DevAttester:
-        """With the key in a PEM file, which is made (mode 0600) where there is none."""
-        if not path.exists():
-            key = ec.generate_private_key(ec.SECP256R1())
-            text = key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-            with os.fdopen(
-                os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
-            ) as file:
-                file.write(text)
+    def new_key() -> bytes:
+        """A new key as PEM, for ``from_pem``; whoever keeps it keeps it secret."""
+        return ec.generate_private_key(ec.SECP256R1()).private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+
+    @staticmethod
+    def from_pem(content: bytes, name: str) -> DevAttester:
+        """With the key in a PEM file's content; ``name`` is for the message."""
         try:
-            loaded = serialization.load_pem_private_key(path.read_bytes(), None)
-        except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise AttestationError("malformed", f"{path} holds no key: {error}") from None
+            loaded = serialization.load_pem_private_key(content, None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise AttestationError("malformed", f"{name} holds no key: {error}") from None
         if not (isinstance(loaded, ec.EllipticCurvePrivateKey) and loaded.key_size == 256):
-            raise AttestationError("malformed", f"{path} holds no P-256 key")
+            raise AttestationError("malformed", f"{name} holds no P-256 key")
         return DevAttester(loaded)
 
     def evidence(self, report_data: bytes) -> Evidence:

@@ -22,6 +22,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from securexgb.errors import DataError, UsageError
+from securexgb.storage.trouble import refuse_machine
 from securexgb.terms.party import MISSING
 
 _SEPARATORS = ",;\t|"
@@ -62,6 +63,7 @@ def read_table(path: Path, side: str, ways: CsvWays = CsvWays()) -> pa.Table:
         names = table.column_names  # decoded here
         table.validate(full=True)  # texts are looked at here
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        refuse_machine("read", path, error)
         if isinstance(error, UnicodeDecodeError) or "invalid utf8" in str(error).lower():
             raise DataError(f"{side}: {path} is not UTF-8 text: save it as UTF-8") from None
         raise DataError(f"{side}: {path} cannot be read: {_without_values(error)}") from None

@@ -53,8 +53,8 @@ from securexgb.offline.rows_ahead import RowBitsAhead
 
 _TILE = 1 << 11
 """Words of 64 transfers made at a time: 1 MiB a kind of message."""
-_ROW_WORDS = 1 << 15
-"""Words of rows of triples made at a time: messages of some MiB."""
+_ROW_WORDS = 1 << 13
+"""Words of rows of triples made at a time: messages of one or two MiB."""
 SUM_TRANSFERS = 64
 """In each direction, at least, of a sum that is taken apart, and becomes part of a candidate."""
 _TWO = np.uint64(2)

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -272,19 +271,33 @@ def winners(party: Party, scores: Shared, score_bits: int) -> SharedBits:
     Masks of the ands are multiplied while the digits of the comparisons are asked for.
     """
     size, places = scores.shape
-    pairs = list(combinations(range(size), 2))
-    position = {pair: place for place, pair in enumerate(pairs)}
-    first, second = (np.array(column) for column in zip(*pairs, strict=True))
+    first, second = _pairs_of(size)
     gaps = (scores[first] - scores[second]).words.reshape(-1)
     more = all_wanted(size - 1, words_per(size * places))
     carries, _, masks = carry_blocks(party, [(gaps, score_bits - 1)], more)
     is_less = Shared(gaps >> np.uint64(score_bits - 1)).lowest_bits() ^ carries[0]
-    holds = not_bits(party, is_less)
     # Rows of single bits, so that places need not fill whole words.
-    both = [bits.flags().reshape(len(pairs), places) for bits in (holds, is_less)]
-    contests = np.empty((size - 1, size, places), np.bool_)
-    for j in range(size):
-        for row, i in enumerate(place for place in range(size) if place != j):
-            contests[row, j] = both[0][position[j, i]] if j < i else both[1][position[i, j]]
+    holds = not_bits(party, is_less).flags().reshape(first.size, places)
+    pair, is_second = _contests(size)
+    contests = holds[pair] ^ (is_second & (party.rank == 0))[:, :, None]
     words = pack_bits(contests.reshape(size - 1, -1))
     return all_ahead(party, SharedBits(words, size * places), iter(masks))
+
+
+@cache
+def _pairs_of(size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The members that are compared, the lower one first."""
+    first, second = np.triu_indices(size, 1)
+    return first, second
+
+
+@cache
+def _contests(size: int) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Each member's pairs (size - 1, size), and whether it is the second one, who wins if it is
+    greater."""
+    pair_of = np.zeros((size, size), np.intp)
+    first, second = _pairs_of(size)
+    pair_of[first, second] = pair_of[second, first] = np.arange(first.size)
+    own, row = np.arange(size), np.arange(size - 1)[:, None]
+    other = row + (row >= own)
+    return pair_of[own, other], other < own

@@ -98,6 +98,7 @@ def _products(width: int) -> tuple[_Product, ...]:
     return tree
 
 
+@cache
 def _levels(widths: tuple[int, ...]) -> list[list[tuple[int, _Product]]]:
     """The products of several groups by round, with the group of each."""
     all_of = [(group, p) for group, width in enumerate(widths) for p in _products(width)]
@@ -114,6 +115,7 @@ def marks_cost(widths: tuple[int, ...], words: int) -> Cost:
     return total
 
 
+@cache
 def split_of(width: int, out_bits: int) -> int:
     """How many bits the high part has: the choice of the least weight."""
 

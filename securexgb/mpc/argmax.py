@@ -21,13 +21,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.bits import pack_bits, words_per
-from securexgb.mpc.chains import all_ahead, all_cost, all_wanted, and_levels
+from securexgb.mpc.chains import all_ahead, all_cost, all_wanted
 from securexgb.mpc.compare import blocks_cost, carry_blocks, not_bits, plain_bits
 from securexgb.mpc.multiplex import multiplex_shared, multiplex_shared_cost
 from securexgb.mpc.multiply import and_broadcast, gate_cost
@@ -38,6 +37,7 @@ from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.mpc.together import together
 
+Sizes = NDArray[np.int64]
 PAYLOAD_BITS = 32
 """The words of a payload count modulo 2 to this power."""
 _LARGEST = 128
@@ -53,22 +53,29 @@ def _pairs(size: int) -> int:
     return size * (size - 1) // 2
 
 
+def _dear(sizes: Sizes, places: Sizes) -> Sizes:
+    """Comparisons of groups of such sizes at so many places, and what the stage's rounds count."""
+    joined = np.frexp(np.maximum(sizes - 2, 0))[1] + 1 >> 1  # in fours: of sizes - 1 bits
+    cost: Sizes = places * (sizes * (sizes - 1) // 2) + _ROUND_WORTH * (_FIXED_ROUNDS + joined)
+    return cost
+
+
 @cache
 def stages(nodes: int, candidates: int) -> tuple[int, ...]:
     """Group sizes, stage after stage: the least comparisons and rounds of all nodes together.
 
     The fallback is in the last one.
     """
-    plans = []
-    for first in range(2, min(max(candidates, 2), _LARGEST) + 1):
-        groups = -(-candidates // first)
-        for second in range(1, 1 + min(groups, _LARGEST)):
-            left = -(-groups // second)
-            sizes = (first, left + 1) if second == 1 else (first, second, left + 1)
-            count = groups * _pairs(first) + left * _pairs(second) + _pairs(left + 1)
-            rounds = sum(_FIXED_ROUNDS + len(and_levels(size - 1)) for size in sizes)
-            plans.append((nodes * count + _ROUND_WORTH * rounds, sizes))
-    return min(plans)[1]
+    first = np.arange(2, 1 + min(max(candidates, 2), _LARGEST))[:, None]
+    groups = -(-candidates // first)
+    second = np.arange(1, 1 + min(int(groups.max()), _LARGEST))
+    left = -(-groups // second)
+    cost = _dear(first, nodes * groups) + _dear(left + 1, np.array(nodes))
+    cost = cost + np.where(second > 1, _dear(second, nodes * left), 0)
+    cost = np.where(second > groups, cost.max(), cost)
+    row, column = divmod(int(cost.argmin()), second.size)
+    sizes = int(first[row, 0]), int(second[column]), int(left[row, column]) + 1
+    return (sizes[0], sizes[2]) if sizes[1] == 1 else sizes
 
 
 def best_cost(nodes: int, candidates: int, score_bits: int, words: int, behind: int) -> Cost:
@@ -272,19 +279,33 @@ def winners(party: Party, scores: Shared, score_bits: int) -> SharedBits:
     Masks of the ands are multiplied while the digits of the comparisons are asked for.
     """
     size, places = scores.shape
-    pairs = list(combinations(range(size), 2))
-    position = {pair: place for place, pair in enumerate(pairs)}
-    first, second = (np.array(column) for column in zip(*pairs, strict=True))
+    first, second = _pairs_of(size)
     gaps = (scores[first] - scores[second]).words.reshape(-1)
     more = all_wanted(size - 1, words_per(size * places))
     carries, _, masks = carry_blocks(party, [(gaps, score_bits - 1)], more)
     is_less = Shared(gaps >> np.uint64(score_bits - 1)).lowest_bits() ^ carries[0]
-    holds = not_bits(party, is_less)
     # Rows of single bits, so that places need not fill whole words.
-    both = [bits.flags().reshape(len(pairs), places) for bits in (holds, is_less)]
-    contests = np.empty((size - 1, size, places), np.bool_)
-    for j in range(size):
-        for row, i in enumerate(place for place in range(size) if place != j):
-            contests[row, j] = both[0][position[j, i]] if j < i else both[1][position[i, j]]
+    holds = not_bits(party, is_less).flags().reshape(first.size, places)
+    pair, is_second = _contests(size)
+    contests = holds[pair] ^ (is_second & (party.rank == 0))[:, :, None]
     words = pack_bits(contests.reshape(size - 1, -1))
     return all_ahead(party, SharedBits(words, size * places), iter(masks))
+
+
+@cache
+def _pairs_of(size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The members that are compared, the lower one first."""
+    first, second = np.triu_indices(size, 1)
+    return first, second
+
+
+@cache
+def _contests(size: int) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Each member's pairs (size - 1, size), and whether it is the second one, who wins if it is
+    greater."""
+    pair_of = np.zeros((size, size), np.intp)
+    first, second = _pairs_of(size)
+    pair_of[first, second] = pair_of[second, first] = np.arange(first.size)
+    own, row = np.arange(size), np.arange(size - 1)[:, None]
+    other = row + (row >= own)
+    return pair_of[own, other], other < own

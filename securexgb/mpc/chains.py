@@ -181,6 +181,13 @@ class Preparation:
         self._sent = np.concatenate(sent) if sent else np.zeros(0, np.uint64)
         return self._sent
 
+    def ready(self) -> list[Masks]:
+        """The masks, after what rounds are left, if nobody has taken them along."""
+        longest = max((one.chain.length for one in self.masks), default=1)
+        while self._place < longest - 1:
+            self.incoming(self._party.exchange(self.outgoing()))
+        return self.masks
+
     def incoming(self, theirs: Words) -> None:
         """What has come, as many words."""
         parts = iter(np.split(self._sent ^ theirs, self._cuts))
@@ -196,10 +203,7 @@ def prepared_cost(wanted: Sequence[Wanted]) -> Cost:
 
 def prepared(party: Party, wanted: Sequence[Wanted]) -> list[Masks]:
     """Masks, made in rounds of their own."""
-    ahead = Preparation(party, wanted)
-    for _ in range(prepared_cost(wanted).rounds):
-        ahead.incoming(party.exchange(ahead.outgoing()))
-    return ahead.masks
+    return Preparation(party, wanted).ready()
 
 
 def opened_at_once(party: Party, jobs: Sequence[tuple[Masks, Words]], count: int) -> list[Words]:

@@ -22,6 +22,7 @@ from securexgb.mpc.carries import join_carries, network_cost, prefix
 from securexgb.mpc.digits import (
     CARRIES,
     SUMS,
+    Beside,
     Digits,
     digit_cost,
     digit_tables,
@@ -86,7 +87,12 @@ def bits_cost(width: int, words: int, skipped: int = 0) -> Cost:
     return tables + carries + (gate_cost(DIGIT - 1, met * words) if met else Cost())
 
 
-def _ideal_bits(x: Shared, width: int, skipped: int = 0) -> SharedBits:
+def _ideal_bits(
+    x: Shared,
+    width: int,
+    skipped: int = 0,
+    beside: Beside | None = None,  # noqa: ARG001
+) -> SharedBits:
     bits = to_slices(x.words, width)
     low = _skipped_digits(width, skipped)
     bits[: max(DIGIT * low - (DIGIT * digits_in(width) - width), 0)] = 0
@@ -94,20 +100,23 @@ def _ideal_bits(x: Shared, width: int, skipped: int = 0) -> SharedBits:
 
 
 @protocol(
-    cost=lambda x, width, skipped=0: bits_cost(width, rows_words(x.shape), skipped),
+    cost=lambda x, width, skipped=0, beside=None: bits_cost(width, rows_words(x.shape), skipped),
     opens="masked digits, tables and gates, uniform",
     source="tables of digits as in compare; prefix network: Sklansky, IRE Trans. El. Comp. 1960",
     ideal=_ideal_bits,
 )
-def to_bits(party: Party, x: Shared, width: int, skipped: int = 0) -> SharedBits:
+def to_bits(
+    party: Party, x: Shared, width: int, skipped: int = 0, beside: Beside | None = None
+) -> SharedBits:
     """The low ``width`` bits of each element (..., n), row by row: (width, ..., n).
 
     Of the lowest ``skipped`` bits, fewer than ``width`` - 4, nobody reads any: as many as make up
-    whole digits come as zeros, and only their carries are found.
+    whole digits come as zeros, and only their carries are found. ``beside``: goes along with the
+    digits, not counted in the cost.
     """
     count, low = x.shape[-1], _skipped_digits(width, skipped)
     own = own_digits(party, x.words, width)
-    below, table = _digits_of_both(party, own, low)
+    below, table = _digits_of_both(party, own, low, beside)
     sums = own.bits.copy()
     sums[:low] = 0
     sums[low:, 1:] ^= table[2:5].swapaxes(0, 1)
@@ -125,15 +134,18 @@ def to_bits(party: Party, x: Shared, width: int, skipped: int = 0) -> SharedBits
     return SharedBits(found[DIGIT * digits - width :], count)
 
 
-def _digits_of_both(party: Party, own: Digits, low: int) -> tuple[Words, Words]:
+def _digits_of_both(
+    party: Party, own: Digits, low: int, beside: Beside | None
+) -> tuple[Words, Words]:
     """Carries alone of the lowest digits, (2, low, n), and all of the others (7, rest, n)."""
     if not low:
-        return np.zeros((CARRIES, 0, own.bits.shape[-1]), np.uint64), digit_tables(party, own, SUMS)
+        nothing = np.zeros((CARRIES, 0, own.bits.shape[-1]), np.uint64)
+        return nothing, digit_tables(party, own, SUMS, beside)
     parts = [Digits(own.bits[at], own.free[at]) for at in (slice(low), slice(low, None))]
     return together(
         party,
         lambda part: digit_tables(part, parts[0], CARRIES),
-        lambda part: digit_tables(part, parts[1], SUMS),
+        lambda part: digit_tables(part, parts[1], SUMS, beside),
     )
 
 

@@ -38,7 +38,7 @@ from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.splits.weights import weigh, weights_cost
 from securexgb.correlations.prices import Prices
-from securexgb.mpc.chains import Wanted, prepared, prepared_cost
+from securexgb.mpc.chains import Preparation, Wanted, masks_cost
 from securexgb.mpc.compare import all_cost, all_of, not_bits
 from securexgb.mpc.convert import bits_cost, to_bits
 from securexgb.mpc.numbers.bound import reaches, reaches_cost
@@ -139,13 +139,13 @@ def scores_cost(nodes: int, candidates: int, numbers: NumberFormat, prices: Pric
     d, h = _least(numbers)
     masks_d, masks_h = _masks(numbers, words)
     of_d = row_products_cost(2 * nodes, candidates, wide, prices)
-    of_d += bits_cost(wide, words, _unread(numbers))
-    of_d = of_d.at_once(prepared_cost(masks_d)) + normal_cost([wide - 1 - d], words)
+    of_d += bits_cost(wide, words, _unread(numbers)) + masks_cost(masks_d)
+    of_d += normal_cost([wide - 1 - d], words)
     of_h = normal_cost([narrow - h, narrow - h], words)
     if _bound(numbers) != 1 << h:
         of_h = of_h.at_once(reaches_cost(narrow, _bound(numbers), 2 * words))
-    bits_of_h = bits_cost(narrow, 2 * words).at_once(prepared_cost(masks_h))
-    total = of_d.at_once(bits_of_h + of_h)
+    of_h += bits_cost(narrow, 2 * words) + masks_cost(masks_h)
+    total = of_d.at_once(of_h)
     total += log2_cost(3, words).at_once(all_cost(3, words))
     return total + numbers_cost([_number(numbers)], words, whole=False)
 
@@ -193,20 +193,16 @@ def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shar
 
     masks_d, masks_h = _masks(numbers, words_per(left.size))
 
-    def bits_of_d(party: Party) -> SharedBits:
-        difference = _determinant(party, sums, penalised, total, numbers)
-        return to_bits(party, difference, numbers.determinant_bits, _unread(numbers))
-
     def of_d(party: Party) -> Normalised:
-        d, masks = together(party, bits_of_d, lambda part: prepared(part, masks_d))
-        return normalised(party, (d[:-1] ^ d[-1],), (least_d,), masks)
+        masks, wide = Preparation(party, masks_d), numbers.determinant_bits
+        difference = _determinant(party, sums, penalised, total, numbers)
+        d = to_bits(party, difference, wide, _unread(numbers), masks)
+        return normalised(party, (d[:-1] ^ d[-1],), (least_d,), masks.ready())
 
     def of_h(party: Party) -> tuple[Normalised, SharedBits]:
-        h, masks = together(
-            party,
-            lambda part: to_bits(part, Shared.stack([left, whole - left]), narrow),
-            lambda part: prepared(part, masks_h),
-        )
+        ahead = Preparation(party, masks_h)
+        h = to_bits(party, Shared.stack([left, whole - left]), narrow, 0, ahead)
+        masks = ahead.ready()
         sides = h[:, 0], h[:, 1]
         if _bound(numbers) == 1 << least_h:
             found = normalised(party, sides, (least_h, least_h), masks)

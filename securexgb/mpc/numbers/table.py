@@ -98,6 +98,7 @@ def _products(width: int) -> tuple[_Product, ...]:
     return tree
 
 
+@cache
 def _levels(widths: tuple[int, ...]) -> list[list[tuple[int, _Product]]]:
     """The products of several groups by round, with the group of each."""
     all_of = [(group, p) for group, width in enumerate(widths) for p in _products(width)]

@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -103,19 +104,36 @@ ATTACKS: dict[str, Frames] = {
 }
 
 
+def peak_bytes(process: int) -> int:
+    """The most memory that it had so far; what a parent had before it started does not count."""
+    lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
+    (peak,) = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+    return int(peak) * 1024
+
+
 class Victim:
     """A process whose end and memory are watched."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process, self.code, self.peak_bytes = process, None, 0
+        self.process, self.peak_bytes = process, 0
+        self.code: int | None = None
         self.ended = threading.Event()
         threading.Thread(target=self._wait, daemon=True).start()
 
     def _wait(self) -> None:
-        _, status, usage = os.wait4(self.process.pid, 0)
-        self.code = os.waitstatus_to_exitcode(status)
-        self.peak_bytes = usage.ru_maxrss * 1024
+        while self.code is None:
+            with contextlib.suppress(ValueError, OSError):
+                self.peak_bytes = peak_bytes(self.process.pid)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.code = self.process.wait(0.01)
         self.ended.set()
+
+
+def wait_for(victim: Victim, port: int) -> None:
+    """Until it listens; a caller who came before would come again too late."""
+    while not victim.ended.wait(0.01):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
 
 
 def greeted(folder: Path, attack: Frames | None, size: Size) -> dict[str, Any]:
@@ -132,6 +150,7 @@ def greeted(folder: Path, attack: Frames | None, size: Size) -> dict[str, Any]:
         )
     )  # fmt: skip
     trusted = peer.endpoint().credentials
+    wait_for(victim, companies.port)
     with plain.calling(trusted, "bank", companies.port) as calling:
         began = time.monotonic()
         if attack is not None:
@@ -213,9 +232,7 @@ def dealers(size: Size) -> Iterator[dict[str, Any]]:
             at_dealer(dealer, attack, size)
             seconds = time.monotonic() - began
             assert dealer.process is not None
-            status = Path(f"/proc/{dealer.process.pid}/status").read_text(encoding="utf-8")
-            (peak,) = [line.split()[1] for line in status.splitlines() if line[:6] == "VmHWM:"]
-            megabytes, code = int(peak) * 1024 / 1e6, dealer.process.poll()
+            megabytes, code = peak_bytes(dealer.process.pid) / 1e6, dealer.process.poll()
             found = {"seconds": seconds, "peak_rss_mb": megabytes, "exit_code": code}
             yield {"victim": "dealer", "attack": attack} | found
 

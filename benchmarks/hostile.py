@@ -5,8 +5,8 @@
 
 One JSON line an attack: seconds from the greeting to the end of the victim, its peak of memory and
 its exit code. Victims are `securexgb train` at the label party (no dealer), with a timeout of five
-seconds, and a dealer, of which it is asked whether it still serves two good parties afterwards
-(exit code null: it does and goes on). The first line of each is its memory without an attack.
+seconds, and a dealer that one party attacks: meanwhile the other is let in, and afterwards both are
+served (exit code null: it goes on).
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ from securexgb._pb import dealer_pb2 as pb  # noqa: E402
 from securexgb.correlations.triples import Triples  # noqa: E402
 from securexgb.dealer.identity import key_hash  # noqa: E402
 from securexgb.dealer.wire import METHOD, VERSION  # noqa: E402
+from securexgb.errors import DealerGone  # noqa: E402
 from securexgb.federation.session import Federation  # noqa: E402
+from securexgb.offline.dealer_link import DealerLink  # noqa: E402
 from tests.channel import plain  # noqa: E402
 from tests.dealer.running import PARTIES, RunningDealer, connected, dealer_process  # noqa: E402
 from tests.offline.laws import check_next  # noqa: E402
@@ -201,7 +203,7 @@ def held(first: bytes | None, stop: threading.Event) -> Iterator[bytes]:
 
 
 def at_dealer(dealer: RunningDealer, attack: str, size: Size) -> None:
-    """The attack, during which two good parties are served."""
+    """The attack by one party, during which the other is let in; then both are served."""
     stop = threading.Event()
     with contextlib.ExitStack() as stack:
         deal = stack.enter_context(talking(dealer))
@@ -219,8 +221,16 @@ def at_dealer(dealer: RunningDealer, attack: str, size: Size) -> None:
                 calls = []
         for call in calls:
             stack.callback(call.cancel)
-        with connected(dealer, timeout_seconds=60) as sources:
-            check_next(Triples(), sources, 90_000)
+        link = DealerLink(dealer.endpoint(1))
+        stack.callback(link.close)
+        link.join(os.urandom(16), "d", 1)
+    while True:
+        try:
+            with connected(dealer, timeout_seconds=60) as sources:
+                check_next(Triples(), sources, 90_000)
+                return
+        except DealerGone:  # it has not seen yet that the attacker is gone
+            continue
 
 
 def dealers(size: Size) -> Iterator[dict[str, Any]]:
@@ -240,9 +250,11 @@ def dealers(size: Size) -> Iterator[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--tiny", action="store_true", help="does it run?")
+    parser.add_argument("--only", choices=("party", "dealer"), help="this victim alone")
     options = parser.parse_args()
     size = Size(4 << 20, 1000, 20, 8) if options.tiny else Size()
-    for of_victim in (parties, dealers):
+    victims = {"party": parties, "dealer": dealers}
+    for of_victim in [victims[options.only]] if options.only else victims.values():
         for line in of_victim(size):
             stamped = json.loads(loopback.stamped({"question": "hostile", **line}))
             stamped["at"] = stamped.pop("date")

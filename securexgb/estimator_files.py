@@ -112,12 +112,12 @@ def restore_estimator(model: Any, directory: Path) -> None:
         except (TypeError, ValueError, OverflowError) as error:
             raise damaged(DESCRIPTION) from error
         fitted["_positive"] = facts.classes.positive
+    is_swapped = [half.role for half in halves] != list(facts.halves)
+    if is_swapped or len({half.model_id for half in halves}) != 1:
+        raise DataError(f"the halves in {directory} do not belong together: restore a copy")
     if not halves or [len(half.columns) for half in halves] != [len(s) for s in facts.sides]:
         raise damaged(DESCRIPTION)
     if any(place >= facts.n_features_in for side in facts.sides for place in side):
         raise damaged(DESCRIPTION)
-    is_swapped = [half.role for half in halves] != list(facts.halves)
-    if is_swapped or len({half.model_id for half in halves}) != 1:
-        raise DataError(f"the halves in {directory} do not belong together: restore a copy")
     for name, value in fitted.items():
         setattr(model, name, value)

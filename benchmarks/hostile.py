@@ -5,8 +5,8 @@
 
 One JSON line an attack: seconds from the greeting to the end of the victim, its peak of memory and
 its exit code. Victims are `securexgb train` at the label party (no dealer), with a timeout of five
-seconds, and a dealer, of which it is asked whether it still serves two good parties afterwards
-(exit code null: it does and goes on). The first line of each is its memory without an attack.
+seconds, and a dealer that one party attacks: meanwhile the other is let in, and afterwards both are
+served (exit code null: it goes on).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -35,7 +36,9 @@ from securexgb._pb import dealer_pb2 as pb  # noqa: E402
 from securexgb.correlations.triples import Triples  # noqa: E402
 from securexgb.dealer.identity import key_hash  # noqa: E402
 from securexgb.dealer.wire import METHOD, VERSION  # noqa: E402
+from securexgb.errors import DealerGone  # noqa: E402
 from securexgb.federation.session import Federation  # noqa: E402
+from securexgb.offline.dealer_link import DealerLink  # noqa: E402
 from tests.channel import plain  # noqa: E402
 from tests.dealer.running import PARTIES, RunningDealer, connected, dealer_process  # noqa: E402
 from tests.offline.laws import check_next  # noqa: E402
@@ -103,19 +106,36 @@ ATTACKS: dict[str, Frames] = {
 }
 
 
+def peak_bytes(process: int) -> int:
+    """The most memory that it had so far; what a parent had before it started does not count."""
+    lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
+    (peak,) = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+    return int(peak) * 1024
+
+
 class Victim:
     """A process whose end and memory are watched."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process, self.code, self.peak_bytes = process, None, 0
+        self.process, self.peak_bytes = process, 0
+        self.code: int | None = None
         self.ended = threading.Event()
         threading.Thread(target=self._wait, daemon=True).start()
 
     def _wait(self) -> None:
-        _, status, usage = os.wait4(self.process.pid, 0)
-        self.code = os.waitstatus_to_exitcode(status)
-        self.peak_bytes = usage.ru_maxrss * 1024
+        while self.code is None:
+            with contextlib.suppress(ValueError, OSError):
+                self.peak_bytes = peak_bytes(self.process.pid)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.code = self.process.wait(0.01)
         self.ended.set()
+
+
+def wait_for(victim: Victim, port: int) -> None:
+    """Until it listens; a caller who came before would come again too late."""
+    while not victim.ended.wait(0.01):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
 
 
 def greeted(folder: Path, attack: Frames | None, size: Size) -> dict[str, Any]:
@@ -132,6 +152,7 @@ def greeted(folder: Path, attack: Frames | None, size: Size) -> dict[str, Any]:
         )
     )  # fmt: skip
     trusted = peer.endpoint().credentials
+    wait_for(victim, companies.port)
     with plain.calling(trusted, "bank", companies.port) as calling:
         began = time.monotonic()
         if attack is not None:
@@ -182,7 +203,7 @@ def held(first: bytes | None, stop: threading.Event) -> Iterator[bytes]:
 
 
 def at_dealer(dealer: RunningDealer, attack: str, size: Size) -> None:
-    """The attack, during which two good parties are served."""
+    """The attack by one party, during which the other is let in; then both are served."""
     stop = threading.Event()
     with contextlib.ExitStack() as stack:
         deal = stack.enter_context(talking(dealer))
@@ -200,8 +221,16 @@ def at_dealer(dealer: RunningDealer, attack: str, size: Size) -> None:
                 calls = []
         for call in calls:
             stack.callback(call.cancel)
-        with connected(dealer, timeout_seconds=60) as sources:
-            check_next(Triples(), sources, 90_000)
+        link = DealerLink(dealer.endpoint(1))
+        stack.callback(link.close)
+        link.join(os.urandom(16), "d", 1)
+    while True:
+        try:
+            with connected(dealer, timeout_seconds=60) as sources:
+                check_next(Triples(), sources, 90_000)
+                return
+        except DealerGone:  # it has not seen yet that the attacker is gone
+            continue
 
 
 def dealers(size: Size) -> Iterator[dict[str, Any]]:
@@ -213,9 +242,7 @@ def dealers(size: Size) -> Iterator[dict[str, Any]]:
             at_dealer(dealer, attack, size)
             seconds = time.monotonic() - began
             assert dealer.process is not None
-            status = Path(f"/proc/{dealer.process.pid}/status").read_text(encoding="utf-8")
-            (peak,) = [line.split()[1] for line in status.splitlines() if line[:6] == "VmHWM:"]
-            megabytes, code = int(peak) * 1024 / 1e6, dealer.process.poll()
+            megabytes, code = peak_bytes(dealer.process.pid) / 1e6, dealer.process.poll()
             found = {"seconds": seconds, "peak_rss_mb": megabytes, "exit_code": code}
             yield {"victim": "dealer", "attack": attack} | found
 
@@ -223,9 +250,11 @@ def dealers(size: Size) -> Iterator[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--tiny", action="store_true", help="does it run?")
+    parser.add_argument("--only", choices=("party", "dealer"), help="this victim alone")
     options = parser.parse_args()
     size = Size(4 << 20, 1000, 20, 8) if options.tiny else Size()
-    for of_victim in (parties, dealers):
+    victims = {"party": parties, "dealer": dealers}
+    for of_victim in [victims[options.only]] if options.only else victims.values():
         for line in of_victim(size):
             stamped = json.loads(loopback.stamped({"question": "hostile", **line}))
             stamped["at"] = stamped.pop("date")

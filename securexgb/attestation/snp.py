@@ -80,7 +80,7 @@ def appraise(
         _check_signature(report, chain[0])
         tcb = _check_endorsement(report, chain[0], product)
         until = min(certificate.not_valid_after_utc for certificate in chain)
-    except (ValueError, TypeError, KeyError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, KeyError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         # Certificates are parsed field by field, as the fields are asked for; a kind of text that
         # does not exist is a KeyError of cryptography before version 47.
         raise AttestationError("malformed", f"a certificate does not parse: {error}") from None

@@ -56,7 +56,7 @@ class Certificate:
                 not_before=found.not_valid_before_utc,
                 not_after=found.not_valid_after_utc,
             )
-        except (ValueError, UnsupportedAlgorithm):
+        except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
             raise UsageError(
                 f"{source} does not hold exactly one PEM certificate with a party's name in it: "
                 "make one with `securexgb keys create`"

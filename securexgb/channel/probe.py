@@ -110,7 +110,7 @@ def handshake(
         raise PeerTimeout("what listens there takes connections and says nothing") from None
     except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError):
         raise PeerGone("what listens there takes connections and closes them") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, x509.InvalidVersion) as error:
         raise PeerError(f"what listens there speaks no TLS 1.3 ({error})") from None
 
 

@@ -61,8 +61,8 @@ def key_hash(certificate: bytes) -> bytes:
     """SHA-256 of the public key (DER, SubjectPublicKeyInfo) in a PEM certificate; or ValueError."""
     try:
         public = x509.load_pem_x509_certificate(certificate).public_key()
-    except UnsupportedAlgorithm as error:
-        raise ValueError(f"a key of an unknown kind: {error}") from None
+    except (UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        raise ValueError(f"a key or certificate of an unknown kind: {error}") from None
     spki = public.public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )

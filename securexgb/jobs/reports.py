@@ -279,7 +279,8 @@ def keep_prediction(run: RunDirectory, data: Path, predictions: Path) -> None:
     """Say in a run which rows were predicted, and where the scores are, which replace older ones
     in the same file."""
     path, kept = run.path / _PREDICTED, _Predicted(data.absolute(), predictions.absolute())
-    older = read_record(path, _FILE, FORMAT).predicted if path.exists() else []
+    is_kept = path.exists() and not path.is_symlink()
+    older = read_record(path, _FILE, FORMAT).predicted if is_kept else []
     entries = [*(one for one in older if one.predictions != kept.predictions), kept]
     listed = [{"data": str(one.data), "predictions": str(one.predictions)} for one in entries]
     run.write_json(_PREDICTED, {"format": FORMAT, "predicted": listed})

@@ -50,6 +50,7 @@ _RETRY_SECONDS = 0.5
 _REFUSALS = 4
 """So often the right dealer may be there without letting us in before we believe it."""
 _LEAVE_SECONDS = 10.0
+_UNFIT = x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType
 _UNREAD = 4
 """So many answers may wait to be read; only one is ever asked for at a time."""
 
@@ -259,7 +260,7 @@ def check_certificate(certificate: bytes, name: str) -> None:
     try:
         names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         known = names.get_values_for_type(x509.DNSName)
-    except (x509.ExtensionNotFound, ValueError):
+    except (ValueError, *_UNFIT):
         known = []
     if name not in known:
         raise CertificateRefused(

@@ -25,12 +25,10 @@ SEED = int.from_bytes(os.urandom(4)) if is_thorough() else 0
 ELSEWHERE = {
     "channel.endpoint:Listener.__init__": "takes an address apart that settings have checked",
     "channel.endpoint:_dial": "likewise",
-    "channel.probe:probe": "likewise",
-    "channel.probe:_greet": "reads one byte, of which it asks only whether it came",
+    "channel.probe:handshake": "likewise; a certificate that is shown is given to what parses it",
     "channel.grpc:GrpcChannel.wait": "passes on what the link has taken apart",
     "channel.grpc:_Stream.take": "likewise: the frames are read in the kernels",
     "jobs.checks:machine_bytes": "a file of the kernel's",
-    "offline.dealer_link:_shown": "a certificate, which Certificate.parse reads",
     "federation.dealer:reach_dealer": "a message without content",
     "he.ckks_words:_saved": "what this side's own library has written",
     **dict.fromkeys(jobs.MESSAGES, "a message of a protocol: see the last test"),

@@ -104,7 +104,8 @@ def _read_csv(path: Path, ways: CsvWays) -> pa.Table:
     """With a decimal point, then, where a column says so, with a decimal comma."""
     separator = _separator(path)
     table = _parsed(path, ways, separator, ".")
-    if separator != "," and any(_has_decimal_comma(table, name, ways) for name in _texts(table)):
+    named = zip(table.column_names, table.columns, strict=True)
+    if separator != "," and any(_has_decimal_comma(*column, ways) for column in named):
         return _parsed(path, ways, separator, ",")
     return table
 
@@ -118,15 +119,12 @@ def _separator(path: Path) -> str:
     return max(_SEPARATORS, key=lambda character: counts.get(character, 0))
 
 
-def _texts(table: pa.Table) -> list[str]:
-    return [name for name in table.column_names if pa.types.is_string(table[name].type)]
-
-
-def _has_decimal_comma(table: pa.Table, name: str, ways: CsvWays) -> bool:
+def _has_decimal_comma(name: str, column: pa.ChunkedArray, ways: CsvWays) -> bool:
     """Whether a column's first value is a number with a decimal comma."""
-    if name == ways.id_column or name in ways.text_columns:
+    is_text = pa.types.is_string(column.type)
+    if not is_text or name == ways.id_column or name in ways.text_columns:
         return False
-    known = table[name].drop_null()
+    known = column.drop_null()
     return len(known) > 0 and DECIMAL_COMMA.fullmatch(known[0].as_py()) is not None
 
 

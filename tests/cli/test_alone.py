@@ -41,6 +41,7 @@ def test_all_files_have_0600_and_all_folders_0700(
     home.mkdir(0o755)
     monkeypatch.chdir(home)
     names = ["--label-party", "bank", "--feature-party", "bureau"]
+    theirs = str(made.root / "bureau" / "keys" / "own.pem")
     for arguments in (
         ("init", "--role", "label", "--name", "bank", "--output", "a/b/party.toml"),
         ("init", "--role", "dealer", "--output", "dealer.toml"),

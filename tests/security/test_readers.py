@@ -36,6 +36,7 @@ ELSEWHERE = {
 """Places that no row reaches, and why."""
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # cryptography's, of serial numbers and such
 @pytest.mark.parametrize("name", TABLE)
 def test_good_bytes_are_read_and_bad_ones_are_refused(name: str, tmp_path: Path) -> None:
     good, read = TABLE[name].prepare(tmp_path)

@@ -292,7 +292,7 @@ def _normalised(draw: Draw) -> Arguments:
     numbers = [_bits(draw, int(width), count) for width in widths]
     least = tuple(int(draw.integers(0, width - 1)) for width in widths)
     sides = tuple(first for first, _ in numbers), tuple(second for _, second in numbers)
-    return [sides, public(least), public(())]
+    return [sides, public(least), public(None)]
 
 
 def _log2_bits(draw: Draw) -> Arguments:

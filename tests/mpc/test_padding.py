@@ -56,8 +56,11 @@ def tables(party: Party, x: Shared, width: int, entry: int) -> Any:
 
 
 def chains(count: int) -> int:
-    """Bits that multiply the masks of the chains which fold 16 digits: six groups of three."""
-    return 64 * words_per(count) * 6 * (1 + 4)
+    """Bits that multiply the masks of the chains which fold 16 digits, six groups of three.
+
+    Of the lowest group of either level nobody wants p.
+    """
+    return 64 * words_per(count) * (2 * (1 + 2) + 4 * (1 + 4))
 
 
 def signs(party: Party, x: Shared, width: int) -> Any:

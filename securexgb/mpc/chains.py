@@ -195,17 +195,6 @@ class Preparation:
             one.add(self._place, gate.product([next(parts) for _ in gate.masked], self._party.rank))
 
 
-def prepared_cost(wanted: Sequence[Wanted]) -> Cost:
-    """Cost of ``prepared``."""
-    rounds = max((chain.length - 1 for chain, _ in wanted), default=0)
-    return replace(masks_cost(wanted), rounds=rounds)
-
-
-def prepared(party: Party, wanted: Sequence[Wanted]) -> list[Masks]:
-    """Masks, made in rounds of their own."""
-    return Preparation(party, wanted).ready()
-
-
 def opened_at_once(party: Party, jobs: Sequence[tuple[Masks, Words]], count: int) -> list[Words]:
     """The bits of chains under their masks, in the clear, in one round; see ``chains_at_once``."""
     shapes = [bits.shape for _, bits in jobs]

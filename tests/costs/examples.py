@@ -16,7 +16,7 @@ from securexgb.boost.splits.split import Candidates, child_sums
 from securexgb.correlations.rows import RowShape
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_scores import Limbs
-from securexgb.mpc.chains import prepared
+from securexgb.mpc.chains import Preparation
 from securexgb.mpc.left_bits import register_rows
 from securexgb.mpc.matrix import Buckets, MatrixShape, register
 from securexgb.mpc.numbers.lift import Number
@@ -293,7 +293,7 @@ def _normalised(draw: Draw) -> Arguments:
     numbers = [_bits(draw, int(width), count) for width in widths]
     least = tuple(int(draw.integers(0, width - 1)) for width in widths)
     sides = tuple(first for first, _ in numbers), tuple(second for _, second in numbers)
-    return [sides, public(least), public(())]
+    return [sides, public(least), public(None)]
 
 
 def _log2_bits(draw: Draw) -> Arguments:
@@ -442,5 +442,6 @@ def prepare(name: str, party: Party, arguments: list[Any]) -> list[Any]:
         register_rows(party, shape, others[party.rank].buckets, others[2].count, 1)
     elif name == "mpc.numbers.logarithm.normalised":
         widths = [one.shape[0] - low for one, low in zip(shape, others[0], strict=True)]
-        others[1] = prepared(party, normal_masks(widths, shape[0].words.shape[1]))
+        wanted = normal_masks(widths, shape[0].words.shape[1])
+        others[1] = Preparation(party, wanted).ready()
     return [shape, *others] if arguments else []

@@ -21,8 +21,6 @@ from securexgb.mpc.chains import (
     chains_cost,
     masks_cost,
     opened_at_once,
-    prepared,
-    prepared_cost,
 )
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import SharedBits
@@ -38,7 +36,7 @@ def test_ends_go_through_their_part_of_the_chain(levels: tuple[int, ...]) -> Non
 
     def program(party: Party, bits: SharedBits) -> SharedBits:
         wanted = [(chain, words_per(COUNT))]
-        (masks,) = prepared(party, wanted)
+        (masks,) = Preparation(party, wanted).ready()
         (ends,) = chains_at_once(party, [(masks, bits.words)], COUNT)
         return SharedBits(ends, COUNT)
 
@@ -54,7 +52,7 @@ def test_any_of_the_chains_bits_go_through_each_other() -> None:
     subsets = [(0,), (2,), (4,), (0, 1), (1, 2), (2, 3), (1, 4), (0, 1, 2), (0, 1, 2, 3), (0, 1, 4)]
 
     def program(party: Party, bits: SharedBits) -> SharedBits:
-        (masks,) = prepared(party, [(chain, words_per(COUNT))])
+        (masks,) = Preparation(party, [(chain, words_per(COUNT))]).ready()
         (opened,) = opened_at_once(party, [(masks, bits.words)], COUNT)
         found = [masks.product(opened, party.rank, subset) for subset in subsets]
         return SharedBits(np.stack(found), COUNT)
@@ -71,8 +69,8 @@ def test_an_and_of_many(leading: int) -> None:
     wanted, costs = all_wanted(leading, words_per(COUNT)), all_cost(leading, words_per(COUNT))
 
     def program(party: Party, bits: SharedBits) -> tuple[SharedBits, Any]:
-        masks = iter(prepared(party, wanted))
-        assert party.rounds == prepared_cost(wanted).rounds
+        masks = iter(Preparation(party, wanted).ready())
+        assert party.rounds == max((chain.length - 1 for chain, _ in wanted), default=0)
         before = party.rounds
         found = all_ahead(party, bits, masks)
         return found, party.rounds - before

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from securexgb.mpc.chains import prepared
+from securexgb.mpc.chains import Preparation
 from securexgb.mpc.numbers.logarithm import (
     LOG_BITS,
     MANTISSA_BITS,
@@ -25,7 +25,7 @@ TABLE_ERROR = 2.0**-14.1
 def run(least: tuple[int, ...], *numbers: tuple[Integers, int]) -> list[Integers]:
     def program(party: Party, *bits: SharedBits) -> tuple[SharedBits, ...]:
         widths = [one.shape[0] - low for one, low in zip(bits, least, strict=True)]
-        masks = prepared(party, normal_masks(widths, bits[0].words.shape[1]))
+        masks = Preparation(party, normal_masks(widths, bits[0].words.shape[1])).ready()
         found = normalised(party, bits, least, masks)
         return (*log2_bits(party, found), found.above)
 

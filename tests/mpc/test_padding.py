@@ -60,8 +60,11 @@ def look_up(party: Party, *parts: SharedBits) -> Any:
 
 
 def chains(count: int) -> int:
-    """Bits that multiply the masks of the chains which fold 16 digits: six groups of three."""
-    return 64 * words_per(count) * 6 * (1 + 4)
+    """Bits that multiply the masks of the chains which fold 16 digits, six groups of three.
+
+    Of the lowest group of either level nobody wants p.
+    """
+    return 64 * words_per(count) * (2 * (1 + 2) + 4 * (1 + 4))
 
 
 def signs(party: Party, x: Shared, width: int) -> Any:

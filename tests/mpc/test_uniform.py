@@ -76,7 +76,7 @@ def run(name: str, seed: int, holder: int | None) -> list[tuple[bytes, bytes]]:
         arguments = [held_by(holder, pair) for pair in arguments]
 
     def program(party: Party, given: list[Any]) -> tuple[int, bytes]:
-        prepare(name, party, given)
+        given = prepare(name, party, given)
         before = len(party.channel.sent)  # type: ignore[attr-defined]
         result = protocol(party, *given)
         return before, b"".join(own_words(result, SMALLER.get(name, np.uint64)))

@@ -85,8 +85,8 @@ def predict(
     keep_prediction(finished.run, path, target)
     text = f"{rows.count:,} predictions are in {target}"
     metrics = metrics_of(rows, scores, terms.training)
-    quality = quality_of(federation, finished)
-    write_report(federation, finished.run, finished.half, finished.record, quality)
+    kept = finished.run, finished.half, finished.record
+    write_report(federation, *kept, quality_of(federation, finished))
     if metrics is not None:
         facts["metrics"] = asdict(metrics)
         text += f"; {report_sentence(finished.run)}"

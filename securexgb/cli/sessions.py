@@ -20,11 +20,11 @@ from securexgb.cli.progress import TrainingProgress
 from securexgb.errors import SecureXGBError
 from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import Named
-from securexgb.jobs.checkpoint import CheckpointStore
 from securexgb.jobs.checks import LEAVE_OUT
 from securexgb.jobs.data.files import load_rows, load_sets
 from securexgb.jobs.ledgers import recorded, verdict_of
 from securexgb.jobs.reports import costs_of, curves
+from securexgb.jobs.resuming.checkpoint import CheckpointStore
 from securexgb.jobs.resuming.choice import Choice, JobRuns, Mode, agree_on_run, find_runs
 from securexgb.jobs.resuming.retrying import AGAIN_SECONDS, Patience, Reached, is_lost, keep_trying
 from securexgb.jobs.rows import Rows

@@ -14,7 +14,7 @@ from securexgb.boost.params import TrainingParams
 from securexgb.boost.row_side import LocalRows, MakeRowSide
 from securexgb.errors import DataError, UsageError
 from securexgb.he.row_bits import check_row_bits
-from securexgb.jobs.checkpoint import CheckpointStore
+from securexgb.jobs.resuming.checkpoint import CheckpointStore
 from securexgb.jobs.rows import Rows
 
 

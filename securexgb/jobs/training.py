@@ -25,8 +25,13 @@ from securexgb.errors import DataError
 from securexgb.federation.session import Federation
 from securexgb.jobs.agreement import Agreement, CheckpointSummary, JobDescription, agree
 from securexgb.jobs.alignment import Named, same_names, same_rows
-from securexgb.jobs.checkpoint import CheckpointStore, LoadedCheckpoint, SavedRound, TrainingState
 from securexgb.jobs.job import TrainingJob, check_hidden
+from securexgb.jobs.resuming.checkpoint import (
+    CheckpointStore,
+    LoadedCheckpoint,
+    SavedRound,
+    TrainingState,
+)
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import share

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.bits import pack_bits, words_per
-from securexgb.mpc.chains import all_ahead, all_cost, all_wanted
+from securexgb.mpc.circuits.chains import all_ahead, all_cost, all_wanted
 from securexgb.mpc.compare import blocks_cost, carry_blocks, not_bits, plain_bits
 from securexgb.mpc.multiplex import multiplex_shared, multiplex_shared_cost
 from securexgb.mpc.multiply import and_broadcast, gate_cost

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.bits import pack_bits, words_per
-from securexgb.mpc.carries import depth_of
-from securexgb.mpc.chains import (
+from securexgb.mpc.circuits.carries import depth_of
+from securexgb.mpc.circuits.chains import (
     Chain,
     Masks,
     Preparation,

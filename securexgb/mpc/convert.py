@@ -18,7 +18,7 @@ import numpy as np
 from securexgb.arith.bits import WORD, to_slices, unpack_bits, words_per
 from securexgb.correlations.digits import DIGIT
 from securexgb.correlations.random_bits import RandomBits
-from securexgb.mpc.carries import join_carries, network_cost, prefix
+from securexgb.mpc.circuits.carries import join_carries, network_cost, prefix
 from securexgb.mpc.digits import (
     CARRIES,
     SUMS,

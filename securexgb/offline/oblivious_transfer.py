@@ -4,9 +4,8 @@ Once a session, 128 base transfers in each direction (``base_transfer``) give on
 all leaves of 128 / k trees and the other all but one of each. From then on any number of
 transfers follows from AES streams and one message of 128 / k - 1 bits a transfer
 (SoftSpokenOT: Roy, CRYPTO 2022, semi-honest). Who needs many fills a pool of rows with
-them and stretches it, at 1.4 bits a transfer (Ferret: Yang and others, CCS 2020;
-Half-Tree: Guo and others, EUROCRYPT 2023). The kernels (``kernels/src/ot``) say
-what is computed; docs/offline.md argues why.
+them and stretches it, at 1.4 bits a transfer (Ferret: Yang and others, CCS 2020; Half-Tree: Guo
+and others, EUROCRYPT 2023). ``kernels/src/ot`` says what is computed; docs/offline.md argues why.
 """
 
 from __future__ import annotations
@@ -35,10 +34,8 @@ KEY = 128
 _ROWS = 0
 """For rows of a pool in place of messages."""
 
-# Learning parity with regular noise, as in Ferret. The numbers are chosen against the attacks in
-# docs/offline.md; benchmarks/security.py computes their bits from these very names, and a test
-# holds them to a floor. A pool serves fewer trees of fewer leaves than emp-ot's set b11 (4,971 of
-# 2,048): more samples of one secret are what algebraic attacks of low degree take.
+# Learning parity with regular noise, as in Ferret; chosen against the attacks in docs/offline.md,
+# whose bits benchmarks/security.py computes from these very names, and a test holds to a floor.
 DIMENSION = 1 << 17
 """Rows of a pool in the parity problem's secret; the same in kernels/src/ot/silent.rs."""
 TREES = 2_000
@@ -56,7 +53,6 @@ FRESH_EVERY = 8
 knows the choices that make the next, and so on up to there. Measured in docs/offline.md."""
 _MOST_WORDS = 1 << 14
 """Of one request, fewer than a pool gives."""
-
 _Pair = tuple[Words, Words] | None
 """Messages zero and one, or choices and messages; None of no transfers."""
 
@@ -155,7 +151,7 @@ class ObliviousTransfer:
 
     @property
     def bytes_sent(self) -> int:
-        """What this party has put on the channel."""
+        """On the channel."""
         return self._messages.bytes_sent
 
     def transfer(

@@ -18,10 +18,10 @@ from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict_margins
 from securexgb.correlations.rows import RowShape
 from securexgb.errors import DataError, SecureXGBError, UsageError
-from securexgb.jobs.checkpoint import CheckpointStore
 from securexgb.jobs.evaluation import measure
 from securexgb.jobs.job import TrainingJob, check_hidden
 from securexgb.jobs.prediction import Predictor
+from securexgb.jobs.resuming.checkpoint import CheckpointStore
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import predict_alone, train_alone
 from securexgb.jobs.training import train

@@ -25,8 +25,8 @@ from securexgb.boost.leak import after_training, before_training
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.splits.leaves import amount_bits
 from securexgb.errors import MalformedFrame, NotAvailable, ProtocolDesync, UsageError
-from securexgb.jobs.checkpoint import CheckpointStore
 from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.resuming.checkpoint import CheckpointStore
 from securexgb.jobs.training import train
 from securexgb.model.files import dump_half, parse_half
 from securexgb.mpc.numbers.per_cents import WHOLE_BITS, per_cents

@@ -16,7 +16,7 @@ from securexgb.boost.splits.split import Candidates, child_sums
 from securexgb.correlations.rows import RowShape
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_scores import Limbs
-from securexgb.mpc.chains import Preparation
+from securexgb.mpc.circuits.chains import Preparation
 from securexgb.mpc.left_bits import register_rows
 from securexgb.mpc.matrix import Buckets, MatrixShape, register
 from securexgb.mpc.numbers.lift import Number

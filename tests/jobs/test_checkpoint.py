@@ -12,8 +12,13 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.objective.registry import OBJECTIVES
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, SecureXGBError, TermsDiffer, UsageError
-from securexgb.jobs.checkpoint import CheckpointStore, SavedRound, TrainingState, common_rounds
 from securexgb.jobs.job import TrainingJob
+from securexgb.jobs.resuming.checkpoint import (
+    CheckpointStore,
+    SavedRound,
+    TrainingState,
+    common_rounds,
+)
 from securexgb.jobs.training import train
 from securexgb.storage.sealed import ModelKey
 from securexgb.testing import run_parties

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from securexgb.mpc.carries import (
+from securexgb.mpc.circuits.carries import (
     Network,
     depth_of,
     fold,

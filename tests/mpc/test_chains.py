@@ -9,7 +9,7 @@ import pytest
 
 from securexgb.arith.bits import words_per
 from securexgb.correlations.counting import CountingSource
-from securexgb.mpc.chains import (
+from securexgb.mpc.circuits.chains import (
     Chain,
     Preparation,
     all_ahead,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from securexgb.mpc.chains import Preparation
+from securexgb.mpc.circuits.chains import Preparation
 from securexgb.mpc.numbers.logarithm import (
     LOG_BITS,
     MANTISSA_BITS,

@@ -22,11 +22,11 @@ from securexgb.boost.params import TrainingParams
 from securexgb.estimator import SecureXGBClassifier
 from securexgb.estimator_files import DESCRIPTION, saved_kind
 from securexgb.federation.session import Federation
-from securexgb.jobs.checkpoint import CheckpointStore, SavedRound, TrainingState
 from securexgb.jobs.data.files import ColumnRoles, read_side
 from securexgb.jobs.ledgers import FORMAT, NAME, revealed_in
 from securexgb.jobs.prediction import read_scores, write_predictions
 from securexgb.jobs.reports import keep_prediction, quality_of
+from securexgb.jobs.resuming.checkpoint import CheckpointStore, SavedRound, TrainingState
 from securexgb.jobs.runs import FinishedRun, RunDirectory, RunRecord
 from securexgb.model.files import dump_half, load_half, parse_half, save_half
 from securexgb.report.record import Costs

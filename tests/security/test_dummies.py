@@ -21,7 +21,7 @@ from securexgb.boost.params import TrainingParams
 from securexgb.boost.splits.leaves import LevelSums, node_values
 from securexgb.boost.splits.owned import draw_dummies, shown_tags
 from securexgb.boost.splits.split import Candidates, best_splits
-from securexgb.jobs.checkpoint import CheckpointStore
+from securexgb.jobs.resuming.checkpoint import CheckpointStore
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.training import train
 from securexgb.mpc.party import Party

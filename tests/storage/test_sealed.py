@@ -13,7 +13,7 @@ from securexgb import SecureXGBClassifier
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, UsageError
-from securexgb.jobs.checkpoint import CheckpointStore
+from securexgb.jobs.resuming.checkpoint import CheckpointStore
 from securexgb.jobs.training import train
 from securexgb.model.files import dump_half, load_half, save_half
 from securexgb.storage.sealed import VARIABLE, ModelKey, find_key

@@ -38,7 +38,7 @@ from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.splits.weights import weigh, weights_cost
 from securexgb.correlations.prices import Prices
-from securexgb.mpc.chains import Preparation, Wanted, masks_cost
+from securexgb.mpc.circuits.chains import Preparation, Wanted, masks_cost
 from securexgb.mpc.compare import all_cost, all_of, not_bits
 from securexgb.mpc.convert import bits_cost, to_bits
 from securexgb.mpc.numbers.bound import reaches, reaches_cost

@@ -24,7 +24,7 @@ from pydantic import ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationE
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from securexgb.errors import DataError, MalformedFrame, SecureXGBError, TermsDiffer
-from securexgb.jobs.checkpoint import MOST_AHEAD, CheckpointStore, common_rounds
+from securexgb.jobs.resuming.checkpoint import MOST_AHEAD, CheckpointStore, common_rounds
 from securexgb.jobs.runs import RunDirectory
 from securexgb.mpc.party import Party
 from securexgb.storage.sealed import ModelKey

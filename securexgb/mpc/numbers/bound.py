@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from securexgb.mpc.carries import fold, join_carries, network_cost
+from securexgb.mpc.circuits.carries import fold, join_carries, network_cost
 from securexgb.mpc.compare import not_bits, plain_bits
 from securexgb.mpc.convert import plain_values
 from securexgb.mpc.party import Party

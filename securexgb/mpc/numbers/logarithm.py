@@ -4,9 +4,9 @@ The leading one of x is found and brought to the top by a binary search in boole
 or of the upper half of a window says which half goes on, and is a bit of the exponent. The
 ors of all aligned blocks are made beforehand, one and for each, since the ones that are
 needed later go through the same gates. That is a gate a bit of x and one a level. Ors of four
-blocks, and of both pairs of them, take one round (``mpc.chains``), for which masks are multiplied
-while the bits of x are still in the making. Where the
-caller takes all x below 2^j for zero, only the bits from j on are searched.
+blocks, and of both pairs of them, take one round (``mpc.circuits.chains``), for which masks are
+multiplied while the bits of x are still in the making. Where the caller takes all x below 2^j for
+zero, only the bits from j on are searched.
 
 Of x = 2^e (1 + f) the 14 bits m of f below the leading one are kept, so that f is at most 2^-14
 too small. log2(1 + f) is the sum of two entries of tables (a bipartite table: Das Sarma, Matula,
@@ -29,8 +29,8 @@ from functools import cache
 import numpy as np
 
 from securexgb.arith.bits import WORD
-from securexgb.mpc.carries import depth_of
-from securexgb.mpc.chains import Masks, Wanted, and_of, chains_cost, opened_at_once
+from securexgb.mpc.circuits.carries import depth_of
+from securexgb.mpc.circuits.chains import Masks, Wanted, and_of, chains_cost, opened_at_once
 from securexgb.mpc.compare import not_bits
 from securexgb.mpc.multiply import and_broadcast, gate_cost
 from securexgb.mpc.numbers.table import Lookups, Place, Tables, lookups, lookups_cost

@@ -20,7 +20,14 @@ import numpy as np
 
 from securexgb.arith.bits import to_slices, words_per
 from securexgb.correlations.digits import DIGIT
-from securexgb.mpc.carries import Network, fold, join_carries, network_cost, prefix, side_by_side
+from securexgb.mpc.circuits.carries import (
+    Network,
+    fold,
+    join_carries,
+    network_cost,
+    prefix,
+    side_by_side,
+)
 from securexgb.mpc.compare import not_bits, plain_bits, signed
 from securexgb.mpc.digits import (
     CARRIES,

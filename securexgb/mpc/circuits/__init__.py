@@ -1,0 +1,1 @@
+"""Circuits of shared bits: chains of ands in a round, and carries made of them."""

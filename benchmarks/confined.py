@@ -175,10 +175,11 @@ def main() -> None:
 
     evidence = "dev" if how == "attested" else "none"
 
-    def started(port: int, _: bytes) -> None:
+    def started(port: int, pem: bytes) -> None:
+        certificate.write_bytes(pem)
         print(json.dumps({"port": port}), flush=True)
 
-    attester = attester_for(evidence, lambda: DevAttester.from_file(key))
+    attester = attester_for(evidence, lambda: DevAttester.from_pem(key.read_bytes(), key.name))
     run(DealerSettings.from_file(path), attester, started)
 
 

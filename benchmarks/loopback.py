@@ -78,7 +78,9 @@ def prepare(folder: Path) -> None:
 
 def demand_evidence(folder: Path) -> None:
     """A policy that accepts evidence by a key in a file, which is made."""
-    key = DevAttester.from_file(folder / "dev.key").key_hash
+    made = DevAttester.new_key()
+    (folder / "dev.key").write_bytes(made)
+    key = DevAttester.from_pem(made, "dev.key").key_hash
     lines = ["version = 1", 'accept = ["dev"]', "reattest_seconds = 60", f'[[dev]]\nkey = "{key}"']
     (folder / POLICY).write_text("\n".join(lines) + "\n", encoding="utf-8")
 

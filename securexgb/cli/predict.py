@@ -17,9 +17,7 @@ from securexgb.jobs.reports import (
     follow_ledger,
     keep_prediction,
     metrics_of,
-    quality_of,
     report_sentence,
-    write_report,
 )
 from securexgb.jobs.resuming.common_model import common_model, own_models
 from securexgb.report.text import ledger_table
@@ -50,7 +48,7 @@ def predict(
     path = needed_file(data or federation.config.predict_data, "predict_data", side)
     models = own_models(federation, run)
     if output is not None:
-        make_directory(output.absolute().parent)  # before anything is opened that it must hold
+        make_directory(output.absolute().parent)
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
     with federation.session("predict") as party:
         finished = common_model(party, federation, models)
@@ -85,8 +83,7 @@ def predict(
     keep_prediction(finished.run, path, target)
     text = f"{rows.count:,} predictions are in {target}"
     metrics = metrics_of(rows, scores, terms.training)
-    kept = finished.run, finished.half, finished.record
-    write_report(federation, *kept, quality_of(federation, finished))
+    follow_ledger(federation, finished)
     if metrics is not None:
         facts["metrics"] = asdict(metrics)
         text += f"; {report_sentence(finished.run)}"

@@ -23,7 +23,7 @@ from securexgb.estimator import SecureXGBClassifier
 from securexgb.estimator_files import DESCRIPTION, saved_kind
 from securexgb.federation.session import Federation
 from securexgb.jobs.data.files import ColumnRoles, read_side
-from securexgb.jobs.ledgers import FORMAT, NAME, revealed_in
+from securexgb.jobs.ledgers import FORMAT, NAME, books_of
 from securexgb.jobs.prediction import read_scores, write_predictions
 from securexgb.jobs.reports import keep_prediction, quality_of
 from securexgb.jobs.resuming.checkpoint import CheckpointStore, SavedRound, TrainingState
@@ -178,9 +178,9 @@ def run_record(folder: Path) -> Prepared:
 
 
 def ledger(folder: Path) -> Prepared:
-    content = {"format": FORMAT, "dealer": None, "revealed": record().ledger}
+    content = {"format": FORMAT, "dealer": None, "revealed": record().ledger, "in_work": []}
     run = RunDirectory(folder)
-    return at(folder / NAME, json.dumps(content).encode(), lambda: revealed_in(run))
+    return at(folder / NAME, json.dumps(content).encode(), lambda: books_of(run))
 
 
 def predicted(folder: Path) -> Prepared:

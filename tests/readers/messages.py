@@ -34,15 +34,22 @@ from securexgb.dealer.session import Refused
 from securexgb.dealer.wire import VERSION, request_of
 from securexgb.errors import CertificateRefused, ProtocolDesync
 from securexgb.federation.coins import _commitment, draw_coins
+from securexgb.federation.session import Federation
 from securexgb.jobs.agreement import JobDescription, agree
 from securexgb.jobs.alignment import column_counts, same_names
 from securexgb.jobs.evaluation import measure
+from securexgb.jobs.ledgers import Books
+from securexgb.jobs.resuming.choice import Offer, RunOffer, agree_on_run
+from securexgb.jobs.resuming.common_model import common_model
 from securexgb.jobs.rows import Rows
+from securexgb.jobs.runs import FinishedRun, RunDirectory
 from securexgb.offline.ahead import CorrectionBuffer
 from securexgb.offline.dealer_link import DealerLink, response_of
 from securexgb.offline.dealt import _agree
+from securexgb.terms.job import JobTerms
+from securexgb.terms.party import PartyConfig
 from tests.dealer.running import PARTIES
-from tests.readers.files import half
+from tests.readers.files import half, record
 from tests.readers.table import GoesOn, Prepared, Row
 
 DEALER = PARTIES[0].certificate
@@ -240,11 +247,29 @@ def coins(place: int) -> Callable[[Path], Prepared]:
     return lambda _: (both[place], read)
 
 
+def models(folder: Path) -> Prepared:
+    """Ids of the other side's models."""
+    config = PartyConfig(role="label", name="bank", label_column="y")
+    federation = Federation(config, JobTerms(name="n", label_party="bank", feature_party="bureau"))
+    own = [FinishedRun(RunDirectory(folder), MODEL, record())]
+    good = json.dumps([MODEL.model_id]).encode()
+    return good, lambda content: common_model(Told(content), federation, own)  # type: ignore[arg-type]
+
+
+def runs(party: Any) -> object:
+    return agree_on_run(party, "resume", [], ("bank (label party)", "bureau (feature party)"))
+
+
 MODEL = half("owner")
 SAME = verdict_message(Verdict.unattested(), bytes(32), bytes(16))
 PREDICTION = f"{MODEL.model_id} {len(MODEL.best_rounds)} 4 both 6 transfers".encode()
 METRIC = f"0 {MODEL.model_id} {len(MODEL.best_rounds)} 40 logloss".encode()
+RUN = RunOffer("one", 2, "model", "seeded", ("first", "second"))
 ROWS = (
+    Row("models of the other side", models),
+    Row("runs of the other side", told(json.dumps(asdict(Offer("resume", ()))).encode(), runs)),
+    Row("a run of the other side", told(json.dumps(asdict(Offer("new", (RUN,)))).encode(), runs)),
+    Row("books of the other side", lambda _: (Books([], []).to_bytes(), Books.from_bytes)),
     Row("hello", hello),
     Row("failure", failure),
     Row("description of a job", description),

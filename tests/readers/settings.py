@@ -94,7 +94,7 @@ def dev_key(folder: Path) -> Prepared:
     key = ec.generate_private_key(ec.SECP256R1())
     content = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     path = folder / "dev.key"
-    return at(path, content, lambda: DevAttester.from_file(path))
+    return at(path, content, lambda: DevAttester.from_pem(path.read_bytes(), path.name))
 
 
 _PREPARE: dict[str, Callable[[Path], Prepared]] = {

@@ -189,7 +189,7 @@ def messages_have_their_length() -> None:
             party.exchange(np.zeros(2, np.uint64), expect=3)
             return
         more = np.zeros(3, np.uint64)
-        expect(ProtocolDesync, "has 2 words", lambda: party.exchange(more))
+        expect(ProtocolDesync, "16 bytes instead of 24", lambda: party.exchange(more))
 
     run_parties(program, [None, None])
 

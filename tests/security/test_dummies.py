@@ -204,8 +204,9 @@ def test_a_run_killed_before_its_first_checkpoint_draws_the_same(
     tmp_path: Path, resume: bool
 ) -> None:
     def run(seed: int, killed: tuple[TrainingCallback, ...], resume: bool) -> list[ModelHalf]:
+        folder = tmp_path / "first" if resume or killed else tmp_path / "anew"
         given = [
-            replace(job, store=CheckpointStore(tmp_path / str(rank)), resume=resume)
+            replace(job, store=CheckpointStore(folder / str(rank)), resume=resume)
             for rank, job in enumerate(jobs(BARREN, DATA))
         ]
         given[0] = replace(given[0], callbacks=killed)
@@ -214,7 +215,7 @@ def test_a_run_killed_before_its_first_checkpoint_draws_the_same(
     killed = Killed()
     with pytest.raises(KilledError):
         run(1, (killed,), False)
-    assert not list(tmp_path.glob("0/tree-*"))
+    assert not list(tmp_path.glob("first/0/tree-*"))
     again = run(2, (), resume)
     assert again[0].trees[0].owners.tolist() == killed.seen
 

@@ -29,8 +29,9 @@ def umask(request):
 
 
 def test_all_files_have_0600_and_all_folders_0700(
-    umask, both, companies, securexgb, tmp_path, monkeypatch
+    umask, both, companies, securexgb, tmp_path, monkeypatch, pages
 ):
+    pages()
     made = companies("loans", **SMALL)
     own = set(made.root.rglob("*"))
     for command in (train, evaluate, predict, report):
@@ -63,8 +64,9 @@ def test_all_files_have_0600_and_all_folders_0700(
 
 
 @pytest.fixture
-def finished(both, companies):
+def finished(both, companies, pages):
     """A run of two trees at both sides, and what lies outside it."""
+    pages()
     made = companies("loans", **SMALL)
     for command in (train, predict):
         both(made, command)

@@ -91,11 +91,7 @@ TINY: dict[str, tuple[str, ...]] = {
     "homomorphic": ("homomorphic.py W1", "row_bits.py W1"),
     "leaks": ("leaks.py --rows 60 --columns 2 --trees 2 --depth 2 --repeat 1 --sweeps 1",),
     "security": ("security.py --share 0.01",),
-    "numbers": (
-        "accuracy.py --quick",
-        "accuracy.py --quick --shares",
-        "accuracy.py --quick --itself",
-    ),
+    "numbers": ("accuracy.py --quick",),
 }
 
 

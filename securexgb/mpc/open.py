@@ -99,13 +99,15 @@ def open_by_owner(
     ``owners`` (1, n); ``numbers``: for each party bits (k, n), which are 0 where the other party
     owns the element: there a party gets no more than that. One round.
     """
+    party.ledger.record(owner, "both", owners.count)
+    for role in ROLES:  # whose they are is known once they are open: at worst all are one side's
+        party.ledger.check(number, role, owners.count)
     ranks, label, feature = together(
         party,
         lambda part: _open_bits(part, owners)[0],
         lambda part: _open_bits_to(part, numbers[0], 0),
         lambda part: _open_bits_to(part, numbers[1], 1),
     )
-    party.ledger.record(owner, "both", owners.count)
     for rank, count in enumerate((int((~ranks).sum()), int(ranks.sum()))):
         if count:
             party.ledger.record(number, ROLES[rank], count)

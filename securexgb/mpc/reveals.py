@@ -72,10 +72,13 @@ class Ledger:
         self._keep()
 
     def record(self, reveal: Reveal, audience: Audience, values: int) -> None:
-        """Count so many, before they are opened.
+        """Count so many, before they are opened; errors as of ``check``."""
+        self.check(reveal, audience, values)
+        key = (reveal, audience)
+        self.entries[key] = self.entries.get(key, 0) + values
 
-        SecureXGBError where somebody keeps this ledger and they were not announced.
-        """
+    def check(self, reveal: Reveal, audience: Audience, values: int) -> None:
+        """SecureXGBError where somebody keeps this ledger and so many more were not announced."""
         key = (reveal, audience)
         count = self.entries.get(key, 0) + values
         if self.keeper and count - self._before.get(key, 0) > self.in_work.get(key, 0):
@@ -83,7 +86,6 @@ class Ledger:
                 f"{values} values of {reveal.name} to {audience} would be opened without having "
                 "been announced: nothing of them was sent"
             )
-        self.entries[key] = count
 
     def rows(self) -> list[dict[str, Any]]:
         """What was opened, one object a kind: reveal, meaning, to, values."""

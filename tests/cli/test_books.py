@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import random
-import threading
 from collections import Counter
 
 import pytest
@@ -45,10 +44,10 @@ class World:
         self.messages = 0
         self.victim, self.last = -1, 0
         in_round, record = Party.in_round, Ledger.record
-        sides = threading.local()
+        ranks = {}
 
         def counted(party, messages):
-            sides.rank = party.rank
+            ranks[id(party.ledger)] = party.rank
             if party.rank == self.victim:
                 self.messages += 1
                 if self.messages > self.last:
@@ -59,7 +58,7 @@ class World:
 
         def recorded(ledger, reveal, audience, values):
             record(ledger, reveal, audience, values)
-            self.opened[sides.rank][reveal.name, audience] += values
+            self.opened[ranks[id(ledger)]][reveal.name, audience] += values
 
         monkeypatch.setattr(Party, "in_round", counted)
         monkeypatch.setattr(Ledger, "record", recorded)

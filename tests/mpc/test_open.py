@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from securexgb.errors import ProtocolDesync
-from securexgb.mpc.open import open_shared, open_to
+from securexgb.errors import ProtocolDesync, SecureXGBError
+from securexgb.mpc.open import open_by_owner, open_shared, open_to
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Ledger, Reveal
-from securexgb.mpc.shared import Shared
+from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.testing.harness import Backend, insecure_parties, run_both, run_parties
 from tests.mpc.kit import recorded, shared
 
@@ -84,3 +84,24 @@ def test_another_size_is_refused() -> None:
     sizes = [np.zeros(2, np.uint64), np.zeros(3, np.uint64)]
     with pytest.raises(ProtocolDesync, match="instead of"):
         run_both(lambda party, words: party.exchange(words), parties, sizes)
+
+
+@pytest.mark.parametrize("lacking", ["both", "label", "feature"])
+def test_of_owners_and_numbers_nothing_is_sent_that_was_not_announced(lacking: str) -> None:
+    def program(party: Party, _: object) -> int:
+        party.ledger.keeper = lambda: None
+        most = {
+            (Reveal.SPLIT_OWNER, "both"): 4,
+            (Reveal.SPLIT_INDEX, "label"): 4,
+            (Reveal.SPLIT_INDEX, "feature"): 4,
+        }
+        less = {key: count - (key[1] == lacking) for key, count in most.items()}
+        owners, number = SharedBits.zeros(1, count=4), SharedBits.zeros(3, count=4)
+        with (
+            party.ledger.announced(less),  # type: ignore[arg-type]
+            pytest.raises(SecureXGBError, match="nothing of them was sent"),
+        ):
+            open_by_owner(party, owners, (number, number), Reveal.SPLIT_OWNER, Reveal.SPLIT_INDEX)
+        return party.channel.traffic.bytes_sent
+
+    assert run_parties(program, [None, None]) == [0, 0]

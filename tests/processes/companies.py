@@ -20,6 +20,7 @@ from securexgb.channel.keys import create_keys
 from securexgb.terms.job import JobTerms
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGELESS = ROOT / "tests" / "pageless"
 SIDES = {"bank": "label", "bureau": "feature"}
 OTHER = {"bank": "bureau", "bureau": "bank"}
 RUN = "from securexgb.cli.app import main; import sys; sys.exit(main())"
@@ -51,6 +52,9 @@ DEALT = {"algorithm": "ss", "offline": "dealt"}
 
 class Companies:
     """``bank`` (label party) and ``bureau`` (feature party) under ``root``."""
+
+    pages = False
+    """Whether runs leave a page for people; set by tests that look at it."""
 
     def __init__(
         self,
@@ -116,7 +120,10 @@ class Companies:
         process = subprocess.Popen(
             [sys.executable, "-c", code, *arguments, "--format", "json"],
             cwd=self.root / name,
-            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+            env={
+                "PYTHONPATH": f"{ROOT}" if self.pages else f"{PAGELESS}:{ROOT}",
+                "PATH": "/usr/bin:/bin",
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

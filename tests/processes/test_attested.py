@@ -61,8 +61,10 @@ def test_a_rehearsal_to_its_end_with_an_encrypted_half(rehearsal):
     checked = rehearsal.both("check")
     assert codes(checked) == [0, 0], checked
     assert checked["bank"].json["dealer"]["assurance"] == "dev"
+    rehearsal.pages = True
     trained = rehearsal.both("train")
     assert codes(trained) == [0, 0], trained
+    rehearsal.pages = False
     for name, process in trained.items():
         run = rehearsal.run_directory(name)
         verdict = process.json["dealer"]

@@ -68,6 +68,7 @@ def test_text_labels_evaluation_early_stopping_and_both_get_predictions(with_dea
         lines = (companies.run_directory(name) / "predictions.csv").read_text().splitlines()
         baseline.write_text("\n".join(lines[:31]) + "\n")
     ended("predict", "--data", "train.csv", "--output", "seen.csv")
+    companies.pages = True
     ended("report", "--remark", "second look", "--baseline", "earlier.csv")
     pages = {name: companies.run_directory(name) / "report.html" for name in SIDES}
     assert "Calibration" in pages["bank"].read_text()

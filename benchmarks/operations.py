@@ -31,7 +31,7 @@ from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.mpc.circuits.chains import Preparation
 from securexgb.mpc.left_bits import register_rows
 from securexgb.mpc.matrix import register
-from securexgb.mpc.numbers.logarithm import normal_masks
+from securexgb.mpc.numbers.logarithm import normal_masks, searched
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import REGISTRY
 from securexgb.mpc.shared import Shared, SharedBits
@@ -73,8 +73,7 @@ def given(name: str, party: Party, count: int) -> list[Any]:
         else:
             args[5] = SharedBits.zeros(nodes, count=shape.rows)
     if name == "mpc.numbers.logarithm.normalised":
-        widths = [one.shape[0] - low for one, low in zip(args[0], args[1], strict=True)]
-        wanted = normal_masks(widths, args[0][0].words.shape[1])
+        wanted = normal_masks(searched(args[0], args[1]), args[0][0].words.shape[1])
         args[2] = Preparation(party, wanted).ready()  # the same ones for all calls: zeros stay so
     if name.startswith("hybrid.ckks") and args:
         args[0] = agree_keys(party)

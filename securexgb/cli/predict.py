@@ -10,7 +10,7 @@ import typer
 
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
-from securexgb.jobs.data.files import load_rows, needed_file
+from securexgb.jobs.data.files import needed_file
 from securexgb.jobs.ledgers import recorded
 from securexgb.jobs.prediction import Predictor, check_place, write_predictions
 from securexgb.jobs.reports import (
@@ -18,6 +18,7 @@ from securexgb.jobs.reports import (
     keep_prediction,
     metrics_of,
     report_sentence,
+    rows_to_score,
 )
 from securexgb.jobs.resuming.common_model import common_model, own_models
 from securexgb.report.text import ledger_table
@@ -54,13 +55,7 @@ def predict(
         finished = common_model(party, federation, models)
         target = output or finished.run.path / "predictions.csv"
         with finished.run.ending_logged("predict"), recorded(finished.run, party):
-            rows = load_rows(
-                federation,
-                path,
-                columns=finished.half.columns,
-                classes=finished.record.classes,
-                is_label_optional=True,
-            )
+            rows = rows_to_score(federation, finished, path)
             check_place(federation, target, rows)
             predictor = Predictor(party, finished.half, terms.request, federation)
             scores = predictor.score(rows)

@@ -299,6 +299,17 @@ def follow_ledger(federation: Federation, finished: FinishedRun) -> None:
     write_report(federation, finished.run, finished.half, finished.record, quality, remarks)
 
 
+def rows_to_score(federation: Federation, finished: FinishedRun, data: Path) -> Rows:
+    """The rows of a file as this side's half takes them; labels may be missing."""
+    return load_rows(
+        federation,
+        data,
+        columns=finished.half.columns,
+        classes=finished.record.classes,
+        is_label_optional=True,
+    )
+
+
 def quality_of(
     federation: Federation, finished: FinishedRun, baseline: Path | None = None
 ) -> Quality:
@@ -321,13 +332,7 @@ def quality_of(
             remarks.append(f"{side}: {gone} is gone, so nothing is said of {name}")
             continue
         found = read_scores(predictions, side)
-        rows = load_rows(
-            federation,
-            data,
-            columns=finished.half.columns,
-            classes=finished.record.classes,
-            is_label_optional=True,
-        )
+        rows = rows_to_score(federation, finished, data)
         if found.size != rows.count:
             raise DataError(
                 f"{side}: {data} has {rows.count} rows and the predictions in {predictions} "

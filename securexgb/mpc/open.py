@@ -74,19 +74,6 @@ def _open_bits_to(party: Party, x: SharedBits, rank: int) -> Flags:
     return unpack_bits(mine ^ theirs, x.count)
 
 
-def open_bits(party: Party, x: SharedBits, reveal: Reveal) -> Flags:
-    """The bits (k, n) of n values, at both parties. One round."""
-    party.ledger.record(reveal, "both", x.count)
-    return _open_bits(party, x)
-
-
-def open_bits_to(party: Party, rank: int, x: SharedBits, reveal: Reveal) -> Flags | None:
-    """The bits (k, n) of n values at party ``rank``, None at the other. One message."""
-    party.ledger.record(reveal, ROLES[rank], x.count)
-    flags = _open_bits_to(party, x, rank)
-    return flags if party.rank == rank else None
-
-
 def open_by_owner(
     party: Party,
     owners: SharedBits,

@@ -20,7 +20,7 @@ from securexgb.mpc.circuits.chains import Preparation
 from securexgb.mpc.left_bits import register_rows
 from securexgb.mpc.matrix import Buckets, MatrixShape, register
 from securexgb.mpc.numbers.lift import Number
-from securexgb.mpc.numbers.logarithm import MANTISSA_BITS, Normalised, normal_masks
+from securexgb.mpc.numbers.logarithm import MANTISSA_BITS, Normalised, normal_masks, searched
 from securexgb.mpc.numbers.magnitude import Index
 from securexgb.mpc.numbers.sigmoid import COIN_BITS, sigmoid_table
 from securexgb.mpc.numbers.table import Place, Tables
@@ -441,7 +441,6 @@ def prepare(name: str, party: Party, arguments: list[Any]) -> list[Any]:
     elif name == "mpc.left_bits.left_bits":
         register_rows(party, shape, others[party.rank].buckets, others[2].count, 1)
     elif name == "mpc.numbers.logarithm.normalised":
-        widths = [one.shape[0] - low for one, low in zip(shape, others[0], strict=True)]
-        wanted = normal_masks(widths, shape[0].words.shape[1])
+        wanted = normal_masks(searched(shape, others[0]), shape[0].words.shape[1])
         others[1] = Preparation(party, wanted).ready()
     return [shape, *others] if arguments else []

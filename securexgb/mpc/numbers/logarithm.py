@@ -79,6 +79,17 @@ def log_tables() -> tuple[Words, Words]:
     return base.astype(np.uint64), slope.astype(np.uint64)
 
 
+@cache
+def _tables() -> tuple[Tables, ...]:
+    """``log_tables`` as they are looked up."""
+    return tuple(
+        Tables(entries.reshape(1, 1 << _GATED, -1), out_bits, place)
+        for entries, out_bits, place in zip(
+            log_tables(), _LOOKUPS.out_bits, _LOOKUPS.places, strict=True
+        )
+    )
+
+
 def log2_weights(width: int) -> list[int]:
     """What each bit of a logarithm counts, in units of 2^-15, ``width`` bits being searched."""
     powers = [*range(LOG_BITS), *range(_SLOPE_BITS)]
@@ -107,6 +118,11 @@ def _step_wanted(step: Sequence[Blocks], words: int) -> list[Wanted]:
     lengths = [len(group) for blocks in step for group in _groups(blocks)]
     counts = [(length, lengths.count(length)) for length in (2, 3, 4)]
     return [(and_of(length), count * words) for length, count in counts if count]
+
+
+def searched(numbers: Sequence[SharedBits], least: Sequence[int]) -> list[int]:
+    """How many bits of each number are searched for its leading one."""
+    return [bits.words.shape[0] - low for bits, low in zip(numbers, least, strict=True)]
 
 
 def normal_masks(widths: Sequence[int], words: int) -> list[Wanted]:
@@ -164,8 +180,7 @@ def _normal_cost(
     least: tuple[int, ...],
     masks: Sequence[Masks],  # noqa: ARG001
 ) -> Cost:
-    widths = [bits.words.shape[0] - low for bits, low in zip(numbers, least, strict=True)]
-    return normal_cost(widths, numbers[0].words.shape[1])
+    return normal_cost(searched(numbers, least), numbers[0].words.shape[1])
 
 
 @protocol(
@@ -185,15 +200,9 @@ def log2_bits(party: Party, found: Normalised) -> tuple[SharedBits, ...]:
     cut = MANTISSA_BITS - _HIGH, MANTISSA_BITS - _GATED
     c, b, a = flat[:_LOW], flat[_LOW : cut[1]], flat[cut[1] :]
     parts = SharedBits.concatenate([c, flat[cut[0] : cut[1]]]), b, a
-    tables = [
-        Tables(entries.reshape(1, 1 << _GATED, -1), out_bits, place)
-        for entries, out_bits, place in zip(
-            log_tables(), _LOOKUPS.out_bits, _LOOKUPS.places, strict=True
-        )
-    ]
     base, slope = (
         found.words.reshape(-1, numbers, words)
-        for found in lookups(party, parts, tables, (flat.count,))
+        for found in lookups(party, parts, _tables(), (flat.count,))
     )
     return tuple(
         SharedBits(np.concatenate([base[:, k], slope[:, k], bits.words]), bits.count)

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, reduce
+from functools import cache, cached_property, reduce
 
 import numpy as np
 
@@ -164,10 +164,15 @@ class Tables:
 
         Marks add up to 1: the first always comes through, the others are their difference to it.
         """
+        found = _kernels.xor_marked(low_marks.words, self._selections, runs)
+        return found.reshape(self.entries.shape[1], self.out_bits, -1)
+
+    @cached_property
+    def _selections(self) -> Words:
+        """Which marks make each bit; the same whatever is looked up, in every block of rows."""
         rows = self.entries.copy()
         rows[:, 1:] ^= rows[:, :1]
-        found = _kernels.xor_marked(low_marks.words, _selections(rows, self.out_bits), runs)
-        return found.reshape(rows.shape[1], self.out_bits, -1)
+        return _selections(rows, self.out_bits)
 
 
 def shape_of(parts: Sequence[SharedBits], tables: Sequence[Tables]) -> Lookups:
@@ -205,10 +210,12 @@ def lookups(
     has a table of its own at each place. What is sent does not depend on the runs.
     """
     shape, count = shape_of(parts, tables), parts[0].count
-    assert sum(runs) == count
+    if sum(runs) != count:
+        raise ValueError(f"runs of {sum(runs)} elements, and {count} to look up")
     for one in tables:
         sizes = [1 << shape.widths[part] for part in (one.place.high, one.place.low)]
-        assert one.entries.shape == (len(runs), *sizes)
+        if one.entries.shape != (len(runs), *sizes):
+            raise ValueError(f"tables of {one.entries.shape} at a place of {(len(runs), *sizes)}")
     marks = _marks(party, parts)
     found = [one.found(marks[one.place.low], runs) for one in tables]
     groups = shape.behind()

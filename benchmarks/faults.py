@@ -6,11 +6,13 @@
 Two companies' processes train by default terms over a wire that this program holds. At a moment
 that nobody chooses (after a random share of the bytes of an unbroken training) it stalls the wire
 for so many seconds, resets its connections, restarts as a proxy does, or kills one side,
-which a supervisor starts again with ``--resume``. Both sides may try again ten times.
+which a supervisor starts again with ``--resume``. Both sides may try again ten times. Kills come
+one after the other until the training is done, at most so many, without a dealer and with one.
 
-One JSON line a fault: how many runs there were, how many ended with a model at both sides
-(survived) and how many did not (lost), how many of these models are the unbroken one to the bit
-(same_model), how often the sides tried again, and the seconds beyond an unbroken training.
+One JSON line a fault: how many runs there were and how many faults in all (injected), how many
+runs ended with a model at both sides (survived) and how many did not (lost), how many of these
+models are the unbroken one to the bit (same_model), how often the sides tried again, and the
+seconds beyond an unbroken training.
 """
 
 from __future__ import annotations
@@ -26,24 +28,29 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from securexgb.model.files import load_half
-from tests.processes.companies import SIDES, Companies, Ended, finish
+from tests.processes.companies import DEALT, SIDES, Companies, Ended, finish
 
 TIMEOUT_SECONDS = 20
 RETRIES = 10
 PROXY_SECONDS = 3
 STALLS = (10, 60, 300)
 RESETS = 3
+KILLS = 10
 TRAINING = {"n_estimators": 10, "max_depth": 3, "subsample": 0.7}
 _LONGEST_SECONDS = 1500.0
 _PIECE = 1 << 16
 _RESET = struct.pack("ii", 1, 0)
+
+Fault: TypeAlias = "Callable[[Trial], int]"
+"""Breaks a training that runs; how often."""
 
 
 class Wire:
@@ -120,48 +127,61 @@ class Wire:
 class Trial:
     """The same training again and again, each time in folders of its own making."""
 
-    def __init__(self, root: Path) -> None:
-        self.companies = Companies(root, TRAINING, rows=200, method={})
+    def __init__(self, root: Path, method: Mapping[str, str]) -> None:
+        self.companies = Companies(root, TRAINING, rows=200, method=method)
+        if method:
+            self.companies.start_dealer()
         self.wire = Wire(self.companies.port)
         for name in SIDES:
             at = {} if name == "bank" else {"connect": f"127.0.0.1:{self.wire.port}"}
             self.companies.settings(name, timeout_seconds=TIMEOUT_SECONDS, retries=RETRIES, **at)
         began = time.monotonic()
-        ended = self.run(lambda _: None, 0.0)
+        ended = self.run(lambda _: 0, 0.0)
         if any(side.code for side in ended):
             raise SystemExit(f"the unbroken training failed: {ended}")
         self.seconds = time.monotonic() - began
         self.bytes, self.leaves = self.wire.bytes, self.model()
+        self.injected = 0
 
-    def run(self, fault: Callable[[Trial], None], after_bytes: float) -> list[Ended]:
+    def run(self, fault: Fault, after_bytes: float) -> list[Ended]:
         """One training, with the fault when so many bytes have gone through."""
         for name in SIDES:
             shutil.rmtree(self.companies.root / name / "run", ignore_errors=True)
         self.wire.bytes = 0
         self.sides = {name: self.companies.start(name, "train") for name in SIDES}
-        while self.wire.bytes < after_bytes:
-            if any(side.poll() is not None for side in self.sides.values()):
-                break
-            time.sleep(0.005)
-        fault(self)
+        self.wait(after_bytes)
+        self.injected = fault(self)
         return [finish(side, _LONGEST_SECONDS) for side in self.sides.values()]
 
-    def kill(self) -> None:
-        """One side dies, and a supervisor starts it again."""
-        victim = random.choice(list(SIDES))
-        self.sides[victim].kill()
-        self.sides[victim].communicate()
-        self.sides[victim] = self.companies.start(victim, "train", "--resume")
+    def wait(self, more_bytes: float) -> bool:
+        """Until so many bytes have gone through; whether both sides still run then."""
+        until = self.wire.bytes + more_bytes
+        while all(side.poll() is None for side in self.sides.values()):
+            if self.wire.bytes >= until:
+                return True
+            time.sleep(0.005)
+        return False
 
-    def resets(self) -> None:
-        """Several, each after as many bytes as there may be between two."""
-        for _ in range(RESETS):
-            self.wire.reset()
-            until = self.wire.bytes + random.random() * self.bytes / 2 / RESETS
-            while self.wire.bytes < until and all(
-                side.poll() is None for side in self.sides.values()
+    def kill(self) -> int:
+        """One side dies, and a supervisor starts it again; and so on, some bytes later each."""
+        for number in range(KILLS):
+            if number and not self.wait(
+                random.random() * 2 * self.bytes / TRAINING["n_estimators"]
             ):
-                time.sleep(0.005)
+                return number
+            victim = random.choice(list(SIDES))
+            self.sides[victim].kill()
+            self.sides[victim].communicate()
+            self.sides[victim] = self.companies.start(victim, "train", "--resume")
+        return KILLS
+
+    def resets(self) -> int:
+        """Several, each after as many bytes as there may be between two."""
+        for number in range(RESETS):
+            if number and not self.wait(random.random() * self.bytes / 2 / RESETS):
+                return number
+            self.wire.reset()
+        return RESETS
 
     def model(self) -> np.ndarray[Any, Any]:
         """All leaf values, both halves' shares put together."""
@@ -173,19 +193,41 @@ class Trial:
         return np.asarray(shares[0] + shares[1])
 
 
-def faults() -> Iterator[tuple[str, Callable[[Trial], None]]]:
-    """What is done to a training, by name."""
+@contextlib.contextmanager
+def trials(root: Path, method: Mapping[str, str]) -> Iterator[Trial]:
+    """A trial that leaves no process behind."""
+    trial = Trial(root, method)
+    try:
+        yield trial
+    finally:
+        trial.companies.stop()
+        trial.wire.close()
+
+
+def once(fault: Callable[[Wire], None]) -> Fault:
+    """What happens to the wire, once in a training."""
+
+    def injected(trial: Trial) -> int:
+        fault(trial.wire)
+        return 1
+
+    return injected
+
+
+def faults() -> Iterator[tuple[str, Mapping[str, str], Fault]]:
+    """What is done to a training, by name, and the method of its terms."""
     for seconds in STALLS:
-        yield f"stall of {seconds} s", lambda trial, s=seconds: trial.wire.stall(s)
-    yield "reset", lambda trial: trial.wire.reset()
-    yield f"{RESETS} resets", Trial.resets
-    yield "a proxy that restarts", lambda trial: trial.wire.restart(PROXY_SECONDS)
-    yield "a side that is killed and started again", Trial.kill
+        yield f"stall of {seconds} s", {}, once(partial(Wire.stall, seconds=seconds))
+    yield "reset", {}, once(Wire.reset)
+    yield f"{RESETS} resets", {}, Trial.resets
+    yield "a proxy that restarts", {}, once(partial(Wire.restart, seconds=PROXY_SECONDS))
+    yield "a side that is killed and started again, often", {}, Trial.kill
+    yield "the same with a dealer", DEALT, Trial.kill
 
 
-def measured(trial: Trial, name: str, fault: Callable[[Trial], None], runs: int) -> dict[str, Any]:
+def measured(trial: Trial, name: str, fault: Fault, runs: int) -> dict[str, Any]:
     """The line of one fault."""
-    survived = same = tries = 0
+    survived = same = tries = injected = 0
     seconds = []
     for _ in range(runs):
         began = time.monotonic()
@@ -196,10 +238,12 @@ def measured(trial: Trial, name: str, fault: Callable[[Trial], None], runs: int)
             same += np.array_equal(trial.model(), trial.leaves)
         else:
             sys.stderr.write("".join(f"{side.code}: {side.stderr}\n" for side in ended))
+        injected += trial.injected
         tries += max(side.stderr.count("; trying again, ") for side in ended)
     return {
         "fault": name,
         "runs": runs,
+        "injected": injected,
         "survived": survived,
         "lost": runs - survived,
         "same_model": int(same),
@@ -213,21 +257,19 @@ def measured(trial: Trial, name: str, fault: Callable[[Trial], None], runs: int)
 def main() -> None:
     """See above."""
     reader = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    known = dict(faults())
+    known = list(faults())
+    names = [name for name, _, _ in known]
     reader.add_argument("--runs", type=int, default=5)
-    reader.add_argument("--only", nargs="+", choices=sorted(known), default=list(known))
+    reader.add_argument("--only", nargs="+", choices=names, default=names)
     options = reader.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        trial = Trial(Path(folder))
-        try:
-            for name, fault in known.items():
-                if name in options.only:
+    for method in ({}, DEALT):
+        chosen = [(n, fault) for n, of, fault in known if of == method and n in options.only]
+        if chosen:
+            with tempfile.TemporaryDirectory() as folder, trials(Path(folder), method) as trial:
+                for name, fault in chosen:
                     line = measured(trial, name, fault, options.runs)
                     sys.stdout.write(json.dumps(line) + "\n")
                     sys.stdout.flush()
-        finally:
-            trial.companies.stop()
-            trial.wire.close()
 
 
 if __name__ == "__main__":

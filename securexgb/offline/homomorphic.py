@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from securexgb.channel.channel import Channel
 from securexgb.correlations.source import Account
 from securexgb.errors import UsageError
 
 Received = Iterator[bytes | memoryview]
+Due: TypeAlias = tuple[str, int]
+"""A message that is awaited: its tag, and how many bytes it has at most."""
 
 
 class Registered(Protocol):
@@ -77,15 +79,15 @@ class HomomorphicProducts(Generic[M]):
         self._channel.send(tag, message)
         self.account.channel_bytes += len(message)
 
-    def _swapped(self, outgoing: Iterable[tuple[str, bytes]], tags: list[str]) -> Received:
-        """Receives what the tags say, one for each message sent: nobody's buffers fill up."""
-        waiting = iter(tags)
+    def _swapped(self, outgoing: Iterable[tuple[str, bytes]], due: list[Due]) -> Received:
+        """Receives what is due, one for each message sent: nobody's buffers fill up."""
+        waiting = iter(due)
         for tag, message in outgoing:
             self._send(tag, message)
-            for expected in islice(waiting, 1):
-                yield self._channel.receive(expected)
-        for expected in waiting:
-            yield self._channel.receive(expected)
+            for expected, at_most in islice(waiting, 1):
+                yield self._channel.receive(expected, at_most)
+        for expected, at_most in waiting:
+            yield self._channel.receive(expected, at_most)
 
 
 def finish(messages: Received) -> None:

@@ -8,6 +8,8 @@ that nobody chooses (after a random share of the bytes of an unbroken training) 
 for so many seconds, resets its connections, restarts as a proxy does, or kills one side,
 which a supervisor starts again with ``--resume``. Both sides may try again ten times. Kills come
 one after the other until the training is done, at most so many, without a dealer and with one.
+Then HAProxy and nginx stand between the sides, which start in either order while somebody
+scans their ports; or they restart in the middle. What is not on the machine is left out, and said.
 
 One JSON line a fault: how many runs there were and how many faults in all (injected), how many
 runs ended with a model at both sides (survived) and how many did not (lost), how many of these
@@ -24,23 +26,27 @@ import random
 import shutil
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
+from proxies import PROXIES, Proxy, is_there, scanned
 
 from securexgb.model.files import load_half
-from tests.processes.companies import DEALT, SIDES, Companies, Ended, finish
+from tests.processes.companies import DEALT, SIDES, Companies, Ended, finish, free_port
 
 TIMEOUT_SECONDS = 20
 RETRIES = 10
 PROXY_SECONDS = 3
+FIRST_SECONDS = 4
 STALLS = (10, 60, 300)
 RESETS = 3
 KILLS = 10
@@ -49,8 +55,19 @@ _LONGEST_SECONDS = 1500.0
 _PIECE = 1 << 16
 _RESET = struct.pack("ii", 1, 0)
 
-Fault: TypeAlias = "Callable[[Trial], int]"
-"""Breaks a training that runs; how often."""
+
+@dataclass(frozen=True)
+class Fault:
+    """What is done to a training that runs: ``inject`` says how often it did it.
+
+    ``method``: of the terms. ``proxy``: what stands in between; ``first``: which side starts first.
+    """
+
+    name: str
+    inject: Callable[[Trial], int]
+    method: Mapping[str, str] = field(default_factory=dict)
+    proxy: str | None = None
+    first: str | None = None
 
 
 class Wire:
@@ -58,7 +75,7 @@ class Wire:
 
     def __init__(self, target: int) -> None:
         self.bytes = 0
-        self._target = target
+        self.target = target
         self._flows = threading.Event()
         self._flows.set()
         self._ends: set[socket.socket] = set()
@@ -104,7 +121,7 @@ class Wire:
             except OSError:
                 return
             try:
-                far = socket.create_connection(("127.0.0.1", self._target))
+                far = socket.create_connection(("127.0.0.1", self.target))
             except OSError:
                 near.close()
                 continue
@@ -135,23 +152,29 @@ class Trial:
         for name in SIDES:
             at = {} if name == "bank" else {"connect": f"127.0.0.1:{self.wire.port}"}
             self.companies.settings(name, timeout_seconds=TIMEOUT_SECONDS, retries=RETRIES, **at)
+        self.sides: dict[str, subprocess.Popen[str]] = {}
+        self.bytes = self.injected = 0
         began = time.monotonic()
-        ended = self.run(lambda _: 0, 0.0)
+        ended = self.run(Fault("none", lambda _: 0))
         if any(side.code for side in ended):
             raise SystemExit(f"the unbroken training failed: {ended}")
         self.seconds = time.monotonic() - began
         self.bytes, self.leaves = self.wire.bytes, self.model()
-        self.injected = 0
 
-    def run(self, fault: Fault, after_bytes: float) -> list[Ended]:
-        """One training, with the fault when so many bytes have gone through."""
+    def run(self, fault: Fault) -> list[Ended]:
+        """One training with the fault, when a random share of its bytes has gone through."""
         for name in SIDES:
             shutil.rmtree(self.companies.root / name / "run", ignore_errors=True)
         self.wire.bytes = 0
-        self.sides = {name: self.companies.start(name, "train") for name in SIDES}
-        self.wait(after_bytes)
-        self.injected = fault(self)
-        return [finish(side, _LONGEST_SECONDS) for side in self.sides.values()]
+        with self.behind(fault):
+            for name in sorted(SIDES, key=lambda name: name != fault.first):
+                self.sides[name] = self.companies.start(name, "train")
+                if fault.first == name:
+                    time.sleep(FIRST_SECONDS)
+            if fault.first is None:
+                self.wait(random.random() * self.bytes)
+            self.injected = fault.inject(self)
+            return [finish(side, _LONGEST_SECONDS) for side in self.sides.values()]
 
     def wait(self, more_bytes: float) -> bool:
         """Until so many bytes have gone through; whether both sides still run then."""
@@ -161,6 +184,33 @@ class Trial:
                 return True
             time.sleep(0.005)
         return False
+
+    @contextlib.contextmanager
+    def behind(self, fault: Fault) -> Iterator[None]:
+        """With a proxy between the sides, where the fault has one, and somebody who scans ports."""
+        if fault.proxy is None:
+            yield
+            return
+        port, listener = free_port(), self.companies.port
+        with tempfile.TemporaryDirectory() as folder:
+            self.proxy = Proxy(fault.proxy, Path(folder), port, listener)
+            self._call(port if fault.first else self.wire.port)
+            self.wire.target = port
+            try:
+                with scanned(listener, port):
+                    yield
+            finally:
+                self.proxy.close()
+                self.wire.target = listener
+                self._call(self.wire.port)
+
+    def _call(self, port: int) -> None:
+        """Where the feature party calls."""
+        settings = {"timeout_seconds": TIMEOUT_SECONDS, "retries": RETRIES}
+        self.companies.settings("bureau", connect=f"127.0.0.1:{port}", **settings)
+
+    def stall(self, seconds: float) -> None:
+        self.wire.stall(seconds)
 
     def kill(self) -> int:
         """One side dies, and a supervisor starts it again; and so on, some bytes later each."""
@@ -204,34 +254,40 @@ def trials(root: Path, method: Mapping[str, str]) -> Iterator[Trial]:
         trial.wire.close()
 
 
-def once(fault: Callable[[Wire], None]) -> Fault:
-    """What happens to the wire, once in a training."""
+def once(fault: Callable[[Trial], None]) -> Callable[[Trial], int]:
+    """What happens once in a training."""
 
     def injected(trial: Trial) -> int:
-        fault(trial.wire)
+        fault(trial)
         return 1
 
     return injected
 
 
-def faults() -> Iterator[tuple[str, Mapping[str, str], Fault]]:
-    """What is done to a training, by name, and the method of its terms."""
+def faults() -> Iterator[Fault]:
+    """What is done to a training."""
     for seconds in STALLS:
-        yield f"stall of {seconds} s", {}, once(partial(Wire.stall, seconds=seconds))
-    yield "reset", {}, once(Wire.reset)
-    yield f"{RESETS} resets", {}, Trial.resets
-    yield "a proxy that restarts", {}, once(partial(Wire.restart, seconds=PROXY_SECONDS))
-    yield "a side that is killed and started again, often", {}, Trial.kill
-    yield "the same with a dealer", DEALT, Trial.kill
+        yield Fault(f"stall of {seconds} s", once(partial(Trial.stall, seconds=seconds)))
+    yield Fault("reset", once(lambda trial: trial.wire.reset()))
+    yield Fault(f"{RESETS} resets", Trial.resets)
+    yield Fault("a proxy that restarts", once(lambda trial: trial.wire.restart(PROXY_SECONDS)))
+    yield Fault("a side that is killed and started again, often", Trial.kill)
+    yield Fault("the same with a dealer", Trial.kill, DEALT)
+    for proxy in PROXIES:
+        for name, role in SIDES.items():
+            said = f"behind {proxy}, {role} party first, ports scanned"
+            yield Fault(said, once(lambda _: None), proxy=proxy, first=name)
+        restarts = once(lambda trial: trial.proxy.restart(PROXY_SECONDS))
+        yield Fault(f"{proxy} restarts, ports scanned", restarts, proxy=proxy)
 
 
-def measured(trial: Trial, name: str, fault: Fault, runs: int) -> dict[str, Any]:
+def measured(trial: Trial, fault: Fault, runs: int) -> dict[str, Any]:
     """The line of one fault."""
     survived = same = tries = injected = 0
     seconds = []
     for _ in range(runs):
         began = time.monotonic()
-        ended = trial.run(fault, random.random() * trial.bytes)
+        ended = trial.run(fault)
         seconds.append(time.monotonic() - began - trial.seconds)
         if all(side.code == 0 for side in ended):
             survived += 1
@@ -241,7 +297,7 @@ def measured(trial: Trial, name: str, fault: Fault, runs: int) -> dict[str, Any]
         injected += trial.injected
         tries += max(side.stderr.count("; trying again, ") for side in ended)
     return {
-        "fault": name,
+        "fault": fault.name,
         "runs": runs,
         "injected": injected,
         "survived": survived,
@@ -258,16 +314,20 @@ def main() -> None:
     """See above."""
     reader = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     known = list(faults())
-    names = [name for name, _, _ in known]
+    names = [fault.name for fault in known]
     reader.add_argument("--runs", type=int, default=5)
     reader.add_argument("--only", nargs="+", choices=names, default=names)
     options = reader.parse_args()
+    for proxy in PROXIES:
+        if not is_there(proxy):
+            sys.stderr.write(f"{proxy} is not on this machine: what stands behind it is left out\n")
     for method in ({}, DEALT):
-        chosen = [(n, fault) for n, of, fault in known if of == method and n in options.only]
+        chosen = [fault for fault in known if fault.method == method and fault.name in options.only]
+        chosen = [fault for fault in chosen if fault.proxy is None or is_there(fault.proxy)]
         if chosen:
             with tempfile.TemporaryDirectory() as folder, trials(Path(folder), method) as trial:
-                for name, fault in chosen:
-                    line = measured(trial, name, fault, options.runs)
+                for fault in chosen:
+                    line = measured(trial, fault, options.runs)
                     sys.stdout.write(json.dumps(line) + "\n")
                     sys.stdout.flush()
 

@@ -24,6 +24,7 @@ import contextlib
 import json
 import random
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -48,6 +49,7 @@ RETRIES = 10
 PROXY_SECONDS = 3
 FIRST_SECONDS = 4
 STALLS = (10, 60, 300)
+DEALER_STALLS = (10, 60)
 RESETS = 3
 KILLS = 10
 TRAINING = {"n_estimators": 10, "max_depth": 3, "subsample": 0.7}
@@ -146,8 +148,7 @@ class Trial:
 
     def __init__(self, root: Path, method: Mapping[str, str]) -> None:
         self.companies = Companies(root, TRAINING, rows=200, method=method)
-        if method:
-            self.companies.start_dealer()
+        self.dealer = self.companies.start_dealer() if method else None
         self.wire = Wire(self.companies.port)
         for name in SIDES:
             at = {} if name == "bank" else {"connect": f"127.0.0.1:{self.wire.port}"}
@@ -210,7 +211,13 @@ class Trial:
         self.companies.settings("bureau", connect=f"127.0.0.1:{port}", **settings)
 
     def stall(self, seconds: float) -> None:
-        self.wire.stall(seconds)
+        """Nothing goes through between the sides, or, where there is a dealer, it stands still."""
+        if self.dealer is None:
+            self.wire.stall(seconds)
+            return
+        self.dealer.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        self.dealer.send_signal(signal.SIGCONT)
 
     def kill(self) -> int:
         """One side dies, and a supervisor starts it again; and so on, some bytes later each."""
@@ -273,6 +280,9 @@ def faults() -> Iterator[Fault]:
     yield Fault("a proxy that restarts", once(lambda trial: trial.wire.restart(PROXY_SECONDS)))
     yield Fault("a side that is killed and started again, often", Trial.kill)
     yield Fault("the same with a dealer", Trial.kill, DEALT)
+    for seconds in DEALER_STALLS:
+        said = f"a dealer that stalls for {seconds} s"
+        yield Fault(said, once(partial(Trial.stall, seconds=seconds)), DEALT)
     for proxy in PROXIES:
         for name, role in SIDES.items():
             said = f"behind {proxy}, {role} party first, ports scanned"

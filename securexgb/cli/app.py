@@ -58,8 +58,8 @@ def _commands(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code. Usage errors of flags are typer's, with code 2."""
-    raise_file_limit()
     try:
+        raise_file_limit()
         with ended_in_order():
             app(args=None if arguments is None else list(arguments))
     except SystemExit as end:

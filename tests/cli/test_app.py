@@ -78,6 +78,17 @@ def test_every_command_may_open_as_many_files_as_there_may_be():
     assert done.returncode == 0
 
 
+def test_too_few_files_are_a_sentence():
+    program = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24)); "
+        "from securexgb.cli.app import main; raise SystemExit(main(['protocols']))"
+    )
+    root, command = Path(__file__).parents[2], [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=root, check=False, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "may open 24 files and no more, and needs 32 at least" in done.stderr
+
+
 def test_interrupt(securexgb, monkeypatch):
     def interrupt():
         raise KeyboardInterrupt

@@ -145,10 +145,11 @@ def ot_silent_receive(
 ) -> tuple[Words, Words]:
     """The receiver's end of ot_silent_send: packed choices and chosen messages."""
 
-def ot_expand(keys: Words, count: int, ring_bits: int) -> Words:
+def ot_expand(keys: Words, first: int, count: int, ring_bits: int) -> Words:
     """Streams of keys (2, n), ``count`` words each: (n / ring_bits, count, ring_bits), flat.
 
-    For ot_products_…: ``count`` factors with the same choices.
+    For ot_products_…: ``count`` factors with the same choices. Key i begins at word ``first`` +
+    i times ``count`` rounded up to an even number.
     """
 
 def ot_products_send(

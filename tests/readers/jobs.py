@@ -18,7 +18,7 @@ MESSAGES = (
     "mpc.party:Party.in_round",
     "offline.base_transfer:Messages.get",
     "offline.homomorphic:HomomorphicProducts._swapped",
-    "offline.local_rows:InsecureRowBits.fix",
+    "offline.insecure.rows:InsecureRowBits.fix",
     "offline.matrix_products:BfvMatrixProducts._coins",
     "offline.matrix_products:BfvMatrixProducts._part",
     "offline.paillier_products:PaillierMatrixProducts.register_matrix",

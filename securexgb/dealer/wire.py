@@ -14,13 +14,10 @@ from securexgb.correlations.kind import Kind
 from securexgb.correlations.kinds import KINDS, Series
 from securexgb.correlations.matrices import Products
 from securexgb.dealer.session import Refused
-from securexgb.errors import UsageError
 
 VERSION = 3
 METHOD = "/securexgb.v1.DealerService/Deal"
 MESSAGE_BYTES = 1 << 20
-LEAST_FILES = 32
-"""A dealer opens 13, a party fewer; each connection is one more."""
 """No message is longer, either way."""
 
 _KINDS: Mapping[int, Kind[Any]] = MappingProxyType(
@@ -58,16 +55,8 @@ def request_of(content: bytes) -> pb.DealRequest:
 
 
 def raise_file_limit() -> None:
-    """Let this process open as many files as it may: who knocks without a certificate is one.
-
-    UsageError where these are too few to begin with: gRPC ends the process that has none left.
-    """
+    """Let this process open as many files as it may: who knocks without a certificate is one."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if most != resource.RLIM_INFINITY and most < LEAST_FILES:
-        raise UsageError(
-            f"this process may open {most} files and no more, and needs {LEAST_FILES} at least: "
-            "raise the hard limit (ulimit -Hn)"
-        )
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 

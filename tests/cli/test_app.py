@@ -244,11 +244,15 @@ def test_signals_end_a_command_in_order(securexgb, monkeypatch, number):
                 os.kill(os.getpid(), number)  # an impatient manager of processes
             ended.append(True)
 
-    before = signal.getsignal(number)
-    monkeypatch.setattr("securexgb.cli.protocols.protocol_rows", command)
-    done = securexgb("protocols")
-    assert (done.code, done.stderr, ended) == (130, "interrupted\n", [True])
-    assert signal.getsignal(number) is before
+    usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+    before = signal.signal(number, usual)  # under nohup a hangup is ignored
+    try:
+        monkeypatch.setattr("securexgb.cli.protocols.protocol_rows", command)
+        done = securexgb("protocols")
+        assert (done.code, done.stderr, ended) == (130, "interrupted\n", [True])
+        assert signal.getsignal(number) is usual
+    finally:
+        signal.signal(number, before)
 
 
 def test_a_hangup_that_nohup_ignores_stays_ignored():

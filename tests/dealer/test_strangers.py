@@ -60,14 +60,6 @@ def test_a_dealer_of_few_files_serves(tmp_path: Path) -> None:
         check_next(Triples(), sources, 900)
 
 
-def test_a_dealer_of_too_few_files_says_so(tmp_path: Path) -> None:
-    with (
-        pytest.raises(AssertionError, match="may open 24 files and no more, and needs 32"),
-        dealer_process(tmp_path, files=24, most_files=24),
-    ):
-        pass
-
-
 def test_a_healthy_session_fails_no_handshake(tmp_path: Path) -> None:
     """Neither the look at the certificate, nor the first handshake, nor what asks why it waits."""
     with dealer_process(tmp_path) as dealer:

@@ -141,6 +141,8 @@ class Wire:
                 self.bytes += len(data)
         for end in (source, sink):
             self._ends.discard(end)
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)  # what waits in the other thread hears of it
             end.close()
 
 

@@ -45,9 +45,9 @@ LEVELS = 10
 PLACES = 10
 """Rows of the pool added to a leaf: ones in a row of the public matrix."""
 _TREE_WORDS = (1 << LEVELS) // WORD
-_POOL_ROWS = DIMENSION + TREES * LEVELS
-_RESERVED = -(-_POOL_ROWS // (64 * _TREE_WORDS))
-_POOL_WORDS = -(-_POOL_ROWS // 64)
+POOL_ROWS = DIMENSION + TREES * LEVELS
+_RESERVED = -(-POOL_ROWS // (64 * _TREE_WORDS))
+_POOL_WORDS = -(-POOL_ROWS // 64)
 FRESH_EVERY = 8
 """Pools from one that is extended from the base transfers to the next such one: who solves a pool
 knows the choices that make the next, and so on up to there. Measured in docs/offline.md."""
@@ -95,7 +95,7 @@ class _Direction:
         """Put a new pool in the place of the one before."""
         self._pools += 1
         tags = public_keys(self._session, f"pool {self._pools}", 3)
-        self.pool = _Pool(rows.reshape(-1, 2)[:_POOL_ROWS], tags)
+        self.pool = _Pool(rows.reshape(-1, 2)[:POOL_ROWS], tags)
 
     def share(self, words: int) -> _Share:
         """How a request is met; its trees are used up."""

@@ -220,8 +220,8 @@ class _Run:
         coins = _coins(coin)
         encoded = _kernels.okvs_encode(coins, digests, sizes.columns, free)
         held = np.ascontiguousarray(made[:, 2:])
-        # Where the rows are dependent the receiver says so and sends its A alone.
-        masked = made[:, :2] if encoded is None else made[:, :2] ^ encoded
+        # Where the rows are dependent the receiver says so; there is nothing to be sent.
+        masked = np.zeros_like(held) if encoded is None else made[:, :2] ^ encoded
         flag = np.array([encoded is not None], np.uint64)
         message = np.concatenate((flag, masked.reshape(-1)))
         with party.step("encoding"):

@@ -101,9 +101,8 @@ class _Direction:
         """How a request is met; its trees are used up."""
         if self.pool is None:
             return _Share(0, words)
-        share = _Share(words // _TREE_WORDS, words % _TREE_WORDS, self.pool.used)
-        self.pool.used += share.trees
-        return share
+        self.pool.used += (trees := words // _TREE_WORDS)
+        return _Share(trees, words % _TREE_WORDS, self.pool.used - trees)
 
     def filling(self, words: int, stretch_after: int) -> _Share:
         """What a new pool is made of, where the next ``words`` words need one."""
@@ -129,10 +128,7 @@ class _Share:
 
 
 class ObliviousTransfer:
-    """One party's end; nothing is exchanged before the first transfer.
-
-    ``private``: this party's randomness for one session, never used for another.
-    """
+    """One party's end, silent at first. ``private``: its randomness for this alone."""
 
     def __init__(
         self,
@@ -150,23 +146,22 @@ class ObliviousTransfer:
         self._ends: tuple[_Direction, _Direction] | None = None
 
     @property
-    def places(self) -> Words:
-        """D, (2,), of the transfers that this party sends."""
-        return self._agreed()[0].places
-
-    @property
     def bytes_sent(self) -> int:
         """On the channel."""
         return self._messages.bytes_sent
+
+    @property
+    def places(self) -> Words:
+        """D, (2,), of what this party sends."""
+        return self._agreed()[0].places
 
     def transfer(
         self, sent: int, received: int, width: int = WORD
     ) -> tuple[SentTransfers, ReceivedTransfers]:
         """64 * ``sent`` transfers from this party and 64 * ``received`` to it, all random.
 
-        Both parties call with mirrored counts, at most 2^16 each. Messages are words, or
-        with a smaller ``width`` so many bits in slices, (width, words), or with KEY two
-        words, (2, n). One message each way, but when a pool is filled.
+        Both parties call with mirrored counts. Messages are words, or with a smaller ``width`` so
+        many bits in slices, (width, words), or with KEY two words, (2, n).
         """
         if max(sent, received) > _MOST_WORDS:
             raise UsageError(
@@ -235,8 +230,8 @@ class ObliviousTransfer:
     def _extend_send(self, end: _Direction, words: int, at: int, width: int) -> _Pair:
         if not words:
             return None
-        rows = 128 // self._depth - 1
-        corrections = self._messages.words("extend", rows * words).reshape(rows, words)
+        corrections = self._messages.words("extend", (128 // self._depth - 1) * words)
+        corrections = corrections.reshape(-1, words)
         return _kernels.ot_send(end.leaves, end.tag, end.places, at, corrections, width)
 
     def _stretch_send(self, end: _Direction, share: _Share, at: int, width: int) -> _Pair:

@@ -82,8 +82,8 @@ TINY: dict[str, tuple[str, ...]] = {
     "rivals": ("rivals.py --work W1 --trees 1 --pairs 1",),
     "binning": ("binning.py --rows 300 --splits 1 --weighted-sets 2 --trees 2",),
     "network": (f"network.py {_SMALL} --profile LAN",),
-    "memory": ("memory.py --rows-list 200,400 --columns 2 --depth 2 --bins 4",),
-    "growth": (f"growth.py {_SMALL} --vary depth --values 1,2",),
+    "memory": ("memory.py --rows-list 200 --columns 2 --depth 2 --bins 4",),
+    "growth": (f"growth.py {_SMALL} --vary depth --values 2",),
     "complexity": (f'complexity.py {_SMALL} --method "ss, o" --doubled depth',),
     "operations": ("operations.py --count 64",),
     "channel": ("channel.py --scale 0.01",),
@@ -91,7 +91,9 @@ TINY: dict[str, tuple[str, ...]] = {
     "dealer": ("dealer.py --scale 0.01",),
     "confinement": (f"dealer.py --tree --repeat 1 {_SMALL}",),
     "homomorphic": ("homomorphic.py W1", "row_bits.py W1"),
-    "leaks": ("leaks.py --rows 60 --columns 2 --trees 2 --depth 2 --repeat 1 --sweeps 1",),
+    "leaks": (
+        "leaks.py --rows 60 --columns 2 --trees 2 --depth 2 --repeat 1 --sweeps 1 --splits hidden",
+    ),
     "security": ("security.py --share 0.01",),
     "numbers": ("accuracy.py --quick",),
 }

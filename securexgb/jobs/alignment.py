@@ -11,11 +11,13 @@ import numpy as np
 from securexgb.align.ids import check_same_rows
 from securexgb.errors import DataError, MalformedFrame, UsageError
 from securexgb.federation.session import Federation
-from securexgb.jobs.data.files import different_ids
+from securexgb.jobs.data.ids import different_ids
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
+from securexgb.terms.job import JobTerms
 
 _COUNT_BYTES = 4
+_NOT_ALIGNED = "0" * 64
 Named = Sequence[tuple[str, Rows]]
 """Data sets and their names, in order."""
 
@@ -31,14 +33,41 @@ def same_names(party: Party, sets: Named) -> None:
         )
 
 
-def same_rows(party: Party, sets: Named, id_column: str | None) -> None:
+def same_rows(party: Party, sets: Named, terms: JobTerms) -> None:
     """Both sides hold the same rows in the same order, or DataError at both.
 
-    ``id_column``: what the terms call the ids; None: row counts alone are compared.
+    Where both have aligned a set it is the same alignment; where neither has, the ids that the
+    terms name are compared, and without any the row counts alone.
     """
+    if terms.align is not None:
+        with party.step("alignments"):
+            _same_alignments(party, sets)
+    column = ", ".join(terms.id_columns) or None
     for name, rows in sets:
-        with party.step(name):
-            check_same_rows(party, rows.ids, rows.count, id_column)
+        if rows.aligned is None:
+            with party.step(name):
+                check_same_rows(party, rows.ids, rows.count, column)
+
+
+def _same_alignments(party: Party, sets: Named) -> None:
+    """One message each way: by set, the digest of the common keys in their order, or zeros."""
+    mine = "".join(rows.aligned or _NOT_ALIGNED for _, rows in sets).encode()
+    theirs = party.exchange_bytes(mine)
+    if len(theirs) != len(mine):
+        raise MalformedFrame("the other side's message about its alignments has a wrong length")
+    size = len(_NOT_ALIGNED)
+    for number, (name, rows) in enumerate(sets):
+        of_set = theirs[number * size : (number + 1) * size]
+        if of_set == (rows.aligned or _NOT_ALIGNED).encode():
+            continue
+        where = f"{party.role} party: {name}"
+        if rows.aligned is None:
+            said = "the other side's file is aligned, and this side's is not"
+        elif of_set == _NOT_ALIGNED.encode():
+            said = "this side's file is aligned, and the other side's is not"
+        else:
+            said = "the two sides use two different alignments"
+        raise DataError(f"{where}: {said}: run `securexgb align` for this set at both sides")
 
 
 def column_counts(party: Party, mine: int) -> tuple[int, int]:
@@ -81,4 +110,4 @@ def own_ids(federation: Federation | None, X: Any, ids: Any) -> tuple[Any, tuple
             f"{side}: the ids {name!r} must be texts or whole numbers; a number with a point is "
             "another text at the other side, so read the column as text"
         )
-    return X, different_ids([str(value) for value in values], name, side)
+    return X, different_ids([str(value) for value in values], f"{side}: id column {name!r}")

@@ -150,11 +150,12 @@ class Checks:
     def _data(self) -> str:
         settings = self.federation.config
         path = needed_file(settings.train_data, "train_data", settings.name)
-        rows = self.training = load_rows(self.federation, path)
+        rows = self.training = load_rows(self.federation, path, data_set="train")
         needed_sets(settings)
         self.sets = load_sets(self.federation, rows.column_names, rows.classes)
         return "; ".join(
-            f"{name}: {own.count:,} rows, {len(own.column_names)} columns"
+            f"{name}: {own.count:,} {'aligned ' if own.aligned else ''}rows, "
+            f"{len(own.column_names)} columns"
             for name, own in [("training data", rows), *self.sets]
         )
 
@@ -281,7 +282,7 @@ class Checks:
         with self.federation.session("check") as party:
             sets = [("training data", rows), *self.sets]
             same_names(party, sets)
-            same_rows(party, sets, self.federation.terms.id_column)
+            same_rows(party, sets, self.federation.terms)
             self.dealer = verdict_of(party)
             columns = column_counts(party, len(rows.column_names))
             self.peer_columns = columns[1 - party.rank]

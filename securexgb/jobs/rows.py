@@ -28,6 +28,8 @@ class Rows:
     names. ``labels``, ``weights``: float64 (n,), at the label party only; labels are 0 and 1
     for a classification. ``ids``: one text a row, or None where nobody compares them.
     ``classes``: the two labels as the user writes them, that which counts as 1 last; or None.
+    ``aligned``: the digest of the keys in their order, where these are the rows that an alignment
+    with the other side found; None: of all rows, in the file's order.
     """
 
     values: Reals
@@ -36,6 +38,7 @@ class Rows:
     weights: Reals | None = None
     ids: tuple[str, ...] | None = None
     classes: tuple[Any, Any] | None = None
+    aligned: str | None = None
 
     @property
     def count(self) -> int:
@@ -89,6 +92,7 @@ class Rows:
             labels=None if self.labels is None else self.labels[order],
             weights=None if self.weights is None else self.weights[order],
             ids=None if self.ids is None else tuple(self.ids[row] for row in order),
+            aligned=None,
         )
 
     def take_columns(self, chosen: NDArray[np.intp]) -> Rows:

@@ -116,9 +116,9 @@ def _found(facts: dict[str, Any], aligned: Aligned) -> str:
         "order": record.order_sha256,
     }
     return (
-        f"{record.common:,} rows are in common, of {record.keys:,} here and {record.peer_keys:,} at "
-        f"{record.peer}; `train`, `evaluate` and `predict` take these of {record.file}, in an "
-        f"order that is new to both: {record.order_sha256[:10]}, to compare by telephone"
+        f"{record.common:,} rows are in common, of {record.keys:,} here and {record.peer_keys:,} "
+        f"at {record.peer}; `train`, `evaluate` and `predict` take these of {record.file}, in an "
+        f"order that is new to both ({record.order_sha256[:10]} at both sides)"
     )
 
 

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import narwhals as nw
-import numpy as np
 
 from securexgb.align.ids import check_same_rows
 from securexgb.errors import DataError, MalformedFrame, UsageError
-from securexgb.federation.session import Federation
-from securexgb.jobs.data.ids import different_ids
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
 from securexgb.terms.job import JobTerms
@@ -77,37 +71,3 @@ def column_counts(party: Party, mine: int) -> tuple[int, int]:
         raise MalformedFrame("the other side's number of columns is malformed")
     theirs = int.from_bytes(received, "little")
     return (mine, theirs) if party.rank == 0 else (theirs, mine)
-
-
-def own_ids(federation: Federation | None, X: Any, ids: Any) -> tuple[Any, tuple[str, ...] | None]:
-    """A caller's table without its id column, and the ids as text: given apart or in the table.
-
-    None where the terms ask for none. UsageError where they ask for ids and none are here, or
-    ids are given that nobody would compare; DataError where these are not one id a row.
-    """
-    name = None if federation is None else federation.id_column
-    if federation is None or name is None:
-        if ids is not None:
-            raise UsageError(
-                "ids are for a federation whose terms name an id_column: nobody would compare these"
-            )
-        return X, None
-    side = federation.config.name
-    frame = nw.from_native(X, eager_only=True, pass_through=True)
-    if isinstance(frame, nw.DataFrame) and name in frame.columns:
-        if ids is not None:
-            raise UsageError(f"{side}: ids are given, and X has a column {name!r}: give one")
-        ids, X = frame[name].to_list(), frame.drop(name).to_native()
-    if ids is None:
-        raise UsageError(
-            f"{side}: the terms name the id column {federation.terms.id_column!r}, by which both "
-            "sides compare their rows: pass ids= (eval_set_ids=), one a row, or tables with a "
-            f"column {name!r}"
-        )
-    values = list(ids)
-    if not all(isinstance(value, (str, int, np.integer)) for value in values):
-        raise DataError(
-            f"{side}: the ids {name!r} must be texts or whole numbers; a number with a point is "
-            "another text at the other side, so read the column as text"
-        )
-    return X, different_ids([str(value) for value in values], f"{side}: id column {name!r}")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb.align.keys import Keys
 from securexgb.boost.binning import without_cut
 from securexgb.boost.scales import Outcomes
 from securexgb.errors import DataError
@@ -29,7 +30,8 @@ class Rows:
     for a classification. ``ids``: one text a row, or None where nobody compares them.
     ``classes``: the two labels as the user writes them, that which counts as 1 last; or None.
     ``aligned``: the digest of the keys in their order, where these are the rows that an alignment
-    with the other side found; None: of all rows, in the file's order.
+    with the other side found; None: of all rows, in the file's order. ``keys``: of a table that
+    is still to be aligned.
     """
 
     values: Reals
@@ -39,6 +41,7 @@ class Rows:
     ids: tuple[str, ...] | None = None
     classes: tuple[Any, Any] | None = None
     aligned: str | None = None
+    keys: Keys | None = None
 
     @property
     def count(self) -> int:
@@ -93,6 +96,7 @@ class Rows:
             weights=None if self.weights is None else self.weights[order],
             ids=None if self.ids is None else tuple(self.ids[row] for row in order),
             aligned=None,
+            keys=None,
         )
 
     def take_columns(self, chosen: NDArray[np.intp]) -> Rows:
@@ -103,13 +107,13 @@ class Rows:
             column_names=tuple(self.column_names[column] for column in chosen),
         )
 
-    def with_ids(self, ids: tuple[str, ...] | None) -> Rows:
-        """The same rows with these ids; DataError where there is not one for each."""
+    def with_ids(self, ids: tuple[str, ...] | None, keys: Keys | None = None) -> Rows:
+        """The same rows with these ids and keys; DataError where there is not one for each."""
         if ids is not None and len(ids) != self.count:
             raise DataError(
                 f"there are {self.count} rows and ids of the shape ({len(ids)},): give one a row"
             )
-        return replace(self, ids=ids)
+        return replace(self, ids=ids, keys=keys)
 
     def fingerprint(self) -> str:
         """SHA-256 of everything here, in this order of rows; for this party alone."""

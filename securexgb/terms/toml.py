@@ -105,7 +105,7 @@ def to_toml(model: TomlFile, left_out: Mapping[str, TomlFile] = MappingProxyType
 
 def _commented(text: str) -> str:
     lines = text.strip("\n").split("\n")
-    return "".join(f"{line if line.startswith('#') else f'# {line}'}\n" for line in lines)
+    return "".join(f"{line if line[:1] in ('', '#') else f'# {line}'}\n" for line in lines)
 
 
 def _training_toml(params: TrainingParams) -> str:

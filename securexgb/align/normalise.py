@@ -22,6 +22,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import date
 from itertools import groupby
 from typing import Literal, get_args
@@ -47,7 +48,8 @@ def normalised(texts: Sequence[str], steps: Sequence[Step]) -> list[str]:
 
 def is_day(text: str) -> bool:
     """Whether a text is a day as ``iso_date`` writes it."""
-    return len(text) == 10 and _day(text) == text
+    found = _parsed(text)
+    return found is not None and found.isoformat() == text
 
 
 def patterns(texts: Sequence[str]) -> list[tuple[str, float]]:
@@ -88,18 +90,22 @@ def _decimals(text: str) -> Iterable[str]:
 
 
 def _day(text: str) -> str:
-    found = _YEAR_FIRST.fullmatch(text)
-    if found is not None:
-        parts = found[1], found[3], found[4]
+    found = _parsed(text)
+    return text if found is None else found.isoformat()
+
+
+def _parsed(text: str) -> date | None:
+    """The day that a text says; None where it says none, or none that there is."""
+    year_first, day_first = _YEAR_FIRST.fullmatch(text), _DAY_FIRST.fullmatch(text)
+    if year_first is not None:
+        parts = year_first[1], year_first[3], year_first[4]
+    elif day_first is not None:
+        parts = day_first[3], day_first[2], day_first[1]
     else:
-        found = _DAY_FIRST.fullmatch(text)
-        if found is None:
-            return text
-        parts = found[3], found[2], found[1]
-    try:
-        return date(*map(int, parts)).isoformat()
-    except ValueError:
-        return text
+        return None
+    with suppress(ValueError):
+        return date(*map(int, parts))
+    return None
 
 
 _FUNCTIONS: dict[Step, Callable[[str], str]] = {

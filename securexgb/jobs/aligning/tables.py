@@ -67,9 +67,10 @@ def own_ids(
         found[names[0]] = list(ids)
     absent = [name for name in (needed if has_keys else names) if name not in found]
     if absent:
+        kind = "id" if absent[0] in names else "key"
         raise UsageError(
-            f"{side}: the terms name the column {absent[0]!r}, by which both sides know their "
-            "rows: pass ids= (eval_set_ids=), one a row, or tables with a column "
+            f"{side}: the terms name the {kind} column {absent[0]!r}, by which both sides know "
+            "their rows: pass ids= (eval_set_ids=), one a row, or tables with a column "
             f"{absent[0]!r}"
         )
     texts = {name: _texts(values, name, side) for name, values in found.items()}

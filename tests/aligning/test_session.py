@@ -329,9 +329,8 @@ def test_parquet_is_read_and_exported(both, apart):
     for name in SIDES:
         table = read(made.root / name / "train.csv")
         columns = {head: [line[at] for line in table[1:]] for at, head in enumerate(table[0])}
-        for head in columns:
-            kind = int if head in ("pid", "default") else float
-            columns[head] = [kind(text) for text in columns[head]]
+        for head, texts in columns.items():
+            columns[head] = list(map(int if head in ("pid", "default") else float, texts))
         if name == "bureau":
             pa.parquet.write_table(pa.table(columns), made.root / name / "train.parquet")
             made.settings(name, train_data="train.parquet")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 
 import numpy as np
 
 from securexgb.cli.align import align
+from securexgb.cli.check import check
 from securexgb.cli.evaluate import evaluate
 from securexgb.cli.predict import predict
 from securexgb.cli.report import report
@@ -193,3 +195,30 @@ def test_other_terms_of_the_training_need_no_new_alignment(both, apart):
     made.terms(*SIDES, training={"max_depth": 1}, id_column=None, align=keys)
     both(made, align, sets=["eval"])
     both(made, train)
+
+
+def test_check_says_what_is_still_to_be_aligned_and_what_is(both, apart, monkeypatch):
+    made = apart()
+    made.method = {}
+    made.terms(*SIDES, id_column=None, align={"keys": ["pid"], "min_common": 10})
+    shown = []
+    module = importlib.import_module("securexgb.cli.check")
+    monkeypatch.setattr(module, "result", lambda facts, *_: shown.append(facts["checks"]))
+
+    def lines():
+        shown.clear()
+        both(made, check)
+        return [{line["check"]: line for line in of_side} for of_side in shown]
+
+    for found in lines():
+        assert found["row keys"]["status"] == "warning"
+        assert "not aligned yet: `securexgb align --set train`" in found["row keys"]["detail"]
+        assert "pid looks like letters:1+digits:4+letters:1 1" in found["row keys"]["detail"]
+        assert found["link, dealer, rows"]["status"] == "warning"
+        assert "not aligned yet: training data, valid" in found["link, dealer, rows"]["detail"]
+    both(made, align)
+    both(made, align, sets=["eval"])
+    for found in lines():
+        assert found["row keys"]["detail"].startswith("aligned; ")
+        assert "training data: 36 aligned rows" in found["data"]["detail"]
+        assert found["link, dealer, rows"]["status"] == "ok"

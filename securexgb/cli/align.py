@@ -126,8 +126,16 @@ def _count(asked: Alignment, facts: dict[str, Any], exact: bool) -> str:
     keys, peer_keys = asked.agree_on_size()
     terms = align_terms(asked.federation)
     found = count_common(asked.party, asked.source.keys.values, limits(terms), sample=not exact)
-    facts |= {"keys": keys, "peer_keys": peer_keys, "common": found}
-    return f"{found} in common"
+    facts |= {"keys": keys, "peer_keys": peer_keys, "common": found.common}
+    facts |= {"counted": found.counted, "one_in": found.one_in, "deviation": found.deviation}
+    of = f"of {keys:,} here and {peer_keys:,} at {asked.federation.peer_name}; nobody learnt which"
+    if found.one_in == 1:
+        return f"{found.common:,} rows are in common, {of}"
+    return (
+        f"some {figure(found.common)} rows are in common, give or take "
+        f"{figure(2 * found.deviation)} (a sample of one in {found.one_in:,}; --exact counts all), "
+        f"{of}"
+    )
 
 
 def _costs(party: Party, began: float) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.align.keys import Keys
+from securexgb.align.row_keys import Keys
 from securexgb.boost.binning import without_cut
 from securexgb.boost.scales import Outcomes
 from securexgb.errors import DataError

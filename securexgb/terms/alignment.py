@@ -9,8 +9,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from securexgb.align.keys import Duplicates
 from securexgb.align.normalise import Step
+from securexgb.align.row_keys import Duplicates
 from securexgb.errors import UsageError
 from securexgb.terms.toml import Column, TomlFile
 

@@ -42,14 +42,16 @@ def in_the_clear(
         buckets[hashlib.sha256(key).digest()[0] % BUCKETS].append(place)
     common = []
     for number, places in enumerate(buckets):
-        bits = None if store is None else store.load(number)
+        mark = hashlib.sha256(b"".join(keys[place] for place in places)).digest()
+        kept = (None if store is None else store.load(number)) or b""
+        bits = kept.removeprefix(mark) if kept.startswith(mark) else None
         ready = party.exchange_bytes(bytes([bits is not None]))
         if bits is None or not ready[0]:
             own = json.dumps([keys[place].hex() for place in places]).encode()
             theirs = set(json.loads(party.exchange_bytes(own)))
             bits = bytes(keys[place].hex() in theirs for place in places)
             if store is not None:
-                store.save(number, bits)
+                store.save(number, mark + bits)
         if progress is not None:
             progress(number + 1, BUCKETS)
         common += [place for place, bit in zip(places, bits, strict=True) if bit]

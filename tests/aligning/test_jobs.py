@@ -213,7 +213,7 @@ def test_check_says_what_is_still_to_be_aligned_and_what_is(both, apart, monkeyp
     for found in lines():
         assert found["row keys"]["status"] == "warning"
         assert "not aligned yet: `securexgb align --set train`" in found["row keys"]["detail"]
-        assert "pid looks like letters:1+digits:4+letters:1 1" in found["row keys"]["detail"]
+        assert "pid looks like letters:1+digits:4+letters:1 (100 %)" in found["row keys"]["detail"]
         assert found["link, dealer, rows"]["status"] == "warning"
         assert "not aligned yet: training data, valid" in found["link, dealer, rows"]["detail"]
     both(made, align)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from securexgb.align.keys import KeyColumn, make_keys, order_check, order_marks
 from securexgb.align.normalise import normalised, pattern, patterns
+from securexgb.align.row_keys import KeyColumn, make_keys, order_check, order_marks
 from securexgb.errors import DataError
 
 
@@ -121,8 +121,8 @@ def test_half_a_character_is_no_key():
 def test_remarks_name_the_pattern_and_days_that_are_none():
     found = keys(["1980-01-02", "3.4.1990", "31/12/1980"], steps=("iso_date",))
     assert found.remarks == (
-        "k0 looks like digits:4+signs:1+digits:2+signs:1+digits:2 0.667, "
-        "digits:2+signs:1+digits:2+signs:1+digits:4 0.333",
+        "k0 looks like digits:4+signs:1+digits:2+signs:1+digits:2 (66.7 %), "
+        "digits:2+signs:1+digits:2+signs:1+digits:4 (33.3 %)",
         "k0: 1 fields are no day that iso_date knows, and stay as they are: data rows 3",
     )
 

@@ -23,7 +23,7 @@ from securexgb.boost.params import TrainingParams
 from securexgb.estimator import SecureXGBClassifier
 from securexgb.estimator_files import DESCRIPTION, saved_kind
 from securexgb.federation.session import Federation
-from securexgb.jobs.aligning.buckets import Buckets, State
+from securexgb.jobs.aligning.buckets import Buckets
 from securexgb.jobs.aligning.export import export
 from securexgb.jobs.aligning.kept import (
     Aligned,
@@ -262,17 +262,11 @@ def order_coin(folder: Path) -> Prepared:
     return at(path, path.read_bytes(), lambda: read_coin(folder, "bureau"))
 
 
-def bucket(name: str) -> Callable[[Path], Prepared]:
-    """A file of an alignment that was cut off."""
-
-    def prepare(folder: Path) -> Prepared:
-        kept = Buckets(folder / "buckets")
-        kept.start(State("run", "bureau", "0a", "0b", "0c"))
-        kept.save(3, b"\x05")
-        path = kept.folder / name
-        return at(path, path.read_bytes(), lambda: (kept.state(), kept.load(3)))
-
-    return prepare
+def bucket(folder: Path) -> Prepared:
+    kept = Buckets(folder)
+    kept.save(3, b"\x05")
+    path = folder / "3.bits"
+    return at(path, path.read_bytes(), lambda: kept.load(3))
 
 
 def metrics(folder: Path) -> Prepared:
@@ -359,8 +353,7 @@ ROWS = (
     Row("rows to export", exported),
     Row("keys of rows", keys_of_rows),
     Row("order coin", order_coin),
-    Row("alignment cut off, state", bucket("state.json")),
-    Row("alignment cut off, bits", bucket("3.bits")),
+    Row("alignment cut off, bits", bucket),
     Row("metrics.jsonl", metrics),
     Row("estimator.json", estimator),
     Row("predictions.csv", scores),

@@ -269,7 +269,7 @@ MODEL = half("owner")
 SAME = verdict_message(Verdict.unattested(), bytes(32), bytes(16))
 PREDICTION = f"{MODEL.model_id} {len(MODEL.best_rounds)} 4 both 6 transfers".encode()
 METRIC = f"0 {MODEL.model_id} {len(MODEL.best_rounds)} 40 logloss".encode()
-OFFER = _Offer("train", "members", 40, "0a", "0b", "", "0c")
+OFFER = _Offer("train", "members", 40, "0a", "0c")
 RUN = RunOffer("one", 2, "model", "seeded", ("first", "second"))
 ROWS = (
     Row("models of the other side", models),

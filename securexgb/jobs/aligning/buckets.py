@@ -1,49 +1,19 @@
-"""What an alignment that was cut off left: the match bits of its finished buckets.
+"""What an alignment that was cut off left: ``train.buckets/12.bits``, a finished bucket each.
 
-    state.json    which alignment: the number that both sides drew for it, and this side's keys
-    12.bits       a bucket's bits, behind their SHA-256
-
-The bits say which of this side's rows the other one has, and are kept like the alignment itself. No
-share, no key of a transfer and no other secret of the protocol is ever written.
+Whether a bucket is of these keys and of the same alignment at both sides the protocol sees for
+itself (``align.intersect``). What it keeps says which of this side's rows the other one may have,
+and is as private as the alignment itself. No share, no key of a transfer and no other secret of the
+protocol is ever written. Each file begins with its content's SHA-256; a damaged one counts as none.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from securexgb.storage.whole import make_directory, read_own, remove, remove_parts, write_whole
 
-from securexgb.errors import DataError
-from securexgb.storage.records import read_record
-from securexgb.storage.whole import (
-    make_directory,
-    pack_json,
-    read_own,
-    remove,
-    remove_parts,
-    write_whole,
-)
-
-FORMAT = 1
-_STATE = "state.json"
 _DIGEST_BYTES = 32
-
-
-@dataclass(frozen=True)
-class State:
-    """Which alignment the buckets are of: ``run`` is equal at both sides, the others say what this
-    side put in."""
-
-    run: str
-    peer: str
-    keys_sha256: str
-    align_sha256: str
-    coin_sha256: str
-
-
-_STATES = TypeAdapter(State)
 
 
 class Buckets:
@@ -52,19 +22,10 @@ class Buckets:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def state(self) -> State | None:
-        """Of what the buckets are; None where there are none, or nobody can tell."""
-        path = self.folder / _STATE
-        try:
-            return read_record(path, _STATES, FORMAT) if path.exists() else None
-        except DataError:
-            return None
-
-    def start(self, state: State) -> None:
-        """Forget what was there, and begin."""
-        self.clear()
-        make_directory(self.folder)
-        write_whole(self.folder / _STATE, pack_json({"format": FORMAT, **asdict(state)}))
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to go on with."""
+        return not any(self.folder.glob("*.bits"))
 
     def load(self, bucket: int) -> bytes | None:
         """The bits of a finished bucket; None where it is not finished."""
@@ -77,12 +38,12 @@ class Buckets:
 
     def save(self, bucket: int, bits: bytes) -> None:
         """Keep the bits of a bucket that is finished; they are on disk when this returns."""
+        make_directory(self.folder)
         write_whole(self._path(bucket), hashlib.sha256(bits).digest() + bits)
 
     def clear(self) -> None:
-        """Remove all; the state first, so that what is left says nothing."""
+        """Remove all."""
         if self.folder.is_dir():
-            remove(self.folder / _STATE)
             remove_parts(self.folder)
             for path in self.folder.glob("*.bits"):
                 remove(path)

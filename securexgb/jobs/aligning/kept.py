@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from securexgb.align.keys import Keys, RowNumbers
+from securexgb.align.row_keys import Keys, RowNumbers
 from securexgb.errors import DataError
 from securexgb.federation.session import Federation
 from securexgb.storage.records import read_record

@@ -6,8 +6,8 @@
     compare     a digest of the common keys in their order: equal, or nothing is kept
     keep        the files, then one message each way: both have them
 
-With ``resume`` at both sides what both have is used: all buckets that are finished in both files,
-or the alignment itself where both have it. Either way the order is the same, for it follows from
+With ``resume`` at both sides what both have is used: all buckets that are finished at both, or the
+alignment itself where both have it. Either way the order is the same, for it follows from
 the keys and the order coin alone.
 """
 
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,11 +24,11 @@ import numpy as np
 from pydantic import NonNegativeInt, TypeAdapter, ValidationError
 
 from securexgb.align.intersect import Intersection, Limits, intersect
-from securexgb.align.keys import Keys, order_check, order_marks
+from securexgb.align.row_keys import Keys, order_check, order_marks
 from securexgb.errors import MalformedFrame, ProtocolDesync, UsageError
 from securexgb.federation.coins import draw_coins
 from securexgb.federation.session import Federation
-from securexgb.jobs.aligning.buckets import Buckets, State
+from securexgb.jobs.aligning.buckets import Buckets
 from securexgb.jobs.aligning.kept import (
     Aligned,
     Record,
@@ -47,7 +46,6 @@ from securexgb.storage.whole import append_line, make_directory
 from securexgb.terms.alignment import AlignTerms
 
 Mode = Literal["members", "size"]
-_NONCE_BYTES = 32
 
 
 def _nobody(_: str) -> None:
@@ -78,15 +76,13 @@ class Watching:
 
 @dataclass(frozen=True)
 class _Offer:
-    """One side's message; ``coin``: digest of its order coin; ``work``: the alignment that it has
-    begun; ``done``: the order that it ended with; empty where it has none, or begins anew."""
+    """One side's message; ``coin``: digest of its order coin; ``done``: the order that it ended
+    with; empty where it has none, or begins anew."""
 
     data_set: str
     mode: Mode
     keys: NonNegativeInt
-    nonce: str
     coin: str
-    work: str = ""
     done: str = ""
 
 
@@ -123,7 +119,7 @@ class Alignment:
                 self.source.keys.values,
                 limits(self._terms),
                 coin,
-                store=self._buckets(mine, theirs, coin),
+                store=self._buckets(),
                 progress=self.watching.progress,
             )
             aligned = self._aligned(found, coin, theirs.keys)
@@ -159,17 +155,13 @@ class Alignment:
         return set_path(self._folder, self.source.data_set, ".json").exists()
 
     def _agree(self, mode: Mode, older: Aligned | None) -> tuple[_Offer, _Offer]:
-        coin, state = read_coin(self._folder, self.federation.peer_name), self._work.state()
-        digest = _digest(coin)
-        work = state.run if state is not None and state == self._state(state.run, digest) else ""
+        digest = _digest(read_coin(self._folder, self.federation.peer_name))
         done = older is not None and self._is_done(older, digest)
         mine = _Offer(
             data_set=self.source.data_set,
             mode=mode,
             keys=len(self.source.keys.values),
-            nonce=secrets.token_hex(_NONCE_BYTES),
             coin=digest,
-            work=work if self.resume else "",
             done=older.record.order_sha256 if self.resume and done and older is not None else "",
         )
         theirs = _parsed(self.party.exchange_bytes(json.dumps(asdict(mine)).encode()))
@@ -192,10 +184,6 @@ class Alignment:
             and (record.keys_sha256, record.file_sha256) == (source.keys.sha256, source.file_sha256)
         )
 
-    def _state(self, run: str, coin: str) -> State:
-        peer, keys = self.federation.peer_name, self.source.keys.sha256
-        return State(run, peer, keys, self._terms.sha256, coin)
-
     def _coin(self, mine: _Offer, theirs: _Offer) -> bytes:
         """The order coin that both have, or a new one."""
         folder, peer = self._folder, self.federation.peer_name
@@ -206,17 +194,13 @@ class Alignment:
         write_coin(folder, peer, drawn.key)
         return drawn.key
 
-    def _buckets(self, mine: _Offer, theirs: _Offer, coin: bytes) -> Buckets:
-        """What is left of the alignment that both have begun, or a new one's place."""
+    def _buckets(self) -> Buckets:
+        """Where finished buckets are; those of earlier alignments only to go on with."""
         work = self._work
-        if mine.work and mine.work == theirs.work:
-            self.watching.tell("going on after the buckets that both sides have finished")
-            return work
-        if self.resume:
-            self.watching.tell("nothing is there that both sides could go on with: from the start")
-        nonces = (mine.nonce, theirs.nonce)[:: 1 - 2 * self.party.rank]
-        run = hashlib.sha256("".join(nonces).encode()).hexdigest()
-        work.start(self._state(run, _digest(coin)))
+        if not self.resume:
+            work.clear()
+        elif work.is_empty:
+            self.watching.tell("nothing is there to go on with: from the start")
         return work
 
     def _aligned(self, found: Intersection, coin: bytes, peer_keys: int) -> Aligned:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from securexgb.align.keys import KeyColumn, Keys, make_keys
+from securexgb.align.row_keys import KeyColumn, Keys, make_keys
 from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.aligning.kept import file_sha256

@@ -14,7 +14,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from securexgb.align.keys import KeyColumn, Keys, RowNumbers, make_keys
+from securexgb.align.row_keys import KeyColumn, Keys, RowNumbers, make_keys
 from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.aligning.kept import Aligned, find_keys

@@ -132,7 +132,7 @@ def _repeated(
 
 
 def _remarks(column: KeyColumn, texts: Sequence[str]) -> list[str]:
-    shares = ", ".join(f"{name} {share:.3g}" for name, share in patterns(texts))
+    shares = ", ".join(f"{name} ({100 * share:.3g} %)" for name, share in patterns(texts))
     found = [f"{column.name} looks like {shares}"]
     if "iso_date" in column.steps:
         other = [row for row, text in enumerate(texts) if not is_day(text)]

@@ -31,8 +31,8 @@ WORD = 64
 """Bits of a message that is a word."""
 KEY = 128
 """Bits of a message that is a key: two words, in rows (2, n)."""
-_ROWS = 0
-"""For rows of a pool in place of messages."""
+ROWS = 0
+"""In place of a width: rows z at the sender, z ^ c D at the receiver, choice c its lowest bit."""
 
 # Learning parity with regular noise, as in Ferret; chosen against the attacks in docs/offline.md,
 # whose bits benchmarks/security.py computes from these very names, and a test holds to a floor.
@@ -150,6 +150,11 @@ class ObliviousTransfer:
         self._ends: tuple[_Direction, _Direction] | None = None
 
     @property
+    def places(self) -> Words:
+        """D, (2,), of the transfers that this party sends."""
+        return self._agreed()[0].places
+
+    @property
     def bytes_sent(self) -> int:
         """On the channel."""
         return self._messages.bytes_sent
@@ -181,7 +186,7 @@ class ObliviousTransfer:
             for end, words in zip(ends, (sent, received), strict=True)
         ]
         if any(share.trees or share.words for share in shares):
-            sender, receiver = self._pass(shares[0], shares[1], _ROWS)
+            sender, receiver = self._pass(shares[0], shares[1], ROWS)
             for end, rows in zip(ends, (sender.zero, receiver.chosen), strict=True):
                 if rows.size:
                     end.fill(rows)

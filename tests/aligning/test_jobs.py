@@ -50,7 +50,7 @@ def of_bank(made, name):
     return (made.run_directory("bank") / name).read_text()
 
 
-def test_the_model_is_that_of_the_clear_text_join_bit_for_bit(both, companies, apart):
+def test_the_model_is_that_of_the_clear_text_join_bit_for_bit(both, companies, apart, real):
     made, by_hand = apart(training=SMALL), companies("by hand", **SMALL)
     align_all(both, made)
     joined_in_the_clear(made, by_hand)

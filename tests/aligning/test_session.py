@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import stat
@@ -70,6 +71,27 @@ def test_the_coin_is_drawn_once_and_used_for_every_set(both, apart):
     both(made, align, seed=7)
     assert read_coin(made.root / "bureau" / "aligned", "bank") != coins[0]
     assert keys_of(made) != before
+    assert keys_of(made)["bank"] == keys_of(made)["bureau"]
+
+
+def test_a_dry_run_says_how_many_and_keeps_nothing(both, apart, monkeypatch):
+    made, shown = apart(reveal="size"), []
+    module = importlib.import_module("securexgb.cli.align")
+    monkeypatch.setattr(module, "result", lambda facts, text, _: shown.append((facts, text)))
+    both(made, align, dry_run=True)
+    for facts, text in shown:
+        assert (facts["common"], facts["one_in"], facts["peer_keys"]) == (36, 1, 48)
+        assert text.startswith("36 rows are in common, of 48 here and 48 at b")
+        assert [(row["reveal"], row["values"]) for row in facts["ledger"]] == [("COMMON_SIZE", 1)]
+    assert {path.name for path in made.root.glob("*/aligned/*")} == {"log.jsonl"}
+
+
+def test_an_alignment_opens_members_and_says_so(both, apart, real):
+    made = apart()
+    both(made, align)
+    line = (made.root / "bank" / "aligned" / "log.jsonl").read_text().splitlines()[1]
+    rows = [(row["reveal"], row["to"], row["values"]) for row in json.loads(line)["ledger"]]
+    assert rows == [("COMMON_MEMBERS", "both", 36)]
     assert keys_of(made)["bank"] == keys_of(made)["bureau"]
 
 

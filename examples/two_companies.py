@@ -60,7 +60,7 @@ def main() -> None:
 def work_together(root: Path) -> None:
     """What both companies do with the agreed terms."""
     print("\n== align")
-    for chosen in (["train"], ["eval", "test"], ["predict"]):
+    for chosen in (["train"], ["eval", "test"]):  # the rows to predict are of the test's file
         print_alignment(both(root, "align", "--set", *chosen))
     print("\n== check")
     print_checks(both(root, "check"))
@@ -213,8 +213,8 @@ def free_port() -> int:
 def print_alignment(results: dict[str, dict[str, Any]]) -> None:
     for name, facts in results.items():
         print(
-            f"{name:7} {facts['set']}: {facts['rows']} rows in a file of its own order, "
-            f"{facts['common']} of them in common, {facts['megabytes']:.2f} MB"
+            f"{name:7} {facts['set']}: {facts['rows']} own rows, {facts['common']} in common, "
+            f"{facts['megabytes']:.2f} MB"
         )
 
 

@@ -157,7 +157,11 @@ class Sessions:
             ):
                 if sentence:
                     note(sentence)
-            self._data = rows, load_sets(self.federation, rows.column_names, rows.classes)
+            evals = load_sets(self.federation, rows.column_names, rows.classes)
+            if rows.aligned is not None:
+                counts = [("training data", rows), *evals]
+                note("aligned: " + ", ".join(f"{name}: {own.count:,} rows" for name, own in counts))
+            self._data = rows, evals
         return self._data
 
     def _choose(self, party: Party, rows: Rows, evals: Named) -> Choice:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from securexgb.align.ids import check_same_rows
 from securexgb.errors import DataError, MalformedFrame, UsageError
@@ -39,8 +40,17 @@ def same_rows(party: Party, sets: Named, terms: JobTerms) -> None:
     column = ", ".join(terms.id_columns) or None
     for name, rows in sets:
         if rows.aligned is None:
-            with party.step(name):
+            with party.step(name), _about(name):
                 check_same_rows(party, rows.ids, rows.count, column)
+
+
+@contextmanager
+def _about(name: str) -> Iterator[None]:
+    """What is refused within the block says of which set."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from None
 
 
 def _same_alignments(party: Party, sets: Named) -> None:

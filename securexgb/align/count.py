@@ -26,6 +26,7 @@ from securexgb.arith.prg import Prg
 from securexgb.correlations.kind import Words
 from securexgb.errors import ProtocolDesync, SecureXGBError
 from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.reveals import Reveal
 
 Bytes = NDArray[np.uint8]
@@ -73,7 +74,7 @@ def count_common(
         bounds = [bound(count, one_in) for count in sizes]
         with party.ledger.announced({(Reveal.COMMON_SIZE, "both"): 1}):
             party.ledger.record(Reveal.COMMON_SIZE, "both", 1)
-            counted = _count(party, digests, (bounds[party.rank], bounds[1 - party.rank]), private)
+            counted = common_size(party, digests, (bounds[0], bounds[1]), private)
     return CommonSize(counted, one_in)
 
 
@@ -84,8 +85,15 @@ def _coin(party: Party, private: Prg) -> bytes:
     return hashlib.sha256(_TAG + b"".join(part.tobytes() for part in nonces)).digest()
 
 
-def _count(party: Party, digests: Words, bounds: tuple[int, int], private: Prg) -> int:
-    """``bounds``: of this side's list and the other side's."""
+@protocol(
+    opens="how many keys both sides have",
+    source="Meadows, S&P 1986; De Cristofaro, Gasti, Tsudik, CANS 2012; docs/alignment.md",
+    ideal=None,
+    cost=lambda digests, most, private: Cost.alike(3, 1 + _POINT_WORDS * sum(most), {}),
+)
+def common_size(party: Party, digests: Words, most: tuple[int, int], private: Prg) -> int:
+    """How many digests (n, 2) both sides have; ``most``: of the label's and the feature's list."""
+    bounds = most[:: 1 - 2 * party.rank]
     fits = np.array([len(digests) <= bounds[0]], np.uint64)
     if not (party.exchange(fits)[0] and fits[0]):
         raise SecureXGBError(

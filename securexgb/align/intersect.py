@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from securexgb import _kernels
 from securexgb.align import sizes as public
+from securexgb.align.cost import intersection_cost
 from securexgb.align.count import CommonSize, count_common
 from securexgb.align.keys import OrderedKeys, fingerprint
 from securexgb.align.limits import Limits, agree_on_sizes
@@ -38,6 +39,7 @@ from securexgb.arith.prg import Prg
 from securexgb.correlations.kind import Words
 from securexgb.errors import DataError, ProtocolDesync, SecureXGBError
 from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import protocol
 from securexgb.mpc.reveals import Counts, Reveal
 
 __all__ = ["CommonSize", "Intersection", "Limits", "Store", "count_common", "intersect"]
@@ -91,17 +93,35 @@ def intersect(
         sizes = agree_on_sizes(party, len(keys), limits)
         most: Counts = {(Reveal.COMMON_MEMBERS, "both"): min(sizes)}
         with party.ledger.announced(most):
-            run = _Run(party, own, sizes, store)
-            total = len(run.records)
-            for done, number in enumerate(run.unfinished):
-                with party.step("bucket", number):
-                    run.finish(number)
-                if progress is not None:
-                    progress(total - len(run.unfinished) + done + 1, total)
-            is_common = run.answers(limits)
+            is_common = common_keys(party, own, sizes, limits, store, progress)
             common = int(is_common.sum())
             party.ledger.record(Reveal.COMMON_MEMBERS, "both", common)
     return Intersection(common, own.rows[is_common])
+
+
+@protocol(
+    opens="which of its own keys the other side has too",
+    source="Raghuraman, Rindal, CCS 2022; docs/alignment.md",
+    ideal=None,
+    cost=lambda own, sizes, *_: intersection_cost(sizes),
+)
+def common_keys(
+    party: Party,
+    own: OrderedKeys,
+    sizes: public.Sizes,
+    limits: Limits,
+    store: Store | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.bool_]:
+    """Which of this side's keys the other one has too, once both know how many there are."""
+    run = _Run(party, own, sizes, store)
+    total = len(run.records)
+    for done, number in enumerate(run.unfinished):
+        with party.step("bucket", number):
+            run.finish(number)
+        if progress is not None:
+            progress(total - len(run.unfinished) + done + 1, total)
+    return run.answers(limits)
 
 
 @dataclass(frozen=True, repr=False)
@@ -200,8 +220,8 @@ class _Run:
         coins = _coins(coin)
         encoded = _kernels.okvs_encode(coins, digests, sizes.columns, free)
         held = np.ascontiguousarray(made[:, 2:])
-        # Where the rows are dependent the receiver says so and sends its A alone.
-        masked = made[:, :2] if encoded is None else made[:, :2] ^ encoded
+        # Where the rows are dependent the receiver says so; there is nothing to be sent.
+        masked = np.zeros_like(held) if encoded is None else made[:, :2] ^ encoded
         flag = np.array([encoded is not None], np.uint64)
         message = np.concatenate((flag, masked.reshape(-1)))
         with party.step("encoding"):

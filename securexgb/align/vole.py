@@ -44,6 +44,10 @@ class Stage:
         """For so many elements."""
         return -(-count // (1 << self.levels))
 
+    def words(self, count: int) -> int:
+        """Of transfers, a level of a tree each."""
+        return -(-self.trees(count) * self.levels // WORD)
+
     def needs(self, count: int) -> int:
         """Elements that so many are made of."""
         return self.dimension + self.trees(count)
@@ -63,6 +67,14 @@ def stages(count: int) -> list[tuple[Stage, int]]:
     if count <= SMALL.most:
         return [(SMALL, count)]
     return [(SMALL, LARGE.needs(count)), (LARGE, count)]
+
+
+def requests(count: int) -> list[int]:
+    """Words of 64 transfers that are asked for, one after the other, for so many elements."""
+    plan = stages(count)
+    total = _ELEMENT_WORDS * (plan[0][0].needs(plan[0][1]) if plan else count)
+    asked = [min(_AT_ONCE, total - start) for start in range(0, total, _AT_ONCE)]
+    return asked + [stage.words(made) for stage, made in plan]
 
 
 class FieldProducts:
@@ -93,7 +105,8 @@ class FieldProducts:
         ``coin``: public, random, never used before: it makes the public matrices.
         """
         plan = stages(count)
-        made = self._combined(plan[0][0].needs(plan[0][1]) if plan else count)
+        asked = requests(count)
+        made = self._combined(asked[: len(asked) - len(plan)])
         for number, (stage, wanted) in enumerate(plan):
             made = self._stretched(stage, wanted, made, _tags(coin, number))
         return made
@@ -106,19 +119,15 @@ class FieldProducts:
         )
         return (sent.zero if has_delta else received.chosen).reshape(-1, 2)
 
-    def _combined(self, count: int) -> Words:
-        """Elements of 128 transfers each."""
+    def _combined(self, asked: list[int]) -> Words:
+        """Elements of 128 transfers each, so many words of transfers at a time."""
         combine = _kernels.vole_combine_sent if self.has_delta else _kernels.vole_combine_received
-        total = count * _ELEMENT_WORDS
-        starts = range(0, total, _AT_ONCE)
-        return np.concatenate(
-            [combine(self._rows(min(_AT_ONCE, total - start))) for start in starts]
-        )
+        return np.concatenate([combine(self._rows(words)) for words in asked])
 
     def _stretched(self, stage: Stage, count: int, base: Words, tags: Words) -> Words:
         trees = stage.trees(count)
         base = base[: stage.dimension + trees]
-        rows = self._rows(-(-trees * stage.levels // WORD))[: trees * stage.levels]
+        rows = self._rows(stage.words(count))[: trees * stage.levels]
         words = 2 * trees * (stage.levels + 1)
         party = self._party
         if self.has_delta:

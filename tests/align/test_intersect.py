@@ -10,6 +10,7 @@ import pytest
 
 from securexgb import _kernels
 from securexgb.align import sizes as public
+from securexgb.align.cost import intersection_cost
 from securexgb.align.count import count_common
 from securexgb.align.intersect import Intersection, Limits, intersect
 from securexgb.errors import DataError, SecureXGBError, UsageError
@@ -279,6 +280,24 @@ def test_tags_and_sizes_follow_from_the_counts_alone(
     ]
     shapes = [[end.shape for end in transcript(*pair, i, sample)] for i, pair in enumerate(pairs)]
     assert shapes[0] == shapes[1] == shapes[2]
+
+
+@pytest.mark.parametrize(
+    ("label", "feature", "bucket"),
+    [(1, 1, 1000), (700, 1300, 1000), (9000, 9000, 1 << 20), (30_000, 20_000, 8_000)],
+)
+def test_costs_are_as_declared(
+    monkeypatch: pytest.MonkeyPatch, label: int, feature: int, bucket: int
+) -> None:
+    """Direct elements, one stage, pools and pools made of pools; the counts are a round before."""
+    small_buckets(monkeypatch, bucket)
+    parties = insecure_parties(0)
+    both = keys(range(label)), keys(range(feature))
+    run_both(lambda party, own: intersect(party, own, LIMITS, COIN), parties, both)
+    cost = intersection_cost((label, feature))
+    sent = [party.channel.traffic.bytes_sent for party in parties]
+    assert sent == [8 * (cost.label_words + 1), 8 * (cost.feature_words + 1)]
+    assert {party.rounds for party in parties} == {cost.rounds + 1}
 
 
 def test_messages_are_uniform_but_for_the_matches() -> None:

@@ -254,12 +254,12 @@ mod tests {
         // a M + e: one place of each tree has the noise's own element.
         let mut product = vec![[[0; 2]; 2]; trees << levels];
         Matrix::new(&tags).add(linear, 0, &mut product);
-        for tree in 0..trees {
+        for (tree, noise) in noise.iter().enumerate() {
             let differences: Vec<Row> = (tree << levels..(tree + 1) << levels)
                 .map(|i| xor(product[i][0], theirs[i][0]))
                 .filter(|difference| *difference != [0; 2])
                 .collect();
-            assert_eq!(differences, [noise[tree][0]]);
+            assert_eq!(differences, [noise[0]]);
         }
     }
 }

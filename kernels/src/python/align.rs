@@ -188,7 +188,7 @@ fn stage<'a, const N: usize>(
     let trees = rows.len() / levels;
     check(rows.len() == trees * levels, || "transfers must be one a level".into())?;
     let [count, columns] = elements.shape();
-    let dimension = count.checked_sub(trees).unwrap_or(0);
+    let dimension = count.saturating_sub(trees);
     check(columns == 2 * N && dimension.is_power_of_two() && dimension <= 1 << 20, || {
         format!("elements must have {} columns and 2^i rows more than trees", 2 * N)
     })?;

@@ -165,19 +165,17 @@ def simulate(
         positive=positive_label,
         missing=texts,
     )
-    if overlap is not None and id_column is None:
-        raise UsageError("--overlap needs --id: the column by which rows are aligned")
     whole = _load(data, roles, split_names(ignore))
     split = split_rows(whole, split_names(feature_party_columns), params, test_fraction)
     is_said = any(item.split("=")[0].strip() == "missing_values" for item in param or [])
     if not is_said and not split.has_missing:
         params = replace(params, missing_values="refused")
     params = params.decided(can_hide=method.can_hide)
-    run = RunDirectory.create(run_directory, "simulation")  # before work that it must keep
     aligned = None
-    if id_column is not None:
+    if id_column is not None or overlap is not None:
         split, aligned = align_alone(split, 1.0 if overlap is None else overlap, seed)
         note(aligned.sentence)
+    run = RunDirectory.create(run_directory, "simulation")  # before work that it must keep
     _simulate(params, split, seed, method, run, form, aligned)
 
 

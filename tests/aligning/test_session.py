@@ -220,10 +220,21 @@ def test_a_second_alignment_that_differs_by_few_rows_is_warned_of(both, apart, c
     assert "warning" not in capsys.readouterr().err
 
 
-def test_too_few_in_common_is_an_error_at_both_and_leaves_nothing(both, apart):
-    made = apart(min_common=37)
+@pytest.mark.parametrize(
+    ("terms", "code", "says"),
+    [
+        ({"min_common": 37}, 4, "fewer than 37 keys are in common"),
+        ({"min_common": 49}, 4, "the label party has 48 keys, so fewer than 49 can be in common"),
+        ({"max_keys": 47}, 2, "the label party has 48 keys, more than the 47 that the terms"),
+    ],
+)
+def test_counts_that_the_terms_do_not_allow_end_both_and_leave_nothing(
+    both, apart, real, terms, code, says
+):
+    made = apart(**terms)
     for name, error in both(made, align, fails=True).items():
-        assert isinstance(error, DataError)
+        assert error.exit_code == code
+        assert says in str(error)
         assert kept(made)[name] is None
 
 

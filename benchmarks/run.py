@@ -59,6 +59,7 @@ PLAN: dict[str, tuple[str, ...]] = {
     "complexity": ("complexity.py",),
     "operations": ("operations.py",),
     "channel": ("channel.py",),
+    "alignment": ("alignment.py", "alignment.py --rows 50 --other 100000"),
     "dealer": ("dealer.py",),
     "confinement": (
         "dealer.py --tree --work W1 --repeat 6",
@@ -86,6 +87,7 @@ TINY: dict[str, tuple[str, ...]] = {
     "complexity": (f'complexity.py {_SMALL} --method "ss, o" --doubled depth',),
     "operations": ("operations.py --count 64",),
     "channel": ("channel.py --scale 0.01",),
+    "alignment": ("alignment.py --rows 300",),
     "dealer": ("dealer.py --scale 0.01",),
     "confinement": (f"dealer.py --tree --repeat 1 {_SMALL}",),
     "homomorphic": ("homomorphic.py W1", "row_bits.py W1"),
@@ -126,6 +128,9 @@ def main() -> None:
     parser.add_argument("questions", nargs="*", metavar="question", help=", ".join(PLAN))
     parser.add_argument("--tiny", action="store_true", help="seconds, not for figures")
     parser.add_argument(
+        "--peer", metavar="PYTHON", help="alignment: an interpreter with openmined-psi"
+    )
+    parser.add_argument(
         "--credit", help="credit_default.csv: measured too (accuracy, leaks, binning)"
     )
     parser.add_argument("--results", type=Path, default=report.RESULTS, help="folder of the lines")
@@ -136,6 +141,8 @@ def main() -> None:
         plan["accuracy"] += (f"training.py {more} --test-fraction 0.25",)
         plan["leaks"] = (f"leaks.py --credit {options.credit}",)
         plan["binning"] = (f"binning.py --credit {options.credit}",)
+    if options.peer:
+        plan["alignment"] = tuple(f"{one} --peer {options.peer}" for one in plan["alignment"])
     chosen = options.questions or list(plan)
     well = [measured(question, plan[question], options.results) for question in chosen]
     is_ours = options.results == report.RESULTS

@@ -50,7 +50,7 @@ UNITS = {
     "hybrid.ckks_products.agree_keys": ("keys", 2),
 }
 """Protocols whose size is not that of the vector: what is counted, and how much of it."""
-SLOW = {"mpc.sort.sort_rows": 1 << 10}
+SLOW = {"mpc.sort.sort_bits": 1 << 10}
 """Those that are run on fewer elements."""
 
 

@@ -30,8 +30,8 @@ from securexgb.boost.objective.logistic import margin_bits
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks, sending_block
 from securexgb.errors import DataError, UsageError
-from securexgb.mpc.compare import is_negative
-from securexgb.mpc.convert import to_arithmetic
+from securexgb.mpc.compare import is_negative, not_bits
+from securexgb.mpc.convert import to_arithmetic, to_bits
 from securexgb.mpc.multiplex import multiplex_private
 from securexgb.mpc.multiply import multiply
 from securexgb.mpc.numbers.sigmoid import softplus
@@ -39,9 +39,9 @@ from securexgb.mpc.numbers.truncate import round_off, truncate
 from securexgb.mpc.open import open_shared
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
-from securexgb.mpc.share import share, share_bits
-from securexgb.mpc.shared import Shared, Words
-from securexgb.mpc.sort import sort_rows
+from securexgb.mpc.share import constant, share, share_bits
+from securexgb.mpc.shared import Shared, SharedBits, Words
+from securexgb.mpc.sort import sort_bits
 
 Floats = NDArray[np.float64]
 
@@ -54,8 +54,6 @@ _SUM_BITS = 61
 _LOSS_INTEGER_BITS = 12
 _GAP_BITS, _GAP_INTEGER_BITS = 16, 13
 """rmse: fraction bits of |margin - y|, which is below 2^13, in units of the targets' scale."""
-_KEY_WIDTH = 40
-"""auc: sort keys 2 m + y, |m| < 2^17."""
 _INVERSE_BITS = 60
 _AUC_BITS = 14
 
@@ -218,24 +216,25 @@ def _weights(weights: Floats) -> Words:
     return words
 
 
-def _auc(party: Party, margins: Shared, truth: EvaluationTargets, _params: TrainingParams) -> float:
+def _auc(party: Party, margins: Shared, truth: EvaluationTargets, params: TrainingParams) -> float:
     """Sort twice, ties once with negatives first and once with positives first."""
-    labels = None if truth.labels is None else (truth.labels == 1).astype(np.uint64)
-    first = share(party, labels, 0, margins.shape)
-    second = share(party, None if labels is None else np.uint64(1) - labels, 0, margins.shape)
-    doubled = margins.scale(2)
-    ordered = sort_rows(party, Shared.stack([doubled + first, doubled + second]), _KEY_WIDTH)
+    positive = None if truth.labels is None else truth.labels == 1
+    label = share_bits(party, positive, 0, truth.rows)
+    width = margin_bits(params)
+    lowest = constant(party, 1 << (width - 1), margins.shape)
+    score = to_bits(party, margins + lowest, width).words
+    orders = [np.concatenate([one.words[None], score]) for one in (label, not_bits(party, label))]
+    ordered = sort_bits(party, SharedBits(np.stack(orders, axis=1), truth.rows))
     # The label is the lowest bit of a key.
-    lowest = ordered.reshape(-1).lowest_bits()
-    flags = to_arithmetic(party, lowest).reshape(2, truth.rows)
+    flags = to_arithmetic(party, ordered[0])
     places = np.arange(1, truth.rows + 1)
     ranks = flags.scale(places).sum(axis=1).reshape(2, 1)
     # In the second order the flag marks negatives, so positives have the other ranks.
     total = int(places.sum())
     doubled_ranks = ranks[0] - ranks[1]
     correction = inverse = None
-    if labels is not None:
-        positives = int(labels.sum())
+    if positive is not None:
+        positives = int(np.count_nonzero(positive))
         pairs = positives * (truth.rows - positives)
         correction = np.array([total - positives * (positives + 1)], np.int64).view(np.uint64)
         inverse = np.array([round(2**_INVERSE_BITS / (2 * pairs))], np.uint64)

@@ -47,7 +47,7 @@ Row = dict[str, str | int]
 
 TYPICAL = (
     "1,000 elements (or margins, denominators, rows); argmax: 4 nodes of 300 candidates; "
-    "sort_rows: 1 row of 1,000 keys; histograms, build, round_sums, running, scores and "
+    "sort_bits: 1 row of 1,000 keys of 37 bits; histograms, build, round_sums, running, scores and "
     "best_splits: 4 nodes, 1,000 rows, 10 + 10 columns of 16 bins and one for missing values; "
     "leaf_weights: 3 levels; per_cents: 20 columns"
 )
@@ -219,7 +219,7 @@ def _of_mpc(
             score_bits(numbers),
             least_score(numbers),
         ),
-        "mpc.sort.sort_rows": (x.reshape(1, -1), 40),
+        "mpc.sort.sort_bits": (SharedBits.zeros(37, 1, count=count),),
         "mpc.multiplex.multiplex_private": (
             owners,
             np.zeros((1, count), bool),

@@ -391,9 +391,8 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
         _numbers(draw, _count(draw)),
         public(int(draw.integers(30, 47))),
     ],
-    "mpc.sort.sort_rows": lambda draw: [
-        _numbers(draw, 2, int(draw.integers(1, 70)), bits=20),
-        public(40),
+    "mpc.sort.sort_bits": lambda draw: [
+        _bits(draw, int(draw.integers(1, 65)), int(draw.integers(1, 3)), int(draw.integers(1, 70)))
     ],
     "mpc.numbers.lift.widen": _widen,
     "mpc.multiplex.multiplex_private": _select,

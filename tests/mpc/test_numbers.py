@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from securexgb.mpc.compare import at_least, is_negative
 from securexgb.mpc.numbers.truncate import round_off, truncate
 from securexgb.mpc.shared import Shared
-from securexgb.mpc.sort import network, sort_rows
-from tests.mpc.kit import Integers, on_both, public, shared
+from securexgb.mpc.sort import network, sort_bits
+from tests.mpc.kit import Integers, on_both, public, shared, shared_bits
 from tests.mpc.strategies import integers, quick, symmetric
 
 
@@ -66,14 +66,16 @@ def test_rounding_halves_up(x: Integers, bits: int) -> None:
 
 
 @quick
-@given(integers(-(1 << 38) + 1, (1 << 38) - 1, most=40))
-def test_sort(x: Integers) -> None:
-    rows = np.stack([x, x[::-1]])
-    result = on_both(sort_rows, shared(rows), public(40))
-    np.testing.assert_array_equal(result, np.sort(rows, axis=1))
+@given(integers(0, (1 << 62) - 1, most=40), st.integers(1, 64))
+def test_sort(x: Integers, width: int) -> None:
+    rows = np.stack([x, x[::-1]]).astype(np.uint64) & np.uint64((1 << width) - 1)
+    bits = rows[None] >> np.arange(width, dtype=np.uint64)[:, None, None] & np.uint64(1)
+    result = on_both(sort_bits, shared_bits(bits))
+    places = np.uint64(1) << np.arange(width, dtype=np.uint64)[:, None, None]
+    np.testing.assert_array_equal((result * places).sum(axis=0), np.sort(rows, axis=1))
 
 
-@pytest.mark.parametrize("length", [1, 2, 4, 8])
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 7, 8, 11])
 def test_the_network_sorts_every_pattern(length: int) -> None:
     """The zero-one principle: a network that sorts all 0/1 rows sorts everything."""
     rows = (np.arange(1 << length)[:, None] >> np.arange(length)) & 1

@@ -8,7 +8,8 @@ add up to the row count, which makes the divisor public and their sum not.
     logloss   mean of softplus(m) - y m
     error     mean of [m > 0] xor y
     rmse      root of the mean of (m - y)^2
-    auc       (sum of the positives' ranks - P (P + 1) / 2) / (P N); tied margins count half
+    auc       (sum of the positives' ranks - P (P + 1) / 2) / (P N); tied margins count half;
+              of a public sample of the rows where the terms say auc_rows (``auc``)
 
 A single row may have the weight of all, so a sum has as many bits as the greatest value, the rows
 and the weights have together. Values that are too wide for one word are taken apart into limbs,
@@ -26,12 +27,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import MARGIN_BITS, ROW_WEIGHT_BITS, encode
+from securexgb.boost.auc import EvaluationTargets, auc, sampled
 from securexgb.boost.objective.logistic import margin_bits
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks, sending_block
 from securexgb.errors import DataError, UsageError
-from securexgb.mpc.compare import is_negative, not_bits
-from securexgb.mpc.convert import to_arithmetic, to_bits
+from securexgb.mpc.compare import is_negative
+from securexgb.mpc.convert import to_arithmetic
 from securexgb.mpc.multiplex import multiplex_private
 from securexgb.mpc.multiply import multiply
 from securexgb.mpc.numbers.sigmoid import softplus
@@ -39,9 +41,8 @@ from securexgb.mpc.numbers.truncate import round_off, truncate
 from securexgb.mpc.open import open_shared
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
-from securexgb.mpc.share import constant, share, share_bits
-from securexgb.mpc.shared import Shared, SharedBits, Words
-from securexgb.mpc.sort import sort_bits
+from securexgb.mpc.share import share, share_bits
+from securexgb.mpc.shared import Shared, Words
 
 Floats = NDArray[np.float64]
 
@@ -54,24 +55,6 @@ _SUM_BITS = 61
 _LOSS_INTEGER_BITS = 12
 _GAP_BITS, _GAP_INTEGER_BITS = 16, 13
 """rmse: fraction bits of |margin - y|, which is below 2^13, in units of the targets' scale."""
-_INVERSE_BITS = 60
-_AUC_BITS = 14
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class EvaluationTargets:
-    """What a data set is measured against.
-
-    ``rows``: public. ``is_weighted``: public. ``labels``, ``weights``: at the label party, (n,);
-    None at the other one (and ``weights`` where not weighted). ``centre``: what the margins of a
-    regression are relative to, at the label party.
-    """
-
-    rows: int
-    is_weighted: bool
-    labels: Floats | None
-    weights: Floats | None
-    centre: float = 0.0
 
 
 def metric_value(
@@ -113,8 +96,15 @@ def check_metrics(
         return
     if truth.is_weighted:
         raise UsageError(f"auc takes no weights: leave them out of the evaluation set {name!r}")
-    if truth.labels is not None and np.unique(truth.labels).size < 2:
+    if truth.labels is None:
+        return
+    if np.unique(truth.labels).size < 2:
         raise DataError(f"auc needs both classes in the evaluation set {name!r}")
+    if np.unique(truth.labels[sampled(params, truth.rows)]).size < 2:
+        raise DataError(
+            f"auc needs both classes, and auc_rows = {params.auc_rows} leaves one of the "
+            f"evaluation set {name!r} at the label party: agree on more auc_rows, or 0 for all"
+        )
 
 
 def _logloss(
@@ -216,33 +206,5 @@ def _weights(weights: Floats) -> Words:
     return words
 
 
-def _auc(party: Party, margins: Shared, truth: EvaluationTargets, params: TrainingParams) -> float:
-    """Sort twice, ties once with negatives first and once with positives first."""
-    positive = None if truth.labels is None else truth.labels == 1
-    label = share_bits(party, positive, 0, truth.rows)
-    width = margin_bits(params)
-    lowest = constant(party, 1 << (width - 1), margins.shape)
-    score = to_bits(party, margins + lowest, width).words
-    orders = [np.concatenate([one.words[None], score]) for one in (label, not_bits(party, label))]
-    ordered = sort_bits(party, SharedBits(np.stack(orders, axis=1), truth.rows))
-    # The label is the lowest bit of a key.
-    flags = to_arithmetic(party, ordered[0])
-    places = np.arange(1, truth.rows + 1)
-    ranks = flags.scale(places).sum(axis=1).reshape(2, 1)
-    # In the second order the flag marks negatives, so positives have the other ranks.
-    total = int(places.sum())
-    doubled_ranks = ranks[0] - ranks[1]
-    correction = inverse = None
-    if positive is not None:
-        positives = int(np.count_nonzero(positive))
-        pairs = positives * (truth.rows - positives)
-        correction = np.array([total - positives * (positives + 1)], np.int64).view(np.uint64)
-        inverse = np.array([round(2**_INVERSE_BITS / (2 * pairs))], np.uint64)
-    doubled_pairs = doubled_ranks + share(party, correction, 0, (1,))
-    value = multiply(party, doubled_pairs, share(party, inverse, 0, (1,)))
-    value = round_off(party, value, _INVERSE_BITS - _AUC_BITS)
-    return float(open_shared(party, value, Reveal.METRIC).view(np.int64)[0]) / 2.0**_AUC_BITS
-
-
-_METRICS = {"logloss": _logloss, "error": _error, "rmse": _rmse, "auc": _auc}
+_METRICS = {"logloss": _logloss, "error": _error, "rmse": _rmse, "auc": auc}
 """Of one margin a row, (n,)."""

@@ -86,6 +86,13 @@ class TrainingParams:
     eval_metric: tuple[str, ...] = _parameter(
         (), "Metrics of the evaluation sets; none: the objective's default."
     )
+    auc_rows: int = _parameter(
+        0,
+        "auc during a training: of a public sample of so many rows of an evaluation set; 0: of "
+        "all. `evaluate` always takes all.",
+        (0, 10_000_000),
+        is_ours=True,
+    )
     early_stopping_rounds: int | None = _parameter(
         None, "Stop when the last metric has not improved for so many trees.", (1, 10_000)
     )

@@ -27,7 +27,7 @@ from securexgb.jobs.aligning.kept import command
 from securexgb.jobs.aligning.sets import data_set, read_source
 from securexgb.jobs.alignment import Named, column_counts, same_names, same_rows
 from securexgb.jobs.data.files import load_rows, load_sets, needed_file, needed_sets
-from securexgb.jobs.forecast import Forecast, Job, forecast
+from securexgb.jobs.forecast import Forecast, Job, auc_warning, forecast
 from securexgb.jobs.job import check_hidden
 from securexgb.jobs.ledgers import verdict_of
 from securexgb.jobs.reports import versions
@@ -266,7 +266,8 @@ class Checks:
         peer = own if self.peer_columns is None else self.peer_columns
         layout = self._layout(rows, (own, peer) if rank == 0 else (peer, own))
         method = self.federation.terms.method
-        found = forecast(Job(self.params, layout, method, self._evaluation_rows), rank)
+        job = Job(self.params, layout, method, self._evaluation_rows)
+        found = forecast(job, rank)
         self.forecast, text = found, found.text()
         if self.peer_columns is None:
             text += "; reckoned with as many columns at the other side as here"
@@ -279,7 +280,9 @@ class Checks:
             )
         if needed > whole / 2:
             return _Warning(f"{text}. That is more than half: some {figures}: {advice}")
-        return f"{text}; this machine has {whole / 1e9:.1f} GB"
+        text += f"; this machine has {whole / 1e9:.1f} GB"
+        dear = auc_warning(job, [count for _, count in self._set_rows()], found)
+        return _Warning(f"{text}. {dear}") if dear else text
 
     def _hidden(self, rows: Rows) -> str:
         """How likely an error is in what sends rows left; refused where it is too likely."""

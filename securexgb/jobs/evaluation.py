@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
+from securexgb.boost.auc import EvaluationTargets
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.evaluation import EvaluationTargets, check_metrics, metric_value
+from securexgb.boost.evaluation import check_metrics, metric_value
 from securexgb.boost.predict import base_margins, check_rows, training_margins
 from securexgb.errors import TermsDiffer
 from securexgb.federation.session import Federation
@@ -40,12 +42,13 @@ def measure(
             )
         weighted = weighted if party.rank == 0 else flag == "1"
         truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, model.centre)
-        check_metrics(truth, name, model.params, metrics)
+        params = replace(model.params, auc_rows=0)  # that is for trees in the making
+        check_metrics(truth, name, params, metrics)
         margins = base_margins(model, data.count) + training_margins(
             party, model, model.best_rounds, [data.values]
         )
         asked = (
-            partial(metric_value, metric=metric, margins=margins, truth=truth, params=model.params)
+            partial(metric_value, metric=metric, margins=margins, truth=truth, params=params)
             for metric in metrics
         )
         with party.ledger.announced({(Reveal.METRIC, "both"): len(metrics)}):

@@ -10,11 +10,12 @@ the bytes over its rate.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from securexgb import _kernels
+from securexgb.boost.auc import auc_cost
 from securexgb.boost.cost import candidates_of, round_cost
 from securexgb.boost.dither import Dither
 from securexgb.boost.histogram import matrix_shape
@@ -85,6 +86,9 @@ the instructions that there are. avx512: docs/homomorphic.md, "Figures". avx2: b
 vectors, processor time on such a machine beside other work; without, as it was found before."""
 
 _SAMPLE_ROWS = 4096
+
+AUC_ROWS = 2048
+"""Of an evaluation set, what is proposed where auc takes more than a tree."""
 
 
 @dataclass(frozen=True)
@@ -236,6 +240,50 @@ def forecast(job: Job, rank: int) -> Forecast:
         memory=memory_of(job, rank),
         session_bytes=session[0],
         upload_bytes=session[1],
+    )
+
+
+def auc_figures(params: TrainingParams, sizes: Sequence[int], method: Method) -> tuple[int, float]:
+    """Rounds of auc after a tree, of sets of so many rows, and bytes in both directions."""
+    cost = Cost().at_once(*(auc_cost(params, rows) for rows in sizes))
+    size = 8.0 * (cost.label_words + cost.feature_words)
+    if method.has_dealer:
+        return cost.rounds, size + 8.0 * cost.correlations.correction_words((0, 0))
+    made = (price(kind)[0] * count for kind, count in cost.correlations.counts.items())
+    return cost.rounds, size + sum(made)
+
+
+def auc_warning(job: Job, sizes: Sequence[int], tree: Forecast) -> str | None:
+    """What to do where auc after a tree takes more than the tree; ``sizes``: rows of the sets."""
+    params = job.params
+    if "auc" not in params.metrics or not sizes:
+        return None
+    rounds, size = auc_figures(params, sizes, job.method)
+    a_tree = tree.online_bytes + (tree.offline_bytes or 0)
+    if rounds <= tree.rounds and size <= a_tree:
+        return None
+    fewer = replace(params, auc_rows=AUC_ROWS)
+    text = (
+        f"auc takes {rounds:,} rounds and {size / 1e6:,.1f} MB a tree, the tree itself "
+        f"{tree.rounds:,} and {a_tree / 1e6:,.1f} MB"
+    )
+    if params.auc_rows in range(1, AUC_ROWS + 1) or max(sizes) <= AUC_ROWS:
+        return f"{text}: logloss takes less"
+    rounds, size = auc_figures(fewer, sizes, job.method)
+    return f"{text}; auc_rows = {AUC_ROWS} in the terms: {rounds:,} and {size / 1e6:,.1f} MB"
+
+
+def auc_line(params: TrainingParams, method: Method) -> str | None:
+    """For who writes terms, before anybody knows rows; None where auc is not asked for."""
+    if "auc" not in params.metrics or params.auc_rows:
+        return None
+    parts = []
+    for rows in (AUC_ROWS, 10 * AUC_ROWS):
+        rounds, size = auc_figures(params, [rows], method)
+        parts.append(f"{rounds:,} rounds and {size / 1e6:,.1f} MB of {rows:,} evaluation rows")
+    return (
+        f"auc takes {', '.join(parts)}, after every tree: where that is too much, auc_rows = "
+        f"{AUC_ROWS} measures a public sample of them (`evaluate` takes all)"
     )
 
 

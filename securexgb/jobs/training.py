@@ -8,10 +8,11 @@ import numpy as np
 
 from securexgb.arith.fixedpoint import encode
 from securexgb.arith.prg import Prg
+from securexgb.boost.auc import EvaluationTargets
 from securexgb.boost.binning import Binner
 from securexgb.boost.booster import grow_model
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.evaluation import EvaluationTargets, check_metrics
+from securexgb.boost.evaluation import check_metrics
 from securexgb.boost.grower import TreeJob
 from securexgb.boost.objective.logistic import sigmoid_of
 from securexgb.boost.objective.objective import Labels, Objective, row_weights

@@ -9,8 +9,10 @@ import pytest
 from sklearn.metrics import log_loss, mean_squared_error, roc_auc_score
 
 from securexgb.arith.fixedpoint import MARGIN_BITS, encode
-from securexgb.boost.evaluation import EvaluationTargets, check_metrics, metric_value
+from securexgb.boost.auc import EvaluationTargets, auc_cost, sampled
+from securexgb.boost.evaluation import check_metrics, metric_value
 from securexgb.boost.params import TrainingParams
+from securexgb.correlations.counting import CountingSource
 from securexgb.errors import DataError, UsageError
 from securexgb.mpc.shared import Shared
 from securexgb.testing import run_parties
@@ -60,6 +62,35 @@ def test_auc_counts_ties_as_half(backend, rows: int) -> None:
     margins = np.round(margins)
     expected = roc_auc_score(labels, margins)
     assert value("auc", margins, labels, backend) == pytest.approx(expected, abs=2.0**-15 + 1e-9)
+
+
+def test_auc_of_a_sample_is_that_of_the_sampled_rows(backend) -> None:
+    margins, labels, _ = sample(200)
+    params = TrainingParams(auc_rows=70)
+    used = sampled(params, 200)
+    assert np.unique(used).size == 70
+    found = value("auc", margins, labels, backend, params=params)
+    expected = roc_auc_score(labels[used], margins[used])
+    assert found == pytest.approx(expected, abs=2.0**-15 + 1e-9)
+    np.testing.assert_array_equal(sampled(TrainingParams(auc_rows=300), 200), np.arange(200))
+
+
+@pytest.mark.parametrize(("rows", "auc_rows"), [(2, 0), (100, 0), (100, 65)])
+def test_auc_costs_what_is_declared(rows: int, auc_rows: int) -> None:
+    params, (margins, labels, _) = TrainingParams(auc_rows=auc_rows), sample(rows)
+
+    def program(party, _):
+        counting = CountingSource(party.source)
+        party.source = counting
+        truth = EvaluationTargets(rows, False, labels if party.rank == 0 else None, None)
+        words = encode(margins, MARGIN_BITS) if party.rank == 0 else np.zeros(rows, np.uint64)
+        metric_value(party, "auc", Shared(words).reshape(1, -1), truth, params)
+        return party.rounds, party.channel.traffic.bytes_sent // 8, counting.budget.counts
+
+    label, feature = run_parties(program, [None, None])
+    cost = auc_cost(params, rows)
+    assert label == (cost.rounds, cost.label_words, cost.correlations.counts)
+    assert feature == (cost.rounds, cost.feature_words, cost.correlations.counts)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

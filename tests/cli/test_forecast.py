@@ -17,6 +17,8 @@ from securexgb.correlations.kinds import KINDS
 from securexgb.correlations.source import BucketMatrix
 from securexgb.jobs.forecast import (
     Job,
+    auc_line,
+    auc_warning,
     forecast,
     gradients_cost,
     memory_of,
@@ -220,3 +222,23 @@ def test_check_says_it(securexgb, tmp_path, monkeypatch):
         f"some {needed / 1e9:.1f} GB, and this machine has {0.9 * needed / 1e9:.1f} GB"
         in (row["detail"])
     )
+
+
+def test_auc_is_warned_of_where_it_takes_more_than_the_tree() -> None:
+    dear, few = job(evaluation_rows=20_000, eval_metric=("auc",)), job(eval_metric=("auc",))
+    said = auc_warning(dear, [20_000], forecast(dear, 0))
+    assert said is not None
+    assert "auc_rows = 2048" in said
+    assert auc_warning(few, [], forecast(few, 0)) is None
+    small = job(evaluation_rows=50, eval_metric=("auc",), max_depth=4)
+    assert auc_warning(small, [50], forecast(small, 0)) is None
+    other = job(evaluation_rows=20_000, eval_metric=("logloss",))
+    assert auc_warning(other, [20_000], forecast(other, 0)) is None
+
+
+def test_terms_with_auc_come_with_its_figures() -> None:
+    assert "281 rounds" in str(
+        auc_line(replace(PARAMS, n_estimators=50, eval_metric="auc"), TWO_PARTY)
+    )
+    assert auc_line(replace(PARAMS, eval_metric="auc", auc_rows=2048), TWO_PARTY) is None
+    assert auc_line(PARAMS, TWO_PARTY) is None

@@ -171,7 +171,7 @@ class ObliviousTransfer:
         return self._pass(sending.share(sent), receiving.share(received), width)
 
     def prepare(self, sent: int, received: int) -> None:
-        """Agree on keys, and fill pools where they pay, so that transfers need not wait for that."""
+        """Agree on keys, and fill pools where they pay, so that transfers need not wait for it."""
         ends = self._agreed()
         shares = [
             end.filling(words, self._stretch_after)

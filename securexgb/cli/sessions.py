@@ -111,7 +111,12 @@ class Sessions:
             run = self._known_run
             with recorded(run, party) as ledger:
                 training = agreed_job(party, self.federation, rows, evals)
-                run.log("agreed", rows=rows.count, columns=len(rows.column_names))
+                run.log(
+                    "agreed",
+                    rows=rows.count,
+                    columns=len(rows.column_names),
+                    aligned=rows.aligned,
+                )
                 trees = training.params.n_estimators
                 with TrainingProgress(party, self.federation.peer_name, trees) as bar:
                     recorder = _Recorder(party, self, run, bar, training.set_rows)
@@ -145,14 +150,18 @@ class Sessions:
     def _read(self) -> tuple[Rows, Named]:
         """This side's data, read by the first session that comes so far."""
         if self._data is None:
-            rows = load_rows(self.federation, self.path)
+            rows = load_rows(self.federation, self.path, data_set="train")
             for sentence in (
                 positive_sentence(rows.classes, rows.positive_share),
                 numbering_sentence(rows.numbering_columns, LEAVE_OUT),
             ):
                 if sentence:
                     note(sentence)
-            self._data = rows, load_sets(self.federation, rows.column_names, rows.classes)
+            evals = load_sets(self.federation, rows.column_names, rows.classes)
+            if rows.aligned is not None:
+                counts = [("training data", rows), *evals]
+                note("aligned: " + ", ".join(f"{name}: {own.count:,} rows" for name, own in counts))
+            self._data = rows, evals
         return self._data
 
     def _choose(self, party: Party, rows: Rows, evals: Named) -> Choice:

@@ -16,6 +16,9 @@ MATRIX = np.zeros((6, 4), np.uint64)
 ONE_SELECTION = np.zeros((1, 6, 1), np.uint64)
 VECTORS = np.zeros((2, 6), np.uint64)
 BINS = np.zeros((6, 2), np.uint8)
+BITS = np.zeros(6, np.uint8)
+FIXED = np.zeros(6, np.uint64)
+FIXED.flags.writeable = False
 
 PAIRS = np.arange(12, 0, -1, np.uint64).reshape(6, 2)
 FOURS = np.zeros((6, 4), np.uint64)
@@ -88,6 +91,25 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
         (KEY, 0, 5, 4, VECTORS),
         "the matrix has 5 rows",
     ),
+    "masked words too few": (
+        k.multiplex_send,
+        (W, W, W, 0, W.copy(), W[:5].copy()),
+        r"\[6, 6, 6, 5\]",
+    ),
+    "shift of a word": (
+        k.multiplex_send,
+        (W, W, W, 64, W.copy(), W.copy()),
+        "shift must be 0 to 63",
+    ),
+    "share of its own": (k.multiplex_give, (W, BITS, W), "of its own"),
+    "share that is read only": (k.multiplex_give, (W, BITS, FIXED), "writable"),
+    "flips too few": (k.multiplex_give, (W, BITS[:5], W.copy()), "equal lengths"),
+    "bits too few": (k.multiplex_take, (W, 0, W, BITS, BITS[:5], W.copy()), "equal lengths"),
+    "lifted bits too many": (k.lift_send, (W, W, W, 8), r"6 bits are 1 words, not \[6\]"),
+    "sent slices": (k.lift_send, (W, W, W[:1], 65), "width must be 1 to 64"),
+    "flips of other rows": (k.lift_give, (W, W[:1], W), "6 bits are 1 words"),
+    "slices of other rows": (k.lift_take, (W, MATRIX, W[:1], W[:1]), "6 bits are 1 words"),
+    "runs of other rows": (k.lift_sums, (MATRIX, MATRIX, W, [1, 2]), "equal lengths"),
     "unequal factors": (k.triple_open, (W, W[:5], W, W), "equal lengths"),
     "unequal triple": (k.triple_close, (VECTORS, W, W, W[:5], 0), "length of opened's rows"),
     "three opened rows": (k.triple_close, (np.zeros((3, 6), np.uint64), W, W, W, 0), "2 rows"),

@@ -81,8 +81,7 @@ def vole_send(
 ) -> tuple[Words, Words]:
     """The message (trees (levels + 1), 2) and new elements b (trees 2^levels, 2) of a stage.
 
-    tags: public keys (4, 2); elements: (2^i + trees, 2); transfers: rows (trees levels, 2); roots:
-    (trees, 2). See kernels/src/align/vole.rs.
+    tags: (4, 2); elements: (2^i + trees, 2); transfers: (trees levels, 2); roots: (trees, 2).
     """
 
 def vole_receive(

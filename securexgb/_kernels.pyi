@@ -1,8 +1,7 @@
 """The hot loops, written in Rust (kernels/): words are elements of Z_2^64.
 
 Arrays are C-contiguous; a wrong dtype or shape raises ValueError. Results are new arrays,
-except where a docstring says what is changed. The GIL is released while a kernel runs. See
-kernels/src for what each one does and how.
+but where a docstring fills one in. The GIL is released meanwhile. See kernels/src for the how.
 """
 
 from collections.abc import Sequence
@@ -92,10 +91,7 @@ def vole_receive(
 def multiplex_send(
     words: Words, zero: Words, one: Words, shift: int, share: Words, masked: Words
 ) -> None:
-    """Fills in what the sender of words (n,) sends, and its share of choice times word.
-
-    Messages lie in zero and one above shift bits. ``share`` and ``masked`` (n,) are changed.
-    """
+    """Fills in what the sender of words sends, masked, and its share of choice times word."""
 
 def multiplex_give(words: Words, flips: Bytes, share: Words) -> None:
     """Makes share, of choice times word, that of bit times word: flips are bit ^ choice, (n,)."""
@@ -118,10 +114,7 @@ def lift_sums(products: Words, bits: Words, weights: Words, runs: Sequence[int])
     """Sums (runs, n) of weight (bit - 2 product) over runs of so many rows, (rows, n) each."""
 
 def histogram(bins: Bytes, values: Words, n_bins: int) -> Words:
-    """Wrapping sums per bin: bins (n, features), values (v, n), result (v, features, n_bins).
-
-    The time taken may depend on the bins, which are the caller's own data.
-    """
+    """Wrapping sums per bin: bins (n, features), values (v, n), result (v, features, n_bins)."""
 
 def mask_bucket_matrix(bins: Bytes, n_bins: int, key: bytes, start: int) -> Words:
     """M - U, shape (n, features n_bins); U[r, c] is word start + r columns + c of the stream."""
@@ -464,15 +457,13 @@ class Link:
     def send(
         self, stream: int, tag: str, content: Bytes, awaits: int | None, within_seconds: float
     ) -> bool:
-        """Queues a copy; False where the other side has read nothing until the deadline.
-        ``awaits``: how long the next message may be, which is let in meanwhile."""
+        """Queues a copy; False where nothing was read in time. ``awaits``: length of the next."""
 
     def receive(self, stream: int, most_bytes: int, within_seconds: float) -> LinkMessage | None:
         """The next message; None where none comes in time, LinkEnded for a longer one."""
 
     def quiet_seconds(self) -> float:
         """Since anything came."""
-
     def stalled_seconds(self, stream: int) -> float:
         """Since a piece of a message of this stream came; infinite where none ever did."""
 

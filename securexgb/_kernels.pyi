@@ -233,10 +233,11 @@ def ot_silent_receive(
 ) -> tuple[Words, Words]:
     """The receiver's end of ot_silent_send: packed choices and chosen messages."""
 
-def ot_expand(keys: Words, count: int, ring_bits: int) -> Words:
+def ot_expand(keys: Words, first: int, count: int, ring_bits: int) -> Words:
     """Streams of keys (2, n), ``count`` words each: (n / ring_bits, count, ring_bits), flat.
 
-    For ot_products_…: ``count`` factors with the same choices.
+    For ot_products_…: ``count`` factors with the same choices. Key i begins at word ``first`` +
+    i times ``count`` rounded up to an even number.
     """
 
 def ot_products_send(
@@ -429,9 +430,9 @@ class LinkEnded(Exception):
     """(reason, detail): why a link is not there (any more), in one word, and more in bytes.
 
     Of a link that was open: "closed" (by this side), "bye", "failed" (detail: a Failure),
-    "malformed", "denied", "broken", "forked". Of one that could not be opened: "unknown", "nobody",
-    "closes", "silent", "no tls", "stranger" (detail: its certificate, DER), "dates", "refused",
-    "own".
+    "malformed", "too long", "denied", "broken", "forked". Of one that could not be opened:
+    "unknown", "nobody", "closes", "silent", "no tls", "stranger" (detail: its certificate, DER),
+    "dates", "refused", "own".
     """
 
     args: tuple[str, bytes]
@@ -467,11 +468,14 @@ class Link:
     """One side of an open link. One thread a stream; LinkEnded where there is no more."""
 
     def greet(self, hello: bytes) -> None: ...
-    def send(self, stream: int, tag: str, content: Bytes, within_seconds: float) -> bool:
-        """Queues a copy; False where the other side has read nothing until the deadline."""
+    def send(
+        self, stream: int, tag: str, content: Bytes, awaits: int | None, within_seconds: float
+    ) -> bool:
+        """Queues a copy; False where the other side has read nothing until the deadline.
+        ``awaits``: how long the next message may be, which is let in meanwhile."""
 
-    def receive(self, stream: int, within_seconds: float) -> LinkMessage | None:
-        """The next message; None where none comes in time."""
+    def receive(self, stream: int, most_bytes: int, within_seconds: float) -> LinkMessage | None:
+        """The next message; None where none comes in time, LinkEnded for a longer one."""
 
     def quiet_seconds(self) -> float:
         """Since anything came."""

@@ -24,6 +24,7 @@ from securexgb.cli.signals import ended_in_order
 from securexgb.cli.simulate import simulate
 from securexgb.cli.train import train
 from securexgb.dealer.wire import raise_file_limit
+from securexgb.storage.trouble import check_file_limit
 
 INTERRUPTED = 130
 
@@ -59,8 +60,9 @@ def _commands(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code. Usage errors of flags are typer's, with code 2."""
-    raise_file_limit()
     try:
+        raise_file_limit()
+        check_file_limit()
         with ended_in_order():
             app(args=None if arguments is None else list(arguments))
     except SystemExit as end:

@@ -23,6 +23,7 @@ from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, SecureXGBError
 from securexgb.federation.session import Federation
 from securexgb.jobs.data.files import load_rows
+from securexgb.jobs.data.tables import is_file
 from securexgb.jobs.ledgers import books_of
 from securexgb.jobs.prediction import Reals, read_ids, read_scores
 from securexgb.jobs.rows import Rows
@@ -333,8 +334,8 @@ def quality_of(
     entries = read_record(kept_path, _FILE, FORMAT).predicted
     remarks = []
     for name, data, predictions in _in_order(entries, federation.config.train_data):
-        if not (data.exists() and predictions.exists()):
-            gone = predictions if data.exists() else data
+        gone = next((path for path in (data, predictions) if not is_file(path)), None)
+        if gone is not None:
             remarks.append(f"{side}: {gone} is gone, so nothing is said of {name}")
             continue
         found = read_scores(predictions, side)

@@ -60,6 +60,13 @@ SUM_TRANSFERS = 64
 _TWO = np.uint64(2)
 
 
+def tile_of(kind: Kind[Any]) -> int:
+    """Elements of a kind that are made at a time. Public."""
+    if isinstance(kind, RowTriples):
+        return max(1, _ROW_WORDS // max(1, kind.count))
+    return _TILE * kind.grain // (DIGIT if isinstance(kind, DigitTransfers) else 1)
+
+
 class TwoPartySource:
     """One party's supply; see ``correlations.source``. Made without a message.
 
@@ -129,12 +136,7 @@ class TwoPartySource:
         self.producer.close()
 
     def _supply(self, kind: Kind[P]) -> Supply[P]:
-        tile = _TILE * kind.grain
-        if isinstance(kind, DigitTransfers):
-            tile //= DIGIT
-        if isinstance(kind, RowTriples):
-            tile = max(1, _ROW_WORDS // max(1, kind.count))
-        queue = PrefetchQueue(self.producer, partial(self._make, kind), tile, kind.block)
+        queue = PrefetchQueue(self.producer, partial(self._make, kind), tile_of(kind), kind.block)
         self._queues.append(queue)
         return Supply(queue.draw, kind.grain, kind.block)
 

@@ -1,0 +1,80 @@
+"""What is public of a training before it starts: all that an estimate is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from securexgb.boost.histogram import matrix_shape
+from securexgb.boost.layout import Layout
+from securexgb.boost.metric_cost import MeasuredSet
+from securexgb.boost.objective.registry import objective_of
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.predict import Request
+from securexgb.he.noise import Precision
+from securexgb.offline.matrix_products import pads_precision
+from securexgb.offline.method import Method
+
+
+@dataclass(frozen=True)
+class Job:
+    """``sets``: the evaluation sets; ``request``: how predictions are asked for; ``has_ids``:
+    whether rows are compared by ids; ``by_command``: whether it runs by ``securexgb train``, which
+    compares runs, ledgers and rows first, measures the link and keeps a checkpoint."""
+
+    params: TrainingParams
+    layout: Layout
+    method: Method
+    sets: tuple[MeasuredSet, ...] = ()
+    request: Request = Request()
+    has_ids: bool = False
+    by_command: bool = True
+
+    @property
+    def evaluation_rows(self) -> int:
+        return sum(one.rows for one in self.sets)
+
+    @property
+    def all_rows(self) -> int:
+        """Rows that trees send to leaves."""
+        return self.layout.rows + self.evaluation_rows
+
+    @property
+    def nodes_a_round(self) -> int:
+        """Inner nodes of the trees of a round."""
+        return self.outputs * ((1 << self.params.max_depth) - 1)
+
+    @property
+    def outputs(self) -> int:
+        """Trees a round."""
+        return objective_of(self.params).outputs
+
+    @property
+    def vectors_a_round(self) -> int:
+        """Pairs of vectors of each matrix."""
+        return self.outputs << (self.params.max_depth - 1)
+
+    @property
+    def vectors(self) -> int:
+        return self.params.n_estimators * self.vectors_a_round
+
+    @property
+    def has_pads(self) -> bool:
+        return self.method.algorithm == "hybrid" and self.method.he == "bfv"
+
+    @property
+    def values(self) -> int:
+        """Words of products, both directions together."""
+        return 2 * self.vectors * self.layout.total_columns * self.layout.all_bins
+
+    @property
+    def buckets(self) -> tuple[int, int]:
+        """Columns times bins of each side."""
+        label, feature = self.layout.columns
+        return label * self.layout.all_bins, feature * self.layout.all_bins
+
+    @property
+    def precision(self) -> Precision:
+        """Of the products with pads, as a training plans them."""
+        layout = self.layout
+        shape = matrix_shape(layout, layout.numbers(self.params), self.params.max_depth)
+        return pads_precision(shape.matrix(0), self.values)

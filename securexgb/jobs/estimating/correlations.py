@@ -8,13 +8,14 @@ counts where it is made, so the first tree has pools and the first batches.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 from securexgb.correlations.counting import Budget
 from securexgb.correlations.kind import BLOCK, Kind
 from securexgb.correlations.rows import RowShape
 from securexgb.jobs.estimating.job import Job
+from securexgb.jobs.estimating.machine import Machine
 from securexgb.offline.ahead import CorrectionBuffer
 from securexgb.offline.dealt import LEAST_WORDS, MOST_VECTORS, MOST_WORDS, PART
 from securexgb.offline.row_bits import Layouts, row_bits_traffic
@@ -30,26 +31,28 @@ _DEALER_WORDS = 64
 
 @dataclass(frozen=True)
 class Sent:
-    """Bytes that correlations take in a phase.
+    """What correlations take in a phase.
 
-    ``label``, ``feature``: sent by the parties to each other; ``dealt``: from the dealer to the
-    feature party.
+    ``label``, ``feature``: bytes sent by the parties to each other; ``dealt``: from the dealer to
+    the feature party. ``messages``: that are waited for, one after the other; ``seconds``: of a
+    party's processor.
     """
 
     label: float = 0.0
     feature: float = 0.0
     dealt: float = 0.0
+    messages: float = 0.0
+    seconds: float = 0.0
 
     def __add__(self, other: Sent) -> Sent:
-        return Sent(
-            self.label + other.label, self.feature + other.feature, self.dealt + other.dealt
-        )
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Sent(*(mine + more for mine, more in pairs))
 
     def __sub__(self, other: Sent) -> Sent:
         return self + other.times(-1.0)
 
     def times(self, factor: float) -> Sent:
-        return Sent(factor * self.label, factor * self.feature, factor * self.dealt)
+        return Sent(*(factor * part for part in astuple(self)))
 
     @property
     def between(self) -> float:
@@ -60,8 +63,8 @@ class Sent:
 class DryRun:
     """The sources of correlations of a job, without a message: ``sent`` so far."""
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
+    def __init__(self, job: Job, machine: Machine) -> None:
+        self._job, self._machine = job, machine
         self._made = MadeTraffic() if not job.method.has_dealer else None
         self._transfers = TransferTraffic() if self._made is None else self._made.transfers
         masked = job.buckets if job.method.algorithm == "ss" else (0, 0)
@@ -84,7 +87,17 @@ class DryRun:
         parts = [self._transfers.sent, self._masked]
         parts += [] if self.products is None else [self.products.sent]
         sides = [sum(part[rank] for part in parts) for rank in (0, 1)]
-        return Sent(*sides, 0.0 if self._dealt is None else self._dealt.corrections)
+        dealt = 0.0 if self._dealt is None else self._dealt.corrections
+        messages, seconds = self._transfers.messages, _seconds(self._transfers, self._machine)
+        seconds += self._machine.drawing(dealt)
+        if self._rows is not None:
+            seconds += self._machine.row_bits(self._job.all_rows * self._rows.ordered)
+        for batch in () if self.products is None else self.products.batches:
+            # Both sides' matrices at a time, so each side does its own.
+            share = 0.5 if all(self._job.buckets) else 1.0
+            seconds += share * self._machine.products(batch.columns, batch.groups, batch.summands)
+            messages += 1
+        return Sent(*sides, dealt, messages, seconds)
 
     def round(self, budget: Budget, remaining: int) -> None:
         """A round of trees that takes so much; ``remaining``: to come, this one included."""
@@ -143,7 +156,7 @@ class _RowBits:
 
     job: Job
     transfers: TransferTraffic
-    _ordered: int = 0
+    ordered: int = 0
     _rounds: int = 0
     _batches: list[Layouts] = field(default_factory=list)
 
@@ -155,14 +168,19 @@ class _RowBits:
         self._rounds += 1
         a_round = self.job.nodes_a_round
         most = self.job.params.n_estimators * a_round
-        while self._ordered < min((self._rounds + 1) * a_round, most):
+        while self.ordered < min((self._rounds + 1) * a_round, most):
             self._order()
 
     def _order(self) -> None:
         plans = self._batches.pop(0)
-        self._ordered += max(plan.nodes for plan in plans if plan is not None)
+        self.ordered += max(plan.nodes for plan in plans if plan is not None)
         upload(plans, self.transfers)
         look_up(plans, self.job.all_rows, self.transfers)
+
+
+def _seconds(transfers: TransferTraffic, machine: Machine) -> float:
+    made = sum(machine.making(kind, count) for kind, count in transfers.kinds.items())
+    return made + machine.pools(transfers.fills / 2)
 
 
 def row_batches(job: Job) -> Iterator[Layouts]:
@@ -194,7 +212,7 @@ def look_up(plans: Layouts, rows: int, transfers: TransferTraffic) -> None:
         transfers.swap(*(sizes if owner == 0 else sizes[::-1]))
 
 
-def scoring_traffic(job: Job, rows: int, budget: Budget) -> Sent:
+def scoring_traffic(job: Job, rows: int, budget: Budget, machine: Machine) -> Sent:
     """Of a session that scores so many rows once and takes so much; a hidden model's tables are
     sent before."""
     made = MadeTraffic()
@@ -206,4 +224,8 @@ def scoring_traffic(job: Job, rows: int, budget: Budget) -> Sent:
             upload(plans, transfers)
             look_up(plans, rows, transfers)
     (dealt or made).take(budget.counts)
-    return Sent(*transfers.sent, 0.0 if dealt is None else dealt.corrections)
+    corrections = 0.0 if dealt is None else dealt.corrections
+    seconds = _seconds(transfers, machine) + machine.drawing(corrections)
+    if job.params.is_hidden:
+        seconds += machine.row_bits(rows * job.params.n_estimators * job.nodes_a_round)
+    return Sent(*transfers.sent, corrections, transfers.messages, seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from securexgb.boost.histogram import matrix_shape
 from securexgb.boost.layout import Layout
@@ -72,7 +73,7 @@ class Job:
         label, feature = self.layout.columns
         return label * self.layout.all_bins, feature * self.layout.all_bins
 
-    @property
+    @cached_property
     def precision(self) -> Precision:
         """Of the products with pads, as a training plans them."""
         layout = self.layout

@@ -8,6 +8,7 @@ portion; those of a job are not.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
@@ -29,6 +30,8 @@ from securexgb.offline.two_party import SUM_TRANSFERS, tile_of
 
 BASE_BYTES = 64 + 2 * 32 * 128 + 8 * 4 * 128
 """Of either side, once a session: offer, reply, sums of the trees; see ``base_transfer``."""
+_REQUESTS = 32
+"""Of a kind in a tree, at least: what is more than a block is drawn as it is asked for."""
 _BIT_TILE = (1 << 20) // 64
 _NOBODY = cast("Producer", None)
 """What is ordered is counted at once."""
@@ -36,13 +39,13 @@ _NO_KEYS = Keys(bytes(32), np.zeros(0, np.uint64), np.zeros(2, np.uint64))
 
 
 class TransferTraffic:
-    """Counts what transfers send. ``sent``: bytes by rank; ``made``: words of 64 by sender;
-    ``fills``: pools that were filled."""
+    """Counts what transfers send. ``sent``: bytes by rank; ``messages``: that one side waits for,
+    one after the other; ``fills``: pools that were filled, ``kinds``: elements that were made."""
 
     def __init__(self, stretch_after: int = STRETCH_AFTER) -> None:
         self.sent = [0, 0]
-        self.made = [0, 0]
-        self.fills = 0
+        self.messages = self.fills = 0
+        self.kinds: Counter[Kind[Any]] = Counter()
         self._ends: list[ot._Direction] = []
         self._stretch_after = stretch_after
 
@@ -51,19 +54,21 @@ class TransferTraffic:
         if not self._ends:
             self._ends = [ot._Direction(_NO_KEYS), ot._Direction(_NO_KEYS)]
             self.sent = [size + BASE_BYTES for size in self.sent]
+            self.messages += 3
         for rank, (end, words) in enumerate(zip(self._ends, (label, feature), strict=True)):
             share = end.filling(words, self._stretch_after)
             if share.trees or share.words:
                 self._pass(rank, share)
                 end.fill(np.zeros(0, np.uint64))
                 self.fills += 1
+                self.messages += 1
 
     def transfer(self, label: int, feature: int) -> None:
         """So many words of 64 transfers from either side, in one request."""
         self.prepare(label, feature)
         for rank, (end, words) in enumerate(zip(self._ends, (label, feature), strict=True)):
             self._pass(rank, end.share(words))
-            self.made[rank] += words
+        self.messages += 1
 
     def transfer_in_tiles(self, sender: int, words: int) -> None:
         """So many words from one side, in requests of bits as ``row_bits`` makes them."""
@@ -74,6 +79,7 @@ class TransferTraffic:
 
     def swap(self, label_bytes: int, feature_bytes: int) -> None:
         """Other messages of the same stream."""
+        self.messages += 1
         self.sent[0] += label_bytes
         self.sent[1] += feature_bytes
 
@@ -102,8 +108,9 @@ class MadeTraffic:
             queue.begin_tree(remaining)
 
     def take(self, counts: Mapping[Kind[Any], int]) -> None:
-        """So many elements of each kind, in portions as a tree takes them."""
-        for kind, count in counts.items():
+        """So many elements of each kind, in portions as a tree takes them; the rare ones first,
+        for a pool is filled when the first large request comes."""
+        for kind, count in sorted(counts.items(), key=lambda one: one[1]):
             made: Kind[Any] = kind
             if isinstance(kind, Transfers):
                 made = Transfers(max(kind.bits, WORD), kind.sender)
@@ -125,8 +132,9 @@ class Portions:
 
     def of(self, count: int) -> Iterator[int]:
         """What is drawn for ``count`` elements more."""
+        large = count // _REQUESTS // self._unit * self._unit
         while count > self._ready:
-            drawn = self._block if self._unit > 1 else count - self._ready
+            drawn = max(self._block, large) if self._unit > 1 else count - self._ready
             self._block = min(2 * self._block, LARGEST_BLOCK)
             self._ready += drawn
             yield drawn
@@ -135,6 +143,7 @@ class Portions:
 
 def make(transfers: TransferTraffic, kind: Kind[Any], count: int) -> None:
     """What ``TwoPartySource`` sends to make so many elements of a kind at a time."""
+    transfers.kinds[kind] += count
     match kind:
         case Transfers():
             words = count // WORD

@@ -14,6 +14,7 @@ import typer
 from securexgb import __version__
 from securexgb.cli import dealer, job, keys, model, output
 from securexgb.cli.check import check
+from securexgb.cli.estimate import estimate
 from securexgb.cli.evaluate import evaluate
 from securexgb.cli.init import init
 from securexgb.cli.predict import predict
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (simulate, init, check, train, evaluate, predict, report, protocols):
+for command in (simulate, init, estimate, check, train, evaluate, predict, report, protocols):
     app.command()(command)
 app.add_typer(keys.app, name="keys")
 app.add_typer(job.app, name="job")

@@ -45,7 +45,7 @@ from securexgb.offline.two_party import TwoPartySource
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
 
-Purpose = Literal["train", "predict", "evaluate", "check"]
+Purpose = Literal["train", "predict", "evaluate", "check", "estimate"]
 
 
 class Federation:

@@ -97,7 +97,7 @@ class DryRun:
             share = 0.5 if all(self._job.buckets) else 1.0
             seconds += share * self._machine.products(batch.columns, batch.groups, batch.summands)
             messages += 1
-        return Sent(*sides, dealt, messages, seconds)
+        return Sent(sides[0], sides[1], dealt, messages, seconds)
 
     def round(self, budget: Budget, remaining: int) -> None:
         """A round of trees that takes so much; ``remaining``: to come, this one included."""
@@ -228,4 +228,5 @@ def scoring_traffic(job: Job, rows: int, budget: Budget, machine: Machine) -> Se
     seconds = _seconds(transfers, machine) + machine.drawing(corrections)
     if job.params.is_hidden:
         seconds += machine.row_bits(rows * job.params.n_estimators * job.nodes_a_round)
-    return Sent(*transfers.sent, corrections, transfers.messages, seconds)
+    label, feature = transfers.sent
+    return Sent(label, feature, corrections, transfers.messages, seconds)

@@ -15,7 +15,7 @@ for meanwhile.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from securexgb.boost.metric_cost import metric_cost
@@ -29,6 +29,8 @@ from securexgb.jobs.estimating.memory import Memory, disk_of, memory_of, session
 from securexgb.mpc.protocol import Cost
 
 PREDICTED_ROWS = 1000
+PREDICTED_BYTES = 30.0
+"""Of a line of predictions.csv, about."""
 _DRY_ROUNDS = 48
 """Rounds of trees whose correlations are gone through one by one; those beyond are like the last
 ones."""
@@ -80,6 +82,7 @@ class Estimate:
 
     ``memory``: of this side at its peak. ``session_bytes``, ``upload_bytes``: of a session of
     predictions by hidden trees, see ``memory.session_bytes``. ``largest``: parts of a tree.
+    ``lacks``: what is not foreseen, for people.
     """
 
     trees: int
@@ -94,6 +97,7 @@ class Estimate:
     largest: tuple[Line, ...] = ()
     session_bytes: int = 0
     upload_bytes: int = 0
+    lacks: str = ""
 
     @property
     def phases(self) -> dict[str, Phase]:
@@ -134,9 +138,7 @@ class Estimate:
         }
 
 
-def estimate(
-    job: Job, rank: int, link: Link = FAST, machine: Machine | None = None
-) -> Estimate:
+def estimate(job: Job, rank: int, link: Link = FAST, machine: Machine | None = None) -> Estimate:
     """For party ``rank``."""
     return _Estimating(job, rank, link, machine or this_machine()).all()
 
@@ -163,30 +165,28 @@ class _Estimating:
         scoring = online.prediction_cost(job, PREDICTED_ROWS)
         sent = scoring_traffic(job, PREDICTED_ROWS, scoring.correlations, self.machine)
         held, upload = session_bytes(job, self.rank)
-        disk = disk_of(job, self.rank)
-        at_peak = {"memory": memory.total}
+        disk, peak = disk_of(job, self.rank), memory.total
+        first_tree = self._phase(_sum(first), without.first + first_more, is_first=True)
+        prediction = self._phase(scoring, sent, is_first=True)
         return Estimate(
             trees=job.params.n_estimators,
-            setup=self._phase(online.setup_cost(job), beside.setup, memory=memory.setup),
-            first_tree=self._phase(
-                _sum(first), without.first + first_more, is_first=True, disk=disk.kept, **at_peak
-            ),
-            tree=self._phase(_sum(later), without.a_tree, disk=disk.a_tree, **at_peak),
-            evaluation=self._phase(metrics, evaluation, **at_peak),
+            setup=replace(self._phase(online.setup_cost(job), beside.setup), memory=memory.setup),
+            first_tree=replace(first_tree, memory=peak, disk=disk.kept + disk.a_tree),
+            tree=replace(self._phase(_sum(later), without.a_tree), memory=peak, disk=disk.a_tree),
+            evaluation=replace(self._phase(metrics, evaluation), memory=peak),
             closing=self._phase(online.closing_cost(job), Sent()),
-            prediction=self._phase(
-                scoring, sent, is_first=True, memory=memory.program + held, disk=64.0 * PREDICTED_ROWS
+            prediction=replace(
+                prediction, memory=memory.program + held, disk=PREDICTED_BYTES * PREDICTED_ROWS
             ),
             memory=memory,
             link=self.link,
             largest=self._largest(later, without),
             session_bytes=held,
             upload_bytes=upload,
+            lacks=_lacks(job),
         )
 
-    def _phase(
-        self, cost: Cost, made: Sent, *, is_first: bool = False, **more: float
-    ) -> Phase:
+    def _phase(self, cost: Cost, made: Sent, *, is_first: bool = False, **more: float) -> Phase:
         sides = 8.0 * cost.label_words + made.label, 8.0 * cost.feature_words + made.feature
         work = self.machine.online(cost.rounds, 8.0 * (cost.label_words + cost.feature_words))
         waiting = self.link.seconds(cost.rounds, 0.5 * sum(sides))
@@ -195,7 +195,7 @@ class _Estimating:
         dealer = made.dealt / 1e6 * DEALT_A_MEGABYTE * self.machine.megabytes
         return Phase(
             cost.rounds, sides[self.rank], sides[1 - self.rank] + dealt, seconds,
-            dealer_seconds=dealer, **more,
+            dealer_seconds=dealer,
         )  # fmt: skip
 
     def _together(self, work: float, waiting: float, made: Sent, *, is_first: bool) -> float:
@@ -251,6 +251,16 @@ class _Correlations:
     setup: Sent
     first: Sent
     a_tree: Sent
+
+
+def _lacks(job: Job) -> str:
+    """What there are no figures of."""
+    lacks = []
+    if job.method.algorithm == "hybrid" and not job.has_pads:
+        lacks.append("the products of Paillier, their bytes and seconds")
+    if "ckks" in (job.params.sigmoid, job.request.prediction):
+        lacks.append("the keys and seconds of CKKS")
+    return " and ".join(lacks)
 
 
 def _sum(parts: Mapping[str, Cost]) -> Cost:

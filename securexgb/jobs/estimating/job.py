@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +15,7 @@ from securexgb.boost.predict import Request
 from securexgb.he.noise import Precision
 from securexgb.offline.matrix_products import pads_precision
 from securexgb.offline.method import Method
+from securexgb.terms.job import JobTerms
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,28 @@ class Job:
     request: Request = Request()
     has_ids: bool = False
     by_command: bool = True
+
+    @staticmethod
+    def of(
+        terms: JobTerms,
+        rows: int,
+        columns: tuple[int, int],
+        sets: Sequence[tuple[str, int]],
+        *,
+        is_weighted: bool,
+    ) -> Job:
+        """A training by ``securexgb train`` under these terms; ``columns`` by rank, ``sets``: names
+        and rows. Weights the feature party sees by the terms alone."""
+        params = terms.training
+        is_weighted = is_weighted or params.weight_exponent is not None
+        return Job(
+            params=params,
+            layout=Layout.of(params, rows, columns, is_weighted),
+            method=terms.method,
+            sets=tuple(MeasuredSet(name, count, is_weighted) for name, count in sets),
+            request=terms.request,
+            has_ids=terms.id_column is not None,
+        )
 
     @property
     def evaluation_rows(self) -> int:

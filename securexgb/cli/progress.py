@@ -54,12 +54,12 @@ class _Left(ProgressColumn):
 
     max_refresh = 0.5
 
-    def __init__(self, left: Callable[[float], float | None]) -> None:
-        self._left = left
+    def __init__(self, of: TrainingProgress) -> None:
+        self._of = of
         super().__init__()
 
     def render(self, task: Task) -> Text:
-        left = None if task.finished else self._left(monotonic())
+        left = None if task.finished else self._of.left()
         return Text("" if left is None else f"{duration(left)} left", style="progress.remaining")
 
 
@@ -136,7 +136,7 @@ class TrainingProgress(Progress, TrainingCallback):
             MofNCompleteColumn(),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[facts]}", markup=False),
-            _Left(lambda now: self._lines.left(now)),
+            _Left(self),
             _Waiting(party, peer),
             console=Console(stderr=True),
             disable=not sys.stderr.isatty(),
@@ -162,6 +162,10 @@ class TrainingProgress(Progress, TrainingCallback):
     def _write_lines(self) -> None:
         while not self._ended.wait(LINE_SECONDS):
             note(self._lines.line(monotonic()))
+
+    def left(self) -> float | None:
+        """See ``PlainLines.left``."""
+        return self._lines.left(monotonic())
 
     def expect(self, seconds_of: Callable[[int, int], float], first: int) -> None:
         """See ``PlainLines.expect``."""

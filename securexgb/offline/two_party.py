@@ -51,10 +51,8 @@ from securexgb.offline.oblivious_transfer import KEY, STRETCH_AFTER, WORD, Obliv
 from securexgb.offline.producer import PrefetchQueue, Producer, ProductsAhead
 from securexgb.offline.rows_ahead import RowBitsAhead
 
-_TILE = 1 << 11
-"""Words of 64 transfers made at a time: 1 MiB a kind of message."""
-_ROW_WORDS = 1 << 13
-"""Words of rows of triples made at a time: messages of one or two MiB."""
+_TILE, _ROW_WORDS = 1 << 11, 1 << 13
+"""Made at a time, for messages of a MiB or two: words of 64 transfers, and of rows of triples."""
 SUM_TRANSFERS = 64
 """In each direction, at least, of a sum that is taken apart, and becomes part of a candidate."""
 _TWO = np.uint64(2)

@@ -13,9 +13,9 @@ import pytest
 
 from securexgb.arith.prg import Prg
 from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.costs.metrics import MeasuredSet, metric_cost
 from securexgb.boost.evaluation import EvaluationTargets, metric_value
 from securexgb.boost.layout import Layout
-from securexgb.boost.metric_cost import MeasuredSet, metric_cost
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
 from securexgb.channel.memory import memory_pair
@@ -254,8 +254,11 @@ def test_a_malformed_link_is_refused(said, monkeypatch):
     def program(party, _):
         exchange = party.exchange_bytes
         if party.rank:
-            small = lambda payload: exchange(said if len(payload) == 16 else payload)  # noqa: E731
-            monkeypatch.setattr(party, "exchange_bytes", small)
+
+            def wrong(payload):
+                return exchange(said if len(payload) == 16 else payload)
+
+            monkeypatch.setattr(party, "exchange_bytes", wrong)
             measured(party)
             return
         with pytest.raises(MalformedFrame, match="of the link is malformed"):

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from securexgb.boost.metric_cost import metric_cost
+from securexgb.boost.costs.metrics import metric_cost
 from securexgb.correlations.counting import Budget
 from securexgb.jobs.estimating import online
 from securexgb.jobs.estimating.correlations import DryRun, Sent, scoring_traffic

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
+from securexgb.boost.costs.metrics import MeasuredSet
 from securexgb.boost.histogram import matrix_shape
 from securexgb.boost.layout import Layout
-from securexgb.boost.metric_cost import MeasuredSet
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
@@ -28,7 +28,7 @@ class Job:
     layout: Layout
     method: Method
     sets: tuple[MeasuredSet, ...] = ()
-    request: Request = Request()
+    request: Request = field(default_factory=Request)
     has_ids: bool = False
     by_command: bool = True
 

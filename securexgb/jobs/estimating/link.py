@@ -3,7 +3,8 @@
 What matters is what a round takes and what a megabyte takes. A round is one message each way at the
 same time, so it takes the latency of one way, once; megabytes of both directions pass at once, too.
 Measured by messages as protocols send them: some empty rounds, then two of ``_BYTES`` each way, of
-which the first lets TCP find its pace. Both sides say what they saw and take the slower, so their estimates agree.
+which the first lets TCP find its pace. Both sides say what they saw and take the slower, so their
+estimates agree.
 """
 
 from __future__ import annotations

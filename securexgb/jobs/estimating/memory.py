@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from securexgb.arith.bits import words_per
-from securexgb.boost.cost import candidates_of
+from securexgb.boost.costs.trees import candidates_of
 from securexgb.boost.histogram import matrix_shape
 from securexgb.boost.rows import sending_block
 from securexgb.boost.splits.split import MOST_CANDIDATES

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from functools import cache
 
-from securexgb.boost.cost import round_parts
+from securexgb.boost.costs.metrics import MeasuredSet, metrics_cost
+from securexgb.boost.costs.scores import margins_cost, predictions_cost
+from securexgb.boost.costs.trees import round_parts
 from securexgb.boost.dither import Dither
 from securexgb.boost.importance import importance_cost
 from securexgb.boost.layout import Layout
-from securexgb.boost.metric_cost import MeasuredSet, metrics_cost
 from securexgb.boost.objective.objective import Labels, gradient_vectors
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks, sending_block
-from securexgb.boost.score_cost import margins_cost, predictions_cost
 from securexgb.correlations.counting import Budget, CountingSource
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import measuring_cost

@@ -9,19 +9,21 @@ ledger, is taken in an order that follows from the program alone, and is the sam
 What a party sees is what it sees of the steps one after the other, each message in an earlier round
 at most; see docs/proof.md, steps side by side.
 
-The first step runs in the thread of its caller, each other in one of its own. All that is sent
-and received passes through the caller's thread. A step that fails ends the others, at
-the message that they wait for.
+The first step runs on the stack of its caller, each other on one of its own (a greenlet), all in
+the caller's thread: to go from one to the other is a function call, where threads would wait for
+the interpreter's lock at every message. A step that fails ends the others, at the message that
+they wait for.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from queue import SimpleQueue
 from typing import Any, TypeAlias, TypeVar, overload
 
+from greenlet import greenlet
+
+from securexgb.errors import UsageError
 from securexgb.mpc.party import Message, Party
 from securexgb.mpc.shared import Words
 
@@ -76,10 +78,6 @@ def together(party: Party, *steps: Step[Any]) -> tuple[Any, ...]:
     return (first, *(other.reached.result for other in others if isinstance(other.reached, _Done)))
 
 
-class _Stopped(BaseException):
-    """Raised in a step where it waits, since another one has failed; no step catches it."""
-
-
 @dataclass(frozen=True)
 class _Done:
     """The end of a step."""
@@ -88,57 +86,29 @@ class _Done:
 
 
 class _Other:
-    """A step in a thread of its own, which runs only while its caller waits for it.
+    """A step with a stack of its own, which runs only while its caller waits for it.
 
     ``reached``: the messages of the next round that it waits with, or its end; ``received``: what
-    has come for them.
+    has come for them. What the step raises, its caller's ``run_on`` raises.
     """
 
     def __init__(self, party: Party, step: Step[Any]) -> None:
-        self._party, self._step = party, step
-        self._thread = threading.Thread(target=self._run, name="step", daemon=True)
-        self._inbox: SimpleQueue[list[Words] | None] = SimpleQueue()
-        self._outbox: SimpleQueue[Sequence[Message] | _Done | BaseException] = SimpleQueue()
-        self._is_running = False
+        self._stack = greenlet(lambda: _Done(step(party.branch(self._in_round))))
         self.reached: Sequence[Message] | _Done = ()
         self.received: list[Words] = []
 
     def run_on(self) -> None:
-        """Let it run to its next message or to its end; raises what it raises."""
-        if isinstance(self.reached, _Done):
-            return
-        self._is_running = True
-        if self._thread.ident is None:
-            self._thread.start()
-        else:
-            self._inbox.put(self.received)
-        reached = self._outbox.get()
-        self._is_running = False
-        if isinstance(reached, BaseException):
-            self.reached = _Done(None)
-            raise reached
-        self.reached = reached
+        """Let it run to its next message or to its end."""
+        if not isinstance(self.reached, _Done):
+            self.reached = self._stack.switch()
 
     def stop(self) -> None:
-        """End it where it waits; where it still runs it ends at its next message."""
-        if self._thread.ident is not None:
-            self._inbox.put(None)
-            if not self._is_running:
-                self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            result = self._step(self._party.branch(self._in_round))
-        except _Stopped:
-            return
-        except BaseException as error:
-            self._outbox.put(error)
-        else:
-            self._outbox.put(_Done(result))
+        """End it where it waits."""
+        self._stack.throw()
 
     def _in_round(self, messages: Sequence[Message]) -> list[Words]:
-        self._outbox.put(messages)
-        received = self._inbox.get()
-        if received is None:
-            raise _Stopped
-        return received
+        caller = self._stack.parent
+        if caller is None:
+            raise UsageError("a step runs on without the one that waits for it")
+        caller.switch(messages)
+        return self.received

@@ -16,12 +16,15 @@ def estimate_sentence(found: Estimate) -> str:
     """One line for people."""
     tree, first, whole = found.tree, found.first_tree, found.training()
     link = "a fast link" if found.link == FAST else str(found.link)
-    parts = [f"a tree: {_costs(tree)} (the first one {first.rounds:,} rounds)"]
+    parts = [
+        f"a tree: some {figure(tree.seconds)} s, {_costs(tree)} (the first one "
+        f"{first.rounds:,.0f} rounds)"
+    ]
     if found.evaluation.rounds:
-        parts.append(f"its evaluation: {_costs(found.evaluation)}")
-    parts.append(
-        f"the training of {found.trees:,} trees: {duration(whole.seconds)}, {_costs(whole)}"
-    )
+        seconds = figure(found.evaluation.seconds)
+        parts.append(f"its evaluation: some {seconds} s, {_costs(found.evaluation)}")
+    took = duration(whole.seconds)
+    parts.append(f"the training of {found.trees:,} trees: some {took}, {_costs(whole)}")
     text = f"on {link}, both directions together: {'; '.join(parts)}"
     if found.lacks:
         text += f"; without {found.lacks}, which are not foreseen"
@@ -55,9 +58,7 @@ def estimate_text(found: Estimate) -> str:
 
 
 def _costs(phase: Phase) -> str:
-    return (
-        f"some {figure(phase.seconds)} s, {phase.bytes / 1e6:,.0f} MB, {int(phase.rounds):,} rounds"
-    )
+    return f"{phase.bytes / 1e6:,.0f} MB, {phase.rounds:,.0f} rounds"
 
 
 def _cells(phase: Phase) -> tuple[str, ...]:

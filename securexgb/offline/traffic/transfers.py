@@ -108,9 +108,9 @@ class MadeTraffic:
             queue.begin_tree(remaining)
 
     def take(self, counts: Mapping[Kind[Any], int]) -> None:
-        """So many elements of each kind, in portions as a tree takes them; the rare ones first,
-        for a pool is filled when the first large request comes."""
-        for kind, count in sorted(counts.items(), key=lambda one: one[1]):
+        """So many elements of each kind, in portions as a tree takes them, in the order in which
+        a tree first asks for them: a pool is filled when the first large request comes."""
+        for kind, count in sorted(counts.items(), key=lambda one: _place(one[0])):
             made: Kind[Any] = kind
             if isinstance(kind, Transfers):
                 made = Transfers(max(kind.bits, WORD), kind.sender)
@@ -122,6 +122,14 @@ class MadeTraffic:
                 for _, size in queue.ask(drawn):
                     make(self.transfers, made, size)
                 queue.taken += drawn
+
+
+def _place(kind: Kind[Any]) -> int:
+    """When a tree first takes of a kind: sums are taken apart, then candidates are ranked, then
+    rows are moved."""
+    if isinstance(kind, Gates):
+        return 0 if kind.width < DIGIT else 4
+    return {DigitTransfers: 1, RandomBits: 2, RowTriples: 3, Transfers: 5}.get(type(kind), 6)
 
 
 class Portions:

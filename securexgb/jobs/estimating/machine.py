@@ -27,7 +27,7 @@ from securexgb.correlations.row_triples import RowTriples
 from securexgb.correlations.transfers import Transfers
 from securexgb.correlations.triples import Triples
 from securexgb.jobs.simulation import simulate_parties
-from securexgb.mpc.compare import is_negative
+from securexgb.mpc.numbers.truncate import truncate
 from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
 
@@ -55,7 +55,7 @@ PRODUCTS: Mapping[str, tuple[float, float]] = {
 the instructions that there are. avx512: docs/homomorphic.md, "Figures". avx2: batches of 16 to 128
 vectors, processor time on such a machine beside other work; without, as it was found before."""
 
-_ROUND, _MEGABYTE, _KERNELS = 0.27e-3, 5.0e-3, 0.33e-3
+_ROUND, _MEGABYTE, _KERNELS = 0.25e-3, 5.5e-3, 0.33e-3
 """What the trials took on the machine of the prices."""
 _SHORT, _LONG = 64, 1 << 14
 _REPEAT = 3
@@ -122,8 +122,8 @@ def price(kind: Kind[Any]) -> float:
 @cache
 def this_machine() -> Machine:
     """What a short trial says, once a process."""
-    short = _least(lambda: _compared(_SHORT, 8))
-    long = _least(lambda: _compared(_LONG, 1))
+    short = _least(lambda: _truncated(_SHORT, 8))
+    long = _least(lambda: _truncated(_LONG, 1))
     kernels = _least(_made)
     return Machine(short / _ROUND, long / _MEGABYTE, kernels / _KERNELS, float(os.cpu_count() or 1))
 
@@ -132,13 +132,13 @@ def _least(trial: Callable[[], float]) -> float:
     return min(trial() for _ in range(_REPEAT))
 
 
-def _compared(count: int, times: int) -> float:
-    """Processor seconds of a party: a round of short comparisons, or a megabyte of long ones."""
+def _truncated(count: int, times: int) -> float:
+    """Processor seconds of a party: a round of few numbers, or a megabyte of many."""
 
     def program(party: Party, _: None) -> tuple[int, int]:
         numbers = Shared(np.arange(count, dtype=np.uint64))
         for _number in range(times):
-            is_negative(party, numbers)
+            truncate(party, numbers, 30)
         return party.rounds, party.channel.traffic.bytes_sent
 
     began = process_time()

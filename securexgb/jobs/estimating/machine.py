@@ -58,7 +58,7 @@ vectors, processor time on such a machine beside other work; without, as it was 
 _ROUND, _MEGABYTE, _KERNELS = 0.25e-3, 5.5e-3, 0.33e-3
 """What the trials took on the machine of the prices."""
 _SHORT, _LONG = 64, 1 << 14
-_REPEAT = 3
+_REPEAT = 4
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,10 @@ def run(of, then=lambda party, half, own: None):
 @pytest.mark.parametrize(
     ("method", "settings"),
     [
-        (TWO_PARTY, {"missing_values": "refused", "max_bin": 16, "columns": (5, 5)}),
+        (
+            TWO_PARTY,
+            {"missing_values": "refused", "max_bin": 16, "columns": (5, 5), "max_depth": 3},
+        ),
         (DEALT, {"evaluation_rows": (700, 300), "eval_metric": ("logloss", "error", "auc")}),
         (DEALT, {"evaluation_rows": (500,), "missing_values": "refused", **REGRESSION}),
         (DEALT, {"evaluation_rows": (200,), "eval_metric": ("error", "logloss"), **WEIGHTED}),

@@ -28,7 +28,7 @@ def test_from_check_to_predictions(without_dealer):
     assert facts["offline_source"] == "two-party"
     assert facts["estimate"]["rounds"]["ratio"] == 1.0
     # A job of some megabytes: pools are filled a little earlier or later.
-    assert facts["estimate"]["bytes"]["ratio"] == pytest.approx(1.0, abs=0.2)
+    assert facts["estimate"]["bytes"]["ratio"] == pytest.approx(1.0, abs=0.1)
     assert not list(without_dealer.root.glob("*/keys/dealer.pem"))
 
 

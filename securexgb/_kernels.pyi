@@ -1,7 +1,8 @@
 """The hot loops, written in Rust (kernels/): words are elements of Z_2^64.
 
-Arrays are C-contiguous; a wrong dtype or shape raises ValueError. Results are new arrays. The GIL
-is released while a kernel runs. See kernels/src for what each one does and how.
+Arrays are C-contiguous; a wrong dtype or shape raises ValueError. Results are new arrays,
+except where a docstring says what is changed. The GIL is released while a kernel runs. See
+kernels/src for what each one does and how.
 """
 
 from collections.abc import Sequence
@@ -35,6 +36,34 @@ def pack_words(words: Words, bits: int) -> Bytes:
 
 def unpack_words(data: bytes | bytearray | memoryview | Bytes, count: int, bits: int) -> Words:
     """Undoes pack_words; data has exactly ceil(count bits / 8) bytes."""
+
+def multiplex_send(
+    words: Words, zero: Words, one: Words, shift: int, share: Words, masked: Words
+) -> None:
+    """Fills in what the sender of words (n,) sends, and its share of choice times word.
+
+    Messages lie in zero and one above shift bits. ``share`` and ``masked`` (n,) are changed.
+    """
+
+def multiplex_give(words: Words, flips: Bytes, share: Words) -> None:
+    """Makes share, of choice times word, that of bit times word: flips are bit ^ choice, (n,)."""
+
+def multiplex_take(
+    chosen: Words, shift: int, received: Words, choices: Bytes, bits: Bytes, share: Words
+) -> None:
+    """Adds the receiver's share of bit times word to share; all (n,)."""
+
+def lift_send(zero: Words, one: Words, bits: Words, width: int) -> Words:
+    """Slices (width, ceil(n / 64)) of zero - one + bits, (n,) and packed bits."""
+
+def lift_give(zero: Words, bits: Words, flips: Words) -> Words:
+    """The sender's share (n,) of the products of its bits, packed, with the other party's."""
+
+def lift_take(chosen: Words, received: Words, choices: Words, flips: Words) -> Words:
+    """The receiver's share (n,) of these products; received is what lift_send made."""
+
+def lift_sums(products: Words, bits: Words, weights: Words, runs: Sequence[int]) -> Words:
+    """Sums (runs, n) of weight (bit - 2 product) over runs of so many rows, (rows, n) each."""
 
 def histogram(bins: Bytes, values: Words, n_bins: int) -> Words:
     """Wrapping sums per bin: bins (n, features), values (v, n), result (v, features, n_bins).

@@ -7,6 +7,7 @@ instruction of a boolean circuit works on 64 elements.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -25,6 +26,19 @@ Value = TypeVar("Value", bound=np.generic)
 def words_per(count: int) -> int:
     """Words that hold ``count`` packed bits."""
     return -(-count // WORD)
+
+
+def in_turn(array: NDArray[Value], sizes: Iterable[int]) -> Iterator[NDArray[Value]]:
+    """The parts of so many elements each, one after the other; views of (n,)."""
+    at = 0
+    for size in sizes:
+        yield array[at : at + size]
+        at += size
+
+
+def stacked(arrays: Sequence[NDArray[Value]]) -> NDArray[Value]:
+    """Arrays of one shape, of at least one dimension, in a new first axis."""
+    return np.concatenate(arrays).reshape(len(arrays), *arrays[0].shape)
 
 
 def padded(array: NDArray[Value]) -> NDArray[Value]:

@@ -21,7 +21,7 @@ from itertools import pairwise, zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.arith.bits import pack_bits, words_per
+from securexgb.arith.bits import pack_bits, stacked, words_per
 from securexgb.mpc.circuits.carries import depth_of
 from securexgb.mpc.circuits.chains import (
     Chain,
@@ -94,10 +94,10 @@ def _join(
     """Join the groups of a level of (g, p), (positions, words), in place."""
     jobs, places = [], []
     for (size, has_p), groups in _by_form(level).items():
-        low, *middle, top = np.array(groups).T
+        low, *middle, top = (list(ends) for ends in zip(*groups, strict=True))
         bits = [p[top], *(p[one] for one in middle), *(g[one] for one in middle), g[low]]
         bits += [p[low]] if has_p else []
-        jobs.append((next(masks), np.stack(bits).reshape(len(bits), -1)))
+        jobs.append((next(masks), stacked(bits).reshape(len(bits), -1)))
         places.append((top, size - 1))
     for (top, made), ends in zip(places, chains_at_once(party, jobs, count), strict=True):
         parts = ends.reshape(len(ends), len(top), -1)

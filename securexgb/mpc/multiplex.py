@@ -31,7 +31,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.arith.bits import unpack_bits, words_per
+from securexgb import _kernels
+from securexgb.arith.bits import words_per
 from securexgb.correlations.counting import Budget
 from securexgb.correlations.source import take_ends
 from securexgb.correlations.transfers import (
@@ -49,8 +50,6 @@ from securexgb.mpc.protocol import Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits, Words
 
 Bits = NDArray[np.bool_]
-Factors = NDArray[np.bool_] | Words
-"""Bits singly, 0 or 1."""
 Owners = NDArray[np.int64]
 
 
@@ -210,49 +209,33 @@ def _add_products(
     masked = np.empty((len(ring_bits), asked), np.uint64)
     for number, share in enumerate(given):
         part, words = slice(number * columns, (number + 1) * columns), offered(number)
-        ends = (_fields(m[..., part], ring_bits) for m in (sender.zero, sender.one))
-        for word, (zero, one) in enumerate(zip(*ends, strict=True)):
-            np.negative(zero, out=share[word])
-            np.subtract(words[word], one, out=masked[word, part])
-            masked[word, part] += zero
+        ends = (_limbs(m[..., part], ring_bits) for m in (sender.zero, sender.one))
+        for word, ((zero, shift), (one, _)) in enumerate(zip(*ends, strict=True)):
+            y = np.ascontiguousarray(words[word])
+            _kernels.multiplex_send(y, zero, one, shift, share[word], masked[word, part])
     del sender
     theirs, received = swapped_with(
         party, flips, words_per(asked), list(masked), (count, ring_bits)
     )
     del masked
-    asked_flips, choices = unpack_bits(theirs, asked), unpack_bits(receiver.choices, count)
+    flips = _kernels.unpack_bits(theirs, asked)
+    choices = _kernels.unpack_bits(receiver.choices, count)
     for number, share in enumerate(given):
+        part, words = slice(number * columns, (number + 1) * columns), offered(number)
+        for word, y in zip(share, words, strict=True):
+            _kernels.multiplex_give(np.ascontiguousarray(y), flips[part], word)
+    for number, (share, own) in enumerate(zip(kept, bits.view(np.uint8), strict=True)):
         part = slice(number * columns, (number + 1) * columns)
-        give(share, offered(number), asked_flips[part])
-    for number, (share, own) in enumerate(zip(kept, bits, strict=True)):
-        part = slice(number * columns, (number + 1) * columns)
-        chosen = choices[part]
-        for word, known in enumerate(_fields(receiver.chosen[..., part], ring_bits)):
-            share[word] += take(known, received[word, part], chosen, chosen ^ own)
+        fields = _limbs(receiver.chosen[..., part], ring_bits)
+        for word, (known, shift) in enumerate(fields):
+            came = received[word, part]
+            _kernels.multiplex_take(known, shift, came, choices[part], own, share[word])
 
 
-def _fields(message: Words, ring_bits: RingBits) -> list[Words]:
-    """The fields of messages (n,) or (2, n): (n,) each, with rubbish above their bits."""
+def _limbs(message: Words, ring_bits: RingBits) -> list[tuple[Words, int]]:
+    """The fields of messages (n,) or (2, n): the words (n,) of each, and its lowest bit there."""
     limbs = message.reshape(-1, message.shape[-1])
-    return [limbs[limb] >> np.uint64(at) for limb, at in _places(ring_bits)]
-
-
-def give(share: Words, y: Words, flips: Factors) -> None:
-    """Make the sender's share of c y that of b y, in place: y - c y where b ^ c is set."""
-    rest = y - share
-    rest -= share
-    rest *= flips
-    share += rest
-
-
-def take(known: Words, received: Words, choices: Factors, flips: Factors) -> Words:
-    """The receiver's share of b y, from m_c and what the sender sent; flips are b ^ c."""
-    share = received * choices
-    share += known
-    twice = share << np.uint64(1)
-    twice *= flips
-    share -= twice
-    return share
+    return [(limbs[limb], at) for limb, at in _places(ring_bits)]
 
 
 def transfers(

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import islice
 
 import numpy as np
 
 from securexgb import _kernels
-from securexgb.arith.bits import words_per
+from securexgb.arith.bits import in_turn, words_per
 from securexgb.correlations.counting import Budget
 from securexgb.correlations.gates import WIDEST, GatePieces, Gates
 from securexgb.correlations.triples import Triples
@@ -45,9 +47,10 @@ def gate_cost(width: int, words: int) -> Cost:
     return Cost(1, sent, sent, sum(kinds, Budget()))
 
 
-def _parts(width: int) -> list[range]:
+@cache
+def _parts(width: int) -> tuple[range, ...]:
     """The bits behind a gate, cut where there are more than the widest gate lets through."""
-    return [range(at, min(at + WIDEST, width)) for at in range(0, width, WIDEST)]
+    return tuple(range(at, min(at + WIDEST, width)) for at in range(0, width, WIDEST))
 
 
 @protocol(
@@ -103,9 +106,8 @@ def gates_at_once(party: Party, jobs: Sequence[tuple[Words, Words]], count: int)
     mine = np.concatenate(opened) if opened else np.zeros(0, np.uint64)
     fill_up(party, mine.reshape(-1, max(1, words_per(count))), count)
     public = mine ^ party.exchange(mine)
-    cuts = np.cumsum([word.size for word in opened])[:-1]
-    parts = iter(np.split(public, cuts))
-    return [gate.product([next(parts) for _ in gate.masked], party.rank) for gate in gates]
+    parts = in_turn(public, [word.size for word in opened])
+    return [gate.product(list(islice(parts, gate.opened)), party.rank) for gate in gates]
 
 
 @dataclass(frozen=True, repr=False)
@@ -124,6 +126,11 @@ class Gate:
         drawn = [party.source.take(Gates.at_least(width), gate.size) for width in widths]
         triples = [part.narrowed(width) for part, width in zip(drawn, widths, strict=True)]
         return cls(gate.reshape(-1), behind, bits.shape, triples)
+
+    @property
+    def opened(self) -> int:
+        """Parts of ``masked``."""
+        return 2 * len(self.triples)
 
     @property
     def masked(self) -> list[Words]:

@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 
+from securexgb.arith.bits import in_turn
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
 from securexgb.correlations.source import CorrelationSource
@@ -55,7 +56,8 @@ class Party:
 
     ``rank``: 0 is the label party, 1 the feature party. ``private``: this party's own
     randomness, new in every run. ``padding``: a stream of it for ``mpc.padding``. ``coins``:
-    public coins, equal at both sides. ``lasting``: what follows from a secret that this party
+    public coins, equal at both sides. ``place``: where the program
+    is, "tree 3/level 2/compare". ``lasting``: what follows from a secret that this party
     keeps, the same in every run; only streams derived from it are used, each for what must not
     change when a run is repeated.
     ``ideal`` is None; the insecure plaintext backend of the test kit sets it, see
@@ -82,7 +84,7 @@ class Party:
         self.lasting = lasting
         self.ledger = Ledger()
         self.rounds = 0
-        self._path: list[str] = []
+        self.place = ""
         self._messages = 0
         self._round: Round | None = None
 
@@ -93,21 +95,16 @@ class Party:
     @contextmanager
     def step(self, name: str, index: int | None = None) -> Iterator[None]:
         """A named place in the program; labels the messages sent within."""
-        self._path.append(name if index is None else f"{name} {index}")
+        before, here = self.place, name if index is None else f"{name} {index}"
+        self.place = f"{before}/{here}" if before else here
         try:
             yield
         finally:
-            self._path.pop()
-
-    @property
-    def place(self) -> str:
-        """Where the program is: "tree 3/level 2/compare"."""
-        return "/".join(self._path)
+            self.place = before
 
     def branch(self, in_round: Round) -> Party:
         """This party for one of several steps that run together: ``in_round`` sends for it."""
         branch = copy.copy(self)
-        branch._path = [*self._path]
         branch._round = in_round
         return branch
 
@@ -146,8 +143,7 @@ class Party:
         received = np.zeros(0, np.uint64)
         if expected:
             received = _words_of(self.channel.receive(tag), sum(expected), tag)
-        ends = np.cumsum([count or 0 for count in counts]).tolist()
-        return [received[end - (n or 0) : end] for end, n in zip(ends, counts, strict=True)]
+        return list(in_turn(received, [count or 0 for count in counts]))
 
     def _tag(self, place: str, *others: str) -> str:
         """The name of the next round's message."""

@@ -31,8 +31,10 @@ LARGEST_BLOCK = 1 << 13
 
 def cut(pieces: P, start: int, stop: int) -> P:
     """Elements ``start`` to ``stop``; where bits are packed ``start`` begins a word."""
-    parts = zip(vars(pieces).values(), pieces.per_word, strict=True)
-    return type(pieces)(*[array[..., start // n : -(-stop // n)] for array, n in parts])
+    made, parts = [], zip(vars(pieces).values(), pieces.per_word, strict=True)
+    for array, n in parts:
+        made.append(array[..., start:stop] if n == 1 else array[..., start // n : -(-stop // n)])
+    return type(pieces)(*made)
 
 
 def joined(parts: Sequence[P]) -> P:

@@ -112,12 +112,13 @@ class TwoPartySource:
 
         Transfers are of 64 bits at least, as narrower ones cost the same.
         """
-        made: Kind[Any] = kind
-        if isinstance(kind, Transfers):
-            made = Transfers(max(kind.bits, WORD), kind.sender)
-        found: Supply[P] | None = self._supplies.get(made)
+        found: Supply[P] | None = self._supplies.get(kind)
         if found is None:
-            found = self._supplies[made] = self._supply(made)
+            made: Kind[Any] = kind
+            if isinstance(kind, Transfers):
+                made = Transfers(max(kind.bits, WORD), kind.sender)
+            found = self._supplies.get(made) or self._supply(made)
+            self._supplies[kind] = self._supplies[made] = found
         return found.take(count)
 
     def begin_job(self, sums: int) -> None:

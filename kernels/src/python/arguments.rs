@@ -4,11 +4,13 @@
 
 use crate::words::prg::Stream;
 use numpy::ndarray::{Dim, Dimension};
-use numpy::{Element, PyArray, PyArrayMethods, PyReadonlyArray, PyUntypedArrayMethods};
+use numpy::{
+    Element, PyArray, PyArrayMethods, PyReadonlyArray, PyReadwriteArray, PyUntypedArrayMethods,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use std::fmt::Display;
-use std::ops::{Deref, RangeInclusive};
+use std::ops::{Deref, DerefMut, RangeInclusive};
 
 pub fn refuse(message: String) -> PyErr {
     PyValueError::new_err(message)
@@ -83,6 +85,36 @@ where
 
     fn deref(&self) -> &[T] {
         self.0.as_slice().expect("contiguous, as it was extracted")
+    }
+}
+
+/// Words of an array that is changed in place: C-contiguous, of one dimension, and no other
+/// argument's.
+pub struct Changed<'py>(PyReadwriteArray<'py, u64, Dim<[usize; 1]>>);
+
+impl<'py> FromPyObject<'_, 'py> for Changed<'py> {
+    type Error = PyErr;
+
+    fn extract(argument: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let refused =
+            || refuse("not a writable C-contiguous NumPy array of dtype uint64 of its own".into());
+        let array = argument.cast::<PyArray<u64, Dim<[usize; 1]>>>().map_err(|_| refused())?;
+        let array = array.try_readwrite().map_err(|_| refused())?;
+        if array.is_c_contiguous() { Ok(Changed(array)) } else { Err(refused()) }
+    }
+}
+
+impl Deref for Changed<'_> {
+    type Target = [u64];
+
+    fn deref(&self) -> &[u64] {
+        self.0.as_slice().expect("contiguous, as it was extracted")
+    }
+}
+
+impl DerefMut for Changed<'_> {
+    fn deref_mut(&mut self) -> &mut [u64] {
+        self.0.as_slice_mut().expect("contiguous, as it was extracted")
     }
 }
 

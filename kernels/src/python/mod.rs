@@ -9,6 +9,7 @@ mod lattice;
 mod link;
 mod masks;
 mod ot;
+mod private_bits;
 mod results;
 mod row_bits;
 mod words;
@@ -32,6 +33,10 @@ mod _kernels {
     use super::ot::{
         ot_choose, ot_expand, ot_finish, ot_grow, ot_offer, ot_products_receive, ot_products_send,
         ot_puncture, ot_receive, ot_send, ot_silent_receive, ot_silent_send,
+    };
+    #[pymodule_export]
+    use super::private_bits::{
+        lift_give, lift_send, lift_sums, lift_take, multiplex_give, multiplex_send, multiplex_take,
     };
     #[pymodule_export]
     use super::row_bits::{RowBitsKey, RowBitsSums, bit_lines};

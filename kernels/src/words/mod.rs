@@ -5,5 +5,6 @@ pub mod bits;
 pub mod histogram;
 pub mod matrix;
 pub mod prg;
+pub mod private_bits;
 pub mod slices;
 pub mod tables;

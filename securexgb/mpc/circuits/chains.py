@@ -19,14 +19,15 @@ may still be on their way. They travel with the messages of what makes these (``
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from itertools import combinations
+from functools import cache, cached_property
+from itertools import combinations, islice
 
 import numpy as np
 
-from securexgb.arith.bits import words_per
+from securexgb.arith.bits import in_turn, stacked, words_per
 from securexgb.correlations.counting import Budget
 from securexgb.correlations.gates import Gates
 from securexgb.mpc.multiply import Gate, gate_cost
@@ -39,13 +40,17 @@ MOST = 3
 """The longest chain; a longer one would take masks too many."""
 
 
+Product = tuple[int, int]
+"""Of masks: a set of the chain's bits, as a number, and one bit more that is none of them."""
+
+
 @dataclass(frozen=True)
 class Chain:
     """``levels``: for each end how many of the chain's bits it meets, 1 to MOST."""
 
     levels: tuple[int, ...]
 
-    @property
+    @cached_property
     def length(self) -> int:
         return max(self.levels)
 
@@ -54,19 +59,32 @@ class Chain:
         """The chain's and the ends."""
         return self.length + len(self.levels)
 
-    def met_after(self, place: int) -> list[int]:
-        """What meets the chain's bit of this place and stands behind it: later ones, and ends.
+    @cached_property
+    def met_after(self) -> list[list[int]]:
+        """For each of the chain's bits what meets it and stands behind it: later ones, and ends.
 
         Numbers as masks have them: the chain's bits, then the ends.
         """
-        later = list(range(place + 1, self.length))
-        return later + [self.length + e for e, level in enumerate(self.levels) if level > place]
+        ends = list(enumerate(self.levels, self.length))
+        return [
+            [*range(place + 1, self.length), *(end for end, level in ends if level > place)]
+            for place in range(self.length)
+        ]
+
+    @cached_property
+    def behind(self) -> list[list[Product]]:
+        """For each of the chain's bits what stands behind its gate: products of masks."""
+        return [
+            [(subset, bit) for subset in range(1 << place) for bit in met]
+            for place, met in enumerate(self.met_after)
+        ]
 
     def width(self, place: int) -> int:
         """Bits behind the gate of the chain's bit of this place."""
-        return len(self.met_after(place)) << place
+        return len(self.behind[place])
 
 
+@cache
 def and_of(bits: int) -> Chain:
     """The and of two to four bits: of the last one, its end, with the chain."""
     return Chain((bits - 1,))
@@ -92,36 +110,29 @@ def chains_cost(wanted: Iterable[Wanted]) -> Cost:
 
 
 class Masks:
-    """Shares of the masks of so many words of chains, and of their products.
-
-    ``products``: by a set of the chain's bits, as a number, and one bit more that is none of them.
-    """
+    """Shares of the masks of so many words of chains, and of their products."""
 
     def __init__(self, party: Party, chain: Chain, words: int) -> None:
         width = chain.width(0)
         pieces = party.source.take(Gates.at_least(width), words).narrowed(width)
         self.chain, self.words = chain, words
-        self._products = {(0, 0): pieces.a}
-        for place, bit in enumerate(chain.met_after(0)):
+        self._products: dict[Product, Words] = {(0, 0): pieces.a}
+        for place, bit in enumerate(chain.met_after[0]):
             self._products |= {(0, bit): pieces.b[place], (1, bit): pieces.c[place]}
 
     def gate(self, party: Party, place: int) -> Gate:
         """The mask of the chain's bit of this place, with all behind that it meets."""
-        behind = [self._products[key] for key in self._keys(place)]
-        return Gate.of(party, self._products[0, place], np.stack(behind))
+        behind = [self._products[key] for key in self.chain.behind[place]]
+        return Gate.of(party, self._products[0, place], stacked(behind))
 
     def add(self, place: int, products: Words) -> None:
         """What came of this gate."""
-        for (subset, bit), words in zip(self._keys(place), products, strict=True):
+        for (subset, bit), words in zip(self.chain.behind[place], products, strict=True):
             self._products[subset | 1 << place, bit] = words
-
-    def _keys(self, place: int) -> list[tuple[int, int]]:
-        met = self.chain.met_after(place)
-        return [(subset, bit) for subset in range(1 << place) for bit in met]
 
     def masked(self, bits: Words) -> Words:
         """This party's shares of the bits (bits, words) under their masks."""
-        return bits ^ np.stack([self._products[0, bit] for bit in range(self.chain.bits)])
+        return bits ^ stacked([self._products[0, bit] for bit in range(self.chain.bits)])
 
     def ends(self, opened: Words, rank: int) -> Words:
         """This party's shares of the ends' products, (ends, words), for what was opened."""
@@ -177,7 +188,7 @@ class Preparation:
         growing = [one for one in self.masks if one.chain.length > self._place]
         self._gates = [(one, one.gate(self._party, self._place)) for one in growing]
         sent = [words for _, gate in self._gates for words in gate.masked]
-        self._cuts = np.cumsum([words.size for words in sent])[:-1]
+        self._sizes = [words.size for words in sent]
         self._sent = np.concatenate(sent) if sent else np.zeros(0, np.uint64)
         return self._sent
 
@@ -190,9 +201,10 @@ class Preparation:
 
     def incoming(self, theirs: Words) -> None:
         """What has come, as many words."""
-        parts = iter(np.split(self._sent ^ theirs, self._cuts))
+        parts = in_turn(self._sent ^ theirs, self._sizes)
         for one, gate in self._gates:
-            one.add(self._place, gate.product([next(parts) for _ in gate.masked], self._party.rank))
+            opened = list(islice(parts, gate.opened))
+            one.add(self._place, gate.product(opened, self._party.rank))
 
 
 def opened_at_once(party: Party, jobs: Sequence[tuple[Masks, Words]], count: int) -> list[Words]:
@@ -201,8 +213,7 @@ def opened_at_once(party: Party, jobs: Sequence[tuple[Masks, Words]], count: int
     mine = np.concatenate([masks.masked(bits).reshape(-1) for masks, bits in jobs])
     fill_up(party, mine.reshape(-1, words_per(count)), count)
     public = mine ^ party.exchange(mine)
-    cuts = np.cumsum([rows * words for rows, words in shapes])[:-1]
-    parts = zip(np.split(public, cuts), shapes, strict=True)
+    parts = zip(in_turn(public, [math.prod(shape) for shape in shapes]), shapes, strict=True)
     return [part.reshape(shape) for part, shape in parts]
 
 

@@ -24,11 +24,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from securexgb import _kernels
-from securexgb.arith.bits import WORD, to_slices, unpack_bits, words_per
+from securexgb.arith.bits import to_slices, unpack_bits, words_per
 from securexgb.correlations.counting import Budget
 from securexgb.correlations.transfers import Transfers, transfer_bits
 from securexgb.mpc.compare import signed
-from securexgb.mpc.multiplex import give, take, transfers
+from securexgb.mpc.multiplex import transfers
 from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost, protocol
@@ -107,17 +107,10 @@ def lift_numbers(
     """
     own = np.ascontiguousarray(bits.words)
     precisions, wraps = _precisions(numbers)
-    products = private_products(party, own, precisions, bits.count)
-    sums = np.zeros((len(numbers), bits.count), np.uint64)
-    row = 0
-    for total, number in zip(sums, numbers, strict=True):
-        for weight in number.weights:
-            part = products[row]
-            part <<= np.uint64(1)
-            np.subtract(_numbers(own[row])[: bits.count], part, out=part)
-            part *= np.uint64(weight)
-            total += part
-            row += 1
+    products = _whole_products(party, own, precisions, bits.count)
+    weights = np.array([weight for number in numbers for weight in number.weights], np.uint64)
+    runs = [len(number.weights) for number in numbers]
+    sums = _kernels.lift_sums(products, own, weights, runs)[:, : bits.count]
     return Shared(_widened(party, sums, wraps) if whole else sums)
 
 
@@ -156,6 +149,11 @@ def private_products(party: Party, own: Words, precisions: Sequence[int], count:
 
     ``own``: this party's bits, packed (rows, words). The label party receives in even rows.
     """
+    return _whole_products(party, own, precisions, count)[:, :count]
+
+
+def _whole_products(party: Party, own: Words, precisions: Sequence[int], count: int) -> Words:
+    """The same for whole words of bits, of which those past ``count`` have no meaning."""
     rows, words = range(len(precisions)), words_per(count)
     padded = 64 * words
     received, sent = rows[party.rank :: 2], rows[1 - party.rank :: 2]
@@ -166,22 +164,18 @@ def private_products(party: Party, own: Words, precisions: Sequence[int], count:
     message = [flips.reshape(-1)]
     for row in sent:
         zero, one = ends[row]
-        correction = zero - one
-        correction += _numbers(own[row])
-        message.append(_kernels.to_slices(correction, precisions[row]).reshape(-1))
-        np.negative(zero, out=result[row])
+        message.append(_kernels.lift_send(zero, one, own[row], precisions[row]).reshape(-1))
     asked, expected = words * len(sent), words * sum(precisions[row] for row in received)
     theirs = party.exchange(np.concatenate(message), expect=asked + expected)
     for row, flip in zip(sent, theirs[:asked].reshape(len(sent), words), strict=True):
-        give(result[row], _numbers(own[row]), _numbers(flip))
-    corrections = theirs[asked:].reshape(-1, words)
+        result[row] = _kernels.lift_give(ends[row][0], own[row], flip)
+    corrections, at = theirs[asked:].reshape(-1, words), 0
     for row, flip in zip(received, flips, strict=True):
         choice, chosen = ends[row]
-        taken, corrections = np.split(corrections, [precisions[row]])
-        result[row] = take(
-            chosen, _kernels.from_slices(taken, padded), _numbers(choice), _numbers(flip)
-        )
-    return result[:, :count]
+        taken = corrections[at : at + precisions[row]]
+        result[row] = _kernels.lift_take(chosen, taken, choice, flip)
+        at += precisions[row]
+    return result
 
 
 def _ends(party: Party, precisions: Sequence[int], words: int) -> dict[int, tuple[Words, Words]]:
@@ -201,8 +195,3 @@ def _ends(party: Party, precisions: Sequence[int], words: int) -> dict[int, tupl
 def _by_row(rows: list[int], first: Words, second: Words) -> dict[int, tuple[Words, Words]]:
     pairs = (array.reshape(len(rows), array.size // max(len(rows), 1)) for array in (first, second))
     return dict(zip(rows, zip(*pairs, strict=True), strict=True))
-
-
-def _numbers(packed: Words) -> Words:
-    """Packed bits singly, as words 0 and 1."""
-    return unpack_bits(packed, packed.size * WORD).astype(np.uint64)

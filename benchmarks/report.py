@@ -69,6 +69,7 @@ def page(results: Results) -> str:
         correlations=made(sections.correlations, "operations", "dealer"),
         kernels=made(sections.kernels, "operations"),
         channel=made(sections.channel, "channel"),
+        alignment=made(sections.alignment, "alignment"),
         leaks=made(leak_tables.leaks, "leaks"),
     )
 

@@ -68,6 +68,7 @@ PLAN: dict[str, tuple[str, ...]] = {
     "complexity": ("complexity.py",),
     "operations": ("operations.py",),
     "channel": ("channel.py",),
+    "alignment": ("alignment.py", "alignment.py --rows 50 --other 100000"),
     "dealer": ("dealer.py",),
     "confinement": (
         "dealer.py --tree --work W1 --repeat 6",
@@ -96,6 +97,7 @@ TINY: dict[str, tuple[str, ...]] = {
     "complexity": (f'complexity.py {_SMALL} --method "ss, o" --doubled depth',),
     "operations": ("operations.py --count 64",),
     "channel": ("channel.py --scale 0.01",),
+    "alignment": ("alignment.py --rows 300",),
     "dealer": ("dealer.py --scale 0.01",),
     "confinement": (f"dealer.py --tree --repeat 1 {_SMALL}",),
     "homomorphic": ("homomorphic.py W1", "row_bits.py W1"),
@@ -136,6 +138,9 @@ def main() -> None:
     parser.add_argument("questions", nargs="*", metavar="question", help=", ".join(PLAN))
     parser.add_argument("--tiny", action="store_true", help="seconds, not for figures")
     parser.add_argument(
+        "--peer", metavar="PYTHON", help="alignment: an interpreter with openmined-psi"
+    )
+    parser.add_argument(
         "--credit", help="credit_default.csv: measured too (accuracy, leaks, binning)"
     )
     parser.add_argument("--results", type=Path, default=report.RESULTS, help="folder of the lines")
@@ -150,6 +155,8 @@ def main() -> None:
             f"estimates.py {more} --trees 6 --test-fraction 0.25 --metrics auc",
         )
         plan["binning"] = (f"binning.py --credit {options.credit}",)
+    if options.peer:
+        plan["alignment"] = tuple(f"{one} --peer {options.peer}" for one in plan["alignment"])
     chosen = options.questions or list(plan)
     well = [measured(question, plan[question], options.results) for question in chosen]
     is_ours = options.results == report.RESULTS

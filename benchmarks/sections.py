@@ -520,6 +520,18 @@ def channel(results: Results) -> str:
     return table(("bytes each way", "median us", "99 % us", "MB/s each way"), rows)
 
 
+def alignment(results: Results) -> str:
+    rows = []
+    for line in results["alignment"]:
+        sizes = f"{line['rows']:,} and {line['other_rows']:,}"
+        figures = [line["seconds"], line["cpu_seconds"], line["megabytes"]]
+        peer = [line.get(name, "") for name in ("peer_seconds", "peer_megabytes", "ratio")]
+        rows.append([sizes, line["common"], *figures, f"{line['peak_rss_mb']:.0f}", *peer])
+    head = ("ids", "common", "s", "CPU s, both", "MB, both", "peak MB of a side", "beside it: s",
+            "its MB", "times slower")  # fmt: skip
+    return table(head, rows)
+
+
 def confinement(results: Results) -> str:
     """What a tree costs with the dealer bare, confined, and confined and attested."""
     found = [line for line in results["confinement"] if "seconds" in line]

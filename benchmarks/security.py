@@ -32,6 +32,8 @@ import lattices
 import lines
 import parity
 
+from securexgb.align import vole
+from securexgb.align.sizes import OUTPUT_BITS
 from securexgb.he import noise, row_bits
 from securexgb.he.ckks import CIPHERTEXTS_PER_KEY, MASK_BITS
 from securexgb.he.ckks_words import DEGREE as CKKS_DEGREE
@@ -60,6 +62,10 @@ ROW_BITS_IN_JOB = 1 << 29
 """Rows times nodes, of both sides: 1M rows, 15 nodes and 10 trees are 2^28.2."""
 TYPICAL_ROWS, TYPICAL_SUM_BITS = 1_000_000, 37
 TYPICAL_BINS, TYPICAL_DEPTH = 33, 4
+SMALL_FRACTION = 0.685
+"""Of the columns of the small stage's matrix in a shrinking set: a random one was measured."""
+ENCODING_BITS = 47.5
+"""Of the failures of an encoding of 2^20 keys; drawn on from smaller widths, docs/alignment.md."""
 DEVIATION = math.sqrt(noise.ERROR_VARIANCE)
 TEMPLATE = re.compile(r"(<!-- generated: security -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -93,6 +99,25 @@ def parities(fraction: float) -> Iterator[Row]:
     yield Row(name, sizes, how, parity.shrinking_bits(instance, fraction), "measured")
     how = "as published estimators count: dense equations, permuted blocks"
     yield Row(name, sizes, how, parity.published_bits(instance), "estimate")
+
+
+def field_parities(fraction: float) -> Iterator[Row]:
+    """The same over the field of an alignment's products: elements in place of bits, so that the
+    noise of a tree does not add up to a known one, and nothing else gets easier."""
+    name = "learning parity with regular noise over 2^128 elements"
+    for stage, columns in ((vole.SMALL, SMALL_FRACTION), (vole.LARGE, fraction)):
+        instance = parity.Parity(stage.dimension, stage.most_trees, 1 << stage.levels)
+        sizes = (
+            f"dimension {instance.dimension:,}, {instance.samples:,} samples of ten factors, "
+            f"{instance.trees:,} of them noisy"
+        )
+        attack = parity.algebraic(instance)
+        how = f"equations of degree {attack.degree} after {attack.guessed:,} guesses, sparse"
+        yield Row(name, sizes, how, attack.bits, "estimate")
+        how = f"shrinking sets: {columns:.3f} of the columns"
+        yield Row(name, sizes, how, parity.shrinking_bits(instance, columns), "measured")
+        how = "as published estimators count, over bits"
+        yield Row(name, sizes, how, parity.published_bits(instance), "estimate")
 
 
 def rings() -> Iterator[Row]:
@@ -176,6 +201,12 @@ def statistical() -> Iterator[Row]:
     yield Row(
         "Paillier masks hide sums", values, "distance from uniform", STATISTICAL_BITS, "proof"
     )
+    parts = 10
+    sizes = f"{parts} buckets of 2^20 keys"
+    bits = ENCODING_BITS - math.log2(parts)
+    yield Row("encodings of keys exist", sizes, "dependent rows, a new coin", bits, "measured")
+    attack, sizes = "two of all pairs of keys look alike", "an alignment of any size"
+    yield Row("alignment finds common keys only", sizes, attack, OUTPUT_BITS, "proof")
     ciphertexts = math.log2(VALUES_IN_JOB)
     sizes = f"2^{ciphertexts:.0f} ciphertexts"
     attack = f"leftover hash lemma, 2^-{RANDOMNESS_BITS} each at 2048 bits"
@@ -188,7 +219,7 @@ _STATISTICAL = frozenset(row.assumption for row in statistical())
 
 def rows(fraction: float) -> list[Row]:
     """All lines."""
-    return [*parities(fraction), *rings(), *symmetric(), *statistical()]
+    return [*parities(fraction), *field_parities(fraction), *rings(), *symmetric(), *statistical()]
 
 
 def table(found: list[Row]) -> str:

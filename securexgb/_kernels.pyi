@@ -65,6 +65,65 @@ def lift_take(chosen: Words, received: Words, choices: Words, flips: Words) -> W
 def lift_sums(products: Words, bits: Words, weights: Words, runs: Sequence[int]) -> Words:
     """Sums (runs, n) of weight (bit - 2 product) over runs of so many rows, (rows, n) each."""
 
+def psi_digests(coin: bytes, data: bytes, ends: Words) -> Words:
+    """The first half of SHA-256(coin || key) of each key, (n, 2); key i ends at byte ends[i]."""
+
+def psi_order(numbers: Words, bits: int) -> Words:
+    """Which row of numbers (n, 2) below 2^bits is the lowest, the next one, ...; (n,)."""
+
+def psi_matches(own: Words, theirs: Words) -> tuple[Bytes, Bytes]:
+    """For each place of two rising lists (n, 2) and (m, 2) a one if the other has its number."""
+
+def psi_pack(numbers: Words, bits: int) -> Words:
+    """A rising list (n, 2) below 2^bits in psi_code_words(n, bits) words."""
+
+def psi_unpack(code: Words, count: int, bits: int) -> Words:
+    """Undoes psi_pack; ValueError where the words are no such code."""
+
+def psi_code_words(count: int, bits: int) -> int:
+    """Words of a code, whatever is in it."""
+
+def psi_blind(digests: Words, tag: bytes, scalar: bytes) -> Bytes:
+    """The points (n, 32) of digests (n, 2) times a scalar of 64 bytes."""
+
+def psi_blind_again(given: Bytes, scalar: bytes) -> Bytes:
+    """Given points (n, 32) times a scalar; ValueError where one is no point."""
+
+def okvs_encode(coins: Words, digests: Words, columns: int, free: bytes) -> Words | None:
+    """A list (columns, 2) that holds a value for each digest (n, 2); None where there is none.
+
+    coins: public keys (4, 2); free: the key of what columns hold that nothing determines.
+    """
+
+def okvs_evaluate(coins: Words, digests: Words, held: Words, delta: Words, bits: int) -> Words:
+    """The hash, in so many bits, of what a list holds for a digest, less delta times its value.
+
+    (n, 2); delta: (2,).
+    """
+
+def field_add_multiples(sums: Words, multiplied: Words, factor: Words) -> Words:
+    """sums + factor multiplied over the field of 2^128 elements; (n, 2), (n, 2), (2,)."""
+
+def vole_combine_sent(sent: Words) -> Words:
+    """Elements b (n, 2) from the rows (128 n, 2) of the sender of correlated transfers."""
+
+def vole_combine_received(received: Words) -> Words:
+    """Elements a, c (n, 4) from the receiver's rows (128 n, 2)."""
+
+def vole_send(
+    tags: Words, levels: int, elements: Words, transfers: Words, delta: Words, roots: Words
+) -> tuple[Words, Words]:
+    """The message (trees (levels + 1), 2) and new elements b (trees 2^levels, 2) of a stage.
+
+    tags: public keys (4, 2); elements: (2^i + trees, 2); transfers: rows (trees levels, 2); roots:
+    (trees, 2). See kernels/src/align/vole.rs.
+    """
+
+def vole_receive(
+    tags: Words, levels: int, elements: Words, transfers: Words, message: Words
+) -> Words:
+    """The other side's new elements a, c, (trees 2^levels, 4), from its own, (2^i + trees, 4)."""
+
 def histogram(bins: Bytes, values: Words, n_bins: int) -> Words:
     """Wrapping sums per bin: bins (n, features), values (v, n), result (v, features, n_bins).
 

@@ -9,6 +9,7 @@
 //! exceptions are [`words::histogram`] and the sums of [`lattice::row_bits`], whose addresses
 //! are the bins of the caller's own data.
 
+pub mod align;
 pub mod lattice;
 pub mod link;
 pub mod ot;

@@ -32,6 +32,8 @@ class Reveal(Enum):
     METRIC = "value of an evaluation metric that the terms ask for"
     IMPORTANCE = "share of a column in the gain or cover of all splits, in whole per cents"
     PREDICTION = "predictions, rounded, to whom the terms name"
+    COMMON_MEMBERS = "which of its own rows the other party has too"
+    COMMON_SIZE = "how many rows both parties have, or how many of a sample"
 
     @property
     def audience(self) -> str:

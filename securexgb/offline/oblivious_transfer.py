@@ -31,8 +31,8 @@ WORD = 64
 """Bits of a message that is a word."""
 KEY = 128
 """Bits of a message that is a key: two words, in rows (2, n)."""
-_ROWS = 0
-"""For rows of a pool in place of messages."""
+ROWS = 0
+"""In place of a width: rows z at the sender, z ^ c D at the receiver, choice c its lowest bit."""
 
 # Learning parity with regular noise, as in Ferret; chosen against the attacks in docs/offline.md,
 # whose bits benchmarks/security.py computes from these very names, and a test holds to a floor.
@@ -45,9 +45,9 @@ LEVELS = 10
 PLACES = 10
 """Rows of the pool added to a leaf: ones in a row of the public matrix."""
 _TREE_WORDS = (1 << LEVELS) // WORD
-_POOL_ROWS = DIMENSION + TREES * LEVELS
-_RESERVED = -(-_POOL_ROWS // (64 * _TREE_WORDS))
-_POOL_WORDS = -(-_POOL_ROWS // 64)
+POOL_ROWS = DIMENSION + TREES * LEVELS
+_RESERVED = -(-POOL_ROWS // (64 * _TREE_WORDS))
+_POOL_WORDS = -(-POOL_ROWS // 64)
 FRESH_EVERY = 8
 """Pools from one that is extended from the base transfers to the next such one: who solves a pool
 knows the choices that make the next, and so on up to there. Measured in docs/offline.md."""
@@ -95,15 +95,14 @@ class _Direction:
         """Put a new pool in the place of the one before."""
         self._pools += 1
         tags = public_keys(self._session, f"pool {self._pools}", 3)
-        self.pool = _Pool(rows.reshape(-1, 2)[:_POOL_ROWS], tags)
+        self.pool = _Pool(rows.reshape(-1, 2)[:POOL_ROWS], tags)
 
     def share(self, words: int) -> _Share:
         """How a request is met; its trees are used up."""
         if self.pool is None:
             return _Share(0, words)
-        share = _Share(words // _TREE_WORDS, words % _TREE_WORDS, self.pool.used)
-        self.pool.used += share.trees
-        return share
+        self.pool.used += (trees := words // _TREE_WORDS)
+        return _Share(trees, words % _TREE_WORDS, self.pool.used - trees)
 
     def filling(self, words: int, stretch_after: int) -> _Share:
         """What a new pool is made of, where the next ``words`` words need one."""
@@ -129,10 +128,7 @@ class _Share:
 
 
 class ObliviousTransfer:
-    """One party's end; nothing is exchanged before the first transfer.
-
-    ``private``: this party's randomness for one session, never used for another.
-    """
+    """One party's end, silent at first. ``private``: its randomness for this alone."""
 
     def __init__(
         self,
@@ -154,14 +150,18 @@ class ObliviousTransfer:
         """On the channel."""
         return self._messages.bytes_sent
 
+    @property
+    def places(self) -> Words:
+        """D, (2,), of what this party sends."""
+        return self._agreed()[0].places
+
     def transfer(
         self, sent: int, received: int, width: int = WORD
     ) -> tuple[SentTransfers, ReceivedTransfers]:
         """64 * ``sent`` transfers from this party and 64 * ``received`` to it, all random.
 
-        Both parties call with mirrored counts, at most 2^16 each. Messages are words, or
-        with a smaller ``width`` so many bits in slices, (width, words), or with KEY two
-        words, (2, n). One message each way, but when a pool is filled.
+        Both parties call with mirrored counts. Messages are words, or with a smaller ``width`` so
+        many bits in slices, (width, words), or with KEY two words, (2, n).
         """
         if max(sent, received) > _MOST_WORDS:
             raise UsageError(
@@ -181,7 +181,7 @@ class ObliviousTransfer:
             for end, words in zip(ends, (sent, received), strict=True)
         ]
         if any(share.trees or share.words for share in shares):
-            sender, receiver = self._pass(shares[0], shares[1], _ROWS)
+            sender, receiver = self._pass(shares[0], shares[1], ROWS)
             for end, rows in zip(ends, (sender.zero, receiver.chosen), strict=True):
                 if rows.size:
                     end.fill(rows)
@@ -230,8 +230,8 @@ class ObliviousTransfer:
     def _extend_send(self, end: _Direction, words: int, at: int, width: int) -> _Pair:
         if not words:
             return None
-        rows = 128 // self._depth - 1
-        corrections = self._messages.words("extend", rows * words).reshape(rows, words)
+        corrections = self._messages.words("extend", (128 // self._depth - 1) * words)
+        corrections = corrections.reshape(-1, words)
         return _kernels.ot_send(end.leaves, end.tag, end.places, at, corrections, width)
 
     def _stretch_send(self, end: _Direction, share: _Share, at: int, width: int) -> _Pair:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 # These declare protocols that the imports below do not bring.
+import securexgb.align.intersect
 import securexgb.boost.grower
 import securexgb.hybrid.ckks_sigmoid
 import securexgb.mpc.multiplex
@@ -173,6 +174,8 @@ def arguments(count: int = _COUNT) -> dict[str, tuple[Any, ...]]:
     numbers = layout.numbers(params)
     shape = matrix_shape(layout, numbers, params.max_depth)
     return {
+        "align.intersect.common_keys": (None, (count, count), None),
+        "align.count.common_size": (None, (count, count), None),
         **_of_mpc(layout, numbers, shape),
         **_of_numbers(layout, numbers, shape),
         "hybrid.ckks_products.agree_keys": (),

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from securexgb.align.keys import OrderedKeys
+from securexgb.align.limits import Limits
+from securexgb.arith.prg import Prg
 from securexgb.boost.executor import LocalExecutor
 from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
 from securexgb.boost.layout import Layout
@@ -326,7 +329,22 @@ def _ckks_scores(draw: Draw) -> Arguments:
     ]
 
 
+def _common_keys(draw: Draw) -> Arguments:
+    sizes = _count(draw), _count(draw)
+    texts = [[b"%d" % i for i in range(size)] for size in sizes]
+    own, theirs = (OrderedKeys.of("this", keys, b"coin") for keys in texts)
+    return [(own, theirs), public(sizes), public(Limits(1, 1000))]
+
+
+def _common_size(draw: Draw) -> Arguments:
+    digests = draw.integers(0, 1 << 63, (12, 2), np.uint64)
+    privates = Prg(b"0" * 16), Prg(b"1" * 16)
+    return [(digests[:10], digests[5:]), public((11, 7)), privates]
+
+
 EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
+    "align.intersect.common_keys": _common_keys,
+    "align.count.common_size": _common_size,
     "mpc.open._open": lambda draw: [_numbers(draw, 2, _count(draw))],
     "mpc.open._open_to": lambda draw: [_numbers(draw, _count(draw)), public(int(draw.integers(2)))],
     "mpc.open._open_bits": lambda draw: _two_bits(draw)[:1],

@@ -2,6 +2,7 @@
 //!
 //! Results are new arrays. What arguments must be is said in [`arguments`].
 
+mod align;
 mod arguments;
 mod bfv_keys;
 mod digits;
@@ -19,6 +20,12 @@ use pyo3::prelude::*;
 /// Hot loops of securexgb; see `_kernels.pyi`.
 #[pymodule]
 mod _kernels {
+    #[pymodule_export]
+    use super::align::{
+        field_add_multiples, okvs_encode, okvs_evaluate, psi_blind, psi_blind_again,
+        psi_code_words, psi_digests, psi_matches, psi_order, psi_pack, psi_unpack,
+        vole_combine_received, vole_combine_sent, vole_receive, vole_send,
+    };
     #[pymodule_export]
     use super::bfv_keys::{BfvMasker, BfvSecretKey};
     #[pymodule_export]

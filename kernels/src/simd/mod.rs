@@ -1,6 +1,7 @@
 //! Vector instructions, chosen at run time.
 
 pub mod blocks;
+pub mod field;
 pub(crate) mod lanes;
 pub mod path;
 pub mod residues;

@@ -96,10 +96,7 @@ def okvs_encode(coins: Words, digests: Words, columns: int, free: bytes) -> Word
     """
 
 def okvs_evaluate(coins: Words, digests: Words, held: Words, delta: Words, bits: int) -> Words:
-    """The hash, in so many bits, of what a list holds for a digest, less delta times its value.
-
-    (n, 2); delta: (2,).
-    """
+    """The hash (n, 2) of what a list holds for a digest, less delta (2,) times its value."""
 
 def field_add_multiples(sums: Words, multiplied: Words, factor: Words) -> Words:
     """sums + factor multiplied over the field of 2^128 elements; (n, 2), (n, 2), (2,)."""

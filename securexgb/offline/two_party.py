@@ -50,19 +50,11 @@ from securexgb.offline.ahead import Supply
 from securexgb.offline.oblivious_transfer import KEY, STRETCH_AFTER, WORD, ObliviousTransfer
 from securexgb.offline.producer import PrefetchQueue, Producer, ProductsAhead
 from securexgb.offline.rows_ahead import RowBitsAhead
+from securexgb.offline.traffic.tiles import tile_of
 
-_TILE, _ROW_WORDS = 1 << 11, 1 << 13
-"""Made at a time, for messages of a MiB or two: words of 64 transfers, and of rows of triples."""
 SUM_TRANSFERS = 64
 """In each direction, at least, of a sum that is taken apart, and becomes part of a candidate."""
 _TWO = np.uint64(2)
-
-
-def tile_of(kind: Kind[Any]) -> int:
-    """Elements of a kind that are made at a time. Public."""
-    if isinstance(kind, RowTriples):
-        return max(1, _ROW_WORDS // max(1, kind.count))
-    return _TILE * kind.grain // (DIGIT if isinstance(kind, DigitTransfers) else 1)
 
 
 class TwoPartySource:

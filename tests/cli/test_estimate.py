@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from securexgb.align.intersect import Limits, intersect
 from securexgb.arith.prg import Prg
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.costs.metrics import MeasuredSet, metric_cost
@@ -230,6 +231,19 @@ def test_seconds_follow_from_the_link_and_the_machine():
     assert all(line.advice for line in far.largest)
     resumed = far.training(3, before=1)
     assert resumed.rounds == far.setup.rounds + 2 * (far.tree.rounds + far.evaluation.rounds)
+
+
+def test_an_alignment_costs_what_is_foreseen():
+    of = job(rows=300)
+
+    def program(party, _):
+        keys = [b"%d" % number for number in range(300)]
+        intersect(party, keys, Limits(min_common=1, max_keys=1000), bytes(16))
+        return party.rounds, party.channel.traffic.bytes_sent
+
+    for rank, (rounds, sent) in enumerate(simulate_parties(program, [None, None], 0).results):
+        found = estimate(of, rank, machine=MACHINE).align
+        assert (found.rounds, found.sent) == (rounds, sent)
 
 
 def test_links_are_read():

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from securexgb.align.sizes import BUCKET
 from securexgb.boost.costs.metrics import metric_cost
 from securexgb.correlations.counting import Budget
 from securexgb.jobs.estimating import online
@@ -31,6 +32,10 @@ from securexgb.mpc.protocol import Cost
 PREDICTED_ROWS = 1000
 PREDICTED_BYTES = 30.0
 """Of a line of predictions.csv, about."""
+ALIGN_MESSAGES = 12
+"""Of transfers that an alignment waits for, about."""
+BYTES_A_KEY, BYTES_A_BUCKET_KEY = 150.0, 250.0
+"""Of memory, for each key of a side, and of the bucket that is worked on; docs/alignment.md."""
 _DRY_ROUNDS = 48
 """Rounds of trees whose correlations are gone through one by one; those beyond are like the last
 ones."""
@@ -77,8 +82,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Estimate:
-    """By phase: ``setup``, ``first_tree``, ``tree``, ``evaluation`` (after each tree),
-    ``closing``, ``prediction`` of ``PREDICTED_ROWS`` rows. ``trees``: rounds of the training.
+    """By phase: ``align`` (as many keys at each side as rows; apart from the training), ``setup``,
+    ``first_tree``, ``tree``, ``evaluation`` (after each tree), ``closing``, ``prediction`` of
+    ``PREDICTED_ROWS`` rows. ``trees``: rounds of the training.
 
     ``memory``: of this side at its peak. ``session_bytes``, ``upload_bytes``: of a session of
     predictions by hidden trees, see ``memory.session_bytes``. ``largest``: parts of a tree.
@@ -86,6 +92,7 @@ class Estimate:
     """
 
     trees: int
+    align: Phase
     setup: Phase
     first_tree: Phase
     tree: Phase
@@ -103,6 +110,7 @@ class Estimate:
     def phases(self) -> dict[str, Phase]:
         """In the order in which they come."""
         found = {
+            "align": self.align,
             "set-up": self.setup,
             "first tree": self.first_tree,
             "tree": self.tree,
@@ -170,6 +178,7 @@ class _Estimating:
         prediction = self._phase(scoring, sent, is_first=True)
         return Estimate(
             trees=job.params.n_estimators,
+            align=self._align(memory),
             setup=replace(self._phase(online.setup_cost(job), beside.setup), memory=memory.setup),
             first_tree=replace(first_tree, memory=peak, disk=disk.kept + disk.a_tree),
             tree=replace(self._phase(_sum(later), without.a_tree), memory=peak, disk=disk.a_tree),
@@ -185,6 +194,14 @@ class _Estimating:
             upload_bytes=upload,
             lacks=_lacks(job),
         )
+
+    def _align(self, memory: Memory) -> Phase:
+        rows = self.job.layout.rows
+        sizes, bucket = (rows, rows), min(rows, BUCKET)
+        made = Sent(seconds=self.machine.aligning(rows), messages=ALIGN_MESSAGES)
+        phase = self._phase(online.align_cost(sizes), made, is_first=True)
+        held = memory.program + rows * BYTES_A_KEY + bucket * BYTES_A_BUCKET_KEY
+        return replace(phase, memory=held, disk=8.0 * rows)
 
     def _phase(self, cost: Cost, made: Sent, *, is_first: bool = False, **more: float) -> Phase:
         sides = 8.0 * cost.label_words + made.label, 8.0 * cost.feature_words + made.feature

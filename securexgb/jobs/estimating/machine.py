@@ -43,6 +43,8 @@ SECONDS_A_ROW_BIT = 60e-9
 """Of a party, for a row and node in one direction: docs/homomorphic.md, "Row bits"."""
 SECONDS_A_BIT = 25e-9
 """Of a party, for a bit of the number and a word of its row in triples of rows."""
+SECONDS_A_KEY = 4.0e-6
+"""Of a party, to align: docs/alignment.md."""
 SECONDS_A_POOL = 0.12
 """Of a party, to fill a pool of transfers from the base ones; docs/offline.md."""
 
@@ -87,6 +89,10 @@ class Machine:
     def pools(self, count: float) -> float:
         """Seconds to fill so many pools of transfers of both directions."""
         return count * SECONDS_A_POOL * self.kernels
+
+    def aligning(self, keys: int) -> float:
+        """Seconds to find what two lists of so many keys at most have in common."""
+        return keys * SECONDS_A_KEY * self.kernels
 
     def drawing(self, size: float) -> float:
         """Seconds to draw so many bytes from a dealer."""

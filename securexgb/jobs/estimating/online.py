@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from securexgb.align.cost import intersection_cost
+from securexgb.align.sizes import Sizes
 from securexgb.boost.costs.metrics import MeasuredSet, metrics_cost
 from securexgb.boost.costs.scores import margins_cost, predictions_cost
 from securexgb.boost.costs.trees import round_parts
@@ -32,6 +34,11 @@ _STOP = Cost.alike(1, 0, {})
 """Whether a side wants to stop: a byte, before each tree."""
 _TERMS_WORDS = 200
 """What each side says of its data and of the parameters, about."""
+
+
+def align_cost(sizes: Sizes) -> Cost:
+    """Cost of finding the rows that both sides have, of so many at each; transfers in its words."""
+    return Cost.alike(1, 1, {}) + intersection_cost(sizes)
 
 
 def setup_cost(job: Job) -> Cost:

@@ -26,7 +26,8 @@ from securexgb.offline.ahead import FIRST_BLOCK, LARGEST_BLOCK
 from securexgb.offline.base_transfer import Keys
 from securexgb.offline.oblivious_transfer import STRETCH_AFTER, TREE_DEPTH, WORD
 from securexgb.offline.producer import PrefetchQueue, Producer
-from securexgb.offline.two_party import SUM_TRANSFERS, tile_of
+from securexgb.offline.traffic.tiles import tile_of
+from securexgb.offline.two_party import SUM_TRANSFERS
 
 BASE_BYTES = 64 + 2 * 32 * 128 + 8 * 4 * 128
 """Of either side, once a session: offer, reply, sums of the trees; see ``base_transfer``."""

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import loopback
 
+from securexgb.channel.channel import MESSAGE_BYTES
 from securexgb.channel.endpoint import Endpoint, Listener, connect
 from securexgb.channel.grpc import GrpcChannel
 from securexgb.channel.handshake import Hello
@@ -51,7 +52,7 @@ def rounds(channel: GrpcChannel, scale: float, report: bool) -> None:
         for _ in range(count):
             start = time.perf_counter()
             channel.send("round", payload)
-            channel.receive("round")
+            channel.receive("round", MESSAGE_BYTES)
             took.append(1e6 * (time.perf_counter() - start))
         if report:
             line = {

@@ -1,16 +1,20 @@
 """Which faults does a training survive without a person, and is the model the same?
 
-    python benchmarks/faults.py                        # everything, some forty minutes
+    python benchmarks/faults.py                        # everything, two hours
     python benchmarks/faults.py --runs 1 --only reset "stall of 10 s"
 
 Two companies' processes train by default terms over a wire that this program holds. At a moment
 that nobody chooses (after a random share of the bytes of an unbroken training) it stalls the wire
 for so many seconds, resets its connections, restarts as a proxy does, or kills one side,
-which a supervisor starts again with ``--resume``. Both sides may try again ten times.
+which a supervisor starts again with ``--resume``. Both sides may try again ten times. Kills come
+one after the other until the training is done, at most so many, without a dealer and with one.
+Then HAProxy and nginx stand between the sides, which start in either order while somebody
+scans their ports; or they restart in the middle. What is not on the machine is left out, and said.
 
-One JSON line a fault: how many runs there were, how many ended with a model at both sides
-(survived) and how many did not (lost), how many of these models are the unbroken one to the bit
-(same_model), how often the sides tried again, and the seconds beyond an unbroken training.
+One JSON line a fault: how many runs there were and how many faults in all (injected), how many
+runs ended with a model at both sides (survived) and how many did not (lost), how many of these
+models are the unbroken one to the bit (same_model), how often the sides tried again, and the
+seconds beyond an unbroken training.
 """
 
 from __future__ import annotations
@@ -20,30 +24,53 @@ import contextlib
 import json
 import random
 import shutil
+import signal
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from proxies import PROXIES, Proxy, is_there, scanned
 
 from securexgb.model.files import load_half
-from tests.processes.companies import SIDES, Companies, Ended, finish
+from tests.processes.companies import DEALT, SIDES, Companies, Ended, finish, free_port
 
 TIMEOUT_SECONDS = 20
 RETRIES = 10
 PROXY_SECONDS = 3
+FIRST_SECONDS = 4
 STALLS = (10, 60, 300)
+DEALER_STALLS = (10, 60)
 RESETS = 3
+KILLS = 10
 TRAINING = {"n_estimators": 10, "max_depth": 3, "subsample": 0.7}
 _LONGEST_SECONDS = 1500.0
 _PIECE = 1 << 16
 _RESET = struct.pack("ii", 1, 0)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is done to a training that runs: ``inject`` says how often it did it.
+
+    ``method``: of the terms. ``proxy``: what stands in between; ``first``: which side starts first.
+    """
+
+    name: str
+    inject: Callable[[Trial], int]
+    method: Mapping[str, str] = field(default_factory=dict)
+    proxy: str | None = None
+    first: str | None = None
+    runs: int = 5
 
 
 class Wire:
@@ -51,7 +78,7 @@ class Wire:
 
     def __init__(self, target: int) -> None:
         self.bytes = 0
-        self._target = target
+        self.target = target
         self._flows = threading.Event()
         self._flows.set()
         self._ends: set[socket.socket] = set()
@@ -97,7 +124,7 @@ class Wire:
             except OSError:
                 return
             try:
-                far = socket.create_connection(("127.0.0.1", self._target))
+                far = socket.create_connection(("127.0.0.1", self.target))
             except OSError:
                 near.close()
                 continue
@@ -114,54 +141,107 @@ class Wire:
                 self.bytes += len(data)
         for end in (source, sink):
             self._ends.discard(end)
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)  # what waits in the other thread hears of it
             end.close()
 
 
 class Trial:
     """The same training again and again, each time in folders of its own making."""
 
-    def __init__(self, root: Path) -> None:
-        self.companies = Companies(root, TRAINING, rows=200, method={})
+    def __init__(self, root: Path, method: Mapping[str, str]) -> None:
+        self.companies = Companies(root, TRAINING, rows=200, method=method)
+        self.dealer = self.companies.start_dealer() if method else None
         self.wire = Wire(self.companies.port)
         for name in SIDES:
             at = {} if name == "bank" else {"connect": f"127.0.0.1:{self.wire.port}"}
             self.companies.settings(name, timeout_seconds=TIMEOUT_SECONDS, retries=RETRIES, **at)
+        self.sides: dict[str, subprocess.Popen[str]] = {}
+        self.bytes = self.injected = 0
         began = time.monotonic()
-        ended = self.run(lambda _: None, 0.0)
+        ended = self.run(Fault("none", lambda _: 0))
         if any(side.code for side in ended):
             raise SystemExit(f"the unbroken training failed: {ended}")
         self.seconds = time.monotonic() - began
         self.bytes, self.leaves = self.wire.bytes, self.model()
 
-    def run(self, fault: Callable[[Trial], None], after_bytes: float) -> list[Ended]:
-        """One training, with the fault when so many bytes have gone through."""
+    def run(self, fault: Fault) -> list[Ended]:
+        """One training with the fault, when a random share of its bytes has gone through."""
         for name in SIDES:
             shutil.rmtree(self.companies.root / name / "run", ignore_errors=True)
         self.wire.bytes = 0
-        self.sides = {name: self.companies.start(name, "train") for name in SIDES}
-        while self.wire.bytes < after_bytes:
-            if any(side.poll() is not None for side in self.sides.values()):
-                break
+        with self.behind(fault):
+            for name in sorted(SIDES, key=lambda name: name != fault.first):
+                self.sides[name] = self.companies.start(name, "train")
+                if fault.first == name:
+                    time.sleep(FIRST_SECONDS)
+            if fault.first is None:
+                self.wait(random.random() * self.bytes)
+            self.injected = fault.inject(self)
+            return [finish(side, _LONGEST_SECONDS) for side in self.sides.values()]
+
+    def wait(self, more_bytes: float) -> bool:
+        """Until so many bytes have gone through; whether both sides still run then."""
+        until = self.wire.bytes + more_bytes
+        while all(side.poll() is None for side in self.sides.values()):
+            if self.wire.bytes >= until:
+                return True
             time.sleep(0.005)
-        fault(self)
-        return [finish(side, _LONGEST_SECONDS) for side in self.sides.values()]
+        return False
 
-    def kill(self) -> None:
-        """One side dies, and a supervisor starts it again."""
-        victim = random.choice(list(SIDES))
-        self.sides[victim].kill()
-        self.sides[victim].communicate()
-        self.sides[victim] = self.companies.start(victim, "train", "--resume")
+    @contextlib.contextmanager
+    def behind(self, fault: Fault) -> Iterator[None]:
+        """With a proxy between the sides, where the fault has one, and somebody who scans ports."""
+        if fault.proxy is None:
+            yield
+            return
+        port, listener = free_port(), self.companies.port
+        with tempfile.TemporaryDirectory() as folder:
+            self.proxy = Proxy(fault.proxy, Path(folder), port, listener)
+            self._call(port if fault.first else self.wire.port)
+            self.wire.target = port
+            try:
+                with scanned(listener, port):
+                    yield
+            finally:
+                self.proxy.close()
+                self.wire.target = listener
+                self._call(self.wire.port)
 
-    def resets(self) -> None:
-        """Several, each after as many bytes as there may be between two."""
-        for _ in range(RESETS):
-            self.wire.reset()
-            until = self.wire.bytes + random.random() * self.bytes / 2 / RESETS
-            while self.wire.bytes < until and all(
-                side.poll() is None for side in self.sides.values()
+    def _call(self, port: int) -> None:
+        """Where the feature party calls."""
+        settings = {"timeout_seconds": TIMEOUT_SECONDS, "retries": RETRIES}
+        self.companies.settings("bureau", connect=f"127.0.0.1:{port}", **settings)
+
+    def stall(self, seconds: float) -> None:
+        """Nothing goes through between the sides, or, where there is a dealer, it stands still."""
+        if self.dealer is None:
+            self.wire.stall(seconds)
+            return
+        self.dealer.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        self.dealer.send_signal(signal.SIGCONT)
+
+    def kill(self) -> int:
+        """One side dies, and a supervisor starts it again; and so on, some bytes later each."""
+        for number in range(KILLS):
+            if number and not self.wait(
+                random.random() * 2 * self.bytes / TRAINING["n_estimators"]
             ):
-                time.sleep(0.005)
+                return number
+            victim = random.choice(list(SIDES))
+            self.sides[victim].kill()
+            self.sides[victim].communicate()
+            self.sides[victim] = self.companies.start(victim, "train", "--resume")
+        return KILLS
+
+    def resets(self) -> int:
+        """Several, each after as many bytes as there may be between two."""
+        for number in range(RESETS):
+            if number and not self.wait(random.random() * self.bytes / 2 / RESETS):
+                return number
+            self.wire.reset()
+        return RESETS
 
     def model(self) -> np.ndarray[Any, Any]:
         """All leaf values, both halves' shares put together."""
@@ -173,33 +253,67 @@ class Trial:
         return np.asarray(shares[0] + shares[1])
 
 
-def faults() -> Iterator[tuple[str, Callable[[Trial], None]]]:
-    """What is done to a training, by name."""
+@contextlib.contextmanager
+def trials(root: Path, method: Mapping[str, str]) -> Iterator[Trial]:
+    """A trial that leaves no process behind."""
+    trial = Trial(root, method)
+    try:
+        yield trial
+    finally:
+        trial.companies.stop()
+        trial.wire.close()
+
+
+def once(fault: Callable[[Trial], None]) -> Callable[[Trial], int]:
+    """What happens once in a training."""
+
+    def injected(trial: Trial) -> int:
+        fault(trial)
+        return 1
+
+    return injected
+
+
+def faults() -> Iterator[Fault]:
+    """What is done to a training."""
     for seconds in STALLS:
-        yield f"stall of {seconds} s", lambda trial, s=seconds: trial.wire.stall(s)
-    yield "reset", lambda trial: trial.wire.reset()
-    yield f"{RESETS} resets", Trial.resets
-    yield "a proxy that restarts", lambda trial: trial.wire.restart(PROXY_SECONDS)
-    yield "a side that is killed and started again", Trial.kill
+        yield Fault(f"stall of {seconds} s", once(partial(Trial.stall, seconds=seconds)))
+    yield Fault("reset", once(lambda trial: trial.wire.reset()))
+    yield Fault(f"{RESETS} resets", Trial.resets)
+    yield Fault("a proxy that restarts", once(lambda trial: trial.wire.restart(PROXY_SECONDS)))
+    killed = Fault("a side that is killed and started again, often", Trial.kill, runs=10)
+    yield killed
+    yield replace(killed, name="the same with a dealer", method=DEALT)
+    for seconds in DEALER_STALLS:
+        said = f"a dealer that stalls for {seconds} s"
+        yield Fault(said, once(partial(Trial.stall, seconds=seconds)), DEALT)
+    for proxy in PROXIES:
+        for name, role in SIDES.items():
+            said = f"behind {proxy}, {role} party first, ports scanned"
+            yield Fault(said, once(lambda _: None), proxy=proxy, first=name)
+        restarts = once(lambda trial: trial.proxy.restart(PROXY_SECONDS))
+        yield Fault(f"{proxy} restarts, ports scanned", restarts, proxy=proxy)
 
 
-def measured(trial: Trial, name: str, fault: Callable[[Trial], None], runs: int) -> dict[str, Any]:
+def measured(trial: Trial, fault: Fault, runs: int) -> dict[str, Any]:
     """The line of one fault."""
-    survived = same = tries = 0
+    survived = same = tries = injected = 0
     seconds = []
     for _ in range(runs):
         began = time.monotonic()
-        ended = trial.run(fault, random.random() * trial.bytes)
+        ended = trial.run(fault)
         seconds.append(time.monotonic() - began - trial.seconds)
         if all(side.code == 0 for side in ended):
             survived += 1
             same += np.array_equal(trial.model(), trial.leaves)
         else:
             sys.stderr.write("".join(f"{side.code}: {side.stderr}\n" for side in ended))
+        injected += trial.injected
         tries += max(side.stderr.count("; trying again, ") for side in ended)
     return {
-        "fault": name,
+        "fault": fault.name,
         "runs": runs,
+        "injected": injected,
         "survived": survived,
         "lost": runs - survived,
         "same_model": int(same),
@@ -213,21 +327,23 @@ def measured(trial: Trial, name: str, fault: Callable[[Trial], None], runs: int)
 def main() -> None:
     """See above."""
     reader = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    known = dict(faults())
-    reader.add_argument("--runs", type=int, default=5)
-    reader.add_argument("--only", nargs="+", choices=sorted(known), default=list(known))
+    known = list(faults())
+    names = [fault.name for fault in known]
+    reader.add_argument("--runs", type=int, help="of each; default: 5, of kills 10")
+    reader.add_argument("--only", nargs="+", choices=names, default=names)
     options = reader.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        trial = Trial(Path(folder))
-        try:
-            for name, fault in known.items():
-                if name in options.only:
-                    line = measured(trial, name, fault, options.runs)
+    for proxy in PROXIES:
+        if not is_there(proxy):
+            sys.stderr.write(f"{proxy} is not on this machine: what stands behind it is left out\n")
+    for method in ({}, DEALT):
+        chosen = [fault for fault in known if fault.method == method and fault.name in options.only]
+        chosen = [fault for fault in chosen if fault.proxy is None or is_there(fault.proxy)]
+        if chosen:
+            with tempfile.TemporaryDirectory() as folder, trials(Path(folder), method) as trial:
+                for fault in chosen:
+                    line = measured(trial, fault, options.runs or fault.runs)
                     sys.stdout.write(json.dumps(line) + "\n")
                     sys.stdout.flush()
-        finally:
-            trial.companies.stop()
-            trial.wire.close()
 
 
 if __name__ == "__main__":

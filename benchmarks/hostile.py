@@ -62,14 +62,14 @@ def frame(kind: int, number: int, total: int, tag: bytes, payload: bytes, stream
     return plain.encode(kind, number, total, tag, payload, stream)
 
 
-def pieces(total: int, stream: int) -> Iterator[bytes]:
+def pieces(total: int, stream: int, tag: bytes = b"wrong") -> Iterator[bytes]:
     """A message of so many bytes, whole."""
     chunk = bytes(plain.CHUNK_BYTES)
     first = 0 if stream else 1
     for number, at in enumerate(range(0, total, len(chunk))):
         payload = chunk[: min(len(chunk), total - at)]
         kind, said = (plain.MORE, 0) if at else (plain.DATA, total)
-        yield frame(kind, first + number, said, b"" if at else b"wrong", payload, stream)
+        yield frame(kind, first + number, said, b"" if at else tag, payload, stream)
 
 
 def heartbeats(_: Size) -> Iterator[bytes]:
@@ -93,6 +93,9 @@ ATTACKS: dict[str, Frames] = {
         [frame(plain.DATA, 1, 1 << 63, b"agree#1", b"x")]
     ),
     "a message of 1 GiB to a wrong tag": lambda size: pieces(size.message, 0),
+    "a message of 1 GiB where one of 16 MiB is due": lambda size: pieces(
+        size.message, 0, b"agree#1"
+    ),
     "a message of 1 GiB on a stream that is not read yet": lambda size: pieces(size.message, 1),
     "small messages that nobody reads": small_messages,
     "an empty message": lambda size: iter([frame(plain.DATA, 1, 0, b"agree#1", b"")]),

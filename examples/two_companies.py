@@ -2,11 +2,12 @@
 
     python examples/two_companies.py [FOLDER] [--trees N] [--offline dealt]
 
-The bank has the labels and three columns, the bureau four columns of the same
-customers. Each gets a folder with its settings and keys; the script plays both
-operators and the telephone between them: it makes keys, exchanges certificates,
-writes the terms, checks, trains, evaluates and predicts. Between two real companies
-the same commands run on two machines. Nobody else is needed: the two make their
+The bank has the labels and three columns of its customers, the bureau four columns of
+its own: most are both's, and the files have them in different orders. Each company gets
+a folder with its settings and keys; the script plays both operators and the telephone
+between them: it makes keys, exchanges certificates, writes the terms, finds the
+customers that both have, checks, trains, evaluates and predicts. Between two real
+companies the same commands run on two machines. Nobody else is needed: the two make their
 correlations alone. With ``--offline dealt`` a dealer, a third process, deals them.
 """
 
@@ -26,7 +27,7 @@ import numpy as np
 
 SECUREXGB = [sys.executable, "-m", "securexgb"]
 SIDES = {"bank": "label", "bureau": "feature"}
-NO_FLOORS = ("--min-training-rows", "1", "--min-evaluation-rows", "1")
+NO_FLOORS = ("--min-training-rows", "1", "--min-evaluation-rows", "1", "--min-common", "1")
 
 
 def main() -> None:
@@ -58,6 +59,9 @@ def main() -> None:
 
 def work_together(root: Path) -> None:
     """What both companies do with the agreed terms."""
+    print("\n== align")
+    for chosen in (["train"], ["eval", "test"]):  # the rows to predict are of the test's file
+        print_alignment(both(root, "align", "--set", *chosen))
     print("\n== check")
     print_checks(both(root, "check"))
     print("\n== train")
@@ -73,7 +77,11 @@ def work_together(root: Path) -> None:
 
 
 def write_data(root: Path, rows: int) -> None:
-    """The same customers in the same order at both sides; the bank knows who defaulted."""
+    """Each company's own customers, most of them also the other's; the bank knows who defaulted.
+
+    A tenth of all is unknown to the bank, another to the bureau. The bureau writes its customers'
+    numbers in its own way.
+    """
     draws = np.random.default_rng(7)
     columns = dict(
         zip(
@@ -89,17 +97,21 @@ def write_data(root: Path, rows: int) -> None:
         "bank": ("income", "age", "loan", "default"),
         "bureau": ("arrears", "cards", "inquiries", "utilisation"),
     }
-    parts = {"train": range(rows * 2 // 3), "test": range(rows * 2 // 3, rows)}
+    spelling = {"bank": "ZÜ-{:05}", "bureau": " zü-{:05}"}
+    missing = {"bank": 0, "bureau": 1}
+    parts = {"train": np.arange(rows * 2 // 3), "test": np.arange(rows * 2 // 3, rows)}
     for side, names in held.items():
         (root / side).mkdir(parents=True, exist_ok=True)
         for part, numbers in parts.items():
-            with (root / side / f"{part}.csv").open("w", newline="") as stream:
+            own = draws.permutation(numbers[numbers % 10 != missing[side]])
+            path = root / side / f"{part}.csv"
+            with path.open("w", newline="", encoding="utf-8") as stream:
                 writer = csv.writer(stream)
                 writer.writerow(["customer", *names])
-                for row in numbers:
+                for row in own:
                     cells = [columns[name][row] for name in names]
                     known = ["" if np.isnan(cell) else cell for cell in cells]
-                    writer.writerow([f"c{row:05}", *known])
+                    writer.writerow([spelling[side].format(row), *known])
 
 
 def set_up(root: Path, ports: dict[str, int]) -> None:
@@ -136,7 +148,8 @@ def agree(root: Path, trees: int, *options: str) -> None:
     """
     run(
         root / "bank", "job", "new", "--name", "defaults", "--label-party", "bank",
-        "--feature-party", "bureau", "--id-column", "customer",
+        "--feature-party", "bureau", "--align-keys", "customer",
+        "--normalise", "nfc,strip,casefold",
         "--param", f"n_estimators={trees}", "--param", "max_depth=3", "--param", "max_bin=16",
         "--param", 'eval_metric=["logloss", "auc"]', *NO_FLOORS, *options,
     )  # fmt: skip
@@ -169,9 +182,9 @@ def run(folder: Path, *arguments: Any) -> dict[str, Any]:
         return finish(folder, process)
 
 
-def both(root: Path, command: str) -> dict[str, dict[str, Any]]:
+def both(root: Path, *command: str) -> dict[str, dict[str, Any]]:
     """The same command at both sides at once; both results."""
-    processes = {name: start(root / name, command, "--format", "json") for name in SIDES}
+    processes = {name: start(root / name, *command, "--format", "json") for name in SIDES}
     return {name: finish(root / name, process) for name, process in processes.items()}
 
 
@@ -195,6 +208,14 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def print_alignment(results: dict[str, dict[str, Any]]) -> None:
+    for name, facts in results.items():
+        print(
+            f"{name:7} {facts['set']}: {facts['rows']} own rows, {facts['common']} in common, "
+            f"{facts['megabytes']:.2f} MB"
+        )
 
 
 def print_checks(results: dict[str, dict[str, Any]]) -> None:

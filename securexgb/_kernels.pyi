@@ -1,8 +1,7 @@
 """The hot loops, written in Rust (kernels/): words are elements of Z_2^64.
 
 Arrays are C-contiguous; a wrong dtype or shape raises ValueError. Results are new arrays,
-except where a docstring says what is changed. The GIL is released while a kernel runs. See
-kernels/src for what each one does and how.
+but where a docstring fills one in. The GIL is released meanwhile. See kernels/src for the how.
 """
 
 from collections.abc import Sequence
@@ -37,34 +36,6 @@ def pack_words(words: Words, bits: int) -> Bytes:
 def unpack_words(data: bytes | bytearray | memoryview | Bytes, count: int, bits: int) -> Words:
     """Undoes pack_words; data has exactly ceil(count bits / 8) bytes."""
 
-def multiplex_send(
-    words: Words, zero: Words, one: Words, shift: int, share: Words, masked: Words
-) -> None:
-    """Fills in what the sender of words (n,) sends, and its share of choice times word.
-
-    Messages lie in zero and one above shift bits. ``share`` and ``masked`` (n,) are changed.
-    """
-
-def multiplex_give(words: Words, flips: Bytes, share: Words) -> None:
-    """Makes share, of choice times word, that of bit times word: flips are bit ^ choice, (n,)."""
-
-def multiplex_take(
-    chosen: Words, shift: int, received: Words, choices: Bytes, bits: Bytes, share: Words
-) -> None:
-    """Adds the receiver's share of bit times word to share; all (n,)."""
-
-def lift_send(zero: Words, one: Words, bits: Words, width: int) -> Words:
-    """Slices (width, ceil(n / 64)) of zero - one + bits, (n,) and packed bits."""
-
-def lift_give(zero: Words, bits: Words, flips: Words) -> Words:
-    """The sender's share (n,) of the products of its bits, packed, with the other party's."""
-
-def lift_take(chosen: Words, received: Words, choices: Words, flips: Words) -> Words:
-    """The receiver's share (n,) of these products; received is what lift_send made."""
-
-def lift_sums(products: Words, bits: Words, weights: Words, runs: Sequence[int]) -> Words:
-    """Sums (runs, n) of weight (bit - 2 product) over runs of so many rows, (rows, n) each."""
-
 def psi_digests(coin: bytes, data: bytes, ends: Words) -> Words:
     """The first half of SHA-256(coin || key) of each key, (n, 2); key i ends at byte ends[i]."""
 
@@ -96,7 +67,10 @@ def okvs_encode(coins: Words, digests: Words, columns: int, free: bytes) -> Word
     """
 
 def okvs_evaluate(coins: Words, digests: Words, held: Words, delta: Words, bits: int) -> Words:
-    """The hash (n, 2) of what a list holds for a digest, less delta (2,) times its value."""
+    """The hash, in so many bits, of what a list holds for a digest, less delta times its value.
+
+    (n, 2); delta: (2,).
+    """
 
 def field_add_multiples(sums: Words, multiplied: Words, factor: Words) -> Words:
     """sums + factor multiplied over the field of 2^128 elements; (n, 2), (n, 2), (2,)."""
@@ -121,11 +95,33 @@ def vole_receive(
 ) -> Words:
     """The other side's new elements a, c, (trees 2^levels, 4), from its own, (2^i + trees, 4)."""
 
-def histogram(bins: Bytes, values: Words, n_bins: int) -> Words:
-    """Wrapping sums per bin: bins (n, features), values (v, n), result (v, features, n_bins).
+def multiplex_send(
+    words: Words, zero: Words, one: Words, shift: int, share: Words, masked: Words
+) -> None:
+    """Fills in what the sender of words sends, masked, and its share of choice times word."""
 
-    The time taken may depend on the bins, which are the caller's own data.
-    """
+def multiplex_give(words: Words, flips: Bytes, share: Words) -> None:
+    """Makes share, of choice times word, that of bit times word: flips are bit ^ choice, (n,)."""
+
+def multiplex_take(
+    chosen: Words, shift: int, received: Words, choices: Bytes, bits: Bytes, share: Words
+) -> None:
+    """Adds the receiver's share of bit times word to share; all (n,)."""
+
+def lift_send(zero: Words, one: Words, bits: Words, width: int) -> Words:
+    """Slices (width, ceil(n / 64)) of zero - one + bits, (n,) and packed bits."""
+
+def lift_give(zero: Words, bits: Words, flips: Words) -> Words:
+    """The sender's share (n,) of the products of its bits, packed, with the other party's."""
+
+def lift_take(chosen: Words, received: Words, choices: Words, flips: Words) -> Words:
+    """The receiver's share (n,) of these products; received is what lift_send made."""
+
+def lift_sums(products: Words, bits: Words, weights: Words, runs: Sequence[int]) -> Words:
+    """Sums (runs, n) of weight (bit - 2 product) over runs of so many rows, (rows, n) each."""
+
+def histogram(bins: Bytes, values: Words, n_bins: int) -> Words:
+    """Wrapping sums per bin: bins (n, features), values (v, n), result (v, features, n_bins)."""
 
 def mask_bucket_matrix(bins: Bytes, n_bins: int, key: bytes, start: int) -> Words:
     """M - U, shape (n, features n_bins); U[r, c] is word start + r columns + c of the stream."""
@@ -230,10 +226,11 @@ def ot_silent_receive(
 ) -> tuple[Words, Words]:
     """The receiver's end of ot_silent_send: packed choices and chosen messages."""
 
-def ot_expand(keys: Words, count: int, ring_bits: int) -> Words:
+def ot_expand(keys: Words, first: int, count: int, ring_bits: int) -> Words:
     """Streams of keys (2, n), ``count`` words each: (n / ring_bits, count, ring_bits), flat.
 
-    For ot_products_…: ``count`` factors with the same choices.
+    For ot_products_…: ``count`` factors with the same choices. Key i begins at word ``first`` +
+    i times ``count`` rounded up to an even number.
     """
 
 def ot_products_send(
@@ -426,9 +423,9 @@ class LinkEnded(Exception):
     """(reason, detail): why a link is not there (any more), in one word, and more in bytes.
 
     Of a link that was open: "closed" (by this side), "bye", "failed" (detail: a Failure),
-    "malformed", "denied", "broken", "forked". Of one that could not be opened: "unknown", "nobody",
-    "closes", "silent", "no tls", "stranger" (detail: its certificate, DER), "dates", "refused",
-    "own".
+    "malformed", "too long", "denied", "broken", "forked". Of one that could not be opened:
+    "unknown", "nobody", "closes", "silent", "no tls", "stranger" (detail: its certificate, DER),
+    "dates", "refused", "own".
     """
 
     args: tuple[str, bytes]
@@ -464,15 +461,16 @@ class Link:
     """One side of an open link. One thread a stream; LinkEnded where there is no more."""
 
     def greet(self, hello: bytes) -> None: ...
-    def send(self, stream: int, tag: str, content: Bytes, within_seconds: float) -> bool:
-        """Queues a copy; False where the other side has read nothing until the deadline."""
+    def send(
+        self, stream: int, tag: str, content: Bytes, awaits: int | None, within_seconds: float
+    ) -> bool:
+        """Queues a copy; False where nothing was read in time. ``awaits``: length of the next."""
 
-    def receive(self, stream: int, within_seconds: float) -> LinkMessage | None:
-        """The next message; None where none comes in time."""
+    def receive(self, stream: int, most_bytes: int, within_seconds: float) -> LinkMessage | None:
+        """The next message; None where none comes in time, LinkEnded for a longer one."""
 
     def quiet_seconds(self) -> float:
         """Since anything came."""
-
     def stalled_seconds(self, stream: int) -> float:
         """Since a piece of a message of this stream came; infinite where none ever did."""
 

@@ -43,6 +43,7 @@ from securexgb.estimator_views import (
     XGBoostViews,
     asked_columns,
     asked_rows,
+    classes_of,
     evaluation_lines,
     integer_seed,
     limited,
@@ -50,7 +51,8 @@ from securexgb.estimator_views import (
     positive_position,
     refuse_other_terms,
 )
-from securexgb.jobs.alignment import Named, own_ids
+from securexgb.jobs.aligning.tables import align_training, aligned_margins, own_ids
+from securexgb.jobs.alignment import Named
 from securexgb.jobs.data.files import check_agreed_columns
 from securexgb.jobs.prediction import Predictor
 from securexgb.jobs.rows import Rows
@@ -84,7 +86,8 @@ class _SecureXGBModel(XGBoostViews, BaseEstimator):
     callable that gets X (None: the second half); ``prediction_decimals``, to which margins are
     rounded before they are opened (of a regression in units of 2^target_exponent);
     ``importance_type``, see ``feature_importances_``; ``callbacks``, with xgboost's four hooks;
-    ``federation``, this side of a real job. Other names of xgboost's: ``estimator_names``.
+    ``federation``, this side of a real job; ``align``: find the rows that both sides have, by the
+    terms' keys (None: where they name any). Other names of xgboost's: ``estimator_names``.
 
     ``algorithm`` ("hybrid", "ss"), ``he`` ("bfv", "paillier") and ``offline`` ("two-party",
     "dealt") are terms of a job, and None leaves them to the terms. Alone, None for all three
@@ -134,6 +137,7 @@ class _SecureXGBModel(XGBoostViews, BaseEstimator):
     prediction: str | None = None
     positive_label: Any = None
     federation: Federation | None = None
+    align: bool | None = None
 
     _objective: ClassVar[str] = ""
     _halves: tuple[ModelHalf, ...] = field(init=False)
@@ -236,6 +240,7 @@ class _SecureXGBModel(XGBoostViews, BaseEstimator):
         """Play one party, over the network; the parameters are the terms'."""
         check_agreed_columns(federation, train)
         with federation.session("train") as party:
+            train, evals = align_training(party, federation, train, evals)
             job = agreed_job(party, federation, train, evals)
             half = run_training(party, replace(job, callbacks=hooks))
             self.ledger_ = party.ledger.rows()
@@ -252,7 +257,7 @@ class _SecureXGBModel(XGBoostViews, BaseEstimator):
         halves = tuple(limited(half, trees) for half in self._halves)
         if self.federation is not None:
             with Predictor.open(self.federation, halves[0], asked_rows(trees)) as predictor:
-                return predictor.margins(rows)
+                return aligned_margins(predictor, self.federation, rows)
         if len(halves) != 2:
             raise UsageError(
                 "this estimator holds one half of a model: set its federation, and predict "
@@ -282,7 +287,7 @@ class _SecureXGBModel(XGBoostViews, BaseEstimator):
     def _checked(self, X: Any, y: Any, sample_weight: Any, ids: Any) -> Rows:
         """Training data, checked. Rows of weight zero are left out where both parties are
         here: they count for nothing, not even in the bins."""
-        X, row_ids = own_ids(self.federation, X, ids)
+        X, row_ids, keys = own_ids(self.federation, X, ids, self.align)
         with naming_columns(X):
             X, y = validate_data(
                 self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", y_numeric=False
@@ -298,7 +303,7 @@ class _SecureXGBModel(XGBoostViews, BaseEstimator):
                     raise DataError("every row has sample_weight 0, so there is nothing to learn")
                 X, y, weights = X[kept], y[kept], weights[kept]
         labels = self._encoded(y, fitting=True)
-        return Rows(self._with_nan(X), self._names(X), labels, weights).with_ids(row_ids)
+        return Rows(self._with_nan(X), self._names(X), labels, weights).with_ids(row_ids, keys)
 
     def _checked_more(self, X: Any, y: Any, sample_weight: Any, ids: Any) -> Rows:
         """An evaluation set, checked against the training data."""
@@ -316,7 +321,7 @@ class _SecureXGBModel(XGBoostViews, BaseEstimator):
 
     def _own_columns(self, X: Any, ids: Any, *, reset: bool) -> Rows:
         """Rows without labels, checked; a side of a federation may have no column."""
-        X, row_ids = own_ids(self.federation, X, ids)
+        X, row_ids, keys = own_ids(self.federation, X, ids, self.align)
         least = 1 if self.federation is None else 0
         with naming_columns(X):
             X = validate_data(
@@ -327,7 +332,7 @@ class _SecureXGBModel(XGBoostViews, BaseEstimator):
                 ensure_all_finite="allow-nan",
                 ensure_min_features=least,
             )
-        return Rows(self._with_nan(X), self._names(X)).with_ids(row_ids)
+        return Rows(self._with_nan(X), self._names(X)).with_ids(row_ids, keys)
 
     def _with_nan(self, X: Reals) -> Reals:
         """The table with NaN in place of the value ``missing``."""
@@ -404,7 +409,7 @@ class SecureXGBClassifier(ClassifierMixin, _SecureXGBModel):
         margins = self._margins(X, ids, iteration_range)
         if margins is None or output_margin:
             return margins
-        return self.classes_[(margins > 0).astype(np.intp)]
+        return classes_of(self.classes_, margins)
 
     def _encoded(self, y: Any, *, fitting: bool) -> Reals:
         if fitting:

@@ -34,6 +34,18 @@ Reals = NDArray[np.float64]
 _NOT_OF_A_BOOSTER = ("n_estimators", "early_stopping_rounds")
 
 
+def classes_of(classes: NDArray[Any], margins: Reals) -> NDArray[Any]:
+    """The more probable class of each row; None in an array of objects where a row has no margin,
+    because the other side of a federation does not have it."""
+    found = classes[(margins > 0).astype(np.intp)]
+    is_known = ~np.isnan(margins)
+    if is_known.all():
+        return found
+    partly = found.astype(object)
+    partly[~is_known] = None
+    return partly
+
+
 class XGBoostViews:
     """Parameters as they are in force, and figures of the fitted model by xgboost's names."""
 

@@ -48,15 +48,17 @@ class RecordedChannel:
         """Direction, tag and size of every message, what a transcript test compares."""
         return [(entry.direction, entry.tag, entry.size) for entry in self.transcript]
 
-    def send(self, tag: str, payload: bytes | bytearray | memoryview) -> None:
+    def send(
+        self, tag: str, payload: bytes | bytearray | memoryview, awaits: int | None = None
+    ) -> None:
         """Note it and pass it on."""
         kept = bytes(payload) if self._keeps_payloads else None
         self.transcript.append(Entry("sent", tag, memoryview(payload).nbytes, kept))
-        self._channel.send(tag, payload)
+        self._channel.send(tag, payload, awaits)
 
-    def receive(self, tag: str) -> bytes | memoryview:
+    def receive(self, tag: str, at_most: int) -> bytes | memoryview:
         """Get it and note it."""
-        payload = self._channel.receive(tag)
+        payload = self._channel.receive(tag, at_most)
         kept = bytes(payload) if self._keeps_payloads else None
         self.transcript.append(Entry("received", tag, memoryview(payload).nbytes, kept))
         return payload

@@ -253,13 +253,14 @@ def faults(bench: Bench) -> None:
 
 
 def links(bench: Bench) -> None:
-    """What a training survives without a person: stalls, resets, a proxy, a side that dies."""
+    """What a training survives without a person: stalls, resets, real proxies, a side that dies."""
     output = bench.run(sys.executable, "benchmarks/faults.py")
     lines = [line for line in output.splitlines() if line.startswith('{"fault"')]
     SURVIVED.write_text("".join(f"{line}\n" for line in lines))
     entries = [json.loads(line) for line in lines]
-    runs, good = (sum(entry[key] for entry in entries) for key in ("runs", "same_model"))
-    bench.figures.append(f"{good} of {runs} ended with the unbroken model")
+    keys = ("runs", "injected", "same_model")
+    runs, injected, good = (sum(entry[key] for entry in entries) for key in keys)
+    bench.figures.append(f"{injected} faults; {good} of {runs} ended with the unbroken model")
     if good < runs:
         raise Failed("a training was lost, or its model is another")
 
@@ -288,7 +289,7 @@ STEPS: dict[str, tuple[int, Callable[[Bench], None]]] = {
     "readers": (60, readers),
     "values": (60, values),
     "faults": (60, faults),
-    "links": (120, links),
+    "links": (180, links),
     "exports": (45, exports),
 }
 """Minutes that each may take, and what it does, in this order."""
@@ -435,8 +436,8 @@ def results(lines: Iterable[dict[str, Any]]) -> str:
 def survived(lines: Sequence[dict[str, Any]]) -> str:
     if not lines:
         return "Not run yet.\n"
-    keys = ("runs", "survived", "lost", "same_model", "tries", "seconds_more")
-    head = ("fault", "runs", "survived", "lost", "same model", "tries in all", "seconds more")
+    keys = ("runs", "injected", "survived", "lost", "same_model", "tries", "seconds_more")
+    head = ("fault", "runs", "faults", "survived", "lost", "same model", "tries", "seconds more")
     return table(
         head, [(entry["fault"], *(str(entry[key]) for key in keys)) for entry in lines]
     ) + (

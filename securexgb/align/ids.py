@@ -62,7 +62,7 @@ def check_same_rows(party: Party, ids: Sequence[str] | None, rows: int, column: 
         raise DataError(
             f"{party.role} party: the ids in column {column!r} differ from the other side's, "
             f"first between data rows {first + 1} and {end}; both files must hold the same rows in "
-            "the same order (aligning them is not built in yet)"
+            "the same order (`securexgb align` finds and orders them, where the terms name keys)"
         )
 
 

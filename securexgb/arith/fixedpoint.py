@@ -44,7 +44,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.errors import UsageError
+from securexgb.errors import SecureXGBError, UsageError
 
 SUM_BITS = 30
 """G and H + lambda stay below 2^SUM_BITS in absolute value."""
@@ -67,9 +67,13 @@ LEAF_WEIGHT_BITS = 19
 
 
 def encode(values: NDArray[np.float64] | float, fraction_bits: int) -> NDArray[np.uint64]:
-    """The nearest ring words of real values; |value| * 2^fraction_bits < 2^63."""
+    """The nearest ring words of real values; |value| * 2^fraction_bits < 2^63.
+
+    SecureXGBError for what is larger or no number: another value would stand for it.
+    """
     scaled = np.rint(np.asarray(values, np.float64) * 2.0**fraction_bits)
-    assert bool(np.all(np.abs(scaled) < 2.0**63)), "a value does not fit a ring word"
+    if not np.all(np.abs(scaled) < 2.0**63):
+        raise SecureXGBError("a value does not fit a ring word, or is no number")
     return scaled.astype(np.int64).view(np.uint64)
 
 

@@ -7,7 +7,9 @@ each word of the row. For bit number p of b
     i sends t_p = a + m0 - m1 modulo 2^(r - p), and holds -2^p m0
     j holds 2^p (m_c + c t_p) = 2^p (m0 + c a)
 
-so that the sums over p are shares of a b modulo 2^r. Each t_p is masked by the one of m0 and m1
+so that the sums over p are shares of a b modulo 2^r. Streams of different keys begin at places of
+their own (``place``, public, each used for one key of a direction and session): who guesses keys
+tests one of them at a time. Each t_p is masked by the one of m0 and m1
 that j lacks. Here a may be any uniform row: it is taken as m1 - m0 of the lowest bit, uniform to j
 who knows one of them. Then t_0 = 0 and is not sent: a word of the row takes r (r - 1) / 2 bits.
 """
@@ -27,17 +29,24 @@ _CHUNK = 1 << 18
 """Words of streams held at a time: 2 MiB a kind."""
 
 
+def places(shape: tuple[int, int], bits: int) -> int:
+    """How many places the streams of rows take."""
+    rows, count = shape
+    return rows * bits * (count + count % 2)
+
+
 def sent(
-    keys: tuple[Words, Words], shape: tuple[int, int], bits: int
+    keys: tuple[Words, Words], place: int, shape: tuple[int, int], bits: int
 ) -> tuple[Words, Words, Words]:
     """The message, in words of so many bits, the row a (rows, count) and the shares of a b.
 
-    ``keys``: both of each transfer, (2, n); ``shape``: rows and words of a row.
+    ``keys``: both of each transfer, (2, n); ``place``: of the first; ``shape``: rows and words of a
+    row.
     """
     a, share = np.empty(shape, np.uint64), np.empty(shape, np.uint64)
     half, messages = -(-bits // 2), [np.zeros(0, np.uint64)]
     for rows in _chunks(shape, bits):
-        zero, one = (_streams(part, rows, shape[1], bits) for part in keys)
+        zero, one = (_streams(part, place, rows, shape[1], bits) for part in keys)
         own = one[::bits] - zero[::bits]
         message, products = _kernels.ot_products_send(zero, one, own, bits)
         whole = message[: half * own.size].reshape(own.size, half)
@@ -46,7 +55,7 @@ def sent(
     return np.concatenate(messages), a, share
 
 
-def received(chosen: Words, b: Words, count: int, bits: int, message: Words) -> Words:
+def received(chosen: Words, place: int, b: Words, count: int, bits: int, message: Words) -> Words:
     """The shares (rows, count) of a b; ``chosen``: the keys (2, n) by the bits of b (rows,)."""
     shape, half, at = (b.size, count), -(-bits // 2), 0
     share = np.empty(shape, np.uint64)
@@ -59,7 +68,7 @@ def received(chosen: Words, b: Words, count: int, bits: int, message: Words) -> 
         whole[:size].reshape(numbers.size, half)[:, 1:] = own
         whole[size:] = message[at + inner : at + inner + rest]
         at += inner + rest
-        streams = _streams(chosen, rows, count, bits)
+        streams = _streams(chosen, place, rows, count, bits)
         products = _kernels.ot_products_receive(streams, numbers, bits, whole)
         share[rows] = products.reshape(-1, count)
     return share
@@ -71,7 +80,8 @@ def _chunks(shape: tuple[int, int], bits: int) -> Iterator[slice]:
     return (slice(at, min(at + most, shape[0])) for at in range(0, shape[0], most))
 
 
-def _streams(keys: Words, rows: slice, count: int, bits: int) -> Words:
+def _streams(keys: Words, place: int, rows: slice, count: int, bits: int) -> Words:
     """Of the keys (2, n) of some rows, as ``ot_products`` takes messages."""
     part = np.ascontiguousarray(keys[:, rows.start * bits : rows.stop * bits])
-    return _kernels.ot_expand(part, count, bits)
+    first = place + places((rows.start, count), bits)
+    return _kernels.ot_expand(part, first, count, bits)

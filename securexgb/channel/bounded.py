@@ -7,8 +7,9 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
+from securexgb.channel.channel import BUFFER_BYTES
+
 T = TypeVar("T")
-BUFFER_BYTES = 64 << 20
 _GLANCE_SECONDS = 0.5
 
 

@@ -1,8 +1,9 @@
 """The link between two parties, as protocols see it: tagged messages, in order.
 
 A channel carries opaque payloads. Each message has a tag, the place in the
-program where it was sent; the receiver states the tag that it expects and a
-difference is a ``ProtocolDesync`` at the first wrong message. Channels know
+program where it was sent; the receiver states the tag that it expects and how
+long the message may be, and a difference is a ``ProtocolDesync`` at the first
+wrong message: of a longer one nothing is kept that is not awaited. Channels know
 nothing of shares: whoever sends is responsible for the payload being masked.
 """
 
@@ -18,6 +19,10 @@ StreamName = Literal["online", "offline", "products"]
 STREAMS: tuple[StreamName, ...] = ("online", "offline", "products")
 """Ordered streams of one link: for the protocols, and for what is produced ahead of them, from
 transfers and by homomorphic encryption. What comes first here is sent first."""
+BUFFER_BYTES = 64 << 20
+"""Of one stream this much may be under way that its receiver does not await."""
+MESSAGE_BYTES = 4 << 30
+"""No message is longer than this: the uniform matrix of a large job in one piece."""
 INTERRUPTION = "an interruption by its operator"
 """What the other side is told where somebody stopped this one."""
 _ABOUT_EVIDENCE = frozenset({"AttestationError", "EvidenceRefused"})
@@ -72,12 +77,19 @@ class Channel(Protocol):
     is_network: bool
     """Whether the messages leave this process; insecure sources refuse such a channel."""
 
-    def send(self, tag: str, payload: bytes | bytearray | memoryview) -> None:
-        """Queue one message; returns before the peer has read it."""
+    def send(
+        self, tag: str, payload: bytes | bytearray | memoryview, awaits: int | None = None
+    ) -> None:
+        """Queue one message; returns before the peer has read it, but for all that is longer than
+        ``BUFFER_BYTES``: that is taken while the peer awaits it.
 
-    def receive(self, tag: str) -> bytes | memoryview:
-        """The next message's payload; raises ProtocolDesync where its tag differs,
-        PeerGone, PeerTimeout or StoppedByPeer where none comes.
+        ``awaits``: the bytes that the message may have which this side receives next; it comes in
+        while this one leaves, so that two long messages may cross. Needed where both may be long.
+        """
+
+    def receive(self, tag: str, at_most: int) -> bytes | memoryview:
+        """The next message's payload; raises ProtocolDesync where its tag differs or it has more
+        than ``at_most`` bytes, PeerGone, PeerTimeout or StoppedByPeer where none comes.
         """
 
     def stream(self, name: StreamName) -> Channel:

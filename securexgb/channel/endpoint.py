@@ -34,6 +34,7 @@ _ABSENT = frozenset({"nobody", "closes", "silent", "unknown"})
 """Ends of a dialling that has tried all its time."""
 _LEAST_SECONDS = 1.0
 """Less than this is not worth another dialling."""
+_ONCE_SECONDS = 5.0
 MOST_UNKNOWN = 64
 """So many connections may be open that have shown no certificate, where files are not scarce."""
 
@@ -157,7 +158,9 @@ def _dial(endpoint: Endpoint, hello: Hello) -> GrpcChannel:
     until = time.monotonic() + endpoint.opening_seconds
     while True:
         # A box in between may have forgotten a connection, which then says nothing for ever.
-        within = min(seconds, max(until - time.monotonic(), 0.0))
+        # So one connection takes a third of the time at most, where that is long enough for TLS.
+        once = max(endpoint.opening_seconds / 3, _ONCE_SECONDS)
+        within = min(seconds, once, max(until - time.monotonic(), 0.0))
         beat = beat_seconds(seconds)
         try:
             wire = _identity(endpoint).dial(address, endpoint.peer_name, within, beat)

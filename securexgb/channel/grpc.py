@@ -3,7 +3,8 @@
 The call lives in the kernels (kernels/src/link), on a thread of its own that knows nothing of
 Python: it cuts and joins messages, counts what is under way, and sends a heartbeat when nothing
 else goes. Here are the one deadline, the words for every way in which a link may end, and
-what passed. All queues are bounded: a sender waits while 64 MiB of its stream are not taken yet.
+what passed. All queues are bounded: a sender waits while 64 MiB of its stream are not taken yet,
+and beyond them a side keeps only what its program awaits and no longer than that.
 
 A link ends in order: the side that closes sends a last frame (bye, or error with the
 failure's kind), the other side answers with its own, and only then is the connection torn
@@ -20,7 +21,16 @@ from google.protobuf.message import DecodeError
 from securexgb import _kernels
 from securexgb._kernels import LinkEnded
 from securexgb._pb import control_pb2 as pb
-from securexgb.channel.channel import STREAMS, Channel, StreamName, Traffic, failure_kind, stopped
+from securexgb.channel.channel import (
+    MESSAGE_BYTES,
+    STREAMS,
+    Channel,
+    StreamName,
+    Traffic,
+    failure_kind,
+    stopped,
+)
+from securexgb.channel.handshake import HELLO_BYTES
 from securexgb.errors import (
     MalformedFrame,
     PeerError,
@@ -31,8 +41,6 @@ from securexgb.errors import (
     UsageError,
 )
 
-MESSAGE_BYTES = 4 << 30
-"""No message is longer than this: the uniform matrix of a large job in one piece."""
 _LAST_WORD_SECONDS = 10.0
 _PARTING_SECONDS = 1.0
 _GLANCE_SECONDS = 1.0
@@ -55,13 +63,15 @@ class _Stream:
         self.index = index
         self._link = link
 
-    def send(self, tag: str, payload: bytes | bytearray | memoryview) -> None:
+    def send(
+        self, tag: str, payload: bytes | bytearray | memoryview, awaits: int | None = None
+    ) -> None:
         """Queue one message, copied; waits only while the bounded buffers are full."""
         link, content = self._link, np.frombuffer(payload, np.uint8)
         if content.nbytes > MESSAGE_BYTES:
             raise MalformedFrame(f"a message of {content.nbytes} bytes at {tag} is too long")
         try:
-            is_sent = link.wire.send(self.index, tag, content, link.timeout_seconds)
+            is_sent = link.wire.send(self.index, tag, content, awaits, link.timeout_seconds)
         except LinkEnded as error:
             raise link.ending(error, tag) from None
         if not is_sent:
@@ -71,9 +81,9 @@ class _Stream:
             )
         self.traffic.sent(content.nbytes)
 
-    def receive(self, tag: str) -> memoryview:
+    def receive(self, tag: str, at_most: int) -> memoryview:
         """The next message's payload, read-only; errors as the interface says."""
-        sent_tag, payload = self.take(tag)
+        sent_tag, payload = self.take(tag, at_most)
         if sent_tag != tag:
             raise ProtocolDesync(
                 f"this side is at {tag}, but {self._link.peer} sent a message of "
@@ -82,13 +92,13 @@ class _Stream:
         self.traffic.received(payload.nbytes)
         return payload
 
-    def take(self, tag: str) -> tuple[str | None, memoryview]:
+    def take(self, tag: str, at_most: int) -> tuple[str | None, memoryview]:
         """The next message, whatever it is: its tag (None: the hello) and payload."""
         link = self._link
         try:
-            message = link.wire.receive(self.index, _GLANCE_SECONDS)
+            message = link.wire.receive(self.index, at_most, _GLANCE_SECONDS)
             if message is None:
-                message = link.wait(self, tag)
+                message = link.wait(self, tag, at_most)
         except LinkEnded as error:
             raise link.ending(error, tag) from None
         return message[0], message[1].data.toreadonly()
@@ -127,7 +137,7 @@ class GrpcChannel(_Stream):
             self.wire.greet(hello)
         except LinkEnded as error:
             raise self.ending(error, "hello") from None
-        return bytes(self.take("hello")[1])
+        return bytes(self.take("hello", HELLO_BYTES)[1])
 
     def close(self, error: BaseException | None = None) -> None:
         """Say the last word, wait for the other's, and end the connection."""
@@ -144,7 +154,7 @@ class GrpcChannel(_Stream):
         except LinkEnded as ended:
             raise self.ending(ended, "the end") from None
 
-    def wait(self, stream: _Stream, tag: str) -> _kernels.LinkMessage:
+    def wait(self, stream: _Stream, tag: str, at_most: int) -> _kernels.LinkMessage:
         """The slow path of a receive: watch the deadline and the heartbeats."""
         began = time.monotonic() - _GLANCE_SECONDS
         if stream.index == 0:
@@ -169,8 +179,8 @@ class GrpcChannel(_Stream):
                         f"{self.peer} is alive but sent no message for {self.timeout_seconds:g} s"
                         f" (waiting at {tag})"
                     )
-                at_most = min(remaining_seconds, _GLANCE_SECONDS)
-                if (message := self.wire.receive(stream.index, at_most)) is not None:
+                seconds = min(remaining_seconds, _GLANCE_SECONDS)
+                if (message := self.wire.receive(stream.index, at_most, seconds)) is not None:
                     return message
         finally:
             if stream.index == 0:
@@ -193,6 +203,10 @@ class GrpcChannel(_Stream):
                 return stopped(self.peer, _readable(detail))
             case "malformed":
                 return MalformedFrame(f"from {self.peer}: {detail.decode()}")
+            case "too long":
+                return ProtocolDesync(
+                    f"this side is at {tag}, but {self.peer} sent {_shown(detail.decode())}"
+                )
             case "denied":
                 return PeerError(f"{self.peer} refused this side: {_shown(detail.decode())}")
         return PeerGone(f"the connection to {self.peer} broke: its process or the network failed")

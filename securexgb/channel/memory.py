@@ -61,8 +61,14 @@ class MemoryChannel:
             if other != name:
                 MemoryChannel(link, rank, timeout_seconds, other, self._streams)
 
-    def send(self, tag: str, payload: bytes | bytearray | memoryview) -> None:
-        """Hand over a copy of the payload; PeerGone after this side has closed."""
+    def send(
+        self, tag: str, payload: bytes | bytearray | memoryview, awaits: int | None = None
+    ) -> None:
+        """Hand over a copy of the payload; PeerGone after this side has closed.
+
+        ``awaits`` serves nothing here: messages are handed over whole.
+        """
+        del awaits
         content = bytes(payload)
         began = monotonic()
 
@@ -77,7 +83,7 @@ class MemoryChannel:
             raise PeerGone(f"the {self._own}'s end of the in-process link is closed (at {tag})")
         self.traffic.sent(len(content))
 
-    def receive(self, tag: str) -> bytes:
+    def receive(self, tag: str, at_most: int) -> bytes:
         """The next payload; errors as the interface says."""
         if self._end is not None:
             raise self._end
@@ -95,6 +101,11 @@ class MemoryChannel:
         if sent_tag != tag:
             raise ProtocolDesync(
                 f"the {self._own} is at {tag}, but the {self._peer} sent a message of {sent_tag}"
+            )
+        if len(content) > at_most:
+            raise ProtocolDesync(
+                f"the {self._own} is at {tag}, but the {self._peer} sent {len(content)} bytes, "
+                f"where at most {at_most} are due"
             )
         self.traffic.received(len(content))
         return content

@@ -13,6 +13,7 @@ import typer
 
 from securexgb import __version__
 from securexgb.cli import dealer, job, keys, model, output
+from securexgb.cli.align import align
 from securexgb.cli.check import check
 from securexgb.cli.estimate import estimate
 from securexgb.cli.evaluate import evaluate
@@ -24,6 +25,7 @@ from securexgb.cli.signals import ended_in_order
 from securexgb.cli.simulate import simulate
 from securexgb.cli.train import train
 from securexgb.dealer.wire import raise_file_limit
+from securexgb.storage.trouble import check_file_limit
 
 INTERRUPTED = 130
 
@@ -33,7 +35,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (simulate, init, estimate, check, train, evaluate, predict, report, protocols):
+for command in (
+    simulate,
+    init,
+    estimate,
+    check,
+    align,
+    train,
+    evaluate,
+    predict,
+    report,
+    protocols,
+):
     app.command()(command)
 app.add_typer(keys.app, name="keys")
 app.add_typer(job.app, name="job")
@@ -59,8 +72,9 @@ def _commands(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code. Usage errors of flags are typer's, with code 2."""
-    raise_file_limit()
     try:
+        raise_file_limit()
+        check_file_limit()
         with ended_in_order():
             app(args=None if arguments is None else list(arguments))
     except SystemExit as end:

@@ -56,7 +56,8 @@ def estimate(
     if link is not None:
         given = Link.parse(link)
     settings = federation.config
-    found = load_rows(federation, needed_file(settings.train_data, "train_data", settings.name))
+    path = needed_file(settings.train_data, "train_data", settings.name)
+    found = load_rows(federation, path, data_set="train")
     needed_sets(settings)
     sets = load_sets(federation, found.column_names, found.classes)
     own = len(found.column_names)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from securexgb.align.normalise import STEPS
 from securexgb.attestation.policy import Policy
 from securexgb.boost.leak import Floors, bits_a_tree
 from securexgb.cli.options import (
@@ -14,10 +15,12 @@ from securexgb.cli.options import (
     PositiveOption,
     SplitsOption,
     parameters,
+    split_names,
     toml_value,
     write_new,
 )
 from securexgb.cli.output import Format, FormatOption, result
+from securexgb.errors import UsageError
 from securexgb.report.text import splits_line
 from securexgb.terms.job import JobTerms
 
@@ -44,6 +47,19 @@ PolicyOption = Annotated[
 ]
 
 
+KeysOption = Annotated[
+    str | None,
+    typer.Option(help="Columns by which `align` finds the rows that both have, by comma."),
+]
+StepsOption = Annotated[
+    str | None,
+    typer.Option(help=f"What is done with the keys first, by comma: {', '.join(STEPS)}."),
+]
+CommonOption = Annotated[
+    int | None, typer.Option(help="An alignment with fewer rows in common stops. [default: 1000]")
+]
+
+
 @app.command()
 def new(
     name: Annotated[str, typer.Option(help="The job's name.")],
@@ -51,6 +67,9 @@ def new(
     feature_party: Annotated[str, typer.Option(help="Name of the side with columns only.")],
     param: ParamOption = None,
     id_column: Annotated[str | None, typer.Option(help="Column of the rows' ids.")] = None,
+    align_keys: KeysOption = None,
+    normalise: StepsOption = None,
+    min_common: CommonOption = None,
     positive_label: PositiveOption = None,
     predictions_to: ReceiverOption = "label",
     prediction: PredictionOption = "transfers",
@@ -78,6 +97,7 @@ def new(
             "label_party": label_party,
             "feature_party": feature_party,
             "id_column": id_column,
+            "align": _align(align_keys, normalise, min_common),
             "positive_label": None if positive_label is None else toml_value(positive_label),
             "predictions_to": predictions_to,
             "prediction": prediction,
@@ -95,6 +115,15 @@ def new(
     facts = {"file": str(output), "digest": terms.digest, "splits": terms.training.splits}
     text = f"wrote {output}, digest {terms.digest}\n{splits_line(terms.training)}"
     result(facts, text, form)
+
+
+def _align(keys: str | None, steps: str | None, min_common: int | None) -> dict[str, Any] | None:
+    """The table of the terms; None where there is none."""
+    said = {"normalise": split_names(steps), "min_common": min_common}
+    given = {name: value for name, value in said.items() if value is not None}
+    if keys is None and given:
+        raise UsageError("--normalise and --min-common are for an alignment: name --align-keys")
+    return None if keys is None else {"keys": split_names(keys), **given}
 
 
 @app.command()

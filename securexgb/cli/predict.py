@@ -55,7 +55,7 @@ def predict(
         finished = common_model(party, federation, models)
         target = output or finished.run.path / "predictions.csv"
         with finished.run.ending_logged("predict"), recorded(finished.run, party):
-            rows = rows_to_score(federation, finished, path)
+            rows = rows_to_score(federation, finished, path, "predict")
             check_place(federation, target, rows)
             predictor = Predictor(party, finished.half, terms.request, federation)
             scores = predictor.score(rows)

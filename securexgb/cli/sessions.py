@@ -116,10 +116,18 @@ class Sessions:
             run = self._known_run
             with recorded(run, party) as ledger:
                 training = agreed_job(party, self.federation, rows, evals)
-                run.log("agreed", rows=rows.count, columns=len(rows.column_names))
+                run.log(
+                    "agreed",
+                    rows=rows.count,
+                    columns=len(rows.column_names),
+                    aligned=rows.aligned,
+                )
                 trees, link = training.params.n_estimators, measured(party)
                 with TrainingProgress(party, self.federation.peer_name, trees) as bar:
-                    recorder = _Recorder(party, self, run, bar, training.set_rows, link, began)
+                    is_aligned = rows.aligned is not None
+                    recorder = _Recorder(
+                        party, self, run, bar, training.set_rows, link, began, is_aligned
+                    )
                     store = CheckpointStore(
                         run.checkpoint, self.key, self._tell, is_finished=self.is_kept
                     )
@@ -151,14 +159,18 @@ class Sessions:
     def _read(self) -> tuple[Rows, Named]:
         """This side's data, read by the first session that comes so far."""
         if self._data is None:
-            rows = load_rows(self.federation, self.path)
+            rows = load_rows(self.federation, self.path, data_set="train")
             for sentence in (
                 positive_sentence(rows.classes, rows.positive_share),
                 numbering_sentence(rows.numbering_columns, LEAVE_OUT),
             ):
                 if sentence:
                     note(sentence)
-            self._data = rows, load_sets(self.federation, rows.column_names, rows.classes)
+            evals = load_sets(self.federation, rows.column_names, rows.classes)
+            if rows.aligned is not None:
+                counts = [("training data", rows), *evals]
+                note("aligned: " + ", ".join(f"{name}: {own.count:,} rows" for name, own in counts))
+            self._data = rows, evals
         return self._data
 
     def _choose(self, party: Party, rows: Rows, evals: Named) -> Choice:
@@ -223,6 +235,7 @@ class _Recorder(TrainingCallback):
     set_rows: list[tuple[str, int]]
     link: Link
     session_began: float
+    is_aligned: bool
     began: float = field(default_factory=perf_counter)
     before: int = 0
     estimate: Estimate | None = None
@@ -248,6 +261,7 @@ class _Recorder(TrainingCallback):
             model.layout.columns,
             self.set_rows,
             is_weighted=model.layout.weights,
+            is_aligned=self.is_aligned,
         )
         self.estimate = found = estimate(job, self.party.rank, self.link)
         note(f"expected {estimate_sentence(found)}")

@@ -34,6 +34,7 @@ from securexgb.cli.options import (
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.progress import TrainingProgress
 from securexgb.errors import UsageError
+from securexgb.jobs.aligning.simulation import SimulatedAlignment, align_alone
 from securexgb.jobs.data.files import ColumnRoles, binary_labels, read_side
 from securexgb.jobs.ledgers import add_ledgers
 from securexgb.jobs.plain import ABSENT, has_xgboost, plain_xgboost
@@ -104,6 +105,14 @@ MissingOption = Annotated[
 RunsOption = Annotated[
     Path, typer.Option(help="Where the run leaves its report and both halves of the model.")
 ]
+IdOption = Annotated[
+    str | None,
+    typer.Option("--id", help="Column by which rows are aligned first, as between two companies."),
+]
+OverlapOption = Annotated[
+    float | None,
+    typer.Option(help="Share of the rows that both sides have; of the others each has half."),
+]
 SchemeOption = Annotated[
     str | None, typer.Option(help="The scheme of hybrid: bfv (default) or paillier.")
 ]
@@ -114,6 +123,8 @@ def simulate(
     label: Annotated[str | None, typer.Option(help="Label column of DATA.")] = None,
     feature_party_columns: ColumnsOption = None,
     ignore: Annotated[str | None, typer.Option(help="Columns to leave out, by comma.")] = None,
+    id_column: IdOption = None,
+    overlap: OverlapOption = None,
     missing: MissingOption = None,
     objective: Annotated[str | None, typer.Option(help="What is learnt.")] = None,
     trees: Annotated[int | None, typer.Option(help="Number of trees (n_estimators).")] = None,
@@ -149,6 +160,7 @@ def simulate(
     texts = MISSING if missing is None else ("", *(split_names(missing) or ()))
     roles = ColumnRoles(
         label=label,
+        id=id_column,
         classifies=params.traits.classifies,
         positive=positive_label,
         missing=texts,
@@ -159,14 +171,24 @@ def simulate(
     if not is_said and not split.has_missing:
         params = replace(params, missing_values="refused")
     params = params.decided(can_hide=method.can_hide)
-    _simulate(params, split, seed, method, run_directory, form)
+    aligned = None
+    if id_column is not None or overlap is not None:
+        split, aligned = align_alone(split, 1.0 if overlap is None else overlap, seed)
+        note(aligned.sentence)
+    run = RunDirectory.create(run_directory, "simulation")  # before work that it must keep
+    _simulate(params, split, seed, method, run, form, aligned)
 
 
 def _simulate(
-    params: TrainingParams, split: Split, seed: int, method: Method, root: Path, form: Format
+    params: TrainingParams,
+    split: Split,
+    seed: int,
+    method: Method,
+    run: RunDirectory,
+    form: Format,
+    aligned: SimulatedAlignment | None,
 ) -> None:
     """Say what two companies would be told, train, predict the test rows, print, keep."""
-    run = RunDirectory.create(root, "simulation")  # before work that it must keep
     uncut = _tell(params, split)
     with ExitStack() as drawn:
 
@@ -186,7 +208,9 @@ def _simulate(
     facts["numbers"] = bits_line(halves[0].numbers)
     leaks = after_training(halves[0])
     facts["leaks"] = [leak.to_mapping() for leak in leaks]
-    facts["ledger"] = add_ledgers(training.ledger, prediction.ledger)
+    facts["alignment"] = None if aligned is None else asdict(aligned)
+    before = [] if aligned is None else aligned.ledger
+    facts["ledger"] = add_ledgers(before, training.ledger, prediction.ledger)
     facts["columns_without_cut"] = uncut
     facts |= _quality(params, split, secure)
     record = RunRecord(
@@ -273,8 +297,8 @@ def _load(path: Path | None, roles: ColumnRoles, ignore: tuple[str, ...] | None)
     if path is None:
         from sklearn.datasets import load_breast_cancer  # noqa: PLC0415  (slow, and needed here only)
 
-        if roles.label is not None or ignore is not None:
-            raise UsageError("--label and --ignore are for DATA, and no DATA is given")
+        if any(given is not None for given in (roles.label, roles.id, ignore)):
+            raise UsageError("--label, --id and --ignore are for DATA, and no DATA is given")
         found = load_breast_cancer()
         names = tuple(str(name) for name in found.feature_names)
         labels, classes = found.target.astype(np.float64), None

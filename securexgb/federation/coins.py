@@ -29,10 +29,11 @@ def draw_coins(channel: Channel, rank: int, digest: str) -> Prg:
     from both. ProtocolDesync where an opening does not fit its commitment.
     """
     mine = secrets.token_bytes(_NONCE_BYTES)
-    channel.send("coins/commitment", _commitment(rank, digest, mine))
-    commitment = bytes(channel.receive("coins/commitment"))
+    own = _commitment(rank, digest, mine)
+    channel.send("coins/commitment", own)
+    commitment = bytes(channel.receive("coins/commitment", len(own)))
     channel.send("coins/opening", mine)
-    theirs = bytes(channel.receive("coins/opening"))
+    theirs = bytes(channel.receive("coins/opening", _NONCE_BYTES))
     if len(theirs) != _NONCE_BYTES:
         raise MalformedFrame("the other side's public coins have a wrong length")
     if _commitment(1 - rank, digest, theirs) != commitment:

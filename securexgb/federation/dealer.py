@@ -110,4 +110,4 @@ def reach_dealer(channel: Channel, dealer: DealerEndpoint, credentials: Credenti
     except PeerError as error:
         raise DealerGone(str(error)) from None
     channel.send("dealer reached", b"")
-    channel.receive("dealer reached")
+    channel.receive("dealer reached", 0)

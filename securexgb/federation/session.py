@@ -41,11 +41,14 @@ from securexgb.federation.dealer import (
 )
 from securexgb.mpc.party import Party
 from securexgb.offline.dealt import DealtSource
+from securexgb.offline.method import Method
 from securexgb.offline.two_party import TwoPartySource
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
 
-Purpose = Literal["train", "predict", "evaluate", "check", "estimate"]
+Purpose = Literal["train", "predict", "evaluate", "check", "align", "estimate"]
+_OF_ROWS: tuple[Purpose, ...] = ("train", "predict", "evaluate")
+_BETWEEN_TWO = Method()
 
 
 class Federation:
@@ -62,6 +65,12 @@ class Federation:
             raise UsageError(
                 f"this side is {config.name!r} in party.toml, but the terms name {agreed!r} as the "
                 f"{config.role} party: correct one of the two files"
+            )
+        align, own = terms.align, config.key_columns
+        if align is not None and own is not None and len(own) != len(align.keys):
+            raise UsageError(
+                f"{config.name}: key_columns in party.toml names {len(own)} columns, and the terms "
+                f"align by {len(align.keys)}: {', '.join(align.keys)}"
             )
         self.config = config
         self.terms = terms
@@ -95,6 +104,20 @@ class Federation:
         """What this side calls the rows' ids; None where the terms ask for none."""
         agreed = self.terms.id_column
         return None if agreed is None else self.config.id_column or agreed
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """What this side calls the keys that rows are aligned by; none where the terms do not
+        align."""
+        if self.terms.align is None:
+            return ()
+        return self.config.key_columns or self.terms.align.keys
+
+    @property
+    def id_columns(self) -> tuple[str, ...]:
+        """What this side calls the columns that a row's id is made of; see ``terms.id_columns``."""
+        own = self.id_column
+        return self.key_columns if own is None else (own,)
 
     def endpoint(self) -> Endpoint:
         """Where and with whom the link is opened; UsageError for keys that cannot be used."""
@@ -139,15 +162,16 @@ class Federation:
 
         Blocks until the other side comes, at most as long as ``wait`` of the settings says.
         """
+        self._check_terms(purpose)
         endpoint = self.endpoint()
-        if self.has_dealer:
+        if self.has_dealer and purpose != "align":
             find_dealer(self.config, self.terms)
         with ExitStack() as open_links:
             channel = connect(endpoint, self.hello(purpose))
             part = _parting(channel)
             open_links.push(part)
             private = Prg.fresh()
-            source = self._source(channel, endpoint.credentials, private)
+            source = self._source(channel, endpoint.credentials, private, purpose)
             open_links.callback(source.close)
             open_links.push(part)  # first of all the other side is told, then the dealer
             coins = self._coins(channel)
@@ -155,15 +179,31 @@ class Federation:
             own = private.derive("protocols")
             yield Party(self.config.rank, channel, source, own, coins, lasting)
 
+    def _check_terms(self, purpose: Purpose) -> None:
+        """UsageError where the terms allow no such session."""
+        align = self.terms.align
+        if align is None and purpose == "align":
+            raise UsageError(
+                "the terms have no table [align]: agree on its keys, or give both files the same "
+                "rows in the same order"
+            )
+        if align is not None and align.reveal == "size" and purpose in _OF_ROWS:
+            raise UsageError(
+                'the terms say reveal = "size": they allow `align --dry-run` alone, for nothing '
+                'can be learnt from rows that no side may know; agree on reveal = "members"'
+            )
+
     def decline(self, purpose: Purpose, error: BaseException) -> None:
         """Join the link only to say that this side cannot go on, and of what kind the error is."""
         connect(self.endpoint(), self.hello(purpose)).close(error)
 
     def _source(
-        self, channel: GrpcChannel, credentials: Credentials, private: Prg
+        self, channel: GrpcChannel, credentials: Credentials, private: Prg, purpose: Purpose
     ) -> CorrelationSource:
-        """Where this run's correlations come from, by the terms."""
+        """Where this run's correlations come from, by the terms; an alignment has no dealer."""
         rank, method = self.config.rank, self.terms.method
+        if purpose == "align":
+            method = _BETWEEN_TWO
         training = self.terms.training
         a_round = objective_of(training).outputs << (training.max_depth - 1)
         products = method.products(rank, channel, private.derive("products"), a_round)

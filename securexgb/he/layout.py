@@ -91,6 +91,17 @@ class Layout:
         back = self.results * DEGREE + self.vectors * self.columns
         return there + back * self.precision.result_bytes
 
+    @property
+    def secret_bytes(self) -> list[int]:
+        """Of each message of a batch's encrypted secrets."""
+        size = DEGREE * self.precision.fresh_bytes
+        return [size * count for count in messages_of(self.groups)]
+
+    @property
+    def most_result_bytes(self) -> int:
+        """Of a result, whose wanted coefficients are no more than there are."""
+        return 2 * DEGREE * self.precision.result_bytes
+
     def indices(self, result: int) -> tuple[Indices, NDArray[np.intp], NDArray[np.intp]]:
         """Of a result: wanted coefficients, and the vector and column that each belongs to."""
         run = 1 << self.levels

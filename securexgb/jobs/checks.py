@@ -21,9 +21,11 @@ from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.proposals import proposed_lines
 from securexgb.channel.channel import failure_kind
-from securexgb.errors import SecureXGBError, UsageError
+from securexgb.errors import DataError, SecureXGBError, UsageError
 from securexgb.federation.session import Federation
-from securexgb.jobs.alignment import column_counts, same_names, same_rows
+from securexgb.jobs.aligning.kept import command
+from securexgb.jobs.aligning.sets import data_set, read_source
+from securexgb.jobs.alignment import Named, column_counts, same_names, same_rows
 from securexgb.jobs.data.files import load_rows, load_sets, needed_file, needed_sets
 from securexgb.jobs.estimating.estimate import Estimate, estimate
 from securexgb.jobs.estimating.job import Job
@@ -33,6 +35,7 @@ from securexgb.jobs.job import check_hidden
 from securexgb.jobs.ledgers import verdict_of
 from securexgb.jobs.reports import versions
 from securexgb.jobs.rows import Rows
+from securexgb.mpc.party import Party
 from securexgb.report.text import (
     bits_line,
     bits_warnings,
@@ -85,6 +88,8 @@ class Checks:
         self._run("model key", self._model_key)
         self._run("dealer", self._dealer)
         self._run("data", self._data)
+        if federation.terms.align is not None:
+            self._run("row keys", self._keys_of_rows)
         self._run("enough rows", self._enough_rows)
         self._run("columns", self._columns)
         self._run("column names", self._column_names)
@@ -154,13 +159,25 @@ class Checks:
     def _data(self) -> str:
         settings = self.federation.config
         path = needed_file(settings.train_data, "train_data", settings.name)
-        rows = self.training = load_rows(self.federation, path)
+        rows = self.training = load_rows(self.federation, path, data_set="train")
         needed_sets(settings)
         self.sets = load_sets(self.federation, rows.column_names, rows.classes)
         return "; ".join(
-            f"{name}: {own.count:,} rows, {len(own.column_names)} columns"
+            f"{name}: {own.count:,} {'aligned ' if own.aligned else ''}rows, "
+            f"{len(own.column_names)} columns"
             for name, own in [("training data", rows), *self.sets]
         )
+
+    def _keys_of_rows(self) -> str:
+        """What the training rows' keys look like, and whether rows are aligned; at this side
+        alone."""
+        if self.training is None:
+            return "not read"
+        chosen = data_set(self.federation, "train", None)
+        text = "; ".join(read_source(self.federation, chosen).keys.remarks)
+        if self.training.aligned is not None:
+            return f"aligned; {text}"
+        return _Warning(f"not aligned yet: `{command('train')}` at both sides; {text}")
 
     def _scales(self) -> str:
         """Whether the exponents of the terms fit this side's labels and weights; which would."""
@@ -290,17 +307,29 @@ class Checks:
         with self.federation.session("check") as party:
             sets = [("training data", rows), *self.sets]
             same_names(party, sets)
-            same_rows(party, sets, self.federation.terms.id_column)
+            rows_are = self._compared(party, sets)
             self.dealer = verdict_of(party)
             self.link = measured(party)
             columns = column_counts(party, len(rows.column_names))
             self.peer_columns = columns[1 - party.rank]
             layout = self._layout(rows, columns)
             self.leaks = before_training(self.params, layout, self._set_rows())
-            return (
-                f"{self.federation.peer_name} has the same terms, version and rows; {self.link}; "
-                f"{verdict_line(self.dealer)}"
-            )
+            peer, verdict = self.federation.peer_name, f"{self.link}; {verdict_line(self.dealer)}"
+            if rows_are is None:
+                return f"{peer} has the same terms, version and rows; {verdict}"
+            return _Warning(f"{peer} has the same terms and version; {verdict}; {rows_are}")
+
+    def _compared(self, party: Party, sets: Named) -> str | None:
+        """None where both sides hold the same rows; what to do where they are still to be
+        aligned."""
+        try:
+            same_rows(party, sets, self.federation.terms)
+        except DataError as error:  # at both sides, after the same message
+            waiting = [name for name, rows in sets if rows.aligned is None]
+            if self.federation.terms.align is None or not waiting:
+                raise
+            return f"not aligned yet: {', '.join(waiting)} ({error})"
+        return None
 
 
 def machine_bytes() -> int:

@@ -63,7 +63,7 @@ def evaluate(
     for _, rows in sets:
         check_rows(party, model, rows.values)
     same_names(party, sets)
-    same_rows(party, sets, federation.terms.id_column)
+    same_rows(party, sets, federation.terms)
     federation.terms.floors.check(None, [(name, rows.count) for name, rows in sets])
     metrics = federation.terms.training.metrics
     return {name: measure(party, model, name, rows, metrics) for name, rows in sets}

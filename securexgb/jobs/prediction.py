@@ -75,8 +75,7 @@ class Predictor:
         """Rounded margins (n,), log odds or values; None at a side that does not get them."""
         check_rows(self.party, self.half, rows.values)
         if self._federation is not None:
-            id_column = self._federation.terms.id_column
-            same_rows(self.party, [(self._named, rows)], id_column)
+            same_rows(self.party, [(self._named, rows)], self._federation.terms)
         return predict_margins(self.party, self.half, rows.values, self._request, self._scoring)
 
     def score(self, rows: Rows) -> Reals | None:
@@ -125,14 +124,23 @@ def write_predictions(
     write_whole(target, stream.getvalue().encode())
 
 
-def read_scores(path: Path, side: str) -> Reals:
-    """The scores of a predictions file."""
+def read_ids(path: Path, side: str) -> tuple[str, ...]:
+    """The ids of a predictions file, in its order."""
+    return tuple(name for name, _ in _lines(path, side))
+
+
+def _lines(path: Path, side: str) -> list[tuple[str, float]]:
     try:
         with path.open(newline="", encoding="utf-8") as stream:
-            scores = [float(line[1]) for line in list(csv.reader(stream))[1:]]
+            return [(line[0], float(line[1])) for line in list(csv.reader(stream))[1:]]
     except (OSError, ValueError, IndexError, csv.Error) as error:
         refuse_machine("read", path, error)
         raise DataError(f"{side}: {path} is not a predictions file: {error}") from None
+
+
+def read_scores(path: Path, side: str) -> Reals:
+    """The scores of a predictions file."""
+    scores = [score for _, score in _lines(path, side)]
     if not scores or not np.isfinite(scores).all():
         raise DataError(f"{side}: {path} has no predictions, or one that is no number")
     return np.array(scores)

@@ -23,8 +23,9 @@ from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, SecureXGBError
 from securexgb.federation.session import Federation
 from securexgb.jobs.data.files import load_rows
+from securexgb.jobs.data.tables import is_file
 from securexgb.jobs.ledgers import books_of
-from securexgb.jobs.prediction import Reals, read_scores
+from securexgb.jobs.prediction import Reals, read_ids, read_scores
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import FinishedRun, RunDirectory, RunRecord, timestamp
 from securexgb.model.files import save_half
@@ -300,11 +301,17 @@ def follow_ledger(federation: Federation, finished: FinishedRun) -> None:
     write_report(federation, finished.run, finished.half, finished.record, quality, remarks)
 
 
-def rows_to_score(federation: Federation, finished: FinishedRun, data: Path) -> Rows:
-    """The rows of a file as this side's half takes them; labels may be missing."""
+def rows_to_score(
+    federation: Federation, finished: FinishedRun, data: Path, data_set: str | None = None
+) -> Rows:
+    """The rows of a file as this side's half takes them; labels may be missing.
+
+    ``data_set``: whose alignment must fit the file, where there is one; see ``aligning.kept``.
+    """
     return load_rows(
         federation,
         data,
+        data_set=data_set,
         columns=finished.half.columns,
         classes=finished.record.classes,
         is_label_optional=True,
@@ -328,8 +335,8 @@ def quality_of(
     entries = read_record(kept_path, _FILE, FORMAT).predicted
     remarks = []
     for name, data, predictions in _in_order(entries, federation.config.train_data):
-        if not (data.exists() and predictions.exists()):
-            gone = predictions if data.exists() else data
+        gone = next((path for path in (data, predictions) if not is_file(path)), None)
+        if gone is not None:
             remarks.append(f"{side}: {gone} is gone, so nothing is said of {name}")
             continue
         found = read_scores(predictions, side)
@@ -338,6 +345,10 @@ def quality_of(
             raise DataError(
                 f"{side}: {data} has {rows.count} rows and the predictions in {predictions} "
                 f"have {found.size}: predict again"
+            )
+        if rows.aligned is not None and read_ids(predictions, side) != rows.ids:
+            raise DataError(
+                f"{side}: {data} was aligned again since {predictions} was written: predict again"
             )
         scores[name] = rows, found
     return Quality.of(scores, finished.half.params, remarks)

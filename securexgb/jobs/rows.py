@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb.align.row_keys import Keys
 from securexgb.boost.binning import without_cut
 from securexgb.boost.scales import Outcomes
 from securexgb.errors import DataError
@@ -28,6 +29,9 @@ class Rows:
     names. ``labels``, ``weights``: float64 (n,), at the label party only; labels are 0 and 1
     for a classification. ``ids``: one text a row, or None where nobody compares them.
     ``classes``: the two labels as the user writes them, that which counts as 1 last; or None.
+    ``aligned``: the digest of the keys in their order, where these are the rows that an alignment
+    with the other side found; None: of all rows, in the file's order. ``keys``: of a table that
+    is still to be aligned.
     """
 
     values: Reals
@@ -36,6 +40,8 @@ class Rows:
     weights: Reals | None = None
     ids: tuple[str, ...] | None = None
     classes: tuple[Any, Any] | None = None
+    aligned: str | None = None
+    keys: Keys | None = None
 
     @property
     def count(self) -> int:
@@ -89,6 +95,8 @@ class Rows:
             labels=None if self.labels is None else self.labels[order],
             weights=None if self.weights is None else self.weights[order],
             ids=None if self.ids is None else tuple(self.ids[row] for row in order),
+            aligned=None,
+            keys=None,
         )
 
     def take_columns(self, chosen: NDArray[np.intp]) -> Rows:
@@ -99,13 +107,13 @@ class Rows:
             column_names=tuple(self.column_names[column] for column in chosen),
         )
 
-    def with_ids(self, ids: tuple[str, ...] | None) -> Rows:
-        """The same rows with these ids; DataError where there is not one for each."""
+    def with_ids(self, ids: tuple[str, ...] | None, keys: Keys | None = None) -> Rows:
+        """The same rows with these ids and keys; DataError where there is not one for each."""
         if ids is not None and len(ids) != self.count:
             raise DataError(
                 f"there are {self.count} rows and ids of the shape ({len(ids)},): give one a row"
             )
-        return replace(self, ids=ids)
+        return replace(self, ids=ids, keys=keys)
 
     def fingerprint(self) -> str:
         """SHA-256 of everything here, in this order of rows; for this party alone."""

@@ -62,9 +62,9 @@ def agreed_job(party: Party, federation: Federation, rows: Rows, evals: Named) -
     Raises DataError or UsageError at both sides where rows or names of evaluation sets differ.
     """
     terms = federation.terms
-    same_rows(party, [("training data", rows)], terms.id_column)
+    same_rows(party, [("training data", rows)], terms)
     same_names(party, evals)
-    same_rows(party, evals, terms.id_column)
+    same_rows(party, evals, terms)
     return TrainingJob(
         params=terms.training,
         data=rows,

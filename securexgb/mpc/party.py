@@ -25,6 +25,9 @@ from securexgb.mpc.reveals import Ledger
 from securexgb.mpc.shared import Words
 
 Role = Literal["label", "feature"]
+WORD_BYTES = 8
+PUBLIC_BYTES = 16 << 20
+"""The most of public data that one side tells the other at once: names, ledgers, lists of runs."""
 ROLES: tuple[Role, Role] = ("label", "feature")
 
 
@@ -123,12 +126,15 @@ class Party:
         return received
 
     def exchange_bytes(self, payload: bytes) -> bytes:
-        """One round of public data of any length; not within a step that runs with others."""
+        """One round of public data, at most ``PUBLIC_BYTES``; not within a step that runs with
+        others."""
+        if len(payload) > PUBLIC_BYTES:
+            raise UsageError(f"{len(payload)} bytes are too many to tell at once, {self.place}")
         if self._round is not None:
             raise UsageError(f"bytes of any length are exchanged beside other steps, {self.place}")
         tag = self._tag(self.place)
         self.channel.send(tag, payload)
-        return bytes(self.channel.receive(tag))
+        return bytes(self.channel.receive(tag, PUBLIC_BYTES))
 
     def in_round(self, messages: Sequence[Message]) -> list[Words]:
         """One round of the messages of all steps that run together: what they send goes as one."""
@@ -136,13 +142,15 @@ class Party:
             return self._round(messages)
         tag = self._tag(*(message.place for message in messages))
         payloads = [message.payload for message in messages if message.payload is not None]
-        if payloads:
-            self.channel.send(tag, payloads[0] if len(payloads) == 1 else b"".join(payloads))
         counts = [message.expect for message in messages]
         expected = [count for count in counts if count is not None]
+        due = WORD_BYTES * sum(expected)
+        if payloads:
+            payload = payloads[0] if len(payloads) == 1 else b"".join(payloads)
+            self.channel.send(tag, payload, due if expected else None)
         received = np.zeros(0, np.uint64)
         if expected:
-            received = _words_of(self.channel.receive(tag), sum(expected), tag)
+            received = _words_of(self.channel.receive(tag, due), due, tag)
         return list(in_turn(received, [count or 0 for count in counts]))
 
     def _tag(self, place: str, *others: str) -> str:
@@ -159,10 +167,8 @@ def _bytes_of(words: Words) -> memoryview:
     return np.ascontiguousarray(words).reshape(-1).data.cast("B")
 
 
-def _words_of(payload: bytes | memoryview, count: int, tag: str) -> Words:
-    """A message as so many words; ProtocolDesync where it has another length."""
-    if len(payload) != 8 * count:
-        raise ProtocolDesync(
-            f"the message at {tag} has {len(payload)} bytes instead of {8 * count}"
-        )
+def _words_of(payload: bytes | memoryview, size: int, tag: str) -> Words:
+    """A message of so many bytes as words; ProtocolDesync where it has another length."""
+    if len(payload) != size:
+        raise ProtocolDesync(f"the message at {tag} has {len(payload)} bytes instead of {size}")
     return np.frombuffer(payload, dtype="<u8")

@@ -19,7 +19,7 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.arith.bits import WORD, pack_bits, unpack_bits, words_per
+from securexgb.arith.bits import WORD, pack_bits, stacked, unpack_bits, words_per
 
 Words: TypeAlias = NDArray[np.uint64]
 
@@ -209,7 +209,7 @@ class SharedBits(_Secret):
 
     @staticmethod
     def stack(parts: Sequence[SharedBits]) -> SharedBits:
-        return SharedBits(np.stack([part.words for part in parts]), parts[0].count)
+        return SharedBits(stacked([part.words for part in parts]), parts[0].count)
 
     @staticmethod
     def concatenate(parts: Sequence[SharedBits], axis: int = 0) -> SharedBits:

@@ -49,13 +49,14 @@ class Messages:
         self.bytes_sent = 0
         self._channel = channel
 
-    def put(self, step: str, payload: bytes | memoryview) -> None:
-        self._channel.send(_tag(step), payload)
+    def put(self, step: str, payload: bytes | memoryview, awaits: int | None = None) -> None:
+        """Send a message; ``awaits``: the bytes of the next one, where both may be long."""
+        self._channel.send(_tag(step), payload, awaits)
         self.bytes_sent += len(payload)
 
     def get(self, step: str, count: int) -> bytes:
         """A message of so many bytes; ProtocolDesync where it has another length."""
-        payload = bytes(self._channel.receive(_tag(step)))
+        payload = bytes(self._channel.receive(_tag(step), count))
         if len(payload) != count:
             raise ProtocolDesync(
                 f"the message at {_tag(step)} has {len(payload)} bytes instead of {count}: "

@@ -36,6 +36,7 @@ from securexgb.offline.seeded import Dealer, FixedMatrix, SeededSource
 
 LEAST_WORDS = 1 << 14
 MOST_WORDS = 1 << 20
+_MOST_VERDICT_BYTES = 1 << 10
 PART = 4
 """Kept ahead of consumption, a kind: a quarter of it, within 128 KiB and 8 MiB."""
 MOST_VECTORS = 32
@@ -178,4 +179,4 @@ def _agree(
             verdict = refusal
     tag, own = "offline/dealer", verdict_message(verdict, key_hash, offer.instance)
     channel.send(tag, own)
-    return agreed_verdict(verdict, own, bytes(channel.receive(tag)))
+    return agreed_verdict(verdict, own, bytes(channel.receive(tag, _MOST_VERDICT_BYTES)))

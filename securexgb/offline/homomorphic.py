@@ -7,14 +7,15 @@ each party is P, who owns the one matrix, and Q, who asks for products with the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from securexgb.channel.channel import Channel
 from securexgb.correlations.source import Account
 from securexgb.errors import UsageError
 
 Received = Iterator[bytes | memoryview]
+Due: TypeAlias = tuple[str, int]
+"""A message that is awaited: its tag, and how many bytes it has at most."""
 
 
 class Registered(Protocol):
@@ -73,19 +74,20 @@ class HomomorphicProducts(Generic[M]):
             )
         self._values_left -= values
 
-    def _send(self, tag: str, message: bytes) -> None:
-        self._channel.send(tag, message)
+    def _send(self, tag: str, message: bytes, awaits: int | None = None) -> None:
+        self._channel.send(tag, message, awaits)
         self.account.channel_bytes += len(message)
 
-    def _swapped(self, outgoing: Iterable[tuple[str, bytes]], tags: list[str]) -> Received:
-        """Receives what the tags say, one for each message sent: nobody's buffers fill up."""
-        waiting = iter(tags)
+    def _swapped(self, outgoing: Iterable[tuple[str, bytes]], due: list[Due]) -> Received:
+        """Receives what is due, one for each message sent: nobody's buffers fill up."""
+        waiting = iter(due)
         for tag, message in outgoing:
-            self._send(tag, message)
-            for expected in islice(waiting, 1):
-                yield self._channel.receive(expected)
-        for expected in waiting:
-            yield self._channel.receive(expected)
+            expected = next(waiting, None)
+            self._send(tag, message, expected and expected[1])
+            if expected is not None:
+                yield self._channel.receive(*expected)
+        for one in waiting:
+            yield self._channel.receive(*one)
 
 
 def finish(messages: Received) -> None:

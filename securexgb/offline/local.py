@@ -15,7 +15,7 @@ from securexgb.channel.channel import Channel
 from securexgb.correlations.kind import Kind, Words
 from securexgb.correlations.streams import Streams, correction
 from securexgb.errors import UsageError
-from securexgb.offline.local_rows import InsecureRowBits
+from securexgb.offline.insecure.rows import InsecureRowBits
 from securexgb.offline.producer import ProductsAhead
 from securexgb.offline.seeded import Dealer, FixedMatrix, SeededSource
 

@@ -38,11 +38,11 @@ from securexgb.channel.channel import Channel
 from securexgb.correlations.kind import Words
 from securexgb.correlations.source import BucketMatrix, PadProducts
 from securexgb.errors import ProtocolDesync, SecureXGBError
-from securexgb.he.bfv import BfvEvaluator, BfvKeyHolder
-from securexgb.he.layout import SECOND_VECTORS, Layout, batch_vectors, messages_of
+from securexgb.he.bfv import ANNOUNCEMENT_BYTES, BfvEvaluator, BfvKeyHolder
+from securexgb.he.layout import GALOIS_KEY_BYTES, SECOND_VECTORS, Layout, batch_vectors
 from securexgb.he.made_matrix import MadeMatrix, held_bytes, whole_bytes
 from securexgb.he.noise import PRIMES, SHORT, Precision, Sums, sums_precision
-from securexgb.offline.homomorphic import HomomorphicProducts, Received, finish
+from securexgb.offline.homomorphic import Due, HomomorphicProducts, Received, finish
 
 _COINS = "offline/he/{}/coins"
 _KEY = "offline/he/{}/key"
@@ -232,7 +232,7 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
             made = _kernels.RlwePads(SHORT, PRIMES[:2], bits, public, matrix.rows, mirrored)
             pads.append((bits, made))
         if own is not None:
-            evaluator = BfvEvaluator(private, self._channel.receive(tag))
+            evaluator = BfvEvaluator(private, self._channel.receive(tag, ANNOUNCEMENT_BYTES))
             return _Owner(evaluator, MadeMatrix(pads, own, matrix.bins))
         holder = BfvKeyHolder(private)
         self._send(tag, holder.announcement())
@@ -263,7 +263,7 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
         tag = _COINS.format(owner)
         own = self._private.derive(f"coins {self._registered}").key
         self._send(tag, own)
-        received = bytes(self._channel.receive(tag))
+        received = bytes(self._channel.receive(tag, COIN_BYTES))
         if len(received) != COIN_BYTES:
             raise ProtocolDesync("the two sides' coins for pads have different lengths")
         both = (own, received)[:: 1 - 2 * self._rank]
@@ -276,10 +276,12 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
         if asked is not None:
             asking = _asking(asked, layouts[asked.owner])
         share, results = self._multiplied(mine, layouts, asking)
-        expected = 0
+        expected: list[Due] = []
         if asked is not None and asked.part is not None:
-            expected = layouts[asked.owner].results
-        received = self._swapped(results, [_PRODUCTS.format(1 - self._rank)] * expected)
+            layout = layouts[asked.owner]
+            tag = _PRODUCTS.format(asked.owner)
+            expected = [(tag, layout.most_result_bytes)] * layout.results
+        received = self._swapped(results, expected)
         if asked is not None:
             asked.put(_opened(asked, layouts[asked.owner], received))
         finish(received)
@@ -301,9 +303,9 @@ class BfvMatrixProducts(HomomorphicProducts[_Matrix]):
         assert isinstance(matrix.part, _Owner)
         layout, evaluator = layouts[matrix.owner], matrix.part.evaluator
         spacings = matrix.new_spacings(layout)
-        tags = [_MERGING.format(matrix.owner)] * len(spacings)
-        tags += [_SECRETS.format(matrix.owner)] * len(messages_of(layout.groups))
-        received = self._swapped(asking, tags)
+        due = [(_MERGING.format(matrix.owner), GALOIS_KEY_BYTES)] * len(spacings)
+        due += [(_SECRETS.format(matrix.owner), size) for size in layout.secret_bytes]
+        received = self._swapped(asking, due)
         for spacing in spacings:
             evaluator.add_galois_key(spacing, next(received))
         ciphertexts = evaluator.expanded(layout.groups, received, layout.precision)

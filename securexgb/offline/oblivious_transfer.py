@@ -193,7 +193,8 @@ class ObliviousTransfer:
             theirs = self.swap(step, packed, -(-expect * bits // WORD))
             return unpack_dense(theirs, expect, bits)
         if words.size:
-            self._messages.put(step, words.data.cast("B"))
+            due = words.itemsize * expect or None
+            self._messages.put(step, words.data.cast("B"), due)
         return self._messages.words(step, expect) if expect else np.zeros(0, np.uint64)
 
     def _agreed(self) -> tuple[_Direction, _Direction]:

@@ -32,7 +32,13 @@ from securexgb.channel.channel import Channel
 from securexgb.correlations.kind import Words
 from securexgb.correlations.source import BucketMatrix, VectorProducts
 from securexgb.errors import ProtocolDesync, UsageError
-from securexgb.he.paillier import DEFAULT_BITS, InsecureSecretKey, SecretKey, check_bits
+from securexgb.he.paillier import (
+    DEFAULT_BITS,
+    InsecureSecretKey,
+    SecretKey,
+    check_bits,
+    message_bytes,
+)
 from securexgb.he.paillier_sums import PaillierEvaluator, PaillierKeyHolder, Slots, block
 from securexgb.offline.homomorphic import HomomorphicProducts, Received, finish
 
@@ -133,7 +139,7 @@ class PaillierMatrixProducts(HomomorphicProducts[_Matrix]):
         if not new.empty:
             tag = _KEY.format(owner)
             if own is not None:
-                announced = self._channel.receive(tag)
+                announced = self._channel.receive(tag, self._key_bits // 8)
                 public = self.key_type.public_type.announced(announced, self._key_bits)
                 new.evaluator = PaillierEvaluator(public, slots, own, matrix.bins, self._masks)
             else:
@@ -170,13 +176,13 @@ class PaillierMatrixProducts(HomomorphicProducts[_Matrix]):
             vectors = self._vectors.words(asked.batch * asked.rows).reshape(asked.batch, asked.rows)
             if asked.holder is not None:
                 outgoing = asked.holder.encrypted(vectors)
-        rows = self._swap(_ROWS, outgoing, mine.messages(mine.rows) if mine else 0)
+        rows = self._swap(_ROWS, outgoing, mine, mine.rows if mine else 0)
         answers: list[tuple[bytes, Words]] = []
         if mine is not None and mine.evaluator is not None:
             answers = list(mine.evaluator.products(rows, mine.batch))
         finish(rows)
-        expected = asked.messages(asked.columns) if asked else 0
-        results = self._swap(_PRODUCTS, (message for message, _ in answers), expected)
+        made = (message for message, _ in answers)
+        results = self._swap(_PRODUCTS, made, asked, asked.columns if asked else 0)
         if asked is not None:
             products = np.zeros((asked.batch, asked.columns), np.uint64)
             if asked.holder is not None:
@@ -190,8 +196,13 @@ class PaillierMatrixProducts(HomomorphicProducts[_Matrix]):
             nothing = np.zeros((mine.batch, 0 if answers else mine.columns), np.uint64)
             mine.put(VectorProducts(None, np.concatenate([nothing, *shares], axis=1)))
 
-    def _swap(self, tag: str, outgoing: Iterable[bytes], expected: int) -> Received:
-        return self._swapped(((tag, message) for message in outgoing), [tag] * expected)
+    def _swap(
+        self, tag: str, outgoing: Iterable[bytes], matrix: _Matrix | None, ciphertexts: int
+    ) -> Received:
+        """Sends these, and receives so many ciphertexts that have to do with a matrix."""
+        count = matrix.messages(ciphertexts) if matrix else 0
+        due = tag, message_bytes(self._key_bits, block(self._key_bits))
+        return self._swapped(((tag, message) for message in outgoing), [due] * count)
 
     def _most_values(self, columns: int) -> int:
         """Words that may be masked: what is asked for, and what is left over in the last batch

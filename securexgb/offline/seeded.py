@@ -176,7 +176,7 @@ class DealtProducts:
             self._channel.send(tag, masked.data.cast("B"))
             self.account.channel_bytes += size
         elif size:
-            fixed.masked = _as_matrix(self._channel.receive(tag), fixed)
+            fixed.masked = _as_matrix(self._channel.receive(tag, size), fixed)
         self._matrices[owner] = fixed
         self._spent(began)
 

@@ -89,6 +89,7 @@ class TwoPartySource:
             stretch_after=stretch_after,
         )
         self._draw = private.derive("shares")
+        self._row_places = 0  # of streams of row triples, the same at both parties
         rows = private.derive("row bits")
         self.row_bits = RowBitsAhead(rank, self.producer, self._transfers, rows)
         self._queues: list[PrefetchQueue[Any]] = []
@@ -194,10 +195,15 @@ class TwoPartySource:
         bits, shape = kind.ring_bits, (rows, kind.count)
         words = words_per(rows * bits)
         sender, receiver = self._transfers.transfer(words, words, KEY)
-        message, a, c = row_products.sent((sender.zero, sender.one), shape, bits)
+        place, self._row_places = (
+            self._row_places,
+            self._row_places + row_products.places(shape, bits),
+        )
+        message, a, c = row_products.sent((sender.zero, sender.one), place, shape, bits)
         theirs = self._transfers.swap("row triples", message, message.size, bits)
         b = unpack_dense(receiver.choices, rows, bits)
-        c += row_products.received(receiver.chosen, b, kind.count, bits, theirs) + a * b[:, None]
+        chosen = receiver.chosen
+        c += row_products.received(chosen, place, b, kind.count, bits, theirs) + a * b[:, None]
         return RowTriplePieces(a.T, b, c.T)
 
     def _make_random_bits(self, kind: RandomBits, words: int) -> RandomBitPieces:

@@ -20,6 +20,7 @@ from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Prediction, Request
 from securexgb.errors import UsageError
 from securexgb.offline.method import Algorithm, Method, Offline, PaillierBits, Scheme
+from securexgb.terms.alignment import AlignTerms
 from securexgb.terms.toml import Column, Name, TomlFile, read_toml, to_toml, validate
 
 DIGEST_LETTERS = 10
@@ -106,6 +107,9 @@ class JobTerms(TomlFile):
     """Length of a Paillier modulus, where he is paillier."""
     id_column: Column | None = None
     """Column of the rows' ids, known to both sides; they are compared by digest."""
+    align: AlignTerms | None = None
+    """How the rows that both sides have are found: `securexgb align`. Left out: both files hold
+    the same rows in the same order."""
     positive_label: Annotated[str, Field(min_length=1)] | int | float | None = None
     """The class that a classification counts as 1, as the label party's data have it; left out:
     the greater of the two, by number or alphabet."""
@@ -171,7 +175,9 @@ class JobTerms(TomlFile):
 
     def to_toml(self) -> str:
         """The file, with a comment for every key."""
-        return "# The terms of a job: the same file at both sides.\n" + to_toml(self)
+        return "# The terms of a job: the same file at both sides.\n" + to_toml(
+            self, {"align": AlignTerms(keys=("national_id",))}
+        )
 
     @cached_property
     def full_digest(self) -> str:
@@ -193,6 +199,13 @@ class JobTerms(TomlFile):
     def request(self) -> Request:
         """What is asked of a prediction; UsageError for terms that do not go together."""
         return Request(self.predictions_to, self.prediction_decimals, self.prediction)
+
+    @property
+    def id_columns(self) -> tuple[str, ...]:
+        """What the ids of a row are made of: the id column, or else the keys of the alignment."""
+        if self.id_column is not None:
+            return (self.id_column,)
+        return () if self.align is None else self.align.keys
 
     @property
     def floors(self) -> Floors:

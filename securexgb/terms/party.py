@@ -21,7 +21,7 @@ from securexgb.terms.toml import Column, Name, TomlFile, read_toml, to_toml, val
 ENVIRONMENT = "SECUREXGB_"
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
 """What a CSV field may say for "no value", in every column but that of the ids."""
-_LISTS = ("feature_columns", "missing_texts")
+_LISTS = ("feature_columns", "key_columns", "missing_texts")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -120,8 +120,13 @@ class PartyConfig(TomlFile):
     """Columns to learn from; left out: all others."""
     id_column: Column | None = None
     """Column of the rows' ids, where it has another name than in the terms."""
+    key_columns: tuple[Column, ...] | None = None
+    """Columns by which rows are aligned, in the order of the terms' keys, where they have other
+    names than there."""
     missing_texts: tuple[str, ...] = MISSING
     """What a field of a CSV file may say for "no value", an empty one included."""
+    aligned_directory: Path = Path("aligned")
+    """Where `align` keeps which rows both sides have; `train`, `evaluate` and `predict` read it."""
     run_directory: Path = Path("run")
     """Where runs leave their files."""
 

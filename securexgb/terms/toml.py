@@ -10,6 +10,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -74,8 +75,11 @@ def _sentence(place: tuple[int | str, ...], text: str, kind: str) -> str:
     return f"{where}: {text[:1].lower()}{text[1:]}" if where else text
 
 
-def to_toml(model: TomlFile) -> str:
-    """Every key with its comment; those that are not set are commented out."""
+def to_toml(model: TomlFile, left_out: Mapping[str, TomlFile] = MappingProxyType({})) -> str:
+    """Every key with its comment; those that are not set are commented out.
+
+    ``left_out``: what a table that is not set may look like, by its name.
+    """
     lines: list[str] = []
     tables: list[str] = []
     for name, entry in type(model).model_fields.items():
@@ -83,13 +87,25 @@ def to_toml(model: TomlFile) -> str:
             getattr(model, name),
             f"\n# {' '.join((entry.description or '').split())}\n",
         )
-        if isinstance(value, TrainingParams):
+        table = left_out.get(name)
+        if value is None and table is not None:
+            lines_of = to_toml(table).strip("\n").split("\n")
+            commented = "\n".join(
+                line if line.startswith("# ") else f"# {line}" for line in lines_of
+            )
+            tables.append(f"{comment}# [{name}]\n{commented}\n")
+        elif isinstance(value, TrainingParams):
             tables.append(f"{comment}[{name}]\n{_training_toml(value)}")
         elif isinstance(value, TomlFile):
             tables.append(f"{comment}[{name}]{to_toml(value)}")
         else:
             lines.append(comment + _line(name, value))
     return "".join(lines + tables)
+
+
+def _commented(text: str) -> str:
+    lines = text.strip("\n").split("\n")
+    return "".join(f"{line if line[:1] in ('', '#') else f'# {line}'}\n" for line in lines)
 
 
 def _training_toml(params: TrainingParams) -> str:

@@ -14,7 +14,7 @@ from securexgb.arith.fixedpoint import (
     decode,
     encode,
 )
-from securexgb.errors import UsageError
+from securexgb.errors import SecureXGBError, UsageError
 
 
 @given(st.floats(-1e6, 1e6), st.integers(0, 40))
@@ -24,6 +24,12 @@ def test_decode_undoes_encode_within_half_a_unit(value: float, bits: int) -> Non
 
 def test_negative_values_are_twos_complement() -> None:
     assert encode(np.array([-1.0]), 4)[0] == np.uint64(2**64 - 16)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 2.0**59, -(2.0**63)])
+def test_what_fits_no_word_is_refused(value: float) -> None:
+    with pytest.raises(SecureXGBError, match="does not fit a ring word"):
+        encode(np.array([1.0, value]), 4)
 
 
 def _format(

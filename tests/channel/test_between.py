@@ -13,6 +13,7 @@ from typing import Literal
 
 import pytest
 
+from securexgb.channel.channel import MESSAGE_BYTES
 from securexgb.channel.endpoint import Listener, connect
 from securexgb.channel.grpc import GrpcChannel
 from securexgb.errors import PeerGone, PeerTimeout, SecureXGBError
@@ -106,8 +107,8 @@ def met(listener: Listener, dialling: Callable[[], GrpcChannel]) -> Iterator[Non
     yield
     label.send("t", b"to feature")
     feature.send("t", bytes(1 << 20))
-    assert bytes(feature.receive("t")) == b"to feature"
-    assert len(label.receive("t")) == 1 << 20
+    assert bytes(feature.receive("t", MESSAGE_BYTES)) == b"to feature"
+    assert len(label.receive("t", MESSAGE_BYTES)) == 1 << 20
     with ThreadPoolExecutor(1) as pool:
         closing = pool.submit(feature.close)
         label.close()

@@ -19,7 +19,7 @@ import grpc
 import pytest
 
 from securexgb.channel import endpoint as endpoints
-from securexgb.channel.channel import STREAMS, StreamName
+from securexgb.channel.channel import MESSAGE_BYTES, STREAMS, StreamName
 from securexgb.channel.endpoint import Listener, connect
 from securexgb.channel.grpc import GrpcChannel
 from securexgb.channel.handshake import Hello
@@ -85,7 +85,7 @@ def test_messages_pass_both_ways_and_are_counted(link: tuple[GrpcChannel, GrpcCh
         for end in link:
             end.send("a#1", memoryview(payload))
         for end in link:
-            assert bytes(end.receive("a#1")) == payload
+            assert bytes(end.receive("a#1", MESSAGE_BYTES)) == payload
     for end in link:
         assert end.traffic.bytes_sent == end.traffic.bytes_received == sum(sizes)
         assert end.traffic.messages_sent == end.traffic.messages_received == len(sizes)
@@ -97,17 +97,47 @@ def test_both_may_send_more_than_the_buffers_hold(link: tuple[GrpcChannel, GrpcC
     payload = bytes(100 << 20)
 
     def round_trip(end: GrpcChannel) -> int:
-        end.send("large", payload)
-        return len(end.receive("large"))
+        end.send("large", payload, len(payload))
+        return len(end.receive("large", MESSAGE_BYTES))
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(round_trip, link)) == [len(payload)] * 2
 
 
+def test_a_long_message_waits_for_its_receiver(link: tuple[GrpcChannel, GrpcChannel]) -> None:
+    """The window of 64 MiB alone is let in before that; then all of it, and the next one."""
+    label, feature = link
+    payload, begun = bytes(100 << 20), threading.Event()
+
+    def send() -> None:
+        for _ in range(2):
+            label.send("long", payload)
+            begun.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(send)
+        assert not begun.wait(0.5)
+        for _ in range(2):
+            assert len(feature.receive("long", len(payload))) == len(payload)
+        job.result(10)
+
+
+@pytest.mark.parametrize("size", [9, 3 << 20])
+def test_a_longer_message_than_is_due_is_a_desync(
+    link: tuple[GrpcChannel, GrpcChannel], size: int
+) -> None:
+    label, feature = link
+    label.send("t#1", bytes(size))
+    with pytest.raises(ProtocolDesync, match=rf"at t#1, but .* sent {size} bytes for .*8 are due"):
+        feature.receive("t#1", 8)
+    with pytest.raises(StoppedByPeer, match="stopped with ProtocolDesync"):
+        label.receive("t#2", 8)
+
+
 def test_another_tag_is_a_desync(link: tuple[GrpcChannel, GrpcChannel]) -> None:
     link[0].send("tree 1#2", b"")
     with pytest.raises(ProtocolDesync, match=r"at tree 1#3, but bank \(label party\) sent .*1#2"):
-        link[1].receive("tree 1#3")
+        link[1].receive("tree 1#3", MESSAGE_BYTES)
 
 
 @pytest.mark.parametrize("failing", [0, 1])
@@ -119,16 +149,16 @@ def test_a_failure_stops_the_other_side_at_once(
     started = time.monotonic()
     with ThreadPoolExecutor(1) as pool:
         closing = pool.submit(failed.close, DataError("row 3 holds 17"))
-        assert bytes(waiting.receive("before")) == b"x"
+        assert bytes(waiting.receive("before", MESSAGE_BYTES)) == b"x"
         with pytest.raises(StoppedByPeer) as caught:
-            waiting.receive("after")
+            waiting.receive("after", MESSAGE_BYTES)
         closing.result()
     assert time.monotonic() - started < 3
     assert str(caught.value) == f"{waiting.peer} stopped with DataError"
     with pytest.raises(StoppedByPeer):
         waiting.send("more", b"")
     with pytest.raises(StoppedByPeer):
-        waiting.receive("more")
+        waiting.receive("more", MESSAGE_BYTES)
     with pytest.raises(PeerGone, match="this side has closed"):
         failed.send("more", b"")
 
@@ -140,9 +170,9 @@ def test_what_was_sent_before_an_orderly_end_is_read(
     payload = os.urandom(5 << 20)
     link[closing].send("last", payload)
     link[closing].close()
-    assert bytes(link[1 - closing].receive("last")) == payload
+    assert bytes(link[1 - closing].receive("last", MESSAGE_BYTES)) == payload
     with pytest.raises(PeerGone, match="closed the link before"):
-        link[1 - closing].receive("none")
+        link[1 - closing].receive("none", MESSAGE_BYTES)
 
 
 def test_silence_of_a_living_peer_is_a_timeout(sides: Sides) -> None:
@@ -151,11 +181,11 @@ def test_silence_of_a_living_peer_is_a_timeout(sides: Sides) -> None:
     assert isinstance(feature, GrpcChannel)
     started = time.monotonic()
     with pytest.raises(PeerTimeout, match="is alive but sent no message for 1 s"):
-        label.receive("tree 1#1")
+        label.receive("tree 1#1", MESSAGE_BYTES)
     assert time.monotonic() - started < 3
     label.close(PeerTimeout(""))
     with pytest.raises(StoppedByPeer, match="stopped with PeerTimeout"):
-        feature.receive("tree 1#1")
+        feature.receive("tree 1#1", MESSAGE_BYTES)
 
 
 class Slow:
@@ -170,7 +200,7 @@ class Slow:
     def stalled_seconds(self, _: int) -> float:
         return 0.0 if self.pieces else float("inf")
 
-    def receive(self, _: int, __: float) -> tuple[str, str] | None:
+    def receive(self, _: int, __: int, ___: float) -> tuple[str, str] | None:
         self.pieces -= 1
         return ("t", "whole") if self.is_whole and not self.pieces else None
 
@@ -181,10 +211,10 @@ def test_each_piece_of_a_long_message_counts_the_deadline_anew() -> None:
         wire: Any = Slow(5, is_whole)
         channel = GrpcChannel(wire, "bureau", 0.5)
         if is_whole:
-            assert channel.wait(channel, "t") == ("t", "whole")
+            assert channel.wait(channel, "t", 5) == ("t", "whole")
         else:
             with pytest.raises(PeerTimeout, match="alive but sent no message"):
-                channel.wait(channel, "t")
+                channel.wait(channel, "t", 5)
         assert wire.pieces == 0
 
 
@@ -334,7 +364,7 @@ if role == "label":
 else:
     channel = connect(sides.endpoint("feature", int(sys.argv[4]), 20.0), hello("feature"))
 print("open", flush=True)
-channel.receive("last")
+channel.receive("last", 1)
 """
 
 
@@ -375,7 +405,7 @@ def test_a_process_that_vanishes_is_noticed(sides: Sides, role: str, number: int
         process.send_signal(number)
         started = time.monotonic()
         with pytest.raises(PeerGone, match="broke" if number == signal.SIGKILL else "no heartbeat"):
-            channel.receive("never")
+            channel.receive("never", MESSAGE_BYTES)
         assert time.monotonic() - started < 5
 
 
@@ -384,7 +414,7 @@ def test_a_program_that_forgets_to_close_still_ends(sides: Sides, role: str) -> 
     with other_process(sides, role, seconds=20.0) as (process, channel):
         channel.send("last", b"")
         with pytest.raises(PeerGone, match="broke"):
-            channel.receive("never")
+            channel.receive("never", MESSAGE_BYTES)
         assert process.wait(10) == 0
 
 
@@ -402,12 +432,12 @@ def test_bounded_buffers_hold_a_sender_back(sides: Sides) -> None:
 
     with ThreadPoolExecutor(1) as pool:
         job = pool.submit(send)
-        while len(sent) < 64:
+        while len(sent) < 63:
             assert not job.done()
         feature.close(DataError(""))
         with pytest.raises(StoppedByPeer):
             job.result(10)
-    assert len(sent) <= 65
+    assert len(sent) <= 64
     label.close()
 
 
@@ -424,10 +454,10 @@ def test_streams_do_not_wait_for_each_other(link: tuple[GrpcChannel, GrpcChannel
         job = pool.submit(fill)
         for number in range(200):
             label.send(f"now#{number}", chunk)
-            assert len(feature.receive(f"now#{number}")) == len(chunk)
+            assert len(feature.receive(f"now#{number}", MESSAGE_BYTES)) == len(chunk)
         assert not job.done()
         for _ in range(90):
-            assert len(feature.stream("offline").receive("ahead")) == len(chunk)
+            assert len(feature.stream("offline").receive("ahead", MESSAGE_BYTES)) == len(chunk)
         job.result(10)
     assert label.traffic.bytes_sent == feature.traffic.bytes_received == 290 << 20
     assert feature.stream("online").traffic is feature.traffic
@@ -440,7 +470,7 @@ def test_messages_of_two_streams_pass_at_once(link: tuple[GrpcChannel, GrpcChann
         stream, got = end.stream(name), []
         for number, size in enumerate(sizes):
             stream.send(f"{name}#{number}", bytes(size))
-            got.append(len(stream.receive(f"{name}#{number}")))
+            got.append(len(stream.receive(f"{name}#{number}", MESSAGE_BYTES)))
         return got
 
     jobs: list[tuple[GrpcChannel, StreamName]] = [(end, name) for end in link for name in STREAMS]
@@ -454,7 +484,7 @@ def test_the_end_reaches_whoever_waits_on_a_stream(
 ) -> None:
     label, feature = link
     with ThreadPoolExecutor(1) as pool:
-        job = pool.submit(label.stream(name).receive, "never")
+        job = pool.submit(label.stream(name).receive, "never", 1)
         feature.stream("offline").close(DataError(""))
         with pytest.raises(StoppedByPeer, match="DataError"):
             job.result(10)
@@ -466,7 +496,7 @@ def test_closing_frees_the_own_threads(
 ) -> None:
     label, _ = link
     with ThreadPoolExecutor(2) as pool:
-        waiting = pool.submit(label.stream(name).receive, "never")
+        waiting = pool.submit(label.stream(name).receive, "never", 1)
         full = pool.submit(
             lambda: [label.stream("offline").send("much", bytes(1 << 20)) for _ in range(99)]
         )
@@ -482,4 +512,4 @@ def test_what_was_sent_ahead_is_read_after_an_orderly_end(
     label, feature = link
     label.stream("offline").send("ahead", bytes(9 << 20))
     label.close()
-    assert len(feature.stream("offline").receive("ahead")) == 9 << 20
+    assert len(feature.stream("offline").receive("ahead", MESSAGE_BYTES)) == 9 << 20

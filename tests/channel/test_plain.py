@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from securexgb._pb.channel_pb2 import Frame
+from securexgb.channel.channel import MESSAGE_BYTES
 from securexgb.channel.endpoint import Listener, connect
 from securexgb.channel.grpc import GrpcChannel
 from securexgb.errors import MalformedFrame, PeerGone, ProtocolDesync, StoppedByPeer
@@ -84,8 +85,8 @@ def test_a_plain_peer_exchanges_messages_and_parts(sides: Sides, way: type[calle
     with way(sides) as (channel, plain):
         plain.send(encode(DATA, 1, 3, b"a#1", b"one"))
         plain.send(encode(DATA, 0, 3, b"b#1", b"two", 1))
-        assert bytes(channel.receive("a#1")) == b"one"
-        assert bytes(channel.stream("offline").receive("b#1")) == b"two"
+        assert bytes(channel.receive("a#1", MESSAGE_BYTES)) == b"one"
+        assert bytes(channel.stream("offline").receive("b#1", MESSAGE_BYTES)) == b"two"
         channel.send("a#2", b"three")
         frame = plain.next()
         assert (frame.kind, frame.sequence, frame.tag, frame.payload) == (DATA, 1, "a#2", b"three")
@@ -111,7 +112,7 @@ def test_messages_of_any_length_pass(sides: Sides, size: int) -> None:
             plain.send(encode(HEARTBEAT, 0, 0, b"", b""))
             head = (DATA, 1, size, b"x") if number == 0 else (MORE, 1 + number, 0, b"")
             plain.send(encode(*head, piece))
-        got = channel.receive("x")
+        got = channel.receive("x", MESSAGE_BYTES)
         assert bytes(got) == payload
         assert got.readonly
 
@@ -121,11 +122,26 @@ def test_credits_tell_what_was_taken(sides: Sides) -> None:
     with called(sides) as (channel, plain):
         for number in range(20):
             plain.send(encode(DATA, number, size, b"t", bytes(size), 1))
-            channel.stream("offline").receive("t")
+            channel.stream("offline").receive("t", MESSAGE_BYTES)
         frame = plain.next()
         assert (frame.kind, frame.sequence, frame.stream) == (CREDIT, 0, 1)
-        assert frame.message_bytes % (size + KEPT_BYTES) == 0
-        assert frame.message_bytes > 16 << 20
+        assert frame.message_bytes == size + KEPT_BYTES
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_no_more_is_kept_than_there_is_room_for_and_than_is_awaited(
+    sides: Sides, awaited: bool
+) -> None:
+    """Pieces of a message of 4 GiB: refused with the first one, or where the window is full."""
+    stream = 0 if awaited else 1
+    with called(sides) as (channel, plain):
+        plain.send(encode(DATA, 1 - stream, 4 << 30, b"a#1", bytes(CHUNK_BYTES), stream))
+        for number in range(2 - stream, 70):
+            plain.send(encode(MORE, number, 0, b"", bytes(CHUNK_BYTES), stream))
+        error = ProtocolDesync if awaited else MalformedFrame
+        with pytest.raises(error, match="32 are due" if awaited else "more arrived than"):
+            channel.receive("a#1", 32)
+        assert plain.failure() == error.__name__
 
 
 LONG = encode(DATA, 1, CHUNK_BYTES + 1, b"", bytes(CHUNK_BYTES))
@@ -163,7 +179,7 @@ def test_what_is_out_of_place_stops_both_sides(sides: Sides, frames: list[bytes]
         for frame in frames:
             plain.send(frame)
         with pytest.raises(MalformedFrame, match=r"from bureau \(feature party\): "):
-            channel.stream("offline").receive("a")
+            channel.stream("offline").receive("a", MESSAGE_BYTES)
         assert plain.failure() == "MalformedFrame"
 
 
@@ -172,7 +188,7 @@ def test_and_so_it_does_for_the_side_that_dials(sides: Sides, frames: list[bytes
     with dialled(sides) as (channel, plain):
         plain.send(frames[0])
         with pytest.raises(MalformedFrame, match=r"from bank \(label party\): "):
-            channel.receive("a")
+            channel.receive("a", MESSAGE_BYTES)
         assert plain.failure() == "MalformedFrame"
 
 
@@ -196,7 +212,7 @@ def test_a_plain_peer_s_failure_is_told(sides: Sides, way: type[called]) -> None
         plain.send(encode(DATA, 1, CHUNK_BYTES + 9, b"t", bytes(CHUNK_BYTES)))
         plain.send(encode(ERROR, 2, 0, b"", b"\x0a\x09DataError"))
         with pytest.raises(StoppedByPeer, match="stopped with DataError"):
-            channel.receive("t")
+            channel.receive("t", MESSAGE_BYTES)
 
 
 @pytest.mark.parametrize("tag", ["\x1b]0;x\x07", "\u202eb\n"])
@@ -204,7 +220,7 @@ def test_a_tag_reaches_no_terminal_as_it_is(sides: Sides, tag: str) -> None:
     with called(sides) as (channel, plain):
         plain.send(encode(DATA, 1, 0, tag.encode(), b""))
         with pytest.raises(ProtocolDesync, match="sent a message of") as caught:
-            channel.receive("t")
+            channel.receive("t", MESSAGE_BYTES)
     assert str(caught.value).isprintable()
 
 
@@ -219,5 +235,5 @@ def test_a_hello_where_a_message_is_due(sides: Sides) -> None:
         assert wire is not None
         channel = GrpcChannel(wire, "bureau", 5.0)
         with pytest.raises(ProtocolDesync, match="sent a message of hello"):
-            channel.receive("t")
+            channel.receive("t", MESSAGE_BYTES)
         channel.close(PeerGone(""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from securexgb.channel.channel import MESSAGE_BYTES
 from securexgb.channel.memory import memory_pair
 from securexgb.errors import DataError, StoppedByPeer
 from tests.recorded import Entry, RecordedChannel
@@ -14,7 +15,7 @@ def test_both_directions_are_noted() -> None:
     recorded = RecordedChannel(label)
     recorded.send("a", memoryview(b"123"))
     feature.send("b", b"4567")
-    assert recorded.receive("b") == b"4567"
+    assert recorded.receive("b", MESSAGE_BYTES) == b"4567"
     assert recorded.shape == [("sent", "a", 3), ("received", "b", 4)]
     assert recorded.traffic.bytes_sent == 3
     assert not recorded.is_network
@@ -32,4 +33,4 @@ def test_the_end_is_passed_on() -> None:
     label, feature = memory_pair()
     RecordedChannel(label).close(DataError(""))
     with pytest.raises(StoppedByPeer):
-        feature.receive("a")
+        feature.receive("a", MESSAGE_BYTES)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from securexgb.channel.channel import MESSAGE_BYTES
 from securexgb.channel.endpoint import MOST_UNKNOWN, Endpoint, Listener, connect
 from securexgb.channel.keys import create_keys
 from securexgb.errors import (
@@ -104,7 +105,7 @@ def test_silent_connections_under_a_limit_of_64_files(sides: Sides, files: int) 
         for _ in range(600):
             held.enter_context(reach(port))
         channel = connect(sides.endpoint("feature", port), hello("feature"))
-        assert bytes(channel.receive("in")) == b""
+        assert bytes(channel.receive("in", MESSAGE_BYTES)) == b""
         channel.close()
         assert process.wait(10) == 0
 
@@ -316,7 +317,11 @@ def test_after_a_fork_a_link_is_the_parent_s(sides: Sides) -> None:
         label, other = listener.accept(hello("label")), job.result()
 
         def child() -> int:
-            for use in (lambda: other.send("t", b""), lambda: other.receive("t"), other.close):
+            for use in (
+                lambda: other.send("t", b""),
+                lambda: other.receive("t", MESSAGE_BYTES),
+                other.close,
+            ):
                 try:
                     use()
                 except UsageError as error:
@@ -330,7 +335,7 @@ def test_after_a_fork_a_link_is_the_parent_s(sides: Sides) -> None:
             os._exit(child())
         assert os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]) == 0
         other.send("t", b"still here")
-        assert bytes(label.receive("t")) == b"still here"
+        assert bytes(label.receive("t", MESSAGE_BYTES)) == b"still here"
         closing = pool.submit(other.close)
         label.close()
         closing.result()

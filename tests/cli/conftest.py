@@ -72,6 +72,7 @@ def both(monkeypatch):
                 command(**files, **options)
             except SecureXGBError as error:
                 errors[name] = error
+                parties[list(SIDES).index(name)].channel.close(error)  # as a session's end does
                 if not fails:
                     raise
 

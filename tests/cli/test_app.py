@@ -78,6 +78,17 @@ def test_every_command_may_open_as_many_files_as_there_may_be():
     assert done.returncode == 0
 
 
+def test_too_few_files_are_a_sentence():
+    program = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24)); "
+        "from securexgb.cli.app import main; raise SystemExit(main(['protocols']))"
+    )
+    root, command = Path(__file__).parents[2], [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=root, check=False, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "may open 24 files and no more, and needs 32 at least" in done.stderr
+
+
 def test_interrupt(securexgb, monkeypatch):
     def interrupt():
         raise KeyboardInterrupt
@@ -233,11 +244,15 @@ def test_signals_end_a_command_in_order(securexgb, monkeypatch, number):
                 os.kill(os.getpid(), number)  # an impatient manager of processes
             ended.append(True)
 
-    before = signal.getsignal(number)
-    monkeypatch.setattr("securexgb.cli.protocols.protocol_rows", command)
-    done = securexgb("protocols")
-    assert (done.code, done.stderr, ended) == (130, "interrupted\n", [True])
-    assert signal.getsignal(number) is before
+    usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+    before = signal.signal(number, usual)  # under nohup a hangup is ignored
+    try:
+        monkeypatch.setattr("securexgb.cli.protocols.protocol_rows", command)
+        done = securexgb("protocols")
+        assert (done.code, done.stderr, ended) == (130, "interrupted\n", [True])
+        assert signal.getsignal(number) is usual
+    finally:
+        signal.signal(number, before)
 
 
 def test_a_hangup_that_nohup_ignores_stays_ignored():

@@ -234,7 +234,8 @@ def test_seconds_follow_from_the_link_and_the_machine():
 
 
 def test_an_alignment_costs_what_is_foreseen():
-    of = job(rows=300)
+    of = replace(job(rows=300), aligns=True)
+    assert estimate(job(rows=300), 0, machine=MACHINE).align is None
 
     def program(party, _):
         keys = [b"%d" % number for number in range(300)]

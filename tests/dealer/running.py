@@ -117,11 +117,14 @@ def connected(
 
 @contextmanager
 def dealer_process(
-    folder: Path, certificates: Sequence[bytes] | None = None, files: int | None = None
+    folder: Path,
+    certificates: Sequence[bytes] | None = None,
+    files: int | None = None,
+    most_files: int | None = None,
 ) -> Iterator[RunningDealer]:
     """``parties/dealer/main.py`` in a process of its own, for the parties of ``certificates``.
 
-    ``files``: its soft limit of open files when it starts; None: as it is here.
+    ``files``, ``most_files``: its soft and hard limit of open files when it starts; None: as here.
     """
     pinned = certificates or [party.certificate for party in PARTIES]
     (folder / "label.pem").write_bytes(pinned[0])
@@ -139,7 +142,8 @@ def dealer_process(
         )
         if files is not None:
             _, most = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
-            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (files, most))
+            limits = files, most if most_files is None else most_files
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limits)
     try:
         assert process.stdout is not None
         told = json.loads(process.stdout.readline() or "{}")

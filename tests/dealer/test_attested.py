@@ -15,6 +15,7 @@ from securexgb.attestation.collateral import FileCollateral
 from securexgb.attestation.policy import Policy
 from securexgb.attestation.trust import Appraisals, AttestationRequirement, EvidenceSubject
 from securexgb.attestation.verify import VENDORS, Challenge
+from securexgb.channel.channel import MESSAGE_BYTES
 from securexgb.channel.memory import memory_pair
 from securexgb.correlations.triples import Triples
 from securexgb.dealer import service
@@ -284,7 +285,7 @@ def test_a_dealer_that_fails_later_stops_both() -> None:
                 zero.take(Triples(), 1_000_000)
             channels[0].close(caught.value)
             with pytest.raises(EvidenceRefused, match="refuses the dealer's evidence"):
-                channels[1].receive("tree 3")
+                channels[1].receive("tree 3", MESSAGE_BYTES)
 
 
 def test_collateral_that_runs_out_means_asking_again(tmp_path: Path) -> None:

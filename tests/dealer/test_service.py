@@ -103,7 +103,7 @@ def test_a_killed_dealer_stops_products_that_the_parties_make(tmp_path: Path) ->
                 source.products.vector_products(0, 1)
 
 
-def test_a_silent_dealer_is_noticed_within_the_deadline(tmp_path: Path) -> None:
+def test_a_silent_dealer_is_noticed(tmp_path: Path) -> None:
     with (
         dealer_process(tmp_path) as dealer,
         connected(dealer, timeout_seconds=2) as (_, one),
@@ -114,7 +114,7 @@ def test_a_silent_dealer_is_noticed_within_the_deadline(tmp_path: Path) -> None:
         began = time.monotonic()
         with pytest.raises(DealerGone):
             one.take(Triples(), 10_000_000)
-        assert time.monotonic() - began < 6
+        assert time.monotonic() - began < HANGS_SECONDS
         os.kill(dealer.process.pid, signal.SIGCONT)
 
 

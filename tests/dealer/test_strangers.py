@@ -25,12 +25,12 @@ CROWD = 700
 
 
 @contextmanager
-def crowd(port: int, says: bytes) -> Iterator[None]:
+def crowd(port: int, says: bytes, count: int = CROWD) -> Iterator[None]:
     """So many who say this, and then nothing."""
     soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(most, 4 * CROWD)), most))
     with ExitStack() as held:
-        for _ in range(CROWD):
+        for _ in range(count):
             one = held.enter_context(socket.create_connection(("127.0.0.1", port), 20))
             one.sendall(says)
         yield
@@ -48,6 +48,16 @@ def test_a_crowd_before_and_during_a_session(tmp_path: Path, says: bytes) -> Non
         check_next(Triples(), sources, 90_000)
         more = held.enter_context(connected(dealer, timeout_seconds=60))
         check_next(Triples(), more, 900)
+
+
+def test_a_dealer_of_few_files_serves(tmp_path: Path) -> None:
+    """A hard limit, which nobody can raise, with a crowd for which it has files."""
+    with (
+        dealer_process(tmp_path, files=64, most_files=64) as dealer,
+        crowd(dealer.port, b"", 40),
+        connected(dealer, timeout_seconds=60) as sources,
+    ):
+        check_next(Triples(), sources, 900)
 
 
 def test_a_healthy_session_fails_no_handshake(tmp_path: Path) -> None:

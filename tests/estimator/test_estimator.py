@@ -49,6 +49,7 @@ def test_parameters_are_those_of_training_params():
         "prediction",
         "positive_label",
         "federation",
+        "align",
     }
     assert set(signature) == set(declarations()) | own
     for name in declarations():

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from securexgb.boost.executor import LocalExecutor
+from securexgb.channel.channel import MESSAGE_BYTES
 from securexgb.channel.keys import create_keys
 from securexgb.channel.memory import memory_pair
 from securexgb.errors import (
@@ -280,6 +281,6 @@ def test_a_reflected_commitment_is_refused() -> None:
     with ThreadPoolExecutor(1) as pool:
         job = pool.submit(draw_coins, label, 0, "D")
         for tag in ("coins/commitment", "coins/opening"):
-            feature.send(tag, feature.receive(tag))
+            feature.send(tag, feature.receive(tag, MESSAGE_BYTES))
         with pytest.raises(ProtocolDesync):
             job.result()

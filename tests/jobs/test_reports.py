@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from securexgb.boost.params import TrainingParams
 from securexgb.jobs.reports import Quality, _in_order, _Predicted, keep_prediction
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import RunDirectory
 from securexgb.storage.whole import read_whole, unpack_json
+from tests.readers import files as readers
 
 
 def predicted(run):
@@ -21,6 +23,16 @@ def test_a_run_remembers_all_predictions_and_forgets_those_that_were_replaced(tm
         keep_prediction(run, tmp_path / f"{data}.csv", tmp_path / f"{scores}.csv")
     kept = [(Path(one["data"]).stem, Path(one["predictions"]).stem) for one in predicted(run)]
     assert kept == [("train", "b"), ("may", "a")]
+
+
+@pytest.mark.parametrize("name", ["other.csv", "9" * 400, "."])
+@pytest.mark.parametrize("place", ["rows.csv", "scores.csv"])
+def test_what_is_no_file_is_gone(tmp_path, place, name):
+    """Names that no file can have, too: the list may be damaged."""
+    content, read = readers.predicted(tmp_path)
+    assert not read(content).remarks
+    (remark,) = read(content.replace(place.encode(), name.encode())).remarks
+    assert "is gone, so nothing is said of" in remark
 
 
 def test_the_training_rows_come_first_and_names_differ(tmp_path):

@@ -97,9 +97,9 @@ def test_stretched_transfers(width: int) -> None:
 @pytest.mark.parametrize("count", [0, 1, 9])
 def test_keys_are_expanded_for_products(count: int) -> None:
     keys = words(2, 6)
-    streams = k.ot_expand(keys, count, 3).reshape(2, count, 3)
+    streams = k.ot_expand(keys, 12, count, 3).reshape(2, count, 3)
     for number, key in enumerate(keys.T):
-        expected = k.prg_words(key.tobytes(), 0, count)
+        expected = k.prg_words(key.tobytes(), 12 + number * (count + count % 2), count)
         np.testing.assert_array_equal(streams[number // 3, :, number % 3], expected)
 
 
@@ -167,7 +167,7 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "far": (k.ot_receive, (CUBE, TAG, 2**62, 1, 1), "too many"),
     "rows": (k.ot_send, (CUBE, TAG, TAG, 0, np.zeros((30, 1), np.uint64), 1), "31 rows"),
     "width": (k.ot_receive, (CUBE, TAG, 0, 1, 65), "width must be 1 to 64"),
-    "odd keys": (k.ot_expand, (KEYS[:2], 5, 3), "keys must have the shape"),
+    "odd keys": (k.ot_expand, (KEYS[:2], 0, 5, 3), "keys must have the shape"),
     "few rows": (k.ot_silent_send, (POOL, TAGS, 1, 0, TAG, TAGS[:1], 1), "rows must have"),
     "far tree": (k.ot_silent_send, (POOL, TAGS, 2**63, 0, TAG, TAGS[:1], 1), "too far"),
     "even places": (k.ot_silent_send, (POOL, TAGS, 0, 0, TAG + 1, TAGS[:1], 1), "must be odd"),

@@ -16,6 +16,12 @@ MATRIX = np.zeros((6, 4), np.uint64)
 ONE_SELECTION = np.zeros((1, 6, 1), np.uint64)
 VECTORS = np.zeros((2, 6), np.uint64)
 BINS = np.zeros((6, 2), np.uint8)
+BITS = np.zeros(6, np.uint8)
+FIXED = np.zeros(6, np.uint64)
+FIXED.flags.writeable = False
+
+PAIRS = np.arange(12, 0, -1, np.uint64).reshape(6, 2)
+FOURS = np.zeros((6, 4), np.uint64)
 
 NO_ARRAY = "not a C-contiguous NumPy array[^']*"
 """And then, in a note, the argument's name."""
@@ -52,12 +58,58 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "257 bins": (k.histogram, (BINS, VECTORS, 257), "n_bins must be 1 to 256"),
     "rows differ": (k.histogram, (BINS[:5], VECTORS, 3), "bins have 5 rows, values 6"),
     "masked bin too large": (k.mask_bucket_matrix, (BINS + 3, 3, KEY, 0), "bins must lie below"),
+    "ends past the keys": (k.psi_digests, (b"", b"ab", W[:1] + 3), "ends must rise"),
+    "ends that fall": (k.psi_digests, (b"", b"ab", np.array([2, 1], np.uint64)), "ends must rise"),
+    "numbers of three words": (k.psi_order, (MATRIX[:, :3].copy(), 128), "numbers must have"),
+    "hashes of 121 bits": (k.psi_code_words, (1, 121), "bits must be 1 to 120"),
+    "numbers that fall": (k.psi_pack, (PAIRS, 60), "numbers must rise below 2\\^60"),
+    "code of another list": (k.psi_unpack, (W[:3] + 7, 2, 40), "code must be that"),
+    "code of another size": (k.psi_unpack, (W[:1], 2, 60), "code must have 3 words"),
+    "three coins": (k.okvs_encode, (PAIRS[:3], PAIRS, 200, KEY), "coins must have"),
+    "fewer columns than a band": (k.okvs_encode, (PAIRS[:4], PAIRS, 127, KEY), "columns must be"),
+    "factors of other rows": (k.field_add_multiples, (PAIRS[:2], PAIRS[:3], W[:2]), "same shape"),
+    "transfers of no element": (k.vole_combine_sent, (PAIRS,), "multiple of 128"),
+    "a dimension of five": (
+        k.vole_receive,
+        (PAIRS[:4], 1, FOURS, PAIRS[:1], PAIRS[:2]),
+        "elements",
+    ),
+    "even delta": (
+        k.vole_send,
+        (PAIRS[:4], 1, PAIRS[:5], PAIRS[:1], W[:2], PAIRS[:1]),
+        "delta must be odd",
+    ),
+    "no points": (
+        k.psi_blind_again,
+        (np.full((1, 32), 255, np.uint8), bytes(64)),
+        "must be points",
+    ),
+    "short scalar": (k.psi_blind, (PAIRS, b"", KEY), "scalar must have 64 bytes"),
     "product of other rows": (k.matrix_product, (MATRIX[:5], VECTORS), "matrix has 5 rows"),
     "drawn product of other rows": (
         k.prg_matrix_product,
         (KEY, 0, 5, 4, VECTORS),
         "the matrix has 5 rows",
     ),
+    "masked words too few": (
+        k.multiplex_send,
+        (W, W, W, 0, W.copy(), W[:5].copy()),
+        r"\[6, 6, 6, 5\]",
+    ),
+    "shift of a word": (
+        k.multiplex_send,
+        (W, W, W, 64, W.copy(), W.copy()),
+        "shift must be 0 to 63",
+    ),
+    "share of its own": (k.multiplex_give, (W, BITS, W), "of its own"),
+    "share that is read only": (k.multiplex_give, (W, BITS, FIXED), "writable"),
+    "flips too few": (k.multiplex_give, (W, BITS[:5], W.copy()), "equal lengths"),
+    "bits too few": (k.multiplex_take, (W, 0, W, BITS, BITS[:5], W.copy()), "equal lengths"),
+    "lifted bits too many": (k.lift_send, (W, W, W, 8), r"6 bits are 1 words, not \[6\]"),
+    "sent slices": (k.lift_send, (W, W, W[:1], 65), "width must be 1 to 64"),
+    "flips of other rows": (k.lift_give, (W, W[:1], W), "6 bits are 1 words"),
+    "slices of other rows": (k.lift_take, (W, MATRIX, W[:1], W[:1]), "6 bits are 1 words"),
+    "runs of other rows": (k.lift_sums, (MATRIX, MATRIX, W, [1, 2]), "equal lengths"),
     "unequal factors": (k.triple_open, (W, W[:5], W, W), "equal lengths"),
     "unequal triple": (k.triple_close, (VECTORS, W, W, W[:5], 0), "length of opened's rows"),
     "three opened rows": (k.triple_close, (np.zeros((3, 6), np.uint64), W, W, W, 0), "2 rows"),

@@ -9,6 +9,7 @@ import pytest
 
 from securexgb.arith.bits import words_per
 from securexgb.correlations.counting import CountingSource
+from securexgb.errors import SecureXGBError, UsageError
 from securexgb.mpc.circuits.chains import (
     Chain,
     Preparation,
@@ -110,3 +111,20 @@ def test_costs_are_what_is_sent_and_drawn() -> None:
     assert opened == sum(chain.bits * words for chain, words in wanted)
     assert budget == masks_cost(wanted).correlations
     assert ends == 3 * 3 + 6 + 2 * 3
+
+
+def test_masks_serve_once() -> None:
+    def program(party: Party, bits: SharedBits) -> SharedBits:
+        (masks,) = Preparation(party, [(Chain((1,)), words_per(COUNT))]).ready()
+        chains_at_once(party, [(masks, bits.words)], COUNT)
+        with pytest.raises(SecureXGBError, match="serve once"):
+            chains_at_once(party, [(masks, bits.words)], COUNT)
+        return bits
+
+    evaluate(program, shared_bits(np.zeros((2, COUNT), np.int64)))
+
+
+@pytest.mark.parametrize("levels", [(), (0,), (4,), (1, 4)])
+def test_chains_of_other_lengths_are_refused(levels: tuple[int, ...]) -> None:
+    with pytest.raises(UsageError, match="1 to 3 bits of a chain"):
+        Chain(levels)

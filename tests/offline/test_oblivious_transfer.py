@@ -161,11 +161,13 @@ class _Altered:
         self._inner, self._step, self._payload = inner, step, payload
         self.traffic, self.is_network = inner.traffic, inner.is_network
 
-    def send(self, tag: str, payload: bytes | bytearray | memoryview) -> None:
-        self._inner.send(tag, payload)
+    def send(
+        self, tag: str, payload: bytes | bytearray | memoryview, awaits: int | None = None
+    ) -> None:
+        self._inner.send(tag, payload, awaits)
 
-    def receive(self, tag: str) -> bytes | memoryview:
-        payload = self._inner.receive(tag)
+    def receive(self, tag: str, at_most: int) -> bytes | memoryview:
+        payload = self._inner.receive(tag, at_most)
         return self._payload if tag.endswith(self._step) else payload
 
     def close(self, error: BaseException | None = None) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from securexgb.boost.params import TrainingParams
+from securexgb.channel.channel import MESSAGE_BYTES
 from securexgb.channel.memory import MemoryChannel, memory_pair
 from securexgb.correlations.kind import Pieces, Words
 from securexgb.correlations.triples import TriplePieces, Triples
@@ -165,7 +166,7 @@ def test_parties_may_be_far_apart() -> None:
 
     def step(rank: int, own: TwoPartySource) -> list[TriplePieces]:
         if rank:
-            channels[1].receive("the other one waits")
+            channels[1].receive("the other one waits", MESSAGE_BYTES)
         else:
             threading.Timer(0.2, channels[0].send, ("the other one waits", b"")).start()
         return [own.take(Triples(), count) for count in counts]

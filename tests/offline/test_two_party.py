@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
+from securexgb import _kernels
 from securexgb.boost.params import TrainingParams
 from securexgb.channel.channel import Channel
 from securexgb.correlations.counting import CountingSource
 from securexgb.correlations.digits import DigitTransfers
 from securexgb.correlations.gates import Gates
-from securexgb.correlations.kind import Kind, Pieces
+from securexgb.correlations.kind import Kind, Pieces, Words
 from securexgb.correlations.kinds import KINDS
 from securexgb.correlations.random_bits import RandomBits
 from securexgb.correlations.row_triples import RowTriples
@@ -125,6 +127,27 @@ def test_rows_are_made_singly_and_nothing_is_sent_for_the_lowest_bit() -> None:
     for own in parties:
         assert own.account.channel_bytes == setup + keys + message
         own.close()
+
+
+def test_no_two_keys_of_row_triples_begin_at_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one party's messages: both keys of a transfer share a place, and no other key has it."""
+    expand, seen = _kernels.ot_expand, list[tuple[int, int]]()
+
+    def spy(keys: Words, first: int, count: int, bits: int) -> Words:
+        stride = count + count % 2
+        seen.extend((first + n * stride, first + (n + 1) * stride) for n in range(keys.shape[1]))
+        return expand(keys, first, count, bits)
+
+    monkeypatch.setattr(_kernels, "ot_expand", spy)
+    parties = pair()
+    for kind in (RowTriples(3, 52), RowTriples(4, 33), RowTriples(3, 52)):
+        taken(parties, kind, 200)
+    for own in parties:
+        own.close()
+    places = sorted(set(seen))
+    assert len(places) > 3 * 200 * 33
+    assert all(end <= start for (_, end), (start, _) in pairwise(places))
+    assert {seen.count(place) for place in places[:50]} == {6}  # two keys, one chosen; both ends
 
 
 def encrypted(party: Party) -> TwoPartySource:

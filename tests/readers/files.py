@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,18 @@ from securexgb.boost.params import TrainingParams
 from securexgb.estimator import SecureXGBClassifier
 from securexgb.estimator_files import DESCRIPTION, saved_kind
 from securexgb.federation.session import Federation
+from securexgb.jobs.aligning.buckets import Buckets
+from securexgb.jobs.aligning.export import export
+from securexgb.jobs.aligning.kept import (
+    Aligned,
+    Record,
+    load,
+    read_coin,
+    rows_sha256,
+    save,
+    write_coin,
+)
+from securexgb.jobs.aligning.sets import DataSet, read_source
 from securexgb.jobs.data.files import ColumnRoles, read_side
 from securexgb.jobs.ledgers import FORMAT, NAME, books_of
 from securexgb.jobs.prediction import read_scores, write_predictions
@@ -32,6 +45,7 @@ from securexgb.model.files import dump_half, load_half, parse_half, save_half
 from securexgb.report.record import Costs
 from securexgb.storage.sealed import ModelKey, find_key
 from securexgb.storage.whole import pack_arrays, unpack_arrays
+from securexgb.terms.alignment import AlignTerms
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
 from tests.boost.data import sides, table, train_both
@@ -195,6 +209,66 @@ def predicted(folder: Path) -> Prepared:
     return at(path, path.read_bytes(), lambda: quality_of(federation, finished))
 
 
+def alignment() -> Aligned:
+    rows = np.array([1, 0], np.int64)
+    words = dict.fromkeys(("file", "file_sha256", "keys_sha256", "job"), "0a")
+    words |= dict.fromkeys(("align_sha256", "coin_sha256", "order_sha256"), "0b")
+    counts = {"rows": 2, "keys": 2, "peer_keys": 4, "common": 2}
+    about = {"data_set": "train", "time": "2026-01-02T00:00:00Z", "peer": "bureau"}
+    facts: Any = {**words, **counts, **about, "rows_sha256": rows_sha256(rows)}
+    return Aligned(Record(**facts), rows, np.array([1, 2], np.uint64))
+
+
+def exported(folder: Path) -> Prepared:
+    path = folder / "rows.csv"
+    content = b'id,a\n"007",1.50\n"x\ny",2\n'
+
+    def read() -> object:
+        export(path, alignment(), folder / "joined.csv", "here")
+        return (folder / "joined.csv").read_bytes()
+
+    return at(path, content, read)
+
+
+def keys_of_rows(folder: Path) -> Prepared:
+    path = folder / "rows.csv"
+    align = AlignTerms(keys=("id", "born"), normalise={"born": ("iso_date",), "id": ("digits",)})
+    config = PartyConfig(role="label", name="bank", train_data=path)
+    terms = JobTerms(name="n", label_party="bank", feature_party="bureau", align=align)
+    chosen = DataSet("train", path)
+    content = b"id,born,a\n007,1.2.1980,1\nx8,1980-02-03,2\n"
+    return at(path, content, lambda: read_source(Federation(config, terms), chosen).keys.values)
+
+
+def aligned(end: str) -> Callable[[Path], Prepared]:
+    """One of the two files of an alignment."""
+
+    def prepare(folder: Path) -> Prepared:
+        save(folder, alignment())
+        path = folder / f"train{end}"
+
+        def read() -> object:
+            found = load(folder, "train")
+            return found and (found.record, found.rows.tolist(), found.marks.tolist())
+
+        return at(path, path.read_bytes(), read)
+
+    return prepare
+
+
+def order_coin(folder: Path) -> Prepared:
+    write_coin(folder, "bureau", bytes(16))
+    path = folder / "order.json"
+    return at(path, path.read_bytes(), lambda: read_coin(folder, "bureau"))
+
+
+def bucket(folder: Path) -> Prepared:
+    kept = Buckets(folder)
+    kept.save(3, b"\x05")
+    path = folder / "3.bits"
+    return at(path, path.read_bytes(), lambda: kept.load(3))
+
+
 def metrics(folder: Path) -> Prepared:
     run, path = RunDirectory(folder), folder / "metrics.jsonl"
     lines = [json.dumps({"tree": tree, "seconds": 0.5}) + "\n" for tree in range(4)]
@@ -274,6 +348,12 @@ ROWS = (
     Row("run.json", run_record),
     Row("ledger.json", ledger),
     Row("predicted.json", predicted),
+    Row("aligned rows, record", aligned(".json")),
+    Row("aligned rows, arrays", aligned(".npz")),
+    Row("rows to export", exported),
+    Row("keys of rows", keys_of_rows),
+    Row("order coin", order_coin),
+    Row("alignment cut off, bits", bucket),
     Row("metrics.jsonl", metrics),
     Row("estimator.json", estimator),
     Row("predictions.csv", scores),

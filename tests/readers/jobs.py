@@ -18,7 +18,7 @@ MESSAGES = (
     "mpc.party:Party.in_round",
     "offline.base_transfer:Messages.get",
     "offline.homomorphic:HomomorphicProducts._swapped",
-    "offline.local_rows:InsecureRowBits.fix",
+    "offline.insecure.rows:InsecureRowBits.fix",
     "offline.matrix_products:BfvMatrixProducts._coins",
     "offline.matrix_products:BfvMatrixProducts._part",
     "offline.paillier_products:PaillierMatrixProducts.register_matrix",
@@ -52,11 +52,13 @@ class Changing:
         self._channel, self._arrivals = channel, arrivals
         self.traffic, self.is_network = channel.traffic, channel.is_network
 
-    def send(self, tag: str, payload: bytes | bytearray | memoryview) -> None:
-        self._channel.send(tag, payload)
+    def send(
+        self, tag: str, payload: bytes | bytearray | memoryview, awaits: int | None = None
+    ) -> None:
+        self._channel.send(tag, payload, awaits)
 
-    def receive(self, tag: str) -> bytes:
-        return self._arrivals.changed(bytes(self._channel.receive(tag)))
+    def receive(self, tag: str, at_most: int) -> bytes:
+        return self._arrivals.changed(bytes(self._channel.receive(tag, at_most)))
 
     def stream(self, name: StreamName) -> Channel:
         return Changing(self._channel.stream(name), self._arrivals)

@@ -37,7 +37,8 @@ from securexgb.errors import CertificateRefused, ProtocolDesync
 from securexgb.federation.coins import _commitment, draw_coins
 from securexgb.federation.session import Federation
 from securexgb.jobs.agreement import JobDescription, agree
-from securexgb.jobs.alignment import column_counts, same_names
+from securexgb.jobs.aligning.session import _Offer, _parsed
+from securexgb.jobs.alignment import _same_alignments, column_counts, same_names
 from securexgb.jobs.estimating.link import measured as measured_link
 from securexgb.jobs.estimating.link import measuring_cost
 from securexgb.jobs.evaluation import measure
@@ -69,10 +70,11 @@ class Told:
     def exchange_bytes(self, _: bytes) -> bytes:
         return self._said.pop(0)
 
-    def send(self, tag: str, payload: bytes) -> None:
+    def send(self, tag: str, payload: bytes, awaits: int | None = None) -> None:
         """Thrown away."""
 
-    def receive(self, _: str) -> memoryview:
+    def receive(self, _: str, at_most: int) -> memoryview:
+        del at_most  # what is too long is refused by channels; tests of these are their own
         return memoryview(self._said.pop(0))
 
     @contextmanager
@@ -240,6 +242,10 @@ def ids(party: Any) -> object:
     return check_same_rows(party, None, 40, None)
 
 
+def alignments(party: Any) -> object:
+    return _same_alignments(party, [("valid", Rows(np.zeros((1, 1)), ("a",)))])
+
+
 def asked(party: Any) -> object:
     return _check_request(party, MODEL, np.zeros((4, len(MODEL.columns))), Request("both"))
 
@@ -273,6 +279,7 @@ MODEL = half("owner")
 SAME = verdict_message(Verdict.unattested(), bytes(32), bytes(16))
 PREDICTION = f"{MODEL.model_id} {len(MODEL.best_rounds)} 4 both 6 transfers".encode()
 METRIC = f"0 {MODEL.model_id} {len(MODEL.best_rounds)} 40 logloss".encode()
+OFFER = _Offer("train", "members", 40, "0a", "0c")
 RUN = RunOffer("one", 2, "model", "seeded", ("first", "second"))
 ROWS = (
     Row("models of the other side", models),
@@ -283,6 +290,8 @@ ROWS = (
     Row("failure", failure),
     Row("description of a job", description),
     Row("names of evaluation sets", told(b"valid", names)),
+    Row("alignments that are used", told(b"0" * 64, alignments)),
+    Row("what is to be aligned", lambda _: (json.dumps(asdict(OFFER)).encode(), _parsed)),
     Row("number of columns", told(b"\x01\0\0\0", columns)),
     Row("link", link),
     Row("number of rows", told(b"\x28" + bytes(7), ids)),

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from securexgb.arith.prg import Prg
-from securexgb.channel.channel import Channel
+from securexgb.channel.channel import MESSAGE_BYTES, Channel
 from securexgb.channel.handshake import Hello
 from securexgb.channel.memory import memory_pair
 from securexgb.correlations.source import BucketMatrix, PadProducts
@@ -212,7 +212,7 @@ def coins_are_those_committed_to() -> None:
     def program(rank: int, channel: Channel) -> None:
         if rank == 1:
             channel.send("coins/commitment", bytes(32))
-            channel.receive("coins/commitment")
+            channel.receive("coins/commitment", MESSAGE_BYTES)
             channel.send("coins/opening", bytes(32))
             return
         expect(ProtocolDesync, "committed to", lambda: draw_coins(channel, 0, "JOB"))

@@ -49,6 +49,12 @@ def test_terms_survive_the_file_and_every_key_is_explained(
         assert field.name in table or f"# {field.name} =" in before.to_toml()
 
 
+def test_a_mark_of_the_byte_order_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "job.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + terms().to_toml().encode())
+    assert JobTerms.from_file(path) == terms()
+
+
 def test_the_default_needs_no_dealer() -> None:
     method = terms().method
     assert (method.algorithm, method.offline, method.he) == ("hybrid", "two-party", "bfv")

@@ -25,6 +25,12 @@ def test_the_template_is_a_valid_file_that_explains_every_key(role: Any, tmp_pat
         assert f"{name} =" in text
 
 
+def test_a_mark_of_the_byte_order_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "party.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + PartyConfig.template("label", "bank").encode())
+    assert PartyConfig.from_file(path, environment={}).name == "bank"
+
+
 def test_flag_beats_environment_beats_file(tmp_path: Path) -> None:
     path = tmp_path / "party.toml"
     path.write_text('role = "feature"\nname = "bureau"\nconnect = "a:1"\ntimeout_seconds = 5\n')

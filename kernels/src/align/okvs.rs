@@ -235,7 +235,7 @@ mod tests {
     /// 0.31, 0.069, 0.0135, and 2.4 bits less for each four more (docs/alignment.md).
     #[test]
     fn dependent_rows_get_rarer_with_the_width_as_they_were_measured_to() {
-        let (keys, tries) = (1024, 400u32);
+        let (keys, tries) = (1024_usize, 400_u32);
         let mut stream = 0;
         for (width, least, most) in [(20, 0.22, 0.41), (24, 0.03, 0.12), (28, 0.001, 0.037)] {
             let columns = (6 * keys).div_ceil(5) + width;

@@ -9,7 +9,7 @@
 //! nothing that was sent before is lost.
 
 use super::frame::{Frame, Heard, Kind, Malformed};
-use super::lane::{Lane, Message, next_frame};
+use super::lane::{Lane, Message, counted, next_frame};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 pub const STREAMS: usize = 3;
 /// A `Failure` (control.proto) with the kind MalformedFrame.
 const MALFORMED: &[u8] = b"\x0a\x0eMalformedFrame";
+/// The same with the kind ProtocolDesync.
+const TOO_LONG: &[u8] = b"\x0a\x0eProtocolDesync";
 
 /// Why there is nothing more to send or to receive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub enum Ending {
     Failed(Vec<u8>),
     /// The other side sent what is no frame of ours, or in the wrong place.
     Malformed(String),
+    /// The other side sent a longer message than the program awaits.
+    TooLong(String),
     /// The other side does not want the call.
     Refused(String),
     /// The connection broke.
@@ -69,13 +73,20 @@ impl State {
         }
     }
 
+    /// The program awaits a message.
+    fn expect(&mut self, stream: usize, bytes: usize) -> Result<(), Ending> {
+        self.lanes[stream].expect(bytes)?;
+        self.tell_taken(stream);
+        Ok(())
+    }
+
     fn part(&mut self, failure: Option<&[u8]>) {
         if self.last != Last::Open {
             return;
         }
         match failure {
             Some(failure) => {
-                self.lanes[0].put(Frame::control(Kind::Error, failure).encode());
+                self.lanes[0].put(Frame::control(Kind::Error, failure).encode(), 0);
                 self.last = Last::Said;
             }
             None => self.last = Last::ByeIsDue,
@@ -85,25 +96,34 @@ impl State {
     /// The stream whose program has something to read now; None: there may be room to send.
     fn hear(&mut self, heard: Heard) -> Result<Option<usize>, Ending> {
         self.heard = Instant::now();
-        let malformed = |Malformed(why)| Ending::Malformed(why);
         let (stream, message) = match heard {
             Heard::Nothing => return Ok(None),
-            Heard::Piece { stream } => {
+            Heard::Piece { stream, size, total, tag } => {
                 self.lanes[stream].progress = Some(self.heard);
+                self.lanes[stream].piece(size, total, tag)?;
+                self.tell_taken(stream);
                 return Ok(None);
             }
             Heard::Credit { stream, taken } => {
-                return self.lanes[stream].credit(taken).map(|()| None).map_err(malformed);
+                return self.lanes[stream].credit(taken).map(|()| None);
             }
             Heard::Bye => return Err(Ending::Bye),
             Heard::Error(failure) => return Err(Ending::Failed(failure)),
             Heard::Hello(payload) => (0, (None, payload)),
             Heard::Message { stream, tag, payload } => (stream, (Some(tag), payload)),
         };
-        if !self.is_closed {
-            self.lanes[stream].arrive(message).map_err(malformed)?;
-        }
+        self.lanes[stream].arrive(message, !self.is_closed)?;
         Ok(Some(stream))
+    }
+
+    /// Queues a credit, where one is due.
+    fn tell_taken(&mut self, stream: usize) {
+        if let Some(frame) = self.lanes[stream].credit_due(stream) {
+            self.credits.push_back(frame);
+            if let Some(waker) = self.waker.take() {
+                waker.wake();
+            }
+        }
     }
 }
 
@@ -191,27 +211,49 @@ impl End {
             return Err(state.ending());
         }
         let frame = Frame::control(Kind::Hello, hello).encode();
-        state.lanes[0].begin(hello.len());
-        state.lanes[0].is_busy = false;
-        state.lanes[0].put(frame);
+        state.lanes[0].put(frame, counted(hello.len(), true));
         state.is_greeted = true;
         self.wake(state);
         Ok(())
     }
 
-    /// Begins a message of so many bytes, once there is room for it.
-    pub fn begin(&self, stream: usize, size: usize, at_most: Duration) -> Waited<()> {
+    /// What the next message of a stream may have at most: it is let in from now on.
+    pub fn expect(&self, stream: usize, bytes: usize) -> Result<(), Ending> {
+        let expected = self.lock().expect(stream, bytes);
+        self.refused(expected)
+    }
+
+    /// Ends the link with what this side refuses.
+    fn refused<T>(&self, outcome: Result<T, Ending>) -> Result<T, Ending> {
+        if let Err(ending @ Ending::TooLong(_)) = &outcome {
+            self.finish(ending.clone());
+        }
+        outcome
+    }
+
+    /// Begins a message, once there is room for it.
+    pub fn begin(&self, stream: usize, at_most: Duration) -> Waited<()> {
         let begun = self.wait(&self.room, at_most, |state| {
             if state.last != Last::Open || state.is_closed {
                 return Some(Err(state.ending()));
             }
-            state.lanes[stream].begin(size).then_some(Ok(()))
+            state.lanes[stream].has_room().then(|| {
+                state.lanes[stream].is_busy = true;
+                Ok(())
+            })
         });
         begun.transpose()
     }
 
-    /// Queues a frame of the message that was begun, once there is room; `None`: try again.
-    pub fn put(&self, stream: usize, frame: &mut Vec<u8>, at_most: Duration) -> Waited<()> {
+    /// Queues a frame of the message that was begun, which counts so much, once there is room;
+    /// `None`: try again.
+    pub fn put(
+        &self,
+        stream: usize,
+        frame: &mut Vec<u8>,
+        counted: u64,
+        at_most: Duration,
+    ) -> Waited<()> {
         let put = self.wait(&self.room, at_most, |state| {
             if state.last == Last::Said || state.over.is_some() {
                 return Some(Err(state.ending()));
@@ -219,7 +261,7 @@ impl End {
             if !state.lanes[stream].has_room() {
                 return None;
             }
-            state.lanes[stream].put(std::mem::take(frame));
+            state.lanes[stream].put(std::mem::take(frame), counted);
             if let Some(waker) = state.waker.take() {
                 waker.wake();
             }
@@ -239,22 +281,23 @@ impl End {
         }
     }
 
-    /// The next message of a stream, if it comes in time. What arrived before the end is given.
-    pub fn take(&self, stream: usize, at_most: Duration) -> Waited<Message> {
-        let taken = self.wait(&self.arrived[stream], at_most, |state| {
-            let Some(message) = state.lanes[stream].take() else {
-                let is_over = state.over.is_some() || state.is_closed;
-                return is_over.then(|| Err(state.ending()));
-            };
-            if let Some(frame) = state.lanes[stream].credit_due(stream) {
-                state.credits.push_back(frame);
-                if let Some(waker) = state.waker.take() {
-                    waker.wake();
+    /// The next message of a stream, if it comes in time, of at most so many `bytes`: TooLong for a
+    /// longer one. What arrived before the end is given.
+    pub fn take(&self, stream: usize, bytes: usize, at_most: Duration) -> Waited<Message> {
+        self.expect(stream, bytes)?;
+        let taken =
+            self.wait(&self.arrived[stream], at_most, |state| match state.lanes[stream].take() {
+                Ok(None) => {
+                    let is_over = state.over.is_some() || state.is_closed;
+                    is_over.then(|| Err(state.ending()))
                 }
-            }
-            Some(Ok(message))
-        });
-        taken.transpose()
+                Ok(Some(message)) => {
+                    state.tell_taken(stream);
+                    Some(Ok(message))
+                }
+                Err(refused) => Some(Err(refused)),
+            });
+        self.refused(taken.transpose())
     }
 
     /// How long the other side has been silent.
@@ -271,6 +314,7 @@ impl End {
     pub fn close(&self, failure: Option<&[u8]>) {
         let mut state = self.lock();
         state.is_closed = true;
+        state.lanes.iter_mut().for_each(Lane::expect_nothing);
         state.part(failure);
         self.wake(state);
         self.notify_all();
@@ -309,9 +353,13 @@ impl End {
     }
 
     fn finish_with(&self, mut state: MutexGuard<'_, State>, ending: Ending) {
-        let is_malformed = matches!(ending, Ending::Malformed(_));
+        let word = match ending {
+            Ending::Malformed(_) => Some(MALFORMED),
+            Ending::TooLong(_) => Some(TOO_LONG),
+            _ => None,
+        };
         state.over.get_or_insert(ending);
-        state.part(is_malformed.then_some(MALFORMED));
+        state.part(word);
         self.wake(state);
         self.notify_all();
     }
@@ -339,15 +387,13 @@ impl End {
         }
         if let Some(frame) = next_frame(&mut state.lanes) {
             state.has_begun = true;
-            drop(state);
-            self.room.notify_all();
             return Poll::Ready(Some(frame));
         }
         if state.last == Last::ByeIsDue && (!state.lanes[0].is_busy || state.over.is_some()) {
             state.last = Last::Said;
             if !state.lanes[0].is_cut {
                 // A bye does not fit into the middle of a message.
-                state.lanes[0].put(Frame::control(Kind::Bye, &[]).encode());
+                state.lanes[0].put(Frame::control(Kind::Bye, &[]).encode(), 0);
                 return Poll::Ready(state.lanes[0].next_frame());
             }
         }

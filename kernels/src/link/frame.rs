@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Streams are independent: each has its own numbers and its own message in progress. Before the
-//! hello nothing else is read, and of a message no more memory is taken than has arrived of it.
+//! hello nothing else is read, and of a message no more memory is taken than has arrived of it;
+//! how much may arrive is for [`super::lane`] to say.
 
 /// No frame is longer than this.
 pub const FRAME_BYTES: usize = 1 << 20;
@@ -156,9 +157,12 @@ fn cut(tag: &str) -> usize {
 pub enum Heard {
     /// A heartbeat.
     Nothing,
-    /// A piece of a message that is not whole yet.
+    /// A piece of a message that is not whole yet; the tag with the first one.
     Piece {
         stream: usize,
+        size: usize,
+        total: usize,
+        tag: Option<String>,
     },
     Hello(Vec<u8>),
     /// A whole message.
@@ -278,8 +282,10 @@ impl StreamReader {
         if here as u64 == total {
             return Ok(Heard::Message { stream: frame.stream.into(), tag, payload: parts });
         }
-        self.begun = Some(Begun { tag, total: total as usize, parts });
-        Ok(Heard::Piece { stream: frame.stream.into() })
+        let (stream, size, total) = (frame.stream.into(), here, total as usize);
+        let first = tag.clone();
+        self.begun = Some(Begun { tag, total, parts });
+        Ok(Heard::Piece { stream, size, total, tag: Some(first) })
     }
 
     fn go_on(&mut self, frame: &Frame) -> Result<Heard, Malformed> {
@@ -289,8 +295,9 @@ impl StreamReader {
         }
         begun.parts.extend_from_slice(frame.payload);
         if begun.parts.len() < begun.total {
+            let (size, total) = (frame.payload.len(), begun.total);
             self.begun = Some(begun);
-            return Ok(Heard::Piece { stream: frame.stream.into() });
+            return Ok(Heard::Piece { stream: frame.stream.into(), size, total, tag: None });
         }
         begun.parts.shrink_to_fit();
         Ok(Heard::Message { stream: frame.stream.into(), tag: begun.tag, payload: begun.parts })

@@ -2,7 +2,7 @@
 
 use super::end::{End, Ending, STREAMS};
 use super::frame::{CHUNK_BYTES, FRAME_BYTES, Frame, Heard, Kind, Malformed, Reader, set_sequence};
-use super::lane::{BUFFER_BYTES, KEPT_BYTES, MOST_PASSED};
+use super::lane::{BUFFER_BYTES, KEPT_BYTES, MOST_PASSED, counted};
 use super::run_until;
 use bytes::Bytes;
 use std::sync::{Arc, mpsc};
@@ -12,6 +12,8 @@ use std::time::Duration;
 const KINDS: [Kind; 7] =
     [Kind::Hello, Kind::Data, Kind::More, Kind::Heartbeat, Kind::Error, Kind::Bye, Kind::Credit];
 const AT_ONCE: Duration = Duration::ZERO;
+/// More than any message here has.
+const MOST: usize = 2 << 20;
 
 /// Draws that are the same every time (xorshift).
 struct Draws(u64);
@@ -128,10 +130,10 @@ fn before_the_hello_only_a_hello_or_an_end_is_read() {
 fn an_error_may_cut_a_message_short_and_a_bye_may_not() {
     let long = frame(Kind::Data, 1, CHUNK_BYTES as u64 + 1, "", &vec![0; CHUNK_BYTES]);
     let mut reader = greeted();
-    assert_eq!(reader.feed(&long), Ok(Heard::Piece { stream: 0 }));
+    assert!(matches!(reader.feed(&long), Ok(Heard::Piece { size: CHUNK_BYTES, .. })));
     assert_eq!(reader.feed(&frame(Kind::Error, 2, 0, "", b"x")), Ok(Heard::Error(b"x".into())));
     let mut reader = greeted();
-    assert_eq!(reader.feed(&long), Ok(Heard::Piece { stream: 0 }));
+    assert!(matches!(reader.feed(&long), Ok(Heard::Piece { size: CHUNK_BYTES, .. })));
     assert!(reader.feed(&frame(Kind::Bye, 2, 0, "", b"")).is_err());
 }
 
@@ -153,8 +155,8 @@ fn send(end: &End, stream: usize, tag: &str, payload: &[u8]) {
     let total = payload.len() as u64;
     let data = Frame { stream: stream as u8, ..Frame::control(Kind::Data, payload) };
     let mut frame = Frame { tag, message_bytes: total, ..data }.encode();
-    assert_eq!(end.begin(stream, payload.len(), AT_ONCE), Ok(Some(())));
-    assert_eq!(end.put(stream, &mut frame, AT_ONCE), Ok(Some(())));
+    assert_eq!(end.begin(stream, AT_ONCE), Ok(Some(())));
+    assert_eq!(end.put(stream, &mut frame, counted(payload.len(), true), AT_ONCE), Ok(Some(())));
     end.finish_message(stream, true);
 }
 
@@ -181,14 +183,14 @@ fn two_ends_exchange_messages_and_part() {
     send(&a, 0, "now", b"3");
     a.close(None);
     assert!(carry(&a, &mut readers.0, &b));
-    assert_eq!(b.take(0, AT_ONCE), Ok(Some((None, b"a".into()))));
-    assert_eq!(b.take(0, AT_ONCE), Ok(Some((Some("now".into()), b"3".into()))));
-    assert_eq!(b.take(1, AT_ONCE), Ok(Some((Some("ahead".into()), b"12".into()))));
-    assert_eq!(b.take(0, AT_ONCE), Err(Ending::Bye));
-    assert_eq!(b.begin(0, 1, AT_ONCE), Err(Ending::Bye));
+    assert_eq!(b.take(0, MOST, AT_ONCE), Ok(Some((None, b"a".into()))));
+    assert_eq!(b.take(0, MOST, AT_ONCE), Ok(Some((Some("now".into()), b"3".into()))));
+    assert_eq!(b.take(1, MOST, AT_ONCE), Ok(Some((Some("ahead".into()), b"12".into()))));
+    assert_eq!(b.take(0, MOST, AT_ONCE), Err(Ending::Bye));
+    assert_eq!(b.begin(0, AT_ONCE), Err(Ending::Bye));
     assert!(carry(&b, &mut readers.1, &a));
     assert!(a.wait_over(AT_ONCE));
-    assert_eq!(a.begin(0, 1, AT_ONCE), Err(Ending::Closed));
+    assert_eq!(a.begin(0, AT_ONCE), Err(Ending::Closed));
 }
 
 #[test]
@@ -203,13 +205,13 @@ fn a_stream_that_nobody_reads_stops_its_sender_and_no_other() {
         send(&a, 1, "much", &chunk);
         carry(&a, &mut readers.0, &b);
     }
-    assert_eq!(a.begin(1, 1, AT_ONCE), Ok(None));
+    assert_eq!(a.begin(1, AT_ONCE), Ok(None));
     send(&a, 0, "now", b"");
     for _ in 0..fits {
-        assert!(matches!(b.take(1, AT_ONCE), Ok(Some(_))));
+        assert!(matches!(b.take(1, MOST, AT_ONCE), Ok(Some(_))));
     }
     carry(&b, &mut readers.1, &a);
-    assert_eq!(a.begin(1, 1, AT_ONCE), Ok(Some(())));
+    assert_eq!(a.begin(1, AT_ONCE), Ok(Some(())));
 }
 
 #[test]
@@ -217,15 +219,15 @@ fn a_failure_is_told_at_once_and_a_wrong_frame_is_one() {
     let (a, b) = (End::default(), End::default());
     let mut reader = Reader::new(STREAMS);
     a.greet(b"").unwrap();
-    assert_eq!(a.begin(0, 10, AT_ONCE), Ok(Some(())));
+    assert_eq!(a.begin(0, AT_ONCE), Ok(Some(())));
     a.close(Some(b"why"));
     a.finish_message(0, false);
     assert!(carry(&a, &mut reader, &b));
-    assert_eq!(b.take(0, AT_ONCE), Ok(Some((None, b"".into()))));
-    assert_eq!(b.take(0, AT_ONCE), Err(Ending::Failed(b"why".into())));
+    assert_eq!(b.take(0, MOST, AT_ONCE), Ok(Some((None, b"".into()))));
+    assert_eq!(b.take(0, MOST, AT_ONCE), Err(Ending::Failed(b"why".into())));
     let c = End::default();
     assert!(c.hear(Err(Malformed("so".into()))));
-    assert_eq!(c.take(1, AT_ONCE), Err(Ending::Malformed("so".into())));
+    assert_eq!(c.take(1, MOST, AT_ONCE), Err(Ending::Malformed("so".into())));
     let Poll::Ready(Some(data)) = next_frame(&c, true) else { panic!("a last word") };
     assert_eq!(Frame::decode(&data).unwrap().kind, Kind::Error);
     assert_eq!(next_frame(&c, true), Poll::Ready(None));
@@ -235,7 +237,7 @@ fn a_failure_is_told_at_once_and_a_wrong_frame_is_one() {
 fn a_credit_for_what_was_never_sent_is_refused() {
     let end = End::default();
     assert!(end.hear(Ok(Heard::Credit { stream: 1, taken: 5 })));
-    assert!(matches!(end.take(0, AT_ONCE), Err(Ending::Malformed(_))));
+    assert!(matches!(end.take(0, MOST, AT_ONCE), Err(Ending::Malformed(_))));
 }
 
 #[test]
@@ -271,19 +273,21 @@ fn no_stream_waits_for_long_behind_another() {
 fn empty_messages_that_nobody_takes_have_an_end() {
     let (a, b) = (End::default(), End::default());
     let most = BUFFER_BYTES / 1024;
-    let sent = (0..most).take_while(|_| a.begin(1, 0, AT_ONCE) == Ok(Some(()))).count();
+    let has_room = |_: &u64| a.begin(1, AT_ONCE) == Ok(Some(()));
+    let sent = (0..most).take_while(has_room).inspect(|_| send(&a, 1, "", b"")).count();
     assert!((16_000..40_000).contains(&sent), "{sent}");
     let empty = || Heard::Message { stream: 1, tag: String::new(), payload: Vec::new() };
     let heard = (0..most).take_while(|_| !b.hear(Ok(empty()))).count();
     assert_eq!(heard, sent);
-    assert!(matches!(b.take(0, AT_ONCE), Err(Ending::Malformed(_))));
+    assert!(matches!(b.take(0, MOST, AT_ONCE), Err(Ending::Malformed(_))));
 }
 
 #[test]
 fn a_piece_is_progress_of_its_stream_alone() {
     let end = End::default();
     end.hear(Ok(Heard::Nothing));
-    assert!(!end.hear(Ok(Heard::Piece { stream: 2 })));
+    let tag = Some(String::new());
+    assert!(!end.hear(Ok(Heard::Piece { stream: 2, size: 1, total: 2, tag })));
     assert!(end.stalled(2).is_some() && end.stalled(0).is_none() && end.stalled(1).is_none());
 }
 
@@ -297,5 +301,118 @@ fn a_panic_of_the_link_s_thread_ends_the_link() {
     };
     run_until(Arc::default(), async { panic!("as a bug would") }, after).unwrap();
     told.recv_timeout(Duration::from_secs(60)).unwrap();
-    assert_eq!(end.take(0, AT_ONCE), Err(Ending::Broken));
+    assert_eq!(end.take(0, MOST, AT_ONCE), Err(Ending::Broken));
+}
+
+/// A message of so many whole pieces, of which `a` queues as many as it has room for.
+fn send_pieces(a: &End, stream: usize, pieces: usize, tag: &str) -> usize {
+    let payload = vec![0; CHUNK_BYTES];
+    assert_eq!(a.begin(stream, AT_ONCE), Ok(Some(())));
+    let total = (pieces * CHUNK_BYTES) as u64;
+    let queued = (0..pieces).take_while(|number| {
+        let (kind, tag, message_bytes) =
+            if *number == 0 { (Kind::Data, tag, total) } else { (Kind::More, "", 0) };
+        let control = Frame::control(kind, &payload);
+        let mut frame = Frame { tag, message_bytes, stream: stream as u8, ..control }.encode();
+        a.put(stream, &mut frame, counted(CHUNK_BYTES, *number == 0), AT_ONCE) == Ok(Some(()))
+    });
+    queued.count()
+}
+
+/// Two ends that have greeted each other, and what each reads of the other.
+fn greeted_ends() -> (End, End, Reader, Reader) {
+    let (a, b) = (End::default(), End::default());
+    let mut readers = (Reader::new(STREAMS), Reader::new(STREAMS));
+    for (from, to, reader) in [(&a, &b, &mut readers.0), (&b, &a, &mut readers.1)] {
+        from.greet(b"").unwrap();
+        carry(from, reader, to);
+        assert_eq!(to.take(0, 0, AT_ONCE), Ok(Some((None, Vec::new()))));
+    }
+    (a, b, readers.0, readers.1)
+}
+
+#[test]
+fn a_message_that_nobody_awaits_stops_at_the_window_and_goes_on_when_awaited() {
+    let (a, b, mut of_a, mut of_b) = greeted_ends();
+    let (pieces, window) = (130, BUFFER_BYTES as usize / CHUNK_BYTES + 1);
+    assert_eq!(send_pieces(&a, 0, pieces, "long"), window);
+    carry(&a, &mut of_a, &b);
+    carry(&b, &mut of_b, &a);
+    let payload = vec![0; CHUNK_BYTES];
+    let piece = || Frame::control(Kind::More, &payload).encode();
+    assert_eq!(a.put(0, &mut piece(), CHUNK_BYTES as u64, AT_ONCE), Ok(None));
+    assert_eq!(b.take(0, pieces * CHUNK_BYTES, AT_ONCE), Ok(None));
+    carry(&b, &mut of_b, &a);
+    for _ in window..pieces {
+        assert_eq!(a.put(0, &mut piece(), CHUNK_BYTES as u64, AT_ONCE), Ok(Some(())));
+        carry(&a, &mut of_a, &b);
+        carry(&b, &mut of_b, &a);
+    }
+    let Ok(Some((_, whole))) = b.take(0, pieces * CHUNK_BYTES, AT_ONCE) else { panic!("whole") };
+    assert_eq!(whole.len(), pieces * CHUNK_BYTES);
+    carry(&b, &mut of_b, &a);
+    assert_eq!(send_pieces(&a, 0, pieces, "again"), window - 1);
+}
+
+#[test]
+fn who_sends_on_without_room_is_refused() {
+    let (a, b, mut of_a, _) = greeted_ends();
+    let (pieces, window) = (130, BUFFER_BYTES as usize / CHUNK_BYTES + 1);
+    let sent = send_pieces(&a, 1, pieces, "long");
+    assert_eq!(sent, window);
+    carry(&a, &mut of_a, &b);
+    let more = Heard::Piece { stream: 1, size: 1, total: 1 << 30, tag: None };
+    assert!(b.hear(Ok(more)));
+    assert!(matches!(b.take(0, MOST, AT_ONCE), Err(Ending::Malformed(_))));
+}
+
+#[test]
+fn two_messages_that_cross_do_not_wait_for_each_other_where_both_are_awaited() {
+    let (a, b, mut of_a, mut of_b) = greeted_ends();
+    let (pieces, total) = (130, 130 * CHUNK_BYTES);
+    a.expect(0, total).unwrap();
+    b.expect(0, total).unwrap();
+    let mut left = [(send_pieces(&a, 0, pieces, "x"), &a), (send_pieces(&b, 0, pieces, "x"), &b)];
+    let payload = vec![0; CHUNK_BYTES];
+    while left.iter().any(|(sent, _)| *sent < pieces) {
+        carry(&a, &mut of_a, &b);
+        carry(&b, &mut of_b, &a);
+        carry(&a, &mut of_a, &b);
+        for (sent, end) in left.iter_mut().filter(|(sent, _)| *sent < pieces) {
+            let mut piece = Frame::control(Kind::More, &payload).encode();
+            assert_eq!(end.put(0, &mut piece, CHUNK_BYTES as u64, AT_ONCE), Ok(Some(())));
+            *sent += 1;
+        }
+    }
+    carry(&a, &mut of_a, &b);
+    carry(&b, &mut of_b, &a);
+    for end in [&a, &b] {
+        assert!(
+            matches!(end.take(0, total, AT_ONCE), Ok(Some((_, whole))) if whole.len() == total)
+        );
+    }
+}
+
+#[test]
+fn a_longer_message_than_is_awaited_is_refused_with_its_first_piece() {
+    for (pieces, said_before) in [(2, true), (2, false), (1, true), (1, false)] {
+        let (a, b, mut of_a, mut of_b) = greeted_ends();
+        let due = pieces * CHUNK_BYTES - 1;
+        if said_before {
+            b.expect(0, due).unwrap();
+        }
+        // The last piece is never sent.
+        let payload = vec![0; CHUNK_BYTES];
+        let message_bytes = (pieces * CHUNK_BYTES) as u64;
+        let frame = Frame { message_bytes, tag: "t\n", ..Frame::control(Kind::Data, &payload) };
+        assert_eq!(a.begin(0, AT_ONCE), Ok(Some(())));
+        let counts = counted(CHUNK_BYTES, true);
+        assert_eq!(a.put(0, &mut frame.encode(), counts, AT_ONCE), Ok(Some(())));
+        a.finish_message(0, false);
+        carry(&a, &mut of_a, &b);
+        let Err(Ending::TooLong(why)) = b.take(0, due, AT_ONCE) else { panic!("taken") };
+        assert_eq!(why, format!("{message_bytes} bytes for \"t\\n\", where at most {due} are due"));
+        carry(&b, &mut of_b, &a);
+        assert_eq!(a.take(0, 0, AT_ONCE), Err(Ending::Failed(b"\n\x0eProtocolDesync".into())));
+    }
 }

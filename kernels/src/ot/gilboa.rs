@@ -77,12 +77,26 @@ pub fn receive(
     }
 }
 
+/// Words of a stream that a key has for itself: its own ones, in whole blocks.
+pub fn stride(count: usize) -> u64 {
+    count.next_multiple_of(2) as u64
+}
+
 /// The streams of keys, low and high words, `count` words each, for products of `count` factors
 /// with the same choices: for each `ring_bits` keys word after word, `ring_bits` a product.
-pub fn expand([low, high]: [&[u64]; 2], count: usize, ring_bits: usize, out: &mut [u64]) {
+///
+/// Key number i begins at word `first` + i [`stride`], so that a guess of a key tests one of them.
+/// The caller sees to it that the last one ends below 2^64.
+pub fn expand(
+    [low, high]: [&[u64]; 2],
+    first: u64,
+    count: usize,
+    ring_bits: usize,
+    out: &mut [u64],
+) {
     let mut words = vec![0; count];
     for (number, (&low, &high)) in low.iter().zip(high).enumerate() {
-        stream([low, high]).fill(0, &mut words);
+        stream([low, high]).fill(first + number as u64 * stride(count), &mut words);
         let (row, place) = (number / ring_bits, number % ring_bits);
         let rows = out[row * count * ring_bits..].chunks_exact_mut(ring_bits);
         for (messages, word) in rows.zip(&words) {
@@ -122,9 +136,9 @@ mod tests {
     fn streams_are_side_by_side() {
         let (low, high) = ([1, 2, 3, 4, 5, 6], [9, 8, 7, 6, 5, 4]);
         let mut out = vec![0; 6 * 5];
-        expand([&low, &high], 5, 3, &mut out);
+        expand([&low, &high], 70, 5, 3, &mut out);
         for number in 0..6 {
-            let words = stream([low[number], high[number]]).words(0, 5);
+            let words = stream([low[number], high[number]]).words(70 + 6 * number as u64, 5);
             for (j, word) in words.iter().enumerate() {
                 assert_eq!(out[(number / 3 * 5 + j) * 3 + number % 3], *word);
             }

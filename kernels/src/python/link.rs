@@ -8,6 +8,7 @@ use crate::link;
 use crate::link::dial::{Address, Trouble, begin};
 use crate::link::end::Ending;
 use crate::link::frame::{CHUNK_BYTES, Frame, Kind};
+use crate::link::lane::counted;
 use crate::link::listen::{Cannot, Listener};
 use crate::link::tls::Identity;
 use numpy::PyArray1;
@@ -38,6 +39,7 @@ impl From<Ending> for PyErr {
             Ending::Bye => raised("bye", ""),
             Ending::Failed(failure) => raised("failed", failure),
             Ending::Malformed(why) => raised("malformed", why),
+            Ending::TooLong(why) => raised("too long", why),
             Ending::Refused(why) => raised("denied", why),
             Ending::Broken => raised("broken", ""),
         }
@@ -210,19 +212,25 @@ impl Link {
         Ok(self.link.end.greet(hello)?)
     }
 
-    /// False at the deadline, which counts anew with every frame that leaves.
+    /// False at the deadline, which counts anew with every frame. ``awaits``: what the next message
+    /// of this stream may have at most, which is let in meanwhile.
+    #[allow(clippy::too_many_arguments)] // of Python
     fn send(
         &self,
         py: Python,
         stream: usize,
         tag: &str,
         content: Bytes,
+        awaits: Option<usize>,
         within_seconds: f64,
     ) -> PyResult<bool> {
         self.home.check()?;
         let (end, within) = (&self.link.end, seconds(within_seconds)?);
         let content: &[u8] = &content;
-        let room = |at_most| Ok(end.begin(stream, content.len(), at_most)?);
+        if let Some(bytes) = awaits {
+            end.expect(stream, bytes)?;
+        }
+        let room = |at_most| Ok(end.begin(stream, at_most)?);
         if patiently(py, within, room)?.is_none() {
             return Ok(false);
         }
@@ -236,12 +244,13 @@ impl Link {
                 (frame.kind, frame.tag, frame.message_bytes) =
                     (Kind::Data, tag, content.len() as u64);
             }
+            let counts = counted(piece.len(), sent == 0);
             let mut encoded = Vec::new();
             let put = |at_most| {
                 if encoded.is_empty() {
                     encoded = frame.encode();
                 }
-                Ok(end.put(stream, &mut encoded, at_most)?)
+                Ok(end.put(stream, &mut encoded, counts, at_most)?)
             };
             if patiently(py, within, put)?.is_none() {
                 return Ok(false);
@@ -253,10 +262,17 @@ impl Link {
     }
 
     /// The tag (None: the hello) and the payload; None where nothing comes in time.
-    fn receive(&self, py: Python, stream: usize, within_seconds: f64) -> PyResult<Received> {
+    fn receive(
+        &self,
+        py: Python,
+        stream: usize,
+        bytes: usize,
+        within_seconds: f64,
+    ) -> PyResult<Received> {
         self.home.check()?;
         let within = seconds(within_seconds)?;
-        let taken = patiently(py, within, |at_most| Ok(self.link.end.take(stream, at_most)?))?;
+        let end = &self.link.end;
+        let taken = patiently(py, within, |at_most| Ok(end.take(stream, bytes, at_most)?))?;
         Ok(taken.map(|(tag, payload)| (tag, PyArray1::from_vec(py, payload).unbind())))
     }
 

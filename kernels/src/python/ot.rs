@@ -287,14 +287,15 @@ pub fn ot_silent_receive(
 /// Streams of keys (2, n), `count` words each, n a multiple of `ring_bits`: for each such group
 /// of keys word after word, (n / ring_bits, count, ring_bits) flat.
 #[pyfunction]
-pub fn ot_expand(py: Python, keys: Words<2>, count: usize, ring_bits: usize) -> Made {
+pub fn ot_expand(py: Python, keys: Words<2>, first: u64, count: usize, ring_bits: usize) -> Made {
     let [two, n] = keys.shape();
     check(two == 2 && n.is_multiple_of(within(ring_bits, 1..=64, "ring_bits")?), || {
         format!("keys must have the shape (2, {ring_bits} rows)")
     })?;
     check(n.checked_mul(count).is_some_and(|size| size < 1 << 40), || "too many words".into())?;
-    let (first, second) = keys.split_at(n);
-    Ok(filled(py, [n * count], |out| gilboa::expand([first, second], count, ring_bits, out)))
+    check(first < 1 << 62, || "the streams are used up".into())?;
+    let (low, high) = keys.split_at(n);
+    Ok(filled(py, [n * count], |out| gilboa::expand([low, high], first, count, ring_bits, out)))
 }
 
 /// The message, in words of `ring_bits` bits, and the shares of the products' sender.

@@ -121,7 +121,8 @@ pub fn lift_sums(
     runs: Vec<usize>,
 ) -> Made<2> {
     let ([rows, count], [bit_rows, length]) = (products.shape(), bits.shape());
-    must_have(rows, &[bit_rows, weights.len(), runs.iter().fold(0, |sum: usize, &run| sum.saturating_add(run))])?;
+    let named = runs.iter().fold(0, |sum: usize, &run| sum.saturating_add(run));
+    must_have(rows, &[bit_rows, weights.len(), named])?;
     must_be_packed(count, &[length])?;
     let (products, bits, weights): (&[u64], &[u64], &[u64]) = (&products, &bits, &weights);
     Ok(filled(py, [runs.len(), count], |out| {

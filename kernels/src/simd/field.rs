@@ -203,8 +203,7 @@ mod tests {
     #[test]
     fn products_are_those_of_the_definition_on_every_path() {
         let words = drawn(3, 4 * 200);
-        let mut pairs: Vec<[Row; 2]> =
-            words.as_chunks::<2>().0.as_chunks::<2>().0.iter().copied().collect();
+        let mut pairs: Vec<[Row; 2]> = words.as_chunks::<2>().0.as_chunks::<2>().0.to_vec();
         pairs.extend([[[1, 0], [u64::MAX; 2]], [[0, 1 << 63]; 2], [[0; 2]; 2], [[u64::MAX; 2]; 2]]);
         for [a, b] in pairs {
             assert_eq!(product::<Portable>(&a, &b), slow(a, b));

@@ -5,16 +5,16 @@ and the column, never with a value of the data: the message may end up in a log.
 field is a note of the error (``add_note``), which people are shown and no log keeps.
 A null and NaN are both "missing"; infinity and text are refused.
 
-Ids are text, character for character as the file has them, and nothing is guessed: 007 and 7
-are two ids, so are NA and nan, blanks count, and digits have no limit. Two sides agree on a row
-only where these texts are equal, and predictions carry the same text back.
+Of a file that was aligned with the other side's only the rows are taken that both have, in the
+order that both have agreed on; rows in messages have their numbers in the file all the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 
 from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
+from securexgb.jobs.aligning.kept import find
+from securexgb.jobs.data.ids import Numbered, different_ids, id_texts, in_file, joined_ids
 from securexgb.jobs.data.tables import DECIMAL_COMMA, CsvWays, is_file, read_table
 from securexgb.jobs.rows import Rows
 from securexgb.terms.party import MISSING, PartyConfig
@@ -33,18 +35,15 @@ Reals = NDArray[np.float64]
 _NUMERIC = (
     pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal,
 )  # fmt: skip
-_IDENTIFYING = (
-    pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_integer,
-    pa.types.is_null, pa.types.is_binary, pa.types.is_large_binary,
-)  # fmt: skip
-"""Binary is Parquet text without the mark that says so."""
 
 
 @dataclass(frozen=True)
 class ColumnRoles:
     """Which column of a file is what; ``features`` None means every other column.
 
-    ``is_label_optional``: the file may come without the label column, as rows to predict do.
+    ``id``: whose texts are the rows' ids; ``keys``: by which rows are aligned, and that are the
+    ids where there is no ``id``. Neither is a feature. ``is_label_optional``: the file may come
+    without the label column, as rows to predict do.
     ``classifies``: labels are two classes, else numbers; ``classes``: those that a model was
     trained on; ``positive``: the class that counts as 1, None for the greater; ``missing``: what a
     CSV field says for "no value".
@@ -54,21 +53,41 @@ class ColumnRoles:
     label: str | None = None
     weight: str | None = None
     id: str | None = None
+    keys: tuple[str, ...] = ()
     is_label_optional: bool = False
     classifies: bool = True
     classes: Sequence[Any] | None = None
     positive: str | float | None = None
     missing: Sequence[str] = MISSING
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The columns that ids are made of."""
+        return self.keys if self.id is None else (self.id,)
 
-def read_side(path: Path, roles: ColumnRoles, side: str, leave_out: Sequence[str] = ()) -> Rows:
-    """Read and check one side's file; ``leave_out`` names columns that are nobody's."""
+    @property
+    def as_text(self) -> tuple[str, ...]:
+        """The columns whose fields stay as they are."""
+        return tuple(dict.fromkeys((*self.ids, *self.keys)))
+
+
+def read_side(
+    path: Path,
+    roles: ColumnRoles,
+    side: str,
+    leave_out: Sequence[str] = (),
+    common: NDArray[np.int64] | None = None,
+) -> Rows:
+    """Read and check one side's file; ``leave_out`` names columns that are nobody's.
+
+    ``common``: the rows that both sides have, from 0, in the common order; None: all rows.
+    """
     texts = tuple(name for name in (roles.label, *leave_out) if name is not None)
-    table = read_table(path, side, CsvWays(roles.id, texts, roles.missing))
+    table = read_table(path, side, CsvWays(roles.as_text, texts, roles.missing))
     label = roles.label
     if roles.is_label_optional and label not in table.column_names:
         label = None
-    taken = [name for name in (label, roles.weight, roles.id) if name is not None]
+    taken = [name for name in (label, roles.weight, *roles.as_text) if name is not None]
     names = roles.features
     if names is None:
         names = tuple(name for name in table.column_names if name not in (*taken, *leave_out))
@@ -79,19 +98,54 @@ def read_side(path: Path, roles: ColumnRoles, side: str, leave_out: Sequence[str
             raise UsageError(
                 f"{side}: column {name!r} is named both as a feature and as label, weight or id"
             )
-    columns = numeric_columns({name: table[name] for name in names}, side)
-    labels = classes = None
+    _refuse_texts({name: table[name] for name in names}, side)
+    return _rows(_Table(table, side, common), roles, names, label)
+
+
+@dataclass(frozen=True, repr=False)
+class _Table:
+    """A side's file, of which ``common`` are the rows that count; None: all."""
+
+    whole: pa.Table
+    side: str
+    common: NDArray[np.int64] | None
+
+    @property
+    def count(self) -> int:
+        return int(self.whole.num_rows if self.common is None else self.common.size)
+
+    def __getitem__(self, name: str) -> pa.ChunkedArray:
+        column = self.whole[name]
+        return column if self.common is None else column.take(pa.array(self.common))
+
+    def numbers(self, name: str) -> Reals:
+        return _numbers(self[name], name, self.side, in_file(self.common))
+
+    def where(self, kind: str, *names: str) -> str:
+        return f"{self.side}: {kind} column {', '.join(map(repr, names))}"
+
+
+def _rows(table: _Table, roles: ColumnRoles, names: Sequence[str], label: str | None) -> Rows:
+    side = table.side
+    columns = [table.numbers(name) for name in names]
+    labels = classes = weights = ids = None
     if label is not None:
-        found = _labels(table[label], label, side)
+        found = _labels(table, label)
         if roles.classifies:
             labels, classes = binary_labels(found, label, side, roles.classes, roles.positive)
         else:
             labels = numeric_labels(found, label, side)
-    weights = None if roles.weight is None else _weights(table[roles.weight], roles.weight, side)
-    ids = None
-    if roles.id is not None:
-        ids = different_ids(_id_texts(table[roles.id], roles.id, side), roles.id, side)
-    values = np.column_stack(columns) if columns else np.empty((table.num_rows, 0))
+    if roles.weight is not None:
+        weights = table.numbers(roles.weight)
+        if not (weights >= 0).all():
+            where = table.where("weight", roles.weight)
+            raise DataError(f"{where} has a missing or a negative value")
+    if roles.ids:
+        where = table.where("id", *roles.ids)
+        may_be = roles.id is None
+        texts = joined_ids([id_texts(table[name], where, may_be_days=may_be) for name in roles.ids])
+        ids = different_ids(texts, where, in_file(table.common))
+    values = np.column_stack(columns) if columns else np.empty((table.count, 0))
     return Rows(values, tuple(names), labels, weights, ids, classes)
 
 
@@ -114,12 +168,15 @@ def load_rows(
     federation: Federation,
     path: Path,
     *,
+    data_set: str | None = None,
     columns: Sequence[str] | None = None,
     classes: Sequence[Any] | None = None,
     is_label_optional: bool = False,
 ) -> Rows:
-    """Read and check a file of this side.
+    """Read and check a file of this side: all its rows, or those that both sides have, in the
+    common order, where it was aligned.
 
+    ``data_set``: as what it is used; an alignment of that set must fit the file, or DataError.
     ``columns``: those that a model was trained on, instead of the settings'. ``classes``:
     likewise. ``is_label_optional``: rows to predict may come without labels and weights.
     """
@@ -131,13 +188,18 @@ def load_rows(
         label=config.label_column,
         weight=None if is_label_optional else config.weight_column,
         id=federation.id_column,
+        keys=federation.key_columns,
         is_label_optional=is_label_optional,
         classifies=terms.training.traits.classifies,
         classes=classes,
         positive=terms.positive_label,
         missing=config.missing_texts,
     )
-    rows = read_side(path, roles, config.name)
+    found = find(federation, path, data_set)
+    common = None if found is None else found.rows
+    rows = read_side(path, roles, config.name, common=common)
+    if found is not None:
+        rows = replace(rows, aligned=found.record.order_sha256)
     if columns is None:
         check_agreed_columns(federation, rows)
     return rows
@@ -159,10 +221,9 @@ def load_sets(
     federation: Federation, columns: Sequence[str], classes: Sequence[Any] | None
 ) -> list[tuple[str, Rows]]:
     """The evaluation sets that the settings name, with the columns and classes of a model."""
-    return [
-        (name, load_rows(federation, path, columns=columns, classes=classes))
-        for name, path in federation.config.eval_data.items()
-    ]
+    read = partial(load_rows, federation, columns=columns, classes=classes)
+    named = federation.config.eval_data.items()
+    return [(name, read(path, data_set=f"eval.{name}")) for name, path in named]
 
 
 def binary_labels(
@@ -222,17 +283,15 @@ def numeric_labels(values: NDArray[Any], column: str, side: str) -> Reals:
     return values.astype(np.float64)
 
 
-def numeric_columns(columns: Mapping[str, pa.ChunkedArray], side: str) -> list[Reals]:
-    """Columns as float64, NaN for missing; one DataError for all that are no numbers."""
-    texts = {
-        name: column
+def _refuse_texts(columns: Mapping[str, pa.ChunkedArray], side: str) -> None:
+    """One DataError for all columns that are no numbers."""
+    told = {
+        name: (str(column.type), column.to_pylist())
         for name, column in columns.items()
         if not any(is_kind(column.type) for is_kind in (*_NUMERIC, pa.types.is_null))
     }
-    if texts:
-        told = {name: (str(column.type), column.to_pylist()) for name, column in texts.items()}
+    if told:
         raise not_numeric(f"{side}: ", told)
-    return [_numbers(column, name, side) for name, column in columns.items()]
 
 
 def not_numeric(where: str, columns: Mapping[str, tuple[str, Sequence[Any]]]) -> DataError:
@@ -278,7 +337,7 @@ def _first_text(values: Sequence[Any]) -> tuple[int, str]:
     return first
 
 
-def _numbers(column: pa.ChunkedArray, name: str, side: str) -> Reals:
+def _numbers(column: pa.ChunkedArray, name: str, side: str, numbered: Numbered) -> Reals:
     """One column as float64, NaN for missing."""
     kind = column.type
     if pa.types.is_null(kind):
@@ -289,81 +348,22 @@ def _numbers(column: pa.ChunkedArray, name: str, side: str) -> Reals:
     infinite = np.flatnonzero(np.isinf(values))
     if infinite.size:
         raise DataError(
-            f"{side}: column {name!r} holds infinity, first in data row {infinite[0] + 1}; "
+            f"{side}: column {name!r} holds infinity, first in data row {numbered(infinite[0])}; "
             "replace it or mark it as missing"
         )
     return values
 
 
-def _labels(column: pa.ChunkedArray, name: str, side: str) -> NDArray[Any]:
+def _labels(table: _Table, name: str) -> NDArray[Any]:
     """Labels as they are: numbers or text; none may be missing."""
+    column, where = table[name], table.where("label", name)
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if column.null_count:
-        raise DataError(f"{side}: label column {name!r} has {column.null_count} empty fields")
+        raise DataError(f"{where} has {column.null_count} empty fields")
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return np.asarray(column.to_pylist(), dtype=np.str_)
-    values = _numbers(column, name, side)
+    values = _numbers(column, name, table.side, in_file(table.common))
     if np.isnan(values).any():
-        raise DataError(f"{side}: label column {name!r} has {np.isnan(values).sum()} empty fields")
+        raise DataError(f"{where} has {np.isnan(values).sum()} empty fields")
     return values
-
-
-def _weights(column: pa.ChunkedArray, name: str, side: str) -> Reals:
-    values = _numbers(column, name, side)
-    if not (values >= 0).all():
-        raise DataError(f"{side}: weight column {name!r} has a missing or a negative value")
-    return values
-
-
-def different_ids(ids: Sequence[str], name: str, side: str) -> tuple[str, ...]:
-    """Every row's identifier, all present and all different, or DataError."""
-    empty = [row for row, value in enumerate(ids, start=1) if not value]
-    if empty:
-        raise DataError(
-            f"{side}: id column {name!r} has {len(empty)} empty fields, first in data row "
-            f"{empty[0]}: give every row an id"
-        )
-    seen: dict[str, int] = {}
-    for row, value in enumerate(ids, start=1):
-        if seen.setdefault(value, row) != row:
-            raise DataError(
-                f"{side}: id column {name!r} repeats itself: data rows {seen[value]} and {row} "
-                "hold the same id"
-            )
-    strange = [row for row, value in enumerate(ids, start=1) if not _is_text(value)]
-    if strange:
-        raise DataError(
-            f"{side}: id column {name!r} holds half a character in data row {strange[0]}: ids are "
-            "text that can be written as UTF-8"
-        )
-    return tuple(ids)
-
-
-def _is_text(value: str) -> bool:
-    """Whether it can be written, which no file's text needs to be asked."""
-    try:
-        return value.isascii() or bool(value.encode())
-    except UnicodeEncodeError:
-        return False
-
-
-def _id_texts(column: pa.ChunkedArray, name: str, side: str) -> list[str]:
-    """Text as it is, whole numbers of Parquet in decimal digits; empty for a null.
-
-    Anything else has more than one text (1, 1.0, 1e0), of which the other side might have another.
-    """
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if not any(is_kind(column.type) for is_kind in _IDENTIFYING):
-        raise DataError(
-            f"{side}: id column {name!r} holds {column.type} values, and ids are text or whole "
-            "numbers: write the column as text, in the same spelling at both sides"
-        )
-    try:
-        return [
-            value.decode() if isinstance(value, bytes) else "" if value is None else str(value)
-            for value in column.to_pylist()
-        ]
-    except UnicodeDecodeError:
-        raise DataError(f"{side}: id column {name!r} is not UTF-8 text") from None

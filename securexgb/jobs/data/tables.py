@@ -41,11 +41,11 @@ DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+\s*")
 class CsvWays:
     """How to read a CSV file.
 
-    ``id_column``: whose fields stay text as they are, quotes removed; ``text_columns``: that are
+    ``id_columns``: whose fields stay text as they are, quotes removed; ``text_columns``: that are
     not expected to be numbers; ``missing``: what a field says for "no value".
     """
 
-    id_column: str | None = None
+    id_columns: tuple[str, ...] = ()
     text_columns: tuple[str, ...] = ()
     missing: Sequence[str] = MISSING
 
@@ -54,23 +54,29 @@ def read_table(path: Path, side: str, ways: CsvWays = CsvWays()) -> pa.Table:
     """The file as an Arrow table; CSV, or Parquet where the name ends in .parquet or .pq."""
     if not is_file(path):
         raise UsageError(f"{side}: there is no file {path}")
-    is_parquet = path.suffix.lower() in (".parquet", ".pq")
+    is_of_parquet = is_parquet(path)
     try:
-        _check_kind(path, side, is_parquet)
-        names = pa.parquet.read_schema(path).names if is_parquet else []
+        _check_kind(path, side, is_of_parquet)
+        names = pa.parquet.read_schema(path).names if is_of_parquet else []
         _check_names(names, path, side)
-        table = pa.parquet.read_table(path) if is_parquet else _read_csv(path, ways)
+        table = pa.parquet.read_table(path) if is_of_parquet else _read_csv(path, ways)
         names = table.column_names  # decoded here
         table.validate(full=True)  # texts are looked at here
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         refuse_machine("read", path, error)
         if isinstance(error, UnicodeDecodeError) or "invalid utf8" in str(error).lower():
-            raise DataError(f"{side}: {path} is not UTF-8 text: save it as UTF-8") from None
+            line = "" if is_of_parquet else _first_strange_line(path)
+            raise DataError(f"{side}: {path} is not UTF-8 text{line}: save it as UTF-8") from None
         raise DataError(f"{side}: {path} cannot be read: {_without_values(error)}") from None
     _check_names(names, path, side)
     if table.num_rows == 0:
         raise DataError(f"{side}: {path} has no rows")
     return table
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file's name says that it is Parquet."""
+    return path.suffix.lower() in (".parquet", ".pq")
 
 
 def is_file(path: Path) -> bool:
@@ -102,7 +108,7 @@ def _check_kind(path: Path, side: str, is_parquet: bool) -> None:
 
 def _read_csv(path: Path, ways: CsvWays) -> pa.Table:
     """With a decimal point, then, where a column says so, with a decimal comma."""
-    separator = _separator(path)
+    separator = separator_of(path)
     table = _parsed(path, ways, separator, ".")
     named = zip(table.column_names, table.columns, strict=True)
     if separator != "," and any(_has_decimal_comma(*column, ways) for column in named):
@@ -110,7 +116,18 @@ def _read_csv(path: Path, ways: CsvWays) -> pa.Table:
     return table
 
 
-def _separator(path: Path) -> str:
+def _first_strange_line(path: Path) -> str:
+    """Which line of a CSV file is the first that is no UTF-8, for the message."""
+    with pa.input_stream(str(path), compression="detect") as stream:
+        for number, line in enumerate(io.BufferedReader(stream), start=1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return f", first in line {number}"
+    return ""
+
+
+def separator_of(path: Path) -> str:
     """The character that parts the columns' names; the comma where there is none."""
     with pa.input_stream(str(path), compression="detect") as stream:
         head = stream.read(_HEAD_BYTES).decode("utf-8", errors="replace")
@@ -122,7 +139,7 @@ def _separator(path: Path) -> str:
 def _has_decimal_comma(name: str, column: pa.ChunkedArray, ways: CsvWays) -> bool:
     """Whether a column's first value is a number with a decimal comma."""
     is_text = pa.types.is_string(column.type)
-    if not is_text or name == ways.id_column or name in ways.text_columns:
+    if not is_text or name in ways.id_columns or name in ways.text_columns:
         return False
     known = column.drop_null()
     return len(known) > 0 and DECIMAL_COMMA.fullmatch(known[0].as_py()) is not None
@@ -134,11 +151,11 @@ def _parsed(path: Path, ways: CsvWays, separator: str, decimal: str) -> pa.Table
     pyarrow makes nulls of strings in all columns or in none, hence the second step. A quoted field
     may hold line breaks; see ``_WholeBreaks``.
     """
-    missing, id_column = list(ways.missing), ways.id_column
+    missing, as_text = list(ways.missing), ways.id_columns
     convert = pa.csv.ConvertOptions(
         null_values=missing,
         strings_can_be_null=False,
-        column_types={} if id_column is None else {id_column: pa.string()},
+        column_types=dict.fromkeys(as_text, pa.string()),
         decimal_point=decimal,
     )
     parse = pa.csv.ParseOptions(newlines_in_values=True, delimiter=separator)
@@ -146,7 +163,7 @@ def _parsed(path: Path, ways: CsvWays, separator: str, decimal: str) -> pa.Table
         source = pa.PythonFile(_WholeBreaks(stream), mode="r")
         table = pa.csv.read_csv(source, convert_options=convert, parse_options=parse)
     for place, column in enumerate(table.columns):
-        if table.field(place).name != id_column and pa.types.is_string(column.type):
+        if table.field(place).name not in as_text and pa.types.is_string(column.type):
             is_null = pa.compute.is_in(column, value_set=pa.array(missing, pa.string()))
             known = pa.compute.if_else(is_null, pa.scalar(None, pa.string()), column)
             table = table.set_column(place, table.field(place), known)

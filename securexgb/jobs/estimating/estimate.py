@@ -82,7 +82,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Estimate:
-    """By phase: ``align`` (as many keys at each side as rows; apart from the training), ``setup``,
+    """By phase: ``align`` (as many keys at each side as rows; apart from the training; None where
+    the terms do not align), ``setup``,
     ``first_tree``, ``tree``, ``evaluation`` (after each tree), ``closing``, ``prediction`` of
     ``PREDICTED_ROWS`` rows. ``trees``: rounds of the training.
 
@@ -92,7 +93,7 @@ class Estimate:
     """
 
     trees: int
-    align: Phase
+    align: Phase | None
     setup: Phase
     first_tree: Phase
     tree: Phase
@@ -109,8 +110,8 @@ class Estimate:
     @property
     def phases(self) -> dict[str, Phase]:
         """In the order in which they come."""
-        found = {
-            "align": self.align,
+        found = {} if self.align is None else {"align": self.align}
+        found |= {
             "set-up": self.setup,
             "first tree": self.first_tree,
             "tree": self.tree,
@@ -178,7 +179,7 @@ class _Estimating:
         prediction = self._phase(scoring, sent, is_first=True)
         return Estimate(
             trees=job.params.n_estimators,
-            align=self._align(memory),
+            align=self._align(memory) if job.aligns else None,
             setup=replace(self._phase(online.setup_cost(job), beside.setup), memory=memory.setup),
             first_tree=replace(first_tree, memory=peak, disk=disk.kept + disk.a_tree),
             tree=replace(self._phase(_sum(later), without.a_tree), memory=peak, disk=disk.a_tree),

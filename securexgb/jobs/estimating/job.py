@@ -21,7 +21,8 @@ from securexgb.terms.job import JobTerms
 @dataclass(frozen=True)
 class Job:
     """``sets``: the evaluation sets; ``request``: how predictions are asked for; ``has_ids``:
-    whether rows are compared by ids; ``by_command``: whether it runs by ``securexgb train``, which
+    whether rows are compared by ids; ``aligns``: whether the terms align rows, ``is_aligned``: and
+    that is done, for all sets; ``by_command``: whether it runs by ``securexgb train``, which
     compares runs, ledgers and rows first, measures the link and keeps a checkpoint."""
 
     params: TrainingParams
@@ -30,6 +31,8 @@ class Job:
     sets: tuple[MeasuredSet, ...] = ()
     request: Request = field(default_factory=Request)
     has_ids: bool = False
+    aligns: bool = False
+    is_aligned: bool = False
     by_command: bool = True
 
     @staticmethod
@@ -40,9 +43,11 @@ class Job:
         sets: Sequence[tuple[str, int]],
         *,
         is_weighted: bool,
+        is_aligned: bool | None = None,
     ) -> Job:
         """A training by ``securexgb train`` under these terms; ``columns`` by rank, ``sets``: names
-        and rows. Weights the feature party sees by the terms alone."""
+        and rows. Weights the feature party sees by the terms alone. ``is_aligned``: None: where
+        the terms align."""
         params = terms.training
         is_weighted = is_weighted or params.weight_exponent is not None
         return Job(
@@ -51,8 +56,15 @@ class Job:
             method=terms.method,
             sets=tuple(MeasuredSet(name, count, is_weighted) for name, count in sets),
             request=terms.request,
-            has_ids=terms.id_column is not None,
+            has_ids=bool(terms.id_columns),
+            aligns=terms.align is not None,
+            is_aligned=terms.align is not None if is_aligned is None else is_aligned,
         )
+
+    def comparing_rounds(self, calls: int, tables: int) -> int:
+        """Rounds in which so many calls of ``same_rows`` compare so many tables."""
+        rounds = calls if self.aligns else 0
+        return rounds if self.is_aligned else rounds + tables * (2 if self.has_ids else 1)
 
     @property
     def evaluation_rows(self) -> int:

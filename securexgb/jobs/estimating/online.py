@@ -46,9 +46,9 @@ def setup_cost(job: Job) -> Cost:
     said = Cost.alike(1, _TERMS_WORDS, {})
     if not job.by_command:
         return said
-    tables = 1 + len(job.sets)
-    # Which run, its ledger, names of sets; each table's rows, and the digest of their ids.
-    return said + measuring_cost() + Cost.alike(3 + tables * (2 if job.has_ids else 1), 40, {})
+    # Which run, its ledger, names of sets; the rows of all tables.
+    rounds = 3 + job.comparing_rounds(2, 1 + len(job.sets))
+    return said + measuring_cost() + Cost.alike(rounds, 40, {})
 
 
 def closing_cost(job: Job) -> Cost:
@@ -101,8 +101,8 @@ def prediction_cost(job: Job, rows: int) -> Cost:
     cost = predictions_cost(job.params, job.layout, rows, job.params.n_estimators, job.request)
     if not job.by_command:
         return cost
-    # Which model, its ledger; the rows, and the digest of their ids.
-    return cost + Cost.alike(4 if job.has_ids else 3, 40, {})
+    # Which model, its ledger; the rows.
+    return cost + Cost.alike(2 + job.comparing_rounds(1, 1), 40, {})
 
 
 @cache

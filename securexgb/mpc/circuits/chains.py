@@ -30,6 +30,7 @@ import numpy as np
 from securexgb.arith.bits import in_turn, stacked, words_per
 from securexgb.correlations.counting import Budget
 from securexgb.correlations.gates import Gates
+from securexgb.errors import SecureXGBError, UsageError
 from securexgb.mpc.multiply import Gate, gate_cost
 from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
@@ -46,9 +47,16 @@ Product = tuple[int, int]
 
 @dataclass(frozen=True)
 class Chain:
-    """``levels``: for each end how many of the chain's bits it meets, 1 to MOST."""
+    """``levels``: for each end how many of the chain's bits it meets, 1 to MOST.
+
+    UsageError for other numbers.
+    """
 
     levels: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.levels or not all(1 <= level <= MOST for level in self.levels):
+            raise UsageError(f"ends meet 1 to {MOST} bits of a chain, not {self.levels}")
 
     @cached_property
     def length(self) -> int:
@@ -110,12 +118,16 @@ def chains_cost(wanted: Iterable[Wanted]) -> Cost:
 
 
 class Masks:
-    """Shares of the masks of so many words of chains, and of their products."""
+    """Shares of the masks of so many words of chains, and of their products.
+
+    They mask once: the same masks on other bits would show the difference.
+    """
 
     def __init__(self, party: Party, chain: Chain, words: int) -> None:
         width = chain.width(0)
         pieces = party.source.take(Gates.at_least(width), words).narrowed(width)
         self.chain, self.words = chain, words
+        self._is_used = False
         self._products: dict[Product, Words] = {(0, 0): pieces.a}
         for place, bit in enumerate(chain.met_after[0]):
             self._products |= {(0, bit): pieces.b[place], (1, bit): pieces.c[place]}
@@ -131,7 +143,13 @@ class Masks:
             self._products[subset | 1 << place, bit] = words
 
     def masked(self, bits: Words) -> Words:
-        """This party's shares of the bits (bits, words) under their masks."""
+        """This party's shares of the bits (bits, words) under their masks.
+
+        SecureXGBError for a second call.
+        """
+        if self._is_used:
+            raise SecureXGBError("the masks of a chain serve once")
+        self._is_used = True
         return bits ^ stacked([self._products[0, bit] for bit in range(self.chain.bits)])
 
     def ends(self, opened: Words, rank: int) -> Words:

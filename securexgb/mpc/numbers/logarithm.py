@@ -28,7 +28,7 @@ from functools import cache
 
 import numpy as np
 
-from securexgb.arith.bits import WORD
+from securexgb.arith.bits import WORD, stacked
 from securexgb.mpc.circuits.carries import depth_of
 from securexgb.mpc.circuits.chains import Masks, Wanted, and_of, chains_cost, opened_at_once
 from securexgb.mpc.compare import not_bits
@@ -228,7 +228,7 @@ def _blocks(
         for at, (known, some) in enumerate(zip(grow, own, strict=True)):
             if len(some[0]) == 4:
                 known.append(np.concatenate([found[at, group][:-1] for group in some]))
-            known.append(np.stack([found[at, group][-1] for group in some]))
+            known.append(stacked([found[at, group][-1] for group in some]))
     return levels
 
 
@@ -244,7 +244,7 @@ def _ors(
     opened = opened_at_once(party, jobs, count)
     result: dict[Group, Words] = {}
     for (some, wanted), (own, _), public in zip(kinds, jobs, opened, strict=True):
-        none = np.stack([own.product(public, party.rank, members) for members in wanted])
+        none = stacked([own.product(public, party.rank, members) for members in wanted])
         ors = not_bits(party, SharedBits(none.reshape(len(wanted), len(some), -1), count)).words
         result |= dict(zip(some, ors.swapaxes(0, 1), strict=True))
     return result
@@ -289,14 +289,14 @@ def normalised(
             parts = [rows.reshape(2, -1, rows.shape[1]) for rows in blocks]
             lows.append(np.concatenate([windows[k][:-half], *(part[0] for part in parts)]))
             highs.append(np.concatenate([windows[k][half:], *(part[1] for part in parts)]))
-        gate, low = np.stack(gates), np.stack(lows, axis=1)
+        gate, low = stacked(gates), np.stack(lows, axis=1)
         differ = SharedBits(low ^ np.stack(highs, axis=1), count)
         kept = low ^ and_broadcast(party, SharedBits(gate, count), differ).words
         for place, k in enumerate(active):
             exponents[k].insert(0, gate[place : place + 1])
             windows[k], ors[k] = _taken_apart(kept[:, place], level)
     mantissas = np.stack([window[:MANTISSA_BITS] for window in windows], axis=1)
-    above = np.stack([window[-1] for window in windows])
+    above = stacked([window[-1] for window in windows])
     found = tuple(SharedBits(np.concatenate(bits), count) for bits in exponents)
     return Normalised(found, SharedBits(mantissas, count), SharedBits(above, count))
 

@@ -26,7 +26,7 @@ from functools import cache, cached_property, reduce
 import numpy as np
 
 from securexgb import _kernels
-from securexgb.arith.bits import from_slices, to_slices
+from securexgb.arith.bits import from_slices, stacked, to_slices
 from securexgb.correlations.gates import WIDEST
 from securexgb.mpc.compare import not_bits
 from securexgb.mpc.multiply import gate_cost, gates_at_once
@@ -251,7 +251,7 @@ def _marks(party: Party, groups: Sequence[SharedBits]) -> list[SharedBits]:
     for group, bits in enumerate(groups):
         for place in range(widths[group]):
             bit = bits[place]
-            marks[group, place, 1] = np.stack([not_bits(party, bit).words, bit.words])
+            marks[group, place, 1] = stacked([not_bits(party, bit).words, bit.words])
     for level in _levels(widths):
         pairs = [_sides(marks, group, product) for group, product in level]
         jobs = [_job(*sorted(pair, key=len)) for pair in pairs]

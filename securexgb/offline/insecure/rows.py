@@ -47,9 +47,10 @@ class InsecureRowBits:
 
     def fix(self, shape: RowShape, bits: Bits) -> InsecureFixedRowBits:
         """See ``correlations.rows``."""
-        self._channel.send(_TAG, np.packbits(bits).tobytes())
         own = shape.entries[self._rank], bits.shape[1]
-        packed = np.frombuffer(self._channel.receive(_TAG), np.uint8)
+        due = -(-own[0] * own[1] // 8)
+        self._channel.send(_TAG, np.packbits(bits).tobytes(), due)
+        packed = np.frombuffer(self._channel.receive(_TAG, due), np.uint8)
         told = np.unpackbits(packed, count=own[0] * own[1]).reshape(own).astype(np.bool_)
         return InsecureFixedRowBits(self, shape, told)
 

@@ -4,7 +4,7 @@
     python benchmarks/growth.py --vary rows --trees 3 --offline dealt
 
 One JSON line a point: that of ``training.py`` for W1 with one dimension changed, and what the
-cost model says of it before it runs (``securexgb.jobs.forecast``): rounds and payload megabytes,
+cost model says of it before it runs (``securexgb.jobs.estimating``): rounds and payload megabytes,
 exact but for the gradients, which are scaled from a sample; and the correlations it consumes.
 """
 
@@ -21,7 +21,8 @@ from measure import measured
 
 from securexgb.boost.layout import Layout
 from securexgb.correlations.kinds import KINDS
-from securexgb.jobs.forecast import Job, gradients_cost, whole_round_cost
+from securexgb.jobs.estimating.job import Job
+from securexgb.jobs.estimating.online import gradients_cost, tree_cost
 
 VARIED = {
     "rows": (2_500, 5_000, 10_000, 20_000, 40_000, 80_000),
@@ -37,7 +38,7 @@ def model(work: works.Work) -> dict[str, Any]:
     """
     layout = Layout.of(work.params, work.rows, (work.columns, work.columns), False)
     job = Job(work.params, layout, work.method)
-    whole, first = whole_round_cost(job), whole_round_cost(job, is_first=True)
+    whole, first = tree_cost(job), tree_cost(job, is_first=True)
     gradients = gradients_cost(work.params, layout)
     sent, of_first = (8e-6 * (cost.label_words + cost.feature_words) for cost in (whole, first))
     kinds = {kind.name: whole.correlations[kind] for kind in KINDS if whole.correlations[kind]}

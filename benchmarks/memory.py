@@ -6,7 +6,7 @@
 
 One JSON line a size, that of ``training.py`` with the resident memory of each party before
 training, its own columns loaded, and at its peak; ``foreseen_mb``: what ``check`` says of each
-party's peak, by parts (``jobs.forecast.memory_of``); ``foreseen_ratio``: all of it over the peak,
+party's peak, by parts (``jobs.estimating.memory_of``); ``foreseen_ratio``: all of it over the peak,
 ``is_foreseen``: whether both lie within TOLERANCE of 1.
 """
 
@@ -22,7 +22,8 @@ import works
 from measure import measured
 
 from securexgb.boost.layout import Layout
-from securexgb.jobs.forecast import Job, Memory, memory_of
+from securexgb.jobs.estimating.job import Job
+from securexgb.jobs.estimating.memory import Memory, memory_of
 
 TOLERANCE = 1.35
 """Peaks are foreseen up to this factor, in either direction."""

@@ -119,7 +119,11 @@ def run(folder: Path, role: loopback.Role, ports: loopback.Ports) -> dict[str, A
     with loopback.federation(folder, role, ports, work).session("train") as party:
         party.exchange_bytes(b"both are here")
         watch = Watch(party)
-        half = train(party, TrainingJob(work.params, data, callbacks=(watch,)))
+        held = np.ascontiguousarray(rows["held"])
+        evals = ()
+        if work.metrics:
+            evals = (("held", Rows(held, names, rows.get("held_labels"))),)
+        half = train(party, TrainingJob(work.params, data, evals, callbacks=(watch,)))
         setup, *trees = watch.steps
         result: dict[str, Any] = {
             "setup": setup,
@@ -130,7 +134,6 @@ def run(folder: Path, role: loopback.Role, ports: loopback.Ports) -> dict[str, A
             "ledger": party.ledger.rows(),
             "appraisals": appraised.count,
         }
-        held = np.ascontiguousarray(rows["held"])
         if len(held):
             start = Snapshot.of(party)
             scores = Predictor(party, half, Request()).score(Rows(held, names))

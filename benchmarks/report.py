@@ -56,6 +56,7 @@ def page(results: Results) -> str:
         netem=made(sections.netem, "network").rstrip(),
         network_goal=f"{sections.NETWORK_GOAL:g}",
         network=made(sections.network, "network"),
+        estimates=made(sections.estimates, "estimates"),
         memory_goal=f"{sections.MEMORY_GOAL_MB:,.0f}",
         memory=made(sections.memory, "memory"),
         growth=made(sections.growth, "growth"),

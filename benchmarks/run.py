@@ -52,6 +52,15 @@ PLAN: dict[str, tuple[str, ...]] = {
     ),
     "versus": ("versus.py 348e649", "versus.py 348e649 --work W1 W2 --profile WAN --pairs 1"),
     "rivals": ("rivals.py",),
+    "estimates": (
+        *(
+            f"estimates.py --work {work} --trees 6{more}"
+            for work in ("W1", "W2", "W3")
+            for more in ("", " --test-fraction 0.2 --metrics logloss")
+        ),
+        f"estimates.py --work W1 --trees 6 {DEALT}",
+        "estimates.py --work W1 --trees 6 --test-fraction 0.2 --metrics auc",
+    ),
     "binning": ("binning.py",),
     "network": ("network.py", "network.py --work W1 --trees 8 --profile WAN"),
     "memory": ("memory.py",),
@@ -80,6 +89,7 @@ TINY: dict[str, tuple[str, ...]] = {
         f"versus.py {shlex.quote(str(HERE.parent))} --work W1 --rows 300 --trees 2 --pairs 1",
     ),
     "rivals": ("rivals.py --work W1 --trees 1 --pairs 1",),
+    "estimates": (f"estimates.py {_SMALL} --profile none",),
     "binning": ("binning.py --rows 300 --splits 1 --weighted-sets 2 --trees 2",),
     "network": (f"network.py {_SMALL} --profile LAN",),
     "memory": ("memory.py --rows-list 200 --columns 2 --depth 2 --bins 4",),
@@ -140,6 +150,10 @@ def main() -> None:
         more = f"--data {options.credit} {CREDIT} --depth 4 --bins 32 --trees 20"
         plan["accuracy"] += (f"training.py {more} --test-fraction 0.25",)
         plan["leaks"] = (f"leaks.py --credit {options.credit}",)
+        plan["estimates"] += (
+            f"estimates.py {more} --trees 6",
+            f"estimates.py {more} --trees 6 --test-fraction 0.25 --metrics auc",
+        )
         plan["binning"] = (f"binning.py --credit {options.credit}",)
     if options.peer:
         plan["alignment"] = tuple(f"{one} --peer {options.peer}" for one in plan["alignment"])

@@ -266,6 +266,24 @@ def network(results: Results) -> str:
     return table(head, rows)
 
 
+def estimates(results: Results) -> str:
+    """By work, link and metrics: what came over what was estimated."""
+    rows = []
+    keys = "work", "method", "profile.name", "metrics"
+    for (work, method, link, metrics), runs in grouped(results["estimates"], *keys).items():
+        ratios = (f"{middle(runs, f'{name}.ratio'):.3f}" for name in ("rounds", "megabytes"))
+        said, came = (middle(runs, f"seconds.{name}") for name in ("estimated", "came"))
+        rows.append(
+            [work, method, link or "loopback", metrics or "none", *ratios, said, came,
+             f"{came / said:.2f}"]
+        )  # fmt: skip
+    head = (
+        "work", "correlations", "link", "metrics", "rounds", "MB", "s estimated", "s that came",
+        "ratio",
+    )  # fmt: skip
+    return table(head, rows)
+
+
 def network_plot(results: Results) -> str:
     """Every work on loopback, then over its links."""
     rows = {}

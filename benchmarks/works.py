@@ -17,7 +17,8 @@ class Work:
     """A training. ``columns``: of each side, of synthetic data.
 
     ``data``: a CSV file, or "breast-cancer", in place of synthetic rows. ``algorithm`` to
-    ``splits`` are the terms of the same names.
+    ``splits`` are the terms of the same names. ``metrics``: those by which rows held out are
+    evaluated after each tree, comma-separated.
     """
 
     name: str = "synthetic"
@@ -36,6 +37,7 @@ class Work:
     he: str = "bfv"
     paillier_bits: int = 2048
     splits: str | None = None
+    metrics: str = ""
 
     @property
     def params(self) -> TrainingParams:
@@ -46,6 +48,7 @@ class Work:
             missing_values="refused",
             base_score=0.5,
             splits=self.splits,
+            eval_metric=tuple(name for name in self.metrics.split(",") if name),
         )
         return params.decided(can_hide=self.method.can_hide)
 

@@ -15,7 +15,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from two_companies import SIDES, agree, both, edit, free_port, run, set_up, start, write_data
+from two_companies import (
+    SIDES,
+    agree,
+    align,
+    both,
+    edit,
+    free_port,
+    run,
+    set_up,
+    start,
+    write_data,
+)
 
 POLICY = """\
 version = 1
@@ -47,6 +58,7 @@ def main() -> None:
                 print(f"{name} reads to the other over the telephone: {hashed[:16]}...")
             agree(root, 2, "--dealer-policy", "policy.toml")
             verify(root / "bank")
+            align(root)  # needs no dealer
             print("\n== train: each side verifies again, for this session, before its seed leaves")
             for name, facts in both(root, "train").items():
                 verdict = facts["dealer"]

@@ -59,9 +59,7 @@ def main() -> None:
 
 def work_together(root: Path) -> None:
     """What both companies do with the agreed terms."""
-    print("\n== align")
-    for chosen in (["train"], ["eval", "test"]):  # the rows to predict are of the test's file
-        print_alignment(both(root, "align", "--set", *chosen))
+    align(root)
     print("\n== check")
     print_checks(both(root, "check"))
     print("\n== train")
@@ -74,6 +72,13 @@ def work_together(root: Path) -> None:
     print(f"the bank gets {predicted['bank']['predictions']}")
     found = predicted["bank"]["metrics"]
     print(f"AUC {found['auc']:.4f}, KS {found['ks']:.4f} at score {found['ks_score']:.4f}")
+
+
+def align(root: Path) -> None:
+    """Find the customers that both have; those to predict are of the test's file."""
+    print("\n== align")
+    for chosen in (["train"], ["eval", "test"]):
+        print_alignment(both(root, "align", "--set", *chosen))
 
 
 def write_data(root: Path, rows: int) -> None:

@@ -61,16 +61,10 @@ def psi_blind_again(given: Bytes, scalar: bytes) -> Bytes:
     """Given points (n, 32) times a scalar; ValueError where one is no point."""
 
 def okvs_encode(coins: Words, digests: Words, columns: int, free: bytes) -> Words | None:
-    """A list (columns, 2) that holds a value for each digest (n, 2); None where there is none.
-
-    coins: public keys (4, 2); free: the key of what columns hold that nothing determines.
-    """
+    """A store (columns, 2) of digests (n, 2) under coins (4, 2), or None; free: a key."""
 
 def okvs_evaluate(coins: Words, digests: Words, held: Words, delta: Words, bits: int) -> Words:
-    """The hash, in so many bits, of what a list holds for a digest, less delta times its value.
-
-    (n, 2); delta: (2,).
-    """
+    """Outputs (n, 2) of so many bits from what a store holds, less delta (2,) times values."""
 
 def field_add_multiples(sums: Words, multiplied: Words, factor: Words) -> Words:
     """sums + factor multiplied over the field of 2^128 elements; (n, 2), (n, 2), (2,)."""
@@ -86,8 +80,7 @@ def vole_send(
 ) -> tuple[Words, Words]:
     """The message (trees (levels + 1), 2) and new elements b (trees 2^levels, 2) of a stage.
 
-    tags: public keys (4, 2); elements: (2^i + trees, 2); transfers: rows (trees levels, 2); roots:
-    (trees, 2). See kernels/src/align/vole.rs.
+    tags: (4, 2); elements: (2^i + trees, 2); transfers: (trees levels, 2); roots: (trees, 2).
     """
 
 def vole_receive(

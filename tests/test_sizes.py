@@ -20,7 +20,7 @@ LARGER_FILES: dict[str, int] = {}
 LARGER_FUNCTIONS: dict[str, int] = {}
 LARGER_FOLDERS: dict[str, int] = {}
 """What is still too large, at most as large as it is: these figures only ever fall."""
-LINES = 50_000
+LINES = 53_000
 """Of Python and Rust in the product, without generated files. What adds a capability raises it, and
 says by how much; what moves or mends lowers it."""
 MANY_ARGUMENTS = [

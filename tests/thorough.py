@@ -44,7 +44,15 @@ XGBOOSTS = ("3.0", "3.1", "3.2")
 """The newest of each of these, beside the lowest and the newest that the ranges allow."""
 PARSERS = ("tests/channel", "tests/attestation", "tests/terms", "tests/model", "tests/storage",
            "tests/dealer", "tests/jobs/test_files.py")  # fmt: skip
-VALUES = ("tests/arith", "tests/mpc", "tests/kernels", "tests/boost", "tests/he", "tests/offline")
+VALUES = (
+    "tests/arith",
+    "tests/mpc",
+    "tests/kernels",
+    "tests/boost",
+    "tests/he",
+    "tests/offline",
+    "tests/examples",
+)
 FAULTS = ("tests/processes/test_resume.py", "tests/processes/test_failures.py",
           "tests/cli/test_faults.py", "tests/cli/test_books.py", "tests/storage",
           "tests/channel/test_grpc.py", "tests/dealer/test_service.py")  # fmt: skip

@@ -64,7 +64,7 @@ class Store(Protocol):
         """Keep it, in place of what was there."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Intersection:
     """``rows``: this side's row numbers, from 0 on, of the ``common`` keys, in the common order."""
 

@@ -17,21 +17,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.arith.bits import words_per
 from securexgb.arith.prg import Prg
 from securexgb.boost.objective.logistic import margin_bits
 from securexgb.boost.params import TrainingParams
 from securexgb.mpc.compare import not_bits
-from securexgb.mpc.convert import bits_cost, lift_cost, to_arithmetic, to_bits
-from securexgb.mpc.multiply import multiply, product_cost
-from securexgb.mpc.numbers.truncate import round_off, shift_cost
+from securexgb.mpc.convert import to_arithmetic, to_bits
+from securexgb.mpc.multiply import multiply
+from securexgb.mpc.numbers.truncate import round_off
 from securexgb.mpc.open import open_shared
 from securexgb.mpc.party import Party
-from securexgb.mpc.protocol import Cost
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.share import constant, share, share_bits
 from securexgb.mpc.shared import Shared, SharedBits
-from securexgb.mpc.sort import sort_bits, sort_cost
+from securexgb.mpc.sort import sort_bits
 
 Floats = NDArray[np.float64]
 
@@ -62,14 +60,6 @@ def sampled(params: TrainingParams, rows: int) -> NDArray[np.int64]:
     seed = f"auc_rows {params.auc_rows} of {rows}, random_state {params.random_state}"
     words = Prg(hashlib.sha256(seed.encode()).digest()[:16]).words(rows)
     return np.sort(np.argsort(words, kind="stable")[: params.auc_rows])
-
-
-def auc_cost(params: TrainingParams, rows: int) -> Cost:
-    """Cost of ``auc`` of a set of so many rows."""
-    rows, width = sampled(params, rows).size, margin_bits(params)
-    total = bits_cost(width, words_per(rows)) + sort_cost(width + 1, 2, rows)
-    total += lift_cost(2 * words_per(rows)) + product_cost(1)
-    return total + shift_cost(_INVERSE_BITS - _AUC_BITS, 1) + Cost(1, 1, 1)
 
 
 def auc(party: Party, margins: Shared, truth: EvaluationTargets, params: TrainingParams) -> float:

@@ -34,10 +34,11 @@ from securexgb.boost.rows import blocks
 from securexgb.boost.splits.leaves import amount_bits
 from securexgb.boost.tree import HiddenTree, Tree
 from securexgb.errors import MalformedFrame, NotAvailable, ProtocolDesync
-from securexgb.mpc.numbers.per_cents import WHOLE_BITS, per_cents
-from securexgb.mpc.numbers.truncate import truncate
+from securexgb.mpc.numbers.per_cents import WHOLE_BITS, per_cents, per_cents_cost
+from securexgb.mpc.numbers.truncate import shift_cost, truncate
 from securexgb.mpc.open import open_shared
 from securexgb.mpc.party import ROLES, Party
+from securexgb.mpc.protocol import Cost
 from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.shared import Shared, Words
 
@@ -191,6 +192,16 @@ def opened_importance(party: Party, model: ModelHalf) -> tuple[int, ...] | None:
     with party.ledger.announced({(Reveal.IMPORTANCE, "both"): shares.size}):
         opened = open_shared(party, shares, Reveal.IMPORTANCE)
     return tuple(int(value) for value in opened)
+
+
+def importance_cost(params: TrainingParams, columns: int, trees: int) -> Cost:
+    """Cost of ``opened_importance`` of so many trees of hidden splits, the terms' own end."""
+    bits = amount_bits(params.importance, params.max_depth)
+    drop, count = bits + trees.bit_length() - WHOLE_BITS, trees * columns
+    cost = Cost(rounds=1) + per_cents_cost(columns) + Cost.alike(1, columns, {})
+    for rows in blocks(count) if drop > 0 else ():
+        cost += shift_cost(drop, len(range(count)[rows]))
+    return cost
 
 
 def _kind(params: TrainingParams) -> str:

@@ -12,14 +12,13 @@ from typing import Annotated, Any
 
 import typer
 
-from securexgb.align.intersect import count_common
 from securexgb.cli.options import ConfigOption, JobOption, WaitOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.errors import UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.aligning.export import check_export, export
 from securexgb.jobs.aligning.kept import Aligned
-from securexgb.jobs.aligning.session import Alignment, Watching, align_terms, limits
+from securexgb.jobs.aligning.session import Alignment, Watching, align_terms
 from securexgb.jobs.aligning.sets import data_set, read_source
 from securexgb.mpc.party import Party
 from securexgb.report.text import figure, ledger_table
@@ -123,9 +122,7 @@ def _found(facts: dict[str, Any], aligned: Aligned) -> str:
 
 
 def _count(asked: Alignment, facts: dict[str, Any], exact: bool) -> str:
-    keys, peer_keys = asked.agree_on_size()
-    terms = align_terms(asked.federation)
-    found = count_common(asked.party, asked.source.keys.values, limits(terms), sample=not exact)
+    keys, peer_keys, found = asked.count(exact=exact)
     facts |= {"keys": keys, "peer_keys": peer_keys, "common": found.common}
     facts |= {"counted": found.counted, "one_in": found.one_in, "deviation": found.deviation}
     of = f"of {keys:,} here and {peer_keys:,} at {asked.federation.peer_name}; nobody learnt which"

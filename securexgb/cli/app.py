@@ -15,6 +15,7 @@ from securexgb import __version__
 from securexgb.cli import dealer, job, keys, model, output
 from securexgb.cli.align import align
 from securexgb.cli.check import check
+from securexgb.cli.estimate import estimate
 from securexgb.cli.evaluate import evaluate
 from securexgb.cli.init import init
 from securexgb.cli.predict import predict
@@ -34,7 +35,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (simulate, init, check, align, train, evaluate, predict, report, protocols):
+for command in (
+    simulate,
+    init,
+    estimate,
+    check,
+    align,
+    train,
+    evaluate,
+    predict,
+    report,
+    protocols,
+):
     app.command()(command)
 app.add_typer(keys.app, name="keys")
 app.add_typer(job.app, name="job")

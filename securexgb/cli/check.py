@@ -8,7 +8,6 @@ All failures are listed; the exit code is the first one's.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,9 +53,8 @@ def _facts(checks: Checks) -> dict[str, Any]:
     }
     if checks.numbers is not None:
         facts["gradient_bits"] = bits_facts(checks.numbers)
-    if checks.forecast is not None:
-        facts["forecast"] = asdict(checks.forecast)
-        facts["forecast"]["memory"]["total"] = checks.forecast.memory.total
+    if checks.estimate is not None:
+        facts["estimate"] = checks.estimate.to_mapping()
     return facts
 
 

@@ -21,7 +21,7 @@ from securexgb.cli.options import (
 )
 from securexgb.cli.output import Format, FormatOption, result
 from securexgb.errors import UsageError
-from securexgb.jobs.forecast import auc_line
+from securexgb.jobs.estimating.words import auc_line
 from securexgb.report.text import splits_line
 from securexgb.terms.job import JobTerms
 
@@ -115,7 +115,7 @@ def new(
     write_new(output, terms.to_toml())
     facts = {"file": str(output), "digest": terms.digest, "splits": terms.training.splits}
     text = f"wrote {output}, digest {terms.digest}\n{splits_line(terms.training)}"
-    dear = auc_line(terms.training, terms.method)
+    dear = auc_line(terms.training)
     if dear is not None:
         facts["warning"], text = dear, f"{text}\nwarning: {dear}"
     result(facts, text, form)

@@ -1,5 +1,8 @@
 """Progress of a training: at a terminal a bar, elsewhere a plain line a minute, both on stderr.
 
+How long it will take is said from the beginning where there is an estimate (``jobs.estimating``):
+what the estimate says of the trees to come, times by how much those that are there took longer.
+
 While no message has come for some seconds, they say for whom and at which step of the program
 this side waits.
 """
@@ -19,7 +22,6 @@ from rich.progress import (
     ProgressColumn,
     Task,
     TextColumn,
-    TimeRemainingColumn,
 )
 from rich.text import Text
 
@@ -47,6 +49,20 @@ class _Waiting(ProgressColumn):
         return Text("" if task.finished else self._silence.text(monotonic(), SILENCE_SECONDS))
 
 
+class _Left(ProgressColumn):
+    """How long it will still take: "12 min left"."""
+
+    max_refresh = 0.5
+
+    def __init__(self, of: TrainingProgress) -> None:
+        self._of = of
+        super().__init__()
+
+    def render(self, task: Task) -> Text:
+        left = None if task.finished else self._of.left()
+        return Text("" if left is None else f"{duration(left)} left", style="progress.remaining")
+
+
 class _Silence:
     """Since when no message has come; asked again and again."""
 
@@ -68,11 +84,30 @@ class _Silence:
 
 
 class PlainLines:
-    """What a log shows of a training: tree, metric, seconds a tree, and how long it will take."""
+    """What a log shows of a training: tree, metric, seconds a tree, and how long it will take.
+
+    ``seconds_of(first, last)``: what these trees are expected to take, in any unit.
+    """
 
     def __init__(self, trees: int, silence: Callable[[float], str], now: float) -> None:
         self._trees, self._silence = trees, silence
         self._began, self._first, self._done, self._metric = now, 0, 0, ""
+        self._seconds_of: Callable[[int, int], float] = lambda first, last: last - first
+        self._is_expected = False
+
+    def expect(self, seconds_of: Callable[[int, int], float], first: int, now: float) -> None:
+        """From now on trees are grown, after the ``first`` ones; ``seconds_of`` in seconds."""
+        self._seconds_of, self._is_expected = seconds_of, True
+        self._first = self._done = first
+        self._began = now
+
+    def left(self, now: float) -> float | None:
+        """Seconds that are still to come, where anything is known of them."""
+        taken, to_come = now - self._began, self._seconds_of(self._done, self._trees)
+        grown = self._seconds_of(self._first, self._done)
+        if grown > 0.0:
+            return to_come * taken / grown
+        return max(to_come - taken, 0.0) if self._is_expected else None
 
     def tree_done(self, trees: int, metric: str, now: float) -> None:
         """``trees`` are grown; the first ones may be of an earlier session."""
@@ -83,11 +118,11 @@ class PlainLines:
     def line(self, now: float) -> str:
         """How far it is now."""
         facts = [f"tree {self._done} of {self._trees}", self._metric]
-        fresh = self._done - self._first
+        fresh, left = self._done - self._first, self.left(now)
         if fresh > 0:
-            seconds = (now - self._began) / fresh
-            left = (self._trees - self._done) * seconds
-            facts += [f"{figure(seconds)} s a tree", f"{duration(left)} left"]
+            facts.append(f"{figure((now - self._began) / fresh)} s a tree")
+        if left is not None:
+            facts.append(f"{duration(left)} left")
         return ", ".join(fact for fact in [*facts, self._silence(now)] if fact)
 
 
@@ -101,7 +136,7 @@ class TrainingProgress(Progress, TrainingCallback):
             MofNCompleteColumn(),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[facts]}", markup=False),
-            TimeRemainingColumn(),
+            _Left(self),
             _Waiting(party, peer),
             console=Console(stderr=True),
             disable=not sys.stderr.isatty(),
@@ -127,6 +162,15 @@ class TrainingProgress(Progress, TrainingCallback):
     def _write_lines(self) -> None:
         while not self._ended.wait(LINE_SECONDS):
             note(self._lines.line(monotonic()))
+
+    def left(self) -> float | None:
+        """See ``PlainLines.left``."""
+        return self._lines.left(monotonic())
+
+    def expect(self, seconds_of: Callable[[int, int], float], first: int) -> None:
+        """See ``PlainLines.expect``."""
+        self._began = monotonic()
+        self._lines.expect(seconds_of, first, self._began)
 
     def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
         self.tree_done(epoch + 1)

@@ -22,6 +22,10 @@ from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import Named
 from securexgb.jobs.checks import LEAVE_OUT
 from securexgb.jobs.data.files import load_rows, load_sets
+from securexgb.jobs.estimating.estimate import Estimate, estimate
+from securexgb.jobs.estimating.job import Job
+from securexgb.jobs.estimating.link import Link, measured
+from securexgb.jobs.estimating.words import estimate_sentence
 from securexgb.jobs.ledgers import recorded, verdict_of
 from securexgb.jobs.reports import costs_of, curves
 from securexgb.jobs.resuming.checkpoint import CheckpointStore
@@ -33,6 +37,7 @@ from securexgb.jobs.training import agreed_job, fingerprint
 from securexgb.jobs.training import train as run_training
 from securexgb.model.files import save_half
 from securexgb.mpc.party import Party
+from securexgb.report.record import Compared, Ratio
 from securexgb.report.text import (
     bits_facts,
     bits_warnings,
@@ -117,9 +122,12 @@ class Sessions:
                     columns=len(rows.column_names),
                     aligned=rows.aligned,
                 )
-                trees = training.params.n_estimators
+                trees, link = training.params.n_estimators, measured(party)
                 with TrainingProgress(party, self.federation.peer_name, trees) as bar:
-                    recorder = _Recorder(party, self, run, bar, training.set_rows)
+                    is_aligned = rows.aligned is not None
+                    recorder = _Recorder(
+                        party, self, run, bar, training.set_rows, link, began, is_aligned
+                    )
                     store = CheckpointStore(
                         run.checkpoint, self.key, self._tell, is_finished=self.is_kept
                     )
@@ -136,6 +144,7 @@ class Sessions:
                         classes=rows.classes,
                         positive_share=rows.positive_share,
                         leaks=after_training(half, training.set_rows),
+                        estimate=recorder.compared(half),
                     )
                     self._keep(run, half, record)
 
@@ -224,7 +233,12 @@ class _Recorder(TrainingCallback):
     run: RunDirectory
     progress: TrainingProgress
     set_rows: list[tuple[str, int]]
+    link: Link
+    session_began: float
+    is_aligned: bool
     began: float = field(default_factory=perf_counter)
+    before: int = 0
+    estimate: Estimate | None = None
 
     def before_training(self, model: ModelHalf) -> ModelHalf:
         note(f"at worst: {leaks_text(before_training(model.params, model.layout, self.set_rows))}")
@@ -235,8 +249,36 @@ class _Recorder(TrainingCallback):
         )
         if not self.sessions.is_kept:
             self.run.cut_metrics(len(model.trees))
-        self.sessions.reached.trees = len(model.rounds)
+        self.sessions.reached.trees = self.before = len(model.rounds)
+        self._expect(model)
         return model
+
+    def _expect(self, model: ModelHalf) -> None:
+        """Both sides' columns are known by now, and the link."""
+        job = Job.of(
+            self.sessions.federation.terms,
+            model.layout.rows,
+            model.layout.columns,
+            self.set_rows,
+            is_weighted=model.layout.weights,
+            is_aligned=self.is_aligned,
+        )
+        self.estimate = found = estimate(job, self.party.rank, self.link)
+        note(f"expected {estimate_sentence(found)}")
+        self.progress.expect(lambda first, last: found.grown(first, last).seconds, self.before)
+
+    def compared(self, model: ModelHalf) -> Compared | None:
+        """What this session took, and what was expected of the trees that it has grown."""
+        if self.estimate is None:
+            return None
+        expected = self.estimate.training(len(model.rounds), before=self.before)
+        traffic, dealt = self.party.channel.traffic, self.party.source.account.dealer_bytes
+        return Compared(
+            link=str(self.link),
+            rounds=Ratio.of(self.party.rounds, expected.rounds),
+            bytes=Ratio.of(traffic.bytes_sent + traffic.bytes_received + dealt, expected.bytes),
+            seconds=Ratio.of(perf_counter() - self.session_began, expected.seconds),
+        )
 
     def after_training(self, model: ModelHalf) -> ModelHalf:
         if model.params.opens_importance and model.importance is None:

@@ -46,7 +46,7 @@ from securexgb.offline.two_party import TwoPartySource
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
 
-Purpose = Literal["train", "predict", "evaluate", "check", "align"]
+Purpose = Literal["train", "predict", "evaluate", "check", "align", "estimate"]
 _OF_ROWS: tuple[Purpose, ...] = ("train", "predict", "evaluate")
 _BETWEEN_TWO = Method()
 

@@ -27,7 +27,10 @@ from securexgb.jobs.aligning.kept import command
 from securexgb.jobs.aligning.sets import data_set, read_source
 from securexgb.jobs.alignment import Named, column_counts, same_names, same_rows
 from securexgb.jobs.data.files import load_rows, load_sets, needed_file, needed_sets
-from securexgb.jobs.forecast import Forecast, Job, auc_warning, forecast
+from securexgb.jobs.estimating.estimate import Estimate, estimate
+from securexgb.jobs.estimating.job import Job
+from securexgb.jobs.estimating.link import FAST, Link, measured
+from securexgb.jobs.estimating.words import estimate_sentence, evaluation_warning
 from securexgb.jobs.job import check_hidden
 from securexgb.jobs.ledgers import verdict_of
 from securexgb.jobs.reports import versions
@@ -68,7 +71,8 @@ class Checks:
     leaks: list[Leak] = field(default_factory=list)
     dealer: Verdict | None = None
     peer_columns: int | None = None
-    forecast: Forecast | None = None
+    link: Link = FAST
+    estimate: Estimate | None = None
 
     @property
     def params(self) -> TrainingParams:
@@ -260,15 +264,19 @@ class Checks:
         return f"{free / 1e9:.0f} GB free for {root}"
 
     def _cost(self, rows: Rows) -> str:
-        """What a tree costs and how much memory this side needs; see ``jobs.forecast``. Refused
-        where this machine has not that much."""
+        """What a training costs and how much memory this side needs; see ``jobs.estimating``.
+        Refused where this machine has not that much."""
         own, rank = len(rows.column_names), self.federation.config.rank
         peer = own if self.peer_columns is None else self.peer_columns
-        layout = self._layout(rows, (own, peer) if rank == 0 else (peer, own))
-        method = self.federation.terms.method
-        job = Job(self.params, layout, method, self._evaluation_rows)
-        found = forecast(job, rank)
-        self.forecast, text = found, found.text()
+        job = Job.of(
+            self.federation.terms,
+            rows.count,
+            (own, peer) if rank == 0 else (peer, own),
+            self._set_rows(),
+            is_weighted=rows.weights is not None,
+        )
+        found = self.estimate = estimate(job, rank, self.link)
+        text = estimate_sentence(found)
         if self.peer_columns is None:
             text += "; reckoned with as many columns at the other side as here"
         needed, whole = max(found.memory.total, found.session_bytes), machine_bytes()
@@ -281,7 +289,7 @@ class Checks:
         if needed > whole / 2:
             return _Warning(f"{text}. That is more than half: some {figures}: {advice}")
         text += f"; this machine has {whole / 1e9:.1f} GB"
-        dear = auc_warning(job, [count for _, count in self._set_rows()], found)
+        dear = evaluation_warning(found, self.params)
         return _Warning(f"{text}. {dear}") if dear else text
 
     def _hidden(self, rows: Rows) -> str:
@@ -303,11 +311,12 @@ class Checks:
             same_names(party, sets)
             rows_are = self._compared(party, sets)
             self.dealer = verdict_of(party)
+            self.link = measured(party)
             columns = column_counts(party, len(rows.column_names))
             self.peer_columns = columns[1 - party.rank]
             layout = self._layout(rows, columns)
             self.leaks = before_training(self.params, layout, self._set_rows())
-            peer, verdict = self.federation.peer_name, verdict_line(self.dealer)
+            peer, verdict = self.federation.peer_name, f"{self.link}; {verdict_line(self.dealer)}"
             if rows_are is None:
                 return f"{peer} has the same terms, version and rows; {verdict}"
             return _Warning(f"{peer} has the same terms and version; {verdict}; {rows_are}")

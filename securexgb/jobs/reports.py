@@ -223,6 +223,7 @@ def _write(
         ledger=record.ledger,
         leaks=[leak.to_mapping() for leak in record.leaks],
         costs=record.costs,
+        estimate=record.estimate,
         numbers=bits_line(half.numbers),
         offline_source=record.offline_source,
         dealer_evidence=record.dealer_evidence,

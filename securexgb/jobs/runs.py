@@ -33,7 +33,7 @@ from securexgb.boost.leak import Leak
 from securexgb.errors import SecureXGBError, TermsDiffer, UsageError
 from securexgb.federation.session import Federation
 from securexgb.model.files import load_half
-from securexgb.report.record import Costs, plain
+from securexgb.report.record import Compared, Costs, plain
 from securexgb.storage.records import read_record
 from securexgb.storage.sealed import find_key
 from securexgb.storage.whole import (
@@ -172,7 +172,8 @@ class RunRecord:
     ``ledger``: of all sessions of the run; ``costs``: of what ``costs_of`` says.
     ``dealer``: the verdict on it, None where there is none. ``missing_rates``:
     of the own columns. ``classes``: the two labels as the label party's file has them, that
-    which counts as 1 last; ``positive_share``: of the training rows.
+    which counts as 1 last; ``positive_share``: of the training rows. ``estimate``: what was
+    expected of the last session beside what it took.
     """
 
     ledger: LedgerRows
@@ -185,12 +186,15 @@ class RunRecord:
     classes: Sequence[Any] | None
     positive_share: float | None = None
     leaks: Sequence[Leak]
+    estimate: Compared | None = None
 
     def to_mapping(self) -> dict[str, Any]:
         """For JSON."""
         leaks = [leak.to_mapping() for leak in self.leaks]
         dealer = None if self.dealer is None else self.dealer.to_dict()
-        return {**self.__dict__, "costs": asdict(self.costs), "dealer": dealer, "leaks": leaks}
+        found = None if self.estimate is None else asdict(self.estimate)
+        more = {"costs": asdict(self.costs), "dealer": dealer, "leaks": leaks, "estimate": found}
+        return {**self.__dict__, **more}
 
     @staticmethod
     def read(run: RunDirectory) -> RunRecord:

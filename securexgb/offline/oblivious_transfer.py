@@ -164,17 +164,14 @@ class ObliviousTransfer:
         many bits in slices, (width, words), or with KEY two words, (2, n).
         """
         if max(sent, received) > _MOST_WORDS:
-            raise UsageError(
-                f"{max(sent, received)} words of transfers asked for at once are more than the "
-                f"{_MOST_WORDS} that are sure to be in one pool"
-            )
+            words = max(sent, received)
+            raise UsageError(f"{words} words of transfers are more than a pool's {_MOST_WORDS}")
         self.prepare(sent, received)
         sending, receiving = self._agreed()
         return self._pass(sending.share(sent), receiving.share(received), width)
 
     def prepare(self, sent: int, received: int) -> None:
-        """Agree on keys, and fill pools where so many words are worth it: then the first transfers
-        need not wait for that. Both parties call with mirrored counts."""
+        """Agree on keys, and fill pools where they pay, so that transfers need not wait for it."""
         ends = self._agreed()
         shares = [
             end.filling(words, self._stretch_after)

@@ -50,11 +50,8 @@ from securexgb.offline.ahead import Supply
 from securexgb.offline.oblivious_transfer import KEY, STRETCH_AFTER, WORD, ObliviousTransfer
 from securexgb.offline.producer import PrefetchQueue, Producer, ProductsAhead
 from securexgb.offline.rows_ahead import RowBitsAhead
+from securexgb.offline.traffic.tiles import tile_of
 
-_TILE = 1 << 11
-"""Words of 64 transfers made at a time: 1 MiB a kind of message."""
-_ROW_WORDS = 1 << 13
-"""Words of rows of triples made at a time: messages of one or two MiB."""
 SUM_TRANSFERS = 64
 """In each direction, at least, of a sum that is taken apart, and becomes part of a candidate."""
 _TWO = np.uint64(2)
@@ -131,12 +128,7 @@ class TwoPartySource:
         self.producer.close()
 
     def _supply(self, kind: Kind[P]) -> Supply[P]:
-        tile = _TILE * kind.grain
-        if isinstance(kind, DigitTransfers):
-            tile //= DIGIT
-        if isinstance(kind, RowTriples):
-            tile = max(1, _ROW_WORDS // max(1, kind.count))
-        queue = PrefetchQueue(self.producer, partial(self._make, kind), tile, kind.block)
+        queue = PrefetchQueue(self.producer, partial(self._make, kind), tile_of(kind), kind.block)
         self._queues.append(queue)
         return Supply(queue.draw, kind.grain, kind.block)
 

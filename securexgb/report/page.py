@@ -79,6 +79,7 @@ def render_page(report: RunReport) -> str:
         Section("What was revealed, and to whom", _revealed(report, found)),
         Section("The dealer", _dealer(report.dealer)),
         Section("Costs of the protocols at this side", _some(found, "costs")),
+        Section("The training beside its estimate", _some(found, "estimate")),
         Section("Terms of the job", _some(found, "terms")),
         Section("Versions", _some(found, "versions")),
     ]

@@ -21,7 +21,7 @@ import securexgb.mpc.numbers.per_cents
 import securexgb.mpc.numbers.table
 import securexgb.mpc.sort  # noqa: F401
 from securexgb.arith.fixedpoint import NumberFormat
-from securexgb.boost.cost import round_cost
+from securexgb.boost.costs.trees import round_cost
 from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams

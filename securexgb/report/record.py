@@ -150,6 +150,29 @@ class Costs:
 
 
 @dataclass(frozen=True)
+class Ratio:
+    """A figure that was estimated before, and what it came to; ``ratio``: actual / estimated."""
+
+    actual: float
+    estimated: float
+    ratio: float | None
+
+    @staticmethod
+    def of(actual: float, estimated: float) -> Ratio:
+        return Ratio(actual, estimated, actual / estimated if estimated else None)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A run's last session beside its estimate, at this side; ``bytes``: of both directions."""
+
+    link: str
+    rounds: Ratio
+    bytes: Ratio
+    seconds: Ratio
+
+
+@dataclass(frozen=True)
 class RunReport:
     """Everything that one side's report shows; see the module's docstring.
 
@@ -161,7 +184,8 @@ class RunReport:
     ``leaks``: what the leak meter says of the training and of its evaluation sets (dictionaries
     of ``boost.leak.Leak``). ``importance``: by column, what ``importance_is`` says, which is the
     reason where there is none. ``positive``: which class counts as 1, at the label party;
-    ``classes``: both, that one last.
+    ``classes``: both, that one last. ``estimate``: what the training took beside what was expected
+    when it began.
     """
 
     title: str
@@ -188,6 +212,7 @@ class RunReport:
     missing_rates: Mapping[str, float] = field(default_factory=dict)
     positive: str = ""
     classes: Sequence[str] = ()
+    estimate: Compared | None = None
 
 
 def report_json(report: RunReport) -> dict[str, Any]:

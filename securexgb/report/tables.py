@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from securexgb.report.record import BinaryMetrics, RunReport
+from securexgb.report.record import BinaryMetrics, Compared, Ratio, RunReport
 
 Row = Sequence[Any]
 
@@ -56,10 +56,21 @@ def tables(report: RunReport) -> dict[str, Table]:
             for leak in report.leaks
         ]),
         Table("costs", ("cost", "value"), _facts(asdict(report.costs))),
+        Table("estimate", ("figure", "actual", "estimated", "actual / estimated"), [
+            (name, one.actual, one.estimated, one.ratio)
+            for name, one in _compared(report.estimate)
+        ]),
         Table("terms", ("term", "value"), list(_flat(report.terms))),
         Table("versions", ("package", "version"), list(report.versions.items())),
     ]  # fmt: skip
     return {table.name: table for table in every if table.rows}
+
+
+def _compared(found: Compared | None) -> list[tuple[str, Ratio]]:
+    """By figure."""
+    if found is None:
+        return []
+    return [("rounds", found.rounds), ("bytes", found.bytes), ("seconds", found.seconds)]
 
 
 def _metrics(report: RunReport) -> Table:

@@ -236,6 +236,8 @@ def test_counts_that_the_terms_do_not_allow_end_both_and_leave_nothing(
         assert error.exit_code == code
         assert says in str(error)
         assert kept(made)[name] is None
+        lines = (made.root / name / "aligned" / "log.jsonl").read_text().splitlines()
+        assert json.loads(lines[-1])["event"] == "failed"
 
 
 def test_different_rows_at_the_end_are_never_kept(both, apart, monkeypatch):

@@ -11,9 +11,9 @@ from tests.benchmarks.conftest import BENCHMARKS
 
 MODULES = {
     "attacks", "bars", "confined", "faults", "fits", "formats", "grown", "hostile", "inputs",
-    "judged", "kinds", "lattices", "leak_tables", "lines", "loopback", "measure", "oracle",
-    "parity", "party", "plots", "problems", "relay", "report", "run", "sections", "sgb_party",
-    "shaper", "works",
+    "judged", "lattices", "leak_tables", "lines", "loopback", "measure", "oracle",
+    "parity", "party", "plots", "problems", "proxies", "relay", "report", "run", "sections",
+    "sgb_party", "shaper", "works",
 }  # fmt: skip
 """What is no question of the plan: modules of others; faults and hostile, which take long."""
 TOO_LONG = ("accuracy.py --shares", "accuracy.py --itself")

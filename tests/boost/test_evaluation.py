@@ -9,7 +9,8 @@ import pytest
 from sklearn.metrics import log_loss, mean_squared_error, roc_auc_score
 
 from securexgb.arith.fixedpoint import MARGIN_BITS, encode
-from securexgb.boost.auc import EvaluationTargets, auc_cost, sampled
+from securexgb.boost.auc import EvaluationTargets, sampled
+from securexgb.boost.costs.metrics import MeasuredSet, metric_cost
 from securexgb.boost.evaluation import check_metrics, metric_value
 from securexgb.boost.params import TrainingParams
 from securexgb.correlations.counting import CountingSource
@@ -88,7 +89,7 @@ def test_auc_costs_what_is_declared(rows: int, auc_rows: int) -> None:
         return party.rounds, party.channel.traffic.bytes_sent // 8, counting.budget.counts
 
     label, feature = run_parties(program, [None, None])
-    cost = auc_cost(params, rows)
+    cost = metric_cost("auc", MeasuredSet("test", rows), params)
     assert label == (cost.rounds, cost.label_words, cost.correlations.counts)
     assert feature == (cost.rounds, cost.feature_words, cost.correlations.counts)
 

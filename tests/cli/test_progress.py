@@ -40,3 +40,22 @@ def test_without_a_terminal_lines_are_written_until_the_end(capsys, monkeypatch)
     bar._lines.tree_done(1, "auc 0.7", bar._began)
     bar._write_lines()
     assert capsys.readouterr().err.startswith("tree 1 of 3, auc 0.7, ")
+
+
+def test_what_is_left_is_said_from_the_beginning():
+    """Trees of unequal cost: the first one takes 10 s, each other 4 s; all take twice as long."""
+
+    def seconds(first, last):
+        return 4.0 * (last - first) + (6.0 if first == 0 < last else 0.0)
+
+    lines = PlainLines(11, lambda now: "", now=0.0)
+    assert lines.left(5.0) is None
+    lines.expect(seconds, 0, now=10.0)
+    assert lines.line(11.0) == "tree 0 of 11, 49 s left"
+    lines.tree_done(1, "", now=30.0)
+    assert lines.left(30.0) == 80.0
+    resumed = PlainLines(11, lambda now: "", now=0.0)
+    resumed.expect(seconds, 6, now=0.0)
+    assert resumed.left(0.0) == 20.0
+    resumed.tree_done(7, "", now=2.0)
+    assert resumed.left(2.0) == 8.0

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from securexgb.boost.cost import round_cost
+from securexgb.boost.costs.trees import round_cost
 from securexgb.boost.grower import grow_trees
 from securexgb.boost.objective.registry import OBJECTIVES
 from securexgb.boost.tree import TreeHalf

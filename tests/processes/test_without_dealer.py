@@ -1,5 +1,6 @@
 """The default terms, end to end and when they fail: two processes and nobody else."""
 
+import json
 import signal
 
 import numpy as np
@@ -16,11 +17,18 @@ pytestmark = pytest.mark.timeout(300)
 def test_from_check_to_predictions(without_dealer):
     terms = JobTerms.from_file(without_dealer.root / "bank" / "job.toml")
     assert (terms.algorithm, terms.he, terms.offline) == ("hybrid", "bfv", "two-party")
+    measured = without_dealer.both("estimate", "--measure")
+    links = [ended.json["link"] for ended in measured.values()]
+    assert links[0] == links[1]
     for command in ("check", "train", "predict"):
         ended = without_dealer.both(command)
         assert set(codes(ended).values()) == {0}, ended
     (report,) = without_dealer.root.glob("bank/run/*/report.json")
-    assert '"offline_source": "two-party"' in report.read_text()
+    facts = json.loads(report.read_text())
+    assert facts["offline_source"] == "two-party"
+    assert facts["estimate"]["rounds"]["ratio"] == 1.0
+    # A job of some megabytes: pools are filled a little earlier or later.
+    assert facts["estimate"]["bytes"]["ratio"] == pytest.approx(1.0, abs=0.1)
     assert not list(without_dealer.root.glob("*/keys/dealer.pem"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,6 +39,8 @@ from securexgb.federation.session import Federation
 from securexgb.jobs.agreement import JobDescription, agree
 from securexgb.jobs.aligning.session import _Offer, _parsed
 from securexgb.jobs.alignment import _same_alignments, column_counts, same_names
+from securexgb.jobs.estimating.link import measured as measured_link
+from securexgb.jobs.estimating.link import measuring_cost
 from securexgb.jobs.evaluation import measure
 from securexgb.jobs.ledgers import Books
 from securexgb.jobs.resuming.choice import Offer, RunOffer, agree_on_run
@@ -229,6 +232,12 @@ def columns(party: Any) -> object:
     return Layout.of(half("owner").params, 40, column_counts(party, 1), False)
 
 
+def link(_: Path) -> Prepared:
+    """What the other side has measured, after the rounds that are timed."""
+    before = [b""] * (measuring_cost().rounds - 1)
+    return struct.pack("<dd", 0.02, 0.1), lambda content: measured_link(Told(*before, content))  # type: ignore[arg-type]
+
+
 def ids(party: Any) -> object:
     return check_same_rows(party, None, 40, None)
 
@@ -284,6 +293,7 @@ ROWS = (
     Row("alignments that are used", told(b"0" * 64, alignments)),
     Row("what is to be aligned", lambda _: (json.dumps(asdict(OFFER)).encode(), _parsed)),
     Row("number of columns", told(b"\x01\0\0\0", columns)),
+    Row("link", link),
     Row("number of rows", told(b"\x28" + bytes(7), ids)),
     Row("what is to be measured", told(METRIC, measured)),
     Row("before importance", told(b"\x02\0\0\0\0", importance)),

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -23,9 +24,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import NonNegativeInt, TypeAdapter, ValidationError
 
-from securexgb.align.intersect import Intersection, Limits, intersect
+from securexgb.align.intersect import CommonSize, Intersection, Limits, count_common, intersect
 from securexgb.align.row_keys import Keys, order_check, order_marks
-from securexgb.errors import MalformedFrame, ProtocolDesync, UsageError
+from securexgb.errors import MalformedFrame, ProtocolDesync, SecureXGBError, UsageError
 from securexgb.federation.coins import draw_coins
 from securexgb.federation.session import Federation
 from securexgb.jobs.aligning.buckets import Buckets
@@ -105,7 +106,7 @@ class Alignment:
         Raises UsageError at both where the sides do not align the same set in the same way, or a
         side has more rows than the terms allow, and DataError where too few are in common.
         """
-        with self.party.step("align"):
+        with self.party.step("align"), self._failure_logged():
             older = load(self._folder, self.source.data_set) if self._has_older() else None
             mine, theirs = self._agree("members", older)
             if mine.done and mine.done == theirs.done and older is not None:
@@ -132,12 +133,16 @@ class Alignment:
         self._warn_after(older, aligned)
         return aligned
 
-    def agree_on_size(self) -> tuple[int, int]:
-        """Before a dry run: both sides do one, of the same set; own and the other's keys."""
-        with self.party.step("align"):
+    def count(self, *, exact: bool) -> tuple[int, int, CommonSize]:
+        """A dry run: how many keys this side has and the other one, and how many are in common,
+        of a sample unless ``exact``. Nothing is kept."""
+        with self.party.step("align"), self._failure_logged():
             mine, theirs = self._agree("size", None)
             self._log("counting", keys=mine.keys, peer_keys=theirs.keys)
-            return mine.keys, theirs.keys
+            bounds, values = limits(self._terms), self.source.keys.values
+            found = count_common(self.party, values, bounds, sample=not exact)
+            self._log("counted", common=found.common, ledger=self.party.ledger.rows())
+            return mine.keys, theirs.keys, found
 
     @property
     def _terms(self) -> AlignTerms:
@@ -252,6 +257,15 @@ class Alignment:
                 "of these few people that they came or went at the other; align seldom, and after "
                 "many changes"
             )
+
+    @contextmanager
+    def _failure_logged(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            with suppress(SecureXGBError):  # the first error counts, and the disk may be full
+                self._log("failed", kind=type(error).__name__, ledger=self.party.ledger.rows())
+            raise
 
     def _log(self, event: str, **facts: Any) -> None:
         make_directory(self._folder)

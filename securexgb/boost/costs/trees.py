@@ -41,37 +41,61 @@ def round_cost(
     the label party owns; read where splits are owned. ``noise_bits``: of the source of
     correlations, as ``prices`` are, 0 where it is a dealer. ``evaluation_rows``: go to leaves, too.
     """
+    parts = round_parts(params, layout, used, label_splits, prices, noise_bits, evaluation_rows)
+    return sum(parts.values(), Cost())
+
+
+LEAVES, ROWS, HISTOGRAMS, SPLITS = (
+    "rows to their leaves",
+    "rows by node",
+    "histograms",
+    "finding splits",
+)
+"""What a round is made of; the weights of leaves count with the splits of the last level."""
+
+
+def round_parts(
+    params: TrainingParams,
+    layout: Layout,
+    used: int,
+    label_splits: Sequence[int],
+    prices: Prices,
+    noise_bits: int = 0,
+    evaluation_rows: int = 0,
+) -> dict[str, Cost]:
+    """``round_cost`` by what it is for."""
     numbers, depth, rows = layout.numbers(params), len(label_splits), layout.rows
     outputs, ring_bits = objective_of(params).outputs, value_bits(params.learning_rate)
     shape, all_rows = matrix_shape(layout, numbers, depth, noise_bits), rows + evaluation_rows
     candidates = candidates_of(layout, used)
     dummy_bits = 0 if params.is_hidden else 1 + 2 * index_bits(layout)
-    total = build_cost(shape, outputs)
+    parts = {LEAVES: widen_leaves_cost(outputs * all_rows, params.learning_rate)}
+    parts |= {ROWS: Cost(), HISTOGRAMS: build_cost(shape, outputs), SPLITS: Cost()}
     for level, label in enumerate(label_splits):
         nodes = outputs << level
         # Each row's leaf value, chosen bottom-up.
-        total += _kept_cost(params, nodes, label, all_rows, (ring_bits,))
+        parts[LEAVES] += _kept_cost(params, nodes, label, all_rows, (ring_bits,))
         if level + 1 < depth:
-            total += _kept_cost(params, nodes, label, rows, shape.sum_bits)
-            total += build_cost(shape, nodes)
+            parts[ROWS] += _kept_cost(params, nodes, label, rows, shape.sum_bits)
+            parts[HISTOGRAMS] += build_cost(shape, nodes)
         rounded = running_cost(shape, nodes * used * layout.all_bins, numbers)
         if not level and not params.is_hidden:
             all_nodes = outputs * ((1 << depth) - 1)
             rounded = rounded.at_once(dummies_cost(all_nodes, index_bits(layout)))
-        total += rounded
-        total += splits_cost(nodes, candidates, dummy_bits, numbers, prices)
+        parts[HISTOGRAMS] += rounded
+        parts[SPLITS] += splits_cost(nodes, candidates, dummy_bits, numbers, prices)
         opening = Cost()
         if params.is_hidden:
-            total += left_bits_cost(RowShape(all_rows, layout.columns, layout.all_bins), nodes)
+            shape_of_rows = RowShape(all_rows, layout.columns, layout.all_bins)
+            parts[ROWS] += left_bits_cost(shape_of_rows, nodes)
         else:
             opening = opening_cost(nodes, index_bits(layout))
         if level + 1 == depth:
             opening = opening.at_once(leaf_weights_cost(depth, numbers, outputs, params.importance))
-        total += opening
-    total += widen_leaves_cost(outputs * all_rows, params.learning_rate)
+        parts[SPLITS] += opening
     if params.opens_importance:
-        total += amounts_cost(used, outputs * ((1 << depth) - 1))
-    return total
+        parts[SPLITS] += amounts_cost(used, outputs * ((1 << depth) - 1))
+    return parts
 
 
 def _kept_cost(

@@ -1,0 +1,1 @@
+"""What trees, metrics and scores cost, told beforehand from public shapes alone."""

@@ -1,0 +1,296 @@
+"""What a job will cost at one side, phase by phase, before it starts; nothing is sent for it.
+
+Rounds and bytes follow from declared costs and public counts and are exact (bytes but for texts of
+some hundred bytes, and what correlations lie ahead at a tree's end). Seconds are those of the
+machine (``machine``) and of the link:
+
+    online   rounds x (a price + the latency of one way) + bytes x (a price + 1 / rate)
+    offline  what is made, by prices of each kind, with the messages and bytes it takes
+
+Correlations are made beside the protocols, and the first tree waits for its own. After it a party
+with two cores or more takes the longer of both; where a core must do both the link alone is waited
+for meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from securexgb.align.sizes import BUCKET
+from securexgb.boost.costs.metrics import metric_cost
+from securexgb.correlations.counting import Budget
+from securexgb.jobs.estimating import online
+from securexgb.jobs.estimating.correlations import DryRun, Sent, scoring_traffic
+from securexgb.jobs.estimating.job import Job
+from securexgb.jobs.estimating.link import FAST, Link
+from securexgb.jobs.estimating.machine import DEALT_A_MEGABYTE, Machine, this_machine
+from securexgb.jobs.estimating.memory import Memory, disk_of, memory_of, session_bytes
+from securexgb.mpc.protocol import Cost
+
+PREDICTED_ROWS = 1000
+PREDICTED_BYTES = 30.0
+"""Of a line of predictions.csv, about."""
+ALIGN_MESSAGES = 12
+"""Of transfers that an alignment waits for, about."""
+BYTES_A_KEY, BYTES_A_BUCKET_KEY = 150.0, 250.0
+"""Of memory, for each key of a side, and of the bucket that is worked on; docs/alignment.md."""
+_DRY_ROUNDS = 48
+"""Rounds of trees whose correlations are gone through one by one; those beyond are like the last
+ones."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """``rounds``; bytes ``sent`` and ``received`` by this side, correlations included; ``seconds``;
+    ``memory``, ``disk``: bytes at this side; ``dealer_seconds``: of the dealer's processor."""
+
+    rounds: float = 0
+    sent: float = 0.0
+    received: float = 0.0
+    seconds: float = 0.0
+    memory: float = 0.0
+    disk: float = 0.0
+    dealer_seconds: float = 0.0
+
+    @property
+    def bytes(self) -> float:
+        """Both directions."""
+        return self.sent + self.received
+
+    def __add__(self, other: Phase) -> Phase:
+        parts = {name: value + getattr(other, name) for name, value in asdict(self).items()}
+        return Phase(**parts | {"memory": max(self.memory, other.memory)})
+
+    def times(self, count: float) -> Phase:
+        """So often, one after the other."""
+        parts = {name: count * value for name, value in asdict(self).items()}
+        return Phase(**parts | {"memory": self.memory})
+
+
+@dataclass(frozen=True)
+class Line:
+    """A part of a tree: what it takes of it, and which parameters change that."""
+
+    name: str
+    seconds: float
+    rounds: int
+    bytes: float
+    advice: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """By phase: ``align`` (as many keys at each side as rows; apart from the training; None where
+    the terms do not align), ``setup``,
+    ``first_tree``, ``tree``, ``evaluation`` (after each tree), ``closing``, ``prediction`` of
+    ``PREDICTED_ROWS`` rows. ``trees``: rounds of the training.
+
+    ``memory``: of this side at its peak. ``session_bytes``, ``upload_bytes``: of a session of
+    predictions by hidden trees, see ``memory.session_bytes``. ``largest``: parts of a tree.
+    ``lacks``: what is not foreseen, for people.
+    """
+
+    trees: int
+    align: Phase | None
+    setup: Phase
+    first_tree: Phase
+    tree: Phase
+    evaluation: Phase
+    closing: Phase
+    prediction: Phase
+    memory: Memory
+    link: Link
+    largest: tuple[Line, ...] = ()
+    session_bytes: int = 0
+    upload_bytes: int = 0
+    lacks: str = ""
+
+    @property
+    def phases(self) -> dict[str, Phase]:
+        """In the order in which they come."""
+        found = {} if self.align is None else {"align": self.align}
+        found |= {
+            "set-up": self.setup,
+            "first tree": self.first_tree,
+            "tree": self.tree,
+            "evaluation": self.evaluation,
+            f"prediction of {PREDICTED_ROWS:,} rows": self.prediction,
+        }
+        return found | {f"training of {self.trees:,} trees": self.training()}
+
+    def training(self, trees: int | None = None, *, before: int = 0) -> Phase:
+        """A training of so many trees, all where none are given; ``before``: that are there."""
+        last = self.trees if trees is None else trees
+        return self.setup + self.grown(before, last) + self.closing
+
+    def grown(self, first: int, last: int) -> Phase:
+        """Trees ``first`` to ``last`` with their evaluation, set-up and end apart."""
+        more = max(last - first, 0)
+        total = self.evaluation.times(more)
+        if more and not first:
+            total, more = total + self.first_tree, more - 1
+        return total + self.tree.times(more)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """For JSON: phases by name, and what else is known."""
+        plain = {f.name for f in fields(self)} - {"memory", "link", "largest"}
+        facts = {name: getattr(self, name) for name in sorted(plain)}
+        facts |= {name: asdict(one) for name, one in facts.items() if isinstance(one, Phase)}
+        return {
+            **facts,
+            "training": asdict(self.training()),
+            "memory": asdict(self.memory) | {"total": self.memory.total},
+            "link": asdict(self.link),
+            "largest": [asdict(line) for line in self.largest],
+        }
+
+
+def estimate(job: Job, rank: int, link: Link = FAST, machine: Machine | None = None) -> Estimate:
+    """For party ``rank``."""
+    return _Estimating(job, rank, link, machine or this_machine()).all()
+
+
+@dataclass(frozen=True)
+class _Estimating:
+    job: Job
+    rank: int
+    link: Link
+    machine: Machine
+
+    def all(self) -> Estimate:
+        job, memory = self.job, memory_of(self.job, self.rank)
+        first = online.tree_costs(job, is_first=True)
+        later = online.tree_costs(job)
+        metrics = online.evaluation_cost(job)
+        budgets = [_sum(first).correlations, _sum(later).correlations]
+        without = self._correlations(budgets)
+        beside = without
+        if job.sets:
+            beside = self._correlations([one + metrics.correlations for one in budgets])
+        evaluation = beside.a_tree - without.a_tree
+        first_more = beside.first - without.first - evaluation
+        scoring = online.prediction_cost(job, PREDICTED_ROWS)
+        sent = scoring_traffic(job, PREDICTED_ROWS, scoring.correlations, self.machine)
+        held, upload = session_bytes(job, self.rank)
+        disk, peak = disk_of(job, self.rank), memory.total
+        first_tree = self._phase(_sum(first), without.first + first_more, is_first=True)
+        prediction = self._phase(scoring, sent, is_first=True)
+        return Estimate(
+            trees=job.params.n_estimators,
+            align=self._align(memory) if job.aligns else None,
+            setup=replace(self._phase(online.setup_cost(job), beside.setup), memory=memory.setup),
+            first_tree=replace(first_tree, memory=peak, disk=disk.kept + disk.a_tree),
+            tree=replace(self._phase(_sum(later), without.a_tree), memory=peak, disk=disk.a_tree),
+            evaluation=replace(self._phase(metrics, evaluation), memory=peak),
+            closing=self._phase(online.closing_cost(job), Sent()),
+            prediction=replace(
+                prediction, memory=memory.program + held, disk=PREDICTED_BYTES * PREDICTED_ROWS
+            ),
+            memory=memory,
+            link=self.link,
+            largest=self._largest(later, without),
+            session_bytes=held,
+            upload_bytes=upload,
+            lacks=_lacks(job),
+        )
+
+    def _align(self, memory: Memory) -> Phase:
+        rows = self.job.layout.rows
+        sizes, bucket = (rows, rows), min(rows, BUCKET)
+        made = Sent(seconds=self.machine.aligning(rows), messages=ALIGN_MESSAGES)
+        phase = self._phase(online.align_cost(sizes), made, is_first=True)
+        held = memory.program + rows * BYTES_A_KEY + bucket * BYTES_A_BUCKET_KEY
+        return replace(phase, memory=held, disk=8.0 * rows)
+
+    def _phase(self, cost: Cost, made: Sent, *, is_first: bool = False, **more: float) -> Phase:
+        sides = 8.0 * cost.label_words + made.label, 8.0 * cost.feature_words + made.feature
+        work = self.machine.online(cost.rounds, 8.0 * (cost.label_words + cost.feature_words))
+        waiting = self.link.seconds(cost.rounds, 0.5 * sum(sides))
+        seconds = self._together(work, waiting, made, is_first=is_first)
+        dealt = made.dealt if self.rank == 1 else 0.0
+        dealer = made.dealt / 1e6 * DEALT_A_MEGABYTE * self.machine.megabytes
+        return Phase(
+            cost.rounds, sides[self.rank], sides[1 - self.rank] + dealt, seconds,
+            dealer_seconds=dealer,
+        )  # fmt: skip
+
+    def _together(self, work: float, waiting: float, made: Sent, *, is_first: bool) -> float:
+        """Seconds of a phase whose protocols work and wait so long, beside what is made."""
+        there = made.messages * self.link.latency
+        if is_first:
+            return work + waiting + made.seconds + there
+        if self.machine.cores >= 2.0:
+            return max(work + waiting, made.seconds + there)
+        return max(work + waiting, work + made.seconds)
+
+    def _correlations(self, budgets: list[Budget]) -> _Correlations:
+        """``budgets``: of the first round and of each other."""
+        trees = self.job.params.n_estimators
+        dry = DryRun(self.job, self.machine)
+        taken = [dry.sent]
+        for number in range(min(trees, _DRY_ROUNDS)):
+            dry.round(budgets[min(number, 1)], trees - number)
+            taken.append(dry.sent)
+        setup, later = taken[0], Sent()
+        if len(taken) > 2:
+            later = (taken[-1] - taken[1]).times(1.0 / (len(taken) - 2))
+        return _Correlations(setup, taken[1] - setup, later)
+
+    def _largest(self, parts: Mapping[str, Cost], made: _Correlations) -> tuple[Line, ...]:
+        lines = [self._line(name, cost, _ADVICE.get(name, "")) for name, cost in parts.items()]
+        for one in self.job.sets:
+            for metric in self.job.params.metrics:
+                cost = metric_cost(metric, one, self.job.params)
+                lines.append(self._line(f"{metric} of {one.name}", cost, METRIC_ADVICE))
+        left = made.a_tree.seconds - sum(self._made(cost) for cost in parts.values())
+        if left > 0.0:
+            lines.append(Line("products and row bits", left, 0, 0.0, _PRODUCTS))
+        return tuple(sorted(lines, key=lambda line: -line.seconds)[:3])
+
+    def _line(self, name: str, cost: Cost, advice: str) -> Line:
+        size = 8.0 * (cost.label_words + cost.feature_words)
+        seconds = self.machine.online(cost.rounds, size) + self._made(cost)
+        return Line(
+            name, seconds + self.link.seconds(cost.rounds, size / 2), cost.rounds, size, advice
+        )
+
+    def _made(self, cost: Cost) -> float:
+        """Seconds of its correlations, but for products and row bits."""
+        if self.job.method.has_dealer:
+            return self.machine.drawing(8.0 * cost.correlations.correction_words((0, 0)))
+        counts = cost.correlations.counts.items()
+        return sum(self.machine.making(kind, count) for kind, count in counts)
+
+
+@dataclass(frozen=True)
+class _Correlations:
+    setup: Sent
+    first: Sent
+    a_tree: Sent
+
+
+def _lacks(job: Job) -> str:
+    """What there are no figures of."""
+    lacks = []
+    if job.method.algorithm == "hybrid" and not job.has_pads:
+        lacks.append("the products of Paillier, their bytes and seconds")
+    if "ckks" in (job.params.sigmoid, job.request.prediction):
+        lacks.append("the keys and seconds of CKKS")
+    return " and ".join(lacks)
+
+
+def _sum(parts: Mapping[str, Cost]) -> Cost:
+    return sum(parts.values(), Cost())
+
+
+METRIC_ADVICE = "eval_metric, rows of evaluation sets"
+_PRODUCTS = "max_bin, columns, max_depth, or a dealer"
+_ADVICE = {
+    "gradients": "rows",
+    "rows to their leaves": "max_depth, rows",
+    "rows by node": "max_depth, rows, gradient_bits",
+    "histograms": "max_bin, columns, max_depth",
+    "finding splits": "max_bin, columns, max_depth, missing_values",
+}

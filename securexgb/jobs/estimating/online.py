@@ -1,0 +1,128 @@
+"""Messages of the protocols: rounds and words of each phase, from what protocols declare.
+
+Exact, but for bytes of gradients, which are counted on a sample of rows (they are linear in the
+rows), and for the few hundred bytes of text in which both sides say what they hold.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from securexgb.align.cost import intersection_cost
+from securexgb.align.sizes import Sizes
+from securexgb.boost.costs.metrics import MeasuredSet, metrics_cost
+from securexgb.boost.costs.scores import margins_cost, predictions_cost
+from securexgb.boost.costs.trees import round_parts
+from securexgb.boost.dither import Dither
+from securexgb.boost.importance import importance_cost
+from securexgb.boost.layout import Layout
+from securexgb.boost.objective.objective import Labels, gradient_vectors
+from securexgb.boost.objective.registry import objective_of
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.rows import blocks, sending_block
+from securexgb.correlations.counting import Budget, CountingSource
+from securexgb.jobs.estimating.job import Job
+from securexgb.jobs.estimating.link import measuring_cost
+from securexgb.jobs.simulation import simulate_parties
+from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import Cost
+from securexgb.mpc.shared import Shared
+
+GRADIENTS, METRICS = "gradients", "metrics"
+_SAMPLE_ROWS = 4096
+_STOP = Cost.alike(1, 0, {})
+"""Whether a side wants to stop: a byte, before each tree."""
+_TERMS_WORDS = 200
+"""What each side says of its data and of the parameters, about."""
+
+
+def align_cost(sizes: Sizes) -> Cost:
+    """Cost of finding the rows that both sides have, of so many at each; transfers in its words."""
+    return Cost.alike(1, 1, {}) + intersection_cost(sizes)
+
+
+def setup_cost(job: Job) -> Cost:
+    """Cost of what comes before the first tree, without correlations and without a dealer."""
+    said = Cost.alike(1, _TERMS_WORDS, {})
+    if not job.by_command:
+        return said
+    # Which run, its ledger, names of sets; the rows of all tables.
+    rounds = 3 + job.comparing_rounds(2, 1 + len(job.sets))
+    return said + measuring_cost() + Cost.alike(rounds, 40, {})
+
+
+def closing_cost(job: Job) -> Cost:
+    """Cost of what comes after the last tree."""
+    cost = Cost(rounds=1) if job.by_command else Cost()
+    if not job.params.opens_importance:
+        return cost
+    trees = job.params.n_estimators * job.outputs
+    return cost + importance_cost(job.params, job.layout.total_columns, trees)
+
+
+def tree_costs(job: Job, *, is_first: bool = False) -> dict[str, Cost]:
+    """Cost of a round by what it is for, without metrics; who owns which split does not matter to
+    the sums.
+
+    ``is_first``: of the first round, whose gradients the label party makes by itself.
+    """
+    params, layout = job.params, job.layout
+    noise_bits = job.precision.noise_bits if job.has_pads else 0
+    owned = [(job.outputs << level) // 2 for level in range(params.max_depth)]
+    used = max(1, round(layout.total_columns * params.colsample_bytree))
+    prices, more = job.method.prices, job.evaluation_rows
+    parts = {"stopping": _STOP}
+    parts |= round_parts(params, layout, used, owned, prices, noise_bits, more)
+    if not is_first or params.sigmoid != "table":
+        parts[GRADIENTS] = gradients_cost(params, layout)
+    return parts
+
+
+def tree_cost(job: Job, *, is_first: bool = False) -> Cost:
+    """The sum of ``tree_costs``."""
+    return sum(tree_costs(job, is_first=is_first).values(), Cost())
+
+
+def evaluation_cost(job: Job) -> Cost:
+    """Cost of all metrics after a tree."""
+    return metrics_cost(job.params, job.sets)
+
+
+def measuring_a_model_cost(job: Job, rows: int) -> Cost:
+    """Cost of ``jobs.evaluation.measure``: the metrics of a whole model on one more set."""
+    rounds = job.params.n_estimators
+    of = MeasuredSet("", rows, job.layout.weights)
+    cost = Cost.alike(1, 12, {}) + margins_cost(job.params, rows, rounds)
+    return cost + metrics_cost(job.params, [of])
+
+
+def prediction_cost(job: Job, rows: int) -> Cost:
+    """Cost of scoring so many rows by the whole model."""
+    cost = predictions_cost(job.params, job.layout, rows, job.params.n_estimators, job.request)
+    if not job.by_command:
+        return cost
+    # Which model, its ledger; the rows.
+    return cost + Cost.alike(2 + job.comparing_rounds(1, 1), 40, {})
+
+
+@cache
+def gradients_cost(params: TrainingParams, layout: Layout) -> Cost:
+    """Cost of all rows' gradients: of a sample of whole words, times as many; rounds by block."""
+    numbers = layout.numbers(params)
+
+    def count(party: Party, _: None) -> tuple[int, int, Budget]:
+        counting = CountingSource(party.source)
+        party.source = counting
+        rounds, sent = party.rounds, party.channel.traffic.bytes_sent
+        objective, zeros = objective_of(params), Shared.zeros(_SAMPLE_ROWS)
+        margins = Shared.zeros(objective.outputs, _SAMPLE_ROWS)
+        labels = Labels(zeros, zeros if layout.weights else None)
+        gradient_vectors(party, objective, margins, labels, numbers, Dither.of(0, 0))
+        words = (party.channel.traffic.bytes_sent - sent) // 8
+        return party.rounds - rounds, words, counting.budget
+
+    (rounds, mine, used), (_, theirs, _) = simulate_parties(count, [None, None], seed=0).results
+    times = -(-layout.rows // 64) * 64 / _SAMPLE_ROWS
+    kinds = {kind: round(times * number) for kind, number in used.counts.items()}
+    rounds *= len(list(blocks(layout.rows, sending_block(layout.rows))))
+    return Cost(rounds, round(times * mine), round(times * theirs), Budget(kinds))

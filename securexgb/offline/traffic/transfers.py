@@ -1,0 +1,182 @@
+"""Bytes that oblivious transfers take, and the kinds that are made of them.
+
+A dry run: what is asked for, in what portions, and when a pool is filled follow from the objects
+that do it in a training (``oblivious_transfer``, ``producer``, ``ahead``), here without messages.
+Within a tree requests are taken as equal portions, so figures of a single tree are off by a
+portion; those of a job are not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+import numpy as np
+
+from securexgb.correlations.digits import DIGIT, DigitTransfers
+from securexgb.correlations.gates import Gates
+from securexgb.correlations.kind import Kind
+from securexgb.correlations.random_bits import RandomBits
+from securexgb.correlations.row_triples import RowTriples
+from securexgb.correlations.transfers import Transfers
+from securexgb.correlations.triples import Triples
+from securexgb.offline import oblivious_transfer as ot
+from securexgb.offline.ahead import FIRST_BLOCK, LARGEST_BLOCK
+from securexgb.offline.base_transfer import Keys
+from securexgb.offline.oblivious_transfer import STRETCH_AFTER, TREE_DEPTH, WORD
+from securexgb.offline.producer import PrefetchQueue, Producer
+from securexgb.offline.traffic.tiles import tile_of
+from securexgb.offline.two_party import SUM_TRANSFERS
+
+BASE_BYTES = 64 + 2 * 32 * 128 + 8 * 4 * 128
+"""Of either side, once a session: offer, reply, sums of the trees; see ``base_transfer``."""
+_REQUESTS = 32
+"""Of a kind in a tree, at least: what is more than a block is drawn as it is asked for."""
+_BIT_TILE = (1 << 20) // 64
+_NOBODY = cast("Producer", None)
+"""What is ordered is counted at once."""
+_NO_KEYS = Keys(bytes(32), np.zeros(0, np.uint64), np.zeros(2, np.uint64))
+
+
+class TransferTraffic:
+    """Counts what transfers send. ``sent``: bytes by rank; ``messages``: that one side waits for,
+    one after the other; ``fills``: pools that were filled, ``kinds``: elements that were made."""
+
+    def __init__(self, stretch_after: int = STRETCH_AFTER) -> None:
+        self.sent = [0, 0]
+        self.messages = self.fills = 0
+        self.kinds: Counter[Kind[Any]] = Counter()
+        self._ends: list[ot._Direction] = []
+        self._stretch_after = stretch_after
+
+    def prepare(self, label: int, feature: int) -> None:
+        """As ``ObliviousTransfer.prepare`` before so many words from either side."""
+        if not self._ends:
+            self._ends = [ot._Direction(_NO_KEYS), ot._Direction(_NO_KEYS)]
+            self.sent = [size + BASE_BYTES for size in self.sent]
+            self.messages += 3
+        for rank, (end, words) in enumerate(zip(self._ends, (label, feature), strict=True)):
+            share = end.filling(words, self._stretch_after)
+            if share.trees or share.words:
+                self._pass(rank, share)
+                end.fill(np.zeros(0, np.uint64))
+                self.fills += 1
+                self.messages += 1
+
+    def transfer(self, label: int, feature: int) -> None:
+        """So many words of 64 transfers from either side, in one request."""
+        self.prepare(label, feature)
+        for rank, (end, words) in enumerate(zip(self._ends, (label, feature), strict=True)):
+            self._pass(rank, end.share(words))
+        self.messages += 1
+
+    def transfer_in_tiles(self, sender: int, words: int) -> None:
+        """So many words from one side, in requests of bits as ``row_bits`` makes them."""
+        while words:
+            now = min(words, _BIT_TILE)
+            self.transfer(*((now, 0) if sender == 0 else (0, now)))
+            words -= now
+
+    def swap(self, label_bytes: int, feature_bytes: int) -> None:
+        """Other messages of the same stream."""
+        self.messages += 1
+        self.sent[0] += label_bytes
+        self.sent[1] += feature_bytes
+
+    def _pass(self, sender: int, share: ot._Share) -> None:
+        end = self._ends[sender]
+        end.advance(share)
+        self.sent[sender] += 8 * 2 * ot.LEVELS * share.trees
+        self.sent[1 - sender] += 8 * (128 // TREE_DEPTH - 1) * share.words
+
+
+class MadeTraffic:
+    """What ``TwoPartySource`` sends for all kinds but row bits and products."""
+
+    def __init__(self) -> None:
+        self.transfers = TransferTraffic()
+        self._queues: dict[Kind[Any], tuple[Portions, PrefetchQueue[Any]]] = {}
+
+    def begin_job(self, sums: int) -> None:
+        """See ``correlations.source``."""
+        words = sums * SUM_TRANSFERS // WORD
+        self.transfers.prepare(words, words)
+
+    def begin_tree(self, remaining: int) -> None:
+        """See ``correlations.source``."""
+        for _, queue in self._queues.values():
+            queue.begin_tree(remaining)
+
+    def take(self, counts: Mapping[Kind[Any], int]) -> None:
+        """So many elements of each kind, in portions as a tree takes them, in the order in which
+        a tree first asks for them: a pool is filled when the first large request comes."""
+        for kind, count in sorted(counts.items(), key=lambda one: _place(one[0])):
+            made: Kind[Any] = kind
+            if isinstance(kind, Transfers):
+                made = Transfers(max(kind.bits, WORD), kind.sender)
+            if made not in self._queues:
+                queue = PrefetchQueue[Any](_NOBODY, lambda _: None, tile_of(made), made.block)
+                self._queues[made] = Portions(made.block), queue
+            portions, queue = self._queues[made]
+            for drawn in portions.of(count):
+                for _, size in queue.ask(drawn):
+                    make(self.transfers, made, size)
+                queue.taken += drawn
+
+
+def _place(kind: Kind[Any]) -> int:
+    """When a tree first takes of a kind: sums are taken apart, then candidates are ranked, then
+    rows are moved."""
+    if isinstance(kind, Gates):
+        return 0 if kind.width < DIGIT else 4
+    return {DigitTransfers: 1, RandomBits: 2, RowTriples: 3, Transfers: 5}.get(type(kind), 6)
+
+
+class Portions:
+    """The portions in which a ``Supply`` of such a unit draws what a job takes."""
+
+    def __init__(self, unit: int) -> None:
+        self._unit, self._block, self._ready = unit, FIRST_BLOCK, 0
+
+    def of(self, count: int) -> Iterator[int]:
+        """What is drawn for ``count`` elements more."""
+        large = count // _REQUESTS // self._unit * self._unit
+        while count > self._ready:
+            drawn = max(self._block, large) if self._unit > 1 else count - self._ready
+            self._block = min(2 * self._block, LARGEST_BLOCK)
+            self._ready += drawn
+            yield drawn
+        self._ready -= count
+
+
+def make(transfers: TransferTraffic, kind: Kind[Any], count: int) -> None:
+    """What ``TwoPartySource`` sends to make so many elements of a kind at a time."""
+    transfers.kinds[kind] += count
+    match kind:
+        case Transfers():
+            words = count // WORD
+            transfers.transfer(*((words, 0) if kind.sender == 0 else (0, words)))
+        case Gates():
+            transfers.transfer(count, count)
+        case DigitTransfers():
+            words = DIGIT * count
+            transfers.transfer(*((words, 0) if kind.sender == 0 else (0, words)))
+        case RandomBits():
+            words, half = count // WORD, count // WORD // 2
+            transfers.transfer(half, words - half)
+            transfers.swap(8 * kind.ring_bits * half, 8 * kind.ring_bits * (words - half))
+        case Triples():
+            bits = kind.ring_bits
+            words = count * bits // WORD
+            transfers.transfer(words, words)
+            size = count * bits * (bits + 1) // 16
+            transfers.swap(size, size)
+        case RowTriples():
+            bits = kind.ring_bits
+            words = -(-count * bits // WORD)
+            transfers.transfer(words, words)
+            size = count * kind.count * bits * (bits - 1) // 16
+            transfers.swap(size, size)
+        case _:
+            raise LookupError(f"two parties cannot make {kind.name}")

@@ -6,6 +6,7 @@ rows), and for the few hundred bytes of text in which both sides say what they h
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 from securexgb.align.cost import intersection_cost
@@ -93,7 +94,7 @@ def measuring_a_model_cost(job: Job, rows: int) -> Cost:
     rounds = job.params.n_estimators
     of = MeasuredSet("", rows, job.layout.weights)
     cost = Cost.alike(1, 12, {}) + margins_cost(job.params, rows, rounds)
-    return cost + metrics_cost(job.params, [of])
+    return cost + metrics_cost(replace(job.params, auc_rows=0), [of])
 
 
 def prediction_cost(job: Job, rows: int) -> Cost:

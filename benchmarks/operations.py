@@ -24,6 +24,8 @@ import loopback
 import numpy as np
 
 from securexgb import _kernels
+from securexgb.align.keys import OrderedKeys
+from securexgb.align.limits import Limits
 from securexgb.boost.executor import LocalExecutor
 from securexgb.correlations.kind import Kind
 from securexgb.correlations.kinds import KINDS
@@ -50,7 +52,7 @@ UNITS = {
     "hybrid.ckks_products.agree_keys": ("keys", 2),
 }
 """Protocols whose size is not that of the vector: what is counted, and how much of it."""
-SLOW = {"mpc.sort.sort_bits": 1 << 10}
+SLOW = {"align.count.common_size": 1 << 10, "mpc.sort.sort_bits": 1 << 10}
 """Those that are run on fewer elements."""
 
 
@@ -72,6 +74,12 @@ def given(name: str, party: Party, count: int) -> list[Any]:
             register_rows(party, shape, own, nodes, 1 + _CALLS)
         else:
             args[5] = SharedBits.zeros(nodes, count=shape.rows)
+    if name == "align.intersect.common_keys":
+        keys = OrderedKeys.of(party.role, [b"%d" % i for i in range(count)], b"coin")
+        args = [keys, (count, count), Limits(1, count)]
+    if name == "align.count.common_size":
+        digests = _kernels.prg_words(bytes(16), 0, 2 * count).reshape(count, 2)
+        args = [digests, (count, count), party.private.derive("points")]
     if name.startswith("hybrid.ckks") and args:
         args[0] = agree_keys(party)
     if name == "hybrid.ckks_scores.tree_scores":

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.align.intersect import Limits, intersect
+from securexgb.arith.prg import KEY_BYTES, Prg
 from securexgb.errors import SecureXGBError, UsageError
 from securexgb.federation.coins import draw_coins
 from securexgb.jobs.ledgers import add_ledgers
@@ -58,7 +60,7 @@ def align_alone(split: Split, overlap: float, seed: int) -> tuple[Split, Simulat
     """
     if not 0.0 < overlap <= 1.0:
         raise UsageError(f"--overlap must lie between 0 and 1, it is {overlap}")
-    draws = np.random.default_rng(seed)
+    draws = Prg(sha256(f"securexgb rows of a simulation {seed}".encode()).digest()[:KEY_BYTES])
     parts, runs = [], []
     places = [_held(rows.count, overlap, draws) for rows in (split.train, split.test)]
     for rows, (label, feature) in zip((split.train, split.test), places, strict=True):
@@ -78,13 +80,17 @@ def align_alone(split: Split, overlap: float, seed: int) -> tuple[Split, Simulat
     return replace(split, train=parts[0], test=parts[1]), result
 
 
-def _held(count: int, overlap: float, draws: np.random.Generator) -> tuple[Places, Places]:
+def _held(count: int, overlap: float, draws: Prg) -> tuple[Places, Places]:
     """Which rows each side has, in its order."""
-    order = draws.permutation(count)
+    order = _shuffled(np.arange(count), draws)
     common = max(1, round(overlap * count))
     half = common + (count - common) // 2
     others = np.concatenate([order[:common], order[half:]])
-    return draws.permutation(order[:half]), draws.permutation(others)
+    return _shuffled(order[:half], draws), _shuffled(others, draws)
+
+
+def _shuffled(rows: Places, draws: Prg) -> Places:
+    return rows[np.argsort(draws.words(rows.size))]
 
 
 def _found(rows: Rows, places: Sequence[Places], seed: int) -> Simulation[Places]:

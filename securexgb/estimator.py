@@ -113,6 +113,7 @@ class _SecureXGBModel(XGBoostViews, BaseEstimator):
     max_bin: int = 32
     random_state: Any = 0
     eval_metric: str | Sequence[str] = ()
+    auc_rows: int = 0
     early_stopping_rounds: int | None = None
     missing: float = np.nan
     missing_values: str = "allowed"

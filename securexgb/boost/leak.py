@@ -97,11 +97,14 @@ class Floors:
 
     training_rows: int = 1000
     evaluation_rows: int = 200
+    most_measured: int | None = None
+    """Of a set so many rows are measured at most, where a metric is of a sample."""
 
     def of(self, params: TrainingParams) -> Floors:
         """Those that a training needs: hidden splits say nothing of its rows, importance does."""
         is_silent = params.is_hidden and not params.opens_importance
-        return replace(self, training_rows=0) if is_silent else self
+        training_rows = 0 if is_silent else self.training_rows
+        return replace(self, training_rows=training_rows, most_measured=_most_measured(params))
 
     def sentences(self, training_rows: int | None, sets: Sets = ()) -> list[str]:
         """What lies below its floor, and what to do; none where nothing does.
@@ -117,9 +120,11 @@ class Floors:
                 "min_training_rows in job.toml"
             )
         for name, rows in sets:
-            if rows < self.evaluation_rows:
+            measured = min(rows, self.most_measured or rows)
+            if measured < self.evaluation_rows:
+                verb = "has" if measured == rows else "is measured (auc_rows) on"
                 found.append(
-                    f"the evaluation set {name!r} has {rows:,} rows, fewer than "
+                    f"the evaluation set {name!r} {verb} {measured:,} rows, fewer than "
                     f"min_evaluation_rows = {self.evaluation_rows}: a metric of so few rows tells "
                     "the feature party their labels; evaluate more rows, or agree on a lower "
                     "min_evaluation_rows in job.toml"
@@ -144,6 +149,17 @@ def of_splits(params: TrainingParams, layout: Layout, splits: int) -> Leak:
     return Leak("training rows", layout.rows, splits, columns * a_column)
 
 
+def _most_measured(params: TrainingParams) -> int | None:
+    """Rows of the public sample that auc is of, if it is of one."""
+    return params.auc_rows or None if "auc" in params.metrics else None
+
+
+def _of_sets(params: TrainingParams, sets: Sets, rounds: int) -> list[Leak]:
+    """Metrics after so many rounds, as if all were of the fewest rows that one of them is of."""
+    most, values = _most_measured(params), rounds * len(params.metrics)
+    return [of_metrics(name, min(rows, most or rows), values) for name, rows in sets]
+
+
 def of_metrics(name: str, rows: int, values: int) -> Leak:
     """So many metric values of an evaluation set opened."""
     return Leak(f"evaluation set {name!r}", rows, values, METRIC_VALUES)
@@ -163,10 +179,9 @@ def before_training(params: TrainingParams, layout: Layout, sets: Sets = ()) -> 
     """
     rounds, outputs = params.n_estimators, objective_of(params).outputs
     splits = 0 if params.is_hidden else rounds * outputs * ((1 << params.max_depth) - 1)
-    metrics = rounds * len(params.metrics)
     return [
         _of_training(params, layout, splits, layout.total_columns),
-        *(of_metrics(name, rows, metrics) for name, rows in sets),
+        *_of_sets(params, sets, rounds),
     ]
 
 
@@ -175,10 +190,9 @@ def after_training(half: ModelHalf, sets: Sets = ()) -> list[Leak]:
     splits = 0
     if not half.params.is_hidden:
         splits = sum(int(np.count_nonzero(tree.owners == 1)) for tree in owned(half.trees))
-    metrics, columns = len(half.rounds) * len(half.params.metrics), len(half.importance or ())
     return [
-        _of_training(half.params, half.layout, splits, columns),
-        *(of_metrics(name, rows, metrics) for name, rows in sets),
+        _of_training(half.params, half.layout, splits, len(half.importance or ())),
+        *_of_sets(half.params, sets, len(half.rounds)),
     ]
 
 

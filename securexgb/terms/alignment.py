@@ -41,8 +41,9 @@ class AlignTerms(TomlFile):
     """What a key that comes twice in a file means: refuse: an error; first: its first row is
     taken."""
     min_common: Annotated[int, Field(ge=1)] = 1000
-    """With fewer rows in common the alignment stops before either side learns which they are."""
-    max_keys: Annotated[int, Field(ge=1, le=1 << 32)] = MOST_KEYS
+    """With fewer rows in common the alignment stops: the side with more rows learns only that; the
+    other's program has found them by then, shows none and keeps none."""
+    max_keys: Annotated[int, Field(ge=1, le=MOST_KEYS)] = MOST_KEYS
     """A side with more rows is refused."""
     reveal: Literal["members", "size"] = "members"
     """members: each side learns which of its rows the other has; size: their number alone, so

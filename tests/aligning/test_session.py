@@ -237,7 +237,21 @@ def test_counts_that_the_terms_do_not_allow_end_both_and_leave_nothing(
         assert says in str(error)
         assert kept(made)[name] is None
         lines = (made.root / name / "aligned" / "log.jsonl").read_text().splitlines()
-        assert json.loads(lines[-1])["event"] == "failed"
+        last = json.loads(lines[-1])
+        assert last["event"] == "failed"
+        # What may have been opened counts as opened; of the matches that one side found none stay.
+        found = "keys are in common" in says
+        assert [row["values"] for row in last["ledger"]] == ([48] if found else [])
+        assert not list((made.root / name / "aligned").rglob("*.bits"))
+
+
+def test_a_damaged_alignment_is_made_anew(both, apart, capsys):
+    made = apart()
+    both(made, align)
+    (made.root / "bank" / "aligned" / "train.npz").write_bytes(b"")
+    both(made, align)
+    assert "what was kept is of no use, and is made anew" in capsys.readouterr().err
+    assert keys_of(made)["bank"] == keys_of(made)["bureau"]
 
 
 def test_different_rows_at_the_end_are_never_kept(both, apart, monkeypatch):

@@ -127,3 +127,17 @@ def test_floors_say_everything_that_lies_below_them() -> None:
     assert Floors(10, 10).sentences(None, [("a", 10)]) == []
     with pytest.raises(UsageError, match=r"9 training rows.*'a' has 9 rows.*'b' has 8 rows"):
         Floors(10, 10).check(9, [("a", 9), ("b", 8)])
+
+
+def test_a_sample_counts_as_its_rows() -> None:
+    """An auc of few rows after every tree tells as much of them as a set of so few would."""
+    params = TrainingParams(eval_metric=("auc",), auc_rows=50, splits="owner")
+    layout = Layout.of(params, ROWS, (2, 3), False)
+    *_, sampled, small = before_training(params, layout, [("valid", 1000), ("tiny", 20)])
+    assert (sampled.labels, small.labels) == (50, 20)
+    assert not Floors().of(replace(params, auc_rows=200)).sentences(None, [("valid", 1000)])
+    (said,) = Floors().of(params).sentences(None, [("valid", 1000)])
+    assert "'valid' is measured (auc_rows) on 50 rows" in said
+    whole = replace(params, eval_metric=("logloss",))
+    assert before_training(whole, layout, [("valid", 1000)])[-1].labels == 1000
+    assert not Floors().of(whole).sentences(None, [("valid", 1000)])

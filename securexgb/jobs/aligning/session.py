@@ -26,7 +26,13 @@ from pydantic import NonNegativeInt, TypeAdapter, ValidationError
 
 from securexgb.align.intersect import CommonSize, Intersection, Limits, count_common, intersect
 from securexgb.align.row_keys import Keys, order_check, order_marks
-from securexgb.errors import MalformedFrame, ProtocolDesync, SecureXGBError, UsageError
+from securexgb.errors import (
+    DataError,
+    MalformedFrame,
+    ProtocolDesync,
+    SecureXGBError,
+    UsageError,
+)
 from securexgb.federation.coins import draw_coins
 from securexgb.federation.session import Federation
 from securexgb.jobs.aligning.buckets import Buckets
@@ -41,6 +47,7 @@ from securexgb.jobs.aligning.kept import (
     why_unfit,
     write_coin,
 )
+from securexgb.jobs.ledgers import add_ledgers
 from securexgb.jobs.runs import timestamp
 from securexgb.mpc.party import Party
 from securexgb.storage.whole import append_line, make_directory
@@ -107,22 +114,16 @@ class Alignment:
         side has more rows than the terms allow, and DataError where too few are in common.
         """
         with self.party.step("align"), self._failure_logged():
-            older = load(self._folder, self.source.data_set) if self._has_older() else None
+            older = self._older()
             mine, theirs = self._agree("members", older)
             if mine.done and mine.done == theirs.done and older is not None:
                 self.watching.tell("both sides have this alignment already")
                 return older
             coin = self._coin(mine, theirs)
+            self.watching.tell(f"{mine.keys:,} rows here, {theirs.keys:,} at the other side")
             self._warn_before(older)
             self._log("aligning", keys=mine.keys, peer_keys=theirs.keys)
-            found = intersect(
-                self.party,
-                self.source.keys.values,
-                limits(self._terms),
-                coin,
-                store=self._buckets(),
-                progress=self.watching.progress,
-            )
+            found = self._found(coin)
             aligned = self._aligned(found, coin, theirs.keys)
             self._compare(aligned)
             save(self._folder, aligned)
@@ -132,6 +133,28 @@ class Alignment:
         self._work.clear()
         self._warn_after(older, aligned)
         return aligned
+
+    def _found(self, coin: bytes) -> Intersection:
+        """What both have; where that is refused, as too little, no part of it stays on the disk."""
+        bounds, values = limits(self._terms), self.source.keys.values
+        progress = self.watching.progress
+        try:
+            return intersect(
+                self.party, values, bounds, coin, store=self._buckets(), progress=progress
+            )
+        except DataError:
+            self._work.clear()
+            raise
+
+    def _older(self) -> Aligned | None:
+        """The alignment of this set that is here; a damaged one is made anew."""
+        if not self._has_older():
+            return None
+        try:
+            return load(self._folder, self.source.data_set)
+        except DataError as error:
+            self.watching.tell(f"what was kept is of no use, and is made anew ({error})")
+            return None
 
     def count(self, *, exact: bool) -> tuple[int, int, CommonSize]:
         """A dry run: how many keys this side has and the other one, and how many are in common,
@@ -247,7 +270,13 @@ class Alignment:
             )
 
     def _warn_after(self, older: Aligned | None, aligned: Aligned) -> None:
-        if older is None or older.record.coin_sha256 != aligned.record.coin_sha256:
+        if older is None:
+            return
+        if older.record.coin_sha256 != aligned.record.coin_sha256:
+            self.watching.tell(
+                f"the order is another one than on {older.record.time[:10]}: how many rows came or "
+                "went since then is not counted"
+            )
             return
         changed, least = _changed(older, aligned), self._terms.min_common
         if 0 < changed < least:
@@ -264,7 +293,9 @@ class Alignment:
             yield
         except BaseException as error:
             with suppress(SecureXGBError):  # the first error counts, and the disk may be full
-                self._log("failed", kind=type(error).__name__, ledger=self.party.ledger.rows())
+                ledger = self.party.ledger
+                opened = add_ledgers(ledger.settled_rows(), ledger.rows_in_work())
+                self._log("failed", kind=type(error).__name__, ledger=opened)
             raise
 
     def _log(self, event: str, **facts: Any) -> None:

@@ -6,6 +6,7 @@ the same order. What `securexgb align` found of a file therefore serves a table 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -18,13 +19,14 @@ from securexgb.align.row_keys import KeyColumn, Keys, RowNumbers, make_keys
 from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.aligning.kept import Aligned, find_keys
-from securexgb.jobs.aligning.session import Alignment, Source, align_terms
+from securexgb.jobs.aligning.session import Alignment, Source, Watching, align_terms
 from securexgb.jobs.alignment import Named
 from securexgb.jobs.data.ids import different_ids, in_file, joined_ids
 from securexgb.jobs.prediction import Predictor, Reals
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
 
+_log = logging.getLogger(__name__)
 _TAKEN = (str, int, np.integer, date)
 
 
@@ -95,7 +97,10 @@ def align_tables(
         with party.step(name):
             found = _known(party, federation, name, rows.keys)
             if found is None:
-                found = Alignment(party, federation, Source(name, rows.keys)).run()
+                watching = Watching(_log.warning)
+                found = Alignment(
+                    party, federation, Source(name, rows.keys), watching=watching
+                ).run()
         places = found.rows
         taken = replace(rows.take(places.astype(np.intp)), aligned=found.record.order_sha256)
         if taken.ids is not None:

@@ -70,9 +70,10 @@ def auc(party: Party, margins: Shared, truth: EvaluationTargets, params: Trainin
     label = share_bits(party, positive, 0, rows)
     width = margin_bits(params)
     lowest = constant(party, 1 << (width - 1), margins.shape)
-    score = to_bits(party, margins + lowest, width).words
-    orders = [np.concatenate([one.words[None], score]) for one in (label, not_bits(party, label))]
-    ordered = sort_bits(party, SharedBits(np.stack(orders, axis=1), rows))
+    score = to_bits(party, margins + lowest, width)
+    lowest_bits = [SharedBits.stack([bit]) for bit in (label, not_bits(party, label))]
+    orders = [SharedBits.concatenate([bit, score]) for bit in lowest_bits]
+    ordered = sort_bits(party, SharedBits.stack(orders, axis=1))
     # The label is the lowest bit of a key.
     flags = to_arithmetic(party, ordered[0])
     places = np.arange(1, rows + 1)

@@ -208,8 +208,9 @@ class SharedBits(_Secret):
         return SharedBits(pack_bits(flags), flags.size)
 
     @staticmethod
-    def stack(parts: Sequence[SharedBits]) -> SharedBits:
-        return SharedBits(stacked([part.words for part in parts]), parts[0].count)
+    def stack(parts: Sequence[SharedBits], axis: int = 0) -> SharedBits:
+        words = [part.words for part in parts]
+        return SharedBits(np.stack(words, axis) if axis else stacked(words), parts[0].count)
 
     @staticmethod
     def concatenate(parts: Sequence[SharedBits], axis: int = 0) -> SharedBits:

@@ -20,14 +20,14 @@ LARGER_FILES: dict[str, int] = {}
 LARGER_FUNCTIONS: dict[str, int] = {}
 LARGER_FOLDERS: dict[str, int] = {}
 """What is still too large, at most as large as it is: these figures only ever fall."""
-LINES = 53_000
+LINES = 58_000
 """Of Python and Rust in the product, without generated files. What adds a capability raises it, and
 says by how much; what moves or mends lowers it."""
 MANY_ARGUMENTS = [
     "securexgb/cli/align.py align",
     "securexgb/cli/job.py new",
     "securexgb/cli/simulate.py simulate",
-    "securexgb/estimator.py fit",
+    "securexgb/estimator/model.py fit",
 ]
 """Commands: their options are their arguments; and those that notebooks pass to a fit."""
 

@@ -21,7 +21,7 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.leak import after_training
 from securexgb.boost.params import TrainingParams
 from securexgb.estimator import SecureXGBClassifier
-from securexgb.estimator_files import DESCRIPTION, saved_kind
+from securexgb.estimator.files import DESCRIPTION, saved_kind
 from securexgb.federation.session import Federation
 from securexgb.jobs.aligning.buckets import Buckets
 from securexgb.jobs.aligning.export import export

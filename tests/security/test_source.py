@@ -225,7 +225,8 @@ def test_what_guards_masks_and_messages_is_never_asserted() -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "estimator.py", "boost/params.py", "federation/dealer.py", "federation/session.py",
+        "estimator/model.py", "estimator/tables.py", "boost/params.py", "federation/dealer.py",
+        "federation/session.py",
         "jobs/alignment.py", "jobs/data/files.py", "terms/job.py", "terms/party.py",
         "terms/toml.py",
     ],

@@ -26,7 +26,7 @@ from securexgb.boost.leak import Leak, after_training
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.errors import DataError, NotAvailable, UsageError
-from securexgb.estimator_names import taken
+from securexgb.estimator.names import taken
 from securexgb.jobs.data.files import not_numeric, position_of
 from securexgb.model.export import split_table
 

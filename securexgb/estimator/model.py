@@ -1,0 +1,217 @@
+"""What both estimators do: fitting and predicting, alone or as one side of a federation."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
+from sklearn.utils.validation import (
+    check_is_fitted,
+)
+
+from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.importance import importances, why_not
+from securexgb.boost.leak import Floors
+from securexgb.boost.params import TrainingParams, declarations
+from securexgb.boost.predict import Request
+from securexgb.errors import UsageError
+from securexgb.estimator.files import restore_estimator, save_estimator
+from securexgb.estimator.names import refuses_in_words
+from securexgb.estimator.tables import CheckedTables, Reals
+from securexgb.estimator.views import (
+    XGBoostViews,
+    asked_columns,
+    asked_rows,
+    evaluation_lines,
+    integer_seed,
+    limited,
+    refuse_other_terms,
+)
+from securexgb.jobs.aligning.tables import align_training, aligned_margins
+from securexgb.jobs.alignment import Named
+from securexgb.jobs.data.files import check_agreed_columns
+from securexgb.jobs.prediction import Predictor
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.simulation import (
+    Sides,
+    column_positions,
+    predict_alone,
+    split_columns,
+    train_alone,
+)
+from securexgb.jobs.training import agreed_job
+from securexgb.jobs.training import train as run_training
+from securexgb.offline.method import Method
+
+if TYPE_CHECKING:
+    from securexgb.federation.session import Federation
+
+
+Hooks = tuple[TrainingCallback, ...]
+_log = logging.getLogger("securexgb.estimator")
+
+
+class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
+    """What classifier and regressor share: fitting, predicting, importance, files."""
+
+    _objective: ClassVar[str] = ""
+    _halves: tuple[ModelHalf, ...]
+    """This process's halves: both alone, one in a federation."""
+    _sides: tuple[NDArray[np.intp], ...]
+    """The columns of X that each of those halves was trained on."""
+
+    @refuses_in_words
+    def fit(  # noqa: PLR0913  (scikit-learn's and xgboost's arguments)
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        sample_weight: Any = None,
+        eval_set: Sequence[tuple[Any, Any]] | None = None,
+        sample_weight_eval_set: Sequence[Any] | None = None,
+        ids: Any = None,
+        eval_set_ids: Sequence[Any] | None = None,
+        verbose: bool | int | None = False,
+    ) -> Self:
+        """Train; returns the estimator.
+
+        ``X``: (rows, columns), NaN or ``missing`` where there is no value: array, list, or a
+        pandas, polars or pyarrow table. ``y``: labels; the feature party of a federation passes
+        none. ``eval_set``: pairs (X, y), whose metrics are evaluated after every tree and
+        thereby revealed. ``ids``: in a federation whose terms name an id_column, one text or
+        whole number a row, unless X is a table with that column; the other side must have the
+        same ones in the same order. ``verbose``: write the metrics of each tree to stdout, or of
+        every so-many-th one.
+        """
+        refuse_other_terms(self)
+        hooks = (*(self.callbacks or ()), *evaluation_lines(verbose))
+        if self.federation is not None and self.federation.role == "feature":
+            train = self._own_columns(X, ids, reset=True)
+        else:
+            train = self._checked(X, y, sample_weight, ids)
+        none = [None] * len(eval_set or ())
+        given = zip(
+            eval_set or (), sample_weight_eval_set or none, eval_set_ids or none, strict=True
+        )
+        evals = [
+            (f"validation_{number}", self._checked_more(*pair, weight, more_ids))
+            for number, (pair, weight, more_ids) in enumerate(given)
+        ]
+        if self.federation is None:
+            names = [str(name) for name in getattr(self, "feature_names_in_", ())]
+            chosen = asked_columns(self.feature_party_columns, X, names)
+            count = len(train.column_names)
+            sides = split_columns(count, column_positions(chosen, names, count))
+            self._fit_alone(train, sides, evals, hooks)
+        else:
+            self._fit_federated(self.federation, train, evals, hooks)
+        return self
+
+    @property
+    def feature_importances_(self) -> Reals:
+        """Each column's share of the importance that ``importance_type`` names.
+
+        "gain", of hidden splits: of the gain of all splits (xgboost's total_gain), adding up to 1
+        over the columns of both sides; alone exact, and one side of a federation sees what was
+        opened of its own columns, in hundredths, where the terms say importance = "gain". "cover"
+        (total_cover) in its place where the parameter, or the terms, say importance = "cover".
+        "weight", of owned splits: of their number, adding up to 1; one side of a federation
+        counts its own splits. None: whichever the model has. Raises NotAvailable, which is an
+        AttributeError, where there is none.
+        """
+        check_is_fitted(self)
+        shares = np.zeros(self.n_features_in_)
+        found = importances(self._halves, self.importance_type)
+        for side, of_side in zip(self._sides, found, strict=True):
+            shares[side] = of_side
+        return shares
+
+    def save_model(self, path: str | Path) -> None:
+        """Write the model into a directory: estimator.json and one npz file a half."""
+        check_is_fitted(self)
+        save_estimator(self, Path(path))
+
+    def load_model(self, path: str | Path) -> None:
+        """Take over the model that ``save_model`` wrote."""
+        restore_estimator(self, Path(path))
+
+    def _fit_alone(self, train: Rows, sides: Sides, evals: Named, hooks: Hooks) -> None:
+        """Play both parties."""
+        params, seed = self._params()
+        method = self._method()
+        is_exact = self.prediction in (None, "transfers")
+        params = params.decided(can_hide=is_exact and (method is None or method.can_hide))
+        run = train_alone(params, train, sides, seed, evals, lambda _: hooks, method)
+        self._halves, self._sides, self._seed = run.results, sides, seed
+        self.ledger_ = run.ledger
+        set_rows = [(name, data.count) for name, data in evals]
+        floors = Floors().of(params)
+        for sentence in [self.leak_.sentence, *floors.sentences(train.count, set_rows)]:
+            _log.info("between two companies: %s", sentence)
+
+    def _fit_federated(
+        self, federation: Federation, train: Rows, evals: Named, hooks: Hooks
+    ) -> None:
+        """Play one party, over the network; the parameters are the terms'."""
+        check_agreed_columns(federation, train)
+        with federation.session("train") as party:
+            train, evals = align_training(party, federation, train, evals)
+            job = agreed_job(party, federation, train, evals)
+            half = run_training(party, replace(job, callbacks=hooks))
+            self.ledger_ = party.ledger.rows()
+        if half.params.opens_importance and half.importance is None:
+            _log.warning("the model has no importance: %s", why_not(half))
+        self._halves, self._seed = (half,), 0
+        self._sides = (np.arange(len(train.column_names)),)
+
+    def _margins(self, X: Any, ids: Any, trees: tuple[int, int] | None = None) -> Reals | None:
+        """Rounded margins; None at a side of a federation that does not get them."""
+        check_is_fitted(self)
+        refuse_other_terms(self)
+        rows = self._own_columns(X, ids, reset=False)
+        halves = tuple(limited(half, trees) for half in self._halves)
+        if self.federation is not None:
+            with Predictor.open(self.federation, halves[0], asked_rows(trees)) as predictor:
+                return aligned_margins(predictor, self.federation, rows)
+        if len(halves) != 2:
+            raise UsageError(
+                "this estimator holds one half of a model: set its federation, and predict "
+                "together with the other side"
+            )
+        prediction: Any = self.prediction or "transfers"
+        request = Request("label", self.prediction_decimals, prediction)
+        sides, method = self._sides, self._method()
+        return predict_alone(halves, rows, sides, request, self._seed, method).results[0]
+
+    def _params(self) -> tuple[TrainingParams, int]:
+        """The parameters, checked, and the seed."""
+        values = {name: getattr(self, name) for name in declarations()}
+        if self.objective not in (None, self._objective):
+            raise UsageError(
+                f"{type(self).__name__} is for objective {self._objective!r}, "
+                f"not {self.objective!r}"
+            )
+        seed = integer_seed(self.random_state)
+        values |= {"objective": self._objective, "random_state": seed}
+        return TrainingParams.from_mapping(values), seed
+
+    def _method(self) -> Method | None:
+        """How both parties played here make their correlations."""
+        return Method.chosen(self.algorithm, self.offline, self.he)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.target_tags.required = True
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_halves")

@@ -1,0 +1,45 @@
+"""``SecureXGBRegressor``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+
+from securexgb.errors import DataError, UsageError
+from securexgb.estimator.model import SecureXGBModel
+from securexgb.estimator.names import refuses_in_words, takes_xgboost_names
+from securexgb.estimator.tables import Reals
+
+
+@takes_xgboost_names
+class SecureXGBRegressor(RegressorMixin, SecureXGBModel):
+    """Gradient-boosted trees for a number, by squared error.
+
+    The parameters are described in ``boost.params.TrainingParams``; objective is
+    "reg:squarederror". Both parties of a federation must agree on ``target_exponent``.
+    """
+
+    _objective = "reg:squarederror"
+
+    @refuses_in_words
+    def predict(
+        self,
+        X: Any,
+        *,
+        output_margin: bool = False,
+        iteration_range: tuple[int, int] | None = None,
+        ids: Any = None,
+    ) -> Reals | None:
+        """Predicted values, shape (rows,), which are the margins, too; ``iteration_range``: (begin,
+        end), the trees to predict with, the same at both sides."""
+        return self._margins(X, ids, iteration_range)
+
+    def _encoded(self, y: Any, *, fitting: bool) -> Reals:
+        if self.positive_label is not None:
+            raise UsageError("positive_label is for two classes, and a regression has none")
+        values = np.asarray(y, dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise DataError("y holds a missing or an infinite value")
+        return values

@@ -1,0 +1,93 @@
+"""The tables and labels that users pass to an estimator, checked and made ``Rows``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    column_or_1d,
+    validate_data,
+)
+
+from securexgb.errors import DataError
+from securexgb.estimator.parameters import Parameters
+from securexgb.estimator.views import naming_columns
+from securexgb.jobs.aligning.tables import own_ids
+from securexgb.jobs.rows import Rows
+
+Reals = NDArray[np.float64]
+
+
+class CheckedTables(Parameters):
+    """An estimator's way from what users pass to rows; its labels are the classes' business."""
+
+    def _checked(self, X: Any, y: Any, sample_weight: Any, ids: Any) -> Rows:
+        """Training data, checked. Rows of weight zero are left out where both parties are
+        here: they count for nothing, not even in the bins."""
+        X, row_ids, keys = own_ids(self.federation, X, ids, self.align)
+        with naming_columns(X):
+            X, y = validate_data(
+                self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", y_numeric=False
+            )
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+            if self.federation is None:
+                kept = weights > 0
+                if not kept.any():
+                    raise DataError("every row has sample_weight 0, so there is nothing to learn")
+                X, y, weights = X[kept], y[kept], weights[kept]
+        labels = self._encoded(y, fitting=True)
+        return Rows(self._with_nan(X), self._names(X), labels, weights).with_ids(row_ids, keys)
+
+    def _checked_more(self, X: Any, y: Any, sample_weight: Any, ids: Any) -> Rows:
+        """An evaluation set, checked against the training data."""
+        data = self._own_columns(X, ids, reset=False)
+        if self.federation is not None and self.federation.role == "feature":
+            return data
+        labels = self._encoded(column_or_1d(y, warn=True), fitting=False)
+        check_consistent_length(X, labels)
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(
+                sample_weight, data.values, dtype=np.float64, ensure_non_negative=True
+            )
+        return replace(data, labels=labels, weights=weights)
+
+    def _own_columns(self, X: Any, ids: Any, *, reset: bool) -> Rows:
+        """Rows without labels, checked; a side of a federation may have no column."""
+        X, row_ids, keys = own_ids(self.federation, X, ids, self.align)
+        least = 1 if self.federation is None else 0
+        with naming_columns(X):
+            X = validate_data(
+                self,
+                X,
+                reset=reset,
+                dtype=np.float64,
+                ensure_all_finite="allow-nan",
+                ensure_min_features=least,
+            )
+        return Rows(self._with_nan(X), self._names(X)).with_ids(row_ids, keys)
+
+    def _with_nan(self, X: Reals) -> Reals:
+        """The table with NaN in place of the value ``missing``."""
+        if np.isnan(self.missing):
+            return X
+        return np.where(self.missing == X, np.nan, X)
+
+    def _names(self, X: Reals) -> tuple[str, ...]:
+        names = getattr(self, "feature_names_in_", None)
+        if names is None:
+            return tuple(f"column {number}" for number in range(X.shape[1]))
+        return tuple(str(name) for name in names)
+
+    def _encoded(self, y: Any, *, fitting: bool) -> Reals:
+        """Labels as float64, as training takes them."""
+        raise NotImplementedError

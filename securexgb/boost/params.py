@@ -22,6 +22,8 @@ from securexgb.errors import UsageError
 
 SIGMOIDS = ("table", "ckks")
 IMPORTANCES = ("none", "gain", "cover")
+MOST_LOG_ODDS = 1000.0
+"""Of a base margin: margins have 10 integer bits before the first tree."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,14 @@ class TrainingParams:
         "Prediction before the first tree: a public number, or none to fit it to the "
         "labels, in which case the feature party does not learn it.",
         (-1e15, 1e15),
+    )
+    base_margin_bound: float | None = _parameter(
+        None,
+        "Rows come with a base margin of the label party's, in base_score's place, of at most this "
+        "absolute value: log odds, or a regression's unit; none: they have none.",
+        (0.0, 1e15),
+        excludes_low=True,
+        is_ours=True,
     )
     max_bin: int = _parameter(32, "Bins a column is divided into.", (2, 255))
     random_state: int = _parameter(
@@ -197,6 +207,11 @@ class TrainingParams:
         return self.eval_metric or self.traits.metrics[:1]
 
     @property
+    def has_base_margin(self) -> bool:
+        """Whether each row comes with a margin that it begins with."""
+        return self.base_margin_bound is not None
+
+    @property
     def is_hidden(self) -> bool:
         """Whether nobody learns a split; UsageError before it is ``decided``."""
         if self.splits is None:
@@ -245,6 +260,7 @@ class TrainingParams:
                 "importance out, or choose "
                 'splits = "hidden"'
             )
+        self._check_base_margin()
         known = self.traits.metrics
         for metric in self.eval_metric:
             if metric not in known:
@@ -267,6 +283,21 @@ class TrainingParams:
             raise UsageError("scale_pos_weight is for objective 'binary:logistic' only")
         elif self.sigmoid != SIGMOIDS[0]:
             raise UsageError("sigmoid is for objective 'binary:logistic' only")
+
+    def _check_base_margin(self) -> None:
+        bound = self.base_margin_bound
+        if bound is None:
+            return
+        if self.base_score is not None:
+            raise UsageError(
+                "base_score and base_margin_bound are both given, and a row's base margin takes "
+                "the place of base_score: leave one of them out"
+            )
+        if self.traits.classifies and bound > MOST_LOG_ODDS:
+            raise UsageError(
+                f"base_margin_bound {bound:g} is too large for objective {self.objective!r}: base "
+                f"margins are log odds, at most {MOST_LOG_ODDS:g}"
+            )
 
 
 def declarations() -> dict[str, Declaration]:

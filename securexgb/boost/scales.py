@@ -33,10 +33,12 @@ _MOST_GAP_BITS = 25
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Outcomes:
-    """What the label party alone has of some rows: labels (n,), and their weights or None."""
+    """What the label party alone has of some rows: labels (n,), weights or None, and the margins
+    that rows begin with or None."""
 
     labels: Floats
     weights: Floats | None = None
+    base_margin: Floats | None = None
 
 
 def row_factors(rows: Outcomes, params: TrainingParams) -> Floats | None:
@@ -59,8 +61,11 @@ def mean_target(labels: Floats, weights: Floats | None) -> float:
     return first + weighted_mean(labels - first, weights)
 
 
-def centre_of(rows: Outcomes, params: TrainingParams) -> float:
-    """What a regression's targets are centred at: base_score, or else their weighted mean."""
+def centre_of(rows: Outcomes, params: TrainingParams) -> Floats | float:
+    """What a regression's targets are centred at: each at its row's base margin, or all at
+    base_score, or else at their weighted mean."""
+    if rows.base_margin is not None:
+        return rows.base_margin
     given = params.base_score
     return mean_target(rows.labels, rows.weights) if given is None else given
 

@@ -25,7 +25,7 @@ from securexgb.boost.predict import Request
 from securexgb.errors import UsageError
 from securexgb.estimator.files import restore_estimator, save_estimator
 from securexgb.estimator.names import refuses_in_words
-from securexgb.estimator.tables import CheckedTables, Reals
+from securexgb.estimator.tables import CheckedTables, Reals, RowExtras
 from securexgb.estimator.views import (
     XGBoostViews,
     asked_columns,
@@ -75,8 +75,10 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         y: Any = None,
         *,
         sample_weight: Any = None,
+        base_margin: Any = None,
         eval_set: Sequence[tuple[Any, Any]] | None = None,
         sample_weight_eval_set: Sequence[Any] | None = None,
+        base_margin_eval_set: Sequence[Any] | None = None,
         ids: Any = None,
         eval_set_ids: Sequence[Any] | None = None,
         verbose: bool | int | None = False,
@@ -86,24 +88,26 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         ``X``: (rows, columns), NaN or ``missing`` where there is no value: array, list, or a
         pandas, polars or pyarrow table. ``y``: labels; the feature party of a federation passes
         none. ``eval_set``: pairs (X, y), whose metrics are evaluated after every tree and
-        thereby revealed. ``ids``: in a federation whose terms name an id_column, one text or
-        whole number a row, unless X is a table with that column; the other side must have the
-        same ones in the same order. ``verbose``: write the metrics of each tree to stdout, or of
-        every so-many-th one.
+        thereby revealed. ``base_margin``: the label party's, one number a row that trees go on
+        from, in base_score's place: log odds of the second class, or values of the target. Alone
+        ``base_margin_bound`` follows from them, in a federation it is a term. ``ids``: in a
+        federation whose terms name an id_column, one text or whole number a row, unless X is a
+        table with that column; the other side must have the same ones in the same order.
+        ``verbose``: write the metrics of each tree to stdout, or of every so-many-th one.
         """
         refuse_other_terms(self)
         hooks = (*(self.callbacks or ()), *evaluation_lines(verbose))
+        extras = RowExtras(ids, base_margin, sample_weight)
         if self.federation is not None and self.federation.role == "feature":
-            train = self._own_columns(X, ids, reset=True)
+            train = self._own_columns(X, extras, reset=True)
         else:
-            train = self._checked(X, y, sample_weight, ids)
+            train = self._checked(X, y, extras)
         none = [None] * len(eval_set or ())
-        given = zip(
-            eval_set or (), sample_weight_eval_set or none, eval_set_ids or none, strict=True
-        )
+        parts = (eval_set_ids, base_margin_eval_set, sample_weight_eval_set)
+        given = zip(eval_set or (), *(part or none for part in parts), strict=True)
         evals = [
-            (f"validation_{number}", self._checked_more(*pair, weight, more_ids))
-            for number, (pair, weight, more_ids) in enumerate(given)
+            (f"validation_{number}", self._checked_more(pair[0], pair[1], RowExtras(*more)))
+            for number, (pair, *more) in enumerate(given)
         ]
         if self.federation is None:
             names = [str(name) for name in getattr(self, "feature_names_in_", ())]
@@ -172,11 +176,13 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         self._halves, self._seed = (half,), 0
         self._sides = (np.arange(len(train.column_names)),)
 
-    def _margins(self, X: Any, ids: Any, trees: tuple[int, int] | None = None) -> Reals | None:
+    def _margins(
+        self, X: Any, given: RowExtras, trees: tuple[int, int] | None = None
+    ) -> Reals | None:
         """Rounded margins; None at a side of a federation that does not get them."""
         check_is_fitted(self)
         refuse_other_terms(self)
-        rows = self._own_columns(X, ids, reset=False)
+        rows = self._own_columns(X, given, reset=False)
         halves = tuple(limited(half, trees) for half in self._halves)
         if self.federation is not None:
             with Predictor.open(self.federation, halves[0], asked_rows(trees)) as predictor:

@@ -9,7 +9,8 @@ from functools import partial
 from securexgb.boost.auc import EvaluationTargets
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import check_metrics, metric_value
-from securexgb.boost.predict import base_margins, check_rows, training_margins
+from securexgb.boost.objective.start import check_base_margin, margins_to_begin
+from securexgb.boost.predict import check_rows, training_margins
 from securexgb.errors import TermsDiffer
 from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import Named, same_names, same_rows
@@ -28,6 +29,7 @@ def measure(
     sides do not measure the same model on as many rows.
     """
     check_rows(party, model, data.values)
+    _check_margin(party, model, name, data)
     with party.step(name):
         mine = f"{model.model_id} {len(model.best_rounds)} {data.count} {','.join(metrics)}"
         weighted = data.weights is not None
@@ -41,18 +43,22 @@ def measure(
                 f"here {mine!r}, at the other side {theirs[:120]!r}"
             )
         weighted = weighted if party.rank == 0 else flag == "1"
-        truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, model.centre)
+        base, centre = margins_to_begin(party, model, data.base_margin, data.count)
+        truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, centre)
         params = replace(model.params, auc_rows=0)  # that is for trees in the making
         check_metrics(truth, name, params, metrics)
-        margins = base_margins(model, data.count) + training_margins(
-            party, model, model.best_rounds, [data.values]
-        )
+        margins = base + training_margins(party, model, model.best_rounds, [data.values])
         asked = (
             partial(metric_value, metric=metric, margins=margins, truth=truth, params=params)
             for metric in metrics
         )
         with party.ledger.announced({(Reveal.METRIC, "both"): len(metrics)}):
             return dict(zip(metrics, together(party, *asked), strict=True))
+
+
+def _check_margin(party: Party, model: ModelHalf, name: str, rows: Rows) -> None:
+    given, named = rows.base_margin, f"rows of {name}"
+    check_base_margin(party.rank, model.params, given, rows.count, named)
 
 
 def evaluate(
@@ -63,8 +69,9 @@ def evaluate(
     Names, rows and their least number are compared before any value is opened; rows that the model
     cannot take are refused before anything is sent.
     """
-    for _, rows in sets:
+    for name, rows in sets:
         check_rows(party, model, rows.values)
+        _check_margin(party, model, name, rows)
     same_names(party, sets)
     same_rows(party, sets, federation.terms)
     federation.terms.floors.check(None, [(name, rows.count) for name, rows in sets])

@@ -10,6 +10,7 @@ from securexgb.boost.binning import check_columns
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.leak import NO_FLOORS, Floors
 from securexgb.boost.objective.registry import objective_of
+from securexgb.boost.objective.start import check_base_margin
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.row_side import LocalRows, MakeRowSide
 from securexgb.errors import DataError, UsageError
@@ -104,6 +105,7 @@ def _check_data(name: str, data: Rows, job: TrainingJob, rank: int) -> None:
         list(data.column_names),
         may_be_missing=job.params.missing_values == "allowed",
     )
+    check_base_margin(rank, job.params, data.base_margin, data.count, f"rows of {name}")
     if rank == 1:
         if data.labels is not None or data.weights is not None:
             raise UsageError(

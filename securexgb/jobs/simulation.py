@@ -183,9 +183,10 @@ def column_positions(
 
 
 def side_data(whole: Rows, sides: Sides) -> tuple[Rows, Rows]:
-    """A whole table as its two sides' parts: labels and weights are the label party's."""
+    """A whole table as its two sides' parts: labels, weights and base margins are the label
+    party's."""
     label, feature = (whole.take_columns(side) for side in sides)
-    return label, replace(feature, labels=None, weights=None, classes=None)
+    return label, replace(feature, labels=None, weights=None, classes=None, base_margin=None)
 
 
 def _outcomes(data: Rows) -> Outcomes:

@@ -17,8 +17,9 @@ from securexgb.boost.grower import TreeJob
 from securexgb.boost.objective.logistic import sigmoid_of
 from securexgb.boost.objective.objective import Labels, Objective, row_weights
 from securexgb.boost.objective.registry import objective_of
+from securexgb.boost.objective.start import margins_to_begin
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.predict import base_margins, training_margins
+from securexgb.boost.predict import training_margins
 from securexgb.boost.row_side import RowJob
 from securexgb.boost.state import DataSet, State
 from securexgb.boost.tree import check_trees
@@ -119,7 +120,7 @@ def begin(party: Party, job: TrainingJob) -> State:
         ),
         rows=job.row_side(party, of_rows),
         coins=coins,
-        sets=_sets(job, agreement, model),
+        sets=_sets(party, job, agreement, model),
         begin_tree=party.source.begin_tree,
         keep=lambda state: _keep(state, job.store, agreement.session),
     )
@@ -259,16 +260,18 @@ def _labels(
     shape, outcomes, numbers = (model.layout.rows,), job.data.outcomes, model.numbers
     targets = weights = None
     if outcomes is not None:
-        targets = objective.targets(outcomes.labels, model.centre, numbers)
+        _, centre = margins_to_begin(party, model, outcomes.base_margin, model.layout.rows)
+        targets = objective.targets(outcomes.labels, centre, numbers)
         weights = row_weights(outcomes, job.params, numbers)
     weighted = share(party, weights, 0, shape) if model.layout.weights else None
     return Labels(share(party, targets, 0, shape), weighted)
 
 
-def _sets(job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[DataSet]:
+def _sets(party: Party, job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[DataSet]:
     sets, first = list[DataSet](), job.data.count
     for (name, data), weighted in zip(job.evals, agreement.are_weighted, strict=True):
-        truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, model.centre)
+        _, centre = margins_to_begin(party, model, data.base_margin, data.count)
+        truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, centre)
         check_metrics(truth, name, job.params, job.params.metrics)
         sets.append(DataSet(name, slice(first, first + data.count), truth))
         first += data.count
@@ -282,7 +285,7 @@ def _take_up(
     agreement: Agreement,
     saved: LoadedCheckpoint | None,
 ) -> None:
-    """Put the saved trees, metrics and margins in place; without any, the base alone."""
+    """Put the saved trees, metrics and margins in place; without any, what rows begin with."""
     model, count = state.model, agreement.rounds
     rounds = saved.rounds[:count] if saved is not None else ()
     for of_round in rounds:
@@ -297,8 +300,9 @@ def _take_up(
     if agreement.are_margins_known and job.store is not None:
         margins = Shared(job.store.margins(count, rounds[-1].session))
     else:
-        tables = [job.data.values, *(data.values for _, data in job.evals)]
-        moved = training_margins(party, model, model.rounds, tables)
-        margins = base_margins(model, moved.shape[1]) + moved
-    # The base is the label party's; margins that trees have moved are known to nobody.
+        parts = [job.data, *(data for _, data in job.evals)]
+        first = [margins_to_begin(party, model, rows.base_margin, rows.count) for rows in parts]
+        moved = training_margins(party, model, model.rounds, [rows.values for rows in parts])
+        margins = Shared.concatenate([of_part for of_part, _ in first], axis=1) + moved
+    # What rows begin with is the label party's; margins that trees have moved are known to nobody.
     state.rows.start(margins, at_label=not rounds)

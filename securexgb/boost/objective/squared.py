@@ -49,15 +49,19 @@ class SquaredError(Objective):
         check_targets(rows, self._params)
 
     def centre(self, rows: Outcomes) -> float:
-        return centre_of(rows, self._params)
+        return 0.0 if self._params.has_base_margin else float(centre_of(rows, self._params))
+
+    def begin_with(self, base_margin: Floats) -> tuple[Floats, Floats]:
+        return np.zeros_like(base_margin), base_margin
 
     def constant_metric(self, train: Outcomes, rows: Outcomes) -> float:
-        gaps = np.abs(rows.labels - centre_of(train, self._params))
+        own = train if rows.base_margin is None else rows
+        gaps = np.abs(rows.labels - centre_of(own, self._params))
         most = float(gaps.max(initial=0.0))
         root = math.sqrt(weighted_mean((gaps / most) ** 2, rows.weights)) if most > 0.0 else 0.0
         return most * root
 
-    def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
+    def targets(self, labels: Floats, centre: Floats | float, numbers: NumberFormat) -> Words:
         return encode((labels - centre) / numbers.target_scale, numbers.margin_bits)
 
     def derivatives(self, numbers: NumberFormat, coins: Dither, is_weighted: bool) -> Derivatives:

@@ -40,8 +40,9 @@ SHUFFLED = DRAWS.permutation(ROWS)
 def both(monkeypatch):
     """Run a program of (rank, estimator) at both sides of a job; both results."""
 
-    def run(program, id_column="customer", own_id_column=None, **more):
-        params = TrainingParams(n_estimators=2, max_depth=2, max_bin=8, eval_metric=("error",))
+    def run(program, id_column="customer", own_id_column=None, base_margin_bound=None, **more):
+        small = {"n_estimators": 2, "max_depth": 2, "max_bin": 8, "eval_metric": ("error",)}
+        params = TrainingParams(**small, base_margin_bound=base_margin_bound)
         terms = JobTerms(
             name="loans",
             label_party="bank",
@@ -244,3 +245,34 @@ def test_without_an_id_column_row_counts_are_compared(both):
             fit(rank, model, order=slice(ROWS - rank))
 
     both(program, id_column=None)
+
+
+MARGINS = np.linspace(-2.0, 2.0, ROWS)
+
+
+def test_base_margins_are_the_label_party_s_and_the_terms_ask_for_them(both):
+    def program(rank, model):
+        own = {"base_margin": MARGINS} if rank == 0 else {}
+        more = {"base_margin_eval_set": [MARGINS]} if rank == 0 else {}
+        fit(rank, model, eval_set=[(TABLES[rank], LABELS if rank == 0 else None)], **own, **more)
+        return model.predict_proba(TABLES[rank], **own), model.evals_result()["validation_0"]
+
+    (scores, seen), (nothing, also) = both(program, id_column=None, base_margin_bound=2.0)
+    assert nothing is None
+    assert seen == also
+    assert seen["error"][-1] == pytest.approx(np.mean((scores[:, 1] > 0.5) != LABELS), abs=1e-4)
+
+
+def test_base_margins_that_only_one_side_asks_for_are_refused(both):
+    def without(rank, model):
+        return fit(rank, model)
+
+    def theirs(rank, model):
+        return fit(rank, model, base_margin=MARGINS)
+
+    with pytest.raises(UsageError, match="come without base margins"):
+        both(without, id_column=None, base_margin_bound=2.0)
+    with pytest.raises(DataError, match="base_margin_bound = 2`"):
+        both(lambda rank, model: (theirs if rank == 0 else without)(rank, model), id_column=None)
+    with pytest.raises(UsageError, match="these are the label party's"):
+        both(theirs, id_column=None, base_margin_bound=2.0)

@@ -104,7 +104,7 @@ def test_base_margins_send_nothing_and_cost_nothing():
     bare = replace(both[0], base_margin=None), both[1]
     counts = []
     for given, bound in ((both, 4.0), (bare, None)):
-        params = TrainingParams(**SMALL, base_margin_bound=bound)
+        params = TrainingParams(**SMALL, splits="hidden", base_margin_bound=bound)
 
         def program(party, job):
             train(party, job)

@@ -297,10 +297,10 @@ def test_base_margins_of_a_column(securexgb, tmp_path):
     arguments = ("simulate", path, "--label", "default", "--ignore", "id", *FAST, "--trees", 2,
                  "--depth", 2, "--bins", 8, "--format", "json")  # fmt: skip
     done = securexgb(*arguments, "--base-margin", "champion")
-    assert done.code == 0, done.err
+    assert done.code == 0, done.stderr
     assert done.json["label_columns"] + done.json["feature_columns"] == 3
     assert done.json["auc"] == pytest.approx(done.json["xgboost_auc"], abs=0.01)
     assert securexgb(*arguments).json["auc"] != done.json["auc"]
     bare = securexgb("simulate", *FAST, "--base-margin", "champion")
     assert bare.code != 0
-    assert "--base-margin" in bare.err
+    assert "--base-margin" in bare.stderr

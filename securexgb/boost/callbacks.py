@@ -56,11 +56,13 @@ class EarlyStopping(TrainingCallback):
             raise UsageError(f"min_delta must not be negative, it is {self.min_delta}")
 
     def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
-        model.best_iteration, stop = self.verdict(evals_log)
+        best, stop = self.verdict(evals_log)
+        model.best_iteration = model.params.past.rounds + best
         return stop
 
     def verdict(self, evals_log: History) -> tuple[int, bool]:
-        """The best iteration so far, and whether to stop; of the opened values alone."""
+        """The best iteration so far, and whether to stop; of the opened values alone, so trees of
+        an earlier model do not count."""
         metric, values = self._watched(evals_log)
         best = best_iteration(values, metric in MAXIMISED, self.min_delta)
         return best, len(values) - 1 - best >= self.rounds

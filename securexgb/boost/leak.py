@@ -175,10 +175,10 @@ def _of_training(params: TrainingParams, layout: Layout, splits: int, columns: i
 def before_training(params: TrainingParams, layout: Layout, sets: Sets = ()) -> list[Leak]:
     """The worst case: every split goes to the feature party, but hidden ones to nobody.
 
-    Training rows first.
+    Training rows first. Splits of an earlier model count, as if its rows had been these.
     """
-    rounds, outputs = params.n_estimators, objective_of(params).outputs
-    splits = 0 if params.is_hidden else rounds * outputs * ((1 << params.max_depth) - 1)
+    rounds, trees = params.n_estimators, params.all_rounds * objective_of(params).outputs
+    splits = 0 if params.is_hidden else trees * ((1 << params.max_depth) - 1)
     return [
         _of_training(params, layout, splits, layout.total_columns),
         *_of_sets(params, sets, rounds),
@@ -192,7 +192,7 @@ def after_training(half: ModelHalf, sets: Sets = ()) -> list[Leak]:
         splits = sum(int(np.count_nonzero(tree.owners == 1)) for tree in owned(half.trees))
     return [
         _of_training(half.params, half.layout, splits, len(half.importance or ())),
-        *_of_sets(half.params, sets, len(half.rounds)),
+        *_of_sets(half.params, sets, len(half.rounds) - half.params.past.rounds),
     ]
 
 

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
+from securexgb.boost.continued.past import NO_PAST, Past
 from securexgb.boost.objective.traits import TRAITS, Traits
 from securexgb.errors import UsageError
 
@@ -179,6 +180,10 @@ class TrainingParams:
         is_ours=True,
     )
 
+    past: Past = NO_PAST
+    """What comes before the trees of these terms; no term of a job file, see
+    ``boost.continued.going_on``."""
+
     def __post_init__(self) -> None:
         kinds = get_type_hints(type(self))
         for name, declaration in declarations().items():
@@ -196,10 +201,33 @@ class TrainingParams:
                 raise UsageError(f"there is no training parameter {name!r}; there are {names}")
         return cls(**values)
 
+    @classmethod
+    def restored(cls, values: Mapping[str, Any]) -> TrainingParams:
+        """From what ``to_mapping`` made, of a model that may go on from another one."""
+        past = Past(**values.get("past", {}))
+        own = {name: value for name, value in values.items() if name != "past"}
+        return dataclasses.replace(cls.from_mapping(own), past=past)
+
     def to_mapping(self) -> dict[str, Any]:
         """Every name and value; tuples as lists, for TOML and JSON. None means not set."""
         values = {name: getattr(self, name) for name in declarations()}
-        return values | {"eval_metric": list(self.eval_metric)}
+        past = {"past": dataclasses.asdict(self.past)} if self.past.rounds else {}
+        return values | {"eval_metric": list(self.eval_metric)} | past
+
+    @property
+    def all_rounds(self) -> int:
+        """Rounds of trees that a model has at most, with those that it goes on from."""
+        return self.past.rounds + self.n_estimators
+
+    @property
+    def reach(self) -> float:
+        """The learning rates of all rounds added up: times 2^11 what trees add to a margin."""
+        return self.past.reach + self.n_estimators * self.learning_rate
+
+    @property
+    def most_rate(self) -> float:
+        """The greatest learning rate that a tree of the model was grown with."""
+        return max(self.past.most_rate, self.learning_rate)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -302,7 +330,8 @@ class TrainingParams:
 
 def declarations() -> dict[str, Declaration]:
     """Every parameter's declaration by name, in the order of the class."""
-    return {f.name: f.metadata["declaration"] for f in dataclasses.fields(TrainingParams)}
+    found = dataclasses.fields(TrainingParams)
+    return {f.name: f.metadata["declaration"] for f in found if "declaration" in f.metadata}
 
 
 def _checked(name: str, value: Any, kind: Any, declaration: Declaration) -> Any:

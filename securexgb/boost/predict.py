@@ -311,7 +311,7 @@ def _check_request(party: Party, model: ModelHalf, features: Floats, request: Re
 
 def _check_range(model: ModelHalf, trees: int, steps: int) -> None:
     """The product with ``steps`` must stay below 2^62, see arith.fixedpoint."""
-    leaf = 2.0 ** (LEAF_WEIGHT_INTEGER_BITS + MARGIN_BITS) * model.params.learning_rate
+    leaf = 2.0 ** (LEAF_WEIGHT_INTEGER_BITS + MARGIN_BITS) * model.params.most_rate
     base = 2.0 ** (MARGIN_BITS + _BASE_INTEGER_BITS)
     if (trees * leaf + base) * steps + 2.0**MARGIN_BITS >= 2.0**62:
         raise UsageError(f"{trees} trees are too many for this many decimals: ask for fewer")

@@ -34,11 +34,13 @@ _MOST_GAP_BITS = 25
 @dataclass(frozen=True, eq=False, repr=False)
 class Outcomes:
     """What the label party alone has of some rows: labels (n,), weights or None, and the margins
-    that rows begin with or None."""
+    that rows begin with or None. ``centre``: of an earlier model's targets, which is gone on from.
+    """
 
     labels: Floats
     weights: Floats | None = None
     base_margin: Floats | None = None
+    centre: float | None = None
 
 
 def row_factors(rows: Outcomes, params: TrainingParams) -> Floats | None:
@@ -66,6 +68,8 @@ def centre_of(rows: Outcomes, params: TrainingParams) -> Floats | float:
     base_score, or else at their weighted mean."""
     if rows.base_margin is not None:
         return rows.base_margin
+    if rows.centre is not None:
+        return rows.centre
     given = params.base_score
     return mean_target(rows.labels, rows.weights) if given is None else given
 

@@ -23,6 +23,7 @@ from securexgb.boost.leak import Floors
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request
 from securexgb.errors import UsageError
+from securexgb.estimator.earlier import Earlier
 from securexgb.estimator.files import restore_estimator, save_estimator
 from securexgb.estimator.names import refuses_in_words
 from securexgb.estimator.tables import CheckedTables, Reals, RowExtras
@@ -81,6 +82,7 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         base_margin_eval_set: Sequence[Any] | None = None,
         ids: Any = None,
         eval_set_ids: Sequence[Any] | None = None,
+        xgb_model: Any = None,
         verbose: bool | int | None = False,
     ) -> Self:
         """Train; returns the estimator.
@@ -93,15 +95,20 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         ``base_margin_bound`` follows from them, in a federation it is a term. ``ids``: in a
         federation whose terms name an id_column, one text or whole number a row, unless X is a
         table with that column; the other side must have the same ones in the same order.
-        ``verbose``: write the metrics of each tree to stdout, or of every so-many-th one.
+        ``xgb_model``: a fitted estimator, or a directory that ``save_model`` wrote, whose trees
+        come first: ``n_estimators`` more are added. ``verbose``: write the metrics of each tree
+        to stdout, or of every so-many-th one.
         """
         refuse_other_terms(self)
+        old = Earlier.of(self, xgb_model)
         hooks = (*(self.callbacks or ()), *evaluation_lines(verbose))
         extras = RowExtras(ids, base_margin, sample_weight)
         if self.federation is not None and self.federation.role == "feature":
             train = self._own_columns(X, extras, reset=True)
         else:
             train = self._checked(X, y, extras)
+        if old is not None and hasattr(self, "classes_"):
+            old.check_classes(self.classes_, self._positive)
         none = [None] * len(eval_set or ())
         parts = (eval_set_ids, base_margin_eval_set, sample_weight_eval_set)
         given = zip(eval_set or (), *(part or none for part in parts), strict=True)
@@ -114,9 +121,9 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
             chosen = asked_columns(self.feature_party_columns, X, names)
             count = len(train.column_names)
             sides = split_columns(count, column_positions(chosen, names, count))
-            self._fit_alone(train, sides, evals, hooks)
+            self._fit_alone(train, sides, evals, hooks, old)
         else:
-            self._fit_federated(self.federation, train, evals, hooks)
+            self._fit_federated(self.federation, train, evals, hooks, old)
         return self
 
     @property
@@ -147,28 +154,38 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         """Take over the model that ``save_model`` wrote."""
         restore_estimator(self, Path(path))
 
-    def _fit_alone(self, train: Rows, sides: Sides, evals: Named, hooks: Hooks) -> None:
+    def _fit_alone(
+        self, train: Rows, sides: Sides, evals: Named, hooks: Hooks, old: Earlier | None
+    ) -> None:
         """Play both parties."""
         params, seed = self._params()
         method = self._method()
         is_exact = self.prediction in (None, "transfers")
-        params = params.decided(can_hide=is_exact and (method is None or method.can_hide))
-        run = train_alone(params, train, sides, seed, evals, lambda _: hooks, method)
+        halves = None if old is None else old.halves
+        if halves is None:
+            params = params.decided(can_hide=is_exact and (method is None or method.can_hide))
+        run = train_alone(params, train, sides, seed, evals, lambda _: hooks, method, halves)
         self._halves, self._sides, self._seed = run.results, sides, seed
         self.ledger_ = run.ledger
         set_rows = [(name, data.count) for name, data in evals]
-        floors = Floors().of(params)
+        floors = Floors().of(run.results[0].params)
         for sentence in [self.leak_.sentence, *floors.sentences(train.count, set_rows)]:
             _log.info("between two companies: %s", sentence)
 
     def _fit_federated(
-        self, federation: Federation, train: Rows, evals: Named, hooks: Hooks
+        self,
+        federation: Federation,
+        train: Rows,
+        evals: Named,
+        hooks: Hooks,
+        old: Earlier | None,
     ) -> None:
         """Play one party, over the network; the parameters are the terms'."""
         check_agreed_columns(federation, train)
         with federation.session("train") as party:
             train, evals = align_training(party, federation, train, evals)
-            job = agreed_job(party, federation, train, evals)
+            half = None if old is None else old.halves[0]
+            job = agreed_job(party, federation, train, evals, half)
             half = run_training(party, replace(job, callbacks=hooks))
             self.ledger_ = party.ledger.rows()
         if half.params.opens_importance and half.importance is None:

@@ -11,6 +11,7 @@ from securexgb.arith.prg import Prg
 from securexgb.boost.auc import EvaluationTargets
 from securexgb.boost.binning import Binner
 from securexgb.boost.booster import grow_model
+from securexgb.boost.continued.going_on import going_on
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import check_metrics
 from securexgb.boost.grower import TreeJob
@@ -58,9 +59,12 @@ def train(party: Party, job: TrainingJob) -> ModelHalf:
     return model
 
 
-def agreed_job(party: Party, federation: Federation, rows: Rows, evals: Named) -> TrainingJob:
+def agreed_job(
+    party: Party, federation: Federation, rows: Rows, evals: Named, old: ModelHalf | None = None
+) -> TrainingJob:
     """The training that the terms ask for, of rows that both sides hold in the same order.
 
+    ``old``: this side's half of a model to go on from.
     Raises DataError or UsageError at both sides where rows or names of evaluation sets differ.
     """
     terms = federation.terms
@@ -68,11 +72,12 @@ def agreed_job(party: Party, federation: Federation, rows: Rows, evals: Named) -
     same_names(party, evals)
     same_rows(party, evals, terms)
     return TrainingJob(
-        params=terms.training,
+        params=terms.training if old is None else going_on(terms.training, old),
         data=rows,
         evals=tuple(evals),
         job_digest=terms.full_digest,
         floors=terms.floors,
+        old=old,
     )
 
 
@@ -92,6 +97,8 @@ def begin(party: Party, job: TrainingJob) -> State:
     saved_state = _state(party, job, agreement, saved)
     _plan(party, job.params, agreement, objective.outputs)
     binner = Binner.fit(job.data.values, job.params.max_bin)
+    if job.old is not None:  # old trees know these bins alone
+        binner = Binner(job.old.cuts)
     tables = [job.data.values, *(data.values for _, data in job.evals)]
     buckets = np.concatenate([binner.transform(table) for table in tables])
     model = _model(party, job, agreement, saved_state, objective, binner)
@@ -134,7 +141,8 @@ def _keep(state: State, store: CheckpointStore | None, session_id: str) -> None:
         return
     model = state.model
     metrics = [values[-1] for of_set in model.history.values() for values in of_set.values()]
-    newest, count = SavedRound(model.rounds[-1], session_id, tuple(metrics)), len(model.rounds)
+    newest = SavedRound(model.rounds[-1], session_id, tuple(metrics))
+    count = len(model.rounds) - model.params.past.rounds
     store.save(count, newest, state.rows.margins().own_share())
 
 
@@ -193,6 +201,7 @@ def fingerprint(params: TrainingParams, rows: Rows, evals: Named) -> str:
 def _description(party: Party, job: TrainingJob, saved: LoadedCheckpoint | None) -> JobDescription:
     return JobDescription(
         params=json.dumps(job.params.to_mapping(), sort_keys=True),
+        past=f"{job.params.past.model_id} {job.params.past.rounds}",
         digest=job.job_digest,
         rows=job.data.count,
         columns=len(job.data.column_names),
@@ -232,8 +241,10 @@ def _model(
     objective: Objective,
     binner: Binner,
 ) -> ModelHalf:
-    base, centre, outcomes = 0, 0.0, job.data.outcomes
-    if outcomes is not None:
+    base, centre, outcomes, old = 0, 0.0, job.data.outcomes, job.old
+    if old is not None:
+        base, centre = old.base, old.centre
+    elif outcomes is not None:
         margin = objective.base_margin(outcomes)
         base = int(encode(margin, agreement.layout.numbers(job.params).margin_bits))
         centre = objective.centre(outcomes)
@@ -247,6 +258,7 @@ def _model(
         cuts=binner.cuts,
         base=base,
         centre=centre,
+        trees=[] if old is None else old.best_trees,
         history={name: {metric: [] for metric in job.params.metrics} for name, _ in job.evals},
     )
 
@@ -285,7 +297,8 @@ def _take_up(
     agreement: Agreement,
     saved: LoadedCheckpoint | None,
 ) -> None:
-    """Put the saved trees, metrics and margins in place; without any, what rows begin with."""
+    """Put the saved trees, metrics and margins in place; without any, what rows begin with, and
+    what an earlier model adds to it: its scores, which stay in shares."""
     model, count = state.model, agreement.rounds
     rounds = saved.rounds[:count] if saved is not None else ()
     for of_round in rounds:
@@ -305,4 +318,4 @@ def _take_up(
         moved = training_margins(party, model, model.rounds, [rows.values for rows in parts])
         margins = Shared.concatenate([of_part for of_part, _ in first], axis=1) + moved
     # What rows begin with is the label party's; margins that trees have moved are known to nobody.
-    state.rows.start(margins, at_label=not rounds)
+    state.rows.start(margins, at_label=not model.rounds)

@@ -429,3 +429,39 @@ def test_base_margins_of_a_regression_and_rows_of_weight_zero():
     assert np.array_equal(one, two)
     # Trees learn the gap to the base margin, some 2, and not the targets, some 80.
     assert np.abs(one - margins).max() < 8
+
+
+def test_a_fit_goes_on_from_an_estimator_or_what_it_saved(cancer, tmp_path):
+    features, labels = cancer
+    long = SecureXGBClassifier(**SMALL | {"n_estimators": 5}).fit(features, labels)
+    first = SecureXGBClassifier(**SMALL).fit(features, labels)
+    first.save_model(tmp_path / "model")
+    for old in (first, tmp_path / "model", str(tmp_path / "model")):
+        model = SecureXGBClassifier(**SMALL | {"n_estimators": 2})
+        model.fit(features, labels, xgb_model=old)
+        assert np.array_equal(model.predict_proba(features), long.predict_proba(features))
+    again = model.fit(features, labels, xgb_model=model, eval_set=[(features, labels)])
+    assert len(again._halves[0].trees) == 7
+    assert len(again.evals_result()["validation_0"]["logloss"]) == 2
+    (mine,) = {half.model_id for half in again._halves}
+    assert mine not in {half.model_id for half in first._halves}
+
+
+def test_what_a_fit_cannot_go_on_from_is_refused(cancer, fitted):
+    features, labels = cancer
+    for old, words in (
+        (SecureXGBRegressor(**SMALL), "must be a fitted SecureXGBClassifier"),
+        (SecureXGBClassifier(**SMALL), "is not fitted"),
+        (xgboost.XGBClassifier(), "holds no shares to go on from"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            SecureXGBClassifier(**SMALL).fit(features, labels, xgb_model=old)
+    for more, kind, words in (
+        ({"positive_label": 0}, DataError, "labels are other ones"),
+        ({"max_depth": 3}, UsageError, "max_depth is 3, and 2 in the model to go on from"),
+        ({"feature_party_columns": [0]}, DataError, "other columns at the label party"),
+    ):
+        with pytest.raises(kind, match=words):
+            SecureXGBClassifier(**SMALL | more).fit(features, labels, xgb_model=fitted)
+    with pytest.raises(DataError, match="labels are other ones"):
+        SecureXGBClassifier(**SMALL).fit(features, labels + 1, xgb_model=fitted)

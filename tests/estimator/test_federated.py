@@ -18,6 +18,7 @@ from securexgb.errors import (
     ProtocolDesync,
     SecureXGBError,
     StoppedByPeer,
+    TermsDiffer,
     UsageError,
 )
 from securexgb.federation.session import Federation
@@ -276,3 +277,27 @@ def test_base_margins_that_only_one_side_asks_for_are_refused(both):
         both(lambda rank, model: (theirs if rank == 0 else without)(rank, model), id_column=None)
     with pytest.raises(UsageError, match="these are the label party's"):
         both(theirs, id_column=None, base_margin_bound=2.0)
+
+
+def test_a_federation_goes_on_from_its_own_halves(both):
+    def program(rank, model):
+        fit(rank, model)
+        before = model._halves[0]
+        fit(rank, model, xgb_model=model)
+        return before, model._halves[0], model.predict_proba(TABLES[rank])
+
+    (before, after, scores), (_, theirs, nothing) = both(program, id_column=None)
+    assert (len(before.trees), len(after.trees), len(theirs.trees)) == (2, 4, 4)
+    assert before.model_id != after.model_id == theirs.model_id
+    assert after.params.past.model_id == before.model_id
+    assert nothing is None
+    assert np.isfinite(scores).all()
+
+
+def test_one_side_that_goes_on_is_refused_at_both(both):
+    def program(rank, model):
+        fit(rank, model)
+        fit(rank, model, **({"xgb_model": model} if rank == 0 else {}))
+
+    with pytest.raises(TermsDiffer, match="do not go on from the same model"):
+        both(program, id_column=None)

@@ -23,8 +23,9 @@ from securexgb.mpc.party import Party
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, Words
 
-_SLACK, _SUBSAMPLE_SLACK = 1.5, 16.0
-"""What |g| may be on average: targets' root mean square is at most 1, that of a sample may not."""
+_SLACK, _LESS_IS_KNOWN = 1.5, 16.0
+"""What |g| may be on average: targets' root mean square is at most 1; that of a sample may not be,
+nor what an earlier model leaves of rows that it was not trained on."""
 
 
 class SquaredError(Objective):
@@ -34,7 +35,8 @@ class SquaredError(Objective):
 
     @property
     def most(self) -> tuple[float, float]:
-        return (_SUBSAMPLE_SLACK if self._params.subsample < 1.0 else _SLACK), 1.0
+        is_less = self._params.subsample < 1.0 or self._params.past.rounds > 0
+        return (_LESS_IS_KNOWN if is_less else _SLACK), 1.0
 
     def check_labels(self, labels: Floats) -> None:
         bound = math.inf if self._params.target_bound is None else self._params.target_bound

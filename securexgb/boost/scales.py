@@ -4,8 +4,8 @@ Weights and targets of one scale in the data become numbers of another one in th
 (times scale_pos_weight) are divided by 2^weight_exponent, targets are centred and divided by
 2^target_exponent, metrics are opened in steps of 10^metric_exponent. All three are terms, known to
 both sides. They follow from labels and weights, which the label party alone has: it computes
-them here (``boost.proposals``), ``check`` shows them to it, and it tells the other side by writing
-them into the terms.
+them here (``boost.objective.proposals``), ``check`` shows them to it, and it tells the other side
+by writing them into the terms.
 
 Too small an exponent would let sums overflow, so it is refused before anything is sent. One that is
 far too large would leave only zeros, and a model that is a constant: it is refused as well.

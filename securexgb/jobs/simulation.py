@@ -23,9 +23,9 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.continued.going_on import going_on
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.layout import Layout
+from securexgb.boost.objective.proposals import with_scales
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
-from securexgb.boost.proposals import with_scales
 from securexgb.boost.scales import Outcomes
 from securexgb.channel.memory import memory_pair
 from securexgb.errors import DataError, UsageError

@@ -32,6 +32,10 @@ class Reveal(Enum):
     METRIC = "value of an evaluation metric that the terms ask for"
     IMPORTANCE = "share of a column in the gain or cover of all splits, in whole per cents"
     PREDICTION = "predictions, rounded, to whom the terms name"
+    MODEL = (
+        "splits, leaf values and base of the whole model, to whom the terms name; which of its "
+        "nodes split, to the other side"
+    )
     COMMON_MEMBERS = "which of its own rows the other party has too"
     COMMON_SIZE = "how many rows both parties have, or how many of a sample"
 
@@ -43,6 +47,8 @@ class Reveal(Enum):
                 return "the split's owner"
             case Reveal.PREDICTION:
                 return "whom the terms name"
+            case Reveal.MODEL:
+                return "whom the terms name, and a part the other side"
             case _:
                 return "both parties"
 

@@ -126,9 +126,13 @@ class JobTerms(TomlFile):
     prediction: Prediction = "transfers"
     """How scores are computed: transfers: exact; ckks: under homomorphic encryption, for the
     label party alone, to hundredths of a margin."""
+    export_to: Literal["none", "label", "feature", "both"] = "none"
+    """Who may get the whole model, as a file for xgboost, by `model export` at both sides: all
+    thresholds, leaf values and the base, and the names of the other side's columns. The other side
+    then learns which nodes split, and with hidden splits its own splits. none: nobody."""
     min_training_rows: Annotated[int, Field(ge=1)] = Floors.training_rows
-    """Training on fewer rows is refused where splits are owned or importance is opened: on few
-    rows these tell the feature party the labels."""
+    """Training on fewer rows is refused where splits are owned, or importance or the model may be
+    opened: on few rows these tell the feature party the labels."""
     min_evaluation_rows: Annotated[int, Field(ge=1)] = Floors.evaluation_rows
     """Evaluating fewer rows is refused: a metric of few rows tells the feature party their
     labels."""
@@ -210,7 +214,8 @@ class JobTerms(TomlFile):
     @property
     def floors(self) -> Floors:
         """The least rows that the two sides work on."""
-        return Floors(self.min_training_rows, self.min_evaluation_rows).of(self.training)
+        floors = Floors(self.min_training_rows, self.min_evaluation_rows)
+        return floors.of(self.training, may_export=self.export_to != "none")
 
     @property
     def digest(self) -> str:

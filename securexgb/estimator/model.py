@@ -160,7 +160,8 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
             sides = terms.label_party, terms.feature_party
             with self.federation.session("export") as party:
                 content = joint_export(party, self._halves[0], terms.export_to, sides)
-                self.ledger_ = add_ledgers(self.ledger_, party.ledger.rows())
+                known = getattr(self, "ledger_", ())
+                self.ledger_ = add_ledgers(known, party.ledger.rows())
         if content is not None:
             write_whole(Path(path), content)
         return content is not None

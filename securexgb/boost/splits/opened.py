@@ -152,9 +152,7 @@ def _splitting(leaves: Words) -> Flags:
     return np.concatenate(levels, axis=1)
 
 
-def _told(
-    party: Party, splits: Flags | None, recipient: Audience, shape: tuple[int, int]
-) -> Flags:
+def _told(party: Party, splits: Flags | None, recipient: Audience, shape: tuple[int, int]) -> Flags:
     """Which nodes split, at both sides: whoever has the leaves tells the other."""
     if recipient == "both":
         assert splits is not None
@@ -181,9 +179,7 @@ def _own_splits(party: Party, model: ModelHalf, splits: Flags) -> _Splits:
         np.concatenate([getattr(tree, name)[at] for tree, at in zip(trees, splits, strict=True)])
         for name in ("owners", "features", "thresholds", "missing_left")
     )
-    return _Splits(
-        owners.astype(np.int64), columns.astype(np.int64), thresholds, missing_left
-    )
+    return _Splits(owners.astype(np.int64), columns.astype(np.int64), thresholds, missing_left)
 
 
 def _unhidden(party: Party, model: ModelHalf, splits: Flags) -> _Splits:
@@ -230,7 +226,8 @@ def _tags(model: ModelHalf, tree: HiddenTree, splits: Flags) -> tuple[Flags, Fla
     for columns in (slice(0, layout.label_columns), slice(layout.label_columns, None)):
         own = marks[columns].reshape(-1, marks.shape[2])
         number = np.arange(own.shape[0])
-        bits = [own[(number >> bit & 1) == 1] for bit in range(max(0, own.shape[0] - 1).bit_length())]
+        size = max(0, number.size - 1).bit_length()
+        bits = [own[(number >> bit & 1) == 1] for bit in range(size)]
         rows = [*bits, missing[columns].reshape(-1, marks.shape[2])]
         found.append(np.stack([np.logical_xor.reduce(row, axis=0) for row in rows]))
     of_feature = marks[layout.label_columns :].reshape(-1, marks.shape[2])
@@ -261,9 +258,7 @@ def _parsed(model: ModelHalf, own: _Splits, words: Words) -> _Splits:
     return _Splits(own.owners, columns, thresholds, (words[1] & np.uint64(1)).astype(np.bool_))
 
 
-def _trees(
-    splits: Flags, found: _Splits, leaves: NDArray[np.float64]
-) -> tuple[OpenedTree, ...]:
+def _trees(splits: Flags, found: _Splits, leaves: NDArray[np.float64]) -> tuple[OpenedTree, ...]:
     """The trees, of the splits of all of them one after the other."""
     columns, missing_left = np.zeros(splits.shape, np.int64), np.zeros(splits.shape, np.bool_)
     thresholds = np.full(splits.shape, np.nan)

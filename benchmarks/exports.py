@@ -1,8 +1,8 @@
 """Do xgboost's versions and treelite read an exported model, and predict what both sides do?
 
-    python benchmarks/exports.py                                 # one environment a version, from PyPI
-    python benchmarks/exports.py --credit credit_default.csv     # with the credit data
-    python benchmarks/exports.py --here                          # the xgboost that is installed here
+    python benchmarks/exports.py                             # one environment a version, from PyPI
+    python benchmarks/exports.py --credit credit_default.csv # with the credit data
+    python benchmarks/exports.py --here                      # the xgboost that is installed here
 
 One JSON line a reader and model: the largest difference of margins from those that both sides
 compute together, beside the largest margin, over the training rows and over as many whose values

@@ -246,7 +246,7 @@ def exports(results: Results) -> str:
     rows: list[list[object]] = []
     for (data, rows_read), measured in grouped(results["exports"], "data", "rows").items():
         first = measured[0]
-        by = {reader: 0.0 for reader in readers}
+        by = dict.fromkeys(readers, 0.0)
         for line in measured:
             reader = f"{line['reader']} {line['version']}"
             by[reader] = max(by[reader], line["largest_difference"])

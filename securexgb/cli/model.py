@@ -10,6 +10,7 @@ import typer
 
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importance_of
+from securexgb.boost.leak import of_splits
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.predict import RunOption
@@ -21,6 +22,7 @@ from securexgb.jobs.resuming.common_model import common_model, own_models
 from securexgb.model.export import hidden_half, own_splits, split_table
 from securexgb.model.files import load_half
 from securexgb.mpc.party import ROLES
+from securexgb.mpc.reveals import Reveal
 from securexgb.report.text import ledger_table, table
 from securexgb.storage.sealed import VARIABLE, find_key
 from securexgb.storage.whole import check_room, make_directory, write_whole
@@ -87,7 +89,7 @@ def export(
     """Give the whole model to the side that the terms name (export_to), as JSON that xgboost reads;
     both sides run it."""
     federation = federation_of(config, job, setting, wait=wait)
-    terms, recipient = federation.terms, federation.terms.export_to
+    terms, recipient = federation.terms, federation.terms.model_recipient
     models = own_models(federation, run)
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
     with federation.session("export") as party:
@@ -111,8 +113,15 @@ def export(
         if place is None
         else f"the whole model is in {place}: xgboost reads it, and whoever has it needs no other"
     )
+    told = sum(row["values"] for row in ledger if _is_of_feature(row))
+    if told:
+        said += f"\n{of_splits(finished.half.params, finished.half.layout, told).sentence}"
     facts = {"export_to": recipient, "model": place, "ledger": ledger}
     result(facts, f"{said}\n\n{ledger_table(ledger)}", form)
+
+
+def _is_of_feature(row: Mapping[str, Any]) -> bool:
+    return (row["reveal"], row["to"]) == (Reveal.SPLIT_INDEX.name, "feature")
 
 
 @app.command()

@@ -157,9 +157,9 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
             content = export_alone(self._halves, self._sides, names, self._seed)
         else:
             terms = self.federation.terms
-            sides = terms.label_party, terms.feature_party
+            recipient, sides = terms.model_recipient, (terms.label_party, terms.feature_party)
             with self.federation.session("export") as party:
-                content = joint_export(party, self._halves[0], terms.export_to, sides)
+                content = joint_export(party, self._halves[0], recipient, sides)
                 known = getattr(self, "ledger_", ())
                 self.ledger_ = add_ledgers(known, party.ledger.rows())
         if content is not None:

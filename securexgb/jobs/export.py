@@ -17,7 +17,13 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.splits.opened import OpenedModel, open_model
 from securexgb.errors import MalformedFrame
 from securexgb.jobs.simulation import Halves, Sides, simulate_parties
-from securexgb.model.xgboost_json import Columns, both_columns, unique_names, xgboost_json
+from securexgb.model.xgboost_json import (
+    Columns,
+    both_columns,
+    check_written,
+    unique_names,
+    xgboost_json,
+)
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Audience
 
@@ -32,6 +38,7 @@ def joint_export(
     ``sides``: what the label and the feature party are called, where both have a column of one
     name. Errors as of ``open_model``.
     """
+    check_written(half.params)
     with party.step("export"):
         opened = open_model(party, half, recipient)
         own = half.columns if recipient != party.role else ()
@@ -40,8 +47,8 @@ def joint_export(
         return None
     if len(theirs) != half.layout.columns[1 - party.rank]:
         raise MalformedFrame("the other side's names of its columns are not as many as its columns")
-    both = (half.columns, theirs) if party.rank == 0 else (theirs, half.columns)
-    return _content(opened, half, both_columns(*both, sides))
+    label, feature = (half.columns, theirs) if party.rank == 0 else (theirs, half.columns)
+    return _content(opened, half, both_columns(label, feature, sides))
 
 
 def export_alone(halves: Halves, sides: Sides, names: Sequence[str], seed: int) -> bytes:
@@ -49,6 +56,7 @@ def export_alone(halves: Halves, sides: Sides, names: Sequence[str], seed: int) 
 
     ``names``: of the table's columns, none where they have none.
     """
+    check_written(halves[0].params)
 
     def program(party: Party, half: ModelHalf) -> OpenedModel | None:
         return open_model(party, half, "label")

@@ -13,12 +13,14 @@ not the same in both worlds:
   lies on it left as often as not.) Where every present value goes left it is the greatest float32.
 - **The base.** xgboost keeps it as a prediction in float32 and turns it into a margin again, some
   readers in float64. That is exact enough only where it is not near 1. So it is written between
-  10^-6 and 0.9, and what the margin lacks then is added to the leaves of the first round.
+  10^-5 and 0.9, and what the margin lacks then is added to the leaves of the first round. Nine
+  digits tell all float32 numbers apart; a base_score of ten digits is 0.5 to xgboost 2.1 and 3.0,
+  without a word.
 - **Statistics.** No half holds a node's sum of hessians or gain, so ``sum_hessian`` and
   ``loss_changes`` are zeros: importance by gain or cover and SHAP values say nothing.
 
-The version written is 2.1, whose plain ``base_score`` all later ones read; they write it as a list,
-which 2.1 and 3.0 take for 0.5 without a word.
+The version written is 2.1, whose plain ``base_score`` all later ones read; from 3.1 on they write a
+list, which 2.1 and 3.0 take for 0.5 as well.
 """
 
 from __future__ import annotations
@@ -33,13 +35,14 @@ from numpy.typing import NDArray
 
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.objective.registry import objective_of
+from securexgb.boost.params import TrainingParams
 from securexgb.boost.splits.opened import OpenedModel, OpenedTree
 from securexgb.errors import NotAvailable
 
 _VERSION = [2, 1, 0]
 _NO_PARENT = 2**31 - 1
 _GREATEST = float(np.finfo(np.float32).max)
-_LEAST_BASE, _MOST_BASE = 1e-6, 0.9
+_LEAST_BASE, _MOST_BASE = 1e-5, 0.9
 _SETTINGS = {
     "binary:logistic": "reg_loss_param",
     "reg:squarederror": "reg_loss_param",
@@ -49,7 +52,7 @@ _FORBIDDEN = str.maketrans("[]<", "___")
 """No name of a column has these in xgboost."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Columns:
     """The columns of the file: ``names``, none where they have none, and for each column over both
     parties, the label party's first, its ``position`` among them."""
@@ -82,14 +85,19 @@ def unique_names(names: Sequence[str]) -> list[str]:
     return list(found)
 
 
-def xgboost_json(opened: OpenedModel, half: ModelHalf, columns: Columns) -> dict[str, Any]:
-    """The content of the file; ``half``: either half, for what both sides know.
-
-    NotAvailable for an objective that is not written.
-    """
-    params, outputs = half.params, half.outputs
+def check_written(params: TrainingParams) -> None:
+    """NotAvailable for an objective whose models are not written: to be asked before one is
+    opened."""
     if params.objective not in _SETTINGS:
-        raise NotAvailable(f"a model of {params.objective!r} is not written as xgboost's JSON")
+        raise NotAvailable(
+            f"a model of {params.objective!r} is not exported: there is no file for it; export "
+            f"those of {', '.join(_SETTINGS)}"
+        )
+
+
+def xgboost_json(opened: OpenedModel, half: ModelHalf, columns: Columns) -> dict[str, Any]:
+    """The content of the file; ``half``: either half, for what both sides know."""
+    params, outputs = half.params, half.outputs
     features = columns.position.size
     base, rest = _base_score(half, opened.base)
     trees = [
@@ -112,7 +120,7 @@ def xgboost_json(opened: OpenedModel, half: ModelHalf, columns: Columns) -> dict
             "feature_types": ["float"] * len(columns.names),
             "gradient_booster": {"model": booster, "name": "gbtree"},
             "learner_model_param": {
-                "base_score": repr(base),
+                "base_score": f"{base:.9g}",
                 "boost_from_average": "1",
                 "num_class": str(outputs if outputs > 1 else 0),
                 "num_feature": str(features),

@@ -19,6 +19,7 @@ from securexgb.boost.leak import Floors
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Prediction, Request
 from securexgb.errors import UsageError
+from securexgb.mpc.reveals import Audience
 from securexgb.offline.method import Algorithm, Method, Offline, PaillierBits, Scheme
 from securexgb.terms.alignment import AlignTerms
 from securexgb.terms.toml import Column, Name, TomlFile, read_toml, to_toml, validate
@@ -203,6 +204,16 @@ class JobTerms(TomlFile):
     def request(self) -> Request:
         """What is asked of a prediction; UsageError for terms that do not go together."""
         return Request(self.predictions_to, self.prediction_decimals, self.prediction)
+
+    @property
+    def model_recipient(self) -> Audience:
+        """Who gets the whole model; UsageError where nobody may."""
+        if self.export_to == "none":
+            raise UsageError(
+                'the terms say export_to = "none": nobody may get the whole model. It takes both '
+                "sides' word before the training: agree on export_to in job.toml, and train"
+            )
+        return self.export_to
 
     @property
     def id_columns(self) -> tuple[str, ...]:

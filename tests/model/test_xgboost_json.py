@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from securexgb.boost.predict import Request, predict_margins
 from securexgb.boost.splits.opened import OpenedModel, OpenedTree
 from securexgb.errors import MalformedFrame, NotAvailable, TermsDiffer, UsageError
 from securexgb.jobs.export import joint_export
-from securexgb.model.xgboost_json import Columns, both_columns, unique_names, xgboost_json
+from securexgb.model.xgboost_json import both_columns, unique_names, xgboost_json
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Audience, Reveal
 from securexgb.testing import run_parties
@@ -75,7 +76,7 @@ def read_back(content: bytes | None, features: NDArray[Any]) -> Floats:
     "params",
     [
         {"gamma": 1.0},
-        {"objective": "reg:squarederror", "target_exponent": 5, "gamma": 100.0},
+        {"objective": "reg:squarederror", "target_exponent": 5, "gamma": 3000.0},
     ],
     ids=["binary", "regression"],
 )
@@ -161,17 +162,15 @@ def test_two_models_or_two_recipients_are_refused() -> None:
             assert "do not export the same thing" in sentence
 
 
-def test_what_cannot_be_exported_is_refused_in_words() -> None:
+def test_what_cannot_be_exported_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     halves, _ = trained(60, splits="owner")
     empty = tuple(replace(half, trees=[]) for half in halves)
     for given, words in [((halves[1], halves[0]), "belongs to"), (empty, "no tree yet")]:
         with pytest.raises(UsageError, match=words):
             exported((given[0], given[1]))
-    unknown = replace(halves[0])
-    unknown.params = replace(unknown.params)
-    object.__setattr__(unknown.params, "objective", "rank:ndcg")
-    with pytest.raises(NotAvailable, match="rank:ndcg"):
-        xgboost_json(OpenedModel(0.0, ()), unknown, Columns([], np.arange(0)))
+    monkeypatch.setattr("securexgb.model.xgboost_json._SETTINGS", {})
+    with pytest.raises(NotAvailable, match="'binary:logistic' is not exported"):
+        exported(halves)
 
 
 def test_shapes_that_are_no_tree_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,17 +198,43 @@ def test_only_the_best_rounds_are_opened_and_written() -> None:
 @pytest.mark.parametrize("base", [1e-12, 0.3, 0.99, 1 - 1e-9])
 def test_a_base_near_0_or_1_loses_nothing(base: float) -> None:
     halves, features = trained(60, splits="owner", base_score=base, learning_rate=0.01)
-    found, known = read_back(exported(halves)[0][0], features), margins(halves, features)
+    content = exported(halves)[0][0]
+    found, known = read_back(content, features), margins(halves, features)
     assert np.abs(found - known).max() <= TOLERANCE
+    text = json.loads(content or b"")["learner"]["learner_model_param"]["base_score"]
+    digits = text.partition("e")[0].replace(".", "").lstrip("0")
+    assert len(digits) <= 9, "xgboost 2.1 and 3.0 take more for 0.5"
+
+
+def test_trees_without_a_split_are_leaves() -> None:
+    for splits in ("owner", "hidden"):
+        halves, features = trained(60, splits=splits, gamma=1e6)
+        content, ledger = exported(halves)[0]
+        found = read_back(content, features)
+        assert np.abs(found - margins(halves, features)).max() <= TOLERANCE
+        assert len(set(found.tolist())) == 1
+        assert ledger == {(Reveal.MODEL, "label"): 3 * 8 + 2, (Reveal.MODEL, "feature"): 3 * 7}
+    some, features = trained(60, splits="hidden", gamma=12.0)
+    content = exported(some)[0][0]
+    sizes = [
+        len(tree["parents"])
+        for tree in json.loads(content or b"")["learner"]["gradient_booster"]["model"]["trees"]
+    ]
+    assert min(sizes) == 1 < max(sizes), "some trees of one leaf: the case is none"
+    assert np.abs(read_back(content, features) - margins(some, features)).max() <= TOLERANCE
+
+
+@cache
+def any_model() -> Halves:
+    return trained(60, splits="owner", base_score=0.5)[0]
 
 
 def one_split(threshold: float) -> bytes:
     """A file of one tree: 1 where the first column is below the threshold, else 0."""
-    halves, _ = trained(60, splits="owner", base_score=0.5)
     one, zero = np.array([True]), np.array([0])
     tree = OpenedTree(one, zero, np.array([threshold]), one, np.array([1.0, 0.0]))
     columns = both_columns(NAMES[:LABEL], NAMES[LABEL:], SIDES)
-    content = xgboost_json(OpenedModel(0.0, (tree,)), halves[0], columns)
+    content = xgboost_json(OpenedModel(0.0, (tree,)), any_model()[0], columns)
     return json.dumps(content, allow_nan=False).encode()
 
 

@@ -68,7 +68,7 @@ class OpenedModel:
     trees: tuple[OpenedTree, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Splits:
     """Of the nodes that split: the owner's rank; of known ones column, threshold, missing side."""
 
@@ -222,16 +222,16 @@ def _tags(model: ModelHalf, tree: HiddenTree, splits: Flags) -> tuple[Flags, Fla
     present, missing = flags[:, : layout.bins], flags[:, layout.bins :]
     marks = present.copy()
     marks[:, :-1] ^= present[:, 1:]
-    found = []
-    for columns in (slice(0, layout.label_columns), slice(layout.label_columns, None)):
-        own = marks[columns].reshape(-1, marks.shape[2])
+    found, label = [], layout.label_columns
+    for columns, count in zip((slice(0, label), slice(label, None)), layout.columns, strict=True):
+        own = marks[columns].reshape(count * layout.bins, marks.shape[2])
         number = np.arange(own.shape[0])
         size = max(0, number.size - 1).bit_length()
         bits = [own[(number >> bit & 1) == 1] for bit in range(size)]
-        rows = [*bits, missing[columns].reshape(-1, marks.shape[2])]
+        rows = [*bits, np.logical_xor.reduce(missing[columns], axis=1)]
         found.append(np.stack([np.logical_xor.reduce(row, axis=0) for row in rows]))
-    of_feature = marks[layout.label_columns :].reshape(-1, marks.shape[2])
-    return np.logical_xor.reduce(of_feature, axis=0)[None], found[0], found[1]
+    of_feature = np.logical_xor.reduce(marks[label:], axis=(0, 1))
+    return of_feature[None], found[0], found[1]
 
 
 def _split_words(party: Party, model: ModelHalf, own: _Splits) -> Shared:

@@ -8,8 +8,8 @@ machine (``machine``) and of the link:
     offline  what is made, by prices of each kind, with the messages and bytes it takes
 
 Correlations are made beside the protocols, and the first tree waits for its own. After it a party
-with two cores or more takes the longer of both; where a core must do both the link alone is waited
-for meanwhile.
+with two cores or more takes the longer of both. One core does both, one after the other, and is
+idle while the link is waited for and now and then besides (``machine.ONE_CORE``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,12 @@ from securexgb.jobs.estimating import online
 from securexgb.jobs.estimating.correlations import DryRun, Sent, scoring_traffic
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import FAST, Link
-from securexgb.jobs.estimating.machine import DEALT_A_MEGABYTE, Machine, this_machine
+from securexgb.jobs.estimating.machine import (
+    DEALT_A_MEGABYTE,
+    ONE_CORE,
+    Machine,
+    this_machine,
+)
 from securexgb.jobs.estimating.memory import Memory, disk_of, memory_of, session_bytes
 from securexgb.mpc.protocol import Cost
 
@@ -219,11 +224,11 @@ class _Estimating:
     def _together(self, work: float, waiting: float, made: Sent, *, is_first: bool) -> float:
         """Seconds of a phase whose protocols work and wait so long, beside what is made."""
         there = made.messages * self.link.latency
+        if self.machine.cores < 2.0:
+            return (work + made.seconds) / ONE_CORE + waiting
         if is_first:
             return work + waiting + made.seconds + there
-        if self.machine.cores >= 2.0:
-            return max(work + waiting, made.seconds + there)
-        return max(work + waiting, work + made.seconds)
+        return max(work + waiting, made.seconds + there)
 
     def _correlations(self, budgets: list[Budget]) -> _Correlations:
         """``budgets``: of the first round and of each other."""

@@ -44,6 +44,7 @@ def test_an_export_is_written_in_the_run_and_counted_there(both, companies, caps
     assert not (made.run_directory("bureau") / "xgboost.json").exists()
     report = json.loads((made.run_directory("bureau") / "report.json").read_text())
     assert "MODEL" in {row["reveal"] for row in report["ledger"]}
+    assert any("the whole model was exported" in warning for warning in report["warnings"])
 
 
 def test_a_side_that_stops_ends_both_and_the_worst_case_is_kept(both, companies, monkeypatch):

@@ -26,7 +26,7 @@ list, which 2.1 and 3.0 take for 0.5 as well.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,12 +42,23 @@ from securexgb.errors import NotAvailable
 _VERSION = [2, 1, 0]
 _NO_PARENT = 2**31 - 1
 _GREATEST = float(np.finfo(np.float32).max)
-_LEAST_BASE, _MOST_BASE = 1e-5, 0.9
-_SETTINGS = {
-    "binary:logistic": "reg_loss_param",
-    "reg:squarederror": "reg_loss_param",
+
+
+@dataclass(frozen=True)
+class _Written:
+    """How an objective is written: its own ``table`` of settings in the file; the ``margin`` of a
+    base_score, and the bounds within which that is exact enough."""
+
+    table: str
+    margin: Callable[[float], float]
+    least: float = -_GREATEST
+    most: float = _GREATEST
+
+
+_WRITTEN = {
+    "binary:logistic": _Written("reg_loss_param", lambda p: math.log(p / (1.0 - p)), 1e-5, 0.9),
+    "reg:squarederror": _Written("reg_loss_param", float),
 }
-"""How xgboost calls the table of an objective's own settings."""
 _FORBIDDEN = str.maketrans("[]<", "___")
 """No name of a column has these in xgboost."""
 
@@ -88,10 +99,10 @@ def unique_names(names: Sequence[str]) -> list[str]:
 def check_written(params: TrainingParams) -> None:
     """NotAvailable for an objective whose models are not written: to be asked before one is
     opened."""
-    if params.objective not in _SETTINGS:
+    if params.objective not in _WRITTEN:
         raise NotAvailable(
             f"a model of {params.objective!r} is not exported: there is no file for it; export "
-            f"those of {', '.join(_SETTINGS)}"
+            f"those of {', '.join(_WRITTEN)}"
         )
 
 
@@ -99,10 +110,11 @@ def xgboost_json(opened: OpenedModel, half: ModelHalf, columns: Columns) -> dict
     """The content of the file; ``half``: either half, for what both sides know."""
     params, outputs = half.params, half.outputs
     features = columns.position.size
-    base, rest = _base_score(half, opened.base)
+    base, rests = _base_score(half, opened.base)
+    added = [*rests, *[0.0] * (len(opened.trees) - outputs)]
     trees = [
-        _tree(tree, number, columns, rest if number < outputs else 0.0)
-        for number, tree in enumerate(opened.trees)
+        _tree(tree, number, columns, rest)
+        for number, (tree, rest) in enumerate(zip(opened.trees, added, strict=True))
     ]
     attributes = {"securexgb_model_id": half.model_id}
     if half.best_iteration is not None:
@@ -128,21 +140,22 @@ def xgboost_json(opened: OpenedModel, half: ModelHalf, columns: Columns) -> dict
             },
             "objective": {
                 "name": params.objective,
-                _SETTINGS[params.objective]: {"scale_pos_weight": repr(params.scale_pos_weight)},
+                _WRITTEN[params.objective].table: {
+                    "scale_pos_weight": repr(params.scale_pos_weight)
+                },
             },
         },
         "version": _VERSION,
     }
 
 
-def _base_score(half: ModelHalf, margin: float) -> tuple[float, float]:
-    """A base_score in float32 near this margin, and what the margin is beyond it."""
-    predicted = float(objective_of(half.params).predictions(np.array([margin]))[0])
-    if not half.params.traits.classifies:
-        base = _single(predicted)
-        return base, margin - base
-    base = _single(min(max(predicted, _LEAST_BASE), _MOST_BASE))
-    return base, margin - math.log(base / (1.0 - base))
+def _base_score(half: ModelHalf, margins: NDArray[np.float64]) -> tuple[float, list[float]]:
+    """A base_score in float32 near the first of these margins, one an output, and what each margin
+    is beyond it."""
+    written = _WRITTEN[half.params.objective]
+    predicted = float(objective_of(half.params).predictions(margins[:1])[0])
+    base = _single(min(max(predicted, written.least), written.most))
+    return base, [float(margin) - written.margin(base) for margin in margins]
 
 
 def _tree(tree: OpenedTree, number: int, columns: Columns, added: float) -> dict[str, Any]:

@@ -168,7 +168,7 @@ def test_what_cannot_be_exported_is_refused_in_words(monkeypatch: pytest.MonkeyP
     for given, words in [((halves[1], halves[0]), "belongs to"), (empty, "no tree yet")]:
         with pytest.raises(UsageError, match=words):
             exported((given[0], given[1]))
-    monkeypatch.setattr("securexgb.model.xgboost_json._SETTINGS", {})
+    monkeypatch.setattr("securexgb.model.xgboost_json._WRITTEN", {})
     with pytest.raises(NotAvailable, match="'binary:logistic' is not exported"):
         exported(halves)
 
@@ -234,7 +234,7 @@ def one_split(threshold: float) -> bytes:
     one, zero = np.array([True]), np.array([0])
     tree = OpenedTree(one, zero, np.array([threshold]), one, np.array([1.0, 0.0]))
     columns = both_columns(NAMES[:LABEL], NAMES[LABEL:], SIDES)
-    content = xgboost_json(OpenedModel(0.0, (tree,)), any_model()[0], columns)
+    content = xgboost_json(OpenedModel(np.zeros(1), (tree,)), any_model()[0], columns)
     return json.dumps(content, allow_nan=False).encode()
 
 

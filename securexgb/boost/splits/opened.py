@@ -61,10 +61,10 @@ class OpenedTree:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class OpenedModel:
-    """The trees that predictions use, round after round, and the margin before the first of them;
-    a regression's in the user's unit."""
+    """The trees that predictions use, round after round, and the margins before the first of them,
+    (outputs,); a regression's in the user's unit."""
 
-    base: float
+    base: NDArray[np.float64]
     trees: tuple[OpenedTree, ...]
 
 
@@ -89,14 +89,15 @@ def open_model(party: Party, model: ModelHalf, recipient: Audience) -> OpenedMod
     shape = len(trees), int(trees[0].leaf_values.size) - 1
     with party.ledger.announced(_most(model, recipient, *shape)):
         opened = _open(party, _values(party, model), recipient)
-        leaves = None if opened is None else opened[:-2].reshape(shape[0], -1)
+        end = shape[0] * (shape[1] + 1)
+        leaves = None if opened is None else opened[:end].reshape(shape[0], -1)
         splits = _told(party, None if leaves is None else _splitting(leaves), recipient, shape)
         own = _own_splits(party, model, splits)
         words = _open(party, _split_words(party, model, own), recipient) if splits.any() else None
     if opened is None or leaves is None:
         return None
     bits = model.numbers.margin_bits
-    base = float(decode(opened[-2:-1], bits)[0]) * scale + float(opened[-1:].view(np.float64)[0])
+    base = decode(opened[end:-1], bits) * scale + opened[-1:].view(np.float64)
     found = _parsed(model, own, np.zeros((2, 0), np.uint64) if words is None else words)
     return OpenedModel(base, _trees(splits, found, decode(leaves, bits) * scale))
 
@@ -117,9 +118,9 @@ def _agree(party: Party, model: ModelHalf, recipient: Audience) -> None:
 
 
 def _most(model: ModelHalf, recipient: Audience, trees: int, nodes: int) -> Counts:
-    """The most that is opened: a base, a centre, all leaves, two numbers a split."""
+    """The most that is opened: bases, a centre, all leaves, two numbers a split."""
     splits = trees * nodes
-    most: Counts = {(Reveal.MODEL, recipient): 2 + trees * (nodes + 1) + 2 * splits}
+    most: Counts = {(Reveal.MODEL, recipient): model.outputs + 1 + trees * (nodes + 1) + 2 * splits}
     if recipient != "both":
         most[Reveal.MODEL, ROLES[1 - ROLES.index(recipient)]] = splits
     if model.params.is_hidden:
@@ -132,7 +133,7 @@ def _values(party: Party, model: ModelHalf) -> Shared:
     """Leaf values of all trees, base and centre, one after the other."""
     leaves = np.concatenate([tree.leaf_values for tree in model.best_trees])
     centre = np.array([model.centre]).view(np.uint64)
-    base = Shared(np.array([model.base], np.uint64))
+    base = Shared(np.full(model.outputs, model.base, np.uint64))
     return Shared.concatenate([Shared(leaves), base, share(party, centre, 0, (1,))])
 
 

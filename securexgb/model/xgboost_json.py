@@ -141,7 +141,7 @@ def xgboost_json(opened: OpenedModel, half: ModelHalf, columns: Columns) -> dict
             "objective": {
                 "name": params.objective,
                 _WRITTEN[params.objective].table: {
-                    "scale_pos_weight": repr(params.scale_pos_weight)
+                    "scale_pos_weight": f"{params.scale_pos_weight:.9g}"
                 },
             },
         },

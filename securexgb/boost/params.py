@@ -13,10 +13,11 @@ from __future__ import annotations
 import dataclasses
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
+from securexgb.boost.monotone import plain_directions, read_directions
 from securexgb.boost.objective.traits import TRAITS, Traits
 from securexgb.errors import UsageError
 
@@ -29,7 +30,8 @@ class Declaration:
     """What is said of one parameter: its sentence, and the values that it takes.
 
     ``low`` and ``high`` bound a number, inclusively; with ``excludes_low`` the low end itself
-    is excluded. ``is_ours``: the parameter does not exist in xgboost.
+    is excluded. ``is_ours``: the parameter does not exist in xgboost. ``read``: checks a value
+    of a form of its own, and brings it to the declared type.
     """
 
     help: str
@@ -38,6 +40,7 @@ class Declaration:
     excludes_low: bool = False
     choices: tuple[str, ...] = ()
     is_ours: bool = False
+    read: Callable[[Any], Any] | None = None
 
 
 def _parameter(
@@ -61,7 +64,16 @@ class TrainingParams:
         4, "Depth of every tree; trees are complete, with dummy splits.", (1, 10)
     )
     min_child_weight: float = _parameter(1.0, "Least sum of hessians in a child.", (0.0, 1e9))
+    max_delta_step: float = _parameter(
+        0.0, "Greatest absolute leaf value before the learning rate; 0: no bound.", (0.0, 1e12)
+    )
     gamma: float = _parameter(0.0, "Least gain of a split.", (0.0, 1e9))
+    monotone_constraints: tuple[int, ...] | tuple[tuple[str, int], ...] = _parameter(
+        (),
+        "Columns in which predictions must not fall, 1, or not rise, -1: a table by their names, "
+        "or a number for each, the label party's columns first.",
+        read=read_directions,
+    )
     reg_lambda: float = _parameter(1.0, "L2 penalty on leaf values.", (0.0, 1e6))
     reg_alpha: float = _parameter(0.0, "L1 penalty on leaf values.", (0.0, 1e6))
     subsample: float = _parameter(
@@ -189,7 +201,8 @@ class TrainingParams:
     def to_mapping(self) -> dict[str, Any]:
         """Every name and value; tuples as lists, for TOML and JSON. None means not set."""
         values = {name: getattr(self, name) for name in declarations()}
-        return values | {"eval_metric": list(self.eval_metric)}
+        plain = plain_directions(self.monotone_constraints)
+        return values | {"eval_metric": list(self.eval_metric), "monotone_constraints": plain}
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -213,6 +226,11 @@ class TrainingParams:
     def opens_importance(self) -> bool:
         """Whether columns' shares of gain or cover are opened when the training ends."""
         return self.importance != "none"
+
+    @property
+    def is_monotone(self) -> bool:
+        """Whether predictions must not fall, or rise, in some column."""
+        return bool(self.monotone_constraints)
 
     @property
     def traits(self) -> Traits:
@@ -277,6 +295,8 @@ def declarations() -> dict[str, Declaration]:
 def _checked(name: str, value: Any, kind: Any, declaration: Declaration) -> Any:
     """The value in its declared type, or a UsageError."""
     text = str(kind)
+    if declaration.read is not None:
+        return declaration.read(value)
     if value is None:
         if "None" in text:
             return None

@@ -20,6 +20,7 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importances, why_not
 from securexgb.boost.leak import Floors
+from securexgb.boost.monotone import by_number
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request
 from securexgb.errors import UsageError
@@ -200,6 +201,8 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
                 f"not {self.objective!r}"
             )
         seed = integer_seed(self.random_state)
+        columns = getattr(self, "n_features_in_", 0)
+        values["monotone_constraints"] = by_number(self.monotone_constraints, columns)
         values |= {"objective": self._objective, "random_state": seed}
         return TrainingParams.from_mapping(values), seed
 

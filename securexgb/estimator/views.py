@@ -23,6 +23,7 @@ from securexgb.arith.fixedpoint import decode
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.leak import Leak, after_training
+from securexgb.boost.monotone import by_number, plain_directions, read_directions
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.errors import DataError, NotAvailable, UsageError
@@ -51,6 +52,7 @@ class XGBoostViews:
 
     _halves: tuple[ModelHalf, ...]
     federation: Any
+    n_features_in_: int
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Every parameter; once one side of a federation is fitted, those of the terms."""
@@ -74,6 +76,9 @@ class XGBoostViews:
         shown = {name: values[name] for name in names if name not in _NOT_OF_A_BOOSTER}
         if self._is_fitted:
             shown["objective"] = self._halves[0].params.objective
+            given = by_number(values["monotone_constraints"], self.n_features_in_)
+            ways = plain_directions(read_directions(given))
+            shown["monotone_constraints"] = ways if isinstance(ways, dict) else tuple(ways)
         return {name: value for name, value in shown.items() if value not in (None, ())}
 
     def evals_result(self) -> dict[str, dict[str, list[float]]]:
@@ -266,6 +271,8 @@ def refuse_other_terms(model: Any) -> None:
     for name, value in agreed.items():
         mine = getattr(model, name)
         given = tuple(mine) if isinstance(mine, list) else mine
+        if name == "monotone_constraints":
+            given = read_directions(mine)
         if given not in (None, usual.get(name), value):
             raise UsageError(
                 f"{name}={given!r} differs from the job's terms, which say "

@@ -14,6 +14,7 @@ from securexgb.boost.booster import grow_model
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import check_metrics
 from securexgb.boost.grower import TreeJob
+from securexgb.boost.monotone import is_by_name, of_columns, strangers
 from securexgb.boost.objective.logistic import sigmoid_of
 from securexgb.boost.objective.objective import Labels, Objective, row_weights
 from securexgb.boost.objective.registry import objective_of
@@ -116,6 +117,7 @@ def begin(party: Party, job: TrainingJob) -> State:
             used=np.arange(agreement.layout.total_columns),
             dummies=None if job.params.is_hidden else _dummies(party, job),
             importance=job.kept_importance,
+            directions=None if agreement.directions is None else np.array(agreement.directions),
         ),
         rows=job.row_side(party, of_rows),
         coins=coins,
@@ -190,6 +192,7 @@ def fingerprint(params: TrainingParams, rows: Rows, evals: Named) -> str:
 
 
 def _description(party: Party, job: TrainingJob, saved: LoadedCheckpoint | None) -> JobDescription:
+    terms, names = job.params.monotone_constraints, job.data.column_names
     return JobDescription(
         params=json.dumps(job.params.to_mapping(), sort_keys=True),
         digest=job.job_digest,
@@ -200,6 +203,8 @@ def _description(party: Party, job: TrainingJob, saved: LoadedCheckpoint | None)
         nonce=party.private.words(2).tobytes().hex(),
         checkpoint=job.checkpoint,
         saved=None if saved is None else CheckpointSummary.of(saved),
+        directions=of_columns(terms, names) if is_by_name(terms) else (),
+        strangers=strangers(terms, names),
     )
 
 

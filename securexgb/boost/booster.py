@@ -1,8 +1,8 @@
 """Training: one tree after another, by two parties that run this same program.
 
 Every tree: gradients from the margins, a sample of rows and columns by public coins, the
-tree, new margins, metrics of the evaluation sets, callbacks, a checkpoint. After the last one
-columns' importance, where the terms open it and have ended the training. What differs
+tree, new margins, metrics of the evaluation sets where they are due, callbacks, a checkpoint. After
+the last one columns' importance, where the terms open it and have ended the training. What differs
 between the parties is the data that they put in, and their half of what comes out.
 """
 
@@ -16,6 +16,7 @@ from securexgb.boost.evaluation import metric_value
 from securexgb.boost.grower import grow_trees
 from securexgb.boost.importance import opened_importance
 from securexgb.boost.leak import most_of_round
+from securexgb.boost.metrics.schedule import is_evaluated
 from securexgb.boost.sample import sampled_columns
 from securexgb.boost.state import DataSet, State
 from securexgb.errors import MalformedFrame
@@ -65,13 +66,14 @@ def _either(party: Party, stop: bool) -> bool:
 
 
 def _grow(party: Party, state: State, number: int) -> None:
-    """Grow the trees of round ``number``, move all margins, open the metrics.
+    """Grow the trees of round ``number``, move all margins, open the metrics that are due.
 
     From its first message on the round is in the ledger at its worst case.
     """
     model, params = state.model, state.model.params
     model.importance = None
-    asked = [(one, metric) for one in state.sets for metric in model.history[one.name]]
+    due = state.sets if is_evaluated(params, number) else []
+    asked = [(one, metric) for one in due for metric in model.history[one.name]]
     with party.ledger.announced(most_of_round(params, len(asked))):
         state.begin_tree(params.n_estimators - number)
         state.rows.gradients(number)

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import MARGIN_BITS, ROW_WEIGHT_BITS, encode
-from securexgb.boost.auc import EvaluationTargets, auc, sampled
+from securexgb.boost.metrics.auc import EvaluationTargets, auc, sampled
 from securexgb.boost.objective.logistic import margin_bits
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks, sending_block

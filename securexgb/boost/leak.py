@@ -30,6 +30,7 @@ import numpy as np
 
 from securexgb.boost.ensemble import ModelHalf, owned
 from securexgb.boost.layout import Layout
+from securexgb.boost.metrics.schedule import evaluations
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.sample import sampled_count
@@ -155,8 +156,8 @@ def _most_measured(params: TrainingParams) -> int | None:
 
 
 def _of_sets(params: TrainingParams, sets: Sets, rounds: int) -> list[Leak]:
-    """Metrics after so many rounds, as if all were of the fewest rows that one of them is of."""
-    most, values = _most_measured(params), rounds * len(params.metrics)
+    """Metrics of so many rounds, as if all were of the fewest rows that one of them is of."""
+    most, values = _most_measured(params), evaluations(params, rounds) * len(params.metrics)
     return [of_metrics(name, min(rows, most or rows), values) for name, rows in sets]
 
 

@@ -86,6 +86,12 @@ class TrainingParams:
     eval_metric: tuple[str, ...] = _parameter(
         (), "Metrics of the evaluation sets; none: the objective's default."
     )
+    eval_every: int = _parameter(
+        1,
+        "Metrics of evaluation sets after every so-many-th tree, and after the last one.",
+        (1, 10_000),
+        is_ours=True,
+    )
     auc_rows: int = _parameter(
         0,
         "auc during a training: of a public sample of so many rows of an evaluation set; 0: of "
@@ -94,7 +100,10 @@ class TrainingParams:
         is_ours=True,
     )
     early_stopping_rounds: int | None = _parameter(
-        None, "Stop when the last metric has not improved for so many trees.", (1, 10_000)
+        None,
+        "Stop when the last metric has not improved for so many trees, whichever of them are "
+        "evaluated.",
+        (1, 10_000),
     )
     missing_values: str = _parameter(
         "allowed",

@@ -50,6 +50,7 @@ class Parameters:
     max_bin: int = 32
     random_state: Any = 0
     eval_metric: str | Sequence[str] = ()
+    eval_every: int = 1
     auc_rows: int = 0
     early_stopping_rounds: int | None = None
     missing: float = np.nan

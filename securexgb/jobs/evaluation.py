@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from securexgb.boost.auc import EvaluationTargets
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import check_metrics, metric_value
+from securexgb.boost.metrics.auc import EvaluationTargets
 from securexgb.boost.predict import base_margins, check_rows, training_margins
 from securexgb.errors import TermsDiffer
 from securexgb.federation.session import Federation

@@ -14,8 +14,9 @@ from itertools import pairwise
 
 from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import MARGIN_BITS, ROW_WEIGHT_BITS
-from securexgb.boost import auc, evaluation
+from securexgb.boost import evaluation
 from securexgb.boost.evaluation import Mean, metric_unit
+from securexgb.boost.metrics import auc
 from securexgb.boost.objective.logistic import margin_bits
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks, sending_block

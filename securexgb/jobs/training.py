@@ -11,9 +11,9 @@ from securexgb.arith.prg import Prg
 from securexgb.boost.binning import Binner
 from securexgb.boost.booster import grow_model
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.evaluation import check_metrics
 from securexgb.boost.grower import TreeJob
 from securexgb.boost.metrics.auc import EvaluationTargets
+from securexgb.boost.metrics.measuring import check_measured
 from securexgb.boost.metrics.schedule import is_evaluated
 from securexgb.boost.objective.logistic import sigmoid_of
 from securexgb.boost.objective.objective import Labels, Objective, row_weights
@@ -272,7 +272,7 @@ def _sets(job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[Data
     sets, first = list[DataSet](), job.data.count
     for (name, data), weighted in zip(job.evals, agreement.are_weighted, strict=True):
         truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, model.centre)
-        check_metrics(truth, name, job.params, job.params.metrics)
+        check_measured(truth, name, job.params, job.params.metrics)
         sets.append(DataSet(name, slice(first, first + data.count), truth))
         first += data.count
     return sets

@@ -264,7 +264,10 @@ class _Estimating:
 
     def _largest(self, parts: Mapping[str, Cost], made: _Correlations) -> tuple[Line, ...]:
         lines = [self._line(name, cost, _ADVICE.get(name, "")) for name, cost in parts.items()]
-        for one in self.job.sets:
+        if self.job.params.opens_scores:
+            cost = online.evaluation_cost(self.job)
+            lines.append(self._line("scores of evaluation rows", cost, METRIC_ADVICE))
+        for one in () if self.job.params.opens_scores else self.job.sets:
             for metric in self.job.params.metrics:
                 cost = metric_cost(metric, one, self.job.params)
                 lines.append(self._line(f"{metric} of {one.name}", cost, METRIC_ADVICE))

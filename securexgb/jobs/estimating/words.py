@@ -53,7 +53,8 @@ def evaluation_warning(found: Estimate, params: TrainingParams) -> str | None:
     if often > 1:
         text += f", and eval_every = {often} trees are not enough to make up for it"
     less = f"eval_every = {more} in the terms measures them after every {more}th tree"
-    if "auc" not in params.metrics or 0 < params.auc_rows <= AUC_ROWS:
+    is_sorted = "auc" in params.metrics and not params.opens_scores
+    if not is_sorted or 0 < params.auc_rows <= AUC_ROWS:
         return f"{text}; {less}, and fewer metrics or evaluation rows take less"
     rounds, size = _auc_figures(params, AUC_ROWS)
     return (
@@ -64,7 +65,7 @@ def evaluation_warning(found: Estimate, params: TrainingParams) -> str | None:
 
 def auc_line(params: TrainingParams) -> str | None:
     """For who writes terms, before anybody knows rows; None where auc is not asked for."""
-    if "auc" not in params.metrics or params.auc_rows:
+    if "auc" not in params.metrics or params.auc_rows or params.opens_scores:
         return None
     parts = []
     for rows in (AUC_ROWS, 10 * AUC_ROWS):

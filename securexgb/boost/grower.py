@@ -40,7 +40,7 @@ class TreeJob:
     may use, ascending; ``dummies``: what this party draws dummy splits from, not read before; None
     where splits are hidden, which need none; ``importance``: what trees, which are hidden then,
     hold shares of by column, see ``splits.leaves``: "gain", "cover", or "none"; ``directions``: by
-    column of both parties, see ``boost.monotone``, None where there are none.
+    column of both parties, see ``boost.splits.directions``, None where there are none.
     """
 
     layout: Layout

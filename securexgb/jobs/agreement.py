@@ -17,8 +17,8 @@ from pydantic import ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationE
 from pydantic.dataclasses import dataclass
 
 from securexgb.boost.layout import Layout
-from securexgb.boost.monotone import in_order, is_by_name, no_column
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.splits.directions import in_order, is_by_name, no_column
 from securexgb.errors import DataError, MalformedFrame, TermsDiffer, UsageError
 from securexgb.jobs.resuming.checkpoint import MOST_AHEAD, LoadedCheckpoint, common_rounds
 from securexgb.mpc.party import Party
@@ -78,7 +78,7 @@ class Agreement:
     ``session``: public id of this run. ``is_resumed``: both go on with one model, from its first
     ``rounds``, which may be none. ``are_margins_known``: both have the margins after these.
     ``are_weighted``: by evaluation set. ``directions``: of the columns of both sides, see
-    ``boost.monotone``; None where the terms have none.
+    ``boost.splits.directions``; None where the terms have none.
     """
 
     layout: Layout

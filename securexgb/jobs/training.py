@@ -14,13 +14,13 @@ from securexgb.boost.booster import grow_model
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import check_metrics
 from securexgb.boost.grower import TreeJob
-from securexgb.boost.monotone import is_by_name, of_columns, strangers
 from securexgb.boost.objective.logistic import sigmoid_of
 from securexgb.boost.objective.objective import Labels, Objective, row_weights
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import base_margins, training_margins
 from securexgb.boost.row_side import RowJob
+from securexgb.boost.splits.directions import is_by_name, of_columns, strangers
 from securexgb.boost.state import DataSet, State
 from securexgb.boost.tree import check_trees
 from securexgb.errors import DataError

@@ -198,8 +198,8 @@ def main() -> None:
             f"{found['xgboost_without']:.5f}, mean difference with directions "
             f"{np.mean(found['gaps']):+.5f} over {len(draws)} draws, from "
             f"{min(found['gaps']):+.5f} to {max(found['gaps']):+.5f}; "
-            f"{found['more_rounds_a_level']:.1f} rounds a level and {100 * found['more_bytes']:.2f} % of the "
-            f"bytes more; {one['seconds']} s and {other['seconds']} s",
+            f"{found['more_rounds_a_level']:.1f} rounds a level and "
+            f"{100 * found['more_bytes']:.2f} % of the bytes more; {one['seconds']} s and {other['seconds']} s",
             flush=True,
         )
         if args.lines is not None:

@@ -98,6 +98,12 @@ class TrainingParams:
     eval_metric: tuple[str, ...] = _parameter(
         (), "Metrics of the evaluation sets; none: the objective's default."
     )
+    eval_every: int = _parameter(
+        1,
+        "Metrics of evaluation sets after every so-many-th tree, and after the last one.",
+        (1, 10_000),
+        is_ours=True,
+    )
     auc_rows: int = _parameter(
         0,
         "auc during a training: of a public sample of so many rows of an evaluation set; 0: of "
@@ -105,8 +111,19 @@ class TrainingParams:
         (0, 10_000_000),
         is_ours=True,
     )
+    evaluation_scores_to: str = _parameter(
+        "none",
+        "Who is given the scores of evaluation rows after each evaluation: none: nobody, metrics "
+        "are computed in shares; label: the label party, which computes the metrics, and there are "
+        "more of them.",
+        choices=("none", "label"),
+        is_ours=True,
+    )
     early_stopping_rounds: int | None = _parameter(
-        None, "Stop when the last metric has not improved for so many trees.", (1, 10_000)
+        None,
+        "Stop when the last metric has not improved for so many trees, whichever of them are "
+        "evaluated.",
+        (1, 10_000),
     )
     missing_values: str = _parameter(
         "allowed",
@@ -210,6 +227,11 @@ class TrainingParams:
         return self.eval_metric or self.traits.metrics[:1]
 
     @property
+    def opens_scores(self) -> bool:
+        """Whether the label party gets the scores of evaluation rows, and computes the metrics."""
+        return self.evaluation_scores_to == "label"
+
+    @property
     def is_hidden(self) -> bool:
         """Whether nobody learns a split; UsageError before it is ``decided``."""
         if self.splits is None:
@@ -263,13 +285,7 @@ class TrainingParams:
                 "importance out, or choose "
                 'splits = "hidden"'
             )
-        known = self.traits.metrics
-        for metric in self.eval_metric:
-            if metric not in known:
-                raise UsageError(
-                    f"eval_metric {metric!r} does not exist for objective {self.objective!r}; "
-                    f"choose among {', '.join(known)}"
-                )
+        self._check_metrics()
         if self.traits.classifies:
             if self.base_score is not None and not 0.0 < self.base_score < 1.0:
                 raise UsageError(
@@ -285,6 +301,38 @@ class TrainingParams:
             raise UsageError("scale_pos_weight is for objective 'binary:logistic' only")
         elif self.sigmoid != SIGMOIDS[0]:
             raise UsageError("sigmoid is for objective 'binary:logistic' only")
+
+    def _check_metrics(self) -> None:
+        known, more = self.traits.metrics, self.traits.opened_metrics
+        for metric in self.eval_metric:
+            if metric in known or (self.opens_scores and _is_one_of(metric, more)):
+                continue
+            if _is_one_of(metric, more):
+                raise UsageError(
+                    f"eval_metric {metric!r} is not computed in shares: choose among "
+                    f'{", ".join(known)}, or agree on evaluation_scores_to = "label", which gives '
+                    "the label party the scores of evaluation rows"
+                )
+            raise UsageError(
+                f"eval_metric {metric!r} does not exist for objective {self.objective!r}; "
+                f"choose among {', '.join(known + more * self.opens_scores)}"
+            )
+        if self.auc_rows and self.opens_scores:
+            raise UsageError(
+                'auc_rows is for an auc in shares: with evaluation_scores_to = "label" it is of '
+                "all rows, so leave auc_rows out"
+            )
+
+
+def _is_one_of(metric: str, known: tuple[str, ...]) -> bool:
+    """Whether it is one of these names, of which "error@t" stands for any t between 0 and 1."""
+    name, is_cut, text = metric.partition("@")
+    if not is_cut:
+        return metric in known
+    try:
+        return f"{name}@t" in known and 0.0 < float(text) < 1.0
+    except ValueError:
+        return False
 
 
 def declarations() -> dict[str, Declaration]:

@@ -52,7 +52,9 @@ class Parameters:
     max_bin: int = 32
     random_state: Any = 0
     eval_metric: str | Sequence[str] = ()
+    eval_every: int = 1
     auc_rows: int = 0
+    evaluation_scores_to: str = "none"
     early_stopping_rounds: int | None = None
     missing: float = np.nan
     missing_values: str = "allowed"

@@ -199,7 +199,8 @@ def main() -> None:
             f"{np.mean(found['gaps']):+.5f} over {len(draws)} draws, from "
             f"{min(found['gaps']):+.5f} to {max(found['gaps']):+.5f}; "
             f"{found['more_rounds_a_level']:.1f} rounds a level and "
-            f"{100 * found['more_bytes']:.2f} % of the bytes more; {one['seconds']} s and {other['seconds']} s",
+            f"{100 * found['more_bytes']:.2f} % of the bytes more; {one['seconds']} s and "
+            f"{other['seconds']} s",
             flush=True,
         )
         if args.lines is not None:

@@ -16,7 +16,7 @@ from securexgb.boost.evaluation import metric_value
 from securexgb.boost.grower import grow_trees
 from securexgb.boost.importance import opened_importance
 from securexgb.boost.leak import most_of_round
-from securexgb.boost.sample import sampled_columns
+from securexgb.boost.sample import columns_of_nodes
 from securexgb.boost.state import DataSet, State
 from securexgb.errors import MalformedFrame
 from securexgb.mpc.party import Party
@@ -75,7 +75,7 @@ def _grow(party: Party, state: State, number: int) -> None:
     with party.ledger.announced(most_of_round(params, len(asked))):
         state.begin_tree(params.n_estimators - number)
         state.rows.gradients(number)
-        used = sampled_columns(state.coins, params, model.layout, number)
+        used = columns_of_nodes(state.coins, params, model.layout, number, model.outputs)
         model.trees += grow_trees(party, state.tree_job(number, used), state.rows)
         values = together(party, *(_measured(state, *one) for one in asked))
     for (data_set, metric), value in zip(asked, values, strict=True):

@@ -70,6 +70,12 @@ class TrainingParams:
     colsample_bytree: float = _parameter(
         1.0, "Share of the columns that a tree may use.", (0.0, 1.0), excludes_low=True
     )
+    colsample_bylevel: float = _parameter(
+        1.0, "Share of a tree's columns that a level may use.", (0.0, 1.0), excludes_low=True
+    )
+    colsample_bynode: float = _parameter(
+        1.0, "Share of a level's columns that a node may use.", (0.0, 1.0), excludes_low=True
+    )
     scale_pos_weight: float = _parameter(
         1.0, "Factor on the weight of positive rows.", (0.0, 1e4), excludes_low=True
     )

@@ -45,6 +45,8 @@ class Parameters:
     reg_alpha: float = 0.0
     subsample: float = 1.0
     colsample_bytree: float = 1.0
+    colsample_bylevel: float = 1.0
+    colsample_bynode: float = 1.0
     scale_pos_weight: float = 1.0
     base_score: float | None = None
     max_bin: int = 32

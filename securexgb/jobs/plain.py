@@ -21,7 +21,8 @@ from securexgb.jobs.rows import Rows
 
 SHARED_NAMES = (
     "objective", "learning_rate", "max_depth", "min_child_weight", "gamma", "reg_lambda",
-    "reg_alpha", "subsample", "colsample_bytree", "scale_pos_weight",
+    "reg_alpha", "subsample", "colsample_bytree", "colsample_bylevel", "colsample_bynode",
+    "scale_pos_weight",
 )  # fmt: skip
 ABSENT = (
     "plain xgboost is not installed, so nothing is compared with it: "

@@ -237,6 +237,12 @@ class SharedBits(_Secret):
         words[places] = self.words
         return SharedBits(words, self.count)
 
+    def masked(self, public: NDArray[np.bool_]) -> SharedBits:
+        """Bits (k, n) where a public mark is set, else 0; marks: of rows (k,), or (n, k) of all."""
+        if public.ndim == 1:
+            return self[public]
+        return SharedBits(self.words & pack_bits(public.T), self.count)
+
     def parity_from(self, axis: int) -> SharedBits:
         """At each place of a leading axis, the parity of it and of all that follow."""
         back = np.flip(self.words, axis)

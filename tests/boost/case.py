@@ -53,7 +53,7 @@ class Case:
 
     @property
     def columns(self) -> Integers:
-        """The columns that the tree may use."""
+        """The columns that the tree, or each of its nodes, may use."""
         return self.used if self.used.size else np.arange(self.bins.shape[1])
 
     def buckets(self, rank: int) -> Buckets:

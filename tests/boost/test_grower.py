@@ -11,11 +11,12 @@ import pytest
 import xgboost
 
 from securexgb.arith.prg import Prg
+from securexgb.boost.sample import columns_of_nodes
 from securexgb.mpc.party import Party
 from securexgb.offline.local import InsecureLocalSource
 from securexgb.offline.paillier_products import InsecurePaillierMatrixProducts
 from securexgb.offline.producer import ProductsAhead
-from securexgb.testing.harness import Backend, insecure_parties, run_both
+from securexgb.testing.harness import Backend, insecure_parties, run_both, run_parties
 from tests.boost.case import Case, Tree, combined, grow, leaves_below, stopped
 from tests.boost.cases import random_case
 from tests.boost.oracle import Choices, Oracle, Rows
@@ -117,7 +118,7 @@ def check_exactly(case: Case, tree: Tree) -> None:
         if node >= len(tree.columns):
             assert tree.leaves[node - len(tree.columns)] / 2.0**20 == oracle.leaf(rows)
             continue
-        choices, best = oracle.best(rows)
+        choices, best = oracle.best(rows, case.columns[node] if case.columns.ndim == 2 else None)
         threshold = max(case.params.gamma, LEAST_GAIN)
         slack_of_gain = float(choices.slack[best]) if best is not None else 0.0
         if best is None or choices.gain[best] < threshold - slack_of_gain:
@@ -186,6 +187,32 @@ def test_sampled_columns(settings: dict[str, Any]) -> None:
     assert set(tree.columns) <= set(used)
     assert compare(case, tree) == 0
     check_exactly(case, tree)
+
+
+@pytest.mark.parametrize("splits", ["owner", "hidden"])
+@pytest.mark.parametrize("shares", [(0.6, 1.0), (1.0, 0.4), (0.8, 0.7)])
+def test_columns_of_a_level_and_of_a_node(
+    shares: tuple[float, float], splits: str, backend: Backend
+) -> None:
+    """Each node's split is the best of its own columns, dummies' columns are among them, too."""
+    case = random_case(7, columns=(3, 4), rows=90, holes=0.1, max_depth=3)
+    params = replace(
+        case.params, colsample_bytree=0.9, colsample_bylevel=shares[0], colsample_bynode=shares[1]
+    )
+    used = columns_of_nodes(Prg(bytes(16)), params, case.layout, 3)
+    owned = replace(case, params=params, used=used)
+    tree = grow(owned, backend)
+    assert all(column in used[node] for node, column in enumerate(tree.columns))
+    if splits == "owner":
+        check_exactly(owned, tree)
+        return
+    hidden = replace(owned, params=replace(params, splits="hidden", importance="gain"))
+    halves = run_parties(lambda party, _: hidden.program(party).half, [None, None], backend)
+    leaves = (halves[0].leaf_values + halves[1].leaf_values).view(np.int64)
+    np.testing.assert_array_equal(leaves, tree.leaves)
+    gains = halves[0].amounts + halves[1].amounts
+    live = [n for n in range(len(tree.columns)) if not stopped(tree, n)]
+    assert set(np.flatnonzero(gains)) == {int(tree.columns[node]) for node in live}
 
 
 def test_constant_missing_and_equal_columns() -> None:

@@ -17,6 +17,7 @@ and deep level block after block, in rounds of their own.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,42 +43,58 @@ MOST_CANDIDATES = 1 << 19
 class Candidates:
     """Public description of the candidates, in the order of preference; arrays (c,).
 
-    ``column``: position among the used columns; ``cut``; ``missing_left``; ``owner``: rank;
-    ``index``: the candidate's number at its owner, of ``index_bits`` bits, see
-    ``Candidates.decode``; ``number``: of its column over both parties.
+    ``used``: numbers over both parties of the columns, ascending: (k,), or those of each node,
+    (nodes, k); ``column``: position among these; ``cut``; ``missing_left``.
     """
 
+    used: Numbers
     column: Numbers
     cut: Numbers
     missing_left: NDArray[np.bool_]
-    owner: Numbers
-    index: Numbers
-    number: Numbers
     bins: int
+    label_columns: int
     index_bits: int
 
     @staticmethod
     def of(layout: Layout, used: Numbers) -> Candidates:
-        """Candidates of the used columns (numbers over both parties, ascending)."""
+        """Candidates of the used columns, of all nodes or of each."""
         forward, backward = np.arange(layout.cuts), np.arange(layout.bins - 2, -1, -1)
         if not layout.missing:
             backward = backward[:0]
-        per_column = forward.size + backward.size
-        cut = np.tile(np.concatenate([forward, backward]), used.size)
-        missing_left = np.tile(np.arange(per_column) >= forward.size, used.size)
-        number = np.repeat(used, per_column)
-        owner = (number >= layout.label_columns).astype(np.int64)
-        own_number = number - owner * layout.label_columns
+        per_column, columns = forward.size + backward.size, used.shape[-1]
         return Candidates(
-            column=np.repeat(np.arange(used.size), per_column),
-            cut=cut,
-            missing_left=missing_left,
-            owner=owner,
-            index=(own_number * 2 + missing_left) * layout.bins + cut,
-            number=number,
+            used=used,
+            column=np.repeat(np.arange(columns), per_column),
+            cut=np.tile(np.concatenate([forward, backward]), columns),
+            missing_left=np.tile(np.arange(per_column) >= forward.size, columns),
             bins=layout.bins,
+            label_columns=layout.label_columns,
             index_bits=index_bits(layout),
         )
+
+    def of_nodes(self, nodes: slice) -> Candidates:
+        """Those of some nodes."""
+        return self if self.used.ndim == 1 else dataclasses.replace(self, used=self.used[nodes])
+
+    @property
+    def per_column(self) -> int:
+        """Candidates of a column."""
+        return int(self.cut.size) // int(self.used.shape[-1])
+
+    @property
+    def owner(self) -> Numbers:
+        """Rank of each candidate's owner: (c,), or (nodes, c) where nodes have their own."""
+        return (self.used >= self.label_columns).astype(np.int64)[..., self.column]
+
+    @property
+    def index(self) -> Numbers:
+        """Each candidate's number at its owner, likewise; see ``decode``."""
+        return self.encode(self.used[..., self.column], self.missing_left, self.cut)
+
+    def encode(self, number: Numbers, missing_left: NDArray[np.bool_], cut: Numbers) -> Numbers:
+        """Numbers at their owner of candidates of columns ``number`` over both parties."""
+        own = np.where(number < self.label_columns, number, number - self.label_columns)
+        return (own * 2 + missing_left) * self.bins + cut
 
     def decode(self, index: Numbers) -> tuple[Numbers, Numbers, NDArray[np.bool_]]:
         """(own column, cut, missing_left) of candidate numbers at their owner."""

@@ -39,9 +39,9 @@ class TreeJob:
     ``cuts``: float64 (own columns, bins); ``used``: public numbers of the columns that these trees
     may use, or that each of their nodes may, see ``sample.columns_of_nodes``; ``dummies``: what
     this party draws dummy splits from, not read before; None where splits are hidden, which need
-    none;
-    ``importance``: what trees, which are hidden then, hold shares of by column, see
-    ``splits.leaves``: "gain", "cover", or "none".
+    none; ``importance``: what trees, which are hidden then, hold shares of by column, see
+    ``splits.leaves``: "gain", "cover", or "none"; ``directions``: by column of both parties, see
+    ``boost.monotone``, None where there are none.
     """
 
     layout: Layout
@@ -52,6 +52,7 @@ class TreeJob:
     used: NDArray[np.int64]
     dummies: Prg | None
     importance: str = "none"
+    directions: NDArray[np.int64] | None = None
 
 
 def grow_trees(party: Party, job: TreeJob, rows: RowSide) -> tuple[Tree, ...]:
@@ -78,7 +79,7 @@ def _grow_levels(
     party: Party, job: TreeJob, rows: RowSide
 ) -> tuple[HiddenRound | OwnedRound, tuple[BestSplits, Candidates], list[LevelSums]]:
     """All splits but the last level's, which are the best ones among so many, and all sums."""
-    everything, shape = Candidates.of(job.layout, job.used), rows.shape
+    everything, shape = Candidates.of(job.layout, job.used, job.directions), rows.shape
     sums = rows.root_sums()
     roots = sums.nodes
     nodes = roots * ((1 << job.max_depth) - 1)
@@ -99,7 +100,8 @@ def _grow_levels(
         with party.step("level", len(chosen)):
             dummies = splits.dummies(sums.nodes)
             best = best_splits(party, histogram, candidates, job.numbers, dummies)
-            chosen.append(LevelSums.of(histogram, best.left))
+            turns = candidates.turns(best.marks[:-1])
+            chosen.append(LevelSums.of(histogram, best.left, turns))
             if len(chosen) == job.max_depth:
                 return splits, (best, candidates), chosen
             level = splits.found(party, best, candidates)

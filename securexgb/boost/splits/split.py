@@ -45,6 +45,7 @@ class Candidates:
 
     ``used``: numbers over both parties of the columns, ascending: (k,), or those of each node,
     (nodes, k); ``column``: position among these; ``cut``; ``missing_left``.
+    ``directions``: of all columns of both parties, None where no column of the job has one.
     """
 
     used: Numbers
@@ -54,9 +55,10 @@ class Candidates:
     bins: int
     label_columns: int
     index_bits: int
+    directions: Numbers | None = None
 
     @staticmethod
-    def of(layout: Layout, used: Numbers) -> Candidates:
+    def of(layout: Layout, used: Numbers, directions: Numbers | None = None) -> Candidates:
         """Candidates of the used columns, of all nodes or of each."""
         forward, backward = np.arange(layout.cuts), np.arange(layout.bins - 2, -1, -1)
         if not layout.missing:
@@ -70,6 +72,7 @@ class Candidates:
             bins=layout.bins,
             label_columns=layout.label_columns,
             index_bits=index_bits(layout),
+            directions=directions,
         )
 
     def of_nodes(self, nodes: slice) -> Candidates:
@@ -95,6 +98,23 @@ class Candidates:
         """Numbers at their owner of candidates of columns ``number`` over both parties."""
         own = np.where(number < self.label_columns, number, number - self.label_columns)
         return (own * 2 + missing_left) * self.bins + cut
+
+    @property
+    def direction(self) -> Numbers | None:
+        """1 where a child with the greater values must not weigh less, -1 where it must not weigh
+        more, 0 where it may: likewise."""
+        if self.directions is None:
+            return None
+        ways: Numbers = self.directions[self.used][..., self.column]
+        return ways
+
+    def turns(self, marks: SharedBits) -> SharedBits | None:
+        """Whether a node's split must rise, and must fall, (2, nodes); local. ``marks``: of these
+        candidates, (c, nodes)."""
+        ways = self.direction
+        if ways is None:
+            return None
+        return SharedBits.stack([marks.masked(ways == way).xor_all() for way in (1, -1)])
 
     def decode(self, index: Numbers) -> tuple[Numbers, Numbers, NDArray[np.bool_]]:
         """(own column, cut, missing_left) of candidate numbers at their owner."""
@@ -123,13 +143,19 @@ class BestSplits:
 
 
 def splits_cost(
-    nodes: int, candidates: int, dummy_bits: int, numbers: NumberFormat, prices: Prices
+    nodes: int,
+    candidates: int,
+    dummy_bits: int,
+    numbers: NumberFormat,
+    prices: Prices,
+    *,
+    is_monotone: bool = False,
 ) -> Cost:
     """Cost of ``best_splits`` for so many nodes and candidates, and bits of dummies."""
     total = Cost()
     for block in blocks_of(nodes, candidates):
         count = block.stop - block.start
-        total += scores_cost(count, candidates, numbers, prices)
+        total += scores_cost(count, candidates, numbers, prices, is_monotone=is_monotone)
         total += best_cost(count, candidates, score_bits(numbers), 2, dummy_bits)
     return total
 
@@ -142,7 +168,12 @@ def blocks_of(nodes: int, candidates: int) -> list[slice]:
 
 @protocol(
     priced=lambda prices, histogram, candidates, numbers, dummies: splits_cost(
-        histogram.hessian.shape[0], candidates.cut.size, dummies.shape[0], numbers, prices
+        histogram.hessian.shape[0],
+        candidates.cut.size,
+        dummies.shape[0],
+        numbers,
+        prices,
+        is_monotone=candidates.directions is not None,
     ),
     opens=COMPOSED,
     source="xgboost 3.2, hist: EnumerateSplit, NeedReplace",
@@ -163,7 +194,7 @@ def best_splits(
     ranking = score_bits(numbers), least_score(numbers)
     for block in blocks_of(nodes, candidates.cut.size):
         some = Histogram(histogram.gradient[block], histogram.hessian[block])
-        sums = child_sums(some, candidates)
+        sums = child_sums(some, candidates.of_nodes(block))
         found_scores = scores(party, sums, numbers)
         left, behind = _left_sums(sums, candidates), dummies.part(block)
         found.append(BestSplits(*argmax(party, found_scores, left, behind, *ranking)))
@@ -183,7 +214,10 @@ def child_sums(histogram: Histogram, candidates: Candidates) -> ChildSums:
         below = running[:, candidates.column, candidates.cut]
         present = running[:, candidates.column, candidates.bins - 1]
         parts.append(Shared.where(candidates.missing_left, present - below, below))
-    return ChildSums(parts[0], parts[1], *histogram.totals)
+    rises = candidates.direction
+    if rises is not None:
+        rises = np.where(candidates.missing_left, -rises, rises)
+    return ChildSums(parts[0], parts[1], *histogram.totals, rises)
 
 
 def _left_sums(sums: ChildSums, candidates: Candidates) -> Shared:

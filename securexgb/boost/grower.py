@@ -14,6 +14,7 @@ so all of them grow in the same rounds of messages.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from securexgb.arith.prg import Prg
 from securexgb.boost.histogram import Histogram, running, siblings
 from securexgb.boost.layout import Layout
 from securexgb.boost.row_side import RowSide
+from securexgb.boost.splits.groups import Groups, Paths
 from securexgb.boost.splits.hidden import HiddenRound
 from securexgb.boost.splits.leaves import LevelSums, leaf_weights
 from securexgb.boost.splits.owned import OwnedRound
@@ -41,7 +43,8 @@ class TreeJob:
     this party draws dummy splits from, not read before; None where splits are hidden, which need
     none; ``importance``: what trees, which are hidden then, hold shares of by column, see
     ``splits.leaves``: "gain", "cover", or "none"; ``directions``: by column of both parties, see
-    ``boost.monotone``, None where there are none.
+    ``boost.monotone``, None where there are none; ``groups``: in which groups a path's columns must
+    be together, None where they need not.
     """
 
     layout: Layout
@@ -53,6 +56,7 @@ class TreeJob:
     dummies: Prg | None
     importance: str = "none"
     directions: NDArray[np.int64] | None = None
+    groups: Groups | None = None
 
 
 def grow_trees(party: Party, job: TreeJob, rows: RowSide) -> tuple[Tree, ...]:
@@ -95,11 +99,11 @@ def _grow_levels(
     candidates = everything.of_nodes(slice(roots))
     with party.step("level", 0):
         histogram, splits = together(party, rounded, begun)
-    chosen = list[LevelSums]()
+    chosen, paths = list[LevelSums](), Paths(job.groups)
     while True:
         with party.step("level", len(chosen)):
-            dummies = splits.dummies(sums.nodes)
-            best = best_splits(party, histogram, candidates, job.numbers, dummies)
+            dummies, usable = splits.dummies(sums.nodes), paths.usable(candidates)
+            best = best_splits(party, histogram, candidates, job.numbers, dummies, usable)
             turns = candidates.turns(best.marks[:-1])
             chosen.append(LevelSums.of(histogram, best.left, turns))
             if len(chosen) == job.max_depth:
@@ -107,5 +111,6 @@ def _grow_levels(
             level = splits.found(party, best, candidates)
         with party.step("level", len(chosen)):
             sums = siblings(sums, rows.split(level))
+            descend = partial(paths.descend, best=best, candidates=candidates)
             candidates = everything.of_nodes(slice(sums.nodes - roots, 2 * sums.nodes - roots))
-            histogram = rounded(party)
+            histogram, _ = together(party, rounded, descend)

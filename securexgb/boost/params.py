@@ -19,6 +19,7 @@ from typing import Any, get_type_hints
 
 from securexgb.boost.monotone import plain_directions, read_directions
 from securexgb.boost.objective.traits import TRAITS, Traits
+from securexgb.boost.splits.interactions import plain_interactions, read_interactions
 from securexgb.errors import UsageError
 
 SIGMOIDS = ("table", "ckks")
@@ -73,6 +74,12 @@ class TrainingParams:
         "Columns in which predictions must not fall, 1, or not rise, -1: a table by their names, "
         "or a number for each, the label party's columns first.",
         read=read_directions,
+    )
+    interaction_constraints: tuple[tuple[int, ...], ...] | tuple[tuple[str, ...], ...] = _parameter(
+        (),
+        "Groups of columns, at most 8, that a path may use together: lists of names, or of numbers "
+        "from 0, the label party's columns first; a column in none is a group of its own.",
+        read=read_interactions,
     )
     reg_lambda: float = _parameter(1.0, "L2 penalty on leaf values.", (0.0, 1e6))
     reg_alpha: float = _parameter(0.0, "L1 penalty on leaf values.", (0.0, 1e6))
@@ -224,8 +231,11 @@ class TrainingParams:
     def to_mapping(self) -> dict[str, Any]:
         """Every name and value; tuples as lists, for TOML and JSON. None means not set."""
         values = {name: getattr(self, name) for name in declarations()}
-        plain = plain_directions(self.monotone_constraints)
-        return values | {"eval_metric": list(self.eval_metric), "monotone_constraints": plain}
+        return values | {
+            "eval_metric": list(self.eval_metric),
+            "monotone_constraints": plain_directions(self.monotone_constraints),
+            "interaction_constraints": plain_interactions(self.interaction_constraints),
+        }
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -290,6 +300,13 @@ class TrainingParams:
                 f"{self.importance} is known, and each side counts its own splits, so leave "
                 "importance out, or choose "
                 'splits = "hidden"'
+            )
+        sampled = min(self.colsample_bytree, self.colsample_bylevel, self.colsample_bynode) < 1.0
+        if self.interaction_constraints and self.splits == "owner" and sampled:
+            raise UsageError(
+                'interaction_constraints with splits = "owner" does not go with a sample of '
+                "columns, in which dummy splits would show themselves: leave colsample_bytree, "
+                'colsample_bylevel and colsample_bynode at 1, or choose splits = "hidden"'
             )
         self._check_metrics()
         if self.traits.classifies:

@@ -42,6 +42,7 @@ class Parameters:
     min_child_weight: float = 1.0
     max_delta_step: float = 0.0
     monotone_constraints: Any = ()
+    interaction_constraints: Any = ()
     gamma: float = 0.0
     reg_lambda: float = 1.0
     reg_alpha: float = 0.0

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from securexgb.boost.binning import Binner
 from securexgb.boost.monotone import of_table
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.splits.interactions import by_place, plain_interactions
 from securexgb.errors import NotAvailable
 from securexgb.jobs.rows import Rows
 
@@ -68,5 +69,9 @@ def plain_xgboost(
         settings["monotone_constraints"] = of_table(params.monotone_constraints, train.column_names)
     if params.base_score is not None:
         settings["base_score"] = params.base_score
+    if params.interaction_constraints:
+        names = train.column_names
+        groups = by_place(params.interaction_constraints, names, range(len(names)))
+        settings["interaction_constraints"] = str(plain_interactions(groups))
     model = xgboost.train(settings, table(train), params.n_estimators)
     return np.asarray(model.predict(table(test)), np.float64)

@@ -198,8 +198,8 @@ class SharedBits(_Secret):
         return unpack_bits(self.words, self.count)
 
     def for_each(self, times: int) -> SharedBits:
-        """Each bit (n,) so many times: (n times,)."""
-        return SharedBits(pack_bits(np.repeat(self.flags(), times)), times * self.count)
+        """Each bit (..., n) so many times: (..., n times)."""
+        return SharedBits(pack_bits(np.repeat(self.flags(), times, axis=-1)), times * self.count)
 
     @staticmethod
     def in_a_row(parts: Sequence[SharedBits]) -> SharedBits:

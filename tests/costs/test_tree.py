@@ -53,6 +53,14 @@ SOURCES = {"dealer": None, "dealer and pads": Method(offline="dealt"), "two part
         {"monotone_constraints": (1, 0, -1, 0, 1)},
         {"monotone_constraints": (1, 0, -1, 0, 1), "splits": "hidden", "max_depth": 4},
         {"monotone_constraints": (1, 0, -1, 0, 1), "reg_alpha": 1.0, "max_depth": 2},
+        {"interaction_constraints": ((0, 1), (1, 4)), "splits": "hidden"},
+        {"interaction_constraints": ((0, 2), (0, 1), (0, 3)), "reg_alpha": 1.0},
+        {
+            "interaction_constraints": ((0, 1, 2, 3, 4),),
+            "monotone_constraints": (1, 0, -1, 0, 1),
+            "reg_alpha": 1.0,
+            "max_depth": 2,
+        },
         {"max_depth": 4, "rows": 30, "missing_values": "refused", "splits": "hidden"},
     ],
 )

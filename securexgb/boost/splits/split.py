@@ -150,12 +150,14 @@ def splits_cost(
     prices: Prices,
     *,
     is_monotone: bool = False,
+    is_constrained: bool = False,
 ) -> Cost:
     """Cost of ``best_splits`` for so many nodes and candidates, and bits of dummies."""
+    public_terms = {"is_monotone": is_monotone, "is_constrained": is_constrained}
     total = Cost()
     for block in blocks_of(nodes, candidates):
         count = block.stop - block.start
-        total += scores_cost(count, candidates, numbers, prices, is_monotone=is_monotone)
+        total += scores_cost(count, candidates, numbers, prices, **public_terms)
         total += best_cost(count, candidates, score_bits(numbers), 2, dummy_bits)
     return total
 
@@ -167,13 +169,14 @@ def blocks_of(nodes: int, candidates: int) -> list[slice]:
 
 
 @protocol(
-    priced=lambda prices, histogram, candidates, numbers, dummies: splits_cost(
+    priced=lambda prices, histogram, candidates, numbers, dummies, usable=None: splits_cost(
         histogram.hessian.shape[0],
         candidates.cut.size,
         dummies.shape[0],
         numbers,
         prices,
         is_monotone=candidates.directions is not None,
+        is_constrained=usable is not None,
     ),
     opens=COMPOSED,
     source="xgboost 3.2, hist: EnumerateSplit, NeedReplace",
@@ -185,17 +188,20 @@ def best_splits(
     candidates: Candidates,
     numbers: NumberFormat,
     dummies: SharedBits,
+    usable: SharedBits | None = None,
 ) -> BestSplits:
     """The best candidate of every node; ``histogram`` holds the used columns only.
 
-    ``dummies``: (w, nodes), let through where no candidate is valid.
+    ``dummies``: (w, nodes), let through where no candidate is valid; ``usable``: whether a node may
+    use each of its columns, (k, nodes), None where it may all.
     """
     nodes, found = histogram.hessian.shape[0], list[BestSplits]()
     ranking = score_bits(numbers), least_score(numbers)
     for block in blocks_of(nodes, candidates.cut.size):
         some = Histogram(histogram.gradient[block], histogram.hessian[block])
         sums = child_sums(some, candidates.of_nodes(block))
-        found_scores = scores(party, sums, numbers)
+        may_be = None if usable is None else _by_candidate(usable.part(block), candidates)
+        found_scores = scores(party, sums, numbers, may_be)
         left, behind = _left_sums(sums, candidates), dummies.part(block)
         found.append(BestSplits(*argmax(party, found_scores, left, behind, *ranking)))
     if len(found) == 1:
@@ -218,6 +224,12 @@ def child_sums(histogram: Histogram, candidates: Candidates) -> ChildSums:
     if rises is not None:
         rises = np.where(candidates.missing_left, -rises, rises)
     return ChildSums(parts[0], parts[1], *histogram.totals, rises)
+
+
+def _by_candidate(usable: SharedBits, candidates: Candidates) -> SharedBits:
+    """Of columns (k, nodes) to each node's candidates, (nodes c,)."""
+    flags = usable.flags()[candidates.column].T.reshape(-1)
+    return SharedBits(pack_bits(flags), flags.size)
 
 
 def _left_sums(sums: ChildSums, candidates: Candidates) -> Shared:

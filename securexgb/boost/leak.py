@@ -121,9 +121,10 @@ class Floors:
     most_measured: int | None = None
     """Of a set so many rows are measured at most, where a metric is of a sample."""
 
-    def of(self, params: TrainingParams) -> Floors:
-        """Those that a training needs: hidden splits say nothing of its rows, importance does."""
-        is_silent = params.is_hidden and not params.opens_importance
+    def of(self, params: TrainingParams, *, may_export: bool = False) -> Floors:
+        """Those that a training needs: hidden splits say nothing of its rows, importance does, and
+        so does an export of the model."""
+        is_silent = params.is_hidden and not params.opens_importance and not may_export
         training_rows = 0 if is_silent else self.training_rows
         return replace(self, training_rows=training_rows, most_measured=_most_measured(params))
 

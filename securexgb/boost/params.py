@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
+from securexgb.boost.continued.past import NO_PAST, Past
 from securexgb.boost.objective.traits import TRAITS, Traits
 from securexgb.boost.splits.directions import plain_directions, read_directions
 from securexgb.boost.splits.interactions import plain_interactions, read_interactions
@@ -24,6 +25,8 @@ from securexgb.errors import UsageError
 
 SIGMOIDS = ("table", "ckks")
 IMPORTANCES = ("none", "gain", "cover")
+MOST_LOG_ODDS = 1000.0
+"""Of a base margin: margins have 10 integer bits before the first tree."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,14 @@ class TrainingParams:
         "Prediction before the first tree: a public number, or none to fit it to the "
         "labels, in which case the feature party does not learn it.",
         (-1e15, 1e15),
+    )
+    base_margin_bound: float | None = _parameter(
+        None,
+        "Rows come with a base margin of the label party's, in base_score's place, of at most this "
+        "absolute value: log odds, or a regression's unit; none: they have none.",
+        (0.0, 1e15),
+        excludes_low=True,
+        is_ours=True,
     )
     max_bin: int = _parameter(32, "Bins a column is divided into.", (2, 255))
     random_state: int = _parameter(
@@ -211,6 +222,10 @@ class TrainingParams:
         is_ours=True,
     )
 
+    past: Past = NO_PAST
+    """What comes before the trees of these terms; no term of a job file, see
+    ``boost.continued.going_on``."""
+
     def __post_init__(self) -> None:
         kinds = get_type_hints(type(self))
         for name, declaration in declarations().items():
@@ -228,19 +243,48 @@ class TrainingParams:
                 raise UsageError(f"there is no training parameter {name!r}; there are {names}")
         return cls(**values)
 
+    @classmethod
+    def restored(cls, values: Mapping[str, Any]) -> TrainingParams:
+        """From what ``to_mapping`` made, of a model that may go on from another one."""
+        past = Past(**values.get("past", {}))
+        own = {name: value for name, value in values.items() if name != "past"}
+        return dataclasses.replace(cls.from_mapping(own), past=past)
+
     def to_mapping(self) -> dict[str, Any]:
         """Every name and value; tuples as lists, for TOML and JSON. None means not set."""
         values = {name: getattr(self, name) for name in declarations()}
-        return values | {
+        past = {"past": dataclasses.asdict(self.past)} if self.past.rounds else {}
+        lists = {
             "eval_metric": list(self.eval_metric),
             "monotone_constraints": plain_directions(self.monotone_constraints),
             "interaction_constraints": plain_interactions(self.interaction_constraints),
         }
+        return values | lists | past
+
+    @property
+    def all_rounds(self) -> int:
+        """Rounds of trees that a model has at most, with those that it goes on from."""
+        return self.past.rounds + self.n_estimators
+
+    @property
+    def reach(self) -> float:
+        """The learning rates of all rounds added up: times 2^11 what trees add to a margin."""
+        return self.past.reach + self.n_estimators * self.learning_rate
+
+    @property
+    def most_rate(self) -> float:
+        """The greatest learning rate that a tree of the model was grown with."""
+        return max(self.past.most_rate, self.learning_rate)
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics to evaluate, never empty."""
         return self.eval_metric or self.traits.metrics[:1]
+
+    @property
+    def has_base_margin(self) -> bool:
+        """Whether each row comes with a margin that it begins with."""
+        return self.base_margin_bound is not None
 
     @property
     def opens_scores(self) -> bool:
@@ -308,6 +352,7 @@ class TrainingParams:
                 "columns, in which dummy splits would show themselves: leave colsample_bytree, "
                 'colsample_bylevel and colsample_bynode at 1, or choose splits = "hidden"'
             )
+        self._check_base_margin()
         self._check_metrics()
         if self.traits.classifies:
             if self.base_score is not None and not 0.0 < self.base_score < 1.0:
@@ -324,6 +369,21 @@ class TrainingParams:
             raise UsageError("scale_pos_weight is for objective 'binary:logistic' only")
         elif self.sigmoid != SIGMOIDS[0]:
             raise UsageError("sigmoid is for objective 'binary:logistic' only")
+
+    def _check_base_margin(self) -> None:
+        bound = self.base_margin_bound
+        if bound is None:
+            return
+        if self.base_score is not None:
+            raise UsageError(
+                "base_score and base_margin_bound are both given, and a row's base margin takes "
+                "the place of base_score: leave one of them out"
+            )
+        if self.traits.classifies and bound > MOST_LOG_ODDS:
+            raise UsageError(
+                f"base_margin_bound {bound:g} is too large for objective {self.objective!r}: base "
+                f"margins are log odds, at most {MOST_LOG_ODDS:g}"
+            )
 
     def _check_metrics(self) -> None:
         known, more = self.traits.metrics, self.traits.opened_metrics
@@ -360,7 +420,8 @@ def _is_one_of(metric: str, known: tuple[str, ...]) -> bool:
 
 def declarations() -> dict[str, Declaration]:
     """Every parameter's declaration by name, in the order of the class."""
-    return {f.name: f.metadata["declaration"] for f in dataclasses.fields(TrainingParams)}
+    found = dataclasses.fields(TrainingParams)
+    return {f.name: f.metadata["declaration"] for f in found if "declaration" in f.metadata}
 
 
 def _checked(name: str, value: Any, kind: Any, declaration: Declaration) -> Any:

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
 from securexgb.boost.continued.past import NO_PAST, Past
-from securexgb.boost.monotone import plain_directions, read_directions
 from securexgb.boost.objective.traits import TRAITS, Traits
+from securexgb.boost.splits.directions import plain_directions, read_directions
+from securexgb.boost.splits.interactions import plain_interactions, read_interactions
 from securexgb.errors import UsageError
 
 SIGMOIDS = ("table", "ckks")
@@ -77,6 +78,12 @@ class TrainingParams:
         "or a number for each, the label party's columns first.",
         read=read_directions,
     )
+    interaction_constraints: tuple[tuple[int, ...], ...] | tuple[tuple[str, ...], ...] = _parameter(
+        (),
+        "Groups of columns, at most 8, that a path may use together: lists of names, or of numbers "
+        "from 0, the label party's columns first; a column in none is a group of its own.",
+        read=read_interactions,
+    )
     reg_lambda: float = _parameter(1.0, "L2 penalty on leaf values.", (0.0, 1e6))
     reg_alpha: float = _parameter(0.0, "L1 penalty on leaf values.", (0.0, 1e6))
     subsample: float = _parameter(
@@ -84,6 +91,12 @@ class TrainingParams:
     )
     colsample_bytree: float = _parameter(
         1.0, "Share of the columns that a tree may use.", (0.0, 1.0), excludes_low=True
+    )
+    colsample_bylevel: float = _parameter(
+        1.0, "Share of a tree's columns that a level may use.", (0.0, 1.0), excludes_low=True
+    )
+    colsample_bynode: float = _parameter(
+        1.0, "Share of a level's columns that a node may use.", (0.0, 1.0), excludes_low=True
     )
     scale_pos_weight: float = _parameter(
         1.0, "Factor on the weight of positive rows.", (0.0, 1e4), excludes_low=True
@@ -240,9 +253,12 @@ class TrainingParams:
     def to_mapping(self) -> dict[str, Any]:
         """Every name and value; tuples as lists, for TOML and JSON. None means not set."""
         values = {name: getattr(self, name) for name in declarations()}
-        plain = plain_directions(self.monotone_constraints)
         past = {"past": dataclasses.asdict(self.past)} if self.past.rounds else {}
-        lists = {"eval_metric": list(self.eval_metric), "monotone_constraints": plain}
+        lists = {
+            "eval_metric": list(self.eval_metric),
+            "monotone_constraints": plain_directions(self.monotone_constraints),
+            "interaction_constraints": plain_interactions(self.interaction_constraints),
+        }
         return values | lists | past
 
     @property
@@ -328,6 +344,13 @@ class TrainingParams:
                 f"{self.importance} is known, and each side counts its own splits, so leave "
                 "importance out, or choose "
                 'splits = "hidden"'
+            )
+        sampled = min(self.colsample_bytree, self.colsample_bylevel, self.colsample_bynode) < 1.0
+        if self.interaction_constraints and self.splits == "owner" and sampled:
+            raise UsageError(
+                'interaction_constraints with splits = "owner" does not go with a sample of '
+                "columns, in which dummy splits would show themselves: leave colsample_bytree, "
+                'colsample_bylevel and colsample_bynode at 1, or choose splits = "hidden"'
             )
         self._check_base_margin()
         self._check_metrics()

@@ -20,9 +20,9 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importances, why_not
 from securexgb.boost.leak import Floors
-from securexgb.boost.monotone import by_number
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request
+from securexgb.boost.splits.directions import by_number
 from securexgb.errors import UsageError
 from securexgb.estimator.earlier import Earlier
 from securexgb.estimator.files import restore_estimator, save_estimator
@@ -138,9 +138,10 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         over the columns of both sides; alone exact, and one side of a federation sees what was
         opened of its own columns, in hundredths, where the terms say importance = "gain". "cover"
         (total_cover) in its place where the parameter, or the terms, say importance = "cover".
-        "weight", of owned splits: of their number, adding up to 1; one side of a federation
-        counts its own splits. None: whichever the model has. Raises NotAvailable, which is an
-        AttributeError, where there is none.
+        "weight", of owned splits: of the number of those of nodes that did split, adding up to 1;
+        one side of a federation, which cannot tell these, counts all splits of its own. None:
+        whichever the model has. Raises NotAvailable, which is an AttributeError, where there is
+        none.
         """
         check_is_fitted(self)
         shares = np.zeros(self.n_features_in_)

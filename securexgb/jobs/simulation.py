@@ -23,11 +23,12 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.continued.going_on import going_on
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.layout import Layout
-from securexgb.boost.monotone import of_table
 from securexgb.boost.objective.proposals import with_scales
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
 from securexgb.boost.scales import Outcomes
+from securexgb.boost.splits.directions import of_table
+from securexgb.boost.splits.interactions import by_place
 from securexgb.channel.memory import memory_pair
 from securexgb.errors import DataError, UsageError
 from securexgb.jobs.job import TrainingJob
@@ -212,8 +213,8 @@ def train_alone(  # noqa: PLR0913, PLR0917  (what a training takes, and how it i
 
     Scales of weights, targets and metrics that are not set follow from the data: here nobody has
     to agree on them. Hidden trees keep their gains, for one round of messages a tree more than
-    terms that do not open importance take: both halves are here anyway. Directions that are not
-    named are in the order of the whole table's columns.
+    terms that do not open importance take: both halves are here anyway. Directions and groups
+    that are not named are in the order of the whole table's columns.
     """
     if old is not None:
         params = going_on(params, old[0])
@@ -223,6 +224,10 @@ def train_alone(  # noqa: PLR0913, PLR0917  (what a training takes, and how it i
         ways = of_table(params.monotone_constraints, whole.column_names)
         in_sides = tuple(ways[column] for side in sides for column in side)
         params = replace(params, monotone_constraints=in_sides)
+    if params.interaction_constraints:
+        in_order = [column for side in sides for column in side]
+        groups = by_place(params.interaction_constraints, whole.column_names, in_order)
+        params = replace(params, interaction_constraints=groups)
     sets = [(name, side_data(data, sides)) for name, data in evals]
     jobs = [
         TrainingJob(

@@ -14,6 +14,7 @@ from securexgb.boost.executor import LocalExecutor
 from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import IMPORTANCES, TrainingParams
+from securexgb.boost.splits.groups import Groups
 from securexgb.boost.splits.leaves import LevelSums
 from securexgb.boost.splits.split import Candidates, child_sums
 from securexgb.correlations.rows import RowShape
@@ -248,13 +249,15 @@ def _best_splits(draw: Draw) -> Arguments:
         public(Candidates.of(layout, used, ways)),
         public(layout.numbers(params)),
         _bits(draw, int(draw.integers(0, 9)), nodes),
+        _bits(draw, used.size, nodes) if draw.integers(2) else public(None),
     ]
 
 
 def _scores(draw: Draw) -> Arguments:
-    histograms, candidates, numbers, _ = _best_splits(draw)
+    histograms, candidates, numbers, *_ = _best_splits(draw)
     pair: Pair = tuple(child_sums(h, c) for h, c in zip(histograms, candidates, strict=True))
-    return [pair, numbers]
+    usable = _bits(draw, pair[0].child_hessian.size) if draw.integers(2) else public(None)
+    return [pair, numbers, usable]
 
 
 def _weigh(draw: Draw) -> Arguments:
@@ -271,6 +274,13 @@ def _weigh(draw: Draw) -> Arguments:
         public(numbers),
         public(bool(draw.integers(2))),
     ]
+
+
+def _next_groups(draw: Draw) -> Arguments:
+    masks = draw.integers(0, 1 << int(draw.integers(1, 9)), int(draw.integers(1, 9)))
+    groups, count = Groups.of(masks.tolist()), _count(draw)
+    chosen, above = (_bits(draw, len(groups.member), count) for _ in range(2))
+    return [public(groups), chosen, above if draw.integers(2) else public(None)]
 
 
 def _leaf_weights(draw: Draw) -> Arguments:
@@ -432,6 +442,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "boost.splits.score.scores": _scores,
     "boost.splits.split.best_splits": _best_splits,
     "boost.splits.bounds.bounded": _bounded,
+    "boost.splits.groups.next_groups": _next_groups,
     "boost.splits.leaves.leaf_weights": _leaf_weights,
     "mpc.numbers.per_cents.per_cents": lambda draw: [
         shared(draw.integers(0, 900, int(draw.integers(1, 5))))

@@ -232,7 +232,8 @@ class SharedBits(_Secret):
         return SharedBits(self.words[..., : words_per(count)], count)
 
     def placed(self, leading: tuple[int, ...], places: tuple[NDArray[np.int64], ...]) -> SharedBits:
-        """Rows (k, count) put at public places, k for each leading axis, among rows of zeros."""
+        """Rows (k, ..., count) put at public places, k for each of the first leading axes, among
+        rows of zeros."""
         words = np.zeros((*leading, self.words.shape[-1]), np.uint64)
         words[places] = self.words
         return SharedBits(words, self.count)

@@ -43,8 +43,8 @@ class TreeJob:
     this party draws dummy splits from, not read before; None where splits are hidden, which need
     none; ``importance``: what trees, which are hidden then, hold shares of by column, see
     ``splits.leaves``: "gain", "cover", or "none"; ``directions``: by column of both parties, see
-    ``boost.monotone``, None where there are none; ``groups``: in which groups a path's columns must
-    be together, None where they need not.
+    ``boost.splits.directions``, None where there are none; ``groups``: in which groups a path's
+    columns must be together, None where they need not.
     """
 
     layout: Layout

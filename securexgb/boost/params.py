@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
-from securexgb.boost.monotone import plain_directions, read_directions
 from securexgb.boost.objective.traits import TRAITS, Traits
+from securexgb.boost.splits.directions import plain_directions, read_directions
 from securexgb.boost.splits.interactions import plain_interactions, read_interactions
 from securexgb.errors import UsageError
 

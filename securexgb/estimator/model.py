@@ -20,9 +20,9 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importances, why_not
 from securexgb.boost.leak import Floors
-from securexgb.boost.monotone import by_number
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request
+from securexgb.boost.splits.directions import by_number
 from securexgb.errors import UsageError
 from securexgb.estimator.files import restore_estimator, save_estimator
 from securexgb.estimator.names import refuses_in_words

@@ -24,9 +24,9 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.leak import Leak, after_training
 from securexgb.boost.metrics.schedule import is_evaluated, place_of
-from securexgb.boost.monotone import by_number, plain_directions, read_directions
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams, declarations
+from securexgb.boost.splits.directions import by_number, plain_directions, read_directions
 from securexgb.boost.splits.interactions import plain_interactions, read_interactions
 from securexgb.errors import DataError, NotAvailable, UsageError
 from securexgb.estimator.names import taken

@@ -17,8 +17,8 @@ from pydantic import ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationE
 from pydantic.dataclasses import dataclass
 
 from securexgb.boost.layout import Layout
-from securexgb.boost.monotone import in_order, is_by_name, no_column
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.splits.directions import in_order, is_by_name, no_column
 from securexgb.boost.splits.interactions import (
     MOST_GROUPS,
     check_owned,
@@ -88,7 +88,8 @@ class Agreement:
     ``session``: public id of this run. ``is_resumed``: both go on with one model, from its first
     ``rounds``, which may be none. ``are_margins_known``: both have the margins after these.
     ``are_weighted``: by evaluation set. ``directions``: of the columns of both sides, see
-    ``boost.monotone``; None where the terms have none. ``groups``: of these columns, likewise.
+    ``boost.splits.directions``; None where the terms have none. ``groups``: of these columns,
+    likewise.
     """
 
     layout: Layout

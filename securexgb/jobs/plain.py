@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.boost.binning import Binner
-from securexgb.boost.monotone import of_table
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.splits.directions import of_table
 from securexgb.boost.splits.interactions import by_place, plain_interactions
 from securexgb.errors import NotAvailable
 from securexgb.jobs.rows import Rows

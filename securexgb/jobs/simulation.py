@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.layout import Layout
-from securexgb.boost.monotone import of_table
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
 from securexgb.boost.proposals import with_scales
 from securexgb.boost.scales import Outcomes
+from securexgb.boost.splits.directions import of_table
 from securexgb.boost.splits.interactions import by_place
 from securexgb.channel.memory import memory_pair
 from securexgb.errors import DataError, UsageError

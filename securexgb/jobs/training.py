@@ -15,13 +15,13 @@ from securexgb.boost.grower import TreeJob
 from securexgb.boost.metrics.auc import EvaluationTargets
 from securexgb.boost.metrics.measuring import check_measured
 from securexgb.boost.metrics.schedule import is_evaluated
-from securexgb.boost.monotone import is_by_name, of_columns, strangers
 from securexgb.boost.objective.logistic import sigmoid_of
 from securexgb.boost.objective.objective import Labels, Objective, row_weights
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import base_margins, training_margins
 from securexgb.boost.row_side import RowJob
+from securexgb.boost.splits.directions import is_by_name, of_columns, strangers
 from securexgb.boost.splits.groups import Groups
 from securexgb.boost.splits.interactions import groups_of, is_of_names, unknown_columns
 from securexgb.boost.state import DataSet, State

@@ -167,6 +167,10 @@ class SharedBits(_Secret):
         """Other leading axes: (*leading, count)."""
         return SharedBits(self.words.reshape(*leading, self.words.shape[-1]), self.count)
 
+    def where(self, public: NDArray[np.bool_]) -> SharedBits:
+        """The bits (..., n) where the public mark (n,) is true, else 0."""
+        return SharedBits(self.words & pack_bits(public), self.count)
+
     def xor_all(self, axis: int = 0) -> SharedBits:
         """The parity along a leading axis; of disjoint bits, their or."""
         return SharedBits(np.bitwise_xor.reduce(self.words, axis=axis), self.count)

@@ -298,6 +298,11 @@ def _of_boost(
         "boost.splits.weights.weigh": (x.reshape(1, -1), x.reshape(1, -1), numbers, False),
         "boost.splits.score.scores": (child_sums(histogram, candidates), numbers),
         "boost.splits.split.best_splits": (histogram, candidates, numbers, no_dummies),
+        "boost.splits.bounds.bounded": (
+            Shared.zeros(7),
+            Shared.zeros(2, 7),
+            [SharedBits.zeros(2, count=nodes) for nodes in (1, 2, 4)],
+        ),
         "boost.splits.groups.next_groups": (
             Groups.of((0b01, 0b11, *(0b10 for _ in used[2:]))),
             SharedBits.zeros(2, count=_NODES),

@@ -419,3 +419,28 @@ def test_an_array_exports_without_names(fitted, cancer, tmp_path):
     assert other.predict_proba(cancer[0])[:, 1] == pytest.approx(
         fitted.predict_proba(cancer[0])[:, 1], abs=1e-5
     )
+
+
+def test_directions_of_a_frame_and_of_an_array(cancer):
+    """By names, by numbers and as a list the same model; xgboost gets what was meant."""
+    X, y = cancer
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    settings = SMALL | {"n_estimators": 2, "feature_party_columns": [0, 3]}
+    given = [({0: 1, 4: -1}, X), ((1, 0, 0, 0, -1, 0), X), ({"a": 1, "e": -1}, frame)]
+    models = [
+        SecureXGBClassifier(**settings, monotone_constraints=ways).fit(table, y)
+        for ways, table in given
+    ]
+    scores = [
+        model.decision_function(table) for model, (_, table) in zip(models, given, strict=True)
+    ]
+    np.testing.assert_array_equal(scores[0], scores[1])
+    np.testing.assert_array_equal(scores[0], scores[2])
+    assert models[0].get_params()["monotone_constraints"] == {0: 1, 4: -1}
+    shown = [model.get_xgb_params()["monotone_constraints"] for model in models]
+    assert shown == [(1, 0, 0, 0, -1, 0), (1, 0, 0, 0, -1, 0), {"a": 1, "e": -1}]
+    moved = np.repeat(X[:30], 9, axis=0)
+    moved[:, 0] = np.tile(np.quantile(X[:, 0], np.linspace(0, 1, 9)), 30)
+    assert (np.diff(models[0].decision_function(moved).reshape(30, 9), axis=1) >= 0).all()
+    with pytest.raises(UsageError, match="'z', which is no column"):
+        SecureXGBClassifier(**settings, monotone_constraints={"z": 1}).fit(frame, y)

@@ -37,7 +37,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.arith.bits import pack_bits, words_per
+from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import LEAF_WEIGHT_BITS, LEAF_WEIGHT_INTEGER_BITS, NumberFormat
 from securexgb.boost.splits.weights import weigh, weights_cost
 from securexgb.correlations.prices import Prices
@@ -60,7 +60,7 @@ from securexgb.mpc.numbers.logarithm import (
 from securexgb.mpc.numbers.scale import row_products, row_products_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.share import constant
+from securexgb.mpc.share import constant, share_bits
 from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.mpc.together import together
 
@@ -260,7 +260,9 @@ def _by_logarithms(
     (difference, negative), (sides, heavy) = together(party, of_d, of_h)
     tests = [difference.above, heavy, *(test[None] for test in more)]
     if sums.rises is not None:
-        tests.append(_in_order(party, negative, np.broadcast_to(sums.rises, shape).reshape(-1)))
+        ways = np.broadcast_to(sums.rises, shape).reshape(-1)
+        allowed = share_bits(party, ways >= 0, 0, ways.size)
+        tests.append((negative.where(ways != 0) ^ allowed)[None])
     logs, valid = together(
         party,
         lambda part: log2_bits(part, Normalised.joined([difference, sides])),
@@ -281,12 +283,6 @@ def _determinant(
     products = row_products(party, rows, of_nodes, numbers.determinant_bits)
     nodes = left.shape[0]
     return (products[:nodes] - products[nodes:]).reshape(-1)
-
-
-def _in_order(party: Party, negative: SharedBits, rises: NDArray[np.int64]) -> SharedBits:
-    """Whether the sign of D is one that it may have, (1, n); local."""
-    told = SharedBits(negative.words & pack_bits(rises != 0), negative.count)[None]
-    return told ^ SharedBits(pack_bits((rises >= 0) & (party.rank == 0))[None], negative.count)
 
 
 def _spread(values: Shared, shape: tuple[int, ...]) -> Shared:

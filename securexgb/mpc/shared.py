@@ -246,7 +246,7 @@ class SharedBits(_Secret):
         """Bits (k, n) where a public mark is set, else 0; marks: of rows (k,), or (n, k) of all."""
         if public.ndim == 1:
             return self[public]
-        return SharedBits(self.words & pack_bits(public.T), self.count)
+        return self.where(public.T)
 
     def parity_from(self, axis: int) -> SharedBits:
         """At each place of a leading axis, the parity of it and of all that follow."""

@@ -88,7 +88,7 @@ def next_groups(
     """Whether groups are open at nodes' children, and kinds of columns may be used there.
 
     (groups, nodes) and (kinds, nodes). ``chosen``: whether a node's best candidate is of a column
-    of a group, (groups, nodes); ``above``: whether a group is open at the nodes; None where all are.
+    of a group, (groups, nodes); ``above``: whether a group is open at a node; None where all are.
     """
     is_open = chosen if above is None else and_bits(party, above, chosen)
     places = groups.groups.T

@@ -52,6 +52,7 @@ class Parameters:
     colsample_bynode: float = 1.0
     scale_pos_weight: float = 1.0
     base_score: float | None = None
+    base_margin_bound: float | None = None
     max_bin: int = 32
     random_state: Any = 0
     eval_metric: str | Sequence[str] = ()

@@ -54,7 +54,8 @@ class CheckpointSummary:
 class JobDescription:
     """One party's public facts.
 
-    ``columns``: number of own columns. ``weights``: rows have sample weights (the label
+    ``past``: model id and rounds of the model that is gone on from. ``columns``: number of own
+    columns. ``weights``: rows have sample weights (the label
     party's word counts). ``sets``: (name, rows, has weights) of every evaluation set, the
     rows of the label party and its weights likewise. ``saved``: model id, coins, session of
     every saved round, and after how many rounds margins are known; None without checkpoint.
@@ -64,6 +65,7 @@ class JobDescription:
     """
 
     params: str
+    past: str
     digest: str
     rows: NonNegativeInt
     columns: NonNegativeInt
@@ -111,6 +113,8 @@ def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreeme
     label = both[0]
     layout = Layout.of(params, label.rows, (label.columns, both[1].columns), label.weights)
     nonces = f"{label.nonce} {both[1].nonce}"
+    if params.past.rounds:
+        nonces += f" {label.past}"  # a simulation may draw the nonces that the old model had
     is_resumed, rounds = _resumed_rounds(both)
     known = rounds > 0 and all(f.saved is not None and rounds in f.saved.margins for f in both)
     return Agreement(
@@ -178,6 +182,11 @@ def _resumed_rounds(both: Sequence[JobDescription]) -> tuple[bool, int]:
 
 def _compare(both: tuple[JobDescription, JobDescription]) -> None:
     label, feature = both
+    if label.past != feature.past:
+        raise TermsDiffer(
+            "the two sides do not go on from the same model (its id and trees): the label party "
+            f"from {_model(label)}, the feature party from {_model(feature)}"
+        )
     if label.params != feature.params or label.digest != feature.digest:
         raise TermsDiffer("the two sides train with different parameters or job terms")
     if label.rows != feature.rows:
@@ -197,6 +206,11 @@ def _compare(both: tuple[JobDescription, JobDescription]) -> None:
             "the evaluation sets of the two sides differ in name or row count: "
             f"the label party has {here}, the feature party {there}"
         )
+
+
+def _model(one: JobDescription) -> str:
+    model_id, _, rounds = one.past.partition(" ")
+    return f"{model_id[:8]} with {rounds[:6]} trees" if model_id else "none"
 
 
 def _parse(payload: bytes) -> JobDescription:

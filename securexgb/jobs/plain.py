@@ -51,12 +51,16 @@ def plain_xgboost(
 
     binner = Binner.fit(train.values, params.max_bin)
 
+    def matrix(values: NDArray[Any], data: Rows) -> Any:
+        own = {"weight": data.weights, "base_margin": data.base_margin}
+        return xgboost.DMatrix(values, data.labels, **own)
+
     def table(data: Rows) -> Any:
         if has_own_bins:
-            return xgboost.DMatrix(data.values, data.labels, weight=data.weights)
+            return matrix(data.values, data)
         bins = binner.transform(data.values).astype(np.float64)
         bins[bins == params.max_bin] = np.nan
-        return xgboost.DMatrix(bins, data.labels, weight=data.weights)
+        return matrix(bins, data)
 
     settings = {name: getattr(params, name) for name in SHARED_NAMES}
     settings |= {

@@ -19,6 +19,7 @@ from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import split_columns, train_alone
 from securexgb.testing.harness import Backend
 from tests.boost.data import hidden_tables, same_model, sides, table, train_both
+from tests.jobs.test_agreement import FACTS
 
 PARAMS = TrainingParams(n_estimators=2, max_depth=3, max_bin=8, splits="hidden")
 
@@ -131,9 +132,8 @@ def test_a_name_or_a_number_that_no_column_has_is_refused_at_both() -> None:
 
 def test_a_side_that_says_too_few_groups_is_refused() -> None:
     params = replace(PARAMS, interaction_constraints=[["x0", "x1"]])
-    side = agreement.JobDescription("{}", "d", 3, 2, False, (), "00", "resume", None)
     with pytest.raises(MalformedFrame, match="groups"):
-        agreement._groups(params, (replace(side, groups=(1, 1)), side))
+        agreement._groups(params, (replace(FACTS, groups=(1, 1)), FACTS))
 
 
 def test_alone_groups_are_in_the_order_of_the_table() -> None:

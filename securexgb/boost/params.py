@@ -95,7 +95,7 @@ class TrainingParams:
     auc_rows: int = _parameter(
         0,
         "auc during a training: of a public sample of so many rows of an evaluation set; 0: of "
-        "all. `evaluate` always takes all.",
+        "all. After the last tree, and by `evaluate`, it is of all in any case.",
         (0, 10_000_000),
         is_ours=True,
     )

@@ -18,11 +18,13 @@ from securexgb.boost.row_side import RowSide
 
 @dataclass(eq=False)
 class DataSet:
-    """An evaluation set during a training; ``rows``: its place among those of the row side."""
+    """An evaluation set during a training; ``rows``: its place among those of the row side;
+    ``table``: the own columns."""
 
     name: str
     rows: slice
     truth: EvaluationTargets
+    table: NDArray[np.float64]
 
 
 @dataclass(eq=False)

@@ -23,6 +23,7 @@ from securexgb.boost.leak import Floors
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request
 from securexgb.errors import UsageError
+from securexgb.estimator.costly import MetricsWarning
 from securexgb.estimator.files import restore_estimator, save_estimator
 from securexgb.estimator.names import refuses_in_words
 from securexgb.estimator.tables import CheckedTables, Reals
@@ -149,7 +150,8 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         method = self._method()
         is_exact = self.prediction in (None, "transfers")
         params = params.decided(can_hide=is_exact and (method is None or method.can_hide))
-        run = train_alone(params, train, sides, seed, evals, lambda _: hooks, method)
+        watching = (MetricsWarning(method, evals), *hooks)
+        run = train_alone(params, train, sides, seed, evals, lambda _: watching, method)
         self._halves, self._sides, self._seed = run.results, sides, seed
         self.ledger_ = run.ledger
         set_rows = [(name, data.count) for name, data in evals]
@@ -165,7 +167,8 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         with federation.session("train") as party:
             train, evals = align_training(party, federation, train, evals)
             job = agreed_job(party, federation, train, evals)
-            half = run_training(party, replace(job, callbacks=hooks))
+            warning = MetricsWarning(federation.terms.method, evals)
+            half = run_training(party, replace(job, callbacks=(warning, *hooks)))
             self.ledger_ = party.ledger.rows()
         if half.params.opens_importance and half.importance is None:
             _log.warning("the model has no importance: %s", why_not(half))

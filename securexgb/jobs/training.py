@@ -273,7 +273,7 @@ def _sets(job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[Data
     for (name, data), weighted in zip(job.evals, agreement.are_weighted, strict=True):
         truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, model.centre)
         check_measured(truth, name, job.params, job.params.metrics)
-        sets.append(DataSet(name, slice(first, first + data.count), truth))
+        sets.append(DataSet(name, slice(first, first + data.count), truth, data.values))
         first += data.count
     return sets
 

@@ -30,7 +30,12 @@ from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import Link, measured, measuring_cost
 from securexgb.jobs.estimating.machine import Machine, price
 from securexgb.jobs.estimating.memory import memory_of, session_bytes
-from securexgb.jobs.estimating.online import gradients_cost, measuring_a_model_cost, tree_cost
+from securexgb.jobs.estimating.online import (
+    closing_cost,
+    gradients_cost,
+    measuring_a_model_cost,
+    tree_cost,
+)
 from securexgb.jobs.estimating.words import auc_line, evaluation_warning
 from securexgb.jobs.evaluation import measure
 from securexgb.jobs.job import TrainingJob
@@ -120,7 +125,10 @@ def run(of, then=lambda party, half, own: None):
         (DEALT, {"evaluation_rows": (700, 300), "eval_metric": ("logloss", "error", "auc")}),
         (DEALT, {"evaluation_rows": (500,), "missing_values": "refused", **REGRESSION}),
         (DEALT, {"evaluation_rows": (200,), "eval_metric": ("error", "logloss"), **WEIGHTED}),
-        (DEALT, {"evaluation_rows": (200,), "eval_metric": ("auc",), "eval_every": 2}),
+        (
+            DEALT,
+            {"evaluation_rows": (200,), "eval_metric": ("auc",), "eval_every": 2, "auc_rows": 70},
+        ),
         (DEALT, {"evaluation_rows": (300, 90), "evaluation_scores_to": "label"}),
     ],
 )
@@ -140,7 +148,9 @@ def test_a_training_costs_what_is_foreseen(method, settings, splits):
     assert found.trees == len(words) == 3
     online = sum(seen[-1][1] for seen, _ in done.results)
     metrics = 8 * (of_metrics(of).label_words + of_metrics(of).feature_words)
-    grown = sum(8 * (one.label_words + one.feature_words) for one in words)
+    end = closing_cost(of)
+    grown = 8 * (end.label_words + end.feature_words)
+    grown += sum(8 * (one.label_words + one.feature_words) for one in words)
     measured = -(-3 // of.params.eval_every)
     assert online == pytest.approx(grown + measured * metrics, rel=0.01, abs=4000)
 

@@ -113,6 +113,12 @@ class DryRun:
         if self._rows is not None:
             self._rows.round()
 
+    def end(self, budget: Budget) -> None:
+        """What is taken after the last round."""
+        for source in (self._made, self._dealt):
+            if source is not None:
+                source.take(budget.counts)
+
 
 class _Dealt:
     """What a dealer sends, in the portions in which it is asked for; ``units``: columns of the

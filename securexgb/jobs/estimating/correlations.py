@@ -102,10 +102,12 @@ class DryRun:
     def round(self, budget: Budget, remaining: int) -> None:
         """A round of trees that takes so much; ``remaining``: to come, this one included."""
         calls = list(calls_of_round(self._job.outputs, self._job.params.max_depth))
-        for source in (self._made, self._dealt):
-            if source is not None:
-                source.begin_tree(remaining)
-                source.take(budget.counts)
+        if self._made is not None:
+            self._made.begin_tree(remaining)
+            self._made.take_in_parts(budget.counts, self._job.params.max_depth)
+        if self._dealt is not None:
+            self._dealt.begin_tree(remaining)
+            self._dealt.take(budget.counts)
         if self.products is not None:
             self.products.take(calls)
         if self._dealt is not None:

@@ -108,6 +108,17 @@ class MadeTraffic:
         for _, queue in self._queues.values():
             queue.begin_tree(remaining)
 
+    def take_in_parts(self, counts: Mapping[Kind[Any], int], parts: int) -> None:
+        """So many elements of each kind by a tree, an equal part of all kinds with each level: what
+        comes before the first pool is filled, at a price of its own, depends on that order."""
+        before = dict.fromkeys(counts, 0)
+        for part in range(1, parts + 1):
+            upto = {
+                kind: _whole(kind, count * part // parts, count) for kind, count in counts.items()
+            }
+            self.take({kind: count - before[kind] for kind, count in upto.items()})
+            before = upto
+
     def take(self, counts: Mapping[Kind[Any], int]) -> None:
         """So many elements of each kind, in portions as a tree takes them, in the order in which
         a tree first asks for them: a pool is filled when the first large request comes."""
@@ -125,11 +136,16 @@ class MadeTraffic:
                 queue.taken += drawn
 
 
+def _whole(kind: Kind[Any], part: int, whole: int) -> int:
+    """A part of all as whole words, where it is not all."""
+    return part if part == whole else part - part % kind.grain
+
+
 def _place(kind: Kind[Any]) -> int:
-    """When a tree first takes of a kind: sums are taken apart, then candidates are ranked, then
+    """When a level first takes of a kind: sums are taken apart, then candidates are ranked, then
     rows are moved."""
     if isinstance(kind, Gates):
-        return 0 if kind.width < DIGIT else 4
+        return 0 if kind.width <= DIGIT else 4
     return {DigitTransfers: 1, RandomBits: 2, RowTriples: 3, Transfers: 5}.get(type(kind), 6)
 
 

@@ -25,6 +25,8 @@ from securexgb.offline.traffic.transfers import MadeTraffic, Portions, TransferT
 
 _ROW_COINS = 16
 """Of either side for a batch of row correlations."""
+_BATCH_MESSAGES = 3
+"""In the chain of a batch of products: keys, what is encrypted, the products."""
 _DEALER_WORDS = 64
 """Of messages with a dealer before the first correction, about."""
 
@@ -96,7 +98,9 @@ class DryRun:
             # Both sides' matrices at a time, so each side does its own.
             share = 0.5 if all(self._job.buckets) else 1.0
             seconds += share * self._machine.products(batch.columns, batch.groups, batch.summands)
-            messages += 1
+        batches = 0 if self.products is None else len(self.products.batches)
+        # Products are made beside the rest, on a thread and a stream of their own.
+        messages = max(messages, _BATCH_MESSAGES * batches)
         return Sent(sides[0], sides[1], dealt, messages, seconds)
 
     def round(self, budget: Budget, remaining: int) -> None:

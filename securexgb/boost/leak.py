@@ -121,9 +121,10 @@ class Floors:
     most_measured: int | None = None
     """Of a set so many rows are measured at most, where a metric is of a sample."""
 
-    def of(self, params: TrainingParams) -> Floors:
-        """Those that a training needs: hidden splits say nothing of its rows, importance does."""
-        is_silent = params.is_hidden and not params.opens_importance
+    def of(self, params: TrainingParams, *, may_export: bool = False) -> Floors:
+        """Those that a training needs: hidden splits say nothing of its rows, importance does, and
+        so does an export of the model."""
+        is_silent = params.is_hidden and not params.opens_importance and not may_export
         training_rows = 0 if is_silent else self.training_rows
         return replace(self, training_rows=training_rows, most_measured=_most_measured(params))
 
@@ -186,7 +187,8 @@ def _of_sets(
         of_metrics(name, min(rows, most or rows), values + (name in once_more))
         for name, rows in sets
     ]
-    return found + _of_scores(params, sets, evaluations(params, rounds), params.eval_every)
+    more = params.past.rounds + params.eval_every
+    return found + _of_scores(params, sets, evaluations(params, rounds), more)
 
 
 def of_evaluation(params: TrainingParams, sets: Sets, rounds: int) -> list[Leak]:
@@ -222,9 +224,9 @@ def _of_training(params: TrainingParams, layout: Layout, splits: int, columns: i
 def before_training(params: TrainingParams, layout: Layout, sets: Sets = ()) -> list[Leak]:
     """The worst case: every split goes to the feature party, but hidden ones to nobody.
 
-    Training rows first.
+    Training rows first. Splits of an earlier model count, as if its rows had been these.
     """
-    rounds, outputs = params.n_estimators, objective_of(params).outputs
+    rounds, outputs = params.all_rounds, objective_of(params).outputs
     splits = 0 if params.is_hidden else rounds * outputs * ((1 << params.max_depth) - 1)
     return [
         _of_training(params, layout, splits, layout.total_columns),

@@ -13,15 +13,20 @@ from __future__ import annotations
 import dataclasses
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
+from securexgb.boost.continued.past import NO_PAST, Past
 from securexgb.boost.objective.traits import TRAITS, Traits
+from securexgb.boost.splits.directions import plain_directions, read_directions
+from securexgb.boost.splits.interactions import plain_interactions, read_interactions
 from securexgb.errors import UsageError
 
 SIGMOIDS = ("table", "ckks")
 IMPORTANCES = ("none", "gain", "cover")
+MOST_LOG_ODDS = 1000.0
+"""Of a base margin: margins have 10 integer bits before the first tree."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,8 @@ class Declaration:
     """What is said of one parameter: its sentence, and the values that it takes.
 
     ``low`` and ``high`` bound a number, inclusively; with ``excludes_low`` the low end itself
-    is excluded. ``is_ours``: the parameter does not exist in xgboost.
+    is excluded. ``is_ours``: the parameter does not exist in xgboost. ``read``: checks a value
+    of a form of its own, and brings it to the declared type.
     """
 
     help: str
@@ -38,6 +44,7 @@ class Declaration:
     excludes_low: bool = False
     choices: tuple[str, ...] = ()
     is_ours: bool = False
+    read: Callable[[Any], Any] | None = None
 
 
 def _parameter(
@@ -61,7 +68,22 @@ class TrainingParams:
         4, "Depth of every tree; trees are complete, with dummy splits.", (1, 10)
     )
     min_child_weight: float = _parameter(1.0, "Least sum of hessians in a child.", (0.0, 1e9))
+    max_delta_step: float = _parameter(
+        0.0, "Greatest absolute leaf value before the learning rate; 0: no bound.", (0.0, 1e12)
+    )
     gamma: float = _parameter(0.0, "Least gain of a split.", (0.0, 1e9))
+    monotone_constraints: tuple[int, ...] | tuple[tuple[str, int], ...] = _parameter(
+        (),
+        "Columns in which predictions must not fall, 1, or not rise, -1: a table by their names, "
+        "or a number for each, the label party's columns first.",
+        read=read_directions,
+    )
+    interaction_constraints: tuple[tuple[int, ...], ...] | tuple[tuple[str, ...], ...] = _parameter(
+        (),
+        "Groups of columns, at most 8, that a path may use together: lists of names, or of numbers "
+        "from 0, the label party's columns first; a column in none is a group of its own.",
+        read=read_interactions,
+    )
     reg_lambda: float = _parameter(1.0, "L2 penalty on leaf values.", (0.0, 1e6))
     reg_alpha: float = _parameter(0.0, "L1 penalty on leaf values.", (0.0, 1e6))
     subsample: float = _parameter(
@@ -69,6 +91,12 @@ class TrainingParams:
     )
     colsample_bytree: float = _parameter(
         1.0, "Share of the columns that a tree may use.", (0.0, 1.0), excludes_low=True
+    )
+    colsample_bylevel: float = _parameter(
+        1.0, "Share of a tree's columns that a level may use.", (0.0, 1.0), excludes_low=True
+    )
+    colsample_bynode: float = _parameter(
+        1.0, "Share of a level's columns that a node may use.", (0.0, 1.0), excludes_low=True
     )
     scale_pos_weight: float = _parameter(
         1.0, "Factor on the weight of positive rows.", (0.0, 1e4), excludes_low=True
@@ -78,6 +106,14 @@ class TrainingParams:
         "Prediction before the first tree: a public number, or none to fit it to the "
         "labels, in which case the feature party does not learn it.",
         (-1e15, 1e15),
+    )
+    base_margin_bound: float | None = _parameter(
+        None,
+        "Rows come with a base margin of the label party's, in base_score's place, of at most this "
+        "absolute value: log odds, or a regression's unit; none: they have none.",
+        (0.0, 1e15),
+        excludes_low=True,
+        is_ours=True,
     )
     max_bin: int = _parameter(32, "Bins a column is divided into.", (2, 255))
     random_state: int = _parameter(
@@ -186,6 +222,10 @@ class TrainingParams:
         is_ours=True,
     )
 
+    past: Past = NO_PAST
+    """What comes before the trees of these terms; no term of a job file, see
+    ``boost.continued.going_on``."""
+
     def __post_init__(self) -> None:
         kinds = get_type_hints(type(self))
         for name, declaration in declarations().items():
@@ -203,15 +243,48 @@ class TrainingParams:
                 raise UsageError(f"there is no training parameter {name!r}; there are {names}")
         return cls(**values)
 
+    @classmethod
+    def restored(cls, values: Mapping[str, Any]) -> TrainingParams:
+        """From what ``to_mapping`` made, of a model that may go on from another one."""
+        past = Past(**values.get("past", {}))
+        own = {name: value for name, value in values.items() if name != "past"}
+        return dataclasses.replace(cls.from_mapping(own), past=past)
+
     def to_mapping(self) -> dict[str, Any]:
         """Every name and value; tuples as lists, for TOML and JSON. None means not set."""
         values = {name: getattr(self, name) for name in declarations()}
-        return values | {"eval_metric": list(self.eval_metric)}
+        past = {"past": dataclasses.asdict(self.past)} if self.past.rounds else {}
+        lists = {
+            "eval_metric": list(self.eval_metric),
+            "monotone_constraints": plain_directions(self.monotone_constraints),
+            "interaction_constraints": plain_interactions(self.interaction_constraints),
+        }
+        return values | lists | past
+
+    @property
+    def all_rounds(self) -> int:
+        """Rounds of trees that a model has at most, with those that it goes on from."""
+        return self.past.rounds + self.n_estimators
+
+    @property
+    def reach(self) -> float:
+        """The learning rates of all rounds added up: times 2^11 what trees add to a margin."""
+        return self.past.reach + self.n_estimators * self.learning_rate
+
+    @property
+    def most_rate(self) -> float:
+        """The greatest learning rate that a tree of the model was grown with."""
+        return max(self.past.most_rate, self.learning_rate)
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics to evaluate, never empty."""
         return self.eval_metric or self.traits.metrics[:1]
+
+    @property
+    def has_base_margin(self) -> bool:
+        """Whether each row comes with a margin that it begins with."""
+        return self.base_margin_bound is not None
 
     @property
     def opens_scores(self) -> bool:
@@ -235,6 +308,11 @@ class TrainingParams:
     def opens_importance(self) -> bool:
         """Whether columns' shares of gain or cover are opened when the training ends."""
         return self.importance != "none"
+
+    @property
+    def is_monotone(self) -> bool:
+        """Whether predictions must not fall, or rise, in some column."""
+        return bool(self.monotone_constraints)
 
     @property
     def traits(self) -> Traits:
@@ -267,6 +345,14 @@ class TrainingParams:
                 "importance out, or choose "
                 'splits = "hidden"'
             )
+        sampled = min(self.colsample_bytree, self.colsample_bylevel, self.colsample_bynode) < 1.0
+        if self.interaction_constraints and self.splits == "owner" and sampled:
+            raise UsageError(
+                'interaction_constraints with splits = "owner" does not go with a sample of '
+                "columns, in which dummy splits would show themselves: leave colsample_bytree, "
+                'colsample_bylevel and colsample_bynode at 1, or choose splits = "hidden"'
+            )
+        self._check_base_margin()
         self._check_metrics()
         if self.traits.classifies:
             if self.base_score is not None and not 0.0 < self.base_score < 1.0:
@@ -284,12 +370,27 @@ class TrainingParams:
         elif self.sigmoid != SIGMOIDS[0]:
             raise UsageError("sigmoid is for objective 'binary:logistic' only")
 
+    def _check_base_margin(self) -> None:
+        bound = self.base_margin_bound
+        if bound is None:
+            return
+        if self.base_score is not None:
+            raise UsageError(
+                "base_score and base_margin_bound are both given, and a row's base margin takes "
+                "the place of base_score: leave one of them out"
+            )
+        if self.traits.classifies and bound > MOST_LOG_ODDS:
+            raise UsageError(
+                f"base_margin_bound {bound:g} is too large for objective {self.objective!r}: base "
+                f"margins are log odds, at most {MOST_LOG_ODDS:g}"
+            )
+
     def _check_metrics(self) -> None:
         known, more = self.traits.metrics, self.traits.opened_metrics
         for metric in self.eval_metric:
-            if metric in known or (self.opens_scores and _is_one_of(metric, more)):
+            if metric in known or (self.opens_scores and self.traits.is_opened(metric)):
                 continue
-            if _is_one_of(metric, more):
+            if self.traits.is_opened(metric):
                 raise UsageError(
                     f"eval_metric {metric!r} is not computed in shares: choose among "
                     f'{", ".join(known)}, or agree on evaluation_scores_to = "label", which gives '
@@ -306,25 +407,17 @@ class TrainingParams:
             )
 
 
-def _is_one_of(metric: str, known: tuple[str, ...]) -> bool:
-    """Whether it is one of these names, of which "error@t" stands for any t between 0 and 1."""
-    name, is_cut, text = metric.partition("@")
-    if not is_cut:
-        return metric in known
-    try:
-        return f"{name}@t" in known and 0.0 < float(text) < 1.0
-    except ValueError:
-        return False
-
-
 def declarations() -> dict[str, Declaration]:
     """Every parameter's declaration by name, in the order of the class."""
-    return {f.name: f.metadata["declaration"] for f in dataclasses.fields(TrainingParams)}
+    found = dataclasses.fields(TrainingParams)
+    return {f.name: f.metadata["declaration"] for f in found if "declaration" in f.metadata}
 
 
 def _checked(name: str, value: Any, kind: Any, declaration: Declaration) -> Any:
     """The value in its declared type, or a UsageError."""
     text = str(kind)
+    if declaration.read is not None:
+        return declaration.read(value)
     if value is None:
         if "None" in text:
             return None

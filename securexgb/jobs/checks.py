@@ -17,9 +17,9 @@ from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.attestation.verdict import Verdict
 from securexgb.boost.layout import Layout
 from securexgb.boost.leak import Leak, before_training
+from securexgb.boost.objective.proposals import proposed_lines
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.proposals import proposed_lines
 from securexgb.channel.channel import failure_kind
 from securexgb.errors import DataError, SecureXGBError, UsageError
 from securexgb.federation.session import Federation
@@ -82,7 +82,9 @@ class Checks:
         """What concerns this side alone."""
         federation = self.federation
         self._run("terms", lambda: f"digest {federation.digest}, {federation.role} party")
-        self._run("splits", lambda: splits_line(federation.terms.training).removeprefix("splits: "))
+        terms = federation.terms
+        said = splits_line(terms.training, terms.export_to)
+        self._run("splits", lambda: said.removeprefix("splits: "))
         self._run("versions", lambda: ", ".join(f"{n} {v}" for n, v in versions().items()))
         self._run("keys", self._keys)
         self._run("model key", self._model_key)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from securexgb.boost.importance import ended_rounds
 from securexgb.boost.metrics.measuring import Measured, measured_metrics
 from securexgb.boost.metrics.schedule import is_sampled
-from securexgb.boost.predict import base_margins, training_margins
+from securexgb.boost.predict import training_margins
 from securexgb.boost.state import State
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
@@ -31,8 +31,7 @@ def whole_auc(party: Party, state: State) -> dict[str, float]:
         moved = training_margins(party, model, model.rounds[:count], [one.table for one in sets])
         parts, at = [], 0
         for one in sets:
-            base = base_margins(model, one.truth.rows)
-            parts.append(base + moved[:, at : at + one.truth.rows])
+            parts.append(one.base + moved[:, at : at + one.truth.rows])
             at += one.truth.rows
     measured = [Measured(one.name, part, one.truth) for one, part in zip(sets, parts, strict=True)]
     with party.ledger.announced({(Reveal.METRIC, "both"): len(sets)}):

@@ -8,8 +8,8 @@ machine (``machine``) and of the link:
     offline  what is made, by prices of each kind, with the messages and bytes it takes
 
 Correlations are made beside the protocols, and the first tree waits for its own. After it a party
-with two cores or more takes the longer of both; where a core must do both the link alone is waited
-for meanwhile.
+with two cores or more takes the longer of both. One core does both, one after the other, and is
+idle while the link is waited for and now and then besides (``machine.ONE_CORE``).
 """
 
 from __future__ import annotations
@@ -27,7 +27,12 @@ from securexgb.jobs.estimating import online
 from securexgb.jobs.estimating.correlations import DryRun, Sent, scoring_traffic
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import FAST, Link
-from securexgb.jobs.estimating.machine import DEALT_A_MEGABYTE, Machine, this_machine
+from securexgb.jobs.estimating.machine import (
+    DEALT_A_MEGABYTE,
+    ONE_CORE,
+    Machine,
+    this_machine,
+)
 from securexgb.jobs.estimating.memory import Memory, disk_of, memory_of, session_bytes
 from securexgb.mpc.protocol import Cost
 
@@ -135,7 +140,8 @@ class Estimate:
     def grown(self, first: int, last: int) -> Phase:
         """Trees ``first`` to ``last`` with their evaluation, set-up and end apart."""
         more = max(last - first, 0)
-        measured = [evaluations(self.params, rounds) for rounds in (first, first + more)]
+        past = self.params.past.rounds
+        measured = [evaluations(self.params, past + n) for n in (first, first + more)]
         total = self.evaluation.times(measured[1] - measured[0])
         if more and not first:
             total, more = total + self.first_tree, more - 1
@@ -230,11 +236,11 @@ class _Estimating:
     def _together(self, work: float, waiting: float, made: Sent, *, is_first: bool) -> float:
         """Seconds of a phase whose protocols work and wait so long, beside what is made."""
         there = made.messages * self.link.latency
+        if self.machine.cores < 2.0:
+            return (work + made.seconds) / ONE_CORE + waiting
         if is_first:
             return work + waiting + made.seconds + there
-        if self.machine.cores >= 2.0:
-            return max(work + waiting, made.seconds + there)
-        return max(work + waiting, work + made.seconds)
+        return max(work + waiting, made.seconds + there)
 
     @property
     def _rounds(self) -> int:
@@ -245,7 +251,7 @@ class _Estimating:
     @property
     def _measured(self) -> int:
         """How many of these are evaluated."""
-        return evaluations(self.job.params, self._rounds)
+        return evaluations(self.job.params, self.job.params.past.rounds + self._rounds)
 
     def _correlations(
         self, budgets: list[Budget], closing: Cost, metrics: Budget | None = None
@@ -256,7 +262,7 @@ class _Estimating:
         taken = [dry.sent]
         for number in range(self._rounds):
             budget = budgets[min(number, 1)]
-            if metrics is not None and is_evaluated(params, number):
+            if metrics is not None and is_evaluated(params, params.past.rounds + number):
                 budget += metrics
             dry.round(budget, trees - number)
             taken.append(dry.sent)

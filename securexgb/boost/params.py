@@ -107,7 +107,7 @@ class TrainingParams:
     auc_rows: int = parameter(
         0,
         "auc during a training: of a public sample of so many rows of an evaluation set; 0: of "
-        "all. `evaluate` always takes all.",
+        "all. After the last tree, and by `evaluate`, it is of all in any case.",
         (0, 10_000_000),
         is_ours=True,
     )
@@ -364,9 +364,9 @@ class TrainingParams:
     def _check_metrics(self) -> None:
         known, more = self.traits.metrics, self.traits.opened_metrics
         for metric in self.eval_metric:
-            if metric in known or (self.opens_scores and _is_one_of(metric, more)):
+            if metric in known or (self.opens_scores and self.traits.is_opened(metric)):
                 continue
-            if _is_one_of(metric, more):
+            if self.traits.is_opened(metric):
                 raise UsageError(
                     f"eval_metric {metric!r} is not computed in shares: choose among "
                     f'{", ".join(known)}, or agree on evaluation_scores_to = "label", which gives '
@@ -381,17 +381,6 @@ class TrainingParams:
                 'auc_rows is for an auc in shares: with evaluation_scores_to = "label" it is of '
                 "all rows, so leave auc_rows out"
             )
-
-
-def _is_one_of(metric: str, known: tuple[str, ...]) -> bool:
-    """Whether it is one of these names, of which "error@t" stands for any t between 0 and 1."""
-    name, is_cut, text = metric.partition("@")
-    if not is_cut:
-        return metric in known
-    try:
-        return f"{name}@t" in known and 0.0 < float(text) < 1.0
-    except ValueError:
-        return False
 
 
 def declarations() -> dict[str, Declaration]:

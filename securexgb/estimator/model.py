@@ -24,6 +24,7 @@ from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request
 from securexgb.boost.splits.directions import by_number
 from securexgb.errors import UsageError
+from securexgb.estimator.costly import MetricsWarning
 from securexgb.estimator.earlier import Earlier
 from securexgb.estimator.files import restore_estimator, save_estimator
 from securexgb.estimator.names import refuses_in_words
@@ -193,7 +194,8 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         halves = None if old is None else old.halves
         if halves is None:
             params = params.decided(can_hide=is_exact and (method is None or method.can_hide))
-        run = train_alone(params, train, sides, seed, evals, lambda _: hooks, method, halves)
+        watching = (MetricsWarning(method, evals), *hooks)
+        run = train_alone(params, train, sides, seed, evals, lambda _: watching, method, halves)
         self._halves, self._sides, self._seed = run.results, sides, seed
         self.ledger_ = run.ledger
         set_rows = [(name, data.count) for name, data in evals]
@@ -215,7 +217,8 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
             train, evals = align_training(party, federation, train, evals)
             half = None if old is None else old.halves[0]
             job = agreed_job(party, federation, train, evals, half)
-            half = run_training(party, replace(job, callbacks=hooks))
+            warning = MetricsWarning(federation.terms.method, evals)
+            half = run_training(party, replace(job, callbacks=(warning, *hooks)))
             self.ledger_ = party.ledger.rows()
         if half.params.opens_importance and half.importance is None:
             _log.warning("the model has no importance: %s", why_not(half))

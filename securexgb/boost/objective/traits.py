@@ -21,6 +21,16 @@ class Traits:
     classifies: bool
     opened_metrics: tuple[str, ...] = ()
 
+    def is_opened(self, metric: str) -> bool:
+        """Whether it is one of ``opened_metrics``, where "error@t" is any t between 0 and 1."""
+        name, is_cut, text = metric.partition("@")
+        if not is_cut:
+            return metric in self.opened_metrics
+        try:
+            return f"{name}@t" in self.opened_metrics and 0.0 < float(text) < 1.0
+        except ValueError:
+            return False
+
 
 LOGISTIC = Traits(
     "binary:logistic",

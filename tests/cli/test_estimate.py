@@ -15,6 +15,7 @@ import pytest
 from securexgb.align.intersect import Limits, intersect
 from securexgb.arith.prg import Prg
 from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.continued.going_on import going_on
 from securexgb.boost.costs.metrics import MeasuredSet, metric_cost, metrics_cost
 from securexgb.boost.layout import Layout
 from securexgb.boost.metrics.auc import EvaluationTargets
@@ -36,6 +37,7 @@ from securexgb.jobs.estimating.online import (
     closing_cost,
     gradients_cost,
     measuring_a_model_cost,
+    setup_cost,
     tree_cost,
 )
 from securexgb.jobs.estimating.words import auc_line, evaluation_warning
@@ -191,6 +193,27 @@ def test_importance_costs_what_is_foreseen():
     of = job(DEALT, rows=200, splits="hidden", importance="gain")
     (seen, _), _ = run(of).results
     assert seen[-1][0] == estimate(of, 0, machine=MACHINE).training().rounds
+
+
+@pytest.mark.parametrize("splits", ["owner", "hidden"])
+def test_going_on_from_a_model_costs_its_scores(splits):
+    of = job(DEALT, rows=300, evaluation_rows=(100,), splits=splits, eval_metric=("error",))
+
+    def then(party, half, own):
+        params = going_on(replace(of.params, n_estimators=1), half)
+        watch, sets = Watch(party), (("s0", own.take(np.arange(100))),)
+        watch.look()
+        train(party, TrainingJob(params, own, sets, callbacks=(watch,), old=half))
+        (began, sent, _), (rounds, sent_then, _), *_, (ended, _, _) = watch.seen
+        return rounds - began, sent_then - sent, ended - began, params
+
+    for rank, (_, (rounds, sent, all_rounds, params)) in enumerate(run(of, then).results):
+        more = replace(of, params=params)
+        expected = setup_cost(more)
+        assert rounds == expected.rounds
+        words = expected.feature_words if rank else expected.label_words
+        assert sent == pytest.approx(8 * words, rel=0.05, abs=3000)
+        assert all_rounds == estimate(more, rank, machine=MACHINE).training().rounds
 
 
 @pytest.mark.parametrize("splits", ["owner", "hidden"])

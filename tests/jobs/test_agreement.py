@@ -14,6 +14,7 @@ from securexgb.errors import MalformedFrame
 from securexgb.jobs.agreement import CheckpointSummary, JobDescription, _directions, _parse
 
 FACTS = JobDescription(
+    past=" 0",
     params="{}",
     past="",
     digest="d",

@@ -48,7 +48,8 @@ def setup_cost(job: Job) -> Cost:
     """Cost of what comes before the first tree, without correlations and without a dealer: with
     the scores of a model that is gone on from."""
     said = Cost.alike(1, _TERMS_WORDS, {})
-    said += margins_cost(job.params, job.all_rows, job.params.past.rounds)
+    for rows in (job.layout.rows, *(one.rows for one in job.sets)):
+        said += margins_cost(job.params, rows, job.params.past.rounds)
     if not job.by_command:
         return said
     # Which run, its ledger, names of sets; the rows of all tables.

@@ -77,6 +77,7 @@ def _grow_levels(
 ) -> tuple[HiddenRound | OwnedRound, BestSplits, list[LevelSums]]:
     """All splits but the last level's, which are the best ones, and the sums of all nodes."""
     candidates, shape = Candidates.of(job.layout, job.used), rows.shape
+    alone = job.layout.categories
     sums = rows.root_sums()
     nodes = sums.nodes * ((1 << job.max_depth) - 1)
 
@@ -86,7 +87,7 @@ def _grow_levels(
         return OwnedRound(party, candidates, job.cuts, nodes, job.dummies)
 
     def rounded(party: Party) -> Histogram:
-        return running(party, shape, sums, job.used, job.numbers)
+        return running(party, shape, sums, job.used, job.numbers, alone)
 
     with party.step("level", 0):
         histogram, splits = together(party, rounded, begun)

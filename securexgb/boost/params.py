@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
+import numpy as np
+
 from securexgb.boost.objective.traits import TRAITS, Traits
 from securexgb.errors import UsageError
 
@@ -80,6 +82,16 @@ class TrainingParams:
         (-1e15, 1e15),
     )
     max_bin: int = _parameter(32, "Bins a column is divided into.", (2, 255))
+    enable_categorical: bool = _parameter(
+        False,
+        "Whether a side may have categorical columns: a split sends one category right and all "
+        "others left.",
+    )
+    max_cat_to_onehot: int | None = _parameter(
+        None,
+        "A categorical column must have fewer categories; none: max_bin, which is the most.",
+        (2, 255),
+    )
     random_state: int = _parameter(
         0, "Seed of the public coins: row and column samples.", (0, 2**63 - 1)
     )
@@ -210,6 +222,11 @@ class TrainingParams:
         return dataclasses.replace(self, splits="hidden" if can_hide else "owner")
 
     @property
+    def category_limit(self) -> int:
+        """A categorical column must have fewer categories."""
+        return min(self.max_cat_to_onehot or self.max_bin, self.max_bin)
+
+    @property
     def opens_importance(self) -> bool:
         """Whether columns' shares of gain or cover are opened when the training ends."""
         return self.importance != "none"
@@ -245,6 +262,8 @@ class TrainingParams:
                 "importance out, or choose "
                 'splits = "hidden"'
             )
+        if self.max_cat_to_onehot is not None and not self.enable_categorical:
+            raise UsageError("max_cat_to_onehot is for categorical columns: set enable_categorical")
         known = self.traits.metrics
         for metric in self.eval_metric:
             if metric not in known:
@@ -289,6 +308,10 @@ def _checked(name: str, value: Any, kind: Any, declaration: Declaration) -> Any:
         if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
             raise UsageError(f"{name} must be a name or a list of names, it is {value!r}")
         return tuple(value)
+    if kind is bool:
+        if not isinstance(value, (bool, np.bool_)):
+            raise UsageError(f"{name} must be true or false, it is {value!r}")
+        return bool(value)
     number = _whole(name, value) if "int" in text else _real(name, value)
     _check_bounds(name, number, declaration)
     return number

@@ -45,8 +45,8 @@ class CheckpointSummary:
 class JobDescription:
     """One party's public facts.
 
-    ``columns``: number of own columns. ``weights``: rows have sample weights (the label
-    party's word counts). ``sets``: (name, rows, has weights) of every evaluation set, the
+    ``columns``: number of own columns. ``categorical``: which of them are categorical, ascending.
+    ``weights``: rows have sample weights (the label party's word counts). ``sets``: (name, rows, has weights) of every evaluation set, the
     rows of the label party and its weights likewise. ``saved``: model id, coins, session of
     every saved round, and after how many rounds margins are known; None without checkpoint.
     """
@@ -55,6 +55,7 @@ class JobDescription:
     digest: str
     rows: NonNegativeInt
     columns: NonNegativeInt
+    categorical: tuple[NonNegativeInt, ...]
     weights: bool
     sets: tuple[tuple[str, NonNegativeInt, bool], ...]
     nonce: str
@@ -88,8 +89,10 @@ def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreeme
         theirs = _parse(party.exchange_bytes(json.dumps(asdict(mine)).encode()))
     both = (mine, theirs) if party.rank == 0 else (theirs, mine)
     _compare(both)
-    label = both[0]
-    layout = Layout.of(params, label.rows, (label.columns, both[1].columns), label.weights)
+    _check_categorical(theirs, params)
+    label, columns = both[0], (both[0].columns, both[1].columns)
+    categorical = *label.categorical, *(columns[0] + own for own in both[1].categorical)
+    layout = Layout.of(params, label.rows, columns, label.weights, categorical)
     nonces = f"{label.nonce} {both[1].nonce}"
     is_resumed, rounds = _resumed_rounds(both)
     known = rounds > 0 and all(f.saved is not None and rounds in f.saved.margins for f in both)
@@ -144,6 +147,14 @@ def _compare(both: tuple[JobDescription, JobDescription]) -> None:
             "the evaluation sets of the two sides differ in name or row count: "
             f"the label party has {here}, the feature party {there}"
         )
+
+
+def _check_categorical(theirs: JobDescription, params: TrainingParams) -> None:
+    """Refuse numbers of the other side's categorical columns that cannot be."""
+    told = list(theirs.categorical)
+    is_allowed = params.enable_categorical or not told
+    if not is_allowed or told != sorted(set(told)) or any(n >= theirs.columns for n in told):
+        raise MalformedFrame("the other side's list of its categorical columns is malformed")
 
 
 def _parse(payload: bytes) -> JobDescription:

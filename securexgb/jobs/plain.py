@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.boost.binning import Binner
+from securexgb.boost.columns.binning import Binner
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import NotAvailable
 from securexgb.jobs.rows import Rows

@@ -9,7 +9,7 @@ import numpy as np
 from securexgb.arith.fixedpoint import encode
 from securexgb.arith.prg import Prg
 from securexgb.boost.auc import EvaluationTargets
-from securexgb.boost.binning import Binner
+from securexgb.boost.columns.binning import Binner
 from securexgb.boost.booster import grow_model
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import check_metrics
@@ -90,7 +90,7 @@ def begin(party: Party, job: TrainingJob) -> State:
     objective = objective_of(job.params, sigmoid_of(party, job.params))
     saved_state = _state(party, job, agreement, saved)
     _plan(party, job.params, agreement, objective.outputs)
-    binner = Binner.fit(job.data.values, job.params.max_bin)
+    binner = Binner.fit(job.data.values, job.params.max_bin, job.data.categorical)
     tables = [job.data.values, *(data.values for _, data in job.evals)]
     buckets = np.concatenate([binner.transform(table) for table in tables])
     model = _model(party, job, agreement, saved_state, objective, binner)
@@ -195,6 +195,7 @@ def _description(party: Party, job: TrainingJob, saved: LoadedCheckpoint | None)
         digest=job.job_digest,
         rows=job.data.count,
         columns=len(job.data.column_names),
+        categorical=job.data.categorical,
         weights=job.data.weights is not None,
         sets=tuple((name, data.count, data.weights is not None) for name, data in job.evals),
         nonce=party.private.words(2).tobytes().hex(),
@@ -246,6 +247,7 @@ def _model(
         cuts=binner.cuts,
         base=base,
         centre=centre,
+        categories=dict(job.data.categories),
         history={name: {metric: [] for metric in job.params.metrics} for name, _ in job.evals},
     )
 

@@ -231,6 +231,11 @@ class SharedBits(_Secret):
         """The first bits along the last axis."""
         return SharedBits(self.words[..., : words_per(count)], count)
 
+    @staticmethod
+    def where(public: NDArray[np.bool_], x: SharedBits, y: SharedBits) -> SharedBits:
+        """``x`` where the public mark of a leading place is true, else ``y`` (broadcast)."""
+        return SharedBits(np.where(public[..., None], x.words, y.words), x.count)
+
     def placed(self, leading: tuple[int, ...], places: tuple[NDArray[np.int64], ...]) -> SharedBits:
         """Rows (k, count) put at public places, k for each leading axis, among rows of zeros."""
         words = np.zeros((*leading, self.words.shape[-1]), np.uint64)

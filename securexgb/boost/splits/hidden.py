@@ -2,9 +2,10 @@
 
 A level's splits stay what the argmax gives, shared marks, one for each candidate. Which bins
 of a column a split sends left is linear in them: bin b goes left where the marked cut is at b or
-above, missing values where the marked candidate sends them left. These tables of bits, one of each
-side's columns, are a node's split from here on, in the training and in the model: a row is sent
-left by looking its private bins up in them (``mpc.left_bits``). A node without a valid candidate
+above, or is another category than b, missing values where the marked candidate sends them left.
+These tables of bits, one of each side's columns, are a node's split from here on, in the training
+and in the model: a row is sent left by looking its private bins up in them (``mpc.left_bits``). A
+node without a valid candidate
 has no mark and an empty table, and sends all rows right.
 
 Where importance is asked for, the nodes' amounts, gain or cover (``splits.leaves``), are added up
@@ -48,8 +49,13 @@ class HiddenLevel:
             marks[chosen].placed(shape, (candidates.number[chosen], candidates.cut[chosen]))
             for chosen in (~candidates.missing_left, candidates.missing_left)
         )
-        # A bin goes left of every cut that is not below it.
-        tables = (to_right ^ to_left).parity_from(1)
+        # A bin goes left of every cut that is not below it, and of every category but its own.
+        cuts = to_right ^ to_left
+        tables = cuts.parity_from(1)
+        if layout.categorical:
+            alone = layout.categories[:, : layout.bins]
+            others = tables[:, :1] ^ SharedBits.where(alone, cuts, tables ^ tables)
+            tables = SharedBits.where(layout.is_categorical[:, None], others, tables)
         if layout.missing:
             tables = SharedBits.concatenate([tables, to_left.xor_all(1)[:, None]], axis=1)
         return HiddenLevel(tables, layout.columns)

@@ -127,7 +127,7 @@ def open_splits(party: Party, candidates: Candidates, best: BestSplits) -> Owned
     numbers = tags[1 : 1 + bits], tags[1 + bits :]
     owners, own = open_by_owner(party, tags[0:1], numbers, Reveal.SPLIT_OWNER, Reveal.SPLIT_INDEX)
     index = (own.astype(np.int64) << np.arange(bits)[:, None]).sum(axis=0)
-    return OwnedLevel(owners.astype(np.int64), Cuts(*candidates.decode(index)))
+    return OwnedLevel(owners.astype(np.int64), candidates.decode(index, party.rank))
 
 
 def shown_tags(candidates: Candidates, best: BestSplits) -> SharedBits:
@@ -189,6 +189,7 @@ def _half(
     columns = np.concatenate([level.cuts.columns for level in levels])
     bins = np.concatenate([level.cuts.cuts for level in levels])
     missing_left = np.concatenate([level.cuts.missing_left for level in levels])
+    one_hot = np.concatenate([level.cuts.one_hot for level in levels])
     mine = owners == rank
     thresholds = np.full(owners.size, np.nan)
     thresholds[mine] = cuts[columns[mine], bins[mine]]
@@ -198,5 +199,6 @@ def _half(
         bins=np.where(mine, bins, NOT_MINE).astype(np.int32),
         thresholds=thresholds,
         missing_left=missing_left & mine,
+        one_hot=one_hot & mine,
         leaf_values=leaves,
     )

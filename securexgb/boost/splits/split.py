@@ -9,6 +9,10 @@ with missing values to the right, then in descending order with missing values t
 the first of equal ones wins. So does a cut after an empty bin lose to the neighbour that it
 repeats, as there.
 
+In a categorical column a cut is one category, whose rows go right and all others left: category
+after category, each first with missing values to the left and then to the right. Its last cut is
+that of any column, of present values from missing ones.
+
 A node whose candidates are all invalid has no best one; a mark of its own says so.
 
 The nodes of a level go through together, but no more than have ``MOST_CANDIDATES``: those of a wide
@@ -24,6 +28,7 @@ from numpy.typing import NDArray
 
 from securexgb.arith.bits import pack_bits
 from securexgb.arith.fixedpoint import NumberFormat
+from securexgb.boost.executor import Cuts
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
 from securexgb.boost.splits.score import ChildSums, least_score, score_bits, scores, scores_cost
@@ -42,7 +47,8 @@ MOST_CANDIDATES = 1 << 19
 class Candidates:
     """Public description of the candidates, in the order of preference; arrays (c,).
 
-    ``column``: position among the used columns; ``cut``; ``missing_left``; ``owner``: rank;
+    ``column``: position among the used columns; ``cut``; ``missing_left``; ``one_hot``: the cut is
+    a category, see ``executor.Cuts``; ``owner``: rank;
     ``index``: the candidate's number at its owner, of ``index_bits`` bits, see
     ``Candidates.decode``; ``number``: of its column over both parties.
     """
@@ -50,21 +56,19 @@ class Candidates:
     column: Numbers
     cut: Numbers
     missing_left: NDArray[np.bool_]
+    one_hot: NDArray[np.bool_]
     owner: Numbers
     index: Numbers
     number: Numbers
-    bins: int
+    layout: Layout
     index_bits: int
 
     @staticmethod
     def of(layout: Layout, used: Numbers) -> Candidates:
         """Candidates of the used columns (numbers over both parties, ascending)."""
-        forward, backward = np.arange(layout.cuts), np.arange(layout.bins - 2, -1, -1)
-        if not layout.missing:
-            backward = backward[:0]
-        per_column = forward.size + backward.size
-        cut = np.tile(np.concatenate([forward, backward]), used.size)
-        missing_left = np.tile(np.arange(per_column) >= forward.size, used.size)
+        cuts, lefts = zip(_numeric(layout), _categorical(layout), strict=True)
+        kind, per_column = layout.is_categorical[used].astype(np.intp), cuts[0].size
+        cut, missing_left = np.stack(cuts)[kind].reshape(-1), np.stack(lefts)[kind].reshape(-1)
         number = np.repeat(used, per_column)
         owner = (number >= layout.label_columns).astype(np.int64)
         own_number = number - owner * layout.label_columns
@@ -72,17 +76,38 @@ class Candidates:
             column=np.repeat(np.arange(used.size), per_column),
             cut=cut,
             missing_left=missing_left,
+            one_hot=layout.categories[number, cut],
             owner=owner,
             index=(own_number * 2 + missing_left) * layout.bins + cut,
             number=number,
-            bins=layout.bins,
+            layout=layout,
             index_bits=index_bits(layout),
         )
 
-    def decode(self, index: Numbers) -> tuple[Numbers, Numbers, NDArray[np.bool_]]:
-        """(own column, cut, missing_left) of candidate numbers at their owner."""
-        column, cut = np.divmod(index, self.bins)
-        return column // 2, cut, (column % 2).astype(np.bool_)
+    def decode(self, index: Numbers, rank: int) -> Cuts:
+        """The splits that candidate numbers at their owner say; of others nothing of meaning."""
+        column, cut = np.divmod(index, self.layout.bins)
+        missing_left, own = (column % 2).astype(np.bool_), column // 2
+        number = np.minimum(own + rank * self.layout.label_columns, self.layout.total_columns - 1)
+        return Cuts(own, cut, missing_left, self.layout.categories[number, cut])
+
+
+def _numeric(layout: Layout) -> tuple[Numbers, NDArray[np.bool_]]:
+    """A numeric column's cuts in order of preference, and where each sends missing values."""
+    forward, backward = np.arange(layout.cuts), np.arange(layout.bins - 2, -1, -1)
+    if not layout.missing:
+        backward = backward[:0]
+    cut = np.concatenate([forward, backward])
+    return cut, np.arange(cut.size) >= forward.size
+
+
+def _categorical(layout: Layout) -> tuple[Numbers, NDArray[np.bool_]]:
+    """Those of a categorical column, as many."""
+    categories = np.arange(layout.bins - 1)
+    if not layout.missing:
+        return categories, np.ones(categories.size, np.bool_)
+    missing_left = np.append(np.tile([True, False], categories.size), False)
+    return np.append(np.repeat(categories, 2), layout.bins - 1), missing_left
 
 
 def index_bits(layout: Layout) -> int:
@@ -160,12 +185,17 @@ def best_splits(
 
 
 def child_sums(histogram: Histogram, candidates: Candidates) -> ChildSums:
-    """Sums by candidate of the child without the missing values, and of the nodes; local."""
-    parts = []
+    """Sums by candidate of the child without the missing values, and of the nodes; local.
+
+    That child is the left one where missing values go right, and has the cut's own sums but where
+    the cut is a category, which is the right one.
+    """
+    parts, others = [], candidates.missing_left != candidates.one_hot
+    last = candidates.layout.bins - 1
     for running in (histogram.gradient, histogram.hessian):
         below = running[:, candidates.column, candidates.cut]
-        present = running[:, candidates.column, candidates.bins - 1]
-        parts.append(Shared.where(candidates.missing_left, present - below, below))
+        present = running[:, candidates.column, last]
+        parts.append(Shared.where(others, present - below, below))
     return ChildSums(parts[0], parts[1], *histogram.totals)
 
 

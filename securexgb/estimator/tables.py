@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +15,12 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from securexgb.errors import DataError
+from securexgb.errors import DataError, UsageError
+from securexgb.estimator.categories import named_categories, with_numbers
 from securexgb.estimator.parameters import Parameters
 from securexgb.estimator.views import naming_columns
 from securexgb.jobs.aligning.tables import own_ids
+from securexgb.jobs.data.categories import Names
 from securexgb.jobs.rows import Rows
 
 Reals = NDArray[np.float64]
@@ -26,10 +29,13 @@ Reals = NDArray[np.float64]
 class CheckedTables(Parameters):
     """An estimator's way from what users pass to rows; its labels are the classes' business."""
 
+    _categories: dict[str, Names]
+
     def _checked(self, X: Any, y: Any, sample_weight: Any, ids: Any) -> Rows:
         """Training data, checked. Rows of weight zero are left out where both parties are
         here: they count for nothing, not even in the bins."""
         X, row_ids, keys = own_ids(self.federation, X, ids, self.align)
+        X, found = self._numbered(X, fitting=True)
         with naming_columns(X):
             X, y = validate_data(
                 self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", y_numeric=False
@@ -45,7 +51,10 @@ class CheckedTables(Parameters):
                     raise DataError("every row has sample_weight 0, so there is nothing to learn")
                 X, y, weights = X[kept], y[kept], weights[kept]
         labels = self._encoded(y, fitting=True)
-        return Rows(self._with_nan(X), self._names(X), labels, weights).with_ids(row_ids, keys)
+        values, names = self._with_nan(X), self._names(X)
+        named = self._named_categories(names, values, found, fitting=True)
+        rows = Rows(values, names, labels, weights, categories=named)
+        return rows.with_ids(row_ids, keys)
 
     def _checked_more(self, X: Any, y: Any, sample_weight: Any, ids: Any) -> Rows:
         """An evaluation set, checked against the training data."""
@@ -64,6 +73,7 @@ class CheckedTables(Parameters):
     def _own_columns(self, X: Any, ids: Any, *, reset: bool) -> Rows:
         """Rows without labels, checked; a side of a federation may have no column."""
         X, row_ids, keys = own_ids(self.federation, X, ids, self.align)
+        X, found = self._numbered(X, fitting=reset)
         least = 1 if self.federation is None else 0
         with naming_columns(X):
             X = validate_data(
@@ -74,7 +84,25 @@ class CheckedTables(Parameters):
                 ensure_all_finite="allow-nan",
                 ensure_min_features=least,
             )
-        return Rows(self._with_nan(X), self._names(X)).with_ids(row_ids, keys)
+        values, names = self._with_nan(X), self._names(X)
+        named = self._named_categories(names, values, found, fitting=reset)
+        return Rows(values, names, categories=named).with_ids(row_ids, keys)
+
+    def _numbered(self, X: Any, *, fitting: bool) -> tuple[Any, dict[str, Names]]:
+        """The table with numbers in place of categories, and their names."""
+        if not fitting:
+            return with_numbers(X, self._categories) if self._categories else (X, {})
+        if "c" in (self.feature_types or ()) and not self.enable_categorical:
+            raise UsageError('feature_types calls a column "c": set enable_categorical=True')
+        return with_numbers(X, None) if self.enable_categorical else (X, {})
+
+    def _named_categories(
+        self, names: Sequence[str], values: Reals, found: dict[str, Names], *, fitting: bool
+    ) -> dict[str, Names]:
+        """The names of all categories; those of the training are kept for later tables."""
+        if fitting:
+            self._categories = named_categories(self.feature_types, names, values, found)
+        return self._categories
 
     def _with_nan(self, X: Reals) -> Reals:
         """The table with NaN in place of the value ``missing``."""

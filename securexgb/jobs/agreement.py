@@ -46,9 +46,10 @@ class JobDescription:
     """One party's public facts.
 
     ``columns``: number of own columns. ``categorical``: which of them are categorical, ascending.
-    ``weights``: rows have sample weights (the label party's word counts). ``sets``: (name, rows, has weights) of every evaluation set, the
-    rows of the label party and its weights likewise. ``saved``: model id, coins, session of
-    every saved round, and after how many rounds margins are known; None without checkpoint.
+    ``weights``: rows have sample weights (the label party's word counts). ``sets``: (name, rows,
+    has weights) of every evaluation set, the rows of the label party and its weights likewise.
+    ``saved``: model id, coins, session of every saved round, and after how many rounds margins are
+    known; None without checkpoint.
     """
 
     params: str

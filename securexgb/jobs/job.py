@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from securexgb.boost.columns.binning import check_categories, check_columns
 from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.columns.binning import check_categories, check_columns
 from securexgb.boost.leak import NO_FLOORS, Floors
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams

@@ -46,19 +46,22 @@ def plain_xgboost(
         raise NotAvailable(ABSENT)
     import xgboost  # noqa: PLC0415  (slow, and needed here only)
 
-    binner = Binner.fit(train.values, params.max_bin)
+    binner = Binner.fit(train.values, params.max_bin, train.categorical)
+    kinds = ["c" if name in train.categories else "q" for name in train.column_names]
+    more: Any = {"feature_types": kinds, "enable_categorical": True} if train.categories else {}
 
     def table(data: Rows) -> Any:
         if has_own_bins:
-            return xgboost.DMatrix(data.values, data.labels, weight=data.weights)
+            return xgboost.DMatrix(data.values, data.labels, weight=data.weights, **more)
         bins = binner.transform(data.values).astype(np.float64)
         bins[bins == params.max_bin] = np.nan
-        return xgboost.DMatrix(bins, data.labels, weight=data.weights)
+        return xgboost.DMatrix(bins, data.labels, weight=data.weights, **more)
 
     settings = {name: getattr(params, name) for name in SHARED_NAMES}
     settings |= {
         "tree_method": "hist",
         "max_bin": params.max_bin if has_own_bins else 256,
+        "max_cat_to_onehot": 256,
         "seed": params.random_state,
         "nthread": 1,
     }

@@ -9,8 +9,8 @@ import numpy as np
 from securexgb.arith.fixedpoint import encode
 from securexgb.arith.prg import Prg
 from securexgb.boost.auc import EvaluationTargets
-from securexgb.boost.columns.binning import Binner
 from securexgb.boost.booster import grow_model
+from securexgb.boost.columns.binning import Binner
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.evaluation import check_metrics
 from securexgb.boost.grower import TreeJob

@@ -26,6 +26,8 @@ from numpy.typing import NDArray
 from securexgb.errors import DataError
 
 Columns = NDArray[np.float64]
+MOST_CATEGORIES = 254
+"""Of a column: one fewer than the most bins."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

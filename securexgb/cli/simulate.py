@@ -96,6 +96,10 @@ OfflineOption = Annotated[
         "this process too). Default: two-party, but dealt with ss."
     ),
 ]
+CategoricalOption = Annotated[
+    list[str] | None,
+    typer.Option(help="A column that holds categories, as text or numbers; may be repeated."),
+]
 MissingOption = Annotated[
     str | None,
     typer.Option(
@@ -126,6 +130,7 @@ def simulate(
     id_column: IdOption = None,
     overlap: OverlapOption = None,
     missing: MissingOption = None,
+    categorical: CategoricalOption = None,
     objective: Annotated[str | None, typer.Option(help="What is learnt.")] = None,
     trees: Annotated[int | None, typer.Option(help="Number of trees (n_estimators).")] = None,
     depth: Annotated[int | None, typer.Option(help="Depth of every tree (max_depth).")] = None,
@@ -155,6 +160,7 @@ def simulate(
         "learning_rate": learning_rate,
         "random_state": seed,
         "splits": splits,
+        "enable_categorical": True if categorical else None,
     }
     params = parameters(flags, param or [])
     texts = MISSING if missing is None else ("", *(split_names(missing) or ()))
@@ -164,6 +170,8 @@ def simulate(
         classifies=params.traits.classifies,
         positive=positive_label,
         missing=texts,
+        categorical=tuple(categorical or ()),
+        finds_categories=params.enable_categorical,
     )
     whole = _load(data, roles, split_names(ignore))
     split = split_rows(whole, split_names(feature_party_columns), params, test_fraction)
@@ -297,8 +305,10 @@ def _load(path: Path | None, roles: ColumnRoles, ignore: tuple[str, ...] | None)
     if path is None:
         from sklearn.datasets import load_breast_cancer  # noqa: PLC0415  (slow, and needed here only)
 
-        if any(given is not None for given in (roles.label, roles.id, ignore)):
-            raise UsageError("--label, --id and --ignore are for DATA, and no DATA is given")
+        if roles.label or roles.id or ignore is not None or roles.categorical:
+            raise UsageError(
+                "--label, --id, --ignore and --categorical are for DATA, and no DATA is given"
+            )
         found = load_breast_cancer()
         names = tuple(str(name) for name in found.feature_names)
         labels, classes = found.target.astype(np.float64), None

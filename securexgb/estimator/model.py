@@ -20,6 +20,7 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importances, why_not
 from securexgb.boost.leak import Floors
+from securexgb.boost.monotone import by_number
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request
 from securexgb.errors import UsageError
@@ -85,11 +86,11 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
 
         ``X``: (rows, columns), NaN or ``missing`` where there is no value: array, list, or a
         pandas, polars or pyarrow table. ``y``: labels; the feature party of a federation passes
-        none. ``eval_set``: pairs (X, y), whose metrics are evaluated after every tree and
-        thereby revealed. ``ids``: in a federation whose terms name an id_column, one text or
-        whole number a row, unless X is a table with that column; the other side must have the
-        same ones in the same order. ``verbose``: write the metrics of each tree to stdout, or of
-        every so-many-th one.
+        none. ``eval_set``: pairs (X, y), whose metrics are evaluated after every tree (or every
+        ``eval_every``-th) and thereby revealed. ``ids``: in a federation whose terms name an
+        id_column, one text or whole number a row, unless X is a table with that column; the other
+        side must have the same ones in the same order. ``verbose``: write the metrics of each
+        evaluation to stdout, or of every so-many-th one.
         """
         refuse_other_terms(self)
         hooks = (*(self.callbacks or ()), *evaluation_lines(verbose))
@@ -200,6 +201,8 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
                 f"not {self.objective!r}"
             )
         seed = integer_seed(self.random_state)
+        columns = getattr(self, "n_features_in_", 0)
+        values["monotone_constraints"] = by_number(self.monotone_constraints, columns)
         values |= {"objective": self._objective, "random_state": seed}
         return TrainingParams.from_mapping(values), seed
 

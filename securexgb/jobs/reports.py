@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 from securexgb import __version__
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.importance import importance_of, importances
+from securexgb.boost.metrics.schedule import evaluated_round, evaluations
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, SecureXGBError
 from securexgb.federation.session import Federation
@@ -233,6 +234,10 @@ def _write(
         scored=quality.scored,
         stability=quality.stability,
         learning_curve=curves(half.history),
+        evaluated_after=[
+            evaluated_round(half.params, place) + 1
+            for place in range(evaluations(half.params, len(half.rounds)))
+        ],
         importance=importance[0],
         importance_is=importance[1],
         missing_rates=record.missing_rates,
@@ -269,7 +274,7 @@ def report_sentence(run: RunDirectory) -> str:
 
 
 def curves(history: History) -> dict[str, list[float]]:
-    """Metric values after each tree, by "set metric"."""
+    """Metric values of each evaluation, by "set metric"."""
     return {
         f"{data} {metric}": values
         for data, metrics in history.items()
@@ -313,6 +318,7 @@ def rows_to_score(
         data,
         data_set=data_set,
         columns=finished.half.columns,
+        categories=finished.half.categories,
         classes=finished.record.classes,
         is_label_optional=True,
     )

@@ -34,13 +34,14 @@ def own_splits(model: ModelHalf) -> dict[str, Any]:
 def split_table(model: ModelHalf) -> list[dict[str, Any]]:
     """A half's own splits as rows of a table: tree and node (from 0), column, threshold, and
     ``missing_left``; a row whose value is below the threshold goes left, and where there is none
-    every present value does. NotAvailable where splits are hidden."""
+    every present value does; of a split on a category ``category`` in place of ``threshold``.
+    NotAvailable where splits are hidden."""
     rows = []
     for number, tree in enumerate(own_splits(model)["trees"]):
         for node in tree:
             if "column" in node:
-                own = ("node", "column", "threshold", "missing_left")
-                rows.append({"tree": number, **{name: node[name] for name in own}})
+                own = {name: value for name, value in node.items() if name != "owner"}
+                rows.append({"tree": number, **own})
     return rows
 
 

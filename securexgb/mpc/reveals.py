@@ -30,6 +30,7 @@ class Reveal(Enum):
     SPLIT_OWNER = "which party owns each split"
     SPLIT_INDEX = "feature and threshold of a split, to the party that owns it"
     METRIC = "value of an evaluation metric that the terms ask for"
+    EVALUATION_SCORE = "score of an evaluation row, in 4 decimals, after each evaluation"
     IMPORTANCE = "share of a column in the gain or cover of all splits, in whole per cents"
     PREDICTION = "predictions, rounded, to whom the terms name"
     COMMON_MEMBERS = "which of its own rows the other party has too"
@@ -41,6 +42,8 @@ class Reveal(Enum):
         match self:
             case Reveal.SPLIT_INDEX:
                 return "the split's owner"
+            case Reveal.EVALUATION_SCORE:
+                return "the label party"
             case Reveal.PREDICTION:
                 return "whom the terms name"
             case _:

@@ -39,15 +39,17 @@ def numbers_of(frame: pd.DataFrame) -> np.ndarray:
 @pytest.mark.parametrize("splits", ["owner", "hidden"])
 def test_pandas_and_feature_types_are_taken_as_by_xgboost(splits: str) -> None:
     frame, labels = data()
-    frame["branch"] = frame["branch"].astype("Int64").astype("category")
+    branches = frame["branch"].fillna(-1).astype(int)
+    frame["branch"] = pd.Categorical.from_codes(branches, list("uvwxyz"))
     more = {"enable_categorical": True, "max_cat_to_onehot": 12}
     ours = SecureXGBClassifier(**SETTINGS, **more, splits=splits).fit(frame, labels)
     codes = SecureXGBClassifier(**SETTINGS, **more, splits=splits, feature_types=["c", "q", "c"])
-    codes.fit(numbers_of(frame), labels)
+    columns = numbers_of(data()[0])
+    codes.fit(columns, labels)
     theirs = xgboost.XGBClassifier(**SETTINGS, **more, tree_method="hist").fit(frame, labels)
     assert ours._halves[0].layout.categorical == (0, 2)
     found = ours.predict_proba(frame)[:, 1]
-    np.testing.assert_array_equal(found, codes.predict_proba(numbers_of(frame))[:, 1])
+    np.testing.assert_array_equal(found, codes.predict_proba(columns)[:, 1])
     np.testing.assert_allclose(found, theirs.predict_proba(frame)[:, 1], atol=1e-3)
 
 

@@ -12,14 +12,21 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Traits:
     """``metrics``: of evaluation sets, the first one is the default. ``classifies``: labels are
-    classes, else numbers, which are centred and divided by 2^target_exponent.
+    classes, else numbers, which are centred and divided by 2^target_exponent. ``opened_metrics``:
+    those that exist where the label party gets the scores of evaluation rows.
     """
 
     name: str
     metrics: tuple[str, ...]
     classifies: bool
+    opened_metrics: tuple[str, ...] = ()
 
 
-LOGISTIC = Traits("binary:logistic", ("logloss", "error", "auc"), classifies=True)
-SQUARED_ERROR = Traits("reg:squarederror", ("rmse",), classifies=False)
+LOGISTIC = Traits(
+    "binary:logistic",
+    ("logloss", "error", "auc"),
+    classifies=True,
+    opened_metrics=("aucpr", "ks", "error@t"),
+)
+SQUARED_ERROR = Traits("reg:squarederror", ("rmse",), classifies=False, opened_metrics=("mae",))
 TRAITS = {traits.name: traits for traits in (LOGISTIC, SQUARED_ERROR)}

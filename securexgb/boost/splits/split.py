@@ -50,7 +50,9 @@ class Candidates:
     ``column``: position among the used columns; ``cut``; ``missing_left``; ``one_hot``: the cut is
     a category, see ``executor.Cuts``; ``owner``: rank;
     ``index``: the candidate's number at its owner, of ``index_bits`` bits, see
-    ``Candidates.decode``; ``number``: of its column over both parties.
+    ``Candidates.decode``; ``number``: of its column over both parties; ``direction``: 1 where a
+    child with the greater values must not weigh less, -1 where it must not weigh more, 0 where it
+    may; None where no column of the job has one.
     """
 
     column: Numbers
@@ -62,10 +64,14 @@ class Candidates:
     number: Numbers
     layout: Layout
     index_bits: int
+    direction: Numbers | None = None
 
     @staticmethod
-    def of(layout: Layout, used: Numbers) -> Candidates:
-        """Candidates of the used columns (numbers over both parties, ascending)."""
+    def of(layout: Layout, used: Numbers, directions: Numbers | None = None) -> Candidates:
+        """Candidates of the used columns (numbers over both parties, ascending).
+
+        ``directions``: of all columns of both parties.
+        """
         cuts, lefts = zip(_numeric(layout), _categorical(layout), strict=True)
         kind, per_column = layout.is_categorical[used].astype(np.intp), cuts[0].size
         cut, missing_left = np.stack(cuts)[kind].reshape(-1), np.stack(lefts)[kind].reshape(-1)
@@ -82,7 +88,15 @@ class Candidates:
             number=number,
             layout=layout,
             index_bits=index_bits(layout),
+            direction=None if directions is None else directions[number],
         )
+
+    def turns(self, marks: SharedBits) -> SharedBits | None:
+        """Whether a node's split must rise, and must fall, (2, nodes); local. ``marks``: of these
+        candidates, (c, nodes)."""
+        if self.direction is None:
+            return None
+        return SharedBits.stack([marks[self.direction == way].xor_all() for way in (1, -1)])
 
     def decode(self, index: Numbers, rank: int) -> Cuts:
         """The splits that candidate numbers at their owner say; of others nothing of meaning."""
@@ -131,13 +145,19 @@ class BestSplits:
 
 
 def splits_cost(
-    nodes: int, candidates: int, dummy_bits: int, numbers: NumberFormat, prices: Prices
+    nodes: int,
+    candidates: int,
+    dummy_bits: int,
+    numbers: NumberFormat,
+    prices: Prices,
+    *,
+    is_monotone: bool = False,
 ) -> Cost:
     """Cost of ``best_splits`` for so many nodes and candidates, and bits of dummies."""
     total = Cost()
     for block in blocks_of(nodes, candidates):
         count = block.stop - block.start
-        total += scores_cost(count, candidates, numbers, prices)
+        total += scores_cost(count, candidates, numbers, prices, is_monotone=is_monotone)
         total += best_cost(count, candidates, score_bits(numbers), 2, dummy_bits)
     return total
 
@@ -150,7 +170,12 @@ def blocks_of(nodes: int, candidates: int) -> list[slice]:
 
 @protocol(
     priced=lambda prices, histogram, candidates, numbers, dummies: splits_cost(
-        histogram.hessian.shape[0], candidates.cut.size, dummies.shape[0], numbers, prices
+        histogram.hessian.shape[0],
+        candidates.cut.size,
+        dummies.shape[0],
+        numbers,
+        prices,
+        is_monotone=candidates.direction is not None,
     ),
     opens=COMPOSED,
     source="xgboost 3.2, hist: EnumerateSplit, NeedReplace",
@@ -196,7 +221,10 @@ def child_sums(histogram: Histogram, candidates: Candidates) -> ChildSums:
         below = running[:, candidates.column, candidates.cut]
         present = running[:, candidates.column, last]
         parts.append(Shared.where(others, present - below, below))
-    return ChildSums(parts[0], parts[1], *histogram.totals)
+    rises = candidates.direction
+    if rises is not None:
+        rises = np.where(candidates.missing_left, -rises, rises)
+    return ChildSums(parts[0], parts[1], *histogram.totals, rises)
 
 
 def _left_sums(sums: ChildSums, candidates: Candidates) -> Shared:

@@ -112,22 +112,31 @@ def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreeme
         rounds=rounds,
         are_margins_known=known,
         are_weighted=tuple(weighted for _, _, weighted in label.sets),
-        directions=_directions(params, both),
+        directions=_directions(params, both, layout),
     )
 
 
-def _directions(params: TrainingParams, both: Sequence[JobDescription]) -> tuple[int, ...] | None:
-    """Of the columns of both sides; UsageError at both for names that neither of them has."""
-    terms, columns = params.monotone_constraints, sum(side.columns for side in both)
+def _directions(
+    params: TrainingParams, both: Sequence[JobDescription], layout: Layout
+) -> tuple[int, ...] | None:
+    """Of the columns of both sides; UsageError at both for names that neither of them has, and for
+    categorical columns."""
+    terms = params.monotone_constraints
     if not terms:
         return None
+    ways = tuple(way for side in both for way in side.directions)
     if not is_by_name(terms):
-        return in_order(terms, columns)
-    if unknown := [name for name in both[0].strangers if name in both[1].strangers]:
+        ways = in_order(terms, layout.total_columns)
+    elif unknown := [name for name in both[0].strangers if name in both[1].strangers]:
         raise UsageError(no_column(unknown))
-    if any(len(side.directions) != side.columns for side in both):
+    elif any(len(side.directions) != side.columns for side in both):
         raise MalformedFrame("a side's directions are not one for each of its columns")
-    return tuple(way for side in both for way in side.directions)
+    if any(ways[number] for number in layout.categorical):
+        raise UsageError(
+            "monotone_constraints has a direction for a categorical column, whose values have no "
+            "order: leave it out"
+        )
+    return ways
 
 
 def _resumed_rounds(both: Sequence[JobDescription]) -> tuple[bool, int]:

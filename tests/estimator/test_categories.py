@@ -99,3 +99,5 @@ def test_what_cannot_be_is_refused_in_words() -> None:
         fit(codes, max_cat_to_onehot=8)
     with pytest.raises(UsageError, match="true or false"):
         fit(codes, enable_categorical="yes")
+    with pytest.raises(UsageError, match="a direction for a categorical column"):
+        fit(frame, enable_categorical=True, monotone_constraints=(1, 0, 0))

@@ -17,7 +17,7 @@ from securexgb.boost.importance import opened_importance
 from securexgb.boost.leak import most_of_evaluation, most_of_round
 from securexgb.boost.metrics.measuring import Measured, measured_metrics
 from securexgb.boost.metrics.schedule import is_evaluated
-from securexgb.boost.sample import sampled_columns
+from securexgb.boost.sample import columns_of_nodes
 from securexgb.boost.state import State
 from securexgb.errors import MalformedFrame
 from securexgb.mpc.party import Party
@@ -76,7 +76,7 @@ def _grow(party: Party, state: State, number: int) -> None:
     with party.ledger.announced(most):
         state.begin_tree(params.n_estimators - number)
         state.rows.gradients(number)
-        used = sampled_columns(state.coins, params, model.layout, number)
+        used = columns_of_nodes(state.coins, params, model.layout, number, model.outputs)
         model.trees += grow_trees(party, state.tree_job(number, used), state.rows)
         margins = state.rows.margins()
         sets = [Measured(one.name, margins[:, one.rows], one.truth) for one in due]

@@ -103,7 +103,7 @@ def running_cost(shape: MatrixShape, sums: int, numbers: NumberFormat) -> Cost:
 
 @protocol(
     cost=lambda shape, sums, used, numbers, alone: running_cost(
-        shape, sums.nodes * used.size * sums.sums.shape[3], numbers
+        shape, sums.nodes * used.shape[-1] * sums.sums.shape[3], numbers
     ),
     opens=COMPOSED,
     source="docs/protocols.md, histograms",
@@ -119,8 +119,16 @@ def running(
 ) -> Histogram:
     """The running sums of the used columns, rounded to the units of the number format.
 
-    ``alone``: public, of all columns, (columns, bins): where a bin is a category, its own sum.
+    ``used``: (k,), or those of each node, (nodes, k). ``alone``: public, of all columns, (columns,
+    bins): where a bin is a category, its own sum.
     """
-    of_bins = sums.sums[:, :, used]
-    cumulated = Shared.where(alone[used], of_bins, of_bins.cumsum(axis=3))
+    of_bins = sums.sums[:, :, used] if used.ndim == 1 else _of_each(sums, used)
+    is_alone = alone[used] if used.ndim == 1 else alone[used][:, None]
+    cumulated = Shared.where(is_alone, of_bins, of_bins.cumsum(axis=3))
     return Histogram(*round_sums(party, cumulated, shape.widths(numbers.dropped_bits)))
+
+
+def _of_each(sums: NoisySums, used: NDArray[np.int64]) -> Shared:
+    """Each node's own columns, (nodes, 2, k, bins)."""
+    nodes = np.arange(used.shape[0])[:, None, None]
+    return sums.sums[nodes, np.arange(2)[:, None], used[:, None]]

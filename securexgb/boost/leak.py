@@ -121,9 +121,10 @@ class Floors:
     most_measured: int | None = None
     """Of a set so many rows are measured at most, where a metric is of a sample."""
 
-    def of(self, params: TrainingParams) -> Floors:
-        """Those that a training needs: hidden splits say nothing of its rows, importance does."""
-        is_silent = params.is_hidden and not params.opens_importance
+    def of(self, params: TrainingParams, *, may_export: bool = False) -> Floors:
+        """Those that a training needs: hidden splits say nothing of its rows, importance does, and
+        so does an export of the model."""
+        is_silent = params.is_hidden and not params.opens_importance and not may_export
         training_rows = 0 if is_silent else self.training_rows
         return replace(self, training_rows=training_rows, most_measured=_most_measured(params))
 
@@ -166,7 +167,7 @@ NO_FLOORS = Floors(0, 0)
 def of_splits(params: TrainingParams, layout: Layout, splits: int) -> Leak:
     """So many splits opened to the feature party."""
     columns = min(sampled_count(params, layout), layout.feature_columns)
-    a_column = Candidates.of(layout, np.arange(1)).cut.size
+    a_column = Candidates.of(layout, np.arange(1)).count
     return Leak("training rows", layout.rows, splits, columns * a_column)
 
 

@@ -17,8 +17,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
-from securexgb.boost.monotone import plain_directions, read_directions
 from securexgb.boost.objective.traits import TRAITS, Traits
+from securexgb.boost.splits.directions import plain_directions, read_directions
+from securexgb.boost.splits.interactions import plain_interactions, read_interactions
 from securexgb.errors import UsageError
 
 SIGMOIDS = ("table", "ckks")
@@ -74,6 +75,12 @@ class TrainingParams:
         "or a number for each, the label party's columns first.",
         read=read_directions,
     )
+    interaction_constraints: tuple[tuple[int, ...], ...] | tuple[tuple[str, ...], ...] = _parameter(
+        (),
+        "Groups of columns, at most 8, that a path may use together: lists of names, or of numbers "
+        "from 0, the label party's columns first; a column in none is a group of its own.",
+        read=read_interactions,
+    )
     reg_lambda: float = _parameter(1.0, "L2 penalty on leaf values.", (0.0, 1e6))
     reg_alpha: float = _parameter(0.0, "L1 penalty on leaf values.", (0.0, 1e6))
     subsample: float = _parameter(
@@ -81,6 +88,12 @@ class TrainingParams:
     )
     colsample_bytree: float = _parameter(
         1.0, "Share of the columns that a tree may use.", (0.0, 1.0), excludes_low=True
+    )
+    colsample_bylevel: float = _parameter(
+        1.0, "Share of a tree's columns that a level may use.", (0.0, 1.0), excludes_low=True
+    )
+    colsample_bynode: float = _parameter(
+        1.0, "Share of a level's columns that a node may use.", (0.0, 1.0), excludes_low=True
     )
     scale_pos_weight: float = _parameter(
         1.0, "Factor on the weight of positive rows.", (0.0, 1e4), excludes_low=True
@@ -228,8 +241,11 @@ class TrainingParams:
     def to_mapping(self) -> dict[str, Any]:
         """Every name and value; tuples as lists, for TOML and JSON. None means not set."""
         values = {name: getattr(self, name) for name in declarations()}
-        plain = plain_directions(self.monotone_constraints)
-        return values | {"eval_metric": list(self.eval_metric), "monotone_constraints": plain}
+        return values | {
+            "eval_metric": list(self.eval_metric),
+            "monotone_constraints": plain_directions(self.monotone_constraints),
+            "interaction_constraints": plain_interactions(self.interaction_constraints),
+        }
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -302,6 +318,13 @@ class TrainingParams:
             )
         if self.max_cat_to_onehot is not None and not self.enable_categorical:
             raise UsageError("max_cat_to_onehot is for categorical columns: set enable_categorical")
+        sampled = min(self.colsample_bytree, self.colsample_bylevel, self.colsample_bynode) < 1.0
+        if self.interaction_constraints and self.splits == "owner" and sampled:
+            raise UsageError(
+                'interaction_constraints with splits = "owner" does not go with a sample of '
+                "columns, in which dummy splits would show themselves: leave colsample_bytree, "
+                'colsample_bylevel and colsample_bynode at 1, or choose splits = "hidden"'
+            )
         self._check_metrics()
         if self.traits.classifies:
             if self.base_score is not None and not 0.0 < self.base_score < 1.0:

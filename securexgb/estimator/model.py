@@ -20,9 +20,9 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importances, why_not
 from securexgb.boost.leak import Floors
-from securexgb.boost.monotone import by_number
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request
+from securexgb.boost.splits.directions import by_number
 from securexgb.errors import UsageError
 from securexgb.estimator.files import restore_estimator, save_estimator
 from securexgb.estimator.names import refuses_in_words
@@ -39,6 +39,8 @@ from securexgb.estimator.views import (
 from securexgb.jobs.aligning.tables import align_training, aligned_margins
 from securexgb.jobs.alignment import Named
 from securexgb.jobs.data.files import check_agreed_columns
+from securexgb.jobs.export import export_alone, joint_export
+from securexgb.jobs.ledgers import add_ledgers
 from securexgb.jobs.prediction import Predictor
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import (
@@ -51,6 +53,7 @@ from securexgb.jobs.simulation import (
 from securexgb.jobs.training import agreed_job
 from securexgb.jobs.training import train as run_training
 from securexgb.offline.method import Method
+from securexgb.storage.whole import write_whole
 
 if TYPE_CHECKING:
     from securexgb.federation.session import Federation
@@ -124,9 +127,10 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         over the columns of both sides; alone exact, and one side of a federation sees what was
         opened of its own columns, in hundredths, where the terms say importance = "gain". "cover"
         (total_cover) in its place where the parameter, or the terms, say importance = "cover".
-        "weight", of owned splits: of their number, adding up to 1; one side of a federation
-        counts its own splits. None: whichever the model has. Raises NotAvailable, which is an
-        AttributeError, where there is none.
+        "weight", of owned splits: of the number of those of nodes that did split, adding up to 1;
+        one side of a federation, which cannot tell these, counts all splits of its own. None:
+        whichever the model has. Raises NotAvailable, which is an AttributeError, where there is
+        none.
         """
         check_is_fitted(self)
         shares = np.zeros(self.n_features_in_)
@@ -139,6 +143,30 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         """Write the model into a directory: estimator.json and one npz file a half."""
         check_is_fitted(self)
         save_estimator(self, Path(path))
+
+    def export_xgboost(self, path: str | Path) -> bool:
+        """Write the whole model as one JSON file that xgboost reads; true where this side got it.
+
+        Alone both halves are here. In a federation both sides call it, and the terms say who gets
+        the model (export_to): UsageError where they say nobody. Of a model with early stopping the
+        rounds up to the best one are written.
+        """
+        check_is_fitted(self)
+        content: bytes | None
+        if self.federation is None:
+            self._need_both()
+            names = [str(name) for name in getattr(self, "feature_names_in_", ())]
+            content = export_alone(self._halves, self._sides, names, self._seed)
+        else:
+            terms = self.federation.terms
+            recipient, sides = terms.model_recipient, (terms.label_party, terms.feature_party)
+            with self.federation.session("export") as party:
+                content = joint_export(party, self._halves[0], recipient, sides)
+                known = getattr(self, "ledger_", ())
+                self.ledger_ = add_ledgers(known, party.ledger.rows())
+        if content is not None:
+            write_whole(Path(path), content)
+        return content is not None
 
     def load_model(self, path: str | Path) -> None:
         """Take over the model that ``save_model`` wrote."""
@@ -182,15 +210,19 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         if self.federation is not None:
             with Predictor.open(self.federation, halves[0], asked_rows(trees)) as predictor:
                 return aligned_margins(predictor, self.federation, rows)
-        if len(halves) != 2:
-            raise UsageError(
-                "this estimator holds one half of a model: set its federation, and predict "
-                "together with the other side"
-            )
+        self._need_both()
         prediction: Any = self.prediction or "transfers"
         request = Request("label", self.prediction_decimals, prediction)
         sides, method = self._sides, self._method()
         return predict_alone(halves, rows, sides, request, self._seed, method).results[0]
+
+    def _need_both(self) -> None:
+        """UsageError where one half is here, and no federation to reach the other."""
+        if len(self._halves) != 2:
+            raise UsageError(
+                "this estimator holds one half of a model: set its federation, and predict or "
+                "export together with the other side"
+            )
 
     def _params(self) -> tuple[TrainingParams, int]:
         """The parameters, checked, and the seed."""

@@ -31,6 +31,7 @@ from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import FinishedRun, RunDirectory, RunRecord, timestamp
 from securexgb.model.files import save_half
 from securexgb.mpc.party import Party
+from securexgb.mpc.reveals import Reveal
 from securexgb.report.metrics import binary_metrics, regression_metrics, stability
 from securexgb.report.record import (
     BinaryMetrics,
@@ -55,6 +56,10 @@ FORMAT = 1
 """Of predicted.json."""
 _CUT_OFF = (
     "the last session was cut off: the ledger counts what it may have opened at its worst case"
+)
+_EXPORTED = (
+    "the whole model was exported: bits about labels are those of the training, without what the "
+    "export has told"
 )
 PACKAGES = ("numpy", "grpcio", "cryptography", "protobuf", "pydantic", "pyarrow")
 
@@ -170,6 +175,8 @@ def write_report(
     record = replace(record, ledger=books.revealed)
     if books.in_work:
         remarks = [*remarks, _CUT_OFF]
+    if any(row["reveal"] == Reveal.MODEL.name for row in books.revealed):
+        remarks = [*remarks, _EXPORTED]
     found = importance_of(half)
     importance = (found.values, found.sentence)
     return _write(run, heading, half, importance, record, quality, remarks)

@@ -15,13 +15,15 @@ from securexgb.boost.grower import TreeJob
 from securexgb.boost.metrics.auc import EvaluationTargets
 from securexgb.boost.metrics.measuring import check_measured
 from securexgb.boost.metrics.schedule import is_evaluated
-from securexgb.boost.monotone import is_by_name, of_columns, strangers
 from securexgb.boost.objective.logistic import sigmoid_of
 from securexgb.boost.objective.objective import Labels, Objective, row_weights
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import base_margins, training_margins
 from securexgb.boost.row_side import RowJob
+from securexgb.boost.splits.directions import is_by_name, of_columns, strangers
+from securexgb.boost.splits.groups import Groups
+from securexgb.boost.splits.interactions import groups_of, is_of_names, unknown_columns
 from securexgb.boost.state import DataSet, State
 from securexgb.boost.tree import check_trees
 from securexgb.errors import DataError
@@ -118,6 +120,7 @@ def begin(party: Party, job: TrainingJob) -> State:
             used=np.arange(agreement.layout.total_columns),
             dummies=None if job.params.is_hidden else _dummies(party, job),
             importance=job.kept_importance,
+            groups=None if agreement.groups is None else Groups.of(agreement.groups),
             directions=None if agreement.directions is None else np.array(agreement.directions),
         ),
         rows=job.row_side(party, of_rows),
@@ -196,6 +199,7 @@ def fingerprint(params: TrainingParams, rows: Rows, evals: Named) -> str:
 
 def _description(party: Party, job: TrainingJob, saved: LoadedCheckpoint | None) -> JobDescription:
     terms, names = job.params.monotone_constraints, job.data.column_names
+    interactions = job.params.interaction_constraints
     return JobDescription(
         params=json.dumps(job.params.to_mapping(), sort_keys=True),
         digest=job.job_digest,
@@ -209,6 +213,8 @@ def _description(party: Party, job: TrainingJob, saved: LoadedCheckpoint | None)
         saved=None if saved is None else CheckpointSummary.of(saved),
         directions=of_columns(terms, names) if is_by_name(terms) else (),
         strangers=strangers(terms, names),
+        groups=groups_of(interactions, names) if is_of_names(interactions) else (),
+        unknown=unknown_columns(interactions, names),
     )
 
 

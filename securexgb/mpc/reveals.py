@@ -33,6 +33,10 @@ class Reveal(Enum):
     EVALUATION_SCORE = "score of an evaluation row, in 4 decimals, after each evaluation"
     IMPORTANCE = "share of a column in the gain or cover of all splits, in whole per cents"
     PREDICTION = "predictions, rounded, to whom the terms name"
+    MODEL = (
+        "splits, leaf values and base of the whole model, to whom the terms name; which of its "
+        "nodes split, to the other side"
+    )
     COMMON_MEMBERS = "which of its own rows the other party has too"
     COMMON_SIZE = "how many rows both parties have, or how many of a sample"
 
@@ -46,6 +50,8 @@ class Reveal(Enum):
                 return "the label party"
             case Reveal.PREDICTION:
                 return "whom the terms name"
+            case Reveal.MODEL:
+                return "whom the terms name, and a part the other side"
             case _:
                 return "both parties"
 

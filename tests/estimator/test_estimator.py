@@ -9,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import xgboost
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.model_selection import GridSearchCV
@@ -389,3 +390,57 @@ def test_regression_weights_and_base_score():
     assert heavy.predict(X).mean() > model.predict(X).mean() + 10
     fixed = SecureXGBRegressor(**SMALL | {"n_estimators": 1}, base_score=1000.0, learning_rate=1e-6)
     assert fixed.fit(X, y).predict(X) == pytest.approx(np.full(150, 1000.0), abs=0.1)
+
+
+@pytest.mark.parametrize("kind", [SecureXGBClassifier, SecureXGBRegressor])
+def test_a_model_alone_is_exported_for_xgboost(kind, cancer, tmp_path):
+    X, y = cancer
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    target = np.where(y == 1, "no", "yes") if kind is SecureXGBClassifier else 100 + 50 * y
+    model = kind(**SMALL, feature_party_columns=["a", "d"]).fit(frame, target)
+    assert model.export_xgboost(tmp_path / "model.json")
+    booster = xgboost.Booster(model_file=tmp_path / "model.json")
+    assert booster.feature_names == list("abcdef")
+    found = booster.predict(xgboost.DMatrix(frame))
+    known = (
+        model.predict_proba(frame)[:, 1] if kind is SecureXGBClassifier else model.predict(frame)
+    )
+    assert found == pytest.approx(known, abs=1e-5, rel=1e-6)
+    half = pickle.loads(pickle.dumps(model))
+    half._halves = half._halves[:1]
+    with pytest.raises(UsageError, match="one half of a model"):
+        half.export_xgboost(tmp_path / "half.json")
+
+
+def test_an_array_exports_without_names(fitted, cancer, tmp_path):
+    fitted.export_xgboost(tmp_path / "model.json")
+    other = xgboost.XGBClassifier()
+    other.load_model(tmp_path / "model.json")
+    assert other.predict_proba(cancer[0])[:, 1] == pytest.approx(
+        fitted.predict_proba(cancer[0])[:, 1], abs=1e-5
+    )
+
+
+def test_directions_of_a_frame_and_of_an_array(cancer):
+    """By names, by numbers and as a list the same model; xgboost gets what was meant."""
+    X, y = cancer
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    settings = SMALL | {"n_estimators": 2, "feature_party_columns": [0, 3]}
+    given = [({0: 1, 4: -1}, X), ((1, 0, 0, 0, -1, 0), X), ({"a": 1, "e": -1}, frame)]
+    models = [
+        SecureXGBClassifier(**settings, monotone_constraints=ways).fit(table, y)
+        for ways, table in given
+    ]
+    scores = [
+        model.decision_function(table) for model, (_, table) in zip(models, given, strict=True)
+    ]
+    np.testing.assert_array_equal(scores[0], scores[1])
+    np.testing.assert_array_equal(scores[0], scores[2])
+    assert models[0].get_params()["monotone_constraints"] == {0: 1, 4: -1}
+    shown = [model.get_xgb_params()["monotone_constraints"] for model in models]
+    assert shown == [(1, 0, 0, 0, -1, 0), (1, 0, 0, 0, -1, 0), {"a": 1, "e": -1}]
+    moved = np.repeat(X[:30], 9, axis=0)
+    moved[:, 0] = np.tile(np.quantile(X[:, 0], np.linspace(0, 1, 9)), 30)
+    assert (np.diff(models[0].decision_function(moved).reshape(30, 9), axis=1) >= 0).all()
+    with pytest.raises(UsageError, match="'z', which is no column"):
+        SecureXGBClassifier(**settings, monotone_constraints={"z": 1}).fit(frame, y)

@@ -21,6 +21,7 @@ from securexgb.boost.objective.objective import Labels, gradient_vectors
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks, sending_block
+from securexgb.boost.sample import sampled_count
 from securexgb.correlations.counting import Budget, CountingSource
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import measuring_cost
@@ -70,7 +71,7 @@ def tree_costs(job: Job, *, is_first: bool = False) -> dict[str, Cost]:
     params, layout = job.params, job.layout
     noise_bits = job.precision.noise_bits if job.has_pads else 0
     owned = [(job.outputs << level) // 2 for level in range(params.max_depth)]
-    used = max(1, round(layout.total_columns * params.colsample_bytree))
+    used = sampled_count(params, layout)
     prices, more = job.method.prices, job.evaluation_rows
     parts = {"stopping": _STOP}
     parts |= round_parts(params, layout, used, owned, prices, noise_bits, more)

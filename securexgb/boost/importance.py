@@ -161,7 +161,7 @@ def why_not(model: ModelHalf) -> str:
     """Why a half with hidden splits holds no importance, for people."""
     if not model.params.opens_importance:
         return NOT_OPENED
-    done, all_of_it = len(model.rounds), model.params.n_estimators
+    done, all_of_it = len(model.rounds), model.params.all_rounds
     if ended_rounds(model) is None:
         return (
             f"a callback of one side stopped the training after {done} of {all_of_it} rounds, and "
@@ -178,8 +178,8 @@ def ended_rounds(model: ModelHalf) -> int | None:
     from the terms and the opened metrics, so both sides find the same, whatever callbacks they run.
     """
     params, done = model.params, len(model.rounds)
-    is_over, count = done == params.n_estimators, done
-    if params.early_stopping_rounds is not None and done:
+    is_over, count = done == params.all_rounds, done
+    if params.early_stopping_rounds is not None and done > params.past.rounds:
         best, stop = EarlyStopping(params.early_stopping_rounds).verdict(params, model.history)
         is_over, count = is_over or stop, done if best is None else best + 1
     return count if is_over else None

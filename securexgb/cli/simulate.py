@@ -113,6 +113,12 @@ IdOption = Annotated[
     str | None,
     typer.Option("--id", help="Column by which rows are aligned first, as between two companies."),
 ]
+MarginOption = Annotated[
+    str | None,
+    typer.Option(
+        "--base-margin", help="Column of the margins that rows begin with, the label party's."
+    ),
+]
 OverlapOption = Annotated[
     float | None,
     typer.Option(help="Share of the rows that both sides have; of the others each has half."),
@@ -129,6 +135,7 @@ def simulate(
     ignore: Annotated[str | None, typer.Option(help="Columns to leave out, by comma.")] = None,
     id_column: IdOption = None,
     overlap: OverlapOption = None,
+    base_margin: MarginOption = None,
     missing: MissingOption = None,
     categorical: CategoricalOption = None,
     objective: Annotated[str | None, typer.Option(help="What is learnt.")] = None,
@@ -148,10 +155,7 @@ def simulate(
     form: FormatOption = Format.text,
 ) -> None:
     """Train with both parties on this machine, and compare with plain xgboost."""
-    method = Method.chosen(
-        algorithm, offline or ("dealt" if algorithm == "ss" else "two-party"), he
-    )
-    assert method is not None  # None stands for nothing chosen
+    method = _method(algorithm, offline, he)
     flags = {
         "objective": objective,
         "n_estimators": trees,
@@ -160,23 +164,22 @@ def simulate(
         "learning_rate": learning_rate,
         "random_state": seed,
         "splits": splits,
-        "enable_categorical": True if categorical else None,
+        "enable_categorical": bool(categorical) or None,
     }
     params = parameters(flags, param or [])
-    texts = MISSING if missing is None else ("", *(split_names(missing) or ()))
     roles = ColumnRoles(
         label=label,
+        base_margin=base_margin,
         id=id_column,
         classifies=params.traits.classifies,
         positive=positive_label,
-        missing=texts,
+        missing=MISSING if missing is None else ("", *(split_names(missing) or ())),
         categorical=tuple(categorical or ()),
-        finds_categories=params.enable_categorical,
     )
     whole = _load(data, roles, split_names(ignore))
     split = split_rows(whole, split_names(feature_party_columns), params, test_fraction)
-    is_said = any(item.split("=")[0].strip() == "missing_values" for item in param or [])
-    if not is_said and not split.has_missing:
+    said = [item.split("=")[0].strip() for item in param or []]
+    if "missing_values" not in said and not split.has_missing:
         params = replace(params, missing_values="refused")
     params = params.decided(can_hide=method.can_hide)
     aligned = None
@@ -185,6 +188,14 @@ def simulate(
         note(aligned.sentence)
     run = RunDirectory.create(run_directory, "simulation")  # before work that it must keep
     _simulate(params, split, seed, method, run, form, aligned)
+
+
+def _method(algorithm: str, offline: str | None, he: str | None) -> Method:
+    """How correlations are made; without a dealer where nothing is said and that can be."""
+    chosen = offline or ("dealt" if algorithm == "ss" else "two-party")
+    method = Method.chosen(algorithm, chosen, he)
+    assert method is not None  # None stands for nothing chosen
+    return method
 
 
 def _simulate(
@@ -305,9 +316,11 @@ def _load(path: Path | None, roles: ColumnRoles, ignore: tuple[str, ...] | None)
     if path is None:
         from sklearn.datasets import load_breast_cancer  # noqa: PLC0415  (slow, and needed here only)
 
-        if roles.label or roles.id or ignore is not None or roles.categorical:
+        apart = roles.label, roles.id, roles.base_margin, ignore, roles.categorical or None
+        if any(given is not None for given in apart):
             raise UsageError(
-                "--label, --id, --ignore and --categorical are for DATA, and no DATA is given"
+                "--label, --id, --base-margin, --ignore and --categorical are for DATA, and no "
+                "DATA is given"
             )
         found = load_breast_cancer()
         names = tuple(str(name) for name in found.feature_names)

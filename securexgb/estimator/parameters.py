@@ -54,6 +54,7 @@ class Parameters:
     colsample_bynode: float = 1.0
     scale_pos_weight: float = 1.0
     base_score: float | None = None
+    base_margin_bound: float | None = None
     max_bin: int = 32
     enable_categorical: bool = False
     max_cat_to_onehot: int | None = None

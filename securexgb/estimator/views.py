@@ -126,6 +126,8 @@ class XGBoostViews:
         The feature party of a federation has it where the terms name a base_score.
         """
         half = self._fitted_half
+        if half.params.has_base_margin:
+            raise NotAvailable("each row begins with its own base margin, so there is no intercept")
         if half.rank != 0:
             given = half.params.base_score
             if given is None:
@@ -275,7 +277,8 @@ def refuse_other_terms(model: Any) -> None:
         return
     terms, usual = model.federation.terms, vars(TrainingParams())
     names = ("algorithm", "he", "offline", "prediction", "positive_label")
-    agreed = vars(terms.training) | {name: getattr(terms, name) for name in names}
+    agreed = {name: getattr(terms.training, name) for name in declarations()}
+    agreed |= {name: getattr(terms, name) for name in names}
     for name, value in agreed.items():
         mine = getattr(model, name)
         given = tuple(mine) if isinstance(mine, list) else mine

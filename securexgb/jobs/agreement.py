@@ -54,17 +54,19 @@ class CheckpointSummary:
 class JobDescription:
     """One party's public facts.
 
-    ``columns``: number of own columns. ``categorical``: which of them are categorical, ascending.
-    ``weights``: rows have sample weights (the label party's word counts). ``sets``: (name, rows,
-    has weights) of every evaluation set, the rows of the label party and its weights likewise.
-    ``saved``: model id, coins, session of every saved round, and after how many rounds margins are
-    known; None without checkpoint.
+    ``past``: model id and rounds of the model that is gone on from. ``columns``: number of own
+    columns. ``categorical``: which of them are categorical, ascending. ``weights``: rows have
+    sample weights (the label party's word counts). ``sets``: (name, rows, has weights) of every
+    evaluation set, the rows of the label party and its weights likewise. ``saved``: model id,
+    coins, session of every saved round, and after how many rounds margins are known; None without
+    checkpoint.
     ``directions``: of the own columns that the terms name, by column, () where they name none;
     ``strangers``: names of the terms' directions that no own column has. ``groups``, ``unknown``:
     likewise of interaction constraints, see ``splits.interactions``.
     """
 
     params: str
+    past: str
     digest: str
     rows: NonNegativeInt
     columns: NonNegativeInt
@@ -115,6 +117,8 @@ def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreeme
     categorical = *label.categorical, *(columns[0] + own for own in both[1].categorical)
     layout = Layout.of(params, label.rows, columns, label.weights, categorical)
     nonces = f"{label.nonce} {both[1].nonce}"
+    if params.past.rounds:
+        nonces += f" {label.past}"  # a simulation may draw the nonces that the old model had
     is_resumed, rounds = _resumed_rounds(both)
     known = rounds > 0 and all(f.saved is not None and rounds in f.saved.margins for f in both)
     return Agreement(
@@ -191,6 +195,11 @@ def _resumed_rounds(both: Sequence[JobDescription]) -> tuple[bool, int]:
 
 def _compare(both: tuple[JobDescription, JobDescription]) -> None:
     label, feature = both
+    if label.past != feature.past:
+        raise TermsDiffer(
+            "the two sides do not go on from the same model (its id and trees): the label party "
+            f"from {_model(label)}, the feature party from {_model(feature)}"
+        )
     if label.params != feature.params or label.digest != feature.digest:
         raise TermsDiffer("the two sides train with different parameters or job terms")
     if label.rows != feature.rows:
@@ -218,6 +227,11 @@ def _check_categorical(theirs: JobDescription, params: TrainingParams) -> None:
     is_allowed = params.enable_categorical or not told
     if not is_allowed or told != sorted(set(told)) or any(n >= theirs.columns for n in told):
         raise MalformedFrame("the other side's list of its categorical columns is malformed")
+
+
+def _model(one: JobDescription) -> str:
+    model_id, _, rounds = one.past.partition(" ")
+    return f"{model_id[:8]} with {rounds[:6]} trees" if model_id else "none"
 
 
 def _parse(payload: bytes) -> JobDescription:

@@ -53,12 +53,16 @@ def plain_xgboost(
     kinds = ["c" if name in train.categories else "q" for name in train.column_names]
     more: Any = {"feature_types": kinds, "enable_categorical": True} if train.categories else {}
 
+    def matrix(values: NDArray[Any], data: Rows) -> Any:
+        own = {"weight": data.weights, "base_margin": data.base_margin}
+        return xgboost.DMatrix(values, data.labels, **own, **more)
+
     def table(data: Rows) -> Any:
         if has_own_bins:
-            return xgboost.DMatrix(data.values, data.labels, weight=data.weights, **more)
+            return matrix(data.values, data)
         bins = binner.transform(data.values).astype(np.float64)
         bins[bins == params.max_bin] = np.nan
-        return xgboost.DMatrix(bins, data.labels, weight=data.weights, **more)
+        return matrix(bins, data)
 
     settings = {name: getattr(params, name) for name in SHARED_NAMES}
     settings |= {

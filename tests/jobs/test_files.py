@@ -36,6 +36,16 @@ def test_roles_and_missing_values(tmp_path):
     assert table.missing_rates == {"a": 0.5, "b": 0.5}
 
 
+def test_base_margins_are_a_column_that_is_no_feature(tmp_path):
+    path = write(tmp_path, "a,m,y\n1,-0.5,0\n2,3,1\n")
+    table = read_side(path, ColumnRoles(label="y", base_margin="m"), "bank")
+    assert table.column_names == ("a",)
+    np.testing.assert_array_equal(table.base_margin, [-0.5, 3])
+    path = write(tmp_path, "a,m,y\n1,,0\n2,3,1\n")
+    with pytest.raises(DataError, match="base margin column 'm' has a missing value"):
+        read_side(path, ColumnRoles(label="y", base_margin="m"), "bank")
+
+
 def test_parquet_and_booleans_and_an_all_missing_column(tmp_path):
     path = tmp_path / "table.parquet"
     pa.parquet.write_table(pa.table({"a": [True, None], "b": pa.nulls(2)}), path)
@@ -57,10 +67,10 @@ def test_categories_of_a_csv_file_are_texts_and_a_model_numbers_later_ones(tmp_p
 
 def test_dictionaries_of_parquet_are_categories_where_the_terms_say_so(tmp_path):
     path = tmp_path / "table.parquet"
-    kinds = pa.array([10, 9, None, 10]).dictionary_encode()
+    kinds = pa.array(["tied", "free", None, "tied"]).dictionary_encode()
     pa.parquet.write_table(pa.table({"a": [1, 2, 3, 4], "kind": kinds}), path)
     rows = read_side(path, ColumnRoles(finds_categories=True), "bank")
-    assert rows.categories == {"kind": ("9", "10")}
+    assert rows.categories == {"kind": ("free", "tied")}
     np.testing.assert_array_equal(rows.values[:, 1], [1, 0, np.nan, 1])
 
 

@@ -15,8 +15,8 @@ from itertools import pairwise
 from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import MARGIN_BITS, ROW_WEIGHT_BITS
 from securexgb.boost import evaluation
-from securexgb.boost.evaluation import Mean, metric_unit
 from securexgb.boost.metrics import auc
+from securexgb.boost.metrics.evaluation import Mean, metric_unit
 from securexgb.boost.metrics.opened import opened_metrics_cost
 from securexgb.boost.objective.logistic import margin_bits
 from securexgb.boost.objective.registry import objective_of

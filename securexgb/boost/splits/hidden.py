@@ -48,9 +48,9 @@ class HiddenLevel:
         if layout.categorical:
             others = _tables(best.marks[:-1], candidates, 1)
             shape = tables.count, candidates.used.shape[-1]
-            kinds = np.broadcast_to(layout.is_categorical[candidates.used], shape)
-            kept = pack_bits(kinds.T)[:, None]
-            tables = SharedBits(tables.words ^ (tables.words ^ others.words) & kept, tables.count)
+            kinds = np.broadcast_to(layout.is_categorical[candidates.used], shape).T[:, None]
+            flags = np.where(kinds, others.flags(), tables.flags())
+            tables = SharedBits(pack_bits(flags), tables.count)
         return HiddenLevel(_of_all_columns(tables, candidates, layout), layout.columns)
 
     def of_rows(self, party: Party, own: Executor, rows: int) -> HiddenSplits:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from securexgb.boost.params import TrainingParams
 from securexgb.jobs.rows import Rows
-from tests.boost.data import same_model, sides, table, train_both
+from tests.boost.data import opened_leaves, same_model, sides, table, train_both
 from tests.reference.oracle import compare_tree, joined, xgboost_on_bins
 
 Floats = NDArray[np.float64]
@@ -58,11 +58,16 @@ def test_equal_to_xgboost(missing: float) -> None:
     assert one_hot.sum() >= 4
 
 
-@pytest.mark.parametrize("missing", [0.0, 0.15])
-def test_both_backends_and_both_modes(missing: float) -> None:
+@pytest.mark.parametrize(("missing", "a_node"), [(0.0, 1.0), (0.15, 0.6)])
+def test_both_backends_and_both_modes(missing: float, a_node: float) -> None:
+    """With ``a_node`` below 1 each node has columns of its own, numeric and categorical ones."""
     pair = with_categories(sides(*data(missing, rows=200), 3))
-    params = replace(PARAMS, n_estimators=2, missing_values="allowed" if missing else "refused")
+    words = "allowed" if missing else "refused"
+    params = replace(PARAMS, n_estimators=2, missing_values=words, colsample_bynode=a_node)
+    leaves = []
     for splits in ("owner", "hidden"):
         of_mode = replace(params, splits=splits)
         plain, shared = (train_both(of_mode, pair, backend) for backend in ("plaintext", "shared"))
         assert same_model(plain, shared)
+        leaves.append(opened_leaves(plain))
+    assert leaves[0] == leaves[1]

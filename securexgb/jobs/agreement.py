@@ -70,7 +70,6 @@ class JobDescription:
     digest: str
     rows: NonNegativeInt
     columns: NonNegativeInt
-    categorical: tuple[NonNegativeInt, ...]
     weights: bool
     sets: tuple[tuple[str, NonNegativeInt, bool], ...]
     nonce: str
@@ -78,6 +77,7 @@ class JobDescription:
     saved: CheckpointSummary | None
     directions: tuple[Annotated[int, Field(ge=-1, le=1)], ...] = ()
     strangers: tuple[str, ...] = ()
+    categorical: tuple[NonNegativeInt, ...] = ()
     groups: tuple[Annotated[int, Field(ge=0, lt=1 << MOST_GROUPS)], ...] = ()
     unknown: tuple[str, ...] = ()
 

@@ -167,7 +167,7 @@ NO_FLOORS = Floors(0, 0)
 def of_splits(params: TrainingParams, layout: Layout, splits: int) -> Leak:
     """So many splits opened to the feature party."""
     columns = min(sampled_count(params, layout), layout.feature_columns)
-    a_column = Candidates.of(layout, np.arange(1)).cut.size
+    a_column = Candidates.of(layout, np.arange(1)).count
     return Leak("training rows", layout.rows, splits, columns * a_column)
 
 

@@ -92,6 +92,16 @@ class TrainingParams:
         is_ours=True,
     )
     max_bin: int = parameter(32, "Bins a column is divided into.", (2, 255))
+    enable_categorical: bool = parameter(
+        False,
+        "Whether a side may have categorical columns: a split sends one category right and all "
+        "others left.",
+    )
+    max_cat_to_onehot: int | None = parameter(
+        None,
+        "A categorical column must have fewer categories; none: max_bin, which is the most.",
+        (2, 255),
+    )
     random_state: int = parameter(
         0, "Seed of the public coins: row and column samples.", (0, 2**63 - 1)
     )
@@ -281,6 +291,11 @@ class TrainingParams:
         return dataclasses.replace(self, splits="hidden" if can_hide else "owner")
 
     @property
+    def category_limit(self) -> int:
+        """A categorical column must have fewer categories."""
+        return min(self.max_cat_to_onehot or self.max_bin, self.max_bin)
+
+    @property
     def opens_importance(self) -> bool:
         """Whether columns' shares of gain or cover are opened when the training ends."""
         return self.importance != "none"
@@ -321,6 +336,8 @@ class TrainingParams:
                 "importance out, or choose "
                 'splits = "hidden"'
             )
+        if self.max_cat_to_onehot is not None and not self.enable_categorical:
+            raise UsageError("max_cat_to_onehot is for categorical columns: set enable_categorical")
         sampled = min(self.colsample_bytree, self.colsample_bylevel, self.colsample_bynode) < 1.0
         if self.interaction_constraints and self.splits == "owner" and sampled:
             raise UsageError(

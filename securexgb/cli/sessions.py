@@ -174,7 +174,7 @@ class Sessions:
                     note(sentence)
             if self.earlier is not None:
                 self.earlier.check(self.federation.config.name, rows)
-            evals = load_sets(self.federation, rows.column_names, rows.classes)
+            evals = load_sets(self.federation, rows.column_names, rows.classes, rows.categories)
             if rows.aligned is not None:
                 counts = [("training data", rows), *evals]
                 note("aligned: " + ", ".join(f"{name}: {own.count:,} rows" for name, own in counts))

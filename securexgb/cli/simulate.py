@@ -96,6 +96,10 @@ OfflineOption = Annotated[
         "this process too). Default: two-party, but dealt with ss."
     ),
 ]
+CategoricalOption = Annotated[
+    list[str] | None,
+    typer.Option(help="A column that holds categories, as text or numbers; may be repeated."),
+]
 MissingOption = Annotated[
     str | None,
     typer.Option(
@@ -133,6 +137,7 @@ def simulate(
     overlap: OverlapOption = None,
     base_margin: MarginOption = None,
     missing: MissingOption = None,
+    categorical: CategoricalOption = None,
     objective: Annotated[str | None, typer.Option(help="What is learnt.")] = None,
     trees: Annotated[int | None, typer.Option(help="Number of trees (n_estimators).")] = None,
     depth: Annotated[int | None, typer.Option(help="Depth of every tree (max_depth).")] = None,
@@ -159,21 +164,22 @@ def simulate(
         "learning_rate": learning_rate,
         "random_state": seed,
         "splits": splits,
+        "enable_categorical": bool(categorical) or None,
     }
     params = parameters(flags, param or [])
-    texts = MISSING if missing is None else ("", *(split_names(missing) or ()))
     roles = ColumnRoles(
         label=label,
         base_margin=base_margin,
         id=id_column,
         classifies=params.traits.classifies,
         positive=positive_label,
-        missing=texts,
+        missing=MISSING if missing is None else ("", *(split_names(missing) or ())),
+        categorical=tuple(categorical or ()),
     )
     whole = _load(data, roles, split_names(ignore))
     split = split_rows(whole, split_names(feature_party_columns), params, test_fraction)
-    is_said = any(item.split("=")[0].strip() == "missing_values" for item in param or [])
-    if not is_said and not split.has_missing:
+    said = [item.split("=")[0].strip() for item in param or []]
+    if "missing_values" not in said and not split.has_missing:
         params = replace(params, missing_values="refused")
     params = params.decided(can_hide=method.can_hide)
     aligned = None
@@ -310,9 +316,11 @@ def _load(path: Path | None, roles: ColumnRoles, ignore: tuple[str, ...] | None)
     if path is None:
         from sklearn.datasets import load_breast_cancer  # noqa: PLC0415  (slow, and needed here only)
 
-        if any(given is not None for given in (roles.label, roles.id, roles.base_margin, ignore)):
+        apart = roles.label, roles.id, roles.base_margin, ignore, roles.categorical or None
+        if any(given is not None for given in apart):
             raise UsageError(
-                "--label, --id, --base-margin and --ignore are for DATA, and no DATA is given"
+                "--label, --id, --base-margin, --ignore and --categorical are for DATA, and no "
+                "DATA is given"
             )
         found = load_breast_cancer()
         names = tuple(str(name) for name in found.feature_names)

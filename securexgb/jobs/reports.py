@@ -326,6 +326,7 @@ def rows_to_score(
         data,
         data_set=data_set,
         columns=finished.half.columns,
+        categories=finished.half.categories,
         classes=finished.record.classes,
         is_label_optional=True,
     )

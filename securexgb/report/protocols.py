@@ -293,7 +293,13 @@ def _of_boost(
     no_dummies = SharedBits.zeros(0, count=_NODES)
     return {
         "boost.histogram.build": (shape, None, vectors),
-        "boost.histogram.running": (shape, NoisySums(_noisy(layout)), used, numbers),
+        "boost.histogram.running": (
+            shape,
+            NoisySums(_noisy(layout)),
+            used,
+            numbers,
+            layout.categories,
+        ),
         "boost.splits.weights.soft_threshold": (x, 1),
         "boost.splits.weights.weigh": (x.reshape(1, -1), x.reshape(1, -1), numbers, False),
         "boost.splits.score.scores": (child_sums(histogram, candidates), numbers),

@@ -214,7 +214,8 @@ def _round_sums(draw: Draw) -> Arguments:
 
 
 def _running(draw: Draw) -> Arguments:
-    layout = Layout.of(TrainingParams(max_bin=int(draw.integers(2, 9))), 1000, (3, 2), False)
+    params, some = TrainingParams(max_bin=int(draw.integers(2, 9))), (0, 3, 4)
+    layout = Layout.of(params, 1000, (3, 2), False, some[: int(draw.integers(4))])
     numbers = layout.numbers(TrainingParams())
     shape = matrix_shape(layout, numbers, 3, int(draw.choice([0, 13])))
     sums = _numbers(draw, int(draw.integers(1, 5)), 2, layout.total_columns, layout.all_bins)
@@ -225,6 +226,7 @@ def _running(draw: Draw) -> Arguments:
         noisy,  # type: ignore[list-item]
         public(used if used.size else np.arange(1)),
         public(numbers),
+        public(layout.categories),
     ]
 
 

@@ -61,6 +61,9 @@ class TrainingParams:
         4, "Depth of every tree; trees are complete, with dummy splits.", (1, 10)
     )
     min_child_weight: float = _parameter(1.0, "Least sum of hessians in a child.", (0.0, 1e9))
+    max_delta_step: float = _parameter(
+        0.0, "Greatest absolute leaf value before the learning rate; 0: no bound.", (0.0, 1e12)
+    )
     gamma: float = _parameter(0.0, "Least gain of a split.", (0.0, 1e9))
     reg_lambda: float = _parameter(1.0, "L2 penalty on leaf values.", (0.0, 1e6))
     reg_alpha: float = _parameter(0.0, "L1 penalty on leaf values.", (0.0, 1e6))

@@ -40,6 +40,7 @@ class Parameters:
     learning_rate: float = 0.3
     max_depth: int = 4
     min_child_weight: float = 1.0
+    max_delta_step: float = 0.0
     gamma: float = 0.0
     reg_lambda: float = 1.0
     reg_alpha: float = 0.0

@@ -20,8 +20,8 @@ from securexgb.errors import NotAvailable
 from securexgb.jobs.rows import Rows
 
 SHARED_NAMES = (
-    "objective", "learning_rate", "max_depth", "min_child_weight", "gamma", "reg_lambda",
-    "reg_alpha", "subsample", "colsample_bytree", "scale_pos_weight",
+    "objective", "learning_rate", "max_depth", "min_child_weight", "max_delta_step", "gamma",
+    "reg_lambda", "reg_alpha", "subsample", "colsample_bytree", "scale_pos_weight",
 )  # fmt: skip
 ABSENT = (
     "plain xgboost is not installed, so nothing is compared with it: "

@@ -27,7 +27,7 @@ class SecureXGBClassifier(ClassifierMixin, SecureXGBModel):
     ``leak_`` (how much that can say of the labels).
     """
 
-    _objective = "binary:logistic"
+    _objectives = ("binary:logistic",)
 
     def _margins(self, X: Any, ids: Any, trees: tuple[int, int] | None = None) -> Reals | None:
         """Log odds of ``classes_[1]``, as scikit-learn has them, whichever class counts as 1."""

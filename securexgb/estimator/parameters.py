@@ -40,13 +40,14 @@ class Parameters:
     learning_rate: float = 0.3
     max_depth: int = 4
     min_child_weight: float = 1.0
-    max_delta_step: float = 0.0
+    max_delta_step: float | None = None
     gamma: float = 0.0
     reg_lambda: float = 1.0
     reg_alpha: float = 0.0
     subsample: float = 1.0
     colsample_bytree: float = 1.0
     scale_pos_weight: float = 1.0
+    tweedie_variance_power: float = 1.5
     base_score: float | None = None
     max_bin: int = 32
     random_state: Any = 0

@@ -62,6 +62,10 @@ def plain_xgboost(
         "seed": params.random_state,
         "nthread": 1,
     }
+    if params.max_delta_step is None:
+        del settings["max_delta_step"]
+    if params.objective == "reg:tweedie":
+        settings["tweedie_variance_power"] = params.tweedie_variance_power
     if params.base_score is not None:
         settings["base_score"] = params.base_score
     model = xgboost.train(settings, table(train), params.n_estimators)

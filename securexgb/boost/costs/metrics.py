@@ -16,6 +16,7 @@ from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import MARGIN_BITS, ROW_WEIGHT_BITS
 from securexgb.boost import auc, evaluation
 from securexgb.boost.evaluation import Mean, metric_unit
+from securexgb.boost.objective.log_metrics import loss_of, losses_cost
 from securexgb.boost.objective.logistic import margin_bits
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks, sending_block
@@ -49,6 +50,10 @@ def metrics_cost(params: TrainingParams, sets: Sequence[MeasuredSet]) -> Cost:
 
 def metric_cost(metric: str, of: MeasuredSet, params: TrainingParams) -> Cost:
     """Cost of ``evaluation.metric_value``."""
+    if params.traits.is_log:
+        loss = loss_of(metric, params)
+        mean = Mean(loss.fraction_bits, loss.integer_bits, metric_unit(params) / loss.unit)
+        return losses_cost(metric, of.rows, params) + _mean(of, mean)
     return _METRICS[metric](of, params)
 
 

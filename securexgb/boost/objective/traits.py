@@ -11,15 +11,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Traits:
-    """``metrics``: of evaluation sets, the first one is the default. ``classifies``: labels are
-    classes, else numbers, which are centred and divided by 2^target_exponent.
+    """``metrics``: of evaluation sets, the first one is the default; one that ends in @ is followed
+    by tweedie_variance_power. ``classifies``: labels are classes, else numbers. ``is_log``: margins
+    are logarithms of predictions. ``is_scaled``: labels are divided by 2^target_exponent.
     """
 
     name: str
     metrics: tuple[str, ...]
-    classifies: bool
+    classifies: bool = False
+    is_log: bool = False
+    is_scaled: bool = False
 
 
 LOGISTIC = Traits("binary:logistic", ("logloss", "error", "auc"), classifies=True)
-SQUARED_ERROR = Traits("reg:squarederror", ("rmse",), classifies=False)
-TRAITS = {traits.name: traits for traits in (LOGISTIC, SQUARED_ERROR)}
+SQUARED_ERROR = Traits("reg:squarederror", ("rmse",), is_scaled=True)
+POISSON = Traits("count:poisson", ("poisson-nloglik",), is_log=True, is_scaled=True)
+GAMMA = Traits("reg:gamma", ("gamma-nloglik", "gamma-deviance"), is_log=True)
+TWEEDIE = Traits("reg:tweedie", ("tweedie-nloglik@",), is_log=True, is_scaled=True)
+TRAITS = {traits.name: traits for traits in (LOGISTIC, SQUARED_ERROR, POISSON, GAMMA, TWEEDIE)}

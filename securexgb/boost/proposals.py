@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from securexgb.boost.objective.registry import objective_of
-from securexgb.boost.params import TrainingParams
-from securexgb.boost.scales import (
+from securexgb.boost.objective.scales import (
     Outcomes,
     needed_target_exponent,
     needed_weight_exponent,
     within,
 )
+from securexgb.boost.params import TrainingParams
 
 REMARKED_SPARE_BITS = 1
 """An exponent that is too large by more than this is worth a remark."""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.boost.binning import Binner
+from securexgb.boost.monotone import of_table
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import NotAvailable
 from securexgb.jobs.rows import Rows
@@ -66,6 +67,8 @@ def plain_xgboost(
         del settings["max_delta_step"]
     if params.objective == "reg:tweedie":
         settings["tweedie_variance_power"] = params.tweedie_variance_power
+    if params.is_monotone:
+        settings["monotone_constraints"] = of_table(params.monotone_constraints, train.column_names)
     if params.base_score is not None:
         settings["base_score"] = params.base_score
     model = xgboost.train(settings, table(train), params.n_estimators)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from securexgb.align.row_keys import Keys
 from securexgb.boost.binning import without_cut
-from securexgb.boost.scales import Outcomes
+from securexgb.boost.objective.scales import Outcomes
 from securexgb.errors import DataError
 
 Reals = NDArray[np.float64]

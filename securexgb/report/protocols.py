@@ -283,7 +283,7 @@ def _of_numbers(
 
 def _powers() -> ExpTable:
     """Of count:poisson's mean and hessian."""
-    coins = np.zeros((2, 2, 64), np.int64)
+    coins = [np.zeros((2, 64), np.int64)] * 2
     powers = Power(Fraction(1), 20), Power(Fraction(2), 18)
     return exp_table(Window(5, 100.0), powers, True, coins)
 

@@ -8,9 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from securexgb.boost.params import TrainingParams
-from securexgb.boost.proposals import proposed_lines, proposed_metric_exponent, with_scales
-from securexgb.boost.scales import (
+from securexgb.boost.objective.scales import (
     Outcomes,
     centre_of,
     check_targets,
@@ -18,6 +16,8 @@ from securexgb.boost.scales import (
     needed_target_exponent,
     needed_weight_exponent,
 )
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.proposals import proposed_lines, proposed_metric_exponent, with_scales
 from securexgb.errors import DataError
 
 CLASSES = TrainingParams()

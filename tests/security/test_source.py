@@ -36,6 +36,8 @@ PUBLIC = {
     "boost/booster.py": "whether a party wants to stop: one byte, every tree",
     "boost/importance.py": "rounds that a side predicts with, whether it has the per cents",
     "boost/predict.py": "what is to be predicted: model id, trees, rows, recipient",
+    "boost/splits/opened.py": "what is to be exported: model id, rounds, recipient",
+    "jobs/export.py": "names of the columns of a model that is exported, to whom it goes",
     "jobs/agreement.py": "public facts of a job: shapes, parameters, a nonce",
     "jobs/resuming/choice.py": "runs of a job: names, model ids, how many trees, whether finished",
     "jobs/resuming/common_model.py": "ids of the models of a job that a side has",

@@ -37,15 +37,15 @@ from securexgb.boost.objective.objective import (
     bits_before_weights,
     weighted_pair,
 )
-from securexgb.boost.objective.traits import GAMMA, POISSON, TWEEDIE
-from securexgb.boost.params import POISSON_STEP, TrainingParams
-from securexgb.boost.scales import (
+from securexgb.boost.objective.scales import (
     Outcomes,
     check_finite,
     check_targets,
     mean_target,
     weighted_mean,
 )
+from securexgb.boost.objective.traits import GAMMA, POISSON, TWEEDIE
+from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError
 from securexgb.mpc.numbers.exponential import ExpTable, Power, Window, exp_table, exponentials
 from securexgb.mpc.party import Party
@@ -169,7 +169,9 @@ class LogLink(Objective):
 
     def constant_metric(self, train: Outcomes, rows: Outcomes) -> float:
         mean = np.full(rows.labels.shape, math.exp(self.base_margin(train)))
-        return weighted_mean(losses_of(self._params, rows.labels, mean), rows.weights)
+        return weighted_mean(
+            losses_of(self._params.known_metrics[0], rows.labels, mean), rows.weights
+        )
 
     def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
         return encode(log_labels(labels, self._params), numbers.margin_bits)
@@ -225,19 +227,14 @@ class Poisson(LogLink):
     def most(self) -> tuple[float, float]:
         # No step of at most max_delta_step makes the sum of a leaf's means greater than both it
         # and the sum of its labels; 4 times the labels' is room for that, and for samples.
-        return 6.0, 4.0 * math.exp(self._step)
-
-    @property
-    def _step(self) -> float:
-        given = self._params.max_delta_step
-        return POISSON_STEP if given is None else given
+        return 6.0, 4.0 * math.exp(self._params.poisson_step)
 
     def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
         return encode(labels / self._params.label_scale, _label_bits(numbers))
 
     def _pair(self, numbers: NumberFormat, bits: tuple[int, int], coins: Dither) -> _Pair:
         params = self._params
-        factors = Fraction(1), power_of_e(Fraction(self._step))
+        factors = Fraction(1), power_of_e(Fraction(params.poisson_step))
         table = _table(mean_window(params), factors, bits, numbers, coins)
         more = 1 << bits[0] - _label_bits(numbers)
 
@@ -305,16 +302,20 @@ class Tweedie(LogLink):
         return of_rows
 
 
-def losses_of(params: TrainingParams, labels: Floats, means: Floats) -> Floats:
-    """The default metric of each row, (n,), in the clear, as xgboost defines it."""
+def losses_of(metric: str, labels: Floats, means: Floats) -> Floats:
+    """What a metric of these objectives is the mean of, in the clear, (n,): as in xgboost."""
+    name, _, power = metric.partition("@")
     logs = np.log(means)
-    if params.objective == POISSON.name:
+    if name == "poisson-nloglik":
         return means - labels * logs + log_factorials(labels)
-    if params.objective == GAMMA.name:
+    if name == "gamma-nloglik":
         return labels / means + logs
-    power = variance_power(params)
-    of_labels = labels * np.exp((1.0 - power) * logs) / (power - 1.0)
-    result: Floats = of_labels + np.exp((2.0 - power) * logs) / (2.0 - power)
+    if name == "gamma-deviance":
+        ratios = labels / means
+        return 2.0 * (ratios - np.log(ratios) - 1.0)
+    r = float(power)
+    of_labels = labels * np.exp((1.0 - r) * logs) / (r - 1.0)
+    result: Floats = of_labels + np.exp((2.0 - r) * logs) / (2.0 - r)
     return result
 
 

@@ -20,7 +20,7 @@ from functools import cache
 import numpy as np
 
 from securexgb.arith.fixedpoint import MARGIN_BITS, encode
-from securexgb.boost.auc import EvaluationTargets
+from securexgb.boost.metrics.auc import EvaluationTargets
 from securexgb.boost.objective.log_link import (
     log_bound,
     log_factorials,

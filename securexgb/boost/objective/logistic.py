@@ -22,9 +22,9 @@ from securexgb.boost.objective.objective import (
     bits_before_weights,
     weighted_pair,
 )
+from securexgb.boost.objective.scales import Outcomes, mean_target, row_factors, weighted_mean
 from securexgb.boost.objective.traits import LOGISTIC
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.scales import Outcomes, mean_target, row_factors, weighted_mean
 from securexgb.errors import DataError
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_sigmoid import ckks_sigmoid, refuse_rare

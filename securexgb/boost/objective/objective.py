@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import NumberFormat, Scales, encode
 from securexgb.boost.dither import Dither, by_row
+from securexgb.boost.objective.scales import Outcomes, check_weights, row_factors
 from securexgb.boost.objective.traits import Traits
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks, sending_block
-from securexgb.boost.scales import Outcomes, check_weights, row_factors
 from securexgb.mpc.alone import Alone
 from securexgb.mpc.multiply import multiply
 from securexgb.mpc.numbers.curves import MOST_BITS

@@ -16,14 +16,14 @@ from securexgb.boost.objective.objective import (
     rounded,
     weighted_pair,
 )
-from securexgb.boost.objective.traits import SQUARED_ERROR
-from securexgb.boost.scales import (
+from securexgb.boost.objective.scales import (
     Outcomes,
     centre_of,
     check_finite,
     check_targets,
     weighted_mean,
 )
+from securexgb.boost.objective.traits import SQUARED_ERROR
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, Words

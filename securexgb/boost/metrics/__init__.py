@@ -1,0 +1,1 @@
+"""Metrics of evaluation sets: when they are measured, and how they are."""

@@ -65,6 +65,8 @@ def plain_xgboost(
     }
     if params.max_delta_step is None:
         del settings["max_delta_step"]
+    if not params.traits.classifies:
+        del settings["scale_pos_weight"]
     if params.objective == "reg:tweedie":
         settings["tweedie_variance_power"] = params.tweedie_variance_power
     if params.is_monotone:

@@ -52,6 +52,8 @@ def xgboost_on_bins(
     }
     if params.max_delta_step is None:
         del settings["max_delta_step"]
+    if params.traits.is_log:
+        del settings["scale_pos_weight"]
     if params.objective == "reg:tweedie":
         settings["tweedie_variance_power"] = params.tweedie_variance_power
     if params.base_score is None:

@@ -149,7 +149,7 @@ def exponentials_cost(shape: ExpShape, window: Window, count: int) -> Cost:
 @protocol(
     cost=lambda x, table: exponentials_cost(table.shape, table.window, x.size),
     opens=COMPOSED,
-    source="docs/training.md, powers of e",
+    source="docs/training.md, powers of e; tables as the sigmoid's",
     ideal=None,
 )
 def exponentials(party: Party, x: Shared, table: ExpTable) -> Shared:

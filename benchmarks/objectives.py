@@ -30,10 +30,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.boost.objective.log_link import losses_of
-from securexgb.boost.objective.scales import Outcomes
+from securexgb.boost.objective.proposals import with_scales
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict
-from securexgb.boost.proposals import with_scales
+from securexgb.boost.scales import Outcomes
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.plain import plain_xgboost
 from securexgb.jobs.rows import Rows

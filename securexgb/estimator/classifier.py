@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from securexgb.errors import DataError
 from securexgb.estimator.model import SecureXGBModel
 from securexgb.estimator.names import refuses_in_words, takes_xgboost_names
-from securexgb.estimator.tables import Reals
+from securexgb.estimator.tables import Reals, RowExtras
 from securexgb.estimator.views import classes_of, positive_position
 
 
@@ -29,22 +29,34 @@ class SecureXGBClassifier(ClassifierMixin, SecureXGBModel):
 
     _objectives = ("binary:logistic",)
 
-    def _margins(self, X: Any, ids: Any, trees: tuple[int, int] | None = None) -> Reals | None:
+    def _margins(
+        self, X: Any, given: RowExtras, trees: tuple[int, int] | None = None
+    ) -> Reals | None:
         """Log odds of ``classes_[1]``, as scikit-learn has them, whichever class counts as 1."""
-        margins = super()._margins(X, ids, trees)
+        return self._signed(super()._margins(X, given, trees))
+
+    def _signed(self, margins: Reals | None) -> Reals | None:
         is_turned = getattr(self, "_positive", 1) == 0
         return -margins if is_turned and margins is not None else margins
 
-    def decision_function(self, X: Any, *, ids: Any = None) -> Reals | None:
+    @refuses_in_words
+    def decision_function(
+        self, X: Any, *, base_margin: Any = None, ids: Any = None
+    ) -> Reals | None:
         """Log odds of ``classes_[1]``, shape (rows,)."""
-        return self._margins(X, ids)
+        return self._margins(X, RowExtras(ids, base_margin))
 
     @refuses_in_words
     def predict_proba(
-        self, X: Any, *, iteration_range: tuple[int, int] | None = None, ids: Any = None
+        self,
+        X: Any,
+        *,
+        iteration_range: tuple[int, int] | None = None,
+        base_margin: Any = None,
+        ids: Any = None,
     ) -> Reals | None:
         """Probabilities, shape (rows, 2), in the order of ``classes_``; see ``predict``."""
-        margins = self._margins(X, ids, iteration_range)
+        margins = self._margins(X, RowExtras(ids, base_margin), iteration_range)
         if margins is None:
             return None
         positive = 1.0 / (1.0 + np.exp(-margins))
@@ -57,13 +69,15 @@ class SecureXGBClassifier(ClassifierMixin, SecureXGBModel):
         *,
         output_margin: bool = False,
         iteration_range: tuple[int, int] | None = None,
+        base_margin: Any = None,
         ids: Any = None,
     ) -> NDArray[Any] | None:
         """The more probable class of each row; with ``output_margin`` the log odds.
 
         ``iteration_range``: (begin, end), the trees to predict with, the same at both sides.
+        ``base_margin``: see ``fit``.
         """
-        margins = self._margins(X, ids, iteration_range)
+        margins = self._margins(X, RowExtras(ids, base_margin), iteration_range)
         if margins is None or output_margin:
             return margins
         return classes_of(self.classes_, margins)

@@ -11,7 +11,7 @@ from securexgb.boost.objective.registry import objective_of
 from securexgb.errors import DataError, UsageError
 from securexgb.estimator.model import SecureXGBModel
 from securexgb.estimator.names import refuses_in_words, takes_xgboost_names
-from securexgb.estimator.tables import Reals
+from securexgb.estimator.tables import Reals, RowExtras
 
 
 @takes_xgboost_names
@@ -32,12 +32,13 @@ class SecureXGBRegressor(RegressorMixin, SecureXGBModel):
         *,
         output_margin: bool = False,
         iteration_range: tuple[int, int] | None = None,
+        base_margin: Any = None,
         ids: Any = None,
     ) -> Reals | None:
         """Predicted values, shape (rows,); with ``output_margin`` margins, which are the values too
         but where objectives have logarithms; ``iteration_range``: (begin, end), the trees to
-        predict with, the same at both sides."""
-        margins = self._margins(X, ids, iteration_range)
+        predict with, the same at both sides; ``base_margin``: see ``fit``."""
+        margins = self._margins(X, RowExtras(ids, base_margin), iteration_range)
         if margins is None or output_margin:
             return margins
         return objective_of(self._fitted_half.params).predictions(margins)

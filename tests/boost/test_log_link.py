@@ -10,15 +10,15 @@ import pytest
 import xgboost
 
 from securexgb.boost.costs.metrics import MeasuredSet, metric_cost
-from securexgb.boost.evaluation import metric_value
 from securexgb.boost.metrics.auc import EvaluationTargets
+from securexgb.boost.metrics.evaluation import metric_value
 from securexgb.boost.metrics.opened import Scored, metric_of
 from securexgb.boost.objective.log_link import log_bound
+from securexgb.boost.objective.proposals import with_scales
 from securexgb.boost.objective.registry import objective_of
-from securexgb.boost.objective.scales import Outcomes
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict
-from securexgb.boost.proposals import with_scales
+from securexgb.boost.scales import Outcomes
 from securexgb.correlations.counting import CountingSource
 from securexgb.errors import DataError, UsageError
 from securexgb.mpc.shared import Shared

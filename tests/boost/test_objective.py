@@ -19,9 +19,9 @@ from securexgb.boost.objective.objective import (
     row_weights,
 )
 from securexgb.boost.objective.registry import objective_of
-from securexgb.boost.objective.scales import Outcomes
 from securexgb.boost.objective.squared import SquaredError
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.scales import Outcomes
 from securexgb.errors import DataError
 from securexgb.mpc.numbers.sigmoid import sigmoid_table
 from securexgb.mpc.open import open_shared

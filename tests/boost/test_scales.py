@@ -8,7 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from securexgb.boost.objective.scales import (
+from securexgb.boost.objective.proposals import (
+    proposed_lines,
+    proposed_metric_exponent,
+    with_scales,
+)
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.scales import (
     Outcomes,
     centre_of,
     check_targets,
@@ -16,8 +22,6 @@ from securexgb.boost.objective.scales import (
     needed_target_exponent,
     needed_weight_exponent,
 )
-from securexgb.boost.params import TrainingParams
-from securexgb.boost.proposals import proposed_lines, proposed_metric_exponent, with_scales
 from securexgb.errors import DataError
 
 CLASSES = TrainingParams()

@@ -14,9 +14,9 @@ import xgboost
 from numpy.typing import NDArray
 
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.objective.scales import Outcomes
+from securexgb.boost.objective.proposals import with_scales
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.proposals import with_scales
+from securexgb.boost.scales import Outcomes
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.training import train

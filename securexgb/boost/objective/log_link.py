@@ -37,15 +37,15 @@ from securexgb.boost.objective.objective import (
     bits_before_weights,
     weighted_pair,
 )
-from securexgb.boost.objective.scales import (
+from securexgb.boost.objective.traits import GAMMA, POISSON, TWEEDIE
+from securexgb.boost.params import MOST_LOG_STEP, TrainingParams
+from securexgb.boost.scales import (
     Outcomes,
     check_finite,
     check_targets,
     mean_target,
     weighted_mean,
 )
-from securexgb.boost.objective.traits import GAMMA, POISSON, TWEEDIE
-from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError
 from securexgb.mpc.numbers.exponential import ExpTable, Power, Window, exp_table, exponentials
 from securexgb.mpc.party import Party
@@ -76,11 +76,15 @@ def log_scale(params: TrainingParams) -> float:
 def log_bound(params: TrainingParams) -> float:
     """What |margin - log S| is below, whatever the data are."""
     shift, given = log_scale(params), params.base_score
-    if given is not None:
+    if params.base_margin_bound is not None:
+        base = params.base_margin_bound + abs(shift)
+    elif given is not None:
         base = abs(math.log(given) - shift)
     else:
         base = _FITTED_BELOW if params.traits.is_scaled else _LOG_MOST
-    return base + params.n_estimators * (params.learning_rate * params.leaf_bound + 2.0**-8) + 1.0
+    trees = params.past.rounds * MOST_LOG_STEP
+    trees += params.n_estimators * params.learning_rate * params.leaf_bound
+    return base + trees + (params.past.rounds + params.n_estimators) * 2.0**-8 + 1.0
 
 
 def relative(party: Party, margins: Shared, params: TrainingParams) -> Shared:
@@ -143,37 +147,48 @@ class LogLink(Objective):
     def check_scales(self, rows: Outcomes) -> None:
         super().check_scales(rows)
         mean, params = mean_target(rows.labels, rows.weights), self._params
-        if mean <= 0.0:
+        if mean <= 0.0 and not params.has_base_margin:
             raise DataError(
                 "every label of the label party is 0, or has the weight 0: the logarithm of their "
                 f"mean, where {params.objective!r} begins, does not exist"
             )
         if self.traits.is_scaled:
             check_targets(rows, params)
-        if params.base_score is None:
+        if params.base_score is None and rows.base_margin is None:
             return
         scale, power = params.label_scale, variance_power(params)
-        load = mean / scale * (params.base_score / scale) ** (1.0 - power)
+        start = np.exp(self._start(rows) - log_scale(params))
+        load = weighted_mean(rows.labels / scale * start ** (1.0 - power), rows.weights)
         if load > _MOST_LOAD:
+            what = "base margins are" if params.has_base_margin else "base_score is"
             raise DataError(
-                f"base_score {params.base_score:g} is too far below the mean of the label party's "
-                "labels: leave it out of the terms, so that it is fitted, or agree on a larger one"
+                f"{what} too far below the logarithm of the label party's labels for the sums of "
+                f"{params.objective!r} to have room: leave base_score and base_margin_bound out of "
+                "the terms, so that the base is fitted, or give larger ones"
             )
 
     def base_margin(self, rows: Outcomes) -> float:
         given = self._params.base_score
+        if self._params.has_base_margin:
+            return 0.0
         if given is not None:
             return math.log(given)
         mean = math.log(mean_target(rows.labels, rows.weights))
         return max(mean, log_scale(self._params) - _FITTED_BELOW) if self.traits.is_scaled else mean
 
     def constant_metric(self, train: Outcomes, rows: Outcomes) -> float:
-        mean = np.full(rows.labels.shape, math.exp(self.base_margin(train)))
-        return weighted_mean(
-            losses_of(self._params.known_metrics[0], rows.labels, mean), rows.weights
-        )
+        own = rows if rows.base_margin is not None else train
+        mean = np.broadcast_to(np.exp(self._start(own)), rows.labels.shape)
+        losses = losses_of(self._params.known_metrics[0], rows.labels, mean)
+        return weighted_mean(losses, rows.weights)
 
-    def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
+    def _start(self, rows: Outcomes) -> Floats:
+        """The margins before the first tree: one, or one for each row."""
+        if rows.base_margin is not None:
+            return rows.base_margin
+        return np.array([self.base_margin(rows)])
+
+    def targets(self, labels: Floats, centre: Floats | float, numbers: NumberFormat) -> Words:
         return encode(log_labels(labels, self._params), numbers.margin_bits)
 
     @property
@@ -229,7 +244,7 @@ class Poisson(LogLink):
         # and the sum of its labels; 4 times the labels' is room for that, and for samples.
         return 6.0, 4.0 * math.exp(self._params.poisson_step)
 
-    def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
+    def targets(self, labels: Floats, centre: Floats | float, numbers: NumberFormat) -> Words:
         return encode(labels / self._params.label_scale, _label_bits(numbers))
 
     def _pair(self, numbers: NumberFormat, bits: tuple[int, int], coins: Dither) -> _Pair:

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import NumberFormat, Scales, encode
 from securexgb.boost.dither import Dither, by_row
-from securexgb.boost.objective.scales import Outcomes, check_weights, row_factors
 from securexgb.boost.objective.traits import Traits
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks, sending_block
+from securexgb.boost.scales import Outcomes, check_weights, row_factors
 from securexgb.mpc.alone import Alone
 from securexgb.mpc.multiply import multiply
 from securexgb.mpc.numbers.curves import MOST_BITS
@@ -99,12 +99,17 @@ class Objective(ABC):
         """At the label party: what margins are relative to, in the user's unit."""
         return 0.0
 
+    def begin_with(self, base_margin: Floats) -> tuple[Floats, Floats]:
+        """At the label party: of rows with base margins (n,) the margins before the first tree, and
+        what these are relative to, each (n,)."""
+        return base_margin, np.zeros_like(base_margin)
+
     @abstractmethod
     def constant_metric(self, train: Outcomes, rows: Outcomes) -> float:
         """The default metric on ``rows`` of the model before its first tree."""
 
     @abstractmethod
-    def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
+    def targets(self, labels: Floats, centre: Floats | float, numbers: NumberFormat) -> Words:
         """At the label party: labels as ring words, in the unit that ``derivatives`` needs."""
 
     @property

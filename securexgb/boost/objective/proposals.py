@@ -6,14 +6,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from securexgb.boost.objective.registry import objective_of
-from securexgb.boost.objective.scales import (
+from securexgb.boost.objective.start import needed_bound
+from securexgb.boost.params import TrainingParams
+from securexgb.boost.scales import (
     Outcomes,
     needed_target_exponent,
     needed_weight_exponent,
     within,
 )
-from securexgb.boost.params import TrainingParams
 
 REMARKED_SPARE_BITS = 1
 """An exponent that is too large by more than this is worth a remark."""
@@ -40,10 +43,13 @@ def proposed_metric_exponent(
 def with_scales(
     params: TrainingParams, train: Outcomes, measured: Sequence[Outcomes] = ()
 ) -> TrainingParams:
-    """``params`` with every exponent that is not set, from the data.
+    """``params`` with every exponent that is not set, and a bound of base margins, from the data.
 
     For who has all labels and decides alone; two companies write them into their terms.
     """
+    if train.base_margin is not None and not params.has_base_margin:
+        own = [rows.base_margin for rows in (train, *measured) if rows.base_margin is not None]
+        params = replace(params, base_margin_bound=needed_bound(np.concatenate(own)))
     if params.weight_exponent is None:
         needed = needed_weight_exponent(train, params)
         if needed is not None:

@@ -236,5 +236,5 @@ def test_scales_follow_from_the_mean() -> None:
         objective.check_scales(Outcomes(np.zeros(3)))
     assert with_scales(TrainingParams(objective="reg:gamma"), counts).target_exponent is None
     low = TrainingParams(objective="reg:gamma", base_score=0.1)
-    with pytest.raises(DataError, match="too far below the mean"):
+    with pytest.raises(DataError, match="too far below the logarithm"):
         objective_of(low).check_scales(counts)

@@ -68,7 +68,8 @@ _log = logging.getLogger("securexgb.estimator")
 class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
     """What classifier and regressor share: fitting, predicting, importance, files."""
 
-    _objective: ClassVar[str] = ""
+    _objectives: ClassVar[tuple[str, ...]] = ()
+    """Those that it is for, the default first."""
     _halves: tuple[ModelHalf, ...]
     """This process's halves: both alone, one in a federation."""
     _sides: tuple[NDArray[np.intp], ...]
@@ -253,15 +254,16 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
     def _params(self) -> tuple[TrainingParams, int]:
         """The parameters, checked, and the seed."""
         values = {name: getattr(self, name) for name in declarations()}
-        if self.objective not in (None, self._objective):
-            raise UsageError(
-                f"{type(self).__name__} is for objective {self._objective!r}, "
-                f"not {self.objective!r}"
-            )
+        if self.objective not in (None, *self._objectives):
+            known = [repr(name) for name in self._objectives]
+            listed = f"objective {known[0]}"
+            if known[1:]:
+                listed = f"objectives {', '.join(known[:-1])} and {known[-1]}"
+            raise UsageError(f"{type(self).__name__} is for {listed}, not {self.objective!r}")
         seed = integer_seed(self.random_state)
         columns = getattr(self, "n_features_in_", 0)
         values["monotone_constraints"] = by_number(self.monotone_constraints, columns)
-        values |= {"objective": self._objective, "random_state": seed}
+        values |= {"objective": self.objective or self._objectives[0], "random_state": seed}
         return TrainingParams.from_mapping(values), seed
 
     def _method(self) -> Method | None:

@@ -16,7 +16,6 @@ from securexgb.jobs.agreement import CheckpointSummary, JobDescription, _directi
 FACTS = JobDescription(
     past=" 0",
     params="{}",
-    past="",
     digest="d",
     rows=3,
     columns=2,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import deque
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,17 +22,19 @@ from securexgb.boost.metrics.auc import EvaluationTargets
 from securexgb.boost.metrics.evaluation import metric_value
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
-from securexgb.channel.memory import memory_pair
+from securexgb.channel.memory import MemoryChannel, memory_pair
 from securexgb.correlations.counting import CountingSource
 from securexgb.correlations.kinds import KINDS
 from securexgb.correlations.source import BucketMatrix
 from securexgb.errors import MalformedFrame, UsageError
+from securexgb.jobs.estimating.correlations import DryRun
 from securexgb.jobs.estimating.estimate import PREDICTED_ROWS, estimate
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import Link, measured, measuring_cost
 from securexgb.jobs.estimating.machine import Machine, price
 from securexgb.jobs.estimating.memory import memory_of, session_bytes
 from securexgb.jobs.estimating.online import (
+    closing_cost,
     gradients_cost,
     measuring_a_model_cost,
     setup_cost,
@@ -126,8 +129,11 @@ def run(of, then=lambda party, half, own: None):
         (DEALT, {"evaluation_rows": (700, 300), "eval_metric": ("logloss", "error", "auc")}),
         (DEALT, {"evaluation_rows": (500,), "missing_values": "refused", **REGRESSION}),
         (DEALT, {"evaluation_rows": (200,), "eval_metric": ("error", "logloss"), **WEIGHTED}),
-        (DEALT, {"evaluation_rows": (200,), "eval_metric": ("auc",), "eval_every": 2}),
-        (DEALT, {"evaluation_rows": (300, 90), "evaluation_scores_to": "label"}),
+        (
+            DEALT,
+            {"evaluation_rows": (200,), "eval_metric": ("auc",), "eval_every": 2, "auc_rows": 70},
+        ),
+        (TWO_PARTY, {"evaluation_rows": (300, 90), "evaluation_scores_to": "label"}),
     ],
 )
 def test_a_training_costs_what_is_foreseen(method, settings, splits):
@@ -146,9 +152,37 @@ def test_a_training_costs_what_is_foreseen(method, settings, splits):
     assert found.trees == len(words) == 3
     online = sum(seen[-1][1] for seen, _ in done.results)
     metrics = 8 * (of_metrics(of).label_words + of_metrics(of).feature_words)
-    grown = sum(8 * (one.label_words + one.feature_words) for one in words)
+    end = closing_cost(of)
+    grown = 8 * (end.label_words + end.feature_words)
+    grown += sum(8 * (one.label_words + one.feature_words) for one in words)
     measured = -(-3 // of.params.eval_every)
     assert online == pytest.approx(grown + measured * metrics, rel=0.01, abs=4000)
+
+
+def test_messages_that_wait_for_each_other_are_foreseen(monkeypatch):
+    """On the stream of transfers: each message is stamped with the length of the chain it ends."""
+    chains, stamps = {0: 0, 1: 0}, {0: deque(), 1: deque()}
+    send, receive = MemoryChannel.send, MemoryChannel.receive
+
+    def sent(self, tag, *given):
+        if "/transfers/" in tag:
+            stamps[self._rank].append(chains[self._rank] + 1)
+        send(self, tag, *given)
+
+    def received(self, tag, at_most):
+        payload = receive(self, tag, at_most)
+        if "/transfers/" in tag:
+            chains[self._rank] = max(chains[self._rank], stamps[1 - self._rank].popleft())
+        return payload
+
+    monkeypatch.setattr(MemoryChannel, "send", sent)
+    monkeypatch.setattr(MemoryChannel, "receive", received)
+    of = job(TWO_PARTY, rows=600, splits="owner")
+    run(of)
+    dry, trees = DryRun(of, MACHINE), of.params.n_estimators
+    for tree in range(trees):
+        dry.round(tree_cost(of, is_first=tree == 0).correlations, trees - tree)
+    assert dry.sent.messages == pytest.approx(max(chains.values()), rel=0.15)
 
 
 def of_metrics(of):

@@ -21,7 +21,7 @@ from securexgb.mpc.party import ROLES
 
 KEPT = (
     "objective", "max_depth", "max_bin", "missing_values", "splits", "importance", "base_score",
-    "target_exponent",
+    "target_exponent", "tweedie_variance_power",
 )  # fmt: skip
 """Terms that old and new trees have in common."""
 CONSTRAINTS = ("monotone_constraints", "interaction_constraints")

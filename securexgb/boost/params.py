@@ -22,6 +22,8 @@ from securexgb.errors import UsageError
 
 SIGMOIDS = ("table", "ckks")
 IMPORTANCES = ("none", "gain", "cover")
+_MOST_BASE = 100.0
+"""Of a base_score that is a margin."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,12 @@ class TrainingParams:
 
     objective: str = _parameter(
         "binary:logistic", "What is learnt from the labels.", choices=tuple(TRAITS)
+    )
+    num_class: int | None = _parameter(
+        None,
+        "Classes of multi:softprob and multi:softmax: labels are 0 to num_class - 1, and a round "
+        "has a tree for each.",
+        (2, 64),
     )
     n_estimators: int = _parameter(50, "Number of trees.", (1, 10_000))
     learning_rate: float = _parameter(
@@ -252,7 +260,9 @@ class TrainingParams:
                     f"eval_metric {metric!r} does not exist for objective {self.objective!r}; "
                     f"choose among {', '.join(known)}"
                 )
-        if self.traits.classifies:
+        if self.traits.is_multi or self.num_class is not None:
+            self._check_classes()
+        elif self.traits.classifies:
             if self.base_score is not None and not 0.0 < self.base_score < 1.0:
                 raise UsageError(
                     f"base_score must lie between 0 and 1 for objective {self.objective!r}, "
@@ -263,10 +273,26 @@ class TrainingParams:
                 f"base_score {self.base_score:g} is beyond target_bound {self.target_bound:g}: "
                 "targets cannot be there; correct one of them"
             )
-        elif self.scale_pos_weight != 1.0:
-            raise UsageError("scale_pos_weight is for objective 'binary:logistic' only")
-        elif self.sigmoid != SIGMOIDS[0]:
-            raise UsageError("sigmoid is for objective 'binary:logistic' only")
+        if self.objective != "binary:logistic":
+            for name, usual in (("scale_pos_weight", 1.0), ("sigmoid", SIGMOIDS[0])):
+                if getattr(self, name) != usual:
+                    raise UsageError(f"{name} is for objective 'binary:logistic' only")
+
+    def _check_classes(self) -> None:
+        """Of an objective of several classes, or where the terms count them."""
+        if not self.traits.is_multi:
+            raise UsageError(
+                f"num_class is for objectives 'multi:softprob' and 'multi:softmax', not for "
+                f"{self.objective!r}"
+            )
+        if self.num_class is None:
+            raise UsageError(f"objective {self.objective!r} needs num_class, the number of classes")
+        if self.base_score is not None and abs(self.base_score) > _MOST_BASE:
+            raise UsageError(
+                f"base_score must lie between -{_MOST_BASE:g} and {_MOST_BASE:g} for objective "
+                f"{self.objective!r}, where it is the margin of every class: it is "
+                f"{self.base_score:g}"
+            )
 
 
 def declarations() -> dict[str, Declaration]:

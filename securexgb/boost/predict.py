@@ -117,6 +117,8 @@ class Scoring:
 def predict(party: Party, model: ModelHalf, features: Floats, request: Request) -> Floats | None:
     """Predictions for rows, own columns (n, f): probabilities, or values of the target.
 
+    Shape (n,), or (n, classes).
+
     Margins are rounded in shares and then opened to whom ``request`` names; a probability is
     a public function of a margin. Returns None at a party that is not named.
     """
@@ -131,7 +133,9 @@ def predict_margins(
     request: Request,
     scoring: Scoring | None = None,
 ) -> Floats | None:
-    """The same before the link function: log odds, or values of the target.
+    """The same before the link function: log odds, margins of classes, or values of the target.
+
+    Shape (n,), or (n, outputs) where a row has several.
 
     ``scoring``: of a session in which the same model scores the same request more than once.
     """
@@ -153,13 +157,15 @@ def predict_margins(
     if any(words is None for words in opened):
         return None
     words = np.concatenate([words for words in opened if words is not None], axis=1)
-    values: Floats = words[0].view(np.int64).astype(np.float64) / steps * scale
+    values: Floats = words.view(np.int64).astype(np.float64).T / steps * scale
+    values = values if model.outputs > 1 else values[:, 0]
     return values + model.centre if recipient == "label" else values
 
 
 def base_margins(model: ModelHalf, rows: int) -> Shared:
     """The margins before the first tree, for so many rows: shared (outputs, rows)."""
-    return Shared(np.full((model.outputs, rows), model.base, np.uint64))
+    base = np.array(model.base, np.uint64)[:, None]
+    return Shared(np.repeat(base, rows, axis=1))
 
 
 def tree_margins(party: Party, rounds: Sequence[Round], features: Floats) -> Shared:

@@ -36,6 +36,7 @@ class Parameters:
     """
 
     objective: str | None = None
+    num_class: int | None = None
     n_estimators: int = 50
     learning_rate: float = 0.3
     max_depth: int = 4

@@ -110,7 +110,8 @@ class XGBoostViews:
 
     @property
     def intercept_(self) -> Reals:
-        """The prediction before the first tree, shape (1,): a probability, or a target.
+        """The prediction before the first tree, shape (1,): a probability, or a target; of
+        several classes their margins, as xgboost has them.
 
         The feature party of a federation has it where the terms name a base_score.
         """
@@ -122,8 +123,10 @@ class XGBoostViews:
                     "the intercept is the label party's: a base_score that was fitted to the "
                     "labels is not told to the other side"
                 )
-            return np.array([given])
-        margin = decode(np.array([half.base], np.uint64), half.numbers.margin_bits)
+            return np.full(half.outputs, given)
+        margin = decode(np.array(half.base, np.uint64), half.numbers.margin_bits)
+        if half.outputs > 1:
+            return margin
         predicted: Reals = objective_of(half.params).predictions(margin) + half.centre
         return predicted
 

@@ -64,5 +64,9 @@ def plain_xgboost(
     }
     if params.base_score is not None:
         settings["base_score"] = params.base_score
+    if params.traits.is_multi:
+        # Its other objective predicts classes in place of probabilities.
+        settings |= {"objective": "multi:softprob", "num_class": params.num_class}
+        del settings["scale_pos_weight"]
     model = xgboost.train(settings, table(train), params.n_estimators)
     return np.asarray(model.predict(table(test)), np.float64)

@@ -231,10 +231,11 @@ def _model(
     objective: Objective,
     binner: Binner,
 ) -> ModelHalf:
-    base, centre, outcomes = 0, 0.0, job.data.outcomes
+    base, centre, outcomes = (0,) * objective.outputs, 0.0, job.data.outcomes
     if outcomes is not None:
-        margin = objective.base_margin(outcomes)
-        base = int(encode(margin, agreement.layout.numbers(job.params).margin_bits))
+        margins = objective.base_margins(outcomes)
+        words = encode(margins, agreement.layout.numbers(job.params).margin_bits)
+        base = tuple(words.tolist())
         centre = objective.centre(outcomes)
     return ModelHalf(
         rank=party.rank,
@@ -256,13 +257,13 @@ def _labels(
     objective: Objective,
     model: ModelHalf,
 ) -> Labels:
-    shape, outcomes, numbers = (model.layout.rows,), job.data.outcomes, model.numbers
+    rows, outcomes, numbers = model.layout.rows, job.data.outcomes, model.numbers
     targets = weights = None
     if outcomes is not None:
         targets = objective.targets(outcomes.labels, model.centre, numbers)
         weights = row_weights(outcomes, job.params, numbers)
-    weighted = share(party, weights, 0, shape) if model.layout.weights else None
-    return Labels(share(party, targets, 0, shape), weighted)
+    weighted = share(party, weights, 0, (rows,)) if model.layout.weights else None
+    return Labels(share(party, targets, 0, objective.targets_shape(rows)), weighted)
 
 
 def _sets(job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[DataSet]:

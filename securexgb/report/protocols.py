@@ -38,6 +38,7 @@ from securexgb.mpc.numbers.lift import binary
 from securexgb.mpc.numbers.logarithm import Normalised
 from securexgb.mpc.numbers.magnitude import Index
 from securexgb.mpc.numbers.sigmoid import sigmoid_table
+from securexgb.mpc.numbers.softmax import softmax_table
 from securexgb.mpc.numbers.table import Place, Tables
 from securexgb.mpc.protocol import REGISTRY, Cost, Declaration
 from securexgb.mpc.reveals import Reveal
@@ -275,6 +276,11 @@ def _of_numbers(
             sigmoid_table(20, 18, True, np.zeros((4, 64), np.int64)),
         ),
         "mpc.numbers.sigmoid.softplus": (x,),
+        "mpc.numbers.softmax.softmax": (
+            Shared.zeros(3, layout.rows),
+            softmax_table(20, True, list(np.zeros((2, 3, 64), np.int64))),
+            40,
+        ),
     }
 
 

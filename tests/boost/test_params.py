@@ -60,7 +60,11 @@ def test_default_metrics() -> None:
     for name, objective in OBJECTIVES.items():
         assert objective.traits is TRAITS[name]
         assert objective.traits.name == name
-        assert TrainingParams(objective=name).metrics == objective.traits.metrics[:1]
+        classes = 3 if objective.traits.is_multi else None
+        assert (
+            TrainingParams(objective=name, num_class=classes).metrics
+            == objective.traits.metrics[:1]
+        )
 
 
 def test_regression_needs_a_public_scale() -> None:

@@ -26,6 +26,7 @@ from securexgb.mpc.numbers.lift import Number
 from securexgb.mpc.numbers.logarithm import MANTISSA_BITS, Normalised, normal_masks, searched
 from securexgb.mpc.numbers.magnitude import Index
 from securexgb.mpc.numbers.sigmoid import COIN_BITS, sigmoid_table
+from securexgb.mpc.numbers.softmax import level_count, softmax_table
 from securexgb.mpc.numbers.table import Place, Tables
 from securexgb.mpc.numbers.unpack import SumWidths
 from securexgb.mpc.party import Party
@@ -118,6 +119,14 @@ def _lookups(draw: Draw) -> Arguments:
         tables.append(Tables(draw.integers(0, 2**64, size, np.uint64), out_bits, place))
     parts = zip(*[_bits(draw, width, sum(runs)) for width in widths], strict=True)
     return [tuple(parts), public(tables), public(runs)]
+
+
+def _softmax(draw: Draw) -> Arguments:
+    classes, bits = int(draw.integers(2, 6)), int(draw.integers(21))
+    coins = draw.integers(0, 1 << COIN_BITS, (level_count(classes), 3, 64))
+    table = softmax_table(bits, bool(draw.integers(2)), list(coins))
+    margins = _numbers(draw, classes, _count(draw))
+    return [margins, public(table), public(int(draw.integers(32, 47)))]
 
 
 def _sigmoid(draw: Draw) -> Arguments:
@@ -387,6 +396,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.numbers.magnitude.magnitude": _magnitude,
     "mpc.numbers.lift.lift_numbers": _lift_numbers,
     "mpc.numbers.sigmoid.sigmoid": _sigmoid,
+    "mpc.numbers.softmax.softmax": _softmax,
     "mpc.numbers.sigmoid.softplus": lambda draw: [
         _numbers(draw, _count(draw)),
         public(int(draw.integers(30, 47))),

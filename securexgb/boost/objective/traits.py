@@ -12,14 +12,19 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Traits:
     """``metrics``: of evaluation sets, the first one is the default. ``classifies``: labels are
-    classes, else numbers, which are centred and divided by 2^target_exponent.
+    classes, else numbers, which are centred and divided by 2^target_exponent. ``is_multi``: there
+    are ``num_class`` of them, and as many margins a row.
     """
 
     name: str
     metrics: tuple[str, ...]
     classifies: bool
+    is_multi: bool = False
 
 
 LOGISTIC = Traits("binary:logistic", ("logloss", "error", "auc"), classifies=True)
 SQUARED_ERROR = Traits("reg:squarederror", ("rmse",), classifies=False)
-TRAITS = {traits.name: traits for traits in (LOGISTIC, SQUARED_ERROR)}
+_OF_CLASSES = ("mlogloss", "merror")
+SOFTPROB = Traits("multi:softprob", _OF_CLASSES, classifies=True, is_multi=True)
+SOFTMAX = Traits("multi:softmax", _OF_CLASSES, classifies=True, is_multi=True)
+TRAITS = {traits.name: traits for traits in (LOGISTIC, SQUARED_ERROR, SOFTPROB, SOFTMAX)}

@@ -36,33 +36,23 @@ class Dither:
     """One tree's coins, fractions of 2^32 by row number modulo 64.
 
     ``tables``: (4, 64), for both tables of p, then both of h. ``gradient``, ``hessian``: (64,),
-    for products with weights and for targets. ``public``: what they are drawn from.
+    for products with weights and for targets.
     """
 
     tables: Integers
     gradient: Integers
     hessian: Integers
-    public: Prg
 
     @staticmethod
     def of(random_state: int, tree: int) -> Dither:
         """The coins of a tree."""
-        seed = f"rounding, random_state {random_state}, tree {tree}"
-        return Dither._drawn(Prg(bytes(KEY_BYTES)).derive(seed))
-
-    def of_step(self, number: int) -> Dither:
-        """Coins of one more step of the same tree."""
-        return Dither._drawn(self.public.derive(f"step {number}"))
-
-    @staticmethod
-    def _drawn(public: Prg) -> Dither:
+        public = Prg(bytes(KEY_BYTES)).derive(f"rounding, random_state {random_state}, tree {tree}")
         drawn = public.words(2 * (_TABLE_COINS + 2)).reshape(-1, 2)
         offsets = (drawn[:, :1] % np.uint64(CLASSES)).view(np.int64)
         within = (drawn[:, 1:] >> np.uint64(64 - FRACTION_BITS + 6)).view(np.int64)
         classes = (29 * _FIELDS + offsets) % CLASSES
         coins = (_REVERSED[classes] << (FRACTION_BITS - 6)) + within
-        tables, (gradient, hessian) = coins[:_TABLE_COINS], coins[_TABLE_COINS:]
-        return Dither(tables, gradient, hessian, public)
+        return Dither(coins[:_TABLE_COINS], coins[_TABLE_COINS], coins[_TABLE_COINS + 1])
 
 
 def by_row(coins: Integers, rows: int, bits: int) -> NDArray[np.uint64]:

@@ -10,6 +10,8 @@ add up to the row count, which makes the divisor public and their sum not.
     rmse      root of the mean of (m - y)^2
     auc       (sum of the positives' ranks - P (P + 1) / 2) / (P N); tied margins count half;
               of a public sample of the rows where the terms say auc_rows (``auc``)
+    mlogloss  mean of log(sum of exp(m_j) over the classes) - m_y (``metrics.classes``)
+    merror    mean of [another margin is greater than m_y]
 
 A single row may have the weight of all, so a sum has as many bits as the greatest value, the rows
 and the weights have together. Values that are too wide for one word are taken apart into limbs,
@@ -28,6 +30,7 @@ from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import MARGIN_BITS, ROW_WEIGHT_BITS, encode
 from securexgb.boost.auc import EvaluationTargets, auc, sampled
+from securexgb.boost.metrics.classes import class_errors, class_losses
 from securexgb.boost.objective.logistic import margin_bits
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks, sending_block
@@ -49,7 +52,7 @@ Floats = NDArray[np.float64]
 MAXIMISED = frozenset({"auc"})
 """Metrics of which more is better."""
 _DECIMALS = 1e-4
-"""Largest step of error and auc, and of the others where the terms say nothing."""
+"""Largest step of error, merror and auc, and of the others where the terms say nothing."""
 _SUM_BITS = 61
 """Sums stay below 2^_SUM_BITS, where truncation is exact."""
 _LOSS_INTEGER_BITS = 12
@@ -66,11 +69,12 @@ def metric_value(
     opened in steps of at most 1,000 square units: an rmse of 1,000 units is right to half a unit.
     """
     with party.step(metric):
-        return _METRICS[metric](party, margins[0], truth, params)
+        of_rows = margins if params.traits.is_multi else margins[0]
+        return _METRICS[metric](party, of_rows, truth, params)
 
 
 def metric_unit(params: TrainingParams) -> float:
-    """The largest step of logloss or rmse, by the terms."""
+    """The largest step of logloss, mlogloss or rmse, by the terms."""
     if params.metric_exponent is not None:
         return 10.0**params.metric_exponent
     return _DECIMALS * params.target_scale
@@ -132,6 +136,20 @@ def _error(
     positive = None if truth.labels is None else truth.labels == 1
     wrong = is_negative(party, -margins) ^ share_bits(party, positive, 0, truth.rows)
     return _mean(party, to_arithmetic(party, wrong), truth, Mean(0, 1, _DECIMALS))
+
+
+def _mlogloss(
+    party: Party, margins: Shared, truth: EvaluationTargets, params: TrainingParams
+) -> float:
+    losses = class_losses(party, margins, truth.labels, params)
+    as_mean = Mean(MARGIN_BITS, _LOSS_INTEGER_BITS, metric_unit(params))
+    return _mean(party, losses, truth, as_mean)
+
+
+def _merror(
+    party: Party, margins: Shared, truth: EvaluationTargets, _params: TrainingParams
+) -> float:
+    return _mean(party, class_errors(party, margins, truth.labels), truth, Mean(0, 1, _DECIMALS))
 
 
 def _rmse(party: Party, margins: Shared, truth: EvaluationTargets, params: TrainingParams) -> float:
@@ -206,5 +224,12 @@ def _weights(weights: Floats) -> Words:
     return words
 
 
-_METRICS = {"logloss": _logloss, "error": _error, "rmse": _rmse, "auc": auc}
-"""Of one margin a row, (n,)."""
+_METRICS = {
+    "logloss": _logloss,
+    "error": _error,
+    "rmse": _rmse,
+    "auc": auc,
+    "mlogloss": _mlogloss,
+    "merror": _merror,
+}
+"""Of one margin a row, (n,); of several classes (classes, n)."""

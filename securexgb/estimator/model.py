@@ -194,14 +194,24 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
     def _params(self) -> tuple[TrainingParams, int]:
         """The parameters, checked, and the seed."""
         values = {name: getattr(self, name) for name in declarations()}
+        seed = integer_seed(self.random_state)
+        values |= {"objective": self._asked_objective(), "random_state": seed}
+        values |= {"num_class": self._class_count()}
+        return TrainingParams.from_mapping(values), seed
+
+    def _asked_objective(self) -> str:
+        """The objective of a training that plays both parties; UsageError for one of another
+        estimator."""
         if self.objective not in (None, self._objective):
             raise UsageError(
                 f"{type(self).__name__} is for objective {self._objective!r}, "
                 f"not {self.objective!r}"
             )
-        seed = integer_seed(self.random_state)
-        values |= {"objective": self._objective, "random_state": seed}
-        return TrainingParams.from_mapping(values), seed
+        return self._objective
+
+    def _class_count(self) -> int | None:
+        """num_class of this training."""
+        return self.num_class
 
     def _method(self) -> Method | None:
         """How both parties played here make their correlations."""

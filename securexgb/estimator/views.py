@@ -35,10 +35,14 @@ _NOT_OF_A_BOOSTER = ("n_estimators", "early_stopping_rounds")
 
 
 def classes_of(classes: NDArray[Any], margins: Reals) -> NDArray[Any]:
-    """The more probable class of each row; None in an array of objects where a row has no margin,
-    because the other side of a federation does not have it."""
-    found = classes[(margins > 0).astype(np.intp)]
-    is_known = ~np.isnan(margins)
+    """The most probable class of each row; None in an array of objects where a row has no margin,
+    because the other side of a federation does not have it.
+
+    ``margins``: log odds (n,), or of several classes (n, classes).
+    """
+    several = margins if margins.ndim == 2 else np.column_stack([np.zeros_like(margins), margins])
+    is_known = ~np.isnan(several).any(axis=1)
+    found: NDArray[Any] = classes[several.argmax(axis=1)]
     if is_known.all():
         return found
     partly = found.astype(object)
@@ -73,7 +77,8 @@ class XGBoostViews:
         names = [name for name, entry in declarations().items() if not entry.is_ours]
         shown = {name: values[name] for name in names if name not in _NOT_OF_A_BOOSTER}
         if self._is_fitted:
-            shown["objective"] = self._halves[0].params.objective
+            fitted = self._halves[0].params
+            shown |= {"objective": fitted.objective, "num_class": fitted.num_class}
         return {name: value for name, value in shown.items() if value not in (None, ())}
 
     def evals_result(self) -> dict[str, dict[str, list[float]]]:

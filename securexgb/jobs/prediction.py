@@ -72,14 +72,16 @@ class Predictor:
         return predictor
 
     def margins(self, rows: Rows) -> Reals | None:
-        """Rounded margins (n,), log odds or values; None at a side that does not get them."""
+        """Rounded margins (n,), log odds or values, or (n, classes); None at a side that does not
+        get them."""
         check_rows(self.party, self.half, rows.values)
         if self._federation is not None:
             same_rows(self.party, [(self._named, rows)], self._federation.terms)
         return predict_margins(self.party, self.half, rows.values, self._request, self._scoring)
 
     def score(self, rows: Rows) -> Reals | None:
-        """Probabilities, or values of the target (n,); None at a side that does not get them."""
+        """Probabilities, or values of the target (n,), or (n, classes); None at a side that does
+        not get them."""
         margins = self.margins(rows)
         return None if margins is None else objective_of(self.half.params).predictions(margins)
 

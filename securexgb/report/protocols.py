@@ -18,6 +18,7 @@ import securexgb.boost.grower
 import securexgb.hybrid.ckks_sigmoid
 import securexgb.mpc.multiplex
 import securexgb.mpc.numbers.per_cents
+import securexgb.mpc.numbers.softmax
 import securexgb.mpc.numbers.table
 import securexgb.mpc.sort  # noqa: F401
 from securexgb.arith.fixedpoint import NumberFormat
@@ -38,7 +39,6 @@ from securexgb.mpc.numbers.lift import binary
 from securexgb.mpc.numbers.logarithm import Normalised
 from securexgb.mpc.numbers.magnitude import Index
 from securexgb.mpc.numbers.sigmoid import sigmoid_table
-from securexgb.mpc.numbers.softmax import softmax_table
 from securexgb.mpc.numbers.table import Place, Tables
 from securexgb.mpc.protocol import REGISTRY, Cost, Declaration
 from securexgb.mpc.reveals import Reveal
@@ -278,7 +278,7 @@ def _of_numbers(
         "mpc.numbers.sigmoid.softplus": (x,),
         "mpc.numbers.softmax.softmax": (
             Shared.zeros(3, layout.rows),
-            softmax_table(20, True, list(np.zeros((2, 3, 64), np.int64))),
+            sigmoid_table(20, 19, True, np.zeros((4, 64), np.int64)),
             40,
         ),
     }

@@ -26,7 +26,6 @@ from securexgb.mpc.numbers.lift import Number
 from securexgb.mpc.numbers.logarithm import MANTISSA_BITS, Normalised, normal_masks, searched
 from securexgb.mpc.numbers.magnitude import Index
 from securexgb.mpc.numbers.sigmoid import COIN_BITS, sigmoid_table
-from securexgb.mpc.numbers.softmax import level_count, softmax_table
 from securexgb.mpc.numbers.table import Place, Tables
 from securexgb.mpc.numbers.unpack import SumWidths
 from securexgb.mpc.party import Party
@@ -122,11 +121,9 @@ def _lookups(draw: Draw) -> Arguments:
 
 
 def _softmax(draw: Draw) -> Arguments:
-    classes, bits = int(draw.integers(2, 6)), int(draw.integers(21))
-    coins = draw.integers(0, 1 << COIN_BITS, (level_count(classes), 3, 64))
-    table = softmax_table(bits, bool(draw.integers(2)), list(coins))
-    margins = _numbers(draw, classes, _count(draw))
-    return [margins, public(table), public(int(draw.integers(32, 47)))]
+    _, table = _sigmoid(draw)
+    margins = _numbers(draw, int(draw.integers(2, 7)), _count(draw))
+    return [margins, table, public(int(draw.integers(32, 47)))]
 
 
 def _sigmoid(draw: Draw) -> Arguments:

@@ -2,8 +2,8 @@
 
 p = softmax(margins), g = p - [label is the class], h = 2 p (1 - p), as xgboost has them (its least
 h of 10^-16 is far below a unit). The label party knows which class a row has, so the marks of the
-classes are its trivial shares. p comes from ``mpc.numbers.softmax``; h takes a product of p
-and 1 - p, which is right on average where p is, since p^2 is nothing there.
+classes are its trivial shares. p and p (1 - p) come from the tables of two classes
+(``mpc.numbers.softmax``), the latter with one fraction bit more, since h is twice as much.
 
 The base is fitted as xgboost 3.2 fits it: the logarithm of each class's share of the weights and
 10^-6, and their mean over the classes taken away. A base_score of the terms is the margin of all
@@ -28,17 +28,15 @@ from securexgb.boost.objective.objective import (
     Labels,
     Objective,
     bits_before_weights,
-    rounded,
     weighted_pair,
 )
 from securexgb.boost.objective.traits import SOFTMAX, SOFTPROB
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.scales import Outcomes
 from securexgb.errors import DataError
-from securexgb.mpc.multiply import multiply
-from securexgb.mpc.numbers.softmax import SoftmaxTable, level_count, softmax, softmax_table
+from securexgb.mpc.numbers.sigmoid import sigmoid_table
+from securexgb.mpc.numbers.softmax import softmax
 from securexgb.mpc.party import Party
-from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, Words
 
 _LEAST_RATE = 1e-6
@@ -114,13 +112,12 @@ class Softprob(Objective):
         bits, drop = numbers.row_gradient_bits, 0
         if is_weighted:
             bits, drop = bits_before_weights(numbers)
-        hessian_drop = 2 * bits - numbers.row_hessian_bits - drop
-        table, range_bits = self._table(bits, numbers.is_fine, coins), gap_bits(self._params)
+        hessian_bits = numbers.row_hessian_bits + drop + 1
+        table = sigmoid_table(bits, hessian_bits, numbers.is_fine, coins.tables)
+        range_bits = gap_bits(self._params)
 
         def of_rows(party: Party, margins: Shared, labels: Labels) -> Shared:
-            p = softmax(party, margins, table, range_bits)
-            rest = constant(party, 1 << bits, p.shape) - p
-            h = rounded(party, multiply(party, p, rest).scale(2), hessian_drop, coins.tables[2])
+            p, h = softmax(party, margins, table, range_bits)
             both = p - labels.targets.scale(1 << bits), h
             if labels.weights is None:
                 return Shared.stack(both, axis=1)
@@ -129,11 +126,6 @@ class Softprob(Objective):
             return weighted.transpose(1, 0, 2)
 
         return of_rows
-
-    def _table(self, bits: int, fine: bool, coins: Dither) -> SoftmaxTable:
-        steps = [coins.of_step(number) for number in range(level_count(self.outputs))]
-        drawn = [np.stack([*step.tables[:2], step.gradient]) for step in steps]
-        return softmax_table(bits, fine, drawn)
 
     def predictions(self, margins: Floats) -> Floats:
         powers = np.exp(margins - margins.max(axis=1, keepdims=True))

@@ -83,16 +83,11 @@ class Steps:
 
     def cost(self, widths: tuple[int, ...], words: int) -> Cost:
         """Cost of these look-ups for 64 * ``words`` elements."""
-        return lookups_cost(Lookups(self.widths, (VALUE, MORE), widths), words)
+        return lookups_cost(Lookups(self.widths, (_VALUE, _MORE), widths), words)
 
 
-VALUE, MORE = Place(low=0, high=1), Place(low=0, high=2)
-FINE, COARSE = Steps(7, 3, 4), Steps(6, 3, 3)
-
-
-def steps_of(*, fine: bool) -> Steps:
-    """Of 2^-10, or of 2^-8."""
-    return FINE if fine else COARSE
+_VALUE, _MORE = Place(low=0, high=1), Place(low=0, high=2)
+_FINE, _COARSE = Steps(7, 3, 4), Steps(6, 3, 3)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -136,16 +131,15 @@ class Curve:
         """How many bits values and what is added have, whatever the coins."""
         greatest = (1 << COIN_BITS) - 1
         coins = np.array([[greatest, 0], [0, greatest]])
-        return lengths_of(self.rounded(fraction_bits, coins, most))
+        return _lengths(self.rounded(fraction_bits, coins, most))
 
 
-def lengths_of(parts: tuple[Integers, Integers]) -> tuple[int, int]:
-    """How many bits the greatest entry of each part has."""
+def _lengths(parts: tuple[Integers, Integers]) -> tuple[int, int]:
     value, more = (int(part.max()).bit_length() for part in parts)
     return value, more
 
 
-def most_of(gradient_bits: int, hessian_bits: int) -> tuple[int, int]:
+def _most(gradient_bits: int, hessian_bits: int) -> tuple[int, int]:
     """What p and h never exceed: 1, and 1/4 with two units (see arith.fixedpoint, sums of h)."""
     return 1 << gradient_bits, (1 << hessian_bits >> 2) + 2
 
@@ -176,7 +170,7 @@ class SigmoidTable:
 
 
 @cache
-def curves(steps: Steps) -> tuple[Curve, Curve]:
+def _curves(steps: Steps) -> tuple[Curve, Curve]:
     """p and h."""
     p, h = logistic.logistic(steps.bits)
     return Curve.of(p, steps), Curve.of(h, steps)
@@ -185,26 +179,18 @@ def curves(steps: Steps) -> tuple[Curve, Curve]:
 @cache
 def sigmoid_shape(gradient_bits: int, hessian_bits: int, fine: bool) -> Shape:
     """Of the tables with so many fraction bits of p and of h, 0 to 20 each."""
-    steps = steps_of(fine=fine)
-    (p, h), most = curves(steps), most_of(gradient_bits, hessian_bits)
+    steps = _FINE if fine else _COARSE
+    (p, h), most = _curves(steps), _most(gradient_bits, hessian_bits)
     p_parts, h_parts = p.lengths(gradient_bits, most[0]), h.lengths(hessian_bits, most[1])
-    high = weights_of(h_parts)
-    numbers = mirrored(p_parts, gradient_bits), Number(high, most[1].bit_length())
+    # Where x is not negative: 2^gradient_bits - p, of all bits flipped and a number more.
+    weights = [1 << place for length in p_parts for place in range(length)]
+    positive = ((1 << gradient_bits) - sum(weights)) % (1 << 64)
+    high = tuple(1 << place for length in h_parts for place in range(length))
+    numbers = (
+        Number((*weights, positive), gradient_bits + 1),
+        Number(high, most[1].bit_length()),
+    )
     return Shape(steps, ((p_parts[0], h_parts[0]), (p_parts[1], h_parts[1])), numbers)
-
-
-def weights_of(parts: tuple[int, int]) -> tuple[int, ...]:
-    """Of the bits of a value and of what is added, so many each."""
-    return tuple(1 << place for length in parts for place in range(length))
-
-
-def mirrored(parts: tuple[int, int], fraction_bits: int) -> Number:
-    """p of its bits and, last, a bit that says that x is not negative and they are flipped.
-
-    It is 2^fraction_bits - p there, the flipped bits and a number more.
-    """
-    weights = weights_of(parts)
-    return Number((*weights, ((1 << fraction_bits) - sum(weights)) % (1 << 64)), fraction_bits + 1)
 
 
 def sigmoid_table(
@@ -217,17 +203,19 @@ def sigmoid_table(
     2^-10 (2^-8) of the exact ones, relatively; elsewhere their means are.
     """
     shape = sigmoid_shape(gradient_bits, hessian_bits, fine)
-    (p, h), most = curves(shape.steps), most_of(gradient_bits, hessian_bits)
+    (p, h), most = _curves(shape.steps), _most(gradient_bits, hessian_bits)
     p_parts = p.rounded(gradient_bits, coins[:2], most[0])
     h_parts = h.rounded(hessian_bits, coins[2:], most[1])
     values, added = (
-        tables_of(low | high << bits[0], sum(bits), place)
-        for low, high, bits, place in zip(p_parts, h_parts, shape.parts, (VALUE, MORE), strict=True)
+        _tables(low | high << bits[0], sum(bits), place)
+        for low, high, bits, place in zip(
+            p_parts, h_parts, shape.parts, (_VALUE, _MORE), strict=True
+        )
     )
     return SigmoidTable(shape, (values, added))
 
 
-def tables_of(cells: Integers, out_bits: int, place: Place) -> Tables:
+def _tables(cells: Integers, out_bits: int, place: Place) -> Tables:
     """Of cells (classes, a, b), or (classes, a, c)."""
     return Tables(cells.swapaxes(1, 2).view(np.uint64), out_bits, place)
 
@@ -251,15 +239,16 @@ def sigmoid_cost(shape: Shape, count: int, range_bits: int = RANGE_BITS) -> Cost
 def sigmoid(
     party: Party, margins: Shared, table: SigmoidTable, range_bits: int = RANGE_BITS
 ) -> tuple[Shared, Shared]:
-    """(p, p (1 - p)) of margins (n,), with the fraction bits of the table.
+    """(p, p (1 - p)) of margins (n,), or (k, n), with the fraction bits of the table.
 
     Margins are below 2^(range_bits - 1) units of 2^-20; a closer bound, 26 at least, is cheaper.
     Row i is of class i modulo the number of classes, so blocks of a multiple of them may
     go through one by one. p is mirrored: p(-x - 2^-20) = 1 - p(x) within a class.
     """
-    order, runs = by_class(margins.size, len(table.tables[0].entries))
+    shape, rows = margins.shape, margins.shape[-1]
+    order, runs = _by_class(rows, len(table.tables[0].entries), margins.size // rows)
     steps = table.shape.steps
-    negative, index = magnitude(party, margins[order], steps.index(range_bits))
+    negative, index = magnitude(party, margins.reshape(-1)[order], steps.index(range_bits))
     positive = not_bits(party, negative).words
     found = [bits.words for bits in steps.look_up(party, index, table.tables, runs)]
     cuts = [low for low, _ in table.shape.parts]
@@ -269,43 +258,37 @@ def sigmoid(
     both = lift_numbers(party, bits, table.shape.numbers).words
     result = np.empty_like(both)
     result[:, order] = both
-    return Shared(result[0]), Shared(result[1])
+    return Shared(result[0]).reshape(*shape), Shared(result[1]).reshape(*shape)
 
 
-def by_class(rows: int, classes: int, times: int = 1) -> tuple[Integers, tuple[int, ...]]:
-    """Rows, ``times`` over, in the order of their classes, and how many each class has."""
+def _by_class(rows: int, classes: int, times: int) -> tuple[Integers, tuple[int, ...]]:
+    """Rows, so many times over, in the order of their classes, and how many each class has."""
     of_all = np.tile(np.arange(rows) % classes, times)
-    order = np.argsort(of_all, kind="stable")
-    return order, tuple(np.bincount(of_all, minlength=classes).tolist())
-
-
-@cache
-def softplus_cells(steps: Steps) -> tuple[tuple[Integers, Integers], Number]:
-    """log(1 + exp(-|x|)) as (a, b) and (a, c), in units of 2^-20, and the number of their bits."""
-    drop = VALUE_BITS - MARGIN_BITS
-    curve = Curve.of(logistic.softplus(steps.bits), steps, drop)
-    value, more = curve.value + (1 << drop >> 1) >> drop, curve.more >> drop
-    most = int((value + more.max(axis=1, keepdims=True)).max())
-    return (value, more), Number(weights_of(lengths_of((value, more))), most.bit_length())
+    runs = np.bincount(of_all, minlength=classes)
+    return np.argsort(of_all, kind="stable"), tuple(runs.tolist())
 
 
 @cache
 def _softplus_tables() -> tuple[tuple[Tables, Tables], Number]:
     """The values and what is added, and the number that they make up."""
-    cells, number = softplus_cells(FINE)
-    lengths = lengths_of(cells)
+    drop = VALUE_BITS - MARGIN_BITS
+    curve = Curve.of(logistic.softplus(_FINE.bits), _FINE, drop)
+    value, more = curve.value + (1 << drop >> 1) >> drop, curve.more >> drop
+    lengths = _lengths((value, more))
     values, added = (
-        tables_of(part[None], length, place)
-        for part, length, place in zip(cells, lengths, (VALUE, MORE), strict=True)
+        _tables(part[None], length, place)
+        for part, length, place in zip((value, more), lengths, (_VALUE, _MORE), strict=True)
     )
-    return (values, added), number
+    weights = tuple(1 << place for length in lengths for place in range(length))
+    most = int((value + more.max(axis=1, keepdims=True)).max())
+    return (values, added), Number(weights, most.bit_length())
 
 
 def softplus_cost(count: int, range_bits: int = RANGE_BITS) -> Cost:
     """Cost of ``softplus`` for so many margins."""
     words, (tables, number) = words_per(count), _softplus_tables()
-    cost = magnitude_cost(FINE.index(range_bits), count)
-    cost += FINE.cost(tuple(part.out_bits for part in tables), words)
+    cost = magnitude_cost(_FINE.index(range_bits), count)
+    cost += _FINE.cost(tuple(part.out_bits for part in tables), words)
     return cost + numbers_cost([number], words) + multiplex_shared_cost(count)
 
 
@@ -320,9 +303,9 @@ def softplus(party: Party, margins: Shared, range_bits: int = RANGE_BITS) -> Sha
 
     Beside a step's 2^-11 the error is relative to softplus(-|x|), and a unit of 2^-20.
     """
-    negative, index = magnitude(party, margins, FINE.index(range_bits))
+    negative, index = magnitude(party, margins, _FINE.index(range_bits))
     tables, number = _softplus_tables()
-    found = FINE.look_up(party, index, tables, (margins.size,))
+    found = _FINE.look_up(party, index, tables, (margins.size,))
     part = lift_numbers(party, SharedBits.concatenate(found), (number,))
     positive = SharedBits.stack([not_bits(party, negative)])
     line = multiplex_shared(party, positive, margins.reshape(1, 1, -1))

@@ -294,6 +294,11 @@ def _check_request(party: Party, model: ModelHalf, features: Floats, request: Re
             "the splits of this model are hidden, so no side has the marks that prediction "
             '"ckks" computes on: choose prediction "transfers"'
         )
+    if request.prediction == "ckks" and model.outputs > 1:
+        raise UsageError(
+            'prediction "ckks" is for one score a row, and this model has one for each class: '
+            'choose prediction "transfers"'
+        )
     asked = f"{request.recipient} {request.decimals} {request.prediction}"
     mine = f"{model.model_id} {len(model.best_rounds)} {features.shape[0]} {asked}"
     theirs = party.exchange_bytes(mine.encode()).decode(errors="replace")

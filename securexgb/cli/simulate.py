@@ -76,6 +76,8 @@ from securexgb.terms.party import MISSING
 WARNING = "a simulation protects nothing: both sides share one process here"
 REQUEST = Request("label", 6)
 Reals = NDArray[np.float64]
+_OTHERS = ("rmse", "mlogloss", "merror")
+"""What is said of the test rows where labels are not two classes."""
 
 DataArgument = Annotated[
     Path | None,
@@ -161,7 +163,7 @@ def simulate(
     roles = ColumnRoles(
         label=label,
         id=id_column,
-        classifies=params.traits.classifies,
+        is_binary=params.traits.is_binary,
         positive=positive_label,
         missing=texts,
     )
@@ -292,7 +294,7 @@ def _tell(params: TrainingParams, split: Split) -> dict[str, list[str]]:
 
 def _load(path: Path | None, roles: ColumnRoles, ignore: tuple[str, ...] | None) -> Rows:
     """The whole table: all columns, labels as numbers."""
-    if roles.positive is not None and not roles.classifies:
+    if roles.positive is not None and not roles.is_binary:
         raise UsageError("--positive-label is for two classes, and the objective has none")
     if path is None:
         from sklearn.datasets import load_breast_cancer  # noqa: PLC0415  (slow, and needed here only)
@@ -302,7 +304,7 @@ def _load(path: Path | None, roles: ColumnRoles, ignore: tuple[str, ...] | None)
         found = load_breast_cancer()
         names = tuple(str(name) for name in found.feature_names)
         labels, classes = found.target.astype(np.float64), None
-        if roles.classifies:
+        if roles.is_binary:
             kinds = found.target_names[found.target]
             wanted = roles.positive or "benign"  # as the data set has it
             labels, classes = binary_labels(kinds, "target", "simulation", positive=wanted)
@@ -362,7 +364,7 @@ def _quality(params: TrainingParams, split: Split, secure: Reals) -> dict[str, A
     """The test's metrics of the model, of xgboost on the same bins and of xgboost on its own
     bins; those that do not apply, and xgboost's where it is not installed, are null."""
     facts: dict[str, Any] = {}
-    names = ("auc", "ks") if params.traits.classifies else ("auc", "ks", "rmse")
+    names = ("auc", "ks") if params.traits.is_binary else ("auc", "ks", *_OTHERS)
     models: dict[str, Reals | None] = {"": secure, "xgboost_": None, "xgboost_raw_": None}
     if has_xgboost():
         models["xgboost_"] = plain_xgboost(params, split.train, split.test)
@@ -377,7 +379,7 @@ def _quality(params: TrainingParams, split: Split, secure: Reals) -> dict[str, A
 def _text(facts: dict[str, Any], leaks: Sequence[Leak], report_is: str) -> str:
     """The closing table for people."""
     seconds, megabytes = facts["seconds"], facts["megabytes"]
-    names = [name for name in ("auc", "ks", "rmse") if facts.get(name) is not None]
+    names = [name for name in ("auc", "ks", *_OTHERS) if facts.get(name) is not None]
     prefixes = {"": "secure"}
     if has_xgboost():
         prefixes |= {

@@ -21,6 +21,11 @@ class Traits:
     classifies: bool
     is_multi: bool = False
 
+    @property
+    def is_binary(self) -> bool:
+        """Whether labels are two classes, one of which counts as 1."""
+        return self.classifies and not self.is_multi
+
 
 LOGISTIC = Traits("binary:logistic", ("logloss", "error", "auc"), classifies=True)
 SQUARED_ERROR = Traits("reg:squarederror", ("rmse",), classifies=False)

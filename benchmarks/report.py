@@ -53,6 +53,7 @@ def page(results: Results) -> str:
         rivals=made(sections.rivals, "rivals"),
         accuracy=made(sections.accuracy, "accuracy"),
         bins=made(sections.bins, "binning"),
+        exports=made(sections.exports, "exports"),
         netem=made(sections.netem, "network").rstrip(),
         network_goal=f"{sections.NETWORK_GOAL:g}",
         network=made(sections.network, "network"),

@@ -62,6 +62,7 @@ PLAN: dict[str, tuple[str, ...]] = {
         "estimates.py --work W1 --trees 6 --test-fraction 0.2 --metrics auc",
     ),
     "binning": ("binning.py",),
+    "exports": ("exports.py",),
     "network": ("network.py", "network.py --work W1 --trees 8 --profile WAN"),
     "memory": ("memory.py",),
     "growth": ("growth.py",),
@@ -91,6 +92,7 @@ TINY: dict[str, tuple[str, ...]] = {
     "rivals": ("rivals.py --work W1 --trees 1 --pairs 1",),
     "estimates": (f"estimates.py {_SMALL} --profile none",),
     "binning": ("binning.py --rows 300 --splits 1 --weighted-sets 2 --trees 2",),
+    "exports": ("exports.py --here --trees 2",),
     "network": (f"network.py {_SMALL} --profile LAN",),
     "memory": ("memory.py --rows-list 200 --columns 2 --depth 2 --bins 4",),
     "growth": (f"growth.py {_SMALL} --vary depth --values 2",),
@@ -141,7 +143,7 @@ def main() -> None:
         "--peer", metavar="PYTHON", help="alignment: an interpreter with openmined-psi"
     )
     parser.add_argument(
-        "--credit", help="credit_default.csv: measured too (accuracy, leaks, binning)"
+        "--credit", help="credit_default.csv: measured too (accuracy, leaks, binning, exports)"
     )
     parser.add_argument("--results", type=Path, default=report.RESULTS, help="folder of the lines")
     options = parser.parse_args()
@@ -155,6 +157,7 @@ def main() -> None:
             f"estimates.py {more} --trees 6 --test-fraction 0.25 --metrics auc",
         )
         plan["binning"] = (f"binning.py --credit {options.credit}",)
+        plan["exports"] = (f"exports.py --credit {options.credit}",)
     if options.peer:
         plan["alignment"] = tuple(f"{one} --peer {options.peer}" for one in plan["alignment"])
     chosen = options.questions or list(plan)

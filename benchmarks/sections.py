@@ -240,6 +240,23 @@ def bins(results: Results) -> str:
     return table(("data", "rows x columns", "bins", *own, "plain quantiles", "our cuts"), rows)
 
 
+def exports(results: Results) -> str:
+    """By model: the largest difference of margins in each reader, of both kinds of splits."""
+    readers = list(dict.fromkeys(f"{x['reader']} {x['version']}" for x in results["exports"]))
+    rows: list[list[object]] = []
+    for (data, rows_read), measured in grouped(results["exports"], "data", "rows").items():
+        first = measured[0]
+        by = dict.fromkeys(readers, 0.0)
+        for line in measured:
+            reader = f"{line['reader']} {line['version']}"
+            by[reader] = max(by[reader], line["largest_difference"])
+        row = [data, rows_read, f"{first['trees']}, {first['depth']}"]
+        rows.append([*row, f"{first['largest_margin']:.4g}", *(f"{by[r]:.1e}" for r in readers)])
+        rows[-1].append(max(line["rows_beyond"] for line in measured))
+    head = ("model", "rows read", "trees, depth", "largest margin", *readers, "rows beyond 10⁻⁵")
+    return table(head, rows)
+
+
 def network(results: Results) -> str:
     """By work and link."""
     rows = []

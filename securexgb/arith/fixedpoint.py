@@ -93,6 +93,7 @@ class NumberFormat:
     H + lambda, which is not negative; ``determinant_bits``: width of signed D, see
     ``boost.splits.score``.
     ``reg_lambda``, ``reg_alpha``, ``min_child_weight``: integers in units of G and H.
+    ``max_delta_step``: the most that a weight may be, with leaf_weight_bits fraction bits; 0: none.
     ``gamma``, ``least_gain``: reals, in units of G^2/H for scaled weights and targets.
     ``weight_exponent``: k, rows' weights are divided by 2^k. ``target_scale``: what margins are
     multiplied by to give predictions of the user's unit; 1 for a classification.
@@ -110,6 +111,7 @@ class NumberFormat:
     reg_lambda: int
     reg_alpha: int
     min_child_weight: int
+    max_delta_step: int
     gamma: float
     least_gain: float
     weight_exponent: int
@@ -187,11 +189,23 @@ class NumberFormat:
             reg_lambda=reg_lambda,
             reg_alpha=min(round(penalties.reg_alpha * scale / target_scale * unit), 2**SUM_BITS),
             min_child_weight=min(round(penalties.min_child_weight * scale * unit), 2**SUM_BITS),
+            max_delta_step=_most_step(penalties.max_delta_step / target_scale),
             gamma=penalties.gamma * gain_scale,
             least_gain=_LEAST_GAIN * scale / max(target_scale, 1.0) ** 2,
             weight_exponent=weight_exponent,
             target_scale=target_scale,
         )
+
+
+def _most_step(real: float) -> int:
+    """max_delta_step in units of weights; a bound is at least a unit, and has a bit less than they.
+
+    The bit is for gains, which of a weight that ends are up to twice the weight times T(G).
+    """
+    if real == 0.0:
+        return 0
+    most = 2.0 ** (LEAF_WEIGHT_INTEGER_BITS - 1)
+    return max(round(min(real, most) * 2.0**LEAF_WEIGHT_BITS), 1)
 
 
 class _Bounds:
@@ -239,3 +253,4 @@ class Penalties:
     reg_alpha: float
     gamma: float
     min_child_weight: float
+    max_delta_step: float = 0.0

@@ -1,26 +1,26 @@
 """Training: one tree after another, by two parties that run this same program.
 
 Every tree: gradients from the margins, a sample of rows and columns by public coins, the
-tree, new margins, metrics of the evaluation sets, callbacks, a checkpoint. After the last one
-columns' importance, where the terms open it and have ended the training. What differs
+tree, new margins, metrics of the evaluation sets where they are due, callbacks, a checkpoint. After
+the last one columns' importance, where the terms open it and have ended the training. What differs
 between the parties is the data that they put in, and their half of what comes out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from securexgb.boost.callbacks import EarlyStopping, TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.evaluation import metric_value
 from securexgb.boost.grower import grow_trees
 from securexgb.boost.importance import opened_importance
-from securexgb.boost.leak import most_of_round
+from securexgb.boost.leak import most_of_evaluation, most_of_round
+from securexgb.boost.metrics.measuring import Measured, measured_metrics
+from securexgb.boost.metrics.schedule import is_evaluated
 from securexgb.boost.sample import sampled_columns
-from securexgb.boost.state import DataSet, State
+from securexgb.boost.state import State
 from securexgb.errors import MalformedFrame
 from securexgb.mpc.party import Party
-from securexgb.mpc.together import together
 
 
 def grow_model(party: Party, state: State, callbacks: Sequence[TrainingCallback] = ()) -> ModelHalf:
@@ -65,29 +65,22 @@ def _either(party: Party, stop: bool) -> bool:
 
 
 def _grow(party: Party, state: State, number: int) -> None:
-    """Grow the trees of round ``number``, move all margins, open the metrics.
+    """Grow the trees of round ``number``, move all margins, open the metrics that are due.
 
     From its first message on the round is in the ledger at its worst case.
     """
     model, params = state.model, state.model.params
     model.importance = None
-    asked = [(one, metric) for one in state.sets for metric in model.history[one.name]]
-    with party.ledger.announced(most_of_round(params, len(asked))):
+    due = state.sets if is_evaluated(params, number) else []
+    most = most_of_round(params) | most_of_evaluation(params, [one.truth.rows for one in due])
+    with party.ledger.announced(most):
         state.begin_tree(params.n_estimators - number)
         state.rows.gradients(number)
         used = sampled_columns(state.coins, params, model.layout, number)
         model.trees += grow_trees(party, state.tree_job(number, used), state.rows)
-        values = together(party, *(_measured(state, *one) for one in asked))
-    for (data_set, metric), value in zip(asked, values, strict=True):
-        model.history[data_set.name][metric].append(value)
-
-
-def _measured(state: State, data_set: DataSet, metric: str) -> Callable[[Party], float]:
-    """Opens a metric of an evaluation set after the newest tree."""
-    margins = state.rows.margins()[:, data_set.rows]
-
-    def run(party: Party) -> float:
-        with party.step(data_set.name):
-            return metric_value(party, metric, margins, data_set.truth, state.model.params)
-
-    return run
+        margins = state.rows.margins()
+        sets = [Measured(one.name, margins[:, one.rows], one.truth) for one in due]
+        found = measured_metrics(party, params, sets, params.metrics)
+    for one, values in zip(due, found, strict=True):
+        for history, value in zip(model.history[one.name].values(), values, strict=True):
+            history.append(value)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.evaluation import MAXIMISED
+from securexgb.boost.metrics.schedule import evaluated_round
+from securexgb.boost.params import TrainingParams
 from securexgb.errors import UsageError
 
 
@@ -37,7 +39,8 @@ class TrainingCallback:
 
 @dataclass(eq=False)
 class EarlyStopping(TrainingCallback):
-    """Stop when a metric has not improved for ``rounds`` trees.
+    """Stop when a metric has not improved for ``rounds`` trees, counted from the tree after which
+    it was best to the newest one after which it was measured.
 
     ``metric_name`` and ``data_name``: as in xgboost, by default the last metric of the last
     evaluation set. Sets the model's ``best_iteration``. It follows from the opened values
@@ -56,14 +59,18 @@ class EarlyStopping(TrainingCallback):
             raise UsageError(f"min_delta must not be negative, it is {self.min_delta}")
 
     def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
-        model.best_iteration, stop = self.verdict(evals_log)
+        model.best_iteration, stop = self.verdict(model.params, evals_log)
         return stop
 
-    def verdict(self, evals_log: History) -> tuple[int, bool]:
-        """The best iteration so far, and whether to stop; of the opened values alone."""
+    def verdict(self, params: TrainingParams, evals_log: History) -> tuple[int | None, bool]:
+        """The best iteration so far, None before the first evaluation, and whether to stop; of the
+        opened values alone."""
         metric, values = self._watched(evals_log)
-        best = best_iteration(values, metric in MAXIMISED, self.min_delta)
-        return best, len(values) - 1 - best >= self.rounds
+        if not values:
+            return None, False
+        place = best_iteration(values, metric in MAXIMISED, self.min_delta)
+        best, newest = (evaluated_round(params, at) for at in (place, len(values) - 1))
+        return best, newest - best >= self.rounds
 
     def _watched(self, evals_log: History) -> tuple[str, list[float]]:
         if not evals_log:
@@ -79,7 +86,7 @@ class EarlyStopping(TrainingCallback):
 
 
 def best_iteration(values: Sequence[float], is_maximised: bool, min_delta: float = 0.0) -> int:
-    """The last value that improved on the best before it by more than ``min_delta``."""
+    """Where the last value is that improved on the best before it by more than ``min_delta``."""
     best = 0
     for place, value in enumerate(values):
         gain = value - values[best] if is_maximised else values[best] - value

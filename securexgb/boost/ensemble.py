@@ -23,7 +23,8 @@ from securexgb.mpc.party import ROLES, Role
 Round = tuple[Tree, ...]
 """The trees of one round, (outputs,)."""
 History = dict[str, dict[str, list[float]]]
-"""Metric values: evaluation set -> metric -> one value a tree. Public."""
+"""Metric values: evaluation set -> metric -> one value an evaluation (``metrics.schedule``).
+Public."""
 
 
 @dataclass(eq=False)

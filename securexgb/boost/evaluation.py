@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import MARGIN_BITS, ROW_WEIGHT_BITS, encode
-from securexgb.boost.auc import EvaluationTargets, auc, sampled
+from securexgb.boost.metrics.auc import EvaluationTargets, auc, sampled
 from securexgb.boost.metrics.classes import class_errors, class_losses
 from securexgb.boost.objective.logistic import margin_bits
 from securexgb.boost.params import TrainingParams
@@ -49,10 +49,12 @@ from securexgb.mpc.shared import Shared, Words
 
 Floats = NDArray[np.float64]
 
-MAXIMISED = frozenset({"auc"})
+MAXIMISED = frozenset({"auc", "aucpr", "ks"})
 """Metrics of which more is better."""
 _DECIMALS = 1e-4
 """Largest step of error, merror and auc, and of the others where the terms say nothing."""
+_IN_UNITS = frozenset({"logloss", "mlogloss", "rmse", "mae"})
+"""Metrics that have no bound of their own."""
 _SUM_BITS = 61
 """Sums stay below 2^_SUM_BITS, where truncation is exact."""
 _LOSS_INTEGER_BITS = 12
@@ -80,6 +82,11 @@ def metric_unit(params: TrainingParams) -> float:
     return _DECIMALS * params.target_scale
 
 
+def fixed_step(metric: str, params: TrainingParams) -> float:
+    """The largest step in which a metric is opened that the label party computes by itself."""
+    return metric_unit(params) if metric in _IN_UNITS else _DECIMALS
+
+
 def check_metrics(
     truth: EvaluationTargets, name: str, params: TrainingParams, metrics: Sequence[str]
 ) -> None:
@@ -88,6 +95,8 @@ def check_metrics(
         raise DataError(f"the evaluation set {name!r} has no rows")
     if truth.weights is not None and not bool(truth.weights.any()):
         raise DataError(f"every weight of the evaluation set {name!r} at the label party is 0")
+    if params.opens_scores:
+        return  # see metrics.opened
     if truth.labels is not None and "rmse" in metrics:
         gaps = np.abs(truth.labels - truth.centre) / params.target_scale
         if not bool(np.all(gaps < 2**_GAP_INTEGER_BITS)):

@@ -39,7 +39,8 @@ class TreeJob:
     ``cuts``: float64 (own columns, bins); ``used``: public numbers of the columns that these trees
     may use, ascending; ``dummies``: what this party draws dummy splits from, not read before; None
     where splits are hidden, which need none; ``importance``: what trees, which are hidden then,
-    hold shares of by column, see ``splits.leaves``: "gain", "cover", or "none".
+    hold shares of by column, see ``splits.leaves``: "gain", "cover", or "none"; ``directions``: by
+    column of both parties, see ``boost.monotone``, None where there are none.
     """
 
     layout: Layout
@@ -50,6 +51,7 @@ class TreeJob:
     used: NDArray[np.int64]
     dummies: Prg | None
     importance: str = "none"
+    directions: NDArray[np.int64] | None = None
 
 
 def grow_trees(party: Party, job: TreeJob, rows: RowSide) -> tuple[Tree, ...]:
@@ -76,7 +78,7 @@ def _grow_levels(
     party: Party, job: TreeJob, rows: RowSide
 ) -> tuple[HiddenRound | OwnedRound, BestSplits, list[LevelSums]]:
     """All splits but the last level's, which are the best ones, and the sums of all nodes."""
-    candidates, shape = Candidates.of(job.layout, job.used), rows.shape
+    candidates, shape = Candidates.of(job.layout, job.used, job.directions), rows.shape
     sums = rows.root_sums()
     nodes = sums.nodes * ((1 << job.max_depth) - 1)
 
@@ -95,7 +97,8 @@ def _grow_levels(
         with party.step("level", len(chosen)):
             dummies = splits.dummies(sums.nodes)
             best = best_splits(party, histogram, candidates, job.numbers, dummies)
-            chosen.append(LevelSums.of(histogram, best.left))
+            turns = candidates.turns(best.marks[:-1])
+            chosen.append(LevelSums.of(histogram, best.left, turns))
             if len(chosen) == job.max_depth:
                 return splits, best, chosen
             level = splits.found(party, best)

@@ -159,8 +159,8 @@ def ended_rounds(model: ModelHalf) -> int | None:
     params, done = model.params, len(model.rounds)
     is_over, count = done == params.n_estimators, done
     if params.early_stopping_rounds is not None and done:
-        best, stop = EarlyStopping(params.early_stopping_rounds).verdict(model.history)
-        is_over, count = is_over or stop, best + 1
+        best, stop = EarlyStopping(params.early_stopping_rounds).verdict(params, model.history)
+        is_over, count = is_over or stop, done if best is None else best + 1
     return count if is_over else None
 
 

@@ -81,7 +81,11 @@ class Layout:
             weight_exponent=(params.weight_exponent or 0) if self.weights else 0,
             target_scale=params.target_scale,
             penalties=Penalties(
-                params.reg_lambda, params.reg_alpha, params.gamma, params.min_child_weight
+                params.reg_lambda,
+                params.reg_alpha,
+                params.gamma,
+                params.min_child_weight,
+                params.max_delta_step,
             ),
         )
 

@@ -11,6 +11,9 @@ every split of every tree counts; after it, those that the feature party owns. N
 owns each split, one bit more at most.
 
 A metric of an evaluation set is a function of that set's labels, and is opened with four digits.
+Where the terms give scores of evaluation rows to the label party, it learns of each row, between
+two evaluations, to which of the leaves it went: depth bits a tree at most, which are not about
+labels but about the other side's columns, and are counted apart.
 
 Hidden splits open nothing. Where the terms open importance, the feature party learns each column's
 share of gain or cover in whole per cents, 0 to 100, once: a function of the labels again.
@@ -22,7 +25,7 @@ say otherwise. Row counts are public, so both sides refuse alike, before anythin
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -30,6 +33,7 @@ import numpy as np
 
 from securexgb.boost.ensemble import ModelHalf, owned
 from securexgb.boost.layout import Layout
+from securexgb.boost.metrics.schedule import evaluations
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.sample import sampled_count
@@ -41,6 +45,8 @@ METRIC_VALUES = 10_000
 """Outcomes of an opened metric: four digits."""
 IMPORTANCE_VALUES = 101
 """Outcomes of a column's importance: whole per cents."""
+_SCORE_BITS = 32
+"""Of an opened score, about: four decimals of less than 2^18."""
 MUCH_BITS_A_LABEL = 0.25
 """From here on a warning is due."""
 Sets = Iterable[tuple[str, int]]
@@ -91,6 +97,21 @@ class Leak:
         return asdict(self) | said
 
 
+class ScoresLeak(Leak):
+    """What is opened to the label party: scores of so many evaluation rows."""
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"{self.about}: {self.openings:,} scores of {self.labels:,} rows are opened to the "
+            f"label party, up to {math.ceil(self.bits):,} bits about their ways in the trees"
+        )
+
+    @property
+    def warning(self) -> None:
+        """The terms ask for it in so many words."""
+
+
 @dataclass(frozen=True)
 class Floors:
     """The least rows that two companies work on; the defaults are those of a job's terms."""
@@ -100,9 +121,10 @@ class Floors:
     most_measured: int | None = None
     """Of a set so many rows are measured at most, where a metric is of a sample."""
 
-    def of(self, params: TrainingParams) -> Floors:
-        """Those that a training needs: hidden splits say nothing of its rows, importance does."""
-        is_silent = params.is_hidden and not params.opens_importance
+    def of(self, params: TrainingParams, *, may_export: bool = False) -> Floors:
+        """Those that a training needs: hidden splits say nothing of its rows, importance does, and
+        so does an export of the model."""
+        is_silent = params.is_hidden and not params.opens_importance and not may_export
         training_rows = 0 if is_silent else self.training_rows
         return replace(self, training_rows=training_rows, most_measured=_most_measured(params))
 
@@ -155,9 +177,28 @@ def _most_measured(params: TrainingParams) -> int | None:
 
 
 def _of_sets(params: TrainingParams, sets: Sets, rounds: int) -> list[Leak]:
-    """Metrics after so many rounds, as if all were of the fewest rows that one of them is of."""
-    most, values = _most_measured(params), rounds * len(params.metrics)
-    return [of_metrics(name, min(rows, most or rows), values) for name, rows in sets]
+    """Metrics of so many rounds, as if all were of the fewest rows that one of them is of."""
+    most, values = _most_measured(params), evaluations(params, rounds) * len(params.metrics)
+    found = [of_metrics(name, min(rows, most or rows), values) for name, rows in sets]
+    return found + _of_scores(params, sets, evaluations(params, rounds), params.eval_every)
+
+
+def of_evaluation(params: TrainingParams, sets: Sets, rounds: int) -> list[Leak]:
+    """What measuring a finished model of so many rounds opens."""
+    metrics = [of_metrics(name, rows, len(params.metrics)) for name, rows in sets]
+    return metrics + _of_scores(params, sets, 1, rounds)
+
+
+def _of_scores(params: TrainingParams, sets: Sets, times: int, rounds: int) -> list[Leak]:
+    """Scores opened so many times, each after so many rounds more."""
+    if not params.opens_scores:
+        return []
+    outputs = objective_of(params).outputs
+    outcomes = 1 << min(params.max_depth * rounds, _SCORE_BITS)
+    return [
+        ScoresLeak(f"scores of evaluation set {name!r}", rows, outputs * rows * times, outcomes)
+        for name, rows in sets
+    ]
 
 
 def of_metrics(name: str, rows: int, values: int) -> Leak:
@@ -196,12 +237,21 @@ def after_training(half: ModelHalf, sets: Sets = ()) -> list[Leak]:
     ]
 
 
-def most_of_round(params: TrainingParams, metric_values: int) -> Counts:
-    """The most that one round of trees opens, with so many values of metrics after it.
+def most_of_evaluation(params: TrainingParams, rows: Sequence[int]) -> Counts:
+    """What one evaluation opens, of sets of so many rows each."""
+    values = len(params.metrics) * len(rows)
+    if not params.opens_scores:
+        return {(Reveal.METRIC, "both"): values}
+    scores = objective_of(params).outputs * sum(rows)
+    return {(Reveal.EVALUATION_SCORE, "label"): scores, (Reveal.METRIC, "feature"): values}
+
+
+def most_of_round(params: TrainingParams) -> Counts:
+    """The most that one round of trees opens, without metrics.
 
     Who owns a split is known only once it is open, so each may be either side's.
     """
-    most: Counts = {(Reveal.METRIC, "both"): metric_values}
+    most: Counts = {}
     if not params.is_hidden:
         splits = objective_of(params).outputs * ((1 << params.max_depth) - 1)
         most[Reveal.SPLIT_OWNER, "both"] = splits

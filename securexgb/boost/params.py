@@ -13,10 +13,11 @@ from __future__ import annotations
 import dataclasses
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
+from securexgb.boost.monotone import plain_directions, read_directions
 from securexgb.boost.objective.traits import TRAITS, Traits
 from securexgb.errors import UsageError
 
@@ -31,7 +32,8 @@ class Declaration:
     """What is said of one parameter: its sentence, and the values that it takes.
 
     ``low`` and ``high`` bound a number, inclusively; with ``excludes_low`` the low end itself
-    is excluded. ``is_ours``: the parameter does not exist in xgboost.
+    is excluded. ``is_ours``: the parameter does not exist in xgboost. ``read``: checks a value
+    of a form of its own, and brings it to the declared type.
     """
 
     help: str
@@ -40,6 +42,7 @@ class Declaration:
     excludes_low: bool = False
     choices: tuple[str, ...] = ()
     is_ours: bool = False
+    read: Callable[[Any], Any] | None = None
 
 
 def _parameter(
@@ -69,7 +72,16 @@ class TrainingParams:
         4, "Depth of every tree; trees are complete, with dummy splits.", (1, 10)
     )
     min_child_weight: float = _parameter(1.0, "Least sum of hessians in a child.", (0.0, 1e9))
+    max_delta_step: float = _parameter(
+        0.0, "Greatest absolute leaf value before the learning rate; 0: no bound.", (0.0, 1e12)
+    )
     gamma: float = _parameter(0.0, "Least gain of a split.", (0.0, 1e9))
+    monotone_constraints: tuple[int, ...] | tuple[tuple[str, int], ...] = _parameter(
+        (),
+        "Columns in which predictions must not fall, 1, or not rise, -1: a table by their names, "
+        "or a number for each, the label party's columns first.",
+        read=read_directions,
+    )
     reg_lambda: float = _parameter(1.0, "L2 penalty on leaf values.", (0.0, 1e6))
     reg_alpha: float = _parameter(0.0, "L1 penalty on leaf values.", (0.0, 1e6))
     subsample: float = _parameter(
@@ -94,6 +106,12 @@ class TrainingParams:
     eval_metric: tuple[str, ...] = _parameter(
         (), "Metrics of the evaluation sets; none: the objective's default."
     )
+    eval_every: int = _parameter(
+        1,
+        "Metrics of evaluation sets after every so-many-th tree, and after the last one.",
+        (1, 10_000),
+        is_ours=True,
+    )
     auc_rows: int = _parameter(
         0,
         "auc during a training: of a public sample of so many rows of an evaluation set; 0: of "
@@ -101,8 +119,19 @@ class TrainingParams:
         (0, 10_000_000),
         is_ours=True,
     )
+    evaluation_scores_to: str = _parameter(
+        "none",
+        "Who is given the scores of evaluation rows after each evaluation: none: nobody, metrics "
+        "are computed in shares; label: the label party, which computes the metrics, and there are "
+        "more of them.",
+        choices=("none", "label"),
+        is_ours=True,
+    )
     early_stopping_rounds: int | None = _parameter(
-        None, "Stop when the last metric has not improved for so many trees.", (1, 10_000)
+        None,
+        "Stop when the last metric has not improved for so many trees, whichever of them are "
+        "evaluated.",
+        (1, 10_000),
     )
     missing_values: str = _parameter(
         "allowed",
@@ -197,12 +226,18 @@ class TrainingParams:
     def to_mapping(self) -> dict[str, Any]:
         """Every name and value; tuples as lists, for TOML and JSON. None means not set."""
         values = {name: getattr(self, name) for name in declarations()}
-        return values | {"eval_metric": list(self.eval_metric)}
+        plain = plain_directions(self.monotone_constraints)
+        return values | {"eval_metric": list(self.eval_metric), "monotone_constraints": plain}
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics to evaluate, never empty."""
         return self.eval_metric or self.traits.metrics[:1]
+
+    @property
+    def opens_scores(self) -> bool:
+        """Whether the label party gets the scores of evaluation rows, and computes the metrics."""
+        return self.evaluation_scores_to == "label"
 
     @property
     def is_hidden(self) -> bool:
@@ -221,6 +256,11 @@ class TrainingParams:
     def opens_importance(self) -> bool:
         """Whether columns' shares of gain or cover are opened when the training ends."""
         return self.importance != "none"
+
+    @property
+    def is_monotone(self) -> bool:
+        """Whether predictions must not fall, or rise, in some column."""
+        return bool(self.monotone_constraints)
 
     @property
     def traits(self) -> Traits:
@@ -253,13 +293,7 @@ class TrainingParams:
                 "importance out, or choose "
                 'splits = "hidden"'
             )
-        known = self.traits.metrics
-        for metric in self.eval_metric:
-            if metric not in known:
-                raise UsageError(
-                    f"eval_metric {metric!r} does not exist for objective {self.objective!r}; "
-                    f"choose among {', '.join(known)}"
-                )
+        self._check_metrics()
         if self.traits.is_multi or self.num_class is not None:
             self._check_classes()
         elif self.traits.classifies:
@@ -294,6 +328,38 @@ class TrainingParams:
                 f"{self.base_score:g}"
             )
 
+    def _check_metrics(self) -> None:
+        known, more = self.traits.metrics, self.traits.opened_metrics
+        for metric in self.eval_metric:
+            if metric in known or (self.opens_scores and _is_one_of(metric, more)):
+                continue
+            if _is_one_of(metric, more):
+                raise UsageError(
+                    f"eval_metric {metric!r} is not computed in shares: choose among "
+                    f'{", ".join(known)}, or agree on evaluation_scores_to = "label", which gives '
+                    "the label party the scores of evaluation rows"
+                )
+            raise UsageError(
+                f"eval_metric {metric!r} does not exist for objective {self.objective!r}; "
+                f"choose among {', '.join(known + more * self.opens_scores)}"
+            )
+        if self.auc_rows and self.opens_scores:
+            raise UsageError(
+                'auc_rows is for an auc in shares: with evaluation_scores_to = "label" it is of '
+                "all rows, so leave auc_rows out"
+            )
+
+
+def _is_one_of(metric: str, known: tuple[str, ...]) -> bool:
+    """Whether it is one of these names, of which "error@t" stands for any t between 0 and 1."""
+    name, is_cut, text = metric.partition("@")
+    if not is_cut:
+        return metric in known
+    try:
+        return f"{name}@t" in known and 0.0 < float(text) < 1.0
+    except ValueError:
+        return False
+
 
 def declarations() -> dict[str, Declaration]:
     """Every parameter's declaration by name, in the order of the class."""
@@ -303,6 +369,8 @@ def declarations() -> dict[str, Declaration]:
 def _checked(name: str, value: Any, kind: Any, declaration: Declaration) -> Any:
     """The value in its declared type, or a UsageError."""
     text = str(kind)
+    if declaration.read is not None:
+        return declaration.read(value)
     if value is None:
         if "None" in text:
             return None

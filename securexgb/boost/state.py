@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.prg import Prg
-from securexgb.boost.auc import EvaluationTargets
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.grower import TreeJob
+from securexgb.boost.metrics.auc import EvaluationTargets
 from securexgb.boost.row_side import RowSide
 
 

@@ -213,9 +213,9 @@ def value_bits(learning_rate: float) -> int:
     return 32 if most < 2.0**30 else 64
 
 
-def leaf_values_cost(numbers: NumberFormat, count: int) -> Cost:
+def leaf_values_cost(numbers: NumberFormat, count: int, more_bits: int = 0) -> Cost:
     """Cost of ``leaf_values`` of so many weights."""
-    return shift_cost(_dropped_bits(numbers), count)
+    return shift_cost(_dropped_bits(numbers) + more_bits, count)
 
 
 def _dropped_bits(numbers: NumberFormat) -> int:
@@ -223,12 +223,16 @@ def _dropped_bits(numbers: NumberFormat) -> int:
 
 
 def leaf_values(
-    party: Party, weights: Shared, numbers: NumberFormat, learning_rate: float
+    party: Party,
+    weights: Shared,
+    numbers: NumberFormat,
+    learning_rate: float,
+    more_bits: int = 0,
 ) -> Shared:
     """-learning_rate * w for shared w = T(G) / (H + lambda): the one place of the rate.
 
-    ``weights``: any shape, leaf_weight_bits fraction bits. Result: margin_bits fraction
-    bits, rounded down exactly.
+    ``weights``: any shape, leaf_weight_bits fraction bits and ``more_bits``, at most ten. Result:
+    margin_bits fraction bits, rounded down exactly.
     """
     rate = encode(learning_rate, numbers.rate_bits)
-    return truncate(party, -weights.scale(rate), _dropped_bits(numbers))
+    return truncate(party, -weights.scale(rate), _dropped_bits(numbers) + more_bits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from securexgb.boost.leak import of_metrics
+from securexgb.boost.leak import of_evaluation
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.predict import RunOption
@@ -25,7 +25,8 @@ def evaluate(
     wait: WaitOption = None,
     form: FormatOption = Format.text,
 ) -> None:
-    """Measure the model on eval_data; only the metrics' values are opened, to both sides."""
+    """Measure the model on eval_data; the metrics' values are opened, to both sides, and nothing
+    else unless the terms give the label party these rows' scores (evaluation_scores_to)."""
     federation = federation_of(config, job, setting, wait=wait)
     settings = federation.config
     if not settings.eval_data:
@@ -41,7 +42,8 @@ def evaluate(
             ledger = party.ledger.rows()
     finished.run.log("evaluated", metrics=metrics)
     follow_ledger(federation, finished)
-    leaks = [of_metrics(name, rows.count, len(metrics[name])) for name, rows in sets]
+    params, rounds = finished.half.params, len(finished.half.best_rounds)
+    leaks = of_evaluation(params, [(name, rows.count) for name, rows in sets], rounds)
     text = table(
         [
             (name, metric, value)

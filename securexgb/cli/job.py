@@ -31,6 +31,9 @@ ParamOption = Annotated[list[str] | None, typer.Option(help="A training paramete
 ReceiverOption = Annotated[
     str, typer.Option(help="Who learns predictions: label, feature or both.")
 ]
+ExportOption = Annotated[
+    str, typer.Option(help="Who may get the whole model, if anybody: label, feature or both.")
+]
 PredictionOption = Annotated[
     str, typer.Option(help="How scores are computed: transfers, or ckks (in hundredths).")
 ]
@@ -74,6 +77,7 @@ def new(
     positive_label: PositiveOption = None,
     predictions_to: ReceiverOption = "label",
     prediction: PredictionOption = "transfers",
+    export_to: ExportOption = "none",
     min_training_rows: TrainingRowsOption = Floors.training_rows,
     min_evaluation_rows: EvaluationRowsOption = Floors.evaluation_rows,
     algorithm: AlgorithmOption = "hybrid",
@@ -102,6 +106,7 @@ def new(
             "positive_label": None if positive_label is None else toml_value(positive_label),
             "predictions_to": predictions_to,
             "prediction": prediction,
+            "export_to": export_to,
             "min_training_rows": min_training_rows,
             "min_evaluation_rows": min_evaluation_rows,
             "algorithm": algorithm,
@@ -114,7 +119,7 @@ def new(
     )
     write_new(output, terms.to_toml())
     facts = {"file": str(output), "digest": terms.digest, "splits": terms.training.splits}
-    text = f"wrote {output}, digest {terms.digest}\n{splits_line(terms.training)}"
+    text = f"wrote {output}, digest {terms.digest}\n{splits_line(terms.training, terms.export_to)}"
     dear = auc_line(terms.training)
     if dear is not None:
         facts["warning"], text = dear, f"{text}\nwarning: {dear}"
@@ -138,7 +143,8 @@ def show(
     """Show the terms and their ten-letter digest, which both sides must see alike."""
     terms = JobTerms.from_file(path)
     params = terms.training
-    bits = {} if params.is_hidden else bits_a_tree(params)
+    is_silent = params.is_hidden and terms.export_to == "none"
+    bits = {} if is_silent else bits_a_tree(params)
     facts: dict[str, Any] = {
         "digest": terms.digest,
         "terms": terms.model_dump(mode="json"),
@@ -151,5 +157,7 @@ def show(
             f"\na tree opens at worst so many bits about the labels, by the feature party's "
             f"columns: {said}; {params.n_estimators} trees as many times that"
         )
-    text = f"digest {terms.digest}\n\n{terms.to_toml()}\n{splits_line(params)}{leak}"
+    text = (
+        f"digest {terms.digest}\n\n{terms.to_toml()}\n{splits_line(params, terms.export_to)}{leak}"
+    )
     result(facts, text, form)

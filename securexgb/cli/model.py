@@ -1,4 +1,4 @@
-"""``securexgb model``: what this side's half of a model says, and what it does not."""
+"""``securexgb model``: what this side's half of a model says, and the whole of it by both."""
 
 from __future__ import annotations
 
@@ -10,20 +10,30 @@ import typer
 
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importance_of
-from securexgb.cli.output import Format, FormatOption, result
+from securexgb.boost.leak import of_splits
+from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption, federation_of
+from securexgb.cli.output import Format, FormatOption, note, result
+from securexgb.cli.predict import RunOption
 from securexgb.errors import UsageError
+from securexgb.jobs.export import joint_export
+from securexgb.jobs.ledgers import recorded
+from securexgb.jobs.reports import follow_ledger
+from securexgb.jobs.resuming.common_model import common_model, own_models
 from securexgb.model.export import hidden_half, own_splits, split_table
 from securexgb.model.files import load_half
 from securexgb.mpc.party import ROLES
-from securexgb.report.text import table
+from securexgb.mpc.reveals import Reveal
+from securexgb.report.text import ledger_table, table
 from securexgb.storage.sealed import VARIABLE, find_key
+from securexgb.storage.whole import check_room, make_directory, write_whole
 
-app = typer.Typer(help="This side's half of a model.", no_args_is_help=True)
+app = typer.Typer(help="This side's half of a model, or all of it.", no_args_is_help=True)
+_EXPORTED = "xgboost.json"
 
 
 @app.callback()
 def _commands() -> None:
-    """This side's half of a model."""
+    """This side's half of a model, or all of it."""
 
 
 PathArgument = Annotated[
@@ -62,6 +72,56 @@ def inspect(path: PathArgument, key: KeyOption = None, form: FormatOption = Form
         ]
     )
     result(facts, text, form)
+
+
+@app.command()
+def export(
+    config: ConfigOption = Path("party.toml"),
+    job: JobOption = Path("job.toml"),
+    setting: SetOption = None,
+    run: RunOption = None,
+    output: Annotated[
+        Path | None, typer.Option(help=f"File to write; default: {_EXPORTED} in the run.")
+    ] = None,
+    wait: WaitOption = None,
+    form: FormatOption = Format.text,
+) -> None:
+    """Give the whole model to the side that the terms name (export_to), as JSON that xgboost reads;
+    both sides run it."""
+    federation = federation_of(config, job, setting, wait=wait)
+    terms, recipient = federation.terms, federation.terms.model_recipient
+    models = own_models(federation, run)
+    note(f"job {federation.digest}, waiting for {federation.peer_name}")
+    with federation.session("export") as party:
+        finished = common_model(party, federation, models)
+        target = output or finished.run.path / _EXPORTED
+        with finished.run.ending_logged("export"), recorded(finished.run, party):
+            if recipient in (federation.role, "both"):
+                make_directory(target.absolute().parent)
+                check_room(target, 1)
+            content = joint_export(
+                party, finished.half, recipient, (terms.label_party, terms.feature_party)
+            )
+            if content is not None:
+                write_whole(target, content)
+            ledger = party.ledger.rows()
+    finished.run.log("exported", to=recipient)
+    follow_ledger(federation, finished)
+    place = None if content is None else str(target)
+    said = (
+        f"the model was given to {federation.peer_name}"
+        if place is None
+        else f"the whole model is in {place}: xgboost reads it, and whoever has it needs no other"
+    )
+    told = sum(row["values"] for row in ledger if _is_of_feature(row))
+    if told:
+        said += f"\n{of_splits(finished.half.params, finished.half.layout, told).sentence}"
+    facts = {"export_to": recipient, "model": place, "ledger": ledger}
+    result(facts, f"{said}\n\n{ledger_table(ledger)}", form)
+
+
+def _is_of_feature(row: Mapping[str, Any]) -> bool:
+    return (row["reveal"], row["to"]) == (Reveal.SPLIT_INDEX.name, "feature")
 
 
 @app.command()

@@ -14,6 +14,7 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.importance import why_not
 from securexgb.boost.leak import after_training, before_training
+from securexgb.boost.metrics.schedule import is_evaluated
 from securexgb.boost.objective.registry import objective_of
 from securexgb.cli.output import note
 from securexgb.cli.progress import TrainingProgress
@@ -286,7 +287,9 @@ class _Recorder(TrainingCallback):
         return model
 
     def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
-        newest = {name: values[-1] for name, values in curves(evals_log).items()}
+        newest = {}
+        if is_evaluated(model.params, epoch):
+            newest = {name: values[-1] for name, values in curves(evals_log).items()}
         now = perf_counter()
         traffic = self.party.channel.traffic
         line = {

@@ -62,6 +62,7 @@ def train(
         "trees": len(half.trees),
         "best_iteration": half.best_iteration,
         "metrics": half.history,
+        "eval_every": half.params.eval_every,
         "gradient_bits": bits_facts(half.numbers),
         **record.to_mapping(),
     }

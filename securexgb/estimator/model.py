@@ -20,6 +20,7 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importances, why_not
 from securexgb.boost.leak import Floors
+from securexgb.boost.monotone import by_number
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request
 from securexgb.errors import UsageError
@@ -38,6 +39,8 @@ from securexgb.estimator.views import (
 from securexgb.jobs.aligning.tables import align_training, aligned_margins
 from securexgb.jobs.alignment import Named
 from securexgb.jobs.data.files import check_agreed_columns
+from securexgb.jobs.export import export_alone, joint_export
+from securexgb.jobs.ledgers import add_ledgers
 from securexgb.jobs.prediction import Predictor
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import (
@@ -50,6 +53,7 @@ from securexgb.jobs.simulation import (
 from securexgb.jobs.training import agreed_job
 from securexgb.jobs.training import train as run_training
 from securexgb.offline.method import Method
+from securexgb.storage.whole import write_whole
 
 if TYPE_CHECKING:
     from securexgb.federation.session import Federation
@@ -85,11 +89,11 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
 
         ``X``: (rows, columns), NaN or ``missing`` where there is no value: array, list, or a
         pandas, polars or pyarrow table. ``y``: labels; the feature party of a federation passes
-        none. ``eval_set``: pairs (X, y), whose metrics are evaluated after every tree and
-        thereby revealed. ``ids``: in a federation whose terms name an id_column, one text or
-        whole number a row, unless X is a table with that column; the other side must have the
-        same ones in the same order. ``verbose``: write the metrics of each tree to stdout, or of
-        every so-many-th one.
+        none. ``eval_set``: pairs (X, y), whose metrics are evaluated after every tree (or every
+        ``eval_every``-th) and thereby revealed. ``ids``: in a federation whose terms name an
+        id_column, one text or whole number a row, unless X is a table with that column; the other
+        side must have the same ones in the same order. ``verbose``: write the metrics of each
+        evaluation to stdout, or of every so-many-th one.
         """
         refuse_other_terms(self)
         hooks = (*(self.callbacks or ()), *evaluation_lines(verbose))
@@ -139,6 +143,30 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         check_is_fitted(self)
         save_estimator(self, Path(path))
 
+    def export_xgboost(self, path: str | Path) -> bool:
+        """Write the whole model as one JSON file that xgboost reads; true where this side got it.
+
+        Alone both halves are here. In a federation both sides call it, and the terms say who gets
+        the model (export_to): UsageError where they say nobody. Of a model with early stopping the
+        rounds up to the best one are written.
+        """
+        check_is_fitted(self)
+        content: bytes | None
+        if self.federation is None:
+            self._need_both()
+            names = [str(name) for name in getattr(self, "feature_names_in_", ())]
+            content = export_alone(self._halves, self._sides, names, self._seed)
+        else:
+            terms = self.federation.terms
+            recipient, sides = terms.model_recipient, (terms.label_party, terms.feature_party)
+            with self.federation.session("export") as party:
+                content = joint_export(party, self._halves[0], recipient, sides)
+                known = getattr(self, "ledger_", ())
+                self.ledger_ = add_ledgers(known, party.ledger.rows())
+        if content is not None:
+            write_whole(Path(path), content)
+        return content is not None
+
     def load_model(self, path: str | Path) -> None:
         """Take over the model that ``save_model`` wrote."""
         restore_estimator(self, Path(path))
@@ -181,20 +209,26 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         if self.federation is not None:
             with Predictor.open(self.federation, halves[0], asked_rows(trees)) as predictor:
                 return aligned_margins(predictor, self.federation, rows)
-        if len(halves) != 2:
-            raise UsageError(
-                "this estimator holds one half of a model: set its federation, and predict "
-                "together with the other side"
-            )
+        self._need_both()
         prediction: Any = self.prediction or "transfers"
         request = Request("label", self.prediction_decimals, prediction)
         sides, method = self._sides, self._method()
         return predict_alone(halves, rows, sides, request, self._seed, method).results[0]
 
+    def _need_both(self) -> None:
+        """UsageError where one half is here, and no federation to reach the other."""
+        if len(self._halves) != 2:
+            raise UsageError(
+                "this estimator holds one half of a model: set its federation, and predict or "
+                "export together with the other side"
+            )
+
     def _params(self) -> tuple[TrainingParams, int]:
         """The parameters, checked, and the seed."""
         values = {name: getattr(self, name) for name in declarations()}
         seed = integer_seed(self.random_state)
+        columns = getattr(self, "n_features_in_", 0)
+        values["monotone_constraints"] = by_number(self.monotone_constraints, columns)
         values |= {"objective": self._asked_objective(), "random_state": seed}
         values |= {"num_class": self._class_count()}
         return TrainingParams.from_mapping(values), seed

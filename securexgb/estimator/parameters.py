@@ -41,6 +41,8 @@ class Parameters:
     learning_rate: float = 0.3
     max_depth: int = 4
     min_child_weight: float = 1.0
+    max_delta_step: float = 0.0
+    monotone_constraints: Any = ()
     gamma: float = 0.0
     reg_lambda: float = 1.0
     reg_alpha: float = 0.0
@@ -51,7 +53,9 @@ class Parameters:
     max_bin: int = 32
     random_state: Any = 0
     eval_metric: str | Sequence[str] = ()
+    eval_every: int = 1
     auc_rows: int = 0
+    evaluation_scores_to: str = "none"
     early_stopping_rounds: int | None = None
     missing: float = np.nan
     missing_values: str = "allowed"

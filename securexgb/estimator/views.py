@@ -23,6 +23,8 @@ from securexgb.arith.fixedpoint import decode
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.leak import Leak, after_training
+from securexgb.boost.metrics.schedule import is_evaluated, place_of
+from securexgb.boost.monotone import by_number, plain_directions, read_directions
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.errors import DataError, NotAvailable, UsageError
@@ -55,6 +57,7 @@ class XGBoostViews:
 
     _halves: tuple[ModelHalf, ...]
     federation: Any
+    n_features_in_: int
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Every parameter; once one side of a federation is fitted, those of the terms."""
@@ -79,10 +82,14 @@ class XGBoostViews:
         if self._is_fitted:
             fitted = self._halves[0].params
             shown |= {"objective": fitted.objective, "num_class": fitted.num_class}
+            given = by_number(values["monotone_constraints"], self.n_features_in_)
+            ways = plain_directions(read_directions(given))
+            shown["monotone_constraints"] = ways if isinstance(ways, dict) else tuple(ways)
         return {name: value for name, value in shown.items() if value not in (None, ())}
 
     def evals_result(self) -> dict[str, dict[str, list[float]]]:
-        """Metric values after each tree, by evaluation set ("validation_0", …) and metric."""
+        """Metric values after each tree that was evaluated (all, or every ``eval_every``-th and the
+        last), by evaluation set ("validation_0", …) and metric."""
         return self._fitted_half.history
 
     @property
@@ -110,8 +117,9 @@ class XGBoostViews:
     def best_score(self) -> float:
         """The last metric of the last evaluation set after the best tree."""
         best = self.best_iteration
-        last_set = list(self._fitted_half.history.values())[-1]
-        return list(last_set.values())[-1][best]
+        half = self._fitted_half
+        last_set = list(half.history.values())[-1]
+        return list(last_set.values())[-1][place_of(half.params, best)]
 
     @property
     def intercept_(self) -> Reals:
@@ -149,12 +157,14 @@ class XGBoostViews:
 
 @dataclass(eq=False)
 class EvaluationLines(TrainingCallback):
-    """Write the newest metrics to stdout, every ``period`` trees: fit(verbose=True)."""
+    """Write the newest metrics to stdout, every ``period`` evaluations: fit(verbose=True)."""
 
     period: int
 
     def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
-        if evals_log and epoch % self.period == 0:
+        params = model.params
+        is_new = bool(evals_log) and is_evaluated(params, epoch)
+        if is_new and place_of(params, epoch) % self.period == 0:
             facts = [
                 f"{data}-{metric}:{values[-1]:.5f}"
                 for data, metrics in evals_log.items()
@@ -165,7 +175,7 @@ class EvaluationLines(TrainingCallback):
 
 
 def evaluation_lines(verbose: object) -> list[TrainingCallback]:
-    """None for false, each tree's metrics for true, every n-th tree's for n."""
+    """None for false, metrics of each evaluation for true, of every n-th for n."""
     if not verbose:
         return []
     if not isinstance(verbose, (int, np.integer)) or verbose < 0:
@@ -274,6 +284,8 @@ def refuse_other_terms(model: Any) -> None:
     for name, value in agreed.items():
         mine = getattr(model, name)
         given = tuple(mine) if isinstance(mine, list) else mine
+        if name == "monotone_constraints":
+            given = read_directions(mine)
         if given not in (None, usual.get(name), value):
             raise UsageError(
                 f"{name}={given!r} differs from the job's terms, which say "

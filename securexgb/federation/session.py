@@ -46,7 +46,7 @@ from securexgb.offline.two_party import TwoPartySource
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
 
-Purpose = Literal["train", "predict", "evaluate", "check", "align", "estimate"]
+Purpose = Literal["train", "predict", "evaluate", "check", "align", "estimate", "export"]
 _OF_ROWS: tuple[Purpose, ...] = ("train", "predict", "evaluate")
 _BETWEEN_TWO = Method()
 
@@ -182,6 +182,8 @@ class Federation:
     def _check_terms(self, purpose: Purpose) -> None:
         """UsageError where the terms allow no such session."""
         align = self.terms.align
+        if purpose == "export":
+            _ = self.terms.model_recipient
         if align is None and purpose == "align":
             raise UsageError(
                 "the terms have no table [align]: agree on its keys, or give both files the same "

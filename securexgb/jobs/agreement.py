@@ -11,13 +11,15 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Annotated
 
-from pydantic import ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from securexgb.boost.layout import Layout
+from securexgb.boost.monotone import in_order, is_by_name, no_column
 from securexgb.boost.params import TrainingParams
-from securexgb.errors import DataError, MalformedFrame, TermsDiffer
+from securexgb.errors import DataError, MalformedFrame, TermsDiffer, UsageError
 from securexgb.jobs.resuming.checkpoint import MOST_AHEAD, LoadedCheckpoint, common_rounds
 from securexgb.mpc.party import Party
 
@@ -49,6 +51,8 @@ class JobDescription:
     party's word counts). ``sets``: (name, rows, has weights) of every evaluation set, the
     rows of the label party and its weights likewise. ``saved``: model id, coins, session of
     every saved round, and after how many rounds margins are known; None without checkpoint.
+    ``directions``: of the own columns that the terms name, by column, () where they name none;
+    ``strangers``: names of the terms' directions that no own column has.
     """
 
     params: str
@@ -60,6 +64,8 @@ class JobDescription:
     nonce: str
     checkpoint: str
     saved: CheckpointSummary | None
+    directions: tuple[Annotated[int, Field(ge=-1, le=1)], ...] = ()
+    strangers: tuple[str, ...] = ()
 
 
 _DESCRIPTION = TypeAdapter(JobDescription)
@@ -71,7 +77,8 @@ class Agreement:
 
     ``session``: public id of this run. ``is_resumed``: both go on with one model, from its first
     ``rounds``, which may be none. ``are_margins_known``: both have the margins after these.
-    ``are_weighted``: by evaluation set.
+    ``are_weighted``: by evaluation set. ``directions``: of the columns of both sides, see
+    ``boost.monotone``; None where the terms have none.
     """
 
     layout: Layout
@@ -80,6 +87,7 @@ class Agreement:
     rounds: int
     are_margins_known: bool
     are_weighted: tuple[bool, ...]
+    directions: tuple[int, ...] | None = None
 
 
 def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreement:
@@ -100,7 +108,22 @@ def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreeme
         rounds=rounds,
         are_margins_known=known,
         are_weighted=tuple(weighted for _, _, weighted in label.sets),
+        directions=_directions(params, both),
     )
+
+
+def _directions(params: TrainingParams, both: Sequence[JobDescription]) -> tuple[int, ...] | None:
+    """Of the columns of both sides; UsageError at both for names that neither of them has."""
+    terms, columns = params.monotone_constraints, sum(side.columns for side in both)
+    if not terms:
+        return None
+    if not is_by_name(terms):
+        return in_order(terms, columns)
+    if unknown := [name for name in both[0].strangers if name in both[1].strangers]:
+        raise UsageError(no_column(unknown))
+    if any(len(side.directions) != side.columns for side in both):
+        raise MalformedFrame("a side's directions are not one for each of its columns")
+    return tuple(way for side in both for way in side.directions)
 
 
 def _resumed_rounds(both: Sequence[JobDescription]) -> tuple[bool, int]:

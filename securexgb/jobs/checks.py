@@ -82,7 +82,9 @@ class Checks:
         """What concerns this side alone."""
         federation = self.federation
         self._run("terms", lambda: f"digest {federation.digest}, {federation.role} party")
-        self._run("splits", lambda: splits_line(federation.terms.training).removeprefix("splits: "))
+        terms = federation.terms
+        said = splits_line(terms.training, terms.export_to)
+        self._run("splits", lambda: said.removeprefix("splits: "))
         self._run("versions", lambda: ", ".join(f"{n} {v}" for n, v in versions().items()))
         self._run("keys", self._keys)
         self._run("model key", self._model_key)

@@ -1,22 +1,21 @@
-"""Metrics of a finished model on new rows: computed in shares, their values alone opened."""
+"""Metrics of a finished model on new rows: computed in shares, their values alone opened; or at the
+label party, where the terms give it these rows' scores."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
-from securexgb.boost.auc import EvaluationTargets
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.evaluation import check_metrics, metric_value
+from securexgb.boost.leak import most_of_evaluation
+from securexgb.boost.metrics.auc import EvaluationTargets
+from securexgb.boost.metrics.measuring import Measured, check_measured, measured_metrics
 from securexgb.boost.predict import base_margins, check_rows, training_margins
 from securexgb.errors import TermsDiffer
 from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import Named, same_names, same_rows
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
-from securexgb.mpc.reveals import Reveal
-from securexgb.mpc.together import together
 
 
 def measure(
@@ -42,17 +41,16 @@ def measure(
             )
         weighted = weighted if party.rank == 0 else flag == "1"
         truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, model.centre)
-        params = replace(model.params, auc_rows=0)  # that is for trees in the making
-        check_metrics(truth, name, params, metrics)
+        # A sample is for trees in the making.
+        params = replace(model.params, auc_rows=0, eval_metric=tuple(metrics))
+        check_measured(truth, name, params, metrics)
         margins = base_margins(model, data.count) + training_margins(
             party, model, model.best_rounds, [data.values]
         )
-        asked = (
-            partial(metric_value, metric=metric, margins=margins, truth=truth, params=params)
-            for metric in metrics
-        )
-        with party.ledger.announced({(Reveal.METRIC, "both"): len(metrics)}):
-            return dict(zip(metrics, together(party, *asked), strict=True))
+        with party.ledger.announced(most_of_evaluation(params, [data.count])):
+            asked = [Measured("metrics", margins, truth)]
+            (values,) = measured_metrics(party, params, asked, metrics)
+        return dict(zip(metrics, values, strict=True))
 
 
 def evaluate(

@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.boost.binning import Binner
+from securexgb.boost.monotone import of_table
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import NotAvailable
 from securexgb.jobs.rows import Rows
 
 SHARED_NAMES = (
-    "objective", "learning_rate", "max_depth", "min_child_weight", "gamma", "reg_lambda",
-    "reg_alpha", "subsample", "colsample_bytree", "scale_pos_weight",
+    "objective", "learning_rate", "max_depth", "min_child_weight", "max_delta_step", "gamma",
+    "reg_lambda", "reg_alpha", "subsample", "colsample_bytree", "scale_pos_weight",
 )  # fmt: skip
 ABSENT = (
     "plain xgboost is not installed, so nothing is compared with it: "
@@ -62,6 +63,8 @@ def plain_xgboost(
         "seed": params.random_state,
         "nthread": 1,
     }
+    if params.is_monotone:
+        settings["monotone_constraints"] = of_table(params.monotone_constraints, train.column_names)
     if params.base_score is not None:
         settings["base_score"] = params.base_score
     if params.traits.is_multi:

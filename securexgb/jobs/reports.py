@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 from securexgb import __version__
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.importance import importance_of, importances
+from securexgb.boost.metrics.schedule import evaluated_round, evaluations
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, SecureXGBError
 from securexgb.federation.session import Federation
@@ -30,6 +31,7 @@ from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import FinishedRun, RunDirectory, RunRecord, timestamp
 from securexgb.model.files import save_half
 from securexgb.mpc.party import Party
+from securexgb.mpc.reveals import Reveal
 from securexgb.report.metrics import (
     binary_metrics,
     class_metrics,
@@ -60,6 +62,10 @@ FORMAT = 1
 """Of predicted.json."""
 _CUT_OFF = (
     "the last session was cut off: the ledger counts what it may have opened at its worst case"
+)
+_EXPORTED = (
+    "the whole model was exported: bits about labels are those of the training, without what the "
+    "export has told"
 )
 PACKAGES = ("numpy", "grpcio", "cryptography", "protobuf", "pydantic", "pyarrow")
 
@@ -176,6 +182,8 @@ def write_report(
     record = replace(record, ledger=books.revealed)
     if books.in_work:
         remarks = [*remarks, _CUT_OFF]
+    if any(row["reveal"] == Reveal.MODEL.name for row in books.revealed):
+        remarks = [*remarks, _EXPORTED]
     found = importance_of(half)
     importance = (found.values, found.sentence)
     return _write(run, heading, half, importance, record, quality, remarks)
@@ -240,6 +248,10 @@ def _write(
         scored=quality.scored,
         stability=quality.stability,
         learning_curve=curves(half.history),
+        evaluated_after=[
+            evaluated_round(half.params, place) + 1
+            for place in range(evaluations(half.params, len(half.rounds)))
+        ],
         importance=importance[0],
         importance_is=importance[1],
         missing_rates=record.missing_rates,
@@ -276,7 +288,7 @@ def report_sentence(run: RunDirectory) -> str:
 
 
 def curves(history: History) -> dict[str, list[float]]:
-    """Metric values after each tree, by "set metric"."""
+    """Metric values of each evaluation, by "set metric"."""
     return {
         f"{data} {metric}": values
         for data, metrics in history.items()

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.layout import Layout
+from securexgb.boost.monotone import of_table
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
 from securexgb.boost.proposals import with_scales
@@ -207,10 +208,15 @@ def train_alone(
 
     Scales of weights, targets and metrics that are not set follow from the data: here nobody has
     to agree on them. Hidden trees keep their gains, for one round of messages a tree more than
-    terms that do not open importance take: both halves are here anyway.
+    terms that do not open importance take: both halves are here anyway. Directions that are not
+    named are in the order of the whole table's columns.
     """
     params = with_scales(params, _outcomes(whole), [_outcomes(data) for _, data in evals])
     params = params.decided(can_hide=method is None or method.can_hide)
+    if params.is_monotone:
+        ways = of_table(params.monotone_constraints, whole.column_names)
+        in_sides = tuple(ways[column] for side in sides for column in side)
+        params = replace(params, monotone_constraints=in_sides)
     sets = [(name, side_data(data, sides)) for name, data in evals]
     jobs = [
         TrainingJob(

@@ -8,12 +8,14 @@ import numpy as np
 
 from securexgb.arith.fixedpoint import encode
 from securexgb.arith.prg import Prg
-from securexgb.boost.auc import EvaluationTargets
 from securexgb.boost.binning import Binner
 from securexgb.boost.booster import grow_model
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.evaluation import check_metrics
 from securexgb.boost.grower import TreeJob
+from securexgb.boost.metrics.auc import EvaluationTargets
+from securexgb.boost.metrics.measuring import check_measured
+from securexgb.boost.metrics.schedule import is_evaluated
+from securexgb.boost.monotone import is_by_name, of_columns, strangers
 from securexgb.boost.objective.logistic import sigmoid_of
 from securexgb.boost.objective.objective import Labels, Objective, row_weights
 from securexgb.boost.objective.registry import objective_of
@@ -116,6 +118,7 @@ def begin(party: Party, job: TrainingJob) -> State:
             used=np.arange(agreement.layout.total_columns),
             dummies=None if job.params.is_hidden else _dummies(party, job),
             importance=job.kept_importance,
+            directions=None if agreement.directions is None else np.array(agreement.directions),
         ),
         rows=job.row_side(party, of_rows),
         coins=coins,
@@ -128,12 +131,14 @@ def begin(party: Party, job: TrainingJob) -> State:
 
 
 def _keep(state: State, store: CheckpointStore | None, session_id: str) -> None:
-    """Write the last round, its metrics and all margins to the checkpoint."""
+    """Write the last round, the metrics opened after it and all margins to the checkpoint."""
     if store is None:
         return
     model = state.model
-    metrics = [values[-1] for of_set in model.history.values() for values in of_set.values()]
-    newest, count = SavedRound(model.rounds[-1], session_id, tuple(metrics)), len(model.rounds)
+    count, metrics = len(model.rounds), list[float]()
+    if is_evaluated(model.params, count - 1):
+        metrics = [values[-1] for of_set in model.history.values() for values in of_set.values()]
+    newest = SavedRound(model.rounds[-1], session_id, tuple(metrics))
     store.save(count, newest, state.rows.margins().own_share())
 
 
@@ -190,6 +195,7 @@ def fingerprint(params: TrainingParams, rows: Rows, evals: Named) -> str:
 
 
 def _description(party: Party, job: TrainingJob, saved: LoadedCheckpoint | None) -> JobDescription:
+    terms, names = job.params.monotone_constraints, job.data.column_names
     return JobDescription(
         params=json.dumps(job.params.to_mapping(), sort_keys=True),
         digest=job.job_digest,
@@ -200,6 +206,8 @@ def _description(party: Party, job: TrainingJob, saved: LoadedCheckpoint | None)
         nonce=party.private.words(2).tobytes().hex(),
         checkpoint=job.checkpoint,
         saved=None if saved is None else CheckpointSummary.of(saved),
+        directions=of_columns(terms, names) if is_by_name(terms) else (),
+        strangers=strangers(terms, names),
     )
 
 
@@ -270,7 +278,7 @@ def _sets(job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[Data
     sets, first = list[DataSet](), job.data.count
     for (name, data), weighted in zip(job.evals, agreement.are_weighted, strict=True):
         truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, model.centre)
-        check_metrics(truth, name, job.params, job.params.metrics)
+        check_measured(truth, name, job.params, job.params.metrics)
         sets.append(DataSet(name, slice(first, first + data.count), truth))
         first += data.count
     return sets
@@ -286,13 +294,14 @@ def _take_up(
     """Put the saved trees, metrics and margins in place; without any, the base alone."""
     model, count = state.model, agreement.rounds
     rounds = saved.rounds[:count] if saved is not None else ()
-    for of_round in rounds:
+    for number, of_round in enumerate(rounds):
         check_trees(of_round.trees, model.layout, is_hidden=job.params.is_hidden)
         model.trees += of_round.trees
-        values = iter(of_round.metrics)
-        for of_set in model.history.values():
-            for history in of_set.values():
-                history.append(next(values))
+        if is_evaluated(model.params, number):
+            values = iter(of_round.metrics)
+            for of_set in model.history.values():
+                for history in of_set.values():
+                    history.append(next(values))
     if saved is not None and count == len(saved.rounds):
         model.importance = saved.importance
     if agreement.are_margins_known and job.store is not None:

@@ -30,8 +30,13 @@ class Reveal(Enum):
     SPLIT_OWNER = "which party owns each split"
     SPLIT_INDEX = "feature and threshold of a split, to the party that owns it"
     METRIC = "value of an evaluation metric that the terms ask for"
+    EVALUATION_SCORE = "score of an evaluation row, in 4 decimals, after each evaluation"
     IMPORTANCE = "share of a column in the gain or cover of all splits, in whole per cents"
     PREDICTION = "predictions, rounded, to whom the terms name"
+    MODEL = (
+        "splits, leaf values and base of the whole model, to whom the terms name; which of its "
+        "nodes split, to the other side"
+    )
     COMMON_MEMBERS = "which of its own rows the other party has too"
     COMMON_SIZE = "how many rows both parties have, or how many of a sample"
 
@@ -41,8 +46,12 @@ class Reveal(Enum):
         match self:
             case Reveal.SPLIT_INDEX:
                 return "the split's owner"
+            case Reveal.EVALUATION_SCORE:
+                return "the label party"
             case Reveal.PREDICTION:
                 return "whom the terms name"
+            case Reveal.MODEL:
+                return "whom the terms name, and a part the other side"
             case _:
                 return "both parties"
 

@@ -213,14 +213,17 @@ def stability(compared: Sequence[Stability]) -> Figure:
     return made
 
 
-def learning_curve(curve: Mapping[str, Sequence[float]]) -> Figure:
-    """A panel for each metric, since their units differ; a line for each set."""
+def learning_curve(
+    curve: Mapping[str, Sequence[float]], evaluated_after: Sequence[int] = ()
+) -> Figure:
+    """A panel for each metric, since their units differ; a line for each set. See ``RunReport``."""
     metrics = list(dict.fromkeys(name.rsplit(" ", 1)[-1] for name in curve))
     made = Figure(figsize=(WIDTH, 3.2))
     for axes, metric in zip(made.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
         named = [(n, v) for n, v in curve.items() if n.rsplit(" ", 1)[-1] == metric]
         for number, (name, values) in enumerate(named):
-            axes.plot(range(1, len(values) + 1), values, color=SETS[number % len(SETS)],
+            trees = evaluated_after or range(1, len(values) + 1)
+            axes.plot(trees, values, color=SETS[number % len(SETS)],
                       linestyle=DASHES[number % len(DASHES)], marker="o", markersize=3,
                       label=_named(name))  # fmt: skip
         axes.set(xlabel="trees", ylabel=metric)

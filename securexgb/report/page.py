@@ -190,8 +190,8 @@ def _stability(report: RunReport, found: Mapping[str, Shown]) -> Section:
 def _learning(report: RunReport) -> Section:
     parts: list[Picture] = []
     if any(report.learning_curve.values()):
-        sentence = "The metrics of the terms after each tree, as they were opened to both sides."
-        draw = lambda: figures.learning_curve(report.learning_curve)  # noqa: E731
+        sentence = "The metrics of the terms by number of trees, as they were opened to both sides."
+        draw = lambda: figures.learning_curve(report.learning_curve, report.evaluated_after)  # noqa: E731
         parts.append(_picture("learning", draw, sentence))
     return Section("Learning curve", parts)
 

@@ -26,6 +26,8 @@ def _shown(value: object) -> str:
 def _values(declaration: Declaration) -> str:
     if declaration.choices:
         return " or ".join(declaration.choices)
+    if declaration.read is not None:
+        return "names or numbers"
     if declaration.low is None or declaration.high is None:
         return "names"
     relation = "above" if declaration.excludes_low else "from"

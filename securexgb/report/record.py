@@ -189,8 +189,9 @@ class RunReport:
     ``scored``: the rows of which this side holds predictions, the training rows first, then by
     age; ``stability``: how the scores of some of them differ from those of others.
     ``numbers``: the bits that gradients had.
-    ``learning_curve``: revealed metric values by "set metric", one per tree. ``dealer``:
-    the verdict on the dealer (a dictionary of ``Verdict``), None where there is no dealer.
+    ``learning_curve``: revealed metric values by "set metric", one an evaluation;
+    ``evaluated_after``: after how many trees each was, every tree where it says nothing.
+    ``dealer``: the verdict on the dealer (a dictionary of ``Verdict``), None where there is none.
     ``leaks``: what the leak meter says of the training and of its evaluation sets (dictionaries
     of ``boost.leak.Leak``). ``importance``: by column, what ``importance_is`` says, which is the
     reason where there is none. ``positive``: which class counts as 1, at the label party;
@@ -217,6 +218,7 @@ class RunReport:
     scored: Sequence[ScoredRows] = ()
     stability: Sequence[Stability] = ()
     learning_curve: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    evaluated_after: Sequence[int] = ()
     importance: Mapping[str, float] = field(default_factory=dict)
     importance_is: str = ""
     missing_rates: Mapping[str, float] = field(default_factory=dict)

@@ -43,7 +43,9 @@ def tables(report: RunReport) -> dict[str, Table]:
         Table("learning_curve", ("rows and metric", "tree", "value"), [
             (name, tree, value)
             for name, values in report.learning_curve.items()
-            for tree, value in enumerate(values, start=1)
+            for tree, value in zip(
+                report.evaluated_after or range(1, len(values) + 1), values, strict=True
+            )
         ]),
         Table("importance", ("column", "importance"), _sorted(report.importance)),
         Table("missing", ("column", "missing"), _sorted(report.missing_rates),

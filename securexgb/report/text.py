@@ -48,17 +48,19 @@ def ledger_table(rows: Sequence[Mapping[str, Any]]) -> str:
     return table(shown, ("revealed", "to", "values"))
 
 
-def splits_line(params: TrainingParams) -> str:
-    """Who learns a split of the job, for people."""
-    if params.is_hidden:
-        return (
-            "splits: hidden: no side learns one, the model lies in shares, and neither side can "
-            "look into its half"
-        )
-    return (
-        "splits: owner: both sides learn which of them has each split's column, and that side "
+def splits_line(params: TrainingParams, export_to: str = "none") -> str:
+    """Who learns a split of the job, and who may get the whole model, for people."""
+    said = (
+        "splits: hidden: no side learns one, the model lies in shares, and neither side can "
+        "look into its half"
+        if params.is_hidden
+        else "splits: owner: both sides learn which of them has each split's column, and that side "
         "the split itself"
     )
+    if export_to == "none":
+        return said
+    whom = "both sides" if export_to == "both" else f"the {export_to} party"
+    return f"{said}; until `model export` gives {whom} the whole model, and each side its splits"
 
 
 def bits_facts(numbers: NumberFormat) -> dict[str, int]:

@@ -19,6 +19,7 @@ from securexgb.boost.leak import Floors
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Prediction, Request
 from securexgb.errors import UsageError
+from securexgb.mpc.reveals import Audience
 from securexgb.offline.method import Algorithm, Method, Offline, PaillierBits, Scheme
 from securexgb.terms.alignment import AlignTerms
 from securexgb.terms.toml import Column, Name, TomlFile, read_toml, to_toml, validate
@@ -126,9 +127,13 @@ class JobTerms(TomlFile):
     prediction: Prediction = "transfers"
     """How scores are computed: transfers: exact; ckks: under homomorphic encryption, for the
     label party alone, to hundredths of a margin."""
+    export_to: Literal["none", "label", "feature", "both"] = "none"
+    """Who may get the whole model, as a file for xgboost, by `model export` at both sides: all
+    thresholds, leaf values and the base, and the names of the other side's columns. The other side
+    then learns which nodes split, and with hidden splits its own splits. none: nobody."""
     min_training_rows: Annotated[int, Field(ge=1)] = Floors.training_rows
-    """Training on fewer rows is refused where splits are owned or importance is opened: on few
-    rows these tell the feature party the labels."""
+    """Training on fewer rows is refused where splits are owned, or importance or the model may be
+    opened: on few rows these tell the feature party the labels."""
     min_evaluation_rows: Annotated[int, Field(ge=1)] = Floors.evaluation_rows
     """Evaluating fewer rows is refused: a metric of few rows tells the feature party their
     labels."""
@@ -206,6 +211,16 @@ class JobTerms(TomlFile):
         return Request(self.predictions_to, self.prediction_decimals, self.prediction)
 
     @property
+    def model_recipient(self) -> Audience:
+        """Who gets the whole model; UsageError where nobody may."""
+        if self.export_to == "none":
+            raise UsageError(
+                'the terms say export_to = "none": nobody may get the whole model. It takes both '
+                "sides' word before the training: agree on export_to in job.toml, and train"
+            )
+        return self.export_to
+
+    @property
     def id_columns(self) -> tuple[str, ...]:
         """What the ids of a row are made of: the id column, or else the keys of the alignment."""
         if self.id_column is not None:
@@ -215,7 +230,8 @@ class JobTerms(TomlFile):
     @property
     def floors(self) -> Floors:
         """The least rows that the two sides work on."""
-        return Floors(self.min_training_rows, self.min_evaluation_rows).of(self.training)
+        floors = Floors(self.min_training_rows, self.min_evaluation_rows)
+        return floors.of(self.training, may_export=self.export_to != "none")
 
     @property
     def digest(self) -> str:

@@ -73,6 +73,9 @@ class Case:
             used=self.columns,
             dummies=None if self.params.is_hidden else party.private.derive("dummies"),
             importance=self.params.importance,
+            directions=np.array(self.params.monotone_constraints)
+            if self.params.is_monotone
+            else None,
         )
 
     def rows(self, party: Party) -> LocalRows:

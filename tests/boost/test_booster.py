@@ -8,6 +8,13 @@ import numpy as np
 import pytest
 
 from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.leak import after_training
+from securexgb.boost.metrics.schedule import (
+    evaluated_round,
+    evaluations,
+    is_evaluated,
+    place_of,
+)
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, SecureXGBError, TermsDiffer, UsageError
 from securexgb.jobs.job import TrainingJob
@@ -145,6 +152,31 @@ class Recorder(TrainingCallback):
     def after_training(self, model):
         self.calls.append("after training")
         return model
+
+
+def test_metrics_of_every_other_tree_and_the_last(backend) -> None:
+    data = sides(*table(80), 2)
+    every = replace(SMALL, n_estimators=5, eval_metric=("error", "logloss"))
+    one, two = (
+        train_both(params, data, backend, {"a": data})
+        for params in (every, replace(every, eval_every=2))
+    )
+    assert same_model(one, two)
+    for half in two:
+        for metric, values in half.history["a"].items():
+            assert values == [one[0].history["a"][metric][tree] for tree in (1, 3, 4)]
+    assert [leak.openings for leak in after_training(two[0], [("a", 80)])][1] == 6
+
+
+@pytest.mark.parametrize(("every", "trees"), [(3, 20), (7, 20), (7, 3)])
+def test_evaluations_are_counted_as_they_come(every: int, trees: int) -> None:
+    params = TrainingParams(n_estimators=trees, eval_every=every)
+    due = [number for number in range(trees) if is_evaluated(params, number)]
+    assert due[-1] == trees - 1
+    assert due == [evaluated_round(params, place) for place in range(len(due))]
+    assert [place_of(params, number) for number in due] == list(range(len(due)))
+    for done in range(trees + 1):
+        assert evaluations(params, done) == sum(number < done for number in due)
 
 
 def test_callbacks_run_in_xgboosts_order_and_one_side_stops_both() -> None:

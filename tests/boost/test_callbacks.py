@@ -6,6 +6,7 @@ import pytest
 import xgboost
 
 from securexgb.boost.callbacks import EarlyStopping, best_iteration
+from securexgb.boost.params import TrainingParams
 from securexgb.errors import UsageError
 
 SERIES = [
@@ -18,6 +19,7 @@ SERIES = [
 
 class Model:
     best_iteration: int | None = None
+    params = TrainingParams()
 
 
 @pytest.mark.parametrize("values", SERIES)
@@ -35,6 +37,18 @@ def test_as_xgboost(values: list[float], rounds: int, metric: str) -> None:
         assert model.best_iteration == booster.best_iteration
         if expected:
             break
+
+
+def test_trees_are_counted_and_not_evaluations() -> None:
+    """Measured after the trees 2, 4 and 5 of 5: no better for 2 trees ends it after the 4th."""
+    ours, model = EarlyStopping(2), Model()
+    model.params = TrainingParams(n_estimators=5, eval_every=2)
+    log = {"a": {"auc": list[float]()}}
+    seen = []
+    for epoch, value in enumerate([None, 0.7, None, 0.6, 0.8]):
+        log["a"]["auc"] += [] if value is None else [value]
+        seen.append((ours.after_iteration(model, epoch, log), model.best_iteration))
+    assert seen == [(False, None), (False, 1), (False, 1), (True, 1), (False, 4)]
 
 
 def test_min_delta() -> None:

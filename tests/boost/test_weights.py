@@ -77,3 +77,33 @@ def test_no_clip_where_public_terms_rule_it_out() -> None:
     assert not needs_clip(numbers_of(1000))
     assert needs_clip(numbers_of(10_000))
     assert not needs_clip(numbers_of(10_000, min_child_weight=10.0))
+
+
+@pytest.mark.parametrize("settings", [{}, {"reg_lambda": 0.0, "min_child_weight": 0.0}])
+@pytest.mark.parametrize("step", [2.0**-19, 0.7, 37.0, 1e9])
+def test_max_delta_step_ends_weights_and_scores_are_what_they_earn(
+    step: float, settings: dict[str, float]
+) -> None:
+    numbers = numbers_of(10_000, max_delta_step=step, **settings)
+    draw, unit = np.random.default_rng(4), 1 << numbers.gradient_bits
+    gradient = draw.integers(-9000 * unit, 9000 * unit, 200) >> draw.integers(0, 20, 200)
+    hessian = draw.integers(0, 2000 * unit, 200) >> draw.integers(0, 27, 200)
+
+    def program(party: Party, g: Shared, h: Shared) -> tuple[Shared, Shared]:
+        return weigh(party, g, h, numbers, False)
+
+    found, score = on_both(program, shared(gradient[None], 1), shared(hessian[None], 2))
+    heavy, below = hessian >= numbers.min_child_weight, hessian + numbers.reg_lambda
+    most = max(round(min(step, 1024.0) * 2.0**19), 1) / 2.0**19
+    beyond = heavy & (np.abs(gradient) > most * below)
+    assert beyond.any() or step == 1e9
+    ends = np.sign(gradient) * most * 2.0**19
+    np.testing.assert_array_equal(found[0][beyond], np.rint(ends[beyond]))
+    weight = np.where(beyond, ends / 2.0**19, heavy * gradient / np.maximum(below, 1))
+    np.testing.assert_allclose(found[0] / 2.0**19, weight, rtol=2.0**-20, atol=2.0**-19)
+    earned = np.where(
+        beyond, 2.0 * gradient * weight - below * weight**2, gradient * (found[0] / 2.0**19)
+    )
+    # The square is rounded to 2^-19.
+    slack = np.abs(gradient) * (2.0**-20 + np.abs(weight) * 2.0**-20.5) + below * 2.0**-20
+    assert (np.abs(score[0] / 2.0**19 - earned) <= slack).all()

@@ -13,11 +13,11 @@ import pytest
 
 from securexgb.align.intersect import Limits, intersect
 from securexgb.arith.prg import Prg
-from securexgb.boost.auc import EvaluationTargets
 from securexgb.boost.callbacks import TrainingCallback
-from securexgb.boost.costs.metrics import MeasuredSet, metric_cost
+from securexgb.boost.costs.metrics import MeasuredSet, metric_cost, metrics_cost
 from securexgb.boost.evaluation import metric_value
 from securexgb.boost.layout import Layout
+from securexgb.boost.metrics.auc import EvaluationTargets
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
@@ -122,6 +122,8 @@ def run(of, then=lambda party, half, own: None):
         (DEALT, {"evaluation_rows": (700, 300), "eval_metric": ("logloss", "error", "auc")}),
         (DEALT, {"evaluation_rows": (500,), "missing_values": "refused", **REGRESSION}),
         (DEALT, {"evaluation_rows": (200,), "eval_metric": ("error", "logloss"), **WEIGHTED}),
+        (DEALT, {"evaluation_rows": (200,), "eval_metric": ("auc",), "eval_every": 2}),
+        (DEALT, {"evaluation_rows": (300, 90), "evaluation_scores_to": "label"}),
     ],
 )
 def test_a_training_costs_what_is_foreseen(method, settings, splits):
@@ -139,13 +141,14 @@ def test_a_training_costs_what_is_foreseen(method, settings, splits):
     words = [tree_cost(of, is_first=first) for first in (True, False, False)]
     assert found.trees == len(words) == 3
     online = sum(seen[-1][1] for seen, _ in done.results)
-    metrics = sum(8 * (one.label_words + one.feature_words) for one in of_metrics(of))
+    metrics = 8 * (of_metrics(of).label_words + of_metrics(of).feature_words)
     grown = sum(8 * (one.label_words + one.feature_words) for one in words)
-    assert online == pytest.approx(grown + 3 * metrics, rel=0.01, abs=4000)
+    measured = -(-3 // of.params.eval_every)
+    assert online == pytest.approx(grown + measured * metrics, rel=0.01, abs=4000)
 
 
 def of_metrics(of):
-    return [metric_cost(metric, one, of.params) for one in of.sets for metric in of.params.metrics]
+    return metrics_cost(of.params, of.sets)
 
 
 def test_importance_costs_what_is_foreseen():

@@ -263,7 +263,9 @@ def _scores(draw: Draw) -> Arguments:
 
 
 def _weigh(draw: Draw) -> Arguments:
-    params = TrainingParams(reg_alpha=float(draw.choice([0.0, 0.5])))
+    params = TrainingParams(
+        reg_alpha=float(draw.choice([0.0, 0.5])), max_delta_step=float(draw.choice([0.0, 0.2]))
+    )
     rows = int(draw.choice([1000, 10_000]))  # without and with the clip
     numbers = Layout.of(params, rows, (1, 1), False).numbers(params)
     shape = (int(draw.integers(1, 4)), _count(draw))
@@ -277,7 +279,9 @@ def _weigh(draw: Draw) -> Arguments:
 
 
 def _leaf_weights(draw: Draw) -> Arguments:
-    params = TrainingParams(reg_alpha=float(draw.choice([0.0, 0.5])))
+    params = TrainingParams(
+        reg_alpha=float(draw.choice([0.0, 0.5])), max_delta_step=float(draw.choice([0.0, 0.2]))
+    )
     numbers = Layout.of(params, 1000, (1, 1), False).numbers(params)
     first, second = [], []
     for level in range(int(draw.integers(1, 5))):

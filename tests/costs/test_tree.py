@@ -42,6 +42,9 @@ SOURCES = {"dealer": None, "dealer and pads": Method(offline="dealt"), "two part
         {"splits": "hidden", "importance": "gain", "columns": (3, 3), "used": [0, 2, 5]},
         {"splits": "hidden", "importance": "cover", "columns": (3, 3), "used": [0, 2, 5]},
         {"columns": (0, 3), "max_depth": 1, "splits": "hidden"},
+        {"monotone_constraints": (1, 0, -1, 0, 1)},
+        {"monotone_constraints": (1, 0, -1, 0, 1), "splits": "hidden", "max_depth": 4},
+        {"monotone_constraints": (1, 0, -1, 0, 1), "reg_alpha": 1.0, "max_depth": 2},
         {"max_depth": 4, "rows": 30, "missing_values": "refused", "splits": "hidden"},
     ],
 )

@@ -54,6 +54,25 @@ def test_a_saved_model_predicts_the_same(fitted, tmp_path):
     np.testing.assert_array_equal(again.predict(X), fitted.predict(X))
 
 
+def test_xgboost_reads_the_exported_model(fitted, tmp_path):
+    """Values are float64 here and float32 there, so rows on a cut may part."""
+    xgboost = pytest.importorskip("xgboost")
+    fitted.export_xgboost(tmp_path / "model.json")
+    booster = xgboost.Booster(model_file=tmp_path / "model.json")
+    np.testing.assert_allclose(
+        booster.predict(xgboost.DMatrix(X)), fitted.predict_proba(X), atol=1e-5
+    )
+
+
+def test_metrics_of_opened_scores_are_those_in_shares(fitted):
+    opened = SecureXGBClassifier(
+        **SMALL, eval_metric=["mlogloss", "merror"], evaluation_scores_to="label"
+    ).fit(X, NAMES, eval_set=[(X[::2], NAMES[::2])])
+    shown, there = (model.evals_result()["validation_0"] for model in (opened, fitted))
+    for metric in ("mlogloss", "merror"):
+        assert shown[metric] == pytest.approx(there[metric], abs=2e-3)
+
+
 def test_two_classes_may_be_asked_for_as_several():
     rows = CODES < 2
     model = SecureXGBClassifier(**SMALL, objective="multi:softmax").fit(X[rows], NAMES[rows])

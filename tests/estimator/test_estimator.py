@@ -9,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import xgboost
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.model_selection import GridSearchCV
@@ -389,3 +390,32 @@ def test_regression_weights_and_base_score():
     assert heavy.predict(X).mean() > model.predict(X).mean() + 10
     fixed = SecureXGBRegressor(**SMALL | {"n_estimators": 1}, base_score=1000.0, learning_rate=1e-6)
     assert fixed.fit(X, y).predict(X) == pytest.approx(np.full(150, 1000.0), abs=0.1)
+
+
+@pytest.mark.parametrize("kind", [SecureXGBClassifier, SecureXGBRegressor])
+def test_a_model_alone_is_exported_for_xgboost(kind, cancer, tmp_path):
+    X, y = cancer
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    target = np.where(y == 1, "no", "yes") if kind is SecureXGBClassifier else 100 + 50 * y
+    model = kind(**SMALL, feature_party_columns=["a", "d"]).fit(frame, target)
+    assert model.export_xgboost(tmp_path / "model.json")
+    booster = xgboost.Booster(model_file=tmp_path / "model.json")
+    assert booster.feature_names == list("abcdef")
+    found = booster.predict(xgboost.DMatrix(frame))
+    known = (
+        model.predict_proba(frame)[:, 1] if kind is SecureXGBClassifier else model.predict(frame)
+    )
+    assert found == pytest.approx(known, abs=1e-5, rel=1e-6)
+    half = pickle.loads(pickle.dumps(model))
+    half._halves = half._halves[:1]
+    with pytest.raises(UsageError, match="one half of a model"):
+        half.export_xgboost(tmp_path / "half.json")
+
+
+def test_an_array_exports_without_names(fitted, cancer, tmp_path):
+    fitted.export_xgboost(tmp_path / "model.json")
+    other = xgboost.XGBClassifier()
+    other.load_model(tmp_path / "model.json")
+    assert other.predict_proba(cancer[0])[:, 1] == pytest.approx(
+        fitted.predict_proba(cancer[0])[:, 1], abs=1e-5
+    )

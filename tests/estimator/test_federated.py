@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import xgboost
 from sklearn.base import clone
 
 from securexgb import SecureXGBClassifier
@@ -244,3 +245,23 @@ def test_without_an_id_column_row_counts_are_compared(both):
             fit(rank, model, order=slice(ROWS - rank))
 
     both(program, id_column=None)
+
+
+def exporting(tmp_path):
+    def program(rank, model):
+        fit(rank, model, ids=IDS)
+        path = tmp_path / f"{rank}.json"
+        return model.export_xgboost(path), path, model.decision_function(TABLES[rank], ids=IDS)
+
+    return program
+
+
+def test_the_whole_model_goes_to_the_side_that_the_terms_name(both, tmp_path):
+    terms = {"export_to": "feature", "prediction_decimals": 6}
+    (label, own, scores), (feature, path, _) = both(exporting(tmp_path), **terms)
+    assert (label, feature) == (False, True)
+    assert not own.exists()
+    booster = xgboost.Booster(model_file=path)
+    assert booster.feature_names[:2] == ["bank.column 0", "bank.column 1"]
+    rows = xgboost.DMatrix(np.hstack(TABLES), feature_names=booster.feature_names)
+    assert booster.predict(rows, output_margin=True) == pytest.approx(scores, abs=1e-5)

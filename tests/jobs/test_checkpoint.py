@@ -186,6 +186,17 @@ def test_early_stopping_goes_on_where_it_was(tmp_path: Path) -> None:
     assert same_model(again, whole)
 
 
+def test_metrics_of_every_other_tree_are_taken_up(tmp_path: Path) -> None:
+    params = replace(PARAMS, n_estimators=5, eval_every=2, early_stopping_rounds=4)
+    expected = run(tmp_path / "whole", seed=1, params=params)
+    with pytest.raises(CrashError):
+        run(tmp_path / "broken", seed=1, params=params, crash=(2, None))
+    resumed = run(tmp_path / "broken", seed=2, resume=True, params=params)
+    assert resumed[0].history == resumed[1].history == expected[0].history
+    assert [len(values) for values in resumed[0].history["test"].values()] == [3]
+    assert resumed[1].best_iteration == expected[1].best_iteration
+
+
 def test_other_data_or_another_job_are_refused(tmp_path: Path) -> None:
     broken(tmp_path, 1, (3, None))
     with pytest.raises(DataError, match="label party or the parameters"):

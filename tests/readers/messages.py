@@ -25,6 +25,7 @@ from securexgb.boost.booster import _either
 from securexgb.boost.importance import opened_importance
 from securexgb.boost.layout import Layout
 from securexgb.boost.predict import Request, _check_request
+from securexgb.boost.splits.opened import _agree as agree_on_export
 from securexgb.channel.grpc import _readable
 from securexgb.channel.handshake import Hello, compare, session_id
 from securexgb.correlations.triples import Triples
@@ -42,6 +43,7 @@ from securexgb.jobs.alignment import _same_alignments, column_counts, same_names
 from securexgb.jobs.estimating.link import measured as measured_link
 from securexgb.jobs.estimating.link import measuring_cost
 from securexgb.jobs.evaluation import measure
+from securexgb.jobs.export import _names
 from securexgb.jobs.ledgers import Books
 from securexgb.jobs.resuming.choice import Offer, RunOffer, agree_on_run
 from securexgb.jobs.resuming.common_model import common_model
@@ -220,6 +222,14 @@ def verdict(party: Any) -> object:
     return _agree(party, None, bytes(32), pb.Offer(instance=bytes(16)))
 
 
+def exported(party: Any) -> object:
+    return agree_on_export(party, MODEL, "both")
+
+
+def column_names(_: Path) -> Prepared:
+    return json.dumps(["age", "x"]).encode(), _names
+
+
 def importance(party: Any) -> object:
     return opened_importance(party, half("hidden"))
 
@@ -278,6 +288,7 @@ def runs(party: Any) -> object:
 MODEL = half("owner")
 SAME = verdict_message(Verdict.unattested(), bytes(32), bytes(16))
 PREDICTION = f"{MODEL.model_id} {len(MODEL.best_rounds)} 4 both 6 transfers".encode()
+EXPORT = f"{MODEL.model_id} {len(MODEL.best_rounds)} both".encode()
 METRIC = f"0 {MODEL.model_id} {len(MODEL.best_rounds)} 40 logloss".encode()
 OFFER = _Offer("train", "members", 40, "0a", "0c")
 RUN = RunOffer("one", 2, "model", "seeded", ("first", "second"))
@@ -299,6 +310,8 @@ ROWS = (
     Row("before importance", told(b"\x02\0\0\0\0", importance)),
     Row("whether to stop", told(b"\0", lambda party: _either(party, stop=False))),
     Row("what is to be predicted", told(PREDICTION, asked)),
+    Row("what is to be exported", told(EXPORT, exported)),
+    Row("names of the other side's columns", column_names),
     Row("public coins, commitment", coins(0)),
     Row("public coins, opening", coins(1)),
     Row("verdict on a dealer", told(SAME, verdict)),

@@ -43,6 +43,7 @@ def xgboost_on_bins(
         "eta": params.learning_rate,
         "max_depth": params.max_depth,
         "min_child_weight": params.min_child_weight,
+        "max_delta_step": params.max_delta_step,
         "gamma": params.gamma,
         "lambda": params.reg_lambda,
         "alpha": params.reg_alpha,

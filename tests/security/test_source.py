@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import securexgb
+from securexgb import errors
 
 ROOT = Path(securexgb.__file__).parent
 
@@ -34,6 +36,8 @@ PUBLIC = {
     "boost/booster.py": "whether a party wants to stop: one byte, every tree",
     "boost/importance.py": "rounds that a side predicts with, whether it has the per cents",
     "boost/predict.py": "what is to be predicted: model id, trees, rows, recipient",
+    "boost/splits/opened.py": "what is to be exported: model id, rounds, recipient",
+    "jobs/export.py": "names of the columns of a model that is exported, to whom it goes",
     "jobs/agreement.py": "public facts of a job: shapes, parameters, a nonce",
     "jobs/resuming/choice.py": "runs of a job: names, model ids, how many trees, whether finished",
     "jobs/resuming/common_model.py": "ids of the models of a job that a side has",
@@ -235,3 +239,20 @@ def test_what_users_give_is_never_asserted(path: str) -> None:
     """``assert`` vanishes under -O; users' mistakes raise errors with a sentence."""
     lines = [node.lineno for node in ast.walk(files()[path]) if isinstance(node, ast.Assert)]
     assert not lines
+
+
+def test_no_message_says_what_its_help_says_again() -> None:
+    """The line after an error is for what its message leaves out."""
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    starts = {re.split(r"[:;,.]", kind.help)[0].lower() for kind in kinds if kind.help}
+    assert len(starts) >= 8
+    said = {
+        (path, start)
+        for path, tree in files().items()
+        if path != "errors.py"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for start in starts
+        if start in node.value.lower()
+    }
+    assert not said

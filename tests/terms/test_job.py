@@ -76,6 +76,7 @@ def test_every_term_changes_the_digest() -> None:
         terms(columns_sha256={"feature": "ab" * 32}),
         terms(predictions_to="feature"),
         terms(prediction_decimals=3),
+        terms(export_to="both"),
         terms(prediction="ckks"),
         terms(dealer={"name": "third"}),
         terms(offline="dealt"),

@@ -14,11 +14,14 @@ from itertools import pairwise
 
 from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import MARGIN_BITS, ROW_WEIGHT_BITS
-from securexgb.boost import auc, evaluation
+from securexgb.boost import evaluation
 from securexgb.boost.evaluation import Mean, metric_unit
+from securexgb.boost.metrics import auc
 from securexgb.boost.metrics.classes import class_errors_cost, class_losses_cost
+from securexgb.boost.metrics.opened import opened_metrics_cost
 from securexgb.boost.objective.classes import class_count
 from securexgb.boost.objective.logistic import margin_bits
+from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks, sending_block
 from securexgb.mpc.compare import carry_cost
@@ -45,12 +48,15 @@ class MeasuredSet:
 
 def metrics_cost(params: TrainingParams, sets: Sequence[MeasuredSet]) -> Cost:
     """Cost of all metrics of all sets, once: after a tree, or of a finished model."""
+    if params.opens_scores and sets:
+        rows, values = sum(one.rows for one in sets), len(params.metrics) * len(sets)
+        return opened_metrics_cost(rows, objective_of(params).outputs, values)
     asked = [metric_cost(metric, one, params) for one in sets for metric in params.metrics]
     return Cost().at_once(*asked)
 
 
 def metric_cost(metric: str, of: MeasuredSet, params: TrainingParams) -> Cost:
-    """Cost of ``evaluation.metric_value``."""
+    """Cost of ``evaluation.metric_value``, in shares."""
     return _METRICS[metric](of, params)
 
 

@@ -83,7 +83,9 @@ def round_parts(
             all_nodes = outputs * ((1 << depth) - 1)
             rounded = rounded.at_once(dummies_cost(all_nodes, index_bits(layout)))
         parts[HISTOGRAMS] += rounded
-        parts[SPLITS] += splits_cost(nodes, candidates, dummy_bits, numbers, prices)
+        parts[SPLITS] += splits_cost(
+            nodes, candidates, dummy_bits, numbers, prices, is_monotone=params.is_monotone
+        )
         opening = Cost()
         if params.is_hidden:
             shape_of_rows = RowShape(all_rows, layout.columns, layout.all_bins)
@@ -91,7 +93,10 @@ def round_parts(
         else:
             opening = opening_cost(nodes, index_bits(layout))
         if level + 1 == depth:
-            opening = opening.at_once(leaf_weights_cost(depth, numbers, outputs, params.importance))
+            weights = leaf_weights_cost(
+                depth, numbers, outputs, params.importance, is_monotone=params.is_monotone
+            )
+            opening = opening.at_once(weights)
         parts[SPLITS] += opening
     if params.opens_importance:
         parts[SPLITS] += amounts_cost(used, outputs * ((1 << depth) - 1))

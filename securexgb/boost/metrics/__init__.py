@@ -1,1 +1,1 @@
-"""What single rows count in a metric, where that takes more than a line of ``evaluation``."""
+"""Metrics of evaluation sets: when they are measured, and how they are."""

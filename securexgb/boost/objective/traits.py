@@ -13,12 +13,14 @@ from dataclasses import dataclass
 class Traits:
     """``metrics``: of evaluation sets, the first one is the default. ``classifies``: labels are
     classes, else numbers, which are centred and divided by 2^target_exponent. ``is_multi``: there
-    are ``num_class`` of them, and as many margins a row.
+    are ``num_class`` of them, and as many margins a row. ``opened_metrics``: those that exist where
+    the label party gets the scores of evaluation rows.
     """
 
     name: str
     metrics: tuple[str, ...]
     classifies: bool
+    opened_metrics: tuple[str, ...] = ()
     is_multi: bool = False
 
     @property
@@ -27,8 +29,13 @@ class Traits:
         return self.classifies and not self.is_multi
 
 
-LOGISTIC = Traits("binary:logistic", ("logloss", "error", "auc"), classifies=True)
-SQUARED_ERROR = Traits("reg:squarederror", ("rmse",), classifies=False)
+LOGISTIC = Traits(
+    "binary:logistic",
+    ("logloss", "error", "auc"),
+    classifies=True,
+    opened_metrics=("aucpr", "ks", "error@t"),
+)
+SQUARED_ERROR = Traits("reg:squarederror", ("rmse",), classifies=False, opened_metrics=("mae",))
 _OF_CLASSES = ("mlogloss", "merror")
 SOFTPROB = Traits("multi:softprob", _OF_CLASSES, classifies=True, is_multi=True)
 SOFTMAX = Traits("multi:softmax", _OF_CLASSES, classifies=True, is_multi=True)

@@ -32,6 +32,7 @@ from securexgb.arith.fixedpoint import (
     NumberFormat,
 )
 from securexgb.boost.histogram import Histogram
+from securexgb.boost.splits.bounds import bounded, bounded_cost
 from securexgb.boost.splits.weights import weigh, weights_cost
 from securexgb.boost.tree import leaf_values, leaf_values_cost
 from securexgb.mpc.argmax import PAYLOAD_BITS
@@ -62,15 +63,19 @@ def amount_bits(importance: str, depth: int) -> int:
 
 @dataclass(frozen=True)
 class LevelSums:
-    """Of each node of a level, shared: G and H (nodes,), its left child's (2, nodes) mod 2^32."""
+    """Of each node of a level, shared: G and H (nodes,), its left child's (2, nodes) mod 2^32.
+
+    ``turns``: whether its split must rise, and must fall, (2, nodes); None where no column must.
+    """
 
     gradient: Shared
     hessian: Shared
     left: Shared
+    turns: SharedBits | None = None
 
     @staticmethod
-    def of(histogram: Histogram, left: Shared) -> LevelSums:
-        return LevelSums(*histogram.totals, left)
+    def of(histogram: Histogram, left: Shared, turns: SharedBits | None) -> LevelSums:
+        return LevelSums(*histogram.totals, left, turns)
 
 
 @dataclass(frozen=True)
@@ -101,13 +106,21 @@ class Leaves:
 
 
 def leaf_weights_cost(
-    depth: int, numbers: NumberFormat, roots: int = 1, importance: str = "none"
+    depth: int,
+    numbers: NumberFormat,
+    roots: int = 1,
+    importance: str = "none",
+    *,
+    is_monotone: bool = False,
 ) -> Cost:
     """Cost of ``leaf_weights`` for so many trees of this depth."""
     nodes, leaves = roots * ((1 << depth) - 1), roots << depth
     total = widen_cost(PAYLOAD_BITS, 2 * nodes)
     total += weights_cost(3, nodes, numbers, all_or_none=False)
-    total += carry_cost(63, nodes).at_once(leaf_values_cost(numbers, nodes + leaves))
+    values = leaf_values_cost(numbers, nodes + leaves, depth if is_monotone else 0)
+    if is_monotone:
+        values = bounded_cost(depth, roots) + values
+    total += carry_cost(63, nodes).at_once(values)
     for step in _steps(depth):
         total += and_cost(words_per(roots * ((1 << depth) - (1 << step))))
     return total + multiplex_shared_cost((1 if importance == "none" else 2) * nodes + leaves)
@@ -119,7 +132,8 @@ def _cost(
     learning_rate: float,  # noqa: ARG001
     importance: str = "none",
 ) -> Cost:
-    return leaf_weights_cost(len(levels), numbers, levels[0].gradient.size, importance)
+    roots, is_monotone = levels[0].gradient.size, levels[0].turns is not None
+    return leaf_weights_cost(len(levels), numbers, roots, importance, is_monotone=is_monotone)
 
 
 @protocol(
@@ -216,11 +230,18 @@ def node_values(
     gain = scores[1] + scores[2] - scores[0]
     beyond = gain - constant(party, threshold, gain.shape)
     nodes, last = gradient.size, levels[-1].gradient.size
-    read = Shared.concatenate([weights[0], weights[1, nodes - last :], weights[2, nodes - last :]])
-    stops, values = together(
-        party,
-        lambda part: is_negative(part, beyond),
-        lambda part: leaf_values(part, read, numbers, learning_rate),
-    )
+    turns = [level.turns for level in levels if level.turns is not None]
+
+    def read(party: Party) -> Shared:
+        own, below, more_bits = weights[0], weights[1:, nodes - last :], 0
+        if turns:
+            # What a leaf adds to a margin is the weight's opposite: that must not fall.
+            more_bits = len(turns)
+            values, leaves = bounded(party, -weights[0], -weights[1:], turns)
+            own, below = -values, Shared.stack([-leaves[0::2], -leaves[1::2]])
+        every = Shared.concatenate([own, below.reshape(-1)])
+        return leaf_values(party, every, numbers, learning_rate, more_bits)
+
+    stops, values = together(party, lambda part: is_negative(part, beyond), read)
     below = values[nodes:].reshape(2, last)
     return NodeValues(stops, gain, values[:nodes], below[0], below[1])

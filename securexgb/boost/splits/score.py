@@ -34,13 +34,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from securexgb.arith.bits import words_per
-from securexgb.arith.fixedpoint import NumberFormat
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.arith.bits import pack_bits, words_per
+from securexgb.arith.fixedpoint import LEAF_WEIGHT_BITS, LEAF_WEIGHT_INTEGER_BITS, NumberFormat
 from securexgb.boost.splits.weights import weigh, weights_cost
 from securexgb.correlations.prices import Prices
 from securexgb.mpc.circuits.chains import Preparation, Wanted, masks_cost
-from securexgb.mpc.compare import all_cost, all_of, not_bits
+from securexgb.mpc.compare import all_cost, all_of, carry_cost, is_negative, not_bits
 from securexgb.mpc.convert import bits_cost, to_bits
+from securexgb.mpc.multiplex import multiplex_shared, multiplex_shared_cost
 from securexgb.mpc.numbers.bound import reaches, reaches_cost
 from securexgb.mpc.numbers.lift import Number, lift_numbers, numbers_cost
 from securexgb.mpc.numbers.logarithm import (
@@ -61,6 +65,7 @@ from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.mpc.together import together
 
 _QUOTIENT_SCORE_BITS = 63
+_GAP_BITS = LEAF_WEIGHT_INTEGER_BITS + LEAF_WEIGHT_BITS + 3
 
 
 @dataclass(frozen=True)
@@ -68,13 +73,16 @@ class ChildSums:
     """Sums of one child per candidate (nodes, c), and the nodes' own (nodes,).
 
     The child is the one without the missing values, be it left or right; all that is said here
-    of G_L and H_L may as well be said of it.
+    of G_L and H_L may as well be said of it. ``rises``: public, (c,): 1 where this child must not
+    weigh more than the other one (as -G / H'), so that D must not be negative, -1 where it must not
+    weigh less, 0 where it may; None where no candidate must.
     """
 
     child_gradient: Shared
     child_hessian: Shared
     gradient: Shared
     hessian: Shared
+    rises: NDArray[np.int64] | None = None
 
 
 def score_bits(numbers: NumberFormat) -> int:
@@ -130,11 +138,21 @@ def _masks(numbers: NumberFormat, words: int) -> tuple[list[Wanted], list[Wanted
     )
 
 
-def scores_cost(nodes: int, candidates: int, numbers: NumberFormat, prices: Prices) -> Cost:
+def scores_cost(
+    nodes: int,
+    candidates: int,
+    numbers: NumberFormat,
+    prices: Prices,
+    *,
+    is_monotone: bool = False,
+) -> Cost:
     """Cost of ``scores`` for so many nodes and candidates."""
     count = nodes * candidates
     if numbers.reg_alpha:
-        return weights_cost(2, count, numbers, all_or_none=True)
+        total = weights_cost(2, count, numbers, all_or_none=True)
+        if is_monotone:
+            total += carry_cost(_GAP_BITS - 1, count) + multiplex_shared_cost(count)
+        return total
     words, wide, narrow = words_per(count), numbers.determinant_bits, numbers.hessian_bits
     d, h = _least(numbers)
     masks_d, masks_h = _masks(numbers, words)
@@ -146,13 +164,17 @@ def scores_cost(nodes: int, candidates: int, numbers: NumberFormat, prices: Pric
         of_h = of_h.at_once(reaches_cost(narrow, _bound(numbers), 2 * words))
     of_h += bits_cost(narrow, 2 * words) + masks_cost(masks_h)
     total = of_d.at_once(of_h)
-    total += log2_cost(3, words).at_once(all_cost(3, words))
+    total += log2_cost(3, words).at_once(all_cost(4 if is_monotone else 3, words))
     return total + numbers_cost([_number(numbers)], words, whole=False)
 
 
 @protocol(
     priced=lambda prices, sums, numbers: scores_cost(
-        sums.child_hessian.shape[0], sums.child_hessian.shape[1], numbers, prices
+        sums.child_hessian.shape[0],
+        sums.child_hessian.shape[1],
+        numbers,
+        prices,
+        is_monotone=sums.rises is not None,
     ),
     opens=COMPOSED,
     source="xgboost 3.2, hist: EvaluateSplits; the form with D as in docs/training.md",
@@ -163,7 +185,8 @@ def scores(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shared:
 
     Of the valid candidates of a node the best has the greatest. Not valid, with a score below
     ``least_score``, is a candidate that leaves a child less than ``min_child_weight``, or has no
-    gain at all: children's scores of 0 (alpha > 0) or a D that counts as zero.
+    gain at all: children's scores of 0 (alpha > 0) or a D that counts as zero, or whose children
+    weigh in the order that ``sums.rises`` rules out.
     """
     if numbers.reg_alpha:
         return _by_quotients(party, sums, numbers)
@@ -179,8 +202,14 @@ def _by_quotients(party: Party, sums: ChildSums, numbers: NumberFormat) -> Share
             (sums.child_hessian, sums.hessian),
         )
     ]
-    _, of_sides = weigh(party, sides[0], sides[1], numbers, True)
-    return of_sides.sum(axis=0).reshape(*shape)
+    weights, of_sides = weigh(party, sides[0], sides[1], numbers, True)
+    found = of_sides.sum(axis=0)
+    if sums.rises is not None:
+        ways = np.broadcast_to(sums.rises, shape).reshape(-1)
+        gaps = (weights[0] - weights[1]).scale(ways)
+        kept = not_bits(party, is_negative(party, gaps, _GAP_BITS))
+        found = multiplex_shared(party, kept[None], found.reshape(1, 1, -1))[0, 0]
+    return found.reshape(*shape)
 
 
 def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shared:
@@ -193,11 +222,11 @@ def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shar
 
     masks_d, masks_h = _masks(numbers, words_per(left.size))
 
-    def of_d(party: Party) -> Normalised:
+    def of_d(party: Party) -> tuple[Normalised, SharedBits]:
         masks, wide = Preparation(party, masks_d), numbers.determinant_bits
         difference = _determinant(party, sums, penalised, total, numbers)
         d = to_bits(party, difference, wide, _unread(numbers), masks)
-        return normalised(party, (d[:-1] ^ d[-1],), (least_d,), masks.ready())
+        return normalised(party, (d[:-1] ^ d[-1],), (least_d,), masks.ready()), d[-1]
 
     def of_h(party: Party) -> tuple[Normalised, SharedBits]:
         ahead = Preparation(party, masks_h)
@@ -213,11 +242,14 @@ def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shar
             lambda part: reaches(part, h, _bound(numbers)),
         )
 
-    difference, (sides, heavy) = together(party, of_d, of_h)
+    (difference, negative), (sides, heavy) = together(party, of_d, of_h)
+    tests = [difference.above, heavy]
+    if sums.rises is not None:
+        tests.append(_in_order(party, negative, np.broadcast_to(sums.rises, shape).reshape(-1)))
     logs, valid = together(
         party,
         lambda part: log2_bits(part, Normalised.joined([difference, sides])),
-        lambda part: all_of(part, SharedBits.concatenate([difference.above, heavy])),
+        lambda part: all_of(part, SharedBits.concatenate(tests)),
     )
     flipped = not_bits(party, SharedBits.concatenate(logs[1:]))
     bits_of_score = SharedBits.concatenate([logs[0], flipped, valid[None]])
@@ -234,6 +266,12 @@ def _determinant(
     products = row_products(party, rows, of_nodes, numbers.determinant_bits)
     nodes = left.shape[0]
     return (products[:nodes] - products[nodes:]).reshape(-1)
+
+
+def _in_order(party: Party, negative: SharedBits, rises: NDArray[np.int64]) -> SharedBits:
+    """Whether the sign of D is one that it may have, (1, n); local."""
+    told = SharedBits(negative.words & pack_bits(rises != 0), negative.count)[None]
+    return told ^ SharedBits(pack_bits((rises >= 0) & (party.rank == 0))[None], negative.count)
 
 
 def _spread(values: Shared, shape: tuple[int, ...]) -> Shared:

@@ -44,7 +44,9 @@ class Candidates:
 
     ``column``: position among the used columns; ``cut``; ``missing_left``; ``owner``: rank;
     ``index``: the candidate's number at its owner, of ``index_bits`` bits, see
-    ``Candidates.decode``; ``number``: of its column over both parties.
+    ``Candidates.decode``; ``number``: of its column over both parties; ``direction``: 1 where a
+    child with the greater values must not weigh less, -1 where it must not weigh more, 0 where it
+    may; None where no column of the job has one.
     """
 
     column: Numbers
@@ -55,10 +57,14 @@ class Candidates:
     number: Numbers
     bins: int
     index_bits: int
+    direction: Numbers | None = None
 
     @staticmethod
-    def of(layout: Layout, used: Numbers) -> Candidates:
-        """Candidates of the used columns (numbers over both parties, ascending)."""
+    def of(layout: Layout, used: Numbers, directions: Numbers | None = None) -> Candidates:
+        """Candidates of the used columns (numbers over both parties, ascending).
+
+        ``directions``: of all columns of both parties.
+        """
         forward, backward = np.arange(layout.cuts), np.arange(layout.bins - 2, -1, -1)
         if not layout.missing:
             backward = backward[:0]
@@ -77,7 +83,15 @@ class Candidates:
             number=number,
             bins=layout.bins,
             index_bits=index_bits(layout),
+            direction=None if directions is None else directions[number],
         )
+
+    def turns(self, marks: SharedBits) -> SharedBits | None:
+        """Whether a node's split must rise, and must fall, (2, nodes); local. ``marks``: of these
+        candidates, (c, nodes)."""
+        if self.direction is None:
+            return None
+        return SharedBits.stack([marks[self.direction == way].xor_all() for way in (1, -1)])
 
     def decode(self, index: Numbers) -> tuple[Numbers, Numbers, NDArray[np.bool_]]:
         """(own column, cut, missing_left) of candidate numbers at their owner."""
@@ -106,13 +120,19 @@ class BestSplits:
 
 
 def splits_cost(
-    nodes: int, candidates: int, dummy_bits: int, numbers: NumberFormat, prices: Prices
+    nodes: int,
+    candidates: int,
+    dummy_bits: int,
+    numbers: NumberFormat,
+    prices: Prices,
+    *,
+    is_monotone: bool = False,
 ) -> Cost:
     """Cost of ``best_splits`` for so many nodes and candidates, and bits of dummies."""
     total = Cost()
     for block in blocks_of(nodes, candidates):
         count = block.stop - block.start
-        total += scores_cost(count, candidates, numbers, prices)
+        total += scores_cost(count, candidates, numbers, prices, is_monotone=is_monotone)
         total += best_cost(count, candidates, score_bits(numbers), 2, dummy_bits)
     return total
 
@@ -125,7 +145,12 @@ def blocks_of(nodes: int, candidates: int) -> list[slice]:
 
 @protocol(
     priced=lambda prices, histogram, candidates, numbers, dummies: splits_cost(
-        histogram.hessian.shape[0], candidates.cut.size, dummies.shape[0], numbers, prices
+        histogram.hessian.shape[0],
+        candidates.cut.size,
+        dummies.shape[0],
+        numbers,
+        prices,
+        is_monotone=candidates.direction is not None,
     ),
     opens=COMPOSED,
     source="xgboost 3.2, hist: EnumerateSplit, NeedReplace",
@@ -166,7 +191,10 @@ def child_sums(histogram: Histogram, candidates: Candidates) -> ChildSums:
         below = running[:, candidates.column, candidates.cut]
         present = running[:, candidates.column, candidates.bins - 1]
         parts.append(Shared.where(candidates.missing_left, present - below, below))
-    return ChildSums(parts[0], parts[1], *histogram.totals)
+    rises = candidates.direction
+    if rises is not None:
+        rises = np.where(candidates.missing_left, -rises, rises)
+    return ChildSums(parts[0], parts[1], *histogram.totals, rises)
 
 
 def _left_sums(sums: ChildSums, candidates: Candidates) -> Shared:

@@ -8,12 +8,24 @@ the quotient +-L / 1, a public number, is taken in its place: T(G) is put to 0 f
 the number added, each by a shared bit that is found beside the bits of H + lambda. T(G) times the
 weight is the score. The step is left out where public terms say that it never counts: H is at least
 min_child_weight where the weight is not 0 anyway.
+
+With max_delta_step a weight ends at it, m, in the same way: where |T(G)| > m (H + lambda). The
+score is what the weight +-m earns then, 2 m |T(G)| - m^2 (H + lambda), as xgboost has it: what is
+missing, m |T(G)| - m^2 (H + lambda), is a sum of products with public numbers, and the same bit
+adds it in the same round.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from securexgb.arith.bits import words_per
-from securexgb.arith.fixedpoint import LEAF_WEIGHT_INTEGER_BITS, SUM_BITS, NumberFormat
+from securexgb.arith.fixedpoint import (
+    LEAF_WEIGHT_BITS,
+    LEAF_WEIGHT_INTEGER_BITS,
+    SUM_BITS,
+    NumberFormat,
+)
 from securexgb.mpc.compare import all_cost, all_of, at_least, carry_cost, is_negative, not_bits
 from securexgb.mpc.convert import (
     bits_cost,
@@ -40,22 +52,55 @@ from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.mpc.together import together
 
 _MOST = 1 << LEAF_WEIGHT_INTEGER_BITS
+
+
+@dataclass(frozen=True)
+class _End:
+    """Where weights end: T(G) 2^shift beyond ``factor`` (H + lambda) has the weight +-``weight``.
+
+    ``width``: bits of what is compared. ``square``: the weight's, with its fraction bits, where
+    scores are what a weight that ends earns; else None.
+    """
+
+    factor: int
+    shift: int
+    width: int
+    weight: int
+    square: int | None
+
+    @staticmethod
+    def of(numbers: NumberFormat) -> _End | None:
+        """None where public terms say that no weight gets there."""
+        step = numbers.max_delta_step
+        if step:
+            square = step * step + (1 << (LEAF_WEIGHT_BITS - 1)) >> LEAF_WEIGHT_BITS
+            return _End(step, LEAF_WEIGHT_BITS, _STEP_WIDTH, step, square)
+        if needs_clip(numbers):
+            return _End(_MOST, 0, _CLIP_WIDTH, quotient_by_one(_MOST), None)
+        return None
+
+
 _CLIP_WIDTH = SUM_BITS + LEAF_WEIGHT_INTEGER_BITS + 2
+_STEP_WIDTH = SUM_BITS + LEAF_WEIGHT_INTEGER_BITS + LEAF_WEIGHT_BITS + 1
 
 
 def weights_cost(rows: int, count: int, numbers: NumberFormat, all_or_none: bool) -> Cost:
     """Cost of ``weigh`` for (rows, count) sums."""
-    quotients, clips = rows * count, needs_clip(numbers)
+    quotients, end = rows * count, _End.of(numbers)
     words = words_per(quotients)
     total = _threshold_cost(quotients, numbers.reg_alpha)
     tests = carry_cost(DENOMINATOR_BITS, quotients)
-    if clips:
-        tests = tests.at_once(carry_cost(_CLIP_WIDTH - 1, 2 * quotients))
+    if end:
+        tests = tests.at_once(carry_cost(end.width - 1, 2 * quotients))
     total += bits_cost(DENOMINATOR_BITS, words).at_once(tests)
     kept = all_cost(rows, words_per(count)) if all_or_none else Cost()
-    kept += gate_cost(2, words) if clips else Cost()
+    kept += gate_cost(2, words) if end else Cost()
     choice = multiplex_shared_cost(quotients)
-    kept += choice.at_once(lift_cost(2 * words)) if clips else choice
+    if end:
+        choice = choice.at_once(lift_cost(2 * words))
+        if end.square is not None:
+            choice = choice.at_once(multiplex_shared_cost(2 * quotients))
+    kept += choice
     total += highest_cost(DENOMINATOR_BITS, words).at_once(kept)
     ends = times_late_cost(quotients).at_once(lift_cost(words))
     return total + quotient_cost(quotients) + ends
@@ -74,32 +119,36 @@ def weigh(
 ) -> tuple[Shared, Shared]:
     """T(G)/(H + lambda) with 19 fraction bits, and T(G) times it: (k, n) each.
 
-    The first is within 2^11. It is 0 where H is below ``min_child_weight``; with ``all_or_none``,
-    in all k rows of a column where one of them is.
+    The first is within 2^11, or max_delta_step, which the second knows. It is 0 where H is below
+    ``min_child_weight``; with ``all_or_none``, in all k rows of a column where one of them is.
     """
-    shape, h = hessian.shape, hessian.reshape(-1)
+    shape, h, end = hessian.shape, hessian.reshape(-1), _End.of(numbers)
     below = h + constant(party, numbers.reg_lambda, h.shape)
     test = h - constant(party, numbers.min_child_weight, h.shape)
     short = soft_threshold(party, gradient.reshape(-1), numbers.reg_alpha)
     bits, beyond, light = together(
         party,
         lambda part: to_bits(part, below, DENOMINATOR_BITS),
-        lambda part: _beyond(part, short, below) if needs_clip(numbers) else None,
+        lambda part: _beyond(part, short, below, end) if end else None,
         lambda part: is_negative(part, test, DENOMINATOR_BITS + 1),
     )
     passed = not_bits(party, light)
 
-    def kept(party: Party) -> tuple[Shared, Shared]:
+    def kept(party: Party) -> tuple[Shared, Shared, Shared]:
         counts = _in_all_rows(party, passed, shape[0]) if all_or_none else passed
-        return _kept(party, short, counts, beyond)
+        if beyond is None or end is None:
+            none = Shared.zeros(*h.shape)
+            return _chosen(party, counts, short), none, none
+        ended = and_broadcast(party, counts, beyond)
+        return _kept(party, (short, below), counts ^ ended.xor_all(), ended, end)
 
-    marks, (above, ends) = together(party, lambda part: highest_bit(part, bits), kept)
+    marks, (above, ends, more) = together(party, lambda part: highest_bit(part, bits), kept)
     quotient, carry = divide(party, above, below, bits, marks)
     late = quotient + ends, carry
     scores, weights = together(
         party, lambda part: times_late(part, late, short), lambda part: in_time(part, late)
     )
-    return weights.reshape(*shape), scores.reshape(*shape)
+    return weights.reshape(*shape), (scores + more).reshape(*shape)
 
 
 def needs_clip(numbers: NumberFormat) -> bool:
@@ -108,11 +157,11 @@ def needs_clip(numbers: NumberFormat) -> bool:
     return least * _MOST < 1 << (numbers.signed_bits - 1)
 
 
-def _beyond(party: Party, x: Shared, a: Shared) -> SharedBits:
-    """Whether x > 2^11 a, and whether -x > 2^11 a: (2, n); |x| < 2^SUM_BITS, 0 <= a < 2^30."""
-    limit = a.scale(_MOST)
-    gaps = Shared.concatenate([limit - x, limit + x])
-    return is_negative(party, gaps, _CLIP_WIDTH).rows(2)
+def _beyond(party: Party, x: Shared, a: Shared, end: _End) -> SharedBits:
+    """Whether x / a is beyond the end above, and below: (2, n); |x| < 2^SUM_BITS, 0 <= a < 2^30."""
+    limit, scaled = a.scale(end.factor), x.scale(1 << end.shift)
+    gaps = Shared.concatenate([limit - scaled, limit + scaled])
+    return is_negative(party, gaps, end.width).rows(2)
 
 
 def _in_all_rows(party: Party, passed: SharedBits, rows: int) -> SharedBits:
@@ -121,20 +170,29 @@ def _in_all_rows(party: Party, passed: SharedBits, rows: int) -> SharedBits:
 
 
 def _kept(
-    party: Party, x: Shared, passed: SharedBits, beyond: SharedBits | None
-) -> tuple[Shared, Shared]:
-    """What is divided, x (n,) or 0, and the quotient where it ends at 2^11 on either side, or 0."""
-    if beyond is None:
-        return _chosen(party, passed, x), Shared.zeros(*x.shape)
+    party: Party, fraction: tuple[Shared, Shared], passed: SharedBits, ended: SharedBits, end: _End
+) -> tuple[Shared, Shared, Shared]:
+    """Of x / a, (n,): what is divided, x or 0; the quotient where it ends, or 0; what a score
+    has more then."""
+    x, a = fraction
     # At most one side is beyond.
-    ended = and_broadcast(party, passed, beyond)
-    above, flags = together(
+    above, flags, more = together(
         party,
-        lambda part: _chosen(part, passed ^ ended.xor_all(), x),
+        lambda part: _chosen(part, passed, x),
         lambda part: to_arithmetic(part, ended),
+        lambda part: _earned(part, x, a, ended, end),
     )
-    ends = [[quotient_by_one(_MOST)], [quotient_by_one(-_MOST)]]
-    return above, flags.scale(ends).sum(axis=0)
+    weights = [[end.weight], [-end.weight]]
+    return above, flags.scale(weights).sum(axis=0), more
+
+
+def _earned(party: Party, x: Shared, a: Shared, ended: SharedBits, end: _End) -> Shared:
+    """m |x| - m^2 a where x / a ends at +-m, else 0; ``ended``: above, below, (2, n)."""
+    if end.square is None:
+        return Shared.zeros(*x.shape)
+    gain, loss = x.scale(end.weight), a.scale(end.square)
+    both = Shared.stack([gain - loss, -gain - loss])[:, None]
+    return multiplex_shared(party, ended, both)[:, 0].sum(axis=0)
 
 
 def _chosen(party: Party, bits: SharedBits, x: Shared) -> Shared:

@@ -92,6 +92,9 @@ class DryRun:
         seconds += self._machine.drawing(dealt)
         if self._rows is not None:
             seconds += self._machine.row_bits(self._job.all_rows * self._rows.ordered)
+        if self.products is not None:
+            layout = self._job.layout
+            seconds += self._machine.registering(layout.rows * max(layout.columns))
         for batch in () if self.products is None else self.products.batches:
             # Both sides' matrices at a time, so each side does its own.
             share = 0.5 if all(self._job.buckets) else 1.0

@@ -8,8 +8,8 @@ machine (``machine``) and of the link:
     offline  what is made, by prices of each kind, with the messages and bytes it takes
 
 Correlations are made beside the protocols, and the first tree waits for its own. After it a party
-with two cores or more takes the longer of both; where a core must do both the link alone is waited
-for meanwhile.
+with two cores or more takes the longer of both. One core does both, one after the other, and is
+idle while the link is waited for and now and then besides (``machine.ONE_CORE``).
 """
 
 from __future__ import annotations
@@ -20,12 +20,19 @@ from typing import Any
 
 from securexgb.align.sizes import BUCKET
 from securexgb.boost.costs.metrics import metric_cost
+from securexgb.boost.metrics.schedule import evaluations, is_evaluated
+from securexgb.boost.params import TrainingParams
 from securexgb.correlations.counting import Budget
 from securexgb.jobs.estimating import online
 from securexgb.jobs.estimating.correlations import DryRun, Sent, scoring_traffic
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import FAST, Link
-from securexgb.jobs.estimating.machine import DEALT_A_MEGABYTE, Machine, this_machine
+from securexgb.jobs.estimating.machine import (
+    DEALT_A_MEGABYTE,
+    ONE_CORE,
+    Machine,
+    this_machine,
+)
 from securexgb.jobs.estimating.memory import Memory, disk_of, memory_of, session_bytes
 from securexgb.mpc.protocol import Cost
 
@@ -84,15 +91,15 @@ class Line:
 class Estimate:
     """By phase: ``align`` (as many keys at each side as rows; apart from the training; None where
     the terms do not align), ``setup``,
-    ``first_tree``, ``tree``, ``evaluation`` (after each tree), ``closing``, ``prediction`` of
-    ``PREDICTED_ROWS`` rows. ``trees``: rounds of the training.
+    ``first_tree``, ``tree``, ``evaluation`` (one), ``closing``, ``prediction`` of
+    ``PREDICTED_ROWS`` rows. ``params``: of the training.
 
     ``memory``: of this side at its peak. ``session_bytes``, ``upload_bytes``: of a session of
     predictions by hidden trees, see ``memory.session_bytes``. ``largest``: parts of a tree.
     ``lacks``: what is not foreseen, for people.
     """
 
-    trees: int
+    params: TrainingParams
     align: Phase | None
     setup: Phase
     first_tree: Phase
@@ -106,6 +113,11 @@ class Estimate:
     session_bytes: int = 0
     upload_bytes: int = 0
     lacks: str = ""
+
+    @property
+    def trees(self) -> int:
+        """Rounds of the training."""
+        return self.params.n_estimators
 
     @property
     def phases(self) -> dict[str, Phase]:
@@ -128,14 +140,15 @@ class Estimate:
     def grown(self, first: int, last: int) -> Phase:
         """Trees ``first`` to ``last`` with their evaluation, set-up and end apart."""
         more = max(last - first, 0)
-        total = self.evaluation.times(more)
+        measured = [evaluations(self.params, rounds) for rounds in (first, first + more)]
+        total = self.evaluation.times(measured[1] - measured[0])
         if more and not first:
             total, more = total + self.first_tree, more - 1
         return total + self.tree.times(more)
 
     def to_mapping(self) -> dict[str, Any]:
         """For JSON: phases by name, and what else is known."""
-        plain = {f.name for f in fields(self)} - {"memory", "link", "largest"}
+        plain = {f.name for f in fields(self)} - {"memory", "link", "largest", "params"} | {"trees"}
         facts = {name: getattr(self, name) for name in sorted(plain)}
         facts |= {name: asdict(one) for name, one in facts.items() if isinstance(one, Phase)}
         return {
@@ -166,11 +179,13 @@ class _Estimating:
         metrics = online.evaluation_cost(job)
         budgets = [_sum(first).correlations, _sum(later).correlations]
         without = self._correlations(budgets)
-        beside = without
+        beside, evaluation, first_more = without, Sent(), Sent()
         if job.sets:
-            beside = self._correlations([one + metrics.correlations for one in budgets])
-        evaluation = beside.a_tree - without.a_tree
-        first_more = beside.first - without.first - evaluation
+            beside = self._correlations(budgets, metrics.correlations)
+            evaluation = (beside.whole - without.whole).times(1 / self._measured)
+        if job.sets and job.params.eval_every == 1:
+            evaluation = beside.a_tree - without.a_tree
+            first_more = beside.first - without.first - evaluation
         scoring = online.prediction_cost(job, PREDICTED_ROWS)
         sent = scoring_traffic(job, PREDICTED_ROWS, scoring.correlations, self.machine)
         held, upload = session_bytes(job, self.rank)
@@ -178,7 +193,7 @@ class _Estimating:
         first_tree = self._phase(_sum(first), without.first + first_more, is_first=True)
         prediction = self._phase(scoring, sent, is_first=True)
         return Estimate(
-            trees=job.params.n_estimators,
+            params=job.params,
             align=self._align(memory) if job.aligns else None,
             setup=replace(self._phase(online.setup_cost(job), beside.setup), memory=memory.setup),
             first_tree=replace(first_tree, memory=peak, disk=disk.kept + disk.a_tree),
@@ -219,28 +234,45 @@ class _Estimating:
     def _together(self, work: float, waiting: float, made: Sent, *, is_first: bool) -> float:
         """Seconds of a phase whose protocols work and wait so long, beside what is made."""
         there = made.messages * self.link.latency
+        if self.machine.cores < 2.0:
+            return (work + made.seconds) / ONE_CORE + waiting
         if is_first:
             return work + waiting + made.seconds + there
-        if self.machine.cores >= 2.0:
-            return max(work + waiting, made.seconds + there)
-        return max(work + waiting, work + made.seconds)
+        return max(work + waiting, made.seconds + there)
 
-    def _correlations(self, budgets: list[Budget]) -> _Correlations:
-        """``budgets``: of the first round and of each other."""
-        trees = self.job.params.n_estimators
+    @property
+    def _rounds(self) -> int:
+        """That are gone through one by one; one of them is evaluated at least."""
+        params = self.job.params
+        return min(params.n_estimators, max(_DRY_ROUNDS, params.eval_every))
+
+    @property
+    def _measured(self) -> int:
+        """How many of these are evaluated."""
+        return evaluations(self.job.params, self._rounds)
+
+    def _correlations(self, budgets: list[Budget], metrics: Budget | None = None) -> _Correlations:
+        """``budgets``: of the first round and of each other; ``metrics``: of an evaluation."""
+        params, trees = self.job.params, self.job.params.n_estimators
         dry = DryRun(self.job, self.machine)
         taken = [dry.sent]
-        for number in range(min(trees, _DRY_ROUNDS)):
-            dry.round(budgets[min(number, 1)], trees - number)
+        for number in range(self._rounds):
+            budget = budgets[min(number, 1)]
+            if metrics is not None and is_evaluated(params, number):
+                budget += metrics
+            dry.round(budget, trees - number)
             taken.append(dry.sent)
         setup, later = taken[0], Sent()
         if len(taken) > 2:
             later = (taken[-1] - taken[1]).times(1.0 / (len(taken) - 2))
-        return _Correlations(setup, taken[1] - setup, later)
+        return _Correlations(setup, taken[1] - setup, later, taken[-1] - setup)
 
     def _largest(self, parts: Mapping[str, Cost], made: _Correlations) -> tuple[Line, ...]:
         lines = [self._line(name, cost, _ADVICE.get(name, "")) for name, cost in parts.items()]
-        for one in self.job.sets:
+        if self.job.params.opens_scores:
+            cost = online.evaluation_cost(self.job)
+            lines.append(self._line("scores of evaluation rows", cost, METRIC_ADVICE))
+        for one in () if self.job.params.opens_scores else self.job.sets:
             for metric in self.job.params.metrics:
                 cost = metric_cost(metric, one, self.job.params)
                 lines.append(self._line(f"{metric} of {one.name}", cost, METRIC_ADVICE))
@@ -269,6 +301,8 @@ class _Correlations:
     setup: Sent
     first: Sent
     a_tree: Sent
+    whole: Sent
+    """Of all rounds that were gone through."""
 
 
 def _lacks(job: Job) -> str:

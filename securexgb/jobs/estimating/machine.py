@@ -1,16 +1,15 @@
 """How fast this machine is: prices that were measured once, times what a short trial says now.
 
-Prices are of one core of the machine of docs/benchmarks.md. Three things are tried for a tenth of
-a second each, by processor time, the fastest of some repetitions, so that other work does not
-count: rounds with next to nothing in them (an interpreter's work), rounds with much (memory and
-arithmetic of words), and kernels that correlations are made by. Each is compared with what it took
+Prices are of one core of the machine of docs/benchmarks.md. Three things are tried, by processor
+time, the fastest of many repetitions: steps on few words (an interpreter's work), on many (memory
+and arithmetic), and kernels that correlations are made by. Each is compared with what it took
 there.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from time import process_time
@@ -26,26 +25,27 @@ from securexgb.correlations.random_bits import RandomBits
 from securexgb.correlations.row_triples import RowTriples
 from securexgb.correlations.transfers import Transfers
 from securexgb.correlations.triples import Triples
-from securexgb.jobs.simulation import simulate_parties
-from securexgb.mpc.numbers.truncate import truncate
-from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared
 
-SECONDS_A_ROUND = 0.54e-3
-"""Of a party, on a link without latency; docs/benchmarks.md, "Growth"."""
-SECONDS_A_MEGABYTE = 5.7e-3
-"""Online, of both directions together; the same page, "Training", with a dealer."""
+SECONDS_A_ROUND = 0.65e-3
+"""Of a party's protocols and its link's thread; from W1 and W2 of docs/benchmarks.md."""
+SECONDS_A_MEGABYTE = 4.4e-3
+"""Online, of both directions together; the same runs."""
+ONE_CORE = 0.73
+"""The share of its only core that a party keeps busy; the same runs, two parties on two cores."""
 DRAWN_A_MEGABYTE = 2.5e-3
 """Of what a dealer sends, at the party that draws it; from the same table."""
 DEALT_A_MEGABYTE = 4.0e-3
 """Of the dealer's processor; from the same table."""
-SECONDS_A_ROW_BIT = 60e-9
+SECONDS_A_ROW_BIT = 30e-9
 """Of a party, for a row and node in one direction: docs/homomorphic.md, "Row bits"."""
-SECONDS_A_BIT = 25e-9
+SECONDS_A_BIT = 12e-9
 """Of a party, for a bit of the number and a word of its row in triples of rows."""
+SECONDS_A_CELL = 1.0e-6
+"""Of a party, for a value of its table: what its sums of a one-hot matrix take once; from W3."""
 SECONDS_A_KEY = 4.0e-6
 """Of a party, to align: docs/alignment.md."""
-SECONDS_A_POOL = 0.12
+SECONDS_A_POOL = 0.06
 """Of a party, to fill a pool of transfers from the base ones; docs/offline.md."""
 
 PRODUCTS: Mapping[str, tuple[float, float]] = {
@@ -57,10 +57,11 @@ PRODUCTS: Mapping[str, tuple[float, float]] = {
 the instructions that there are. avx512: docs/homomorphic.md, "Figures". avx2: batches of 16 to 128
 vectors, processor time on such a machine beside other work; without, as it was found before."""
 
-_ROUND, _MEGABYTE, _KERNELS = 0.25e-3, 5.5e-3, 0.33e-3
+_ROUND, _MEGABYTE, _KERNELS = 11e-6, 18.5e-6, 110e-6
 """What the trials took on the machine of the prices."""
-_SHORT, _LONG = 64, 1 << 14
-_REPEAT = 4
+_SHORT, _LONG = 64, 1 << 12
+_REPEAT = 64
+_MESSAGES = 8
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,10 @@ class Machine:
         """Seconds of rows times nodes, in both directions."""
         return 2 * count * SECONDS_A_ROW_BIT * self.kernels
 
+    def registering(self, cells: float) -> float:
+        """Seconds of a party to prepare its matrix of so many values for products."""
+        return cells * SECONDS_A_CELL * self.megabytes
+
     def pools(self, count: float) -> float:
         """Seconds to fill so many pools of transfers of both directions."""
         return count * SECONDS_A_POOL * self.kernels
@@ -105,58 +110,55 @@ class Machine:
 
 
 def price(kind: Kind[Any]) -> float:
-    """Seconds of an element without a dealer; docs/benchmarks.md, "Correlations by kind",
-    transfers as stretched (docs/offline.md)."""
+    """Seconds of an element without a dealer: as docs/benchmarks.md, "Correlations by kind", has
+    them beside each other, and transfers as stretched (docs/offline.md); together, and with pools,
+    what their thread took in W1 and W2."""
     match kind:
         case Triples():
-            return 3.8e-6
+            return 1.9e-6
         case RowTriples(count, bits):
             return count * bits * SECONDS_A_BIT
         case Gates():
-            return 3.6e-6
+            return 1.8e-6
         case DigitTransfers():
-            return 6.1e-6
+            return 3.0e-6
         case RandomBits(ring_bits=32):
-            return 0.06e-6
-        case RandomBits():
-            return 0.07e-6
-        case Transfers():
             return 0.03e-6
+        case RandomBits():
+            return 0.035e-6
+        case Transfers():
+            return 0.015e-6
     raise LookupError(f"no price was measured for {kind.name}")
 
 
 @cache
 def this_machine() -> Machine:
     """What a short trial says, once a process."""
-    short = _least(lambda: _truncated(_SHORT, 8))
-    long = _least(lambda: _truncated(_LONG, 1))
-    kernels = _least(_made)
+    trials = [
+        (_worked(_SHORT, 200) / 200, _worked(_LONG, 10) / 10, _made()) for _ in range(_REPEAT)
+    ]
+    short, long, kernels = (min(of_one) for of_one in zip(*trials, strict=True))
     return Machine(short / _ROUND, long / _MEGABYTE, kernels / _KERNELS, float(os.cpu_count() or 1))
 
 
-def _least(trial: Callable[[], float]) -> float:
-    return min(trial() for _ in range(_REPEAT))
-
-
-def _truncated(count: int, times: int) -> float:
-    """Processor seconds of a party: a round of few numbers, or a megabyte of many."""
-
-    def program(party: Party, _: None) -> tuple[int, int]:
-        numbers = Shared(np.arange(count, dtype=np.uint64))
-        for _number in range(times):
-            truncate(party, numbers, 30)
-        return party.rounds, party.channel.traffic.bytes_sent
-
+def _worked(count: int, times: int) -> float:
+    """Processor seconds of local steps on shares of so many numbers."""
+    numbers, bits = Shared(np.arange(count, dtype=np.uint64)), np.uint64(7)
     began = process_time()
-    (rounds, sent), (_, theirs) = simulate_parties(program, [None, None], seed=0).results
-    seconds = (process_time() - began) / 2
-    return seconds / rounds if count == _SHORT else seconds / ((sent + theirs) / 1e6)
+    for _ in range(times):
+        more = numbers + numbers.scale(3)
+        parts = Shared.stack([more, more - numbers]).reshape(-1)
+        np.right_shift(parts.words, bits, out=parts.words)
+    return process_time() - began
 
 
 def _made() -> float:
-    """Processor seconds of messages of triples."""
-    count, bits = 1 << 10, 64
+    """Processor seconds of messages of triples; like all of these so small that the system is not
+    asked for memory, which takes more or less by what the process did before."""
+    count, bits = 1 << 7, 64
     zero = np.arange(count * bits, dtype=np.uint64)
+    keys, other = zero[:count], zero[::-1].copy()
     began = process_time()
-    _kernels.ot_products_send(zero, zero[::-1].copy(), zero[:count], bits)
+    for _ in range(_MESSAGES):
+        _kernels.ot_products_send(zero, other, keys, bits)
     return process_time() - began

@@ -44,23 +44,28 @@ AUC_ROWS = 2048
 
 
 def evaluation_warning(found: Estimate, params: TrainingParams) -> str | None:
-    """What to do where metrics take longer after a tree than the tree; None where they do not."""
+    """What to do where metrics take longer than the trees between them; None where they do not."""
     tree, metrics = found.tree, found.evaluation
-    if metrics.seconds <= tree.seconds:
+    often, more = params.eval_every, max(2, 5 * params.eval_every)
+    if metrics.seconds <= often * tree.seconds:
         return None
     text = f"the metrics after a tree take {_costs(metrics)}, more than the tree: {_costs(tree)}"
-    if "auc" not in params.metrics or 0 < params.auc_rows <= AUC_ROWS:
-        return f"{text}: fewer metrics or evaluation rows take less"
+    if often > 1:
+        text += f", and eval_every = {often} trees are not enough to make up for it"
+    less = f"eval_every = {more} in the terms measures them after every {more}th tree"
+    is_sorted = "auc" in params.metrics and not params.opens_scores
+    if not is_sorted or 0 < params.auc_rows <= AUC_ROWS:
+        return f"{text}; {less}, and fewer metrics or evaluation rows take less"
     rounds, size = _auc_figures(params, AUC_ROWS)
     return (
-        f"{text}; auc_rows = {AUC_ROWS} in the terms measures auc on a public sample, in "
+        f"{text}; {less}, and auc_rows = {AUC_ROWS} measures auc on a public sample, in "
         f"{rounds:,} rounds, {size:,.1f} MB and their correlations (`evaluate` takes all rows)"
     )
 
 
 def auc_line(params: TrainingParams) -> str | None:
     """For who writes terms, before anybody knows rows; None where auc is not asked for."""
-    if "auc" not in params.metrics or params.auc_rows:
+    if "auc" not in params.metrics or params.auc_rows or params.opens_scores:
         return None
     parts = []
     for rows in (AUC_ROWS, 10 * AUC_ROWS):

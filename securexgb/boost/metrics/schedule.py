@@ -1,0 +1,30 @@
+"""After which trees a training measures its evaluation sets: every ``eval_every``-th, and the last.
+
+Numbers of rounds count from 0. All of it follows from the terms, so both sides, and a resumed
+training, measure after the same trees.
+"""
+
+from __future__ import annotations
+
+from securexgb.boost.params import TrainingParams
+
+
+def is_evaluated(params: TrainingParams, number: int) -> bool:
+    """Whether metrics are opened after round ``number``."""
+    return evaluations(params, number + 1) > evaluations(params, number)
+
+
+def evaluations(params: TrainingParams, rounds: int) -> int:
+    """How many times metrics are opened while the first ``rounds`` are grown."""
+    count, more = divmod(rounds, params.eval_every)
+    return count + (more > 0 and rounds == params.n_estimators)
+
+
+def evaluated_round(params: TrainingParams, place: int) -> int:
+    """The round after which metrics were opened for the ``place``-th time, from 0."""
+    return min((place + 1) * params.eval_every, params.n_estimators) - 1
+
+
+def place_of(params: TrainingParams, number: int) -> int:
+    """The place among a metric's values of that after the evaluated round ``number``."""
+    return number // params.eval_every

@@ -30,9 +30,9 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.objective.proposals import with_scales
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict_margins
-from securexgb.boost.proposals import with_scales
 from securexgb.boost.scales import Outcomes
 from securexgb.jobs.export import joint_export
 from securexgb.jobs.job import TrainingJob

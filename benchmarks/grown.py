@@ -48,7 +48,7 @@ def params_of(
         given |= {"splits": "owner"}
     params = TrainingParams(**given)
     if "weight_exponent" in known:
-        from securexgb.boost.proposals import Outcomes, with_scales  # noqa: PLC0415
+        from securexgb.boost.objective.proposals import Outcomes, with_scales  # noqa: PLC0415
 
         return with_scales(params, Outcomes(labels, weights))
     values = params.to_mapping()

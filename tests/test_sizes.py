@@ -27,6 +27,7 @@ MANY_ARGUMENTS = [
     "securexgb/cli/align.py align",
     "securexgb/cli/job.py new",
     "securexgb/cli/simulate.py simulate",
+    "securexgb/cli/train.py train",
     "securexgb/estimator/model.py fit",
 ]
 """Commands: their options are their arguments; and those that notebooks pass to a fit."""

@@ -33,7 +33,7 @@ greater; then there are four bits more. Overflow budget:
     leaf value                   2^-20       2^31              w * learning rate, truncated
     margin                       2^-20       (t+1) 2^31 < 2^45 t <= 10^4
     margin times rounding steps  2^-40       < 2^62            boost.predict refuses more trees
-    metric sums                  -           < 2^62            boost.evaluation drops bits
+    metric sums                  -           < 2^62            boost.metrics.evaluation drops bits
 """
 
 from __future__ import annotations

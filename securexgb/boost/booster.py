@@ -17,7 +17,7 @@ from securexgb.boost.importance import opened_importance
 from securexgb.boost.leak import most_of_evaluation, most_of_round
 from securexgb.boost.metrics.measuring import Measured, measured_metrics
 from securexgb.boost.metrics.schedule import is_evaluated
-from securexgb.boost.sample import sampled_columns
+from securexgb.boost.sample import columns_of_nodes
 from securexgb.boost.state import State
 from securexgb.errors import MalformedFrame
 from securexgb.mpc.party import Party
@@ -25,6 +25,8 @@ from securexgb.mpc.party import Party
 
 def grow_model(party: Party, state: State, callbacks: Sequence[TrainingCallback] = ()) -> ModelHalf:
     """Grow the trees that ``state`` still lacks; returns this party's half of the model.
+
+    Trees of an earlier model keep their numbers, and new ones go on counting.
 
     Callbacks run at this side only, all of them in their order, and either side's may stop both;
     the model is without importance then.
@@ -38,8 +40,9 @@ def grow_model(party: Party, state: State, callbacks: Sequence[TrainingCallback]
     model = state.model
     # A resumed training may have been stopped by what it had already seen.
     done = len(model.rounds)
-    stop = bool(done) and any(c.after_iteration(model, done - 1, model.history) for c in early)
-    for number in range(done, params.n_estimators):
+    has_seen = done > params.past.rounds
+    stop = has_seen and any(c.after_iteration(model, done - 1, model.history) for c in early)
+    for number in range(done, params.all_rounds):
         with party.step("tree", number):
             stops = [c.before_iteration(model, number, model.history) for c in everyone]
             if _either(party, stop or any(stops)):
@@ -74,9 +77,9 @@ def _grow(party: Party, state: State, number: int) -> None:
     due = state.sets if is_evaluated(params, number) else []
     most = most_of_round(params) | most_of_evaluation(params, [one.truth.rows for one in due])
     with party.ledger.announced(most):
-        state.begin_tree(params.n_estimators - number)
+        state.begin_tree(params.all_rounds - number)
         state.rows.gradients(number)
-        used = sampled_columns(state.coins, params, model.layout, number)
+        used = columns_of_nodes(state.coins, params, model.layout, number, model.outputs)
         model.trees += grow_trees(party, state.tree_job(number, used), state.rows)
         margins = state.rows.margins()
         sets = [Measured(one.name, margins[:, one.rows], one.truth) for one in due]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from securexgb.boost.ensemble import History, ModelHalf
-from securexgb.boost.evaluation import MAXIMISED
+from securexgb.boost.metrics.evaluation import MAXIMISED
 from securexgb.boost.metrics.schedule import evaluated_round
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import UsageError

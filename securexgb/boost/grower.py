@@ -14,6 +14,7 @@ so all of them grow in the same rounds of messages.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from securexgb.arith.prg import Prg
 from securexgb.boost.histogram import Histogram, running, siblings
 from securexgb.boost.layout import Layout
 from securexgb.boost.row_side import RowSide
+from securexgb.boost.splits.groups import Groups, Paths
 from securexgb.boost.splits.hidden import HiddenRound
 from securexgb.boost.splits.leaves import LevelSums, leaf_weights
 from securexgb.boost.splits.owned import OwnedRound
@@ -37,10 +39,12 @@ class TreeJob:
     """What the trees of a round are grown from, besides the sums over rows.
 
     ``cuts``: float64 (own columns, bins); ``used``: public numbers of the columns that these trees
-    may use, ascending; ``dummies``: what this party draws dummy splits from, not read before; None
-    where splits are hidden, which need none; ``importance``: what trees, which are hidden then,
-    hold shares of by column, see ``splits.leaves``: "gain", "cover", or "none"; ``directions``: by
-    column of both parties, see ``boost.monotone``, None where there are none.
+    may use, or that each of their nodes may, see ``sample.columns_of_nodes``; ``dummies``: what
+    this party draws dummy splits from, not read before; None where splits are hidden, which need
+    none; ``importance``: what trees, which are hidden then, hold shares of by column, see
+    ``splits.leaves``: "gain", "cover", or "none"; ``directions``: by column of both parties, see
+    ``boost.splits.directions``, None where there are none; ``groups``: in which groups a path's
+    columns must be together, None where they need not.
     """
 
     layout: Layout
@@ -52,6 +56,7 @@ class TreeJob:
     dummies: Prg | None
     importance: str = "none"
     directions: NDArray[np.int64] | None = None
+    groups: Groups | None = None
 
 
 def grow_trees(party: Party, job: TreeJob, rows: RowSide) -> tuple[Tree, ...]:
@@ -59,13 +64,13 @@ def grow_trees(party: Party, job: TreeJob, rows: RowSide) -> tuple[Tree, ...]:
 
     Returns this party's halves, (outputs,).
     """
-    splits, last, chosen = _grow_levels(party, job, rows)
+    splits, (last, of_last), chosen = _grow_levels(party, job, rows)
     roots, rate = chosen[0].gradient.size, job.learning_rate
     with party.step("leaves"):
         leaves, level = together(
             party,
             lambda part: leaf_weights(part, chosen, job.numbers, rate, job.importance),
-            lambda part: splits.found(part, last),
+            lambda part: splits.found(part, last, of_last),
         )
         values = leaves.values.reshape(roots, -1)
         if job.importance != "none" and isinstance(splits, HiddenRound):
@@ -76,32 +81,36 @@ def grow_trees(party: Party, job: TreeJob, rows: RowSide) -> tuple[Tree, ...]:
 
 def _grow_levels(
     party: Party, job: TreeJob, rows: RowSide
-) -> tuple[HiddenRound | OwnedRound, BestSplits, list[LevelSums]]:
-    """All splits but the last level's, which are the best ones, and the sums of all nodes."""
-    candidates, shape = Candidates.of(job.layout, job.used, job.directions), rows.shape
+) -> tuple[HiddenRound | OwnedRound, tuple[BestSplits, Candidates], list[LevelSums]]:
+    """All splits but the last level's, which are the best ones among so many, and all sums."""
+    everything, shape = Candidates.of(job.layout, job.used, job.directions), rows.shape
     sums = rows.root_sums()
-    nodes = sums.nodes * ((1 << job.max_depth) - 1)
+    roots = sums.nodes
+    nodes = roots * ((1 << job.max_depth) - 1)
 
     def begun(party: Party) -> HiddenRound | OwnedRound:
         if job.dummies is None:
-            return HiddenRound(candidates, job.layout)
-        return OwnedRound(party, candidates, job.cuts, nodes, job.dummies)
+            return HiddenRound(job.layout)
+        return OwnedRound(party, everything, job.cuts, nodes, job.dummies)
 
     def rounded(party: Party) -> Histogram:
-        return running(party, shape, sums, job.used, job.numbers)
+        return running(party, shape, sums, candidates.used, job.numbers)
 
+    candidates = everything.of_nodes(slice(roots))
     with party.step("level", 0):
         histogram, splits = together(party, rounded, begun)
-    chosen = list[LevelSums]()
+    chosen, paths = list[LevelSums](), Paths(job.groups)
     while True:
         with party.step("level", len(chosen)):
-            dummies = splits.dummies(sums.nodes)
-            best = best_splits(party, histogram, candidates, job.numbers, dummies)
+            dummies, usable = splits.dummies(sums.nodes), paths.usable(candidates)
+            best = best_splits(party, histogram, candidates, job.numbers, dummies, usable)
             turns = candidates.turns(best.marks[:-1])
             chosen.append(LevelSums.of(histogram, best.left, turns))
             if len(chosen) == job.max_depth:
-                return splits, best, chosen
-            level = splits.found(party, best)
+                return splits, (best, candidates), chosen
+            level = splits.found(party, best, candidates)
         with party.step("level", len(chosen)):
             sums = siblings(sums, rows.split(level))
-            histogram = rounded(party)
+            descend = partial(paths.descend, best=best, candidates=candidates)
+            candidates = everything.of_nodes(slice(sums.nodes - roots, 2 * sums.nodes - roots))
+            histogram, _ = together(party, rounded, descend)

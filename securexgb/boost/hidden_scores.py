@@ -49,7 +49,7 @@ class HiddenScores:
         for depth in range(self._depth):
             nodes = slice(trees * ((1 << depth) - 1), trees * ((2 << depth) - 1))
             levels.append(HiddenSplits(left[nodes]))
-        rate = model.params.learning_rate
+        rate = model.params.most_rate
         values = chosen_leaves(self._party, levels, self._leaves, rows, rate)
         return values.reshape(self._rounds, -1, rows).sum(axis=0)
 

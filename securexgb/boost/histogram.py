@@ -99,7 +99,7 @@ def running_cost(shape: MatrixShape, sums: int, numbers: NumberFormat) -> Cost:
 
 @protocol(
     cost=lambda shape, sums, used, numbers: running_cost(
-        shape, sums.nodes * used.size * sums.sums.shape[3], numbers
+        shape, sums.nodes * used.shape[-1] * sums.sums.shape[3], numbers
     ),
     opens=COMPOSED,
     source="docs/protocols.md, histograms",
@@ -112,6 +112,16 @@ def running(
     used: NDArray[np.int64],
     numbers: NumberFormat,
 ) -> Histogram:
-    """The running sums of the used columns, rounded to the units of the number format."""
-    cumulated = sums.sums[:, :, used].cumsum(axis=3)
+    """The running sums of the used columns, rounded to the units of the number format.
+
+    ``used``: (k,), or those of each node, (nodes, k).
+    """
+    chosen = sums.sums[:, :, used] if used.ndim == 1 else _of_each(sums, used)
+    cumulated = chosen.cumsum(axis=3)
     return Histogram(*round_sums(party, cumulated, shape.widths(numbers.dropped_bits)))
+
+
+def _of_each(sums: NoisySums, used: NDArray[np.int64]) -> Shared:
+    """Each node's own columns, (nodes, 2, k, bins)."""
+    nodes = np.arange(used.shape[0])[:, None, None]
+    return sums.sums[nodes, np.arange(2)[:, None], used[:, None]]

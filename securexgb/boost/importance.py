@@ -1,8 +1,10 @@
 """Feature importance: what the splits on a column amount to.
 
 Where splits are owned each side counts those on its own columns (xgboost's "weight"); the other
-side's are not known to it, and gains are never opened. Trees are complete: a split counts also
-where it stands below a node that was not worth splitting, which its owner cannot see.
+side's are not known to it, and gains are never opened. Trees are complete, so there are splits,
+too, at and below nodes that were not worth splitting. Which these are only both halves together
+say: all leaves below are equal. These splits do not count, as they do not exist in xgboost's tree.
+One side cannot see it and counts all its splits, and says so.
 
 Where splits are hidden nobody can count. There is the gain of all splits on a column, as a share of
 the gain of all columns (xgboost's "total_gain", and not its "gain", a mean over splits), of nodes
@@ -56,11 +58,27 @@ _COUNT_BYTES = 4
 def split_counts(model: ModelHalf) -> NDArray[np.int64]:
     """Splits on each own column, in the order of ``model.columns``: (f,).
 
-    NotAvailable where splits are hidden.
+    All of them: which nodes stopped, one half does not say. NotAvailable where splits are hidden.
     """
     counts = np.zeros(len(model.columns), np.int64)
     for tree in owned(model.best_trees):
         np.add.at(counts, tree.features[tree.own_nodes], 1)
+    return counts
+
+
+def live_split_counts(label: ModelHalf, feature: ModelHalf) -> list[NDArray[np.int64]]:
+    """Splits on each column of both halves, by side, of nodes that did split: xgboost's "weight".
+
+    A split whose leaves on both sides are all equal, to their last bit, counts as stopped, too.
+    """
+    counts = [np.zeros(len(half.columns), np.int64) for half in (label, feature)]
+    for halves in zip(owned(label.best_trees), owned(feature.best_trees), strict=True):
+        leaves = halves[0].leaf_values + halves[1].leaf_values
+        levels = [leaves.reshape(1 << depth, -1) for depth in range(halves[0].depth)]
+        splits = np.concatenate([(level != level[:, :1]).any(axis=1) for level in levels])
+        for tree, count in zip(halves, counts, strict=True):
+            nodes = tree.own_nodes[splits[tree.own_nodes]]
+            np.add.at(count, tree.features[nodes], 1)
     return counts
 
 
@@ -79,7 +97,8 @@ def importances(
 ) -> list[NDArray[np.float64]]:
     """Of each of these halves (both, or one side's own): a share for each own column.
 
-    Owned splits: by count, "weight", adding up to 1 over these halves. Hidden ones: "gain", or
+    Owned splits: by count, "weight", adding up to 1 over these halves; of both halves without those
+    of nodes that stopped, of one half all of its own. Hidden ones: "gain", or
     "cover" where the terms say so, adding up to 1 over both halves; of one half what was opened, in
     hundredths. None is whichever there is; NotAvailable where that is none, or not the one that is
     asked for.
@@ -94,7 +113,8 @@ def importances(
             + ("nobody can count hidden splits" if is_hidden else "gains are never opened")
         )
     if not is_hidden:
-        shares = _shares(np.concatenate([split_counts(half) for half in halves]))
+        counts = live_split_counts(*halves) if len(halves) == 2 else [split_counts(halves[0])]
+        shares = _shares(np.concatenate(counts))
         return np.split(shares, np.cumsum([len(half.columns) for half in halves])[:-1])
     if len(halves) == 2:
         return np.split(amount_shares(*halves), [halves[0].layout.label_columns])
@@ -121,7 +141,8 @@ def importance_of(model: ModelHalf) -> Importance:
         counts = [int(count) for count in split_counts(model)]
         return Importance(
             dict(zip(model.columns, counts, strict=True)),
-            "number of splits on each of this side's columns; gains are never opened",
+            "number of splits on each of this side's columns, those of nodes that were not worth "
+            "splitting included, since one side cannot tell; gains are never opened",
         )
     if model.importance is None:
         return Importance({}, f"not available: {why_not(model)}")
@@ -140,7 +161,7 @@ def why_not(model: ModelHalf) -> str:
     """Why a half with hidden splits holds no importance, for people."""
     if not model.params.opens_importance:
         return NOT_OPENED
-    done, all_of_it = len(model.rounds), model.params.n_estimators
+    done, all_of_it = len(model.rounds), model.params.all_rounds
     if ended_rounds(model) is None:
         return (
             f"a callback of one side stopped the training after {done} of {all_of_it} rounds, and "
@@ -157,8 +178,8 @@ def ended_rounds(model: ModelHalf) -> int | None:
     from the terms and the opened metrics, so both sides find the same, whatever callbacks they run.
     """
     params, done = model.params, len(model.rounds)
-    is_over, count = done == params.n_estimators, done
-    if params.early_stopping_rounds is not None and done:
+    is_over, count = done == params.all_rounds, done
+    if params.early_stopping_rounds is not None and done > params.past.rounds:
         best, stop = EarlyStopping(params.early_stopping_rounds).verdict(params, model.history)
         is_over, count = is_over or stop, done if best is None else best + 1
     return count if is_over else None

@@ -180,7 +180,8 @@ def _of_sets(params: TrainingParams, sets: Sets, rounds: int) -> list[Leak]:
     """Metrics of so many rounds, as if all were of the fewest rows that one of them is of."""
     most, values = _most_measured(params), evaluations(params, rounds) * len(params.metrics)
     found = [of_metrics(name, min(rows, most or rows), values) for name, rows in sets]
-    return found + _of_scores(params, sets, evaluations(params, rounds), params.eval_every)
+    more = params.past.rounds + params.eval_every
+    return found + _of_scores(params, sets, evaluations(params, rounds), more)
 
 
 def of_evaluation(params: TrainingParams, sets: Sets, rounds: int) -> list[Leak]:
@@ -216,9 +217,9 @@ def _of_training(params: TrainingParams, layout: Layout, splits: int, columns: i
 def before_training(params: TrainingParams, layout: Layout, sets: Sets = ()) -> list[Leak]:
     """The worst case: every split goes to the feature party, but hidden ones to nobody.
 
-    Training rows first.
+    Training rows first. Splits of an earlier model count, as if its rows had been these.
     """
-    rounds, outputs = params.n_estimators, objective_of(params).outputs
+    rounds, outputs = params.all_rounds, objective_of(params).outputs
     splits = 0 if params.is_hidden else rounds * outputs * ((1 << params.max_depth) - 1)
     return [
         _of_training(params, layout, splits, layout.total_columns),

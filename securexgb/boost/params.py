@@ -12,114 +12,114 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import operator
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-from securexgb.boost.monotone import plain_directions, read_directions
+from securexgb.boost.continued.past import NO_PAST, Past
+from securexgb.boost.declaration import Declaration, checked, parameter
 from securexgb.boost.objective.traits import TRAITS, Traits
+from securexgb.boost.splits.directions import plain_directions, read_directions
+from securexgb.boost.splits.interactions import plain_interactions, read_interactions
 from securexgb.errors import UsageError
 
 SIGMOIDS = ("table", "ckks")
 IMPORTANCES = ("none", "gain", "cover")
+MOST_LOG_ODDS = 1000.0
+"""Of a base margin: margins have 10 integer bits before the first tree."""
 _MOST_BASE = 100.0
-"""Of a base_score that is a margin."""
-
-
-@dataclass(frozen=True)
-class Declaration:
-    """What is said of one parameter: its sentence, and the values that it takes.
-
-    ``low`` and ``high`` bound a number, inclusively; with ``excludes_low`` the low end itself
-    is excluded. ``is_ours``: the parameter does not exist in xgboost. ``read``: checks a value
-    of a form of its own, and brings it to the declared type.
-    """
-
-    help: str
-    low: float | None = None
-    high: float | None = None
-    excludes_low: bool = False
-    choices: tuple[str, ...] = ()
-    is_ours: bool = False
-    read: Callable[[Any], Any] | None = None
-
-
-def _parameter(
-    default: Any, text: str, bounds: tuple[float | None, float | None] = (None, None), **more: Any
-) -> Any:
-    return field(default=default, metadata={"declaration": Declaration(text, *bounds, **more)})
+"""Of a base_score that is the margin of every class."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingParams:
     """The terms of a training; frozen, checked when it is made (``UsageError``)."""
 
-    objective: str = _parameter(
+    objective: str = parameter(
         "binary:logistic", "What is learnt from the labels.", choices=tuple(TRAITS)
     )
-    num_class: int | None = _parameter(
+    num_class: int | None = parameter(
         None,
         "Classes of multi:softprob and multi:softmax: labels are 0 to num_class - 1, and a round "
         "has a tree for each.",
         (2, 64),
     )
-    n_estimators: int = _parameter(50, "Number of trees.", (1, 10_000))
-    learning_rate: float = _parameter(
+    n_estimators: int = parameter(50, "Number of trees.", (1, 10_000))
+    learning_rate: float = parameter(
         0.3, "Factor on every leaf value.", (0.0, 1.0), excludes_low=True
     )
-    max_depth: int = _parameter(
+    max_depth: int = parameter(
         4, "Depth of every tree; trees are complete, with dummy splits.", (1, 10)
     )
-    min_child_weight: float = _parameter(1.0, "Least sum of hessians in a child.", (0.0, 1e9))
-    max_delta_step: float = _parameter(
+    min_child_weight: float = parameter(1.0, "Least sum of hessians in a child.", (0.0, 1e9))
+    max_delta_step: float = parameter(
         0.0, "Greatest absolute leaf value before the learning rate; 0: no bound.", (0.0, 1e12)
     )
-    gamma: float = _parameter(0.0, "Least gain of a split.", (0.0, 1e9))
-    monotone_constraints: tuple[int, ...] | tuple[tuple[str, int], ...] = _parameter(
+    gamma: float = parameter(0.0, "Least gain of a split.", (0.0, 1e9))
+    monotone_constraints: tuple[int, ...] | tuple[tuple[str, int], ...] = parameter(
         (),
         "Columns in which predictions must not fall, 1, or not rise, -1: a table by their names, "
         "or a number for each, the label party's columns first.",
         read=read_directions,
     )
-    reg_lambda: float = _parameter(1.0, "L2 penalty on leaf values.", (0.0, 1e6))
-    reg_alpha: float = _parameter(0.0, "L1 penalty on leaf values.", (0.0, 1e6))
-    subsample: float = _parameter(
+    interaction_constraints: tuple[tuple[int, ...], ...] | tuple[tuple[str, ...], ...] = parameter(
+        (),
+        "Groups of columns, at most 8, that a path may use together: lists of names, or of numbers "
+        "from 0, the label party's columns first; a column in none is a group of its own.",
+        read=read_interactions,
+    )
+    reg_lambda: float = parameter(1.0, "L2 penalty on leaf values.", (0.0, 1e6))
+    reg_alpha: float = parameter(0.0, "L1 penalty on leaf values.", (0.0, 1e6))
+    subsample: float = parameter(
         1.0, "Share of the rows that a tree is fitted on.", (0.0, 1.0), excludes_low=True
     )
-    colsample_bytree: float = _parameter(
+    colsample_bytree: float = parameter(
         1.0, "Share of the columns that a tree may use.", (0.0, 1.0), excludes_low=True
     )
-    scale_pos_weight: float = _parameter(
+    colsample_bylevel: float = parameter(
+        1.0, "Share of a tree's columns that a level may use.", (0.0, 1.0), excludes_low=True
+    )
+    colsample_bynode: float = parameter(
+        1.0, "Share of a level's columns that a node may use.", (0.0, 1.0), excludes_low=True
+    )
+    scale_pos_weight: float = parameter(
         1.0, "Factor on the weight of positive rows.", (0.0, 1e4), excludes_low=True
     )
-    base_score: float | None = _parameter(
+    base_score: float | None = parameter(
         None,
         "Prediction before the first tree: a public number, or none to fit it to the "
         "labels, in which case the feature party does not learn it.",
         (-1e15, 1e15),
     )
-    max_bin: int = _parameter(32, "Bins a column is divided into.", (2, 255))
-    random_state: int = _parameter(
+    base_margin_bound: float | None = parameter(
+        None,
+        "Rows come with a base margin of the label party's, in base_score's place, of at most this "
+        "absolute value: log odds, or a regression's unit; none: they have none.",
+        (0.0, 1e15),
+        excludes_low=True,
+        is_ours=True,
+    )
+    max_bin: int = parameter(32, "Bins a column is divided into.", (2, 255))
+    random_state: int = parameter(
         0, "Seed of the public coins: row and column samples.", (0, 2**63 - 1)
     )
-    eval_metric: tuple[str, ...] = _parameter(
+    eval_metric: tuple[str, ...] = parameter(
         (), "Metrics of the evaluation sets; none: the objective's default."
     )
-    eval_every: int = _parameter(
+    eval_every: int = parameter(
         1,
         "Metrics of evaluation sets after every so-many-th tree, and after the last one.",
         (1, 10_000),
         is_ours=True,
     )
-    auc_rows: int = _parameter(
+    auc_rows: int = parameter(
         0,
         "auc during a training: of a public sample of so many rows of an evaluation set; 0: of "
         "all. `evaluate` always takes all.",
         (0, 10_000_000),
         is_ours=True,
     )
-    evaluation_scores_to: str = _parameter(
+    evaluation_scores_to: str = parameter(
         "none",
         "Who is given the scores of evaluation rows after each evaluation: none: nobody, metrics "
         "are computed in shares; label: the label party, which computes the metrics, and there are "
@@ -127,33 +127,33 @@ class TrainingParams:
         choices=("none", "label"),
         is_ours=True,
     )
-    early_stopping_rounds: int | None = _parameter(
+    early_stopping_rounds: int | None = parameter(
         None,
         "Stop when the last metric has not improved for so many trees, whichever of them are "
         "evaluated.",
         (1, 10_000),
     )
-    missing_values: str = _parameter(
+    missing_values: str = parameter(
         "allowed",
         "Whether values may be missing (NaN); refusing them makes training cheaper.",
         choices=("allowed", "refused"),
         is_ours=True,
     )
-    gradient_bits: int | None = _parameter(
+    gradient_bits: int | None = parameter(
         None,
         "Most fraction bits of gradients and their sums; none: as many as fit, and more for "
         "rows than for sums.",
         (4, 20),
         is_ours=True,
     )
-    sigmoid: str = _parameter(
+    sigmoid: str = parameter(
         "table",
         "How a classification's gradients are computed: from a table, the same in every "
         "run, or by a Fourier series under CKKS, needs TenSEAL at both sides.",
         choices=SIGMOIDS,
         is_ours=True,
     )
-    splits: str | None = _parameter(
+    splits: str | None = parameter(
         None,
         "Who learns a split: hidden: nobody, the model lies in shares; owner: both sides learn "
         "whose column it is, and that side which one; none: hidden, but owner with paillier, "
@@ -161,7 +161,7 @@ class TrainingParams:
         choices=("hidden", "owner"),
         is_ours=True,
     )
-    importance: str = _parameter(
+    importance: str = parameter(
         "none",
         "What is opened of hidden splits when the training ends: none: nothing; gain or cover: "
         "each column's share of the gain of all splits, or of the hessians of the nodes that "
@@ -169,21 +169,21 @@ class TrainingParams:
         choices=IMPORTANCES,
         is_ours=True,
     )
-    weight_exponent: int | None = _parameter(
+    weight_exponent: int | None = parameter(
         None,
         "Rows' weights, times scale_pos_weight, are divided by 2^weight_exponent, so that "
         "their mean is at most 1; none: 0. `check` proposes it at the label party.",
         (-60, 60),
         is_ours=True,
     )
-    target_exponent: int | None = _parameter(
+    target_exponent: int | None = parameter(
         None,
         "A regression's targets, centred, are divided by 2^target_exponent, so that their "
         "root mean square is at most 1. `check` proposes it at the label party.",
         (-60, 60),
         is_ours=True,
     )
-    metric_exponent: int | None = _parameter(
+    metric_exponent: int | None = parameter(
         None,
         "Metrics are opened in steps of at most 10^metric_exponent; none: 4 decimals, "
         "of a regression 4 digits of 2^target_exponent; auc and error always have 4 decimals. "
@@ -191,14 +191,14 @@ class TrainingParams:
         (-30, 30),
         is_ours=True,
     )
-    weight_bound: float | None = _parameter(
+    weight_bound: float | None = parameter(
         None,
         "Refuse rows' weights above this; none: no bound.",
         (0.0, 1e12),
         excludes_low=True,
         is_ours=True,
     )
-    target_bound: float | None = _parameter(
+    target_bound: float | None = parameter(
         None,
         "Refuse a regression's targets of a greater absolute value; none: no bound.",
         (0.0, 1e15),
@@ -206,10 +206,14 @@ class TrainingParams:
         is_ours=True,
     )
 
+    past: Past = NO_PAST
+    """What comes before the trees of these terms; no term of a job file, see
+    ``boost.continued.going_on``."""
+
     def __post_init__(self) -> None:
         kinds = get_type_hints(type(self))
         for name, declaration in declarations().items():
-            value = _checked(name, getattr(self, name), kinds[name], declaration)
+            value = checked(name, getattr(self, name), kinds[name], declaration)
             object.__setattr__(self, name, value)
         self._check_together()
 
@@ -223,16 +227,48 @@ class TrainingParams:
                 raise UsageError(f"there is no training parameter {name!r}; there are {names}")
         return cls(**values)
 
+    @classmethod
+    def restored(cls, values: Mapping[str, Any]) -> TrainingParams:
+        """From what ``to_mapping`` made, of a model that may go on from another one."""
+        past = Past(**values.get("past", {}))
+        own = {name: value for name, value in values.items() if name != "past"}
+        return dataclasses.replace(cls.from_mapping(own), past=past)
+
     def to_mapping(self) -> dict[str, Any]:
         """Every name and value; tuples as lists, for TOML and JSON. None means not set."""
         values = {name: getattr(self, name) for name in declarations()}
-        plain = plain_directions(self.monotone_constraints)
-        return values | {"eval_metric": list(self.eval_metric), "monotone_constraints": plain}
+        past = {"past": dataclasses.asdict(self.past)} if self.past.rounds else {}
+        lists = {
+            "eval_metric": list(self.eval_metric),
+            "monotone_constraints": plain_directions(self.monotone_constraints),
+            "interaction_constraints": plain_interactions(self.interaction_constraints),
+        }
+        return values | lists | past
+
+    @property
+    def all_rounds(self) -> int:
+        """Rounds of trees that a model has at most, with those that it goes on from."""
+        return self.past.rounds + self.n_estimators
+
+    @property
+    def reach(self) -> float:
+        """The learning rates of all rounds added up: times 2^11 what trees add to a margin."""
+        return self.past.reach + self.n_estimators * self.learning_rate
+
+    @property
+    def most_rate(self) -> float:
+        """The greatest learning rate that a tree of the model was grown with."""
+        return max(self.past.most_rate, self.learning_rate)
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics to evaluate, never empty."""
         return self.eval_metric or self.traits.metrics[:1]
+
+    @property
+    def has_base_margin(self) -> bool:
+        """Whether each row comes with a margin that it begins with."""
+        return self.base_margin_bound is not None
 
     @property
     def opens_scores(self) -> bool:
@@ -293,6 +329,14 @@ class TrainingParams:
                 "importance out, or choose "
                 'splits = "hidden"'
             )
+        sampled = min(self.colsample_bytree, self.colsample_bylevel, self.colsample_bynode) < 1.0
+        if self.interaction_constraints and self.splits == "owner" and sampled:
+            raise UsageError(
+                'interaction_constraints with splits = "owner" does not go with a sample of '
+                "columns, in which dummy splits would show themselves: leave colsample_bytree, "
+                'colsample_bylevel and colsample_bynode at 1, or choose splits = "hidden"'
+            )
+        self._check_base_margin()
         self._check_metrics()
         if self.traits.is_multi or self.num_class is not None:
             self._check_classes()
@@ -326,6 +370,26 @@ class TrainingParams:
                 f"base_score must lie between -{_MOST_BASE:g} and {_MOST_BASE:g} for objective "
                 f"{self.objective!r}, where it is the margin of every class: it is "
                 f"{self.base_score:g}"
+            )
+
+    def _check_base_margin(self) -> None:
+        bound = self.base_margin_bound
+        if bound is None:
+            return
+        if self.traits.is_multi:
+            raise UsageError(
+                f"base margins are one number a row, and objective {self.objective!r} has a margin "
+                "for each class: leave base_margin_bound out"
+            )
+        if self.base_score is not None:
+            raise UsageError(
+                "base_score and base_margin_bound are both given, and a row's base margin takes "
+                "the place of base_score: leave one of them out"
+            )
+        if self.traits.classifies and bound > MOST_LOG_ODDS:
+            raise UsageError(
+                f"base_margin_bound {bound:g} is too large for objective {self.objective!r}: base "
+                f"margins are log odds, at most {MOST_LOG_ODDS:g}"
             )
 
     def _check_metrics(self) -> None:
@@ -363,63 +427,5 @@ def _is_one_of(metric: str, known: tuple[str, ...]) -> bool:
 
 def declarations() -> dict[str, Declaration]:
     """Every parameter's declaration by name, in the order of the class."""
-    return {f.name: f.metadata["declaration"] for f in dataclasses.fields(TrainingParams)}
-
-
-def _checked(name: str, value: Any, kind: Any, declaration: Declaration) -> Any:
-    """The value in its declared type, or a UsageError."""
-    text = str(kind)
-    if declaration.read is not None:
-        return declaration.read(value)
-    if value is None:
-        if "None" in text:
-            return None
-        raise UsageError(f"{name} must be given, it is None")
-    if declaration.choices:
-        return _checked_choice(name, value, declaration)
-    if "tuple" in text:
-        if isinstance(value, str):
-            value = (value,)
-        if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
-            raise UsageError(f"{name} must be a name or a list of names, it is {value!r}")
-        return tuple(value)
-    number = _whole(name, value) if "int" in text else _real(name, value)
-    _check_bounds(name, number, declaration)
-    return number
-
-
-def _checked_choice(name: str, value: Any, declaration: Declaration) -> str:
-    if value not in declaration.choices:
-        raise UsageError(
-            f"{name} {value!r} is not supported; choose among {', '.join(declaration.choices)}"
-        )
-    return str(value)
-
-
-def _whole(name: str, value: Any) -> int:
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        return operator.index(value)
-    except TypeError:
-        raise UsageError(f"{name} must be a whole number, it is {value!r}") from None
-
-
-def _real(name: str, value: Any) -> float:
-    try:
-        if isinstance(value, (bool, str)):
-            raise TypeError
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise UsageError(f"{name} must be a number, it is {value!r}") from None
-    if not math.isfinite(number):
-        raise UsageError(f"{name} must be a finite number, it is {value!r}")
-    return number
-
-
-def _check_bounds(name: str, number: float, declaration: Declaration) -> None:
-    low, high = declaration.low, declaration.high
-    too_low = low is not None and (number < low or (declaration.excludes_low and number == low))
-    if too_low or (high is not None and number > high):
-        relation = "above" if declaration.excludes_low else "at least"
-        raise UsageError(f"{name} must be {relation} {low:g} and at most {high:g}, it is {number}")
+    found = dataclasses.fields(TrainingParams)
+    return {f.name: f.metadata["declaration"] for f in found if "declaration" in f.metadata}

@@ -35,6 +35,7 @@ from securexgb.boost.binning import check_columns
 from securexgb.boost.ensemble import ModelHalf, Round, owned
 from securexgb.boost.hidden_scores import HiddenScores
 from securexgb.boost.objective.registry import objective_of
+from securexgb.boost.objective.start import check_base_margin, margins_to_begin
 from securexgb.errors import DataError, TermsDiffer, UsageError
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_scores import Limbs, tree_scores
@@ -57,7 +58,7 @@ MOST_DECIMALS = 12
 STEPS_UNDER_CKKS = 100
 """Of a margin's unit, at most: its error is below a tenth of such a step."""
 _BASE_INTEGER_BITS = 10
-"""Log odds of any base_score are below 2^_BASE_INTEGER_BITS."""
+"""Log odds of any base_score, and base margins, are below 2^_BASE_INTEGER_BITS."""
 
 
 @dataclass(frozen=True)
@@ -114,15 +115,22 @@ class Scoring:
         return self._scores
 
 
-def predict(party: Party, model: ModelHalf, features: Floats, request: Request) -> Floats | None:
+def predict(
+    party: Party,
+    model: ModelHalf,
+    features: Floats,
+    request: Request,
+    base_margin: Floats | None = None,
+) -> Floats | None:
     """Predictions for rows, own columns (n, f): probabilities, or values of the target.
 
     Shape (n,), or (n, classes).
+    ``base_margin``: (n,) at the label party where the model asks for them.
 
     Margins are rounded in shares and then opened to whom ``request`` names; a probability is
     a public function of a margin. Returns None at a party that is not named.
     """
-    margins = predict_margins(party, model, features, request)
+    margins = predict_margins(party, model, features, request, base_margin=base_margin)
     return None if margins is None else objective_of(model.params).predictions(margins)
 
 
@@ -132,6 +140,7 @@ def predict_margins(
     features: Floats,
     request: Request,
     scoring: Scoring | None = None,
+    base_margin: Floats | None = None,
 ) -> Floats | None:
     """The same before the link function: log odds, margins of classes, or values of the target.
 
@@ -139,33 +148,32 @@ def predict_margins(
 
     ``scoring``: of a session in which the same model scores the same request more than once.
     """
+    rows = features.shape[0]
+    check_base_margin(party.rank, model.params, base_margin, rows, "the rows to predict")
     _check_request(party, model, features, request)
     rounds, recipient, scale = model.best_rounds, request.recipient, model.numbers.target_scale
     steps = rounding_steps(request.decimals)
     if request.prediction == "ckks":
         steps = min(steps, STEPS_UNDER_CKKS)
     _check_range(model, len(rounds), steps)
-    centre = 0 if recipient == "label" else _centre_steps(model, steps, scale)
-    mine = np.array([centre], np.int64).view(np.uint64)
+    base, centre = margins_to_begin(party, model, base_margin, rows)
+    mine = np.zeros(rows, np.uint64)
+    if recipient != "label":
+        mine += _centre_steps(model, centre, steps)
     scores = (scoring or Scoring()).of(party, model, request)
-    opened, rows = [], features.shape[0]
+    opened = []
     with party.ledger.announced({(Reveal.PREDICTION, recipient): model.outputs * rows}):
         for start, stop in row_batches(rows, rounds):
-            base = base_margins(model, stop - start)
-            rounded = _rounded(party, base + scores(rounds, features[start:stop]), steps)
-            opened.append(_open(party, rounded + share(party, mine, 0, (1,)), recipient))
+            batch = slice(start, stop)
+            rounded = _rounded(party, base[:, batch] + scores(rounds, features[batch]), steps)
+            centred = rounded + share(party, mine[batch], 0, (stop - start,))
+            opened.append(_open(party, centred, recipient))
     if any(words is None for words in opened):
         return None
     words = np.concatenate([words for words in opened if words is not None], axis=1)
     values: Floats = words.view(np.int64).astype(np.float64).T / steps * scale
     values = values if model.outputs > 1 else values[:, 0]
-    return values + model.centre if recipient == "label" else values
-
-
-def base_margins(model: ModelHalf, rows: int) -> Shared:
-    """The margins before the first tree, for so many rows: shared (outputs, rows)."""
-    base = np.array(model.base, np.uint64)[:, None]
-    return Shared(np.repeat(base, rows, axis=1))
+    return values + centre if recipient == "label" else values
 
 
 def tree_margins(party: Party, rounds: Sequence[Round], features: Floats) -> Shared:
@@ -253,16 +261,17 @@ def _rounded(party: Party, margins: Shared, steps: int) -> Shared:
     return round_off(party, margins.scale(steps), MARGIN_BITS)
 
 
-def _centre_steps(model: ModelHalf, steps: int, scale: float) -> int:
-    """The centre in steps, for this party's share; it is 0 at the feature party."""
-    centre = model.centre / scale * steps
-    if abs(centre) >= 2.0**62:
+def _centre_steps(model: ModelHalf, centre: Floats | float, steps: int) -> Words:
+    """The centre, or each row's, in steps, for this party's share; 0 at the feature party."""
+    found = np.asarray(centre) / model.numbers.target_scale * steps
+    if bool(np.any(np.abs(found) >= 2.0**62)):
         raise UsageError(
             f"the targets of the {model.role} party are too far from 0, relative to their spread, "
             "for predictions that the feature party receives: ask for fewer decimals, or give "
             'them to the label party (predictions_to "label")'
         )
-    return round(centre)
+    words: Words = np.rint(found).astype(np.int64).view(np.uint64)
+    return words
 
 
 def _open(party: Party, scores: Shared, recipient: Recipient) -> Words | None:
@@ -311,7 +320,7 @@ def _check_request(party: Party, model: ModelHalf, features: Floats, request: Re
 
 def _check_range(model: ModelHalf, trees: int, steps: int) -> None:
     """The product with ``steps`` must stay below 2^62, see arith.fixedpoint."""
-    leaf = 2.0 ** (LEAF_WEIGHT_INTEGER_BITS + MARGIN_BITS) * model.params.learning_rate
+    leaf = 2.0 ** (LEAF_WEIGHT_INTEGER_BITS + MARGIN_BITS) * model.params.most_rate
     base = 2.0 ** (MARGIN_BITS + _BASE_INTEGER_BITS)
     if (trees * leaf + base) * steps + 2.0**MARGIN_BITS >= 2.0**62:
         raise UsageError(f"{trees} trees are too many for this many decimals: ask for fewer")
@@ -322,7 +331,6 @@ __all__ = [
     "Recipient",
     "Request",
     "Scoring",
-    "base_margins",
     "check_rows",
     "predict",
     "predict_margins",

@@ -4,8 +4,8 @@ Weights and targets of one scale in the data become numbers of another one in th
 (times scale_pos_weight) are divided by 2^weight_exponent, targets are centred and divided by
 2^target_exponent, metrics are opened in steps of 10^metric_exponent. All three are terms, known to
 both sides. They follow from labels and weights, which the label party alone has: it computes
-them here (``boost.proposals``), ``check`` shows them to it, and it tells the other side by writing
-them into the terms.
+them here (``boost.objective.proposals``), ``check`` shows them to it, and it tells the other side
+by writing them into the terms.
 
 Too small an exponent would let sums overflow, so it is refused before anything is sent. One that is
 far too large would leave only zeros, and a model that is a constant: it is refused as well.
@@ -33,10 +33,14 @@ _MOST_GAP_BITS = 25
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Outcomes:
-    """What the label party alone has of some rows: labels (n,), and their weights or None."""
+    """What the label party alone has of some rows: labels (n,), weights or None, and the margins
+    that rows begin with or None. ``centre``: of an earlier model's targets, which is gone on from.
+    """
 
     labels: Floats
     weights: Floats | None = None
+    base_margin: Floats | None = None
+    centre: float | None = None
 
 
 def row_factors(rows: Outcomes, params: TrainingParams) -> Floats | None:
@@ -59,8 +63,13 @@ def mean_target(labels: Floats, weights: Floats | None) -> float:
     return first + weighted_mean(labels - first, weights)
 
 
-def centre_of(rows: Outcomes, params: TrainingParams) -> float:
-    """What a regression's targets are centred at: base_score, or else their weighted mean."""
+def centre_of(rows: Outcomes, params: TrainingParams) -> Floats | float:
+    """What a regression's targets are centred at: each at its row's base margin, or all at
+    base_score, or else at their weighted mean."""
+    if rows.base_margin is not None:
+        return rows.base_margin
+    if rows.centre is not None:
+        return rows.centre
     given = params.base_score
     return mean_target(rows.labels, rows.weights) if given is None else given
 

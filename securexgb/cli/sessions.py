@@ -31,6 +31,7 @@ from securexgb.jobs.ledgers import recorded, verdict_of
 from securexgb.jobs.reports import costs_of, curves
 from securexgb.jobs.resuming.checkpoint import CheckpointStore
 from securexgb.jobs.resuming.choice import Choice, JobRuns, Mode, agree_on_run, find_runs
+from securexgb.jobs.resuming.earlier import EarlierRun, effective
 from securexgb.jobs.resuming.retrying import AGAIN_SECONDS, Patience, Reached, is_lost, keep_trying
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import FinishedRun, RunDirectory, RunRecord, finished_run
@@ -55,8 +56,9 @@ from securexgb.storage.whole import make_directory, remove_parts
 class Sessions:
     """A training of this side, over all its sessions.
 
-    ``resume``: go on with a run that both sides have, ``only`` this one where it is given. ``run``:
-    the run that is written, once it is known. ``is_kept``: its model is written.
+    ``resume``: go on with a run that both sides have, ``only`` this one where it is given.
+    ``earlier``: the finished run whose model the new one begins with. ``run``: the run that is
+    written, once it is known. ``is_kept``: its model is written.
     """
 
     federation: Federation
@@ -64,6 +66,7 @@ class Sessions:
     key: ModelKey | None
     resume: bool
     only: RunDirectory | None = None
+    earlier: EarlierRun | None = None
     run: RunDirectory | None = None
     is_kept: bool = False
     reached: Reached = field(default_factory=Reached)
@@ -116,7 +119,8 @@ class Sessions:
                 return
             run = self._known_run
             with recorded(run, party) as ledger:
-                training = agreed_job(party, self.federation, rows, evals)
+                old = None if self.earlier is None else self.earlier.half
+                training = agreed_job(party, self.federation, rows, evals, old)
                 run.log(
                     "agreed",
                     rows=rows.count,
@@ -167,6 +171,8 @@ class Sessions:
             ):
                 if sentence:
                     note(sentence)
+            if self.earlier is not None:
+                self.earlier.check(self.federation.config.name, rows)
             evals = load_sets(self.federation, rows.column_names, rows.classes)
             if rows.aligned is not None:
                 counts = [("training data", rows), *evals]
@@ -183,7 +189,7 @@ class Sessions:
             digest=federation.digest,
             full_digest=terms.full_digest,
             only=self.only,
-            made_of=fingerprint(terms.training, rows, evals),
+            made_of=fingerprint(effective(federation, self.earlier), rows, evals),
             columns=len(rows.column_names),
             outputs=objective_of(terms.training).outputs,
         )
@@ -216,6 +222,9 @@ class Sessions:
         run = RunDirectory.create(federation.config.run_directory, federation.digest)
         run.write("job.toml", federation.terms.to_toml())
         run.log("started", digest=federation.digest, role=federation.role)
+        if self.earlier is not None:
+            half = self.earlier.half
+            run.log("goes on from", model_id=half.model_id, run=str(self.earlier.run.path))
         return run
 
     @property
@@ -239,6 +248,7 @@ class _Recorder(TrainingCallback):
     is_aligned: bool
     began: float = field(default_factory=perf_counter)
     before: int = 0
+    past: int = 0
     estimate: Estimate | None = None
 
     def before_training(self, model: ModelHalf) -> ModelHalf:
@@ -250,7 +260,8 @@ class _Recorder(TrainingCallback):
         )
         if not self.sessions.is_kept:
             self.run.cut_metrics(len(model.trees))
-        self.sessions.reached.trees = self.before = len(model.rounds)
+        self.past = model.params.past.rounds
+        self.sessions.reached.trees = self.before = len(model.rounds) - self.past
         self._expect(model)
         return model
 
@@ -264,6 +275,7 @@ class _Recorder(TrainingCallback):
             is_weighted=model.layout.weights,
             is_aligned=self.is_aligned,
         )
+        job = replace(job, params=model.params)
         self.estimate = found = estimate(job, self.party.rank, self.link)
         note(f"expected {estimate_sentence(found)}")
         self.progress.expect(lambda first, last: found.grown(first, last).seconds, self.before)
@@ -272,7 +284,7 @@ class _Recorder(TrainingCallback):
         """What this session took, and what was expected of the trees that it has grown."""
         if self.estimate is None:
             return None
-        expected = self.estimate.training(len(model.rounds), before=self.before)
+        expected = self.estimate.training(len(model.rounds) - self.past, before=self.before)
         traffic, dealt = self.party.channel.traffic, self.party.source.account.dealer_bytes
         return Compared(
             link=str(self.link),
@@ -301,8 +313,8 @@ class _Recorder(TrainingCallback):
         }
         self.began = now
         self.run.metric(line | newest)
-        self.sessions.reached.trees = epoch + 1
+        self.sessions.reached.trees = done = epoch + 1 - self.past
         self.progress.tree_done(
-            epoch + 1, " ".join(f"{name} {figure(value)}" for name, value in newest.items())
+            done, " ".join(f"{name} {figure(value)}" for name, value in newest.items())
         )
         return False

@@ -111,6 +111,12 @@ IdOption = Annotated[
     str | None,
     typer.Option("--id", help="Column by which rows are aligned first, as between two companies."),
 ]
+MarginOption = Annotated[
+    str | None,
+    typer.Option(
+        "--base-margin", help="Column of the margins that rows begin with, the label party's."
+    ),
+]
 OverlapOption = Annotated[
     float | None,
     typer.Option(help="Share of the rows that both sides have; of the others each has half."),
@@ -127,6 +133,7 @@ def simulate(
     ignore: Annotated[str | None, typer.Option(help="Columns to leave out, by comma.")] = None,
     id_column: IdOption = None,
     overlap: OverlapOption = None,
+    base_margin: MarginOption = None,
     missing: MissingOption = None,
     objective: Annotated[str | None, typer.Option(help="What is learnt.")] = None,
     trees: Annotated[int | None, typer.Option(help="Number of trees (n_estimators).")] = None,
@@ -145,10 +152,7 @@ def simulate(
     form: FormatOption = Format.text,
 ) -> None:
     """Train with both parties on this machine, and compare with plain xgboost."""
-    method = Method.chosen(
-        algorithm, offline or ("dealt" if algorithm == "ss" else "two-party"), he
-    )
-    assert method is not None  # None stands for nothing chosen
+    method = _method(algorithm, offline, he)
     flags = {
         "objective": objective,
         "n_estimators": trees,
@@ -162,6 +166,7 @@ def simulate(
     texts = MISSING if missing is None else ("", *(split_names(missing) or ()))
     roles = ColumnRoles(
         label=label,
+        base_margin=base_margin,
         id=id_column,
         is_binary=params.traits.is_binary,
         positive=positive_label,
@@ -179,6 +184,14 @@ def simulate(
         note(aligned.sentence)
     run = RunDirectory.create(run_directory, "simulation")  # before work that it must keep
     _simulate(params, split, seed, method, run, form, aligned)
+
+
+def _method(algorithm: str, offline: str | None, he: str | None) -> Method:
+    """How correlations are made; without a dealer where nothing is said and that can be."""
+    chosen = offline or ("dealt" if algorithm == "ss" else "two-party")
+    method = Method.chosen(algorithm, chosen, he)
+    assert method is not None  # None stands for nothing chosen
+    return method
 
 
 def _simulate(
@@ -299,8 +312,10 @@ def _load(path: Path | None, roles: ColumnRoles, ignore: tuple[str, ...] | None)
     if path is None:
         from sklearn.datasets import load_breast_cancer  # noqa: PLC0415  (slow, and needed here only)
 
-        if any(given is not None for given in (roles.label, roles.id, ignore)):
-            raise UsageError("--label, --id and --ignore are for DATA, and no DATA is given")
+        if any(given is not None for given in (roles.label, roles.id, roles.base_margin, ignore)):
+            raise UsageError(
+                "--label, --id, --base-margin and --ignore are for DATA, and no DATA is given"
+            )
         found = load_breast_cancer()
         names = tuple(str(name) for name in found.feature_names)
         labels, classes = found.target.astype(np.float64), None

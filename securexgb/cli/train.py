@@ -14,6 +14,7 @@ from securexgb.cli.sessions import Sessions
 from securexgb.errors import UsageError
 from securexgb.jobs.data.files import needed_file, needed_sets
 from securexgb.jobs.reports import Quality, report_sentence, write_report
+from securexgb.jobs.resuming.earlier import EarlierRun
 from securexgb.jobs.runs import RunDirectory, RunRecord
 from securexgb.report.text import (
     bits_facts,
@@ -36,6 +37,10 @@ def train(
     run: Annotated[
         Path | None, typer.Option("--run", help="Go on with this run and no other.")
     ] = None,
+    earlier: Annotated[
+        Path | None,
+        typer.Option("--continue", help="A finished run whose trees the new model begins with."),
+    ] = None,
     retry: Annotated[
         int | None, typer.Option("--retry", help="Go on by itself so often after a lost link.")
     ] = None,
@@ -51,7 +56,8 @@ def train(
         raise UsageError(f"{settings.name}: there is no run {run}: name its directory")
     only = None if run is None else RunDirectory(run)
     key = find_key(settings.model_key)
-    finished = Sessions(federation, path, key, resume or run is not None, only).train()
+    old = None if earlier is None else EarlierRun.read(federation, earlier)
+    finished = Sessions(federation, path, key, resume or run is not None, only, old).train()
     trained, half, record = finished.run, finished.half, finished.record
     if not (trained.path / "report.json").exists():
         write_report(federation, trained, half, record, Quality())

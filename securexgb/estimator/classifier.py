@@ -14,7 +14,7 @@ from securexgb.boost.objective.traits import LOGISTIC, SOFTMAX, SOFTPROB
 from securexgb.errors import DataError, UsageError
 from securexgb.estimator.model import SecureXGBModel
 from securexgb.estimator.names import refuses_in_words, takes_xgboost_names
-from securexgb.estimator.tables import Reals
+from securexgb.estimator.tables import Reals, RowExtras
 from securexgb.estimator.views import classes_of, positive_position
 
 _SEVERAL = (SOFTPROB.name, SOFTMAX.name)
@@ -33,10 +33,14 @@ class SecureXGBClassifier(ClassifierMixin, SecureXGBModel):
 
     _objective = LOGISTIC.name
 
-    def _margins(self, X: Any, ids: Any, trees: tuple[int, int] | None = None) -> Reals | None:
+    def _margins(
+        self, X: Any, given: RowExtras, trees: tuple[int, int] | None = None
+    ) -> Reals | None:
         """Log odds of ``classes_[1]``, as scikit-learn has them, whichever class counts as 1; of
         several classes their margins."""
-        margins = super()._margins(X, ids, trees)
+        return self._signed(super()._margins(X, given, trees))
+
+    def _signed(self, margins: Reals | None) -> Reals | None:
         is_turned = getattr(self, "_positive", 1) == 0
         return -margins if is_turned and margins is not None else margins
 
@@ -45,10 +49,13 @@ class SecureXGBClassifier(ClassifierMixin, SecureXGBModel):
         """How many classes there are."""
         return len(self.classes_)
 
-    def decision_function(self, X: Any, *, ids: Any = None) -> Reals | None:
+    @refuses_in_words
+    def decision_function(
+        self, X: Any, *, base_margin: Any = None, ids: Any = None
+    ) -> Reals | None:
         """Log odds of ``classes_[1]``, shape (rows,); of more classes than two their margins, shape
         (rows, classes)."""
-        margins = self._margins(X, ids)
+        margins = self._margins(X, RowExtras(ids, base_margin))
         if margins is None or margins.ndim == 1 or margins.shape[1] > 2:
             return margins
         odds: Reals = margins[:, 1] - margins[:, 0]
@@ -56,10 +63,15 @@ class SecureXGBClassifier(ClassifierMixin, SecureXGBModel):
 
     @refuses_in_words
     def predict_proba(
-        self, X: Any, *, iteration_range: tuple[int, int] | None = None, ids: Any = None
+        self,
+        X: Any,
+        *,
+        iteration_range: tuple[int, int] | None = None,
+        base_margin: Any = None,
+        ids: Any = None,
     ) -> Reals | None:
         """Probabilities, shape (rows, classes), in the order of ``classes_``; see ``predict``."""
-        margins = self._margins(X, ids, iteration_range)
+        margins = self._margins(X, RowExtras(ids, base_margin), iteration_range)
         if margins is None:
             return None
         if margins.ndim == 2:
@@ -74,14 +86,15 @@ class SecureXGBClassifier(ClassifierMixin, SecureXGBModel):
         *,
         output_margin: bool = False,
         iteration_range: tuple[int, int] | None = None,
+        base_margin: Any = None,
         ids: Any = None,
     ) -> NDArray[Any] | None:
         """The most probable class of each row; with ``output_margin`` the log odds, or margins.
 
         ``iteration_range``: (begin, end), the rounds of trees to predict with, the same at both
-        sides.
+        sides. ``base_margin``: see ``fit``.
         """
-        margins = self._margins(X, ids, iteration_range)
+        margins = self._margins(X, RowExtras(ids, base_margin), iteration_range)
         if margins is None or output_margin:
             return margins
         return classes_of(self.classes_, margins)

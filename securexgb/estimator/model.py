@@ -20,13 +20,14 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.importance import importances, why_not
 from securexgb.boost.leak import Floors
-from securexgb.boost.monotone import by_number
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request
+from securexgb.boost.splits.directions import by_number
 from securexgb.errors import UsageError
+from securexgb.estimator.earlier import Earlier
 from securexgb.estimator.files import restore_estimator, save_estimator
 from securexgb.estimator.names import refuses_in_words
-from securexgb.estimator.tables import CheckedTables, Reals
+from securexgb.estimator.tables import CheckedTables, Reals, RowExtras
 from securexgb.estimator.views import (
     XGBoostViews,
     asked_columns,
@@ -79,10 +80,13 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         y: Any = None,
         *,
         sample_weight: Any = None,
+        base_margin: Any = None,
         eval_set: Sequence[tuple[Any, Any]] | None = None,
         sample_weight_eval_set: Sequence[Any] | None = None,
+        base_margin_eval_set: Sequence[Any] | None = None,
         ids: Any = None,
         eval_set_ids: Sequence[Any] | None = None,
+        xgb_model: Any = None,
         verbose: bool | int | None = False,
     ) -> Self:
         """Train; returns the estimator.
@@ -90,33 +94,40 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         ``X``: (rows, columns), NaN or ``missing`` where there is no value: array, list, or a
         pandas, polars or pyarrow table. ``y``: labels; the feature party of a federation passes
         none. ``eval_set``: pairs (X, y), whose metrics are evaluated after every tree (or every
-        ``eval_every``-th) and thereby revealed. ``ids``: in a federation whose terms name an
-        id_column, one text or whole number a row, unless X is a table with that column; the other
-        side must have the same ones in the same order. ``verbose``: write the metrics of each
+        ``eval_every``-th) and thereby revealed. ``base_margin``: the label party's, one number a
+        row that trees go on from, in base_score's place: log odds of the second class, or values of
+        the target. Alone ``base_margin_bound`` follows from them, in a federation it is a term.
+        ``ids``: in a federation whose terms name an id_column, one text or whole number a row,
+        unless X is a table with that column; the other side must have the same ones in the same
+        order. ``xgb_model``: a fitted estimator, or a directory that ``save_model`` wrote, whose
+        trees come first: ``n_estimators`` more are added. ``verbose``: write the metrics of each
         evaluation to stdout, or of every so-many-th one.
         """
         refuse_other_terms(self)
+        old = Earlier.of(self, xgb_model)
         hooks = (*(self.callbacks or ()), *evaluation_lines(verbose))
+        extras = RowExtras(ids, base_margin, sample_weight)
         if self.federation is not None and self.federation.role == "feature":
-            train = self._own_columns(X, ids, reset=True)
+            train = self._own_columns(X, extras, reset=True)
         else:
-            train = self._checked(X, y, sample_weight, ids)
+            train = self._checked(X, y, extras)
+        if old is not None and hasattr(self, "classes_"):
+            old.check_classes(self.classes_, self._positive)
         none = [None] * len(eval_set or ())
-        given = zip(
-            eval_set or (), sample_weight_eval_set or none, eval_set_ids or none, strict=True
-        )
+        parts = (eval_set_ids, base_margin_eval_set, sample_weight_eval_set)
+        given = zip(eval_set or (), *(part or none for part in parts), strict=True)
         evals = [
-            (f"validation_{number}", self._checked_more(*pair, weight, more_ids))
-            for number, (pair, weight, more_ids) in enumerate(given)
+            (f"validation_{number}", self._checked_more(pair[0], pair[1], RowExtras(*more)))
+            for number, (pair, *more) in enumerate(given)
         ]
         if self.federation is None:
             names = [str(name) for name in getattr(self, "feature_names_in_", ())]
             chosen = asked_columns(self.feature_party_columns, X, names)
             count = len(train.column_names)
             sides = split_columns(count, column_positions(chosen, names, count))
-            self._fit_alone(train, sides, evals, hooks)
+            self._fit_alone(train, sides, evals, hooks, old)
         else:
-            self._fit_federated(self.federation, train, evals, hooks)
+            self._fit_federated(self.federation, train, evals, hooks, old)
         return self
 
     @property
@@ -127,9 +138,10 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         over the columns of both sides; alone exact, and one side of a federation sees what was
         opened of its own columns, in hundredths, where the terms say importance = "gain". "cover"
         (total_cover) in its place where the parameter, or the terms, say importance = "cover".
-        "weight", of owned splits: of their number, adding up to 1; one side of a federation
-        counts its own splits. None: whichever the model has. Raises NotAvailable, which is an
-        AttributeError, where there is none.
+        "weight", of owned splits: of the number of those of nodes that did split, adding up to 1;
+        one side of a federation, which cannot tell these, counts all splits of its own. None:
+        whichever the model has. Raises NotAvailable, which is an AttributeError, where there is
+        none.
         """
         check_is_fitted(self)
         shares = np.zeros(self.n_features_in_)
@@ -171,28 +183,38 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         """Take over the model that ``save_model`` wrote."""
         restore_estimator(self, Path(path))
 
-    def _fit_alone(self, train: Rows, sides: Sides, evals: Named, hooks: Hooks) -> None:
+    def _fit_alone(
+        self, train: Rows, sides: Sides, evals: Named, hooks: Hooks, old: Earlier | None
+    ) -> None:
         """Play both parties."""
         params, seed = self._params()
         method = self._method()
         is_exact = self.prediction in (None, "transfers")
-        params = params.decided(can_hide=is_exact and (method is None or method.can_hide))
-        run = train_alone(params, train, sides, seed, evals, lambda _: hooks, method)
+        halves = None if old is None else old.halves
+        if halves is None:
+            params = params.decided(can_hide=is_exact and (method is None or method.can_hide))
+        run = train_alone(params, train, sides, seed, evals, lambda _: hooks, method, halves)
         self._halves, self._sides, self._seed = run.results, sides, seed
         self.ledger_ = run.ledger
         set_rows = [(name, data.count) for name, data in evals]
-        floors = Floors().of(params)
+        floors = Floors().of(run.results[0].params)
         for sentence in [self.leak_.sentence, *floors.sentences(train.count, set_rows)]:
             _log.info("between two companies: %s", sentence)
 
     def _fit_federated(
-        self, federation: Federation, train: Rows, evals: Named, hooks: Hooks
+        self,
+        federation: Federation,
+        train: Rows,
+        evals: Named,
+        hooks: Hooks,
+        old: Earlier | None,
     ) -> None:
         """Play one party, over the network; the parameters are the terms'."""
         check_agreed_columns(federation, train)
         with federation.session("train") as party:
             train, evals = align_training(party, federation, train, evals)
-            job = agreed_job(party, federation, train, evals)
+            half = None if old is None else old.halves[0]
+            job = agreed_job(party, federation, train, evals, half)
             half = run_training(party, replace(job, callbacks=hooks))
             self.ledger_ = party.ledger.rows()
         if half.params.opens_importance and half.importance is None:
@@ -200,11 +222,13 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         self._halves, self._seed = (half,), 0
         self._sides = (np.arange(len(train.column_names)),)
 
-    def _margins(self, X: Any, ids: Any, trees: tuple[int, int] | None = None) -> Reals | None:
+    def _margins(
+        self, X: Any, given: RowExtras, trees: tuple[int, int] | None = None
+    ) -> Reals | None:
         """Rounded margins; None at a side of a federation that does not get them."""
         check_is_fitted(self)
         refuse_other_terms(self)
-        rows = self._own_columns(X, ids, reset=False)
+        rows = self._own_columns(X, given, reset=False)
         halves = tuple(limited(half, trees) for half in self._halves)
         if self.federation is not None:
             with Predictor.open(self.federation, halves[0], asked_rows(trees)) as predictor:

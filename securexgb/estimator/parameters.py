@@ -43,13 +43,17 @@ class Parameters:
     min_child_weight: float = 1.0
     max_delta_step: float = 0.0
     monotone_constraints: Any = ()
+    interaction_constraints: Any = ()
     gamma: float = 0.0
     reg_lambda: float = 1.0
     reg_alpha: float = 0.0
     subsample: float = 1.0
     colsample_bytree: float = 1.0
+    colsample_bylevel: float = 1.0
+    colsample_bynode: float = 1.0
     scale_pos_weight: float = 1.0
     base_score: float | None = None
+    base_margin_bound: float | None = None
     max_bin: int = 32
     random_state: Any = 0
     eval_metric: str | Sequence[str] = ()

@@ -10,7 +10,7 @@ from sklearn.base import RegressorMixin
 from securexgb.errors import DataError, UsageError
 from securexgb.estimator.model import SecureXGBModel
 from securexgb.estimator.names import refuses_in_words, takes_xgboost_names
-from securexgb.estimator.tables import Reals
+from securexgb.estimator.tables import Reals, RowExtras
 
 
 @takes_xgboost_names
@@ -30,11 +30,12 @@ class SecureXGBRegressor(RegressorMixin, SecureXGBModel):
         *,
         output_margin: bool = False,
         iteration_range: tuple[int, int] | None = None,
+        base_margin: Any = None,
         ids: Any = None,
     ) -> Reals | None:
         """Predicted values, shape (rows,), which are the margins, too; ``iteration_range``: (begin,
-        end), the trees to predict with, the same at both sides."""
-        return self._margins(X, ids, iteration_range)
+        end), the trees to predict with, the same at both sides; ``base_margin``: see ``fit``."""
+        return self._margins(X, RowExtras(ids, base_margin), iteration_range)
 
     def _encoded(self, y: Any, *, fitting: bool) -> Reals:
         if self.positive_label is not None:

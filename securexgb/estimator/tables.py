@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,47 +23,58 @@ from securexgb.jobs.rows import Rows
 Reals = NDArray[np.float64]
 
 
+@dataclass(frozen=True, repr=False)
+class RowExtras:
+    """What users may pass beside a table, one a row."""
+
+    ids: Any = None
+    base_margin: Any = None
+    sample_weight: Any = None
+
+
 class CheckedTables(Parameters):
     """An estimator's way from what users pass to rows; its labels are the classes' business."""
 
-    def _checked(self, X: Any, y: Any, sample_weight: Any, ids: Any) -> Rows:
+    def _checked(self, X: Any, y: Any, given: RowExtras) -> Rows:
         """Training data, checked. Rows of weight zero are left out where both parties are
         here: they count for nothing, not even in the bins."""
-        X, row_ids, keys = own_ids(self.federation, X, ids, self.align)
+        X, row_ids, keys = own_ids(self.federation, X, given.ids, self.align)
         with naming_columns(X):
             X, y = validate_data(
                 self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", y_numeric=False
             )
-        weights = None
-        if sample_weight is not None:
+        weights, margins = None, self._begin(given.base_margin, X)
+        if given.sample_weight is not None:
             weights = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+                given.sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
             if self.federation is None:
                 kept = weights > 0
                 if not kept.any():
                     raise DataError("every row has sample_weight 0, so there is nothing to learn")
                 X, y, weights = X[kept], y[kept], weights[kept]
+                margins = None if margins is None else margins[kept]
         labels = self._encoded(y, fitting=True)
-        return Rows(self._with_nan(X), self._names(X), labels, weights).with_ids(row_ids, keys)
+        own = Rows(self._with_nan(X), self._names(X), labels, weights)
+        return replace(own, base_margin=self._signed(margins)).with_ids(row_ids, keys)
 
-    def _checked_more(self, X: Any, y: Any, sample_weight: Any, ids: Any) -> Rows:
+    def _checked_more(self, X: Any, y: Any, given: RowExtras) -> Rows:
         """An evaluation set, checked against the training data."""
-        data = self._own_columns(X, ids, reset=False)
+        data = self._own_columns(X, given, reset=False)
         if self.federation is not None and self.federation.role == "feature":
             return data
         labels = self._encoded(column_or_1d(y, warn=True), fitting=False)
         check_consistent_length(X, labels)
         weights = None
-        if sample_weight is not None:
+        if given.sample_weight is not None:
             weights = _check_sample_weight(
-                sample_weight, data.values, dtype=np.float64, ensure_non_negative=True
+                given.sample_weight, data.values, dtype=np.float64, ensure_non_negative=True
             )
         return replace(data, labels=labels, weights=weights)
 
-    def _own_columns(self, X: Any, ids: Any, *, reset: bool) -> Rows:
+    def _own_columns(self, X: Any, given: RowExtras, *, reset: bool) -> Rows:
         """Rows without labels, checked; a side of a federation may have no column."""
-        X, row_ids, keys = own_ids(self.federation, X, ids, self.align)
+        X, row_ids, keys = own_ids(self.federation, X, given.ids, self.align)
         least = 1 if self.federation is None else 0
         with naming_columns(X):
             X = validate_data(
@@ -74,7 +85,21 @@ class CheckedTables(Parameters):
                 ensure_all_finite="allow-nan",
                 ensure_min_features=least,
             )
-        return Rows(self._with_nan(X), self._names(X)).with_ids(row_ids, keys)
+        margins = self._signed(self._begin(given.base_margin, X))
+        own = Rows(self._with_nan(X), self._names(X), base_margin=margins)
+        return own.with_ids(row_ids, keys)
+
+    def _begin(self, base_margin: Any, X: Reals) -> Reals | None:
+        """Base margins (n,), one for each row of X."""
+        if base_margin is None:
+            return None
+        margins = np.asarray(column_or_1d(base_margin, dtype=np.float64, warn=True))
+        check_consistent_length(X, margins)
+        return margins
+
+    def _signed(self, margins: Reals | None) -> Reals | None:
+        """Margins as the user has them as a training has them, or the other way round."""
+        return margins
 
     def _with_nan(self, X: Reals) -> Reals:
         """The table with NaN in place of the value ``missing``."""

@@ -24,9 +24,10 @@ from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.leak import Leak, after_training
 from securexgb.boost.metrics.schedule import is_evaluated, place_of
-from securexgb.boost.monotone import by_number, plain_directions, read_directions
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams, declarations
+from securexgb.boost.splits.directions import by_number, plain_directions, read_directions
+from securexgb.boost.splits.interactions import plain_interactions, read_interactions
 from securexgb.errors import DataError, NotAvailable, UsageError
 from securexgb.estimator.names import taken
 from securexgb.jobs.data.files import not_numeric, position_of
@@ -85,6 +86,8 @@ class XGBoostViews:
             given = by_number(values["monotone_constraints"], self.n_features_in_)
             ways = plain_directions(read_directions(given))
             shown["monotone_constraints"] = ways if isinstance(ways, dict) else tuple(ways)
+        groups = plain_interactions(read_interactions(values["interaction_constraints"]))
+        shown["interaction_constraints"] = str(groups) if groups else None
         return {name: value for name, value in shown.items() if value not in (None, ())}
 
     def evals_result(self) -> dict[str, dict[str, list[float]]]:
@@ -129,6 +132,8 @@ class XGBoostViews:
         The feature party of a federation has it where the terms name a base_score.
         """
         half = self._fitted_half
+        if half.params.has_base_margin:
+            raise NotAvailable("each row begins with its own base margin, so there is no intercept")
         if half.rank != 0:
             given = half.params.base_score
             if given is None:
@@ -280,12 +285,15 @@ def refuse_other_terms(model: Any) -> None:
         return
     terms, usual = model.federation.terms, vars(TrainingParams())
     names = ("algorithm", "he", "offline", "prediction", "positive_label")
-    agreed = vars(terms.training) | {name: getattr(terms, name) for name in names}
+    agreed = {name: getattr(terms.training, name) for name in declarations()}
+    agreed |= {name: getattr(terms, name) for name in names}
     for name, value in agreed.items():
         mine = getattr(model, name)
         given = tuple(mine) if isinstance(mine, list) else mine
         if name == "monotone_constraints":
             given = read_directions(mine)
+        if name == "interaction_constraints":
+            given = read_interactions(mine)
         if given not in (None, usual.get(name), value):
             raise UsageError(
                 f"{name}={given!r} differs from the job's terms, which say "

@@ -17,8 +17,15 @@ from pydantic import ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationE
 from pydantic.dataclasses import dataclass
 
 from securexgb.boost.layout import Layout
-from securexgb.boost.monotone import in_order, is_by_name, no_column
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.splits.directions import in_order, is_by_name, no_column
+from securexgb.boost.splits.interactions import (
+    MOST_GROUPS,
+    check_owned,
+    in_all,
+    is_of_names,
+    no_such_column,
+)
 from securexgb.errors import DataError, MalformedFrame, TermsDiffer, UsageError
 from securexgb.jobs.resuming.checkpoint import MOST_AHEAD, LoadedCheckpoint, common_rounds
 from securexgb.mpc.party import Party
@@ -47,15 +54,18 @@ class CheckpointSummary:
 class JobDescription:
     """One party's public facts.
 
-    ``columns``: number of own columns. ``weights``: rows have sample weights (the label
+    ``past``: model id and rounds of the model that is gone on from. ``columns``: number of own
+    columns. ``weights``: rows have sample weights (the label
     party's word counts). ``sets``: (name, rows, has weights) of every evaluation set, the
     rows of the label party and its weights likewise. ``saved``: model id, coins, session of
     every saved round, and after how many rounds margins are known; None without checkpoint.
     ``directions``: of the own columns that the terms name, by column, () where they name none;
-    ``strangers``: names of the terms' directions that no own column has.
+    ``strangers``: names of the terms' directions that no own column has. ``groups``, ``unknown``:
+    likewise of interaction constraints, see ``splits.interactions``.
     """
 
     params: str
+    past: str
     digest: str
     rows: NonNegativeInt
     columns: NonNegativeInt
@@ -66,6 +76,8 @@ class JobDescription:
     saved: CheckpointSummary | None
     directions: tuple[Annotated[int, Field(ge=-1, le=1)], ...] = ()
     strangers: tuple[str, ...] = ()
+    groups: tuple[Annotated[int, Field(ge=0, lt=1 << MOST_GROUPS)], ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 _DESCRIPTION = TypeAdapter(JobDescription)
@@ -78,7 +90,8 @@ class Agreement:
     ``session``: public id of this run. ``is_resumed``: both go on with one model, from its first
     ``rounds``, which may be none. ``are_margins_known``: both have the margins after these.
     ``are_weighted``: by evaluation set. ``directions``: of the columns of both sides, see
-    ``boost.monotone``; None where the terms have none.
+    ``boost.splits.directions``; None where the terms have none. ``groups``: of these columns,
+    likewise.
     """
 
     layout: Layout
@@ -88,6 +101,7 @@ class Agreement:
     are_margins_known: bool
     are_weighted: tuple[bool, ...]
     directions: tuple[int, ...] | None = None
+    groups: tuple[int, ...] | None = None
 
 
 def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreement:
@@ -99,6 +113,8 @@ def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreeme
     label = both[0]
     layout = Layout.of(params, label.rows, (label.columns, both[1].columns), label.weights)
     nonces = f"{label.nonce} {both[1].nonce}"
+    if params.past.rounds:
+        nonces += f" {label.past}"  # a simulation may draw the nonces that the old model had
     is_resumed, rounds = _resumed_rounds(both)
     known = rounds > 0 and all(f.saved is not None and rounds in f.saved.margins for f in both)
     return Agreement(
@@ -109,6 +125,7 @@ def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreeme
         are_margins_known=known,
         are_weighted=tuple(weighted for _, _, weighted in label.sets),
         directions=_directions(params, both),
+        groups=_groups(params, both),
     )
 
 
@@ -124,6 +141,23 @@ def _directions(params: TrainingParams, both: Sequence[JobDescription]) -> tuple
     if any(len(side.directions) != side.columns for side in both):
         raise MalformedFrame("a side's directions are not one for each of its columns")
     return tuple(way for side in both for way in side.directions)
+
+
+def _groups(params: TrainingParams, both: Sequence[JobDescription]) -> tuple[int, ...] | None:
+    """Of the columns of both sides; UsageError at both for names that neither of them has."""
+    terms, columns = params.interaction_constraints, [side.columns for side in both]
+    if not terms:
+        return None
+    groups = in_all(terms, sum(columns))
+    if is_of_names(terms):
+        if unknown := [name for name in both[0].unknown if name in both[1].unknown]:
+            raise UsageError(no_such_column(unknown))
+        if any(len(side.groups) != side.columns for side in both):
+            raise MalformedFrame("a side's groups are not of each of its columns")
+        groups = tuple(of_column for side in both for of_column in side.groups)
+    if not params.is_hidden:
+        check_owned(groups, columns[0])
+    return groups
 
 
 def _resumed_rounds(both: Sequence[JobDescription]) -> tuple[bool, int]:
@@ -148,6 +182,11 @@ def _resumed_rounds(both: Sequence[JobDescription]) -> tuple[bool, int]:
 
 def _compare(both: tuple[JobDescription, JobDescription]) -> None:
     label, feature = both
+    if label.past != feature.past:
+        raise TermsDiffer(
+            "the two sides do not go on from the same model (its id and trees): the label party "
+            f"from {_model(label)}, the feature party from {_model(feature)}"
+        )
     if label.params != feature.params or label.digest != feature.digest:
         raise TermsDiffer("the two sides train with different parameters or job terms")
     if label.rows != feature.rows:
@@ -167,6 +206,11 @@ def _compare(both: tuple[JobDescription, JobDescription]) -> None:
             "the evaluation sets of the two sides differ in name or row count: "
             f"the label party has {here}, the feature party {there}"
         )
+
+
+def _model(one: JobDescription) -> str:
+    model_id, _, rounds = one.past.partition(" ")
+    return f"{model_id[:8]} with {rounds[:6]} trees" if model_id else "none"
 
 
 def _parse(payload: bytes) -> JobDescription:

@@ -17,9 +17,9 @@ from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.attestation.verdict import Verdict
 from securexgb.boost.layout import Layout
 from securexgb.boost.leak import Leak, before_training
+from securexgb.boost.objective.proposals import proposed_lines
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.proposals import proposed_lines
 from securexgb.channel.channel import failure_kind
 from securexgb.errors import DataError, SecureXGBError, UsageError
 from securexgb.federation.session import Federation

@@ -10,7 +10,8 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.leak import most_of_evaluation
 from securexgb.boost.metrics.auc import EvaluationTargets
 from securexgb.boost.metrics.measuring import Measured, check_measured, measured_metrics
-from securexgb.boost.predict import base_margins, check_rows, training_margins
+from securexgb.boost.objective.start import check_base_margin, margins_to_begin
+from securexgb.boost.predict import check_rows, training_margins
 from securexgb.errors import TermsDiffer
 from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import Named, same_names, same_rows
@@ -27,6 +28,7 @@ def measure(
     sides do not measure the same model on as many rows.
     """
     check_rows(party, model, data.values)
+    _check_margin(party, model, name, data)
     with party.step(name):
         mine = f"{model.model_id} {len(model.best_rounds)} {data.count} {','.join(metrics)}"
         weighted = data.weights is not None
@@ -40,17 +42,21 @@ def measure(
                 f"here {mine!r}, at the other side {theirs[:120]!r}"
             )
         weighted = weighted if party.rank == 0 else flag == "1"
-        truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, model.centre)
+        base, centre = margins_to_begin(party, model, data.base_margin, data.count)
+        truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, centre)
         # A sample is for trees in the making.
         params = replace(model.params, auc_rows=0, eval_metric=tuple(metrics))
         check_measured(truth, name, params, metrics)
-        margins = base_margins(model, data.count) + training_margins(
-            party, model, model.best_rounds, [data.values]
-        )
+        margins = base + training_margins(party, model, model.best_rounds, [data.values])
         with party.ledger.announced(most_of_evaluation(params, [data.count])):
             asked = [Measured("metrics", margins, truth)]
             (values,) = measured_metrics(party, params, asked, metrics)
         return dict(zip(metrics, values, strict=True))
+
+
+def _check_margin(party: Party, model: ModelHalf, name: str, rows: Rows) -> None:
+    given, named = rows.base_margin, f"rows of {name}"
+    check_base_margin(party.rank, model.params, given, rows.count, named)
 
 
 def evaluate(
@@ -61,8 +67,9 @@ def evaluate(
     Names, rows and their least number are compared before any value is opened; rows that the model
     cannot take are refused before anything is sent.
     """
-    for _, rows in sets:
+    for name, rows in sets:
         check_rows(party, model, rows.values)
+        _check_margin(party, model, name, rows)
     same_names(party, sets)
     same_rows(party, sets, federation.terms)
     federation.terms.floors.check(None, [(name, rows.count) for name, rows in sets])

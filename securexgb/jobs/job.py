@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from securexgb.boost.binning import check_columns
 from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.continued.going_on import check_old
+from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.leak import NO_FLOORS, Floors
 from securexgb.boost.objective.registry import objective_of
+from securexgb.boost.objective.start import check_base_margin
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.row_side import LocalRows, MakeRowSide
 from securexgb.errors import DataError, UsageError
@@ -26,7 +29,8 @@ class TrainingJob:
     ``store``: where to keep checkpoints; ``resume``: go on from what is there. ``floors``: the
     least rows, equal at both sides like all terms. ``row_side``: where the training rows are
     worked on. ``keeps_gains``: hidden trees hold their gains where the terms open no
-    importance; for both parties in one process, who hold both halves anyway.
+    importance; for both parties in one process, who hold both halves anyway. ``old``: this side's
+    half of the model to go on from, which ``params`` know (``boost.continued.going_on``).
     """
 
     params: TrainingParams
@@ -39,6 +43,7 @@ class TrainingJob:
     floors: Floors = NO_FLOORS
     row_side: MakeRowSide = LocalRows
     keeps_gains: bool = False
+    old: ModelHalf | None = None
 
     @property
     def kept_importance(self) -> str:
@@ -70,12 +75,16 @@ class TrainingJob:
             raise UsageError("early_stopping_rounds needs an evaluation set: give one in eval_set")
         if len({name for name, _ in self.evals}) < len(self.evals):
             raise UsageError("two evaluation sets have the same name: name each differently")
+        check_old(rank, self.params, self.data.column_names, self.old)
         for name, data in (("the training data", self.data), *self.evals):
             _check_data(name, data, self, rank)
         if self.params.splits == "hidden":
             check_hidden(self.params, len(self.data.column_names), self.all_rows)
-        if self.data.outcomes is not None:
-            objective_of(self.params).check_scales(self.data.outcomes)
+        outcomes = self.data.outcomes
+        if outcomes is not None:
+            if self.old is not None:
+                outcomes = replace(outcomes, centre=self.old.centre)
+            objective_of(self.params).check_scales(outcomes)
 
 
 def check_hidden(params: TrainingParams, columns: int, rows: int) -> tuple[int, float]:
@@ -85,7 +94,7 @@ def check_hidden(params: TrainingParams, columns: int, rows: int) -> tuple[int, 
     how many bits say which way rows go, and log2 of the bound on the probability that one is wrong.
     """
     nodes = objective_of(params).outputs * ((1 << params.max_depth) - 1)
-    bits = 2 * rows * nodes * params.n_estimators
+    bits = 2 * rows * nodes * params.all_rounds
     all_bins = params.max_bin + (params.missing_values == "allowed")
     return bits, check_row_bits(columns, all_bins, bits)
 
@@ -104,6 +113,7 @@ def _check_data(name: str, data: Rows, job: TrainingJob, rank: int) -> None:
         list(data.column_names),
         may_be_missing=job.params.missing_values == "allowed",
     )
+    check_base_margin(rank, job.params, data.base_margin, data.count, f"rows of {name}")
     if rank == 1:
         if data.labels is not None or data.weights is not None:
             raise UsageError(

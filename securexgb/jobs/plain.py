@@ -15,14 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.boost.binning import Binner
-from securexgb.boost.monotone import of_table
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.splits.directions import of_table
+from securexgb.boost.splits.interactions import by_place, plain_interactions
 from securexgb.errors import NotAvailable
 from securexgb.jobs.rows import Rows
 
 SHARED_NAMES = (
     "objective", "learning_rate", "max_depth", "min_child_weight", "max_delta_step", "gamma",
-    "reg_lambda", "reg_alpha", "subsample", "colsample_bytree", "scale_pos_weight",
+    "reg_lambda", "reg_alpha", "subsample", "colsample_bytree", "colsample_bylevel",
+    "colsample_bynode", "scale_pos_weight",
 )  # fmt: skip
 ABSENT = (
     "plain xgboost is not installed, so nothing is compared with it: "
@@ -49,12 +51,16 @@ def plain_xgboost(
 
     binner = Binner.fit(train.values, params.max_bin)
 
+    def matrix(values: NDArray[Any], data: Rows) -> Any:
+        own = {"weight": data.weights, "base_margin": data.base_margin}
+        return xgboost.DMatrix(values, data.labels, **own)
+
     def table(data: Rows) -> Any:
         if has_own_bins:
-            return xgboost.DMatrix(data.values, data.labels, weight=data.weights)
+            return matrix(data.values, data)
         bins = binner.transform(data.values).astype(np.float64)
         bins[bins == params.max_bin] = np.nan
-        return xgboost.DMatrix(bins, data.labels, weight=data.weights)
+        return matrix(bins, data)
 
     settings = {name: getattr(params, name) for name in SHARED_NAMES}
     settings |= {
@@ -71,5 +77,9 @@ def plain_xgboost(
         # Its other objective predicts classes in place of probabilities.
         settings |= {"objective": "multi:softprob", "num_class": params.num_class}
         del settings["scale_pos_weight"]
+    if params.interaction_constraints:
+        names = train.column_names
+        groups = by_place(params.interaction_constraints, names, range(len(names)))
+        settings["interaction_constraints"] = str(plain_interactions(groups))
     model = xgboost.train(settings, table(train), params.n_estimators)
     return np.asarray(model.predict(table(test)), np.float64)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.objective.registry import objective_of
+from securexgb.boost.objective.start import check_base_margin
 from securexgb.boost.predict import Request, Scoring, check_rows, predict_margins
 from securexgb.errors import DataError
 from securexgb.federation.session import Federation
@@ -75,9 +76,13 @@ class Predictor:
         """Rounded margins (n,), log odds or values, or (n, classes); None at a side that does not
         get them."""
         check_rows(self.party, self.half, rows.values)
+        given, params = rows.base_margin, self.half.params
+        check_base_margin(self.party.rank, params, given, rows.count, self._named)
         if self._federation is not None:
             same_rows(self.party, [(self._named, rows)], self._federation.terms)
-        return predict_margins(self.party, self.half, rows.values, self._request, self._scoring)
+        return predict_margins(
+            self.party, self.half, rows.values, self._request, self._scoring, given
+        )
 
     def score(self, rows: Rows) -> Reals | None:
         """Probabilities, or values of the target (n,), or (n, classes); None at a side that does

@@ -26,12 +26,12 @@ class Rows:
     """One party's part of a data set; row r is the same person's at both parties.
 
     ``values``: own columns, float64 (n, f), NaN where missing; f may be 0. ``column_names``: f
-    names. ``labels``, ``weights``: float64 (n,), at the label party only; labels are 0 and 1
-    for a classification. ``ids``: one text a row, or None where nobody compares them.
-    ``classes``: the two labels as the user writes them, that which counts as 1 last; or None.
-    ``aligned``: the digest of the keys in their order, where these are the rows that an alignment
-    with the other side found; None: of all rows, in the file's order. ``keys``: of a table that
-    is still to be aligned.
+    names. ``labels``, ``weights``, ``base_margin``: float64 (n,), at the label party only; labels
+    are 0 and 1 for a classification; of base margins see ``boost.objective.start``. ``ids``: one
+    text a row, or None where nobody compares them. ``classes``: the two labels as the user writes
+    them, that which counts as 1 last; or None. ``aligned``: the digest of the keys in their order,
+    where these are the rows that an alignment with the other side found; None: of all rows, in
+    the file's order. ``keys``: of a table that is still to be aligned.
     """
 
     values: Reals
@@ -42,6 +42,7 @@ class Rows:
     classes: tuple[Any, Any] | None = None
     aligned: str | None = None
     keys: Keys | None = None
+    base_margin: Reals | None = None
 
     @property
     def count(self) -> int:
@@ -49,8 +50,15 @@ class Rows:
 
     @property
     def outcomes(self) -> Outcomes | None:
-        """Labels and weights, where this side has labels."""
-        return None if self.labels is None else Outcomes(self.labels, self.weights)
+        """Labels, weights and base margins, where this side has labels."""
+        if self.labels is None:
+            return None
+        return Outcomes(self.labels, self.weights, self.base_margin)
+
+    @property
+    def _of_rows(self) -> tuple[Reals | None, ...]:
+        """What there may be one number a row of, beside the columns."""
+        return self.labels, self.weights, self.base_margin
 
     @property
     def missing_rates(self) -> dict[str, float]:
@@ -94,6 +102,7 @@ class Rows:
             values=np.ascontiguousarray(self.values[order]),
             labels=None if self.labels is None else self.labels[order],
             weights=None if self.weights is None else self.weights[order],
+            base_margin=None if self.base_margin is None else self.base_margin[order],
             ids=None if self.ids is None else tuple(self.ids[row] for row in order),
             aligned=None,
             keys=None,
@@ -118,19 +127,19 @@ class Rows:
     def fingerprint(self) -> str:
         """SHA-256 of everything here, in this order of rows; for this party alone."""
         digest = hashlib.sha256(repr((self.column_names, self.values.shape)).encode())
-        for array in (self.values, self.labels, self.weights):
+        for array in (self.values, *self._of_rows):
             digest.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
     def fingerprint_of_set(self) -> str:
         """SHA-256 of everything here, whatever the order of rows; for this party alone.
 
-        Each row, with its label and weight, is hashed on its own, and the sorted digests are
-        hashed again: two tables agree exactly where they hold the same rows as often. Equal
-        numbers count as equal: zero has one sign, and there is one NaN.
+        Each row, with its label, weight and base margin, is hashed on its own, and the sorted
+        digests are hashed again: two tables agree exactly where they hold the same rows as often.
+        Equal numbers count as equal: zero has one sign, and there is one NaN.
         """
-        more = [part for part in (self.labels, self.weights) if part is not None]
-        about = (self.column_names, self.count, self.labels is not None, self.weights is not None)
+        more = [part for part in self._of_rows if part is not None]
+        about = (self.column_names, self.count, *(part is not None for part in self._of_rows))
         digest = hashlib.sha256(repr(about).encode())
         rows = bytearray()
         for start in range(0, self.count, _HASHED_ROWS):

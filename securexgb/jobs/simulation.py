@@ -20,13 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.continued.going_on import going_on
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.layout import Layout
-from securexgb.boost.monotone import of_table
+from securexgb.boost.objective.proposals import with_scales
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
-from securexgb.boost.proposals import with_scales
 from securexgb.boost.scales import Outcomes
+from securexgb.boost.splits.directions import of_table
+from securexgb.boost.splits.interactions import by_place
 from securexgb.channel.memory import memory_pair
 from securexgb.errors import DataError, UsageError
 from securexgb.jobs.job import TrainingJob
@@ -184,9 +186,10 @@ def column_positions(
 
 
 def side_data(whole: Rows, sides: Sides) -> tuple[Rows, Rows]:
-    """A whole table as its two sides' parts: labels and weights are the label party's."""
+    """A whole table as its two sides' parts: labels, weights and base margins are the label
+    party's."""
     label, feature = (whole.take_columns(side) for side in sides)
-    return label, replace(feature, labels=None, weights=None, classes=None)
+    return label, replace(feature, labels=None, weights=None, classes=None, base_margin=None)
 
 
 def _outcomes(data: Rows) -> Outcomes:
@@ -195,7 +198,7 @@ def _outcomes(data: Rows) -> Outcomes:
     return data.outcomes
 
 
-def train_alone(
+def train_alone(  # noqa: PLR0913, PLR0917  (what a training takes, and how it is played)
     params: TrainingParams,
     whole: Rows,
     sides: Sides,
@@ -203,24 +206,36 @@ def train_alone(
     evals: Sequence[tuple[str, Rows]] = (),
     callbacks: Callable[[Party], Sequence[TrainingCallback]] = lambda _: (),
     method: Method | None = None,
+    old: Halves | None = None,
 ) -> Simulation[ModelHalf]:
-    """Train on a whole table; ``callbacks`` makes those that run at the label party.
+    """Train on a whole table; ``callbacks`` makes those that run at the label party; ``old``: both
+    halves of a model to go on from.
 
     Scales of weights, targets and metrics that are not set follow from the data: here nobody has
     to agree on them. Hidden trees keep their gains, for one round of messages a tree more than
-    terms that do not open importance take: both halves are here anyway. Directions that are not
-    named are in the order of the whole table's columns.
+    terms that do not open importance take: both halves are here anyway. Directions and groups
+    that are not named are in the order of the whole table's columns.
     """
+    if old is not None:
+        params = going_on(params, old[0])
     params = with_scales(params, _outcomes(whole), [_outcomes(data) for _, data in evals])
     params = params.decided(can_hide=method is None or method.can_hide)
     if params.is_monotone:
         ways = of_table(params.monotone_constraints, whole.column_names)
         in_sides = tuple(ways[column] for side in sides for column in side)
         params = replace(params, monotone_constraints=in_sides)
+    if params.interaction_constraints:
+        in_order = [column for side in sides for column in side]
+        groups = by_place(params.interaction_constraints, whole.column_names, in_order)
+        params = replace(params, interaction_constraints=groups)
     sets = [(name, side_data(data, sides)) for name, data in evals]
     jobs = [
         TrainingJob(
-            params, own, tuple((name, parts[rank]) for name, parts in sets), keeps_gains=True
+            params,
+            own,
+            tuple((name, parts[rank]) for name, parts in sets),
+            keeps_gains=True,
+            old=None if old is None else old[rank],
         )
         for rank, own in enumerate(side_data(whole, sides))
     ]

@@ -10,18 +10,22 @@ from securexgb.arith.fixedpoint import encode
 from securexgb.arith.prg import Prg
 from securexgb.boost.binning import Binner
 from securexgb.boost.booster import grow_model
+from securexgb.boost.continued.going_on import going_on
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.grower import TreeJob
 from securexgb.boost.metrics.auc import EvaluationTargets
 from securexgb.boost.metrics.measuring import check_measured
 from securexgb.boost.metrics.schedule import is_evaluated
-from securexgb.boost.monotone import is_by_name, of_columns, strangers
 from securexgb.boost.objective.logistic import sigmoid_of
 from securexgb.boost.objective.objective import Labels, Objective, row_weights
 from securexgb.boost.objective.registry import objective_of
+from securexgb.boost.objective.start import margins_to_begin
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.predict import base_margins, training_margins
+from securexgb.boost.predict import training_margins
 from securexgb.boost.row_side import RowJob
+from securexgb.boost.splits.directions import is_by_name, of_columns, strangers
+from securexgb.boost.splits.groups import Groups
+from securexgb.boost.splits.interactions import groups_of, is_of_names, unknown_columns
 from securexgb.boost.state import DataSet, State
 from securexgb.boost.tree import check_trees
 from securexgb.errors import DataError
@@ -59,9 +63,12 @@ def train(party: Party, job: TrainingJob) -> ModelHalf:
     return model
 
 
-def agreed_job(party: Party, federation: Federation, rows: Rows, evals: Named) -> TrainingJob:
+def agreed_job(
+    party: Party, federation: Federation, rows: Rows, evals: Named, old: ModelHalf | None = None
+) -> TrainingJob:
     """The training that the terms ask for, of rows that both sides hold in the same order.
 
+    ``old``: this side's half of a model to go on from.
     Raises DataError or UsageError at both sides where rows or names of evaluation sets differ.
     """
     terms = federation.terms
@@ -69,11 +76,12 @@ def agreed_job(party: Party, federation: Federation, rows: Rows, evals: Named) -
     same_names(party, evals)
     same_rows(party, evals, terms)
     return TrainingJob(
-        params=terms.training,
+        params=terms.training if old is None else going_on(terms.training, old),
         data=rows,
         evals=tuple(evals),
         job_digest=terms.full_digest,
         floors=terms.floors,
+        old=old,
     )
 
 
@@ -93,6 +101,8 @@ def begin(party: Party, job: TrainingJob) -> State:
     saved_state = _state(party, job, agreement, saved)
     _plan(party, job.params, agreement, objective.outputs)
     binner = Binner.fit(job.data.values, job.params.max_bin)
+    if job.old is not None:  # old trees know these bins alone
+        binner = Binner(job.old.cuts)
     tables = [job.data.values, *(data.values for _, data in job.evals)]
     buckets = np.concatenate([binner.transform(table) for table in tables])
     model = _model(party, job, agreement, saved_state, objective, binner)
@@ -118,11 +128,12 @@ def begin(party: Party, job: TrainingJob) -> State:
             used=np.arange(agreement.layout.total_columns),
             dummies=None if job.params.is_hidden else _dummies(party, job),
             importance=job.kept_importance,
+            groups=None if agreement.groups is None else Groups.of(agreement.groups),
             directions=None if agreement.directions is None else np.array(agreement.directions),
         ),
         rows=job.row_side(party, of_rows),
         coins=coins,
-        sets=_sets(job, agreement, model),
+        sets=_sets(party, job, agreement, model),
         begin_tree=party.source.begin_tree,
         keep=lambda state: _keep(state, job.store, agreement.session),
     )
@@ -135,10 +146,11 @@ def _keep(state: State, store: CheckpointStore | None, session_id: str) -> None:
     if store is None:
         return
     model = state.model
-    count, metrics = len(model.rounds), list[float]()
-    if is_evaluated(model.params, count - 1):
+    rounds, metrics = len(model.rounds), list[float]()
+    if is_evaluated(model.params, rounds - 1):
         metrics = [values[-1] for of_set in model.history.values() for values in of_set.values()]
     newest = SavedRound(model.rounds[-1], session_id, tuple(metrics))
+    count = rounds - model.params.past.rounds
     store.save(count, newest, state.rows.margins().own_share())
 
 
@@ -196,8 +208,10 @@ def fingerprint(params: TrainingParams, rows: Rows, evals: Named) -> str:
 
 def _description(party: Party, job: TrainingJob, saved: LoadedCheckpoint | None) -> JobDescription:
     terms, names = job.params.monotone_constraints, job.data.column_names
+    interactions = job.params.interaction_constraints
     return JobDescription(
         params=json.dumps(job.params.to_mapping(), sort_keys=True),
+        past=f"{job.params.past.model_id} {job.params.past.rounds}",
         digest=job.job_digest,
         rows=job.data.count,
         columns=len(job.data.column_names),
@@ -208,6 +222,8 @@ def _description(party: Party, job: TrainingJob, saved: LoadedCheckpoint | None)
         saved=None if saved is None else CheckpointSummary.of(saved),
         directions=of_columns(terms, names) if is_by_name(terms) else (),
         strangers=strangers(terms, names),
+        groups=groups_of(interactions, names) if is_of_names(interactions) else (),
+        unknown=unknown_columns(interactions, names),
     )
 
 
@@ -239,8 +255,10 @@ def _model(
     objective: Objective,
     binner: Binner,
 ) -> ModelHalf:
-    base, centre, outcomes = (0,) * objective.outputs, 0.0, job.data.outcomes
-    if outcomes is not None:
+    base, centre, outcomes, old = (0,) * objective.outputs, 0.0, job.data.outcomes, job.old
+    if old is not None:
+        base, centre = old.base, old.centre
+    elif outcomes is not None:
         margins = objective.base_margins(outcomes)
         words = encode(margins, agreement.layout.numbers(job.params).margin_bits)
         base = tuple(words.tolist())
@@ -255,6 +273,7 @@ def _model(
         cuts=binner.cuts,
         base=base,
         centre=centre,
+        trees=[] if old is None else old.best_trees,
         history={name: {metric: [] for metric in job.params.metrics} for name, _ in job.evals},
     )
 
@@ -268,16 +287,18 @@ def _labels(
     rows, outcomes, numbers = model.layout.rows, job.data.outcomes, model.numbers
     targets = weights = None
     if outcomes is not None:
-        targets = objective.targets(outcomes.labels, model.centre, numbers)
+        _, centre = margins_to_begin(party, model, outcomes.base_margin, model.layout.rows)
+        targets = objective.targets(outcomes.labels, centre, numbers)
         weights = row_weights(outcomes, job.params, numbers)
     weighted = share(party, weights, 0, (rows,)) if model.layout.weights else None
     return Labels(share(party, targets, 0, objective.targets_shape(rows)), weighted)
 
 
-def _sets(job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[DataSet]:
+def _sets(party: Party, job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[DataSet]:
     sets, first = list[DataSet](), job.data.count
     for (name, data), weighted in zip(job.evals, agreement.are_weighted, strict=True):
-        truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, model.centre)
+        _, centre = margins_to_begin(party, model, data.base_margin, data.count)
+        truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, centre)
         check_measured(truth, name, job.params, job.params.metrics)
         sets.append(DataSet(name, slice(first, first + data.count), truth))
         first += data.count
@@ -291,10 +312,11 @@ def _take_up(
     agreement: Agreement,
     saved: LoadedCheckpoint | None,
 ) -> None:
-    """Put the saved trees, metrics and margins in place; without any, the base alone."""
+    """Put the saved trees, metrics and margins in place; without any, what rows begin with, and
+    what an earlier model adds to it: its scores, which stay in shares."""
     model, count = state.model, agreement.rounds
     rounds = saved.rounds[:count] if saved is not None else ()
-    for number, of_round in enumerate(rounds):
+    for number, of_round in enumerate(rounds, start=model.params.past.rounds):
         check_trees(of_round.trees, model.layout, is_hidden=job.params.is_hidden)
         model.trees += of_round.trees
         if is_evaluated(model.params, number):
@@ -307,8 +329,9 @@ def _take_up(
     if agreement.are_margins_known and job.store is not None:
         margins = Shared(job.store.margins(count, rounds[-1].session))
     else:
-        tables = [job.data.values, *(data.values for _, data in job.evals)]
-        moved = training_margins(party, model, model.rounds, tables)
-        margins = base_margins(model, moved.shape[1]) + moved
-    # The base is the label party's; margins that trees have moved are known to nobody.
-    state.rows.start(margins, at_label=not rounds)
+        parts = [job.data, *(data for _, data in job.evals)]
+        first = [margins_to_begin(party, model, rows.base_margin, rows.count) for rows in parts]
+        moved = training_margins(party, model, model.rounds, [rows.values for rows in parts])
+        margins = Shared.concatenate([of_part for of_part, _ in first], axis=1) + moved
+    # What rows begin with is the label party's; margins that trees have moved are known to nobody.
+    state.rows.start(margins, at_label=not model.rounds)

@@ -147,7 +147,7 @@ def unstacked(arrays: Arrays, trees: int, columns: int) -> list[Tree]:
 
 def _half(header: _Header, arrays: Arrays) -> ModelHalf:
     """ValueError, and what follows from wrong shapes, where the parts do not fit."""
-    params, layout = TrainingParams.from_mapping(header.params), header.layout
+    params, layout = TrainingParams.restored(header.params), header.layout
     rank, columns = ROLES.index(header.role), header.columns
     if layout != Layout.of(params, layout.rows, layout.columns, layout.weights):
         raise ValueError("layout")
@@ -162,6 +162,8 @@ def _half(header: _Header, arrays: Arrays) -> ModelHalf:
         raise ValueError("outputs")
     if any(part.shape[:1] != (header.trees,) for part in arrays.values()):
         raise ValueError("trees")
+    if params.past.rounds > header.trees // len(header.base):
+        raise ValueError("past")
     if header.best_iteration is not None and header.best_iteration >= max(
         header.trees // len(header.base), 1
     ):

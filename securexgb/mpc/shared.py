@@ -167,6 +167,10 @@ class SharedBits(_Secret):
         """Other leading axes: (*leading, count)."""
         return SharedBits(self.words.reshape(*leading, self.words.shape[-1]), self.count)
 
+    def where(self, public: NDArray[np.bool_]) -> SharedBits:
+        """The bits (..., n) where the public mark (n,) is true, else 0."""
+        return SharedBits(self.words & pack_bits(public), self.count)
+
     def xor_all(self, axis: int = 0) -> SharedBits:
         """The parity along a leading axis; of disjoint bits, their or."""
         return SharedBits(np.bitwise_xor.reduce(self.words, axis=axis), self.count)
@@ -198,8 +202,8 @@ class SharedBits(_Secret):
         return unpack_bits(self.words, self.count)
 
     def for_each(self, times: int) -> SharedBits:
-        """Each bit (n,) so many times: (n times,)."""
-        return SharedBits(pack_bits(np.repeat(self.flags(), times)), times * self.count)
+        """Each bit (..., n) so many times: (..., n times)."""
+        return SharedBits(pack_bits(np.repeat(self.flags(), times, axis=-1)), times * self.count)
 
     @staticmethod
     def in_a_row(parts: Sequence[SharedBits]) -> SharedBits:
@@ -236,6 +240,12 @@ class SharedBits(_Secret):
         words = np.zeros((*leading, self.words.shape[-1]), np.uint64)
         words[places] = self.words
         return SharedBits(words, self.count)
+
+    def masked(self, public: NDArray[np.bool_]) -> SharedBits:
+        """Bits (k, n) where a public mark is set, else 0; marks: of rows (k,), or (n, k) of all."""
+        if public.ndim == 1:
+            return self[public]
+        return SharedBits(self.words & pack_bits(public.T), self.count)
 
     def parity_from(self, axis: int) -> SharedBits:
         """At each place of a leading axis, the parity of it and of all that follow."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from securexgb.boost.params import Declaration, TrainingParams, declarations
+from securexgb.boost.declaration import Declaration
+from securexgb.boost.params import TrainingParams, declarations
 
 
 def parameter_rows() -> list[dict[str, str | int]]:

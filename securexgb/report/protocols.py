@@ -26,6 +26,7 @@ from securexgb.boost.costs.trees import round_cost
 from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.splits.groups import Groups
 from securexgb.boost.splits.leaves import LevelSums
 from securexgb.boost.splits.score import least_score, score_bits
 from securexgb.boost.splits.split import Candidates, child_sums
@@ -303,6 +304,16 @@ def _of_boost(
         "boost.splits.weights.weigh": (x.reshape(1, -1), x.reshape(1, -1), numbers, False),
         "boost.splits.score.scores": (child_sums(histogram, candidates), numbers),
         "boost.splits.split.best_splits": (histogram, candidates, numbers, no_dummies),
+        "boost.splits.bounds.bounded": (
+            Shared.zeros(7),
+            Shared.zeros(2, 7),
+            [SharedBits.zeros(2, count=nodes) for nodes in (1, 2, 4)],
+        ),
+        "boost.splits.groups.next_groups": (
+            Groups.of((0b01, 0b11, *(0b10 for _ in used[2:]))),
+            SharedBits.zeros(2, count=_NODES),
+            SharedBits.zeros(2, count=_NODES),
+        ),
         "boost.splits.leaves.leaf_weights": (levels, numbers, 0.3),
     }
 

@@ -116,6 +116,9 @@ class PartyConfig(TomlFile):
     """Column of labels; label party only."""
     weight_column: Column | None = None
     """Column of weights; label party only."""
+    base_margin_column: Column | None = None
+    """Column of the margins that rows begin with, log odds or a regression's values, where the
+    terms say base_margin_bound; rows to predict have it too; label party only."""
     feature_columns: tuple[Column, ...] | None = None
     """Columns to learn from; left out: all others."""
     id_column: Column | None = None
@@ -134,8 +137,11 @@ class PartyConfig(TomlFile):
     def _check_together(self) -> Self:
         if self.listen is not None and self.connect is not None:
             raise UsageError("listen and connect are both given: one side listens, one dials")
-        if self.role == "feature" and (self.label_column or self.weight_column):
-            raise UsageError("labels and weights are the label party's, this is the feature party")
+        own = (self.label_column, self.weight_column, self.base_margin_column)
+        if self.role == "feature" and any(own):
+            raise UsageError(
+                "labels, weights and base margins are the label party's, this is the feature party"
+            )
         places = [*vars(self).values(), *self.eval_data.values()]
         if any(isinstance(place, Path) and "\0" in str(place) for place in places):
             raise UsageError("a path has a character that no file's name can have")

@@ -16,6 +16,8 @@ from securexgb.boost.objective.objective import Labels
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.row_side import LocalRows, RowJob
+from securexgb.boost.splits.groups import Groups
+from securexgb.boost.splits.interactions import in_all
 from securexgb.boost.tree import TreeHalf
 from securexgb.mpc.matrix import Buckets
 from securexgb.mpc.party import Party
@@ -53,7 +55,7 @@ class Case:
 
     @property
     def columns(self) -> Integers:
-        """The columns that the tree may use."""
+        """The columns that the tree, or each of its nodes, may use."""
         return self.used if self.used.size else np.arange(self.bins.shape[1])
 
     def buckets(self, rank: int) -> Buckets:
@@ -73,6 +75,9 @@ class Case:
             used=self.columns,
             dummies=None if self.params.is_hidden else party.private.derive("dummies"),
             importance=self.params.importance,
+            groups=Groups.of(in_all(self.params.interaction_constraints, self.bins.shape[1]))
+            if self.params.interaction_constraints
+            else None,
             directions=np.array(self.params.monotone_constraints)
             if self.params.is_monotone
             else None,

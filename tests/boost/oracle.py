@@ -98,11 +98,11 @@ class Oracle:
         values = self.case.bins[:, column]
         return np.where(values < self.case.params.max_bin, values <= cut, missing_left)
 
-    def choices(self, node: Rows) -> Choices:
-        """All valid candidates."""
+    def choices(self, node: Rows, columns: NDArray[np.int64] | None = None) -> Choices:
+        """All valid candidates, of the case's columns or of these."""
         bins, both, count = self.case.params.max_bin, self.sums(node), int(node.sum())
         least, found = self._least, []
-        for column in self.case.columns:
+        for column in self.case.columns if columns is None else columns:
             table = np.zeros((bins + 1, 3), np.int64)
             np.add.at(table[:, :2], self.case.bins[node, column], self._pairs[node])
             np.add.at(table[:, 2], self.case.bins[node, column], 1)
@@ -119,9 +119,11 @@ class Oracle:
                 ]
         return self._described(np.array(found, np.int64).reshape(-1, 5), both)
 
-    def best(self, node: Rows) -> tuple[Choices, int | None]:
+    def best(
+        self, node: Rows, columns: NDArray[np.int64] | None = None
+    ) -> tuple[Choices, int | None]:
         """All candidates and the place of the first of the best."""
-        choices, both = self.choices(node), self.sums(node)
+        choices, both = self.choices(node, columns), self.sums(node)
         if not choices.gain.size:
             return choices, None
         scale = choices.gain.max() + float(self.score(both))

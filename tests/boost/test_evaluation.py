@@ -10,8 +10,8 @@ from sklearn.metrics import log_loss, mean_squared_error, roc_auc_score
 
 from securexgb.arith.fixedpoint import MARGIN_BITS, encode
 from securexgb.boost.costs.metrics import MeasuredSet, metric_cost
-from securexgb.boost.evaluation import check_metrics, metric_value
 from securexgb.boost.metrics.auc import EvaluationTargets, sampled
+from securexgb.boost.metrics.evaluation import check_metrics, metric_value
 from securexgb.boost.params import TrainingParams
 from securexgb.correlations.counting import CountingSource
 from securexgb.errors import DataError, UsageError

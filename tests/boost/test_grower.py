@@ -11,11 +11,13 @@ import pytest
 import xgboost
 
 from securexgb.arith.prg import Prg
+from securexgb.boost.sample import columns_of_nodes
+from securexgb.boost.splits.interactions import plain_interactions
 from securexgb.mpc.party import Party
 from securexgb.offline.local import InsecureLocalSource
 from securexgb.offline.paillier_products import InsecurePaillierMatrixProducts
 from securexgb.offline.producer import ProductsAhead
-from securexgb.testing.harness import Backend, insecure_parties, run_both
+from securexgb.testing.harness import Backend, insecure_parties, run_both, run_parties
 from tests.boost.case import Case, Tree, combined, grow, leaves_below, stopped
 from tests.boost.cases import random_case
 from tests.boost.oracle import Choices, Oracle, Rows
@@ -28,7 +30,7 @@ def xgboost_tree(case: Case) -> dict[str, Any]:
     """xgboost's tree on the same bins and gradients, as nested JSON."""
     numbers, values = case.numbers, case.bins[:, case.columns].astype(float)
     values[values == case.params.max_bin] = np.nan
-    terms = case.params
+    terms, groups = case.params, plain_interactions(case.params.interaction_constraints)
     booster = xgboost.train(
         {
             "tree_method": "hist",
@@ -42,7 +44,8 @@ def xgboost_tree(case: Case) -> dict[str, Any]:
             "max_delta_step": terms.max_delta_step,
             "base_score": 0.0,
             "nthread": 1,
-        },
+        }
+        | ({"interaction_constraints": str(groups)} if groups else {}),
         xgboost.DMatrix(values, np.zeros(len(values))),
         1,
         obj=lambda *_: (
@@ -113,16 +116,26 @@ def near_threshold(oracle: Oracle, rows: Rows) -> bool:
     return bool(abs(choices.earned[best] - threshold) <= choices.slack[best])
 
 
+def allowed_columns(case: Case, node: int, path: frozenset[int]) -> np.ndarray:
+    """Those of a node's sample that interaction constraints let it use, as xgboost has it."""
+    used = case.columns[node] if case.columns.ndim == 2 else case.columns
+    groups = [set(group) for group in case.params.interaction_constraints]
+    if not groups or not path:
+        return used
+    may = set(path).union(*(group for group in groups if path <= group))
+    return np.array([column for column in used if int(column) in may], np.int64)
+
+
 def check_exactly(case: Case, tree: Tree) -> None:
     """Every node of ours against exact gains."""
     oracle = Oracle(case)
-    todo = [(0, np.ones(len(case.bins), bool))]
+    todo = [(0, np.ones(len(case.bins), bool), frozenset[int]())]
     while todo:
-        node, rows = todo.pop()
+        node, rows, path = todo.pop()
         if node >= len(tree.columns):
             assert tree.leaves[node - len(tree.columns)] / 2.0**20 == oracle.leaf(rows)
             continue
-        choices, best = oracle.best(rows)
+        choices, best = oracle.best(rows, allowed_columns(case, node, path))
         threshold = max(case.params.gamma, LEAST_GAIN)
         slack_of_gain = float(choices.slack[best]) if best is not None else 0.0
         if best is None or choices.earned[best] < threshold - slack_of_gain:
@@ -130,7 +143,8 @@ def check_exactly(case: Case, tree: Tree) -> None:
         elif choices.earned[best] > threshold + slack_of_gain:
             left = our_left(oracle, tree, node)
             check_choice(oracle, choices, best, rows, left)
-            todo.extend([(2 * node + 1, rows & left), (2 * node + 2, rows & ~left)])
+            further = path | {int(tree.columns[node])}
+            todo += [(2 * node + 1, rows & left, further), (2 * node + 2, rows & ~left, further)]
 
 
 def check_choice(oracle: Oracle, choices: Choices, best: int, rows: Rows, left: Rows) -> None:
@@ -194,6 +208,74 @@ def test_sampled_columns(settings: dict[str, Any]) -> None:
     assert set(tree.columns) <= set(used)
     assert compare(case, tree) == 0
     check_exactly(case, tree)
+
+
+GROUPS = {
+    "apart": [[0, 1], [2, 3, 4]],
+    "overlapping": [[0, 2], [2, 4], [0, 1, 4]],
+    "columns alone": [[1, 2]],
+    "everything": [[0, 1, 2, 3, 4]],
+    "many": [[0, 1], [0, 2], [0, 3], [0, 4], [1, 2], [1, 3], [2, 4], [3, 4]],
+}
+
+
+@pytest.mark.parametrize("settings", [{}, {"reg_alpha": 1.0}, {"min_child_weight": 8.0}])
+@pytest.mark.parametrize("groups", GROUPS)
+def test_interaction_constraints_are_xgboosts(groups: str, settings: dict[str, Any]) -> None:
+    """Split for split; the grower takes owned splits of any groups, the job does not."""
+    for seed in (0, 1):
+        case = random_case(
+            seed, rows=200, holes=0.1, interaction_constraints=GROUPS[groups], **settings
+        )
+        tree = grow(case)
+        assert compare(case, tree) == 0
+        check_exactly(case, tree)
+        hidden = replace(case, params=replace(case.params, splits="hidden"))
+        halves = run_parties(lambda party, _, c=hidden: c.program(party).half, [None] * 2)
+        leaves = (halves[0].leaf_values + halves[1].leaf_values).view(np.int64)
+        np.testing.assert_array_equal(leaves, tree.leaves)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+@pytest.mark.parametrize("groups", ["overlapping", "columns alone"])
+def test_interaction_constraints_in_shares_and_with_samples_and_directions(
+    groups: str, alpha: float
+) -> None:
+    case = random_case(3, rows=80, interaction_constraints=GROUPS[groups], reg_alpha=alpha)
+    params = replace(case.params, colsample_bynode=0.6, splits="hidden")
+    used = columns_of_nodes(Prg(bytes(16)), params, case.layout, 0)
+    sampled = replace(case, used=used)
+    tree = grow(sampled, "shared")
+    assert tree.same_as(grow(sampled))
+    check_exactly(sampled, tree)
+    ways = replace(case, params=replace(case.params, monotone_constraints=(1, 0, -1, 0, 0)))
+    assert grow(ways, "shared").same_as(grow(ways))
+
+
+@pytest.mark.parametrize("splits", ["owner", "hidden"])
+@pytest.mark.parametrize("shares", [(0.6, 1.0), (1.0, 0.4), (0.8, 0.7)])
+def test_columns_of_a_level_and_of_a_node(
+    shares: tuple[float, float], splits: str, backend: Backend
+) -> None:
+    """Each node's split is the best of its own columns, dummies' columns are among them, too."""
+    case = random_case(7, columns=(3, 4), rows=90, holes=0.1, max_depth=3)
+    params = replace(
+        case.params, colsample_bytree=0.9, colsample_bylevel=shares[0], colsample_bynode=shares[1]
+    )
+    used = columns_of_nodes(Prg(bytes(16)), params, case.layout, 3)
+    owned = replace(case, params=params, used=used)
+    tree = grow(owned, backend)
+    assert all(column in used[node] for node, column in enumerate(tree.columns))
+    if splits == "owner":
+        check_exactly(owned, tree)
+        return
+    hidden = replace(owned, params=replace(params, splits="hidden", importance="gain"))
+    halves = run_parties(lambda party, _: hidden.program(party).half, [None, None], backend)
+    leaves = (halves[0].leaf_values + halves[1].leaf_values).view(np.int64)
+    np.testing.assert_array_equal(leaves, tree.leaves)
+    gains = halves[0].amounts + halves[1].amounts
+    live = [n for n in range(len(tree.columns)) if not stopped(tree, n)]
+    assert set(np.flatnonzero(gains)) == {int(tree.columns[node]) for node in live}
 
 
 def test_constant_missing_and_equal_columns() -> None:

@@ -43,6 +43,8 @@ EVERYTHING = replace(
     PARAMS,
     subsample=0.8,
     colsample_bytree=0.7,
+    colsample_bylevel=0.8,
+    colsample_bynode=0.7,
     eval_metric=("auc", "logloss"),
     early_stopping_rounds=2,
 )

@@ -18,6 +18,7 @@ from securexgb.boost.importance import (
     ended_rounds,
     importance_of,
     importances,
+    live_split_counts,
     opened_importance,
     split_counts,
 )
@@ -51,6 +52,19 @@ def test_both_sides_counts_add_up_to_all_splits() -> None:
     owners = np.concatenate([tree.owners for tree in halves[0].trees])
     assert feature.sum() == owners.sum()
     assert importance_of(halves[1]).values == dict(zip(("x2", "x3", "x4"), feature, strict=True))
+
+
+@pytest.mark.parametrize("settings", [{}, {"gamma": 4.0}, {"min_child_weight": 20.0}])
+def test_of_both_halves_weight_is_xgboosts(settings: dict[str, Any]) -> None:
+    """Splits of nodes that stopped, and below them, are not counted."""
+    features, labels = table(600, missing=0.1, seed=3)
+    params = replace(PARAMS, splits="owner", max_bin=16, gradient_bits=16, **settings)
+    halves = train_both(params, sides(features, labels, 2))
+    scores = xgboost_on_bins(features, labels, params).get_score("", "weight")
+    counts = np.concatenate(live_split_counts(*halves))
+    np.testing.assert_array_equal(counts, [scores.get(f"f{column}", 0) for column in range(5)])
+    assert (counts.sum() < 3 * 7) == bool(settings)
+    np.testing.assert_allclose(np.concatenate(importances(halves)), counts / counts.sum())
 
 
 @pytest.mark.parametrize(

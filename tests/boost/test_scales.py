@@ -8,8 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from securexgb.boost.objective.proposals import (
+    proposed_lines,
+    proposed_metric_exponent,
+    with_scales,
+)
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.proposals import proposed_lines, proposed_metric_exponent, with_scales
 from securexgb.boost.scales import (
     Outcomes,
     centre_of,

@@ -15,9 +15,9 @@ from securexgb.align.intersect import Limits, intersect
 from securexgb.arith.prg import Prg
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.costs.metrics import MeasuredSet, metric_cost, metrics_cost
-from securexgb.boost.evaluation import metric_value
 from securexgb.boost.layout import Layout
 from securexgb.boost.metrics.auc import EvaluationTargets
+from securexgb.boost.metrics.evaluation import metric_value
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request

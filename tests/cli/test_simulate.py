@@ -301,3 +301,20 @@ def test_three_classes_and_text_columns_are_errors_of_the_data(securexgb, tmp_pa
     assert done.code == 4
     assert "column 'id' (read as string, first in data row 1) is not numeric" in done.stderr
     assert "\n  column 'id', data row 1: 'c0'\n" in done.stderr
+
+
+def test_base_margins_of_a_column(securexgb, tmp_path):
+    path = write_table(tmp_path / "data.csv")
+    lines = path.read_text().splitlines()
+    begun = [f"{line},{row / 30 - 2 if row else 'champion'}" for row, line in enumerate(lines)]
+    path.write_text("\n".join(begun) + "\n")
+    arguments = ("simulate", path, "--label", "default", "--ignore", "id", *FAST, "--trees", 2,
+                 "--depth", 2, "--bins", 8, "--format", "json")  # fmt: skip
+    done = securexgb(*arguments, "--base-margin", "champion")
+    assert done.code == 0, done.stderr
+    assert done.json["label_columns"] + done.json["feature_columns"] == 3
+    assert done.json["auc"] == pytest.approx(done.json["xgboost_auc"], abs=0.01)
+    assert securexgb(*arguments).json["auc"] != done.json["auc"]
+    bare = securexgb("simulate", *FAST, "--base-margin", "champion")
+    assert bare.code != 0
+    assert "--base-margin" in bare.stderr

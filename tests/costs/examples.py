@@ -14,6 +14,7 @@ from securexgb.boost.executor import LocalExecutor
 from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import IMPORTANCES, TrainingParams
+from securexgb.boost.splits.groups import Groups
 from securexgb.boost.splits.leaves import LevelSums
 from securexgb.boost.splits.split import Candidates, child_sums
 from securexgb.correlations.rows import RowShape
@@ -248,18 +249,21 @@ def _best_splits(draw: Draw) -> Arguments:
         shared(np.broadcast_to(by_bin[:, None, :, word], shape)) for word in (0, 1)
     )
     histograms = tuple(Histogram(g, h) for g, h in zip(gradient, hessian, strict=True))
+    ways = draw.integers(-1, 2, used.size) if draw.integers(2) else None
     return [
         histograms,  # type: ignore[list-item]
-        public(Candidates.of(layout, used)),
+        public(Candidates.of(layout, used, ways)),
         public(layout.numbers(params)),
         _bits(draw, int(draw.integers(0, 9)), nodes),
+        _bits(draw, used.size, nodes) if draw.integers(2) else public(None),
     ]
 
 
 def _scores(draw: Draw) -> Arguments:
-    histograms, candidates, numbers, _ = _best_splits(draw)
+    histograms, candidates, numbers, *_ = _best_splits(draw)
     pair: Pair = tuple(child_sums(h, c) for h, c in zip(histograms, candidates, strict=True))
-    return [pair, numbers]
+    usable = _bits(draw, pair[0].child_hessian.size) if draw.integers(2) else public(None)
+    return [pair, numbers, usable]
 
 
 def _weigh(draw: Draw) -> Arguments:
@@ -278,20 +282,36 @@ def _weigh(draw: Draw) -> Arguments:
     ]
 
 
+def _next_groups(draw: Draw) -> Arguments:
+    masks = draw.integers(0, 1 << int(draw.integers(1, 9)), int(draw.integers(1, 9)))
+    groups, count = Groups.of(masks.tolist()), _count(draw)
+    chosen, above = (_bits(draw, len(groups.member), count) for _ in range(2))
+    return [public(groups), chosen, above if draw.integers(2) else public(None)]
+
+
 def _leaf_weights(draw: Draw) -> Arguments:
     params = TrainingParams(
         reg_alpha=float(draw.choice([0.0, 0.5])), max_delta_step=float(draw.choice([0.0, 0.2]))
     )
     numbers = Layout.of(params, 1000, (1, 1), False).numbers(params)
-    first, second = [], []
+    first, second, is_monotone = [], [], bool(draw.integers(2))
     for level in range(int(draw.integers(1, 5))):
         nodes, seed = 1 << level, int(draw.integers(1 << 30))
         gradient = shared(draw.integers(-900, 900, nodes), seed)
         hessian = shared(draw.integers(900, 1800, nodes), seed + 1)
         left = shared(draw.integers(0, 900, (2, nodes)), seed + 2)
-        for side, *sums in zip((first, second), gradient, hessian, left, strict=True):
+        turns = _bits(draw, 2, nodes) if is_monotone else (None, None)
+        for side, *sums in zip((first, second), gradient, hessian, left, turns, strict=True):
             side.append(LevelSums(*sums))
     return [(first, second), public(numbers), public(0.3), public(str(draw.choice(IMPORTANCES)))]
+
+
+def _bounded(draw: Draw) -> Arguments:
+    depth, roots = int(draw.integers(1, 6)), int(draw.integers(1, 3))
+    nodes = roots * ((1 << depth) - 1)
+    own, below = (draw.integers(-(1 << 30), 1 << 30, shape) for shape in (nodes, (2, nodes)))
+    turns = zip(*(_bits(draw, 2, roots << level) for level in range(depth)), strict=True)
+    return [shared(own), shared(below), tuple(list(side) for side in turns)]
 
 
 def _reaches(draw: Draw) -> Arguments:
@@ -428,6 +448,8 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "boost.splits.weights.weigh": _weigh,
     "boost.splits.score.scores": _scores,
     "boost.splits.split.best_splits": _best_splits,
+    "boost.splits.bounds.bounded": _bounded,
+    "boost.splits.groups.next_groups": _next_groups,
     "boost.splits.leaves.leaf_weights": _leaf_weights,
     "mpc.numbers.per_cents.per_cents": lambda draw: [
         shared(draw.integers(0, 900, int(draw.integers(1, 5))))

@@ -38,13 +38,29 @@ SOURCES = {"dealer": None, "dealer and pads": Method(offline="dealt"), "two part
         {"columns": (4, 0), "max_depth": 2, "missing_values": "refused"},
         {"max_depth": 4, "rows": 30, "reg_alpha": 1.0},
         {"columns": (3, 3), "used": [0, 2, 5], "gamma": 1.0},
+        {"columns": (3, 3), "used": [[0, 2], [1, 2], [4, 5]], "max_depth": 2},
         {"splits": "hidden"},
         {"splits": "hidden", "importance": "gain", "columns": (3, 3), "used": [0, 2, 5]},
+        {
+            "splits": "hidden",
+            "importance": "gain",
+            "columns": (3, 3),
+            "used": [[0, 2], [1, 2], [4, 5]],
+            "max_depth": 2,
+        },
         {"splits": "hidden", "importance": "cover", "columns": (3, 3), "used": [0, 2, 5]},
         {"columns": (0, 3), "max_depth": 1, "splits": "hidden"},
         {"monotone_constraints": (1, 0, -1, 0, 1)},
         {"monotone_constraints": (1, 0, -1, 0, 1), "splits": "hidden", "max_depth": 4},
         {"monotone_constraints": (1, 0, -1, 0, 1), "reg_alpha": 1.0, "max_depth": 2},
+        {"interaction_constraints": ((0, 1), (1, 4)), "splits": "hidden"},
+        {"interaction_constraints": ((0, 2), (0, 1), (0, 3)), "reg_alpha": 1.0},
+        {
+            "interaction_constraints": ((0, 1, 2, 3, 4),),
+            "monotone_constraints": (1, 0, -1, 0, 1),
+            "reg_alpha": 1.0,
+            "max_depth": 2,
+        },
         {"max_depth": 4, "rows": 30, "missing_values": "refused", "splits": "hidden"},
     ],
 )
@@ -110,7 +126,7 @@ def compare(case: Case, outputs: list[Case], source: str) -> None:
         for k in range(case.params.max_depth)
     ]
     predicted = round_cost(
-        case.params, case.layout, case.columns.size, by_level, prices, noise_bits
+        case.params, case.layout, case.columns.shape[-1], by_level, prices, noise_bits
     )
     assert (label[1], feature[1]) == (predicted.rounds, predicted.rounds)
     assert (label[2], feature[2]) == (8 * predicted.label_words, 8 * predicted.feature_words)

@@ -20,6 +20,7 @@ from securexgb.boost.callbacks import EarlyStopping, TrainingCallback
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.errors import DataError, UsageError
 from securexgb.estimator import SecureXGBClassifier, SecureXGBRegressor
+from tests.reference.oracle import binned
 
 SMALL = {"n_estimators": 3, "max_depth": 2, "max_bin": 8}
 
@@ -392,6 +393,80 @@ def test_regression_weights_and_base_score():
     assert fixed.fit(X, y).predict(X) == pytest.approx(np.full(150, 1000.0), abs=0.1)
 
 
+@pytest.mark.parametrize("positive", [0, 1])
+def test_base_margins_alone_are_xgboosts(cancer, positive):
+    features, labels = cancer
+    margins = np.linspace(-3.0, 3.0, labels.size)
+    model = SecureXGBClassifier(**SMALL, positive_label=positive)
+    model.fit(features, labels, base_margin=margins)
+    assert model._halves[0].params.base_margin_bound == 4
+    matrix = xgboost.DMatrix(binned(features, 8), labels, base_margin=margins)
+    settings = {"objective": "binary:logistic", "max_depth": 2, "tree_method": "hist"}
+    plain = xgboost.train(settings, matrix, 3).predict(matrix)
+    ours = model.predict_proba(features, base_margin=margins)[:, 1]
+    np.testing.assert_allclose(ours, plain, atol=2e-3)
+    found = model.decision_function(features, base_margin=margins)
+    np.testing.assert_allclose(1 / (1 + np.exp(-found)), ours, rtol=1e-9)
+    assert np.array_equal(model.predict(features, base_margin=margins), found > 0)
+    with pytest.raises(UsageError, match="without base margins"):
+        model.predict(features)
+    with pytest.raises(UsageError, match="come without base margins"):
+        model.fit(features, labels, base_margin=margins, eval_set=[(features, labels)])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.fit(features, labels, base_margin=margins[1:])
+
+
+def test_base_margins_of_a_regression_and_rows_of_weight_zero():
+    features, targets = load_diabetes(return_X_y=True)
+    features, targets = features[:120, :4], targets[:120]
+    margins, weights = targets + np.arange(120.0) % 7 - 3, (np.arange(120) % 5 > 0).astype(float)
+    model = SecureXGBRegressor(**SMALL, learning_rate=1.0)
+    model.fit(features, targets, base_margin=margins, sample_weight=weights)
+    kept = weights > 0
+    again = SecureXGBRegressor(**SMALL, learning_rate=1.0)
+    again.fit(features[kept], targets[kept], base_margin=margins[kept], sample_weight=weights[kept])
+    one, two = (each.predict(features, base_margin=margins) for each in (model, again))
+    assert np.array_equal(one, two)
+    # Trees learn the gap to the base margin, some 2, and not the targets, some 80.
+    assert np.abs(one - margins).max() < 8
+
+
+def test_a_fit_goes_on_from_an_estimator_or_what_it_saved(cancer, tmp_path):
+    features, labels = cancer
+    long = SecureXGBClassifier(**SMALL | {"n_estimators": 5}).fit(features, labels)
+    first = SecureXGBClassifier(**SMALL).fit(features, labels)
+    first.save_model(tmp_path / "model")
+    for old in (first, tmp_path / "model", str(tmp_path / "model")):
+        model = SecureXGBClassifier(**SMALL | {"n_estimators": 2})
+        model.fit(features, labels, xgb_model=old)
+        assert np.array_equal(model.predict_proba(features), long.predict_proba(features))
+    again = model.fit(features, labels, xgb_model=model, eval_set=[(features, labels)])
+    assert len(again._halves[0].trees) == 7
+    assert len(again.evals_result()["validation_0"]["logloss"]) == 2
+    (mine,) = {half.model_id for half in again._halves}
+    assert mine not in {half.model_id for half in first._halves}
+
+
+def test_what_a_fit_cannot_go_on_from_is_refused(cancer, fitted):
+    features, labels = cancer
+    for old, words in (
+        (SecureXGBRegressor(**SMALL), "must be a fitted SecureXGBClassifier"),
+        (SecureXGBClassifier(**SMALL), "is not fitted"),
+        (xgboost.XGBClassifier(), "holds no shares to go on from"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            SecureXGBClassifier(**SMALL).fit(features, labels, xgb_model=old)
+    for more, kind, words in (
+        ({"positive_label": 0}, DataError, "labels are other ones"),
+        ({"max_depth": 3}, UsageError, "max_depth is 3, and 2 in the model to go on from"),
+        ({"feature_party_columns": [0]}, DataError, "other columns at the label party"),
+    ):
+        with pytest.raises(kind, match=words):
+            SecureXGBClassifier(**SMALL | more).fit(features, labels, xgb_model=fitted)
+    with pytest.raises(DataError, match="labels are other ones"):
+        SecureXGBClassifier(**SMALL).fit(features, labels + 1, xgb_model=fitted)
+
+
 @pytest.mark.parametrize("kind", [SecureXGBClassifier, SecureXGBRegressor])
 def test_a_model_alone_is_exported_for_xgboost(kind, cancer, tmp_path):
     X, y = cancer
@@ -419,3 +494,28 @@ def test_an_array_exports_without_names(fitted, cancer, tmp_path):
     assert other.predict_proba(cancer[0])[:, 1] == pytest.approx(
         fitted.predict_proba(cancer[0])[:, 1], abs=1e-5
     )
+
+
+def test_directions_of_a_frame_and_of_an_array(cancer):
+    """By names, by numbers and as a list the same model; xgboost gets what was meant."""
+    X, y = cancer
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    settings = SMALL | {"n_estimators": 2, "feature_party_columns": [0, 3]}
+    given = [({0: 1, 4: -1}, X), ((1, 0, 0, 0, -1, 0), X), ({"a": 1, "e": -1}, frame)]
+    models = [
+        SecureXGBClassifier(**settings, monotone_constraints=ways).fit(table, y)
+        for ways, table in given
+    ]
+    scores = [
+        model.decision_function(table) for model, (_, table) in zip(models, given, strict=True)
+    ]
+    np.testing.assert_array_equal(scores[0], scores[1])
+    np.testing.assert_array_equal(scores[0], scores[2])
+    assert models[0].get_params()["monotone_constraints"] == {0: 1, 4: -1}
+    shown = [model.get_xgb_params()["monotone_constraints"] for model in models]
+    assert shown == [(1, 0, 0, 0, -1, 0), (1, 0, 0, 0, -1, 0), {"a": 1, "e": -1}]
+    moved = np.repeat(X[:30], 9, axis=0)
+    moved[:, 0] = np.tile(np.quantile(X[:, 0], np.linspace(0, 1, 9)), 30)
+    assert (np.diff(models[0].decision_function(moved).reshape(30, 9), axis=1) >= 0).all()
+    with pytest.raises(UsageError, match="'z', which is no column"):
+        SecureXGBClassifier(**settings, monotone_constraints={"z": 1}).fit(frame, y)

@@ -19,6 +19,7 @@ from securexgb.errors import (
     ProtocolDesync,
     SecureXGBError,
     StoppedByPeer,
+    TermsDiffer,
     UsageError,
 )
 from securexgb.federation.session import Federation
@@ -41,8 +42,9 @@ SHUFFLED = DRAWS.permutation(ROWS)
 def both(monkeypatch):
     """Run a program of (rank, estimator) at both sides of a job; both results."""
 
-    def run(program, id_column="customer", own_id_column=None, **more):
-        params = TrainingParams(n_estimators=2, max_depth=2, max_bin=8, eval_metric=("error",))
+    def run(program, id_column="customer", own_id_column=None, base_margin_bound=None, **more):
+        small = {"n_estimators": 2, "max_depth": 2, "max_bin": 8, "eval_metric": ("error",)}
+        params = TrainingParams(**small, base_margin_bound=base_margin_bound)
         terms = JobTerms(
             name="loans",
             label_party="bank",
@@ -245,6 +247,61 @@ def test_without_an_id_column_row_counts_are_compared(both):
             fit(rank, model, order=slice(ROWS - rank))
 
     both(program, id_column=None)
+
+
+MARGINS = np.linspace(-2.0, 2.0, ROWS)
+
+
+def test_base_margins_are_the_label_party_s_and_the_terms_ask_for_them(both):
+    def program(rank, model):
+        own = {"base_margin": MARGINS} if rank == 0 else {}
+        more = {"base_margin_eval_set": [MARGINS]} if rank == 0 else {}
+        fit(rank, model, eval_set=[(TABLES[rank], LABELS if rank == 0 else None)], **own, **more)
+        return model.predict_proba(TABLES[rank], **own), model.evals_result()["validation_0"]
+
+    (scores, seen), (nothing, also) = both(program, id_column=None, base_margin_bound=2.0)
+    assert nothing is None
+    assert seen == also
+    assert seen["error"][-1] == pytest.approx(np.mean((scores[:, 1] > 0.5) != LABELS), abs=1e-4)
+
+
+def test_base_margins_that_only_one_side_asks_for_are_refused(both):
+    def without(rank, model):
+        return fit(rank, model)
+
+    def theirs(rank, model):
+        return fit(rank, model, base_margin=MARGINS)
+
+    with pytest.raises(UsageError, match="come without base margins"):
+        both(without, id_column=None, base_margin_bound=2.0)
+    with pytest.raises(DataError, match="base_margin_bound = 2`"):
+        both(lambda rank, model: (theirs if rank == 0 else without)(rank, model), id_column=None)
+    with pytest.raises(UsageError, match="these are the label party's"):
+        both(theirs, id_column=None, base_margin_bound=2.0)
+
+
+def test_a_federation_goes_on_from_its_own_halves(both):
+    def program(rank, model):
+        fit(rank, model)
+        before = model._halves[0]
+        fit(rank, model, xgb_model=model)
+        return before, model._halves[0], model.predict_proba(TABLES[rank])
+
+    (before, after, scores), (_, theirs, nothing) = both(program, id_column=None)
+    assert (len(before.trees), len(after.trees), len(theirs.trees)) == (2, 4, 4)
+    assert before.model_id != after.model_id == theirs.model_id
+    assert after.params.past.model_id == before.model_id
+    assert nothing is None
+    assert np.isfinite(scores).all()
+
+
+def test_one_side_that_goes_on_is_refused_at_both(both):
+    def program(rank, model):
+        fit(rank, model)
+        fit(rank, model, **({"xgb_model": model} if rank == 0 else {}))
+
+    with pytest.raises(TermsDiffer, match="do not go on from the same model"):
+        both(program, id_column=None)
 
 
 def exporting(tmp_path):

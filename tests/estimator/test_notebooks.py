@@ -20,7 +20,7 @@ TYPED = {
     "n_jobs": -1, "nthread": 4, "verbosity": 0, "tree_method": "hist", "device": "cpu",
     "booster": "gbtree", "grow_policy": "depthwise", "validate_parameters": True, "seed": 0,
     "eta": 0.3, "lambda": 1, "alpha": 0, "enable_categorical": False, "use_label_encoder": False,
-    "max_leaves": 0, "colsample_bylevel": 1.0, "monotone_constraints": None,
+    "max_leaves": 0, "colsample_bylevel": 1.0,
 }  # fmt: skip
 
 
@@ -58,7 +58,6 @@ def test_a_second_name_is_taken_where_it_says_what_the_first_does():
         ({"booster": "dart"}, "booster='dart' is not supported"),
         ({"grow_policy": "lossguide"}, "grow_policy='depthwise' only"),
         ({"num_parallel_tree": 4}, "num_parallel_tree=1 only"),
-        ({"monotone_constraints": (1, 0)}, "is not supported"),
         ({"eta": 0.1}, "calls it learning_rate, which is 0.3: write learning_rate=0.1"),
         ({"lambda": 2}, "write reg_lambda=2"),
         ({"seed": 7}, "write random_state=7"),

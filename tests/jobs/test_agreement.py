@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from securexgb.boost.params import TrainingParams
 from securexgb.errors import MalformedFrame
-from securexgb.jobs.agreement import CheckpointSummary, JobDescription, _parse
+from securexgb.jobs.agreement import CheckpointSummary, JobDescription, _directions, _parse
 
 FACTS = JobDescription(
     params="{}",
@@ -42,6 +43,8 @@ def test_facts_survive_the_wire() -> None:
         json.dumps(asdict(FACTS) | {"sets": [1]}).encode(),
         json.dumps(asdict(FACTS) | {"saved": {}}).encode(),
         json.dumps(asdict(FACTS) | {"more": 1}).encode(),
+        json.dumps(asdict(FACTS) | {"directions": [2]}).encode(),
+        json.dumps(asdict(FACTS) | {"strangers": 1}).encode(),
     ],
 )
 def test_malformed_facts_are_refused(payload: bytes) -> None:
@@ -60,3 +63,12 @@ def test_a_count_is_a_count(rows: str) -> None:
     text = json.dumps(asdict(FACTS)).replace(f'"rows": {FACTS.rows}', f'"rows": {rows}')
     with pytest.raises(MalformedFrame):
         _parse(text.encode())
+
+
+def test_directions_are_one_for_each_column() -> None:
+    params = TrainingParams(monotone_constraints={"a": 1})
+    short = replace(FACTS, directions=(1,))
+    with pytest.raises(MalformedFrame, match="not one for each"):
+        _directions(params, (replace(FACTS, directions=(1, 0)), short))
+    whole = replace(FACTS, directions=(0, 1)), replace(FACTS, directions=(1, 0))
+    assert _directions(params, whole) == (0, 1, 1, 0)

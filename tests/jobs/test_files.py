@@ -36,6 +36,16 @@ def test_roles_and_missing_values(tmp_path):
     assert table.missing_rates == {"a": 0.5, "b": 0.5}
 
 
+def test_base_margins_are_a_column_that_is_no_feature(tmp_path):
+    path = write(tmp_path, "a,m,y\n1,-0.5,0\n2,3,1\n")
+    table = read_side(path, ColumnRoles(label="y", base_margin="m"), "bank")
+    assert table.column_names == ("a",)
+    np.testing.assert_array_equal(table.base_margin, [-0.5, 3])
+    path = write(tmp_path, "a,m,y\n1,,0\n2,3,1\n")
+    with pytest.raises(DataError, match="base margin column 'm' has a missing value"):
+        read_side(path, ColumnRoles(label="y", base_margin="m"), "bank")
+
+
 def test_parquet_and_booleans_and_an_all_missing_column(tmp_path):
     path = tmp_path / "table.parquet"
     pa.parquet.write_table(pa.table({"a": [True, None], "b": pa.nulls(2)}), path)

@@ -1,6 +1,7 @@
 """A side's rows: what an order of rows and a choice of columns take along."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,12 @@ def test_rows_in_another_order_keep_all_that_is_theirs() -> None:
     assert (taken.labels.tolist(), taken.weights.tolist()) == ([1, 0], [2, 0])
     assert (taken.ids, taken.count) == (("z", "x"), 2)
     assert (taken.column_names, taken.classes) == (("a", "b"), (0, 1))
+    begun = replace(ROWS, base_margin=np.array([-1.0, 0.5, 2.0]))
+    margins = begun.take(np.array([2, 0])).base_margin
+    assert margins is not None
+    assert margins.tolist() == [2.0, -1.0]
+    for digest in (Rows.fingerprint, Rows.fingerprint_of_set):
+        assert digest(begun) != digest(ROWS)
     bare = Rows(VALUES, ("a", "b")).take(np.array([1]))
     assert bare.labels is bare.weights is bare.ids is None
 

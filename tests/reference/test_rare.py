@@ -14,8 +14,8 @@ import xgboost
 from numpy.typing import NDArray
 
 from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.objective.proposals import with_scales
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.proposals import with_scales
 from securexgb.boost.scales import Outcomes
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.rows import Rows

@@ -12,9 +12,9 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from securexgb.boost.binning import Binner
 from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.objective.proposals import with_scales
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict
-from securexgb.boost.proposals import with_scales
 from securexgb.boost.scales import Outcomes
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.training import train

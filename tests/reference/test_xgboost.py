@@ -10,9 +10,9 @@ import xgboost
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import roc_auc_score
 
+from securexgb.boost.objective.proposals import with_scales
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict
-from securexgb.boost.proposals import with_scales
 from securexgb.boost.scales import Outcomes
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.training import train

@@ -31,7 +31,12 @@ def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:
 def test_terms_survive_the_file_and_every_key_is_explained(
     tmp_path: Path, positive: str | float | None
 ) -> None:
-    training = TrainingParams(max_depth=3, eval_metric=("auc",), base_score=0.25)
+    training = TrainingParams(
+        max_depth=3,
+        eval_metric=("auc",),
+        base_score=0.25,
+        monotone_constraints={"delay": 1, 'odd "name"': -1},
+    )
     fixed = {"positive_label": positive, "columns_sha256": {"feature": "0a" * 32}}
     before = terms(
         **fixed, training=training, id_column='customer \\ "id"\x7f', predictions_to="both"

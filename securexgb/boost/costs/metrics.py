@@ -14,10 +14,9 @@ from itertools import pairwise
 
 from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import MARGIN_BITS, ROW_WEIGHT_BITS
-from securexgb.boost import evaluation
-from securexgb.boost.evaluation import Mean, metric_unit
-from securexgb.boost.metrics import auc
+from securexgb.boost.metrics import auc, evaluation
 from securexgb.boost.metrics.classes import class_errors_cost, class_losses_cost
+from securexgb.boost.metrics.evaluation import Mean, metric_unit
 from securexgb.boost.metrics.opened import opened_metrics_cost
 from securexgb.boost.objective.classes import class_count
 from securexgb.boost.objective.logistic import margin_bits

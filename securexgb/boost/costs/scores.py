@@ -69,11 +69,11 @@ def _of_batch(params: TrainingParams, rows: int, rounds: int) -> Cost:
     if not params.is_hidden:
         marks = rows * trees << params.max_depth
         return multiplex_private_cost(marks, marks, (64,))
-    ring_bits = value_bits(params.learning_rate)
+    ring_bits = value_bits(params.most_rate)
     total = Cost()
     for level in range(params.max_depth):
         total += multiplex_shared_cost((trees << level) * rows, (ring_bits,))
-    return total + widen_leaves_cost(trees * rows, params.learning_rate)
+    return total + widen_leaves_cost(trees * rows, params.most_rate)
 
 
 def _under_ckks(params: TrainingParams, layout: Layout, rows: int, rounds: int) -> Cost:

@@ -12,7 +12,9 @@ from securexgb.boost.histogram import build_cost, matrix_shape, running_cost
 from securexgb.boost.layout import Layout
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
+from securexgb.boost.splits.groups import Groups, groups_cost
 from securexgb.boost.splits.hidden import amounts_cost
+from securexgb.boost.splits.interactions import like_terms
 from securexgb.boost.splits.leaves import leaf_weights_cost
 from securexgb.boost.splits.level import widen_leaves_cost
 from securexgb.boost.splits.owned import dummies_cost, opening_cost
@@ -69,6 +71,9 @@ def round_parts(
     shape, all_rows = matrix_shape(layout, numbers, depth, noise_bits), rows + evaluation_rows
     candidates = candidates_of(layout, used)
     dummy_bits = 0 if params.is_hidden else 1 + 2 * index_bits(layout)
+    groups = None
+    if params.interaction_constraints:
+        groups = Groups.of(like_terms(params.interaction_constraints, layout.total_columns))
     parts = {LEAVES: widen_leaves_cost(outputs * all_rows, params.learning_rate)}
     parts |= {ROWS: Cost(), HISTOGRAMS: build_cost(shape, outputs), SPLITS: Cost()}
     for level, label in enumerate(label_splits):
@@ -82,9 +87,17 @@ def round_parts(
         if not level and not params.is_hidden:
             all_nodes = outputs * ((1 << depth) - 1)
             rounded = rounded.at_once(dummies_cost(all_nodes, index_bits(layout)))
+        if level and groups is not None:
+            rounded = rounded.at_once(groups_cost(groups, nodes // 2, is_first=level == 1))
         parts[HISTOGRAMS] += rounded
         parts[SPLITS] += splits_cost(
-            nodes, candidates, dummy_bits, numbers, prices, is_monotone=params.is_monotone
+            nodes,
+            candidates,
+            dummy_bits,
+            numbers,
+            prices,
+            is_monotone=params.is_monotone,
+            is_constrained=level > 0 and groups is not None,
         )
         opening = Cost()
         if params.is_hidden:

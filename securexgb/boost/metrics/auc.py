@@ -43,14 +43,14 @@ class EvaluationTargets:
 
     ``rows``: public. ``is_weighted``: public. ``labels``, ``weights``: at the label party, (n,);
     None at the other one (and ``weights`` where not weighted). ``centre``: what the margins of a
-    regression are relative to, at the label party.
+    regression are relative to, at the label party; one number, or one for each row.
     """
 
     rows: int
     is_weighted: bool
     labels: Floats | None
     weights: Floats | None
-    centre: float = 0.0
+    centre: Floats | float = 0.0
 
 
 def sampled(params: TrainingParams, rows: int) -> NDArray[np.int64]:

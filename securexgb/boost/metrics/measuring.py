@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from securexgb.boost.evaluation import check_metrics, metric_value
 from securexgb.boost.metrics.auc import EvaluationTargets
+from securexgb.boost.metrics.evaluation import check_metrics, metric_value
 from securexgb.boost.metrics.opened import check_opened_metrics, opened_metrics
 from securexgb.boost.params import TrainingParams
 from securexgb.mpc.party import Party

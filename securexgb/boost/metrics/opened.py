@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import MARGIN_BITS
-from securexgb.boost.evaluation import fixed_step
 from securexgb.boost.metrics.auc import EvaluationTargets
+from securexgb.boost.metrics.evaluation import fixed_step
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, MalformedFrame, SecureXGBError

@@ -1,6 +1,7 @@
 """After which trees a training measures its evaluation sets: every ``eval_every``-th, and the last.
 
-Numbers of rounds count from 0. All of it follows from the terms, so both sides, and a resumed
+Numbers of rounds count from 0, those of an earlier model included, after which nothing is measured
+again (``boost.continued``). All of it follows from the terms, so both sides, and a resumed
 training, measure after the same trees.
 """
 
@@ -16,15 +17,15 @@ def is_evaluated(params: TrainingParams, number: int) -> bool:
 
 def evaluations(params: TrainingParams, rounds: int) -> int:
     """How many times metrics are opened while the first ``rounds`` are grown."""
-    count, more = divmod(rounds, params.eval_every)
-    return count + (more > 0 and rounds == params.n_estimators)
+    count, more = divmod(max(rounds - params.past.rounds, 0), params.eval_every)
+    return count + (more > 0 and rounds == params.all_rounds)
 
 
 def evaluated_round(params: TrainingParams, place: int) -> int:
     """The round after which metrics were opened for the ``place``-th time, from 0."""
-    return min((place + 1) * params.eval_every, params.n_estimators) - 1
+    return min(params.past.rounds + (place + 1) * params.eval_every, params.all_rounds) - 1
 
 
 def place_of(params: TrainingParams, number: int) -> int:
     """The place among a metric's values of that after the evaluated round ``number``."""
-    return number // params.eval_every
+    return (number - params.past.rounds) // params.eval_every

@@ -105,7 +105,7 @@ class Softprob(Objective):
     def targets_shape(self, rows: int) -> tuple[int, ...]:
         return self.outputs, rows
 
-    def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
+    def targets(self, labels: Floats, centre: Floats | float, numbers: NumberFormat) -> Words:
         return one_hot(labels, self.outputs)
 
     def derivatives(self, numbers: NumberFormat, coins: Dither, is_weighted: bool) -> Derivatives:

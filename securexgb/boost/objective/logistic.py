@@ -41,17 +41,21 @@ _LEAST_RATE = 1e-9
 def margin_bits(params: TrainingParams) -> int:
     """Bits of a classification's margin, its sign included: base and all leaves at their most.
 
+    The base is the public bound of the rows' base margins, where they have any.
+
     A leaf is at most learning_rate times 2^11, and what rounding adds to that.
     """
     base = -math.log(_LEAST_BASE) + 1.0
-    if params.base_score is not None:
+    if params.base_margin_bound is not None:
+        base = params.base_margin_bound
+    elif params.base_score is not None:
         base = abs(math.log(params.base_score / (1.0 - params.base_score)))
     return bits_with(params, base)
 
 
 def bits_with(params: TrainingParams, base: float) -> int:
     """The same where margins begin at a base of this at most."""
-    leaves = params.n_estimators * params.learning_rate * ((1 << LEAF_WEIGHT_INTEGER_BITS) + 1)
+    leaves = params.reach * ((1 << LEAF_WEIGHT_INTEGER_BITS) + 1)
     return math.ceil(max(base + leaves, 16.0)).bit_length() + MARGIN_BITS + 1
 
 
@@ -84,6 +88,8 @@ class Logistic(Objective):
             refuse_rare(mean_target(rows.labels, row_factors(rows, self._params)))
 
     def base_margin(self, rows: Outcomes) -> float:
+        if self._params.has_base_margin:
+            return 0.0
         given = self._params.base_score
         base = self._fitted(rows) if given is None else given
         return math.log(base / (1.0 - base))
@@ -96,13 +102,16 @@ class Logistic(Objective):
         return min(max(mean, _LEAST_BASE), 1.0 - _LEAST_BASE)
 
     def constant_metric(self, train: Outcomes, rows: Outcomes) -> float:
+        if rows.base_margin is not None:
+            losses = np.logaddexp(0.0, rows.base_margin) - rows.labels * rows.base_margin
+            return weighted_mean(losses, rows.weights)
         given = self._params.base_score
         base = weighted_mean(train.labels, train.weights) if given is None else given
         base = min(max(base, _LEAST_RATE), 1.0 - _LEAST_RATE)
         rate = weighted_mean(rows.labels, rows.weights)
         return -rate * math.log(base) - (1.0 - rate) * math.log1p(-base)
 
-    def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
+    def targets(self, labels: Floats, centre: Floats | float, numbers: NumberFormat) -> Words:
         return labels.astype(np.uint64)
 
     def derivatives(self, numbers: NumberFormat, coins: Dither, is_weighted: bool) -> Derivatives:

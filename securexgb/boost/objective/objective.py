@@ -103,6 +103,11 @@ class Objective(ABC):
         """At the label party: what margins are relative to, in the user's unit."""
         return 0.0
 
+    def begin_with(self, base_margin: Floats) -> tuple[Floats, Floats]:
+        """At the label party: of rows with base margins (n,) the margins before the first tree, and
+        what these are relative to, each (n,)."""
+        return base_margin, np.zeros_like(base_margin)
+
     @abstractmethod
     def constant_metric(self, train: Outcomes, rows: Outcomes) -> float:
         """The default metric on ``rows`` of the model before its first tree."""
@@ -112,7 +117,7 @@ class Objective(ABC):
         return (rows,)
 
     @abstractmethod
-    def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
+    def targets(self, labels: Floats, centre: Floats | float, numbers: NumberFormat) -> Words:
         """At the label party: labels as ring words, in the unit that ``derivatives`` needs.
 
         Of the shape that ``targets_shape`` says.

@@ -23,8 +23,9 @@ from securexgb.mpc.party import Party
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, Words
 
-_SLACK, _SUBSAMPLE_SLACK = 1.5, 16.0
-"""What |g| may be on average: targets' root mean square is at most 1, that of a sample may not."""
+_SLACK, _LESS_IS_KNOWN = 1.5, 16.0
+"""What |g| may be on average: targets' root mean square is at most 1; that of a sample may not be,
+nor what an earlier model leaves of rows that it was not trained on."""
 
 
 class SquaredError(Objective):
@@ -34,7 +35,8 @@ class SquaredError(Objective):
 
     @property
     def most(self) -> tuple[float, float]:
-        return (_SUBSAMPLE_SLACK if self._params.subsample < 1.0 else _SLACK), 1.0
+        is_less = self._params.subsample < 1.0 or self._params.past.rounds > 0
+        return (_LESS_IS_KNOWN if is_less else _SLACK), 1.0
 
     def check_labels(self, labels: Floats) -> None:
         bound = math.inf if self._params.target_bound is None else self._params.target_bound
@@ -49,15 +51,19 @@ class SquaredError(Objective):
         check_targets(rows, self._params)
 
     def centre(self, rows: Outcomes) -> float:
-        return centre_of(rows, self._params)
+        return 0.0 if self._params.has_base_margin else float(centre_of(rows, self._params))
+
+    def begin_with(self, base_margin: Floats) -> tuple[Floats, Floats]:
+        return np.zeros_like(base_margin), base_margin
 
     def constant_metric(self, train: Outcomes, rows: Outcomes) -> float:
-        gaps = np.abs(rows.labels - centre_of(train, self._params))
+        own = train if rows.base_margin is None else rows
+        gaps = np.abs(rows.labels - centre_of(own, self._params))
         most = float(gaps.max(initial=0.0))
         root = math.sqrt(weighted_mean((gaps / most) ** 2, rows.weights)) if most > 0.0 else 0.0
         return most * root
 
-    def targets(self, labels: Floats, centre: float, numbers: NumberFormat) -> Words:
+    def targets(self, labels: Floats, centre: Floats | float, numbers: NumberFormat) -> Words:
         return encode((labels - centre) / numbers.target_scale, numbers.margin_bits)
 
     def derivatives(self, numbers: NumberFormat, coins: Dither, is_weighted: bool) -> Derivatives:

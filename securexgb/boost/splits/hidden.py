@@ -43,16 +43,16 @@ class HiddenLevel:
     @staticmethod
     def of(best: BestSplits, candidates: Candidates, layout: Layout) -> HiddenLevel:
         """What the marks say; local."""
-        marks, shape = best.marks[:-1], (layout.total_columns, layout.bins)
+        marks, shape = best.marks[:-1], (candidates.used.shape[-1], layout.bins)
         to_right, to_left = (
-            marks[chosen].placed(shape, (candidates.number[chosen], candidates.cut[chosen]))
+            marks[chosen].placed(shape, (candidates.column[chosen], candidates.cut[chosen]))
             for chosen in (~candidates.missing_left, candidates.missing_left)
         )
         # A bin goes left of every cut that is not below it.
         tables = (to_right ^ to_left).parity_from(1)
         if layout.missing:
             tables = SharedBits.concatenate([tables, to_left.xor_all(1)[:, None]], axis=1)
-        return HiddenLevel(tables, layout.columns)
+        return HiddenLevel(_of_all_columns(tables, candidates, layout), layout.columns)
 
     def of_rows(self, party: Party, own: Executor, rows: int) -> HiddenSplits:
         """Shares of which rows go left."""
@@ -73,6 +73,19 @@ class HiddenSplits:
         return multiplex_shared(party, self.left.first(x.shape[2]), x, ring_bits)
 
 
+def _of_all_columns(tables: SharedBits, candidates: Candidates, layout: Layout) -> SharedBits:
+    """Tables of the used columns (k, bins, nodes) at their places among those of both sides."""
+    used = candidates.used
+    if used.ndim == 1:
+        words = np.zeros((layout.total_columns, *tables.words.shape[1:]), np.uint64)
+        words[used] = tables.words
+        return SharedBits(words, tables.count)
+    flags = np.zeros((layout.total_columns, *tables.shape[1:]), np.bool_)
+    nodes = np.arange(used.shape[0])
+    flags[used.T, :, nodes] = tables.flags().transpose(0, 2, 1)
+    return SharedBits(pack_bits(flags), tables.count)
+
+
 def amounts_cost(columns: int, nodes: int) -> Cost:
     """Cost of ``HiddenRound.add_amounts`` on so many columns, of the nodes of all trees."""
     return multiplex_shared_cost(columns * nodes)
@@ -81,24 +94,27 @@ def amounts_cost(columns: int, nodes: int) -> Cost:
 class HiddenRound:
     """The splits of the trees of one round, level after level."""
 
-    def __init__(self, candidates: Candidates, layout: Layout) -> None:
-        self._candidates, self._layout = candidates, layout
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
         self._levels: list[HiddenLevel] = []
         self._columns = list[NDArray[np.bool_]]()
         """Of each level: shares of whether a node splits on a column, (used columns, nodes)."""
+        self._numbers = list[NDArray[np.int64]]()
+        """Of each level: the columns' numbers, (used columns, nodes)."""
         self._amounts: Words | None = None
 
     def dummies(self, nodes: int) -> SharedBits:
         """Nothing: a node without a valid candidate has an empty table."""
         return SharedBits.zeros(0, count=nodes)
 
-    def found(self, _party: Party, best: BestSplits) -> HiddenLevel:
-        """The next level's splits."""
-        used = int(self._candidates.column[-1]) + 1
-        marks = best.marks[:-1]
-        of_column = marks.reshape(used, marks.shape[0] // used)
+    def found(self, _party: Party, best: BestSplits, candidates: Candidates) -> HiddenLevel:
+        """The next level's splits, among its candidates."""
+        used, marks = candidates.used, best.marks[:-1]
+        of_column = marks.reshape(used.shape[-1], candidates.per_column)
         self._columns.append(of_column.xor_all(axis=1).flags())
-        self._levels.append(HiddenLevel.of(best, self._candidates, self._layout))
+        shape = marks.count, used.shape[-1]
+        self._numbers.append(np.broadcast_to(used, shape).T)
+        self._levels.append(HiddenLevel.of(best, candidates, self._layout))
         return self._levels[-1]
 
     def add_amounts(self, party: Party, amounts: Shared) -> None:
@@ -109,13 +125,11 @@ class HiddenRound:
         kept = multiplex_shared(
             party, on_column, amounts.reshape(1, 1, nodes).broadcast_to(used, 1, nodes)
         )
-        first, sums = 0, Shared.zeros(self._columns[0].shape[1], used)
-        for level in self._columns:
-            last = first + level.shape[1]
-            of_trees = kept[:, 0, first:last].reshape(used, sums.shape[0], -1).sum(axis=2)
-            sums, first = sums + of_trees.transpose(1, 0), last
-        self._amounts = np.zeros((sums.shape[0], self._layout.total_columns), np.uint64)
-        self._amounts[:, np.unique(self._candidates.number)] = sums.own_share()
+        roots = self._columns[0].shape[1]
+        trees = [np.arange(level.shape[1]) // (level.shape[1] // roots) for level in self._columns]
+        places = np.concatenate(trees)[None], np.concatenate(self._numbers, axis=1)
+        self._amounts = np.zeros((roots, self._layout.total_columns), np.uint64)
+        np.add.at(self._amounts, places, kept[:, 0].own_share())
 
     def halves(self, leaves: Shared) -> tuple[HiddenTree, ...]:
         """This party's half of each tree; ``leaves``: (trees, 2^depth)."""

@@ -74,7 +74,7 @@ class LevelSums:
     turns: SharedBits | None = None
 
     @staticmethod
-    def of(histogram: Histogram, left: Shared, turns: SharedBits | None) -> LevelSums:
+    def of(histogram: Histogram, left: Shared, turns: SharedBits | None = None) -> LevelSums:
         return LevelSums(*histogram.totals, left, turns)
 
 

@@ -31,7 +31,6 @@ from securexgb.mpc.packed import RingBits
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
 from securexgb.mpc.reveals import Reveal
-from securexgb.mpc.share import constant_bits
 from securexgb.mpc.shared import Shared, SharedBits, Words
 
 Numbers = NDArray[np.int64]
@@ -86,29 +85,46 @@ def dummies_cost(nodes: int, index_bits: int) -> Cost:
 
 
 def draw_dummies(party: Party, candidates: Candidates, nodes: int, private: Prg) -> Dummies:
-    """A dummy split for every node of the trees of a round.
+    """A dummy split for every node of the trees of a round, of the columns that the node may use.
 
     Each party draws bits, whose xor is the coin, and candidates of its own. Bit and word of a node
     follow from ``private`` and the node's number alone, so that a deeper tree has the same at its
-    top.
+    top. Of nodes whose columns are all one side's the coin is a public constant.
     """
-    bits = private.derive("coin").words(words_per(nodes))
-    words = private.derive("candidate").words(nodes)
-    own = candidates.index[candidates.owner == party.rank]
-    drawn = own[words % np.uint64(own.size)] if own.size else np.zeros(nodes, np.int64)
+    used = np.broadcast_to(candidates.used, (nodes, candidates.used.shape[-1]))
+    of_label = (used < candidates.label_columns).sum(axis=1)
+    drawn = _drawn(party.rank, candidates, used, of_label, private.derive("candidate"))
     # Both parties' numbers, shared: each knows its own.
     known = SharedBits(_bits_of(drawn, candidates.index_bits), nodes)
     unknown = SharedBits.zeros(candidates.index_bits, count=nodes)
-    of_label, of_feature = (known, unknown) if party.rank == 0 else (unknown, known)
-    sides = np.unique(candidates.owner)
+    at_label, at_feature = (known, unknown) if party.rank == 0 else (unknown, known)
+    is_open = pack_bits((of_label > 0) & (of_label < used.shape[1]))
+    bits = private.derive("coin").words(words_per(nodes)) & is_open
+    if party.rank == 0:
+        bits ^= pack_bits(of_label == 0)
     coin = SharedBits(bits, nodes)
-    if sides.size == 1:
-        coin = constant_bits(party, bool(sides[0]), (), nodes)
-    both = SharedBits.concatenate([of_label, of_feature])
+    both = SharedBits.concatenate([at_label, at_feature])
     kept = and_broadcast(party, coin, both)
-    label = of_label ^ kept[: candidates.index_bits]
+    label = at_label ^ kept[: candidates.index_bits]
     tags = [SharedBits.stack([coin]), label, kept[candidates.index_bits :]]
     return Dummies(SharedBits.concatenate(tags))
+
+
+def _drawn(
+    rank: int, candidates: Candidates, used: Numbers, of_label: Numbers, private: Prg
+) -> Numbers:
+    """Numbers of own candidates, one for each node, (nodes,); 0 where a node has none.
+
+    ``used``: (nodes, k), the label party's first, so many of each node are its.
+    """
+    words, a_column = private.words(len(used)), candidates.per_column
+    first, own = (of_label, used.shape[1] - of_label) if rank else (0 * of_label, of_label)
+    drawn = (words % np.maximum(own * a_column, 1).astype(np.uint64)).astype(np.int64)
+    column, at = np.divmod(drawn, a_column)
+    place = np.minimum(first + column, used.shape[1] - 1)
+    number = used[np.arange(len(used)), place]
+    index = candidates.encode(number, candidates.missing_left[at], candidates.cut[at])
+    return np.where(own > 0, index, 0)
 
 
 def _bits_of(numbers: Numbers, bits: int) -> Words:
@@ -136,12 +152,12 @@ def shown_tags(candidates: Candidates, best: BestSplits) -> SharedBits:
     (1 + 2 index bits, nodes): the owner's rank comes first, then the number at the label party and
     that at the feature party, the lowest bit first; all but the owner's is 0.
     """
-    shifts = np.arange(candidates.index_bits)[:, None]
-    numbers = (candidates.index[None] >> shifts & 1).astype(np.bool_)
-    is_feature = candidates.owner == 1
-    public = np.concatenate([is_feature[None], numbers & ~is_feature, numbers & is_feature])
+    is_feature, index = candidates.owner == 1, candidates.index
+    numbers = [(index >> shift & 1).astype(np.bool_) for shift in range(candidates.index_bits)]
+    public = [is_feature, *(bit & ~is_feature for bit in numbers)]
+    public += [bit & is_feature for bit in numbers]
     marks = best.marks[:-1]
-    marked = SharedBits.concatenate([SharedBits.stack([marks[row].xor_all()]) for row in public])
+    marked = SharedBits.stack([marks.masked(row).xor_all() for row in public])
     return best.dummies ^ marked
 
 
@@ -156,8 +172,9 @@ class OwnedRound:
         nodes: int,
         private: Prg,
     ) -> None:
-        """``cuts``: (own columns, bins); ``nodes``: of all trees; ``private``: for dummies."""
-        self._rank, self._candidates, self._cuts = party.rank, candidates, cuts
+        """``cuts``: (own columns, bins); ``nodes``: of all levels and trees, as ``candidates``
+        are; ``private``: for dummies."""
+        self._rank, self._cuts = party.rank, cuts
         self._dummies = draw_dummies(party, candidates, nodes, private)
         self._levels: list[OwnedLevel] = []
 
@@ -166,9 +183,9 @@ class OwnedRound:
         first = sum(level.owners.size for level in self._levels)
         return self._dummies.of(slice(first, first + nodes))
 
-    def found(self, party: Party, best: BestSplits) -> OwnedLevel:
-        """The next level's splits, opened."""
-        self._levels.append(open_splits(party, self._candidates, best))
+    def found(self, party: Party, best: BestSplits, candidates: Candidates) -> OwnedLevel:
+        """The next level's splits, among its candidates, opened."""
+        self._levels.append(open_splits(party, candidates, best))
         return self._levels[-1]
 
     def halves(self, leaves: Shared) -> tuple[TreeHalf, ...]:

@@ -37,7 +37,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.arith.bits import pack_bits, words_per
+from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import LEAF_WEIGHT_BITS, LEAF_WEIGHT_INTEGER_BITS, NumberFormat
 from securexgb.boost.splits.weights import weigh, weights_cost
 from securexgb.correlations.prices import Prices
@@ -60,7 +60,7 @@ from securexgb.mpc.numbers.logarithm import (
 from securexgb.mpc.numbers.scale import row_products, row_products_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
-from securexgb.mpc.share import constant
+from securexgb.mpc.share import constant, share_bits
 from securexgb.mpc.shared import Shared, SharedBits
 from securexgb.mpc.together import together
 
@@ -145,13 +145,18 @@ def scores_cost(
     prices: Prices,
     *,
     is_monotone: bool = False,
+    is_constrained: bool = False,
 ) -> Cost:
     """Cost of ``scores`` for so many nodes and candidates."""
     count = nodes * candidates
     if numbers.reg_alpha:
         total = weights_cost(2, count, numbers, all_or_none=True)
         if is_monotone:
-            total += carry_cost(_GAP_BITS - 1, count) + multiplex_shared_cost(count)
+            total += carry_cost(_GAP_BITS - 1, count)
+        if is_monotone and is_constrained:
+            total += all_cost(2, words_per(count))
+        if is_monotone or is_constrained:
+            total += multiplex_shared_cost(count)
         return total
     words, wide, narrow = words_per(count), numbers.determinant_bits, numbers.hessian_bits
     d, h = _least(numbers)
@@ -164,36 +169,42 @@ def scores_cost(
         of_h = of_h.at_once(reaches_cost(narrow, _bound(numbers), 2 * words))
     of_h += bits_cost(narrow, 2 * words) + masks_cost(masks_h)
     total = of_d.at_once(of_h)
-    total += log2_cost(3, words).at_once(all_cost(4 if is_monotone else 3, words))
+    total += log2_cost(3, words).at_once(all_cost(3 + is_monotone + is_constrained, words))
     return total + numbers_cost([_number(numbers)], words, whole=False)
 
 
 @protocol(
-    priced=lambda prices, sums, numbers: scores_cost(
+    priced=lambda prices, sums, numbers, usable=None: scores_cost(
         sums.child_hessian.shape[0],
         sums.child_hessian.shape[1],
         numbers,
         prices,
         is_monotone=sums.rises is not None,
+        is_constrained=usable is not None,
     ),
     opens=COMPOSED,
     source="xgboost 3.2, hist: EvaluateSplits; the form with D as in docs/training.md",
     ideal=None,
 )
-def scores(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shared:
+def scores(
+    party: Party, sums: ChildSums, numbers: NumberFormat, usable: SharedBits | None = None
+) -> Shared:
     """Scores (nodes, c), 0 <= score < 2^(score_bits - 1), modulo 2^score_bits.
 
     Of the valid candidates of a node the best has the greatest. Not valid, with a score below
     ``least_score``, is a candidate that leaves a child less than ``min_child_weight``, or has no
     gain at all: children's scores of 0 (alpha > 0) or a D that counts as zero, or whose children
-    weigh in the order that ``sums.rises`` rules out.
+    weigh in the order that ``sums.rises`` rules out, or one that ``usable``, (nodes c,), says 0 of.
     """
+    more = [] if usable is None else [usable]
     if numbers.reg_alpha:
-        return _by_quotients(party, sums, numbers)
-    return _by_logarithms(party, sums, numbers)
+        return _by_quotients(party, sums, numbers, more)
+    return _by_logarithms(party, sums, numbers, more)
 
 
-def _by_quotients(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shared:
+def _by_quotients(
+    party: Party, sums: ChildSums, numbers: NumberFormat, more: list[SharedBits]
+) -> Shared:
     shape = sums.child_hessian.shape
     sides = [
         Shared.stack([left.reshape(-1), (_spread(whole, shape) - left).reshape(-1)])
@@ -203,16 +214,20 @@ def _by_quotients(party: Party, sums: ChildSums, numbers: NumberFormat) -> Share
         )
     ]
     weights, of_sides = weigh(party, sides[0], sides[1], numbers, True)
-    found = of_sides.sum(axis=0)
+    found, tests = of_sides.sum(axis=0), more
     if sums.rises is not None:
         ways = np.broadcast_to(sums.rises, shape).reshape(-1)
         gaps = (weights[0] - weights[1]).scale(ways)
-        kept = not_bits(party, is_negative(party, gaps, _GAP_BITS))
+        tests = [not_bits(party, is_negative(party, gaps, _GAP_BITS)), *tests]
+    if tests:
+        kept = all_of(party, SharedBits.stack(tests))
         found = multiplex_shared(party, kept[None], found.reshape(1, 1, -1))[0, 0]
     return found.reshape(*shape)
 
 
-def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shared:
+def _by_logarithms(
+    party: Party, sums: ChildSums, numbers: NumberFormat, more: list[SharedBits]
+) -> Shared:
     shape = sums.child_hessian.shape
     penalty, narrow = numbers.reg_lambda, numbers.hessian_bits
     total = sums.hessian + constant(party, 2 * penalty, sums.hessian.shape)
@@ -243,9 +258,11 @@ def _by_logarithms(party: Party, sums: ChildSums, numbers: NumberFormat) -> Shar
         )
 
     (difference, negative), (sides, heavy) = together(party, of_d, of_h)
-    tests = [difference.above, heavy]
+    tests = [difference.above, heavy, *(test[None] for test in more)]
     if sums.rises is not None:
-        tests.append(_in_order(party, negative, np.broadcast_to(sums.rises, shape).reshape(-1)))
+        ways = np.broadcast_to(sums.rises, shape).reshape(-1)
+        allowed = share_bits(party, ways >= 0, 0, ways.size)
+        tests.append((negative.where(ways != 0) ^ allowed)[None])
     logs, valid = together(
         party,
         lambda part: log2_bits(part, Normalised.joined([difference, sides])),
@@ -266,12 +283,6 @@ def _determinant(
     products = row_products(party, rows, of_nodes, numbers.determinant_bits)
     nodes = left.shape[0]
     return (products[:nodes] - products[nodes:]).reshape(-1)
-
-
-def _in_order(party: Party, negative: SharedBits, rises: NDArray[np.int64]) -> SharedBits:
-    """Whether the sign of D is one that it may have, (1, n); local."""
-    told = SharedBits(negative.words & pack_bits(rises != 0), negative.count)[None]
-    return told ^ SharedBits(pack_bits((rises >= 0) & (party.rank == 0))[None], negative.count)
 
 
 def _spread(values: Shared, shape: tuple[int, ...]) -> Shared:

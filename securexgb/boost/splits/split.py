@@ -17,6 +17,7 @@ and deep level block after block, in rounds of their own.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,56 +43,78 @@ MOST_CANDIDATES = 1 << 19
 class Candidates:
     """Public description of the candidates, in the order of preference; arrays (c,).
 
-    ``column``: position among the used columns; ``cut``; ``missing_left``; ``owner``: rank;
-    ``index``: the candidate's number at its owner, of ``index_bits`` bits, see
-    ``Candidates.decode``; ``number``: of its column over both parties; ``direction``: 1 where a
-    child with the greater values must not weigh less, -1 where it must not weigh more, 0 where it
-    may; None where no column of the job has one.
+    ``used``: numbers over both parties of the columns, ascending: (k,), or those of each node,
+    (nodes, k); ``column``: position among these; ``cut``; ``missing_left``.
+    ``directions``: of all columns of both parties, None where no column of the job has one.
     """
 
+    used: Numbers
     column: Numbers
     cut: Numbers
     missing_left: NDArray[np.bool_]
-    owner: Numbers
-    index: Numbers
-    number: Numbers
     bins: int
+    label_columns: int
     index_bits: int
-    direction: Numbers | None = None
+    directions: Numbers | None = None
 
     @staticmethod
     def of(layout: Layout, used: Numbers, directions: Numbers | None = None) -> Candidates:
-        """Candidates of the used columns (numbers over both parties, ascending).
-
-        ``directions``: of all columns of both parties.
-        """
+        """Candidates of the used columns, of all nodes or of each."""
         forward, backward = np.arange(layout.cuts), np.arange(layout.bins - 2, -1, -1)
         if not layout.missing:
             backward = backward[:0]
-        per_column = forward.size + backward.size
-        cut = np.tile(np.concatenate([forward, backward]), used.size)
-        missing_left = np.tile(np.arange(per_column) >= forward.size, used.size)
-        number = np.repeat(used, per_column)
-        owner = (number >= layout.label_columns).astype(np.int64)
-        own_number = number - owner * layout.label_columns
+        per_column, columns = forward.size + backward.size, used.shape[-1]
         return Candidates(
-            column=np.repeat(np.arange(used.size), per_column),
-            cut=cut,
-            missing_left=missing_left,
-            owner=owner,
-            index=(own_number * 2 + missing_left) * layout.bins + cut,
-            number=number,
+            used=used,
+            column=np.repeat(np.arange(columns), per_column),
+            cut=np.tile(np.concatenate([forward, backward]), columns),
+            missing_left=np.tile(np.arange(per_column) >= forward.size, columns),
             bins=layout.bins,
+            label_columns=layout.label_columns,
             index_bits=index_bits(layout),
-            direction=None if directions is None else directions[number],
+            directions=directions,
         )
+
+    def of_nodes(self, nodes: slice) -> Candidates:
+        """Those of some nodes."""
+        return self if self.used.ndim == 1 else dataclasses.replace(self, used=self.used[nodes])
+
+    @property
+    def per_column(self) -> int:
+        """Candidates of a column."""
+        return int(self.cut.size) // int(self.used.shape[-1])
+
+    @property
+    def owner(self) -> Numbers:
+        """Rank of each candidate's owner: (c,), or (nodes, c) where nodes have their own."""
+        return (self.used >= self.label_columns).astype(np.int64)[..., self.column]
+
+    @property
+    def index(self) -> Numbers:
+        """Each candidate's number at its owner, likewise; see ``decode``."""
+        return self.encode(self.used[..., self.column], self.missing_left, self.cut)
+
+    def encode(self, number: Numbers, missing_left: NDArray[np.bool_], cut: Numbers) -> Numbers:
+        """Numbers at their owner of candidates of columns ``number`` over both parties."""
+        own = np.where(number < self.label_columns, number, number - self.label_columns)
+        return (own * 2 + missing_left) * self.bins + cut
+
+    @property
+    def direction(self) -> Numbers | None:
+        """1 where a child with the greater values must not weigh less, -1 where it must not weigh
+        more, 0 where it may: likewise."""
+        if self.directions is None:
+            return None
+        ways: Numbers = self.directions[self.used][..., self.column]
+        return ways
 
     def turns(self, marks: SharedBits) -> SharedBits | None:
         """Whether a node's split must rise, and must fall, (2, nodes); local. ``marks``: of these
         candidates, (c, nodes)."""
-        if self.direction is None:
+        ways = self.direction
+        if ways is None:
             return None
-        return SharedBits.stack([marks[self.direction == way].xor_all() for way in (1, -1)])
+        return SharedBits.stack([marks.masked(ways == way).xor_all() for way in (1, -1)])
 
     def decode(self, index: Numbers) -> tuple[Numbers, Numbers, NDArray[np.bool_]]:
         """(own column, cut, missing_left) of candidate numbers at their owner."""
@@ -127,12 +150,14 @@ def splits_cost(
     prices: Prices,
     *,
     is_monotone: bool = False,
+    is_constrained: bool = False,
 ) -> Cost:
     """Cost of ``best_splits`` for so many nodes and candidates, and bits of dummies."""
+    public_terms = {"is_monotone": is_monotone, "is_constrained": is_constrained}
     total = Cost()
     for block in blocks_of(nodes, candidates):
         count = block.stop - block.start
-        total += scores_cost(count, candidates, numbers, prices, is_monotone=is_monotone)
+        total += scores_cost(count, candidates, numbers, prices, **public_terms)
         total += best_cost(count, candidates, score_bits(numbers), 2, dummy_bits)
     return total
 
@@ -144,13 +169,14 @@ def blocks_of(nodes: int, candidates: int) -> list[slice]:
 
 
 @protocol(
-    priced=lambda prices, histogram, candidates, numbers, dummies: splits_cost(
+    priced=lambda prices, histogram, candidates, numbers, dummies, usable=None: splits_cost(
         histogram.hessian.shape[0],
         candidates.cut.size,
         dummies.shape[0],
         numbers,
         prices,
-        is_monotone=candidates.direction is not None,
+        is_monotone=candidates.directions is not None,
+        is_constrained=usable is not None,
     ),
     opens=COMPOSED,
     source="xgboost 3.2, hist: EnumerateSplit, NeedReplace",
@@ -162,17 +188,20 @@ def best_splits(
     candidates: Candidates,
     numbers: NumberFormat,
     dummies: SharedBits,
+    usable: SharedBits | None = None,
 ) -> BestSplits:
     """The best candidate of every node; ``histogram`` holds the used columns only.
 
-    ``dummies``: (w, nodes), let through where no candidate is valid.
+    ``dummies``: (w, nodes), let through where no candidate is valid; ``usable``: whether a node may
+    use each of its columns, (k, nodes), None where it may all.
     """
     nodes, found = histogram.hessian.shape[0], list[BestSplits]()
     ranking = score_bits(numbers), least_score(numbers)
     for block in blocks_of(nodes, candidates.cut.size):
         some = Histogram(histogram.gradient[block], histogram.hessian[block])
-        sums = child_sums(some, candidates)
-        found_scores = scores(party, sums, numbers)
+        sums = child_sums(some, candidates.of_nodes(block))
+        may_be = None if usable is None else _by_candidate(usable.part(block), candidates)
+        found_scores = scores(party, sums, numbers, may_be)
         left, behind = _left_sums(sums, candidates), dummies.part(block)
         found.append(BestSplits(*argmax(party, found_scores, left, behind, *ranking)))
     if len(found) == 1:
@@ -195,6 +224,12 @@ def child_sums(histogram: Histogram, candidates: Candidates) -> ChildSums:
     if rises is not None:
         rises = np.where(candidates.missing_left, -rises, rises)
     return ChildSums(parts[0], parts[1], *histogram.totals, rises)
+
+
+def _by_candidate(usable: SharedBits, candidates: Candidates) -> SharedBits:
+    """Of columns (k, nodes) to each node's candidates, (nodes c,)."""
+    flags = usable.flags()[candidates.column].T.reshape(-1)
+    return SharedBits(pack_bits(flags), flags.size)
 
 
 def _left_sums(sums: ChildSums, candidates: Candidates) -> Shared:

@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from securexgb.boost.objective.start import check_base_margin
 from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.aligning.kept import find
@@ -52,6 +53,7 @@ class ColumnRoles:
     features: tuple[str, ...] | None = None
     label: str | None = None
     weight: str | None = None
+    base_margin: str | None = None
     id: str | None = None
     keys: tuple[str, ...] = ()
     is_label_optional: bool = False
@@ -87,7 +89,8 @@ def read_side(
     label = roles.label
     if roles.is_label_optional and label not in table.column_names:
         label = None
-    taken = [name for name in (label, roles.weight, *roles.as_text) if name is not None]
+    numbers = (roles.weight, roles.base_margin)
+    taken = [name for name in (label, *numbers, *roles.as_text) if name is not None]
     names = roles.features
     if names is None:
         names = tuple(name for name in table.column_names if name not in (*taken, *leave_out))
@@ -96,7 +99,8 @@ def read_side(
             raise DataError(f"{side}: {path} has no column {name!r}")
         if name in names and name in taken:
             raise UsageError(
-                f"{side}: column {name!r} is named both as a feature and as label, weight or id"
+                f"{side}: column {name!r} is named both as a feature and as label, weight, base "
+                "margin or id"
             )
     _refuse_texts({name: table[name] for name in names}, side)
     return _rows(_Table(table, side, common), roles, names, label)
@@ -128,7 +132,7 @@ class _Table:
 def _rows(table: _Table, roles: ColumnRoles, names: Sequence[str], label: str | None) -> Rows:
     side = table.side
     columns = [table.numbers(name) for name in names]
-    labels = classes = weights = ids = None
+    labels = classes = weights = base_margin = ids = None
     if label is not None:
         found = _labels(table, label)
         if roles.is_binary:
@@ -140,13 +144,18 @@ def _rows(table: _Table, roles: ColumnRoles, names: Sequence[str], label: str | 
         if not (weights >= 0).all():
             where = table.where("weight", roles.weight)
             raise DataError(f"{where} has a missing or a negative value")
+    if roles.base_margin is not None:
+        base_margin = table.numbers(roles.base_margin)
+        if np.isnan(base_margin).any():
+            where = table.where("base margin", roles.base_margin)
+            raise DataError(f"{where} has a missing value, and every row begins with one")
     if roles.ids:
         where = table.where("id", *roles.ids)
         may_be = roles.id is None
         texts = joined_ids([id_texts(table[name], where, may_be_days=may_be) for name in roles.ids])
         ids = different_ids(texts, where, in_file(table.common))
     values = np.column_stack(columns) if columns else np.empty((table.count, 0))
-    return Rows(values, tuple(names), labels, weights, ids, classes)
+    return Rows(values, tuple(names), labels, weights, ids, classes, base_margin=base_margin)
 
 
 def needed_file(path: Path | None, key: str, side: str) -> Path:
@@ -187,6 +196,7 @@ def load_rows(
         features=tuple(columns) if columns is not None else config.feature_columns,
         label=config.label_column,
         weight=None if is_label_optional else config.weight_column,
+        base_margin=config.base_margin_column,
         id=federation.id_column,
         keys=federation.key_columns,
         is_label_optional=is_label_optional,
@@ -200,6 +210,8 @@ def load_rows(
     rows = read_side(path, roles, config.name, common=common)
     if found is not None:
         rows = replace(rows, aligned=found.record.order_sha256)
+    margins, named = rows.base_margin, f"{config.name}: rows of {path.name}"
+    check_base_margin(config.rank, terms.training, margins, rows.count, named)
     if columns is None:
         check_agreed_columns(federation, rows)
     return rows

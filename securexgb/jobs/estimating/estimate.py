@@ -140,7 +140,8 @@ class Estimate:
     def grown(self, first: int, last: int) -> Phase:
         """Trees ``first`` to ``last`` with their evaluation, set-up and end apart."""
         more = max(last - first, 0)
-        measured = [evaluations(self.params, rounds) for rounds in (first, first + more)]
+        past = self.params.past.rounds
+        measured = [evaluations(self.params, past + n) for n in (first, first + more)]
         total = self.evaluation.times(measured[1] - measured[0])
         if more and not first:
             total, more = total + self.first_tree, more - 1
@@ -249,7 +250,7 @@ class _Estimating:
     @property
     def _measured(self) -> int:
         """How many of these are evaluated."""
-        return evaluations(self.job.params, self._rounds)
+        return evaluations(self.job.params, self.job.params.past.rounds + self._rounds)
 
     def _correlations(self, budgets: list[Budget], metrics: Budget | None = None) -> _Correlations:
         """``budgets``: of the first round and of each other; ``metrics``: of an evaluation."""
@@ -258,7 +259,7 @@ class _Estimating:
         taken = [dry.sent]
         for number in range(self._rounds):
             budget = budgets[min(number, 1)]
-            if metrics is not None and is_evaluated(params, number):
+            if metrics is not None and is_evaluated(params, params.past.rounds + number):
                 budget += metrics
             dry.round(budget, trees - number)
             taken.append(dry.sent)

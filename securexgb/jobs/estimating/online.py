@@ -21,6 +21,7 @@ from securexgb.boost.objective.objective import Labels, gradient_vectors
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks, sending_block
+from securexgb.boost.sample import sampled_count
 from securexgb.correlations.counting import Budget, CountingSource
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import measuring_cost
@@ -43,8 +44,10 @@ def align_cost(sizes: Sizes) -> Cost:
 
 
 def setup_cost(job: Job) -> Cost:
-    """Cost of what comes before the first tree, without correlations and without a dealer."""
+    """Cost of what comes before the first tree, without correlations and without a dealer: with
+    the scores of a model that is gone on from."""
     said = Cost.alike(1, _TERMS_WORDS, {})
+    said += margins_cost(job.params, job.all_rows, job.params.past.rounds)
     if not job.by_command:
         return said
     # Which run, its ledger, names of sets; the rows of all tables.
@@ -57,7 +60,7 @@ def closing_cost(job: Job) -> Cost:
     cost = Cost(rounds=1) if job.by_command else Cost()
     if not job.params.opens_importance:
         return cost
-    trees = job.params.n_estimators * job.outputs
+    trees = job.params.all_rounds * job.outputs
     return cost + importance_cost(job.params, job.layout.total_columns, trees)
 
 
@@ -70,11 +73,11 @@ def tree_costs(job: Job, *, is_first: bool = False) -> dict[str, Cost]:
     params, layout = job.params, job.layout
     noise_bits = job.precision.noise_bits if job.has_pads else 0
     owned = [(job.outputs << level) // 2 for level in range(params.max_depth)]
-    used = max(1, round(layout.total_columns * params.colsample_bytree))
+    used = sampled_count(params, layout)
     prices, more = job.method.prices, job.evaluation_rows
     parts = {"stopping": _STOP}
     parts |= round_parts(params, layout, used, owned, prices, noise_bits, more)
-    if not is_first or params.sigmoid != "table":
+    if not is_first or params.past.rounds or params.sigmoid != "table":
         parts[GRADIENTS] = gradients_cost(params, layout)
     return parts
 
@@ -91,7 +94,7 @@ def evaluation_cost(job: Job) -> Cost:
 
 def measuring_a_model_cost(job: Job, rows: int) -> Cost:
     """Cost of ``jobs.evaluation.measure``: the metrics of a whole model on one more set."""
-    rounds = job.params.n_estimators
+    rounds = job.params.all_rounds
     of = MeasuredSet("", rows, job.layout.weights)
     cost = Cost.alike(1, 12, {}) + margins_cost(job.params, rows, rounds)
     return cost + metrics_cost(replace(job.params, auc_rows=0), [of])
@@ -99,7 +102,7 @@ def measuring_a_model_cost(job: Job, rows: int) -> Cost:
 
 def prediction_cost(job: Job, rows: int) -> Cost:
     """Cost of scoring so many rows by the whole model."""
-    cost = predictions_cost(job.params, job.layout, rows, job.params.n_estimators, job.request)
+    cost = predictions_cost(job.params, job.layout, rows, job.params.all_rounds, job.request)
     if not job.by_command:
         return cost
     # Which model, its ledger; the rows.

@@ -141,7 +141,10 @@ def _look(job: JobRuns, run: RunDirectory, key: ModelKey | None) -> LocalRun:
         return unfit("no state.json", "its checkpoint has no state.json")
     state = saved.state
     if (state.rank, state.job_digest, state.data) != (job.rank, job.full_digest, job.made_of):
-        reason = "made with other data, evaluation sets or terms than the present ones"
+        reason = (
+            "made with other data, evaluation sets or terms than the present ones, or from another "
+            "model to go on from (--continue)"
+        )
         return unfit("made with other data or another job", reason)
     sessions = tuple(saved_round.session for saved_round in saved.rounds)
     offer = RunOffer(name, len(sessions), state.model_id, state.coins, sessions, is_finished)

@@ -6,7 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from securexgb.boost.objective.registry import objective_of
+from securexgb.boost.objective.start import needed_bound
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.scales import (
     Outcomes,
@@ -40,10 +43,13 @@ def proposed_metric_exponent(
 def with_scales(
     params: TrainingParams, train: Outcomes, measured: Sequence[Outcomes] = ()
 ) -> TrainingParams:
-    """``params`` with every exponent that is not set, from the data.
+    """``params`` with every exponent that is not set, and a bound of base margins, from the data.
 
     For who has all labels and decides alone; two companies write them into their terms.
     """
+    if train.base_margin is not None and not params.has_base_margin:
+        own = [rows.base_margin for rows in (train, *measured) if rows.base_margin is not None]
+        params = replace(params, base_margin_bound=needed_bound(np.concatenate(own)))
     if params.weight_exponent is None:
         needed = needed_weight_exponent(train, params)
         if needed is not None:

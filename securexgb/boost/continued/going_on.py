@@ -1,0 +1,83 @@
+"""Going on from an earlier model: which of its terms stay, and what is told of its trees.
+
+The new model is the old one's trees and new ones; the old one stays as it is. So old and new trees
+must read rows alike: the same columns in the same bins, by the old model's cuts, trees of one
+depth, margins of one objective in one unit that begin where the old ones began. What only says how
+new trees are grown may change. What both sides know of an old model goes into the parameters
+(``Past``), which they compare like all terms: so they go on from the same model, or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from securexgb.boost.continued.past import Past
+from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.params import TrainingParams
+from securexgb.errors import DataError, UsageError
+from securexgb.mpc.party import ROLES
+
+KEPT = (
+    "objective", "max_depth", "max_bin", "missing_values", "splits", "importance", "base_score",
+    "target_exponent",
+)  # fmt: skip
+"""Terms that old and new trees have in common."""
+
+
+def going_on(params: TrainingParams, old: ModelHalf) -> TrainingParams:
+    """The terms of a training that goes on from the rounds that ``old`` predicts with.
+
+    What ``params`` leave open of ``KEPT`` is as in the old model; UsageError where they say
+    something else.
+    """
+    filled: dict[str, Any] = {}
+    for name in KEPT:
+        mine, before = getattr(params, name), getattr(old.params, name)
+        if mine is None:
+            filled[name] = before
+        elif mine != before:
+            raise UsageError(
+                f"{name} is {mine!r}, and {before!r} in the model to go on from: old and new trees "
+                f"have it in common, so write {before!r}, or train a new model"
+            )
+    rounds, past = len(old.best_rounds), old.params.past
+    if not rounds:
+        raise UsageError("the model to go on from has no tree: train a new one")
+    since = rounds - past.rounds
+    rate = old.params.learning_rate
+    reach, most = past.reach + since * rate, max(past.most_rate, rate)
+    return replace(params, **filled, past=Past(old.model_id, rounds, reach, most))
+
+
+def check_old(
+    rank: int, params: TrainingParams, columns: Sequence[str], old: ModelHalf | None
+) -> None:
+    """Refuse, before anything is sent, a half that a training by ``params`` cannot go on from."""
+    if old is None:
+        if params.past.rounds:
+            raise UsageError(f"{params.past} are to be gone on from, and they are not here")
+        return
+    if old.rank != rank:
+        raise UsageError(
+            f"the half of the model to go on from is the {old.role} party's, and this is the "
+            f"{ROLES[rank]} party"
+        )
+    if (params.past.model_id, params.past.rounds) != (old.model_id, len(old.best_rounds)):
+        raise UsageError(f"the terms say {params.past}, the half here is of {old.model_id[:8]}")
+    if tuple(columns) != old.columns:
+        raise DataError(
+            f"the model to go on from has other columns at the {old.role} party: it needs "
+            f"{', '.join(old.columns[:20]) or 'none'}, in this order"
+        )
+    if params.monotone_constraints != old.params.monotone_constraints:
+        raise UsageError(
+            "monotone_constraints are others than those of the model to go on from, whose trees "
+            "would not keep them: write the same ones, or train a new model"
+        )
+    if params.has_base_margin != old.params.has_base_margin:
+        had, has = ("with" if p.has_base_margin else "without" for p in (old.params, params))
+        raise UsageError(
+            f"the model to go on from was trained {had} base margins, and rows come {has} them"
+        )

@@ -73,6 +73,12 @@ def test_metrics_of_opened_scores_are_those_in_shares(fitted):
         assert shown[metric] == pytest.approx(there[metric], abs=2e-3)
 
 
+def test_a_training_goes_on(fitted):
+    more = SecureXGBClassifier(**SMALL).fit(X, NAMES, xgb_model=fitted)
+    whole = SecureXGBClassifier(**{**SMALL, "n_estimators": 4}).fit(X, NAMES)
+    np.testing.assert_array_equal(more.predict_proba(X), whole.predict_proba(X))
+
+
 def test_two_classes_may_be_asked_for_as_several():
     rows = CODES < 2
     model = SecureXGBClassifier(**SMALL, objective="multi:softmax").fit(X[rows], NAMES[rows])
@@ -89,6 +95,7 @@ def test_two_classes_may_be_asked_for_as_several():
         ({"scale_pos_weight": 2.0}, UsageError, "scale_pos_weight is for"),
         ({"eval_metric": "auc"}, UsageError, "mlogloss, merror"),
         ({"objective": "reg:squarederror"}, UsageError, "is for objective"),
+        ({"base_margin_bound": 1.0}, UsageError, "base margins are one number a row"),
     ],
 )
 def test_what_does_not_go_with_several_classes_is_refused(settings, error, why):

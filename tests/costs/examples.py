@@ -122,7 +122,7 @@ def _lookups(draw: Draw) -> Arguments:
 
 
 def _softmax(draw: Draw) -> Arguments:
-    _, table = _sigmoid(draw)
+    table = _sigmoid(draw)[1]
     margins = _numbers(draw, int(draw.integers(2, 7)), _count(draw))
     return [margins, table, public(int(draw.integers(32, 47)))]
 

@@ -17,7 +17,7 @@ from securexgb.boost.importance import opened_importance
 from securexgb.boost.leak import most_of_evaluation, most_of_round
 from securexgb.boost.metrics.measuring import Measured, measured_metrics
 from securexgb.boost.metrics.schedule import is_evaluated
-from securexgb.boost.sample import columns_of_nodes
+from securexgb.boost.splits.sample import columns_of_nodes
 from securexgb.boost.state import State
 from securexgb.errors import MalformedFrame
 from securexgb.mpc.party import Party

@@ -36,7 +36,7 @@ from securexgb.boost.layout import Layout
 from securexgb.boost.metrics.schedule import evaluations
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.sample import sampled_count
+from securexgb.boost.splits.sample import sampled_count
 from securexgb.boost.splits.split import Candidates
 from securexgb.errors import UsageError
 from securexgb.mpc.reveals import Counts, Reveal

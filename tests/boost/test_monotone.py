@@ -176,13 +176,19 @@ def test_a_name_that_neither_side_has_is_refused_at_both() -> None:
         train_both(few, sides(features, labels, 2))
 
 
-def test_alone_directions_are_in_the_order_of_the_table() -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"colsample_bylevel": 0.7, "colsample_bynode": 0.7, "subsample": 0.8, "max_depth": 4}],
+    ids=["all columns", "of nodes"],
+)
+def test_alone_directions_are_in_the_order_of_the_table(settings: dict[str, Any]) -> None:
     """Whatever side has a column; and opened margins are in order, too."""
     features, labels = table(200, seed=4)
     names = tuple(f"x{number}" for number in range(5))
     whole, parts = Rows(features, names, labels), split_columns(5, [0, 3])
     ways = (1, 0, 0, 0, -1)
-    halves = train_alone(replace(PARAMS, monotone_constraints=ways), whole, parts, 1).results
+    params = replace(PARAMS, monotone_constraints=ways, **settings)
+    halves = train_alone(params, whole, parts, 1).results
     assert halves[0].params.monotone_constraints == (0, 0, -1, 1, 0)
     for column, way in ((0, 1), (4, -1)):
         moved = np.repeat(features[:20], 9, axis=0)

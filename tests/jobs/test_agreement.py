@@ -15,6 +15,7 @@ from securexgb.jobs.agreement import CheckpointSummary, JobDescription, _directi
 
 FACTS = JobDescription(
     params="{}",
+    past="",
     digest="d",
     rows=3,
     columns=2,

@@ -111,6 +111,7 @@ def description(_: Path) -> Prepared:
     params = half("owner").params
     mine = JobDescription(
         json.dumps(params.to_mapping()),
+        "",
         "JOB",
         40,
         1,

@@ -21,7 +21,7 @@ from securexgb.boost.objective.objective import Labels, gradient_vectors
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks, sending_block
-from securexgb.boost.sample import sampled_count
+from securexgb.boost.splits.sample import sampled_count
 from securexgb.correlations.counting import Budget, CountingSource
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import measuring_cost

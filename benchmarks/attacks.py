@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.boost.binning import Binner
+from securexgb.boost.columns.binning import Binner
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.tree import HiddenTree, Tree

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.metrics import roc_auc_score
 
-from securexgb.boost.binning import Binner, without_cut
+from securexgb.boost.columns.binning import Binner, without_cut
 
 Reals = NDArray[np.float64]
 Rows = tuple[Reals, Reals]

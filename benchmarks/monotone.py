@@ -27,7 +27,7 @@ import xgboost
 from judged import expected_auc
 from numpy.typing import NDArray
 
-from securexgb.boost.binning import Binner
+from securexgb.boost.columns.binning import Binner
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
 from securexgb.jobs.rows import Rows

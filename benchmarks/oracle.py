@@ -6,7 +6,7 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from securexgb.boost.binning import Binner
+from securexgb.boost.columns.binning import Binner
 from securexgb.boost.params import TrainingParams
 from securexgb.report import metrics
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.boost.binning import Binner
+from securexgb.boost.columns.binning import Binner
 
 Reals = NDArray[np.float64]
 BINS = 32

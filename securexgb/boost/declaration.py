@@ -53,6 +53,10 @@ def checked(name: str, value: Any, kind: Any, declaration: Declaration) -> Any:
         if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
             raise UsageError(f"{name} must be a name or a list of names, it is {value!r}")
         return tuple(value)
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise UsageError(f"{name} must be true or false, it is {value!r}")
+        return value
     number = _whole(name, value) if "int" in text else _real(name, value)
     _check_bounds(name, number, declaration)
     return number

@@ -39,8 +39,11 @@ class ModelHalf:
     centred at, in the user's unit; known to the label party, 0 at the other, and added where
     predictions are opened. ``columns``: names of the own columns, ``cuts``: of their
     bins (columns, bins), see ``binning``.
+    ``categories``: names of the categories of own categorical columns, by column; each one's
+    position is its number, which its cuts are.
     ``best_iteration``: of early stopping, else None. ``importance``: where the terms open it and
     have ended the training, the per cents of every column, label party's first, whatever its name.
+    ``whole_auc``: by evaluation set, after the training, of all rows where auc_rows took a sample.
     """
 
     rank: int
@@ -52,10 +55,12 @@ class ModelHalf:
     cuts: NDArray[np.float64] = field(repr=False)
     base: tuple[int, ...] = field(repr=False)
     centre: float = field(default=0.0, repr=False)
+    categories: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     trees: list[Tree] = field(default_factory=list)
     history: History = field(default_factory=dict)
     best_iteration: int | None = None
     importance: tuple[int, ...] | None = None
+    whole_auc: dict[str, float] = field(default_factory=dict)
 
     @property
     def role(self) -> Role:
@@ -65,6 +70,13 @@ class ModelHalf:
     def numbers(self) -> NumberFormat:
         """The bit widths of the job; the same at both parties."""
         return self.layout.numbers(self.params)
+
+    @property
+    def categorical(self) -> tuple[int, ...]:
+        """Numbers of the own categorical columns, ascending."""
+        first = self.rank * self.layout.label_columns
+        own = range(first, first + len(self.columns))
+        return tuple(number - first for number in self.layout.categorical if number in own)
 
     @property
     def outputs(self) -> int:

@@ -32,14 +32,18 @@ class Cuts:
     """Splits of this party's columns, one a node: a row goes left if its bin is at most the cut.
 
     ``columns``, ``cuts``: (k,). ``missing_left``: (k,), where rows without a value go.
+    ``one_hot``: (k,), where the cut is a category: its rows go right, all others left.
     """
 
     columns: NDArray[np.int64]
     cuts: NDArray[np.int64]
     missing_left: Bits
+    one_hot: Bits
 
     def __getitem__(self, nodes: slice | Bits) -> Cuts:
-        return Cuts(self.columns[nodes], self.cuts[nodes], self.missing_left[nodes])
+        return Cuts(
+            self.columns[nodes], self.cuts[nodes], self.missing_left[nodes], self.one_hot[nodes]
+        )
 
 
 class Executor(OwnRows, OwnBins, Protocol):
@@ -90,7 +94,8 @@ class LocalExecutor:
             block = self._buckets[rows]
             for node, column in enumerate(cuts.columns):
                 found = block[:, column]
-                left = found <= cuts.cuts[node]
+                cut = cuts.cuts[node]
+                left = found != cut if cuts.one_hot[node] else found <= cut
                 missing = found == self._missing_bin
                 result[node, rows] = np.where(missing, cuts.missing_left[node], left)
         return result

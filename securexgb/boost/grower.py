@@ -84,6 +84,7 @@ def _grow_levels(
 ) -> tuple[HiddenRound | OwnedRound, tuple[BestSplits, Candidates], list[LevelSums]]:
     """All splits but the last level's, which are the best ones among so many, and all sums."""
     everything, shape = Candidates.of(job.layout, job.used, job.directions), rows.shape
+    alone = job.layout.categories
     sums = rows.root_sums()
     roots = sums.nodes
     nodes = roots * ((1 << job.max_depth) - 1)
@@ -94,7 +95,7 @@ def _grow_levels(
         return OwnedRound(party, everything, job.cuts, nodes, job.dummies)
 
     def rounded(party: Party) -> Histogram:
-        return running(party, shape, sums, candidates.used, job.numbers)
+        return running(party, shape, sums, candidates.used, job.numbers, alone)
 
     candidates = everything.of_nodes(slice(roots))
     with party.step("level", 0):

@@ -6,6 +6,9 @@ shared. Nothing is rounded on this way, so a node's sums do not depend on the pa
 sums of every node are cumulated over bins, locally, and what comes out is rounded to the units in
 which splits are found: running sums over the same rows are equal after it, in whatever column,
 and a child's hessian, a difference of running ones, is never negative.
+
+A category stands alone, so in a categorical column its bin is not cumulated: what is rounded is the
+category's own sum. Behind the categories' bins, the running sums go on as in any other column.
 """
 
 from __future__ import annotations
@@ -41,7 +44,8 @@ class NoisySums:
 
 @dataclass(frozen=True)
 class Histogram:
-    """Shared running sums per (node, column, bin), rounded: of all bins up to and with this one.
+    """Shared running sums per (node, column, bin), rounded: of all bins up to and with this one,
+    of a category's bin its own sum.
 
     ``gradient``, ``hessian``: integers in the units of the number format. The bin of missing values
     is the last one, so the last running sum of any column is the node's.
@@ -98,7 +102,7 @@ def running_cost(shape: MatrixShape, sums: int, numbers: NumberFormat) -> Cost:
 
 
 @protocol(
-    cost=lambda shape, sums, used, numbers: running_cost(
+    cost=lambda shape, sums, used, numbers, alone: running_cost(
         shape, sums.nodes * used.shape[-1] * sums.sums.shape[3], numbers
     ),
     opens=COMPOSED,
@@ -111,13 +115,16 @@ def running(
     sums: NoisySums,
     used: NDArray[np.int64],
     numbers: NumberFormat,
+    alone: NDArray[np.bool_],
 ) -> Histogram:
     """The running sums of the used columns, rounded to the units of the number format.
 
-    ``used``: (k,), or those of each node, (nodes, k).
+    ``used``: (k,), or those of each node, (nodes, k). ``alone``: public, of all columns, (columns,
+    bins): where a bin is a category, its own sum.
     """
-    chosen = sums.sums[:, :, used] if used.ndim == 1 else _of_each(sums, used)
-    cumulated = chosen.cumsum(axis=3)
+    of_bins = sums.sums[:, :, used] if used.ndim == 1 else _of_each(sums, used)
+    is_alone = alone[used] if used.ndim == 1 else alone[used][:, None]
+    cumulated = Shared.where(is_alone, of_bins, of_bins.cumsum(axis=3))
     return Histogram(*round_sums(party, cumulated, shape.widths(numbers.dropped_bits)))
 
 

@@ -31,11 +31,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import LEAF_WEIGHT_INTEGER_BITS, MARGIN_BITS
-from securexgb.boost.binning import check_columns
+from securexgb.boost.columns.binning import check_categories, check_columns
 from securexgb.boost.ensemble import ModelHalf, Round, owned
-from securexgb.boost.hidden_scores import HiddenScores
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.objective.start import check_base_margin, margins_to_begin
+from securexgb.boost.splits.hidden_scores import HiddenScores
 from securexgb.errors import DataError, TermsDiffer, UsageError
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_scores import Limbs, tree_scores
@@ -291,6 +291,7 @@ def check_rows(party: Party, model: ModelHalf, features: Floats) -> None:
         )
     names, may_be_missing = list(model.columns), model.layout.missing
     check_columns(features, party.role, names, may_be_missing)
+    check_categories(features, party.role, names, model.categorical, None)
 
 
 def _check_request(party: Party, model: ModelHalf, features: Floats, request: Request) -> None:

@@ -3,9 +3,10 @@
 A tree is complete, of depth d: inner nodes in heap order, node 0 the root, node i's
 children 2 i + 1 (left) and 2 i + 2; 2^d - 1 inner nodes, then 2^d leaves from left to
 right. Leaf values are shared. A row goes left where value < threshold, or where its value is
-missing and the split says so. Where splits are owned both parties know who owns each one, and
-feature and threshold are at the owner only; where they are hidden each party has shares of which
-bins go left, and nobody knows more.
+missing and the split says so. A split on a category sends this category right and all others,
+those that the training did not have among them, left. Where splits are owned both parties know who
+owns each one, and feature and threshold are at the owner only; where they are hidden each party has
+shares of which bins go left, and nobody knows more.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class TreeHalf:
     ``owners``: rank of each inner node's owner, int8 (2^d - 1,). ``features``: own column
     number, int32, -1 where the other party owns the node. ``bins``: the cut's number,
     int32, -1 likewise. ``thresholds``: float64, NaN likewise; infinity where every present
-    value goes left. ``missing_left``: bool, False likewise. ``leaf_values``: this party's
+    value goes left. ``missing_left``: bool, False likewise. ``one_hot``: bool, whether the
+    threshold is a category's number; False likewise. ``leaf_values``: this party's
     share, words (2^d,), with the format's margin_bits fraction bits.
     """
 
@@ -45,6 +47,7 @@ class TreeHalf:
     bins: NDArray[np.int32]
     thresholds: NDArray[np.float64]
     missing_left: NDArray[np.bool_]
+    one_hot: NDArray[np.bool_]
     leaf_values: Words
 
     @property
@@ -63,7 +66,8 @@ class TreeHalf:
         """
         nodes = self.own_nodes
         values = features[:, self.features[nodes]]
-        present = values < self.thresholds[nodes]
+        thresholds = self.thresholds[nodes]
+        present = np.where(self.one_hot[nodes], values != thresholds, values < thresholds)
         return np.where(np.isnan(values), self.missing_left[nodes], present)
 
     def possible_leaves(self, features: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -117,6 +121,7 @@ _DTYPES = {
     "bins": np.dtype(np.int32),
     "thresholds": np.dtype(np.float64),
     "missing_left": np.dtype(np.bool_),
+    "one_hot": np.dtype(np.bool_),
     "leaf_values": np.dtype(np.uint64),
 }
 

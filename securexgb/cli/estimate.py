@@ -59,7 +59,7 @@ def estimate(
     path = needed_file(settings.train_data, "train_data", settings.name)
     found = load_rows(federation, path, data_set="train")
     needed_sets(settings)
-    sets = load_sets(federation, found.column_names, found.classes)
+    sets = load_sets(federation, found.column_names, found.classes, found.categories)
     own = len(found.column_names)
     if measure:
         given, theirs = _measured(federation, own)

@@ -37,7 +37,8 @@ def evaluate(
     with federation.session("evaluate") as party:
         finished = common_model(party, federation, models)
         with finished.run.ending_logged("evaluate"), recorded(finished.run, party):
-            sets = load_sets(federation, finished.half.columns, finished.record.classes)
+            half = finished.half
+            sets = load_sets(federation, half.columns, finished.record.classes, half.categories)
             metrics = run_evaluation(party, federation, finished.half, sets)
             ledger = party.ledger.rows()
     finished.run.log("evaluated", metrics=metrics)

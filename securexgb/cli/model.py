@@ -147,6 +147,8 @@ def splits(path: PathArgument, key: KeyOption = None, form: FormatOption = Forma
 
 def _rule(row: Mapping[str, Any]) -> str:
     """When a present value goes left."""
+    if "category" in row:
+        return "always" if row["category"] is None else f"not {row['category']!r}"
     return "always" if row["threshold"] is None else f"< {row['threshold']:.6g}"
 
 

@@ -150,6 +150,7 @@ class Sessions:
                         positive_share=rows.positive_share,
                         leaks=after_training(half, training.set_rows),
                         estimate=recorder.compared(half),
+                        whole_auc=half.whole_auc,
                     )
                     self._keep(run, half, record)
 
@@ -173,7 +174,7 @@ class Sessions:
                     note(sentence)
             if self.earlier is not None:
                 self.earlier.check(self.federation.config.name, rows)
-            evals = load_sets(self.federation, rows.column_names, rows.classes)
+            evals = load_sets(self.federation, rows.column_names, rows.classes, rows.categories)
             if rows.aligned is not None:
                 counts = [("training data", rows), *evals]
                 note("aligned: " + ", ".join(f"{name}: {own.count:,} rows" for name, own in counts))

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.leak import Floors, Leak, after_training, before_training
+from securexgb.boost.objective.log_link import losses_of
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
@@ -98,6 +99,10 @@ OfflineOption = Annotated[
         "this process too). Default: two-party, but dealt with ss."
     ),
 ]
+CategoricalOption = Annotated[
+    list[str] | None,
+    typer.Option(help="A column that holds categories, as text or numbers; may be repeated."),
+]
 MissingOption = Annotated[
     str | None,
     typer.Option(
@@ -135,6 +140,7 @@ def simulate(
     overlap: OverlapOption = None,
     base_margin: MarginOption = None,
     missing: MissingOption = None,
+    categorical: CategoricalOption = None,
     objective: Annotated[str | None, typer.Option(help="What is learnt.")] = None,
     trees: Annotated[int | None, typer.Option(help="Number of trees (n_estimators).")] = None,
     depth: Annotated[int | None, typer.Option(help="Depth of every tree (max_depth).")] = None,
@@ -161,21 +167,22 @@ def simulate(
         "learning_rate": learning_rate,
         "random_state": seed,
         "splits": splits,
+        "enable_categorical": bool(categorical) or None,
     }
     params = parameters(flags, param or [])
-    texts = MISSING if missing is None else ("", *(split_names(missing) or ()))
     roles = ColumnRoles(
         label=label,
         base_margin=base_margin,
         id=id_column,
         is_binary=params.traits.is_binary,
         positive=positive_label,
-        missing=texts,
+        missing=MISSING if missing is None else ("", *(split_names(missing) or ())),
+        categorical=tuple(categorical or ()),
     )
     whole = _load(data, roles, split_names(ignore))
     split = split_rows(whole, split_names(feature_party_columns), params, test_fraction)
-    is_said = any(item.split("=")[0].strip() == "missing_values" for item in param or [])
-    if not is_said and not split.has_missing:
+    said = [item.split("=")[0].strip() for item in param or []]
+    if "missing_values" not in said and not split.has_missing:
         params = replace(params, missing_values="refused")
     params = params.decided(can_hide=method.can_hide)
     aligned = None
@@ -312,9 +319,11 @@ def _load(path: Path | None, roles: ColumnRoles, ignore: tuple[str, ...] | None)
     if path is None:
         from sklearn.datasets import load_breast_cancer  # noqa: PLC0415  (slow, and needed here only)
 
-        if any(given is not None for given in (roles.label, roles.id, roles.base_margin, ignore)):
+        apart = roles.label, roles.id, roles.base_margin, ignore, roles.categorical or None
+        if any(given is not None for given in apart):
             raise UsageError(
-                "--label, --id, --base-margin and --ignore are for DATA, and no DATA is given"
+                "--label, --id, --base-margin, --ignore and --categorical are for DATA, and no "
+                "DATA is given"
             )
         found = load_breast_cancer()
         names = tuple(str(name) for name in found.feature_names)
@@ -380,6 +389,7 @@ def _quality(params: TrainingParams, split: Split, secure: Reals) -> dict[str, A
     bins; those that do not apply, and xgboost's where it is not installed, are null."""
     facts: dict[str, Any] = {}
     names = ("auc", "ks") if params.traits.is_binary else ("auc", "ks", *_OTHERS)
+    loss = params.known_metrics[0] if params.traits.is_log else None
     models: dict[str, Reals | None] = {"": secure, "xgboost_": None, "xgboost_raw_": None}
     if has_xgboost():
         models["xgboost_"] = plain_xgboost(params, split.train, split.test)
@@ -388,13 +398,23 @@ def _quality(params: TrainingParams, split: Split, secure: Reals) -> dict[str, A
         found = None if scores is None else metrics_of(split.test, scores, params)
         values = {} if found is None else asdict(found)
         facts |= {prefix + name: values.get(name) for name in names}
+        if loss is not None:
+            facts[prefix + loss] = None if scores is None else _loss(loss, split.test, scores)
     return facts
+
+
+def _loss(metric: str, rows: Rows, scores: Reals) -> float:
+    assert rows.labels is not None
+    return float(losses_of(metric, rows.labels, scores).mean())
 
 
 def _text(facts: dict[str, Any], leaks: Sequence[Leak], report_is: str) -> str:
     """The closing table for people."""
     seconds, megabytes = facts["seconds"], facts["megabytes"]
-    names = [name for name in ("auc", "ks", *_OTHERS) if facts.get(name) is not None]
+    measured = [
+        name.removeprefix("xgboost_raw_") for name in facts if name.startswith("xgboost_raw_")
+    ]
+    names = [name for name in measured if facts[name] is not None]
     prefixes = {"": "secure"}
     if has_xgboost():
         prefixes |= {

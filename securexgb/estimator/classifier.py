@@ -31,7 +31,7 @@ class SecureXGBClassifier(ClassifierMixin, SecureXGBModel):
     ``leak_`` (how much that can say of the labels).
     """
 
-    _objective = LOGISTIC.name
+    _objectives = (LOGISTIC.name, *_SEVERAL)
 
     def _margins(
         self, X: Any, given: RowExtras, trees: tuple[int, int] | None = None
@@ -133,10 +133,9 @@ class SecureXGBClassifier(ClassifierMixin, SecureXGBModel):
         self._positive = None if is_multi else positive_position(self, classes)
 
     def _asked_objective(self) -> str:
-        if self.objective in _SEVERAL:
-            return str(self.objective)
         asked = super()._asked_objective()
-        return SOFTPROB.name if len(self.classes_) > 2 else asked
+        is_several = asked == LOGISTIC.name and len(self.classes_) > 2
+        return SOFTPROB.name if is_several else asked
 
     def _class_count(self) -> int | None:
         is_counted = self._asked_objective() in _SEVERAL and self.num_class is None

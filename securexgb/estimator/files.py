@@ -102,6 +102,7 @@ def restore_estimator(model: Any, directory: Path) -> None:
         "_halves": halves,
         "_sides": tuple(np.asarray(side, np.intp) for side in facts.sides),
         "_seed": facts.seed,
+        "_categories": {name: of for half in halves for name, of in half.categories.items()},
         "n_features_in_": facts.n_features_in,
     }
     if facts.feature_names_in is not None:

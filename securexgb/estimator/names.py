@@ -29,7 +29,6 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "grow_policy": ("depthwise", 0), "predictor": ("auto", "cpu_predictor"),
     "sampling_method": ("uniform",), "multi_strategy": ("one_output_per_tree",),
     "max_leaves": (0,), "num_parallel_tree": (1,),
-    "enable_categorical": (False,),
     "use_label_encoder": (False,), "disable_default_eval_metric": (False,),
 }  # fmt: skip
 """xgboost's parameters that have one value here, and how that may be written."""

@@ -22,9 +22,11 @@ class Parameters:
     party holds where both are played here: names, numbers, a pattern that names match, or a
     callable that gets X (None: the second half); ``prediction_decimals``, to which margins are
     rounded before they are opened (of a regression in units of 2^target_exponent);
-    ``importance_type``, see ``feature_importances_``; ``callbacks``, with xgboost's four hooks;
-    ``federation``, this side of a real job; ``align``: find the rows that both sides have, by the
-    terms' keys (None: where they name any). Other names of xgboost's: ``estimator_names``.
+    ``feature_types``, xgboost's "c" for columns of X that hold numbers of categories, with
+    ``enable_categorical``; ``importance_type``, see ``feature_importances_``; ``callbacks``, with
+    xgboost's four hooks; ``federation``, this side of a real job; ``align``: find the rows that
+    both sides have, by the terms' keys (None: where they name any). Other names of xgboost's:
+    ``estimator_names``.
 
     ``algorithm`` ("hybrid", "ss"), ``he`` ("bfv", "paillier") and ``offline`` ("two-party",
     "dealt") are terms of a job, and None leaves them to the terms. Alone, None for all three
@@ -41,7 +43,7 @@ class Parameters:
     learning_rate: float = 0.3
     max_depth: int = 4
     min_child_weight: float = 1.0
-    max_delta_step: float = 0.0
+    max_delta_step: float | None = None
     monotone_constraints: Any = ()
     interaction_constraints: Any = ()
     gamma: float = 0.0
@@ -52,9 +54,13 @@ class Parameters:
     colsample_bylevel: float = 1.0
     colsample_bynode: float = 1.0
     scale_pos_weight: float = 1.0
+    tweedie_variance_power: float = 1.5
     base_score: float | None = None
     base_margin_bound: float | None = None
     max_bin: int = 32
+    enable_categorical: bool = False
+    max_cat_to_onehot: int | None = None
+    feature_types: Sequence[str] | None = None
     random_state: Any = 0
     eval_metric: str | Sequence[str] = ()
     eval_every: int = 1

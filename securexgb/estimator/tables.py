@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,10 +15,12 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from securexgb.errors import DataError
+from securexgb.errors import DataError, UsageError
+from securexgb.estimator.categories import named_categories, with_numbers
 from securexgb.estimator.parameters import Parameters
 from securexgb.estimator.views import naming_columns
 from securexgb.jobs.aligning.tables import own_ids
+from securexgb.jobs.data.categories import Names
 from securexgb.jobs.rows import Rows
 
 Reals = NDArray[np.float64]
@@ -35,10 +38,13 @@ class RowExtras:
 class CheckedTables(Parameters):
     """An estimator's way from what users pass to rows; its labels are the classes' business."""
 
+    _categories: dict[str, Names]
+
     def _checked(self, X: Any, y: Any, given: RowExtras) -> Rows:
         """Training data, checked. Rows of weight zero are left out where both parties are
         here: they count for nothing, not even in the bins."""
         X, row_ids, keys = own_ids(self.federation, X, given.ids, self.align)
+        X, found = self._numbered(X, fitting=True)
         with naming_columns(X):
             X, y = validate_data(
                 self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", y_numeric=False
@@ -55,7 +61,9 @@ class CheckedTables(Parameters):
                 X, y, weights = X[kept], y[kept], weights[kept]
                 margins = None if margins is None else margins[kept]
         labels = self._encoded(y, fitting=True)
-        own = Rows(self._with_nan(X), self._names(X), labels, weights)
+        values, names = self._with_nan(X), self._names(X)
+        named = self._named_categories(names, values, found, fitting=True)
+        own = Rows(values, names, labels, weights, categories=named)
         return replace(own, base_margin=self._signed(margins)).with_ids(row_ids, keys)
 
     def _checked_more(self, X: Any, y: Any, given: RowExtras) -> Rows:
@@ -75,6 +83,7 @@ class CheckedTables(Parameters):
     def _own_columns(self, X: Any, given: RowExtras, *, reset: bool) -> Rows:
         """Rows without labels, checked; a side of a federation may have no column."""
         X, row_ids, keys = own_ids(self.federation, X, given.ids, self.align)
+        X, found = self._numbered(X, fitting=reset)
         least = 1 if self.federation is None else 0
         with naming_columns(X):
             X = validate_data(
@@ -86,8 +95,26 @@ class CheckedTables(Parameters):
                 ensure_min_features=least,
             )
         margins = self._signed(self._begin(given.base_margin, X))
-        own = Rows(self._with_nan(X), self._names(X), base_margin=margins)
+        values, names = self._with_nan(X), self._names(X)
+        named = self._named_categories(names, values, found, fitting=reset)
+        own = Rows(values, names, base_margin=margins, categories=named)
         return own.with_ids(row_ids, keys)
+
+    def _numbered(self, X: Any, *, fitting: bool) -> tuple[Any, dict[str, Names]]:
+        """The table with numbers in place of categories, and their names."""
+        if not fitting:
+            return with_numbers(X, self._categories) if self._categories else (X, {})
+        if "c" in (self.feature_types or ()) and not self.enable_categorical:
+            raise UsageError('feature_types calls a column "c": set enable_categorical=True')
+        return with_numbers(X, None) if self.enable_categorical else (X, {})
+
+    def _named_categories(
+        self, names: Sequence[str], values: Reals, found: dict[str, Names], *, fitting: bool
+    ) -> dict[str, Names]:
+        """The names of all categories; those of the training are kept for later tables."""
+        if fitting:
+            self._categories = named_categories(self.feature_types, names, values, found)
+        return self._categories
 
     def _begin(self, base_margin: Any, X: Reals) -> Reals | None:
         """Base margins (n,), one for each row of X."""

@@ -34,7 +34,7 @@ from securexgb.jobs.data.files import not_numeric, position_of
 from securexgb.model.export import split_table
 
 Reals = NDArray[np.float64]
-_NOT_OF_A_BOOSTER = ("n_estimators", "early_stopping_rounds")
+_NOT_OF_A_BOOSTER = ("n_estimators", "early_stopping_rounds", "enable_categorical")
 
 
 def classes_of(classes: NDArray[Any], margins: Reals) -> NDArray[Any]:

@@ -55,10 +55,11 @@ class JobDescription:
     """One party's public facts.
 
     ``past``: model id and rounds of the model that is gone on from. ``columns``: number of own
-    columns. ``weights``: rows have sample weights (the label
-    party's word counts). ``sets``: (name, rows, has weights) of every evaluation set, the
-    rows of the label party and its weights likewise. ``saved``: model id, coins, session of
-    every saved round, and after how many rounds margins are known; None without checkpoint.
+    columns. ``categorical``: which of them are categorical, ascending. ``weights``: rows have
+    sample weights (the label party's word counts). ``sets``: (name, rows, has weights) of every
+    evaluation set, the rows of the label party and its weights likewise. ``saved``: model id,
+    coins, session of every saved round, and after how many rounds margins are known; None without
+    checkpoint.
     ``directions``: of the own columns that the terms name, by column, () where they name none;
     ``strangers``: names of the terms' directions that no own column has. ``groups``, ``unknown``:
     likewise of interaction constraints, see ``splits.interactions``.
@@ -76,6 +77,7 @@ class JobDescription:
     saved: CheckpointSummary | None
     directions: tuple[Annotated[int, Field(ge=-1, le=1)], ...] = ()
     strangers: tuple[str, ...] = ()
+    categorical: tuple[NonNegativeInt, ...] = ()
     groups: tuple[Annotated[int, Field(ge=0, lt=1 << MOST_GROUPS)], ...] = ()
     unknown: tuple[str, ...] = ()
 
@@ -110,8 +112,10 @@ def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreeme
         theirs = _parse(party.exchange_bytes(json.dumps(asdict(mine)).encode()))
     both = (mine, theirs) if party.rank == 0 else (theirs, mine)
     _compare(both)
-    label = both[0]
-    layout = Layout.of(params, label.rows, (label.columns, both[1].columns), label.weights)
+    _check_categorical(theirs, params)
+    label, columns = both[0], (both[0].columns, both[1].columns)
+    categorical = *label.categorical, *(columns[0] + own for own in both[1].categorical)
+    layout = Layout.of(params, label.rows, columns, label.weights, categorical)
     nonces = f"{label.nonce} {both[1].nonce}"
     if params.past.rounds:
         nonces += f" {label.past}"  # a simulation may draw the nonces that the old model had
@@ -124,23 +128,32 @@ def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreeme
         rounds=rounds,
         are_margins_known=known,
         are_weighted=tuple(weighted for _, _, weighted in label.sets),
-        directions=_directions(params, both),
+        directions=_directions(params, both, layout),
         groups=_groups(params, both),
     )
 
 
-def _directions(params: TrainingParams, both: Sequence[JobDescription]) -> tuple[int, ...] | None:
-    """Of the columns of both sides; UsageError at both for names that neither of them has."""
-    terms, columns = params.monotone_constraints, sum(side.columns for side in both)
+def _directions(
+    params: TrainingParams, both: Sequence[JobDescription], layout: Layout
+) -> tuple[int, ...] | None:
+    """Of the columns of both sides; UsageError at both for names that neither of them has, and for
+    categorical columns."""
+    terms = params.monotone_constraints
     if not terms:
         return None
+    ways = tuple(way for side in both for way in side.directions)
     if not is_by_name(terms):
-        return in_order(terms, columns)
-    if unknown := [name for name in both[0].strangers if name in both[1].strangers]:
+        ways = in_order(terms, layout.total_columns)
+    elif unknown := [name for name in both[0].strangers if name in both[1].strangers]:
         raise UsageError(no_column(unknown))
-    if any(len(side.directions) != side.columns for side in both):
+    elif any(len(side.directions) != side.columns for side in both):
         raise MalformedFrame("a side's directions are not one for each of its columns")
-    return tuple(way for side in both for way in side.directions)
+    if any(ways[number] for number in layout.categorical):
+        raise UsageError(
+            "monotone_constraints has a direction for a categorical column, whose values have no "
+            "order: leave it out"
+        )
+    return ways
 
 
 def _groups(params: TrainingParams, both: Sequence[JobDescription]) -> tuple[int, ...] | None:
@@ -206,6 +219,14 @@ def _compare(both: tuple[JobDescription, JobDescription]) -> None:
             "the evaluation sets of the two sides differ in name or row count: "
             f"the label party has {here}, the feature party {there}"
         )
+
+
+def _check_categorical(theirs: JobDescription, params: TrainingParams) -> None:
+    """Refuse numbers of the other side's categorical columns that cannot be."""
+    told = list(theirs.categorical)
+    is_allowed = params.enable_categorical or not told
+    if not is_allowed or told != sorted(set(told)) or any(n >= theirs.columns for n in told):
+        raise MalformedFrame("the other side's list of its categorical columns is malformed")
 
 
 def _model(one: JobDescription) -> str:

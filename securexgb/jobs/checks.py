@@ -163,7 +163,7 @@ class Checks:
         path = needed_file(settings.train_data, "train_data", settings.name)
         rows = self.training = load_rows(self.federation, path, data_set="train")
         needed_sets(settings)
-        self.sets = load_sets(self.federation, rows.column_names, rows.classes)
+        self.sets = load_sets(self.federation, rows.column_names, rows.classes, rows.categories)
         return "; ".join(
             f"{name}: {own.count:,} {'aligned ' if own.aligned else ''}rows, "
             f"{len(own.column_names)} columns"
@@ -197,7 +197,7 @@ class Checks:
         remark = f"{others} could be smaller, for more precise numbers" if others else "fit"
         if "metric_exponent" in self.proposed:
             remark += "; metric_exponent is not set, so metrics are opened to 4 decimals"
-            if not params.traits.classifies:
+            if "rmse" in params.metrics:
                 remark += " of 2^target_exponent"
         return remark
 

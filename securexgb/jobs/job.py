@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from securexgb.boost.binning import check_columns
 from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.columns.binning import check_categories, check_columns
 from securexgb.boost.continued.going_on import check_old
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.leak import NO_FLOORS, Floors
@@ -113,6 +113,7 @@ def _check_data(name: str, data: Rows, job: TrainingJob, rank: int) -> None:
         list(data.column_names),
         may_be_missing=job.params.missing_values == "allowed",
     )
+    _check_categories(name, data, job, side)
     check_base_margin(rank, job.params, data.base_margin, data.count, f"rows of {name}")
     if rank == 1:
         if data.labels is not None or data.weights is not None:
@@ -129,3 +130,23 @@ def _check_data(name: str, data: Rows, job: TrainingJob, rank: int) -> None:
         weights.shape != (data.count,) or not bool(np.all((weights >= 0) & np.isfinite(weights)))
     ):
         raise DataError(f"{name} at the label party must have one weight >= 0 for each row")
+
+
+def _check_categories(name: str, data: Rows, job: TrainingJob, side: str) -> None:
+    if data.categories and not job.params.enable_categorical:
+        raise UsageError(
+            f"{name} at the {side} party has categorical columns "
+            f"({', '.join(map(repr, data.categories))}), and the terms do not say "
+            "enable_categorical = true: agree on it, or encode them as numbers"
+        )
+    if data.categories != job.data.categories:
+        raise DataError(
+            f"{name} at the {side} party must have the categories of the training data, in order"
+        )
+    if job.old is not None and job.old.categories != data.categories:
+        raise DataError(
+            f"{name} at the {side} party must have the categories of the model that the training "
+            "goes on from, in their order: give its columns these categories"
+        )
+    limit = job.params.category_limit if data is job.data else None
+    check_categories(data.values, side, list(data.column_names), data.categorical, limit)

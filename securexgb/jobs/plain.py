@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.boost.binning import Binner
+from securexgb.boost.columns.binning import Binner
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.splits.directions import of_table
 from securexgb.boost.splits.interactions import by_place, plain_interactions
@@ -49,11 +49,13 @@ def plain_xgboost(
         raise NotAvailable(ABSENT)
     import xgboost  # noqa: PLC0415  (slow, and needed here only)
 
-    binner = Binner.fit(train.values, params.max_bin)
+    binner = Binner.fit(train.values, params.max_bin, train.categorical)
+    kinds = ["c" if name in train.categories else "q" for name in train.column_names]
+    more: Any = {"feature_types": kinds, "enable_categorical": True} if train.categories else {}
 
     def matrix(values: NDArray[Any], data: Rows) -> Any:
         own = {"weight": data.weights, "base_margin": data.base_margin}
-        return xgboost.DMatrix(values, data.labels, **own)
+        return xgboost.DMatrix(values, data.labels, **own, **more)
 
     def table(data: Rows) -> Any:
         if has_own_bins:
@@ -66,9 +68,16 @@ def plain_xgboost(
     settings |= {
         "tree_method": "hist",
         "max_bin": params.max_bin if has_own_bins else 256,
+        "max_cat_to_onehot": 256,
         "seed": params.random_state,
         "nthread": 1,
     }
+    if params.max_delta_step is None:
+        del settings["max_delta_step"]
+    if not params.traits.classifies:
+        del settings["scale_pos_weight"]
+    if params.objective == "reg:tweedie":
+        settings["tweedie_variance_power"] = params.tweedie_variance_power
     if params.is_monotone:
         settings["monotone_constraints"] = of_table(params.monotone_constraints, train.column_names)
     if params.base_score is not None:

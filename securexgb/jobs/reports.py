@@ -248,6 +248,7 @@ def _write(
         scored=quality.scored,
         stability=quality.stability,
         learning_curve=curves(half.history),
+        whole_auc=half.whole_auc,
         evaluated_after=[
             evaluated_round(half.params, place) + 1
             for place in range(evaluations(half.params, len(half.rounds)))
@@ -332,6 +333,7 @@ def rows_to_score(
         data,
         data_set=data_set,
         columns=finished.half.columns,
+        categories=finished.half.categories,
         classes=finished.record.classes,
         is_label_optional=True,
     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.align.row_keys import Keys
-from securexgb.boost.binning import without_cut
+from securexgb.boost.columns.binning import without_cut
 from securexgb.boost.scales import Outcomes
 from securexgb.errors import DataError
 
@@ -31,7 +32,9 @@ class Rows:
     text a row, or None where nobody compares them. ``classes``: the two labels as the user writes
     them, that which counts as 1 last; or None. ``aligned``: the digest of the keys in their order,
     where these are the rows that an alignment with the other side found; None: of all rows, in
-    the file's order. ``keys``: of a table that is still to be aligned.
+    the file's order. ``keys``: of a table that is still to be aligned. ``categories``: of
+    categorical columns, by name, the names of the categories; values are positions among these, or
+    -1 for what is not among them.
     """
 
     values: Reals
@@ -43,6 +46,12 @@ class Rows:
     aligned: str | None = None
     keys: Keys | None = None
     base_margin: Reals | None = None
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def categorical(self) -> tuple[int, ...]:
+        """Numbers of the categorical columns, ascending."""
+        return tuple(n for n, name in enumerate(self.column_names) if name in self.categories)
 
     @property
     def count(self) -> int:
@@ -77,6 +86,8 @@ class Rows:
         customers has: a model would learn it by heart."""
         found = []
         for name, column in zip(self.column_names, self.values.T, strict=True):
+            if name in self.categories:
+                continue
             is_whole = bool(np.all(np.isfinite(column))) and bool(np.all(column == np.rint(column)))
             if is_whole and self.count >= _LEAST_NUMBERED and np.unique(column).size == self.count:
                 found.append(name)
@@ -113,7 +124,8 @@ class Rows:
         return replace(
             self,
             values=np.ascontiguousarray(self.values[:, chosen]),
-            column_names=tuple(self.column_names[column] for column in chosen),
+            column_names=(names := tuple(self.column_names[column] for column in chosen)),
+            categories={name: of for name, of in self.categories.items() if name in names},
         )
 
     def with_ids(self, ids: tuple[str, ...] | None, keys: Keys | None = None) -> Rows:
@@ -126,7 +138,8 @@ class Rows:
 
     def fingerprint(self) -> str:
         """SHA-256 of everything here, in this order of rows; for this party alone."""
-        digest = hashlib.sha256(repr((self.column_names, self.values.shape)).encode())
+        about = (self.column_names, self.values.shape, sorted(self.categories.items()))
+        digest = hashlib.sha256(repr(about).encode())
         for array in (self.values, *self._of_rows):
             digest.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()

@@ -8,8 +8,8 @@ import numpy as np
 
 from securexgb.arith.fixedpoint import encode
 from securexgb.arith.prg import Prg
-from securexgb.boost.binning import Binner
 from securexgb.boost.booster import grow_model
+from securexgb.boost.columns.binning import Binner
 from securexgb.boost.continued.going_on import going_on
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.grower import TreeJob
@@ -100,9 +100,9 @@ def begin(party: Party, job: TrainingJob) -> State:
     objective = objective_of(job.params, sigmoid_of(party, job.params))
     saved_state = _state(party, job, agreement, saved)
     _plan(party, job.params, agreement, objective.outputs)
-    binner = Binner.fit(job.data.values, job.params.max_bin)
+    binner = Binner.fit(job.data.values, job.params.max_bin, job.data.categorical)
     if job.old is not None:  # old trees know these bins alone
-        binner = Binner(job.old.cuts)
+        binner = Binner(job.old.cuts, job.data.categorical)
     tables = [job.data.values, *(data.values for _, data in job.evals)]
     buckets = np.concatenate([binner.transform(table) for table in tables])
     model = _model(party, job, agreement, saved_state, objective, binner)
@@ -215,6 +215,7 @@ def _description(party: Party, job: TrainingJob, saved: LoadedCheckpoint | None)
         digest=job.job_digest,
         rows=job.data.count,
         columns=len(job.data.column_names),
+        categorical=job.data.categorical,
         weights=job.data.weights is not None,
         sets=tuple((name, data.count, data.weights is not None) for name, data in job.evals),
         nonce=party.private.words(2).tobytes().hex(),
@@ -273,6 +274,7 @@ def _model(
         cuts=binner.cuts,
         base=base,
         centre=centre,
+        categories=dict(job.data.categories),
         trees=[] if old is None else old.best_trees,
         history={name: {metric: [] for metric in job.params.metrics} for name, _ in job.evals},
     )
@@ -297,10 +299,11 @@ def _labels(
 def _sets(party: Party, job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[DataSet]:
     sets, first = list[DataSet](), job.data.count
     for (name, data), weighted in zip(job.evals, agreement.are_weighted, strict=True):
-        _, centre = margins_to_begin(party, model, data.base_margin, data.count)
+        base, centre = margins_to_begin(party, model, data.base_margin, data.count)
         truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, centre)
         check_measured(truth, name, job.params, job.params.metrics)
-        sets.append(DataSet(name, slice(first, first + data.count), truth))
+        rows = slice(first, first + data.count)
+        sets.append(DataSet(name, rows, truth, data.values, base))
         first += data.count
     return sets
 

@@ -20,7 +20,8 @@ def own_splits(model: ModelHalf) -> dict[str, Any]:
 
     Node 0 is the root, node i has children 2 i + 1 (left) and 2 i + 2. An own node has
     ``column``, ``threshold`` (null where every present value goes left) and
-    ``missing_left``. Splits below a node that was not worth splitting are among them: their
+    ``missing_left``; where it splits on a category, which goes right, ``category``, its name, in
+    place of ``threshold``. Splits below a node that was not worth splitting are among them: their
     owner cannot tell. NotAvailable where splits are hidden.
     """
     trees = [
@@ -33,13 +34,14 @@ def own_splits(model: ModelHalf) -> dict[str, Any]:
 def split_table(model: ModelHalf) -> list[dict[str, Any]]:
     """A half's own splits as rows of a table: tree and node (from 0), column, threshold, and
     ``missing_left``; a row whose value is below the threshold goes left, and where there is none
-    every present value does. NotAvailable where splits are hidden."""
+    every present value does; of a split on a category ``category`` in place of ``threshold``.
+    NotAvailable where splits are hidden."""
     rows = []
     for number, tree in enumerate(own_splits(model)["trees"]):
         for node in tree:
             if "column" in node:
-                own = ("node", "column", "threshold", "missing_left")
-                rows.append({"tree": number, **{name: node[name] for name in own}})
+                own = {name: value for name, value in node.items() if name != "owner"}
+                rows.append({"tree": number, **own})
     return rows
 
 
@@ -75,9 +77,10 @@ def _node(model: ModelHalf, tree: TreeHalf, node: int) -> dict[str, Any]:
     entry: dict[str, Any] = {"node": node, "owner": ROLES[int(tree.owners[node])]}
     if tree.owners[node] != model.rank:
         return entry
-    threshold = float(tree.thresholds[node])
-    return entry | {
-        "column": model.columns[int(tree.features[node])],
-        "threshold": threshold if math.isfinite(threshold) else None,
-        "missing_left": bool(tree.missing_left[node]),
-    }
+    column, threshold = model.columns[int(tree.features[node])], float(tree.thresholds[node])
+    cut: dict[str, Any] = {"threshold": threshold if math.isfinite(threshold) else None}
+    if tree.one_hot[node]:
+        names = model.categories[column]
+        cut = {"category": names[int(threshold)] if math.isfinite(threshold) else None}
+    left = {"missing_left": bool(tree.missing_left[node])}
+    return entry | {"column": column} | cut | left

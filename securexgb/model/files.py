@@ -51,12 +51,14 @@ class _Header:
     params: dict[str, Any]
     layout: Layout
     columns: tuple[str, ...]
+    categories: dict[str, tuple[str, ...]]
     base: tuple[str, ...]
     centre: float
     history: History
     best_iteration: NonNegativeInt | None
     importance: tuple[NonNegativeInt, ...] | None
     trees: NonNegativeInt
+    whole_auc: dict[str, float]
 
 
 _HEADER = TypeAdapter(_Header)
@@ -99,12 +101,14 @@ def dump_half(model: ModelHalf) -> bytes:
         "params": model.params.to_mapping(),
         "layout": model.layout.to_mapping(),
         "columns": list(model.columns),
+        "categories": {name: list(names) for name, names in model.categories.items()},
         "base": [str(word) for word in model.base],
         "centre": model.centre,
         "history": model.history,
         "best_iteration": model.best_iteration,
         "importance": None if model.importance is None else list(model.importance),
         "trees": len(model.trees),
+        "whole_auc": model.whole_auc,
     }
     header_bytes = np.frombuffer(json.dumps(header).encode(), np.uint8)
     content: Arrays = {"model": header_bytes, "cuts": model.cuts}
@@ -149,7 +153,7 @@ def _half(header: _Header, arrays: Arrays) -> ModelHalf:
     """ValueError, and what follows from wrong shapes, where the parts do not fit."""
     params, layout = TrainingParams.restored(header.params), header.layout
     rank, columns = ROLES.index(header.role), header.columns
-    if layout != Layout.of(params, layout.rows, layout.columns, layout.weights):
+    if layout != Layout.of(params, layout.rows, layout.columns, layout.weights, layout.categorical):
         raise ValueError("layout")
     if layout.columns[rank] != len(columns):
         raise ValueError("columns")
@@ -180,8 +184,10 @@ def _half(header: _Header, arrays: Arrays) -> ModelHalf:
         cuts=cuts,
         base=tuple(int(word) % 2**64 for word in header.base),
         centre=header.centre,
+        categories=header.categories,
         trees=trees,
         history=header.history,
         best_iteration=header.best_iteration,
         importance=header.importance,
+        whole_auc=header.whole_auc,
     )

@@ -13,7 +13,7 @@ def parameter_rows() -> list[dict[str, str | int]]:
         {
             "parameter": f"`{name}`",
             "default": _shown(getattr(defaults, name)),
-            "values": _values(declaration),
+            "values": _values(declaration, getattr(defaults, name)),
             "meaning": declaration.help + (" Not in xgboost." if declaration.is_ours else ""),
         }
         for name, declaration in declarations().items()
@@ -21,10 +21,14 @@ def parameter_rows() -> list[dict[str, str | int]]:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return "none" if value is None or value == () else str(value)
 
 
-def _values(declaration: Declaration) -> str:
+def _values(declaration: Declaration, default: object) -> str:
+    if isinstance(default, bool):
+        return "true or false"
     if declaration.choices:
         return " or ".join(declaration.choices)
     if declaration.read is not None:

@@ -21,7 +21,7 @@ from securexgb.terms.toml import Column, Name, TomlFile, read_toml, to_toml, val
 ENVIRONMENT = "SECUREXGB_"
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
 """What a CSV field may say for "no value", in every column but that of the ids."""
-_LISTS = ("feature_columns", "key_columns", "missing_texts")
+_LISTS = ("feature_columns", "categorical_columns", "key_columns", "missing_texts")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -121,6 +121,9 @@ class PartyConfig(TomlFile):
     terms say base_margin_bound; rows to predict have it too; label party only."""
     feature_columns: tuple[Column, ...] | None = None
     """Columns to learn from; left out: all others."""
+    categorical_columns: tuple[Column, ...] = ()
+    """Those of them that hold categories, as text or numbers, where the terms say
+    enable_categorical; dictionaries of text in a Parquet file are among them unnamed."""
     id_column: Column | None = None
     """Column of the rows' ids, where it has another name than in the terms."""
     key_columns: tuple[Column, ...] | None = None

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from securexgb.boost.binning import Binner
+from securexgb.boost.columns.binning import Binner
 from securexgb.boost.ensemble import owned
 from securexgb.boost.tree import HiddenTree
 from securexgb.mpc.shared import SharedBits

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from securexgb.boost.binning import Binner, check_columns, without_cut
+from securexgb.boost.columns.binning import Binner, check_columns, without_cut
 from securexgb.errors import DataError
 
 COLUMNS = arrays(

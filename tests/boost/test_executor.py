@@ -30,7 +30,7 @@ def test_sums_are_those_over_all_rows(block_rows: int) -> None:
 
 @pytest.mark.parametrize("block_rows", [64, 192, BLOCK_ROWS])
 def test_left_bits(block_rows: int) -> None:
-    cuts = Cuts(np.array([0, 2]), np.array([1, 3]), np.array([True, False]))
+    cuts = Cuts(np.array([0, 2]), np.array([1, 3]), np.array([True, False]), np.zeros(2, np.bool_))
     left = executor(block_rows).left(cuts)
     first, second = buckets()[:, 0], buckets()[:, 2]
     np.testing.assert_array_equal(left[0], (first <= 1) | (first == MISSING))
@@ -38,7 +38,9 @@ def test_left_bits(block_rows: int) -> None:
 
 
 def test_no_splits_of_its_own() -> None:
-    none = Cuts(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bool_))
+    none = Cuts(
+        np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bool_), np.zeros(0, np.bool_)
+    )
     assert executor(64).left(none).shape == (0, ROWS)
 
 

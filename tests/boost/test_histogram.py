@@ -24,6 +24,8 @@ from tests.mpc.strategies import quick
 
 BINS = 5
 Sums = tuple[Integers, Integers]
+NUMERIC = np.zeros((5, 1), np.bool_)
+"""No bin is a category."""
 
 
 def numbers_of(rows: int, **params: Any) -> NumberFormat:
@@ -67,7 +69,7 @@ def test_equal_to_plain_sums(rows: int, nodes: int, fine: bool, seed: int) -> No
         own = np.ascontiguousarray(own)
         register(party, shape, own)
         sums = build(party, shape, LocalExecutor(own, BINS, BINS), vectors)
-        histogram = running(party, shape, sums, used, numbers)
+        histogram = running(party, shape, sums, used, numbers, NUMERIC)
         return histogram.gradient, histogram.hessian
 
     found = on_both(program, sides, shared(np.stack([gradient, hessian], axis=1), seed))
@@ -90,7 +92,7 @@ def test_all_rows_at_the_limit_of_the_format(sign: int, rows: int, backend: Back
         own = np.zeros((rows, 1 - party.rank), np.uint8)
         register(party, shape, own)
         sums = build(party, shape, LocalExecutor(own, 2, 2), given)
-        histogram = running(party, shape, sums, np.array([0]), numbers)
+        histogram = running(party, shape, sums, np.array([0]), numbers, NUMERIC)
         return histogram.gradient, histogram.hessian
 
     gradient, hessian = evaluate(program, vectors, backend=backend)
@@ -153,7 +155,7 @@ def test_equal_partitions_tie_down_the_chain_whatever_the_noise(
         node = sums[0]
         for left in sums[1:]:
             node = NoisySums(siblings(node, left).sums[1:])
-        histogram = running(party, shape, node, np.arange(2), numbers)
+        histogram = running(party, shape, node, np.arange(2), numbers, NUMERIC)
         return histogram.gradient, histogram.hessian
 
     left_over = exact[0] - sum(exact[1:], np.zeros_like(exact[0]))

@@ -52,11 +52,13 @@ def test_an_index_is_unique_at_its_owner_and_decodes(missing: str) -> None:
     layout = layout_of((3, 4), max_bin=5, missing_values=missing)
     used = np.array([0, 2, 3, 6])
     found = Candidates.of(layout, used)
-    column, cut, missing_left = found.decode(found.index)
-    np.testing.assert_array_equal(column + 3 * found.owner, used[found.column])
-    np.testing.assert_array_equal(cut, found.cut)
-    np.testing.assert_array_equal(missing_left, found.missing_left)
     for rank in (0, 1):
+        own = found.owner == rank
+        cuts = found.decode(found.index[own], rank)
+        np.testing.assert_array_equal(cuts.columns + 3 * rank, used[found.column[own]])
+        np.testing.assert_array_equal(cuts.cuts, found.cut[own])
+        np.testing.assert_array_equal(cuts.missing_left, found.missing_left[own])
+        np.testing.assert_array_equal(cuts.one_hot, found.one_hot[own])
         own = found.index[found.owner == rank]
         assert np.unique(own).size == own.size
 
@@ -93,8 +95,8 @@ def best(gradient: Any, hessian: Any, **params: Any) -> dict[str, Integers]:
     for name in names[3:]:  # a leaf's value at rate 1 is -w, with one fraction bit more
         found[name] = -found[name] // 2
     found["owner"], found["index"] = told(found.pop("tags"))
-    decoded = candidates.decode(found["index"])
-    return found | dict(zip(("column", "cut", "missing_left"), decoded, strict=True))
+    cuts = candidates.decode(found["index"], 0)
+    return found | {"column": cuts.columns, "cut": cuts.cuts, "missing_left": cuts.missing_left}
 
 
 def test_weights_of_the_node_and_its_children() -> None:

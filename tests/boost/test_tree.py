@@ -29,6 +29,7 @@ def halves() -> tuple[TreeHalf, TreeHalf]:
             np.where(mine, 3, -1).astype(np.int32),
             thresholds,
             mine & np.array([False, True, False]),
+            np.zeros(3, np.bool_),
             np.arange(4, dtype=np.uint64),
         )
 

@@ -269,6 +269,24 @@ def test_columns_without_a_cut_are_named(securexgb, tmp_path):
     assert "feature party: no cut in 'never': one value" in done.stderr
 
 
+def test_categorical_columns_are_named(securexgb, tmp_path):
+    path = write_table(tmp_path / "loans.csv", rows=400)
+    with path.open(newline="") as stream:
+        head, *lines = csv.reader(stream)
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["home", *head])
+        writer.writerows(["rent" if line[-1] == "yes" else "own", *line] for line in lines)
+    done = securexgb(
+        "simulate", path, *FAST, "--label", "default", "--ignore", "id", "--categorical", "home",
+        "--trees", 1, "--depth", 1, "--splits", "owner", "--format", "json",
+    )  # fmt: skip
+    assert done.json["auc"] == done.json["xgboost_auc"] == done.json["xgboost_raw_auc"] == 1
+    (run,) = (tmp_path / "run").iterdir()
+    shown = securexgb("model", "splits", run / "model" / "label.npz")
+    assert "not 'own'" in shown.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [

@@ -19,7 +19,7 @@ SMALL = {"n_estimators": 3, "max_depth": 2, "max_bin": 8}
 TYPED = {
     "n_jobs": -1, "nthread": 4, "verbosity": 0, "tree_method": "hist", "device": "cpu",
     "booster": "gbtree", "grow_policy": "depthwise", "validate_parameters": True, "seed": 0,
-    "eta": 0.3, "lambda": 1, "alpha": 0, "enable_categorical": False, "use_label_encoder": False,
+    "eta": 0.3, "lambda": 1, "alpha": 0, "use_label_encoder": False,
     "max_leaves": 0, "colsample_bylevel": 1.0,
 }  # fmt: skip
 

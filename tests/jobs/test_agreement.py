@@ -14,8 +14,8 @@ from securexgb.errors import MalformedFrame
 from securexgb.jobs.agreement import CheckpointSummary, JobDescription, _directions, _parse
 
 FACTS = JobDescription(
+    past=" 0",
     params="{}",
-    past="",
     digest="d",
     rows=3,
     columns=2,

@@ -353,7 +353,7 @@ def test_nothing_that_hides_a_share_is_written(tmp_path: Path) -> None:
         assert path.stat().st_mode & 0o077 == 0
     with np.load(tmp_path / "0" / "tree-0.npz", allow_pickle=False) as content:
         assert set(content.files) == {
-            "owners", "features", "bins", "thresholds", "missing_left", "leaf_values",
+            "owners", "features", "bins", "thresholds", "missing_left", "one_hot", "leaf_values",
             "header", "metrics",
         }  # fmt: skip
 

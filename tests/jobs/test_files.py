@@ -53,6 +53,27 @@ def test_parquet_and_booleans_and_an_all_missing_column(tmp_path):
     np.testing.assert_array_equal(table.values, [[1, np.nan], [np.nan, np.nan]])
 
 
+def test_categories_of_a_csv_file_are_texts_and_a_model_numbers_later_ones(tmp_path):
+    path = write(tmp_path, "a,place,kind\n1,Oslo,07\n2,,7\n3,Lyon,07\n")
+    rows = read_side(path, ColumnRoles(categorical=("place", "kind")), "bank")
+    assert rows.categories == {"place": ("Lyon", "Oslo"), "kind": ("07", "7")}
+    np.testing.assert_array_equal(rows.values[:, 1:], [[1, 0], [np.nan, 1], [0, 0]])
+    later = write(tmp_path, "a,place,kind\n1,Graz,7\n2,Oslo,8\n")
+    known = ColumnRoles(categories=rows.categories)
+    np.testing.assert_array_equal(read_side(later, known, "bank").values[:, 1:], [[-1, 1], [1, -1]])
+    with pytest.raises(UsageError, match="'b' is named as categorical, and is no feature column"):
+        read_side(path, ColumnRoles(categorical=("place", "kind", "b")), "bank")
+
+
+def test_dictionaries_of_parquet_are_categories_where_the_terms_say_so(tmp_path):
+    path = tmp_path / "table.parquet"
+    kinds = pa.array(["tied", "free", None, "tied"]).dictionary_encode()
+    pa.parquet.write_table(pa.table({"a": [1, 2, 3, 4], "kind": kinds}), path)
+    rows = read_side(path, ColumnRoles(finds_categories=True), "bank")
+    assert rows.categories == {"kind": ("free", "tied")}
+    np.testing.assert_array_equal(rows.values[:, 1], [1, 0, np.nan, 1])
+
+
 def test_no_feature_columns(tmp_path):
     table = read_side(write(tmp_path, "id\n1\n2\n"), ColumnRoles(id="id"), "bureau")
     assert table.values.shape == (2, 0)

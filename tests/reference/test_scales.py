@@ -10,7 +10,7 @@ import xgboost
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss, roc_auc_score
 
-from securexgb.boost.binning import Binner
+from securexgb.boost.columns.binning import Binner
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.objective.proposals import with_scales
 from securexgb.boost.params import TrainingParams

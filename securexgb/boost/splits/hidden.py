@@ -2,9 +2,10 @@
 
 A level's splits stay what the argmax gives, shared marks, one for each candidate. Which bins
 of a column a split sends left is linear in them: bin b goes left where the marked cut is at b or
-above, missing values where the marked candidate sends them left. These tables of bits, one of each
-side's columns, are a node's split from here on, in the training and in the model: a row is sent
-left by looking its private bins up in them (``mpc.left_bits``). A node without a valid candidate
+above, or is another category than b, missing values where the marked candidate sends them left.
+These tables of bits, one of each side's columns, are a node's split from here on, in the training
+and in the model: a row is sent left by looking its private bins up in them (``mpc.left_bits``). A
+node without a valid candidate
 has no mark and an empty table, and sends all rows right.
 
 Where importance is asked for, the nodes' amounts, gain or cover (``splits.leaves``), are added up
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from securexgb.arith.bits import pack_bits
 from securexgb.boost.executor import Executor
 from securexgb.boost.layout import Layout
-from securexgb.boost.splits.split import BestSplits, Candidates
+from securexgb.boost.splits.split import BestSplits, Candidates, orders
 from securexgb.boost.tree import HiddenTree
 from securexgb.correlations.rows import RowShape
 from securexgb.mpc.left_bits import left_bits
@@ -43,15 +44,13 @@ class HiddenLevel:
     @staticmethod
     def of(best: BestSplits, candidates: Candidates, layout: Layout) -> HiddenLevel:
         """What the marks say; local."""
-        marks, shape = best.marks[:-1], (candidates.used.shape[-1], layout.bins)
-        to_right, to_left = (
-            marks[chosen].placed(shape, (candidates.column[chosen], candidates.cut[chosen]))
-            for chosen in (~candidates.missing_left, candidates.missing_left)
-        )
-        # A bin goes left of every cut that is not below it.
-        tables = (to_right ^ to_left).parity_from(1)
-        if layout.missing:
-            tables = SharedBits.concatenate([tables, to_left.xor_all(1)[:, None]], axis=1)
+        tables = _tables(best.marks[:-1], candidates, 0)
+        if layout.categorical:
+            others = _tables(best.marks[:-1], candidates, 1)
+            shape = tables.count, candidates.used.shape[-1]
+            kinds = np.broadcast_to(layout.is_categorical[candidates.used], shape).T[:, None]
+            flags = np.where(kinds, others.flags(), tables.flags())
+            tables = SharedBits(pack_bits(flags), tables.count)
         return HiddenLevel(_of_all_columns(tables, candidates, layout), layout.columns)
 
     def of_rows(self, party: Party, own: Executor, rows: int) -> HiddenSplits:
@@ -71,6 +70,26 @@ class HiddenSplits:
 
     def keep_left(self, party: Party, x: Shared, ring_bits: RingBits) -> Shared:
         return multiplex_shared(party, self.left.first(x.shape[2]), x, ring_bits)
+
+
+def _tables(marks: SharedBits, candidates: Candidates, kind: int) -> SharedBits:
+    """Which bins each node sends left, (k, all bins, nodes), if columns were all of one kind:
+    numeric, 0, or categorical, 1."""
+    layout, columns = candidates.layout, candidates.used.shape[-1]
+    cut, missing_left = (np.tile(part[kind], columns) for part in orders(layout))
+    to_right, to_left = (
+        marks[chosen].placed((columns, layout.bins), (candidates.column[chosen], cut[chosen]))
+        for chosen in (~missing_left, missing_left)
+    )
+    # A bin goes left of every cut that is not below it, and of every category but its own.
+    cuts = to_right ^ to_left
+    tables = cuts.parity_from(1)
+    if kind:
+        tables = SharedBits.concatenate([cuts[:, :-1], cuts[:, -1:] ^ cuts[:, -1:]], axis=1)
+        tables ^= cuts.xor_all(1)[:, None]
+    if layout.missing:
+        tables = SharedBits.concatenate([tables, to_left.xor_all(1)[:, None]], axis=1)
+    return tables
 
 
 def _of_all_columns(tables: SharedBits, candidates: Candidates, layout: Layout) -> SharedBits:

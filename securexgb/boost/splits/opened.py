@@ -106,6 +106,8 @@ def _agree(party: Party, model: ModelHalf, recipient: Audience) -> None:
     """Both sides have halves of one model, and give it to the same side."""
     if model.rank != party.rank:
         raise UsageError(f"this half of the model belongs to the {model.role} party")
+    if model.layout.categorical:
+        raise UsageError("models with categorical columns are not exported: there is no way yet")
     if not model.best_trees:
         raise UsageError("the model has no tree yet: there is nothing to export")
     mine = f"{model.model_id} {len(model.best_rounds)} {recipient}"

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from securexgb.arith.bits import pack_bits, words_per
 from securexgb.arith.prg import Prg
 from securexgb.boost.executor import Bits, Cuts, Executor
-from securexgb.boost.splits.split import BestSplits, Candidates
+from securexgb.boost.splits.split import BestSplits, Candidates, orders
 from securexgb.boost.tree import NOT_MINE, TreeHalf
 from securexgb.mpc.multiplex import multiplex_private
 from securexgb.mpc.multiply import and_broadcast, gate_cost
@@ -123,7 +123,9 @@ def _drawn(
     column, at = np.divmod(drawn, a_column)
     place = np.minimum(first + column, used.shape[1] - 1)
     number = used[np.arange(len(used)), place]
-    index = candidates.encode(number, candidates.missing_left[at], candidates.cut[at])
+    kind = candidates.layout.is_categorical[number].astype(np.int64)
+    cuts, missing_left = orders(candidates.layout)
+    index = candidates.encode(number, missing_left[kind, at], cuts[kind, at])
     return np.where(own > 0, index, 0)
 
 
@@ -143,7 +145,7 @@ def open_splits(party: Party, candidates: Candidates, best: BestSplits) -> Owned
     numbers = tags[1 : 1 + bits], tags[1 + bits :]
     owners, own = open_by_owner(party, tags[0:1], numbers, Reveal.SPLIT_OWNER, Reveal.SPLIT_INDEX)
     index = (own.astype(np.int64) << np.arange(bits)[:, None]).sum(axis=0)
-    return OwnedLevel(owners.astype(np.int64), Cuts(*candidates.decode(index)))
+    return OwnedLevel(owners.astype(np.int64), candidates.decode(index, party.rank))
 
 
 def shown_tags(candidates: Candidates, best: BestSplits) -> SharedBits:
@@ -206,6 +208,7 @@ def _half(
     columns = np.concatenate([level.cuts.columns for level in levels])
     bins = np.concatenate([level.cuts.cuts for level in levels])
     missing_left = np.concatenate([level.cuts.missing_left for level in levels])
+    one_hot = np.concatenate([level.cuts.one_hot for level in levels])
     mine = owners == rank
     thresholds = np.full(owners.size, np.nan)
     thresholds[mine] = cuts[columns[mine], bins[mine]]
@@ -215,5 +218,6 @@ def _half(
         bins=np.where(mine, bins, NOT_MINE).astype(np.int32),
         thresholds=thresholds,
         missing_left=missing_left & mine,
+        one_hot=one_hot & mine,
         leaf_values=leaves,
     )

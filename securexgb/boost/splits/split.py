@@ -9,6 +9,10 @@ with missing values to the right, then in descending order with missing values t
 the first of equal ones wins. So does a cut after an empty bin lose to the neighbour that it
 repeats, as there.
 
+In a categorical column a cut is one category, whose rows go right and all others left: category
+after category, each first with missing values to the left and then to the right. Its last cut is
+that of any column, of present values from missing ones.
+
 A node whose candidates are all invalid has no best one; a mark of its own says so.
 
 The nodes of a level go through together, but no more than have ``MOST_CANDIDATES``: those of a wide
@@ -19,12 +23,14 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.bits import pack_bits
 from securexgb.arith.fixedpoint import NumberFormat
+from securexgb.boost.executor import Cuts
 from securexgb.boost.histogram import Histogram
 from securexgb.boost.layout import Layout
 from securexgb.boost.splits.score import ChildSums, least_score, score_bits, scores, scores_cost
@@ -41,72 +47,94 @@ MOST_CANDIDATES = 1 << 19
 
 @dataclass(frozen=True, repr=False)
 class Candidates:
-    """Public description of the candidates, in the order of preference; arrays (c,).
+    """Public description of the candidates, in the order of preference: ``count`` of them, c.
 
     ``used``: numbers over both parties of the columns, ascending: (k,), or those of each node,
-    (nodes, k); ``column``: position among these; ``cut``; ``missing_left``.
+    (nodes, k); ``column``: position among these, (c,).
     ``directions``: of all columns of both parties, None where no column of the job has one.
+    What a candidate is follows from its place and its column's kind: (c,), or (nodes, c) where
+    nodes have their own columns.
     """
 
     used: Numbers
     column: Numbers
-    cut: Numbers
-    missing_left: NDArray[np.bool_]
-    bins: int
-    label_columns: int
+    layout: Layout
     index_bits: int
     directions: Numbers | None = None
 
     @staticmethod
     def of(layout: Layout, used: Numbers, directions: Numbers | None = None) -> Candidates:
         """Candidates of the used columns, of all nodes or of each."""
-        forward, backward = np.arange(layout.cuts), np.arange(layout.bins - 2, -1, -1)
-        if not layout.missing:
-            backward = backward[:0]
-        per_column, columns = forward.size + backward.size, used.shape[-1]
-        return Candidates(
-            used=used,
-            column=np.repeat(np.arange(columns), per_column),
-            cut=np.tile(np.concatenate([forward, backward]), columns),
-            missing_left=np.tile(np.arange(per_column) >= forward.size, columns),
-            bins=layout.bins,
-            label_columns=layout.label_columns,
-            index_bits=index_bits(layout),
-            directions=directions,
-        )
+        per_column, columns = orders(layout)[0].shape[1], used.shape[-1]
+        column = np.repeat(np.arange(columns), per_column)
+        return Candidates(used, column, layout, index_bits(layout), directions)
 
     def of_nodes(self, nodes: slice) -> Candidates:
         """Those of some nodes."""
         return self if self.used.ndim == 1 else dataclasses.replace(self, used=self.used[nodes])
 
     @property
+    def count(self) -> int:
+        return int(self.column.size)
+
+    @property
+    def label_columns(self) -> int:
+        return self.layout.label_columns
+
+    @property
     def per_column(self) -> int:
         """Candidates of a column."""
-        return int(self.cut.size) // int(self.used.shape[-1])
+        return self.count // int(self.used.shape[-1])
+
+    @cached_property
+    def number(self) -> Numbers:
+        """Each candidate's column's number over both parties."""
+        numbers: Numbers = self.used[..., self.column]
+        return numbers
+
+    @cached_property
+    def cut(self) -> Numbers:
+        """Each candidate's bin: the last one on the left, or that of its category."""
+        return orders(self.layout)[0][self._kind, self._place]
+
+    @cached_property
+    def missing_left(self) -> NDArray[np.bool_]:
+        """Whether each candidate sends missing values left."""
+        return orders(self.layout)[1][self._kind, self._place]
+
+    @cached_property
+    def one_hot(self) -> NDArray[np.bool_]:
+        """Whether each candidate's cut is a category, see ``executor.Cuts``."""
+        return self.layout.categories[self.number, self.cut]
+
+    @property
+    def _kind(self) -> Numbers:
+        return self.layout.is_categorical[self.number].astype(np.int64)
+
+    @property
+    def _place(self) -> Numbers:
+        return np.arange(self.count) % self.per_column
 
     @property
     def owner(self) -> Numbers:
-        """Rank of each candidate's owner: (c,), or (nodes, c) where nodes have their own."""
-        return (self.used >= self.label_columns).astype(np.int64)[..., self.column]
+        """Rank of each candidate's owner."""
+        return (self.number >= self.label_columns).astype(np.int64)
 
     @property
     def index(self) -> Numbers:
-        """Each candidate's number at its owner, likewise; see ``decode``."""
-        return self.encode(self.used[..., self.column], self.missing_left, self.cut)
+        """Each candidate's number at its owner; see ``decode``."""
+        return self.encode(self.number, self.missing_left, self.cut)
 
     def encode(self, number: Numbers, missing_left: NDArray[np.bool_], cut: Numbers) -> Numbers:
         """Numbers at their owner of candidates of columns ``number`` over both parties."""
         own = np.where(number < self.label_columns, number, number - self.label_columns)
-        return (own * 2 + missing_left) * self.bins + cut
+        return (own * 2 + missing_left) * self.layout.bins + cut
 
     @property
     def direction(self) -> Numbers | None:
         """1 where a child with the greater values must not weigh less, -1 where it must not weigh
-        more, 0 where it may: likewise."""
-        if self.directions is None:
-            return None
-        ways: Numbers = self.directions[self.used][..., self.column]
-        return ways
+        more, 0 where it may."""
+        return None if self.directions is None else self.directions[self.number]
 
     def turns(self, marks: SharedBits) -> SharedBits | None:
         """Whether a node's split must rise, and must fall, (2, nodes); local. ``marks``: of these
@@ -116,10 +144,25 @@ class Candidates:
             return None
         return SharedBits.stack([marks.masked(ways == way).xor_all() for way in (1, -1)])
 
-    def decode(self, index: Numbers) -> tuple[Numbers, Numbers, NDArray[np.bool_]]:
-        """(own column, cut, missing_left) of candidate numbers at their owner."""
-        column, cut = np.divmod(index, self.bins)
-        return column // 2, cut, (column % 2).astype(np.bool_)
+    def decode(self, index: Numbers, rank: int) -> Cuts:
+        """The splits that candidate numbers at their owner say; of others nothing of meaning."""
+        column, cut = np.divmod(index, self.layout.bins)
+        missing_left, own = (column % 2).astype(np.bool_), column // 2
+        number = np.minimum(own + rank * self.label_columns, self.layout.total_columns - 1)
+        return Cuts(own, cut, missing_left, self.layout.categories[number, cut])
+
+
+def orders(layout: Layout) -> tuple[Numbers, NDArray[np.bool_]]:
+    """Cuts in order of preference, and whether each sends missing values left: (2, per column),
+    of a numeric column and of a categorical one."""
+    forward, backward = np.arange(layout.cuts), np.arange(layout.bins - 2, -1, -1)
+    categories, last = np.arange(layout.bins - 1), [layout.bins - 1]
+    if not layout.missing:
+        return np.stack([forward, categories]), np.stack([forward < 0, categories >= 0])
+    cuts = np.stack([[*forward, *backward], [*np.repeat(categories, 2), *last]])
+    place = np.arange(cuts.shape[1])
+    lefts = np.stack([place >= forward.size, (place % 2 == 0) & (place < place.size - 1)])
+    return cuts, lefts
 
 
 def index_bits(layout: Layout) -> int:
@@ -171,7 +214,7 @@ def blocks_of(nodes: int, candidates: int) -> list[slice]:
 @protocol(
     priced=lambda prices, histogram, candidates, numbers, dummies, usable=None: splits_cost(
         histogram.hessian.shape[0],
-        candidates.cut.size,
+        candidates.count,
         dummies.shape[0],
         numbers,
         prices,
@@ -197,7 +240,7 @@ def best_splits(
     """
     nodes, found = histogram.hessian.shape[0], list[BestSplits]()
     ranking = score_bits(numbers), least_score(numbers)
-    for block in blocks_of(nodes, candidates.cut.size):
+    for block in blocks_of(nodes, candidates.count):
         some = Histogram(histogram.gradient[block], histogram.hessian[block])
         sums = child_sums(some, candidates.of_nodes(block))
         may_be = None if usable is None else _by_candidate(usable.part(block), candidates)
@@ -214,12 +257,17 @@ def best_splits(
 
 
 def child_sums(histogram: Histogram, candidates: Candidates) -> ChildSums:
-    """Sums by candidate of the child without the missing values, and of the nodes; local."""
-    parts = []
+    """Sums by candidate of the child without the missing values, and of the nodes; local.
+
+    That child is the left one where missing values go right, and has the cut's own sums but where
+    the cut is a category, which is the right one.
+    """
+    parts, others = [], candidates.missing_left != candidates.one_hot
+    nodes, last = np.arange(histogram.hessian.shape[0])[:, None], candidates.layout.bins - 1
     for running in (histogram.gradient, histogram.hessian):
-        below = running[:, candidates.column, candidates.cut]
-        present = running[:, candidates.column, candidates.bins - 1]
-        parts.append(Shared.where(candidates.missing_left, present - below, below))
+        below = running[nodes, candidates.column, candidates.cut]
+        present = running[nodes, candidates.column, last]
+        parts.append(Shared.where(others, present - below, below))
     rises = candidates.direction
     if rises is not None:
         rises = np.where(candidates.missing_left, -rises, rises)

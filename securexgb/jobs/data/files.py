@@ -26,6 +26,7 @@ from securexgb.boost.objective.start import check_base_margin
 from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.aligning.kept import find
+from securexgb.jobs.data.categories import Names, names_in, numbered
 from securexgb.jobs.data.ids import Numbered, different_ids, id_texts, in_file, joined_ids
 from securexgb.jobs.data.tables import DECIMAL_COMMA, CsvWays, is_file, read_table
 from securexgb.jobs.rows import Rows
@@ -47,7 +48,9 @@ class ColumnRoles:
     without the label column, as rows to predict do.
     ``is_binary``: labels are two classes, else numbers; ``classes``: those that a model was
     trained on; ``positive``: the class that counts as 1, None for the greater; ``missing``: what a
-    CSV field says for "no value".
+    CSV field says for "no value". ``categorical``: features that hold categories, as text or
+    numbers; ``finds_categories``: so do dictionaries of a Parquet file; ``categories``: the names
+    of all categories by column, where a model has been trained on them: then these columns alone.
     """
 
     features: tuple[str, ...] | None = None
@@ -61,6 +64,9 @@ class ColumnRoles:
     classes: Sequence[Any] | None = None
     positive: str | float | None = None
     missing: Sequence[str] = MISSING
+    categorical: tuple[str, ...] = ()
+    finds_categories: bool = False
+    categories: Mapping[str, Names] | None = None
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -71,6 +77,24 @@ class ColumnRoles:
     def as_text(self) -> tuple[str, ...]:
         """The columns whose fields stay as they are."""
         return tuple(dict.fromkeys((*self.ids, *self.keys)))
+
+    def categories_in(self, table: _Table, names: Sequence[str]) -> dict[str, Names]:
+        """The names of all categories of the categorical columns among these."""
+        if self.categories is not None:
+            return {name: self.categories[name] for name in names if name in self.categories}
+        chosen = [
+            name
+            for name in names
+            if name in self.categorical
+            or (self.finds_categories and pa.types.is_dictionary(table.whole[name].type))
+        ]
+        strange = set(self.categorical) - set(names)
+        if strange:
+            raise UsageError(
+                f"{table.side}: column {sorted(strange)[0]!r} is named as categorical, and is no "
+                "feature column"
+            )
+        return {name: names_in(table[name].unique().to_pylist()) for name in chosen}
 
 
 def read_side(
@@ -85,7 +109,9 @@ def read_side(
     ``common``: the rows that both sides have, from 0, in the common order; None: all rows.
     """
     texts = tuple(name for name in (roles.label, *leave_out) if name is not None)
-    table = read_table(path, side, CsvWays(roles.as_text, texts, roles.missing))
+    categorical = roles.categorical if roles.categories is None else tuple(roles.categories)
+    ways = CsvWays(roles.as_text, texts, categorical, roles.missing)
+    table = read_table(path, side, ways)
     label = roles.label
     if roles.is_label_optional and label not in table.column_names:
         label = None
@@ -102,8 +128,10 @@ def read_side(
                 f"{side}: column {name!r} is named both as a feature and as label, weight, base "
                 "margin or id"
             )
-    _refuse_texts({name: table[name] for name in names}, side)
-    return _rows(_Table(table, side, common), roles, names, label)
+    own = _Table(table, side, common)
+    categories = roles.categories_in(own, names)
+    _refuse_texts({name: table[name] for name in names if name not in categories}, side)
+    return replace(_rows(own, roles, names, label, categories), categories=categories)
 
 
 @dataclass(frozen=True, repr=False)
@@ -129,9 +157,20 @@ class _Table:
         return f"{self.side}: {kind} column {', '.join(map(repr, names))}"
 
 
-def _rows(table: _Table, roles: ColumnRoles, names: Sequence[str], label: str | None) -> Rows:
+def _rows(
+    table: _Table,
+    roles: ColumnRoles,
+    names: Sequence[str],
+    label: str | None,
+    categories: Mapping[str, Names],
+) -> Rows:
     side = table.side
-    columns = [table.numbers(name) for name in names]
+    columns = [
+        numbered(table[name].to_pylist(), categories[name])
+        if name in categories
+        else table.numbers(name)
+        for name in names
+    ]
     labels = classes = weights = base_margin = ids = None
     if label is not None:
         found = _labels(table, label)
@@ -180,14 +219,16 @@ def load_rows(
     data_set: str | None = None,
     columns: Sequence[str] | None = None,
     classes: Sequence[Any] | None = None,
+    categories: Mapping[str, Names] | None = None,
     is_label_optional: bool = False,
 ) -> Rows:
     """Read and check a file of this side: all its rows, or those that both sides have, in the
     common order, where it was aligned.
 
     ``data_set``: as what it is used; an alignment of that set must fit the file, or DataError.
-    ``columns``: those that a model was trained on, instead of the settings'. ``classes``:
-    likewise. ``is_label_optional``: rows to predict may come without labels and weights.
+    ``columns``: those that a model was trained on, instead of the settings'. ``classes``,
+    ``categories``: likewise. ``is_label_optional``: rows to predict may come without labels and
+    weights.
     """
     config, terms = federation.config, federation.terms
     if config.role == "label" and config.label_column is None:
@@ -204,6 +245,9 @@ def load_rows(
         classes=classes,
         positive=terms.positive_label,
         missing=config.missing_texts,
+        categorical=config.categorical_columns,
+        finds_categories=terms.training.enable_categorical,
+        categories=categories,
     )
     found = find(federation, path, data_set)
     common = None if found is None else found.rows
@@ -230,10 +274,14 @@ def check_agreed_columns(federation: Federation, rows: Rows) -> None:
 
 
 def load_sets(
-    federation: Federation, columns: Sequence[str], classes: Sequence[Any] | None
+    federation: Federation,
+    columns: Sequence[str],
+    classes: Sequence[Any] | None,
+    categories: Mapping[str, Names],
 ) -> list[tuple[str, Rows]]:
-    """The evaluation sets that the settings name, with the columns and classes of a model."""
-    read = partial(load_rows, federation, columns=columns, classes=classes)
+    """The evaluation sets that the settings name, with the columns, classes and categories of a
+    model."""
+    read = partial(load_rows, federation, columns=columns, classes=classes, categories=categories)
     named = federation.config.eval_data.items()
     return [(name, read(path, data_set=f"eval.{name}")) for name, path in named]
 

@@ -42,11 +42,13 @@ class CsvWays:
     """How to read a CSV file.
 
     ``id_columns``: whose fields stay text as they are, quotes removed; ``text_columns``: that are
-    not expected to be numbers; ``missing``: what a field says for "no value".
+    not expected to be numbers; ``categories``: that are text, whatever they look like;
+    ``missing``: what a field says for "no value".
     """
 
     id_columns: tuple[str, ...] = ()
     text_columns: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
     missing: Sequence[str] = MISSING
 
 
@@ -139,7 +141,7 @@ def separator_of(path: Path) -> str:
 def _has_decimal_comma(name: str, column: pa.ChunkedArray, ways: CsvWays) -> bool:
     """Whether a column's first value is a number with a decimal comma."""
     is_text = pa.types.is_string(column.type)
-    if not is_text or name in ways.id_columns or name in ways.text_columns:
+    if not is_text or name in (*ways.id_columns, *ways.text_columns, *ways.categories):
         return False
     known = column.drop_null()
     return len(known) > 0 and DECIMAL_COMMA.fullmatch(known[0].as_py()) is not None
@@ -155,7 +157,7 @@ def _parsed(path: Path, ways: CsvWays, separator: str, decimal: str) -> pa.Table
     convert = pa.csv.ConvertOptions(
         null_values=missing,
         strings_can_be_null=False,
-        column_types=dict.fromkeys(as_text, pa.string()),
+        column_types=dict.fromkeys((*as_text, *ways.categories), pa.string()),
         decimal_point=decimal,
     )
     parse = pa.csv.ParseOptions(newlines_in_values=True, delimiter=separator)

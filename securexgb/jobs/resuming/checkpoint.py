@@ -53,7 +53,7 @@ from securexgb.storage.whole import (
     write_whole,
 )
 
-FORMAT = 5
+FORMAT = 6
 MOST_AHEAD = 1
 """So many rounds a side may have that the other side was killed before it kept them."""
 _KEPT_MARGINS = 2

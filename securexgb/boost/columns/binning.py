@@ -6,6 +6,10 @@ with at most max_bin distinct values gets one bin for each. The last bin used en
 infinity, as do unused bins beyond it. Missing values (NaN) have bin number max_bin.
 Nothing here leaves the party.
 
+A categorical column holds numbers of categories, 0, 1, ..., and each category is a bin of its own,
+with its number as "cut". Numbers beyond those of the training have the last value bin, which no
+category may be: there are at most max_bin - 1.
+
 A column with more values is cut at equal *capped* ranks: a value counts for one bin at most,
 however many rows have it. Plain ranks leave no cut in a column that is 0 in 98 % of the rows,
 because every quantile is 0 there; capped ones give 0 a bin and the others to the rest. Where no
@@ -22,31 +26,50 @@ from numpy.typing import NDArray
 from securexgb.errors import DataError
 
 Columns = NDArray[np.float64]
+MOST_CATEGORIES = 254
+"""Of a column: one fewer than the most bins."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Binner:
-    """The cuts of one party's columns: ``cuts[f]`` float64 (max_bin,), ascending."""
+    """The cuts of one party's columns: ``cuts[f]`` float64 (max_bin,), ascending.
+
+    ``categorical``: numbers of own columns whose cuts are the numbers of their categories.
+    """
 
     cuts: NDArray[np.float64]
+    categorical: tuple[int, ...] = ()
 
     @staticmethod
-    def fit(columns: Columns, max_bin: int) -> Binner:
+    def fit(columns: Columns, max_bin: int, categorical: tuple[int, ...] = ()) -> Binner:
         """Choose the cuts of columns (n, f); NaN counts for nothing."""
         cuts = np.full((columns.shape[1], max_bin), np.inf)
         for feature in range(columns.shape[1]):
-            inner = _inner_cuts(columns[:, feature], max_bin)
+            values = columns[:, feature]
+            if feature in categorical:
+                inner = np.arange(categories_in(values), dtype=np.float64)
+            else:
+                inner = _inner_cuts(values, max_bin)
             cuts[feature, : inner.size] = inner
-        return Binner(cuts)
+        return Binner(cuts, categorical)
 
     def transform(self, columns: Columns) -> NDArray[np.uint8]:
         """Bin numbers (n, f) of values; NaN gives max_bin."""
         bins = np.empty(columns.shape, np.uint8)
         for feature, cuts in enumerate(self.cuts):
             values = columns[:, feature]
-            inside = np.searchsorted(cuts, values, side="right")
+            if feature in self.categorical:
+                is_known = (values >= 0) & (values < np.isfinite(cuts).sum())
+                inside = np.where(is_known, values, cuts.size - 1)
+            else:
+                inside = np.searchsorted(cuts, values, side="right")
             bins[:, feature] = np.where(np.isnan(values), cuts.size, inside)
         return bins
+
+
+def categories_in(values: NDArray[np.float64]) -> int:
+    """How many categories a column (n,) of their numbers has: as many as xgboost would count."""
+    return 0 if np.isnan(values).all() else int(np.nanmax(values)) + 1
 
 
 def without_cut(columns: Columns) -> NDArray[np.intp]:
@@ -109,4 +132,26 @@ def check_columns(columns: Columns, side: str, names: list[str], may_be_missing:
             raise DataError(
                 f"column {name!r} of the {side} party holds missing values, which the terms "
                 'refuse: fill them in, or agree on missing_values = "allowed"'
+            )
+
+
+def check_categories(
+    columns: Columns, side: str, names: list[str], categorical: tuple[int, ...], limit: int | None
+) -> None:
+    """Refuse columns that do not hold numbers of categories (``DataError``).
+
+    ``limit``: of training rows, there must be fewer categories, and no negative number.
+    """
+    for feature in categorical:
+        values = columns[:, feature]
+        known, where = values[~np.isnan(values)], f"column {names[feature]!r} of the {side} party"
+        if bool(np.any(known != np.rint(known))) or (limit and bool(np.any(known < 0))):
+            raise DataError(
+                f"{where} is categorical, so it must hold whole numbers from 0: it has others"
+            )
+        if limit and categories_in(values) >= limit:
+            raise DataError(
+                f"{where} has {categories_in(values)} categories, and a categorical column must "
+                f"have fewer than {limit} (max_cat_to_onehot, and max_bin at most): raise them, "
+                "put rare categories together, or leave the column out"
             )

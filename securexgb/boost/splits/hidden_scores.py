@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.arith.bits import pack_bits
-from securexgb.boost.binning import Binner
+from securexgb.boost.columns.binning import Binner
 from securexgb.boost.ensemble import ModelHalf, Round
 from securexgb.boost.executor import LocalExecutor
 from securexgb.boost.splits.hidden import HiddenSplits
@@ -42,7 +42,7 @@ class HiddenScores:
         """The sums of leaf values of rows, own columns (n, f): shared (outputs, n)."""
         model, rows = self._model, features.shape[0]
         layout, trees = model.layout, self._leaves.shape[0]
-        bins = Binner(model.cuts).transform(features)
+        bins = Binner(model.cuts, model.categorical).transform(features)
         own = LocalExecutor(bins, layout.all_bins, missing_bin=layout.bins)
         left = self._tables.left_bits(self._party, own, bins)
         levels = []

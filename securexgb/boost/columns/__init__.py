@@ -1,0 +1,1 @@
+"""What a party does with its own columns alone: bins, and categories."""

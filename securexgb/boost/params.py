@@ -18,7 +18,7 @@ from typing import Any, get_type_hints
 
 from securexgb.boost.continued.past import NO_PAST, Past
 from securexgb.boost.declaration import Declaration, checked, parameter
-from securexgb.boost.objective.traits import POISSON, TRAITS, TWEEDIE, Traits
+from securexgb.boost.objective.traits import POISSON, TRAITS, TWEEDIE, Traits, check_classes
 from securexgb.boost.splits.directions import plain_directions, read_directions
 from securexgb.boost.splits.interactions import plain_interactions, read_interactions
 from securexgb.errors import UsageError
@@ -35,8 +35,6 @@ SIGMOIDS = ("table", "ckks")
 IMPORTANCES = ("none", "gain", "cover")
 MOST_LOG_ODDS = 1000.0
 """Of a base margin: margins have 10 integer bits before the first tree."""
-_MOST_BASE = 100.0
-"""Of a base_score that is the margin of every class."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +45,7 @@ class TrainingParams:
         "binary:logistic", "What is learnt from the labels.", choices=tuple(TRAITS)
     )
     num_class: int | None = parameter(
-        None,
-        "Classes of multi:softprob and multi:softmax: labels are 0 to num_class - 1, and a round "
-        "has a tree for each.",
-        (2, 64),
+        None, "Classes of multi:softprob and multi:softmax, labels 0 to num_class - 1.", (2, 64)
     )
     n_estimators: int = parameter(50, "Number of trees.", (1, 10_000))
     learning_rate: float = parameter(
@@ -403,7 +398,8 @@ class TrainingParams:
         self._check_base_margin()
         self._check_metrics()
         if self.traits.is_multi or self.num_class is not None:
-            self._check_classes()
+            base = self.base_score, self.base_margin_bound
+            check_classes(self.traits, self.num_class, *base)
         elif self.traits.classifies:
             if self.base_score is not None and not 0.0 < self.base_score < 1.0:
                 raise UsageError(
@@ -420,22 +416,6 @@ class TrainingParams:
                 if getattr(self, name) != usual:
                     raise UsageError(f"{name} is for objective 'binary:logistic' only")
         self._check_log()
-
-    def _check_classes(self) -> None:
-        """Of an objective of several classes, or where the terms count them."""
-        if not self.traits.is_multi:
-            raise UsageError(
-                f"num_class is for objectives 'multi:softprob' and 'multi:softmax', not for "
-                f"{self.objective!r}"
-            )
-        if self.num_class is None:
-            raise UsageError(f"objective {self.objective!r} needs num_class, the number of classes")
-        if self.base_score is not None and abs(self.base_score) > _MOST_BASE:
-            raise UsageError(
-                f"base_score must lie between -{_MOST_BASE:g} and {_MOST_BASE:g} for objective "
-                f"{self.objective!r}, where it is the margin of every class: it is "
-                f"{self.base_score:g}"
-            )
 
     def _check_log(self) -> None:
         if self.objective != TWEEDIE.name and self.tweedie_variance_power != _TWEEDIE_POWER:
@@ -458,11 +438,6 @@ class TrainingParams:
         bound = self.base_margin_bound
         if bound is None:
             return
-        if self.traits.is_multi:
-            raise UsageError(
-                f"base margins are one number a row, and objective {self.objective!r} has a margin "
-                "for each class: leave base_margin_bound out"
-            )
         if self.base_score is not None:
             raise UsageError(
                 "base_score and base_margin_bound are both given, and a row's base margin takes "

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from securexgb.errors import UsageError
+
+_MOST_BASE = 100.0
+"""Of a base_score that is the margin of every class."""
+
 
 @dataclass(frozen=True)
 class Traits:
@@ -66,3 +71,26 @@ TRAITS = {
     traits.name: traits
     for traits in (LOGISTIC, SQUARED_ERROR, POISSON, GAMMA, TWEEDIE, SOFTPROB, SOFTMAX)
 }
+
+
+def check_classes(
+    traits: Traits, classes: int | None, base_score: float | None, margin_bound: float | None
+) -> None:
+    """Refuse terms of several classes, or that count classes, which do not go together."""
+    if not traits.is_multi:
+        raise UsageError(
+            f"num_class is for objectives {SOFTPROB.name!r} and {SOFTMAX.name!r}, not for "
+            f"{traits.name!r}"
+        )
+    if classes is None:
+        raise UsageError(f"objective {traits.name!r} needs num_class, the number of classes")
+    if margin_bound is not None:
+        raise UsageError(
+            f"base margins are one number a row, and objective {traits.name!r} has a margin for "
+            "each class: leave base_margin_bound out"
+        )
+    if base_score is not None and abs(base_score) > _MOST_BASE:
+        raise UsageError(
+            f"base_score must lie between -{_MOST_BASE:g} and {_MOST_BASE:g} for objective "
+            f"{traits.name!r}, where it is the margin of every class: it is {base_score:g}"
+        )

@@ -14,7 +14,6 @@ from securexgb.errors import MalformedFrame
 from securexgb.jobs.agreement import CheckpointSummary, JobDescription, _directions, _parse
 
 FACTS = JobDescription(
-    past=" 0",
     params="{}",
     digest="d",
     rows=3,

@@ -398,8 +398,7 @@ class TrainingParams:
         self._check_base_margin()
         self._check_metrics()
         if self.traits.is_multi or self.num_class is not None:
-            base = self.base_score, self.base_margin_bound
-            check_classes(self.traits, self.num_class, *base)
+            check_classes(self.traits, self.num_class, self.base_score, self.base_margin_bound)
         elif self.traits.classifies:
             if self.base_score is not None and not 0.0 < self.base_score < 1.0:
                 raise UsageError(
@@ -411,10 +410,9 @@ class TrainingParams:
                 f"base_score {self.base_score:g} is beyond target_bound {self.target_bound:g}: "
                 "targets cannot be there; correct one of them"
             )
-        if self.objective != "binary:logistic":
-            for name, usual in (("scale_pos_weight", 1.0), ("sigmoid", SIGMOIDS[0])):
-                if getattr(self, name) != usual:
-                    raise UsageError(f"{name} is for objective 'binary:logistic' only")
+        for name, usual in (("scale_pos_weight", 1.0), ("sigmoid", SIGMOIDS[0])):
+            if self.objective != "binary:logistic" and getattr(self, name) != usual:
+                raise UsageError(f"{name} is for objective 'binary:logistic' only")
         self._check_log()
 
     def _check_log(self) -> None:

@@ -13,11 +13,11 @@ changes no tree. Where k > 0 there are k fraction bits more while they fit: so w
 whole numbers give what repeated rows give. Targets of a regression are centred, and divided by
 S = 2^target_exponent, their root mean square is at most 1 then.
 
-Notation: n rows, l = log2 n, t trees. Logistic: |g| <= w, 0 <= h <= w / 4, and the weights w add
-up to n at most. Squared error: g = margin - y, h = w. With the full rows and a learning rate of at
-most 1 no tree makes the sum of w g^2 greater, which is at most n at the start; so the sum of
-w |g| over any rows is at most n (Cauchy, Schwarz). Subsampling may make it greater; then
-there are four bits more. Overflow budget:
+Notation: n rows, l = log2 n, t trees. Logistic: |g| <= w, 0 <= h <= w / 4 (several classes: w / 2),
+and the weights w add up to n at most. Squared error: g = margin - y, h = w. With the full rows and
+a learning rate of at most 1 no tree makes the sum of w g^2 greater, which is at most n at the
+start; so the sum of w |g| over any rows is at most n (Cauchy, Schwarz). Subsampling may make it
+greater; then there are four bits more. Overflow budget:
 
     quantity                     units       bound             why it holds
     p, h of the sigmoid          2^-b        2^b               the sigmoid's range
@@ -183,7 +183,8 @@ class NumberFormat:
             signed_bits=1 + g.bit_length(),
             hessian_bits=max(h + reg_lambda, 2).bit_length(),
             # |G_L| H_R + |G_R| H_L: at most W_L W_R / 2 for weights that add up to W, so W^2 / 8
-            # or g h / 2, and a little more for what each row is rounded by.
+            # or g h / 2 (of several classes twice as much, as h), and a little more for what each
+            # row is rounded by.
             determinant_bits=1 + (g * h * 9 // 16 + g * reg_lambda + 1).bit_length(),
             reg_lambda=reg_lambda,
             reg_alpha=min(round(penalties.reg_alpha * scale / target_scale * unit), 2**SUM_BITS),

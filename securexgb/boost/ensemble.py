@@ -33,9 +33,9 @@ class ModelHalf:
 
     Trees lie round after round, one for each output of the objective.
 
-    ``rank``: of the party it belongs to. ``base``: this party's share of the margin before
-    the first tree, one ring word with margin_bits fraction bits; a base_score that was
-    fitted is in the label party's share alone. ``centre``: of a regression, what targets were
+    ``rank``: of the party it belongs to. ``base``: this party's share of the margins before
+    the first tree, a ring word for each output with margin_bits fraction bits; a base_score that
+    was fitted is in the label party's share alone. ``centre``: of a regression, what targets were
     centred at, in the user's unit; known to the label party, 0 at the other, and added where
     predictions are opened. ``columns``: names of the own columns, ``cuts``: of their
     bins (columns, bins), see ``binning``.
@@ -53,7 +53,7 @@ class ModelHalf:
     layout: Layout
     columns: tuple[str, ...]
     cuts: NDArray[np.float64] = field(repr=False)
-    base: int = field(repr=False)
+    base: tuple[int, ...] = field(repr=False)
     centre: float = field(default=0.0, repr=False)
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     trees: list[Tree] = field(default_factory=list)

@@ -18,7 +18,7 @@ from typing import Any, get_type_hints
 
 from securexgb.boost.continued.past import NO_PAST, Past
 from securexgb.boost.declaration import Declaration, checked, parameter
-from securexgb.boost.objective.traits import POISSON, TRAITS, TWEEDIE, Traits
+from securexgb.boost.objective.traits import POISSON, TRAITS, TWEEDIE, Traits, check_classes
 from securexgb.boost.splits.directions import plain_directions, read_directions
 from securexgb.boost.splits.interactions import plain_interactions, read_interactions
 from securexgb.errors import UsageError
@@ -43,6 +43,9 @@ class TrainingParams:
 
     objective: str = parameter(
         "binary:logistic", "What is learnt from the labels.", choices=tuple(TRAITS)
+    )
+    num_class: int | None = parameter(
+        None, "Classes of multi:softprob and multi:softmax, labels 0 to num_class - 1.", (2, 64)
     )
     n_estimators: int = parameter(50, "Number of trees.", (1, 10_000))
     learning_rate: float = parameter(
@@ -394,7 +397,9 @@ class TrainingParams:
             )
         self._check_base_margin()
         self._check_metrics()
-        if self.traits.classifies:
+        if self.traits.is_multi or self.num_class is not None:
+            check_classes(self.traits, self.num_class, self.base_score, self.base_margin_bound)
+        elif self.traits.classifies:
             if self.base_score is not None and not 0.0 < self.base_score < 1.0:
                 raise UsageError(
                     f"base_score must lie between 0 and 1 for objective {self.objective!r}, "
@@ -405,10 +410,9 @@ class TrainingParams:
                 f"base_score {self.base_score:g} is beyond target_bound {self.target_bound:g}: "
                 "targets cannot be there; correct one of them"
             )
-        elif self.scale_pos_weight != 1.0:
-            raise UsageError("scale_pos_weight is for objective 'binary:logistic' only")
-        elif self.sigmoid != SIGMOIDS[0]:
-            raise UsageError("sigmoid is for objective 'binary:logistic' only")
+        for name, usual in (("scale_pos_weight", 1.0), ("sigmoid", SIGMOIDS[0])):
+            if self.objective != "binary:logistic" and getattr(self, name) != usual:
+                raise UsageError(f"{name} is for objective 'binary:logistic' only")
         self._check_log()
 
     def _check_log(self) -> None:

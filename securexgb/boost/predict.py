@@ -124,6 +124,7 @@ def predict(
 ) -> Floats | None:
     """Predictions for rows, own columns (n, f): probabilities, or values of the target.
 
+    Shape (n,), or (n, classes).
     ``base_margin``: (n,) at the label party where the model asks for them.
 
     Margins are rounded in shares and then opened to whom ``request`` names; a probability is
@@ -141,7 +142,9 @@ def predict_margins(
     scoring: Scoring | None = None,
     base_margin: Floats | None = None,
 ) -> Floats | None:
-    """The same before the link function: log odds, or values of the target.
+    """The same before the link function: log odds, margins of classes, or values of the target.
+
+    Shape (n,), or (n, outputs) where a row has several.
 
     ``scoring``: of a session in which the same model scores the same request more than once.
     """
@@ -168,7 +171,8 @@ def predict_margins(
     if any(words is None for words in opened):
         return None
     words = np.concatenate([words for words in opened if words is not None], axis=1)
-    values: Floats = words[0].view(np.int64).astype(np.float64) / steps * scale
+    values: Floats = words.view(np.int64).astype(np.float64).T / steps * scale
+    values = values if model.outputs > 1 else values[:, 0]
     return values + centre if recipient == "label" else values
 
 
@@ -299,6 +303,11 @@ def _check_request(party: Party, model: ModelHalf, features: Floats, request: Re
         raise UsageError(
             "the splits of this model are hidden, so no side has the marks that prediction "
             '"ckks" computes on: choose prediction "transfers"'
+        )
+    if request.prediction == "ckks" and model.outputs > 1:
+        raise UsageError(
+            'prediction "ckks" is for one score a row, and this model has one for each class: '
+            'choose prediction "transfers"'
         )
     asked = f"{request.recipient} {request.decimals} {request.prediction}"
     mine = f"{model.model_id} {len(model.best_rounds)} {features.shape[0]} {asked}"

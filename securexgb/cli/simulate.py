@@ -77,6 +77,8 @@ from securexgb.terms.party import MISSING
 WARNING = "a simulation protects nothing: both sides share one process here"
 REQUEST = Request("label", 6)
 Reals = NDArray[np.float64]
+_OTHERS = ("rmse", "mlogloss", "merror")
+"""What is said of the test rows where labels are not two classes."""
 
 DataArgument = Annotated[
     Path | None,
@@ -172,7 +174,7 @@ def simulate(
         label=label,
         base_margin=base_margin,
         id=id_column,
-        classifies=params.traits.classifies,
+        is_binary=params.traits.is_binary,
         positive=positive_label,
         missing=MISSING if missing is None else ("", *(split_names(missing) or ())),
         categorical=tuple(categorical or ()),
@@ -312,7 +314,7 @@ def _tell(params: TrainingParams, split: Split) -> dict[str, list[str]]:
 
 def _load(path: Path | None, roles: ColumnRoles, ignore: tuple[str, ...] | None) -> Rows:
     """The whole table: all columns, labels as numbers."""
-    if roles.positive is not None and not roles.classifies:
+    if roles.positive is not None and not roles.is_binary:
         raise UsageError("--positive-label is for two classes, and the objective has none")
     if path is None:
         from sklearn.datasets import load_breast_cancer  # noqa: PLC0415  (slow, and needed here only)
@@ -326,7 +328,7 @@ def _load(path: Path | None, roles: ColumnRoles, ignore: tuple[str, ...] | None)
         found = load_breast_cancer()
         names = tuple(str(name) for name in found.feature_names)
         labels, classes = found.target.astype(np.float64), None
-        if roles.classifies:
+        if roles.is_binary:
             kinds = found.target_names[found.target]
             wanted = roles.positive or "benign"  # as the data set has it
             labels, classes = binary_labels(kinds, "target", "simulation", positive=wanted)
@@ -386,7 +388,7 @@ def _quality(params: TrainingParams, split: Split, secure: Reals) -> dict[str, A
     """The test's metrics of the model, of xgboost on the same bins and of xgboost on its own
     bins; those that do not apply, and xgboost's where it is not installed, are null."""
     facts: dict[str, Any] = {}
-    names = ("auc", "ks") if params.traits.classifies else ("auc", "ks", "rmse")
+    names = ("auc", "ks") if params.traits.is_binary else ("auc", "ks", *_OTHERS)
     loss = params.known_metrics[0] if params.traits.is_log else None
     models: dict[str, Reals | None] = {"": secure, "xgboost_": None, "xgboost_raw_": None}
     if has_xgboost():

@@ -57,5 +57,5 @@ class Earlier:
         if not all(is_same):
             raise DataError(
                 "the labels are other ones than xgb_model was trained on, or another class counts "
-                "as 1: a model goes on with the same two classes"
+                "as 1: a model goes on with the same classes"
             )

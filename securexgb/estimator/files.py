@@ -30,11 +30,11 @@ _Count = Annotated[int, Field(ge=0, lt=1 << 31)]
 
 @dataclass(frozen=True)
 class _Classes:
-    """Two labels, in numpy's name of their type."""
+    """The labels, in numpy's name of their type; of two the one that counts as 1."""
 
     dtype: Annotated[str, Field(pattern=r"^([<|>][biufUS][0-9]{1,6}|\|O)$")]
-    values: tuple[bool | int | float | str, bool | int | float | str]
-    positive: Literal[0, 1]
+    values: Annotated[tuple[bool | int | float | str, ...], Field(min_length=2)]
+    positive: Literal[0, 1] | None
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,9 @@ def restore_estimator(model: Any, directory: Path) -> None:
         except (TypeError, ValueError, OverflowError) as error:
             raise damaged(DESCRIPTION) from error
         fitted["_positive"] = facts.classes.positive
+        outputs = halves[0].outputs if halves else 0
+        if len(facts.classes.values) != (2 if facts.classes.positive is not None else outputs):
+            raise damaged(DESCRIPTION)
     is_swapped = [half.role for half in halves] != list(facts.halves)
     if is_swapped or len({half.model_id for half in halves}) != 1:
         raise DataError(f"the halves in {directory} do not belong together: restore a copy")

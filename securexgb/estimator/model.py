@@ -254,17 +254,27 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
     def _params(self) -> tuple[TrainingParams, int]:
         """The parameters, checked, and the seed."""
         values = {name: getattr(self, name) for name in declarations()}
+        seed = integer_seed(self.random_state)
+        columns = getattr(self, "n_features_in_", 0)
+        values["monotone_constraints"] = by_number(self.monotone_constraints, columns)
+        values |= {"objective": self._asked_objective(), "random_state": seed}
+        values |= {"num_class": self._class_count()}
+        return TrainingParams.from_mapping(values), seed
+
+    def _asked_objective(self) -> str:
+        """The objective of a training that plays both parties; UsageError for one of another
+        estimator."""
         if self.objective not in (None, *self._objectives):
             known = [repr(name) for name in self._objectives]
             listed = f"objective {known[0]}"
             if known[1:]:
                 listed = f"objectives {', '.join(known[:-1])} and {known[-1]}"
             raise UsageError(f"{type(self).__name__} is for {listed}, not {self.objective!r}")
-        seed = integer_seed(self.random_state)
-        columns = getattr(self, "n_features_in_", 0)
-        values["monotone_constraints"] = by_number(self.monotone_constraints, columns)
-        values |= {"objective": self.objective or self._objectives[0], "random_state": seed}
-        return TrainingParams.from_mapping(values), seed
+        return self.objective or self._objectives[0]
+
+    def _class_count(self) -> int | None:
+        """num_class of this training."""
+        return self.num_class
 
     def _method(self) -> Method | None:
         """How both parties played here make their correlations."""

@@ -34,10 +34,11 @@ class Parameters:
     being hybrid, bfv and dealt. None of them changes a tree. ``prediction`` is a term, too:
     "transfers" (the default) or "ckks", with which margins are rounded to hundredths; and so is
     ``positive_label``, the class that counts as 1 (None: the greater), which ``scale_pos_weight``
-    weighs; ``classes_`` stays sorted.
+    weighs; ``classes_`` stays sorted. ``num_class`` is counted where it is None.
     """
 
     objective: str | None = None
+    num_class: int | None = None
     n_estimators: int = 50
     learning_rate: float = 0.3
     max_depth: int = 4

@@ -38,10 +38,14 @@ _NOT_OF_A_BOOSTER = ("n_estimators", "early_stopping_rounds", "enable_categorica
 
 
 def classes_of(classes: NDArray[Any], margins: Reals) -> NDArray[Any]:
-    """The more probable class of each row; None in an array of objects where a row has no margin,
-    because the other side of a federation does not have it."""
-    found = classes[(margins > 0).astype(np.intp)]
-    is_known = ~np.isnan(margins)
+    """The most probable class of each row; None in an array of objects where a row has no margin,
+    because the other side of a federation does not have it.
+
+    ``margins``: log odds (n,), or of several classes (n, classes).
+    """
+    several = margins if margins.ndim == 2 else np.column_stack([np.zeros_like(margins), margins])
+    is_known = ~np.isnan(several).any(axis=1)
+    found: NDArray[Any] = classes[several.argmax(axis=1)]
     if is_known.all():
         return found
     partly = found.astype(object)
@@ -77,7 +81,8 @@ class XGBoostViews:
         names = [name for name, entry in declarations().items() if not entry.is_ours]
         shown = {name: values[name] for name in names if name not in _NOT_OF_A_BOOSTER}
         if self._is_fitted:
-            shown["objective"] = self._halves[0].params.objective
+            fitted = self._halves[0].params
+            shown |= {"objective": fitted.objective, "num_class": fitted.num_class}
             given = by_number(values["monotone_constraints"], self.n_features_in_)
             ways = plain_directions(read_directions(given))
             shown["monotone_constraints"] = ways if isinstance(ways, dict) else tuple(ways)
@@ -121,7 +126,8 @@ class XGBoostViews:
 
     @property
     def intercept_(self) -> Reals:
-        """The prediction before the first tree, shape (1,): a probability, or a target.
+        """The prediction before the first tree, shape (1,): a probability, or a target; of
+        several classes their margins, as xgboost has them.
 
         The feature party of a federation has it where the terms name a base_score.
         """
@@ -135,8 +141,10 @@ class XGBoostViews:
                     "the intercept is the label party's: a base_score that was fitted to the "
                     "labels is not told to the other side"
                 )
-            return np.array([given])
-        margin = decode(np.array([half.base], np.uint64), half.numbers.margin_bits)
+            return np.full(half.outputs, given)
+        margin = decode(np.array(half.base, np.uint64), half.numbers.margin_bits)
+        if half.outputs > 1:
+            return margin
         predicted: Reals = objective_of(half.params).predictions(margin) + half.centre
         return predicted
 

@@ -95,7 +95,7 @@ class Checks:
         self._run("enough rows", self._enough_rows)
         self._run("columns", self._columns)
         self._run("column names", self._column_names)
-        if federation.role == "label" and self.params.traits.classifies:
+        if federation.role == "label" and self.params.traits.is_binary:
             self._run("labels", self._labels)
         if federation.role == "label":
             self._run("scales", self._scales)
@@ -188,8 +188,11 @@ class Checks:
         if train is None:
             return "not known without labels"
         measured = [rows.outcomes for _, rows in self.sets if rows.outcomes is not None]
+        objective = objective_of(params)
+        for outcomes in (train, *measured):
+            objective.check_labels(outcomes.labels)
         self.proposed = proposed_lines(params, train, measured)
-        objective_of(params).check_scales(train)
+        objective.check_scales(train)
         others = ", ".join(name for name in self.proposed if name != "metric_exponent")
         remark = f"{others} could be smaller, for more precise numbers" if others else "fit"
         if "metric_exponent" in self.proposed:

@@ -82,6 +82,10 @@ def plain_xgboost(
         settings["monotone_constraints"] = of_table(params.monotone_constraints, train.column_names)
     if params.base_score is not None:
         settings["base_score"] = params.base_score
+    if params.traits.is_multi:
+        # Its other objective predicts classes in place of probabilities.
+        settings |= {"objective": "multi:softprob", "num_class": params.num_class}
+        del settings["scale_pos_weight"]
     if params.interaction_constraints:
         names = train.column_names
         groups = by_place(params.interaction_constraints, names, range(len(names)))

@@ -1,6 +1,6 @@
 """Prediction: a session in which one model scores rows as often as asked; and its file.
 
-predictions.csv has one line a row, its id and its score.
+predictions.csv has one line a row, its id and its score, or its probability of each class.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from securexgb.mpc.party import Party
 from securexgb.storage.trouble import refuse_machine
 from securexgb.storage.whole import check_room, write_whole
 
-_LINE_BYTES = 64
-"""Of a line of predictions.csv, at most, without the id."""
+_LINE_BYTES, _SCORE_BYTES = 38, 26
+"""Of a line of predictions.csv, at most, without the id; of each score."""
 Reals = NDArray[np.float64]
 
 
@@ -73,7 +73,8 @@ class Predictor:
         return predictor
 
     def margins(self, rows: Rows) -> Reals | None:
-        """Rounded margins (n,), log odds or values; None at a side that does not get them."""
+        """Rounded margins (n,), log odds or values, or (n, classes); None at a side that does not
+        get them."""
         check_rows(self.party, self.half, rows.values)
         given, params = rows.base_margin, self.half.params
         check_base_margin(self.party.rank, params, given, rows.count, self._named)
@@ -90,7 +91,8 @@ class Predictor:
         )
 
     def score(self, rows: Rows) -> Reals | None:
-        """Probabilities, or values of the target (n,); None at a side that does not get them."""
+        """Probabilities, or values of the target (n,), or (n, classes); None at a side that does
+        not get them."""
         margins = self.margins(rows)
         return None if margins is None else objective_of(self.half.params).predictions(margins)
 
@@ -112,7 +114,8 @@ def check_place(federation: Federation, target: Path, rows: Rows) -> None:
     """
     if federation.terms.predictions_to in (federation.role, "both"):
         ids = 0 if rows.ids is None else sum(len(own.encode()) for own in rows.ids)
-        check_room(target, ids + (rows.count + 1) * _LINE_BYTES)
+        outputs = objective_of(federation.terms.training).outputs
+        check_room(target, ids + (rows.count + 1) * (_LINE_BYTES + outputs * _SCORE_BYTES))
 
 
 def write_predictions(
@@ -121,17 +124,21 @@ def write_predictions(
     scores: Reals,
     classes: Sequence[Any] | None,
 ) -> None:
-    """Write UTF-8 CSV: id (or row number from 1), and the probability or the value.
+    """Write UTF-8 CSV: id (or row number from 1), and the probability or the value, or of several
+    classes the probability of each, ``scores`` (n, classes).
 
     Ids are those of the rows' file to the letter, and always in quotes: a reader can tell that
     they are text, whatever they look like. ``classes``: of a classification, where known.
     """
-    name = "prediction" if classes is None else f"probability of {classes[1]}"
+    names = ["prediction" if classes is None else f"probability of {classes[1]}"]
+    if scores.ndim == 2:
+        names = [f"probability of {number}" for number in range(scores.shape[1])]
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, quoting=csv.QUOTE_NONNUMERIC)
-    writer.writerow(["row" if ids is None else "id", name])
-    keys = range(1, scores.size + 1) if ids is None else ids
-    writer.writerows(zip(keys, scores.tolist(), strict=True))
+    writer.writerow(["row" if ids is None else "id", *names])
+    keys = range(1, len(scores) + 1) if ids is None else ids
+    lines = scores.reshape(len(scores), -1).tolist()
+    writer.writerows([key, *line] for key, line in zip(keys, lines, strict=True))
     write_whole(target, stream.getvalue().encode())
 
 
@@ -140,18 +147,22 @@ def read_ids(path: Path, side: str) -> tuple[str, ...]:
     return tuple(name for name, _ in _lines(path, side))
 
 
-def _lines(path: Path, side: str) -> list[tuple[str, float]]:
+def _lines(path: Path, side: str) -> list[tuple[str, list[float]]]:
+    """Each row's id and its scores, as many in all rows."""
     try:
         with path.open(newline="", encoding="utf-8") as stream:
-            return [(line[0], float(line[1])) for line in list(csv.reader(stream))[1:]]
+            head, *lines = list(csv.reader(stream))
+        if any(len(line) != len(head) for line in lines) or len(head) < 2:
+            raise ValueError("a line has more or fewer fields than the first one")
+        return [(line[0], [float(score) for score in line[1:]]) for line in lines]
     except (OSError, ValueError, IndexError, csv.Error) as error:
         refuse_machine("read", path, error)
         raise DataError(f"{side}: {path} is not a predictions file: {error}") from None
 
 
 def read_scores(path: Path, side: str) -> Reals:
-    """The scores of a predictions file."""
-    scores = [score for _, score in _lines(path, side)]
-    if not scores or not np.isfinite(scores).all():
+    """The scores of a predictions file, (n,), or (n, classes)."""
+    scores = np.array([of_row for _, of_row in _lines(path, side)])
+    if not scores.size or not np.isfinite(scores).all():
         raise DataError(f"{side}: {path} has no predictions, or one that is no number")
-    return np.array(scores)
+    return scores if scores.shape[1] > 1 else scores[:, 0]

@@ -32,9 +32,15 @@ from securexgb.jobs.runs import FinishedRun, RunDirectory, RunRecord, timestamp
 from securexgb.model.files import save_half
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
-from securexgb.report.metrics import binary_metrics, regression_metrics, stability
+from securexgb.report.metrics import (
+    binary_metrics,
+    class_metrics,
+    regression_metrics,
+    stability,
+)
 from securexgb.report.record import (
     BinaryMetrics,
+    ClassMetrics,
     Costs,
     RegressionMetrics,
     RunReport,
@@ -82,10 +88,11 @@ class Quality:
 
         Stability is that of all others against the first, and against the second.
         """
-        named = [(name, found) for name, (_, found) in scores.items()]
+        # Of one score a row: several have no order.
+        named = [(name, found) for name, (_, found) in scores.items() if found.ndim == 1]
         return Quality(
             [
-                ScoredRows(name, found.size, metrics_of(rows, found, params) if rows else None)
+                ScoredRows(name, len(found), metrics_of(rows, found, params) if rows else None)
                 for name, (rows, found) in scores.items()
             ],
             [stability(old, new) for first in (0, 1) for old in named[first : first + 1]
@@ -355,10 +362,10 @@ def quality_of(
             continue
         found = read_scores(predictions, side)
         rows = rows_to_score(federation, finished, data)
-        if found.size != rows.count:
+        if len(found) != rows.count:
             raise DataError(
                 f"{side}: {data} has {rows.count} rows and the predictions in {predictions} "
-                f"have {found.size}: predict again"
+                f"have {len(found)}: predict again"
             )
         if rows.aligned is not None and read_ids(predictions, side) != rows.ids:
             raise DataError(
@@ -389,9 +396,11 @@ def _in_order(
 
 def metrics_of(
     rows: Rows, scores: Reals, params: TrainingParams
-) -> BinaryMetrics | RegressionMetrics | None:
+) -> BinaryMetrics | ClassMetrics | RegressionMetrics | None:
     """How good the scores are, where this side holds labels of the same rows."""
     if rows.labels is None:
         return None
-    measure = binary_metrics if params.traits.classifies else regression_metrics
+    if params.traits.is_multi:
+        return class_metrics(rows.labels, scores)
+    measure = binary_metrics if params.traits.is_binary else regression_metrics
     return measure(rows.labels, scores)

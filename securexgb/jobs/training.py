@@ -256,12 +256,13 @@ def _model(
     objective: Objective,
     binner: Binner,
 ) -> ModelHalf:
-    base, centre, outcomes, old = 0, 0.0, job.data.outcomes, job.old
+    base, centre, outcomes, old = (0,) * objective.outputs, 0.0, job.data.outcomes, job.old
     if old is not None:
         base, centre = old.base, old.centre
     elif outcomes is not None:
-        margin = objective.base_margin(outcomes)
-        base = int(encode(margin, agreement.layout.numbers(job.params).margin_bits))
+        margins = objective.base_margins(outcomes)
+        words = encode(margins, agreement.layout.numbers(job.params).margin_bits)
+        base = tuple(words.tolist())
         centre = objective.centre(outcomes)
     return ModelHalf(
         rank=party.rank,
@@ -285,14 +286,14 @@ def _labels(
     objective: Objective,
     model: ModelHalf,
 ) -> Labels:
-    shape, outcomes, numbers = (model.layout.rows,), job.data.outcomes, model.numbers
+    rows, outcomes, numbers = model.layout.rows, job.data.outcomes, model.numbers
     targets = weights = None
     if outcomes is not None:
         _, centre = margins_to_begin(party, model, outcomes.base_margin, model.layout.rows)
         targets = objective.targets(outcomes.labels, centre, numbers)
         weights = row_weights(outcomes, job.params, numbers)
-    weighted = share(party, weights, 0, shape) if model.layout.weights else None
-    return Labels(share(party, targets, 0, shape), weighted)
+    weighted = share(party, weights, 0, (rows,)) if model.layout.weights else None
+    return Labels(share(party, targets, 0, objective.targets_shape(rows)), weighted)
 
 
 def _sets(party: Party, job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[DataSet]:

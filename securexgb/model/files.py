@@ -21,6 +21,7 @@ from pydantic import NonNegativeInt, TypeAdapter
 
 from securexgb.boost.ensemble import History, ModelHalf
 from securexgb.boost.layout import Layout
+from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.tree import Tree, check_trees, tree_of
 from securexgb.errors import DataError, UsageError
@@ -51,7 +52,7 @@ class _Header:
     layout: Layout
     columns: tuple[str, ...]
     categories: dict[str, tuple[str, ...]]
-    base: str
+    base: tuple[str, ...]
     centre: float
     history: History
     best_iteration: NonNegativeInt | None
@@ -101,7 +102,7 @@ def dump_half(model: ModelHalf) -> bytes:
         "layout": model.layout.to_mapping(),
         "columns": list(model.columns),
         "categories": {name: list(names) for name, names in model.categories.items()},
-        "base": str(model.base),
+        "base": [str(word) for word in model.base],
         "centre": model.centre,
         "history": model.history,
         "best_iteration": model.best_iteration,
@@ -161,11 +162,15 @@ def _half(header: _Header, arrays: Arrays) -> ModelHalf:
         raise ValueError("cuts")
     if header.importance is not None and len(header.importance) != layout.total_columns:
         raise ValueError("importance")
+    if len(header.base) != objective_of(params).outputs or header.trees % len(header.base):
+        raise ValueError("outputs")
     if any(part.shape[:1] != (header.trees,) for part in arrays.values()):
         raise ValueError("trees")
-    if params.past.rounds > header.trees:
+    if params.past.rounds > header.trees // len(header.base):
         raise ValueError("past")
-    if header.best_iteration is not None and header.best_iteration >= max(header.trees, 1):
+    if header.best_iteration is not None and header.best_iteration >= max(
+        header.trees // len(header.base), 1
+    ):
         raise ValueError("best iteration")
     trees = unstacked(arrays, header.trees, len(columns))
     check_trees(trees, layout, is_hidden=params.is_hidden)
@@ -177,7 +182,7 @@ def _half(header: _Header, arrays: Arrays) -> ModelHalf:
         layout=layout,
         columns=columns,
         cuts=cuts,
-        base=int(header.base) % 2**64,
+        base=tuple(int(word) % 2**64 for word in header.base),
         centre=header.centre,
         categories=header.categories,
         trees=trees,

@@ -59,6 +59,8 @@ class _Written:
 _WRITTEN = {
     "binary:logistic": _Written("reg_loss_param", lambda p: math.log(p / (1.0 - p)), 1e-5, 0.9),
     "reg:squarederror": _Written("reg_loss_param", float),
+    "multi:softprob": _Written("softmax_multiclass_param", float),
+    "multi:softmax": _Written("softmax_multiclass_param", float),
     "count:poisson": _Written("poisson_regression_param", math.log, 1e-5, 0.9),
     "reg:gamma": _Written("reg_loss_param", math.log, 1e-5, 0.9),
     "reg:tweedie": _Written("tweedie_regression_param", math.log, 1e-5, 0.9),
@@ -157,6 +159,8 @@ def _settings(params: TrainingParams) -> dict[str, str]:
         return {"max_delta_step": f"{params.poisson_step:.9g}"}
     if params.objective == TWEEDIE.name:
         return {"tweedie_variance_power": f"{params.tweedie_variance_power:.9g}"}
+    if params.traits.is_multi:
+        return {"num_class": str(params.num_class)}
     return {"scale_pos_weight": f"{params.scale_pos_weight:.9g}"}
 
 
@@ -164,7 +168,9 @@ def _base_score(half: ModelHalf, margins: NDArray[np.float64]) -> tuple[float, l
     """A base_score in float32 near the first of these margins, one an output, and what each margin
     is beyond it."""
     written = _WRITTEN[half.params.objective]
-    predicted = float(objective_of(half.params).predictions(margins[:1])[0])
+    predicted = float(margins[0])  # as xgboost's several classes have it
+    if margins.size == 1:
+        predicted = float(objective_of(half.params).predictions(margins)[0])
     base = _single(min(max(predicted, written.least), written.most))
     return base, [float(margin) - written.margin(base) for margin in margins]
 

@@ -15,6 +15,7 @@ from securexgb.report.record import (
     Band,
     BinaryMetrics,
     CalibrationBin,
+    ClassMetrics,
     Cumulated,
     KolmogorovSmirnov,
     RegressionMetrics,
@@ -187,6 +188,20 @@ def binary_metrics(labels: Reals, probabilities: Reals) -> BinaryMetrics:
         distribution=distribution(labels, probabilities),
         lift=lift_table(labels, probabilities),
         calibration=calibration(labels, probabilities),
+    )
+
+
+def class_metrics(labels: Reals, probabilities: Reals) -> ClassMetrics:
+    """Everything a report of several classes shows, from class numbers (rows,) and probabilities
+    (rows, classes): the mean of -log of the own class's, kept 1e-15 away from 0, and the share of
+    rows whose most probable class is another one."""
+    own = labels.astype(np.int64)
+    right = np.clip(probabilities[np.arange(own.size), own], 1e-15, 1.0)
+    return ClassMetrics(
+        rows=int(own.size),
+        classes=int(probabilities.shape[1]),
+        mlogloss=float(-np.mean(np.log(right))),
+        merror=float(np.mean(probabilities.argmax(axis=1) != own)),
     )
 
 

@@ -19,6 +19,7 @@ import securexgb.boost.grower
 import securexgb.hybrid.ckks_sigmoid
 import securexgb.mpc.multiplex
 import securexgb.mpc.numbers.per_cents
+import securexgb.mpc.numbers.softmax
 import securexgb.mpc.numbers.table
 import securexgb.mpc.sort  # noqa: F401
 from securexgb.arith.fixedpoint import NumberFormat
@@ -278,6 +279,11 @@ def _of_numbers(
             sigmoid_table(20, 18, True, np.zeros((4, 64), np.int64)),
         ),
         "mpc.numbers.sigmoid.softplus": (x,),
+        "mpc.numbers.softmax.softmax": (
+            Shared.zeros(3, layout.rows),
+            sigmoid_table(20, 19, True, np.zeros((4, 64), np.int64)),
+            40,
+        ),
         "mpc.numbers.exponential.exponentials": (x, _powers()),
     }
 

@@ -87,6 +87,16 @@ class BinaryMetrics:
 
 
 @dataclass(frozen=True)
+class ClassMetrics:
+    """What a report says of several classes; see ``metrics.class_metrics``."""
+
+    rows: int
+    classes: int
+    mlogloss: float
+    merror: float
+
+
+@dataclass(frozen=True)
 class RegressionMetrics:
     """A regression report's numbers, in the target's own unit."""
 
@@ -103,7 +113,7 @@ class ScoredRows:
 
     name: str
     rows: int
-    metrics: BinaryMetrics | RegressionMetrics | None
+    metrics: BinaryMetrics | ClassMetrics | RegressionMetrics | None
 
 
 @dataclass(frozen=True)

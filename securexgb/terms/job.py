@@ -154,7 +154,12 @@ class JobTerms(TomlFile):
                 'evidence is demanded of a dealer, and offline "two-party" has none: choose '
                 'offline "dealt", or demand no evidence'
             )
-        if self.positive_label is not None and not self.training.traits.classifies:
+        if self.prediction == "ckks" and self.training.traits.is_multi:
+            raise UsageError(
+                f'prediction "ckks" is for one score a row, and {self.training.objective} has one '
+                'for each class: choose prediction "transfers"'
+            )
+        if self.positive_label is not None and not self.training.traits.is_binary:
             raise UsageError(
                 f"positive_label is for two classes, and the objective is "
                 f"{self.training.objective}: leave it out"

@@ -64,7 +64,8 @@ def test_default_metrics() -> None:
         assert objective.traits.name == name
         first = objective.traits.metrics[0]
         named = f"{first}1.5" if first.endswith("@") else first
-        assert TrainingParams(objective=name).metrics == (named,)
+        classes = 3 if objective.traits.is_multi else None
+        assert TrainingParams(objective=name, num_class=classes).metrics == (named,)
 
 
 def test_regression_needs_a_public_scale() -> None:

@@ -26,7 +26,7 @@ NEW = sides(*table(50, missing=0.2, seed=9), 2)
 
 
 def plain_margins(features: np.ndarray) -> np.ndarray:
-    total = np.full(features.shape[0], np.uint64(HALVES[0].base))
+    total = np.full(features.shape[0], np.uint64(HALVES[0].base[0]))
     for number in range(len(HALVES[0].trees)):
         tree = joined(HALVES, number)
         total += tree.leaf_values[np.argmax(tree.possible_leaves(features), axis=1)]

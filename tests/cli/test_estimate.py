@@ -20,6 +20,7 @@ from securexgb.boost.costs.metrics import MeasuredSet, metric_cost, metrics_cost
 from securexgb.boost.layout import Layout
 from securexgb.boost.metrics.auc import EvaluationTargets
 from securexgb.boost.metrics.evaluation import metric_value
+from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
 from securexgb.channel.memory import MemoryChannel, memory_pair
@@ -58,6 +59,7 @@ PARAMS = TrainingParams(n_estimators=3, max_depth=2, max_bin=5, base_score=0.5, 
 TWO_PARTY, DEALT = Method(), Method(algorithm="ss", offline="dealt")
 MACHINE = Machine()
 WEIGHTED = {"weight_exponent": 0}
+CLASSES = {"objective": "multi:softprob", "num_class": 5}
 REGRESSION = {
     "objective": "reg:squarederror", "target_exponent": 0, "base_score": None,
     "eval_metric": ("rmse",), "metric_exponent": -9,
@@ -244,13 +246,13 @@ def test_scores_and_metrics_of_a_model_cost_what_is_foreseen(splits):
 
 
 @pytest.mark.parametrize("rows", [1, 63, 1000])
-@pytest.mark.parametrize("metric", ["logloss", "error", "rmse", "auc"])
+@pytest.mark.parametrize("metric", ["logloss", "error", "rmse", "auc", "mlogloss", "merror"])
 @pytest.mark.parametrize("is_weighted", [False, True])
 def test_metrics_take_what_they_declare(metric, rows, is_weighted):
     """Words of either side, rounds, and correlations of each kind."""
     if metric == "auc" and is_weighted:
         return
-    settings = REGRESSION if metric == "rmse" else {}
+    settings = REGRESSION if metric == "rmse" else CLASSES if metric.startswith("m") else {}
     params = replace(PARAMS, **settings)
     labels = np.arange(rows) % 2.0
     weights = np.arange(1.0, rows + 1) if is_weighted else None
@@ -261,7 +263,8 @@ def test_metrics_take_what_they_declare(metric, rows, is_weighted):
         truth = EvaluationTargets(
             rows, is_weighted, labels if label else None, weights if label else None
         )
-        metric_value(party, metric, Shared.zeros(1, rows), truth, params)
+        outputs = objective_of(params).outputs
+        metric_value(party, metric, Shared.zeros(outputs, rows), truth, params)
         return party.rounds, party.channel.traffic.bytes_sent // 8, counting.budget
 
     if metric == "auc" and rows == 1:

@@ -238,6 +238,20 @@ def test_regression(securexgb, tmp_path):
     assert done.json["xgboost_raw_auc"] is None
 
 
+def test_several_classes(securexgb, tmp_path):
+    path = write_table(tmp_path / "loans.csv", labels=(0, 1, 2))
+    flags = (
+        "simulate", path, *FAST, "--label", "default", "--ignore", "id", "--trees", 2, "--depth", 1,
+        "--objective", "multi:softprob", "--format", "json",
+    )  # fmt: skip
+    done = securexgb(*flags, "--param", "num_class=3")
+    assert (done.code, done.json["trees"], done.json["auc"]) == (0, 6, None)
+    assert done.json["mlogloss"] == pytest.approx(done.json["xgboost_mlogloss"], rel=0.02)
+    refused = securexgb(*flags, "--param", "num_class=2")
+    assert refused.code == 4
+    assert "whole numbers from 0 to 1, since num_class is 2; it holds 2" in refused.stderr
+
+
 def test_columns_without_a_cut_are_named(securexgb, tmp_path):
     path = write_table(tmp_path / "loans.csv")
     with path.open(newline="") as stream:

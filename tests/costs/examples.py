@@ -124,6 +124,12 @@ def _lookups(draw: Draw) -> Arguments:
     return [tuple(parts), public(tables), public(runs)]
 
 
+def _softmax(draw: Draw) -> Arguments:
+    table = _sigmoid(draw)[1]
+    margins = _numbers(draw, int(draw.integers(2, 7)), _count(draw))
+    return [margins, table, public(int(draw.integers(32, 47)))]
+
+
 def _sigmoid(draw: Draw) -> Arguments:
     bits = [int(size) for size in draw.integers(0, 21, 2)]
     coins = draw.integers(0, 1 << COIN_BITS, (4, 64))
@@ -427,6 +433,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.numbers.magnitude.magnitude": _magnitude,
     "mpc.numbers.lift.lift_numbers": _lift_numbers,
     "mpc.numbers.sigmoid.sigmoid": _sigmoid,
+    "mpc.numbers.softmax.softmax": _softmax,
     "mpc.numbers.exponential.exponentials": _exponentials,
     "mpc.numbers.sigmoid.softplus": lambda draw: [
         _numbers(draw, _count(draw)),

@@ -359,7 +359,7 @@ def test_halves_of_two_models_are_refused(tmp_path, cancer, fitted):
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"objective": "reg:squarederror"}, "is for objective 'binary:logistic'"),
+        ({"objective": "reg:squarederror"}, "is for objectives 'binary:logistic', 'multi:softp"),
         ({"max_depth": 0}, "max_depth must be at least 1"),
         ({"eval_metric": "rmse"}, "does not exist for objective"),
         ({"metric_exponent": 99}, "metric_exponent must be at least -30"),

@@ -324,6 +324,19 @@ def test_predictions_without_ids_are_numbered(tmp_path):
     assert path.read_text() == '"row","prediction"\n1,0.5\n2,1.0\n'
 
 
+def test_predictions_of_several_classes_have_a_column_for_each(tmp_path):
+    path = tmp_path / "predictions.csv"
+    scores = np.array([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0]])
+    write_predictions(path, ["a", "b"], scores, None)
+    head, first, _ = path.read_text().splitlines()
+    assert head == '"id","probability of 0","probability of 1","probability of 2"'
+    assert first == '"a",0.5,0.25,0.25'
+    np.testing.assert_array_equal(read_scores(path, "bank"), scores)
+    path.write_text(path.read_text().replace("0.25,0.25", "0.25"))
+    with pytest.raises(DataError, match="a line has more or fewer fields"):
+        read_scores(path, "bank")
+
+
 def test_truncated_parquet(tmp_path):
     path = tmp_path / "table.parquet"
     pa.parquet.write_table(pa.table({"a": list(range(1000))}), path)

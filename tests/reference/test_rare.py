@@ -58,7 +58,7 @@ def learnt(
         return train(party, TrainingJob(params=params.decided(can_hide=False), data=own))
 
     halves = run_parties(program, sides(values, labels, cut, weights), backend)
-    words = np.full(len(values), np.uint64(halves[0].base)) + np.uint64(halves[1].base)
+    words = np.full(len(values), np.uint64(halves[0].base[0])) + np.uint64(halves[1].base[0])
     for mine, theirs in zip(halves[0].trees, halves[1].trees, strict=True):
         at = mine.possible_leaves(values[:, :cut]) & theirs.possible_leaves(values[:, cut:])
         words += (mine.leaf_values + theirs.leaf_values)[at.argmax(axis=1)]

@@ -15,8 +15,10 @@ from itertools import pairwise
 from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import MARGIN_BITS, ROW_WEIGHT_BITS
 from securexgb.boost.metrics import auc, evaluation
+from securexgb.boost.metrics.classes import class_errors_cost, class_losses_cost
 from securexgb.boost.metrics.evaluation import Mean, metric_unit
 from securexgb.boost.metrics.opened import opened_metrics_cost
+from securexgb.boost.objective.classes import class_count
 from securexgb.boost.objective.log_metrics import loss_of, losses_cost
 from securexgb.boost.objective.logistic import margin_bits
 from securexgb.boost.objective.registry import objective_of
@@ -104,4 +106,21 @@ def _auc(of: MeasuredSet, params: TrainingParams) -> Cost:
     return cost + shift_cost(auc._INVERSE_BITS - auc._AUC_BITS, 1) + _OPENED
 
 
-_METRICS = {"logloss": _logloss, "error": _error, "rmse": _rmse, "auc": _auc}
+def _mlogloss(of: MeasuredSet, params: TrainingParams) -> Cost:
+    cost = class_losses_cost(params, class_count(params), of.rows)
+    return cost + _mean(of, Mean(MARGIN_BITS, evaluation._LOSS_INTEGER_BITS, metric_unit(params)))
+
+
+def _merror(of: MeasuredSet, params: TrainingParams) -> Cost:
+    cost = class_errors_cost(class_count(params), of.rows)
+    return cost + _mean(of, Mean(0, 1, evaluation._DECIMALS))
+
+
+_METRICS = {
+    "logloss": _logloss,
+    "error": _error,
+    "rmse": _rmse,
+    "auc": _auc,
+    "mlogloss": _mlogloss,
+    "merror": _merror,
+}

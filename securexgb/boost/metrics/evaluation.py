@@ -11,6 +11,8 @@ add up to the row count, which makes the divisor public and their sum not.
     -nloglik, gamma-deviance: see ``objective.log_metrics``
     auc       (sum of the positives' ranks - P (P + 1) / 2) / (P N); tied margins count half;
               of a public sample of the rows where the terms say auc_rows (``auc``)
+    mlogloss  mean of log(sum of exp(m_j) over the classes) - m_y (``metrics.classes``)
+    merror    mean of [another margin is greater than m_y]
 
 A single row may have the weight of all, so a sum has as many bits as the greatest value, the rows
 and the weights have together. Values that are too wide for one word are taken apart into limbs,
@@ -29,6 +31,7 @@ from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import MARGIN_BITS, ROW_WEIGHT_BITS, encode
 from securexgb.boost.metrics.auc import EvaluationTargets, auc, sampled
+from securexgb.boost.metrics.classes import class_errors, class_losses
 from securexgb.boost.objective.log_metrics import LABEL_INTEGER_BITS, loss_of, losses
 from securexgb.boost.objective.logistic import margin_bits
 from securexgb.boost.params import TrainingParams
@@ -51,8 +54,8 @@ Floats = NDArray[np.float64]
 MAXIMISED = frozenset({"auc", "aucpr", "ks"})
 """Metrics of which more is better."""
 _DECIMALS = 1e-4
-"""Largest step of error and auc, and of the others where the terms say nothing."""
-_IN_UNITS = frozenset({"logloss", "rmse", "mae"})
+"""Largest step of error, merror and auc, and of the others where the terms say nothing."""
+_IN_UNITS = frozenset({"logloss", "mlogloss", "rmse", "mae"})
 """Metrics that have no bound of their own."""
 _SUM_BITS = 61
 """Sums stay below 2^_SUM_BITS, where truncation is exact."""
@@ -72,11 +75,12 @@ def metric_value(
     with party.step(metric):
         if params.traits.is_log:
             return _log_loss(party, metric, margins[0], truth, params)
-        return _METRICS[metric](party, margins[0], truth, params)
+        of_rows = margins if params.traits.is_multi else margins[0]
+        return _METRICS[metric](party, of_rows, truth, params)
 
 
 def metric_unit(params: TrainingParams) -> float:
-    """The largest step of logloss or rmse, by the terms."""
+    """The largest step of logloss, mlogloss or rmse, by the terms."""
     if params.metric_exponent is not None:
         return 10.0**params.metric_exponent
     return _DECIMALS * params.target_scale
@@ -164,6 +168,20 @@ def _error(
     return _mean(party, to_arithmetic(party, wrong), truth, Mean(0, 1, _DECIMALS))
 
 
+def _mlogloss(
+    party: Party, margins: Shared, truth: EvaluationTargets, params: TrainingParams
+) -> float:
+    losses = class_losses(party, margins, truth.labels, params)
+    as_mean = Mean(MARGIN_BITS, _LOSS_INTEGER_BITS, metric_unit(params))
+    return _mean(party, losses, truth, as_mean)
+
+
+def _merror(
+    party: Party, margins: Shared, truth: EvaluationTargets, _params: TrainingParams
+) -> float:
+    return _mean(party, class_errors(party, margins, truth.labels), truth, Mean(0, 1, _DECIMALS))
+
+
 def _rmse(party: Party, margins: Shared, truth: EvaluationTargets, params: TrainingParams) -> float:
     targets, scale = None, params.target_scale
     if truth.labels is not None:
@@ -236,5 +254,12 @@ def _weights(weights: Floats) -> Words:
     return words
 
 
-_METRICS = {"logloss": _logloss, "error": _error, "rmse": _rmse, "auc": auc}
-"""Of one margin a row, (n,)."""
+_METRICS = {
+    "logloss": _logloss,
+    "error": _error,
+    "rmse": _rmse,
+    "auc": auc,
+    "mlogloss": _mlogloss,
+    "merror": _merror,
+}
+"""Of one margin a row, (n,); of several classes (classes, n)."""

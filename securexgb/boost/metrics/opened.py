@@ -45,7 +45,7 @@ NEEDS_BOTH_CLASSES = ("auc", "aucpr", "ks")
 @dataclass(frozen=True, eq=False, repr=False)
 class Scored:
     """Rows of one set at the label party: margins (outputs, n) in units of target_scale, what they
-    predict, labels and weights (n,)."""
+    predict, see ``Objective.predictions``, labels and weights (n,)."""
 
     margins: Floats
     predictions: Floats
@@ -116,7 +116,8 @@ def _scored(params: TrainingParams, margins: Floats, truth: EvaluationTargets) -
     if truth.labels is None:
         raise SecureXGBError("scores of evaluation rows are opened to the side that has no labels")
     used = margins * params.target_scale
-    predicted = objective_of(params).predictions(used[0]) + truth.centre
+    rows = used.T if params.traits.is_multi else used[0]
+    predicted = objective_of(params).predictions(rows) + truth.centre
     return Scored(margins, predicted, truth.labels, truth.weights)
 
 
@@ -137,6 +138,18 @@ def _logloss(rows: Scored) -> float:
     """Of margins, so that a probability of nearly 0 or 1 is no end of it."""
     margins = rows.margins[0]
     return float(np.average(np.logaddexp(0, margins) - rows.labels * margins, weights=rows.weights))
+
+
+def _mlogloss(rows: Scored) -> float:
+    """Of margins, as ``_logloss``."""
+    own = rows.margins[rows.labels.astype(np.int64), np.arange(rows.labels.size)]
+    losses = np.logaddexp.reduce(rows.margins, axis=0) - own
+    return float(np.average(losses, weights=rows.weights))
+
+
+def _merror(rows: Scored) -> float:
+    wrong = rows.margins.argmax(axis=0) != rows.labels
+    return float(np.average(wrong, weights=rows.weights))
 
 
 def _auc(rows: Scored) -> float:
@@ -190,4 +203,5 @@ def _mae(rows: Scored) -> float:
 
 _METRICS: dict[str, Callable[[Scored], float]] = {
     "logloss": _logloss, "auc": _auc, "aucpr": _aucpr, "ks": _ks, "rmse": _rmse, "mae": _mae,
+    "mlogloss": _mlogloss, "merror": _merror,
 }  # fmt: skip

@@ -50,6 +50,11 @@ def margin_bits(params: TrainingParams) -> int:
         base = params.base_margin_bound
     elif params.base_score is not None:
         base = abs(math.log(params.base_score / (1.0 - params.base_score)))
+    return bits_with(params, base)
+
+
+def bits_with(params: TrainingParams, base: float) -> int:
+    """The same where margins begin at a base of this at most."""
     leaves = params.reach * ((1 << LEAF_WEIGHT_INTEGER_BITS) + 1)
     return math.ceil(max(base + leaves, 16.0)).bit_length() + MARGIN_BITS + 1
 

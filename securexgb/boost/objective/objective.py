@@ -45,15 +45,15 @@ _PRODUCT_BITS = 61
 class Labels:
     """What an objective takes from the label party, as its trivial shares.
 
-    ``targets``: shared (n,), see ``Objective.targets``. ``weights``: row weights, shared
-    (n,) with row_weight_bits fraction bits, or None where no row has one.
+    ``targets``: shared (n,), or (outputs, n), see ``Objective.targets``. ``weights``: row weights,
+    shared (n,) with row_weight_bits fraction bits, or None where no row has one.
     """
 
     targets: Shared
     weights: Shared | None
 
     def __getitem__(self, rows: slice) -> Labels:
-        return Labels(self.targets[rows], None if self.weights is None else self.weights[rows])
+        return Labels(self.targets[..., rows], None if self.weights is None else self.weights[rows])
 
 
 Derivatives: TypeAlias = Callable[[Party, Shared, Labels], Shared]
@@ -95,6 +95,10 @@ class Objective(ABC):
         """At the label party: the margin before the first tree, by base_score or fitted."""
         return 0.0
 
+    def base_margins(self, rows: Outcomes) -> Floats:
+        """The same of every output, (outputs,)."""
+        return np.full(self.outputs, self.base_margin(rows))
+
     def centre(self, rows: Outcomes) -> float:
         """At the label party: what margins are relative to, in the user's unit."""
         return 0.0
@@ -108,9 +112,16 @@ class Objective(ABC):
     def constant_metric(self, train: Outcomes, rows: Outcomes) -> float:
         """The default metric on ``rows`` of the model before its first tree."""
 
+    def targets_shape(self, rows: int) -> tuple[int, ...]:
+        """Of the targets of so many rows."""
+        return (rows,)
+
     @abstractmethod
     def targets(self, labels: Floats, centre: Floats | float, numbers: NumberFormat) -> Words:
-        """At the label party: labels as ring words, in the unit that ``derivatives`` needs."""
+        """At the label party: labels as ring words, in the unit that ``derivatives`` needs.
+
+        Of the shape that ``targets_shape`` says.
+        """
 
     @property
     @abstractmethod
@@ -128,7 +139,10 @@ class Objective(ABC):
 
     @abstractmethod
     def predictions(self, margins: Floats) -> Floats:
-        """Opened margins, times target_scale, in the user's unit: probabilities or values."""
+        """Opened margins, times target_scale, in the user's unit: probabilities or values.
+
+        Shape (n,), or (n, outputs) where there are several.
+        """
 
 
 def gradient_vectors(
@@ -192,15 +206,18 @@ def bits_before_weights(numbers: NumberFormat) -> tuple[int, int]:
 def weighted_pair(
     party: Party, both: tuple[Shared, Shared], weights: Shared, drop: int, coins: Dither
 ) -> Shared:
-    """(g, h) times the weights, ``drop`` bits less, rounded by coins: (2, n)."""
-    products = multiply(party, Shared.stack(both), Shared.stack([weights, weights]))
-    rows = weights.size
-    added = np.stack([by_row(c, rows, drop) for c in (coins.gradient, coins.hessian)])
+    """(g, h), (..., n) each, times the weights (n,), ``drop`` bits less, rounded by coins."""
+    pair = Shared.stack(both)
+    products = multiply(party, pair, weights.broadcast_to(*pair.shape))
+    added = np.empty(pair.shape, np.uint64)
+    for part, of in zip(added, (coins.gradient, coins.hessian), strict=True):
+        part[...] = by_row(of, weights.size, drop)
     return truncate(party, products + constant(party, added, products.shape), drop)
 
 
 def rounded(party: Party, x: Shared, drop: int, coins: NDArray[np.int64]) -> Shared:
-    """x without its low ``drop`` bits, where there are any, rounded by coins."""
+    """x (..., n) without its low ``drop`` bits, where there are any, rounded by coins."""
     if not drop:
         return x
-    return truncate(party, x + constant(party, by_row(coins, x.size, drop), x.shape), drop)
+    added = np.broadcast_to(by_row(coins, x.shape[-1], drop), x.shape)
+    return truncate(party, x + constant(party, added, x.shape), drop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from securexgb.boost.objective.classes import Softmax, Softprob
 from securexgb.boost.objective.log_link import Gamma, Poisson, Tweedie
 from securexgb.boost.objective.logistic import Logistic
 from securexgb.boost.objective.objective import Objective, Sigmoid
@@ -14,6 +15,8 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "count:poisson": Poisson,
     "reg:gamma": Gamma,
     "reg:tweedie": Tweedie,
+    "multi:softprob": Softprob,
+    "multi:softmax": Softmax,
 }
 
 

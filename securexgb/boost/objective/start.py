@@ -42,7 +42,8 @@ def margins_to_begin(
     """
     shape = (model.outputs, rows)
     if not model.params.has_base_margin:
-        return Shared(np.full(shape, model.base, np.uint64)), model.centre
+        base = np.array(model.base, np.uint64)[:, None]
+        return Shared(np.repeat(base, rows, axis=1)), model.centre
     if base_margin is None:
         return Shared.zeros(*shape), 0.0
     first, centre = objective_of(model.params).begin_with(base_margin)

@@ -129,7 +129,7 @@ def aligned_margins(predictor: Predictor, federation: Federation, rows: Rows) ->
     found = predictor.margins(common)
     if found is None:
         return None
-    margins = np.full(rows.count, np.nan)
+    margins = np.full((rows.count, *found.shape[1:]), np.nan)
     margins[places] = found
     return margins
 

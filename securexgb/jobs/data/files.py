@@ -46,7 +46,7 @@ class ColumnRoles:
     ``id``: whose texts are the rows' ids; ``keys``: by which rows are aligned, and that are the
     ids where there is no ``id``. Neither is a feature. ``is_label_optional``: the file may come
     without the label column, as rows to predict do.
-    ``classifies``: labels are two classes, else numbers; ``classes``: those that a model was
+    ``is_binary``: labels are two classes, else numbers; ``classes``: those that a model was
     trained on; ``positive``: the class that counts as 1, None for the greater; ``missing``: what a
     CSV field says for "no value". ``categorical``: features that hold categories, as text or
     numbers; ``finds_categories``: so do dictionaries of a Parquet file; ``categories``: the names
@@ -60,7 +60,7 @@ class ColumnRoles:
     id: str | None = None
     keys: tuple[str, ...] = ()
     is_label_optional: bool = False
-    classifies: bool = True
+    is_binary: bool = True
     classes: Sequence[Any] | None = None
     positive: str | float | None = None
     missing: Sequence[str] = MISSING
@@ -174,7 +174,7 @@ def _rows(
     labels = classes = weights = base_margin = ids = None
     if label is not None:
         found = _labels(table, label)
-        if roles.classifies:
+        if roles.is_binary:
             labels, classes = binary_labels(found, label, side, roles.classes, roles.positive)
         else:
             labels = numeric_labels(found, label, side)
@@ -241,7 +241,7 @@ def load_rows(
         id=federation.id_column,
         keys=federation.key_columns,
         is_label_optional=is_label_optional,
-        classifies=terms.training.traits.classifies,
+        is_binary=terms.training.traits.is_binary,
         classes=classes,
         positive=terms.positive_label,
         missing=config.missing_texts,
@@ -337,9 +337,12 @@ def _named(label: Any) -> Any:
 
 
 def numeric_labels(values: NDArray[Any], column: str, side: str) -> Reals:
-    """Labels of a regression: numbers, not text."""
+    """Labels of a regression, or the numbers of several classes: not text."""
     if values.dtype.kind not in "fiub":
-        raise DataError(f"{side}: label column {column!r} holds text; a regression needs numbers")
+        raise DataError(
+            f"{side}: label column {column!r} holds text; a regression needs numbers, and of "
+            "several classes their numbers, from 0"
+        )
     return values.astype(np.float64)
 
 

@@ -123,8 +123,9 @@ def gradients_cost(params: TrainingParams, layout: Layout) -> Cost:
         party.source = counting
         rounds, sent = party.rounds, party.channel.traffic.bytes_sent
         objective, zeros = objective_of(params), Shared.zeros(_SAMPLE_ROWS)
+        targets = Shared.zeros(*objective.targets_shape(_SAMPLE_ROWS))
         margins = Shared.zeros(objective.outputs, _SAMPLE_ROWS)
-        labels = Labels(zeros, zeros if layout.weights else None)
+        labels = Labels(targets, zeros if layout.weights else None)
         gradient_vectors(party, objective, margins, labels, numbers, Dither.of(0, 0))
         words = (party.channel.traffic.bytes_sent - sent) // 8
         return party.rounds - rounds, words, counting.budget

@@ -129,8 +129,8 @@ def tables_of(cells: Integers, out_bits: int, place: Place) -> Tables:
     return Tables(cells.swapaxes(1, 2).view(np.uint64), out_bits, place)
 
 
-def by_class(rows: int, classes: int) -> tuple[Integers, tuple[int, ...]]:
-    """Rows in the order of their classes, and how many each class has."""
-    padded = np.arange(-(-rows // classes) * classes).reshape(-1, classes)
-    ordered = padded.T.reshape(-1)
-    return ordered[ordered < rows], tuple((padded < rows).sum(axis=0).tolist())
+def by_class(rows: int, classes: int, times: int = 1) -> tuple[Integers, tuple[int, ...]]:
+    """Rows, so many times over, in the order of their classes, and how many each class has."""
+    of_all = np.tile(np.arange(rows) % classes, times)
+    runs = np.bincount(of_all, minlength=classes)
+    return np.argsort(of_all, kind="stable"), tuple(runs.tolist())

@@ -146,15 +146,16 @@ def sigmoid_cost(shape: Shape, count: int, range_bits: int = RANGE_BITS) -> Cost
 def sigmoid(
     party: Party, margins: Shared, table: SigmoidTable, range_bits: int = RANGE_BITS
 ) -> tuple[Shared, Shared]:
-    """(p, p (1 - p)) of margins (n,), with the fraction bits of the table.
+    """(p, p (1 - p)) of margins (n,), or (k, n), with the fraction bits of the table.
 
     Margins are below 2^(range_bits - 1) units of 2^-20; a closer bound, 26 at least, is cheaper.
     Row i is of class i modulo the number of classes, so blocks of a multiple of them may
     go through one by one. p is mirrored: p(-x - 2^-20) = 1 - p(x) within a class.
     """
-    order, runs = by_class(margins.size, len(table.tables[0].entries))
+    shape, rows = margins.shape, margins.shape[-1]
+    order, runs = by_class(rows, len(table.tables[0].entries), margins.size // rows)
     steps = table.shape.steps
-    negative, index = magnitude(party, margins[order], steps.index(range_bits))
+    negative, index = magnitude(party, margins.reshape(-1)[order], steps.index(range_bits))
     positive = not_bits(party, negative).words
     found = [bits.words for bits in steps.look_up(party, index, table.tables, runs)]
     cuts = [low for low, _ in table.shape.parts]
@@ -164,7 +165,7 @@ def sigmoid(
     both = lift_numbers(party, bits, table.shape.numbers).words
     result = np.empty_like(both)
     result[:, order] = both
-    return Shared(result[0]), Shared(result[1])
+    return Shared(result[0]).reshape(*shape), Shared(result[1]).reshape(*shape)
 
 
 @cache

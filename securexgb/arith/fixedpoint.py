@@ -141,17 +141,17 @@ class NumberFormat:
         most: tuple[float, float],
         gradient_cap: int | None,
         weight_exponent: int,
-        target_scale: float,
+        scales: Scales,
         penalties: Penalties,
     ) -> NumberFormat:
         """The finest format in which nothing overflows.
 
         ``most``: |g| and h of a row, on average, at most, in units of weights and targets.
         ``gradient_cap``: most fraction bits of sums, and rows have no more than sums; None:
-        rows are finer than sums. ``target_scale`` is 1 for a classification. Raises UsageError
-        where too few bits remain.
+        rows are finer than sums. Raises UsageError where too few bits remain.
         """
-        scale = 2.0**-weight_exponent
+        weights = 2.0**-weight_exponent
+        scale, target_scale = weights / scales.hessian, scales.gradient / scales.hessian
         bounds = _Bounds(rows, most, gradient_cap, weight_exponent)
         most_bits = MOST_SUM_FRACTION_BITS if gradient_cap is None else gradient_cap
         most_bits += max(weight_exponent, 0)
@@ -172,7 +172,7 @@ class NumberFormat:
         # A unit of rounded sums more: half a one is added before the low bits go.
         exact_g += 1 << (row_g - gradient_bits)
         exact_h += 1 << (row_h - gradient_bits)
-        gain_scale = scale / target_scale**2
+        gain_scale = weights * scales.hessian / scales.gradient**2
         return NumberFormat(
             gradient_bits=gradient_bits,
             row_gradient_bits=row_g,
@@ -190,7 +190,7 @@ class NumberFormat:
             min_child_weight=min(round(penalties.min_child_weight * scale * unit), 2**SUM_BITS),
             max_delta_step=_most_step(penalties.max_delta_step / target_scale),
             gamma=penalties.gamma * gain_scale,
-            least_gain=_LEAST_GAIN * scale / max(target_scale, 1.0) ** 2,
+            least_gain=_LEAST_GAIN * min(gain_scale, weights),
             weight_exponent=weight_exponent,
             target_scale=target_scale,
         )
@@ -205,6 +205,16 @@ def _most_step(real: float) -> int:
         return 0
     most = 2.0 ** (LEAF_WEIGHT_INTEGER_BITS - 1)
     return max(round(min(real, most) * 2.0**LEAF_WEIGHT_BITS), 1)
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What g and h of a row are divided by, beside its weight's scale: margins are divided by
+    gradient / hessian. Squared error: S and 1; where margins are logarithms, both are the same
+    power of S; a classification: 1 and 1."""
+
+    gradient: float = 1.0
+    hessian: float = 1.0
 
 
 class _Bounds:

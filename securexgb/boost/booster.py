@@ -2,7 +2,8 @@
 
 Every tree: gradients from the margins, a sample of rows and columns by public coins, the
 tree, new margins, metrics of the evaluation sets where they are due, callbacks, a checkpoint. After
-the last one columns' importance, where the terms open it and have ended the training. What differs
+the last one columns' importance, where the terms open it and have ended the training, and an auc of
+all rows where the trees' was of a sample. What differs
 between the parties is the data that they put in, and their half of what comes out.
 """
 
@@ -17,7 +18,8 @@ from securexgb.boost.importance import opened_importance
 from securexgb.boost.leak import most_of_evaluation, most_of_round
 from securexgb.boost.metrics.measuring import Measured, measured_metrics
 from securexgb.boost.metrics.schedule import is_evaluated
-from securexgb.boost.sample import columns_of_nodes
+from securexgb.boost.metrics.whole import whole_auc
+from securexgb.boost.splits.sample import columns_of_nodes
 from securexgb.boost.state import State
 from securexgb.errors import MalformedFrame
 from securexgb.mpc.party import Party
@@ -54,6 +56,8 @@ def grow_model(party: Party, state: State, callbacks: Sequence[TrainingCallback]
     if params.opens_importance:
         with party.step("importance"):
             model.importance = opened_importance(party, model)
+    with party.step("all rows"):
+        model.whole_auc = whole_auc(party, state)
     for callback in everyone:
         model = callback.after_training(model)
     return model

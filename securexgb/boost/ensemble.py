@@ -43,6 +43,7 @@ class ModelHalf:
     position is its number, which its cuts are.
     ``best_iteration``: of early stopping, else None. ``importance``: where the terms open it and
     have ended the training, the per cents of every column, label party's first, whatever its name.
+    ``whole_auc``: by evaluation set, after the training, of all rows where auc_rows took a sample.
     """
 
     rank: int
@@ -59,6 +60,7 @@ class ModelHalf:
     history: History = field(default_factory=dict)
     best_iteration: int | None = None
     importance: tuple[int, ...] | None = None
+    whole_auc: dict[str, float] = field(default_factory=dict)
 
     @property
     def role(self) -> Role:

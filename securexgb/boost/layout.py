@@ -102,18 +102,19 @@ class Layout:
 
     def numbers(self, params: TrainingParams) -> NumberFormat:
         """The bit widths of this job."""
+        objective = objective_of(params)
         return NumberFormat.for_job(
             rows=self.rows,
-            most=objective_of(params).most,
+            most=objective.most,
             gradient_cap=params.gradient_bits,
             weight_exponent=(params.weight_exponent or 0) if self.weights else 0,
-            target_scale=params.target_scale,
+            scales=objective.scales,
             penalties=Penalties(
                 params.reg_lambda,
                 params.reg_alpha,
                 params.gamma,
                 params.min_child_weight,
-                params.max_delta_step,
+                params.leaf_bound,
             ),
         )
 

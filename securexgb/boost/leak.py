@@ -25,7 +25,7 @@ say otherwise. Row counts are public, so both sides refuse alike, before anythin
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -33,10 +33,10 @@ import numpy as np
 
 from securexgb.boost.ensemble import ModelHalf, owned
 from securexgb.boost.layout import Layout
-from securexgb.boost.metrics.schedule import evaluations
+from securexgb.boost.metrics.schedule import evaluations, whole_sets
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.sample import sampled_count
+from securexgb.boost.splits.sample import sampled_count
 from securexgb.boost.splits.split import Candidates
 from securexgb.errors import UsageError
 from securexgb.mpc.reveals import Counts, Reveal
@@ -176,10 +176,17 @@ def _most_measured(params: TrainingParams) -> int | None:
     return params.auc_rows or None if "auc" in params.metrics else None
 
 
-def _of_sets(params: TrainingParams, sets: Sets, rounds: int) -> list[Leak]:
-    """Metrics of so many rounds, as if all were of the fewest rows that one of them is of."""
+def _of_sets(
+    params: TrainingParams, sets: Sets, rounds: int, once_more: Collection[str]
+) -> list[Leak]:
+    """Metrics of so many rounds, as if all were of the fewest rows that one of them is of.
+
+    ``once_more``: the sets whose auc of all rows is opened at the end."""
     most, values = _most_measured(params), evaluations(params, rounds) * len(params.metrics)
-    found = [of_metrics(name, min(rows, most or rows), values) for name, rows in sets]
+    found = [
+        of_metrics(name, min(rows, most or rows), values + (name in once_more))
+        for name, rows in sets
+    ]
     more = params.past.rounds + params.eval_every
     return found + _of_scores(params, sets, evaluations(params, rounds), more)
 
@@ -223,7 +230,7 @@ def before_training(params: TrainingParams, layout: Layout, sets: Sets = ()) -> 
     splits = 0 if params.is_hidden else rounds * outputs * ((1 << params.max_depth) - 1)
     return [
         _of_training(params, layout, splits, layout.total_columns),
-        *_of_sets(params, sets, rounds),
+        *_of_sets(params, sets, rounds, whole_sets(params, sets)),
     ]
 
 
@@ -234,7 +241,7 @@ def after_training(half: ModelHalf, sets: Sets = ()) -> list[Leak]:
         splits = sum(int(np.count_nonzero(tree.owners == 1)) for tree in owned(half.trees))
     return [
         _of_training(half.params, half.layout, splits, len(half.importance or ())),
-        *_of_sets(half.params, sets, len(half.rounds)),
+        *_of_sets(half.params, sets, len(half.rounds), half.whole_auc),
     ]
 
 

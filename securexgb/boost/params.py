@@ -18,11 +18,19 @@ from typing import Any, get_type_hints
 
 from securexgb.boost.continued.past import NO_PAST, Past
 from securexgb.boost.declaration import Declaration, checked, parameter
-from securexgb.boost.objective.traits import TRAITS, Traits
+from securexgb.boost.objective.traits import POISSON, TRAITS, TWEEDIE, Traits
 from securexgb.boost.splits.directions import plain_directions, read_directions
 from securexgb.boost.splits.interactions import plain_interactions, read_interactions
 from securexgb.errors import UsageError
 
+_POISSON_STEP = 0.7
+MOST_LOG_STEP = 4.0
+"""Where margins are logarithms, a tree moves none by more: beyond that is no fit, but an overshoot
+that the sums of the next tree had no room for."""
+_MOST_POISSON_STEP = 4.0
+_LEAST_LABEL = 1e-15
+_MOST_LOG_BASE = 64.0
+_TWEEDIE_POWER = 1.5
 SIGMOIDS = ("table", "ckks")
 IMPORTANCES = ("none", "gain", "cover")
 MOST_LOG_ODDS = 1000.0
@@ -44,8 +52,11 @@ class TrainingParams:
         4, "Depth of every tree; trees are complete, with dummy splits.", (1, 10)
     )
     min_child_weight: float = parameter(1.0, "Least sum of hessians in a child.", (0.0, 1e9))
-    max_delta_step: float = parameter(
-        0.0, "Greatest absolute leaf value before the learning rate; 0: no bound.", (0.0, 1e12)
+    max_delta_step: float | None = parameter(
+        None,
+        "Greatest absolute leaf value before the learning rate; 0: no bound; none: 0, but 0.7 for "
+        "count:poisson.",
+        (0.0, 1e12),
     )
     gamma: float = parameter(0.0, "Least gain of a split.", (0.0, 1e9))
     monotone_constraints: tuple[int, ...] | tuple[tuple[str, int], ...] = parameter(
@@ -76,6 +87,11 @@ class TrainingParams:
     )
     scale_pos_weight: float = parameter(
         1.0, "Factor on the weight of positive rows.", (0.0, 1e4), excludes_low=True
+    )
+    tweedie_variance_power: float = parameter(
+        1.5,
+        "Of reg:tweedie: the variance is the mean to this power; 1 is poisson's, 2 is gamma's.",
+        (1.05, 1.95),
     )
     base_score: float | None = parameter(
         None,
@@ -117,7 +133,7 @@ class TrainingParams:
     auc_rows: int = parameter(
         0,
         "auc during a training: of a public sample of so many rows of an evaluation set; 0: of "
-        "all. `evaluate` always takes all.",
+        "all. After the last tree, and by `evaluate`, it is of all in any case.",
         (0, 10_000_000),
         is_ours=True,
     )
@@ -181,14 +197,15 @@ class TrainingParams:
     target_exponent: int | None = parameter(
         None,
         "A regression's targets, centred, are divided by 2^target_exponent, so that their "
-        "root mean square is at most 1. `check` proposes it at the label party.",
+        "root mean square is at most 1; of count:poisson and reg:tweedie not centred, so that "
+        "their mean is. `check` proposes it at the label party.",
         (-60, 60),
         is_ours=True,
     )
     metric_exponent: int | None = parameter(
         None,
         "Metrics are opened in steps of at most 10^metric_exponent; none: 4 decimals, "
-        "of a regression 4 digits of 2^target_exponent; auc and error always have 4 decimals. "
+        "of rmse 4 digits of 2^target_exponent; auc and error always have 4 decimals. "
         "`check` proposes it at the label party.",
         (-30, 30),
         is_ours=True,
@@ -265,7 +282,32 @@ class TrainingParams:
     @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics to evaluate, never empty."""
-        return self.eval_metric or self.traits.metrics[:1]
+        return self.eval_metric or self.known_metrics[:1]
+
+    @property
+    def known_metrics(self) -> tuple[str, ...]:
+        """What may be asked for, the default first."""
+        power = f"{self.tweedie_variance_power:g}"
+        return tuple(f"{m}{power}" if m.endswith("@") else m for m in self.traits.metrics)
+
+    @property
+    def poisson_step(self) -> float:
+        """max_delta_step of count:poisson: 0.7 where none is given, as in xgboost."""
+        return _POISSON_STEP if self.max_delta_step is None else self.max_delta_step
+
+    @property
+    def leaf_bound(self) -> float:
+        """The greatest absolute leaf value before the learning rate; 0: none but what words hold.
+
+        Where margins are logarithms no tree moves one by more than MOST_LOG_STEP.
+        """
+        given = self.max_delta_step or 0.0
+        if self.objective == POISSON.name:
+            given = self.poisson_step
+        if not self.traits.is_log:
+            return given
+        most = MOST_LOG_STEP / self.learning_rate
+        return min(given, most) if given else most
 
     @property
     def has_base_margin(self) -> bool:
@@ -312,13 +354,18 @@ class TrainingParams:
 
     @property
     def target_scale(self) -> float:
-        """What centred targets are divided by: 2^target_exponent of a regression, else 1."""
-        if self.traits.classifies:
+        """What margins times it are in the targets' unit: 2^target_exponent of squared error."""
+        return 1.0 if self.traits.is_log else self.label_scale
+
+    @property
+    def label_scale(self) -> float:
+        """What targets are divided by: 2^target_exponent where there is one, else 1."""
+        if not self.traits.is_scaled:
             return 1.0
         if self.target_exponent is None:
             raise UsageError(
                 f"objective {self.objective!r} needs target_exponent, the order of magnitude of "
-                "the targets' spread: `securexgb check` at the label party proposes the line to "
+                "the targets: `securexgb check` at the label party proposes the line to "
                 "add to the terms"
             )
         return 2.0**self.target_exponent
@@ -362,6 +409,24 @@ class TrainingParams:
             raise UsageError("scale_pos_weight is for objective 'binary:logistic' only")
         elif self.sigmoid != SIGMOIDS[0]:
             raise UsageError("sigmoid is for objective 'binary:logistic' only")
+        self._check_log()
+
+    def _check_log(self) -> None:
+        if self.objective != TWEEDIE.name and self.tweedie_variance_power != _TWEEDIE_POWER:
+            raise UsageError("tweedie_variance_power is for objective 'reg:tweedie' only")
+        if not self.traits.is_log:
+            return
+        if self.base_score is not None and self.base_score < _LEAST_LABEL:
+            raise UsageError(
+                f"base_score must be above 0, {_LEAST_LABEL:g} at least, for objective "
+                f"{self.objective!r}, whose margins are logarithms; it is {self.base_score:g}"
+            )
+        if self.objective == POISSON.name and (self.max_delta_step or 0.0) > _MOST_POISSON_STEP:
+            raise UsageError(
+                f"max_delta_step must be at most {_MOST_POISSON_STEP:g} for 'count:poisson': "
+                "hessians are multiplied by e to its power; it is "
+                f"{self.max_delta_step:g}"
+            )
 
     def _check_base_margin(self) -> None:
         bound = self.base_margin_bound
@@ -372,6 +437,11 @@ class TrainingParams:
                 "base_score and base_margin_bound are both given, and a row's base margin takes "
                 "the place of base_score: leave one of them out"
             )
+        if self.traits.is_log and bound > _MOST_LOG_BASE:
+            raise UsageError(
+                f"base_margin_bound {bound:g} is too large for objective {self.objective!r}: base "
+                f"margins are logarithms, at most {_MOST_LOG_BASE:g}"
+            )
         if self.traits.classifies and bound > MOST_LOG_ODDS:
             raise UsageError(
                 f"base_margin_bound {bound:g} is too large for objective {self.objective!r}: base "
@@ -379,11 +449,11 @@ class TrainingParams:
             )
 
     def _check_metrics(self) -> None:
-        known, more = self.traits.metrics, self.traits.opened_metrics
+        known, more = self.known_metrics, self.traits.opened_metrics
         for metric in self.eval_metric:
-            if metric in known or (self.opens_scores and _is_one_of(metric, more)):
+            if metric in known or (self.opens_scores and self.traits.is_opened(metric)):
                 continue
-            if _is_one_of(metric, more):
+            if self.traits.is_opened(metric):
                 raise UsageError(
                     f"eval_metric {metric!r} is not computed in shares: choose among "
                     f'{", ".join(known)}, or agree on evaluation_scores_to = "label", which gives '
@@ -398,17 +468,6 @@ class TrainingParams:
                 'auc_rows is for an auc in shares: with evaluation_scores_to = "label" it is of '
                 "all rows, so leave auc_rows out"
             )
-
-
-def _is_one_of(metric: str, known: tuple[str, ...]) -> bool:
-    """Whether it is one of these names, of which "error@t" stands for any t between 0 and 1."""
-    name, is_cut, text = metric.partition("@")
-    if not is_cut:
-        return metric in known
-    try:
-        return f"{name}@t" in known and 0.0 < float(text) < 1.0
-    except ValueError:
-        return False
 
 
 def declarations() -> dict[str, Declaration]:

@@ -33,9 +33,9 @@ from numpy.typing import NDArray
 from securexgb.arith.fixedpoint import LEAF_WEIGHT_INTEGER_BITS, MARGIN_BITS
 from securexgb.boost.columns.binning import check_categories, check_columns
 from securexgb.boost.ensemble import ModelHalf, Round, owned
-from securexgb.boost.hidden_scores import HiddenScores
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.objective.start import check_base_margin, margins_to_begin
+from securexgb.boost.splits.hidden_scores import HiddenScores
 from securexgb.errors import DataError, TermsDiffer, UsageError
 from securexgb.hybrid.ckks_products import agree_keys
 from securexgb.hybrid.ckks_scores import Limbs, tree_scores

@@ -29,8 +29,8 @@ from securexgb.boost.objective.objective import (
     label_gradients,
 )
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.sample import sampled_rows
 from securexgb.boost.splits.level import Level, LevelSplits, chosen_leaves
+from securexgb.boost.splits.sample import sampled_rows
 from securexgb.correlations.rows import RowShape
 from securexgb.mpc.left_bits import register_rows
 from securexgb.mpc.matrix import Buckets, MatrixShape, register

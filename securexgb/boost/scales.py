@@ -90,8 +90,17 @@ def needed_target_exponent(rows: Outcomes, params: TrainingParams) -> int | None
     """The least k with a (weighted) root mean square of centred targets of at most 2^k.
 
     Weights count as they are after rounding, by the exponent that ``params`` have. None where
-    all targets equal the centre, so any k will do.
+    all targets equal the centre, so any k will do. Where margins are logarithms, the least k with
+    a weighted mean, and a base_score, or a mean of e to the base margins, of at most 2^k.
     """
+    if params.traits.is_log:
+        mean = max(mean_target(rows.labels, rows.weights), params.base_score or 0.0)
+        if rows.base_margin is not None:
+            begin = np.exp(np.minimum(rows.base_margin, 700.0))
+            mean = max(mean, weighted_mean(begin, rows.weights))
+        if mean <= 0.0:
+            return None
+        return max(_exponent(mean, 1.0), _exponent(float(rows.labels.max()), 1.0) - _MOST_GAP_BITS)
     gaps, weights = np.abs(rows.labels - centre_of(rows, params)), rows.weights
     most = float(gaps.max(initial=0.0))
     if most == 0.0:
@@ -116,16 +125,29 @@ def check_weights(rows: Outcomes, params: TrainingParams) -> None:
     _check_fit("weight_exponent", params.weight_exponent, needed, "the mean of the weights")
 
 
+def check_finite(labels: Floats, params: TrainingParams) -> None:
+    """DataError for a regression's labels of any set that are no numbers, or beyond the bound."""
+    bound = math.inf if params.target_bound is None else params.target_bound
+    if not bool(np.all(np.isfinite(labels) & (np.abs(labels) <= bound))):
+        raise DataError(
+            "a target of the label party is missing, infinite or beyond target_bound "
+            f"{bound:g}: correct the column, or agree on a larger bound"
+        )
+
+
 def check_targets(rows: Outcomes, params: TrainingParams) -> None:
     """At the label party: DataError for a regression's targets that do not fit the terms."""
-    needed = needed_target_exponent(rows, params)
+    needed, what = (
+        needed_target_exponent(rows, params),
+        "mean" if params.traits.is_log else "spread",
+    )
     if params.target_exponent is None:
         proposed = within("target_exponent", needed or 0)
         raise DataError(
-            "objective 'reg:squarederror' needs target_exponent, the order of magnitude of the "
-            f"targets' spread at the label party: {line_to_add('target_exponent', proposed)}"
+            f"objective {params.objective!r} needs target_exponent, the order of magnitude of the "
+            f"targets' {what} at the label party: {line_to_add('target_exponent', proposed)}"
         )
-    _check_fit("target_exponent", params.target_exponent, needed, "the spread of the targets")
+    _check_fit("target_exponent", params.target_exponent, needed, f"the {what} of the targets")
 
 
 def line_to_add(name: str, value: int) -> str:

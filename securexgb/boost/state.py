@@ -14,15 +14,19 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.grower import TreeJob
 from securexgb.boost.metrics.auc import EvaluationTargets
 from securexgb.boost.row_side import RowSide
+from securexgb.mpc.shared import Shared
 
 
 @dataclass(eq=False)
 class DataSet:
-    """An evaluation set during a training; ``rows``: its place among those of the row side."""
+    """An evaluation set during a training; ``rows``: its place among those of the row side;
+    ``table``: the own columns; ``base``: margins before the first tree, shared (outputs, n)."""
 
     name: str
     rows: slice
     truth: EvaluationTargets
+    table: NDArray[np.float64]
+    base: Shared
 
 
 @dataclass(eq=False)

@@ -150,6 +150,7 @@ class Sessions:
                         positive_share=rows.positive_share,
                         leaks=after_training(half, training.set_rows),
                         estimate=recorder.compared(half),
+                        whole_auc=half.whole_auc,
                     )
                     self._keep(run, half, record)
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.leak import Floors, Leak, after_training, before_training
+from securexgb.boost.objective.log_link import losses_of
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
@@ -386,6 +387,7 @@ def _quality(params: TrainingParams, split: Split, secure: Reals) -> dict[str, A
     bins; those that do not apply, and xgboost's where it is not installed, are null."""
     facts: dict[str, Any] = {}
     names = ("auc", "ks") if params.traits.classifies else ("auc", "ks", "rmse")
+    loss = params.known_metrics[0] if params.traits.is_log else None
     models: dict[str, Reals | None] = {"": secure, "xgboost_": None, "xgboost_raw_": None}
     if has_xgboost():
         models["xgboost_"] = plain_xgboost(params, split.train, split.test)
@@ -394,13 +396,23 @@ def _quality(params: TrainingParams, split: Split, secure: Reals) -> dict[str, A
         found = None if scores is None else metrics_of(split.test, scores, params)
         values = {} if found is None else asdict(found)
         facts |= {prefix + name: values.get(name) for name in names}
+        if loss is not None:
+            facts[prefix + loss] = None if scores is None else _loss(loss, split.test, scores)
     return facts
+
+
+def _loss(metric: str, rows: Rows, scores: Reals) -> float:
+    assert rows.labels is not None
+    return float(losses_of(metric, rows.labels, scores).mean())
 
 
 def _text(facts: dict[str, Any], leaks: Sequence[Leak], report_is: str) -> str:
     """The closing table for people."""
     seconds, megabytes = facts["seconds"], facts["megabytes"]
-    names = [name for name in ("auc", "ks", "rmse") if facts.get(name) is not None]
+    measured = [
+        name.removeprefix("xgboost_raw_") for name in facts if name.startswith("xgboost_raw_")
+    ]
+    names = [name for name in measured if facts[name] is not None]
     prefixes = {"": "secure"}
     if has_xgboost():
         prefixes |= {

@@ -27,7 +27,7 @@ class SecureXGBClassifier(ClassifierMixin, SecureXGBModel):
     ``leak_`` (how much that can say of the labels).
     """
 
-    _objective = "binary:logistic"
+    _objectives = ("binary:logistic",)
 
     def _margins(
         self, X: Any, given: RowExtras, trees: tuple[int, int] | None = None

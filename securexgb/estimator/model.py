@@ -24,6 +24,7 @@ from securexgb.boost.params import TrainingParams, declarations
 from securexgb.boost.predict import Request
 from securexgb.boost.splits.directions import by_number
 from securexgb.errors import UsageError
+from securexgb.estimator.costly import MetricsWarning
 from securexgb.estimator.earlier import Earlier
 from securexgb.estimator.files import restore_estimator, save_estimator
 from securexgb.estimator.names import refuses_in_words
@@ -67,7 +68,8 @@ _log = logging.getLogger("securexgb.estimator")
 class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
     """What classifier and regressor share: fitting, predicting, importance, files."""
 
-    _objective: ClassVar[str] = ""
+    _objectives: ClassVar[tuple[str, ...]] = ()
+    """Those that it is for, the default first."""
     _halves: tuple[ModelHalf, ...]
     """This process's halves: both alone, one in a federation."""
     _sides: tuple[NDArray[np.intp], ...]
@@ -193,7 +195,8 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         halves = None if old is None else old.halves
         if halves is None:
             params = params.decided(can_hide=is_exact and (method is None or method.can_hide))
-        run = train_alone(params, train, sides, seed, evals, lambda _: hooks, method, halves)
+        watching = (MetricsWarning(method, evals), *hooks)
+        run = train_alone(params, train, sides, seed, evals, lambda _: watching, method, halves)
         self._halves, self._sides, self._seed = run.results, sides, seed
         self.ledger_ = run.ledger
         set_rows = [(name, data.count) for name, data in evals]
@@ -215,7 +218,8 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
             train, evals = align_training(party, federation, train, evals)
             half = None if old is None else old.halves[0]
             job = agreed_job(party, federation, train, evals, half)
-            half = run_training(party, replace(job, callbacks=hooks))
+            warning = MetricsWarning(federation.terms.method, evals)
+            half = run_training(party, replace(job, callbacks=(warning, *hooks)))
             self.ledger_ = party.ledger.rows()
         if half.params.opens_importance and half.importance is None:
             _log.warning("the model has no importance: %s", why_not(half))
@@ -250,15 +254,16 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
     def _params(self) -> tuple[TrainingParams, int]:
         """The parameters, checked, and the seed."""
         values = {name: getattr(self, name) for name in declarations()}
-        if self.objective not in (None, self._objective):
-            raise UsageError(
-                f"{type(self).__name__} is for objective {self._objective!r}, "
-                f"not {self.objective!r}"
-            )
+        if self.objective not in (None, *self._objectives):
+            known = [repr(name) for name in self._objectives]
+            listed = f"objective {known[0]}"
+            if known[1:]:
+                listed = f"objectives {', '.join(known[:-1])} and {known[-1]}"
+            raise UsageError(f"{type(self).__name__} is for {listed}, not {self.objective!r}")
         seed = integer_seed(self.random_state)
         columns = getattr(self, "n_features_in_", 0)
         values["monotone_constraints"] = by_number(self.monotone_constraints, columns)
-        values |= {"objective": self._objective, "random_state": seed}
+        values |= {"objective": self.objective or self._objectives[0], "random_state": seed}
         return TrainingParams.from_mapping(values), seed
 
     def _method(self) -> Method | None:

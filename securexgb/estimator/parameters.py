@@ -42,7 +42,7 @@ class Parameters:
     learning_rate: float = 0.3
     max_depth: int = 4
     min_child_weight: float = 1.0
-    max_delta_step: float = 0.0
+    max_delta_step: float | None = None
     monotone_constraints: Any = ()
     interaction_constraints: Any = ()
     gamma: float = 0.0
@@ -53,6 +53,7 @@ class Parameters:
     colsample_bylevel: float = 1.0
     colsample_bynode: float = 1.0
     scale_pos_weight: float = 1.0
+    tweedie_variance_power: float = 1.5
     base_score: float | None = None
     base_margin_bound: float | None = None
     max_bin: int = 32

@@ -194,7 +194,7 @@ class Checks:
         remark = f"{others} could be smaller, for more precise numbers" if others else "fit"
         if "metric_exponent" in self.proposed:
             remark += "; metric_exponent is not set, so metrics are opened to 4 decimals"
-            if not params.traits.classifies:
+            if "rmse" in params.metrics:
                 remark += " of 2^target_exponent"
         return remark
 

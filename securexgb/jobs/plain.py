@@ -72,6 +72,12 @@ def plain_xgboost(
         "seed": params.random_state,
         "nthread": 1,
     }
+    if params.max_delta_step is None:
+        del settings["max_delta_step"]
+    if not params.traits.classifies:
+        del settings["scale_pos_weight"]
+    if params.objective == "reg:tweedie":
+        settings["tweedie_variance_power"] = params.tweedie_variance_power
     if params.is_monotone:
         settings["monotone_constraints"] = of_table(params.monotone_constraints, train.column_names)
     if params.base_score is not None:

@@ -19,7 +19,7 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.objective.start import check_base_margin
 from securexgb.boost.predict import Request, Scoring, check_rows, predict_margins
-from securexgb.errors import DataError
+from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.alignment import same_rows
 from securexgb.jobs.rows import Rows
@@ -78,6 +78,12 @@ class Predictor:
         given, params = rows.base_margin, self.half.params
         check_base_margin(self.party.rank, params, given, rows.count, self._named)
         if self._federation is not None:
+            if rows.keys is not None and rows.aligned is None:
+                raise UsageError(
+                    f"the {self.party.role} party's rows come with keys to align by, and are not "
+                    "aligned: a Predictor scores common rows in their common order; let "
+                    "jobs.aligning.tables.aligned_margins find them, or predict by the estimator"
+                )
             same_rows(self.party, [(self._named, rows)], self._federation.terms)
         return predict_margins(
             self.party, self.half, rows.values, self._request, self._scoring, given

@@ -241,6 +241,7 @@ def _write(
         scored=quality.scored,
         stability=quality.stability,
         learning_curve=curves(half.history),
+        whole_auc=half.whole_auc,
         evaluated_after=[
             evaluated_round(half.params, place) + 1
             for place in range(evaluations(half.params, len(half.rounds)))

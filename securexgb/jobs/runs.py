@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -173,7 +173,7 @@ class RunRecord:
     ``dealer``: the verdict on it, None where there is none. ``missing_rates``:
     of the own columns. ``classes``: the two labels as the label party's file has them, that
     which counts as 1 last; ``positive_share``: of the training rows. ``estimate``: what was
-    expected of the last session beside what it took.
+    expected of the last session beside what it took. ``whole_auc``: see ``ModelHalf``.
     """
 
     ledger: LedgerRows
@@ -187,6 +187,7 @@ class RunRecord:
     positive_share: float | None = None
     leaks: Sequence[Leak]
     estimate: Compared | None = None
+    whole_auc: Mapping[str, float] = field(default_factory=dict)
 
     def to_mapping(self) -> dict[str, Any]:
         """For JSON."""

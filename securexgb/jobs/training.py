@@ -298,10 +298,11 @@ def _labels(
 def _sets(party: Party, job: TrainingJob, agreement: Agreement, model: ModelHalf) -> list[DataSet]:
     sets, first = list[DataSet](), job.data.count
     for (name, data), weighted in zip(job.evals, agreement.are_weighted, strict=True):
-        _, centre = margins_to_begin(party, model, data.base_margin, data.count)
+        base, centre = margins_to_begin(party, model, data.base_margin, data.count)
         truth = EvaluationTargets(data.count, weighted, data.labels, data.weights, centre)
         check_measured(truth, name, job.params, job.params.metrics)
-        sets.append(DataSet(name, slice(first, first + data.count), truth))
+        rows = slice(first, first + data.count)
+        sets.append(DataSet(name, rows, truth, data.values, base))
         first += data.count
     return sets
 

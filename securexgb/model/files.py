@@ -57,6 +57,7 @@ class _Header:
     best_iteration: NonNegativeInt | None
     importance: tuple[NonNegativeInt, ...] | None
     trees: NonNegativeInt
+    whole_auc: dict[str, float]
 
 
 _HEADER = TypeAdapter(_Header)
@@ -106,6 +107,7 @@ def dump_half(model: ModelHalf) -> bytes:
         "best_iteration": model.best_iteration,
         "importance": None if model.importance is None else list(model.importance),
         "trees": len(model.trees),
+        "whole_auc": model.whole_auc,
     }
     header_bytes = np.frombuffer(json.dumps(header).encode(), np.uint8)
     content: Arrays = {"model": header_bytes, "cuts": model.cuts}
@@ -182,4 +184,5 @@ def _half(header: _Header, arrays: Arrays) -> ModelHalf:
         history=header.history,
         best_iteration=header.best_iteration,
         importance=header.importance,
+        whole_auc=header.whole_auc,
     )

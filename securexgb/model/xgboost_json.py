@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.objective.registry import objective_of
+from securexgb.boost.objective.traits import POISSON, TWEEDIE
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.splits.opened import OpenedModel, OpenedTree
 from securexgb.errors import NotAvailable
@@ -58,6 +59,9 @@ class _Written:
 _WRITTEN = {
     "binary:logistic": _Written("reg_loss_param", lambda p: math.log(p / (1.0 - p)), 1e-5, 0.9),
     "reg:squarederror": _Written("reg_loss_param", float),
+    "count:poisson": _Written("poisson_regression_param", math.log, 1e-5, 0.9),
+    "reg:gamma": _Written("reg_loss_param", math.log, 1e-5, 0.9),
+    "reg:tweedie": _Written("tweedie_regression_param", math.log, 1e-5, 0.9),
 }
 _FORBIDDEN = str.maketrans("[]<", "___")
 """No name of a column has these in xgboost."""
@@ -140,13 +144,20 @@ def xgboost_json(opened: OpenedModel, half: ModelHalf, columns: Columns) -> dict
             },
             "objective": {
                 "name": params.objective,
-                _WRITTEN[params.objective].table: {
-                    "scale_pos_weight": f"{params.scale_pos_weight:.9g}"
-                },
+                _WRITTEN[params.objective].table: _settings(params),
             },
         },
         "version": _VERSION,
     }
+
+
+def _settings(params: TrainingParams) -> dict[str, str]:
+    """What xgboost keeps of an objective."""
+    if params.objective == POISSON.name:
+        return {"max_delta_step": f"{params.poisson_step:.9g}"}
+    if params.objective == TWEEDIE.name:
+        return {"tweedie_variance_power": f"{params.tweedie_variance_power:.9g}"}
+    return {"scale_pos_weight": f"{params.scale_pos_weight:.9g}"}
 
 
 def _base_score(half: ModelHalf, margins: NDArray[np.float64]) -> tuple[float, list[float]]:

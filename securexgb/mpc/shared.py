@@ -236,7 +236,8 @@ class SharedBits(_Secret):
         return SharedBits(self.words[..., : words_per(count)], count)
 
     def placed(self, leading: tuple[int, ...], places: tuple[NDArray[np.int64], ...]) -> SharedBits:
-        """Rows (k, count) put at public places, k for each leading axis, among rows of zeros."""
+        """Rows (k, ..., count) put at public places, k for each of the first leading axes, among
+        rows of zeros."""
         words = np.zeros((*leading, self.words.shape[-1]), np.uint64)
         words[places] = self.words
         return SharedBits(words, self.count)
@@ -245,7 +246,7 @@ class SharedBits(_Secret):
         """Bits (k, n) where a public mark is set, else 0; marks: of rows (k,), or (n, k) of all."""
         if public.ndim == 1:
             return self[public]
-        return SharedBits(self.words & pack_bits(public.T), self.count)
+        return self.where(public.T)
 
     def parity_from(self, axis: int) -> SharedBits:
         """At each place of a leading axis, the parity of it and of all that follow."""

@@ -73,7 +73,7 @@ def render_page(report: RunReport) -> str:
     found = {name: _shown(table) for name, table in tables(report).items()}
     sections = [
         *_quality(report, found),
-        _learning(report),
+        _learning(report, found),
         _importance(report),
         Section("Missing values of this side's features", _missing(report)),
         Section("What was revealed, and to whom", _revealed(report, found)),
@@ -187,13 +187,13 @@ def _stability(report: RunReport, found: Mapping[str, Shown]) -> Section:
     return Section("Stability of the scores", [picture, *_some(found, "stability"), floor])
 
 
-def _learning(report: RunReport) -> Section:
+def _learning(report: RunReport, found: Mapping[str, Shown]) -> Section:
     parts: list[Picture] = []
     if any(report.learning_curve.values()):
         sentence = "The metrics of the terms by number of trees, as they were opened to both sides."
         draw = lambda: figures.learning_curve(report.learning_curve, report.evaluated_after)  # noqa: E731
         parts.append(_picture("learning", draw, sentence))
-    return Section("Learning curve", parts)
+    return Section("Learning curve", [*parts, *_some(found, "whole_auc")])
 
 
 def _importance(report: RunReport) -> Section:

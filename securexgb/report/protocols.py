@@ -8,6 +8,7 @@ docs/threat-model.md hold them; a test compares.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from securexgb.he.noise import Sums, sums_precision
 from securexgb.hybrid.ckks_scores import Limbs
 from securexgb.hybrid.fourier import TERMS
 from securexgb.mpc.matrix import MatrixShape
+from securexgb.mpc.numbers.exponential import ExpTable, Power, Window, exp_table
 from securexgb.mpc.numbers.lift import binary
 from securexgb.mpc.numbers.logarithm import Normalised
 from securexgb.mpc.numbers.magnitude import Index
@@ -276,7 +278,15 @@ def _of_numbers(
             sigmoid_table(20, 18, True, np.zeros((4, 64), np.int64)),
         ),
         "mpc.numbers.sigmoid.softplus": (x,),
+        "mpc.numbers.exponential.exponentials": (x, _powers()),
     }
+
+
+def _powers() -> ExpTable:
+    """Of count:poisson's mean and hessian."""
+    coins = [np.zeros((2, 64), np.int64)] * 2
+    powers = Power(Fraction(1), 20), Power(Fraction(2), 18)
+    return exp_table(Window(5, 100.0), powers, True, coins)
 
 
 def _of_boost(

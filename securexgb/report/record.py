@@ -181,6 +181,7 @@ class RunReport:
     ``numbers``: the bits that gradients had.
     ``learning_curve``: revealed metric values by "set metric", one an evaluation;
     ``evaluated_after``: after how many trees each was, every tree where it says nothing.
+    ``whole_auc``: by evaluation set the auc of all rows, where the curve's is of a sample.
     ``dealer``: the verdict on the dealer (a dictionary of ``Verdict``), None where there is none.
     ``leaks``: what the leak meter says of the training and of its evaluation sets (dictionaries
     of ``boost.leak.Leak``). ``importance``: by column, what ``importance_is`` says, which is the
@@ -209,6 +210,7 @@ class RunReport:
     stability: Sequence[Stability] = ()
     learning_curve: Mapping[str, Sequence[float]] = field(default_factory=dict)
     evaluated_after: Sequence[int] = ()
+    whole_auc: Mapping[str, float] = field(default_factory=dict)
     importance: Mapping[str, float] = field(default_factory=dict)
     importance_is: str = ""
     missing_rates: Mapping[str, float] = field(default_factory=dict)

@@ -47,6 +47,7 @@ def tables(report: RunReport) -> dict[str, Table]:
                 report.evaluated_after or range(1, len(values) + 1), values, strict=True
             )
         ]),
+        Table("whole_auc", ("rows", "auc of all"), list(report.whole_auc.items())),
         Table("importance", ("column", "importance"), _sorted(report.importance)),
         Table("missing", ("column", "missing"), _sorted(report.missing_rates),
               frozenset({"missing"})),

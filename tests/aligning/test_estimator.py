@@ -11,8 +11,10 @@ import pytest
 from securexgb import SecureXGBClassifier, SecureXGBRegressor
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, UsageError
+from securexgb.estimator.tables import RowExtras
 from securexgb.federation.session import Federation
 from securexgb.jobs.aligning import session as sessions
+from securexgb.jobs.prediction import Predictor
 from securexgb.mpc.party import ROLES
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
@@ -73,6 +75,17 @@ def fit(rank, model, rows, **more):
 
 
 TERMS = {"keys": ["pid"], "min_common": 5, "normalise": ["strip"]}
+
+
+def test_a_predictor_takes_aligned_rows_only(both):
+    def program(rank, model):
+        fit(rank, model, OWN[rank])
+        rows = model._own_columns(table(rank, OWN[rank]), RowExtras(), reset=False)
+        predictor = Predictor.open(model.federation, model._halves[0])
+        with pytest.raises(UsageError, match="keys to align by, and are not aligned"):
+            predictor.margins(rows)
+
+    both(program, TERMS)
 
 
 def test_a_model_is_that_of_the_join_and_predictions_have_the_order_of_the_table(both):

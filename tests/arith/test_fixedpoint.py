@@ -11,6 +11,7 @@ from securexgb.arith.fixedpoint import (
     SUM_BITS,
     NumberFormat,
     Penalties,
+    Scales,
     decode,
     encode,
 )
@@ -47,7 +48,7 @@ def _format(
         most=((16.0 if subsampled else 1.5), 1.0) if squared else (1.0, 0.25),
         gradient_cap=cap,
         weight_exponent=exponent,
-        target_scale=1.0,
+        scales=Scales(),
         penalties=penalties,
     )
 

@@ -179,7 +179,7 @@ class Oracle:
         """T(G) / (H + lambda), clamped."""
         gradient, below = self._exact(sums)
         weight = gradient / below if below else Fraction(0)
-        most = Fraction(self.case.params.max_delta_step)
+        most = Fraction(self.case.params.max_delta_step or 0)
         return min(max(weight, -most), most) if most else weight
 
     def _earned(self, sums: NDArray[np.int64]) -> Fraction:

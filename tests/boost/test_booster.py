@@ -20,6 +20,7 @@ from securexgb.errors import DataError, SecureXGBError, TermsDiffer, UsageError
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.training import train
+from securexgb.mpc.reveals import Reveal
 from securexgb.testing import run_parties
 from tests.boost.data import jobs, opened_leaves, same_model, sides, table, train_both
 
@@ -156,7 +157,7 @@ class Recorder(TrainingCallback):
 
 def test_metrics_of_every_other_tree_and_the_last(backend) -> None:
     data = sides(*table(80), 2)
-    every = replace(SMALL, n_estimators=5, eval_metric=("error", "logloss"))
+    every = replace(SMALL, n_estimators=5, eval_metric=("error",))
     one, two = (
         train_both(params, data, backend, {"a": data})
         for params in (every, replace(every, eval_every=2))
@@ -165,7 +166,29 @@ def test_metrics_of_every_other_tree_and_the_last(backend) -> None:
     for half in two:
         for metric, values in half.history["a"].items():
             assert values == [one[0].history["a"][metric][tree] for tree in (1, 3, 4)]
-    assert [leak.openings for leak in after_training(two[0], [("a", 80)])][1] == 6
+    assert [leak.openings for leak in after_training(two[0], [("a", 80)])][1] == 3
+
+
+@pytest.mark.parametrize("early", [None, 2])
+def test_the_auc_of_all_rows_is_opened_at_the_end(backend, early: int | None) -> None:
+    """Of the rounds that predict: with early stopping these are fewer than were grown."""
+    data, flipped = sides(*table(80), 2), sides(table(60)[0], 1 - table(60)[1], 2)
+    whole = replace(SMALL, n_estimators=4, eval_metric=("auc",), base_score=0.5)
+    params = replace(whole, auc_rows=40, early_stopping_rounds=early)
+    sets = {"few": tuple(rows.take(np.arange(30)) for rows in data), "all": flipped}
+
+    def program(party, job):
+        return train(party, job), party.ledger.entries
+
+    (one, ledger), (two, _) = run_parties(program, jobs(params, data, sets), backend=backend)
+    grown = one.best_iteration if early else len(one.rounds) - 1
+    expected = train_both(whole, data, evals={"all": flipped})[0].history["all"]["auc"][grown]
+    assert one.whole_auc == two.whole_auc == {"all": expected}
+    assert one.history["all"]["auc"][grown] != expected
+    assert len(one.best_rounds) == grown + 1
+    assert ledger[Reveal.METRIC, "both"] == 2 * len(one.rounds) + 1
+    few, many = after_training(one, [("few", 30), ("all", 60)])[1:]
+    assert many.openings == few.openings + 1
 
 
 @pytest.mark.parametrize(("every", "trees"), [(3, 20), (7, 20), (7, 3)])

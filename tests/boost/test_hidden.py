@@ -13,9 +13,9 @@ import pytest
 
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.ensemble import History, ModelHalf, Round
-from securexgb.boost.hidden_scores import HiddenScores
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict_margins
+from securexgb.boost.splits.hidden_scores import HiddenScores
 from securexgb.correlations.rows import RowShape
 from securexgb.errors import DataError, SecureXGBError, UsageError
 from securexgb.jobs.evaluation import measure

@@ -8,7 +8,12 @@ import pytest
 from securexgb.arith.prg import Prg
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.sample import columns_of_nodes, sampled_columns, sampled_count, sampled_rows
+from securexgb.boost.splits.sample import (
+    columns_of_nodes,
+    sampled_columns,
+    sampled_count,
+    sampled_rows,
+)
 
 COINS = Prg(bytes(16))
 LAYOUT = Layout.of(TrainingParams(), 10_000, (3, 7), False)

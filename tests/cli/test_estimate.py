@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import deque
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,23 +15,31 @@ import pytest
 from securexgb.align.intersect import Limits, intersect
 from securexgb.arith.prg import Prg
 from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.continued.going_on import going_on
 from securexgb.boost.costs.metrics import MeasuredSet, metric_cost, metrics_cost
 from securexgb.boost.layout import Layout
 from securexgb.boost.metrics.auc import EvaluationTargets
 from securexgb.boost.metrics.evaluation import metric_value
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
-from securexgb.channel.memory import memory_pair
+from securexgb.channel.memory import MemoryChannel, memory_pair
 from securexgb.correlations.counting import CountingSource
 from securexgb.correlations.kinds import KINDS
 from securexgb.correlations.source import BucketMatrix
 from securexgb.errors import MalformedFrame, UsageError
+from securexgb.jobs.estimating.correlations import DryRun
 from securexgb.jobs.estimating.estimate import PREDICTED_ROWS, estimate
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import Link, measured, measuring_cost
 from securexgb.jobs.estimating.machine import Machine, price
 from securexgb.jobs.estimating.memory import memory_of, session_bytes
-from securexgb.jobs.estimating.online import gradients_cost, measuring_a_model_cost, tree_cost
+from securexgb.jobs.estimating.online import (
+    closing_cost,
+    gradients_cost,
+    measuring_a_model_cost,
+    setup_cost,
+    tree_cost,
+)
 from securexgb.jobs.estimating.words import auc_line, evaluation_warning
 from securexgb.jobs.evaluation import measure
 from securexgb.jobs.job import TrainingJob
@@ -120,8 +129,11 @@ def run(of, then=lambda party, half, own: None):
         (DEALT, {"evaluation_rows": (700, 300), "eval_metric": ("logloss", "error", "auc")}),
         (DEALT, {"evaluation_rows": (500,), "missing_values": "refused", **REGRESSION}),
         (DEALT, {"evaluation_rows": (200,), "eval_metric": ("error", "logloss"), **WEIGHTED}),
-        (DEALT, {"evaluation_rows": (200,), "eval_metric": ("auc",), "eval_every": 2}),
-        (DEALT, {"evaluation_rows": (300, 90), "evaluation_scores_to": "label"}),
+        (
+            DEALT,
+            {"evaluation_rows": (200,), "eval_metric": ("auc",), "eval_every": 2, "auc_rows": 70},
+        ),
+        (TWO_PARTY, {"evaluation_rows": (300, 90), "evaluation_scores_to": "label"}),
     ],
 )
 def test_a_training_costs_what_is_foreseen(method, settings, splits):
@@ -140,9 +152,37 @@ def test_a_training_costs_what_is_foreseen(method, settings, splits):
     assert found.trees == len(words) == 3
     online = sum(seen[-1][1] for seen, _ in done.results)
     metrics = 8 * (of_metrics(of).label_words + of_metrics(of).feature_words)
-    grown = sum(8 * (one.label_words + one.feature_words) for one in words)
+    end = closing_cost(of)
+    grown = 8 * (end.label_words + end.feature_words)
+    grown += sum(8 * (one.label_words + one.feature_words) for one in words)
     measured = -(-3 // of.params.eval_every)
     assert online == pytest.approx(grown + measured * metrics, rel=0.01, abs=4000)
+
+
+def test_messages_that_wait_for_each_other_are_foreseen(monkeypatch):
+    """On the stream of transfers: each message is stamped with the length of the chain it ends."""
+    chains, stamps = {0: 0, 1: 0}, {0: deque(), 1: deque()}
+    send, receive = MemoryChannel.send, MemoryChannel.receive
+
+    def sent(self, tag, *given):
+        if "/transfers/" in tag:
+            stamps[self._rank].append(chains[self._rank] + 1)
+        send(self, tag, *given)
+
+    def received(self, tag, at_most):
+        payload = receive(self, tag, at_most)
+        if "/transfers/" in tag:
+            chains[self._rank] = max(chains[self._rank], stamps[1 - self._rank].popleft())
+        return payload
+
+    monkeypatch.setattr(MemoryChannel, "send", sent)
+    monkeypatch.setattr(MemoryChannel, "receive", received)
+    of = job(TWO_PARTY, rows=600, splits="owner")
+    run(of)
+    dry, trees = DryRun(of, MACHINE), of.params.n_estimators
+    for tree in range(trees):
+        dry.round(tree_cost(of, is_first=tree == 0).correlations, trees - tree)
+    assert dry.sent.messages == pytest.approx(max(chains.values()), rel=0.15)
 
 
 def of_metrics(of):
@@ -153,6 +193,27 @@ def test_importance_costs_what_is_foreseen():
     of = job(DEALT, rows=200, splits="hidden", importance="gain")
     (seen, _), _ = run(of).results
     assert seen[-1][0] == estimate(of, 0, machine=MACHINE).training().rounds
+
+
+@pytest.mark.parametrize("splits", ["owner", "hidden"])
+def test_going_on_from_a_model_costs_its_scores(splits):
+    of = job(DEALT, rows=300, evaluation_rows=(100,), splits=splits, eval_metric=("error",))
+
+    def then(party, half, own):
+        params = going_on(replace(of.params, n_estimators=1), half)
+        watch, sets = Watch(party), (("s0", own.take(np.arange(100))),)
+        watch.look()
+        train(party, TrainingJob(params, own, sets, callbacks=(watch,), old=half))
+        (began, sent, _), (rounds, sent_then, _), *_, (ended, _, _) = watch.seen
+        return rounds - began, sent_then - sent, ended - began, params
+
+    for rank, (_, (rounds, sent, all_rounds, params)) in enumerate(run(of, then).results):
+        more = replace(of, params=params)
+        expected = setup_cost(more)
+        assert rounds == expected.rounds
+        words = expected.feature_words if rank else expected.label_words
+        assert sent == pytest.approx(8 * words, rel=0.05, abs=3000)
+        assert all_rounds == estimate(more, rank, machine=MACHINE).training().rounds
 
 
 @pytest.mark.parametrize("splits", ["owner", "hidden"])

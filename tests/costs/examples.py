@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,12 @@ from securexgb.hybrid.ckks_scores import Limbs
 from securexgb.mpc.circuits.chains import Preparation
 from securexgb.mpc.left_bits import register_rows
 from securexgb.mpc.matrix import Buckets, MatrixShape, register
+from securexgb.mpc.numbers.curves import COIN_BITS
+from securexgb.mpc.numbers.exponential import Power, Window, exp_table
 from securexgb.mpc.numbers.lift import Number
 from securexgb.mpc.numbers.logarithm import MANTISSA_BITS, Normalised, normal_masks, searched
 from securexgb.mpc.numbers.magnitude import Index
-from securexgb.mpc.numbers.sigmoid import COIN_BITS, sigmoid_table
+from securexgb.mpc.numbers.sigmoid import sigmoid_table
 from securexgb.mpc.numbers.table import Place, Tables
 from securexgb.mpc.numbers.unpack import SumWidths
 from securexgb.mpc.party import Party
@@ -126,6 +129,17 @@ def _sigmoid(draw: Draw) -> Arguments:
     coins = draw.integers(0, 1 << COIN_BITS, (4, 64))
     table = sigmoid_table(bits[0], bits[1], bool(draw.integers(2)), coins)
     return [_numbers(draw, _count(draw)), public(table), public(int(draw.integers(30, 47)))]
+
+
+def _exponentials(draw: Draw) -> Arguments:
+    window = Window(int(draw.choice([5, 11])), float(draw.integers(1, 99)), int(draw.integers(17)))
+    powers = tuple(
+        Power(Fraction(int(part), 4), int(size))
+        for part, size in zip(draw.choice([4, 6], 2), draw.integers(0, 21, 2), strict=True)
+    )[: int(draw.integers(1, 3))]
+    coins = draw.integers(0, 1 << COIN_BITS, (2, 2, 64))[: len(powers)]
+    table = exp_table(window, powers, bool(draw.integers(2)), coins)
+    return [_numbers(draw, _count(draw), bits=20 + window.scale_bits), public(table)]
 
 
 def _magnitude(draw: Draw) -> Arguments:
@@ -413,6 +427,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.numbers.magnitude.magnitude": _magnitude,
     "mpc.numbers.lift.lift_numbers": _lift_numbers,
     "mpc.numbers.sigmoid.sigmoid": _sigmoid,
+    "mpc.numbers.exponential.exponentials": _exponentials,
     "mpc.numbers.sigmoid.softplus": lambda draw: [
         _numbers(draw, _count(draw)),
         public(int(draw.integers(30, 47))),

@@ -235,6 +235,13 @@ def test_evaluation_sets_early_stopping_and_callbacks(cancer):
     assert {row["reveal"] for row in model.ledger_} == {"METRIC"}
 
 
+def test_a_metric_that_takes_more_than_the_tree_is_warned_of(cancer):
+    X, y = cancer
+    small = {"n_estimators": 1, "max_depth": 1, "max_bin": 2, "eval_metric": "auc"}
+    with pytest.warns(UserWarning, match=r"eval_every = 5 in the terms .* and auc_rows = 2048"):
+        SecureXGBClassifier(**small).fit(X[:40], y[:40], eval_set=[(X, y)])
+
+
 @pytest.mark.parametrize("splits", ["owner", "hidden"])
 def test_the_leak_meter_is_an_attribute_and_few_rows_are_told_in_the_log(cancer, caplog, splits):
     X, y = cancer

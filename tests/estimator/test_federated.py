@@ -44,7 +44,8 @@ def both(monkeypatch):
 
     def run(program, id_column="customer", own_id_column=None, base_margin_bound=None, **more):
         small = {"n_estimators": 2, "max_depth": 2, "max_bin": 8, "eval_metric": ("error",)}
-        params = TrainingParams(**small, base_margin_bound=base_margin_bound)
+        usual = TrainingParams(**small, base_margin_bound=base_margin_bound)
+        params = more.pop("training", usual)
         terms = JobTerms(
             name="loans",
             label_party="bank",
@@ -94,6 +95,20 @@ def test_after_a_fit_the_terms_parameters_are_shown(both):
         assert (shown["n_estimators"], shown["max_bin"], shown["splits"]) == (2, 8, "hidden")
         assert xgboost_params["max_depth"] == 2
         assert clone(model).get_params()["n_estimators"] == 2
+
+
+def test_a_metric_that_takes_more_than_the_tree_is_warned_of_at_both_sides(both):
+    table = [np.tile(own, (5, 1)) for own in TABLES]
+    ids = [f"e{row}" for row in range(5 * ROWS)]
+
+    def program(rank, model):
+        labels = np.tile(LABELS, 5) if rank == 0 else None
+        fit(rank, model, ids=IDS, eval_set=[(table[rank], labels)], eval_set_ids=[ids])
+
+    training = TrainingParams(n_estimators=1, max_depth=1, max_bin=2, eval_metric=("auc",))
+    with pytest.warns(UserWarning, match="metrics after a tree take .* more than the tree") as seen:
+        both(program, training=training)
+    assert len(seen) == 2
 
 
 def test_the_intercept_is_the_label_party_s(both):

@@ -20,8 +20,8 @@ from securexgb.jobs.agreement import (
 )
 
 FACTS = JobDescription(
+    past=" 0",
     params="{}",
-    past="",
     digest="d",
     rows=3,
     columns=2,

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import MARGIN_BITS
 from securexgb.boost.dither import FRACTION_BITS, Dither
+from securexgb.mpc.numbers.curves import COIN_BITS
 from securexgb.mpc.numbers.sigmoid import (
-    COIN_BITS,
     SigmoidTable,
     sigmoid,
     sigmoid_cost,

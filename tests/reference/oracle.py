@@ -56,6 +56,12 @@ def xgboost_on_bins(
         "scale_pos_weight": params.scale_pos_weight,
         "base_score": params.base_score,
     }
+    if params.max_delta_step is None:
+        del settings["max_delta_step"]
+    if params.traits.is_log:
+        del settings["scale_pos_weight"]
+    if params.objective == "reg:tweedie":
+        settings["tweedie_variance_power"] = params.tweedie_variance_power
     if params.base_score is None:
         del settings["base_score"]
     return xgboost.train(settings, matrix, params.n_estimators)

@@ -21,9 +21,11 @@ from securexgb.mpc.party import ROLES
 
 KEPT = (
     "objective", "max_depth", "max_bin", "missing_values", "splits", "importance", "base_score",
-    "target_exponent",
+    "target_exponent", "tweedie_variance_power",
 )  # fmt: skip
 """Terms that old and new trees have in common."""
+CONSTRAINTS = ("monotone_constraints", "interaction_constraints")
+"""What a whole model keeps; known of columns once both sides' are."""
 
 
 def going_on(params: TrainingParams, old: ModelHalf) -> TrainingParams:
@@ -71,11 +73,12 @@ def check_old(
             f"the model to go on from has other columns at the {old.role} party: it needs "
             f"{', '.join(old.columns[:20]) or 'none'}, in this order"
         )
-    if params.monotone_constraints != old.params.monotone_constraints:
-        raise UsageError(
-            "monotone_constraints are others than those of the model to go on from, whose trees "
-            "would not keep them: write the same ones, or train a new model"
-        )
+    for name in CONSTRAINTS:
+        if getattr(params, name) != getattr(old.params, name):
+            raise UsageError(
+                f"{name} are others than those of the model to go on from, whose trees would not "
+                "keep them: write the same ones, or train a new model"
+            )
     if params.has_base_margin != old.params.has_base_margin:
         had, has = ("with" if p.has_base_margin else "without" for p in (old.params, params))
         raise UsageError(

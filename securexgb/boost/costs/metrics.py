@@ -17,6 +17,7 @@ from securexgb.arith.fixedpoint import MARGIN_BITS, ROW_WEIGHT_BITS
 from securexgb.boost.metrics import auc, evaluation
 from securexgb.boost.metrics.evaluation import Mean, metric_unit
 from securexgb.boost.metrics.opened import opened_metrics_cost
+from securexgb.boost.objective.log_metrics import loss_of, losses_cost
 from securexgb.boost.objective.logistic import margin_bits
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
@@ -54,6 +55,10 @@ def metrics_cost(params: TrainingParams, sets: Sequence[MeasuredSet]) -> Cost:
 
 def metric_cost(metric: str, of: MeasuredSet, params: TrainingParams) -> Cost:
     """Cost of ``evaluation.metric_value``, in shares."""
+    if params.traits.is_log:
+        loss = loss_of(metric, params)
+        mean = Mean(loss.fraction_bits, loss.integer_bits, metric_unit(params) / loss.unit)
+        return losses_cost(metric, of.rows, params) + _mean(of, mean)
     return _METRICS[metric](of, params)
 
 

@@ -8,6 +8,7 @@ add up to the row count, which makes the divisor public and their sum not.
     logloss   mean of softplus(m) - y m
     error     mean of [m > 0] xor y
     rmse      root of the mean of (m - y)^2
+    -nloglik, gamma-deviance: see ``objective.log_metrics``
     auc       (sum of the positives' ranks - P (P + 1) / 2) / (P N); tied margins count half;
               of a public sample of the rows where the terms say auc_rows (``auc``)
 
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import MARGIN_BITS, ROW_WEIGHT_BITS, encode
 from securexgb.boost.metrics.auc import EvaluationTargets, auc, sampled
+from securexgb.boost.objective.log_metrics import LABEL_INTEGER_BITS, loss_of, losses
 from securexgb.boost.objective.logistic import margin_bits
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks, sending_block
@@ -68,6 +70,8 @@ def metric_value(
     opened in steps of at most 1,000 square units: an rmse of 1,000 units is right to half a unit.
     """
     with party.step(metric):
+        if params.traits.is_log:
+            return _log_loss(party, metric, margins[0], truth, params)
         return _METRICS[metric](party, margins[0], truth, params)
 
 
@@ -80,7 +84,8 @@ def metric_unit(params: TrainingParams) -> float:
 
 def fixed_step(metric: str, params: TrainingParams) -> float:
     """The largest step in which a metric is opened that the label party computes by itself."""
-    return metric_unit(params) if metric in _IN_UNITS else _DECIMALS
+    is_loss = params.traits.is_log and metric in params.known_metrics
+    return metric_unit(params) if is_loss or metric in _IN_UNITS else _DECIMALS
 
 
 def check_metrics(
@@ -100,6 +105,14 @@ def check_metrics(
                 f"a target of the evaluation set {name!r} at the label party is too far from those "
                 f"of the training data, more than 2^{_GAP_INTEGER_BITS} times 2^target_exponent: "
                 "correct it, or agree on a larger target_exponent"
+            )
+    if truth.labels is not None and "poisson-nloglik" in metrics:
+        most = params.label_scale * 2**LABEL_INTEGER_BITS
+        if float(truth.labels.max()) >= most:
+            raise DataError(
+                f"a label of the evaluation set {name!r} at the label party is {most:g} or more, "
+                f"2^{LABEL_INTEGER_BITS} times 2^target_exponent: correct it, or agree on a larger "
+                "target_exponent"
             )
     if "auc" not in metrics:
         return
@@ -133,6 +146,14 @@ def _logloss(
     losses = Shared.concatenate(parts) - products[0, 0]
     as_mean = Mean(MARGIN_BITS, _LOSS_INTEGER_BITS, metric_unit(params))
     return _mean(party, losses, truth, as_mean)
+
+
+def _log_loss(
+    party: Party, metric: str, margins: Shared, truth: EvaluationTargets, params: TrainingParams
+) -> float:
+    loss, values = loss_of(metric, params), losses(party, metric, margins, truth, params)
+    as_mean = Mean(loss.fraction_bits, loss.integer_bits, metric_unit(params) / loss.unit)
+    return _mean(party, values, truth, as_mean) * loss.unit
 
 
 def _error(

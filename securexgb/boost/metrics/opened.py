@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from securexgb.arith.fixedpoint import MARGIN_BITS
 from securexgb.boost.metrics.auc import EvaluationTargets
 from securexgb.boost.metrics.evaluation import fixed_step
+from securexgb.boost.objective.log_link import losses_of
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, MalformedFrame, SecureXGBError
@@ -105,6 +106,9 @@ def metric_of(name: str, rows: Scored) -> float:
     kind, _, threshold = name.partition("@")
     if kind == "error":
         return _error(rows, float(threshold) if threshold else 0.5)
+    if kind not in _METRICS:
+        losses = losses_of(name, rows.labels, rows.predictions)
+        return float(np.average(losses, weights=rows.weights))
     return _METRICS[kind](rows)
 
 

@@ -7,6 +7,8 @@ training, measure after the same trees.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from securexgb.boost.params import TrainingParams
 
 
@@ -29,3 +31,13 @@ def evaluated_round(params: TrainingParams, place: int) -> int:
 def place_of(params: TrainingParams, number: int) -> int:
     """The place among a metric's values of that after the evaluated round ``number``."""
     return (number - params.past.rounds) // params.eval_every
+
+
+def is_sampled(params: TrainingParams, rows: int) -> bool:
+    """Whether the auc of a set of so many rows is that of a sample during the training."""
+    return "auc" in params.metrics and 0 < params.auc_rows < rows
+
+
+def whole_sets(params: TrainingParams, sets: Iterable[tuple[str, int]]) -> list[str]:
+    """Names of the sets, of so many rows each, that are measured once more."""
+    return [name for name, rows in sets if is_sampled(params, rows)]

@@ -17,7 +17,7 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.arith.fixedpoint import NumberFormat, encode
+from securexgb.arith.fixedpoint import NumberFormat, Scales, encode
 from securexgb.boost.dither import Dither, by_row
 from securexgb.boost.objective.traits import Traits
 from securexgb.boost.params import TrainingParams
@@ -25,7 +25,7 @@ from securexgb.boost.rows import blocks, sending_block
 from securexgb.boost.scales import Outcomes, check_weights, row_factors
 from securexgb.mpc.alone import Alone
 from securexgb.mpc.multiply import multiply
-from securexgb.mpc.numbers.sigmoid import MOST_BITS
+from securexgb.mpc.numbers.curves import MOST_BITS
 from securexgb.mpc.numbers.truncate import truncate
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import constant
@@ -116,6 +116,11 @@ class Objective(ABC):
     @abstractmethod
     def most(self) -> tuple[float, float]:
         """What |g| and h are at most, a row on average: what sums must have room for."""
+
+    @property
+    def scales(self) -> Scales:
+        """What the gradients of the user's unit are divided by."""
+        return Scales()
 
     @abstractmethod
     def derivatives(self, numbers: NumberFormat, coins: Dither, is_weighted: bool) -> Derivatives:

@@ -54,7 +54,7 @@ def with_scales(
         needed = needed_weight_exponent(train, params)
         if needed is not None:
             params = replace(params, weight_exponent=within("weight_exponent", needed))
-    if params.target_exponent is None and not params.traits.classifies:
+    if params.target_exponent is None and params.traits.is_scaled:
         needed = needed_target_exponent(train, params) or 0
         params = replace(params, target_exponent=within("target_exponent", needed))
     if params.metric_exponent is None:
@@ -75,7 +75,7 @@ def proposed_lines(
     if needed is not None and not _is_close("weight_exponent", params.weight_exponent or 0, needed):
         lines["weight_exponent"] = within("weight_exponent", needed)
         params = replace(params, weight_exponent=lines["weight_exponent"])
-    if not params.traits.classifies:
+    if params.traits.is_scaled:
         needed, given = needed_target_exponent(train, params), params.target_exponent
         is_unfit = needed is not None and not _is_close("target_exponent", given or 0, needed)
         if given is None or is_unfit:

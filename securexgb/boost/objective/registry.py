@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from securexgb.boost.objective.log_link import Gamma, Poisson, Tweedie
 from securexgb.boost.objective.logistic import Logistic
 from securexgb.boost.objective.objective import Objective, Sigmoid
 from securexgb.boost.objective.squared import SquaredError
@@ -10,6 +11,9 @@ from securexgb.boost.params import TrainingParams
 OBJECTIVES: dict[str, type[Objective]] = {
     "binary:logistic": Logistic,
     "reg:squarederror": SquaredError,
+    "count:poisson": Poisson,
+    "reg:gamma": Gamma,
+    "reg:tweedie": Tweedie,
 }
 
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from securexgb.arith.fixedpoint import NumberFormat, encode
+from securexgb.arith.fixedpoint import NumberFormat, Scales, encode
 from securexgb.boost.dither import Dither
 from securexgb.boost.objective.objective import (
     Derivatives,
@@ -17,8 +17,13 @@ from securexgb.boost.objective.objective import (
     weighted_pair,
 )
 from securexgb.boost.objective.traits import SQUARED_ERROR
-from securexgb.boost.scales import Outcomes, centre_of, check_targets, weighted_mean
-from securexgb.errors import DataError
+from securexgb.boost.scales import (
+    Outcomes,
+    centre_of,
+    check_finite,
+    check_targets,
+    weighted_mean,
+)
 from securexgb.mpc.party import Party
 from securexgb.mpc.share import constant
 from securexgb.mpc.shared import Shared, Words
@@ -38,13 +43,12 @@ class SquaredError(Objective):
         is_less = self._params.subsample < 1.0 or self._params.past.rounds > 0
         return (_LESS_IS_KNOWN if is_less else _SLACK), 1.0
 
+    @property
+    def scales(self) -> Scales:
+        return Scales(gradient=self._params.target_scale)
+
     def check_labels(self, labels: Floats) -> None:
-        bound = math.inf if self._params.target_bound is None else self._params.target_bound
-        if not bool(np.all(np.isfinite(labels) & (np.abs(labels) <= bound))):
-            raise DataError(
-                "a target of the label party is missing, infinite or beyond target_bound "
-                f"{bound:g}: correct the column, or agree on a larger bound"
-            )
+        check_finite(labels, self._params)
 
     def check_scales(self, rows: Outcomes) -> None:
         super().check_scales(rows)

@@ -85,10 +85,10 @@ def groups_cost(groups: Groups, parents: int, *, is_first: bool) -> Cost:
 def next_groups(
     party: Party, groups: Groups, chosen: SharedBits, above: SharedBits | None
 ) -> tuple[SharedBits, SharedBits]:
-    """Of nodes, whether a group is open at their children, (groups, nodes), and whether a kind of
-    columns may be used there, (kinds, nodes).
+    """Whether groups are open at nodes' children, and kinds of columns may be used there.
 
-    ``above``: whether a group is open at the nodes; None where all are.
+    (groups, nodes) and (kinds, nodes). ``chosen``: whether a node's best candidate is of a column
+    of a group, (groups, nodes); ``above``: whether a group is open at a node; None where all are.
     """
     is_open = chosen if above is None else and_bits(party, above, chosen)
     places = groups.groups.T
@@ -97,10 +97,7 @@ def next_groups(
     # Or by the groups of a kind: none of them is closed.
     nothing = constant_bits(party, True, (1,), is_open.count)
     closed = SharedBits.concatenate([not_bits(party, is_open), nothing])
-    words = closed.words[places].reshape(len(places), -1)
-    found = all_of(party, SharedBits(words, 64 * words.shape[1]))
-    usable = SharedBits(found.words.reshape(places.shape[1], -1), is_open.count)
-    return is_open, not_bits(party, usable)
+    return is_open, not_bits(party, all_of(party, closed[places]))
 
 
 class Paths:

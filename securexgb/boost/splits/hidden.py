@@ -96,9 +96,7 @@ def _of_all_columns(tables: SharedBits, candidates: Candidates, layout: Layout) 
     """Tables of the used columns (k, bins, nodes) at their places among those of both sides."""
     used = candidates.used
     if used.ndim == 1:
-        words = np.zeros((layout.total_columns, *tables.words.shape[1:]), np.uint64)
-        words[used] = tables.words
-        return SharedBits(words, tables.count)
+        return tables.placed((layout.total_columns, tables.shape[1]), (used,))
     flags = np.zeros((layout.total_columns, *tables.shape[1:]), np.bool_)
     nodes = np.arange(used.shape[0])
     flags[used.T, :, nodes] = tables.flags().transpose(0, 2, 1)

@@ -25,6 +25,8 @@ from securexgb.offline.traffic.transfers import MadeTraffic, Portions, TransferT
 
 _ROW_COINS = 16
 """Of either side for a batch of row correlations."""
+_BATCH_MESSAGES = 3
+"""In the chain of a batch of products: keys, what is encrypted, the products."""
 _DEALER_WORDS = 64
 """Of messages with a dealer before the first correction, about."""
 
@@ -99,22 +101,32 @@ class DryRun:
             # Both sides' matrices at a time, so each side does its own.
             share = 0.5 if all(self._job.buckets) else 1.0
             seconds += share * self._machine.products(batch.columns, batch.groups, batch.summands)
-            messages += 1
+        batches = 0 if self.products is None else len(self.products.batches)
+        # Products are made beside the rest, on a thread and a stream of their own.
+        messages = max(messages, _BATCH_MESSAGES * batches)
         return Sent(sides[0], sides[1], dealt, messages, seconds)
 
     def round(self, budget: Budget, remaining: int) -> None:
         """A round of trees that takes so much; ``remaining``: to come, this one included."""
         calls = list(calls_of_round(self._job.outputs, self._job.params.max_depth))
-        for source in (self._made, self._dealt):
-            if source is not None:
-                source.begin_tree(remaining)
-                source.take(budget.counts)
+        if self._made is not None:
+            self._made.begin_tree(remaining)
+            self._made.take_in_parts(budget.counts, self._job.params.max_depth)
+        if self._dealt is not None:
+            self._dealt.begin_tree(remaining)
+            self._dealt.take(budget.counts)
         if self.products is not None:
             self.products.take(calls)
         if self._dealt is not None:
             self._dealt.take_vectors(calls)
         if self._rows is not None:
             self._rows.round()
+
+    def end(self, budget: Budget) -> None:
+        """What is taken after the last round."""
+        for source in (self._made, self._dealt):
+            if source is not None:
+                source.take(budget.counts)
 
 
 class _Dealt:

@@ -179,10 +179,11 @@ class _Estimating:
         later = online.tree_costs(job)
         metrics = online.evaluation_cost(job)
         budgets = [_sum(first).correlations, _sum(later).correlations]
-        without = self._correlations(budgets)
+        closing = online.closing_cost(job)
+        without = self._correlations(budgets, closing)
         beside, evaluation, first_more = without, Sent(), Sent()
         if job.sets:
-            beside = self._correlations(budgets, metrics.correlations)
+            beside = self._correlations(budgets, closing, metrics.correlations)
             evaluation = (beside.whole - without.whole).times(1 / self._measured)
         if job.sets and job.params.eval_every == 1:
             evaluation = beside.a_tree - without.a_tree
@@ -200,7 +201,7 @@ class _Estimating:
             first_tree=replace(first_tree, memory=peak, disk=disk.kept + disk.a_tree),
             tree=replace(self._phase(_sum(later), without.a_tree), memory=peak, disk=disk.a_tree),
             evaluation=replace(self._phase(metrics, evaluation), memory=peak),
-            closing=self._phase(online.closing_cost(job), Sent()),
+            closing=self._phase(closing, beside.closing, is_first=True),
             prediction=replace(
                 prediction, memory=memory.program + held, disk=PREDICTED_BYTES * PREDICTED_ROWS
             ),
@@ -252,7 +253,9 @@ class _Estimating:
         """How many of these are evaluated."""
         return evaluations(self.job.params, self.job.params.past.rounds + self._rounds)
 
-    def _correlations(self, budgets: list[Budget], metrics: Budget | None = None) -> _Correlations:
+    def _correlations(
+        self, budgets: list[Budget], closing: Cost, metrics: Budget | None = None
+    ) -> _Correlations:
         """``budgets``: of the first round and of each other; ``metrics``: of an evaluation."""
         params, trees = self.job.params, self.job.params.n_estimators
         dry = DryRun(self.job, self.machine)
@@ -266,7 +269,9 @@ class _Estimating:
         setup, later = taken[0], Sent()
         if len(taken) > 2:
             later = (taken[-1] - taken[1]).times(1.0 / (len(taken) - 2))
-        return _Correlations(setup, taken[1] - setup, later, taken[-1] - setup)
+        dry.end(closing.correlations)
+        whole = taken[-1] - setup
+        return _Correlations(setup, taken[1] - setup, later, whole, dry.sent - taken[-1])
 
     def _largest(self, parts: Mapping[str, Cost], made: _Correlations) -> tuple[Line, ...]:
         lines = [self._line(name, cost, _ADVICE.get(name, "")) for name, cost in parts.items()]
@@ -304,6 +309,7 @@ class _Correlations:
     a_tree: Sent
     whole: Sent
     """Of all rounds that were gone through."""
+    closing: Sent
 
 
 def _lacks(job: Job) -> str:

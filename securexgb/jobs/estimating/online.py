@@ -11,17 +11,18 @@ from functools import cache
 
 from securexgb.align.cost import intersection_cost
 from securexgb.align.sizes import Sizes
-from securexgb.boost.costs.metrics import MeasuredSet, metrics_cost
+from securexgb.boost.costs.metrics import MeasuredSet, metric_cost, metrics_cost
 from securexgb.boost.costs.scores import margins_cost, predictions_cost
 from securexgb.boost.costs.trees import round_parts
 from securexgb.boost.dither import Dither
 from securexgb.boost.importance import importance_cost
 from securexgb.boost.layout import Layout
+from securexgb.boost.metrics.schedule import is_sampled
 from securexgb.boost.objective.objective import Labels, gradient_vectors
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks, sending_block
-from securexgb.boost.sample import sampled_count
+from securexgb.boost.splits.sample import sampled_count
 from securexgb.correlations.counting import Budget, CountingSource
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import measuring_cost
@@ -47,7 +48,8 @@ def setup_cost(job: Job) -> Cost:
     """Cost of what comes before the first tree, without correlations and without a dealer: with
     the scores of a model that is gone on from."""
     said = Cost.alike(1, _TERMS_WORDS, {})
-    said += margins_cost(job.params, job.all_rows, job.params.past.rounds)
+    for rows in (job.layout.rows, *(one.rows for one in job.sets)):
+        said += margins_cost(job.params, rows, job.params.past.rounds)
     if not job.by_command:
         return said
     # Which run, its ledger, names of sets; the rows of all tables.
@@ -57,11 +59,13 @@ def setup_cost(job: Job) -> Cost:
 
 def closing_cost(job: Job) -> Cost:
     """Cost of what comes after the last tree."""
-    cost = Cost(rounds=1) if job.by_command else Cost()
-    if not job.params.opens_importance:
-        return cost
-    trees = job.params.all_rounds * job.outputs
-    return cost + importance_cost(job.params, job.layout.total_columns, trees)
+    cost, params = Cost(rounds=1) if job.by_command else Cost(), job.params
+    if params.opens_importance:
+        trees = params.all_rounds * job.outputs
+        cost += importance_cost(params, job.layout.total_columns, trees)
+    whole = replace(params, auc_rows=0)
+    sampled = [one for one in job.sets if is_sampled(params, one.rows)]
+    return cost + Cost().at_once(*(metric_cost("auc", one, whole) for one in sampled))
 
 
 def tree_costs(job: Job, *, is_first: bool = False) -> dict[str, Cost]:

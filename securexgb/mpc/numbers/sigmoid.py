@@ -22,121 +22,35 @@ depend on the coins.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from securexgb.arith import logistic
 from securexgb.arith.bits import words_per
 from securexgb.arith.fixedpoint import MARGIN_BITS
-from securexgb.arith.logistic import LIMIT_BITS, VALUE_BITS
+from securexgb.arith.logistic import VALUE_BITS
 from securexgb.mpc.compare import not_bits
 from securexgb.mpc.multiplex import multiplex_shared, multiplex_shared_cost
+from securexgb.mpc.numbers.curves import (
+    COARSE,
+    FINE,
+    MORE,
+    VALUE,
+    Curve,
+    Integers,
+    Steps,
+    by_class,
+    lengths_of,
+    tables_of,
+)
 from securexgb.mpc.numbers.lift import Number, lift_numbers, numbers_cost
-from securexgb.mpc.numbers.magnitude import RANGE_BITS, Index, magnitude, magnitude_cost
-from securexgb.mpc.numbers.table import Lookups, Place, Tables, lookups, lookups_cost
+from securexgb.mpc.numbers.magnitude import RANGE_BITS, magnitude, magnitude_cost
+from securexgb.mpc.numbers.table import Tables
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import COMPOSED, Cost, protocol
 from securexgb.mpc.shared import Shared, SharedBits
-
-COIN_BITS = 32
-"""Fraction bits of a coin."""
-MOST_BITS = 20
-"""Fraction bits of p and of h, at most."""
-Integers = NDArray[np.int64]
-
-_NEAREST_BITS = 9
-"""Values of 2^9 units and more are rounded to the nearest."""
-
-
-@dataclass(frozen=True)
-class Steps:
-    """How the index is cut: ``high`` bits a, ``middle`` bits b, ``low`` bits c."""
-
-    high: int
-    middle: int
-    low: int
-
-    @property
-    def bits(self) -> int:
-        return self.high + self.middle + self.low
-
-    @property
-    def widths(self) -> tuple[int, int, int]:
-        """Bits of a, b and c, the parts that tables are looked up by."""
-        return self.high, self.middle, self.low
-
-    def index(self, range_bits: int) -> Index:
-        """Steps of |x| < 16."""
-        return Index(MARGIN_BITS + LIMIT_BITS - self.bits, self.bits, range_bits)
-
-    def look_up(
-        self, party: Party, index: SharedBits, tables: Sequence[Tables], runs: tuple[int, ...]
-    ) -> tuple[SharedBits, ...]:
-        """Entries of the values and of what is added."""
-        cut = self.low + self.middle
-        parts = index[cut:], index[self.low : cut], index[: self.low]
-        return lookups(party, parts, tables, runs)
-
-    def cost(self, widths: tuple[int, ...], words: int) -> Cost:
-        """Cost of these look-ups for 64 * ``words`` elements."""
-        return lookups_cost(Lookups(self.widths, (_VALUE, _MORE), widths), words)
-
-
-_VALUE, _MORE = Place(low=0, high=1), Place(low=0, high=2)
-_FINE, _COARSE = Steps(7, 3, 4), Steps(6, 3, 3)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Curve:
-    """A falling function as value[a, b] + more[a, c], units of 2^-52; values (a, b), more (a, c).
-
-    ``value`` is 0 in the last cell, which stands for all that is beyond 16.
-    """
-
-    value: Integers
-    more: Integers
-
-    @staticmethod
-    def of(values: Integers, steps: Steps, drop: int = 0) -> Curve:
-        """The nearest sums: ``more`` is the mean over b, ``value`` the middle of what is left.
-
-        ``more`` is in multiples of 2^drop.
-        """
-        cells = values.reshape(1 << steps.high, 1 << steps.middle, 1 << steps.low)
-        total, cut = (cells - cells[..., -1:]).sum(axis=1), drop + steps.middle
-        more = (total + (1 << cut >> 1) >> cut) << drop
-        rest = cells - more[:, None]
-        value = rest.max(axis=2) + rest.min(axis=2) >> 1
-        value[-1, -1] = 0
-        return Curve(value, more)
-
-    def rounded(self, fraction_bits: int, coins: Integers, most: int) -> tuple[Integers, Integers]:
-        """(values, more) in units of 2^-fraction_bits, by class: coins (2, classes).
-
-        Both are rounded to the nearest where a's least value is large enough. No sum exceeds
-        ``most``.
-        """
-        drop = VALUE_BITS - fraction_bits
-        nearest, half = self.value[:, -1:] >> drop >= 1 << _NEAREST_BITS, 1 << (drop - 1)
-        scaled = coins[:, :, None, None] << (drop - COIN_BITS)
-        value = self.value + np.where(nearest, half, scaled[0]) >> drop
-        more = self.more + np.where(nearest, half, scaled[1]) >> drop
-        return np.minimum(value, most - more.max(axis=2, keepdims=True)), more
-
-    def lengths(self, fraction_bits: int, most: int) -> tuple[int, int]:
-        """How many bits values and what is added have, whatever the coins."""
-        greatest = (1 << COIN_BITS) - 1
-        coins = np.array([[greatest, 0], [0, greatest]])
-        return _lengths(self.rounded(fraction_bits, coins, most))
-
-
-def _lengths(parts: tuple[Integers, Integers]) -> tuple[int, int]:
-    value, more = (int(part.max()).bit_length() for part in parts)
-    return value, more
 
 
 def _most(gradient_bits: int, hessian_bits: int) -> tuple[int, int]:
@@ -179,7 +93,7 @@ def _curves(steps: Steps) -> tuple[Curve, Curve]:
 @cache
 def sigmoid_shape(gradient_bits: int, hessian_bits: int, fine: bool) -> Shape:
     """Of the tables with so many fraction bits of p and of h, 0 to 20 each."""
-    steps = _FINE if fine else _COARSE
+    steps = FINE if fine else COARSE
     (p, h), most = _curves(steps), _most(gradient_bits, hessian_bits)
     p_parts, h_parts = p.lengths(gradient_bits, most[0]), h.lengths(hessian_bits, most[1])
     # Where x is not negative: 2^gradient_bits - p, of all bits flipped and a number more.
@@ -207,17 +121,10 @@ def sigmoid_table(
     p_parts = p.rounded(gradient_bits, coins[:2], most[0])
     h_parts = h.rounded(hessian_bits, coins[2:], most[1])
     values, added = (
-        _tables(low | high << bits[0], sum(bits), place)
-        for low, high, bits, place in zip(
-            p_parts, h_parts, shape.parts, (_VALUE, _MORE), strict=True
-        )
+        tables_of(low | high << bits[0], sum(bits), place)
+        for low, high, bits, place in zip(p_parts, h_parts, shape.parts, (VALUE, MORE), strict=True)
     )
     return SigmoidTable(shape, (values, added))
-
-
-def _tables(cells: Integers, out_bits: int, place: Place) -> Tables:
-    """Of cells (classes, a, b), or (classes, a, c)."""
-    return Tables(cells.swapaxes(1, 2).view(np.uint64), out_bits, place)
 
 
 def sigmoid_cost(shape: Shape, count: int, range_bits: int = RANGE_BITS) -> Cost:
@@ -245,7 +152,7 @@ def sigmoid(
     Row i is of class i modulo the number of classes, so blocks of a multiple of them may
     go through one by one. p is mirrored: p(-x - 2^-20) = 1 - p(x) within a class.
     """
-    order, runs = _by_class(margins.size, len(table.tables[0].entries))
+    order, runs = by_class(margins.size, len(table.tables[0].entries))
     steps = table.shape.steps
     negative, index = magnitude(party, margins[order], steps.index(range_bits))
     positive = not_bits(party, negative).words
@@ -260,23 +167,16 @@ def sigmoid(
     return Shared(result[0]), Shared(result[1])
 
 
-def _by_class(rows: int, classes: int) -> tuple[Integers, tuple[int, ...]]:
-    """Rows in the order of their classes, and how many each class has."""
-    padded = np.arange(-(-rows // classes) * classes).reshape(-1, classes)
-    ordered = padded.T.reshape(-1)
-    return ordered[ordered < rows], tuple((padded < rows).sum(axis=0).tolist())
-
-
 @cache
 def _softplus_tables() -> tuple[tuple[Tables, Tables], Number]:
     """The values and what is added, and the number that they make up."""
     drop = VALUE_BITS - MARGIN_BITS
-    curve = Curve.of(logistic.softplus(_FINE.bits), _FINE, drop)
+    curve = Curve.of(logistic.softplus(FINE.bits), FINE, drop)
     value, more = curve.value + (1 << drop >> 1) >> drop, curve.more >> drop
-    lengths = _lengths((value, more))
+    lengths = lengths_of((value, more))
     values, added = (
-        _tables(part[None], length, place)
-        for part, length, place in zip((value, more), lengths, (_VALUE, _MORE), strict=True)
+        tables_of(part[None], length, place)
+        for part, length, place in zip((value, more), lengths, (VALUE, MORE), strict=True)
     )
     weights = tuple(1 << place for length in lengths for place in range(length))
     most = int((value + more.max(axis=1, keepdims=True)).max())
@@ -286,8 +186,8 @@ def _softplus_tables() -> tuple[tuple[Tables, Tables], Number]:
 def softplus_cost(count: int, range_bits: int = RANGE_BITS) -> Cost:
     """Cost of ``softplus`` for so many margins."""
     words, (tables, number) = words_per(count), _softplus_tables()
-    cost = magnitude_cost(_FINE.index(range_bits), count)
-    cost += _FINE.cost(tuple(part.out_bits for part in tables), words)
+    cost = magnitude_cost(FINE.index(range_bits), count)
+    cost += FINE.cost(tuple(part.out_bits for part in tables), words)
     return cost + numbers_cost([number], words) + multiplex_shared_cost(count)
 
 
@@ -302,9 +202,9 @@ def softplus(party: Party, margins: Shared, range_bits: int = RANGE_BITS) -> Sha
 
     Beside a step's 2^-11 the error is relative to softplus(-|x|), and a unit of 2^-20.
     """
-    negative, index = magnitude(party, margins, _FINE.index(range_bits))
+    negative, index = magnitude(party, margins, FINE.index(range_bits))
     tables, number = _softplus_tables()
-    found = _FINE.look_up(party, index, tables, (margins.size,))
+    found = FINE.look_up(party, index, tables, (margins.size,))
     part = lift_numbers(party, SharedBits.concatenate(found), (number,))
     positive = SharedBits.stack([not_bits(party, negative)])
     line = multiplex_shared(party, positive, margins.reshape(1, 1, -1))

@@ -9,7 +9,7 @@ portion; those of a job are not.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -40,12 +40,14 @@ _NO_KEYS = Keys(bytes(32), np.zeros(0, np.uint64), np.zeros(2, np.uint64))
 
 
 class TransferTraffic:
-    """Counts what transfers send. ``sent``: bytes by rank; ``messages``: that one side waits for,
-    one after the other; ``fills``: pools that were filled, ``kinds``: elements that were made."""
+    """Counts what transfers send. ``sent``: bytes by rank; ``messages``: in the longest chain of
+    messages of which each was sent after the one before it had come; ``fills``: pools that were
+    filled, ``kinds``: elements that were made."""
 
     def __init__(self, stretch_after: int = STRETCH_AFTER) -> None:
         self.sent = [0, 0]
-        self.messages = self.fills = 0
+        self.fills = 0
+        self._chains = [0, 0]
         self.kinds: Counter[Kind[Any]] = Counter()
         self._ends: list[ot._Direction] = []
         self._stretch_after = stretch_after
@@ -55,21 +57,23 @@ class TransferTraffic:
         if not self._ends:
             self._ends = [ot._Direction(_NO_KEYS), ot._Direction(_NO_KEYS)]
             self.sent = [size + BASE_BYTES for size in self.sent]
-            self.messages += 3
-        for rank, (end, words) in enumerate(zip(self._ends, (label, feature), strict=True)):
-            share = end.filling(words, self._stretch_after)
+            for _ in range(3):
+                self._wait(True, True)
+        shares = [
+            end.filling(words, self._stretch_after)
+            for end, words in zip(self._ends, (label, feature), strict=True)
+        ]
+        self._pass(shares)
+        for end, share in zip(self._ends, shares, strict=True):
             if share.trees or share.words:
-                self._pass(rank, share)
                 end.fill(np.zeros(0, np.uint64))
                 self.fills += 1
-                self.messages += 1
 
     def transfer(self, label: int, feature: int) -> None:
         """So many words of 64 transfers from either side, in one request."""
         self.prepare(label, feature)
-        for rank, (end, words) in enumerate(zip(self._ends, (label, feature), strict=True)):
-            self._pass(rank, end.share(words))
-        self.messages += 1
+        both = zip(self._ends, (label, feature), strict=True)
+        self._pass([end.share(words) for end, words in both])
 
     def transfer_in_tiles(self, sender: int, words: int) -> None:
         """So many words from one side, in requests of bits as ``row_bits`` makes them."""
@@ -80,15 +84,34 @@ class TransferTraffic:
 
     def swap(self, label_bytes: int, feature_bytes: int) -> None:
         """Other messages of the same stream."""
-        self.messages += 1
+        self._wait(label_bytes > 0, feature_bytes > 0)
         self.sent[0] += label_bytes
         self.sent[1] += feature_bytes
 
-    def _pass(self, sender: int, share: ot._Share) -> None:
-        end = self._ends[sender]
-        end.advance(share)
-        self.sent[sender] += 8 * 2 * ot.LEVELS * share.trees
-        self.sent[1 - sender] += 8 * (128 // TREE_DEPTH - 1) * share.words
+    @property
+    def messages(self) -> int:
+        """See the class."""
+        return max(self._chains)
+
+    def _pass(self, shares: Sequence[ot._Share]) -> None:
+        """One request, by who sends in it; each side's own messages go out before it waits."""
+        sends = [False, False]
+        for sender, (end, share) in enumerate(zip(self._ends, shares, strict=True)):
+            end.advance(share)
+            self.sent[sender] += 8 * 2 * ot.LEVELS * share.trees
+            self.sent[1 - sender] += 8 * (128 // TREE_DEPTH - 1) * share.words
+            sends[sender] |= share.trees > 0
+            sends[1 - sender] |= share.words > 0
+        self._wait(*sends)
+
+    def _wait(self, label_sends: bool, feature_sends: bool) -> None:
+        """Messages of whoever sends; who sends nothing of its own need not wait, who gets none
+        neither."""
+        label, feature = self._chains
+        if feature_sends:
+            self._chains[0] = max(label, feature + 1)
+        if label_sends:
+            self._chains[1] = max(feature, label + 1)
 
 
 class MadeTraffic:
@@ -108,6 +131,17 @@ class MadeTraffic:
         for _, queue in self._queues.values():
             queue.begin_tree(remaining)
 
+    def take_in_parts(self, counts: Mapping[Kind[Any], int], parts: int) -> None:
+        """So many elements of each kind by a tree, an equal part of all kinds with each level: what
+        comes before the first pool is filled, at a price of its own, depends on that order."""
+        before = dict.fromkeys(counts, 0)
+        for part in range(1, parts + 1):
+            upto = {
+                kind: _whole(kind, count * part // parts, count) for kind, count in counts.items()
+            }
+            self.take({kind: count - before[kind] for kind, count in upto.items()})
+            before = upto
+
     def take(self, counts: Mapping[Kind[Any], int]) -> None:
         """So many elements of each kind, in portions as a tree takes them, in the order in which
         a tree first asks for them: a pool is filled when the first large request comes."""
@@ -125,11 +159,16 @@ class MadeTraffic:
                 queue.taken += drawn
 
 
+def _whole(kind: Kind[Any], part: int, whole: int) -> int:
+    """A part of all as whole words, where it is not all."""
+    return part if part == whole else part - part % kind.grain
+
+
 def _place(kind: Kind[Any]) -> int:
-    """When a tree first takes of a kind: sums are taken apart, then candidates are ranked, then
+    """When a level first takes of a kind: sums are taken apart, then candidates are ranked, then
     rows are moved."""
     if isinstance(kind, Gates):
-        return 0 if kind.width < DIGIT else 4
+        return 0 if kind.width <= DIGIT else 4
     return {DigitTransfers: 1, RandomBits: 2, RowTriples: 3, Transfers: 5}.get(type(kind), 6)
 
 

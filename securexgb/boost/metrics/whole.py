@@ -1,0 +1,39 @@
+"""The auc of all rows, once, when a training has ended that measured a sample of them (auc_rows).
+
+It is of the model that predicts: of the best rounds, where the terms stop early. Where a callback
+of one side has ended the training, it is not opened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from securexgb.boost.importance import ended_rounds
+from securexgb.boost.metrics.measuring import Measured, measured_metrics
+from securexgb.boost.metrics.schedule import is_sampled
+from securexgb.boost.predict import training_margins
+from securexgb.boost.state import State
+from securexgb.mpc.party import Party
+from securexgb.mpc.reveals import Reveal
+
+
+def whole_auc(party: Party, state: State) -> dict[str, float]:
+    """By evaluation set of which a sample was measured, at both parties."""
+    model = state.model
+    sets = [one for one in state.sets if is_sampled(model.params, one.truth.rows)]
+    count = ended_rounds(model)
+    if not sets or not count:
+        return {}
+    if count == len(model.rounds):
+        margins = state.rows.margins()
+        parts = [margins[:, one.rows] for one in sets]
+    else:
+        moved = training_margins(party, model, model.rounds[:count], [one.table for one in sets])
+        parts, at = [], 0
+        for one in sets:
+            parts.append(one.base + moved[:, at : at + one.truth.rows])
+            at += one.truth.rows
+    measured = [Measured(one.name, part, one.truth) for one, part in zip(sets, parts, strict=True)]
+    with party.ledger.announced({(Reveal.METRIC, "both"): len(sets)}):
+        found = measured_metrics(party, replace(model.params, auc_rows=0), measured, ("auc",))
+    return {one.name: value for one, (value,) in zip(sets, found, strict=True)}

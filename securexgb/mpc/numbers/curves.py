@@ -1,0 +1,136 @@
+"""Falling curves of a shared number as bipartite tables: steps, entries, coins, classes of rows.
+
+A range of 16 is cut into equal steps; the entry of a step is the function in its middle, and the
+sum of two tables' (bipartite: Das Sarma, Matula, ARITH 1995): with a the upper bits of the
+step's number, b the middle and c the lower ones, value[a, b] + more[a, c]. Entries are rounded by
+public coins, another one for each class of rows (``boost.dither``), so that they are right on
+average where a unit is more than they are worth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from securexgb.arith.fixedpoint import MARGIN_BITS
+from securexgb.arith.logistic import LIMIT_BITS, VALUE_BITS
+from securexgb.mpc.numbers.magnitude import Index
+from securexgb.mpc.numbers.table import Lookups, Place, Tables, lookups, lookups_cost
+from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import Cost
+from securexgb.mpc.shared import SharedBits
+
+COIN_BITS = 32
+"""Fraction bits of a coin."""
+MOST_BITS = 20
+"""Fraction bits of p and of h, at most."""
+Integers = NDArray[np.int64]
+
+_NEAREST_BITS = 9
+"""Values of 2^9 units and more are rounded to the nearest."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How the index is cut: ``high`` bits a, ``middle`` bits b, ``low`` bits c."""
+
+    high: int
+    middle: int
+    low: int
+
+    @property
+    def bits(self) -> int:
+        return self.high + self.middle + self.low
+
+    @property
+    def widths(self) -> tuple[int, int, int]:
+        """Bits of a, b and c, the parts that tables are looked up by."""
+        return self.high, self.middle, self.low
+
+    def index(self, range_bits: int) -> Index:
+        """Steps of |x| < 16."""
+        return Index(MARGIN_BITS + LIMIT_BITS - self.bits, self.bits, range_bits)
+
+    def look_up(
+        self, party: Party, index: SharedBits, tables: Sequence[Tables], runs: tuple[int, ...]
+    ) -> tuple[SharedBits, ...]:
+        """Entries of the values and of what is added."""
+        cut = self.low + self.middle
+        parts = index[cut:], index[self.low : cut], index[: self.low]
+        return lookups(party, parts, tables, runs)
+
+    def cost(self, widths: tuple[int, ...], words: int) -> Cost:
+        """Cost of these look-ups for 64 * ``words`` elements."""
+        return lookups_cost(Lookups(self.widths, (VALUE, MORE), widths), words)
+
+
+VALUE, MORE = Place(low=0, high=1), Place(low=0, high=2)
+FINE, COARSE = Steps(7, 3, 4), Steps(6, 3, 3)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Curve:
+    """A falling function as value[a, b] + more[a, c], values (a, b), more (a, c).
+
+    ``value`` is 0 in the last cell, which stands for all that is beyond 16. ``value_bits``: units
+    are 2^-value_bits.
+    """
+
+    value: Integers
+    more: Integers
+    value_bits: int = VALUE_BITS
+
+    @staticmethod
+    def of(values: Integers, steps: Steps, drop: int = 0, value_bits: int = VALUE_BITS) -> Curve:
+        """The nearest sums: ``more`` is the mean over b, ``value`` the middle of what is left.
+
+        ``more`` is in multiples of 2^drop.
+        """
+        cells = values.reshape(1 << steps.high, 1 << steps.middle, 1 << steps.low)
+        total, cut = (cells - cells[..., -1:]).sum(axis=1), drop + steps.middle
+        more = (total + (1 << cut >> 1) >> cut) << drop
+        rest = cells - more[:, None]
+        value = rest.max(axis=2) + rest.min(axis=2) >> 1
+        value[-1, -1] = 0
+        return Curve(value, more, value_bits)
+
+    def rounded(self, fraction_bits: int, coins: Integers, most: int) -> tuple[Integers, Integers]:
+        """(values, more) in units of 2^-fraction_bits, by class: coins (2, classes).
+
+        Both are rounded to the nearest where a's least value is large enough. No sum exceeds
+        ``most``.
+        """
+        drop = self.value_bits - fraction_bits
+        nearest, half = self.value[:, -1:] >> drop >= 1 << _NEAREST_BITS, 1 << (drop - 1)
+        up, down = max(drop - COIN_BITS, 0), max(COIN_BITS - drop, 0)
+        scaled = coins[:, :, None, None] << up >> down
+        value = self.value + np.where(nearest, half, scaled[0]) >> drop
+        more = self.more + np.where(nearest, half, scaled[1]) >> drop
+        return np.minimum(value, most - more.max(axis=2, keepdims=True)), more
+
+    def lengths(self, fraction_bits: int, most: int) -> tuple[int, int]:
+        """How many bits values and what is added have, whatever the coins."""
+        greatest = (1 << COIN_BITS) - 1
+        coins = np.array([[greatest, 0], [0, greatest]])
+        return lengths_of(self.rounded(fraction_bits, coins, most))
+
+
+def lengths_of(parts: tuple[Integers, Integers]) -> tuple[int, int]:
+    """How many bits the greatest value and the greatest of what is added have."""
+    value, more = (int(part.max()).bit_length() for part in parts)
+    return value, more
+
+
+def tables_of(cells: Integers, out_bits: int, place: Place) -> Tables:
+    """Of cells (classes, a, b), or (classes, a, c)."""
+    return Tables(cells.swapaxes(1, 2).view(np.uint64), out_bits, place)
+
+
+def by_class(rows: int, classes: int) -> tuple[Integers, tuple[int, ...]]:
+    """Rows in the order of their classes, and how many each class has."""
+    padded = np.arange(-(-rows // classes) * classes).reshape(-1, classes)
+    ordered = padded.T.reshape(-1)
+    return ordered[ordered < rows], tuple((padded < rows).sum(axis=0).tolist())

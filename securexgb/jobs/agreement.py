@@ -114,8 +114,7 @@ def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreeme
     _compare(both)
     _check_categorical(theirs, params)
     label, columns = both[0], (both[0].columns, both[1].columns)
-    categorical = *label.categorical, *(columns[0] + own for own in both[1].categorical)
-    layout = Layout.of(params, label.rows, columns, label.weights, categorical)
+    layout = Layout.of(params, label.rows, columns, label.weights, _categorical(both))
     nonces = f"{label.nonce} {both[1].nonce}"
     if params.past.rounds:
         nonces += f" {label.past}"  # a simulation may draw the nonces that the old model had
@@ -128,32 +127,36 @@ def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreeme
         rounds=rounds,
         are_margins_known=known,
         are_weighted=tuple(weighted for _, _, weighted in label.sets),
-        directions=_directions(params, both, layout),
+        directions=_directions(params, both),
         groups=_groups(params, both),
     )
 
 
-def _directions(
-    params: TrainingParams, both: Sequence[JobDescription], layout: Layout
-) -> tuple[int, ...] | None:
+def _directions(params: TrainingParams, both: Sequence[JobDescription]) -> tuple[int, ...] | None:
     """Of the columns of both sides; UsageError at both for names that neither of them has, and for
     categorical columns."""
-    terms = params.monotone_constraints
+    terms, columns = params.monotone_constraints, [side.columns for side in both]
     if not terms:
         return None
     ways = tuple(way for side in both for way in side.directions)
     if not is_by_name(terms):
-        ways = in_order(terms, layout.total_columns)
+        ways = in_order(terms, sum(columns))
     elif unknown := [name for name in both[0].strangers if name in both[1].strangers]:
         raise UsageError(no_column(unknown))
     elif any(len(side.directions) != side.columns for side in both):
         raise MalformedFrame("a side's directions are not one for each of its columns")
-    if any(ways[number] for number in layout.categorical):
+    if any(ways[number] for number in _categorical(both)):
         raise UsageError(
             "monotone_constraints has a direction for a categorical column, whose values have no "
             "order: leave it out"
         )
     return ways
+
+
+def _categorical(both: Sequence[JobDescription]) -> tuple[int, ...]:
+    """Numbers of the categorical columns over both sides, ascending."""
+    first = both[0].columns
+    return *both[0].categorical, *(first + own for own in both[1].categorical)
 
 
 def _groups(params: TrainingParams, both: Sequence[JobDescription]) -> tuple[int, ...] | None:

@@ -10,8 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from securexgb.boost.params import TrainingParams
-from securexgb.errors import MalformedFrame
-from securexgb.jobs.agreement import CheckpointSummary, JobDescription, _directions, _parse
+from securexgb.errors import MalformedFrame, UsageError
+from securexgb.jobs.agreement import (
+    CheckpointSummary,
+    JobDescription,
+    _check_categorical,
+    _directions,
+    _parse,
+)
 
 FACTS = JobDescription(
     params="{}",
@@ -72,3 +78,17 @@ def test_directions_are_one_for_each_column() -> None:
         _directions(params, (replace(FACTS, directions=(1, 0)), short))
     whole = replace(FACTS, directions=(0, 1)), replace(FACTS, directions=(1, 0))
     assert _directions(params, whole) == (0, 1, 1, 0)
+    kinds = replace(whole[0], categorical=(0,)), replace(whole[1], categorical=(1,))
+    assert _directions(params, kinds) == (0, 1, 1, 0)
+    with pytest.raises(UsageError, match="a direction for a categorical column"):
+        _directions(params, (whole[0], replace(whole[1], categorical=(0,))))
+
+
+@pytest.mark.parametrize("told", [(2,), (1, 0), (0, 0)])
+def test_categorical_columns_are_own_ones_in_order(told: tuple[int, ...]) -> None:
+    params = TrainingParams(enable_categorical=True)
+    _check_categorical(replace(FACTS, categorical=(0, 1)), params)
+    with pytest.raises(MalformedFrame, match="categorical columns is malformed"):
+        _check_categorical(replace(FACTS, categorical=told), params)
+    with pytest.raises(MalformedFrame, match="categorical columns is malformed"):
+        _check_categorical(replace(FACTS, categorical=(0,)), TrainingParams())

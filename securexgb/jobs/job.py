@@ -76,6 +76,12 @@ class TrainingJob:
         if len({name for name, _ in self.evals}) < len(self.evals):
             raise UsageError("two evaluation sets have the same name: name each differently")
         check_old(rank, self.params, self.data.column_names, self.old)
+        if self.old is not None and dict(self.data.categories) != self.old.categories:
+            raise DataError(
+                f"the categories at the {self.old.role} party are others than those of the model "
+                "to go on from, whose trees would take one for another: give every column the same "
+                "categories in the same order, or train a new model"
+            )
         for name, data in (("the training data", self.data), *self.evals):
             _check_data(name, data, self, rank)
         if self.params.splits == "hidden":

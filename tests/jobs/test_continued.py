@@ -127,6 +127,9 @@ def test_what_both_sides_say_of_the_old_model_is_compared():
     for more in ({"monotone_constraints": (1, 0, 0, 0, 0)}, {"interaction_constraints": ((0, 1),)}):
         with pytest.raises(UsageError, match=f"^{next(iter(more))} are others"):
             go_on(replace(params, **more), old, data)
+    listed = replace(data[0], categories={"x0": ("a", "b")})
+    with pytest.raises(DataError, match="categories at the label party are others"):
+        go_on(params, old, (listed, data[1]))
     with pytest.raises(UsageError, match="is the feature party's"):
         go_on(params, old[::-1], both())
     names = tuple(reversed(data[0].column_names))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ class DataSet:
     name: str
     rows: slice
     truth: EvaluationTargets
-    table: NDArray[np.float64]
+    table: NDArray[np.float64] = field(repr=False)
     base: Shared
 
 

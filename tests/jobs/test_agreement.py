@@ -21,6 +21,7 @@ from securexgb.jobs.agreement import (
 
 FACTS = JobDescription(
     params="{}",
+    past="",
     digest="d",
     rows=3,
     columns=2,

@@ -32,7 +32,7 @@ form, and every candidate takes two divisions (``boost.splits.weights``): some t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +82,7 @@ class ChildSums:
     child_hessian: Shared
     gradient: Shared
     hessian: Shared
-    rises: NDArray[np.int64] | None = None
+    rises: NDArray[np.int64] | None = field(default=None, repr=False)
 
 
 def score_bits(numbers: NumberFormat) -> int:

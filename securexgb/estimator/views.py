@@ -86,6 +86,8 @@ class XGBoostViews:
             given = by_number(values["monotone_constraints"], self.n_features_in_)
             ways = plain_directions(read_directions(given))
             shown["monotone_constraints"] = ways if isinstance(ways, dict) else tuple(ways)
+        if shown["objective"] != "reg:tweedie":
+            del shown["tweedie_variance_power"]
         groups = plain_interactions(read_interactions(values["interaction_constraints"]))
         shown["interaction_constraints"] = str(groups) if groups else None
         return {name: value for name, value in shown.items() if value not in (None, ())}

@@ -76,12 +76,12 @@ def test_arguments_that_a_method_does_not_have(cancer, fitted):
     X, y = cancer
     with pytest.raises(UsageError, match="takes its parameters by name"):
         SecureXGBClassifier(20)
-    with pytest.raises(UsageError, match=r"SecureXGBClassifier.fit takes no xgb_model: it takes X"):
-        SecureXGBClassifier(**SMALL).fit(X, y, xgb_model=fitted)
+    with pytest.raises(UsageError, match=r"SecureXGBClassifier.fit takes no feature_weights: it t"):
+        SecureXGBClassifier(**SMALL).fit(X, y, feature_weights=np.ones(X.shape[1]))
     with pytest.raises(UsageError, match="predict takes no validate_features"):
         fitted.predict(X, validate_features=False)
-    with pytest.raises(UsageError, match="predict_proba takes no base_margin"):
-        fitted.predict_proba(X, base_margin=np.zeros(len(X)))
+    with pytest.raises(UsageError, match="predict_proba takes no validate_features"):
+        fitted.predict_proba(X, validate_features=False)
 
 
 def test_verbose_writes_a_line_a_tree(cancer, capsys):

@@ -75,7 +75,9 @@ class Trees:
         self.unit = numbers.target_scale * 2.0**-numbers.margin_bits
         self.centre = float(getattr(halves[0], "centre", 0.0))
         self.base = int(
-            np.array(sum(half.base for half in halves) % 2**64, np.uint64).view(np.int64)
+            np.array(sum(int(np.ravel(half.base)[0]) for half in halves) % 2**64, np.uint64).view(
+                np.int64
+            )
         )
         first = len(halves[0].columns)
         pairs = zip(halves[0].best_trees, halves[1].best_trees, strict=True)

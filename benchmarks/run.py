@@ -92,7 +92,7 @@ TINY: dict[str, tuple[str, ...]] = {
     "rivals": ("rivals.py --work W1 --trees 1 --pairs 1",),
     "estimates": (f"estimates.py {_SMALL} --profile none",),
     "binning": ("binning.py --rows 300 --splits 1 --weighted-sets 2 --trees 2",),
-    "exports": ("exports.py --here --trees 2",),
+    "exports": ("exports.py --here --trees 1",),
     "network": (f"network.py {_SMALL} --profile LAN",),
     "memory": ("memory.py --rows-list 200 --columns 2 --depth 2 --bins 4",),
     "growth": (f"growth.py {_SMALL} --vary depth --values 2",),

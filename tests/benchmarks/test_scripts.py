@@ -11,11 +11,12 @@ from tests.benchmarks.conftest import BENCHMARKS
 
 MODULES = {
     "attacks", "bars", "confined", "faults", "fits", "formats", "grown", "hostile", "inputs",
-    "judged", "lattices", "leak_tables", "lines", "loopback", "measure", "oracle",
-    "parity", "party", "plots", "problems", "proxies", "relay", "report", "run", "sections",
-    "sgb_party", "shaper", "works",
+    "judged", "lattices", "leak_tables", "lines", "loopback", "measure", "monotone", "objectives",
+    "oracle", "parity", "party", "plots", "problems", "proxies", "relay", "report", "run",
+    "sections", "sgb_party", "shaper", "works",
 }  # fmt: skip
-"""What is no question of the plan: modules of others; faults and hostile, which take long."""
+"""What is no question of the plan: modules of others; faults and hostile, which take long; monotone
+and objectives, whose figures stand in docs/training.md."""
 TOO_LONG = ("accuracy.py --shares", "accuracy.py --itself")
 """Commands of the plan that have no tiny form."""
 

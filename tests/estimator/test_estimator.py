@@ -43,6 +43,7 @@ def test_parameters_are_those_of_training_params():
         "missing",
         "importance_type",
         "feature_party_columns",
+        "feature_types",
         "callbacks",
         "prediction_decimals",
         "algorithm",
@@ -380,8 +381,8 @@ def test_unknown_parameters_and_classes_are_refused(cancer):
     X, y = cancer
     with pytest.raises(UsageError, match="did you mean n_estimators"):
         SecureXGBClassifier(n_estimator=3)
-    with pytest.raises(ValueError, match="Only binary classification"):
-        SecureXGBClassifier(**SMALL).fit(X[:3], [0, 1, 2])
+    with pytest.raises(ValueError, match="Unknown label type: continuous"):
+        SecureXGBClassifier(**SMALL).fit(X[:3], [0.5, 1.25, 2.0])
     with pytest.raises(DataError, match="only one class"):
         SecureXGBClassifier(**SMALL).fit(X, np.ones(len(X)))
     with pytest.raises(DataError, match="class that the training data lacks"):

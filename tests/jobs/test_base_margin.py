@@ -69,7 +69,7 @@ def test_equal_to_xgboost_with_the_same_base_margins(objective):
     ours = predicted(halves, both)
     assert ours[1] is None
     np.testing.assert_allclose(ours[0], margins, atol=4e-3 * halves[0].numbers.target_scale)
-    assert halves[0].base == halves[0].centre == 0
+    assert (halves[0].base, halves[0].centre) == ((0,), 0)
 
 
 @pytest.mark.parametrize("splits", ["owner", "hidden"])

@@ -1,0 +1,36 @@
+"""Counts and classes by name: two companies' processes, from terms to scores."""
+
+import csv
+
+import pytest
+
+from tests.processes.companies import Companies
+
+MODELS = {
+    "counts": ({"objective": "count:poisson", "target_exponent": 0}, ["prediction"]),
+    "classes": (
+        {"objective": "multi:softprob", "num_class": 2},
+        ["probability of 0", "probability of 1"],
+    ),
+}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("training", "columns"), MODELS.values(), ids=MODELS)
+def test_trained_and_predicted(tmp_path, training, columns):
+    companies = Companies(tmp_path, training | {"n_estimators": 2, "max_depth": 2}, method={})
+    try:
+        for command in ("train", "predict"):
+            ended = companies.both(command)
+            assert {side.code for side in ended.values()} == {0}, ended
+    finally:
+        companies.stop()
+    path = tmp_path / "bank" / ended["bank"].json["predictions"]
+    head, *rows = csv.reader(path.read_text().splitlines())
+    assert head == ["id", *columns]
+    scores = [[float(value) for value in row[1:]] for row in rows]
+    assert len({tuple(of_row) for of_row in scores}) > 2
+    for of_row in scores:
+        assert min(of_row) > 0.0
+        if len(columns) > 1:
+            assert sum(of_row) == pytest.approx(1.0, abs=1e-3)

@@ -34,7 +34,7 @@ from securexgb.boost.ensemble import ModelHalf, owned
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.rows import blocks
 from securexgb.boost.splits.leaves import amount_bits
-from securexgb.boost.tree import HiddenTree, Tree
+from securexgb.boost.tree import HiddenTree, Tree, splitting
 from securexgb.errors import MalformedFrame, NotAvailable, ProtocolDesync
 from securexgb.mpc.numbers.per_cents import WHOLE_BITS, per_cents, per_cents_cost
 from securexgb.mpc.numbers.truncate import shift_cost, truncate
@@ -74,8 +74,7 @@ def live_split_counts(label: ModelHalf, feature: ModelHalf) -> list[NDArray[np.i
     counts = [np.zeros(len(half.columns), np.int64) for half in (label, feature)]
     for halves in zip(owned(label.best_trees), owned(feature.best_trees), strict=True):
         leaves = halves[0].leaf_values + halves[1].leaf_values
-        levels = [leaves.reshape(1 << depth, -1) for depth in range(halves[0].depth)]
-        splits = np.concatenate([(level != level[:, :1]).any(axis=1) for level in levels])
+        (splits,) = splitting(leaves[None])
         for tree, count in zip(halves, counts, strict=True):
             nodes = tree.own_nodes[splits[tree.own_nodes]]
             np.add.at(count, tree.features[nodes], 1)

@@ -223,6 +223,17 @@ def leaf_values_cost(numbers: NumberFormat, count: int, more_bits: int = 0) -> C
     return shift_cost(_dropped_bits(numbers) + more_bits, count)
 
 
+def splitting(leaves: Words) -> NDArray[np.bool_]:
+    """Which nodes have leaves below them that differ, to the last bit: of opened leaves (trees,
+    2^d), (trees, 2^d - 1). All leaves below a node that stopped are equal."""
+    trees, count = leaves.shape
+    levels = []
+    for depth in range(count.bit_length() - 1):
+        below = leaves.reshape(trees, 1 << depth, -1)
+        levels.append((below != below[..., :1]).any(axis=2))
+    return np.concatenate(levels, axis=1)
+
+
 def _dropped_bits(numbers: NumberFormat) -> int:
     return numbers.leaf_weight_bits + numbers.rate_bits - numbers.margin_bits
 

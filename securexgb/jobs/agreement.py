@@ -24,7 +24,6 @@ from securexgb.boost.splits.interactions import (
     check_owned,
     in_all,
     is_of_names,
-    no_such_column,
 )
 from securexgb.errors import DataError, MalformedFrame, TermsDiffer, UsageError
 from securexgb.jobs.resuming.checkpoint import MOST_AHEAD, LoadedCheckpoint, common_rounds
@@ -142,7 +141,7 @@ def _directions(params: TrainingParams, both: Sequence[JobDescription]) -> tuple
     if not is_by_name(terms):
         ways = in_order(terms, sum(columns))
     elif unknown := [name for name in both[0].strangers if name in both[1].strangers]:
-        raise UsageError(no_column(unknown))
+        raise UsageError(no_column("monotone_constraints", unknown))
     elif any(len(side.directions) != side.columns for side in both):
         raise MalformedFrame("a side's directions are not one for each of its columns")
     if any(ways[number] for number in _categorical(both)):
@@ -167,7 +166,7 @@ def _groups(params: TrainingParams, both: Sequence[JobDescription]) -> tuple[int
     groups = in_all(terms, sum(columns))
     if is_of_names(terms):
         if unknown := [name for name in both[0].unknown if name in both[1].unknown]:
-            raise UsageError(no_such_column(unknown))
+            raise UsageError(no_column("interaction_constraints", unknown))
         if any(len(side.groups) != side.columns for side in both):
             raise MalformedFrame("a side's groups are not of each of its columns")
         groups = tuple(of_column for side in both for of_column in side.groups)

@@ -332,9 +332,10 @@ def _take_up(
     if agreement.are_margins_known and job.store is not None:
         margins = Shared(job.store.margins(count, rounds[-1].session))
     else:
-        parts = [job.data, *(data for _, data in job.evals)]
-        first = [margins_to_begin(party, model, rows.base_margin, rows.count) for rows in parts]
-        moved = training_margins(party, model, model.rounds, [rows.values for rows in parts])
-        margins = Shared.concatenate([of_part for of_part, _ in first], axis=1) + moved
+        own, sets = job.data, state.sets
+        first, _ = margins_to_begin(party, model, own.base_margin, own.count)
+        tables = [own.values, *(one.table for one in sets)]
+        moved = training_margins(party, model, model.rounds, tables)
+        margins = Shared.concatenate([first, *(one.base for one in sets)], axis=1) + moved
     # What rows begin with is the label party's; margins that trees have moved are known to nobody.
     state.rows.start(margins, at_label=not model.rounds)

@@ -176,7 +176,7 @@ def test_what_cannot_be_exported_is_refused_in_words(monkeypatch: pytest.MonkeyP
 def test_shapes_that_are_no_tree_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     halves, _ = trained(60, splits="owner")
     monkeypatch.setattr(
-        "securexgb.boost.splits.opened._splitting",
+        "securexgb.boost.splits.opened.splitting",
         lambda leaves: np.arange(leaves.size - leaves.shape[0]).reshape(leaves.shape[0], -1) > 3,
     )
     with pytest.raises(MalformedFrame, match="is no model's"):

@@ -27,8 +27,7 @@ from securexgb.boost.objective.objective import (
     Floats,
     Labels,
     Objective,
-    bits_before_weights,
-    weighted_pair,
+    PairBits,
 )
 from securexgb.boost.objective.traits import SOFTMAX, SOFTPROB
 from securexgb.boost.params import TrainingParams
@@ -109,21 +108,14 @@ class Softprob(Objective):
         return one_hot(labels, self.outputs)
 
     def derivatives(self, numbers: NumberFormat, coins: Dither, is_weighted: bool) -> Derivatives:
-        bits, drop = numbers.row_gradient_bits, 0
-        if is_weighted:
-            bits, drop = bits_before_weights(numbers)
-        hessian_bits = numbers.row_hessian_bits + drop + 1
-        table = sigmoid_table(bits, hessian_bits, numbers.is_fine, coins.tables)
+        bits = PairBits.of(numbers, is_weighted)
+        table = sigmoid_table(bits.gradient, bits.hessian + 1, numbers.is_fine, coins.tables)
         range_bits = gap_bits(self._params)
 
         def of_rows(party: Party, margins: Shared, labels: Labels) -> Shared:
             p, h = softmax(party, margins, table, range_bits)
-            both = p - labels.targets.scale(1 << bits), h
-            if labels.weights is None:
-                return Shared.stack(both, axis=1)
-            more = numbers.row_weight_bits + drop
-            weighted = weighted_pair(party, both, labels.weights, more, coins)
-            return weighted.transpose(1, 0, 2)
+            both = p - labels.targets.scale(1 << bits.gradient), h
+            return bits.row_words(party, both, labels.weights, coins).transpose(1, 0, 2)
 
         return of_rows
 

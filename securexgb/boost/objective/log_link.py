@@ -34,8 +34,8 @@ from securexgb.boost.objective.objective import (
     Floats,
     Labels,
     Objective,
+    PairBits,
     bits_before_weights,
-    weighted_pair,
 )
 from securexgb.boost.objective.traits import GAMMA, POISSON, TWEEDIE
 from securexgb.boost.params import MOST_LOG_STEP, TrainingParams
@@ -197,18 +197,12 @@ class LogLink(Objective):
         return Scales(power, power)
 
     def derivatives(self, numbers: NumberFormat, coins: Dither, is_weighted: bool) -> Derivatives:
-        bits, drop = numbers.row_gradient_bits, 0
-        if is_weighted:
-            bits, drop = bits_before_weights(numbers)
-        both_bits = bits, numbers.row_hessian_bits + drop
-        pair = self._pair(numbers, both_bits, coins)
+        bits = PairBits.of(numbers, is_weighted)
+        pair = self._pair(numbers, (bits.gradient, bits.hessian), coins)
 
         def of_rows(party: Party, margins: Shared, labels: Labels) -> Shared:
             both = pair(party, margins[0], labels.targets)
-            if labels.weights is None:
-                return Shared.stack([Shared.stack(both)])
-            more = numbers.row_weight_bits + drop
-            return Shared.stack([weighted_pair(party, both, labels.weights, more, coins)])
+            return Shared.stack([bits.row_words(party, both, labels.weights, coins)])
 
         return of_rows
 

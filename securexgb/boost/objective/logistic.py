@@ -18,9 +18,8 @@ from securexgb.boost.objective.objective import (
     Floats,
     Labels,
     Objective,
+    PairBits,
     Sigmoid,
-    bits_before_weights,
-    weighted_pair,
 )
 from securexgb.boost.objective.traits import LOGISTIC
 from securexgb.boost.params import TrainingParams
@@ -115,18 +114,13 @@ class Logistic(Objective):
         return labels.astype(np.uint64)
 
     def derivatives(self, numbers: NumberFormat, coins: Dither, is_weighted: bool) -> Derivatives:
-        bits, drop = numbers.row_gradient_bits, 0
-        if is_weighted:
-            bits, drop = bits_before_weights(numbers)
-        curve = self._sigmoid((bits, numbers.row_hessian_bits + drop), numbers.is_fine, coins)
+        bits = PairBits.of(numbers, is_weighted)
+        curve = self._sigmoid((bits.gradient, bits.hessian), numbers.is_fine, coins)
 
         def of_rows(party: Party, margins: Shared, labels: Labels) -> Shared:
             p, h = curve(party, margins[0])
-            both = p - labels.targets.scale(1 << bits), h
-            if labels.weights is None:
-                return Shared.stack([Shared.stack(both)])
-            more = numbers.row_weight_bits + drop
-            return Shared.stack([weighted_pair(party, both, labels.weights, more, coins)])
+            both = p - labels.targets.scale(1 << bits.gradient), h
+            return Shared.stack([bits.row_words(party, both, labels.weights, coins)])
 
         return of_rows
 

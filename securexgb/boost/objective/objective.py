@@ -203,6 +203,32 @@ def bits_before_weights(numbers: NumberFormat) -> tuple[int, int]:
     return before, before - after
 
 
+@dataclass(frozen=True)
+class PairBits:
+    """Fraction bits of g and of h as they are computed, and how many fewer a row's words have once
+    they are weighted."""
+
+    gradient: int
+    hessian: int
+    drop: int
+
+    @staticmethod
+    def of(numbers: NumberFormat, is_weighted: bool) -> PairBits:
+        """More than a row's words have where rows have weights, see ``bits_before_weights``."""
+        bits, more = numbers.row_gradient_bits, 0
+        if is_weighted:
+            bits, more = bits_before_weights(numbers)
+        return PairBits(bits, numbers.row_hessian_bits + more, numbers.row_weight_bits + more)
+
+    def row_words(
+        self, party: Party, both: tuple[Shared, Shared], weights: Shared | None, coins: Dither
+    ) -> Shared:
+        """(g, h), (..., n) each, as rows' words (2, ..., n): weighted where rows have weights."""
+        if weights is None:
+            return Shared.stack(both)
+        return weighted_pair(party, both, weights, self.drop, coins)
+
+
 def weighted_pair(
     party: Party, both: tuple[Shared, Shared], weights: Shared, drop: int, coins: Dither
 ) -> Shared:

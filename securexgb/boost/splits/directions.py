@@ -76,7 +76,7 @@ def strangers(directions: Directions, names: Sequence[str]) -> tuple[str, ...]:
 def of_table(directions: Directions, names: Sequence[str]) -> tuple[int, ...]:
     """One number for each column of a whole table; UsageError for columns that it lacks."""
     if unknown := strangers(directions, names):
-        raise UsageError(no_column(unknown))
+        raise UsageError(no_column(_NAME, unknown))
     if _named(directions) or not directions:
         return of_columns(directions, names)
     return in_order(directions, len(names))
@@ -92,9 +92,10 @@ def in_order(directions: Directions, columns: int) -> tuple[int, ...]:
     return tuple(sign for sign in directions if isinstance(sign, int))
 
 
-def no_column(unknown: Sequence[str]) -> str:
-    """What to say of names that no column has."""
-    return f"{_NAME} names {', '.join(map(repr, unknown))}, which is no column: correct the name"
+def no_column(parameter: str, unknown: Sequence[str]) -> str:
+    """What to say of names in a parameter's value that no column has."""
+    named = ", ".join(map(repr, unknown))
+    return f"{parameter} names {named}, which is no column: correct the name"
 
 
 def is_by_name(directions: Directions) -> bool:

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from securexgb.boost.splits.directions import no_column
 from securexgb.errors import UsageError
 
 Interactions: TypeAlias = tuple[tuple[int, ...], ...] | tuple[tuple[str, ...], ...]
@@ -85,18 +86,13 @@ def unknown_columns(groups: Interactions, names: Sequence[str]) -> tuple[str, ..
     return tuple(name for name in named if name not in names)
 
 
-def no_such_column(unknown: Sequence[str]) -> str:
-    """What to say of names that no column has."""
-    return f"{_NAME} names {', '.join(map(repr, unknown))}, which is no column: correct the name"
-
-
 def by_place(groups: Interactions, names: Sequence[str], places: Sequence[int]) -> Interactions:
     """Groups of the columns of a whole table, by numbers in another order; UsageError.
 
     ``places``: which of the table's columns comes first, which second, and so on.
     """
     if unknown := unknown_columns(groups, names):
-        raise UsageError(no_such_column(unknown))
+        raise UsageError(no_column(_NAME, unknown))
     in_all(groups, len(names))
     keys = names if is_of_names(groups) else range(len(names))
     ordered = [keys[place] for place in places]

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from securexgb.arith.bits import pack_bits
 from securexgb.arith.fixedpoint import decode
 from securexgb.boost.ensemble import ModelHalf, owned
-from securexgb.boost.tree import HiddenTree
+from securexgb.boost.tree import HiddenTree, splitting
 from securexgb.errors import DataError, MalformedFrame, TermsDiffer, UsageError
 from securexgb.mpc.open import open_by_owner, open_shared, open_to
 from securexgb.mpc.party import ROLES, Party
@@ -91,7 +91,7 @@ def open_model(party: Party, model: ModelHalf, recipient: Audience) -> OpenedMod
         opened = _open(party, _values(party, model), recipient)
         end = shape[0] * (shape[1] + 1)
         leaves = None if opened is None else opened[:end].reshape(shape[0], -1)
-        splits = _told(party, None if leaves is None else _splitting(leaves), recipient, shape)
+        splits = _told(party, None if leaves is None else splitting(leaves), recipient, shape)
         own = _own_splits(party, model, splits)
         words = _open(party, _split_words(party, model, own), recipient) if splits.any() else None
     if opened is None or leaves is None:
@@ -143,16 +143,6 @@ def _open(party: Party, x: Shared, recipient: Audience) -> Words | None:
     if recipient == "both":
         return open_shared(party, x, Reveal.MODEL)
     return open_to(party, ROLES.index(recipient), x, Reveal.MODEL)
-
-
-def _splitting(leaves: Words) -> Flags:
-    """Which nodes have leaves below them that differ: (trees, nodes), of leaves (trees, 2^d)."""
-    trees, count = leaves.shape
-    levels = []
-    for depth in range(count.bit_length() - 1):
-        below = leaves.reshape(trees, 1 << depth, -1)
-        levels.append((below != below[..., :1]).any(axis=2))
-    return np.concatenate(levels, axis=1)
 
 
 def _told(party: Party, splits: Flags | None, recipient: Audience, shape: tuple[int, int]) -> Flags:

@@ -21,7 +21,7 @@ from securexgb.mpc.numbers.magnitude import Index
 from securexgb.mpc.numbers.table import Lookups, Place, Tables, lookups, lookups_cost
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
-from securexgb.mpc.shared import SharedBits
+from securexgb.mpc.shared import Shared, SharedBits
 
 COIN_BITS = 32
 """Fraction bits of a coin."""
@@ -134,3 +134,10 @@ def by_class(rows: int, classes: int, times: int = 1) -> tuple[Integers, tuple[i
     of_all = np.tile(np.arange(rows) % classes, times)
     runs = np.bincount(of_all, minlength=classes)
     return np.argsort(of_all, kind="stable"), tuple(runs.tolist())
+
+
+def in_row_order(found: Shared, order: Integers) -> Shared:
+    """Numbers (k, n) in the order of ``by_class`` put back into that of the rows."""
+    words = np.empty_like(found.words)
+    words[:, order] = found.words
+    return Shared(words)

@@ -36,6 +36,7 @@ from securexgb.mpc.numbers.curves import (
     Integers,
     Steps,
     by_class,
+    in_row_order,
     tables_of,
 )
 from securexgb.mpc.numbers.lift import Number, lift_numbers, numbers_cost
@@ -165,7 +166,4 @@ def exponentials(party: Party, x: Shared, table: ExpTable) -> Shared:
     step = and_broadcast(party, not_bits(party, above), step)
     found = [bits.words for bits in shape.steps.look_up(party, step, table.tables, runs)]
     bits = SharedBits(np.concatenate(found), x.size)
-    powers = lift_numbers(party, bits, shape.numbers).words
-    result = np.empty_like(powers)
-    result[:, order] = powers
-    return Shared(result)
+    return in_row_order(lift_numbers(party, bits, shape.numbers), order)

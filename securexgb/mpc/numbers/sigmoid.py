@@ -42,6 +42,7 @@ from securexgb.mpc.numbers.curves import (
     Integers,
     Steps,
     by_class,
+    in_row_order,
     lengths_of,
     tables_of,
 )
@@ -162,10 +163,8 @@ def sigmoid(
     p = [words[:low] ^ positive for words, low in zip(found, cuts, strict=True)]
     h = [words[low:] for words, low in zip(found, cuts, strict=True)]
     bits = SharedBits(np.concatenate([*p, positive[None], *h]), margins.size)
-    both = lift_numbers(party, bits, table.shape.numbers).words
-    result = np.empty_like(both)
-    result[:, order] = both
-    return Shared(result[0]).reshape(*shape), Shared(result[1]).reshape(*shape)
+    both = in_row_order(lift_numbers(party, bits, table.shape.numbers), order)
+    return both[0].reshape(*shape), both[1].reshape(*shape)
 
 
 @cache

@@ -62,11 +62,11 @@ class _Plan:
             self.totals[first, last] = self.join(*both)
         return self.totals[first, last]
 
-    def descend(self, first: int, last: int, outside: int | None) -> None:
-        """Find what all others have than each of these classes; ``outside``: than all of these."""
+    def descend(self, first: int, last: int, outside: tuple[int, ...] = ()) -> None:
+        """Find what all others have than each of these classes, two or more of them at the root;
+        ``outside``: than all of these, one value, none at the root."""
         if last - first == 1:
-            assert outside is not None
-            self.others[first] = outside
+            (self.others[first],) = outside
             return
         middle = (first + last + 1) // 2
         for part, sibling in (
@@ -74,7 +74,7 @@ class _Plan:
             ((middle, last), (first, middle)),
         ):
             beside = self.total(*sibling)
-            self.descend(*part, beside if outside is None else self.join(beside, outside))
+            self.descend(*part, (self.join(beside, *outside) if outside else beside,))
 
     @property
     def steps(self) -> list[list[int]]:
@@ -111,7 +111,7 @@ def _plan(classes: int, *, whole: bool) -> _Plan:
     if whole:
         plan.total(0, classes)
     else:
-        plan.descend(0, classes, None)
+        plan.descend(0, classes)
     return plan
 
 

@@ -48,9 +48,7 @@ class Forest:
         self._trees = len(trees)
         owners = np.stack([tree.owners for tree in trees], axis=1)
         self._own = owners == rank
-        self._place = tuple(
-            [np.flatnonzero((owners == side).reshape(-1)) for side in (0, 1)]
-        )
+        self._place = tuple([np.flatnonzero((owners == side).reshape(-1)) for side in (0, 1)])
         self._rank = rank
         at = self._place[rank]
         features = np.stack([tree.features for tree in trees], axis=1).reshape(-1)[at]
@@ -105,9 +103,7 @@ class Forest:
         if self.outputs == 1:
             return products.sum(axis=0).reshape(1, -1)
         of = self._place[rank] % self._trees // (self._trees // self.outputs)
-        return Shared.stack(
-            [products[of == output].sum(axis=0) for output in range(self.outputs)]
-        )
+        return Shared.stack([products[of == output].sum(axis=0) for output in range(self.outputs)])
 
     def _goes_right(self, values: Floats) -> Flags:
         """(own nodes, n)."""

@@ -135,8 +135,7 @@ def multiplex_private(
 
 def _apart_ideal(bits: tuple[Bits, Bits], x: tuple[Shared, Shared], ring_bits: int) -> Both:  # noqa: ARG001
     first, second = (
-        Shared(words.words * flags.astype(np.uint64))
-        for flags, words in zip(bits, x, strict=True)
+        Shared(words.words * flags.astype(np.uint64)) for flags, words in zip(bits, x, strict=True)
     )
     return first, second
 

@@ -274,7 +274,7 @@ def _add_products(
 
 def _limbs(message: Words, ring_bits: RingBits) -> list[tuple[Words, int]]:
     """The fields of messages (n,) or (2, n): the words (n,) of each, and its lowest bit there."""
-    limbs = message.reshape(-1, message.shape[-1])
+    limbs = message[None] if message.ndim == 1 else message
     return [(limbs[limb], at) for limb, at in _places(ring_bits)]
 
 

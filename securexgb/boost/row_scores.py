@@ -21,7 +21,12 @@ from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.objective.start import margins_to_begin
 from securexgb.boost.predict import check_range, most_margin, opened_margins, rounding_steps
 from securexgb.boost.splits.hidden_scores import HiddenScores
-from securexgb.mpc.multiplex import multiplex_apart, multiplex_private_cost
+from securexgb.correlations.counting import Budget
+from securexgb.mpc.multiplex import (
+    multiplex_apart,
+    multiplex_private_cost,
+    multiplex_shared_cost,
+)
 from securexgb.mpc.numbers.round_to import Rounding, rounded_to
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
@@ -61,7 +66,7 @@ class RowScores:
         rows = values.shape[0]
         base, centre = margins_to_begin(self._party, self.model, base_margin, rows)
         if self._hidden is not None:
-            return base + self._hidden.margins(values), centre
+            return base + self._hidden.margins(values, self.rounding.ring_bits), centre
         if self._forest is not None:
             return base + self._of_trees(self._forest, values), centre
         return base, centre
@@ -82,9 +87,15 @@ class RowScores:
         return objective_of(self.model.params).predictions(margins)
 
     def cost(self, rows: int) -> Cost:
-        """Of margins of so many rows and of opening all of them; of a hidden model, which
-        ``costs.scores`` knows, of opening them."""
+        """Of margins of so many rows and of opening all of them."""
         total = self.rounding.cost(rows * self.model.outputs, 0)
+        if self._hidden is not None:
+            trees, depth = len(self.model.best_trees), self.model.params.max_depth
+            for level in range(depth):
+                elements = (trees << level) * rows
+                total += multiplex_shared_cost(elements, (self.rounding.ring_bits,))
+            nodes = rows * trees * ((1 << depth) - 1)
+            total += Cost(correlations=Budget(row_nodes=nodes))
         if self._forest is not None:
             label, feature = (self._forest.nodes(rank) * rows for rank in (0, 1))
             total += multiplex_private_cost(label, feature, (self.rounding.ring_bits,))

@@ -54,8 +54,11 @@ def show(
 ) -> None:
     """Totals by day: batches, rows and digest are equal at both sides, and tell nobody a key."""
     found = totals(_path(PartyConfig.from_file(config)), day)
-    lines = [(t.when, f"{t.batches:,}", f"{t.rows:,}", t.digest, f"{t.refused:,}") for t in found]
-    head = ("hour" if day else "day", "batches", "rows", "digest", "refused here")
+    lines = [
+        (t.when, f"{t.batches:,}", f"{t.rows:,}", t.digest, f"{t.refused:,}", f"{t.unknown:,}")
+        for t in found
+    ]
+    head = ("hour" if day else "day", "batches", "rows", "digest", "refused here", "unknown here")
     result({"totals": [asdict(total) for total in found]}, table(lines, head), form)
 
 

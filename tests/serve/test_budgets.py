@@ -287,3 +287,15 @@ def test_both_sides_compare_days_without_keys(tmp_path: Path) -> None:
     one, two = (totals(tmp_path / f"{role}.sqlite") for role in ("label", "feature"))
     assert (one[0].batches, one[0].rows) == (two[0].batches, two[0].rows)
     assert one[0].digest != two[0].digest  # as many rows, of other keys
+
+
+def test_unknown_keys_are_noted_and_count_for_no_budget(tmp_path: Path) -> None:
+    one = gate(tmp_path, Budgets(rows_a_day=1))
+    sent = Asked(
+        "m1", ("a", "b", "c"), None, reasons=False, batch=b"s 1", known=(False, True, False)
+    )
+    assert one.admit(sent) == (None, None, None)
+    assert refused(one.admit(asked("a"))) == [True]
+    (day,) = totals(tmp_path / "audit.sqlite")
+    assert (day.batches, day.rows, day.refused, day.unknown) == (1, 3, 1, 2)
+    assert verify_audit(tmp_path / "audit.sqlite", SECRET).entries == 2

@@ -42,8 +42,8 @@ _ADD = (
     "secret, link, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _FIRST = bytes(LINK_BYTES)
-ADMITTED = 0
-"""An outcome; all others are budgets that refused."""
+ADMITTED, UNKNOWN = 0, 255
+"""Outcomes of a row; all others are budgets that refused."""
 
 
 class AuditSecret:
@@ -229,13 +229,15 @@ def letters(digest: bytes) -> str:
 @dataclass(frozen=True)
 class Total:
     """Of a day, or of an hour of one. ``batches``, ``rows`` and ``digest`` are of what went between
-    the two sides, and equal at both; ``refused`` counts what this side's budgets refused."""
+    the two sides, and equal at both; ``refused`` counts rows that this side's budgets refused,
+    ``unknown`` those whose key it does not have."""
 
     when: str
     batches: int
     rows: int
     digest: str
     refused: int
+    unknown: int
 
 
 def totals(path: Path, day: str | None = None) -> list[Total]:
@@ -255,15 +257,16 @@ def _totals(connection: sqlite3.Connection, size: int, day: str) -> Iterator[Tot
         (size, len(day), day),
     ).fetchall()
     for (span,) in spans:
-        batches, rows, refused, digest = 0, 0, 0, hashlib.sha256(b"securexgb audit day 1")
+        batches = rows = refused = unknown = 0
+        digest = hashlib.sha256(b"securexgb audit day 1")
         for mark, outcomes, callers in connection.execute(
             "SELECT mark, outcomes, callers FROM entries WHERE time BETWEEN ? AND ? ORDER BY mark",
             (span, f"{span}~"),
         ):
-            admitted = outcomes.count(ADMITTED)
-            refused += len(outcomes) - admitted
+            admitted, missing = outcomes.count(ADMITTED), outcomes.count(UNKNOWN)
+            refused, unknown = refused + len(outcomes) - admitted - missing, unknown + missing
             passed = admitted if json.loads(callers) else len(outcomes)
             if passed:
                 batches, rows = batches + 1, rows + passed
                 digest.update(mark)
-        yield Total(span, batches, rows, letters(digest.digest()), refused)
+        yield Total(span, batches, rows, letters(digest.digest()), refused, unknown)

@@ -18,7 +18,7 @@ from typing import Any
 
 from securexgb.errors import UsageError
 from securexgb.federation.session import Federation
-from securexgb.serve.gate.audit import ADMITTED, AuditSecret, Batch, add_entry
+from securexgb.serve.gate.audit import ADMITTED, UNKNOWN, AuditSecret, Batch, add_entry
 from securexgb.serve.gate.database import database_errors, open_database
 from securexgb.serve.parts import Asked
 from securexgb.terms.serving import Budgets, ServeTerms
@@ -143,7 +143,8 @@ class AuditedGate:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-        return tuple(None if one == ADMITTED else self._limits.sentence(one) for one in outcomes)
+        passed = (ADMITTED, UNKNOWN)
+        return tuple(None if one in passed else self._limits.sentence(one) for one in outcomes)
 
     def close(self) -> None:
         with self._lock:
@@ -152,10 +153,11 @@ class AuditedGate:
     def _count(self, asked: Asked, digests: Sequence[bytes], now: datetime) -> bytes:
         day = self._begin_day((now - _EPOCH).days)
         callers = [name.encode() for name in asked.callers or ("",) * len(asked.keys)]
+        known = asked.known or (True,) * len(asked.keys)
         counted = _Day(day, asked.model.encode(), self._used(day, asked, digests, callers))
         outcomes = bytes(
-            counted.outcome(self._limits, key, caller)
-            for key, caller in zip(digests, callers, strict=True)
+            counted.outcome(self._limits, key, caller) if is_known else UNKNOWN
+            for key, caller, is_known in zip(digests, callers, known, strict=True)
         )
         time = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         number = add_entry(

@@ -146,15 +146,17 @@ class Front:
         self._spelling = Spelling.of(federation)
 
     def routes(self) -> list[Route]:
-        """The models' routes; a job's name may hold a slash, so the shorter come last."""
-        at, version, route = "/v2/models/{name:path}", "/versions/{version}", self._health.route
-        routes = []
-        for place in (at + version, at):
-            routes += [
-                route(f"{place}/infer", self._infer, "POST"),
+        """The models' routes."""
+        route, at = self._health.route, "/v2/models/{name}"
+        return [
+            made
+            for place in (at, at + "/versions/{version}")
+            for made in (
+                route(place, self._about),
                 route(f"{place}/ready", self._ready),
-            ]
-        return [*routes, route(at + version, self._about), route(at, self._about)]
+                route(f"{place}/infer", self._infer, "POST"),
+            )
+        ]
 
     async def _infer(self, request: Request) -> Response:
         caller = self._caller(request)

@@ -118,9 +118,9 @@ def refusal(scores: Scores) -> str | None:
     """Why nothing is answered where budgets refuse every row: the first row's; else None."""
     if any(not status.startswith("budget") for status in scores.statuses):
         return None
-    place = scores.statuses[0].removeprefix("budget ")
-    side = "this side" if place == "here" else "the other side"
-    return f"a budget of {side} is used up: {scores.why[0] or 'which, it does not say'}"
+    is_here = scores.statuses[0] == "budget here"
+    side = "this side" if is_here else "the other side"
+    return scores.why[0] or f"a budget of {side} is used up"
 
 
 def about_model(name: str, versions: Sequence[str], classes: int, has_margins: bool) -> Json:

@@ -35,6 +35,7 @@ from securexgb import __version__
 from securexgb.errors import FeaturesUnavailable, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.data.categories import Names, numbered
+from securexgb.serve.agreed import settings_of
 from securexgb.serve.parts import NO_CATEGORIES, Floats, Found
 from securexgb.serve.spelling import Spelling
 
@@ -50,7 +51,7 @@ class ServiceFeatures:
 
     def __init__(self, federation: Federation, address: str) -> None:
         """UsageError for an address that is none; nothing is asked yet."""
-        config, settings = federation.config, federation.config.serve
+        config = federation.config
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
             raise UsageError(
@@ -59,7 +60,7 @@ class ServiceFeatures:
             )
         self._side, self._parts = config.name, parts
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._seconds = 1.0 if settings is None else settings.feature_seconds
+        self._seconds = settings_of(federation).feature_seconds
         self._margins = (
             config.base_margin_column if federation.terms.training.has_base_margin else None
         )
@@ -170,6 +171,9 @@ class ServiceFeatures:
                 if len(content) > most:
                     raise _strange(self._side, f"has more than {most:,} bytes")
                 line.settimeout(_left(deadline))
+            if response.length:
+                raise http.client.IncompleteRead(b"")
+            response.close()  # the connection is free for the next one
         except BaseException:
             connection.close()
             raise

@@ -59,12 +59,17 @@ class Asked:
     """Rows that are about to be scored: what budgets and the audit count.
 
     ``model``: its id. ``callers``: a name a row, at the label party; None at the feature party.
+    ``batch``: a name of the batch that both sides know and nobody else does, such as the secret of
+    their session and a number: what both audits compare their entries by. The label party asks
+    before it sends, and sends the keys of rows that are admitted and no others; the feature party
+    asks about every key that came.
     """
 
     model: str
     keys: tuple[str, ...]
     callers: tuple[str, ...] | None
     reasons: bool
+    batch: bytes = b""
 
 
 class Gate(Protocol):

@@ -16,14 +16,13 @@ from securexgb.channel.probe import probe
 from securexgb.errors import PeerError, SecureXGBError
 from securexgb.federation.session import Federation
 from securexgb.jobs.checks import keys_line, model_key_line
-from securexgb.jobs.resuming.common_model import own_models
-from securexgb.jobs.runs import finished_run
-from securexgb.serve.agreed import settings_of
 from securexgb.serve.features.choose import open_features
 from securexgb.serve.features.files import FileFeatures
 from securexgb.serve.front.callers import Callers
 from securexgb.serve.front.server import listen
 from securexgb.serve.gate.budgets import open_gate
+from securexgb.serve.scoring.allowed import serving
+from securexgb.serve.scoring.models import Models
 
 _SHOWN = 8
 _LINK_SECONDS = 3.0
@@ -68,16 +67,14 @@ class ServeChecks:
 
     def _agreed(self) -> str:
         federation = self.federation
-        settings_of(federation)
+        serving(federation)
         return f"digest {federation.digest}, {federation.role} party"
 
     def _models(self) -> str:
         """Which models this side has; whether the other side has them is known with a link."""
-        federation, named = self.federation, settings_of(self.federation).models
-        runs = [finished_run(federation, path) for path in named] or own_models(federation, None)
-        self._halves = tuple(run.half for run in runs)
-        shown = ", ".join(half.model_id[:_SHOWN] for half in self._halves)
-        return f"{len(runs)}, by their ids: {shown}"
+        found = Models(self.federation, serving(self.federation)).halves()
+        self._halves = tuple(found.values())
+        return f"{len(found)}, the newest last: {', '.join(model[:_SHOWN] for model in found)}"
 
     def _features(self) -> str:
         """The source answers, and has every model's columns."""
@@ -93,7 +90,7 @@ class ServeChecks:
             features.close()
 
     def _callers(self) -> str:
-        path = settings_of(self.federation).callers
+        path = serving(self.federation).callers
         if self.federation.role == "feature":
             return "none: scores are asked for at the label party"
         if path is None:
@@ -102,10 +99,10 @@ class ServeChecks:
 
     def _gate(self) -> str:
         open_gate(self.federation).close()
-        return f"{settings_of(self.federation).audit} can be written"
+        return f"{serving(self.federation).audit} can be written"
 
     def _http(self) -> str:
-        address = settings_of(self.federation).http
+        address = serving(self.federation).http
         listen(address, self.federation.config.name).close()
         return f"{address} is free"
 

@@ -25,10 +25,10 @@ from starlette.routing import Route
 
 from securexgb.errors import SecureXGBError
 from securexgb.federation.session import Federation
-from securexgb.serve.agreed import settings_of
 from securexgb.serve.front.app import Health
 from securexgb.serve.front.server import HttpServer, listen
 from securexgb.serve.meter import PrometheusMeter
+from securexgb.serve.scoring.allowed import serving
 
 _LOG = logging.getLogger(__name__)
 _LEAVING_SECONDS = 5.0
@@ -37,15 +37,14 @@ _LEAVING_SECONDS = 5.0
 class Scoring(Protocol):
     """One side's end of the pair."""
 
-    def start(self) -> None:
-        """Listen or dial, on threads of its own."""
-        ...
-
     @property
     def models(self) -> tuple[str, ...]: ...
 
     @property
     def is_ready(self) -> bool: ...
+
+    @property
+    def problem(self) -> SecureXGBError | None: ...
 
     def drain(self, seconds: float) -> None:
         """As ``Scorer.drain``."""
@@ -60,7 +59,7 @@ def run(
     started: Callable[[int], None],
 ) -> None:
     """Serve until a signal. ``routes``: beside health and figures; ``started``: hears the port."""
-    config, settings = federation.config, settings_of(federation)
+    config, settings = federation.config, serving(federation)
     seconds = settings.drain_seconds
     health, ended = Health(scoring, meter), threading.Event()
     meter.follow(lambda: scoring.models, lambda: health.is_ready)
@@ -70,7 +69,6 @@ def run(
     server = HttpServer(app, port, ended.set, seconds)
     try:
         server.start()
-        scoring.start()
         started(number)
         ended.wait()
         raise SecureXGBError(f"{config.name}: the HTTP server ended by itself")

@@ -70,7 +70,7 @@ def test_check_says_what_is_there(served):
         ended = finish(served.start(name, "serve", "--check"))
         assert ended.code == 0, ended
         told = found(ended)
-        assert told["models"][1].startswith("1, by their ids: ")
+        assert told["models"][1].startswith("1, the newest last: ")
         assert told["features"][1].startswith("60 keys, with the ")
         assert told["http"][0] == "ok"
         assert (told["callers"][0] == "warning") == (name == "bank")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from securexgb.errors import NotReady, UnknownModel
+from securexgb.errors import NotReady, SecureXGBError, UnknownModel
 from securexgb.federation.session import Federation
 from securexgb.serve.parts import Request, Scores, Status
 from securexgb.terms.job import JobTerms
@@ -47,6 +47,7 @@ class FakeScorer:
     def __init__(self, models: tuple[str, ...] = ("old", "new")) -> None:
         self.models = models
         self.is_ready = True
+        self.problem: SecureXGBError | None = None
         self.asked: list[Request] = []
         self.error: Exception | None = None
         self.late: Exception | None = None
@@ -54,8 +55,6 @@ class FakeScorer:
         self.holds = False
         self.drained: list[float] = []
         self.classes = 1
-
-    def start(self) -> None: ...
 
     def submit(self, request: Request) -> Future[Scores]:
         self.asked.append(request)

@@ -111,7 +111,7 @@ def test_files_that_cannot_be_used_are_refused(tmp_path, made, content, kind, te
 def test_columns_that_are_not_there_or_no_numbers_are_refused(tmp_path, made, column, text):
     path = tmp_path / "features.csv"
     path.write_text("customer,region\nc1,north\n")
-    with pytest.raises(DataError, match=text):
+    with pytest.raises(FeaturesUnavailable, match=text):
         made(path).look_up([], [column])
 
 

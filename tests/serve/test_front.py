@@ -10,6 +10,7 @@ import pytest
 from securexgb.errors import (
     DataError,
     FeaturesUnavailable,
+    FileError,
     NotReady,
     PeerGone,
     ProtocolDesync,
@@ -87,6 +88,7 @@ def test_metadata_say_what_the_model_takes_and_gives(front):
         ({"inputs": []}, 400),
         (b'{"inputs": [{"name": "key", "data": [NaN]}]}', 400),
         (b" " * (1 << 20) + b"{}", 413),
+        (keys_of("c" * 257), 400),
         (keys_of("budget here 1", "budget there 2"), 429),
         (keys_of("budget here 1", "c2"), 200),
         (keys_of("c1") | {"parameters": {"reasons": True}}, 400),
@@ -121,6 +123,7 @@ def late(seconds: float) -> NotReady:
         (PeerGone("the link broke"), 503, "1"),
         (StoppedByPeer("the other side ended"), 503, "1"),
         (FeaturesUnavailable("no answer"), 503, "1"),
+        (FileError("the disk is full"), 503, "1"),
         (UnknownModel("which?"), 404, None),
         (DataError("a row"), 400, None),
         (ProtocolDesync("another step"), 500, None),
@@ -138,11 +141,12 @@ def test_errors_have_their_status(front, caplog, error, status, retry, when):
 
 def test_a_replica_that_is_not_ready_lives(front):
     front.scorer.is_ready = False
+    front.scorer.problem = PeerGone("nobody listens")
     assert call(front.port, "/v2/health/live")[0] == 200
     for path in ("/v2/health/ready", f"{MODEL}/ready"):
         status, headers, told = call(front.port, path)
         assert (status, headers["retry-after"]) == (503, "1")
-        assert "not ready" in told["error"]
+        assert told["error"] == "this replica is not ready: nobody listens"
 
 
 def test_a_replica_that_leaves_says_so_and_scores_on(front):

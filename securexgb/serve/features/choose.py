@@ -6,14 +6,14 @@ from pathlib import Path
 
 from securexgb.errors import UsageError
 from securexgb.federation.session import Federation
-from securexgb.serve.agreed import settings_of
 from securexgb.serve.features.files import FileFeatures
 from securexgb.serve.features.service import ServiceFeatures
+from securexgb.serve.scoring.allowed import serving
 
 
 def open_features(federation: Federation) -> FileFeatures | ServiceFeatures:
     """What ``features`` in ``[serve]`` of party.toml names; a file is read."""
-    place = settings_of(federation).features
+    place = serving(federation).features
     if place is None:
         raise UsageError(
             f"{federation.config.name}: name features in [serve] of party.toml: a Parquet or CSV "

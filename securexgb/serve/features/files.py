@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from securexgb.errors import SecureXGBError, UsageError
+from securexgb.errors import DataError, FeaturesUnavailable, SecureXGBError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.data.categories import Names
 from securexgb.jobs.data.files import ColumnRoles, SideTable, rows_of
@@ -79,7 +79,10 @@ class FileFeatures:
     ) -> Found:
         """As ``Features.look_up``."""
         now = self._now
-        rows = self._rows(now, _wanted(columns, categories))
+        try:
+            rows = self._rows(now, _wanted(columns, categories))
+        except DataError as error:
+            raise FeaturesUnavailable(str(error)) from error
         places = np.array([now.places.get(key, -1) for key in self._spelling(keys)], np.intp)
         known = places >= 0
         values = np.full((len(keys), len(columns)), np.nan)

@@ -35,8 +35,8 @@ from securexgb import __version__
 from securexgb.errors import FeaturesUnavailable, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.data.categories import Names, numbered
-from securexgb.serve.agreed import settings_of
 from securexgb.serve.parts import NO_CATEGORIES, Floats, Found
+from securexgb.serve.scoring.allowed import serving
 from securexgb.serve.spelling import Spelling
 
 _BLOCK = 1 << 16
@@ -60,7 +60,7 @@ class ServiceFeatures:
             )
         self._side, self._parts = config.name, parts
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._seconds = settings_of(federation).feature_seconds
+        self._seconds = serving(federation).feature_seconds
         self._margins = (
             config.base_margin_column if federation.terms.training.has_base_margin else None
         )

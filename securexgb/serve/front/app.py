@@ -39,7 +39,7 @@ from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.objective.start import check_base_margin
 from securexgb.errors import (
     DataError,
-    FeaturesUnavailable,
+    FileError,
     NotReady,
     PeerError,
     SecureXGBError,
@@ -52,6 +52,7 @@ from securexgb.serve import parts
 from securexgb.serve.front import oip
 from securexgb.serve.front.callers import Callers
 from securexgb.serve.meter import CONTENT_TYPE, PrometheusMeter
+from securexgb.serve.scoring.messages import MOST_KEY
 from securexgb.serve.spelling import Spelling
 
 _LOG = logging.getLogger(__name__)
@@ -68,6 +69,9 @@ class Replica(Protocol):
     @property
     def is_ready(self) -> bool: ...
 
+    @property
+    def problem(self) -> SecureXGBError | None: ...
+
 
 @dataclass(eq=False)
 class Health:
@@ -81,6 +85,15 @@ class Health:
     def is_ready(self) -> bool:
         """Whether a balancer may choose it."""
         return self.replica.is_ready and not self.is_leaving
+
+    def check_ready(self) -> None:
+        """NotReady, with the reason, where no balancer should choose it."""
+        if self.is_leaving:
+            raise NotReady("this replica ends: ask another one")
+        if not self.replica.is_ready:
+            problem = self.replica.problem
+            why = "the other side is not linked yet" if problem is None else str(problem)
+            raise NotReady(f"this replica is not ready: {why}")
 
     def routes(self) -> list[Route]:
         """Health and figures."""
@@ -126,8 +139,7 @@ class Health:
         return _json({"live": True})
 
     async def _ready(self, _: Request) -> Response:
-        if not self.is_ready:
-            raise _not_ready(self.is_leaving)
+        self.check_ready()
         return _json({"ready": True})
 
     async def _figures(self, _: Request) -> Response:
@@ -164,9 +176,10 @@ class Front:
         body = await _body(request)
         call = oip.parse(body, request.headers.get("inference-header-content-length"))
         self._check(call)
-        asked = parts.Request(
-            self._spelling(call.keys), version, caller, call.reasons, call.base_margins
-        )
+        keys = self._spelling(call.keys)
+        if any(len(key) > MOST_KEY for key in keys):
+            raise UsageError(f"a key has more than {MOST_KEY} characters")
+        asked = parts.Request(keys, version, caller, call.reasons, call.base_margins)
         scores = await asyncio.wrap_future(self._scorer.submit(asked))
         refusal = oip.refusal(scores)
         if refusal is not None:
@@ -175,10 +188,8 @@ class Front:
 
     async def _ready(self, request: Request) -> Response:
         name, version = self._named(request)
-        models = self._scorer.models
-        if not self._health.is_ready or not models:
-            raise _not_ready(self._health.is_leaving)
-        _check_version(version, models)
+        self._health.check_ready()
+        _check_version(version, self._scorer.models)
         return _json({"name": name, "ready": True})
 
     async def _about(self, request: Request) -> Response:
@@ -242,7 +253,7 @@ def error_answer(error: Exception) -> Response:
 def _status(error: SecureXGBError) -> int:
     if isinstance(error, UnknownModel):
         return HTTPStatus.NOT_FOUND
-    if isinstance(error, (FeaturesUnavailable, PeerError, StoppedByPeer)):
+    if isinstance(error, (FileError, PeerError, StoppedByPeer)):
         return HTTPStatus.SERVICE_UNAVAILABLE
     if isinstance(error, (UsageError, DataError)):
         return HTTPStatus.BAD_REQUEST
@@ -264,12 +275,6 @@ async def _body(request: Request) -> bytes:
                 f"a call has at most {oip.MOST_BYTES:,} bytes: send fewer rows",
             )
     return bytes(content)
-
-
-def _not_ready(is_leaving: bool) -> NotReady:
-    if is_leaving:
-        return NotReady("this replica ends: ask another one")
-    return NotReady("this replica is not ready: the other side is not linked, or stocks are low")
 
 
 def _check_version(version: str | None, models: tuple[str, ...]) -> None:

@@ -39,7 +39,6 @@ from securexgb.terms.serving import MOST_ROWS
 OUTPUTS = ("score", "status", "why", "reasons")
 MOST_BYTES = 1 << 20
 """Of one call."""
-MOST_KEY_BYTES = 512
 _NUMBERS = {"FP64": "<f8", "FP32": "<f4"}
 _LENGTH = struct.Struct("<I")
 Json = Mapping[str, Any]
@@ -275,8 +274,8 @@ def _texts(content: bytes, count: int) -> tuple[str, ...]:
 def _key(text: object) -> str:
     if not isinstance(text, str) or not _is_text(text):
         raise UsageError("every key must be text")
-    if not 1 <= len(text.encode()) <= MOST_KEY_BYTES:
-        raise UsageError(f"every key must have 1 to {MOST_KEY_BYTES} bytes")
+    if not text:
+        raise UsageError("every key must be text that is not empty")
     return text
 
 

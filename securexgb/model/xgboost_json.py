@@ -156,7 +156,7 @@ def xgboost_json(opened: OpenedModel, half: ModelHalf, columns: Columns) -> dict
 def _settings(params: TrainingParams) -> dict[str, str]:
     """What xgboost keeps of an objective."""
     if params.objective == POISSON.name:
-        return {"max_delta_step": f"{params.poisson_step:.9g}"}
+        return {"max_delta_step": f"{params.delta_step:.9g}"}
     if params.objective == TWEEDIE.name:
         return {"tweedie_variance_power": f"{params.tweedie_variance_power:.9g}"}
     if params.traits.is_multi:

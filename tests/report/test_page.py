@@ -157,7 +157,7 @@ def test_page_shows_both_classes_by_score_and_what_the_index_counts():
     moved = [stability(("training rows", scored(2)[1]), ("test.csv", scored(1)[1]))]
     says = "positive class: 'bad', 3 % of rows"
     report = make(
-        **PICTURES | {"scored": both}, stability=moved, positive=says, classes=["good", "bad"]
+        **PICTURES | {"scored": both}, stability=moved, labels=says, classes=["good", "bad"]
     )
     page = render_page(report)
     for text in (

@@ -46,7 +46,7 @@ from securexgb.storage.whole import (
 
 LedgerRows = list[dict[str, Any]]
 """What was revealed: reveal, meaning, to, values."""
-_RECORD, _METRICS = "run.json", "metrics.jsonl"
+RECORD, _METRICS = "run.json", "metrics.jsonl"
 FORMAT = 2
 """Of run.json."""
 
@@ -200,10 +200,10 @@ class RunRecord:
     @staticmethod
     def read(run: RunDirectory) -> RunRecord:
         """What a run keeps; UsageError where there is no file, DataError where it is none."""
-        return read_record(run.path / _RECORD, _RECORDS, FORMAT)
+        return read_record(run.path / RECORD, _RECORDS, FORMAT)
 
     def write(self, run: RunDirectory) -> None:
-        run.write_json(_RECORD, self.to_mapping() | {"format": FORMAT})
+        run.write_json(RECORD, self.to_mapping() | {"format": FORMAT})
 
 
 _RECORDS = TypeAdapter(RunRecord)

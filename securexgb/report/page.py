@@ -247,8 +247,8 @@ def _revealed(report: RunReport, found: Mapping[str, Shown]) -> list[Shown | Pic
     if report.leaks:
         sentence = (
             "Bits that are opened to the feature party at most, beside the labels that they are "
-            "about, one bit each. Beyond the dashed line, a quarter of the labels, many of them "
-            "can be rebuilt."
+            "about, one bit each (of several classes more). Beyond the dashed line, a quarter of "
+            "the labels, many of them can be rebuilt."
         )
         parts.append(_picture("leaks", lambda: figures.leaks(report.leaks), sentence))
     return [*parts, *(leak["sentence"] for leak in report.leaks)]

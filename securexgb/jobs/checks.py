@@ -39,8 +39,8 @@ from securexgb.mpc.party import Party
 from securexgb.report.text import (
     bits_line,
     bits_warnings,
+    classes_sentence,
     numbering_sentence,
-    positive_sentence,
     splits_line,
     uncut_sentence,
     verdict_line,
@@ -95,7 +95,7 @@ class Checks:
         self._run("enough rows", self._enough_rows)
         self._run("columns", self._columns)
         self._run("column names", self._column_names)
-        if federation.role == "label" and self.params.traits.is_binary:
+        if federation.role == "label" and self.params.traits.classifies:
             self._run("labels", self._labels)
         if federation.role == "label":
             self._run("scales", self._scales)
@@ -237,11 +237,12 @@ class Checks:
         return f"sha256 {self.training.names_sha256}, {says}"
 
     def _labels(self) -> str:
-        """Which class counts as 1."""
+        """Which classes there are, and which of two counts as 1."""
         rows = self.training
         if rows is None:
             return "not read"
-        return positive_sentence(rows.classes, rows.positive_share)
+        is_multi = self.params.traits.is_multi
+        return classes_sentence(rows.classes, rows.class_shares, is_multi=is_multi)
 
     def _disk(self) -> str:
         root = self.federation.config.run_directory

@@ -46,8 +46,8 @@ from securexgb.offline.two_party import TwoPartySource
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
 
-Purpose = Literal["train", "predict", "evaluate", "check", "align", "estimate", "export"]
-_OF_ROWS: tuple[Purpose, ...] = ("train", "predict", "evaluate")
+Purpose = Literal["train", "predict", "evaluate", "check", "align", "estimate", "export", "serve"]
+_OF_ROWS: tuple[Purpose, ...] = ("train", "predict", "evaluate", "serve")
 _BETWEEN_TWO = Method()
 
 

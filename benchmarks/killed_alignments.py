@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +75,8 @@ class Alignments:
         kept = [self._kept(name) for name in SIDES]
         ended = self.both("--resume")
         done = all(side.code == 0 for side in ended) and not any(map(self._kept, SIDES))
+        if not done:
+            sys.stderr.write("".join(f"{side.code}: {side.stderr}\n" for side in ended))
         return done, done and _order(ended) == self.order, min(kept)
 
     def _started(self, *options: str) -> dict[str, subprocess.Popen[str]]:

@@ -28,6 +28,7 @@ from securexgb.jobs.aligning.export import export
 from securexgb.jobs.aligning.kept import (
     Aligned,
     Record,
+    file_sha256,
     load,
     log_event,
     read_coin,
@@ -41,7 +42,7 @@ from securexgb.jobs.data.files import ColumnRoles, read_side
 from securexgb.jobs.ledgers import FORMAT, NAME, add_ledgers, books_of, shown_by
 from securexgb.jobs.prediction import read_scores, write_predictions
 from securexgb.jobs.reports import keep_prediction, quality_of
-from securexgb.jobs.resuming.checkpoint import CheckpointStore, SavedRound, TrainingState
+from securexgb.jobs.resuming.checkpoint import CheckpointStore, Ending, SavedRound, TrainingState
 from securexgb.jobs.runs import FinishedRun, RunDirectory, RunRecord
 from securexgb.model.files import dump_half, load_half, parse_half, save_half
 from securexgb.report.record import Costs
@@ -159,7 +160,7 @@ def _store(folder: Path) -> CheckpointStore:
     store.start(TrainingState(0, "model", "JOB", "00", "data"))
     newest = SavedRound(half("owner").rounds[0], "session", (0.5,))
     store.save(1, newest, np.arange(3, dtype=np.uint64))
-    store.save_importance([60, 40])
+    store.save_ending(Ending((60, 40), (0.5,)))
     return store
 
 
@@ -234,7 +235,9 @@ def exported(folder: Path) -> Prepared:
     content = b'id,a\n"007",1.50\n"x\ny",2\n'
 
     def read() -> object:
-        export(path, alignment(), folder / "joined.csv", "here")
+        own = alignment()
+        record = replace(own.record, file_sha256=file_sha256(path))
+        export(path, replace(own, record=record), folder / "joined.csv", "here")
         return (folder / "joined.csv").read_bytes()
 
     return at(path, content, read)
@@ -360,7 +363,7 @@ ROWS = (
     Row("checkpoint, tree", checkpoint("tree-0.npz")),
     Row("checkpoint, header of a tree", checkpoint_header("tree-0.npz")),
     Row("checkpoint, margins", checkpoint("margins-1.npz")),
-    Row("checkpoint, importance", checkpoint("importance.npz")),
+    Row("checkpoint, ending", checkpoint("ending.npz")),
     Row("run.json", run_record),
     Row("ledger.json", ledger),
     Row("predicted.json", predicted),

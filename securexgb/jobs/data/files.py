@@ -253,7 +253,7 @@ def load_rows(
     common = None if found is None else found.rows
     rows = read_side(path, roles, config.name, common=common)
     if found is not None:
-        rows = replace(rows, aligned=found.record.order_sha256)
+        rows = replace(rows, aligned=found.record.shown)
     margins, named = rows.base_margin, f"{config.name}: rows of {path.name}"
     check_base_margin(config.rank, terms.training, margins, rows.count, named)
     if columns is None:

@@ -270,6 +270,7 @@ def _best_splits(draw: Draw) -> Arguments:
         max_bin=int(draw.integers(2, 9)),
         missing_values=str(draw.choice(["allowed", "refused"])),
         reg_alpha=float(draw.choice([0.0, 0.5])),
+        max_delta_step=float(draw.choice([0.0, 0.5])),
     )
     layout = Layout.of(params, 1000, (int(draw.integers(0, 3)), int(draw.integers(1, 4))), False)
     used = np.arange(layout.total_columns)

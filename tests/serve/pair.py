@@ -21,7 +21,7 @@ from securexgb.federation.session import Federation
 from securexgb.jobs.runs import RunDirectory, RunRecord
 from securexgb.model.files import save_half
 from securexgb.report.record import Costs
-from securexgb.serve.parts import Asked, Features, Found
+from securexgb.serve.parts import NO_CATEGORIES, Asked, Features, Found
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
 from securexgb.terms.serving import ServeSettings, ServeTerms
@@ -42,10 +42,15 @@ class Table:
         self.place = {key: row for row, key in enumerate(keys)}
         self.fails = False
 
-    def look_up(self, keys: Sequence[str], columns: Sequence[str]) -> Found:
+    def look_up(
+        self,
+        keys: Sequence[str],
+        columns: Sequence[str],
+        categories: Mapping[str, Sequence[str]] = NO_CATEGORIES,
+    ) -> Found:
         if self.fails:
             raise FeaturesUnavailable("the table is out of reach")
-        rows = np.array([self.place.get(key, -1) for key in keys])
+        rows = np.array([self.place.get(key, -1) for key in keys], np.intp)
         at = [self.columns.index(name) for name in columns]
         values = np.where((rows >= 0)[:, None], self.values[rows][:, at], np.nan)
         return Found(values, rows >= 0)

@@ -30,4 +30,9 @@ def serving(federation: Federation) -> ServeSettings:
             f"{name}: replicas make their correlations between themselves, and the terms say "
             f'offline = "{terms.offline}": agree on "two-party"'
         )
+    if "/" in terms.name:
+        raise UsageError(
+            f"{name}: the job's name {terms.name!r} has a slash, and callers ask for the model by "
+            "it: choose another name"
+        )
     return federation.config.serve or ServeSettings()

@@ -33,13 +33,16 @@ class FeatureReplica:
     def __init__(
         self, federation: Federation, features: Features, gate: Gate, meter: Meter
     ) -> None:
-        """UsageError where the terms or the settings do not let this side serve."""
+        """UsageError where the terms or the settings do not let this side serve;
+        FeaturesUnavailable where columns of its models are not to be had."""
         self._settings = serving(federation)
         if federation.role != "feature":
             raise UsageError(f"{federation.config.name} is the label party: it asks replicas")
         self._federation, self._meter = federation, meter
         self._models = Models(federation, self._settings)
         self._desk = Desk(federation, features, gate, meter)
+        for half in self._models.halves().values():
+            self._desk.prepare(half)
         self._changed = threading.Condition()
         self._links: dict[threading.Thread, GrpcChannel] = {}
         self._is_leaving = False

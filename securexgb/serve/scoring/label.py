@@ -50,13 +50,16 @@ class LabelScorer:
     def __init__(
         self, federation: Federation, features: Features, gate: Gate, meter: Meter
     ) -> None:
-        """UsageError where the terms or the settings do not let this side serve."""
+        """UsageError where the terms or the settings do not let this side serve;
+        FeaturesUnavailable where columns of its models are not to be had."""
         self.settings = serving(federation)
         if federation.role != "label":
             raise UsageError(f"{federation.config.name} is the feature party: it answers replicas")
         self.federation, self.meter = federation, meter
         self.own_models = Models(federation, self.settings)
         self.desk = Desk(federation, features, gate, meter)
+        for half in self.own_models.halves().values():
+            self.desk.prepare(half)
         self.batches = Batches(self.settings.batch_rows)
         self._changed = threading.Condition()
         self._link: _Link | None = None

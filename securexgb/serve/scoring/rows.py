@@ -16,6 +16,7 @@ from securexgb.errors import FeaturesUnavailable
 from securexgb.federation.session import Federation
 from securexgb.serve.parts import Asked, Features, Floats, Gate, Meter
 from securexgb.serve.scoring.messages import Mark
+from securexgb.serve.spelling import Spelling
 
 Stage = Literal["queue", "look up", "gate", "rounds"]
 
@@ -40,7 +41,12 @@ class Desk:
         terms = federation.terms.serve
         self._scores_unknown = terms is not None and terms.missing_key == "score"
         self._features, self._gate, self._meter = features, gate, meter
-        self._name = federation.config.name
+        self._name, self._spelling = federation.config.name, Spelling.of(federation)
+
+    def prepare(self, half: ModelHalf) -> None:
+        """Look no key up, so that the first one need not wait, nor find that columns are missing;
+        FeaturesUnavailable."""
+        self._features.look_up((), half.columns, half.categories)
 
     @contextmanager
     def timed(self, stage: Stage) -> Iterator[None]:
@@ -60,11 +66,13 @@ class Desk:
     ) -> OwnRows:
         """Look up and count; FeaturesUnavailable where rows cannot be had.
 
-        Rows that are not known are not counted. A row that this model cannot take, with an infinite
-        value, or a missing one where the terms refuse them, is none that is known.
+        Keys are counted in the one spelling, whichever the other side sends. Rows that are not
+        known are not counted. A row that this model cannot take, with an infinite value, or a
+        missing one where the terms refuse them, is none that is known.
         """
+        keys = self._spelling(keys)
         with self.timed("look up"):
-            found = self._features.look_up(keys, half.columns)
+            found = self._features.look_up(keys, half.columns, half.categories)
         if found.values.shape != (len(keys), len(half.columns)):
             raise FeaturesUnavailable(f"{self._name}: the look-up gave other columns than asked")
         fits = usable(half, found.values)

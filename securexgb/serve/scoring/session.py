@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.row_scores import RowScores
+from securexgb.boost.row_scores import REASON_BITS, Numbers, RowScores
 from securexgb.errors import MalformedFrame, ProtocolDesync, TermsDiffer
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Audience, Reveal
@@ -35,6 +35,7 @@ from securexgb.serve.scoring.messages import (
     hear_call,
     tell,
 )
+from securexgb.serve.scoring.reasons import Groups
 from securexgb.serve.scoring.stock import Stock
 from securexgb.terms.serving import MOST_ROWS
 
@@ -66,11 +67,13 @@ class Batch:
 @dataclass(frozen=True, repr=False)
 class Scored:
     """What came of a batch: marks and which budget, by row; predictions of the scored rows, in
-    their order. ``failure``: the other side could not look its rows up."""
+    their order, and ``reasons`` (k, count): numbers of groups. ``failure``: the other side could
+    not look its rows up."""
 
     marks: tuple[Mark, ...]
     why: Mapping[int, str]
     predictions: Floats
+    reasons: Numbers | None = None
     failure: bool = False
     is_leaving: bool = False
 
@@ -88,9 +91,12 @@ class Looked:
 class _End:
     """What both ends have: open models, and how a batch is scored."""
 
-    def __init__(self, party: Party, decimals: int, stock_rows: int) -> None:
-        """``stock_rows``: this side's setting; both keep the smaller one."""
-        self.party, self._decimals = party, decimals
+    def __init__(
+        self, party: Party, decimals: int, stock_rows: int, groups: Groups | None = None
+    ) -> None:
+        """``stock_rows``: this side's setting; both keep the smaller one. ``groups``: whose numbers
+        may be asked for as reasons."""
+        self.party, self._decimals, self._groups = party, decimals, groups
         self._open: dict[str, RowScores] = {}
         self._number = 0
         with party.step("stock"):
@@ -105,6 +111,8 @@ class _End:
         return tuple(self._open)
 
     def _open_model(self, half: ModelHalf) -> None:
+        if self._groups is not None:
+            self._groups.check(half)
         with self.party.step("model"):
             scores = RowScores(self.party, half, self._decimals)
         self.stock.open(scores)
@@ -116,21 +124,34 @@ class _End:
         values: Floats,
         base: Floats | None,
         answer: Callable[[], Sequence[Mark]],
-    ) -> Floats | None:
-        """Predictions of the rows that ``answer`` marks as scored, at the label party; it is told
-        or heard between margins, which show nothing, and the opening."""
-        party, scores = self.party, self._open[asked.model]
+    ) -> tuple[Floats | None, Numbers | None]:
+        """Predictions of the rows that ``answer`` marks as scored, at the label party, and their
+        reasons; it is told or heard between margins, which show nothing, and the opening."""
+        party, scores, groups = self.party, self._open[asked.model], None
+        filled = _filled(values, asked.rows)
+        if asked.reasons:
+            groups = self._groups
+            if groups is None:
+                raise ProtocolDesync("reasons were asked for, and the terms allow none")
+            filled = groups.changed(scores.model, filled).reshape(-1, values.shape[1])
+            base = None if base is None else np.tile(base, 1 + len(groups.names))
         with party.step("batch"):
-            margins, centre = scores.margins(_filled(values, asked.rows), base)
+            margins, centre = scores.margins(filled, base, REASON_BITS if groups else 0)
         rows = np.flatnonzero(np.array(answer()) == "scored")
         if not rows.size:
-            return None
+            return None, None
+        outputs = scores.model.outputs
         most: dict[tuple[Reveal, Audience], int] = {
-            (Reveal.PREDICTION, "label"): rows.size * scores.model.outputs
+            (Reveal.PREDICTION, "label"): rows.size * outputs,
+            (Reveal.REASON_CODES, "label"): rows.size * groups.count if groups else 0,
         }
         with party.ledger.announced(most), party.step("batch"):
             found = scores.opened(margins, centre, rows, Reveal.PREDICTION)
-        return None if found is None else scores.predictions(found)
+            reasons = None
+            if groups is not None:
+                changed = margins.reshape(-1, asked.rows)[:, rows]
+                reasons = scores.strongest(changed, groups.count, raised=groups.raised)
+        return None if found is None else scores.predictions(found), reasons
 
     def _count_keys(self, asked: Asked) -> None:
         """Into the ledger, before the keys are sent, or as they have come."""
@@ -169,9 +190,11 @@ class LabelEnd(_End):
         base = batch.base_margins
         if base is not None:
             base = np.concatenate([base, np.zeros(asked.rows - base.size)])
-        found, (last,) = self._score(asked, batch.values, base, answer), heard
-        predictions = np.zeros(0) if found is None else found
-        return Scored(last.marks, last.why or {}, predictions, last.failure, last.is_leaving)
+        found, reasons = self._score(asked, batch.values, base, answer)
+        last, predictions = heard[0], np.zeros(0) if found is None else found
+        return Scored(
+            last.marks, last.why or {}, predictions, reasons, last.failure, last.is_leaving
+        )
 
     def _called(self, call: Call) -> Answer:
         with self.party.step("call", call.number):

@@ -43,7 +43,7 @@ from securexgb.jobs.alignment import _same_alignments, column_counts, same_names
 from securexgb.jobs.estimating.link import measured as measured_link
 from securexgb.jobs.estimating.link import measuring_cost
 from securexgb.jobs.evaluation import measure
-from securexgb.jobs.export import _names
+from securexgb.jobs.export import _parsed as exported_names
 from securexgb.jobs.ledgers import Books
 from securexgb.jobs.resuming.choice import Offer, RunOffer, agree_on_run
 from securexgb.jobs.resuming.common_model import common_model
@@ -228,7 +228,7 @@ def exported(party: Any) -> object:
 
 
 def column_names(_: Path) -> Prepared:
-    return json.dumps(["age", "x"]).encode(), _names
+    return json.dumps({"columns": ["age", "x"], "categories": {}}).encode(), exported_names
 
 
 def importance(party: Any) -> object:

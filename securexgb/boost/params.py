@@ -32,7 +32,7 @@ _LEAST_LABEL = 1e-15
 _MOST_LOG_BASE = 64.0
 _TWEEDIE_POWER = 1.5
 SIGMOIDS = ("table", "ckks")
-IMPORTANCES = ("none", "gain", "cover")
+IMPORTANCES = ("none", "gain", "cover", "weight")
 MOST_LOG_ODDS = 1000.0
 """Of a base margin: margins have 10 integer bits before the first tree."""
 
@@ -184,9 +184,9 @@ class TrainingParams:
     )
     importance: str = parameter(
         "none",
-        "What is opened of hidden splits when the training ends: none: nothing; gain or cover: "
-        "each column's share of the gain of all splits, or of the hessians of the nodes that "
-        "they part, in whole per cents, to both sides.",
+        "What is opened of hidden splits when the training ends: none: nothing; gain, cover or "
+        "weight: each column's share of the gain of all splits, of the hessians of the nodes that "
+        "they part, or of their number, in whole per cents, to both sides.",
         choices=IMPORTANCES,
         is_ours=True,
     )
@@ -342,7 +342,7 @@ class TrainingParams:
 
     @property
     def opens_importance(self) -> bool:
-        """Whether columns' shares of gain or cover are opened when the training ends."""
+        """Whether columns' shares of gain, cover or weight are opened when the training ends."""
         return self.importance != "none"
 
     @property

@@ -381,10 +381,9 @@ class TrainingParams:
     def _check_together(self) -> None:
         if self.opens_importance and self.splits == "owner":
             raise UsageError(
-                f'importance = "{self.importance}" is for hidden splits: with splits = "owner" no '
-                f"{self.importance} is known, and each side counts its own splits, so leave "
-                "importance out, or choose "
-                'splits = "hidden"'
+                f'importance = "{self.importance}" is for hidden splits: with splits = "owner" '
+                "none is opened, and each side counts its own splits, so leave importance out, or "
+                'choose splits = "hidden"'
             )
         if self.max_cat_to_onehot is not None and not self.enable_categorical:
             raise UsageError("max_cat_to_onehot is for categorical columns: set enable_categorical")

@@ -159,7 +159,7 @@ def test_the_ledger_has_metrics_and_importance_alone(importance: str) -> None:
     else:
         assert half.importance is None
         assert "not available" in importance_of(half).sentence
-        with pytest.raises(NotAvailable, match="hold neither gain nor cover"):
+        with pytest.raises(NotAvailable, match="hold no importance"):
             amount_shares(half, results[1][0])
     assert ledger == expected
 

@@ -121,12 +121,10 @@ class Sessions:
             with recorded(run, party) as ledger:
                 old = None if self.earlier is None else self.earlier.half
                 training = agreed_job(party, self.federation, rows, evals, old)
-                run.log(
-                    "agreed",
-                    rows=rows.count,
-                    columns=len(rows.column_names),
-                    aligned=rows.aligned,
-                )
+                ledger.stands_on([rows, *(own for _, own in evals)])
+                order = None if rows.aligned is None else rows.aligned.order_sha256
+                facts = {"columns": len(rows.column_names), "aligned": order}
+                run.log("agreed", rows=rows.count, **facts)
                 trees, link = training.params.n_estimators, measured(party)
                 with TrainingProgress(party, self.federation.peer_name, trees) as bar:
                     is_aligned = rows.aligned is not None

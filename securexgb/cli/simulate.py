@@ -249,7 +249,10 @@ def _simulate(
     )
     terms = {**vars(method), "training": params.to_mapping()}
     parts = side_data(split.train, split.sides)
-    write_simulation(run, halves, parts, terms, record, _judged(params, split, halves, secure))
+    quality = _judged(params, split, halves, secure)
+    if aligned is not None:
+        quality = replace(quality, remarks=[*quality.remarks, aligned.sentence])
+    write_simulation(run, halves, parts, terms, record, quality)
     facts |= {"run": str(run.path), "report": str(report_path(run))}
     result(facts, _text(facts, leaks, report_sentence(run)), form)
 

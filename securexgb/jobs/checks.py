@@ -88,8 +88,8 @@ class Checks:
         said = splits_line(terms.training, terms.export_to)
         self._run("splits", lambda: said.removeprefix("splits: "))
         self._run("versions", lambda: ", ".join(f"{n} {v}" for n, v in versions().items()))
-        self._run("keys", self._keys)
-        self._run("model key", self._model_key)
+        self._run("keys", lambda: keys_line(federation))
+        self._run("model key", lambda: model_key_line(federation))
         self._run("dealer", self._dealer)
         self._run("data", self._data)
         if federation.terms.align is not None:
@@ -130,21 +130,6 @@ class Checks:
         except SecureXGBError as error:
             self.lines.append((name, "FAILED", str(error)))
             self.first = self.first or error
-
-    def _keys(self) -> str:
-        credentials = self.federation.endpoint().credentials
-        own, peer = credentials.own, credentials.peer
-        own.check(self.federation.config.name, "this side's own certificate")
-        peer.check(self.federation.peer_name, "the certificate pinned for the other side")
-        return (
-            f"own {own.fingerprint[:16]}… until {own.not_after:%Y-%m-%d}, "
-            f"{peer.name} {peer.fingerprint[:16]}… until {peer.not_after:%Y-%m-%d}"
-        )
-
-    def _model_key(self) -> str:
-        """Whether this side's files will be encrypted; the key is read."""
-        key = find_key(self.federation.config.model_key)
-        return "none: models and checkpoints are not encrypted" if key is None else "can be used"
 
     def _dealer(self) -> str:
         """What is known of the dealer before it is asked."""
@@ -354,6 +339,24 @@ class Checks:
                 raise
             return f"not aligned yet: {', '.join(waiting)} ({error})"
         return None
+
+
+def keys_line(federation: Federation) -> str:
+    """This side's certificate and the other one's, which must be theirs and valid."""
+    credentials = federation.endpoint().credentials
+    own, peer = credentials.own, credentials.peer
+    own.check(federation.config.name, "this side's own certificate")
+    peer.check(federation.peer_name, "the certificate pinned for the other side")
+    return (
+        f"own {own.fingerprint[:16]}… until {own.not_after:%Y-%m-%d}, "
+        f"{peer.name} {peer.fingerprint[:16]}… until {peer.not_after:%Y-%m-%d}"
+    )
+
+
+def model_key_line(federation: Federation) -> str:
+    """Whether this side's files are encrypted; the key is read."""
+    key = find_key(federation.config.model_key)
+    return "none: models and checkpoints are not encrypted" if key is None else "can be used"
 
 
 def machine_bytes() -> int:

@@ -14,6 +14,7 @@ from securexgb.align.row_keys import Keys
 from securexgb.boost.columns.binning import without_cut
 from securexgb.boost.scales import Outcomes
 from securexgb.errors import DataError
+from securexgb.report.record import AlignedSet
 
 Reals = NDArray[np.float64]
 
@@ -31,10 +32,10 @@ class Rows:
     are class numbers for a classification; of base margins see ``boost.objective.start``. ``ids``:
     one text a row, or None where nobody compares them. ``classes``: of a classification, in the
     order of their numbers, as the user writes them: of two, that which counts as 1 last; or None.
-    ``aligned``: the digest of the keys in their order, where these are the rows that an alignment
-    with the other side found; None: of all rows, in the file's order. ``keys``: of a table that is
-    still to be aligned. ``categories``: of categorical columns, by name, the names of the
-    categories; values are positions among these, or -1 for what is not among them.
+    ``aligned``: of which alignment with the other side these are the rows that both have, in its
+    order; None: all rows, in the file's order. ``keys``: of a table that is still to be aligned.
+    ``categories``: of categorical columns, by name, the names of the categories; values are
+    positions among these, or -1 for what is not among them.
     """
 
     values: Reals
@@ -43,7 +44,7 @@ class Rows:
     weights: Reals | None = None
     ids: tuple[str, ...] | None = None
     classes: tuple[Any, ...] | None = None
-    aligned: str | None = None
+    aligned: AlignedSet | None = None
     keys: Keys | None = None
     base_margin: Reals | None = None
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -18,7 +18,7 @@ whole: written beside, then renamed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ from securexgb.federation.session import Federation
 from securexgb.model.files import load_half
 from securexgb.report.record import Compared, Costs, plain
 from securexgb.storage.records import read_record
-from securexgb.storage.sealed import find_key
+from securexgb.storage.sealed import ModelKey, find_key
 from securexgb.storage.whole import (
     append_line,
     make_directory,
@@ -218,15 +218,23 @@ class FinishedRun:
     record: RunRecord
 
 
-def finished_run(federation: Federation, path: Path | None) -> FinishedRun:
-    """The run at ``path``, or the newest finished one of these terms."""
+def finished_run(
+    federation: Federation,
+    path: Path | None,
+    key_of: Callable[[Path], ModelKey | None] | None = None,
+) -> FinishedRun:
+    """The run at ``path``, or the newest finished one of these terms.
+
+    ``key_of``: gives the key of a half in a file; None: that of the settings or the environment.
+    """
     name = f"model/{federation.role}.npz"
     if path is None:
         root, side = federation.config.run_directory, federation.config.name
         run = RunDirectory.latest(root, federation.digest, holding=name, side=side)
     else:
         run = RunDirectory(path)
-    half = load_half(run.path / name, find_key(federation.config.model_key))
+    own = federation.config.model_key
+    half = load_half(run.path / name, key_of(run.path / name) if key_of else find_key(own))
     if half.role != federation.role:
         raise TermsDiffer(
             f"{federation.config.name}: {name} in {run.path} is the {half.role} party's half"

@@ -203,7 +203,7 @@ def xgboost_json(opened: OpenedModel, half: ModelHalf, columns: Columns) -> dict
 def _settings(params: TrainingParams) -> dict[str, str]:
     """What xgboost keeps of an objective."""
     if params.objective == POISSON.name:
-        return {"max_delta_step": f"{params.poisson_step:.9g}"}
+        return {"max_delta_step": f"{params.delta_step:.9g}"}
     if params.objective == TWEEDIE.name:
         return {"tweedie_variance_power": f"{params.tweedie_variance_power:.9g}"}
     if params.traits.is_multi:
@@ -213,8 +213,15 @@ def _settings(params: TrainingParams) -> dict[str, str]:
 
 def _base_score(half: ModelHalf, margins: NDArray[np.float64]) -> tuple[float, list[float]]:
     """A base_score in float32 near the first of these margins, one an output, and what each margin
-    is beyond it."""
+    is beyond it.
+
+    Where rows have base margins it is that of the margin 0, and no leaf has more: readers put
+    a row's base margin in its place, and leaves are all that they add.
+    """
     written = _WRITTEN[half.params.objective]
+    if half.params.has_base_margin:
+        nothing = np.zeros(half.outputs)
+        return float(objective_of(half.params).predictions(nothing)[0]), nothing.tolist()
     predicted = float(margins[0])  # as xgboost's several classes have it
     if margins.size == 1:
         predicted = float(objective_of(half.params).predictions(margins)[0])

@@ -76,6 +76,7 @@ def render_page(report: RunReport) -> str:
         _learning(report, found),
         _importance(report),
         Section("Missing values of this side's features", _missing(report)),
+        _alignments(found),
         Section("What was revealed, and to whom", _revealed(report, found)),
         Section("The dealer", _dealer(report.dealer)),
         Section("Costs of the protocols at this side", _some(found, "costs")),
@@ -238,6 +239,16 @@ def _missing(report: RunReport) -> list[Shown | str]:
     whole = len(table.rows) - len(lacking)
     shown = [_shown(replace(table, rows=lacking))] if lacking else []
     return [*shown, *([f"No value is missing in {whole:,} columns."] if whole else [])]
+
+
+def _alignments(found: Mapping[str, Shown]) -> Section:
+    sentence = (
+        "These rows were found before by private set intersection. Each side learnt then which of "
+        "its own rows the other has, too; that is counted below with what the run itself has "
+        "opened. Both digests are equal in the other side's report."
+    )
+    parts: list[Shown | Picture | str] = list(_some(found, "alignments"))
+    return Section("The rows that both sides have", [*parts, sentence] if parts else [])
 
 
 def _revealed(report: RunReport, found: Mapping[str, Shown]) -> list[Shown | Picture | str]:

@@ -201,6 +201,31 @@ class Compared:
     seconds: Ratio
 
 
+@dataclass(frozen=True, kw_only=True)
+class AlignedSet:
+    """Rows that an alignment with the other side found, and what it has shown.
+
+    ``data_set``: as what they were aligned; ``file`` and its ``rows``; ``keys`` here and at the
+    other side; ``common``: rows that both have, the rows that were taken. ``dry_runs``: of this
+    set, before; ``attempts``: alignments of it that were begun, this one included.
+    ``align_sha256``: of the terms' keys, normalise and duplicates; ``order_sha256``: of the common
+    keys in their order; both are equal at both sides.
+    """
+
+    data_set: str
+    time: str
+    peer: str
+    file: str
+    rows: int
+    keys: int
+    peer_keys: int
+    common: int
+    dry_runs: int
+    attempts: int
+    align_sha256: str
+    order_sha256: str
+
+
 @dataclass(frozen=True)
 class RunReport:
     """Everything that one side's report shows; see the module's docstring.
@@ -216,6 +241,8 @@ class RunReport:
     reason where there is none. ``labels``: how many training rows each class has and which of two
     counts as 1, at the label party; ``classes``: their names there, of two that one last.
     ``estimate``: what the training took beside what was expected when it began.
+    ``alignments``: by which rows both have the run's sets were found; none where these were in one
+    order before.
     """
 
     title: str
@@ -245,6 +272,7 @@ class RunReport:
     labels: str = ""
     classes: Sequence[str] = ()
     estimate: Compared | None = None
+    alignments: Sequence[AlignedSet] = ()
 
 
 def report_json(report: RunReport) -> dict[str, Any]:

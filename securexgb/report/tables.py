@@ -15,6 +15,8 @@ from typing import Any
 from securexgb.report.record import BinaryMetrics, ClassMetrics, Compared, Ratio, RunReport
 
 Row = Sequence[Any]
+_DIGITS = 16
+"""Of a digest that people compare."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def tables(report: RunReport) -> dict[str, Table]:
         Table("importance", ("column", "importance"), _sorted(report.importance)),
         Table("missing", ("column", "missing"), _sorted(report.missing_rates),
               frozenset({"missing"})),
+        _alignments(report),
         Table("ledger", ("what", "to", "values"), [
             (row["meaning"], row["to"], row["values"]) for row in report.ledger
         ]),
@@ -75,6 +78,26 @@ def _compared(found: Compared | None) -> list[tuple[str, Ratio]]:
     if found is None:
         return []
     return [("rounds", found.rounds), ("bytes", found.bytes), ("seconds", found.seconds)]
+
+
+def _alignments(report: RunReport) -> Table:
+    """A fact a line, a column for each set."""
+    sets = report.alignments
+    rows = [
+        ("when", *(one.time for one in sets)),
+        ("with", *(one.peer for one in sets)),
+        ("file", *(one.file for one in sets)),
+        ("rows of the file", *(one.rows for one in sets)),
+        ("keys at this side", *(one.keys for one in sets)),
+        ("keys at the other side", *(one.peer_keys for one in sets)),
+        ("in common: shown to both, and taken", *(one.common for one in sets)),
+        ("dry runs before: each showed how many", *(one.dry_runs for one in sets)),
+        ("alignments begun, this one included", *(one.attempts for one in sets)),
+        ("digest of keys, normalise, duplicates", *(one.align_sha256[:_DIGITS] for one in sets)),
+        ("digest of the rows in their order", *(one.order_sha256[:_DIGITS] for one in sets)),
+    ]
+    named = (one.data_set for one in sets)
+    return Table("alignments", ("alignment of", *named), rows if sets else ())
 
 
 def _metrics(report: RunReport) -> Table:

@@ -12,7 +12,7 @@ from securexgb.boost.leak import Leak
 from securexgb.report import figures
 from securexgb.report.metrics import binary_metrics, class_metrics, regression_metrics, stability
 from securexgb.report.page import render_page
-from securexgb.report.record import Costs, RunReport, ScoredRows, report_json
+from securexgb.report.record import AlignedSet, Costs, RunReport, ScoredRows, report_json
 from securexgb.report.tables import tables
 
 VOID = {"meta"}
@@ -86,6 +86,23 @@ def make(**changes) -> RunReport:
         "missing_rates": {"income": 0.25},
     }
     return RunReport(**{**facts, **changes})
+
+
+def test_alignments_are_shown_a_column_each():
+    facts = {"peer": "bureau", "file": "a<b.csv", "rows": 50, "keys": 49, "peer_keys": 1048}
+    facts |= {"time": "2026-11-28T10:00:00Z", "dry_runs": 2, "attempts": 1}
+    found = [
+        AlignedSet(
+            **facts, data_set=name, common=36, align_sha256="ab" * 32, order_sha256=order * 32
+        )
+        for name, order in (("train", "cd"), ("eval.valid", "ef"))
+    ]
+    report = make(alignments=found)
+    page = render_page(report)
+    for text in ("The rows that both sides have", "eval.valid", "a&lt;b.csv", "1,048", "cd" * 8):
+        assert text in page
+    assert report_json(report)["alignments"][1]["order_sha256"] == "ef" * 32
+    assert "both sides have" not in render_page(make())
 
 
 def test_page_is_well_formed_and_self_contained():

@@ -148,7 +148,7 @@ def _values(party: Party, model: ModelHalf) -> Shared:
     """Leaf values of all trees, base and centre, one after the other."""
     leaves = np.concatenate([tree.leaf_values for tree in model.best_trees])
     centre = np.array([model.centre]).view(np.uint64)
-    base = Shared(np.full(model.outputs, model.base, np.uint64))
+    base = Shared(np.array(model.base, np.uint64))
     return Shared.concatenate([Shared(leaves), base, share(party, centre, 0, (1,))])
 
 

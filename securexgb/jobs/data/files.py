@@ -75,7 +75,7 @@ class ColumnRoles:
         """The columns whose fields stay as they are."""
         return tuple(dict.fromkeys((*self.ids, *self.keys)))
 
-    def categories_in(self, table: _Table, names: Sequence[str]) -> dict[str, Names]:
+    def categories_in(self, table: SideTable, names: Sequence[str]) -> dict[str, Names]:
         """The names of all categories of the categorical columns among these."""
         if self.categories is not None:
             return {name: self.categories[name] for name in names if name in self.categories}
@@ -109,35 +109,40 @@ def read_side(
     categorical = roles.categorical if roles.categories is None else tuple(roles.categories)
     ways = CsvWays(roles.as_text, texts, categorical, roles.missing)
     table = read_table(path, side, ways)
-    label = roles.label
-    if roles.is_label_optional and label not in table.column_names:
+    return rows_of(SideTable(table, path, side, common), roles, leave_out)
+
+
+def rows_of(table: SideTable, roles: ColumnRoles, leave_out: Sequence[str] = ()) -> Rows:
+    """Rows of a table that was read before; as ``read_side``."""
+    label, side, held = roles.label, table.side, table.whole.column_names
+    if roles.is_label_optional and label not in held:
         label = None
     numbers = (roles.weight, roles.base_margin)
     taken = [name for name in (label, *numbers, *roles.as_text) if name is not None]
     names = roles.features
     if names is None:
-        names = tuple(name for name in table.column_names if name not in (*taken, *leave_out))
+        names = tuple(name for name in held if name not in (*taken, *leave_out))
     for name in (*names, *taken, *leave_out):
-        if name not in table.column_names:
-            raise DataError(f"{side}: {path} has no column {name!r}")
+        if name not in held:
+            raise DataError(f"{side}: {table.path} has no column {name!r}")
         if name in names and name in taken:
             raise UsageError(
                 f"{side}: column {name!r} is named both as a feature and as label, weight, base "
                 "margin or id"
             )
-    own = _Table(table, side, common)
-    categories = roles.categories_in(own, names)
-    _refuse_texts({name: table[name] for name in names if name not in categories}, side)
-    return replace(_rows(own, roles, names, label, categories), categories=categories)
+    categories = roles.categories_in(table, names)
+    _refuse_texts({name: table.whole[name] for name in names if name not in categories}, side)
+    return replace(_rows(table, roles, names, label, categories), categories=categories)
 
 
 @dataclass(frozen=True, repr=False)
-class _Table:
+class SideTable:
     """A side's file, of which ``common`` are the rows that count; None: all."""
 
     whole: pa.Table
+    path: Path
     side: str
-    common: NDArray[np.int64] | None
+    common: NDArray[np.int64] | None = None
 
     @property
     def count(self) -> int:
@@ -155,7 +160,7 @@ class _Table:
 
 
 def _rows(
-    table: _Table,
+    table: SideTable,
     roles: ColumnRoles,
     names: Sequence[str],
     label: str | None,
@@ -248,7 +253,7 @@ def load_rows(
     common = None if found is None else found.rows
     rows = read_side(path, roles, config.name, common=common)
     if found is not None:
-        rows = replace(rows, aligned=found.record.order_sha256)
+        rows = replace(rows, aligned=found.record.shown)
     margins, named = rows.base_margin, f"{config.name}: rows of {path.name}"
     check_base_margin(config.rank, terms.training, margins, rows.count, named)
     if columns is None:
@@ -357,7 +362,7 @@ def _numbers(column: pa.ChunkedArray, name: str, side: str, numbered: Numbered) 
     return values
 
 
-def _labels(table: _Table, name: str) -> NDArray[Any]:
+def _labels(table: SideTable, name: str) -> NDArray[Any]:
     """Labels as they are: numbers or text; none may be missing."""
     column, where = table[name], table.where("label", name)
     if pa.types.is_dictionary(column.type):

@@ -22,7 +22,7 @@ TERMS = {
     "max_bin": 4,
     "eval_metric": ["merror", "mlogloss"],
 }
-KINDS = ("late", "never, or later", "paid")
+KINDS = ("kind-a", "kind-b, or later", "kind-c")
 
 
 def relabel(companies, kinds, parts=("train", "test")):
@@ -62,7 +62,8 @@ def test_names_are_the_label_partys_from_its_file_to_its_report(both, made, secu
     both(made, train, backend="plaintext")
     said = capsys.readouterr().err
     assert (
-        "3 classes in this order, of the training rows: 'late' 33.3 %, 'never, or later' 33" in said
+        "3 classes in this order, of the training rows: 'kind-a' 33.3 %, 'kind-b, or later' 33"
+        in said
     )
     both(made, predict, backend="plaintext")
     runs = {name: made.run_directory(name) for name in SIDES}
@@ -85,7 +86,7 @@ def test_names_are_the_label_partys_from_its_file_to_its_report(both, made, secu
     capsys.readouterr()
     shown = securexgb("model", "inspect", runs["bank"], "--format", "json").json
     assert shown["classes"] == list(KINDS)
-    assert "3 classes, a tree of each a round: 'late', 'never" in (
+    assert "3 classes, a tree of each a round: 'kind-a', 'kind-b" in (
         securexgb("model", "inspect", runs["bank"]).stdout
     )
     assert securexgb("model", "inspect", runs["bureau"], "--format", "json").json["classes"] == []

@@ -297,7 +297,9 @@ def _refuse_texts(columns: Mapping[str, pa.ChunkedArray], side: str) -> None:
         raise not_numeric(f"{side}: ", told)
 
 
-_AS_CATEGORIES = "enable_categorical of the terms, and categorical_columns of party.toml"
+_AS_CATEGORIES = (
+    "enable_categorical of the terms and categorical_columns of party.toml; simulate --categorical"
+)
 
 
 def not_numeric(

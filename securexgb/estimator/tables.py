@@ -120,6 +120,11 @@ class CheckedTables(Parameters):
         """Base margins (n,), one for each row of X."""
         if base_margin is None:
             return None
+        if (shape := np.shape(base_margin)) and len(shape) == 2 and shape[1] > 1:
+            raise UsageError(
+                f"base_margin has the shape {shape}: it is one number a row, and objectives of "
+                "several classes take none"
+            )
         margins = np.asarray(column_or_1d(base_margin, dtype=np.float64, warn=True))
         check_consistent_length(X, margins)
         return margins

@@ -1,13 +1,16 @@
-"""Counts and classes by name: two companies' processes, from terms to scores."""
+"""Counts by columns of categories, and classes by name: two companies, from terms to scores."""
 
 import csv
 
 import pytest
 
-from tests.processes.companies import Companies
+from tests.processes.companies import Companies, write_table
 
 MODELS = {
-    "counts": ({"objective": "count:poisson", "target_exponent": 0}, ["prediction"]),
+    "counts": (
+        {"objective": "count:poisson", "target_exponent": 0, "enable_categorical": True},
+        ["prediction"],
+    ),
     "classes": (
         {"objective": "multi:softprob", "num_class": 3},
         ["probability of early", "probability of late, or never", "probability of paid"],
@@ -23,8 +26,20 @@ def name_classes(folder):
         for number, row in enumerate(rows):
             late = "late, or never" if number % 3 else "early"
             row[at] = late if float(row[at]) else "paid"
-        with path.open("w", newline="") as stream:
-            csv.writer(stream).writerows([head, *rows])
+        write_table(path, [head, *rows])
+
+
+def with_categories(companies):
+    """A column of texts at each side, of which the rows to predict have one more."""
+    for side, column in (("bank", "age"), ("bureau", "cards")):
+        companies.settings(side, categorical_columns=[column])
+        for part, kinds in (("train", 4), ("test", 5)):
+            path = companies.root / side / f"{part}.csv"
+            head, *rows = csv.reader(path.read_text().splitlines())
+            at = head.index(column)
+            for row in rows:
+                row[at] = f"kind {int(100 * abs(float(row[at]))) % kinds}"
+            write_table(path, [head, *rows])
 
 
 @pytest.mark.timeout(300)
@@ -33,6 +48,8 @@ def test_trained_and_predicted(tmp_path, training, columns):
     companies = Companies(tmp_path, training | {"n_estimators": 2, "max_depth": 2}, method={})
     if "num_class" in training:
         name_classes(tmp_path / "bank")
+    else:
+        with_categories(companies)
     try:
         for command in ("train", "predict"):
             ended = companies.both(command)

@@ -68,19 +68,24 @@ def check_old(
         )
     if (params.past.model_id, params.past.rounds) != (old.model_id, len(old.best_rounds)):
         raise UsageError(f"the terms say {params.past}, the half here is of {old.model_id[:8]}")
-    if tuple(columns) != old.columns:
-        raise DataError(
-            f"the model to go on from has other columns at the {old.role} party: it needs "
-            f"{', '.join(old.columns[:20]) or 'none'}, in this order"
-        )
+    check_rows(columns, params.has_base_margin, old)
     for name in CONSTRAINTS:
         if getattr(params, name) != getattr(old.params, name):
             raise UsageError(
                 f"{name} are others than those of the model to go on from, whose trees would not "
                 "keep them: write the same ones, or train a new model"
             )
-    if params.has_base_margin != old.params.has_base_margin:
-        had, has = ("with" if p.has_base_margin else "without" for p in (old.params, params))
+
+
+def check_rows(columns: Sequence[str], has_base_margin: bool, old: ModelHalf) -> None:
+    """Refuse rows of this side that no trees can be added to ``old`` with."""
+    if tuple(columns) != old.columns:
+        raise DataError(
+            f"the model to go on from has other columns at the {old.role} party: it needs "
+            f"{', '.join(old.columns[:20]) or 'none'}, in this order"
+        )
+    if has_base_margin != old.params.has_base_margin:
+        had, has = ("with" if one else "without" for one in (not has_base_margin, has_base_margin))
         raise UsageError(
             f"the model to go on from was trained {had} base margins, and rows come {has} them"
         )

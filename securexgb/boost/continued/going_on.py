@@ -40,9 +40,11 @@ def going_on(params: TrainingParams, old: ModelHalf) -> TrainingParams:
         if mine is None:
             filled[name] = before
         elif mine != before:
+            was = "not set" if before is None else repr(before)
+            do = "leave it out" if before is None else f"write {before!r}"
             raise UsageError(
-                f"{name} is {mine!r}, and {before!r} in the model to go on from: old and new trees "
-                f"have it in common, so write {before!r}, or train a new model"
+                f"{name} is {mine!r}, and {was} in the model to go on from: old and new trees have "
+                f"it in common, so {do}, or train a new model"
             )
     rounds, past = len(old.best_rounds), old.params.past
     if not rounds:

@@ -49,7 +49,7 @@ from securexgb.report.record import (
     report_json,
 )
 from securexgb.report.tables import tables
-from securexgb.report.text import bits_line, bits_warnings, positive_sentence
+from securexgb.report.text import bits_line, bits_warnings, classes_sentence
 from securexgb.storage.records import read_record
 from securexgb.storage.whole import make_directory
 
@@ -232,6 +232,7 @@ def _report(
     quality: Quality,
     remarks: Sequence[str],
 ) -> RunReport:
+    is_multi = half.params.traits.is_multi
     return RunReport(
         **vars(heading),
         created=timestamp(),
@@ -256,7 +257,7 @@ def _report(
         importance=importance[0],
         importance_is=importance[1],
         missing_rates=record.missing_rates,
-        positive=positive_sentence(record.classes, record.positive_share),
+        labels=classes_sentence(record.classes, record.class_shares, is_multi=is_multi),
         classes=[str(name) for name in record.classes or ()],
     )
 

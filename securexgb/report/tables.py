@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from securexgb.report.record import BinaryMetrics, Compared, Ratio, RunReport
+from securexgb.report.record import BinaryMetrics, ClassMetrics, Compared, Ratio, RunReport
 
 Row = Sequence[Any]
 _DIGITS = 16
@@ -40,6 +40,7 @@ def tables(report: RunReport) -> dict[str, Table]:
     every = [
         _metrics(report),
         *_of_classes(report),
+        *_of_several_classes(report),
         _stability(report),
         _bands(report),
         Table("learning_curve", ("rows and metric", "tree", "value"), [
@@ -140,6 +141,34 @@ def _of_classes(report: RunReport) -> Iterator[Table]:
         (name, entry.rows, entry.predicted, entry.observed)
         for name, metrics in judged for entry in metrics.calibration
     ], frozenset({"mean predicted", "observed rate"}))  # fmt: skip
+
+
+def _of_several_classes(report: RunReport) -> Iterator[Table]:
+    """One line a class, and one for each two of which rows were taken for each other."""
+    judged = [(s.name, s.metrics) for s in report.scored if isinstance(s.metrics, ClassMetrics)]
+    yield Table(
+        "classes",
+        ("of", "class", "rows", "predicted", "mean predicted", "recall", "precision",
+         "auc against all others"),
+        [
+            (name, class_, one.rows, one.predicted, one.mean, one.recall, one.precision, one.auc)
+            for name, metrics in judged
+            for class_, one in zip(class_names(report, metrics), metrics.each, strict=True)
+        ],
+        frozenset({"mean predicted", "recall", "precision"}),
+    )  # fmt: skip
+    yield Table("taken_for", ("of", "class", "taken for", "rows"), [
+        (name, class_, other, rows)
+        for name, metrics in judged
+        for class_, one in zip(class_names(report, metrics), metrics.each, strict=True)
+        for other, rows in zip(class_names(report, metrics), one.taken_for, strict=True)
+    ])  # fmt: skip
+
+
+def class_names(report: RunReport, metrics: ClassMetrics) -> Sequence[str]:
+    """The classes' names at the label party, or their numbers."""
+    count = metrics.classes
+    return report.classes if len(report.classes) == count else [str(n) for n in range(count)]
 
 
 def _stability(report: RunReport) -> Table:

@@ -14,6 +14,7 @@ from securexgb.terms.toml import Column, Name, TomlFile
 
 MOST_ROWS = 512
 """Of one batch."""
+Choice = Literal["auto", "sgx-dcap", "tdx-dcap", "sev-snp", "dev", "none"]
 Count = Annotated[int, Field(ge=1)]
 Groups = dict[Name, dict[Column, float]]
 
@@ -105,6 +106,16 @@ class ServeSettings(TomlFile):
     """Where requests are counted and chained, keys as keyed digests only."""
     budgets: Budgets = Budgets()
     """This side's own bounds, where they are stricter than the terms'."""
+    key_service: Annotated[str, AfterValidator(_address)] | None = None
+    """This company's own key service, host:port: it gives out the key of the model's half to a
+    replica whose evidence its policy accepts. Left out: model_key, as elsewhere."""
+    key_service_certificate: Path = Path("keys/keyservice.pem")
+    """The key service's certificate, pinned."""
+    evidence: Choice = "auto"
+    """What vouches for this replica there: auto (what this machine has), sgx-dcap, tdx-dcap,
+    sev-snp; dev proves nothing, for rehearsals."""
+    evidence_key: Path = Path("keys/evidence.key")
+    """The key of dev evidence, made where there is none."""
     callers: Path | None = None
     """A TOML file of callers' names and the SHA-256 of their tokens; left out: whoever reaches the
     port may ask. Label party only."""

@@ -178,7 +178,7 @@ def record() -> RunRecord:
         dealer=replace(Verdict.unattested(), collateral_until=datetime(2026, 1, 2, tzinfo=UTC)),
         missing_rates={"a": 0.5},
         classes=("no", "yes"),
-        positive_share=0.25,
+        class_shares=(0.75, 0.25),
         leaks=after_training(half("owner")),
     )
 

@@ -10,7 +10,7 @@ import pytest
 from securexgb.attestation.verdict import Verdict
 from securexgb.boost.leak import Leak
 from securexgb.report import figures
-from securexgb.report.metrics import binary_metrics, regression_metrics, stability
+from securexgb.report.metrics import binary_metrics, class_metrics, regression_metrics, stability
 from securexgb.report.page import render_page
 from securexgb.report.record import AlignedSet, Costs, RunReport, ScoredRows, report_json
 from securexgb.report.tables import tables
@@ -174,7 +174,7 @@ def test_page_shows_both_classes_by_score_and_what_the_index_counts():
     moved = [stability(("training rows", scored(2)[1]), ("test.csv", scored(1)[1]))]
     says = "positive class: 'bad', 3 % of rows"
     report = make(
-        **PICTURES | {"scored": both}, stability=moved, positive=says, classes=["good", "bad"]
+        **PICTURES | {"scored": both}, stability=moved, labels=says, classes=["good", "bad"]
     )
     page = render_page(report)
     for text in (
@@ -191,6 +191,27 @@ def test_page_shows_both_classes_by_score_and_what_the_index_counts():
         assert text in page
     assert page.count("<figure>") == page.count("<figcaption>") == 8
     assert "tability" not in render_page(make())
+
+
+@pytest.mark.parametrize("count", [3, 21])
+def test_page_shows_which_class_is_taken_for_which(count):
+    draws = np.random.default_rng(3)
+    labels = draws.integers(0, count, 300).astype(float)
+    p = draws.dirichlet(np.ones(count), 300)
+    rows = [ScoredRows("test.csv", 300, class_metrics(labels, p))]
+    names = [f"kind <{number}>" for number in range(count)]
+    report = make(scored=rows, classes=names, labels="3 classes")
+    page = render_page(report)
+    assert page.count(">kind &lt;2&gt;</text>") == (
+        2 if count == 3 else 0
+    )  # both axes, or no picture
+    assert "<td>kind &lt;2&gt;</td>" in page
+    assert "auc against all others" in page
+    found = tables(report)
+    assert len(found["classes"].rows) == count
+    assert sum(row[-1] for row in found["taken_for"].rows) == 300
+    unnamed = tables(make(scored=rows))["classes"]  # as the feature party has it, without labels
+    assert [row[1] for row in unnamed.rows] == [str(number) for number in range(count)]
 
 
 def test_a_side_without_predictions_has_no_quality_section():

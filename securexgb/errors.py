@@ -71,6 +71,21 @@ class PeerTimeout(PeerError):
     help = "The other side may be slow or stuck: look at its log, or raise timeout_seconds."
 
 
+class NotReady(PeerError):
+    """A replica cannot score now, and will be able to: ``retry_seconds`` is a guess of when."""
+
+    retry_seconds = 1.0
+    help = "Ask again in a moment; where it lasts, look at both replicas' health."
+
+
+class UnknownModel(UsageError):
+    """A request names a model that the two replicas do not both serve."""
+
+
+class FeaturesUnavailable(FileError):
+    """Own columns cannot be looked up: their file or service does not answer, or not in time."""
+
+
 class DataError(SecureXGBError, ValueError):
     """The data at one side cannot be used as it is."""
 

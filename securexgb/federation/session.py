@@ -46,8 +46,8 @@ from securexgb.offline.two_party import TwoPartySource
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
 
-Purpose = Literal["train", "predict", "evaluate", "check", "align", "estimate", "export"]
-_OF_ROWS: tuple[Purpose, ...] = ("train", "predict", "evaluate")
+Purpose = Literal["train", "predict", "evaluate", "check", "align", "estimate", "export", "serve"]
+_OF_ROWS: tuple[Purpose, ...] = ("train", "predict", "evaluate", "serve")
 _BETWEEN_TWO = Method()
 
 
@@ -166,8 +166,13 @@ class Federation:
         endpoint = self.endpoint()
         if self.has_dealer and purpose != "align":
             find_dealer(self.config, self.terms)
+        with self.joined(connect(endpoint, self.hello(purpose)), endpoint, purpose) as party:
+            yield party
+
+    @contextmanager
+    def joined(self, channel: GrpcChannel, endpoint: Endpoint, purpose: Purpose) -> Iterator[Party]:
+        """The same over a link that is open already, and ends with the block."""
         with ExitStack() as open_links:
-            channel = connect(endpoint, self.hello(purpose))
             part = _parting(channel)
             open_links.push(part)
             private = Prg.fresh()

@@ -22,6 +22,7 @@ from securexgb.errors import UsageError
 from securexgb.mpc.reveals import Audience
 from securexgb.offline.method import Algorithm, Method, Offline, PaillierBits, Scheme
 from securexgb.terms.alignment import AlignTerms
+from securexgb.terms.serving import ServeTerms
 from securexgb.terms.toml import Column, Name, TomlFile, read_toml, to_toml, validate
 
 DIGEST_LETTERS = 10
@@ -129,14 +130,17 @@ class JobTerms(TomlFile):
     label party alone, to hundredths of a margin."""
     export_to: Literal["none", "label", "feature", "both"] = "none"
     """Who may get the whole model, as a file for xgboost, by `model export` at both sides: all
-    thresholds, leaf values and the base, and the names of the other side's columns. The other side
-    then learns which nodes split, and with hidden splits its own splits. none: nobody."""
+    thresholds, leaf values and the base, the names of the other side's columns, and of those of its
+    categories that splits name. The other side then learns which nodes split, and with hidden
+    splits its own splits. none: nobody."""
     min_training_rows: Annotated[int, Field(ge=1)] = Floors.training_rows
     """Training on fewer rows is refused where splits are owned, or importance or the model may be
     opened: on few rows these tell the feature party the labels."""
     min_evaluation_rows: Annotated[int, Field(ge=1)] = Floors.evaluation_rows
     """Evaluating fewer rows is refused: a metric of few rows tells the feature party their
     labels."""
+    serve: ServeTerms | None = None
+    """Scores of single rows on request: `securexgb serve`. Left out: nothing is served."""
     dealer: DealerTerms = DealerTerms()
     """The dealer that both sides accept."""
     security: SecurityTerms = SecurityTerms()
@@ -186,7 +190,7 @@ class JobTerms(TomlFile):
     def to_toml(self) -> str:
         """The file, with a comment for every key."""
         return "# The terms of a job: the same file at both sides.\n" + to_toml(
-            self, {"align": AlignTerms(keys=("national_id",))}
+            self, {"align": AlignTerms(keys=("national_id",)), "serve": ServeTerms()}
         )
 
     @cached_property

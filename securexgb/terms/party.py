@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from securexgb.channel.keys import check_name
 from securexgb.channel.probe import split_address
 from securexgb.errors import UsageError
+from securexgb.terms.serving import ServeSettings
 from securexgb.terms.toml import Column, Name, TomlFile, read_toml, to_toml, validate
 
 ENVIRONMENT = "SECUREXGB_"
@@ -135,6 +136,8 @@ class PartyConfig(TomlFile):
     """Where `align` keeps which rows both sides have; `train`, `evaluate` and `predict` read it."""
     run_directory: Path = Path("run")
     """Where runs leave their files."""
+    serve: ServeSettings | None = None
+    """This side's replica of `securexgb serve`, where the terms allow it."""
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -189,16 +192,24 @@ class PartyConfig(TomlFile):
             example |= {"connect": "label-party.example:7300"}
         config = validate(PartyConfig, example, "template")
         head = f"# Settings of {name}, the {role} party. Private: nobody else needs this file.\n"
-        return head + to_toml(config)
+        return head + to_toml(config, {"serve": ServeSettings(features=Path("features.parquet"))})
 
 
 def _rebased(config: PartyConfig, folder: Path) -> dict[str, Any]:
     """Every relative path of the settings, from the file's folder."""
+    return _moved(config, folder)
+
+
+def _moved(settings: TomlFile, folder: Path) -> dict[str, Any]:
     moved: dict[str, Any] = {}
-    for name in PartyConfig.model_fields:
-        value = getattr(config, name)
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
         if isinstance(value, Path):
             moved[name] = folder / value
         elif name == "eval_data":
             moved[name] = {key: folder / path for key, path in value.items()}
+        elif name == "models":
+            moved[name] = tuple(folder / path for path in value)
+        elif isinstance(value, TomlFile):
+            moved[name] = value.model_copy(update=_moved(value, folder))
     return moved

@@ -75,10 +75,13 @@ def _sentence(place: tuple[int | str, ...], text: str, kind: str) -> str:
     return f"{where}: {text[:1].lower()}{text[1:]}" if where else text
 
 
-def to_toml(model: TomlFile, left_out: Mapping[str, TomlFile] = MappingProxyType({})) -> str:
+def to_toml(
+    model: TomlFile, left_out: Mapping[str, TomlFile] = MappingProxyType({}), within: str = ""
+) -> str:
     """Every key with its comment; those that are not set are commented out.
 
-    ``left_out``: what a table that is not set may look like, by its name.
+    ``left_out``: what a table that is not set may look like, by its name. ``within``: the name
+    of the table that these keys are of, with a dot; empty for the file itself.
     """
     lines: list[str] = []
     tables: list[str] = []
@@ -87,17 +90,17 @@ def to_toml(model: TomlFile, left_out: Mapping[str, TomlFile] = MappingProxyType
             getattr(model, name),
             f"\n# {' '.join((entry.description or '').split())}\n",
         )
-        table = left_out.get(name)
+        table, title = left_out.get(name), f"[{within}{name}]"
         if value is None and table is not None:
-            lines_of = to_toml(table).strip("\n").split("\n")
+            lines_of = to_toml(table, within=f"{within}{name}.").strip("\n").split("\n")
             commented = "\n".join(
-                line if line.startswith("# ") else f"# {line}" for line in lines_of
+                line if line.startswith("# ") or not line else f"# {line}" for line in lines_of
             )
-            tables.append(f"{comment}# [{name}]\n{commented}\n")
+            tables.append(f"{comment}# {title}\n{commented}\n")
         elif isinstance(value, TrainingParams):
-            tables.append(f"{comment}[{name}]\n{_training_toml(value)}")
+            tables.append(f"{comment}{title}\n{_training_toml(value)}")
         elif isinstance(value, TomlFile):
-            tables.append(f"{comment}[{name}]{to_toml(value)}")
+            tables.append(f"{comment}{title}{to_toml(value, within=f'{within}{name}.')}")
         else:
             lines.append(comment + _line(name, value))
     return "".join(lines + tables)

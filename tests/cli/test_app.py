@@ -34,7 +34,14 @@ def test_every_error_has_its_code_and_one_sentence(capsys):
         assert lines[1:] == ([f"help: {kind.help}"] if kind.help else [])
     silent = {kind.__name__ for kind in kinds if not kind.help}
     # Their messages say what to do.
-    assert silent == {"UsageError", "NotAvailable", "FileError", "DataError"}
+    assert silent == {
+        "UsageError",
+        "NotAvailable",
+        "FileError",
+        "DataError",
+        "UnknownModel",
+        "FeaturesUnavailable",
+    }
     assert {kind.exit_code for kind in kinds} == {1, 2, 3, 4, 5, 6, 7}
 
 

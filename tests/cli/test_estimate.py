@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from securexgb import _kernels
 from securexgb.align.intersect import Limits, intersect
 from securexgb.arith.prg import Prg
 from securexgb.boost.callbacks import TrainingCallback
@@ -408,6 +409,12 @@ def test_every_kind_has_a_price_and_paillier_has_none():
     assert all(price(kind) > 0 for kind in KINDS)
     assert "Paillier" in estimate(job(Method(he="paillier")), 1, machine=MACHINE).lacks
     assert not estimate(job(rows=100), 1, machine=MACHINE).lacks
+
+
+@pytest.mark.parametrize("newest", ["avx512", "avx512-ifma", "of a processor to come"])
+def test_products_have_a_price_on_every_processor(monkeypatch, newest):
+    monkeypatch.setattr(_kernels, "simd_paths", lambda: ["portable", "avx2", newest])
+    assert MACHINE.products(100, 1, 100) > 0
 
 
 def test_hidden_splits_take_row_correlations():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,22 @@ def test_the_template_is_a_valid_file_that_explains_every_key(role: Any, tmp_pat
     for name, field in PartyConfig.model_fields.items():
         assert field.description is not None
         assert f"# {' '.join(field.description.split())}\n" in text, name
-        assert f"{name} =" in text
+        assert f"{name} =" in text or f"[{name}]" in text
+
+
+def test_the_table_of_serving_is_one_once_its_marks_are_taken_away(tmp_path: Path) -> None:
+    text = PartyConfig.template("label", "bank")
+    head, tables = text.split("# [serve]\n")
+    keys = re.sub(r"^# (?=\[|\w+ = \S)", "", f"# [serve]\n{tables}", flags=re.MULTILINE)
+    path = tmp_path / "party.toml"
+    path.write_text(head + keys + "rows_a_day = 5\n")
+    serve = PartyConfig.from_file(path, environment={}).serve
+    assert serve is not None
+    assert serve.budgets.rows_a_day == 5
+    assert (serve.features, serve.audit) == (
+        tmp_path / "features.parquet",
+        tmp_path / "audit.sqlite",
+    )
 
 
 def test_a_mark_of_the_byte_order_changes_nothing(tmp_path: Path) -> None:

@@ -54,8 +54,9 @@ PRODUCTS: Mapping[str, tuple[float, float]] = {
     "portable": (0.13e-3, 6e-3),
 }
 """Seconds of a batch of products under BFV: a column and ciphertext, and a summand, for merging; by
-the instructions that there are. avx512: docs/homomorphic.md, "Figures". avx2: batches of 16 to 128
-vectors, processor time on such a machine beside other work; without, as it was found before."""
+the instructions that there are, the best of them that has a price. avx512:
+docs/homomorphic.md, "Figures". avx2: batches of 16 to 128 vectors, processor time on such a machine
+beside other work; without, as it was found before."""
 
 _ROUND, _MEGABYTE, _KERNELS = 11e-6, 18.5e-6, 110e-6
 """What the trials took on the machine of the prices."""
@@ -105,7 +106,8 @@ class Machine:
 
     def products(self, columns: int, groups: int, summands: int) -> float:
         """Seconds of a batch of products under BFV."""
-        a_ciphertext, merging = PRODUCTS[_kernels.simd_paths()[-1]]
+        priced = [path for path in _kernels.simd_paths() if path in PRODUCTS]
+        a_ciphertext, merging = PRODUCTS[priced[-1]]
         return (columns * groups * a_ciphertext + summands * merging) * self.kernels
 
 

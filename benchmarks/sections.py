@@ -289,14 +289,18 @@ def estimates(results: Results) -> str:
     keys = "work", "method", "profile.name", "metrics"
     for (work, method, link, metrics), runs in grouped(results["estimates"], *keys).items():
         ratios = (f"{middle(runs, f'{name}.ratio'):.3f}" for name in ("rounds", "megabytes"))
-        said, came = (middle(runs, f"seconds.{name}") for name in ("estimated", "came"))
-        rows.append(
-            [work, method, link or "loopback", metrics or "none", *ratios, said, came,
-             f"{came / said:.2f}"]
-        )  # fmt: skip
+        seconds = [
+            figure
+            for of in ("cpu_seconds", "seconds")
+            for figure in (
+                middle(runs, f"{of}.estimated"), middle(runs, f"{of}.came"),
+                f"{middle(runs, f'{of}.ratio'):.2f}",
+            )
+        ]  # fmt: skip
+        rows.append([work, method, link or "loopback", metrics or "none", *ratios, *seconds])
     head = (
-        "work", "correlations", "link", "metrics", "rounds", "MB", "s estimated", "s that came",
-        "ratio",
+        "work", "correlations", "link", "metrics", "rounds", "MB", "CPU s of a party: estimated",
+        "came", "ratio", "s: estimated", "came", "ratio",
     )  # fmt: skip
     return table(head, rows)
 

@@ -38,7 +38,7 @@ MINORS = (11, 12, 13, 14)
 """CPython 3.x of these are looked for."""
 PLACES = ("/usr/bin", "/usr/local/bin", "/opt/python*/bin", "~/.pyenv/versions/*/bin",
           "~/.local/share/uv/python/*/bin")  # fmt: skip
-EXTRAS = ("ckks", "oracle", "paillier", "report")
+EXTRAS = ("ckks", "oracle", "paillier", "report", "serve")
 """What a user may add to an installation."""
 XGBOOSTS = ("3.0", "3.1", "3.2")
 """The newest of each of these, beside the lowest and the newest that the ranges allow."""

@@ -294,9 +294,10 @@ class TrainingParams:
         return tuple(f"{m}{power}" if m.endswith("@") else m for m in self.traits.metrics)
 
     @property
-    def poisson_step(self) -> float:
-        """max_delta_step of count:poisson: 0.7 where none is given, as in xgboost."""
-        return _POISSON_STEP if self.max_delta_step is None else self.max_delta_step
+    def delta_step(self) -> float:
+        """max_delta_step; where none is given it is xgboost's."""
+        usual = _POISSON_STEP if self.objective == POISSON.name else 0.0
+        return usual if self.max_delta_step is None else self.max_delta_step
 
     @property
     def leaf_bound(self) -> float:
@@ -304,12 +305,9 @@ class TrainingParams:
 
         Where margins are logarithms no tree moves one by more than MOST_LOG_STEP.
         """
-        given = self.max_delta_step or 0.0
-        if self.objective == POISSON.name:
-            given = self.poisson_step
+        given, most = self.delta_step, MOST_LOG_STEP / self.learning_rate
         if not self.traits.is_log:
             return given
-        most = MOST_LOG_STEP / self.learning_rate
         return min(given, most) if given else most
 
     @property

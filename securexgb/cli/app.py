@@ -21,6 +21,7 @@ from securexgb.cli.init import init
 from securexgb.cli.predict import predict
 from securexgb.cli.protocols import protocols
 from securexgb.cli.report import report
+from securexgb.cli.serve import serve
 from securexgb.cli.signals import ended_in_order
 from securexgb.cli.simulate import simulate
 from securexgb.cli.train import train
@@ -44,6 +45,7 @@ for command in (
     train,
     evaluate,
     predict,
+    serve,
     report,
     protocols,
 ):

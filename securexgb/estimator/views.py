@@ -30,7 +30,8 @@ from securexgb.boost.splits.directions import by_number, plain_directions, read_
 from securexgb.boost.splits.interactions import plain_interactions, read_interactions
 from securexgb.errors import DataError, NotAvailable, UsageError
 from securexgb.estimator.names import taken
-from securexgb.jobs.data.files import not_numeric, position_of
+from securexgb.jobs.data.files import not_numeric
+from securexgb.jobs.data.labels import position_of
 from securexgb.model.export import split_table
 
 Reals = NDArray[np.float64]

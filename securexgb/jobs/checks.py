@@ -39,8 +39,8 @@ from securexgb.mpc.party import Party
 from securexgb.report.text import (
     bits_line,
     bits_warnings,
+    classes_sentence,
     numbering_sentence,
-    positive_sentence,
     splits_line,
     uncut_sentence,
     verdict_line,
@@ -86,8 +86,8 @@ class Checks:
         said = splits_line(terms.training, terms.export_to)
         self._run("splits", lambda: said.removeprefix("splits: "))
         self._run("versions", lambda: ", ".join(f"{n} {v}" for n, v in versions().items()))
-        self._run("keys", self._keys)
-        self._run("model key", self._model_key)
+        self._run("keys", lambda: keys_line(federation))
+        self._run("model key", lambda: model_key_line(federation))
         self._run("dealer", self._dealer)
         self._run("data", self._data)
         if federation.terms.align is not None:
@@ -95,7 +95,7 @@ class Checks:
         self._run("enough rows", self._enough_rows)
         self._run("columns", self._columns)
         self._run("column names", self._column_names)
-        if federation.role == "label" and self.params.traits.is_binary:
+        if federation.role == "label" and self.params.traits.classifies:
             self._run("labels", self._labels)
         if federation.role == "label":
             self._run("scales", self._scales)
@@ -127,21 +127,6 @@ class Checks:
         except SecureXGBError as error:
             self.lines.append((name, "FAILED", str(error)))
             self.first = self.first or error
-
-    def _keys(self) -> str:
-        credentials = self.federation.endpoint().credentials
-        own, peer = credentials.own, credentials.peer
-        own.check(self.federation.config.name, "this side's own certificate")
-        peer.check(self.federation.peer_name, "the certificate pinned for the other side")
-        return (
-            f"own {own.fingerprint[:16]}… until {own.not_after:%Y-%m-%d}, "
-            f"{peer.name} {peer.fingerprint[:16]}… until {peer.not_after:%Y-%m-%d}"
-        )
-
-    def _model_key(self) -> str:
-        """Whether this side's files will be encrypted; the key is read."""
-        key = find_key(self.federation.config.model_key)
-        return "none: models and checkpoints are not encrypted" if key is None else "can be used"
 
     def _dealer(self) -> str:
         """What is known of the dealer before it is asked."""
@@ -252,11 +237,12 @@ class Checks:
         return f"sha256 {self.training.names_sha256}, {says}"
 
     def _labels(self) -> str:
-        """Which class counts as 1."""
+        """Which classes there are, and which of two counts as 1."""
         rows = self.training
         if rows is None:
             return "not read"
-        return positive_sentence(rows.classes, rows.positive_share)
+        is_multi = self.params.traits.is_multi
+        return classes_sentence(rows.classes, rows.class_shares, is_multi=is_multi)
 
     def _disk(self) -> str:
         root = self.federation.config.run_directory
@@ -337,6 +323,24 @@ class Checks:
                 raise
             return f"not aligned yet: {', '.join(waiting)} ({error})"
         return None
+
+
+def keys_line(federation: Federation) -> str:
+    """This side's certificate and the other one's, which must be theirs and valid."""
+    credentials = federation.endpoint().credentials
+    own, peer = credentials.own, credentials.peer
+    own.check(federation.config.name, "this side's own certificate")
+    peer.check(federation.peer_name, "the certificate pinned for the other side")
+    return (
+        f"own {own.fingerprint[:16]}… until {own.not_after:%Y-%m-%d}, "
+        f"{peer.name} {peer.fingerprint[:16]}… until {peer.not_after:%Y-%m-%d}"
+    )
+
+
+def model_key_line(federation: Federation) -> str:
+    """Whether this side's files are encrypted; the key is read."""
+    key = find_key(federation.config.model_key)
+    return "none: models and checkpoints are not encrypted" if key is None else "can be used"
 
 
 def machine_bytes() -> int:

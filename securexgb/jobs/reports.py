@@ -49,7 +49,7 @@ from securexgb.report.record import (
     report_json,
 )
 from securexgb.report.tables import tables
-from securexgb.report.text import bits_line, bits_warnings, positive_sentence
+from securexgb.report.text import bits_line, bits_warnings, classes_sentence
 from securexgb.storage.records import read_record
 from securexgb.storage.whole import make_directory
 
@@ -179,14 +179,15 @@ def write_report(
         terms=federation.terms.model_dump(mode="json"),
     )
     books = books_of(run)
-    record = replace(record, ledger=books.revealed)
+    record = replace(record, ledger=books.everything)
     if books.in_work:
         remarks = [*remarks, _CUT_OFF]
-    if any(row["reveal"] == Reveal.MODEL.name for row in books.revealed):
+    if any(row["reveal"] == Reveal.MODEL.name for row in record.ledger):
         remarks = [*remarks, _EXPORTED]
     found = importance_of(half)
     importance = (found.values, found.sentence)
-    return _write(run, heading, half, importance, record, quality, remarks)
+    report = _report(heading, half, importance, record, quality, remarks)
+    return _write(run, replace(report, alignments=books.aligned))
 
 
 def write_simulation(
@@ -220,11 +221,10 @@ def write_simulation(
         save_half(half, run.model / f"{half.role}.npz")
     record.write(run)
     remarks = ["a simulation protects nothing: both sides share one process here"]
-    return _write(run, heading, halves[0], (shares, sentence), record, quality, remarks)
+    return _write(run, _report(heading, halves[0], (shares, sentence), record, quality, remarks))
 
 
-def _write(
-    run: RunDirectory,
+def _report(
     heading: Heading,
     half: ModelHalf,
     importance: tuple[Mapping[str, float], str],
@@ -232,7 +232,8 @@ def _write(
     quality: Quality,
     remarks: Sequence[str],
 ) -> RunReport:
-    report = RunReport(
+    is_multi = half.params.traits.is_multi
+    return RunReport(
         **vars(heading),
         created=timestamp(),
         ledger=record.ledger,
@@ -256,9 +257,12 @@ def _write(
         importance=importance[0],
         importance_is=importance[1],
         missing_rates=record.missing_rates,
-        positive=positive_sentence(record.classes, record.positive_share),
+        labels=classes_sentence(record.classes, record.class_shares, is_multi=is_multi),
         classes=[str(name) for name in record.classes or ()],
     )
+
+
+def _write(run: RunDirectory, report: RunReport) -> RunReport:
     run.write_json("report.json", report_json(report))
     make_directory(run.path / _TABLES)
     for name, table in tables(report).items():

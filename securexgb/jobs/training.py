@@ -15,7 +15,7 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.grower import TreeJob
 from securexgb.boost.metrics.auc import EvaluationTargets
 from securexgb.boost.metrics.measuring import check_measured
-from securexgb.boost.metrics.schedule import is_evaluated
+from securexgb.boost.metrics.schedule import is_evaluated, whole_sets
 from securexgb.boost.objective.logistic import sigmoid_of
 from securexgb.boost.objective.objective import Labels, Objective, row_weights
 from securexgb.boost.objective.registry import objective_of
@@ -35,6 +35,7 @@ from securexgb.jobs.alignment import Named, same_names, same_rows
 from securexgb.jobs.job import TrainingJob, check_hidden
 from securexgb.jobs.resuming.checkpoint import (
     CheckpointStore,
+    Ending,
     LoadedCheckpoint,
     SavedRound,
     TrainingState,
@@ -55,8 +56,9 @@ def train(party: Party, job: TrainingJob) -> ModelHalf:
         model = grow_model(party, begin(party, job), job.callbacks)
     # Callbacks have written down by now what was opened: a resumption opens nothing again.
     if job.store is not None:
-        if model.importance is not None and not job.store.is_finished:
-            job.store.save_importance(model.importance)
+        ending = Ending(model.importance or (), tuple(model.whole_auc.values()))
+        if ending != Ending() and not job.store.is_finished:
+            job.store.save_ending(ending)
         # Whoever goes on from here, to write its model, knows that the other side has every tree.
         with party.step("kept"):
             party.exchange_bytes(b"")
@@ -328,7 +330,10 @@ def _take_up(
                 for history in of_set.values():
                     history.append(next(values))
     if saved is not None and count == len(saved.rounds):
-        model.importance = saved.importance
+        model.importance = saved.ending.importance or None
+        names, aucs = whole_sets(model.params, job.set_rows), saved.ending.whole_auc
+        if len(aucs) == len(names):
+            model.whole_auc = dict(zip(names, aucs, strict=True))
     if agreement.are_margins_known and job.store is not None:
         margins = Shared(job.store.margins(count, rounds[-1].session))
     else:

@@ -124,11 +124,20 @@ class Prefetched(ABC, Generic[P]):
         if self.expected is not None:
             goal = max(need, min(goal, self.expected))
         goal -= goal % self._unit
-        if self.requested >= need and goal - self.requested < ahead // 2:
+        if self.requested >= need and goal - self.requested < self.worth_asking(ahead):
             return []
         starts = range(self.requested, goal, self._step)
         self.requested = max(goal, self.requested)
         return [(start, min(self._step, goal - start)) for start in starts]
+
+    def worth_asking(self, ahead: int) -> int:
+        """So much that is not needed at once is asked for, no less."""
+        return ahead // 2
+
+    @property
+    def there(self) -> int:
+        """What has come and is not taken."""
+        return self.arrived - self.taken
 
     def add(self, part: P, size: int) -> None:
         """The next part has come."""
@@ -137,7 +146,7 @@ class Prefetched(ABC, Generic[P]):
 
     def has(self, count: int) -> bool:
         """Whether so many are here."""
-        return self.arrived - self.taken >= count
+        return self.there >= count
 
     def next(self, count: int) -> P:
         """The next ones, at least one; ``has`` must have said yes, or SecureXGBError."""

@@ -41,6 +41,7 @@ from securexgb.mpc.numbers.exponential import ExpTable, Power, Window, exp_table
 from securexgb.mpc.numbers.lift import binary
 from securexgb.mpc.numbers.logarithm import Normalised
 from securexgb.mpc.numbers.magnitude import Index
+from securexgb.mpc.numbers.round_to import Rounding
 from securexgb.mpc.numbers.sigmoid import sigmoid_table
 from securexgb.mpc.numbers.table import Place, Tables
 from securexgb.mpc.protocol import REGISTRY, Cost, Declaration
@@ -230,6 +231,11 @@ def _of_mpc(
             x.reshape(1, 1, -1),
             (64,),
         ),
+        "mpc.multiplex.multiplex_apart": (
+            (np.zeros(count, bool), np.zeros(count, bool)),
+            (x, x),
+            38,
+        ),
         "mpc.matrix.histograms": (shape, None, None, vectors),
         "mpc.left_bits.left_bits": (rows, None, None, *tables),
         "mpc.left_bits._fixed_left_bits": (rows, None, None, *tables, None),
@@ -254,6 +260,7 @@ def _of_numbers(
         "mpc.numbers.truncate.shift": (x, 20),
         "mpc.numbers.truncate.truncate": (x, 20),
         "mpc.numbers.truncate.round_off": (x, 20),
+        "mpc.numbers.round_to._rounded_to": (x, 0, Rounding(38, 20, 10**4)),
         "mpc.numbers.unpack.round_sums": (_noisy(layout), shape.widths(numbers.dropped_bits)),
         "mpc.numbers.per_cents.per_cents": (x[:20],),
         "mpc.numbers.divide.reciprocal": (x, bits()),

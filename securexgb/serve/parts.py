@@ -7,15 +7,19 @@ looks up and counts the same keys on its own before it takes part.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb.jobs.data.categories import Names
+
 Floats = NDArray[np.float64]
+NO_CATEGORIES: Mapping[str, Names] = MappingProxyType({})
 Status = Literal["scored", "unknown here", "unknown there", "budget here", "budget there"]
 """Of a row: its score is in the answer, or which side does not know its key, or has a budget that
 is used up."""
@@ -37,9 +41,14 @@ class Found:
 class Features(Protocol):
     """Where own columns are looked up. Threads may ask at the same time."""
 
-    def look_up(self, keys: Sequence[str], columns: Sequence[str]) -> Found:
-        """These columns in this order; FeaturesUnavailable where they cannot be had
-        in time."""
+    def look_up(
+        self,
+        keys: Sequence[str],
+        columns: Sequence[str],
+        categories: Mapping[str, Names] = NO_CATEGORIES,
+    ) -> Found:
+        """These columns in this order, those with ``categories`` (a model's) as numbers of them;
+        FeaturesUnavailable where they cannot be had in time."""
         ...
 
     def close(self) -> None: ...
@@ -147,6 +156,7 @@ class Meter(Protocol):
 
 
 __all__ = [
+    "NO_CATEGORIES",
     "Asked",
     "Features",
     "Found",

@@ -27,7 +27,7 @@ from securexgb.boost.params import TrainingParams
 from securexgb.boost.splits.leaves import amount_bits
 from securexgb.errors import MalformedFrame, NotAvailable, ProtocolDesync, UsageError
 from securexgb.jobs.job import TrainingJob
-from securexgb.jobs.resuming.checkpoint import CheckpointStore
+from securexgb.jobs.resuming.checkpoint import CheckpointStore, Ending
 from securexgb.jobs.training import train
 from securexgb.model.files import dump_half, parse_half
 from securexgb.mpc.numbers.per_cents import WHOLE_BITS, per_cents
@@ -269,12 +269,12 @@ def test_a_round_that_is_written_removes_the_importance_of_fewer(tmp_path: Path)
         return run_parties(opened, given, seed=2 if resume else 1, lasting=0)
 
     refused(run(False, StopAfter(1)), 1)
-    files = [tmp_path / str(rank) / "importance.npz" for rank in (0, 1)]
+    files = [tmp_path / str(rank) / "ending.npz" for rank in (0, 1)]
     assert not any(path.exists() for path in files)
     for rank in (0, 1):
         store = CheckpointStore(tmp_path / str(rank))
         store.load((2, 3)[rank], 1)
-        store.save_importance((100, 0, 0, 0, 0))
+        store.save_ending(Ending(importance=(100, 0, 0, 0, 0)))
     refused(run(True, StopAfter(2)), 2)
     assert not any(path.exists() for path in files)
     complete = run(True)
@@ -302,7 +302,7 @@ def test_a_finished_training_that_is_resumed_opens_what_a_side_lacks(
 
     first = run(resume=False)
     for rank in lost:
-        (tmp_path / str(rank) / "importance.npz").unlink()
+        (tmp_path / str(rank) / "ending.npz").unlink()
     again = run(resume=True)
     assert again[0][0].importance == again[1][0].importance == first[0][0].importance
     assert again[0][1] == ({(Reveal.IMPORTANCE, "both"): 5} if lost else {})

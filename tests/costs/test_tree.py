@@ -53,6 +53,7 @@ SOURCES = {"dealer": None, "dealer and pads": Method(offline="dealt"), "two part
         {"monotone_constraints": (1, 0, -1, 0, 1)},
         {"monotone_constraints": (1, 0, -1, 0, 1), "splits": "hidden", "max_depth": 4},
         {"monotone_constraints": (1, 0, -1, 0, 1), "reg_alpha": 1.0, "max_depth": 2},
+        {"max_delta_step": 0.5, "splits": "hidden", "monotone_constraints": (1, 0, -1, 0, 1)},
         {"interaction_constraints": ((0, 1), (1, 4)), "splits": "hidden"},
         {"interaction_constraints": ((0, 2), (0, 1), (0, 3)), "reg_alpha": 1.0},
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,31 @@ def test_other_orders_and_unknown_categories(splits: str, tmp_path: Any) -> None
     if splits == "owner":
         of_city = [row for row in loaded.own_splits() if row["column"] == "city"]
         assert {row["category"] for row in of_city} & {"Lyon", "Cadiz"}
+
+
+@pytest.mark.parametrize("splits", ["owner", "hidden"])
+def test_xgboost_takes_the_same_table_by_the_exported_model(splits: str, tmp_path: Any) -> None:
+    """Alone all names are here, so numbers are those of the table's own categories."""
+    frame, labels = data()
+    model = SecureXGBClassifier(**SETTINGS, enable_categorical=True, splits=splits)
+    model.set_params(feature_party_columns=["city"]).fit(frame, labels)
+    assert model.export_xgboost(tmp_path / "model.json")
+    theirs = xgboost.XGBClassifier(enable_categorical=True)
+    theirs.load_model(tmp_path / "model.json")
+    named = json.loads(theirs.get_booster().attr("securexgb_categories") or "")
+    assert named == {"city": CITIES}
+    np.testing.assert_allclose(theirs.predict_proba(frame), model.predict_proba(frame), atol=1e-5)
+    unnamed = SecureXGBClassifier(
+        **SETTINGS, enable_categorical=True, splits=splits, feature_types=["c", "q", "c"]
+    ).fit(numbers_of(frame), labels)
+    unnamed.export_xgboost(tmp_path / "bare.json")
+    booster = xgboost.Booster(model_file=tmp_path / "bare.json")
+    assert list(json.loads(booster.attr("securexgb_categories") or "")) == ["0", "2"]
+    rows = xgboost.DMatrix(
+        numbers_of(frame), feature_types=["c", "q", "c"], enable_categorical=True
+    )
+    expected = unnamed.predict_proba(numbers_of(frame))[:, 1]
+    np.testing.assert_allclose(booster.predict(rows), expected, atol=1e-5)
 
 
 def test_what_cannot_be_is_refused_in_words() -> None:

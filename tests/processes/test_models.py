@@ -9,22 +9,38 @@ from tests.processes.companies import Companies
 MODELS = {
     "counts": ({"objective": "count:poisson", "target_exponent": 0}, ["prediction"]),
     "classes": (
-        {"objective": "multi:softprob", "num_class": 2},
-        ["probability of 0", "probability of 1"],
+        {"objective": "multi:softprob", "num_class": 3},
+        ["probability of early", "probability of late, or never", "probability of paid"],
     ),
 }
+
+
+def name_classes(folder):
+    """Texts in place of labels, of three classes."""
+    for path in (folder / "train.csv", folder / "test.csv"):
+        head, *rows = csv.reader(path.read_text().splitlines())
+        at = head.index("default")
+        for number, row in enumerate(rows):
+            late = "late, or never" if number % 3 else "early"
+            row[at] = late if float(row[at]) else "paid"
+        with path.open("w", newline="") as stream:
+            csv.writer(stream).writerows([head, *rows])
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("training", "columns"), MODELS.values(), ids=MODELS)
 def test_trained_and_predicted(tmp_path, training, columns):
     companies = Companies(tmp_path, training | {"n_estimators": 2, "max_depth": 2}, method={})
+    if "num_class" in training:
+        name_classes(tmp_path / "bank")
     try:
         for command in ("train", "predict"):
             ended = companies.both(command)
             assert {side.code for side in ended.values()} == {0}, ended
     finally:
         companies.stop()
+    bank = ended["bank"].json
+    assert bank["metrics"]["rows"] == 60
     path = tmp_path / "bank" / ended["bank"].json["predictions"]
     head, *rows = csv.reader(path.read_text().splitlines())
     assert head == ["id", *columns]

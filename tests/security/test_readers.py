@@ -42,6 +42,7 @@ ELSEWHERE = {
     "jobs.training:train": "a message without content",
     "jobs.checks:machine_bytes": "a file of the kernel's",
     "federation.dealer:reach_dealer": "a message without content",
+    "serve.front.server:listen": "takes an address apart that settings have checked",
     "he.ckks_words:_saved": "what this side's own library has written",
     **dict.fromkeys(jobs.MESSAGES, "a message of a protocol: see the last test"),
 }

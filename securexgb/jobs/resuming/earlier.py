@@ -24,7 +24,7 @@ from securexgb.storage.sealed import find_key
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """``half``: this side's; ``classes``: the two labels, at the label party."""
+    """``half``: this side's; ``classes``: of a classification, at the label party."""
 
     run: RunDirectory
     half: ModelHalf
@@ -48,7 +48,7 @@ class EarlierRun:
         if tuple(rows.classes) != tuple(self.classes):
             raise DataError(
                 f"{side}: the labels are other ones than those of {self.run.path}, or another "
-                "class counts as 1 (positive_label): a model goes on with the same two classes"
+                "class counts as 1 (positive_label): a model goes on with the same classes"
             )
 
 

@@ -224,6 +224,7 @@ def _of_mpc(
             score_bits(numbers),
             least_score(numbers),
         ),
+        "mpc.strongest.strongest": (Shared.zeros(10, count // 10), 39, 4),
         "mpc.sort.sort_bits": (SharedBits.zeros(37, 1, count=count),),
         "mpc.multiplex.multiplex_private": (
             owners,

@@ -20,6 +20,7 @@ from securexgb.serve.parts import Features, Gate, Meter
 from securexgb.serve.scoring.allowed import serving
 from securexgb.serve.scoring.messages import Asked
 from securexgb.serve.scoring.models import Models
+from securexgb.serve.scoring.reasons import Groups
 from securexgb.serve.scoring.rows import Desk
 from securexgb.serve.scoring.session import FeatureEnd, Looked
 
@@ -41,8 +42,11 @@ class FeatureReplica:
         self._federation, self._meter = federation, meter
         self._models = Models(federation, self._settings)
         self._desk = Desk(federation, features, gate, meter)
+        self._groups = Groups.of(federation)
         for half in self._models.halves().values():
             self._desk.prepare(half)
+            if self._groups is not None:
+                self._groups.check(half)
         self._changed = threading.Condition()
         self._links: dict[threading.Thread, GrpcChannel] = {}
         self._is_leaving = False
@@ -140,7 +144,7 @@ class FeatureReplica:
         try:
             with federation.joined(channel, self._endpoint, "serve") as party:
                 decimals = federation.terms.prediction_decimals
-                end = FeatureEnd(party, decimals, self._settings.stock_rows)
+                end = FeatureEnd(party, decimals, self._settings.stock_rows, self._groups)
                 end.serve(self._models.halves, self._looked, lambda: self._is_leaving)
         except SecureXGBError as error:
             self.problem = error

@@ -50,21 +50,25 @@ class Work:
                 reasons,
             )
 
-    def give(self, found: Scored | None, meter: Meter) -> None:
-        """Answer the requests; ``found``: of what was asked. FeaturesUnavailable where the other
-        side cannot look its rows up."""
+    def give(self, found: Scored | None, groups: Sequence[str], meter: Meter) -> None:
+        """Answer the requests; ``found``: of what was asked, ``groups``: names of what its reasons
+        are. FeaturesUnavailable where the other side cannot look its rows up."""
         if found is not None and found.failure:
             raise FeaturesUnavailable("the other side cannot look its columns up at the moment")
         statuses = [_HERE[mark] for mark in self._own.marks]
         why: list[str | None] = [self._own.why.get(at) for at in range(len(statuses))]
         outputs = (self._outputs,) if self._outputs > 1 else ()
         values = np.full((len(statuses), *outputs), np.nan)
+        reasons: list[tuple[str, ...]] = [()] * len(statuses)
         if found is not None:
             for number, at in enumerate(self._sent.tolist()):
                 statuses[at], why[at] = _THERE[found.marks[number]], found.why.get(number)
             scored = self._sent[np.array(found.marks) == "scored"]
             if scored.size:
                 values[scored] = found.predictions
+            if found.reasons is not None:
+                for at, numbers in zip(scored.tolist(), found.reasons.tolist(), strict=True):
+                    reasons[at] = tuple(groups[number] for number in numbers)
             meter.scored(scored.size, padded(self._sent.size))
         for status in {*statuses} - {"scored"}:
             meter.refused(status, statuses.count(status))
@@ -72,7 +76,7 @@ class Work:
         for chunk in self._chunks:
             part = slice(start, start + chunk.rows.size)
             rows = chunk.rows.tolist()
-            chunk.pending.put(rows, statuses[part], why[part], values[part], [()] * len(rows))
+            chunk.pending.put(rows, statuses[part], why[part], values[part], reasons[part])
             start += chunk.rows.size
 
 

@@ -157,7 +157,7 @@ class FeatureReplica:
     def _looked(self, asked: Asked, half: ModelHalf) -> Looked | None:
         """Own columns of the asked keys, and which of these are counted."""
         try:
-            rows = self._desk.rows(half, asked.keys, None, asked.reasons)
+            rows = self._desk.rows(half, asked.keys, None, asked.reasons, asked.name)
         except FeaturesUnavailable as error:
             self.problem = error
             return None

@@ -62,6 +62,7 @@ class Batch:
     values: Floats
     base_margins: Floats | None = None
     reasons: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -174,7 +175,8 @@ class LabelEnd(_End):
 
     def score(self, batch: Batch) -> Scored:
         """Score rows of an open model."""
-        asked = Asked(batch.model, padded(len(batch.keys)), batch.keys, batch.reasons)
+        size = padded(len(batch.keys))
+        asked = Asked(batch.model, size, batch.keys, batch.reasons, batch.name)
         self._count_keys(asked)
         call, heard = Call(self._number, asked=asked), list[Answer]()
         with self.party.step("call", call.number):

@@ -6,6 +6,7 @@ leave this side.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,6 +20,8 @@ from securexgb.serve.scoring.messages import Mark
 from securexgb.serve.scoring.rows import Desk, OwnRows
 from securexgb.serve.scoring.session import Batch, Scored, padded
 
+NAME_BYTES = 16
+"""Of a batch's name: nobody else can say which keys a digest under it is of."""
 _HERE: dict[Mark, Status] = {"scored": "scored", "unknown": "unknown here", "budget": "budget here"}
 _THERE: dict[Mark, Status] = {
     "scored": "scored",
@@ -37,7 +40,8 @@ class Work:
         keys = [request.keys[row] for request, row in places]
         callers = [request.caller for request, _ in places]
         reasons = chunks[0].pending.request.reasons
-        self._own = desk.rows(half, keys, callers, reasons)
+        name = secrets.token_hex(NAME_BYTES)
+        self._own = desk.rows(half, keys, callers, reasons, name)
         self._sent = np.flatnonzero(np.array(self._own.marks) == "scored")
         self.asked: Batch | None = None
         if self._sent.size:
@@ -48,6 +52,7 @@ class Work:
                 self._own.values[self._sent],
                 None if base is None else base[self._sent],
                 reasons,
+                name,
             )
 
     def give(self, found: Scored | None, groups: Sequence[str], meter: Meter) -> None:

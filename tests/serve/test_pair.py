@@ -10,7 +10,7 @@ import pytest
 
 from securexgb.boost.predict import Request as Job
 from securexgb.boost.predict import predict
-from securexgb.errors import NotReady, UnknownModel
+from securexgb.errors import DataError, NotReady, UnknownModel, UsageError
 from securexgb.mpc.party import Party
 from securexgb.serve.parts import Request, Scores
 from securexgb.serve.scoring.feature import FeatureReplica
@@ -98,6 +98,15 @@ def test_budgets_of_each_side(companies: Companies, pair: Any) -> None:
     assert found.why == ("rows a key", "rows a key", None)
     assert companies.label.gate.asked[-1].callers == ("app",) * 3
     assert companies.feature.gate.asked[-1].keys == ("key 7", "key 8")
+
+
+def test_requests_that_cannot_be_sent(pair: Any) -> None:
+    for keys, message in (((), "no key"), (("k" * 300,), "256 bytes"), (("\ud800",), "no text")):
+        with pytest.raises(UsageError, match=message):
+            pair[0].submit(Request(keys))
+    with pytest.raises(DataError, match="base_margin_bound"):
+        pair[0].submit(Request(("key 1",), base_margins=np.ones(1)))
+    assert ask(pair[0], ["key 1"]).statuses == ("scored",)
 
 
 def test_what_the_other_side_cannot_look_up_fails_alone(companies: Companies, pair: Any) -> None:

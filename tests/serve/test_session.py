@@ -110,7 +110,7 @@ def test_a_model_that_was_not_opened_is_refused() -> None:
         end._open_model(HALVES[0])
         return end.score(Batch(HALVES[0].model_id, KEYS, DATA[0].values[ROWS]))
 
-    with pytest.raises((ProtocolDesync, StoppedByPeer), match="not opened|Desync"):
+    with pytest.raises((ProtocolDesync, StoppedByPeer), match=r"not opened|Desync"):
         _session(label, _found)
 
 
@@ -119,7 +119,7 @@ def test_halves_of_different_trainings_are_not_opened() -> None:
         other = ModelHalf(**{**vars(HALVES[0]), "model_id": "f" * 32})
         end.open(other)
 
-    with pytest.raises(Exception, match="has no such model|TermsDiffer"):
+    with pytest.raises(Exception, match=r"has no such model|TermsDiffer"):
         _session(label, _found)
 
 

@@ -132,6 +132,23 @@ def test_a_model_that_comes_later_is_the_default(companies: Companies, pair: Any
     assert np.array_equal(older.values, expected(companies, "20260101T000000Z", [1]))
 
 
+def test_a_link_is_opened_anew_while_requests_come(companies: Companies, pair: Any) -> None:
+    label, feature = pair
+    former, settings = label._link, label.settings
+    label.settings = settings.model_copy(update={"redial_seconds": 0.0})
+    found = []
+    while label._link is former:
+        found.append(ask(label, ["key 2"]))
+    label.settings = settings
+    found += [ask(label, ["key 2"]) for _ in range(3)]
+    assert {scores.statuses for scores in found} == {("scored",)}
+    assert len({scores.values[0] for scores in found}) == 1
+    former.join(SECONDS)
+    assert former.is_gone
+    with feature._changed:
+        assert feature._changed.wait_for(lambda: len(feature._links) == 1, SECONDS)
+
+
 def test_another_replica_takes_over(companies: Companies, pair: Any) -> None:
     label, feature = pair
     feature.drain(0.0)

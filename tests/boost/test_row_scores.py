@@ -13,7 +13,6 @@ from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict
 from securexgb.boost.scoring.row_scores import RowScores
 from securexgb.mpc.party import Party
-from securexgb.mpc.reveals import Reveal
 from securexgb.testing import run_parties
 from tests.boost.data import sides, table, train_both
 
@@ -45,7 +44,7 @@ def _requested(party: Party, given: Any) -> Any:
     scores = RowScores(party, half, decimals)
     margins, centre = scores.margins(values, None)
     rows = np.arange(values.shape[0])[::3]
-    found = scores.opened(margins, centre, rows, Reveal.PREDICTION)
+    found = scores.opened(margins, centre, rows)
     return None if found is None else scores.predictions(found)
 
 
@@ -63,7 +62,7 @@ def test_rows_with_base_margins() -> None:
         half, values, own = given
         scores = RowScores(party, half, 4)
         margins, centre = scores.margins(values, own)
-        found = scores.opened(margins, centre, np.arange(40), Reveal.PREDICTION)
+        found = scores.opened(margins, centre, np.arange(40))
         return None if found is None else scores.predictions(found)
 
     inputs = list(zip(halves, (rows.values for rows in NEW), (base, None), strict=True))

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from securexgb.federation.session import Federation
+from securexgb.mpc.party import Party
 from securexgb.serve.features.files import FileFeatures
 from securexgb.serve.features.service import ServiceFeatures
 from securexgb.serve.front import oip
 from securexgb.serve.front.callers import Callers
+from securexgb.serve.scoring.messages import hear_answer, hear_call
+from securexgb.serve.scoring.session import LabelEnd
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
+from securexgb.testing.harness import insecure_parties
 from tests.readers.table import Prepared, Row, at
 
 
@@ -72,7 +77,40 @@ def _service(_: Path) -> Prepared:
     return b'{"known": [true], "columns": {"income": [1.5], "region": ["north"]}}', read
 
 
+def _told(rank: int, hear: Callable[[Party], object]) -> Callable[[bytes], object]:
+    """What the other side of a session says first."""
+
+    def read(content: bytes) -> object:
+        parties = insecure_parties(0)
+        parties[1 - rank].channel.send("#1", content)
+        return hear(parties[rank])
+
+    return read
+
+
+def _asked(_: Path) -> Prepared:
+    good = b'{"number": 3, "asked": {"model": "a1", "rows": 2, "keys": ["c7", "c8"]}}'
+    return good, _told(1, hear_call)
+
+
+def _answered(_: Path) -> Prepared:
+    good = b'{"number": 3, "marks": ["scored", "budget"], "why": {"1": "rows a day"}}'
+    return good, _told(0, hear_answer)
+
+
+def _stock(_: Path) -> Prepared:
+    def read(content: bytes) -> object:
+        parties = insecure_parties(0)
+        parties[1].channel.send("stock#1", content)
+        return LabelEnd(parties[0], 4, 64).stock.rows
+
+    return b"2048", read
+
+
 ROWS = (
+    Row("call of a replica", _asked),
+    Row("answer of a replica", _answered),
+    Row("rows in stock", _stock),
     Row("call for scores", _call),
     Row("call for scores with bytes", _binary_call),
     Row("callers.toml", _callers),

@@ -29,6 +29,8 @@ ALIGNING = {"align/count.py", "align/intersect.py", "align/limits.py"}
 """Files whose messages are of alignment: counts, coins, encodings under masks, points, hashes; its
 argument is docs/alignment.md, and tests/align compares transcripts."""
 OPENING = {"mpc/open.py"}
+ROUNDING = {"mpc/numbers/round_to.py"}
+"""Opens to one party by masked entries, by name; tests/mpc/test_uniform.py measures these."""
 ENCRYPTED = {"hybrid/conversions.py"}
 """Files that pass public keys and ciphertexts, those of results masked; see tests/hybrid."""
 PUBLIC = {
@@ -48,9 +50,12 @@ PUBLIC = {
     "jobs/estimating/link.py": "zeros whose way is timed, and seconds that it took",
     "jobs/alignment.py": "names of the evaluation sets; how many columns each side holds",
     "jobs/evaluation.py": "what is to be measured: model id, trees, rows, metrics",
+    "serve/scoring/session.py": "for how many rows a side keeps correlations in stock",
     "jobs/ledgers.py": "how many values of each kind were opened to whom: both sides saw them be",
 }
 """Files that send public facts, and which ones: a new one has to be argued for here."""
+TOLD = {"serve/scoring/messages.py"}
+"""Keys of rows that are asked for, counted as REQUESTED_KEYS, and which of them are scored."""
 LINKS = ("channel/", "offline/", "dealer/", "_pb/")
 NO_SIDE_EFFECTS = ("mpc/", "boost/", "arith/")
 
@@ -98,12 +103,14 @@ def callers(method: str) -> set[str]:
 
 def test_shares_are_sent_by_few_files() -> None:
     assert callers("exchange") == MASKED | ALIGNING | OPENING
-    assert callers("pass_words") == OPENING | ENCRYPTED | {"align/intersect.py", "align/vole.py"}
+    aligning = {"align/intersect.py", "align/vole.py"}
+    assert callers("pass_words") == OPENING | ROUNDING | ENCRYPTED | aligning
     assert callers("in_round") == {"mpc/party.py", "mpc/together.py"}
 
 
 def test_public_facts_are_sent_by_files_that_say_which() -> None:
     assert callers("exchange_bytes") == set(PUBLIC)
+    assert callers("pass_bytes") == TOLD
 
 
 def test_nobody_above_the_channels_sends_or_receives() -> None:
@@ -122,7 +129,7 @@ def test_opening_without_a_name_is_impossible() -> None:
         for node in ast.walk(tree):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
                 continue
-            if node.func.id in ("open_shared", "open_to"):
+            if node.func.id in ("open_shared", "open_to", "rounded_to", "open_numbers_to"):
                 last = node.args[-1]
                 assert isinstance(last, ast.Attribute), (path, node.lineno)
                 assert isinstance(last.value, ast.Name), (path, node.lineno)

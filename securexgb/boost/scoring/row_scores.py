@@ -81,12 +81,11 @@ class RowScores:
             return base + self._of_trees(self._forest, values, ring_bits), centre
         return base, centre
 
-    def opened(
-        self, margins: Shared, centre: Floats | float, rows: Rows, reveal: Reveal
-    ) -> Floats | None:
+    def opened(self, margins: Shared, centre: Floats | float, rows: Rows) -> Floats | None:
         """Rounded margins of these rows at the label party, (k,) or (k, outputs); else None."""
         chosen = margins[:, rows]
-        words = rounded_to(self._party, 0, chosen.reshape(-1), self.rounding, reveal)
+        flat = chosen.reshape(-1)
+        words = rounded_to(self._party, 0, flat, self.rounding, Reveal.PREDICTION)
         if words is None:
             return None
         own = centre if isinstance(centre, float) else centre[rows]

@@ -64,7 +64,7 @@ class Pending:
             self.future.set_exception(error)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Chunk:
     """Rows of one request that stay together: ``rows``, numbers within it. ``tries``: how often a
     link broke with it under way."""
@@ -90,7 +90,7 @@ class Batches:
         count = len(pending.request.keys)
         with self._changed:
             if self._rows and self._rows + count > MOST_QUEUED:
-                raise NotReady(f"{self._rows} rows wait to be scored: ask again in a moment")
+                raise NotReady(f"{self._rows} rows wait to be scored, and no more may")
             most = self._most[pending.request.reasons]
             for start in range(0, count, most):
                 rows = np.arange(start, min(start + most, count))

@@ -148,7 +148,7 @@ class _End:
             (Reveal.REASON_CODES, "label"): rows.size * groups.count if groups else 0,
         }
         with party.ledger.announced(most), party.step("batch"):
-            found = scores.opened(margins, centre, rows, Reveal.PREDICTION)
+            found = scores.opened(margins, centre, rows)
             reasons = None
             if groups is not None:
                 changed = margins.reshape(-1, asked.rows)[:, rows]

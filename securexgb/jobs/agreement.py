@@ -22,7 +22,7 @@ from securexgb.jobs.columns import AgreedColumns, ColumnFacts
 from securexgb.jobs.resuming.checkpoint import MOST_AHEAD, LoadedCheckpoint, common_rounds
 from securexgb.mpc.party import Party
 
-_STRICT = ConfigDict(strict=True, extra="forbid")
+_STRICT = ConfigDict(strict=True, extra="forbid", defer_build=True)
 
 
 @dataclass(frozen=True, config=_STRICT)

@@ -10,7 +10,7 @@ import math
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from securexgb.arith.fixedpoint import NumberFormat
@@ -35,6 +35,7 @@ from securexgb.jobs.estimating.words import estimate_sentence, evaluation_warnin
 from securexgb.jobs.job import TrainingJob, check_hidden
 from securexgb.jobs.ledgers import verdict_of
 from securexgb.jobs.reports import versions
+from securexgb.jobs.resuming.earlier import EarlierRun, effective
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
 from securexgb.report.text import (
@@ -61,9 +62,14 @@ class _Warning(str):
 
 @dataclass(eq=False)
 class Checks:
-    """What was checked (name, status, detail), what was found, and the first failure."""
+    """What was checked (name, status, detail), what was found, and the first failure.
+
+    ``earlier``: the run that the training is to go on from; ``old``: what was read of it.
+    """
 
     federation: Federation
+    earlier: Path | None = None
+    old: EarlierRun | None = None
     lines: list[tuple[str, str, str]] = field(default_factory=list)
     first: SecureXGBError | None = None
     training: Rows | None = None
@@ -78,7 +84,7 @@ class Checks:
 
     @property
     def params(self) -> TrainingParams:
-        return self.federation.terms.training
+        return effective(self.federation, self.old)
 
     def run_alone(self) -> None:
         """What concerns this side alone."""
@@ -92,6 +98,8 @@ class Checks:
         self._run("model key", lambda: model_key_line(federation))
         self._run("dealer", self._dealer)
         self._run("data", self._data)
+        if (earlier := self.earlier) is not None:
+            self._run("earlier model", lambda: self._earlier(earlier))
         if federation.terms.align is not None:
             self._run("row keys", self._keys_of_rows)
         self._run("enough rows", self._enough_rows)
@@ -130,6 +138,11 @@ class Checks:
         except SecureXGBError as error:
             self.lines.append((name, "FAILED", str(error)))
             self.first = self.first or error
+
+    def _earlier(self, path: Path) -> str:
+        """Whether a training by these terms on this side's rows can go on from a finished run."""
+        self.old = EarlierRun.read(self.federation, path)
+        return self.old.matches(self.federation, self.training)
 
     def _dealer(self) -> str:
         """What is known of the dealer before it is asked."""
@@ -282,6 +295,7 @@ class Checks:
             self._set_rows(),
             is_weighted=rows.weights is not None,
         )
+        job = replace(job, params=self.params)
         found = self.estimate = estimate(job, rank, self.link)
         text = estimate_sentence(found)
         if self.peer_columns is None:

@@ -88,6 +88,8 @@ def check_base_margin(
 
 
 def needed_bound(base_margin: Floats) -> int:
-    """The least power of two, from 1 on, that no base margin is beyond."""
+    """The least power of two, from 1 on, that no base margin is beyond; they must be finite."""
     most = float(np.abs(base_margin).max(initial=0.0))
+    if not math.isfinite(most):
+        raise DataError("rows of the label party must have one finite base margin each")
     return int(1 << max(math.ceil(math.log2(most)), 0)) if most > 0.0 else 1

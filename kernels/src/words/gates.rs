@@ -83,10 +83,11 @@ mod tests {
                 close(path, &opened, triple, rank == 0, &mut out);
                 out
             });
-            for place in 0..width * count {
+            let [first, second] = &shares;
+            for (place, (x, y)) in first.iter().zip(second).enumerate() {
                 let (line, i) = (place / count, place % count);
                 let product = (gate[0][i] ^ gate[1][i]) & (bits[0][line][i] ^ bits[1][line][i]);
-                assert_eq!(shares[0][place] ^ shares[1][place], product, "{}", path.name());
+                assert_eq!(x ^ y, product, "{}", path.name());
             }
             open(path, &[], &[&[], &[]], &[], &[&[], &[]], &mut []);
             close(path, &[], (&[], &[&[]], &[&[]]), true, &mut []);

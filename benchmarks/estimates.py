@@ -7,8 +7,10 @@
 
 One JSON line a run: rounds, megabytes and seconds of the whole training, estimated before it with
 what the link does to bare TCP (``shaper.check``) and a trial of this machine, half of whose cores
-each party has; what came; and the ratio. ``metrics``: the rows held out are evaluated after each
-tree. ``trial``: how many times as long this machine takes as that of the prices.
+each party has; what came; and the ratio. ``cpu_seconds``: of the busier party's processor, which
+other programs on the machine change far less than seconds. ``metrics``: the rows held out are
+evaluated after each tree. ``trial``: how many times as long this machine takes as that of the
+prices.
 """
 
 from __future__ import annotations
@@ -30,17 +32,20 @@ from securexgb.boost.layout import Layout
 from securexgb.jobs.estimating.estimate import Estimate, estimate
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import FAST, Link
-from securexgb.jobs.estimating.machine import this_machine
+from securexgb.jobs.estimating.machine import ONE_CORE, this_machine
+
+BUSY = Link(1e18, 0.0)
+"""Nobody waits for it."""
 
 
-def estimated(work: works.Work, link: Link) -> tuple[Estimate, Estimate]:
-    """Of both sides."""
+def estimated(work: works.Work, link: Link, cores: float) -> tuple[Estimate, Estimate]:
+    """Of both sides, each with so many cores."""
     data = Data.of(work)
     columns = data.mine, data.table.shape[1] - data.mine
     layout = Layout.of(work.params, int(data.fitted.size), columns, False)
     sets = (MeasuredSet("held", int(data.held.size)),) if work.metrics else ()
     job = Job(work.params, layout, work.method, sets, by_command=False)
-    machine = replace(this_machine(), cores=(os.cpu_count() or 1) / 2)
+    machine = replace(this_machine(), cores=cores)
     label, feature = (estimate(job, rank, link, machine) for rank in (0, 1))
     return label, feature
 
@@ -54,7 +59,8 @@ def compared(work: works.Work, profile: shaper.Profile | None) -> dict[str, Any]
         between = shaper.link(profile)
         check = line["check"]
         link = Link(1e6 * check["megabits_per_second"], 1e-3 * check["milliseconds_each_way"])
-    label, feature = estimated(work, link)
+    label, feature = estimated(work, link, (os.cpu_count() or 1) / 2)
+    busy = max(one.training().seconds for one in estimated(work, BUSY, 1.0))
     line |= measured(work, between)
     phases = [line["before_first_tree"], *([line["mean"]] * work.trees)]
     came = {
@@ -63,12 +69,16 @@ def compared(work: works.Work, profile: shaper.Profile | None) -> dict[str, Any]
             ("rounds", "rounds"), ("megabytes", "megabytes"), ("seconds", "total_seconds"),
         )
     }  # fmt: skip
+    came["cpu_seconds"] = max(
+        sum(phase[f"{role}_cpu_seconds"] for phase in phases) for role in loopback.ROLES
+    )
     whole, theirs = label.training(), feature.training()
     # What a dealer sends reaches the feature party alone.
     said = {
         "rounds": whole.rounds,
         "megabytes": max(whole.bytes, theirs.bytes) / 1e6,
         "seconds": max(whole.seconds, theirs.seconds),
+        "cpu_seconds": busy * ONE_CORE,
     }
     for name, value in came.items():
         line[name] = {"estimated": said[name], "came": value, "ratio": value / said[name]}

@@ -10,11 +10,12 @@ which a supervisor starts again with ``--resume``. Both sides may try again ten 
 one after the other until the training is done, at most so many, without a dealer and with one.
 Then HAProxy and nginx stand between the sides, which start in either order while somebody
 scans their ports; or they restart in the middle. What is not on the machine is left out, and said.
+Last of all sides of an alignment are killed (``killed_alignments.py``).
 
 One JSON line a fault: how many runs there were and how many faults in all (injected), how many
 runs ended with a model at both sides (survived) and how many did not (lost), how many of these
-models are the unbroken one to the bit (same_model), how often the sides tried again, and the
-seconds beyond an unbroken training.
+models, or orders of an alignment, are the unbroken one to the bit (same_model), how often the sides
+tried again, and the seconds beyond an unbroken training.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import killed_alignments
 import numpy as np
 from proxies import PROXIES, Proxy, is_there, scanned
 
@@ -264,6 +266,17 @@ def trials(root: Path, method: Mapping[str, str]) -> Iterator[Trial]:
         trial.wire.close()
 
 
+@contextlib.contextmanager
+def alignments(root: Path) -> Iterator[killed_alignments.Alignments]:
+    """Alignments that leave no process behind."""
+    trial = killed_alignments.Alignments(root, Wire)
+    try:
+        yield trial
+    finally:
+        trial.companies.stop()
+        trial.wire.close()
+
+
 def once(fault: Callable[[Trial], None]) -> Callable[[Trial], int]:
     """What happens once in a training."""
 
@@ -328,7 +341,7 @@ def main() -> None:
     """See above."""
     reader = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     known = list(faults())
-    names = [fault.name for fault in known]
+    names = [*(fault.name for fault in known), killed_alignments.NAME]
     reader.add_argument("--runs", type=int, help="of each; default: 5, of kills 10")
     reader.add_argument("--only", nargs="+", choices=names, default=names)
     options = reader.parse_args()
@@ -342,8 +355,15 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder, trials(Path(folder), method) as trial:
                 for fault in chosen:
                     line = measured(trial, fault, options.runs or fault.runs)
-                    sys.stdout.write(json.dumps(line) + "\n")
-                    sys.stdout.flush()
+                    _tell(line)
+    if killed_alignments.NAME in options.only:
+        with tempfile.TemporaryDirectory() as folder, alignments(Path(folder)) as trial:
+            _tell(killed_alignments.measured(trial, options.runs or killed_alignments.KILLS))
+
+
+def _tell(line: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

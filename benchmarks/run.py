@@ -62,6 +62,8 @@ PLAN: dict[str, tuple[str, ...]] = {
         "estimates.py --work W1 --trees 6 --test-fraction 0.2 --metrics auc",
     ),
     "binning": ("binning.py",),
+    "objectives": ("objectives.py",),
+    "monotone": ("monotone.py",),
     "exports": ("exports.py",),
     "network": ("network.py", "network.py --work W1 --trees 8 --profile WAN"),
     "memory": ("memory.py",),
@@ -92,6 +94,8 @@ TINY: dict[str, tuple[str, ...]] = {
     "rivals": ("rivals.py --work W1 --trees 1 --pairs 1",),
     "estimates": (f"estimates.py {_SMALL} --profile none",),
     "binning": ("binning.py --rows 300 --splits 1 --weighted-sets 2 --trees 2",),
+    "objectives": ("objectives.py --only diabetes --draws 2 --trees 1",),
+    "monotone": ("monotone.py --share 0.01 --draws 1 --trees 1 --depth 2 --moves 100",),
     "exports": ("exports.py --here --trees 1",),
     "network": (f"network.py {_SMALL} --profile LAN",),
     "memory": ("memory.py --rows-list 200 --columns 2 --depth 2 --bins 4",),
@@ -146,7 +150,8 @@ def main() -> None:
         "--peer", metavar="PYTHON", help="alignment: an interpreter with openmined-psi"
     )
     parser.add_argument(
-        "--credit", help="credit_default.csv: measured too (accuracy, leaks, binning, exports)"
+        "--credit",
+        help="credit_default.csv: measured too (accuracy, leaks, binning, monotone, exports)",
     )
     parser.add_argument("--results", type=Path, default=report.RESULTS, help="folder of the lines")
     options = parser.parse_args()
@@ -160,6 +165,7 @@ def main() -> None:
             f"estimates.py {more} --trees 6 --test-fraction 0.25 --metrics auc",
         )
         plan["binning"] = (f"binning.py --credit {options.credit}",)
+        plan["monotone"] = (f"monotone.py --data {options.credit}",)
         plan["exports"] = (f"exports.py --credit {options.credit}",)
     if options.peer:
         plan["alignment"] = tuple(f"{one} --peer {options.peer}" for one in plan["alignment"])

@@ -289,14 +289,18 @@ def estimates(results: Results) -> str:
     keys = "work", "method", "profile.name", "metrics"
     for (work, method, link, metrics), runs in grouped(results["estimates"], *keys).items():
         ratios = (f"{middle(runs, f'{name}.ratio'):.3f}" for name in ("rounds", "megabytes"))
-        said, came = (middle(runs, f"seconds.{name}") for name in ("estimated", "came"))
-        rows.append(
-            [work, method, link or "loopback", metrics or "none", *ratios, said, came,
-             f"{came / said:.2f}"]
-        )  # fmt: skip
+        seconds = [
+            figure
+            for of in ("cpu_seconds", "seconds")
+            for figure in (
+                middle(runs, f"{of}.estimated"), middle(runs, f"{of}.came"),
+                f"{middle(runs, f'{of}.ratio'):.2f}",
+            )
+        ]  # fmt: skip
+        rows.append([work, method, link or "loopback", metrics or "none", *ratios, *seconds])
     head = (
-        "work", "correlations", "link", "metrics", "rounds", "MB", "s estimated", "s that came",
-        "ratio",
+        "work", "correlations", "link", "metrics", "rounds", "MB", "CPU s of a party: estimated",
+        "came", "ratio", "s: estimated", "came", "ratio",
     )  # fmt: skip
     return table(head, rows)
 
@@ -542,10 +546,13 @@ def alignment(results: Results) -> str:
     for line in results["alignment"]:
         sizes = f"{line['rows']:,} and {line['other_rows']:,}"
         figures = [line["seconds"], line["cpu_seconds"], line["megabytes"]]
-        peer = [line.get(name, "") for name in ("peer_seconds", "peer_megabytes", "ratio")]
-        rows.append([sizes, line["common"], *figures, f"{line['peak_rss_mb']:.0f}", *peer])
-    head = ("ids", "common", "s", "CPU s, both", "MB, both", "peak MB of a side", "beside it: s",
-            "its MB", "times slower")  # fmt: skip
+        peer = [line.get(f"peer_{name}", "") for name in ("cpu_seconds", "megabytes")]
+        ratio = f"{line['cpu_ratio']:.0f}" if "cpu_ratio" in line else ""
+        load = line.get("load_before", "")
+        peak = f"{line['peak_rss_mb']:.0f}"
+        rows.append([sizes, line["common"], load, *figures, peak, *peer, ratio])
+    head = ("ids", "common", "load", "s", "CPU s, both", "MB, both", "peak MB of a side",
+            "beside it: CPU s", "its MB", "times more CPU")  # fmt: skip
     return table(head, rows)
 
 

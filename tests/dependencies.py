@@ -30,8 +30,9 @@ ALLOWED = {
     "ckks": PERMISSIVE,
     "oracle": PERMISSIVE | {"LicenseRef-NVIDIA-Proprietary"},
     "report": PERMISSIVE,
-    "test": PERMISSIVE | {"MPL-2.0"},
-    "dev": PERMISSIVE | {"MPL-2.0"},
+    "serve": PERMISSIVE,
+    "test": PERMISSIVE | {"MPL-2.0", "ZPL-2.1"},
+    "dev": PERMISSIVE | {"MPL-2.0", "ZPL-2.1"},
 }
 """By extra ("" is a bare installation): which licences its packages may have."""
 _NAMES = {

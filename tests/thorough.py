@@ -38,7 +38,7 @@ MINORS = (11, 12, 13, 14)
 """CPython 3.x of these are looked for."""
 PLACES = ("/usr/bin", "/usr/local/bin", "/opt/python*/bin", "~/.pyenv/versions/*/bin",
           "~/.local/share/uv/python/*/bin")  # fmt: skip
-EXTRAS = ("ckks", "oracle", "paillier", "report")
+EXTRAS = ("ckks", "oracle", "paillier", "report", "serve")
 """What a user may add to an installation."""
 XGBOOSTS = ("3.0", "3.1", "3.2")
 """The newest of each of these, beside the lowest and the newest that the ranges allow."""
@@ -268,9 +268,11 @@ def links(bench: Bench) -> None:
     entries = [json.loads(line) for line in lines]
     keys = ("runs", "injected", "same_model")
     runs, injected, good = (sum(entry[key] for entry in entries) for key in keys)
-    bench.figures.append(f"{injected} faults; {good} of {runs} ended with the unbroken model")
+    bench.figures.append(
+        f"{injected} faults; {good} of {runs} ended with the unbroken model or order"
+    )
     if good < runs:
-        raise Failed("a training was lost, or its model is another")
+        raise Failed("a training or an alignment was lost, or what it ended with is another")
 
 
 def exports(bench: Bench) -> None:
@@ -445,13 +447,14 @@ def survived(lines: Sequence[dict[str, Any]]) -> str:
     if not lines:
         return "Not run yet.\n"
     keys = ("runs", "injected", "survived", "lost", "same_model", "tries", "seconds_more")
-    head = ("fault", "runs", "faults", "survived", "lost", "same model", "tries", "seconds more")
+    head = ("fault", "runs", "faults", "survived", "lost", "same model or order", "tries",
+            "seconds more")  # fmt: skip
     return table(
         head, [(entry["fault"], *(str(entry[key]) for key in keys)) for entry in lines]
     ) + (
         f"\n\nWith `timeout_seconds = {lines[0]['timeout_seconds']}` and "
         f'`retries = {lines[0]["retries"]}`; "seconds more" is the median beyond an unbroken '
-        "training.\n"
+        "training or alignment.\n"
     )
 
 

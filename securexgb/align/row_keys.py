@@ -13,6 +13,7 @@ says nothing of the order of either file, and the same at both sides and in ever
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,15 +31,31 @@ RowNumbers = NDArray[np.int64]
 _LENGTH_BYTES = 4
 _SHOWN = 5
 """Rows that a message names."""
+_STRANGE = (
+    (
+        re.compile(r"\A\d+(\.\d+)?[Ee]\+?\d+\Z|\A\d+\.0\Z"),
+        "look like numbers that a spreadsheet or a program has rewritten (1.5E+9, 7.0): these are "
+        "other keys, and two may have become one",
+    ),
+    (
+        re.compile(r"\A\s|\s\Z|[\x00-\x1f\x7f\u00ad\u200b-\u200f\u2060\ufeff]"),
+        "begin or end with white space, or hold a character that is not seen",
+    ),
+)
+"""What is taken to the letter, and is seldom meant."""
 
 
 @dataclass(frozen=True, repr=False)
 class KeyColumn:
-    """One column that keys are made of: its name at this side, a text a row, the terms' steps."""
+    """One column that keys are made of: its name at this side, a text a row, the terms' steps.
+
+    ``is_number``: the file has whole numbers there, of which ``texts`` are the digits.
+    """
 
     name: str
     texts: Sequence[str]
     steps: Sequence[Step] = ()
+    is_number: bool = False
 
 
 @dataclass(frozen=True, repr=False)
@@ -134,6 +151,15 @@ def _repeated(
 def _remarks(column: KeyColumn, texts: Sequence[str]) -> list[str]:
     shares = ", ".join(f"{name} ({100 * share:.3g} %)" for name, share in patterns(texts))
     found = [f"{column.name} looks like {shares}"]
+    if column.is_number:
+        found.append(
+            f"{column.name} is a column of whole numbers, so no key of it begins with a zero: "
+            "where the other side's do, nothing matches; write the column as text"
+        )
+    for pattern, said in _STRANGE:
+        rows = [row for row, text in enumerate(texts) if pattern.search(text)]
+        if rows:
+            found.append(f"{column.name}: {len(rows):,} fields {said}: data rows {_listed(rows)}")
     if "iso_date" in column.steps:
         other = [row for row, text in enumerate(texts) if not is_day(text)]
         if 0 < len(other) < len(texts):

@@ -94,6 +94,7 @@ class NumberFormat:
     ``boost.splits.score``.
     ``reg_lambda``, ``reg_alpha``, ``min_child_weight``: integers in units of G and H.
     ``max_delta_step``: the most that a weight may be, with leaf_weight_bits fraction bits; 0: none.
+    ``ranks_by_weights``: candidates rank by what the weights of their children earn, see there.
     ``gamma``, ``least_gain``: reals, in units of G^2/H for scaled weights and targets.
     ``weight_exponent``: k, rows' weights are divided by 2^k. ``target_scale``: what margins are
     multiplied by to give predictions of the user's unit; 1 for a classification.
@@ -112,6 +113,7 @@ class NumberFormat:
     reg_alpha: int
     min_child_weight: int
     max_delta_step: int
+    ranks_by_weights: bool
     gamma: float
     least_gain: float
     weight_exponent: int
@@ -168,10 +170,7 @@ class NumberFormat:
                 "reg_lambda or larger weights, and the same terms at both sides"
             )
         row_g, row_h = bounds.row_bits(gradient_bits)
-        exact_g, exact_h = bounds.exact_sums(gradient_bits)
-        # A unit of rounded sums more: half a one is added before the low bits go.
-        exact_g += 1 << (row_g - gradient_bits)
-        exact_h += 1 << (row_h - gradient_bits)
+        exact_g, exact_h = bounds.raised_sums(gradient_bits)
         gain_scale = weights * scales.hessian / scales.gradient**2
         return NumberFormat(
             gradient_bits=gradient_bits,
@@ -190,6 +189,7 @@ class NumberFormat:
             reg_alpha=min(round(penalties.reg_alpha * scale / target_scale * unit), 2**SUM_BITS),
             min_child_weight=min(round(penalties.min_child_weight * scale * unit), 2**SUM_BITS),
             max_delta_step=_most_step(penalties.max_delta_step / target_scale),
+            ranks_by_weights=penalties.ranks_by_weights,
             gamma=penalties.gamma * gain_scale,
             least_gain=_LEAST_GAIN * min(gain_scale, weights),
             weight_exponent=weight_exponent,
@@ -248,6 +248,12 @@ class _Bounds:
             math.ceil(self._rows * (most_h * 2.0**h + 4)),
         )
 
+    def raised_sums(self, gradient_bits: int) -> tuple[int, int]:
+        """A unit of rounded sums more: half a one is added before the low bits go."""
+        pairs = zip(self.exact_sums(gradient_bits), self.row_bits(gradient_bits), strict=True)
+        g, h = (exact + (1 << (bits - gradient_bits)) for exact, bits in pairs)
+        return g, h
+
     def sums(self, gradient_bits: int) -> tuple[int, int]:
         """The same of rounded sums, in units of sums."""
         pairs = zip(self.exact_sums(gradient_bits), self.row_bits(gradient_bits), strict=True)
@@ -257,10 +263,14 @@ class _Bounds:
 
 @dataclass(frozen=True)
 class Penalties:
-    """The regularisation that enters gains and leaves, as reals in the user's units."""
+    """The regularisation that enters gains and leaves, as reals in the user's units.
+
+    ``max_delta_step`` is of leaves; ``ranks_by_weights``: whether it, or alpha, is of gains, too.
+    """
 
     reg_lambda: float
     reg_alpha: float
     gamma: float
     min_child_weight: float
     max_delta_step: float = 0.0
+    ranks_by_weights: bool = False

@@ -77,7 +77,7 @@ def _grow(party: Party, state: State, number: int) -> None:
     From its first message on the round is in the ledger at its worst case.
     """
     model, params = state.model, state.model.params
-    model.importance = None
+    model.importance, model.whole_auc = None, {}
     due = state.sets if is_evaluated(params, number) else []
     most = most_of_round(params) | most_of_evaluation(params, [one.truth.rows for one in due])
     with party.ledger.announced(most):

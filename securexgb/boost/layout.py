@@ -115,6 +115,8 @@ class Layout:
                 params.gamma,
                 params.min_child_weight,
                 params.leaf_bound,
+                # What ends all leaves where margins are logarithms is in no gain of xgboost's.
+                ranks_by_weights=bool(params.reg_alpha or params.delta_step),
             ),
         )
 

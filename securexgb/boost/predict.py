@@ -151,11 +151,11 @@ def predict_margins(
     rows = features.shape[0]
     check_base_margin(party.rank, model.params, base_margin, rows, "the rows to predict")
     _check_request(party, model, features, request)
-    rounds, recipient, scale = model.best_rounds, request.recipient, model.numbers.target_scale
+    rounds, recipient = model.best_rounds, request.recipient
     steps = rounding_steps(request.decimals)
     if request.prediction == "ckks":
         steps = min(steps, STEPS_UNDER_CKKS)
-    _check_range(model, len(rounds), steps)
+    check_range(model, len(rounds), steps)
     base, centre = margins_to_begin(party, model, base_margin, rows)
     mine = np.zeros(rows, np.uint64)
     if recipient != "label":
@@ -171,9 +171,14 @@ def predict_margins(
     if any(words is None for words in opened):
         return None
     words = np.concatenate([words for words in opened if words is not None], axis=1)
+    return opened_margins(model, words, steps, centre if recipient == "label" else 0.0)
+
+
+def opened_margins(model: ModelHalf, words: Words, steps: int, centre: Floats | float) -> Floats:
+    """Margins (n,), or (n, outputs), of what was opened: words (outputs, n), in steps."""
+    scale = model.numbers.target_scale
     values: Floats = words.view(np.int64).astype(np.float64).T / steps * scale
-    values = values if model.outputs > 1 else values[:, 0]
-    return values + centre if recipient == "label" else values
+    return (values if model.outputs > 1 else values[:, 0]) + centre
 
 
 def tree_margins(party: Party, rounds: Sequence[Round], features: Floats) -> Shared:
@@ -319,11 +324,15 @@ def _check_request(party: Party, model: ModelHalf, features: Floats, request: Re
         )
 
 
-def _check_range(model: ModelHalf, trees: int, steps: int) -> None:
-    """The product with ``steps`` must stay below 2^62, see arith.fixedpoint."""
+def most_margin(model: ModelHalf, rounds: int) -> float:
+    """What no margin after so many rounds reaches, with MARGIN_BITS fraction bits."""
     leaf = 2.0 ** (LEAF_WEIGHT_INTEGER_BITS + MARGIN_BITS) * model.params.most_rate
-    base = 2.0 ** (MARGIN_BITS + _BASE_INTEGER_BITS)
-    if (trees * leaf + base) * steps + 2.0**MARGIN_BITS >= 2.0**62:
+    return rounds * leaf + 2.0 ** (MARGIN_BITS + _BASE_INTEGER_BITS)
+
+
+def check_range(model: ModelHalf, trees: int, steps: int) -> None:
+    """The product with ``steps`` must stay below 2^62, see arith.fixedpoint."""
+    if most_margin(model, trees) * steps + 2.0**MARGIN_BITS >= 2.0**62:
         raise UsageError(f"{trees} trees are too many for this many decimals: ask for fewer")
 
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from securexgb import __version__
-from securexgb.cli import dealer, job, keys, model, output
+from securexgb.cli import audit, dealer, job, keys, keyservice, model, output
 from securexgb.cli.align import align
 from securexgb.cli.check import check
 from securexgb.cli.estimate import estimate
@@ -21,6 +21,7 @@ from securexgb.cli.init import init
 from securexgb.cli.predict import predict
 from securexgb.cli.protocols import protocols
 from securexgb.cli.report import report
+from securexgb.cli.serve import serve
 from securexgb.cli.signals import ended_in_order
 from securexgb.cli.simulate import simulate
 from securexgb.cli.train import train
@@ -43,6 +44,7 @@ for command in (
     train,
     evaluate,
     predict,
+    serve,
     report,
     protocols,
 ):
@@ -51,6 +53,8 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(job.app, name="job")
 app.add_typer(model.app, name="model")
 app.add_typer(dealer.app, name="dealer")
+app.add_typer(audit.app, name="audit")
+app.add_typer(keyservice.app, name="keyservice")
 
 
 def _show_version(is_asked: bool) -> None:

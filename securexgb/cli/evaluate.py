@@ -36,9 +36,10 @@ def evaluate(
     note(f"job {federation.digest}, waiting for {federation.peer_name}")
     with federation.session("evaluate") as party:
         finished = common_model(party, federation, models)
-        with finished.run.ending_logged("evaluate"), recorded(finished.run, party):
+        with finished.run.ending_logged("evaluate"), recorded(finished.run, party) as kept:
             half = finished.half
             sets = load_sets(federation, half.columns, finished.record.classes, half.categories)
+            kept.stands_on([rows for _, rows in sets])
             metrics = run_evaluation(party, federation, finished.half, sets)
             ledger = party.ledger.rows()
     finished.run.log("evaluated", metrics=metrics)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,11 +19,12 @@ from securexgb.jobs.export import joint_export
 from securexgb.jobs.ledgers import recorded
 from securexgb.jobs.reports import follow_ledger
 from securexgb.jobs.resuming.common_model import common_model, own_models
+from securexgb.jobs.runs import RECORD, RunDirectory, RunRecord
 from securexgb.model.export import hidden_half, own_splits, split_table
 from securexgb.model.files import load_half
 from securexgb.mpc.party import ROLES
 from securexgb.mpc.reveals import Reveal
-from securexgb.report.text import ledger_table, table
+from securexgb.report.text import MOST_NAMED, ledger_table, table
 from securexgb.storage.sealed import VARIABLE, find_key
 from securexgb.storage.whole import check_room, make_directory, write_whole
 
@@ -48,7 +49,9 @@ KeyOption = Annotated[
 def inspect(path: PathArgument, key: KeyOption = None, form: FormatOption = Format.text) -> None:
     """Show a half: to which job it belongs, its parameters, the splits of its own columns, or
     what there is where splits are hidden."""
-    half = load_half(_half_at(path), find_key(key))
+    own = _half_at(path)
+    half = load_half(own, find_key(key))
+    classes = _classes(own.parent.parent)
     hidden, importance = half.params.is_hidden, importance_of(half)
     facts = {
         **(hidden_half(half) if hidden else own_splits(half)),
@@ -58,6 +61,7 @@ def inspect(path: PathArgument, key: KeyOption = None, form: FormatOption = Form
         "splits_per_column": None if hidden else importance.values,
         "importance": importance.values if half.importance else None,
         "importance_is": importance.sentence,
+        "classes": classes,
     }
     shape = half.layout
     ranked = sorted(importance.values.items(), key=lambda item: item[1], reverse=True)
@@ -65,7 +69,8 @@ def inspect(path: PathArgument, key: KeyOption = None, form: FormatOption = Form
         [
             f"{half.role} party's half of model {half.model_id}, job {half.job_digest or '-'}: "
             f"{len(half.trees)} trees of depth {half.params.max_depth}, trained on "
-            f"{shape.rows:,} rows of {shape.label_columns} + {shape.feature_columns} columns",
+            f"{shape.rows:,} rows of {shape.label_columns} + {shape.feature_columns} columns"
+            f"{_classes_text(half, classes)}",
             _splits_text(half),
             f"importance: {importance.sentence}",
             *([table(ranked, ("column", "per cents" if hidden else "splits"))] if ranked else []),
@@ -164,6 +169,23 @@ def _half_at(path: Path) -> Path:
         listed = " or ".join(str(half) for half in found)
         raise UsageError(f"{path} holds two halves, as a simulation does: name {listed}")
     return found[0]
+
+
+def _classes(run: Path) -> list[str]:
+    """Names of the classes, where the half lies in a run of the label party's."""
+    is_run = (run / RECORD).is_file()
+    found = RunRecord.read(RunDirectory(run)).classes if is_run else None
+    return [str(name) for name in found or ()]
+
+
+def _classes_text(half: ModelHalf, classes: Sequence[str]) -> str:
+    if not half.params.traits.classifies:
+        return ""
+    if half.params.traits.is_multi:
+        listed = ", ".join(map(repr, classes[:MOST_NAMED])) or "their names are the label party's"
+        more = f" and {len(classes) - MOST_NAMED} more" if len(classes) > MOST_NAMED else ""
+        return f"; {half.outputs} classes, a tree of each a round: {listed}{more}"
+    return f"; the class that counts as 1: {classes[1]!r}" if classes else ""
 
 
 def _splits_text(half: ModelHalf) -> str:

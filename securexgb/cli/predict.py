@@ -54,9 +54,10 @@ def predict(
     with federation.session("predict") as party:
         finished = common_model(party, federation, models)
         target = output or finished.run.path / "predictions.csv"
-        with finished.run.ending_logged("predict"), recorded(finished.run, party):
+        with finished.run.ending_logged("predict"), recorded(finished.run, party) as kept:
             rows = rows_to_score(federation, finished, path, "predict")
             check_place(federation, target, rows)
+            kept.stands_on([rows])
             predictor = Predictor(party, finished.half, terms.request, federation)
             scores = predictor.score(rows)
             ledger = party.ledger.rows()

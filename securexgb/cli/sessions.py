@@ -43,10 +43,10 @@ from securexgb.report.record import Compared, Ratio
 from securexgb.report.text import (
     bits_facts,
     bits_warnings,
+    classes_sentence,
     figure,
     leaks_text,
     numbering_sentence,
-    positive_sentence,
 )
 from securexgb.storage.sealed import ModelKey
 from securexgb.storage.whole import make_directory, remove_parts
@@ -121,12 +121,10 @@ class Sessions:
             with recorded(run, party) as ledger:
                 old = None if self.earlier is None else self.earlier.half
                 training = agreed_job(party, self.federation, rows, evals, old)
-                run.log(
-                    "agreed",
-                    rows=rows.count,
-                    columns=len(rows.column_names),
-                    aligned=rows.aligned,
-                )
+                ledger.stands_on([rows, *(own for _, own in evals)])
+                order = None if rows.aligned is None else rows.aligned.order_sha256
+                facts = {"columns": len(rows.column_names), "aligned": order}
+                run.log("agreed", rows=rows.count, **facts)
                 trees, link = training.params.n_estimators, measured(party)
                 with TrainingProgress(party, self.federation.peer_name, trees) as bar:
                     is_aligned = rows.aligned is not None
@@ -147,7 +145,7 @@ class Sessions:
                         dealer=verdict_of(party),
                         missing_rates=rows.missing_rates,
                         classes=rows.classes,
-                        positive_share=rows.positive_share,
+                        class_shares=rows.class_shares,
                         leaks=after_training(half, training.set_rows),
                         estimate=recorder.compared(half),
                         whole_auc=half.whole_auc,
@@ -166,8 +164,9 @@ class Sessions:
         """This side's data, read by the first session that comes so far."""
         if self._data is None:
             rows = load_rows(self.federation, self.path, data_set="train")
+            is_multi = self.federation.terms.training.traits.is_multi
             for sentence in (
-                positive_sentence(rows.classes, rows.positive_share),
+                classes_sentence(rows.classes, rows.class_shares, is_multi=is_multi),
                 numbering_sentence(rows.numbering_columns, LEAVE_OUT),
             ):
                 if sentence:

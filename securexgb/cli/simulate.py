@@ -36,7 +36,8 @@ from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.progress import TrainingProgress
 from securexgb.errors import UsageError
 from securexgb.jobs.aligning.simulation import SimulatedAlignment, align_alone
-from securexgb.jobs.data.files import ColumnRoles, binary_labels, read_side
+from securexgb.jobs.data.files import ColumnRoles, read_side
+from securexgb.jobs.data.labels import LabelKinds, class_labels
 from securexgb.jobs.ledgers import add_ledgers
 from securexgb.jobs.plain import ABSENT, has_xgboost, plain_xgboost
 from securexgb.jobs.reports import (
@@ -64,10 +65,10 @@ from securexgb.report.text import (
     bits_facts,
     bits_line,
     bits_warnings,
+    classes_sentence,
     leaks_text,
     ledger_table,
     numbering_sentence,
-    positive_sentence,
     splits_line,
     table,
     uncut_sentence,
@@ -174,8 +175,7 @@ def simulate(
         label=label,
         base_margin=base_margin,
         id=id_column,
-        is_binary=params.traits.is_binary,
-        positive=positive_label,
+        labels=LabelKinds.of(params, positive_label),
         missing=MISSING if missing is None else ("", *(split_names(missing) or ())),
         categorical=tuple(categorical or ()),
     )
@@ -244,12 +244,15 @@ def _simulate(
         dealer=None,
         missing_rates=split.train.missing_rates,
         classes=split.train.classes,
-        positive_share=split.train.positive_share,
+        class_shares=split.train.class_shares,
         leaks=leaks,
     )
     terms = {**vars(method), "training": params.to_mapping()}
     parts = side_data(split.train, split.sides)
-    write_simulation(run, halves, parts, terms, record, _judged(params, split, halves, secure))
+    quality = _judged(params, split, halves, secure)
+    if aligned is not None:
+        quality = replace(quality, remarks=[*quality.remarks, aligned.sentence])
+    write_simulation(run, halves, parts, terms, record, quality)
     facts |= {"run": str(run.path), "report": str(report_path(run))}
     result(facts, _text(facts, leaks, report_sentence(run)), form)
 
@@ -303,7 +306,9 @@ def _tell(params: TrainingParams, split: Split) -> dict[str, list[str]]:
     note(f"at worst: {leaks_text(before_training(params, split.layout(params)))}")
     train = split.train
     numbering = numbering_sentence(train.numbering_columns, "--ignore")
-    for sentence in (positive_sentence(train.classes, train.positive_share), numbering):
+    is_multi = params.traits.is_multi
+    kinds = classes_sentence(train.classes, train.class_shares, is_multi=is_multi)
+    for sentence in (kinds, numbering):
         if sentence:
             note(sentence)
     uncut = _uncut(split)
@@ -314,7 +319,9 @@ def _tell(params: TrainingParams, split: Split) -> dict[str, list[str]]:
 
 def _load(path: Path | None, roles: ColumnRoles, ignore: tuple[str, ...] | None) -> Rows:
     """The whole table: all columns, labels as numbers."""
-    if roles.positive is not None and not roles.is_binary:
+    kinds = roles.labels
+    is_binary = kinds.count is not None and not kinds.is_multi
+    if kinds.positive is not None and not is_binary:
         raise UsageError("--positive-label is for two classes, and the objective has none")
     if path is None:
         from sklearn.datasets import load_breast_cancer  # noqa: PLC0415  (slow, and needed here only)
@@ -328,10 +335,11 @@ def _load(path: Path | None, roles: ColumnRoles, ignore: tuple[str, ...] | None)
         found = load_breast_cancer()
         names = tuple(str(name) for name in found.feature_names)
         labels, classes = found.target.astype(np.float64), None
-        if roles.is_binary:
-            kinds = found.target_names[found.target]
-            wanted = roles.positive or "benign"  # as the data set has it
-            labels, classes = binary_labels(kinds, "target", "simulation", positive=wanted)
+        if kinds.count is not None:
+            texts = found.target_names[found.target]
+            if is_binary:  # as the data set has it
+                kinds = replace(kinds, positive=kinds.positive or "benign")
+            labels, classes = class_labels(texts, "simulation: label column 'target'", kinds)
         return Rows(found.data, names, labels, classes=classes)
     if roles.label is None:
         raise UsageError("name the label column of DATA by --label")
@@ -346,10 +354,14 @@ def _facts(
     grown = max(len(training.results[0].trees), 1)
     offline, online = costs.offline_bytes / 1e6, costs.online_bytes / 1e6
     megabytes = {"offline": offline, "online": online, "total": offline + online}
+    classes, shares = split.train.classes or (), split.train.class_shares or ()
+    is_binary = params.traits.is_binary and len(classes) == 2
     return {
         "rows": split.train.count,
-        "positive_label": None if split.train.classes is None else split.train.classes[1],
-        "positive_share": split.train.positive_share,
+        "positive_label": classes[1] if is_binary else None,
+        "positive_share": shares[1] if is_binary else None,
+        "classes": classes,
+        "class_shares": shares,
         "gradient_bits": bits_facts(training.results[0].numbers),
         "test_rows": split.test.count,
         "label_columns": len(split.sides[0]),

@@ -166,8 +166,13 @@ class Federation:
         endpoint = self.endpoint()
         if self.has_dealer and purpose != "align":
             find_dealer(self.config, self.terms)
+        with self.joined(connect(endpoint, self.hello(purpose)), endpoint, purpose) as party:
+            yield party
+
+    @contextmanager
+    def joined(self, channel: GrpcChannel, endpoint: Endpoint, purpose: Purpose) -> Iterator[Party]:
+        """The same over a link that is open already, and ends with the block."""
         with ExitStack() as open_links:
-            channel = connect(endpoint, self.hello(purpose))
             part = _parting(channel)
             open_links.push(part)
             private = Prg.fresh()

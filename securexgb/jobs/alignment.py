@@ -55,14 +55,15 @@ def _about(name: str) -> Iterator[None]:
 
 def _same_alignments(party: Party, sets: Named) -> None:
     """One message each way: by set, the digest of the common keys in their order, or zeros."""
-    mine = "".join(rows.aligned or _NOT_ALIGNED for _, rows in sets).encode()
+    orders = [rows.aligned.order_sha256 if rows.aligned else _NOT_ALIGNED for _, rows in sets]
+    mine = "".join(orders).encode()
     theirs = party.exchange_bytes(mine)
     if len(theirs) != len(mine):
         raise MalformedFrame("the other side's message about its alignments has a wrong length")
     size = len(_NOT_ALIGNED)
-    for number, (name, rows) in enumerate(sets):
+    for number, ((name, rows), order) in enumerate(zip(sets, orders, strict=True)):
         of_set = theirs[number * size : (number + 1) * size]
-        if of_set == (rows.aligned or _NOT_ALIGNED).encode():
+        if of_set == order.encode():
             continue
         where = f"{party.role} party: {name}"
         if rows.aligned is None:

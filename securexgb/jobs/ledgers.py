@@ -5,12 +5,14 @@ prediction. What one of them revealed stays revealed, so rows are only ever adde
 
     revealed   all of it, the step in work at its worst case
     in_work    the part of it that is this worst case; empty where no step is in work
+    aligned    the alignments that the run stands on: what they have shown is in ``revealed``, too
 
 A step (a tree with its metrics, the rows of a prediction) is written down before its first opening,
 so a process that dies in its midst, by whatever signal, leaves a ledger that says enough. Each
 session begins by comparing both sides' books: where one side has finished the step that the other
 was killed in, its true count goes into both; where both were cut off in it, its worst case stays.
-So both ledgers are equal again, and neither ever says less than what was opened.
+So both ledgers are equal again, and neither ever says less than what was opened. Alignments were
+made before the run, maybe for others, too: each side keeps its own, once for all sessions.
 """
 
 from __future__ import annotations
@@ -18,17 +20,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pydantic import NonNegativeInt, TypeAdapter
 
 from securexgb.attestation.verdict import Verdict
 from securexgb.errors import MalformedFrame
+from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import LedgerRows, RunDirectory
 from securexgb.mpc.party import ROLES, Party
 from securexgb.mpc.reveals import Reveal
 from securexgb.offline.dealt import DealtSource
+from securexgb.report.record import AlignedSet
 from securexgb.storage.records import read_record
 from securexgb.storage.whole import damaged, strict_json
 
@@ -52,6 +56,7 @@ class _Kept:
 
     revealed: list[_Row]
     in_work: list[_Row]
+    aligned: list[AlignedSet] = field(default_factory=list)
 
 
 _FILE = TypeAdapter(_Kept)
@@ -71,15 +76,21 @@ def add_ledgers(*ledgers: Sequence[Mapping[str, Any]]) -> LedgerRows:
 
 @dataclass(frozen=True)
 class Books:
-    """One side's ledger: ``revealed`` with the worst case of what is ``in_work``."""
+    """One side's ledger: what sessions have ``revealed``, with the worst case of what is
+    ``in_work``; and the alignments that the run stands on."""
 
     revealed: LedgerRows
     in_work: LedgerRows
+    aligned: tuple[AlignedSet, ...] = ()
+
+    @property
+    def everything(self) -> LedgerRows:
+        """With what the alignments have shown."""
+        return add_ledgers(self.revealed, *map(shown_by, self.aligned))
 
     def settled(self) -> LedgerRows:
         """Without what is in work."""
-        minus = [{**row, "values": -row["values"]} for row in self.in_work]
-        return [row for row in add_ledgers(self.revealed, minus) if row["values"]]
+        return _without(self.revealed, self.in_work)
 
     def to_bytes(self) -> bytes:
         return json.dumps([_short(self.revealed), _short(self.in_work)]).encode()
@@ -103,7 +114,12 @@ def books_of(run: RunDirectory) -> Books:
         return Books([], [])
     kept = read_record(path, _FILE, FORMAT)
     try:
-        return Books(_known(kept.revealed), _known(kept.in_work))
+        aligned = tuple(kept.aligned)
+        before = add_ledgers(*map(shown_by, aligned))
+        revealed = _without(_known(kept.revealed), before)
+        if any(row["values"] < 0 for row in revealed):
+            raise ValueError
+        return Books(revealed, _known(kept.in_work), aligned)
     except (ValueError, KeyError):
         raise damaged(NAME) from None
 
@@ -135,13 +151,20 @@ class RunLedger:
         mine = books_of(run)
         with party.step("ledger"):
             theirs = Books.from_bytes(party.exchange_bytes(mine.to_bytes()))
-        self._before = agreed(mine, theirs)
+        self._before, self._aligned = agreed(mine, theirs), mine.aligned
         party.ledger.keeper = self.write
+
+    def stands_on(self, sets: Sequence[Rows]) -> None:
+        """What this session works on: where these rows were aligned, the ledger says so, once."""
+        found = (rows.aligned for rows in sets)
+        new = [one for one in found if one is not None and one not in self._aligned]
+        self._aligned += tuple(dict.fromkeys(new))
 
     def rows(self) -> LedgerRows:
         """All sessions' rows, this one's included."""
         ledger = self._party.ledger
-        return add_ledgers(self._before, ledger.settled_rows(), ledger.rows_in_work())
+        before = map(shown_by, self._aligned)
+        return add_ledgers(*before, self._before, ledger.settled_rows(), ledger.rows_in_work())
 
     def write(self) -> None:
         """Keep them, with what is known of this session's dealer."""
@@ -149,6 +172,7 @@ class RunLedger:
         dealer = None if verdict is None else verdict.to_dict()
         in_work = self._party.ledger.rows_in_work()
         kept = {"format": FORMAT, "dealer": dealer, "revealed": self.rows(), "in_work": in_work}
+        kept["aligned"] = [asdict(one) for one in self._aligned]
         self._run.write_json(NAME, kept)
 
 
@@ -167,6 +191,21 @@ def verdict_of(party: Party) -> Verdict | None:
     """The verdict on this run's dealer; None where there is no dealer."""
     source = party.source
     return source.verdict if isinstance(source, DealtSource) else None
+
+
+def shown_by(aligned: AlignedSet) -> LedgerRows:
+    """What an alignment, and the dry runs before it, have shown to both."""
+    counts = {Reveal.COMMON_MEMBERS: aligned.common, Reveal.COMMON_SIZE: aligned.dry_runs}
+    return [
+        {"reveal": one.name, "meaning": one.value, "to": "both", "values": count}
+        for one, count in counts.items()
+        if count
+    ]
+
+
+def _without(rows: LedgerRows, others: LedgerRows) -> LedgerRows:
+    minus = [{**row, "values": -row["values"]} for row in others]
+    return [row for row in add_ledgers(rows, minus) if row["values"]]
 
 
 def _covers(more: LedgerRows, less: LedgerRows) -> bool:

@@ -128,11 +128,12 @@ def write_predictions(
     classes the probability of each, ``scores`` (n, classes).
 
     Ids are those of the rows' file to the letter, and always in quotes: a reader can tell that
-    they are text, whatever they look like. ``classes``: of a classification, where known.
+    they are text, whatever they look like. ``classes``: of a classification, where known; of
+    several the feature party, who is not told their names, has numbers.
     """
     names = ["prediction" if classes is None else f"probability of {classes[1]}"]
     if scores.ndim == 2:
-        names = [f"probability of {number}" for number in range(scores.shape[1])]
+        names = [f"probability of {name}" for name in classes or range(scores.shape[1])]
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(["row" if ids is None else "id", *names])

@@ -49,7 +49,7 @@ from securexgb.report.record import (
     report_json,
 )
 from securexgb.report.tables import tables
-from securexgb.report.text import bits_line, bits_warnings, positive_sentence
+from securexgb.report.text import bits_line, bits_warnings, classes_sentence
 from securexgb.storage.records import read_record
 from securexgb.storage.whole import make_directory
 
@@ -67,6 +67,13 @@ _EXPORTED = (
     "the whole model was exported: bits about labels are those of the training, without what the "
     "export has told"
 )
+_OF_HIDDEN = {
+    "none": ("gain", "total_gain"),
+    "gain": ("gain", "total_gain"),
+    "cover": ("cover", "total_cover"),
+    "weight": ("number", "weight"),
+}
+"""What a simulation's importance of hidden splits is of, and xgboost's word."""
 PACKAGES = ("numpy", "grpcio", "cryptography", "protobuf", "pydantic", "pyarrow")
 
 
@@ -179,14 +186,15 @@ def write_report(
         terms=federation.terms.model_dump(mode="json"),
     )
     books = books_of(run)
-    record = replace(record, ledger=books.revealed)
+    record = replace(record, ledger=books.everything)
     if books.in_work:
         remarks = [*remarks, _CUT_OFF]
-    if any(row["reveal"] == Reveal.MODEL.name for row in books.revealed):
+    if any(row["reveal"] == Reveal.MODEL.name for row in record.ledger):
         remarks = [*remarks, _EXPORTED]
     found = importance_of(half)
     importance = (found.values, found.sentence)
-    return _write(run, heading, half, importance, record, quality, remarks)
+    report = _report(heading, half, importance, record, quality, remarks)
+    return _write(run, replace(report, alignments=books.aligned))
 
 
 def write_simulation(
@@ -208,9 +216,9 @@ def write_simulation(
         for name, share in zip(rows.column_names, of_side, strict=True)
     }
     params = halves[0].params
-    what = "cover" if params.importance == "cover" else "gain"
+    what, theirs = _OF_HIDDEN[params.importance]
     sentence = (
-        f"share of the {what} of all splits (xgboost's total_{what}), of both parties' columns; "
+        f"share of the {what} of all splits (xgboost's {theirs}), of both parties' columns; "
         "between two companies nobody knows it until the terms open it"
         if params.is_hidden
         else "share of the number of splits, both parties' columns; each side counts its own"
@@ -220,11 +228,10 @@ def write_simulation(
         save_half(half, run.model / f"{half.role}.npz")
     record.write(run)
     remarks = ["a simulation protects nothing: both sides share one process here"]
-    return _write(run, heading, halves[0], (shares, sentence), record, quality, remarks)
+    return _write(run, _report(heading, halves[0], (shares, sentence), record, quality, remarks))
 
 
-def _write(
-    run: RunDirectory,
+def _report(
     heading: Heading,
     half: ModelHalf,
     importance: tuple[Mapping[str, float], str],
@@ -232,7 +239,8 @@ def _write(
     quality: Quality,
     remarks: Sequence[str],
 ) -> RunReport:
-    report = RunReport(
+    is_multi = half.params.traits.is_multi
+    return RunReport(
         **vars(heading),
         created=timestamp(),
         ledger=record.ledger,
@@ -256,9 +264,12 @@ def _write(
         importance=importance[0],
         importance_is=importance[1],
         missing_rates=record.missing_rates,
-        positive=positive_sentence(record.classes, record.positive_share),
+        labels=classes_sentence(record.classes, record.class_shares, is_multi=is_multi),
         classes=[str(name) for name in record.classes or ()],
     )
+
+
+def _write(run: RunDirectory, report: RunReport) -> RunReport:
     run.write_json("report.json", report_json(report))
     make_directory(run.path / _TABLES)
     for name, table in tables(report).items():

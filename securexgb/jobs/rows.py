@@ -14,6 +14,7 @@ from securexgb.align.row_keys import Keys
 from securexgb.boost.columns.binning import without_cut
 from securexgb.boost.scales import Outcomes
 from securexgb.errors import DataError
+from securexgb.report.record import AlignedSet
 
 Reals = NDArray[np.float64]
 
@@ -28,13 +29,13 @@ class Rows:
 
     ``values``: own columns, float64 (n, f), NaN where missing; f may be 0. ``column_names``: f
     names. ``labels``, ``weights``, ``base_margin``: float64 (n,), at the label party only; labels
-    are 0 and 1 for a classification; of base margins see ``boost.objective.start``. ``ids``: one
-    text a row, or None where nobody compares them. ``classes``: the two labels as the user writes
-    them, that which counts as 1 last; or None. ``aligned``: the digest of the keys in their order,
-    where these are the rows that an alignment with the other side found; None: of all rows, in
-    the file's order. ``keys``: of a table that is still to be aligned. ``categories``: of
-    categorical columns, by name, the names of the categories; values are positions among these, or
-    -1 for what is not among them.
+    are class numbers for a classification; of base margins see ``boost.objective.start``. ``ids``:
+    one text a row, or None where nobody compares them. ``classes``: of a classification, in the
+    order of their numbers, as the user writes them: of two, that which counts as 1 last; or None.
+    ``aligned``: of which alignment with the other side these are the rows that both have, in its
+    order; None: all rows, in the file's order. ``keys``: of a table that is still to be aligned.
+    ``categories``: of categorical columns, by name, the names of the categories; values are
+    positions among these, or -1 for what is not among them.
     """
 
     values: Reals
@@ -42,8 +43,8 @@ class Rows:
     labels: Reals | None = None
     weights: Reals | None = None
     ids: tuple[str, ...] | None = None
-    classes: tuple[Any, Any] | None = None
-    aligned: str | None = None
+    classes: tuple[Any, ...] | None = None
+    aligned: AlignedSet | None = None
     keys: Keys | None = None
     base_margin: Reals | None = None
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -99,12 +100,12 @@ class Rows:
         return hashlib.sha256("\n".join(sorted(self.column_names)).encode()).hexdigest()
 
     @property
-    def positive_share(self) -> float | None:
-        """Share of the rows, by number and not by weight, whose class counts as 1; None without
-        classes."""
+    def class_shares(self) -> tuple[float, ...] | None:
+        """Share of the rows, by number and not by weight, of each class; None without classes."""
         if self.labels is None or self.classes is None or not self.count:
             return None
-        return float(self.labels.mean())
+        counts = np.bincount(self.labels.astype(np.int64), minlength=len(self.classes))
+        return tuple((counts / self.count).tolist())
 
     def take(self, order: NDArray[np.intp]) -> Rows:
         """These rows, in this order: row numbers from 0, (m,)."""

@@ -18,7 +18,7 @@ whole: written beside, then renamed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ from securexgb.federation.session import Federation
 from securexgb.model.files import load_half
 from securexgb.report.record import Compared, Costs, plain
 from securexgb.storage.records import read_record
-from securexgb.storage.sealed import find_key
+from securexgb.storage.sealed import ModelKey, find_key
 from securexgb.storage.whole import (
     append_line,
     make_directory,
@@ -46,8 +46,8 @@ from securexgb.storage.whole import (
 
 LedgerRows = list[dict[str, Any]]
 """What was revealed: reveal, meaning, to, values."""
-_RECORD, _METRICS = "run.json", "metrics.jsonl"
-FORMAT = 1
+RECORD, _METRICS = "run.json", "metrics.jsonl"
+FORMAT = 2
 """Of run.json."""
 
 
@@ -171,8 +171,8 @@ class RunRecord:
 
     ``ledger``: of all sessions of the run; ``costs``: of what ``costs_of`` says.
     ``dealer``: the verdict on it, None where there is none. ``missing_rates``:
-    of the own columns. ``classes``: the two labels as the label party's file has them, that
-    which counts as 1 last; ``positive_share``: of the training rows. ``estimate``: what was
+    of the own columns. ``classes``: as the label party's file has them, of two that which
+    counts as 1 last; ``class_shares``: of the training rows. ``estimate``: what was
     expected of the last session beside what it took. ``whole_auc``: see ``ModelHalf``.
     """
 
@@ -184,7 +184,7 @@ class RunRecord:
     dealer: Verdict | None
     missing_rates: Mapping[str, float]
     classes: Sequence[Any] | None
-    positive_share: float | None = None
+    class_shares: Sequence[float] | None = None
     leaks: Sequence[Leak]
     estimate: Compared | None = None
     whole_auc: Mapping[str, float] = field(default_factory=dict)
@@ -200,10 +200,10 @@ class RunRecord:
     @staticmethod
     def read(run: RunDirectory) -> RunRecord:
         """What a run keeps; UsageError where there is no file, DataError where it is none."""
-        return read_record(run.path / _RECORD, _RECORDS, FORMAT)
+        return read_record(run.path / RECORD, _RECORDS, FORMAT)
 
     def write(self, run: RunDirectory) -> None:
-        run.write_json(_RECORD, self.to_mapping() | {"format": FORMAT})
+        run.write_json(RECORD, self.to_mapping() | {"format": FORMAT})
 
 
 _RECORDS = TypeAdapter(RunRecord)
@@ -218,15 +218,23 @@ class FinishedRun:
     record: RunRecord
 
 
-def finished_run(federation: Federation, path: Path | None) -> FinishedRun:
-    """The run at ``path``, or the newest finished one of these terms."""
+def finished_run(
+    federation: Federation,
+    path: Path | None,
+    key_of: Callable[[Path], ModelKey | None] | None = None,
+) -> FinishedRun:
+    """The run at ``path``, or the newest finished one of these terms.
+
+    ``key_of``: gives the key of a half in a file; None: that of the settings or the environment.
+    """
     name = f"model/{federation.role}.npz"
     if path is None:
         root, side = federation.config.run_directory, federation.config.name
         run = RunDirectory.latest(root, federation.digest, holding=name, side=side)
     else:
         run = RunDirectory(path)
-    half = load_half(run.path / name, find_key(federation.config.model_key))
+    own = federation.config.model_key
+    half = load_half(run.path / name, key_of(run.path / name) if key_of else find_key(own))
     if half.role != federation.role:
         raise TermsDiffer(
             f"{federation.config.name}: {name} in {run.path} is the {half.role} party's half"

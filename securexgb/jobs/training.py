@@ -15,7 +15,7 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.grower import TreeJob
 from securexgb.boost.metrics.auc import EvaluationTargets
 from securexgb.boost.metrics.measuring import check_measured
-from securexgb.boost.metrics.schedule import is_evaluated
+from securexgb.boost.metrics.schedule import is_evaluated, whole_sets
 from securexgb.boost.objective.logistic import sigmoid_of
 from securexgb.boost.objective.objective import Labels, Objective, row_weights
 from securexgb.boost.objective.registry import objective_of
@@ -23,18 +23,18 @@ from securexgb.boost.objective.start import margins_to_begin
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import training_margins
 from securexgb.boost.row_side import RowJob
-from securexgb.boost.splits.directions import is_by_name, of_columns, strangers
 from securexgb.boost.splits.groups import Groups
-from securexgb.boost.splits.interactions import groups_of, is_of_names, unknown_columns
 from securexgb.boost.state import DataSet, State
 from securexgb.boost.tree import check_trees
 from securexgb.errors import DataError
 from securexgb.federation.session import Federation
 from securexgb.jobs.agreement import Agreement, CheckpointSummary, JobDescription, agree
 from securexgb.jobs.alignment import Named, same_names, same_rows
+from securexgb.jobs.columns import ColumnFacts
 from securexgb.jobs.job import TrainingJob, check_hidden
 from securexgb.jobs.resuming.checkpoint import (
     CheckpointStore,
+    Ending,
     LoadedCheckpoint,
     SavedRound,
     TrainingState,
@@ -55,8 +55,9 @@ def train(party: Party, job: TrainingJob) -> ModelHalf:
         model = grow_model(party, begin(party, job), job.callbacks)
     # Callbacks have written down by now what was opened: a resumption opens nothing again.
     if job.store is not None:
-        if model.importance is not None and not job.store.is_finished:
-            job.store.save_importance(model.importance)
+        ending = Ending(model.importance or (), tuple(model.whole_auc.values()))
+        if ending != Ending() and not job.store.is_finished:
+            job.store.save_ending(ending)
         # Whoever goes on from here, to write its model, knows that the other side has every tree.
         with party.step("kept"):
             party.exchange_bytes(b"")
@@ -207,24 +208,17 @@ def fingerprint(params: TrainingParams, rows: Rows, evals: Named) -> str:
 
 
 def _description(party: Party, job: TrainingJob, saved: LoadedCheckpoint | None) -> JobDescription:
-    terms, names = job.params.monotone_constraints, job.data.column_names
-    interactions = job.params.interaction_constraints
     return JobDescription(
         params=json.dumps(job.params.to_mapping(), sort_keys=True),
         past=f"{job.params.past.model_id} {job.params.past.rounds}",
         digest=job.job_digest,
         rows=job.data.count,
-        columns=len(job.data.column_names),
-        categorical=job.data.categorical,
+        columns=ColumnFacts.of(job.params, job.data),
         weights=job.data.weights is not None,
         sets=tuple((name, data.count, data.weights is not None) for name, data in job.evals),
         nonce=party.private.words(2).tobytes().hex(),
         checkpoint=job.checkpoint,
         saved=None if saved is None else CheckpointSummary.of(saved),
-        directions=of_columns(terms, names) if is_by_name(terms) else (),
-        strangers=strangers(terms, names),
-        groups=groups_of(interactions, names) if is_of_names(interactions) else (),
-        unknown=unknown_columns(interactions, names),
     )
 
 
@@ -328,7 +322,10 @@ def _take_up(
                 for history in of_set.values():
                     history.append(next(values))
     if saved is not None and count == len(saved.rounds):
-        model.importance = saved.importance
+        model.importance = saved.ending.importance or None
+        names, aucs = whole_sets(model.params, job.set_rows), saved.ending.whole_auc
+        if len(aucs) == len(names):
+            model.whole_auc = dict(zip(names, aucs, strict=True))
     if agreement.are_margins_known and job.store is not None:
         margins = Shared(job.store.margins(count, rounds[-1].session))
     else:

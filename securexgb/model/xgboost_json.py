@@ -1,6 +1,6 @@
 """A whole model as the JSON file that xgboost reads: ``Booster.load_model``, treelite and others.
 
-What a reader computes is the sum of float32 leaf values and of the base, as here. Three things are
+What a reader computes is the sum of float32 leaf values and of the base, as here. Four things are
 not the same in both worlds:
 
 - **Comparisons.** xgboost rounds every value to float32 and sends it left where it is below a
@@ -16,6 +16,9 @@ not the same in both worlds:
   10^-5 and 0.9, and what the margin lacks then is added to the leaves of the first round. Nine
   digits tell all float32 numbers apart; a base_score of ten digits is 0.5 to xgboost 2.1 and 3.0,
   without a word.
+- **Categories.** A split on a category is xgboost's one-hot split, a set of the one number that
+  goes right. Where every category goes left it is a set of a number that no row has. The numbers'
+  names are an attribute, ``securexgb_categories``, since xgboost numbers what a table brings along.
 - **Statistics.** No half holds a node's sum of hessians or gain, so ``sum_hessian`` and
   ``loss_changes`` are zeros: importance by gain or cover and SHAP values say nothing.
 
@@ -25,9 +28,10 @@ list, which 2.1 and 3.0 take for 0.5 as well.
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -38,8 +42,10 @@ from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.objective.traits import POISSON, TWEEDIE
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.splits.opened import OpenedModel, OpenedTree
-from securexgb.errors import NotAvailable
+from securexgb.errors import MalformedFrame, NotAvailable
 
+CATEGORIES = "securexgb_categories"
+"""The attribute with the names of categories, JSON: a list by column, in the order of numbers."""
 _VERSION = [2, 1, 0]
 _NO_PARENT = 2**31 - 1
 _GREATEST = float(np.finfo(np.float32).max)
@@ -69,13 +75,52 @@ _FORBIDDEN = str.maketrans("[]<", "___")
 """No name of a column has these in xgboost."""
 
 
+@dataclass(frozen=True, repr=False)
+class Categories:
+    """Of a categorical column: ``names``, in the order of their numbers in the file; ``numbers``:
+    of each category as the opened model counts them, that of the file."""
+
+    names: Sequence[str]
+    numbers: Sequence[int]
+
+    def of(self, threshold: float) -> int:
+        """The number that goes right; one that no row has where every category goes left. A reader
+        numbers all that have no name ``len(names)``. MalformedFrame where there is no such one."""
+        if threshold == np.inf:
+            return len(self.names) + 1
+        if threshold >= len(self.numbers):
+            raise MalformedFrame("a split of the exported model is of a category without a name")
+        return self.numbers[int(threshold)]
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Columns:
     """The columns of the file: ``names``, none where they have none, and for each column over both
-    parties, the label party's first, its ``position`` among them."""
+    parties, the label party's first, its ``position`` among them; ``categories`` of those that are
+    categorical, by number over both parties."""
 
     names: Sequence[str]
     position: NDArray[np.intp]
+    categories: Mapping[int, Categories] = field(default_factory=dict)
+
+    @property
+    def types(self) -> list[str]:
+        """xgboost's, in the order of the file; none where there is nothing to say."""
+        if not (self.names or self.categories):
+            return []
+        found = ["float"] * self.position.size
+        for column in self.categories:
+            found[self.position[column]] = "c"
+        return found
+
+    @property
+    def category_names(self) -> dict[str, list[str]]:
+        """By column's name, or number where columns have none."""
+        at = {int(self.position[column]): of for column, of in self.categories.items()}
+        return {
+            self.names[place] if self.names else str(place): list(at[place].names)
+            for place in sorted(at)
+        }
 
 
 def both_columns(label: Sequence[str], feature: Sequence[str], sides: tuple[str, str]) -> Columns:
@@ -123,6 +168,8 @@ def xgboost_json(opened: OpenedModel, half: ModelHalf, columns: Columns) -> dict
         for number, (tree, rest) in enumerate(zip(opened.trees, added, strict=True))
     ]
     attributes = {"securexgb_model_id": half.model_id}
+    if columns.categories:
+        attributes[CATEGORIES] = json.dumps(columns.category_names)
     if half.best_iteration is not None:
         attributes["best_iteration"] = str(half.best_iteration)
     booster = {
@@ -135,7 +182,7 @@ def xgboost_json(opened: OpenedModel, half: ModelHalf, columns: Columns) -> dict
         "learner": {
             "attributes": attributes,
             "feature_names": list(columns.names),
-            "feature_types": ["float"] * len(columns.names),
+            "feature_types": columns.types,
             "gradient_booster": {"model": booster, "name": "gbtree"},
             "learner_model_param": {
                 "base_score": f"{base:.9g}",
@@ -156,7 +203,7 @@ def xgboost_json(opened: OpenedModel, half: ModelHalf, columns: Columns) -> dict
 def _settings(params: TrainingParams) -> dict[str, str]:
     """What xgboost keeps of an objective."""
     if params.objective == POISSON.name:
-        return {"max_delta_step": f"{params.poisson_step:.9g}"}
+        return {"max_delta_step": f"{params.delta_step:.9g}"}
     if params.objective == TWEEDIE.name:
         return {"tweedie_variance_power": f"{params.tweedie_variance_power:.9g}"}
     if params.traits.is_multi:
@@ -166,8 +213,15 @@ def _settings(params: TrainingParams) -> dict[str, str]:
 
 def _base_score(half: ModelHalf, margins: NDArray[np.float64]) -> tuple[float, list[float]]:
     """A base_score in float32 near the first of these margins, one an output, and what each margin
-    is beyond it."""
+    is beyond it.
+
+    Where rows have base margins it is that of the margin 0, and no leaf has more: readers put
+    a row's base margin in its place, and leaves are all that they add.
+    """
     written = _WRITTEN[half.params.objective]
+    if half.params.has_base_margin:
+        nothing = np.zeros(half.outputs)
+        return float(objective_of(half.params).predictions(nothing)[0]), nothing.tolist()
     predicted = float(margins[0])  # as xgboost's several classes have it
     if margins.size == 1:
         predicted = float(objective_of(half.params).predictions(margins)[0])
@@ -192,12 +246,17 @@ def _tree(tree: OpenedTree, number: int, columns: Columns, added: float) -> dict
     ]
     inner = [0 if ends else node for node, ends in zip(heap, is_leaf, strict=True)]
     count = len(heap)
+    chosen = {
+        at: columns.categories[int(tree.columns[node])].of(float(tree.thresholds[node]))
+        for at, (node, ends) in enumerate(zip(inner, is_leaf, strict=True))
+        if not ends and int(tree.columns[node]) in columns.categories
+    }
     return {
         "base_weights": leaf,
-        "categories": [],
-        "categories_nodes": [],
-        "categories_segments": [],
-        "categories_sizes": [],
+        "categories": list(chosen.values()),
+        "categories_nodes": list(chosen),
+        "categories_segments": list(range(len(chosen))),
+        "categories_sizes": [1] * len(chosen),
         "default_left": [
             0 if ends else int(tree.missing_left[node])
             for node, ends in zip(inner, is_leaf, strict=True)
@@ -208,14 +267,14 @@ def _tree(tree: OpenedTree, number: int, columns: Columns, added: float) -> dict
         "parents": parents,
         "right_children": [child + 1 if child > 0 else -1 for child in left],
         "split_conditions": [
-            value if ends else _single(float(tree.thresholds[node]))
-            for value, node, ends in zip(leaf, inner, is_leaf, strict=True)
+            value if ends else 0.0 if at in chosen else _single(float(tree.thresholds[node]))
+            for at, (value, node, ends) in enumerate(zip(leaf, inner, is_leaf, strict=True))
         ],
         "split_indices": [
             0 if ends else int(columns.position[tree.columns[node]])
             for node, ends in zip(inner, is_leaf, strict=True)
         ],
-        "split_type": [0] * count,
+        "split_type": [int(at in chosen) for at in range(count)],
         "sum_hessian": [0.0] * count,
         "tree_param": {
             "num_deleted": "0",

@@ -51,6 +51,9 @@ from securexgb.mpc.shared import Shared, SharedBits, Words
 
 Bits = NDArray[np.bool_]
 Owners = NDArray[np.int64]
+_SHORT = 1 << 10
+"""Rows of so few elements are worked on together: of many short ones each would cost as much."""
+Both = tuple[Shared, Shared]
 
 
 def multiplex_private_cost(label: int, feature: int, ring_bits: RingBits) -> Cost:
@@ -132,6 +135,42 @@ def multiplex_private(
     return Shared(result)
 
 
+def _apart_ideal(bits: tuple[Bits, Bits], x: tuple[Shared, Shared], ring_bits: int) -> Both:  # noqa: ARG001
+    first, second = (
+        Shared(words.words * flags.astype(np.uint64)) for flags, words in zip(bits, x, strict=True)
+    )
+    return first, second
+
+
+@protocol(
+    cost=lambda bits, x, ring_bits: multiplex_private_cost(x[0].size, x[1].size, (ring_bits,)),
+    opens="b ^ c to the helper and y masked by a message unknown to the owner, uniform",
+    source="correlated OT: Asharov, Lindell, Schneider, Zohner, CCS 2013, section 5",
+    ideal=_apart_ideal,
+)
+def multiplex_apart(
+    party: Party, bits: tuple[Bits, Bits], x: tuple[Shared, Shared], ring_bits: int
+) -> Both:
+    """bits * x of each party's private bits, as many as it has: (n,) and (m,), in one round.
+
+    ``bits``: the label party's (n,) and the feature party's (m,), read at their owner only; ``x``:
+    shared words (n,) and (m,). The results are right modulo 2^ring_bits only.
+    """
+    own, helped = party.rank, 1 - party.rank
+    flags = np.ascontiguousarray(bits[own])
+    results = [np.zeros((1, words.size), np.uint64) for words in x]
+    np.multiply(x[own].words, flags, out=results[own][0])
+    _add_products(
+        party,
+        flags[None],
+        [results[own]],
+        lambda _: x[helped].words[None],
+        [results[helped]],
+        (ring_bits,),
+    )
+    return Shared(results[0][0]), Shared(results[1][0])
+
+
 def _shared_ideal(bits: SharedBits, x: Shared, ring_bits: RingBits = (64,)) -> Shared:  # noqa: ARG001
     return Shared(plain_values(bits)[:, None] * x.words)
 
@@ -149,17 +188,21 @@ def multiplex_shared(
 
     The results are right modulo 2^ring_bits only: one number of bits for each of the k words.
     """
-    own, result = bits.flags(), np.empty(x.shape, np.uint64)
+    own, values = bits.flags(), x.words
+    if x.shape[1] == 1 and x.shape[2] <= _SHORT:  # what is sent is the same
+        own = np.ascontiguousarray(own).reshape(1, -1)
+        values = values.reshape(1, 1, -1)
+    result = np.empty(values.shape, np.uint64)
 
     def signed(row: int) -> Words:
-        words: Words = x.words[row]
+        words: Words = values[row]
         signs: Words = np.uint64(1) - (own[row].astype(np.uint64) << np.uint64(1))
         return words * signs
 
     _add_products(party, own, list(result), signed, list(result), ring_bits)
-    for kept, words, flags in zip(result, x.words, own, strict=True):
+    for kept, words, flags in zip(result, values, own, strict=True):
         kept += words * flags
-    return Shared(result)
+    return Shared(result.reshape(x.shape))
 
 
 def both_set_cost(count: int) -> Cost:
@@ -199,16 +242,18 @@ def _add_products(
 
     ``bits``: own ones (rows, n); their products are added to ``kept``, (k, n) for each row.
     ``offered``: this party's words (k, n) for the other party's row of such a number; ``given``
-    become the shares of their products, (k, n) each. The two may be the same arrays.
+    become the shares of their products, (k, n) each. The two may be the same arrays, or of other
+    numbers of elements.
     """
-    columns = bits.shape[1]
-    asked, count = len(given) * columns, len(kept) * columns
+    columns, theirs_columns = bits.shape[1], given[0].shape[1] if given else 0
+    asked, count = len(given) * theirs_columns, len(kept) * columns
     receiver, sender = transfers(party, count, asked, message_bits(ring_bits))
     flips = pack_filled(party, bits.reshape(-1)) ^ receiver.choices
     # One row after another: at a million columns every further array of all rows counts.
     masked = np.empty((len(ring_bits), asked), np.uint64)
     for number, share in enumerate(given):
-        part, words = slice(number * columns, (number + 1) * columns), offered(number)
+        part = slice(number * theirs_columns, (number + 1) * theirs_columns)
+        words = offered(number)
         ends = (_limbs(m[..., part], ring_bits) for m in (sender.zero, sender.one))
         for word, ((zero, shift), (one, _)) in enumerate(zip(*ends, strict=True)):
             y = np.ascontiguousarray(words[word])
@@ -221,7 +266,8 @@ def _add_products(
     flips = _kernels.unpack_bits(theirs, asked)
     choices = _kernels.unpack_bits(receiver.choices, count)
     for number, share in enumerate(given):
-        part, words = slice(number * columns, (number + 1) * columns), offered(number)
+        part = slice(number * theirs_columns, (number + 1) * theirs_columns)
+        words = offered(number)
         for word, y in zip(share, words, strict=True):
             _kernels.multiplex_give(np.ascontiguousarray(y), flips[part], word)
     for number, (share, own) in enumerate(zip(kept, bits.view(np.uint8), strict=True)):
@@ -234,7 +280,7 @@ def _add_products(
 
 def _limbs(message: Words, ring_bits: RingBits) -> list[tuple[Words, int]]:
     """The fields of messages (n,) or (2, n): the words (n,) of each, and its lowest bit there."""
-    limbs = message.reshape(-1, message.shape[-1])
+    limbs = message[None] if message.ndim == 1 else message
     return [(limbs[limb], at) for limb, at in _places(ring_bits)]
 
 

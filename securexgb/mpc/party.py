@@ -128,13 +128,26 @@ class Party:
     def exchange_bytes(self, payload: bytes) -> bytes:
         """One round of public data, at most ``PUBLIC_BYTES``; not within a step that runs with
         others."""
+        tag = self._alone(payload)
+        self.channel.send(tag, payload)
+        return bytes(self.channel.receive(tag, PUBLIC_BYTES))
+
+    def pass_bytes(self, sender: int, payload: bytes = b"", most: int = PUBLIC_BYTES) -> bytes:
+        """One message of at most ``most`` bytes from party ``sender``; both get them. Public to
+        both; not within a step that runs with others."""
+        tag = self._alone(payload)
+        if self.rank != sender:
+            return bytes(self.channel.receive(tag, most))
+        self.channel.send(tag, payload)
+        return payload
+
+    def _alone(self, payload: bytes) -> str:
+        """The tag of a message of bytes, once it may be one."""
         if len(payload) > PUBLIC_BYTES:
             raise UsageError(f"{len(payload)} bytes are too many to tell at once, {self.place}")
         if self._round is not None:
             raise UsageError(f"bytes of any length are exchanged beside other steps, {self.place}")
-        tag = self._tag(self.place)
-        self.channel.send(tag, payload)
-        return bytes(self.channel.receive(tag, PUBLIC_BYTES))
+        return self._tag(self.place)
 
     def in_round(self, messages: Sequence[Message]) -> list[Words]:
         """One round of the messages of all steps that run together: what they send goes as one."""

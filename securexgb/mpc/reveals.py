@@ -31,8 +31,13 @@ class Reveal(Enum):
     SPLIT_INDEX = "feature and threshold of a split, to the party that owns it"
     METRIC = "value of an evaluation metric that the terms ask for"
     EVALUATION_SCORE = "score of an evaluation row, in 4 decimals, after each evaluation"
-    IMPORTANCE = "share of a column in the gain or cover of all splits, in whole per cents"
+    IMPORTANCE = "share of a column in the gain, cover or number of all splits, in whole per cents"
     PREDICTION = "predictions, rounded, to whom the terms name"
+    REQUESTED_KEYS = "keys of rows that are scored on request, and when, to the other side"
+    REASON_CODES = (
+        "numbers of the groups of columns that moved a score most, in their order, to whom the "
+        "terms name"
+    )
     MODEL = (
         "splits, leaf values and base of the whole model, to whom the terms name; which of its "
         "nodes split, to the other side"
@@ -48,7 +53,9 @@ class Reveal(Enum):
                 return "the split's owner"
             case Reveal.EVALUATION_SCORE:
                 return "the label party"
-            case Reveal.PREDICTION:
+            case Reveal.REQUESTED_KEYS:
+                return "the feature party"
+            case Reveal.PREDICTION | Reveal.REASON_CODES:
                 return "whom the terms name"
             case Reveal.MODEL:
                 return "whom the terms name, and a part the other side"

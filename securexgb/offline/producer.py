@@ -65,7 +65,7 @@ class Producer:
 
     def order(self, work: Callable[[], None]) -> None:
         """Have something made; raises what an earlier order has failed with."""
-        self._check()
+        self.check()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
@@ -79,7 +79,7 @@ class Producer:
         try:
             with self._progress:
                 while not is_there():
-                    self._check()
+                    self.check()
                     self._progress.wait()
         finally:
             self.waited_seconds += perf_counter() - began
@@ -101,7 +101,8 @@ class Producer:
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(_JOIN_SECONDS)
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raises what an order has failed with."""
         if self._failure is not None:
             raise self._failure
         if self._closed:
@@ -134,16 +135,32 @@ class PrefetchQueue(Prefetched[P]):
         self._producer = producer
         self._make = make
         self._most = MOST_TILES * tile
+        self._tile = tile
+        self._stock = 0
+
+    def keep(self, count: int) -> None:
+        """From now on keep so many ahead of what is taken, but for a tile; both parties say
+        so at the same place of the program."""
+        self._stock = max(self._stock, count)
+        self._order(0)
 
     def draw(self, _start: int, count: int) -> P:
         """The next ``count`` elements, a multiple of the unit, once they are there."""
-        for _, size in self.ask(count):
-            self._producer.order(partial(self._produce, size))
+        self._order(count)
         self._producer.wait(lambda: self.has(count))
         return self.next(count)
 
     def ahead(self, need: int) -> int:
-        return min(need // PART if self.expected is None else self.a_tree, self._most)
+        usual = min(need // PART if self.expected is None else self.a_tree, self._most)
+        return max(usual, self._stock)
+
+    def worth_asking(self, ahead: int) -> int:
+        """Of a stock a tile at a time, so that making it never stands in the way for long."""
+        return min(ahead // 2, self._tile) if self._stock else ahead // 2
+
+    def _order(self, count: int) -> None:
+        for _, size in self.ask(count):
+            self._producer.order(partial(self._produce, size))
 
     def _produce(self, size: int) -> None:
         self.add(self._make(size), size)

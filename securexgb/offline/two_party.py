@@ -31,6 +31,7 @@ from securexgb.arith import row_products
 from securexgb.arith.bits import unpack_dense, words_per
 from securexgb.arith.prg import Prg
 from securexgb.channel.channel import Channel
+from securexgb.correlations.counting import Budget
 from securexgb.correlations.digits import (
     DIGIT,
     DigitEnd,
@@ -49,7 +50,7 @@ from securexgb.correlations.triples import TriplePieces, Triples
 from securexgb.offline.ahead import Supply
 from securexgb.offline.oblivious_transfer import KEY, STRETCH_AFTER, WORD, ObliviousTransfer
 from securexgb.offline.producer import PrefetchQueue, Producer, ProductsAhead
-from securexgb.offline.rows_ahead import RowBitsAhead
+from securexgb.offline.rows.rows_ahead import RowBitsAhead
 from securexgb.offline.traffic.tiles import tile_of
 
 SUM_TRANSFERS = 64
@@ -92,7 +93,7 @@ class TwoPartySource:
         self._row_places = 0  # of streams of row triples, the same at both parties
         rows = private.derive("row bits")
         self.row_bits = RowBitsAhead(rank, self.producer, self._transfers, rows)
-        self._queues: list[PrefetchQueue[Any]] = []
+        self._queues: dict[Kind[Any], PrefetchQueue[Any]] = {}
         self._supplies: dict[Kind[Any], Supply[Any]] = {}
 
     @property
@@ -107,12 +108,28 @@ class TwoPartySource:
         """
         found: Supply[P] | None = self._supplies.get(kind)
         if found is None:
-            made: Kind[Any] = kind
-            if isinstance(kind, Transfers):
-                made = Transfers(max(kind.bits, WORD), kind.sender)
-            found = self._supplies.get(made) or self._supply(made)
-            self._supplies[kind] = self._supplies[made] = found
+            found = self._supply(kind)
         return found.take(count)
+
+    def keep(self, stock: Budget) -> None:
+        """Keep so much made ahead of use, from now on: what a service answers with at once. Both
+        parties say so at the same place of the program."""
+        wanted = self._as_made(stock)
+        for kind in sorted(wanted, key=lambda one: one.name):  # the same order at both
+            count = wanted[kind]
+            self._supply(kind)
+            self._queues[kind].keep(count + -count % kind.block)
+        if stock.row_nodes:
+            self.row_bits.keep(words_per(stock.row_nodes))
+
+    def ready_share(self, stock: Budget) -> float:
+        """Which part of such a stock is there, of the kind of which there is least."""
+        parts = [self._queues[kind].there / n for kind, n in self._as_made(stock).items()]
+        return min(parts, default=1.0)
+
+    def fill(self) -> None:
+        """Return when all that was ordered is there; raises what that has failed with."""
+        self.producer.run(lambda: None)
 
     def begin_job(self, sums: int) -> None:
         """See ``correlations.source``: keys, and pools where they pay."""
@@ -120,7 +137,7 @@ class TwoPartySource:
         self.producer.order(partial(self._transfers.prepare, words, words))
 
     def begin_tree(self, remaining: int) -> None:
-        for queue in self._queues:
+        for queue in self._queues.values():
             queue.begin_tree(remaining)
 
     def close(self) -> None:
@@ -128,9 +145,23 @@ class TwoPartySource:
         self.producer.close()
 
     def _supply(self, kind: Kind[P]) -> Supply[P]:
-        queue = PrefetchQueue(self.producer, partial(self._make, kind), tile_of(kind), kind.block)
-        self._queues.append(queue)
-        return Supply(queue.draw, kind.grain, kind.block)
+        made: Kind[Any] = _made_as(kind)
+        if made not in self._supplies:
+            queue = PrefetchQueue(
+                self.producer, partial(self._make, made), tile_of(made), made.block
+            )
+            self._queues[made] = queue
+            self._supplies[made] = Supply(queue.draw, made.grain, made.block)
+        found: Supply[P] = self._supplies[made]
+        self._supplies[kind] = found
+        return found
+
+    def _as_made(self, stock: Budget) -> dict[Kind[Any], int]:
+        found: dict[Kind[Any], int] = {}
+        for kind, count in stock.counts.items():
+            made = _made_as(kind)
+            found[made] = found.get(made, 0) + count
+        return found
 
     def _make(self, kind: Kind[Any], count: int) -> Any:
         """This party's part of ``count`` elements."""
@@ -223,3 +254,8 @@ class TwoPartySource:
             np.concatenate((own, receiver.choices)[order]),
             np.concatenate((as_sender, as_receiver)[order]),
         )
+
+
+def _made_as(kind: Kind[Any]) -> Kind[Any]:
+    """The kind that is made in its place."""
+    return Transfers(max(kind.bits, WORD), kind.sender) if isinstance(kind, Transfers) else kind

@@ -12,7 +12,7 @@ import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib as mpl
 import numpy as np
@@ -21,16 +21,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from securexgb.boost.leak import MUCH_BITS_A_LABEL
-from securexgb.report.record import BinaryMetrics, Stability
+from securexgb.report.record import BinaryMetrics, ClassMetrics, Stability
 from securexgb.report.text import figure
 
+Shown = TypeVar("Shown")
 Judged = Sequence[tuple[str, BinaryMetrics]]
 """The name of some rows, and how well they were scored."""
+JudgedClasses = Sequence[tuple[str, ClassMetrics]]
+"""Likewise of several classes."""
 Classes = tuple[str, str]
 """What the negative and the positive class are called."""
 
 WIDTH = 9.6
-MOST_PANELS, MOST_BARS, LONG_NAME, SHORT_NAME = 3, 20, 28, 18
+MOST_PANELS, MOST_BARS, MOST_WRITTEN, LONG_NAME, SHORT_NAME = 3, 20, 10, 28, 18
 NEGATIVE, POSITIVE, DARK, GRID = "#1f5fa8", "#c2571a", "#222222", "#d9d9d9"
 SETS = ("#1f5fa8", "#e59a5f", "#9a9a9a", "#5d3a75", "#3b7d3b")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (7, 2, 1, 2)), (0, (3, 1)))
@@ -213,6 +216,28 @@ def stability(compared: Sequence[Stability]) -> Figure:
     return made
 
 
+def taken_for(judged: JudgedClasses, classes: Sequence[str]) -> Figure:
+    """Of each class's rows the share that is taken for each class, one panel a set."""
+    shown = _shown(judged)
+    count, at = len(classes), range(len(classes))
+    made = Figure(figsize=(WIDTH, max(3.0, 1.4 + 0.75 * WIDTH / len(shown))))
+    row = made.subplots(1, len(shown), squeeze=False, sharey=True)[0]
+    for axes, (name, metrics) in zip(row, shown, strict=True):
+        rows = np.array([one.taken_for for one in metrics.each], np.float64)
+        shares = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1.0)
+        axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+        if count <= MOST_WRITTEN:
+            for own, other in np.argwhere(rows > 0):
+                axes.annotate(f"{shares[own, other]:.0%}", (other, own), ha="center", va="center",
+                              color="white" if shares[own, other] > 0.5 else DARK)  # fmt: skip
+        axes.set(title=_named(name), xlabel="most probable class")
+        axes.set_xticks(at, [_named(one, SHORT_NAME) for one in classes], rotation=90)
+        axes.set_yticks(at, [_named(one, SHORT_NAME) for one in classes])
+        axes.grid(visible=False)
+    row[0].set_ylabel("class of the rows")
+    return made
+
+
 def learning_curve(
     curve: Mapping[str, Sequence[float]], evaluated_after: Sequence[int] = ()
 ) -> Figure:
@@ -288,7 +313,7 @@ def _panels(
     return made
 
 
-def _shown(judged: Judged) -> Judged:
+def _shown(judged: Sequence[Shown]) -> Sequence[Shown]:
     """At most three: the first, and the newest ones."""
     return judged if len(judged) <= MOST_PANELS else [judged[0], *judged[1 - MOST_PANELS :]]
 

@@ -18,6 +18,7 @@ from securexgb.report.record import (
     ClassMetrics,
     Cumulated,
     KolmogorovSmirnov,
+    OneClass,
     RegressionMetrics,
     ScoreBin,
     Stability,
@@ -195,13 +196,37 @@ def class_metrics(labels: Reals, probabilities: Reals) -> ClassMetrics:
     """Everything a report of several classes shows, from class numbers (rows,) and probabilities
     (rows, classes): the mean of -log of the own class's, kept 1e-15 away from 0, and the share of
     rows whose most probable class is another one."""
-    own = labels.astype(np.int64)
+    own, classes = labels.astype(np.int64), int(probabilities.shape[1])
     right = np.clip(probabilities[np.arange(own.size), own], 1e-15, 1.0)
+    chosen = probabilities.argmax(axis=1)
+    counts = np.bincount(own * classes + chosen, minlength=classes**2).reshape(classes, classes)
+    each = [_one_class(own, probabilities[:, number], counts, number) for number in range(classes)]
+    areas = [one.auc for one in each if one.auc is not None]
+    of_class = [one.rows for one in each]
     return ClassMetrics(
         rows=int(own.size),
-        classes=int(probabilities.shape[1]),
+        classes=classes,
         mlogloss=float(-np.mean(np.log(right))),
-        merror=float(np.mean(probabilities.argmax(axis=1) != own)),
+        merror=float(np.mean(chosen != own)),
+        auc=float(np.average(areas, weights=of_class)) if len(areas) == classes else None,
+        each=each,
+    )
+
+
+def _one_class(
+    own: NDArray[np.int64], probability: Reals, counts: NDArray[np.int64], number: int
+) -> OneClass:
+    """``counts``: rows by class and by most probable class, (classes, classes)."""
+    rows, predicted = int(counts[number].sum()), int(counts[:, number].sum())
+    right = int(counts[number, number])
+    return OneClass(
+        rows=rows,
+        predicted=predicted,
+        mean=float(probability.mean()),
+        recall=right / rows if rows else None,
+        precision=right / predicted if predicted else None,
+        auc=auc((own == number).astype(np.float64), probability),
+        taken_for=counts[number].tolist(),
     )
 
 

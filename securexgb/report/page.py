@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 
 from securexgb.report import figures
 from securexgb.report.metrics import EMPTY_SHARE
-from securexgb.report.record import BinaryMetrics, RunReport
-from securexgb.report.tables import Table, tables
+from securexgb.report.record import BinaryMetrics, ClassMetrics, RunReport
+from securexgb.report.tables import Table, class_names, tables
 from securexgb.report.text import figure
 
 ASSURANCE = {
@@ -76,6 +76,7 @@ def render_page(report: RunReport) -> str:
         _learning(report, found),
         _importance(report),
         Section("Missing values of this side's features", _missing(report)),
+        _alignments(found),
         Section("What was revealed, and to whom", _revealed(report, found)),
         Section("The dealer", _dealer(report.dealer)),
         Section("Costs of the protocols at this side", _some(found, "costs")),
@@ -97,7 +98,7 @@ def _facts(report: RunReport) -> Shown:
         ("side", f"{report.side} ({report.role} party)"),
         ("job", f"{report.job}, digest {report.digest}"),
         ("written", report.created),
-        *([("labels", report.positive)] if report.positive else []),
+        *([("labels", report.labels)] if report.labels else []),
         ("numbers", report.numbers),
         ("offline source", report.offline_source),
         ("dealer's assurance", ASSURANCE[dealer["assurance"]] if dealer else NO_DEALER),
@@ -112,6 +113,9 @@ def _quality(report: RunReport, found: Mapping[str, Shown]) -> list[Section]:
     sections = [Section("Quality", _some(found, "metrics"))]
     if both:
         sections += _of_classes(both, _class_names(report), found)
+    several = [(s.name, s.metrics) for s in report.scored if isinstance(s.metrics, ClassMetrics)]
+    if several:
+        sections.append(_several_classes(report, several, found))
     if judged:
         sections.append(_calibration(judged, found))
     if report.stability:
@@ -163,6 +167,22 @@ def _of_classes(
     ]  # fmt: skip
 
 
+def _several_classes(
+    report: RunReport, judged: figures.JudgedClasses, found: Mapping[str, Shown]
+) -> Section:
+    """Which class is taken for which."""
+    names = class_names(report, judged[0][1])
+    sentence = (
+        "Of each class's rows, the share whose most probable class is each one: on the diagonal "
+        "those that are right. The auc below is of a class's probability, its rows against all "
+        "others; above it is the mean of these by the classes' rows."
+    )
+    if len(names) > figures.MOST_BARS:
+        return Section("Classes", [sentence, *_some(found, "classes")])
+    picture = _picture("taken_for", lambda: figures.taken_for(judged, names), sentence)
+    return Section("Classes", [picture, *_some(found, "classes")])
+
+
 def _calibration(judged: figures.Judged, found: Mapping[str, Shown]) -> Section:
     sentence = (
         "Observed rates against predicted probabilities in ten equal steps, and below them the "
@@ -190,7 +210,10 @@ def _stability(report: RunReport, found: Mapping[str, Shown]) -> Section:
 def _learning(report: RunReport, found: Mapping[str, Shown]) -> Section:
     parts: list[Picture] = []
     if any(report.learning_curve.values()):
-        sentence = "The metrics of the terms by number of trees, as they were opened to both sides."
+        sentence = (
+            "The metrics of the terms by number of trees, of several classes by that of each, as "
+            "they were opened to both sides."
+        )
         draw = lambda: figures.learning_curve(report.learning_curve, report.evaluated_after)  # noqa: E731
         parts.append(_picture("learning", draw, sentence))
     return Section("Learning curve", [*parts, *_some(found, "whole_auc")])
@@ -218,6 +241,16 @@ def _missing(report: RunReport) -> list[Shown | str]:
     return [*shown, *([f"No value is missing in {whole:,} columns."] if whole else [])]
 
 
+def _alignments(found: Mapping[str, Shown]) -> Section:
+    sentence = (
+        "These rows were found before by private set intersection. Each side learnt then which of "
+        "its own rows the other has, too; that is counted below with what the run itself has "
+        "opened. Both digests are equal in the other side's report."
+    )
+    parts: list[Shown | Picture | str] = list(_some(found, "alignments"))
+    return Section("The rows that both sides have", [*parts, sentence] if parts else [])
+
+
 def _revealed(report: RunReport, found: Mapping[str, Shown]) -> list[Shown | Picture | str]:
     parts: list[Shown | Picture | str] = list(_some(found, "ledger"))
     if not parts:
@@ -225,8 +258,8 @@ def _revealed(report: RunReport, found: Mapping[str, Shown]) -> list[Shown | Pic
     if report.leaks:
         sentence = (
             "Bits that are opened to the feature party at most, beside the labels that they are "
-            "about, one bit each. Beyond the dashed line, a quarter of the labels, many of them "
-            "can be rebuilt."
+            "about, one bit each (of several classes more). Beyond the dashed line, a quarter of "
+            "the labels, many of them can be rebuilt."
         )
         parts.append(_picture("leaks", lambda: figures.leaks(report.leaks), sentence))
     return [*parts, *(leak["sentence"] for leak in report.leaks)]

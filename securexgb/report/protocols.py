@@ -21,7 +21,8 @@ import securexgb.mpc.multiplex
 import securexgb.mpc.numbers.per_cents
 import securexgb.mpc.numbers.softmax
 import securexgb.mpc.numbers.table
-import securexgb.mpc.sort  # noqa: F401
+import securexgb.mpc.sort
+import securexgb.mpc.strongest  # noqa: F401
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.costs.trees import round_cost
 from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
@@ -41,6 +42,7 @@ from securexgb.mpc.numbers.exponential import ExpTable, Power, Window, exp_table
 from securexgb.mpc.numbers.lift import binary
 from securexgb.mpc.numbers.logarithm import Normalised
 from securexgb.mpc.numbers.magnitude import Index
+from securexgb.mpc.numbers.round_to import Rounding
 from securexgb.mpc.numbers.sigmoid import sigmoid_table
 from securexgb.mpc.numbers.table import Place, Tables
 from securexgb.mpc.protocol import REGISTRY, Cost, Declaration
@@ -223,12 +225,18 @@ def _of_mpc(
             score_bits(numbers),
             least_score(numbers),
         ),
+        "mpc.strongest.strongest": (Shared.zeros(10, count // 10), 39, 4),
         "mpc.sort.sort_bits": (SharedBits.zeros(37, 1, count=count),),
         "mpc.multiplex.multiplex_private": (
             owners,
             np.zeros((1, count), bool),
             x.reshape(1, 1, -1),
             (64,),
+        ),
+        "mpc.multiplex.multiplex_apart": (
+            (np.zeros(count, bool), np.zeros(count, bool)),
+            (x, x),
+            38,
         ),
         "mpc.matrix.histograms": (shape, None, None, vectors),
         "mpc.left_bits.left_bits": (rows, None, None, *tables),
@@ -254,6 +262,7 @@ def _of_numbers(
         "mpc.numbers.truncate.shift": (x, 20),
         "mpc.numbers.truncate.truncate": (x, 20),
         "mpc.numbers.truncate.round_off": (x, 20),
+        "mpc.numbers.round_to._rounded_to": (x, 0, Rounding(38, 20, 10**4)),
         "mpc.numbers.unpack.round_sums": (_noisy(layout), shape.widths(numbers.dropped_bits)),
         "mpc.numbers.per_cents.per_cents": (x[:20],),
         "mpc.numbers.divide.reciprocal": (x, bits()),

@@ -87,13 +87,32 @@ class BinaryMetrics:
 
 
 @dataclass(frozen=True)
+class OneClass:
+    """One class of several. ``predicted``: rows of which it is the most probable class; ``mean``:
+    its mean probability; ``recall``, ``precision``: shares of its rows, and of ``predicted``, that
+    are both; ``auc``: of its probability, its rows against all others, as xgboost has it;
+    ``taken_for``: how many of its rows are predicted as each class."""
+
+    rows: int
+    predicted: int
+    mean: float
+    recall: float | None
+    precision: float | None
+    auc: float | None
+    taken_for: list[int]
+
+
+@dataclass(frozen=True)
 class ClassMetrics:
-    """What a report says of several classes; see ``metrics.class_metrics``."""
+    """What a report says of several classes; see ``metrics.class_metrics``. ``auc``: the mean of
+    the classes', weighted by their rows; None where one of them has none, or all."""
 
     rows: int
     classes: int
     mlogloss: float
     merror: float
+    auc: float | None
+    each: list[OneClass]
 
 
 @dataclass(frozen=True)
@@ -182,22 +201,48 @@ class Compared:
     seconds: Ratio
 
 
+@dataclass(frozen=True, kw_only=True)
+class AlignedSet:
+    """Rows that an alignment with the other side found, and what it has shown.
+
+    ``data_set``: as what they were aligned; ``file`` and its ``rows``; ``keys`` here and at the
+    other side; ``common``: rows that both have, the rows that were taken. ``dry_runs``: of this
+    set, before; ``attempts``: alignments of it that were begun, this one included.
+    ``align_sha256``: of the terms' keys, normalise and duplicates; ``order_sha256``: of the common
+    keys in their order; both are equal at both sides.
+    """
+
+    data_set: str
+    time: str
+    peer: str
+    file: str
+    rows: int
+    keys: int
+    peer_keys: int
+    common: int
+    dry_runs: int
+    attempts: int
+    align_sha256: str
+    order_sha256: str
+
+
 @dataclass(frozen=True)
 class RunReport:
     """Everything that one side's report shows; see the module's docstring.
 
-    ``scored``: the rows of which this side holds predictions, the training rows first, then by
-    age; ``stability``: how the scores of some of them differ from those of others.
-    ``numbers``: the bits that gradients had.
-    ``learning_curve``: revealed metric values by "set metric", one an evaluation;
-    ``evaluated_after``: after how many trees each was, every tree where it says nothing.
-    ``whole_auc``: by evaluation set the auc of all rows, where the curve's is of a sample.
+    ``scored``: the rows of which this side holds predictions, the training rows first, then by age;
+    ``stability``: how the scores of some of them differ from those of others. ``numbers``: the bits
+    that gradients had. ``learning_curve``: revealed metric values by "set metric", one an
+    evaluation; ``evaluated_after``: after how many trees each was, every tree where it says
+    nothing. ``whole_auc``: by evaluation set the auc of all rows, where the curve's is of a sample.
     ``dealer``: the verdict on the dealer (a dictionary of ``Verdict``), None where there is none.
-    ``leaks``: what the leak meter says of the training and of its evaluation sets (dictionaries
-    of ``boost.leak.Leak``). ``importance``: by column, what ``importance_is`` says, which is the
-    reason where there is none. ``positive``: which class counts as 1, at the label party;
-    ``classes``: both, that one last. ``estimate``: what the training took beside what was expected
-    when it began.
+    ``leaks``: what the leak meter says of the training and of its evaluation sets (dictionaries of
+    ``boost.leak.Leak``). ``importance``: by column, what ``importance_is`` says, which is the
+    reason where there is none. ``labels``: how many training rows each class has and which of two
+    counts as 1, at the label party; ``classes``: their names there, of two that one last.
+    ``estimate``: what the training took beside what was expected when it began.
+    ``alignments``: by which rows both have the run's sets were found; none where these were in one
+    order before.
     """
 
     title: str
@@ -224,9 +269,10 @@ class RunReport:
     importance: Mapping[str, float] = field(default_factory=dict)
     importance_is: str = ""
     missing_rates: Mapping[str, float] = field(default_factory=dict)
-    positive: str = ""
+    labels: str = ""
     classes: Sequence[str] = ()
     estimate: Compared | None = None
+    alignments: Sequence[AlignedSet] = ()
 
 
 def report_json(report: RunReport) -> dict[str, Any]:

@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from securexgb.report.record import BinaryMetrics, Compared, Ratio, RunReport
+from securexgb.report.record import BinaryMetrics, ClassMetrics, Compared, Ratio, RunReport
 
 Row = Sequence[Any]
+_DIGITS = 16
+"""Of a digest that people compare."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ def tables(report: RunReport) -> dict[str, Table]:
     every = [
         _metrics(report),
         *_of_classes(report),
+        *_of_several_classes(report),
         _stability(report),
         _bands(report),
         Table("learning_curve", ("rows and metric", "tree", "value"), [
@@ -51,6 +54,7 @@ def tables(report: RunReport) -> dict[str, Table]:
         Table("importance", ("column", "importance"), _sorted(report.importance)),
         Table("missing", ("column", "missing"), _sorted(report.missing_rates),
               frozenset({"missing"})),
+        _alignments(report),
         Table("ledger", ("what", "to", "values"), [
             (row["meaning"], row["to"], row["values"]) for row in report.ledger
         ]),
@@ -74,6 +78,26 @@ def _compared(found: Compared | None) -> list[tuple[str, Ratio]]:
     if found is None:
         return []
     return [("rounds", found.rounds), ("bytes", found.bytes), ("seconds", found.seconds)]
+
+
+def _alignments(report: RunReport) -> Table:
+    """A fact a line, a column for each set."""
+    sets = report.alignments
+    rows = [
+        ("when", *(one.time for one in sets)),
+        ("with", *(one.peer for one in sets)),
+        ("file", *(one.file for one in sets)),
+        ("rows of the file", *(one.rows for one in sets)),
+        ("keys at this side", *(one.keys for one in sets)),
+        ("keys at the other side", *(one.peer_keys for one in sets)),
+        ("in common: shown to both, and taken", *(one.common for one in sets)),
+        ("dry runs before: each showed how many", *(one.dry_runs for one in sets)),
+        ("alignments begun, this one included", *(one.attempts for one in sets)),
+        ("digest of keys, normalise, duplicates", *(one.align_sha256[:_DIGITS] for one in sets)),
+        ("digest of the rows in their order", *(one.order_sha256[:_DIGITS] for one in sets)),
+    ]
+    named = (one.data_set for one in sets)
+    return Table("alignments", ("alignment of", *named), rows if sets else ())
 
 
 def _metrics(report: RunReport) -> Table:
@@ -117,6 +141,34 @@ def _of_classes(report: RunReport) -> Iterator[Table]:
         (name, entry.rows, entry.predicted, entry.observed)
         for name, metrics in judged for entry in metrics.calibration
     ], frozenset({"mean predicted", "observed rate"}))  # fmt: skip
+
+
+def _of_several_classes(report: RunReport) -> Iterator[Table]:
+    """One line a class, and one for each two of which rows were taken for each other."""
+    judged = [(s.name, s.metrics) for s in report.scored if isinstance(s.metrics, ClassMetrics)]
+    yield Table(
+        "classes",
+        ("of", "class", "rows", "predicted", "mean predicted", "recall", "precision",
+         "auc against all others"),
+        [
+            (name, class_, one.rows, one.predicted, one.mean, one.recall, one.precision, one.auc)
+            for name, metrics in judged
+            for class_, one in zip(class_names(report, metrics), metrics.each, strict=True)
+        ],
+        frozenset({"mean predicted", "recall", "precision"}),
+    )  # fmt: skip
+    yield Table("taken_for", ("of", "class", "taken for", "rows"), [
+        (name, class_, other, rows)
+        for name, metrics in judged
+        for class_, one in zip(class_names(report, metrics), metrics.each, strict=True)
+        for other, rows in zip(class_names(report, metrics), one.taken_for, strict=True)
+    ])  # fmt: skip
+
+
+def class_names(report: RunReport, metrics: ClassMetrics) -> Sequence[str]:
+    """The classes' names at the label party, or their numbers."""
+    count = metrics.classes
+    return report.classes if len(report.classes) == count else [str(n) for n in range(count)]
 
 
 def _stability(report: RunReport) -> Table:

@@ -111,14 +111,24 @@ def uncut_sentence(names: Sequence[str]) -> str:
     )
 
 
-def positive_sentence(classes: Sequence[Any] | None, share: float | None) -> str:
-    """Which class a classification counts as 1, and how many rows have it; empty without one."""
-    if classes is None or share is None:
+def classes_sentence(
+    classes: Sequence[Any] | None, shares: Sequence[float] | None, *, is_multi: bool
+) -> str:
+    """How many training rows each class has, by number, and which of two counts as 1; empty without
+    classes."""
+    if classes is None or shares is None:
         return ""
-    return (
-        f"positive class: {classes[1]!r}, {100 * share:.3g} % of the training rows; "
-        f"the other: {classes[0]!r}"
-    )
+    if not is_multi:
+        return (
+            f"positive class: {classes[1]!r}, {100 * shares[1]:.3g} % of the training rows; "
+            f"the other: {classes[0]!r}"
+        )
+    pairs = list(zip(classes, shares, strict=True))
+    listed = ", ".join(f"{name!r} {100 * share:.3g} %" for name, share in pairs[:MOST_NAMED])
+    more = f" and {len(pairs) - MOST_NAMED:,} more" if len(pairs) > MOST_NAMED else ""
+    absent = [repr(name) for name, share in pairs if not share][:MOST_NAMED]
+    lack = f"; no training row is of {', '.join(absent)}" if absent else ""
+    return f"{len(pairs)} classes in this order, of the training rows: {listed}{more}{lack}"
 
 
 def numbering_sentence(names: Sequence[str], how: str) -> str:

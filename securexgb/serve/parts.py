@@ -7,15 +7,19 @@ looks up and counts the same keys on its own before it takes part.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from securexgb.jobs.data.categories import Names
+
 Floats = NDArray[np.float64]
+NO_CATEGORIES: Mapping[str, Names] = MappingProxyType({})
 Status = Literal["scored", "unknown here", "unknown there", "budget here", "budget there"]
 """Of a row: its score is in the answer, or which side does not know its key, or has a budget that
 is used up."""
@@ -37,9 +41,14 @@ class Found:
 class Features(Protocol):
     """Where own columns are looked up. Threads may ask at the same time."""
 
-    def look_up(self, keys: Sequence[str], columns: Sequence[str]) -> Found:
-        """These columns in this order; FeaturesUnavailable where they cannot be had
-        in time."""
+    def look_up(
+        self,
+        keys: Sequence[str],
+        columns: Sequence[str],
+        categories: Mapping[str, Names] = NO_CATEGORIES,
+    ) -> Found:
+        """These columns in this order, those with ``categories`` (a model's) as numbers of them;
+        FeaturesUnavailable where they cannot be had in time."""
         ...
 
     def close(self) -> None: ...
@@ -50,20 +59,27 @@ class Asked:
     """Rows that are about to be scored: what budgets and the audit count.
 
     ``model``: its id. ``callers``: a name a row, at the label party; None at the feature party.
+    ``batch``: a name of the batch that both sides know and nobody else does, such as the secret of
+    their session and a number: what both audits compare their entries by. The label party asks
+    before it sends, and sends the keys of rows that are admitted and no others; the feature party
+    asks about every key that came. ``known``: whether a row's key is there; None: all are. What
+    is not known is noted, and counts for no budget.
     """
 
     model: str
     keys: tuple[str, ...]
     callers: tuple[str, ...] | None
     reasons: bool
+    batch: bytes = b""
+    known: tuple[bool, ...] | None = None
 
 
 class Gate(Protocol):
     """Budgets and the audit of one replica. Threads may ask at the same time."""
 
     def admit(self, asked: Asked) -> tuple[str | None, ...]:
-        """For each row None, or which budget refuses it, in words. What is admitted is counted and
-        on disk when this returns."""
+        """For each row None, or which budget refuses it, in words; None, too, where its key is not
+        known. What is admitted is counted and on disk when this returns."""
         ...
 
     def close(self) -> None: ...
@@ -140,6 +156,7 @@ class Meter(Protocol):
 
 
 __all__ = [
+    "NO_CATEGORIES",
     "Asked",
     "Features",
     "Found",

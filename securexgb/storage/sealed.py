@@ -42,10 +42,7 @@ class ModelKey:
     @staticmethod
     def from_text(text: str, source: str) -> ModelKey:
         """From 64 hexadecimal digits; UsageError, naming ``source``, for anything else."""
-        digits = text.strip()
-        if re.fullmatch("[0-9a-fA-F]{64}", digits) is None:
-            raise UsageError(f"{source} must hold 64 hex digits: `openssl rand -hex 32` makes some")
-        return ModelKey(bytes.fromhex(digits))
+        return ModelKey(parse_key(text, source))
 
     def seal(self, content: bytes, about: About) -> bytes:
         """The encrypted file."""
@@ -56,10 +53,7 @@ class ModelKey:
 
     def open(self, sealed: bytes, name: str) -> tuple[dict[str, str | int], bytes]:
         """Header and content; DataError where the key is another or anything was changed."""
-        at = len(_MAGIC) + _LENGTH_BYTES
-        end = at + int.from_bytes(sealed[len(_MAGIC) : at], "big")
-        if end - at > _HEADER_BYTES or len(sealed) < end + _NONCE_BYTES:
-            raise _refused(name)
+        at, end = _header_of(sealed, name)
         nonce, hidden = sealed[end : end + _NONCE_BYTES], sealed[end + _NONCE_BYTES :]
         try:
             content = self._cipher.decrypt(nonce, hidden, sealed[:end])
@@ -68,17 +62,49 @@ class ModelKey:
         return unpack_json(sealed[at:end], name), content
 
 
-def find_key(path: Path | None) -> ModelKey | None:
+def parse_key(text: str, source: str) -> bytes:
+    """The 32 bytes of 64 hexadecimal digits; UsageError, naming ``source``, for anything else."""
+    digits = text.strip()
+    if re.fullmatch("[0-9a-fA-F]{64}", digits) is None:
+        raise UsageError(f"{source} must hold 64 hex digits: `openssl rand -hex 32` makes some")
+    return bytes.fromhex(digits)
+
+
+def read_key(path: Path | None, variable: str = VARIABLE) -> bytes | None:
     """The key in the environment, else in a file that nobody else may read, else None."""
-    text = os.environ.get(VARIABLE)
+    text = os.environ.get(variable)
     if text is not None:
-        return ModelKey.from_text(text, f"the environment variable {VARIABLE}")
+        return parse_key(text, f"the environment variable {variable}")
     if path is None:
         return None
     content = read_whole(path)
     if path.stat().st_mode & 0o077:
         raise UsageError(f"{path} can be read by other users of this machine: chmod 600 {path}")
-    return ModelKey.from_text(content.decode(errors="replace"), str(path))
+    return parse_key(content.decode(errors="replace"), str(path))
+
+
+def find_key(path: Path | None, variable: str = VARIABLE) -> ModelKey | None:
+    """The same as what opens files."""
+    found = read_key(path, variable)
+    return None if found is None else ModelKey(found)
+
+
+def read_about(sealed: bytes, name: str) -> dict[str, str | int] | None:
+    """What an encrypted file says in the clear that it is, which only its key can confirm; None for
+    a plain file."""
+    if not sealed.startswith(_MAGIC):
+        return None
+    at, end = _header_of(sealed, name)
+    return unpack_json(sealed[at:end], name)
+
+
+def _header_of(sealed: bytes, name: str) -> tuple[int, int]:
+    """Where the header begins and ends; DataError where the file is too short for it."""
+    at = len(_MAGIC) + _LENGTH_BYTES
+    end = at + int.from_bytes(sealed[len(_MAGIC) : at], "big")
+    if end - at > _HEADER_BYTES or len(sealed) < end + _NONCE_BYTES:
+        raise _refused(name)
+    return at, end
 
 
 def sealed_content(content: bytes, about: About, key: ModelKey | None) -> bytes:

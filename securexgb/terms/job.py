@@ -130,8 +130,9 @@ class JobTerms(TomlFile):
     label party alone, to hundredths of a margin."""
     export_to: Literal["none", "label", "feature", "both"] = "none"
     """Who may get the whole model, as a file for xgboost, by `model export` at both sides: all
-    thresholds, leaf values and the base, and the names of the other side's columns. The other side
-    then learns which nodes split, and with hidden splits its own splits. none: nobody."""
+    thresholds, leaf values and the base, the names of the other side's columns, and of those of its
+    categories that splits name. The other side then learns which nodes split, and with hidden
+    splits its own splits. none: nobody."""
     min_training_rows: Annotated[int, Field(ge=1)] = Floors.training_rows
     """Training on fewer rows is refused where splits are owned, or importance or the model may be
     opened: on few rows these tell the feature party the labels."""

@@ -14,6 +14,7 @@ from securexgb.terms.toml import Column, Name, TomlFile
 
 MOST_ROWS = 512
 """Of one batch."""
+Choice = Literal["auto", "sgx-dcap", "tdx-dcap", "sev-snp", "dev", "none"]
 Count = Annotated[int, Field(ge=1)]
 Groups = dict[Name, dict[Column, float]]
 
@@ -54,8 +55,11 @@ class ServeTerms(TomlFile):
     rows_a_day: Count | None = None
     """Both sides refuse more rows a day, of all keys."""
     reasons_to: Literal["none", "label"] = "none"
-    """Who may ask which groups of columns lowered or raised a score most: their numbers are
+    """Who may ask which groups of columns raised or lowered a score most: their numbers are
     opened, nothing of how much."""
+    reasons_for: Literal["raised", "lowered"] = "raised"
+    """Which groups are strong: those that raised a score most, against their references, or those
+    that lowered it most. The reasons of whoever is declined are those of the worse side."""
     reasons: Annotated[int, Field(ge=1, le=8)] = 4
     """How many groups are opened, the strongest first."""
     label_groups: Groups = Field(default_factory=dict)
@@ -105,6 +109,16 @@ class ServeSettings(TomlFile):
     """Where requests are counted and chained, keys as keyed digests only."""
     budgets: Budgets = Budgets()
     """This side's own bounds, where they are stricter than the terms'."""
+    key_service: Annotated[str, AfterValidator(_address)] | None = None
+    """This company's own key service, host:port: it gives out the key of the model's half to a
+    replica whose evidence its policy accepts. Left out: model_key, as elsewhere."""
+    key_service_certificate: Path = Path("keys/keyservice.pem")
+    """The key service's certificate, pinned."""
+    evidence: Choice = "auto"
+    """What vouches for this replica there: auto (what this machine has), sgx-dcap, tdx-dcap,
+    sev-snp; dev proves nothing, for rehearsals."""
+    evidence_key: Path = Path("keys/evidence.key")
+    """The key of dev evidence, made where there is none."""
     callers: Path | None = None
     """A TOML file of callers' names and the SHA-256 of their tokens; left out: whoever reaches the
     port may ask. Label party only."""

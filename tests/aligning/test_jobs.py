@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import asdict
 
 import numpy as np
 
@@ -167,14 +168,37 @@ def test_a_changed_file_is_refused_and_the_advice_names_the_command(both, apart)
             path.write_bytes(before)
 
 
-def test_a_file_that_was_aligned_under_another_name_is_known(both, apart):
-    """The rows of the evaluation set and those to predict are of one file."""
+def test_what_a_run_stands_on_is_in_its_ledger_and_report_once(both, apart):
+    """Whatever has aligned it: the rows of the evaluation set and those to predict are one file."""
     made = apart(training=SMALL)
+    both(made, align, dry_run=True)
+    both(made, align)
     both(made, align)
     both(made, align, sets=["eval"], name="valid")
     for command in (train, predict, report):
         both(made, command)
     assert not (made.root / "bank" / "aligned" / "predict.json").exists()
+    reports = [json.loads((made.run_directory(name) / "report.json").read_text()) for name in SIDES]
+    for name, found in zip(SIDES, reports, strict=True):
+        sets = {one["data_set"]: one for one in found["alignments"]}
+        record = load(made.root / name / "aligned", "train").record
+        assert sets["train"] == asdict(record.shown)
+        assert (record.common, record.dry_runs, record.attempts) == (36, 1, 2)
+        assert [(one["common"], one["dry_runs"]) for one in found["alignments"]] == [
+            (36, 1), (36, 0),
+        ]  # fmt: skip
+        for ledger in (found["ledger"], ledger_of(made, name)["revealed"]):
+            shown = {row["reveal"]: row["values"] for row in ledger}
+            assert (shown["COMMON_MEMBERS"], shown["COMMON_SIZE"]) == (72, 1)
+        table = read(made.run_directory(name) / "report" / "alignments.csv")
+        assert table[0] == ["alignment of", "train", "eval.valid"]
+        assert ["in common: shown to both, and taken", "36", "36"] in table
+    for fact in ("common", "order_sha256", "align_sha256"):
+        assert len({json.dumps([one[fact] for one in of["alignments"]]) for of in reports}) == 1
+
+
+def ledger_of(made, name):
+    return json.loads((made.run_directory(name) / "ledger.json").read_text())
 
 
 def test_other_terms_of_the_alignment_make_another_one(both, apart):

@@ -127,6 +127,31 @@ def test_remarks_name_the_pattern_and_days_that_are_none():
     )
 
 
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (
+            ["1.23457E+15", "1e5", "12"],
+            "2 fields look like numbers that a spreadsheet or a program",
+        ),
+        (["7.0", "a7.0", "10.00"], "1 fields look like numbers that a spreadsheet or a program"),
+        ([" 7", "8\u00a0", "9"], "2 fields begin or end with white space"),
+        (["7\u200b", "\ufeff8", "a b"], "or hold a character that is not seen: data rows 1, 2"),
+    ],
+)
+def test_what_a_program_or_a_hand_has_done_to_keys_is_told_with_rows(texts, said):
+    assert sum(said in remark for remark in keys(texts).remarks) == 1
+
+
+def test_keys_as_they_should_be_are_not_remarked_on():
+    assert len(keys(["AB 12", "00712", "1980-01-02", "1E", "E+5", "Müller, A."]).remarks) == 1
+
+
+def test_whole_numbers_have_no_leading_zeros_and_that_is_told():
+    found = make_keys([KeyColumn("pid", ["7", "8"], (), True)], "bank", "refuse")
+    assert "so no key of it begins with a zero" in found.remarks[1]
+
+
 def test_a_table_is_known_again_by_all_its_keys_in_order():
     digests = {
         keys(["a", "b"]).sha256,

@@ -15,7 +15,7 @@ import pytest
 from securexgb.cli.align import align
 from securexgb.cli.train import train
 from securexgb.errors import DataError, ProtocolDesync, SecureXGBError, UsageError
-from securexgb.jobs.aligning import session
+from securexgb.jobs.aligning import session, sets
 from securexgb.jobs.aligning.kept import load, read_coin
 from tests.aligning.kit import BUCKETS, SIDES, in_the_clear, read, write
 
@@ -291,6 +291,7 @@ def test_sides_that_type_different_things_are_told(both, apart, monkeypatch):
         ({"exact": True}, "--exact is for --dry-run"),
         ({"dry_run": True, "resume": True}, "--dry-run keeps nothing"),
         ({"export_to": "train.csv"}, "no file of yours is ever rewritten"),
+        ({"export_to": "test.csv"}, "test.csv, which is there already, and no file of yours is"),
         ({"export_to": "x.parquet"}, "the rows of .* are written as CSV"),
     ],
 )
@@ -323,6 +324,7 @@ REFUSED = {
     ),
     "empty keys": (b"pid,arrears,cards\na,1,2\n,1,2\n", "1 empty fields: data rows 2"),
     "not UTF-8": (b"pid,arrears,cards\na,1,2\n\xe9,1,2\n", "is not UTF-8 text, first in line 3"),
+    "UTF-16": ("pid,arrears,cards\na,1,2\n".encode("utf-16"), "but text in UTF-16 or UTF-32"),
     "no rows": (b"pid,arrears,cards\n", "has no rows"),
     "no column": (b"id,arrears,cards\na,1,2\n", "has no column 'pid', by which the terms align"),
 }
@@ -335,6 +337,7 @@ def test_files_that_cannot_be_aligned_are_refused_and_the_other_side_is_told(bot
     (made.root / "bureau" / "train.csv").write_bytes(content)
     errors = both(made, align, fails=True)
     assert type(errors["bureau"]) is DataError
+    assert errors["bureau"].exit_code == 4
     assert says in str(errors["bureau"])
     assert errors["bank"].exit_code == 7
     assert kept(made) == {"bank": None, "bureau": None}
@@ -370,6 +373,42 @@ def test_export_writes_the_joined_rows_as_they_are(both, apart):
     assert head[0] == "pid"
     assert len(lines) == 36
     assert all(line[0].startswith('"00') and line[0].endswith('""ü"') for line in lines)
+
+
+def test_a_file_that_changes_before_its_export_is_not_exported(both, apart, monkeypatch):
+    """Though it has as many rows as before."""
+    made = apart()
+
+    def saved(folder, aligned):
+        save(folder, aligned)
+        path = folder.parent / "train.csv"
+        table = read(path)
+        write(path, [*table[:1], *table[:0:-1]])
+
+    save = session.save
+    monkeypatch.setattr(session, "save", saved)
+    target = made.root / "x" / "joined.csv"
+    for error in both(made, align, export_to=target, fails=True).values():
+        assert "has changed since its rows were aligned: align again" in str(error)
+        assert error.exit_code == 4
+    assert not target.exists()
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(both, apart, monkeypatch):
+    made = apart()
+    path = made.root / "bureau" / "train.csv"
+    read_table = sets.read_table
+
+    def changing(source, *given):
+        found = read_table(source, *given)
+        if source == path:
+            path.write_bytes(path.read_bytes() + b"new,1,2\n")
+        return found
+
+    monkeypatch.setattr(sets, "read_table", changing)
+    errors = both(made, align, fails=True)
+    assert "changed while it was read: start again" in str(errors["bureau"])
+    assert (errors["bureau"].exit_code, errors["bank"].exit_code) == (4, 7)
 
 
 def test_parquet_is_read_and_exported(both, apart):

@@ -11,12 +11,11 @@ from tests.benchmarks.conftest import BENCHMARKS
 
 MODULES = {
     "attacks", "bars", "confined", "faults", "fits", "formats", "grown", "hostile", "inputs",
-    "judged", "lattices", "leak_tables", "lines", "loopback", "measure", "monotone", "objectives",
-    "oracle", "parity", "party", "plots", "problems", "proxies", "relay", "report", "run",
+    "judged", "lattices", "leak_tables", "lines", "loopback", "measure", "model_tables", "oracle",
+    "parity", "party", "plots", "problems", "proxies", "relay", "report", "run",
     "sections", "sgb_party", "shaper", "works",
 }  # fmt: skip
-"""What is no question of the plan: modules of others; faults and hostile, which take long; monotone
-and objectives, whose figures stand in docs/training.md."""
+"""What is no question of the plan: modules of others; faults and hostile, which take long."""
 TOO_LONG = ("accuracy.py --shares", "accuracy.py --itself")
 """Commands of the plan that have no tiny form."""
 

@@ -29,8 +29,7 @@ _DOUBTFUL = 1e-9
 class Choices:
     """The valid candidates of a node in order of preference: arrays (c,).
 
-    ``left``: (c, 2) integer sums (G, H); ``gain``: as doubles, of weights without a bound, which
-    is what ranks; ``earned``: of weights within max_delta_step, which is tested against gamma;
+    ``left``: (c, 2) integer sums (G, H); ``gain``: as doubles, of weights within max_delta_step;
     ``slack``: what our one may be off by; ``doubt``: two candidates may be ranked the wrong way
     round if their gains differ by no more than the sum of theirs.
     """
@@ -40,7 +39,6 @@ class Choices:
     missing_left: NDArray[np.bool_]
     left: NDArray[np.int64]
     gain: NDArray[np.float64]
-    earned: NDArray[np.float64]
     slack: NDArray[np.float64]
     doubt: NDArray[np.float64]
 
@@ -77,21 +75,15 @@ class Oracle:
         return pytest.approx(-rate * weight, abs=slack)
 
     def score(self, sums: NDArray[np.int64]) -> Fraction:
-        """T(G)^2 / (H + lambda), which ranks; where alpha is not 0 clamped weights do."""
-        if self.case.params.reg_alpha:
-            return self._earned(sums)
+        """2 T(G) w - (H + lambda) w^2 of the clamped weight w."""
         gradient, below = self._exact(sums)
-        return gradient * gradient / below if below else Fraction(0)
+        weight = self._weight(sums)
+        return 2 * gradient * weight - below * weight * weight
 
     def gain(self, node: Rows, left: Rows) -> Fraction:
         """What a split earns."""
         both, part = self.sums(node), self.sums(node & left)
         return self.score(part) + self.score(both - part) - self.score(both)
-
-    def earned(self, node: Rows, left: Rows) -> Fraction:
-        """What a split earns with clamped weights."""
-        both, part = self.sums(node), self.sums(node & left)
-        return self._earned(part) + self._earned(both - part) - self._earned(both)
 
     def goes_left(self, column: int, cut: int, missing_left: bool) -> Rows:
         """Where a candidate sends each row."""
@@ -136,25 +128,10 @@ class Oracle:
         scores, slacks = zip(
             *(self._real(sums) for sums in (left, both - left, parent)), strict=True
         )
-        gain, earned = scores[0] + scores[1] - scores[2], None
-        if self.case.params.max_delta_step:
-            whole = self._earned(both)
-            parts = [self._earned(s) + self._earned(both - s) - whole for s in left]
-            earned = np.array(parts, np.float64)
-            gain = earned if self.case.params.reg_alpha else gain
-        slack = slacks[0] + slacks[1] + slacks[2]
-        doubt = slack if self.case.params.reg_alpha else self._doubt(left, both)
+        gain, slack = scores[0] + scores[1] - scores[2], slacks[0] + slacks[1] + slacks[2]
+        doubt = slack if self.case.numbers.ranks_by_weights else self._doubt(left, both)
         marks = found[:, 2].astype(bool)
-        return Choices(
-            found[:, 0],
-            found[:, 1],
-            marks,
-            left,
-            gain,
-            gain if earned is None else earned,
-            slack,
-            doubt,
-        )
+        return Choices(found[:, 0], found[:, 1], marks, left, gain, slack, doubt)
 
     def _doubt(self, left: NDArray[np.int64], both: NDArray[np.int64]) -> NDArray[np.float64]:
         """Half of what scores leave open of D^2 / (H_L' H_R' (H + 2 lambda)), see boost/splits."""
@@ -173,7 +150,12 @@ class Oracle:
         gradient = np.sign(real[:, 0]) * np.maximum(np.abs(real[:, 0]) - params.reg_alpha, 0)
         below = real[:, 1] + params.reg_lambda
         weight = np.divide(gradient, below, out=np.zeros_like(below), where=below > 0)
-        return gradient * weight, np.abs(gradient) * (2.0**-20 + np.abs(weight) * 2.0**-20.5)
+        most = params.max_delta_step or np.inf
+        ended = np.clip(weight, -most, most)
+        slack = np.abs(gradient) * (2.0**-20 + np.abs(ended) * 2.0**-20.5)
+        # Of a weight that ends it and its square are rounded.
+        slack += (ended != weight) * (below + np.abs(gradient)) * 2.0**-19
+        return ended * (2 * gradient - below * ended), slack
 
     def _weight(self, sums: NDArray[np.int64]) -> Fraction:
         """T(G) / (H + lambda), clamped."""
@@ -181,12 +163,6 @@ class Oracle:
         weight = gradient / below if below else Fraction(0)
         most = Fraction(self.case.params.max_delta_step or 0)
         return min(max(weight, -most), most) if most else weight
-
-    def _earned(self, sums: NDArray[np.int64]) -> Fraction:
-        """2 T(G) w - (H + lambda) w^2 of the clamped weight w."""
-        gradient, below = self._exact(sums)
-        weight = self._weight(sums)
-        return 2 * gradient * weight - below * weight * weight
 
     def _exact(self, sums: NDArray[np.int64]) -> tuple[Fraction, Fraction]:
         params = self.case.params

@@ -97,10 +97,6 @@ def compare(case: Case, tree: Tree) -> int:
             todo.append((2 * node + 2, children[theirs["no"]], rows & ~left))
             continue
         ours, others = (oracle.gain(rows, side) for side in (left, goes))
-        if case.params.max_delta_step and ours > others:
-            # xgboost has ranked by what clamped weights earn.
-            assert oracle.earned(rows, goes) >= oracle.earned(rows, left)
-            continue
         doubt = float(oracle.choices(rows).doubt.max())
         assert abs(float(ours - others)) <= 2 * doubt, (node, float(ours), float(others))
         near_ties += 1
@@ -113,7 +109,7 @@ def near_threshold(oracle: Oracle, rows: Rows) -> bool:
     if best is None:
         return False
     threshold = max(oracle.case.params.gamma, LEAST_GAIN)
-    return bool(abs(choices.earned[best] - threshold) <= choices.slack[best])
+    return bool(abs(choices.gain[best] - threshold) <= choices.slack[best])
 
 
 def allowed_columns(case: Case, node: int, path: frozenset[int]) -> np.ndarray:
@@ -138,9 +134,9 @@ def check_exactly(case: Case, tree: Tree) -> None:
         choices, best = oracle.best(rows, allowed_columns(case, node, path))
         threshold = max(case.params.gamma, LEAST_GAIN)
         slack_of_gain = float(choices.slack[best]) if best is not None else 0.0
-        if best is None or choices.earned[best] < threshold - slack_of_gain:
+        if best is None or choices.gain[best] < threshold - slack_of_gain:
             assert leaf_of(tree, node) == oracle.leaf(rows)
-        elif choices.earned[best] > threshold + slack_of_gain:
+        elif choices.gain[best] > threshold + slack_of_gain:
             left = our_left(oracle, tree, node)
             check_choice(oracle, choices, best, rows, left)
             further = path | {int(tree.columns[node])}

@@ -51,7 +51,7 @@ def terms(objective: str, labels, weights=None, **more) -> TrainingParams:
 def expected(params: TrainingParams, m, y):
     """g and h by the formulas."""
     if params.objective == "count:poisson":
-        return np.exp(m) - y, np.exp(m + params.poisson_step)
+        return np.exp(m) - y, np.exp(m + params.delta_step)
     r = 2.0 if params.objective == "reg:gamma" else params.tweedie_variance_power
     a, b = np.exp((2 - r) * m), y * np.exp((1 - r) * m)
     return a - b, (2 - r) * a + (r - 1) * b
@@ -96,10 +96,10 @@ def test_margins_far_out_stay_in_their_bits(objective: str) -> None:
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_models_are_xgboosts(objective: str, weighted: bool) -> None:
-    """Without poisson's bound on leaves, which xgboost ranks splits by and we do not."""
     features, labels = problem(objective, seed=4)
     weights = np.random.default_rng(2).uniform(0.2, 2, ROWS) if weighted else None
-    step = {"max_delta_step": 0.0} if objective == "count:poisson" else {}
+    # Of counts with weights without the bound that they have by themselves.
+    step = {"max_delta_step": 0.0} if objective == "count:poisson" and weighted else {}
     params = terms(objective, labels, weights, **step)
     halves = train_both(params, sides(features, labels, 2, weights))
     booster = xgboost_on_bins(features, labels, params, weights)
@@ -119,13 +119,20 @@ def test_models_are_xgboosts(objective: str, weighted: bool) -> None:
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
-def test_poisson_s_own_bound_is_xgboosts() -> None:
-    features, labels = problem("count:poisson", seed=4)
-    params = terms("count:poisson", labels, n_estimators=1, max_depth=1)
+@pytest.mark.parametrize("step", [None, 0.2])
+def test_splits_are_xgboosts_where_leaves_of_counts_end(step: float | None) -> None:
+    """Candidates rank by what weights within max_delta_step earn; 0.7 where none is given."""
+    features, _ = problem("count:poisson", seed=4)
+    rare = np.exp(2.0 * features[:, 0] + 1.5 * features[:, 1] - 2.0)
+    labels = np.random.default_rng(3).poisson(rare).astype(float)
+    params = terms("count:poisson", labels, max_delta_step=step, min_child_weight=0.1)
     halves = train_both(params, sides(features, labels, 2))
-    difference = compare_tree(halves, 0, features, xgboost_on_bins(features, labels, params))
-    assert difference.splits == []
-    assert difference.leaf_gap < 1e-3
+    booster = xgboost_on_bins(features, labels, params)
+    differences = [compare_tree(halves, number, features, booster) for number in range(3)]
+    assert [one.splits for one in differences] == [[], [], []]
+    assert max(one.leaf_gap for one in differences) < 1e-3
+    dump = " ".join(booster.get_dump())
+    assert dump.count(f"leaf={params.delta_step * 0.3:.3g}") > 2
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)

@@ -184,16 +184,31 @@ def test_children_without_rows_or_without_gain_are_not_valid() -> None:
 
 @pytest.mark.parametrize("least", [0.0, 3.0])
 def test_with_alpha_scores_are_sums_of_quotients(least: float) -> None:
-    numbers = numbers_of(reg_alpha=2.0, min_child_weight=least)
+    check_quotients(numbers_of(reg_alpha=2.0, min_child_weight=least), least, 2.0, np.inf)
+
+
+@pytest.mark.parametrize("least", [0.0, 3.0])
+@pytest.mark.parametrize("alpha", [0.0, 2.0])
+def test_with_max_delta_step_scores_are_what_weights_within_it_earn(
+    alpha: float, least: float
+) -> None:
+    numbers = numbers_of(reg_alpha=alpha, max_delta_step=0.125, min_child_weight=least)
+    check_quotients(numbers, least, alpha, 0.125)
+
+
+def check_quotients(numbers: NumberFormat, least: float, alpha: float, step: float) -> None:
     node = random_node(5, numbers, 100)
-    found, unit = node.scores(numbers), 1 << numbers.gradient_bits
+    found, unit, ended = node.scores(numbers), 1 << numbers.gradient_bits, 0
     exact = np.zeros(found.size)
     for g, h in (
         (node.child_gradient, node.child_hessian),
         (node.gradient - node.child_gradient, node.hessian - node.child_hessian),
     ):
-        short = np.maximum(np.abs(g) / unit - 2.0, 0)
-        exact += short**2 / (h / unit + 1.0)
+        short, below = np.maximum(np.abs(g) / unit - alpha, 0), h / unit + 1.0
+        weight = np.minimum(short / below, step)
+        ended += np.count_nonzero(short / below > step)
+        exact += 2 * short * weight - below * weight**2
+    assert 0 < ended < 2 * found.size or step == np.inf
     heavy = np.minimum(node.child_hessian, node.hessian - node.child_hessian) >= least * unit
     exact = np.where(heavy, exact, 0.0)
     scale = 2.0 ** (numbers.gradient_bits + 19)

@@ -29,6 +29,7 @@ from securexgb.mpc.numbers.exponential import Power, Window, exp_table
 from securexgb.mpc.numbers.lift import Number
 from securexgb.mpc.numbers.logarithm import MANTISSA_BITS, Normalised, normal_masks, searched
 from securexgb.mpc.numbers.magnitude import Index
+from securexgb.mpc.numbers.round_to import Rounding
 from securexgb.mpc.numbers.sigmoid import sigmoid_table
 from securexgb.mpc.numbers.table import Place, Tables
 from securexgb.mpc.numbers.unpack import SumWidths
@@ -174,6 +175,20 @@ def _select(draw: Draw) -> Arguments:
     return [public(owners), (own[0], own[1]), values, public(widths)]
 
 
+def _apart(draw: Draw) -> Arguments:
+    counts = _count(draw), int(draw.choice([0, 1, 70, 300]))
+    bits = [draw.integers(0, 2, count).astype(bool) for count in counts]
+    own = [tuple(b & (owner == rank) for owner, b in enumerate(bits)) for rank in (0, 1)]
+    pairs = [_numbers(draw, count) for count in counts]
+    words = [tuple(pair[rank] for pair in pairs) for rank in (0, 1)]
+    return [(own[0], own[1]), (words[0], words[1]), public(int(draw.choice([38, 64])))]
+
+
+def _rounding(draw: Draw) -> Arguments:
+    how = Rounding(*[(38, 20, 10**6), (40, 20, 1), (36, 20, 1 << 20)][int(draw.integers(3))])
+    return [_numbers(draw, _count(draw)), public(int(draw.integers(2))), public(how)]
+
+
 def _widen(draw: Draw) -> Arguments:
     return [_numbers(draw, _count(draw)), public(32)]
 
@@ -255,6 +270,7 @@ def _best_splits(draw: Draw) -> Arguments:
         max_bin=int(draw.integers(2, 9)),
         missing_values=str(draw.choice(["allowed", "refused"])),
         reg_alpha=float(draw.choice([0.0, 0.5])),
+        max_delta_step=float(draw.choice([0.0, 0.5])),
     )
     layout = Layout.of(params, 1000, (int(draw.integers(0, 3)), int(draw.integers(1, 4))), False)
     used = np.arange(layout.total_columns)
@@ -418,10 +434,16 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.numbers.truncate.shift": _shift,
     "mpc.numbers.truncate.truncate": _shift,
     "mpc.numbers.truncate.round_off": _shift,
+    "mpc.numbers.round_to._rounded_to": _rounding,
     "mpc.numbers.table.lookups": _lookups,
     "mpc.numbers.unpack.round_sums": _round_sums,
     "mpc.numbers.divide.divide": _divide,
     "mpc.numbers.divide.reciprocal": _reciprocal,
+    "mpc.strongest.strongest": lambda draw: [
+        _numbers(draw, int(draw.choice([1, 2, 5])), _count(draw)),
+        public(40),
+        public(int(draw.integers(1, 4))),
+    ],
     "mpc.argmax.argmax": _argmax,
     "mpc.argmax.winners": lambda draw: [
         _numbers(draw, int(draw.integers(2, 40)), _count(draw) // 8 + 1),
@@ -444,6 +466,7 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     ],
     "mpc.numbers.lift.widen": _widen,
     "mpc.multiplex.multiplex_private": _select,
+    "mpc.multiplex.multiplex_apart": _apart,
     "mpc.left_bits.left_bits": _left_bits,
     "mpc.left_bits._fixed_left_bits": _fixed_left_bits,
     "mpc.matrix.histograms": _histograms,

@@ -53,6 +53,7 @@ SOURCES = {"dealer": None, "dealer and pads": Method(offline="dealt"), "two part
         {"monotone_constraints": (1, 0, -1, 0, 1)},
         {"monotone_constraints": (1, 0, -1, 0, 1), "splits": "hidden", "max_depth": 4},
         {"monotone_constraints": (1, 0, -1, 0, 1), "reg_alpha": 1.0, "max_depth": 2},
+        {"max_delta_step": 0.5, "splits": "hidden", "monotone_constraints": (1, 0, -1, 0, 1)},
         {"interaction_constraints": ((0, 1), (1, 4)), "splits": "hidden"},
         {"interaction_constraints": ((0, 2), (0, 1), (0, 3)), "reg_alpha": 1.0},
         {
@@ -80,6 +81,7 @@ def test_predicted_equals_measured(settings: dict[str, object], source: str) -> 
         {"splits": "hidden"},
         {"splits": "hidden", "importance": "gain"},
         {"splits": "hidden", "importance": "cover"},
+        {"splits": "hidden", "importance": "weight"},
     ],
 )
 def test_a_round_of_several_trees_costs_what_is_predicted(

@@ -15,11 +15,13 @@ from securexgb.errors import DataError, SecureXGBError, TermsDiffer, UsageError
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.resuming.checkpoint import (
     CheckpointStore,
+    Ending,
     SavedRound,
     TrainingState,
     common_rounds,
 )
 from securexgb.jobs.training import train
+from securexgb.mpc.reveals import Reveal
 from securexgb.storage.sealed import ModelKey
 from securexgb.testing import run_parties
 from tests.boost.data import jobs, same_model, sides, table
@@ -166,10 +168,33 @@ def test_what_is_finished_stays_as_it_is(tmp_path: Path) -> None:
     ]
     whole = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
     assert same_model(tuple(run_parties(train, given, seed=2, lasting=0)), first)
-    for change in (lambda store: store.cut(5), lambda store: store.save_importance([1])):
+    for change in (lambda store: store.cut(5), lambda store: store.save_ending(Ending())):
         with pytest.raises(UsageError, match="finished run"):
             change(given[0].store)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == whole
+
+
+@pytest.mark.parametrize("lost", [(), (1,)])
+def test_the_auc_of_all_rows_is_opened_again_only_where_a_side_lacks_it(
+    tmp_path: Path, lost: tuple[int, ...]
+) -> None:
+    params = replace(PARAMS, n_estimators=2, eval_metric=("auc",), auc_rows=20)
+
+    def ended(resume: bool):
+        given = [
+            replace(job, store=CheckpointStore(tmp_path / str(rank)), resume=resume)
+            for rank, job in enumerate(jobs(params, DATA, {"test": TEST}))
+        ]
+        program = lambda party, job: (train(party, job).whole_auc, party.ledger.entries)  # noqa: E731
+        return run_parties(program, given, seed=2 if resume else 1, backend="shared", lasting=0)
+
+    (first, opened), _ = ended(resume=False)
+    assert opened[Reveal.METRIC, "both"] == 3
+    for rank in lost:
+        (tmp_path / str(rank) / "ending.npz").unlink()
+    for again, ledger in ended(resume=True):
+        assert again == first
+        assert ledger.get((Reveal.METRIC, "both"), 0) == len(lost)
 
 
 def test_early_stopping_goes_on_where_it_was(tmp_path: Path) -> None:

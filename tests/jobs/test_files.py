@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from securexgb.errors import DataError, UsageError
-from securexgb.jobs.data.files import ColumnRoles, binary_labels, read_side
+from securexgb.jobs.data.files import ColumnRoles, read_side
+from securexgb.jobs.data.labels import LabelKinds, class_labels
 from securexgb.jobs.data.tables import read_table
 from securexgb.jobs.prediction import read_scores, write_predictions
 
@@ -350,12 +351,63 @@ def test_missing_file_is_the_configuration_s_fault(tmp_path):
         read_side(tmp_path / "none.csv", ColumnRoles(), "bank")
 
 
-def test_binary_labels():
-    codes, classes = binary_labels(np.array(["good", "bad", "good"]), "y", "bank")
+def of_two(values, positive=None, known=None):
+    return class_labels(
+        np.array(values), "bank: labels", LabelKinds(positive=positive, known=known)
+    )
+
+
+def test_two_classes():
+    codes, classes = of_two(["good", "bad", "good"])
     assert codes.tolist() == [1, 0, 1]
     assert classes == ("bad", "good")
-    with pytest.raises(DataError, match="3 different values"):
-        binary_labels(np.array([0.0, 1, 2]), "y", "bank")
+    with pytest.raises(DataError, match=r"3 different values.* num_class = 3"):
+        of_two([0.0, 1, 2])
+    with pytest.raises(DataError, match=r"3 different values, and .* two classes$"):
+        of_two([0.5, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("values", "count", "codes", "classes"),
+    [
+        (["cat", "ant", "bee", "ant"], 3, [2, 0, 1, 0], ("ant", "bee", "cat")),
+        ([3.0, 1.0, 2.0], 3, [2, 0, 1], (1, 2, 3)),
+        ([2.0, 0.0, 2.0], 3, [2, 0, 2], (0, 1, 2)),  # numbers already, and 1 is not there
+        ([10.0, 2.0, -1.0], 3, [2, 1, 0], (-1, 2, 10)),
+        (["10", "9", "x"], 3, [0, 1, 2], ("10", "9", "x")),
+        (["no", "yes"], 2, [0, 1], ("no", "yes")),
+    ],
+)
+def test_several_classes_have_places_in_order(values, count, codes, classes):
+    kinds = LabelKinds(count, is_multi=True)
+    found, named = class_labels(np.array(values), "bank: labels", kinds)
+    assert (found.tolist(), named) == (codes, classes)
+    later = LabelKinds(count, is_multi=True, known=classes)
+    again, same = class_labels(np.array(values[1:]), "bank: labels", later)
+    assert (again.tolist(), same) == (codes[1:], classes)
+
+
+def test_texts_that_look_like_numbers_stay_texts():
+    """Of classes 1, 2 and x a later file may have the first two alone, and is read as numbers."""
+    later = LabelKinds(3, is_multi=True, known=("1", "2", "x"))
+    assert class_labels(np.array([2.0, 1.0]), "bank: labels", later)[0].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("values", "known", "why"),
+    [
+        (["a", "b"], None, "2 different values, and num_class of the terms is 3"),
+        ([1.0, 2.0, 4.0, 5.0], None, "4 different values.* num_class = 4"),
+        (["a", "a"], None, "one class only"),
+        ([7.0, 7.0], None, "one class only"),
+        (["a", "d"], ("a", "b", "c"), "a class that training did not have"),
+        ([0.0, 3.0], (0, 1, 2), "a class that training did not have"),
+    ],
+)
+def test_other_classes_than_the_terms_are_refused(values, known, why):
+    kinds = LabelKinds(3, is_multi=True, known=known)
+    with pytest.raises(DataError, match=why):
+        class_labels(np.array(values), "bank: labels", kinds)
 
 
 @pytest.mark.parametrize(
@@ -373,21 +425,21 @@ def test_binary_labels():
     ],
 )
 def test_the_positive_class_is_named(values, positive, classes):
-    codes, found = binary_labels(np.array(values), "y", "bank", positive=positive)
+    codes, found = of_two(values, positive)
     assert found == classes
     at = 0 if str(classes[1]) == str(values[0]).removesuffix(".0") else 1
     assert codes.tolist() == [1 - at, at]
-    again, _ = binary_labels(np.array(values[:1] * 3), "y", "bank", found, positive)
+    again, _ = of_two(values[:1] * 3, positive, found)
     assert again.tolist() == [codes[0]] * 3
 
 
 @pytest.mark.parametrize("positive", ["ugly", 3, "1e5"])
 def test_a_positive_class_that_is_none_is_refused_without_naming_one_of_the_data(positive):
     with pytest.raises(DataError, match="no label is") as refused:
-        binary_labels(np.array(["good", "bad"]), "y", "bank", positive=positive)
+        of_two(["good", "bad"], positive)
     assert "good" not in str(refused.value)
     with pytest.raises(DataError, match="no label is"):
-        binary_labels(np.array([7.0, 8.0]), "y", "bank", positive=positive)
+        of_two([7.0, 8.0], positive)
 
 
 def test_text_that_is_not_utf8_is_refused_with_a_sentence(tmp_path):

@@ -60,9 +60,9 @@ def test_the_digest_of_names_is_of_a_set() -> None:
     assert ROWS.take_columns(np.array([1])).names_sha256 != ROWS.names_sha256
 
 
-def test_the_share_of_the_positive_class() -> None:
-    assert ROWS.positive_share == pytest.approx(2 / 3)
-    assert Rows(VALUES, ("a", "b"), ROWS.labels).positive_share is None
+def test_the_shares_of_the_classes() -> None:
+    assert ROWS.class_shares == pytest.approx((1 / 3, 2 / 3))
+    assert Rows(VALUES, ("a", "b"), ROWS.labels).class_shares is None
 
 
 def test_ids_and_classes_are_no_part_of_the_fingerprints() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -262,3 +263,71 @@ def test_names_that_both_sides_have_are_told_apart() -> None:
     columns = both_columns(["age", "x<1"], ["age", "x[1", "bank.age"], SIDES)
     assert columns.names == ["bank.age", "x_1", "bureau.age", "x_1_2", "bank.age_2"]
     assert unique_names(["a[", "a_", "a__2", "a_"]) == ["a_", "a__3", "a__2", "a__4"]
+
+
+def with_categories(splits: str) -> tuple[Halves, Floats]:
+    """A categorical column at each side, x1 with missing values that matter most, and rows with
+    categories that the training did not have."""
+    features, _ = table(200, missing=0.0)
+    draw = np.random.default_rng(4)
+    features[:, 1], features[:, 3] = draw.integers(0, 6, 200), draw.integers(0, 5, 200)
+    features[draw.random(200) < 0.3, 1] = np.nan
+    features[draw.random(200) < 0.1, 3] = np.nan
+    score = 2.0 * np.isnan(features[:, 1]) + 1.5 * (features[:, 3] == 2) + 0.4 * features[:, 0]
+    labels = (score + draw.normal(scale=0.3, size=200) > 1).astype(float)
+    label, feature = sides(features, labels, LABEL)
+    label = replace(label, categories={"x1": tuple("abcdef")})
+    feature = replace(feature, categories={"x3": ("Graz", "Łódź", "Oslo", "Turin", "Zug")})
+    params = TrainingParams(
+        n_estimators=3, max_depth=3, max_bin=8, enable_categorical=True, splits=splits
+    )
+    halves = train_both(params, (label, feature))
+    features[:9, 1], features[:9, 3] = -1.0, -1.0  # as a later table's new categories are
+    return halves, features
+
+
+@pytest.mark.parametrize("splits", ["owner", "hidden"])
+def test_categories_are_sets_of_one_and_only_those_of_splits_are_named(splits: str) -> None:
+    halves, features = with_categories(splits)
+    content = exported(halves, "both")
+    assert content[0][0] == content[1][0] == exported(halves)[0][0]
+    assert content[0][0] == exported(halves, "feature")[1][0]
+    booster = xgboost.Booster({"nthread": 1})
+    booster.load_model(bytearray(content[0][0] or b""))
+    assert booster.feature_types == ["float", "c", "float", "c", "float"]
+    named = json.loads(booster.attr("securexgb_categories") or "")
+    used, codes = 0, features.copy()
+    for half, column in zip(halves, ("x1", "x3"), strict=True):
+        names, at = half.categories[column], NAMES.index(column)
+        assert set(named[column]) <= set(names)
+        used += len(named[column])
+        # As a reader numbers them: what has no name is none of the others.
+        of = {names.index(name): number for number, name in enumerate(named[column])}
+        known = features[~np.isnan(features[:, at]), at]
+        codes[~np.isnan(features[:, at]), at] = [of.get(int(v), len(of)) for v in known]
+    assert 0 < used < 11
+    rows = xgboost.DMatrix(
+        codes, feature_names=NAMES, feature_types=booster.feature_types, enable_categorical=True
+    )
+    found = np.asarray(booster.predict(rows, output_margin=True), np.float64)
+    np.testing.assert_allclose(found, margins(halves, features), atol=TOLERANCE)
+    assert not re.search("x[13]<", "".join(booster.get_dump())), "a numeric split of categories"
+    trees = json.loads(content[0][0] or b"")["learner"]["gradient_booster"]["model"]["trees"]
+    none = len(named["x1"]) + 1
+    assert any(none in tree["categories"] for tree in trees), "no split parts missing values alone"
+
+
+def test_names_of_categories_are_of_the_columns_that_have_some() -> None:
+    halves, _ = with_categories("owner")
+    for told in ([], {}, {"columns": ["a"] * 3, "categories": {}}, {"columns": ["a"] * 3}):
+
+        def program(party: Party, half: ModelHalf, told: Any = told) -> Any:
+            if party.rank == 1:
+                exchange = party.exchange_bytes
+                party.exchange_bytes = lambda own: exchange(  # type: ignore[method-assign]
+                    json.dumps(told).encode() if own.startswith(b'{"columns"') else own
+                )
+            return joint_export(party, half, "label", SIDES)
+
+        with pytest.raises(MalformedFrame, match="other side's names"):
+            run_parties(program, halves, backend="plaintext")

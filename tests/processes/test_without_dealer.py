@@ -27,9 +27,9 @@ def test_from_check_to_predictions(without_dealer):
             said = {side: one.stderr for side, one in ended.items()}
     (report,) = without_dealer.root.glob("bank/run/*/report.json")
     facts = json.loads(report.read_text())
-    assert facts["positive"].startswith("positive class: ")
-    assert "% of the training rows" in facts["positive"]
-    assert facts["positive"] in said["bank"]
+    assert facts["labels"].startswith("positive class: ")
+    assert "% of the training rows" in facts["labels"]
+    assert facts["labels"] in said["bank"]
     assert "positive class" not in said["bureau"]
     assert facts["offline_source"] == "two-party"
     assert facts["estimate"]["rounds"]["ratio"] == 1.0

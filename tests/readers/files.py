@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -28,18 +28,21 @@ from securexgb.jobs.aligning.export import export
 from securexgb.jobs.aligning.kept import (
     Aligned,
     Record,
+    file_sha256,
     load,
+    log_event,
     read_coin,
     rows_sha256,
     save,
+    times_begun,
     write_coin,
 )
 from securexgb.jobs.aligning.sets import DataSet, read_source
 from securexgb.jobs.data.files import ColumnRoles, read_side
-from securexgb.jobs.ledgers import FORMAT, NAME, books_of
+from securexgb.jobs.ledgers import FORMAT, NAME, add_ledgers, books_of, shown_by
 from securexgb.jobs.prediction import read_scores, write_predictions
 from securexgb.jobs.reports import keep_prediction, quality_of
-from securexgb.jobs.resuming.checkpoint import CheckpointStore, SavedRound, TrainingState
+from securexgb.jobs.resuming.checkpoint import CheckpointStore, Ending, SavedRound, TrainingState
 from securexgb.jobs.runs import FinishedRun, RunDirectory, RunRecord
 from securexgb.model.files import dump_half, load_half, parse_half, save_half
 from securexgb.report.record import Costs
@@ -157,7 +160,7 @@ def _store(folder: Path) -> CheckpointStore:
     store.start(TrainingState(0, "model", "JOB", "00", "data"))
     newest = SavedRound(half("owner").rounds[0], "session", (0.5,))
     store.save(1, newest, np.arange(3, dtype=np.uint64))
-    store.save_importance([60, 40])
+    store.save_ending(Ending((60, 40), (0.5,)))
     return store
 
 
@@ -175,7 +178,7 @@ def record() -> RunRecord:
         dealer=replace(Verdict.unattested(), collateral_until=datetime(2026, 1, 2, tzinfo=UTC)),
         missing_rates={"a": 0.5},
         classes=("no", "yes"),
-        positive_share=0.25,
+        class_shares=(0.75, 0.25),
         leaks=after_training(half("owner")),
     )
 
@@ -192,7 +195,15 @@ def run_record(folder: Path) -> Prepared:
 
 
 def ledger(folder: Path) -> Prepared:
-    content = {"format": FORMAT, "dealer": None, "revealed": record().ledger, "in_work": []}
+    shown = asdict(alignment().record.shown)
+    rows = add_ledgers(record().ledger, shown_by(alignment().record.shown))
+    content = {
+        "format": FORMAT,
+        "dealer": None,
+        "revealed": rows,
+        "in_work": [],
+        "aligned": [shown],
+    }
     run = RunDirectory(folder)
     return at(folder / NAME, json.dumps(content).encode(), lambda: books_of(run))
 
@@ -213,7 +224,7 @@ def alignment() -> Aligned:
     rows = np.array([1, 0], np.int64)
     words = dict.fromkeys(("file", "file_sha256", "keys_sha256", "job"), "0a")
     words |= dict.fromkeys(("align_sha256", "coin_sha256", "order_sha256"), "0b")
-    counts = {"rows": 2, "keys": 2, "peer_keys": 4, "common": 2}
+    counts = {"rows": 2, "keys": 2, "peer_keys": 4, "common": 2, "dry_runs": 1, "attempts": 1}
     about = {"data_set": "train", "time": "2026-01-02T00:00:00Z", "peer": "bureau"}
     facts: Any = {**words, **counts, **about, "rows_sha256": rows_sha256(rows)}
     return Aligned(Record(**facts), rows, np.array([1, 2], np.uint64))
@@ -224,7 +235,9 @@ def exported(folder: Path) -> Prepared:
     content = b'id,a\n"007",1.50\n"x\ny",2\n'
 
     def read() -> object:
-        export(path, alignment(), folder / "joined.csv", "here")
+        own = alignment()
+        record = replace(own.record, file_sha256=file_sha256(path))
+        export(path, replace(own, record=record), folder / "joined.csv", "here")
         return (folder / "joined.csv").read_bytes()
 
     return at(path, content, read)
@@ -260,6 +273,12 @@ def order_coin(folder: Path) -> Prepared:
     write_coin(folder, "bureau", bytes(16))
     path = folder / "order.json"
     return at(path, path.read_bytes(), lambda: read_coin(folder, "bureau"))
+
+
+def alignments_log(folder: Path) -> Prepared:
+    log_event(folder, "aligning", "train", "bureau", {"keys": 5})
+    path = folder / "log.jsonl"
+    return at(path, path.read_bytes(), lambda: times_begun(folder, "aligning", "train", "bureau"))
 
 
 def bucket(folder: Path) -> Prepared:
@@ -344,7 +363,7 @@ ROWS = (
     Row("checkpoint, tree", checkpoint("tree-0.npz")),
     Row("checkpoint, header of a tree", checkpoint_header("tree-0.npz")),
     Row("checkpoint, margins", checkpoint("margins-1.npz")),
-    Row("checkpoint, importance", checkpoint("importance.npz")),
+    Row("checkpoint, ending", checkpoint("ending.npz")),
     Row("run.json", run_record),
     Row("ledger.json", ledger),
     Row("predicted.json", predicted),
@@ -353,6 +372,7 @@ ROWS = (
     Row("rows to export", exported),
     Row("keys of rows", keys_of_rows),
     Row("order coin", order_coin),
+    Row("log of alignments", alignments_log),
     Row("alignment cut off, bits", bucket),
     Row("metrics.jsonl", metrics),
     Row("estimator.json", estimator),

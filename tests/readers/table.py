@@ -41,7 +41,7 @@ def at(path: Path, content: bytes, read: Callable[[], object]) -> Prepared:
 
 def rows() -> dict[str, Row]:
     """All of them by name."""
-    from tests.readers import evidence, files, messages, settings
+    from tests.readers import evidence, files, messages, serving, settings
 
-    found = [*files.ROWS, *settings.ROWS, *messages.ROWS, *evidence.ROWS]
+    found = [*files.ROWS, *settings.ROWS, *messages.ROWS, *evidence.ROWS, *serving.ROWS]
     return {row.name: row for row in found}

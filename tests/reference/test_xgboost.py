@@ -29,6 +29,7 @@ CASES = {
     "no lambda": {"reg_lambda": 0.0, "min_child_weight": 2.0},
     "large lambda": {"reg_lambda": 20.0},
     "alpha": {"reg_alpha": 2.0},
+    "steps": {"max_delta_step": 0.3},
     "gamma": {"gamma": 4.0},
     "min_child_weight": {"min_child_weight": 6.0},
     "scale_pos_weight": {"scale_pos_weight": 3.0},

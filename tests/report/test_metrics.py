@@ -130,3 +130,30 @@ def test_regression_metrics():
     assert result.mae == pytest.approx(2 / 3)
     assert result.r2 == pytest.approx(-1.0)
     assert metrics.regression_metrics(np.ones(2), np.ones(2)).r2 is None
+
+
+def test_several_classes_one_by_one():
+    xgboost = pytest.importorskip("xgboost")
+    draws = np.random.default_rng(6)
+    labels = draws.integers(0, 3, 200).astype(float)
+    odds = draws.normal(size=(200, 3)) + 1.5 * (labels[:, None] == np.arange(3))
+    p = np.exp(odds) / np.exp(odds).sum(axis=1, keepdims=True)
+    found = metrics.class_metrics(labels, p)
+    assert found.mlogloss == pytest.approx(sklearn_log_loss(labels, p))
+    chosen = p.argmax(axis=1)
+    for number, one in enumerate(found.each):
+        own = labels == number
+        assert one.taken_for == [int(((chosen == other) & own).sum()) for other in range(3)]
+        assert one.recall == pytest.approx((chosen[own] == number).mean())
+        assert one.precision == pytest.approx(own[chosen == number].mean())
+        assert one.auc == pytest.approx(roc_auc_score(own, p[:, number]))
+    # xgboost's auc of several classes, of a model that gives these margins.
+    rows = xgboost.DMatrix(np.zeros((200, 1)), labels)
+    rows.set_base_margin(odds)
+    terms = {"objective": "multi:softprob", "num_class": 3, "eval_metric": "auc", "base_score": 0}
+    booster = xgboost.train(terms, rows, 0)
+    theirs = float(booster.eval(rows).split(":")[-1])
+    assert found.auc == pytest.approx(theirs, abs=1e-5)
+    lacking = metrics.class_metrics(labels[labels < 2], p[labels < 2])
+    assert lacking.auc is None
+    assert lacking.each[2].recall is None

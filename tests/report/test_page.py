@@ -10,9 +10,9 @@ import pytest
 from securexgb.attestation.verdict import Verdict
 from securexgb.boost.leak import Leak
 from securexgb.report import figures
-from securexgb.report.metrics import binary_metrics, regression_metrics, stability
+from securexgb.report.metrics import binary_metrics, class_metrics, regression_metrics, stability
 from securexgb.report.page import render_page
-from securexgb.report.record import Costs, RunReport, ScoredRows, report_json
+from securexgb.report.record import AlignedSet, Costs, RunReport, ScoredRows, report_json
 from securexgb.report.tables import tables
 
 VOID = {"meta"}
@@ -88,6 +88,23 @@ def make(**changes) -> RunReport:
     return RunReport(**{**facts, **changes})
 
 
+def test_alignments_are_shown_a_column_each():
+    facts = {"peer": "bureau", "file": "a<b.csv", "rows": 50, "keys": 49, "peer_keys": 1048}
+    facts |= {"time": "2026-11-28T10:00:00Z", "dry_runs": 2, "attempts": 1}
+    found = [
+        AlignedSet(
+            **facts, data_set=name, common=36, align_sha256="ab" * 32, order_sha256=order * 32
+        )
+        for name, order in (("train", "cd"), ("eval.valid", "ef"))
+    ]
+    report = make(alignments=found)
+    page = render_page(report)
+    for text in ("The rows that both sides have", "eval.valid", "a&lt;b.csv", "1,048", "cd" * 8):
+        assert text in page
+    assert report_json(report)["alignments"][1]["order_sha256"] == "ef" * 32
+    assert "both sides have" not in render_page(make())
+
+
 def test_page_is_well_formed_and_self_contained():
     page = render_page(make(**PICTURES))
     parser = Balance()
@@ -157,7 +174,7 @@ def test_page_shows_both_classes_by_score_and_what_the_index_counts():
     moved = [stability(("training rows", scored(2)[1]), ("test.csv", scored(1)[1]))]
     says = "positive class: 'bad', 3 % of rows"
     report = make(
-        **PICTURES | {"scored": both}, stability=moved, positive=says, classes=["good", "bad"]
+        **PICTURES | {"scored": both}, stability=moved, labels=says, classes=["good", "bad"]
     )
     page = render_page(report)
     for text in (
@@ -174,6 +191,27 @@ def test_page_shows_both_classes_by_score_and_what_the_index_counts():
         assert text in page
     assert page.count("<figure>") == page.count("<figcaption>") == 8
     assert "tability" not in render_page(make())
+
+
+@pytest.mark.parametrize("count", [3, 21])
+def test_page_shows_which_class_is_taken_for_which(count):
+    draws = np.random.default_rng(3)
+    labels = draws.integers(0, count, 300).astype(float)
+    p = draws.dirichlet(np.ones(count), 300)
+    rows = [ScoredRows("test.csv", 300, class_metrics(labels, p))]
+    names = [f"kind <{number}>" for number in range(count)]
+    report = make(scored=rows, classes=names, labels="3 classes")
+    page = render_page(report)
+    assert page.count(">kind &lt;2&gt;</text>") == (
+        2 if count == 3 else 0
+    )  # both axes, or no picture
+    assert "<td>kind &lt;2&gt;</td>" in page
+    assert "auc against all others" in page
+    found = tables(report)
+    assert len(found["classes"].rows) == count
+    assert sum(row[-1] for row in found["taken_for"].rows) == 300
+    unnamed = tables(make(scored=rows))["classes"]  # as the feature party has it, without labels
+    assert [row[1] for row in unnamed.rows] == [str(number) for number in range(count)]
 
 
 def test_a_side_without_predictions_has_no_quality_section():

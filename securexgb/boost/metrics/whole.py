@@ -1,7 +1,8 @@
 """The auc of all rows, once, when a training has ended that measured a sample of them (auc_rows).
 
 It is of the model that predicts: of the best rounds, where the terms stop early. Where a callback
-of one side has ended the training, it is not opened.
+of one side has ended the training, it is not opened. One message each way says whether a side has
+it already, as after a resumption: nothing is measured again where both have, else the same is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from securexgb.boost.metrics.measuring import Measured, measured_metrics
 from securexgb.boost.metrics.schedule import is_sampled
 from securexgb.boost.predict import training_margins
 from securexgb.boost.state import State
+from securexgb.errors import MalformedFrame
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
 
@@ -24,6 +26,12 @@ def whole_auc(party: Party, state: State) -> dict[str, float]:
     count = ended_rounds(model)
     if not sets or not count:
         return {}
+    mine = bytes([bool(model.whole_auc)])
+    theirs = party.exchange_bytes(mine)
+    if theirs not in (b"\0", b"\1"):
+        raise MalformedFrame("the other side's word on the auc of all rows is malformed")
+    if mine == theirs == b"\1":
+        return model.whole_auc
     if count == len(model.rounds):
         margins = state.rows.margins()
         parts = [margins[:, one.rows] for one in sets]

@@ -236,14 +236,14 @@ class Poisson(LogLink):
     def most(self) -> tuple[float, float]:
         # No step of at most max_delta_step makes the sum of a leaf's means greater than both it
         # and the sum of its labels; 4 times the labels' is room for that, and for samples.
-        return 6.0, 4.0 * math.exp(self._params.poisson_step)
+        return 6.0, 4.0 * math.exp(self._params.delta_step)
 
     def targets(self, labels: Floats, centre: Floats | float, numbers: NumberFormat) -> Words:
         return encode(labels / self._params.label_scale, _label_bits(numbers))
 
     def _pair(self, numbers: NumberFormat, bits: tuple[int, int], coins: Dither) -> _Pair:
         params = self._params
-        factors = Fraction(1), power_of_e(Fraction(params.poisson_step))
+        factors = Fraction(1), power_of_e(Fraction(params.delta_step))
         table = _table(mean_window(params), factors, bits, numbers, coins)
         more = 1 << bits[0] - _label_bits(numbers)
 

@@ -13,7 +13,12 @@ would have given. Four steps, each opens what the next one needs:
 3. With hidden splits, of these nodes: the owner to both, column, cut and missing side to the owner.
    All are linear in the tables that trees consist of: a node's table of a column is set up to the
    cut, so its exclusive or with itself, moved by a bin, is the mark of the cut.
-4. The owner's column, threshold and missing side, to the recipient.
+4. The owner's column, threshold and missing side, to the recipient. Of a categorical column the
+   threshold is a category's place among those that some split of the model names: the others, and
+   how many they are, stay with the owner.
+
+What the steps cost follows from the model's shape and how many nodes split, see ``export_cost``:
+all of it is in the messages of ``mpc.open``, whose costs are declared there.
 
 So the side that does not get the model learns which nodes split and, with hidden splits, its own
 splits among them. What one party knows by itself (centre, thresholds, which nodes split) enters as
@@ -22,18 +27,20 @@ its trivial share, so everything goes through the doors of ``mpc.open`` and into
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.arith.bits import pack_bits
+from securexgb.arith.bits import pack_bits, words_per
 from securexgb.arith.fixedpoint import decode
 from securexgb.boost.ensemble import ModelHalf, owned
 from securexgb.boost.tree import HiddenTree, splitting
 from securexgb.errors import DataError, MalformedFrame, TermsDiffer, UsageError
 from securexgb.mpc.open import open_by_owner, open_shared, open_to
 from securexgb.mpc.party import ROLES, Party
+from securexgb.mpc.protocol import Cost
 from securexgb.mpc.reveals import Audience, Counts, Reveal
 from securexgb.mpc.share import share
 from securexgb.mpc.shared import Shared, SharedBits, Words
@@ -48,7 +55,8 @@ class OpenedTree:
 
     ``splits``: which nodes split, bool (2^d - 1,); where one does not, none below does, and all
     leaves below it are equal. Where one does: ``columns``, numbers over both parties, the label
-    party's first; ``thresholds``, infinity where every present value goes left; ``missing_left``.
+    party's first; ``thresholds``, of a categorical column the number of the category that goes
+    right, see ``Opening``, infinity where every present value goes left; ``missing_left``.
     ``leaf_values``: float64 (2^d,), in the unit of margins: a regression's is the user's.
     """
 
@@ -69,6 +77,16 @@ class OpenedModel:
 
 
 @dataclass(frozen=True, repr=False)
+class Opening:
+    """What a side has of it: ``model``, None where it goes to the other side; ``categories``: of
+    its own categorical columns, by column, the categories that splits name, ascending, whose places
+    in this list are their numbers in the model."""
+
+    model: OpenedModel | None
+    categories: Mapping[int, Numbers]
+
+
+@dataclass(frozen=True, repr=False)
 class _Splits:
     """Of the nodes that split: the owner's rank; of known ones column, threshold, missing side."""
 
@@ -78,8 +96,8 @@ class _Splits:
     missing_left: Flags
 
 
-def open_model(party: Party, model: ModelHalf, recipient: Audience) -> OpenedModel | None:
-    """The whole model at the side that ``recipient`` names, None at one that it does not.
+def open_model(party: Party, model: ModelHalf, recipient: Audience) -> Opening:
+    """The whole model at the side that ``recipient`` names.
 
     TermsDiffer where the two sides do not open the same model to the same side; MalformedFrame
     where what the other side sends is no part of a model.
@@ -92,22 +110,21 @@ def open_model(party: Party, model: ModelHalf, recipient: Audience) -> OpenedMod
         end = shape[0] * (shape[1] + 1)
         leaves = None if opened is None else opened[:end].reshape(shape[0], -1)
         splits = _told(party, None if leaves is None else splitting(leaves), recipient, shape)
-        own = _own_splits(party, model, splits)
+        own, categories = _numbered(party, model, _own_splits(party, model, splits))
         words = _open(party, _split_words(party, model, own), recipient) if splits.any() else None
     if opened is None or leaves is None:
-        return None
+        return Opening(None, categories)
     bits = model.numbers.margin_bits
     base = decode(opened[end:-1], bits) * scale + opened[-1:].view(np.float64)
     found = _parsed(model, own, np.zeros((2, 0), np.uint64) if words is None else words)
-    return OpenedModel(base, _trees(splits, found, decode(leaves, bits) * scale))
+    whole = OpenedModel(base, _trees(splits, found, decode(leaves, bits) * scale))
+    return Opening(whole, categories)
 
 
 def _agree(party: Party, model: ModelHalf, recipient: Audience) -> None:
     """Both sides have halves of one model, and give it to the same side."""
     if model.rank != party.rank:
         raise UsageError(f"this half of the model belongs to the {model.role} party")
-    if model.layout.categorical:
-        raise UsageError("models with categorical columns are not exported: there is no way yet")
     if not model.best_trees:
         raise UsageError("the model has no tree yet: there is nothing to export")
     mine = f"{model.model_id} {len(model.best_rounds)} {recipient}"
@@ -131,11 +148,34 @@ def _most(model: ModelHalf, recipient: Audience, trees: int, nodes: int) -> Coun
     return most
 
 
+def export_cost(model: ModelHalf, recipient: Audience, splits: int) -> Cost:
+    """Cost of ``open_model`` where so many nodes split, without the text by which sides agree."""
+    trees, leaves = len(model.best_trees), int(model.best_trees[0].leaf_values.size)
+    total = _opening_cost(trees * leaves + model.outputs + 1, recipient)
+    if recipient != "both":
+        total += _opening_cost(trees * (leaves - 1), ROLES[1 - ROLES.index(recipient)])
+    if splits and model.params.is_hidden:
+        sizes = [
+            max(0, own * model.layout.bins - 1).bit_length() + 1 for own in model.layout.columns
+        ]
+        words = words_per(splits)
+        owner = _opening_cost(words, "both")
+        total += owner.at_once(
+            *(_opening_cost(size * words, role) for size, role in zip(sizes, ROLES, strict=True))
+        )
+    return total + _opening_cost(2 * splits, recipient) if splits else total
+
+
+def _opening_cost(words: int, to: Audience) -> Cost:
+    """Of so many words, which come from whoever is not the only one to get them."""
+    return Cost(1, words * (to != "label"), words * (to != "feature"))
+
+
 def _values(party: Party, model: ModelHalf) -> Shared:
     """Leaf values of all trees, base and centre, one after the other."""
     leaves = np.concatenate([tree.leaf_values for tree in model.best_trees])
     centre = np.array([model.centre]).view(np.uint64)
-    base = Shared(np.full(model.outputs, model.base, np.uint64))
+    base = Shared(np.array(model.base, np.uint64))
     return Shared.concatenate([Shared(leaves), base, share(party, centre, 0, (1,))])
 
 
@@ -215,6 +255,10 @@ def _tags(model: ModelHalf, tree: HiddenTree, splits: Flags) -> tuple[Flags, Fla
     present, missing = flags[:, : layout.bins], flags[:, layout.bins :]
     marks = present.copy()
     marks[:, :-1] ^= present[:, 1:]
+    alone = list(layout.categorical)
+    if alone:  # a category's bin is the only one that is not sent left
+        marks[alone] = present[alone] ^ present[alone, -1:]
+        marks[alone, -1] = present[alone, -1] ^ np.logical_xor.reduce(marks[alone], axis=1)
     found, label = [], layout.label_columns
     for columns, count in zip((slice(0, label), slice(label, None)), layout.columns, strict=True):
         own = marks[columns].reshape(count * layout.bins, marks.shape[2])
@@ -225,6 +269,18 @@ def _tags(model: ModelHalf, tree: HiddenTree, splits: Flags) -> tuple[Flags, Fla
         found.append(np.stack([np.logical_xor.reduce(row, axis=0) for row in rows]))
     of_feature = np.logical_xor.reduce(marks[label:], axis=(0, 1))
     return of_feature[None], found[0], found[1]
+
+
+def _numbered(
+    party: Party, model: ModelHalf, own: _Splits
+) -> tuple[_Splits, Mapping[int, Numbers]]:
+    """Own splits with categories by their places among those that some split names; and these."""
+    thresholds, named = own.thresholds.copy(), dict[int, Numbers]()
+    for column in model.categorical:
+        at = (own.owners == party.rank) & (own.columns == column) & np.isfinite(thresholds)
+        named[column], places = np.unique(thresholds[at].astype(np.int64), return_inverse=True)
+        thresholds[at] = places
+    return replace(own, thresholds=thresholds), named
 
 
 def _split_words(party: Party, model: ModelHalf, own: _Splits) -> Shared:
@@ -241,14 +297,21 @@ def _split_words(party: Party, model: ModelHalf, own: _Splits) -> Shared:
 def _parsed(model: ModelHalf, own: _Splits, words: Words) -> _Splits:
     """All splits, with columns over both parties; MalformedFrame where one is of no column."""
     columns, thresholds = (words[1] >> np.uint64(1)).astype(np.int64), words[0].view(np.float64)
-    is_feature = columns >= model.layout.label_columns
+    is_feature, total = columns >= model.layout.label_columns, model.layout.total_columns
     if (
         bool((words[1] >= 2 * model.layout.total_columns).any())
         or bool((is_feature != (own.owners == 1)).any())
         or bool(np.isnan(thresholds).any())
+        or not _are_places(thresholds[model.layout.is_categorical[columns % total]])
     ):
         raise MalformedFrame("a split of the exported model is none of the side that owns it")
     return _Splits(own.owners, columns, thresholds, (words[1] & np.uint64(1)).astype(np.bool_))
+
+
+def _are_places(categories: NDArray[np.float64]) -> bool:
+    """Whether these are whole numbers from 0, or infinity."""
+    known = categories[categories < np.inf]
+    return bool((known == np.rint(known)).all() and (known >= 0).all())
 
 
 def _trees(splits: Flags, found: _Splits, leaves: NDArray[np.float64]) -> tuple[OpenedTree, ...]:

@@ -25,8 +25,9 @@ The bits below which no leading one is searched are public. Valid H' are at leas
 min_child_weight + lambda; and a D so small that D^2 / (2 mu^3) is below the least gain of a split,
 10^-6, counts as zero.
 
-D = G_L (H + 2 lambda) - G H_L' takes two products. Where alpha is not 0 there is no such
-form, and every candidate takes two divisions (``boost.splits.weights``): some ten times as much.
+D = G_L (H + 2 lambda) - G H_L' takes two products. Where alpha or max_delta_step is not 0 there is
+no such form: every candidate takes two divisions, of which each side's weight and what it earns
+come (``boost.splits.weights``), and their sum is the score. docs/training.md says what that costs.
 """
 
 from __future__ import annotations
@@ -87,12 +88,12 @@ class ChildSums:
 
 def score_bits(numbers: NumberFormat) -> int:
     """0 <= score < 2^(score_bits - 1)."""
-    return _QUOTIENT_SCORE_BITS if numbers.reg_alpha else _number(numbers).width + 1
+    return _QUOTIENT_SCORE_BITS if numbers.ranks_by_weights else _number(numbers).width + 1
 
 
 def least_score(numbers: NumberFormat) -> int:
     """The least score of a valid candidate; all others are below."""
-    return 1 if numbers.reg_alpha else _number(numbers).weights[-1]
+    return 1 if numbers.ranks_by_weights else _number(numbers).weights[-1]
 
 
 def _number(numbers: NumberFormat) -> Number:
@@ -149,7 +150,7 @@ def scores_cost(
 ) -> Cost:
     """Cost of ``scores`` for so many nodes and candidates."""
     count = nodes * candidates
-    if numbers.reg_alpha:
+    if numbers.ranks_by_weights:
         total = weights_cost(2, count, numbers, all_or_none=True)
         if is_monotone:
             total += carry_cost(_GAP_BITS - 1, count)
@@ -197,7 +198,7 @@ def scores(
     weigh in the order that ``sums.rises`` rules out, or one that ``usable``, (nodes c,), says 0 of.
     """
     more = [] if usable is None else [usable]
-    if numbers.reg_alpha:
+    if numbers.ranks_by_weights:
         return _by_quotients(party, sums, numbers, more)
     return _by_logarithms(party, sums, numbers, more)
 

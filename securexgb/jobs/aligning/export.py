@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from securexgb.errors import DataError, UsageError
-from securexgb.jobs.aligning.kept import Aligned
+from securexgb.jobs.aligning.kept import Aligned, file_sha256
 from securexgb.jobs.data.tables import is_parquet, read_table, separator_of
 from securexgb.storage.trouble import refuse_machine
 from securexgb.storage.whole import make_directory, write_whole
@@ -28,13 +28,18 @@ def check_export(source: Path, target: Path) -> None:
     if is_parquet(source) != is_parquet(target):
         kind = "Parquet: let its name end in .parquet" if is_parquet(source) else "CSV"
         raise UsageError(f"--export {target}: the rows of {source} are written as {kind}")
-    if target.resolve() == source.resolve():
-        raise UsageError(f"--export names {source} itself, and no file of yours is ever rewritten")
+    if target.exists() or target.is_symlink():
+        raise UsageError(
+            f"--export names {target}, which is there already, and no file of yours is ever "
+            "rewritten: name another, or remove it"
+        )
 
 
 def export(source: Path, aligned: Aligned, target: Path, side: str) -> None:
     """Write the aligned rows of ``source``, in their order; the user's alone, as all files."""
-    rows = aligned.rows
+    rows, record = aligned.rows, aligned.record
+    if file_sha256(source) != record.file_sha256:
+        raise _changed(source, side)
     make_directory(target.absolute().parent)
     if is_parquet(source):
         table = read_table(source, side).take(pa.array(rows))
@@ -45,13 +50,17 @@ def export(source: Path, aligned: Aligned, target: Path, side: str) -> None:
     separator = separator_of(source)
     lines = _lines(source, side, separator)
     head, own = next(lines), list(lines)
-    if len(own) != aligned.record.rows:
-        raise DataError(f"{side}: {source} has changed since its rows were aligned: align again")
+    if len(own) != record.rows:
+        raise _changed(source, side)
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=separator)
     writer.writerow(head)
     writer.writerows(own[row] for row in rows)
     write_whole(target, text.getvalue().encode())
+
+
+def _changed(source: Path, side: str) -> DataError:
+    return DataError(f"{side}: {source} has changed since its rows were aligned: align again")
 
 
 def _lines(source: Path, side: str, separator: str) -> Iterator[list[str]]:

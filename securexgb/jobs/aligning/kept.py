@@ -16,9 +16,11 @@ that were aligned as one set may be used as another. It is refused where the fil
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -28,19 +30,23 @@ from pydantic import TypeAdapter
 from securexgb.align.row_keys import Keys, RowNumbers
 from securexgb.errors import DataError
 from securexgb.federation.session import Federation
+from securexgb.jobs.runs import timestamp
+from securexgb.report.record import AlignedSet
 from securexgb.storage.records import read_record
 from securexgb.storage.trouble import file_error
 from securexgb.storage.whole import (
+    append_line,
     make_directory,
     pack_arrays,
     pack_json,
     read_own,
+    strict_json,
     unpack_arrays,
     write_whole,
 )
 
-FORMAT = 1
-_ORDER = "order"
+FORMAT = 2
+_ORDER, _LOG = "order", "log.jsonl"
 _HASHED_BYTES = 1 << 20
 
 
@@ -51,8 +57,10 @@ class Record:
     ``data_set``: which; ``peer``: with whom; ``file``, ``file_sha256``: of what, empty for a
     table in memory; ``keys_sha256``: of its keys; ``job``: digest of the terms it was made under;
     ``align_sha256``: of those that it depends on. ``rows`` of the file, ``keys`` of this side and
-    of the other, ``common``: how many. ``coin_sha256``: which order coin; ``order_sha256``: which
-    keys in which order, equal at both sides; ``rows_sha256``: of the row numbers in the npz file.
+    of the other, ``common``: how many. ``dry_runs``, ``attempts``: how many had been begun with
+    the other side on this set by then, this one included. ``coin_sha256``: which order coin;
+    ``order_sha256``: which keys in which order, equal at both sides; ``rows_sha256``: of the row
+    numbers in the npz file.
     """
 
     data_set: str
@@ -67,9 +75,18 @@ class Record:
     keys: int
     peer_keys: int
     common: int
+    dry_runs: int
+    attempts: int
     coin_sha256: str
     order_sha256: str
     rows_sha256: str
+
+    @property
+    def shown(self) -> AlignedSet:
+        """What a run's ledger and report say of it."""
+        names = {one.name for one in fields(AlignedSet)}
+        facts = {name: value for name, value in asdict(self).items() if name in names}
+        return AlignedSet(**facts)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -212,6 +229,29 @@ def write_coin(folder: Path, peer: str, coin: bytes) -> None:
     path = folder / f"{_ORDER}.json"
     coins = read_record(path, _COINS, FORMAT) if path.exists() else {}
     write_whole(path, pack_json({"format": FORMAT, **coins, peer: coin.hex()}))
+
+
+def log_event(folder: Path, event: str, data_set: str, peer: str, facts: Mapping[str, Any]) -> None:
+    """Add a line to the log: what happened to a set, with whom, and when."""
+    make_directory(folder)
+    line = {"time": timestamp(), "event": event, "set": data_set, "peer": peer, **facts}
+    append_line(folder / _LOG, json.dumps(line))
+
+
+def times_begun(folder: Path, event: str, data_set: str, peer: str) -> int:
+    """How many lines of the log say so of this set; what is no line counts as none."""
+    path, wanted = folder / _LOG, (event, data_set, peer)
+    return (
+        sum(_said(line) == wanted for line in read_own(path).splitlines()) if path.exists() else 0
+    )
+
+
+def _said(line: bytes) -> tuple[Any, ...]:
+    try:
+        facts = strict_json(line)
+    except ValueError:
+        return ()
+    return tuple(map(facts.get, ("event", "set", "peer"))) if isinstance(facts, dict) else ()
 
 
 def _coin(text: str, path: Path) -> bytes:

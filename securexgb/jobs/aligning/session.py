@@ -40,17 +40,18 @@ from securexgb.jobs.aligning.kept import (
     Aligned,
     Record,
     load,
+    log_event,
     read_coin,
     rows_sha256,
     save,
     set_path,
+    times_begun,
     why_unfit,
     write_coin,
 )
 from securexgb.jobs.ledgers import add_ledgers
 from securexgb.jobs.runs import timestamp
 from securexgb.mpc.party import Party
-from securexgb.storage.whole import append_line, make_directory
 from securexgb.terms.alignment import AlignTerms
 
 Mode = Literal["members", "size"]
@@ -248,6 +249,8 @@ class Alignment:
             keys=len(keys.values),
             peer_keys=peer_keys,
             common=found.common,
+            dry_runs=self._begun("counting"),
+            attempts=self._begun("aligning"),
             coin_sha256=_digest(coin),
             order_sha256=order_check(coin, common),
             rows_sha256=rows_sha256(rows),
@@ -299,9 +302,10 @@ class Alignment:
             raise
 
     def _log(self, event: str, **facts: Any) -> None:
-        make_directory(self._folder)
-        line = {"time": timestamp(), "event": event, "set": self.source.data_set, **facts}
-        append_line(self._folder / "log.jsonl", json.dumps(line))
+        log_event(self._folder, event, self.source.data_set, self.federation.peer_name, facts)
+
+    def _begun(self, event: str) -> int:
+        return times_begun(self._folder, event, self.source.data_set, self.federation.peer_name)
 
 
 def align_terms(federation: Federation) -> AlignTerms:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from securexgb.align.row_keys import KeyColumn, Keys, make_keys
 from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
@@ -72,5 +74,5 @@ def table_keys(federation: Federation, table: Any, where: str) -> Keys:
         steps, column = terms.steps(agreed), table[own]
         days = "iso_date" in steps
         texts = id_texts(column, f"{side}: key column {own!r}", may_be_days=days)
-        columns.append(KeyColumn(own, texts, steps))
+        columns.append(KeyColumn(own, texts, steps, pa.types.is_integer(column.type)))
     return make_keys(columns, side, terms.duplicates)

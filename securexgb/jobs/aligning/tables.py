@@ -102,7 +102,7 @@ def align_tables(
                     party, federation, Source(name, rows.keys), watching=watching
                 ).run()
         places = found.rows
-        taken = replace(rows.take(places.astype(np.intp)), aligned=found.record.order_sha256)
+        taken = replace(rows.take(places.astype(np.intp)), aligned=found.record.shown)
         if taken.ids is not None:
             different_ids(taken.ids, f"{federation.config.name}: the ids", in_file(places))
         done.append((taken, places))

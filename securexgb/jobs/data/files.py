@@ -12,8 +12,7 @@ order that both have agreed on; rows in messages have their numbers in the file 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from securexgb.federation.session import Federation
 from securexgb.jobs.aligning.kept import find
 from securexgb.jobs.data.categories import Names, names_in, numbered
 from securexgb.jobs.data.ids import Numbered, different_ids, id_texts, in_file, joined_ids
+from securexgb.jobs.data.labels import LabelKinds, class_labels, numeric_labels
 from securexgb.jobs.data.tables import DECIMAL_COMMA, CsvWays, is_file, read_table
 from securexgb.jobs.rows import Rows
 from securexgb.terms.party import MISSING, PartyConfig
@@ -46,11 +46,10 @@ class ColumnRoles:
     ``id``: whose texts are the rows' ids; ``keys``: by which rows are aligned, and that are the
     ids where there is no ``id``. Neither is a feature. ``is_label_optional``: the file may come
     without the label column, as rows to predict do.
-    ``is_binary``: labels are two classes, else numbers; ``classes``: those that a model was
-    trained on; ``positive``: the class that counts as 1, None for the greater; ``missing``: what a
-    CSV field says for "no value". ``categorical``: features that hold categories, as text or
-    numbers; ``finds_categories``: so do dictionaries of a Parquet file; ``categories``: the names
-    of all categories by column, where a model has been trained on them: then these columns alone.
+    ``labels``: which classes labels are, if any. ``missing``: what a CSV field says for "no value".
+    ``categorical``: features that hold categories, as text or numbers; ``finds_categories``: so do
+    dictionaries of a Parquet file; ``categories``: the names of all categories by column, where a
+    model has been trained on them: then these columns alone.
     """
 
     features: tuple[str, ...] | None = None
@@ -60,9 +59,7 @@ class ColumnRoles:
     id: str | None = None
     keys: tuple[str, ...] = ()
     is_label_optional: bool = False
-    is_binary: bool = True
-    classes: Sequence[Any] | None = None
-    positive: str | float | None = None
+    labels: LabelKinds = field(default_factory=LabelKinds)
     missing: Sequence[str] = MISSING
     categorical: tuple[str, ...] = ()
     finds_categories: bool = False
@@ -78,7 +75,7 @@ class ColumnRoles:
         """The columns whose fields stay as they are."""
         return tuple(dict.fromkeys((*self.ids, *self.keys)))
 
-    def categories_in(self, table: _Table, names: Sequence[str]) -> dict[str, Names]:
+    def categories_in(self, table: SideTable, names: Sequence[str]) -> dict[str, Names]:
         """The names of all categories of the categorical columns among these."""
         if self.categories is not None:
             return {name: self.categories[name] for name in names if name in self.categories}
@@ -112,35 +109,40 @@ def read_side(
     categorical = roles.categorical if roles.categories is None else tuple(roles.categories)
     ways = CsvWays(roles.as_text, texts, categorical, roles.missing)
     table = read_table(path, side, ways)
-    label = roles.label
-    if roles.is_label_optional and label not in table.column_names:
+    return rows_of(SideTable(table, path, side, common), roles, leave_out)
+
+
+def rows_of(table: SideTable, roles: ColumnRoles, leave_out: Sequence[str] = ()) -> Rows:
+    """Rows of a table that was read before; as ``read_side``."""
+    label, side, held = roles.label, table.side, table.whole.column_names
+    if roles.is_label_optional and label not in held:
         label = None
     numbers = (roles.weight, roles.base_margin)
     taken = [name for name in (label, *numbers, *roles.as_text) if name is not None]
     names = roles.features
     if names is None:
-        names = tuple(name for name in table.column_names if name not in (*taken, *leave_out))
+        names = tuple(name for name in held if name not in (*taken, *leave_out))
     for name in (*names, *taken, *leave_out):
-        if name not in table.column_names:
-            raise DataError(f"{side}: {path} has no column {name!r}")
+        if name not in held:
+            raise DataError(f"{side}: {table.path} has no column {name!r}")
         if name in names and name in taken:
             raise UsageError(
                 f"{side}: column {name!r} is named both as a feature and as label, weight, base "
                 "margin or id"
             )
-    own = _Table(table, side, common)
-    categories = roles.categories_in(own, names)
-    _refuse_texts({name: table[name] for name in names if name not in categories}, side)
-    return replace(_rows(own, roles, names, label, categories), categories=categories)
+    categories = roles.categories_in(table, names)
+    _refuse_texts({name: table.whole[name] for name in names if name not in categories}, side)
+    return replace(_rows(table, roles, names, label, categories), categories=categories)
 
 
 @dataclass(frozen=True, repr=False)
-class _Table:
+class SideTable:
     """A side's file, of which ``common`` are the rows that count; None: all."""
 
     whole: pa.Table
+    path: Path
     side: str
-    common: NDArray[np.int64] | None
+    common: NDArray[np.int64] | None = None
 
     @property
     def count(self) -> int:
@@ -158,13 +160,12 @@ class _Table:
 
 
 def _rows(
-    table: _Table,
+    table: SideTable,
     roles: ColumnRoles,
     names: Sequence[str],
     label: str | None,
     categories: Mapping[str, Names],
 ) -> Rows:
-    side = table.side
     columns = [
         numbered(table[name].to_pylist(), categories[name])
         if name in categories
@@ -174,10 +175,11 @@ def _rows(
     labels = classes = weights = base_margin = ids = None
     if label is not None:
         found = _labels(table, label)
-        if roles.is_binary:
-            labels, classes = binary_labels(found, label, side, roles.classes, roles.positive)
+        where = table.where("label", label)
+        if roles.labels.count is None:
+            labels = numeric_labels(found, where)
         else:
-            labels = numeric_labels(found, label, side)
+            labels, classes = class_labels(found, where, roles.labels)
     if roles.weight is not None:
         weights = table.numbers(roles.weight)
         if not (weights >= 0).all():
@@ -241,9 +243,7 @@ def load_rows(
         id=federation.id_column,
         keys=federation.key_columns,
         is_label_optional=is_label_optional,
-        is_binary=terms.training.traits.is_binary,
-        classes=classes,
-        positive=terms.positive_label,
+        labels=LabelKinds.of(terms.training, terms.positive_label, classes),
         missing=config.missing_texts,
         categorical=config.categorical_columns,
         finds_categories=terms.training.enable_categorical,
@@ -253,7 +253,7 @@ def load_rows(
     common = None if found is None else found.rows
     rows = read_side(path, roles, config.name, common=common)
     if found is not None:
-        rows = replace(rows, aligned=found.record.order_sha256)
+        rows = replace(rows, aligned=found.record.shown)
     margins, named = rows.base_margin, f"{config.name}: rows of {path.name}"
     check_base_margin(config.rank, terms.training, margins, rows.count, named)
     if columns is None:
@@ -286,66 +286,6 @@ def load_sets(
     return [(name, read(path, data_set=f"eval.{name}")) for name, path in named]
 
 
-def binary_labels(
-    values: NDArray[Any],
-    column: str,
-    side: str,
-    classes: Sequence[Any] | None = None,
-    positive: str | float | None = None,
-) -> tuple[Reals, tuple[Any, Any]]:
-    """Labels of two kinds as 0/1, and the two kinds; 1 is the last: ``positive``, or the greater.
-
-    ``classes``: those that a model was trained on, which others must not exceed.
-    """
-    found = np.unique(values)
-    known = found if classes is None else np.asarray(classes)
-    if known.size != 2:
-        raise DataError(
-            f"{side}: label column {column!r} has {known.size} different values, and "
-            "binary:logistic needs exactly two classes"
-        )
-    if not np.isin(found, known).all():
-        raise DataError(f"{side}: label column {column!r} has a class that training did not have")
-    if classes is None and positive is not None:
-        at = position_of(positive, known, f"{side}: label column {column!r}")
-        known = known[[1 - at, at]]
-    codes: Reals = (values == known[1]).astype(np.float64)
-    return codes, (_named(known[0]), _named(known[1]))
-
-
-def position_of(positive: Any, classes: NDArray[Any], where: str) -> int:
-    """Which of two classes is ``positive``, 0 or 1; numbers are equal as numbers, and the words
-    true and false are 1 and 0. DataError, which names no class of the data, where it is neither."""
-    for position, known in enumerate(classes.tolist()):
-        if known == positive or str(_named(known)) == str(positive):
-            return position
-        if not isinstance(known, str):
-            words = {"true": 1.0, "false": 0.0}
-            with suppress(ValueError):
-                if float(words.get(str(positive).lower(), positive)) == known:
-                    return position
-    raise DataError(
-        f"{where}: no label is {positive!r}, which positive_label names: write the class as the "
-        "data have it"
-    )
-
-
-def _named(label: Any) -> Any:
-    """A class for people and files: whole numbers without a decimal point."""
-    value = label.item() if isinstance(label, np.generic) else label
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def numeric_labels(values: NDArray[Any], column: str, side: str) -> Reals:
-    """Labels of a regression, or the numbers of several classes: not text."""
-    if values.dtype.kind not in "fiub":
-        raise DataError(
-            f"{side}: label column {column!r} holds text; a regression needs numbers, and of "
-            "several classes their numbers, from 0"
-        )
-    return values.astype(np.float64)
-
-
 def _refuse_texts(columns: Mapping[str, pa.ChunkedArray], side: str) -> None:
     """One DataError for all columns that are no numbers."""
     told = {
@@ -357,9 +297,16 @@ def _refuse_texts(columns: Mapping[str, pa.ChunkedArray], side: str) -> None:
         raise not_numeric(f"{side}: ", told)
 
 
-def not_numeric(where: str, columns: Mapping[str, tuple[str, Sequence[Any]]]) -> DataError:
+_AS_CATEGORIES = (
+    "enable_categorical of the terms and categorical_columns of party.toml; simulate --categorical"
+)
+
+
+def not_numeric(
+    where: str, columns: Mapping[str, tuple[str, Sequence[Any]]], how: str = _AS_CATEGORIES
+) -> DataError:
     """The error for columns (type, values) that are no numbers: the row of the first value that is
-    none is in the message, its text in a note."""
+    none is in the message, its text in a note. ``how``: they are taken as categories."""
     found = {
         name: (kind, *_first_text(values)) for name, (kind, values) in list(columns.items())[:20]
     }
@@ -373,7 +320,7 @@ def not_numeric(where: str, columns: Mapping[str, tuple[str, Sequence[Any]]]) ->
     error = DataError(
         f"{where}column{'' if is_one else 's'} {listed}{more} "
         f"{'is' if is_one else 'are'} not numeric; encode {'it' if is_one else 'them'} as numbers, "
-        "or leave out of the features"
+        f"take {'it' if is_one else 'them'} as categories ({how}), or leave out of the features"
         + (
             "; these may be decimal commas: write points, or part the columns by semicolons"
             if has_commas
@@ -417,7 +364,7 @@ def _numbers(column: pa.ChunkedArray, name: str, side: str, numbered: Numbered) 
     return values
 
 
-def _labels(table: _Table, name: str) -> NDArray[Any]:
+def _labels(table: SideTable, name: str) -> NDArray[Any]:
     """Labels as they are: numbers or text; none may be missing."""
     column, where = table[name], table.where("label", name)
     if pa.types.is_dictionary(column.type):

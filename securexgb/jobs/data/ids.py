@@ -8,6 +8,7 @@ texts are equal, and predictions carry the same text back.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime, time
 from typing import Any
 
 import pyarrow as pa
@@ -35,11 +36,15 @@ def in_file(rows: NDArray[Any] | None) -> Numbered:
 def id_texts(column: pa.ChunkedArray, where: str, *, may_be_days: bool = False) -> list[str]:
     """Text as it is, whole numbers of Parquet in decimal digits; empty for a null.
 
-    ``where``: "bank: id column 'pid'", for errors. ``may_be_days``: a Parquet date is YYYY-MM-DD.
+    ``where``: "bank: id column 'pid'", for errors. ``may_be_days``: a Parquet date is YYYY-MM-DD,
+    and so is a midnight without a time zone, which other programs make of a date.
     Anything else has more than one text (1, 1.0, 1e0), of which the other side might have another.
     """
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if may_be_days and pa.types.is_timestamp(column.type) and column.type.tz is None:
+        times = column.cast(pa.timestamp("us"), safe=False).to_pylist()
+        return ["" if value is None else _day_text(value) for value in times]
     kinds = (*_IDENTIFYING, *_DAYS) if may_be_days else _IDENTIFYING
     if not any(is_kind(column.type) for is_kind in kinds):
         raise DataError(
@@ -56,6 +61,10 @@ def id_texts(column: pa.ChunkedArray, where: str, *, may_be_days: bool = False) 
             f"{where} is not UTF-8 text, first in data row {len(texts) + 1}: write it as UTF-8"
         ) from None
     return texts
+
+
+def _day_text(value: datetime) -> str:
+    return str(value if value.time() != time() else value.date())
 
 
 def joined_ids(columns: Sequence[Sequence[str]]) -> list[str]:

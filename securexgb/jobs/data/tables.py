@@ -28,12 +28,15 @@ from securexgb.terms.party import MISSING
 _SEPARATORS = ",;\t|"
 _HEAD_BYTES = 1 << 16
 _PARQUET = b"PAR1"
+_UTF16 = "text in UTF-16 or UTF-32: save it as UTF-8"
 _OTHER_KINDS = {
     _PARQUET: "a Parquet file: let its name end in .parquet",
     b"PK\x03\x04": "a zip file, perhaps a spreadsheet: save it as CSV",
     b"\xd0\xcf\x11\xe0": "an old spreadsheet: save it as CSV",
 }
 """Files of other kinds by their first bytes."""
+_MARKS = (b"\xff\xfe", b"\xfe\xff")
+"""How UTF-16 begins, mostly; where it does not, every second byte of a plain name is zero."""
 DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+\s*")
 
 
@@ -104,8 +107,13 @@ def _check_kind(path: Path, side: str, is_parquet: bool) -> None:
             f"{side}: {path} is no Parquet file, though its name says so: it does not begin with "
             "PAR1; write it again, or let its name end in .csv"
         )
-    if not is_parquet and start in _OTHER_KINDS:
-        raise DataError(f"{side}: {path} is no CSV file, but {_OTHER_KINDS[start]}")
+    if is_parquet:
+        return
+    kind = _OTHER_KINDS.get(start)
+    if kind is None and (start[:2] in _MARKS or b"\0\0" in (start[::2], start[1::2])):
+        kind = _UTF16
+    if kind is not None:
+        raise DataError(f"{side}: {path} is no CSV file, but {kind}")
 
 
 def _read_csv(path: Path, ways: CsvWays) -> pa.Table:

@@ -65,6 +65,8 @@ def closing_cost(job: Job) -> Cost:
         cost += importance_cost(params, job.layout.total_columns, trees)
     whole = replace(params, auc_rows=0)
     sampled = [one for one in job.sets if is_sampled(params, one.rows)]
+    if sampled:
+        cost += Cost(rounds=1)  # whether both have it
     return cost + Cost().at_once(*(metric_cost("auc", one, whole) for one in sampled))
 
 

@@ -3,9 +3,9 @@
 A directory holds ``state.json`` (which training this is), ``tree-N.npz`` (own halves of the trees
 of round N, one for each output, as in a model file), ``margins-N.npz`` (own shares of all
 margins after N rounds, for the last two) and, of a finished training whose terms ask for it,
-``importance.npz`` (the opened per cents). Every file is written whole or not at all, the trees
-last, so that a round that is there is complete. No correlation and no mask is ever written. With a
-key every file is encrypted.
+``ending.npz`` (what was opened when it had ended: importance, and the auc of all rows). Every file
+is written whole or not at all, the trees last, so that a round that is there is complete. No
+correlation and no mask is ever written. With a key every file is encrypted.
 
 Every file says what it is: its name, the format, role, model id and job digest, and of a
 round and the margins after it the session too. Trees and margins hold this header beside
@@ -18,8 +18,8 @@ beginning of both their lists. What one of them has beyond it is removed first. 
 is finished nothing is removed or written any more.
 
 A newest file that is damaged, by a disk or by hand, costs no more than itself: without its newest
-tree a training goes on from the one before, margins are computed from the trees, and importance is
-opened again. An older tree that is damaged is named, and nothing is thrown away unasked.
+tree a training goes on from the one before, margins are computed from the trees, and what an ending
+opens is opened again. An older tree that is damaged is named, and nothing is thrown away unasked.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ from securexgb.storage.whole import (
     write_whole,
 )
 
-FORMAT = 6
+FORMAT = 7
 MOST_AHEAD = 1
 """So many rounds a side may have that the other side was killed before it kept them."""
 _KEPT_MARGINS = 2
-_IMPORTANCE = "importance.npz"
+_ENDING = "ending.npz"
 
 
 @dataclass(frozen=True)
@@ -98,17 +98,25 @@ class SavedRound:
 
 
 @dataclass(frozen=True)
+class Ending:
+    """What was opened when a training had ended: ``importance`` and ``whole_auc`` as in a
+    ``ModelHalf``, the latter in the order of the sets; empty where there is none."""
+
+    importance: tuple[int, ...] = ()
+    whole_auc: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
 class LoadedCheckpoint:
     """What a directory holds.
 
-    ``margins``: after how many rounds they are known. ``importance``: of a finished training, see
-    ``ModelHalf``.
+    ``margins``: after how many rounds they are known. ``ending``: of a finished training.
     """
 
     state: TrainingState
     rounds: tuple[SavedRound, ...]
     margins: frozenset[int]
-    importance: tuple[int, ...] | None = None
+    ending: Ending = Ending()
 
 
 class CheckpointStore:
@@ -165,7 +173,7 @@ class CheckpointStore:
                 self._pass_over(len(rounds), error)
                 break
         known = {n for n, newest in enumerate(rounds, 1) if self._has_margins(n, newest.session)}
-        return LoadedCheckpoint(state, tuple(rounds), frozenset(known), self._importance())
+        return LoadedCheckpoint(state, tuple(rounds), frozenset(known), self._ending())
 
     def _pass_over(self, number: int, error: DataError) -> None:
         """Leave out the damaged round ``number``; the error again unless it is the newest."""
@@ -197,14 +205,18 @@ class CheckpointStore:
         """Write round number ``count - 1`` and the margins after it, of all rows."""
         self._write_arrays(self._margins_path(count).name, {"margins": margins}, newest.session)
         # What may be there is of fewer trees.
-        remove(self._path(_IMPORTANCE))
+        remove(self._path(_ENDING))
         arrays = stacked(newest.trees) | {"metrics": np.array(newest.metrics, np.float64)}
         self._write_arrays(f"tree-{count - 1}.npz", arrays, newest.session)
         remove(self._margins_path(count - _KEPT_MARGINS))
 
-    def save_importance(self, importance: Sequence[int]) -> None:
+    def save_ending(self, ending: Ending) -> None:
         """Write what was opened when the training had ended."""
-        self._write_arrays(_IMPORTANCE, {"per_cents": np.array(importance, np.int64)}, "")
+        arrays: Arrays = {
+            "per_cents": np.array(ending.importance, np.int64),
+            "whole_auc": np.array(ending.whole_auc, np.float64),
+        }
+        self._write_arrays(_ENDING, arrays, "")
 
     def margins(self, count: int, session: str) -> Words:
         """The margins after ``count`` rounds, the last of which was grown in ``session``."""
@@ -223,23 +235,25 @@ class CheckpointStore:
         self._remove(after=count)
         sync_directory(self._directory)
 
-    def _importance(self) -> tuple[int, ...] | None:
-        if not self._path(_IMPORTANCE).exists():
-            return None
+    def _ending(self) -> Ending:
+        if not self._path(_ENDING).exists():
+            return Ending()
         try:
-            arrays, _ = self._read_arrays(_IMPORTANCE)
-            found = _part(arrays, "per_cents", np.dtype(np.int64), _IMPORTANCE)
+            arrays, _ = self._read_arrays(_ENDING)
+            per_cents = _part(arrays, "per_cents", np.dtype(np.int64), _ENDING)
+            aucs = _part(arrays, "whole_auc", np.dtype(np.float64), _ENDING)
         except _AnotherFile:
             raise
         except DataError:
-            self._tell(f"{self._path(_IMPORTANCE)} is damaged: importance is opened again")
-            return None
-        return tuple(int(value) for value in found.reshape(-1))
+            self._tell(f"{self._path(_ENDING)} is damaged: what it has is opened again")
+            return Ending()
+        values = aucs.reshape(-1).tolist()
+        return Ending(tuple(int(value) for value in per_cents.reshape(-1)), tuple(values))
 
     def _remove(self, after: int) -> None:
-        # Importance is of all the trees that there are.
+        # An ending is of all the trees that there are.
         if not after or self._path(f"tree-{after}.npz").exists():
-            remove(self._path(_IMPORTANCE))
+            remove(self._path(_ENDING))
         for kind, first in (("tree", after), ("margins", after + 1)):
             for path in self._directory.glob(f"{kind}-*.npz"):
                 number = path.stem.removeprefix(f"{kind}-")

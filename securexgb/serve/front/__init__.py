@@ -1,0 +1,1 @@
+"""What callers see of a replica: the Open Inference Protocol over HTTP, health, figures."""

@@ -1,0 +1,1 @@
+"""Who may still be scored: budgets, and the audit of what was asked, in one SQLite file a side."""

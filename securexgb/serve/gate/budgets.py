@@ -1,0 +1,220 @@
+"""Budgets: what a key, a caller, a day and a model may still cost, counted before it is scored.
+
+One transaction a batch: it reads the counters, decides row by row in the order asked, writes the
+counters and the audit's entry, and is on disk when ``admit`` returns. A process that is killed in
+the midst has counted a batch wholly or not at all, and answers nothing that it has not counted.
+The bound of each budget is the stricter of the terms' and of this side's own.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from securexgb.errors import UsageError
+from securexgb.federation.session import Federation
+from securexgb.serve.gate.audit import ADMITTED, UNKNOWN, AuditSecret, Batch, add_entry
+from securexgb.serve.gate.database import database_errors, open_database
+from securexgb.serve.parts import Asked
+from securexgb.terms.serving import Budgets, ServeTerms
+
+SECRET_BYTES = 32
+_WORDS = {
+    "rows_in_all": "{:,} rows of one model",
+    "rows_a_day": "{:,} rows a day",
+    "keys_a_day": "{:,} different keys a day",
+    "rows_a_key_a_day": "{:,} rows of one key a day",
+    "rows_a_caller_a_day": "{:,} rows of one caller a day",
+}
+"""Every budget, in the order in which they are asked; a row's outcome in the audit is the place of
+the one that refused it, from 1."""
+_PUT = (
+    "INSERT INTO counts (day, kind, name, rows) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (day, kind, name) DO UPDATE SET rows = excluded.rows"
+)
+_USED = "SELECT name, rows FROM counts WHERE day = ? AND kind = ? AND name IN (?)"
+_MOST_NAMES = 900
+"""In one question to SQLite."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_Counter = tuple[int, str, bytes]
+"""Day (0 of what is for ever), kind, name."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The bounds that hold, and where each stands: by budget, rows or keys and a file's name."""
+
+    bounds: Mapping[str, tuple[int, str]]
+    side: str
+
+    @staticmethod
+    def of(terms: ServeTerms, own: Budgets, side: str) -> Limits:
+        """The stricter of both; where they are equal the terms'."""
+        found = {}
+        for name in _WORDS:
+            stated = [
+                (bound, file)
+                for table, file in ((terms, "job.toml"), (own, "party.toml"))
+                if (bound := getattr(table, name, None)) is not None
+            ]
+            if stated:
+                found[name] = min(stated, key=lambda one: one[0])
+        return Limits(found, side)
+
+    def sentence(self, outcome: int) -> str:
+        """Why a row is refused."""
+        name = tuple(_WORDS)[outcome - 1]
+        bound, file = self.bounds[name]
+        until = "" if name == "rows_in_all" else " until midnight UTC"
+        return (
+            f"{self.side} scores at most {_WORDS[name].format(bound)} ({name} in [serve] of "
+            f"{file}), and they are used up{until}"
+        )
+
+
+@dataclass
+class _Day:
+    """The counters of one batch: as they are, and which of them change."""
+
+    day: int
+    model: bytes
+    used: dict[_Counter, int]
+    changed: dict[_Counter, int] = field(default_factory=dict)
+
+    def outcome(self, limits: Limits, key: bytes, caller: bytes) -> int:
+        """Count a row, or say which budget has nothing left for it."""
+        counters: dict[str, _Counter] = {
+            "rows_in_all": (0, "model", self.model),
+            "rows_a_day": (self.day, "day", b""),
+            "keys_a_day": (self.day, "keys", b""),
+            "rows_a_key_a_day": (self.day, "key", key),
+            "rows_a_caller_a_day": (self.day, "caller", caller),
+        }
+        is_known = self.used.get(counters["rows_a_key_a_day"], 0) > 0
+        asked = [n for n in _WORDS if not (n == "keys_a_day" and is_known)]
+        if not caller:
+            asked.remove("rows_a_caller_a_day")
+        for name in asked:
+            bound, _ = limits.bounds.get(name, (None, ""))
+            if bound is not None and self.used.get(counters[name], 0) >= bound:
+                return tuple(_WORDS).index(name) + 1
+        for name in asked:
+            self.add(counters[name])
+        return ADMITTED
+
+    def add(self, counter: _Counter) -> None:
+        self.changed[counter] = self.used[counter] = self.used.get(counter, 0) + 1
+
+
+class AuditedGate:
+    """``Gate`` on a SQLite file. ``now``: the clock, in UTC."""
+
+    def __init__(
+        self,
+        path: Path,
+        limits: Limits,
+        secret: AuditSecret,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Open the file, or make it; FileError, DataError."""
+        self._path, self._limits, self._secret, self._now = path, limits, secret, now
+        self._lock = threading.Lock()
+        self._connection = open_database(path)
+
+    def __repr__(self) -> str:
+        return "AuditedGate()"
+
+    def admit(self, asked: Asked) -> tuple[str | None, ...]:
+        """For each row None, or why it is refused; FileError where nothing can be counted, and
+        then nothing must be scored."""
+        now = self._now()
+        digests = [self._secret.key(key) for key in asked.keys]
+        with self._lock, database_errors("write", self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                outcomes = self._count(asked, digests, now)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        passed = (ADMITTED, UNKNOWN)
+        return tuple(None if one in passed else self._limits.sentence(one) for one in outcomes)
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def _count(self, asked: Asked, digests: Sequence[bytes], now: datetime) -> bytes:
+        day = self._begin_day((now - _EPOCH).days)
+        callers = [name.encode() for name in asked.callers or ("",) * len(asked.keys)]
+        known = asked.known or (True,) * len(asked.keys)
+        counted = _Day(day, asked.model.encode(), self._used(day, asked, digests, callers))
+        outcomes = bytes(
+            counted.outcome(self._limits, key, caller) if is_known else UNKNOWN
+            for key, caller, is_known in zip(digests, callers, known, strict=True)
+        )
+        time = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        number = add_entry(
+            self._connection, Batch(time, day, asked, digests, outcomes), self._secret
+        )
+        counted.changed[0, "entries", b""] = number
+        self._connection.executemany(
+            _PUT, [(*place, rows) for place, rows in counted.changed.items()]
+        )
+        return outcomes
+
+    def _begin_day(self, today: int) -> int:
+        """The day to count for; counters of days before are removed. A clock that goes back does
+        not bring a day's budgets back."""
+        (newest,) = self._connection.execute("SELECT max(day) FROM counts").fetchone()
+        day = max(today, newest or 0)
+        if day != newest:
+            self._connection.execute("DELETE FROM counts WHERE day BETWEEN 1 AND ?", (day - 1,))
+        return day
+
+    def _used(
+        self, day: int, asked: Asked, digests: Sequence[bytes], callers: Sequence[bytes]
+    ) -> dict[_Counter, int]:
+        """The counters that the rows may move."""
+        wanted: list[tuple[int, str, Sequence[bytes]]] = [
+            (0, "model", (asked.model.encode(),)),
+            (day, "day", (b"",)),
+            (day, "keys", (b"",)),
+            (day, "caller", tuple(set(callers))),
+        ]
+        keys = tuple(set(digests))
+        wanted += [
+            (day, "key", keys[at : at + _MOST_NAMES]) for at in range(0, len(keys), _MOST_NAMES)
+        ]
+        return {
+            (of, kind, bytes(name)): rows
+            for of, kind, names in wanted
+            for name, rows in self._rows(of, kind, names)
+        }
+
+    def _rows(self, day: int, kind: str, names: Sequence[bytes]) -> sqlite3.Cursor:
+        places = ", ".join("?" * len(names))
+        arguments: list[Any] = [day, kind, *names]
+        return self._connection.execute(
+            _USED.replace("(?)", f"({places})"),
+            arguments,
+        )
+
+
+def open_gate(federation: Federation) -> AuditedGate:
+    """The gate of this side's replica, by terms and settings."""
+    terms, settings = federation.terms.serve, federation.config.serve
+    if terms is None or settings is None:
+        raise UsageError(
+            "nothing is served: it takes a table [serve] in job.toml, at both sides, and one in "
+            "this side's party.toml"
+        )
+    limits = Limits.of(terms, settings.budgets, federation.config.name)
+    lasting = federation.endpoint().credentials.lasting_secret(SECRET_BYTES)
+    return AuditedGate(settings.audit, limits, AuditSecret(lasting))

@@ -1,0 +1,1 @@
+"""The pair that scores: sessions that stay open between replicas, batches, models, stock."""

@@ -496,10 +496,10 @@ def protocols(results: Results) -> str:
     rows = []
     for (name,), found in grouped(named, "protocol").items():
         by = {line["source"]: line for line in found}
-        local, two = by["insecure-local"], by["two-party"]
+        local, two = by["insecure-local"], by.get("two-party", {})
         size = local["online_bytes"] / local["count"]
         row = [f"`{name}`", f"{local['count']:,} {local['unit']}", round(local["rounds"]), size]
-        rows.append([*row, local["per_second"], two["per_second"]])
+        rows.append([*row, local["per_second"], at(two, "per_second")])
     head = ("protocol", "on", "rounds", "bytes each", "a second, protocol alone", "a second, all")
     return table(head, rows)
 

@@ -141,11 +141,11 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         "gain", of hidden splits: of the gain of all splits (xgboost's total_gain), adding up to 1
         over the columns of both sides; alone exact, and one side of a federation sees what was
         opened of its own columns, in hundredths, where the terms say importance = "gain". "cover"
-        (total_cover) in its place where the parameter, or the terms, say importance = "cover".
-        "weight", of owned splits: of the number of those of nodes that did split, adding up to 1;
-        one side of a federation, which cannot tell these, counts all splits of its own. None:
-        whichever the model has. Raises NotAvailable, which is an AttributeError, where there is
-        none.
+        (total_cover) or "weight" in its place where the parameter, or the terms, say so by
+        importance. "weight", of owned splits: of the number of those of nodes that did split,
+        adding up to 1; one side of a federation, which cannot tell these, counts all splits of its
+        own. None: whichever the model has. Raises NotAvailable, which is an AttributeError, where
+        there is none.
         """
         check_is_fitted(self)
         shares = np.zeros(self.n_features_in_)

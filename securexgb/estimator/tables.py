@@ -139,6 +139,11 @@ class CheckedTables(Parameters):
         if base_margin is None:
             return None
         shape = np.shape(base_margin)
+        if len(shape) == 2 and shape[1] > 1:
+            raise UsageError(
+                f"base_margin has the shape {shape}: it is one number a row, and objectives of "
+                "several classes take none"
+            )
         if shape not in ((len(X),), (len(X), 1)):
             raise UsageError(
                 f"base_margin must be one number for each of {len(X)} rows, it has shape {shape}"

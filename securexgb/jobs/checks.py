@@ -25,19 +25,21 @@ from securexgb.errors import DataError, SecureXGBError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.aligning.kept import command
 from securexgb.jobs.aligning.sets import data_set, read_source
-from securexgb.jobs.alignment import Named, column_counts, same_names, same_rows
+from securexgb.jobs.alignment import Named, same_names, same_rows
+from securexgb.jobs.columns import agree_on_columns
 from securexgb.jobs.data.files import load_rows, load_sets, needed_file, needed_sets
 from securexgb.jobs.estimating.estimate import Estimate, estimate
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import FAST, Link, measured
 from securexgb.jobs.estimating.words import estimate_sentence, evaluation_warning
-from securexgb.jobs.job import check_hidden
+from securexgb.jobs.job import TrainingJob, check_hidden
 from securexgb.jobs.ledgers import verdict_of
 from securexgb.jobs.reports import versions
 from securexgb.jobs.resuming.earlier import EarlierRun, effective
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
 from securexgb.report.text import (
+    MOST_NAMED,
     bits_line,
     bits_warnings,
     classes_sentence,
@@ -108,6 +110,7 @@ class Checks:
         if federation.role == "label":
             self._run("scales", self._scales)
         self._run("numbers", self._numbers)
+        self._run("training", self._training)
         self._run("disk", self._disk)
 
     def run_together(self) -> None:
@@ -210,6 +213,19 @@ class Checks:
         self.numbers, warnings = numbers, bits_warnings(numbers)
         text = "; ".join([bits_line(numbers), *warnings])
         return _Warning(text) if warnings else text
+
+    def _training(self) -> str:
+        """What else a training would refuse of this side's data."""
+        if self.training is None or self.first is not None:
+            return "not looked at: see what failed"
+        job = TrainingJob(self.params, self.training, tuple(self.sets))
+        job.check(self.federation.config.rank)
+        kinds = self.training.categories
+        counted = ", ".join(f"{name!r} {len(of)}" for name, of in list(kinds.items())[:MOST_NAMED])
+        more = f" and {len(kinds) - MOST_NAMED} more" if len(kinds) > MOST_NAMED else ""
+        limit = f"fewer than {self.params.category_limit} each"
+        said = f"; categorical columns ({limit}): {counted}{more}" if kinds else ""
+        return f"this side's data can be trained on{said}"
 
     def _layout(self, rows: Rows, columns: tuple[int, int]) -> Layout:
         """The training's shapes; weights the feature party sees by the terms alone."""
@@ -317,7 +333,7 @@ class Checks:
             rows_are = self._compared(party, sets)
             self.dealer = verdict_of(party)
             self.link = measured(party)
-            columns = column_counts(party, len(rows.column_names))
+            columns = agree_on_columns(party, self.params, rows).counts
             self.peer_columns = columns[1 - party.rank]
             layout = self._layout(rows, columns)
             self.leaks = before_training(self.params, layout, self._set_rows())

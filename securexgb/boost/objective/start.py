@@ -61,6 +61,11 @@ def check_base_margin(
                 f"{named} at the feature party come with base margins: these are the label party's"
             )
         return
+    if base_margin is not None and params.traits.is_multi:
+        raise UsageError(
+            f"{named} at the label party come with base margins, which are one number a row, and "
+            f"objective {params.objective!r} has a margin for each class: leave them out"
+        )
     bound = params.base_margin_bound
     if base_margin is None:
         if bound is not None:

@@ -29,8 +29,9 @@ from securexgb.boost.objective.objective import (
     label_gradients,
 )
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.splits.level import Level, LevelSplits, chosen_leaves
+from securexgb.boost.splits.level import Level, LevelSplits, chosen_leaves, widened_leaves
 from securexgb.boost.splits.sample import sampled_rows
+from securexgb.boost.tree import value_bits
 from securexgb.correlations.rows import RowShape
 from securexgb.mpc.left_bits import register_rows
 from securexgb.mpc.matrix import Buckets, MatrixShape, register
@@ -143,7 +144,8 @@ class LocalRows:
         splits = [*self._splits, self._split_rows(level)]
         self._splits = []
         rate = self._job.params.learning_rate
-        moves = chosen_leaves(self._party, splits, values, self._rows, rate)
+        chosen = chosen_leaves(self._party, splits, values, self._rows, value_bits(rate))
+        moves = widened_leaves(self._party, chosen, rate)
         self._margins, self._at_label = self._margins + moves, False
 
     def margins(self) -> Shared:

@@ -139,14 +139,10 @@ class CheckedTables(Parameters):
         if base_margin is None:
             return None
         shape = np.shape(base_margin)
-        if len(shape) == 2 and shape[1] > 1:
-            raise UsageError(
-                f"base_margin has the shape {shape}: it is one number a row, and objectives of "
-                "several classes take none"
-            )
         if shape not in ((len(X),), (len(X), 1)):
             raise UsageError(
-                f"base_margin must be one number for each of {len(X)} rows, it has shape {shape}"
+                f"base_margin must be one number for each of {len(X)} rows, and objectives of "
+                f"several classes take none; it has the shape {shape}"
             )
         return np.asarray(column_or_1d(base_margin, dtype=np.float64, warn=True))
 

@@ -89,20 +89,20 @@ def best_cost(nodes: int, candidates: int, score_bits: int, words: int, behind: 
     for size in first:
         candidates = -(-candidates // size)
         places = nodes * candidates
-        total += _stage_cost(size, places, score_bits)
+        total += winners_cost(size, places, score_bits)
         total += multiplex_shared_cost(size * places, (score_bits, *payload))
         if members > 1:
             joined = gate_cost(members, words_per(size * places))
         members *= size
-    total += _stage_cost(last, nodes, score_bits).at_once(joined)
+    total += winners_cost(last, nodes, score_bits).at_once(joined)
     found = gate_cost(members, words_per(nodes * candidates))
     return total + multiplex_shared_cost(last * nodes, payload).at_once(
         found, gate_cost(behind, words_per(nodes))
     )
 
 
-def _stage_cost(size: int, places: int, score_bits: int) -> Cost:
-    """Cost of the marks of the winners of so many groups of one size."""
+def winners_cost(size: int, places: int, score_bits: int) -> Cost:
+    """Cost of ``winners``: the marks of the winners of so many groups of one size."""
     words = words_per(size * places)
     more = all_wanted(size - 1, words)
     return blocks_cost([score_bits - 1], _pairs(size) * places, more) + all_cost(size - 1, words)
@@ -268,7 +268,7 @@ def _ideal_winners(scores: Shared, score_bits: int) -> SharedBits:
 
 
 @protocol(
-    cost=lambda scores, score_bits: _stage_cost(scores.shape[0], scores.shape[1], score_bits),
+    cost=lambda scores, score_bits: winners_cost(scores.shape[0], scores.shape[1], score_bits),
     opens="masked digits, tables and gates, uniform",
     source="all pairs, then an and of each one's comparisons",
     ideal=_ideal_winners,

@@ -51,6 +51,8 @@ from securexgb.mpc.shared import Shared, SharedBits, Words
 
 Bits = NDArray[np.bool_]
 Owners = NDArray[np.int64]
+_SHORT = 1 << 10
+"""Rows of so few elements are worked on together: of many short ones each would cost as much."""
 Both = tuple[Shared, Shared]
 
 
@@ -186,17 +188,21 @@ def multiplex_shared(
 
     The results are right modulo 2^ring_bits only: one number of bits for each of the k words.
     """
-    own, result = bits.flags(), np.empty(x.shape, np.uint64)
+    own, values = bits.flags(), x.words
+    if x.shape[1] == 1 and x.shape[2] <= _SHORT:  # what is sent is the same
+        own = np.ascontiguousarray(own).reshape(1, -1)
+        values = values.reshape(1, 1, -1)
+    result = np.empty(values.shape, np.uint64)
 
     def signed(row: int) -> Words:
-        words: Words = x.words[row]
+        words: Words = values[row]
         signs: Words = np.uint64(1) - (own[row].astype(np.uint64) << np.uint64(1))
         return words * signs
 
     _add_products(party, own, list(result), signed, list(result), ring_bits)
-    for kept, words, flags in zip(result, x.words, own, strict=True):
+    for kept, words, flags in zip(result, values, own, strict=True):
         kept += words * flags
-    return Shared(result)
+    return Shared(result.reshape(x.shape))
 
 
 def both_set_cost(count: int) -> Cost:

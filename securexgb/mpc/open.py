@@ -112,3 +112,16 @@ def open_to(party: Party, rank: int, x: Shared, reveal: Reveal) -> Words | None:
     party.ledger.record(reveal, ROLES[rank], x.size)
     words = _open_to(party, x, rank)
     return words if party.rank == rank else None
+
+
+def open_numbers_to(party: Party, rank: int, bits: SharedBits, width: int, reveal: Reveal) -> Words:
+    """Numbers of ``width`` bits at party ``rank``, from their bits (k * width, n), lowest first:
+    (k, n); zeros at the other. One message."""
+    numbers = bits.words.shape[0] // width
+    party.ledger.record(reveal, ROLES[rank], numbers * bits.count)
+    flags = _open_bits_to(party, bits, rank).reshape(numbers, width, bits.count)
+    if party.rank != rank:
+        flags = np.zeros_like(flags)
+    weights = np.uint64(1) << np.arange(width, dtype=np.uint64)[:, None]
+    found: Words = (flags * weights).sum(axis=1, dtype=np.uint64)
+    return found

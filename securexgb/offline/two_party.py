@@ -50,7 +50,7 @@ from securexgb.correlations.triples import TriplePieces, Triples
 from securexgb.offline.ahead import Supply
 from securexgb.offline.oblivious_transfer import KEY, STRETCH_AFTER, WORD, ObliviousTransfer
 from securexgb.offline.producer import PrefetchQueue, Producer, ProductsAhead
-from securexgb.offline.rows_ahead import RowBitsAhead
+from securexgb.offline.rows.rows_ahead import RowBitsAhead
 from securexgb.offline.traffic.tiles import tile_of
 
 SUM_TRANSFERS = 64
@@ -114,20 +114,22 @@ class TwoPartySource:
     def keep(self, stock: Budget) -> None:
         """Keep so much made ahead of use, from now on: what a service answers with at once. Both
         parties say so at the same place of the program."""
-        for kind, count in self._as_made(stock).items():
+        wanted = self._as_made(stock)
+        for kind in sorted(wanted, key=lambda one: one.name):  # the same order at both
+            count = wanted[kind]
             self._supply(kind)
             self._queues[kind].keep(count + -count % kind.block)
+        if stock.row_nodes:
+            self.row_bits.keep(words_per(stock.row_nodes))
 
     def ready_share(self, stock: Budget) -> float:
         """Which part of such a stock is there, of the kind of which there is least."""
         parts = [self._queues[kind].there / n for kind, n in self._as_made(stock).items()]
         return min(parts, default=1.0)
 
-    def fill(self, stock: Budget) -> None:
-        """Return when all is there that was ordered of these kinds; raises what that has failed
-        with."""
-        queues = [self._queues[kind] for kind in self._as_made(stock)]
-        self.producer.wait(lambda: all(queue.arrived >= queue.requested for queue in queues))
+    def fill(self) -> None:
+        """Return when all that was ordered is there; raises what that has failed with."""
+        self.producer.run(lambda: None)
 
     def begin_job(self, sums: int) -> None:
         """See ``correlations.source``: keys, and pools where they pay."""

@@ -21,7 +21,8 @@ import securexgb.mpc.multiplex
 import securexgb.mpc.numbers.per_cents
 import securexgb.mpc.numbers.softmax
 import securexgb.mpc.numbers.table
-import securexgb.mpc.sort  # noqa: F401
+import securexgb.mpc.sort
+import securexgb.mpc.strongest  # noqa: F401
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.costs.trees import round_cost
 from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape
@@ -224,6 +225,7 @@ def _of_mpc(
             score_bits(numbers),
             least_score(numbers),
         ),
+        "mpc.strongest.strongest": (Shared.zeros(10, count // 10), 39, 4),
         "mpc.sort.sort_bits": (SharedBits.zeros(37, 1, count=count),),
         "mpc.multiplex.multiplex_private": (
             owners,

@@ -78,8 +78,8 @@ class Gate(Protocol):
     """Budgets and the audit of one replica. Threads may ask at the same time."""
 
     def admit(self, asked: Asked) -> tuple[str | None, ...]:
-        """For each row None, or which budget refuses it, in words. What is admitted is counted and
-        on disk when this returns."""
+        """For each row None, or which budget refuses it, in words; None, too, where its key is not
+        known. What is admitted is counted and on disk when this returns."""
         ...
 
     def close(self) -> None: ...

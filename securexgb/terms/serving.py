@@ -55,8 +55,11 @@ class ServeTerms(TomlFile):
     rows_a_day: Count | None = None
     """Both sides refuse more rows a day, of all keys."""
     reasons_to: Literal["none", "label"] = "none"
-    """Who may ask which groups of columns lowered or raised a score most: their numbers are
+    """Who may ask which groups of columns raised or lowered a score most: their numbers are
     opened, nothing of how much."""
+    reasons_for: Literal["raised", "lowered"] = "raised"
+    """Which groups are strong: those that raised a score most, against their references, or those
+    that lowered it most. The reasons of whoever is declined are those of the worse side."""
     reasons: Annotated[int, Field(ge=1, le=8)] = 4
     """How many groups are opened, the strongest first."""
     label_groups: Groups = Field(default_factory=dict)

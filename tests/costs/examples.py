@@ -439,6 +439,11 @@ EXAMPLES: dict[str, Callable[[Draw], Arguments]] = {
     "mpc.numbers.unpack.round_sums": _round_sums,
     "mpc.numbers.divide.divide": _divide,
     "mpc.numbers.divide.reciprocal": _reciprocal,
+    "mpc.strongest.strongest": lambda draw: [
+        _numbers(draw, int(draw.choice([1, 2, 5])), _count(draw)),
+        public(40),
+        public(int(draw.integers(1, 4))),
+    ],
     "mpc.argmax.argmax": _argmax,
     "mpc.argmax.winners": lambda draw: [
         _numbers(draw, int(draw.integers(2, 40)), _count(draw) // 8 + 1),

@@ -425,8 +425,8 @@ def test_base_margins_alone_are_xgboosts(cancer, positive):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"base_margin": np.zeros(5)}, r"each of \d+ rows, it has shape \(5,\)"),
-        ({"base_margin": np.zeros((200, 3))}, "it is one number a row"),
+        ({"base_margin": np.zeros(5)}, r"it has the shape \(5,\)"),
+        ({"base_margin": np.zeros((200, 3))}, "must be one number for each of"),
         ({"base_margin": 1.0}, "must be one number for each of"),
         ({"base_margin": np.full(200, np.inf)}, "one finite base margin each"),
         ({"base_margin": np.full(200, np.nan)}, "one finite base margin each"),

@@ -84,8 +84,11 @@ def test_a_key_that_a_side_lacks_gets_no_score(companies: Companies, pair: Any) 
     there.place[here_only], here.place[there_only] = moved
     assert found.statuses == ("unknown there", "scored", "unknown here", "unknown here")
     assert np.isnan(found.values).tolist() == [True, False, True, True]
-    assert companies.label.gate.asked[-1].keys == (here_only, "key 4")
-    assert companies.feature.gate.asked[-1].keys == ("key 4",)
+    asked = companies.label.gate.asked[-1]
+    assert asked.keys == (here_only, "key 4", there_only, "nobody")
+    assert asked.known == (True, True, False, False)
+    asked = companies.feature.gate.asked[-1]
+    assert (asked.keys, asked.known) == ((here_only, "key 4"), (False, True))
 
 
 def test_budgets_of_each_side(companies: Companies, pair: Any) -> None:

@@ -18,8 +18,8 @@ from securexgb.boost.columns.binning import Binner
 from securexgb.boost.ensemble import ModelHalf, Round
 from securexgb.boost.executor import LocalExecutor
 from securexgb.boost.splits.hidden import HiddenSplits
-from securexgb.boost.splits.level import chosen_leaves
-from securexgb.boost.tree import HiddenTree
+from securexgb.boost.splits.level import chosen_leaves, widened_leaves
+from securexgb.boost.tree import HiddenTree, value_bits
 from securexgb.correlations.rows import RowShape
 from securexgb.mpc.left_bits import FixedTables
 from securexgb.mpc.party import Party
@@ -38,8 +38,9 @@ class HiddenScores:
         shape = RowShape(0, model.layout.columns, model.layout.all_bins)
         self._tables = FixedTables(party, shape, tables)
 
-    def margins(self, features: NDArray[np.float64]) -> Shared:
-        """The sums of leaf values of rows, own columns (n, f): shared (outputs, n)."""
+    def margins(self, features: NDArray[np.float64], ring_bits: int | None = None) -> Shared:
+        """The sums of leaf values of rows, own columns (n, f): shared (outputs, n), right modulo
+        2^ring_bits where that is given."""
         model, rows = self._model, features.shape[0]
         layout, trees = model.layout, self._leaves.shape[0]
         bins = Binner(model.cuts, model.categorical).transform(features)
@@ -50,7 +51,10 @@ class HiddenScores:
             nodes = slice(trees * ((1 << depth) - 1), trees * ((2 << depth) - 1))
             levels.append(HiddenSplits(left[nodes]))
         rate = model.params.most_rate
-        values = chosen_leaves(self._party, levels, self._leaves, rows, rate)
+        bits = value_bits(rate) if ring_bits is None else ring_bits
+        values = chosen_leaves(self._party, levels, self._leaves, rows, bits)
+        if ring_bits is None:
+            values = widened_leaves(self._party, values, rate)
         return values.reshape(self._rounds, -1, rows).sum(axis=0)
 
 

@@ -41,20 +41,26 @@ def chosen_leaves(
     levels: Sequence[LevelSplits],
     leaves: Shared,
     rows: int,
-    learning_rate: float,
+    ring_bits: int,
 ) -> Shared:
     """Each row's leaf value (trees, rows), chosen bottom-up: right + bit (left - right).
 
     ``leaves``: (trees, 2^depth), margin_bits fraction bits; ``levels``: of all trees at once, top
-    first. Values are chosen in the smallest ring that tells them apart, and widened at the end.
+    first. The values are right modulo 2^ring_bits only.
     """
-    ring_bits = value_bits(learning_rate)
     values = leaves.reshape(-1, 1)  # one word a node, until the first choice among them
     for splits in reversed(levels):
         left, right = values[0::2], values[1::2]
         gap = (left - right).broadcast_to(right.shape[0], rows).reshape(-1, 1, rows)
         values = splits.keep_left(party, gap, (ring_bits,))[:, 0]
         values += right
+    return values
+
+
+def widened_leaves(party: Party, values: Shared, learning_rate: float) -> Shared:
+    """Leaf values that were chosen in the smallest ring that tells them apart, ``value_bits``, in
+    the whole one."""
+    ring_bits = value_bits(learning_rate)
     if ring_bits == 64:
         return values
     return widen(party, values.reshape(-1), ring_bits).reshape(*values.shape)

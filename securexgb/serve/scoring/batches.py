@@ -77,8 +77,10 @@ class Chunk:
 class Batches:
     """The queue between the front's threads and the one that scores."""
 
-    def __init__(self, batch_rows: int) -> None:
-        self._batch_rows = batch_rows
+    def __init__(self, batch_rows: int, with_reasons: int) -> None:
+        """Rows that go together at most, ``with_reasons`` where these are asked for: each is then
+        scored several times."""
+        self._most = {False: batch_rows, True: with_reasons}
         self._waiting: deque[Chunk] = deque()
         self._rows = 0
         self._changed = threading.Condition()
@@ -89,8 +91,9 @@ class Batches:
         with self._changed:
             if self._rows and self._rows + count > MOST_QUEUED:
                 raise NotReady(f"{self._rows} rows wait to be scored: ask again in a moment")
-            for start in range(0, count, self._batch_rows):
-                rows = np.arange(start, min(start + self._batch_rows, count))
+            most = self._most[pending.request.reasons]
+            for start in range(0, count, most):
+                rows = np.arange(start, min(start + most, count))
                 self._waiting.append(Chunk(pending, rows))
             self._rows += count
             self._changed.notify_all()
@@ -104,10 +107,11 @@ class Batches:
                 return []
             first = self._waiting[0].pending
             taken, kept, rows = list[Chunk](), deque[Chunk](), 0
+            most = self._most[first.request.reasons]
             for chunk in self._waiting:
                 one = chunk.pending
                 alike = (one.model, one.request.reasons) == (first.model, first.request.reasons)
-                if alike and rows + chunk.rows.size <= self._batch_rows:
+                if alike and rows + chunk.rows.size <= most:
                     taken.append(chunk)
                     rows += chunk.rows.size
                 else:

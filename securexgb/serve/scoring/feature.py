@@ -6,6 +6,7 @@ own; where it dials it has one at a time. What it looks up and counts is the sam
 
 from __future__ import annotations
 
+import logging
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -20,9 +21,11 @@ from securexgb.serve.parts import Features, Gate, Meter
 from securexgb.serve.scoring.allowed import serving
 from securexgb.serve.scoring.messages import Asked
 from securexgb.serve.scoring.models import Models
+from securexgb.serve.scoring.reasons import Groups
 from securexgb.serve.scoring.rows import Desk
 from securexgb.serve.scoring.session import FeatureEnd, Looked
 
+_LOG = logging.getLogger(__name__)
 AGAIN_SECONDS = 0.3
 GLANCE_SECONDS = 1.0
 
@@ -41,8 +44,11 @@ class FeatureReplica:
         self._federation, self._meter = federation, meter
         self._models = Models(federation, self._settings)
         self._desk = Desk(federation, features, gate, meter)
+        self._groups = Groups.of(federation)
         for half in self._models.halves().values():
             self._desk.prepare(half)
+            if self._groups is not None:
+                self._groups.check(half)
         self._changed = threading.Condition()
         self._links: dict[threading.Thread, GrpcChannel] = {}
         self._is_leaving = False
@@ -140,10 +146,12 @@ class FeatureReplica:
         try:
             with federation.joined(channel, self._endpoint, "serve") as party:
                 decimals = federation.terms.prediction_decimals
-                end = FeatureEnd(party, decimals, self._settings.stock_rows)
+                _LOG.info("linked with a replica of %s", federation.peer_name)
+                end = FeatureEnd(party, decimals, self._settings.stock_rows, self._groups)
                 end.serve(self._models.halves, self._looked, lambda: self._is_leaving)
         except SecureXGBError as error:
             self.problem = error
+            _LOG.info("a link ended: %s", error)
         finally:
             with self._changed:
                 del self._links[threading.current_thread()]
@@ -153,7 +161,7 @@ class FeatureReplica:
     def _looked(self, asked: Asked, half: ModelHalf) -> Looked | None:
         """Own columns of the asked keys, and which of these are counted."""
         try:
-            rows = self._desk.rows(half, asked.keys, None, asked.reasons)
+            rows = self._desk.rows(half, asked.keys, None, asked.reasons, asked.name)
         except FeaturesUnavailable as error:
             self.problem = error
             return None

@@ -8,6 +8,7 @@ one, with new correlations; what was opened of it before is opened again to the 
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -28,11 +29,13 @@ from securexgb.serve.parts import Features, Gate, Meter, Request, Scores
 from securexgb.serve.scoring.allowed import serving
 from securexgb.serve.scoring.batches import Batches, Chunk, Pending
 from securexgb.serve.scoring.models import Models
+from securexgb.serve.scoring.reasons import Groups
 from securexgb.serve.scoring.rows import Desk
 from securexgb.serve.scoring.session import LabelEnd
 from securexgb.serve.scoring.stock import LOW_WATER
 from securexgb.serve.scoring.work import Work
 
+_LOG = logging.getLogger(__name__)
 BEAT_SECONDS = 1.0
 """Between two words over a link on which nothing is scored: who waits longer for one is alone."""
 OPENING_SECONDS = 5.0
@@ -58,9 +61,14 @@ class LabelScorer:
         self.federation, self.meter = federation, meter
         self.own_models = Models(federation, self.settings)
         self.desk = Desk(federation, features, gate, meter)
+        self.groups = Groups.of(federation)
         for half in self.own_models.halves().values():
             self.desk.prepare(half)
-        self.batches = Batches(self.settings.batch_rows)
+            if self.groups is not None:
+                self.groups.check(half)
+        times = 1 if self.groups is None else 1 + len(self.groups.names)
+        most = self.settings.batch_rows
+        self.batches = Batches(most, max(1, most // times))
         self._changed = threading.Condition()
         self._link: _Link | None = None
         self._good = -RECOVERY_SECONDS
@@ -75,6 +83,8 @@ class LabelScorer:
         """See ``parts.Scorer``."""
         if not request.keys:
             raise UsageError("a request names no key")
+        if request.reasons and self.groups is None:
+            raise UsageError("the terms allow no reasons (reasons_to in [serve] of job.toml)")
         models = self.models
         self._check_ready(models)
         model = request.model or models[-1]
@@ -145,11 +155,14 @@ class LabelScorer:
                     self._changed.wait(GLANCE_SECONDS)
             if link.is_good:
                 former, self._link, self.problem = self._link, link, None
+                _LOG.info("linked with a replica of %s", self.federation.peer_name)
                 if former is not None:
                     former.leave()
                 self.meter.linked(1)
             else:
                 link.leave()
+                if str(link.problem or "") not in ("", str(self.problem)):
+                    _LOG.warning("not linked: %s", link.problem)
                 self.problem = link.problem or self.problem
                 with self._changed:
                     self._changed.wait_for(lambda: self.is_over, AGAIN_SECONDS)
@@ -204,7 +217,7 @@ class _Link(threading.Thread):
             channel = connect(endpoint, federation.hello("serve"))
             with federation.joined(channel, endpoint, "serve") as party:
                 decimals = federation.terms.prediction_decimals
-                self._end = LabelEnd(party, decimals, scorer.settings.stock_rows)
+                self._end = LabelEnd(party, decimals, scorer.settings.stock_rows, scorer.groups)
                 self._work(self._end)
         except SecureXGBError as error:
             self.problem = error
@@ -270,7 +283,8 @@ class _Link(threading.Thread):
         batch = Work(scorer.desk, scorer.own_models.halves()[first.model], chunks)
         with scorer.desk.timed("rounds"):
             found = end.score(batch.asked) if batch.asked is not None else None
-        batch.give(found, scorer.meter)
+        names = () if scorer.groups is None else scorer.groups.names
+        batch.give(found, names, scorer.meter)
         self.is_left = self.is_left or (found is not None and found.is_leaving)
 
 

@@ -24,6 +24,7 @@ MOST_BYTES = 1 << 20
 """Of a call or an answer."""
 _STRICT = ConfigDict(extra="forbid")
 Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\w.-]+$")]
+Name = Annotated[str, StringConstraints(max_length=32, pattern=r"^[0-9a-f]*$")]
 Key = Annotated[str, StringConstraints(max_length=MOST_KEY)]
 Models = Annotated[tuple[Id, ...], Field(max_length=MOST_MODELS)]
 Mark = Literal["scored", "unknown", "budget"]
@@ -33,13 +34,15 @@ Why = Annotated[str, StringConstraints(max_length=200)]
 
 @dataclass(frozen=True, repr=False)
 class Asked:
-    """Rows that are to be scored, filled up to ``rows`` by ones without a value."""
+    """Rows that are to be scored, filled up to ``rows`` by ones without a value. ``name``: of the
+    batch, drawn for it: what both audits know it by."""
 
     __pydantic_config__ = _STRICT
     model: Id
     rows: Annotated[int, Field(ge=1, le=MOST_ROWS)]
     keys: Annotated[tuple[Key, ...], Field(min_length=1, max_length=MOST_ROWS)]
     reasons: bool = False
+    name: Name = ""
 
 
 @dataclass(frozen=True, repr=False)

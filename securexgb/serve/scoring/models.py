@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -15,6 +16,7 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.errors import SecureXGBError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.runs import RunDirectory, finished_run
+from securexgb.serve.release.client import key_for
 from securexgb.serve.scoring.messages import MOST_MODELS
 from securexgb.terms.serving import ServeSettings
 
@@ -29,14 +31,15 @@ class Models:
         """Errors as ``finished_run``'s for a model that the settings name; UsageError where there
         is none at all."""
         self._federation, self._named = federation, settings.models
+        self._key = partial(key_for, federation)
         self._lock = threading.Lock()
         self._halves: dict[Path, ModelHalf | None] = {}
         self._looked = 0.0
         for path in self._named:
-            self._halves[path] = finished_run(federation, path).half
+            self._halves[path] = finished_run(federation, path, self._key).half
         if not self.halves():
             # Says where it looked and what to do.
-            finished_run(federation, None)
+            finished_run(federation, None, self._key)
             raise UsageError(f"{federation.config.name}: no finished run can be read")
 
     def halves(self) -> Mapping[str, ModelHalf]:
@@ -59,7 +62,7 @@ class Models:
             half = self._halves.get(run.path)
             if run.path not in self._halves:
                 try:
-                    half = finished_run(federation, run.path).half
+                    half = finished_run(federation, run.path, self._key).half
                 except SecureXGBError:
                     half = None
             seen[run.path] = half

@@ -63,12 +63,14 @@ class Desk:
         keys: Sequence[str],
         callers: Sequence[str] | None,
         reasons: bool,
+        name: str,
     ) -> OwnRows:
         """Look up and count; FeaturesUnavailable where rows cannot be had.
 
         Keys are counted in the one spelling, whichever the other side sends. Rows that are not
-        known are not counted. A row that this model cannot take, with an infinite value, or a
-        missing one where the terms refuse them, is none that is known.
+        known are noted and not counted. A row that this model cannot take, with an infinite value,
+        or a missing one where the terms refuse them, is none that is known. ``name``: the batch's,
+        the same at both sides.
         """
         keys = self._spelling(keys)
         with self.timed("look up"):
@@ -77,18 +79,17 @@ class Desk:
             raise FeaturesUnavailable(f"{self._name}: the look-up gave other columns than asked")
         fits = usable(half, found.values)
         known = fits & (found.known | self._scores_unknown)
-        counted = np.flatnonzero(known).tolist()
-        why: dict[int, str] = {}
-        if counted:
-            asked = Asked(
-                half.model_id,
-                tuple(keys[at] for at in counted),
-                None if callers is None else tuple(callers[at] for at in counted),
-                reasons,
-            )
-            with self.timed("gate"):
-                refused = self._gate.admit(asked)
-            why = {at: no for at, no in zip(counted, refused, strict=True) if no is not None}
+        asked = Asked(
+            half.model_id,
+            tuple(keys),
+            None if callers is None else tuple(callers),
+            reasons,
+            name.encode(),
+            tuple(known.tolist()),
+        )
+        with self.timed("gate"):
+            refused = self._gate.admit(asked)
+        why = {at: no for at, no in enumerate(refused) if no is not None and known[at]}
         marks: list[Mark] = [
             "budget" if at in why else "scored" if ok else "unknown"
             for at, ok in enumerate(known.tolist())

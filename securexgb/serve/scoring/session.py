@@ -3,8 +3,8 @@
     label party                      feature party
     call: keys, rows            ->                          hop 1
     flips and masked words      ->   looks up, counts
-                                <-   answer: marks          hop 2
-                                <-   flips and masked words
+                                <-   flips and masked words hop 2
+                                <-   answer: marks
     flips of the scores' bits   ->                          hop 3
                                 <-   entries                hop 4
 
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.row_scores import RowScores
+from securexgb.boost.scoring.row_scores import REASON_BITS, Numbers, RowScores
 from securexgb.errors import MalformedFrame, ProtocolDesync, TermsDiffer
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Audience, Reveal
@@ -35,6 +35,7 @@ from securexgb.serve.scoring.messages import (
     hear_call,
     tell,
 )
+from securexgb.serve.scoring.reasons import Groups
 from securexgb.serve.scoring.stock import Stock
 from securexgb.terms.serving import MOST_ROWS
 
@@ -61,16 +62,19 @@ class Batch:
     values: Floats
     base_margins: Floats | None = None
     reasons: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True, repr=False)
 class Scored:
     """What came of a batch: marks and which budget, by row; predictions of the scored rows, in
-    their order. ``failure``: the other side could not look its rows up."""
+    their order, and ``reasons`` (k, count): numbers of groups. ``failure``: the other side could
+    not look its rows up."""
 
     marks: tuple[Mark, ...]
     why: Mapping[int, str]
     predictions: Floats
+    reasons: Numbers | None = None
     failure: bool = False
     is_leaving: bool = False
 
@@ -88,9 +92,12 @@ class Looked:
 class _End:
     """What both ends have: open models, and how a batch is scored."""
 
-    def __init__(self, party: Party, decimals: int, stock_rows: int) -> None:
-        """``stock_rows``: this side's setting; both keep the smaller one."""
-        self.party, self._decimals = party, decimals
+    def __init__(
+        self, party: Party, decimals: int, stock_rows: int, groups: Groups | None = None
+    ) -> None:
+        """``stock_rows``: this side's setting; both keep the smaller one. ``groups``: whose numbers
+        may be asked for as reasons."""
+        self.party, self._decimals, self._groups = party, decimals, groups
         self._open: dict[str, RowScores] = {}
         self._number = 0
         with party.step("stock"):
@@ -105,26 +112,47 @@ class _End:
         return tuple(self._open)
 
     def _open_model(self, half: ModelHalf) -> None:
+        if self._groups is not None:
+            self._groups.check(half)
         with self.party.step("model"):
             scores = RowScores(self.party, half, self._decimals)
         self.stock.open(scores)
         self._open[half.model_id] = scores
 
     def _score(
-        self, asked: Asked, values: Floats, base: Floats | None, marks: Sequence[Mark]
-    ) -> Floats | None:
-        """Predictions of the rows that are marked as scored, at the label party."""
-        party, scores = self.party, self._open[asked.model]
-        rows = np.flatnonzero(np.array(marks) == "scored")
+        self,
+        asked: Asked,
+        values: Floats,
+        base: Floats | None,
+        answer: Callable[[], Sequence[Mark]],
+    ) -> tuple[Floats | None, Numbers | None]:
+        """Predictions of the rows that ``answer`` marks as scored, at the label party, and their
+        reasons; it is told or heard between margins, which show nothing, and the opening."""
+        party, scores, groups = self.party, self._open[asked.model], None
+        filled = _filled(values, asked.rows)
+        if asked.reasons:
+            groups = self._groups
+            if groups is None:
+                raise ProtocolDesync("reasons were asked for, and the terms allow none")
+            filled = groups.changed(scores.model, filled).reshape(-1, values.shape[1])
+            base = None if base is None else np.tile(base, 1 + len(groups.names))
+        with party.step("batch"):
+            margins, centre = scores.margins(filled, base, REASON_BITS if groups else 0)
+        rows = np.flatnonzero(np.array(answer()) == "scored")
+        if not rows.size:
+            return None, None
+        outputs = scores.model.outputs
         most: dict[tuple[Reveal, Audience], int] = {
-            (Reveal.PREDICTION, "label"): rows.size * scores.model.outputs
+            (Reveal.PREDICTION, "label"): rows.size * outputs,
+            (Reveal.REASON_CODES, "label"): rows.size * groups.count if groups else 0,
         }
         with party.ledger.announced(most), party.step("batch"):
-            margins, centre = scores.margins(_filled(values, asked.rows), base)
-            if not rows.size:
-                return None
             found = scores.opened(margins, centre, rows, Reveal.PREDICTION)
-        return None if found is None else scores.predictions(found)
+            reasons = None
+            if groups is not None:
+                changed = margins.reshape(-1, asked.rows)[:, rows]
+                reasons = scores.strongest(changed, groups.count, raised=groups.raised)
+        return None if found is None else scores.predictions(found), reasons
 
     def _count_keys(self, asked: Asked) -> None:
         """Into the ledger, before the keys are sent, or as they have come."""
@@ -147,23 +175,36 @@ class LabelEnd(_End):
 
     def score(self, batch: Batch) -> Scored:
         """Score rows of an open model."""
-        asked = Asked(batch.model, padded(len(batch.keys)), batch.keys, batch.reasons)
+        size = padded(len(batch.keys))
+        asked = Asked(batch.model, size, batch.keys, batch.reasons, batch.name)
         self._count_keys(asked)
-        answer = self._called(Call(self._number, asked=asked))
-        if answer.failure:
-            return Scored((), {}, np.zeros(0), failure=True, is_leaving=answer.is_leaving)
-        if len(answer.marks) != len(batch.keys):
-            raise MalformedFrame("the other side's answer is not about the rows that were asked")
+        call, heard = Call(self._number, asked=asked), list[Answer]()
+        with self.party.step("call", call.number):
+            tell(self.party, call)
+
+        def answer() -> Sequence[Mark]:
+            heard.append(self._heard(call))
+            marks = heard[0].marks
+            if len(marks) != (0 if heard[0].failure else len(batch.keys)):
+                raise MalformedFrame("the other side's answer is not about the rows asked for")
+            return marks
+
         base = batch.base_margins
         if base is not None:
             base = np.concatenate([base, np.zeros(asked.rows - base.size)])
-        found = self._score(asked, batch.values, base, answer.marks)
-        predictions = np.zeros(0) if found is None else found
-        return Scored(answer.marks, answer.why or {}, predictions, is_leaving=answer.is_leaving)
+        found, reasons = self._score(asked, batch.values, base, answer)
+        last, predictions = heard[0], np.zeros(0) if found is None else found
+        return Scored(
+            last.marks, last.why or {}, predictions, reasons, last.failure, last.is_leaving
+        )
 
     def _called(self, call: Call) -> Answer:
         with self.party.step("call", call.number):
             tell(self.party, call)
+        return self._heard(call)
+
+    def _heard(self, call: Call) -> Answer:
+        with self.party.step("answer", call.number):
             answer = hear_answer(self.party)
         if answer.number != call.number:
             raise ProtocolDesync(f"call {call.number} was answered as call {answer.number}")
@@ -185,29 +226,42 @@ class FeatureEnd(_End):
         ``look_up``: rows of the asked keys; None where they cannot be had now.
         """
         while True:
-            with self.party.step("call", self._number):
-                call, half, found = hear_call(self.party), None, None
-                if call.number != self._number:
-                    raise ProtocolDesync(f"call {self._number} came as call {call.number}")
-                self._number += 1
-                if call.asked is not None:
-                    found = self._looked(call.asked, look_up)
-                    self._answer_rows(call.number, found, is_leaving=is_leaving())
-                else:
-                    half = self._called_for(call, models())
-                    told = tuple(models()) if call.models is not None else None
-                    tell(self.party, Answer(call.number, is_leaving(), told))
+            number = self._number
+            with self.party.step("call", number):
+                call = hear_call(self.party)
+            if call.number != number:
+                raise ProtocolDesync(f"call {number} came as call {call.number}")
+            self._number += 1
+            if call.asked is not None:
+                self._answer_rows(call.asked, look_up, is_leaving)
+                continue
+            half = self._called_for(call, models())
+            told = tuple(models()) if call.models is not None else None
+            with self.party.step("answer", number):
+                tell(self.party, Answer(number, is_leaving(), told))
             if half is not None:
                 self._open_model(half)
-            if call.asked is not None and found is not None:
-                self._score(call.asked, found.values, None, found.marks)
 
-    def _answer_rows(self, number: int, found: Looked | None, *, is_leaving: bool) -> None:
-        if found is None:
-            answer = Answer(number, is_leaving, failure=True)
-        else:
-            answer = Answer(number, is_leaving, None, found.marks, dict(found.why) or None)
-        tell(self.party, answer)
+    def _answer_rows(
+        self,
+        asked: Asked,
+        look_up: Callable[[Asked, ModelHalf], Looked | None],
+        is_leaving: Callable[[], bool],
+    ) -> None:
+        """Take part in a batch; of rows that cannot be looked up nothing is opened."""
+        number, found = self._number - 1, self._looked(asked, look_up)
+        marks = () if found is None else found.marks
+
+        def answer() -> Sequence[Mark]:
+            why = None if found is None else dict(found.why) or None
+            said = Answer(number, is_leaving(), None, marks, why, failure=found is None)
+            with self.party.step("answer", number):
+                tell(self.party, said)
+            return marks
+
+        columns = self._open[asked.model].model.columns
+        values = np.zeros((0, len(columns))) if found is None else found.values
+        self._score(asked, values, None, answer)
 
     def _looked(
         self, asked: Asked, look_up: Callable[[Asked, ModelHalf], Looked | None]

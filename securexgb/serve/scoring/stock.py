@@ -6,7 +6,7 @@ batch takes of it, and what was taken is made again beside the requests.
 
 from __future__ import annotations
 
-from securexgb.boost.row_scores import RowScores
+from securexgb.boost.scoring.row_scores import RowScores
 from securexgb.correlations.counting import Budget
 from securexgb.mpc.party import Party
 from securexgb.offline.two_party import TwoPartySource
@@ -27,11 +27,11 @@ class Stock:
     def open(self, scores: RowScores) -> None:
         """One more model; at both ends at the same time."""
         wanted = scores.cost(1).correlations.times(self._rows)
-        counts = {
-            kind: max(wanted[kind], self._kept[kind])
-            for kind in (*self._kept.counts, *wanted.counts)
-        }
-        self._kept = Budget(counts)
+        kinds = {*self._kept.counts, *wanted.counts}
+        self._kept = Budget(
+            {kind: max(wanted[kind], self._kept[kind]) for kind in kinds},
+            row_nodes=max(wanted.row_nodes, self._kept.row_nodes),
+        )
         if self._source is not None:
             self._source.keep(self._kept)
 
@@ -48,4 +48,4 @@ class Stock:
     def fill(self) -> None:
         """Return when it is full."""
         if self._source is not None:
-            self._source.fill(self._kept)
+            self._source.fill()

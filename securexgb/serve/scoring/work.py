@@ -6,6 +6,7 @@ leave this side.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,6 +20,8 @@ from securexgb.serve.scoring.messages import Mark
 from securexgb.serve.scoring.rows import Desk, OwnRows
 from securexgb.serve.scoring.session import Batch, Scored, padded
 
+NAME_BYTES = 16
+"""Of a batch's name: nobody else can say which keys a digest under it is of."""
 _HERE: dict[Mark, Status] = {"scored": "scored", "unknown": "unknown here", "budget": "budget here"}
 _THERE: dict[Mark, Status] = {
     "scored": "scored",
@@ -37,7 +40,8 @@ class Work:
         keys = [request.keys[row] for request, row in places]
         callers = [request.caller for request, _ in places]
         reasons = chunks[0].pending.request.reasons
-        self._own = desk.rows(half, keys, callers, reasons)
+        name = secrets.token_hex(NAME_BYTES)
+        self._own = desk.rows(half, keys, callers, reasons, name)
         self._sent = np.flatnonzero(np.array(self._own.marks) == "scored")
         self.asked: Batch | None = None
         if self._sent.size:
@@ -48,23 +52,28 @@ class Work:
                 self._own.values[self._sent],
                 None if base is None else base[self._sent],
                 reasons,
+                name,
             )
 
-    def give(self, found: Scored | None, meter: Meter) -> None:
-        """Answer the requests; ``found``: of what was asked. FeaturesUnavailable where the other
-        side cannot look its rows up."""
+    def give(self, found: Scored | None, groups: Sequence[str], meter: Meter) -> None:
+        """Answer the requests; ``found``: of what was asked, ``groups``: names of what its reasons
+        are. FeaturesUnavailable where the other side cannot look its rows up."""
         if found is not None and found.failure:
             raise FeaturesUnavailable("the other side cannot look its columns up at the moment")
         statuses = [_HERE[mark] for mark in self._own.marks]
         why: list[str | None] = [self._own.why.get(at) for at in range(len(statuses))]
         outputs = (self._outputs,) if self._outputs > 1 else ()
         values = np.full((len(statuses), *outputs), np.nan)
+        reasons: list[tuple[str, ...]] = [()] * len(statuses)
         if found is not None:
             for number, at in enumerate(self._sent.tolist()):
                 statuses[at], why[at] = _THERE[found.marks[number]], found.why.get(number)
             scored = self._sent[np.array(found.marks) == "scored"]
             if scored.size:
                 values[scored] = found.predictions
+            if found.reasons is not None:
+                for at, numbers in zip(scored.tolist(), found.reasons.tolist(), strict=True):
+                    reasons[at] = tuple(groups[number] for number in numbers)
             meter.scored(scored.size, padded(self._sent.size))
         for status in {*statuses} - {"scored"}:
             meter.refused(status, statuses.count(status))
@@ -72,7 +81,7 @@ class Work:
         for chunk in self._chunks:
             part = slice(start, start + chunk.rows.size)
             rows = chunk.rows.tolist()
-            chunk.pending.put(rows, statuses[part], why[part], values[part], [()] * len(rows))
+            chunk.pending.put(rows, statuses[part], why[part], values[part], reasons[part])
             start += chunk.rows.size
 
 

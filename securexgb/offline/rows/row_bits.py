@@ -29,15 +29,14 @@ Both directions run at once. Sizes and steps of messages depend on layouts and r
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
 from securexgb import _kernels
-from securexgb.arith.bits import WORD, words_per
+from securexgb.arith.bits import WORD, in_turn, words_per
 from securexgb.arith.prg import KEY_BYTES, Prg
 from securexgb.correlations.kind import Words
 from securexgb.correlations.transfers import ReceivedTransfers, SentTransfers
@@ -188,15 +187,22 @@ class RowBits:
 
         ``own``: this party's bins, (rows, columns) of uint8; None where it has no columns.
         """
+        return shares_at_once([self], rows, own, transfers)[0]
+
+    def request(self, rows: int, own: NDArray[np.uint8] | None) -> Request:
+        """What it takes for so many rows, the sums made."""
         mine = list(_tiles(self._own, rows))
-        hints = [self._add_up(tile, own) for tile in mine]
-        theirs = list(_tiles(self._theirs, rows))
-        shares = RowBitsShares(_empty(self._own, rows), _empty(self._theirs, rows))
-        # Each tile's hints are dropped when they have served.
-        for tile, their_tile in zip_longest(mine, theirs):
-            hint = hints.pop(0) if tile is not None else None
-            self._cross((tile, hint), their_tile, shares, transfers)
-        return shares
+        return Request(
+            self,
+            mine,
+            [self._add_up(tile, own) for tile in mine],
+            list(_tiles(self._theirs, rows)),
+            RowBitsShares(_empty(self._own, rows), _empty(self._theirs, rows)),
+        )
+
+    def swap(self, step: str, words: Words, expect: int) -> Words:
+        """See ``Swap``."""
+        return self._swap(step, words, expect)
 
     def _add_up(self, tile: _Tile, own: NDArray[np.uint8] | None) -> _Hints:
         layout = tile.layout
@@ -209,42 +215,96 @@ class RowBits:
         bins = np.ascontiguousarray(own[tile.first : tile.last])
         return _Hints(*self._sums.add_up(bins, layout.bins))
 
-    def _cross(
-        self,
-        mine: tuple[_Tile | None, _Hints | None],
-        theirs: _Tile | None,
-        shares: RowBitsShares,
-        transfers: Transfers,
-    ) -> None:
-        """A tile of either direction: results and flips cross, then answers."""
-        tile, hints = mine
-        to_send = theirs.words if theirs is not None else 0
-        to_receive = tile.words if tile is not None else 0
-        sender, receiver = transfers(to_send, to_receive)
-        message = _NOTHING
-        if hints is not None:
-            flips = hints.low ^ receiver.choices
-            message = np.concatenate((hints.sent.reshape(-1).view(np.uint64), flips))
-        expect = to_send + (theirs.sent_words if theirs is not None else 0)
-        received = self._swap("results", message, expect)
-        answers = _NOTHING
-        if theirs is not None:
-            kept, answers = self._answer(theirs, received, sender)
-            _put(theirs, kept, shares.of_theirs)
-        answered = self._swap("answers", answers, to_receive)
-        if tile is not None and hints is not None:
-            chosen = receiver.chosen.reshape(-1)
-            _put(tile, hints.high ^ chosen ^ (hints.low & answered), shares.of_own)
-
-    def _answer(self, tile: _Tile, received: Words, sender: SentTransfers) -> tuple[Words, Words]:
-        """z_Q and t of a tile, without a gap between rows."""
+    def answer(
+        self, tile: _Tile, received: Words, messages: tuple[Words, Words]
+    ) -> tuple[Words, Words]:
+        """z_Q and t of a tile, without a gap between rows; ``messages``: of its transfers."""
         assert self._key is not None
         results, flips = np.split(received, [tile.sent_words])
         sent = np.ascontiguousarray(results).view(np.uint8).reshape(-1, SENT_BYTES)
         zero, one = self._key.read(sent, tile.rows)
-        first, second = sender.zero.reshape(-1), sender.one.reshape(-1)
+        first, second = messages
         both = first ^ second
         return zero ^ first ^ (flips & both), zero ^ one ^ both
+
+
+@dataclass(eq=False, repr=False)
+class Request:
+    """Rows of one object that are on their way: tiles of both directions, and what came of them."""
+
+    made: RowBits
+    mine: list[_Tile]
+    hints: list[_Hints]
+    theirs: list[_Tile]
+    shares: RowBitsShares
+
+
+def shares_at_once(
+    parts: Sequence[RowBits], rows: int, own: NDArray[np.uint8] | None, transfers: Transfers
+) -> list[RowBitsShares]:
+    """``RowBits.shares`` of several objects, whose messages go together."""
+    requests = [part.request(rows, own) for part in parts]
+    for number in range(max(max(len(r.mine), len(r.theirs)) for r in requests)):
+        _cross([_Crossing.of(request, number) for request in requests], transfers)
+    return [request.shares for request in requests]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Crossing:
+    """A tile of either direction, where there is one."""
+
+    request: Request
+    tile: _Tile | None
+    hints: _Hints | None
+    theirs: _Tile | None
+
+    @staticmethod
+    def of(request: Request, number: int) -> _Crossing:
+        """The tiles of this number. Hints are dropped when they have served."""
+        tile = request.mine[number] if number < len(request.mine) else None
+        theirs = request.theirs[number] if number < len(request.theirs) else None
+        return _Crossing(request, tile, request.hints.pop(0) if tile else None, theirs)
+
+    @property
+    def sent(self) -> int:
+        """Words of transfers that this party sends."""
+        return self.theirs.words if self.theirs is not None else 0
+
+    @property
+    def received(self) -> int:
+        return self.tile.words if self.tile is not None else 0
+
+    @property
+    def result_words(self) -> int:
+        """Of the other side's first message."""
+        return self.sent + (self.theirs.sent_words if self.theirs is not None else 0)
+
+
+def _cross(crossings: Sequence[_Crossing], transfers: Transfers) -> None:
+    """Tiles of either direction: results and flips cross, then answers."""
+    swap = crossings[0].request.made.swap
+    sent, received = [one.sent for one in crossings], [one.received for one in crossings]
+    sender, receiver = transfers(sum(sent), sum(received))
+    choices = in_turn(receiver.choices, received)
+    message = [_NOTHING]
+    for one, chosen in zip(crossings, choices, strict=True):
+        if one.hints is not None:
+            message += [one.hints.sent.reshape(-1).view(np.uint64), one.hints.low ^ chosen]
+    expect = [one.result_words for one in crossings]
+    results = in_turn(swap("results", np.concatenate(message), sum(expect)), expect)
+    ends = [in_turn(end.reshape(-1), sent) for end in (sender.zero, sender.one)]
+    answers = [_NOTHING]
+    for one, words, zero, other in zip(crossings, results, *ends, strict=True):
+        if one.theirs is not None:
+            kept, answer = one.request.made.answer(one.theirs, words, (zero, other))
+            _put(one.theirs, kept, one.request.shares.of_theirs)
+            answers.append(answer)
+    answered = in_turn(swap("answers", np.concatenate(answers), sum(received)), received)
+    taken = in_turn(receiver.chosen.reshape(-1), received)
+    for one, words, chosen in zip(crossings, answered, taken, strict=True):
+        if one.tile is not None and one.hints is not None:
+            bits = one.hints.high ^ chosen ^ (one.hints.low & words)
+            _put(one.tile, bits, one.request.shares.of_own)
 
 
 def _seed(coins: tuple[Words, ...], owner: int, number: int) -> bytes:

@@ -13,6 +13,7 @@ of the model's tables, and the keys live as long as the session.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -27,14 +28,16 @@ from securexgb.correlations.source import Account
 from securexgb.correlations.transfers import ReceivedTransfers, SentTransfers
 from securexgb.errors import UsageError
 from securexgb.he.row_bits import DEGREE, check_row_bits, plan_row_bits
-from securexgb.offline import row_bits
 from securexgb.offline.oblivious_transfer import ObliviousTransfer
 from securexgb.offline.producer import Producer
+from securexgb.offline.rows import row_bits
 
 FIRST_ROUNDS = 2
 """Rounds of trees in the first batch."""
 MOST_BYTES = 1 << 25
 """A party's shares of a batch, at most, where a round fits: rows times nodes bits."""
+MOST_STOCK = 1 << 12
+"""Words of 64 transfers of one bit that are kept ahead of look-ups, at most."""
 ONE_BIT = 1
 """The width of the transfers that are taken."""
 
@@ -83,6 +86,8 @@ class RowBitsAhead:
         self._transfers, self._private = transfers, private
         self._rows: _Rows | None = None
         self._objects = 0
+        self._stock = 0
+        self._spare: tuple[SentTransfers, ReceivedTransfers] | None = None
 
     def register(self, shape: RowShape, own: NDArray[np.uint8], nodes: int, rounds: int) -> None:
         """See ``correlations.rows``."""
@@ -114,7 +119,13 @@ class RowBitsAhead:
                 for layout, part in zip(layouts, parts, strict=True)
             ]
 
-        return FixedRows(self._producer, self._transfer, self._producer.run(work))
+        return FixedRows(self._producer, self._transfer, self._producer.run(work), self._refill)
+
+    def keep(self, words: int) -> None:
+        """Keep so many words of transfers in each direction ahead of look-ups, from now on; both
+        parties say so at the same place of the program."""
+        self._stock = max(self._stock, min(words, MOST_STOCK))
+        self._producer.order(self._refill)
 
     @property
     def account(self) -> Account:
@@ -147,7 +158,19 @@ class RowBitsAhead:
         return row_bits.RowBits(self._rank, layouts, private, swap, number, bits)
 
     def _transfer(self, sent: int, received: int) -> tuple[SentTransfers, ReceivedTransfers]:
-        return self._transfers.transfer(sent, received, ONE_BIT)
+        """In the producer's thread: of what was made ahead, where that is enough."""
+        spare = self._spare
+        if spare is None or sent > spare[0].zero.shape[1] or received > spare[1].choices.size:
+            return self._transfers.transfer(sent, received, ONE_BIT)
+        taken, self._spare = _cut(spare, (0, 0), (sent, received)), _cut(spare, (sent, received))
+        return taken
+
+    def _refill(self) -> None:
+        """In the producer's thread, after a look-up: a new stock, where half of the old is used."""
+        spare = self._spare
+        held = 0 if spare is None else min(spare[0].zero.shape[1], spare[1].choices.size)
+        if 2 * held < self._stock:
+            self._spare = self._transfers.transfer(self._stock, self._stock, ONE_BIT)
 
 
 class FixedRows:
@@ -158,20 +181,23 @@ class FixedRows:
         producer: Producer,
         transfer: row_bits.Transfers,
         made: list[row_bits.RowBits],
+        after: Callable[[], None],
     ) -> None:
         self._producer, self._transfer, self._made = producer, transfer, made
+        self._after = after
 
     def shares(self, own: NDArray[np.uint8]) -> Words:
         """See ``correlations.rows``."""
 
         def work() -> list[Words]:
-            rows = own.shape[0]
-            return [
-                _joined(part.shares(rows, _columns(own), self._transfer), part.nodes)
-                for part in self._made
-            ]
+            rows, columns = own.shape[0], _columns(own)
+            found = row_bits.shares_at_once(self._made, rows, columns, self._transfer)
+            parts = zip(found, self._made, strict=True)
+            return [_joined(shares, part.nodes) for shares, part in parts]
 
-        return np.concatenate(self._producer.run(work))
+        found = self._producer.run(work)
+        self._producer.order(self._after)
+        return np.concatenate(found)
 
 
 def session_layouts(shape: RowShape, nodes: int) -> list[row_bits.Layouts]:
@@ -187,6 +213,19 @@ def batch_layouts(shape: RowShape, nodes: int, rows: int) -> row_bits.Layouts:
         for features in shape.features
     )
     return first, second
+
+
+def _cut(
+    ends: tuple[SentTransfers, ReceivedTransfers],
+    first: tuple[int, int],
+    last: tuple[int | None, int | None] = (None, None),
+) -> tuple[SentTransfers, ReceivedTransfers]:
+    """Words ``first`` to ``last`` of transfers sent and received."""
+    (sent, received), (out, into) = ends, (slice(a, b) for a, b in zip(first, last, strict=True))
+    return (
+        SentTransfers(sent.zero[:, out], sent.one[:, out]),
+        ReceivedTransfers(received.choices[into], received.chosen[:, into]),
+    )
 
 
 def _columns(own: NDArray[np.uint8]) -> NDArray[np.uint8] | None:

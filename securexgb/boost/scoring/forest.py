@@ -28,11 +28,11 @@ Flags = NDArray[np.bool_]
 @dataclass(frozen=True, eq=False, repr=False)
 class Marks:
     """What one side makes of rows: ``bits`` (own nodes, n), whether a row reaches the node by own
-    splits and goes right there; ``words`` (others' nodes, n) to be multiplied with the other side's
-    bits; ``sums`` (outputs, n) of its own."""
+    splits and goes right there; ``offered`` (others' nodes, n), words to be multiplied with the
+    other side's bits; ``sums`` (outputs, n) of its own."""
 
     bits: Flags
-    words: Words
+    offered: Words
     sums: Words
 
 
@@ -53,14 +53,9 @@ class Forest:
         at = self._place[rank]
         features = np.stack([tree.features for tree in trees], axis=1).reshape(-1)[at]
         self._features = features
-        self._thresholds, self._missing_left, self._one_hot = (
-            np.stack(part, axis=1).reshape(-1)[at][:, None]
-            for part in (
-                [tree.thresholds for tree in trees],
-                [tree.missing_left for tree in trees],
-                [tree.one_hot for tree in trees],
-            )
-        )
+        self._thresholds = np.stack([t.thresholds for t in trees], 1).reshape(-1, 1)[at]
+        self._missing_left = np.stack([t.missing_left for t in trees], 1).reshape(-1, 1)[at]
+        self._one_hot = np.stack([t.one_hot for t in trees], 1).reshape(-1, 1)[at]
         self._any_one_hot = bool(self._one_hot.any())
         self._leaves = np.stack([tree.leaf_values for tree in trees], axis=1)[:, :, None]
 

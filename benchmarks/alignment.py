@@ -7,7 +7,8 @@
 Ids of nine digits, half of the smaller side's in common; both parties on this machine, mutual TLS.
 One JSON line a size: ``seconds`` from the first message to the last, key exchange and transfers
 between the parties included; ``cpu_seconds`` of both; ``megabytes`` of both; ``peak_rss_mb`` of the
-larger process, reading of its keys included.
+larger process, reading of its keys included; ``load_before``: programs that waited for the
+machine's cores.
 
 ``--peer``: an interpreter that has the package openmined-psi (2.0.6 was tried), which then does the
 same in one process, without a link, with its raw sets and no false positives; the line has its
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -81,6 +83,7 @@ def side(folder: Path, role: loopback.Role, numbers: tuple[int, int], ports: lis
 
 def measured(rows: int, other: int) -> dict[str, Any]:
     """Both sides once."""
+    load = round(os.getloadavg()[0], 2)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         loopback.prepare(folder)
@@ -105,6 +108,7 @@ def measured(rows: int, other: int) -> dict[str, Any]:
         "cpu_seconds": sum(one["cpu_seconds"] for one in sides),
         "megabytes": sum(one["megabytes"] for one in sides),
         "peak_rss_mb": max(one["peak_rss_mb"] for one in sides),
+        "load_before": load,
     }
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_breast_cancer
 from works import Work
 
 Reals = NDArray[np.float64]
@@ -27,6 +26,8 @@ class Data:
     @staticmethod
     def of(work: Work) -> Data:
         if work.data == "breast-cancer":
+            from sklearn.datasets import load_breast_cancer  # noqa: PLC0415  (slow to load)
+
             table, labels = load_breast_cancer(return_X_y=True)
             mine = table.shape[1] // 2
         elif work.data:

@@ -355,7 +355,7 @@ def dummies(sizes: Sizes) -> Iterator[Line]:
             for lasting, setting in drawn.get(splits, ((None, "nothing is opened"),)):
                 runs = [
                     trained(table, params, seed=run, lasting=lasting, backend=real(params))
-                    for run in range(6)
+                    for run in range(3 * sizes.repeat)
                 ]
                 if is_dummy is None:
                     is_dummy = _without_candidates(runs[0])
@@ -456,7 +456,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(ATTACKS), help="attacks, by comma")
     for name in ("rows", "columns", "trees", "depth"):
         parser.add_argument(f"--{name}", type=int, help="default: each attack's own")
-    parser.add_argument("--repeat", type=int, default=2, help="jobs whose labels are looked for")
+    parser.add_argument("--repeat", type=int, default=2, help="jobs of an attack")
     parser.add_argument("--sweeps", type=int, default=100, help="of an annealing over all labels")
     parser.add_argument("--credit", type=Path, help="credit_default.csv; or CREDIT_CSV")
     parser.add_argument("--splits", default="owner,hidden", help="modes, by comma")

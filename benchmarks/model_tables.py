@@ -6,7 +6,7 @@ from statistics import mean, stdev
 
 from lines import Results, table
 
-SAME = 2e-3
+SAME = 1e-3
 """Margins of the same splits differ by less, in units of a logarithm: leaves by some 10^-4."""
 
 

@@ -2,6 +2,7 @@
 
     python benchmarks/operations.py
     python benchmarks/operations.py --count 1000 --only mpc.compare
+    python benchmarks/operations.py --source insecure-local
 
 One JSON line a protocol and source. Both parties are threads of this process, so seconds hold
 the work of both; bytes are those of both. With the source "insecure-local" correlations are
@@ -16,7 +17,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -237,11 +238,11 @@ def _best_of(step: Callable[[], object], times: int = 7) -> float:
     return min(found)
 
 
-def measured(count: int, only: str) -> Iterator[dict[str, Any]]:
+def measured(count: int, only: str, sources: Sequence[str]) -> Iterator[dict[str, Any]]:
     """All lines."""
     for name in arguments(64):
         if name in REGISTRY and name.startswith(only):
-            for source in METHODS:
+            for source in sources:
                 yield protocol(name, source, count)
     if not only:
         yield from correlations(count)
@@ -252,8 +253,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--count", type=int, default=COUNT, help="elements of a vector")
     parser.add_argument("--only", default="", help="protocols whose names begin so")
+    parser.add_argument("--source", action="append", choices=list(METHODS), help="default: both")
     options = parser.parse_args()
-    for line in measured(options.count, options.only):
+    for line in measured(options.count, options.only, options.source or list(METHODS)):
         sys.stdout.write(loopback.stamped(line))
         sys.stdout.flush()
 

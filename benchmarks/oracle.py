@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 
 from securexgb.boost.columns.binning import Binner
@@ -16,6 +15,8 @@ Rows = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 def auc(fitted: Rows, held: Rows, params: TrainingParams) -> float | None:
     """AUC on ``held`` of a model that was trained on ``fitted``, on one thread."""
+    import xgboost  # noqa: PLC0415  (slow, and needed here only)
+
     binner = Binner.fit(fitted[0], params.max_bin)
     train, test = (
         xgboost.DMatrix(binner.transform(table).astype(np.float64), labels)

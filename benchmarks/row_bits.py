@@ -27,7 +27,7 @@ from securexgb.arith.prg import Prg
 from securexgb.channel.memory import memory_pair
 from securexgb.he.row_bits import plan_row_bits
 from securexgb.offline.oblivious_transfer import ObliviousTransfer
-from securexgb.offline.row_bits import RowBits, row_bits_traffic
+from securexgb.offline.rows.row_bits import RowBits, row_bits_traffic
 
 # Rows, columns a side, bins (one for missing values), nodes of a batch: those of ten trees.
 SHAPES = {

@@ -87,7 +87,7 @@ PLAN: dict[str, tuple[str, ...]] = {
 _SMALL = "--rows 300 --columns 2 --depth 2 --bins 4 --trees 2"
 TINY: dict[str, tuple[str, ...]] = {
     "machine": ("machine.py",),
-    "training": (f"training.py {_SMALL}", f"training.py {_SMALL} {DEALT}"),
+    "training": (f"training.py {_SMALL}",),
     "accuracy": (f"training.py {_SMALL} {DEALT} --test-fraction 0.3",),
     "splits": tuple(f"training.py {_SMALL} --splits {kind}" for kind in ("owner", "hidden")),
     "versus": (
@@ -103,7 +103,10 @@ TINY: dict[str, tuple[str, ...]] = {
     "memory": ("memory.py --rows-list 200 --columns 2 --depth 2 --bins 4",),
     "growth": (f"growth.py {_SMALL} --vary depth --values 2",),
     "complexity": (f'complexity.py {_SMALL} --method "ss, o" --doubled depth',),
-    "operations": ("operations.py --count 64",),
+    "operations": (
+        "operations.py --count 64 --source insecure-local",
+        "operations.py --count 64 --source two-party --only mpc.multiply",
+    ),
     "channel": ("channel.py --scale 0.01",),
     "alignment": ("alignment.py --rows 300",),
     "dealer": ("dealer.py --scale 0.01",),

@@ -496,10 +496,10 @@ def protocols(results: Results) -> str:
     rows = []
     for (name,), found in grouped(named, "protocol").items():
         by = {line["source"]: line for line in found}
-        local, two = by["insecure-local"], by["two-party"]
+        local, two = by["insecure-local"], by.get("two-party", {})
         size = local["online_bytes"] / local["count"]
         row = [f"`{name}`", f"{local['count']:,} {local['unit']}", round(local["rounds"]), size]
-        rows.append([*row, local["per_second"], two["per_second"]])
+        rows.append([*row, local["per_second"], at(two, "per_second")])
     head = ("protocol", "on", "rounds", "bytes each", "a second, protocol alone", "a second, all")
     return table(head, rows)
 
@@ -546,10 +546,13 @@ def alignment(results: Results) -> str:
     for line in results["alignment"]:
         sizes = f"{line['rows']:,} and {line['other_rows']:,}"
         figures = [line["seconds"], line["cpu_seconds"], line["megabytes"]]
-        peer = [line.get(name, "") for name in ("peer_seconds", "peer_megabytes", "ratio")]
-        rows.append([sizes, line["common"], *figures, f"{line['peak_rss_mb']:.0f}", *peer])
-    head = ("ids", "common", "s", "CPU s, both", "MB, both", "peak MB of a side", "beside it: s",
-            "its MB", "times slower")  # fmt: skip
+        peer = [line.get(f"peer_{name}", "") for name in ("cpu_seconds", "megabytes")]
+        ratio = f"{line['cpu_ratio']:.0f}" if "cpu_ratio" in line else ""
+        load = line.get("load_before", "")
+        peak = f"{line['peak_rss_mb']:.0f}"
+        rows.append([sizes, line["common"], load, *figures, peak, *peer, ratio])
+    head = ("ids", "common", "load", "s", "CPU s, both", "MB, both", "peak MB of a side",
+            "beside it: CPU s", "its MB", "times more CPU")  # fmt: skip
     return table(head, rows)
 
 

@@ -268,9 +268,11 @@ def links(bench: Bench) -> None:
     entries = [json.loads(line) for line in lines]
     keys = ("runs", "injected", "same_model")
     runs, injected, good = (sum(entry[key] for entry in entries) for key in keys)
-    bench.figures.append(f"{injected} faults; {good} of {runs} ended with the unbroken model")
+    bench.figures.append(
+        f"{injected} faults; {good} of {runs} ended with the unbroken model or order"
+    )
     if good < runs:
-        raise Failed("a training was lost, or its model is another")
+        raise Failed("a training or an alignment was lost, or what it ended with is another")
 
 
 def exports(bench: Bench) -> None:
@@ -445,13 +447,14 @@ def survived(lines: Sequence[dict[str, Any]]) -> str:
     if not lines:
         return "Not run yet.\n"
     keys = ("runs", "injected", "survived", "lost", "same_model", "tries", "seconds_more")
-    head = ("fault", "runs", "faults", "survived", "lost", "same model", "tries", "seconds more")
+    head = ("fault", "runs", "faults", "survived", "lost", "same model or order", "tries",
+            "seconds more")  # fmt: skip
     return table(
         head, [(entry["fault"], *(str(entry[key]) for key in keys)) for entry in lines]
     ) + (
         f"\n\nWith `timeout_seconds = {lines[0]['timeout_seconds']}` and "
         f'`retries = {lines[0]["retries"]}`; "seconds more" is the median beyond an unbroken '
-        "training.\n"
+        "training or alignment.\n"
     )
 
 

@@ -42,7 +42,7 @@ class TreeJob:
     may use, or that each of their nodes may, see ``sample.columns_of_nodes``; ``dummies``: what
     this party draws dummy splits from, not read before; None where splits are hidden, which need
     none; ``importance``: what trees, which are hidden then, hold shares of by column, see
-    ``splits.leaves``: "gain", "cover", or "none"; ``directions``: by column of both parties, see
+    ``splits.leaves``: one of IMPORTANCES; ``directions``: by column of both parties, see
     ``boost.splits.directions``, None where there are none; ``groups``: in which groups a path's
     columns must be together, None where they need not.
     """

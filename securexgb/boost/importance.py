@@ -9,11 +9,11 @@ One side cannot see it and counts all its splits, and says so.
 Where splits are hidden nobody can count. There is the gain of all splits on a column, as a share of
 the gain of all columns (xgboost's "total_gain", and not its "gain", a mean over splits), of nodes
 that split only. It is added up in shares (``splits.hidden``), and each party holds shares of every
-tree's. Or, where the terms ask for cover, the same of the hessians of the rows that the splits
-part (xgboost's "total_cover"); a model has one of the two. Exact amounts of a column that is used
-once are a function of the labels, and differences between models are amounts of a tree; so two
-companies open whole per cents at most, once a model, if their terms say so. Who holds both halves,
-an estimator alone, has the exact ones.
+tree's. Or, where the terms ask for cover, the same of the hessians of the rows that the splits part
+(xgboost's "total_cover"), or of the number of splits ("weight"); a model has one of these. Exact
+amounts of a column that is used once are a function of the labels, and differences between models
+are amounts of a tree; so two companies open whole per cents at most, once a model, if their terms
+say so. Who holds both halves, an estimator alone, has the exact ones.
 
 One side's callback may stop both sides' training at any tree. Were importance opened then, this
 side could choose prefixes of one model, run after run, and subtract: so it is opened of a training
@@ -45,12 +45,13 @@ from securexgb.mpc.reveals import Reveal
 from securexgb.mpc.shared import Shared, Words
 
 NOT_OPENED = (
-    "splits are hidden, so no side can count its own ones, and the terms open neither gain nor "
-    'cover (importance = "none")'
+    "splits are hidden, so no side can count its own ones, and the terms open no importance "
+    '(importance = "none")'
 )
 _WHAT = {
     "gain": "the gain of all splits",
     "cover": "the cover of all splits (hessians of the nodes that they part)",
+    "weight": "the number of all splits",
 }
 _COUNT_BYTES = 4
 
@@ -82,7 +83,7 @@ def live_split_counts(label: ModelHalf, feature: ModelHalf) -> list[NDArray[np.i
 
 
 def amount_shares(label: ModelHalf, feature: ModelHalf) -> NDArray[np.float64]:
-    """Each column's share of gain or cover, label party's columns first; of both model halves.
+    """Each column's share of the importance, label party's columns first; of both model halves.
 
     Adds up to 1, or to 0 where nothing splits. NotAvailable where the trees hold neither.
     """
@@ -97,10 +98,9 @@ def importances(
     """Of each of these halves (both, or one side's own): a share for each own column.
 
     Owned splits: by count, "weight", adding up to 1 over these halves; of both halves without those
-    of nodes that stopped, of one half all of its own. Hidden ones: "gain", or
-    "cover" where the terms say so, adding up to 1 over both halves; of one half what was opened, in
-    hundredths. None is whichever there is; NotAvailable where that is none, or not the one that is
-    asked for.
+    of nodes that stopped, of one half all of its own. Hidden ones: "gain", or what the terms say in
+    its place, adding up to 1 over both halves; of one half what was opened, in hundredths. None is
+    whichever there is; NotAvailable where that is none, or not the one that is asked for.
     """
     params = halves[0].params
     is_hidden = params.is_hidden
@@ -152,7 +152,7 @@ def importance_of(model: ModelHalf) -> Importance:
     return Importance(
         dict(zip(label + feature, model.importance, strict=True)),
         f"each column's share of {_WHAT[_kind(model.params)]}, in whole per cents, as opened to "
-        "both sides; splits are hidden, so nobody can count them",
+        "both sides; splits are hidden, so nobody can count them alone",
     )
 
 
@@ -185,7 +185,7 @@ def ended_rounds(model: ModelHalf) -> int | None:
 
 
 def opened_importance(party: Party, model: ModelHalf) -> tuple[int, ...] | None:
-    """Every column's share of the gain or cover of the best rounds' trees, in whole per cents, at
+    """Every column's share of the importance of the best rounds' trees, in whole per cents, at
     both sides; None at both where the terms have not ended the training (``why_not``).
 
     One message each way says how many rounds these are, 0 for None, and whether a side has the per
@@ -247,12 +247,12 @@ def _shares(values: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _amounts(model: ModelHalf, trees: Sequence[Tree]) -> Words:
-    """A half's shares of gain or cover of these trees by column: (trees, columns)."""
+    """A half's shares of what these trees hold by column: (trees, columns)."""
     columns = model.layout.total_columns
     found = [tree.amounts for tree in trees if isinstance(tree, HiddenTree)]
     if len(found) < len(trees) or any(amounts.size != columns for amounts in found):
         raise NotAvailable(
-            f"the trees at the {model.role} party hold neither gain nor cover: train with terms "
+            f"the trees at the {model.role} party hold no importance: train with terms "
             "that ask for importance"
         )
     return np.stack(found) if found else np.zeros((0, columns), np.uint64)

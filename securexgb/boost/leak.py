@@ -16,7 +16,7 @@ two evaluations, to which of the leaves it went: depth bits a tree at most, whic
 labels but about the other side's columns, and are counted apart.
 
 Hidden splits open nothing. Where the terms open importance, the feature party learns each column's
-share of gain or cover in whole per cents, 0 to 100, once: a function of the labels again.
+share of gain, cover or number in whole per cents, 0 to 100, once: a function of the labels again.
 
 Floors are the other half: below so many rows two companies' job is refused unless its terms
 say otherwise. Row counts are public, so both sides refuse alike, before anything is opened.

@@ -32,7 +32,7 @@ _LEAST_LABEL = 1e-15
 _MOST_LOG_BASE = 64.0
 _TWEEDIE_POWER = 1.5
 SIGMOIDS = ("table", "ckks")
-IMPORTANCES = ("none", "gain", "cover")
+IMPORTANCES = ("none", "gain", "cover", "weight")
 MOST_LOG_ODDS = 1000.0
 """Of a base margin: margins have 10 integer bits before the first tree."""
 
@@ -184,9 +184,9 @@ class TrainingParams:
     )
     importance: str = parameter(
         "none",
-        "What is opened of hidden splits when the training ends: none: nothing; gain or cover: "
-        "each column's share of the gain of all splits, or of the hessians of the nodes that "
-        "they part, in whole per cents, to both sides.",
+        "What is opened of hidden splits when the training ends: none: nothing; gain, cover or "
+        "weight: each column's share of the gain of all splits, of the hessians of the nodes that "
+        "they part, or of their number, in whole per cents, to both sides.",
         choices=IMPORTANCES,
         is_ours=True,
     )
@@ -340,7 +340,7 @@ class TrainingParams:
 
     @property
     def opens_importance(self) -> bool:
-        """Whether columns' shares of gain or cover are opened when the training ends."""
+        """Whether columns' shares of gain, cover or weight are opened when the training ends."""
         return self.importance != "none"
 
     @property
@@ -379,10 +379,9 @@ class TrainingParams:
     def _check_together(self) -> None:
         if self.opens_importance and self.splits == "owner":
             raise UsageError(
-                f'importance = "{self.importance}" is for hidden splits: with splits = "owner" no '
-                f"{self.importance} is known, and each side counts its own splits, so leave "
-                "importance out, or choose "
-                'splits = "hidden"'
+                f'importance = "{self.importance}" is for hidden splits: with splits = "owner" '
+                "none is opened, and each side counts its own splits, so leave importance out, or "
+                'choose splits = "hidden"'
             )
         if self.max_cat_to_onehot is not None and not self.enable_categorical:
             raise UsageError("max_cat_to_onehot is for categorical columns: set enable_categorical")

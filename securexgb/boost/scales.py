@@ -147,7 +147,9 @@ def check_targets(rows: Outcomes, params: TrainingParams) -> None:
             f"objective {params.objective!r} needs target_exponent, the order of magnitude of the "
             f"targets' {what} at the label party: {line_to_add('target_exponent', proposed)}"
         )
-    _check_fit("target_exponent", params.target_exponent, needed, f"the {what} of the targets")
+    kept = params.past.rounds > 0
+    what = f"the {what} of the targets"
+    _check_fit("target_exponent", params.target_exponent, needed, what, is_kept=kept)
 
 
 def line_to_add(name: str, value: int) -> str:
@@ -155,14 +157,19 @@ def line_to_add(name: str, value: int) -> str:
     return f"write `{name} = {value}` into [training] of job.toml, at both sides"
 
 
-def _check_fit(name: str, given: int | None, needed: int | None, what: str) -> None:
-    """DataError where the exponent ``given`` is below the one needed, or far above it."""
+def _check_fit(
+    name: str, given: int | None, needed: int | None, what: str, *, is_kept: bool = False
+) -> None:
+    """DataError where the exponent ``given`` is below the one needed, or far above it; ``is_kept``:
+    it is that of a model to go on from."""
     used = given or 0
     if needed is None or needed <= used <= needed + MOST_SPARE_BITS:
         return
     is_set = f"{name} is {given}" if given is not None else f"{name} is not set, which means 0"
     relation = "above" if needed > used else "far below"
     problem = f"{what} at the label party is {relation} 2^{used} ({is_set})"
+    if is_kept:
+        raise DataError(f"{problem}, as in the model to go on from: train a new one on these rows")
     if within(name, needed) != needed:
         raise DataError(f"{problem}: bring it nearer to 1, by a factor on the whole column")
     raise DataError(f"{problem}: {line_to_add(name, needed)}")

@@ -133,8 +133,8 @@ class HiddenTree:
     ``tables``: its shares of whether rows go left, packed words (label party's columns, then the
     feature party's, bins, ceil((2^d - 1) / 64)), inner nodes in heap order. ``leaf_values``: its
     shares, words (2^d,), with the format's margin_bits fraction bits. ``amounts``: its shares of
-    the gain, or cover, of all splits on each of these columns, words (columns,), see ``leaves``;
-    (0,) where nobody asked for them.
+    the gain, cover or number of all splits on each of these columns, words (columns,), see
+    ``leaves``; (0,) where nobody asked for them.
     """
 
     tables: Words

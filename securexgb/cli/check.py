@@ -26,10 +26,14 @@ def check(
     local: Annotated[
         bool, typer.Option("--local", help="Only what this side can check alone.")
     ] = False,
+    earlier: Annotated[
+        Path | None,
+        typer.Option("--continue", help="A finished run that the training is to go on from."),
+    ] = None,
     form: FormatOption = Format.text,
 ) -> None:
     """Check files, keys, terms, data, machine, and the link to the other side."""
-    checks = Checks(federation_of(config, job, setting))
+    checks = Checks(federation_of(config, job, setting), earlier)
     checks.run_alone()
     if not local:
         note(f"waiting for {checks.federation.peer_name}")

@@ -3,7 +3,8 @@
 Where ``enable_categorical`` is set, a column of a pandas, polars or pyarrow table whose type is
 categorical gets numbers in place of its categories, in the order of the type; and columns that
 ``feature_types`` calls "c" hold such numbers already, as with xgboost. A later table's categories
-are numbered as those of the training were, by their names.
+are numbered as those of the training were, by their names; so are plain numbers where categories
+are called by numbers, and elsewhere these are the categories' numbers, as xgboost takes them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.errors import DataError, UsageError
-from securexgb.jobs.data.categories import Names, names_of_numbers, numbered, text_of
+from securexgb.jobs.data.categories import Names, are_numbers, names_of_numbers, numbered, text_of
 
 Reals = NDArray[np.float64]
 KINDS = ("c", "q", "float", "int", "i")
@@ -36,9 +37,10 @@ def with_numbers(X: Any, known: Mapping[str, Names] | None) -> tuple[Any, dict[s
     columns = []
     for name in frame.columns:
         column, is_text = frame[name], not frame[name].dtype.is_numeric()
+        is_named = known is not None and (is_text or are_numbers(known.get(str(name), ())))
         if known is None and column.dtype in (nw.Categorical, nw.Enum):
             found[str(name)] = _listed(str(name), column)
-        elif known is not None and str(name) in known and is_text:
+        elif known is not None and str(name) in known and is_named:
             found[str(name)] = known[str(name)]
         else:
             continue
@@ -63,7 +65,8 @@ def named_categories(
     ``kinds``, xgboost's feature_types, call categorical. ``values``: (n, f)."""
     if kinds is None:
         return dict(found)
-    if len(kinds) != len(columns) or any(kind not in KINDS for kind in kinds):
+    is_list = not isinstance(kinds, str)
+    if not is_list or len(kinds) != len(columns) or any(kind not in KINDS for kind in kinds):
         raise UsageError(
             f"feature_types must say of each of the {len(columns)} columns one of "
             f"{', '.join(KINDS)}; it is {kinds!r}"

@@ -20,6 +20,18 @@ from securexgb.estimator.views import classes_of, positive_position
 _SEVERAL = (SOFTPROB.name, SOFTMAX.name)
 
 
+def _kinds(y: Any) -> NDArray[Any]:
+    """The different labels, in order; DataError where they have none."""
+    try:
+        check_classification_targets(y)
+        return np.unique(y)
+    except TypeError as error:
+        raise DataError(
+            "y holds labels of several types, such as numbers and texts, which have no order: "
+            "write all of them as one type"
+        ) from error
+
+
 @takes_xgboost_names
 class SecureXGBClassifier(ClassifierMixin, SecureXGBModel):
     """Gradient-boosted trees for two classes or more; the labels may be of any type.
@@ -101,8 +113,7 @@ class SecureXGBClassifier(ClassifierMixin, SecureXGBModel):
 
     def _encoded(self, y: Any, *, fitting: bool) -> Reals:
         if fitting:
-            check_classification_targets(y)
-            self._take_classes(np.unique(y))
+            self._take_classes(_kinds(y))
         elif not np.isin(y, self.classes_).all():
             raise DataError("an evaluation set holds a class that the training data lacks")
         if self._positive is None:
@@ -124,7 +135,9 @@ class SecureXGBClassifier(ClassifierMixin, SecureXGBModel):
             is_multi, wanted = terms.traits.is_multi, terms.num_class or 2
         else:
             is_multi = self._asked_objective() in _SEVERAL
-            wanted = (self.num_class or classes.size) if is_multi else 2
+            # What is no whole number the terms refuse.
+            said = self.num_class if isinstance(self.num_class, int) else classes.size
+            wanted = said if is_multi else 2
         if classes.size != wanted:
             source = "num_class" if is_multi else "the objective of the terms"
             raise DataError(f"y holds {classes.size} classes, and {source} is for {wanted}")

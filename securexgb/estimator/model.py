@@ -28,7 +28,7 @@ from securexgb.estimator.costly import MetricsWarning
 from securexgb.estimator.earlier import Earlier
 from securexgb.estimator.files import restore_estimator, save_estimator
 from securexgb.estimator.names import refuses_in_words
-from securexgb.estimator.tables import CheckedTables, Reals, RowExtras
+from securexgb.estimator.tables import CheckedTables, Reals, RowExtras, of_sets
 from securexgb.estimator.views import (
     XGBoostViews,
     asked_columns,
@@ -115,12 +115,14 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
             train = self._checked(X, y, extras)
         if old is not None and hasattr(self, "classes_"):
             old.check_classes(self.classes_, self._positive)
-        none = [None] * len(eval_set or ())
-        parts = (eval_set_ids, base_margin_eval_set, sample_weight_eval_set)
-        given = zip(eval_set or (), *(part or none for part in parts), strict=True)
+        given = {
+            "eval_set_ids": eval_set_ids,
+            "base_margin_eval_set": base_margin_eval_set,
+            "sample_weight_eval_set": sample_weight_eval_set,
+        }
         evals = [
-            (f"validation_{number}", self._checked_more(pair[0], pair[1], RowExtras(*more)))
-            for number, (pair, *more) in enumerate(given)
+            (f"validation_{number}", self._checked_more(*one))
+            for number, one in enumerate(of_sets(eval_set, given))
         ]
         if self.federation is None:
             names = [str(name) for name in getattr(self, "feature_names_in_", ())]
@@ -139,11 +141,11 @@ class SecureXGBModel(XGBoostViews, CheckedTables, BaseEstimator):
         "gain", of hidden splits: of the gain of all splits (xgboost's total_gain), adding up to 1
         over the columns of both sides; alone exact, and one side of a federation sees what was
         opened of its own columns, in hundredths, where the terms say importance = "gain". "cover"
-        (total_cover) in its place where the parameter, or the terms, say importance = "cover".
-        "weight", of owned splits: of the number of those of nodes that did split, adding up to 1;
-        one side of a federation, which cannot tell these, counts all splits of its own. None:
-        whichever the model has. Raises NotAvailable, which is an AttributeError, where there is
-        none.
+        (total_cover) or "weight" in its place where the parameter, or the terms, say so by
+        importance. "weight", of owned splits: of the number of those of nodes that did split,
+        adding up to 1; one side of a federation, which cannot tell these, counts all splits of its
+        own. None: whichever the model has. Raises NotAvailable, which is an AttributeError, where
+        there is none.
         """
         check_is_fitted(self)
         shares = np.zeros(self.n_features_in_)

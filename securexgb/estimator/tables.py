@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +33,24 @@ class RowExtras:
     ids: Any = None
     base_margin: Any = None
     sample_weight: Any = None
+
+
+def of_sets(
+    eval_set: Sequence[Any] | None, given: Mapping[str, Sequence[Any] | None]
+) -> list[tuple[Any, Any, RowExtras]]:
+    """Features, labels and extras of each evaluation set.
+
+    ``given``: ids, base margins and weights of all sets, in this order, by the arguments' names.
+    """
+    pairs = [tuple(pair) if isinstance(pair, tuple | list) else () for pair in eval_set or ()]
+    if any(len(pair) != 2 for pair in pairs):
+        raise UsageError("eval_set must be a list of pairs: [(X, y), ...]")
+    for name, parts in given.items():
+        if parts is not None and len(parts) != len(pairs):
+            raise UsageError(f"{name} has {len(parts)} entries, and eval_set {len(pairs)}")
+    none = [None] * len(pairs)
+    extras = zip(*(none if parts is None else parts for parts in given.values()), strict=True)
+    return [(*pair, RowExtras(*more)) for pair, more in zip(pairs, extras, strict=True)]
 
 
 class CheckedTables(Parameters):
@@ -120,9 +138,13 @@ class CheckedTables(Parameters):
         """Base margins (n,), one for each row of X."""
         if base_margin is None:
             return None
-        margins = np.asarray(column_or_1d(base_margin, dtype=np.float64, warn=True))
-        check_consistent_length(X, margins)
-        return margins
+        shape = np.shape(base_margin)
+        if shape not in ((len(X),), (len(X), 1)):
+            raise UsageError(
+                f"base_margin must be one number for each of {len(X)} rows, and objectives of "
+                f"several classes take none; it has the shape {shape}"
+            )
+        return np.asarray(column_or_1d(base_margin, dtype=np.float64, warn=True))
 
     def _signed(self, margins: Reals | None) -> Reals | None:
         """Margins as the user has them as a training has them, or the other way round."""

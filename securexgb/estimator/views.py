@@ -267,10 +267,12 @@ def naming_columns(X: Any) -> Iterator[None]:
 
 def _check_numbers(frame: Any, cause: Exception) -> None:
     texts: dict[str, tuple[str, Sequence[Any]]] = {}
+    are_categories = False
     for name in frame.columns:
         column = frame[name]
         if not (column.dtype.is_numeric() or column.dtype == nw.Boolean):
             texts[str(name)] = (str(column.dtype), column.to_list())
+            are_categories |= column.dtype in (nw.Categorical, nw.Enum)
         elif column.dtype.is_float():
             infinite = np.flatnonzero(np.isinf(column.to_numpy()))
             if infinite.size:
@@ -279,7 +281,8 @@ def _check_numbers(frame: Any, cause: Exception) -> None:
                     "replace it or mark it as missing"
                 ) from cause
     if texts:
-        raise not_numeric("X: ", texts) from cause
+        how = "enable_categorical=True" + ("" if are_categories else ", and a categorical type")
+        raise not_numeric("X: ", texts, how) from cause
 
 
 def refuse_other_terms(model: Any) -> None:

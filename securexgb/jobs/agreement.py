@@ -11,25 +11,18 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated
 
-from pydantic import ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationError
+from pydantic import ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from securexgb.boost.layout import Layout
 from securexgb.boost.params import TrainingParams
-from securexgb.boost.splits.directions import in_order, is_by_name, no_column
-from securexgb.boost.splits.interactions import (
-    MOST_GROUPS,
-    check_owned,
-    in_all,
-    is_of_names,
-)
-from securexgb.errors import DataError, MalformedFrame, TermsDiffer, UsageError
+from securexgb.errors import DataError, MalformedFrame, TermsDiffer
+from securexgb.jobs.columns import AgreedColumns, ColumnFacts
 from securexgb.jobs.resuming.checkpoint import MOST_AHEAD, LoadedCheckpoint, common_rounds
 from securexgb.mpc.party import Party
 
-_STRICT = ConfigDict(strict=True, extra="forbid")
+_STRICT = ConfigDict(strict=True, extra="forbid", defer_build=True)
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -53,32 +46,23 @@ class CheckpointSummary:
 class JobDescription:
     """One party's public facts.
 
-    ``past``: model id and rounds of the model that is gone on from. ``columns``: number of own
-    columns. ``categorical``: which of them are categorical, ascending. ``weights``: rows have
-    sample weights (the label party's word counts). ``sets``: (name, rows, has weights) of every
-    evaluation set, the rows of the label party and its weights likewise. ``saved``: model id,
-    coins, session of every saved round, and after how many rounds margins are known; None without
-    checkpoint.
-    ``directions``: of the own columns that the terms name, by column, () where they name none;
-    ``strangers``: names of the terms' directions that no own column has. ``groups``, ``unknown``:
-    likewise of interaction constraints, see ``splits.interactions``.
+    ``past``: model id and rounds of the model that is gone on from. ``columns``: the own ones.
+    ``weights``: rows have sample weights (the label party's word counts). ``sets``: (name, rows,
+    has weights) of every evaluation set, the rows of the label party and its weights likewise.
+    ``saved``: model id, coins, session of every saved round, and after how many rounds margins are
+    known; None without checkpoint.
     """
 
     params: str
     past: str
     digest: str
     rows: NonNegativeInt
-    columns: NonNegativeInt
+    columns: ColumnFacts
     weights: bool
     sets: tuple[tuple[str, NonNegativeInt, bool], ...]
     nonce: str
     checkpoint: str
     saved: CheckpointSummary | None
-    directions: tuple[Annotated[int, Field(ge=-1, le=1)], ...] = ()
-    strangers: tuple[str, ...] = ()
-    categorical: tuple[NonNegativeInt, ...] = ()
-    groups: tuple[Annotated[int, Field(ge=0, lt=1 << MOST_GROUPS)], ...] = ()
-    unknown: tuple[str, ...] = ()
 
 
 _DESCRIPTION = TypeAdapter(JobDescription)
@@ -111,9 +95,9 @@ def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreeme
         theirs = _parse(party.exchange_bytes(json.dumps(asdict(mine)).encode()))
     both = (mine, theirs) if party.rank == 0 else (theirs, mine)
     _compare(both)
-    _check_categorical(theirs, params)
-    label, columns = both[0], (both[0].columns, both[1].columns)
-    layout = Layout.of(params, label.rows, columns, label.weights, _categorical(both))
+    label = both[0]
+    columns = AgreedColumns.of(params, (label.columns, both[1].columns))
+    layout = Layout.of(params, label.rows, columns.counts, label.weights, columns.categorical)
     nonces = f"{label.nonce} {both[1].nonce}"
     if params.past.rounds:
         nonces += f" {label.past}"  # a simulation may draw the nonces that the old model had
@@ -126,53 +110,9 @@ def agree(party: Party, params: TrainingParams, mine: JobDescription) -> Agreeme
         rounds=rounds,
         are_margins_known=known,
         are_weighted=tuple(weighted for _, _, weighted in label.sets),
-        directions=_directions(params, both),
-        groups=_groups(params, both),
+        directions=columns.directions,
+        groups=columns.groups,
     )
-
-
-def _directions(params: TrainingParams, both: Sequence[JobDescription]) -> tuple[int, ...] | None:
-    """Of the columns of both sides; UsageError at both for names that neither of them has, and for
-    categorical columns."""
-    terms, columns = params.monotone_constraints, [side.columns for side in both]
-    if not terms:
-        return None
-    ways = tuple(way for side in both for way in side.directions)
-    if not is_by_name(terms):
-        ways = in_order(terms, sum(columns))
-    elif unknown := [name for name in both[0].strangers if name in both[1].strangers]:
-        raise UsageError(no_column("monotone_constraints", unknown))
-    elif any(len(side.directions) != side.columns for side in both):
-        raise MalformedFrame("a side's directions are not one for each of its columns")
-    if any(ways[number] for number in _categorical(both)):
-        raise UsageError(
-            "monotone_constraints has a direction for a categorical column, whose values have no "
-            "order: leave it out"
-        )
-    return ways
-
-
-def _categorical(both: Sequence[JobDescription]) -> tuple[int, ...]:
-    """Numbers of the categorical columns over both sides, ascending."""
-    first = both[0].columns
-    return *both[0].categorical, *(first + own for own in both[1].categorical)
-
-
-def _groups(params: TrainingParams, both: Sequence[JobDescription]) -> tuple[int, ...] | None:
-    """Of the columns of both sides; UsageError at both for names that neither of them has."""
-    terms, columns = params.interaction_constraints, [side.columns for side in both]
-    if not terms:
-        return None
-    groups = in_all(terms, sum(columns))
-    if is_of_names(terms):
-        if unknown := [name for name in both[0].unknown if name in both[1].unknown]:
-            raise UsageError(no_column("interaction_constraints", unknown))
-        if any(len(side.groups) != side.columns for side in both):
-            raise MalformedFrame("a side's groups are not of each of its columns")
-        groups = tuple(of_column for side in both for of_column in side.groups)
-    if not params.is_hidden:
-        check_owned(groups, columns[0])
-    return groups
 
 
 def _resumed_rounds(both: Sequence[JobDescription]) -> tuple[bool, int]:
@@ -221,14 +161,6 @@ def _compare(both: tuple[JobDescription, JobDescription]) -> None:
             "the evaluation sets of the two sides differ in name or row count: "
             f"the label party has {here}, the feature party {there}"
         )
-
-
-def _check_categorical(theirs: JobDescription, params: TrainingParams) -> None:
-    """Refuse numbers of the other side's categorical columns that cannot be."""
-    told = list(theirs.categorical)
-    is_allowed = params.enable_categorical or not told
-    if not is_allowed or told != sorted(set(told)) or any(n >= theirs.columns for n in told):
-        raise MalformedFrame("the other side's list of its categorical columns is malformed")
 
 
 def _model(one: JobDescription) -> str:

@@ -10,7 +10,7 @@ import math
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from securexgb.arith.fixedpoint import NumberFormat
@@ -25,18 +25,21 @@ from securexgb.errors import DataError, SecureXGBError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.aligning.kept import command
 from securexgb.jobs.aligning.sets import data_set, read_source
-from securexgb.jobs.alignment import Named, column_counts, same_names, same_rows
+from securexgb.jobs.alignment import Named, same_names, same_rows
+from securexgb.jobs.columns import agree_on_columns
 from securexgb.jobs.data.files import load_rows, load_sets, needed_file, needed_sets
 from securexgb.jobs.estimating.estimate import Estimate, estimate
 from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.link import FAST, Link, measured
 from securexgb.jobs.estimating.words import estimate_sentence, evaluation_warning
-from securexgb.jobs.job import check_hidden
+from securexgb.jobs.job import TrainingJob, check_hidden
 from securexgb.jobs.ledgers import verdict_of
 from securexgb.jobs.reports import versions
+from securexgb.jobs.resuming.earlier import EarlierRun, effective
 from securexgb.jobs.rows import Rows
 from securexgb.mpc.party import Party
 from securexgb.report.text import (
+    MOST_NAMED,
     bits_line,
     bits_warnings,
     classes_sentence,
@@ -59,9 +62,14 @@ class _Warning(str):
 
 @dataclass(eq=False)
 class Checks:
-    """What was checked (name, status, detail), what was found, and the first failure."""
+    """What was checked (name, status, detail), what was found, and the first failure.
+
+    ``earlier``: the run that the training is to go on from; ``old``: what was read of it.
+    """
 
     federation: Federation
+    earlier: Path | None = None
+    old: EarlierRun | None = None
     lines: list[tuple[str, str, str]] = field(default_factory=list)
     first: SecureXGBError | None = None
     training: Rows | None = None
@@ -76,7 +84,7 @@ class Checks:
 
     @property
     def params(self) -> TrainingParams:
-        return self.federation.terms.training
+        return effective(self.federation, self.old)
 
     def run_alone(self) -> None:
         """What concerns this side alone."""
@@ -90,6 +98,8 @@ class Checks:
         self._run("model key", lambda: model_key_line(federation))
         self._run("dealer", self._dealer)
         self._run("data", self._data)
+        if (earlier := self.earlier) is not None:
+            self._run("earlier model", lambda: self._earlier(earlier))
         if federation.terms.align is not None:
             self._run("row keys", self._keys_of_rows)
         self._run("enough rows", self._enough_rows)
@@ -100,6 +110,7 @@ class Checks:
         if federation.role == "label":
             self._run("scales", self._scales)
         self._run("numbers", self._numbers)
+        self._run("training", self._training)
         self._run("disk", self._disk)
 
     def run_together(self) -> None:
@@ -127,6 +138,11 @@ class Checks:
         except SecureXGBError as error:
             self.lines.append((name, "FAILED", str(error)))
             self.first = self.first or error
+
+    def _earlier(self, path: Path) -> str:
+        """Whether a training by these terms on this side's rows can go on from a finished run."""
+        self.old = EarlierRun.read(self.federation, path)
+        return self.old.matches(self.federation, self.training)
 
     def _dealer(self) -> str:
         """What is known of the dealer before it is asked."""
@@ -198,6 +214,19 @@ class Checks:
         text = "; ".join([bits_line(numbers), *warnings])
         return _Warning(text) if warnings else text
 
+    def _training(self) -> str:
+        """What else a training would refuse of this side's data."""
+        if self.training is None or self.first is not None:
+            return "not looked at: see what failed"
+        job = TrainingJob(self.params, self.training, tuple(self.sets))
+        job.check(self.federation.config.rank)
+        kinds = self.training.categories
+        counted = ", ".join(f"{name!r} {len(of)}" for name, of in list(kinds.items())[:MOST_NAMED])
+        more = f" and {len(kinds) - MOST_NAMED} more" if len(kinds) > MOST_NAMED else ""
+        limit = f"fewer than {self.params.category_limit} each"
+        said = f"; categorical columns ({limit}): {counted}{more}" if kinds else ""
+        return f"this side's data can be trained on{said}"
+
     def _layout(self, rows: Rows, columns: tuple[int, int]) -> Layout:
         """The training's shapes; weights the feature party sees by the terms alone."""
         is_weighted = rows.weights is not None or self.params.weight_exponent is not None
@@ -266,6 +295,7 @@ class Checks:
             self._set_rows(),
             is_weighted=rows.weights is not None,
         )
+        job = replace(job, params=self.params)
         found = self.estimate = estimate(job, rank, self.link)
         text = estimate_sentence(found)
         if self.peer_columns is None:
@@ -303,7 +333,7 @@ class Checks:
             rows_are = self._compared(party, sets)
             self.dealer = verdict_of(party)
             self.link = measured(party)
-            columns = column_counts(party, len(rows.column_names))
+            columns = agree_on_columns(party, self.params, rows).counts
             self.peer_columns = columns[1 - party.rank]
             layout = self._layout(rows, columns)
             self.leaks = before_training(self.params, layout, self._set_rows())

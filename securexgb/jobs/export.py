@@ -66,7 +66,7 @@ def joint_export(
         opening = open_model(party, half, recipient)
         own = _Named(half.columns, _category_names(half, opening))
         told = own if recipient != party.role else _Named((), {})
-        theirs = _parsed(party.exchange_bytes(json.dumps(asdict(told)).encode()))
+        theirs = _names(party.exchange_bytes(json.dumps(asdict(told)).encode()))
     if opening.model is None:
         return None
     theirs.check(half, 1 - party.rank)
@@ -117,7 +117,7 @@ def _content(opened: OpenedModel, half: ModelHalf, columns: Columns) -> bytes:
     return json.dumps(xgboost_json(opened, half, columns), allow_nan=False).encode()
 
 
-def _parsed(payload: bytes) -> _Named:
+def _names(payload: bytes) -> _Named:
     try:
         return _NAMED.validate_json(payload)
     except ValidationError as error:

@@ -47,7 +47,7 @@ class TrainingJob:
 
     @property
     def kept_importance(self) -> str:
-        """What hidden trees hold shares of by column: "gain", "cover", or "none"."""
+        """What hidden trees hold shares of by column: one of IMPORTANCES."""
         if self.keeps_gains and self.params.is_hidden and not self.params.opens_importance:
             return "gain"
         return self.params.importance

@@ -67,6 +67,13 @@ _EXPORTED = (
     "the whole model was exported: bits about labels are those of the training, without what the "
     "export has told"
 )
+_OF_HIDDEN = {
+    "none": ("gain", "total_gain"),
+    "gain": ("gain", "total_gain"),
+    "cover": ("cover", "total_cover"),
+    "weight": ("number", "weight"),
+}
+"""What a simulation's importance of hidden splits is of, and xgboost's word."""
 PACKAGES = ("numpy", "grpcio", "cryptography", "protobuf", "pydantic", "pyarrow")
 
 
@@ -209,9 +216,9 @@ def write_simulation(
         for name, share in zip(rows.column_names, of_side, strict=True)
     }
     params = halves[0].params
-    what = "cover" if params.importance == "cover" else "gain"
+    what, theirs = _OF_HIDDEN[params.importance]
     sentence = (
-        f"share of the {what} of all splits (xgboost's total_{what}), of both parties' columns; "
+        f"share of the {what} of all splits (xgboost's {theirs}), of both parties' columns; "
         "between two companies nobody knows it until the terms open it"
         if params.is_hidden
         else "share of the number of splits, both parties' columns; each side counts its own"

@@ -23,15 +23,14 @@ from securexgb.boost.objective.start import margins_to_begin
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import training_margins
 from securexgb.boost.row_side import RowJob
-from securexgb.boost.splits.directions import is_by_name, of_columns, strangers
 from securexgb.boost.splits.groups import Groups
-from securexgb.boost.splits.interactions import groups_of, is_of_names, unknown_columns
 from securexgb.boost.state import DataSet, State
 from securexgb.boost.tree import check_trees
 from securexgb.errors import DataError
 from securexgb.federation.session import Federation
 from securexgb.jobs.agreement import Agreement, CheckpointSummary, JobDescription, agree
 from securexgb.jobs.alignment import Named, same_names, same_rows
+from securexgb.jobs.columns import ColumnFacts
 from securexgb.jobs.job import TrainingJob, check_hidden
 from securexgb.jobs.resuming.checkpoint import (
     CheckpointStore,
@@ -209,24 +208,17 @@ def fingerprint(params: TrainingParams, rows: Rows, evals: Named) -> str:
 
 
 def _description(party: Party, job: TrainingJob, saved: LoadedCheckpoint | None) -> JobDescription:
-    terms, names = job.params.monotone_constraints, job.data.column_names
-    interactions = job.params.interaction_constraints
     return JobDescription(
         params=json.dumps(job.params.to_mapping(), sort_keys=True),
         past=f"{job.params.past.model_id} {job.params.past.rounds}",
         digest=job.job_digest,
         rows=job.data.count,
-        columns=len(job.data.column_names),
-        categorical=job.data.categorical,
+        columns=ColumnFacts.of(job.params, job.data),
         weights=job.data.weights is not None,
         sets=tuple((name, data.count, data.weights is not None) for name, data in job.evals),
         nonce=party.private.words(2).tobytes().hex(),
         checkpoint=job.checkpoint,
         saved=None if saved is None else CheckpointSummary.of(saved),
-        directions=of_columns(terms, names) if is_by_name(terms) else (),
-        strangers=strangers(terms, names),
-        groups=groups_of(interactions, names) if is_of_names(interactions) else (),
-        unknown=unknown_columns(interactions, names),
     )
 
 

@@ -49,7 +49,7 @@ def hidden_half(model: ModelHalf) -> dict[str, Any]:
     """A JSON object: role, model id, own columns, and how many words of shares a tree has.
 
     ``trees``: for each one ``tables`` (columns of both sides, bins, nodes), ``leaves``, and
-    ``amounts``, how many columns it has shares of the gain or cover of, 0 where nobody asked.
+    ``amounts``, how many columns it has shares of the importance of, 0 where nobody asked.
     """
     trees = [
         {

@@ -5,8 +5,8 @@ x ^ y of P and of the other side Q: whether the split sends rows of that bin lef
 column of either side has a bit that is set, so a row goes left where the exclusive or of its bins'
 entries, over all columns of both sides, is one. With P's one-hot matrix of bins M that is
 M u = M x ^ M y. P looks up x by itself. Of M y a **row correlation** takes care, made before u is
-known (``offline.row_bits``): Q has uniform bits b and z_Q, P has z_P, and z_P ^ z_Q = M b. Q sends
-d = y ^ b, uniform, P looks up x ^ d, and
+known (``offline.rows.row_bits``): Q has uniform bits b and z_Q, P has z_P, and z_P ^ z_Q = M b.
+Q sends d = y ^ b, uniform, P looks up x ^ d, and
 
     (M (x ^ d) ^ z_P) ^ z_Q = M (x ^ y ^ b) ^ M b = M u.
 

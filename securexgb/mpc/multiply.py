@@ -11,10 +11,9 @@ gates are the cheap ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
 
 import numpy as np
 
@@ -102,12 +101,10 @@ def gates_at_once(party: Party, jobs: Sequence[tuple[Words, Words]], count: int)
     ``count``: bits along the last axis of all of them.
     """
     gates = [Gate.of(party, gate, bits) for gate, bits in jobs]
-    opened = [word for gate in gates for word in gate.masked]
-    mine = np.concatenate(opened) if opened else np.zeros(0, np.uint64)
+    mine = opened_of(gates)
     fill_up(party, mine.reshape(-1, max(1, words_per(count))), count)
     public = mine ^ party.exchange(mine)
-    parts = in_turn(public, [word.size for word in opened])
-    return [gate.product(list(islice(parts, gate.opened)), party.rank) for gate in gates]
+    return products_of(gates, public, party.rank)
 
 
 @dataclass(frozen=True, repr=False)
@@ -121,34 +118,49 @@ class Gate:
 
     @classmethod
     def of(cls, party: Party, gate: Words, bits: Words) -> Gate:
-        behind = bits.reshape(bits.shape[0], gate.size)
+        behind = np.ascontiguousarray(bits).reshape(bits.shape[0], gate.size)
         widths = [len(part) for part in _parts(len(bits))]
         drawn = [party.source.take(Gates.at_least(width), gate.size) for width in widths]
         triples = [part.narrowed(width) for part, width in zip(drawn, widths, strict=True)]
-        return cls(gate.reshape(-1), behind, bits.shape, triples)
+        return cls(np.ascontiguousarray(gate).reshape(-1), behind, bits.shape, triples)
 
     @property
-    def opened(self) -> int:
-        """Parts of ``masked``."""
-        return 2 * len(self.triples)
+    def size(self) -> int:
+        """Words that are opened: for each triple the gates, then the bits."""
+        return (len(self.triples) + len(self.bits)) * self.gate.size
 
-    @property
-    def masked(self) -> list[Words]:
-        """What is opened: for each triple the gates, then the bits."""
-        words = []
-        for triple, part in zip(self.triples, _parts(len(self.bits)), strict=True):
-            words.append(self.gate ^ triple.a)
-            words.append((self.bits[part.start : part.stop] ^ triple.b).reshape(-1))
-        return words
+    def open(self, out: Words) -> None:
+        """Put this party's share of what is opened there."""
+        for triple, part, place in self._places():
+            bits = self.bits[part.start : part.stop]
+            _kernels.gates_open(self.gate, bits, triple.a, triple.b, out[place])
 
-    def product(self, opened: list[Words], rank: int) -> Words:
+    def product(self, opened: Words, rank: int) -> Words:
         """This party's shares, for what was opened."""
-        result = np.empty(self.bits.shape, np.uint64)
-        parts = zip(self.triples, _parts(len(self.bits)), opened[::2], opened[1::2], strict=True)
-        for triple, part, d, flat in parts:
-            e = flat.reshape(len(part), -1)
-            out = result[part.start : part.stop]
-            np.bitwise_and(triple.b ^ e if rank == 0 else triple.b, d, out=out)
-            out ^= triple.c
-            out ^= e & triple.a
+        n, result = self.gate.size, np.empty(self.bits.size, np.uint64)
+        for triple, part, place in self._places():
+            out = result[part.start * n : part.stop * n]
+            _kernels.gates_close(opened[place], triple.a, triple.b, triple.c, rank, out)
         return result.reshape(self.shape)
+
+    def _places(self) -> Iterator[tuple[GatePieces, range, slice]]:
+        """Each triple with its bits and with the place of what is opened of them."""
+        for number, (triple, part) in enumerate(
+            zip(self.triples, _parts(len(self.bits)), strict=True)
+        ):
+            places = number + part.start, number + 1 + part.stop
+            yield triple, part, slice(*(place * self.gate.size for place in places))
+
+
+def opened_of(gates: Sequence[Gate]) -> Words:
+    """This party's share of what is opened of all gates, one after the other."""
+    mine = np.empty(sum(gate.size for gate in gates), np.uint64)
+    for gate, out in zip(gates, in_turn(mine, (gate.size for gate in gates)), strict=True):
+        gate.open(out)
+    return mine
+
+
+def products_of(gates: Sequence[Gate], opened: Words, rank: int) -> list[Words]:
+    """This party's shares of all gates' products, for what was opened."""
+    parts = zip(gates, in_turn(opened, (gate.size for gate in gates)), strict=True)
+    return [gate.product(part, rank) for gate, part in parts]

@@ -31,7 +31,7 @@ class Reveal(Enum):
     SPLIT_INDEX = "feature and threshold of a split, to the party that owns it"
     METRIC = "value of an evaluation metric that the terms ask for"
     EVALUATION_SCORE = "score of an evaluation row, in 4 decimals, after each evaluation"
-    IMPORTANCE = "share of a column in the gain or cover of all splits, in whole per cents"
+    IMPORTANCE = "share of a column in the gain, cover or number of all splits, in whole per cents"
     PREDICTION = "predictions, rounded, to whom the terms name"
     REQUESTED_KEYS = "keys of rows that are scored on request, and when, to the other side"
     REASON_CODES = (

@@ -31,10 +31,9 @@ LARGEST_BLOCK = 1 << 13
 
 def cut(pieces: P, start: int, stop: int) -> P:
     """Elements ``start`` to ``stop``; where bits are packed ``start`` begins a word."""
-    made, parts = [], zip(vars(pieces).values(), pieces.per_word, strict=True)
-    for array, n in parts:
-        made.append(array[..., start:stop] if n == 1 else array[..., start // n : -(-stop // n)])
-    return type(pieces)(*made)
+    parts = zip(vars(pieces).values(), pieces.per_word, strict=True)
+    ranges = [(array, start // n, -(-stop // n)) for array, n in parts]
+    return type(pieces)(*[a[i:j] if a.ndim == 1 else a[..., i:j] for a, i, j in ranges])
 
 
 def joined(parts: Sequence[P]) -> P:
@@ -62,29 +61,34 @@ class Supply(Generic[P]):
 
     def take(self, count: int) -> P:
         """The next ``count`` elements, as read-only arrays."""
-        size = count + -count % self._grain
-        held = self._held
-        if held is None or self._at + size > self._ready:
-            held = self._refilled(size)
         start = self._at
-        self._at += size
-        return cut(held, start, start + count)
+        after = start + count + -count % self._grain
+        if self._held is None or after > self._ready:
+            return self._across(count, after - self._ready)
+        self._at = after
+        return cut(self._held, start, start + count)
 
-    def _refilled(self, needed: int) -> P:
-        """At least ``needed`` elements before us: the rest of this block and a new one."""
-        rest = self._ready - self._at
-        count = max(needed - rest, self._block)
-        count += -count % self._unit
-        fresh = self._make(self._made, count)
-        if rest and self._held is not None:
-            fresh = joined([cut(self._held, self._at, self._ready), fresh])
-        for array in vars(fresh).values():
-            array.flags.writeable = False
-        self._held = fresh
-        self._made += count
-        self._at, self._ready = 0, rest + count
+    def _across(self, count: int, missing: int) -> P:
+        """What is left of this block, and the beginning of a new one, of ``missing`` at least."""
+        held, rest = self._held, self._ready - self._at
+        made = max(missing, self._block)
+        made += -made % self._unit
+        fresh = self._make(self._made, made)
+        _protect(fresh)
         self._block = min(2 * self._block, LARGEST_BLOCK)
-        return fresh
+        self._made += made
+        part = cut(fresh, 0, count - rest)
+        if rest and held is not None:
+            part = joined([cut(held, self._at, self._ready), part])
+            _protect(part)
+        self._held, self._at, self._ready = fresh, missing, made
+        return part
+
+
+def _protect(pieces: Pieces) -> None:
+    """Have nothing written to them."""
+    for array in vars(pieces).values():
+        array.flags.writeable = False
 
 
 class Prefetched(ABC, Generic[P]):

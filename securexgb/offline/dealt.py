@@ -31,7 +31,7 @@ from securexgb.offline.ahead import CorrectionBuffer
 from securexgb.offline.dealer_link import DealerEndpoint, DealerLink
 from securexgb.offline.oblivious_transfer import ObliviousTransfer
 from securexgb.offline.producer import Producer, ProductsAhead
-from securexgb.offline.rows_ahead import RowBitsAhead
+from securexgb.offline.rows.rows_ahead import RowBitsAhead
 from securexgb.offline.seeded import Dealer, FixedMatrix, SeededSource
 
 LEAST_WORDS = 1 << 14

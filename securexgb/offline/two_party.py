@@ -50,7 +50,7 @@ from securexgb.correlations.triples import TriplePieces, Triples
 from securexgb.offline.ahead import Supply
 from securexgb.offline.oblivious_transfer import KEY, STRETCH_AFTER, WORD, ObliviousTransfer
 from securexgb.offline.producer import PrefetchQueue, Producer, ProductsAhead
-from securexgb.offline.rows_ahead import RowBitsAhead
+from securexgb.offline.rows.rows_ahead import RowBitsAhead
 from securexgb.offline.traffic.tiles import tile_of
 
 SUM_TRANSFERS = 64

@@ -21,7 +21,8 @@ import securexgb.mpc.multiplex
 import securexgb.mpc.numbers.per_cents
 import securexgb.mpc.numbers.softmax
 import securexgb.mpc.numbers.table
-import securexgb.mpc.sort  # noqa: F401
+import securexgb.mpc.sort
+import securexgb.mpc.strongest  # noqa: F401
 from securexgb.arith.fixedpoint import NumberFormat
 from securexgb.boost.costs.trees import round_cost
 from securexgb.boost.histogram import Histogram, NoisySums, matrix_shape

@@ -6,9 +6,14 @@ wrong with a file is said at once and in words.
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
+import linecache
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
@@ -30,9 +35,7 @@ class TomlFile(BaseModel):
     The docstring below a key is its comment in the file.
     """
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, defer_build=True)
 
 
 _Model = TypeVar("_Model", bound=TomlFile)
@@ -85,11 +88,9 @@ def to_toml(
     """
     lines: list[str] = []
     tables: list[str] = []
-    for name, entry in type(model).model_fields.items():
-        value, comment = (
-            getattr(model, name),
-            f"\n# {' '.join((entry.description or '').split())}\n",
-        )
+    said = comments(type(model))
+    for name in type(model).model_fields:
+        value, comment = getattr(model, name), f"\n# {said[name]}\n"
         table, title = left_out.get(name), f"[{within}{name}]"
         if value is None and table is not None:
             lines_of = to_toml(table, within=f"{within}{name}.").strip("\n").split("\n")
@@ -104,6 +105,37 @@ def to_toml(
         else:
             lines.append(comment + _line(name, value))
     return "".join(lines + tables)
+
+
+@cache
+def comments(model: type[TomlFile]) -> Mapping[str, str]:
+    """The docstring below each key, by the key's name.
+
+    Read from the source when a file is written: pydantic would read it whenever a command starts,
+    which takes longer than all else about these classes.
+    """
+    found: dict[str, str] = {}
+    for one in reversed(model.__mro__):
+        for key, below in pairwise(_lines(one)):
+            match key, below:
+                case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
+                    found[name] = " ".join(text.split())
+    return found
+
+
+def _lines(model: type) -> Sequence[ast.stmt]:
+    """What stands in one of these classes, by the source of its module; nothing of others."""
+    if not issubclass(model, TomlFile):
+        return ()
+    for node in _source(inspect.getfile(model)):
+        if isinstance(node, ast.ClassDef) and node.name == model.__name__:
+            return node.body
+    return ()
+
+
+@cache
+def _source(path: str) -> Sequence[ast.stmt]:
+    return ast.parse("".join(linecache.getlines(path))).body
 
 
 def _commented(text: str) -> str:

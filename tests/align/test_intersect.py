@@ -80,14 +80,15 @@ def test_the_order_follows_from_the_keys_and_the_coin_alone() -> None:
 
 def failures(
     label: Keys, feature: Keys, limits: Limits = LIMITS
-) -> list[SecureXGBError | Intersection]:
-    """What each side ends with."""
+) -> list[tuple[SecureXGBError | Intersection, int]]:
+    """What each side ends with, after how many rounds."""
 
     def run(party: Party, own: Keys) -> Any:
         try:
-            return intersect(party, own, limits, COIN)
+            found: Any = intersect(party, own, limits, COIN)
         except SecureXGBError as error:
-            return error
+            found = error
+        return found, party.rounds
 
     return run_both(run, insecure_parties(0), [label, feature])
 
@@ -105,7 +106,9 @@ def failures(
 def test_both_sides_stop(
     label: Sequence[int], feature: Sequence[int], limits: Limits, kind: type, says: str
 ) -> None:
-    for rank, error in enumerate(failures(keys(label), keys(feature), limits)):
+    """Where the counts alone say so, nothing else was sent."""
+    for rank, (error, rounds) in enumerate(failures(keys(label), keys(feature), limits)):
+        assert (rounds == 1) == ("party has" in says)
         assert type(error) is kind
         assert says in str(error)
         assert str(error).startswith(("label party:", "feature party:")[rank])

@@ -67,18 +67,21 @@ def test_of_both_halves_weight_is_xgboosts(settings: dict[str, Any]) -> None:
     np.testing.assert_allclose(np.concatenate(importances(halves)), counts / counts.sum())
 
 
+THEIRS = {"gain": "total_gain", "cover": "total_cover", "weight": "weight"}
+
+
 @pytest.mark.parametrize(
     "settings",
     [{}, {"reg_alpha": 2.0}, {"gamma": 4.0}, {"reg_lambda": 0.0, "min_child_weight": 2.0}],
 )
-@pytest.mark.parametrize("importance", ["gain", "cover"])
+@pytest.mark.parametrize("importance", ["gain", "cover", "weight"])
 def test_amounts_are_xgboosts(importance: str, settings: dict[str, Any]) -> None:
-    """Its total_gain and total_cover, on the same bins; stopped nodes and what is below them count
-    nothing."""
+    """Its total_gain, total_cover and weight, on the same bins; stopped nodes and what is below
+    them count nothing."""
     features, labels = table(600, missing=0.1, seed=3)
     params = replace(OPENED, max_bin=16, gradient_bits=16, importance=importance, **settings)
     halves = train_both(params, sides(features, labels, 2))
-    scores = xgboost_on_bins(features, labels, params).get_score("", f"total_{importance}")
+    scores = xgboost_on_bins(features, labels, params).get_score("", THEIRS[importance])
     totals = np.array([scores.get(f"f{column}", 0.0) for column in range(5)])
     shares = amount_shares(*halves)
     np.testing.assert_allclose(shares, totals / totals.sum(), atol=2e-4)
@@ -104,13 +107,14 @@ def test_covers_are_sums_of_hessians() -> None:
     np.testing.assert_array_equal(halves[1].importance, expected)
 
 
-def test_the_bits_of_covers() -> None:
+def test_the_bits_of_amounts() -> None:
     for depth in range(1, 11):
         most = depth * 2**SUM_BITS + 2**depth
         assert most < 2 ** amount_bits("cover", depth) <= 4 * most
+        assert amount_bits("weight", depth) == (2**depth - 1).bit_length()
 
 
-@pytest.mark.parametrize("importance", ["gain", "cover"])
+@pytest.mark.parametrize("importance", ["gain", "cover", "weight"])
 @pytest.mark.parametrize("seed", range(4))
 def test_amounts_are_the_same_in_shares(seed: int, importance: str) -> None:
     case = random_case(seed, rows=90, holes=0.1, gamma=0.5, splits="hidden", importance=importance)
@@ -155,7 +159,7 @@ def test_the_ledger_has_metrics_and_importance_alone(importance: str) -> None:
     else:
         assert half.importance is None
         assert "not available" in importance_of(half).sentence
-        with pytest.raises(NotAvailable, match="hold neither gain nor cover"):
+        with pytest.raises(NotAvailable, match="hold no importance"):
             amount_shares(half, results[1][0])
     assert ledger == expected
 

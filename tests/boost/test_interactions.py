@@ -14,12 +14,11 @@ from securexgb.boost.splits.groups import Groups
 from securexgb.boost.splits.interactions import by_place, groups_of, in_all
 from securexgb.errors import MalformedFrame, UsageError
 from securexgb.estimator import SecureXGBClassifier
-from securexgb.jobs import agreement
+from securexgb.jobs.columns import AgreedColumns, ColumnFacts
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import split_columns, train_alone
 from securexgb.testing.harness import Backend
 from tests.boost.data import hidden_tables, same_model, sides, table, train_both
-from tests.jobs.test_agreement import FACTS
 
 PARAMS = TrainingParams(n_estimators=2, max_depth=3, max_bin=8, splits="hidden")
 
@@ -133,7 +132,7 @@ def test_a_name_or_a_number_that_no_column_has_is_refused_at_both() -> None:
 def test_a_side_that_says_too_few_groups_is_refused() -> None:
     params = replace(PARAMS, interaction_constraints=[["x0", "x1"]])
     with pytest.raises(MalformedFrame, match="groups"):
-        agreement._groups(params, (replace(FACTS, groups=(1, 1)), FACTS))
+        AgreedColumns.of(params, (ColumnFacts(2, groups=(1, 1)), ColumnFacts(2)))
 
 
 def test_alone_groups_are_in_the_order_of_the_table() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request, predict
-from securexgb.boost.row_scores import RowScores
+from securexgb.boost.scoring.row_scores import RowScores
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Reveal
 from securexgb.testing import run_parties

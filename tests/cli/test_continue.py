@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from securexgb.cli.app import main
 from securexgb.cli.options import federation_of
 from securexgb.cli.predict import predict
 from securexgb.cli.progress import TrainingProgress
@@ -88,3 +89,34 @@ def test_other_classes_than_those_of_the_old_run_are_refused(both, made):
     with pytest.raises(DataError, match="bank: the labels are other ones than those of"):
         earlier.check("bank", rows)
     earlier.check("bank", replace(rows, classes=earlier.classes))
+
+
+def test_check_says_whether_a_training_can_go_on_from_a_run(both, tmp_path, capsys, monkeypatch):
+    made = Companies(tmp_path, {"n_estimators": 2, "max_depth": 2}, rows=40, method={})
+    both(made, train, backend="plaintext")
+    folder = made.root / "bank"
+    monkeypatch.chdir(folder)  # as a company would
+    (run,) = (folder / "run").iterdir()
+
+    def checked(code=0):
+        capsys.readouterr()
+        assert main(["check", "--local", "--continue", str(run), "--format", "json"]) == code
+        facts = json.loads(capsys.readouterr().out)
+        (line,) = [one for one in facts["checks"] if one["check"] == "earlier model"]
+        return line["status"], line["detail"], facts
+
+    status, detail, facts = checked()
+    half = load_half(run / "model" / "label.npz")
+    assert (status, detail.startswith(f"2 rounds of model {half.model_id[:8]}")) == ("ok", True)
+    capsys.readouterr()
+    assert main(["check", "--local", "--format", "json"]) == 0
+    without = json.loads(capsys.readouterr().out)
+    rounds = [one["estimate"]["setup"]["rounds"] for one in (facts, without)]
+    assert rounds[0] > rounds[1]
+    made.terms("bank", training={"max_depth": 3})
+    status, detail, _ = checked(2)
+    assert status == "FAILED"
+    assert "max_depth is 3, and 2 in the model to go on from" in detail
+    made.terms("bank")
+    made.settings("bank", feature_columns=["age", "loan"])
+    assert checked(4)[1].endswith("it needs income, age, loan, in this order")

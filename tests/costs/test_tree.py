@@ -81,6 +81,7 @@ def test_predicted_equals_measured(settings: dict[str, object], source: str) -> 
         {"splits": "hidden"},
         {"splits": "hidden", "importance": "gain"},
         {"splits": "hidden", "importance": "cover"},
+        {"splits": "hidden", "importance": "weight"},
     ],
 )
 def test_a_round_of_several_trees_costs_what_is_predicted(

@@ -106,6 +106,41 @@ def test_xgboost_takes_the_same_table_by_the_exported_model(splits: str, tmp_pat
     np.testing.assert_allclose(booster.predict(rows), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("scale", [10, 0.5])
+def test_categories_that_are_called_by_numbers_are_found_by_them(scale: float) -> None:
+    """In a later table of plain numbers, with NaN, of any library; of an ordered type as well."""
+    frame, labels = data(80)
+    branch = pd.Categorical(frame["branch"] * scale, ordered=True)
+    model = SecureXGBClassifier(**SETTINGS, enable_categorical=True)
+    expected = model.fit(frame.assign(branch=branch), labels).predict_proba(
+        frame.assign(branch=branch)
+    )
+    plain = frame.assign(branch=frame["branch"] * scale, city=frame["city"].astype(object))
+    with_nan = pl.from_pandas(plain).with_columns(pl.col("branch").fill_null(np.nan))
+    for table in (plain, pl.from_pandas(plain), with_nan):
+        np.testing.assert_array_equal(model.predict_proba(table), expected)
+    typed = pl.from_pandas(plain).with_columns(pl.col("city").cast(pl.Categorical))
+    np.testing.assert_array_equal(model.predict_proba(typed), expected)
+
+
+def test_flags_and_unknown_categories_of_polars() -> None:
+    frame, labels = data(80)
+    flagged = frame.assign(amount=frame["amount"] > 4)
+    model = SecureXGBClassifier(**SETTINGS, enable_categorical=True).fit(flagged, labels)
+    expected = model.predict_proba(flagged)
+    nullable = flagged.assign(amount=flagged["amount"].astype("boolean"))
+    np.testing.assert_array_equal(model.predict_proba(nullable), expected)
+    cities = pl.Series(["Bern", None, "Lyon"], dtype=pl.Categorical)
+    few = pl.DataFrame({"city": cities, "amount": [True] * 3, "branch": [1.0] * 3})
+    known = pd.DataFrame({"city": ["Bern", None, "Lyon"], "amount": True, "branch": 1.0})
+    np.testing.assert_array_equal(model.predict_proba(few), model.predict_proba(known))
+    columns = [[np.nan, 1.0, 1.0], [77.0, 1.0, 1.0]]
+    rows = np.array(columns)
+    with pytest.warns(UserWarning, match="feature names"):
+        missing, beyond = model.predict_proba(rows)
+    np.testing.assert_array_equal(model.predict_proba(few)[:2], [beyond, missing])
+
+
 def test_what_cannot_be_is_refused_in_words() -> None:
     frame, labels = data(60)
     codes = numbers_of(frame)
@@ -113,6 +148,12 @@ def test_what_cannot_be_is_refused_in_words() -> None:
     def fit(table: Any, **more: Any) -> None:
         SecureXGBClassifier(**(SETTINGS | more)).fit(table, labels)
 
+    with pytest.raises(DataError, match=r"categories \(enable_categorical=True\)"):
+        fit(frame)
+    with pytest.raises(DataError, match="and a categorical type"):
+        fit(frame.assign(city=frame["city"].astype(str)), enable_categorical=True)
+    with pytest.raises(UsageError, match="each of the 3 columns"):
+        fit(codes, feature_types="cqq", enable_categorical=True)
     with pytest.raises(UsageError, match="set enable_categorical=True"):
         fit(codes, feature_types=["c", "q", "q"])
     with pytest.raises(UsageError, match="each of the 3 columns"):
@@ -121,6 +162,12 @@ def test_what_cannot_be_is_refused_in_words() -> None:
         fit(frame, enable_categorical=True, max_bin=5)
     with pytest.raises(DataError, match="whole numbers from 0"):
         fit(codes - 0.5, feature_types=["c", "q", "q"], enable_categorical=True)
+    with pytest.raises(DataError, match=r"categories \(enable_categorical=True\)"):
+        fit(frame)
+    with pytest.raises(DataError, match="and a categorical type"):
+        fit(frame.assign(city=frame["city"].astype(str)), enable_categorical=True)
+    with pytest.raises(UsageError, match="each of the 3 columns"):
+        fit(codes, feature_types="cqq", enable_categorical=True)
     with pytest.raises(UsageError, match="set enable_categorical"):
         fit(codes, max_cat_to_onehot=8)
     with pytest.raises(UsageError, match="true or false"):

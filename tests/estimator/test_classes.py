@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.utils import get_tags
 
 from securexgb import SecureXGBClassifier
 from securexgb.boost.params import TrainingParams
@@ -102,6 +103,39 @@ def test_what_does_not_go_with_several_classes_is_refused(settings, error, why):
     settings = {"objective": "multi:softprob"} | settings
     with pytest.raises(error, match=why):
         SecureXGBClassifier(**SMALL, **settings).fit(X, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("settings", "y", "given", "error", "why"),
+    [
+        (
+            {},
+            CODES,
+            {"base_margin": np.zeros((150, 3))},
+            UsageError,
+            r"\(150, 3\).* one number a row",
+        ),
+        ({}, CODES, {"base_margin": np.zeros(150)}, UsageError, "each class: leave them"),
+        ({}, np.array(["a", 0.5, 1] * 50, dtype=object), {}, DataError, "labels of several types"),
+        ({"num_class": "3", "objective": "multi:softmax"}, CODES, {}, UsageError, "num_class must"),
+        ({}, np.zeros(150), {}, DataError, "only one class"),
+        ({}, np.arange(150) % 75, {}, UsageError, "num_class must be .* at most 64"),
+    ],
+)
+def test_labels_and_margins_that_cannot_be_are_refused(settings, y, given, error, why):
+    with pytest.raises(error, match=why):
+        SecureXGBClassifier(**SMALL, **settings).fit(X, y, **given)
+
+
+def test_base_margins_of_rows_to_predict_are_refused(fitted):
+    with pytest.raises(UsageError, match="a margin for each class: leave them out"):
+        fitted.predict(X, base_margin=np.zeros(150))
+    with pytest.raises(UsageError, match="one number a row"):
+        fitted.predict(X, base_margin=np.zeros((150, 3)))
+
+
+def test_scikit_learn_knows_that_there_may_be_several():
+    assert get_tags(SecureXGBClassifier()).classifier_tags.multi_class
 
 
 def test_predictions_under_ckks_are_refused(fitted):

@@ -420,8 +420,24 @@ def test_base_margins_alone_are_xgboosts(cancer, positive):
         model.predict(features)
     with pytest.raises(UsageError, match="come without base margins"):
         model.fit(features, labels, base_margin=margins, eval_set=[(features, labels)])
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        model.fit(features, labels, base_margin=margins[1:])
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"base_margin": np.zeros(5)}, r"it has the shape \(5,\)"),
+        ({"base_margin": np.zeros((200, 3))}, "must be one number for each of"),
+        ({"base_margin": 1.0}, "must be one number for each of"),
+        ({"base_margin": np.full(200, np.inf)}, "one finite base margin each"),
+        ({"base_margin": np.full(200, np.nan)}, "one finite base margin each"),
+        ({"base_margin_eval_set": [np.zeros(200)]}, "has 1 entries, and eval_set 0"),
+        ({"eval_set": "X, y"}, "eval_set must be a list of pairs"),
+        ({"eval_set": [1], "sample_weight_eval_set": [None]}, "eval_set must be a list of pairs"),
+    ],
+)
+def test_what_comes_with_rows_is_refused_where_it_does_not_fit(cancer, given, words):
+    with pytest.raises((UsageError, DataError), match=words):
+        SecureXGBClassifier(**SMALL).fit(*cancer, **given)
 
 
 def test_base_margins_of_a_regression_and_rows_of_weight_zero():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,17 +15,16 @@ from securexgb.errors import MalformedFrame, UsageError
 from securexgb.jobs.agreement import (
     CheckpointSummary,
     JobDescription,
-    _check_categorical,
-    _directions,
     _parse,
 )
+from securexgb.jobs.columns import AgreedColumns, ColumnFacts, _parsed
 
 FACTS = JobDescription(
     params="{}",
     past="",
     digest="d",
     rows=3,
-    columns=2,
+    columns=ColumnFacts(2),
     weights=False,
     sets=(("e", 3, True),),
     nonce="00",
@@ -33,7 +33,13 @@ FACTS = JobDescription(
 )
 
 
+def own(**facts: Any) -> ColumnFacts:
+    return ColumnFacts(2, **facts)
+
+
 def test_facts_survive_the_wire() -> None:
+    columns = own(categorical=(1,), directions=(0, -1), unknown=("a",))
+    assert _parsed(json.dumps(asdict(columns)).encode()) == columns
     assert _parse(json.dumps(asdict(FACTS)).encode()) == FACTS
 
 
@@ -46,12 +52,13 @@ def test_facts_survive_the_wire() -> None:
         b"\xff\x00",
         b"[" * 100_000,
         json.dumps(asdict(FACTS) | {"rows": "many"}).encode(),
-        json.dumps(asdict(FACTS) | {"columns": -1}).encode(),
+        json.dumps(asdict(FACTS) | {"columns": 2}).encode(),
+        json.dumps(asdict(FACTS) | {"columns": {"count": -1}}).encode(),
         json.dumps(asdict(FACTS) | {"sets": [1]}).encode(),
         json.dumps(asdict(FACTS) | {"saved": {}}).encode(),
         json.dumps(asdict(FACTS) | {"more": 1}).encode(),
-        json.dumps(asdict(FACTS) | {"directions": [2]}).encode(),
-        json.dumps(asdict(FACTS) | {"strangers": 1}).encode(),
+        json.dumps(asdict(FACTS) | {"columns": {"count": 2, "directions": [2]}}).encode(),
+        json.dumps(asdict(FACTS) | {"columns": {"count": 2, "strangers": 1}}).encode(),
     ],
 )
 def test_malformed_facts_are_refused(payload: bytes) -> None:
@@ -74,22 +81,23 @@ def test_a_count_is_a_count(rows: str) -> None:
 
 def test_directions_are_one_for_each_column() -> None:
     params = TrainingParams(monotone_constraints={"a": 1})
-    short = replace(FACTS, directions=(1,))
+    params = replace(params, enable_categorical=True)
     with pytest.raises(MalformedFrame, match="not one for each"):
-        _directions(params, (replace(FACTS, directions=(1, 0)), short))
-    whole = replace(FACTS, directions=(0, 1)), replace(FACTS, directions=(1, 0))
-    assert _directions(params, whole) == (0, 1, 1, 0)
+        AgreedColumns.of(params, (own(directions=(1, 0)), own(directions=(1,))))
+    whole = own(directions=(0, 1)), own(directions=(1, 0))
+    assert AgreedColumns.of(params, whole).directions == (0, 1, 1, 0)
     kinds = replace(whole[0], categorical=(0,)), replace(whole[1], categorical=(1,))
-    assert _directions(params, kinds) == (0, 1, 1, 0)
+    found = AgreedColumns.of(params, kinds)
+    assert (found.directions, found.categorical) == ((0, 1, 1, 0), (0, 3))
     with pytest.raises(UsageError, match="a direction for a categorical column"):
-        _directions(params, (whole[0], replace(whole[1], categorical=(0,))))
+        AgreedColumns.of(params, (whole[0], replace(whole[1], categorical=(0,))))
 
 
 @pytest.mark.parametrize("told", [(2,), (1, 0), (0, 0)])
 def test_categorical_columns_are_own_ones_in_order(told: tuple[int, ...]) -> None:
     params = TrainingParams(enable_categorical=True)
-    _check_categorical(replace(FACTS, categorical=(0, 1)), params)
+    assert AgreedColumns.of(params, (own(), own(categorical=(0, 1)))).categorical == (2, 3)
     with pytest.raises(MalformedFrame, match="categorical columns is malformed"):
-        _check_categorical(replace(FACTS, categorical=told), params)
+        AgreedColumns.of(params, (own(), own(categorical=told)))
     with pytest.raises(MalformedFrame, match="categorical columns is malformed"):
-        _check_categorical(replace(FACTS, categorical=(0,)), TrainingParams())
+        AgreedColumns.of(TrainingParams(), (own(), own(categorical=(0,))))

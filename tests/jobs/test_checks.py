@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +45,60 @@ def test_the_other_side_is_told_the_kind_of_what_failed_here(tmp_path: Path) -> 
         assert found[name].lines[-1][:2] == ("link", "ok")
         assert "secret" not in str(found[name].lines)
     assert companies.processes == []
+
+
+@pytest.mark.parametrize(
+    ("training", "at", "words"),
+    [
+        (
+            {"monotone_constraints": {"income": 1, "wages": 1}},
+            "both",
+            "'wages', which is no column",
+        ),
+        ({"monotone_constraints": (1, 0)}, "both", "2 numbers for 5 columns"),
+        ({"interaction_constraints": [["age", "loans"]]}, "both", "'loans', which is no column"),
+        ({"interaction_constraints": [[0, 9]]}, "both", "has column 9, but there are 5"),
+        (
+            {"interaction_constraints": [["age"]], "splits": "owner"},
+            "both",
+            "columns of both sides",
+        ),
+        ({"early_stopping_rounds": 3}, "each", "needs an evaluation set"),
+        ({"enable_categorical": True, "max_bin": 3}, "bureau", "'cards'.* fewer than 3"),
+        ({"enable_categorical": True, "monotone_constraints": {"cards": 1}}, "both", "no order"),
+        ({}, "bureau", "enable_categorical = true"),
+    ],
+)
+def test_what_a_training_would_refuse_is_refused_before(
+    tmp_path: Path, training: dict[str, Any], at: str, words: str
+) -> None:
+    """At the side that has it; of terms that do not fit the columns of both, at both."""
+    companies = Companies(tmp_path, training, method={})
+    if at == "bureau" or "enable_categorical" in training:
+        for row in range(1, 61):
+            edit_cell(tmp_path / "bureau" / "train.csv", row, "cards", f"kind {row % 4}")
+        companies.settings("bureau", categorical_columns=["cards"])
+    found = checked(tmp_path)
+    for name, checks in found.items():
+        if at in ("both", "each", name):
+            assert isinstance(checks.first, (UsageError, DataError))
+            assert re.search(words, str(checks.first))
+            (line,) = [line for line in checks.lines if line[1] == "FAILED"][:1]
+            assert line[0] == ("link, dealer, rows" if at == "both" else "training")
+        else:
+            assert isinstance(checks.first, StoppedByPeer)
+
+
+def test_categorical_columns_are_counted_at_their_own_side(tmp_path: Path) -> None:
+    companies = Companies(tmp_path, {"enable_categorical": True}, method={})
+    for row in range(1, 61):
+        edit_cell(tmp_path / "bureau" / "train.csv", row, "cards", f"kind {row % 4}")
+    companies.settings("bureau", categorical_columns=["cards"])
+    found = checked(tmp_path)
+    assert [checks.first for checks in found.values()] == [None, None]
+    said = {name: dict(line[::2] for line in checks.lines) for name, checks in found.items()}
+    assert said["bureau"]["training"].endswith("categorical columns (fewer than 8 each): 'cards' 4")
+    assert "cards" not in str(found["bank"].lines)
 
 
 @pytest.mark.parametrize(

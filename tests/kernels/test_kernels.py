@@ -110,6 +110,22 @@ def test_beaver_multiplication(seed: int, count: int) -> None:
     assert np.array_equal(z, (x[0] + x[1]) * (y[0] + y[1]))
 
 
+@given(SEEDS, st.integers(0, 40), st.integers(0, 5))
+def test_ands_of_shared_bits(seed: int, count: int, width: int) -> None:
+    """Lines of triples may lie apart, as those of a piece of a block do."""
+    gate, a = words(seed, 2, 2, count)
+    bits, b, c = words(seed + 1, 3, 2, width, count + 3)[..., 1 : count + 1]
+    c[1] = (a[0] ^ a[1]) & (b[0] ^ b[1]) ^ c[0]
+    mine = np.empty((2, (1 + width) * count), np.uint64)
+    for r in (0, 1):
+        _kernels.gates_open(gate[r], bits[r], a[r], b[r], mine[r])
+    products = np.empty((2, width * count), np.uint64)
+    for r in (0, 1):
+        _kernels.gates_close(mine[0] ^ mine[1], a[r], b[r], c[r], r, products[r])
+    expected = (gate[0] ^ gate[1]) & (bits[0] ^ bits[1])
+    assert np.array_equal(products[0] ^ products[1], expected.reshape(-1))
+
+
 def test_threads_share_the_kernels() -> None:
     results: list[np.ndarray] = []
     threads = [

@@ -113,6 +113,27 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "unequal factors": (k.triple_open, (W, W[:5], W, W), "equal lengths"),
     "unequal triple": (k.triple_close, (VECTORS, W, W, W[:5], 0), "length of opened's rows"),
     "three opened rows": (k.triple_close, (np.zeros((3, 6), np.uint64), W, W, W, 0), "2 rows"),
+    "masks of other gates": (
+        k.gates_open,
+        (W, MATRIX, W[:5], MATRIX, W.copy()),
+        "a must have 6 words, not 5",
+    ),
+    "lines of other gates": (
+        k.gates_open,
+        (W, MATRIX[:, :3], W, MATRIX, W.copy()),
+        "lines must have the length of a, 6",
+    ),
+    "lines with gaps": (k.gates_open, (W, MATRIX[:, ::2], W, MATRIX, W.copy()), "whole lines"),
+    "an opened line too few": (
+        k.gates_close,
+        (W, W, VECTORS, VECTORS, 0, W.copy()),
+        "with 2 bits behind each open 18",
+    ),
+    "products of other gates": (
+        k.gates_close,
+        (np.zeros(18, np.uint64), W, VECTORS, VECTORS, 0, W.copy()),
+        "out must have 12 words, not 6",
+    ),
     "bits without room": (k.bit_lines, (W, 6, 65), "6 words do not hold 6 rows of 65 bits"),
     "bits of no node": (k.bit_lines, (W, 6, 0), "do not hold"),
     "rows beyond a result": (

@@ -11,17 +11,24 @@ import pytest
 import xgboost
 
 from securexgb.boost.continued.going_on import going_on
+from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.objective.proposals import with_scales
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
 from securexgb.boost.scales import Outcomes
+from securexgb.boost.splits.opened import export_cost, open_model
+from securexgb.channel.memory import memory_pair
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.prediction import Predictor
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.training import train
+from securexgb.mpc.party import Party
+from securexgb.mpc.reveals import Audience
 from securexgb.testing import run_parties
+from securexgb.testing.harness import join_parties, run_both
 from tests.boost.data import Floats, sides, table, train_both
 from tests.model.test_xgboost_json import NAMES, TOLERANCE, Halves, exported
+from tests.recorded import RecordedChannel
 
 ROWS = 160
 FEATURES, FLAGS = table(ROWS, missing=0.1)
@@ -99,3 +106,24 @@ def test_a_model_that_goes_on_is_exported_with_the_old_trees(case: str) -> None:
     file = check((first, second), data)
     trees = file["gradient_booster"]["model"]["trees"]
     assert len(trees) == 2 * len(old[0].trees)
+
+
+@pytest.mark.parametrize("to", ["label", "feature", "both"])
+@pytest.mark.parametrize("splits", ["owner", "hidden"])
+def test_an_export_costs_what_is_declared(to: Audience, splits: str) -> None:
+    params, data = prepared("classes", splits)
+    halves = train_both(params, data)
+    ends = [RecordedChannel(channel) for channel in memory_pair()]
+
+    def program(party: Party, half: ModelHalf) -> tuple[int, int]:
+        opened = open_model(party, half, to)
+        counts = [] if opened is None else [int(tree.splits.sum()) for tree in opened.trees]
+        return party.rounds, sum(counts)
+
+    parties = join_parties((ends[0], ends[1]), 0, "shared", 60.0)
+    (rounds, label), (others, feature) = run_both(program, parties, halves)
+    declared = export_cost(halves[0], to, max(label, feature))
+    # The text by which both agree is a round of its own.
+    assert rounds == others == declared.rounds + 1
+    sent = [sum(one.size for one in end.transcript[2:] if one.direction == "sent") for end in ends]
+    assert sent == [8 * declared.label_words, 8 * declared.feature_words]

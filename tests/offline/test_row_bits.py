@@ -16,9 +16,9 @@ from securexgb.correlations.kind import Words
 from securexgb.correlations.transfers import ReceivedTransfers, SentTransfers
 from securexgb.errors import DataError
 from securexgb.he.row_bits import RowBitsLayout, plan_row_bits
-from securexgb.offline import row_bits
 from securexgb.offline.oblivious_transfer import ObliviousTransfer
-from securexgb.offline.row_bits import Layouts, RowBits, RowBitsShares, row_bits_traffic
+from securexgb.offline.rows import row_bits
+from securexgb.offline.rows.row_bits import Layouts, RowBits, RowBitsShares, row_bits_traffic
 from tests.offline.pairs import both, channels, private
 
 Bins = NDArray[np.uint8] | None

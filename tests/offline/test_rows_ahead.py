@@ -12,7 +12,7 @@ from securexgb.channel.channel import Channel
 from securexgb.correlations.rows import RowBits, RowShape
 from securexgb.offline.oblivious_transfer import ObliviousTransfer
 from securexgb.offline.producer import Producer
-from securexgb.offline.rows_ahead import RowBitsAhead, session_layouts
+from securexgb.offline.rows.rows_ahead import RowBitsAhead, session_layouts
 from tests.offline.pairs import both, channels, private
 
 ROWS, FEATURES, BINS, A_ROUND = 130, (3, 2), 5, 7

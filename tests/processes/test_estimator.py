@@ -107,7 +107,7 @@ print(json.dumps(found))
 
 
 def test_each_side_gets_its_half(with_dealer):
-    with_dealer.terms(*SIDES, training={"eval_metric": ["auc"], "importance": "gain"})
+    with_dealer.terms(*SIDES, training={"eval_metric": ["auc"], "importance": "weight"})
     sides = [with_dealer.start("bank", code=BANK), with_dealer.start("bureau", code=BUREAU)]
     bank, bureau = [finish(process, 120) for process in sides]
     assert (bank.code, bureau.code) == (0, 0), (bank, bureau)

@@ -40,6 +40,7 @@ from securexgb.federation.session import Federation
 from securexgb.jobs.agreement import JobDescription, agree
 from securexgb.jobs.aligning.session import _Offer, _parsed
 from securexgb.jobs.alignment import _same_alignments, column_counts, same_names
+from securexgb.jobs.columns import ColumnFacts, agree_on_columns
 from securexgb.jobs.estimating.link import measured as measured_link
 from securexgb.jobs.estimating.link import measuring_cost
 from securexgb.jobs.evaluation import measure
@@ -114,7 +115,7 @@ def description(_: Path) -> Prepared:
         "",
         "JOB",
         40,
-        1,
+        ColumnFacts(1),
         False,
         (("e", 40, False),),
         "00",
@@ -228,7 +229,17 @@ def exported(party: Any) -> object:
 
 
 def column_names(_: Path) -> Prepared:
-    return json.dumps(["age", "x"]).encode(), _names
+    told = {"columns": ["age", "x"], "categories": {"1": ["Oslo", "Łódź"]}}
+    return json.dumps(told).encode(), _names
+
+
+def column_facts(_: Path) -> Prepared:
+    params = replace(
+        half("owner").params, enable_categorical=True, monotone_constraints=(("a", 1),)
+    )
+    rows = Rows(np.zeros((4, 2)), ("a", "b"), categories={"b": ("x",)})
+    good = json.dumps(asdict(ColumnFacts.of(params, rows))).encode()
+    return good, lambda content: agree_on_columns(Told(content), params, rows)  # type: ignore[arg-type]
 
 
 def importance(party: Any) -> object:
@@ -313,6 +324,7 @@ ROWS = (
     Row("what is to be predicted", told(PREDICTION, asked)),
     Row("what is to be exported", told(EXPORT, exported)),
     Row("names of the other side's columns", column_names),
+    Row("the other side's columns", column_facts),
     Row("public coins, commitment", coins(0)),
     Row("public coins, opening", coins(1)),
     Row("verdict on a dealer", told(SAME, verdict)),

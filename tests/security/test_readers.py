@@ -36,7 +36,7 @@ ELSEWHERE = {
     "jobs.aligning.session:Alignment.run": "a message without content",
     "jobs.aligning.tables:_known": "equal or not, whatever has come",
     "jobs.data.tables:_first_strange_line": "finds the line in a file that was refused",
-    "jobs.export:joint_export": "gives the message to _names, which has a row",
+    "jobs.export:joint_export": "gives the message to _parsed, which has a row",
     "jobs.ledgers:RunLedger.__init__": "gives the message to Books, which has a row",
     "jobs.reports:keep_prediction": "reads predicted.json, which has a row, in the same way",
     "jobs.training:train": "a message without content",

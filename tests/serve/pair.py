@@ -189,7 +189,17 @@ class Companies:
             timeout_seconds=20,
             serve=serve,
         )
-        rows = self.data[rank]
+        rows, folder = self.data[rank], self.root / role
+        folder.mkdir()
+        (folder / "job.toml").write_text(self.terms.to_toml())
+        (folder / "party.toml").write_text(
+            f'role = "{role}"\nname = "{NAMES[role]}"\ntimeout_seconds = 20\n'
+            f'{"listen" if listens else "connect"} = "{address}"\n'
+            f'key = "../keys/{role}.key"\ncertificate = "../keys/{role}.pem"\n'
+            f'peer_certificate = "../keys/{ROLES[1 - rank]}.pem"\nrun_directory = "."\n'
+            f"[serve]\nstock_rows = {serve.stock_rows}\n"
+        )
+        np.savez(folder / "table", values=rows.values, columns=rows.column_names, keys=self.keys)
         own = Table(rows.values, rows.column_names, self.keys)
         return Company(Federation(config, self.terms), own, Limits(), Counts())
 

@@ -222,11 +222,36 @@ pub fn prepare(ring: &Ring, spread: Spread, ciphertexts: &[u64], out: &mut [u64]
     }
 }
 
+/// What [`products`] works in, kept from one call to the next: fresh memory is slow.
+#[derive(Default)]
+pub struct Room {
+    numbers: Vec<u64>,
+    low: Vec<u64>,
+    turned: Vec<u64>,
+    values: Vec<u64>,
+    wanted: Vec<u64>,
+    sums: PointSums,
+}
+
+/// Sums at all points, (2 D, summands, V), and what they are made from.
+#[derive(Default)]
+struct PointSums {
+    plain: Vec<u64>,
+    line: Vec<u64>,
+    out: Vec<u64>,
+}
+
+/// Zeros, as many as are asked for.
+fn cleared(words: &mut Vec<u64>, count: usize) {
+    words.clear();
+    words.resize(count, 0);
+}
+
 /// Overwrites `out`, (summands, 2, 2, N), with summands as coefficients, divided by 2^halvings and
 /// without the last prime: prepared ciphertexts times columns (columns, length), numbers modulo
 /// 2^bits, k to a summand. Of c0 all but the wanted coefficients are left zero.
 pub fn products(
-    ring: &Ring,
+    (ring, room): (&Ring, &mut Room),
     spread: Spread,
     prepared: &[u64],
     (columns, bits): (&[u64], u32),
@@ -236,16 +261,19 @@ pub fn products(
     let n = ring.degree;
     let count = out.len() / (2 * PACKED * n);
     let halvings = ring.halvings(halvings);
-    let mut numbers = vec![0; count * spread.inner()];
-    let (mut low, mut turned, mut values) = (vec![0; 2 * count * n], vec![0; 2 * n], vec![0; n]);
+    let Room { numbers, low, turned, values, wanted, sums } = room;
+    numbers.resize(count * spread.inner(), 0);
+    low.resize(2 * count * n, 0);
+    turned.resize(2 * n, 0);
+    values.resize(n, 0);
     let parts = prepared.chunks_exact(spread.words() / LIMBS).enumerate();
     // The last prime's residues first: they are divided out of the others'.
     for (limb, prepared) in parts.rev() {
         let (c1, c0) = prepared.split_at(spread.points_words());
-        arranged(spread, &Reduce::new(ring.p(limb), bits), columns, &mut numbers);
+        arranged(spread, &Reduce::new(ring.p(limb), bits), columns, numbers);
         let small = spread.table(ring.p(limb));
-        let wanted = wanted_sums(ring, (spread, limb), c0, &numbers);
-        let points = point_sums(ring, (spread, &small), c1, &numbers);
+        wanted_sums(ring, (spread, limb), c0, numbers, wanted);
+        point_sums(ring, (spread, &small), c1, numbers, sums);
         for (i, low) in low.chunks_exact_mut(n).enumerate() {
             let (summand, part) = (i / 2, i % 2);
             if part == 0 {
@@ -256,18 +284,18 @@ pub fn products(
                 }
             } else {
                 // This summand's sums at each point lie `count` summands apart.
-                let of = (&points[summand * spread.vectors..], count * spread.vectors);
+                let of = (&sums.out[summand * spread.vectors..], count * spread.vectors);
                 let rows = (2 * spread.distance(), spread.vectors);
-                transposed(ring.path, rows, of, (&mut turned, rows.0));
+                transposed(ring.path, rows, of, (turned, rows.0));
                 let tables = (&ring.tables[limb], &small);
-                interpolated(ring.path, spread, tables, (&mut turned, halvings[limb]), &mut values);
+                interpolated(ring.path, spread, tables, (turned, halvings[limb]), values);
             }
             if limb == PACKED {
-                low.copy_from_slice(&values);
+                low.copy_from_slice(values);
             } else {
                 let primes = (ring.p(limb), ring.p(PACKED));
-                divided(ring.path, primes, ring.last_inverse[limb], low, &mut values);
-                out[(i * PACKED + limb) * n..][..n].copy_from_slice(&values);
+                divided(ring.path, primes, ring.last_inverse[limb], low, values);
+                out[(i * PACKED + limb) * n..][..n].copy_from_slice(values);
             }
         }
     }
@@ -295,9 +323,10 @@ fn wanted_sums(
     (spread, limb): (Spread, usize),
     c0: &[u64],
     numbers: &[u64],
-) -> Vec<u64> {
+    sums: &mut Vec<u64>,
+) {
     let (length, vectors) = (spread.inner(), spread.wanted());
-    let mut sums = vec![0; numbers.len() / length * vectors];
+    cleared(sums, numbers.len() / length * vectors);
     for first in (0..length).step_by(PANEL) {
         let inner = PANEL.min(length - first);
         let of = Product {
@@ -308,36 +337,35 @@ fn wanted_sums(
             inner,
             vectors,
         };
-        add_product(ring.path, &of, &mut sums);
+        add_product(ring.path, &of, sums);
     }
-    sums
 }
 
-/// Sums over all groups at all points, (2 D, summands, V).
+/// Sums over all groups at all points.
 fn point_sums(
     ring: &Ring,
     (spread, small): (Spread, &Table),
     c1: &[u64],
     numbers: &[u64],
-) -> Vec<u64> {
+    PointSums { plain, line, out }: &mut PointSums,
+) {
     let (d, groups, vectors) = (spread.distance(), spread.groups(), spread.vectors);
     let count = numbers.len() / spread.inner();
-    let mut plain = vec![0; 2 * d * count * groups];
-    let mut line = vec![0; 2 * d * groups];
+    plain.resize(2 * d * count * groups, 0);
+    line.resize(2 * d * groups, 0);
     for (summand, numbers) in numbers.chunks_exact(spread.inner()).enumerate() {
         for (short, line) in numbers.chunks_exact(d).zip(line.chunks_exact_mut(2 * d)) {
             ntt::forward_short(ring.path, small, short, line);
         }
         let to = (&mut plain[summand * groups..], count * groups);
-        transposed(ring.path, (groups, 2 * d), (&line, 2 * d), to);
+        transposed(ring.path, (groups, 2 * d), (line, 2 * d), to);
     }
-    let mut sums = vec![0; 2 * d * count * vectors];
+    cleared(out, 2 * d * count * vectors);
     let inputs = plain.chunks_exact(count * groups).zip(c1.chunks_exact(groups * vectors));
-    for (sums, (a, b)) in sums.chunks_exact_mut(count * vectors).zip(inputs) {
+    for (sums, (a, b)) in out.chunks_exact_mut(count * vectors).zip(inputs) {
         let of = Product { table: small, a, stride: groups, b, inner: groups, vectors };
         add_product(ring.path, &of, sums);
     }
-    sums
 }
 
 dispatched! {
@@ -428,7 +456,8 @@ mod tests {
                 let mut prepared = vec![0; spread.words()];
                 prepare(&ring, spread, &ciphertexts, &mut prepared);
                 let mut found = vec![1; columns.div_ceil(side) * 2 * PACKED * n];
-                products(&ring, spread, &prepared, (&matrix, bits), 1, &mut found);
+                let room = &mut Room::default();
+                products((&ring, room), spread, &prepared, (&matrix, bits), 1, &mut found);
                 if expected.is_empty() {
                     let parts = matrix.chunks(side * length);
                     let whole = parts.flat_map(|of| summand(&ring, spread, &plain, of, bits));

@@ -25,7 +25,7 @@ use crate::ot::key::{Key, stream, xor};
 use crate::simd::blocks::Cipher;
 use crate::simd::path::{Path, dispatched};
 use crate::words::prg::Stream;
-use crate::words::slices::{from_slices, to_slices_within};
+use crate::words::slices::{FEW, first_words_to_slices, from_slices, to_slices_within};
 
 /// Words of 64 transfers that are worked on at a time, under one key of the hash.
 const CHUNK: usize = 128;
@@ -66,6 +66,15 @@ pub enum Messages<'a> {
     Nothing,
 }
 
+/// Room for hashes and for a word of each, kept from one key to the next.
+pub(crate) struct Room(Box<([Key; BATCH], [u64; BATCH])>);
+
+impl Room {
+    pub(crate) fn new() -> Self {
+        Room(Box::new(([[0; 2]; BATCH], [0; BATCH])))
+    }
+}
+
 /// H under one key.
 pub(crate) struct Hasher(Cipher, Path);
 
@@ -76,7 +85,13 @@ impl Hasher {
     }
 
     /// H of each row ^ `shift`, or the first bits of it; `at` counts words.
-    pub(crate) fn rows(&self, rows: &[Key], shift: Key, at: usize, out: &mut Messages<'_>) {
+    pub(crate) fn rows(
+        &self,
+        room: &mut Room,
+        (rows, shift): (&[Key], Key),
+        at: usize,
+        out: &mut Messages<'_>,
+    ) {
         match out {
             Messages::Rows(out) => {
                 return out[64 * at..64 * at + rows.len()].copy_from_slice(rows);
@@ -84,7 +99,7 @@ impl Hasher {
             Messages::Nothing => return,
             _ => (),
         }
-        let (mut hashed, mut words) = ([[0; 2]; BATCH], [0; BATCH]);
+        let (hashed, words) = &mut *room.0;
         for (number, rows) in rows.chunks(BATCH).enumerate() {
             let (hashed, words) = (&mut hashed[..rows.len()], &mut words[..rows.len()]);
             self.0.hash(rows, shift, hashed);
@@ -104,9 +119,12 @@ impl Hasher {
                 }
             }
             Messages::Slices(out, width) => {
+                let place = (out.len() / *width, at);
+                if *width <= FEW {
+                    return first_words_to_slices(self.1, hashed, *width, place, out);
+                }
                 column(self.1, hashed, 0, words);
-                let all = out.len() / *width;
-                to_slices_within(self.1, words, *width, (all, at), out);
+                to_slices_within(self.1, words, *width, place, out);
             }
             Messages::Rows(_) | Messages::Nothing => (),
         }
@@ -163,6 +181,7 @@ struct Expander<'a> {
     columns: Vec<u64>,
     halves: [Vec<u64>; 2],
     rows: Vec<Key>,
+    room: Room,
 }
 
 impl<'a> Expander<'a> {
@@ -175,6 +194,7 @@ impl<'a> Expander<'a> {
             columns: vec![0; COLUMNS * CHUNK],
             halves: [vec![0; 64 * CHUNK], vec![0; 64 * CHUNK]],
             rows: vec![[0; 2]; 64 * CHUNK],
+            room: Room::new(),
         }
     }
 
@@ -192,8 +212,8 @@ impl<'a> Expander<'a> {
         &self.leaves[..words]
     }
 
-    /// The rows of all columns.
-    fn rows(&mut self, words: usize) -> &mut [Key] {
+    /// The rows of all columns, and room to hash them in.
+    fn rows(&mut self, words: usize) -> (&mut [Key], &mut Room) {
         let (low, high) = self.columns[..COLUMNS * words].split_at(64 * words);
         for (half, columns) in self.halves.iter_mut().zip([low, high]) {
             from_slices(self.path, columns, 64, &mut half[..64 * words]);
@@ -202,7 +222,7 @@ impl<'a> Expander<'a> {
         for (row, (low, high)) in self.rows[..64 * words].iter_mut().zip(halves) {
             *row = [*low, *high];
         }
-        &mut self.rows[..64 * words]
+        (&mut self.rows[..64 * words], &mut self.room)
     }
 }
 
@@ -229,13 +249,13 @@ pub fn receive(
                 *out = sum ^ choice;
             }
         }
-        let rows = expander.rows(words);
+        let (rows, room) = expander.rows(words);
         if let Messages::Rows(_) = chosen {
             for (i, row) in rows.iter_mut().enumerate() {
                 row[0] = row[0] & !1 | choices[i / 64] >> (i % 64) & 1;
             }
         }
-        Hasher::new(path, setup.tag, here).rows(rows, [0; 2], at, chosen);
+        Hasher::new(path, setup.tag, here).rows(room, (rows, [0; 2]), at, chosen);
     }
 }
 
@@ -270,13 +290,13 @@ pub fn send(
                 }
             }
         }
-        let rows = expander.rows(words);
+        let (rows, room) = expander.rows(words);
         if let Messages::Rows(_) = zero {
             rows.iter_mut().for_each(|row| row[0] &= !1);
         }
         let hasher = Hasher::new(path, setup.tag, here);
-        hasher.rows(rows, [0; 2], at, zero);
-        hasher.rows(rows, places, at, one);
+        hasher.rows(room, (rows, [0; 2]), at, zero);
+        hasher.rows(room, (rows, places), at, one);
     }
 }
 

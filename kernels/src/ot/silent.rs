@@ -16,13 +16,13 @@
 //! lowest bit of D is one and that of z zero, so that the lowest bit of a receiver's row is
 //! its choice.
 
-use crate::ot::extension::{Hasher, Messages, column};
+use crate::ot::extension::{Hasher, Messages, Room};
 use crate::ot::half_tree::{ALL, EVEN, Tree};
 use crate::ot::key::{Key, stream, xor};
 use crate::simd::blocks;
 use crate::simd::path::Path;
 use crate::words::prg::Stream;
-use crate::words::slices::to_slices_within;
+use crate::words::slices::first_words_to_slices;
 
 /// Levels of a tree.
 pub const DEPTH: usize = 10;
@@ -86,6 +86,7 @@ struct Grower<'a> {
     tree: Tree,
     matrix: Stream,
     places: Vec<u64>,
+    room: Room,
 }
 
 impl<'a> Grower<'a> {
@@ -96,6 +97,7 @@ impl<'a> Grower<'a> {
             tree: Tree::new(path, pool.tags.trees, DEPTH),
             matrix: stream(pool.tags.matrix),
             places: vec![0; PLACE_WORDS * BATCH],
+            room: Room::new(),
         }
     }
 
@@ -130,16 +132,20 @@ impl<'a> Grower<'a> {
 
     /// The lowest bits of all rows, packed.
     fn choices(&self, out: &mut [u64]) {
-        let mut words = [0; BATCH];
-        for (number, rows) in self.tree.leaves.chunks(BATCH).enumerate() {
-            column(self.path, rows, 0, &mut words);
-            to_slices_within(self.path, &words, 1, (WORDS, number * BATCH / 64), out);
-        }
+        first_words_to_slices(self.path, &self.tree.leaves, 1, (WORDS, 0), out);
     }
 
-    /// H for the transfers from this position on.
-    fn hasher(&self, position: u64) -> Hasher {
-        Hasher::new(self.path, self.pool.tags.hash, position)
+    /// H of each row ^ a shift, for the transfers from this position on; `done` words went before.
+    fn hash<const N: usize>(
+        &mut self,
+        position: u64,
+        done: usize,
+        out: [(Key, &mut Messages<'_>); N],
+    ) {
+        let hasher = Hasher::new(self.path, self.pool.tags.hash, position);
+        for (shift, out) in out {
+            hasher.rows(&mut self.room, (&self.tree.leaves, shift), done, out);
+        }
     }
 }
 
@@ -157,9 +163,7 @@ pub fn send(
     for (number, (root, sums)) in roots.iter().zip(message.chunks_exact_mut(DEPTH)).enumerate() {
         grower.sender(first + number, *root, places, sums);
         let done = number * WORDS;
-        let hasher = grower.hasher(at + done as u64);
-        hasher.rows(&grower.tree.leaves, [0; 2], done, zero);
-        hasher.rows(&grower.tree.leaves, places, done, one);
+        grower.hash(at + done as u64, done, [([0; 2], &mut *zero), (places, &mut *one)]);
     }
 }
 
@@ -177,7 +181,7 @@ pub fn receive(
         grower.receiver(first + number, sums);
         grower.choices(choices);
         let done = number * WORDS;
-        grower.hasher(at + done as u64).rows(&grower.tree.leaves, [0; 2], done, chosen);
+        grower.hash(at + done as u64, done, [([0; 2], &mut *chosen)]);
     }
 }
 

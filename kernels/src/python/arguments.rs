@@ -3,7 +3,7 @@
 //! What does not fit is a `ValueError`; Python adds a note that names the argument.
 
 use crate::words::prg::Stream;
-use numpy::ndarray::{Dim, Dimension};
+use numpy::ndarray::{Axis, Dim, Dimension};
 use numpy::{
     Element, PyArray, PyArrayMethods, PyReadonlyArray, PyReadwriteArray, PyUntypedArrayMethods,
 };
@@ -85,6 +85,39 @@ where
 
     fn deref(&self) -> &[T] {
         self.0.as_slice().expect("contiguous, as it was extracted")
+    }
+}
+
+/// Lines of words (width, n), each of them contiguous, but not one after the other.
+pub struct Lines<'py>(PyReadonlyArray<'py, u64, Dim<[usize; 2]>>);
+
+impl<'py> FromPyObject<'_, 'py> for Lines<'py> {
+    type Error = PyErr;
+
+    fn extract(argument: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let refused =
+            || refuse("not a NumPy array of dtype uint64 with 2 dimensions and whole lines".into());
+        let array = argument.cast::<PyArray<u64, Dim<[usize; 2]>>>().map_err(|_| refused())?;
+        let lines = Lines(array.try_readonly().map_err(|_| refused())?);
+        let whole = lines.0.as_array().outer_iter().all(|line| line.to_slice().is_some());
+        if whole { Ok(lines) } else { Err(refused()) }
+    }
+}
+
+impl Lines<'_> {
+    pub fn width(&self) -> usize {
+        self.0.shape()[0]
+    }
+
+    pub fn length(&self) -> usize {
+        self.0.shape()[1]
+    }
+
+    pub fn lines(&self) -> Vec<&[u64]> {
+        let lines = self.0.as_array();
+        (0..self.width())
+            .map(|line| lines.index_axis_move(Axis(0), line).to_slice().expect("whole, as checked"))
+            .collect()
     }
 }
 

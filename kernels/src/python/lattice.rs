@@ -4,7 +4,7 @@ use super::arguments::{Bytes, Indices, Key, Words, check, refuse, within};
 use super::results::{Made, filled};
 use crate::lattice::ntt;
 use crate::lattice::packing::{self, Space};
-use crate::lattice::products::{self, Spread};
+use crate::lattice::products::{self, Room, Spread};
 use crate::lattice::ring::{LIMBS, PACKED, Ring};
 use crate::lattice::rlwe;
 use pyo3::prelude::*;
@@ -21,7 +21,7 @@ pub fn fraction_bytes(width: usize) -> PyResult<usize> {
 pub struct BfvRing {
     pub ring: Ring,
     /// What ring packing works in, and the products before it: kept, for fresh memory is slow.
-    space: Mutex<(Space, Vec<u64>)>,
+    space: Mutex<(Space, Room, Vec<u64>)>,
 }
 
 impl BfvRing {
@@ -74,7 +74,7 @@ impl BfvRing {
                  twice the degree, a power of two from 64 on"
             ))
         })?;
-        let space = Mutex::new((Space::new(degree), Vec::new()));
+        let space = Mutex::new((Space::new(degree), Room::default(), Vec::new()));
         Ok(BfvRing { ring, space })
     }
 
@@ -168,10 +168,11 @@ impl BfvRing {
         let (size, run) = (2 * PACKED * n, 1 << keys.len());
         Ok(filled(py, [summands.div_ceil(run), 2, PACKED, n], |out| {
             let mut held = self.space.lock().unwrap_or_else(PoisonError::into_inner);
-            let (space, scratch) = &mut *held;
+            let (space, room, scratch) = &mut *held;
             scratch.resize(scratch.len().max(summands * size), 0);
             let scratch = &mut scratch[..summands * size];
-            products::products(&self.ring, spread, prepared, columns, halvings, scratch);
+            let of = (&self.ring, room);
+            products::products(of, spread, prepared, columns, halvings, scratch);
             let runs = scratch.chunks_mut(run * size).zip(out.chunks_exact_mut(size));
             for (summands, out) in runs {
                 packing::pack_ring(&self.ring, &keys, spread.piece(), summands, space);

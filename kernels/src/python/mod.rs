@@ -6,6 +6,7 @@ mod align;
 mod arguments;
 mod bfv_keys;
 mod digits;
+mod gates;
 mod lattice;
 mod link;
 mod masks;
@@ -30,6 +31,8 @@ mod _kernels {
     use super::bfv_keys::{BfvMasker, BfvSecretKey};
     #[pymodule_export]
     use super::digits::{digit_answer, digit_pad, digit_pads, digit_take};
+    #[pymodule_export]
+    use super::gates::{gates_close, gates_open};
     #[pymodule_export]
     use super::lattice::BfvRing;
     #[pymodule_export]

@@ -41,6 +41,9 @@ pub trait Lanes: Eight {
     fn multiply_add(self, factor: Self::Factor, sum: Self::Sum) -> Self::Sum;
     /// words + sum in every lane.
     fn add_sum(sum: Self::Sum, words: &mut [u64; 8]);
+
+    /// Bit k of word j is bit j of byte k.
+    fn bits_of_bytes(bytes: &[u8; 64]) -> [u64; 8];
 }
 
 /// `eights!([inputs], [outputs], body)` goes through slices of words of one length, eight words at
@@ -109,7 +112,29 @@ impl Lanes for Portable {
             self.zip(sum, |word, sum| sum.wrapping_add(word.wrapping_mul(factor)))
         }
         fn add_sum(sum: Self, words: &mut [u64; 8]) { Portable(*words).plus(sum).store(words); }
+        fn bits_of_bytes(bytes: &[u8; 64]) -> [u64; 8] {
+            let mut words = [0; 8];
+            for (eighth, bytes) in bytes.as_chunks::<8>().0.iter().enumerate() {
+                let square = transposed_square(u64::from_le_bytes(*bytes));
+                for (word, byte) in words.iter_mut().zip(square.to_le_bytes()) {
+                    *word |= u64::from(byte) << (8 * eighth);
+                }
+            }
+            words
+        }
     }
+}
+
+/// Bit k of byte j is bit j of byte k (Warren, Hacker's Delight, section 7-3).
+#[inline(always)]
+fn transposed_square(square: u64) -> u64 {
+    let swapped = |square: u64, by: u32, mask: u64| {
+        let swap = (square ^ square >> by) & mask;
+        square ^ swap ^ swap << by
+    };
+    let square = swapped(square, 7, 0x00aa_00aa_00aa_00aa);
+    let square = swapped(square, 14, 0x0000_cccc_0000_cccc);
+    swapped(square, 28, 0x0000_0000_f0f0_f0f0)
 }
 
 /// An operation on both registers of `Avx2` values. Closures are not sure to be inlined, and
@@ -205,6 +230,17 @@ mod x86 {
                 let total = sum.low.plus(sum.cross.shift_left::<32>());
                 Self::load(words).plus(total).store(words);
             }
+            fn bits_of_bytes(bytes: &[u8; 64]) -> [u64; 8] {
+                let at = bytes.as_ptr().cast::<__m256i>();
+                let mut halves = unsafe { [_mm256_loadu_si256(at), _mm256_loadu_si256(at.add(1))] };
+                let mut words = [0; 8];
+                for word in words.iter_mut().rev() {
+                    let [low, high] = halves.map(|half| unsafe { _mm256_movemask_epi8(half) });
+                    *word = u64::from(low as u32) | u64::from(high as u32) << 32;
+                    halves = halves.map(|half| unsafe { _mm256_add_epi8(half, half) });
+                }
+                words
+            }
         }
     }
 
@@ -247,6 +283,15 @@ mod x86 {
                 sum.plus(Avx512(unsafe { _mm512_mullo_epi64(self.0, factor.0) }))
             }
             fn add_sum(sum: Self, words: &mut [u64; 8]) { Self::load(words).plus(sum).store(words); }
+            fn bits_of_bytes(bytes: &[u8; 64]) -> [u64; 8] {
+                let mut left = unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) };
+                let mut words = [0; 8];
+                for word in words.iter_mut().rev() {
+                    *word = unsafe { _mm512_movepi8_mask(left) };
+                    left = unsafe { _mm512_add_epi8(left, left) };
+                }
+                words
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod beaver;
 pub mod bits;
+pub mod gates;
 pub mod histogram;
 pub mod matrix;
 pub mod prg;

@@ -8,6 +8,8 @@ use crate::simd::lanes::Lanes;
 use crate::simd::path::{Path, dispatched};
 
 const LANES: usize = 8;
+/// Slices up to which a byte of each word is looked at, and no word transposed.
+pub const FEW: usize = 8;
 
 /// Eight blocks of 64 words, interleaved: `block[k][lane]` is word k of block `lane`.
 type Blocks = [[u64; LANES]; 64];
@@ -15,7 +17,7 @@ type Blocks = [[u64; LANES]; 64];
 /// Transposes each lane's 64 x 64 bits: bit j of word k becomes bit k of word j
 /// (Warren, Hacker's Delight, section 7-3).
 ///
-/// With fewer rows, 8, 16 or 32 of them, the first steps have been taken: row k holds the low
+/// With fewer rows, 16 or 32 of them, the first steps have been taken: row k holds the low
 /// bits of words k, k + rows, ..., side by side.
 #[inline(always)]
 fn transpose<L: Lanes>(rows: &mut [[u64; LANES]]) {
@@ -25,9 +27,7 @@ fn transpose<L: Lanes>(rows: &mut [[u64; LANES]]) {
     if rows.len() > 16 {
         transpose_step::<L, 16>(rows, 0x0000_ffff_0000_ffff);
     }
-    if rows.len() > 8 {
-        transpose_step::<L, 8>(rows, 0x00ff_00ff_00ff_00ff);
-    }
+    transpose_step::<L, 8>(rows, 0x00ff_00ff_00ff_00ff);
     transpose_step::<L, 4>(rows, 0x0f0f_0f0f_0f0f_0f0f);
     transpose_step::<L, 2>(rows, 0x3333_3333_3333_3333);
     transpose_step::<L, 1>(rows, 0x5555_5555_5555_5555);
@@ -84,6 +84,27 @@ fn to_slices_by<L: Lanes, const ROWS: usize>(
     }
 }
 
+/// The same of at most eight slices, of the first words of rows: a byte of each of 64 rows, whose
+/// bits are the slices' words.
+#[inline(always)]
+fn few_slices<L: Lanes, const N: usize>(
+    rows: &[[u64; N]],
+    width: usize,
+    (all, start): (usize, usize),
+    out: &mut [u64],
+) {
+    for (block, rows) in rows.chunks(64).enumerate() {
+        let mut bytes = [0; 64];
+        for (byte, row) in bytes.iter_mut().zip(rows) {
+            *byte = row[0] as u8;
+        }
+        let words = L::bits_of_bytes(&bytes);
+        for (slice, word) in words[..width].iter().enumerate() {
+            out[slice * all + start + block] = *word;
+        }
+    }
+}
+
 /// Bit j of element i goes to bit i % 64 of `out[j * ceil(n / 64) + i / 64]`, for
 /// j < width <= 64; bits past the last element are zero.
 pub fn to_slices(path: Path, words: &[u64], width: usize, out: &mut [u64]) {
@@ -99,11 +120,21 @@ dispatched! {
         out: &mut [u64],
     ) {
         match width {
-            0..=8 => to_slices_by::<L, 8>(words, width, place, out),
+            0..=FEW => few_slices::<L, 1>(words.as_chunks().0, width, place, out),
             9..=16 => to_slices_by::<L, 16>(words, width, place, out),
             17..=32 => to_slices_by::<L, 32>(words, width, place, out),
             _ => to_slices_by::<L, 64>(words, width, place, out),
         }
+    }
+
+    /// The same of the first words of rows, at most `FEW` slices.
+    pub fn first_words_to_slices<L: Lanes>(
+        rows: &[[u64; 2]],
+        width: usize,
+        place: (usize, usize),
+        out: &mut [u64],
+    ) {
+        few_slices::<L, 2>(rows, width, place, out);
     }
 
     /// Undoes [`to_slices`]: `slices` has `width` rows of ceil(out.len() / 64) words. Bits
@@ -162,6 +193,12 @@ mod tests {
                 {
                     assert_eq!([&row[..3], &row[3 + length..]].concat(), [7; 5]);
                     assert_eq!(row[3..3 + length], *slice);
+                }
+                if width <= FEW {
+                    let rows: Vec<[u64; 2]> = words.iter().map(|word| [*word, !word]).collect();
+                    let mut first = vec![7; slices.len()];
+                    first_words_to_slices(path, &rows, width, (length, 0), &mut first);
+                    assert_eq!(first, slices, "{}", path.name());
                 }
                 let mut back = vec![u64::MAX; count];
                 from_slices(path, &slices, width, &mut back);

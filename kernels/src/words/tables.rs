@@ -38,12 +38,20 @@ fn combine<L: Lanes>(marks: &[&[u64]], first: usize, combinations: &mut [Word8; 
 
 /// The selection, four marks to a byte: ceil(marks / 4) bytes an output.
 fn groups_of(selection: &[u64], marks: usize) -> Vec<u8> {
-    let group = |row: &[u64], at: usize| {
-        let present = GROUP.min(marks - at);
-        (row[at / 64] >> (at % 64)) as u8 & ((1 << present) - 1)
-    };
-    let rows = selection.chunks_exact(marks.div_ceil(64));
-    rows.flat_map(|row| (0..marks).step_by(GROUP).map(move |at| group(row, at))).collect()
+    let (groups, wide) = (marks.div_ceil(GROUP), marks.div_ceil(64));
+    let mut found = vec![0; selection.len() / wide * groups];
+    for (row, out) in selection.chunks_exact(wide).zip(found.chunks_exact_mut(groups)) {
+        for (word, out) in row.iter().zip(out.chunks_mut(64 / GROUP)) {
+            for (group, out) in out.iter_mut().enumerate() {
+                *out = (word >> (GROUP * group)) as u8 & ((1 << GROUP) - 1);
+            }
+        }
+    }
+    if marks % GROUP > 0 {
+        let present = (1 << (marks % GROUP)) - 1;
+        found.iter_mut().skip(groups - 1).step_by(groups).for_each(|last| *last &= present);
+    }
+    found
 }
 
 /// Ones at those places of eight words, from `first` on, that lie in `run`.

@@ -40,9 +40,11 @@ def going_on(params: TrainingParams, old: ModelHalf) -> TrainingParams:
         if mine is None:
             filled[name] = before
         elif mine != before:
+            was = "not set" if before is None else repr(before)
+            do = "leave it out" if before is None else f"write {before!r}"
             raise UsageError(
-                f"{name} is {mine!r}, and {before!r} in the model to go on from: old and new trees "
-                f"have it in common, so write {before!r}, or train a new model"
+                f"{name} is {mine!r}, and {was} in the model to go on from: old and new trees have "
+                f"it in common, so {do}, or train a new model"
             )
     rounds, past = len(old.best_rounds), old.params.past
     if not rounds:
@@ -68,19 +70,24 @@ def check_old(
         )
     if (params.past.model_id, params.past.rounds) != (old.model_id, len(old.best_rounds)):
         raise UsageError(f"the terms say {params.past}, the half here is of {old.model_id[:8]}")
-    if tuple(columns) != old.columns:
-        raise DataError(
-            f"the model to go on from has other columns at the {old.role} party: it needs "
-            f"{', '.join(old.columns[:20]) or 'none'}, in this order"
-        )
+    check_rows(columns, params.has_base_margin, old)
     for name in CONSTRAINTS:
         if getattr(params, name) != getattr(old.params, name):
             raise UsageError(
                 f"{name} are others than those of the model to go on from, whose trees would not "
                 "keep them: write the same ones, or train a new model"
             )
-    if params.has_base_margin != old.params.has_base_margin:
-        had, has = ("with" if p.has_base_margin else "without" for p in (old.params, params))
+
+
+def check_rows(columns: Sequence[str], has_base_margin: bool, old: ModelHalf) -> None:
+    """Refuse rows of this side that no trees can be added to ``old`` with."""
+    if tuple(columns) != old.columns:
+        raise DataError(
+            f"the model to go on from has other columns at the {old.role} party: it needs "
+            f"{', '.join(old.columns[:20]) or 'none'}, in this order"
+        )
+    if has_base_margin != old.params.has_base_margin:
+        had, has = ("with" if one else "without" for one in (not has_base_margin, has_base_margin))
         raise UsageError(
             f"the model to go on from was trained {had} base margins, and rows come {has} them"
         )

@@ -1,7 +1,7 @@
 """What scoring rows costs beforehand: rounds, bytes and correlations by public shape.
 
-Of hidden models what the row correlations send comes on top (``offline.row_bits``), made on the
-stream of correlations.
+Of hidden models what the row correlations send comes on top (``offline.rows.row_bits``), made on
+the stream of correlations.
 """
 
 from __future__ import annotations

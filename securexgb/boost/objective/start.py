@@ -61,6 +61,11 @@ def check_base_margin(
                 f"{named} at the feature party come with base margins: these are the label party's"
             )
         return
+    if base_margin is not None and params.traits.is_multi:
+        raise UsageError(
+            f"{named} at the label party come with base margins, which are one number a row, and "
+            f"objective {params.objective!r} has a margin for each class: leave them out"
+        )
     bound = params.base_margin_bound
     if base_margin is None:
         if bound is not None:
@@ -83,6 +88,8 @@ def check_base_margin(
 
 
 def needed_bound(base_margin: Floats) -> int:
-    """The least power of two, from 1 on, that no base margin is beyond."""
+    """The least power of two, from 1 on, that no base margin is beyond; they must be finite."""
     most = float(np.abs(base_margin).max(initial=0.0))
+    if not math.isfinite(most):
+        raise DataError("rows of the label party must have one finite base margin each")
     return int(1 << max(math.ceil(math.log2(most)), 0)) if most > 0.0 else 1

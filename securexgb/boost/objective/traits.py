@@ -87,7 +87,7 @@ def check_classes(
     if margin_bound is not None:
         raise UsageError(
             f"base margins are one number a row, and objective {traits.name!r} has a margin for "
-            "each class: leave base_margin_bound out"
+            "each class: leave them, and base_margin_bound, out"
         )
     if base_score is not None and abs(base_score) > _MOST_BASE:
         raise UsageError(

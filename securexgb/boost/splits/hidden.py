@@ -8,7 +8,7 @@ and in the model: a row is sent left by looking its private bins up in them (``m
 node without a valid candidate
 has no mark and an empty table, and sends all rows right.
 
-Where importance is asked for, the nodes' amounts, gain or cover (``splits.leaves``), are added up
+Where importance is asked for, the nodes' amounts (``splits.leaves``), are added up
 by column in shares. Whether a node splits on a column is the exclusive or of the marks of this
 column's candidates, and the node's amount is kept or dropped by it.
 """

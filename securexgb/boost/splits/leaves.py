@@ -10,8 +10,8 @@ more takes all of them: a leaf's value is the sum, over its path, of each node's
 mark that the path ends there. Marks stay bits to the end.
 
 Where importance is asked for, every node has an amount, of which a stop mark leaves 0 as well: its
-split's gain, or its cover, the sum H of its rows' hessians (xgboost's total_gain and total_cover).
-The covers of a level are at most those of the root, below 2^SUM_BITS.
+split's gain, its cover, the sum H of its rows' hessians, or 1 (xgboost's total_gain, total_cover
+and weight). The covers of a level are at most those of the root, below 2^SUM_BITS.
 
 The gains of a tree add up to less than 2^GAIN_BITS, whatever its depth. A gain is what both
 children's scores exceed the parent's by, so the gains of the nodes that split add up to the scores
@@ -58,6 +58,8 @@ def amount_bits(importance: str, depth: int) -> int:
 
     Of covers: those of its levels to ``depth`` 2^SUM_BITS, and half a unit a node for rounding.
     """
+    if importance == "weight":
+        return depth
     return GAIN_BITS if importance == "gain" else SUM_BITS + depth.bit_length()
 
 
@@ -149,7 +151,7 @@ def leaf_weights(
     learning_rate: float,
     importance: str = "none",
 ) -> Leaves:
-    """The leaves' values, and where asked for gain or cover of the nodes that split.
+    """The leaves' values, and where asked for gain, cover or 1 of the nodes that split.
 
     ``levels``: of trees whose roots are the nodes of the first one.
     """
@@ -168,6 +170,8 @@ def leaf_weights(
         amounts = values.gain
         if importance == "cover":
             amounts = Shared.concatenate([sums.hessian for sums in levels])
+        if importance == "weight":
+            amounts = constant(party, 1, amounts.shape)
         marks, words = [*marks, *split], [*words, amounts]
     given = Shared.concatenate(words).reshape(1, 1, -1)
     kept = multiplex_shared(party, SharedBits.in_a_row(marks)[None], given)[0, 0]

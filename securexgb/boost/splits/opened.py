@@ -17,6 +17,9 @@ would have given. Four steps, each opens what the next one needs:
    threshold is a category's place among those that some split of the model names: the others, and
    how many they are, stay with the owner.
 
+What the steps cost follows from the model's shape and how many nodes split, see ``export_cost``:
+all of it is in the messages of ``mpc.open``, whose costs are declared there.
+
 So the side that does not get the model learns which nodes split and, with hidden splits, its own
 splits among them. What one party knows by itself (centre, thresholds, which nodes split) enters as
 its trivial share, so everything goes through the doors of ``mpc.open`` and into the ledger.
@@ -30,13 +33,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from securexgb.arith.bits import pack_bits
+from securexgb.arith.bits import pack_bits, words_per
 from securexgb.arith.fixedpoint import decode
 from securexgb.boost.ensemble import ModelHalf, owned
 from securexgb.boost.tree import HiddenTree, splitting
 from securexgb.errors import DataError, MalformedFrame, TermsDiffer, UsageError
 from securexgb.mpc.open import open_by_owner, open_shared, open_to
 from securexgb.mpc.party import ROLES, Party
+from securexgb.mpc.protocol import Cost
 from securexgb.mpc.reveals import Audience, Counts, Reveal
 from securexgb.mpc.share import share
 from securexgb.mpc.shared import Shared, SharedBits, Words
@@ -142,6 +146,29 @@ def _most(model: ModelHalf, recipient: Audience, trees: int, nodes: int) -> Coun
         most |= {(Reveal.SPLIT_OWNER, "both"): splits}
         most |= {(Reveal.SPLIT_INDEX, role): splits for role in ROLES}
     return most
+
+
+def export_cost(model: ModelHalf, recipient: Audience, splits: int) -> Cost:
+    """Cost of ``open_model`` where so many nodes split, without the text by which sides agree."""
+    trees, leaves = len(model.best_trees), int(model.best_trees[0].leaf_values.size)
+    total = _opening_cost(trees * leaves + model.outputs + 1, recipient)
+    if recipient != "both":
+        total += _opening_cost(trees * (leaves - 1), ROLES[1 - ROLES.index(recipient)])
+    if splits and model.params.is_hidden:
+        sizes = [
+            max(0, own * model.layout.bins - 1).bit_length() + 1 for own in model.layout.columns
+        ]
+        words = words_per(splits)
+        owner = _opening_cost(words, "both")
+        total += owner.at_once(
+            *(_opening_cost(size * words, role) for size, role in zip(sizes, ROLES, strict=True))
+        )
+    return total + _opening_cost(2 * splits, recipient) if splits else total
+
+
+def _opening_cost(words: int, to: Audience) -> Cost:
+    """Of so many words, which come from whoever is not the only one to get them."""
+    return Cost(1, words * (to != "label"), words * (to != "feature"))
 
 
 def _values(party: Party, model: ModelHalf) -> Shared:

@@ -7,6 +7,7 @@ that model later is numbered by it: -1 is what the list does not have.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -35,10 +36,22 @@ def names_in(values: Iterable[Any]) -> Names:
 
 
 def numbered(values: Sequence[Any], names: Names) -> Reals:
-    """The numbers of a column's categories (n,): NaN for None, ``UNKNOWN`` for other names."""
+    """The numbers of a column's categories (n,): NaN for None and NaN, ``UNKNOWN`` for other
+    names."""
     numbers: dict[Any, float] = {name: float(number) for number, name in enumerate(names)}
-    found = [np.nan if v is None else numbers.get(text_of(v), UNKNOWN) for v in values]
+    found = [
+        np.nan if v is None or v != v else numbers.get(text_of(v), UNKNOWN)  # noqa: PLR0124
+        for v in values
+    ]
     return np.array(found, np.float64)
+
+
+def are_numbers(names: Names) -> bool:
+    """Whether all categories are called by numbers."""
+    try:
+        return bool(names) and all(math.isfinite(float(name)) for name in names)
+    except ValueError:
+        return False
 
 
 def names_of_numbers(numbers: Reals) -> Names:

@@ -297,9 +297,16 @@ def _refuse_texts(columns: Mapping[str, pa.ChunkedArray], side: str) -> None:
         raise not_numeric(f"{side}: ", told)
 
 
-def not_numeric(where: str, columns: Mapping[str, tuple[str, Sequence[Any]]]) -> DataError:
+_AS_CATEGORIES = (
+    "enable_categorical of the terms and categorical_columns of party.toml; simulate --categorical"
+)
+
+
+def not_numeric(
+    where: str, columns: Mapping[str, tuple[str, Sequence[Any]]], how: str = _AS_CATEGORIES
+) -> DataError:
     """The error for columns (type, values) that are no numbers: the row of the first value that is
-    none is in the message, its text in a note."""
+    none is in the message, its text in a note. ``how``: they are taken as categories."""
     found = {
         name: (kind, *_first_text(values)) for name, (kind, values) in list(columns.items())[:20]
     }
@@ -313,7 +320,7 @@ def not_numeric(where: str, columns: Mapping[str, tuple[str, Sequence[Any]]]) ->
     error = DataError(
         f"{where}column{'' if is_one else 's'} {listed}{more} "
         f"{'is' if is_one else 'are'} not numeric; encode {'it' if is_one else 'them'} as numbers, "
-        "or leave out of the features"
+        f"take {'it' if is_one else 'them'} as categories ({how}), or leave out of the features"
         + (
             "; these may be decimal commas: write points, or part the columns by semicolons"
             if has_commas

@@ -18,8 +18,8 @@ from securexgb.jobs.estimating.job import Job
 from securexgb.jobs.estimating.machine import Machine
 from securexgb.offline.ahead import CorrectionBuffer
 from securexgb.offline.dealt import LEAST_WORDS, MOST_VECTORS, MOST_WORDS, PART
-from securexgb.offline.row_bits import Layouts, row_bits_traffic
-from securexgb.offline.rows_ahead import batch_layouts, batch_nodes, session_layouts
+from securexgb.offline.rows.row_bits import Layouts, row_bits_traffic
+from securexgb.offline.rows.rows_ahead import batch_layouts, batch_nodes, session_layouts
 from securexgb.offline.traffic.products import ProductsTraffic, calls_of_round
 from securexgb.offline.traffic.transfers import MadeTraffic, Portions, TransferTraffic
 

@@ -20,7 +20,7 @@ from securexgb.he.noise import DEGREE, PRIMES
 from securexgb.jobs.estimating.correlations import row_batches
 from securexgb.jobs.estimating.job import Job
 from securexgb.offline.matrix_products import matrix_bytes, stock_bytes
-from securexgb.offline.rows_ahead import session_layouts
+from securexgb.offline.rows.rows_ahead import session_layouts
 
 PROGRAM_BYTES = 180e6
 """Of an interpreter with the package, its link, and pools of transfers."""

@@ -33,7 +33,7 @@ Mode = Literal["new", "resume"]
 Trouble = Literal[
     "", "no state.json", "damaged or not to be opened", "made with other data or another job"
 ]
-_STRICT = ConfigDict(strict=True, extra="forbid")
+_STRICT = ConfigDict(strict=True, extra="forbid", defer_build=True)
 _NAME = r"[A-Za-z0-9_.:?-]{1,120}"
 _SHOWN = 3
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from securexgb.boost.continued.going_on import going_on
+from securexgb.boost.continued.going_on import check_rows, going_on
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, TermsDiffer
@@ -50,6 +50,15 @@ class EarlierRun:
                 f"{side}: the labels are other ones than those of {self.run.path}, or another "
                 "class counts as 1 (positive_label): a model goes on with the same classes"
             )
+
+    def matches(self, federation: Federation, rows: Rows | None) -> str:
+        """What this model is, in words; an error where training rows are not its."""
+        if rows is not None:
+            has_base_margin = federation.terms.training.has_base_margin
+            check_rows(rows.column_names, has_base_margin, self.half)
+            self.check(federation.config.name, rows)
+        trees = len(self.half.best_rounds)
+        return f"{trees} rounds of model {self.half.model_id[:8]}: the other side's must be it, too"
 
 
 def effective(federation: Federation, earlier: EarlierRun | None) -> TrainingParams:

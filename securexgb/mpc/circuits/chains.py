@@ -23,7 +23,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from itertools import combinations, islice
+from itertools import combinations
 
 import numpy as np
 
@@ -31,7 +31,7 @@ from securexgb.arith.bits import in_turn, stacked, words_per
 from securexgb.correlations.counting import Budget
 from securexgb.correlations.gates import Gates
 from securexgb.errors import SecureXGBError, UsageError
-from securexgb.mpc.multiply import Gate, gate_cost
+from securexgb.mpc.multiply import Gate, gate_cost, opened_of, products_of
 from securexgb.mpc.padding import fill_up
 from securexgb.mpc.party import Party
 from securexgb.mpc.protocol import Cost
@@ -198,16 +198,16 @@ class Preparation:
     def __init__(self, party: Party, wanted: Iterable[Wanted]) -> None:
         self.masks = [Masks(party, *one) for one in wanted]
         self._party, self._place = party, 0
-        self._gates: list[tuple[Masks, Gate]] = []
+        self._growing: list[Masks] = []
+        self._gates: list[Gate] = []
 
     def outgoing(self) -> Words:
         """What this party sends in the next round."""
         self._place += 1
         growing = [one for one in self.masks if one.chain.length > self._place]
-        self._gates = [(one, one.gate(self._party, self._place)) for one in growing]
-        sent = [words for _, gate in self._gates for words in gate.masked]
-        self._sizes = [words.size for words in sent]
-        self._sent = np.concatenate(sent) if sent else np.zeros(0, np.uint64)
+        self._growing = growing
+        self._gates = [one.gate(self._party, self._place) for one in growing]
+        self._sent = opened_of(self._gates)
         return self._sent
 
     def ready(self) -> list[Masks]:
@@ -219,10 +219,9 @@ class Preparation:
 
     def incoming(self, theirs: Words) -> None:
         """What has come, as many words."""
-        parts = in_turn(self._sent ^ theirs, self._sizes)
-        for one, gate in self._gates:
-            opened = list(islice(parts, gate.opened))
-            one.add(self._place, gate.product(opened, self._party.rank))
+        made = products_of(self._gates, self._sent ^ theirs, self._party.rank)
+        for one, products in zip(self._growing, made, strict=True):
+            one.add(self._place, products)
 
 
 def opened_at_once(party: Party, jobs: Sequence[tuple[Masks, Words]], count: int) -> list[Words]:

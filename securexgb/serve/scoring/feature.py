@@ -6,6 +6,7 @@ own; where it dials it has one at a time. What it looks up and counts is the sam
 
 from __future__ import annotations
 
+import logging
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -24,6 +25,7 @@ from securexgb.serve.scoring.reasons import Groups
 from securexgb.serve.scoring.rows import Desk
 from securexgb.serve.scoring.session import FeatureEnd, Looked
 
+_LOG = logging.getLogger(__name__)
 AGAIN_SECONDS = 0.3
 GLANCE_SECONDS = 1.0
 
@@ -144,10 +146,12 @@ class FeatureReplica:
         try:
             with federation.joined(channel, self._endpoint, "serve") as party:
                 decimals = federation.terms.prediction_decimals
+                _LOG.info("linked with a replica of %s", federation.peer_name)
                 end = FeatureEnd(party, decimals, self._settings.stock_rows, self._groups)
                 end.serve(self._models.halves, self._looked, lambda: self._is_leaving)
         except SecureXGBError as error:
             self.problem = error
+            _LOG.info("a link ended: %s", error)
         finally:
             with self._changed:
                 del self._links[threading.current_thread()]

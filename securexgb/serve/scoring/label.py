@@ -8,6 +8,7 @@ one, with new correlations; what was opened of it before is opened again to the 
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -34,6 +35,7 @@ from securexgb.serve.scoring.session import LabelEnd
 from securexgb.serve.scoring.stock import LOW_WATER
 from securexgb.serve.scoring.work import Work
 
+_LOG = logging.getLogger(__name__)
 BEAT_SECONDS = 1.0
 """Between two words over a link on which nothing is scored: who waits longer for one is alone."""
 OPENING_SECONDS = 5.0
@@ -153,11 +155,14 @@ class LabelScorer:
                     self._changed.wait(GLANCE_SECONDS)
             if link.is_good:
                 former, self._link, self.problem = self._link, link, None
+                _LOG.info("linked with a replica of %s", self.federation.peer_name)
                 if former is not None:
                     former.leave()
                 self.meter.linked(1)
             else:
                 link.leave()
+                if str(link.problem or "") not in ("", str(self.problem)):
+                    _LOG.warning("not linked: %s", link.problem)
                 self.problem = link.problem or self.problem
                 with self._changed:
                     self._changed.wait_for(lambda: self.is_over, AGAIN_SECONDS)

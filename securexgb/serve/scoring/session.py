@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.row_scores import REASON_BITS, Numbers, RowScores
+from securexgb.boost.scoring.row_scores import REASON_BITS, Numbers, RowScores
 from securexgb.errors import MalformedFrame, ProtocolDesync, TermsDiffer
 from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Audience, Reveal

@@ -6,7 +6,7 @@ batch takes of it, and what was taken is made again beside the requests.
 
 from __future__ import annotations
 
-from securexgb.boost.row_scores import RowScores
+from securexgb.boost.scoring.row_scores import RowScores
 from securexgb.correlations.counting import Budget
 from securexgb.mpc.party import Party
 from securexgb.offline.two_party import TwoPartySource

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from securexgb.arith.fixedpoint import MARGIN_BITS
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.boost.forest import Forest
 from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.objective.start import margins_to_begin
 from securexgb.boost.predict import check_range, most_margin, opened_margins, rounding_steps
+from securexgb.boost.scoring.forest import Forest
 from securexgb.boost.splits.hidden_scores import HiddenScores
 from securexgb.correlations.counting import Budget
 from securexgb.mpc.multiplex import (
@@ -135,7 +135,7 @@ class RowScores:
         counts = [forest.nodes(rank) * rows for rank in (0, 1)]
         bits = [np.zeros(counts[rank], np.bool_) for rank in (0, 1)]
         words = [Shared.zeros(counts[rank]) for rank in (0, 1)]
-        bits[own], words[other] = made.bits.reshape(-1), Shared(made.words.reshape(-1))
+        bits[own], words[other] = made.bits.reshape(-1), Shared(made.offered.reshape(-1))
         products = multiplex_apart(party, (bits[0], bits[1]), (words[0], words[1]), ring_bits)
         total = Shared(made.sums)
         for rank, product in enumerate(products):

@@ -28,9 +28,9 @@ from securexgb.correlations.source import Account
 from securexgb.correlations.transfers import ReceivedTransfers, SentTransfers
 from securexgb.errors import UsageError
 from securexgb.he.row_bits import DEGREE, check_row_bits, plan_row_bits
-from securexgb.offline import row_bits
 from securexgb.offline.oblivious_transfer import ObliviousTransfer
 from securexgb.offline.producer import Producer
+from securexgb.offline.rows import row_bits
 
 FIRST_ROUNDS = 2
 """Rounds of trees in the first batch."""

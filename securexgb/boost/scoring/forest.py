@@ -28,11 +28,11 @@ Flags = NDArray[np.bool_]
 @dataclass(frozen=True, eq=False, repr=False)
 class Marks:
     """What one side makes of rows: ``bits`` (own nodes, n), whether a row reaches the node by own
-    splits and goes right there; ``words`` (others' nodes, n) to be multiplied with the other side's
-    bits; ``sums`` (outputs, n) of its own."""
+    splits and goes right there; ``offered`` (others' nodes, n), words to be multiplied with the
+    other side's bits; ``sums`` (outputs, n) of its own."""
 
     bits: Flags
-    words: Words
+    offered: Words
     sums: Words
 
 

@@ -1,0 +1,1 @@
+"""Row correlations made by two parties, and how far ahead of use."""

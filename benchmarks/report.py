@@ -4,7 +4,8 @@
 
 Nothing there is written by hand: figures come from the lines, sentences from template.md and
 accuracy_template.md. In docs/threat-model.md it draws one table, of the attacks, and one in
-docs/dealer.md, of a confined dealer. A test compares the pages with what this makes.
+docs/dealer.md, of a confined dealer; two in docs/serving.md. A test compares the pages with what
+this makes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import leak_tables
 import lines
 import model_tables
 import sections
+import serving_tables
 from lines import Results
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -30,6 +32,8 @@ PLOTS = {
     "benchmarks-memory.svg": sections.memory_plot,
     "benchmarks-growth-seconds.svg": sections.growth_seconds_plot,
     "benchmarks-growth-bytes.svg": sections.growth_bytes_plot,
+    "serving-steps.svg": serving_tables.steps_plot,
+    "serving-extraction.svg": serving_tables.extraction_plot,
 }
 
 
@@ -93,6 +97,13 @@ def dealer(results: Results, text: str) -> str:
     return _with(text, "confinement", results.get("confinement") and sections.confinement(results))
 
 
+def serving(results: Results, text: str) -> str:
+    """The text of docs/serving.md with its measured tables made anew."""
+    loads = results.get("serving") and serving_tables.serving(results)
+    copies = results.get("extraction") and serving_tables.extraction(results)
+    return _with(_with(text, "loads", loads), "extraction", copies)
+
+
 def _with(text: str, name: str, table: str | Sequence[object] | None) -> str:
     """A page with one table made anew, if it was measured."""
     if not table:
@@ -104,7 +115,7 @@ def _with(text: str, name: str, table: str | Sequence[object] | None) -> str:
 
 def plots(results: Results) -> dict[str, str]:
     """The files beside the page by name; those whose figures are there."""
-    needed = ("training", "network", "memory", "growth", "growth")
+    needed = ("training", "network", "memory", "growth", "growth", "serving", "extraction")
     return {
         name: draw(results)
         for (name, draw), question in zip(PLOTS.items(), needed, strict=True)
@@ -117,7 +128,8 @@ def write(results: Path, docs: Path) -> None:
     found = lines.read(results)
     (docs / "benchmarks.md").write_text(page(found), encoding="utf-8")
     (docs / "accuracy.md").write_text(accuracy(found), encoding="utf-8")
-    for name, renewed in (("threat-model.md", threat_model), ("dealer.md", dealer)):
+    renewals = (("threat-model.md", threat_model), ("dealer.md", dealer), ("serving.md", serving))
+    for name, renewed in renewals:
         written = docs / name
         if written.is_file():
             written.write_text(renewed(found, written.read_text("utf-8")), encoding="utf-8")

@@ -81,6 +81,8 @@ PLAN: dict[str, tuple[str, ...]] = {
     "leaks": ("leaks.py",),
     "security": ("security.py",),
     "numbers": ("accuracy.py", "accuracy.py --shares", "accuracy.py --itself"),
+    "serving": ("serving.py", "serving.py --only one,batches,wan --splits hidden"),
+    "extraction": ("extraction.py",),
 }
 _SMALL = "--rows 300 --columns 2 --depth 2 --bins 4 --trees 2"
 TINY: dict[str, tuple[str, ...]] = {
@@ -115,6 +117,10 @@ TINY: dict[str, tuple[str, ...]] = {
     ),
     "security": ("security.py --share 0.01",),
     "numbers": ("accuracy.py --quick",),
+    "serving": (
+        "serving.py --only one --trees 2 --depth 2 --rows 60 --seconds 0.5 --rate 20 --stock 8",
+    ),
+    "extraction": ("extraction.py --rows 300 --trees 2 --queries 30",),
 }
 
 
@@ -167,6 +173,7 @@ def main() -> None:
         plan["binning"] = (f"binning.py --credit {options.credit}",)
         plan["monotone"] = (f"monotone.py --data {options.credit}",)
         plan["exports"] = (f"exports.py --credit {options.credit}",)
+        plan["extraction"] = (f"extraction.py --credit {options.credit}",)
     if options.peer:
         plan["alignment"] = tuple(f"{one} --peer {options.peer}" for one in plan["alignment"])
     chosen = options.questions or list(plan)

@@ -18,11 +18,19 @@ def test_page_and_plots_are_those_that_the_lines_make():
     dealer = (report.DOCS / "dealer.md").read_text()
     assert dealer == report.dealer(results, dealer)
     assert "| work | rounds | load | bare s |" in dealer
+    served = (report.DOCS / "serving.md").read_text()
+    assert served == report.serving(results, served)
+    assert "| who asks knows | trees |" in served
     drawn = report.plots(results)
     for name, plot in drawn.items():
         assert (report.DOCS / name).read_text() == plot, "run python benchmarks/report.py"
-        assert f"]({name})" in report.page(results)
-    assert {path.name for path in report.DOCS.glob("benchmarks-*.svg")} == set(drawn)
+        assert f"]({name})" in (served if name.startswith("serving-") else report.page(results))
+    kept = {
+        path.name
+        for kind in ("benchmarks", "serving")
+        for path in report.DOCS.glob(f"{kind}-*.svg")
+    }
+    assert kept == set(drawn)
 
 
 def test_page_of_nothing():

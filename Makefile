@@ -24,24 +24,43 @@ BUILD_INPUTS := pyproject.toml Cargo.toml Cargo.lock kernels/Cargo.toml $(wildca
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo benchmarks test thorough lint rust-test python-test wheel proto clean
+.PHONY: demo benchmarks test checks thorough lint rust-lint python-lint rust-test python-test wheel \
+	proto clean
+
+# Tests start hundreds of processes, which would all compile the package's modules.
+unexport PYTHONDONTWRITEBYTECODE
 
 demo: $(VENV)/.installed
 	$(BIN)/securexgb simulate --trees 20
 
-test: lint rust-test python-test
+# Two at a time: pip downloads while cargo compiles. The Python tests have the cores to themselves.
+test:
+	$(MAKE) --jobs=2 --output-sync=target checks
+	$(MAKE) python-test
 
-lint: $(VENV)/.developer
+checks: rust-test $(VENV)/.developer lint
+
+lint: rust-lint python-lint
+
+# In the profile of the wheel, so that what all of them need is compiled once.
+rust-lint: $(VENV)/.created
 	cargo fmt --check
-	cargo clippy --quiet --locked --all-targets -- -D warnings
-	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --quiet --locked --features python -- -D warnings
+	cargo clippy --quiet --locked --release --all-targets -- -D warnings
+	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --quiet --locked --release --features python -- -D warnings
+
+python-lint: $(VENV)/.developer
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The dependencies are those of the wheel; the kernels stop at an overflow and at a broken
+# assertion. `--lib`: with the documentation's examples, of which there are none, the dependencies
+# would have to be compiled once more.
+KERNELS := profile.release.package.securexgb-kernels
 rust-test:
-	cargo test --quiet --locked
+	cargo test --quiet --locked --release --lib --config $(KERNELS).overflow-checks=true \
+		--config $(KERNELS).debug-assertions=true --config $(KERNELS).opt-level=1
 
 python-test: $(VENV)/.developer
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(PYTEST_ARGS)

@@ -139,16 +139,10 @@ def triple_close(opened: Words, a: Words, b: Words, c: Words, rank: int) -> Word
     """c + d b + e a, plus d e at rank 0, opened being (d, e); shape (n,)."""
 
 def gates_open(gate: Words, bits: Words, a: Words, b: Words, out: Words) -> None:
-    """This party's share of what is opened, put into ``out``: gate ^ a (n,), then bits ^ b (w, n).
-
-    Lines of two dimensions need not lie one after the other. See kernels/src/words/gates.rs.
-    """
+    """gate ^ a (n,), then bits ^ b (w, n), put into ``out``; lines of (w, n) may lie apart."""
 
 def gates_close(opened: Words, a: Words, b: Words, c: Words, rank: int, out: Words) -> None:
-    """c ^ d & b ^ e & a, and d & e at rank 0, of each bit behind: (w, n), put into ``out``.
-
-    ``opened``: d, then e, as ``gates_open`` has them, of both parties.
-    """
+    """c ^ d & b ^ e & a, plus d & e at rank 0, (w, n), put into ``out``; ``opened``: d, then e."""
 
 def digit_answer(messages: Words, flips: Words, own: Words, free: Bytes, width: int) -> Words:
     """The sender's share, row 0, and its answers, the others: (16, width, n).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
@@ -12,6 +13,11 @@ from securexgb.testing.harness import Backend
 # A shell that starts the tests in the background has them ignore interrupts, and what a process
 # ignores its children ignore: the tests of an interrupted party would wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests of processes spend much of their time waiting."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 @pytest.fixture(params=["plaintext", "shared"])

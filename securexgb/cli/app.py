@@ -26,7 +26,6 @@ from securexgb.cli.signals import ended_in_order
 from securexgb.cli.simulate import simulate
 from securexgb.cli.train import train
 from securexgb.dealer.wire import raise_file_limit
-from securexgb.storage.trouble import check_file_limit
 
 INTERRUPTED = 130
 
@@ -78,7 +77,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code. Usage errors of flags are typer's, with code 2."""
     try:
         raise_file_limit()
-        check_file_limit()
         with ended_in_order():
             app(args=None if arguments is None else list(arguments))
     except SystemExit as end:

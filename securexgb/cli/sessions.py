@@ -256,10 +256,10 @@ class _Recorder(TrainingCallback):
         for warning in bits_warnings(model.numbers):
             note(f"warning: {warning}")
         self.run.log(
-            "training", trees_so_far=len(model.trees), gradient_bits=bits_facts(model.numbers)
+            "training", trees_so_far=len(model.rounds), gradient_bits=bits_facts(model.numbers)
         )
         if not self.sessions.is_kept:
-            self.run.cut_metrics(len(model.trees))
+            self.run.cut_metrics(len(model.rounds))
         self.past = model.params.past.rounds
         self.sessions.reached.trees = self.before = len(model.rounds) - self.past
         self._expect(model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -14,11 +15,14 @@ from securexgb.correlations.kind import Kind
 from securexgb.correlations.kinds import KINDS, Series
 from securexgb.correlations.matrices import Products
 from securexgb.dealer.session import Refused
+from securexgb.errors import FileError
 
 VERSION = 3
 METHOD = "/securexgb.v1.DealerService/Deal"
 MESSAGE_BYTES = 1 << 20
 """No message is longer, either way."""
+LEAST_FILES = 32
+"""A dealer opens 13, a party fewer; each connection is one more."""
 
 _KINDS: Mapping[int, Kind[Any]] = MappingProxyType(
     {pb.Kind.Value(f"KIND_{kind.name.upper()}"): kind for kind in KINDS}
@@ -55,9 +59,31 @@ def request_of(content: bytes) -> pb.DealRequest:
 
 
 def raise_file_limit() -> None:
-    """Let this process open as many files as it may: who knocks without a certificate is one."""
+    """Let this process open as many files as it may: who knocks without a certificate is one.
+
+    FileError where these are too few; to be called before anything of gRPC's begins.
+    """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    _check_files_left(most)
+
+
+def _check_files_left(most: int) -> None:
+    """FileError where this process may open too few files to begin with: gRPC ends a process that
+    has none left, without a word. Those that it was started with count, so it is tried."""
+    opened: list[int] = []
+    try:
+        opened += os.pipe()
+        while len(opened) < LEAST_FILES:
+            opened.append(os.dup(opened[0]))
+    except OSError:
+        raise FileError(
+            f"this process may open {len(opened)} more files ({most} with those that it was "
+            f"started with), and needs {LEAST_FILES}: raise the hard limit (ulimit -Hn)"
+        ) from None
+    finally:
+        for one in opened:
+            os.close(one)
 
 
 def keep_large_buffers() -> None:

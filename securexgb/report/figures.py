@@ -220,12 +220,13 @@ def taken_for(judged: JudgedClasses, classes: Sequence[str]) -> Figure:
     """Of each class's rows the share that is taken for each class, one panel a set."""
     shown = _shown(judged)
     count, at = len(classes), range(len(classes))
-    made = Figure(figsize=(WIDTH, max(3.0, 1.4 + 0.75 * WIDTH / len(shown))))
+    made = Figure(figsize=(WIDTH, min(5.2, 1.6 + 0.75 * WIDTH / len(shown))))
     row = made.subplots(1, len(shown), squeeze=False, sharey=True)[0]
     for axes, (name, metrics) in zip(row, shown, strict=True):
         rows = np.array([one.taken_for for one in metrics.each], np.float64)
         shares = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1.0)
-        axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+        edges = np.arange(count + 1) - 0.5
+        axes.pcolormesh(edges, edges, shares, cmap="Blues", vmin=0.0, vmax=1.0, edgecolors=GRID)
         if count <= MOST_WRITTEN:
             for own, other in np.argwhere(rows > 0):
                 axes.annotate(f"{shares[own, other]:.0%}", (other, own), ha="center", va="center",
@@ -233,8 +234,10 @@ def taken_for(judged: JudgedClasses, classes: Sequence[str]) -> Figure:
         axes.set(title=_named(name), xlabel="most probable class")
         axes.set_xticks(at, [_named(one, SHORT_NAME) for one in classes], rotation=90)
         axes.set_yticks(at, [_named(one, SHORT_NAME) for one in classes])
+        axes.set_aspect("equal")
         axes.grid(visible=False)
     row[0].set_ylabel("class of the rows")
+    row[0].invert_yaxis()  # of all panels, which share it
     return made
 
 

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 from collections.abc import Sequence
 from pathlib import Path
 
 from securexgb.errors import FileError
 
-LEAST_FILES = 32
-"""A dealer opens 13, a party fewer; each connection is one more."""
 _GO_ON = "then start again (a training with --resume)"
 _ADVICE: Sequence[tuple[tuple[int, ...], str]] = (
     ((errno.ENOSPC,), f"free space on the disk of {{folder}}{{size}}, {_GO_ON}"),
@@ -47,17 +44,6 @@ def refuse_machine(doing: str, path: Path | str, error: Exception) -> None:
     """
     if isinstance(error, OSError) and is_of_the_machine(error):
         raise file_error(doing, path, error) from None
-
-
-def check_file_limit() -> None:
-    """FileError where this process may open too few files to begin with: gRPC ends a process that
-    has none left, without a word."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if most != resource.RLIM_INFINITY and most < LEAST_FILES:
-        raise FileError(
-            f"this process may open {most} files and no more, and needs {LEAST_FILES} at least: "
-            "raise the hard limit (ulimit -Hn)"
-        )
 
 
 def check_files_left(what: str, detail: str = "") -> None:

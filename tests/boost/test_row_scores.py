@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -46,6 +47,27 @@ def _requested(party: Party, given: Any) -> Any:
     rows = np.arange(values.shape[0])[::3]
     found = scores.opened(margins, centre, rows, Reveal.PREDICTION)
     return None if found is None else scores.predictions(found)
+
+
+def test_rows_with_base_margins() -> None:
+    halves = [replace(half) for half in _halves("binary")]
+    for half in halves:
+        half.params = replace(half.params, base_margin_bound=4.0)
+    base = np.linspace(-3.9, 4.0, 40)
+
+    def job(party: Party, given: Any) -> Any:
+        half, values, own = given
+        return predict(party, half, values, Request("label", 4), base_margin=own)
+
+    def requested(party: Party, given: Any) -> Any:
+        half, values, own = given
+        scores = RowScores(party, half, 4)
+        margins, centre = scores.margins(values, own)
+        found = scores.opened(margins, centre, np.arange(40), Reveal.PREDICTION)
+        return None if found is None else scores.predictions(found)
+
+    inputs = list(zip(halves, (rows.values for rows in NEW), (base, None), strict=True))
+    assert np.array_equal(run_parties(requested, inputs)[0], run_parties(job, inputs)[0])
 
 
 @pytest.mark.parametrize("decimals", [2, 6, 12])

@@ -93,7 +93,7 @@ def test_too_few_files_are_a_sentence():
     root, command = Path(__file__).parents[2], [sys.executable, "-c", program]
     done = subprocess.run(command, cwd=root, check=False, capture_output=True, text=True)
     assert done.returncode == 2
-    assert "may open 24 files and no more, and needs 32 at least" in done.stderr
+    assert "(24 with those that it was started with), and needs 32" in done.stderr
 
 
 def test_interrupt(securexgb, monkeypatch):

@@ -9,9 +9,11 @@ import pytest
 
 from securexgb.cli.evaluate import evaluate
 from securexgb.cli.predict import predict
+from securexgb.cli.progress import TrainingProgress
 from securexgb.cli.train import train
 from securexgb.errors import DataError, StoppedByPeer
 from tests.cli.test_continue import going_on
+from tests.cli.test_resumed_runs import Crash
 from tests.processes.companies import SIDES, write_table
 
 TERMS = {
@@ -106,6 +108,23 @@ def test_a_class_that_training_did_not_have_is_refused(both, made):
     going_on(both, made, old)
     relabel(made, ["early", *KINDS[1:]])
     refused(going_on(both, made, old, fails=True), "a model goes on with the same classes")
+
+
+def test_a_resumed_training_has_one_line_of_metrics_a_round(both, made, monkeypatch):
+    """As many as trees of each class: of lines of what was cut off none is left."""
+    with monkeypatch.context() as patched:
+
+        def crash(_progress, number, _text=""):
+            if number == 2:
+                raise Crash
+
+        patched.setattr(TrainingProgress, "tree_done", crash)
+        with pytest.raises(Crash):
+            both(made, train, backend="plaintext")
+    both(made, train, backend="plaintext", resume=True, seed=9)
+    for name in SIDES:
+        lines = (made.run_directory(name) / "metrics.jsonl").read_text().splitlines()
+        assert [json.loads(line)["tree"] for line in lines] == [0, 1]
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ def _apart(draw: Draw) -> Arguments:
 
 
 def _rounding(draw: Draw) -> Arguments:
-    how = Rounding(*[(38, 20, 10**6), (40, 20, 1), (36, 20, 1 << 20)][int(draw.integers(3))])
+    how = Rounding(*[(38, 20, 10**6), (40, 20, 1)][int(draw.integers(2))])
     return [_numbers(draw, _count(draw)), public(int(draw.integers(2))), public(how)]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import grpc
@@ -17,7 +19,7 @@ from securexgb.dealer.server import DealerSettings, main
 from securexgb.dealer.wire import keepalive
 from securexgb.errors import CertificateRefused, UsageError
 from securexgb.offline.dealer_link import check_certificate
-from tests.dealer.running import PARTIES, connected, dealer_process
+from tests.dealer.running import PARTIES, ROOT, connected, dealer_process
 
 GOOD = """role = "dealer"
 listen = "127.0.0.1:0"
@@ -33,6 +35,29 @@ def test_settings_from_a_file(tmp_path: Path) -> None:
     settings = DealerSettings.from_file(path)
     assert settings.label_certificate == tmp_path / "label.pem"
     assert settings.timeout_seconds == 5
+
+
+@pytest.mark.parametrize("inherited", [0, 40])
+def test_too_few_files_are_refused_before_grpc_begins(tmp_path: Path, inherited: int) -> None:
+    """Whether the limit is low, or most of what it allows is open already."""
+    for role, party in zip(("label", "feature"), PARTIES, strict=True):
+        (tmp_path / f"{role}.pem").write_bytes(party.certificate)
+    path = tmp_path / "party.toml"
+    path.write_text(GOOD)
+    most = 12 + inherited
+    program = (
+        "import os, resource, runpy, sys\n"
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, ({most}, {most}))\n"
+        f"held = [os.dup(0) for _ in range({inherited})]\n"
+        f"sys.argv = ['main.py', {str(path)!r}]\n"
+        "runpy.run_path('parties/dealer/main.py', run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 2, done.stderr
+    assert f"more files ({most} with those that it was started with), and needs 32" in done.stderr
+    assert done.stdout == ""
 
 
 @pytest.mark.parametrize(

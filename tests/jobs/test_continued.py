@@ -9,8 +9,10 @@ import xgboost
 from securexgb.boost.continued.going_on import going_on
 from securexgb.boost.continued.past import Past
 from securexgb.boost.objective.logistic import margin_bits
+from securexgb.boost.objective.registry import objective_of
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.predict import Request
+from securexgb.boost.scales import Outcomes
 from securexgb.errors import DataError, TermsDiffer, UsageError
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.prediction import Predictor
@@ -156,6 +158,16 @@ def test_what_old_and_new_trees_have_in_common_may_not_change(changed):
     old = train_both(params, both())[0]
     with pytest.raises(UsageError, match=f"^{next(iter(changed))} is .* in the model to go on"):
         going_on(replace(params, **changed), old)
+
+
+def test_rows_that_the_old_scale_does_not_fit_need_a_new_model():
+    params = TrainingParams(
+        **SMALL, objective="reg:squarederror", target_exponent=9, splits="owner", n_estimators=1
+    )
+    more = going_on(params, train_both(params, both(TARGETS))[0])
+    objective_of(more).check_scales(Outcomes(TARGETS))
+    with pytest.raises(DataError, match="as in the model to go on from: train a new one"):
+        objective_of(more).check_scales(Outcomes(1e6 * TARGETS))
 
 
 def test_the_reach_of_all_trees_and_the_file_of_a_model():

@@ -47,6 +47,16 @@ def test_base_margins_are_a_column_that_is_no_feature(tmp_path):
         read_side(path, ColumnRoles(label="y", base_margin="m"), "bank")
 
 
+@pytest.mark.parametrize(
+    "roles",
+    [{"base_margin": "y"}, {"weight": "y"}, {"weight": "m", "base_margin": "m"}, {"id": "y"}],
+)
+def test_no_column_is_two_things_of_a_row(tmp_path, roles):
+    path = write(tmp_path, "a,y,m\n1,0,2\n2,1,3\n")
+    with pytest.raises(UsageError, match="is named for two of label, weight"):
+        read_side(path, ColumnRoles(label="y", **roles), "bank")
+
+
 def test_parquet_and_booleans_and_an_all_missing_column(tmp_path):
     path = tmp_path / "table.parquet"
     pa.parquet.write_table(pa.table({"a": [True, None], "b": pa.nulls(2)}), path)

@@ -116,7 +116,7 @@ def test_an_export_costs_what_is_declared(to: Audience, splits: str) -> None:
     ends = [RecordedChannel(channel) for channel in memory_pair()]
 
     def program(party: Party, half: ModelHalf) -> tuple[int, int]:
-        opened = open_model(party, half, to)
+        opened = open_model(party, half, to).model
         counts = [] if opened is None else [int(tree.splits.sum()) for tree in opened.trees]
         return party.rounds, sum(counts)
 

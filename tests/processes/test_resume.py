@@ -23,7 +23,7 @@ from tests.processes.relay import Relay
 from tests.processes.test_failures import wait_for_trees
 from tests.profiles import moments
 
-KILLS = moments(2, 20)
+KILLS = moments(1, 20)
 CUTS = moments(1, 20)
 FILLINGS = moments(1, 20)
 APART = 5

@@ -24,6 +24,7 @@ from securexgb.attestation.verdict import Verdict
 from securexgb.boost.booster import _either
 from securexgb.boost.importance import opened_importance
 from securexgb.boost.layout import Layout
+from securexgb.boost.metrics.whole import _have_both
 from securexgb.boost.predict import Request, _check_request
 from securexgb.boost.splits.opened import _agree as agree_on_export
 from securexgb.channel.grpc import _readable
@@ -320,6 +321,7 @@ ROWS = (
     Row("number of rows", told(b"\x28" + bytes(7), ids)),
     Row("what is to be measured", told(METRIC, measured)),
     Row("before importance", told(b"\x02\0\0\0\0", importance)),
+    Row("before an auc of all rows", told(b"\1", lambda party: _have_both(party, has=True))),
     Row("whether to stop", told(b"\0", lambda party: _either(party, stop=False))),
     Row("what is to be predicted", told(PREDICTION, asked)),
     Row("what is to be exported", told(EXPORT, exported)),

@@ -206,6 +206,7 @@ def test_page_shows_which_class_is_taken_for_which(count):
         2 if count == 3 else 0
     )  # both axes, or no picture
     assert "<td>kind &lt;2&gt;</td>" in page
+    assert "<image" not in page
     assert "auc against all others" in page
     found = tables(report)
     assert len(found["classes"].rows) == count

@@ -35,6 +35,7 @@ PUBLIC = {
     "align/ids.py": "row counts and keyed digests of ids, see its docstring",
     "boost/booster.py": "whether a party wants to stop: one byte, every tree",
     "boost/importance.py": "rounds that a side predicts with, whether it has the per cents",
+    "boost/metrics/whole.py": "whether a side has the auc of all rows",
     "boost/predict.py": "what is to be predicted: model id, trees, rows, recipient",
     "boost/splits/opened.py": "what is to be exported: model id, rounds, recipient",
     "jobs/export.py": "names of columns, and of categories that splits name, to whom a model goes",

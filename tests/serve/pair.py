@@ -190,7 +190,7 @@ class Companies:
             serve=serve,
         )
         rows, folder = self.data[rank], self.root / role
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         (folder / "job.toml").write_text(self.terms.to_toml())
         (folder / "party.toml").write_text(
             f'role = "{role}"\nname = "{NAMES[role]}"\ntimeout_seconds = 20\n'

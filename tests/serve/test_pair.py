@@ -10,7 +10,7 @@ import pytest
 
 from securexgb.boost.predict import Request as Job
 from securexgb.boost.predict import predict
-from securexgb.errors import NotReady, UnknownModel
+from securexgb.errors import DataError, NotReady, UnknownModel, UsageError
 from securexgb.mpc.party import Party
 from securexgb.serve.parts import Request, Scores
 from securexgb.serve.scoring.feature import FeatureReplica
@@ -100,6 +100,15 @@ def test_budgets_of_each_side(companies: Companies, pair: Any) -> None:
     assert companies.feature.gate.asked[-1].keys == ("key 7", "key 8")
 
 
+def test_requests_that_cannot_be_sent(pair: Any) -> None:
+    for keys, message in (((), "no key"), (("k" * 300,), "256 bytes"), (("\ud800",), "no text")):
+        with pytest.raises(UsageError, match=message):
+            pair[0].submit(Request(keys))
+    with pytest.raises(DataError, match="base_margin_bound"):
+        pair[0].submit(Request(("key 1",), base_margins=np.ones(1)))
+    assert ask(pair[0], ["key 1"]).statuses == ("scored",)
+
+
 def test_what_the_other_side_cannot_look_up_fails_alone(companies: Companies, pair: Any) -> None:
     companies.feature.features.fails = True
     with pytest.raises(Exception, match="other side cannot look"):
@@ -121,6 +130,23 @@ def test_a_model_that_comes_later_is_the_default(companies: Companies, pair: Any
     assert np.array_equal(found.values, expected(companies, "20260102T000000Z", [1, 2]))
     older = ask(label, ["key 1"], model=first[0])
     assert np.array_equal(older.values, expected(companies, "20260101T000000Z", [1]))
+
+
+def test_a_link_is_opened_anew_while_requests_come(companies: Companies, pair: Any) -> None:
+    label, feature = pair
+    former, settings = label._link, label.settings
+    label.settings = settings.model_copy(update={"redial_seconds": 0.0})
+    found = []
+    while label._link is former:
+        found.append(ask(label, ["key 2"]))
+    label.settings = settings
+    found += [ask(label, ["key 2"]) for _ in range(3)]
+    assert {scores.statuses for scores in found} == {("scored",)}
+    assert len({scores.values[0] for scores in found}) == 1
+    former.join(SECONDS)
+    assert former.is_gone
+    with feature._changed:
+        assert feature._changed.wait_for(lambda: len(feature._links) == 1, SECONDS)
 
 
 def test_another_replica_takes_over(companies: Companies, pair: Any) -> None:

@@ -61,10 +61,9 @@ mod tests {
         let a = [3, 4].map(|key| drawn(key, count));
         let (bits, b, first_c) = ([5, 6].map(lines), [7, 8].map(lines), lines(9));
         let mut c = [first_c.clone(), first_c];
-        for line in 0..width {
-            for i in 0..count {
-                let both = (a[0][i] ^ a[1][i]) & (b[0][line][i] ^ b[1][line][i]);
-                c[1][line][i] ^= both;
+        for (line, words) in c[1].iter_mut().enumerate() {
+            for (i, word) in words.iter_mut().enumerate() {
+                *word ^= (a[0][i] ^ a[1][i]) & (b[0][line][i] ^ b[1][line][i]);
             }
         }
         let held = |lines: &[Vec<u64>]| -> Vec<&'static [u64]> {
@@ -84,12 +83,11 @@ mod tests {
                 close(path, &opened, triple, rank == 0, &mut out);
                 out
             });
-            for line in 0..width {
-                for i in 0..count {
-                    let product = (gate[0][i] ^ gate[1][i]) & (bits[0][line][i] ^ bits[1][line][i]);
-                    let place = line * count + i;
-                    assert_eq!(shares[0][place] ^ shares[1][place], product, "{}", path.name());
-                }
+            let [first, second] = &shares;
+            for (place, (x, y)) in first.iter().zip(second).enumerate() {
+                let (line, i) = (place / count, place % count);
+                let product = (gate[0][i] ^ gate[1][i]) & (bits[0][line][i] ^ bits[1][line][i]);
+                assert_eq!(x ^ y, product, "{}", path.name());
             }
             open(path, &[], &[&[], &[]], &[], &[&[], &[]], &mut []);
             close(path, &[], (&[], &[&[]], &[&[]]), true, &mut []);

@@ -47,7 +47,7 @@ fn groups_of(selection: &[u64], marks: usize) -> Vec<u8> {
             }
         }
     }
-    if marks % GROUP > 0 {
+    if !marks.is_multiple_of(GROUP) {
         let present = (1 << (marks % GROUP)) - 1;
         found.iter_mut().skip(groups - 1).step_by(groups).for_each(|last| *last &= present);
     }

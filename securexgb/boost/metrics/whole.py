@@ -26,11 +26,7 @@ def whole_auc(party: Party, state: State) -> dict[str, float]:
     count = ended_rounds(model)
     if not sets or not count:
         return {}
-    mine = bytes([bool(model.whole_auc)])
-    theirs = party.exchange_bytes(mine)
-    if theirs not in (b"\0", b"\1"):
-        raise MalformedFrame("the other side's word on the auc of all rows is malformed")
-    if mine == theirs == b"\1":
+    if _have_both(party, bool(model.whole_auc)):
         return model.whole_auc
     if count == len(model.rounds):
         margins = state.rows.margins()
@@ -45,3 +41,11 @@ def whole_auc(party: Party, state: State) -> dict[str, float]:
     with party.ledger.announced({(Reveal.METRIC, "both"): len(sets)}):
         found = measured_metrics(party, replace(model.params, auc_rows=0), measured, ("auc",))
     return {one.name: value for one, (value,) in zip(sets, found, strict=True)}
+
+
+def _have_both(party: Party, has: bool) -> bool:
+    """Whether this side has it, and the other one, too; one round of one byte."""
+    theirs = party.exchange_bytes(bytes([has]))
+    if theirs not in (b"\0", b"\1"):
+        raise MalformedFrame("the other side's word on the auc of all rows is malformed")
+    return has and theirs == b"\1"

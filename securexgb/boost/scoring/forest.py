@@ -23,6 +23,8 @@ from securexgb.mpc.shared import Shared, Words
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+_BLOCK = 64
+"""Rows that are worked on together: their arrays stay within the processor's cache."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,6 +67,15 @@ class Forest:
 
     def marks(self, values: Floats) -> Marks:
         """For own columns (n, f)."""
+        rows = values.shape[0]
+        parts = [self._marks(values[at : at + _BLOCK]) for at in range(0, rows, _BLOCK)]
+        if len(parts) == 1:
+            return parts[0]
+        columns = zip(*[vars(part).values() for part in parts], strict=True)
+        bits, offered, sums = (np.concatenate(column, axis=1) for column in columns)
+        return Marks(bits, offered, sums)
+
+    def _marks(self, values: Floats) -> Marks:
         rows, trees = values.shape[0], self._trees
         right = np.zeros((self._own.size, rows), np.bool_)
         right[self._place[self._rank]] = self._goes_right(values)

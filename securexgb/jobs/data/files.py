@@ -119,6 +119,12 @@ def rows_of(table: SideTable, roles: ColumnRoles, leave_out: Sequence[str] = ())
         label = None
     numbers = (roles.weight, roles.base_margin)
     taken = [name for name in (label, *numbers, *roles.as_text) if name is not None]
+    twice = next((name for name in taken if taken.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(
+            f"{side}: column {twice!r} is named for two of label, weight, base margin and id: each "
+            "is a column of its own"
+        )
     names = roles.features
     if names is None:
         names = tuple(name for name in held if name not in (*taken, *leave_out))

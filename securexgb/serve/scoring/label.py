@@ -33,7 +33,7 @@ from securexgb.serve.scoring.reasons import Groups
 from securexgb.serve.scoring.rows import Desk
 from securexgb.serve.scoring.session import LabelEnd
 from securexgb.serve.scoring.stock import LOW_WATER
-from securexgb.serve.scoring.work import Work
+from securexgb.serve.scoring.work import Work, check_request
 
 _LOG = logging.getLogger(__name__)
 BEAT_SECONDS = 1.0
@@ -92,6 +92,7 @@ class LabelScorer:
             raise UnknownModel(
                 f"model {model!r} is not served by both sides; these are: {', '.join(models)}"
             )
+        check_request(request, self.own_models.halves()[model])
         pending = Pending(request, model)
         self.batches.add(pending)
         return pending.future
@@ -280,7 +281,11 @@ class _Link(threading.Thread):
             scorer.meter.took("queue", perf_counter() - chunk.pending.began)
         if first.model not in end.open_models:
             raise FeaturesUnavailable(f"model {first.model} is no longer served by both sides")
-        batch = Work(scorer.desk, scorer.own_models.halves()[first.model], chunks)
+        try:
+            batch = Work(scorer.desk, scorer.own_models.halves()[first.model], chunks)
+        except SecureXGBError as error:  # nothing was sent
+            _fail(chunks, error)
+            return
         with scorer.desk.timed("rounds"):
             found = end.score(batch.asked) if batch.asked is not None else None
         names = () if scorer.groups is None else scorer.groups.names

@@ -29,7 +29,8 @@ Key = Annotated[str, StringConstraints(max_length=MOST_KEY)]
 Models = Annotated[tuple[Id, ...], Field(max_length=MOST_MODELS)]
 Mark = Literal["scored", "unknown", "budget"]
 """Of a row, at the side that answers."""
-Why = Annotated[str, StringConstraints(max_length=200)]
+MOST_WHY = 200
+Why = Annotated[str, StringConstraints(max_length=MOST_WHY)]
 
 
 @dataclass(frozen=True, repr=False)

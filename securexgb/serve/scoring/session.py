@@ -27,6 +27,7 @@ from securexgb.mpc.party import Party
 from securexgb.mpc.reveals import Audience, Reveal
 from securexgb.serve.parts import Floats
 from securexgb.serve.scoring.messages import (
+    MOST_WHY,
     Answer,
     Asked,
     Call,
@@ -253,7 +254,8 @@ class FeatureEnd(_End):
         marks = () if found is None else found.marks
 
         def answer() -> Sequence[Mark]:
-            why = None if found is None else dict(found.why) or None
+            told = {} if found is None else found.why
+            why = {at: text[:MOST_WHY] for at, text in told.items()} or None
             said = Answer(number, is_leaving(), None, marks, why, failure=found is None)
             with self.party.step("answer", number):
                 tell(self.party, said)

@@ -13,10 +13,10 @@ import numpy as np
 
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.objective.start import check_base_margin
-from securexgb.errors import FeaturesUnavailable
-from securexgb.serve.parts import Floats, Meter, Status
+from securexgb.errors import FeaturesUnavailable, UsageError
+from securexgb.serve.parts import Floats, Meter, Request, Status
 from securexgb.serve.scoring.batches import Chunk
-from securexgb.serve.scoring.messages import Mark
+from securexgb.serve.scoring.messages import MOST_KEY, Mark
 from securexgb.serve.scoring.rows import Desk, OwnRows
 from securexgb.serve.scoring.session import Batch, Scored, padded
 
@@ -30,8 +30,25 @@ _THERE: dict[Mark, Status] = {
 }
 
 
+def check_request(request: Request, half: ModelHalf) -> None:
+    """UsageError or DataError for a request that could not be sent, or not be scored."""
+    for key in request.keys:
+        try:
+            is_fit = len(key.encode()) <= MOST_KEY
+        except UnicodeEncodeError:
+            is_fit = False
+        if not is_fit:
+            raise UsageError(f"a key of the request is no text of at most {MOST_KEY} bytes")
+    if request.base_margins is not None:
+        given = request.base_margins
+        check_base_margin(0, half.params, given, len(request.keys), "rows to score")
+
+
 class Work:
-    """Rows of one model that are scored together. ``asked``: what is sent of them, or None."""
+    """Rows of one model that are scored together. ``asked``: what is sent of them, or None.
+
+    A row for which no base margin is found, or one beyond the terms' bound, is none that is known.
+    """
 
     def __init__(self, desk: Desk, half: ModelHalf, chunks: Sequence[Chunk]) -> None:
         """FeaturesUnavailable where this side cannot look its rows up."""
@@ -42,10 +59,14 @@ class Work:
         reasons = chunks[0].pending.request.reasons
         name = secrets.token_hex(NAME_BYTES)
         self._own = desk.rows(half, keys, callers, reasons, name)
-        self._sent = np.flatnonzero(np.array(self._own.marks) == "scored")
+        base, marks = _base_margins(chunks, self._own, half), np.array(self._own.marks)
+        if base is not None:
+            bound = half.params.base_margin_bound or 0.0
+            marks[(marks == "scored") & ~(np.abs(base) <= bound)] = "unknown"
+        self._marks: list[Mark] = marks.tolist()
+        self._sent = np.flatnonzero(marks == "scored")
         self.asked: Batch | None = None
         if self._sent.size:
-            base = _base_margins(chunks, self._own, half)
             self.asked = Batch(
                 half.model_id,
                 tuple(keys[at] for at in self._sent.tolist()),
@@ -60,7 +81,7 @@ class Work:
         are. FeaturesUnavailable where the other side cannot look its rows up."""
         if found is not None and found.failure:
             raise FeaturesUnavailable("the other side cannot look its columns up at the moment")
-        statuses = [_HERE[mark] for mark in self._own.marks]
+        statuses = [_HERE[mark] for mark in self._marks]
         why: list[str | None] = [self._own.why.get(at) for at in range(len(statuses))]
         outputs = (self._outputs,) if self._outputs > 1 else ()
         values = np.full((len(statuses), *outputs), np.nan)
@@ -99,6 +120,4 @@ def _base_margins(chunks: Sequence[Chunk], own: OwnRows, half: ModelHalf) -> Flo
         else:
             found.append(np.full(chunk.rows.size, np.nan))
         start = stop
-    margins = np.concatenate(found)
-    check_base_margin(0, half.params, margins, margins.size, "rows to score")
-    return margins
+    return np.concatenate(found)

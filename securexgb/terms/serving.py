@@ -104,7 +104,8 @@ class ServeSettings(TomlFile):
     redial_seconds: Annotated[float, Field(ge=10)] = 1800.0
     """After so long a link is opened anew, so that replicas that came later get their share."""
     drain_seconds: Annotated[float, Field(ge=0, le=300)] = 10.0
-    """How long requests that are there may take when this side is asked to end."""
+    """How long the end may take: for half of it, 5 seconds at most, this side scores on and says
+    that it is not ready, then what is there is finished."""
     audit: Path = Path("audit.sqlite")
     """Where requests are counted and chained, keys as keyed digests only."""
     budgets: Budgets = Budgets()

@@ -15,6 +15,7 @@ ARGUMENTS = {
     "attested_dealer.py": ["{folder}"],
     "estimator.py": [],
     "laboratory.py": [],
+    "serving.py": ["work", "--trees", "2", "--rows", "150"],
     "two_companies.py": ["work", "--trees", "2", "--rows", "150"],
 }
 DEALT = [("two_companies.py", ["--offline", "dealt"])] if is_thorough() else []
@@ -32,7 +33,9 @@ def test_every_example_is_run_here():
 )
 def test_example(name, more, tmp_path):
     arguments = [text.format(folder=tmp_path / "work") for text in ARGUMENTS[name]] + more
-    has_no_page = bool(more) or name == "attested_dealer.py"
+    if name == "serving.py":
+        pytest.importorskip("starlette", reason="the extra [serve] is not installed")
+    has_no_page = bool(more) or name in ("attested_dealer.py", "serving.py")
     done = subprocess.run(
         [sys.executable, ROOT / "examples" / name, *arguments],
         env=os.environ | {"PYTHONPATH": f"{PAGELESS}:{ROOT}" if has_no_page else str(ROOT)},
@@ -49,6 +52,11 @@ def test_example(name, more, tmp_path):
     if name == "laboratory.py":
         assert "UpToDate" in done.stdout
         assert done.stdout.count("(untrusted_root)") == done.stdout.count("(svn)") == 2
+    if name == "serving.py":
+        assert done.stdout.count(", scored\n") == 2
+        assert "None, unknown here" in done.stdout
+        assert "None, unknown there" in done.stdout
+        assert "both replicas have ended in order" in done.stdout
     if name == "two_companies.py":
         says = "none: the dealer" if more else "there is no dealer"
         check_two_companies(tmp_path / "work", done.stdout, says, has_no_page)

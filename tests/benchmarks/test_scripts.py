@@ -12,9 +12,9 @@ from tests.benchmarks.conftest import BENCHMARKS
 MODULES = {
     "arrivals", "attacks", "balancer", "bars", "confined", "faults", "fits", "formats", "grown",
     "hostile", "inputs",
-    "judged", "lattices", "leak_tables", "lines", "loopback", "measure", "model_tables", "oracle",
-    "parity", "party", "plots", "problems", "proxies", "relay", "replicas", "report", "run",
-    "sections", "serving_tables", "sgb_party", "shaper", "works",
+    "judged", "killed_alignments", "lattices", "leak_tables", "lines", "loopback", "measure",
+    "model_tables", "oracle", "parity", "party", "plots", "problems", "proxies", "relay",
+    "replicas", "report", "run", "sections", "serving_tables", "sgb_party", "shaper", "works",
 }  # fmt: skip
 """What is no question of the plan: modules of others; faults and hostile, which take long."""
 TOO_LONG = ("accuracy.py --shares", "accuracy.py --itself")

@@ -6,16 +6,31 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from securexgb._pb import keyservice_pb2 as pb
+from securexgb.attestation.policy import Policy
+from securexgb.attestation.trust import AttestationRequirement
+from securexgb.channel.keys import create_keys
+from securexgb.dealer.identity import key_hash
+from securexgb.errors import TrustError
 from securexgb.federation.session import Federation
 from securexgb.mpc.party import Party
 from securexgb.serve.features.files import FileFeatures
 from securexgb.serve.features.service import ServiceFeatures
 from securexgb.serve.front import oip
 from securexgb.serve.front.callers import Callers
+from securexgb.serve.gate.audit import AuditSecret, totals, verify_audit
+from securexgb.serve.gate.budgets import AuditedGate, Limits
+from securexgb.serve.parts import Asked
+from securexgb.serve.release.client import heard
+from securexgb.serve.release.kept import KeptKeys
+from securexgb.serve.release.service import KeyService, _handler
+from securexgb.serve.release.settings import KeyServiceSettings
 from securexgb.serve.scoring.messages import hear_answer, hear_call
 from securexgb.serve.scoring.session import LabelEnd
+from securexgb.storage.sealed import ModelKey, read_about
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
+from securexgb.terms.serving import Budgets, ServeTerms
 from securexgb.testing.harness import insecure_parties
 from tests.readers.table import Prepared, Row, at
 
@@ -107,7 +122,62 @@ def _stock(_: Path) -> Prepared:
     return b"2048", read
 
 
+def _audit(folder: Path) -> Prepared:
+    path, secret = folder / "audit.sqlite", AuditSecret(bytes(32))
+    gate = AuditedGate(path, Limits.of(ServeTerms(), Budgets(), "bank"), secret)
+    gate.admit(Asked("a1", ("c7", "c8"), ("loans", "loans"), False, bytes(16)))
+    gate.close()
+    return at(path, path.read_bytes(), lambda: (totals(path), verify_audit(path, secret)))
+
+
+def _key_service(folder: Path) -> Prepared:
+    path = folder / "keyservice.toml"
+    return at(path, b'listen = "0.0.0.0:7500"\n', lambda: KeyServiceSettings.from_file(path).listen)
+
+
+def _sealed_half(_: Path) -> Prepared:
+    sealed = ModelKey(bytes(32)).seal(b"content", {"model_id": "a1"})
+    return sealed, lambda content: read_about(content, "label.half")
+
+
+def _question(_: Path) -> Prepared:
+    good = pb.Question(nonce=bytes(16), policy_sha256=bytes(32)).SerializeToString()
+    return good, lambda content: heard(pb.Question, content, "the key service")
+
+
+class _Refusing:
+    """A caller with the pinned key: what gRPC passes with a request, as far as it is read."""
+
+    def __init__(self, shown: bytes) -> None:
+        self._shown = shown
+
+    def auth_context(self) -> dict[str, list[bytes]]:
+        return {"x509_pem_cert": [self._shown]}
+
+    def abort(self, _: object, said: str) -> None:
+        raise TrustError(said)
+
+
+def _asked_for_a_key(folder: Path) -> Prepared:
+    create_keys("bank", folder / "bank.key", folder / "bank.pem")
+    own = (folder / "bank.pem").read_bytes()
+    kept = KeptKeys(folder / "kept", ModelKey(bytes(32)))
+    kept.keep("A" * 52, bytes(32))
+    requirement = AttestationRequirement(
+        Policy.from_toml(f'version = 1\naccept = ["dev"]\n[[dev]]\nkey = "{"a" * 64}"\n')
+    )
+    service = KeyService(kept, requirement, key_hash(own), key_hash(own))
+    served = _handler(service.challenge, pb.Ask, key_hash(own)).unary_unary
+    good = pb.Ask(job="A" * 52, model="a1").SerializeToString()
+    return good, lambda content: served(content, _Refusing(own))
+
+
 ROWS = (
+    Row("audit.sqlite", _audit),
+    Row("keyservice.toml", _key_service),
+    Row("head of an encrypted half", _sealed_half),
+    Row("question of a key service", _question),
+    Row("request to a key service", _asked_for_a_key),
     Row("call of a replica", _asked),
     Row("answer of a replica", _answered),
     Row("rows in stock", _stock),

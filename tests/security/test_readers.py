@@ -43,6 +43,9 @@ ELSEWHERE = {
     "jobs.checks:machine_bytes": "a file of the kernel's",
     "federation.dealer:reach_dealer": "a message without content",
     "serve.front.server:listen": "takes an address apart that settings have checked",
+    "serve.release.client:attester_of.rehearsal": "gives a key's file to DevAttester, likewise",
+    "serve.release.client:key_for": "gives a half to read_about, which has a row",
+    "serve.release.client:released_key": "gives a file to Certificate.parse, which has a row",
     "he.ckks_words:_saved": "what this side's own library has written",
     **dict.fromkeys(jobs.MESSAGES, "a message of a protocol: see the last test"),
 }

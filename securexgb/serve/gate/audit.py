@@ -23,14 +23,16 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from securexgb.errors import DataError, UsageError
+from securexgb.errors import DataError, SecureXGBError, UsageError
 from securexgb.serve.gate.database import database_errors, read_database
 from securexgb.serve.parts import Asked
+from securexgb.storage.whole import damaged
 
 DIGEST_BYTES, LINK_BYTES, SECRET_BYTES = 16, 32, 8
 _ALL = (
@@ -157,11 +159,23 @@ def verify_audit(path: Path, secret: AuditSecret, noted: str | None = None) -> V
 
     ``noted``: a head that was shown earlier: the audit must still have that entry.
     """
+    with _reading(path) as connection:
+        return _verified(connection, path, secret, _noted(noted))
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """The file as it is now; DataError where its columns hold what nobody wrote: to SQLite any
+    value may be of any type."""
     connection = read_database(path)
     try:
         with database_errors("read", path):
             connection.execute("BEGIN")
-            return _verified(connection, path, secret, _noted(noted))
+            yield connection
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        if isinstance(error, SecureXGBError):
+            raise
+        raise damaged(path.name) from error
     finally:
         connection.close()
 
@@ -187,7 +201,7 @@ def _verified(
             raise DataError(f"{where}: entry {expected} is missing")
         try:
             is_good = link == _link(before, columns)
-        except TypeError:
+        except TypeError:  # an entry is named where it can be
             is_good = False
         time, _, model, _, _, keys, outcomes, _, name = columns
         is_good = is_good and len(keys) == DIGEST_BYTES * len(outcomes)
@@ -242,13 +256,8 @@ class Total:
 
 def totals(path: Path, day: str | None = None) -> list[Total]:
     """By day, or by hour of one day, the oldest first."""
-    connection = read_database(path)
-    try:
-        with database_errors("read", path):
-            connection.execute("BEGIN")
-            return list(_totals(connection, 13 if day else 10, day or ""))
-    finally:
-        connection.close()
+    with _reading(path) as connection:
+        return list(_totals(connection, 13 if day else 10, day or ""))
 
 
 def _totals(connection: sqlite3.Connection, size: int, day: str) -> Iterator[Total]:

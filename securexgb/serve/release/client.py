@@ -8,10 +8,11 @@ or of the environment, as for every other command.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import grpc
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from google.protobuf.message import DecodeError
 
 from securexgb._pb import keyservice_pb2 as pb
 from securexgb.channel.keys import Certificate, Credentials
@@ -24,6 +25,7 @@ from securexgb.errors import (
     CertificateRefused,
     DataError,
     EvidenceRefused,
+    MalformedFrame,
     PeerError,
     PeerTimeout,
     SecureXGBError,
@@ -42,6 +44,8 @@ from securexgb.serve.release.wrapping import (
 from securexgb.storage.sealed import ModelKey, find_key, read_about
 from securexgb.storage.whole import make_directory, read_whole, write_new
 from securexgb.terms.serving import ServeSettings
+
+Heard = TypeVar("Heard", pb.Question, pb.Wrapped)
 
 
 def key_for(federation: Federation, half: Path) -> ModelKey | None:
@@ -102,11 +106,9 @@ def released_key(
     )
     with grpc.secure_channel(settings.key_service, tls, options=options) as channel:
         try:
-            question = pb.Question.FromString(
-                channel.unary_unary(CHALLENGE)(
-                    pb.Ask(job=wanted.job, model=wanted.model).SerializeToString(),
-                    timeout=seconds,
-                )
+            ask = pb.Ask(job=wanted.job, model=wanted.model).SerializeToString()
+            question = heard(
+                pb.Question, channel.unary_unary(CHALLENGE)(ask, timeout=seconds), where
             )
             asking = Asking(
                 wanted,
@@ -119,9 +121,17 @@ def released_key(
             answer = channel.unary_unary(RELEASE)(
                 _proof(asking, private, attester).SerializeToString(), timeout=seconds
             )
-            return unwrap(pb.Wrapped.FromString(answer).sealed, private, asking)
+            return unwrap(heard(pb.Wrapped, answer, where).sealed, private, asking)
         except grpc.RpcError as error:
             _explain(error, where, wanted)
+
+
+def heard(kind: type[Heard], content: bytes, where: str) -> Heard:
+    """What a key service answered; MalformedFrame for bytes that are no such message."""
+    try:
+        return kind.FromString(content)
+    except DecodeError:
+        raise MalformedFrame(f"{where} answers with bytes that are no message") from None
 
 
 def _proof(asking: Asking, private: X25519PrivateKey, attester: Attester) -> pb.Proof:

@@ -218,7 +218,8 @@ class Checks:
         """What else a training would refuse of this side's data."""
         if self.training is None or self.first is not None:
             return "not looked at: see what failed"
-        job = TrainingJob(self.params, self.training, tuple(self.sets))
+        half = None if self.old is None else self.old.half
+        job = TrainingJob(self.params, self.training, tuple(self.sets), old=half)
         job.check(self.federation.config.rank)
         kinds = self.training.categories
         counted = ", ".join(f"{name!r} {len(of)}" for name, of in list(kinds.items())[:MOST_NAMED])

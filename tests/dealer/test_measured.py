@@ -34,7 +34,7 @@ NEVER = {
     "cbor2", "dcap_qvl", "narwhals", "pandas", "polars", "pyarrow", "pydantic", "rich",
     "scipy", "sklearn", "typer", "xgboost",
 }  # fmt: skip
-ATTESTATION_LINES, ALL_LINES = 241, 1245
+ATTESTATION_LINES, ALL_LINES = 241, 1268
 """Most lines with code; the design's aim for the whole is 800. Figures fall, but for 46 lines by
 which no stranger, no party alone and no silence blocks a dealer, and bytes that are no message are
 refused as one. Some 60 are in the kinds' files for the parties alone, so that a kind is in one

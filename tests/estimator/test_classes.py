@@ -113,7 +113,7 @@ def test_what_does_not_go_with_several_classes_is_refused(settings, error, why):
             CODES,
             {"base_margin": np.zeros((150, 3))},
             UsageError,
-            r"\(150, 3\).* one number a row",
+            r"one number for each of 150 rows.*\(150, 3\)",
         ),
         ({}, CODES, {"base_margin": np.zeros(150)}, UsageError, "each class: leave them"),
         ({}, np.array(["a", 0.5, 1] * 50, dtype=object), {}, DataError, "labels of several types"),
@@ -130,7 +130,7 @@ def test_labels_and_margins_that_cannot_be_are_refused(settings, y, given, error
 def test_base_margins_of_rows_to_predict_are_refused(fitted):
     with pytest.raises(UsageError, match="a margin for each class: leave them out"):
         fitted.predict(X, base_margin=np.zeros(150))
-    with pytest.raises(UsageError, match="one number a row"):
+    with pytest.raises(UsageError, match="one number for each"):
         fitted.predict(X, base_margin=np.zeros((150, 3)))
 
 

@@ -40,6 +40,7 @@ def until(scorer: Any, holds: Callable[[], bool]) -> None:
 
 
 def ask(scorer: LabelScorer, keys: list[str], **more: Any) -> Scores:
+    until(scorer, lambda: scorer.is_ready)
     return scorer.submit(Request(tuple(keys), **more)).result(SECONDS)
 
 
@@ -101,6 +102,7 @@ def test_budgets_of_each_side(companies: Companies, pair: Any) -> None:
 
 
 def test_requests_that_cannot_be_sent(pair: Any) -> None:
+    until(pair[0], lambda: pair[0].is_ready)
     for keys, message in (((), "no key"), (("k" * 300,), "256 bytes"), (("\ud800",), "no text")):
         with pytest.raises(UsageError, match=message):
             pair[0].submit(Request(keys))

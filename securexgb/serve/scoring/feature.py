@@ -84,9 +84,9 @@ class FeatureReplica:
 
     def drain(self, seconds: float) -> None:
         """Take in nobody more, tell all replicas to go, and end the links that are left then."""
-        self._is_leaving = True
         until = monotonic() + seconds
         with self._changed:
+            self._is_leaving = True
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._links, max(until - monotonic(), 0.0))
             left = list(self._links.values())
@@ -115,12 +115,22 @@ class FeatureReplica:
             thread = threading.Thread(
                 target=self._answer, args=(channel,), name="session", daemon=True
             )
-            with self._changed:
-                self._links[thread] = channel
+            if not self._kept(thread, channel):
+                break
             thread.start()
             self._meter.linked(self.sessions)
         if self._listener is not None:
             self._listener.stop()
+
+    def _kept(self, thread: threading.Thread, channel: GrpcChannel) -> bool:
+        """Whether a link is taken in: one that comes when this replica was asked to end is not."""
+        with self._changed:
+            if not self._is_leaving:
+                self._links[thread] = channel
+                return True
+        with suppress(SecureXGBError):
+            channel.close()
+        return False
 
     def _next(self) -> GrpcChannel:
         """The next replica's link; PeerTimeout where none comes within a moment."""

@@ -219,7 +219,11 @@ class _Link(threading.Thread):
             with federation.joined(channel, endpoint, "serve") as party:
                 decimals = federation.terms.prediction_decimals
                 self._end = LabelEnd(party, decimals, scorer.settings.stock_rows, scorer.groups)
-                self._work(self._end)
+                try:
+                    self._work(self._end)
+                finally:  # to close what has broken may take a while
+                    self.is_good = False
+                    scorer.changed()
         except SecureXGBError as error:
             self.problem = error
         finally:

@@ -9,7 +9,6 @@ import contextlib
 import math
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from securexgb.federation.session import Federation
 from securexgb.jobs.aligning.kept import command
 from securexgb.jobs.aligning.sets import data_set, read_source
 from securexgb.jobs.alignment import Named, same_names, same_rows
+from securexgb.jobs.check_lines import CheckLines, Warned
 from securexgb.jobs.columns import agree_on_columns
 from securexgb.jobs.data.files import load_rows, load_sets, needed_file, needed_sets
 from securexgb.jobs.estimating.estimate import Estimate, estimate
@@ -56,13 +56,9 @@ CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")
 LEAVE_OUT = "feature_columns in party.toml"
 
 
-class _Warning(str):
-    """A detail that deserves attention and stops nothing."""
-
-
 @dataclass(eq=False)
-class Checks:
-    """What was checked (name, status, detail), what was found, and the first failure.
+class Checks(CheckLines):
+    """The checks of one side's training, and what they found.
 
     ``earlier``: the run that the training is to go on from; ``old``: what was read of it.
     """
@@ -70,8 +66,6 @@ class Checks:
     federation: Federation
     earlier: Path | None = None
     old: EarlierRun | None = None
-    lines: list[tuple[str, str, str]] = field(default_factory=list)
-    first: SecureXGBError | None = None
     training: Rows | None = None
     sets: list[tuple[str, Rows]] = field(default_factory=list)
     proposed: dict[str, int] = field(default_factory=dict)
@@ -130,15 +124,6 @@ class Checks:
             if self.params.is_hidden:
                 self._run("hidden splits", lambda: self._hidden(rows))
 
-    def _run(self, name: str, step: Callable[[], str]) -> None:
-        try:
-            detail = step()
-            status = "warning" if isinstance(detail, _Warning) else "ok"
-            self.lines.append((name, status, detail))
-        except SecureXGBError as error:
-            self.lines.append((name, "FAILED", str(error)))
-            self.first = self.first or error
-
     def _earlier(self, path: Path) -> str:
         """Whether a training by these terms on this side's rows can go on from a finished run."""
         self.old = EarlierRun.read(self.federation, path)
@@ -180,7 +165,7 @@ class Checks:
         text = "; ".join(read_source(self.federation, chosen).keys.remarks)
         if self.training.aligned is not None:
             return f"aligned; {text}"
-        return _Warning(f"not aligned yet: `{command('train')}` at both sides; {text}")
+        return Warned(f"not aligned yet: `{command('train')}` at both sides; {text}")
 
     def _scales(self) -> str:
         """Whether the exponents of the terms fit this side's labels and weights; which would."""
@@ -212,7 +197,7 @@ class Checks:
         numbers = self._layout(rows, (max(len(rows.column_names), 1), 0)).numbers(params)
         self.numbers, warnings = numbers, bits_warnings(numbers)
         text = "; ".join([bits_line(numbers), *warnings])
-        return _Warning(text) if warnings else text
+        return Warned(text) if warnings else text
 
     def _training(self) -> str:
         """What else a training would refuse of this side's data."""
@@ -255,7 +240,7 @@ class Checks:
             return "not read"
         text = uncut_sentence(self.training.columns_without_cut)
         numbering = numbering_sentence(self.training.numbering_columns, LEAVE_OUT)
-        return _Warning(f"{numbering}; {text}") if numbering else text
+        return Warned(f"{numbering}; {text}") if numbering else text
 
     def _column_names(self) -> str:
         """The digest by which the terms may fix this side's columns."""
@@ -309,10 +294,10 @@ class Checks:
                 f"{self.federation.config.name}: a training takes some {figures}: {advice}. {text}"
             )
         if needed > whole / 2:
-            return _Warning(f"{text}. That is more than half: some {figures}: {advice}")
+            return Warned(f"{text}. That is more than half: some {figures}: {advice}")
         text += f"; this machine has {whole / 1e9:.1f} GB"
         dear = evaluation_warning(found, self.params)
-        return _Warning(f"{text}. {dear}") if dear else text
+        return Warned(f"{text}. {dear}") if dear else text
 
     def _hidden(self, rows: Rows) -> str:
         """How likely an error is in what sends rows left; refused where it is too likely."""
@@ -341,7 +326,7 @@ class Checks:
             peer, verdict = self.federation.peer_name, f"{self.link}; {verdict_line(self.dealer)}"
             if rows_are is None:
                 return f"{peer} has the same terms, version and rows; {verdict}"
-            return _Warning(f"{peer} has the same terms and version; {verdict}; {rows_are}")
+            return Warned(f"{peer} has the same terms and version; {verdict}; {rows_are}")
 
     def _compared(self, party: Party, sets: Named) -> str | None:
         """None where both sides hold the same rows; what to do where they are still to be

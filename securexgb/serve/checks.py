@@ -7,14 +7,14 @@ and nothing stored is used. All failures are listed; the first one's exit code i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.channel.endpoint import Listener
 from securexgb.channel.probe import probe
-from securexgb.errors import PeerError, SecureXGBError
+from securexgb.errors import PeerError
 from securexgb.federation.session import Federation
+from securexgb.jobs.check_lines import CheckLines, Warned
 from securexgb.jobs.checks import keys_line, model_key_line
 from securexgb.serve.features.choose import open_features
 from securexgb.serve.features.files import FileFeatures
@@ -28,17 +28,11 @@ _SHOWN = 8
 _LINK_SECONDS = 3.0
 
 
-class _Warning(str):
-    """A detail that deserves attention and stops nothing."""
-
-
 @dataclass(eq=False)
-class ServeChecks:
-    """What was checked (name, status, detail), and the first failure."""
+class ServeChecks(CheckLines):
+    """The checks of one side's replica."""
 
     federation: Federation
-    lines: list[tuple[str, str, str]] = field(default_factory=list)
-    first: SecureXGBError | None = None
     _halves: tuple[ModelHalf, ...] = ()
 
     def run(self) -> None:
@@ -55,15 +49,6 @@ class ServeChecks:
         self._run("budgets and audit", self._gate)
         self._run("http", self._http)
         self._run("link", self._link)
-
-    def _run(self, name: str, step: Callable[[], str]) -> None:
-        try:
-            detail = step()
-            status = "warning" if isinstance(detail, _Warning) else "ok"
-            self.lines.append((name, status, detail))
-        except SecureXGBError as error:
-            self.lines.append((name, "FAILED", str(error)))
-            self.first = self.first or error
 
     def _agreed(self) -> str:
         federation = self.federation
@@ -94,7 +79,7 @@ class ServeChecks:
         if self.federation.role == "feature":
             return "none: scores are asked for at the label party"
         if path is None:
-            return _Warning("whoever reaches the port may ask: name callers in [serve]")
+            return Warned("whoever reaches the port may ask: name callers in [serve]")
         return f"{Callers(path).count} with tokens"
 
     def _gate(self) -> str:
@@ -115,5 +100,5 @@ class ServeChecks:
         try:
             probe(endpoint.connect, peer, endpoint.credentials, _LINK_SECONDS)
         except PeerError as error:
-            return _Warning(f"{error}; a replica dials until it is there")
+            return Warned(f"{error}; a replica dials until it is there")
         return f"{peer} answers at {endpoint.connect}"

@@ -25,7 +25,7 @@ from starlette.routing import Route
 
 from securexgb.errors import SecureXGBError
 from securexgb.federation.session import Federation
-from securexgb.serve.front.app import Health
+from securexgb.serve.front.app import Health, Replica
 from securexgb.serve.front.server import HttpServer, listen
 from securexgb.serve.meter import PrometheusMeter
 from securexgb.serve.scoring.allowed import serving
@@ -34,17 +34,8 @@ _LOG = logging.getLogger(__name__)
 _LEAVING_SECONDS = 5.0
 
 
-class Scoring(Protocol):
+class Scoring(Replica, Protocol):
     """One side's end of the pair."""
-
-    @property
-    def models(self) -> tuple[str, ...]: ...
-
-    @property
-    def is_ready(self) -> bool: ...
-
-    @property
-    def problem(self) -> SecureXGBError | None: ...
 
     def drain(self, seconds: float) -> None:
         """As ``Scorer.drain``."""

@@ -11,24 +11,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from securexgb.channel.keys import check_name
-from securexgb.channel.probe import split_address
 from securexgb.errors import UsageError
 from securexgb.terms.serving import ServeSettings
-from securexgb.terms.toml import Column, Name, TomlFile, read_toml, to_toml, validate
+from securexgb.terms.toml import (
+    Address,
+    Column,
+    Name,
+    Place,
+    TomlFile,
+    read_toml,
+    to_toml,
+    validate,
+)
 
 ENVIRONMENT = "SECUREXGB_"
 MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
 """What a CSV field may say for "no value", in every column but that of the ids."""
 _LISTS = ("feature_columns", "categorical_columns", "key_columns", "missing_texts")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
-
-
-def _address(value: str) -> str:
-    split_address(value)
-    return value
 
 
 def _duration(value: object) -> object:
@@ -48,14 +51,7 @@ def _named_paths(value: object) -> object:
     return {"eval": value} if isinstance(value, (str, Path)) else value
 
 
-def _place(value: object) -> object:
-    """A path, or an address where it is written as one."""
-    return Path(value) if isinstance(value, str) and "://" not in value else value
-
-
-Address = Annotated[str, AfterValidator(_address)]
 Sets = Annotated[dict[str, Path], BeforeValidator(_named_paths)]
-Place = Annotated[Path | str, BeforeValidator(_place)]
 Duration = Annotated[float, BeforeValidator(_duration), Field(gt=0, le=604_800)]
 
 

@@ -6,26 +6,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from securexgb.channel.probe import split_address
 from securexgb.errors import UsageError
-from securexgb.terms.toml import Column, Name, TomlFile
+from securexgb.terms.toml import Address, Column, Name, Place, TomlFile
 
 MOST_ROWS = 512
 """Of one batch."""
 Choice = Literal["auto", "sgx-dcap", "tdx-dcap", "sev-snp", "dev", "none"]
 Count = Annotated[int, Field(ge=1)]
 Groups = dict[Name, dict[Column, float]]
-
-
-def _address(value: str) -> str:
-    split_address(value)
-    return value
-
-
-def _place(value: object) -> object:
-    return Path(value) if isinstance(value, str) and "://" not in value else value
 
 
 class Budgets(TomlFile):
@@ -83,12 +73,12 @@ class ServeTerms(TomlFile):
 class ServeSettings(TomlFile):
     """This side's replica of `securexgb serve`."""
 
-    http: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8080"
+    http: Address = "127.0.0.1:8080"
     """Where health and figures are asked for, host:port; at the label party scores, too."""
     models: tuple[Path, ...] = ()
     """Runs whose models are served; left out: every finished run of these terms in run_directory,
     later ones as they come."""
-    features: Annotated[Path | str, BeforeValidator(_place)] | None = None
+    features: Place | None = None
     """Where a key's columns are looked up: a Parquet or CSV file, loaded once and again when it
     changes, or the http address of an own service."""
     key_column: Column | None = None
@@ -110,7 +100,7 @@ class ServeSettings(TomlFile):
     """Where requests are counted and chained, keys as keyed digests only."""
     budgets: Budgets = Budgets()
     """This side's own bounds, where they are stricter than the terms'."""
-    key_service: Annotated[str, AfterValidator(_address)] | None = None
+    key_service: Address | None = None
     """This company's own key service, host:port: it gives out the key of the model's half to a
     replica whose evidence its policy accepts. Left out: model_key, as elsewhere."""
     key_service_certificate: Path = Path("keys/keyservice.pem")

@@ -18,13 +18,27 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from securexgb.boost.params import TrainingParams, declarations
 from securexgb.channel.keys import check_name
+from securexgb.channel.probe import split_address
 from securexgb.errors import SecureXGBError, UsageError
 from securexgb.storage.trouble import refuse_machine
 
+
+def _address(value: str) -> str:
+    split_address(value)
+    return value
+
+
+def _place(value: object) -> object:
+    """A path, or an address where it is written as one."""
+    return Path(value) if isinstance(value, str) and "://" not in value else value
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Place = Annotated[Path | str, BeforeValidator(_place)]
 Name = Annotated[str, AfterValidator(check_name)]
 Column = Annotated[str, Field(min_length=1)]
 

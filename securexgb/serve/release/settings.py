@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
-
-from securexgb.channel.probe import split_address
-from securexgb.terms.toml import Name, TomlFile, read_toml, validate
+from securexgb.terms.toml import Address, Name, Place, TomlFile, read_toml, validate
 
 VARIABLE = "SECUREXGB_KEYSERVICE_KEY"
-
-
-def _address(value: str) -> str:
-    split_address(value)
-    return value
-
-
-def _place(value: object) -> object:
-    return Path(value) if isinstance(value, str) and "://" not in value else value
 
 
 class KeyServiceSettings(TomlFile):
     """The settings of `securexgb keyservice`; relative paths count from the file's folder."""
 
-    listen: Annotated[str, AfterValidator(_address)] = "0.0.0.0:7500"
+    listen: Address = "0.0.0.0:7500"
     """Where replicas of this company reach it, host:port."""
     name: Name = "keyservice"
     """The name in its certificate."""
@@ -37,7 +24,7 @@ class KeyServiceSettings(TomlFile):
     """The certificate of this company's replicas: nobody else may ask."""
     policy: Path = Path("policy.toml")
     """The policy that a replica's evidence must meet."""
-    collateral: Annotated[Path | str, BeforeValidator(_place)] | None = None
+    collateral: Place | None = None
     """Intel's or AMD's statements for the evidence: a file, a folder of files, or the https
     address of a service that you choose."""
     collateral_cache: Path = Path("collateral")

@@ -20,9 +20,7 @@ from securexgb.federation.session import Federation
 from securexgb.serve.parts import Features, Gate, Meter
 from securexgb.serve.scoring.allowed import serving
 from securexgb.serve.scoring.messages import Asked
-from securexgb.serve.scoring.models import Models
-from securexgb.serve.scoring.reasons import Groups
-from securexgb.serve.scoring.rows import Desk
+from securexgb.serve.scoring.own import own_parts
 from securexgb.serve.scoring.session import FeatureEnd, Looked
 
 _LOG = logging.getLogger(__name__)
@@ -42,13 +40,9 @@ class FeatureReplica:
         if federation.role != "feature":
             raise UsageError(f"{federation.config.name} is the label party: it asks replicas")
         self._federation, self._meter = federation, meter
-        self._models = Models(federation, self._settings)
-        self._desk = Desk(federation, features, gate, meter)
-        self._groups = Groups.of(federation)
-        for half in self._models.halves().values():
-            self._desk.prepare(half)
-            if self._groups is not None:
-                self._groups.check(half)
+        self._models, self._desk, self._groups = own_parts(
+            federation, self._settings, features, gate, meter
+        )
         self._changed = threading.Condition()
         self._links: dict[threading.Thread, GrpcChannel] = {}
         self._is_leaving = False

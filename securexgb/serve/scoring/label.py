@@ -28,9 +28,7 @@ from securexgb.federation.session import Federation
 from securexgb.serve.parts import Features, Gate, Meter, Request, Scores
 from securexgb.serve.scoring.allowed import serving
 from securexgb.serve.scoring.batches import Batches, Chunk, Pending
-from securexgb.serve.scoring.models import Models
-from securexgb.serve.scoring.reasons import Groups
-from securexgb.serve.scoring.rows import Desk
+from securexgb.serve.scoring.own import own_parts
 from securexgb.serve.scoring.session import LabelEnd
 from securexgb.serve.scoring.stock import LOW_WATER
 from securexgb.serve.scoring.work import Work, check_request
@@ -59,13 +57,9 @@ class LabelScorer:
         if federation.role != "label":
             raise UsageError(f"{federation.config.name} is the feature party: it answers replicas")
         self.federation, self.meter = federation, meter
-        self.own_models = Models(federation, self.settings)
-        self.desk = Desk(federation, features, gate, meter)
-        self.groups = Groups.of(federation)
-        for half in self.own_models.halves().values():
-            self.desk.prepare(half)
-            if self.groups is not None:
-                self.groups.check(half)
+        self.own_models, self.desk, self.groups = own_parts(
+            federation, self.settings, features, gate, meter
+        )
         times = 1 if self.groups is None else 1 + len(self.groups.names)
         most = self.settings.batch_rows
         self.batches = Batches(most, max(1, most // times))
@@ -227,7 +221,7 @@ class _Link(threading.Thread):
         except SecureXGBError as error:
             self.problem = error
         finally:
-            self.is_good, self.is_gone = False, True
+            self.is_gone = True
             scorer.changed()
 
     def _work(self, end: LabelEnd) -> None:

@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from securexgb.align.row_keys import Keys
-from securexgb.boost.columns.binning import without_cut
+from securexgb.boost.columns.binning import (
+    Binner,
+    Columns,
+    check_categories,
+    check_columns,
+    without_cut,
+)
 from securexgb.boost.scales import Outcomes
 from securexgb.errors import DataError
 from securexgb.report.record import AlignedSet
@@ -106,6 +112,21 @@ class Rows:
             return None
         counts = np.bincount(self.labels.astype(np.int64), minlength=len(self.classes))
         return tuple((counts / self.count).tolist())
+
+    def check_values(self, side: str, limit: int | None, *, may_be_missing: bool) -> None:
+        """Refuse, as DataError, values that cannot be binned.
+
+        ``side``: "label" or "feature". ``limit``: of the categories of a column, on training rows.
+        """
+        if self.values.ndim != 2 or self.values.shape[1] != len(self.column_names):
+            raise DataError(f"the {side} party's data have not one name for each column")
+        names = list(self.column_names)
+        check_columns(self.values, side, names, may_be_missing=may_be_missing)
+        check_categories(self.values, side, names, self.categorical, limit)
+
+    def cuts(self, max_bin: int) -> Columns:
+        """Of own columns, (f, max_bin), see ``Binner.fit``."""
+        return Binner.fit(self.values, max_bin, self.categorical).cuts
 
     def take(self, order: NDArray[np.intp]) -> Rows:
         """These rows, in this order: row numbers from 0, (m,)."""

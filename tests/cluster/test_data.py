@@ -8,22 +8,31 @@ import pyarrow.parquet
 import pytest
 
 from securexgb.cluster import data
-from securexgb.cluster.data import FileShard, FileTable, load_set_tables, load_table
+from securexgb.cluster.data import FileShard, load_set_tables, load_table
 from securexgb.errors import DataError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.aligning.kept import Aligned
 from securexgb.jobs.data import files
 from securexgb.jobs.data.files import load_rows, load_sets
 from securexgb.jobs.data.parquet import ParquetFile
-from securexgb.jobs.rows import Rows
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
 
 ROWS, GROUP, SHARDS = 1000, 150, 4
-ASKED = (
-    "count column_names categories categorical classes class_shares ids missing_rates aligned "
-    "columns_without_cut numbering_columns names_sha256"
-).split()
+ASKED = [
+    "count",
+    "column_names",
+    "categories",
+    "categorical",
+    "classes",
+    "class_shares",
+    "ids",
+    "missing_rates",
+    "aligned",
+    "columns_without_cut",
+    "numbering_columns",
+    "names_sha256",
+]
 ARRAYS = ("labels", "weights", "base_margin")
 
 

@@ -7,12 +7,16 @@ is public, of the size of the columns, or one number a row at most.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from securexgb.boost.columns.binning import Columns
 from securexgb.boost.scales import Outcomes
-from securexgb.jobs.rows import Reals
 from securexgb.report.record import AlignedSet
+
+Reals: TypeAlias = NDArray[np.float64]
 
 
 class Table(Protocol):

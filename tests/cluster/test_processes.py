@@ -136,8 +136,8 @@ def test_what_a_head_says_first_is_read_and_nothing_else():
     assert Opening.decode(said.encode()) == said
     content = said.encode()
     wrong = [b"", b"{}", b"[1]", content[:-1]]
-    for change in ((b"train", b"drain"), (b"20261128T", b"../../../"), (b"0001", b"00")):
-        wrong.append(content.replace(*change))
+    changes = (b"train", b"drain"), (b"20261128T", b"../../../"), (b"0001", b"00")
+    wrong += [content.replace(*change) for change in changes]
     for bad in wrong:
         with pytest.raises(MalformedFrame):
             Opening.decode(bad)

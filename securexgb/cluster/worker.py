@@ -89,12 +89,14 @@ class ShardProcess:
             channel, purpose = self._meet(head, endpoint), head.opening.purpose
             with self._federation.joined(channel, endpoint, purpose) as party:
                 answers = self._work(party, head.opening)
+                head.reply(done(b""))
                 while (command := head.next_command()) is not None:
                     head.reply(done(answers(command)))
         except BaseException as error:
+            of_head = head.error  # it ends the work here, which then fails for no reason of its own
             head.fail(error)
-            if head.error is not None:
-                raise head.error from None
+            if of_head is not None and isinstance(error, SecureXGBError):
+                raise of_head from None
             raise
         head.end()
 

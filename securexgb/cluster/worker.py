@@ -87,7 +87,7 @@ class ShardProcess:
             self._tell(f"a head has come: {head.opening.purpose}, run {head.opening.run}")
             endpoint = self._federation.shard_endpoint(self._number, _STRETCH_SECONDS)
             channel, purpose = self._meet(head, endpoint), head.opening.purpose
-            with self._federation.joined(channel, endpoint, purpose) as party:
+            with self._federation.joined(channel, endpoint, purpose, is_shard=True) as party:
                 answers = self._work(party, head.opening)
                 head.reply(done(b""))
                 while (command := head.next_command()) is not None:

@@ -105,8 +105,8 @@ class Workers(Protocol):
     @property
     def pairs(self) -> Sequence[tuple[Party, Party]]: ...
 
-    def rows(self, rank: int) -> AbstractContextManager[TrainingRows]:
-        """One side's rows, for one training."""
+    def rows(self, party: Party) -> AbstractContextManager[TrainingRows]:
+        """The rows of one side's party, for one training."""
 
     def close(self) -> None:
         """Once both sides have ended."""
@@ -285,7 +285,7 @@ def train_alone(  # noqa: PLR0913, PLR0917  (what a training takes, and how it i
         job = replace(job, callbacks=watching)
         if made is None:
             return train(party, job)
-        with made.rows(party.rank) as rows:
+        with made.rows(party) as rows:
             return train(party, replace(job, row_side=lambda _: rows))
 
     return simulate_parties(program, jobs, seed, method, made)

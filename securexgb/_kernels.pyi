@@ -456,6 +456,26 @@ class LinkListener:
 
     def stop(self) -> None: ...
 
+class LinkRelay:
+    """One port for several targets, until it is stopped: TLS streams are passed on by the server
+    name, and not ended. OSError where the port cannot be had."""
+
+    def __init__(
+        self, host: str, port: int, targets: list[tuple[str, str, int]], most_unknown: int
+    ) -> None:
+        """``targets``: the server name, and the host and port where it is found."""
+
+    @property
+    def port(self) -> int: ...
+    def passed(self) -> list[tuple[str, int, int, int, int, int]]:
+        """By name: connections that are open, that were taken, that found nobody; bytes in and
+        out."""
+
+    def strangers(self) -> int:
+        """Connections that named no target."""
+
+    def stop(self) -> None: ...
+
 class Link:
     """One side of an open link. One thread a stream; LinkEnded where there is no more."""
 

@@ -49,7 +49,8 @@ class BucketMatrix:
     the rows whose feature f lies in bin b. Vectors come in pairs, of g and of h;
     ``gradient_sum_bits``, ``hessian_sum_bits``: of their sums over any rows, one sign included.
     ``chain``: so many vectors' sums are added up or subtracted at most, before a sum over up to
-    ``bins`` columns of a feature is used.
+    ``bins`` columns of a feature is used. ``all_rows``: of all matrices whose sums are added up to
+    one, at least ``rows``; 0 where it is this one alone.
     """
 
     owner: int
@@ -59,6 +60,7 @@ class BucketMatrix:
     gradient_sum_bits: int
     hessian_sum_bits: int
     chain: int = 1
+    all_rows: int = 0
 
     @property
     def features(self) -> int:

@@ -6,7 +6,7 @@ is public, of the size of the columns, or one number a row at most.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -66,3 +66,7 @@ class Table(Protocol):
 
     def fingerprint(self) -> str: ...
     def fingerprint_of_set(self) -> str: ...
+
+
+NamedTables = Sequence[tuple[str, Table]]
+"""Data sets and their names, in order."""

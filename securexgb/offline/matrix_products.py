@@ -73,7 +73,9 @@ def pads_precision(matrix: BucketMatrix, values_in_job: int) -> Precision:
     A vector serves two nodes at most, left child and right: two sums a product.
     """
     bits, values = max(matrix.sum_bits), 2 * values_in_job
-    return sums_precision(Sums(matrix.rows, bits, matrix.bins, matrix.chain, values))
+    return sums_precision(
+        Sums(matrix.all_rows or matrix.rows, bits, matrix.bins, matrix.chain, values)
+    )
 
 
 @dataclass(frozen=True, eq=False, repr=False)

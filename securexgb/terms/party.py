@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from securexgb.channel.keys import check_name
 from securexgb.errors import UsageError
+from securexgb.terms.cluster import ClusterSettings
 from securexgb.terms.serving import ServeSettings
 from securexgb.terms.toml import (
     Address,
@@ -32,6 +33,9 @@ MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
 """What a CSV field may say for "no value", in every column but that of the ids."""
 _LISTS = ("feature_columns", "categorical_columns", "key_columns", "missing_texts")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
+_EXAMPLE = ClusterSettings(
+    shards="shard-{number}.example:7310", links="shard-{number}.example:7301", relay="0.0.0.0:7300"
+)
 
 
 def _duration(value: object) -> object:
@@ -134,6 +138,8 @@ class PartyConfig(TomlFile):
     """Where runs leave their files."""
     serve: ServeSettings | None = None
     """This side's replica of `securexgb serve`, where the terms allow it."""
+    cluster: ClusterSettings | None = None
+    """This side's shards, where the terms divide the rows into some."""
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -188,7 +194,7 @@ class PartyConfig(TomlFile):
             example |= {"connect": "label-party.example:7300"}
         config = validate(PartyConfig, example, "template")
         head = f"# Settings of {name}, the {role} party. Private: nobody else needs this file.\n"
-        return head + to_toml(config, {"serve": ServeSettings(features=Path("features.parquet"))})
+        return head + to_toml(config, {"serve": ServeSettings(features=Path("features.parquet")), "cluster": _EXAMPLE})
 
 
 def _rebased(config: PartyConfig, folder: Path) -> dict[str, Any]:

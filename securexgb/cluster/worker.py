@@ -1,0 +1,178 @@
+"""A shard as a process of its own: it waits for its head, works for it, and waits for the next.
+
+Three things can end a session, and none leaves the process hanging: the head's link, which a thread
+of its own reads, so that a head that is gone or has failed ends the work under way; the other
+side's shard, whose end this one's protocols meet; and an error here. The head hears what it was,
+the other side's shard its kind only. Then the shard waits anew, with whatever it has on disk.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from queue import SimpleQueue
+
+from securexgb.channel.channel import MESSAGE_BYTES
+from securexgb.channel.endpoint import Listener
+from securexgb.channel.grpc import GrpcChannel
+from securexgb.cluster.link import ANSWER, COMMAND, OPEN, own_endpoint, own_hello
+from securexgb.cluster.messages import OPENING_BYTES, Opening, done, failed
+from securexgb.errors import PeerError, PeerGone, PeerTimeout, SecureXGBError, UsageError
+from securexgb.federation.session import Federation
+from securexgb.mpc.party import Party
+from securexgb.terms.cluster import written
+
+Answers = Callable[[bytes], bytes]
+"""What a command is answered with."""
+Work = Callable[[Party, Opening], Answers]
+"""What is done in a session with the other side's shard of the same number."""
+
+_STRETCH_SECONDS = 5.0
+"""After so long without the other side's shard this one looks whether its head is still there."""
+_AGAIN_SECONDS = 0.2
+_FOREVER_SECONDS = 10.0**9
+
+
+class ShardProcess:
+    """Own shard ``number``. ``tell`` gets a sentence of what comes and goes."""
+
+    def __init__(
+        self, federation: Federation, number: int, work: Work, tell: Callable[[str], None]
+    ) -> None:
+        """UsageError where there is no such shard, or the settings do not say where it listens."""
+        if not 0 <= number < federation.terms.shards:
+            raise UsageError(
+                f"there is no shard {number}: the terms divide rows into "
+                f"{federation.terms.shards}, numbered from 0"
+            )
+        settings, name = federation.cluster, federation.config.name
+        self._federation, self._number, self._work, self._tell = federation, number, work, tell
+        place = settings.bound(settings.own_shard(number))
+        self._endpoint = replace(
+            own_endpoint(federation, called=f"the head of {name}"),
+            listen=place,
+            wait_seconds=_FOREVER_SECONDS,
+        )
+
+    def run(self, started: Callable[[int], None]) -> None:
+        """Serve one head after another, until a signal; ``started`` hears the port each time."""
+        while True:
+            with Listener(self._endpoint) as listener:
+                started(listener.port)
+                hello = own_hello(self._federation, "shard", self._number)
+                try:
+                    channel = listener.accept(hello)
+                except SecureXGBError as error:
+                    self._tell(f"no head: {error}")
+                    continue
+            try:
+                self._session(channel)
+            except SecureXGBError as error:
+                self._tell(f"the session ended: {type(error).__name__}: {error}")
+            else:
+                self._tell("the session ended in order")
+
+    def _session(self, channel: GrpcChannel) -> None:
+        head = _Head(channel)
+        try:
+            head.start()
+            self._tell(f"a head has come: {head.opening.purpose}, run {head.opening.run}")
+            with self._joined(head) as party:
+                answers = self._work(party, head.opening)
+                while (command := head.next_command()) is not None:
+                    head.reply(done(answers(command)))
+        except BaseException as error:
+            head.fail(error)
+            if head.error is not None:
+                raise head.error from None
+            raise
+        head.end()
+
+    @contextmanager
+    def _joined(self, head: _Head) -> Iterator[Party]:
+        """With the other side's shard, whose link ends with the head's."""
+        federation, number, opening = self._federation, self._number, head.opening
+        until = time.monotonic() + federation.config.timeout_seconds
+        endpoint = federation.shard_endpoint(number, _STRETCH_SECONDS)
+        while True:
+            try:
+                channel = federation.shard_link(endpoint, opening.purpose, number, opening.session)
+                break
+            except PeerError:
+                if time.monotonic() > until or head.over.wait(_AGAIN_SECONDS):
+                    raise
+        head.takes_along(channel)
+        with federation.joined(channel, endpoint, opening.purpose) as party:
+            yield party
+
+
+class _Head:
+    """This shard's end of the link to its head; a thread reads what comes."""
+
+    def __init__(self, channel: GrpcChannel) -> None:
+        self._channel, self._answers = channel, channel.stream("offline")
+        self._commands: SimpleQueue[bytes | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._read, name="head", daemon=True)
+        self._lock = threading.Lock()
+        self._other: GrpcChannel | None = None
+        self.over = threading.Event()
+        self.error: SecureXGBError | None = None
+        """What ended the link, where it was not its end in order."""
+
+    def start(self) -> None:
+        """Hear what the session is about, and read on."""
+        self.opening = Opening.decode(bytes(self._channel.receive(OPEN, OPENING_BYTES)))
+        self._thread.start()
+
+    def takes_along(self, other: GrpcChannel) -> None:
+        """A link that is to end with this one."""
+        with self._lock:
+            self._other, is_over = other, self.over.is_set()
+        if is_over:
+            other.close(self.error)
+
+    def next_command(self) -> bytes | None:
+        """None: there are no more."""
+        command = self._commands.get()
+        if command is None and self.error is not None:
+            raise self.error
+        return command
+
+    def reply(self, content: bytes) -> None:
+        self._answers.send(ANSWER, content)
+
+    def fail(self, error: BaseException) -> None:
+        """The head hears why; then the link ends."""
+        if not self.over.is_set():
+            try:
+                self.reply(failed(error))
+            except SecureXGBError:
+                error = PeerGone("the own head is gone")
+        self._channel.close(None if isinstance(error, SecureXGBError) else error)
+
+    def end(self) -> None:
+        self._channel.close()
+
+    def _read(self) -> None:
+        error: SecureXGBError | None = None
+        while True:
+            try:
+                command = bytes(self._channel.receive(COMMAND, MESSAGE_BYTES))
+            except PeerTimeout:
+                continue  # it lives, and has nothing to ask
+            except SecureXGBError as ended:
+                error = ended
+                break
+            if not command:
+                break
+            self._commands.put(command)
+        with self._lock:
+            self.error, other = error, self._other
+            self.over.set()
+        if other is not None and error is not None:
+            other.close(error)
+        self._commands.put(None)
+        self._channel.close()

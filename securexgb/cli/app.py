@@ -21,8 +21,10 @@ from securexgb.cli.evaluate import evaluate
 from securexgb.cli.init import init
 from securexgb.cli.predict import predict
 from securexgb.cli.protocols import protocols
+from securexgb.cli.relay import relay
 from securexgb.cli.report import report
 from securexgb.cli.serve import serve
+from securexgb.cli.shard import shard
 from securexgb.cli.signals import ended_in_order
 from securexgb.cli.simulate import simulate
 from securexgb.cli.train import train
@@ -44,6 +46,8 @@ for command in (
     convert,
     align,
     train,
+    shard,
+    relay,
     evaluate,
     predict,
     serve,

@@ -26,7 +26,7 @@ def shard(
     def tell(sentence: str) -> None:
         note(f"{name}: {sentence}")
 
-    process = ShardProcess(federation, number, work_of(federation, number), tell)
+    process = ShardProcess(federation, number, work_of(federation, number, tell), tell)
     try:
         process.run(lambda port: tell(f"waiting for the head at port {port}"))
     except KeyboardInterrupt:  # the end that a service is asked for

@@ -10,20 +10,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from queue import SimpleQueue
 
 from securexgb.channel.channel import MESSAGE_BYTES
-from securexgb.channel.endpoint import Listener
+from securexgb.channel.endpoint import Endpoint, Listener
 from securexgb.channel.grpc import GrpcChannel
 from securexgb.cluster.link import ANSWER, COMMAND, OPEN, own_endpoint, own_hello
 from securexgb.cluster.messages import OPENING_BYTES, Opening, done, failed
 from securexgb.errors import PeerError, PeerGone, PeerTimeout, SecureXGBError, UsageError
 from securexgb.federation.session import Federation
 from securexgb.mpc.party import Party
-from securexgb.terms.cluster import written
 
 Answers = Callable[[bytes], bytes]
 """What a command is answered with."""
@@ -58,29 +56,38 @@ class ShardProcess:
         )
 
     def run(self, started: Callable[[int], None]) -> None:
-        """Serve one head after another, until a signal; ``started`` hears the port each time."""
+        """Serve one head after another, until a signal; ``started`` hears the port each time.
+
+        UsageError where the port cannot be had; whatever ends a session is told, and no more.
+        """
         while True:
-            with Listener(self._endpoint) as listener:
-                started(listener.port)
-                hello = own_hello(self._federation, "shard", self._number)
-                try:
-                    channel = listener.accept(hello)
-                except SecureXGBError as error:
-                    self._tell(f"no head: {error}")
-                    continue
+            listener = self.listen()
             try:
-                self._session(channel)
+                self.serve(listener, started)
             except SecureXGBError as error:
                 self._tell(f"the session ended: {type(error).__name__}: {error}")
             else:
                 self._tell("the session ended in order")
+
+    def listen(self) -> Listener:
+        """UsageError where the port cannot be had."""
+        return Listener(self._endpoint)
+
+    def serve(self, listener: Listener, started: Callable[[int], None]) -> None:
+        """Wait for one head, and serve it; raises what ended its session, where it was an error."""
+        with listener:
+            started(listener.port)
+            channel = listener.accept(own_hello(self._federation, "shard", self._number))
+        self._session(channel)
 
     def _session(self, channel: GrpcChannel) -> None:
         head = _Head(channel)
         try:
             head.start()
             self._tell(f"a head has come: {head.opening.purpose}, run {head.opening.run}")
-            with self._joined(head) as party:
+            endpoint = self._federation.shard_endpoint(self._number, _STRETCH_SECONDS)
+            channel, purpose = self._meet(head, endpoint), head.opening.purpose
+            with self._federation.joined(channel, endpoint, purpose) as party:
                 answers = self._work(party, head.opening)
                 while (command := head.next_command()) is not None:
                     head.reply(done(answers(command)))
@@ -91,22 +98,19 @@ class ShardProcess:
             raise
         head.end()
 
-    @contextmanager
-    def _joined(self, head: _Head) -> Iterator[Party]:
-        """With the other side's shard, whose link ends with the head's."""
+    def _meet(self, head: _Head, endpoint: Endpoint) -> GrpcChannel:
+        """The link with the other side's shard, whose end is the head's, too."""
         federation, number, opening = self._federation, self._number, head.opening
         until = time.monotonic() + federation.config.timeout_seconds
-        endpoint = federation.shard_endpoint(number, _STRETCH_SECONDS)
         while True:
             try:
                 channel = federation.shard_link(endpoint, opening.purpose, number, opening.session)
-                break
             except PeerError:
                 if time.monotonic() > until or head.over.wait(_AGAIN_SECONDS):
                     raise
-        head.takes_along(channel)
-        with federation.joined(channel, endpoint, opening.purpose) as party:
-            yield party
+            else:
+                head.takes_along(channel)
+                return channel
 
 
 class _Head:

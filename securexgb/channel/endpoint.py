@@ -166,9 +166,7 @@ def _dial(endpoint: Endpoint, hello: Hello) -> GrpcChannel:
         within = min(seconds, once, max(until - time.monotonic(), 0.0))
         beat = beat_seconds(seconds)
         try:
-            wire = _identity(endpoint).dial(
-                address, name or endpoint.peer_name, within, beat
-            )
+            wire = _identity(endpoint).dial(address, name or endpoint.peer_name, within, beat)
         except LinkEnded as error:
             if error.args[0] in _ABSENT and until - time.monotonic() > _LEAST_SECONDS:
                 continue

@@ -75,8 +75,7 @@ def _facts(passed: Sequence[Passed], strangers: int) -> dict[str, Any]:
 
 def _text(passed: Sequence[Passed], strangers: int) -> str:
     lines = [
-        (one.name, one.taken, one.absent, one.bytes_in / 1e6, one.bytes_out / 1e6)
-        for one in passed
+        (one.name, one.taken, one.absent, one.bytes_in / 1e6, one.bytes_out / 1e6) for one in passed
     ]
     titles = ("asked for", "connections", "found nobody", "MB in", "MB out")
     return f"{table(lines, titles)}\n{strangers} connections asked for nobody who is here"

@@ -16,6 +16,7 @@ session at both sides, and the next one makes actors anew.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 import tomllib
@@ -30,7 +31,8 @@ from typing import Any
 
 from securexgb.channel.grpc import GrpcChannel
 from securexgb.cluster.messages import Opening, answered, done, failed
-from securexgb.cluster.worker import Work, serve
+from securexgb.cluster.worker import session
+from securexgb.cluster.working import work_of
 from securexgb.errors import PeerGone, SecureXGBError, ShardGone, UsageError
 from securexgb.federation.session import Federation
 from securexgb.terms.job import JobTerms
@@ -46,23 +48,27 @@ _PARTING_SECONDS = 10.0
 _MOST_TEXT = 200
 
 
+_log = logging.getLogger(__name__)
+
+
 class ShardActor:
     """Own shard ``number`` on a worker; methods run on the worker's loop, the work does not."""
 
-    def __init__(self, settings: str, terms: str, number: int, work: Work) -> None:
+    def __init__(self, settings: str, terms: str, number: int) -> None:
         """``settings``, ``terms``: both files, as text."""
         config = validate(PartyConfig, tomllib.loads(settings), "the own head's settings")
         agreed = JobTerms.from_mapping(tomllib.loads(terms), "the own head's terms")
-        self._federation, self._number, self._work = Federation(config, agreed), number, work
+        self._federation, self._number = Federation(config, agreed), number
         self._head: _Head | None = None
 
     async def open(self, opening: bytes) -> None:
         """Begin a session; what comes of it the first answer says."""
-        federation, number, work = self._federation, self._number, self._work
+        federation, number = self._federation, self._number
         head = self._head = _Head(Opening.decode(opening), federation.config.timeout_seconds)
         # Where the own head has gone the scheduler forgets its actors; nothing else keeps this one.
         weakref.finalize(self, head.break_off, "the own head is gone")
-        head.begin(lambda: serve(federation, number, work, head))
+        work, tell = work_of(federation, number, _log.info), _log.info
+        head.begin(lambda: session(federation, number, work, head, tell))
 
     async def beat(self) -> None:
         """The head is there."""
@@ -83,7 +89,7 @@ class ShardActor:
 
 
 class _Head:
-    """A session's end of the way to its head, see ``worker.HeadEnd``: two queues."""
+    """A session's end of the way to its head, see ``worker.Head``: two queues."""
 
     def __init__(self, opening: Opening, silence: float) -> None:
         self.opening, self.over, self.heard = opening, threading.Event(), time.monotonic()
@@ -94,13 +100,13 @@ class _Head:
         self._answers: SimpleQueue[bytes] = SimpleQueue()
         self._last: bytes | None = None
 
-    def begin(self, session: Callable[[], None]) -> None:
+    def begin(self, serve: Callable[[], None]) -> None:
         """Run the session, and watch over it, in threads of their own."""
 
         def run() -> None:
             # The head hears of it by ``fail``, the worker's log by the session itself.
             with suppress(SecureXGBError):
-                session()
+                serve()
 
         for name, target in (("session", run), ("watch", self._watch)):
             threading.Thread(target=target, name=f"shard's {name}", daemon=True).start()
@@ -117,8 +123,8 @@ class _Head:
 
     def takes_along(self, other: GrpcChannel) -> None:
         with self._lock:
-            self._other = other
-        if self.error is not None:
+            self._other, is_over = other, self.over.is_set()
+        if is_over:
             other.close(self.error)
 
     def next_command(self) -> bytes | None:
@@ -191,7 +197,7 @@ class DaskShard:
 class DaskShards:
     """All shards of this side on its Dask cluster, for one session; see ``parts.Shards``."""
 
-    def __init__(self, federation: Federation, opening: Opening, work: Work) -> None:
+    def __init__(self, federation: Federation, opening: Opening) -> None:
         """ShardGone where the scheduler or a worker does not come, UsageError where there are too
         few workers or they have another installation."""
         config = federation.config
@@ -200,7 +206,7 @@ class DaskShards:
         self._closing = threading.Event()
         self.handles: list[DaskShard] = []
         try:
-            actors = self._made(federation, work)
+            actors = self._made(federation)
             for actor in actors:
                 actor.open(opening)
             beats = _Beats(actors, self._seconds, self._closing)
@@ -224,12 +230,12 @@ class DaskShards:
         finally:
             self._leave()
 
-    def _made(self, federation: Federation, work: Work) -> list[_Actor]:
+    def _made(self, federation: Federation) -> list[_Actor]:
         """An actor on a worker for each number."""
         settings, terms = to_toml(federation.config.with_whole_paths()), federation.terms.to_toml()
         futures = [
             self._client.submit(
-                ShardActor, settings, terms, number, work,
+                ShardActor, settings, terms, number,
                 actor=True, pure=False, workers=[worker], allow_other_workers=False,
             )
             for number, worker in enumerate(_workers(self._client, federation))

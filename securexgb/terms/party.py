@@ -198,7 +198,9 @@ class PartyConfig(TomlFile):
             example |= {"connect": "label-party.example:7300"}
         config = validate(PartyConfig, example, "template")
         head = f"# Settings of {name}, the {role} party. Private: nobody else needs this file.\n"
-        return head + to_toml(config, {"serve": ServeSettings(features=Path("features.parquet")), "cluster": _EXAMPLE})
+        return head + to_toml(
+            config, {"serve": ServeSettings(features=Path("features.parquet")), "cluster": _EXAMPLE}
+        )
 
 
 def _rebased(config: PartyConfig, folder: Path) -> dict[str, Any]:

@@ -114,7 +114,10 @@ def test_shards_of_different_sessions_do_not_work_together(tmp_path):
     relay = made.relay()
     work = threading.Event()
     with made.threads(lambda party, opening: work.set()) as running:
-        heads = {"bank": made.heads_of("bank", SESSION), "bureau": made.heads_of("bureau", b"2" * 16)}
+        heads = {
+            "bank": made.heads_of("bank", SESSION),
+            "bureau": made.heads_of("bureau", b"2" * 16),
+        }
         for name in SIDES:
             with pytest.raises(PeerError, match=f"shard 0 of {name}: .*another session"):
                 heads[name].handles[0].answer()

@@ -11,6 +11,7 @@ real companies a cluster is of many machines, started by ``dask scheduler`` and 
 from __future__ import annotations
 
 import argparse
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from two_companies import (
     align,
     both,
     edit,
+    finish,
     free_port,
     print_checks,
     print_training,
@@ -103,7 +105,16 @@ def say_where(root: Path, schedulers: dict[str, str], port: int, shards: int) ->
 
 @contextmanager
 def relay(root: Path, port: int) -> Iterator[None]:
-    """The bank's one port."""
+    """The bank's one port while the block runs."""
+    with start(root / "bank", "relay", "--format", "json") as process:
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGINT)
+            passed = finish(root / "bank", process)["passed"]
+    print("\nthrough the bank's one port:")
+    for name, of in passed.items():
+        print(f"  {name}: {of['bytes_in'] / 1e6:.1f} MB in, {of['bytes_out'] / 1e6:.1f} MB out")
 
 
 if __name__ == "__main__":

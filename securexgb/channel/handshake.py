@@ -34,8 +34,9 @@ class Hello:
     """Who this side is and what it is about to do.
 
     ``role``: label or feature, or, of two processes of one side, head or shard; ``job_digest``: of
-    the canonical terms; ``purpose``: train, predict, evaluate or check, and of which shard. ``nonce``: 32 bytes, fresh for every link. The fields are
-    those of the message of this name in proto/securexgb/v1/control.proto.
+    the canonical terms; ``purpose``: train, predict, evaluate or check, and of which shard.
+    ``nonce``: 32 bytes, fresh for every link. The fields are those of the message of this name in
+    proto/securexgb/v1/control.proto.
     """
 
     role: str

@@ -33,9 +33,6 @@ MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
 """What a CSV field may say for "no value", in every column but that of the ids."""
 _LISTS = ("feature_columns", "categorical_columns", "key_columns", "missing_texts")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
-_EXAMPLE = ClusterSettings(
-    shards="shard-{number}.example:7310", links="shard-{number}.example:7301", relay="0.0.0.0:7300"
-)
 
 
 def _duration(value: object) -> object:
@@ -198,9 +195,13 @@ class PartyConfig(TomlFile):
             example |= {"connect": "label-party.example:7300"}
         config = validate(PartyConfig, example, "template")
         head = f"# Settings of {name}, the {role} party. Private: nobody else needs this file.\n"
-        return head + to_toml(
-            config, {"serve": ServeSettings(features=Path("features.parquet")), "cluster": _EXAMPLE}
-        )
+        left_out = {
+            "serve": ServeSettings(features=Path("features.parquet")),
+            "cluster": ClusterSettings(
+                shards="shard-{number}.example:7310", links="shard-{number}.example:7301"
+            ),
+        }
+        return head + to_toml(config, left_out)
 
 
 def _rebased(config: PartyConfig, folder: Path) -> dict[str, Any]:

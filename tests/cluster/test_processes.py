@@ -114,10 +114,8 @@ def test_shards_of_different_sessions_do_not_work_together(tmp_path):
     relay = made.relay()
     work = threading.Event()
     with made.threads(lambda party, opening: work.set()) as running:
-        heads = {
-            "bank": made.heads_of("bank", SESSION),
-            "bureau": made.heads_of("bureau", b"2" * 16),
-        }
+        sessions = {"bank": SESSION, "bureau": SESSION[::-1]}
+        heads = {name: made.heads_of(name, session) for name, session in sessions.items()}
         for name in SIDES:
             with pytest.raises(PeerError, match=f"shard 0 of {name}: .*another session"):
                 heads[name].handles[0].answer()
@@ -137,8 +135,9 @@ def test_what_a_head_says_first_is_read_and_nothing_else():
     said = Opening(SESSION, "train", "20261128T140000Z-abc", ("age",), ("no", "yes"), {"a": ("b",)})
     assert Opening.decode(said.encode()) == said
     content = said.encode()
-    wrong = [b"", b"{}", b"[1]", content[:-1], content.replace(b"train", b"drain"),
-             content.replace(b"20261128T", b"../../../"), content.replace(b"0001", b"00")]  # fmt: skip
+    wrong = [b"", b"{}", b"[1]", content[:-1]]
+    for change in ((b"train", b"drain"), (b"20261128T", b"../../../"), (b"0001", b"00")):
+        wrong.append(content.replace(*change))
     for bad in wrong:
         with pytest.raises(MalformedFrame):
             Opening.decode(bad)

@@ -27,9 +27,8 @@ from securexgb.errors import (
 )
 
 T = TypeVar("T")
-_LOST = frozenset(
-    kind.__name__ for kind in (PeerError, PeerGone, PeerTimeout, DealerGone, ShardGone)
-)
+_KINDS = (PeerError, PeerGone, PeerTimeout, DealerGone, ShardGone)
+_LOST = frozenset(kind.__name__ for kind in _KINDS)
 """What the other side may have lost; who stopped it may start it again."""
 AGAIN_SECONDS = 60.0
 """So long a try waits at least for the other side to come back."""

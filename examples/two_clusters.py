@@ -26,7 +26,6 @@ from two_companies import (
     edit,
     finish,
     free_port,
-    print_checks,
     print_training,
     run,
     set_up,
@@ -51,15 +50,14 @@ def main() -> None:
     divide(root, given.shards)
     convert(root)
     align(root)
-    with cluster(given.shards) as bank, cluster(given.shards) as bureau, relay(root, ports["relay"]):
+    with (
+        cluster(given.shards) as bank,
+        cluster(given.shards) as bureau,
+        relay(root, ports["relay"]),
+    ):
         say_where(root, {"bank": bank, "bureau": bureau}, ports["relay"], given.shards)
-        print("\n== check")
-        print_checks(both(root, "check"))
         print("\n== train")
         print_training(both(root, "train"))
-    print("\n== evaluate")
-    edit(root / "bureau", connect=f"127.0.0.1:{ports['bank']}")
-    print(both(root, "evaluate")["bank"]["metrics"])
 
 
 def divide(root: Path, shards: int) -> None:
@@ -86,7 +84,7 @@ def convert(root: Path) -> None:
 def cluster(workers: int) -> Iterator[str]:
     """A company's own cluster while the block runs: its scheduler's address."""
     with LocalCluster(
-        n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=":0"
     ) as local:
         yield local.scheduler_address
 

@@ -83,7 +83,7 @@ class RowJob:
     ``training``: the numbers of its training rows among the layout's; the first one is divisible by
     64. ``labels``: of these. ``buckets``: own bin numbers (rows, columns), of the training rows
     first, then of those that are only evaluated; ``coins``: public; ``rounds``: of trees, that are
-    still to grow. ``parts``: so many such row sides there are, whose sums are added up.
+    still to grow.
     """
 
     params: TrainingParams
@@ -95,7 +95,6 @@ class RowJob:
     buckets: Buckets
     rounds: int
     training: slice
-    parts: int = 1
 
 
 class LocalRows:
@@ -106,8 +105,7 @@ class LocalRows:
         self._rows = job.buckets.shape[0]
         self._training = slice(job.training.stop - job.training.start)
         shape = matrix_shape(layout, job.numbers, depth)
-        chain = shape.chain * job.parts
-        shape = replace(shape, rows=self._training.stop, all_rows=layout.rows, chain=chain)
+        shape = replace(shape, rows=self._training.stop)
         self._shape = register(party, shape, job.buckets[self._training])
         if job.params.is_hidden:
             rows = RowShape(self._rows, layout.columns, layout.all_bins)

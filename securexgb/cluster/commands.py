@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
+from securexgb.arith.prg import KEY_BYTES
 from securexgb.boost.executor import Cuts
 from securexgb.boost.splits.hidden import HiddenLevel
 from securexgb.boost.splits.level import Level
 from securexgb.boost.splits.owned import OwnedLevel
+from securexgb.correlations.source import PadKeys
 from securexgb.errors import MalformedFrame, UsageError
 from securexgb.mpc.shared import Shared, SharedBits
 
@@ -113,6 +115,27 @@ def answer_of(message: bytes, name: str) -> Said:
     if said.name != name:
         raise _malformed(name)
     return said
+
+
+def told_keys(keys: PadKeys | None) -> Arrays:
+    """What pads are made of, as arrays; none where shards make products of their own."""
+    if keys is None:
+        return ()
+    parts = (*keys.coins, keys.secrets)
+    return (*(np.frombuffer(part, np.uint8) for part in parts), np.array([keys.noise_bits]))
+
+
+def keys_of(said: Said, place: int) -> PadKeys | None:
+    """The same back, from one place of the arrays on."""
+    if len(said.arrays) == place:
+        return None
+    noise = int(said.array(place + 3, np.int64, (1,))[0])
+    found = [said.arrays[at] for at in range(place, place + 3)]
+    sizes = {part.size for part in found if part.dtype == np.uint8}
+    if not sizes <= {0, KEY_BYTES} or not 0 <= noise < 64:
+        raise _malformed(said.name)
+    label, feature, secrets = (part.tobytes() for part in found)
+    return PadKeys((label, feature), secrets, noise)
 
 
 def told_level(level: Level) -> tuple[tuple[int, ...], Arrays]:

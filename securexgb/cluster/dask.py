@@ -70,6 +70,13 @@ class ShardActor:
         work, tell = work_of(federation, number, _log.info), _log.info
         head.begin(lambda: session(federation, number, work, head, tell))
 
+    async def ready(self) -> bytes:
+        """What ``answered`` reads: the session can begin, or why it cannot."""
+        head = self._head
+        if head is None:
+            return failed(UsageError("a session was not opened"))
+        return await asyncio.get_running_loop().run_in_executor(None, head.first)
+
     async def beat(self) -> None:
         """The head is there."""
         if self._head is not None:
@@ -110,6 +117,10 @@ class _Head:
 
         for name, target in (("session", run), ("watch", self._watch)):
             threading.Thread(target=target, name=f"shard's {name}", daemon=True).start()
+
+    def first(self) -> bytes:
+        """What the session begins with."""
+        return self._answers.get() if self._last is None else self._last
 
     def exchange(self, command: bytes) -> bytes:
         """One command and its answer; once a session has failed, what it has failed with."""
@@ -172,6 +183,11 @@ class DaskShard:
         self._asked: deque[bytes] = deque()
         self._under_way: Any = None
 
+    def wait(self) -> None:
+        """Until it has met the other side's shard and read its rows, or says that it cannot."""
+        self._under_way = self._actor.ready()
+        self.answer()
+
     def ask(self, command: bytes) -> None:
         # Calls of an actor may overtake each other: one at a time is on its way.
         self._asked.append(command)
@@ -217,6 +233,12 @@ class DaskShards:
             DaskShard(number, f"shard {number} of {config.name}", actor, beats)
             for number, actor in enumerate(actors)
         ]
+        try:
+            for shard in self.handles:
+                shard.wait()
+        except BaseException as error:
+            self.close(error)
+            raise
 
     def close(self, error: BaseException | None = None) -> None:
         if self._closing.is_set():
@@ -268,6 +290,11 @@ class _Actor:
         """A future of the answer."""
         with self._client.as_current():
             return self._far.answer(command)
+
+    def ready(self) -> Any:
+        """A future of what the session begins with."""
+        with self._client.as_current():
+            return self._far.ready()
 
     def beat(self) -> Any:
         """A future that ends when the worker has heard it."""

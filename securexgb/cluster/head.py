@@ -30,7 +30,7 @@ def training_shards(
     check_shards(job.data.count, federation.terms.shards)
     counts = RowCounts(job.data.count, tuple(data.count for _, data in job.evals))
     with shards_in_session(federation, party, "train", run, job.data) as shards:
-        yield ShardedRows(shards.handles, counts)
+        yield ShardedRows(party, shards.handles, counts)
 
 
 @contextmanager

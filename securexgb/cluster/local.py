@@ -116,7 +116,7 @@ class LocalShards:
             RowCounts(job.data.count, tuple(data.count for _, data in job.evals)) for job in jobs
         ]
         self.pairs = [
-            join_parties(memory_pair(_WAIT_SECONDS), _seed(seed, number), method)
+            join_parties(memory_pair(_WAIT_SECONDS), _seed(seed, number), method, are_shards=True)
             for number in range(shards)
         ]
         self._handles = [
@@ -133,12 +133,12 @@ class LocalShards:
         ]
 
     @contextmanager
-    def rows(self, rank: int) -> Iterator[ShardedRows]:
+    def rows(self, party: Party) -> Iterator[ShardedRows]:
         """One side's rows, for one training; where it fails, so do its shards, and their partners
         hear of it."""
-        handles = self._handles[rank]
+        handles = self._handles[party.rank]
         try:
-            yield ShardedRows(handles, self._counts[rank])
+            yield ShardedRows(party, handles, self._counts[party.rank])
         except BaseException as error:
             for handle in handles:
                 handle.close(error)

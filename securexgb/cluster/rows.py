@@ -3,6 +3,9 @@
 Every question goes to all shards of the party at once, and shares of sums are added up as they
 come. A sum over all rows is the sum of the shards' sums, in shares modulo 2^ring_bits too, so trees
 are the same, bit for bit, for any number of shards; what differs is only shares' randomness.
+
+Under BFV the products that belong to the shards' pads are made here, once for all of them, and
+added to the sums (``offline.matrix_products``).
 """
 
 from __future__ import annotations
@@ -15,12 +18,15 @@ import numpy as np
 from securexgb.boost.ensemble import ModelHalf, Round
 from securexgb.boost.histogram import NoisySums, matrix_shape
 from securexgb.boost.splits.level import Level
-from securexgb.cluster.commands import Said, answer_of, pack, told_level
+from securexgb.cluster.commands import Said, answer_of, pack, told_keys, told_level
 from securexgb.cluster.parts import ShardHandle, check_shards, shard_rows
+from securexgb.correlations.source import DividedProducts, PadKeys
 from securexgb.errors import MalformedFrame, UsageError
-from securexgb.jobs.whole_rows import RowStart
+from securexgb.he.made_matrix import AddedMatrix
+from securexgb.jobs.whole_rows import RowStart, planned_sums
 from securexgb.model.files import dump_half
 from securexgb.mpc.matrix import MatrixShape
+from securexgb.mpc.party import Party
 from securexgb.mpc.shared import Shared, Words
 
 
@@ -44,12 +50,13 @@ class ShardedRows:
     shard's, added up.
     """
 
-    def __init__(self, shards: Sequence[ShardHandle], counts: RowCounts) -> None:
+    def __init__(self, party: Party, shards: Sequence[ShardHandle], counts: RowCounts) -> None:
         check_shards(counts.training, len(shards))
-        self._shards, self._counts = shards, counts
+        self._party, self._shards, self._counts = party, shards, counts
         self._parts = counts.shards(len(shards))
         self._shape: MatrixShape | None = None
         self._model: ModelHalf | None = None
+        self._products: DividedProducts | None = None
         self.seconds = [0.0] * len(shards)
         self.slowest = 0.0
 
@@ -59,23 +66,46 @@ class ShardedRows:
 
     def begin(self, start: RowStart) -> None:
         model = self._model = start.model
-        half, count = _half(model), len(self._shards)
+        shape = matrix_shape(model.layout, model.numbers, model.params.max_depth)
+        keys = self._divided(shape, model)
+        half = _half(model)
         resumed = int(len(model.rounds) > model.params.past.rounds)
         questions = [
             Said(
                 "begin",
-                (training.start, training.stop, count, resumed, *map(_size, sets)),
+                (number, training.start, training.stop, resumed, *map(_size, sets)),
                 (start.coins.key.hex(), start.session),
-                (half,),
+                (half, *told_keys(keys)),
             )
-            for training, *sets in self._parts
+            for number, (training, *sets) in enumerate(self._parts)
         ]
         noise = {said.numbers for said in self._ask(questions)}
-        if len(noise) != 1:
+        if len(noise) != 1 or (keys is not None and noise != {(keys.noise_bits,)}):
             raise UsageError("the shards of this side make correlations in different ways")
         ((noise_bits,),) = noise
-        shape = matrix_shape(model.layout, model.numbers, model.params.max_depth, noise_bits)
-        self._shape = replace(shape, chain=shape.chain * count)
+        self._shape = replace(shape, noise_bits=noise_bits)
+        if self._products is not None:
+            self._register(self._products, replace(shape, noise_bits=noise_bits))
+
+    def _divided(self, shape: MatrixShape, model: ModelHalf) -> PadKeys | None:
+        """Agree with the other head on what pads are made of, where the heads make products."""
+        products = self._party.source.products
+        self._products = products.divided
+        if self._products is None:
+            return None
+        products.plan(*planned_sums(model))
+        return self._products.divide([shape.matrix(owner) for owner in _owners(shape)])
+
+    def _register(self, products: DividedProducts, shape: MatrixShape) -> None:
+        """Add up the own matrix's W, a group of columns at a time, and begin with its products."""
+        rank = self._party.rank
+        added = AddedMatrix(shape.features[rank], shape.bins, shape.ring_bits)
+        for word, group in added.groups:
+            for said in self._ask_all(Said("part of sums", (word, group))):
+                added.add(word, group, said.array(0, np.uint8, said.arrays[0].shape[:1]))
+        for owner in _owners(shape):
+            products.register_sums(shape.matrix(owner), added if owner == rank else None)
+        self._party.source.products.begin()
 
     @property
     def shape(self) -> MatrixShape:
@@ -151,6 +181,13 @@ class ShardedRows:
         total = np.zeros(shape, np.uint64)
         for said in answers:
             total += said.array(0, np.uint64, shape)
+        if self._products is not None:
+            label, source = of.features[0], self._party.source
+            for owner in _owners(of):
+                part = total[:, :, label:] if owner else total[:, :, :label]
+                part += source.products.vector_products(owner, shape[0]).products.reshape(
+                    part.shape
+                )
         return NoisySums(Shared(total))
 
     def _ask_all(self, question: Said) -> list[Said]:
@@ -176,6 +213,11 @@ class ShardedRows:
 
 def _half(model: ModelHalf) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     return np.frombuffer(dump_half(model), np.uint8)
+
+
+def _owners(shape: MatrixShape) -> list[int]:
+    """Who has a matrix with columns."""
+    return [owner for owner, features in enumerate(shape.features) if features]
 
 
 def _size(part: slice) -> int:

@@ -16,9 +16,9 @@ import numpy as np
 
 from securexgb.arith.prg import Prg
 from securexgb.boost.ensemble import ModelHalf
-from securexgb.cluster.commands import Said, level_of, pack, shared_of, unpack
+from securexgb.cluster.commands import Said, keys_of, level_of, pack, shared_of, unpack
 from securexgb.cluster.parts import ShardData
-from securexgb.errors import DataError, MalformedFrame, SecureXGBError
+from securexgb.errors import DataError, MalformedFrame, SecureXGBError, UsageError
 from securexgb.jobs.resuming.checkpoint import CheckpointStore, TrainingState
 from securexgb.jobs.training import fingerprint
 from securexgb.jobs.whole_rows import RowStart, WholeRows
@@ -39,6 +39,7 @@ class Shard:
         self._answers: dict[str, Callable[[Said], Said]] = {
             "known": self._known,
             "begin": self._begin,
+            "part of sums": self._part_of_sums,
             "gradients": self._gradients,
             "root sums": self._root_sums,
             "split": self._split,
@@ -67,16 +68,21 @@ class Shard:
 
     def _begin(self, said: Said) -> Said:
         try:
-            start, stop, parts, is_resumed, *sets = said.numbers
+            number, start, stop, is_resumed, *sets = said.numbers
             coins, session = said.texts
             public = Prg(bytes.fromhex(coins))
         except ValueError as error:
             raise MalformedFrame("what a head says of a training's beginning is wrong") from error
         model = _model(said)
         self._check_rows(stop - start, sets)
+        keys, pads = keys_of(said, 1), self._party.source.products.pads
+        if (keys is None) != (pads is None):
+            raise UsageError("a head and its shard make correlations by different methods")
+        if keys is not None and pads is not None:
+            pads.take_up(keys, number)
         self._keep_state(model, coins, is_resumed=bool(is_resumed))
         self._all_rounds = model.params.all_rounds
-        self._rows.begin(RowStart(model, public, session, slice(start, stop), parts))
+        self._rows.begin(RowStart(model, public, session, slice(start, stop)))
         return Said(said.name, (self._rows.shape.noise_bits,))
 
     def _check_rows(self, rows: int, sets: list[int]) -> None:
@@ -105,6 +111,13 @@ class Shard:
                 "of other rows: put back what belongs there, or remove it to compute its margins "
                 "again"
             )
+
+    def _part_of_sums(self, said: Said) -> Said:
+        word, group = _numbers(said, 2)
+        pads = self._party.source.products.pads
+        if pads is None:
+            raise UsageError("a head asks for a part of its matrix, and products are made here")
+        return Said(said.name, arrays=(pads.part_of_sums(word, group),))
 
     def _gradients(self, said: Said) -> Said:
         (number,) = _numbers(said, 1)
@@ -146,6 +159,6 @@ def _numbers(said: Said, count: int) -> tuple[int, ...]:
 
 
 def _model(said: Said) -> ModelHalf:
-    if len(said.arrays) != 1 or said.arrays[0].dtype != np.uint8:
+    if not said.arrays or said.arrays[0].dtype != np.uint8:
         raise MalformedFrame(f"a head asks {said.name[:40]!r} without its model")
     return parse_half(said.arrays[0].tobytes(), MODEL)

@@ -102,7 +102,7 @@ class Head(Protocol):
         """None: there are no more; raises what ended the session."""
 
     def reply(self, content: bytes) -> None:
-        """The answer to the newest command."""
+        """That the session can begin, then the answer to the newest command."""
 
     def fail(self, error: BaseException) -> None:
         """The head hears why; then there is nothing more."""
@@ -120,14 +120,16 @@ def session(
         tell(f"a head has come: {head.opening.purpose}, run {head.opening.run}")
         endpoint = federation.shard_endpoint(number, _STRETCH_SECONDS)
         channel, purpose = _meet(federation, number, head, endpoint), head.opening.purpose
-        with federation.joined(channel, endpoint, purpose) as party:
+        with federation.joined(channel, endpoint, purpose, is_shard=True) as party:
             answers = work(party, head.opening)
+            head.reply(done(b""))
             while (command := head.next_command()) is not None:
                 head.reply(done(answers(command)))
     except BaseException as error:
+        of_head = head.error  # it ends the work here, which then fails for no reason of its own
         head.fail(error)
-        if head.error is not None:
-            raise head.error from None
+        if of_head is not None and isinstance(error, SecureXGBError):
+            raise of_head from None
         raise
     head.end()
 

@@ -214,13 +214,25 @@ class Federation:
             yield party
 
     @contextmanager
-    def joined(self, channel: GrpcChannel, endpoint: Endpoint, purpose: Purpose) -> Iterator[Party]:
-        """The same over a link that is open already, and ends with the block."""
+    def joined(
+        self,
+        channel: GrpcChannel,
+        endpoint: Endpoint,
+        purpose: Purpose,
+        *,
+        is_shard: bool = False,
+    ) -> Iterator[Party]:
+        """The same over a link that is open already, and ends with the block.
+
+        ``is_shard``: of the rows of a head.
+        """
         with ExitStack() as open_links:
             part = _parting(channel)
             open_links.push(part)
             private = Prg.fresh()
-            source = self._source(channel, endpoint.credentials, private, purpose)
+            source = self._source(
+                channel, endpoint.credentials, private, purpose, is_shard=is_shard
+            )
             open_links.callback(source.close)
             open_links.push(part)  # first of all the other side is told, then the dealer
             coins = self._coins(channel)
@@ -249,7 +261,13 @@ class Federation:
         connect(self.endpoint(), self.hello(purpose)).close(error)
 
     def _source(
-        self, channel: GrpcChannel, credentials: Credentials, private: Prg, purpose: Purpose
+        self,
+        channel: GrpcChannel,
+        credentials: Credentials,
+        private: Prg,
+        purpose: Purpose,
+        *,
+        is_shard: bool,
     ) -> CorrelationSource:
         """Where this run's correlations come from, by the terms; an alignment has no dealer."""
         rank, method = self.config.rank, self.terms.method
@@ -257,7 +275,8 @@ class Federation:
             method = _BETWEEN_TWO
         training = self.terms.training
         a_round = objective_of(training).outputs << (training.max_depth - 1)
-        products = method.products(rank, channel, private.derive("products"), a_round)
+        make = method.shard_products if is_shard else method.products
+        products = make(rank, channel, private.derive("products"), a_round)
         if products is None or method.has_dealer:
             dealer = dealer_endpoint(self.config, self.terms, credentials, self.roots)
             reach_dealer(channel, dealer, credentials)

@@ -40,14 +40,13 @@ class RowStart:
 
     ``model``: with the trees that are there already, grown or taken over. ``session``: in which the
     last one was grown; "" where the margins after it are not known at both sides. ``coins``:
-    public. ``training``: the numbers of these training rows; ``parts``: among so many ranges.
+    public. ``training``: the numbers of these training rows.
     """
 
     model: ModelHalf
     coins: Prg
     session: str
     training: slice
-    parts: int = 1
 
 
 class TrainingRows(ModelRows, Protocol):
@@ -99,7 +98,6 @@ class WholeRows:
             buckets=np.concatenate([binner.transform(table) for table in tables]),
             rounds=params.all_rounds - len(model.rounds),
             training=start.training,
-            parts=start.parts,
         )
         rows = LocalRows(party, job)
         # What rows begin with is the label party's; margins that trees have moved nobody knows.

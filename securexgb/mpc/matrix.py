@@ -50,8 +50,6 @@ class MatrixShape:
 
     ``sum_bits``: of exact sums of g, signed, and of h, not negative. ``chain``: so many vectors'
     sums are added up at most. ``noise_bits``: what the source of correlations puts below sums.
-    ``all_rows``: where there are other matrices with other rows, whose sums are added up, of all of
-    them; else 0.
     """
 
     rows: int
@@ -60,7 +58,6 @@ class MatrixShape:
     sum_bits: tuple[int, int]
     chain: int = 1
     noise_bits: int = 0
-    all_rows: int = 0
 
     @property
     def ring_bits(self) -> RingBits:
@@ -70,9 +67,7 @@ class MatrixShape:
     def matrix(self, owner: int) -> BucketMatrix:
         """One party's matrix."""
         columns = self.features[owner] * self.bins
-        all_rows = self.all_rows or self.rows
-        of = owner, self.rows, columns, self.bins, *self.sum_bits
-        return BucketMatrix(*of, chain=self.chain, all_rows=all_rows)
+        return BucketMatrix(owner, self.rows, columns, self.bins, *self.sum_bits, self.chain)
 
     def widths(self, dropped: tuple[int, int]) -> tuple[SumWidths, SumWidths]:
         """How sums are taken apart where so many low bits are rounded off."""

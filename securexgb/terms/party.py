@@ -133,10 +133,10 @@ class PartyConfig(TomlFile):
     """Where `align` keeps which rows both sides have; `train`, `evaluate` and `predict` read it."""
     run_directory: Path = Path("run")
     """Where runs leave their files."""
-    serve: ServeSettings | None = None
-    """This side's replica of `securexgb serve`, where the terms allow it."""
     cluster: ClusterSettings | None = None
     """This side's shards, where the terms divide the rows into some."""
+    serve: ServeSettings | None = None
+    """This side's replica of `securexgb serve`, where the terms allow it."""
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

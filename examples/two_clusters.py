@@ -50,14 +50,11 @@ def main() -> None:
     divide(root, given.shards)
     convert(root)
     align(root)
-    with (
-        cluster(given.shards) as bank,
-        cluster(given.shards) as bureau,
-        relay(root, ports["relay"]),
-    ):
+    with cluster(given.shards) as bank, cluster(given.shards) as bureau:
         say_where(root, {"bank": bank, "bureau": bureau}, ports["relay"], given.shards)
-        print("\n== train")
-        print_training(both(root, "train"))
+        with relay(root):
+            print("\n== train")
+            print_training(both(root, "train"))
 
 
 def divide(root: Path, shards: int) -> None:
@@ -102,7 +99,7 @@ def say_where(root: Path, schedulers: dict[str, str], port: int, shards: int) ->
 
 
 @contextmanager
-def relay(root: Path, port: int) -> Iterator[None]:
+def relay(root: Path) -> Iterator[None]:
     """The bank's one port while the block runs."""
     with start(root / "bank", "relay", "--format", "json") as process:
         try:

@@ -411,8 +411,8 @@ def _workers(client: Any, federation: Federation) -> list[str]:
         found = next((one for one in free if at is None or _host(one) == at), None)
         if found is None:
             raise UsageError(
-                f"{name}: shard {number} listens for the other side at {at} by links of party.toml, "
-                "and no Dask worker is left there: start one there, or change links"
+                f"{name}: shard {number} listens for the other side at {at} by links of "
+                "party.toml, and no Dask worker is left there: start one there, or change links"
             )
         free.remove(found)
         chosen.append(found)

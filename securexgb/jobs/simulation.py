@@ -32,12 +32,12 @@ from securexgb.boost.splits.directions import of_table
 from securexgb.boost.splits.interactions import by_place
 from securexgb.channel.memory import memory_pair
 from securexgb.errors import DataError, UsageError
+from securexgb.jobs.data.whole_rows import TrainingRows
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.local import join_parties, run_both
 from securexgb.jobs.prediction import Predictor
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.training import train
-from securexgb.jobs.whole_rows import TrainingRows
 from securexgb.mpc.party import Party
 from securexgb.offline.method import Method
 

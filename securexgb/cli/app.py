@@ -15,6 +15,7 @@ from securexgb import __version__
 from securexgb.cli import audit, dealer, job, keys, keyservice, model, output
 from securexgb.cli.align import align
 from securexgb.cli.check import check
+from securexgb.cli.convert import convert
 from securexgb.cli.estimate import estimate
 from securexgb.cli.evaluate import evaluate
 from securexgb.cli.init import init
@@ -42,6 +43,7 @@ for command in (
     init,
     estimate,
     check,
+    convert,
     align,
     train,
     shard,

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from securexgb.cluster.dask import DaskShards
 from securexgb.cluster.link import LinkedShards
 from securexgb.cluster.messages import SESSION_BYTES, Opening
 from securexgb.cluster.parts import Shards, check_shards
@@ -45,7 +46,8 @@ def shards_in_session(
         classes=like.classes,
         categories=like.categories,
     )
-    shards = LinkedShards(federation, opening)
+    is_of_dask = federation.cluster.engine == "dask"
+    shards: Shards = (DaskShards if is_of_dask else LinkedShards)(federation, opening)
     try:
         yield shards
     except BaseException as error:

@@ -16,7 +16,14 @@ from securexgb.channel.endpoint import Endpoint, connect
 from securexgb.channel.grpc import GrpcChannel
 from securexgb.channel.handshake import Hello
 from securexgb.cluster.messages import Opening, answered
-from securexgb.errors import PeerError, PeerGone, SecureXGBError, ShardGone, StoppedByPeer
+from securexgb.errors import (
+    PeerError,
+    PeerGone,
+    PeerTimeout,
+    SecureXGBError,
+    ShardGone,
+    StoppedByPeer,
+)
 from securexgb.federation.session import Federation
 from securexgb.terms.cluster import written
 
@@ -60,6 +67,16 @@ class LinkedShard:
         self._answers = self._channel.stream("offline")
         self._channel.send(OPEN, opening.encode())
 
+    def wait(self) -> None:
+        """Until it has met the other side's shard and read its rows, or says that it cannot: both
+        take their time, and have deadlines of their own."""
+        while True:
+            try:
+                self.answer()
+            except PeerTimeout:
+                continue
+            return
+
     def ask(self, command: bytes) -> None:
         # Why a link has ended may stand in an answer that has come before: see there.
         with suppress(PeerGone, StoppedByPeer):
@@ -88,11 +105,13 @@ class LinkedShards:
     """All shards of this side, from the opening of a session on; see ``parts.Shards``."""
 
     def __init__(self, federation: Federation, opening: Opening) -> None:
-        """ShardGone where one does not come."""
+        """ShardGone where one does not come; what a shard raises that cannot begin."""
         self.handles: list[LinkedShard] = []
         try:
             for number in range(federation.terms.shards):
                 self.handles.append(LinkedShard(federation, number, opening))
+            for shard in self.handles:
+                shard.wait()
         except BaseException as error:
             self.close(error)
             raise

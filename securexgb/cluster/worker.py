@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from queue import SimpleQueue
+from typing import Protocol
 
 from securexgb.channel.channel import MESSAGE_BYTES
 from securexgb.channel.endpoint import Endpoint, Listener
@@ -78,43 +79,79 @@ class ShardProcess:
         with listener:
             started(listener.port)
             channel = listener.accept(own_hello(self._federation, "shard", self._number))
-        self._session(channel)
+        session(self._federation, self._number, self._work, _Head(channel), self._tell)
 
-    def _session(self, channel: GrpcChannel) -> None:
-        head = _Head(channel)
+
+class Head(Protocol):
+    """A shard's way to the head of a session, whatever lies between."""
+
+    opening: Opening
+    """What the session is about, once it has started."""
+    over: threading.Event
+    """Set when the head has gone, or has ended the session."""
+    error: SecureXGBError | None
+    """What ended it, where it was not its end in order."""
+
+    def start(self) -> None:
+        """Hear what the session is about, and hear on from now on."""
+
+    def takes_along(self, other: GrpcChannel) -> None:
+        """A link that is to end with this one."""
+
+    def next_command(self) -> bytes | None:
+        """None: there are no more; raises what ended the session."""
+
+    def reply(self, content: bytes) -> None:
+        """That the session can begin, then the answer to the newest command."""
+
+    def fail(self, error: BaseException) -> None:
+        """The head hears why; then there is nothing more."""
+
+    def end(self) -> None:
+        """After the last command."""
+
+
+def session(
+    federation: Federation, number: int, work: Work, head: Head, tell: Callable[[str], None]
+) -> None:
+    """Serve a head to its end; raises what ended its session, where it was an error."""
+    try:
+        head.start()
+        tell(f"a head has come: {head.opening.purpose}, run {head.opening.run}")
+        endpoint = federation.shard_endpoint(number, _STRETCH_SECONDS)
+        channel, purpose = _meet(federation, number, head, endpoint), head.opening.purpose
+        with federation.joined(channel, endpoint, purpose, is_shard=True) as party:
+            answers = work(party, head.opening)
+            head.reply(done(b""))
+            while (command := head.next_command()) is not None:
+                head.reply(done(answers(command)))
+    except BaseException as error:
+        of_head = head.error  # it ends the work here, which then fails for no reason of its own
+        head.fail(error)
+        if of_head is not None and isinstance(error, SecureXGBError):
+            raise of_head from None
+        raise
+    head.end()
+
+
+def _meet(federation: Federation, number: int, head: Head, endpoint: Endpoint) -> GrpcChannel:
+    """The link with the other side's shard, whose end is the head's, too."""
+    until, opening = time.monotonic() + federation.config.timeout_seconds, head.opening
+    while True:
         try:
-            head.start()
-            self._tell(f"a head has come: {head.opening.purpose}, run {head.opening.run}")
-            endpoint = self._federation.shard_endpoint(self._number, _STRETCH_SECONDS)
-            channel, purpose = self._meet(head, endpoint), head.opening.purpose
-            with self._federation.joined(channel, endpoint, purpose, is_shard=True) as party:
-                answers = self._work(party, head.opening)
-                while (command := head.next_command()) is not None:
-                    head.reply(done(answers(command)))
-        except BaseException as error:
-            head.fail(error)
-            if head.error is not None:
-                raise head.error from None
-            raise
-        head.end()
-
-    def _meet(self, head: _Head, endpoint: Endpoint) -> GrpcChannel:
-        """The link with the other side's shard, whose end is the head's, too."""
-        federation, number, opening = self._federation, self._number, head.opening
-        until = time.monotonic() + federation.config.timeout_seconds
-        while True:
-            try:
-                channel = federation.shard_link(endpoint, opening.purpose, number, opening.session)
-            except PeerError:
-                if time.monotonic() > until or head.over.wait(_AGAIN_SECONDS):
-                    raise
-            else:
-                head.takes_along(channel)
-                return channel
+            channel = federation.shard_link(endpoint, opening.purpose, number, opening.session)
+        except PeerError:
+            if time.monotonic() > until or head.over.wait(_AGAIN_SECONDS):
+                raise
+        else:
+            head.takes_along(channel)
+            return channel
 
 
 class _Head:
-    """This shard's end of the link to its head; a thread reads what comes."""
+    """The end of a link to the head, see ``Head``; a thread reads what comes."""
+
+    opening: Opening
 
     def __init__(self, channel: GrpcChannel) -> None:
         self._channel, self._answers = channel, channel.stream("offline")
@@ -124,22 +161,18 @@ class _Head:
         self._other: GrpcChannel | None = None
         self.over = threading.Event()
         self.error: SecureXGBError | None = None
-        """What ended the link, where it was not its end in order."""
 
     def start(self) -> None:
-        """Hear what the session is about, and read on."""
         self.opening = Opening.decode(bytes(self._channel.receive(OPEN, OPENING_BYTES)))
         self._thread.start()
 
     def takes_along(self, other: GrpcChannel) -> None:
-        """A link that is to end with this one."""
         with self._lock:
             self._other, is_over = other, self.over.is_set()
         if is_over:
             other.close(self.error)
 
     def next_command(self) -> bytes | None:
-        """None: there are no more."""
         command = self._commands.get()
         if command is None and self.error is not None:
             raise self.error
@@ -149,7 +182,6 @@ class _Head:
         self._answers.send(ANSWER, content)
 
     def fail(self, error: BaseException) -> None:
-        """The head hears why; then the link ends."""
         if not self.over.is_set():
             try:
                 self.reply(failed(error))

@@ -162,6 +162,10 @@ class PartyConfig(TomlFile):
         """How long the other side may take to come."""
         return self.timeout_seconds if self.wait is None else self.wait
 
+    def with_whole_paths(self) -> PartyConfig:
+        """The same for a process that is started in another folder."""
+        return self.model_copy(update=_rebased(self, Path.cwd()))
+
     @staticmethod
     def from_file(
         path: Path,

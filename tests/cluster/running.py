@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pyarrow.parquet as pq
+from pyarrow.csv import read_csv
 
 from securexgb.channel.relay import Relay, shard_name
 from securexgb.cluster.link import LinkedShards
@@ -20,13 +24,13 @@ from tests.processes.companies import SIDES, Companies, free_port
 class Sharded(Companies):
     """Companies with ``shards`` shards each; the bank listens behind a relay, the bureau dials."""
 
-    def __init__(self, root: Path, shards: int, **changes: Any) -> None:
+    def __init__(self, root: Path, shards: int, rows: int = 60, **changes: Any) -> None:
         """``changes``: of both party.toml."""
         self.shards, self.relay_port = shards, free_port()
         self.own = {name: [free_port() for _ in range(shards)] for name in SIDES}
         self.links = [free_port() for _ in range(shards)]
         self.changes = changes
-        super().__init__(root, method={})
+        super().__init__(root, rows=rows, method={})
 
     def settings(self, name: str, **changes: Any) -> None:
         if name == "bureau":
@@ -66,11 +70,28 @@ class Sharded(Companies):
                     running[name, number] = pool.submit(process.serve, listener, lambda _: None)
             yield running
 
+    def start_shard(self, name: str, number: int) -> subprocess.Popen[str]:
+        return self.start_plain(name, "shard", "--number", str(number))
+
+    def start_relay(self) -> subprocess.Popen[str]:
+        return self.start("bank", "relay")
+
+    def parquet(self) -> None:
+        """All data as Parquet, which shards read by ranges."""
+        for path in self.root.glob("*/t*.csv"):
+            pq.write_table(read_csv(path), path.with_suffix(".parquet"))
+
     def heads_of(self, name: str, session: bytes) -> LinkedShards:
         return LinkedShards(self.federation(name), Opening(session, "train", "a-run", ("age",)))
 
+    def begin(self, sessions: Mapping[str, bytes]) -> dict[str, Future[LinkedShards]]:
+        """Both heads at once, each of which waits until its shards have met the other's."""
+        with ThreadPoolExecutor(2) as pool:
+            return {name: pool.submit(self.heads_of, name, of) for name, of in sessions.items()}
+
     def heads(self, session: bytes) -> dict[str, LinkedShards]:
-        return {name: self.heads_of(name, session) for name in SIDES}
+        begun = self.begin(dict.fromkeys(SIDES, session))
+        return {name: head.result() for name, head in begun.items()}
 
 
 def _addresses(ports: list[int]) -> list[str]:

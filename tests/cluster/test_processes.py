@@ -19,7 +19,6 @@ from securexgb.errors import (
 )
 from securexgb.mpc.party import Party
 from tests.cluster.running import Sharded
-from tests.processes.companies import SIDES
 
 SESSION = bytes(range(16))
 
@@ -114,12 +113,10 @@ def test_shards_of_different_sessions_do_not_work_together(tmp_path):
     relay = made.relay()
     work = threading.Event()
     with made.threads(lambda party, opening: work.set()) as running:
-        sessions = {"bank": SESSION, "bureau": SESSION[::-1]}
-        heads = {name: made.heads_of(name, session) for name, session in sessions.items()}
-        for name in SIDES:
+        heads = made.begin({"bank": SESSION, "bureau": SESSION[::-1]})
+        for name, head in heads.items():
             with pytest.raises(PeerError, match=f"shard 0 of {name}: .*another session"):
-                heads[name].handles[0].answer()
-            heads[name].close()
+                head.result()
     relay.stop()
     assert not work.is_set()
     assert all(isinstance(future.exception(), PeerError) for future in running.values())

@@ -11,6 +11,7 @@ pub struct Unknown {
 }
 
 impl Unknown {
+    /// None yet.
     pub fn new(most: usize) -> Self {
         Unknown { open: VecDeque::new(), most }
     }

@@ -76,6 +76,12 @@ class ColumnRoles:
         """The columns whose fields stay as they are."""
         return tuple(dict.fromkeys((*self.ids, *self.keys)))
 
+    def ways(self, leave_out: Sequence[str] = ()) -> CsvWays:
+        """How a CSV file of these columns is read."""
+        texts = tuple(name for name in (self.label, *leave_out) if name is not None)
+        categorical = self.categorical if self.categories is None else tuple(self.categories)
+        return CsvWays(self.as_text, texts, categorical, self.missing)
+
     def categories_in(self, table: SideTable, names: Sequence[str]) -> dict[str, Names]:
         """The names of all categories of the categorical columns among these."""
         if self.categories is not None:
@@ -106,10 +112,7 @@ def read_side(
 
     ``common``: the rows that both sides have, from 0, in the common order; None: all rows.
     """
-    texts = tuple(name for name in (roles.label, *leave_out) if name is not None)
-    categorical = roles.categorical if roles.categories is None else tuple(roles.categories)
-    ways = CsvWays(roles.as_text, texts, categorical, roles.missing)
-    table = read_table(path, side, ways)
+    table = read_table(path, side, roles.ways(leave_out))
     return rows_of(SideTable(table, path, side, common), roles, leave_out)
 
 

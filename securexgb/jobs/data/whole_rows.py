@@ -170,9 +170,8 @@ class WholeRows:
 
     def _first(self, model: ModelHalf, parts: Sequence[Rows]) -> Shared:
         """The margins of these rows before the first tree."""
-        margins = [Shared.zeros(model.outputs, 0)]
-        for one in parts:
-            margins.append(margins_to_begin(self._party, model, one.base_margin, one.count)[0])
+        first = (margins_to_begin(self._party, model, one.base_margin, one.count) for one in parts)
+        margins = [Shared.zeros(model.outputs, 0), *(shared for shared, _ in first)]
         return Shared.concatenate(margins, axis=1)
 
 

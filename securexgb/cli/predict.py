@@ -10,6 +10,10 @@ import typer
 
 from securexgb.cli.options import ConfigOption, JobOption, SetOption, WaitOption, federation_of
 from securexgb.cli.output import Format, FormatOption, note, result
+from securexgb.cluster.data import load_table
+from securexgb.cluster.scores import like_model, predict_by_shards
+from securexgb.errors import UsageError
+from securexgb.federation.session import Federation
 from securexgb.jobs.data.files import needed_file
 from securexgb.jobs.ledgers import recorded
 from securexgb.jobs.prediction import Predictor, check_place, write_predictions
@@ -21,6 +25,9 @@ from securexgb.jobs.reports import (
     rows_to_score,
 )
 from securexgb.jobs.resuming.common_model import common_model, own_models
+from securexgb.jobs.rows import Rows
+from securexgb.jobs.runs import FinishedRun
+from securexgb.jobs.table import Table
 from securexgb.report.text import ledger_table
 from securexgb.storage.whole import make_directory
 
@@ -47,6 +54,11 @@ def predict(
     federation = federation_of(config, job, setting, wait=wait)
     side, terms = federation.config.name, federation.terms
     path = needed_file(data or federation.config.predict_data, "predict_data", side)
+    if terms.shards and data is not None:
+        raise UsageError(
+            f"{side}: shards read their rows by party.toml of their own: set predict_data there "
+            "and here, and leave out --data"
+        )
     models = own_models(federation, run)
     if output is not None:
         make_directory(output.absolute().parent)
@@ -55,11 +67,14 @@ def predict(
         finished = common_model(party, federation, models)
         target = output or finished.run.path / "predictions.csv"
         with finished.run.ending_logged("predict"), recorded(finished.run, party) as kept:
-            rows = rows_to_score(federation, finished, path, "predict")
+            rows = _read(federation, finished, path)
             check_place(federation, target, rows)
             kept.stands_on([rows])
-            predictor = Predictor(party, finished.half, terms.request, federation)
-            scores = predictor.score(rows)
+            if isinstance(rows, Rows):
+                predictor = Predictor(party, finished.half, terms.request, federation)
+                scores = predictor.score(rows)
+            else:
+                scores = predict_by_shards(federation, party, finished, rows)
             ledger = party.ledger.rows()
     finished.run.log("predicted", rows=rows.count, to=terms.predictions_to)
     facts: dict[str, Any] = {
@@ -84,3 +99,11 @@ def predict(
         facts["metrics"] = asdict(metrics)
         text += f"; {report_sentence(finished.run)}"
     result(facts, f"{text}\n\n{ledger_table(ledger)}", form)
+
+
+def _read(federation: Federation, finished: FinishedRun, path: Path) -> Table:
+    """Where rows are in shards, without holding them."""
+    if not federation.terms.shards:
+        return rows_to_score(federation, finished, path, "predict")
+    like = like_model(finished)
+    return load_table(federation, path, data_set="predict", like=like, is_label_optional=True)

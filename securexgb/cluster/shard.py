@@ -73,7 +73,7 @@ class Shard:
             public = Prg(bytes.fromhex(coins))
         except ValueError as error:
             raise MalformedFrame("what a head says of a training's beginning is wrong") from error
-        model = _model(said)
+        model = model_in(said)
         self._check_rows(stop - start, sets)
         keys, pads = keys_of(said, 1), self._party.source.products.pads
         if (keys is None) != (pads is None):
@@ -142,7 +142,7 @@ class Shard:
         return Said(said.name, arrays=tuple(self._rows.margins(at).own_share() for at in edges))
 
     def _evaluated(self, said: Said) -> Said:
-        return Said(said.name, arrays=(self._rows.evaluated(_model(said).rounds).own_share(),))
+        return Said(said.name, arrays=(self._rows.evaluated(model_in(said).rounds).own_share(),))
 
     def _keep(self, said: Said) -> Said:
         (count,) = _numbers(said, 1)
@@ -158,7 +158,8 @@ def _numbers(said: Said, count: int) -> tuple[int, ...]:
     return said.numbers
 
 
-def _model(said: Said) -> ModelHalf:
+def model_in(said: Said) -> ModelHalf:
+    """The half that a question comes with."""
     if not said.arrays or said.arrays[0].dtype != np.uint8:
         raise MalformedFrame(f"a head asks {said.name[:40]!r} without its model")
     return parse_half(said.arrays[0].tobytes(), MODEL)

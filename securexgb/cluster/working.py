@@ -8,6 +8,7 @@ import numpy as np
 
 from securexgb.cluster.data import FileShard
 from securexgb.cluster.messages import Opening
+from securexgb.cluster.scoring import ScoringShard
 from securexgb.cluster.shard import Shard
 from securexgb.cluster.worker import Answers, Work
 from securexgb.errors import UsageError
@@ -23,9 +24,11 @@ def work_of(federation: Federation, number: int, tell: Callable[[str], None]) ->
     """That of own shard ``number``, on the files of this side's settings."""
 
     def work(party: Party, opening: Opening) -> Answers:
+        data = FileShard(federation, _like(opening), number, federation.terms.shards)
+        if opening.purpose in ("predict", "evaluate"):
+            return ScoringShard(party, data).answer
         if opening.purpose != "train":
             raise UsageError(f"a shard has no part in {opening.purpose!r}")
-        data = FileShard(federation, _like(opening), number, federation.terms.shards)
         return Shard(party, data, _store(federation, number, opening.run, tell)).answer
 
     return work

@@ -24,13 +24,13 @@ from tests.processes.companies import SIDES, Companies, free_port
 class Sharded(Companies):
     """Companies with ``shards`` shards each; the bank listens behind a relay, the bureau dials."""
 
-    def __init__(self, root: Path, shards: int, **changes: Any) -> None:
+    def __init__(self, root: Path, shards: int, rows: int = 60, **changes: Any) -> None:
         """``changes``: of both party.toml."""
         self.shards, self.relay_port = shards, free_port()
         self.own = {name: [free_port() for _ in range(shards)] for name in SIDES}
         self.links = [free_port() for _ in range(shards)]
         self.changes = changes
-        super().__init__(root, method={})
+        super().__init__(root, rows=rows, method={})
 
     def settings(self, name: str, **changes: Any) -> None:
         if name == "bureau":

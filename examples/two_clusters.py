@@ -1,36 +1,39 @@
 """Two companies on this machine, each with a Dask cluster of its own that holds its rows.
 
-    python examples/two_clusters.py [FOLDER] [--trees N] [--shards S]
+    python examples/two_clusters.py [FOLDER] [--trees N] [--rows N] [--shards S]
 
-The companies and their data are those of ``two_companies.py``. Here each has a cluster of S
-workers, and the terms divide the rows into S shards: worker and worker of a number are linked,
-behind the bank's one port, and each company's head adds up what its own workers answer. Between
-real companies a cluster is of many machines, started by ``dask scheduler`` and ``dask worker``.
+A bank has the labels and two columns of its customers, a bureau three columns of the same ones, in
+Parquet. Each company has a cluster of S workers, and the terms divide the rows into S shards:
+worker and worker of a number are linked, all of the bank's behind one port, and each company's
+head adds up what its own workers answer. Between real companies each cluster is of many machines,
+started by ``dask scheduler`` and ``dask worker``; everything else of such a job is as in
+``two_companies.py``.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 from distributed import LocalCluster
 from two_companies import (
+    NO_FLOORS,
     SIDES,
-    agree,
-    align,
     both,
     edit,
     finish,
     free_port,
     print_training,
     run,
-    set_up,
     start,
-    write_data,
 )
 
 
@@ -38,43 +41,61 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("folder", type=Path, nargs="?")
     options.add_argument("--trees", type=int, default=5)
-    options.add_argument("--rows", type=int, default=3000)
+    options.add_argument("--rows", type=int, default=10_000)
     options.add_argument("--shards", type=int, default=2)
     given = options.parse_args()
     root = (given.folder or Path(tempfile.mkdtemp(prefix="two-clusters-"))).absolute()
     print(f"working in {root}")
     write_data(root, given.rows)
-    ports = {name: free_port() for name in ("bank", "dealer", "relay")}
-    set_up(root, ports)
-    agree(root, given.trees)
-    divide(root, given.shards)
-    convert(root)
-    align(root)
+    set_up(root)
+    agree(root, given.trees, given.shards)
     with cluster(given.shards) as bank, cluster(given.shards) as bureau:
-        say_where(root, {"bank": bank, "bureau": bureau}, ports["relay"], given.shards)
+        say_where(root, {"bank": bank, "bureau": bureau}, given.shards)
         with relay(root):
-            print("\n== train")
             print_training(both(root, "train"))
 
 
-def divide(root: Path, shards: int) -> None:
-    """The number of shards is a term, the same at both sides."""
-    for name in SIDES:
-        path = root / name / "job.toml"
-        path.write_text(path.read_text() + f"\n[cluster]\nshards = {shards}\n")
+def write_data(root: Path, rows: int) -> None:
+    """The same customers at both, in the same order; the bank knows who defaulted.
+
+    Workers read rows of their own, so row groups are small. ``securexgb convert`` makes such a file
+    of CSV.
+    """
+    draws = np.random.default_rng(7)
+    income, loan, arrears, cards, utilisation = draws.normal(size=(5, rows))
+    risk = arrears * utilisation + loan - income + draws.normal(size=rows)
+    customers = [f"c-{row:07}" for row in range(rows)]
+    held = {
+        "bank": {"income": income, "loan": loan, "default": (risk > 1.0).astype(int)},
+        "bureau": {"arrears": arrears, "cards": cards, "utilisation": utilisation},
+    }
+    for name, columns in held.items():
+        (root / name).mkdir(parents=True, exist_ok=True)
+        table = pa.table({"customer": customers, **columns})
+        pa.parquet.write_table(table, root / name / "train.parquet", row_group_size=1 << 16)
 
 
-def convert(root: Path) -> None:
-    """Workers read their own rows, so files are Parquet, of which a part can be read."""
+def set_up(root: Path) -> None:
+    """Settings, keys, pinned certificates: what operators do once."""
+    for name, role in SIDES.items():
+        run(root / name, "init", "--role", role, "--name", name)
+        edit(root / name, train_data="train.parquet")
+        run(root / name, "keys", "create")
+    for name, other in (("bank", "bureau"), ("bureau", "bank")):
+        run(root / name, "keys", "trust", root / other / "keys" / "own.pem")
+
+
+def agree(root: Path, trees: int, shards: int) -> None:
+    """The terms, the same at both sides; how many shards there are is one of them."""
+    run(
+        root / "bank", "job", "new", "--name", "defaults", "--label-party", "bank",
+        "--feature-party", "bureau", "--param", f"n_estimators={trees}", "--param", "max_depth=3",
+        "--param", "max_bin=16", *NO_FLOORS[:4],
+    )  # fmt: skip
+    terms = (root / "bank" / "job.toml").read_text()
+    terms = terms.replace("# id_column =", 'id_column = "customer"')
     for name in SIDES:
-        for part in ("train", "test"):
-            print(name, run(root / name, "convert", f"{part}.csv", f"{part}.parquet"))
-        edit(
-            root / name,
-            train_data="train.parquet",
-            eval_data={"test": "test.parquet"},
-            predict_data="test.parquet",
-        )
+        (root / name / "job.toml").write_text(f"{terms}\n[cluster]\nshards = {shards}\n")
 
 
 @contextmanager
@@ -86,16 +107,18 @@ def cluster(workers: int) -> Iterator[str]:
         yield local.scheduler_address
 
 
-def say_where(root: Path, schedulers: dict[str, str], port: int, shards: int) -> None:
-    """Each company's head is told its own scheduler, and the bank's where its shards listen; the
-    bureau has one address of the bank's for all."""
+def say_where(root: Path, schedulers: dict[str, str], shards: int) -> None:
+    """Each company's head is told its own scheduler, and the bank's where its head and its shards
+    listen. Of all that the bureau has one address."""
+    relay = f"127.0.0.1:{free_port()}"
     links = [f"127.0.0.1:{free_port()}" for _ in range(shards)]
-    lines = {"bank": f'links = {links}\nrelay = "127.0.0.1:{port}"\n', "bureau": ""}
+    more = {"bank": f'links = {json.dumps(links)}\nrelay = "{relay}"\n', "bureau": ""}
     for name, scheduler in schedulers.items():
         path = root / name / "party.toml"
-        cluster = f'\n[cluster]\nengine = "dask"\nscheduler = "{scheduler}"\n{lines[name]}'
-        path.write_text(path.read_text() + cluster)
-    edit(root / "bureau", connect=f"127.0.0.1:{port}")
+        own = f'\n[cluster]\nengine = "dask"\nscheduler = "{scheduler}"\n{more[name]}'
+        path.write_text(path.read_text() + own)
+    edit(root / "bank", listen=f"127.0.0.1:{free_port()}", label_column="default")
+    edit(root / "bureau", connect=relay)
 
 
 @contextmanager
@@ -107,7 +130,7 @@ def relay(root: Path) -> Iterator[None]:
         finally:
             process.send_signal(signal.SIGINT)
             passed = finish(root / "bank", process)["passed"]
-    print("\nthrough the bank's one port:")
+    print("through the bank's one port:")
     for name, of in passed.items():
         print(f"  {name}: {of['bytes_in'] / 1e6:.1f} MB in, {of['bytes_out'] / 1e6:.1f} MB out")
 

@@ -261,8 +261,9 @@ def training_margins(
 
     What a hidden model sends before its first row is sent once.
     """
-    if not rounds:
-        return Shared.zeros(model.outputs, sum(table.shape[0] for table in tables))
+    rows = sum(table.shape[0] for table in tables)
+    if not rounds or not rows:
+        return Shared.zeros(model.outputs, rows)
     if model.params.is_hidden:
         scores = HiddenScores(party, model, rounds).margins
     else:

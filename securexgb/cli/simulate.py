@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -56,9 +56,9 @@ from securexgb.jobs.reports import (
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import RunDirectory, RunRecord
 from securexgb.jobs.simulation import (
-    MakeWorkers,
     Simulation,
     Split,
+    Ways,
     predict_alone,
     side_data,
     split_rows,
@@ -195,8 +195,10 @@ def simulate(
     if id_column is not None or overlap is not None:
         split, aligned = align_alone(split, 1.0 if overlap is None else overlap, seed)
         note(aligned.sentence)
+    if shards is not None:
+        check_shards(split.train.count, shards)
     run = RunDirectory.create(run_directory, "simulation")  # before work that it must keep
-    _simulate(params, split, seed, Ways(method, shards), run, form, aligned)
+    _simulate(params, split, seed, _ways(method, shards), run, form, aligned)
 
 
 def _method(algorithm: str, offline: str | None, he: str | None) -> Method:
@@ -207,20 +209,11 @@ def _method(algorithm: str, offline: str | None, he: str | None) -> Method:
     return method
 
 
-@dataclass(frozen=True)
-class Ways:
-    """How a simulation is run, none of which changes a tree."""
-
-    method: Method
-    shards: int | None
-
-    @property
-    def workers(self) -> MakeWorkers | None:
-        """Who works on rows, if not the two parties' threads."""
-        count = self.shards
-        if count is None:
-            return None
-        return lambda jobs, seed, method: LocalShards(jobs, count, seed, method)
+def _ways(method: Method, shards: int | None) -> Ways:
+    """Where rows are worked on: by so many workers a party, if the flag says so."""
+    if shards is None:
+        return Ways(method)
+    return Ways(method, lambda jobs, seed, method: LocalShards(jobs, shards, seed, method))
 
 
 def _simulate(
@@ -234,8 +227,7 @@ def _simulate(
 ) -> None:
     """Say what two companies would be told, train, predict the test rows, print, keep."""
     method = ways.method
-    if ways.shards is not None:
-        check_shards(split.train.count, ways.shards)
+    assert method is not None  # a flag or its default names one
     uncut = _tell(params, split)
     with ExitStack() as drawn:
 
@@ -243,8 +235,7 @@ def _simulate(
             bar = TrainingProgress(party, "the feature party", params.n_estimators)
             return [drawn.enter_context(bar)]
 
-        given = params, split.train, split.sides, seed, (), watch, method
-        training = train_alone(*given, workers=ways.workers)
+        training = train_alone(params, split.train, split.sides, seed, (), watch, ways)
     halves = training.results
     prediction = predict_alone(halves, split.test, split.sides, REQUEST, seed, method)
     margins = prediction.results[0]
@@ -255,7 +246,7 @@ def _simulate(
         note(f"warning: {warning}")
     facts["numbers"] = bits_line(halves[0].numbers)
     leaks = after_training(halves[0])
-    facts |= {"shards": ways.shards, "trees_sha256": trees_sha256(halves)}
+    facts["trees_sha256"] = trees_sha256(halves)
     facts["leaks"] = [leak.to_mapping() for leak in leaks]
     facts["alignment"] = None if aligned is None else asdict(aligned)
     before = [] if aligned is None else aligned.ledger

@@ -102,7 +102,10 @@ def unpack(message: bytes) -> Said:
         size = count * _KINDS[kind].itemsize
         if size > len(rest):
             raise _malformed(header.name)
-        arrays.append(np.frombuffer(rest[:size], _KINDS[kind]).reshape(shape).copy())
+        try:
+            arrays.append(np.frombuffer(rest[:size], _KINDS[kind]).reshape(shape).copy())
+        except ValueError as error:  # too many dimensions, or too large ones of an empty array
+            raise _malformed(header.name) from error
         rest = rest[size:]
     if len(rest):
         raise _malformed(header.name)

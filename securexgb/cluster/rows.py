@@ -23,7 +23,7 @@ from securexgb.cluster.parts import ShardHandle, check_shards, shard_rows
 from securexgb.correlations.source import DividedProducts, PadKeys
 from securexgb.errors import MalformedFrame, UsageError
 from securexgb.he.made_matrix import AddedMatrix
-from securexgb.jobs.whole_rows import RowStart, planned_sums
+from securexgb.jobs.data.whole_rows import RowStart, planned_sums
 from securexgb.model.files import dump_half
 from securexgb.mpc.matrix import MatrixShape
 from securexgb.mpc.party import Party
@@ -44,7 +44,7 @@ class RowCounts:
 
 
 class ShardedRows:
-    """All rows of a party, held by its shards; a ``jobs.whole_rows.TrainingRows``.
+    """All rows of a party, held by its shards; a ``jobs.data.whole_rows.TrainingRows``.
 
     ``seconds``: by shard, that its answers have taken; ``slowest``: of each question the slowest
     shard's, added up.
@@ -162,7 +162,8 @@ class ShardedRows:
             for found, part in zip(by_set, sets, strict=True):
                 found.append(margins[:, at : at + _size(part)])
                 at += _size(part)
-        return Shared(np.concatenate([part for parts in by_set for part in parts], axis=1))
+        parts = [part for found in by_set for part in found]
+        return Shared(np.concatenate([np.zeros((self._outputs, 0), np.uint64), *parts], axis=1))
 
     def keep(self, count: int, session: str) -> None:
         self._ask_all(Said("keep", (count,), (session,)))

@@ -19,9 +19,9 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.cluster.commands import Said, keys_of, level_of, pack, shared_of, unpack
 from securexgb.cluster.parts import ShardData
 from securexgb.errors import DataError, MalformedFrame, SecureXGBError, UsageError
+from securexgb.jobs.data.whole_rows import RowStart, WholeRows
 from securexgb.jobs.resuming.checkpoint import CheckpointStore, TrainingState
 from securexgb.jobs.training import fingerprint
-from securexgb.jobs.whole_rows import RowStart, WholeRows
 from securexgb.model.files import parse_half
 from securexgb.mpc.party import Party
 

@@ -16,10 +16,10 @@ from securexgb.boost.objective.start import check_base_margin
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, UsageError
 from securexgb.he.row_bits import check_row_bits
+from securexgb.jobs.data.whole_rows import TrainingRows, WholeRows
 from securexgb.jobs.resuming.checkpoint import CheckpointStore
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.table import Table
-from securexgb.jobs.whole_rows import TrainingRows, WholeRows
 from securexgb.mpc.party import Party
 
 

@@ -32,12 +32,12 @@ from securexgb.boost.splits.directions import of_table
 from securexgb.boost.splits.interactions import by_place
 from securexgb.channel.memory import memory_pair
 from securexgb.errors import DataError, UsageError
+from securexgb.jobs.data.whole_rows import TrainingRows
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.local import join_parties, run_both
 from securexgb.jobs.prediction import Predictor
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.training import train
-from securexgb.jobs.whole_rows import TrainingRows
 from securexgb.mpc.party import Party
 from securexgb.offline.method import Method
 
@@ -114,6 +114,21 @@ class Workers(Protocol):
 
 MakeWorkers: TypeAlias = Callable[[Sequence[TrainingJob], int, Method | None], Workers]
 """Of both sides' jobs, a seed, and how correlations are made."""
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How a training is simulated, none of which changes a tree.
+
+    ``method``: how correlations are made; ``workers``: where rows are worked on, None: in the
+    two parties' threads.
+    """
+
+    method: Method | None = None
+    workers: MakeWorkers | None = None
+
+
+USUAL = Ways()
 
 
 def simulate_parties(
@@ -242,12 +257,11 @@ def train_alone(  # noqa: PLR0913, PLR0917  (what a training takes, and how it i
     seed: int,
     evals: Sequence[tuple[str, Rows]] = (),
     callbacks: Callable[[Party], Sequence[TrainingCallback]] = lambda _: (),
-    method: Method | None = None,
+    ways: Ways = USUAL,
     old: Halves | None = None,
-    workers: MakeWorkers | None = None,
 ) -> Simulation[ModelHalf]:
     """Train on a whole table; ``callbacks`` makes those that run at the label party; ``old``: both
-    halves of a model to go on from; ``workers``: who works on rows.
+    halves of a model to go on from.
 
     Scales of weights, targets and metrics that are not set follow from the data: here nobody has
     to agree on them. Hidden trees keep their gains, for one round of messages a tree more than
@@ -257,10 +271,11 @@ def train_alone(  # noqa: PLR0913, PLR0917  (what a training takes, and how it i
     if old is not None:
         params = going_on(params, old[0])
     params = with_scales(params, _outcomes(whole), [_outcomes(data) for _, data in evals])
+    method = ways.method
     params = params.decided(can_hide=method is None or method.can_hide)
     if params.is_monotone:
-        ways = of_table(params.monotone_constraints, whole.column_names)
-        in_sides = tuple(ways[column] for side in sides for column in side)
+        directions = of_table(params.monotone_constraints, whole.column_names)
+        in_sides = tuple(directions[column] for side in sides for column in side)
         params = replace(params, monotone_constraints=in_sides)
     if params.interaction_constraints:
         in_order = [column for side in sides for column in side]
@@ -278,7 +293,7 @@ def train_alone(  # noqa: PLR0913, PLR0917  (what a training takes, and how it i
         for rank, own in enumerate(side_data(whole, sides))
     ]
 
-    made = None if workers is None else workers(jobs, seed, method)
+    made = None if ways.workers is None else ways.workers(jobs, seed, method)
 
     def program(party: Party, job: TrainingJob) -> ModelHalf:
         watching = tuple(callbacks(party)) if party.rank == 0 else ()

@@ -28,7 +28,8 @@ from securexgb.errors import DataError
 from securexgb.federation.session import Federation
 from securexgb.jobs.agreement import Agreement, CheckpointSummary, JobDescription, agree
 from securexgb.jobs.alignment import same_names, same_rows
-from securexgb.jobs.columns import ColumnFacts
+from securexgb.jobs.data.columns import ColumnFacts
+from securexgb.jobs.data.whole_rows import RowStart, TrainingRows, planned_sums
 from securexgb.jobs.job import TrainingJob, check_hidden
 from securexgb.jobs.resuming.checkpoint import (
     CheckpointStore,
@@ -38,7 +39,6 @@ from securexgb.jobs.resuming.checkpoint import (
     TrainingState,
 )
 from securexgb.jobs.table import NamedTables, Table
-from securexgb.jobs.whole_rows import RowStart, TrainingRows, planned_sums
 from securexgb.mpc.party import Party
 
 

@@ -17,7 +17,7 @@ ARGUMENTS = {
     "estimator.py": [],
     "laboratory.py": [],
     "serving.py": ["work", "--trees", "2", "--rows", "150"],
-    "two_clusters.py": ["work", "--trees", "1", "--rows", "300"],
+    "two_clusters.py": ["work", "--trees", "1", "--rows", "200"],
     "two_companies.py": ["work", "--trees", "2", "--rows", "150"],
 }
 DEALT = [("two_companies.py", ["--offline", "dealt"])] if is_thorough() else []

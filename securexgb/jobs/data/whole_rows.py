@@ -170,10 +170,9 @@ class WholeRows:
 
     def _first(self, model: ModelHalf, parts: Sequence[Rows]) -> Shared:
         """The margins of these rows before the first tree."""
-        return Shared.concatenate(
-            [margins_to_begin(self._party, model, one.base_margin, one.count)[0] for one in parts],
-            axis=1,
-        )
+        first = (margins_to_begin(self._party, model, one.base_margin, one.count) for one in parts)
+        margins = [Shared.zeros(model.outputs, 0), *(shared for shared, _ in first)]
+        return Shared.concatenate(margins, axis=1)
 
 
 def _plan(party: Party, model: ModelHalf) -> None:

@@ -166,6 +166,11 @@ class JobTerms(TomlFile):
                 f'prediction "ckks" is for one score a row, and {self.training.objective} has one '
                 'for each class: choose prediction "transfers"'
             )
+        if self.prediction == "ckks" and self.cluster is not None:
+            raise UsageError(
+                'prediction "ckks" computes on the rows of one process, and [cluster] divides them '
+                'among shards: choose prediction "transfers"'
+            )
         if self.positive_label is not None and not self.training.traits.is_binary:
             raise UsageError(
                 f"positive_label is for two classes, and the objective is "

@@ -3,6 +3,7 @@
     python benchmarks/shards.py                                   # 1,000,000 rows, 8 shards
     python benchmarks/shards.py --rows-list 100000,400000 --shards-list 1,2,4 --trees 4
     python benchmarks/shards.py --rows-list 5000000 --shards-list 5 --trees 1
+    python benchmarks/shards.py --computed --rows-list 1000000,100000000 --shards-list 8,64
 
 Rows of 10 + 10 columns in Parquet, trees of depth 4. Every shard is a process of ``securexgb
 shard``, linked through ``securexgb relay``; both heads are processes, too. A machine with two cores
@@ -13,6 +14,9 @@ seconds`` of a tree are the head's own, and of each question its slowest shard's
 One JSON line a point. Of heads: their processor seconds a tree, bytes to the other head and to and
 from own shards, which should not grow with rows; of shards: processor seconds a tree and the peak
 of memory.
+
+``--computed`` runs nothing: a tree of n rows in S shards is taken to cost what the cost model says
+of n / S rows in one process of a side, and what the head's link to all its shards takes.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
@@ -37,7 +41,11 @@ import pyarrow.parquet
 import works
 from works import Work
 
+from securexgb.boost.layout import Layout
 from securexgb.jobs.data.parquet import BATCH_ROWS
+from securexgb.jobs.estimating.estimate import estimate
+from securexgb.jobs.estimating.job import Job
+from securexgb.jobs.estimating.machine import SECONDS_A_MEGABYTE, Machine
 from securexgb.terms.cluster import ClusterSettings
 from securexgb.terms.job import JobTerms
 from securexgb.terms.party import PartyConfig
@@ -142,8 +150,10 @@ def measured(work: Work, shards: int) -> dict[str, Any]:
             role: running.enter_context(started(folder / role, program, *numbers[role]))
             for role in loopback.ROLES
         }
-        found = {role: json.loads(_line(role, head)) for role, head in heads.items()}
-        peaks = {
+        found: dict[str, Any] = {
+            role: json.loads(_line(role, head)) for role, head in heads.items()
+        }
+        peaks: dict[str, list[float]] = {
             role: [loopback.peak_rss_mb(process) for process in processes]
             for role, processes in own.items()
         }
@@ -160,7 +170,7 @@ def _line(role: str, head: subprocess.Popen[str]) -> str:
 
 
 def _line_of(
-    work: Work, shards: int, found: dict[str, Any], peaks: dict[str, list[float]]
+    work: Work, shards: int, found: Mapping[str, Any], peaks: Mapping[str, list[float]]
 ) -> dict[str, Any]:
     trees = {role: of["trees"][1:] or of["trees"] for role, of in found.items()}
     middle = {
@@ -187,19 +197,41 @@ def _line_of(
     }
 
 
+def computed(work: Work, shards: int) -> dict[str, Any]:
+    """The line of a point that is not run, on the machine of docs/benchmarks.md, two cores a
+    process; the head's own part of a tree is counted in the shard's. Rows may be more than a job
+    may have today."""
+    layout = Layout.of(work.params, -(-work.rows // shards), (work.columns, work.columns), False)
+    one = estimate(Job(work.params, layout, work.method), 0, machine=Machine())
+    sums = layout.total_columns * layout.all_bins * 16 << work.depth
+    head = sums * shards / 1e6 * SECONDS_A_MEGABYTE
+    return {
+        "question": "shards, computed",
+        "rows": work.rows,
+        "shards": shards,
+        "splits": work.params.splits,
+        "tree_seconds": one.tree.seconds + head,
+        "shard_memory_gb": one.memory.total / 1e9,
+        "megabytes_a_tree_a_shard": one.tree.bytes / 1e6,
+        "head_megabytes_a_tree": sums * shards / 1e6,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--rows-list", default="1000000", help="comma-separated")
     parser.add_argument("--shards-list", default="8", help="comma-separated")
     parser.add_argument("--trees", type=int, default=3, help="the first is not counted")
     parser.add_argument("--splits", choices=("owner", "hidden"), default="owner")
+    parser.add_argument("--computed", action="store_true", help="by the cost model; runs nothing")
     options = parser.parse_args()
+    point = computed if options.computed else measured
     for rows in map(int, options.rows_list.split(",")):
         for shards in map(int, options.shards_list.split(",")):
             work = works.Work(
                 rows=rows, columns=10, depth=4, bins=16, trees=options.trees, splits=options.splits
             )
-            sys.stdout.write(loopback.stamped(measured(work, shards)))
+            sys.stdout.write(loopback.stamped(point(work, shards)))
             sys.stdout.flush()
 
 

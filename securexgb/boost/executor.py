@@ -1,4 +1,4 @@
-"""The work of one party on its own bins: sums per bin, and which rows a split of its own sends left.
+"""The work of one party on its own bins: sums per bin, and which rows a split of its sends left.
 
 Everything that touches a party's bin indices once a job has begun is here, block of rows after
 block, so that memory stays bounded. The protocols, their messages and their randomness are

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow.parquet as pq
 from pyarrow.csv import read_csv
@@ -17,8 +17,11 @@ from securexgb.channel.relay import Relay, shard_name
 from securexgb.cluster.link import LinkedShards
 from securexgb.cluster.messages import Opening
 from securexgb.cluster.worker import ShardProcess, Work
+from securexgb.cluster.working import work_of
 from securexgb.federation.session import Federation
 from tests.processes.companies import SIDES, Companies, free_port
+
+Serving: TypeAlias = dict[tuple[str, int], Future[None]]
 
 
 class Sharded(Companies):
@@ -58,14 +61,23 @@ class Sharded(Companies):
             targets[shard_name(number, "bank")] = "127.0.0.1", port
         return Relay(f"127.0.0.1:{self.relay_port}", targets)
 
-    @contextmanager
-    def threads(self, work: Work) -> Iterator[dict[tuple[str, int], Future[None]]]:
+    def workers(self) -> AbstractContextManager[Serving]:
+        """``threads`` that do what processes do."""
+        return self._threads(lambda federation, number: work_of(federation, number, lambda _: None))
+
+    def threads(self, work: Work) -> AbstractContextManager[Serving]:
         """Every shard serves one session on a thread of its own."""
+        return self._threads(lambda federation, number: work)
+
+    @contextmanager
+    def _threads(self, work: Callable[[Federation, int], Work]) -> Iterator[Serving]:
         with ThreadPoolExecutor(2 * self.shards) as pool:
             running = {}
             for name in SIDES:
                 for number in range(self.shards):
-                    process = ShardProcess(self.federation(name), number, work, lambda _: None)
+                    federation = self.federation(name)
+                    of = work(federation, number)
+                    process = ShardProcess(federation, number, of, lambda _: None)
                     listener = process.listen()
                     running[name, number] = pool.submit(process.serve, listener, lambda _: None)
             yield running

@@ -35,9 +35,10 @@ from securexgb.mpc.party import Party
 class Alone:
     """A shard that is awake while it answers, and stopped otherwise."""
 
-    def __init__(self, handle: ShardHandle, process: int, times: Times) -> None:
+    def __init__(self, handle: ShardHandle, process: int, times: Times, together: Together) -> None:
         self.number = handle.number
         self._handle, self._process, self._times = handle, process, times
+        self._together = together
         self._asked = list[bytes]()
 
     def ask(self, command: bytes) -> None:
@@ -49,14 +50,29 @@ class Alone:
         before = cpu_seconds(self._process)
         self._handle.ask(command)
         found = self._handle.answer()
-        os.kill(self._process, signal.SIGSTOP)
+        took = perf_counter() - began
+        self._together.wait()  # the other side's shard may still need this one
         used = cpu_seconds(self._process) - before
-        self._times.add(self.number, perf_counter() - began, used, len(command) + len(found))
+        os.kill(self._process, signal.SIGSTOP)
+        self._times.add(self.number, took, used, len(command) + len(found))
+        self._times.between += perf_counter() - began - took
         return found
 
     def close(self, error: BaseException | None = None) -> None:
         os.kill(self._process, signal.SIGCONT)
         self._handle.close(error)
+
+
+class Together:
+    """Both heads, once each has come so far; a pipe by role in the folder above."""
+
+    def __init__(self, rank: int) -> None:
+        pipes = [os.open(f"../{role}.pipe", os.O_RDWR) for role in loopback.ROLES]
+        self._own, self._other = pipes[rank], pipes[1 - rank]
+
+    def wait(self) -> None:
+        os.write(self._other, b"x")
+        os.read(self._own, 1)
 
 
 def cpu_seconds(process: int) -> float:
@@ -74,6 +90,8 @@ class Times:
     slowest: float = 0.0
     passed: int = 0
     now: float = 0.0
+    between: float = 0.0
+    """Seconds in which the two heads waited for each other, for the sake of this emulation."""
 
     def __post_init__(self) -> None:
         self.cpu = [0.0] * self.shards
@@ -101,6 +119,7 @@ class Watch(TrainingCallback):
             "seconds": perf_counter(),
             "waited": times.waited,
             "slowest": times.slowest,
+            "between": times.between,
             "head_cpu_seconds": process_time(),
             "most_shard_cpu_seconds": max(times.cpu),
             "all_shards_cpu_seconds": sum(times.cpu),
@@ -116,7 +135,7 @@ class Watch(TrainingCallback):
     def after_iteration(self, model: ModelHalf, epoch: int, evals_log: History) -> bool:
         now = self._state()
         spent = {key: value - self._last[key] for key, value in now.items()}
-        spent["head_seconds"] = spent["seconds"] - spent["waited"]
+        spent["head_seconds"] = spent["seconds"] - spent["waited"] - spent["between"]
         spent["emulated_seconds"] = spent["head_seconds"] + spent["slowest"]
         self.trees.append(spent)
         return False
@@ -132,9 +151,10 @@ def run(processes: Sequence[int]) -> dict[str, Any]:
     with federation.session("train") as party:
         job = agreed_job(party, federation, table, [])
         with shards_in_session(federation, party, "train", run.path.name, table) as shards:
-            times = Times(len(processes))
+            times, together = Times(len(processes)), Together(party.rank)
             pairs = zip(shards.handles, processes, strict=True)
-            alone = [Alone(handle, process, times) for handle, process in pairs]
+            alone = [Alone(handle, process, times, together) for handle, process in pairs]
+            together.wait()
             for process in processes:
                 os.kill(process, signal.SIGSTOP)
             rows, watch = ShardedRows(party, alone, RowCounts(table.count)), Watch(party, times)
@@ -142,6 +162,7 @@ def run(processes: Sequence[int]) -> dict[str, Any]:
             train(party, replace(job, row_side=lambda _: rows, callbacks=(watch,)))
             for process in processes:
                 os.kill(process, signal.SIGCONT)
+            together.wait()
     return {
         "trees": watch.trees,
         "set_up_seconds": set_up - began,

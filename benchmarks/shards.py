@@ -77,6 +77,7 @@ def prepare(folder: Path, work: Work, shards: int) -> None:
     relay, head = loopback.free_port(), loopback.free_port()
     for role in loopback.ROLES:
         (folder / role).mkdir()
+        os.mkfifo(folder / f"{role}.pipe")
         (folder / role / "job.toml").write_text(text, encoding="utf-8")
         settings = _settings(folder, role, shards, relay, head)
         (folder / role / "party.toml").write_text(to_toml(settings), encoding="utf-8")

@@ -16,7 +16,7 @@ from securexgb.errors import UsageError
 from securexgb.federation.session import Federation
 from securexgb.jobs.data.files import needed_file
 from securexgb.jobs.ledgers import recorded
-from securexgb.jobs.prediction import Predictor, check_place, write_predictions
+from securexgb.jobs.prediction import Predictor, Reals, check_place, write_predictions
 from securexgb.jobs.reports import (
     follow_ledger,
     keep_prediction,
@@ -28,6 +28,7 @@ from securexgb.jobs.resuming.common_model import common_model, own_models
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import FinishedRun
 from securexgb.jobs.table import Table
+from securexgb.mpc.party import Party
 from securexgb.report.text import ledger_table
 from securexgb.storage.whole import make_directory
 
@@ -52,13 +53,7 @@ def predict(
 ) -> None:
     """Predict together with the other side; whoever the terms name gets the scores."""
     federation = federation_of(config, job, setting, wait=wait)
-    side, terms = federation.config.name, federation.terms
-    path = needed_file(data or federation.config.predict_data, "predict_data", side)
-    if terms.shards and data is not None:
-        raise UsageError(
-            f"{side}: shards read their rows by party.toml of their own: set predict_data there "
-            "and here, and leave out --data"
-        )
+    terms, path = federation.terms, _path(federation, data)
     models = own_models(federation, run)
     if output is not None:
         make_directory(output.absolute().parent)
@@ -70,11 +65,7 @@ def predict(
             rows = _read(federation, finished, path)
             check_place(federation, target, rows)
             kept.stands_on([rows])
-            if isinstance(rows, Rows):
-                predictor = Predictor(party, finished.half, terms.request, federation)
-                scores = predictor.score(rows)
-            else:
-                scores = predict_by_shards(federation, party, finished, rows)
+            scores = _scores(federation, party, finished, rows)
             ledger = party.ledger.rows()
     finished.run.log("predicted", rows=rows.count, to=terms.predictions_to)
     facts: dict[str, Any] = {
@@ -99,6 +90,25 @@ def predict(
         facts["metrics"] = asdict(metrics)
         text += f"; {report_sentence(finished.run)}"
     result(facts, f"{text}\n\n{ledger_table(ledger)}", form)
+
+
+def _path(federation: Federation, data: Path | None) -> Path:
+    """Of the rows to predict."""
+    side = federation.config.name
+    if federation.terms.shards and data is not None:
+        raise UsageError(
+            f"{side}: shards read their rows by party.toml of their own: set predict_data there "
+            "and here, and leave out --data"
+        )
+    return needed_file(data or federation.config.predict_data, "predict_data", side)
+
+
+def _scores(
+    federation: Federation, party: Party, finished: FinishedRun, rows: Table
+) -> Reals | None:
+    if not isinstance(rows, Rows):
+        return predict_by_shards(federation, party, finished, rows)
+    return Predictor(party, finished.half, federation.terms.request, federation).score(rows)
 
 
 def _read(federation: Federation, finished: FinishedRun, path: Path) -> Table:

@@ -22,6 +22,7 @@ from securexgb.boost.scales import Outcomes
 from securexgb.cluster.parts import shard_rows
 from securexgb.federation.session import Federation
 from securexgb.jobs.aligning.kept import Aligned, find
+from securexgb.jobs.data.digests import Places, digest_of_columns, digest_of_set
 from securexgb.jobs.data.files import (
     ColumnRoles,
     SideColumns,
@@ -32,7 +33,6 @@ from securexgb.jobs.data.files import (
     rows_of,
 )
 from securexgb.jobs.data.parquet import ParquetFile
-from securexgb.jobs.digests import Places, digest_of_columns, digest_of_set
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.table import Reals, Table
 from securexgb.report.record import AlignedSet

@@ -20,7 +20,7 @@ from securexgb.boost.columns.binning import (
 )
 from securexgb.boost.scales import Outcomes
 from securexgb.errors import DataError
-from securexgb.jobs.digests import HASHED_ROWS, digest_of_columns, digest_of_set
+from securexgb.jobs.data.digests import HASHED_ROWS, digest_of_columns, digest_of_set
 from securexgb.report.record import AlignedSet
 
 Reals = NDArray[np.float64]

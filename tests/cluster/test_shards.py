@@ -14,19 +14,24 @@ import pytest
 
 from securexgb.boost.callbacks import TrainingCallback
 from securexgb.boost.continued.going_on import going_on
+from securexgb.boost.costs.trees import row_parts, tree_parts
 from securexgb.boost.ensemble import ModelHalf
+from securexgb.boost.grower import grow_trees
 from securexgb.boost.params import TrainingParams
 from securexgb.cluster.local import LocalShards
 from securexgb.cluster.parts import check_shards, shard_rows
 from securexgb.cluster.rows import RowCounts, ShardedRows
 from securexgb.cluster.shard import Shard
+from securexgb.correlations.counting import CountingSource
+from securexgb.correlations.prices import DEALT
 from securexgb.errors import DataError, SecureXGBError, UsageError
 from securexgb.jobs.job import TrainingJob
 from securexgb.jobs.resuming.checkpoint import CheckpointStore
 from securexgb.jobs.simulation import simulate_parties
-from securexgb.jobs.training import train
+from securexgb.jobs.training import begin, train
 from securexgb.model.digest import trees_sha256
 from securexgb.mpc.party import Party
+from securexgb.mpc.protocol import Cost
 from securexgb.mpc.reveals import Reveal
 from securexgb.offline.method import Method
 from tests.boost.data import jobs, same_model, sides, table
@@ -290,3 +295,52 @@ def test_rows_that_are_not_in_memory_need_shards() -> None:
     job = TrainingJob(SMALL, Table())  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="read by shards"):
         job.rows(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("splits", ["owner", "hidden"])
+def test_heads_and_pairs_of_shards_cost_what_is_predicted(splits: Any) -> None:
+    """Of a tree: what heads take does not depend on rows, and a pair's is that of its own rows."""
+    params = replace(SMALL, max_depth=3, splits=splits)
+    given = jobs(params, sides(FEATURES, LABELS, 2), {"test": TEST})
+    workers = LocalShards(given, 2, 0, None)
+    pairs = [*workers.pairs]
+    for party in (party for pair in pairs for party in pair):
+        party.source = CountingSource(party.source)
+
+    def spent(pair: Sequence[Party]) -> list[Any]:
+        sent = [party.channel.traffic.bytes_sent for party in pair]
+        return [pair[0].rounds, *sent, pair[0].source.budget]
+
+    def program(party: Party, job: TrainingJob) -> tuple[list[Any], list[list[Any]], Any]:
+        party.source = CountingSource(party.source)
+        with workers.rows(party) as rows:
+            state = begin(party, replace(job, row_side=lambda _: rows))
+            rows.gradients(0)
+            party.exchange_bytes(b"")  # both sides' shards have ended, so they may be read
+            before = spent([party]), [spent(pair) for pair in pairs]
+            party.exchange_bytes(b"")
+            halves = grow_trees(party, state.tree_job(0, np.arange(5)), rows)
+            party.exchange_bytes(b"")
+            after = spent([party]), [spent(pair) for pair in pairs]
+            party.exchange_bytes(b"")
+            return before, after, (halves, state.model.layout)
+
+    results = simulate_parties(program, given, 0, None, workers).results
+    before, after, (halves, layout) = results[0]
+    labels = [0, 0, 0]
+    if splits == "owner":
+        labels = [int((halves[0].owners[(1 << k) - 1 : (2 << k) - 1] == 0).sum()) for k in range(3)]
+    for number, (rows, seen) in enumerate(zip(shard_rows(ROWS, 2), shard_rows(70, 2), strict=True)):
+        count = rows.stop - rows.start, seen.stop - seen.start
+        parts = row_parts(params, layout, labels, 0, *count)
+        expected = sum(parts.values(), Cost())
+        was, now = before[1][number], after[1][number]
+        assert now[0] - was[0] == expected.rounds
+        assert now[1] - was[1] == 8 * expected.label_words
+        assert now[2] - was[2] == 8 * expected.feature_words
+        assert now[3] == was[3] + expected.correlations
+    expected = sum(tree_parts(params, layout, 5, labels, DEALT, 0).values(), Cost())
+    was, now = before[0], after[0]
+    assert now[0] - was[0] == expected.rounds + 2  # the two empty messages above
+    assert now[1] - was[1] == 8 * expected.label_words
+    assert now[2] == was[2] + expected.correlations

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 
 from securexgb.boost.executor import Cuts
 from securexgb.boost.splits.hidden import HiddenLevel
@@ -21,9 +23,12 @@ from securexgb.cluster.commands import (
     told_level,
     unpack,
 )
+from securexgb.cluster.messages import Opening, answered, failed
 from securexgb.correlations.source import PadKeys
+from securexgb.errors import DataError
+from securexgb.jobs.data.parquet import ParquetFile
 from securexgb.mpc.shared import SharedBits
-from tests.readers.table import Prepared, Row
+from tests.readers.table import Prepared, Row, at
 
 _FLAGS = np.array([True, False])
 _NUMBERS = np.array([1, 0])
@@ -50,6 +55,33 @@ def _keys(_: Path) -> Prepared:
     return pack(said), lambda content: keys_of(unpack(content), 1)
 
 
+def _opening(_: Path) -> Prepared:
+    opening = Opening(bytes(16), "train", "2026-run", ("a", "b"), (0, 1), {"a": ("x", "y")})
+    return opening.encode(), Opening.decode
+
+
+def _answer(_: Path) -> Prepared:
+    return failed(DataError("no such column")), _answered
+
+
+def _answered(content: bytes) -> object:
+    try:
+        return answered(content, "shard 0")
+    except DataError as error:  # what the good message says
+        return error
+
+
+def _parquet(folder: Path) -> Prepared:
+    path, numbers = folder / "rows.parquet", np.array([1, 0, 2])
+    pa.parquet.write_table(pa.table({"a": [1.0, None, 2.0], "kind": ["x", "y", "x"]}), path)
+
+    def read() -> object:
+        file = ParquetFile(path, "bank")
+        return file["a"], file["kind"], file.rows(numbers, ["a", "kind"])
+
+    return at(path, path.read_bytes(), read)
+
+
 def _sums(_: Path) -> Prepared:
     sums = np.zeros((2, 2, 3, 4), np.uint64)
     said = pack(Said("split", arrays=(sums,), seconds=0.5))
@@ -60,5 +92,8 @@ ROWS = (
     Row("to a shard, owned splits", _leaves(_OWNED)),
     Row("to a shard, hidden splits", _leaves(_HIDDEN)),
     Row("to a shard, keys of pads", _keys),
+    Row("to a shard, its session", _opening),
+    Row("rows of a shard in Parquet", _parquet),
+    Row("from a shard, an error", _answer),
     Row("from a shard, sums", _sums),
 )

@@ -20,9 +20,10 @@ LARGER_FILES: dict[str, int] = {}
 LARGER_FUNCTIONS: dict[str, int] = {}
 LARGER_FOLDERS: dict[str, int] = {}
 """What is still too large, at most as large as it is: these figures only ever fall."""
-LINES = 64_000
+LINES = 67_600
 """Of Python and Rust in the product, without generated files. What adds a capability raises it, and
-says by how much; what moves or mends lowers it. Serving: 6,000."""
+says by how much; what moves or mends lowers it. Serving: 6,000. Shards:
+3,600."""
 MANY_ARGUMENTS = [
     "securexgb/cli/align.py align",
     "securexgb/cli/job.py new",

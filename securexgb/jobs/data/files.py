@@ -1,9 +1,8 @@
 """One side's rows from its table: which column is what, checked column by column.
 
-Each side reads its own file only. What is wrong is said with the side, the file
-and the column, never with a value of the data: the message may end up in a log. The text of a
-field is a note of the error (``add_note``), which people are shown and no log keeps.
-A null and NaN are both "missing"; infinity and text are refused.
+Each side reads its own file only. What is wrong is said with the side, the file and the column,
+never with a value of the data: the message may end up in a log. The text of a field is a note of
+the error (``add_note``), for people, and kept by no log. A null and NaN are "missing".
 
 Of a file that was aligned with the other side's only the rows are taken that both have, in the
 order that both have agreed on; rows in messages have their numbers in the file all the same.

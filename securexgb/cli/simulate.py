@@ -195,10 +195,9 @@ def simulate(
     if id_column is not None or overlap is not None:
         split, aligned = align_alone(split, 1.0 if overlap is None else overlap, seed)
         note(aligned.sentence)
-    if shards is not None:
-        check_shards(split.train.count, shards)
+    ways = _ways(method, shards, split)
     run = RunDirectory.create(run_directory, "simulation")  # before work that it must keep
-    _simulate(params, split, seed, _ways(method, shards), run, form, aligned)
+    _simulate(params, split, seed, ways, run, form, aligned)
 
 
 def _method(algorithm: str, offline: str | None, he: str | None) -> Method:
@@ -209,10 +208,11 @@ def _method(algorithm: str, offline: str | None, he: str | None) -> Method:
     return method
 
 
-def _ways(method: Method, shards: int | None) -> Ways:
+def _ways(method: Method, shards: int | None, split: Split) -> Ways:
     """Where rows are worked on: by so many workers a party, if the flag says so."""
     if shards is None:
         return Ways(method)
+    check_shards(split.train.count, shards)
     return Ways(method, lambda jobs, seed, method: LocalShards(jobs, shards, seed, method))
 
 

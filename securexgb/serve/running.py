@@ -16,6 +16,7 @@ any other for a failure. Ctrl-C once more goes to the third step at once.
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -23,11 +24,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from starlette.routing import Route
-
 from securexgb.errors import SecureXGBError
 from securexgb.federation.session import Federation
 from securexgb.serve.front.app import Health, Replica
+from securexgb.serve.front.asgi import Route
 from securexgb.serve.front.server import HttpServer, listen
 from securexgb.serve.meter import PrometheusMeter
 from securexgb.serve.scoring.allowed import serving
@@ -62,6 +62,9 @@ def run(
     server = HttpServer(app, port, ended.set, seconds)
     try:
         server.start()
+        # What is there by now stays: nobody's answer waits while the collector walks through it.
+        gc.collect()
+        gc.freeze()
         started(number)
         ended.wait()
         raise SecureXGBError(f"{config.name}: the HTTP server ended by itself")

@@ -34,7 +34,7 @@ def test_every_example_is_run_here():
 def test_example(name, more, tmp_path):
     arguments = [text.format(folder=tmp_path / "work") for text in ARGUMENTS[name]] + more
     if name == "serving.py":
-        pytest.importorskip("starlette", reason="the extra [serve] is not installed")
+        pytest.importorskip("uvicorn", reason="the extra [serve] is not installed")
     has_no_page = bool(more) or name in ("attested_dealer.py", "serving.py")
     done = subprocess.run(
         [sys.executable, ROOT / "examples" / name, *arguments],

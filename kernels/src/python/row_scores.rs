@@ -56,7 +56,8 @@ impl Forest {
             format!("rows of {} columns are needed, not {columns}", self.0.columns())
         })?;
         let bits = PyArray::zeros(py, [own, rows], false);
-        let words = [others, self.0.outputs()].map(|count| PyArray::zeros(py, [count, rows], false));
+        let words =
+            [others, self.0.outputs()].map(|count| PyArray::zeros(py, [count, rows], false));
         let (mut held, values) = (bits.readwrite(), &*values);
         let mut rest = words.each_ref().map(PyArrayMethods::readwrite);
         let bits_out = held.as_slice_mut().expect("new: contiguous");
@@ -213,7 +214,11 @@ impl Rounder {
     fn lines<'a>(&self, of: &'a Lines, count: usize) -> PyResult<[&'a [u64]; 2]> {
         let needed = self.0.transfers(count);
         check(of.width() == 2 && of.length() >= needed, || {
-            format!("{needed} transfers of 2 words are needed, not {} of {}", of.length(), of.width())
+            format!(
+                "{needed} transfers of 2 words are needed, not {} of {}",
+                of.length(),
+                of.width()
+            )
         })?;
         let lines = of.lines();
         Ok([lines[0], lines[1]])

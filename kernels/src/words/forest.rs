@@ -64,7 +64,8 @@ impl Forest {
     ) -> Option<Self> {
         let count = own.len().checked_div(trees)?;
         let is_whole = (count + 1).is_power_of_two() && own.len() == count * trees;
-        if !is_whole || leaves.len() != (count + 1) * trees || !trees.is_multiple_of(outputs.max(1)) {
+        if !is_whole || leaves.len() != (count + 1) * trees || !trees.is_multiple_of(outputs.max(1))
+        {
             return None;
         }
         let (mut mine, mut theirs) = (0, 0);
@@ -105,7 +106,8 @@ impl Forest {
         let count = values.len().checked_div(columns).unwrap_or(0);
         let mut block = vec![0.0; columns * BLOCK];
         let mut right = vec![0; self.splits.len()];
-        let mut sums = vec![[0; BLOCK]; 1 << self.depth];
+        let leaves = 1 << self.depth;
+        let mut buffers = Buffers { reached: vec![0; leaves], sums: vec![[0; BLOCK]; leaves] };
         for first in (0..count).step_by(BLOCK) {
             let rows = BLOCK.min(count - first);
             for row in 0..rows {
@@ -116,7 +118,7 @@ impl Forest {
                 *right = goes_right(split, &block[split.feature * BLOCK..][..rows]);
             }
             let part = Part { first, rows, count };
-            (0..self.trees).for_each(|tree| self.tree(tree, part, &right, &mut sums, marks));
+            (0..self.trees).for_each(|tree| self.tree(tree, part, &right, &mut buffers, marks));
         }
     }
 
@@ -125,49 +127,58 @@ impl Forest {
         tree: usize,
         part: Part,
         right: &[u64],
-        sums: &mut [[u64; BLOCK]],
+        buffers: &mut Buffers,
         marks: &mut Marks,
     ) {
         let Part { first, rows, count } = part;
-        let mut reached = vec![u64::MAX];
+        let Buffers { reached, sums } = buffers;
+        reached[0] = u64::MAX;
         for level in 0..self.depth {
-            let mut children = Vec::with_capacity(2 * reached.len());
-            for (at, &here) in reached.iter().enumerate() {
-                match self.nodes[((1 << level) - 1 + at) * self.trees + tree] {
+            for at in (0..1 << level).rev() {
+                let here = reached[at];
+                let goes = match self.nodes[((1 << level) - 1 + at) * self.trees + tree] {
                     Node::Own(number) => {
                         let goes = here & right[number];
                         let bits = &mut marks.bits[number * count + first..][..rows];
                         bits.iter_mut().enumerate().for_each(|(row, bit)| {
                             *bit = (goes >> row & 1) as u8;
                         });
-                        children.extend([here & !goes, goes]);
+                        [here & !goes, goes]
                     }
-                    Node::Theirs(_) => children.extend([here, here]),
-                }
+                    Node::Theirs(_) => [here, here],
+                };
+                reached[2 * at..2 * at + 2].copy_from_slice(&goes);
             }
-            reached = children;
         }
-        for (leaf, (sums, &bits)) in sums.iter_mut().zip(&reached).enumerate() {
+        for (leaf, (sums, &bits)) in sums.iter_mut().zip(reached.iter()).enumerate() {
             let value = self.leaves[leaf * self.trees + tree];
-            sums[..rows].iter_mut().enumerate().for_each(|(row, sum)| *sum = value & mask(bits, row));
+            sums[..rows]
+                .iter_mut()
+                .enumerate()
+                .for_each(|(row, sum)| *sum = value & mask(bits, row));
         }
         for level in (0..self.depth).rev() {
             for at in 0..1 << level {
-                let (left, behind) = (sums[2 * at], sums[2 * at + 1]);
-                sums[at] = left;
                 match self.nodes[((1 << level) - 1 + at) * self.trees + tree] {
-                    Node::Own(_) => add(&mut sums[at][..rows], &behind),
+                    Node::Own(_) => {
+                        for row in 0..rows {
+                            sums[at][row] = sums[2 * at][row].wrapping_add(sums[2 * at + 1][row]);
+                        }
+                    }
                     Node::Theirs(number) => {
                         let offered = &mut marks.offered[number * count + first..][..rows];
-                        for (word, (left, behind)) in offered.iter_mut().zip(left.iter().zip(behind)) {
-                            *word = behind.wrapping_sub(*left);
+                        for (row, word) in offered.iter_mut().enumerate() {
+                            let left = sums[2 * at][row];
+                            *word = sums[2 * at + 1][row].wrapping_sub(left);
+                            sums[at][row] = left;
                         }
                     }
                 }
             }
         }
         let output = tree / (self.trees / self.outputs);
-        add(&mut marks.sums[output * count + first..][..rows], &sums[0]);
+        let own = &mut marks.sums[output * count + first..][..rows];
+        own.iter_mut().zip(&sums[0]).for_each(|(sum, more)| *sum = sum.wrapping_add(*more));
     }
 }
 
@@ -179,8 +190,10 @@ struct Part {
     count: usize,
 }
 
-fn add(sums: &mut [u64], more: &[u64]) {
-    sums.iter_mut().zip(more).for_each(|(sum, more)| *sum = sum.wrapping_add(*more));
+/// Of one tree at a time: which rows may be at a node, and sums below it.
+struct Buffers {
+    reached: Vec<u64>,
+    sums: Vec<[u64; BLOCK]>,
 }
 
 fn goes_right(split: &Split, values: &[f64]) -> u64 {
@@ -256,7 +269,8 @@ mod tests {
                 let side = usize::from(1 - bit);
                 let place = seen[side] * rows + row;
                 seen[side] += 1;
-                let product = sides[1 - side].1[place] & u64::from(sides[side].0[place]).wrapping_neg();
+                let product =
+                    sides[1 - side].1[place] & u64::from(sides[side].0[place]).wrapping_neg();
                 let output = at % trees / 3;
                 found[output] = found[output].wrapping_add(product);
             }

@@ -123,7 +123,8 @@ impl Rounding {
         let (keys, pointers) = random.split_at(2 * upper * count);
         let offset = 1u64 << (self.ring_bits - 2);
         let added = (1u64 << (self.bits - 1)).wrapping_sub(offset.wrapping_mul(self.factor));
-        let wrapped = ((self.factor << self.ring_bits.min(63) << (self.ring_bits / 64)) >> self.bits)
+        let wrapped = ((self.factor << self.ring_bits.min(63) << (self.ring_bits / 64))
+            >> self.bits)
             .wrapping_neg();
         let mut entries = vec![0; self.entries(count)];
         for (i, &own) in own.iter().enumerate() {
@@ -161,7 +162,9 @@ impl Rounding {
                 for place in [0, 1] {
                     let carry = pointer(level - 1) ^ place as u64;
                     let key = one_of(key(0, level - 1), key(1, level - 1), mask(carry));
-                    for (x, after) in [set(level) & carry, set(level) | carry].into_iter().enumerate() {
+                    for (x, after) in
+                        [set(level) & carry, set(level) | carry].into_iter().enumerate()
+                    {
                         let value = one_of(values[0], values[1], mask(after));
                         let row = 4 * level + 2 * x + place;
                         entries[row * count + i] = value ^ key ^ pad(x, place, level);
@@ -192,7 +195,8 @@ mod tests {
             values.extend(drawn(9, 60).iter().map(|&word| word as i64 >> 27));
             let count = values.len();
             let offset = 1u64 << (ring_bits - 2);
-            let first: Vec<u64> = drawn(1, count).iter().map(|word| word & low(ring_bits)).collect();
+            let first: Vec<u64> =
+                drawn(1, count).iter().map(|word| word & low(ring_bits)).collect();
             let pairs = first.iter().zip(&values);
             let second: Vec<u64> = pairs
                 .map(|(&first, &value)| {

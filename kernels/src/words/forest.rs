@@ -26,7 +26,8 @@ enum Node {
     Theirs(usize),
 }
 
-/// See the module. Nodes are numbered by their number within a tree, then by tree.
+/// See the module. Nodes are numbered by their number within a tree, then by tree; here they stand
+/// tree by tree, as they are worked off.
 pub struct Forest {
     trees: usize,
     depth: usize,
@@ -75,9 +76,9 @@ impl Forest {
             *next += 1;
             node(*next - 1)
         };
-        let nodes = own.iter().map(numbered).collect();
+        let nodes: Vec<Node> = own.iter().map(numbered).collect();
         let depth = (count + 1).ilog2() as usize;
-        let leaves = leaves.to_vec();
+        let (nodes, leaves) = (by_tree(&nodes, trees), by_tree(leaves, trees));
         (mine == splits.len()).then_some(Forest { trees, depth, outputs, nodes, splits, leaves })
     }
 
@@ -131,12 +132,15 @@ impl Forest {
         marks: &mut Marks,
     ) {
         let Part { first, rows, count } = part;
+        let (splits, ends) = ((1 << self.depth) - 1, 1 << self.depth);
+        let nodes = &self.nodes[tree * splits..][..splits];
+        let leaves = &self.leaves[tree * ends..][..ends];
         let Buffers { reached, sums } = buffers;
         reached[0] = u64::MAX;
         for level in 0..self.depth {
             for at in (0..1 << level).rev() {
                 let here = reached[at];
-                let goes = match self.nodes[((1 << level) - 1 + at) * self.trees + tree] {
+                let goes = match nodes[(1 << level) - 1 + at] {
                     Node::Own(number) => {
                         let goes = here & right[number];
                         let bits = &mut marks.bits[number * count + first..][..rows];
@@ -151,7 +155,7 @@ impl Forest {
             }
         }
         for (leaf, (sums, &bits)) in sums.iter_mut().zip(reached.iter()).enumerate() {
-            let value = self.leaves[leaf * self.trees + tree];
+            let value = leaves[leaf];
             sums[..rows]
                 .iter_mut()
                 .enumerate()
@@ -159,7 +163,7 @@ impl Forest {
         }
         for level in (0..self.depth).rev() {
             for at in 0..1 << level {
-                match self.nodes[((1 << level) - 1 + at) * self.trees + tree] {
+                match nodes[(1 << level) - 1 + at] {
                     Node::Own(_) => {
                         for row in 0..rows {
                             sums[at][row] = sums[2 * at][row].wrapping_add(sums[2 * at + 1][row]);
@@ -188,6 +192,11 @@ struct Part {
     first: usize,
     rows: usize,
     count: usize,
+}
+
+/// What stands by number within a tree, then by tree, tree by tree.
+fn by_tree<T: Copy>(of: &[T], trees: usize) -> Vec<T> {
+    (0..trees).flat_map(|tree| of[tree..].iter().step_by(trees).copied()).collect()
 }
 
 /// Of one tree at a time: which rows may be at a node, and sums below it.

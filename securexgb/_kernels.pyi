@@ -102,13 +102,7 @@ def multiplex_take(
     """Adds the receiver's share of bit times word to share; all (n,)."""
 
 def multiplex_apart_send(
-    bits: Bytes,
-    choices: Words,
-    filling: int,
-    words: Words,
-    zero: Words,
-    one: Words,
-    ring_bits: int,
+    bits: Bytes, choices: Words, filling: int, words: Words, zero: Words, one: Words, ring_bits: int
 ) -> tuple[Words, Words]:
     """The message: flips of the bits (n,), filled up, and words (m,) masked modulo 2^ring_bits; and
     the share (m,) of choice times word."""
@@ -231,13 +225,7 @@ def ot_send(
     """
 
 def ot_silent_send(
-    rows: Words,
-    tags: Words,
-    first: int,
-    position: int,
-    places: Words,
-    roots: Words,
-    width: int,
+    rows: Words, tags: Words, first: int, position: int, places: Words, roots: Words, width: int
 ) -> tuple[Words, Words, Words]:
     """The pool's trees first..first + t for roots (t, 2): 20 t words to send, both messages.
 

@@ -45,6 +45,7 @@ impl Rounding {
         let factor_bits = u64::BITS - self.factor.leading_zeros();
         let is_within = |bits: u32| (1..=64).contains(&bits);
         self.bits >= 1
+            && self.factor >= 1
             && self.ring_bits >= self.bits + 2
             && self.ring_bits + factor_bits <= 64
             && is_within(self.result_bits)
@@ -123,9 +124,7 @@ impl Rounding {
         let (keys, pointers) = random.split_at(2 * upper * count);
         let offset = 1u64 << (self.ring_bits - 2);
         let added = (1u64 << (self.bits - 1)).wrapping_sub(offset.wrapping_mul(self.factor));
-        let wrapped = ((self.factor << self.ring_bits.min(63) << (self.ring_bits / 64))
-            >> self.bits)
-            .wrapping_neg();
+        let wrapped = (self.factor << self.ring_bits >> self.bits).wrapping_neg();
         let mut entries = vec![0; self.entries(count)];
         for (i, &own) in own.iter().enumerate() {
             let pad = |x: usize, place: usize, level: usize| {
@@ -183,8 +182,8 @@ mod tests {
 
     #[test]
     fn what_is_opened_is_the_rounded_number() {
-        for (bits, factor) in [(20, 1), (14, 15_625), (1, 3), (16, 625)] {
-            let width = u64::BITS - factor.leading_zeros() as u32;
+        for (bits, factor) in [(20, 1), (14, 15_625u64), (1, 3), (16, 625)] {
+            let width = u64::BITS - factor.leading_zeros();
             let ring_bits = 40;
             let result_bits = ring_bits - bits + width;
             let entry_bits = result_bits + bits - 1;

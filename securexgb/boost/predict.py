@@ -198,14 +198,15 @@ def _opened(
     if any(words is None for words in opened):
         return None
     words = np.concatenate([words for words in opened if words is not None], axis=1)
-    return opened_margins(model, words, steps, centre if recipient == "label" else 0.0)
+    own = centre if recipient == "label" else 0.0
+    return opened_margins(words, steps, model.numbers.target_scale, own)
 
 
-def opened_margins(model: ModelHalf, words: Words, steps: int, centre: Floats | float) -> Floats:
-    """Margins (n,), or (n, outputs), of what was opened: words (outputs, n), in steps."""
-    scale = model.numbers.target_scale
+def opened_margins(words: Words, steps: int, scale: float, centre: Floats | float) -> Floats:
+    """Margins (n,), or (n, outputs), of what was opened: words (outputs, n), in steps; ``scale``:
+    of the targets."""
     values: Floats = words.view(np.int64).astype(np.float64).T / steps * scale
-    return (values if model.outputs > 1 else values[:, 0]) + centre
+    return (values if words.shape[0] > 1 else values[:, 0]) + centre
 
 
 def tree_margins(party: Party, rounds: Sequence[Round], features: Floats) -> Shared:

@@ -35,7 +35,7 @@ def test_every_example_is_run_here():
 )
 def test_example(name, more, tmp_path):
     if name == "serving.py":
-        pytest.importorskip("starlette", reason="the extra [serve] is not installed")
+        pytest.importorskip("uvicorn", reason="the extra [serve] is not installed")
     if name == "two_clusters.py":
         pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
     has_no_page = bool(more) or name in ("attested_dealer.py", "serving.py", "two_clusters.py")

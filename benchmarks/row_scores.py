@@ -86,7 +86,7 @@ class Session:
         """A batch of rows at random."""
         chosen = np.random.default_rng(rows).integers(0, len(self.sides[0]), rows)
 
-        def scored(party: Party, rank: int) -> None:
+        def scored(_: Party, rank: int) -> None:
             scores = self._ready[rank][0]
             margins, centre = scores.margins(self.sides[rank][chosen], None)
             scores.opened(margins, centre, np.arange(rows))

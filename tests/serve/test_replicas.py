@@ -9,7 +9,7 @@ import pytest
 from securexgb.cli.app import main
 from tests.serve.fakes import call, keys_of
 from tests.serve.pair import Companies
-from tests.serve.replicas import Replicas
+from tests.serve.replicas import Replicas, free_port
 from tests.serve.test_pair import expected
 
 pytestmark = pytest.mark.timeout(300)
@@ -68,6 +68,31 @@ def test_two_replicas_score_what_a_job_predicts(companies, replicas, capsys):
     assert "linked with a replica of bank" in logs
     assert "Traceback" not in logs
     assert not any(key in logs for key in ("nobody", *companies.keys))
+
+
+def test_the_label_party_may_listen_and_either_side_may_be_replaced(companies, replicas, capsys):
+    """Then a replica has one link, and the feature party's dials until it is let in."""
+    link, keys = f"127.0.0.1:{free_port()}", keys_of(companies.keys[5])
+    scores = expected(companies, RUN, [5]).tolist()
+    places = {
+        "label": {"listen": link, "connect": None},
+        "feature": {"listen": None, "connect": link},
+    }
+    code, told, said = checked(replicas.folder("label", "-to-check", **places["label"]), capsys)
+    assert (code, told["link"]["detail"]) == (0, f"{link} is free"), said
+    label, feature = (replicas.start(role, **places[role]) for role in ("label", "feature"))
+    for replaced in (None, "feature", "label"):
+        if replaced == "feature":
+            assert feature.end() == 0
+            feature = replicas.start("feature", "-next", **places["feature"])
+        if replaced == "label":
+            assert label.end() == 0
+            label = replicas.start("label", "-next", **places["label"])
+        label.linked()
+        status, _, told = call(label.port, INFER, keys)
+        assert (status, told["outputs"][0]["data"]) == (200, scores)
+    assert [one.end() for one in (label, feature)] == [0, 0]
+    assert "Traceback" not in label.log + feature.log
 
 
 def test_check_says_all_that_is_missing_and_ends_with_the_first(replicas, capsys):

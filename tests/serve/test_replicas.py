@@ -96,13 +96,18 @@ def test_the_label_party_may_listen_and_either_side_may_be_replaced(companies, r
 
 
 def test_check_says_all_that_is_missing_and_ends_with_the_first(replicas, capsys):
-    folder = replicas.folder("label", features="none.csv", callers="none.toml")
+    lacking = {"features": "none.csv", "callers": "none.toml", "models": ["20250101T000000Z"]}
+    (replicas.root / "folder").mkdir()
+    folder = replicas.folder("label", **lacking, audit=replicas.root / "folder")
     code, told, said = checked(folder, capsys)
     assert code == 2
     failed = {name for name, line in told.items() if line["status"] == "FAILED"}
-    assert failed == {"features", "callers"}
+    assert failed == {"features", "callers", "models", "budgets and audit"}
+    assert "20250101T000000Z is no finished run" in told["models"]["detail"]
+    assert "Is a directory; check the path" in told["budgets and audit"]["detail"]
+    assert (replicas.root / "folder").stat().st_mode & 0o777 != 0o600
     assert "bureau is not to be reached" in told["link"]["detail"]
-    assert "there is no file" in said.splitlines()[-1]
+    assert "is no finished run" in said.splitlines()[-1]
 
 
 def test_check_counts_keys_and_warns_where_anybody_may_ask(replicas, companies, capsys):

@@ -110,6 +110,15 @@ def test_check_says_all_that_is_missing_and_ends_with_the_first(replicas, capsys
     assert "is no finished run" in said.splitlines()[-1]
 
 
+def test_a_certificate_that_is_not_the_other_side_s_ends_it_at_once(replicas, capsys):
+    folder = replicas.folder("label")
+    settings = folder / "party.toml"
+    settings.write_text(settings.read_text().replace("feature.pem", "label.pem"))
+    places = ["--config", str(settings), "--job", str(folder / "job.toml")]
+    assert main(["serve", *places]) == 5
+    assert "the certificate pinned for the other side bears the name" in capsys.readouterr().err
+
+
 def test_check_counts_keys_and_warns_where_anybody_may_ask(replicas, companies, capsys):
     for role in ("label", "feature"):
         code, told, said = checked(replicas.folder(role), capsys)

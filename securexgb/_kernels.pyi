@@ -422,7 +422,6 @@ class RowBitsSums:
     @property
     def used(self) -> int:
         """Results that were made: the number of the next one."""
-
     def add_up(self, bins: Bytes, n_bins: int) -> tuple[Bytes, Words, Words]:
         """For bins (rows, columns): what leaves, (results, 1280), the upper and the lower bit of
         the grid of what stays. Past the last row the lower bits are random.
@@ -450,7 +449,6 @@ class LinkIdentity:
     ) -> None: ...
     def listen(self, host: str, port: int, beat_seconds: float, most_unknown: int) -> LinkListener:
         """OSError where the port cannot be had; LinkEnded. Few are open without a certificate."""
-
     def dial(
         self, address: tuple[str, int], name: str, within_seconds: float, beat_seconds: float
     ) -> Link:
@@ -459,14 +457,22 @@ class LinkIdentity:
 class LinkListener:
     """The side that listens, until its caller is in."""
 
-    @property
-    def port(self) -> int: ...
+    port: int
     def accept(self, within_seconds: float) -> Link | None:
         """The link with the first caller that has the pinned key."""
-
     def unfit(self) -> tuple[int, bytes, int]:
         """Callers with another certificate, and those that refused this side's."""
+    def stop(self) -> None: ...
 
+class LinkRelay:
+    """Passes TLS streams on by the server name, and does not end them; see channel/relay.py."""
+
+    port: int
+    def __init__(
+        self, host: str, port: int, targets: list[tuple[str, str, int]], most_unknown: int
+    ) -> None: ...
+    def passed(self) -> list[tuple[str, int, int, int, int, int]]: ...
+    def strangers(self) -> int: ...
     def stop(self) -> None: ...
 
 class Link:
@@ -477,15 +483,12 @@ class Link:
         self, stream: int, tag: str, content: Bytes, awaits: int | None, within_seconds: float
     ) -> bool:
         """Queues a copy; False where nothing was read in time. ``awaits``: length of the next."""
-
     def receive(self, stream: int, most_bytes: int, within_seconds: float) -> LinkMessage | None:
         """The next message; None where none comes in time, LinkEnded for a longer one."""
-
     def quiet_seconds(self) -> float:
         """Since anything came."""
     def stalled_seconds(self, stream: int) -> float:
         """Since a piece of a message of this stream came; infinite where none ever did."""
-
     def close(self, failure: bytes | None, over_seconds: float, gone_seconds: float) -> None:
         """Says the last word, waits for the other's and for the connection's end, and hangs up."""
 

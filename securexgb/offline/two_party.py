@@ -50,6 +50,7 @@ from securexgb.correlations.triples import TriplePieces, Triples
 from securexgb.offline.ahead import Supply
 from securexgb.offline.oblivious_transfer import KEY, STRETCH_AFTER, WORD, ObliviousTransfer
 from securexgb.offline.producer import PrefetchQueue, Producer, ProductsAhead
+from securexgb.offline.row_pads import ShardPads
 from securexgb.offline.rows.rows_ahead import RowBitsAhead
 from securexgb.offline.traffic.tiles import tile_of
 
@@ -77,7 +78,7 @@ class TwoPartySource:
         rank: int,
         channel: Channel,
         private: Prg,
-        products: ProductsAhead,
+        products: ProductsAhead | ShardPads,
         stretch_after: int = STRETCH_AFTER,
     ) -> None:
         self._rank = rank

@@ -37,7 +37,7 @@ mod _kernels {
     #[pymodule_export]
     use super::lattice::BfvRing;
     #[pymodule_export]
-    use super::link::{Link, LinkEnded, LinkIdentity, LinkListener};
+    use super::link::{Link, LinkEnded, LinkIdentity, LinkListener, LinkRelay};
     #[pymodule_export]
     use super::masks::RlwePads;
     #[pymodule_export]

@@ -187,17 +187,24 @@ def simulate(
     )
     whole = _load(data, roles, split_names(ignore))
     split = split_rows(whole, split_names(feature_party_columns), params, test_fraction)
-    said = [item.split("=")[0].strip() for item in param or []]
-    if "missing_values" not in said and not split.has_missing:
-        params = replace(params, missing_values="refused")
-    params = params.decided(can_hide=method.can_hide)
+    params = _decided(params, param or [], split, method)
     aligned = None
     if id_column is not None or overlap is not None:
         split, aligned = align_alone(split, 1.0 if overlap is None else overlap, seed)
         note(aligned.sentence)
-    ways = _ways(method, shards, split)
-    run = RunDirectory.create(run_directory, "simulation")  # before work that it must keep
+    ways = _ways(method, shards, split)  # refused before a run is begun, which must keep the work
+    run = RunDirectory.create(run_directory, "simulation")
     _simulate(params, split, seed, ways, run, form, aligned)
+
+
+def _decided(
+    params: TrainingParams, given: Sequence[str], split: Split, method: Method
+) -> TrainingParams:
+    """What is left open, by the data and the method; ``given``: as --param says them."""
+    said = [item.split("=")[0].strip() for item in given]
+    if "missing_values" not in said and not split.has_missing:
+        params = replace(params, missing_values="refused")
+    return params.decided(can_hide=method.can_hide)
 
 
 def _method(algorithm: str, offline: str | None, he: str | None) -> Method:

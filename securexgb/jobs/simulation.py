@@ -11,11 +11,11 @@ system), so a simulation repeated gives the same bits.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, Protocol, SupportsIndex, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -214,12 +214,12 @@ def split_rows(
     return Split(parts[0], parts[1], split_columns(len(whole.column_names), chosen))
 
 
-def column_positions(
-    chosen: Sequence[str] | Sequence[int] | None, names: Sequence[str], count: int
-) -> list[int] | None:
+def column_positions(chosen: object, names: Sequence[str], count: int) -> list[int] | None:
     """The feature party's columns, given by names or numbers, as numbers among ``count``."""
     if chosen is None:
         return None
+    if isinstance(chosen, Mapping) or not isinstance(chosen, Iterable):
+        raise UsageError(f"feature_party_columns is {chosen!r}, and no list of names or numbers")
     positions = []
     for column in chosen:
         if isinstance(column, str):
@@ -227,6 +227,12 @@ def column_positions(
                 raise UsageError(f"feature_party_columns names {column!r}, which X lacks")
             positions.append(names.index(column))
         else:
+            # A mask of booleans would be the numbers 0 and 1.
+            if isinstance(column, bool | np.bool_) or not isinstance(column, SupportsIndex):
+                raise UsageError(
+                    f"feature_party_columns has {column!r}: write names of columns, or their "
+                    "numbers, counted from 0"
+                )
             position = operator.index(column)
             if not 0 <= position < count:
                 raise UsageError(

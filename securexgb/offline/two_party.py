@@ -96,6 +96,7 @@ class TwoPartySource:
         self.row_bits = RowBitsAhead(rank, self.producer, self._transfers, rows)
         self._queues: dict[Kind[Any], PrefetchQueue[Any]] = {}
         self._supplies: dict[Kind[Any], Supply[Any]] = {}
+        self._kept: list[tuple[PrefetchQueue[Any], int]] = []
 
     @property
     def account(self) -> Account:
@@ -116,17 +117,18 @@ class TwoPartySource:
         """Keep so much made ahead of use, from now on: what a service answers with at once. Both
         parties say so at the same place of the program."""
         wanted = self._as_made(stock)
+        self._kept = []
         for kind in sorted(wanted, key=lambda one: one.name):  # the same order at both
             count = wanted[kind]
             self._supply(kind)
             self._queues[kind].keep(count + -count % kind.block)
+            self._kept.append((self._queues[kind], count))
         if stock.row_nodes:
             self.row_bits.keep(words_per(stock.row_nodes))
 
-    def ready_share(self, stock: Budget) -> float:
-        """Which part of such a stock is there, of the kind of which there is least."""
-        parts = [self._queues[kind].there / n for kind, n in self._as_made(stock).items()]
-        return min(parts, default=1.0)
+    def ready_share(self) -> float:
+        """Which part of what is kept is there, of the kind of which there is least."""
+        return min([queue.there / count for queue, count in self._kept], default=1.0)
 
     def fill(self) -> None:
         """Return when all that was ordered is there; raises what that has failed with."""

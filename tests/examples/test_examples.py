@@ -1,4 +1,4 @@
-"""Every example runs to its end."""
+"""Every example runs to its end, its folder named as people type it."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from tests.profiles import is_thorough
 ROOT = Path(__file__).resolve().parents[2]
 PAGELESS = ROOT / "tests" / "pageless"
 ARGUMENTS = {
-    "attested_dealer.py": ["{folder}"],
+    "attested_dealer.py": ["work"],
     "estimator.py": [],
     "laboratory.py": [],
     "serving.py": ["work", "--trees", "2", "--rows", "150"],
@@ -34,14 +34,13 @@ def test_every_example_is_run_here():
     [*((name, []) for name in ARGUMENTS), *DEALT],
 )
 def test_example(name, more, tmp_path):
-    arguments = [text.format(folder=tmp_path / "work") for text in ARGUMENTS[name]] + more
     if name == "serving.py":
-        pytest.importorskip("starlette", reason="the extra [serve] is not installed")
+        pytest.importorskip("uvicorn", reason="the extra [serve] is not installed")
     if name == "two_clusters.py":
         pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
     has_no_page = bool(more) or name in ("attested_dealer.py", "serving.py", "two_clusters.py")
     done = subprocess.run(
-        [sys.executable, ROOT / "examples" / name, *arguments],
+        [sys.executable, ROOT / "examples" / name, *ARGUMENTS[name], *more],
         env=os.environ | {"PYTHONPATH": f"{PAGELESS}:{ROOT}" if has_no_page else str(ROOT)},
         cwd=tmp_path,
         capture_output=True,

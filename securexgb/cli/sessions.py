@@ -163,7 +163,8 @@ class Sessions:
     def _read(self) -> tuple[Rows, Named]:
         """This side's data, read by the first session that comes so far."""
         if self._data is None:
-            rows = load_rows(self.federation, self.path, data_set="train")
+            known = None if self.earlier is None else self.earlier.categories
+            rows = load_rows(self.federation, self.path, data_set="train", categories=known)
             is_multi = self.federation.terms.training.traits.is_multi
             for sentence in (
                 classes_sentence(rows.classes, rows.class_shares, is_multi=is_multi),
@@ -172,7 +173,7 @@ class Sessions:
                 if sentence:
                     note(sentence)
             if self.earlier is not None:
-                self.earlier.check(self.federation.config.name, rows)
+                self.earlier.check(self.federation, rows)
             evals = load_sets(self.federation, rows.column_names, rows.classes, rows.categories)
             if rows.aligned is not None:
                 counts = [("training data", rows), *evals]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +18,7 @@ import typer
 from numpy.typing import NDArray
 
 from securexgb.boost.callbacks import TrainingCallback
+from securexgb.boost.continued.going_on import going_on
 from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.leak import Floors, after_training, before_training
 from securexgb.boost.objective.registry import objective_of
@@ -37,10 +38,12 @@ from securexgb.cli.simulated import (
     closing_text,
     costs_of_training,
     facts_of_training,
+    plain_models,
     quality_facts,
 )
 from securexgb.errors import UsageError
 from securexgb.jobs.aligning.simulation import SimulatedAlignment, align_alone
+from securexgb.jobs.alone.earlier import EarlierSimulation, keep_for_later
 from securexgb.jobs.data.files import ColumnRoles, read_side
 from securexgb.jobs.data.labels import LabelKinds, class_labels
 from securexgb.jobs.ledgers import add_ledgers
@@ -54,6 +57,7 @@ from securexgb.jobs.reports import (
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import RunDirectory, RunRecord
 from securexgb.jobs.simulation import (
+    Simulation,
     Split,
     predict_alone,
     side_data,
@@ -125,6 +129,28 @@ OverlapOption = Annotated[
 SchemeOption = Annotated[
     str | None, typer.Option(help="The scheme of hybrid: bfv (default) or paillier.")
 ]
+ContinueOption = Annotated[
+    Path | None,
+    typer.Option("--continue", help="A finished simulation whose trees the new model begins with."),
+]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Plan:
+    """What is simulated: ``params`` are all known, ``split`` holds the rows in common."""
+
+    params: TrainingParams
+    split: Split
+    seed: int
+    method: Method
+    aligned: SimulatedAlignment | None
+    earlier: EarlierSimulation | None
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is said of the rows and of the trees that came before."""
+        aligned = [] if self.aligned is None else [self.aligned.sentence]
+        return aligned + ([] if self.earlier is None else self.earlier.remarks(self.split.train))
 
 
 def simulate(
@@ -150,11 +176,13 @@ def simulate(
     algorithm: AlgorithmOption = "hybrid",
     offline: OfflineOption = None,
     he: SchemeOption = None,
+    earlier: ContinueOption = None,
     run_directory: RunsOption = Path("run"),
     form: FormatOption = Format.text,
 ) -> None:
     """Train with both parties on this machine, and compare with plain xgboost."""
     method = _method(algorithm, offline, he)
+    old = None if earlier is None else EarlierSimulation.read(earlier)
     flags = {
         "objective": objective,
         "n_estimators": trees,
@@ -163,7 +191,7 @@ def simulate(
         "learning_rate": learning_rate,
         "random_state": seed,
         "splits": splits,
-        "enable_categorical": bool(categorical) or None,
+        "enable_categorical": bool(categorical or (old and old.categories)) or None,
     }
     params = parameters(flags, param or [])
     roles = ColumnRoles(
@@ -173,19 +201,18 @@ def simulate(
         labels=LabelKinds.of(params, positive_label),
         missing=MISSING if missing is None else ("", *(split_names(missing) or ())),
         categorical=tuple(categorical or ()),
+        categories=(old and old.categories) or None,
     )
     whole = _load(data, roles, split_names(ignore))
     split = split_rows(whole, split_names(feature_party_columns), params, test_fraction)
-    said = [item.split("=")[0].strip() for item in param or []]
-    if "missing_values" not in said and not split.has_missing:
-        params = replace(params, missing_values="refused")
-    params = params.decided(can_hide=method.can_hide)
+    params = _filled(params, param or [], split, old).decided(can_hide=method.can_hide)
     aligned = None
     if id_column is not None or overlap is not None:
         split, aligned = align_alone(split, 1.0 if overlap is None else overlap, seed)
-        note(aligned.sentence)
+    if old is not None:
+        old.check(params, split)
     run = RunDirectory.create(run_directory, "simulation")  # before work that it must keep
-    _simulate(params, split, seed, method, run, form, aligned)
+    _simulate(_Plan(params, split, seed, method, aligned, old), run, form)
 
 
 def _method(algorithm: str, offline: str | None, he: str | None) -> Method:
@@ -196,24 +223,38 @@ def _method(algorithm: str, offline: str | None, he: str | None) -> Method:
     return method
 
 
-def _simulate(
-    params: TrainingParams,
-    split: Split,
-    seed: int,
-    method: Method,
-    run: RunDirectory,
-    form: Format,
-    aligned: SimulatedAlignment | None,
-) -> None:
-    """Say what two companies would be told, train, predict the test rows, print, keep."""
-    uncut = _tell(params, split)
+def _filled(
+    params: TrainingParams, given: Sequence[str], split: Split, old: EarlierSimulation | None
+) -> TrainingParams:
+    """With what follows from the rows, or from the earlier model, where it is not ``given``."""
+    if "missing_values" not in [item.split("=")[0].strip() for item in given]:
+        known = "allowed" if split.has_missing else "refused"
+        kept = known if old is None else old.model.params.missing_values
+        params = replace(params, missing_values=kept)
+    return params if old is None else going_on(params, old.model)
+
+
+def _train(plan: _Plan) -> Simulation[ModelHalf]:
+    """The training, with its progress shown."""
+    params, split, earlier = plan.params, plan.split, plan.earlier
+    old = None if earlier is None else earlier.halves
     with ExitStack() as drawn:
 
         def watch(party: Party) -> list[TrainingCallback]:
-            bar = TrainingProgress(party, "the feature party", params.n_estimators)
+            bar = TrainingProgress(party, "the feature party", params.all_rounds)
             return [drawn.enter_context(bar)]
 
-        training = train_alone(params, split.train, split.sides, seed, (), watch, method)
+        return train_alone(params, split.train, split.sides, plan.seed, (), watch, plan.method, old)
+
+
+def _simulate(plan: _Plan, run: RunDirectory, form: Format) -> None:
+    """Say what two companies would be told, train, predict the test rows, print, keep."""
+    params, split, seed, method = plan.params, plan.split, plan.seed, plan.method
+    aligned, remarks = plan.aligned, plan.remarks
+    for remark in remarks:
+        note(remark)
+    uncut = _tell(params, split)
+    training = _train(plan)
     halves = training.results
     prediction = predict_alone(halves, split.test, split.sides, REQUEST, seed, method)
     margins = prediction.results[0]
@@ -229,7 +270,8 @@ def _simulate(
     before = [] if aligned is None else aligned.ledger
     facts["ledger"] = add_ledgers(before, training.ledger, prediction.ledger)
     facts["columns_without_cut"] = uncut
-    facts |= quality_facts(params, split, secure)
+    plain = plain_models(params, split, plan.earlier)
+    facts |= quality_facts(params, split, secure, plain)
     record = RunRecord(
         ledger=facts["ledger"],
         costs_of="both parties in one process",
@@ -245,8 +287,8 @@ def _simulate(
     terms = {**vars(method), "training": params.to_mapping()}
     parts = side_data(split.train, split.sides)
     quality = _judged(params, split, halves, secure)
-    if aligned is not None:
-        quality = replace(quality, remarks=[*quality.remarks, aligned.sentence])
+    quality = replace(quality, remarks=[*quality.remarks, *remarks])
+    keep_for_later(run, split.train, plain)
     write_simulation(run, halves, parts, terms, record, quality)
     facts |= {"run": str(run.path), "report": str(report_path(run))}
     result(facts, closing_text(facts, leaks, report_sentence(run)), form)

@@ -6,7 +6,7 @@ Beside the model stand plain xgboost's on the same bins and on its own, trained 
 from __future__ import annotations
 
 import resource
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,7 +17,8 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.leak import Leak
 from securexgb.boost.objective.log_link import losses_of
 from securexgb.boost.params import TrainingParams
-from securexgb.jobs.plain import ABSENT, has_xgboost, plain_xgboost
+from securexgb.jobs.alone.earlier import EarlierSimulation
+from securexgb.jobs.alone.plain import ABSENT, Plain, has_xgboost, plain_xgboost
 from securexgb.jobs.reports import metrics_of
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import Simulation, Split
@@ -27,6 +28,8 @@ from securexgb.report.text import bits_facts, leaks_text, ledger_table, table
 
 WARNING = "a simulation protects nothing: both sides share one process here"
 Reals = NDArray[np.float64]
+_PLAIN = {"same_bins": ("xgboost_", False), "own_bins": ("xgboost_raw_", True)}
+"""Plain xgboost's models: what their metrics' names begin with, and whether it chose the bins."""
 _OTHERS = ("rmse", "mlogloss", "merror")
 """What is said of the test rows where labels are not two classes."""
 
@@ -57,7 +60,9 @@ def facts_of_training(
 ) -> dict[str, Any]:
     """Sizes and costs of the training, and how the correlations were made."""
     costs = training.costs
-    grown = max(len(training.results[0].trees), 1)
+    model = training.results[0]
+    before = model.params.past.rounds * model.outputs
+    grown = max(len(model.trees) - before, 1)
     offline, online = costs.offline_bytes / 1e6, costs.online_bytes / 1e6
     megabytes = {"offline": offline, "online": online, "total": offline + online}
     classes, shares = split.train.classes or (), split.train.class_shares or ()
@@ -68,11 +73,12 @@ def facts_of_training(
         "positive_share": shares[1] if is_binary else None,
         "classes": classes,
         "class_shares": shares,
-        "gradient_bits": bits_facts(training.results[0].numbers),
+        "gradient_bits": bits_facts(model.numbers),
         "test_rows": split.test.count,
         "label_columns": len(split.sides[0]),
         "feature_columns": len(split.sides[1]),
-        "trees": len(training.results[0].trees),
+        "trees": len(model.trees),
+        "earlier_trees": before,
         "depth": params.max_depth,
         "bins": params.max_bin,
         "seconds": {
@@ -95,16 +101,32 @@ def facts_of_training(
     }
 
 
-def quality_facts(params: TrainingParams, split: Split, secure: Reals) -> dict[str, Any]:
+def plain_models(
+    params: TrainingParams, split: Split, earlier: EarlierSimulation | None
+) -> dict[str, Plain]:
+    """Plain xgboost's models by name, of which each goes on from the earlier one that is its; none
+    where it is not installed, or was not for ``earlier``."""
+    found: dict[str, Plain] = {}
+    for name, (_, has_own_bins) in _PLAIN.items():
+        past = None if earlier is None else earlier.plain_past(name, split.sides)
+        if has_xgboost() and (earlier is None or past is not None):
+            found[name] = plain_xgboost(
+                params, split.train, split.test, has_own_bins=has_own_bins, past=past
+            )
+    return found
+
+
+def quality_facts(
+    params: TrainingParams, split: Split, secure: Reals, plain: Mapping[str, Plain]
+) -> dict[str, Any]:
     """The test's metrics of the model, of xgboost on the same bins and of xgboost on its own
-    bins; those that do not apply, and xgboost's where it is not installed, are null."""
+    bins; those that do not apply, or that there is no model of xgboost's for, are null."""
     facts: dict[str, Any] = {}
     names = ("auc", "ks") if params.traits.is_binary else ("auc", "ks", *_OTHERS)
     loss = params.known_metrics[0] if params.traits.is_log else None
-    models: dict[str, Reals | None] = {"": secure, "xgboost_": None, "xgboost_raw_": None}
-    if has_xgboost():
-        models["xgboost_"] = plain_xgboost(params, split.train, split.test)
-        models["xgboost_raw_"] = plain_xgboost(params, split.train, split.test, has_own_bins=True)
+    models: dict[str, Reals | None] = {"": secure}
+    for name, (prefix, _) in _PLAIN.items():
+        models[prefix] = plain[name].predictions if name in plain else None
     for prefix, scores in models.items():
         found = None if scores is None else metrics_of(split.test, scores, params)
         values = {} if found is None else asdict(found)
@@ -127,7 +149,7 @@ def closing_text(facts: dict[str, Any], leaks: Sequence[Leak], report_is: str) -
     ]
     names = [name for name in measured if facts[name] is not None]
     prefixes = {"": "secure"}
-    if has_xgboost():
+    if any(facts["xgboost_" + name] is not None for name in names):
         prefixes |= {
             "xgboost_": "plain xgboost, same bins",
             "xgboost_raw_": "plain xgboost, its own bins",
@@ -149,9 +171,11 @@ def closing_text(facts: dict[str, Any], leaks: Sequence[Leak], report_is: str) -
         ("cost", "seconds", "MB"),
     )
     ledger = f"{ledger_table(facts['ledger'])}\n\n{leaks_text(leaks)}"
+    earlier = f", {found} of them earlier ones" if (found := facts["earlier_trees"]) else ""
     shape = (
         f"{facts['rows']:,} training rows, {facts['label_columns']} + {facts['feature_columns']} "
-        f"columns, {facts['trees']} trees of depth {facts['depth']}, {facts['bins']} bins; "
+        f"columns, {facts['trees']} trees of depth {facts['depth']}{earlier}, {facts['bins']} "
+        "bins; "
         f"{facts['rounds']:,} rounds, peak memory {facts['peak_rss_mb']:.0f} MB"
     )
     how = f"{facts['algorithm']} ({facts['he']})" if facts["he"] else facts["algorithm"]

@@ -46,6 +46,7 @@ from securexgb.jobs.aligning.simulation import SimulatedAlignment, align_alone
 from securexgb.jobs.alone.earlier import EarlierSimulation, keep_for_later
 from securexgb.jobs.data.files import ColumnRoles, read_side
 from securexgb.jobs.data.labels import LabelKinds, class_labels
+from securexgb.jobs.export import EXPORTED, export_alone
 from securexgb.jobs.ledgers import add_ledgers
 from securexgb.jobs.reports import (
     TRAINING,
@@ -289,6 +290,8 @@ def _simulate(plan: _Plan, run: RunDirectory, form: Format) -> None:
     quality = _judged(params, split, halves, secure)
     quality = replace(quality, remarks=[*quality.remarks, *remarks])
     keep_for_later(run, split.train, plain)
+    exported = export_alone(halves, split.sides, split.train.column_names, seed)
+    run.write(EXPORTED, exported.decode())
     write_simulation(run, halves, parts, terms, record, quality)
     facts |= {"run": str(run.path), "report": str(report_path(run))}
     result(facts, closing_text(facts, leaks, report_sentence(run)), form)

@@ -19,6 +19,7 @@ from securexgb.boost.objective.log_link import losses_of
 from securexgb.boost.params import TrainingParams
 from securexgb.jobs.alone.earlier import EarlierSimulation
 from securexgb.jobs.alone.plain import ABSENT, Plain, has_xgboost, plain_xgboost
+from securexgb.jobs.export import EXPORTED
 from securexgb.jobs.reports import metrics_of
 from securexgb.jobs.rows import Rows
 from securexgb.jobs.simulation import Simulation, Split
@@ -181,6 +182,9 @@ def closing_text(facts: dict[str, Any], leaks: Sequence[Leak], report_is: str) -
     how = f"{facts['algorithm']} ({facts['he']})" if facts["he"] else facts["algorithm"]
     dealer = "no dealer" if facts["offline"] == "two-party" else "an in-process dealer"
     evidence = f"{how}, {dealer}; dealer evidence: none ({facts['warning']})"
-    kept = f"{report_is}; both halves of the model are beside it in model/"
+    kept = (
+        f"{report_is}; both halves of the model are beside it in model/, and the whole of it, as "
+        f"`model export` gives it, is {EXPORTED}"
+    )
     parts = (f"{shape}\n{facts['numbers']}", quality, costs, ledger, evidence, kept)
     return "\n\n".join(parts)

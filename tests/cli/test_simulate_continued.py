@@ -30,9 +30,9 @@ def simulated(securexgb, tmp_path, monkeypatch):
     return run
 
 
-def plain_trees(facts, name):
-    """xgboost's trees that a run keeps."""
-    text = (Path(facts["run"]) / "xgboost" / f"{name}.json").read_text()
+def kept_trees(facts, name):
+    """The trees of a model that a run keeps as xgboost has it."""
+    text = (Path(facts["run"]) / f"{name}.json").read_text()
     return json.loads(text)["learner"]["gradient_booster"]["model"]["trees"]
 
 
@@ -45,16 +45,21 @@ def test_all_three_models_go_on(simulated, tmp_path):
     second = simulated(*more, "--continue", first["run"])
     assert (second["trees"], second["earlier_trees"]) == (5, 2)
     assert second["auc"] == pytest.approx(second["xgboost_auc"], abs=1e-9)
-    for name in ("same_bins", "own_bins"):
-        old, new = plain_trees(first, name), plain_trees(second, name)
+    for name in ("xgboost/same_bins", "xgboost/own_bins", "xgboost"):
+        old, new = kept_trees(first, name), kept_trees(second, name)
         assert (len(old), len(new)) == (2, 5)
         for before, after in zip(old, new[:2], strict=True):
             assert before["split_conditions"] == after["split_conditions"]
+    columns = [
+        [sorted(tree["split_indices"]) for tree in kept_trees(second, name)]
+        for name in ("xgboost/same_bins", "xgboost")
+    ]
+    assert columns[0] == columns[1]
     warnings = json.loads((tmp_path / second["report"]).with_name("report.json").read_text())
     assert any("goes on from the 2 rounds of model" in one for one in warnings["warnings"])
     assert any("was trained on other rows than these" in one for one in warnings["warnings"])
     third = simulated("--trees", 1, "--learning-rate", 0.7, "--continue", second["run"])
-    assert (third["trees"], len(plain_trees(third, "same_bins"))) == (6, 6)
+    assert (third["trees"], len(kept_trees(third, "xgboost/same_bins"))) == (6, 6)
     assert third["auc"] == pytest.approx(third["xgboost_auc"], abs=1e-9)
 
 

@@ -122,3 +122,27 @@ def test_check_says_whether_a_training_can_go_on_from_a_run(both, tmp_path, caps
     made.terms("bank")
     made.settings("bank", feature_columns=["age", "loan"])
     assert checked(4, "data")[1].endswith("it needs income, age, loan, in this order")
+
+
+def test_rows_in_which_a_category_does_not_occur_go_on(both, made):
+    path = made.root / "bureau" / "train.csv"
+    head, *lines = path.read_text().splitlines()
+    assert head == "customer,arrears,cards"
+    kinds = ["none", "one", "many"]
+
+    def write(kinds):
+        rows = [f"{line.rpartition(',')[0]},{kinds[n % 3]}" for n, line in enumerate(lines)]
+        path.write_text("\n".join([head, *rows]))
+
+    write(kinds)
+    made.settings("bureau", categorical_columns=["cards"])
+    made.terms(*SIDES, training={"enable_categorical": True, "n_estimators": 1})
+    both(made, train, backend="plaintext")
+    old = {name: newest(made, name) for name in SIDES}
+    write(["none", "one", "one"])
+    going_on(both, made, old)
+    half = load_half(newest(made, "bureau") / "model" / "feature.npz")
+    assert (half.categories, len(half.trees)) == ({"cards": ("many", "none", "one")}, 2)
+    write(["none", "one", "two"])
+    errors = going_on(both, made, old, fails=True)
+    assert "has categories that are not known" in str(errors["bureau"])

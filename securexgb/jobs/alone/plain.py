@@ -19,7 +19,7 @@ from securexgb.boost.columns.binning import Binner
 from securexgb.boost.params import TrainingParams
 from securexgb.boost.splits.directions import of_table
 from securexgb.boost.splits.interactions import by_place, plain_interactions
-from securexgb.errors import NotAvailable
+from securexgb.errors import DataError, NotAvailable
 from securexgb.jobs.rows import Rows
 
 SHARED_NAMES = (
@@ -76,7 +76,7 @@ def plain_xgboost(
     before = None
     if past is not None:
         binner = Binner(past.cuts, train.categorical)
-        before = xgboost.Booster(model_file=bytearray(past.booster))
+        before = _loaded(past.booster)
     kinds = ["c" if name in train.categories else "q" for name in train.column_names]
     more: Any = {"feature_types": kinds, "enable_categorical": True} if train.categories else {}
 
@@ -95,6 +95,18 @@ def plain_xgboost(
     model = xgboost.train(settings, table(train), params.n_estimators, xgb_model=before)
     found = np.asarray(model.predict(table(test)), np.float64)
     return Plain(bytes(model.save_raw("json")), found)
+
+
+def _loaded(booster: bytes) -> Any:
+    import xgboost  # noqa: PLC0415  (slow, and needed here only)
+
+    try:
+        return xgboost.Booster(model_file=bytearray(booster))
+    except xgboost.core.XGBoostError as error:
+        raise DataError(
+            f"xgboost {xgboost.__version__} does not read its own model of the earlier run, which "
+            "is damaged, or of a later version: restore it from a copy, or simulate that run again"
+        ) from error
 
 
 def _settings(params: TrainingParams, train: Rows, *, has_own_bins: bool) -> dict[str, Any]:

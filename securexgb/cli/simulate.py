@@ -33,17 +33,19 @@ from securexgb.cli.options import (
 )
 from securexgb.cli.output import Format, FormatOption, note, result
 from securexgb.cli.progress import TrainingProgress
-from securexgb.cli.simulated import (
+from securexgb.cli.simulated import closing_text
+from securexgb.cluster.local import LocalShards
+from securexgb.cluster.parts import check_shards
+from securexgb.errors import UsageError
+from securexgb.jobs.aligning.simulation import SimulatedAlignment, align_alone
+from securexgb.jobs.alone.earlier import EarlierSimulation, keep_for_later
+from securexgb.jobs.alone.facts import (
     WARNING,
-    closing_text,
     costs_of_training,
     facts_of_training,
     plain_models,
     quality_facts,
 )
-from securexgb.errors import UsageError
-from securexgb.jobs.aligning.simulation import SimulatedAlignment, align_alone
-from securexgb.jobs.alone.earlier import EarlierSimulation, keep_for_later
 from securexgb.jobs.data.files import ColumnRoles, read_side
 from securexgb.jobs.data.labels import LabelKinds, class_labels
 from securexgb.jobs.export import EXPORTED, export_alone
@@ -60,11 +62,13 @@ from securexgb.jobs.runs import RunDirectory, RunRecord
 from securexgb.jobs.simulation import (
     Simulation,
     Split,
+    Ways,
     predict_alone,
     side_data,
     split_rows,
     train_alone,
 )
+from securexgb.model.digest import trees_sha256
 from securexgb.mpc.party import ROLES, Party
 from securexgb.offline.method import Method
 from securexgb.report.text import (
@@ -135,6 +139,11 @@ ContinueOption = Annotated[
     typer.Option("--continue", help="A finished simulation whose trees the new model begins with."),
 ]
 
+ShardsOption = Annotated[
+    int | None,
+    typer.Option(help="Divide the training rows among so many workers a party, in threads here."),
+]
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _Plan:
@@ -143,9 +152,14 @@ class _Plan:
     params: TrainingParams
     split: Split
     seed: int
-    method: Method
+    ways: Ways
     aligned: SimulatedAlignment | None
     earlier: EarlierSimulation | None
+
+    def __post_init__(self) -> None:
+        """Refuse what an earlier model does not go with, before there is a run."""
+        if self.earlier is not None:
+            self.earlier.check(self.params, self.split)
 
     @property
     def remarks(self) -> list[str]:
@@ -177,6 +191,7 @@ def simulate(
     algorithm: AlgorithmOption = "hybrid",
     offline: OfflineOption = None,
     he: SchemeOption = None,
+    shards: ShardsOption = None,
     earlier: ContinueOption = None,
     run_directory: RunsOption = Path("run"),
     form: FormatOption = Format.text,
@@ -210,10 +225,9 @@ def simulate(
     aligned = None
     if id_column is not None or overlap is not None:
         split, aligned = align_alone(split, 1.0 if overlap is None else overlap, seed)
-    if old is not None:
-        old.check(params, split)
-    run = RunDirectory.create(run_directory, "simulation")  # before work that it must keep
-    _simulate(_Plan(params, split, seed, method, aligned, old), run, form)
+    plan = _Plan(params, split, seed, _ways(method, shards, split), aligned, old)
+    run = RunDirectory.create(run_directory, "simulation")  # it must keep the work to come
+    _simulate(plan, run, form)
 
 
 def _method(algorithm: str, offline: str | None, he: str | None) -> Method:
@@ -222,6 +236,14 @@ def _method(algorithm: str, offline: str | None, he: str | None) -> Method:
     method = Method.chosen(algorithm, chosen, he)
     assert method is not None  # None stands for nothing chosen
     return method
+
+
+def _ways(method: Method, shards: int | None, split: Split) -> Ways:
+    """Where rows are worked on: by so many workers a party, if the flag says so."""
+    if shards is None:
+        return Ways(method)
+    check_shards(split.train.count, shards)
+    return Ways(method, lambda jobs, seed, method: LocalShards(jobs, shards, seed, method))
 
 
 def _filled(
@@ -245,12 +267,13 @@ def _train(plan: _Plan) -> Simulation[ModelHalf]:
             bar = TrainingProgress(party, "the feature party", params.all_rounds)
             return [drawn.enter_context(bar)]
 
-        return train_alone(params, split.train, split.sides, plan.seed, (), watch, plan.method, old)
+        return train_alone(params, split.train, split.sides, plan.seed, (), watch, plan.ways, old)
 
 
 def _simulate(plan: _Plan, run: RunDirectory, form: Format) -> None:
     """Say what two companies would be told, train, predict the test rows, print, keep."""
-    params, split, seed, method = plan.params, plan.split, plan.seed, plan.method
+    params, split, seed, method = plan.params, plan.split, plan.seed, plan.ways.method
+    assert method is not None  # a flag or its default names one
     aligned, remarks = plan.aligned, plan.remarks
     for remark in remarks:
         note(remark)
@@ -266,6 +289,7 @@ def _simulate(plan: _Plan, run: RunDirectory, form: Format) -> None:
         note(f"warning: {warning}")
     facts["numbers"] = bits_line(halves[0].numbers)
     leaks = after_training(halves[0])
+    facts["trees_sha256"] = trees_sha256(halves)
     facts["leaks"] = [leak.to_mapping() for leak in leaks]
     facts["alignment"] = None if aligned is None else asdict(aligned)
     before = [] if aligned is None else aligned.ledger

@@ -16,8 +16,8 @@ from securexgb.boost.ensemble import ModelHalf
 from securexgb.boost.params import TrainingParams
 from securexgb.errors import DataError, TermsDiffer
 from securexgb.federation.session import Federation
-from securexgb.jobs.rows import Rows
 from securexgb.jobs.runs import RunDirectory, RunRecord
+from securexgb.jobs.table import Table
 from securexgb.model.files import load_half
 from securexgb.storage.sealed import find_key
 
@@ -52,7 +52,7 @@ class EarlierRun:
         trees = len(self.half.best_rounds)
         return f"{trees} rounds of model {self.half.model_id[:8]}: the other side's must be it, too"
 
-    def check(self, federation: Federation, rows: Rows) -> None:
+    def check(self, federation: Federation, rows: Table) -> None:
         """An error for training rows that are not this model's."""
         side, has_base_margin = federation.config.name, federation.terms.training.has_base_margin
         check_rows(rows.column_names, rows.categories, has_base_margin, self.half)

@@ -101,12 +101,13 @@ class Scoring:
         self._of: tuple[Request, list[Round]] | None = None
 
     def of(
-        self, party: Party, model: ModelHalf, request: Request
+        self, party: Party, model: ModelHalf, request: Request, rows: int
     ) -> Callable[[Sequence[Round], Floats], Shared]:
-        """UsageError for other trees, or another request, than those of the first rows."""
+        """For so many rows. UsageError for other trees, or another request, than those of the
+        first rows."""
         asked = request, model.best_rounds
         if self._scores is None:
-            self._scores, self._of = _scores_of(party, model, request), asked
+            self._scores, self._of = _scores_of(party, model, request, rows), asked
         if self._of != asked:
             raise UsageError(
                 f"the {party.role} party's model or request has changed since this session scored "
@@ -153,7 +154,7 @@ def predict_margins(
     _check_request(party, model, features, request)
 
     def scores() -> Callable[[slice], Shared]:
-        of_rows = (scoring or Scoring()).of(party, model, request)
+        of_rows = (scoring or Scoring()).of(party, model, request, rows)
         return lambda batch: of_rows(rounds, features[batch])
 
     return _opened(party, model, request, base_margin, rows, scores)
@@ -229,13 +230,13 @@ def tree_margins(party: Party, rounds: Sequence[Round], features: Floats) -> Sha
 
 
 def _scores_of(
-    party: Party, model: ModelHalf, request: Request
+    party: Party, model: ModelHalf, request: Request, rows: int
 ) -> Callable[[Sequence[Round], Floats], Shared]:
     """What computes the trees' part of margins; for CKKS both parties make its keys here."""
     if not model.best_rounds:
         return lambda _, features: Shared.zeros(model.outputs, features.shape[0])
     if model.params.is_hidden:
-        hidden = HiddenScores(party, model, model.best_rounds)
+        hidden = HiddenScores(party, model, model.best_rounds, rows)
         return lambda _, features: hidden.margins(features)
     if request.prediction == "transfers":
         return lambda rounds, features: tree_margins(party, rounds, features)
@@ -266,7 +267,7 @@ def training_margins(
     if not rounds or not rows:
         return Shared.zeros(model.outputs, rows)
     if model.params.is_hidden:
-        scores = HiddenScores(party, model, rounds).margins
+        scores = HiddenScores(party, model, rounds, rows).margins
     else:
         scores = partial(tree_margins, party, rounds)
     parts = [

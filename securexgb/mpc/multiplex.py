@@ -191,7 +191,8 @@ def multiplex_shared(
     The results are right modulo 2^ring_bits only: one number of bits for each of the k words.
     """
     own, values = bits.flags(), x.words
-    if x.shape[1] == 1 and x.shape[2] <= _SHORT:  # what is sent is the same
+    is_short = x.shape[1] == 1 and x.shape[2] <= _SHORT
+    if is_short:  # what is sent is the same
         own = np.ascontiguousarray(own).reshape(1, -1)
         values = values.reshape(1, 1, -1)
     result = np.empty(values.shape, np.uint64)
@@ -201,7 +202,8 @@ def multiplex_shared(
         signs: Words = np.uint64(1) - (own[row].astype(np.uint64) << np.uint64(1))
         return words * signs
 
-    _add_products(party, own, list(result), signed, list(result), ring_bits)
+    offered = [signed(0)].__getitem__ if is_short else signed  # asked for twice
+    _add_products(party, own, list(result), offered, list(result), ring_bits)
     for kept, words, flags in zip(result, values, own, strict=True):
         kept += words * flags
     return Shared(result.reshape(x.shape))

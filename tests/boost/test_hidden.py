@@ -266,9 +266,11 @@ def test_a_resumed_training_makes_what_it_still_needs(
     made, registered = list[int](), list[int]()
 
     class Counted(HiddenScores):
-        def __init__(self, party: Party, model: ModelHalf, rounds: Sequence[Round]) -> None:
+        def __init__(
+            self, party: Party, model: ModelHalf, rounds: Sequence[Round], expected: int
+        ) -> None:
             made.append(len(rounds))
-            super().__init__(party, model, rounds)
+            super().__init__(party, model, rounds, expected)
 
     def counted(party: Party, shape: RowShape, own: Any, nodes: int, rounds: int) -> None:
         registered.append(rounds)

@@ -39,6 +39,8 @@ from securexgb.mpc.strongest import number_bits, strongest
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 Numbers = NDArray[np.intp]
+SESSION_ROWS = 1 << 14
+"""For so many rows hidden tables are laid out: a few minutes of a service."""
 REASON_BITS = 1
 """Of margins whose differences are compared: so many more than a margin needs."""
 
@@ -60,7 +62,7 @@ class RowScores:
         self._forest: Forest | None = None
         self._hidden: HiddenScores | None = None
         if rounds and model.params.is_hidden:
-            self._hidden = HiddenScores(party, model, rounds)
+            self._hidden = HiddenScores(party, model, rounds, SESSION_ROWS)
         elif rounds:
             self._forest = Forest(party.rank, rounds)
 

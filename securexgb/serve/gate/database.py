@@ -93,6 +93,8 @@ def read_database(path: Path) -> sqlite3.Connection:
 def _connected(path: Path, mode: str) -> sqlite3.Connection:
     if path.is_symlink():
         raise file_error("open", path, OSError(errno.ELOOP, os.strerror(errno.ELOOP)))
+    if path.is_dir():
+        raise file_error("open", path, OSError(errno.EISDIR, os.strerror(errno.EISDIR)))
     with database_errors("open", path):
         if path.stat().st_mode & 0o077:
             path.chmod(0o600)  # its log and index get the same mode

@@ -20,9 +20,9 @@ LARGER_FILES = {"securexgb/_kernels.pyi": 528}  # one extension module has one s
 LARGER_FUNCTIONS: dict[str, int] = {}
 LARGER_FOLDERS: dict[str, int] = {}
 """What is still too large, at most as large as it is: these figures only ever fall."""
-LINES = 67_900
+LINES = 69_000
 """Of Python and Rust in the product, without generated files. What adds a capability raises it, and
-says by how much; what moves or mends lowers it. Serving: 6,000. Kernels for a row on request, with
+says by how much; what moves or mends lowers it. Serving: 6,000. Going on in simulations: 230. Kernels for a row on request, with
 their tests, and routes without a framework: 300. Shards: 3,600."""
 MANY_ARGUMENTS = [
     "securexgb/cli/align.py align",
